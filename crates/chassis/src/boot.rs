@@ -1,0 +1,230 @@
+//! The boot story of a service: configuration, keys, database, routes, then ready; on SIGTERM a
+//! graceful drain. A new service implements [`Service`] and has all of it.
+
+use crate::{
+    access::AccessTable,
+    config::{self, CommonOptions},
+    db::Db,
+    flow::{Drivers, Flows, Leases},
+    identity::{Signer, Verifier},
+    inbox::{Consumers, Inbox},
+    jobs::{self, Jobs},
+    kill,
+    layers::{self, Guard},
+    page::PageSigner,
+    peers::Peers,
+    reflection, relay,
+    run_due::RunDue,
+    serve, sql,
+    telemetry::Telemetry,
+    topology,
+};
+use clap::{Args, Parser};
+use payterms_kernel::{Clock, SystemClock};
+use payterms_proto::common::v1::{clock_service_server::ClockServiceServer, inbox_service_server::InboxServiceServer};
+use sha2::{Digest, Sha256};
+use std::{collections::BTreeMap, future::Future, net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+/// Calls at once, beyond which a service refuses.
+const CALLS: usize = 2_048;
+
+/// What a service is made of; the chassis does the rest.
+pub trait Service: Send + 'static {
+    /// Its name: of its schema, key, audience and events.
+    const NAME: &'static str;
+    /// The newest migration of its schema; it is not ready before.
+    const SCHEMA_VERSION: &'static str;
+    /// Options of its own.
+    type Options: Args + Clone + std::fmt::Debug + Send + Sync + 'static;
+
+    /// Makes routes, jobs, consumers and flows.
+    fn build(runtime: Runtime, options: Self::Options) -> impl Future<Output = Result<Parts, String>> + Send;
+}
+
+/// What the chassis gives to a service.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    /// The service's database.
+    pub db: Db,
+    /// The services that it may call.
+    pub peers: Peers,
+    /// Its flows.
+    pub flows: Flows,
+    /// Signs the page tokens of its lists.
+    pub pages: PageSigner,
+    /// Ends with the process.
+    pub stop: CancellationToken,
+}
+
+/// What a service gives to the chassis.
+#[derive(Default)]
+pub struct Parts {
+    /// Its gRPC services.
+    pub routes: Routes,
+    /// Its jobs.
+    pub jobs: Jobs,
+    /// What it does with events.
+    pub consumers: Consumers,
+    /// The drivers of its flows.
+    pub drivers: Drivers,
+}
+
+/// A service that serves; it ends when its stop token is cancelled.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Serves on a bound listener in a task of its own.
+    ///
+    /// # Errors
+    /// A sentence if the listener has no address.
+    pub fn spawn<F: Future<Output = ()> + Send + 'static>(
+        listener: TcpListener,
+        serve: impl FnOnce(TcpListener) -> F,
+    ) -> Result<Self, String> {
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        Ok(Self { address, task: tokio::spawn(serve(listener)) })
+    }
+
+    /// Waits for the end of the drain.
+    pub async fn ended(self) {
+        let _ = self.task.await;
+    }
+}
+
+/// Starts a service on an open database and a bound listener.
+///
+/// # Errors
+/// A sentence that says what is missing or wrong.
+pub async fn start<S: Service>(
+    db: Db,
+    keys: &Path,
+    peers: &BTreeMap<String, String>,
+    listener: TcpListener,
+    options: S::Options,
+    stop: CancellationToken,
+) -> Result<Running, String> {
+    wait_for_schema::<S>(&db, &stop).await?;
+    let topology = topology::load()?;
+    let leases = Leases::new(db.clone());
+    if !db.is_postgres() {
+        leases.release_all().await.map_err(|error| error.to_string())?;
+    }
+    let peers = Peers::new(Signer::read(keys, S::NAME, db.clock().clone())?, peers)?;
+    let flows = Flows::new(leases.clone());
+    let relay = relay::Relay::new(db.clone(), peers.clone(), leases, topology::hearers(&topology, S::NAME));
+    let secret = std::fs::read(keys.join(format!("{}.key", S::NAME))).map_err(|error| error.to_string())?;
+    let pages = PageSigner::new(&Sha256::new().chain_update(b"page").chain_update(secret).finalize());
+    let runtime = Runtime { db: db.clone(), peers, flows: flows.clone(), pages, stop: stop.clone() };
+    let parts = S::build(runtime, options).await?;
+    flows.set_drivers(parts.drivers);
+    let inbox = Inbox::new(db.clone(), parts.consumers);
+    let clock = RunDue { db: db.clone(), jobs: parts.jobs.clone(), relay: relay.clone() };
+    let access = AccessTable::load()?;
+    let routes = parts.routes.add_service(InboxServiceServer::new(inbox)).add_service(ClockServiceServer::new(clock));
+    let (routes, health) = reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"])).await?;
+    let mut issuers: Vec<_> = topology.keys().cloned().collect();
+    issuers.push("gateway".to_owned());
+    let guard = Guard::new(access, Verifier::read(keys, S::NAME, &issuers)?, Some(db.clone()), CALLS);
+    health.set_service_status(format!("payterms.{}.v1", S::NAME), tonic_health::ServingStatus::Serving).await;
+    let background = [
+        tokio::spawn(relay.run_forever(stop.clone())),
+        tokio::spawn(jobs::run_forever(db, parts.jobs, stop.clone())),
+        tokio::spawn(flows.recover_forever(stop.clone())),
+    ];
+    Running::spawn(listener, |listener| async move {
+        serve::serve(listener, layers::wrap(routes, &guard), stop).await;
+        for task in background {
+            let _ = task.await;
+        }
+    })
+}
+
+/// Waits, not ready, until the schema has the version that this build needs.
+async fn wait_for_schema<S: Service>(db: &Db, stop: &CancellationToken) -> Result<(), String> {
+    let select = "SELECT version FROM seaql_migrations WHERE version = $1";
+    let mut told = false;
+    while !stop.is_cancelled() {
+        if let Ok(Some(_)) = sql::one(db.connection(), select, vec![S::SCHEMA_VERSION.into()]).await {
+            return Ok(());
+        }
+        if !told {
+            tracing::info!(service = S::NAME, version = S::SCHEMA_VERSION, "waits for its schema; run payterms-migrate");
+            told = true;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Err("stopped before its schema was there".to_owned())
+}
+
+#[derive(Debug, Parser)]
+struct ServiceOptions<O: Args> {
+    #[command(flatten)]
+    common: CommonOptions,
+    /// `postgres://…`, or `sqlite:<file>`.
+    #[arg(long, env = "PAYTERMS_DATABASE_URL")]
+    database_url: String,
+    #[command(flatten)]
+    own: O,
+}
+
+/// The whole of a service's `main`.
+#[must_use]
+pub fn main<S: Service>() -> ExitCode {
+    let options = match config::read::<ServiceOptions<S::Options>>(std::env::args_os().collect()) {
+        Ok(options) => options,
+        Err((text, code)) => {
+            eprint!("{text}");
+            return ExitCode::from(u8::try_from(code).unwrap_or(2));
+        }
+    };
+    let outcome = tokio::runtime::Runtime::new().map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(run::<S>(options)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("{}: {text}", S::NAME);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run<S: Service>(options: ServiceOptions<S::Options>) -> Result<(), String> {
+    let _telemetry = Telemetry::start(S::NAME, &options.common.log, options.common.otlp_endpoint.as_deref())?;
+    kill::arm(options.common.kill_at.clone());
+    let peers = options.common.peer_addresses()?;
+    let stop = stop_on_signal()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let db = Db::open(&options.database_url, S::NAME, clock).await?;
+    let listener = TcpListener::bind(options.common.listen).await.map_err(|error| format!("{}: {error}", options.common.listen))?;
+    let running = start::<S>(db, &options.common.keys, &peers, listener, options.own, stop).await?;
+    tracing::info!(service = S::NAME, address = %running.address, "serves");
+    running.ended().await;
+    Ok(())
+}
+
+/// A token that SIGTERM or SIGINT cancels.
+///
+/// # Errors
+/// A sentence if signals cannot be listened to.
+pub fn stop_on_signal() -> Result<CancellationToken, String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = CancellationToken::new();
+    let mut term = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    let mut int = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let told = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        told.cancel();
+    });
+    Ok(stop)
+}

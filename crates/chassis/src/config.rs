@@ -1,0 +1,116 @@
+//! Configuration: flags, then the environment, then an optional file; a bad key is named before
+//! anything is bound.
+
+use clap::{Args, CommandFactory, Parser};
+use std::{collections::BTreeMap, ffi::OsString, fs, net::SocketAddr, path::PathBuf};
+
+/// What every process of the suite is told.
+#[derive(Debug, Clone, Args)]
+pub struct CommonOptions {
+    /// A TOML file with the same keys as the flags; flags and environment win.
+    #[arg(long, env = "PAYTERMS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Where to listen.
+    #[arg(long, env = "PAYTERMS_LISTEN", default_value = "0.0.0.0:50051")]
+    pub listen: SocketAddr,
+    /// Folder with `<name>.key` of this service and `<name>.pub` of those who may call it.
+    #[arg(long, env = "PAYTERMS_KEYS", default_value = "keys")]
+    pub keys: PathBuf,
+    /// Addresses of the other services, `name=http://host:port`, comma between.
+    #[arg(long = "peer", env = "PAYTERMS_PEERS", value_delimiter = ',')]
+    pub peers: Vec<String>,
+    /// Where spans go by OTLP over gRPC; nowhere if not given.
+    #[arg(long, env = "PAYTERMS_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
+    /// Which lines are logged, in the syntax of tracing's `EnvFilter`.
+    #[arg(long, env = "PAYTERMS_LOG", default_value = "info,sqlx=warn,h2=warn,hyper=warn")]
+    pub log: String,
+    /// The point at which a debug build kills itself, for tests.
+    #[arg(long, env = "PAYTERMS_KILL_AT", hide = true)]
+    pub kill_at: Option<String>,
+}
+
+impl CommonOptions {
+    /// The peers by name.
+    ///
+    /// # Errors
+    /// A sentence that names the item that is wrong.
+    pub fn peer_addresses(&self) -> Result<BTreeMap<String, String>, String> {
+        let pair = |item: &String| item.split_once('=').map(|(name, address)| (name.to_owned(), address.to_owned()));
+        self.peers.iter().map(|item| pair(item).ok_or_else(|| format!("--peer {item}: write name=http://host:port"))).collect()
+    }
+}
+
+/// Reads the options of a process: its arguments, the environment and the file.
+///
+/// # Errors
+/// A text for the person who started it, and the exit code.
+pub fn read<O: Parser>(arguments: Vec<OsString>) -> Result<O, (String, i32)> {
+    let fail = |error: &clap::Error| (error.render().to_string(), error.exit_code());
+    let given = O::command().try_get_matches_from(arguments.clone()).map_err(|error| fail(&error))?;
+    let file = given.try_get_one::<PathBuf>("config").ok().flatten().cloned();
+    let Some(file) = file else { return O::from_arg_matches(&given).map_err(|error| fail(&error)) };
+    let more = from_file::<O>(&file, &given).map_err(|text| (text, 2))?;
+    let all: Vec<_> = arguments.into_iter().chain(more).collect();
+    let matches = O::command().try_get_matches_from(all).map_err(|error| fail(&error))?;
+    O::from_arg_matches(&matches).map_err(|error| fail(&error))
+}
+
+/// The flags that the file adds to what was given.
+fn from_file<O: CommandFactory>(file: &PathBuf, given: &clap::ArgMatches) -> Result<Vec<OsString>, String> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let table: toml::Table = toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+    let command = O::command();
+    let mut flags = Vec::new();
+    for (key, value) in table {
+        let flag = key.replace('_', "-");
+        let known = command.get_arguments().find(|argument| argument.get_long() == Some(&flag) && flag != "config");
+        let Some(argument) = known else { return Err(format!("{}: there is no key {key}", file.display())) };
+        if !matches!(given.value_source(argument.get_id().as_str()), None | Some(clap::parser::ValueSource::DefaultValue)) {
+            continue;
+        }
+        let value = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Boolean(true) => {
+                flags.push(format!("--{flag}").into());
+                continue;
+            }
+            toml::Value::Boolean(false) => continue,
+            other => other.to_string(),
+        };
+        flags.push(format!("--{flag}={value}").into());
+    }
+    Ok(flags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CommonOptions, read};
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Options {
+        #[command(flatten)]
+        common: CommonOptions,
+    }
+
+    fn with_file(text: &str, flags: &[&str]) -> Result<Options, (String, i32)> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("payterms.toml");
+        std::fs::write(&file, text).unwrap();
+        let config = format!("--config={}", file.display());
+        read(["payterms", &config].iter().chain(flags).map(Into::into).collect())
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let options = with_file("listen = \"127.0.0.1:7\"\nlog = \"debug\"", &["--log=warn"]).unwrap();
+        assert_eq!((options.common.listen.port(), options.common.log.as_str()), (7, "warn"));
+    }
+
+    #[test]
+    fn a_bad_key_or_value_is_named() {
+        assert!(with_file("lisen = \"127.0.0.1:7\"", &[]).unwrap_err().0.contains("lisen"));
+        assert!(with_file("listen = \"here\"", &[]).unwrap_err().0.contains("listen"));
+    }
+}

@@ -1,0 +1,196 @@
+//! The database of one service: SQLite (one writer behind a fair queue, readers apart) or
+//! PostgreSQL (a pool, row-level security by tenant). The rest of the suite sees no difference.
+
+use crate::{call::Call, error::AppError, sql, tenants, tx::WriteTx};
+use payterms_kernel::{Clock, IdSource, TenantId};
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+use std::{fs::File, path::Path, sync::Arc, time::Duration};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
+
+/// A service's database.
+#[derive(Clone)]
+pub struct Db {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+    /// SQLite's one writer, first come first served; PostgreSQL needs no queue.
+    queue: Option<Arc<Mutex<()>>>,
+    clock: Arc<dyn Clock>,
+    service: &'static str,
+    /// Wakes the relay after a commit that left events.
+    pub committed: Arc<Notify>,
+    _lock: Option<Arc<File>>,
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Db({})", self.service)
+    }
+}
+
+impl Db {
+    /// Opens `sqlite:<file>` (made if missing, locked against a second process) or
+    /// `postgres://…`.
+    ///
+    /// # Errors
+    /// A sentence that says what the database said.
+    pub async fn open(url: &str, service: &'static str, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        let opened = match url.strip_prefix("sqlite:") {
+            Some(file) => Self::open_sqlite(Path::new(file), service, clock).await,
+            None => Self::open_postgres(url, service, clock).await,
+        };
+        opened.map_err(|error| format!("database of {service}: {error}"))
+    }
+
+    async fn open_sqlite(file: &Path, service: &'static str, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        let lock = File::create(file.with_extension("lock")).map_err(|error| error.to_string())?;
+        lock.try_lock().map_err(|_| format!("{} is in use by another process", file.display()))?;
+        let options = |connections: u32| {
+            let mut options = ConnectOptions::new(format!("sqlite:{}?mode=rwc", file.display()));
+            options.max_connections(connections).min_connections(1).sqlx_logging(false).map_sqlx_sqlite_opts(|options| {
+                options
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .busy_timeout(Duration::from_secs(5))
+                    .foreign_keys(true)
+            });
+            options
+        };
+        let writer = Database::connect(options(1)).await.map_err(|error| error.to_string())?;
+        let reader = Database::connect(options(4)).await.map_err(|error| error.to_string())?;
+        let queue = Some(Arc::new(Mutex::new(())));
+        Ok(Self { writer, reader, queue, clock, service, committed: Arc::default(), _lock: Some(Arc::new(lock)) })
+    }
+
+    async fn open_postgres(url: &str, service: &'static str, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(16).min_connections(1).acquire_timeout(Duration::from_secs(10)).sqlx_logging(false);
+        let pool = Database::connect(options).await.map_err(|error| error.to_string())?;
+        Ok(Self { writer: pool.clone(), reader: pool, queue: None, clock, service, committed: Arc::default(), _lock: None })
+    }
+
+    /// The name of the service.
+    #[must_use]
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// The machine's clock: for leases, tokens and deadlines, never for a tenant's business.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Whether the database is PostgreSQL.
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        self.writer.get_database_backend() == DbBackend::Postgres
+    }
+
+    /// The connection, for migrations at the start of an embedded database.
+    #[must_use]
+    pub fn connection(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    /// Begins the write transaction of a call for a tenant that the service knows.
+    ///
+    /// # Errors
+    /// `TENANT_UNKNOWN_YET`, `TENANT_SUSPENDED`, `CLOCK_ADVANCING`, or the database's.
+    pub async fn begin(&self, call: &Call) -> Result<WriteTx, AppError> {
+        let (txn, turn) = self.transaction().await?;
+        set_tenants(&txn, &[call.tenant.as_str()]).await?;
+        let state = tenants::state(&txn, &call.tenant).await?.ok_or_else(tenants::unknown_yet)?;
+        state.admits(call)?;
+        Ok(self.open_tx(txn, turn, call, Some(state)))
+    }
+
+    /// Begins a write that goes on whatever state the tenant is in: an event, a due row, a step of an
+    /// open flow, a change of the register itself.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn begin_forward(&self, call: &Call) -> Result<WriteTx, AppError> {
+        let (txn, turn) = self.transaction().await?;
+        set_tenants(&txn, &[call.tenant.as_str()]).await?;
+        let state = tenants::state(&txn, &call.tenant).await?;
+        Ok(self.open_tx(txn, turn, call, state))
+    }
+
+    fn open_tx(&self, txn: DatabaseTransaction, turn: Turn, call: &Call, state: Option<tenants::TenantState>) -> WriteTx {
+        let real = self.clock.now();
+        let now = state.as_ref().and_then(|state| state.clock_now).unwrap_or(real);
+        let seed = state.as_ref().and_then(|state| state.clock_seed.clone()).unwrap_or_else(|| rand::random::<[u8; 16]>().to_vec());
+        let ids = IdSource::new(now, &seed, &format!("{}/{}", self.service, call.request_id));
+        let zone = state.as_ref().map_or(chrono_tz::UTC, |state| state.zone);
+        WriteTx::new(
+            txn,
+            turn,
+            call.clone(),
+            self,
+            crate::tx::Time { now, real, zone, tested: state.is_some_and(|s| s.clock_now.is_some()) },
+            ids,
+        )
+    }
+
+    /// A transaction of the chassis itself over its system tables.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn transaction(&self) -> Result<(DatabaseTransaction, Turn), DbErr> {
+        let turn = match &self.queue {
+            Some(queue) => Some(queue.clone().lock_owned().await),
+            None => None,
+        };
+        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        Ok((self.writer.begin_with_options(options).await?, Turn(turn)))
+    }
+
+    /// Begins a read within one tenant.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn read(&self, tenant: &TenantId) -> Result<DatabaseTransaction, DbErr> {
+        self.read_all(&[tenant.as_str()]).await
+    }
+
+    /// Begins a read within several tenants, for the operator.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn read_all(&self, tenants: &[&str]) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions { access_mode: Some(AccessMode::ReadOnly), ..Default::default() };
+        let txn = self.reader.begin_with_options(options).await?;
+        set_tenants(&txn, tenants).await?;
+        Ok(txn)
+    }
+
+    /// Reads the chassis' own tables.
+    pub(crate) fn system(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// The time that it is for a tenant.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn tenant_now(&self, tenant: &TenantId) -> Result<chrono::DateTime<chrono::Utc>, AppError> {
+        let state = tenants::state(&self.reader, tenant).await?;
+        Ok(state.and_then(|state| state.clock_now).unwrap_or_else(|| self.clock.now()))
+    }
+}
+
+/// A turn at the one writer of SQLite; given back when dropped.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "held, never read")] Option<OwnedMutexGuard<()>>);
+
+/// Tells row-level security which tenants the transaction is for.
+async fn set_tenants(txn: &DatabaseTransaction, tenants: &[&str]) -> Result<(), DbErr> {
+    if txn.get_database_backend() == DbBackend::Postgres {
+        sql::one(txn, "SELECT set_config('payterms.tenants', $1, true)", vec![tenants.join(",").into()]).await?;
+    }
+    Ok(())
+}

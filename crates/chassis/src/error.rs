@@ -1,0 +1,142 @@
+//! What can go wrong in a use case, and the one place where it becomes a status.
+
+use payterms_kernel::{Kind, Refusal, money::MoneyError};
+use sea_orm::{DbErr, SqlErr};
+use std::{collections::HashMap, time::Duration};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt};
+
+/// The domain of every `ErrorInfo`.
+pub const DOMAIN: &str = "payterms.dev";
+
+/// Why a use case has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// We say no, and the caller can do something about it. Nothing was written.
+    #[error("{}", .0.message)]
+    Refused(Box<Refusal>),
+    /// The database did not do its part.
+    #[error("database: {0}")]
+    Store(#[from] DbErr),
+    /// A service that was called answered with an error.
+    #[error("upstream: {0}")]
+    Upstream(Box<Status>),
+    /// A row or message of our own is not what we wrote: a fault of the suite.
+    #[error("fault: {0}")]
+    Fault(String),
+}
+
+impl From<Refusal> for AppError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<MoneyError> for AppError {
+    fn from(error: MoneyError) -> Self {
+        Refusal::from(error).into()
+    }
+}
+
+impl From<Status> for AppError {
+    fn from(status: Status) -> Self {
+        Self::Upstream(Box::new(status))
+    }
+}
+
+impl From<prost::DecodeError> for AppError {
+    fn from(error: prost::DecodeError) -> Self {
+        Self::Fault(error.to_string())
+    }
+}
+
+impl AppError {
+    /// Whether the same transaction may succeed when it is tried again at once.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Store(error) => {
+                let text = error.to_string();
+                matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+                    || ["40001", "40P01", "database is locked", "deadlock"].iter().any(|sign| text.contains(sign))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A refusal that asks to wait for another part of the suite.
+#[must_use]
+pub fn not_yet(reason: &'static str, message: &str) -> AppError {
+    Refusal::new(Kind::Unavailable, reason, message).into()
+}
+
+impl From<AppError> for Status {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::Refused(refusal) => refused(*refusal),
+            AppError::Upstream(status) => *status,
+            AppError::Store(ref store) if error.is_transient() => {
+                tracing::warn!(error = %store, "a transaction lost its race");
+                refused(Refusal::new(
+                    Kind::Conflict,
+                    "CONCURRENT_UPDATE",
+                    "Other calls changed the same rows. Retry with the same request id.",
+                ))
+            }
+            AppError::Store(store) => {
+                tracing::error!(error = %store, "the database failed");
+                refused(Refusal::new(
+                    Kind::Unavailable,
+                    "UNAVAILABLE",
+                    "The service cannot reach its data. Retry with the same request id.",
+                ))
+            }
+            AppError::Fault(fault) => {
+                tracing::error!(%fault, "a fault of the suite");
+                status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id; report it if it lasts.")
+            }
+        }
+    }
+}
+
+/// A status with its one `ErrorInfo` and nothing else.
+#[must_use]
+pub fn status(code: Code, reason: &'static str, message: &str) -> Status {
+    Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new()))
+}
+
+/// The status of a refusal, with all its details.
+#[must_use]
+pub fn refused(refusal: Refusal) -> Status {
+    let code = match refusal.kind {
+        Kind::Invalid => Code::InvalidArgument,
+        Kind::Precondition => Code::FailedPrecondition,
+        Kind::NotFound => Code::NotFound,
+        Kind::AlreadyExists => Code::AlreadyExists,
+        Kind::Denied => Code::PermissionDenied,
+        Kind::Conflict => Code::Aborted,
+        Kind::Exhausted => Code::ResourceExhausted,
+        Kind::Unavailable => Code::Unavailable,
+    };
+    let metadata: HashMap<String, String> = refusal.metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let mut details = ErrorDetails::with_error_info(refusal.reason, DOMAIN, metadata);
+    if !refusal.violations.is_empty() {
+        details.set_bad_request(
+            refusal
+                .violations
+                .into_iter()
+                .map(|v| FieldViolation::new(v.field, format!("{}: {}", v.reason, v.description)))
+                .collect::<Vec<_>>(),
+        );
+    }
+    if !refusal.conditions.is_empty() {
+        details.set_precondition_failure(
+            refusal.conditions.into_iter().map(|c| PreconditionViolation::new(c.name, c.subject, c.description)).collect::<Vec<_>>(),
+        );
+    }
+    if matches!(code, Code::Unavailable | Code::ResourceExhausted) || matches!(refusal.reason, "CONCURRENT_UPDATE" | "CLOCK_ADVANCING") {
+        details.set_retry_info(Some(Duration::from_millis(500)));
+    }
+    Status::with_error_details(code, refusal.message, details)
+}

@@ -1,0 +1,257 @@
+//! Flows that reach beyond one database: an intent row and a lease in one transaction, a spawned
+//! driver that takes the steps, and a recovery that takes over when the driver is gone.
+//!
+//! The lease has a fencing number. Every step's transaction checks it ([`hold`]), so a driver
+//! that was thought dead and wakes up again can write nothing.
+
+use crate::{answer::Answer, call::Call, db::Db, error::AppError, sql, tx::WriteTx};
+use chrono::TimeDelta;
+use futures::future::BoxFuture;
+use payterms_kernel::{Kind, Refusal, TenantId};
+use prost::Message;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How long a lease lasts without being renewed, and how often its driver renews it.
+const LEASE_SECONDS: i64 = 8;
+const RENEW_EVERY: Duration = Duration::from_secs(2);
+
+/// The right to take a flow's next steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The kind of flow.
+    pub flow: &'static str,
+    /// The intent.
+    pub intent: Uuid,
+    /// Rises with each takeover.
+    pub fence: i64,
+}
+
+type Drive = Arc<dyn Fn(Lease) -> BoxFuture<'static, Result<(), AppError>> + Send + Sync>;
+
+/// The drivers of a service, by kind of flow.
+#[derive(Clone, Default)]
+pub struct Drivers(HashMap<&'static str, Drive>);
+
+impl Drivers {
+    /// Adds a driver: it reads the intent's state and takes the steps that are left.
+    #[must_use]
+    pub fn with<F: Future<Output = Result<(), AppError>> + Send + 'static>(
+        mut self,
+        flow: &'static str,
+        drive: impl Fn(Lease) -> F + Send + Sync + 'static,
+    ) -> Self {
+        self.0.insert(flow, Arc::new(move |lease| Box::pin(drive(lease))));
+        self
+    }
+}
+
+/// The leases of this process.
+#[derive(Debug, Clone)]
+pub struct Leases {
+    db: Db,
+    owner: Uuid,
+}
+
+impl Leases {
+    pub(crate) fn new(db: Db) -> Self {
+        Self { db, owner: Uuid::from_bytes(rand::random()) }
+    }
+
+    /// After the start of an embedded database no other process can hold a lease.
+    pub(crate) async fn release_all(&self) -> Result<(), DbErr> {
+        let (txn, turn) = self.db.transaction().await?;
+        sql::exec(&txn, "UPDATE intent_lease SET expires_at = $1", vec![chrono::DateTime::UNIX_EPOCH.into()]).await?;
+        txn.commit().await?;
+        drop(turn);
+        Ok(())
+    }
+
+    /// Takes or renews the lease of a task that only one replica does.
+    pub(crate) async fn hold_singleton(&self, task: &str) -> Result<bool, DbErr> {
+        let now = self.db.clock().now();
+        let (txn, turn) = self.db.transaction().await?;
+        let upsert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ('', $1, $2, $3, 1, $4) \
+                      ON CONFLICT (tenant, flow, intent_id) DO UPDATE SET owner = excluded.owner, fence = intent_lease.fence + 1, \
+                      expires_at = excluded.expires_at WHERE intent_lease.owner = excluded.owner OR intent_lease.expires_at < $5";
+        let until = now + TimeDelta::seconds(LEASE_SECONDS);
+        let held = sql::exec(&txn, upsert, vec![task.into(), Uuid::nil().into(), self.owner.into(), until.into(), now.into()]).await?;
+        txn.commit().await?;
+        drop(turn);
+        Ok(held == 1)
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<(), DbErr> {
+        let until = self.db.clock().now() + TimeDelta::seconds(LEASE_SECONDS);
+        let (txn, turn) = self.db.transaction().await?;
+        let update = "UPDATE intent_lease SET expires_at = $1 WHERE tenant = $2 AND flow = $3 AND intent_id = $4 AND fence = $5";
+        sql::exec(&txn, update, [vec![until.into()], key(lease), vec![lease.fence.into()]].concat()).await?;
+        txn.commit().await?;
+        drop(turn);
+        Ok(())
+    }
+}
+
+fn key(lease: &Lease) -> Vec<sea_orm::Value> {
+    vec![lease.tenant.as_str().into(), lease.flow.into(), lease.intent.into()]
+}
+
+/// The flows of one service.
+#[derive(Clone)]
+pub struct Flows {
+    leases: Leases,
+    drivers: Arc<OnceLock<Drivers>>,
+    closed: Arc<Notify>,
+}
+
+impl std::fmt::Debug for Flows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Flows({:?})", self.leases)
+    }
+}
+
+impl Flows {
+    pub(crate) fn new(leases: Leases) -> Self {
+        Self { leases, drivers: Arc::default(), closed: Arc::default() }
+    }
+
+    pub(crate) fn set_drivers(&self, drivers: Drivers) {
+        let _ = self.drivers.set(drivers);
+    }
+
+    /// Stores the lease of a new flow in the transaction that stores its intent.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn open(&self, tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<Lease, AppError> {
+        let lease = Lease { tenant: tx.call().tenant.clone(), flow, intent, fence: 1 };
+        let insert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ($1, $2, $3, $4, 1, $5)";
+        let until = tx.time().real + TimeDelta::seconds(LEASE_SECONDS);
+        sql::exec(tx.conn(), insert, [key(&lease), vec![self.leases.owner.into(), until.into()]].concat()).await?;
+        Ok(lease)
+    }
+
+    /// Takes the steps of a flow to its close, renewing the lease meanwhile.
+    ///
+    /// # Errors
+    /// The step's; the recovery tries again when the lease has lapsed.
+    pub async fn drive(&self, lease: Lease) -> Result<(), AppError> {
+        let drivers = self.drivers.get().and_then(|drivers| drivers.0.get(lease.flow));
+        let Some(drive) = drivers else { return Err(AppError::Fault(format!("no driver of {}", lease.flow))) };
+        let mut work = drive(lease.clone());
+        loop {
+            tokio::select! {
+                done = &mut work => {
+                    self.closed.notify_waiters();
+                    return done;
+                }
+                () = tokio::time::sleep(RENEW_EVERY) => self.leases.renew(&lease).await?,
+            }
+        }
+    }
+
+    /// Drives a flow in a task of its own: it goes on when the caller is gone.
+    pub fn spawn(&self, lease: Lease) {
+        let flows = self.clone();
+        let span = tracing::Span::current();
+        tokio::spawn(tracing::Instrument::instrument(
+            async move {
+                if let Err(error) = flows.drive(lease).await {
+                    tracing::warn!(%error, "a flow stopped; the recovery goes on with it");
+                }
+            },
+            span,
+        ));
+    }
+
+    /// Waits until the flow that a request began has closed, and answers what it answered.
+    ///
+    /// # Errors
+    /// The database's; the caller's deadline ends the wait.
+    pub async fn answer<M: Message + Default>(&self, call: &Call, replayed: bool) -> Result<Answer<M>, AppError> {
+        loop {
+            let closed = self.closed.notified();
+            let select = "SELECT answer FROM requests WHERE tenant = $1 AND request_id = $2 AND answer IS NOT NULL";
+            let read = self.leases.db.read(&call.tenant).await?;
+            let row = sql::one(&read, select, vec![call.tenant.as_str().into(), call.request_id.into()]).await?;
+            drop(read);
+            if let Some(row) = row {
+                let answer: Vec<u8> = row.try_get("", "answer")?;
+                return Ok(Answer { message: M::decode(answer.as_slice())?, replayed, versions: Vec::new() });
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(200), closed).await;
+        }
+    }
+
+    pub(crate) async fn recover_forever(self, stop: CancellationToken) {
+        loop {
+            if let Err(error) = self.recover().await {
+                tracing::warn!(%error, "open flows could not be looked for");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+
+    async fn recover(&self) -> Result<(), AppError> {
+        let Some(drivers) = self.drivers.get() else { return Ok(()) };
+        let now = self.leases.db.clock().now();
+        let select =
+            "SELECT tenant, flow, intent_id, fence FROM intent_lease WHERE expires_at < $1 AND tenant <> '' ORDER BY expires_at LIMIT 50";
+        let rows = sql::all(self.leases.db.system(), select, vec![now.into()]).await?;
+        for row in rows {
+            let (tenant, flow): (String, String) = (row.try_get("", "tenant")?, row.try_get("", "flow")?);
+            let Some((flow, _)) = drivers.0.get_key_value(flow.as_str()) else { continue };
+            let Ok(tenant) = tenant.parse() else { continue };
+            let fence: i64 = row.try_get("", "fence")?;
+            let lease = Lease { tenant, flow, intent: row.try_get("", "intent_id")?, fence: fence.saturating_add(1) };
+            let (txn, turn) = self.leases.db.transaction().await?;
+            let take = "UPDATE intent_lease SET owner = $4, fence = $5, expires_at = $6 WHERE tenant = $1 AND flow = $2 AND intent_id = $3 AND fence = $7";
+            let until = now + TimeDelta::seconds(LEASE_SECONDS);
+            let values = vec![self.leases.owner.into(), lease.fence.into(), until.into(), fence.into()];
+            let taken = sql::exec(&txn, take, [key(&lease), values].concat()).await?;
+            txn.commit().await?;
+            drop(turn);
+            if taken == 1 {
+                tracing::info!(flow = lease.flow, intent = %lease.intent, "a flow is taken over");
+                self.spawn(lease);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks, under lock, that the driver still has the lease.
+///
+/// # Errors
+/// `CONCURRENT_UPDATE` if another driver has taken over or the flow has closed.
+pub async fn hold(tx: &WriteTx, lease: &Lease) -> Result<(), AppError> {
+    let lock = if tx.conn().get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
+    let select = format!("SELECT fence FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3{lock}");
+    let row = sql::one(tx.conn(), &select, key(lease)).await?;
+    let fence: Option<i64> = row.map(|row| row.try_get("", "fence")).transpose()?;
+    if fence == Some(lease.fence) {
+        return Ok(());
+    }
+    Err(Refusal::new(Kind::Conflict, "CONCURRENT_UPDATE", "Another driver has taken the flow over.").into())
+}
+
+/// Ends the lease in the transaction that closes the flow.
+///
+/// # Errors
+/// The database's.
+pub async fn close(tx: &WriteTx, lease: &Lease) -> Result<(), DbErr> {
+    let delete = "DELETE FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3";
+    sql::exec(tx.conn(), delete, key(lease)).await.map(|_| ())
+}

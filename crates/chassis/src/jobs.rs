@@ -1,0 +1,153 @@
+//! Work that falls due: rows of `due`, claimed and run once, on any replica.
+//!
+//! A job's use case locks its subject, then takes the row in the same transaction
+//! ([`take`]); who finds it gone does nothing. A claim only keeps replicas apart.
+
+use crate::{db::Db, error::AppError, sql, tx::WriteTx};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::BoxFuture;
+use payterms_kernel::TenantId;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// One row of `due`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueRow {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The job's name.
+    pub job: String,
+    /// What it is about; the job knows how to read it.
+    pub subject: String,
+    /// When it falls due, by the tenant's time.
+    pub due: DateTime<Utc>,
+    /// The run of the test clock that the work is part of.
+    pub run_id: Option<String>,
+}
+
+type Run = Arc<dyn Fn(DueRow) -> BoxFuture<'static, Result<(), AppError>> + Send + Sync>;
+
+/// The jobs of a service, by name.
+#[derive(Clone, Default)]
+pub struct Jobs(HashMap<&'static str, Run>);
+
+impl std::fmt::Debug for Jobs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Jobs {
+    /// Adds a job.
+    #[must_use]
+    pub fn with<F: Future<Output = Result<(), AppError>> + Send + 'static>(
+        mut self,
+        name: &'static str,
+        run: impl Fn(DueRow) -> F + Send + Sync + 'static,
+    ) -> Self {
+        self.0.insert(name, Arc::new(move |row| Box::pin(run(row))));
+        self
+    }
+
+    pub(crate) async fn run(&self, row: DueRow) -> Result<(), AppError> {
+        match self.0.get(row.job.as_str()) {
+            Some(run) => run(row).await,
+            None => Err(AppError::Fault(format!("there is no job {}", row.job))),
+        }
+    }
+}
+
+/// Schedules a job for a subject, or moves it to another instant.
+///
+/// # Errors
+/// The database's.
+pub async fn schedule(tx: &WriteTx, job: &str, subject: &str, due: DateTime<Utc>) -> Result<(), DbErr> {
+    let upsert = "INSERT INTO due (tenant, job, subject, due_at) VALUES ($1, $2, $3, $4) \
+                  ON CONFLICT (tenant, job, subject) DO UPDATE SET due_at = excluded.due_at, claimed_until = NULL";
+    let values = vec![tx.call().tenant.as_str().into(), job.into(), subject.into(), due.into()];
+    sql::exec(tx.conn(), upsert, values).await.map(|_| ())
+}
+
+/// Takes a due row out; false if another has.
+///
+/// # Errors
+/// The database's.
+pub async fn take(tx: &WriteTx, row: &DueRow) -> Result<bool, DbErr> {
+    let delete = "DELETE FROM due WHERE tenant = $1 AND job = $2 AND subject = $3 AND due_at = $4";
+    let values = vec![row.tenant.as_str().into(), row.job.clone().into(), row.subject.clone().into(), row.due.into()];
+    Ok(sql::exec(tx.conn(), delete, values).await? == 1)
+}
+
+/// Takes a job of a subject off the list, whenever it is due.
+///
+/// # Errors
+/// The database's.
+pub async fn cancel(tx: &WriteTx, job: &str, subject: &str) -> Result<(), DbErr> {
+    let delete = "DELETE FROM due WHERE tenant = $1 AND job = $2 AND subject = $3";
+    sql::exec(tx.conn(), delete, vec![tx.call().tenant.as_str().into(), job.into(), subject.into()]).await.map(|_| ())
+}
+
+pub(crate) fn row_of(row: &QueryResult, run_id: Option<String>) -> Result<DueRow, AppError> {
+    let tenant: String = row.try_get("", "tenant")?;
+    Ok(DueRow {
+        tenant: tenant.parse().map_err(|_| AppError::Fault(format!("due row of {tenant:?}")))?,
+        job: row.try_get("", "job")?,
+        subject: row.try_get("", "subject")?,
+        due: row.try_get("", "due_at")?,
+        run_id,
+    })
+}
+
+/// Runs what falls due for tenants without a test clock, until told to stop.
+pub(crate) async fn run_forever(db: Db, jobs: Jobs, stop: CancellationToken) {
+    loop {
+        let busy = match claim(&db).await {
+            Ok(rows) => {
+                let busy = !rows.is_empty();
+                for row in rows {
+                    let name = format!("{}/{}", row.job, row.subject);
+                    if let Err(error) = jobs.run(row).await {
+                        tracing::warn!(job = %name, %error, "a job did not get done; it is tried again");
+                    }
+                }
+                busy
+            }
+            Err(error) => {
+                tracing::warn!(%error, "due rows could not be claimed");
+                false
+            }
+        };
+        let pause = Duration::from_millis(if busy { 0 } else { 500 });
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Rows claimed at once, and how long a claim keeps others away.
+const CLAIM_ROWS: i64 = 50;
+const CLAIM_SECONDS: i64 = 30;
+
+async fn claim(db: &Db) -> Result<Vec<DueRow>, AppError> {
+    let now = db.clock().now();
+    let (txn, turn) = db.transaction().await?;
+    let skip = if txn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE OF due SKIP LOCKED" } else { "" };
+    let select = format!(
+        "SELECT due.tenant AS tenant, job, subject, due_at FROM due JOIN tenant_states ON tenant_states.tenant = due.tenant \
+         WHERE due_at <= $1 AND clock_now IS NULL AND NOT suspended AND (claimed_until IS NULL OR claimed_until < $1) \
+         ORDER BY due_at, job, subject LIMIT $2{skip}"
+    );
+    let rows = sql::all(&txn, &select, vec![now.into(), CLAIM_ROWS.into()]).await?;
+    let rows = rows.iter().map(|row| row_of(row, None)).collect::<Result<Vec<_>, _>>()?;
+    let until = now + TimeDelta::seconds(CLAIM_SECONDS);
+    for row in &rows {
+        let mark = "UPDATE due SET claimed_until = $1 WHERE tenant = $2 AND job = $3 AND subject = $4";
+        let values = vec![until.into(), row.tenant.as_str().into(), row.job.clone().into(), row.subject.clone().into()];
+        sql::exec(&txn, mark, values).await?;
+    }
+    txn.commit().await?;
+    drop(turn);
+    Ok(rows)
+}

@@ -1,0 +1,258 @@
+//! The layers before every method, outermost first, each with its reason.
+//!
+//! 1. `trace`: the span covers all that follows, refusals too.
+//! 2. `normalise`: whatever answers, the client gets a canonical status with one `ErrorInfo`.
+//! 3. `deadline`: a spent deadline does no work; a call without one gets 30 s.
+//! 4. `shed`: more calls than the service takes are refused at once; the bus has its own pool.
+//! 5. `authorise`: role before decoding; the scope goes along with the request.
+//! 6. `copies`: a call that names a version waits until the service's copy has it.
+
+use crate::{
+    access::{Access, AccessTable},
+    call::Scope,
+    copies,
+    db::Db,
+    error::{DOMAIN, status},
+    identity::{TokenFault, Verifier},
+    peers::DEADLINE,
+    telemetry,
+};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::Response,
+};
+use futures::FutureExt;
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+use tracing::Instrument;
+
+/// What a call without a deadline gets, and the longest that any call gets.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// What the layers need to know.
+#[derive(Clone)]
+pub struct Guard {
+    /// Who may call what.
+    pub access: Arc<AccessTable>,
+    /// Whose tokens are accepted.
+    pub verifier: Arc<Verifier>,
+    /// Where copies are looked for; the gateway has none.
+    pub db: Option<Db>,
+    calls: Arc<Semaphore>,
+    bus: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Guard({:?})", self.verifier)
+    }
+}
+
+impl Guard {
+    /// A guard for a service that takes `most` calls at once.
+    #[must_use]
+    pub fn new(access: AccessTable, verifier: Verifier, db: Option<Db>, most: usize) -> Self {
+        let (calls, bus) = (Arc::new(Semaphore::new(most)), Arc::new(Semaphore::new(64)));
+        Self { access: Arc::new(access), verifier: Arc::new(verifier), db, calls, bus }
+    }
+}
+
+/// Puts the layers before the routes of a service.
+pub fn wrap(routes: Router, guard: &Guard) -> Router {
+    edge(
+        routes
+            .layer(from_fn_with_state(guard.clone(), wait_for_copies))
+            .layer(from_fn_with_state(guard.clone(), authorise))
+            .layer(from_fn_with_state(guard.clone(), shed))
+            .layer(from_fn(deadline)),
+    )
+}
+
+/// The two outermost layers, which the gateway has too.
+pub fn edge(routes: Router) -> Router {
+    routes.layer(from_fn(normalise)).layer(from_fn(trace))
+}
+
+async fn trace(request: Request, next: Next) -> Response {
+    let span = tracing::info_span!("call", rpc.method = %request.uri().path(), rpc.code = tracing::field::Empty, otel.kind = "server");
+    telemetry::adopt_headers(&span, request.headers());
+    let response = next.run(request).instrument(span.clone()).await;
+    let code = response.headers().get("grpc-status").and_then(|code| code.to_str().ok()).unwrap_or("0");
+    span.record("rpc.code", code);
+    response
+}
+
+/// A status as the response that gRPC makes of it.
+#[must_use]
+pub fn refuse(status: Status) -> Response {
+    status.into_http::<Body>()
+}
+
+async fn normalise(request: Request, next: Next) -> Response {
+    let is_grpc = request.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    let path = request.uri().path().to_owned();
+    let Ok(response) = AssertUnwindSafe(next.run(request)).catch_unwind().await else {
+        tracing::error!(%path, "a handler panicked");
+        return refuse(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id; report it if it lasts."));
+    };
+    match Status::from_header_map(response.headers()) {
+        Some(status) if is_grpc && status.code() != Code::Ok && status.details().is_empty() => refuse(canonical(&status)),
+        _ => response,
+    }
+}
+
+/// The canonical status of one that the transport made without details.
+fn canonical(bare: &Status) -> Status {
+    match bare.code() {
+        Code::Unimplemented => status(Code::Unimplemented, "METHOD_UNKNOWN", "There is no such method. Check the name against reflection."),
+        Code::OutOfRange | Code::ResourceExhausted => {
+            status(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", "The message is larger than 4 MiB. Send less at once.")
+        }
+        Code::Cancelled | Code::DeadlineExceeded => deadline_exceeded(),
+        Code::Unavailable => {
+            let mut details = ErrorDetails::with_error_info("UNAVAILABLE", DOMAIN, HashMap::new());
+            details.set_retry_info(Some(Duration::from_millis(500)));
+            Status::with_error_details(Code::Unavailable, "A part that is needed does not answer. Retry with the same request id.", details)
+        }
+        // What tonic calls internal before a handler has run is a body that is no message.
+        _ => status(Code::InvalidArgument, "MALFORMED_MESSAGE", "The bytes are not the message that the method takes."),
+    }
+}
+
+fn deadline_exceeded() -> Status {
+    let message = "The time that the caller gave is over. A write may have taken effect: retry with the same request id.";
+    status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
+}
+
+/// The time that a `grpc-timeout` header gives; `None` where it is malformed.
+#[must_use]
+pub fn parse_timeout(header: &str) -> Option<Duration> {
+    let (digits, unit) = header.split_at_checked(header.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let amount: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => amount.checked_mul(3_600).map(Duration::from_secs),
+        "M" => amount.checked_mul(60).map(Duration::from_secs),
+        "S" => Some(Duration::from_secs(amount)),
+        "m" => Some(Duration::from_millis(amount)),
+        "u" => Some(Duration::from_micros(amount)),
+        "n" => Some(Duration::from_nanos(amount)),
+        _ => None,
+    }
+}
+
+async fn deadline(request: Request, next: Next) -> Response {
+    let given = match request.headers().get("grpc-timeout") {
+        None => LONGEST,
+        Some(header) => match header.to_str().ok().and_then(parse_timeout) {
+            Some(given) => given.min(LONGEST),
+            None => {
+                return refuse(status(Code::InvalidArgument, "TIMEOUT_MALFORMED", "Leave the grpc-timeout header to the gRPC library."));
+            }
+        },
+    };
+    if given.is_zero() {
+        return refuse(deadline_exceeded());
+    }
+    let until = tokio::time::Instant::now() + given;
+    match tokio::time::timeout_at(until, DEADLINE.scope(until, next.run(request))).await {
+        Ok(response) => response,
+        Err(_) => refuse(deadline_exceeded()),
+    }
+}
+
+/// Whether a path is open to all who reach the port: health and reflection.
+#[must_use]
+pub fn is_open(path: &str) -> bool {
+    path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.")
+}
+
+async fn shed(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let pool = if request.uri().path().starts_with("/payterms.common.v1.") { &guard.bus } else { &guard.calls };
+    let Ok(_place) = pool.clone().try_acquire_owned() else {
+        let mut details = ErrorDetails::with_error_info("OVERLOADED", DOMAIN, HashMap::new());
+        details.set_retry_info(Some(Duration::from_millis(200)));
+        let message = "The service has more calls than it takes at once. Retry after the delay.";
+        return refuse(Status::with_error_details(Code::ResourceExhausted, message, details));
+    };
+    next.run(request).await
+}
+
+async fn authorise(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    if is_open(&path) {
+        return next.run(request).await;
+    }
+    match admit(&guard.access, &guard.verifier, &path, request.headers()) {
+        Ok(scope) => {
+            request.extensions_mut().insert(scope);
+            next.run(request).await
+        }
+        Err(status) => refuse(*status),
+    }
+}
+
+/// Checks the token and the table for a call of `path`.
+///
+/// # Errors
+/// UNAUTHENTICATED, `PERMISSION_DENIED` or UNIMPLEMENTED, with details.
+pub fn admit(access: &AccessTable, verifier: &Verifier, path: &str, headers: &http::HeaderMap) -> Result<Scope, Box<Status>> {
+    let unauthenticated = |reason, message| Box::new(status(Code::Unauthenticated, reason, message));
+    let Some(header) = headers.get("authorization") else {
+        return Err(unauthenticated("TOKEN_MISSING", "Send the header authorization: Bearer <token>."));
+    };
+    let token = header.to_str().ok().and_then(|header| header.strip_prefix("Bearer "));
+    let caller = match token.map(|token| verifier.verify(token)) {
+        Some(Ok(caller)) => caller,
+        Some(Err(TokenFault::Expired)) => return Err(unauthenticated("TOKEN_EXPIRED", "The token has expired. Get a new one.")),
+        _ => return Err(unauthenticated("TOKEN_INVALID", "The token is not accepted here. Get a new one.")),
+    };
+    match access.decide(path, &caller.roles) {
+        Access::Granted(grant) => Ok(Scope { caller, grant, method: path.to_owned() }),
+        Access::Unknown => {
+            Err(Box::new(status(Code::Unimplemented, "METHOD_UNKNOWN", "There is no such method. Check the name against reflection.")))
+        }
+        Access::Refused(allowed) => {
+            let metadata = HashMap::from([("roles".to_owned(), allowed.join(","))]);
+            let message = format!("This needs one of the roles {}.", allowed.join(", "));
+            Err(Box::new(Status::with_error_details(
+                Code::PermissionDenied,
+                message,
+                ErrorDetails::with_error_info("ROLE_REQUIRED", DOMAIN, metadata),
+            )))
+        }
+    }
+}
+
+async fn wait_for_copies(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let named = request.headers().get(crate::answer::VERSION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let tenant = request.extensions().get::<Scope>().and_then(|scope| scope.caller.tenant.clone());
+    if let (Some(named), Some(tenant), Some(db)) = (named, tenant, &guard.db)
+        && let Err(error) = copies::wait(db, &tenant, &named).await
+    {
+        return refuse(error.into());
+    }
+    next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_timeout;
+    use std::time::Duration;
+
+    #[test]
+    fn timeouts() {
+        assert_eq!(parse_timeout("100m"), Some(Duration::from_millis(100)));
+        assert_eq!(parse_timeout("1H"), Some(Duration::from_hours(1)));
+        for bad in ["", "m", "100", "123456789S", "1.5S", "-1S", "1x", "１S"] {
+            assert_eq!(parse_timeout(bad), None, "{bad}");
+        }
+    }
+}

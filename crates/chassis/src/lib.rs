@@ -1,0 +1,40 @@
+//! The runtime that every service stands on: boot, layers, database, idempotency, events, jobs.
+//!
+//! It knows tenants, requests, events and time, and no noun of any service.
+
+pub mod access;
+pub mod answer;
+pub mod boot;
+pub mod call;
+pub mod config;
+pub mod copies;
+pub mod db;
+pub mod error;
+pub mod fields;
+pub mod flow;
+pub mod identity;
+pub mod inbox;
+pub mod jobs;
+pub mod kill;
+pub mod layers;
+pub mod names;
+pub mod page;
+pub mod peers;
+pub mod reflection;
+pub mod relay;
+pub mod render;
+pub mod run_due;
+pub mod serve;
+pub mod sql;
+pub mod telemetry;
+pub mod tenants;
+pub mod topology;
+pub mod tx;
+
+pub use answer::Answer;
+pub use boot::{Parts, Runtime, Service};
+pub use call::{Call, Caller, Scope};
+pub use db::Db;
+pub use error::AppError;
+pub use fields::Fields;
+pub use tx::WriteTx;

@@ -1,0 +1,82 @@
+//! Channels to the other services: a call carries a token signed here, what is left of the
+//! deadline, and the trace.
+
+use crate::{
+    call::Caller,
+    error::{AppError, not_yet},
+    identity::Signer,
+    telemetry,
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+use tonic::{
+    Request,
+    metadata::MetadataValue,
+    transport::{Channel, Endpoint},
+};
+
+tokio::task_local! {
+    /// When the call being handled must have its answer.
+    pub static DEADLINE: tokio::time::Instant;
+}
+
+/// The other services.
+#[derive(Debug, Clone)]
+pub struct Peers {
+    signer: Arc<Signer>,
+    channels: Arc<HashMap<String, Channel>>,
+}
+
+impl Peers {
+    /// Channels to services by name and address; they connect when first used and again later.
+    ///
+    /// # Errors
+    /// A sentence that names the address that is none.
+    pub fn new(signer: Signer, addresses: &BTreeMap<String, String>) -> Result<Self, String> {
+        let mut channels = HashMap::new();
+        for (name, address) in addresses {
+            let endpoint = Endpoint::from_shared(address.clone())
+                .map_err(|error| format!("peer {name}: {address}: {error}"))?
+                .connect_timeout(Duration::from_secs(2))
+                .http2_keep_alive_interval(Duration::from_secs(20))
+                .keep_alive_while_idle(true)
+                .tcp_nodelay(true);
+            channels.insert(name.clone(), endpoint.connect_lazy());
+        }
+        Ok(Self { signer: Arc::new(signer), channels: Arc::new(channels) })
+    }
+
+    /// The channel to a service.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` where no address was configured.
+    pub fn channel(&self, service: &str) -> Result<Channel, AppError> {
+        self.channels.get(service).cloned().ok_or_else(|| not_yet("UNAVAILABLE", &format!("No address of {service} is configured.")))
+    }
+
+    /// The names of the services that have an address.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.channels.keys().map(String::as_str)
+    }
+
+    /// A request to a service as PEER for `caller`, within `budget` and the caller's deadline.
+    ///
+    /// # Errors
+    /// `Fault` if the token cannot be made.
+    pub fn request<M>(&self, service: &str, caller: &Caller, message: M, budget: Duration) -> Result<Request<M>, AppError> {
+        let caller = Caller { roles: vec!["PEER".to_owned()], ..caller.clone() };
+        let token = self.signer.internal(service, &caller).map_err(AppError::Fault)?;
+        let mut request = Request::new(message);
+        let header: MetadataValue<_> = format!("Bearer {token}").parse().map_err(|_| AppError::Fault("a token is no header".to_owned()))?;
+        request.metadata_mut().insert("authorization", header);
+        let left = DEADLINE.try_with(|deadline| deadline.saturating_duration_since(tokio::time::Instant::now()));
+        request.set_timeout(left.map_or(budget, |left| left.min(budget)));
+        if let Ok(trace) = telemetry::trace_parent().parse() {
+            request.metadata_mut().insert("traceparent", trace);
+        }
+        Ok(request)
+    }
+}

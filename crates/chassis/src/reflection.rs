@@ -1,0 +1,26 @@
+//! Reflection v1 and v1alpha with every descriptor set, and health.
+
+use axum::Router;
+use tonic::service::Routes;
+use tonic_health::server::HealthReporter;
+
+/// Every descriptor set that a client may need to read what the suite sends.
+const SETS: [&[u8]; 3] = [payterms_proto::DESCRIPTOR_SET, tonic_types::pb::FILE_DESCRIPTOR_SET, tonic_health::pb::FILE_DESCRIPTOR_SET];
+
+/// Adds reflection and health to the routes of a service; reflection lists `services`.
+///
+/// # Errors
+/// A sentence if a descriptor set cannot be read.
+pub async fn with_reflection_and_health(routes: Routes, services: &[String]) -> Result<(Router, HealthReporter), String> {
+    let builder = || {
+        let builder = tonic_reflection::server::Builder::configure();
+        let builder = SETS.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set));
+        services.iter().fold(builder, tonic_reflection::server::Builder::with_service_name)
+    };
+    let v1 = builder().build_v1().map_err(|error| error.to_string())?;
+    let v1alpha = builder().build_v1alpha().map_err(|error| error.to_string())?;
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_service_status("readiness", tonic_health::ServingStatus::Serving).await;
+    let routes = routes.add_service(v1).add_service(v1alpha).add_service(health);
+    Ok((routes.into_axum_router(), reporter))
+}

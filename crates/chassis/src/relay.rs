@@ -1,0 +1,154 @@
+//! The relay: gives committed outbox rows their positions and hands them to those who hear them.
+//!
+//! Row ids are not in commit order, so positions are given after commit, by one relay at a time.
+
+use crate::{call::Caller, db::Db, error::AppError, flow::Leases, peers::Peers, render::timestamp, sql};
+use payterms_kernel::TenantId;
+use payterms_proto::common::v1::{DeliverRequest, Event, inbox_service_client::InboxServiceClient};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+/// Events handed over in one call.
+const BATCH: i64 = 200;
+
+/// Hands a service's events to their hearers.
+#[derive(Debug, Clone)]
+pub struct Relay {
+    db: Db,
+    peers: Peers,
+    leases: Leases,
+    hearers: Arc<BTreeMap<String, Vec<String>>>,
+    one_at_a_time: Arc<Mutex<()>>,
+}
+
+impl Relay {
+    pub(crate) fn new(db: Db, peers: Peers, leases: Leases, hearers: BTreeMap<String, Vec<String>>) -> Self {
+        Self { db, peers, leases, hearers: Arc::new(hearers), one_at_a_time: Arc::default() }
+    }
+
+    pub(crate) async fn run_forever(self, stop: CancellationToken) {
+        loop {
+            let woken = self.db.committed.clone();
+            if let Err(error) = self.pump().await {
+                tracing::debug!(%error, "events wait");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = woken.notified() => {}
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+
+    /// Hands over all that is committed; answers how many events went out.
+    ///
+    /// # Errors
+    /// Those of the last hearer that did not answer; the others got theirs.
+    pub(crate) async fn pump(&self) -> Result<u64, AppError> {
+        let _one = self.one_at_a_time.lock().await;
+        if !self.leases.hold_singleton("relay").await? {
+            return Ok(0);
+        }
+        self.give_positions().await?;
+        let (mut moved, mut failed) = (0, Ok(()));
+        for (hearer, kinds) in self.hearers.iter() {
+            match self.feed(hearer, kinds).await {
+                Ok(count) => moved += count,
+                Err(error) => failed = Err(error),
+            }
+        }
+        failed.map(|()| moved)
+    }
+
+    async fn give_positions(&self) -> Result<(), AppError> {
+        let (txn, turn) = self.db.transaction().await?;
+        sql::exec(&txn, "INSERT INTO outbox_cursors (subscriber, position) VALUES ('', 0) ON CONFLICT DO NOTHING", vec![]).await?;
+        let lock = if txn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
+        let last = sql::one(&txn, &format!("SELECT position FROM outbox_cursors WHERE subscriber = ''{lock}"), vec![]).await?;
+        let last: i64 = last.map(|row| row.try_get("", "position")).transpose()?.unwrap_or_default();
+        let number = "UPDATE outbox SET position = numbered.place + $1 FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM outbox \
+                      WHERE position IS NULL) AS numbered WHERE outbox.id = numbered.id";
+        let given = sql::exec(&txn, number, vec![last.into()]).await?;
+        let next = last.saturating_add(i64::try_from(given).unwrap_or_default());
+        sql::exec(&txn, "UPDATE outbox_cursors SET position = $1 WHERE subscriber = ''", vec![next.into()]).await?;
+        txn.commit().await?;
+        drop(turn);
+        Ok(())
+    }
+
+    async fn feed(&self, hearer: &str, kinds: &[String]) -> Result<u64, AppError> {
+        let mut moved = 0;
+        loop {
+            let (events, last) = self.next_batch(hearer, kinds).await?;
+            if events.is_empty() {
+                return Ok(moved);
+            }
+            moved += events.len() as u64;
+            let Some(tenant) = events.first().and_then(|event| event.tenant.parse().ok()) else {
+                return Err(AppError::Fault("an event without a tenant".to_owned()));
+            };
+            crate::kill::point("outbox.before_deliver");
+            let caller = Caller::service(self.db.service(), &tenant, None);
+            let mut client = InboxServiceClient::new(self.peers.channel(hearer)?);
+            client.deliver(self.peers.request(hearer, &caller, DeliverRequest { events }, Duration::from_secs(10))?).await?;
+            crate::kill::point("outbox.before_mark");
+            let mark = "INSERT INTO outbox_cursors (subscriber, position) VALUES ($1, $2) \
+                        ON CONFLICT (subscriber) DO UPDATE SET position = excluded.position";
+            let (txn, turn) = self.db.transaction().await?;
+            sql::exec(&txn, mark, vec![hearer.into(), last.into()]).await?;
+            txn.commit().await?;
+            drop(turn);
+        }
+    }
+
+    async fn next_batch(&self, hearer: &str, kinds: &[String]) -> Result<(Vec<Event>, i64), AppError> {
+        let kinds: Vec<_> = kinds.iter().map(|kind| format!("'{}'", kind.replace('\'', ""))).collect();
+        let select = format!(
+            "SELECT event_id, tenant, aggregate_type, aggregate_id, version, event_type, data, trace_parent, snapshot, occurred_at, position \
+             FROM outbox WHERE position > coalesce((SELECT position FROM outbox_cursors WHERE subscriber = $1), 0) \
+             AND aggregate_type IN ({}) ORDER BY position LIMIT $2",
+            kinds.join(", ")
+        );
+        let rows = sql::all(self.db.system(), &select, vec![hearer.into(), BATCH.into()]).await?;
+        let last = rows.last().map(|row| row.try_get("", "position")).transpose()?.unwrap_or_default();
+        let events = rows.iter().map(|row| self.event(row)).collect::<Result<_, _>>()?;
+        Ok((events, last))
+    }
+
+    fn event(&self, row: &QueryResult) -> Result<Event, AppError> {
+        let id: uuid::Uuid = row.try_get("", "event_id")?;
+        let time: chrono::DateTime<chrono::Utc> = row.try_get("", "occurred_at")?;
+        let data: Vec<u8> = row.try_get("", "data")?;
+        Ok(Event {
+            id: id.to_string(),
+            source: self.db.service().to_owned(),
+            r#type: row.try_get("", "event_type")?,
+            tenant: row.try_get("", "tenant")?,
+            aggregate_type: row.try_get("", "aggregate_type")?,
+            aggregate_id: row.try_get("", "aggregate_id")?,
+            version: row.try_get("", "version")?,
+            time: Some(timestamp(time)),
+            trace_parent: row.try_get("", "trace_parent")?,
+            snapshot: row.try_get("", "snapshot")?,
+            data: data.into(),
+        })
+    }
+
+    /// How many of a tenant's events some hearer has not got yet.
+    pub(crate) async fn pending(&self, tenant: &TenantId) -> Result<i64, AppError> {
+        let mut pending = 0;
+        for (hearer, kinds) in self.hearers.iter() {
+            let kinds: Vec<_> = kinds.iter().map(|kind| format!("'{}'", kind.replace('\'', ""))).collect();
+            let count = format!(
+                "SELECT count(*) AS waiting FROM outbox WHERE tenant = $1 AND aggregate_type IN ({}) AND \
+                 (position IS NULL OR position > coalesce((SELECT position FROM outbox_cursors WHERE subscriber = $2), 0))",
+                kinds.join(", ")
+            );
+            let row = sql::one(self.db.system(), &count, vec![tenant.as_str().into(), hearer.as_str().into()]).await?;
+            pending += row.map(|row| row.try_get::<i64>("", "waiting")).transpose()?.unwrap_or_default();
+        }
+        Ok(pending)
+    }
+}

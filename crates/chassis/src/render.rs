@@ -1,0 +1,30 @@
+//! What every service renders the same way: money, instants, decimals.
+
+use chrono::{DateTime, Utc};
+use payterms_kernel::Money;
+use payterms_proto::google::r#type as google;
+use prost_types::Timestamp;
+use rust_decimal::{Decimal, prelude::ToPrimitive};
+
+/// An amount.
+#[must_use]
+pub fn money(money: Money) -> google::Money {
+    let (units, fraction) = (money.amount().trunc(), money.amount().fract());
+    google::Money {
+        currency_code: money.currency().code().to_owned(),
+        units: units.to_i64().unwrap_or_default(),
+        nanos: fraction.checked_mul(Decimal::from(1_000_000_000)).and_then(|nanos| nanos.to_i32()).unwrap_or_default(),
+    }
+}
+
+/// An instant.
+#[must_use]
+pub fn timestamp(instant: DateTime<Utc>) -> Timestamp {
+    Timestamp { seconds: instant.timestamp(), nanos: i32::try_from(instant.timestamp_subsec_nanos()).unwrap_or_default() }
+}
+
+/// A plain decimal.
+#[must_use]
+pub fn decimal(value: Decimal) -> google::Decimal {
+    google::Decimal { value: value.normalize().to_string() }
+}

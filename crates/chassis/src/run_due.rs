@@ -1,0 +1,82 @@
+//! A service's part in the runs of test clocks: store the time, run what is due, hand events on.
+
+use crate::{db::Db, error::AppError, fields::Fields, jobs, jobs::Jobs, relay::Relay, render::timestamp, sql, tenants};
+use chrono::{DateTime, Utc};
+use payterms_kernel::TenantId;
+use payterms_proto::common::v1::{RunDueRequest, RunDueResponse, clock_service_server::ClockService};
+use std::collections::BTreeSet;
+use tonic::{Request, Response, Status};
+
+/// Rows run at most in one call; the caller asks again while rows move.
+const ROWS: i64 = 200;
+
+/// The clock's hand in one service.
+#[derive(Debug, Clone)]
+pub struct RunDue {
+    pub(crate) db: Db,
+    pub(crate) jobs: Jobs,
+    pub(crate) relay: Relay,
+}
+
+impl RunDue {
+    async fn run(&self, tenant: &TenantId, now: DateTime<Utc>, run: Option<&str>, seed: &[u8]) -> Result<RunDueResponse, AppError> {
+        let (txn, turn) = self.db.transaction().await?;
+        tenants::set_clock(&txn, tenant, now, seed, run).await?;
+        txn.commit().await?;
+        drop(turn);
+        let (mut moved, mut stuck) = (0_i64, BTreeSet::new());
+        if run.is_some() {
+            moved = self.run_rows(tenant, now, run, &mut stuck).await?;
+            let waiting = self.relay.pending(tenant).await?;
+            if waiting > 0 {
+                self.relay.pump().await?;
+                moved = moved.saturating_add(waiting);
+            }
+        }
+        let select = "SELECT min(due_at) AS next FROM due WHERE tenant = $1 AND due_at > $2";
+        let row = sql::one(self.db.system(), select, vec![tenant.as_str().into(), now.into()]).await?;
+        let next: Option<DateTime<Utc>> = row.map(|row| row.try_get("", "next")).transpose()?.flatten();
+        Ok(RunDueResponse {
+            moved_count: i32::try_from(moved).unwrap_or(i32::MAX),
+            next_due: next.map(timestamp),
+            stuck_rows: stuck.into_iter().take(20).collect(),
+        })
+    }
+
+    async fn run_rows(
+        &self,
+        tenant: &TenantId,
+        now: DateTime<Utc>,
+        run: Option<&str>,
+        stuck: &mut BTreeSet<String>,
+    ) -> Result<i64, AppError> {
+        let select =
+            "SELECT tenant, job, subject, due_at FROM due WHERE tenant = $1 AND due_at <= $2 ORDER BY due_at, job, subject LIMIT $3";
+        let rows = sql::all(self.db.system(), select, vec![tenant.as_str().into(), now.into(), ROWS.into()]).await?;
+        let mut moved = 0_i64;
+        for row in &rows {
+            let row = jobs::row_of(row, run.map(str::to_owned))?;
+            let name = format!("{}/{}", row.job, row.subject);
+            match self.jobs.run(row).await {
+                Ok(()) => moved = moved.saturating_add(1),
+                Err(error) => {
+                    tracing::warn!(row = %name, %error, "a due row of a test clock did not get done");
+                    stuck.insert(name);
+                }
+            }
+        }
+        Ok(moved.saturating_add(i64::try_from(stuck.len()).unwrap_or_default()))
+    }
+}
+
+#[tonic::async_trait]
+impl ClockService for RunDue {
+    async fn run_due(&self, request: Request<RunDueRequest>) -> Result<Response<RunDueResponse>, Status> {
+        let (mut fields, message) = Fields::open(request)?;
+        let tenant = fields.name("tenant", &format!("tenants/{}", message.tenant), &[]).tenant;
+        let now = fields.instant("now", message.now.as_ref());
+        fields.finish()?;
+        let run = message.advancing.then_some(message.run_id.as_str());
+        Ok(Response::new(self.run(&tenant, now, run, &message.seed).await?))
+    }
+}

@@ -1,0 +1,96 @@
+//! The accept loop: HTTP/1 and HTTP/2 on one port, a bound on connections and on silence, and a
+//! drain that ends at a hard deadline.
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Connections at once.
+const CONNECTIONS: usize = 10_000;
+/// How long a new connection may keep silent or half-say its preface.
+const SILENCE: Duration = Duration::from_secs(5);
+/// How long open calls may take after the stop.
+pub const DRAIN: Duration = Duration::from_secs(20);
+
+/// Serves until told to stop, then lets open calls end, at most [`DRAIN`] long.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                };
+                if let Ok(place) = places.clone().try_acquire_owned() {
+                    let (router, stop) = (router.clone(), stop.clone());
+                    connections.spawn(async move {
+                        if speaks(&stream).await {
+                            connection(stream, router, stop).await;
+                        }
+                        drop(place);
+                    });
+                }
+            }
+        }
+    }
+    drop(listener);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN, drained).await.is_err() {
+        tracing::warn!("calls were still open at the end of the drain; they are cut");
+    }
+}
+
+/// Waits for the first bytes: a whole preface where it is HTTP/2, anything where it is not.
+async fn speaks(stream: &TcpStream) -> bool {
+    let _ = stream.set_nodelay(true);
+    let mut bytes = [0_u8; 24];
+    let first = async {
+        loop {
+            match stream.peek(&mut bytes).await {
+                Ok(0) | Err(_) => return false,
+                Ok(count) if count < bytes.len() && bytes.starts_with(b"PRI") => tokio::time::sleep(Duration::from_millis(5)).await,
+                Ok(_) => return true,
+            }
+        }
+    };
+    tokio::time::timeout(SILENCE, first).await.unwrap_or(false)
+}
+
+async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(SILENCE);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(1_024)
+        .max_header_list_size(16 * 1_024)
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(20));
+    let service = TowerToHyperService::new(tower::util::MapRequest::new(router, |request: http::Request<Incoming>| {
+        request.map(axum::body::Body::new)
+    }));
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}

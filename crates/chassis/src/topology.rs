@@ -1,0 +1,44 @@
+//! Which service calls and hears which, read from `proto/topology.toml`.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The relations of one service.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relations {
+    /// The services that it may call.
+    pub calls: Vec<String>,
+    /// By source: the aggregate types whose events it takes.
+    #[serde(default)]
+    pub hears: BTreeMap<String, Vec<String>>,
+}
+
+/// All services of the suite.
+pub type Topology = BTreeMap<String, Relations>;
+
+/// The topology of the contract.
+///
+/// # Errors
+/// A sentence that names what is wrong in the file.
+pub fn load() -> Result<Topology, String> {
+    toml::from_str(payterms_proto::TOPOLOGY).map_err(|error| format!("topology.toml: {error}"))
+}
+
+/// Who hears `source`, and which aggregate types.
+#[must_use]
+pub fn hearers(topology: &Topology, source: &str) -> BTreeMap<String, Vec<String>> {
+    topology.iter().filter_map(|(name, relations)| Some((name.clone(), relations.hears.get(source)?.clone()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn calls_go_one_way() {
+        let order = ["plans", "invoicing", "credit", "wallet"];
+        let place = |name: &str| order.iter().position(|n| *n == name).unwrap();
+        for (name, relations) in super::load().unwrap() {
+            assert!(relations.calls.iter().all(|called| place(called) > place(&name)), "{name}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The calendar: months that clamp, payment terms, and the tenant's day.
+
+use chrono::{DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+
+/// The last day of `date`'s month.
+#[must_use]
+pub fn month_end(date: NaiveDate) -> NaiveDate {
+    let next = first_of_month(date).checked_add_months(Months::new(1));
+    next.and_then(|first| first.pred_opt()).unwrap_or(NaiveDate::MAX)
+}
+
+/// The first day of `date`'s month.
+#[must_use]
+pub fn first_of_month(date: NaiveDate) -> NaiveDate {
+    date.with_day(1).unwrap_or(date)
+}
+
+/// The date `n` months after the month of `first`, on `asked_day` or that month's last day.
+///
+/// The asked day is kept, not the clamped one: day 31 from January gives 31, 28, 31, 30.
+#[must_use]
+pub fn nth_month(first: NaiveDate, n: u32, asked_day: u32) -> Option<NaiveDate> {
+    let month = first_of_month(first).checked_add_months(Months::new(n))?;
+    month.with_day(asked_day.min(month_end(month).day()))
+}
+
+/// When an invoice falls due (docs/domain.md, Money and time).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentTerm {
+    /// Issue date and so many days.
+    NetDays(u16),
+    /// Issue date and so many days, then that month's end ("30 jours fin de mois").
+    NetDaysEndOfMonth(u16),
+    /// The issue month's end, then so many days ("fin de mois 30 jours").
+    EndOfMonthNetDays(u16),
+    /// The end of the month after the issue month.
+    EndOfFollowingMonth,
+}
+
+impl PaymentTerm {
+    /// The due date of what is issued on `issued`; `None` past the calendar's end.
+    #[must_use]
+    pub fn due(self, issued: NaiveDate) -> Option<NaiveDate> {
+        match self {
+            Self::NetDays(days) => issued.checked_add_days(Days::new(u64::from(days))),
+            Self::NetDaysEndOfMonth(days) => Self::NetDays(days).due(issued).map(month_end),
+            Self::EndOfMonthNetDays(days) => Self::NetDays(days).due(month_end(issued)),
+            Self::EndOfFollowingMonth => first_of_month(issued).checked_add_months(Months::new(1)).map(month_end),
+        }
+    }
+}
+
+/// The date that it is in `zone` at `instant`.
+#[must_use]
+pub fn day_in(zone: Tz, instant: DateTime<Utc>) -> NaiveDate {
+    instant.with_timezone(&zone).date_naive()
+}
+
+/// The instant at which `date` begins in `zone`: 00:00, or the next valid instant where the
+/// clock skips it, or the first where it comes twice.
+#[must_use]
+pub fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
+    let mut local = date.and_time(NaiveTime::MIN);
+    // No zone has ever skipped more than a day: 97 quarter hours always reach a valid instant.
+    for _ in 0..97 {
+        match zone.from_local_datetime(&local) {
+            LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => return instant.with_timezone(&Utc),
+            LocalResult::None => local += TimeDelta::minutes(15),
+        }
+    }
+    date.and_time(NaiveTime::MIN).and_utc()
+}
+
+/// The first instant after `instant` at which the last day of a month begins in `zone`.
+#[must_use]
+pub fn next_month_end_after(zone: Tz, instant: DateTime<Utc>) -> DateTime<Utc> {
+    let end = month_end(day_in(zone, instant));
+    let start = start_of_day(zone, end);
+    if start > instant {
+        return start;
+    }
+    let following = end.succ_opt().map_or(end, month_end);
+    start_of_day(zone, following)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::{PaymentTerm, nth_month, start_of_day};
+    use chrono::NaiveDate;
+    use proptest::prelude::*;
+
+    fn date(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_table_of_payment_terms() {
+        use PaymentTerm::{EndOfFollowingMonth, EndOfMonthNetDays, NetDays, NetDaysEndOfMonth};
+        for (term, june, january) in [
+            (NetDays(30), "2025-07-01", "2025-03-02"),
+            (NetDaysEndOfMonth(30), "2025-07-31", "2025-03-31"),
+            (EndOfMonthNetDays(30), "2025-07-30", "2025-03-02"),
+            (EndOfFollowingMonth, "2025-07-31", "2025-02-28"),
+        ] {
+            assert_eq!(term.due(date("2025-06-01")), Some(date(june)), "{term:?}");
+            assert_eq!(term.due(date("2025-01-31")), Some(date(january)), "{term:?}");
+        }
+    }
+
+    #[test]
+    fn the_asked_day_is_kept_not_the_clamped_one() {
+        let dates: Vec<_> = (0..4).map(|n| nth_month(date("2025-01-15"), n, 31).unwrap()).collect();
+        assert_eq!(dates, ["2025-01-31", "2025-02-28", "2025-03-31", "2025-04-30"].map(date));
+    }
+
+    #[test]
+    fn a_day_that_starts_in_a_gap_starts_at_the_next_valid_instant() {
+        // Cairo springs forward at midnight; Samoa skipped 30 December 2011 whole.
+        let cairo = start_of_day(chrono_tz::Africa::Cairo, date("2024-04-26"));
+        assert_eq!(cairo.to_rfc3339(), "2024-04-25T22:00:00+00:00");
+        let apia = start_of_day(chrono_tz::Pacific::Apia, date("2011-12-30"));
+        assert_eq!(apia.to_rfc3339(), "2011-12-30T10:00:00+00:00");
+        // Havana falls back at 01:00: midnight comes twice, the first counts.
+        let havana = start_of_day(chrono_tz::America::Havana, date("2024-11-03"));
+        assert_eq!(havana.to_rfc3339(), "2024-11-03T04:00:00+00:00");
+    }
+
+    proptest! {
+        #[test]
+        fn monthly_dates_rise_strictly(day in 1_u32..=31, start in 0_i32..40_000, n in 0_u32..120) {
+            let first = NaiveDate::from_ymd_opt(1990, 1, 1).unwrap() + chrono::Days::new(u64::try_from(start).unwrap());
+            prop_assert!(nth_month(first, n, day) < nth_month(first, n + 1, day));
+        }
+
+        #[test]
+        fn nothing_is_due_before_it_is_issued(days in 0_u16..400, start in 0_u64..40_000) {
+            let issued = NaiveDate::from_ymd_opt(1990, 1, 1).unwrap() + chrono::Days::new(start);
+            for term in [PaymentTerm::NetDays(days), PaymentTerm::NetDaysEndOfMonth(days), PaymentTerm::EndOfMonthNetDays(days), PaymentTerm::EndOfFollowingMonth] {
+                prop_assert!(term.due(issued).unwrap() >= issued);
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The pure kernel: money, currencies, the calendar, ids, the clock, refusals.
+//!
+//! What lives here is needed by three services or more and knows no noun of any of them.
+//! Nothing here does I/O, and nothing but [`clock`] reads the time.
+
+pub mod calendar;
+pub mod clock;
+pub mod country;
+pub mod currency;
+pub mod id;
+pub mod money;
+pub mod page;
+pub mod refusal;
+pub mod rounding;
+pub mod split;
+pub mod text;
+
+pub use clock::{Clock, SystemClock};
+pub use currency::Currency;
+pub use id::{Id, IdSource, TenantId};
+pub use money::Money;
+pub use refusal::{Condition, Kind, Refusal, Violation};

@@ -1,0 +1,133 @@
+//! Refusals: why the suite will not do what was asked, and what the caller can do about it.
+
+use crate::money::MoneyError;
+
+/// What the caller should do next; the transport maps each to one status code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The request itself is wrong: change it.
+    Invalid,
+    /// The state does not allow it: change the state first.
+    Precondition,
+    /// There is no such thing, or it is not the caller's to see.
+    NotFound,
+    /// Another resource already has what was asked for.
+    AlreadyExists,
+    /// The caller may not do this.
+    Denied,
+    /// Something changed meanwhile: read again and retry.
+    Conflict,
+    /// Too much at once: wait and retry.
+    Exhausted,
+    /// A part that is needed does not answer: retry later.
+    Unavailable,
+}
+
+/// One field that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Path of the field in the request, such as `top_up.amount`.
+    pub field: String,
+    /// One reason of the closed list of docs/errors.md.
+    pub reason: &'static str,
+    /// What is wrong and what would be right.
+    pub description: String,
+}
+
+/// One condition of the state that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// A stable name, such as `PROVIDER_NOT_CONNECTED`.
+    pub name: &'static str,
+    /// What the condition is about.
+    pub subject: String,
+    /// What to do so that it holds.
+    pub description: String,
+}
+
+/// An answer of "no", whole: one reason, figures, and *all* that is wrong at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What the caller should do next.
+    pub kind: Kind,
+    /// One reason of the closed list of docs/errors.md.
+    pub reason: &'static str,
+    /// A sentence that says what to do.
+    pub message: String,
+    /// The figures: names and values for programs.
+    pub metadata: Vec<(&'static str, String)>,
+    /// Fields that are wrong, all of them.
+    pub violations: Vec<Violation>,
+    /// Conditions that do not hold, all of them.
+    pub conditions: Vec<Condition>,
+}
+
+impl Refusal {
+    /// A refusal without details.
+    #[must_use]
+    pub fn new(kind: Kind, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, reason, message: message.into(), metadata: Vec::new(), violations: Vec::new(), conditions: Vec::new() }
+    }
+
+    /// A state that does not allow what was asked.
+    #[must_use]
+    pub fn precondition(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Kind::Precondition, reason, message)
+    }
+
+    /// Nothing there, or nothing that the caller may see: the two answers are the same.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(Kind::NotFound, "RESOURCE_NOT_FOUND", "There is no such resource. Check the name.")
+    }
+
+    /// Fields that are wrong; the first one's reason is the refusal's.
+    #[must_use]
+    pub fn invalid(violations: Vec<Violation>) -> Self {
+        let reason = violations.first().map_or("FIELD_REQUIRED", |first| first.reason);
+        let text: Vec<_> = violations.iter().map(|v| format!("{}: {}", v.field, v.description)).collect();
+        Self { violations, ..Self::new(Kind::Invalid, reason, text.join(" ")) }
+    }
+
+    /// Adds a figure.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "a figure is handed over")]
+    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.metadata.push((name, value.to_string()));
+        self
+    }
+
+    /// Adds the conditions that do not hold.
+    #[must_use]
+    pub fn with_conditions(mut self, conditions: Vec<Condition>) -> Self {
+        self.conditions = conditions;
+        self
+    }
+
+    /// An illegal move of a state machine, naming the state and what is allowed in it.
+    #[must_use]
+    pub fn state(reason: &'static str, subject: &str, state: &str, allowed: &[&str]) -> Self {
+        let allowed = if allowed.is_empty() { "nothing more".to_owned() } else { allowed.join(", ") };
+        let message = format!("{subject} is {state}. Allowed now: {allowed}.");
+        let condition = Condition { name: reason, subject: subject.to_owned(), description: message.clone() };
+        Self::precondition(reason, message).with("state", state).with("allowed", allowed).with_conditions(vec![condition])
+    }
+}
+
+impl From<MoneyError> for Refusal {
+    /// Sums that leave the ledger's range or mix currencies are refused, whatever led to them.
+    fn from(error: MoneyError) -> Self {
+        match error {
+            MoneyError::CurrencyMismatch(asked, held) => {
+                Self::precondition("CURRENCY_MISMATCH", format!("The amount is in {asked}; use {held}.")).with("currency", held)
+            }
+            MoneyError::Overflow => {
+                Self::precondition("BALANCE_OVERFLOW", "The balance would leave the range that the ledger holds. Use a smaller amount.")
+            }
+            MoneyError::Precision(decimals) => {
+                Self::new(Kind::Invalid, "AMOUNT_PRECISION", format!("Use at most {decimals} digits after the point."))
+            }
+            MoneyError::Malformed => Self::new(Kind::Invalid, "AMOUNT_MALFORMED", "Write a plain decimal number such as 12.50."),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Free text: what no field may hold, whatever it is for.
+
+/// What is wrong with a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextFault {
+    /// Longer than the field allows.
+    TooLong,
+    /// Control characters or characters that reorder or hide text.
+    InvalidChars,
+    /// It holds what looks like a full card number.
+    CardNumber,
+}
+
+/// Checks a free text against its limit (in characters), its characters and card numbers.
+///
+/// # Errors
+/// The first fault found.
+pub fn check(text: &str, limit: usize) -> Result<(), TextFault> {
+    if text.chars().count() > limit {
+        return Err(TextFault::TooLong);
+    }
+    if text.chars().any(is_forbidden) {
+        return Err(TextFault::InvalidChars);
+    }
+    if holds_card_number(text) {
+        return Err(TextFault::CardNumber);
+    }
+    Ok(())
+}
+
+/// Control characters, and the invisible ones that turn or hide what a reader sees.
+fn is_forbidden(c: char) -> bool {
+    (c.is_control() && c != '\n')
+        || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{FEFF}' | '\u{2028}' | '\u{2029}' | '\u{FFFE}' | '\u{FFFF}')
+}
+
+/// Whether some run of digits (spaces and dashes between them allowed) is a card number by
+/// issuer prefix, length and Luhn digit.
+#[must_use]
+pub fn holds_card_number(text: &str) -> bool {
+    let mut run = Vec::new();
+    for c in text.chars().chain(std::iter::once('.')) {
+        match c.to_digit(10) {
+            Some(digit) => run.push(digit),
+            None if matches!(c, ' ' | '-' | '\u{A0}') => {}
+            None => {
+                if run_holds_card(&run) {
+                    return true;
+                }
+                run.clear();
+            }
+        }
+    }
+    false
+}
+
+fn run_holds_card(run: &[u32]) -> bool {
+    (13..=19).any(|length| run.windows(length).any(|window| has_issuer(window) && passes_luhn(window)))
+}
+
+fn has_issuer(digits: &[u32]) -> bool {
+    let prefix = |n: usize| digits.iter().take(n).fold(0, |number, digit| number * 10 + digit);
+    match digits.len() {
+        13 | 19 => prefix(1) == 4,
+        14 => matches!(prefix(2), 36 | 38 | 39) || (300..=305).contains(&prefix(3)),
+        15 => matches!(prefix(2), 34 | 37),
+        16 => {
+            prefix(1) == 4
+                || (51..=55).contains(&prefix(2))
+                || (2221..=2720).contains(&prefix(4))
+                || (3528..=3589).contains(&prefix(4))
+                || matches!(prefix(2), 62 | 65)
+                || prefix(4) == 6011
+        }
+        _ => false,
+    }
+}
+
+fn passes_luhn(digits: &[u32]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| match (place % 2, digit * 2) {
+            (0, _) => *digit,
+            (_, doubled) if doubled > 9 => doubled - 9,
+            (_, doubled) => doubled,
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TextFault, check, holds_card_number};
+
+    #[test]
+    fn card_numbers_are_seen_through_spaces_and_dashes() {
+        for text in ["4242424242424242", "card 4242 4242 4242 4242 thanks", "5555-5555-5555-4444", "378282246310005", "3530111333300000"] {
+            assert!(holds_card_number(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_numbers_are_let_through() {
+        for text in ["4242424242424241", "invoice 1234567890123", "DE89370400440532013000", "2026-11-22 10:00", "+61 2 9374 4000", ""] {
+            assert!(!holds_card_number(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn faults() {
+        assert_eq!(check("abc", 2), Err(TextFault::TooLong));
+        assert_eq!(check("a\u{0}b", 10), Err(TextFault::InvalidChars));
+        assert_eq!(check("a\u{202E}b", 10), Err(TextFault::InvalidChars));
+        assert_eq!(check("4242424242424242", 20), Err(TextFault::CardNumber));
+        assert_eq!(check("Größe 東京", 10), Ok(()));
+    }
+}

@@ -1,0 +1,124 @@
+//! A caller of the gateway: one channel, one token, fresh request ids.
+
+use payterms_proto::{
+    google::r#type::Money,
+    invoicing::v1::{
+        customer_service_client::CustomerServiceClient, tenant_service_client::TenantServiceClient,
+        test_clock_service_client::TestClockServiceClient,
+    },
+    wallet::v1::{
+        hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient, posting_service_client::PostingServiceClient,
+        wallet_service_client::WalletServiceClient,
+    },
+};
+use std::net::SocketAddr;
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+
+/// Adds the token, and what the last write made where the caller wants to read it.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    token: MetadataValue<Ascii>,
+    after: Option<MetadataValue<Ascii>>,
+}
+
+impl Interceptor for Credentials {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.token.clone());
+        if let Some(after) = &self.after {
+            request.metadata_mut().insert("payterms-version", after.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// The channel of a caller.
+pub type Caller = InterceptedService<Channel, Credentials>;
+
+/// Someone who calls the gateway.
+#[derive(Debug, Clone)]
+pub struct Session {
+    channel: Channel,
+    credentials: Credentials,
+}
+
+impl Session {
+    /// A caller with a token; connects when first used.
+    ///
+    /// # Errors
+    /// A sentence if the token is no header.
+    pub fn new(gateway: SocketAddr, token: &str) -> Result<Self, String> {
+        let endpoint = Endpoint::from_shared(format!("http://{gateway}")).map_err(|error| error.to_string())?;
+        let token = format!("Bearer {token}").parse().map_err(|_| "the token is no header".to_owned())?;
+        Ok(Self { channel: endpoint.connect_lazy(), credentials: Credentials { token, after: None } })
+    }
+
+    /// The same caller, who waits for the versions that a write's answer named.
+    #[must_use]
+    pub fn after<M>(&self, response: &tonic::Response<M>) -> Self {
+        let after = response.metadata().get("payterms-version").cloned();
+        Self { channel: self.channel.clone(), credentials: Credentials { after, ..self.credentials.clone() } }
+    }
+
+    fn caller(&self) -> Caller {
+        InterceptedService::new(self.channel.clone(), self.credentials.clone())
+    }
+
+    /// `TenantService`.
+    #[must_use]
+    pub fn tenants(&self) -> TenantServiceClient<Caller> {
+        TenantServiceClient::new(self.caller())
+    }
+
+    /// `CustomerService`.
+    #[must_use]
+    pub fn customers(&self) -> CustomerServiceClient<Caller> {
+        CustomerServiceClient::new(self.caller())
+    }
+
+    /// `TestClockService`.
+    #[must_use]
+    pub fn clock(&self) -> TestClockServiceClient<Caller> {
+        TestClockServiceClient::new(self.caller())
+    }
+
+    /// `WalletService`.
+    #[must_use]
+    pub fn wallets(&self) -> WalletServiceClient<Caller> {
+        WalletServiceClient::new(self.caller())
+    }
+
+    /// `LotService`.
+    #[must_use]
+    pub fn lots(&self) -> LotServiceClient<Caller> {
+        LotServiceClient::new(self.caller())
+    }
+
+    /// `PostingService`.
+    #[must_use]
+    pub fn postings(&self) -> PostingServiceClient<Caller> {
+        PostingServiceClient::new(self.caller())
+    }
+
+    /// `HoldService`.
+    #[must_use]
+    pub fn holds(&self) -> HoldServiceClient<Caller> {
+        HoldServiceClient::new(self.caller())
+    }
+}
+
+/// A fresh request id.
+#[must_use]
+pub fn request_id() -> String {
+    uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string()
+}
+
+/// An amount of whole units and cents, `("USD", 20, 50)` for 20.50 USD.
+#[must_use]
+pub fn amount(currency: &str, units: i64, cents: i32) -> Option<Money> {
+    Some(Money { currency_code: currency.to_owned(), units, nanos: cents.saturating_mul(10_000_000) })
+}

@@ -1,0 +1,9 @@
+//! The whole suite in one process: every service on its own database and loopback port, the
+//! gateway before them. The same code as separate processes, started together.
+
+pub mod banner;
+pub mod client;
+pub mod start;
+
+pub use client::Session;
+pub use start::{Suite, SuiteOptions};

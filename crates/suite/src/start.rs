@@ -1,0 +1,122 @@
+//! Starts all services and the gateway, on SQLite in a data folder or on PostgreSQL.
+
+use payterms_chassis::{
+    Db,
+    boot::{self, Running},
+    call::Caller,
+    identity::{Signer, ensure_key, key_set},
+};
+use payterms_gateway::GatewayOptions;
+use payterms_invoicing::Invoicing;
+use payterms_kernel::{Clock, SystemClock};
+use payterms_wallet::Wallet;
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Name of the key that development tokens are signed with.
+const DEVELOPMENT: &str = "development";
+
+/// How the suite is started.
+#[derive(Debug, Clone)]
+pub struct SuiteOptions {
+    /// Folder of keys and, without PostgreSQL, of the databases.
+    pub data: PathBuf,
+    /// Where the gateway listens.
+    pub listen: SocketAddr,
+    /// `host:port/database` of a migrated PostgreSQL; each service connects as its own role.
+    pub postgres: Option<String>,
+}
+
+/// A suite that serves.
+#[derive(Debug)]
+pub struct Suite {
+    /// Where the gateway listens.
+    pub gateway: SocketAddr,
+    /// Where each service listens; for tests of the inner ports.
+    pub services: HashMap<String, SocketAddr>,
+    keys: PathBuf,
+    stop: CancellationToken,
+    running: Vec<Running>,
+}
+
+impl Suite {
+    /// Starts everything; all is served when this answers.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub async fn start(options: &SuiteOptions, stop: CancellationToken) -> Result<Self, String> {
+        let keys = options.data.join("keys");
+        for name in ["gateway", "wallet", "invoicing", DEVELOPMENT] {
+            ensure_key(&keys, name)?;
+        }
+        let jwks = keys.join("jwks.json");
+        std::fs::write(&jwks, key_set(&keys, &[DEVELOPMENT])?).map_err(|error| error.to_string())?;
+        let door = TcpListener::bind(options.listen).await.map_err(|error| format!("{}: {error}", options.listen))?;
+        let (mut services, mut listeners) = (HashMap::new(), HashMap::new());
+        for name in ["wallet", "invoicing"] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+            services.insert(name.to_owned(), listener.local_addr().map_err(|error| error.to_string())?);
+            listeners.insert(name, listener);
+        }
+        let peers: BTreeMap<_, _> = services.iter().map(|(name, address)| (name.clone(), format!("http://{address}"))).collect();
+        let mut running = Vec::new();
+        if let Some(listener) = listeners.remove("wallet") {
+            let db = open("wallet", options).await?;
+            running.push(boot::start::<Wallet>(db, &keys, &peers, listener, payterms_wallet::Options {}, stop.clone()).await?);
+        }
+        if let Some(listener) = listeners.remove("invoicing") {
+            let db = open("invoicing", options).await?;
+            running.push(boot::start::<Invoicing>(db, &keys, &peers, listener, payterms_invoicing::Options {}, stop.clone()).await?);
+        }
+        let gateway = payterms_gateway::start(&keys, &peers, door, &GatewayOptions { jwks }, stop.clone()).await?;
+        let address = gateway.address;
+        running.push(gateway);
+        Ok(Self { gateway: address, services, keys, stop, running })
+    }
+
+    /// A development token of the folder's key, good for `seconds`.
+    ///
+    /// # Errors
+    /// A sentence if the key cannot be read.
+    pub fn token(&self, caller: &Caller, seconds: i64) -> Result<String, String> {
+        development_token(&self.keys, caller, seconds)
+    }
+
+    /// Stops and waits until all has drained.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.ended().await;
+    }
+
+    /// Waits until all has drained after a stop.
+    pub async fn ended(self) {
+        for running in self.running {
+            running.ended().await;
+        }
+    }
+}
+
+/// Signs a development token with the key in the folder `keys`.
+///
+/// # Errors
+/// A sentence if the key cannot be read.
+pub fn development_token(keys: &Path, caller: &Caller, seconds: i64) -> Result<String, String> {
+    Signer::read(keys, DEVELOPMENT, Arc::new(SystemClock))?.token(payterms_gateway::identity::AUDIENCE, caller, seconds)
+}
+
+async fn open(service: &'static str, options: &SuiteOptions) -> Result<Db, String> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    if let Some(place) = &options.postgres {
+        return Db::open(&format!("postgres://payterms_{service}@{place}"), service, clock).await;
+    }
+    let file = options.data.join(format!("{service}.db"));
+    let db = Db::open(&format!("sqlite:{}", file.display()), service, clock).await?;
+    payterms_migrations::migrate_sqlite(db.connection(), service).await.map_err(|error| format!("{service}: {error}"))?;
+    Ok(db)
+}

@@ -1,0 +1,37 @@
+//! What tests need: a throw-away PostgreSQL, a suite in process on either database, people with
+//! tokens, and short ways to say the usual things.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
+
+pub mod people;
+pub mod postgres;
+pub mod refusals;
+pub mod world;
+
+pub use refusals::{reason, violations};
+pub use world::{Database, World};
+
+/// Makes two tests of each scenario, one per database: `on_both!(module: a, b)` runs the async
+/// functions `a(&World)` and `b(&World)`.
+#[macro_export]
+macro_rules! on_both {
+    ($($scenario:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                if let Some(world) = $crate::World::start($crate::Database::Sqlite).await {
+                    super::$scenario(&world).await;
+                    world.end().await;
+                }
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                if let Some(world) = $crate::World::start($crate::Database::Postgres).await {
+                    super::$scenario(&world).await;
+                    world.end().await;
+                }
+            })+
+        }
+    };
+}

@@ -1,0 +1,131 @@
+//! A suite in this process, on a database of its own, with a tenant and a customer.
+
+use crate::{people::person, postgres};
+use payterms_proto::{
+    google::r#type::Decimal,
+    invoicing::v1::{Address, CreateCustomerRequest, CreateTenantRequest, Customer, TaxRule, Tenant},
+    wallet::v1::OpenWalletRequest,
+};
+use payterms_suite::{Session, Suite, SuiteOptions, client::request_id};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    /// The embedded one.
+    Sqlite,
+    /// The one that it grows onto.
+    Postgres,
+}
+
+/// A running suite.
+#[derive(Debug)]
+pub struct World {
+    /// The suite.
+    pub suite: Suite,
+    /// Where its data is; on PostgreSQL its keys only.
+    pub folder: TempDir,
+    /// The PostgreSQL database, `host:port/name`.
+    pub postgres: Option<String>,
+}
+
+impl World {
+    /// Starts a suite; none where PostgreSQL is asked for and not to be had.
+    pub async fn start(database: Database) -> Option<Self> {
+        let postgres = match database {
+            Database::Sqlite => None,
+            Database::Postgres => Some(postgres::database().await?),
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let suite = Self::suite(&folder, postgres.clone()).await;
+        Some(Self { suite, folder, postgres })
+    }
+
+    async fn suite(folder: &TempDir, postgres: Option<String>) -> Suite {
+        let listen = "127.0.0.1:0".parse().expect("an address");
+        let options = SuiteOptions { data: folder.path().to_path_buf(), listen, postgres };
+        Suite::start(&options, CancellationToken::new()).await.expect("the suite starts")
+    }
+
+    /// A second suite on the same PostgreSQL: two replicas of every service.
+    pub async fn replica(&self) -> Suite {
+        assert!(self.postgres.is_some(), "replicas need PostgreSQL");
+        Self::suite(&self.folder, self.postgres.clone()).await
+    }
+
+    /// Stops the suite.
+    pub async fn end(self) {
+        self.suite.stop().await;
+    }
+
+    /// Someone with one role, of tenant `acme` unless an OPERATOR.
+    #[must_use]
+    pub fn someone(&self, role: &str, customer: Option<&str>) -> Session {
+        self.of_tenant("acme", role, customer)
+    }
+
+    /// Someone with one role of a tenant.
+    #[must_use]
+    pub fn of_tenant(&self, tenant: &str, role: &str, customer: Option<&str>) -> Session {
+        let token = self.suite.token(&person(tenant, role, customer), 600).expect("a token");
+        Session::new(self.suite.gateway, &token).expect("a session")
+    }
+
+    /// Registers a sandbox tenant in Sydney that taxes Australia and the United Kingdom.
+    pub async fn tenant(&self, id: &str) {
+        let rule = |country: &str, percent: &str| TaxRule {
+            country: country.to_owned(),
+            rate_percent: Some(Decimal { value: percent.to_owned() }),
+            sentence: String::new(),
+        };
+        let tenant = Tenant {
+            display_name: "Acme Telecom".to_owned(),
+            country: "AU".to_owned(),
+            time_zone: "Australia/Sydney".to_owned(),
+            sandbox: true,
+            tax_rules: vec![rule("AU", "10"), rule("GB", "0")],
+            ..Tenant::default()
+        };
+        let request = CreateTenantRequest { request_id: request_id(), tenant_id: id.to_owned(), tenant: Some(tenant) };
+        self.someone("OPERATOR", None).tenants().create_tenant(request).await.expect("the tenant is registered");
+    }
+
+    /// Adds a customer with a whole profile to a tenant, and answers its name. The wallet knows
+    /// it when this answers.
+    pub async fn customer(&self, tenant: &str, country: &str) -> String {
+        let address =
+            Address { lines: vec!["1 High Street".to_owned()], city: "Town".to_owned(), country: country.to_owned(), ..Address::default() };
+        let customer = Customer {
+            legal_name: "Brightside Ltd".to_owned(),
+            billing_address: Some(address),
+            billing_email: "billing@brightside.example".to_owned(),
+            country: country.to_owned(),
+            ..Customer::default()
+        };
+        let request = CreateCustomerRequest { request_id: request_id(), parent: format!("tenants/{tenant}"), customer: Some(customer) };
+        let owner = self.of_tenant(tenant, "OWNER", None);
+        let made = owner.customers().create_customer(request).await.expect("the customer is added");
+        let seen = owner.after(&made);
+        let name = made.into_inner().customer.expect("a customer").name;
+        let list = payterms_proto::wallet::v1::ListWalletsRequest { parent: name.clone(), ..Default::default() };
+        seen.wallets().list_wallets(list).await.expect("the wallet's copy is there");
+        name
+    }
+
+    /// Opens a wallet for a customer, and answers its name.
+    pub async fn wallet(&self, customer: &str, currency: &str) -> String {
+        let tenant = customer.split('/').nth(1).unwrap_or_default();
+        let request = OpenWalletRequest { request_id: request_id(), parent: customer.to_owned(), currency_code: currency.to_owned() };
+        let opened = self.of_tenant(tenant, "SERVICE", None).wallets().open_wallet(request).await.expect("the wallet is opened");
+        opened.into_inner().wallet.expect("a wallet").name
+    }
+
+    /// Tenant `acme`, a customer in the United Kingdom, and its wallet in USD.
+    pub async fn usual(&self) -> (String, String) {
+        self.tenant("acme").await;
+        let customer = self.customer("acme", "GB").await;
+        let wallet = self.wallet(&customer, "USD").await;
+        (customer, wallet)
+    }
+}

@@ -1,0 +1,3 @@
+//! `xtask`: chores of the repository.
+
+fn main() {}

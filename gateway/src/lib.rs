@@ -1,0 +1,92 @@
+//! The gateway: the one door to the suite. It checks who calls, exchanges the caller's token for
+//! a short-lived internal one, and passes the call on. It stores nothing and knows no rule of
+//! money.
+
+pub mod identity;
+pub mod route;
+
+use clap::{Args, Parser};
+use identity::KeySet;
+use payterms_chassis::{
+    access::AccessTable,
+    boot::{Running, stop_on_signal},
+    config::{self, CommonOptions},
+    identity::Signer,
+    layers, reflection, serve,
+    telemetry::Telemetry,
+};
+use payterms_kernel::SystemClock;
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, sync::Arc};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+/// Options of the gateway alone.
+#[derive(Debug, Clone, Args)]
+pub struct GatewayOptions {
+    /// File with the public keys (JWKS) of those who issue callers' tokens.
+    #[arg(long, env = "PAYTERMS_JWKS", default_value = "keys/jwks.json")]
+    pub jwks: PathBuf,
+}
+
+#[derive(Debug, Parser)]
+struct Options {
+    #[command(flatten)]
+    common: CommonOptions,
+    #[command(flatten)]
+    own: GatewayOptions,
+}
+
+/// Starts the gateway on a bound listener.
+///
+/// # Errors
+/// A sentence that says what is missing or wrong.
+pub async fn start(
+    keys: &std::path::Path,
+    peers: &BTreeMap<String, String>,
+    listener: TcpListener,
+    options: &GatewayOptions,
+    stop: CancellationToken,
+) -> Result<Running, String> {
+    let access = AccessTable::load()?;
+    let packages: Vec<_> = peers.keys().map(String::as_str).collect();
+    let (open, _health) = reflection::with_reflection_and_health(Routes::default(), &access.services(&packages)).await?;
+    let signer = Signer::read(keys, "gateway", Arc::new(SystemClock))?;
+    let door = route::Router::new(KeySet::read(&options.jwks)?, access, signer, peers)?;
+    let routes = open.fallback(move |request: axum::extract::Request| {
+        let door = door.clone();
+        async move { door.pass(request).await }
+    });
+    Running::spawn(listener, |listener| serve::serve(listener, layers::edge(routes), stop))
+}
+
+/// The whole of the gateway's `main`.
+#[must_use]
+pub fn main() -> ExitCode {
+    let options = match config::read::<Options>(std::env::args_os().collect()) {
+        Ok(options) => options,
+        Err((text, code)) => {
+            eprint!("{text}");
+            return ExitCode::from(u8::try_from(code).unwrap_or(2));
+        }
+    };
+    let outcome = tokio::runtime::Runtime::new().map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(run(options)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("gateway: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> Result<(), String> {
+    let _telemetry = Telemetry::start("gateway", &options.common.log, options.common.otlp_endpoint.as_deref())?;
+    let peers = options.common.peer_addresses()?;
+    let stop = stop_on_signal()?;
+    let listener = TcpListener::bind(options.common.listen).await.map_err(|error| format!("{}: {error}", options.common.listen))?;
+    let running = start(&options.common.keys, &peers, listener, &options.own, stop).await?;
+    tracing::info!(service = "gateway", address = %running.address, "serves");
+    running.ended().await;
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! The gateway as a process of its own.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    payterms_gateway::main()
+}

@@ -1,0 +1,127 @@
+//! Routing: the package in the path names the service; bodies pass untouched.
+
+use crate::identity::KeySet;
+use axum::{body::Body, extract::Request, response::Response};
+use http::{HeaderValue, Uri, uri::Authority};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use payterms_chassis::{
+    access::{Access, AccessTable},
+    call::Caller,
+    error::status,
+    identity::{Signer, TokenFault},
+    layers::{parse_timeout, refuse},
+    telemetry,
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+use tonic::{Code, Status};
+
+/// The way from the door to the services.
+#[derive(Clone)]
+pub struct Router {
+    keys: Arc<KeySet>,
+    access: Arc<AccessTable>,
+    signer: Arc<Signer>,
+    services: Arc<HashMap<String, Authority>>,
+    client: Client<HttpConnector, Body>,
+}
+
+impl std::fmt::Debug for Router {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.services.keys()).finish()
+    }
+}
+
+impl Router {
+    /// A router to services at these addresses (`http://host:port`).
+    ///
+    /// # Errors
+    /// A sentence that names the address that is none.
+    pub fn new(keys: KeySet, access: AccessTable, signer: Signer, addresses: &BTreeMap<String, String>) -> Result<Self, String> {
+        let mut services = HashMap::new();
+        for (name, address) in addresses {
+            let uri: Uri = address.parse().map_err(|error| format!("peer {name}: {address}: {error}"))?;
+            let authority = uri.authority().cloned().ok_or_else(|| format!("peer {name}: {address} has no host"))?;
+            services.insert(name.clone(), authority);
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(Duration::from_secs(2)));
+        let client = Client::builder(TokioExecutor::new())
+            .http2_only(true)
+            .timer(TokioTimer::new())
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .build(connector);
+        Ok(Self { keys: Arc::new(keys), access: Arc::new(access), signer: Arc::new(signer), services: Arc::new(services), client })
+    }
+
+    /// Checks the caller and passes the call on.
+    pub async fn pass(&self, request: Request) -> Response {
+        match self.try_pass(request).await {
+            Ok(response) => response,
+            Err(status) => refuse(*status),
+        }
+    }
+
+    async fn try_pass(&self, mut request: Request) -> Result<Response, Box<Status>> {
+        let path = request.uri().path().to_owned();
+        let (service, authority) = self.service_of(&path)?;
+        let caller = self.caller(&path, request.headers())?;
+        let token = self.signer.internal(service, &caller).map_err(|error| {
+            tracing::error!(%error, "an internal token could not be signed");
+            Box::new(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id."))
+        })?;
+        let uri = Uri::builder().scheme("http").authority(authority.clone()).path_and_query(path).build();
+        *request.uri_mut() = uri.map_err(|_| Box::new(unknown()))?;
+        let headers = request.headers_mut();
+        headers.remove("host");
+        let bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Box::new(unknown()))?;
+        headers.insert("authorization", bearer);
+        if let Ok(trace) = HeaderValue::from_str(&telemetry::trace_parent()) {
+            headers.insert("traceparent", trace);
+        }
+        let budget = headers.get("grpc-timeout").and_then(|given| parse_timeout(given.to_str().ok()?));
+        let budget = budget.unwrap_or(Duration::from_secs(30)).min(Duration::from_secs(30)) + Duration::from_millis(200);
+        let answer = tokio::time::timeout(budget, self.client.request(request)).await.map_err(|_| {
+            Box::new(status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "The time is over. Retry with the same request id."))
+        })?;
+        let answer = answer.map_err(|error| {
+            tracing::warn!(%service, %error, "a service does not answer");
+            Box::new(Status::unavailable("no answer"))
+        })?;
+        Ok(answer.map(Body::new))
+    }
+
+    /// The service that a path names: `/payterms.<service>.v1.X/Y`.
+    fn service_of(&self, path: &str) -> Result<(&str, &Authority), Box<Status>> {
+        let name = path.strip_prefix("/payterms.").and_then(|rest| rest.split_once(".v1.")).map(|(name, _)| name);
+        name.and_then(|name| self.services.get_key_value(name))
+            .map(|(name, authority)| (name.as_str(), authority))
+            .ok_or_else(|| Box::new(unknown()))
+    }
+
+    fn caller(&self, path: &str, headers: &http::HeaderMap) -> Result<Caller, Box<Status>> {
+        let unauthenticated = |reason, message| Box::new(status(Code::Unauthenticated, reason, message));
+        let Some(header) = headers.get("authorization") else {
+            return Err(unauthenticated("TOKEN_MISSING", "Send the header authorization: Bearer <token>."));
+        };
+        let token = header.to_str().ok().and_then(|header| header.strip_prefix("Bearer "));
+        match token.map(|token| self.keys.verify(token)) {
+            // The service decides on the role, once; the door only knows what it does not have.
+            Some(Ok(_)) if self.access.decide(path, &[]) == Access::Unknown => Err(Box::new(unknown())),
+            Some(Ok(caller)) => Ok(caller),
+            Some(Err(TokenFault::Expired)) => Err(unauthenticated("TOKEN_EXPIRED", "The token has expired. Get a new one.")),
+            _ => Err(unauthenticated("TOKEN_INVALID", "The token is not accepted here. Get a new one.")),
+        }
+    }
+}
+
+fn unknown() -> Status {
+    status(Code::Unimplemented, "METHOD_UNKNOWN", "There is no such method. Check the name against reflection.")
+}

@@ -1,0 +1,82 @@
+//! One way to write a table for both databases.
+//!
+//! Money is BIGINT in millionths, a count BIGINT, an instant `{time}`; a decimal or float column
+//! does not exist (a test reads the schema).
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm_migration::SchemaManager;
+
+/// A table: its name, columns and constraints, whether rows belong to tenants, and whether the
+/// service may change them after they were written.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// Name.
+    pub name: &'static str,
+    /// Columns and constraints, with `{uuid}`, `{time}`, `{bytes}`, `{serial}` for their types.
+    pub columns: &'static str,
+    /// `CREATE INDEX` statements, or nothing.
+    pub indexes: &'static [&'static str],
+    /// Who may see and change its rows.
+    pub guard: Guard,
+}
+
+/// Who may see and change the rows of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// Rows of tenants, under row-level security.
+    Tenant,
+    /// The same, and rows never change nor go.
+    AppendOnly,
+    /// The chassis' own, across tenants.
+    System,
+}
+
+/// Creates tables.
+///
+/// # Errors
+/// The database's.
+pub async fn create(manager: &SchemaManager<'_>, tables: &[Table]) -> Result<(), DbErr> {
+    let conn = manager.get_connection();
+    let postgres = manager.get_database_backend() == DbBackend::Postgres;
+    for table in tables {
+        let columns = types(table.columns, postgres);
+        conn.execute_unprepared(&format!("CREATE TABLE {} ({columns})", table.name)).await?;
+        for index in table.indexes {
+            conn.execute_unprepared(index).await?;
+        }
+        if postgres {
+            guard(conn, table).await?;
+        }
+    }
+    Ok(())
+}
+
+fn types(columns: &str, postgres: bool) -> String {
+    let pairs = if postgres {
+        [("{uuid}", "uuid"), ("{time}", "timestamptz"), ("{bytes}", "bytea"), ("{serial}", "bigserial PRIMARY KEY")]
+    } else {
+        [("{uuid}", "BLOB"), ("{time}", "TEXT"), ("{bytes}", "BLOB"), ("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")]
+    };
+    pairs.iter().fold(columns.to_owned(), |text, (mark, name)| text.replace(mark, name))
+}
+
+async fn guard<C: ConnectionTrait>(conn: &C, table: &Table) -> Result<(), DbErr> {
+    let name = table.name;
+    if table.guard != Guard::System {
+        let policy = "tenant = ANY ((SELECT payterms_tenants())::text[])";
+        for statement in [
+            format!("ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"),
+            format!("ALTER TABLE {name} FORCE ROW LEVEL SECURITY"),
+            format!("CREATE POLICY tenant ON {name} USING ({policy}) WITH CHECK ({policy})"),
+        ] {
+            conn.execute_unprepared(&statement).await?;
+        }
+    }
+    let verbs = if table.guard == Guard::AppendOnly { "SELECT, INSERT" } else { "SELECT, INSERT, UPDATE, DELETE" };
+    // The runtime role is named after the schema; `run` makes both.
+    let grant = format!(
+        "DO $$ BEGIN EXECUTE format('GRANT {verbs} ON {name} TO %I', 'payterms_' || current_schema()); \
+         EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA %I TO %I', current_schema(), 'payterms_' || current_schema()); END $$"
+    );
+    conn.execute_unprepared(&grant).await.map(|_| ())
+}

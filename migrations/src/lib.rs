@@ -1,0 +1,15 @@
+//! The schemas: one module per service, each on top of the system tables of the chassis.
+//!
+//! A table is written once, for both databases ([`ddl`]). On PostgreSQL each service has a schema
+//! and a runtime role of its own, and row-level security is forced on every table of tenants.
+
+pub mod ddl;
+pub mod invoicing;
+pub mod run;
+pub mod system;
+pub mod wallet;
+
+pub use run::{migrate_postgres, migrate_sqlite};
+
+/// The services that have a schema.
+pub const SERVICES: [&str; 2] = ["wallet", "invoicing"];

@@ -1,0 +1,65 @@
+//! Runs the migrations of one service, safely when several start at once.
+
+use crate::{invoicing::Invoicing, wallet::Wallet};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, Statement, TransactionTrait};
+use sea_orm_migration::MigratorTrait;
+
+/// Brings the embedded database of a service up to date.
+///
+/// # Errors
+/// The database's.
+pub async fn migrate_sqlite(db: &DatabaseConnection, service: &str) -> Result<(), DbErr> {
+    match service {
+        "wallet" => Wallet::up(db, None).await,
+        "invoicing" => Invoicing::up(db, None).await,
+        other => Err(unknown(other)),
+    }
+}
+
+/// Brings the schema of a service up to date on PostgreSQL, as the owner: makes the schema and
+/// the runtime role `payterms_<service>` if they are missing. One of several runs does the work,
+/// the others wait for it.
+///
+/// # Errors
+/// The database's.
+pub async fn migrate_postgres(db: &DatabaseConnection, service: &str) -> Result<(), DbErr> {
+    if !crate::SERVICES.contains(&service) {
+        return Err(unknown(service));
+    }
+    // A statement that fails in this transaction undoes all of it. The names are our own
+    // constants, never input.
+    #[expect(clippy::disallowed_methods, reason = "the owner's transaction on PostgreSQL, no SQLite involved")]
+    let txn = db.begin().await?;
+    let lock = Statement::from_sql_and_values(
+        txn.get_database_backend(),
+        "SELECT pg_advisory_xact_lock(hashtext($1))",
+        [format!("payterms/{service}").into()],
+    );
+    txn.query_one_raw(lock).await?;
+    for statement in [
+        format!("CREATE SCHEMA IF NOT EXISTS {service}"),
+        format!(
+            "DO $$ BEGIN CREATE ROLE payterms_{service} LOGIN NOSUPERUSER NOBYPASSRLS; \
+             ALTER ROLE payterms_{service} SET search_path = {service}; \
+             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+        ),
+        format!("GRANT USAGE ON SCHEMA {service} TO payterms_{service}"),
+        format!("SET LOCAL search_path = {service}"),
+    ] {
+        txn.execute_unprepared(&statement).await?;
+    }
+    up(&txn, service).await?;
+    txn.execute_unprepared(&format!("GRANT SELECT ON {service}.seaql_migrations TO payterms_{service}")).await?;
+    txn.commit().await
+}
+
+async fn up(txn: &DatabaseTransaction, service: &str) -> Result<(), DbErr> {
+    match service {
+        "wallet" => Wallet::up(txn, None).await,
+        _ => Invoicing::up(txn, None).await,
+    }
+}
+
+fn unknown(service: &str) -> DbErr {
+    DbErr::Custom(format!("there is no schema of {service}; there are {}", crate::SERVICES.join(", ")))
+}

@@ -1,0 +1,104 @@
+//! The tables of the chassis, the same in every service's schema.
+
+use crate::ddl::{self, Guard, Table};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm_migration::prelude::{MigrationTrait, SchemaManager, async_trait};
+
+/// Function that row-level security asks: it raises where no tenant is set.
+const TENANTS: &str = "CREATE FUNCTION payterms_tenants() RETURNS text[] LANGUAGE plpgsql STABLE AS $$ \
+     DECLARE tenants text := current_setting('payterms.tenants', true); \
+     BEGIN IF tenants IS NULL OR tenants = '' THEN RAISE EXCEPTION 'payterms.tenants is not set'; END IF; \
+     RETURN string_to_array(tenants, ','); END $$";
+
+const TABLES: &[Table] = &[
+    Table {
+        name: "tenant_states",
+        columns: "tenant text PRIMARY KEY, suspended boolean NOT NULL, time_zone text NOT NULL, \
+                  clock_now {time}, clock_seed {bytes}, clock_run text",
+        indexes: &[],
+        guard: Guard::System,
+    },
+    Table {
+        name: "requests",
+        columns: "tenant text NOT NULL, request_id {uuid} NOT NULL, method text NOT NULL, input_hash {bytes} NOT NULL, answer {bytes}, \
+                  intent_id {uuid}, recorded_at {time} NOT NULL, PRIMARY KEY (tenant, request_id)",
+        indexes: &["CREATE INDEX requests_of_intent ON requests (tenant, intent_id) WHERE intent_id IS NOT NULL"],
+        guard: Guard::Tenant,
+    },
+    Table {
+        name: "aggregate_heads",
+        columns: "tenant text NOT NULL, aggregate_type text NOT NULL, aggregate_id text NOT NULL, version bigint NOT NULL, \
+                  before_hash {bytes}, state_hash {bytes} NOT NULL, PRIMARY KEY (tenant, aggregate_type, aggregate_id)",
+        indexes: &[],
+        guard: Guard::Tenant,
+    },
+    Table {
+        name: "audit",
+        columns: "id {uuid} NOT NULL, tenant text NOT NULL, request_id {uuid} NOT NULL, method text NOT NULL, actor text NOT NULL, \
+                  aggregate_type text NOT NULL, aggregate_id text NOT NULL, version bigint NOT NULL, before_hash {bytes}, \
+                  after_hash {bytes} NOT NULL, recorded_at {time} NOT NULL, PRIMARY KEY (tenant, id)",
+        indexes: &[],
+        guard: Guard::AppendOnly,
+    },
+    Table {
+        name: "outbox",
+        columns: "id {serial}, event_id {uuid} NOT NULL UNIQUE, tenant text NOT NULL, aggregate_type text NOT NULL, \
+                  aggregate_id text NOT NULL, version bigint NOT NULL, event_type text NOT NULL, data {bytes} NOT NULL, \
+                  trace_parent text NOT NULL, snapshot boolean NOT NULL, occurred_at {time} NOT NULL, position bigint UNIQUE",
+        indexes: &["CREATE INDEX outbox_unplaced ON outbox (id) WHERE position IS NULL"],
+        guard: Guard::System,
+    },
+    Table { name: "outbox_cursors", columns: "subscriber text PRIMARY KEY, position bigint NOT NULL", indexes: &[], guard: Guard::System },
+    Table {
+        name: "inbox",
+        columns: "event_id {uuid} PRIMARY KEY, source text NOT NULL, tenant text NOT NULL, aggregate_type text NOT NULL, \
+                  aggregate_id text NOT NULL, version bigint NOT NULL, held {bytes}",
+        indexes: &["CREATE INDEX inbox_held ON inbox (source, tenant, aggregate_type, aggregate_id, version) WHERE held IS NOT NULL"],
+        guard: Guard::System,
+    },
+    Table {
+        name: "inbox_heads",
+        columns: "source text NOT NULL, tenant text NOT NULL, aggregate_type text NOT NULL, aggregate_id text NOT NULL, \
+                  version bigint NOT NULL, PRIMARY KEY (tenant, aggregate_type, aggregate_id, source)",
+        indexes: &[],
+        guard: Guard::System,
+    },
+    Table {
+        name: "due",
+        columns: "tenant text NOT NULL, job text NOT NULL, subject text NOT NULL, due_at {time} NOT NULL, claimed_until {time}, \
+                  PRIMARY KEY (tenant, job, subject)",
+        indexes: &["CREATE INDEX due_by_time ON due (due_at)"],
+        guard: Guard::System,
+    },
+    Table {
+        name: "intent_lease",
+        columns: "tenant text NOT NULL, flow text NOT NULL, intent_id {uuid} NOT NULL, owner {uuid} NOT NULL, fence bigint NOT NULL, \
+                  expires_at {time} NOT NULL, PRIMARY KEY (tenant, flow, intent_id)",
+        indexes: &["CREATE INDEX intent_lease_by_expiry ON intent_lease (expires_at)"],
+        guard: Guard::System,
+    },
+];
+
+/// Makes the system tables.
+#[derive(Debug)]
+pub struct Migration;
+
+impl sea_orm_migration::MigrationName for Migration {
+    fn name(&self) -> &'static str {
+        "system_0001"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if manager.get_database_backend() == DbBackend::Postgres {
+            manager.get_connection().execute_unprepared(TENANTS).await?;
+        }
+        ddl::create(manager, TABLES).await
+    }
+}

@@ -1,0 +1,98 @@
+//! The schema of the wallet service.
+
+use crate::{
+    ddl::{self, Guard, Table},
+    system,
+};
+use sea_orm::DbErr;
+use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager, async_trait};
+
+/// All migrations of the wallet, in order.
+#[derive(Debug)]
+pub struct Wallet;
+
+impl MigratorTrait for Wallet {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(system::Migration), Box::new(ledger::Migration)]
+    }
+}
+
+/// Wallets, lots, the ledger, holds.
+mod ledger {
+    use super::{DbErr, Guard, MigrationTrait, SchemaManager, Table, async_trait, ddl};
+
+    const TABLES: &[Table] = &[
+        Table {
+            name: "wallets",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, currency text NOT NULL, sequence bigint NOT NULL, \
+                      lot_count bigint NOT NULL, posted bigint NOT NULL, owed bigint NOT NULL CHECK (owed >= 0), version bigint NOT NULL, \
+                      created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), UNIQUE (tenant, customer_id, currency)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "lots",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, sequence bigint NOT NULL, kind text NOT NULL, \
+                      tax_kind text, priority bigint NOT NULL, amount bigint NOT NULL, remaining bigint NOT NULL, pinned bigint NOT NULL, \
+                      currency text NOT NULL, expires_at {time}, created_at {time} NOT NULL, description text NOT NULL, PRIMARY KEY (tenant, id), \
+                      UNIQUE (tenant, wallet_id, sequence), CHECK (pinned >= 0 AND pinned <= remaining AND remaining <= amount), \
+                      FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
+            indexes: &["CREATE INDEX lots_live ON lots (tenant, wallet_id) WHERE remaining > 0"],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "transfers",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, kind text NOT NULL, description text NOT NULL, \
+                      recorded_at {time} NOT NULL, effective_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
+                      FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
+            indexes: &[],
+            guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "entries",
+            columns: "tenant text NOT NULL, transfer_id {uuid} NOT NULL, line bigint NOT NULL, account text NOT NULL, wallet_id {uuid} NOT NULL, \
+                      lot_id {uuid}, amount bigint NOT NULL, currency text NOT NULL, sequence bigint, balance_after bigint, \
+                      recorded_at {time} NOT NULL, effective_at {time} NOT NULL, PRIMARY KEY (tenant, transfer_id, line), \
+                      FOREIGN KEY (tenant, transfer_id) REFERENCES transfers (tenant, id)",
+            indexes: &["CREATE UNIQUE INDEX entries_of_wallet ON entries (tenant, wallet_id, sequence) WHERE sequence IS NOT NULL"],
+            guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "holds",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, state text NOT NULL, amount bigint NOT NULL, \
+                      captured bigint NOT NULL, currency text NOT NULL, expires_at {time} NOT NULL, description text NOT NULL, \
+                      created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), CHECK (captured >= 0 AND captured <= amount), \
+                      FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
+            indexes: &["CREATE INDEX holds_of_wallet ON holds (tenant, wallet_id, id)"],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "hold_pins",
+            columns: "tenant text NOT NULL, hold_id {uuid} NOT NULL, place bigint NOT NULL, lot_id {uuid} NOT NULL, amount bigint NOT NULL, \
+                      currency text NOT NULL, PRIMARY KEY (tenant, hold_id, place), FOREIGN KEY (tenant, hold_id) REFERENCES holds (tenant, id), \
+                      FOREIGN KEY (tenant, lot_id) REFERENCES lots (tenant, id)",
+            indexes: &["CREATE INDEX hold_pins_of_lot ON hold_pins (tenant, lot_id)"],
+            guard: Guard::Tenant,
+        },
+    ];
+
+    #[derive(Debug)]
+    pub struct Migration;
+
+    impl sea_orm_migration::MigrationName for Migration {
+        fn name(&self) -> &'static str {
+            "wallet_0001_ledger"
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl MigrationTrait for Migration {
+        fn use_transaction(&self) -> Option<bool> {
+            Some(true)
+        }
+
+        async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+            ddl::create(manager, TABLES).await
+        }
+    }
+}

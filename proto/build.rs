@@ -1,0 +1,30 @@
+//! Compiles the contract with protox: no protoc is needed.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+#[expect(clippy::disallowed_methods, reason = "a build script is configured by the environment")]
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    println!("cargo:rerun-if-changed=payterms");
+    let mut files = Vec::new();
+    let mut folders = vec![root.join("payterms")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "proto") {
+                files.push(path.strip_prefix(&root)?.to_path_buf());
+            }
+        }
+    }
+    files.sort();
+    let mut compiler = protox::Compiler::new([root.clone(), root.join("google")])?;
+    compiler.include_imports(true).include_source_info(true).open_files(files)?;
+    fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
+    let mut config = prost_build::Config::new();
+    config.enable_type_names().bytes(["."]);
+    tonic_prost_build::configure().compile_fds_with_config(compiler.file_descriptor_set(), config)?;
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! The contract: messages, clients and servers made from the protos, the descriptor set that
+//! reflection serves, who may call what, and which service calls or hears which.
+#![allow(missing_docs, clippy::pedantic, clippy::doc_markdown, reason = "the documentation stands in the protos")]
+
+/// The descriptors of all packages, comments included.
+pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+/// The access table: RPC × role.
+pub const ACCESS_TABLE: &str = include_str!("../access.toml");
+/// Which service calls and hears which.
+pub const TOPOLOGY: &str = include_str!("../topology.toml");
+
+pub mod google {
+    pub mod r#type {
+        include!(concat!(env!("OUT_DIR"), "/google.r#type.rs"));
+    }
+}
+
+pub mod payterms {
+    pub mod common {
+        pub mod v1 {
+            include!(concat!(env!("OUT_DIR"), "/payterms.common.v1.rs"));
+        }
+    }
+
+    pub mod invoicing {
+        pub mod v1 {
+            include!(concat!(env!("OUT_DIR"), "/payterms.invoicing.v1.rs"));
+        }
+    }
+
+    pub mod wallet {
+        pub mod v1 {
+            include!(concat!(env!("OUT_DIR"), "/payterms.wallet.v1.rs"));
+        }
+    }
+}
+
+pub use payterms::{common, invoicing, wallet};

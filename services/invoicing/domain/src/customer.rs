@@ -1,0 +1,153 @@
+//! Customers: the businesses that buy from a tenant, and the tax that is taken from them.
+
+use crate::tenant::Tenant;
+use chrono::{DateTime, Utc};
+use payterms_kernel::Id;
+use rust_decimal::Decimal;
+
+/// A customer. Its profile items are personal data: it has no `Display`, and logs never hold it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Customer {
+    /// Its id.
+    pub id: Id<Customer>,
+    /// Registered name; may be empty.
+    pub legal_name: String,
+    /// Billing address.
+    pub address: Option<Address>,
+    /// Where documents are mailed to; may be empty.
+    pub billing_email: String,
+    /// Where the customer is taxed.
+    pub country: String,
+    /// Tax number; may be empty.
+    pub tax_id: String,
+    /// Tier that the tenant puts the customer in; may be empty.
+    pub tier: String,
+    /// `en` or `fr`.
+    pub locale: String,
+    /// What tax is taken; none where the tenant has no rule for the country.
+    pub tax: Option<TaxTreatment>,
+    /// Version that the next treatment follows; 0 before the first.
+    pub tax_version: i64,
+    /// Counts its changes.
+    pub version: i64,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A postal address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Street, number, unit.
+    pub lines: Vec<String>,
+    /// City or locality.
+    pub city: String,
+    /// State, region or province.
+    pub region: String,
+    /// Postal code.
+    pub postal_code: String,
+    /// ISO 3166-1 country.
+    pub country: String,
+}
+
+/// The tax that is taken from one customer; who charges uses the version that held then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaxTreatment {
+    /// In percent; 0 is no tax.
+    pub rate_percent: Decimal,
+    /// What documents say about it.
+    pub sentence: String,
+    /// 1 for the first, one more with each change.
+    pub version: i64,
+    /// From when it holds.
+    pub valid_from: DateTime<Utc>,
+}
+
+impl Customer {
+    /// Resolves the tax treatment anew from the tenant's rules; true if it changed.
+    pub fn resolve_tax(&mut self, tenant: &Tenant, now: DateTime<Utc>) -> bool {
+        let rule = tenant.tax_rule(&self.country);
+        let same = match (&self.tax, rule) {
+            (None, None) => true,
+            (Some(tax), Some(rule)) => tax.rate_percent == rule.rate_percent && tax.sentence == rule.sentence,
+            _ => false,
+        };
+        if same {
+            return false;
+        }
+        self.tax = rule.map(|rule| {
+            self.tax_version = self.tax_version.saturating_add(1);
+            TaxTreatment { rate_percent: rule.rate_percent, sentence: rule.sentence.clone(), version: self.tax_version, valid_from: now }
+        });
+        true
+    }
+
+    /// Notes a change.
+    pub fn touch(&mut self, now: DateTime<Utc>) {
+        self.version = self.version.saturating_add(1);
+        self.updated_at = now.max(self.updated_at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Customer;
+    use crate::tenant::{TaxRule, Tenant};
+    use chrono::DateTime;
+    use payterms_kernel::Id;
+    use rust_decimal::Decimal;
+
+    fn tenant(rate: i64) -> Tenant {
+        let rule =
+            |country: &str, rate: i64| TaxRule { country: country.into(), rate_percent: Decimal::from(rate), sentence: String::new() };
+        Tenant {
+            id: "acme".parse().unwrap(),
+            display_name: "Acme".into(),
+            country: "AU".into(),
+            time_zone: "Australia/Sydney".into(),
+            sandbox: false,
+            invoices_hidden: false,
+            tax_rules: vec![rule("AU", rate), rule("GB", 0)],
+            suspended: false,
+            version: 1,
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    fn customer(country: &str) -> Customer {
+        Customer {
+            id: Id::from_uuid(uuid::Uuid::from_u128(1)),
+            legal_name: String::new(),
+            address: None,
+            billing_email: String::new(),
+            country: country.into(),
+            tax_id: String::new(),
+            tier: String::new(),
+            locale: "en".into(),
+            tax: None,
+            tax_version: 0,
+            version: 1,
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_treatment_gets_a_version_when_it_changes_and_only_then() {
+        let mut buyer = customer("AU");
+        assert!(buyer.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH));
+        assert!(!buyer.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH));
+        assert!(buyer.resolve_tax(&tenant(11), DateTime::UNIX_EPOCH));
+        assert_eq!(buyer.tax.as_ref().map(|tax| (tax.version, tax.rate_percent)), Some((2, Decimal::from(11))));
+    }
+
+    #[test]
+    fn no_rule_no_treatment_and_no_tax_is_a_treatment() {
+        let (mut french, mut british) = (customer("FR"), customer("GB"));
+        assert!(!french.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH));
+        assert!(british.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH));
+        assert_eq!((french.tax, british.tax.map(|tax| tax.rate_percent)), (None, Some(Decimal::ZERO)));
+    }
+}

@@ -1,0 +1,36 @@
+//! `CustomerService`.
+
+use super::Api;
+use crate::{
+    parse,
+    use_cases::{create_customer, read, update_customer},
+};
+use payterms_chassis::answer;
+use payterms_proto::invoicing::v1::{
+    CreateCustomerRequest, CreateCustomerResponse, GetCustomerRequest, GetCustomerResponse, ListCustomersRequest, ListCustomersResponse,
+    UpdateCustomerRequest, UpdateCustomerResponse, customer_service_server::CustomerService,
+};
+use tonic::{Request, Response, Status};
+
+#[tonic::async_trait]
+impl CustomerService for Api {
+    async fn create_customer(&self, request: Request<CreateCustomerRequest>) -> Result<Response<CreateCustomerResponse>, Status> {
+        let (call, new) = parse::create_customer(request)?;
+        answer::write(|| create_customer::run(&self.app, &call, &new)).await
+    }
+
+    async fn get_customer(&self, request: Request<GetCustomerRequest>) -> Result<Response<GetCustomerResponse>, Status> {
+        let (tenant, customer) = parse::get_customer(request)?;
+        answer::read(read::customer(&self.app, &tenant, customer)).await
+    }
+
+    async fn list_customers(&self, request: Request<ListCustomersRequest>) -> Result<Response<ListCustomersResponse>, Status> {
+        let (tenant, page) = parse::list_customers(request)?;
+        answer::read(read::customers(&self.app, &tenant, &page)).await
+    }
+
+    async fn update_customer(&self, request: Request<UpdateCustomerRequest>) -> Result<Response<UpdateCustomerResponse>, Status> {
+        let (call, update) = parse::update_customer(request)?;
+        answer::write(|| update_customer::run(&self.app, &call, &update)).await
+    }
+}

@@ -1,0 +1,14 @@
+//! The gRPC methods: parse, run the use case, answer.
+
+mod customers;
+mod tenants;
+mod test_clocks;
+
+use crate::App;
+
+/// Serves all methods of invoicing.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// What the use cases work with.
+    pub app: App,
+}

@@ -1,0 +1,31 @@
+//! `TestClockService`.
+
+use super::Api;
+use crate::{
+    parse,
+    use_cases::{advance_test_clock, read, start_test_clock},
+};
+use payterms_chassis::answer;
+use payterms_proto::invoicing::v1::{
+    AdvanceTestClockRequest, AdvanceTestClockResponse, GetTestClockRequest, GetTestClockResponse, StartTestClockRequest,
+    StartTestClockResponse, test_clock_service_server::TestClockService,
+};
+use tonic::{Request, Response, Status};
+
+#[tonic::async_trait]
+impl TestClockService for Api {
+    async fn start_test_clock(&self, request: Request<StartTestClockRequest>) -> Result<Response<StartTestClockResponse>, Status> {
+        let (call, now, seed) = parse::start_test_clock(request)?;
+        answer::write(|| start_test_clock::run(&self.app, &call, now, &seed)).await
+    }
+
+    async fn advance_test_clock(&self, request: Request<AdvanceTestClockRequest>) -> Result<Response<AdvanceTestClockResponse>, Status> {
+        let (call, target) = parse::advance_test_clock(request)?;
+        answer::write(|| advance_test_clock::run(&self.app, &call, target)).await
+    }
+
+    async fn get_test_clock(&self, request: Request<GetTestClockRequest>) -> Result<Response<GetTestClockResponse>, Status> {
+        let tenant = parse::get_test_clock(request)?;
+        answer::read(read::test_clock(&self.app, &tenant)).await
+    }
+}

@@ -1,0 +1,63 @@
+//! The invoicing service: the register of tenants, their customers, and the test clocks of
+//! sandbox tenants.
+
+pub mod api;
+pub mod jobs;
+pub mod parse;
+pub mod render;
+pub mod store;
+pub mod use_cases;
+
+use clap::Args;
+use payterms_chassis::{
+    Db, Parts, Runtime, Service,
+    flow::{Drivers, Flows},
+    page::PageSigner,
+    peers::Peers,
+};
+use payterms_proto::invoicing::v1::{
+    customer_service_server::CustomerServiceServer, tenant_service_server::TenantServiceServer,
+    test_clock_service_server::TestClockServiceServer,
+};
+use tonic::service::Routes;
+
+/// Options of invoicing alone.
+#[derive(Debug, Clone, Args)]
+pub struct Options {}
+
+/// What the use cases work with.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Invoicing's database.
+    pub db: Db,
+    /// Signs page tokens.
+    pub pages: PageSigner,
+    /// Invoicing's flows.
+    pub flows: Flows,
+    /// The other services.
+    pub peers: Peers,
+}
+
+/// The invoicing service.
+#[derive(Debug, Clone, Copy)]
+pub struct Invoicing;
+
+impl Service for Invoicing {
+    const NAME: &'static str = "invoicing";
+    const SCHEMA_VERSION: &'static str = "invoicing_0001_register";
+    type Options = Options;
+
+    async fn build(runtime: Runtime, _options: Options) -> Result<Parts, String> {
+        let app = App { db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers };
+        let api = api::Api { app: app.clone() };
+        let routes = Routes::new(TenantServiceServer::new(api.clone()))
+            .add_service(CustomerServiceServer::new(api.clone()))
+            .add_service(TestClockServiceServer::new(api));
+        let driver = app.clone();
+        let drivers = Drivers::default().with(use_cases::advance_test_clock::FLOW, move |lease| {
+            let app = driver.clone();
+            async move { use_cases::advance_test_clock::drive(&app, &lease).await }
+        });
+        Ok(Parts { routes, jobs: jobs::all(&app), drivers, ..Parts::default() })
+    }
+}

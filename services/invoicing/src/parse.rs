@@ -1,0 +1,290 @@
+//! Requests of the contract → commands of the domain. All violations of a request come at once.
+#![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
+
+use chrono::{DateTime, Utc};
+use payterms_chassis::{AppError, Call, Fields, call::Caller};
+use payterms_invoicing_domain::{Address, Customer, TaxRule};
+use payterms_kernel::{Id, TenantId};
+use payterms_proto::invoicing::v1 as pb;
+use rust_decimal::Decimal;
+use tonic::Request;
+
+/// What a tenant is given.
+#[derive(Debug, Clone)]
+pub struct TenantFields {
+    /// Name of the business.
+    pub display_name: String,
+    /// Where it is taxed.
+    pub country: String,
+    /// The zone of its days.
+    pub time_zone: String,
+    /// Whether it tests.
+    pub sandbox: bool,
+    /// Whether customers do not see invoices.
+    pub invoices_hidden: bool,
+    /// Tax by country.
+    pub tax_rules: Vec<TaxRule>,
+    /// The version that may be changed; empty: any.
+    pub etag: String,
+}
+
+/// A field is checked when it will be used.
+fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -> bool) -> TenantFields {
+    let text = |fields: &mut Fields, name: &str, text: &str, least: usize, most: usize| {
+        if used(name) { fields.text(&format!("tenant.{name}"), text, least, most) } else { String::new() }
+    };
+    let time_zone = text(fields, "time_zone", &tenant.time_zone, 1, 64);
+    if used("time_zone") && time_zone.parse::<chrono_tz::Tz>().is_err() {
+        fields.wrong("tenant.time_zone", "TIME_ZONE_INVALID", "Use a name of the IANA database such as Australia/Sydney.");
+    }
+    TenantFields {
+        display_name: text(fields, "display_name", &tenant.display_name, 1, 200),
+        country: if used("country") { fields.country("tenant.country", &tenant.country) } else { String::new() },
+        time_zone,
+        sandbox: tenant.sandbox,
+        invoices_hidden: tenant.invoices_hidden,
+        tax_rules: if used("tax_rules") { tax_rules(fields, &tenant.tax_rules) } else { Vec::new() },
+        etag: fields.text("tenant.etag", &tenant.etag, 0, 100),
+    }
+}
+
+fn tax_rules(fields: &mut Fields, rules: &[pb::TaxRule]) -> Vec<TaxRule> {
+    if rules.len() > 300 {
+        fields.wrong("tenant.tax_rules", "TOO_MANY_ITEMS", "Send at most 300 rules.");
+        return Vec::new();
+    }
+    let mut parsed: Vec<TaxRule> = Vec::new();
+    for (place, rule) in rules.iter().enumerate() {
+        let at = format!("tenant.tax_rules[{place}]");
+        let rule = TaxRule {
+            country: fields.country(&format!("{at}.country"), &rule.country),
+            rate_percent: fields.decimal(&format!("{at}.rate_percent"), rule.rate_percent.as_ref(), 4, Decimal::ZERO, Decimal::from(100)),
+            sentence: fields.text(&format!("{at}.sentence"), &rule.sentence, 0, 500),
+        };
+        if parsed.iter().any(|other| other.country == rule.country) {
+            fields.wrong(&format!("{at}.country"), "DUPLICATE_ITEM", "Write one rule per country.");
+        }
+        parsed.push(rule);
+    }
+    parsed.sort_by(|a, b| a.country.cmp(&b.country));
+    parsed
+}
+
+/// Registers a tenant.
+pub fn create_tenant(request: Request<pb::CreateTenantRequest>) -> Result<(Call, TenantFields), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let id = message.tenant_id.parse::<TenantId>();
+    if id.is_err() {
+        fields.wrong("tenant_id", "RESOURCE_NAME_INVALID", "Use 3 to 40 lower-case letters, digits or inner dashes, a letter first.");
+    }
+    if message.tenant.is_none() {
+        fields.wrong("tenant", "FIELD_REQUIRED", "Describe the tenant.");
+    }
+    let tenant = tenant_fields(&mut fields, &message.tenant.unwrap_or_default(), |_| true);
+    let name = fields.name("tenant_id", &format!("tenants/{}", id.map_or_else(|_| "unknown".into(), |id| id.to_string())), &[]);
+    Ok((fields.write(&message.request_id, name.tenant)?, tenant))
+}
+
+/// Changes a tenant.
+pub fn update_tenant(request: Request<pb::UpdateTenantRequest>) -> Result<(Call, TenantFields, Vec<String>), AppError> {
+    const CHANGING: [&str; 4] = ["display_name", "time_zone", "invoices_hidden", "tax_rules"];
+    let (mut fields, message) = Fields::open(request)?;
+    let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
+    let tenant = message.tenant.unwrap_or_default();
+    let name = fields.name("tenant.name", &tenant.name, &[]);
+    let tenant = tenant_fields(&mut fields, &tenant, |path| paths.iter().any(|own| own == path));
+    Ok((fields.write(&message.request_id, name.tenant)?, tenant, paths))
+}
+
+fn tenant_verb(mut fields: Fields, request_id: &str, name: &str) -> Result<Call, AppError> {
+    let tenant = fields.name("name", name, &[]).tenant;
+    fields.write(request_id, tenant)
+}
+
+/// Suspends a tenant.
+pub fn suspend_tenant(request: Request<pb::SuspendTenantRequest>) -> Result<Call, AppError> {
+    let (fields, message) = Fields::open(request)?;
+    tenant_verb(fields, &message.request_id, &message.name)
+}
+
+/// Activates a tenant.
+pub fn activate_tenant(request: Request<pb::ActivateTenantRequest>) -> Result<Call, AppError> {
+    let (fields, message) = Fields::open(request)?;
+    tenant_verb(fields, &message.request_id, &message.name)
+}
+
+/// Names a tenant to read.
+pub fn get_tenant(request: Request<pb::GetTenantRequest>) -> Result<TenantId, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.name("name", &message.name, &[]).tenant;
+    fields.finish()?;
+    Ok(tenant)
+}
+
+/// Which page of which list.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Method and parent: a token is good for this list only.
+    pub list: String,
+    /// How many items.
+    pub size: u32,
+    /// Where to go on.
+    pub token: String,
+}
+
+fn page(fields: &mut Fields, parent: &str, size: i32, token: &str) -> Page {
+    let list = format!("{} {parent}", fields.scope().method);
+    Page { list, size: fields.page_size(size), token: fields.text("page_token", token, 0, 1_000) }
+}
+
+/// Asks for tenants.
+pub fn list_tenants(request: Request<pb::ListTenantsRequest>) -> Result<Page, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let page = page(&mut fields, "", message.page_size, &message.page_token);
+    fields.finish()?;
+    Ok(page)
+}
+
+/// What a customer is given.
+#[derive(Debug, Clone)]
+pub struct CustomerFields {
+    /// Registered name.
+    pub legal_name: String,
+    /// Billing address.
+    pub address: Option<Address>,
+    /// Where documents go.
+    pub billing_email: String,
+    /// Where it is taxed.
+    pub country: String,
+    /// Tax number.
+    pub tax_id: String,
+    /// Tier.
+    pub tier: String,
+    /// Language.
+    pub locale: String,
+    /// The version that may be changed; empty: any.
+    pub etag: String,
+}
+
+fn customer_fields(fields: &mut Fields, customer: &pb::Customer, used: impl Fn(&str) -> bool) -> CustomerFields {
+    let text = |fields: &mut Fields, name: &str, text: &str, most: usize| {
+        if used(name) { fields.text(&format!("customer.{name}"), text, 0, most) } else { String::new() }
+    };
+    let locale = text(fields, "locale", &customer.locale, 10);
+    if !matches!(locale.as_str(), "" | "en" | "fr") {
+        fields.wrong("customer.locale", "FIELD_INVALID_CHARS", "Use en or fr.");
+    }
+    CustomerFields {
+        legal_name: text(fields, "legal_name", &customer.legal_name, 200),
+        address: customer.billing_address.as_ref().filter(|_| used("billing_address")).map(|message| address(fields, message)),
+        billing_email: if used("billing_email") { fields.email("customer.billing_email", &customer.billing_email) } else { String::new() },
+        country: if used("country") { fields.country("customer.country", &customer.country) } else { String::new() },
+        tax_id: text(fields, "tax_id", &customer.tax_id, 40),
+        tier: text(fields, "tier", &customer.tier, 40),
+        locale: if locale.is_empty() { "en".to_owned() } else { locale },
+        etag: fields.text("customer.etag", &customer.etag, 0, 100),
+    }
+}
+
+fn address(fields: &mut Fields, address: &pb::Address) -> Address {
+    let at = |name: &str| format!("customer.billing_address.{name}");
+    if address.lines.is_empty() {
+        fields.wrong(&at("lines"), "FIELD_REQUIRED", "Write 1 to 5 lines.");
+    }
+    if address.lines.len() > 5 {
+        fields.wrong(&at("lines"), "TOO_MANY_ITEMS", "Write at most 5 lines.");
+    }
+    Address {
+        lines: address.lines.iter().take(5).map(|line| fields.text(&at("lines"), line, 1, 200)).collect(),
+        city: fields.text(&at("city"), &address.city, 1, 200),
+        region: fields.text(&at("region"), &address.region, 0, 200),
+        postal_code: fields.text(&at("postal_code"), &address.postal_code, 0, 20),
+        country: fields.country(&at("country"), &address.country),
+    }
+}
+
+/// Adds a customer.
+pub fn create_customer(request: Request<pb::CreateCustomerRequest>) -> Result<(Call, CustomerFields), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.name("parent", &message.parent, &[]).tenant;
+    if message.customer.is_none() {
+        fields.wrong("customer", "FIELD_REQUIRED", "Describe the customer.");
+    }
+    let customer = customer_fields(&mut fields, &message.customer.unwrap_or_default(), |_| true);
+    Ok((fields.write(&message.request_id, tenant)?, customer))
+}
+
+/// Changes a customer.
+#[derive(Debug, Clone)]
+pub struct UpdateCustomer {
+    /// Which.
+    pub customer: Id<Customer>,
+    /// The new values.
+    pub fields: CustomerFields,
+    /// Which of them count.
+    pub paths: Vec<String>,
+}
+
+/// The fields of the own profile, and those that only the tenant may change.
+fn changing(caller: &Caller) -> &'static [&'static str] {
+    const OWN: &[&str] = &["legal_name", "billing_address", "billing_email", "tax_id", "locale"];
+    const ALL: &[&str] = &["legal_name", "billing_address", "billing_email", "tax_id", "locale", "country", "tier"];
+    if ["OWNER", "ADMIN", "STAFF", "SERVICE"].iter().any(|role| caller.has(role)) { ALL } else { OWN }
+}
+
+/// Changes a customer.
+pub fn update_customer(request: Request<pb::UpdateCustomerRequest>) -> Result<(Call, UpdateCustomer), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let allowed = changing(&fields.scope().caller);
+    let paths = fields.mask(message.update_mask.as_ref(), allowed);
+    let customer = message.customer.unwrap_or_default();
+    let name = fields.name("customer.name", &customer.name, &["customers"]);
+    let new = customer_fields(&mut fields, &customer, |path| paths.iter().any(|own| own == path));
+    let call = fields.write(&message.request_id, name.tenant.clone())?;
+    Ok((call, UpdateCustomer { customer: Id::from_uuid(name.id(0)), fields: new, paths }))
+}
+
+/// Names a customer to read.
+pub fn get_customer(request: Request<pb::GetCustomerRequest>) -> Result<(TenantId, Id<Customer>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, &["customers"]);
+    fields.finish()?;
+    Ok((name.tenant.clone(), Id::from_uuid(name.id(0))))
+}
+
+/// Asks for customers.
+pub fn list_customers(request: Request<pb::ListCustomersRequest>) -> Result<(TenantId, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.name("parent", &message.parent, &[]).tenant;
+    let page = page(&mut fields, &message.parent, message.page_size, &message.page_token);
+    fields.finish()?;
+    Ok((tenant, page))
+}
+
+/// Gives a tenant a test clock.
+pub fn start_test_clock(request: Request<pb::StartTestClockRequest>) -> Result<(Call, DateTime<Utc>, String), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.name("parent", &message.parent, &[]).tenant;
+    let now = fields.instant("now", message.now.as_ref());
+    if now < DateTime::UNIX_EPOCH || now.timestamp() >= 253_370_764_800 {
+        fields.wrong("now", "TIME_OUT_OF_RANGE", "Use an instant of the years 1970 to 9998.");
+    }
+    let seed = fields.text("seed", &message.seed, 0, 100);
+    Ok((fields.write(&message.request_id, tenant)?, now, seed))
+}
+
+/// Advances a test clock.
+pub fn advance_test_clock(request: Request<pb::AdvanceTestClockRequest>) -> Result<(Call, DateTime<Utc>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.singleton("name", &message.name, &[], "testClock").tenant;
+    let target = fields.instant("target_time", message.target_time.as_ref());
+    Ok((fields.write(&message.request_id, tenant)?, target))
+}
+
+/// Names a test clock to read.
+pub fn get_test_clock(request: Request<pb::GetTestClockRequest>) -> Result<TenantId, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.singleton("name", &message.name, &[], "testClock").tenant;
+    fields.finish()?;
+    Ok(tenant)
+}

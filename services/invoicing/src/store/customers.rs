@@ -1,0 +1,162 @@
+//! Table `customers`.
+
+use super::{millionths, rate};
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::{Address, Customer, TaxTreatment};
+use payterms_kernel::{Id, TenantId};
+use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "customers")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    legal_name: String,
+    address: String,
+    billing_email: String,
+    country: String,
+    tax_id: String,
+    tier: String,
+    locale: String,
+    tax_rate_millionths: Option<i64>,
+    tax_sentence: String,
+    tax_version: i64,
+    tax_valid_from: Option<ChronoDateTimeUtc>,
+    version: i64,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// An address as its column holds it.
+#[derive(Debug, Serialize, Deserialize)]
+struct AddressText {
+    lines: Vec<String>,
+    city: String,
+    region: String,
+    postal_code: String,
+    country: String,
+}
+
+fn address(text: &str) -> Result<Option<Address>, AppError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let read: AddressText = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("an address: {error}")))?;
+    let AddressText { lines, city, region, postal_code, country } = read;
+    Ok(Some(Address { lines, city, region, postal_code, country }))
+}
+
+fn address_text(address: Option<&Address>) -> Result<String, AppError> {
+    let Some(address) = address.cloned() else { return Ok(String::new()) };
+    let Address { lines, city, region, postal_code, country } = address;
+    serde_json::to_string(&AddressText { lines, city, region, postal_code, country }).map_err(|error| AppError::Fault(error.to_string()))
+}
+
+fn customer(row: Model) -> Result<Customer, AppError> {
+    let tax = row.tax_rate_millionths.zip(row.tax_valid_from).map(|(millionths, valid_from)| TaxTreatment {
+        rate_percent: rate(millionths),
+        sentence: row.tax_sentence,
+        version: row.tax_version,
+        valid_from,
+    });
+    Ok(Customer {
+        id: Id::from_uuid(row.id),
+        legal_name: row.legal_name,
+        address: address(&row.address)?,
+        billing_email: row.billing_email,
+        country: row.country,
+        tax_id: row.tax_id,
+        tier: row.tier,
+        locale: row.locale,
+        tax,
+        tax_version: row.tax_version,
+        version: row.version,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+/// One customer, its row locked where the connection is a write transaction.
+///
+/// # Errors
+/// The database's.
+pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Customer>) -> Result<Option<Customer>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(customer).transpose()
+}
+
+/// One customer.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Customer>) -> Result<Option<Customer>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(customer).transpose()
+}
+
+/// Customers after the id `after`, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, after: Uuid, limit: u64) -> Result<Vec<Customer>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.gt(after));
+    query.order_by_asc(Column::Id).limit(limit).all(conn).await?.into_iter().map(customer).collect()
+}
+
+/// Customers of a country after the id `after`, oldest first, their rows locked.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_of_country<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    country: &str,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<Customer>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Country.eq(country)).filter(Column::Id.gt(after));
+    query.order_by_asc(Column::Id).limit(limit).lock_exclusive().all(conn).await?.into_iter().map(customer).collect()
+}
+
+/// Inserts or updates customers.
+///
+/// # Errors
+/// The database's.
+pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customers: &[Customer]) -> Result<(), AppError> {
+    if customers.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Vec::with_capacity(customers.len());
+    for customer in customers {
+        rows.push(ActiveModel {
+            tenant: Set(tenant.to_string()),
+            id: Set(customer.id.uuid()),
+            legal_name: Set(customer.legal_name.clone()),
+            address: Set(address_text(customer.address.as_ref())?),
+            billing_email: Set(customer.billing_email.clone()),
+            country: Set(customer.country.clone()),
+            tax_id: Set(customer.tax_id.clone()),
+            tier: Set(customer.tier.clone()),
+            locale: Set(customer.locale.clone()),
+            tax_rate_millionths: Set(customer.tax.as_ref().map(|tax| millionths(tax.rate_percent))),
+            tax_sentence: Set(customer.tax.as_ref().map(|tax| tax.sentence.clone()).unwrap_or_default()),
+            tax_version: Set(customer.tax_version),
+            tax_valid_from: Set(customer.tax.as_ref().map(|tax| tax.valid_from)),
+            version: Set(customer.version),
+            created_at: Set(customer.created_at),
+            updated_at: Set(customer.updated_at),
+        });
+    }
+    let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id | Column::CreatedAt));
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! Tables `tenants` and `tax_rules`.
+
+use super::{millionths, rate};
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::{TaxRule, Tenant};
+use payterms_kernel::TenantId;
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use std::collections::HashMap;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "tenants")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    display_name: String,
+    country: String,
+    time_zone: String,
+    sandbox: bool,
+    invoices_hidden: bool,
+    suspended: bool,
+    version: i64,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Table `tax_rules`.
+mod rules {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "tax_rules")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub country: String,
+        pub rate_millionths: i64,
+        pub sentence: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Vec<Tenant>, AppError> {
+    let ids: Vec<_> = rows.iter().map(|row| row.tenant.clone()).collect();
+    let found = rules::Entity::find().filter(rules::Column::Tenant.is_in(ids)).order_by_asc(rules::Column::Country).all(conn).await?;
+    let mut by_tenant: HashMap<String, Vec<TaxRule>> = HashMap::new();
+    for rule in found {
+        let rule = (rule.tenant, TaxRule { country: rule.country, rate_percent: rate(rule.rate_millionths), sentence: rule.sentence });
+        by_tenant.entry(rule.0).or_default().push(rule.1);
+    }
+    let tenant = |row: Model| {
+        Ok(Tenant {
+            tax_rules: by_tenant.remove(&row.tenant).unwrap_or_default(),
+            id: row.tenant.parse().map_err(|_| AppError::Fault(format!("a row of tenant {:?}", row.tenant)))?,
+            display_name: row.display_name,
+            country: row.country,
+            time_zone: row.time_zone,
+            sandbox: row.sandbox,
+            invoices_hidden: row.invoices_hidden,
+            suspended: row.suspended,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    };
+    rows.into_iter().map(tenant).collect()
+}
+
+/// One tenant, its row locked where the connection is a write transaction.
+///
+/// # Errors
+/// The database's.
+pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<Tenant>, AppError> {
+    let row = Entity::find_by_id(tenant.to_string()).lock_exclusive().one(conn).await?;
+    Ok(with_rules(conn, row.into_iter().collect()).await?.pop())
+}
+
+/// One tenant.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<Tenant>, AppError> {
+    let row = Entity::find_by_id(tenant.to_string()).one(conn).await?;
+    Ok(with_rules(conn, row.into_iter().collect()).await?.pop())
+}
+
+/// The tenants of these slugs, in their order.
+///
+/// # Errors
+/// The database's.
+pub async fn find_many<C: ConnectionTrait>(conn: &C, slugs: &[String]) -> Result<Vec<Tenant>, AppError> {
+    let rows = Entity::find().filter(Column::Tenant.is_in(slugs.to_vec())).order_by_asc(Column::Tenant).limit(1_000).all(conn).await?;
+    with_rules(conn, rows).await
+}
+
+/// Inserts or updates a tenant with its rules.
+///
+/// # Errors
+/// The database's.
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), AppError> {
+    let row = ActiveModel {
+        tenant: Set(tenant.id.to_string()),
+        display_name: Set(tenant.display_name.clone()),
+        country: Set(tenant.country.clone()),
+        time_zone: Set(tenant.time_zone.clone()),
+        sandbox: Set(tenant.sandbox),
+        invoices_hidden: Set(tenant.invoices_hidden),
+        suspended: Set(tenant.suspended),
+        version: Set(tenant.version),
+        created_at: Set(tenant.created_at),
+        updated_at: Set(tenant.updated_at),
+    };
+    let changing = [Column::DisplayName, Column::TimeZone, Column::InvoicesHidden, Column::Suspended, Column::Version, Column::UpdatedAt];
+    let upsert = OnConflict::column(Column::Tenant).update_columns(changing).to_owned();
+    Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
+    rules::Entity::delete_many().filter(rules::Column::Tenant.eq(tenant.id.as_str())).exec(conn).await?;
+    if tenant.tax_rules.is_empty() {
+        return Ok(());
+    }
+    let rows = tenant.tax_rules.iter().map(|rule| rules::ActiveModel {
+        tenant: Set(tenant.id.to_string()),
+        country: Set(rule.country.clone()),
+        rate_millionths: Set(millionths(rule.rate_percent)),
+        sentence: Set(rule.sentence.clone()),
+    });
+    rules::Entity::insert_many(rows).exec_without_returning(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Adds a customer.
+
+use crate::{
+    App,
+    parse::CustomerFields,
+    render,
+    store::{customers, tenants},
+};
+use payterms_chassis::{Answer, AppError, Call};
+use payterms_invoicing_domain::Customer;
+use payterms_kernel::Refusal;
+use payterms_proto::invoicing::v1::{CreateCustomerResponse, CustomerChanged};
+
+/// Runs the verb.
+///
+/// # Errors
+/// `TENANT_SUSPENDED`.
+pub async fn run(app: &App, call: &Call, new: &CustomerFields) -> Result<Answer<CreateCustomerResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    let tenant = tenants::find(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
+    let now = tx.now();
+    let mut customer = Customer {
+        id: tx.id(),
+        legal_name: new.legal_name.clone(),
+        address: new.address.clone(),
+        billing_email: new.billing_email.clone(),
+        country: new.country.clone(),
+        tax_id: new.tax_id.clone(),
+        tier: new.tier.clone(),
+        locale: new.locale.clone(),
+        tax: None,
+        tax_version: 0,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    customer.resolve_tax(&tenant, now);
+    customers::save_many(tx.conn(), &call.tenant, std::slice::from_ref(&customer)).await?;
+    let rendered = render::customer(&call.tenant, &customer);
+    tx.emit("customer", &customer.id.to_string(), &CustomerChanged { customer: Some(rendered.clone()) }).await?;
+    tx.commit(CreateCustomerResponse { customer: Some(rendered) }).await
+}

@@ -1,0 +1,39 @@
+//! Registers a tenant.
+
+use super::update_tenant::publish;
+use crate::{App, parse::TenantFields, render, store::tenants};
+use payterms_chassis::{Answer, AppError, Call};
+use payterms_invoicing_domain::Tenant;
+use payterms_kernel::{Kind, Refusal};
+use payterms_proto::invoicing::v1::CreateTenantResponse;
+
+/// Runs the verb.
+///
+/// # Errors
+/// `RESOURCE_ALREADY_EXISTS`.
+pub async fn run(app: &App, call: &Call, new: &TenantFields) -> Result<Answer<CreateTenantResponse>, AppError> {
+    let mut tx = app.db.begin_forward(call).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    if tenants::lock(tx.conn(), &call.tenant).await?.is_some() {
+        let message = format!("There is a tenant {} already. Choose another id.", call.tenant);
+        return Err(Refusal::new(Kind::AlreadyExists, "RESOURCE_ALREADY_EXISTS", message).into());
+    }
+    let now = tx.now();
+    let tenant = Tenant {
+        id: call.tenant.clone(),
+        display_name: new.display_name.clone(),
+        country: new.country.clone(),
+        time_zone: new.time_zone.clone(),
+        sandbox: new.sandbox,
+        invoices_hidden: new.invoices_hidden,
+        tax_rules: new.tax_rules.clone(),
+        suspended: false,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    publish(&mut tx, &tenant).await?;
+    tx.commit(CreateTenantResponse { tenant: Some(render::tenant(&tenant)) }).await
+}

@@ -1,0 +1,22 @@
+//! One verb a file: lock, look the request up, let the domain decide, save, commit.
+
+pub mod advance_test_clock;
+pub mod create_customer;
+pub mod create_tenant;
+pub mod read;
+pub mod resolve_tax;
+pub mod start_test_clock;
+pub mod update_customer;
+pub mod update_tenant;
+
+use payterms_chassis::AppError;
+use payterms_kernel::{Kind, Refusal};
+
+/// Refuses a change of another version than the one that was read.
+fn check_etag(given: &str, present: i64) -> Result<(), AppError> {
+    if given.is_empty() || given == crate::render::etag(present) {
+        return Ok(());
+    }
+    let message = "The resource has changed since it was read. Read it again and retry.";
+    Err(Refusal::new(Kind::Conflict, "ETAG_MISMATCH", message).into())
+}

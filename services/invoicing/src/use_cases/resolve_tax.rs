@@ -1,0 +1,46 @@
+//! After a change of tax rules: resolves the treatment of a country's customers, a page at a time.
+
+use crate::{
+    App, jobs, render,
+    store::{customers, tenants},
+};
+use payterms_chassis::{
+    AppError, Call,
+    jobs::{DueRow, schedule, take},
+    names,
+};
+use payterms_proto::invoicing::v1::CustomerChanged;
+
+/// Customers in one transaction.
+const PAGE: u64 = 200;
+
+/// Runs the job.
+///
+/// # Errors
+/// The database's.
+pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
+    let parsed = row.subject.split_once('/').and_then(|(country, after)| Some((country, names::uuid(after)?)));
+    let Some((country, after)) = parsed else { return Err(AppError::Fault(format!("page {:?}", row.subject))) };
+    let cause = format!("{} {country} {}", row.job, row.due.timestamp_micros());
+    let call = Call::own("invoicing", &row.tenant, &cause, after, row.run_id.clone());
+    let mut tx = app.db.begin_forward(&call).await?;
+    let mut page = customers::lock_of_country(tx.conn(), &row.tenant, country, after, PAGE).await?;
+    if !take(&tx, row).await? {
+        return Ok(());
+    }
+    let Some(tenant) = tenants::find(tx.conn(), &row.tenant).await? else { return Ok(()) };
+    let now = tx.now();
+    if let Some(last) = page.last().filter(|_| page.len() as u64 == PAGE) {
+        schedule(&tx, jobs::RESOLVE_TAX, &format!("{country}/{}", last.id), now).await?;
+    }
+    page.retain_mut(|customer| customer.resolve_tax(&tenant, now));
+    for customer in &mut page {
+        customer.touch(now);
+    }
+    customers::save_many(tx.conn(), &row.tenant, &page).await?;
+    for customer in &page {
+        let event = CustomerChanged { customer: Some(render::customer(&row.tenant, customer)) };
+        tx.emit("customer", &customer.id.to_string(), &event).await?;
+    }
+    tx.commit_rows().await
+}

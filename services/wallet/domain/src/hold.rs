@@ -1,0 +1,202 @@
+//! Holds: credit reserved now and taken later (docs/domain.md, Holds).
+//!
+//! A hold pins the lots that it will come from, so two holds never promise the same money and a
+//! pinned part outlives the lot's expiry until the hold ends.
+
+use crate::{
+    error::{in_past, insufficient_funds, out_of_range},
+    ledger::TransferKind,
+    lot::Lot,
+    posting::{Debit, Posting, post_taken},
+    wallet::Wallet,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use payterms_kernel::{Id, IdSource, Money, Refusal};
+
+/// How long a hold lasts where the caller does not say.
+pub const DEFAULT_DAYS: i64 = 7;
+/// How long a hold may last.
+pub const MOST_DAYS: i64 = 90;
+
+/// Where a hold is in its lifecycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldState {
+    /// It reserves credit.
+    Active,
+    /// It ended by a final capture.
+    Captured,
+    /// It ended by a void.
+    Voided,
+    /// It ended by its expiry.
+    Expired,
+}
+
+impl HoldState {
+    /// The name of the state, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Captured => "CAPTURED",
+            Self::Voided => "VOIDED",
+            Self::Expired => "EXPIRED",
+        }
+    }
+}
+
+/// Credit reserved for a purchase that has not settled yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Its id.
+    pub id: Id<Hold>,
+    /// Where it is in its lifecycle.
+    pub state: HoldState,
+    /// What was reserved.
+    pub amount: Money,
+    /// What has been captured.
+    pub captured: Money,
+    /// What it still pins, by lot, in debit order.
+    pub pins: Vec<(Id<Lot>, Money)>,
+    /// When it ends by itself.
+    pub expires_at: DateTime<Utc>,
+    /// What for.
+    pub description: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Hold {
+    /// What is still reserved.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn held(&self) -> Result<Money, Refusal> {
+        let zero = Money::zero(self.amount.currency());
+        Ok(self.pins.iter().try_fold(zero, |sum, (_, pinned)| sum.plus(*pinned))?)
+    }
+
+    fn must_be_active(&self, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let state = if self.state == HoldState::Active && self.expires_at <= now { HoldState::Expired } else { self.state };
+        if state == HoldState::Active {
+            return Ok(());
+        }
+        Err(Refusal::state("HOLD_STATE", "The hold", state.name(), &[]))
+    }
+}
+
+/// Reserves an amount.
+///
+/// # Errors
+/// `CURRENCY_MISMATCH`, `INSUFFICIENT_FUNDS`, `TIME_IN_PAST`, `TIME_OUT_OF_RANGE`.
+pub fn authorize(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    (amount, expires_at, description): (Money, Option<DateTime<Utc>>, String),
+    now: DateTime<Utc>,
+) -> Result<Hold, Refusal> {
+    wallet.takes(amount)?;
+    let expires_at = expires_at.unwrap_or_else(|| now + TimeDelta::days(DEFAULT_DAYS));
+    if expires_at <= now {
+        return Err(in_past("expire_time"));
+    }
+    if expires_at > now + TimeDelta::days(MOST_DAYS) {
+        return Err(out_of_range("expire_time", "90 days"));
+    }
+    let available = wallet.available(now)?;
+    if available.compare(amount)?.is_lt() {
+        return Err(insufficient_funds(available, amount));
+    }
+    let mut left = amount;
+    let mut pins = Vec::new();
+    for lot in wallet.lots.iter_mut().filter(|lot| lot.in_force(now)) {
+        let part = lot.unpinned()?.min(left)?;
+        if part.is_positive() {
+            lot.pinned = lot.pinned.plus(part)?;
+            left = left.minus(part)?;
+            pins.push((lot.id, part));
+        }
+    }
+    touch(wallet, now);
+    let zero = Money::zero(wallet.currency);
+    let id = ids.make();
+    Ok(Hold { id, state: HoldState::Active, amount, captured: zero, pins, expires_at, description, created_at: now, updated_at: now })
+}
+
+/// Takes a part or all of what an active hold reserves; `None` is all.
+///
+/// # Errors
+/// `HOLD_STATE`, `CURRENCY_MISMATCH`, `INSUFFICIENT_FUNDS` beyond what is held.
+pub fn capture(
+    wallet: &mut Wallet,
+    hold: &mut Hold,
+    ids: &mut IdSource,
+    (amount, is_final): (Option<Money>, bool),
+    now: DateTime<Utc>,
+) -> Result<Posting, Refusal> {
+    hold.must_be_active(now)?;
+    let held = hold.held()?;
+    let amount = amount.unwrap_or(held);
+    wallet.takes(amount)?;
+    if held.compare(amount)?.is_lt() {
+        return Err(insufficient_funds(held, amount));
+    }
+    let mut left = amount;
+    let mut parts = Vec::new();
+    for (id, pinned) in &mut hold.pins {
+        let part = pinned.min(left)?;
+        let Some(lot) = wallet.lots.iter_mut().find(|lot| lot.id == *id).filter(|_| part.is_positive()) else { continue };
+        *pinned = pinned.minus(part)?;
+        lot.pinned = lot.pinned.minus(part)?;
+        lot.remaining = lot.remaining.minus(part)?;
+        left = left.minus(part)?;
+        parts.push((lot.id, lot.tax_kind, part));
+    }
+    hold.captured = hold.captured.plus(amount)?;
+    hold.updated_at = now;
+    if is_final || hold.captured == hold.amount {
+        release(wallet, hold, HoldState::Captured, now)?;
+    }
+    hold.pins.retain(|(_, pinned)| pinned.is_positive());
+    let debit = Debit { amount, kind: TransferKind::Capture, into_negative: false, description: hold.description.clone() };
+    post_taken(wallet, ids, &parts, Money::zero(wallet.currency), debit, now)
+}
+
+/// Releases what an active hold still reserves.
+///
+/// # Errors
+/// `HOLD_STATE`.
+pub fn void(wallet: &mut Wallet, hold: &mut Hold, now: DateTime<Utc>) -> Result<(), Refusal> {
+    hold.must_be_active(now)?;
+    release(wallet, hold, HoldState::Voided, now)
+}
+
+/// Ends an active hold whose time is over; false if there is nothing to do.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn expire(wallet: &mut Wallet, hold: &mut Hold, now: DateTime<Utc>) -> Result<bool, Refusal> {
+    if hold.state != HoldState::Active || hold.expires_at > now {
+        return Ok(false);
+    }
+    release(wallet, hold, HoldState::Expired, now)?;
+    Ok(true)
+}
+
+fn release(wallet: &mut Wallet, hold: &mut Hold, end: HoldState, now: DateTime<Utc>) -> Result<(), Refusal> {
+    for (id, pinned) in hold.pins.drain(..) {
+        if let Some(lot) = wallet.lots.iter_mut().find(|lot| lot.id == id) {
+            lot.pinned = lot.pinned.minus(pinned)?;
+        }
+    }
+    hold.state = end;
+    hold.updated_at = now;
+    touch(wallet, now);
+    Ok(())
+}
+
+fn touch(wallet: &mut Wallet, now: DateTime<Utc>) {
+    wallet.updated_at = now.max(wallet.updated_at);
+    wallet.version = wallet.version.saturating_add(1);
+}

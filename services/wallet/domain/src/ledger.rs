@@ -1,0 +1,100 @@
+//! The double-entry ledger: transfers whose entries sum to zero (docs/domain.md, Ledger).
+
+use crate::lot::Lot;
+use chrono::{DateTime, Utc};
+use payterms_kernel::{Id, Money, money::MoneyError};
+
+/// An account of a tenant's ledger. Customer credit is one account per wallet; the others are
+/// control accounts, one per currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Account {
+    /// What the tenant owes the customer of the wallet.
+    CustomerCredit,
+    /// What the tenant has earned.
+    Revenue,
+    /// What pays invoices; taxed there.
+    InvoiceSettlement,
+    /// What granted credit costs the tenant.
+    Promotion,
+    /// What the payment provider owes the tenant.
+    ProviderClearing,
+    /// Tax taken for the state.
+    TaxPayable,
+    /// Credit that nobody can use any more.
+    Breakage,
+}
+
+/// What a transfer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferKind {
+    /// Promotion → granted credit.
+    Grant,
+    /// The reverse, for what is left.
+    GrantVoid,
+    /// Customer credit → revenue or settlement, at once.
+    Debit,
+    /// The same, by a hold.
+    Capture,
+    /// The same, for recorded usage.
+    Usage,
+    /// The same, even into a negative balance.
+    Fee,
+    /// Provider clearing → purchased credit (and tax payable).
+    TopUp,
+    /// Customer credit → breakage.
+    Expiry,
+    /// New credit → what was owed; the balance stays.
+    OwedSettlement,
+}
+
+/// One side of a transfer. Credit is positive, debit negative.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The account.
+    pub account: Account,
+    /// The lot, on customer credit; none for what is owed.
+    pub lot: Option<Id<Lot>>,
+    /// Signed amount.
+    pub amount: Money,
+    /// Place in the wallet's history and the balance there; on customer credit only.
+    pub running: Option<Running>,
+}
+
+/// Where an entry stands in the wallet's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Running {
+    /// 1, 2, 3 without a gap.
+    pub sequence: i64,
+    /// The balance after the entry.
+    pub balance_after: Money,
+}
+
+/// A movement of money; it never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transfer {
+    /// Its id.
+    pub id: Id<Transfer>,
+    /// What it is.
+    pub kind: TransferKind,
+    /// Its entries; they sum to zero.
+    pub entries: Vec<Entry>,
+    /// What the caller said about it.
+    pub description: String,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+    /// When it took effect in the world.
+    pub effective_at: DateTime<Utc>,
+}
+
+impl Transfer {
+    /// Whether the entries sum to zero.
+    ///
+    /// # Errors
+    /// `CurrencyMismatch`, `Overflow`.
+    pub fn is_balanced(&self) -> Result<bool, MoneyError> {
+        let Some(first) = self.entries.first() else { return Ok(true) };
+        let zero = Money::zero(first.amount.currency());
+        let sum = self.entries.iter().try_fold(zero, |sum, entry| sum.plus(entry.amount))?;
+        Ok(sum.is_zero())
+    }
+}

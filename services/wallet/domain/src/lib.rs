@@ -1,0 +1,21 @@
+//! The wallet's rules: lots, the ledger, holds, top-ups, recharges, methods, prepayment.
+//!
+//! Pure: no I/O, no clock; a decision is given the time and the ids, changes the aggregate it is
+//! given, and leaves the transfers it made for the store to save. docs/domain.md is the law.
+
+pub mod error;
+pub mod hold;
+pub mod ledger;
+pub mod lot;
+pub mod posting;
+pub mod wallet;
+
+pub use hold::{Hold, HoldState};
+pub use ledger::{Account, Entry, Transfer, TransferKind};
+pub use lot::{Lot, LotKind, TaxKind};
+pub use posting::Posting;
+pub use wallet::Wallet;
+
+/// Names what a customer's id is an id of.
+#[derive(Debug, Clone, Copy)]
+pub struct Customer;

@@ -1,0 +1,15 @@
+//! The gRPC methods: parse, run the use case, answer.
+
+mod holds;
+mod lots;
+mod postings;
+mod wallets;
+
+use crate::App;
+
+/// Serves all methods of the wallet.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// What the use cases work with.
+    pub app: App,
+}

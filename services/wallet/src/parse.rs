@@ -1,0 +1,236 @@
+//! Requests of the contract → commands of the domain. All violations of a request come at once.
+#![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
+
+use chrono::{DateTime, Utc};
+use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name};
+use payterms_kernel::{Currency, Id, Money, TenantId};
+use payterms_proto::{google::r#type::Money as MoneyMessage, wallet::v1 as pb};
+use payterms_wallet_domain::{Customer, Hold, Lot, LotKind, Wallet, wallet::NewLot};
+use prost_types::Timestamp;
+use tonic::Request;
+
+/// Collections of a wallet's name.
+pub const WALLET: &[&str] = &["customers", "wallets"];
+const CUSTOMER: &[&str] = &["customers"];
+
+/// A wallet that a request names.
+#[derive(Debug, Clone)]
+pub struct WalletRef {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The customer.
+    pub customer: Id<Customer>,
+    /// The wallet.
+    pub wallet: Id<Wallet>,
+}
+
+fn wallet_ref(name: &Name) -> WalletRef {
+    WalletRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), wallet: Id::from_uuid(name.id(1)) }
+}
+
+/// Which page of which list.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Method and parent: a token is good for this list only.
+    pub list: String,
+    /// How many items.
+    pub size: u32,
+    /// Where to go on.
+    pub token: String,
+}
+
+fn page(fields: &mut Fields, parent: &str, size: i32, token: &str) -> Page {
+    let list = format!("{} {parent}", fields.scope().method);
+    Page { list, size: fields.page_size(size), token: fields.text("page_token", token, 0, 1_000) }
+}
+
+/// Opens a wallet.
+pub fn open_wallet(request: Request<pb::OpenWalletRequest>) -> Result<(Call, Id<Customer>, Currency), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let parent = fields.name("parent", &message.parent, CUSTOMER);
+    let currency = fields.currency("currency_code", &message.currency_code);
+    let call = fields.write(&message.request_id, parent.tenant.clone())?;
+    Ok((call, Id::from_uuid(parent.id(0)), currency))
+}
+
+/// Names a wallet to read.
+pub fn get_wallet(request: Request<pb::GetWalletRequest>) -> Result<WalletRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, WALLET);
+    fields.finish()?;
+    Ok(wallet_ref(&name))
+}
+
+/// Names a customer whose wallets are listed.
+pub fn list_wallets(request: Request<pb::ListWalletsRequest>) -> Result<(TenantId, Id<Customer>, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let parent = fields.name("parent", &message.parent, CUSTOMER);
+    let page = page(&mut fields, &message.parent, message.page_size, &message.page_token);
+    fields.finish()?;
+    Ok((parent.tenant.clone(), Id::from_uuid(parent.id(0)), page))
+}
+
+/// The instant that a balance is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// Now.
+    Now,
+    /// By the time of recording.
+    Recorded(DateTime<Utc>),
+    /// By the effective time.
+    Effective(DateTime<Utc>),
+}
+
+/// Names wallet and instant.
+pub fn get_balance(request: Request<pb::GetBalanceRequest>) -> Result<(WalletRef, AsOf), AppError> {
+    use pb::get_balance_request::AsOf as Message;
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, WALLET);
+    let as_of = match &message.as_of {
+        None => AsOf::Now,
+        Some(Message::AtTime(at)) => AsOf::Recorded(fields.instant("at_time", Some(at))),
+        Some(Message::EffectiveAtTime(at)) => AsOf::Effective(fields.instant("effective_at_time", Some(at))),
+    };
+    fields.finish()?;
+    Ok((wallet_ref(&name), as_of))
+}
+
+/// A list of things of one wallet.
+fn list_of_wallet(mut fields: Fields, parent: &str, size: i32, token: &str) -> Result<(WalletRef, Page), AppError> {
+    let name = fields.name("parent", parent, WALLET);
+    let page = page(&mut fields, parent, size, token);
+    fields.finish()?;
+    Ok((wallet_ref(&name), page))
+}
+
+/// Names a wallet whose entries are listed.
+pub fn list_entries(request: Request<pb::ListEntriesRequest>) -> Result<(WalletRef, Page), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    list_of_wallet(fields, &message.parent, message.page_size, &message.page_token)
+}
+
+/// Names a wallet whose lots are listed.
+pub fn list_lots(request: Request<pb::ListLotsRequest>) -> Result<(WalletRef, Page), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    list_of_wallet(fields, &message.parent, message.page_size, &message.page_token)
+}
+
+/// Names a wallet whose holds are listed.
+pub fn list_holds(request: Request<pb::ListHoldsRequest>) -> Result<(WalletRef, Page), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    list_of_wallet(fields, &message.parent, message.page_size, &message.page_token)
+}
+
+/// Grants credit.
+pub fn grant_credit(request: Request<pb::GrantCreditRequest>) -> Result<(Call, WalletRef, NewLot), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("wallet", &message.wallet, WALLET);
+    let new = NewLot {
+        kind: LotKind::Granted,
+        tax_kind: None,
+        priority: fields.number("priority", message.priority, 0..=100),
+        amount: fields.money("amount", message.amount.as_ref(), Digits::Wallet),
+        expires_at: fields.optional_instant("expire_time", message.expire_time.as_ref()),
+        description: fields.text("description", &message.description, 0, 1_000),
+    };
+    let call = fields.write(&message.request_id, name.tenant.clone())?;
+    Ok((call, wallet_ref(&name), new))
+}
+
+/// Voids what is left of a granted lot.
+pub fn void_grant(request: Request<pb::VoidGrantRequest>) -> Result<(Call, WalletRef, Id<Lot>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, &["customers", "wallets", "lots"]);
+    let call = fields.write(&message.request_id, name.tenant.clone())?;
+    Ok((call, wallet_ref(&name), Id::from_uuid(name.id(2))))
+}
+
+/// An amount to take, and what for.
+#[derive(Debug, Clone)]
+pub struct Take {
+    /// From where.
+    pub wallet: WalletRef,
+    /// How much.
+    pub amount: Money,
+    /// What for.
+    pub description: String,
+}
+
+fn take(
+    mut fields: Fields,
+    (request_id, wallet): (&str, &str),
+    amount: Option<&MoneyMessage>,
+    (description, least): (&str, usize),
+) -> Result<(Call, Take), AppError> {
+    let name = fields.name("wallet", wallet, WALLET);
+    let amount = fields.money("amount", amount, Digits::Wallet);
+    let description = fields.text("description", description, least, 1_000);
+    let call = fields.write(request_id, name.tenant.clone())?;
+    Ok((call, Take { wallet: wallet_ref(&name), amount, description }))
+}
+
+/// Debits at once.
+pub fn post_debit(request: Request<pb::PostDebitRequest>) -> Result<(Call, Take), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    take(fields, (&message.request_id, &message.wallet), message.amount.as_ref(), (&message.description, 0))
+}
+
+/// Takes a custom fee.
+pub fn post_fee(request: Request<pb::PostFeeRequest>) -> Result<(Call, Take), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    take(fields, (&message.request_id, &message.wallet), message.amount.as_ref(), (&message.description, 1))
+}
+
+/// Reserves an amount.
+pub fn authorize_hold(request: Request<pb::AuthorizeHoldRequest>) -> Result<(Call, Take, Option<DateTime<Utc>>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let expires_at = optional(&mut fields, message.expire_time.as_ref());
+    let (call, take) = take(fields, (&message.request_id, &message.wallet), message.amount.as_ref(), (&message.description, 0))?;
+    Ok((call, take, expires_at))
+}
+
+fn optional(fields: &mut Fields, time: Option<&Timestamp>) -> Option<DateTime<Utc>> {
+    fields.optional_instant("expire_time", time)
+}
+
+/// A hold that a request names.
+#[derive(Debug, Clone)]
+pub struct HoldRef {
+    /// Its wallet.
+    pub wallet: WalletRef,
+    /// The hold.
+    pub hold: Id<Hold>,
+}
+
+fn hold_ref(fields: &mut Fields, text: &str) -> HoldRef {
+    let name = fields.name("name", text, &["customers", "wallets", "holds"]);
+    HoldRef { wallet: wallet_ref(&name), hold: Id::from_uuid(name.id(2)) }
+}
+
+/// How much is captured (`None`: all), and whether the hold ends.
+pub type Capture = (Option<Money>, bool);
+
+/// Captures a part or all of a hold.
+pub fn capture_hold(request: Request<pb::CaptureHoldRequest>) -> Result<(Call, HoldRef, Capture), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let hold = hold_ref(&mut fields, &message.name);
+    let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::Wallet));
+    let call = fields.write(&message.request_id, hold.wallet.tenant.clone())?;
+    Ok((call, hold, (amount, message.r#final)))
+}
+
+/// Voids a hold.
+pub fn void_hold(request: Request<pb::VoidHoldRequest>) -> Result<(Call, HoldRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let hold = hold_ref(&mut fields, &message.name);
+    let call = fields.write(&message.request_id, hold.wallet.tenant.clone())?;
+    Ok((call, hold))
+}
+
+/// Names a hold to read.
+pub fn get_hold(request: Request<pb::GetHoldRequest>) -> Result<HoldRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let hold = hold_ref(&mut fields, &message.name);
+    fields.finish()?;
+    Ok(hold)
+}

@@ -1,0 +1,220 @@
+//! Table `entries`: the lines of the ledger, written once, never changed.
+
+use super::{money, transfers};
+use chrono::{DateTime, Utc};
+use payterms_chassis::AppError;
+use payterms_kernel::{Id, Money, TenantId};
+use payterms_wallet_domain::{Account, Lot, Transfer, TransferKind, Wallet};
+use sea_orm::{ActiveValue::Set, ExprTrait, FromQueryResult, JoinType, QueryOrder, QuerySelect, entity::prelude::*};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "entries")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    transfer_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    line: i64,
+    account: String,
+    wallet_id: Uuid,
+    lot_id: Option<Uuid>,
+    amount: i64,
+    currency: String,
+    sequence: Option<i64>,
+    balance_after: Option<i64>,
+    recorded_at: ChronoDateTimeUtc,
+    effective_at: ChronoDateTimeUtc,
+}
+
+/// The transfer that an entry is a line of.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// Its transfer.
+    #[sea_orm(
+        belongs_to = "transfers::Entity",
+        from = "(Column::Tenant, Column::TransferId)",
+        to = "(transfers::Column::Tenant, transfers::Column::Id)"
+    )]
+    Transfer,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn account_name(account: Account) -> &'static str {
+    match account {
+        Account::CustomerCredit => "CUSTOMER_CREDIT",
+        Account::Revenue => "REVENUE",
+        Account::InvoiceSettlement => "INVOICE_SETTLEMENT",
+        Account::Promotion => "PROMOTION",
+        Account::ProviderClearing => "PROVIDER_CLEARING",
+        Account::TaxPayable => "TAX_PAYABLE",
+        Account::Breakage => "BREAKAGE",
+    }
+}
+
+/// Inserts the entries of transfers.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn insert_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    transfers: &[(Id<Wallet>, Transfer)],
+) -> Result<(), AppError> {
+    let mut rows = Vec::new();
+    for (wallet, transfer) in transfers {
+        for (line, entry) in (1_i64..).zip(&transfer.entries) {
+            rows.push(ActiveModel {
+                tenant: Set(tenant.to_string()),
+                transfer_id: Set(transfer.id.uuid()),
+                line: Set(line),
+                account: Set(account_name(entry.account).to_owned()),
+                wallet_id: Set(wallet.uuid()),
+                lot_id: Set(entry.lot.map(Id::uuid)),
+                amount: Set(entry.amount.micros()),
+                currency: Set(entry.amount.currency().code().to_owned()),
+                sequence: Set(entry.running.map(|running| running.sequence)),
+                balance_after: Set(entry.running.map(|running| running.balance_after.micros())),
+                recorded_at: Set(transfer.recorded_at),
+                effective_at: Set(transfer.effective_at),
+            });
+        }
+    }
+    Entity::insert_many(rows).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+/// One line of a wallet's history, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Its place.
+    pub sequence: i64,
+    /// What moved the money.
+    pub kind: TransferKind,
+    /// Signed amount.
+    pub amount: Money,
+    /// The balance after it.
+    pub balance_after: Money,
+    /// The lot; none for what is owed.
+    pub lot: Option<Id<Lot>>,
+    /// The transfer.
+    pub transfer: Id<Transfer>,
+    /// What the caller said.
+    pub description: String,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+    /// When it took effect.
+    pub effective_at: DateTime<Utc>,
+}
+
+#[derive(Debug, FromQueryResult)]
+struct LineRow {
+    sequence: i64,
+    kind: String,
+    amount: i64,
+    balance_after: i64,
+    currency: String,
+    lot_id: Option<Uuid>,
+    transfer_id: Uuid,
+    description: String,
+    recorded_at: ChronoDateTimeUtc,
+    effective_at: ChronoDateTimeUtc,
+}
+
+/// A wallet's history below the sequence `before`, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    before: i64,
+    limit: u64,
+) -> Result<Vec<Line>, AppError> {
+    let rows = Entity::find()
+        .join(JoinType::InnerJoin, Relation::Transfer.def())
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::WalletId.eq(wallet.uuid()))
+        .filter(Column::Sequence.lt(before))
+        .order_by_desc(Column::Sequence)
+        .limit(limit)
+        .select_only()
+        .columns([
+            Column::Sequence,
+            Column::Amount,
+            Column::BalanceAfter,
+            Column::Currency,
+            Column::LotId,
+            Column::TransferId,
+            Column::RecordedAt,
+            Column::EffectiveAt,
+        ])
+        .columns([transfers::Column::Kind, transfers::Column::Description])
+        .into_model::<LineRow>()
+        .all(conn)
+        .await?;
+    let line = |row: LineRow| {
+        Ok(Line {
+            sequence: row.sequence,
+            kind: transfers::kind(&row.kind)?,
+            amount: money(&row.currency, row.amount)?,
+            balance_after: money(&row.currency, row.balance_after)?,
+            lot: row.lot_id.map(Id::from_uuid),
+            transfer: Id::from_uuid(row.transfer_id),
+            description: row.description,
+            recorded_at: row.recorded_at,
+            effective_at: row.effective_at,
+        })
+    };
+    rows.into_iter().map(line).collect()
+}
+
+/// The last entry recorded by an instant: its sequence and the balance after it.
+///
+/// # Errors
+/// The database's.
+pub async fn last_recorded<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    at: DateTime<Utc>,
+) -> Result<Option<(i64, Money)>, AppError> {
+    let row = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::WalletId.eq(wallet.uuid()))
+        .filter(Column::Sequence.is_not_null())
+        .filter(Column::RecordedAt.lte(at))
+        .order_by_desc(Column::Sequence)
+        .one(conn)
+        .await?;
+    row.map(|row| Ok((row.sequence.unwrap_or_default(), money(&row.currency, row.balance_after.unwrap_or_default())?))).transpose()
+}
+
+/// The sum of all entries in force by an instant, by effective time, and the last sequence among
+/// them.
+///
+/// # Errors
+/// The database's.
+pub async fn effective_sum<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: &Wallet,
+    at: DateTime<Utc>,
+) -> Result<(i64, Money), AppError> {
+    let sum: Option<(Option<i64>, Option<i64>)> = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::WalletId.eq(wallet.id.uuid()))
+        .filter(Column::Sequence.is_not_null())
+        .filter(Column::EffectiveAt.lte(at))
+        .select_only()
+        .column_as(Column::Sequence.max(), "last")
+        .column_as(Column::Amount.sum().cast_as("bigint"), "sum")
+        .into_tuple()
+        .one(conn)
+        .await?;
+    let (last, sum) = sum.unwrap_or_default();
+    Ok((last.unwrap_or_default(), Money::from_micros(wallet.currency, sum.unwrap_or_default())))
+}

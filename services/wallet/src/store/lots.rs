@@ -1,0 +1,164 @@
+//! Table `lots`.
+
+use super::{money, unknown};
+use payterms_chassis::AppError;
+use payterms_kernel::{Id, TenantId};
+use payterms_wallet_domain::{Lot, LotKind, TaxKind, Wallet};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use std::collections::HashMap;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "lots")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    wallet_id: Uuid,
+    sequence: i64,
+    kind: String,
+    tax_kind: Option<String>,
+    priority: i64,
+    amount: i64,
+    remaining: i64,
+    pinned: i64,
+    currency: String,
+    expires_at: Option<ChronoDateTimeUtc>,
+    created_at: ChronoDateTimeUtc,
+    description: String,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn kind_name(kind: LotKind) -> &'static str {
+    match kind {
+        LotKind::Purchased => "PURCHASED",
+        LotKind::Granted => "GRANTED",
+    }
+}
+
+/// The name of a tax kind in columns.
+pub(crate) fn tax_name(kind: TaxKind) -> &'static str {
+    match kind {
+        TaxKind::TaxedSale => "TAXED_SALE",
+        TaxKind::Deposit => "DEPOSIT",
+    }
+}
+
+/// The tax kind of a column.
+pub(crate) fn tax_kind(name: &str) -> Result<TaxKind, AppError> {
+    match name {
+        "TAXED_SALE" => Ok(TaxKind::TaxedSale),
+        "DEPOSIT" => Ok(TaxKind::Deposit),
+        other => Err(unknown("tax kind", other)),
+    }
+}
+
+fn lot(row: Model) -> Result<Lot, AppError> {
+    let kind = match row.kind.as_str() {
+        "PURCHASED" => LotKind::Purchased,
+        "GRANTED" => LotKind::Granted,
+        other => return Err(unknown("lot kind", other)),
+    };
+    Ok(Lot {
+        id: Id::from_uuid(row.id),
+        sequence: row.sequence,
+        kind,
+        tax_kind: row.tax_kind.as_deref().map(tax_kind).transpose()?,
+        priority: u32::try_from(row.priority).unwrap_or_default(),
+        amount: money(&row.currency, row.amount)?,
+        remaining: money(&row.currency, row.remaining)?,
+        pinned: money(&row.currency, row.pinned)?,
+        expires_at: row.expires_at,
+        created_at: row.created_at,
+        description: row.description,
+    })
+}
+
+/// The lots of wallets that have something left, by wallet, in debit order.
+///
+/// # Errors
+/// The database's.
+pub async fn live_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallets: &[Uuid]) -> Result<HashMap<Uuid, Vec<Lot>>, AppError> {
+    let rows = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::WalletId.is_in(wallets.to_vec()))
+        .filter(Column::Remaining.gt(0))
+        .all(conn)
+        .await?;
+    let mut by_wallet: HashMap<Uuid, Vec<Lot>> = HashMap::new();
+    for row in rows {
+        by_wallet.entry(row.wallet_id).or_default().push(lot(row)?);
+    }
+    for lots in by_wallet.values_mut() {
+        lots.sort_by(Lot::debit_order);
+    }
+    Ok(by_wallet)
+}
+
+/// Saves the lots of a wallet that are new or not as they were `before`.
+///
+/// # Errors
+/// The database's.
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: &Wallet, before: &[Lot]) -> Result<(), AppError> {
+    let changed: Vec<_> = wallet.lots.iter().filter(|lot| !before.contains(lot)).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let rows = changed.into_iter().map(|lot| ActiveModel {
+        tenant: Set(tenant.to_string()),
+        id: Set(lot.id.uuid()),
+        wallet_id: Set(wallet.id.uuid()),
+        sequence: Set(lot.sequence),
+        kind: Set(kind_name(lot.kind).to_owned()),
+        tax_kind: Set(lot.tax_kind.map(|kind| tax_name(kind).to_owned())),
+        priority: Set(i64::from(lot.priority)),
+        amount: Set(lot.amount.micros()),
+        remaining: Set(lot.remaining.micros()),
+        pinned: Set(lot.pinned.micros()),
+        currency: Set(wallet.currency.code().to_owned()),
+        expires_at: Set(lot.expires_at),
+        created_at: Set(lot.created_at),
+        description: Set(lot.description.clone()),
+    });
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns([Column::Remaining, Column::Pinned]).to_owned();
+    Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+/// One lot of a wallet, whether or not something is left of it.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, id: Id<Lot>) -> Result<Option<Lot>, AppError> {
+    let found = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::WalletId.eq(wallet.uuid())).one(conn).await?;
+    found.map(lot).transpose()
+}
+
+/// Used-up lots of a wallet after the sequence `after`, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn used_up<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    after: i64,
+    limit: u64,
+) -> Result<Vec<Lot>, AppError> {
+    let rows = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::WalletId.eq(wallet.uuid()))
+        .filter(Column::Remaining.eq(0))
+        .filter(Column::Sequence.gt(after))
+        .order_by_asc(Column::Sequence)
+        .limit(limit)
+        .all(conn)
+        .await?;
+    rows.into_iter().map(lot).collect()
+}

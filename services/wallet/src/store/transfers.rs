@@ -1,0 +1,77 @@
+//! Table `transfers`: written once, never changed.
+
+use super::{entries, unknown};
+use payterms_chassis::AppError;
+use payterms_kernel::{Id, TenantId};
+use payterms_wallet_domain::{Transfer, TransferKind, Wallet};
+use sea_orm::{ActiveValue::Set, entity::prelude::*};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "transfers")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    wallet_id: Uuid,
+    /// What the transfer is.
+    pub(crate) kind: String,
+    /// What the caller said about it.
+    pub(crate) description: String,
+    recorded_at: ChronoDateTimeUtc,
+    effective_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+const KINDS: [(TransferKind, &str); 9] = [
+    (TransferKind::Grant, "GRANT"),
+    (TransferKind::GrantVoid, "GRANT_VOID"),
+    (TransferKind::Debit, "DEBIT"),
+    (TransferKind::Capture, "CAPTURE"),
+    (TransferKind::Usage, "USAGE"),
+    (TransferKind::Fee, "FEE"),
+    (TransferKind::TopUp, "TOP_UP"),
+    (TransferKind::Expiry, "EXPIRY"),
+    (TransferKind::OwedSettlement, "OWED_SETTLEMENT"),
+];
+
+fn kind_name(kind: TransferKind) -> &'static str {
+    KINDS.iter().find(|(own, _)| *own == kind).map_or("", |(_, name)| name)
+}
+
+/// The kind of a column.
+pub(crate) fn kind(name: &str) -> Result<TransferKind, AppError> {
+    KINDS.iter().find(|(_, own)| *own == name).map(|(kind, _)| *kind).ok_or_else(|| unknown("transfer kind", name))
+}
+
+/// Inserts transfers with their entries.
+///
+/// # Errors
+/// `Fault` if one does not sum to zero; the database's.
+pub async fn insert_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, transfers: Vec<(Id<Wallet>, Transfer)>) -> Result<(), AppError> {
+    if transfers.is_empty() {
+        return Ok(());
+    }
+    for (_, transfer) in &transfers {
+        if !transfer.is_balanced()? {
+            return Err(AppError::Fault(format!("transfer {} does not sum to zero", transfer.id)));
+        }
+    }
+    let rows = transfers.iter().map(|(wallet, transfer)| ActiveModel {
+        tenant: Set(tenant.to_string()),
+        id: Set(transfer.id.uuid()),
+        wallet_id: Set(wallet.uuid()),
+        kind: Set(kind_name(transfer.kind).to_owned()),
+        description: Set(transfer.description.clone()),
+        recorded_at: Set(transfer.recorded_at),
+        effective_at: Set(transfer.effective_at),
+    });
+    Entity::insert_many(rows).exec_without_returning(conn).await?;
+    entries::insert_many(conn, tenant, &transfers).await
+}

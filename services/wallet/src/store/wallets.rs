@@ -1,0 +1,189 @@
+//! Table `wallets`, and the wallet as a whole: locked, loaded with its live lots, saved.
+
+use super::{currency, lots, money, transfers};
+use payterms_chassis::{AppError, WriteTx};
+use payterms_kernel::{Currency, Id, TenantId};
+use payterms_wallet_domain::{Customer, Wallet};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "wallets")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    customer_id: Uuid,
+    currency: String,
+    sequence: i64,
+    lot_count: i64,
+    posted: i64,
+    owed: i64,
+    version: i64,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A locked wallet, and what it was when it was loaded.
+#[derive(Debug, Clone)]
+pub struct Locked {
+    /// The wallet, to decide on.
+    pub wallet: Wallet,
+    before: Wallet,
+}
+
+fn wallet(row: &Model) -> Result<Wallet, AppError> {
+    let currency = currency(&row.currency)?;
+    let mut wallet = Wallet::open(Id::from_uuid(row.id), Id::from_uuid(row.customer_id), currency, row.created_at);
+    wallet.sequence = row.sequence;
+    wallet.lot_count = row.lot_count;
+    wallet.posted = money(&row.currency, row.posted)?;
+    wallet.owed = money(&row.currency, row.owed)?;
+    wallet.version = row.version;
+    wallet.updated_at = row.updated_at;
+    Ok(wallet)
+}
+
+fn row(tenant: &TenantId, wallet: &Wallet) -> ActiveModel {
+    ActiveModel {
+        tenant: Set(tenant.to_string()),
+        id: Set(wallet.id.uuid()),
+        customer_id: Set(wallet.customer.uuid()),
+        currency: Set(wallet.currency.code().to_owned()),
+        sequence: Set(wallet.sequence),
+        lot_count: Set(wallet.lot_count),
+        posted: Set(wallet.posted.micros()),
+        owed: Set(wallet.owed.micros()),
+        version: Set(wallet.version),
+        created_at: Set(wallet.created_at),
+        updated_at: Set(wallet.updated_at),
+    }
+}
+
+/// Locks wallets in the order of their ids and loads them with their live lots.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_many(tx: &WriteTx, ids: &[Id<Wallet>]) -> Result<Vec<Locked>, AppError> {
+    let tenant = &tx.call().tenant;
+    let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Id.is_in(ids.clone()))
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .all(tx.conn())
+        .await?;
+    let mut live = lots::live_of(tx.conn(), tenant, &ids).await?;
+    rows.into_iter()
+        .map(|row| {
+            let mut wallet = wallet(&row)?;
+            wallet.lots = live.remove(&wallet.id.uuid()).unwrap_or_default();
+            Ok(Locked { before: wallet.clone(), wallet })
+        })
+        .collect()
+}
+
+/// Locks one wallet of a customer; none if there is no such wallet.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(tx: &WriteTx, customer: Id<Customer>, id: Id<Wallet>) -> Result<Option<Locked>, AppError> {
+    Ok(lock_many(tx, &[id]).await?.pop().filter(|locked| locked.wallet.customer == customer))
+}
+
+/// Saves what decisions changed: wallet rows, lots, transfers with their entries.
+///
+/// # Errors
+/// The database's.
+pub async fn save_many(tx: &WriteTx, changed: &mut [Locked]) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    let mut moved = Vec::new();
+    for locked in changed.iter_mut() {
+        let before: Vec<_> = std::mem::take(&mut locked.before.lots);
+        lots::save(tx.conn(), &tenant, &locked.wallet, &before).await?;
+        moved.extend(std::mem::take(&mut locked.wallet.transfers).into_iter().map(|transfer| (locked.wallet.id, transfer)));
+        Entity::update(row(&tenant, &locked.wallet)).exec(tx.conn()).await?;
+    }
+    transfers::insert_many(tx.conn(), &tenant, moved).await
+}
+
+/// Inserts a new wallet.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(tx: &WriteTx, wallet: &Wallet) -> Result<(), AppError> {
+    Entity::insert(row(&tx.call().tenant, wallet)).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+/// The customer's wallet in a currency.
+///
+/// # Errors
+/// The database's.
+pub async fn find_in_currency<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    currency: Currency,
+) -> Result<Option<Wallet>, AppError> {
+    let found = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::Currency.eq(currency.code()))
+        .one(conn)
+        .await?;
+    found.as_ref().map(wallet).transpose()
+}
+
+/// One wallet of a customer with its live lots.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    id: Id<Wallet>,
+) -> Result<Option<Wallet>, AppError> {
+    let found = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::CustomerId.eq(customer.uuid())).one(conn).await?;
+    let Some(mut wallet) = found.as_ref().map(wallet).transpose()? else { return Ok(None) };
+    wallet.lots = lots::live_of(conn, tenant, &[id.uuid()]).await?.remove(&id.uuid()).unwrap_or_default();
+    Ok(Some(wallet))
+}
+
+/// A customer's wallets after `after`, oldest first, with their live lots.
+///
+/// # Errors
+/// The database's.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<Wallet>, AppError> {
+    let rows = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::Id.gt(after))
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .all(conn)
+        .await?;
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let mut live = lots::live_of(conn, tenant, &ids).await?;
+    let with_lots = |row: Model| {
+        let mut wallet = wallet(&row)?;
+        wallet.lots = live.remove(&wallet.id.uuid()).unwrap_or_default();
+        Ok(wallet)
+    };
+    rows.into_iter().map(with_lots).collect()
+}

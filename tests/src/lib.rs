@@ -1,0 +1,1 @@
+//! Black-box flows of the suite; see `flows/`.
