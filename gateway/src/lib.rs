@@ -4,6 +4,7 @@
 
 pub mod identity;
 pub mod route;
+pub mod web;
 
 use clap::{Args, Parser};
 use identity::KeySet;
@@ -12,7 +13,9 @@ use payterms_chassis::{
     boot::{Running, stop_on_signal},
     config::{self, CommonOptions},
     identity::Signer,
-    layers, reflection, serve,
+    layers,
+    peers::Peers,
+    reflection, serve,
     telemetry::Telemetry,
 };
 use payterms_kernel::SystemClock;
@@ -27,6 +30,9 @@ pub struct GatewayOptions {
     /// File with the public keys (JWKS) of those who issue callers' tokens.
     #[arg(long, env = "PAYTERMS_JWKS", default_value = "keys/jwks.json")]
     pub jwks: PathBuf,
+    /// Address of the payment simulator, whose hosted page is then served at `/simulator/`.
+    #[arg(long, env = "PAYTERMS_SIMULATOR")]
+    pub simulator: Option<String>,
 }
 
 #[derive(Debug, Parser)]
@@ -52,8 +58,9 @@ pub async fn start(
     let packages: Vec<_> = peers.keys().map(String::as_str).collect();
     let (open, _health) = reflection::with_reflection_and_health(Routes::default(), &access.services(&packages)).await?;
     let signer = Signer::read(keys, "gateway", Arc::new(SystemClock))?;
+    let web = web::routes(web::Web::new(Peers::new(signer.clone(), peers)?, options.simulator.clone()));
     let door = route::Router::new(KeySet::read(&options.jwks)?, access, signer, peers)?;
-    let routes = open.fallback(move |request: axum::extract::Request| {
+    let routes = open.merge(web).fallback(move |request: axum::extract::Request| {
         let door = door.clone();
         async move { door.pass(request).await }
     });

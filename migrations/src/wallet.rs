@@ -13,7 +13,7 @@ pub struct Wallet;
 
 impl MigratorTrait for Wallet {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(system::Migration), Box::new(ledger::Migration)]
+        vec![Box::new(system::Migration), Box::new(ledger::Migration), Box::new(payments::Migration)]
     }
 }
 
@@ -82,6 +82,87 @@ mod ledger {
     impl sea_orm_migration::MigrationName for Migration {
         fn name(&self) -> &'static str {
             "wallet_0001_ledger"
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl MigrationTrait for Migration {
+        fn use_transaction(&self) -> Option<bool> {
+            Some(true)
+        }
+
+        async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+            ddl::create(manager, TABLES).await
+        }
+    }
+}
+
+/// What the wallet knows of customers, their methods, top-ups, and the tenant's settings.
+mod payments {
+    use super::{DbErr, Guard, MigrationTrait, SchemaManager, Table, async_trait, ddl};
+
+    const TABLES: &[Table] = &[
+        Table {
+            name: "customers",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, country text NOT NULL, tier text NOT NULL, has_legal_name boolean NOT NULL, \
+                      has_billing_address boolean NOT NULL, has_billing_email boolean NOT NULL, tax_rate_millionths bigint, \
+                      tax_sentence text NOT NULL, tax_version bigint NOT NULL, PRIMARY KEY (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "method_setups",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, state text NOT NULL, provider text NOT NULL, \
+                      provider_setup_id text NOT NULL, hosted_url text NOT NULL, method_id {uuid}, failure_reason text NOT NULL, \
+                      expires_at {time} NOT NULL, created_at {time} NOT NULL, PRIMARY KEY (tenant, id)",
+            indexes: &["CREATE INDEX method_setups_at_provider ON method_setups (tenant, provider_setup_id)"],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "payment_methods",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, kind text NOT NULL, state text NOT NULL, \
+                      provider text NOT NULL, provider_token text NOT NULL, brand text NOT NULL, last_four text NOT NULL, \
+                      expire_month bigint NOT NULL, expire_year bigint NOT NULL, created_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
+                      FOREIGN KEY (tenant, customer_id) REFERENCES customers (tenant, id)",
+            indexes: &["CREATE INDEX payment_methods_of_customer ON payment_methods (tenant, customer_id, id)"],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "method_pointers",
+            columns: "tenant text NOT NULL, customer_id {uuid} NOT NULL, purchase_default_id {uuid}, collection_method_id {uuid}, \
+                      PRIMARY KEY (tenant, customer_id), \
+                      FOREIGN KEY (tenant, purchase_default_id) REFERENCES payment_methods (tenant, id), \
+                      FOREIGN KEY (tenant, collection_method_id) REFERENCES payment_methods (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "wallet_settings",
+            columns: "tenant text PRIMARY KEY, provider text NOT NULL, provider_default boolean NOT NULL, methods text NOT NULL, \
+                      top_up_tax_kind text NOT NULL, minimums text NOT NULL, prepayment boolean NOT NULL, prepayment_methods text NOT NULL, \
+                      invoices_hidden boolean NOT NULL, version bigint NOT NULL",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "top_ups",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, method_id {uuid} NOT NULL, source text NOT NULL, \
+                      state text NOT NULL, amount bigint NOT NULL CHECK (amount > 0), tax bigint NOT NULL, currency text NOT NULL, \
+                      tax_kind text NOT NULL, tax_rate_millionths bigint NOT NULL, tax_version bigint NOT NULL, decline_code text NOT NULL, \
+                      provider_charge_id text NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
+                      FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id), \
+                      FOREIGN KEY (tenant, method_id) REFERENCES payment_methods (tenant, id)",
+            indexes: &["CREATE INDEX top_ups_of_wallet ON top_ups (tenant, wallet_id, id)"],
+            guard: Guard::Tenant,
+        },
+    ];
+
+    #[derive(Debug)]
+    pub struct Migration;
+
+    impl sea_orm_migration::MigrationName for Migration {
+        fn name(&self) -> &'static str {
+            "wallet_0002_payments"
         }
     }
 

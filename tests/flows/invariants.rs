@@ -2,13 +2,14 @@
 
 use payterms_testkit::{World, postgres::owner_of};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
+use std::path::Path;
 
-async fn wallet_rows(world: &World) -> (DatabaseConnection, &'static str) {
-    if let Some(place) = &world.postgres {
+async fn wallet_rows(data: &Path, postgres: Option<&str>) -> (DatabaseConnection, &'static str) {
+    if let Some(place) = postgres {
         (owner_of(place).await, "wallet.")
     } else {
-        let file = world.folder.path().join("wallet.db");
-        (Database::connect(format!("sqlite:{}?mode=ro", file.display())).await.unwrap(), "")
+        let file = data.join("wallet.db");
+        (Database::connect(format!("sqlite:{}", file.display())).await.unwrap(), "")
     }
 }
 
@@ -17,10 +18,15 @@ async fn none(conn: &DatabaseConnection, what: &str, sql: String) {
     assert!(rows.is_empty(), "{what}: {} rows break it", rows.len());
 }
 
+/// What holds in a world.
+pub async fn hold(world: &World) {
+    hold_in(world.folder.path(), world.postgres.as_deref()).await;
+}
+
 /// Every transfer sums to zero; balances, lots and holds are what the entries say; sequences
 /// have no gap; nothing is done twice.
-pub async fn hold(world: &World) {
-    let (conn, s) = wallet_rows(world).await;
+pub async fn hold_in(data: &Path, postgres: Option<&str>) {
+    let (conn, s) = wallet_rows(data, postgres).await;
     none(
         &conn,
         "I1 transfers sum to zero",

@@ -1,7 +1,10 @@
 //! Flows through the gateway, as a client sees them, on SQLite and on PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod clocks;
 mod holds;
 mod idempotency;
 mod invariants;
+mod kills;
+mod top_ups;
 mod wallets;

@@ -124,7 +124,7 @@ impl Db {
         let real = self.clock.now();
         let now = state.as_ref().and_then(|state| state.clock_now).unwrap_or(real);
         let seed = state.as_ref().and_then(|state| state.clock_seed.clone()).unwrap_or_else(|| rand::random::<[u8; 16]>().to_vec());
-        let ids = IdSource::new(now, &seed, &format!("{}/{}", self.service, call.request_id));
+        let ids = IdSource::new(now, &seed, &format!("{}/{}/{}", call.tenant, self.service, call.request_id));
         let zone = state.as_ref().map_or(chrono_tz::UTC, |state| state.zone);
         WriteTx::new(
             txn,
@@ -162,7 +162,8 @@ impl Db {
     /// # Errors
     /// The database's.
     pub async fn read_all(&self, tenants: &[&str]) -> Result<DatabaseTransaction, DbErr> {
-        let options = TransactionOptions { access_mode: Some(AccessMode::ReadOnly), ..Default::default() };
+        let access_mode = self.is_postgres().then_some(AccessMode::ReadOnly);
+        let options = TransactionOptions { access_mode, ..Default::default() };
         let txn = self.reader.begin_with_options(options).await?;
         set_tenants(&txn, tenants).await?;
         Ok(txn)

@@ -5,7 +5,10 @@ use crate::{
     client::{Session, request_id},
 };
 use payterms_chassis::call::Caller;
-use payterms_proto::invoicing::v1::{CreateCustomerRequest, CreateTenantRequest, Customer, TaxRule, Tenant};
+use payterms_proto::{
+    invoicing::v1::{CreateCustomerRequest, CreateTenantRequest, Customer, TaxRule, Tenant},
+    wallet::v1::ListWalletsRequest,
+};
 use std::fmt::Write;
 
 /// The tenant that a fresh suite has.
@@ -42,8 +45,13 @@ pub async fn seed(suite: &Suite) -> Result<String, String> {
     let customer = Customer { legal_name: "Brightside Ltd".to_owned(), country: "GB".to_owned(), ..Customer::default() };
     let create =
         CreateCustomerRequest { request_id: CUSTOMER_REQUEST.to_owned(), parent: format!("tenants/{TENANT}"), customer: Some(customer) };
-    let made = session(&person("OWNER", None))?.customers().create_customer(create).await.map_err(said)?.into_inner();
-    made.customer.map(|customer| customer.name).ok_or_else(|| "no customer came back".to_owned())
+    let owner = session(&person("OWNER", None))?;
+    let made = owner.customers().create_customer(create).await.map_err(said)?;
+    let informed = owner.after(&made);
+    let name = made.into_inner().customer.map(|customer| customer.name).ok_or_else(|| "no customer came back".to_owned())?;
+    // The wallet has heard of both when this answers, so that the banner's lines work at once.
+    informed.wallets().list_wallets(ListWalletsRequest { parent: name.clone(), ..Default::default() }).await.map_err(said)?;
+    Ok(name)
 }
 
 /// A person of the seeded tenant in one role.

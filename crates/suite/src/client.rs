@@ -7,7 +7,9 @@ use payterms_proto::{
         test_clock_service_client::TestClockServiceClient,
     },
     wallet::v1::{
-        hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient, posting_service_client::PostingServiceClient,
+        hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient,
+        payment_method_service_client::PaymentMethodServiceClient, posting_service_client::PostingServiceClient,
+        settings_service_client::SettingsServiceClient, top_up_service_client::TopUpServiceClient,
         wallet_service_client::WalletServiceClient,
     },
 };
@@ -102,6 +104,24 @@ impl Session {
     #[must_use]
     pub fn postings(&self) -> PostingServiceClient<Caller> {
         PostingServiceClient::new(self.caller())
+    }
+
+    /// `PaymentMethodService`.
+    #[must_use]
+    pub fn methods(&self) -> PaymentMethodServiceClient<Caller> {
+        PaymentMethodServiceClient::new(self.caller())
+    }
+
+    /// `TopUpService`.
+    #[must_use]
+    pub fn top_ups(&self) -> TopUpServiceClient<Caller> {
+        TopUpServiceClient::new(self.caller())
+    }
+
+    /// `SettingsService`.
+    #[must_use]
+    pub fn settings(&self) -> SettingsServiceClient<Caller> {
+        SettingsServiceClient::new(self.caller())
     }
 
     /// `HoldService`.

@@ -3,6 +3,8 @@
 
 pub mod banner;
 pub mod client;
+pub mod command;
+pub mod shop;
 pub mod start;
 
 pub use client::Session;

@@ -12,7 +12,10 @@ use payterms_kernel::{Clock, SystemClock};
 use payterms_wallet::Wallet;
 use std::{
     collections::{BTreeMap, HashMap},
+    fs::OpenOptions,
+    io::Write,
     net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -31,6 +34,8 @@ pub struct SuiteOptions {
     pub listen: SocketAddr,
     /// `host:port/database` of a migrated PostgreSQL; each service connects as its own role.
     pub postgres: Option<String>,
+    /// Address of a payment simulator that runs elsewhere; none: one is started here.
+    pub simulator: Option<String>,
 }
 
 /// A suite that serves.
@@ -64,20 +69,41 @@ impl Suite {
             services.insert(name.to_owned(), listener.local_addr().map_err(|error| error.to_string())?);
             listeners.insert(name, listener);
         }
+        let secret = keys.join("simulator.secret");
+        ensure_secret(&secret)?;
+        let simulator = match &options.simulator {
+            Some(elsewhere) => elsewhere.clone(),
+            None => Self::start_simulator(&options.data, &secret, &door, stop.clone()).await?,
+        };
         let peers: BTreeMap<_, _> = services.iter().map(|(name, address)| (name.clone(), format!("http://{address}"))).collect();
         let mut running = Vec::new();
         if let Some(listener) = listeners.remove("wallet") {
             let db = open("wallet", options).await?;
-            running.push(boot::start::<Wallet>(db, &keys, &peers, listener, payterms_wallet::Options {}, stop.clone()).await?);
+            let own = payterms_wallet::Options { simulator: Some(simulator.clone()), simulator_secret: secret };
+            running.push(boot::start::<Wallet>(db, &keys, &peers, listener, own, stop.clone()).await?);
         }
         if let Some(listener) = listeners.remove("invoicing") {
             let db = open("invoicing", options).await?;
             running.push(boot::start::<Invoicing>(db, &keys, &peers, listener, payterms_invoicing::Options {}, stop.clone()).await?);
         }
-        let gateway = payterms_gateway::start(&keys, &peers, door, &GatewayOptions { jwks }, stop.clone()).await?;
+        let gateway =
+            payterms_gateway::start(&keys, &peers, door, &GatewayOptions { jwks, simulator: Some(simulator) }, stop.clone()).await?;
         let address = gateway.address;
         running.push(gateway);
         Ok(Self { gateway: address, services, keys, stop, running })
+    }
+
+    async fn start_simulator(data: &Path, secret: &Path, door: &TcpListener, stop: CancellationToken) -> Result<String, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let notify = door.local_addr().map_err(|error| error.to_string())?;
+        let options = payterms_simulator::Options {
+            file: data.join("simulator.db"),
+            notify: format!("http://{notify}"),
+            secret: std::fs::read(secret).map_err(|error| error.to_string())?,
+        };
+        tokio::spawn(payterms_simulator::serve(listener, options, stop));
+        Ok(format!("http://{address}"))
     }
 
     /// A development token of the folder's key, good for `seconds`.
@@ -108,6 +134,19 @@ impl Suite {
 /// A sentence if the key cannot be read.
 pub fn development_token(keys: &Path, caller: &Caller, seconds: i64) -> Result<String, String> {
     Signer::read(keys, DEVELOPMENT, Arc::new(SystemClock))?.token(payterms_gateway::identity::AUDIENCE, caller, seconds)
+}
+
+/// Makes the secret that the simulator signs with (mode 0600) unless it is there.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn ensure_secret(file: &Path) -> Result<(), String> {
+    if file.exists() {
+        return Ok(());
+    }
+    let fault = |error: std::io::Error| format!("{}: {error}", file.display());
+    let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(fault)?;
+    made.write_all(&rand::random::<[u8; 32]>()).and_then(|()| made.sync_all()).map_err(fault)
 }
 
 async fn open(service: &'static str, options: &SuiteOptions) -> Result<Db, String> {

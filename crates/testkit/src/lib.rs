@@ -4,6 +4,7 @@
 
 pub mod people;
 pub mod postgres;
+pub mod process;
 pub mod refusals;
 pub mod world;
 

@@ -44,7 +44,7 @@ impl World {
 
     async fn suite(folder: &TempDir, postgres: Option<String>) -> Suite {
         let listen = "127.0.0.1:0".parse().expect("an address");
-        let options = SuiteOptions { data: folder.path().to_path_buf(), listen, postgres };
+        let options = SuiteOptions { data: folder.path().to_path_buf(), listen, postgres, simulator: None };
         Suite::start(&options, CancellationToken::new()).await.expect("the suite starts")
     }
 
@@ -94,31 +94,13 @@ impl World {
     /// Adds a customer with a whole profile to a tenant, and answers its name. The wallet knows
     /// it when this answers.
     pub async fn customer(&self, tenant: &str, country: &str) -> String {
-        let address =
-            Address { lines: vec!["1 High Street".to_owned()], city: "Town".to_owned(), country: country.to_owned(), ..Address::default() };
-        let customer = Customer {
-            legal_name: "Brightside Ltd".to_owned(),
-            billing_address: Some(address),
-            billing_email: "billing@brightside.example".to_owned(),
-            country: country.to_owned(),
-            ..Customer::default()
-        };
-        let request = CreateCustomerRequest { request_id: request_id(), parent: format!("tenants/{tenant}"), customer: Some(customer) };
-        let owner = self.of_tenant(tenant, "OWNER", None);
-        let made = owner.customers().create_customer(request).await.expect("the customer is added");
-        let seen = owner.after(&made);
-        let name = made.into_inner().customer.expect("a customer").name;
-        let list = payterms_proto::wallet::v1::ListWalletsRequest { parent: name.clone(), ..Default::default() };
-        seen.wallets().list_wallets(list).await.expect("the wallet's copy is there");
-        name
+        customer_of(&self.of_tenant(tenant, "OWNER", None), tenant, country).await
     }
 
     /// Opens a wallet for a customer, and answers its name.
     pub async fn wallet(&self, customer: &str, currency: &str) -> String {
         let tenant = customer.split('/').nth(1).unwrap_or_default();
-        let request = OpenWalletRequest { request_id: request_id(), parent: customer.to_owned(), currency_code: currency.to_owned() };
-        let opened = self.of_tenant(tenant, "SERVICE", None).wallets().open_wallet(request).await.expect("the wallet is opened");
-        opened.into_inner().wallet.expect("a wallet").name
+        wallet_of(&self.of_tenant(tenant, "SERVICE", None), customer, currency).await
     }
 
     /// Tenant `acme`, a customer in the United Kingdom, and its wallet in USD.
@@ -128,4 +110,32 @@ impl World {
         let wallet = self.wallet(&customer, "USD").await;
         (customer, wallet)
     }
+}
+
+/// Adds a customer with a whole profile, and answers its name. The wallet knows it when this
+/// answers.
+pub async fn customer_of(owner: &Session, tenant: &str, country: &str) -> String {
+    let address =
+        Address { lines: vec!["1 High Street".to_owned()], city: "Town".to_owned(), country: country.to_owned(), ..Address::default() };
+    let customer = Customer {
+        legal_name: "Brightside Ltd".to_owned(),
+        billing_address: Some(address),
+        billing_email: "billing@brightside.example".to_owned(),
+        country: country.to_owned(),
+        ..Customer::default()
+    };
+    let request = CreateCustomerRequest { request_id: request_id(), parent: format!("tenants/{tenant}"), customer: Some(customer) };
+    let made = owner.customers().create_customer(request).await.expect("the customer is added");
+    let seen = owner.after(&made);
+    let name = made.into_inner().customer.expect("a customer").name;
+    let list = payterms_proto::wallet::v1::ListWalletsRequest { parent: name.clone(), ..Default::default() };
+    seen.wallets().list_wallets(list).await.expect("the wallet's copy is there");
+    name
+}
+
+/// Opens a wallet for a customer, and answers its name.
+pub async fn wallet_of(service: &Session, customer: &str, currency: &str) -> String {
+    let request = OpenWalletRequest { request_id: request_id(), parent: customer.to_owned(), currency_code: currency.to_owned() };
+    let opened = service.wallets().open_wallet(request).await.expect("the wallet is opened");
+    opened.into_inner().wallet.expect("a wallet").name
 }

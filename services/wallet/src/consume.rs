@@ -1,23 +1,56 @@
 //! What the wallet does with the events of other services.
 
+use crate::{
+    store::{customers, settings},
+    use_cases::change_settings,
+};
 use futures::future::BoxFuture;
-use payterms_chassis::{AppError, WriteTx, inbox::Consumers, tenants};
+use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, tenants};
+use payterms_kernel::{Id, money::parse_decimal};
 use payterms_proto::{
     common::v1::Event,
-    invoicing::v1::{TenantChanged, tenant::State},
+    invoicing::v1::{CustomerChanged, TenantChanged, tenant::State},
 };
+use payterms_wallet_domain::{Customer, customer::Tax};
 use prost::Message;
 
 /// All consumers.
 #[must_use]
 pub fn all() -> Consumers {
-    Consumers::default().with::<TenantChanged>(tenant_changed)
+    Consumers::default().with::<TenantChanged>(tenant_changed).with::<CustomerChanged>(customer_changed)
 }
 
 fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let tenant = TenantChanged::decode(event.data.clone())?.tenant.unwrap_or_default();
         let suspended = tenant.state() == State::Suspended;
-        Ok(tenants::register(tx.conn(), &tx.call().tenant, suspended, &tenant.time_zone).await?)
+        tenants::register(tx.conn(), &tx.call().tenant, suspended, &tenant.time_zone).await?;
+        let mut settings = settings::lock(tx.conn(), &tx.call().tenant).await?;
+        if settings.invoices_hidden != tenant.invoices_hidden {
+            settings.invoices_hidden = tenant.invoices_hidden;
+            change_settings::publish(tx, &mut settings).await?;
+        }
+        Ok(())
+    })
+}
+
+fn customer_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        let told = CustomerChanged::decode(event.data.clone())?.customer.unwrap_or_default();
+        let id = names::uuid(&event.aggregate_id).ok_or_else(|| AppError::Fault(format!("customer {:?}", event.aggregate_id)))?;
+        let tax = told.tax_treatment.as_ref().map(|tax| {
+            let rate = tax.rate_percent.as_ref().map(|rate| parse_decimal(&rate.value, 6)).transpose()?.unwrap_or_default();
+            Ok::<_, AppError>(Tax { rate_percent: rate, sentence: tax.sentence.clone(), version: tax.version })
+        });
+        let customer = Customer {
+            id: Id::from_uuid(id),
+            country: told.country,
+            tier: told.tier,
+            has_legal_name: !told.legal_name.is_empty(),
+            has_billing_address: told.billing_address.is_some(),
+            has_billing_email: !told.billing_email.is_empty(),
+            tax: tax.transpose()?,
+        };
+        customers::save(tx.conn(), &tx.call().tenant, &customer).await
     })
 }

@@ -4,24 +4,42 @@ pub mod api;
 pub mod consume;
 pub mod jobs;
 pub mod parse;
+pub mod parse_settings;
+pub mod provider;
 pub mod render;
+pub mod render_payments;
 pub mod store;
 pub mod use_cases;
 
 use clap::Args;
-use payterms_chassis::{Db, Parts, Runtime, Service, flow::Flows, page::PageSigner};
-use payterms_proto::wallet::v1::{
-    hold_service_server::HoldServiceServer, lot_service_server::LotServiceServer, posting_service_server::PostingServiceServer,
-    wallet_service_server::WalletServiceServer,
+use payterms_chassis::{
+    AppError, Db, Parts, Runtime, Service,
+    flow::{Drivers, Flows},
+    page::PageSigner,
 };
+use payterms_kernel::Refusal;
+use payterms_proto::wallet::v1::{
+    hold_service_server::HoldServiceServer, lot_service_server::LotServiceServer, notification_service_server::NotificationServiceServer,
+    payment_method_service_server::PaymentMethodServiceServer, posting_service_server::PostingServiceServer,
+    settings_service_server::SettingsServiceServer, top_up_service_server::TopUpServiceServer, wallet_service_server::WalletServiceServer,
+};
+use provider::{PaymentProvider, simulator::Simulator};
+use std::{path::PathBuf, sync::Arc};
 use tonic::service::Routes;
 
 /// Options of the wallet alone.
-#[derive(Debug, Clone, Args)]
-pub struct Options {}
+#[derive(Debug, Clone, Default, Args)]
+pub struct Options {
+    /// Address of the payment simulator, `http://host:port`; none: no simulator.
+    #[arg(long, env = "PAYTERMS_SIMULATOR")]
+    pub simulator: Option<String>,
+    /// File with the secret that the simulator signs its notifications with.
+    #[arg(long, env = "PAYTERMS_SIMULATOR_SECRET", default_value = "keys/simulator.secret")]
+    pub simulator_secret: PathBuf,
+}
 
 /// What the use cases work with.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct App {
     /// The wallet's database.
     pub db: Db,
@@ -29,6 +47,25 @@ pub struct App {
     pub pages: PageSigner,
     /// The wallet's flows.
     pub flows: Flows,
+    simulator: Option<Arc<dyn PaymentProvider>>,
+}
+
+impl App {
+    /// The payment provider of that name.
+    ///
+    /// # Errors
+    /// `METHOD_NOT_OFFERED` where this installation has none of that name.
+    pub fn provider(&self, name: &str) -> Result<&Arc<dyn PaymentProvider>, AppError> {
+        self.simulator.as_ref().filter(|_| name == "simulator").ok_or_else(|| {
+            Refusal::precondition("METHOD_NOT_OFFERED", "No payment provider of that name is connected.").with("provider", name).into()
+        })
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("db", &self.db).finish_non_exhaustive()
+    }
 }
 
 /// The wallet service.
@@ -37,16 +74,38 @@ pub struct Wallet;
 
 impl Service for Wallet {
     const NAME: &'static str = "wallet";
-    const SCHEMA_VERSION: &'static str = "wallet_0001_ledger";
+    const SCHEMA_VERSION: &'static str = "wallet_0002_payments";
     type Options = Options;
 
-    async fn build(runtime: Runtime, _options: Options) -> Result<Parts, String> {
-        let app = App { db: runtime.db, pages: runtime.pages, flows: runtime.flows };
+    async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
+        let simulator = options.simulator.as_ref().map(|base| {
+            let file = &options.simulator_secret;
+            let secret = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+            Simulator::new(base, secret).map(|simulator| Arc::new(simulator) as Arc<dyn PaymentProvider>)
+        });
+        let app = App { db: runtime.db, pages: runtime.pages, flows: runtime.flows, simulator: simulator.transpose()? };
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(WalletServiceServer::new(api.clone()))
             .add_service(LotServiceServer::new(api.clone()))
             .add_service(PostingServiceServer::new(api.clone()))
-            .add_service(HoldServiceServer::new(api));
-        Ok(Parts { routes, jobs: jobs::all(&app), consumers: consume::all(), ..Parts::default() })
+            .add_service(HoldServiceServer::new(api.clone()))
+            .add_service(PaymentMethodServiceServer::new(api.clone()))
+            .add_service(TopUpServiceServer::new(api.clone()))
+            .add_service(SettingsServiceServer::new(api.clone()))
+            .add_service(NotificationServiceServer::new(api));
+        Ok(Parts { routes, jobs: jobs::all(&app), consumers: consume::all(), drivers: drivers(&app) })
     }
+}
+
+fn drivers(app: &App) -> Drivers {
+    let (top_ups, setups) = (app.clone(), app.clone());
+    Drivers::default()
+        .with(use_cases::create_top_up::FLOW, move |lease| {
+            let app = top_ups.clone();
+            async move { use_cases::create_top_up::drive(&app, &lease).await }
+        })
+        .with(use_cases::start_method_setup::FLOW, move |lease| {
+            let app = setups.clone();
+            async move { use_cases::start_method_setup::drive(&app, &lease).await }
+        })
 }

@@ -3,9 +3,9 @@
 
 use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name};
-use payterms_kernel::{Currency, Id, Money, TenantId};
+use payterms_kernel::{Currency, Id, Money, Refusal, TenantId};
 use payterms_proto::{google::r#type::Money as MoneyMessage, wallet::v1 as pb};
-use payterms_wallet_domain::{Customer, Hold, Lot, LotKind, Wallet, wallet::NewLot};
+use payterms_wallet_domain::{Customer, Hold, Lot, LotKind, MethodKind, MethodSetup, PaymentMethod, TopUp, Wallet, wallet::NewLot};
 use prost_types::Timestamp;
 use tonic::Request;
 
@@ -233,4 +233,136 @@ pub fn get_hold(request: Request<pb::GetHoldRequest>) -> Result<HoldRef, AppErro
     let hold = hold_ref(&mut fields, &message.name);
     fields.finish()?;
     Ok(hold)
+}
+
+/// A customer that a request names.
+#[derive(Debug, Clone)]
+pub struct CustomerRef {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The customer.
+    pub customer: Id<Customer>,
+}
+
+fn customer_ref(name: &Name) -> CustomerRef {
+    CustomerRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)) }
+}
+
+fn method_kind(fields: &mut Fields, field: &str, number: i32) -> MethodKind {
+    fields.choice::<pb::payment_method::Kind>(field, number);
+    MethodKind::Card
+}
+
+/// Starts a set-up.
+pub fn start_method_setup(request: Request<pb::StartMethodSetupRequest>) -> Result<(Call, CustomerRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let parent = fields.name("parent", &message.parent, CUSTOMER);
+    method_kind(&mut fields, "kind", message.kind);
+    Ok((fields.write(&message.request_id, parent.tenant.clone())?, customer_ref(&parent)))
+}
+
+/// Names a set-up to read.
+pub fn get_method_setup(request: Request<pb::GetMethodSetupRequest>) -> Result<(CustomerRef, Id<MethodSetup>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, &["customers", "methodSetups"]);
+    fields.finish()?;
+    Ok((customer_ref(&name), Id::from_uuid(name.id(1))))
+}
+
+/// Names a method to read.
+pub fn get_payment_method(request: Request<pb::GetPaymentMethodRequest>) -> Result<(CustomerRef, Id<PaymentMethod>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, METHOD);
+    fields.finish()?;
+    Ok((customer_ref(&name), Id::from_uuid(name.id(1))))
+}
+
+const METHOD: &[&str] = &["customers", "paymentMethods"];
+
+/// Names a customer whose methods are listed.
+pub fn list_payment_methods(request: Request<pb::ListPaymentMethodsRequest>) -> Result<(CustomerRef, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let parent = fields.name("parent", &message.parent, CUSTOMER);
+    let page = page(&mut fields, &message.parent, message.page_size, &message.page_token);
+    fields.finish()?;
+    Ok((customer_ref(&parent), page))
+}
+
+/// A verb on a method.
+fn on_method(mut fields: Fields, request_id: &str, name: &str) -> Result<(Call, CustomerRef, Id<PaymentMethod>), AppError> {
+    let name = fields.name("name", name, METHOD);
+    let call = fields.write(request_id, name.tenant.clone())?;
+    Ok((call, customer_ref(&name), Id::from_uuid(name.id(1))))
+}
+
+/// Removes a method.
+pub fn remove_method(request: Request<pb::RemovePaymentMethodRequest>) -> Result<(Call, CustomerRef, Id<PaymentMethod>), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    on_method(fields, &message.request_id, &message.name)
+}
+
+/// Makes a method the purchase default.
+pub fn set_purchase_default(request: Request<pb::SetPurchaseDefaultRequest>) -> Result<(Call, CustomerRef, Id<PaymentMethod>), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    on_method(fields, &message.request_id, &message.name)
+}
+
+/// Makes a method the collection method.
+pub fn set_collection(request: Request<pb::SetCollectionMethodRequest>) -> Result<(Call, CustomerRef, Id<PaymentMethod>), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    on_method(fields, &message.request_id, &message.name)
+}
+
+/// Buys credit.
+#[derive(Debug, Clone)]
+pub struct CreateTopUp {
+    /// Into which wallet.
+    pub wallet: WalletRef,
+    /// How much.
+    pub amount: Money,
+    /// From what; none: the purchase default.
+    pub method: Option<Id<PaymentMethod>>,
+}
+
+/// Buys credit.
+pub fn create_top_up(request: Request<pb::CreateTopUpRequest>) -> Result<(Call, CreateTopUp), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("wallet", &message.wallet, WALLET);
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let method = (!message.payment_method.is_empty()).then(|| fields.name("payment_method", &message.payment_method, METHOD));
+    let foreign = method.as_ref().is_some_and(|method| method.tenant != name.tenant || method.id(0) != name.id(0));
+    let call = fields.write(&message.request_id, name.tenant.clone())?;
+    if foreign {
+        return Err(Refusal::not_found().into());
+    }
+    Ok((call, CreateTopUp { wallet: wallet_ref(&name), amount, method: method.map(|method| Id::from_uuid(method.id(1))) }))
+}
+
+/// Names a top-up to read.
+pub fn get_top_up(request: Request<pb::GetTopUpRequest>) -> Result<(WalletRef, Id<TopUp>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, &["customers", "wallets", "topUps"]);
+    fields.finish()?;
+    Ok((wallet_ref(&name), Id::from_uuid(name.id(2))))
+}
+
+/// Names a wallet whose top-ups are listed.
+pub fn list_top_ups(request: Request<pb::ListTopUpsRequest>) -> Result<(WalletRef, Page), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    list_of_wallet(fields, &message.parent, message.page_size, &message.page_token)
+}
+
+/// Takes in a provider's notification.
+pub fn receive_notification(
+    request: Request<pb::ReceiveNotificationRequest>,
+) -> Result<(TenantId, pb::ReceiveNotificationRequest), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.name("tenant", &message.tenant, &[]).tenant;
+    fields.text("provider", &message.provider, 1, 40);
+    fields.text("signature", &message.signature, 1, 1_000);
+    if message.body.len() > 65_536 {
+        fields.wrong("body", "FIELD_TOO_LONG", "Send at most 64 KiB.");
+    }
+    fields.finish()?;
+    Ok((tenant, message))
 }

@@ -3,19 +3,23 @@
 //! Pure: no I/O, no clock; a decision is given the time and the ids, changes the aggregate it is
 //! given, and leaves the transfers it made for the store to save. docs/domain.md is the law.
 
+pub mod customer;
 pub mod error;
 pub mod hold;
 pub mod ledger;
 pub mod lot;
+pub mod method;
 pub mod posting;
+pub mod settings;
+pub mod top_up;
 pub mod wallet;
 
+pub use customer::Customer;
 pub use hold::{Hold, HoldState};
 pub use ledger::{Account, Entry, Transfer, TransferKind};
 pub use lot::{Lot, LotKind, TaxKind};
+pub use method::{MethodKind, MethodSetup, Methods, PaymentMethod};
 pub use posting::Posting;
+pub use settings::WalletSettings;
+pub use top_up::{TopUp, TopUpState};
 pub use wallet::Wallet;
-
-/// Names what a customer's id is an id of.
-#[derive(Debug, Clone, Copy)]
-pub struct Customer;

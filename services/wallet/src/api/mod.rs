@@ -2,7 +2,11 @@
 
 mod holds;
 mod lots;
+mod methods;
+mod notifications;
 mod postings;
+mod settings;
+mod top_ups;
 mod wallets;
 
 use crate::App;

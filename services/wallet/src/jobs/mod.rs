@@ -8,10 +8,15 @@ pub const EXPIRE_HOLD: &str = "expire_hold";
 /// Takes what is left of a lot whose time is over; the subject is `wallet/lot`.
 pub const EXPIRE_LOT: &str = "expire_lot";
 
+/// Closes an unused hosted page; the subject is the set-up's id.
+pub const EXPIRE_SETUP: &str = "expire_setup";
+/// Asks for a charge that took its time; the subject is the top-up's id.
+pub const SETTLE_TOP_UP: &str = "settle_top_up";
+
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
-    let (holds, lots) = (app.clone(), app.clone());
+    let (holds, lots, setups, top_ups) = (app.clone(), app.clone(), app.clone(), app.clone());
     Jobs::default()
         .with(EXPIRE_HOLD, move |row| {
             let app = holds.clone();
@@ -20,5 +25,13 @@ pub fn all(app: &App) -> Jobs {
         .with(EXPIRE_LOT, move |row| {
             let app = lots.clone();
             async move { use_cases::expire_lot::run(&app, &row).await }
+        })
+        .with(EXPIRE_SETUP, move |row| {
+            let app = setups.clone();
+            async move { use_cases::settle_method_setup::expire(&app, &row).await }
+        })
+        .with(SETTLE_TOP_UP, move |row| {
+            let app = top_ups.clone();
+            async move { use_cases::create_top_up::settle(&app, &row).await }
         })
 }

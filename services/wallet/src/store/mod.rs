@@ -1,9 +1,14 @@
 //! The wallet's tables: SeaORM entities and their queries. Models stop here; every finder takes
 //! the tenant.
 
+pub mod customers;
 pub mod entries;
 pub mod holds;
 pub mod lots;
+pub mod methods;
+pub mod settings;
+pub mod setups;
+pub mod top_ups;
 pub mod transfers;
 pub mod wallets;
 

@@ -1,6 +1,9 @@
 //! Opens the customer's wallet in a currency.
 
-use crate::{App, render, store::wallets};
+use crate::{
+    App, render,
+    store::{customers, wallets},
+};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::{Currency, Id, Kind, Refusal};
 use payterms_proto::wallet::v1::{OpenWalletResponse, WalletOpened};
@@ -9,12 +12,14 @@ use payterms_wallet_domain::{Customer, Wallet};
 /// Runs the verb.
 ///
 /// # Errors
-/// `RESOURCE_ALREADY_EXISTS` with the wallet's name.
+/// `RESOURCE_NOT_FOUND` for a customer that the wallet has not heard of; `RESOURCE_ALREADY_EXISTS` with
+/// the wallet's name.
 pub async fn run(app: &App, call: &Call, customer: Id<Customer>, currency: Currency) -> Result<Answer<OpenWalletResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
+    customers::find(tx.conn(), &call.tenant, customer).await?.ok_or_else(Refusal::not_found)?;
     if let Some(existing) = wallets::find_in_currency(tx.conn(), &call.tenant, customer, currency).await? {
         let name = render::wallet_name(&call.tenant, customer, existing.id);
         let message = format!("The customer has a wallet in {currency}: {name}. Use it.");

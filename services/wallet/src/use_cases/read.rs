@@ -12,7 +12,7 @@ use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{Customer, Lot, Wallet};
 use uuid::Uuid;
 
-async fn found<C: sea_orm::ConnectionTrait>(conn: &C, named: &WalletRef) -> Result<Wallet, AppError> {
+pub(super) async fn found<C: sea_orm::ConnectionTrait>(conn: &C, named: &WalletRef) -> Result<Wallet, AppError> {
     let wallet = wallets::find(conn, &named.tenant, named.customer, named.wallet).await?;
     wallet.ok_or_else(|| Refusal::not_found().into())
 }
@@ -45,7 +45,7 @@ pub async fn wallets(app: &App, tenant: &TenantId, customer: Id<Customer>, page:
 }
 
 /// Cuts a list that was read one too long, and answers the token of the next page.
-fn cut<T>(app: &App, page: &Page, items: &mut Vec<T>, cursor: impl Fn(&T) -> String) -> String {
+pub(super) fn cut<T>(app: &App, page: &Page, items: &mut Vec<T>, cursor: impl Fn(&T) -> String) -> String {
     let size = page.size as usize;
     if items.len() <= size {
         return String::new();

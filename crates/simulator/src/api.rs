@@ -1,0 +1,131 @@
+//! What a payment service calls: charges and set-ups, idempotent by key.
+
+use crate::{
+    World,
+    cards::{self, Behaviour},
+    store::Charge,
+};
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+use serde_json::json;
+
+/// The body of a charge.
+#[derive(Debug, Deserialize)]
+pub struct ChargeBody {
+    key: String,
+    saved: String,
+    amount: String,
+    currency: String,
+    now: DateTime<Utc>,
+}
+
+/// The instant at which something is asked.
+#[derive(Debug, Deserialize)]
+pub struct At {
+    now: DateTime<Utc>,
+}
+
+/// The body of a set-up.
+#[derive(Debug, Deserialize)]
+pub struct SetupBody {
+    key: String,
+}
+
+fn failed(error: &sea_orm::DbErr) -> Response {
+    tracing::error!(%error, "the simulator's file failed");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+fn shown(charge: &Charge) -> serde_json::Value {
+    json!({
+        "id": charge.id, "key": charge.key, "saved": charge.saved, "amount": charge.amount, "currency": charge.currency,
+        "state": charge.state, "decline_code": charge.decline_code, "ready_at": charge.ready_at,
+    })
+}
+
+/// Charges a saved card once per key.
+pub async fn charge(State(world): State<World>, Path(tenant): Path<String>, Json(body): Json<ChargeBody>) -> Response {
+    let token = match world.store.token_of(&tenant, &body.saved).await {
+        Ok(token) => token,
+        Err(error) => return failed(&error),
+    };
+    let behaviour = token.as_deref().and_then(cards::find).map_or(Behaviour::Declines("no_such_card"), |card| card.behaviour);
+    let (state, decline_code, ready_at) = match behaviour {
+        Behaviour::Succeeds | Behaviour::LosesTheAnswer => ("succeeded", "", None),
+        Behaviour::Declines(code) => ("declined", code, None),
+        Behaviour::TakesAnHour => ("processing", "", Some(body.now + TimeDelta::hours(1))),
+        Behaviour::NeedsAuthentication => ("requires_action", "", None),
+    };
+    let charge = Charge {
+        id: format!("ch_{}", body.key.replace('-', "")),
+        key: body.key,
+        saved: body.saved,
+        amount: body.amount,
+        currency: body.currency,
+        state: state.to_owned(),
+        decline_code: decline_code.to_owned(),
+        ready_at,
+    };
+    match world.store.insert_charge(&tenant, &charge).await {
+        Ok(true) if behaviour == Behaviour::LosesTheAnswer => {
+            let broken = futures::stream::once(async { Err::<String, _>(std::io::Error::other("lost")) });
+            Response::new(Body::from_stream(broken))
+        }
+        Ok(_) => found(&world, &tenant, &charge.key, body.now).await,
+        Err(error) => failed(&error),
+    }
+}
+
+async fn found(world: &World, tenant: &str, key: &str, now: DateTime<Utc>) -> Response {
+    match world.store.charge(tenant, key, now).await {
+        Ok(Some(charge)) => Json(shown(&charge)).into_response(),
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+/// The charge of a key.
+pub async fn get_charge(State(world): State<World>, Path((tenant, key)): Path<(String, String)>, Query(at): Query<At>) -> Response {
+    found(&world, &tenant, &key, at.now).await
+}
+
+/// All charges of a tenant, to compare a ledger with.
+pub async fn list_charges(State(world): State<World>, Path(tenant): Path<String>) -> Response {
+    match world.store.charges(&tenant).await {
+        Ok(charges) => Json(charges.iter().map(shown).collect::<Vec<_>>()).into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Makes a hosted page, once per key.
+pub async fn create_setup(State(world): State<World>, Path(tenant): Path<String>, Json(body): Json<SetupBody>) -> Response {
+    match world.store.setup(&tenant, &body.key).await {
+        Ok(id) => Json(json!({ "id": id, "url": format!("/simulator/setups/{id}") })).into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+/// The state of a set-up, and the card once it is saved.
+pub async fn get_setup(State(world): State<World>, Path((tenant, id)): Path<(String, String)>) -> Response {
+    let saved = match world.store.find_setup(&id).await {
+        Ok(Some((owner, saved))) if owner == tenant => saved,
+        Ok(_) => return StatusCode::NOT_FOUND.into_response(),
+        Err(error) => return failed(&error),
+    };
+    let token = match world.store.token_of(&tenant, &saved).await {
+        Ok(token) => token,
+        Err(error) => return failed(&error),
+    };
+    let card = token
+        .as_deref()
+        .and_then(cards::find)
+        .map(|card| json!({ "saved": saved, "brand": card.brand, "last_four": card.last_four, "expire_month": 12, "expire_year": 2099 }));
+    Json(json!({ "id": id, "card": card })).into_response()
+}

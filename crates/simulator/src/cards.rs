@@ -1,0 +1,53 @@
+//! The test cards.
+
+/// How a card behaves when it is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// The charge succeeds.
+    Succeeds,
+    /// The issuer declines, for this reason.
+    Declines(&'static str),
+    /// The charge succeeds after an hour.
+    TakesAnHour,
+    /// The charge succeeds, but the first answer is lost on the way.
+    LosesTheAnswer,
+    /// The cardholder must authenticate; nothing is taken.
+    NeedsAuthentication,
+}
+
+/// A card that a tester can save.
+#[derive(Debug, Clone, Copy)]
+pub struct Card {
+    /// What the tester chooses.
+    pub token: &'static str,
+    /// Brand.
+    pub brand: &'static str,
+    /// Last four digits.
+    pub last_four: &'static str,
+    /// How it behaves.
+    pub behaviour: Behaviour,
+}
+
+/// All test cards.
+pub const CARDS: [Card; 10] = [
+    card("tok_visa", "visa", "4242", Behaviour::Succeeds),
+    card("tok_mastercard", "mastercard", "4444", Behaviour::Succeeds),
+    card("tok_amex", "amex", "0005", Behaviour::Succeeds),
+    card("tok_jcb", "jcb", "0000", Behaviour::Succeeds),
+    card("tok_discover", "discover", "1117", Behaviour::Succeeds),
+    card("tok_declined", "visa", "0002", Behaviour::Declines("card_declined")),
+    card("tok_stolen", "visa", "9979", Behaviour::Declines("stolen_card")),
+    card("tok_slow", "visa", "0077", Behaviour::TakesAnHour),
+    card("tok_lost_answer", "visa", "0259", Behaviour::LosesTheAnswer),
+    card("tok_authenticate", "visa", "3155", Behaviour::NeedsAuthentication),
+];
+
+const fn card(token: &'static str, brand: &'static str, last_four: &'static str, behaviour: Behaviour) -> Card {
+    Card { token, brand, last_four, behaviour }
+}
+
+/// The card of a token.
+#[must_use]
+pub fn find(token: &str) -> Option<&'static Card> {
+    CARDS.iter().find(|card| card.token == token)
+}

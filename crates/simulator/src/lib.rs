@@ -1,0 +1,91 @@
+//! The payment simulator: the outside world of a suite without a real provider.
+//!
+//! It has its own durable file and its own commit, is idempotent by key, and knows nothing of
+//! the suite. Test cards tell it how to behave: succeed, decline, take its time, lose its answer,
+//! ask for authentication.
+
+pub mod api;
+pub mod cards;
+pub mod page;
+pub mod store;
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use std::{path::PathBuf, sync::Arc};
+use store::Store;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Header with the signature of a notification: hex of HMAC-SHA-256 over the raw body.
+pub const SIGNATURE: &str = "simulator-signature";
+
+/// How a simulator is started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Its file.
+    pub file: PathBuf,
+    /// Where notifications go: `{base}/notifications/simulator/{tenant}`.
+    pub notify: String,
+    /// What it signs them with.
+    pub secret: Vec<u8>,
+}
+
+/// What its handlers share.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub(crate) store: Store,
+    options: Arc<Options>,
+    client: reqwest::Client,
+}
+
+impl World {
+    /// Tells the suite that something changed, without waiting: who misses it may ask.
+    pub(crate) fn notify(&self, tenant: &str, what: &str, id: &str) {
+        let body = serde_json::json!({ "type": what, "id": id }).to_string();
+        let request = self
+            .client
+            .post(format!("{}/notifications/simulator/{tenant}", self.options.notify))
+            .header(SIGNATURE, sign(&self.options.secret, body.as_bytes()))
+            .body(body);
+        tokio::spawn(async move {
+            if let Err(error) = request.send().await {
+                tracing::debug!(%error, "a notification did not arrive");
+            }
+        });
+    }
+}
+
+/// The signature of a body.
+#[must_use]
+pub fn sign(secret: &[u8], body: &[u8]) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(secret).map(|mac| mac.chain_update(body));
+    mac.map(|mac| hex::encode(mac.finalize().into_bytes())).unwrap_or_default()
+}
+
+/// Whether a signature is of this body.
+#[must_use]
+pub fn is_signed(secret: &[u8], body: &[u8], signature: &str) -> bool {
+    let given = hex::decode(signature).unwrap_or_default();
+    Hmac::<Sha256>::new_from_slice(secret).is_ok_and(|mac| mac.chain_update(body).verify_slice(&given).is_ok())
+}
+
+/// Serves until told to stop.
+///
+/// # Errors
+/// A sentence if its file cannot be opened.
+pub async fn serve(listener: TcpListener, options: Options, stop: CancellationToken) -> Result<(), String> {
+    let store = Store::open(&options.file).await?;
+    let world = World { store, options: Arc::new(options), client: reqwest::Client::new() };
+    let routes = Router::new()
+        .route("/v1/{tenant}/charges", post(api::charge).get(api::list_charges))
+        .route("/v1/{tenant}/charges/{key}", get(api::get_charge))
+        .route("/v1/{tenant}/setups", post(api::create_setup))
+        .route("/v1/{tenant}/setups/{id}", get(api::get_setup))
+        .route("/simulator/setups/{id}", get(page::show).post(page::save))
+        .with_state(world);
+    axum::serve(listener, routes).with_graceful_shutdown(async move { stop.cancelled().await }).await.map_err(|error| error.to_string())
+}

@@ -1,0 +1,63 @@
+//! The hosted page: where a person saves a card. Here a test card is chosen; no number is typed.
+
+use crate::{World, cards};
+use axum::{
+    Form,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{Html, IntoResponse, Response},
+};
+use serde::Deserialize;
+use std::fmt::Write;
+
+/// What the form sends.
+#[derive(Debug, Deserialize)]
+pub struct Choice {
+    token: String,
+}
+
+fn page(body: &str) -> Html<String> {
+    Html(format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Save a card</title><style>body{{font:16px system-ui;\
+         max-width:30rem;margin:4rem auto;padding:0 1rem}}label{{display:block;padding:.3rem 0}}button{{margin-top:1rem;padding:.5rem 1.5rem}}\
+         </style></head><body><h1>Save a card</h1>{body}</body></html>"
+    ))
+}
+
+/// Shows the form, or that it is done.
+pub async fn show(State(world): State<World>, Path(id): Path<String>) -> Response {
+    match world.store.find_setup(&id).await {
+        Ok(Some((_, saved))) if saved.is_empty() => {
+            let mut form = "<p>This is the payment simulator. Choose a test card; nothing is charged.</p><form method=\"post\">".to_owned();
+            for card in cards::CARDS {
+                let _ = write!(
+                    form,
+                    "<label><input type=\"radio\" name=\"token\" value=\"{0}\" required> {1} ···· {2} <small>({0})</small></label>",
+                    card.token, card.brand, card.last_four
+                );
+            }
+            form.push_str("<button>Save</button></form>");
+            page(&form).into_response()
+        }
+        Ok(Some(_)) => page("<p>The card is saved. You can close this page.</p>").into_response(),
+        _ => (StatusCode::NOT_FOUND, page("<p>There is no such page.</p>")).into_response(),
+    }
+}
+
+/// Saves the chosen card and tells the suite.
+pub async fn save(State(world): State<World>, Path(id): Path<String>, Form(choice): Form<Choice>) -> Response {
+    let Ok(Some((tenant, _))) = world.store.find_setup(&id).await else {
+        return (StatusCode::NOT_FOUND, page("<p>There is no such page.</p>")).into_response();
+    };
+    if cards::find(&choice.token).is_none() {
+        return (StatusCode::BAD_REQUEST, page("<p>There is no such test card.</p>")).into_response();
+    }
+    let saved = id.replace("seti_", "pm_");
+    match world.store.save_card(&id, &tenant, &saved, &choice.token).await {
+        Ok(_) => {
+            world.notify(&tenant, "setup.completed", &id);
+            page("<p>The card is saved. You can close this page.</p>").into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

@@ -1,0 +1,132 @@
+//! The simulator's own file: charges, set-ups, saved cards.
+
+use chrono::{DateTime, Utc};
+use payterms_chassis::sql;
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, QueryResult};
+use std::path::Path;
+
+const TABLES: [&str; 3] = [
+    "CREATE TABLE IF NOT EXISTS charges (tenant TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, saved TEXT NOT NULL, \
+     amount TEXT NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL, decline_code TEXT NOT NULL, ready_at TEXT, PRIMARY KEY (tenant, key))",
+    "CREATE TABLE IF NOT EXISTS setups (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, key TEXT NOT NULL, saved TEXT NOT NULL, UNIQUE (tenant, key))",
+    "CREATE TABLE IF NOT EXISTS saved_cards (saved TEXT PRIMARY KEY, tenant TEXT NOT NULL, token TEXT NOT NULL)",
+];
+
+/// A charge as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    /// The simulator's id.
+    pub id: String,
+    /// The caller's key.
+    pub key: String,
+    /// The saved card.
+    pub saved: String,
+    /// Plain decimal.
+    pub amount: String,
+    /// ISO code.
+    pub currency: String,
+    /// `succeeded`, `declined`, `processing` or `requires_action`.
+    pub state: String,
+    /// The issuer's reason.
+    pub decline_code: String,
+    /// When a processing charge succeeds.
+    pub ready_at: Option<DateTime<Utc>>,
+}
+
+/// The file.
+#[derive(Debug, Clone)]
+pub struct Store(DatabaseConnection);
+
+impl Store {
+    /// Opens or makes the file.
+    ///
+    /// # Errors
+    /// A sentence that says what the database said.
+    pub async fn open(file: &Path) -> Result<Self, String> {
+        let mut options = ConnectOptions::new(format!("sqlite:{}?mode=rwc", file.display()));
+        options.max_connections(1).sqlx_logging(false);
+        let conn = Database::connect(options).await.map_err(|error| error.to_string())?;
+        for table in TABLES {
+            conn.execute_unprepared(table).await.map_err(|error| error.to_string())?;
+        }
+        Ok(Self(conn))
+    }
+
+    /// Keeps a charge unless there is one with this key; true if it was kept.
+    pub(crate) async fn insert_charge(&self, tenant: &str, charge: &Charge) -> Result<bool, DbErr> {
+        let insert = "INSERT INTO charges (tenant, key, id, saved, amount, currency, state, decline_code, ready_at) \
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
+        let c = charge.clone();
+        let values = vec![
+            tenant.into(),
+            c.key.into(),
+            c.id.into(),
+            c.saved.into(),
+            c.amount.into(),
+            c.currency.into(),
+            c.state.into(),
+            c.decline_code.into(),
+            c.ready_at.into(),
+        ];
+        Ok(sql::exec(&self.0, insert, values).await? == 1)
+    }
+
+    /// The charge of a key; one whose time has come has succeeded by `now`.
+    pub(crate) async fn charge(&self, tenant: &str, key: &str, now: DateTime<Utc>) -> Result<Option<Charge>, DbErr> {
+        let settle = "UPDATE charges SET state = 'succeeded' WHERE tenant = $1 AND key = $2 AND state = 'processing' AND ready_at <= $3";
+        sql::exec(&self.0, settle, vec![tenant.into(), key.into(), now.into()]).await?;
+        let row = sql::one(&self.0, "SELECT * FROM charges WHERE tenant = $1 AND key = $2", vec![tenant.into(), key.into()]).await?;
+        row.as_ref().map(charge).transpose()
+    }
+
+    /// All charges of a tenant.
+    pub(crate) async fn charges(&self, tenant: &str) -> Result<Vec<Charge>, DbErr> {
+        let rows = sql::all(&self.0, "SELECT * FROM charges WHERE tenant = $1 ORDER BY id", vec![tenant.into()]).await?;
+        rows.iter().map(charge).collect()
+    }
+
+    /// The set-up of a key, made if missing.
+    pub(crate) async fn setup(&self, tenant: &str, key: &str) -> Result<String, DbErr> {
+        let insert = "INSERT INTO setups (id, tenant, key, saved) VALUES ($1, $2, $3, '') ON CONFLICT DO NOTHING";
+        sql::exec(&self.0, insert, vec![format!("seti_{}", key.replace('-', "")).into(), tenant.into(), key.into()]).await?;
+        let row = sql::one(&self.0, "SELECT id FROM setups WHERE tenant = $1 AND key = $2", vec![tenant.into(), key.into()]).await?;
+        row.map(|row| row.try_get("", "id")).transpose().map(Option::unwrap_or_default)
+    }
+
+    /// Tenant and saved card (empty: none yet) of a set-up.
+    pub(crate) async fn find_setup(&self, id: &str) -> Result<Option<(String, String)>, DbErr> {
+        let row = sql::one(&self.0, "SELECT tenant, saved FROM setups WHERE id = $1", vec![id.into()]).await?;
+        row.map(|row| Ok((row.try_get("", "tenant")?, row.try_get("", "saved")?))).transpose()
+    }
+
+    /// Saves a card for a set-up that has none yet.
+    pub(crate) async fn save_card(&self, id: &str, tenant: &str, saved: &str, token: &str) -> Result<bool, DbErr> {
+        let update = "UPDATE setups SET saved = $2 WHERE id = $1 AND saved = ''";
+        let first = sql::exec(&self.0, update, vec![id.into(), saved.into()]).await? == 1;
+        let insert = "INSERT INTO saved_cards (saved, tenant, token) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        if first {
+            sql::exec(&self.0, insert, vec![saved.into(), tenant.into(), token.into()]).await?;
+        }
+        Ok(first)
+    }
+
+    /// The test card behind a saved one.
+    pub(crate) async fn token_of(&self, tenant: &str, saved: &str) -> Result<Option<String>, DbErr> {
+        let select = "SELECT token FROM saved_cards WHERE saved = $1 AND tenant = $2";
+        let row = sql::one(&self.0, select, vec![saved.into(), tenant.into()]).await?;
+        row.map(|row| row.try_get("", "token")).transpose()
+    }
+}
+
+fn charge(row: &QueryResult) -> Result<Charge, DbErr> {
+    Ok(Charge {
+        id: row.try_get("", "id")?,
+        key: row.try_get("", "key")?,
+        saved: row.try_get("", "saved")?,
+        amount: row.try_get("", "amount")?,
+        currency: row.try_get("", "currency")?,
+        state: row.try_get("", "state")?,
+        decline_code: row.try_get("", "decline_code")?,
+        ready_at: row.try_get("", "ready_at")?,
+    })
+}

@@ -1,0 +1,142 @@
+//! The command line: starts the suite, mints development tokens, runs the simulator.
+
+use crate::{
+    Suite, SuiteOptions, banner,
+    start::{development_token, ensure_secret},
+};
+use clap::{Args, Parser, Subcommand};
+use payterms_chassis::{boot::stop_on_signal, call::Caller, kill, telemetry::Telemetry};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Instant};
+
+#[derive(Debug, Parser)]
+#[command(name = "payterms", about = "Prepaid credit, invoices, deferred payment and payment plans behind one gRPC door")]
+struct Options {
+    #[command(flatten)]
+    run: RunOptions,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Args)]
+struct RunOptions {
+    /// Folder of keys and databases; made if missing.
+    #[arg(long, env = "PAYTERMS_DATA", default_value = "data", global = true)]
+    data: PathBuf,
+    /// Keep nothing: use a temporary folder that goes with the process.
+    #[arg(long)]
+    ephemeral: bool,
+    /// Where the gateway listens.
+    #[arg(long, env = "PAYTERMS_LISTEN", default_value = "127.0.0.1:50051")]
+    listen: SocketAddr,
+    /// `host:port/database` of a migrated PostgreSQL instead of SQLite.
+    #[arg(long, env = "PAYTERMS_POSTGRES")]
+    postgres: Option<String>,
+    /// Address of a payment simulator that runs elsewhere; one is started here if not given.
+    #[arg(long, env = "PAYTERMS_SIMULATOR")]
+    simulator: Option<String>,
+    /// Where spans go by OTLP over gRPC; nowhere if not given.
+    #[arg(long, env = "PAYTERMS_OTLP_ENDPOINT")]
+    otlp_endpoint: Option<String>,
+    /// Which lines are logged, in the syntax of tracing's `EnvFilter`.
+    #[arg(long, env = "PAYTERMS_LOG", default_value = "warn")]
+    log: String,
+    /// The point at which a debug build kills itself, for tests.
+    #[arg(long, env = "PAYTERMS_KILL_AT", hide = true)]
+    kill_at: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Mints a development token against the key in the data folder.
+    Token(TokenOptions),
+    /// Runs the payment simulator as a process of its own.
+    Simulator(SimulatorOptions),
+}
+
+#[derive(Debug, Args)]
+struct SimulatorOptions {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:50060")]
+    at: SocketAddr,
+    /// Where notifications go: the gateway's address.
+    #[arg(long, default_value = "http://127.0.0.1:50051")]
+    notify: String,
+}
+
+#[derive(Debug, Args)]
+struct TokenOptions {
+    /// Role, such as STAFF; may be given several times.
+    #[arg(long = "role", required = true)]
+    roles: Vec<String>,
+    /// Tenant slug; none for an OPERATOR.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Id of the customer that a member acts for.
+    #[arg(long)]
+    customer: Option<uuid::Uuid>,
+    /// Subject of the token.
+    #[arg(long, default_value = "dev:person")]
+    subject: String,
+    /// How long it lives.
+    #[arg(long, default_value_t = 3_600)]
+    seconds: i64,
+}
+
+/// The whole of `payterms`.
+#[must_use]
+pub fn main() -> ExitCode {
+    let started = Instant::now();
+    let options = Options::parse();
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string());
+    let outcome = runtime.and_then(|runtime| {
+        runtime.block_on(async {
+            match &options.command {
+                None => serve(&options.run, started).await,
+                Some(Command::Token(token)) => mint(&options.run, token),
+                Some(Command::Simulator(simulator)) => simulate(&options.run, simulator).await,
+            }
+        })
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("payterms: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn mint(run: &RunOptions, options: &TokenOptions) -> Result<(), String> {
+    let tenant = options.tenant.as_deref().map(str::parse).transpose().map_err(|_| "the tenant is no slug".to_owned())?;
+    let caller =
+        Caller { subject: options.subject.clone(), roles: options.roles.clone(), tenant, customer: options.customer, run_id: None };
+    println!("{}", development_token(&run.data.join("keys"), &caller, options.seconds)?);
+    Ok(())
+}
+
+async fn simulate(run: &RunOptions, options: &SimulatorOptions) -> Result<(), String> {
+    let keys = run.data.join("keys");
+    std::fs::create_dir_all(&keys).map_err(|error| error.to_string())?;
+    let secret = keys.join("simulator.secret");
+    ensure_secret(&secret)?;
+    let secret = std::fs::read(secret).map_err(|error| error.to_string())?;
+    let listener = tokio::net::TcpListener::bind(options.at).await.map_err(|error| format!("{}: {error}", options.at))?;
+    println!("The payment simulator serves on {}.", listener.local_addr().map_err(|error| error.to_string())?);
+    let world = payterms_simulator::Options { file: run.data.join("simulator.db"), notify: options.notify.clone(), secret };
+    payterms_simulator::serve(listener, world, stop_on_signal()?).await
+}
+
+async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
+    let _telemetry = Telemetry::start("suite", &run.log, run.otlp_endpoint.as_deref())?;
+    kill::arm(run.kill_at.clone());
+    let folder = run.ephemeral.then(tempfile::tempdir).transpose().map_err(|error| error.to_string())?;
+    let data = folder.as_ref().map_or_else(|| run.data.clone(), |folder| folder.path().to_path_buf());
+    let stop = stop_on_signal()?;
+    let options = SuiteOptions { data: data.clone(), listen: run.listen, postgres: run.postgres.clone(), simulator: run.simulator.clone() };
+    let suite = Suite::start(&options, stop.clone()).await?;
+    let customer = banner::seed(&suite).await?;
+    print!("{}", banner::text(&suite, &customer, &data.display().to_string())?);
+    println!("\nReady after {} ms.", started.elapsed().as_millis());
+    suite.ended().await;
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! What a tenant and a customer do before credit can be bought: connect, offer, save a card.
+//! The demo and the tests speak through it.
+
+use crate::client::{Session, request_id};
+use payterms_proto::wallet::v1::{
+    GetMethodSetupRequest, StartMethodSetupRequest, TurnOnPrepaymentRequest, UpdateWalletSettingsRequest, WalletSettings,
+    method_setup::State, payment_method::Kind,
+};
+use prost_types::FieldMask;
+use std::net::SocketAddr;
+use tonic::Status;
+
+/// Connects the simulator as the default provider, chooses cards, and turns prepayment on.
+///
+/// # Errors
+/// The refusal of a call.
+pub async fn open(owner: &Session, tenant: &str) -> Result<(), Status> {
+    let name = format!("tenants/{tenant}/walletSettings");
+    let settings = WalletSettings {
+        name: name.clone(),
+        provider: "simulator".to_owned(),
+        provider_default: true,
+        methods: vec![Kind::Card.into()],
+        ..WalletSettings::default()
+    };
+    let update_mask = Some(FieldMask { paths: ["provider", "provider_default", "methods"].map(str::to_owned).to_vec() });
+    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask };
+    owner.settings().update_wallet_settings(update).await?;
+    owner.settings().turn_on_prepayment(TurnOnPrepaymentRequest { request_id: request_id(), name, methods: Vec::new() }).await?;
+    Ok(())
+}
+
+/// Saves a test card on the hosted page, as the customer's admin, and answers the method's name
+/// (or why it failed).
+///
+/// # Errors
+/// The refusal of a call, or UNAVAILABLE where the page does not answer.
+pub async fn save_card(admin: &Session, gateway: SocketAddr, customer: &str, token: &str) -> Result<Result<String, String>, Status> {
+    let start = StartMethodSetupRequest { request_id: request_id(), parent: customer.to_owned(), kind: Kind::Card.into() };
+    let setup = admin.methods().start_method_setup(start).await?.into_inner().method_setup.unwrap_or_default();
+    let page = format!("http://{gateway}{}", setup.hosted_url);
+    let form = reqwest::Client::new()
+        .post(page)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("token={token}"))
+        .send()
+        .await;
+    form.and_then(reqwest::Response::error_for_status).map_err(|error| Status::unavailable(error.to_string()))?;
+    let get = GetMethodSetupRequest { name: setup.name };
+    let setup = admin.methods().get_method_setup(get).await?.into_inner().method_setup.unwrap_or_default();
+    Ok(if setup.state() == State::Active { Ok(setup.payment_method) } else { Err(setup.failure_reason) })
+}

@@ -1,0 +1,88 @@
+//! The suite and the simulator as processes of their own, for tests that kill them.
+
+use crate::people::person;
+use payterms_chassis::call::Caller;
+use payterms_suite::{Session, start::development_token};
+use std::{
+    io::{BufRead, BufReader},
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// A free address on loopback.
+#[must_use]
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+}
+
+/// A process that is killed when dropped.
+#[derive(Debug)]
+pub struct Process(Child);
+
+impl Process {
+    /// Starts `binary` and waits until it says that it serves.
+    fn spawn(binary: &str, arguments: &[String], ready: &str) -> Self {
+        let mut command = Command::new(binary);
+        let mut child = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the suite starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let said = lines.by_ref().map_while(Result::ok).any(|line| line.contains(ready));
+        assert!(said, "{binary} {arguments:?} serves");
+        std::thread::spawn(move || lines.for_each(drop));
+        Self(child)
+    }
+
+    /// The simulator on its own file in `data`.
+    #[must_use]
+    pub fn simulator(binary: &str, data: &Path, at: SocketAddr, gateway: SocketAddr) -> Self {
+        let arguments =
+            ["simulator".to_owned(), format!("--data={}", data.display()), format!("--at={at}"), format!("--notify=http://{gateway}")];
+        Self::spawn(binary, &arguments, "serves on")
+    }
+
+    /// The suite on SQLite in `data`, or on `postgres`, killing itself at a point if one is named.
+    #[must_use]
+    pub fn suite(
+        binary: &str,
+        data: &Path,
+        (gateway, simulator): (SocketAddr, SocketAddr),
+        postgres: Option<&str>,
+        kill_at: Option<&str>,
+    ) -> Self {
+        let mut arguments =
+            vec![format!("--data={}", data.display()), format!("--listen={gateway}"), format!("--simulator=http://{simulator}")];
+        arguments.extend(postgres.map(|place| format!("--postgres={place}")));
+        arguments.extend(kill_at.map(|point| format!("--kill-at={point}")));
+        Self::spawn(binary, &arguments, "Ready after")
+    }
+
+    /// Waits until the process has ended by itself.
+    pub fn wait_for_end(&mut self) {
+        let until = Instant::now() + Duration::from_secs(30);
+        while self.0.try_wait().expect("a child").is_none() {
+            assert!(Instant::now() < until, "the process was to kill itself and did not: the point was never reached");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Kills the process with SIGKILL.
+    pub fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Someone with one role of tenant `acme` who calls a suite with its keys in `data`.
+#[must_use]
+pub fn someone(data: &Path, gateway: SocketAddr, role: &str, customer: Option<&str>) -> Session {
+    let caller: Caller = person("acme", role, customer);
+    let token = development_token(&data.join("keys"), &caller, 600).expect("a token");
+    Session::new(gateway, &token).expect("a session")
+}

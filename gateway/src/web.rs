@@ -1,0 +1,88 @@
+//! What is not gRPC: providers' notifications, and the simulator's hosted page.
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{DefaultBodyLimit, Path, Request, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{any, post},
+};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use payterms_chassis::{call::Caller, peers::Peers};
+use payterms_proto::wallet::v1::{ReceiveNotificationRequest, notification_service_client::NotificationServiceClient};
+use std::time::Duration;
+
+/// The largest notification that is taken.
+const LARGEST: usize = 65_536;
+
+/// What the handlers share.
+#[derive(Debug, Clone)]
+pub struct Web {
+    peers: Peers,
+    simulator: Option<String>,
+    client: Client<HttpConnector, Body>,
+}
+
+impl Web {
+    /// Handlers over these services, and the simulator where there is one.
+    #[must_use]
+    pub fn new(peers: Peers, simulator: Option<String>) -> Self {
+        Self { peers, simulator, client: Client::builder(TokioExecutor::new()).build_http() }
+    }
+}
+
+/// The routes.
+pub fn routes(web: Web) -> Router {
+    Router::new()
+        .route("/notifications/{provider}/{tenant}", post(notification).layer(DefaultBodyLimit::max(LARGEST)))
+        .route("/simulator/{*page}", any(simulator).layer(DefaultBodyLimit::max(LARGEST)))
+        .with_state(web)
+}
+
+/// Hands the raw body and the signature to the wallet, which alone can judge them. No token is
+/// asked for: the signature is the identity.
+async fn notification(
+    State(web): State<Web>,
+    Path((provider, tenant)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let header = headers.get(format!("{provider}-signature")).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let Ok(tenant) = tenant.parse() else { return StatusCode::NOT_FOUND.into_response() };
+    let message =
+        ReceiveNotificationRequest { tenant: format!("tenants/{tenant}"), provider: provider.clone(), body, signature: header.to_owned() };
+    let mut caller = Caller::service("gateway", &tenant, None);
+    caller.subject = format!("provider:{provider}");
+    let Ok(request) = web.peers.request("wallet", &caller, message, Duration::from_secs(15)) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let Ok(channel) = web.peers.channel("wallet") else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    match NotificationServiceClient::new(channel).receive_notification(request).await {
+        Ok(_) => StatusCode::NO_CONTENT.into_response(),
+        Err(status) => match status.code() {
+            tonic::Code::PermissionDenied => StatusCode::UNAUTHORIZED.into_response(),
+            tonic::Code::InvalidArgument => StatusCode::BAD_REQUEST.into_response(),
+            // Anything else may pass: providers send again after a 5xx.
+            _ => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        },
+    }
+}
+
+/// Passes the simulator's page on, so that one port is enough.
+async fn simulator(State(web): State<Web>, mut request: Request) -> Response {
+    let Some(base) = &web.simulator else { return StatusCode::NOT_FOUND.into_response() };
+    let Ok(uri) = format!("{}{}", base.trim_end_matches('/'), request.uri().path()).parse() else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    *request.uri_mut() = uri;
+    *request.version_mut() = http::Version::HTTP_11;
+    request.headers_mut().remove("host");
+    match web.client.request(request).await {
+        Ok(answer) => answer.map(Body::new),
+        Err(_) => StatusCode::BAD_GATEWAY.into_response(),
+    }
+}

@@ -1,0 +1,156 @@
+//! What a tenant sells credit with, and the switch of prepayment (docs/domain.md, Prepayment).
+
+use crate::{lot::TaxKind, method::MethodKind};
+use payterms_kernel::{Condition, Currency, Money, Refusal, Violation};
+
+/// A tenant's settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalletSettings {
+    /// The connected provider; empty for none.
+    pub provider: String,
+    /// Whether it is the default one.
+    pub provider_default: bool,
+    /// The kinds of method that are chosen.
+    pub methods: Vec<MethodKind>,
+    /// What top-ups make.
+    pub top_up_tax_kind: TaxKind,
+    /// The least top-up by kind and currency.
+    pub minimums: Vec<(MethodKind, Money)>,
+    /// Whether customers may buy credit.
+    pub prepayment: bool,
+    /// The kinds that they are offered.
+    pub prepayment_methods: Vec<MethodKind>,
+    /// Whether customers do not see their invoices; told by the register.
+    pub invoices_hidden: bool,
+    /// Counts changes.
+    pub version: i64,
+}
+
+impl WalletSettings {
+    /// The settings of a new tenant: nothing connected; top-ups are deposits; by card from 20 USD.
+    #[must_use]
+    pub fn fresh() -> Self {
+        let twenty = Currency::parse("USD").map(|usd| (MethodKind::Card, Money::from_micros(usd, 20_000_000)));
+        Self {
+            provider: String::new(),
+            provider_default: false,
+            methods: Vec::new(),
+            top_up_tax_kind: TaxKind::Deposit,
+            minimums: twenty.into_iter().collect(),
+            prepayment: false,
+            prepayment_methods: Vec::new(),
+            invoices_hidden: false,
+            version: 1,
+        }
+    }
+
+    /// The conditions of prepayment that do not hold, all of them.
+    #[must_use]
+    pub fn broken_conditions(&self) -> Vec<Condition> {
+        let checks = [
+            (self.invoices_hidden, "INVOICES_HIDDEN", "Let customers see their invoices."),
+            (self.provider.is_empty(), "PROVIDER_NOT_CONNECTED", "Connect a payment provider."),
+            (!self.provider_default, "PROVIDER_NOT_DEFAULT", "Make the connected provider the default one."),
+            (self.methods.is_empty(), "NO_METHOD_CHOSEN", "Choose cards as a payment method."),
+        ];
+        let broken = checks.into_iter().filter(|(broken, ..)| *broken);
+        broken.map(|(_, name, description)| Condition { name, subject: "walletSettings".into(), description: description.into() }).collect()
+    }
+
+    /// Turns prepayment on for some of the chosen methods; one chosen method needs no list.
+    ///
+    /// # Errors
+    /// `PREPAYMENT_CONDITIONS` with every condition; `METHOD_NOT_OFFERED` for one not chosen.
+    pub fn turn_on(&mut self, offered: Vec<MethodKind>) -> Result<(), Refusal> {
+        let broken = self.broken_conditions();
+        if !broken.is_empty() {
+            let names: Vec<_> = broken.iter().map(|condition| condition.name).collect();
+            let message = format!("Prepayment cannot be turned on: {}.", names.join(", "));
+            return Err(Refusal::precondition("PREPAYMENT_CONDITIONS", message).with_conditions(broken));
+        }
+        let offered = if offered.is_empty() && self.methods.len() == 1 { self.methods.clone() } else { offered };
+        if offered.is_empty() {
+            let description = "Name some of the chosen methods.".to_owned();
+            return Err(Refusal::invalid(vec![Violation { field: "methods".into(), reason: "FIELD_REQUIRED", description }]));
+        }
+        if offered.iter().any(|kind| !self.methods.contains(kind)) {
+            return Err(Refusal::precondition("METHOD_NOT_OFFERED", "Offer only methods that the tenant has chosen."));
+        }
+        self.prepayment = true;
+        self.prepayment_methods = offered;
+        self.version = self.version.saturating_add(1);
+        Ok(())
+    }
+
+    /// Turns prepayment off.
+    pub fn turn_off(&mut self) {
+        self.prepayment = false;
+        self.prepayment_methods.clear();
+        self.version = self.version.saturating_add(1);
+    }
+
+    /// After any change: turns prepayment off if a condition no longer holds, and names it.
+    pub fn turn_off_if_broken(&mut self) -> Option<&'static str> {
+        self.prepayment_methods.retain(|kind| self.methods.contains(kind));
+        let broken = self.broken_conditions().first().map(|condition| condition.name);
+        let broken = broken.or(self.prepayment_methods.is_empty().then_some("NO_METHOD_CHOSEN")).filter(|_| self.prepayment);
+        if broken.is_some() {
+            self.turn_off();
+        }
+        broken
+    }
+
+    /// Refuses while customers may not buy credit with a kind of method.
+    ///
+    /// # Errors
+    /// `FEATURE_DISABLED`, `METHOD_NOT_OFFERED`.
+    pub fn must_sell_by(&self, kind: MethodKind) -> Result<(), Refusal> {
+        if !self.prepayment {
+            return Err(Refusal::precondition("FEATURE_DISABLED", "The tenant has not turned prepayment on."));
+        }
+        if !self.prepayment_methods.contains(&kind) {
+            return Err(Refusal::precondition("METHOD_NOT_OFFERED", "The tenant does not offer this kind of method for prepayment."));
+        }
+        Ok(())
+    }
+
+    /// The least top-up.
+    ///
+    /// # Errors
+    /// `CURRENCY_NOT_OFFERED`.
+    pub fn minimum(&self, kind: MethodKind, currency: Currency) -> Result<Money, Refusal> {
+        let figure = self.minimums.iter().find(|(own, least)| *own == kind && least.currency() == currency);
+        figure.map(|(_, least)| *least).ok_or_else(|| {
+            let message = format!("The tenant has set no least amount in {currency}, so nothing is sold in it.");
+            Refusal::precondition("CURRENCY_NOT_OFFERED", message).with("currency", currency)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MethodKind, WalletSettings};
+
+    fn connected() -> WalletSettings {
+        WalletSettings { provider: "simulator".into(), provider_default: true, methods: vec![MethodKind::Card], ..WalletSettings::fresh() }
+    }
+
+    #[test]
+    fn all_broken_conditions_come_in_one_answer() {
+        let mut settings = WalletSettings { invoices_hidden: true, ..WalletSettings::fresh() };
+        let refused = settings.turn_on(vec![]).unwrap_err();
+        let names: Vec<_> = refused.conditions.iter().map(|condition| condition.name).collect();
+        assert_eq!(names, ["INVOICES_HIDDEN", "PROVIDER_NOT_CONNECTED", "PROVIDER_NOT_DEFAULT", "NO_METHOD_CHOSEN"]);
+    }
+
+    #[test]
+    fn a_condition_that_breaks_later_turns_it_off() {
+        let mut settings = connected();
+        settings.turn_on(vec![]).unwrap();
+        assert_eq!(settings.turn_off_if_broken(), None);
+        settings.invoices_hidden = true;
+        assert_eq!(settings.turn_off_if_broken(), Some("INVOICES_HIDDEN"));
+        assert!(!settings.prepayment);
+        assert_eq!(settings.must_sell_by(MethodKind::Card).unwrap_err().reason, "FEATURE_DISABLED");
+    }
+}

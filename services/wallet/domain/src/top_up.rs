@@ -1,0 +1,260 @@
+//! Top-ups by card: what is asked of the provider, what the wallet gets
+//! (docs/domain.md, Top-ups).
+
+use crate::{
+    customer::{Customer, Tax},
+    ledger::{Account, TransferKind},
+    lot::{Lot, LotKind, TaxKind},
+    method::{MethodKind, PaymentMethod},
+    settings::WalletSettings,
+    wallet::{NewLot, Wallet},
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError, rounding};
+use rust_decimal::Decimal;
+
+/// Where a top-up is in its lifecycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TopUpState {
+    /// The provider is being asked, or takes its time.
+    Processing,
+    /// The money is taken, the credit is there.
+    Succeeded,
+    /// The provider declined.
+    Failed,
+    /// The cardholder must authenticate.
+    RequiresAction,
+}
+
+impl TopUpState {
+    /// The name of the state, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Processing => "PROCESSING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+            Self::RequiresAction => "REQUIRES_ACTION",
+        }
+    }
+}
+
+/// What asked for a top-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A person.
+    Customer,
+    /// An auto-recharge.
+    AutoRecharge,
+}
+
+/// A purchase of credit. Amount, tax and provider key are fixed before the provider is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopUp {
+    /// Its id.
+    pub id: Id<TopUp>,
+    /// Where the credit goes.
+    pub wallet: Id<Wallet>,
+    /// What is charged.
+    pub method: Id<PaymentMethod>,
+    /// What asked for it.
+    pub source: Source,
+    /// Where it is.
+    pub state: TopUpState,
+    /// What is charged, tax included.
+    pub amount: Money,
+    /// Tax in it.
+    pub tax: Money,
+    /// How the credit is taxed.
+    pub tax_kind: TaxKind,
+    /// The rate, in percent.
+    pub tax_rate: Decimal,
+    /// Version of the treatment.
+    pub tax_version: i64,
+    /// The provider's reason for a decline.
+    pub decline_code: String,
+    /// The provider's id of the charge.
+    pub provider_charge_id: String,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What the provider said about a charge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Charged {
+    /// The money is taken.
+    Succeeded,
+    /// It is not, for this reason.
+    Declined(String),
+    /// It takes time; ask again then.
+    Processing(DateTime<Utc>),
+    /// The cardholder must authenticate; nothing is taken.
+    RequiresAction,
+}
+
+/// The tax inside an amount that includes it, rounded once at the minor unit.
+///
+/// # Errors
+/// `Overflow`.
+pub fn tax_in(amount: Money, rate_percent: Decimal) -> Result<Money, MoneyError> {
+    let hundred = Decimal::ONE_HUNDRED;
+    let part = amount.amount().checked_mul(rate_percent).ok_or(MoneyError::Overflow)?;
+    let tax = part.checked_div(hundred.checked_add(rate_percent).ok_or(MoneyError::Overflow)?).ok_or(MoneyError::Overflow)?;
+    Money::new(amount.currency(), rounding::half_away(tax, amount.currency().exponent()))
+}
+
+/// The least amount whose credit, after tax, reaches `credit`.
+///
+/// # Errors
+/// `Overflow`.
+pub fn amount_for_credit(credit: Money, rate_percent: Decimal, kind: TaxKind) -> Result<Money, MoneyError> {
+    let credit = credit.round_up_to_minor_unit();
+    if kind == TaxKind::Deposit {
+        return Ok(credit);
+    }
+    let factor = Decimal::ONE_HUNDRED.checked_add(rate_percent).ok_or(MoneyError::Overflow)?;
+    let gross =
+        credit.amount().checked_mul(factor).and_then(|gross| gross.checked_div(Decimal::ONE_HUNDRED)).ok_or(MoneyError::Overflow)?;
+    let unit = Money::new(credit.currency(), Decimal::new(1, credit.currency().exponent()))?;
+    // The neighbours of the quotient: rounding of the tax decides which is the least.
+    let mut amount = Money::new(credit.currency(), rounding::down(gross, credit.currency().exponent()))?.minus(unit)?;
+    while amount.minus(tax_in(amount, rate_percent)?)?.compare(credit)?.is_lt() {
+        amount = amount.plus(unit)?;
+    }
+    Ok(amount)
+}
+
+/// What a top-up is judged by.
+#[derive(Debug)]
+pub struct Terms<'a> {
+    /// The tenant's settings.
+    pub settings: &'a WalletSettings,
+    /// The customer.
+    pub customer: &'a Customer,
+    /// What is charged.
+    pub method: &'a PaymentMethod,
+    /// Today, in the tenant's zone.
+    pub today: NaiveDate,
+}
+
+/// Judges a top-up before any money moves: prepayment, method, minimum, profile, tax.
+///
+/// # Errors
+/// `CURRENCY_MISMATCH`, `FEATURE_DISABLED`, `METHOD_NOT_OFFERED`, `METHOD_STATE`,
+/// `CURRENCY_NOT_OFFERED`, `BELOW_MINIMUM`, `PROFILE_INCOMPLETE`, `TAX_UNKNOWN`.
+pub fn ask(
+    wallet: &Wallet,
+    ids: &mut IdSource,
+    terms: &Terms<'_>,
+    (amount, source): (Money, Source),
+    now: DateTime<Utc>,
+) -> Result<TopUp, Refusal> {
+    wallet.takes(amount)?;
+    terms.settings.must_sell_by(terms.method.kind)?;
+    terms.method.must_be_usable(terms.today)?;
+    let least = terms.settings.minimum(MethodKind::Card, wallet.currency)?;
+    if amount.compare(least)?.is_lt() {
+        let message = format!("The least top-up is {least}; {amount} were asked.");
+        return Err(Refusal::precondition("BELOW_MINIMUM", message).with("minimum", least.amount()).with("currency", least.currency()));
+    }
+    terms.customer.must_have_profile()?;
+    let Tax { rate_percent, version, .. } = terms.customer.must_have_tax()?.clone();
+    let tax_kind = terms.settings.top_up_tax_kind;
+    let tax = if tax_kind == TaxKind::TaxedSale { tax_in(amount, rate_percent)? } else { Money::zero(wallet.currency) };
+    // What would not fit the wallet is refused before the charge, not after.
+    wallet.posted.plus(amount)?;
+    Ok(TopUp {
+        id: ids.make(),
+        wallet: wallet.id,
+        method: terms.method.id,
+        source,
+        state: TopUpState::Processing,
+        amount,
+        tax,
+        tax_kind,
+        tax_rate: if tax_kind == TaxKind::TaxedSale { rate_percent } else { Decimal::ZERO },
+        tax_version: version,
+        decline_code: String::new(),
+        provider_charge_id: String::new(),
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+/// Takes in what the provider said; answers the new lot where money was taken. A top-up that has
+/// ended stays as it is.
+///
+/// # Errors
+/// None that an asked top-up can cause.
+pub fn charged(
+    top_up: &mut TopUp,
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    (charge_id, charged): (String, Charged),
+    now: DateTime<Utc>,
+) -> Result<Option<Id<Lot>>, Refusal> {
+    if top_up.state != TopUpState::Processing {
+        return Ok(None);
+    }
+    top_up.provider_charge_id = charge_id;
+    top_up.updated_at = now;
+    match charged {
+        Charged::Processing(_) => Ok(None),
+        Charged::RequiresAction => {
+            top_up.state = TopUpState::RequiresAction;
+            Ok(None)
+        }
+        Charged::Declined(code) => {
+            top_up.state = TopUpState::Failed;
+            top_up.decline_code = code;
+            Ok(None)
+        }
+        Charged::Succeeded => {
+            top_up.state = TopUpState::Succeeded;
+            let new = NewLot {
+                kind: LotKind::Purchased,
+                tax_kind: Some(top_up.tax_kind),
+                priority: 0,
+                amount: top_up.amount.minus(top_up.tax)?,
+                expires_at: None,
+                description: String::new(),
+            };
+            wallet.add_lot(ids, new, (TransferKind::TopUp, Account::ProviderClearing, top_up.tax), now).map(Some)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{amount_for_credit, tax_in};
+    use crate::lot::TaxKind;
+    use payterms_kernel::{Currency, Money};
+    use rust_decimal::Decimal;
+
+    fn aud(text: &str) -> Money {
+        Money::parse(Currency::parse("AUD").unwrap(), text).unwrap()
+    }
+
+    #[test]
+    fn fifty_of_credit_cost_fifty_five_where_ten_percent_tax_is_taken() {
+        let ten = Decimal::TEN;
+        assert_eq!(tax_in(aud("55.00"), ten), Ok(aud("5.00")));
+        assert_eq!(amount_for_credit(aud("50.00"), ten, TaxKind::TaxedSale), Ok(aud("55.00")));
+        assert_eq!(amount_for_credit(aud("50.00"), ten, TaxKind::Deposit), Ok(aud("50.00")));
+    }
+
+    #[test]
+    fn the_amount_is_the_least_whose_credit_reaches() {
+        for cents in 1..3_000 {
+            for rate in [0, 5, 10, 20, 27] {
+                let (credit, rate) = (Money::from_micros(aud("1").currency(), cents * 10_000), Decimal::from(rate));
+                let amount = amount_for_credit(credit, rate, TaxKind::TaxedSale).unwrap();
+                let credit_of = |amount: Money| amount.minus(tax_in(amount, rate).unwrap()).unwrap();
+                assert!(credit_of(amount).amount() >= credit.amount());
+                assert!(credit_of(amount.minus(aud("0.01")).unwrap()).amount() < credit.amount(), "{credit} at {rate}");
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! `TopUpService`.
+
+use super::Api;
+use crate::{
+    parse,
+    use_cases::{create_top_up, read_payments},
+};
+use payterms_chassis::answer;
+use payterms_proto::wallet::v1::{
+    CreateTopUpRequest, CreateTopUpResponse, GetTopUpRequest, GetTopUpResponse, ListTopUpsRequest, ListTopUpsResponse,
+    top_up_service_server::TopUpService,
+};
+use tonic::{Request, Response, Status};
+
+#[tonic::async_trait]
+impl TopUpService for Api {
+    async fn create_top_up(&self, request: Request<CreateTopUpRequest>) -> Result<Response<CreateTopUpResponse>, Status> {
+        let (call, command) = parse::create_top_up(request)?;
+        answer::write(|| create_top_up::run(&self.app, &call, &command)).await
+    }
+
+    async fn get_top_up(&self, request: Request<GetTopUpRequest>) -> Result<Response<GetTopUpResponse>, Status> {
+        let (wallet, top_up) = parse::get_top_up(request)?;
+        answer::read(read_payments::top_up(&self.app, &wallet, top_up)).await
+    }
+
+    async fn list_top_ups(&self, request: Request<ListTopUpsRequest>) -> Result<Response<ListTopUpsResponse>, Status> {
+        let (wallet, page) = parse::list_top_ups(request)?;
+        answer::read(read_payments::top_ups(&self.app, &wallet, &page)).await
+    }
+}

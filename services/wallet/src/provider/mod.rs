@@ -1,0 +1,63 @@
+//! The port to payment providers, and their adapters.
+
+pub mod simulator;
+
+use chrono::{DateTime, Utc};
+use payterms_kernel::{Money, TenantId};
+use payterms_wallet_domain::{method::SavedCard, top_up::Charged};
+use uuid::Uuid;
+
+/// The provider did not answer, or not in a way that tells what happened.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the provider's answer is unknown: {0}")]
+pub struct Unknown(pub String);
+
+/// A hosted page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostedPage {
+    /// The provider's id of the set-up.
+    pub setup_id: String,
+    /// Where the person goes.
+    pub url: String,
+}
+
+/// What is charged.
+#[derive(Debug, Clone)]
+pub struct ChargeOrder {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The same key never charges twice.
+    pub key: Uuid,
+    /// The provider's name of the method.
+    pub token: String,
+    /// How much.
+    pub amount: Money,
+    /// The tenant's time.
+    pub now: DateTime<Utc>,
+}
+
+/// What the provider knows of a charge: its id and how it stands.
+pub type KnownCharge = (String, Charged);
+
+/// A payment provider.
+#[tonic::async_trait]
+pub trait PaymentProvider: Send + Sync + 'static {
+    /// Makes a hosted page, once per key.
+    async fn create_setup(&self, tenant: &TenantId, key: Uuid) -> Result<HostedPage, Unknown>;
+
+    /// The card that the person saved, or none yet.
+    async fn saved_card(&self, tenant: &TenantId, setup_id: &str) -> Result<Option<SavedCard>, Unknown>;
+
+    /// Charges, once per key.
+    async fn charge(&self, order: &ChargeOrder) -> Result<KnownCharge, Unknown>;
+
+    /// What became of the charge with a key; none if the provider has never heard of it.
+    async fn find_charge(&self, tenant: &TenantId, key: Uuid, now: DateTime<Utc>) -> Result<Option<KnownCharge>, Unknown>;
+
+    /// The set-up that a notification is about, if its signature is the provider's; `Ok(None)`
+    /// for news of no interest.
+    ///
+    /// # Errors
+    /// A sentence if the signature is not the provider's.
+    fn read_notification(&self, body: &[u8], signature: &str) -> Result<Option<String>, String>;
+}

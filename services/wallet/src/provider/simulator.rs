@@ -1,0 +1,132 @@
+//! The adapter of the payment simulator: HTTP and JSON.
+
+use super::{ChargeOrder, HostedPage, KnownCharge, PaymentProvider, Unknown};
+use chrono::{DateTime, SecondsFormat, Utc};
+use hmac::{Hmac, Mac};
+use payterms_kernel::TenantId;
+use payterms_wallet_domain::{method::SavedCard, top_up::Charged};
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+use sha2::Sha256;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Talks to a simulator.
+#[derive(Debug, Clone)]
+pub struct Simulator {
+    base: String,
+    secret: Vec<u8>,
+    client: reqwest::Client,
+}
+
+#[derive(Debug, Deserialize)]
+struct ChargeMessage {
+    id: String,
+    state: String,
+    decline_code: String,
+    ready_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SetupMessage {
+    id: String,
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    card: Option<CardMessage>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CardMessage {
+    saved: String,
+    brand: String,
+    last_four: String,
+    expire_month: u32,
+    expire_year: i32,
+}
+
+#[derive(Debug, Deserialize)]
+struct Notification {
+    #[serde(rename = "type")]
+    kind: String,
+    id: String,
+}
+
+impl Simulator {
+    /// An adapter to the simulator at `base`.
+    ///
+    /// # Errors
+    /// A sentence if the client cannot be made.
+    pub fn new(base: &str, secret: Vec<u8>) -> Result<Self, String> {
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().map_err(|error| error.to_string())?;
+        Ok(Self { base: base.trim_end_matches('/').to_owned(), secret, client })
+    }
+}
+
+fn unknown(error: &reqwest::Error) -> Unknown {
+    Unknown(error.to_string())
+}
+
+fn known(message: ChargeMessage) -> Result<KnownCharge, Unknown> {
+    let charged = match (message.state.as_str(), message.ready_at) {
+        ("succeeded", _) => Charged::Succeeded,
+        ("declined", _) => Charged::Declined(message.decline_code),
+        ("requires_action", _) => Charged::RequiresAction,
+        ("processing", Some(ready_at)) => Charged::Processing(ready_at),
+        (other, _) => return Err(Unknown(format!("a charge that is {other:?}"))),
+    };
+    Ok((message.id, charged))
+}
+
+#[tonic::async_trait]
+impl PaymentProvider for Simulator {
+    async fn create_setup(&self, tenant: &TenantId, key: Uuid) -> Result<HostedPage, Unknown> {
+        let request = self.client.post(format!("{}/v1/{tenant}/setups", self.base)).json(&json!({ "key": key }));
+        let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|error| unknown(&error))?;
+        let made: SetupMessage = response.json().await.map_err(|error| unknown(&error))?;
+        Ok(HostedPage { setup_id: made.id, url: made.url })
+    }
+
+    async fn saved_card(&self, tenant: &TenantId, setup_id: &str) -> Result<Option<SavedCard>, Unknown> {
+        let request = self.client.get(format!("{}/v1/{tenant}/setups/{setup_id}", self.base));
+        let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|error| unknown(&error))?;
+        let setup: SetupMessage = response.json().await.map_err(|error| unknown(&error))?;
+        Ok(setup.card.map(|card| SavedCard {
+            token: card.saved,
+            brand: card.brand,
+            last_four: card.last_four,
+            expire_month: card.expire_month,
+            expire_year: card.expire_year,
+        }))
+    }
+
+    async fn charge(&self, order: &ChargeOrder) -> Result<KnownCharge, Unknown> {
+        let body = json!({
+            "key": order.key, "saved": order.token, "amount": order.amount.amount().to_string(),
+            "currency": order.amount.currency().code(), "now": order.now,
+        });
+        let request = self.client.post(format!("{}/v1/{}/charges", self.base, order.tenant)).json(&body);
+        let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|error| unknown(&error))?;
+        known(response.json().await.map_err(|error| unknown(&error))?)
+    }
+
+    async fn find_charge(&self, tenant: &TenantId, key: Uuid, now: DateTime<Utc>) -> Result<Option<KnownCharge>, Unknown> {
+        let at = now.to_rfc3339_opts(SecondsFormat::Micros, true);
+        let request = self.client.get(format!("{}/v1/{tenant}/charges/{key}?now={at}", self.base));
+        let response = request.send().await.map_err(|error| unknown(&error))?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let response = response.error_for_status().map_err(|error| unknown(&error))?;
+        known(response.json().await.map_err(|error| unknown(&error))?).map(Some)
+    }
+
+    fn read_notification(&self, body: &[u8], signature: &str) -> Result<Option<String>, String> {
+        let given = hex::decode(signature).unwrap_or_default();
+        let mac = Hmac::<Sha256>::new_from_slice(&self.secret).map_err(|error| error.to_string())?;
+        mac.chain_update(body).verify_slice(&given).map_err(|_| "the signature is not the simulator's".to_owned())?;
+        let told = serde_json::from_slice::<Notification>(body).ok();
+        Ok(told.filter(|told| told.kind == "setup.completed").map(|told| told.id))
+    }
+}

@@ -1,0 +1,99 @@
+//! Table `wallet_settings`.
+
+use super::{lots, methods, money, unknown};
+use payterms_chassis::AppError;
+use payterms_kernel::{Money, TenantId};
+use payterms_wallet_domain::{MethodKind, WalletSettings};
+use sea_orm::{ActiveValue::Set, Iterable, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "wallet_settings")]
+/// A row. Lists are words with a space between; a minimum is `KIND:CODE:millionths`.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    provider: String,
+    provider_default: bool,
+    methods: String,
+    top_up_tax_kind: String,
+    minimums: String,
+    prepayment: bool,
+    prepayment_methods: String,
+    invoices_hidden: bool,
+    version: i64,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn minimum(word: &str) -> Result<(MethodKind, Money), AppError> {
+    let parts: Vec<_> = word.split(':').collect();
+    let [kind, code, micros] = parts.as_slice() else { return Err(unknown("minimum", word)) };
+    Ok((methods::kind(kind)?, money(code, micros.parse().map_err(|_| unknown("minimum", word))?)?))
+}
+
+fn settings(row: &Model) -> Result<WalletSettings, AppError> {
+    let kinds = |words: &str| words.split_whitespace().map(methods::kind).collect::<Result<Vec<_>, _>>();
+    Ok(WalletSettings {
+        provider: row.provider.clone(),
+        provider_default: row.provider_default,
+        methods: kinds(&row.methods)?,
+        top_up_tax_kind: lots::tax_kind(&row.top_up_tax_kind)?,
+        minimums: row.minimums.split_whitespace().map(minimum).collect::<Result<_, _>>()?,
+        prepayment: row.prepayment,
+        prepayment_methods: kinds(&row.prepayment_methods)?,
+        invoices_hidden: row.invoices_hidden,
+        version: row.version,
+    })
+}
+
+/// The settings of a tenant; fresh ones where none were ever saved.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<WalletSettings, AppError> {
+    let row = Entity::find_by_id(tenant.to_string()).one(conn).await?;
+    row.as_ref().map_or_else(|| Ok(WalletSettings::fresh()), settings)
+}
+
+/// The settings of a tenant, their row locked, made if missing.
+///
+/// # Errors
+/// The database's.
+pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<WalletSettings, AppError> {
+    let keep = OnConflict::column(Column::Tenant).update_column(Column::Tenant).to_owned();
+    Entity::insert(row(tenant, &WalletSettings::fresh())).on_conflict(keep).exec_without_returning(conn).await?;
+    let row = Entity::find_by_id(tenant.to_string()).lock_exclusive().one(conn).await?;
+    row.as_ref().map_or_else(|| Ok(WalletSettings::fresh()), settings)
+}
+
+fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
+    let kinds = |kinds: &[MethodKind]| kinds.iter().map(|kind| methods::kind_name(*kind)).collect::<Vec<_>>().join(" ");
+    let minimum = |(kind, least): &(MethodKind, Money)| format!("{}:{}:{}", methods::kind_name(*kind), least.currency(), least.micros());
+    ActiveModel {
+        tenant: Set(tenant.to_string()),
+        provider: Set(settings.provider.clone()),
+        provider_default: Set(settings.provider_default),
+        methods: Set(kinds(&settings.methods)),
+        top_up_tax_kind: Set(lots::tax_name(settings.top_up_tax_kind).to_owned()),
+        minimums: Set(settings.minimums.iter().map(minimum).collect::<Vec<_>>().join(" ")),
+        prepayment: Set(settings.prepayment),
+        prepayment_methods: Set(kinds(&settings.prepayment_methods)),
+        invoices_hidden: Set(settings.invoices_hidden),
+        version: Set(settings.version),
+    }
+}
+
+/// Saves the settings of a tenant.
+///
+/// # Errors
+/// The database's.
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, settings: &WalletSettings) -> Result<(), AppError> {
+    let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant));
+    let upsert = OnConflict::column(Column::Tenant).update_columns(changing).to_owned();
+    Entity::insert(row(tenant, settings)).on_conflict(upsert).exec_without_returning(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! Table `top_ups`.
+
+use super::{lots, money, unknown};
+use payterms_chassis::{AppError, WriteTx};
+use payterms_kernel::{Id, TenantId};
+use payterms_wallet_domain::{TopUp, TopUpState, Wallet, top_up::Source};
+use rust_decimal::{Decimal, prelude::ToPrimitive};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "top_ups")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    wallet_id: Uuid,
+    method_id: Uuid,
+    source: String,
+    state: String,
+    amount: i64,
+    tax: i64,
+    currency: String,
+    tax_kind: String,
+    tax_rate_millionths: i64,
+    tax_version: i64,
+    decline_code: String,
+    provider_charge_id: String,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn source_name(source: Source) -> &'static str {
+    match source {
+        Source::Customer => "CUSTOMER",
+        Source::AutoRecharge => "AUTO_RECHARGE",
+    }
+}
+
+fn top_up(row: Model) -> Result<TopUp, AppError> {
+    let states = [TopUpState::Processing, TopUpState::Succeeded, TopUpState::Failed, TopUpState::RequiresAction];
+    let state = states.into_iter().find(|state| state.name() == row.state);
+    let source = [Source::Customer, Source::AutoRecharge].into_iter().find(|source| source_name(*source) == row.source);
+    Ok(TopUp {
+        id: Id::from_uuid(row.id),
+        wallet: Id::from_uuid(row.wallet_id),
+        method: Id::from_uuid(row.method_id),
+        source: source.ok_or_else(|| unknown("source", &row.source))?,
+        state: state.ok_or_else(|| unknown("top-up state", &row.state))?,
+        amount: money(&row.currency, row.amount)?,
+        tax: money(&row.currency, row.tax)?,
+        tax_kind: lots::tax_kind(&row.tax_kind)?,
+        tax_rate: Decimal::new(row.tax_rate_millionths, 6).normalize(),
+        tax_version: row.tax_version,
+        decline_code: row.decline_code,
+        provider_charge_id: row.provider_charge_id,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+/// One top-up.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<TopUp>) -> Result<Option<TopUp>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(top_up).transpose()
+}
+
+/// Top-ups of a wallet below the id `before`, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    before: Uuid,
+    limit: u64,
+) -> Result<Vec<TopUp>, AppError> {
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::WalletId.eq(wallet.uuid())).filter(Column::Id.lt(before));
+    query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(top_up).collect()
+}
+
+/// Inserts a top-up or saves what became of it.
+///
+/// # Errors
+/// The database's.
+pub async fn save(tx: &WriteTx, top_up: &TopUp) -> Result<(), AppError> {
+    let rate = top_up.tax_rate.checked_mul(Decimal::from(1_000_000)).and_then(|rate| rate.to_i64()).unwrap_or_default();
+    let row = ActiveModel {
+        tenant: Set(tx.call().tenant.to_string()),
+        id: Set(top_up.id.uuid()),
+        wallet_id: Set(top_up.wallet.uuid()),
+        method_id: Set(top_up.method.uuid()),
+        source: Set(source_name(top_up.source).to_owned()),
+        state: Set(top_up.state.name().to_owned()),
+        amount: Set(top_up.amount.micros()),
+        tax: Set(top_up.tax.micros()),
+        currency: Set(top_up.amount.currency().code().to_owned()),
+        tax_kind: Set(lots::tax_name(top_up.tax_kind).to_owned()),
+        tax_rate_millionths: Set(rate),
+        tax_version: Set(top_up.tax_version),
+        decline_code: Set(top_up.decline_code.clone()),
+        provider_charge_id: Set(top_up.provider_charge_id.clone()),
+        created_at: Set(top_up.created_at),
+        updated_at: Set(top_up.updated_at),
+    };
+    let changing = [Column::State, Column::DeclineCode, Column::ProviderChargeId, Column::UpdatedAt];
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! Credit is bought by card: prepayment, set-up, pointers, charge, decline, delay, lost answer.
+
+use crate::invariants;
+use payterms_proto::{
+    google::r#type::Money,
+    wallet::v1::{
+        CreateTopUpRequest, GetPrepaymentOptionsRequest, GetTopUpRequest, GetWalletRequest, ListPaymentMethodsRequest, ListTopUpsRequest,
+        RemovePaymentMethodRequest, SetPurchaseDefaultRequest, StartMethodSetupRequest, TopUp, TurnOnPrepaymentRequest,
+        payment_method::Kind, top_up::State,
+    },
+};
+use payterms_suite::{
+    Session,
+    client::{amount, request_id},
+    shop,
+};
+use payterms_testkit::{World, on_both, reason};
+use tonic::Code;
+use tonic_types::StatusExt;
+
+on_both!(
+    a_top_up_charges_once_and_gives_credit,
+    a_decline_is_a_result_and_stays_one,
+    a_lost_answer_is_asked_for_and_never_charged_again,
+    twenty_sends_of_one_top_up_charge_once,
+    what_is_wrong_is_refused_before_the_charge,
+    prepayment_needs_every_condition,
+    removing_a_default_promotes_another,
+    a_forged_notification_is_refused,
+);
+
+/// Tenant, customer, wallet, and the customer's admin, with prepayment on.
+pub(crate) async fn shop(world: &World) -> (String, String, Session) {
+    let (customer, wallet) = world.usual().await;
+    shop::open(&world.someone("OWNER", None), "acme").await.unwrap();
+    let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
+    (customer, wallet, admin)
+}
+
+pub(crate) async fn card(world: &World, admin: &Session, customer: &str, token: &str) -> String {
+    shop::save_card(admin, world.suite.gateway, customer, token).await.unwrap().unwrap()
+}
+
+pub(crate) fn buy(wallet: &str, method: &str, money: Option<Money>) -> CreateTopUpRequest {
+    CreateTopUpRequest { request_id: request_id(), wallet: wallet.into(), amount: money, payment_method: method.into() }
+}
+
+async fn posted(admin: &Session, wallet: &str) -> Money {
+    let read = admin.wallets().get_wallet(GetWalletRequest { name: wallet.into() }).await.unwrap().into_inner();
+    read.wallet.unwrap().balance.unwrap().posted.unwrap()
+}
+
+async fn bought(admin: &Session, request: CreateTopUpRequest) -> TopUp {
+    admin.top_ups().create_top_up(request).await.unwrap().into_inner().top_up.unwrap()
+}
+
+async fn a_top_up_charges_once_and_gives_credit(world: &World) {
+    let (customer, wallet, admin) = shop(world).await;
+    card(world, &admin, &customer, "tok_visa").await;
+    let request = buy(&wallet, "", amount("USD", 25, 0));
+    let top_up = bought(&admin, request.clone()).await;
+    assert_eq!((top_up.state(), top_up.credit.clone(), top_up.tax.clone()), (State::Succeeded, amount("USD", 25, 0), amount("USD", 0, 0)));
+    let again = admin.top_ups().create_top_up(request).await.unwrap();
+    assert!(again.metadata().contains_key("idempotent-replayed"));
+    assert_eq!(again.into_inner().top_up.unwrap(), top_up);
+    assert_eq!(Some(posted(&admin, &wallet).await), amount("USD", 25, 0));
+    let read = admin.top_ups().get_top_up(GetTopUpRequest { name: top_up.name.clone() }).await.unwrap().into_inner();
+    assert_eq!(read.top_up, Some(top_up));
+    let list = ListTopUpsRequest { parent: wallet, ..Default::default() };
+    assert_eq!(admin.top_ups().list_top_ups(list).await.unwrap().into_inner().top_ups.len(), 1);
+    invariants::hold(world).await;
+}
+
+async fn a_decline_is_a_result_and_stays_one(world: &World) {
+    let (customer, wallet, admin) = shop(world).await;
+    let method = card(world, &admin, &customer, "tok_declined").await;
+    let request = buy(&wallet, &method, amount("USD", 25, 0));
+    for _ in 0..2 {
+        let top_up = bought(&admin, request.clone()).await;
+        assert_eq!((top_up.state(), top_up.decline_code.as_str()), (State::Failed, "card_declined"));
+    }
+    let method = card(world, &admin, &customer, "tok_authenticate").await;
+    assert_eq!(bought(&admin, buy(&wallet, &method, amount("USD", 25, 0))).await.state(), State::RequiresAction);
+    assert_eq!(Some(posted(&admin, &wallet).await), amount("USD", 0, 0));
+    invariants::hold(world).await;
+}
+
+async fn a_lost_answer_is_asked_for_and_never_charged_again(world: &World) {
+    let (customer, wallet, admin) = shop(world).await;
+    let method = card(world, &admin, &customer, "tok_lost_answer").await;
+    let top_up = bought(&admin, buy(&wallet, &method, amount("USD", 40, 0))).await;
+    assert_eq!(top_up.state(), State::Succeeded);
+    assert_eq!(Some(posted(&admin, &wallet).await), amount("USD", 40, 0));
+    invariants::hold(world).await;
+}
+
+async fn twenty_sends_of_one_top_up_charge_once(world: &World) {
+    let (customer, wallet, admin) = shop(world).await;
+    card(world, &admin, &customer, "tok_visa").await;
+    let request = buy(&wallet, "", amount("USD", 20, 0));
+    let calls = (0..20).map(|_| {
+        let (admin, request) = (admin.clone(), request.clone());
+        tokio::spawn(async move { bought(&admin, request).await })
+    });
+    let answers: Vec<_> = futures::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]));
+    assert_eq!(Some(posted(&admin, &wallet).await), amount("USD", 20, 0));
+    invariants::hold(world).await;
+}
+
+async fn what_is_wrong_is_refused_before_the_charge(world: &World) {
+    let (customer, wallet) = world.usual().await;
+    let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
+    let start = StartMethodSetupRequest { request_id: request_id(), parent: customer.clone(), kind: Kind::Card.into() };
+    let refused = admin.methods().start_method_setup(start).await.unwrap_err();
+    assert_eq!(reason(&refused), "METHOD_NOT_OFFERED");
+    shop::open(&world.someone("OWNER", None), "acme").await.unwrap();
+    let failed = shop::save_card(&admin, world.suite.gateway, &customer, "tok_discover").await.unwrap();
+    assert_eq!(failed.unwrap_err(), "CARD_BRAND_NOT_ACCEPTED");
+    let method = card(world, &admin, &customer, "tok_visa").await;
+    let refusal = async |request| admin.top_ups().create_top_up(request).await.unwrap_err();
+    let below = refusal(buy(&wallet, &method, amount("USD", 19, 99))).await;
+    assert_eq!((below.code(), reason(&below).as_str()), (Code::FailedPrecondition, "BELOW_MINIMUM"));
+    let euros = world.wallet(&customer, "EUR").await;
+    assert_eq!(reason(&refusal(buy(&euros, &method, amount("EUR", 50, 0))).await), "CURRENCY_NOT_OFFERED");
+    let french = world.customer("acme", "FR").await;
+    let french_admin = world.someone("CUSTOMER_ADMIN", Some(&french));
+    let french_wallet = world.wallet(&french, "USD").await;
+    let french_card = card(world, &french_admin, &french, "tok_visa").await;
+    let untaxed = french_admin.top_ups().create_top_up(buy(&french_wallet, &french_card, amount("USD", 25, 0))).await.unwrap_err();
+    assert_eq!(reason(&untaxed), "TAX_UNKNOWN");
+    let foreign = refusal(buy(&wallet, &french_card, amount("USD", 25, 0))).await;
+    assert_eq!(foreign.code(), Code::NotFound);
+    let list = ListTopUpsRequest { parent: wallet, ..Default::default() };
+    assert!(admin.top_ups().list_top_ups(list).await.unwrap().into_inner().top_ups.is_empty());
+}
+
+async fn prepayment_needs_every_condition(world: &World) {
+    let (customer, wallet) = world.usual().await;
+    let owner = world.someone("OWNER", None);
+    let on = TurnOnPrepaymentRequest { request_id: request_id(), name: "tenants/acme/walletSettings".into(), methods: vec![] };
+    let refused = owner.settings().turn_on_prepayment(on.clone()).await.unwrap_err();
+    assert_eq!(reason(&refused), "PREPAYMENT_CONDITIONS");
+    let details = refused.get_error_details();
+    let broken: Vec<_> = details.precondition_failure().unwrap().violations.iter().map(|v| v.r#type.clone()).collect();
+    assert_eq!(broken, ["PROVIDER_NOT_CONNECTED", "PROVIDER_NOT_DEFAULT", "NO_METHOD_CHOSEN"]);
+    let staff = world.someone("STAFF", None).settings().turn_on_prepayment(on).await.unwrap_err();
+    assert_eq!((staff.code(), reason(&staff).as_str()), (Code::PermissionDenied, "ROLE_REQUIRED"));
+    let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
+    let options = || GetPrepaymentOptionsRequest { parent: customer.clone() };
+    assert!(!admin.settings().get_prepayment_options(options()).await.unwrap().into_inner().prepayment);
+    shop::open(&owner, "acme").await.unwrap();
+    assert!(admin.settings().get_prepayment_options(options()).await.unwrap().into_inner().prepayment);
+    let method = card(world, &admin, &customer, "tok_visa").await;
+    hide_invoices(world).await;
+    let off = admin.top_ups().create_top_up(buy(&wallet, &method, amount("USD", 25, 0))).await.unwrap_err();
+    assert_eq!(reason(&off), "FEATURE_DISABLED");
+}
+
+/// Hides invoices from customers, and waits until the wallet has heard of it.
+async fn hide_invoices(world: &World) {
+    use payterms_proto::invoicing::v1::{Tenant, UpdateTenantRequest};
+    let tenant = Tenant { name: "tenants/acme".into(), invoices_hidden: true, ..Default::default() };
+    let mask = prost_types::FieldMask { paths: vec!["invoices_hidden".into()] };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+    let owner = world.someone("OWNER", None);
+    let changed = owner.tenants().update_tenant(update).await.unwrap();
+    let name = "tenants/acme/walletSettings".to_owned();
+    let read = payterms_proto::wallet::v1::GetWalletSettingsRequest { name };
+    let seen = owner.after(&changed).settings().get_wallet_settings(read).await.unwrap().into_inner();
+    assert!(!seen.wallet_settings.unwrap().prepayment, "a condition that breaks turns prepayment off");
+}
+
+async fn removing_a_default_promotes_another(world: &World) {
+    let (customer, _, admin) = shop(world).await;
+    let first = card(world, &admin, &customer, "tok_visa").await;
+    let second = card(world, &admin, &customer, "tok_mastercard").await;
+    let listed = async || {
+        let list = ListPaymentMethodsRequest { parent: customer.clone(), ..Default::default() };
+        admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods
+    };
+    let flags = |methods: &[payterms_proto::wallet::v1::PaymentMethod], name: &str| {
+        let method = methods.iter().find(|method| method.name == name).unwrap();
+        (method.purchase_default, method.collection_method)
+    };
+    assert_eq!((flags(&listed().await, &first), flags(&listed().await, &second)), ((true, true), (false, false)));
+    let point = SetPurchaseDefaultRequest { request_id: request_id(), name: second.clone() };
+    admin.methods().set_purchase_default(point).await.unwrap();
+    assert_eq!((flags(&listed().await, &first), flags(&listed().await, &second)), ((false, true), (true, false)));
+    let remove = || RemovePaymentMethodRequest { request_id: request_id(), name: first.clone() };
+    admin.methods().remove_payment_method(remove()).await.unwrap();
+    assert_eq!(flags(&listed().await, &second), (true, true));
+    assert_eq!(reason(&admin.methods().remove_payment_method(remove()).await.unwrap_err()), "METHOD_STATE");
+}
+
+async fn a_forged_notification_is_refused(world: &World) {
+    let _ = world.usual().await;
+    let url = format!("http://{}/notifications/simulator/acme", world.suite.gateway);
+    let send = |signature: String| {
+        let request = reqwest::Client::new().post(&url).header("simulator-signature", signature);
+        request.body("{\"type\":\"setup.completed\",\"id\":\"seti_x\"}").send()
+    };
+    assert_eq!(send("00".repeat(32)).await.unwrap().status().as_u16(), 401);
+    let secret = std::fs::read(world.folder.path().join("keys/simulator.secret")).unwrap();
+    let good = payterms_simulator::sign(&secret, b"{\"type\":\"setup.completed\",\"id\":\"seti_x\"}");
+    assert_eq!(send(good).await.unwrap().status().as_u16(), 204);
+}

@@ -1,1 +1,0 @@
-//! Black-box flows of the suite; see `flows/`.

@@ -1,0 +1,7 @@
+//! The suite as the flows start and kill it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    payterms_suite::command::main()
+}
