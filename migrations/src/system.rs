@@ -14,7 +14,7 @@ const TABLES: &[Table] = &[
     Table {
         name: "tenant_states",
         columns: "tenant text PRIMARY KEY, suspended boolean NOT NULL, time_zone text NOT NULL, \
-                  clock_now {time}, clock_seed {bytes}, clock_run text",
+                  clock_now {time}, clock_seed {bytes}, clock_run text, due_count bigint NOT NULL DEFAULT 0",
         indexes: &[],
         guard: Guard::System,
     },
@@ -66,7 +66,7 @@ const TABLES: &[Table] = &[
     Table {
         name: "due",
         columns: "tenant text NOT NULL, job text NOT NULL, subject text NOT NULL, due_at {time} NOT NULL, claimed_until {time}, \
-                  PRIMARY KEY (tenant, job, subject)",
+                  ordinal bigint NOT NULL, PRIMARY KEY (tenant, job, subject)",
         indexes: &["CREATE INDEX due_by_time ON due (due_at)"],
         guard: Guard::System,
     },

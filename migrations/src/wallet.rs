@@ -4,7 +4,7 @@ use crate::{
     ddl::{self, Guard, Table},
     system,
 };
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager, async_trait};
 
 /// All migrations of the wallet, in order.
@@ -13,7 +13,7 @@ pub struct Wallet;
 
 impl MigratorTrait for Wallet {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(system::Migration), Box::new(ledger::Migration), Box::new(payments::Migration)]
+        vec![Box::new(system::Migration), Box::new(ledger::Migration), Box::new(payments::Migration), Box::new(usage::Migration)]
     }
 }
 
@@ -173,6 +173,55 @@ mod payments {
         }
 
         async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+            ddl::create(manager, TABLES).await
+        }
+    }
+}
+
+/// Usage records and the rules of auto-recharge.
+mod usage {
+    use super::{ConnectionTrait, DbErr, Guard, MigrationTrait, SchemaManager, Table, async_trait, ddl};
+
+    const TABLES: &[Table] = &[
+        Table {
+            name: "usage_records",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, product text NOT NULL, \
+                      quantity_millionths bigint NOT NULL, unit_price bigint NOT NULL, amount bigint NOT NULL, currency text NOT NULL, \
+                      transfer_id {uuid}, used_at {time} NOT NULL, recorded_at {time} NOT NULL, sequence bigint NOT NULL, \
+                      PRIMARY KEY (tenant, id), UNIQUE (tenant, wallet_id, sequence), \
+                      FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
+            indexes: &["CREATE INDEX usage_by_product ON usage_records (tenant, wallet_id, product, sequence)"],
+            guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "auto_recharges",
+            columns: "tenant text NOT NULL, wallet_id {uuid} NOT NULL, currency text NOT NULL, threshold bigint, threshold_amount bigint, \
+                      threshold_up_to bigint, month_end_amount bigint, repair_negative boolean NOT NULL, month_end_marked boolean NOT NULL, \
+                      open_top_up_id {uuid}, failure_reason text NOT NULL, version bigint NOT NULL, PRIMARY KEY (tenant, wallet_id), \
+                      FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+    ];
+
+    #[derive(Debug)]
+    pub struct Migration;
+
+    impl sea_orm_migration::MigrationName for Migration {
+        fn name(&self) -> &'static str {
+            "wallet_0003_usage"
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl MigrationTrait for Migration {
+        fn use_transaction(&self) -> Option<bool> {
+            Some(true)
+        }
+
+        async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+            // Usage has a sequence of its own: a record of nothing has no entry.
+            manager.get_connection().execute_unprepared("ALTER TABLE wallets ADD COLUMN usage_count bigint NOT NULL DEFAULT 0").await?;
             ddl::create(manager, TABLES).await
         }
     }

@@ -26,18 +26,19 @@ on_both!(
 const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
 const HOUR: i64 = 3_600;
 
+#[expect(clippy::unnecessary_wraps, reason = "the fields of messages are optional")]
 fn at(seconds: i64) -> Option<Timestamp> {
     Some(Timestamp { seconds, nanos: 0 })
 }
 
-async fn start(world: &World, tenant: &str, seed: &str) {
+pub(crate) async fn start(world: &World, tenant: &str, seed: &str) {
     let request =
         StartTestClockRequest { request_id: request_id(), parent: format!("tenants/{tenant}"), now: at(START), seed: seed.into() };
     let started = world.of_tenant(tenant, "OWNER", None).clock().start_test_clock(request).await.unwrap().into_inner();
     assert_eq!(started.test_clock.unwrap().state(), State::Ready);
 }
 
-async fn advance(world: &World, to: i64) -> TestClock {
+pub(crate) async fn advance(world: &World, to: i64) -> TestClock {
     let request = AdvanceTestClockRequest { request_id: request_id(), name: "tenants/acme/testClock".into(), target_time: at(to) };
     world.someone("OWNER", None).clock().advance_test_clock(request).await.unwrap().into_inner().test_clock.unwrap()
 }

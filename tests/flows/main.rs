@@ -6,5 +6,8 @@ mod holds;
 mod idempotency;
 mod invariants;
 mod kills;
+mod recharges;
+mod stories;
 mod top_ups;
+mod usage;
 mod wallets;

@@ -47,13 +47,21 @@ const TRIES: u32 = 5;
 /// # Errors
 /// The status of the use case's error.
 pub async fn write<M, F: Future<Output = Result<Answer<M>, AppError>>>(use_case: impl Fn() -> F) -> Result<Response<M>, Status> {
+    Ok(retry(use_case).await?.into_response())
+}
+
+/// Runs a transaction, again if it lost a race.
+///
+/// # Errors
+/// Those of the last try.
+pub async fn retry<T, F: Future<Output = Result<T, AppError>>>(use_case: impl Fn() -> F) -> Result<T, AppError> {
     for _ in 1..TRIES {
         match use_case().await {
             Err(error) if error.is_transient() => tracing::debug!(%error, "a transaction is tried again"),
-            done => return Ok(done?.into_response()),
+            done => return done,
         }
     }
-    Ok(use_case().await?.into_response())
+    use_case().await
 }
 
 /// Makes the response of a read.

@@ -48,8 +48,14 @@ impl Fields {
     pub fn open<M: Message>(request: Request<M>) -> Result<(Self, M), AppError> {
         let scope = Scope::of(request.extensions())?;
         let message = request.into_inner();
+        Ok((Self::of(scope, &message), message))
+    }
+
+    /// The checks of one message of a stream.
+    #[must_use]
+    pub fn of<M: Message>(scope: Scope, message: &M) -> Self {
         let input_hash = Sha256::new().chain_update(&scope.method).chain_update(message.encode_to_vec()).finalize().to_vec();
-        Ok((Self { scope, input_hash, violations: Vec::new(), hidden: false }, message))
+        Self { scope, input_hash, violations: Vec::new(), hidden: false }
     }
 
     /// Who calls, and how far.

@@ -3,13 +3,14 @@
 //! A job's use case locks its subject, then takes the row in the same transaction
 //! ([`take`]); who finds it gone does nothing. A claim only keeps replicas apart.
 
-use crate::{db::Db, error::AppError, sql, tx::WriteTx};
+use crate::{call::Call, db::Db, error::AppError, sql, tx::WriteTx};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
 use payterms_kernel::TenantId;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// One row of `due`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,18 @@ pub struct DueRow {
     pub due: DateTime<Utc>,
     /// The run of the test clock that the work is part of.
     pub run_id: Option<String>,
+    /// Tells apart rows that a test clock makes for one instant; 0 for other tenants.
+    pub ordinal: i64,
+}
+
+impl DueRow {
+    /// The call of the job: its ids come from job, subject, instant and ordinal, so that the same
+    /// story repeats.
+    #[must_use]
+    pub fn call(&self, service: &str, subject: Uuid) -> Call {
+        let cause = format!("{} {} {}", self.job, self.due.timestamp_micros(), self.ordinal);
+        Call::own(service, &self.tenant, &cause, subject, self.run_id.clone())
+    }
 }
 
 type Run = Arc<dyn Fn(DueRow) -> BoxFuture<'static, Result<(), AppError>> + Send + Sync>;
@@ -63,9 +76,16 @@ impl Jobs {
 /// # Errors
 /// The database's.
 pub async fn schedule(tx: &WriteTx, job: &str, subject: &str, due: DateTime<Utc>) -> Result<(), DbErr> {
-    let upsert = "INSERT INTO due (tenant, job, subject, due_at) VALUES ($1, $2, $3, $4) \
-                  ON CONFLICT (tenant, job, subject) DO UPDATE SET due_at = excluded.due_at, claimed_until = NULL";
-    let values = vec![tx.call().tenant.as_str().into(), job.into(), subject.into(), due.into()];
+    let tenant = tx.call().tenant.as_str();
+    let mut ordinal = 0_i64;
+    if tx.time().tested {
+        let count = "UPDATE tenant_states SET due_count = due_count + 1 WHERE tenant = $1 RETURNING due_count";
+        let row = sql::one(tx.conn(), count, vec![tenant.into()]).await?;
+        ordinal = row.map(|row| row.try_get("", "due_count")).transpose()?.unwrap_or_default();
+    }
+    let upsert = "INSERT INTO due (tenant, job, subject, due_at, ordinal) VALUES ($1, $2, $3, $4, $5) \
+                  ON CONFLICT (tenant, job, subject) DO UPDATE SET due_at = excluded.due_at, ordinal = excluded.ordinal, claimed_until = NULL";
+    let values = vec![tenant.into(), job.into(), subject.into(), due.into(), ordinal.into()];
     sql::exec(tx.conn(), upsert, values).await.map(|_| ())
 }
 
@@ -96,6 +116,7 @@ pub(crate) fn row_of(row: &QueryResult, run_id: Option<String>) -> Result<DueRow
         subject: row.try_get("", "subject")?,
         due: row.try_get("", "due_at")?,
         run_id,
+        ordinal: row.try_get("", "ordinal")?,
     })
 }
 
@@ -135,7 +156,7 @@ async fn claim(db: &Db) -> Result<Vec<DueRow>, AppError> {
     let (txn, turn) = db.transaction().await?;
     let skip = if txn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE OF due SKIP LOCKED" } else { "" };
     let select = format!(
-        "SELECT due.tenant AS tenant, job, subject, due_at FROM due JOIN tenant_states ON tenant_states.tenant = due.tenant \
+        "SELECT due.tenant AS tenant, job, subject, due_at, ordinal FROM due JOIN tenant_states ON tenant_states.tenant = due.tenant \
          WHERE due_at <= $1 AND clock_now IS NULL AND NOT suspended AND (claimed_until IS NULL OR claimed_until < $1) \
          ORDER BY due_at, job, subject LIMIT $2{skip}"
     );

@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod answer;
+pub mod batch;
 pub mod boot;
 pub mod call;
 pub mod config;

@@ -50,8 +50,7 @@ impl RunDue {
         run: Option<&str>,
         stuck: &mut BTreeSet<String>,
     ) -> Result<i64, AppError> {
-        let select =
-            "SELECT tenant, job, subject, due_at FROM due WHERE tenant = $1 AND due_at <= $2 ORDER BY due_at, job, subject LIMIT $3";
+        let select = "SELECT tenant, job, subject, due_at, ordinal FROM due WHERE tenant = $1 AND due_at <= $2 ORDER BY due_at, job, subject LIMIT $3";
         let rows = sql::all(self.db.system(), select, vec![tenant.as_str().into(), now.into(), ROWS.into()]).await?;
         let mut moved = 0_i64;
         for row in &rows {

@@ -7,10 +7,10 @@ use payterms_proto::{
         test_clock_service_client::TestClockServiceClient,
     },
     wallet::v1::{
-        hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient,
-        payment_method_service_client::PaymentMethodServiceClient, posting_service_client::PostingServiceClient,
-        settings_service_client::SettingsServiceClient, top_up_service_client::TopUpServiceClient,
-        wallet_service_client::WalletServiceClient,
+        auto_recharge_service_client::AutoRechargeServiceClient, hold_service_client::HoldServiceClient,
+        lot_service_client::LotServiceClient, payment_method_service_client::PaymentMethodServiceClient,
+        posting_service_client::PostingServiceClient, settings_service_client::SettingsServiceClient,
+        top_up_service_client::TopUpServiceClient, usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
     },
 };
 use std::net::SocketAddr;
@@ -110,6 +110,18 @@ impl Session {
     #[must_use]
     pub fn methods(&self) -> PaymentMethodServiceClient<Caller> {
         PaymentMethodServiceClient::new(self.caller())
+    }
+
+    /// `UsageService`.
+    #[must_use]
+    pub fn usage(&self) -> UsageServiceClient<Caller> {
+        UsageServiceClient::new(self.caller())
+    }
+
+    /// `AutoRechargeService`.
+    #[must_use]
+    pub fn recharges(&self) -> AutoRechargeServiceClient<Caller> {
+        AutoRechargeServiceClient::new(self.caller())
     }
 
     /// `TopUpService`.

@@ -1,7 +1,7 @@
 //! The command line: starts the suite, mints development tokens, runs the simulator.
 
 use crate::{
-    Suite, SuiteOptions, banner,
+    Suite, SuiteOptions, banner, demo,
     start::{development_token, ensure_secret},
 };
 use clap::{Args, Parser, Subcommand};
@@ -38,7 +38,7 @@ struct RunOptions {
     #[arg(long, env = "PAYTERMS_OTLP_ENDPOINT")]
     otlp_endpoint: Option<String>,
     /// Which lines are logged, in the syntax of tracing's `EnvFilter`.
-    #[arg(long, env = "PAYTERMS_LOG", default_value = "warn")]
+    #[arg(long, env = "PAYTERMS_LOG", default_value = "warn", global = true)]
     log: String,
     /// The point at which a debug build kills itself, for tests.
     #[arg(long, env = "PAYTERMS_KILL_AT", hide = true)]
@@ -49,8 +49,17 @@ struct RunOptions {
 enum Command {
     /// Mints a development token against the key in the data folder.
     Token(TokenOptions),
+    /// Plays the stories in simulated time through the gateway, on a suite that keeps nothing.
+    Demo(DemoOptions),
     /// Runs the payment simulator as a process of its own.
     Simulator(SimulatorOptions),
+}
+
+#[derive(Debug, Args)]
+struct DemoOptions {
+    /// A CSV of usage: request_id, usage_time, product, quantity, unit_price.
+    #[arg(long)]
+    usage: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -93,6 +102,10 @@ pub fn main() -> ExitCode {
             match &options.command {
                 None => serve(&options.run, started).await,
                 Some(Command::Token(token)) => mint(&options.run, token),
+                Some(Command::Demo(demo)) => {
+                    let _telemetry = Telemetry::start("demo", &options.run.log, options.run.otlp_endpoint.as_deref())?;
+                    demo::play(demo.usage.clone()).await
+                }
                 Some(Command::Simulator(simulator)) => simulate(&options.run, simulator).await,
             }
         })

@@ -4,6 +4,7 @@
 pub mod banner;
 pub mod client;
 pub mod command;
+pub mod demo;
 pub mod shop;
 pub mod start;
 

@@ -45,6 +45,8 @@ pub struct Suite {
     pub gateway: SocketAddr,
     /// Where each service listens; for tests of the inner ports.
     pub services: HashMap<String, SocketAddr>,
+    /// Address of the payment simulator.
+    pub simulator: String,
     keys: PathBuf,
     stop: CancellationToken,
     running: Vec<Running>,
@@ -87,10 +89,11 @@ impl Suite {
             running.push(boot::start::<Invoicing>(db, &keys, &peers, listener, payterms_invoicing::Options {}, stop.clone()).await?);
         }
         let gateway =
-            payterms_gateway::start(&keys, &peers, door, &GatewayOptions { jwks, simulator: Some(simulator) }, stop.clone()).await?;
+            payterms_gateway::start(&keys, &peers, door, &GatewayOptions { jwks, simulator: Some(simulator.clone()) }, stop.clone())
+                .await?;
         let address = gateway.address;
         running.push(gateway);
-        Ok(Self { gateway: address, services, keys, stop, running })
+        Ok(Self { gateway: address, services, simulator, keys, stop, running })
     }
 
     async fn start_simulator(data: &Path, secret: &Path, door: &TcpListener, stop: CancellationToken) -> Result<String, String> {

@@ -4,7 +4,9 @@ pub mod api;
 pub mod consume;
 pub mod jobs;
 pub mod parse;
+pub mod parse_recharge;
 pub mod parse_settings;
+pub mod parse_usage;
 pub mod provider;
 pub mod render;
 pub mod render_payments;
@@ -19,9 +21,10 @@ use payterms_chassis::{
 };
 use payterms_kernel::Refusal;
 use payterms_proto::wallet::v1::{
-    hold_service_server::HoldServiceServer, lot_service_server::LotServiceServer, notification_service_server::NotificationServiceServer,
-    payment_method_service_server::PaymentMethodServiceServer, posting_service_server::PostingServiceServer,
-    settings_service_server::SettingsServiceServer, top_up_service_server::TopUpServiceServer, wallet_service_server::WalletServiceServer,
+    auto_recharge_service_server::AutoRechargeServiceServer, hold_service_server::HoldServiceServer, lot_service_server::LotServiceServer,
+    notification_service_server::NotificationServiceServer, payment_method_service_server::PaymentMethodServiceServer,
+    posting_service_server::PostingServiceServer, settings_service_server::SettingsServiceServer,
+    top_up_service_server::TopUpServiceServer, usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
 };
 use provider::{PaymentProvider, simulator::Simulator};
 use std::{path::PathBuf, sync::Arc};
@@ -74,7 +77,7 @@ pub struct Wallet;
 
 impl Service for Wallet {
     const NAME: &'static str = "wallet";
-    const SCHEMA_VERSION: &'static str = "wallet_0002_payments";
+    const SCHEMA_VERSION: &'static str = "wallet_0003_usage";
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
@@ -92,6 +95,8 @@ impl Service for Wallet {
             .add_service(PaymentMethodServiceServer::new(api.clone()))
             .add_service(TopUpServiceServer::new(api.clone()))
             .add_service(SettingsServiceServer::new(api.clone()))
+            .add_service(UsageServiceServer::new(api.clone()))
+            .add_service(AutoRechargeServiceServer::new(api.clone()))
             .add_service(NotificationServiceServer::new(api));
         Ok(Parts { routes, jobs: jobs::all(&app), consumers: consume::all(), drivers: drivers(&app) })
     }

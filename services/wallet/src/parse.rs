@@ -24,7 +24,7 @@ pub struct WalletRef {
     pub wallet: Id<Wallet>,
 }
 
-fn wallet_ref(name: &Name) -> WalletRef {
+pub(crate) fn wallet_ref(name: &Name) -> WalletRef {
     WalletRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), wallet: Id::from_uuid(name.id(1)) }
 }
 
@@ -39,7 +39,7 @@ pub struct Page {
     pub token: String,
 }
 
-fn page(fields: &mut Fields, parent: &str, size: i32, token: &str) -> Page {
+pub(crate) fn page(fields: &mut Fields, parent: &str, size: i32, token: &str) -> Page {
     let list = format!("{} {parent}", fields.scope().method);
     Page { list, size: fields.page_size(size), token: fields.text("page_token", token, 0, 1_000) }
 }

@@ -5,7 +5,7 @@ use crate::{
     store::{customers, tenants},
 };
 use payterms_chassis::{
-    AppError, Call,
+    AppError,
     jobs::{DueRow, schedule, take},
     names,
 };
@@ -21,8 +21,7 @@ const PAGE: u64 = 200;
 pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     let parsed = row.subject.split_once('/').and_then(|(country, after)| Some((country, names::uuid(after)?)));
     let Some((country, after)) = parsed else { return Err(AppError::Fault(format!("page {:?}", row.subject))) };
-    let cause = format!("{} {country} {}", row.job, row.due.timestamp_micros());
-    let call = Call::own("invoicing", &row.tenant, &cause, after, row.run_id.clone());
+    let call = row.call("invoicing", after);
     let mut tx = app.db.begin_forward(&call).await?;
     let mut page = customers::lock_of_country(tx.conn(), &row.tenant, country, after, PAGE).await?;
     if !take(&tx, row).await? {

@@ -21,6 +21,8 @@ pub struct Wallet {
     pub sequence: i64,
     /// How many lots it ever had.
     pub lot_count: i64,
+    /// How many uses were recorded.
+    pub usage_count: i64,
     /// Sum of its entries.
     pub posted: Money,
     /// What no lot could pay; posted is the lots' remaining less this.
@@ -65,6 +67,7 @@ impl Wallet {
             currency,
             sequence: 0,
             lot_count: 0,
+            usage_count: 0,
             posted: zero,
             owed: zero,
             lots: Vec::new(),

@@ -5,8 +5,10 @@ mod lots;
 mod methods;
 mod notifications;
 mod postings;
+mod recharges;
 mod settings;
 mod top_ups;
+mod usage;
 mod wallets;
 
 use crate::App;

@@ -13,9 +13,15 @@ pub const EXPIRE_SETUP: &str = "expire_setup";
 /// Asks for a charge that took its time; the subject is the top-up's id.
 pub const SETTLE_TOP_UP: &str = "settle_top_up";
 
+/// Judges a wallet's rules and recharges; the subject is the wallet's id.
+pub const RECHARGE: &str = "recharge";
+/// Marks a wallet at the month's end; the subject is the wallet's id.
+pub const MONTH_END: &str = "recharge_month_end";
+
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
+    let (recharges, month_ends) = (app.clone(), app.clone());
     let (holds, lots, setups, top_ups) = (app.clone(), app.clone(), app.clone(), app.clone());
     Jobs::default()
         .with(EXPIRE_HOLD, move |row| {
@@ -33,5 +39,13 @@ pub fn all(app: &App) -> Jobs {
         .with(SETTLE_TOP_UP, move |row| {
             let app = top_ups.clone();
             async move { use_cases::create_top_up::settle(&app, &row).await }
+        })
+        .with(RECHARGE, move |row| {
+            let app = recharges.clone();
+            async move { use_cases::recharge::run(&app, &row).await }
+        })
+        .with(MONTH_END, move |row| {
+            let app = month_ends.clone();
+            async move { use_cases::recharge::month_end(&app, &row).await }
         })
 }

@@ -6,10 +6,12 @@ pub mod entries;
 pub mod holds;
 pub mod lots;
 pub mod methods;
+pub mod recharges;
 pub mod settings;
 pub mod setups;
 pub mod top_ups;
 pub mod transfers;
+pub mod usage;
 pub mod wallets;
 
 use payterms_chassis::AppError;

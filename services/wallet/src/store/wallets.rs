@@ -18,6 +18,7 @@ pub struct Model {
     currency: String,
     sequence: i64,
     lot_count: i64,
+    usage_count: i64,
     posted: i64,
     owed: i64,
     version: i64,
@@ -44,6 +45,7 @@ fn wallet(row: &Model) -> Result<Wallet, AppError> {
     let mut wallet = Wallet::open(Id::from_uuid(row.id), Id::from_uuid(row.customer_id), currency, row.created_at);
     wallet.sequence = row.sequence;
     wallet.lot_count = row.lot_count;
+    wallet.usage_count = row.usage_count;
     wallet.posted = money(&row.currency, row.posted)?;
     wallet.owed = money(&row.currency, row.owed)?;
     wallet.version = row.version;
@@ -59,6 +61,7 @@ fn row(tenant: &TenantId, wallet: &Wallet) -> ActiveModel {
         currency: Set(wallet.currency.code().to_owned()),
         sequence: Set(wallet.sequence),
         lot_count: Set(wallet.lot_count),
+        usage_count: Set(wallet.usage_count),
         posted: Set(wallet.posted.micros()),
         owed: Set(wallet.owed.micros()),
         version: Set(wallet.version),

@@ -1,6 +1,6 @@
 //! Reserves an amount and pins the lots that it will come from.
 
-use super::locked;
+use super::{locked, recharge};
 use crate::{
     App, jobs,
     parse::Take,
@@ -32,6 +32,7 @@ pub async fn run(
     let rendered = render::hold(&take.wallet.name(), &hold)?;
     let after = render::wallet(&call.tenant, &locked.wallet, now)?;
     wallets::save_many(&tx, std::slice::from_mut(&mut locked)).await?;
+    recharge::mark(&tx, [&locked.wallet]).await?;
     holds::save(&tx, take.wallet.wallet, &hold).await?;
     schedule(&tx, jobs::EXPIRE_HOLD, &hold.id.to_string(), hold.expires_at).await?;
     tx.emit("wallet", &take.wallet.wallet.to_string(), &HoldAuthorized { wallet: Some(after), hold: Some(rendered.clone()) }).await?;

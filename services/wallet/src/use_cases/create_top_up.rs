@@ -4,7 +4,7 @@
 //! happens once per key; then credit, events and answer in one transaction. What dies in between
 //! is taken over: the provider is asked first, and never charged under another key.
 
-use super::locked;
+use super::{locked, recharge};
 use crate::{
     App, jobs,
     parse::{CreateTopUp, WalletRef},
@@ -62,7 +62,7 @@ pub async fn run(app: &App, call: &Call, command: &CreateTopUp) -> Result<Answer
 }
 
 /// Stores the intent of a top-up with its lease.
-async fn begin(app: &App, tx: &mut WriteTx, wallet: &str, top_up: &TopUp) -> Result<Lease, AppError> {
+pub(super) async fn begin(app: &App, tx: &mut WriteTx, wallet: &str, top_up: &TopUp) -> Result<Lease, AppError> {
     top_ups::save(tx, top_up).await?;
     let event = TopUpChanged { top_up: Some(render_payments::top_up(wallet, top_up)?) };
     tx.emit("top_up", &top_up.id.to_string(), &event).await?;
@@ -91,7 +91,7 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
     Ok(())
 }
 
-fn wallet_name(tenant: &TenantId, wallet: &Wallet) -> String {
+pub(super) fn wallet_name(tenant: &TenantId, wallet: &Wallet) -> String {
     WalletRef { tenant: tenant.clone(), customer: wallet.customer, wallet: wallet.id }.name()
 }
 
@@ -141,6 +141,7 @@ async fn record(tx: &mut WriteTx, locked: &mut wallets::Locked, id: Id<TopUp>, k
         tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     }
     tx.emit("top_up", &top_up.id.to_string(), &TopUpChanged { top_up: Some(rendered) }).await?;
+    recharge::ended(tx, &locked.wallet, &top_up).await?;
     Ok(top_up)
 }
 
@@ -151,8 +152,7 @@ async fn record(tx: &mut WriteTx, locked: &mut wallets::Locked, id: Id<TopUp>, k
 pub async fn settle(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("top-up {:?}", row.subject))) };
     let known = ask_provider(app, &row.tenant, Id::from_uuid(id), true).await?;
-    let cause = format!("{} {}", row.job, row.due.timestamp_micros());
-    let call = Call::own("wallet", &row.tenant, &cause, id, row.run_id.clone());
+    let call = row.call("wallet", id);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(top_up) = top_ups::find(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
     let Some(mut locked) = wallets::lock_many(&tx, &[top_up.wallet]).await?.pop() else { return Ok(()) };

@@ -6,7 +6,7 @@ use crate::{
     store::{holds, wallets},
 };
 use payterms_chassis::{
-    AppError, Call,
+    AppError,
     jobs::{DueRow, take},
     names,
 };
@@ -20,7 +20,7 @@ use payterms_wallet_domain::hold;
 /// The database's.
 pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("hold {:?}", row.subject))) };
-    let call = Call::own("wallet", &row.tenant, &row.job, id, row.run_id.clone());
+    let call = row.call("wallet", id);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(wallet_id) = holds::wallet_of(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
     let Some(mut locked) = wallets::lock_many(&tx, &[wallet_id]).await?.pop() else { return Ok(()) };

@@ -1,10 +1,11 @@
 //! Takes what is left of a lot whose time is over. A part that a hold pins goes when the hold
 //! ends.
 
+use super::recharge;
 use crate::{App, jobs, render, store::wallets};
 use chrono::{DateTime, Utc};
 use payterms_chassis::{
-    AppError, Call, WriteTx,
+    AppError, WriteTx,
     jobs::{DueRow, schedule, take},
     names,
 };
@@ -19,8 +20,7 @@ use payterms_wallet_domain::Wallet;
 pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     let ids = row.subject.split_once('/').and_then(|(wallet, lot)| Some((names::uuid(wallet)?, names::uuid(lot)?)));
     let Some((wallet, lot)) = ids else { return Err(AppError::Fault(format!("lot {:?}", row.subject))) };
-    let cause = format!("{} {}", row.job, row.due.timestamp_micros());
-    let call = Call::own("wallet", &row.tenant, &cause, lot, row.run_id.clone());
+    let call = row.call("wallet", lot);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(mut locked) = wallets::lock_many(&tx, &[Id::from_uuid(wallet)]).await?.pop() else { return Ok(()) };
     if !take(&tx, row).await? {
@@ -31,6 +31,7 @@ pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
         let after = render::wallet(&row.tenant, &locked.wallet, now)?;
         let expired = locked.wallet.lots.iter().find(|own| own.id.uuid() == lot).map(|lot| render::lot(&after.name, lot));
         wallets::save_many(&tx, std::slice::from_mut(&mut locked)).await?;
+        recharge::mark(&tx, [&locked.wallet]).await?;
         tx.emit("wallet", &wallet.to_string(), &LotExpired { wallet: Some(after), lot: expired }).await?;
     }
     tx.commit_rows().await

@@ -12,8 +12,11 @@ pub mod open_wallet;
 pub mod post_debit;
 pub mod read;
 pub mod read_payments;
+pub mod recharge;
+pub mod record_usage;
 pub mod settle_method_setup;
 pub mod start_method_setup;
+pub mod update_recharge;
 pub mod void_grant;
 pub mod void_hold;
 

@@ -1,6 +1,6 @@
 //! Takes an amount out of a wallet at once: a debit, or a custom fee.
 
-use super::locked;
+use super::{locked, recharge};
 use crate::{App, parse::Take, render, store::wallets};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_proto::wallet::v1::{self as pb, DebitPosted, FeePosted, PostDebitResponse, PostFeeResponse};
@@ -50,5 +50,6 @@ async fn post(
     let posting: Posting = posting::debit(&mut locked.wallet, tx.ids(), debit, now)?;
     let after = render::wallet(&tx.call().tenant, &locked.wallet, now)?;
     wallets::save_many(tx, std::slice::from_mut(locked)).await?;
+    recharge::mark(tx, [&locked.wallet]).await?;
     Ok((render::posting(&take.wallet.name(), &posting), after))
 }

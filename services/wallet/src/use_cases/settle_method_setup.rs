@@ -87,7 +87,7 @@ async fn settle(app: &App, tenant: &TenantId, setup: &MethodSetup) -> Result<(),
 /// The database's.
 pub async fn expire(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("set-up {:?}", row.subject))) };
-    let call = Call::own("wallet", &row.tenant, &row.job, id, row.run_id.clone());
+    let call = row.call("wallet", id);
     let mut tx = app.db.begin_forward(&call).await?;
     let setup = setups::lock(&tx, Id::from_uuid(id)).await?;
     if !take(&tx, row).await? {

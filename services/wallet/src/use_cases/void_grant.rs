@@ -1,6 +1,6 @@
 //! Takes back what is left of a granted lot.
 
-use super::locked;
+use super::{locked, recharge};
 use crate::{
     App,
     parse::WalletRef,
@@ -28,6 +28,7 @@ pub async fn run(app: &App, call: &Call, named: &WalletRef, id: Id<Lot>) -> Resu
     let lot = wallet.lots.iter().find(|lot| lot.id == id).map(|lot| render::lot(&named.name(), lot));
     let after = render::wallet(&call.tenant, wallet, now)?;
     wallets::save_many(&tx, std::slice::from_mut(&mut locked)).await?;
+    recharge::mark(&tx, [&locked.wallet]).await?;
     tx.emit("wallet", &named.wallet.to_string(), &GrantVoided { wallet: Some(after), lot: lot.clone() }).await?;
     tx.commit(VoidGrantResponse { lot }).await
 }

@@ -1,0 +1,45 @@
+//! The demo: plays the stories in simulated time through the gateway, tells each step as a person
+//! wants to read it, and fails if anything is not as told.
+
+pub mod check;
+pub mod s4;
+pub mod s5;
+pub mod stage;
+
+use crate::{Suite, SuiteOptions};
+use stage::Stage;
+use std::{path::PathBuf, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+/// The usage that story S5 plays, unless another file is named.
+const USAGE: &str = include_str!("../../demo/usage.csv");
+
+/// Plays all stories on a suite of its own that keeps nothing.
+///
+/// # Errors
+/// A sentence that says which step was not as told.
+pub async fn play(usage: Option<PathBuf>) -> Result<(), String> {
+    let began = Instant::now();
+    let usage = match usage {
+        Some(file) => std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?,
+        None => USAGE.to_owned(),
+    };
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let listen = "127.0.0.1:0".parse().map_err(|_| "no loopback address".to_owned())?;
+    let options = SuiteOptions { data: folder.path().to_path_buf(), listen, postgres: None, simulator: None };
+    let suite = Suite::start(&options, CancellationToken::new()).await?;
+    println!("The suite serves on {}; all below goes through that door.", suite.gateway);
+    let mut stage = Stage::new(suite);
+    let outcome = stories(&mut stage, &usage).await;
+    stage.suite.stop().await;
+    outcome?;
+    println!("\nAll as told, in {:.1} s.", began.elapsed().as_secs_f32());
+    Ok(())
+}
+
+async fn stories(stage: &mut Stage, usage: &str) -> Result<(), String> {
+    stage.open().await?;
+    s4::play(stage).await?;
+    s5::play(stage, usage).await?;
+    check::all(stage).await
+}

@@ -1,0 +1,158 @@
+//! S5, first part: a month of usage, recharged by threshold and at the month's end, a card that
+//! fails and is replaced, a negative balance that is repaired.
+
+use super::stage::{Stage, said, shown, told};
+use crate::client::{amount, request_id};
+use chrono::{DateTime, TimeDelta, Utc};
+use indicatif::{ProgressBar, ProgressStyle};
+use payterms_proto::{
+    google::r#type::{Decimal, Money},
+    wallet::v1::{
+        AutoRecharge, GetAutoRechargeRequest, ListTopUpsRequest, PostFeeRequest, RecordUsageRequest, RecordUsageStreamRequest,
+        RetryAutoRechargeRequest, SetCollectionMethodRequest, TopUp, UpdateAutoRechargeRequest, auto_recharge::State,
+        auto_recharge::ThresholdRecharge, top_up,
+    },
+};
+use prost_types::Timestamp;
+
+/// One line of the usage file.
+struct Line {
+    at: DateTime<Utc>,
+    request: RecordUsageRequest,
+}
+
+/// Plays the story with a usage file.
+///
+/// # Errors
+/// A sentence that says what was not as told.
+pub async fn play(stage: &mut Stage, usage: &str) -> Result<(), String> {
+    println!("\nS5  Prepaid, recharged by itself: a month of calls and messages from a file.");
+    let lines = read(usage, &stage.wallet)?;
+    told(lines.len() >= 5_000, "the file holds at least 5,000 records")?;
+    let below = stage.buy(19, 99).await;
+    stage.tell("Brightside admin", &format!("tries 19.99 USD. Refused: {}", below.err().unwrap_or_default()));
+    set_rules(stage).await?;
+    stage.tell("Brightside admin", "sets auto-recharge: below 20.00 USD up to 60.00, 25.00 at month end, repair when negative.");
+    let first = stage.now;
+    month(stage, &lines).await?;
+    told(stage.now >= first + TimeDelta::days(30), "a month has passed")?;
+    let recharges = recharges(stage).await?;
+    let thresholds = recharges.iter().filter(|recharge| recharge.amount != amount("USD", 25, 0)).count();
+    told(thresholds >= 2, "the threshold recharged more than once")?;
+    told(recharges.iter().any(|recharge| recharge.amount == amount("USD", 25, 0)), "the month's end recharged 25.00 USD")?;
+    failing_card(stage).await
+}
+
+fn read(usage: &str, wallet: &str) -> Result<Vec<Line>, String> {
+    let mut lines = Vec::new();
+    for record in csv::Reader::from_reader(usage.as_bytes()).records() {
+        let record = record.map_err(|error| error.to_string())?;
+        let field = |place: usize| record.get(place).unwrap_or_default().to_owned();
+        let at = DateTime::parse_from_rfc3339(&field(1)).map_err(|error| format!("usage_time {}: {error}", field(1)))?.to_utc();
+        let price = payterms_kernel::money::parse_decimal(&field(4), 6).map_err(|error| format!("unit_price {}: {error}", field(4)))?;
+        let nanos = (price * rust_decimal::Decimal::from(1_000_000_000)).try_into().map_err(|_| "unit_price".to_owned())?;
+        lines.push(Line {
+            at,
+            request: RecordUsageRequest {
+                request_id: field(0),
+                wallet: wallet.to_owned(),
+                product: field(2),
+                quantity: Some(Decimal { value: field(3) }),
+                unit_price: Some(Money { currency_code: "USD".to_owned(), units: 0, nanos }),
+                usage_time: Some(Timestamp { seconds: at.timestamp(), nanos: 0 }),
+            },
+        });
+    }
+    Ok(lines)
+}
+
+async fn set_rules(stage: &Stage) -> Result<(), String> {
+    let auto_recharge = AutoRecharge {
+        name: format!("{}/autoRecharge", stage.wallet),
+        threshold: amount("USD", 20, 0),
+        threshold_recharge: amount("USD", 60, 0).map(ThresholdRecharge::ThresholdUpTo),
+        month_end_amount: amount("USD", 25, 0),
+        repair_negative: true,
+        ..AutoRecharge::default()
+    };
+    let update = UpdateAutoRechargeRequest { request_id: request_id(), auto_recharge: Some(auto_recharge) };
+    stage.someone("CUSTOMER_ADMIN")?.recharges().update_auto_recharge(update).await.map_err(said)?;
+    Ok(())
+}
+
+/// A month, day by day: what was used is recorded, then the clock goes to midnight.
+async fn month(stage: &mut Stage, lines: &[Line]) -> Result<(), String> {
+    let bar = ProgressBar::new(lines.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("  {bar:40} {pos}/{len} records") {
+        bar.set_style(style);
+    }
+    let (mut recorded, mut seen) = (0, recharges(stage).await?.len());
+    for _ in 0..30 {
+        let (from, to) = (stage.now, stage.now + TimeDelta::days(1));
+        let day: Vec<_> = lines.iter().filter(|line| (from..to).contains(&line.at)).map(|line| line.request.clone()).collect();
+        let count = day.len();
+        stage.advance(to - TimeDelta::seconds(1)).await?;
+        let messages = day.into_iter().map(|record| RecordUsageStreamRequest { record: Some(record) });
+        let service = stage.someone("SERVICE")?;
+        let answer = service.usage().record_usage_stream(tokio_stream::iter(messages)).await.map_err(said)?.into_inner();
+        told(answer.refused_count == 0, &format!("every use of the day is recorded; {:?}", answer.refusals.first()))?;
+        recorded += answer.recorded_count;
+        bar.inc(count as u64);
+        stage.advance(to).await?;
+        let now = recharges(stage).await?;
+        for recharge in now.iter().take(now.len() - seen) {
+            let balance = stage.balance().await?;
+            let line = format!("charges {}; available {}.", shown(recharge.amount.as_ref()), shown(balance.available.as_ref()));
+            bar.suspend(|| stage.tell("Auto-recharge", &line));
+        }
+        seen = now.len();
+    }
+    bar.finish_and_clear();
+    told(recorded == i64::try_from(lines.len()).unwrap_or_default(), "every record of the file is in the wallet, once")?;
+    let balance = stage.balance().await?;
+    stage.tell("Wallet", &format!("took {recorded} records in; available {}.", shown(balance.available.as_ref())));
+    Ok(())
+}
+
+/// The recharges so far, newest first.
+async fn recharges(stage: &Stage) -> Result<Vec<TopUp>, String> {
+    let list = ListTopUpsRequest { parent: stage.wallet.clone(), page_size: 500, ..Default::default() };
+    let top_ups = stage.someone("STAFF")?.top_ups().list_top_ups(list).await.map_err(said)?.into_inner().top_ups;
+    Ok(top_ups.into_iter().filter(|top_up| top_up.source() == top_up::Source::AutoRecharge).collect())
+}
+
+/// The collection card is declined, the failure shows, another card and a retry mend it.
+async fn failing_card(stage: &mut Stage) -> Result<(), String> {
+    let admin = stage.someone("CUSTOMER_ADMIN")?;
+    let bad = stage.save_card("tok_declined").await?;
+    let point = |name: String| SetCollectionMethodRequest { request_id: request_id(), name };
+    admin.methods().set_collection_method(point(bad)).await.map_err(said)?;
+    let fee = PostFeeRequest {
+        request_id: request_id(),
+        wallet: stage.wallet.clone(),
+        amount: amount("USD", 90, 0),
+        description: "Porting of 30 numbers".to_owned(),
+    };
+    stage.someone("STAFF")?.postings().post_fee(fee).await.map_err(said)?;
+    let owed = stage.balance().await?;
+    told(owed.posted.as_ref().is_some_and(|posted| posted.units < 0), "the fee leaves the balance negative")?;
+    stage.tell("Support", &format!("takes a fee of 90.00 USD; the balance is {}.", shown(owed.posted.as_ref())));
+    stage.advance(stage.now + TimeDelta::hours(1)).await?;
+    let name = format!("{}/autoRecharge", stage.wallet);
+    let read = async || {
+        let get = GetAutoRechargeRequest { name: name.clone() };
+        Ok::<_, String>(admin.recharges().get_auto_recharge(get).await.map_err(said)?.into_inner().auto_recharge.unwrap_or_default())
+    };
+    let failed = read().await?;
+    told(failed.state() == State::Failed && failed.failure_reason == "card_declined", "the failed recharge shows, with its reason")?;
+    stage.tell("Auto-recharge", &format!("FAILED: {}. It shows, and waits.", failed.failure_reason));
+    let good = stage.save_card("tok_mastercard").await?;
+    admin.methods().set_collection_method(point(good)).await.map_err(said)?;
+    admin.recharges().retry_auto_recharge(RetryAutoRechargeRequest { request_id: request_id(), name: name.clone() }).await.map_err(said)?;
+    stage.advance(stage.now + TimeDelta::hours(1)).await?;
+    let (mended, balance) = (read().await?, stage.balance().await?);
+    told(mended.state() == State::Watching, "the retry mends it")?;
+    told(balance.posted.as_ref().is_some_and(|posted| posted.units >= 20), "the balance is repaired")?;
+    stage.tell("Brightside admin", &format!("adds a Mastercard and retries: available {}.", shown(balance.available.as_ref())));
+    Ok(())
+}

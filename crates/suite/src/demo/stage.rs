@@ -1,0 +1,196 @@
+//! The stage: people with tokens, a clock that jumps, and the voice that tells each step.
+
+use crate::{
+    Session, Suite,
+    client::{amount, request_id},
+    shop,
+};
+use chrono::{DateTime, Utc};
+use payterms_chassis::call::Caller;
+use payterms_kernel::{Currency, Money};
+use payterms_proto::{
+    google::r#type::{Decimal, Money as MoneyMessage},
+    invoicing::v1::{
+        Address, AdvanceTestClockRequest, CreateCustomerRequest, CreateTenantRequest, Customer, StartTestClockRequest, TaxRule, Tenant,
+    },
+    wallet::v1::{Balance, CreateTopUpRequest, GetBalanceRequest, ListWalletsRequest, OpenWalletRequest, TopUp},
+};
+use prost_types::Timestamp;
+use tonic::Status;
+
+/// The tenant: a telecom in Sydney.
+pub const TENANT: &str = "southern-cross";
+
+/// What a story needs.
+#[derive(Debug)]
+pub struct Stage {
+    /// The suite.
+    pub suite: Suite,
+    /// What time it is in the story.
+    pub now: DateTime<Utc>,
+    /// The customer's name.
+    pub customer: String,
+    /// The customer's wallet in USD.
+    pub wallet: String,
+}
+
+/// A refused call as a sentence.
+pub fn said(status: Status) -> String {
+    status.message().to_owned()
+}
+
+/// Fails the demo where something is not as told.
+///
+/// # Errors
+/// The sentence, if it does not hold.
+pub fn told(holds: bool, sentence: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(format!("not as told: {sentence}")) }
+}
+
+/// An amount as a person reads it.
+#[must_use]
+pub fn shown(money: Option<&MoneyMessage>) -> String {
+    money.and_then(exact).map_or_else(|| "-".to_owned(), |money| money.to_string())
+}
+
+/// An amount of the contract as exact money.
+#[must_use]
+pub fn exact(money: &MoneyMessage) -> Option<Money> {
+    let micros = money.units.checked_mul(1_000_000)?.checked_add(i64::from(money.nanos) / 1_000)?;
+    Some(Money::from_micros(Currency::parse(&money.currency_code)?, micros))
+}
+
+impl Stage {
+    /// A stage on a running suite, on 1 June 2026 in Sydney.
+    #[must_use]
+    pub fn new(suite: Suite) -> Self {
+        let now = DateTime::from_timestamp(1_780_236_000, 0).unwrap_or_default();
+        Self { suite, now, customer: String::new(), wallet: String::new() }
+    }
+
+    /// Someone in one role.
+    ///
+    /// # Errors
+    /// A sentence if the token cannot be signed.
+    pub fn someone(&self, role: &str) -> Result<Session, String> {
+        let of_customer = matches!(role, "CUSTOMER_ADMIN" | "BILLING_MANAGER" | "MEMBER");
+        let customer = of_customer.then(|| self.customer.rsplit('/').next().and_then(|id| id.parse().ok())).flatten();
+        let tenant = (role != "OPERATOR").then(|| TENANT.parse().ok()).flatten();
+        let caller =
+            Caller { subject: format!("demo:{}", role.to_lowercase()), roles: vec![role.to_owned()], tenant, customer, run_id: None };
+        Session::new(self.suite.gateway, &self.suite.token(&caller, 3_600)?)
+    }
+
+    /// Tells one step.
+    pub fn tell(&self, who: &str, what: &str) {
+        let local = self.now.with_timezone(&chrono_tz::Australia::Sydney);
+        println!("  {}  {who:<16} {what}", local.format("%d %b %H:%M"));
+    }
+
+    /// Registers the seller in Australia and the customer in the United Kingdom.
+    ///
+    /// # Errors
+    /// A sentence that says which call failed.
+    pub async fn open(&mut self) -> Result<(), String> {
+        println!("\nThe people: Southern Cross Telecom sells from Sydney; Brightside Ltd buys in London.");
+        let rule = |country: &str, percent: &str, sentence: &str| TaxRule {
+            country: country.to_owned(),
+            rate_percent: Some(Decimal { value: percent.to_owned() }),
+            sentence: sentence.to_owned(),
+        };
+        let tenant = Tenant {
+            display_name: "Southern Cross Telecom".to_owned(),
+            country: "AU".to_owned(),
+            time_zone: "Australia/Sydney".to_owned(),
+            sandbox: true,
+            tax_rules: vec![rule("AU", "10", "Includes GST of 10 %."), rule("GB", "0", "Export of services: no Australian GST.")],
+            ..Tenant::default()
+        };
+        let create = CreateTenantRequest { request_id: request_id(), tenant_id: TENANT.to_owned(), tenant: Some(tenant) };
+        self.someone("OPERATOR")?.tenants().create_tenant(create).await.map_err(said)?;
+        let owner = self.someone("OWNER")?;
+        let start = StartTestClockRequest {
+            request_id: request_id(),
+            parent: format!("tenants/{TENANT}"),
+            now: Some(Timestamp { seconds: self.now.timestamp(), nanos: 0 }),
+            seed: "demo".to_owned(),
+        };
+        owner.clock().start_test_clock(start).await.map_err(said)?;
+        let address = Address {
+            lines: vec!["12 Finsbury Square".to_owned()],
+            city: "London".to_owned(),
+            country: "GB".to_owned(),
+            ..Address::default()
+        };
+        let customer = Customer {
+            legal_name: "Brightside Ltd".to_owned(),
+            billing_address: Some(address),
+            billing_email: "accounts@brightside.example".to_owned(),
+            country: "GB".to_owned(),
+            ..Customer::default()
+        };
+        let create = CreateCustomerRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), customer: Some(customer) };
+        let made = owner.customers().create_customer(create).await.map_err(said)?;
+        let informed = owner.after(&made);
+        self.customer = made.into_inner().customer.map(|customer| customer.name).unwrap_or_default();
+        informed.wallets().list_wallets(ListWalletsRequest { parent: self.customer.clone(), ..Default::default() }).await.map_err(said)?;
+        let open = OpenWalletRequest { request_id: request_id(), parent: self.customer.clone(), currency_code: "USD".to_owned() };
+        let opened = self.someone("SERVICE")?.wallets().open_wallet(open).await.map_err(said)?.into_inner();
+        self.wallet = opened.wallet.map(|wallet| wallet.name).unwrap_or_default();
+        Ok(())
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    /// A sentence if the clock does not become ready.
+    pub async fn advance(&mut self, to: DateTime<Utc>) -> Result<(), String> {
+        use payterms_proto::invoicing::v1::{GetTestClockRequest, test_clock::State};
+        let owner = self.someone("OWNER")?;
+        let name = format!("tenants/{TENANT}/testClock");
+        let target_time = Some(Timestamp { seconds: to.timestamp(), nanos: 0 });
+        let advance = AdvanceTestClockRequest { request_id: request_id(), name: name.clone(), target_time };
+        let mut clock = owner.clock().advance_test_clock(advance).await.map_err(said)?.into_inner().test_clock.unwrap_or_default();
+        while clock.state() == State::Advancing {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            let read = owner.clock().get_test_clock(GetTestClockRequest { name: name.clone() }).await.map_err(said)?;
+            clock = read.into_inner().test_clock.unwrap_or_default();
+        }
+        self.now = to;
+        told(clock.state() == State::Ready, &format!("the clock gets to {to}; it is stuck on {:?}", clock.stuck_rows))
+    }
+
+    /// The customer's balance now.
+    ///
+    /// # Errors
+    /// A sentence if it cannot be read.
+    pub async fn balance(&self) -> Result<Balance, String> {
+        let read = GetBalanceRequest { name: self.wallet.clone(), as_of: None };
+        let balance = self.someone("STAFF")?.wallets().get_balance(read).await.map_err(said)?.into_inner().balance;
+        balance.ok_or_else(|| "no balance came back".to_owned())
+    }
+
+    /// The customer's admin saves a test card.
+    ///
+    /// # Errors
+    /// A sentence that says why the card is not taken.
+    pub async fn save_card(&self, token: &str) -> Result<String, String> {
+        let admin = self.someone("CUSTOMER_ADMIN")?;
+        shop::save_card(&admin, self.suite.gateway, &self.customer, token).await.map_err(said)?
+    }
+
+    /// The customer's admin buys credit in USD.
+    ///
+    /// # Errors
+    /// The refusal's sentence.
+    pub async fn buy(&self, units: i64, cents: i32) -> Result<TopUp, String> {
+        let request = CreateTopUpRequest {
+            request_id: request_id(),
+            wallet: self.wallet.clone(),
+            amount: amount("USD", units, cents),
+            payment_method: String::new(),
+        };
+        let bought = self.someone("CUSTOMER_ADMIN")?.top_ups().create_top_up(request).await.map_err(said)?.into_inner();
+        bought.top_up.ok_or_else(|| "no top-up came back".to_owned())
+    }
+}

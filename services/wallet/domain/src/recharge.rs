@@ -1,0 +1,194 @@
+//! Auto-recharge: when a wallet buys credit by itself, and how much
+//! (docs/domain.md, Auto-recharge).
+//!
+//! Triggers only mark; one recharge is open per wallet; when it ends the rules are judged again.
+
+use crate::{
+    top_up::{TopUp, TopUpState},
+    wallet::Wallet,
+};
+use chrono::{DateTime, Utc};
+use payterms_kernel::{Id, Money, Refusal, Violation};
+
+/// What a threshold recharge does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// Buys this much.
+    Amount(Money),
+    /// Buys what is missing up to this balance.
+    UpTo(Money),
+}
+
+/// When a wallet recharges; figures are credit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rules {
+    /// When less than this is available, and what then.
+    pub threshold: Option<(Money, Then)>,
+    /// How much on the last day of each month.
+    pub month_end: Option<Money>,
+    /// Whether what is owed is bought at once.
+    pub repair_negative: bool,
+}
+
+impl Rules {
+    /// Whether there is any.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.threshold.is_none() && self.month_end.is_none() && !self.repair_negative
+    }
+
+    /// Refuses figures in another currency than the wallet's, and a target that is not above its
+    /// threshold.
+    ///
+    /// # Errors
+    /// `CURRENCY_MISMATCH`, `FIELD_OUT_OF_RANGE`.
+    pub fn must_fit(&self, wallet: &Wallet) -> Result<(), Refusal> {
+        if let Some((below, then)) = self.threshold {
+            wallet.takes(below)?;
+            let (Then::Amount(figure) | Then::UpTo(figure)) = then;
+            wallet.takes(figure)?;
+            if matches!(then, Then::UpTo(target) if target.compare(below)?.is_le()) {
+                let description = "Name a balance above the threshold.".to_owned();
+                let field = "auto_recharge.threshold_up_to".to_owned();
+                return Err(Refusal::invalid(vec![Violation { field, reason: "FIELD_OUT_OF_RANGE", description }]));
+            }
+        }
+        self.month_end.map_or(Ok(()), |amount| wallet.takes(amount))
+    }
+}
+
+/// A wallet's rules and how they stand.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AutoRecharge {
+    /// The rules.
+    pub rules: Rules,
+    /// Whether a month end has passed that has not been recharged for.
+    pub month_end_marked: bool,
+    /// The recharge that is open.
+    pub open: Option<Id<TopUp>>,
+    /// Why the last one failed; empty: it did not.
+    pub failure: String,
+    /// Counts changes.
+    pub version: i64,
+}
+
+impl AutoRecharge {
+    /// The credit that the rules ask for now; none while a recharge is open or has failed.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn wanted(&self, wallet: &Wallet, now: DateTime<Utc>) -> Result<Option<Money>, Refusal> {
+        if self.open.is_some() || !self.failure.is_empty() {
+            return Ok(None);
+        }
+        let deficit = Money::zero(wallet.currency).minus(wallet.posted)?;
+        let repair = (self.rules.repair_negative && deficit.is_positive()).then_some(deficit);
+        let available = wallet.available(now)?;
+        let below = match self.rules.threshold {
+            Some((below, then)) if available.compare(below)?.is_lt() => Some(match then {
+                Then::Amount(amount) => amount,
+                Then::UpTo(target) => target.minus(available)?,
+            }),
+            _ => None,
+        };
+        let month_end = self.rules.month_end.filter(|_| self.month_end_marked);
+        let Some(rule) = repair.or(below).or(month_end) else { return Ok(None) };
+        Ok(Some(rule.max(deficit)?.round_up_to_minor_unit()))
+    }
+
+    /// A recharge begins. It answers the month end's mark only where nothing else asked for it.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn begin(&mut self, top_up: Id<TopUp>, wallet: &Wallet, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let others = Self { month_end_marked: false, ..self.clone() };
+        if others.wanted(wallet, now)?.is_none() {
+            self.month_end_marked = false;
+        }
+        self.open = Some(top_up);
+        self.version = self.version.saturating_add(1);
+        Ok(())
+    }
+
+    /// A recharge has ended, or not begun at all; a failure is kept, never silent.
+    pub fn end(&mut self, top_up: &TopUp) {
+        match top_up.state {
+            TopUpState::Processing => return,
+            TopUpState::Succeeded => self.failure.clear(),
+            TopUpState::Failed => self.failure.clone_from(&top_up.decline_code),
+            TopUpState::RequiresAction => "REQUIRES_ACTION".clone_into(&mut self.failure),
+        }
+        self.open = None;
+        self.version = self.version.saturating_add(1);
+    }
+
+    /// A recharge could not even be asked for.
+    pub fn refused(&mut self, refusal: &Refusal) {
+        refusal.reason.clone_into(&mut self.failure);
+        self.version = self.version.saturating_add(1);
+    }
+
+    /// Tries again after a failure.
+    ///
+    /// # Errors
+    /// `RECHARGE_STATE` where nothing has failed.
+    pub fn retry(&mut self) -> Result<(), Refusal> {
+        if self.failure.is_empty() {
+            let state = if self.open.is_some() { "OPEN" } else { "not FAILED" };
+            return Err(Refusal::state("RECHARGE_STATE", "Auto-recharge", state, &["UpdateAutoRecharge"]));
+        }
+        self.failure.clear();
+        self.version = self.version.saturating_add(1);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AutoRecharge, Rules, Then};
+    use crate::wallet::Wallet;
+    use chrono::DateTime;
+    use payterms_kernel::{Currency, Id, Money};
+
+    fn aud(text: &str) -> Money {
+        Money::parse(Currency::parse("AUD").unwrap(), text).unwrap()
+    }
+
+    fn wallet(balance: &str) -> Wallet {
+        let id = Id::from_uuid(uuid::Uuid::from_u128(1));
+        let mut wallet = Wallet::open(id, Id::from_uuid(id.uuid()), aud("0").currency(), DateTime::UNIX_EPOCH);
+        wallet.posted = aud(balance);
+        wallet.owed = aud(balance).negated();
+        wallet
+    }
+
+    fn wanted(rules: Rules, balance: &str) -> Option<Money> {
+        let recharge = AutoRecharge { rules, month_end_marked: rules.month_end.is_some(), ..AutoRecharge::default() };
+        recharge.wanted(&wallet(balance), DateTime::UNIX_EPOCH).unwrap()
+    }
+
+    #[test]
+    fn each_rule_asks_for_its_figure_or_the_deficit() {
+        let threshold = |then| Rules { threshold: Some((aud("10"), then)), ..Rules::default() };
+        assert_eq!(wanted(threshold(Then::Amount(aud("50"))), "-5.001"), Some(aud("50")));
+        assert_eq!(wanted(threshold(Then::Amount(aud("50"))), "-70.001"), Some(aud("70.01")), "the deficit is larger");
+        assert_eq!(wanted(threshold(Then::UpTo(aud("50"))), "-5.001"), Some(aud("55.01")), "rounded up to the minor unit");
+        assert_eq!(wanted(Rules { repair_negative: true, ..Rules::default() }, "-3.2"), Some(aud("3.20")));
+        assert_eq!(wanted(Rules { month_end: Some(aud("20")), ..Rules::default() }, "0"), Some(aud("20")));
+        assert_eq!(wanted(Rules::default(), "-3"), None);
+    }
+
+    #[test]
+    fn a_threshold_recharge_does_not_replace_the_month_end_one() {
+        let rules = Rules { threshold: Some((aud("10"), Then::Amount(aud("50")))), month_end: Some(aud("20")), repair_negative: false };
+        let mut recharge = AutoRecharge { rules, month_end_marked: true, ..AutoRecharge::default() };
+        recharge.begin(Id::from_uuid(uuid::Uuid::from_u128(2)), &wallet("0"), DateTime::UNIX_EPOCH).unwrap();
+        assert!(recharge.month_end_marked);
+        recharge.open = None;
+        recharge.begin(Id::from_uuid(uuid::Uuid::from_u128(3)), &wallet("-0"), DateTime::UNIX_EPOCH).unwrap();
+        let full = AutoRecharge { rules: Rules { threshold: None, ..rules }, month_end_marked: true, ..AutoRecharge::default() };
+        let mut full = full;
+        full.begin(Id::from_uuid(uuid::Uuid::from_u128(4)), &wallet("0"), DateTime::UNIX_EPOCH).unwrap();
+        assert!(!full.month_end_marked);
+    }
+}

@@ -1,0 +1,85 @@
+//! Usage: what was used, at which price (docs/domain.md, Usage and fees).
+
+use crate::{
+    ledger::{Transfer, TransferKind},
+    posting::{self, Debit},
+    wallet::Wallet,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use payterms_kernel::{Id, IdSource, Money, Refusal};
+use rust_decimal::Decimal;
+
+/// How far back usage is taken.
+pub const MOST_DAYS_OLD: i64 = 35;
+/// How far ahead the sender's clock may be.
+pub const MOST_MINUTES_AHEAD: i64 = 5;
+
+/// One use of a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageRecord {
+    /// Its id.
+    pub id: Id<UsageRecord>,
+    /// Its place among the wallet's records.
+    pub sequence: i64,
+    /// What was used.
+    pub product: String,
+    /// How much of it.
+    pub quantity: Decimal,
+    /// Price of one.
+    pub unit_price: Money,
+    /// What was taken.
+    pub amount: Money,
+    /// The transfer; none where nothing was to be taken.
+    pub transfer: Option<Id<Transfer>>,
+    /// When it was used.
+    pub used_at: DateTime<Utc>,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+}
+
+/// What is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// What was used.
+    pub product: String,
+    /// How much of it.
+    pub quantity: Decimal,
+    /// Price of one.
+    pub unit_price: Money,
+    /// When; none: now.
+    pub used_at: Option<DateTime<Utc>>,
+}
+
+/// Records one use and takes what it costs.
+///
+/// # Errors
+/// `CURRENCY_MISMATCH`, `USAGE_TOO_OLD`, `USAGE_IN_FUTURE`, `INSUFFICIENT_FUNDS`.
+pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, now: DateTime<Utc>) -> Result<UsageRecord, Refusal> {
+    wallet.takes(used.unit_price)?;
+    let used_at = used.used_at.unwrap_or(now);
+    if used_at < now - TimeDelta::days(MOST_DAYS_OLD) {
+        return Err(Refusal::precondition("USAGE_TOO_OLD", "Usage is taken for the last 35 days only."));
+    }
+    if used_at > now + TimeDelta::minutes(MOST_MINUTES_AHEAD) {
+        return Err(Refusal::precondition("USAGE_IN_FUTURE", "The usage is dated more than 5 minutes ahead. Correct the sender's clock."));
+    }
+    let amount = Money::from_product(wallet.currency, used.unit_price.amount(), used.quantity)?;
+    let transfer = if amount.is_positive() {
+        let debit = Debit { amount, kind: TransferKind::Usage, into_negative: false, description: used.product.clone() };
+        Some(posting::debit(wallet, ids, debit, now)?.transfer)
+    } else {
+        None
+    };
+    wallet.usage_count = wallet.usage_count.saturating_add(1);
+    Ok(UsageRecord {
+        id: ids.make(),
+        sequence: wallet.usage_count,
+        product: used.product,
+        quantity: used.quantity,
+        unit_price: used.unit_price,
+        amount,
+        transfer,
+        used_at,
+        recorded_at: now.max(wallet.updated_at),
+    })
+}

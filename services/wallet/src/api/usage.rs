@@ -1,0 +1,79 @@
+//! `UsageService`.
+
+use super::Api;
+use crate::{
+    parse_usage::{self as parse, Item},
+    use_cases::record_usage::{self, BATCH},
+};
+use futures::StreamExt;
+use payterms_chassis::{AppError, Scope, answer};
+use payterms_proto::wallet::v1::{
+    ListUsageRecordsRequest, ListUsageRecordsResponse, RecordUsageRequest, RecordUsageResponse, RecordUsageStreamRequest,
+    RecordUsageStreamResponse, UsageRefusal, usage_service_server::UsageService,
+};
+use tonic::{Request, Response, Status, Streaming};
+use tonic_types::StatusExt;
+
+/// Refusals that a stream's answer tells of one by one.
+const TOLD: usize = 100;
+
+#[tonic::async_trait]
+impl UsageService for Api {
+    async fn record_usage(&self, request: Request<RecordUsageRequest>) -> Result<Response<RecordUsageResponse>, Status> {
+        let item = parse::item(&Scope::of(request.extensions())?, request.get_ref())?;
+        answer::write(|| record_usage::run(&self.app, &item)).await
+    }
+
+    async fn record_usage_stream(
+        &self,
+        request: Request<Streaming<RecordUsageStreamRequest>>,
+    ) -> Result<Response<RecordUsageStreamResponse>, Status> {
+        let scope = Scope::of(request.extensions())?;
+        let mut chunks = request.into_inner().ready_chunks(BATCH);
+        let mut tally = RecordUsageStreamResponse::default();
+        let mut index = 0;
+        while let Some(chunk) = chunks.next().await {
+            let mut items = Vec::with_capacity(chunk.len());
+            for message in chunk {
+                let record = message?.record.unwrap_or_default();
+                match parse::item(&scope, &record) {
+                    Ok(item) => items.push((index, item)),
+                    Err(error) => refuse(&mut tally, index, record.request_id, error),
+                }
+                index += 1;
+            }
+            self.record(&mut tally, items).await?;
+        }
+        Ok(Response::new(tally))
+    }
+
+    async fn list_usage_records(&self, request: Request<ListUsageRecordsRequest>) -> Result<Response<ListUsageRecordsResponse>, Status> {
+        let (wallet, page, product) = parse::list(request)?;
+        answer::read(record_usage::list(&self.app, &wallet, &page, &product)).await
+    }
+}
+
+impl Api {
+    /// Records a chunk of a stream, again if it lost a race, and counts what became of each use.
+    async fn record(&self, tally: &mut RecordUsageStreamResponse, items: Vec<(i64, Item)>) -> Result<(), Status> {
+        let (places, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+        let outcomes = answer::retry(|| record_usage::run_many(&self.app, &items)).await?;
+        for ((index, item), outcome) in places.into_iter().zip(&items).zip(outcomes) {
+            match outcome {
+                Ok(answer) if answer.replayed => tally.replayed_count += 1,
+                Ok(_) => tally.recorded_count += 1,
+                Err(error) => refuse(tally, index, item.call.request_id.to_string(), error),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refuse(tally: &mut RecordUsageStreamResponse, index: i64, request_id: String, error: AppError) {
+    tally.refused_count += 1;
+    if tally.refusals.len() < TOLD {
+        let status = Status::from(error);
+        let reason = status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default();
+        tally.refusals.push(UsageRefusal { index, request_id, reason, message: status.message().to_owned() });
+    }
+}

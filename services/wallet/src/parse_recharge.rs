@@ -1,0 +1,104 @@
+//! Auto-recharge: requests → rules, and rules → messages.
+
+#![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
+
+use crate::parse::WalletRef;
+use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name, render::money};
+use payterms_kernel::Id;
+use payterms_proto::wallet::v1::{self as pb, auto_recharge::ThresholdRecharge};
+use payterms_wallet_domain::{
+    AutoRecharge,
+    recharge::{Rules, Then},
+};
+use tonic::Request;
+
+const COLLECTIONS: &[&str] = &["customers", "wallets"];
+const LAST: &str = "autoRecharge";
+
+fn wallet(name: &Name) -> WalletRef {
+    WalletRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), wallet: Id::from_uuid(name.id(1)) }
+}
+
+/// Names the rules to read.
+pub fn get(request: Request<pb::GetAutoRechargeRequest>) -> Result<WalletRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.singleton("name", &message.name, COLLECTIONS, LAST);
+    fields.finish()?;
+    Ok(wallet(&name))
+}
+
+/// New rules of a wallet.
+#[derive(Debug, Clone)]
+pub struct Update {
+    /// Whose.
+    pub wallet: WalletRef,
+    /// All of them.
+    pub rules: Rules,
+    /// The version that may be changed; empty: any.
+    pub etag: String,
+}
+
+/// Sets the rules.
+pub fn update(request: Request<pb::UpdateAutoRechargeRequest>) -> Result<(Call, Update), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let new = message.auto_recharge.unwrap_or_default();
+    let name = fields.singleton("auto_recharge.name", &new.name, COLLECTIONS, LAST);
+    let below = new.threshold.as_ref().map(|below| fields.money("auto_recharge.threshold", Some(below), Digits::MinorUnit));
+    let then = new.threshold_recharge.as_ref().map(|then| match then {
+        ThresholdRecharge::ThresholdAmount(amount) => {
+            Then::Amount(fields.money("auto_recharge.threshold_amount", Some(amount), Digits::MinorUnit))
+        }
+        ThresholdRecharge::ThresholdUpTo(target) => {
+            Then::UpTo(fields.money("auto_recharge.threshold_up_to", Some(target), Digits::MinorUnit))
+        }
+    });
+    if below.is_some() != then.is_some() {
+        fields.wrong("auto_recharge.threshold_recharge", "FIELD_REQUIRED", "Set a threshold and what it does, or neither.");
+    }
+    let month_end = new.month_end_amount.as_ref();
+    let rules = Rules {
+        threshold: below.zip(then),
+        month_end: month_end.map(|amount| fields.money("auto_recharge.month_end_amount", Some(amount), Digits::MinorUnit)),
+        repair_negative: new.repair_negative,
+    };
+    let etag = fields.text("auto_recharge.etag", &new.etag, 0, 100);
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, Update { wallet: wallet(&name), rules, etag }))
+}
+
+/// Tries again.
+pub fn retry(request: Request<pb::RetryAutoRechargeRequest>) -> Result<(Call, WalletRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.singleton("name", &message.name, COLLECTIONS, LAST);
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, wallet(&name)))
+}
+
+/// The etag of rules.
+#[must_use]
+pub fn etag(recharge: &AutoRecharge) -> String {
+    format!("\"{}\"", recharge.version)
+}
+
+/// The rules of the wallet of that name, and how they stand.
+#[must_use]
+pub fn render(wallet: &str, recharge: &AutoRecharge) -> pb::AutoRecharge {
+    let state = match (recharge.open, recharge.failure.is_empty(), recharge.rules.is_none()) {
+        (Some(_), ..) => pb::auto_recharge::State::Open,
+        (None, false, _) => pb::auto_recharge::State::Failed,
+        (None, true, true) => pb::auto_recharge::State::Off,
+        (None, true, false) => pb::auto_recharge::State::Watching,
+    };
+    pb::AutoRecharge {
+        name: format!("{wallet}/{LAST}"),
+        threshold: recharge.rules.threshold.map(|(below, _)| money(below)),
+        threshold_recharge: recharge.rules.threshold.map(|(_, then)| match then {
+            Then::Amount(amount) => ThresholdRecharge::ThresholdAmount(money(amount)),
+            Then::UpTo(target) => ThresholdRecharge::ThresholdUpTo(money(target)),
+        }),
+        month_end_amount: recharge.rules.month_end.map(money),
+        repair_negative: recharge.rules.repair_negative,
+        state: state.into(),
+        open_top_up: recharge.open.map(|id| format!("{wallet}/topUps/{id}")).unwrap_or_default(),
+        failure_reason: recharge.failure.clone(),
+        etag: etag(recharge),
+    }
+}

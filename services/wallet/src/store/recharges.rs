@@ -1,0 +1,109 @@
+//! Table `auto_recharges`.
+
+use super::money;
+use payterms_chassis::AppError;
+use payterms_kernel::{Id, Money, TenantId};
+use payterms_wallet_domain::{
+    AutoRecharge, Wallet,
+    recharge::{Rules, Then},
+};
+use sea_orm::{ActiveValue::Set, Iterable, entity::prelude::*, sea_query::OnConflict};
+use std::collections::HashMap;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "auto_recharges")]
+/// A row; it is read and written under the lock of its wallet.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    wallet_id: Uuid,
+    currency: String,
+    threshold: Option<i64>,
+    threshold_amount: Option<i64>,
+    threshold_up_to: Option<i64>,
+    month_end_amount: Option<i64>,
+    repair_negative: bool,
+    month_end_marked: bool,
+    open_top_up_id: Option<Uuid>,
+    failure_reason: String,
+    version: i64,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn recharge(row: &Model) -> Result<AutoRecharge, AppError> {
+    let figure = |micros: Option<i64>| micros.map(|micros| money(&row.currency, micros)).transpose();
+    let then = match (figure(row.threshold_amount)?, figure(row.threshold_up_to)?) {
+        (Some(amount), _) => Some(Then::Amount(amount)),
+        (None, target) => target.map(Then::UpTo),
+    };
+    Ok(AutoRecharge {
+        rules: Rules {
+            threshold: figure(row.threshold)?.zip(then),
+            month_end: figure(row.month_end_amount)?,
+            repair_negative: row.repair_negative,
+        },
+        month_end_marked: row.month_end_marked,
+        open: row.open_top_up_id.map(Id::from_uuid),
+        failure: row.failure_reason.clone(),
+        version: row.version,
+    })
+}
+
+/// The rules of wallets, by wallet; those without any are left out.
+///
+/// # Errors
+/// The database's.
+pub async fn of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallets: &[Id<Wallet>],
+) -> Result<HashMap<Id<Wallet>, AutoRecharge>, AppError> {
+    let ids: Vec<_> = wallets.iter().map(|id| id.uuid()).collect();
+    let rows = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::WalletId.is_in(ids)).all(conn).await?;
+    rows.iter().map(|row| Ok((Id::from_uuid(row.wallet_id), recharge(row)?))).collect()
+}
+
+/// The rules of one wallet; none are rules too.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>) -> Result<AutoRecharge, AppError> {
+    Ok(of(conn, tenant, &[wallet]).await?.remove(&wallet).unwrap_or_default())
+}
+
+/// Saves the rules of a wallet and how they stand.
+///
+/// # Errors
+/// The database's.
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: &Wallet, recharge: &AutoRecharge) -> Result<(), AppError> {
+    let rules = &recharge.rules;
+    let (amount, up_to) = match rules.threshold.map(|(_, then)| then) {
+        Some(Then::Amount(amount)) => (Some(amount), None),
+        Some(Then::UpTo(target)) => (None, Some(target)),
+        None => (None, None),
+    };
+    let row = ActiveModel {
+        tenant: Set(tenant.to_string()),
+        wallet_id: Set(wallet.id.uuid()),
+        currency: Set(wallet.currency.code().to_owned()),
+        threshold: Set(rules.threshold.map(|(below, _)| below.micros())),
+        threshold_amount: Set(amount.map(Money::micros)),
+        threshold_up_to: Set(up_to.map(Money::micros)),
+        month_end_amount: Set(rules.month_end.map(Money::micros)),
+        repair_negative: Set(rules.repair_negative),
+        month_end_marked: Set(recharge.month_end_marked),
+        open_top_up_id: Set(recharge.open.map(Id::uuid)),
+        failure_reason: Set(recharge.failure.clone()),
+        version: Set(recharge.version),
+    };
+    let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::WalletId));
+    let upsert = OnConflict::columns([Column::Tenant, Column::WalletId]).update_columns(changing).to_owned();
+    Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
+    Ok(())
+}

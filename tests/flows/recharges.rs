@@ -1,0 +1,134 @@
+//! Credit is bought by itself: threshold, month end, repair; one at a time; failures show.
+
+use crate::{
+    clocks::{advance, start},
+    invariants,
+    top_ups::card,
+    wallets::debit,
+};
+use payterms_proto::wallet::v1::{
+    AutoRecharge, GetAutoRechargeRequest, ListTopUpsRequest, PostFeeRequest, RetryAutoRechargeRequest, TopUp, UpdateAutoRechargeRequest,
+    auto_recharge::{State, ThresholdRecharge},
+    top_up::Source,
+};
+use payterms_suite::{
+    Session,
+    client::{amount, request_id},
+    shop,
+};
+use payterms_testkit::{World, on_both, reason};
+
+on_both!(
+    a_threshold_recharges_once_whoever_crosses_it,
+    the_month_end_is_not_replaced_by_a_threshold,
+    a_failure_shows_and_waits_for_a_retry,
+    rules_need_prepayment_and_a_card,
+);
+
+const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
+const DAY: i64 = 86_400;
+
+/// A shop on a test clock, a wallet with 100.00 USD bought, the customer's admin.
+async fn stocked(world: &World, token: &str) -> (String, String, Session) {
+    world.tenant("acme").await;
+    start(world, "acme", "seed").await;
+    let customer = world.customer("acme", "GB").await;
+    shop::open(&world.someone("OWNER", None), "acme").await.unwrap();
+    let wallet = world.wallet(&customer, "USD").await;
+    let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
+    card(world, &admin, &customer, token).await;
+    crate::wallets::grant(world, &wallet, amount("USD", 100, 0), 0).await;
+    (customer, wallet, admin)
+}
+
+async fn set(admin: &Session, wallet: &str, rules: AutoRecharge) -> Result<AutoRecharge, tonic::Status> {
+    let auto_recharge = AutoRecharge { name: format!("{wallet}/autoRecharge"), ..rules };
+    let request = UpdateAutoRechargeRequest { request_id: request_id(), auto_recharge: Some(auto_recharge) };
+    admin.recharges().update_auto_recharge(request).await.map(|answer| answer.into_inner().auto_recharge.unwrap())
+}
+
+fn threshold(units: i64, buys: i64) -> AutoRecharge {
+    let threshold_recharge = amount("USD", buys, 0).map(ThresholdRecharge::ThresholdAmount);
+    AutoRecharge { threshold: amount("USD", units, 0), threshold_recharge, ..AutoRecharge::default() }
+}
+
+async fn recharges(admin: &Session, wallet: &str) -> Vec<TopUp> {
+    let list = ListTopUpsRequest { parent: wallet.into(), ..Default::default() };
+    let top_ups = admin.top_ups().list_top_ups(list).await.unwrap().into_inner().top_ups;
+    top_ups.into_iter().filter(|top_up| top_up.source() == Source::AutoRecharge).collect()
+}
+
+async fn read(admin: &Session, wallet: &str) -> AutoRecharge {
+    let get = GetAutoRechargeRequest { name: format!("{wallet}/autoRecharge") };
+    admin.recharges().get_auto_recharge(get).await.unwrap().into_inner().auto_recharge.unwrap()
+}
+
+async fn a_threshold_recharges_once_whoever_crosses_it(world: &World) {
+    let (_, wallet, admin) = stocked(world, "tok_visa").await;
+    set(&admin, &wallet, threshold(50, 40)).await.unwrap();
+    let service = world.someone("SERVICE", None);
+    let calls = (0..12).map(|_| {
+        let (service, request) = (service.clone(), debit(&wallet, amount("USD", 5, 0)));
+        tokio::spawn(async move { service.postings().post_debit(request).await.unwrap() })
+    });
+    futures::future::join_all(calls).await;
+    advance(world, START + 60).await;
+    let made = recharges(&admin, &wallet).await;
+    assert_eq!(made.iter().map(|top_up| top_up.amount.clone()).collect::<Vec<_>>(), [amount("USD", 40, 0)]);
+    assert_eq!(read(&admin, &wallet).await.state(), State::Watching);
+    invariants::hold(world).await;
+}
+
+async fn the_month_end_is_not_replaced_by_a_threshold(world: &World) {
+    let (_, wallet, admin) = stocked(world, "tok_visa").await;
+    let rules = AutoRecharge { month_end_amount: amount("USD", 30, 0), ..threshold(50, 40) };
+    set(&admin, &wallet, rules).await.unwrap();
+    world.someone("SERVICE", None).postings().post_debit(debit(&wallet, amount("USD", 60, 0))).await.unwrap();
+    // Sydney's 31 January begins at 13:00 UTC on the 30th.
+    advance(world, START + 29 * DAY + 13 * 3_600 - 1).await;
+    assert_eq!(recharges(&admin, &wallet).await.len(), 1);
+    advance(world, START + 29 * DAY + 13 * 3_600).await;
+    let amounts: Vec<_> = recharges(&admin, &wallet).await.into_iter().map(|top_up| top_up.amount).collect();
+    assert_eq!(amounts, [amount("USD", 30, 0), amount("USD", 40, 0)]);
+    advance(world, START + 60 * DAY).await;
+    assert_eq!(recharges(&admin, &wallet).await.len(), 3, "February's last day recharges too");
+    invariants::hold(world).await;
+}
+
+async fn a_failure_shows_and_waits_for_a_retry(world: &World) {
+    let (customer, wallet, admin) = stocked(world, "tok_declined").await;
+    set(&admin, &wallet, AutoRecharge { repair_negative: true, ..AutoRecharge::default() }).await.unwrap();
+    let fee =
+        PostFeeRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("USD", 130, 0), description: "Porting".into() };
+    world.someone("STAFF", None).postings().post_fee(fee).await.unwrap();
+    advance(world, START + DAY).await;
+    let failed = read(&admin, &wallet).await;
+    assert_eq!((failed.state(), failed.failure_reason.as_str()), (State::Failed, "card_declined"));
+    advance(world, START + 3 * DAY).await;
+    assert_eq!(recharges(&admin, &wallet).await.len(), 1, "nothing is tried by itself");
+    let good = card(world, &admin, &customer, "tok_visa").await;
+    let point = payterms_proto::wallet::v1::SetCollectionMethodRequest { request_id: request_id(), name: good };
+    admin.methods().set_collection_method(point).await.unwrap();
+    let retry = || RetryAutoRechargeRequest { request_id: request_id(), name: format!("{wallet}/autoRecharge") };
+    admin.recharges().retry_auto_recharge(retry()).await.unwrap();
+    advance(world, START + 4 * DAY).await;
+    assert_eq!(read(&admin, &wallet).await.state(), State::Watching);
+    assert_eq!(recharges(&admin, &wallet).await[0].amount, amount("USD", 30, 0));
+    assert_eq!(reason(&admin.recharges().retry_auto_recharge(retry()).await.unwrap_err()), "RECHARGE_STATE");
+    invariants::hold(world).await;
+}
+
+async fn rules_need_prepayment_and_a_card(world: &World) {
+    let (customer, wallet) = world.usual().await;
+    let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
+    assert_eq!(reason(&set(&admin, &wallet, threshold(50, 40)).await.unwrap_err()), "FEATURE_DISABLED");
+    shop::open(&world.someone("OWNER", None), "acme").await.unwrap();
+    assert_eq!(reason(&set(&admin, &wallet, threshold(50, 40)).await.unwrap_err()), "COLLECTION_METHOD_REQUIRED");
+    card(world, &admin, &customer, "tok_visa").await;
+    let low = AutoRecharge { threshold_recharge: amount("USD", 50, 0).map(ThresholdRecharge::ThresholdUpTo), ..threshold(50, 40) };
+    assert_eq!(reason(&set(&admin, &wallet, low).await.unwrap_err()), "FIELD_OUT_OF_RANGE");
+    let half = AutoRecharge { threshold_recharge: None, ..threshold(50, 40) };
+    assert_eq!(reason(&set(&admin, &wallet, half).await.unwrap_err()), "FIELD_REQUIRED");
+    let set = set(&admin, &wallet, threshold(50, 40)).await.unwrap();
+    assert_eq!(set.state(), State::Watching);
+}
