@@ -93,3 +93,12 @@ pub async fn hold_in(data: &Path, postgres: Option<&str>) {
     )
     .await;
 }
+
+/// No wallet, entry or hold beyond the one wallet that the scenario opened.
+pub async fn nothing_written(world: &World) {
+    let (conn, s) = wallet_rows(world.folder.path(), world.postgres.as_deref()).await;
+    for table in ["entries", "holds", "lots", "top_ups", "usage_records", "payment_methods"] {
+        none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}{table}")).await;
+    }
+    none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}wallets WHERE version <> 1")).await;
+}

@@ -1,13 +1,17 @@
 //! Flows through the gateway, as a client sees them, on SQLite and on PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod clients;
 mod clocks;
+mod contract;
 mod holds;
 mod idempotency;
 mod invariants;
 mod kills;
 mod recharges;
+mod schemas;
 mod stories;
 mod top_ups;
+mod traces;
 mod usage;
 mod wallets;

@@ -9,6 +9,9 @@ use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "payterms.dev";
 
+/// Violations that one status carries: details travel in a header, and headers are bounded.
+const MOST_DETAILS: usize = 40;
+
 /// Why a use case has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -126,6 +129,7 @@ pub fn refused(refusal: Refusal) -> Status {
             refusal
                 .violations
                 .into_iter()
+                .take(MOST_DETAILS)
                 .map(|v| FieldViolation::new(v.field, format!("{}: {}", v.reason, v.description)))
                 .collect::<Vec<_>>(),
         );

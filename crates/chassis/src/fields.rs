@@ -268,6 +268,10 @@ impl Fields {
         if paths.is_empty() {
             self.wrong("update_mask", "FIELD_REQUIRED", "Name the fields to change.");
         }
+        if paths.len() > 50 {
+            self.wrong("update_mask", "TOO_MANY_ITEMS", "Name at most 50 fields.");
+            return Vec::new();
+        }
         for path in paths.iter().filter(|path| !allowed.contains(&path.as_str())) {
             let shown: String = path.chars().filter(char::is_ascii_graphic).take(60).collect();
             self.wrong(

@@ -247,6 +247,22 @@ mod tests {
     use super::parse_timeout;
     use std::time::Duration;
 
+    async fn answered(handler: axum::routing::MethodRouter, timeout: &str) -> String {
+        let routes = super::edge(axum::Router::new().route("/a", handler).layer(axum::middleware::from_fn(super::deadline)));
+        let request = http::Request::builder().uri("/a").header("content-type", "application/grpc").header("grpc-timeout", timeout);
+        let answer = tower::ServiceExt::oneshot(routes, request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
+        answer.headers().get("grpc-status").map_or_else(String::new, |status| status.to_str().unwrap().to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_spent_deadline_does_no_work_and_a_panic_is_internal() {
+        let never = || axum::routing::get(|| async { unreachable!("no work is done") as String });
+        assert_eq!(answered(never(), "0S").await, "4");
+        let slow = axum::routing::get(std::future::pending::<String>);
+        assert_eq!(answered(slow, "1m").await, "4");
+        assert_eq!(answered(never(), "1S").await, "13");
+    }
+
     #[test]
     fn timeouts() {
         assert_eq!(parse_timeout("100m"), Some(Duration::from_millis(100)));

@@ -2,6 +2,9 @@
 
 use crate::money::MoneyError;
 
+/// Violations that the message tells in words.
+const TOLD: usize = 10;
+
 /// What the caller should do next; the transport maps each to one status code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -85,7 +88,10 @@ impl Refusal {
     #[must_use]
     pub fn invalid(violations: Vec<Violation>) -> Self {
         let reason = violations.first().map_or("FIELD_REQUIRED", |first| first.reason);
-        let text: Vec<_> = violations.iter().map(|v| format!("{}: {}", v.field, v.description)).collect();
+        let mut text: Vec<_> = violations.iter().take(TOLD).map(|v| format!("{}: {}", v.field, v.description)).collect();
+        if violations.len() > TOLD {
+            text.push(format!("And {} more.", violations.len().saturating_sub(TOLD)));
+        }
         Self { violations, ..Self::new(Kind::Invalid, reason, text.join(" ")) }
     }
 

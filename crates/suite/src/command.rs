@@ -57,7 +57,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct DemoOptions {
-    /// A CSV of usage: request_id, usage_time, product, quantity, unit_price.
+    /// A CSV of usage: `request_id`, `usage_time`, `product`, `quantity`, `unit_price`.
     #[arg(long)]
     usage: Option<PathBuf>,
 }

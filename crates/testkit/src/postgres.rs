@@ -44,6 +44,19 @@ pub async fn database() -> Option<String> {
     Some(format!("{}/{name}", server.place))
 }
 
+/// A fresh database without any schema, as `host:port/name`.
+///
+/// # Panics
+/// As [`database`].
+pub async fn empty_database() -> Option<String> {
+    let server = SERVER.get_or_init(start).as_ref()?;
+    let name = format!("payterms_{}_empty_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let admin = connect(server, "postgres").await;
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("an empty database");
+    admin.close().await.expect("closes");
+    Some(format!("{}/{name}", server.place))
+}
+
 /// An owner's connection to a database that [`database`] made.
 ///
 /// # Panics

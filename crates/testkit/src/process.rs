@@ -50,10 +50,20 @@ impl Process {
         postgres: Option<&str>,
         kill_at: Option<&str>,
     ) -> Self {
+        let more: Vec<_> = postgres
+            .map(|place| format!("--postgres={place}"))
+            .into_iter()
+            .chain(kill_at.map(|point| format!("--kill-at={point}")))
+            .collect();
+        Self::suite_with(binary, data, (gateway, simulator), &more)
+    }
+
+    /// The suite on SQLite in `data`, with more arguments.
+    #[must_use]
+    pub fn suite_with(binary: &str, data: &Path, (gateway, simulator): (SocketAddr, SocketAddr), more: &[String]) -> Self {
         let mut arguments =
             vec![format!("--data={}", data.display()), format!("--listen={gateway}"), format!("--simulator=http://{simulator}")];
-        arguments.extend(postgres.map(|place| format!("--postgres={place}")));
-        arguments.extend(kill_at.map(|point| format!("--kill-at={point}")));
+        arguments.extend_from_slice(more);
         Self::spawn(binary, &arguments, "Ready after")
     }
 

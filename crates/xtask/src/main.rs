@@ -1,3 +1,29 @@
 //! `xtask`: chores of the repository.
+//!
+//! `cargo run -p payterms-xtask -- errors` writes docs/errors.md from the contract;
+//! `cargo run -p payterms-xtask -- tidy` checks the rules of the tree, as the test does.
 
-fn main() {}
+mod errors;
+mod tidy;
+
+use std::{fs, path::PathBuf, process::ExitCode};
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn main() -> ExitCode {
+    let outcome = match std::env::args().nth(1).as_deref() {
+        Some("errors") => errors::page().and_then(|page| fs::write(root().join("docs/errors.md"), page).map_err(|error| error.to_string())),
+        Some("tidy") => tidy::check(&root()),
+        _ => Err("use: xtask errors | tidy".to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("{text}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -35,6 +35,8 @@ pub struct Stage {
 }
 
 /// A refused call as a sentence.
+#[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
 pub fn said(status: Status) -> String {
     status.message().to_owned()
 }

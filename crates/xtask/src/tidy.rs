@@ -1,0 +1,133 @@
+//! The rules of the tree that no compiler holds: dependency direction, file length, module
+//! headers, no inexact column, reasons of the closed list, names that say nothing.
+
+use prost_reflect::DescriptorPool;
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The longest file.
+const MOST_LINES: usize = 400;
+/// What a crate of the suite may depend on within the suite; a folder's first match counts.
+const DIRECTIONS: &[(&str, &[&str])] = &[
+    ("crates/kernel", &[]),
+    ("proto", &[]),
+    ("migrations", &[]),
+    ("crates/chassis", &["kernel", "proto"]),
+    ("crates/simulator", &["chassis"]),
+    ("services/wallet/domain", &["kernel"]),
+    ("services/invoicing/domain", &["kernel"]),
+    ("services/wallet", &["kernel", "chassis", "proto", "wallet-domain"]),
+    ("services/invoicing", &["kernel", "chassis", "proto", "invoicing-domain"]),
+    ("gateway", &["kernel", "chassis", "proto"]),
+];
+/// File names that tell no story.
+const EMPTY_NAMES: [&str; 4] = ["utils.rs", "common.rs", "helpers.rs", "misc.rs"];
+
+/// Checks everything and tells all that is wrong.
+///
+/// # Errors
+/// A line for each rule that is broken.
+pub fn check(root: &Path) -> Result<(), String> {
+    let mut wrong = Vec::new();
+    let files = rust_files(root);
+    for file in &files {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let shown = file.strip_prefix(root).unwrap_or(file).display().to_string();
+        let lines = text.lines().count();
+        if lines > MOST_LINES {
+            wrong.push(format!("{shown}: {lines} lines; {MOST_LINES} are the most"));
+        }
+        if !text.starts_with("//!") {
+            wrong.push(format!("{shown}: no `//!` header that says what lives here"));
+        }
+        if EMPTY_NAMES.iter().any(|name| shown.ends_with(&format!("/{name}"))) {
+            wrong.push(format!("{shown}: the name says nothing"));
+        }
+    }
+    directions(root, &mut wrong);
+    columns(root, &mut wrong);
+    reasons(root, &files, &mut wrong);
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+fn rust_files(root: &Path) -> Vec<PathBuf> {
+    let (mut files, mut folders) = (Vec::new(), vec![root.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            if path.is_dir() && name != "target" && !name.starts_with('.') {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+fn directions(root: &Path, wrong: &mut Vec<String>) {
+    for (folder, allowed) in DIRECTIONS {
+        let text = fs::read_to_string(root.join(folder).join("Cargo.toml")).unwrap_or_default();
+        let Ok(manifest) = text.parse::<toml::Table>() else {
+            wrong.push(format!("{folder}/Cargo.toml cannot be read"));
+            continue;
+        };
+        let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
+        for name in dependencies.into_iter().flat_map(toml::Table::keys) {
+            if let Some(own) = name.strip_prefix("payterms-")
+                && !allowed.contains(&own)
+            {
+                wrong.push(format!("{folder} may not depend on {name}"));
+            }
+        }
+    }
+}
+
+fn columns(root: &Path, wrong: &mut Vec<String>) {
+    for file in rust_files(&root.join("migrations/src")) {
+        let text = fs::read_to_string(&file).unwrap_or_default().to_lowercase();
+        for inexact in [" numeric", " decimal", " real", " double", " float", " money "] {
+            if text.contains(&format!("{inexact} not null")) || text.contains(&format!("{inexact},")) {
+                wrong.push(format!("{}: a column of{inexact}", file.display()));
+            }
+        }
+    }
+}
+
+/// Every reason in the code is one of the contract, and every one of the contract is in the code.
+fn reasons(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
+    let Ok(pool) = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET) else { return };
+    let Some(reasons) = pool.get_enum_by_name("payterms.common.v1.ErrorReason") else { return };
+    let known: BTreeSet<_> = reasons.values().skip(1).map(|value| value.name().trim_start_matches("ERROR_REASON_").to_owned()).collect();
+    let code: String = files
+        .iter()
+        .filter(|file| !file.starts_with(root.join("tests")) && !file.starts_with(root.join("crates/xtask")))
+        .filter_map(|file| fs::read_to_string(file).ok())
+        .collect();
+    for reason in known.iter().filter(|reason| !code.contains(&format!("\"{reason}\""))) {
+        wrong.push(format!("error_reason.proto: {reason} is never given"));
+    }
+    for (mark, _) in code.match_indices("\", \"").chain(code.match_indices("(\"")) {
+        let rest = code.get(mark..).unwrap_or_default().trim_start_matches(['"', ',', ' ', '(']);
+        let word: String = rest.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect();
+        let refused = code.get(mark.saturating_sub(60)..mark).unwrap_or_default();
+        let gives = ["precondition", "wrong", "status", "unauthenticated", "not_yet"].iter().any(|verb| refused.ends_with(verb));
+        if gives && word.contains('_') && !known.contains(&word) {
+            wrong.push(format!("{word} is given and not in error_reason.proto"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_tree_is_tidy() {
+        if let Err(wrong) = super::check(&crate::root()) {
+            panic!("{wrong}");
+        }
+    }
+}

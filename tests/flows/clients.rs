@@ -1,0 +1,44 @@
+//! A client generated in another language from the protos does what ours does.
+
+use payterms_suite::shop;
+use payterms_testkit::{Database, World, people::person};
+use std::{path::Path, process::Command};
+
+/// Python with grpcio-tools: `PAYTERMS_PYTHON`, or the one on the path if it has them.
+fn python() -> Option<String> {
+    let candidate = option_python();
+    let has = Command::new(&candidate).args(["-c", "import grpc_tools"]).output().is_ok_and(|output| output.status.success());
+    has.then_some(candidate)
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
+fn option_python() -> String {
+    std::env::var("PAYTERMS_PYTHON").unwrap_or_else(|_| "python3".to_owned())
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
+fn in_ci() -> bool {
+    std::env::var("CI").is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_python_client_tops_up_and_reads_the_balance() {
+    let Some(python) = python() else {
+        assert!(!in_ci(), "grpcio-tools is not to be had, and CI is set");
+        eprintln!("\n*** grpcio-tools IS NOT TO BE HAD: the Python client is not tested ***\n");
+        return;
+    };
+    let world = World::start(Database::Sqlite).await.unwrap();
+    let (customer, wallet) = world.usual().await;
+    shop::open(&world.someone("OWNER", None), "acme").await.unwrap();
+    let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
+    shop::save_card(&admin, world.suite.gateway, &customer, "tok_visa").await.unwrap().unwrap();
+    let token = world.suite.token(&person("acme", "CUSTOMER_ADMIN", Some(&customer)), 600).unwrap();
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let arguments = [here.join("../proto").display().to_string(), world.suite.gateway.to_string(), token, wallet];
+    let run = Command::new(python).arg(here.join("clients/top_up.py")).args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    assert_eq!(said.trim(), "SUCCEEDED 25.00 USD, balance 25.00 USD, refused: BELOW_MINIMUM");
+    world.end().await;
+}

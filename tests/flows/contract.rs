@@ -1,0 +1,305 @@
+//! The contract, walked by its descriptors: every method with bad input in every field, every
+//! method with every role, and what the transport itself may be given.
+
+use crate::invariants;
+use payterms_chassis::access::{AccessTable, Grant};
+use payterms_testkit::{World, on_both, people::person, reason, violations};
+use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MethodDescriptor, Value};
+use std::{collections::BTreeSet, net::SocketAddr, str::FromStr};
+use tonic::{
+    Code, Request, Status,
+    client::Grpc,
+    codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    codegen::http::uri::PathAndQuery,
+    transport::{Channel, Endpoint},
+};
+
+on_both!(every_field_refuses_bad_input_and_changes_nothing, every_method_refuses_every_role_without_a_row);
+
+/// Sends and receives bare bytes, as a careless client may.
+#[derive(Debug, Clone, Default)]
+struct Bytes;
+
+impl Codec for Bytes {
+    type Encode = Vec<u8>;
+    type Decode = Vec<u8>;
+    type Encoder = Self;
+    type Decoder = Self;
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Bytes {
+    type Item = Vec<u8>;
+    type Error = Status;
+    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        bytes::BufMut::put_slice(buffer, &item);
+        Ok(())
+    }
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::default()
+    }
+}
+
+impl Decoder for Bytes {
+    type Item = Vec<u8>;
+    type Error = Status;
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
+        let mut item = vec![0; bytes::Buf::remaining(buffer)];
+        bytes::Buf::copy_to_slice(buffer, &mut item);
+        Ok(Some(item))
+    }
+}
+
+/// Every method of the packages that the gateway serves.
+fn methods() -> Vec<MethodDescriptor> {
+    let pool = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET).unwrap();
+    let services: Vec<_> = pool.services().filter(|service| service.full_name().starts_with("payterms.")).collect();
+    services.iter().flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
+}
+
+fn path(method: &MethodDescriptor) -> String {
+    format!("/{}/{}", method.parent_service().full_name(), method.name())
+}
+
+async fn send(channel: &Channel, path: &str, token: Option<&str>, body: Vec<u8>) -> Result<Vec<u8>, Status> {
+    let mut client = Grpc::new(channel.clone());
+    client.ready().await.unwrap();
+    let mut request = Request::new(tokio_stream::once(body));
+    if let Some(token) = token {
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    }
+    let path = PathAndQuery::from_str(path).unwrap();
+    client.client_streaming(request, path, Bytes).await.map(tonic::Response::into_inner)
+}
+
+async fn channel(address: SocketAddr) -> Channel {
+    Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
+}
+
+/// Codes that input may never lead to.
+fn assert_canonical(status: &Status, what: &str) {
+    assert!(!matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss), "{what}: {status:?}");
+    assert!(!reason(status).is_empty(), "{what}");
+}
+
+/// A message of the type with all that is harmless filled in: an id where a request id goes.
+fn filled(message: &prost_reflect::MessageDescriptor) -> DynamicMessage {
+    let mut filled = DynamicMessage::new(message.clone());
+    if let Some(field) = message.get_field_by_name("request_id") {
+        filled.set_field(&field, Value::String(uuid::Uuid::from_u128(rand::random()).to_string()));
+    }
+    filled
+}
+
+/// Bad values of a field, after the table of bad input.
+fn bad_values(field: &FieldDescriptor) -> Vec<Value> {
+    let money = |code: &str, units: i64, nanos: i32, message: &prost_reflect::MessageDescriptor| {
+        let mut money = DynamicMessage::new(message.clone());
+        money.set_field_by_name("currency_code", Value::String(code.into()));
+        money.set_field_by_name("units", Value::I64(units));
+        money.set_field_by_name("nanos", Value::I32(nanos));
+        Value::Message(money)
+    };
+    let values = match field.kind() {
+        Kind::String => {
+            let long = "x".repeat(2_000);
+            [
+                "",
+                " ",
+                "\u{202E}abc",
+                "a\u{0}b",
+                "4242 4242 4242 4242",
+                "../../etc",
+                "tenants/nobody",
+                "tenants/ACME/customers/7",
+                "NaN",
+                &long,
+            ]
+            .iter()
+            .map(|text| Value::String((*text).to_owned()))
+            .collect()
+        }
+        Kind::Int32 => [i32::MIN, -1, i32::MAX].map(Value::I32).to_vec(),
+        Kind::Int64 => [i64::MIN, -1, i64::MAX].map(Value::I64).to_vec(),
+        Kind::Enum(_) => [0, 99, -1].map(Value::EnumNumber).to_vec(),
+        Kind::Bytes => vec![Value::Bytes(vec![0xFF; 70_000].into())],
+        Kind::Message(message) if message.full_name() == "google.type.Money" => [
+            ("USD", 0, 0),
+            ("USD", -1, 0),
+            ("USD", i64::MAX, 0),
+            ("USD", i64::MIN, 0),
+            ("USD", 1, -1),
+            ("USD", 1, i32::MAX),
+            ("USD", 1, 1),
+            ("JPY", 1, 500_000_000),
+            ("XXX", 1, 0),
+            ("usd", 1, 0),
+            ("", 1, 0),
+        ]
+        .iter()
+        .map(|(code, units, nanos)| money(code, *units, *nanos, &message))
+        .collect(),
+        Kind::Message(message) if message.full_name() == "google.type.Decimal" => {
+            let texts =
+                ["", "NaN", "Infinity", "1e400", "1e10", "1_000", "+5", "0x10", " 1", "1,5", "٣", "-1", "1.0000001", &"9".repeat(33)];
+            texts
+                .iter()
+                .map(|text| {
+                    let mut decimal = DynamicMessage::new(message.clone());
+                    decimal.set_field_by_name("value", Value::String((*text).to_owned()));
+                    Value::Message(decimal)
+                })
+                .collect()
+        }
+        Kind::Message(message) if message.full_name() == "google.protobuf.Timestamp" => {
+            [(i64::MIN, 0), (i64::MAX, 0), (0, -1), (0, i32::MAX)]
+                .iter()
+                .map(|(seconds, nanos)| {
+                    let mut time = DynamicMessage::new(message.clone());
+                    time.set_field_by_name("seconds", Value::I64(*seconds));
+                    time.set_field_by_name("nanos", Value::I32(*nanos));
+                    Value::Message(time)
+                })
+                .collect()
+        }
+        Kind::Message(message) => {
+            let inner: Vec<_> =
+                message.fields().flat_map(|field| bad_values(&field).into_iter().map(move |bad| (field.clone(), bad))).collect();
+            let mut values = vec![Value::Message(DynamicMessage::new(message.clone()))];
+            values.extend(inner.into_iter().map(|(field, bad)| {
+                let mut outer = DynamicMessage::new(message.clone());
+                outer.set_field(&field, bad);
+                Value::Message(outer)
+            }));
+            values
+        }
+        _ => Vec::new(),
+    };
+    if field.is_list() {
+        let mut lists: Vec<_> = values.iter().map(|value| Value::List(vec![value.clone()])).collect();
+        lists.extend(values.first().map(|value| Value::List(vec![value.clone(); 600])));
+        return lists;
+    }
+    values
+}
+
+async fn every_field_refuses_bad_input_and_changes_nothing(world: &World) {
+    world.usual().await;
+    let channel = channel(world.suite.gateway).await;
+    let table = AccessTable::load().unwrap();
+    let (mut cases, mut reasons) = (0, BTreeSet::new());
+    for method in methods() {
+        let path = path(&method);
+        let row = table.cells().find(|(own, _)| *own == path).unwrap().1.clone();
+        let Some((role, _)) = row.iter().filter(|(role, _)| *role != "PEER").max_by_key(|(_, grant)| **grant) else { continue };
+        let customer = format!("tenants/acme/customers/{}", uuid::Uuid::from_u128(9));
+        let token = world.suite.token(&person("acme", role, Some(&customer)), 600).unwrap();
+        let mut bodies = vec![Vec::new(), vec![0xFF; 9], vec![0x0A, 0x7F, 0x01], vec![0x0A, 0x02, 0xC3, 0x28]];
+        for field in method.input().fields() {
+            for bad in bad_values(&field) {
+                let mut message = filled(&method.input());
+                message.set_field(&field, bad);
+                bodies.push(message.encode_to_vec());
+            }
+        }
+        for body in bodies {
+            cases += 1;
+            match send(&channel, &path, Some(&token), body.clone()).await {
+                Err(status) => {
+                    assert_canonical(&status, &format!("{path} {:?}", body.get(..200.min(body.len()))));
+                    assert_ne!(status.code(), Code::Unavailable, "{path} {} bytes", body.len());
+                    reasons.insert(reason(&status));
+                    reasons.extend(violations(&status).iter().filter_map(|told| told.split(": ").nth(1).map(str::to_owned)));
+                }
+                Ok(_) => assert!(path.contains("/List") || path.contains("/RecordUsageStream"), "{path} takes {body:?}"),
+            }
+        }
+    }
+    assert!(cases >= 1_000, "{cases} cases");
+    for expected in ["AMOUNT_NOT_POSITIVE", "RESOURCE_NAME_INVALID", "MALFORMED_MESSAGE", "REQUEST_ID_REQUIRED", "FIELD_REQUIRED"] {
+        assert!(reasons.contains(expected), "{expected} in {reasons:?}");
+    }
+    invariants::nothing_written(world).await;
+}
+
+async fn every_method_refuses_every_role_without_a_row(world: &World) {
+    world.tenant("acme").await;
+    let door = channel(world.suite.gateway).await;
+    let table = AccessTable::load().unwrap();
+    let roles = ["OPERATOR", "OWNER", "ADMIN", "STAFF", "CUSTOMER_ADMIN", "BILLING_MANAGER", "MEMBER", "SERVICE", "PEER"];
+    let customer = format!("tenants/acme/customers/{}", uuid::Uuid::from_u128(9));
+    for method in methods() {
+        let path = path(&method);
+        let row = table.cells().find(|(own, _)| *own == path).unwrap().1.clone();
+        let inner = path.starts_with("/payterms.common.");
+        for role in roles {
+            let token = world.suite.token(&person("acme", role, Some(&customer)), 600).unwrap();
+            let refused = send(&door, &path, Some(&token), filled(&method.input()).encode_to_vec()).await;
+            // Nobody comes in as a peer, and the inner methods have no way in.
+            let granted = row.get(role).filter(|_| role != "PEER" && !inner);
+            match (granted, refused) {
+                (Some(Grant::Tenant | Grant::OwnCustomer), Ok(_)) => {}
+                (Some(_), Err(status)) => assert_ne!(status.code(), Code::PermissionDenied, "{path} as {role}"),
+                (None, Ok(_)) => panic!("{path} lets {role} in"),
+                (None, Err(status)) if inner => assert_eq!(status.code(), Code::Unimplemented, "{path}"),
+                (None, Err(status)) => {
+                    assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "ROLE_REQUIRED"), "{path} as {role}");
+                }
+            }
+        }
+        if !inner {
+            tricks(world, &door, &path).await;
+        }
+    }
+}
+
+/// No token, an expired one, a tampered one, `alg: none`, a foreign audience, a forged header
+/// straight at the service.
+async fn tricks(world: &World, door: &Channel, path: &str) {
+    let owner = person("acme", "OWNER", None);
+    let good = world.suite.token(&owner, 600).unwrap();
+    let missing = send(door, path, None, Vec::new()).await.unwrap_err();
+    assert_eq!((missing.code(), reason(&missing).as_str()), (Code::Unauthenticated, "TOKEN_MISSING"), "{path}");
+    let expired = send(door, path, Some(&world.suite.token(&owner, -60).unwrap()), Vec::new()).await.unwrap_err();
+    assert_eq!(reason(&expired), "TOKEN_EXPIRED", "{path}");
+    let none = "eyJhbGciOiJub25lIiwia2lkIjoiZGV2ZWxvcG1lbnQifQ.eyJzdWIiOiJ4IiwiYXVkIjoicGF5dGVybXMiLCJleHAiOjk5OTk5OTk5OTl9.";
+    let tampered = format!("{}AAAA", &good[..good.len() - 4]);
+    let keys = world.folder.path().join("keys");
+    let clock = std::sync::Arc::new(payterms_kernel::SystemClock);
+    let foreign = payterms_chassis::identity::Signer::read(&keys, "development", clock).unwrap().internal("elsewhere", &owner).unwrap();
+    for token in [none, &tampered, &foreign, "x"] {
+        let refused = send(door, path, Some(token), Vec::new()).await.unwrap_err();
+        assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unauthenticated, "TOKEN_INVALID"), "{path}");
+    }
+    let service = path.trim_start_matches("/payterms.").split('.').next().unwrap();
+    let inside = channel(world.suite.services[service]).await;
+    let refused = send(&inside, path, Some(&good), Vec::new()).await.unwrap_err();
+    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unauthenticated, "TOKEN_INVALID"), "{path}: a caller's token inside");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_transport_is_given_gets_a_canonical_answer() {
+    let world = World::start(payterms_testkit::Database::Sqlite).await.unwrap();
+    world.tenant("acme").await;
+    let door = channel(world.suite.gateway).await;
+    let token = world.suite.token(&person("acme", "STAFF", None), 600).unwrap();
+    let unknown = send(&door, "/payterms.wallet.v1.WalletService/Nothing", Some(&token), Vec::new()).await.unwrap_err();
+    assert_eq!((unknown.code(), reason(&unknown).as_str()), (Code::Unimplemented, "METHOD_UNKNOWN"));
+    let list = "/payterms.wallet.v1.WalletService/ListWallets";
+    let large = send(&door, list, Some(&token), vec![0x0A; 5 * 1_024 * 1_024]).await.unwrap_err();
+    assert_eq!((large.code(), reason(&large).as_str()), (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"));
+    let mut client = Grpc::new(door.clone());
+    client.ready().await.unwrap();
+    let mut request = Request::new(tokio_stream::once(Vec::new()));
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    request.metadata_mut().insert("grpc-timeout", "soon".parse().unwrap());
+    let refused = client.client_streaming::<_, Vec<u8>, Vec<u8>, _>(request, PathAndQuery::from_str(list).unwrap(), Bytes).await;
+    assert_eq!(reason(&refused.unwrap_err()), "TIMEOUT_MALFORMED");
+    world.end().await;
+}
