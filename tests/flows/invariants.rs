@@ -92,6 +92,7 @@ pub async fn hold_in(data: &Path, postgres: Option<&str>) {
         format!("SELECT o.event_id FROM {s}outbox o LEFT JOIN {s}audit a ON a.tenant = o.tenant AND a.id = o.event_id WHERE a.id IS NULL AND NOT o.snapshot"),
     )
     .await;
+    conn.close().await.unwrap();
 }
 
 /// No wallet, entry or hold beyond the one wallet that the scenario opened.

@@ -58,7 +58,9 @@ async fn one_trace_spans_gateway_wallet_outbox_and_inbox() {
     admin.top_ups().create_top_up(request).await.unwrap();
     let whole = |spans: &[Span]| {
         let mut by_trace: HashMap<Vec<u8>, Vec<&Span>> = HashMap::new();
-        spans.iter().for_each(|span| by_trace.entry(span.trace_id.clone()).or_default().push(span));
+        for span in spans {
+            by_trace.entry(span.trace_id.clone()).or_default().push(span);
+        }
         by_trace.values().any(|trace| {
             let is_top_up = |span: &&&Span| {
                 let named = |value: &str| format!("{:?}", span.attributes).contains(value);

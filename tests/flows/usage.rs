@@ -26,6 +26,7 @@ fn used(wallet: &str, product: &str, quantity: &str, price: Option<payterms_prot
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the fields of messages are optional")]
 fn micros(micros: i32) -> Option<payterms_proto::google::r#type::Money> {
     Some(payterms_proto::google::r#type::Money { currency_code: "USD".into(), units: 0, nanos: micros * 1_000 })
 }

@@ -134,6 +134,7 @@ pub async fn start<S: Service>(
     issuers.push("gateway".to_owned());
     let guard = Guard::new(access, Verifier::read(keys, S::NAME, &issuers)?, Some(db.clone()), CALLS);
     health.set_service_status(format!("payterms.{}.v1", S::NAME), tonic_health::ServingStatus::Serving).await;
+    let open = db.clone();
     let background = [
         tokio::spawn(relay.run_forever(stop.clone())),
         tokio::spawn(jobs::run_forever(db, parts.jobs, stop.clone())),
@@ -144,6 +145,7 @@ pub async fn start<S: Service>(
         for task in background {
             let _ = task.await;
         }
+        open.close().await;
     })
 }
 

@@ -90,6 +90,15 @@ impl Db {
         self.writer.get_database_backend() == DbBackend::Postgres
     }
 
+    /// Closes all connections, at the end of the process' work.
+    pub async fn close(&self) {
+        for pool in [&self.writer, &self.reader] {
+            if let Err(error) = pool.close_by_ref().await {
+                tracing::debug!(%error, "a pool did not close");
+            }
+        }
+    }
+
     /// The connection, for migrations at the start of an embedded database.
     #[must_use]
     pub fn connection(&self) -> &DatabaseConnection {
