@@ -4,7 +4,7 @@
 //! does not exist (a test reads the schema).
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
-use sea_orm_migration::SchemaManager;
+use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, prelude::async_trait};
 
 /// A table: its name, columns and constraints, whether rows belong to tenants, and whether the
 /// service may change them after they were written.
@@ -18,6 +18,41 @@ pub struct Table {
     pub indexes: &'static [&'static str],
     /// Who may see and change its rows.
     pub guard: Guard,
+}
+
+/// One migration: statements that both databases take, then tables.
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// Its name, which is also the version that a service waits for.
+    pub name: &'static str,
+    /// Statements for PostgreSQL alone, first.
+    pub postgres: &'static [&'static str],
+    /// Statements for both, next.
+    pub statements: &'static [&'static str],
+    /// Tables, last.
+    pub tables: &'static [Table],
+}
+
+impl MigrationName for Step {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Step {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let conn = manager.get_connection();
+        let own: &[&str] = if manager.get_database_backend() == DbBackend::Postgres { self.postgres } else { &[] };
+        for statement in own.iter().chain(self.statements) {
+            conn.execute_unprepared(statement).await?;
+        }
+        create(manager, self.tables).await
+    }
 }
 
 /// Who may see and change the rows of a table.

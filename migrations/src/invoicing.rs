@@ -1,11 +1,7 @@
 //! The schema of the invoicing service.
 
-use crate::{
-    ddl::{self, Guard, Table},
-    system,
-};
-use sea_orm::DbErr;
-use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager, async_trait};
+use crate::system;
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 /// All migrations of invoicing, in order.
 #[derive(Debug)]
@@ -13,13 +9,13 @@ pub struct Invoicing;
 
 impl MigratorTrait for Invoicing {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(system::Migration), Box::new(register::Migration)]
+        vec![Box::new(system::STEP), Box::new(register::STEP)]
     }
 }
 
 /// The register of tenants, customers, test clocks.
 mod register {
-    use super::{DbErr, Guard, MigrationTrait, SchemaManager, Table, async_trait, ddl};
+    use crate::ddl::{Guard, Step, Table};
 
     const TABLES: &[Table] = &[
         Table {
@@ -55,23 +51,5 @@ mod register {
         },
     ];
 
-    #[derive(Debug)]
-    pub struct Migration;
-
-    impl sea_orm_migration::MigrationName for Migration {
-        fn name(&self) -> &'static str {
-            "invoicing_0001_register"
-        }
-    }
-
-    #[async_trait::async_trait]
-    impl MigrationTrait for Migration {
-        fn use_transaction(&self) -> Option<bool> {
-            Some(true)
-        }
-
-        async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-            ddl::create(manager, TABLES).await
-        }
-    }
+    pub const STEP: Step = Step { name: "invoicing_0001_register", postgres: &[], statements: &[], tables: TABLES };
 }

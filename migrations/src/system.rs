@@ -1,8 +1,6 @@
 //! The tables of the chassis, the same in every service's schema.
 
-use crate::ddl::{self, Guard, Table};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
-use sea_orm_migration::prelude::{MigrationTrait, SchemaManager, async_trait};
+use crate::ddl::{Guard, Step, Table};
 
 /// Function that row-level security asks: it raises where no tenant is set.
 const TENANTS: &str = "CREATE FUNCTION payterms_tenants() RETURNS text[] LANGUAGE plpgsql STABLE AS $$ \
@@ -80,25 +78,4 @@ const TABLES: &[Table] = &[
 ];
 
 /// Makes the system tables.
-#[derive(Debug)]
-pub struct Migration;
-
-impl sea_orm_migration::MigrationName for Migration {
-    fn name(&self) -> &'static str {
-        "system_0001"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if manager.get_database_backend() == DbBackend::Postgres {
-            manager.get_connection().execute_unprepared(TENANTS).await?;
-        }
-        ddl::create(manager, TABLES).await
-    }
-}
+pub const STEP: Step = Step { name: "system_0001", postgres: &[TENANTS], statements: &[], tables: TABLES };

@@ -1,11 +1,7 @@
 //! The schema of the wallet service.
 
-use crate::{
-    ddl::{self, Guard, Table},
-    system,
-};
-use sea_orm::{ConnectionTrait, DbErr};
-use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager, async_trait};
+use crate::system;
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 /// All migrations of the wallet, in order.
 #[derive(Debug)]
@@ -13,13 +9,13 @@ pub struct Wallet;
 
 impl MigratorTrait for Wallet {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(system::Migration), Box::new(ledger::Migration), Box::new(payments::Migration), Box::new(usage::Migration)]
+        vec![Box::new(system::STEP), Box::new(ledger::STEP), Box::new(payments::STEP), Box::new(usage::STEP)]
     }
 }
 
 /// Wallets, lots, the ledger, holds.
 mod ledger {
-    use super::{DbErr, Guard, MigrationTrait, SchemaManager, Table, async_trait, ddl};
+    use crate::ddl::{Guard, Step, Table};
 
     const TABLES: &[Table] = &[
         Table {
@@ -76,30 +72,12 @@ mod ledger {
         },
     ];
 
-    #[derive(Debug)]
-    pub struct Migration;
-
-    impl sea_orm_migration::MigrationName for Migration {
-        fn name(&self) -> &'static str {
-            "wallet_0001_ledger"
-        }
-    }
-
-    #[async_trait::async_trait]
-    impl MigrationTrait for Migration {
-        fn use_transaction(&self) -> Option<bool> {
-            Some(true)
-        }
-
-        async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-            ddl::create(manager, TABLES).await
-        }
-    }
+    pub const STEP: Step = Step { name: "wallet_0001_ledger", postgres: &[], statements: &[], tables: TABLES };
 }
 
 /// What the wallet knows of customers, their methods, top-ups, and the tenant's settings.
 mod payments {
-    use super::{DbErr, Guard, MigrationTrait, SchemaManager, Table, async_trait, ddl};
+    use crate::ddl::{Guard, Step, Table};
 
     const TABLES: &[Table] = &[
         Table {
@@ -157,30 +135,12 @@ mod payments {
         },
     ];
 
-    #[derive(Debug)]
-    pub struct Migration;
-
-    impl sea_orm_migration::MigrationName for Migration {
-        fn name(&self) -> &'static str {
-            "wallet_0002_payments"
-        }
-    }
-
-    #[async_trait::async_trait]
-    impl MigrationTrait for Migration {
-        fn use_transaction(&self) -> Option<bool> {
-            Some(true)
-        }
-
-        async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-            ddl::create(manager, TABLES).await
-        }
-    }
+    pub const STEP: Step = Step { name: "wallet_0002_payments", postgres: &[], statements: &[], tables: TABLES };
 }
 
 /// Usage records and the rules of auto-recharge.
 mod usage {
-    use super::{ConnectionTrait, DbErr, Guard, MigrationTrait, SchemaManager, Table, async_trait, ddl};
+    use crate::ddl::{Guard, Step, Table};
 
     const TABLES: &[Table] = &[
         Table {
@@ -204,25 +164,11 @@ mod usage {
         },
     ];
 
-    #[derive(Debug)]
-    pub struct Migration;
-
-    impl sea_orm_migration::MigrationName for Migration {
-        fn name(&self) -> &'static str {
-            "wallet_0003_usage"
-        }
-    }
-
-    #[async_trait::async_trait]
-    impl MigrationTrait for Migration {
-        fn use_transaction(&self) -> Option<bool> {
-            Some(true)
-        }
-
-        async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-            // Usage has a sequence of its own: a record of nothing has no entry.
-            manager.get_connection().execute_unprepared("ALTER TABLE wallets ADD COLUMN usage_count bigint NOT NULL DEFAULT 0").await?;
-            ddl::create(manager, TABLES).await
-        }
-    }
+    // Usage has a sequence of its own: a record of nothing has no entry.
+    pub const STEP: Step = Step {
+        name: "wallet_0003_usage",
+        postgres: &[],
+        statements: &["ALTER TABLE wallets ADD COLUMN usage_count bigint NOT NULL DEFAULT 0"],
+        tables: TABLES,
+    };
 }

@@ -1,10 +1,36 @@
 //! Page tokens: opaque, signed, good for one list of one tenant only.
 
-use crate::error::AppError;
+use crate::{error::AppError, fields::Fields};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use payterms_kernel::{Refusal, Violation};
 use sha2::Sha256;
+
+/// Which page of which list.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Method and parent: a token is good for this list only.
+    pub list: String,
+    /// How many items.
+    pub size: u32,
+    /// Where to go on; empty for the first page.
+    pub token: String,
+}
+
+impl Page {
+    /// Checks the fields of a list's request.
+    #[must_use]
+    pub fn parse(fields: &mut Fields, parent: &str, size: i32, token: &str) -> Self {
+        let list = format!("{} {parent}", fields.scope().method);
+        Self { list, size: fields.page_size(size), token: fields.text("page_token", token, 0, 1_000) }
+    }
+
+    /// How many items to read: one more tells whether there is another page.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        u64::from(self.size).saturating_add(1)
+    }
+}
 
 /// Signs and reads page tokens.
 #[derive(Debug, Clone)]
@@ -17,6 +43,24 @@ impl PageSigner {
     #[must_use]
     pub fn new(key: &[u8]) -> Self {
         Self { key: key.to_vec() }
+    }
+
+    /// Cuts a list that was read one too long, and answers the token of the next page.
+    pub fn cut<T>(&self, page: &Page, items: &mut Vec<T>, cursor: impl Fn(&T) -> String) -> String {
+        let size = page.size as usize;
+        if items.len() <= size {
+            return String::new();
+        }
+        items.truncate(size);
+        items.last().map(|last| self.sign(&page.list, &cursor(last))).unwrap_or_default()
+    }
+
+    /// The cursor of a page, as its list reads it; `None` for the first page.
+    ///
+    /// # Errors
+    /// `PAGE_TOKEN_INVALID` if the token is not of this list.
+    pub fn cursor<T: std::str::FromStr>(&self, page: &Page) -> Result<Option<T>, AppError> {
+        Ok(self.read(&page.list, &page.token)?.and_then(|cursor| cursor.parse().ok()))
     }
 
     /// The token that goes on after `cursor` in the list `list` (method and parent).
@@ -35,13 +79,13 @@ impl PageSigner {
         if token.is_empty() {
             return Ok(None);
         }
-        self.cursor(list, token).map(Some).ok_or_else(|| {
+        self.open(list, token).map(Some).ok_or_else(|| {
             let description = "Start again without a token.".to_owned();
             Refusal::invalid(vec![Violation { field: "page_token".into(), reason: "PAGE_TOKEN_INVALID", description }]).into()
         })
     }
 
-    fn cursor(&self, list: &str, token: &str) -> Option<String> {
+    fn open(&self, list: &str, token: &str) -> Option<String> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (signature, cursor) = bytes.split_at_checked(32)?;
         let cursor = std::str::from_utf8(cursor).ok()?;

@@ -2,7 +2,7 @@
 #![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
 use chrono::{DateTime, Utc};
-use payterms_chassis::{AppError, Call, Fields, call::Caller};
+use payterms_chassis::{AppError, Call, Fields, call::Caller, page::Page};
 use payterms_invoicing_domain::{Address, Customer, TaxRule};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
@@ -121,26 +121,10 @@ pub fn get_tenant(request: Request<pb::GetTenantRequest>) -> Result<TenantId, Ap
     Ok(tenant)
 }
 
-/// Which page of which list.
-#[derive(Debug, Clone)]
-pub struct Page {
-    /// Method and parent: a token is good for this list only.
-    pub list: String,
-    /// How many items.
-    pub size: u32,
-    /// Where to go on.
-    pub token: String,
-}
-
-fn page(fields: &mut Fields, parent: &str, size: i32, token: &str) -> Page {
-    let list = format!("{} {parent}", fields.scope().method);
-    Page { list, size: fields.page_size(size), token: fields.text("page_token", token, 0, 1_000) }
-}
-
 /// Asks for tenants.
 pub fn list_tenants(request: Request<pb::ListTenantsRequest>) -> Result<Page, AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let page = page(&mut fields, "", message.page_size, &message.page_token);
+    let page = Page::parse(&mut fields, "", message.page_size, &message.page_token);
     fields.finish()?;
     Ok(page)
 }
@@ -256,7 +240,7 @@ pub fn get_customer(request: Request<pb::GetCustomerRequest>) -> Result<(TenantI
 pub fn list_customers(request: Request<pb::ListCustomersRequest>) -> Result<(TenantId, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
-    let page = page(&mut fields, &message.parent, message.page_size, &message.page_token);
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
     fields.finish()?;
     Ok((tenant, page))
 }

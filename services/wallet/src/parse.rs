@@ -2,7 +2,7 @@
 #![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
 use chrono::{DateTime, Utc};
-use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name};
+use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name, page::Page};
 use payterms_kernel::{Currency, Id, Money, Refusal, TenantId};
 use payterms_proto::{google::r#type::Money as MoneyMessage, wallet::v1 as pb};
 use payterms_wallet_domain::{Customer, Hold, Lot, LotKind, MethodKind, MethodSetup, PaymentMethod, TopUp, Wallet, wallet::NewLot};
@@ -28,22 +28,6 @@ pub(crate) fn wallet_ref(name: &Name) -> WalletRef {
     WalletRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), wallet: Id::from_uuid(name.id(1)) }
 }
 
-/// Which page of which list.
-#[derive(Debug, Clone)]
-pub struct Page {
-    /// Method and parent: a token is good for this list only.
-    pub list: String,
-    /// How many items.
-    pub size: u32,
-    /// Where to go on.
-    pub token: String,
-}
-
-pub(crate) fn page(fields: &mut Fields, parent: &str, size: i32, token: &str) -> Page {
-    let list = format!("{} {parent}", fields.scope().method);
-    Page { list, size: fields.page_size(size), token: fields.text("page_token", token, 0, 1_000) }
-}
-
 /// Opens a wallet.
 pub fn open_wallet(request: Request<pb::OpenWalletRequest>) -> Result<(Call, Id<Customer>, Currency), AppError> {
     let (mut fields, message) = Fields::open(request)?;
@@ -65,7 +49,7 @@ pub fn get_wallet(request: Request<pb::GetWalletRequest>) -> Result<WalletRef, A
 pub fn list_wallets(request: Request<pb::ListWalletsRequest>) -> Result<(TenantId, Id<Customer>, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, CUSTOMER);
-    let page = page(&mut fields, &message.parent, message.page_size, &message.page_token);
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
     fields.finish()?;
     Ok((parent.tenant.clone(), Id::from_uuid(parent.id(0)), page))
 }
@@ -98,7 +82,7 @@ pub fn get_balance(request: Request<pb::GetBalanceRequest>) -> Result<(WalletRef
 /// A list of things of one wallet.
 fn list_of_wallet(mut fields: Fields, parent: &str, size: i32, token: &str) -> Result<(WalletRef, Page), AppError> {
     let name = fields.name("parent", parent, WALLET);
-    let page = page(&mut fields, parent, size, token);
+    let page = Page::parse(&mut fields, parent, size, token);
     fields.finish()?;
     Ok((wallet_ref(&name), page))
 }
@@ -283,7 +267,7 @@ const METHOD: &[&str] = &["customers", "paymentMethods"];
 pub fn list_payment_methods(request: Request<pb::ListPaymentMethodsRequest>) -> Result<(CustomerRef, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, CUSTOMER);
-    let page = page(&mut fields, &message.parent, message.page_size, &message.page_token);
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
     fields.finish()?;
     Ok((customer_ref(&parent), page))
 }

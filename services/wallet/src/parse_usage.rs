@@ -2,10 +2,11 @@
 
 #![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
-use crate::parse::{Page, WALLET, WalletRef, page, wallet_ref};
+use crate::parse::{WALLET, WalletRef, wallet_ref};
 use payterms_chassis::{
     AppError, Call, Fields, Scope,
     fields::Digits,
+    page::Page,
     render::{decimal, money, timestamp},
 };
 use payterms_proto::wallet::v1 as pb;
@@ -46,7 +47,7 @@ pub fn list(request: Request<pb::ListUsageRecordsRequest>) -> Result<(WalletRef,
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, WALLET);
     let product = fields.text("product", &message.product, 0, 100);
-    let page = page(&mut fields, &format!("{} {product}", message.parent), message.page_size, &message.page_token);
+    let page = Page::parse(&mut fields, &format!("{} {product}", message.parent), message.page_size, &message.page_token);
     fields.finish()?;
     Ok((wallet_ref(&name), page, product))
 }

@@ -1,12 +1,10 @@
 //! The reads: no locks, no writes, one read transaction each.
 
 use crate::{
-    App,
-    parse::Page,
-    render,
+    App, render,
     store::{customers, tenants, test_clocks},
 };
-use payterms_chassis::{AppError, tenants as states};
+use payterms_chassis::{AppError, page::Page, tenants as states};
 use payterms_invoicing_domain::Customer;
 use payterms_kernel::{Id, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
@@ -28,24 +26,14 @@ pub async fn tenant(app: &App, tenant: &TenantId) -> Result<pb::GetTenantRespons
 /// `PAGE_TOKEN_INVALID`.
 pub async fn tenants(app: &App, page: &Page) -> Result<pb::ListTenantsResponse, AppError> {
     let after = app.pages.read(&page.list, &page.token)?.unwrap_or_default();
-    let mut slugs = states::list(&app.db, &after, u64::from(page.size) + 1).await?;
-    let next_page_token = cut(app, page, &mut slugs, Clone::clone);
+    let mut slugs = states::list(&app.db, &after, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut slugs, Clone::clone);
     if slugs.is_empty() {
         return Ok(pb::ListTenantsResponse::default());
     }
     let conn = app.db.read_all(&slugs.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let found = tenants::find_many(&conn, &slugs).await?;
     Ok(pb::ListTenantsResponse { tenants: found.iter().map(render::tenant).collect(), next_page_token })
-}
-
-/// Cuts a list that was read one too long, and answers the token of the next page.
-fn cut<T>(app: &App, page: &Page, items: &mut Vec<T>, cursor: impl Fn(&T) -> String) -> String {
-    let size = page.size as usize;
-    if items.len() <= size {
-        return String::new();
-    }
-    items.truncate(size);
-    items.last().map(|last| app.pages.sign(&page.list, &cursor(last))).unwrap_or_default()
 }
 
 /// One customer.
@@ -63,10 +51,10 @@ pub async fn customer(app: &App, tenant: &TenantId, id: Id<Customer>) -> Result<
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
 pub async fn customers(app: &App, tenant: &TenantId, page: &Page) -> Result<pb::ListCustomersResponse, AppError> {
-    let after = app.pages.read(&page.list, &page.token)?.and_then(|cursor| cursor.parse().ok()).unwrap_or(Uuid::nil());
+    let after = app.pages.cursor(page)?.unwrap_or(Uuid::nil());
     let conn = app.db.read(tenant).await?;
-    let mut found = customers::list(&conn, tenant, after, u64::from(page.size) + 1).await?;
-    let next_page_token = cut(app, page, &mut found, |customer| customer.id.to_string());
+    let mut found = customers::list(&conn, tenant, after, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut found, |customer| customer.id.to_string());
     Ok(pb::ListCustomersResponse { customers: found.iter().map(|customer| render::customer(tenant, customer)).collect(), next_page_token })
 }
 

@@ -2,11 +2,11 @@
 
 use crate::{
     App,
-    parse::{AsOf, HoldRef, Page, WalletRef},
+    parse::{AsOf, HoldRef, WalletRef},
     render,
     store::{entries, holds, lots, wallets},
 };
-use payterms_chassis::AppError;
+use payterms_chassis::{AppError, page::Page};
 use payterms_kernel::{Id, Refusal, TenantId};
 use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{Customer, Lot, Wallet};
@@ -34,24 +34,14 @@ pub async fn wallet(app: &App, named: &WalletRef) -> Result<pb::GetWalletRespons
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
 pub async fn wallets(app: &App, tenant: &TenantId, customer: Id<Customer>, page: &Page) -> Result<pb::ListWalletsResponse, AppError> {
-    let after = app.pages.read(&page.list, &page.token)?.and_then(|cursor| cursor.parse().ok()).unwrap_or(Uuid::nil());
+    let after = app.pages.cursor(page)?.unwrap_or(Uuid::nil());
     let conn = app.db.read(tenant).await?;
-    let mut found = wallets::list(&conn, tenant, customer, after, u64::from(page.size) + 1).await?;
+    let mut found = wallets::list(&conn, tenant, customer, after, page.reads()).await?;
     drop(conn);
     let now = app.db.tenant_now(tenant).await?;
-    let next_page_token = cut(app, page, &mut found, |wallet| wallet.id.to_string());
+    let next_page_token = app.pages.cut(page, &mut found, |wallet| wallet.id.to_string());
     let wallets = found.iter().map(|wallet| render::wallet(tenant, wallet, now)).collect::<Result<_, _>>()?;
     Ok(pb::ListWalletsResponse { wallets, next_page_token })
-}
-
-/// Cuts a list that was read one too long, and answers the token of the next page.
-pub(super) fn cut<T>(app: &App, page: &Page, items: &mut Vec<T>, cursor: impl Fn(&T) -> String) -> String {
-    let size = page.size as usize;
-    if items.len() <= size {
-        return String::new();
-    }
-    items.truncate(size);
-    items.last().map(|last| app.pages.sign(&page.list, &cursor(last))).unwrap_or_default()
 }
 
 /// The balance now or at a past instant.
@@ -84,11 +74,11 @@ pub async fn balance(app: &App, named: &WalletRef, as_of: AsOf) -> Result<pb::Ge
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
 pub async fn entries(app: &App, named: &WalletRef, page: &Page) -> Result<pb::ListEntriesResponse, AppError> {
-    let before = app.pages.read(&page.list, &page.token)?.and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX);
+    let before = app.pages.cursor(page)?.unwrap_or(i64::MAX);
     let conn = app.db.read(&named.tenant).await?;
     found(&conn, named).await?;
-    let mut lines = entries::list(&conn, &named.tenant, named.wallet, before, u64::from(page.size) + 1).await?;
-    let next_page_token = cut(app, page, &mut lines, |line| line.sequence.to_string());
+    let mut lines = entries::list(&conn, &named.tenant, named.wallet, before, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut lines, |line| line.sequence.to_string());
     let name = named.name();
     Ok(pb::ListEntriesResponse { entries: lines.iter().map(|line| render::entry(&name, line)).collect(), next_page_token })
 }
@@ -113,7 +103,7 @@ pub async fn lots(app: &App, named: &WalletRef, page: &Page) -> Result<pb::ListL
         let want = u64::from(page.size) + 1 - live as u64;
         found.extend(lots::used_up(&conn, &named.tenant, named.wallet, used_after.unwrap_or(0), want).await?);
     }
-    let next_page_token = cut(app, page, &mut found, |last| match live {
+    let next_page_token = app.pages.cut(page, &mut found, |last| match live {
         live if live >= size => format!("live:{}", skip + size),
         _ => format!("used:{}", last.sequence),
     });
@@ -137,11 +127,11 @@ pub async fn hold(app: &App, named: &HoldRef) -> Result<pb::GetHoldResponse, App
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
 pub async fn holds(app: &App, named: &WalletRef, page: &Page) -> Result<pb::ListHoldsResponse, AppError> {
-    let before = app.pages.read(&page.list, &page.token)?.and_then(|cursor| cursor.parse().ok()).unwrap_or(Uuid::max());
+    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(&named.tenant).await?;
     found(&conn, named).await?;
-    let mut found = holds::list(&conn, &named.tenant, named.wallet, before, u64::from(page.size) + 1).await?;
-    let next_page_token = cut(app, page, &mut found, |hold| hold.id.to_string());
+    let mut found = holds::list(&conn, &named.tenant, named.wallet, before, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut found, |hold| hold.id.to_string());
     let name = named.name();
     let holds = found.iter().map(|hold| render::hold(&name, hold)).collect::<Result<_, _>>()?;
     Ok(pb::ListHoldsResponse { holds, next_page_token })

@@ -1,13 +1,13 @@
 //! The reads of methods, top-ups and settings.
 
-use super::read::{cut, found};
+use super::read::found;
 use crate::{
     App,
-    parse::{CustomerRef, Page, WalletRef},
+    parse::{CustomerRef, WalletRef},
     render_payments as render,
     store::{methods, settings, top_ups},
 };
-use payterms_chassis::AppError;
+use payterms_chassis::{AppError, page::Page};
 use payterms_kernel::{Id, Refusal, TenantId};
 use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{PaymentMethod, TopUp};
@@ -29,11 +29,11 @@ pub async fn method(app: &App, named: &CustomerRef, id: Id<PaymentMethod>) -> Re
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
 pub async fn methods(app: &App, named: &CustomerRef, page: &Page) -> Result<pb::ListPaymentMethodsResponse, AppError> {
-    let before = app.pages.read(&page.list, &page.token)?.and_then(|cursor| cursor.parse().ok()).unwrap_or(Uuid::max());
+    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(&named.tenant).await?;
     let own = methods::of_customer(&conn, &named.tenant, named.customer).await?;
     let mut listed: Vec<_> = own.active.iter().filter(|method| method.id.uuid() < before).collect();
-    let next_page_token = cut(app, page, &mut listed, |method| method.id.to_string());
+    let next_page_token = app.pages.cut(page, &mut listed, |method| method.id.to_string());
     let name = named.name();
     let payment_methods = listed.into_iter().map(|method| render::method(&name, method, &own)).collect();
     Ok(pb::ListPaymentMethodsResponse { payment_methods, next_page_token })
@@ -55,11 +55,11 @@ pub async fn top_up(app: &App, named: &WalletRef, id: Id<TopUp>) -> Result<pb::G
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
 pub async fn top_ups(app: &App, named: &WalletRef, page: &Page) -> Result<pb::ListTopUpsResponse, AppError> {
-    let before = app.pages.read(&page.list, &page.token)?.and_then(|cursor| cursor.parse().ok()).unwrap_or(Uuid::max());
+    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(&named.tenant).await?;
     found(&conn, named).await?;
-    let mut listed = top_ups::list(&conn, &named.tenant, named.wallet, before, u64::from(page.size) + 1).await?;
-    let next_page_token = cut(app, page, &mut listed, |top_up| top_up.id.to_string());
+    let mut listed = top_ups::list(&conn, &named.tenant, named.wallet, before, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut listed, |top_up| top_up.id.to_string());
     let name = named.name();
     let top_ups = listed.iter().map(|top_up| render::top_up(&name, top_up)).collect::<Result<_, _>>()?;
     Ok(pb::ListTopUpsResponse { top_ups, next_page_token })

@@ -4,7 +4,6 @@
 use super::recharge;
 use crate::{
     App,
-    parse::Page,
     parse::WalletRef,
     parse_usage::{self, Item},
     render,
@@ -13,7 +12,7 @@ use crate::{
         wallets::{self, Locked},
     },
 };
-use payterms_chassis::{Answer, AppError, WriteTx, batch};
+use payterms_chassis::{Answer, AppError, WriteTx, batch, page::Page};
 use payterms_kernel::{Id, Refusal};
 use payterms_proto::wallet::v1::{ListUsageRecordsResponse, RecordUsageResponse, UsageRecorded};
 use payterms_wallet_domain::{UsageRecord, Wallet, usage as domain};
@@ -114,11 +113,11 @@ async fn save(tx: &mut WriteTx, locked: &mut [Locked], records: &[(Id<Wallet>, U
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
 pub async fn list(app: &App, named: &WalletRef, page: &Page, product: &str) -> Result<ListUsageRecordsResponse, AppError> {
-    let before = app.pages.read(&page.list, &page.token)?.and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX);
+    let before = app.pages.cursor(page)?.unwrap_or(i64::MAX);
     let conn = app.db.read(&named.tenant).await?;
     super::read::found(&conn, named).await?;
-    let mut listed = usage::list(&conn, &named.tenant, named.wallet, (product, before), u64::from(page.size) + 1).await?;
-    let next_page_token = super::read::cut(app, page, &mut listed, |record| record.sequence.to_string());
+    let mut listed = usage::list(&conn, &named.tenant, named.wallet, (product, before), page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut listed, |record| record.sequence.to_string());
     let name = named.name();
     Ok(ListUsageRecordsResponse {
         usage_records: listed.iter().map(|record| parse_usage::render(&name, record)).collect(),
