@@ -40,8 +40,12 @@ pub async fn migrate_postgres(db: &DatabaseConnection, service: &str) -> Result<
         format!("CREATE SCHEMA IF NOT EXISTS {service}"),
         format!(
             "DO $$ BEGIN CREATE ROLE payterms_{service} LOGIN NOSUPERUSER NOBYPASSRLS; \
-             ALTER ROLE payterms_{service} SET search_path = {service}; \
              EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+        ),
+        // Only where it is not so yet: two runs in two databases would otherwise meet at the role.
+        format!(
+            "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole \
+             WHERE r.rolname = 'payterms_{service}' AND s.setdatabase = 0) THEN ALTER ROLE payterms_{service} SET search_path = {service}; END IF; END $$"
         ),
         format!("GRANT USAGE ON SCHEMA {service} TO payterms_{service}"),
         format!("SET LOCAL search_path = {service}"),

@@ -23,6 +23,8 @@ on_both!(
     the_month_end_is_not_replaced_by_a_threshold,
     a_failure_shows_and_waits_for_a_retry,
     rules_need_prepayment_and_a_card,
+    released_credit_pays_what_is_owed,
+    a_declined_month_end_is_not_lost,
 );
 
 const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
@@ -131,4 +133,38 @@ async fn rules_need_prepayment_and_a_card(world: &World) {
     assert_eq!(reason(&set(&admin, &wallet, half).await.unwrap_err()), "FIELD_REQUIRED");
     let set = set(&admin, &wallet, threshold(50, 40)).await.unwrap();
     assert_eq!(set.state(), State::Watching);
+}
+
+/// A hold keeps a fee from being paid; when it is released, what is owed is paid at once and the
+/// expiry takes only what is left.
+async fn released_credit_pays_what_is_owed(world: &World) {
+    use payterms_proto::wallet::v1::{AuthorizeHoldRequest, ListLotsRequest, VoidHoldRequest};
+    let (_, wallet, _) = stocked(world, "tok_visa").await;
+    let service = world.someone("SERVICE", None);
+    let authorize =
+        AuthorizeHoldRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("USD", 100, 0), ..Default::default() };
+    let hold = service.holds().authorize_hold(authorize).await.unwrap().into_inner().hold.unwrap();
+    let fee = PostFeeRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("USD", 30, 0), description: "Fee".into() };
+    service.postings().post_fee(fee).await.unwrap();
+    service.holds().void_hold(VoidHoldRequest { request_id: request_id(), name: hold.name }).await.unwrap();
+    let list = ListLotsRequest { parent: wallet, ..Default::default() };
+    let lots = service.lots().list_lots(list).await.unwrap().into_inner().lots;
+    assert_eq!(lots[0].remaining, amount("USD", 70, 0));
+    invariants::hold(world).await;
+}
+
+/// What the month's end asked for and a card declined is bought by the retry.
+async fn a_declined_month_end_is_not_lost(world: &World) {
+    let (customer, wallet, admin) = stocked(world, "tok_declined").await;
+    set(&admin, &wallet, AutoRecharge { month_end_amount: amount("USD", 30, 0), ..AutoRecharge::default() }).await.unwrap();
+    advance(world, START + 30 * DAY).await;
+    assert_eq!(read(&admin, &wallet).await.state(), State::Failed);
+    let good = card(world, &admin, &customer, "tok_visa").await;
+    let point = payterms_proto::wallet::v1::SetCollectionMethodRequest { request_id: request_id(), name: good };
+    admin.methods().set_collection_method(point).await.unwrap();
+    let retry = RetryAutoRechargeRequest { request_id: request_id(), name: format!("{wallet}/autoRecharge") };
+    admin.recharges().retry_auto_recharge(retry).await.unwrap();
+    advance(world, START + 30 * DAY).await;
+    let states: Vec<_> = recharges(&admin, &wallet).await.iter().map(|top_up| top_up.state().as_str_name().to_owned()).collect();
+    assert_eq!(states, ["STATE_SUCCEEDED", "STATE_FAILED"]);
 }

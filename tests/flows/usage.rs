@@ -12,7 +12,8 @@ use prost_types::Timestamp;
 on_both!(
     a_record_takes_price_times_quantity_rounded_once,
     a_stream_records_each_once_and_refuses_each_alone,
-    usage_is_neither_old_nor_ahead
+    usage_is_neither_old_nor_ahead,
+    a_resent_stream_goes_on_where_it_broke_off,
 );
 
 fn used(wallet: &str, product: &str, quantity: &str, price: Option<payterms_proto::google::r#type::Money>) -> RecordUsageRequest {
@@ -90,4 +91,21 @@ async fn usage_is_neither_old_nor_ahead(world: &World) {
         let request = RecordUsageRequest { usage_time: Some(Timestamp { seconds, nanos: 0 }), ..used(&wallet, "voice", "1", micros(1)) };
         assert_eq!(reason(&service.usage().record_usage(request).await.unwrap_err()), expected);
     }
+}
+
+/// On a clock that stands still, a stream that begins with what was sent before records the rest.
+async fn a_resent_stream_goes_on_where_it_broke_off(world: &World) {
+    world.tenant("acme").await;
+    crate::clocks::start(world, "acme", "seed").await;
+    let customer = world.customer("acme", "GB").await;
+    let wallet = world.wallet(&customer, "USD").await;
+    grant(world, &wallet, amount("USD", 10, 0), 0).await;
+    let service = world.someone("SERVICE", None);
+    let records: Vec<_> = (0..3).map(|_| used(&wallet, "voice", "1", micros(1_000))).collect();
+    for sent in 1..=3 {
+        let messages: Vec<_> = records[..sent].iter().map(|record| RecordUsageStreamRequest { record: Some(record.clone()) }).collect();
+        let answer = service.usage().record_usage_stream(tokio_stream::iter(messages)).await.unwrap().into_inner();
+        assert_eq!((answer.recorded_count, answer.replayed_count), (1, i64::try_from(sent).unwrap() - 1));
+    }
+    invariants::hold(world).await;
 }

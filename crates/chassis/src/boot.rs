@@ -128,10 +128,12 @@ pub async fn start<S: Service>(
     let inbox = Inbox::new(db.clone(), parts.consumers);
     let clock = RunDue { db: db.clone(), jobs: parts.jobs.clone(), relay: relay.clone() };
     let access = AccessTable::load()?;
-    let routes = parts.routes.add_service(InboxServiceServer::new(inbox)).add_service(ClockServiceServer::new(clock));
+    let routes = parts
+        .routes
+        .add_service(InboxServiceServer::new(inbox).max_decoding_message_size(16 << 20))
+        .add_service(ClockServiceServer::new(clock));
     let (routes, health) = reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"])).await?;
-    let mut issuers: Vec<_> = topology.keys().cloned().collect();
-    issuers.push("gateway".to_owned());
+    let issuers = topology::callers(&topology, S::NAME);
     let guard = Guard::new(access, Verifier::read(keys, S::NAME, &issuers)?, Some(db.clone()), CALLS);
     health.set_service_status(format!("payterms.{}.v1", S::NAME), tonic_health::ServingStatus::Serving).await;
     let open = db.clone();

@@ -69,6 +69,10 @@ impl Db {
         let mut options = ConnectOptions::new(url);
         options.max_connections(16).min_connections(1).acquire_timeout(Duration::from_secs(10)).sqlx_logging(false);
         let pool = Database::connect(options).await.map_err(|error| error.to_string())?;
+        let strong = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)";
+        if sql::one(&pool, strong, vec![]).await.map_err(|error| error.to_string())?.is_some() {
+            return Err(format!("the role sees all tenants; connect as payterms_{service}, no superuser and without BYPASSRLS"));
+        }
         Ok(Self { writer: pool.clone(), reader: pool, queue: None, clock, service, committed: Arc::default(), _lock: None })
     }
 

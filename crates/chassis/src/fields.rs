@@ -153,7 +153,7 @@ impl Fields {
             return nothing;
         };
         let currency = self.currency(&format!("{field}.currency_code"), &money.currency_code);
-        if money.nanos.abs() > 999_999_999 || (money.units > 0 && money.nanos < 0) || (money.units < 0 && money.nanos > 0) {
+        if money.nanos.unsigned_abs() > 999_999_999 || (money.units > 0 && money.nanos < 0) || (money.units < 0 && money.nanos > 0) {
             self.wrong(field, "AMOUNT_OUT_OF_RANGE", "Units and nanos must agree in sign, nanos below a whole unit.");
         } else if money.units.checked_abs().is_none_or(|units| units > MAX_UNITS) {
             self.wrong(field, "AMOUNT_OUT_OF_RANGE", format!("Use at most {MAX_UNITS} units."));

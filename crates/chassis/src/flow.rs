@@ -147,16 +147,23 @@ impl Flows {
     pub async fn drive(&self, lease: Lease) -> Result<(), AppError> {
         let drivers = self.drivers.get().and_then(|drivers| drivers.0.get(lease.flow));
         let Some(drive) = drivers else { return Err(AppError::Fault(format!("no driver of {}", lease.flow))) };
-        let mut work = drive(lease.clone());
-        loop {
-            tokio::select! {
-                done = &mut work => {
-                    self.closed.notify_waiters();
-                    return done;
+        // Both are polled together: a renewal that waits for a row or a turn which the driver holds
+        // must not keep the driver from giving it back. A renewal that fails costs nothing: the
+        // fence decides.
+        let renewing = async {
+            loop {
+                tokio::time::sleep(RENEW_EVERY).await;
+                if let Err(error) = self.leases.renew(&lease).await {
+                    tracing::debug!(%error, "a lease was not renewed");
                 }
-                () = tokio::time::sleep(RENEW_EVERY) => self.leases.renew(&lease).await?,
             }
-        }
+        };
+        let done = tokio::select! {
+            done = drive(lease.clone()) => done,
+            () = renewing => Ok(()),
+        };
+        self.closed.notify_waiters();
+        done
     }
 
     /// Drives a flow in a task of its own: it goes on when the caller is gone.

@@ -53,17 +53,19 @@ impl Inbox {
         while let Some(event) = next {
             let span = tracing::info_span!("inbox", r#type = %event.r#type, otel.kind = "consumer");
             telemetry::adopt_trace_parent(&span, &event.trace_parent);
-            if !self.take_one(&event).instrument(span).await? {
-                break;
+            match self.take_one(&event).instrument(span).await? {
+                Some(false) => break,
+                Some(true) => applied += 1,
+                None => {}
             }
-            applied += 1;
             next = self.held_after(&event).await?;
         }
         Ok(applied)
     }
 
-    /// Applies one event if its turn has come; false if it was applied before or is held back.
-    async fn take_one(&self, event: &Event) -> Result<bool, AppError> {
+    /// Applies one event if its turn has come; false if it is held back, none if it was applied
+    /// before.
+    async fn take_one(&self, event: &Event) -> Result<Option<bool>, AppError> {
         let fault = |what: &str| AppError::Fault(format!("event {}: {what}", event.id));
         let tenant: TenantId = event.tenant.parse().map_err(|_| fault("no tenant"))?;
         let id = Uuid::try_parse(&event.id).map_err(|_| fault("no id"))?;
@@ -71,7 +73,8 @@ impl Inbox {
         let mut tx = self.db.begin_forward(&call).await?;
         let head = head(&tx, event).await?;
         if event.version <= head {
-            return Ok(false);
+            // Applied before; what was held back behind it may have been left by a crash.
+            return Ok(None);
         }
         let in_turn = event.snapshot || event.version == head.saturating_add(1);
         if in_turn {
@@ -94,7 +97,7 @@ impl Inbox {
         sql::exec(tx.conn(), note, values).await?;
         tx.commit_rows().await?;
         kill::point("inbox.after_apply");
-        Ok(in_turn)
+        Ok(Some(in_turn))
     }
 
     async fn held_after(&self, event: &Event) -> Result<Option<Event>, AppError> {

@@ -5,10 +5,10 @@
 
 use crate::{call::Call, db::Db, error::AppError, sql, tx::WriteTx};
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, future::BoxFuture};
 use payterms_kernel::TenantId;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -89,11 +89,28 @@ pub async fn schedule(tx: &WriteTx, job: &str, subject: &str, due: DateTime<Utc>
     sql::exec(tx.conn(), upsert, values).await.map(|_| ())
 }
 
-/// Takes a due row out; false if another has.
+/// Schedules a job for a subject unless it is scheduled: a row that is waited for is not moved
+/// away by whoever marks it again.
+///
+/// # Errors
+/// The database's.
+pub async fn schedule_once(tx: &WriteTx, job: &str, subject: &str, due: DateTime<Utc>) -> Result<(), DbErr> {
+    let select = "SELECT job FROM due WHERE tenant = $1 AND job = $2 AND subject = $3";
+    let values = vec![tx.call().tenant.as_str().into(), job.into(), subject.into()];
+    if sql::one(tx.conn(), select, values).await?.is_some() {
+        return Ok(());
+    }
+    schedule(tx, job, subject, due).await
+}
+
+/// Takes a due row out; false if another has, or if the clock went back before it.
 ///
 /// # Errors
 /// The database's.
 pub async fn take(tx: &WriteTx, row: &DueRow) -> Result<bool, DbErr> {
+    if row.due > tx.now() {
+        return Ok(false);
+    }
     let delete = "DELETE FROM due WHERE tenant = $1 AND job = $2 AND subject = $3 AND due_at = $4";
     let values = vec![row.tenant.as_str().into(), row.job.clone().into(), row.subject.clone().into(), row.due.into()];
     Ok(sql::exec(tx.conn(), delete, values).await? == 1)
@@ -126,11 +143,9 @@ pub(crate) async fn run_forever(db: Db, jobs: Jobs, stop: CancellationToken) {
         let busy = match claim(&db).await {
             Ok(rows) => {
                 let busy = !rows.is_empty();
-                for row in rows {
-                    let name = format!("{}/{}", row.job, row.subject);
-                    if let Err(error) = jobs.run(row).await {
-                        tracing::warn!(job = %name, %error, "a job did not get done; it is tried again");
-                    }
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = run_claimed(&jobs, rows) => {}
                 }
                 busy
             }
@@ -145,6 +160,21 @@ pub(crate) async fn run_forever(db: Db, jobs: Jobs, stop: CancellationToken) {
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// Runs claimed rows a few at a time; one that hangs or panics holds no other up.
+async fn run_claimed(jobs: &Jobs, rows: Vec<DueRow>) {
+    let run = async |row: DueRow| {
+        let name = format!("{}/{}", row.job, row.subject);
+        let work = tokio::time::timeout(Duration::from_secs(20), jobs.run(row));
+        match AssertUnwindSafe(work).catch_unwind().await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => tracing::warn!(job = %name, %error, "a job did not get done; it is tried again"),
+            Ok(Err(_)) => tracing::warn!(job = %name, "a job took too long; it is tried again"),
+            Err(_) => tracing::error!(job = %name, "a job panicked; it is tried again"),
+        }
+    };
+    futures::stream::iter(rows).for_each_concurrent(8, run).await;
 }
 
 /// Rows claimed at once, and how long a claim keeps others away.

@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Events handed over in one call.
 const BATCH: i64 = 200;
+/// Bytes handed over in one call, unless one event alone is larger.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// Hands a service's events to their hearers.
 #[derive(Debug, Clone)]
@@ -51,10 +53,10 @@ impl Relay {
         if !self.leases.hold_singleton("relay").await? {
             return Ok(0);
         }
-        self.give_positions().await?;
+        let through = self.give_positions().await?;
         let (mut moved, mut failed) = (0, Ok(()));
         for (hearer, kinds) in self.hearers.iter() {
-            match self.feed(hearer, kinds).await {
+            match self.feed(hearer, kinds, through).await {
                 Ok(count) => moved += count,
                 Err(error) => failed = Err(error),
             }
@@ -62,7 +64,8 @@ impl Relay {
         failed.map(|()| moved)
     }
 
-    async fn give_positions(&self) -> Result<(), AppError> {
+    /// Answers the last position: everything up to it is committed and placed.
+    async fn give_positions(&self) -> Result<i64, AppError> {
         let (txn, turn) = self.db.transaction().await?;
         sql::exec(&txn, "INSERT INTO outbox_cursors (subscriber, position) VALUES ('', 0) ON CONFLICT DO NOTHING", vec![]).await?;
         let lock = if txn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
@@ -75,14 +78,16 @@ impl Relay {
         sql::exec(&txn, "UPDATE outbox_cursors SET position = $1 WHERE subscriber = ''", vec![next.into()]).await?;
         txn.commit().await?;
         drop(turn);
-        Ok(())
+        Ok(next)
     }
 
-    async fn feed(&self, hearer: &str, kinds: &[String]) -> Result<u64, AppError> {
+    async fn feed(&self, hearer: &str, kinds: &[String], through: i64) -> Result<u64, AppError> {
         let mut moved = 0;
         loop {
-            let (events, last) = self.next_batch(hearer, kinds).await?;
+            let (events, last) = self.next_batch(hearer, kinds, through).await?;
             if events.is_empty() {
+                // Nothing of interest up to here: the next scan starts behind it.
+                self.mark(hearer, through).await?;
                 return Ok(moved);
             }
             moved += events.len() as u64;
@@ -94,26 +99,40 @@ impl Relay {
             let mut client = InboxServiceClient::new(self.peers.channel(hearer)?);
             client.deliver(self.peers.request(hearer, &caller, DeliverRequest { events }, Duration::from_secs(10))?).await?;
             crate::kill::point("outbox.before_mark");
-            let mark = "INSERT INTO outbox_cursors (subscriber, position) VALUES ($1, $2) \
-                        ON CONFLICT (subscriber) DO UPDATE SET position = excluded.position";
-            let (txn, turn) = self.db.transaction().await?;
-            sql::exec(&txn, mark, vec![hearer.into(), last.into()]).await?;
-            txn.commit().await?;
-            drop(turn);
+            self.mark(hearer, last).await?;
         }
     }
 
-    async fn next_batch(&self, hearer: &str, kinds: &[String]) -> Result<(Vec<Event>, i64), AppError> {
+    /// Moves a hearer's cursor, never back.
+    async fn mark(&self, hearer: &str, position: i64) -> Result<(), AppError> {
+        let mark = "INSERT INTO outbox_cursors (subscriber, position) VALUES ($1, $2) ON CONFLICT (subscriber) \
+                    DO UPDATE SET position = excluded.position WHERE outbox_cursors.position < excluded.position";
+        let (txn, turn) = self.db.transaction().await?;
+        sql::exec(&txn, mark, vec![hearer.into(), position.into()]).await?;
+        txn.commit().await?;
+        drop(turn);
+        Ok(())
+    }
+
+    async fn next_batch(&self, hearer: &str, kinds: &[String], through: i64) -> Result<(Vec<Event>, i64), AppError> {
         let kinds: Vec<_> = kinds.iter().map(|kind| format!("'{}'", kind.replace('\'', ""))).collect();
         let select = format!(
             "SELECT event_id, tenant, aggregate_type, aggregate_id, version, event_type, data, trace_parent, snapshot, occurred_at, position \
              FROM outbox WHERE position > coalesce((SELECT position FROM outbox_cursors WHERE subscriber = $1), 0) \
-             AND aggregate_type IN ({}) ORDER BY position LIMIT $2",
+             AND position <= $3 AND aggregate_type IN ({}) ORDER BY position LIMIT $2",
             kinds.join(", ")
         );
-        let rows = sql::all(self.db.system(), &select, vec![hearer.into(), BATCH.into()]).await?;
-        let last = rows.last().map(|row| row.try_get("", "position")).transpose()?.unwrap_or_default();
-        let events = rows.iter().map(|row| self.event(row)).collect::<Result<_, _>>()?;
+        let rows = sql::all(self.db.system(), &select, vec![hearer.into(), BATCH.into(), through.into()]).await?;
+        let (mut events, mut last, mut size) = (Vec::new(), 0, 0);
+        for row in &rows {
+            let event = self.event(row)?;
+            size += event.data.len();
+            if size > BATCH_BYTES && !events.is_empty() {
+                break;
+            }
+            last = row.try_get("", "position")?;
+            events.push(event);
+        }
         Ok((events, last))
     }
 

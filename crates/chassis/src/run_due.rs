@@ -4,7 +4,7 @@ use crate::{db::Db, error::AppError, fields::Fields, jobs, jobs::Jobs, relay::Re
 use chrono::{DateTime, Utc};
 use payterms_kernel::TenantId;
 use payterms_proto::common::v1::{RunDueRequest, RunDueResponse, clock_service_server::ClockService};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 use tonic::{Request, Response, Status};
 
 /// Rows run at most in one call; the caller asks again while rows move.
@@ -30,6 +30,13 @@ impl RunDue {
             let waiting = self.relay.pending(tenant).await?;
             if waiting > 0 {
                 self.relay.pump().await?;
+                // Another replica may be the relay: it is given a moment before the next round.
+                for _ in 0..40 {
+                    if self.relay.pending(tenant).await? < waiting {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
                 moved = moved.saturating_add(waiting);
             }
         }

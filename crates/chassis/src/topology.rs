@@ -31,6 +31,19 @@ pub fn hearers(topology: &Topology, source: &str) -> BTreeMap<String, Vec<String
     topology.iter().filter_map(|(name, relations)| Some((name.clone(), relations.hears.get(source)?.clone()))).collect()
 }
 
+/// Whose tokens a service accepts: the gateway's, of those who call it or hand it events, and of
+/// the owner of test clocks.
+#[must_use]
+pub fn callers(topology: &Topology, service: &str) -> Vec<String> {
+    let calling =
+        topology.iter().filter(|(_, relations)| relations.calls.iter().any(|called| called == service)).map(|(name, _)| name.clone());
+    let heard = topology.get(service).map(|relations| relations.hears.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+    let mut callers: Vec<_> = calling.chain(heard).chain(["gateway".to_owned(), "invoicing".to_owned()]).collect();
+    callers.sort();
+    callers.dedup();
+    callers
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -79,6 +79,11 @@ impl WriteTx {
         &mut self.ids
     }
 
+    /// Lets the next ids come from another cause: each item of a batch has its own.
+    pub fn ids_from(&mut self, cause: &str) {
+        self.ids = self.ids.of_cause(&format!("{}/{cause}", self.call.tenant));
+    }
+
     /// A new id.
     pub fn id<T>(&mut self) -> Id<T> {
         self.ids.make()

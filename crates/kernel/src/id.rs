@@ -121,6 +121,12 @@ impl IdSource {
         Self { now, seed: seed.to_vec(), cause: cause.to_owned(), ordinal: 0 }
     }
 
+    /// The ids of another cause at the same instant, from the same seed.
+    #[must_use]
+    pub fn of_cause(&self, cause: &str) -> Self {
+        Self { cause: cause.to_owned(), ordinal: 0, ..self.clone() }
+    }
+
     /// The next id.
     pub fn make<T>(&mut self) -> Id<T> {
         let mut hash = Sha256::new();

@@ -86,6 +86,15 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Opt
     Ok(with_rules(conn, row.into_iter().collect()).await?.pop())
 }
 
+/// One tenant, kept from changing until the write transaction ends.
+///
+/// # Errors
+/// The database's.
+pub async fn hold<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<Tenant>, AppError> {
+    let row = Entity::find_by_id(tenant.to_string()).lock_shared().one(conn).await?;
+    Ok(with_rules(conn, row.into_iter().collect()).await?.pop())
+}
+
 /// One tenant.
 ///
 /// # Errors
@@ -104,12 +113,8 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, slugs: &[String]) -> Result
     with_rules(conn, rows).await
 }
 
-/// Inserts or updates a tenant with its rules.
-///
-/// # Errors
-/// The database's.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), AppError> {
-    let row = ActiveModel {
+fn row(tenant: &Tenant) -> ActiveModel {
+    ActiveModel {
         tenant: Set(tenant.id.to_string()),
         display_name: Set(tenant.display_name.clone()),
         country: Set(tenant.country.clone()),
@@ -120,10 +125,27 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), A
         version: Set(tenant.version),
         created_at: Set(tenant.created_at),
         updated_at: Set(tenant.updated_at),
-    };
+    }
+}
+
+/// Inserts a new tenant's row. Of two registrations of one slug the second fails here, and finds
+/// the first when it is tried again.
+///
+/// # Errors
+/// The database's.
+pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), AppError> {
+    Entity::insert(row(tenant)).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+/// Inserts or updates a tenant with its rules.
+///
+/// # Errors
+/// The database's.
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), AppError> {
     let changing = [Column::DisplayName, Column::TimeZone, Column::InvoicesHidden, Column::Suspended, Column::Version, Column::UpdatedAt];
     let upsert = OnConflict::column(Column::Tenant).update_columns(changing).to_owned();
-    Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
+    Entity::insert(row(tenant)).on_conflict(upsert).exec_without_returning(conn).await?;
     rules::Entity::delete_many().filter(rules::Column::Tenant.eq(tenant.id.as_str())).exec(conn).await?;
     if tenant.tax_rules.is_empty() {
         return Ok(());

@@ -20,7 +20,7 @@ pub async fn run(app: &App, call: &Call, new: &CustomerFields) -> Result<Answer<
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let tenant = tenants::find(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
+    let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     let now = tx.now();
     let mut customer = Customer {
         id: tx.id(),

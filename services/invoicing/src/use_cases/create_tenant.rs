@@ -34,6 +34,7 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields) -> Result<Answer<Cr
         created_at: now,
         updated_at: now,
     };
+    tenants::insert(tx.conn(), &tenant).await?;
     publish(&mut tx, &tenant).await?;
     tx.commit(CreateTenantResponse { tenant: Some(render::tenant(&tenant)) }).await
 }

@@ -35,7 +35,7 @@ pub async fn run(app: &App, call: &Call, update: &UpdateCustomer) -> Result<Answ
         }
     }
     let now = tx.now();
-    let tenant = tenants::find(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
+    let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     customer.resolve_tax(&tenant, now);
     customer.touch(now);
     customers::save_many(tx.conn(), &call.tenant, std::slice::from_ref(&customer)).await?;

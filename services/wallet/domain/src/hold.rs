@@ -156,7 +156,7 @@ pub fn capture(
     hold.captured = hold.captured.plus(amount)?;
     hold.updated_at = now;
     if is_final || hold.captured == hold.amount {
-        release(wallet, hold, HoldState::Captured, now)?;
+        release(wallet, hold, ids, HoldState::Captured, now)?;
     }
     hold.pins.retain(|(_, pinned)| pinned.is_positive());
     let debit = Debit { amount, kind: TransferKind::Capture, into_negative: false, description: hold.description.clone() };
@@ -167,28 +167,33 @@ pub fn capture(
 ///
 /// # Errors
 /// `HOLD_STATE`.
-pub fn void(wallet: &mut Wallet, hold: &mut Hold, now: DateTime<Utc>) -> Result<(), Refusal> {
+pub fn void(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: DateTime<Utc>) -> Result<(), Refusal> {
     hold.must_be_active(now)?;
-    release(wallet, hold, HoldState::Voided, now)
+    release(wallet, hold, ids, HoldState::Voided, now)
 }
 
 /// Ends an active hold whose time is over; false if there is nothing to do.
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn expire(wallet: &mut Wallet, hold: &mut Hold, now: DateTime<Utc>) -> Result<bool, Refusal> {
+pub fn expire(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: DateTime<Utc>) -> Result<bool, Refusal> {
     if hold.state != HoldState::Active || hold.expires_at > now {
         return Ok(false);
     }
-    release(wallet, hold, HoldState::Expired, now)?;
+    release(wallet, hold, ids, HoldState::Expired, now)?;
     Ok(true)
 }
 
-fn release(wallet: &mut Wallet, hold: &mut Hold, end: HoldState, now: DateTime<Utc>) -> Result<(), Refusal> {
-    for (id, pinned) in hold.pins.drain(..) {
-        if let Some(lot) = wallet.lots.iter_mut().find(|lot| lot.id == id) {
-            lot.pinned = lot.pinned.minus(pinned)?;
+fn release(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, end: HoldState, now: DateTime<Utc>) -> Result<(), Refusal> {
+    let freed: Vec<_> = hold.pins.drain(..).collect();
+    for (id, pinned) in &freed {
+        if let Some(lot) = wallet.lots.iter_mut().find(|lot| lot.id == *id) {
+            lot.pinned = lot.pinned.minus(*pinned)?;
         }
+    }
+    // Credit that is free again pays first what is owed.
+    for (id, _) in freed {
+        wallet.settle_owed(ids, id, now)?;
     }
     hold.state = end;
     hold.updated_at = now;

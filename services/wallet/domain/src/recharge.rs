@@ -66,6 +66,8 @@ pub struct AutoRecharge {
     pub month_end_marked: bool,
     /// The recharge that is open.
     pub open: Option<Id<TopUp>>,
+    /// Whether the open or failed one was for the month's end.
+    pub for_month_end: bool,
     /// Why the last one failed; empty: it did not.
     pub failure: String,
     /// Counts changes.
@@ -102,9 +104,8 @@ impl AutoRecharge {
     /// None that stored amounts can cause.
     pub fn begin(&mut self, top_up: Id<TopUp>, wallet: &Wallet, now: DateTime<Utc>) -> Result<(), Refusal> {
         let others = Self { month_end_marked: false, ..self.clone() };
-        if others.wanted(wallet, now)?.is_none() {
-            self.month_end_marked = false;
-        }
+        self.for_month_end = others.wanted(wallet, now)?.is_none();
+        self.month_end_marked &= !self.for_month_end;
         self.open = Some(top_up);
         self.version = self.version.saturating_add(1);
         Ok(())
@@ -115,9 +116,13 @@ impl AutoRecharge {
         match top_up.state {
             TopUpState::Processing => return,
             TopUpState::Succeeded => self.failure.clear(),
+            TopUpState::Failed if top_up.decline_code.is_empty() => "DECLINED".clone_into(&mut self.failure),
             TopUpState::Failed => self.failure.clone_from(&top_up.decline_code),
             TopUpState::RequiresAction => "REQUIRES_ACTION".clone_into(&mut self.failure),
         }
+        // What the month's end asked for and did not get is asked for again by the retry.
+        self.month_end_marked |= self.for_month_end && !self.failure.is_empty() && self.rules.month_end.is_some();
+        self.for_month_end = false;
         self.open = None;
         self.version = self.version.saturating_add(1);
     }

@@ -145,9 +145,9 @@ impl Wallet {
         Ok(id)
     }
 
-    /// Pays what is owed from a new lot. What a deposit settles counts to the invoice that taxes
+    /// Pays what is owed from a lot that is new or free again. What a deposit settles counts to the invoice that taxes
     /// it, like any usage that a deposit pays.
-    fn settle_owed(&mut self, ids: &mut IdSource, lot: Id<Lot>, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub(crate) fn settle_owed(&mut self, ids: &mut IdSource, lot: Id<Lot>, now: DateTime<Utc>) -> Result<(), Refusal> {
         let Some(place) = self.lots.iter_mut().find(|own| own.id == lot) else { return Ok(()) };
         let part = self.owed.min(place.unpinned()?)?;
         if part.is_zero() || !place.in_force(now) {

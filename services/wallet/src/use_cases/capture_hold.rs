@@ -1,6 +1,6 @@
 //! Takes a part or all of what a hold reserves.
 
-use super::{expire_lot, locked};
+use super::{expire_lot, locked, recharge};
 use crate::{
     App, jobs,
     parse::HoldRef,
@@ -28,6 +28,7 @@ pub async fn run(app: &App, call: &Call, named: &HoldRef, what: (Option<Money>, 
     let after = render::wallet(&call.tenant, &locked.wallet, now)?;
     expire_lot::schedule_overdue(&tx, &locked.wallet, now).await?;
     wallets::save_many(&tx, std::slice::from_mut(&mut locked)).await?;
+    recharge::mark(&tx, [&locked.wallet]).await?;
     holds::save(&tx, named.wallet.wallet, &hold).await?;
     if hold.state != HoldState::Active {
         cancel(&tx, jobs::EXPIRE_HOLD, &hold.id.to_string()).await?;

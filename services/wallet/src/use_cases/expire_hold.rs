@@ -29,7 +29,7 @@ pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     }
     let Some(mut hold) = holds::find(tx.conn(), &row.tenant, wallet_id, Id::from_uuid(id)).await? else { return Ok(()) };
     let now = tx.now();
-    if hold::expire(&mut locked.wallet, &mut hold, now)? {
+    if hold::expire(&mut locked.wallet, &mut hold, tx.ids(), now)? {
         let after = render::wallet(&row.tenant, &locked.wallet, now)?;
         let name = after.name.clone();
         expire_lot::schedule_overdue(&tx, &locked.wallet, now).await?;

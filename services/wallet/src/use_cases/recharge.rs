@@ -6,10 +6,11 @@ use crate::{
     App, jobs, parse_recharge,
     store::{customers, methods, recharges, settings, wallets},
 };
+use chrono::TimeDelta;
 use payterms_chassis::{
     AppError, WriteTx,
     flow::Lease,
-    jobs::{DueRow, schedule, take},
+    jobs::{DueRow, schedule, schedule_once, take},
     names,
 };
 use payterms_kernel::{
@@ -35,7 +36,7 @@ pub async fn mark(tx: &WriteTx, changed: impl IntoIterator<Item = &Wallet>) -> R
         if let Some(recharge) = rules.get(&wallet.id)
             && recharge.wanted(wallet, tx.now())?.is_some()
         {
-            schedule(tx, jobs::RECHARGE, &wallet.id.to_string(), tx.now()).await?;
+            schedule_once(tx, jobs::RECHARGE, &wallet.id.to_string(), tx.now()).await?;
         }
     }
     Ok(())
@@ -141,9 +142,13 @@ pub async fn month_end(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some((mut tx, wallet)) = open(app, row).await? else { return Ok(()) };
     let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
     if recharge.rules.month_end.is_some() {
+        // A new period ends what failed in the old one.
+        recharge.failure.clear();
         recharge.month_end_marked = true;
         publish(&mut tx, &wallet, &recharge).await?;
-        schedule(&tx, jobs::MONTH_END, &row.subject, next_month_end_after(tx.time().zone, row.due)).await?;
+        // Two days on is next month in every zone, so a change of zone never runs a month twice.
+        let after = row.due + TimeDelta::days(2);
+        schedule(&tx, jobs::MONTH_END, &row.subject, next_month_end_after(tx.time().zone, after)).await?;
         mark(&tx, [&wallet]).await?;
     }
     tx.commit_rows().await

@@ -65,7 +65,9 @@ pub async fn run_many(app: &App, items: &[Item]) -> Result<Vec<Outcome>, AppErro
             Answer { message, replayed: false, versions: Vec::new() }
         }));
     }
-    if !fresh.is_empty() {
+    if let Some((call, _)) = fresh.first() {
+        // An id is answered once, so no other batch has this cause.
+        tx.ids_from(&format!("batch/{}", call.request_id));
         batch::answer(&tx, fresh).await?;
         save(&mut tx, &mut locked, &records).await?;
     }
@@ -85,6 +87,7 @@ fn replay(item: &Item, hash: &[u8], answer: &[u8]) -> Outcome {
 fn decide(tx: &mut WriteTx, own: Option<&mut Locked>, item: &Item) -> Result<UsageRecord, AppError> {
     let own = own.ok_or_else(Refusal::not_found)?;
     let now = tx.now();
+    tx.ids_from(&item.call.request_id.to_string());
     let mut after = own.wallet.clone();
     let record = domain::record(&mut after, tx.ids(), item.used.clone(), now)?;
     own.wallet = after;

@@ -41,6 +41,7 @@ pub async fn update(app: &App, call: &Call, new: &Update) -> Result<Answer<Updat
         let methods = methods::of_customer(tx.conn(), &call.tenant, wallet.customer).await?;
         methods.collection.ok_or_else(recharge::no_method)?;
     }
+    let had_month_end = own.rules.month_end.is_some();
     own.rules = new.rules;
     own.failure.clear();
     own.month_end_marked &= new.rules.month_end.is_some();
@@ -48,6 +49,7 @@ pub async fn update(app: &App, call: &Call, new: &Update) -> Result<Answer<Updat
     recharge::publish(&mut tx, &wallet, &own).await?;
     let subject = wallet.id.to_string();
     match new.rules.month_end {
+        Some(_) if had_month_end => {}
         Some(_) => schedule(&tx, jobs::MONTH_END, &subject, next_month_end_after(tx.time().zone, tx.now())).await?,
         None => cancel(&tx, jobs::MONTH_END, &subject).await?,
     }

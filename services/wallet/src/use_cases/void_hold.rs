@@ -24,7 +24,7 @@ pub async fn run(app: &App, call: &Call, named: &HoldRef) -> Result<Answer<VoidH
     }
     let mut hold = holds::find(tx.conn(), &call.tenant, named.wallet.wallet, named.hold).await?.ok_or_else(Refusal::not_found)?;
     let now = tx.now();
-    hold::void(&mut locked.wallet, &mut hold, now)?;
+    hold::void(&mut locked.wallet, &mut hold, tx.ids(), now)?;
     let after = render::wallet(&call.tenant, &locked.wallet, now)?;
     expire_lot::schedule_overdue(&tx, &locked.wallet, now).await?;
     wallets::save_many(&tx, std::slice::from_mut(&mut locked)).await?;
