@@ -156,7 +156,7 @@ mod usage {
         Table {
             name: "auto_recharges",
             columns: "tenant text NOT NULL, wallet_id {uuid} NOT NULL, currency text NOT NULL, threshold bigint, threshold_amount bigint, \
-                      threshold_up_to bigint, month_end_amount bigint, repair_negative boolean NOT NULL, month_end_marked boolean NOT NULL, for_month_end boolean NOT NULL, \
+                      threshold_up_to bigint, month_end_amount bigint, monthly_ceiling bigint, repair_negative boolean NOT NULL, month_end_marked boolean NOT NULL, for_month_end boolean NOT NULL, \
                       open_top_up_id {uuid}, failure_reason text NOT NULL, version bigint NOT NULL, PRIMARY KEY (tenant, wallet_id), \
                       FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
             indexes: &[],

@@ -25,6 +25,7 @@ on_both!(
     rules_need_prepayment_and_a_card,
     released_credit_pays_what_is_owed,
     a_declined_month_end_is_not_lost,
+    the_monthly_ceiling_stops_what_would_pass_it,
 );
 
 const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
@@ -167,4 +168,24 @@ async fn a_declined_month_end_is_not_lost(world: &World) {
     advance(world, START + 30 * DAY).await;
     let states: Vec<_> = recharges(&admin, &wallet).await.iter().map(|top_up| top_up.state().as_str_name().to_owned()).collect();
     assert_eq!(states, ["STATE_SUCCEEDED", "STATE_FAILED"]);
+}
+
+/// Three times the largest figure is the ceiling unless one is stated; what would pass it is not
+/// charged, nor cut, and shows.
+async fn the_monthly_ceiling_stops_what_would_pass_it(world: &World) {
+    let (_, wallet, admin) = stocked(world, "tok_visa").await;
+    set(&admin, &wallet, threshold(50, 20)).await.unwrap();
+    let service = world.someone("SERVICE", None);
+    for (day, units) in [(1, 60), (2, 20), (3, 20), (4, 20)] {
+        service.postings().post_debit(debit(&wallet, amount("USD", units, 0))).await.unwrap();
+        advance(world, START + day * DAY).await;
+    }
+    assert_eq!(recharges(&admin, &wallet).await.len(), 3);
+    let stopped = read(&admin, &wallet).await;
+    assert_eq!((stopped.state(), stopped.failure_reason.as_str()), (State::Failed, "CEILING"));
+    let higher = AutoRecharge { monthly_ceiling: amount("USD", 80, 0), ..threshold(50, 20) };
+    set(&admin, &wallet, higher).await.unwrap();
+    advance(world, START + 5 * DAY).await;
+    assert_eq!(recharges(&admin, &wallet).await.len(), 4);
+    invariants::hold(world).await;
 }

@@ -60,6 +60,7 @@ pub fn update(request: Request<pb::UpdateAutoRechargeRequest>) -> Result<(Call, 
         threshold: below.zip(then),
         month_end: month_end.map(|amount| fields.money("auto_recharge.month_end_amount", Some(amount), Digits::MinorUnit)),
         repair_negative: new.repair_negative,
+        ceiling: new.monthly_ceiling.as_ref().map(|most| fields.money("auto_recharge.monthly_ceiling", Some(most), Digits::MinorUnit)),
     };
     let etag = fields.text("auto_recharge.etag", &new.etag, 0, 100);
     Ok((fields.write(&message.request_id, name.tenant.clone())?, Update { wallet: wallet(&name), rules, etag }))
@@ -100,5 +101,6 @@ pub fn render(wallet: &str, recharge: &AutoRecharge) -> pb::AutoRecharge {
         open_top_up: recharge.open.map(|id| format!("{wallet}/topUps/{id}")).unwrap_or_default(),
         failure_reason: recharge.failure.clone(),
         etag: etag(recharge),
+        monthly_ceiling: recharge.rules.ceiling.map(money),
     }
 }

@@ -32,7 +32,10 @@ pub async fn play(stage: &mut Stage, usage: &str) -> Result<(), String> {
     let below = stage.buy(19, 99).await;
     stage.tell("Brightside admin", &format!("tries 19.99 USD. Refused: {}", below.err().unwrap_or_default()));
     set_rules(stage).await?;
-    stage.tell("Brightside admin", "sets auto-recharge: below 20.00 USD up to 60.00, 25.00 at month end, repair when negative.");
+    stage.tell(
+        "Brightside admin",
+        "sets auto-recharge: below 20.00 USD up to 60.00, 25.00 at month end, repair when negative, at most 300.00 a month.",
+    );
     let first = stage.now;
     month(stage, &lines).await?;
     told(stage.now >= first + TimeDelta::days(30), "a month has passed")?;
@@ -73,6 +76,7 @@ async fn set_rules(stage: &Stage) -> Result<(), String> {
         threshold_recharge: amount("USD", 60, 0).map(ThresholdRecharge::ThresholdUpTo),
         month_end_amount: amount("USD", 25, 0),
         repair_negative: true,
+        monthly_ceiling: amount("USD", 300, 0),
         ..AutoRecharge::default()
     };
     let update = UpdateAutoRechargeRequest { request_id: request_id(), auto_recharge: Some(auto_recharge) };

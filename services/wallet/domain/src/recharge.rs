@@ -28,6 +28,8 @@ pub struct Rules {
     pub month_end: Option<Money>,
     /// Whether what is owed is bought at once.
     pub repair_negative: bool,
+    /// The most that is charged in a month; none: three times the largest figure.
+    pub ceiling: Option<Money>,
 }
 
 impl Rules {
@@ -53,7 +55,27 @@ impl Rules {
                 return Err(Refusal::invalid(vec![Violation { field, reason: "FIELD_OUT_OF_RANGE", description }]));
             }
         }
-        self.month_end.map_or(Ok(()), |amount| wallet.takes(amount))
+        self.month_end.iter().chain(&self.ceiling).try_for_each(|amount| wallet.takes(*amount))
+    }
+
+    /// Refuses a charge that would pass the month's ceiling: it is not made, nor cut. A rule that
+    /// only repairs has no figure, and no ceiling unless one is stated.
+    ///
+    /// # Errors
+    /// `CEILING`, which shows as the reason of the failure.
+    pub fn must_stay_below_ceiling(&self, charged: Money, amount: Money) -> Result<(), Refusal> {
+        let threshold = self.threshold.map(|(_, Then::Amount(figure) | Then::UpTo(figure))| figure);
+        let largest = match (threshold, self.month_end) {
+            (Some(one), Some(other)) => Some(one.max(other)?),
+            (one, other) => one.or(other),
+        };
+        let by_default = largest.map(|figure| figure.plus(figure)?.plus(figure)).transpose()?;
+        let Some(ceiling) = self.ceiling.or(by_default) else { return Ok(()) };
+        if charged.plus(amount)?.compare(ceiling)?.is_gt() {
+            let message = format!("Charging {amount} would pass the ceiling of {ceiling} a month; {charged} are charged already.");
+            return Err(Refusal::precondition("CEILING", message));
+        }
+        Ok(())
     }
 }
 
@@ -185,7 +207,12 @@ mod tests {
 
     #[test]
     fn a_threshold_recharge_does_not_replace_the_month_end_one() {
-        let rules = Rules { threshold: Some((aud("10"), Then::Amount(aud("50")))), month_end: Some(aud("20")), repair_negative: false };
+        let rules = Rules {
+            threshold: Some((aud("10"), Then::Amount(aud("50")))),
+            month_end: Some(aud("20")),
+            repair_negative: false,
+            ceiling: None,
+        };
         let mut recharge = AutoRecharge { rules, month_end_marked: true, ..AutoRecharge::default() };
         recharge.begin(Id::from_uuid(uuid::Uuid::from_u128(2)), &wallet("0"), DateTime::UNIX_EPOCH).unwrap();
         assert!(recharge.month_end_marked);

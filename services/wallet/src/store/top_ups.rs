@@ -1,11 +1,12 @@
 //! Table `top_ups`.
 
 use super::{lots, money, unknown};
+use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, WriteTx};
-use payterms_kernel::{Id, TenantId};
+use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{TopUp, TopUpState, Wallet, top_up::Source};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, ExprTrait, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "top_ups")]
@@ -88,6 +89,30 @@ pub async fn list<C: ConnectionTrait>(
     let query =
         Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::WalletId.eq(wallet.uuid())).filter(Column::Id.lt(before));
     query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(top_up).collect()
+}
+
+/// What recharges of a wallet have charged since an instant, open ones too.
+///
+/// # Errors
+/// The database's.
+pub async fn recharged_since<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: &Wallet,
+    since: DateTime<Utc>,
+) -> Result<Money, AppError> {
+    let sum: Option<Option<i64>> = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::WalletId.eq(wallet.id.uuid()))
+        .filter(Column::Source.eq(source_name(Source::AutoRecharge)))
+        .filter(Column::State.is_in([TopUpState::Processing.name(), TopUpState::Succeeded.name()]))
+        .filter(Column::CreatedAt.gte(since))
+        .select_only()
+        .column_as(Column::Amount.sum().cast_as("bigint"), "sum")
+        .into_tuple()
+        .one(conn)
+        .await?;
+    Ok(Money::from_micros(wallet.currency, sum.flatten().unwrap_or_default()))
 }
 
 /// Inserts a top-up or saves what became of it.

@@ -4,7 +4,7 @@
 use super::create_top_up::{begin, wallet_name};
 use crate::{
     App, jobs, parse_recharge,
-    store::{customers, methods, recharges, settings, wallets},
+    store::{customers, methods, recharges, settings, top_ups, wallets},
 };
 use chrono::TimeDelta;
 use payterms_chassis::{
@@ -15,12 +15,13 @@ use payterms_chassis::{
 };
 use payterms_kernel::{
     Id, Money, Refusal,
-    calendar::{day_in, next_month_end_after},
+    calendar::{day_in, first_of_month, next_month_end_after, start_of_day},
 };
 use payterms_proto::wallet::v1::AutoRechargeChanged;
 use payterms_wallet_domain::{
     AutoRecharge, TopUp, Wallet,
     method::MethodKind,
+    recharge::Rules,
     top_up::{self, Source, Terms},
 };
 
@@ -95,7 +96,7 @@ async fn open(app: &App, row: &DueRow) -> Result<Option<(WriteTx, Wallet)>, AppE
 
 /// Asks for a recharge; what cannot be asked for is shown as a failure, never silent.
 async fn ask(app: &App, tx: &mut WriteTx, wallet: &Wallet, recharge: &mut AutoRecharge, credit: Money) -> Result<Option<Lease>, AppError> {
-    match judge(tx, wallet, credit).await? {
+    match judge(tx, wallet, &recharge.rules, credit).await? {
         Ok(top_up) => {
             recharge.begin(top_up.id, wallet, tx.now())?;
             let lease = begin(app, tx, &wallet_name(&tx.call().tenant, wallet), &top_up).await?;
@@ -111,7 +112,7 @@ async fn ask(app: &App, tx: &mut WriteTx, wallet: &Wallet, recharge: &mut AutoRe
 }
 
 /// The top-up that a recharge makes: the least amount whose credit reaches, at least the minimum.
-async fn judge(tx: &mut WriteTx, wallet: &Wallet, credit: Money) -> Result<Result<TopUp, Refusal>, AppError> {
+async fn judge(tx: &mut WriteTx, wallet: &Wallet, rules: &Rules, credit: Money) -> Result<Result<TopUp, Refusal>, AppError> {
     let tenant = tx.call().tenant.clone();
     let settings = settings::find(tx.conn(), &tenant).await?;
     let customer = customers::find(tx.conn(), &tenant, wallet.customer).await?.ok_or_else(Refusal::not_found)?;
@@ -119,10 +120,13 @@ async fn judge(tx: &mut WriteTx, wallet: &Wallet, credit: Money) -> Result<Resul
     let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
     let Some(method) = own.collection.and_then(|id| own.get(id)) else { return Ok(Err(no_method())) };
     let terms = Terms { settings: &settings, customer: &customer, method, today };
+    let month = start_of_day(tx.time().zone, first_of_month(today));
+    let charged = top_ups::recharged_since(tx.conn(), &tenant, wallet, month).await?;
     let asked = (|| {
         let rate = customer.must_have_tax()?.rate_percent;
         let amount = top_up::amount_for_credit(credit, rate, settings.top_up_tax_kind)?;
         let amount = amount.max(settings.minimum(MethodKind::Card, wallet.currency)?)?;
+        rules.must_stay_below_ceiling(charged, amount)?;
         top_up::ask(wallet, tx.ids(), &terms, (amount, Source::AutoRecharge), now)
     })();
     Ok(asked)
