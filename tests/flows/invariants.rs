@@ -103,3 +103,14 @@ pub async fn nothing_written(world: &World) {
     }
     none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}wallets WHERE version <> 1")).await;
 }
+
+/// What stands on each account, in whole units, by account.
+pub async fn booked(world: &World) -> Vec<(String, i64)> {
+    let (conn, s) = wallet_rows(world.folder.path(), world.postgres.as_deref()).await;
+    let sql = format!("SELECT account, CAST(sum(amount) AS bigint) AS stands FROM {s}entries GROUP BY account ORDER BY account");
+    let rows = conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
+    let booked =
+        rows.iter().map(|row| (row.try_get("", "account").unwrap(), row.try_get::<i64>("", "stands").unwrap() / 1_000_000)).collect();
+    conn.close().await.unwrap();
+    booked
+}

@@ -27,6 +27,7 @@ on_both!(
     prepayment_needs_every_condition,
     removing_a_default_promotes_another,
     a_forged_notification_is_refused,
+    a_taxed_sale_takes_its_tax_at_the_purchase,
 );
 
 /// Tenant, customer, wallet, and the customer's admin, with prepayment on.
@@ -204,4 +205,40 @@ async fn a_forged_notification_is_refused(world: &World) {
     let secret = std::fs::read(world.folder.path().join("keys/simulator.secret")).unwrap();
     let good = payterms_simulator::sign(&secret, b"{\"type\":\"setup.completed\",\"id\":\"seti_x\"}");
     assert_eq!(send(good).await.unwrap().status().as_u16(), 204);
+}
+
+/// Australia, ten percent: 55.00 AUD buy 50.00 of credit, and a debit of it is revenue, not a
+/// payment of an invoice to come.
+async fn a_taxed_sale_takes_its_tax_at_the_purchase(world: &World) {
+    use payterms_proto::wallet::v1::{ListLotsRequest, Minimum, TaxKind, UpdateWalletSettingsRequest, WalletSettings};
+    world.tenant("acme").await;
+    let customer = world.customer("acme", "AU").await;
+    let owner = world.someone("OWNER", None);
+    shop::open(&owner, "acme").await.unwrap();
+    let settings = WalletSettings {
+        name: "tenants/acme/walletSettings".into(),
+        top_up_tax_kind: TaxKind::TaxedSale.into(),
+        minimums: vec![Minimum { kind: Kind::Card.into(), amount: amount("AUD", 20, 0) }],
+        ..WalletSettings::default()
+    };
+    let update_mask = Some(prost_types::FieldMask { paths: vec!["top_up_tax_kind".into(), "minimums".into()] });
+    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask };
+    owner.settings().update_wallet_settings(update).await.unwrap();
+    let wallet = world.wallet(&customer, "AUD").await;
+    let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
+    card(world, &admin, &customer, "tok_visa").await;
+    let top_up = bought(&admin, buy(&wallet, "", amount("AUD", 55, 0))).await;
+    assert_eq!((top_up.credit.clone(), top_up.tax.clone(), top_up.tax_version), (amount("AUD", 50, 0), amount("AUD", 5, 0), 1));
+    assert_eq!(top_up.tax_rate_percent.clone().unwrap().value, "10");
+    let list = ListLotsRequest { parent: wallet.clone(), ..Default::default() };
+    let lots = admin.lots().list_lots(list).await.unwrap().into_inner().lots;
+    assert_eq!((lots[0].tax_kind(), lots[0].amount.clone()), (TaxKind::TaxedSale, amount("AUD", 50, 0)));
+    let request = crate::wallets::debit(&wallet, amount("AUD", 7, 0));
+    world.someone("SERVICE", None).postings().post_debit(request).await.unwrap();
+    let booked = invariants::booked(world).await;
+    assert_eq!(
+        booked,
+        [("CUSTOMER_CREDIT", 43), ("PROVIDER_CLEARING", -55), ("REVENUE", 7), ("TAX_PAYABLE", 5)].map(|(a, s)| (a.to_owned(), s))
+    );
+    invariants::hold(world).await;
 }
