@@ -12,7 +12,7 @@ use payterms_chassis::{
     call::Caller,
     error::status,
     identity::{Signer, TokenFault},
-    layers::{parse_timeout, refuse},
+    layers::{is_inner, parse_timeout, refuse},
     telemetry,
 };
 use std::{
@@ -21,6 +21,9 @@ use std::{
     time::Duration,
 };
 use tonic::{Code, Status};
+
+/// Metadata that names the service of a call that every service has.
+const SERVICE: &str = "payterms-service";
 
 /// The way from the door to the services.
 #[derive(Clone)]
@@ -71,7 +74,7 @@ impl Router {
 
     async fn try_pass(&self, mut request: Request) -> Result<Response, Box<Status>> {
         let path = request.uri().path().to_owned();
-        let (service, authority) = self.service_of(&path)?;
+        let (service, authority) = self.service_of(&path, request.headers())?;
         let caller = self.caller(&path, request.headers())?;
         let token = self.signer.internal(service, &caller).map_err(|error| {
             tracing::error!(%error, "an internal token could not be signed");
@@ -98,12 +101,21 @@ impl Router {
         Ok(answer.map(Body::new))
     }
 
-    /// The service that a path names: `/payterms.<service>.v1.X/Y`.
-    fn service_of(&self, path: &str) -> Result<(&str, &Authority), Box<Status>> {
+    /// The service that a path names, `/payterms.<service>.v1.X/Y`; what every service has is told
+    /// apart by the header.
+    fn service_of(&self, path: &str, headers: &http::HeaderMap) -> Result<(&str, &Authority), Box<Status>> {
+        let known = |name: &str| self.services.get_key_value(name).map(|(name, authority)| (name.as_str(), authority));
         let name = path.strip_prefix("/payterms.").and_then(|rest| rest.split_once(".v1.")).map(|(name, _)| name);
-        name.and_then(|name| self.services.get_key_value(name))
-            .map(|(name, authority)| (name.as_str(), authority))
-            .ok_or_else(|| Box::new(unknown()))
+        if name == Some("common") && !is_inner(path) {
+            let named = headers.get(SERVICE).and_then(|name| name.to_str().ok()).unwrap_or_default();
+            return known(named).ok_or_else(|| {
+                let mut names: Vec<_> = self.services.keys().map(String::as_str).collect();
+                names.sort_unstable();
+                let message = format!("Name the service that is meant in the metadata {SERVICE}: one of {}.", names.join(", "));
+                Box::new(status(Code::InvalidArgument, "SERVICE_UNKNOWN", &message))
+            });
+        }
+        name.and_then(known).ok_or_else(|| Box::new(unknown()))
     }
 
     fn caller(&self, path: &str, headers: &http::HeaderMap) -> Result<Caller, Box<Status>> {

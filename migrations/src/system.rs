@@ -20,7 +20,10 @@ const TABLES: &[Table] = &[
         name: "requests",
         columns: "tenant text NOT NULL, request_id {uuid} NOT NULL, method text NOT NULL, input_hash {bytes} NOT NULL, answer {bytes}, \
                   intent_id {uuid}, recorded_at {time} NOT NULL, PRIMARY KEY (tenant, request_id)",
-        indexes: &["CREATE INDEX requests_of_intent ON requests (tenant, intent_id) WHERE intent_id IS NOT NULL"],
+        indexes: &[
+            "CREATE INDEX requests_of_intent ON requests (tenant, intent_id) WHERE intent_id IS NOT NULL",
+            "CREATE INDEX requests_by_time ON requests (tenant, recorded_at)",
+        ],
         guard: Guard::Tenant,
     },
     Table {
@@ -42,16 +45,24 @@ const TABLES: &[Table] = &[
         name: "outbox",
         columns: "id {serial}, event_id {uuid} NOT NULL UNIQUE, tenant text NOT NULL, aggregate_type text NOT NULL, \
                   aggregate_id text NOT NULL, version bigint NOT NULL, event_type text NOT NULL, data {bytes} NOT NULL, \
-                  trace_parent text NOT NULL, snapshot boolean NOT NULL, occurred_at {time} NOT NULL, position bigint UNIQUE",
-        indexes: &["CREATE INDEX outbox_unplaced ON outbox (id) WHERE position IS NULL"],
+                  trace_parent text NOT NULL, snapshot boolean NOT NULL, occurred_at {time} NOT NULL, recorded_at {time} NOT NULL, \
+                  position bigint UNIQUE",
+        indexes: &[
+            "CREATE INDEX outbox_unplaced ON outbox (id) WHERE position IS NULL",
+            "CREATE INDEX outbox_by_time ON outbox (recorded_at)",
+        ],
         guard: Guard::System,
     },
     Table { name: "outbox_cursors", columns: "subscriber text PRIMARY KEY, position bigint NOT NULL", indexes: &[], guard: Guard::System },
     Table {
         name: "inbox",
         columns: "event_id {uuid} PRIMARY KEY, source text NOT NULL, tenant text NOT NULL, aggregate_type text NOT NULL, \
-                  aggregate_id text NOT NULL, version bigint NOT NULL, held {bytes}",
-        indexes: &["CREATE INDEX inbox_held ON inbox (source, tenant, aggregate_type, aggregate_id, version) WHERE held IS NOT NULL"],
+                  aggregate_id text NOT NULL, version bigint NOT NULL, held {bytes}, attempts bigint NOT NULL, failure text NOT NULL, \
+                  recorded_at {time} NOT NULL",
+        indexes: &[
+            "CREATE INDEX inbox_held ON inbox (source, tenant, aggregate_type, aggregate_id, version) WHERE held IS NOT NULL",
+            "CREATE INDEX inbox_by_time ON inbox (recorded_at) WHERE held IS NULL",
+        ],
         guard: Guard::System,
     },
     Table {

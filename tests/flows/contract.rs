@@ -2,11 +2,18 @@
 //! method with every role, and what the transport itself may be given.
 
 use crate::invariants;
-use payterms_chassis::access::{AccessTable, Grant};
+use payterms_chassis::{
+    access::{AccessTable, Grant},
+    layers::is_inner,
+};
 use payterms_testkit::{World, on_both, people::person, reason, violations};
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MethodDescriptor, Value};
-use std::{collections::BTreeSet, net::SocketAddr, str::FromStr};
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::SocketAddr,
+    str::FromStr,
+};
 use tonic::{
     Code, Request, Status,
     client::Grpc,
@@ -74,8 +81,15 @@ async fn send(channel: &Channel, path: &str, token: Option<&str>, body: Vec<u8>)
     if let Some(token) = token {
         request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
     }
+    request.metadata_mut().insert("payterms-service", "wallet".parse().unwrap());
     let path = PathAndQuery::from_str(path).unwrap();
     client.client_streaming(request, path, Bytes).await.map(tonic::Response::into_inner)
+}
+
+/// The service that has a method; what every service has is tried at the wallet.
+fn service_of(path: &str) -> &str {
+    let package = path.trim_start_matches("/payterms.").split('.').next().unwrap();
+    if package == "common" { "wallet" } else { package }
 }
 
 async fn channel(address: SocketAddr) -> Channel {
@@ -191,41 +205,57 @@ fn bad_values(field: &FieldDescriptor) -> Vec<Value> {
 
 async fn every_field_refuses_bad_input_and_changes_nothing(world: &World) {
     world.usual().await;
-    let channel = channel(world.suite.gateway).await;
+    let door = channel(world.suite.gateway).await;
+    let mut inside = HashMap::new();
+    for (name, address) in &world.suite.services {
+        inside.insert(name.as_str(), channel(*address).await);
+    }
     let table = AccessTable::load().unwrap();
+    let clock = std::sync::Arc::new(payterms_kernel::SystemClock);
+    let signer = payterms_chassis::identity::Signer::read(&world.folder.path().join("keys"), "gateway", clock).unwrap();
     let (mut cases, mut reasons) = (0, BTreeSet::new());
     for method in methods() {
         let path = path(&method);
         let row = table.cells().find(|(own, _)| *own == path).unwrap().1.clone();
         let Some((role, _)) = row.iter().filter(|(role, _)| *role != "PEER").max_by_key(|(_, grant)| **grant) else { continue };
         let customer = format!("tenants/acme/customers/{}", uuid::Uuid::from_u128(9));
-        let token = world.suite.token(&person("acme", role, Some(&customer)), 600).unwrap();
-        let mut bodies = vec![Vec::new(), vec![0xFF; 9], vec![0x0A, 0x7F, 0x01], vec![0x0A, 0x02, 0xC3, 0x28]];
-        for field in method.input().fields() {
-            for bad in bad_values(&field) {
-                let mut message = filled(&method.input());
-                message.set_field(&field, bad);
-                bodies.push(message.encode_to_vec());
-            }
-        }
-        for body in bodies {
-            cases += 1;
-            match send(&channel, &path, Some(&token), body.clone()).await {
-                Err(status) => {
-                    assert_canonical(&status, &format!("{path} {:?}", body.get(..200.min(body.len()))));
-                    assert_ne!(status.code(), Code::Unavailable, "{path} {} bytes", body.len());
-                    reasons.insert(reason(&status));
-                    reasons.extend(violations(&status).iter().filter_map(|told| told.split(": ").nth(1).map(str::to_owned)));
+        let caller = person("acme", role, Some(&customer));
+        let outer = world.suite.token(&caller, 600).unwrap();
+        for body in bad_bodies(&method) {
+            let inner = signer.internal(service_of(&path), &caller).unwrap();
+            for (channel, token) in [(&door, &outer), (&inside[service_of(&path)], &inner)] {
+                cases += 1;
+                match send(channel, &path, Some(token), body.clone()).await {
+                    Err(status) => {
+                        assert_canonical(&status, &format!("{path} {:?}", body.get(..200.min(body.len()))));
+                        assert_ne!(status.code(), Code::Unavailable, "{path} {} bytes", body.len());
+                        assert_ne!(status.code(), Code::Unauthenticated, "{path}");
+                        reasons.insert(reason(&status));
+                        reasons.extend(violations(&status).iter().filter_map(|told| told.split(": ").nth(1).map(str::to_owned)));
+                    }
+                    Ok(_) => assert!(path.contains("/List") || path.contains("/RecordUsageStream"), "{path} takes {body:?}"),
                 }
-                Ok(_) => assert!(path.contains("/List") || path.contains("/RecordUsageStream"), "{path} takes {body:?}"),
             }
         }
     }
-    assert!(cases >= 1_000, "{cases} cases");
+    assert!(cases >= 2_000, "{cases} cases");
     for expected in ["AMOUNT_NOT_POSITIVE", "RESOURCE_NAME_INVALID", "MALFORMED_MESSAGE", "REQUEST_ID_REQUIRED", "FIELD_REQUIRED"] {
         assert!(reasons.contains(expected), "{expected} in {reasons:?}");
     }
     invariants::nothing_written(world).await;
+}
+
+/// What is no message, and a message for each bad value of each field.
+fn bad_bodies(method: &MethodDescriptor) -> Vec<Vec<u8>> {
+    let mut bodies = vec![Vec::new(), vec![0xFF; 9], vec![0x0A, 0x7F, 0x01], vec![0x0A, 0x02, 0xC3, 0x28]];
+    for field in method.input().fields() {
+        for bad in bad_values(&field) {
+            let mut message = filled(&method.input());
+            message.set_field(&field, bad);
+            bodies.push(message.encode_to_vec());
+        }
+    }
+    bodies
 }
 
 async fn every_method_refuses_every_role_without_a_row(world: &World) {
@@ -237,7 +267,7 @@ async fn every_method_refuses_every_role_without_a_row(world: &World) {
     for method in methods() {
         let path = path(&method);
         let row = table.cells().find(|(own, _)| *own == path).unwrap().1.clone();
-        let inner = path.starts_with("/payterms.common.");
+        let inner = is_inner(&path);
         for role in roles {
             let token = world.suite.token(&person("acme", role, Some(&customer)), 600).unwrap();
             let refused = send(&door, &path, Some(&token), filled(&method.input()).encode_to_vec()).await;
@@ -277,7 +307,7 @@ async fn tricks(world: &World, door: &Channel, path: &str) {
         let refused = send(door, path, Some(token), Vec::new()).await.unwrap_err();
         assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unauthenticated, "TOKEN_INVALID"), "{path}");
     }
-    let service = path.trim_start_matches("/payterms.").split('.').next().unwrap();
+    let service = service_of(path);
     let inside = channel(world.suite.services[service]).await;
     let refused = send(&inside, path, Some(&good), Vec::new()).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unauthenticated, "TOKEN_INVALID"), "{path}: a caller's token inside");

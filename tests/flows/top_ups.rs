@@ -15,6 +15,7 @@ use payterms_suite::{
     shop,
 };
 use payterms_testkit::{World, on_both, reason};
+use sea_orm::{ConnectionTrait, Statement};
 use tonic::Code;
 use tonic_types::StatusExt;
 
@@ -22,6 +23,7 @@ on_both!(
     a_top_up_charges_once_and_gives_credit,
     a_decline_is_a_result_and_stays_one,
     a_lost_answer_is_asked_for_and_never_charged_again,
+    a_late_answer_keeps_the_lease_and_the_driver,
     twenty_sends_of_one_top_up_charge_once,
     what_is_wrong_is_refused_before_the_charge,
     prepayment_needs_every_condition,
@@ -92,6 +94,31 @@ async fn a_lost_answer_is_asked_for_and_never_charged_again(world: &World) {
     let top_up = bought(&admin, buy(&wallet, &method, amount("USD", 40, 0))).await;
     assert_eq!(top_up.state(), State::Succeeded);
     assert_eq!(Some(posted(&admin, &wallet).await), amount("USD", 40, 0));
+    invariants::hold(world).await;
+}
+
+async fn a_late_answer_keeps_the_lease_and_the_driver(world: &World) {
+    let (customer, wallet, admin) = shop(world).await;
+    let method = card(world, &admin, &customer, "tok_late_answer").await;
+    let request = buy(&wallet, &method, amount("USD", 40, 0));
+    let buyer = admin.clone();
+    let buying = tokio::spawn(async move { bought(&buyer, request).await });
+    let (conn, s) = world.rows("wallet").await;
+    let select = format!("SELECT fence, expires_at FROM {s}intent_lease WHERE flow = 'top_up'");
+    let lease = async || {
+        let row = conn.query_one_raw(Statement::from_string(conn.get_database_backend(), &select)).await.unwrap()?;
+        let until: chrono::DateTime<chrono::Utc> = row.try_get("", "expires_at").unwrap();
+        Some((row.try_get::<i64>("", "fence").unwrap(), until))
+    };
+    let mut seen = Vec::new();
+    while !buying.is_finished() {
+        seen.extend(lease().await);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    conn.close().await.unwrap();
+    assert_eq!(buying.await.unwrap().state(), State::Succeeded);
+    assert!(seen.first().unwrap().1 < seen.last().unwrap().1, "renewed while the provider took its time");
+    assert!(seen.iter().all(|(fence, _)| *fence == 1), "one driver from the start to the end");
     invariants::hold(world).await;
 }
 

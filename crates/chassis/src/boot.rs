@@ -6,22 +6,28 @@ use crate::{
     config::{self, CommonOptions},
     db::Db,
     flow::{Drivers, Flows, Leases},
+    housekeeping,
     identity::{Signer, Verifier},
     inbox::{Consumers, Inbox},
     jobs::{self, Jobs},
     kill,
     layers::{self, Guard},
+    operations::Operations,
     page::PageSigner,
     peers::Peers,
     reflection, relay,
     run_due::RunDue,
-    serve, sql,
+    serve,
+    snapshots::Snapshots,
+    sql,
     telemetry::Telemetry,
     topology,
 };
 use clap::{Args, Parser};
 use payterms_kernel::{Clock, SystemClock};
-use payterms_proto::common::v1::{clock_service_server::ClockServiceServer, inbox_service_server::InboxServiceServer};
+use payterms_proto::common::v1::{
+    clock_service_server::ClockServiceServer, inbox_service_server::InboxServiceServer, operations_service_server::OperationsServiceServer,
+};
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, future::Future, net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -70,6 +76,8 @@ pub struct Parts {
     pub consumers: Consumers,
     /// The drivers of its flows.
     pub drivers: Drivers,
+    /// How it tells the state of its aggregates to those who missed their events.
+    pub snapshots: Snapshots,
 }
 
 /// A service that serves; it ends when its stop token is cancelled.
@@ -119,19 +127,26 @@ pub async fn start<S: Service>(
     }
     let peers = Peers::new(Signer::read(keys, S::NAME, db.clock().clone())?, peers)?;
     let flows = Flows::new(leases.clone());
-    let relay = relay::Relay::new(db.clone(), peers.clone(), leases, topology::hearers(&topology, S::NAME));
+    let hearers = topology::hearers(&topology, S::NAME);
+    let heard: Vec<_> = hearers.values().flatten().cloned().collect();
+    let relay = relay::Relay::new(db.clone(), peers.clone(), leases.clone(), hearers);
     let secret = std::fs::read(keys.join(format!("{}.key", S::NAME))).map_err(|error| error.to_string())?;
     let pages = PageSigner::new(&Sha256::new().chain_update(b"page").chain_update(secret).finalize());
-    let runtime = Runtime { db: db.clone(), peers, flows: flows.clone(), pages, stop: stop.clone() };
+    let runtime = Runtime { db: db.clone(), peers, flows: flows.clone(), pages: pages.clone(), stop: stop.clone() };
     let parts = S::build(runtime, options).await?;
     flows.set_drivers(parts.drivers);
+    if let Some(kind) = heard.iter().find(|kind| !parts.snapshots.types().any(|own| own == *kind)) {
+        return Err(format!("others hear {kind}, and {} has no snapshot of it", S::NAME));
+    }
     let inbox = Inbox::new(db.clone(), parts.consumers);
+    let operations = Operations { db: db.clone(), pages, snapshots: parts.snapshots, inbox: inbox.clone() };
     let clock = RunDue { db: db.clone(), jobs: parts.jobs.clone(), relay: relay.clone() };
     let access = AccessTable::load()?;
     let routes = parts
         .routes
         .add_service(InboxServiceServer::new(inbox).max_decoding_message_size(16 << 20))
-        .add_service(ClockServiceServer::new(clock));
+        .add_service(ClockServiceServer::new(clock))
+        .add_service(OperationsServiceServer::new(operations));
     let (routes, health) = reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"])).await?;
     let issuers = topology::callers(&topology, S::NAME);
     let guard = Guard::new(access, Verifier::read(keys, S::NAME, &issuers)?, Some(db.clone()), CALLS);
@@ -139,6 +154,7 @@ pub async fn start<S: Service>(
     let open = db.clone();
     let background = [
         tokio::spawn(relay.run_forever(stop.clone())),
+        tokio::spawn(housekeeping::run_forever(db.clone(), leases, stop.clone())),
         tokio::spawn(jobs::run_forever(db, parts.jobs, stop.clone())),
         tokio::spawn(flows.recover_forever(stop.clone())),
     ];

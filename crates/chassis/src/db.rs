@@ -22,7 +22,8 @@ pub struct Db {
     service: &'static str,
     /// Wakes the relay after a commit that left events.
     pub committed: Arc<Notify>,
-    _lock: Option<Arc<File>>,
+    /// Keeps a second process away from the file.
+    lock: Option<Arc<File>>,
 }
 
 impl std::fmt::Debug for Db {
@@ -62,7 +63,7 @@ impl Db {
         let writer = Database::connect(options(1)).await.map_err(|error| error.to_string())?;
         let reader = Database::connect(options(4)).await.map_err(|error| error.to_string())?;
         let queue = Some(Arc::new(Mutex::new(())));
-        Ok(Self { writer, reader, queue, clock, service, committed: Arc::default(), _lock: Some(Arc::new(lock)) })
+        Ok(Self { writer, reader, queue, clock, service, committed: Arc::default(), lock: Some(Arc::new(lock)) })
     }
 
     async fn open_postgres(url: &str, service: &'static str, clock: Arc<dyn Clock>) -> Result<Self, String> {
@@ -73,7 +74,7 @@ impl Db {
         if sql::one(&pool, strong, vec![]).await.map_err(|error| error.to_string())?.is_some() {
             return Err(format!("the role sees all tenants; connect as payterms_{service}, no superuser and without BYPASSRLS"));
         }
-        Ok(Self { writer: pool.clone(), reader: pool, queue: None, clock, service, committed: Arc::default(), _lock: None })
+        Ok(Self { writer: pool.clone(), reader: pool, queue: None, clock, service, committed: Arc::default(), lock: None })
     }
 
     /// The name of the service.
@@ -100,6 +101,9 @@ impl Db {
             if let Err(error) = pool.close_by_ref().await {
                 tracing::debug!(%error, "a pool did not close");
             }
+        }
+        if let Some(Err(error)) = self.lock.as_ref().map(|lock| lock.unlock()) {
+            tracing::debug!(%error, "the lock file was not unlocked");
         }
     }
 
@@ -160,6 +164,16 @@ impl Db {
         };
         let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
         Ok((self.writer.begin_with_options(options).await?, Turn(turn)))
+    }
+
+    /// The same, over one tenant's rows of the chassis' tables.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn transaction_of(&self, tenant: &str) -> Result<(DatabaseTransaction, Turn), DbErr> {
+        let (txn, turn) = self.transaction().await?;
+        set_tenants(&txn, &[tenant]).await?;
+        Ok((txn, turn))
     }
 
     /// Begins a read within one tenant.

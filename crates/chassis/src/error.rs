@@ -68,6 +68,20 @@ impl AppError {
     }
 }
 
+impl AppError {
+    /// Whether trying again changes nothing: what is wrong lies in what was given, not in a part that
+    /// does not answer.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => !matches!(refusal.kind, Kind::Unavailable | Kind::Exhausted | Kind::Conflict),
+            Self::Fault(_) => true,
+            Self::Store(error) => matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_))),
+            Self::Upstream(_) => false,
+        }
+    }
+}
+
 /// A refusal that asks to wait for another part of the suite.
 #[must_use]
 pub fn not_yet(reason: &'static str, message: &str) -> AppError {

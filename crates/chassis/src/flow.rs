@@ -90,6 +90,16 @@ impl Leases {
         Ok(held == 1)
     }
 
+    /// Gives back the lease of a task, so that another replica need not wait for its end.
+    pub(crate) async fn release_singleton(&self, task: &str) -> Result<(), DbErr> {
+        let (txn, turn) = self.db.transaction().await?;
+        let update = "UPDATE intent_lease SET expires_at = $1 WHERE tenant = '' AND flow = $2 AND owner = $3";
+        sql::exec(&txn, update, vec![chrono::DateTime::UNIX_EPOCH.into(), task.into(), self.owner.into()]).await?;
+        txn.commit().await?;
+        drop(turn);
+        Ok(())
+    }
+
     async fn renew(&self, lease: &Lease) -> Result<(), DbErr> {
         let until = self.db.clock().now() + TimeDelta::seconds(LEASE_SECONDS);
         let (txn, turn) = self.db.transaction().await?;

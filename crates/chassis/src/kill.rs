@@ -13,10 +13,25 @@ pub fn arm(point: Option<String>) {
 
 /// Ends the process with SIGKILL if this point is armed.
 pub fn point(name: &str) {
-    if cfg!(debug_assertions) && ARMED.get().and_then(Option::as_deref) == Some(name) {
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-        loop {
-            std::thread::park();
-        }
+    if armed().is_some_and(|point| point == name) {
+        die();
+    }
+}
+
+/// The same for a point that many kinds of work pass: armed as `<name> <work>`.
+pub fn point_of(name: &str, work: &str) {
+    if armed().and_then(|point| point.split_once(' ')) == Some((name, work)) {
+        die();
+    }
+}
+
+fn armed() -> Option<&'static str> {
+    ARMED.get().and_then(Option::as_deref).filter(|_| cfg!(debug_assertions))
+}
+
+fn die() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    loop {
+        std::thread::park();
     }
 }

@@ -174,8 +174,14 @@ pub fn is_open(path: &str) -> bool {
     path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.")
 }
 
+/// Whether only peers reach a path, on a pool of its own: the bus and the clock.
+#[must_use]
+pub fn is_inner(path: &str) -> bool {
+    path.starts_with("/payterms.common.v1.InboxService/") || path.starts_with("/payterms.common.v1.ClockService/")
+}
+
 async fn shed(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let pool = if request.uri().path().starts_with("/payterms.common.v1.") { &guard.bus } else { &guard.calls };
+    let pool = if is_inner(request.uri().path()) { &guard.bus } else { &guard.calls };
     let Ok(_place) = pool.clone().try_acquire_owned() else {
         let mut details = ErrorDetails::with_error_info("OVERLOADED", DOMAIN, HashMap::new());
         details.set_retry_info(Some(Duration::from_millis(200)));

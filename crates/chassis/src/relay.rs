@@ -7,7 +7,7 @@ use payterms_kernel::TenantId;
 use payterms_proto::common::v1::{DeliverRequest, Event, inbox_service_client::InboxServiceClient};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
 
 /// Events handed over in one call.
@@ -23,11 +23,12 @@ pub struct Relay {
     leases: Leases,
     hearers: Arc<BTreeMap<String, Vec<String>>>,
     one_at_a_time: Arc<Mutex<()>>,
+    known: Arc<OnceCell<()>>,
 }
 
 impl Relay {
     pub(crate) fn new(db: Db, peers: Peers, leases: Leases, hearers: BTreeMap<String, Vec<String>>) -> Self {
-        Self { db, peers, leases, hearers: Arc::new(hearers), one_at_a_time: Arc::default() }
+        Self { db, peers, leases, hearers: Arc::new(hearers), one_at_a_time: Arc::default(), known: Arc::default() }
     }
 
     pub(crate) async fn run_forever(self, stop: CancellationToken) {
@@ -37,7 +38,12 @@ impl Relay {
                 tracing::debug!(%error, "events wait");
             }
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => {
+                    if let Err(error) = self.leases.release_singleton("relay").await {
+                        tracing::debug!(%error, "the relay's lease runs out by itself");
+                    }
+                    return;
+                }
                 () = woken.notified() => {}
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
             }
@@ -53,6 +59,7 @@ impl Relay {
         if !self.leases.hold_singleton("relay").await? {
             return Ok(0);
         }
+        self.known.get_or_try_init(|| self.know_hearers()).await?;
         let through = self.give_positions().await?;
         let (mut moved, mut failed) = (0, Ok(()));
         for (hearer, kinds) in self.hearers.iter() {
@@ -64,10 +71,21 @@ impl Relay {
         failed.map(|()| moved)
     }
 
+    /// Every hearer has a cursor from the start: what it has not got is not forgotten.
+    async fn know_hearers(&self) -> Result<(), AppError> {
+        let (txn, turn) = self.db.transaction().await?;
+        let insert = "INSERT INTO outbox_cursors (subscriber, position) VALUES ($1, 0) ON CONFLICT DO NOTHING";
+        for subscriber in self.hearers.keys().map(String::as_str).chain([""]) {
+            sql::exec(&txn, insert, vec![subscriber.into()]).await?;
+        }
+        txn.commit().await?;
+        drop(turn);
+        Ok(())
+    }
+
     /// Answers the last position: everything up to it is committed and placed.
     async fn give_positions(&self) -> Result<i64, AppError> {
         let (txn, turn) = self.db.transaction().await?;
-        sql::exec(&txn, "INSERT INTO outbox_cursors (subscriber, position) VALUES ('', 0) ON CONFLICT DO NOTHING", vec![]).await?;
         let lock = if txn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
         let last = sql::one(&txn, &format!("SELECT position FROM outbox_cursors WHERE subscriber = ''{lock}"), vec![]).await?;
         let last: i64 = last.map(|row| row.try_get("", "position")).transpose()?.unwrap_or_default();

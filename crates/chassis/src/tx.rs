@@ -146,7 +146,7 @@ impl WriteTx {
             .ok_or_else(|| AppError::Fault("no head came back".to_owned()))?;
         let (version, before): (i64, Option<Vec<u8>>) = (row.try_get("", "version")?, row.try_get("", "before_hash")?);
         let event_id = self.ids.make::<E>().uuid();
-        self.put_event(event_id, (aggregate, id, version), &E::full_name(), data).await?;
+        self.put_event(event_id, (aggregate, id, version), &E::full_name(), data, false).await?;
         let audit = "INSERT INTO audit (id, tenant, request_id, method, actor, aggregate_type, aggregate_id, version, before_hash, after_hash, \
                      recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
         let values = vec![
@@ -167,9 +167,17 @@ impl WriteTx {
         Ok(())
     }
 
-    async fn put_event(&self, event_id: Uuid, aggregate: (&str, &str, i64), kind: &str, data: Vec<u8>) -> Result<(), DbErr> {
+    /// Writes a row of the outbox; a snapshot repeats the state that the aggregate has at its version.
+    pub(crate) async fn put_event(
+        &self,
+        event_id: Uuid,
+        aggregate: (&str, &str, i64),
+        kind: &str,
+        data: Vec<u8>,
+        snapshot: bool,
+    ) -> Result<(), DbErr> {
         let insert = "INSERT INTO outbox (event_id, tenant, aggregate_type, aggregate_id, version, event_type, data, trace_parent, snapshot, \
-                      occurred_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, false, $9)";
+                      occurred_at, recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
         let values = vec![
             event_id.into(),
             self.call.tenant.as_str().into(),
@@ -179,7 +187,9 @@ impl WriteTx {
             kind.into(),
             data.into(),
             crate::telemetry::trace_parent().into(),
+            snapshot.into(),
             self.time.now.into(),
+            self.time.real.into(),
         ];
         sql::exec(&self.txn, insert, values).await.map(|_| ())
     }
@@ -221,9 +231,9 @@ impl WriteTx {
     /// # Errors
     /// The database's.
     pub async fn commit_rows(self) -> Result<(), AppError> {
-        kill::point("commit.before");
+        kill::point_of("commit.before", &self.call.method);
         self.txn.commit().await?;
-        kill::point("commit.after");
+        kill::point_of("commit.after", &self.call.method);
         drop(self.turn);
         self.committed.notify_one();
         Ok(())

@@ -16,6 +16,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::json;
 
+/// How long a late answer takes.
+const LATE: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// The body of a charge.
 #[derive(Debug, Deserialize)]
 pub struct ChargeBody {
@@ -58,7 +61,7 @@ pub async fn charge(State(world): State<World>, Path(tenant): Path<String>, Json
     };
     let behaviour = token.as_deref().and_then(cards::find).map_or(Behaviour::Declines("no_such_card"), |card| card.behaviour);
     let (state, decline_code, ready_at) = match behaviour {
-        Behaviour::Succeeds | Behaviour::LosesTheAnswer => ("succeeded", "", None),
+        Behaviour::Succeeds | Behaviour::LosesTheAnswer | Behaviour::AnswersLate => ("succeeded", "", None),
         Behaviour::Declines(code) => ("declined", code, None),
         Behaviour::TakesAnHour => ("processing", "", Some(body.now + TimeDelta::hours(1))),
         Behaviour::NeedsAuthentication => ("requires_action", "", None),
@@ -78,7 +81,12 @@ pub async fn charge(State(world): State<World>, Path(tenant): Path<String>, Json
             let broken = futures::stream::once(async { Err::<String, _>(std::io::Error::other("lost")) });
             Response::new(Body::from_stream(broken))
         }
-        Ok(_) => found(&world, &tenant, &charge.key, body.now).await,
+        Ok(_) => {
+            if behaviour == Behaviour::AnswersLate {
+                tokio::time::sleep(LATE).await;
+            }
+            found(&world, &tenant, &charge.key, body.now).await
+        }
         Err(error) => failed(&error),
     }
 }

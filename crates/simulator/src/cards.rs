@@ -11,6 +11,8 @@ pub enum Behaviour {
     TakesAnHour,
     /// The charge succeeds, but the first answer is lost on the way.
     LosesTheAnswer,
+    /// The charge succeeds at once, but the answer takes three seconds.
+    AnswersLate,
     /// The cardholder must authenticate; nothing is taken.
     NeedsAuthentication,
 }
@@ -29,7 +31,7 @@ pub struct Card {
 }
 
 /// All test cards.
-pub const CARDS: [Card; 10] = [
+pub const CARDS: [Card; 11] = [
     card("tok_visa", "visa", "4242", Behaviour::Succeeds),
     card("tok_mastercard", "mastercard", "4444", Behaviour::Succeeds),
     card("tok_amex", "amex", "0005", Behaviour::Succeeds),
@@ -39,6 +41,7 @@ pub const CARDS: [Card; 10] = [
     card("tok_stolen", "visa", "9979", Behaviour::Declines("stolen_card")),
     card("tok_slow", "visa", "0077", Behaviour::TakesAnHour),
     card("tok_lost_answer", "visa", "0259", Behaviour::LosesTheAnswer),
+    card("tok_late_answer", "visa", "0341", Behaviour::AnswersLate),
     card("tok_authenticate", "visa", "3155", Behaviour::NeedsAuthentication),
 ];
 

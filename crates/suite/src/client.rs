@@ -1,6 +1,7 @@
 //! A caller of the gateway: one channel, one token, fresh request ids.
 
 use payterms_proto::{
+    common::v1::operations_service_client::OperationsServiceClient,
     google::r#type::Money,
     invoicing::v1::{
         customer_service_client::CustomerServiceClient, tenant_service_client::TenantServiceClient,
@@ -26,6 +27,7 @@ use tonic::{
 pub struct Credentials {
     token: MetadataValue<Ascii>,
     after: Option<MetadataValue<Ascii>>,
+    service: Option<MetadataValue<Ascii>>,
 }
 
 impl Interceptor for Credentials {
@@ -33,6 +35,9 @@ impl Interceptor for Credentials {
         request.metadata_mut().insert("authorization", self.token.clone());
         if let Some(after) = &self.after {
             request.metadata_mut().insert("payterms-version", after.clone());
+        }
+        if let Some(service) = &self.service {
+            request.metadata_mut().insert("payterms-service", service.clone());
         }
         Ok(request)
     }
@@ -56,7 +61,7 @@ impl Session {
     pub fn new(gateway: SocketAddr, token: &str) -> Result<Self, String> {
         let endpoint = Endpoint::from_shared(format!("http://{gateway}")).map_err(|error| error.to_string())?;
         let token = format!("Bearer {token}").parse().map_err(|_| "the token is no header".to_owned())?;
-        Ok(Self { channel: endpoint.connect_lazy(), credentials: Credentials { token, after: None } })
+        Ok(Self { channel: endpoint.connect_lazy(), credentials: Credentials { token, after: None, service: None } })
     }
 
     /// The same caller, who waits for the versions that a write's answer named.
@@ -68,6 +73,13 @@ impl Session {
 
     fn caller(&self) -> Caller {
         InterceptedService::new(self.channel.clone(), self.credentials.clone())
+    }
+
+    /// `OperationsService` of one service.
+    #[must_use]
+    pub fn operations(&self, service: &'static str) -> OperationsServiceClient<Caller> {
+        let credentials = Credentials { service: Some(MetadataValue::from_static(service)), ..self.credentials.clone() };
+        OperationsServiceClient::new(InterceptedService::new(self.channel.clone(), credentials))
     }
 
     /// `TenantService`.

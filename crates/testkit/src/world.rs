@@ -7,6 +7,7 @@ use payterms_proto::{
     wallet::v1::OpenWalletRequest,
 };
 use payterms_suite::{Session, Suite, SuiteOptions, client::request_id};
+use sea_orm::DatabaseConnection;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +58,15 @@ impl World {
     /// Stops the suite.
     pub async fn end(self) {
         self.suite.stop().await;
+    }
+
+    /// The rows of a service, past all guards, and the prefix of its tables.
+    pub async fn rows(&self, service: &str) -> (DatabaseConnection, String) {
+        if let Some(place) = &self.postgres {
+            return (postgres::owner_of(place).await, format!("{service}."));
+        }
+        let file = self.folder.path().join(format!("{service}.db"));
+        (sea_orm::Database::connect(format!("sqlite:{}", file.display())).await.expect("the file opens"), String::new())
     }
 
     /// Someone with one role, of tenant `acme` unless an OPERATOR.

@@ -51,6 +51,7 @@ pub fn check(root: &Path) -> Result<(), String> {
     columns(root, &mut wrong);
     reasons(root, &files, &mut wrong);
     policies(root, &mut wrong);
+    citations(root, &files, &mut wrong);
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
@@ -94,6 +95,25 @@ fn columns(root: &Path, wrong: &mut Vec<String>) {
         for inexact in [" numeric", " decimal", " real", " double", " float", " money "] {
             if text.contains(&format!("{inexact} not null")) || text.contains(&format!("{inexact},")) {
                 wrong.push(format!("{}: a column of{inexact}", file.display()));
+            }
+        }
+    }
+}
+
+/// What the code cites of docs/domain.md is there: a heading, or a paragraph's bold beginning.
+fn citations(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
+    let law = fs::read_to_string(root.join("docs/domain.md")).unwrap_or_default();
+    for file in files.iter().filter(|file| !file.starts_with(root.join("crates/xtask"))) {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        for (_, rest) in text.match_indices("(docs/domain.md, ").map(|(at, mark)| (at, &text[at + mark.len()..])) {
+            let cited = rest.split(')').next().unwrap_or_default();
+            for part in cited.split(", ") {
+                if !law.contains(&format!("## {part}"))
+                    && !law.contains(&format!("**{part}"))
+                    && !law.contains(&format!(", {}**", part.to_lowercase()))
+                {
+                    wrong.push(format!("{}: docs/domain.md has no {part:?}", file.display()));
+                }
             }
         }
     }

@@ -5,6 +5,7 @@ pub mod api;
 pub mod jobs;
 pub mod parse;
 pub mod render;
+pub mod snapshots;
 pub mod store;
 pub mod use_cases;
 
@@ -58,6 +59,6 @@ impl Service for Invoicing {
             let app = driver.clone();
             async move { use_cases::advance_test_clock::drive(&app, &lease).await }
         });
-        Ok(Parts { routes, jobs: jobs::all(&app), drivers, ..Parts::default() })
+        Ok(Parts { routes, jobs: jobs::all(&app), drivers, snapshots: snapshots::all(), ..Parts::default() })
     }
 }

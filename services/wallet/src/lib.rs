@@ -10,6 +10,7 @@ pub mod parse_usage;
 pub mod provider;
 pub mod render;
 pub mod render_payments;
+pub mod snapshots;
 pub mod store;
 pub mod use_cases;
 
@@ -98,7 +99,7 @@ impl Service for Wallet {
             .add_service(UsageServiceServer::new(api.clone()))
             .add_service(AutoRechargeServiceServer::new(api.clone()))
             .add_service(NotificationServiceServer::new(api));
-        Ok(Parts { routes, jobs: jobs::all(&app), consumers: consume::all(), drivers: drivers(&app) })
+        Ok(Parts { routes, jobs: jobs::all(&app), consumers: consume::all(), drivers: drivers(&app), snapshots: snapshots::all() })
     }
 }
 

@@ -102,6 +102,16 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Custom
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(customer).transpose()
 }
 
+/// The customers of these ids.
+///
+/// # Errors
+/// The database's.
+pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Customer>]) -> Result<Vec<Customer>, AppError> {
+    let ids = ids.iter().map(|id| id.uuid());
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    query.all(conn).await?.into_iter().map(customer).collect()
+}
+
 /// Customers after the id `after`, oldest first.
 ///
 /// # Errors

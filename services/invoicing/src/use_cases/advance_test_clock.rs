@@ -12,6 +12,7 @@ use payterms_chassis::{
     Answer, AppError, Call, WriteTx,
     call::Caller,
     flow::{self, Lease},
+    kill,
     render::timestamp,
     tenants as states,
 };
@@ -80,6 +81,7 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
         drop(conn);
         let Some(mut clock) = clock.filter(|clock| clock.run_id == lease.intent.to_string()) else { return Ok(()) };
         let (moved, next_due, stuck_rows) = round(app, &lease.tenant, &clock, true).await?;
+        kill::point("clock.after_round");
         let go_on = clock.after_round(moved, next_due, stuck_rows);
         if clock.state == ClockState::Ready {
             round(app, &lease.tenant, &clock, false).await?;

@@ -75,6 +75,16 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<TopUp>
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(top_up).transpose()
 }
 
+/// The top-ups of these ids.
+///
+/// # Errors
+/// The database's.
+pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<TopUp>]) -> Result<Vec<TopUp>, AppError> {
+    let ids = ids.iter().map(|id| id.uuid());
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    query.all(conn).await?.into_iter().map(top_up).collect()
+}
+
 /// Top-ups of a wallet below the id `before`, newest first.
 ///
 /// # Errors

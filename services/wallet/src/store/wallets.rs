@@ -162,6 +162,16 @@ pub async fn find<C: ConnectionTrait>(
     Ok(Some(wallet))
 }
 
+/// The wallets of these ids, without their lots.
+///
+/// # Errors
+/// The database's.
+pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Wallet>]) -> Result<Vec<Wallet>, AppError> {
+    let ids = ids.iter().map(|id| id.uuid());
+    let rows = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids)).all(conn).await?;
+    rows.iter().map(wallet).collect()
+}
+
 /// A customer's wallets after `after`, oldest first, with their live lots.
 ///
 /// # Errors

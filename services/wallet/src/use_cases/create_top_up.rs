@@ -91,7 +91,8 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
     Ok(())
 }
 
-pub(super) fn wallet_name(tenant: &TenantId, wallet: &Wallet) -> String {
+/// The name of a wallet.
+pub(crate) fn wallet_name(tenant: &TenantId, wallet: &Wallet) -> String {
     WalletRef { tenant: tenant.clone(), customer: wallet.customer, wallet: wallet.id }.name()
 }
 

@@ -11,7 +11,7 @@ use payterms_chassis::{
     AppError, WriteTx,
     flow::Lease,
     jobs::{DueRow, schedule, schedule_once, take},
-    names,
+    kill, names,
 };
 use payterms_kernel::{
     Id, Money, Refusal,
@@ -79,6 +79,7 @@ pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
         None => None,
     };
     tx.commit_rows().await?;
+    kill::point("recharge.after_intent");
     match lease {
         Some(lease) => app.flows.drive(lease).await,
         None => Ok(()),

@@ -10,6 +10,7 @@ use payterms_chassis::{
     Answer, AppError, Call,
     flow::{self, Lease},
     jobs::schedule,
+    kill,
 };
 use payterms_kernel::{Id, Refusal, id::step_id};
 use payterms_proto::wallet::v1::{MethodSetupChanged, StartMethodSetupResponse};
@@ -39,6 +40,7 @@ pub async fn run(app: &App, call: &Call, named: &CustomerRef) -> Result<Answer<S
     tx.emit("method_setup", &setup.id.to_string(), &event).await?;
     let lease = app.flows.open(&tx, FLOW, setup.id.uuid()).await?;
     tx.commit_intent(setup.id.uuid()).await?;
+    kill::point("method_setup.after_intent");
     app.flows.spawn(lease);
     app.flows.answer(call, false).await
 }
@@ -54,6 +56,7 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
     drop(conn);
     let Some(setup) = setup else { return Ok(()) };
     let page = app.provider(&setup.provider)?.create_setup(&lease.tenant, step_id(lease.intent, "page")).await.map_err(super::no_answer)?;
+    kill::point("method_setup.before_record");
     let call = Call::own("wallet", &lease.tenant, "page_made", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(mut setup) = setups::lock(&tx, id).await?.filter(|setup| setup.state == SetupState::Created) else { return Ok(()) };

@@ -1,0 +1,39 @@
+//! The present state of what others hear from the wallet.
+
+use crate::{
+    render_payments,
+    store::{top_ups, wallets},
+    use_cases::create_top_up::wallet_name,
+};
+use payterms_chassis::{
+    WriteTx, names,
+    snapshots::{Snapshots, States},
+};
+use payterms_kernel::Id;
+use payterms_proto::wallet::v1::TopUpChanged;
+use prost::Message;
+use std::collections::HashMap;
+
+/// All snapshots.
+#[must_use]
+pub fn all() -> Snapshots {
+    Snapshots::default().with::<TopUpChanged>("top_up", top_ups_of)
+}
+
+fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
+        let found = top_ups::find_many(tx.conn(), tenant, &ids).await?;
+        let owners: Vec<_> = found.iter().map(|top_up| top_up.wallet).collect();
+        let owners: HashMap<_, _> =
+            wallets::find_many(tx.conn(), tenant, &owners).await?.into_iter().map(|wallet| (wallet.id, wallet)).collect();
+        let mut states = Vec::with_capacity(found.len());
+        for top_up in &found {
+            let Some(wallet) = owners.get(&top_up.wallet) else { continue };
+            let told = TopUpChanged { top_up: Some(render_payments::top_up(&wallet_name(tenant, wallet), top_up)?) };
+            states.push((top_up.id.to_string(), told.encode_to_vec()));
+        }
+        Ok(states)
+    })
+}

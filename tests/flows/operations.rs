@@ -1,0 +1,158 @@
+//! What who runs the suite can do: repeat the past, look after dead letters, forget what is old.
+
+use crate::rig::until;
+use payterms_chassis::{Db, housekeeping};
+use payterms_kernel::SystemClock;
+use payterms_proto::{
+    common::v1::{DeadLetter, ListDeadLettersRequest, RepublishRequest, RetryDeadLetterRequest},
+    invoicing::v1::{Customer, UpdateCustomerRequest},
+    wallet::v1::{ListWalletsRequest, OpenWalletRequest},
+};
+use payterms_suite::client::request_id;
+use payterms_testkit::{Database, World, on_both, reason};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use std::{sync::Arc, time::Duration};
+
+on_both!(a_service_that_lost_its_copies_learns_them_again, a_dead_letter_holds_only_its_own_aggregate_up);
+
+async fn run(conn: &DatabaseConnection, sql: String) -> u64 {
+    conn.execute_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap().rows_affected()
+}
+
+fn republish(aggregate: &str) -> RepublishRequest {
+    RepublishRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        aggregate_type: aggregate.into(),
+        page_token: String::new(),
+    }
+}
+
+async fn a_service_that_lost_its_copies_learns_them_again(world: &World) {
+    world.tenant("acme").await;
+    let customers = [world.customer("acme", "GB").await, world.customer("acme", "AU").await];
+    let (conn, s) = world.rows("wallet").await;
+    run(&conn, format!("DELETE FROM {s}customers")).await;
+    run(&conn, format!("DELETE FROM {s}inbox_heads WHERE aggregate_type = 'customer'")).await;
+    run(&conn, format!("DELETE FROM {s}inbox")).await;
+    conn.close().await.unwrap();
+    let open = OpenWalletRequest { request_id: request_id(), parent: customers[0].clone(), currency_code: "USD".into() };
+    let lost = world.someone("SERVICE", None).wallets().open_wallet(open).await.unwrap_err();
+    assert_eq!(reason(&lost), "RESOURCE_NOT_FOUND");
+    let operator = world.someone("OPERATOR", None);
+    let request = republish("customer");
+    let answer = operator.operations("invoicing").republish(request.clone()).await.unwrap().into_inner();
+    assert_eq!((answer.snapshot_count, answer.next_page_token.as_str()), (2, ""));
+    assert_eq!(operator.operations("invoicing").republish(request).await.unwrap().into_inner(), answer, "a replay");
+    for customer in &customers {
+        let open = OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".into() };
+        until(async || world.someone("SERVICE", None).wallets().open_wallet(open.clone()).await, |_| true).await;
+    }
+    let unknown = operator.operations("invoicing").republish(republish("nothing")).await.unwrap_err();
+    assert_eq!(reason(&unknown), "AGGREGATE_TYPE_UNKNOWN");
+    let nowhere = operator.operations("nowhere").republish(republish("customer")).await.unwrap_err();
+    assert_eq!(reason(&nowhere), "SERVICE_UNKNOWN");
+}
+
+async fn dead_letters(world: &World) -> Vec<DeadLetter> {
+    let list = ListDeadLettersRequest::default();
+    world.someone("OPERATOR", None).operations("wallet").list_dead_letters(list).await.unwrap().into_inner().dead_letters
+}
+
+async fn a_dead_letter_holds_only_its_own_aggregate_up(world: &World) {
+    world.tenant("acme").await;
+    let customer = world.customer("acme", "GB").await;
+    let other = world.customer("acme", "AU").await;
+    let id = customer.rsplit('/').next().unwrap();
+    // An event that nobody can read, between two good ones of the same customer.
+    let (conn, s) = world.rows("invoicing").await;
+    let poison = format!(
+        "INSERT INTO {s}outbox (event_id, tenant, aggregate_type, aggregate_id, version, event_type, data, trace_parent, snapshot, occurred_at, \
+         recorded_at) SELECT {event}, tenant, aggregate_type, aggregate_id, 2, event_type, {data}, '', false, occurred_at, recorded_at \
+         FROM {s}outbox WHERE aggregate_id = '{id}'",
+        event = if s.is_empty() { "randomblob(16)" } else { "gen_random_uuid()" },
+        data = if s.is_empty() { "x'FFFF'" } else { "'\\xFFFF'::bytea" },
+    );
+    assert_eq!(run(&conn, poison).await, 1);
+    run(&conn, format!("UPDATE {s}aggregate_heads SET version = 2 WHERE aggregate_id = '{id}'")).await;
+    conn.close().await.unwrap();
+    let owner = world.someone("OWNER", None);
+    let update = |customer: &str| UpdateCustomerRequest {
+        request_id: request_id(),
+        customer: Some(Customer { name: customer.into(), tier: "gold".into(), ..Customer::default() }),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["tier".into()] }),
+    };
+    let updated = owner.customers().update_customer(update(&customer)).await.unwrap();
+    let followed = owner.after(&owner.customers().update_customer(update(&other)).await.unwrap());
+    let list = |customer: &str| ListWalletsRequest { parent: customer.into(), ..Default::default() };
+    until(async || followed.wallets().list_wallets(list(&other)).await, |_| true).await;
+    while dead_letters(world).await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let letter = dead_letters(world).await.pop().unwrap();
+    assert_eq!((letter.aggregate_id.as_str(), letter.version, letter.attempt_count), (id, 2, 5));
+    let behind = owner.after(&updated).wallets().list_wallets(list(&customer)).await.unwrap_err();
+    assert_eq!(reason(&behind), "COPY_BEHIND");
+    let operator = world.someone("OPERATOR", None);
+    let retry = RetryDeadLetterRequest { request_id: request_id(), name: letter.name };
+    let tried = operator.operations("wallet").retry_dead_letter(retry).await.unwrap().into_inner();
+    assert!(!tried.applied && !tried.failure.is_empty(), "{tried:?}");
+    operator.operations("invoicing").republish(republish("customer")).await.unwrap();
+    owner.after(&updated).wallets().list_wallets(list(&customer)).await.unwrap();
+    assert!(dead_letters(world).await.is_empty(), "the snapshot stands for what was lost");
+}
+
+async fn count(conn: &DatabaseConnection, table: &str) -> i64 {
+    let sql = format!("SELECT count(*) AS rows FROM {table}");
+    let row = conn.query_one_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap().unwrap();
+    row.try_get("", "rows").unwrap()
+}
+
+/// Rows older than they need be go; younger ones, and events that somebody has not got, stay.
+async fn old_rows_go(database: Database) {
+    let Some(world) = World::start(database).await else { return };
+    world.usual().await;
+    let (conn, s) = world.rows("invoicing").await;
+    let World { suite, folder, postgres } = world;
+    suite.stop().await;
+    let url = match &postgres {
+        Some(place) => format!("postgres://payterms_invoicing@{place}"),
+        None => format!("sqlite:{}", folder.path().join("invoicing.db").display()),
+    };
+    let db = Db::open(&url, "invoicing", Arc::new(SystemClock)).await.unwrap();
+    assert_eq!(housekeeping::sweep(&db).await.unwrap(), 0, "all is young");
+    let old = if s.is_empty() { "'2020-01-01 00:00:00+00:00'" } else { "'2020-01-01'" };
+    run(&conn, format!("UPDATE {s}outbox SET recorded_at = {old}")).await;
+    run(&conn, format!("UPDATE {s}requests SET recorded_at = {old}")).await;
+    let behind = run(&conn, format!("UPDATE {s}outbox_cursors SET position = 1 WHERE subscriber = 'wallet'")).await;
+    assert_eq!(behind, 1);
+    let events = count(&conn, &format!("{s}outbox")).await;
+    assert!(events > 1, "{events} events");
+    housekeeping::sweep(&db).await.unwrap();
+    assert_eq!(count(&conn, &format!("{s}requests")).await, 0);
+    assert_eq!(count(&conn, &format!("{s}outbox")).await, events - 1, "the wallet has got one");
+    db.close().await;
+    conn.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_rows_go_on_sqlite() {
+    old_rows_go(Database::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_rows_go_on_postgres() {
+    old_rows_go(Database::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_replica_stops_another_hands_its_events_on() {
+    let Some(first) = World::start(Database::Postgres).await else { return };
+    first.tenant("acme").await;
+    let second = first.replica().await;
+    let World { suite, folder, postgres } = first;
+    suite.stop().await;
+    let world = World { suite: second, folder, postgres };
+    world.customer("acme", "GB").await;
+    world.end().await;
+}

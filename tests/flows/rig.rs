@@ -1,0 +1,116 @@
+//! A suite in a process of its own that is killed at a point and started again, beside a simulator
+//! that outlives it.
+
+use payterms_proto::{google::r#type::Money, wallet::v1::GetWalletRequest};
+use payterms_suite::{Session, shop};
+use payterms_testkit::{
+    postgres,
+    process::{Process, free_address, someone},
+    world::{customer_of, wallet_of},
+};
+use std::{net::SocketAddr, path::Path, time::Duration};
+use tonic::Status;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_payterms-under-test");
+
+/// Where a suite is killed and started again.
+pub struct Rig {
+    folder: tempfile::TempDir,
+    pub gateway: SocketAddr,
+    provider: SocketAddr,
+    pub postgres: Option<String>,
+    suite: Option<Process>,
+    _simulator: Process,
+}
+
+/// Who is there after `prepare`.
+pub struct People {
+    pub customer: String,
+    pub wallet: String,
+    pub admin: Session,
+}
+
+impl Rig {
+    /// A rig with a running suite; none where PostgreSQL is asked for and not to be had.
+    pub async fn start(on_postgres: bool) -> Option<Self> {
+        let postgres = if on_postgres { Some(postgres::database().await?) } else { None };
+        let folder = tempfile::tempdir().unwrap();
+        let (gateway, provider) = (free_address(), free_address());
+        let simulator = Process::simulator(BINARY, folder.path(), provider, gateway);
+        let mut rig = Self { folder, gateway, provider, postgres, suite: None, _simulator: simulator };
+        rig.restart(None);
+        Some(rig)
+    }
+
+    pub fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts the suite, killing itself at a point if one is named.
+    pub fn restart(&mut self, kill_at: Option<&str>) {
+        drop(self.suite.take());
+        let places = (self.gateway, self.provider);
+        self.suite = Some(Process::suite(BINARY, self.folder.path(), places, self.postgres.as_deref(), kill_at));
+    }
+
+    /// Starts the suite so that it dies at a point, does what makes it die, and starts it again.
+    pub async fn die_at<F: Future + Send + 'static>(&mut self, point: &str, act: F)
+    where
+        F::Output: Send + 'static,
+    {
+        self.restart(Some(point));
+        let acting = tokio::spawn(act);
+        let mut doomed = self.suite.take().unwrap();
+        tokio::task::spawn_blocking(move || doomed.wait_for_end()).await.unwrap();
+        let _ = acting.await.unwrap();
+        self.restart(None);
+    }
+
+    pub fn someone(&self, role: &str, customer: Option<&str>) -> Session {
+        someone(self.folder.path(), self.gateway, role, customer)
+    }
+
+    /// A sandbox tenant with prepayment on, a customer with a card, a wallet in USD.
+    pub async fn prepare(&self, token: &str) -> People {
+        let owner = self.someone("OWNER", None);
+        shop::open(&owner, "acme").await.unwrap();
+        let customer = customer_of(&owner, "acme", "GB").await;
+        let wallet = wallet_of(&self.someone("SERVICE", None), &customer, "USD").await;
+        let admin = self.someone("CUSTOMER_ADMIN", Some(&customer));
+        shop::save_card(&admin, self.gateway, &customer, token).await.unwrap().unwrap();
+        People { customer, wallet, admin }
+    }
+
+    /// What the provider charged tenant `acme`, in whole units, oldest first.
+    pub async fn charges(&self) -> Vec<String> {
+        let list = format!("http://{}/v1/acme/charges", self.provider);
+        let charges: Vec<serde_json::Value> = reqwest::get(list).await.unwrap().json().await.unwrap();
+        charges.iter().map(|charge| charge["amount"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+impl People {
+    /// What is in the wallet.
+    pub async fn posted(&self) -> Option<Money> {
+        let read = self.admin.wallets().get_wallet(GetWalletRequest { name: self.wallet.clone() }).await.unwrap();
+        read.into_inner().wallet.unwrap().balance.unwrap().posted
+    }
+}
+
+/// What a client does: the same request until there is an answer.
+pub async fn retry<T>(call: impl AsyncFn() -> Result<T, Status>) -> T {
+    until(call, |_| true).await
+}
+
+/// Asks until the answer is as awaited.
+pub async fn until<T>(call: impl AsyncFn() -> Result<T, Status>, awaited: impl Fn(&T) -> bool) -> T {
+    for _ in 0..400 {
+        if let Ok(answer) = call().await
+            && awaited(&answer)
+        {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("no such answer after many tries");
+}
