@@ -28,8 +28,8 @@ mod register {
         },
         Table {
             name: "tax_rules",
-            columns: "tenant text NOT NULL, country text NOT NULL, rate_millionths bigint NOT NULL, sentence text NOT NULL, \
-                      PRIMARY KEY (tenant, country)",
+            columns: "tenant text NOT NULL, country text NOT NULL, category text NOT NULL, with_tax_id boolean NOT NULL, \
+                      rate_millionths bigint NOT NULL, sentence text NOT NULL, PRIMARY KEY (tenant, country, category, with_tax_id)",
             indexes: &[],
             guard: Guard::Tenant,
         },

@@ -32,6 +32,7 @@ pub async fn seed(suite: &Suite) -> Result<String, String> {
         country: country.to_owned(),
         rate_percent: Some(payterms_proto::google::r#type::Decimal { value: percent.to_owned() }),
         sentence: sentence.to_owned(),
+        ..TaxRule::default()
     };
     let tenant = Tenant {
         display_name: "Acme Telecom".to_owned(),

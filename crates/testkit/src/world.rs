@@ -88,6 +88,7 @@ impl World {
             country: country.to_owned(),
             rate_percent: Some(Decimal { value: percent.to_owned() }),
             sentence: String::new(),
+            ..TaxRule::default()
         };
         let tenant = Tenant {
             display_name: "Acme Telecom".to_owned(),

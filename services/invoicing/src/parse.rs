@@ -60,14 +60,29 @@ fn tax_rules(fields: &mut Fields, rules: &[pb::TaxRule]) -> Vec<TaxRule> {
             country: fields.country(&format!("{at}.country"), &rule.country),
             rate_percent: fields.decimal(&format!("{at}.rate_percent"), rule.rate_percent.as_ref(), 4, Decimal::ZERO, Decimal::from(100)),
             sentence: fields.text(&format!("{at}.sentence"), &rule.sentence, 0, 500),
+            category: category(fields, &format!("{at}.category"), &rule.category),
+            with_tax_id: rule.with_tax_id,
         };
-        if parsed.iter().any(|other| other.country == rule.country) {
-            fields.wrong(&format!("{at}.country"), "DUPLICATE_ITEM", "Write one rule per country.");
+        if parsed.iter().any(|other| key(other) == key(&rule)) {
+            fields.wrong(&at, "DUPLICATE_ITEM", "Write one rule per country, category and with_tax_id.");
         }
         parsed.push(rule);
     }
-    parsed.sort_by(|a, b| a.country.cmp(&b.country));
+    parsed.sort_by(|a, b| key(a).cmp(&key(b)));
     parsed
+}
+
+/// What a tenant has one tax rule for.
+fn key(rule: &TaxRule) -> (&str, &str, bool) {
+    (&rule.country, &rule.category, rule.with_tax_id)
+}
+
+/// The name of what is sold, as tax rules and lines use it; empty: the standard category.
+pub fn category(fields: &mut Fields, field: &str, text: &str) -> String {
+    if !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+        fields.wrong(field, "FIELD_INVALID_CHARS", "Use lower-case letters, digits and underscores.");
+    }
+    fields.text(field, text, 0, 40)
 }
 
 /// Registers a tenant.

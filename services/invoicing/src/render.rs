@@ -12,6 +12,8 @@ pub fn tenant(tenant: &Tenant) -> pb::Tenant {
         country: rule.country.clone(),
         rate_percent: Some(decimal(rule.rate_percent)),
         sentence: rule.sentence.clone(),
+        category: rule.category.clone(),
+        with_tax_id: rule.with_tax_id,
     };
     pb::Tenant {
         name: format!("tenants/{}", tenant.id),

@@ -99,6 +99,7 @@ impl Stage {
             country: country.to_owned(),
             rate_percent: Some(Decimal { value: percent.to_owned() }),
             sentence: sentence.to_owned(),
+            ..TaxRule::default()
         };
         let tenant = Tenant {
             display_name: "Southern Cross Telecom".to_owned(),

@@ -67,7 +67,7 @@ pub struct TaxTreatment {
 impl Customer {
     /// Resolves the tax treatment anew from the tenant's rules; true if it changed.
     pub fn resolve_tax(&mut self, tenant: &Tenant, now: DateTime<Utc>) -> bool {
-        let rule = tenant.tax_rule(&self.country);
+        let rule = tenant.tax_rule(self, "");
         let same = match (&self.tax, rule) {
             (None, None) => true,
             (Some(tax), Some(rule)) => tax.rate_percent == rule.rate_percent && tax.sentence == rule.sentence,
@@ -99,8 +99,14 @@ mod tests {
     use rust_decimal::Decimal;
 
     fn tenant(rate: i64) -> Tenant {
-        let rule =
-            |country: &str, rate: i64| TaxRule { country: country.into(), rate_percent: Decimal::from(rate), sentence: String::new() };
+        let rule = |country: &str, rate: i64| TaxRule {
+            country: country.into(),
+            rate_percent: Decimal::from(rate),
+            sentence: String::new(),
+            category: String::new(),
+            with_tax_id: false,
+        };
+        let reverse = TaxRule { with_tax_id: true, ..rule("DE", 0) };
         Tenant {
             id: "acme".parse().unwrap(),
             display_name: "Acme".into(),
@@ -108,7 +114,7 @@ mod tests {
             time_zone: "Australia/Sydney".into(),
             sandbox: false,
             invoices_hidden: false,
-            tax_rules: vec![rule("AU", rate), rule("GB", 0)],
+            tax_rules: vec![rule("AU", rate), rule("DE", 19), reverse, rule("GB", 0)],
             suspended: false,
             version: 1,
             created_at: DateTime::UNIX_EPOCH,
@@ -141,6 +147,16 @@ mod tests {
         assert!(!buyer.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH));
         assert!(buyer.resolve_tax(&tenant(11), DateTime::UNIX_EPOCH));
         assert_eq!(buyer.tax.as_ref().map(|tax| (tax.version, tax.rate_percent)), Some((2, Decimal::from(11))));
+    }
+
+    #[test]
+    fn a_tax_number_brings_the_reverse_charge() {
+        let mut german = customer("DE");
+        german.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH);
+        assert_eq!(german.tax.as_ref().map(|tax| tax.rate_percent), Some(Decimal::from(19)));
+        german.tax_id = "DE123456789".into();
+        assert!(german.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH));
+        assert_eq!(german.tax.map(|tax| (tax.rate_percent, tax.version)), Some((Decimal::ZERO, 2)));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Tenants: the businesses that sell and bill through the suite.
 
+use crate::customer::Customer;
 use chrono::{DateTime, Utc};
 use payterms_kernel::TenantId;
 use rust_decimal::Decimal;
+use std::collections::BTreeSet;
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +21,7 @@ pub struct Tenant {
     pub sandbox: bool,
     /// Whether customers do not see their invoices.
     pub invoices_hidden: bool,
-    /// Tax by the customer's country, in the order of countries.
+    /// Tax by the customer's country, in the order of country, category and `with_tax_id`.
     pub tax_rules: Vec<TaxRule>,
     /// Whether all its writes are refused.
     pub suspended: bool,
@@ -31,7 +33,7 @@ pub struct Tenant {
     pub updated_at: DateTime<Utc>,
 }
 
-/// The tax that a tenant takes from customers of one country.
+/// The tax that a tenant takes from customers of one country for one category.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaxRule {
     /// The customer's country.
@@ -40,13 +42,28 @@ pub struct TaxRule {
     pub rate_percent: Decimal,
     /// What documents say about it.
     pub sentence: String,
+    /// What is sold; empty: the standard category.
+    pub category: String,
+    /// Whether it is the rule of customers with a tax number.
+    pub with_tax_id: bool,
 }
 
 impl Tenant {
-    /// The rule for customers of a country.
+    /// The rule for a customer and a category: the rule of customers with a tax number comes first
+    /// for those who have one.
     #[must_use]
-    pub fn tax_rule(&self, country: &str) -> Option<&TaxRule> {
-        self.tax_rules.iter().find(|rule| rule.country == country)
+    pub fn tax_rule(&self, customer: &Customer, category: &str) -> Option<&TaxRule> {
+        let rules = || self.tax_rules.iter().filter(|rule| rule.country == customer.country && rule.category == category);
+        let own = || rules().find(|rule| rule.with_tax_id && !customer.tax_id.is_empty());
+        own().or_else(|| rules().find(|rule| !rule.with_tax_id))
+    }
+
+    /// The countries whose rules differ from those of `other`.
+    #[must_use]
+    pub fn countries_taxed_unlike(&self, other: &Self) -> BTreeSet<String> {
+        let rules = self.tax_rules.iter().chain(&other.tax_rules);
+        let unlike = rules.filter(|rule| !self.tax_rules.contains(rule) || !other.tax_rules.contains(rule));
+        unlike.map(|rule| rule.country.clone()).collect()
     }
 
     /// Notes a change.

@@ -41,6 +41,10 @@ mod rules {
         pub tenant: String,
         #[sea_orm(primary_key, auto_increment = false)]
         pub country: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub category: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub with_tax_id: bool,
         pub rate_millionths: i64,
         pub sentence: String,
     }
@@ -53,11 +57,23 @@ mod rules {
 
 async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Vec<Tenant>, AppError> {
     let ids: Vec<_> = rows.iter().map(|row| row.tenant.clone()).collect();
-    let found = rules::Entity::find().filter(rules::Column::Tenant.is_in(ids)).order_by_asc(rules::Column::Country).all(conn).await?;
+    let found = rules::Entity::find()
+        .filter(rules::Column::Tenant.is_in(ids))
+        .order_by_asc(rules::Column::Country)
+        .order_by_asc(rules::Column::Category)
+        .order_by_asc(rules::Column::WithTaxId)
+        .all(conn)
+        .await?;
     let mut by_tenant: HashMap<String, Vec<TaxRule>> = HashMap::new();
     for rule in found {
-        let rule = (rule.tenant, TaxRule { country: rule.country, rate_percent: rate(rule.rate_millionths), sentence: rule.sentence });
-        by_tenant.entry(rule.0).or_default().push(rule.1);
+        let tenant = rule.tenant.clone();
+        by_tenant.entry(tenant).or_default().push(TaxRule {
+            country: rule.country,
+            rate_percent: rate(rule.rate_millionths),
+            sentence: rule.sentence,
+            category: rule.category,
+            with_tax_id: rule.with_tax_id,
+        });
     }
     let tenant = |row: Model| {
         Ok(Tenant {
@@ -155,6 +171,8 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), A
         country: Set(rule.country.clone()),
         rate_millionths: Set(millionths(rule.rate_percent)),
         sentence: Set(rule.sentence.clone()),
+        category: Set(rule.category.clone()),
+        with_tax_id: Set(rule.with_tax_id),
     });
     rules::Entity::insert_many(rows).exec_without_returning(conn).await?;
     Ok(())

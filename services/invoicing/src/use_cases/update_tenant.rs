@@ -36,10 +36,7 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields, paths: &[String]) -
 
 /// Customers of countries whose rule changed get their treatment anew.
 async fn schedule_tax(tx: &WriteTx, before: &Tenant, after: &Tenant) -> Result<(), AppError> {
-    let countries = before.tax_rules.iter().chain(&after.tax_rules).map(|rule| rule.country.as_str());
-    let mut changed: Vec<_> = countries.filter(|country| before.tax_rule(country) != after.tax_rule(country)).collect();
-    changed.dedup();
-    for country in changed {
+    for country in before.countries_taxed_unlike(after) {
         schedule(tx, jobs::RESOLVE_TAX, &format!("{country}/{}", uuid::Uuid::nil()), tx.now()).await?;
     }
     Ok(())
