@@ -43,6 +43,9 @@ struct Options {
     own: GatewayOptions,
 }
 
+/// What every service has, behind this door too.
+const OPERATIONS: &str = "payterms.common.v1.OperationsService";
+
 /// Starts the gateway on a bound listener.
 ///
 /// # Errors
@@ -56,7 +59,9 @@ pub async fn start(
 ) -> Result<Running, String> {
     let access = AccessTable::load()?;
     let packages: Vec<_> = peers.keys().map(String::as_str).collect();
-    let (open, _health) = reflection::with_reflection_and_health(Routes::default(), &access.services(&packages)).await?;
+    let mut services = access.services(&packages);
+    services.push(OPERATIONS.to_owned());
+    let (open, _health) = reflection::with_reflection_and_health(Routes::default(), &services).await?;
     let signer = Signer::read(keys, "gateway", Arc::new(SystemClock))?;
     let web = web::routes(web::Web::new(Peers::new(signer.clone(), peers)?, options.simulator.clone()));
     let door = route::Router::new(KeySet::read(&options.jwks)?, access, signer, peers)?;

@@ -9,7 +9,7 @@ pub struct Invoicing;
 
 impl MigratorTrait for Invoicing {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(system::STEP), Box::new(register::STEP)]
+        vec![Box::new(system::STEP), Box::new(register::STEP), Box::new(invoices::STEP)]
     }
 }
 
@@ -52,4 +52,70 @@ mod register {
     ];
 
     pub const STEP: Step = Step { name: "invoicing_0001_register", postgres: &[], statements: &[], tables: TABLES };
+}
+
+/// Invoices, credit notes and their numbers.
+mod invoices {
+    use crate::ddl::{Guard, Step, Table};
+
+    const TABLES: &[Table] = &[
+        Table {
+            name: "invoices",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, state text NOT NULL, currency text NOT NULL, \
+                      prices_include_tax boolean NOT NULL, term_kind text NOT NULL, term_days bigint NOT NULL, supply_date text, memo text NOT NULL, \
+                      number text, issue_date text, due_date text, seller text NOT NULL, buyer text NOT NULL, net bigint NOT NULL, \
+                      total bigint NOT NULL CHECK (total > 0), paid bigint NOT NULL, credited bigint NOT NULL, written_off bigint NOT NULL, \
+                      pending bigint NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, id), UNIQUE (tenant, number), \
+                      CHECK (paid >= 0 AND credited >= 0 AND written_off >= 0 AND pending >= 0), \
+                      CHECK (paid + credited + written_off + pending <= total), \
+                      FOREIGN KEY (tenant, customer_id) REFERENCES customers (tenant, id)",
+            indexes: &["CREATE INDEX invoices_of_customer ON invoices (tenant, customer_id, id)"],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "invoice_lines",
+            columns: "tenant text NOT NULL, invoice_id {uuid} NOT NULL, place bigint NOT NULL, description text NOT NULL, \
+                      quantity_millionths bigint NOT NULL, unit_price bigint NOT NULL, currency text NOT NULL, tax_category text NOT NULL, \
+                      PRIMARY KEY (tenant, invoice_id, place), FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "invoice_taxes",
+            columns: "tenant text NOT NULL, invoice_id {uuid} NOT NULL, place bigint NOT NULL, rate_millionths bigint NOT NULL, \
+                      sentence text NOT NULL, net bigint NOT NULL, tax bigint NOT NULL, credited_net bigint NOT NULL, \
+                      credited_tax bigint NOT NULL, currency text NOT NULL, PRIMARY KEY (tenant, invoice_id, place), \
+                      CHECK (credited_net <= net AND credited_tax <= tax), \
+                      FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "credit_notes",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, invoice_id {uuid} NOT NULL, number text NOT NULL, issue_date text NOT NULL, \
+                      amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, reason text NOT NULL, created_at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, id), UNIQUE (tenant, number), FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
+            indexes: &["CREATE INDEX credit_notes_of_invoice ON credit_notes (tenant, invoice_id, id)"],
+            guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "credit_note_taxes",
+            columns: "tenant text NOT NULL, credit_note_id {uuid} NOT NULL, place bigint NOT NULL, rate_millionths bigint NOT NULL, \
+                      sentence text NOT NULL, net bigint NOT NULL, tax bigint NOT NULL, currency text NOT NULL, \
+                      PRIMARY KEY (tenant, credit_note_id, place), \
+                      FOREIGN KEY (tenant, credit_note_id) REFERENCES credit_notes (tenant, id)",
+            indexes: &[],
+            guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "number_series",
+            columns: "tenant text NOT NULL, prefix text NOT NULL, year bigint NOT NULL, last_number bigint NOT NULL, last_date text NOT NULL, \
+                      PRIMARY KEY (tenant, prefix)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+    ];
+
+    pub const STEP: Step = Step { name: "invoicing_0002_invoices", postgres: &[], statements: &[], tables: TABLES };
 }

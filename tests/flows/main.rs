@@ -7,6 +7,7 @@ mod contract;
 mod holds;
 mod idempotency;
 mod invariants;
+mod invoices;
 mod kills;
 mod operations;
 mod recharges;

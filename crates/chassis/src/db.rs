@@ -2,7 +2,7 @@
 //! PostgreSQL (a pool, row-level security by tenant). The rest of the suite sees no difference.
 
 use crate::{call::Call, error::AppError, sql, tenants, tx::WriteTx};
-use payterms_kernel::{Clock, IdSource, TenantId};
+use payterms_kernel::{Clock, IdSource, TenantId, calendar::day_in};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
@@ -208,6 +208,16 @@ impl Db {
     pub async fn tenant_now(&self, tenant: &TenantId) -> Result<chrono::DateTime<chrono::Utc>, AppError> {
         let state = tenants::state(&self.reader, tenant).await?;
         Ok(state.and_then(|state| state.clock_now).unwrap_or_else(|| self.clock.now()))
+    }
+
+    /// The date that it is for a tenant, in its zone.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn tenant_today(&self, tenant: &TenantId) -> Result<chrono::NaiveDate, AppError> {
+        let state = tenants::state(&self.reader, tenant).await?;
+        let zone = state.as_ref().map_or(chrono_tz::UTC, |state| state.zone);
+        Ok(day_in(zone, state.and_then(|state| state.clock_now).unwrap_or_else(|| self.clock.now())))
     }
 }
 

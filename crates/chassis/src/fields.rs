@@ -8,7 +8,7 @@ use crate::{
     error::AppError,
     names::{self, Name},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use payterms_kernel::{
     Currency, Money, Refusal, TenantId, Violation,
     money::{MAX_UNITS, MoneyError, WALLET_DECIMALS, parse_decimal},
@@ -225,6 +225,18 @@ impl Fields {
             self.wrong(field, "TIMESTAMP_INVALID", "Use an instant of the years 1 to 9999.");
             DateTime::UNIX_EPOCH
         }
+    }
+
+    /// A calendar date of the years 1 to 9999 that may be missing.
+    pub fn optional_date(&mut self, field: &str, date: Option<&google::Date>) -> Option<NaiveDate> {
+        let date = date?;
+        let part = |number: i32| u32::try_from(number).unwrap_or_default();
+        let known = NaiveDate::from_ymd_opt(date.year, part(date.month), part(date.day));
+        let known = known.filter(|known| (1..=9_999).contains(&known.year()));
+        if known.is_none() {
+            self.wrong(field, "DATE_INVALID", "Use a date of the calendar, in the years 1 to 9999.");
+        }
+        known
     }
 
     /// An instant that may be missing.

@@ -1,6 +1,6 @@
 //! What every service renders the same way: money, instants, decimals.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use payterms_kernel::Money;
 use payterms_proto::google::r#type as google;
 use prost_types::Timestamp;
@@ -21,6 +21,13 @@ pub fn money(money: Money) -> google::Money {
 #[must_use]
 pub fn timestamp(instant: DateTime<Utc>) -> Timestamp {
     Timestamp { seconds: instant.timestamp(), nanos: i32::try_from(instant.timestamp_subsec_nanos()).unwrap_or_default() }
+}
+
+/// A date.
+#[must_use]
+pub fn date(date: NaiveDate) -> google::Date {
+    let part = |number: u32| i32::try_from(number).unwrap_or_default();
+    google::Date { year: date.year(), month: part(date.month()), day: part(date.day()) }
 }
 
 /// A plain decimal.

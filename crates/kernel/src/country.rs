@@ -13,6 +13,15 @@ pub fn is_country(code: &str) -> bool {
     code.len() == 2 && CODES.split(' ').any(|known| known == code)
 }
 
+/// The member states of the European Union.
+const EUROPEAN_UNION: &str = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK";
+
+/// Whether a country is a member of the European Union.
+#[must_use]
+pub fn in_european_union(code: &str) -> bool {
+    EUROPEAN_UNION.split(' ').any(|member| member == code)
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -23,5 +32,11 @@ mod tests {
         for bad in ["au", "UK", "XX", "", "AUS", "A ", " "] {
             assert!(!super::is_country(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn members_of_the_union_are_countries() {
+        assert_eq!(super::EUROPEAN_UNION.split(' ').filter(|code| super::is_country(code)).count(), 27);
+        assert!(super::in_european_union("FR") && !super::in_european_union("GB") && !super::in_european_union(""));
     }
 }

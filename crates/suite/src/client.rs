@@ -4,8 +4,8 @@ use payterms_proto::{
     common::v1::operations_service_client::OperationsServiceClient,
     google::r#type::Money,
     invoicing::v1::{
-        customer_service_client::CustomerServiceClient, tenant_service_client::TenantServiceClient,
-        test_clock_service_client::TestClockServiceClient,
+        customer_service_client::CustomerServiceClient, invoice_service_client::InvoiceServiceClient,
+        tenant_service_client::TenantServiceClient, test_clock_service_client::TestClockServiceClient,
     },
     wallet::v1::{
         auto_recharge_service_client::AutoRechargeServiceClient, hold_service_client::HoldServiceClient,
@@ -92,6 +92,12 @@ impl Session {
     #[must_use]
     pub fn customers(&self) -> CustomerServiceClient<Caller> {
         CustomerServiceClient::new(self.caller())
+    }
+
+    /// `InvoiceService`.
+    #[must_use]
+    pub fn invoices(&self) -> InvoiceServiceClient<Caller> {
+        InvoiceServiceClient::new(self.caller())
     }
 
     /// `TestClockService`.

@@ -1,10 +1,12 @@
-//! The invoicing service: the register of tenants, their customers, and the test clocks of
+//! The invoicing service: the register of tenants, their customers, invoices, and the test clocks of
 //! sandbox tenants.
 
 pub mod api;
 pub mod jobs;
 pub mod parse;
+pub mod parse_invoices;
 pub mod render;
+pub mod render_invoices;
 pub mod snapshots;
 pub mod store;
 pub mod use_cases;
@@ -17,8 +19,8 @@ use payterms_chassis::{
     peers::Peers,
 };
 use payterms_proto::invoicing::v1::{
-    customer_service_server::CustomerServiceServer, tenant_service_server::TenantServiceServer,
-    test_clock_service_server::TestClockServiceServer,
+    customer_service_server::CustomerServiceServer, invoice_service_server::InvoiceServiceServer,
+    tenant_service_server::TenantServiceServer, test_clock_service_server::TestClockServiceServer,
 };
 use tonic::service::Routes;
 
@@ -45,7 +47,7 @@ pub struct Invoicing;
 
 impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
-    const SCHEMA_VERSION: &'static str = "invoicing_0001_register";
+    const SCHEMA_VERSION: &'static str = "invoicing_0002_invoices";
     type Options = Options;
 
     async fn build(runtime: Runtime, _options: Options) -> Result<Parts, String> {
@@ -53,6 +55,7 @@ impl Service for Invoicing {
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(TenantServiceServer::new(api.clone()))
             .add_service(CustomerServiceServer::new(api.clone()))
+            .add_service(InvoiceServiceServer::new(api.clone()))
             .add_service(TestClockServiceServer::new(api));
         let driver = app.clone();
         let drivers = Drivers::default().with(use_cases::advance_test_clock::FLOW, move |lease| {

@@ -61,7 +61,9 @@ pub fn customer(tenant: &TenantId, customer: &Customer) -> pb::Customer {
     }
 }
 
-fn address(address: &Address) -> pb::Address {
+/// An address.
+#[must_use]
+pub fn address(address: &Address) -> pb::Address {
     let Address { lines, city, region, postal_code, country } = address.clone();
     pb::Address { lines, city, region, postal_code, country }
 }

@@ -1,8 +1,8 @@
 //! Customers: the businesses that buy from a tenant, and the tax that is taken from them.
 
-use crate::tenant::Tenant;
+use crate::{invoice::Party, tenant::Tenant};
 use chrono::{DateTime, Utc};
-use payterms_kernel::Id;
+use payterms_kernel::{Condition, Id, Refusal};
 use rust_decimal::Decimal;
 
 /// A customer. Its profile items are personal data: it has no `Display`, and logs never hold it.
@@ -81,6 +81,40 @@ impl Customer {
             TaxTreatment { rate_percent: rule.rate_percent, sentence: rule.sentence.clone(), version: self.tax_version, valid_from: now }
         });
         true
+    }
+
+    /// The customer as a document names it.
+    #[must_use]
+    pub fn party(&self) -> Party {
+        Party {
+            legal_name: self.legal_name.clone(),
+            address: self.address.clone(),
+            country: self.country.clone(),
+            tax_id: self.tax_id.clone(),
+        }
+    }
+
+    /// Refuses while the profile lacks what a document must name, naming each item.
+    ///
+    /// # Errors
+    /// `PROFILE_INCOMPLETE`.
+    pub fn must_have_billing_profile(&self) -> Result<(), Refusal> {
+        let items = [
+            (!self.legal_name.is_empty(), "legal_name"),
+            (self.address.is_some(), "billing_address"),
+            (!self.billing_email.is_empty(), "billing_email"),
+        ];
+        let missing: Vec<_> = items.iter().filter(|(there, _)| !there).map(|(_, name)| *name).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let conditions = missing.iter().map(|name| Condition {
+            name: "PROFILE_INCOMPLETE",
+            subject: (*name).to_owned(),
+            description: format!("Complete {name} in the customer's profile."),
+        });
+        let message = format!("The customer's profile lacks {}. Complete it first.", missing.join(", "));
+        Err(Refusal::precondition("PROFILE_INCOMPLETE", message).with("missing", missing.join(",")).with_conditions(conditions.collect()))
     }
 
     /// Notes a change.

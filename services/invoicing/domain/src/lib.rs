@@ -1,12 +1,20 @@
-//! The rules of invoicing: the register of tenants, customers and their tax treatment, and the
-//! march of a test clock.
+//! The rules of invoicing: the register of tenants, customers and their tax treatment, invoices and
+//! credit notes, and the march of a test clock.
 //!
 //! Pure: no I/O, no clock. docs/domain.md is the law.
 
+pub mod credit_note;
 pub mod customer;
+pub mod invoice;
+pub mod number;
+pub mod tax;
 pub mod tenant;
 pub mod test_clock;
 
+pub use credit_note::CreditNote;
 pub use customer::{Address, Customer, TaxTreatment};
+pub use invoice::{Content, Invoice, InvoiceState, Issue, Line, Party};
+pub use number::Series;
+pub use tax::{Amounts, Rate, TaxAmount};
 pub use tenant::{TaxRule, Tenant};
 pub use test_clock::{ClockState, TestClock};

@@ -1,8 +1,8 @@
 //! Tenants: the businesses that sell and bill through the suite.
 
-use crate::customer::Customer;
+use crate::{customer::Customer, invoice::Party};
 use chrono::{DateTime, Utc};
-use payterms_kernel::TenantId;
+use payterms_kernel::{TenantId, country};
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
 
@@ -64,6 +64,18 @@ impl Tenant {
         let rules = self.tax_rules.iter().chain(&other.tax_rules);
         let unlike = rules.filter(|rule| !self.tax_rules.contains(rule) || !other.tax_rules.contains(rule));
         unlike.map(|rule| rule.country.clone()).collect()
+    }
+
+    /// The tenant as a document names it.
+    #[must_use]
+    pub fn party(&self) -> Party {
+        Party { legal_name: self.display_name.clone(), address: None, country: self.country.clone(), tax_id: String::new() }
+    }
+
+    /// Whether an invoice is taken back by a credit note of its own: in the European Union.
+    #[must_use]
+    pub fn voids_by_credit_note(&self) -> bool {
+        country::in_european_union(&self.country)
     }
 
     /// Notes a change.

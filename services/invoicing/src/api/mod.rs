@@ -1,6 +1,7 @@
 //! The gRPC methods: parse, run the use case, answer.
 
 mod customers;
+mod invoices;
 mod tenants;
 mod test_clocks;
 

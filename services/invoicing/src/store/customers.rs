@@ -1,6 +1,6 @@
 //! Table `customers`.
 
-use super::{millionths, rate};
+use super::{decimal, millionths};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{Address, Customer, TaxTreatment};
 use payterms_kernel::{Id, TenantId};
@@ -39,7 +39,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// An address as its column holds it.
 #[derive(Debug, Serialize, Deserialize)]
-struct AddressText {
+pub(crate) struct AddressText {
     lines: Vec<String>,
     city: String,
     region: String,
@@ -47,24 +47,36 @@ struct AddressText {
     country: String,
 }
 
+impl From<AddressText> for Address {
+    fn from(text: AddressText) -> Self {
+        let AddressText { lines, city, region, postal_code, country } = text;
+        Self { lines, city, region, postal_code, country }
+    }
+}
+
+impl From<Address> for AddressText {
+    fn from(address: Address) -> Self {
+        let Address { lines, city, region, postal_code, country } = address;
+        Self { lines, city, region, postal_code, country }
+    }
+}
+
 fn address(text: &str) -> Result<Option<Address>, AppError> {
     if text.is_empty() {
         return Ok(None);
     }
     let read: AddressText = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("an address: {error}")))?;
-    let AddressText { lines, city, region, postal_code, country } = read;
-    Ok(Some(Address { lines, city, region, postal_code, country }))
+    Ok(Some(read.into()))
 }
 
 fn address_text(address: Option<&Address>) -> Result<String, AppError> {
     let Some(address) = address.cloned() else { return Ok(String::new()) };
-    let Address { lines, city, region, postal_code, country } = address;
-    serde_json::to_string(&AddressText { lines, city, region, postal_code, country }).map_err(|error| AppError::Fault(error.to_string()))
+    serde_json::to_string(&AddressText::from(address)).map_err(|error| AppError::Fault(error.to_string()))
 }
 
 fn customer(row: Model) -> Result<Customer, AppError> {
     let tax = row.tax_rate_millionths.zip(row.tax_valid_from).map(|(millionths, valid_from)| TaxTreatment {
-        rate_percent: rate(millionths),
+        rate_percent: decimal(millionths),
         sentence: row.tax_sentence,
         version: row.tax_version,
         valid_from,

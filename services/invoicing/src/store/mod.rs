@@ -1,18 +1,40 @@
 //! Invoicing's tables: SeaORM entities and their queries. Models stop here; every finder takes
 //! the tenant.
 
+pub mod credit_notes;
 pub mod customers;
+pub mod invoice_parts;
+pub mod invoices;
+pub mod series;
 pub mod tenants;
 pub mod test_clocks;
 
+use chrono::NaiveDate;
+use payterms_chassis::AppError;
+use payterms_kernel::Currency;
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 
-/// A rate in percent, as columns hold it.
+/// A rate in percent or a quantity, as columns hold it.
 pub(crate) fn millionths(rate: Decimal) -> i64 {
     rate.checked_mul(Decimal::from(1_000_000)).and_then(|rate| rate.to_i64()).unwrap_or_default()
 }
 
-/// A rate in percent of a column.
-pub(crate) fn rate(millionths: i64) -> Decimal {
+/// A rate in percent or a quantity of a column.
+pub(crate) fn decimal(millionths: i64) -> Decimal {
     Decimal::new(millionths, 6).normalize()
+}
+
+/// The currency of a row.
+pub(crate) fn currency(code: &str) -> Result<Currency, AppError> {
+    Currency::parse(code).ok_or_else(|| AppError::Fault(format!("a row in currency {code:?}")))
+}
+
+/// A name that a column holds and no enum has.
+pub(crate) fn unknown(what: &str, name: &str) -> AppError {
+    AppError::Fault(format!("a row with {what} {name:?}"))
+}
+
+/// A date of a column.
+pub(crate) fn date(text: &str) -> Result<NaiveDate, AppError> {
+    text.parse().map_err(|_| unknown("date", text))
 }

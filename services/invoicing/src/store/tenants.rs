@@ -1,6 +1,6 @@
 //! Tables `tenants` and `tax_rules`.
 
-use super::{millionths, rate};
+use super::{decimal, millionths};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{TaxRule, Tenant};
 use payterms_kernel::TenantId;
@@ -69,7 +69,7 @@ async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Ve
         let tenant = rule.tenant.clone();
         by_tenant.entry(tenant).or_default().push(TaxRule {
             country: rule.country,
-            rate_percent: rate(rule.rate_millionths),
+            rate_percent: decimal(rule.rate_millionths),
             sentence: rule.sentence,
             category: rule.category,
             with_tax_id: rule.with_tax_id,

@@ -2,10 +2,14 @@
 
 pub mod advance_test_clock;
 pub mod create_customer;
+pub mod create_invoice;
 pub mod create_tenant;
+pub mod finalize_invoice;
 pub mod read;
+pub mod read_invoices;
 pub mod resolve_tax;
 pub mod start_test_clock;
+pub mod take_back_invoice;
 pub mod update_customer;
 pub mod update_tenant;
 

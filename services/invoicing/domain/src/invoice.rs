@@ -1,0 +1,352 @@
+//! Invoices: drafts, their issue, and what becomes of what is open (docs/domain.md, Invoice).
+
+use crate::{
+    customer::{Address, Customer},
+    number::Series,
+    tax::{self, Amounts, Rate, TaxAmount},
+    tenant::Tenant,
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use payterms_kernel::{Currency, Id, Money, Refusal, calendar::PaymentTerm, money::MoneyError, rounding};
+use rust_decimal::Decimal;
+
+/// Where an invoice is in its lifecycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvoiceState {
+    /// It may be changed.
+    Draft,
+    /// It is issued and not wholly paid.
+    Open,
+    /// Nothing is open.
+    Paid,
+    /// It was taken back whole.
+    Void,
+    /// What was open is written off.
+    Uncollectible,
+}
+
+impl InvoiceState {
+    /// All states.
+    pub const ALL: [Self; 5] = [Self::Draft, Self::Open, Self::Paid, Self::Void, Self::Uncollectible];
+
+    /// The name of the state, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Draft => "DRAFT",
+            Self::Open => "OPEN",
+            Self::Paid => "PAID",
+            Self::Void => "VOID",
+            Self::Uncollectible => "UNCOLLECTIBLE",
+        }
+    }
+
+    /// The verbs that a state allows.
+    fn allowed(self) -> &'static [&'static str] {
+        match self {
+            Self::Draft => &["UpdateInvoice", "DeleteInvoice", "FinalizeInvoice"],
+            Self::Open => &["VoidInvoice", "WriteOffInvoice", "CreateCreditNote", "CreatePayment"],
+            Self::Uncollectible => &["CreatePayment"],
+            Self::Paid | Self::Void => &[],
+        }
+    }
+}
+
+/// One thing that is billed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What.
+    pub description: String,
+    /// How many.
+    pub quantity: Decimal,
+    /// Price of one, at most six decimals.
+    pub unit_price: Money,
+    /// Category of the tax rules.
+    pub tax_category: String,
+}
+
+impl Line {
+    /// Quantity by price, rounded once to the minor unit.
+    ///
+    /// # Errors
+    /// `Overflow`.
+    pub fn amount(&self) -> Result<Money, MoneyError> {
+        let exact = self.unit_price.amount().checked_mul(self.quantity).ok_or(MoneyError::Overflow)?;
+        let currency = self.unit_price.currency();
+        Money::new(currency, rounding::half_away(exact, currency.exponent()))
+    }
+}
+
+/// What a draft says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Whether unit prices include tax.
+    pub prices_include_tax: bool,
+    /// When it falls due.
+    pub term: PaymentTerm,
+    /// What is billed.
+    pub lines: Vec<Line>,
+    /// When it was supplied, where that is not the issue date.
+    pub supply_date: Option<NaiveDate>,
+    /// A text for the customer.
+    pub memo: String,
+}
+
+/// A business as a document names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Party {
+    /// Registered name.
+    pub legal_name: String,
+    /// Address.
+    pub address: Option<Address>,
+    /// Country.
+    pub country: String,
+    /// Tax number; may be empty.
+    pub tax_id: String,
+}
+
+/// What finalisation fixes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    /// Its number.
+    pub number: String,
+    /// Its date.
+    pub issue_date: NaiveDate,
+    /// When it falls due.
+    pub due_date: NaiveDate,
+    /// Who sells.
+    pub seller: Party,
+    /// Who buys.
+    pub buyer: Party,
+}
+
+/// A demand for payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invoice {
+    /// Its id.
+    pub id: Id<Invoice>,
+    /// Who buys.
+    pub customer: Id<Customer>,
+    /// Where it is.
+    pub state: InvoiceState,
+    /// Currency of every amount.
+    pub currency: Currency,
+    /// What it says.
+    pub content: Content,
+    /// What it comes to; of a draft: as it would be now.
+    pub amounts: Amounts,
+    /// What finalisation fixed; none for a draft.
+    pub issue: Option<Issue>,
+    /// What payments have paid.
+    pub paid: Money,
+    /// What credit notes and a void have taken off.
+    pub credited: Money,
+    /// What was written off.
+    pub written_off: Money,
+    /// What open payment intents have reserved.
+    pub pending: Money,
+    /// Counts its changes.
+    pub version: i64,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Invoice {
+    /// Writes a draft.
+    ///
+    /// # Errors
+    /// `TAX_UNKNOWN`, `AMOUNT_OUT_OF_RANGE` for a total that is too large or nothing.
+    pub fn draft(
+        id: Id<Self>,
+        (tenant, customer): (&Tenant, &Customer),
+        currency: Currency,
+        content: Content,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Refusal> {
+        let zero = Money::zero(currency);
+        let amounts = amounts_of(tenant, customer, currency, &content)?;
+        Ok(Self {
+            id,
+            customer: customer.id,
+            state: InvoiceState::Draft,
+            currency,
+            content,
+            amounts,
+            issue: None,
+            paid: zero,
+            credited: zero,
+            written_off: zero,
+            pending: zero,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+
+    /// Changes what a draft says.
+    ///
+    /// # Errors
+    /// `INVOICE_STATE`, and those of [`Invoice::draft`].
+    pub fn rewrite(&mut self, (tenant, customer): (&Tenant, &Customer), content: Content, now: DateTime<Utc>) -> Result<(), Refusal> {
+        self.must_be(&[InvoiceState::Draft])?;
+        self.amounts = amounts_of(tenant, customer, self.currency, &content)?;
+        self.content = content;
+        self.touch(now);
+        Ok(())
+    }
+
+    /// Issues a draft: number, dates, tax and parties are fixed from now on.
+    ///
+    /// # Errors
+    /// `INVOICE_STATE`, `PROFILE_INCOMPLETE`, `TAX_UNKNOWN`.
+    pub fn finalize(
+        &mut self,
+        (tenant, customer): (&Tenant, &Customer),
+        series: &mut Series,
+        today: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        self.must_be(&[InvoiceState::Draft])?;
+        customer.must_have_billing_profile()?;
+        self.amounts = amounts_of(tenant, customer, self.currency, &self.content)?;
+        let (number, issue_date) = series.take(today);
+        let due_date = self.content.term.due(issue_date).unwrap_or(issue_date);
+        self.issue = Some(Issue { number, issue_date, due_date, seller: tenant.party(), buyer: customer.party() });
+        self.state = InvoiceState::Open;
+        self.touch(now);
+        Ok(())
+    }
+
+    /// What is left to pay: total less paid, credited and written off.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn open(&self) -> Result<Money, MoneyError> {
+        if self.state == InvoiceState::Draft {
+            return Ok(Money::zero(self.currency));
+        }
+        self.amounts.total.minus(self.paid)?.minus(self.credited)?.minus(self.written_off)
+    }
+
+    /// What no payment has reserved of what is open.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn payable(&self) -> Result<Money, MoneyError> {
+        self.open()?.minus(self.pending)
+    }
+
+    /// Whether it is past due on a day: a fact of dates, whatever else holds.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn past_due(&self, today: NaiveDate) -> Result<bool, MoneyError> {
+        let due = self.issue.as_ref().is_some_and(|issue| issue.due_date < today);
+        Ok(due && self.open()?.is_positive())
+    }
+
+    /// Takes an open invoice back whole.
+    ///
+    /// # Errors
+    /// `INVOICE_STATE` where something is paid or credited, `PAYMENT_PENDING`.
+    pub fn void(&mut self, now: DateTime<Utc>) -> Result<Vec<TaxAmount>, Refusal> {
+        self.must_be(&[InvoiceState::Open])?;
+        if !self.paid.is_zero() || !self.credited.is_zero() {
+            let message = "A part of the invoice is paid or credited. Take the rest off by a credit note.";
+            return Err(Refusal::precondition("INVOICE_STATE", message).with("state", self.state.name()));
+        }
+        self.credit(self.amounts.total, now)
+    }
+
+    /// Takes an amount off what is open; answers the part of each rate.
+    ///
+    /// # Errors
+    /// `INVOICE_STATE`, `CURRENCY_MISMATCH`, `PAYMENT_PENDING` or `CREDIT_NOTE_TOO_LARGE` above what is payable.
+    pub fn credit(&mut self, amount: Money, now: DateTime<Utc>) -> Result<Vec<TaxAmount>, Refusal> {
+        self.must_be(&[InvoiceState::Open])?;
+        if amount.compare(self.open()?)?.is_gt() {
+            let message = format!("Only {} is open. Take off at most that.", self.open()?);
+            return Err(Refusal::precondition("CREDIT_NOTE_TOO_LARGE", message).with("open", self.open()?.amount()));
+        }
+        self.must_leave_pending(amount)?;
+        let parts = tax::credit(&mut self.amounts.taxes, amount)?;
+        self.credited = self.credited.plus(amount)?;
+        self.settle_state()?;
+        self.touch(now);
+        Ok(parts)
+    }
+
+    /// Gives up what is open.
+    ///
+    /// # Errors
+    /// `INVOICE_STATE`, `PAYMENT_PENDING`.
+    pub fn write_off(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
+        self.must_be(&[InvoiceState::Open])?;
+        let open = self.open()?;
+        self.must_leave_pending(open)?;
+        self.written_off = self.written_off.plus(open)?;
+        self.state = InvoiceState::Uncollectible;
+        self.touch(now);
+        Ok(())
+    }
+
+    fn must_leave_pending(&self, taken: Money) -> Result<(), Refusal> {
+        if self.payable()?.compare(taken)?.is_lt() {
+            let message = format!("A payment under way has reserved {} of the invoice. Wait for its end.", self.pending);
+            return Err(Refusal::precondition("PAYMENT_PENDING", message).with("pending", self.pending.amount()));
+        }
+        Ok(())
+    }
+
+    /// Refuses outside these states.
+    ///
+    /// # Errors
+    /// `INVOICE_STATE`.
+    pub fn must_be(&self, states: &[InvoiceState]) -> Result<(), Refusal> {
+        if states.contains(&self.state) {
+            return Ok(());
+        }
+        Err(Refusal::state("INVOICE_STATE", "The invoice", self.state.name(), self.state.allowed()))
+    }
+
+    /// The state that the amounts of an issued invoice make.
+    pub(crate) fn settle_state(&mut self) -> Result<(), MoneyError> {
+        let nothing_open = self.open()?.is_zero();
+        self.state = if self.written_off.is_positive() {
+            InvoiceState::Uncollectible
+        } else if !nothing_open {
+            InvoiceState::Open
+        } else if self.credited == self.amounts.total {
+            InvoiceState::Void
+        } else {
+            InvoiceState::Paid
+        };
+        Ok(())
+    }
+
+    /// Notes a change.
+    pub fn touch(&mut self, now: DateTime<Utc>) {
+        self.version = self.version.saturating_add(1);
+        self.updated_at = now.max(self.updated_at);
+    }
+}
+
+/// The amounts of what a draft says, by the rules that hold now.
+fn amounts_of(tenant: &Tenant, customer: &Customer, currency: Currency, content: &Content) -> Result<Amounts, Refusal> {
+    let mut lines = Vec::with_capacity(content.lines.len());
+    for line in &content.lines {
+        let rule = tenant.tax_rule(customer, &line.tax_category).ok_or_else(|| {
+            let message = format!("There is no tax rule for {} and category {:?}. Add one.", customer.country, line.tax_category);
+            Refusal::precondition("TAX_UNKNOWN", message).with("country", &customer.country).with("category", &line.tax_category)
+        })?;
+        lines.push((line.amount()?, Rate { percent: rule.rate_percent, sentence: rule.sentence.clone() }));
+    }
+    let amounts = tax::amounts(currency, content.prices_include_tax, &lines)?;
+    if !amounts.total.is_positive() {
+        let message = "The lines come to nothing. Bill at least one minor unit.";
+        return Err(Refusal::precondition("INVOICE_EMPTY", message));
+    }
+    Ok(amounts)
+}

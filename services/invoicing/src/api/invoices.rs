@@ -1,0 +1,68 @@
+//! `InvoiceService`.
+
+use super::Api;
+use crate::{
+    parse_invoices as parse,
+    use_cases::{create_invoice, finalize_invoice, read_invoices, take_back_invoice},
+};
+use payterms_chassis::answer;
+use payterms_proto::invoicing::v1::{
+    CreateCreditNoteRequest, CreateCreditNoteResponse, CreateInvoiceRequest, CreateInvoiceResponse, DeleteInvoiceRequest,
+    DeleteInvoiceResponse, FinalizeInvoiceRequest, FinalizeInvoiceResponse, GetInvoiceRequest, GetInvoiceResponse, ListCreditNotesRequest,
+    ListCreditNotesResponse, ListInvoicesRequest, ListInvoicesResponse, UpdateInvoiceRequest, UpdateInvoiceResponse, VoidInvoiceRequest,
+    VoidInvoiceResponse, WriteOffInvoiceRequest, WriteOffInvoiceResponse, invoice_service_server::InvoiceService,
+};
+use tonic::{Request, Response, Status};
+
+#[tonic::async_trait]
+impl InvoiceService for Api {
+    async fn create_invoice(&self, request: Request<CreateInvoiceRequest>) -> Result<Response<CreateInvoiceResponse>, Status> {
+        let (call, customer, currency, content) = parse::create_invoice(request)?;
+        answer::write(|| create_invoice::run(&self.app, &call, customer, (currency, &content))).await
+    }
+
+    async fn update_invoice(&self, request: Request<UpdateInvoiceRequest>) -> Result<Response<UpdateInvoiceResponse>, Status> {
+        let (call, named, draft, paths) = parse::update_invoice(request)?;
+        answer::write(|| create_invoice::update(&self.app, &call, &named, (&draft, &paths))).await
+    }
+
+    async fn delete_invoice(&self, request: Request<DeleteInvoiceRequest>) -> Result<Response<DeleteInvoiceResponse>, Status> {
+        let (call, named) = parse::delete_invoice(request)?;
+        answer::write(|| create_invoice::delete(&self.app, &call, &named)).await
+    }
+
+    async fn finalize_invoice(&self, request: Request<FinalizeInvoiceRequest>) -> Result<Response<FinalizeInvoiceResponse>, Status> {
+        let (call, named, etag) = parse::finalize_invoice(request)?;
+        answer::write(|| finalize_invoice::run(&self.app, &call, &named, &etag)).await
+    }
+
+    async fn void_invoice(&self, request: Request<VoidInvoiceRequest>) -> Result<Response<VoidInvoiceResponse>, Status> {
+        let (call, named, reason) = parse::void_invoice(request)?;
+        answer::write(|| take_back_invoice::void(&self.app, &call, &named, &reason)).await
+    }
+
+    async fn write_off_invoice(&self, request: Request<WriteOffInvoiceRequest>) -> Result<Response<WriteOffInvoiceResponse>, Status> {
+        let (call, named) = parse::write_off_invoice(request)?;
+        answer::write(|| take_back_invoice::write_off(&self.app, &call, &named)).await
+    }
+
+    async fn create_credit_note(&self, request: Request<CreateCreditNoteRequest>) -> Result<Response<CreateCreditNoteResponse>, Status> {
+        let (call, named, amount, reason) = parse::create_credit_note(request)?;
+        answer::write(|| take_back_invoice::credit(&self.app, &call, &named, (amount, &reason))).await
+    }
+
+    async fn get_invoice(&self, request: Request<GetInvoiceRequest>) -> Result<Response<GetInvoiceResponse>, Status> {
+        let named = parse::get_invoice(request)?;
+        answer::read(read_invoices::invoice(&self.app, &named)).await
+    }
+
+    async fn list_invoices(&self, request: Request<ListInvoicesRequest>) -> Result<Response<ListInvoicesResponse>, Status> {
+        let asked = parse::list_invoices(request)?;
+        answer::read(read_invoices::invoices(&self.app, &asked)).await
+    }
+
+    async fn list_credit_notes(&self, request: Request<ListCreditNotesRequest>) -> Result<Response<ListCreditNotesResponse>, Status> {
+        let (named, page) = parse::list_credit_notes(request)?;
+        answer::read(read_invoices::credit_notes(&self.app, &named, &page)).await
+    }
+}

@@ -1,0 +1,238 @@
+//! Requests about invoices and credit notes → commands of the domain.
+#![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
+
+use crate::parse::category;
+use chrono::NaiveDate;
+use payterms_chassis::{AppError, Call, Fields, access::Grant, fields::Digits, names::Name, page::Page};
+use payterms_invoicing_domain::{Content, Customer, Invoice, InvoiceState, Line};
+use payterms_kernel::{Currency, Id, Money, TenantId, calendar::PaymentTerm};
+use payterms_proto::invoicing::v1 as pb;
+use rust_decimal::Decimal;
+use tonic::Request;
+
+/// The collections of an invoice's name.
+pub const INVOICE: &[&str] = &["customers", "invoices"];
+/// Lines of one invoice.
+const MOST_LINES: usize = 500;
+/// The largest quantity of a line.
+const MOST_QUANTITY: i64 = 1_000_000_000;
+
+/// Names an invoice.
+#[derive(Debug, Clone)]
+pub struct InvoiceRef {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Who buys.
+    pub customer: Id<Customer>,
+    /// The invoice.
+    pub invoice: Id<Invoice>,
+    /// Whether a member of the customer asks: drafts and hidden invoices are not for them.
+    pub as_customer: bool,
+}
+
+fn invoice_ref(fields: &Fields, name: &Name) -> InvoiceRef {
+    InvoiceRef {
+        tenant: name.tenant.clone(),
+        customer: Id::from_uuid(name.id(0)),
+        invoice: Id::from_uuid(name.id(1)),
+        as_customer: fields.scope().grant == Grant::OwnCustomer,
+    }
+}
+
+/// A draft that is written or changed; of a change only what the mask names counts.
+#[derive(Debug, Clone)]
+pub struct DraftFields {
+    /// What it says.
+    pub content: Content,
+    /// The version that may be changed; empty: any.
+    pub etag: String,
+}
+
+/// A field is checked when it will be used.
+fn draft_fields(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) -> bool) -> DraftFields {
+    let term = if used("payment_term") { term(fields, invoice.payment_term.as_ref()) } else { PaymentTerm::EndOfFollowingMonth };
+    DraftFields {
+        content: Content {
+            prices_include_tax: invoice.prices_include_tax,
+            term,
+            lines: if used("lines") { lines(fields, &invoice.lines) } else { Vec::new() },
+            supply_date: supply_date(fields, invoice, &used),
+            memo: if used("memo") { fields.text("invoice.memo", &invoice.memo, 0, 1_000) } else { String::new() },
+        },
+        etag: fields.text("invoice.etag", &invoice.etag, 0, 100),
+    }
+}
+
+fn supply_date(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) -> bool) -> Option<NaiveDate> {
+    if used("supply_date") { fields.optional_date("invoice.supply_date", invoice.supply_date.as_ref()) } else { None }
+}
+
+fn term(fields: &mut Fields, term: Option<&pb::PaymentTerm>) -> PaymentTerm {
+    use pb::payment_term::Kind;
+    let Some(term) = term else {
+        fields.wrong("invoice.payment_term", "FIELD_REQUIRED", "Say when the invoice falls due.");
+        return PaymentTerm::EndOfFollowingMonth;
+    };
+    let days = u16::try_from(fields.number("invoice.payment_term.days", term.days, 0..=365)).unwrap_or_default();
+    match fields.choice::<Kind>("invoice.payment_term.kind", term.kind) {
+        Some(Kind::NetDays) => PaymentTerm::NetDays(days),
+        Some(Kind::NetDaysEndOfMonth) => PaymentTerm::NetDaysEndOfMonth(days),
+        Some(Kind::EndOfMonthNetDays) => PaymentTerm::EndOfMonthNetDays(days),
+        Some(Kind::EndOfFollowingMonth | Kind::Unspecified) | None => {
+            if days != 0 {
+                fields.wrong("invoice.payment_term.days", "FIELD_OUT_OF_RANGE", "Use 0: this term counts no days.");
+            }
+            PaymentTerm::EndOfFollowingMonth
+        }
+    }
+}
+
+fn lines(fields: &mut Fields, lines: &[pb::InvoiceLine]) -> Vec<Line> {
+    if lines.is_empty() {
+        fields.wrong("invoice.lines", "FIELD_REQUIRED", "Write 1 to 500 lines.");
+    }
+    if lines.len() > MOST_LINES {
+        fields.wrong("invoice.lines", "TOO_MANY_ITEMS", "Write at most 500 lines.");
+        return Vec::new();
+    }
+    let mut parsed = Vec::with_capacity(lines.len());
+    for (place, line) in lines.iter().enumerate() {
+        let at = |name: &str| format!("invoice.lines[{place}].{name}");
+        let quantity = match &line.quantity {
+            None => Decimal::ONE,
+            quantity => fields.decimal(&at("quantity"), quantity.as_ref(), 6, Decimal::new(1, 6), Decimal::from(MOST_QUANTITY)),
+        };
+        parsed.push(Line {
+            description: fields.text(&at("description"), &line.description, 1, 200),
+            quantity,
+            unit_price: fields.money(&at("unit_price"), line.unit_price.as_ref(), Digits::Wallet),
+            tax_category: category(fields, &at("tax_category"), &line.tax_category),
+        });
+    }
+    parsed
+}
+
+/// Writes a draft.
+pub fn create_invoice(request: Request<pb::CreateInvoiceRequest>) -> Result<(Call, Id<Customer>, Currency, Content), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, &["customers"]);
+    if message.invoice.is_none() {
+        fields.wrong("invoice", "FIELD_REQUIRED", "Describe the invoice.");
+    }
+    let invoice = message.invoice.unwrap_or_default();
+    let currency = fields.currency("invoice.currency_code", &invoice.currency_code);
+    let draft = draft_fields(&mut fields, &invoice, |_| true);
+    let call = fields.write(&message.request_id, name.tenant.clone())?;
+    Ok((call, Id::from_uuid(name.id(0)), currency, draft.content))
+}
+
+/// Changes a draft.
+pub fn update_invoice(request: Request<pb::UpdateInvoiceRequest>) -> Result<(Call, InvoiceRef, DraftFields, Vec<String>), AppError> {
+    const CHANGING: [&str; 5] = ["prices_include_tax", "payment_term", "lines", "supply_date", "memo"];
+    let (mut fields, message) = Fields::open(request)?;
+    let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
+    let invoice = message.invoice.unwrap_or_default();
+    let name = fields.name("invoice.name", &invoice.name, INVOICE);
+    let draft = draft_fields(&mut fields, &invoice, |path| paths.iter().any(|own| own == path));
+    let named = invoice_ref(&fields, &name);
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, named, draft, paths))
+}
+
+/// Drops a draft.
+pub fn delete_invoice(request: Request<pb::DeleteInvoiceRequest>) -> Result<(Call, InvoiceRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, INVOICE);
+    let named = invoice_ref(&fields, &name);
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, named))
+}
+
+/// Issues a draft.
+pub fn finalize_invoice(request: Request<pb::FinalizeInvoiceRequest>) -> Result<(Call, InvoiceRef, String), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, INVOICE);
+    let etag = fields.text("etag", &message.etag, 0, 100);
+    let named = invoice_ref(&fields, &name);
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, named, etag))
+}
+
+/// Takes an invoice back.
+pub fn void_invoice(request: Request<pb::VoidInvoiceRequest>) -> Result<(Call, InvoiceRef, String), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, INVOICE);
+    let reason = fields.text("reason", &message.reason, 1, 200);
+    let named = invoice_ref(&fields, &name);
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, named, reason))
+}
+
+/// Gives up what is open.
+pub fn write_off_invoice(request: Request<pb::WriteOffInvoiceRequest>) -> Result<(Call, InvoiceRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, INVOICE);
+    let named = invoice_ref(&fields, &name);
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, named))
+}
+
+/// Takes a part off.
+pub fn create_credit_note(request: Request<pb::CreateCreditNoteRequest>) -> Result<(Call, InvoiceRef, Money, String), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, INVOICE);
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let reason = fields.text("reason", &message.reason, 1, 200);
+    let named = invoice_ref(&fields, &name);
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, named, amount, reason))
+}
+
+/// Names an invoice to read.
+pub fn get_invoice(request: Request<pb::GetInvoiceRequest>) -> Result<InvoiceRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, INVOICE);
+    let named = invoice_ref(&fields, &name);
+    fields.finish()?;
+    Ok(named)
+}
+
+/// Asks for invoices of a customer.
+#[derive(Debug, Clone)]
+pub struct ListInvoices {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Who buys.
+    pub customer: Id<Customer>,
+    /// Only those of this state.
+    pub state: Option<InvoiceState>,
+    /// Whether a member of the customer asks.
+    pub as_customer: bool,
+    /// Which page.
+    pub page: Page,
+}
+
+/// Asks for invoices.
+pub fn list_invoices(request: Request<pb::ListInvoicesRequest>) -> Result<ListInvoices, AppError> {
+    use pb::invoice::State;
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, &["customers"]);
+    let state = if message.state == 0 { None } else { fields.choice::<State>("state", message.state) };
+    let state = state.and_then(|state| match state {
+        State::Unspecified => None,
+        State::Draft => Some(InvoiceState::Draft),
+        State::Open => Some(InvoiceState::Open),
+        State::Paid => Some(InvoiceState::Paid),
+        State::Void => Some(InvoiceState::Void),
+        State::Uncollectible => Some(InvoiceState::Uncollectible),
+    });
+    let list = format!("{} {}", message.parent, message.state);
+    let page = Page::parse(&mut fields, &list, message.page_size, &message.page_token);
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    fields.finish()?;
+    Ok(ListInvoices { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), state, as_customer, page })
+}
+
+/// Asks for the credit notes of an invoice.
+pub fn list_credit_notes(request: Request<pb::ListCreditNotesRequest>) -> Result<(InvoiceRef, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, INVOICE);
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    let named = invoice_ref(&fields, &name);
+    fields.finish()?;
+    Ok((named, page))
+}

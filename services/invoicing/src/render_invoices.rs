@@ -1,0 +1,117 @@
+//! Invoices and credit notes → messages of the contract.
+
+use crate::render::{address, customer_name, etag};
+use chrono::NaiveDate;
+use payterms_chassis::{
+    AppError,
+    render::{date, decimal, money, timestamp},
+};
+use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceState, Line, Party, TaxAmount};
+use payterms_kernel::{TenantId, calendar::PaymentTerm};
+use payterms_proto::invoicing::v1 as pb;
+
+/// The name of an invoice.
+#[must_use]
+pub fn invoice_name(tenant: &TenantId, invoice: &Invoice) -> String {
+    format!("{}/invoices/{}", customer_name(tenant, invoice.customer), invoice.id)
+}
+
+fn state(state: InvoiceState) -> i32 {
+    match state {
+        InvoiceState::Draft => pb::invoice::State::Draft,
+        InvoiceState::Open => pb::invoice::State::Open,
+        InvoiceState::Paid => pb::invoice::State::Paid,
+        InvoiceState::Void => pb::invoice::State::Void,
+        InvoiceState::Uncollectible => pb::invoice::State::Uncollectible,
+    }
+    .into()
+}
+
+/// An invoice as it stands on a day of the tenant's.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result<pb::Invoice, AppError> {
+    let issue = invoice.issue.as_ref();
+    Ok(pb::Invoice {
+        name: invoice_name(tenant, invoice),
+        state: state(invoice.state),
+        number: issue.map(|issue| issue.number.clone()).unwrap_or_default(),
+        currency_code: invoice.currency.code().to_owned(),
+        prices_include_tax: invoice.content.prices_include_tax,
+        payment_term: Some(term(invoice.content.term)),
+        lines: invoice.content.lines.iter().map(line).collect::<Result<_, _>>()?,
+        supply_date: invoice.content.supply_date.map(date),
+        memo: invoice.content.memo.clone(),
+        issue_date: issue.map(|issue| date(issue.issue_date)),
+        due_date: issue.map(|issue| date(issue.due_date)),
+        taxes: invoice.amounts.taxes.iter().map(tax_amount).collect(),
+        net: Some(money(invoice.amounts.net)),
+        total: Some(money(invoice.amounts.total)),
+        paid: Some(money(invoice.paid)),
+        credited: Some(money(invoice.credited)),
+        written_off: Some(money(invoice.written_off)),
+        open: Some(money(invoice.open()?)),
+        pending: Some(money(invoice.pending)),
+        past_due: invoice.past_due(today)?,
+        seller: issue.map(|issue| party(&issue.seller)),
+        buyer: issue.map(|issue| party(&issue.buyer)),
+        create_time: Some(timestamp(invoice.created_at)),
+        update_time: Some(timestamp(invoice.updated_at)),
+        etag: etag(invoice.version),
+    })
+}
+
+fn line(line: &Line) -> Result<pb::InvoiceLine, AppError> {
+    Ok(pb::InvoiceLine {
+        description: line.description.clone(),
+        quantity: Some(decimal(line.quantity)),
+        unit_price: Some(money(line.unit_price)),
+        tax_category: line.tax_category.clone(),
+        amount: Some(money(line.amount()?)),
+    })
+}
+
+fn tax_amount(own: &TaxAmount) -> pb::TaxAmount {
+    pb::TaxAmount {
+        rate_percent: Some(decimal(own.rate.percent)),
+        sentence: own.rate.sentence.clone(),
+        net: Some(money(own.net)),
+        tax: Some(money(own.tax)),
+    }
+}
+
+fn party(party: &Party) -> pb::Party {
+    pb::Party {
+        legal_name: party.legal_name.clone(),
+        address: party.address.as_ref().map(address),
+        country: party.country.clone(),
+        tax_id: party.tax_id.clone(),
+    }
+}
+
+fn term(term: PaymentTerm) -> pb::PaymentTerm {
+    use pb::payment_term::Kind;
+    let (kind, days) = match term {
+        PaymentTerm::NetDays(days) => (Kind::NetDays, days),
+        PaymentTerm::NetDaysEndOfMonth(days) => (Kind::NetDaysEndOfMonth, days),
+        PaymentTerm::EndOfMonthNetDays(days) => (Kind::EndOfMonthNetDays, days),
+        PaymentTerm::EndOfFollowingMonth => (Kind::EndOfFollowingMonth, 0),
+    };
+    pb::PaymentTerm { kind: kind.into(), days: days.into() }
+}
+
+/// A credit note of an invoice.
+#[must_use]
+pub fn credit_note(tenant: &TenantId, invoice: &Invoice, note: &CreditNote) -> pb::CreditNote {
+    pb::CreditNote {
+        name: format!("{}/creditNotes/{}", invoice_name(tenant, invoice), note.id),
+        number: note.number.clone(),
+        invoice_number: invoice.issue.as_ref().map(|issue| issue.number.clone()).unwrap_or_default(),
+        issue_date: Some(date(note.issue_date)),
+        amount: Some(money(note.amount)),
+        taxes: note.taxes.iter().map(tax_amount).collect(),
+        reason: note.reason.clone(),
+        create_time: Some(timestamp(note.created_at)),
+    }
+}

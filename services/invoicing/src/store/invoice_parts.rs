@@ -1,0 +1,158 @@
+//! Tables `invoice_lines` and `invoice_taxes`: the parts of invoices, read and written with them.
+
+use super::{currency, decimal, millionths};
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::{Invoice, Line, Rate, TaxAmount};
+use payterms_kernel::{Money, TenantId};
+use sea_orm::{ActiveValue::Set, QueryOrder, entity::prelude::*};
+use std::collections::HashMap;
+
+/// Table `invoice_lines`.
+mod lines {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "invoice_lines")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub invoice_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub place: i64,
+        pub description: String,
+        pub quantity_millionths: i64,
+        pub unit_price: i64,
+        pub currency: String,
+        pub tax_category: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Table `invoice_taxes`.
+mod taxes {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "invoice_taxes")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub invoice_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub place: i64,
+        pub rate_millionths: i64,
+        pub sentence: String,
+        pub net: i64,
+        pub tax: i64,
+        pub credited_net: i64,
+        pub credited_tax: i64,
+        pub currency: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Lines and taxes of one invoice.
+pub type Parts = (Vec<Line>, Vec<TaxAmount>);
+
+/// The parts of invoices, by id.
+///
+/// # Errors
+/// The database's.
+pub async fn of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Uuid]) -> Result<HashMap<Uuid, Parts>, AppError> {
+    let mut parts: HashMap<Uuid, Parts> = HashMap::new();
+    let found = lines::Entity::find()
+        .filter(lines::Column::Tenant.eq(tenant.as_str()))
+        .filter(lines::Column::InvoiceId.is_in(ids.to_vec()))
+        .order_by_asc(lines::Column::Place);
+    for row in found.all(conn).await? {
+        let unit_price = Money::from_micros(currency(&row.currency)?, row.unit_price);
+        parts.entry(row.invoice_id).or_default().0.push(Line {
+            description: row.description,
+            quantity: decimal(row.quantity_millionths),
+            unit_price,
+            tax_category: row.tax_category,
+        });
+    }
+    let found = taxes::Entity::find()
+        .filter(taxes::Column::Tenant.eq(tenant.as_str()))
+        .filter(taxes::Column::InvoiceId.is_in(ids.to_vec()))
+        .order_by_asc(taxes::Column::Place);
+    for row in found.all(conn).await? {
+        let currency = currency(&row.currency)?;
+        parts.entry(row.invoice_id).or_default().1.push(TaxAmount {
+            rate: Rate { percent: decimal(row.rate_millionths), sentence: row.sentence },
+            net: Money::from_micros(currency, row.net),
+            tax: Money::from_micros(currency, row.tax),
+            credited_net: Money::from_micros(currency, row.credited_net),
+            credited_tax: Money::from_micros(currency, row.credited_tax),
+        });
+    }
+    Ok(parts)
+}
+
+/// Deletes the parts of a draft.
+///
+/// # Errors
+/// The database's.
+pub async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Uuid) -> Result<(), AppError> {
+    let own = lines::Entity::delete_many().filter(lines::Column::Tenant.eq(tenant.as_str()));
+    own.filter(lines::Column::InvoiceId.eq(invoice)).exec(conn).await?;
+    delete_taxes(conn, tenant, invoice).await
+}
+
+async fn delete_taxes<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Uuid) -> Result<(), AppError> {
+    let own = taxes::Entity::delete_many().filter(taxes::Column::Tenant.eq(tenant.as_str()));
+    own.filter(taxes::Column::InvoiceId.eq(invoice)).exec(conn).await?;
+    Ok(())
+}
+
+/// Writes the lines of an invoice.
+///
+/// # Errors
+/// The database's.
+pub async fn insert_lines<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice) -> Result<(), AppError> {
+    let rows = (1_i64..).zip(&invoice.content.lines).map(|(place, line)| lines::ActiveModel {
+        tenant: Set(tenant.to_string()),
+        invoice_id: Set(invoice.id.uuid()),
+        place: Set(place),
+        description: Set(line.description.clone()),
+        quantity_millionths: Set(millionths(line.quantity)),
+        unit_price: Set(line.unit_price.micros()),
+        currency: Set(invoice.currency.code().to_owned()),
+        tax_category: Set(line.tax_category.clone()),
+    });
+    lines::Entity::insert_many(rows).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+/// Writes the taxes of an invoice as they are now.
+///
+/// # Errors
+/// The database's.
+pub async fn save_taxes<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice) -> Result<(), AppError> {
+    delete_taxes(conn, tenant, invoice.id.uuid()).await?;
+    let rows = (1_i64..).zip(&invoice.amounts.taxes).map(|(place, own)| taxes::ActiveModel {
+        tenant: Set(tenant.to_string()),
+        invoice_id: Set(invoice.id.uuid()),
+        place: Set(place),
+        rate_millionths: Set(millionths(own.rate.percent)),
+        sentence: Set(own.rate.sentence.clone()),
+        net: Set(own.net.micros()),
+        tax: Set(own.tax.micros()),
+        credited_net: Set(own.credited_net.micros()),
+        credited_tax: Set(own.credited_tax.micros()),
+        currency: Set(invoice.currency.code().to_owned()),
+    });
+    taxes::Entity::insert_many(rows).exec_without_returning(conn).await?;
+    Ok(())
+}

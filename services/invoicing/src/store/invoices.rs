@@ -1,0 +1,275 @@
+//! Table `invoices`, and the invoice as a whole with its lines and taxes.
+
+use super::{currency, customers::AddressText, date, invoice_parts as parts, unknown};
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::{Amounts, Content, Customer, Invoice, InvoiceState, Issue, Party};
+use payterms_kernel::{Id, Money, TenantId, calendar::PaymentTerm};
+use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "invoices")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    customer_id: Uuid,
+    state: String,
+    currency: String,
+    prices_include_tax: bool,
+    term_kind: String,
+    term_days: i64,
+    supply_date: Option<String>,
+    memo: String,
+    number: Option<String>,
+    issue_date: Option<String>,
+    due_date: Option<String>,
+    seller: String,
+    buyer: String,
+    net: i64,
+    total: i64,
+    paid: i64,
+    credited: i64,
+    written_off: i64,
+    pending: i64,
+    version: i64,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A party as its column holds it.
+#[derive(Debug, Serialize, Deserialize)]
+struct PartyText {
+    legal_name: String,
+    address: Option<AddressText>,
+    country: String,
+    tax_id: String,
+}
+
+fn party(text: &str) -> Result<Party, AppError> {
+    let read: PartyText = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a party: {error}")))?;
+    Ok(Party { legal_name: read.legal_name, address: read.address.map(Into::into), country: read.country, tax_id: read.tax_id })
+}
+
+fn party_text(party: Option<&Party>) -> Result<String, AppError> {
+    let Some(Party { legal_name, address, country, tax_id }) = party.cloned() else { return Ok(String::new()) };
+    let text = PartyText { legal_name, address: address.map(Into::into), country, tax_id };
+    serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
+}
+
+fn term_columns(term: PaymentTerm) -> (&'static str, i64) {
+    match term {
+        PaymentTerm::NetDays(days) => ("NET_DAYS", days.into()),
+        PaymentTerm::NetDaysEndOfMonth(days) => ("NET_DAYS_END_OF_MONTH", days.into()),
+        PaymentTerm::EndOfMonthNetDays(days) => ("END_OF_MONTH_NET_DAYS", days.into()),
+        PaymentTerm::EndOfFollowingMonth => ("END_OF_FOLLOWING_MONTH", 0),
+    }
+}
+
+fn term(kind: &str, days: i64) -> Result<PaymentTerm, AppError> {
+    let days = u16::try_from(days).unwrap_or_default();
+    Ok(match kind {
+        "NET_DAYS" => PaymentTerm::NetDays(days),
+        "NET_DAYS_END_OF_MONTH" => PaymentTerm::NetDaysEndOfMonth(days),
+        "END_OF_MONTH_NET_DAYS" => PaymentTerm::EndOfMonthNetDays(days),
+        "END_OF_FOLLOWING_MONTH" => PaymentTerm::EndOfFollowingMonth,
+        other => return Err(unknown("term", other)),
+    })
+}
+
+fn issue(row: &Model) -> Result<Option<Issue>, AppError> {
+    let (Some(number), Some(issue_date), Some(due_date)) = (&row.number, &row.issue_date, &row.due_date) else { return Ok(None) };
+    Ok(Some(Issue {
+        number: number.clone(),
+        issue_date: date(issue_date)?,
+        due_date: date(due_date)?,
+        seller: party(&row.seller)?,
+        buyer: party(&row.buyer)?,
+    }))
+}
+
+fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError> {
+    let currency = currency(&row.currency)?;
+    let money = |micros| Money::from_micros(currency, micros);
+    let state = InvoiceState::ALL.into_iter().find(|state| state.name() == row.state);
+    Ok(Invoice {
+        id: Id::from_uuid(row.id),
+        customer: Id::from_uuid(row.customer_id),
+        state: state.ok_or_else(|| unknown("invoice state", &row.state))?,
+        currency,
+        amounts: Amounts { taxes, net: money(row.net), total: money(row.total) },
+        issue: issue(&row)?,
+        paid: money(row.paid),
+        credited: money(row.credited),
+        written_off: money(row.written_off),
+        pending: money(row.pending),
+        version: row.version,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        content: Content {
+            prices_include_tax: row.prices_include_tax,
+            term: term(&row.term_kind, row.term_days)?,
+            lines,
+            supply_date: row.supply_date.as_deref().map(date).transpose()?,
+            memo: row.memo,
+        },
+    })
+}
+
+async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Invoice>, AppError> {
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let mut parts = parts::of(conn, tenant, &ids).await?;
+    rows.into_iter()
+        .map(|row| {
+            let own = parts.remove(&row.id).unwrap_or_default();
+            invoice(row, own)
+        })
+        .collect()
+}
+
+/// Invoices of these ids, locked in the order of their ids.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Invoice>]) -> Result<Vec<Invoice>, AppError> {
+    let ids = ids.iter().map(|id| id.uuid());
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    let rows = query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?;
+    whole(conn, tenant, rows).await
+}
+
+/// One invoice of a customer, locked.
+///
+/// # Errors
+/// The database's.
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    id: Id<Invoice>,
+) -> Result<Option<Invoice>, AppError> {
+    Ok(lock_many(conn, tenant, &[id]).await?.pop().filter(|invoice| invoice.customer == customer))
+}
+
+/// Invoices of these ids.
+///
+/// # Errors
+/// The database's.
+pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Invoice>]) -> Result<Vec<Invoice>, AppError> {
+    let ids = ids.iter().map(|id| id.uuid());
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    let rows = query.order_by_asc(Column::Id).all(conn).await?;
+    whole(conn, tenant, rows).await
+}
+
+/// Which invoices of a customer are listed.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed {
+    /// Only those of this state.
+    pub state: Option<InvoiceState>,
+    /// Whether drafts are left out.
+    pub issued_only: bool,
+    /// Only ids below this one.
+    pub before: Uuid,
+}
+
+/// Invoices of a customer, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    listed: Listed,
+    limit: u64,
+) -> Result<Vec<Invoice>, AppError> {
+    let mut query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::Id.lt(listed.before));
+    if let Some(state) = listed.state {
+        query = query.filter(Column::State.eq(state.name()));
+    }
+    if listed.issued_only {
+        query = query.filter(Column::State.ne(InvoiceState::Draft.name()));
+    }
+    let rows = query.order_by_desc(Column::Id).limit(limit).all(conn).await?;
+    whole(conn, tenant, rows).await
+}
+
+fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
+    let (term_kind, term_days) = term_columns(invoice.content.term);
+    let issue = invoice.issue.as_ref();
+    Ok(ActiveModel {
+        tenant: Set(tenant.to_string()),
+        id: Set(invoice.id.uuid()),
+        customer_id: Set(invoice.customer.uuid()),
+        state: Set(invoice.state.name().to_owned()),
+        currency: Set(invoice.currency.code().to_owned()),
+        prices_include_tax: Set(invoice.content.prices_include_tax),
+        term_kind: Set(term_kind.to_owned()),
+        term_days: Set(term_days),
+        supply_date: Set(invoice.content.supply_date.map(|date| date.to_string())),
+        memo: Set(invoice.content.memo.clone()),
+        number: Set(issue.map(|issue| issue.number.clone())),
+        issue_date: Set(issue.map(|issue| issue.issue_date.to_string())),
+        due_date: Set(issue.map(|issue| issue.due_date.to_string())),
+        seller: Set(party_text(issue.map(|issue| &issue.seller))?),
+        buyer: Set(party_text(issue.map(|issue| &issue.buyer))?),
+        net: Set(invoice.amounts.net.micros()),
+        total: Set(invoice.amounts.total.micros()),
+        paid: Set(invoice.paid.micros()),
+        credited: Set(invoice.credited.micros()),
+        written_off: Set(invoice.written_off.micros()),
+        pending: Set(invoice.pending.micros()),
+        version: Set(invoice.version),
+        created_at: Set(invoice.created_at),
+        updated_at: Set(invoice.updated_at),
+    })
+}
+
+/// Inserts or replaces a draft with its lines and taxes.
+///
+/// # Errors
+/// The database's.
+pub async fn save_draft<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice) -> Result<(), AppError> {
+    save_many(conn, tenant, std::slice::from_ref(invoice)).await?;
+    parts::delete(conn, tenant, invoice.id.uuid()).await?;
+    parts::insert_lines(conn, tenant, invoice).await?;
+    parts::save_taxes(conn, tenant, invoice).await
+}
+
+/// Saves the rows of invoices; taxes are saved where a verb changes them.
+///
+/// # Errors
+/// The database's.
+pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Invoice]) -> Result<(), AppError> {
+    if invoices.is_empty() {
+        return Ok(());
+    }
+    let rows = invoices.iter().map(|invoice| row(tenant, invoice)).collect::<Result<Vec<_>, _>>()?;
+    let fixed = |column: &Column| matches!(column, Column::Tenant | Column::Id | Column::CustomerId | Column::Currency | Column::CreatedAt);
+    let changing = Column::iter().filter(|column| !fixed(column));
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+/// Deletes a draft.
+///
+/// # Errors
+/// The database's.
+pub async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Invoice>) -> Result<(), AppError> {
+    parts::delete(conn, tenant, id.uuid()).await?;
+    Entity::delete_by_id((tenant.to_string(), id.uuid())).exec(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! Reads of invoices and credit notes. Customers see what is issued, unless the tenant hides it.
+
+use crate::{
+    App,
+    parse_invoices::{InvoiceRef, ListInvoices},
+    render_invoices as render,
+    store::{credit_notes, invoices, tenants},
+};
+use chrono::NaiveDate;
+use payterms_chassis::{AppError, page::Page};
+use payterms_invoicing_domain::{Invoice, InvoiceState};
+use payterms_kernel::{Refusal, TenantId};
+use payterms_proto::invoicing::v1 as pb;
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+/// The invoice that a request names, as far as the caller may see it.
+async fn visible<C: ConnectionTrait>(conn: &C, named: &InvoiceRef) -> Result<Invoice, AppError> {
+    let found = invoices::find_many(conn, &named.tenant, &[named.invoice]).await?.pop();
+    let invoice = found.filter(|invoice| invoice.customer == named.customer).ok_or_else(Refusal::not_found)?;
+    if named.as_customer && (invoice.state == InvoiceState::Draft || hidden(conn, &named.tenant).await?) {
+        return Err(Refusal::not_found().into());
+    }
+    Ok(invoice)
+}
+
+async fn hidden<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<bool, AppError> {
+    Ok(tenants::find(conn, tenant).await?.is_some_and(|tenant| tenant.invoices_hidden))
+}
+
+/// One invoice.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn invoice(app: &App, named: &InvoiceRef) -> Result<pb::GetInvoiceResponse, AppError> {
+    let conn = app.db.read(&named.tenant).await?;
+    let invoice = visible(&conn, named).await?;
+    drop(conn);
+    let today = app.db.tenant_today(&named.tenant).await?;
+    Ok(pb::GetInvoiceResponse { invoice: Some(render::invoice(&named.tenant, &invoice, today)?) })
+}
+
+/// A page of a customer's invoices, newest first.
+///
+/// # Errors
+/// `PAGE_TOKEN_INVALID`.
+pub async fn invoices(app: &App, asked: &ListInvoices) -> Result<pb::ListInvoicesResponse, AppError> {
+    let before = app.pages.cursor(&asked.page)?.unwrap_or(Uuid::max());
+    let conn = app.db.read(&asked.tenant).await?;
+    if asked.as_customer && hidden(&conn, &asked.tenant).await? {
+        return Ok(pb::ListInvoicesResponse::default());
+    }
+    let listed = invoices::Listed { state: asked.state, issued_only: asked.as_customer, before };
+    let mut found = invoices::list(&conn, &asked.tenant, asked.customer, listed, asked.page.reads()).await?;
+    drop(conn);
+    let next_page_token = app.pages.cut(&asked.page, &mut found, |invoice| invoice.id.to_string());
+    let today: NaiveDate = app.db.tenant_today(&asked.tenant).await?;
+    let invoices = found.iter().map(|invoice| render::invoice(&asked.tenant, invoice, today)).collect::<Result<_, _>>()?;
+    Ok(pb::ListInvoicesResponse { invoices, next_page_token })
+}
+
+/// A page of an invoice's credit notes, oldest first.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
+pub async fn credit_notes(app: &App, named: &InvoiceRef, page: &Page) -> Result<pb::ListCreditNotesResponse, AppError> {
+    let after = app.pages.cursor(page)?.unwrap_or(Uuid::nil());
+    let conn = app.db.read(&named.tenant).await?;
+    let invoice = visible(&conn, named).await?;
+    let mut found = credit_notes::list(&conn, &named.tenant, invoice.id, after, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut found, |note| note.id.to_string());
+    let credit_notes = found.iter().map(|note| render::credit_note(&named.tenant, &invoice, note)).collect();
+    Ok(pb::ListCreditNotesResponse { credit_notes, next_page_token })
+}

@@ -1,0 +1,98 @@
+//! Takes back what was issued: by a credit note, by a void, by a write-off.
+
+use super::{
+    create_invoice::{locked, sides},
+    finalize_invoice::publish,
+};
+use crate::{
+    App,
+    parse_invoices::InvoiceRef,
+    render_invoices as render,
+    store::{credit_notes, invoice_parts, series},
+};
+use payterms_chassis::{Answer, AppError, Call, WriteTx};
+use payterms_invoicing_domain::{CreditNote, Invoice, TaxAmount, number::CREDIT_NOTES};
+use payterms_kernel::{Money, calendar::day_in};
+use payterms_proto::invoicing::v1::{
+    CreateCreditNoteResponse, CreditNote as CreditNoteMessage, CreditNoteIssued, VoidInvoiceResponse, WriteOffInvoiceResponse,
+};
+
+/// Takes an amount off what is open.
+///
+/// # Errors
+/// Those of [`Invoice::credit`], `RESOURCE_NOT_FOUND`.
+pub async fn credit(
+    app: &App,
+    call: &Call,
+    named: &InvoiceRef,
+    (amount, reason): (Money, &str),
+) -> Result<Answer<CreateCreditNoteResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    let mut invoice = locked(&tx, named).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    let now = tx.now();
+    let taxes = invoice.credit(amount, now)?;
+    let note = issue(&mut tx, &invoice, (amount, taxes), reason).await?;
+    let rendered = publish(&mut tx, &invoice).await?;
+    tx.commit(CreateCreditNoteResponse { credit_note: Some(note), invoice: Some(rendered) }).await
+}
+
+/// Takes an invoice back whole; in the European Union by a credit note over all of it.
+///
+/// # Errors
+/// Those of [`Invoice::void`], `RESOURCE_NOT_FOUND`.
+pub async fn void(app: &App, call: &Call, named: &InvoiceRef, reason: &str) -> Result<Answer<VoidInvoiceResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    let mut invoice = locked(&tx, named).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    let (tenant, _) = sides(&tx, &call.tenant, named.customer).await?;
+    let now = tx.now();
+    let taxes = invoice.void(now)?;
+    let credit_note = if tenant.voids_by_credit_note() {
+        Some(issue(&mut tx, &invoice, (invoice.amounts.total, taxes), reason).await?)
+    } else {
+        invoice_parts::save_taxes(tx.conn(), &call.tenant, &invoice).await?;
+        None
+    };
+    let rendered = publish(&mut tx, &invoice).await?;
+    tx.commit(VoidInvoiceResponse { invoice: Some(rendered), credit_note }).await
+}
+
+/// Numbers and stores a credit note, and what it leaves of the invoice's taxes.
+async fn issue(
+    tx: &mut WriteTx,
+    invoice: &Invoice,
+    (amount, taxes): (Money, Vec<TaxAmount>),
+    reason: &str,
+) -> Result<CreditNoteMessage, AppError> {
+    let (tenant, now) = (tx.call().tenant.clone(), tx.now());
+    invoice_parts::save_taxes(tx.conn(), &tenant, invoice).await?;
+    let mut series = series::lock(tx.conn(), &tenant, CREDIT_NOTES).await?;
+    let (number, issue_date) = series.take(day_in(tx.time().zone, now));
+    series::save(tx.conn(), &tenant, &series).await?;
+    let reason = reason.to_owned();
+    let note = CreditNote { id: tx.id(), invoice: invoice.id, number, issue_date, amount, taxes, reason, created_at: now };
+    credit_notes::insert(tx.conn(), &tenant, &note).await?;
+    let rendered = render::credit_note(&tenant, invoice, &note);
+    tx.emit("credit_note", &note.id.to_string(), &CreditNoteIssued { credit_note: Some(rendered.clone()) }).await?;
+    Ok(rendered)
+}
+
+/// Gives up what is open.
+///
+/// # Errors
+/// Those of [`Invoice::write_off`], `RESOURCE_NOT_FOUND`.
+pub async fn write_off(app: &App, call: &Call, named: &InvoiceRef) -> Result<Answer<WriteOffInvoiceResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    let mut invoice = locked(&tx, named).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    invoice.write_off(tx.now())?;
+    let rendered = publish(&mut tx, &invoice).await?;
+    tx.commit(WriteOffInvoiceResponse { invoice: Some(rendered) }).await
+}
