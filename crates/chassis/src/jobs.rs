@@ -76,17 +76,38 @@ impl Jobs {
 /// # Errors
 /// The database's.
 pub async fn schedule(tx: &WriteTx, job: &str, subject: &str, due: DateTime<Utc>) -> Result<(), DbErr> {
+    schedule_many(tx, job, &[(subject.to_owned(), due)]).await
+}
+
+/// Schedules a job for subjects, or moves it to other instants.
+///
+/// # Errors
+/// The database's.
+pub async fn schedule_many(tx: &WriteTx, job: &str, subjects: &[(String, DateTime<Utc>)]) -> Result<(), DbErr> {
+    if subjects.is_empty() {
+        return Ok(());
+    }
     let tenant = tx.call().tenant.as_str();
+    let many = i64::try_from(subjects.len()).unwrap_or_default();
     let mut ordinal = 0_i64;
     if tx.time().tested {
-        let count = "UPDATE tenant_states SET due_count = due_count + 1 WHERE tenant = $1 RETURNING due_count";
-        let row = sql::one(tx.conn(), count, vec![tenant.into()]).await?;
-        ordinal = row.map(|row| row.try_get("", "due_count")).transpose()?.unwrap_or_default();
+        let count = "UPDATE tenant_states SET due_count = due_count + $2 WHERE tenant = $1 RETURNING due_count";
+        let row = sql::one(tx.conn(), count, vec![tenant.into(), many.into()]).await?;
+        ordinal = row.map(|row| row.try_get::<i64>("", "due_count")).transpose()?.unwrap_or_default().saturating_sub(many);
     }
-    let upsert = "INSERT INTO due (tenant, job, subject, due_at, ordinal) VALUES ($1, $2, $3, $4, $5) \
-                  ON CONFLICT (tenant, job, subject) DO UPDATE SET due_at = excluded.due_at, ordinal = excluded.ordinal, claimed_until = NULL";
-    let values = vec![tenant.into(), job.into(), subject.into(), due.into(), ordinal.into()];
-    sql::exec(tx.conn(), upsert, values).await.map(|_| ())
+    let (mut rows, mut values) = (Vec::new(), vec![tenant.into(), job.into()]);
+    for (subject, due) in subjects {
+        ordinal = ordinal.saturating_add(i64::from(tx.time().tested));
+        let at = values.len();
+        rows.push(format!("($1, $2, ${}, ${}, ${})", at.saturating_add(1), at.saturating_add(2), at.saturating_add(3)));
+        values.extend::<[sea_orm::Value; 3]>([subject.clone().into(), (*due).into(), ordinal.into()]);
+    }
+    let upsert = format!(
+        "INSERT INTO due (tenant, job, subject, due_at, ordinal) VALUES {} ON CONFLICT (tenant, job, subject) DO UPDATE SET \
+         due_at = excluded.due_at, ordinal = excluded.ordinal, claimed_until = NULL",
+        rows.join(", ")
+    );
+    sql::exec(tx.conn(), &upsert, values).await.map(|_| ())
 }
 
 /// Schedules a job for a subject unless it is scheduled: a row that is waited for is not moved
@@ -121,8 +142,22 @@ pub async fn take(tx: &WriteTx, row: &DueRow) -> Result<bool, DbErr> {
 /// # Errors
 /// The database's.
 pub async fn cancel(tx: &WriteTx, job: &str, subject: &str) -> Result<(), DbErr> {
-    let delete = "DELETE FROM due WHERE tenant = $1 AND job = $2 AND subject = $3";
-    sql::exec(tx.conn(), delete, vec![tx.call().tenant.as_str().into(), job.into(), subject.into()]).await.map(|_| ())
+    cancel_many(tx, job, &[subject.to_owned()]).await
+}
+
+/// Takes a job of subjects off the list, whenever it is due.
+///
+/// # Errors
+/// The database's.
+pub async fn cancel_many(tx: &WriteTx, job: &str, subjects: &[String]) -> Result<(), DbErr> {
+    if subjects.is_empty() {
+        return Ok(());
+    }
+    let marks: Vec<_> = (3..subjects.len().saturating_add(3)).map(|place| format!("${place}")).collect();
+    let delete = format!("DELETE FROM due WHERE tenant = $1 AND job = $2 AND subject IN ({})", marks.join(", "));
+    let mut values = vec![tx.call().tenant.as_str().into(), job.into()];
+    values.extend(subjects.iter().map(|subject| sea_orm::Value::from(subject.clone())));
+    sql::exec(tx.conn(), &delete, values).await.map(|_| ())
 }
 
 pub(crate) fn row_of(row: &QueryResult, run_id: Option<String>) -> Result<DueRow, AppError> {

@@ -135,7 +135,14 @@ impl WriteTx {
     /// # Errors
     /// The database's.
     pub async fn emit<E: Message + Name>(&mut self, aggregate: &str, id: &str, event: &E) -> Result<(), AppError> {
-        let data = event.encode_to_vec();
+        self.emit_bytes(aggregate, id, &E::full_name(), event.encode_to_vec()).await.map(|_| ())
+    }
+
+    /// The same for an event that is encoded already; answers the version that the aggregate came to.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn emit_bytes(&mut self, aggregate: &str, id: &str, kind: &str, data: Vec<u8>) -> Result<i64, AppError> {
         let hash = Sha256::digest(&data).to_vec();
         let tenant = self.call.tenant.to_string();
         let head = "INSERT INTO aggregate_heads (tenant, aggregate_type, aggregate_id, version, state_hash) VALUES ($1, $2, $3, 1, $4) \
@@ -145,8 +152,8 @@ impl WriteTx {
             .await?
             .ok_or_else(|| AppError::Fault("no head came back".to_owned()))?;
         let (version, before): (i64, Option<Vec<u8>>) = (row.try_get("", "version")?, row.try_get("", "before_hash")?);
-        let event_id = self.ids.make::<E>().uuid();
-        self.put_event(event_id, (aggregate, id, version), &E::full_name(), data, false).await?;
+        let event_id = self.ids.make::<Self>().uuid();
+        self.put_event(event_id, (aggregate, id, version), kind, data, false).await?;
         let audit = "INSERT INTO audit (id, tenant, request_id, method, actor, aggregate_type, aggregate_id, version, before_hash, after_hash, \
                      recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
         let values = vec![
@@ -164,7 +171,7 @@ impl WriteTx {
         ];
         sql::exec(&self.txn, audit, values).await?;
         self.versions.push(format!("{aggregate}/{id}@{version}"));
-        Ok(())
+        Ok(version)
     }
 
     /// Writes a row of the outbox; a snapshot repeats the state that the aggregate has at its version.

@@ -2,9 +2,12 @@
 
 #![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
-use crate::parse::{WALLET, WalletRef, wallet_ref};
+use crate::{
+    parse::{WALLET, WalletRef, wallet_ref},
+    use_cases::hot::{Command, Item},
+};
 use payterms_chassis::{
-    AppError, Call, Fields, Scope,
+    AppError, Fields, Scope,
     fields::Digits,
     page::Page,
     render::{decimal, money, timestamp},
@@ -17,17 +20,6 @@ use tonic::Request;
 /// The path that a record's request id belongs to, sent alone or in a stream.
 const METHOD: &str = "/payterms.wallet.v1.UsageService/RecordUsage";
 
-/// One use with what identifies it.
-#[derive(Debug, Clone)]
-pub struct Item {
-    /// The call.
-    pub call: Call,
-    /// The wallet.
-    pub wallet: WalletRef,
-    /// The use.
-    pub used: Use,
-}
-
 /// One use, alone or of a stream.
 pub fn item(scope: &Scope, message: &pb::RecordUsageRequest) -> Result<Item, AppError> {
     let mut fields = Fields::of(Scope { method: METHOD.to_owned(), ..scope.clone() }, message);
@@ -39,7 +31,7 @@ pub fn item(scope: &Scope, message: &pb::RecordUsageRequest) -> Result<Item, App
         used_at: fields.optional_instant("usage_time", message.usage_time.as_ref()),
     };
     let call = fields.write(&message.request_id, name.tenant.clone())?;
-    Ok(Item { call, wallet: wallet_ref(&name), used })
+    Ok(Item { call, command: Command::Use(wallet_ref(&name), used) })
 }
 
 /// Names a wallet whose records are listed, and the product.

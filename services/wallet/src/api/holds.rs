@@ -3,7 +3,10 @@
 use super::Api;
 use crate::{
     parse,
-    use_cases::{authorize_hold, capture_hold, read, void_hold},
+    use_cases::{
+        hot::{self, Command, Item},
+        read,
+    },
 };
 use payterms_chassis::answer;
 use payterms_proto::wallet::v1::{
@@ -16,17 +19,20 @@ use tonic::{Request, Response, Status};
 impl HoldService for Api {
     async fn authorize_hold(&self, request: Request<AuthorizeHoldRequest>) -> Result<Response<AuthorizeHoldResponse>, Status> {
         let (call, take, expires_at) = parse::authorize_hold(request)?;
-        answer::write(|| authorize_hold::run(&self.app, &call, &take, expires_at)).await
+        let item = Item { call, command: Command::Authorize(take, expires_at) };
+        answer::write(|| hot::run(&self.app, &item)).await
     }
 
     async fn capture_hold(&self, request: Request<CaptureHoldRequest>) -> Result<Response<CaptureHoldResponse>, Status> {
         let (call, hold, what) = parse::capture_hold(request)?;
-        answer::write(|| capture_hold::run(&self.app, &call, &hold, what)).await
+        let item = Item { call, command: Command::Capture(hold, what) };
+        answer::write(|| hot::run(&self.app, &item)).await
     }
 
     async fn void_hold(&self, request: Request<VoidHoldRequest>) -> Result<Response<VoidHoldResponse>, Status> {
         let (call, hold) = parse::void_hold(request)?;
-        answer::write(|| void_hold::run(&self.app, &call, &hold)).await
+        let item = Item { call, command: Command::Void(hold) };
+        answer::write(|| hot::run(&self.app, &item)).await
     }
 
     async fn get_hold(&self, request: Request<GetHoldRequest>) -> Result<Response<GetHoldResponse>, Status> {

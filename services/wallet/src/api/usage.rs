@@ -2,8 +2,11 @@
 
 use super::Api;
 use crate::{
-    parse_usage::{self as parse, Item},
-    use_cases::record_usage::{self, BATCH},
+    parse_usage as parse,
+    use_cases::{
+        hot::{self, BATCH, Item},
+        record_usage,
+    },
 };
 use futures::StreamExt;
 use payterms_chassis::{AppError, Scope, answer};
@@ -21,7 +24,7 @@ const TOLD: usize = 100;
 impl UsageService for Api {
     async fn record_usage(&self, request: Request<RecordUsageRequest>) -> Result<Response<RecordUsageResponse>, Status> {
         let item = parse::item(&Scope::of(request.extensions())?, request.get_ref())?;
-        answer::write(|| record_usage::run(&self.app, &item)).await
+        answer::write(|| hot::run(&self.app, &item)).await
     }
 
     async fn record_usage_stream(
@@ -57,7 +60,7 @@ impl Api {
     /// Records a chunk of a stream, again if it lost a race, and counts what became of each use.
     async fn record(&self, tally: &mut RecordUsageStreamResponse, items: Vec<(i64, Item)>) -> Result<(), Status> {
         let (places, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
-        let outcomes = answer::retry(|| record_usage::run_many(&self.app, &items)).await?;
+        let outcomes = answer::retry(|| hot::run_many(&self.app, &items)).await?;
         for ((index, item), outcome) in places.into_iter().zip(&items).zip(outcomes) {
             match outcome {
                 Ok(answer) if answer.replayed => tally.replayed_count += 1,

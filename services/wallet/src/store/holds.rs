@@ -2,8 +2,8 @@
 
 use super::{money, unknown};
 use payterms_chassis::{AppError, WriteTx};
-use payterms_kernel::{Id, TenantId};
-use payterms_wallet_domain::{Hold, HoldState, Wallet};
+use payterms_kernel::{Id, Money, TenantId};
+use payterms_wallet_domain::{Hold, HoldState, Lot, Wallet};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use std::collections::HashMap;
 
@@ -100,6 +100,20 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wa
     Ok(with_pins(conn, tenant, found.into_iter().collect()).await?.pop())
 }
 
+/// Holds of these ids, each with its wallet.
+///
+/// # Errors
+/// The database's.
+pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Hold>]) -> Result<Vec<(Id<Wallet>, Hold)>, AppError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = ids.iter().map(|id| id.uuid());
+    let rows = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids)).all(conn).await?;
+    let wallets: Vec<_> = rows.iter().map(|row| Id::from_uuid(row.wallet_id)).collect();
+    Ok(wallets.into_iter().zip(with_pins(conn, tenant, rows).await?).collect())
+}
+
 /// The wallet of a hold, for the job that knows only the hold.
 ///
 /// # Errors
@@ -136,40 +150,53 @@ pub async fn list<C: ConnectionTrait>(
 /// # Errors
 /// The database's.
 pub async fn save(tx: &WriteTx, wallet: Id<Wallet>, hold: &Hold) -> Result<(), AppError> {
+    save_many(tx, &[(wallet, hold.clone())]).await
+}
+
+/// Inserts or updates holds of wallets, and their pins as they are now.
+///
+/// # Errors
+/// The database's.
+pub async fn save_many(tx: &WriteTx, saved: &[(Id<Wallet>, Hold)]) -> Result<(), AppError> {
+    if saved.is_empty() {
+        return Ok(());
+    }
     let tenant = tx.call().tenant.to_string();
-    let currency = hold.amount.currency().code();
-    let row = ActiveModel {
+    let rows = saved.iter().map(|(wallet, hold)| ActiveModel {
         tenant: Set(tenant.clone()),
         id: Set(hold.id.uuid()),
         wallet_id: Set(wallet.uuid()),
         state: Set(hold.state.name().to_owned()),
         amount: Set(hold.amount.micros()),
         captured: Set(hold.captured.micros()),
-        currency: Set(currency.to_owned()),
+        currency: Set(hold.amount.currency().code().to_owned()),
         expires_at: Set(hold.expires_at),
         description: Set(hold.description.clone()),
         created_at: Set(hold.created_at),
         updated_at: Set(hold.updated_at),
-    };
+    });
     let upsert =
         OnConflict::columns([Column::Tenant, Column::Id]).update_columns([Column::State, Column::Captured, Column::UpdatedAt]).to_owned();
-    Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
+    Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     pins::Entity::delete_many()
         .filter(pins::Column::Tenant.eq(&tenant))
-        .filter(pins::Column::HoldId.eq(hold.id.uuid()))
+        .filter(pins::Column::HoldId.is_in(saved.iter().map(|(_, hold)| hold.id.uuid())))
         .exec(tx.conn())
         .await?;
-    if hold.pins.is_empty() {
-        return Ok(());
-    }
-    let rows = (1_i64..).zip(&hold.pins).map(|(place, (lot, amount))| pins::ActiveModel {
+    let pin = |hold: &Hold, place: i64, (lot, amount): &(Id<Lot>, Money)| pins::ActiveModel {
         tenant: Set(tenant.clone()),
         hold_id: Set(hold.id.uuid()),
         place: Set(place),
         lot_id: Set(lot.uuid()),
         amount: Set(amount.micros()),
         currency: Set(hold.amount.currency().code().to_owned()),
-    });
-    pins::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;
+    };
+    let rows: Vec<_> = saved
+        .iter()
+        .flat_map(|(_, hold)| (1_i64..).zip(&hold.pins).map(|(place, own)| pin(hold, place, own)).collect::<Vec<_>>())
+        .collect();
+    if !rows.is_empty() {
+        pins::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;
+    }
     Ok(())
 }

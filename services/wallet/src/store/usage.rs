@@ -37,7 +37,7 @@ impl ActiveModelBehavior for ActiveModel {}
 ///
 /// # Errors
 /// The database's.
-pub async fn insert_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, records: &[(Id<Wallet>, UsageRecord)]) -> Result<(), AppError> {
+pub async fn insert_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, records: &[(Id<Wallet>, &UsageRecord)]) -> Result<(), AppError> {
     let millionths = |value: Decimal| value.checked_mul(Decimal::from(1_000_000)).and_then(|value| value.to_i64()).unwrap_or_default();
     let rows = records.iter().map(|(wallet, record)| ActiveModel {
         tenant: Set(tenant.to_string()),

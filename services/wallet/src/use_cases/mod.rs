@@ -8,6 +8,7 @@ pub mod create_top_up;
 pub mod expire_hold;
 pub mod expire_lot;
 pub mod grant_credit;
+pub mod hot;
 pub mod open_wallet;
 pub mod post_debit;
 pub mod read;

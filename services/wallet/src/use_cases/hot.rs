@@ -1,0 +1,250 @@
+//! The verbs that the wallet does all day, one or many in one transaction: load many, decide each,
+//! save many. One that is refused fails alone and leaves its wallet as it was.
+
+use super::{authorize_hold, capture_hold, expire_lot, post_debit, recharge, record_usage, void_hold};
+use crate::{
+    App, jobs,
+    parse::{Capture, HoldRef, Take, WalletRef},
+    store::{
+        holds, usage,
+        wallets::{self, Locked},
+    },
+};
+use chrono::{DateTime, Utc};
+use payterms_chassis::{
+    Answer, AppError, Call, WriteTx, batch,
+    jobs::{cancel_many, schedule_many},
+};
+use payterms_kernel::{Id, IdSource, Refusal, TenantId};
+use payterms_proto::wallet::v1::UsageRecord as UsageMessage;
+use payterms_wallet_domain::{Hold, HoldState, TransferKind, UsageRecord, Wallet, usage::Use};
+use prost::{Message, Name};
+use std::collections::{BTreeMap, HashMap};
+
+/// Verbs in one transaction.
+pub const BATCH: usize = 500;
+
+/// What is asked of a wallet.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// A debit, or a fee.
+    Take(Take, TransferKind),
+    /// Credit is reserved, until an instant.
+    Authorize(Take, Option<DateTime<Utc>>),
+    /// A part or all of a hold is taken.
+    Capture(HoldRef, Capture),
+    /// A hold is released.
+    Void(HoldRef),
+    /// A use is recorded.
+    Use(WalletRef, Use),
+}
+
+impl Command {
+    fn wallet(&self) -> &WalletRef {
+        match self {
+            Self::Take(take, _) | Self::Authorize(take, _) => &take.wallet,
+            Self::Capture(hold, _) | Self::Void(hold) => &hold.wallet,
+            Self::Use(wallet, _) => wallet,
+        }
+    }
+
+    fn hold(&self) -> Option<Id<Hold>> {
+        match self {
+            Self::Capture(hold, _) | Self::Void(hold) => Some(hold.hold),
+            _ => None,
+        }
+    }
+}
+
+/// One command with what identifies it.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// The call.
+    pub call: Call,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// What a verb decides on: a copy that is kept only if it succeeds.
+#[derive(Debug)]
+pub struct Own<'a> {
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// The wallet's name.
+    pub name: String,
+    /// The wallet.
+    pub wallet: Wallet,
+    /// The hold that the command names.
+    pub hold: Option<Hold>,
+    /// Ids of this item.
+    pub ids: &'a mut IdSource,
+    /// The tenant's time.
+    pub now: DateTime<Utc>,
+}
+
+/// What one verb came to.
+#[derive(Debug)]
+pub struct Decided {
+    /// The answer's bytes.
+    pub answer: Vec<u8>,
+    /// The event, by its full name; uses are told together.
+    pub event: Option<(String, Vec<u8>)>,
+    /// The use that was recorded.
+    pub used: Option<(UsageRecord, UsageMessage)>,
+}
+
+impl Decided {
+    /// An answer with its event.
+    pub fn told<A: Message, E: Message + Name>(answer: &A, event: &E) -> Self {
+        Self { answer: answer.encode_to_vec(), event: Some((E::full_name(), event.encode_to_vec())), used: None }
+    }
+}
+
+/// What became of one item.
+pub type Outcome = Result<Answer<Vec<u8>>, AppError>;
+
+/// Does one verb.
+///
+/// # Errors
+/// Those of the verb, and `RESOURCE_NOT_FOUND`.
+pub async fn run<M: Message + Default>(app: &App, item: &Item) -> Result<Answer<M>, AppError> {
+    let outcome = run_many(app, std::slice::from_ref(item)).await?.pop();
+    let answer = outcome.unwrap_or_else(|| Err(AppError::Fault("no outcome of a batch of one".to_owned())))?;
+    Ok(Answer { message: M::decode(answer.message.as_slice())?, replayed: answer.replayed, versions: answer.versions })
+}
+
+/// Does the verbs of one tenant, in their order.
+///
+/// # Errors
+/// The database's: then none is done.
+pub async fn run_many(app: &App, items: &[Item]) -> Result<Vec<Outcome>, AppError> {
+    let Some(first) = items.first() else { return Ok(Vec::new()) };
+    let mut tx = app.db.begin(&first.call).await?;
+    let mut loaded = Loaded::load(&tx, items).await?;
+    let calls: Vec<_> = items.iter().map(|item| &item.call).collect();
+    let mut answered = batch::seen(&tx, &calls).await?;
+    let (mut outcomes, mut fresh) = (Vec::with_capacity(items.len()), Vec::new());
+    for item in items {
+        if let Some((hash, answer)) = answered.get(&item.call.request_id) {
+            outcomes.push(replay(item, hash, answer));
+            continue;
+        }
+        outcomes.push(loaded.decide(&mut tx, item).map(|answer| {
+            answered.insert(item.call.request_id, (item.call.input_hash.clone(), answer.clone()));
+            fresh.push((&item.call, answer.clone()));
+            Answer { message: answer, replayed: false, versions: Vec::new() }
+        }));
+    }
+    if let Some((call, _)) = fresh.first() {
+        // An id is answered once, so no other batch has this cause.
+        tx.ids_from(&format!("batch/{}", call.request_id));
+        batch::answer(&tx, fresh).await?;
+        let versions = loaded.save(&mut tx).await?;
+        for (item, outcome) in items.iter().zip(&mut outcomes) {
+            if let (Some(version), Ok(answer)) = (versions.get(&item.command.wallet().wallet), outcome)
+                && !answer.replayed
+            {
+                answer.versions.push(format!("wallet/{}@{version}", item.command.wallet().wallet));
+            }
+        }
+    }
+    tx.commit_rows().await?;
+    Ok(outcomes)
+}
+
+fn replay(item: &Item, hash: &[u8], answer: &[u8]) -> Outcome {
+    if hash != item.call.input_hash {
+        let message = "This request id has been used with other content. Use a fresh one for a new request.";
+        return Err(Refusal::precondition("REQUEST_ID_REUSED", message).with("request_id", item.call.request_id).into());
+    }
+    Ok(Answer::replay(answer.to_vec()))
+}
+
+/// The wallets and holds of a batch, and what was decided on them.
+struct Loaded {
+    wallets: Vec<Locked>,
+    places: HashMap<Id<Wallet>, usize>,
+    holds: HashMap<Id<Hold>, (Id<Wallet>, Hold)>,
+    changed: Vec<Id<Hold>>,
+    events: Vec<(Id<Wallet>, String, Vec<u8>)>,
+    used: BTreeMap<Id<Wallet>, Vec<(UsageRecord, UsageMessage)>>,
+}
+
+impl Loaded {
+    async fn load(tx: &WriteTx, items: &[Item]) -> Result<Self, AppError> {
+        let mut ids: Vec<_> = items.iter().map(|item| item.command.wallet().wallet).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let wallets = wallets::lock_many(tx, &ids).await?;
+        let places = wallets.iter().enumerate().map(|(place, own)| (own.wallet.id, place)).collect();
+        let named: Vec<_> = items.iter().filter_map(|item| item.command.hold()).collect();
+        let holds = holds::find_many(tx.conn(), &tx.call().tenant, &named).await?;
+        let holds = holds.into_iter().map(|(wallet, hold)| (hold.id, (wallet, hold))).collect();
+        Ok(Self { wallets, places, holds, changed: Vec::new(), events: Vec::new(), used: BTreeMap::new() })
+    }
+
+    /// Decides one item; a refused one changes nothing.
+    fn decide(&mut self, tx: &mut WriteTx, item: &Item) -> Result<Vec<u8>, AppError> {
+        let (tenant, now) = (tx.call().tenant.clone(), tx.now());
+        tx.ids_from(&item.call.request_id.to_string());
+        let named = item.command.wallet();
+        let place = self.places.get(&named.wallet).copied();
+        let locked = place.and_then(|place| self.wallets.get_mut(place)).filter(|own| own.wallet.customer == named.customer);
+        let locked = locked.ok_or_else(Refusal::not_found)?;
+        let hold = item.command.hold().and_then(|id| self.holds.get(&id)).filter(|(wallet, _)| *wallet == named.wallet);
+        let hold = hold.map(|(_, hold)| hold.clone());
+        let mut own = Own { tenant: &tenant, name: named.name(), wallet: locked.wallet.clone(), hold, ids: tx.ids(), now };
+        let decided = match &item.command {
+            Command::Take(take, kind) => post_debit::decide(&mut own, take, *kind),
+            Command::Authorize(take, expires_at) => authorize_hold::decide(&mut own, take, *expires_at),
+            Command::Capture(_, what) => capture_hold::decide(&mut own, *what),
+            Command::Void(_) => void_hold::decide(&mut own),
+            Command::Use(_, used) => record_usage::decide(&mut own, used),
+        }?;
+        let (wallet, hold) = (own.wallet, own.hold);
+        locked.wallet = wallet;
+        if let Some(hold) = hold {
+            self.changed.push(hold.id);
+            self.holds.insert(hold.id, (named.wallet, hold));
+        }
+        self.events.extend(decided.event.map(|(kind, data)| (named.wallet, kind, data)));
+        if let Some(used) = decided.used {
+            self.used.entry(named.wallet).or_default().push(used);
+        }
+        Ok(decided.answer)
+    }
+
+    /// Saves everything that was decided; answers the version that each wallet came to.
+    async fn save(mut self, tx: &mut WriteTx) -> Result<HashMap<Id<Wallet>, i64>, AppError> {
+        let (tenant, now) = (tx.call().tenant.clone(), tx.now());
+        let mut freed: Vec<Id<Wallet>> = Vec::new();
+        self.changed.sort_unstable();
+        self.changed.dedup();
+        let holds: Vec<_> = self.changed.iter().filter_map(|id| self.holds.get(id)).cloned().collect();
+        wallets::save_many(tx, &mut self.wallets).await?;
+        holds::save_many(tx, &holds).await?;
+        let (open, ended): (Vec<_>, Vec<_>) = holds.iter().partition(|(_, hold)| hold.state == HoldState::Active);
+        let due: Vec<_> = open.iter().map(|(_, hold)| (hold.id.to_string(), hold.expires_at)).collect();
+        schedule_many(tx, jobs::EXPIRE_HOLD, &due).await?;
+        let ids: Vec<_> = ended.iter().map(|(_, hold)| hold.id.to_string()).collect();
+        cancel_many(tx, jobs::EXPIRE_HOLD, &ids).await?;
+        freed.extend(holds.iter().map(|(wallet, _)| *wallet));
+        for own in self.wallets.iter().filter(|own| freed.contains(&own.wallet.id)) {
+            expire_lot::schedule_overdue(tx, &own.wallet, now).await?;
+        }
+        let records: Vec<_> = self.used.iter().flat_map(|(wallet, used)| used.iter().map(|(record, _)| (*wallet, record))).collect();
+        usage::insert_many(tx.conn(), &tenant, &records).await?;
+        for own in &self.wallets {
+            if let Some(used) = self.used.remove(&own.wallet.id) {
+                self.events.push(record_usage::told(&tenant, &own.wallet, used, now)?);
+            }
+        }
+        let mut versions = HashMap::new();
+        for (wallet, kind, data) in self.events {
+            let version = tx.emit_bytes("wallet", &wallet.to_string(), &kind, data).await?;
+            versions.insert(wallet, version);
+        }
+        recharge::mark(tx, self.wallets.iter().map(|own| &own.wallet)).await?;
+        Ok(versions)
+    }
+}
