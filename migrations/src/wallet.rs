@@ -118,7 +118,7 @@ mod payments {
             name: "wallet_settings",
             columns: "tenant text PRIMARY KEY, provider text NOT NULL, provider_default boolean NOT NULL, methods text NOT NULL, \
                       top_up_tax_kind text NOT NULL, minimums text NOT NULL, prepayment boolean NOT NULL, prepayment_methods text NOT NULL, \
-                      invoices_hidden boolean NOT NULL, version bigint NOT NULL",
+                      invoices_hidden boolean NOT NULL, purchased_expire_days bigint NOT NULL, version bigint NOT NULL",
             indexes: &[],
             guard: Guard::Tenant,
         },

@@ -29,6 +29,7 @@ on_both!(
     prepayment_needs_every_condition,
     removing_a_default_promotes_another,
     a_forged_notification_is_refused,
+    bought_credit_expires_only_where_the_tenant_says_so,
     a_taxed_sale_takes_its_tax_at_the_purchase,
 );
 
@@ -267,5 +268,38 @@ async fn a_taxed_sale_takes_its_tax_at_the_purchase(world: &World) {
         booked,
         [("CUSTOMER_CREDIT", 43), ("PROVIDER_CLEARING", -55), ("REVENUE", 7), ("TAX_PAYABLE", 5)].map(|(a, s)| (a.to_owned(), s))
     );
+    invariants::hold(world).await;
+}
+
+async fn bought_credit_expires_only_where_the_tenant_says_so(world: &World) {
+    use crate::clocks::{advance, start};
+    use payterms_proto::wallet::v1::{UpdateWalletSettingsRequest, WalletSettings};
+    const DAY: i64 = 86_400;
+    const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
+    world.tenant("acme").await;
+    start(world, "acme", "seed").await;
+    let customer = world.customer("acme", "GB").await;
+    let wallet = world.wallet(&customer, "USD").await;
+    let owner = world.someone("OWNER", None);
+    shop::open(&owner, "acme").await.unwrap();
+    let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
+    card(world, &admin, &customer, "tok_visa").await;
+    bought(&admin, buy(&wallet, "", amount("USD", 20, 0))).await;
+    let update = UpdateWalletSettingsRequest {
+        request_id: request_id(),
+        wallet_settings: Some(WalletSettings {
+            name: "tenants/acme/walletSettings".into(),
+            purchased_expire_days: 30,
+            ..WalletSettings::default()
+        }),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["purchased_expire_days".into()] }),
+    };
+    let settings = owner.settings().update_wallet_settings(update).await.unwrap().into_inner().wallet_settings.unwrap();
+    assert_eq!(settings.warnings.len(), 1, "law limits the expiry of bought credit");
+    bought(&admin, buy(&wallet, "", amount("USD", 30, 0))).await;
+    advance(world, START + 30 * DAY - 1).await;
+    assert_eq!(Some(posted(&admin, &wallet).await), amount("USD", 50, 0));
+    advance(world, START + 30 * DAY).await;
+    assert_eq!(Some(posted(&admin, &wallet).await), amount("USD", 20, 0), "what was bought before the change stays");
     invariants::hold(world).await;
 }

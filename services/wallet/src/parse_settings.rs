@@ -32,6 +32,8 @@ pub struct Update {
     pub top_up_tax_kind: TaxKind,
     /// The least amounts.
     pub minimums: Vec<(MethodKind, Money)>,
+    /// Days after which bought credit expires.
+    pub purchased_expire_days: u32,
     /// The fields to change.
     pub paths: Vec<String>,
     /// The version that may be changed; empty: any.
@@ -40,7 +42,7 @@ pub struct Update {
 
 /// Changes settings.
 pub fn update(request: Request<pb::UpdateWalletSettingsRequest>) -> Result<(Call, Update), AppError> {
-    const CHANGING: [&str; 5] = ["provider", "provider_default", "methods", "top_up_tax_kind", "minimums"];
+    const CHANGING: [&str; 6] = ["provider", "provider_default", "methods", "top_up_tax_kind", "minimums", "purchased_expire_days"];
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
     let used = |path: &str| paths.iter().any(|own| own == path);
@@ -56,6 +58,7 @@ pub fn update(request: Request<pb::UpdateWalletSettingsRequest>) -> Result<(Call
         methods: if used("methods") { kinds(&mut fields, "wallet_settings.methods", &new.methods) } else { Vec::new() },
         top_up_tax_kind: if tax.flatten() == Some(pb::TaxKind::TaxedSale) { TaxKind::TaxedSale } else { TaxKind::Deposit },
         minimums: if used("minimums") { minimums(&mut fields, &new.minimums) } else { Vec::new() },
+        purchased_expire_days: fields.number("wallet_settings.purchased_expire_days", new.purchased_expire_days, 0..=3_650),
         etag: fields.text("wallet_settings.etag", &new.etag, 0, 100),
         paths,
     };

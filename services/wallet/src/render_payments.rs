@@ -134,5 +134,7 @@ pub fn settings(tenant: &payterms_kernel::TenantId, settings: &WalletSettings) -
         prepayment: settings.prepayment,
         prepayment_methods: kinds(&settings.prepayment_methods),
         etag: format!("\"{}\"", settings.version),
+        purchased_expire_days: i32::try_from(settings.purchased_expire_days).unwrap_or_default(),
+        warnings: settings.warnings().into_iter().map(str::to_owned).collect(),
     }
 }

@@ -1,6 +1,7 @@
 //! What a tenant sells credit with, and the switch of prepayment (docs/domain.md, Prepayment).
 
 use crate::{lot::TaxKind, method::MethodKind};
+use chrono::{DateTime, TimeDelta, Utc};
 use payterms_kernel::{Condition, Currency, Money, Refusal, Violation};
 
 /// A tenant's settings.
@@ -22,6 +23,8 @@ pub struct WalletSettings {
     pub prepayment_methods: Vec<MethodKind>,
     /// Whether customers do not see their invoices; told by the register.
     pub invoices_hidden: bool,
+    /// Days after which bought credit expires; 0: never.
+    pub purchased_expire_days: u32,
     /// Counts changes.
     pub version: i64,
 }
@@ -40,8 +43,28 @@ impl WalletSettings {
             prepayment: false,
             prepayment_methods: Vec::new(),
             invoices_hidden: false,
+            purchased_expire_days: 0,
             version: 1,
         }
+    }
+
+    /// When credit that is bought now expires.
+    #[must_use]
+    pub fn purchased_expiry(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        (self.purchased_expire_days > 0).then(|| now + TimeDelta::days(self.purchased_expire_days.into()))
+    }
+
+    /// What the tenant should know about its settings.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let mut warnings = Vec::new();
+        if self.purchased_expire_days > 0 {
+            warnings.push(
+                "Law limits the expiry of bought credit in many countries, and forbids it in some (Australia: gift cards hold for \
+                 three years at least). Take advice before credit that customers have paid for expires.",
+            );
+        }
+        warnings
     }
 
     /// The conditions of prepayment that do not hold, all of them.

@@ -183,7 +183,8 @@ pub fn ask(
     })
 }
 
-/// Takes in what the provider said; answers the new lot where money was taken. A top-up that has
+/// Takes in what the provider said; answers the new lot where money was taken, which expires when the
+/// tenant's settings say. A top-up that has
 /// ended stays as it is.
 ///
 /// # Errors
@@ -192,7 +193,7 @@ pub fn charged(
     top_up: &mut TopUp,
     wallet: &mut Wallet,
     ids: &mut IdSource,
-    (charge_id, charged): (String, Charged),
+    ((charge_id, charged), expires_at): ((String, Charged), Option<DateTime<Utc>>),
     now: DateTime<Utc>,
 ) -> Result<Option<Id<Lot>>, Refusal> {
     if top_up.state != TopUpState::Processing {
@@ -218,7 +219,7 @@ pub fn charged(
                 tax_kind: Some(top_up.tax_kind),
                 priority: 0,
                 amount: top_up.amount.minus(top_up.tax)?,
-                expires_at: None,
+                expires_at,
                 description: String::new(),
             };
             wallet.add_lot(ids, new, (TransferKind::TopUp, Account::ProviderClearing, top_up.tax), now).map(Some)

@@ -20,6 +20,7 @@ pub struct Model {
     prepayment: bool,
     prepayment_methods: String,
     invoices_hidden: bool,
+    purchased_expire_days: i64,
     version: i64,
 }
 
@@ -46,6 +47,7 @@ fn settings(row: &Model) -> Result<WalletSettings, AppError> {
         prepayment: row.prepayment,
         prepayment_methods: kinds(&row.prepayment_methods)?,
         invoices_hidden: row.invoices_hidden,
+        purchased_expire_days: u32::try_from(row.purchased_expire_days).unwrap_or_default(),
         version: row.version,
     })
 }
@@ -83,6 +85,7 @@ fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
         prepayment: Set(settings.prepayment),
         prepayment_methods: Set(kinds(&settings.prepayment_methods)),
         invoices_hidden: Set(settings.invoices_hidden),
+        purchased_expire_days: Set(settings.purchased_expire_days.into()),
         version: Set(settings.version),
     }
 }

@@ -130,11 +130,15 @@ async fn record(tx: &mut WriteTx, locked: &mut wallets::Locked, id: Id<TopUp>, k
     {
         schedule(tx, jobs::SETTLE_TOP_UP, &top_up.id.to_string(), ready_at.max(now)).await?;
     }
-    let lot = top_up::charged(&mut top_up, &mut locked.wallet, tx.ids(), known, now)?;
+    let expires_at = settings::find(tx.conn(), &tx.call().tenant).await?.purchased_expiry(now);
+    let lot = top_up::charged(&mut top_up, &mut locked.wallet, tx.ids(), (known, expires_at), now)?;
     let name = wallet_name(&tx.call().tenant, &locked.wallet);
     let rendered = render_payments::top_up(&name, &top_up)?;
     top_ups::save(tx, &top_up).await?;
     if let Some(lot) = lot {
+        if let Some(expiry) = expires_at {
+            schedule(tx, jobs::EXPIRE_LOT, &format!("{}/{lot}", locked.wallet.id), expiry).await?;
+        }
         let after = render::wallet(&tx.call().tenant, &locked.wallet, now)?;
         let lot = locked.wallet.lots.iter().find(|own| own.id == lot).map(|lot| render::lot(&name, lot));
         wallets::save_many(tx, std::slice::from_mut(locked)).await?;
