@@ -27,7 +27,7 @@ pub struct Step {
     pub name: &'static str,
     /// Statements for PostgreSQL alone, first.
     pub postgres: &'static [&'static str],
-    /// Statements for both, next.
+    /// Statements for both, next, with the types of [`Table::columns`].
     pub statements: &'static [&'static str],
     /// Tables, last.
     pub tables: &'static [Table],
@@ -48,8 +48,9 @@ impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let conn = manager.get_connection();
         let own: &[&str] = if manager.get_database_backend() == DbBackend::Postgres { self.postgres } else { &[] };
+        let postgres = manager.get_database_backend() == DbBackend::Postgres;
         for statement in own.iter().chain(self.statements) {
-            conn.execute_unprepared(statement).await?;
+            conn.execute_unprepared(&types(statement, postgres)).await?;
         }
         create(manager, self.tables).await
     }

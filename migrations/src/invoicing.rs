@@ -9,7 +9,7 @@ pub struct Invoicing;
 
 impl MigratorTrait for Invoicing {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(system::STEP), Box::new(register::STEP), Box::new(invoices::STEP)]
+        vec![Box::new(system::STEP), Box::new(register::STEP), Box::new(invoices::STEP), Box::new(payments::STEP)]
     }
 }
 
@@ -118,4 +118,46 @@ mod invoices {
     ];
 
     pub const STEP: Step = Step { name: "invoicing_0002_invoices", postgres: &[], statements: &[], tables: TABLES };
+}
+
+/// Payments: what they reserve and what they pay with.
+mod payments {
+    use crate::ddl::{Guard, Step, Table};
+
+    const TABLES: &[Table] = &[
+        Table {
+            name: "payments",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, state text NOT NULL, currency text NOT NULL, \
+                      taxed boolean NOT NULL, surplus bigint NOT NULL CHECK (surplus >= 0), version bigint NOT NULL, created_at {time} NOT NULL, \
+                      updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
+                      FOREIGN KEY (tenant, customer_id) REFERENCES customers (tenant, id)",
+            indexes: &["CREATE INDEX payments_of_customer ON payments (tenant, customer_id, id)"],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "payment_allocations",
+            columns: "tenant text NOT NULL, payment_id {uuid} NOT NULL, place bigint NOT NULL, invoice_id {uuid} NOT NULL, \
+                      amount bigint NOT NULL CHECK (amount > 0), reversed bigint NOT NULL, paid bigint NOT NULL, currency text NOT NULL, \
+                      PRIMARY KEY (tenant, payment_id, place), CHECK (paid >= 0 AND paid <= amount), \
+                      FOREIGN KEY (tenant, payment_id) REFERENCES payments (tenant, id), \
+                      FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
+            indexes: &["CREATE INDEX allocations_of_invoice ON payment_allocations (tenant, invoice_id)"],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "payment_tenders",
+            columns: "tenant text NOT NULL, payment_id {uuid} NOT NULL, place bigint NOT NULL, method_id {uuid}, \
+                      amount bigint NOT NULL CHECK (amount > 0), state text NOT NULL, decline_code text NOT NULL, currency text NOT NULL, \
+                      PRIMARY KEY (tenant, payment_id, place), FOREIGN KEY (tenant, payment_id) REFERENCES payments (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+    ];
+
+    pub const STEP: Step = Step {
+        name: "invoicing_0003_payments",
+        postgres: &[],
+        statements: &["ALTER TABLE tenants ADD COLUMN overpayment_refused boolean NOT NULL DEFAULT false"],
+        tables: TABLES,
+    };
 }

@@ -9,7 +9,7 @@ pub struct Wallet;
 
 impl MigratorTrait for Wallet {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(system::STEP), Box::new(ledger::STEP), Box::new(payments::STEP), Box::new(usage::STEP)]
+        vec![Box::new(system::STEP), Box::new(ledger::STEP), Box::new(payments::STEP), Box::new(usage::STEP), Box::new(settlements::STEP)]
     }
 }
 
@@ -171,4 +171,30 @@ mod usage {
         statements: &["ALTER TABLE wallets ADD COLUMN usage_count bigint NOT NULL DEFAULT 0"],
         tables: TABLES,
     };
+}
+
+/// What payments of invoices do in the wallet.
+mod settlements {
+    use crate::ddl::{Guard, Step, Table};
+
+    const TABLES: &[Table] = &[Table {
+        name: "charges",
+        columns: "tenant text NOT NULL, id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, payment_id {uuid} NOT NULL, method_id {uuid} NOT NULL, \
+                  state text NOT NULL, amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, decline_code text NOT NULL, \
+                  provider_charge_id text NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
+                  FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
+        indexes: &["CREATE INDEX charges_of_payment ON charges (tenant, payment_id)"],
+        guard: Guard::Tenant,
+    }];
+
+    // A hold of a payment is found by it, and there is one at most: what comes after a release finds
+    // that row and goes no further.
+    const STATEMENTS: &[&str] = &[
+        "ALTER TABLE holds ADD COLUMN payment_id {uuid}",
+        "CREATE UNIQUE INDEX holds_of_payment ON holds (tenant, payment_id) WHERE payment_id IS NOT NULL",
+        "ALTER TABLE transfers ADD COLUMN payment_id {uuid}",
+        "CREATE INDEX transfers_of_payment ON transfers (tenant, payment_id) WHERE payment_id IS NOT NULL",
+    ];
+
+    pub const STEP: Step = Step { name: "wallet_0004_settlements", postgres: &[], statements: STATEMENTS, tables: TABLES };
 }

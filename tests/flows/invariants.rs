@@ -4,12 +4,12 @@ use payterms_testkit::{World, postgres::owner_of};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use std::path::Path;
 
-async fn wallet_rows(data: &Path, postgres: Option<&str>) -> (DatabaseConnection, &'static str) {
+async fn rows_of(service: &str, data: &Path, postgres: Option<&str>) -> (DatabaseConnection, String) {
     if let Some(place) = postgres {
-        (owner_of(place).await, "wallet.")
+        (owner_of(place).await, format!("{service}."))
     } else {
-        let file = data.join("wallet.db");
-        (Database::connect(format!("sqlite:{}", file.display())).await.unwrap(), "")
+        let file = data.join(format!("{service}.db"));
+        (Database::connect(format!("sqlite:{}", file.display())).await.unwrap(), String::new())
     }
 }
 
@@ -26,7 +26,7 @@ pub async fn hold(world: &World) {
 /// Every transfer sums to zero; balances, lots and holds are what the entries say; sequences
 /// have no gap; nothing is done twice.
 pub async fn hold_in(data: &Path, postgres: Option<&str>) {
-    let (conn, s) = wallet_rows(data, postgres).await;
+    let (conn, s) = rows_of("wallet", data, postgres).await;
     none(
         &conn,
         "I1 transfers sum to zero",
@@ -95,18 +95,110 @@ pub async fn hold_in(data: &Path, postgres: Option<&str>) {
     conn.close().await.unwrap();
 }
 
+/// The books of invoicing add up, and agree with the wallet's.
+pub async fn books_agree(world: &World) {
+    books_agree_in(world.folder.path(), world.postgres.as_deref()).await;
+}
+
+/// The same, by folder and database.
+pub async fn books_agree_in(data: &Path, postgres: Option<&str>) {
+    let (conn, s) = rows_of("invoicing", data, postgres).await;
+    let sum =
+        |column: &str, table: &str, own: &str| format!("(SELECT coalesce(sum(x.{column}), 0) FROM {s}{table} x WHERE x.tenant = {own})");
+    none(
+        &conn,
+        "I8 pending is what open payments reserve",
+        format!(
+            "SELECT i.id FROM {s}invoices i WHERE i.pending <> (SELECT coalesce(sum(a.amount), 0) FROM {s}payment_allocations a \
+             JOIN {s}payments p ON p.tenant = a.tenant AND p.id = a.payment_id AND p.state = 'PROCESSING' \
+             WHERE a.tenant = i.tenant AND a.invoice_id = i.id)"
+        ),
+    )
+    .await;
+    none(
+        &conn,
+        "I8 paid is what payments paid",
+        format!(
+            "SELECT i.id FROM {s}invoices i WHERE i.paid <> {}",
+            sum("paid", "payment_allocations", "i.tenant AND x.invoice_id = i.id")
+        ),
+    )
+    .await;
+    none(
+        &conn,
+        "I9 net and tax make the total",
+        format!(
+            "SELECT i.id FROM {s}invoices i WHERE i.total <> {} + {}",
+            sum("net", "invoice_taxes", "i.tenant AND x.invoice_id = i.id"),
+            sum("tax", "invoice_taxes", "i.tenant AND x.invoice_id = i.id")
+        ),
+    )
+    .await;
+    none(
+        &conn,
+        "I10 allocated and surplus are what was received",
+        format!(
+            "SELECT p.id FROM {s}payments p WHERE {} + p.surplus <> {} AND p.state <> 'PROCESSING'",
+            sum("paid", "payment_allocations", "p.tenant AND x.payment_id = p.id"),
+            sum("amount", "payment_tenders", "p.tenant AND x.payment_id = p.id AND x.state = 'SUCCEEDED'")
+        ),
+    )
+    .await;
+    let paid = format!(
+        "SELECT lower(hex(p.id)) AS payment, {} AS stands FROM {s}payments p WHERE p.state <> 'PROCESSING' ORDER BY 1",
+        sum("paid", "payment_allocations", "p.tenant AND x.payment_id = p.id")
+    );
+    let paid = by_payment(&conn, &paid).await;
+    conn.close().await.unwrap();
+    let (conn, s) = rows_of("wallet", data, postgres).await;
+    let settled = format!(
+        "SELECT lower(hex(t.payment_id)) AS payment, sum(e.amount) AS stands FROM {s}transfers t JOIN {s}entries e \
+         ON e.tenant = t.tenant AND e.transfer_id = t.id WHERE e.account = 'INVOICE_SETTLEMENT' AND t.payment_id IS NOT NULL GROUP BY t.payment_id ORDER BY 1"
+    );
+    let settled = by_payment(&conn, &settled).await;
+    none(
+        &conn,
+        "I27 no hold is left of a payment that ended",
+        format!(
+            "SELECT id FROM {s}holds WHERE payment_id IS NOT NULL AND state = 'ACTIVE' AND NOT EXISTS (SELECT 1 FROM {s}charges c \
+                 WHERE c.tenant = {s}holds.tenant AND c.payment_id = {s}holds.payment_id AND c.state = 'PROCESSING')"
+        ),
+    )
+    .await;
+    conn.close().await.unwrap();
+    let paid: Vec<_> = paid.into_iter().filter(|(_, stands)| *stands != 0).collect();
+    assert_eq!(paid, settled, "I28 what invoicing recorded as paid is what the wallet settled, payment by payment");
+}
+
+async fn by_payment(conn: &DatabaseConnection, sql: &str) -> Vec<(String, i64)> {
+    let postgres = conn.get_database_backend() == sea_orm::DbBackend::Postgres;
+    let sql = if postgres {
+        sql.replace("lower(hex(p.id))", "replace(p.id::text, '-', '')")
+            .replace("lower(hex(t.payment_id))", "replace(t.payment_id::text, '-', '')")
+            .replace("AS stands", "::bigint AS stands")
+    } else {
+        sql.to_owned()
+    };
+    let rows = conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
+    rows.iter().map(|row| (row.try_get("", "payment").unwrap(), row.try_get("", "stands").unwrap())).collect()
+}
+
 /// No wallet, entry or hold beyond the one wallet that the scenario opened.
 pub async fn nothing_written(world: &World) {
-    let (conn, s) = wallet_rows(world.folder.path(), world.postgres.as_deref()).await;
+    let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
     for table in ["entries", "holds", "lots", "top_ups", "usage_records", "payment_methods"] {
         none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}{table}")).await;
     }
     none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}wallets WHERE version <> 1")).await;
+    let (conn, s) = rows_of("invoicing", world.folder.path(), world.postgres.as_deref()).await;
+    for table in ["invoices", "credit_notes", "payments", "number_series"] {
+        none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}{table}")).await;
+    }
 }
 
 /// What stands on each account, in whole units, by account.
 pub async fn booked(world: &World) -> Vec<(String, i64)> {
-    let (conn, s) = wallet_rows(world.folder.path(), world.postgres.as_deref()).await;
+    let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
     let sql = format!("SELECT account, CAST(sum(amount) AS bigint) AS stands FROM {s}entries GROUP BY account ORDER BY account");
     let rows = conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
     let booked =

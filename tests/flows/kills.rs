@@ -44,8 +44,8 @@ killed!(
 const POINTS: [&str; 10] = [
     "top_up.before_intent",
     "top_up.after_intent",
-    "top_up.before_charge",
-    "top_up.after_charge",
+    "charge.before top_up",
+    "charge.after top_up",
     "top_up.before_record",
     "top_up.after_record",
     "outbox.before_deliver",
@@ -58,7 +58,7 @@ async fn a_top_up_survives_a_kill_at_every_point(on_postgres: bool) {
     for point in POINTS {
         top_up(point, "tok_visa", on_postgres).await;
     }
-    top_up("top_up.after_charge", "tok_lost_answer", on_postgres).await;
+    top_up("charge.after top_up", "tok_lost_answer", on_postgres).await;
 }
 
 async fn top_up(point: &str, token: &str, on_postgres: bool) {

@@ -10,6 +10,7 @@ mod invariants;
 mod invoices;
 mod kills;
 mod operations;
+mod payments;
 mod recharges;
 mod rig;
 mod schemas;

@@ -32,8 +32,10 @@ pub struct Lease {
     pub flow: &'static str,
     /// The intent.
     pub intent: Uuid,
-    /// Rises with each takeover.
+    /// Rises with each takeover, and with each time that the flow is opened.
     pub fence: i64,
+    /// Whether another driver began: it may have taken any step.
+    pub taken_over: bool,
 }
 
 type Drive = Arc<dyn Fn(Lease) -> BoxFuture<'static, Result<(), AppError>> + Send + Sync>;
@@ -143,10 +145,12 @@ impl Flows {
     /// # Errors
     /// The database's.
     pub async fn open(&self, tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<Lease, AppError> {
-        let lease = Lease { tenant: tx.call().tenant.clone(), flow, intent, fence: 1 };
-        let insert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ($1, $2, $3, $4, 1, $5)";
+        // A flow that waits may be opened again: a driver of its first life must not pass for its second's.
+        let fence = tx.time().real.timestamp_micros();
+        let lease = Lease { tenant: tx.call().tenant.clone(), flow, intent, fence, taken_over: false };
+        let insert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
         let until = tx.time().real + TimeDelta::seconds(LEASE_SECONDS);
-        sql::exec(tx.conn(), insert, [key(&lease), vec![self.leases.owner.into(), until.into()]].concat()).await?;
+        sql::exec(tx.conn(), insert, [key(&lease), vec![self.leases.owner.into(), fence.into(), until.into()]].concat()).await?;
         Ok(lease)
     }
 
@@ -174,6 +178,26 @@ impl Flows {
         };
         self.closed.notify_waiters();
         done
+    }
+
+    /// Whether a flow of that intent is open: its driver is at work, or will be taken over.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn is_open(&self, tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<bool, AppError> {
+        let select = "SELECT fence FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3";
+        let values = vec![tx.call().tenant.as_str().into(), flow.into(), intent.into()];
+        Ok(sql::one(tx.conn(), select, values).await?.is_some())
+    }
+
+    /// Whether a request is known: its flow is open, or it was answered.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn knows(&self, call: &Call) -> Result<bool, AppError> {
+        let read = self.leases.db.read(&call.tenant).await?;
+        let select = "SELECT request_id FROM requests WHERE tenant = $1 AND request_id = $2";
+        Ok(sql::one(&read, select, vec![call.tenant.as_str().into(), call.request_id.into()]).await?.is_some())
     }
 
     /// Drives a flow in a task of its own: it goes on when the caller is gone.
@@ -232,7 +256,7 @@ impl Flows {
             let Some((flow, _)) = drivers.0.get_key_value(flow.as_str()) else { continue };
             let Ok(tenant) = tenant.parse() else { continue };
             let fence: i64 = row.try_get("", "fence")?;
-            let lease = Lease { tenant, flow, intent: row.try_get("", "intent_id")?, fence: fence.saturating_add(1) };
+            let lease = Lease { tenant, flow, intent: row.try_get("", "intent_id")?, fence: fence.saturating_add(1), taken_over: true };
             let (txn, turn) = self.leases.db.transaction().await?;
             let take = "UPDATE intent_lease SET owner = $4, fence = $5, expires_at = $6 WHERE tenant = $1 AND flow = $2 AND intent_id = $3 AND fence = $7";
             let until = now + TimeDelta::seconds(LEASE_SECONDS);

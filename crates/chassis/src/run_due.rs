@@ -10,6 +10,9 @@ use tonic::{Request, Response, Status};
 /// Rows run at most in one call; the caller asks again while rows move.
 const ROWS: i64 = 200;
 
+/// How often it is looked whether flows have ended, before a round ends without them.
+const PATIENCE: u32 = 100;
+
 /// The clock's hand in one service.
 #[derive(Debug, Clone)]
 pub struct RunDue {
@@ -27,6 +30,7 @@ impl RunDue {
         let (mut moved, mut stuck) = (0_i64, BTreeSet::new());
         if run.is_some() {
             moved = self.run_rows(tenant, now, run, &mut stuck).await?;
+            moved = moved.saturating_add(self.wait_for_flows(tenant, run).await?);
             let waiting = self.relay.pending(tenant).await?;
             if waiting > 0 {
                 self.relay.pump().await?;
@@ -48,6 +52,20 @@ impl RunDue {
             next_due: next.map(timestamp),
             stuck_rows: stuck.into_iter().take(20).collect(),
         })
+    }
+
+    /// Waits a while for flows that are under way; what they do has moved something.
+    async fn wait_for_flows(&self, tenant: &TenantId, run: Option<&str>) -> Result<i64, AppError> {
+        // The run itself is a flow of the service that owns the clock.
+        let own = run.and_then(crate::names::uuid).unwrap_or_default();
+        let select = "SELECT flow FROM intent_lease WHERE tenant = $1 AND intent_id <> $2 LIMIT 1";
+        for waited in 0..PATIENCE {
+            if sql::one(self.db.system(), select, vec![tenant.as_str().into(), own.into()]).await?.is_none() {
+                return Ok(i64::from(waited > 0));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(1)
     }
 
     async fn run_rows(

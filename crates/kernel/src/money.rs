@@ -120,6 +120,12 @@ impl Money {
         Self { amount: rounding::half_away(self.amount, self.currency.exponent()).normalize(), ..self }
     }
 
+    /// Rounded down (towards minus infinity) to the minor unit.
+    #[must_use]
+    pub fn round_down_to_minor_unit(self) -> Self {
+        Self { amount: rounding::down(self.amount, self.currency.exponent()).normalize(), ..self }
+    }
+
     /// Rounded up (towards plus infinity) to the minor unit.
     #[must_use]
     pub fn round_up_to_minor_unit(self) -> Self {

@@ -5,7 +5,8 @@ use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{
         customer_service_client::CustomerServiceClient, invoice_service_client::InvoiceServiceClient,
-        tenant_service_client::TenantServiceClient, test_clock_service_client::TestClockServiceClient,
+        payment_service_client::PaymentServiceClient, tenant_service_client::TenantServiceClient,
+        test_clock_service_client::TestClockServiceClient,
     },
     wallet::v1::{
         auto_recharge_service_client::AutoRechargeServiceClient, hold_service_client::HoldServiceClient,
@@ -98,6 +99,12 @@ impl Session {
     #[must_use]
     pub fn invoices(&self) -> InvoiceServiceClient<Caller> {
         InvoiceServiceClient::new(self.caller())
+    }
+
+    /// `PaymentService`.
+    #[must_use]
+    pub fn payments(&self) -> PaymentServiceClient<Caller> {
+        PaymentServiceClient::new(self.caller())
     }
 
     /// `TestClockService`.

@@ -6,12 +6,20 @@ use payterms_chassis::jobs::Jobs;
 /// Resolves the tax treatment of customers anew; the subject is `country/after`.
 pub const RESOLVE_TAX: &str = "resolve_tax";
 
+/// Goes on with a payment whose card took its time; the subject is the payment's id.
+pub const GO_ON_WITH_PAYMENT: &str = "go_on_with_payment";
+
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
-    let app = app.clone();
-    Jobs::default().with(RESOLVE_TAX, move |row| {
-        let app = app.clone();
-        async move { use_cases::resolve_tax::run(&app, &row).await }
-    })
+    let (taxes, payments) = (app.clone(), app.clone());
+    Jobs::default()
+        .with(RESOLVE_TAX, move |row| {
+            let app = taxes.clone();
+            async move { use_cases::resolve_tax::run(&app, &row).await }
+        })
+        .with(GO_ON_WITH_PAYMENT, move |row| {
+            let app = payments.clone();
+            async move { use_cases::create_payment::go_on(&app, &row).await }
+        })
 }

@@ -1,12 +1,15 @@
-//! The invoicing service: the register of tenants, their customers, invoices, and the test clocks of
-//! sandbox tenants.
+//! The invoicing service: the register of tenants, their customers, invoices and payments, and the test
+//! clocks of sandbox tenants.
 
 pub mod api;
+pub mod consume;
 pub mod jobs;
 pub mod parse;
 pub mod parse_invoices;
+pub mod parse_payments;
 pub mod render;
 pub mod render_invoices;
+pub mod render_payments;
 pub mod snapshots;
 pub mod store;
 pub mod use_cases;
@@ -20,7 +23,8 @@ use payterms_chassis::{
 };
 use payterms_proto::invoicing::v1::{
     customer_service_server::CustomerServiceServer, invoice_service_server::InvoiceServiceServer,
-    tenant_service_server::TenantServiceServer, test_clock_service_server::TestClockServiceServer,
+    payment_service_server::PaymentServiceServer, tenant_service_server::TenantServiceServer,
+    test_clock_service_server::TestClockServiceServer,
 };
 use tonic::service::Routes;
 
@@ -47,7 +51,7 @@ pub struct Invoicing;
 
 impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
-    const SCHEMA_VERSION: &'static str = "invoicing_0002_invoices";
+    const SCHEMA_VERSION: &'static str = "invoicing_0003_payments";
     type Options = Options;
 
     async fn build(runtime: Runtime, _options: Options) -> Result<Parts, String> {
@@ -56,12 +60,18 @@ impl Service for Invoicing {
         let routes = Routes::new(TenantServiceServer::new(api.clone()))
             .add_service(CustomerServiceServer::new(api.clone()))
             .add_service(InvoiceServiceServer::new(api.clone()))
+            .add_service(PaymentServiceServer::new(api.clone()))
             .add_service(TestClockServiceServer::new(api));
-        let driver = app.clone();
-        let drivers = Drivers::default().with(use_cases::advance_test_clock::FLOW, move |lease| {
-            let app = driver.clone();
-            async move { use_cases::advance_test_clock::drive(&app, &lease).await }
-        });
-        Ok(Parts { routes, jobs: jobs::all(&app), drivers, snapshots: snapshots::all(), ..Parts::default() })
+        let (clocks, payments) = (app.clone(), app.clone());
+        let drivers = Drivers::default()
+            .with(use_cases::advance_test_clock::FLOW, move |lease| {
+                let app = clocks.clone();
+                async move { use_cases::advance_test_clock::drive(&app, &lease).await }
+            })
+            .with(use_cases::create_payment::FLOW, move |lease| {
+                let app = payments.clone();
+                async move { use_cases::create_payment::drive(&app, &lease).await }
+            });
+        Ok(Parts { routes, jobs: jobs::all(&app), drivers, snapshots: snapshots::all(), consumers: consume::all() })
     }
 }

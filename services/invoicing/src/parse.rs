@@ -22,6 +22,8 @@ pub struct TenantFields {
     pub sandbox: bool,
     /// Whether customers do not see invoices.
     pub invoices_hidden: bool,
+    /// Whether a payment beyond what is payable is refused.
+    pub overpayment_refused: bool,
     /// Tax by country.
     pub tax_rules: Vec<TaxRule>,
     /// The version that may be changed; empty: any.
@@ -43,6 +45,7 @@ fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -
         time_zone,
         sandbox: tenant.sandbox,
         invoices_hidden: tenant.invoices_hidden,
+        overpayment_refused: tenant.overpayment_refused,
         tax_rules: if used("tax_rules") { tax_rules(fields, &tenant.tax_rules) } else { Vec::new() },
         etag: fields.text("tenant.etag", &tenant.etag, 0, 100),
     }
@@ -102,7 +105,7 @@ pub fn create_tenant(request: Request<pb::CreateTenantRequest>) -> Result<(Call,
 
 /// Changes a tenant.
 pub fn update_tenant(request: Request<pb::UpdateTenantRequest>) -> Result<(Call, TenantFields, Vec<String>), AppError> {
-    const CHANGING: [&str; 4] = ["display_name", "time_zone", "invoices_hidden", "tax_rules"];
+    const CHANGING: [&str; 5] = ["display_name", "time_zone", "invoices_hidden", "tax_rules", "overpayment_refused"];
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
     let tenant = message.tenant.unwrap_or_default();

@@ -22,6 +22,7 @@ pub fn tenant(tenant: &Tenant) -> pb::Tenant {
         time_zone: tenant.time_zone.clone(),
         sandbox: tenant.sandbox,
         invoices_hidden: tenant.invoices_hidden,
+        overpayment_refused: tenant.overpayment_refused,
         tax_rules: tenant.tax_rules.iter().map(rule).collect(),
         state: if tenant.suspended { pb::tenant::State::Suspended } else { pb::tenant::State::Active }.into(),
         create_time: Some(timestamp(tenant.created_at)),

@@ -6,6 +6,7 @@ pub mod jobs;
 pub mod parse;
 pub mod parse_recharge;
 pub mod parse_settings;
+pub mod parse_settlements;
 pub mod parse_usage;
 pub mod provider;
 pub mod render;
@@ -25,7 +26,8 @@ use payterms_proto::wallet::v1::{
     auto_recharge_service_server::AutoRechargeServiceServer, hold_service_server::HoldServiceServer, lot_service_server::LotServiceServer,
     notification_service_server::NotificationServiceServer, payment_method_service_server::PaymentMethodServiceServer,
     posting_service_server::PostingServiceServer, settings_service_server::SettingsServiceServer,
-    top_up_service_server::TopUpServiceServer, usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
+    settlement_service_server::SettlementServiceServer, top_up_service_server::TopUpServiceServer,
+    usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
 };
 use provider::{PaymentProvider, simulator::Simulator};
 use std::{path::PathBuf, sync::Arc};
@@ -78,7 +80,7 @@ pub struct Wallet;
 
 impl Service for Wallet {
     const NAME: &'static str = "wallet";
-    const SCHEMA_VERSION: &'static str = "wallet_0003_usage";
+    const SCHEMA_VERSION: &'static str = "wallet_0004_settlements";
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
@@ -98,13 +100,14 @@ impl Service for Wallet {
             .add_service(SettingsServiceServer::new(api.clone()))
             .add_service(UsageServiceServer::new(api.clone()))
             .add_service(AutoRechargeServiceServer::new(api.clone()))
+            .add_service(SettlementServiceServer::new(api.clone()))
             .add_service(NotificationServiceServer::new(api));
         Ok(Parts { routes, jobs: jobs::all(&app), consumers: consume::all(), drivers: drivers(&app), snapshots: snapshots::all() })
     }
 }
 
 fn drivers(app: &App) -> Drivers {
-    let (top_ups, setups) = (app.clone(), app.clone());
+    let (top_ups, setups, charges) = (app.clone(), app.clone(), app.clone());
     Drivers::default()
         .with(use_cases::create_top_up::FLOW, move |lease| {
             let app = top_ups.clone();
@@ -113,5 +116,9 @@ fn drivers(app: &App) -> Drivers {
         .with(use_cases::start_method_setup::FLOW, move |lease| {
             let app = setups.clone();
             async move { use_cases::start_method_setup::drive(&app, &lease).await }
+        })
+        .with(use_cases::charge_for_payment::FLOW, move |lease| {
+            let app = charges.clone();
+            async move { use_cases::charge_for_payment::drive(&app, &lease).await }
         })
 }

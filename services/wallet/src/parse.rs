@@ -261,7 +261,8 @@ pub fn get_payment_method(request: Request<pb::GetPaymentMethodRequest>) -> Resu
     Ok((customer_ref(&name), Id::from_uuid(name.id(1))))
 }
 
-const METHOD: &[&str] = &["customers", "paymentMethods"];
+/// The collections of a method's name.
+pub const METHOD: &[&str] = &["customers", "paymentMethods"];
 
 /// Names a customer whose methods are listed.
 pub fn list_payment_methods(request: Request<pb::ListPaymentMethodsRequest>) -> Result<(CustomerRef, Page), AppError> {

@@ -82,6 +82,10 @@ fn kind(kind: TransferKind) -> pb::entry::Kind {
         TransferKind::TopUp => pb::entry::Kind::TopUp,
         TransferKind::Expiry => pb::entry::Kind::Expiry,
         TransferKind::OwedSettlement => pb::entry::Kind::OwedSettlement,
+        TransferKind::InvoiceCredit => pb::entry::Kind::InvoiceCredit,
+        TransferKind::Surplus => pb::entry::Kind::Surplus,
+        // A charge for an invoice moves no customer's credit, and is no line of a wallet's history.
+        TransferKind::Charge => pb::entry::Kind::Unspecified,
     }
 }
 
@@ -149,7 +153,7 @@ pub fn hold(wallet: &str, hold: &Hold) -> Result<pb::Hold, AppError> {
         amount: Some(money(hold.amount)),
         captured: Some(money(hold.captured)),
         held: Some(money(hold.held()?)),
-        expire_time: Some(timestamp(hold.expires_at)),
+        expire_time: hold.payment.is_none().then(|| timestamp(hold.expires_at)),
         description: hold.description.clone(),
         create_time: Some(timestamp(hold.created_at)),
         update_time: Some(timestamp(hold.updated_at)),

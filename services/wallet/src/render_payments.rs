@@ -1,6 +1,6 @@
 //! Methods, set-ups, top-ups and settings → messages of the contract.
 
-use crate::parse::CustomerRef;
+use crate::{parse::CustomerRef, parse_settlements::payment_name};
 use payterms_chassis::{
     AppError,
     render::{decimal, money, timestamp},
@@ -8,7 +8,8 @@ use payterms_chassis::{
 use payterms_kernel::{Id, Money};
 use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{
-    MethodKind, MethodSetup, Methods, PaymentMethod, TopUp, TopUpState, WalletSettings, method::SetupState, top_up::Source,
+    Charge, ChargeState, MethodKind, MethodSetup, Methods, PaymentMethod, TopUp, TopUpState, WalletSettings, method::SetupState,
+    top_up::Source,
 };
 
 impl CustomerRef {
@@ -107,6 +108,27 @@ pub fn top_up(wallet: &str, top_up: &TopUp) -> Result<pb::TopUp, AppError> {
         update_time: Some(timestamp(top_up.updated_at)),
         source: source.into(),
     })
+}
+
+/// A charge of a customer's.
+#[must_use]
+pub fn charge(customer: &CustomerRef, charge: &Charge) -> pb::Charge {
+    let state = match charge.state {
+        ChargeState::Processing => pb::charge::State::Processing,
+        ChargeState::Succeeded => pb::charge::State::Succeeded,
+        ChargeState::Failed => pb::charge::State::Failed,
+    };
+    pb::Charge {
+        name: format!("{}/charges/{}", customer.name(), charge.id),
+        payment: payment_name(customer, charge.payment),
+        payment_method: method_name(&customer.name(), charge.method),
+        state: state.into(),
+        amount: Some(money(charge.amount)),
+        decline_code: charge.decline_code.clone(),
+        provider_charge_id: charge.provider_charge_id.clone(),
+        create_time: Some(timestamp(charge.created_at)),
+        update_time: Some(timestamp(charge.updated_at)),
+    }
 }
 
 /// Least amounts.

@@ -1,8 +1,9 @@
 //! The present state of what others hear from the wallet.
 
 use crate::{
+    parse::CustomerRef,
     render_payments,
-    store::{top_ups, wallets},
+    store::{charges, top_ups, wallets},
     use_cases::create_top_up::wallet_name,
 };
 use payterms_chassis::{
@@ -10,14 +11,14 @@ use payterms_chassis::{
     snapshots::{Snapshots, States},
 };
 use payterms_kernel::Id;
-use payterms_proto::wallet::v1::TopUpChanged;
+use payterms_proto::wallet::v1::{ChargeChanged, TopUpChanged};
 use prost::Message;
 use std::collections::HashMap;
 
 /// All snapshots.
 #[must_use]
 pub fn all() -> Snapshots {
-    Snapshots::default().with::<TopUpChanged>("top_up", top_ups_of)
+    Snapshots::default().with::<TopUpChanged>("top_up", top_ups_of).with::<ChargeChanged>("charge", charges_of)
 }
 
 fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
@@ -35,5 +36,22 @@ fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             states.push((top_up.id.to_string(), told.encode_to_vec()));
         }
         Ok(states)
+    })
+}
+
+fn charges_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
+        let found = charges::find_many(tx.conn(), tenant, &ids).await?;
+        let owners: Vec<_> = found.iter().map(|charge| charge.wallet).collect();
+        let owners: HashMap<_, _> =
+            wallets::find_many(tx.conn(), tenant, &owners).await?.into_iter().map(|wallet| (wallet.id, wallet.customer)).collect();
+        let state = |charge: &payterms_wallet_domain::Charge| {
+            let customer = CustomerRef { tenant: tenant.clone(), customer: *owners.get(&charge.wallet)? };
+            let told = ChargeChanged { charge: Some(render_payments::charge(&customer, charge)) };
+            Some((charge.id.to_string(), told.encode_to_vec()))
+        };
+        Ok(found.iter().filter_map(state).collect())
     })
 }

@@ -148,6 +148,7 @@ mod tests {
             time_zone: "Australia/Sydney".into(),
             sandbox: false,
             invoices_hidden: false,
+            overpayment_refused: false,
             tax_rules: vec![rule("AU", rate), rule("DE", 19), reverse, rule("GB", 0)],
             suspended: false,
             version: 1,

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Tenant {
     /// Its slug.
     pub id: TenantId,
@@ -21,6 +22,8 @@ pub struct Tenant {
     pub sandbox: bool,
     /// Whether customers do not see their invoices.
     pub invoices_hidden: bool,
+    /// Whether a payment beyond what is payable is refused.
+    pub overpayment_refused: bool,
     /// Tax by the customer's country, in the order of country, category and `with_tax_id`.
     pub tax_rules: Vec<TaxRule>,
     /// Whether all its writes are refused.

@@ -2,6 +2,7 @@
 
 mod customers;
 mod invoices;
+mod payments;
 mod tenants;
 mod test_clocks;
 

@@ -3,7 +3,7 @@
 use super::{currency, customers::AddressText, date, invoice_parts as parts, unknown};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{Amounts, Content, Customer, Invoice, InvoiceState, Issue, Party};
-use payterms_kernel::{Id, Money, TenantId, calendar::PaymentTerm};
+use payterms_kernel::{Currency, Id, Money, TenantId, calendar::PaymentTerm};
 use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
 
@@ -144,6 +144,36 @@ pub async fn lock_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
     let rows = query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?;
     whole(conn, tenant, rows).await
+}
+
+/// The most invoices that one payment of all that is open takes.
+const MOST_OPEN: u64 = 100;
+
+/// Open invoices of a customer in a currency, the oldest due first chosen, locked in the order of their
+/// ids.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_open<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    currency: Currency,
+) -> Result<Vec<Invoice>, AppError> {
+    let ids: Vec<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::Currency.eq(currency.code()))
+        .filter(Column::State.eq(InvoiceState::Open.name()))
+        .order_by_asc(Column::DueDate)
+        .order_by_asc(Column::Id)
+        .limit(MOST_OPEN)
+        .into_tuple()
+        .all(conn)
+        .await?;
+    lock_many(conn, tenant, &ids.into_iter().map(Id::from_uuid).collect::<Vec<_>>()).await
 }
 
 /// One invoice of a customer, locked.

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tenants")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 /// A row.
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -18,6 +19,7 @@ pub struct Model {
     time_zone: String,
     sandbox: bool,
     invoices_hidden: bool,
+    overpayment_refused: bool,
     suspended: bool,
     version: i64,
     created_at: ChronoDateTimeUtc,
@@ -84,6 +86,7 @@ async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Ve
             time_zone: row.time_zone,
             sandbox: row.sandbox,
             invoices_hidden: row.invoices_hidden,
+            overpayment_refused: row.overpayment_refused,
             suspended: row.suspended,
             version: row.version,
             created_at: row.created_at,
@@ -137,6 +140,7 @@ fn row(tenant: &Tenant) -> ActiveModel {
         time_zone: Set(tenant.time_zone.clone()),
         sandbox: Set(tenant.sandbox),
         invoices_hidden: Set(tenant.invoices_hidden),
+        overpayment_refused: Set(tenant.overpayment_refused),
         suspended: Set(tenant.suspended),
         version: Set(tenant.version),
         created_at: Set(tenant.created_at),
@@ -159,7 +163,15 @@ pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(),
 /// # Errors
 /// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), AppError> {
-    let changing = [Column::DisplayName, Column::TimeZone, Column::InvoicesHidden, Column::Suspended, Column::Version, Column::UpdatedAt];
+    let changing = [
+        Column::DisplayName,
+        Column::TimeZone,
+        Column::InvoicesHidden,
+        Column::OverpaymentRefused,
+        Column::Suspended,
+        Column::Version,
+        Column::UpdatedAt,
+    ];
     let upsert = OnConflict::column(Column::Tenant).update_columns(changing).to_owned();
     Entity::insert(row(tenant)).on_conflict(upsert).exec_without_returning(conn).await?;
     rules::Entity::delete_many().filter(rules::Column::Tenant.eq(tenant.id.as_str())).exec(conn).await?;

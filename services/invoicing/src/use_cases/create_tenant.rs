@@ -28,6 +28,7 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields) -> Result<Answer<Cr
         time_zone: new.time_zone.clone(),
         sandbox: new.sandbox,
         invoices_hidden: new.invoices_hidden,
+        overpayment_refused: new.overpayment_refused,
         tax_rules: new.tax_rules.clone(),
         suspended: false,
         version: 1,

@@ -3,10 +3,13 @@
 pub mod advance_test_clock;
 pub mod create_customer;
 pub mod create_invoice;
+pub mod create_payment;
 pub mod create_tenant;
 pub mod finalize_invoice;
+pub mod payment_steps;
 pub mod read;
 pub mod read_invoices;
+pub mod read_payments;
 pub mod resolve_tax;
 pub mod start_test_clock;
 pub mod take_back_invoice;

@@ -12,6 +12,7 @@ use crate::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal};
+use uuid::Uuid;
 
 /// How long a hold lasts where the caller does not say.
 pub const DEFAULT_DAYS: i64 = 7;
@@ -57,6 +58,8 @@ pub struct Hold {
     pub captured: Money,
     /// What it still pins, by lot, in debit order.
     pub pins: Vec<(Id<Lot>, Money)>,
+    /// The payment of invoices that it is for: only that payment ends it, and it does not expire.
+    pub payment: Option<Uuid>,
     /// When it ends by itself.
     pub expires_at: DateTime<Utc>,
     /// What for.
@@ -78,6 +81,10 @@ impl Hold {
     }
 
     fn must_be_active(&self, now: DateTime<Utc>) -> Result<(), Refusal> {
+        if self.payment.is_some() {
+            let message = "The hold is for a payment of invoices, and only that payment ends it.";
+            return Err(Refusal::precondition("HOLD_OWNER", message));
+        }
         let state = if self.state == HoldState::Active && self.expires_at <= now { HoldState::Expired } else { self.state };
         if state == HoldState::Active {
             return Ok(());
@@ -108,9 +115,31 @@ pub fn authorize(
     if available.compare(amount)?.is_lt() {
         return Err(insufficient_funds(available, amount));
     }
+    let pins = pin(wallet, amount, now, |lot| lot.in_force(now))?;
+    Ok(Hold {
+        id: ids.make(),
+        state: HoldState::Active,
+        amount,
+        captured: Money::zero(wallet.currency),
+        pins,
+        payment: None,
+        expires_at,
+        description,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+/// Pins an amount on lots that qualify, in debit order.
+pub(crate) fn pin(
+    wallet: &mut Wallet,
+    amount: Money,
+    now: DateTime<Utc>,
+    qualifies: impl Fn(&Lot) -> bool,
+) -> Result<Vec<(Id<Lot>, Money)>, Refusal> {
     let mut left = amount;
     let mut pins = Vec::new();
-    for lot in wallet.lots.iter_mut().filter(|lot| lot.in_force(now)) {
+    for lot in wallet.lots.iter_mut().filter(|lot| qualifies(lot)) {
         let part = lot.unpinned()?.min(left)?;
         if part.is_positive() {
             lot.pinned = lot.pinned.plus(part)?;
@@ -119,15 +148,13 @@ pub fn authorize(
         }
     }
     touch(wallet, now);
-    let zero = Money::zero(wallet.currency);
-    let id = ids.make();
-    Ok(Hold { id, state: HoldState::Active, amount, captured: zero, pins, expires_at, description, created_at: now, updated_at: now })
+    Ok(pins)
 }
 
 /// Takes a part or all of what an active hold reserves; `None` is all.
 ///
 /// # Errors
-/// `HOLD_STATE`, `CURRENCY_MISMATCH`, `INSUFFICIENT_FUNDS` beyond what is held.
+/// `HOLD_STATE`, `HOLD_OWNER`, `CURRENCY_MISMATCH`, `INSUFFICIENT_FUNDS` beyond what is held.
 pub fn capture(
     wallet: &mut Wallet,
     hold: &mut Hold,
@@ -177,14 +204,14 @@ pub fn void(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: DateT
 /// # Errors
 /// None that stored amounts can cause.
 pub fn expire(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: DateTime<Utc>) -> Result<bool, Refusal> {
-    if hold.state != HoldState::Active || hold.expires_at > now {
+    if hold.state != HoldState::Active || hold.expires_at > now || hold.payment.is_some() {
         return Ok(false);
     }
     release(wallet, hold, ids, HoldState::Expired, now)?;
     Ok(true)
 }
 
-fn release(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, end: HoldState, now: DateTime<Utc>) -> Result<(), Refusal> {
+pub(crate) fn release(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, end: HoldState, now: DateTime<Utc>) -> Result<(), Refusal> {
     let freed: Vec<_> = hold.pins.drain(..).collect();
     for (id, pinned) in &freed {
         if let Some(lot) = wallet.lots.iter_mut().find(|lot| lot.id == *id) {

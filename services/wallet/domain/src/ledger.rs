@@ -3,6 +3,7 @@
 use crate::lot::Lot;
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Id, Money, money::MoneyError};
+use uuid::Uuid;
 
 /// An account of a tenant's ledger. Customer credit is one account per wallet; the others are
 /// control accounts, one per currency.
@@ -45,6 +46,12 @@ pub enum TransferKind {
     Expiry,
     /// New credit → what was owed; the balance stays.
     OwedSettlement,
+    /// Customer credit → invoice settlement, by a payment.
+    InvoiceCredit,
+    /// Provider clearing → invoice settlement, by a payment.
+    Charge,
+    /// Invoice settlement → purchased credit: what a payment charged beyond its invoices.
+    Surplus,
 }
 
 /// One side of a transfer. Credit is positive, debit negative.
@@ -80,6 +87,8 @@ pub struct Transfer {
     pub entries: Vec<Entry>,
     /// What the caller said about it.
     pub description: String,
+    /// The payment of invoices that it is a part of.
+    pub payment: Option<Uuid>,
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,
     /// When it took effect in the world.

@@ -7,6 +7,7 @@ mod notifications;
 mod postings;
 mod recharges;
 mod settings;
+mod settlements;
 mod top_ups;
 mod usage;
 mod wallets;

@@ -13,6 +13,9 @@ pub const EXPIRE_SETUP: &str = "expire_setup";
 /// Asks for a charge that took its time; the subject is the top-up's id.
 pub const SETTLE_TOP_UP: &str = "settle_top_up";
 
+/// Asks for a charge of a payment that took its time; the subject is the charge's id.
+pub const SETTLE_CHARGE: &str = "settle_charge";
+
 /// Judges a wallet's rules and recharges; the subject is the wallet's id.
 pub const RECHARGE: &str = "recharge";
 /// Marks a wallet at the month's end; the subject is the wallet's id.
@@ -21,7 +24,7 @@ pub const MONTH_END: &str = "recharge_month_end";
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
-    let (recharges, month_ends) = (app.clone(), app.clone());
+    let (recharges, month_ends, charges) = (app.clone(), app.clone(), app.clone());
     let (holds, lots, setups, top_ups) = (app.clone(), app.clone(), app.clone(), app.clone());
     Jobs::default()
         .with(EXPIRE_HOLD, move |row| {
@@ -39,6 +42,10 @@ pub fn all(app: &App) -> Jobs {
         .with(SETTLE_TOP_UP, move |row| {
             let app = top_ups.clone();
             async move { use_cases::create_top_up::settle(&app, &row).await }
+        })
+        .with(SETTLE_CHARGE, move |row| {
+            let app = charges.clone();
+            async move { use_cases::charge_for_payment::settle(&app, &row).await }
         })
         .with(RECHARGE, move |row| {
             let app = recharges.clone();

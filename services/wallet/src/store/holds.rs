@@ -24,6 +24,7 @@ pub struct Model {
     description: String,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
+    payment_id: Option<Uuid>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -82,6 +83,7 @@ async fn with_pins<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Mo
             amount: money(&row.currency, row.amount)?,
             captured: money(&row.currency, row.captured)?,
             pins: by_hold.remove(&row.id).unwrap_or_default(),
+            payment: row.payment_id,
             expires_at: row.expires_at,
             description: row.description,
             created_at: row.created_at,
@@ -112,6 +114,16 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
     let rows = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids)).all(conn).await?;
     let wallets: Vec<_> = rows.iter().map(|row| Id::from_uuid(row.wallet_id)).collect();
     Ok(wallets.into_iter().zip(with_pins(conn, tenant, rows).await?).collect())
+}
+
+/// The hold of a payment.
+///
+/// # Errors
+/// The database's.
+pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<Option<Hold>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
+    let found = query.one(conn).await?;
+    Ok(with_pins(conn, tenant, found.into_iter().collect()).await?.pop())
 }
 
 /// The wallet of a hold, for the job that knows only the hold.
@@ -174,6 +186,7 @@ pub async fn save_many(tx: &WriteTx, saved: &[(Id<Wallet>, Hold)]) -> Result<(),
         description: Set(hold.description.clone()),
         created_at: Set(hold.created_at),
         updated_at: Set(hold.updated_at),
+        payment_id: Set(hold.payment),
     });
     let upsert =
         OnConflict::columns([Column::Tenant, Column::Id]).update_columns([Column::State, Column::Captured, Column::UpdatedAt]).to_owned();

@@ -1,6 +1,7 @@
 //! The wallet's tables: SeaORM entities and their queries. Models stop here; every finder takes
 //! the tenant.
 
+pub mod charges;
 pub mod customers;
 pub mod entries;
 pub mod holds;

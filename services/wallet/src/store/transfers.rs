@@ -21,6 +21,7 @@ pub struct Model {
     pub(crate) description: String,
     recorded_at: ChronoDateTimeUtc,
     effective_at: ChronoDateTimeUtc,
+    payment_id: Option<Uuid>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -29,7 +30,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-const KINDS: [(TransferKind, &str); 9] = [
+const KINDS: [(TransferKind, &str); 12] = [
     (TransferKind::Grant, "GRANT"),
     (TransferKind::GrantVoid, "GRANT_VOID"),
     (TransferKind::Debit, "DEBIT"),
@@ -39,6 +40,9 @@ const KINDS: [(TransferKind, &str); 9] = [
     (TransferKind::TopUp, "TOP_UP"),
     (TransferKind::Expiry, "EXPIRY"),
     (TransferKind::OwedSettlement, "OWED_SETTLEMENT"),
+    (TransferKind::InvoiceCredit, "INVOICE_CREDIT"),
+    (TransferKind::Charge, "CHARGE"),
+    (TransferKind::Surplus, "SURPLUS"),
 ];
 
 fn kind_name(kind: TransferKind) -> &'static str {
@@ -71,6 +75,7 @@ pub async fn insert_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, transf
         description: Set(transfer.description.clone()),
         recorded_at: Set(transfer.recorded_at),
         effective_at: Set(transfer.effective_at),
+        payment_id: Set(transfer.payment),
     });
     Entity::insert_many(rows).exec_without_returning(conn).await?;
     entries::insert_many(conn, tenant, &transfers).await

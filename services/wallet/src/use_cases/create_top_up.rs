@@ -4,11 +4,14 @@
 //! happens once per key; then credit, events and answer in one transaction. What dies in between
 //! is taken over: the provider is asked first, and never charged under another key.
 
-use super::{locked, recharge};
+use super::{
+    charging::{self, Asked},
+    locked, recharge,
+};
 use crate::{
     App, jobs,
     parse::{CreateTopUp, WalletRef},
-    provider::{ChargeOrder, KnownCharge},
+    provider::KnownCharge,
     render, render_payments,
     store::{customers, methods, settings, top_ups, wallets},
 };
@@ -18,7 +21,7 @@ use payterms_chassis::{
     jobs::{DueRow, schedule, take},
     kill, names,
 };
-use payterms_kernel::{Id, Refusal, TenantId, calendar::day_in, id::step_id};
+use payterms_kernel::{Id, Refusal, TenantId, calendar::day_in};
 use payterms_proto::wallet::v1::{CreateTopUpResponse, CreditToppedUp, TopUpChanged};
 use payterms_wallet_domain::{
     TopUp, TopUpState, Wallet,
@@ -75,7 +78,7 @@ pub(super) async fn begin(app: &App, tx: &mut WriteTx, wallet: &str, top_up: &To
 /// `PROVIDER_UNAVAILABLE` while the provider cannot be asked; the recovery asks again.
 pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
     let id = Id::from_uuid(lease.intent);
-    let known = ask_provider(app, &lease.tenant, id, lease.fence > 1).await?;
+    let known = ask_provider(app, &lease.tenant, id, lease.taken_over).await?;
     kill::point("top_up.before_record");
     let call = Call::own("wallet", &lease.tenant, "top_up_charged", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
@@ -96,28 +99,11 @@ pub(crate) fn wallet_name(tenant: &TenantId, wallet: &Wallet) -> String {
     WalletRef { tenant: tenant.clone(), customer: wallet.customer, wallet: wallet.id }.name()
 }
 
-/// Charges once. An answer that never came is asked for, and so is everything after a takeover.
 async fn ask_provider(app: &App, tenant: &TenantId, id: Id<TopUp>, taken_over: bool) -> Result<KnownCharge, AppError> {
     let conn = app.db.read(tenant).await?;
     let top_up = top_ups::find(&conn, tenant, id).await?.ok_or_else(|| AppError::Fault(format!("no top-up {id}")))?;
-    let method = methods::get(&conn, tenant, top_up.method).await?.ok_or_else(|| AppError::Fault(format!("no method of {id}")))?;
     drop(conn);
-    let provider = app.provider(&method.provider)?;
-    let (key, now) = (step_id(id.uuid(), "charge"), app.db.tenant_now(tenant).await?);
-    if taken_over && let Some(known) = provider.find_charge(tenant, key, now).await.map_err(super::no_answer)? {
-        return Ok(known);
-    }
-    let order = ChargeOrder { tenant: tenant.clone(), key, token: method.provider_token, amount: top_up.amount, now };
-    kill::point("top_up.before_charge");
-    let known = match provider.charge(&order).await {
-        Ok(known) => known,
-        Err(unknown) => {
-            tracing::info!(top_up = %id, "the provider's answer did not come; it is asked");
-            provider.find_charge(tenant, key, now).await.map_err(super::no_answer)?.ok_or_else(|| super::no_answer(unknown))?
-        }
-    };
-    kill::point("top_up.after_charge");
-    Ok(known)
+    charging::ask(app, tenant, &Asked { work: "top_up", id: id.uuid(), method: top_up.method, amount: top_up.amount }, taken_over).await
 }
 
 /// Takes in what the provider said: credit, rows, events; a slow charge is asked for later.

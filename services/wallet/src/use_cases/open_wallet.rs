@@ -4,7 +4,7 @@ use crate::{
     App, render,
     store::{customers, wallets},
 };
-use payterms_chassis::{Answer, AppError, Call};
+use payterms_chassis::{Answer, AppError, Call, WriteTx};
 use payterms_kernel::{Currency, Id, Kind, Refusal};
 use payterms_proto::wallet::v1::{OpenWalletResponse, WalletOpened};
 use payterms_wallet_domain::{Customer, Wallet};
@@ -25,9 +25,20 @@ pub async fn run(app: &App, call: &Call, customer: Id<Customer>, currency: Curre
         let message = format!("The customer has a wallet in {currency}: {name}. Use it.");
         return Err(Refusal::new(Kind::AlreadyExists, "RESOURCE_ALREADY_EXISTS", message).with("name", name).into());
     }
-    let wallet = Wallet::open(tx.id(), customer, currency, tx.now());
-    wallets::insert(&tx, &wallet).await?;
+    let wallet = open(&mut tx, customer, currency).await?;
     let rendered = render::wallet(&call.tenant, &wallet, tx.now())?;
-    tx.emit("wallet", &wallet.id.to_string(), &WalletOpened { wallet: Some(rendered.clone()) }).await?;
     tx.commit(OpenWalletResponse { wallet: Some(rendered) }).await
+}
+
+/// Opens a wallet and tells of it. Of two at once one fails, and finds the other's when it is tried
+/// again.
+///
+/// # Errors
+/// The database's.
+pub async fn open(tx: &mut WriteTx, customer: Id<Customer>, currency: Currency) -> Result<Wallet, AppError> {
+    let wallet = Wallet::open(tx.id(), customer, currency, tx.now());
+    wallets::insert(tx, &wallet).await?;
+    let rendered = render::wallet(&tx.call().tenant, &wallet, tx.now())?;
+    tx.emit("wallet", &wallet.id.to_string(), &WalletOpened { wallet: Some(rendered) }).await?;
+    Ok(wallet)
 }

@@ -1,0 +1,344 @@
+//! Payments: one intent that reserves on its invoices, several tenders that pay it
+//! (docs/domain.md, Payment).
+
+use crate::{
+    customer::Customer,
+    invoice::{Invoice, InvoiceState},
+};
+use chrono::{DateTime, Utc};
+use payterms_kernel::{Currency, Id, IdSource, Money, Refusal, money::MoneyError};
+use uuid::Uuid;
+
+/// Where a payment is in its lifecycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentState {
+    /// Its steps are being taken, or a tender takes its time.
+    Processing,
+    /// All of it is paid.
+    Succeeded,
+    /// A later card declined after an earlier one had paid.
+    Partial,
+    /// Nothing is paid; all is released.
+    Failed,
+}
+
+impl PaymentState {
+    /// All states.
+    pub const ALL: [Self; 4] = [Self::Processing, Self::Succeeded, Self::Partial, Self::Failed];
+
+    /// The name of the state, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Processing => "PROCESSING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Partial => "PARTIAL",
+            Self::Failed => "FAILED",
+        }
+    }
+}
+
+/// What a tender pays with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Credit of the customer's wallet.
+    Credit,
+    /// A card, by the method's id.
+    Card(Uuid),
+}
+
+/// What became of a tender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TenderState {
+    /// It has not paid yet.
+    Processing,
+    /// It paid.
+    Succeeded,
+    /// It did not pay, for this reason.
+    Failed(String),
+    /// It was given back.
+    Released,
+}
+
+impl TenderState {
+    /// The name of the state, as in the contract.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Processing => "PROCESSING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed(_) => "FAILED",
+            Self::Released => "RELEASED",
+        }
+    }
+}
+
+/// A part of a payment from one source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tender {
+    /// What it pays with.
+    pub source: Source,
+    /// How much.
+    pub amount: Money,
+    /// What became of it.
+    pub state: TenderState,
+}
+
+/// What a payment pays of one invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allocation {
+    /// The invoice.
+    pub invoice: Id<Invoice>,
+    /// What is reserved on it.
+    pub amount: Money,
+    /// How much of a write-off the reservation reversed.
+    pub reversed: Money,
+    /// What was paid in the end.
+    pub paid: Money,
+}
+
+/// One intent to pay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// Its id.
+    pub id: Id<Payment>,
+    /// Who pays.
+    pub customer: Id<Customer>,
+    /// Where it is.
+    pub state: PaymentState,
+    /// Currency of every amount.
+    pub currency: Currency,
+    /// Whether an invoice has tax: credit that was taxed when bought does not pay it.
+    pub taxed: bool,
+    /// What it pays, in the order in which money goes to them.
+    pub allocations: Vec<Allocation>,
+    /// What it pays with, in the order in which they are taken.
+    pub tenders: Vec<Tender>,
+    /// What is charged beyond the invoices and becomes credit.
+    pub surplus: Money,
+    /// Counts its changes.
+    pub version: i64,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What is asked: invoices (none: all that are open) with the amount for each (none: what is payable), tenders with the amount
+/// from each (none, for one of them: the rest).
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The invoices.
+    pub invoices: Vec<(Id<Invoice>, Option<Money>)>,
+    /// The tenders.
+    pub tenders: Vec<(Source, Option<Money>)>,
+    /// Whether more than is payable may become credit.
+    pub surplus_allowed: bool,
+}
+
+/// Plans a payment over locked invoices and reserves on them.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`, `INVOICE_STATE`, `CURRENCY_MISMATCH`, `NOTHING_PAYABLE`, `PAYMENT_PENDING`,
+/// `ALLOCATION_TOO_LARGE`, `TENDERS_MISMATCH`, `OVERPAYMENT_NOT_ALLOWED`.
+pub fn ask(
+    ids: &mut IdSource,
+    customer: Id<Customer>,
+    invoices: &mut [Invoice],
+    asked: &Asked,
+    now: DateTime<Utc>,
+) -> Result<Payment, Refusal> {
+    let currency = one_currency(invoices)?;
+    let zero = Money::zero(currency);
+    let instructed = instructed(invoices, asked)?;
+    let wanted = instructed.iter().try_fold(zero, |sum, (_, amount)| sum.plus(*amount))?;
+    let tenders = tenders(&asked.tenders, wanted)?;
+    let paying = tenders.iter().try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
+    if asked.invoices.iter().any(|(_, amount)| amount.is_some()) && paying.compare(wanted)?.is_lt() {
+        let message = format!("The tenders come to {paying}, the invoices to {wanted}. Let both agree.");
+        return Err(Refusal::precondition("TENDERS_MISMATCH", message).with("tenders", paying.amount()).with("invoices", wanted.amount()));
+    }
+    let surplus = paying.minus(wanted.min(paying)?)?;
+    let by_card = tenders.iter().filter(|tender| tender.source != Source::Credit).try_fold(zero, |sum, own| sum.plus(own.amount))?;
+    if surplus.is_positive() && (!asked.surplus_allowed || by_card.compare(surplus)?.is_lt()) {
+        let message = format!("Only {wanted} can be paid now; {paying} were offered. Offer at most that.");
+        return Err(Refusal::precondition("OVERPAYMENT_NOT_ALLOWED", message).with("payable", wanted.amount()));
+    }
+    let mut left = paying.minus(surplus)?;
+    let mut allocations = Vec::new();
+    for (id, amount) in instructed {
+        let part = amount.min(left)?;
+        let Some(invoice) = invoices.iter_mut().find(|own| own.id == id).filter(|_| part.is_positive()) else { continue };
+        let reversed = invoice.reserve(part, now)?;
+        left = left.minus(part)?;
+        allocations.push(Allocation { invoice: id, amount: part, reversed, paid: zero });
+    }
+    let covered = |invoice: &Invoice| allocations.iter().any(|own| own.invoice == invoice.id);
+    let taxed = invoices.iter().filter(|own| covered(own)).any(|own| own.amounts.taxes.iter().any(|tax| !tax.tax.is_zero()));
+    Ok(Payment {
+        id: ids.make(),
+        customer,
+        state: PaymentState::Processing,
+        currency,
+        taxed,
+        allocations,
+        tenders,
+        surplus,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+fn one_currency(invoices: &[Invoice]) -> Result<Currency, Refusal> {
+    let first = invoices.first().ok_or_else(nothing_payable)?.currency;
+    match invoices.iter().find(|own| own.currency != first) {
+        Some(other) => Err(MoneyError::CurrencyMismatch(other.currency, first).into()),
+        None => Ok(first),
+    }
+}
+
+fn nothing_payable() -> Refusal {
+    Refusal::precondition("NOTHING_PAYABLE", "Nothing of these invoices can be paid now: they are paid, or a payment is under way.")
+}
+
+/// What goes to which invoice: as instructed, each at most what is payable, oldest due first.
+fn instructed(invoices: &[Invoice], asked: &Asked) -> Result<Vec<(Id<Invoice>, Money)>, Refusal> {
+    let mut order: Vec<&Invoice> = invoices.iter().collect();
+    order.sort_by_key(|own| (own.issue.as_ref().map(|issue| issue.due_date), own.issue.as_ref().map(|issue| issue.number.clone())));
+    let mut parts = Vec::with_capacity(order.len());
+    for invoice in order {
+        if asked.invoices.is_empty() && invoice.state != InvoiceState::Open {
+            continue;
+        }
+        invoice.must_be(&[InvoiceState::Open, InvoiceState::Uncollectible])?;
+        let payable = invoice.collectable()?;
+        let own = asked.invoices.iter().find(|(id, _)| *id == invoice.id).and_then(|(_, amount)| *amount);
+        let amount = own.unwrap_or(payable);
+        if amount.compare(payable)?.is_gt() {
+            let (reason, message) = if invoice.pending.is_positive() {
+                ("PAYMENT_PENDING", format!("A payment under way has reserved {}; {payable} can be paid now.", invoice.pending))
+            } else {
+                ("ALLOCATION_TOO_LARGE", format!("Only {payable} of the invoice can be paid. Ask for at most that."))
+            };
+            return Err(Refusal::precondition(reason, message).with("payable", payable.amount()).with("invoice", invoice.id));
+        }
+        if amount.is_positive() {
+            parts.push((invoice.id, amount));
+        }
+    }
+    if parts.is_empty() {
+        return Err(nothing_payable());
+    }
+    Ok(parts)
+}
+
+/// The tenders with their amounts; the one without an amount pays the rest.
+fn tenders(asked: &[(Source, Option<Money>)], wanted: Money) -> Result<Vec<Tender>, Refusal> {
+    let given = asked.iter().filter_map(|(_, amount)| *amount).try_fold(Money::zero(wanted.currency()), Money::plus)?;
+    let rest = wanted.minus(given)?;
+    let mut tenders = Vec::with_capacity(asked.len());
+    for (source, amount) in asked {
+        let amount = amount.unwrap_or(rest);
+        if !amount.is_positive() {
+            let message = format!("The other tenders pay all of {wanted}: nothing is left for the one without an amount. Leave it out.");
+            return Err(Refusal::precondition("TENDERS_MISMATCH", message).with("invoices", wanted.amount()));
+        }
+        tenders.push(Tender { source: *source, amount, state: TenderState::Processing });
+    }
+    // Credit is held before a card is charged: it can be given back.
+    tenders.sort_by_key(|tender| tender.source != Source::Credit);
+    Ok(tenders)
+}
+
+impl Payment {
+    /// What the wallet's credit is to pay.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn credit(&self) -> Result<Option<Money>, MoneyError> {
+        let credit = self.tenders.iter().filter(|tender| tender.source == Source::Credit);
+        let sum = credit.map(|tender| tender.amount).try_fold(Money::zero(self.currency), Money::plus)?;
+        Ok(sum.is_positive().then_some(sum))
+    }
+
+    /// What the cards that paid took beyond what is reserved on the invoices.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn charged_beyond(&self) -> Result<Option<Money>, MoneyError> {
+        let zero = Money::zero(self.currency);
+        let mut taken = self.tenders.iter().filter(|tender| tender.state == TenderState::Succeeded);
+        let paid = taken.try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
+        let beyond = paid.minus(self.allocations.iter().try_fold(zero, |sum, own| sum.plus(own.amount))?)?;
+        Ok(beyond.is_positive().then_some(beyond))
+    }
+
+    /// Closes the payment after its tenders have ended: what succeeded pays the invoices in order, and
+    /// what is reserved beyond it is free again.
+    ///
+    /// # Errors
+    /// None that a planned payment can cause.
+    pub fn close(&mut self, invoices: &mut [Invoice], now: DateTime<Utc>) -> Result<(), Refusal> {
+        let zero = Money::zero(self.currency);
+        let mut taken = self.tenders.iter().filter(|tender| tender.state == TenderState::Succeeded);
+        let paid = taken.try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
+        let all = self.tenders.iter().all(|tender| tender.state == TenderState::Succeeded);
+        let mut left = paid;
+        for own in &mut self.allocations {
+            let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == own.invoice) else { continue };
+            own.paid = own.amount.min(left)?;
+            left = left.minus(own.paid)?;
+            invoice.take_payment(own, now)?;
+        }
+        self.surplus = left;
+        self.state = match (all, paid.is_zero()) {
+            (true, _) => PaymentState::Succeeded,
+            (false, true) => PaymentState::Failed,
+            (false, false) => PaymentState::Partial,
+        };
+        self.touch(now);
+        Ok(())
+    }
+
+    /// Notes a change.
+    pub fn touch(&mut self, now: DateTime<Utc>) {
+        self.version = self.version.saturating_add(1);
+        self.updated_at = now.max(self.updated_at);
+    }
+}
+
+impl Invoice {
+    /// What a payment may reserve: what is open or written off, and not pending.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn collectable(&self) -> Result<Money, MoneyError> {
+        self.payable()?.plus(self.written_off)
+    }
+
+    /// Reserves an amount for a payment; a write-off is reversed by as much as is needed.
+    fn reserve(&mut self, amount: Money, now: DateTime<Utc>) -> Result<Money, Refusal> {
+        let short = amount.minus(self.payable()?.min(amount)?)?;
+        self.written_off = self.written_off.minus(short)?;
+        self.pending = self.pending.plus(amount)?;
+        self.settle_state()?;
+        self.touch(now);
+        Ok(short)
+    }
+
+    /// Ends a reservation: what was paid is paid, what was not is open or written off again.
+    fn take_payment(&mut self, own: &Allocation, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let free = own.amount.minus(own.paid)?;
+        self.pending = self.pending.minus(own.amount)?;
+        self.paid = self.paid.plus(own.paid)?;
+        self.written_off = self.written_off.plus(own.reversed.min(free)?)?;
+        self.settle_state()?;
+        self.touch(now);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "payment_tests.rs"]
+mod tests;

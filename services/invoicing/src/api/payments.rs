@@ -1,0 +1,41 @@
+//! `PaymentService`.
+
+use super::Api;
+use crate::{
+    parse_payments as parse,
+    use_cases::{create_payment, read_payments},
+};
+use payterms_chassis::answer;
+use payterms_proto::invoicing::v1::{
+    ApplyCreditRequest, ApplyCreditResponse, CreatePaymentRequest, CreatePaymentResponse, GetPaymentRequest, GetPaymentResponse,
+    ListPaymentsRequest, ListPaymentsResponse, QuotePaymentRequest, QuotePaymentResponse, payment_service_server::PaymentService,
+};
+use tonic::{Request, Response, Status};
+
+#[tonic::async_trait]
+impl PaymentService for Api {
+    async fn create_payment(&self, request: Request<CreatePaymentRequest>) -> Result<Response<CreatePaymentResponse>, Status> {
+        let (call, to_pay) = parse::create_payment(request)?;
+        answer::write(|| create_payment::run(&self.app, &call, &to_pay)).await
+    }
+
+    async fn apply_credit(&self, request: Request<ApplyCreditRequest>) -> Result<Response<ApplyCreditResponse>, Status> {
+        let (call, to_pay) = parse::apply_credit(request)?;
+        answer::write(|| create_payment::run(&self.app, &call, &to_pay)).await
+    }
+
+    async fn quote_payment(&self, request: Request<QuotePaymentRequest>) -> Result<Response<QuotePaymentResponse>, Status> {
+        let to_pay = parse::quote_payment(request)?;
+        answer::read(create_payment::quote(&self.app, &to_pay)).await
+    }
+
+    async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {
+        let (tenant, customer, payment) = parse::get_payment(request)?;
+        answer::read(read_payments::payment(&self.app, &tenant, customer, payment)).await
+    }
+
+    async fn list_payments(&self, request: Request<ListPaymentsRequest>) -> Result<Response<ListPaymentsResponse>, Status> {
+        let (tenant, customer, page) = parse::list_payments(request)?;
+        answer::read(read_payments::payments(&self.app, &tenant, customer, &page)).await
+    }
+}

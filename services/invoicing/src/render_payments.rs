@@ -1,0 +1,59 @@
+//! Payments → messages of the contract.
+
+use crate::render::customer_name;
+use payterms_chassis::render::{money, timestamp};
+use payterms_invoicing_domain::{Allocation, Payment, PaymentState, Tender, TenderState, payment::Source};
+use payterms_kernel::TenantId;
+use payterms_proto::invoicing::v1 as pb;
+
+/// The name of a payment.
+#[must_use]
+pub fn payment_name(tenant: &TenantId, payment: &Payment) -> String {
+    format!("{}/payments/{}", customer_name(tenant, payment.customer), payment.id)
+}
+
+/// A payment.
+#[must_use]
+pub fn payment(tenant: &TenantId, payment: &Payment) -> pb::Payment {
+    let state = match payment.state {
+        PaymentState::Processing => pb::payment::State::Processing,
+        PaymentState::Succeeded => pb::payment::State::Succeeded,
+        PaymentState::Partial => pb::payment::State::Partial,
+        PaymentState::Failed => pb::payment::State::Failed,
+    };
+    let customer = customer_name(tenant, payment.customer);
+    let allocation = |own: &Allocation| pb::PaymentAllocation {
+        invoice: format!("{customer}/invoices/{}", own.invoice),
+        amount: Some(money(own.amount)),
+        paid: Some(money(own.paid)),
+    };
+    pb::Payment {
+        name: payment_name(tenant, payment),
+        state: state.into(),
+        allocations: payment.allocations.iter().map(allocation).collect(),
+        tenders: payment.tenders.iter().map(|own| tender(&customer, own)).collect(),
+        surplus: Some(money(payment.surplus)),
+        create_time: Some(timestamp(payment.created_at)),
+        update_time: Some(timestamp(payment.updated_at)),
+    }
+}
+
+fn tender(customer: &str, tender: &Tender) -> pb::PaymentTender {
+    let state = match tender.state {
+        TenderState::Processing => pb::payment_tender::State::Processing,
+        TenderState::Succeeded => pb::payment_tender::State::Succeeded,
+        TenderState::Failed(_) => pb::payment_tender::State::Failed,
+        TenderState::Released => pb::payment_tender::State::Released,
+    };
+    pb::PaymentTender {
+        credit: tender.source == Source::Credit,
+        payment_method: if let Source::Card(method) = tender.source {
+            format!("{customer}/paymentMethods/{method}")
+        } else {
+            String::new()
+        },
+        amount: Some(money(tender.amount)),
+        state: state.into(),
+        decline_code: if let TenderState::Failed(code) = &tender.state { code.clone() } else { String::new() },
+    }
+}

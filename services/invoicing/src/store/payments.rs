@@ -1,0 +1,221 @@
+//! Tables `payments`, `payment_allocations` and `payment_tenders`.
+
+use super::{currency, unknown};
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::{Allocation, Customer, Payment, PaymentState, Tender, TenderState, payment::Source};
+use payterms_kernel::{Id, Money, TenantId};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use std::collections::HashMap;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "payments")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    customer_id: Uuid,
+    state: String,
+    currency: String,
+    taxed: bool,
+    surplus: i64,
+    version: i64,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Table `payment_allocations`.
+mod allocations {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "payment_allocations")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub payment_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub place: i64,
+        pub invoice_id: Uuid,
+        pub amount: i64,
+        pub reversed: i64,
+        pub paid: i64,
+        pub currency: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Table `payment_tenders`.
+mod tenders {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "payment_tenders")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub payment_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub place: i64,
+        pub method_id: Option<Uuid>,
+        pub amount: i64,
+        pub state: String,
+        pub decline_code: String,
+        pub currency: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+fn tender(row: tenders::Model) -> Result<(Uuid, Tender), AppError> {
+    let state = match row.state.as_str() {
+        "PROCESSING" => TenderState::Processing,
+        "SUCCEEDED" => TenderState::Succeeded,
+        "RELEASED" => TenderState::Released,
+        "FAILED" => TenderState::Failed(row.decline_code),
+        other => return Err(unknown("tender state", other)),
+    };
+    let amount = Money::from_micros(currency(&row.currency)?, row.amount);
+    Ok((row.payment_id, Tender { source: row.method_id.map_or(Source::Credit, Source::Card), amount, state }))
+}
+
+fn allocation(row: &allocations::Model) -> Result<(Uuid, Allocation), AppError> {
+    let currency = currency(&row.currency)?;
+    let money = |micros| Money::from_micros(currency, micros);
+    let invoice = Id::from_uuid(row.invoice_id);
+    Ok((row.payment_id, Allocation { invoice, amount: money(row.amount), reversed: money(row.reversed), paid: money(row.paid) }))
+}
+
+async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Payment>, AppError> {
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let mut allocated: HashMap<Uuid, Vec<Allocation>> = HashMap::new();
+    let found = allocations::Entity::find()
+        .filter(allocations::Column::Tenant.eq(tenant.as_str()))
+        .filter(allocations::Column::PaymentId.is_in(ids.clone()))
+        .order_by_asc(allocations::Column::Place);
+    for row in found.all(conn).await? {
+        let (payment, own) = allocation(&row)?;
+        allocated.entry(payment).or_default().push(own);
+    }
+    let mut tendered: HashMap<Uuid, Vec<Tender>> = HashMap::new();
+    let found = tenders::Entity::find()
+        .filter(tenders::Column::Tenant.eq(tenant.as_str()))
+        .filter(tenders::Column::PaymentId.is_in(ids))
+        .order_by_asc(tenders::Column::Place);
+    for row in found.all(conn).await? {
+        let (payment, own) = tender(row)?;
+        tendered.entry(payment).or_default().push(own);
+    }
+    let payment = |row: Model| {
+        let currency = currency(&row.currency)?;
+        let state = PaymentState::ALL.into_iter().find(|state| state.name() == row.state);
+        Ok(Payment {
+            id: Id::from_uuid(row.id),
+            customer: Id::from_uuid(row.customer_id),
+            state: state.ok_or_else(|| unknown("payment state", &row.state))?,
+            currency,
+            taxed: row.taxed,
+            allocations: allocated.remove(&row.id).unwrap_or_default(),
+            tenders: tendered.remove(&row.id).unwrap_or_default(),
+            surplus: Money::from_micros(currency, row.surplus),
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    };
+    rows.into_iter().map(payment).collect()
+}
+
+/// One payment.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Payment>) -> Result<Option<Payment>, AppError> {
+    let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
+    Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
+}
+
+/// Payments of a customer below an id, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    before: Uuid,
+    limit: u64,
+) -> Result<Vec<Payment>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::Id.lt(before));
+    let rows = query.order_by_desc(Column::Id).limit(limit).all(conn).await?;
+    whole(conn, tenant, rows).await
+}
+
+/// Inserts a payment, or saves what became of it.
+///
+/// # Errors
+/// The database's.
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Payment) -> Result<(), AppError> {
+    let code = payment.currency.code();
+    let row = ActiveModel {
+        tenant: Set(tenant.to_string()),
+        id: Set(payment.id.uuid()),
+        customer_id: Set(payment.customer.uuid()),
+        state: Set(payment.state.name().to_owned()),
+        currency: Set(code.to_owned()),
+        taxed: Set(payment.taxed),
+        surplus: Set(payment.surplus.micros()),
+        version: Set(payment.version),
+        created_at: Set(payment.created_at),
+        updated_at: Set(payment.updated_at),
+    };
+    let changing = [Column::State, Column::Surplus, Column::Version, Column::UpdatedAt];
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
+    let rows = (1_i64..).zip(&payment.allocations).map(|(place, own)| allocations::ActiveModel {
+        tenant: Set(tenant.to_string()),
+        payment_id: Set(payment.id.uuid()),
+        place: Set(place),
+        invoice_id: Set(own.invoice.uuid()),
+        amount: Set(own.amount.micros()),
+        reversed: Set(own.reversed.micros()),
+        paid: Set(own.paid.micros()),
+        currency: Set(code.to_owned()),
+    });
+    let key = [allocations::Column::Tenant, allocations::Column::PaymentId, allocations::Column::Place];
+    let upsert = OnConflict::columns(key).update_column(allocations::Column::Paid).to_owned();
+    allocations::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
+    let rows = (1_i64..).zip(&payment.tenders).map(|(place, own)| tenders::ActiveModel {
+        tenant: Set(tenant.to_string()),
+        payment_id: Set(payment.id.uuid()),
+        place: Set(place),
+        method_id: Set(if let Source::Card(method) = own.source { Some(method) } else { None }),
+        amount: Set(own.amount.micros()),
+        state: Set(own.state.name().to_owned()),
+        decline_code: Set(if let TenderState::Failed(code) = &own.state { code.clone() } else { String::new() }),
+        currency: Set(code.to_owned()),
+    });
+    let key = [tenders::Column::Tenant, tenders::Column::PaymentId, tenders::Column::Place];
+    let upsert = OnConflict::columns(key).update_columns([tenders::Column::State, tenders::Column::DeclineCode]).to_owned();
+    tenders::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
+    Ok(())
+}

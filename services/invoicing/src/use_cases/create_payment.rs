@@ -1,0 +1,319 @@
+//! Pays invoices: a flow over the wallet.
+//!
+//! Intent, reservation and lease in one transaction; then credit is held, cards are charged in order
+//! (the first charge that succeeds is the point of no return), then all is settled in the wallet, then
+//! recorded here. Each step has a request id of its own, so that whoever drives takes it once.
+
+use super::payment_steps::{Charged, Wallet};
+use crate::{
+    App, jobs,
+    parse_payments::{Means, ToPay},
+    render_payments as render,
+    store::{invoices, payments, tenants},
+};
+use payterms_chassis::{
+    Answer, AppError, Call, WriteTx,
+    error::not_yet,
+    flow::{self, Lease},
+    jobs::{DueRow, take},
+    kill, names,
+};
+use payterms_invoicing_domain::{
+    Invoice, Payment, PaymentState, TenderState,
+    payment::{self, Asked, Source},
+};
+use payterms_kernel::{Currency, Id, Kind, Money, Refusal};
+use payterms_proto::{
+    invoicing::v1::{ApplyCreditResponse, CreatePaymentResponse, Payment as PaymentMessage, PaymentChanged, QuotePaymentResponse},
+    wallet::v1::GetPaymentMeansResponse,
+};
+use prost::Message;
+use std::time::Duration;
+
+/// The kind of flow.
+pub const FLOW: &str = "payment";
+
+/// The answers of the two verbs have the same shape: one field, the payment.
+pub trait PaymentAnswer: Message + Default {
+    /// The answer that holds a payment.
+    fn of(payment: PaymentMessage) -> Self;
+}
+
+impl PaymentAnswer for CreatePaymentResponse {
+    fn of(payment: PaymentMessage) -> Self {
+        Self { payment: Some(payment) }
+    }
+}
+
+impl PaymentAnswer for ApplyCreditResponse {
+    fn of(payment: PaymentMessage) -> Self {
+        Self { payment: Some(payment) }
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Those of [`payment::ask`], `INSUFFICIENT_FUNDS`, `RESOURCE_NOT_FOUND`.
+pub async fn run<A: PaymentAnswer>(app: &App, call: &Call, to_pay: &ToPay) -> Result<Answer<A>, AppError> {
+    if app.flows.knows(call).await? {
+        let mut tx = app.db.begin_forward(call).await?;
+        tx.seen().await?;
+        drop(tx);
+        return app.flows.answer(call, true).await;
+    }
+    let means = means(app, to_pay).await?;
+    let mut tx = app.db.begin(call).await?;
+    let (mut payment, mut owned) = plan(&mut tx, to_pay, &means).await?;
+    if tx.seen().await?.is_some() {
+        drop(tx);
+        return app.flows.answer(call, true).await;
+    }
+    must_have_credit(&payment, &means)?;
+    let lease = app.flows.open(&tx, FLOW, payment.id.uuid()).await?;
+    publish(&mut tx, &mut payment, &mut owned).await?;
+    kill::point("payment.before_intent");
+    tx.commit_intent(payment.id.uuid()).await?;
+    kill::point("payment.after_intent");
+    app.flows.spawn(lease);
+    app.flows.answer(call, false).await
+}
+
+/// What the payment would be, without any effect.
+///
+/// # Errors
+/// Those of [`run`].
+pub async fn quote(app: &App, to_pay: &ToPay) -> Result<QuotePaymentResponse, AppError> {
+    let means = means(app, to_pay).await?;
+    let call = Call::own("invoicing", &to_pay.tenant, "quote", uuid::Uuid::from_bytes(rand::random()), None);
+    let mut tx = app.db.begin_forward(&call).await?;
+    let (payment, _) = plan(&mut tx, to_pay, &means).await?;
+    drop(tx);
+    must_have_credit(&payment, &means)?;
+    let available_credit = if payment.taxed { means.available_for_taxed } else { means.available };
+    let shown = PaymentMessage { name: String::new(), ..render::payment(&to_pay.tenant, &payment) };
+    Ok(QuotePaymentResponse { payment: Some(shown), available_credit })
+}
+
+/// What the customer can pay with, asked before anything is locked.
+async fn means(app: &App, to_pay: &ToPay) -> Result<GetPaymentMeansResponse, AppError> {
+    let currency = match to_pay.currency {
+        Some(currency) => currency,
+        None => currency_of(app, to_pay).await?,
+    };
+    Wallet::new(app, &to_pay.tenant, to_pay.customer).means(currency).await
+}
+
+async fn currency_of(app: &App, to_pay: &ToPay) -> Result<Currency, AppError> {
+    let conn = app.db.read(&to_pay.tenant).await?;
+    let first: Vec<_> = to_pay.invoices.iter().take(1).map(|(id, _)| *id).collect();
+    let found = invoices::find_many(&conn, &to_pay.tenant, &first).await?.pop();
+    Ok(found.filter(|invoice| invoice.customer == to_pay.customer).ok_or_else(Refusal::not_found)?.currency)
+}
+
+/// Locks the invoices and plans the payment on them.
+async fn plan(tx: &mut WriteTx, to_pay: &ToPay, means: &GetPaymentMeansResponse) -> Result<(Payment, Vec<Invoice>), AppError> {
+    let tenant = tenants::find(tx.conn(), &to_pay.tenant).await?.ok_or_else(Refusal::not_found)?;
+    let ids: Vec<_> = to_pay.invoices.iter().map(|(id, _)| *id).collect();
+    let mut owned = match to_pay.currency {
+        Some(currency) => invoices::lock_open(tx.conn(), &to_pay.tenant, to_pay.customer, currency).await?,
+        None => invoices::lock_many(tx.conn(), &to_pay.tenant, &ids).await?,
+    };
+    if owned.iter().any(|invoice| invoice.customer != to_pay.customer) || (owned.len() < ids.len()) {
+        return Err(Refusal::not_found().into());
+    }
+    let tenders = to_pay.tenders.iter().map(|(source, amount)| Ok((source_of(*source, means)?, *amount)));
+    let asked = Asked {
+        invoices: to_pay.invoices.clone(),
+        tenders: tenders.collect::<Result<_, AppError>>()?,
+        surplus_allowed: !tenant.overpayment_refused,
+    };
+    let now = tx.now();
+    let payment = payment::ask(tx.ids(), to_pay.customer, &mut owned, &asked, now)?;
+    Ok((payment, owned))
+}
+
+/// The card that is meant, which must be one of the customer's.
+fn source_of(means: Means, known: &GetPaymentMeansResponse) -> Result<Source, AppError> {
+    let id = |name: &str| name.rsplit('/').next().and_then(names::uuid);
+    match means {
+        Means::Credit => Ok(Source::Credit),
+        Means::Card(Some(method)) if known.payment_methods.iter().any(|own| id(&own.name) == Some(method)) => Ok(Source::Card(method)),
+        Means::Card(Some(_)) => Err(Refusal::not_found().into()),
+        Means::Card(None) => {
+            let default = known.payment_methods.iter().find(|own| own.purchase_default).and_then(|own| id(&own.name));
+            default.map(Source::Card).ok_or_else(|| {
+                let message = "The customer has saved no payment method. Save one, or name one.";
+                Refusal::precondition("COLLECTION_METHOD_REQUIRED", message).into()
+            })
+        }
+    }
+}
+
+fn must_have_credit(payment: &Payment, means: &GetPaymentMeansResponse) -> Result<(), AppError> {
+    let Some(asked) = payment.credit()? else { return Ok(()) };
+    let free = if payment.taxed { &means.available_for_taxed } else { &means.available };
+    let free = free.as_ref().map_or(0, |free| free.units.saturating_mul(1_000_000).saturating_add(i64::from(free.nanos) / 1_000));
+    let free = Money::from_micros(payment.currency, free);
+    if free.compare(asked)?.is_lt() {
+        let message = format!("The wallet has {free} for these invoices; {asked} were asked.");
+        return Err(Refusal::precondition("INSUFFICIENT_FUNDS", message)
+            .with("available", free.amount())
+            .with("asked", asked.amount())
+            .into());
+    }
+    Ok(())
+}
+
+/// Saves a payment with its invoices, and tells of both.
+async fn publish(tx: &mut WriteTx, payment: &mut Payment, owned: &mut Vec<Invoice>) -> Result<PaymentMessage, AppError> {
+    let tenant = tx.call().tenant.clone();
+    owned.retain(|invoice| payment.allocations.iter().any(|own| own.invoice == invoice.id));
+    payments::save(tx.conn(), &tenant, payment).await?;
+    for invoice in owned.iter() {
+        super::finalize_invoice::publish(tx, invoice).await?;
+    }
+    let rendered = render::payment(&tenant, payment);
+    tx.emit("payment", &payment.id.to_string(), &PaymentChanged { payment: Some(rendered.clone()) }).await?;
+    Ok(rendered)
+}
+
+/// Drives the flow to its close.
+///
+/// # Errors
+/// Those of a wallet that does not answer; the recovery goes on.
+pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
+    let conn = app.db.read(&lease.tenant).await?;
+    let found = payments::find(&conn, &lease.tenant, Id::from_uuid(lease.intent)).await?;
+    drop(conn);
+    let Some(mut payment) = found else { return Ok(()) };
+    let ended = payment.state != PaymentState::Processing || take_steps(app, lease, &mut payment).await?;
+    kill::point("payment.before_record");
+    record(app, lease, &payment, ended).await?;
+    kill::point("payment.after_record");
+    Ok(())
+}
+
+/// Takes all steps in the wallet; false while a card takes its time.
+async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<bool, AppError> {
+    let wallet = Wallet::new(app, &lease.tenant, payment.customer).of(payment);
+    let credit = payment.credit()?;
+    let mut failed = false;
+    if let Some(amount) = credit {
+        if let Err(reason) = wallet.hold(amount, payment.taxed).await? {
+            mark_credit(payment, &TenderState::Failed(reason));
+            failed = true;
+        }
+        kill::point("payment.after_hold");
+    }
+    for place in 0..payment.tenders.len() {
+        let Some(tender) = payment.tenders.get_mut(place) else { break };
+        let Source::Card(method) = tender.source else { continue };
+        if failed {
+            tender.state = TenderState::Released;
+            continue;
+        }
+        match wallet.charge(place, method, tender.amount).await? {
+            Charged::Succeeded => tender.state = TenderState::Succeeded,
+            Charged::Waits => return Ok(false),
+            Charged::Failed(reason) => {
+                tender.state = TenderState::Failed(reason);
+                failed = true;
+            }
+        }
+        kill::point("payment.after_charge");
+    }
+    if failed && credit.is_some() {
+        wallet.release(payment.currency).await?;
+        kill::point("payment.after_release");
+        if payment.tenders.iter().any(|tender| tender.source == Source::Credit && tender.state == TenderState::Processing) {
+            mark_credit(payment, &TenderState::Released);
+        }
+    } else if !failed {
+        mark_credit(payment, &TenderState::Succeeded);
+    }
+    let surplus = payment.charged_beyond()?;
+    if (credit.is_some() && !failed) || surplus.is_some() {
+        wallet.settle(payment.currency, credit.is_some() && !failed, surplus).await?;
+        kill::point("payment.after_settle");
+    }
+    Ok(true)
+}
+
+fn mark_credit(payment: &mut Payment, state: &TenderState) {
+    for tender in payment.tenders.iter_mut().filter(|tender| tender.source == Source::Credit) {
+        tender.state = state.clone();
+    }
+}
+
+/// Records what became of a payment; one that waits for a card answers so, and is driven again later.
+async fn record(app: &App, lease: &Lease, driven: &Payment, ended: bool) -> Result<(), AppError> {
+    let call = Call::own("invoicing", &lease.tenant, "payment_ended", lease.intent, None);
+    let mut tx = app.db.begin_forward(&call).await?;
+    let ids: Vec<_> = driven.allocations.iter().map(|own| own.invoice).collect();
+    let mut owned = invoices::lock_many(tx.conn(), &lease.tenant, &ids).await?;
+    flow::hold(&tx, lease).await?;
+    let found = payments::find(tx.conn(), &lease.tenant, driven.id).await?;
+    let mut payment = found.ok_or_else(|| AppError::Fault(format!("no payment {}", driven.id)))?;
+    let now = tx.now();
+    let rendered = if ended && payment.state == PaymentState::Processing {
+        payment.tenders.clone_from(&driven.tenders);
+        payment.close(&mut owned, now)?;
+        publish(&mut tx, &mut payment, &mut owned).await?
+    } else {
+        render::payment(&lease.tenant, &payment)
+    };
+    // Both verbs answer with one field of the same number: their bytes are the same.
+    tx.answer_intent(lease.intent, &CreatePaymentResponse::of(rendered)).await?;
+    flow::close(&tx, lease).await?;
+    tx.commit_rows().await
+}
+
+/// Goes on with a payment after its card has taken its time.
+///
+/// # Errors
+/// The database's; while the payment's driver is still about, the row stays due.
+pub async fn go_on(app: &App, row: &DueRow) -> Result<(), AppError> {
+    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("payment {:?}", row.subject))) };
+    let call = row.call("invoicing", id);
+    let tx = app.db.begin_forward(&call).await?;
+    let Some(payment) = payments::find(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
+    if app.flows.is_open(&tx, FLOW, id).await? {
+        drop(tx);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        return Err(not_yet("UNAVAILABLE", "The payment's driver is still at work."));
+    }
+    if !take(&tx, row).await? {
+        return Ok(());
+    }
+    let lease = match payment.state {
+        PaymentState::Processing => Some(app.flows.open(&tx, FLOW, id).await?),
+        _ => None,
+    };
+    tx.commit_rows().await?;
+    if let Some(lease) = lease {
+        app.flows.spawn(lease);
+    }
+    Ok(())
+}
+
+/// The event of a charge that ended while its payment waited.
+///
+/// # Errors
+/// The database's.
+pub async fn charge_ended(tx: &WriteTx, payment: &str) -> Result<(), AppError> {
+    let id = payment.rsplit('/').next().and_then(names::uuid).ok_or_else(|| AppError::Fault(format!("payment {payment:?}")))?;
+    let found = payments::find(tx.conn(), &tx.call().tenant, Id::from_uuid(id)).await?;
+    if found.is_some_and(|payment| payment.state == PaymentState::Processing) {
+        payterms_chassis::jobs::schedule_once(tx, jobs::GO_ON_WITH_PAYMENT, &id.to_string(), tx.now()).await?;
+    }
+    Ok(())
+}
+
+/// A refusal of ours by another service, as a reason; anything else is no answer.
+pub(super) fn refused(status: &tonic::Status) -> Option<String> {
+    use tonic_types::StatusExt;
+    let lasting = matches!(status.code(), tonic::Code::FailedPrecondition | tonic::Code::NotFound | tonic::Code::InvalidArgument);
+    let reason = status.get_error_details().error_info().map(|info| info.reason.clone());
+    lasting.then(|| reason.unwrap_or_else(|| format!("{:?}", Kind::Precondition)))
+}

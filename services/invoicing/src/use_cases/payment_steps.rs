@@ -1,0 +1,187 @@
+//! The steps that a payment takes in the wallet. Each has a request id made from the payment and the
+//! step; an answer that does not come is asked for again with the same id.
+
+use super::create_payment::refused;
+use crate::{App, render::customer_name, render_payments::payment_name};
+use payterms_chassis::{AppError, call::Caller, render::money};
+use payterms_invoicing_domain::{Customer, Payment};
+use payterms_kernel::{Currency, Id, Money, TenantId, id::step_id};
+use payterms_proto::wallet::v1::{
+    Charge, ChargeForPaymentRequest, GetChargeRequest, GetPaymentMeansRequest, GetPaymentMeansResponse, HoldForPaymentRequest,
+    ReleasePaymentRequest, SettlePaymentRequest, charge::State, settlement_service_client::SettlementServiceClient,
+};
+use std::time::Duration;
+use tonic::{Code, Request, Response, Status, transport::Channel};
+use uuid::Uuid;
+
+/// How long one try of a step may take.
+const BUDGET: Duration = Duration::from_secs(10);
+/// Tries before the driver gives up and the recovery takes over, and the pause between them.
+const TRIES: u32 = 60;
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// What became of a charge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Charged {
+    /// The money is taken.
+    Succeeded,
+    /// It is not, for this reason.
+    Failed(String),
+    /// The provider takes its time.
+    Waits,
+}
+
+/// A customer's wallet, as invoicing reaches it.
+#[derive(Debug)]
+pub struct Wallet<'a> {
+    app: &'a App,
+    tenant: &'a TenantId,
+    customer: String,
+    payment: Uuid,
+    payment_name: String,
+}
+
+impl<'a> Wallet<'a> {
+    /// The wallet of a customer.
+    #[must_use]
+    pub fn new(app: &'a App, tenant: &'a TenantId, customer: Id<Customer>) -> Self {
+        Self { app, tenant, customer: customer_name(tenant, customer), payment: Uuid::nil(), payment_name: String::new() }
+    }
+
+    /// The same, for the steps of one payment.
+    #[must_use]
+    pub fn of(self, payment: &Payment) -> Self {
+        Self { payment: payment.id.uuid(), payment_name: payment_name(self.tenant, payment), ..self }
+    }
+
+    fn step(&self, step: &str) -> String {
+        step_id(self.payment, step).to_string()
+    }
+
+    fn client(&self) -> Result<SettlementServiceClient<Channel>, AppError> {
+        Ok(SettlementServiceClient::new(self.app.peers.channel("wallet")?))
+    }
+
+    fn request<M>(&self, message: M) -> Result<Request<M>, AppError> {
+        self.app.peers.request("wallet", &Caller::service("invoicing", self.tenant, None), message, BUDGET)
+    }
+
+    /// What the customer can pay with.
+    ///
+    /// # Errors
+    /// The wallet's.
+    pub async fn means(&self, currency: Currency) -> Result<GetPaymentMeansResponse, AppError> {
+        let message = GetPaymentMeansRequest { parent: self.customer.clone(), currency_code: currency.code().to_owned() };
+        Ok(self.client()?.get_payment_means(self.request(message)?).await?.into_inner())
+    }
+
+    /// Reserves credit; the reason where it is refused.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn hold(&self, amount: Money, taxed: bool) -> Result<Result<(), String>, AppError> {
+        let message = HoldForPaymentRequest {
+            request_id: self.step("hold"),
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            amount: Some(money(amount)),
+            taxed,
+        };
+        let answer = self.take(|| async { self.client()?.hold_for_payment(self.request(message.clone())?).await.map_err(AppError::from) });
+        match answer.await? {
+            Ok(_) => Ok(Ok(())),
+            Err(status) => Ok(Err(refused(&status).unwrap_or_default())),
+        }
+    }
+
+    /// Charges a card, in the order of tenders.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn charge(&self, place: usize, method: Uuid, amount: Money) -> Result<Charged, AppError> {
+        let message = ChargeForPaymentRequest {
+            request_id: self.step(&format!("charge/{place}")),
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            payment_method: format!("{}/paymentMethods/{method}", self.customer),
+            amount: Some(money(amount)),
+        };
+        let answer =
+            self.take(|| async { self.client()?.charge_for_payment(self.request(message.clone())?).await.map_err(AppError::from) });
+        let charge = match answer.await? {
+            Ok(response) => response.into_inner().charge.unwrap_or_default(),
+            Err(status) => return Ok(Charged::Failed(refused(&status).unwrap_or_default())),
+        };
+        match outcome(&charge) {
+            // The first answer is kept: how the charge stands now is asked apart.
+            Charged::Waits => self.charge_now(&charge.name).await,
+            known => Ok(known),
+        }
+    }
+
+    async fn charge_now(&self, name: &str) -> Result<Charged, AppError> {
+        let message = GetChargeRequest { name: name.to_owned() };
+        let answer = self.take(|| async { self.client()?.get_charge(self.request(message.clone())?).await.map_err(AppError::from) });
+        let charge = answer.await?.map_err(AppError::from)?.into_inner().charge.unwrap_or_default();
+        Ok(outcome(&charge))
+    }
+
+    /// Gives back what is reserved.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn release(&self, currency: Currency) -> Result<(), AppError> {
+        let message = ReleasePaymentRequest {
+            request_id: self.step("release"),
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            currency_code: currency.code().to_owned(),
+        };
+        let answer = self.take(|| async { self.client()?.release_payment(self.request(message.clone())?).await.map_err(AppError::from) });
+        answer.await?.map(|_| ()).map_err(AppError::from)
+    }
+
+    /// Takes the reserved credit, and makes a surplus credit.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn settle(&self, currency: Currency, credit: bool, surplus: Option<Money>) -> Result<(), AppError> {
+        let message = SettlePaymentRequest {
+            request_id: self.step("settle"),
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            currency_code: currency.code().to_owned(),
+            surplus: surplus.map(money),
+            credit,
+        };
+        let answer = self.take(|| async { self.client()?.settle_payment(self.request(message.clone())?).await.map_err(AppError::from) });
+        answer.await?.map(|_| ()).map_err(AppError::from)
+    }
+
+    /// Takes a step until the wallet answers: with a result, or with a refusal that lasts.
+    async fn take<T, F: Future<Output = Result<Response<T>, AppError>>>(
+        &self,
+        step: impl Fn() -> F,
+    ) -> Result<Result<Response<T>, Status>, AppError> {
+        for _ in 1..TRIES {
+            match step().await {
+                Ok(response) => return Ok(Ok(response)),
+                Err(AppError::Upstream(status)) if refused(&status).is_some() => return Ok(Err(*status)),
+                Err(AppError::Upstream(status)) if status.code() != Code::Internal => {
+                    tracing::debug!(payment = %self.payment, code = ?status.code(), "the wallet does not answer; it is asked again");
+                }
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        step().await.map(Ok)
+    }
+}
+
+fn outcome(charge: &Charge) -> Charged {
+    match charge.state() {
+        State::Succeeded => Charged::Succeeded,
+        State::Failed => Charged::Failed(charge.decline_code.clone()),
+        State::Processing | State::Unspecified => Charged::Waits,
+    }
+}

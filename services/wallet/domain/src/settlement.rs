@@ -1,0 +1,233 @@
+//! What a payment of invoices does in the wallet: credit is held, cards are charged, then all of it is
+//! settled (docs/domain.md, Payment, Ledger).
+
+use crate::{
+    error::insufficient_funds,
+    hold::{self, Hold, HoldState},
+    ledger::{Account, TransferKind},
+    lot::{Lot, LotKind, TaxKind},
+    method::PaymentMethod,
+    top_up::Charged,
+    wallet::{NewLot, Wallet},
+};
+use chrono::{DateTime, Utc};
+use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError};
+use uuid::Uuid;
+
+/// Whether a lot may pay an invoice: what was taxed when it was bought pays no taxed one.
+fn pays(lot: &Lot, taxed: bool, now: DateTime<Utc>) -> bool {
+    lot.in_force(now) && !(taxed && lot.tax_kind == Some(TaxKind::TaxedSale))
+}
+
+/// Credit that can pay invoices, in whole minor units.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn available_for(wallet: &Wallet, taxed: bool, now: DateTime<Utc>) -> Result<Money, MoneyError> {
+    let mut free = wallet.lots.iter().filter(|lot| pays(lot, taxed, now)).map(Lot::unpinned);
+    let sum = free.try_fold(wallet.owed.negated(), |sum, free| sum.plus(free?))?;
+    Ok(sum.round_down_to_minor_unit())
+}
+
+/// Reserves credit for a payment; it does not expire while the payment is open.
+///
+/// # Errors
+/// `CURRENCY_MISMATCH`, `INSUFFICIENT_FUNDS`.
+pub fn hold(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    (payment, amount, taxed): (Uuid, Money, bool),
+    now: DateTime<Utc>,
+) -> Result<Hold, Refusal> {
+    wallet.takes(amount)?;
+    let available = available_for(wallet, taxed, now)?;
+    if available.compare(amount)?.is_lt() {
+        return Err(insufficient_funds(available, amount));
+    }
+    let pins = hold::pin(wallet, amount, now, |lot| pays(lot, taxed, now))?;
+    Ok(Hold { pins, ..blank(wallet, ids, (payment, amount), now) })
+}
+
+/// Stands for a hold of a payment that was released before it came.
+#[must_use]
+pub fn never_held(wallet: &Wallet, ids: &mut IdSource, payment: Uuid, now: DateTime<Utc>) -> Hold {
+    let nothing = Money::zero(wallet.currency);
+    Hold { state: HoldState::Voided, ..blank(wallet, ids, (payment, nothing), now) }
+}
+
+fn blank(wallet: &Wallet, ids: &mut IdSource, (payment, amount): (Uuid, Money), now: DateTime<Utc>) -> Hold {
+    Hold {
+        id: ids.make(),
+        state: HoldState::Active,
+        amount,
+        captured: Money::zero(wallet.currency),
+        pins: Vec::new(),
+        payment: Some(payment),
+        expires_at: now,
+        description: String::new(),
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// Gives back what a payment reserved; again changes nothing.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn release(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: DateTime<Utc>) -> Result<(), Refusal> {
+    if hold.state == HoldState::Active {
+        hold::release(wallet, hold, ids, HoldState::Voided, now)?;
+    }
+    Ok(())
+}
+
+/// Takes all that a payment reserved: customer credit → invoice settlement.
+///
+/// # Errors
+/// `HOLD_STATE` where it was released.
+pub fn capture(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: DateTime<Utc>) -> Result<(), Refusal> {
+    if hold.state != HoldState::Active {
+        return Err(Refusal::state("HOLD_STATE", "The hold", hold.state.name(), &[]));
+    }
+    let mut sides = Vec::with_capacity(hold.pins.len().saturating_add(1));
+    let amount = hold.held()?;
+    for (id, pinned) in hold.pins.drain(..) {
+        let Some(lot) = wallet.lots.iter_mut().find(|lot| lot.id == id) else { continue };
+        lot.pinned = lot.pinned.minus(pinned)?;
+        lot.remaining = lot.remaining.minus(pinned)?;
+        sides.push((Account::CustomerCredit, Some(id), pinned.negated()));
+    }
+    sides.push((Account::InvoiceSettlement, None, amount));
+    hold.captured = amount;
+    hold.state = HoldState::Captured;
+    hold.updated_at = now;
+    post(wallet, ids, (TransferKind::InvoiceCredit, hold.payment), sides, now)
+}
+
+/// What a payment charged beyond its invoices becomes purchased credit: settlement → customer credit.
+///
+/// # Errors
+/// `CURRENCY_MISMATCH`, `BALANCE_OVERFLOW`.
+pub fn surplus(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    (payment, amount, expires_at): (Uuid, Money, Option<DateTime<Utc>>),
+    now: DateTime<Utc>,
+) -> Result<Id<Lot>, Refusal> {
+    wallet.takes(amount)?;
+    let new =
+        NewLot { kind: LotKind::Purchased, tax_kind: Some(TaxKind::Deposit), priority: 0, amount, expires_at, description: String::new() };
+    let before = wallet.transfers.len();
+    let zero = Money::zero(wallet.currency);
+    let lot = wallet.add_lot(ids, new, (TransferKind::Surplus, Account::InvoiceSettlement, zero), now)?;
+    // What it settles of what was owed is usage, and counts to the invoices that tax it.
+    if let Some(transfer) = wallet.transfers.get_mut(before) {
+        transfer.payment = Some(payment);
+    }
+    Ok(lot)
+}
+
+fn post(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    (kind, payment): (TransferKind, Option<Uuid>),
+    sides: Vec<(Account, Option<Id<Lot>>, Money)>,
+    now: DateTime<Utc>,
+) -> Result<(), Refusal> {
+    wallet.post(ids, kind, sides, String::new(), now)?;
+    if let Some(transfer) = wallet.transfers.last_mut() {
+        transfer.payment = payment;
+    }
+    Ok(())
+}
+
+/// Where a charge is in its lifecycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChargeState {
+    /// The provider is being asked, or takes its time.
+    Processing,
+    /// The money is taken.
+    Succeeded,
+    /// No money is taken.
+    Failed,
+}
+
+impl ChargeState {
+    /// The name of the state, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Processing => "PROCESSING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+        }
+    }
+}
+
+/// What a card is charged for a payment. Amount and provider key are fixed before the provider is
+/// asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    /// Its id.
+    pub id: Id<Charge>,
+    /// The wallet whose ledger it goes through.
+    pub wallet: Id<Wallet>,
+    /// The payment.
+    pub payment: Uuid,
+    /// What is charged.
+    pub method: Id<PaymentMethod>,
+    /// Where it is.
+    pub state: ChargeState,
+    /// How much.
+    pub amount: Money,
+    /// Why it failed.
+    pub decline_code: String,
+    /// The provider's id.
+    pub provider_charge_id: String,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Charge {
+    /// Takes in what the provider said; money that was taken goes from its clearing to the invoices.
+    /// A charge that has ended stays as it is.
+    ///
+    /// # Errors
+    /// `BALANCE_OVERFLOW`.
+    pub fn charged(
+        &mut self,
+        wallet: &mut Wallet,
+        ids: &mut IdSource,
+        (charge_id, charged): (String, Charged),
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        if self.state != ChargeState::Processing {
+            return Ok(());
+        }
+        self.provider_charge_id = charge_id;
+        self.updated_at = now;
+        match charged {
+            Charged::Processing(_) => {}
+            Charged::RequiresAction => self.fail("authentication_required".to_owned()),
+            Charged::Declined(code) => self.fail(code),
+            Charged::Succeeded => {
+                self.state = ChargeState::Succeeded;
+                let sides = vec![(Account::ProviderClearing, None, self.amount.negated()), (Account::InvoiceSettlement, None, self.amount)];
+                post(wallet, ids, (TransferKind::Charge, Some(self.payment)), sides, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the charge without money.
+    pub fn fail(&mut self, decline_code: String) {
+        self.state = ChargeState::Failed;
+        self.decline_code = decline_code;
+    }
+}
+
+#[cfg(test)]
+#[path = "settlement_tests.rs"]
+mod tests;

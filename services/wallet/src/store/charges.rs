@@ -1,0 +1,93 @@
+//! Table `charges`.
+
+use super::{money, unknown};
+use payterms_chassis::{AppError, WriteTx};
+use payterms_kernel::{Id, TenantId};
+use payterms_wallet_domain::{Charge, ChargeState};
+use sea_orm::{ActiveValue::Set, entity::prelude::*, sea_query::OnConflict};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "charges")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    wallet_id: Uuid,
+    payment_id: Uuid,
+    method_id: Uuid,
+    state: String,
+    amount: i64,
+    currency: String,
+    decline_code: String,
+    provider_charge_id: String,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn charge(row: Model) -> Result<Charge, AppError> {
+    let states = [ChargeState::Processing, ChargeState::Succeeded, ChargeState::Failed];
+    let state = states.into_iter().find(|state| state.name() == row.state);
+    Ok(Charge {
+        id: Id::from_uuid(row.id),
+        wallet: Id::from_uuid(row.wallet_id),
+        payment: row.payment_id,
+        method: Id::from_uuid(row.method_id),
+        state: state.ok_or_else(|| unknown("charge state", &row.state))?,
+        amount: money(&row.currency, row.amount)?,
+        decline_code: row.decline_code,
+        provider_charge_id: row.provider_charge_id,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+/// Charges of these ids.
+///
+/// # Errors
+/// The database's.
+pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Charge>]) -> Result<Vec<Charge>, AppError> {
+    let ids = ids.iter().map(|id| id.uuid());
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    query.all(conn).await?.into_iter().map(charge).collect()
+}
+
+/// One charge.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Charge>) -> Result<Option<Charge>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(charge).transpose()
+}
+
+/// Inserts a charge or saves what became of it.
+///
+/// # Errors
+/// The database's.
+pub async fn save(tx: &WriteTx, charge: &Charge) -> Result<(), AppError> {
+    let row = ActiveModel {
+        tenant: Set(tx.call().tenant.to_string()),
+        id: Set(charge.id.uuid()),
+        wallet_id: Set(charge.wallet.uuid()),
+        payment_id: Set(charge.payment),
+        method_id: Set(charge.method.uuid()),
+        state: Set(charge.state.name().to_owned()),
+        amount: Set(charge.amount.micros()),
+        currency: Set(charge.amount.currency().code().to_owned()),
+        decline_code: Set(charge.decline_code.clone()),
+        provider_charge_id: Set(charge.provider_charge_id.clone()),
+        created_at: Set(charge.created_at),
+        updated_at: Set(charge.updated_at),
+    };
+    let changing = [Column::State, Column::DeclineCode, Column::ProviderChargeId, Column::UpdatedAt];
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
