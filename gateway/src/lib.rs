@@ -19,7 +19,7 @@ use payterms_chassis::{
     telemetry::Telemetry,
 };
 use payterms_kernel::SystemClock;
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -75,7 +75,13 @@ pub async fn start(
 /// The whole of the gateway's `main`.
 #[must_use]
 pub fn main() -> ExitCode {
-    let options = match config::read::<Options>(std::env::args_os().collect()) {
+    main_with(std::env::args_os().collect())
+}
+
+/// The same, with arguments of the caller's; the first is the program's name.
+#[must_use]
+pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
+    let options = match config::read::<Options>(arguments) {
         Ok(options) => options,
         Err((text, code)) => {
             eprint!("{text}");

@@ -9,6 +9,7 @@ mod idempotency;
 mod invariants;
 mod invoices;
 mod kills;
+mod kills_of_payments;
 mod operations;
 mod payments;
 mod recharges;

@@ -8,7 +8,7 @@ use payterms_testkit::{
     process::{Process, free_address, someone},
     world::{customer_of, wallet_of},
 };
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 use tonic::Status;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_payterms-under-test");
@@ -21,6 +21,79 @@ pub struct Rig {
     pub postgres: Option<String>,
     suite: Option<Process>,
     _simulator: Process,
+}
+
+/// The suite as a process for each service, beside the simulator, after one as a whole has prepared.
+pub struct Services {
+    rig: Rig,
+    wallet: SocketAddr,
+    invoicing: SocketAddr,
+    running: BTreeMap<&'static str, Process>,
+}
+
+impl Services {
+    /// Starts each service on what a rig has prepared.
+    pub fn of(mut rig: Rig) -> Self {
+        drop(rig.suite.take());
+        let mut own = Self { rig, wallet: free_address(), invoicing: free_address(), running: BTreeMap::new() };
+        for name in ["wallet", "invoicing", "gateway"] {
+            own.restart(name, None);
+        }
+        own
+    }
+
+    pub fn rig(&self) -> &Rig {
+        &self.rig
+    }
+
+    fn at(&self, name: &str) -> SocketAddr {
+        match name {
+            "wallet" => self.wallet,
+            "invoicing" => self.invoicing,
+            _ => self.rig.gateway,
+        }
+    }
+
+    /// Starts a service, killing itself at a point if one is named.
+    pub fn restart(&mut self, name: &'static str, kill_at: Option<&str>) {
+        drop(self.running.remove(name));
+        let (data, provider) = (self.rig.data().display().to_string(), self.rig.provider);
+        let mut arguments = vec![
+            format!("--keys={data}/keys"),
+            format!("--peer=wallet=http://{}", self.wallet),
+            format!("--peer=invoicing=http://{}", self.invoicing),
+            "--log=error".to_owned(),
+        ];
+        if name == "gateway" {
+            arguments.push(format!("--jwks={data}/keys/jwks.json"));
+        } else {
+            arguments.push(match &self.rig.postgres {
+                Some(place) => format!("--database-url=postgres://payterms_{name}@{place}"),
+                None => format!("--database-url=sqlite:{data}/{name}.db"),
+            });
+        }
+        if name != "invoicing" {
+            arguments.push(format!("--simulator=http://{provider}"));
+        }
+        if name == "wallet" {
+            arguments.push(format!("--simulator-secret={data}/keys/simulator.secret"));
+        }
+        arguments.extend(kill_at.map(|point| format!("--kill-at={point}")));
+        self.running.insert(name, Process::service(BINARY, name, self.at(name), &arguments));
+    }
+
+    /// Starts a service so that it dies at a point, does what makes it die, and starts it again.
+    pub async fn die_at<F: Future + Send + 'static>(&mut self, name: &'static str, point: &str, act: F)
+    where
+        F::Output: Send + 'static,
+    {
+        self.restart(name, Some(point));
+        let acting = tokio::spawn(act);
+        let mut doomed = self.running.remove(name).unwrap();
+        tokio::task::spawn_blocking(move || doomed.wait_for_end()).await.unwrap();
+        self.restart(name, None);
+        let _ = acting.await.unwrap();
+    }
 }
 
 /// Who is there after `prepare`.

@@ -29,7 +29,9 @@ use payterms_proto::common::v1::{
     clock_service_server::ClockServiceServer, inbox_service_server::InboxServiceServer, operations_service_server::OperationsServiceServer,
 };
 use sha2::{Digest, Sha256};
-use std::{collections::BTreeMap, future::Future, net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, ffi::OsString, future::Future, net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration,
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -198,7 +200,13 @@ struct ServiceOptions<O: Args> {
 /// The whole of a service's `main`.
 #[must_use]
 pub fn main<S: Service>() -> ExitCode {
-    let options = match config::read::<ServiceOptions<S::Options>>(std::env::args_os().collect()) {
+    main_with::<S>(std::env::args_os().collect())
+}
+
+/// The same, with arguments of the caller's; the first is the program's name.
+#[must_use]
+pub fn main_with<S: Service>(arguments: Vec<OsString>) -> ExitCode {
+    let options = match config::read::<ServiceOptions<S::Options>>(arguments) {
         Ok(options) => options,
         Err((text, code)) => {
             eprint!("{text}");

@@ -67,6 +67,20 @@ impl Process {
         Self::spawn(binary, &arguments, "Ready after")
     }
 
+    /// One service of the suite, with its arguments; it serves on `at` when this answers.
+    #[must_use]
+    pub fn service(binary: &str, name: &str, at: SocketAddr, arguments: &[String]) -> Self {
+        let mut command = Command::new(binary);
+        command.args(["service", name]).arg(format!("--listen={at}")).args(arguments);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("the service starts");
+        let until = Instant::now() + Duration::from_secs(30);
+        while std::net::TcpStream::connect(at).is_err() {
+            assert!(child.try_wait().expect("a child").is_none() && Instant::now() < until, "{name} {arguments:?} serves");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self(child)
+    }
+
     /// Waits until the process has ended by itself.
     pub fn wait_for_end(&mut self) {
         let until = Instant::now() + Duration::from_secs(30);
