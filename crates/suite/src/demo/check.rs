@@ -3,7 +3,10 @@
 use super::stage::{Stage, exact, said, shown, told};
 use comfy_table::Table;
 use payterms_kernel::{Currency, Money};
-use payterms_proto::wallet::v1::{Entry, ListEntriesRequest, ListLotsRequest, ListTopUpsRequest, entry::Kind, top_up::State};
+use payterms_proto::{
+    invoicing::v1::{ListPaymentsRequest, payment_tender},
+    wallet::v1::{Entry, ListEntriesRequest, ListLotsRequest, ListTopUpsRequest, entry::Kind, top_up::State},
+};
 
 /// Checks everything, and prints the summary.
 ///
@@ -39,7 +42,9 @@ pub async fn all(stage: &Stage) -> Result<(), String> {
     let top_ups = staff.top_ups().list_top_ups(top_ups).await.map_err(said)?.into_inner().top_ups;
     let taken = top_ups.iter().filter(|top_up| top_up.state() == State::Succeeded);
     let taken = taken.filter_map(|top_up| top_up.amount.as_ref().and_then(exact)).try_fold(zero, Money::plus);
-    told(taken == Ok(provider_took(stage, zero).await?), "I4: the provider's list is what the top-ups took")?;
+    let by_card = charged_for_invoices(stage, zero).await?;
+    let taken = taken.and_then(|taken| taken.plus(by_card));
+    told(taken == Ok(provider_took(stage, zero).await?), "I4: the provider's list is what top-ups and payments took")?;
     let mut table = Table::new();
     table.set_header(["movement", "entries", "sum"]);
     for (kind, count, sum) in by_kind {
@@ -67,6 +72,15 @@ async fn entries(stage: &Stage) -> Result<Vec<Entry>, String> {
             return Ok(entries);
         }
     }
+}
+
+/// What cards paid for invoices.
+async fn charged_for_invoices(stage: &Stage, zero: Money) -> Result<Money, String> {
+    let list = ListPaymentsRequest { parent: stage.customer.clone(), page_size: 500, ..Default::default() };
+    let payments = stage.someone("STAFF")?.payments().list_payments(list).await.map_err(said)?.into_inner().payments;
+    let tenders = payments.iter().flat_map(|payment| &payment.tenders);
+    let taken = tenders.filter(|tender| !tender.credit && tender.state() == payment_tender::State::Succeeded);
+    taken.filter_map(|tender| tender.amount.as_ref().and_then(exact)).try_fold(zero, Money::plus).map_err(|error| error.to_string())
 }
 
 /// What the provider's own list says it took.

@@ -1,12 +1,18 @@
-//! S4, first part: prepayment is turned on when all conditions hold; the customer prepays without
-//! an invoice, and the credit waits.
+//! S4: prepayment is turned on when all conditions hold; the customer prepays without an invoice, the
+//! credit waits, and pays invoices in part and in full.
 
 use super::stage::{Stage, TENANT, said, shown, told};
 use crate::{
     client::{amount, request_id},
     shop,
 };
-use payterms_proto::wallet::v1::{GetPrepaymentOptionsRequest, TurnOnPrepaymentRequest, top_up::State};
+use payterms_proto::{
+    invoicing::v1::{
+        ApplyCreditRequest, CreateInvoiceRequest, CreatePaymentRequest, FinalizeInvoiceRequest, GetInvoiceRequest, Invoice, InvoiceLine,
+        InvoiceToPay, PaymentTerm, TenderToUse, invoice, payment, payment_term, tender_to_use::Source,
+    },
+    wallet::v1::{GetPrepaymentOptionsRequest, TurnOnPrepaymentRequest, top_up::State},
+};
 
 /// Plays the story.
 ///
@@ -45,5 +51,56 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
     let balance = stage.balance().await?;
     told(balance.available == amount("USD", 50, 0), "50.00 USD wait in the wallet")?;
     stage.tell("Wallet", &format!("holds {}; the credit waits.", shown(balance.available.as_ref())));
-    Ok(())
+    invoice(stage).await
+}
+
+/// An invoice, part-paid ahead with credit by support, then paid off by the customer from two sources.
+async fn invoice(stage: &mut Stage) -> Result<(), String> {
+    let owner = stage.someone("OWNER")?;
+    let line = InvoiceLine { description: "Number porting, set-up".to_owned(), unit_price: amount("USD", 40, 0), ..InvoiceLine::default() };
+    let draft = Invoice {
+        currency_code: "USD".to_owned(),
+        payment_term: Some(PaymentTerm { kind: payment_term::Kind::NetDays.into(), days: 30 }),
+        lines: vec![line],
+        ..Invoice::default()
+    };
+    let create = CreateInvoiceRequest { request_id: request_id(), parent: stage.customer.clone(), invoice: Some(draft) };
+    let draft = owner.invoices().create_invoice(create).await.map_err(said)?.into_inner().invoice.unwrap_or_default();
+    let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: String::new() };
+    let issued = owner.invoices().finalize_invoice(finalize).await.map_err(said)?.into_inner().invoice.unwrap_or_default();
+    let why = issued.taxes.first().map(|own| own.sentence.clone()).unwrap_or_default();
+    told(why.contains("no Australian GST"), "the document says why it bears no tax")?;
+    let due = issued.due_date.unwrap_or_default();
+    let due = format!("{:04}-{:02}-{:02}", due.year, due.month, due.day);
+    stage.tell("Owner", &format!("issues {}: {}, due {due}. {why}", issued.number, shown(issued.total.as_ref())));
+    let apply = ApplyCreditRequest {
+        request_id: request_id(),
+        parent: stage.customer.clone(),
+        invoices: vec![InvoiceToPay { invoice: issued.name.clone(), amount: None }],
+        amount: amount("USD", 15, 0),
+        currency_code: String::new(),
+    };
+    let applied = stage.someone("STAFF")?.payments().apply_credit(apply).await.map_err(said)?.into_inner().payment.unwrap_or_default();
+    told(applied.state() == payment::State::Succeeded, "support applies credit in part")?;
+    stage.tell("Support", "applies 15.00 USD of the credit to it, before it is due.");
+    let pay = CreatePaymentRequest {
+        request_id: request_id(),
+        parent: stage.customer.clone(),
+        invoices: vec![InvoiceToPay { invoice: issued.name.clone(), amount: None }],
+        tenders: vec![
+            TenderToUse { source: Some(Source::Credit(true)), amount: amount("USD", 10, 0) },
+            TenderToUse { source: Some(Source::PaymentMethod(String::new())), amount: None },
+        ],
+        currency_code: String::new(),
+    };
+    let admin = stage.someone("CUSTOMER_ADMIN")?;
+    let paid = admin.payments().create_payment(pay).await.map_err(said)?.into_inner().payment.unwrap_or_default();
+    told(paid.state() == payment::State::Succeeded, "the rest is paid from two sources")?;
+    let read = GetInvoiceRequest { name: issued.name };
+    let now = admin.invoices().get_invoice(read).await.map_err(said)?.into_inner().invoice.unwrap_or_default();
+    told(now.state() == invoice::State::Paid && now.paid == amount("USD", 40, 0), "the invoice is paid, once")?;
+    let by_card = paid.tenders.iter().find(|tender| !tender.credit).and_then(|tender| tender.amount.as_ref());
+    stage.tell("Brightside admin", &format!("pays the rest: 10.00 USD of credit, {} by card. {} is PAID.", shown(by_card), now.number));
+    let balance = stage.balance().await?;
+    told(balance.available == amount("USD", 25, 0), "25.00 USD of credit are left")
 }
