@@ -194,6 +194,9 @@ mod settlements {
         "CREATE UNIQUE INDEX holds_of_payment ON holds (tenant, payment_id) WHERE payment_id IS NOT NULL",
         "ALTER TABLE transfers ADD COLUMN payment_id {uuid}",
         "CREATE INDEX transfers_of_payment ON transfers (tenant, payment_id) WHERE payment_id IS NOT NULL",
+        "ALTER TABLE auto_recharges ADD COLUMN failed_attempts bigint NOT NULL DEFAULT 0",
+        "ALTER TABLE auto_recharges ADD COLUMN first_failed_at {time}",
+        "ALTER TABLE auto_recharges ADD COLUMN retry_at {time}",
     ];
 
     pub const STEP: Step = Step { name: "wallet_0004_settlements", postgres: &[], statements: STATEMENTS, tables: TABLES };

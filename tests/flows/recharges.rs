@@ -21,7 +21,8 @@ use payterms_testkit::{World, on_both, reason};
 on_both!(
     a_threshold_recharges_once_whoever_crosses_it,
     the_month_end_is_not_replaced_by_a_threshold,
-    a_failure_shows_and_waits_for_a_retry,
+    a_failure_shows_and_climbs_the_ladder,
+    what_cannot_succeed_is_not_tried_again,
     rules_need_prepayment_and_a_card,
     released_credit_pays_what_is_owed,
     a_declined_month_end_is_not_lost,
@@ -98,27 +99,54 @@ async fn the_month_end_is_not_replaced_by_a_threshold(world: &World) {
     invariants::hold(world).await;
 }
 
-async fn a_failure_shows_and_waits_for_a_retry(world: &World) {
+async fn a_failure_shows_and_climbs_the_ladder(world: &World) {
     let (customer, wallet, admin) = stocked(world, "tok_declined").await;
     set(&admin, &wallet, AutoRecharge { repair_negative: true, ..AutoRecharge::default() }).await.unwrap();
     let fee =
         PostFeeRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("USD", 130, 0), description: "Porting".into() };
     world.someone("STAFF", None).postings().post_fee(fee).await.unwrap();
-    advance(world, START + DAY).await;
-    let failed = read(&admin, &wallet).await;
-    assert_eq!((failed.state(), failed.failure_reason.as_str()), (State::Failed, "card_declined"));
-    advance(world, START + 3 * DAY).await;
-    assert_eq!(recharges(&admin, &wallet).await.len(), 1, "nothing is tried by itself");
+    // Days 0, 1, 3, 5 and 7 after the first failure, and then no more.
+    for (days, attempts, next) in [(0, 1, Some(1)), (2, 2, Some(3)), (4, 3, Some(5)), (6, 4, Some(7)), (8, 5, None), (20, 5, None)] {
+        advance(world, START + days * DAY + 3_600).await;
+        let failed = read(&admin, &wallet).await;
+        assert_eq!((failed.state(), failed.failure_reason.as_str()), (State::Failed, "card_declined"), "day {days}");
+        let next = next.map(|days| START + days * DAY);
+        assert_eq!((failed.failed_attempt_count, failed.next_retry_time.map(|at| at.seconds)), (attempts, next), "day {days}");
+        assert_eq!(recharges(&admin, &wallet).await.len(), usize::try_from(attempts).unwrap(), "day {days}");
+    }
     let good = card(world, &admin, &customer, "tok_visa").await;
     let point = payterms_proto::wallet::v1::SetCollectionMethodRequest { request_id: request_id(), name: good };
     admin.methods().set_collection_method(point).await.unwrap();
     let retry = || RetryAutoRechargeRequest { request_id: request_id(), name: format!("{wallet}/autoRecharge") };
     admin.recharges().retry_auto_recharge(retry()).await.unwrap();
-    advance(world, START + 4 * DAY).await;
-    assert_eq!(read(&admin, &wallet).await.state(), State::Watching);
+    advance(world, START + 21 * DAY).await;
+    let mended = read(&admin, &wallet).await;
+    assert_eq!((mended.state(), mended.failed_attempt_count), (State::Watching, 0));
     assert_eq!(recharges(&admin, &wallet).await[0].amount, amount("USD", 30, 0));
     assert_eq!(reason(&admin.recharges().retry_auto_recharge(retry()).await.unwrap_err()), "RECHARGE_STATE");
     invariants::hold(world).await;
+}
+
+async fn what_cannot_succeed_is_not_tried_again(world: &World) {
+    for (token, shown) in [("tok_stolen", "stolen_card"), ("tok_authenticate", "REQUIRES_ACTION")] {
+        let customer = if token == "tok_stolen" { stocked(world, token).await } else { another(world, token).await };
+        let (_, wallet, admin) = customer;
+        set(&admin, &wallet, threshold(200, 50)).await.unwrap();
+        let now = if token == "tok_stolen" { START } else { START + 12 * DAY };
+        advance(world, now + 10 * DAY).await;
+        let failed = read(&admin, &wallet).await;
+        assert_eq!((failed.failure_reason.as_str(), failed.failed_attempt_count, failed.next_retry_time), (shown, 1, None));
+        assert_eq!(recharges(&admin, &wallet).await.len(), 1);
+    }
+}
+
+/// A second customer of the shop that [`stocked`] opened.
+async fn another(world: &World, token: &str) -> (String, String, Session) {
+    let customer = world.customer("acme", "GB").await;
+    let wallet = world.wallet(&customer, "USD").await;
+    let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
+    card(world, &admin, &customer, token).await;
+    (customer, wallet, admin)
 }
 
 async fn rules_need_prepayment_and_a_card(world: &World) {

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod country;
 pub mod currency;
 pub mod id;
+pub mod ladder;
 pub mod money;
 pub mod page;
 pub mod refusal;

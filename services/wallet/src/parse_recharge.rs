@@ -3,7 +3,12 @@
 #![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
 use crate::parse::WalletRef;
-use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name, render::money};
+use payterms_chassis::{
+    AppError, Call, Fields,
+    fields::Digits,
+    names::Name,
+    render::{money, timestamp},
+};
 use payterms_kernel::Id;
 use payterms_proto::wallet::v1::{self as pb, auto_recharge::ThresholdRecharge};
 use payterms_wallet_domain::{
@@ -102,5 +107,7 @@ pub fn render(wallet: &str, recharge: &AutoRecharge) -> pb::AutoRecharge {
         failure_reason: recharge.failure.clone(),
         etag: etag(recharge),
         monthly_ceiling: recharge.rules.ceiling.map(money),
+        failed_attempt_count: i32::try_from(recharge.ladder.attempts).unwrap_or(i32::MAX),
+        next_retry_time: recharge.retry_at.map(timestamp),
     }
 }

@@ -8,7 +8,10 @@ use crate::{
     wallet::Wallet,
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Id, Money, Refusal, Violation};
+use payterms_kernel::{
+    Id, Money, Refusal, Violation,
+    ladder::{AUTHENTICATION_REQUIRED, Ladder, Rung},
+};
 
 /// What a threshold recharge does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +95,10 @@ pub struct AutoRecharge {
     pub for_month_end: bool,
     /// Why the last one failed; empty: it did not.
     pub failure: String,
+    /// The failures of this period.
+    pub ladder: Ladder,
+    /// When it is tried again by itself.
+    pub retry_at: Option<DateTime<Utc>>,
     /// Counts changes.
     pub version: i64,
 }
@@ -134,13 +141,13 @@ impl AutoRecharge {
     }
 
     /// A recharge has ended, or not begun at all; a failure is kept, never silent.
-    pub fn end(&mut self, top_up: &TopUp) {
+    pub fn end(&mut self, top_up: &TopUp, now: DateTime<Utc>) {
         match top_up.state {
             TopUpState::Processing => return,
-            TopUpState::Succeeded => self.failure.clear(),
-            TopUpState::Failed if top_up.decline_code.is_empty() => "DECLINED".clone_into(&mut self.failure),
-            TopUpState::Failed => self.failure.clone_from(&top_up.decline_code),
-            TopUpState::RequiresAction => "REQUIRES_ACTION".clone_into(&mut self.failure),
+            TopUpState::Succeeded => self.start_anew(),
+            TopUpState::Failed if top_up.decline_code.is_empty() => self.fail("DECLINED", "DECLINED", now),
+            TopUpState::Failed => self.fail(&top_up.decline_code, &top_up.decline_code, now),
+            TopUpState::RequiresAction => self.fail("REQUIRES_ACTION", AUTHENTICATION_REQUIRED, now),
         }
         // What the month's end asked for and did not get is asked for again by the retry.
         self.month_end_marked |= self.for_month_end && !self.failure.is_empty() && self.rules.month_end.is_some();
@@ -149,13 +156,33 @@ impl AutoRecharge {
         self.version = self.version.saturating_add(1);
     }
 
-    /// A recharge could not even be asked for.
-    pub fn refused(&mut self, refusal: &Refusal) {
-        refusal.reason.clone_into(&mut self.failure);
+    /// A recharge could not even be asked for. What would pass the ceiling waits for a new month.
+    pub fn refused(&mut self, refusal: &Refusal, now: DateTime<Utc>) {
+        if refusal.reason == "CEILING" {
+            refusal.reason.clone_into(&mut self.failure);
+            self.retry_at = None;
+        } else {
+            self.fail(refusal.reason, refusal.reason, now);
+        }
         self.version = self.version.saturating_add(1);
     }
 
-    /// Tries again after a failure.
+    fn fail(&mut self, shown: &str, reason: &str, now: DateTime<Utc>) {
+        shown.clone_into(&mut self.failure);
+        self.retry_at = match self.ladder.failed(reason, now) {
+            Rung::At(at) => Some(at),
+            Rung::Hard | Rung::Action | Rung::Over => None,
+        };
+    }
+
+    /// A new period, new rules or a success end the old ladder.
+    pub fn start_anew(&mut self) {
+        self.failure.clear();
+        self.ladder = Ladder::default();
+        self.retry_at = None;
+    }
+
+    /// Tries again after a failure, by hand or because its time has come: the next rung of the ladder.
     ///
     /// # Errors
     /// `RECHARGE_STATE` where nothing has failed.
@@ -165,6 +192,7 @@ impl AutoRecharge {
             return Err(Refusal::state("RECHARGE_STATE", "Auto-recharge", state, &["UpdateAutoRecharge"]));
         }
         self.failure.clear();
+        self.retry_at = None;
         self.version = self.version.saturating_add(1);
         Ok(())
     }

@@ -18,13 +18,15 @@ pub const SETTLE_CHARGE: &str = "settle_charge";
 
 /// Judges a wallet's rules and recharges; the subject is the wallet's id.
 pub const RECHARGE: &str = "recharge";
+/// Tries a failed recharge again; the subject is the wallet's id.
+pub const RETRY_RECHARGE: &str = "retry_recharge";
 /// Marks a wallet at the month's end; the subject is the wallet's id.
 pub const MONTH_END: &str = "recharge_month_end";
 
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
-    let (recharges, month_ends, charges) = (app.clone(), app.clone(), app.clone());
+    let (recharges, retries, month_ends, charges) = (app.clone(), app.clone(), app.clone(), app.clone());
     let (holds, lots, setups, top_ups) = (app.clone(), app.clone(), app.clone(), app.clone());
     Jobs::default()
         .with(EXPIRE_HOLD, move |row| {
@@ -50,6 +52,10 @@ pub fn all(app: &App) -> Jobs {
         .with(RECHARGE, move |row| {
             let app = recharges.clone();
             async move { use_cases::recharge::run(&app, &row).await }
+        })
+        .with(RETRY_RECHARGE, move |row| {
+            let app = retries.clone();
+            async move { use_cases::recharge::retry(&app, &row).await }
         })
         .with(MONTH_END, move |row| {
             let app = month_ends.clone();

@@ -2,7 +2,7 @@
 
 use super::money;
 use payterms_chassis::AppError;
-use payterms_kernel::{Id, Money, TenantId};
+use payterms_kernel::{Id, Money, TenantId, ladder::Ladder};
 use payterms_wallet_domain::{
     AutoRecharge, Wallet,
     recharge::{Rules, Then},
@@ -30,6 +30,9 @@ pub struct Model {
     open_top_up_id: Option<Uuid>,
     failure_reason: String,
     version: i64,
+    failed_attempts: i64,
+    first_failed_at: Option<ChronoDateTimeUtc>,
+    retry_at: Option<ChronoDateTimeUtc>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -55,6 +58,8 @@ fn recharge(row: &Model) -> Result<AutoRecharge, AppError> {
         for_month_end: row.for_month_end,
         open: row.open_top_up_id.map(Id::from_uuid),
         failure: row.failure_reason.clone(),
+        ladder: Ladder { attempts: u32::try_from(row.failed_attempts).unwrap_or_default(), first_failed_at: row.first_failed_at },
+        retry_at: row.retry_at,
         version: row.version,
     })
 }
@@ -107,6 +112,9 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: &Wall
         open_top_up_id: Set(recharge.open.map(Id::uuid)),
         failure_reason: Set(recharge.failure.clone()),
         version: Set(recharge.version),
+        failed_attempts: Set(recharge.ladder.attempts.into()),
+        first_failed_at: Set(recharge.ladder.first_failed_at),
+        retry_at: Set(recharge.retry_at),
     };
     let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::WalletId));
     let upsert = OnConflict::columns([Column::Tenant, Column::WalletId]).update_columns(changing).to_owned();

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use payterms_chassis::{
     AppError, WriteTx,
     flow::Lease,
-    jobs::{DueRow, schedule, schedule_once, take},
+    jobs::{DueRow, cancel, schedule, schedule_once, take},
     kill, names,
 };
 use payterms_kernel::{
@@ -50,19 +50,23 @@ pub async fn mark(tx: &WriteTx, changed: impl IntoIterator<Item = &Wallet>) -> R
 pub async fn ended(tx: &mut WriteTx, wallet: &Wallet, top_up: &TopUp) -> Result<(), AppError> {
     let mut recharge = recharges::find(tx.conn(), &tx.call().tenant, wallet.id).await?;
     if recharge.open == Some(top_up.id) {
-        recharge.end(top_up);
+        recharge.end(top_up, tx.now());
         publish(tx, wallet, &recharge).await?;
     }
     mark(tx, [wallet]).await
 }
 
-/// Saves the rules and tells how they stand.
+/// Saves the rules and tells how they stand; a failure's next try is scheduled.
 ///
 /// # Errors
 /// The database's.
 pub async fn publish(tx: &mut WriteTx, wallet: &Wallet, recharge: &AutoRecharge) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     recharges::save(tx.conn(), &tenant, wallet, recharge).await?;
+    match recharge.retry_at {
+        Some(at) => schedule(tx, jobs::RETRY_RECHARGE, &wallet.id.to_string(), at).await?,
+        None => cancel(tx, jobs::RETRY_RECHARGE, &wallet.id.to_string()).await?,
+    }
     let rendered = parse_recharge::render(&wallet_name(&tenant, wallet), recharge);
     tx.emit("auto_recharge", &wallet.id.to_string(), &AutoRechargeChanged { auto_recharge: Some(rendered) }).await
 }
@@ -86,6 +90,20 @@ pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     }
 }
 
+/// The time of a failed recharge has come: it is tried again.
+///
+/// # Errors
+/// The database's.
+pub async fn retry(app: &App, row: &DueRow) -> Result<(), AppError> {
+    let Some((mut tx, wallet)) = open(app, row).await? else { return Ok(()) };
+    let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
+    if recharge.retry().is_ok() {
+        publish(&mut tx, &wallet, &recharge).await?;
+        mark(&tx, [&wallet]).await?;
+    }
+    tx.commit_rows().await
+}
+
 /// Takes a due row of a wallet under the wallet's lock; none if it is done already.
 async fn open(app: &App, row: &DueRow) -> Result<Option<(WriteTx, Wallet)>, AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("wallet {:?}", row.subject))) };
@@ -105,7 +123,7 @@ async fn ask(app: &App, tx: &mut WriteTx, wallet: &Wallet, recharge: &mut AutoRe
             Ok(Some(lease))
         }
         Err(refusal) => {
-            recharge.refused(&refusal);
+            recharge.refused(&refusal, tx.now());
             publish(tx, wallet, recharge).await?;
             Ok(None)
         }
@@ -148,7 +166,7 @@ pub async fn month_end(app: &App, row: &DueRow) -> Result<(), AppError> {
     let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
     if recharge.rules.month_end.is_some() {
         // A new period ends what failed in the old one.
-        recharge.failure.clear();
+        recharge.start_anew();
         recharge.month_end_marked = true;
         publish(&mut tx, &wallet, &recharge).await?;
         // Two days on is next month in every zone, so a change of zone never runs a month twice.

@@ -43,7 +43,7 @@ pub async fn update(app: &App, call: &Call, new: &Update) -> Result<Answer<Updat
     }
     let had_month_end = own.rules.month_end.is_some();
     own.rules = new.rules;
-    own.failure.clear();
+    own.start_anew();
     own.month_end_marked &= new.rules.month_end.is_some();
     own.version = own.version.saturating_add(1);
     recharge::publish(&mut tx, &wallet, &own).await?;
