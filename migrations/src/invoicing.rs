@@ -128,7 +128,7 @@ mod payments {
         Table {
             name: "payments",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, state text NOT NULL, currency text NOT NULL, \
-                      taxed boolean NOT NULL, surplus bigint NOT NULL CHECK (surplus >= 0), version bigint NOT NULL, created_at {time} NOT NULL, \
+                      taxed boolean NOT NULL, automatic boolean NOT NULL, surplus bigint NOT NULL CHECK (surplus >= 0), version bigint NOT NULL, created_at {time} NOT NULL, \
                       updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
                       FOREIGN KEY (tenant, customer_id) REFERENCES customers (tenant, id)",
             indexes: &["CREATE INDEX payments_of_customer ON payments (tenant, customer_id, id)"],
@@ -146,7 +146,7 @@ mod payments {
         },
         Table {
             name: "payment_tenders",
-            columns: "tenant text NOT NULL, payment_id {uuid} NOT NULL, place bigint NOT NULL, method_id {uuid}, \
+            columns: "tenant text NOT NULL, payment_id {uuid} NOT NULL, place bigint NOT NULL, kind text NOT NULL, method_id {uuid}, \
                       amount bigint NOT NULL CHECK (amount > 0), state text NOT NULL, decline_code text NOT NULL, currency text NOT NULL, \
                       PRIMARY KEY (tenant, payment_id, place), FOREIGN KEY (tenant, payment_id) REFERENCES payments (tenant, id)",
             indexes: &[],
@@ -157,7 +157,18 @@ mod payments {
     pub const STEP: Step = Step {
         name: "invoicing_0003_payments",
         postgres: &[],
-        statements: &["ALTER TABLE tenants ADD COLUMN overpayment_refused boolean NOT NULL DEFAULT false"],
+        statements: &[
+            "ALTER TABLE tenants ADD COLUMN overpayment_refused boolean NOT NULL DEFAULT false",
+            "ALTER TABLE invoices ADD COLUMN collect_automatically boolean NOT NULL DEFAULT false",
+            "ALTER TABLE invoices ADD COLUMN collection_state text NOT NULL DEFAULT 'OFF'",
+            "ALTER TABLE invoices ADD COLUMN failed_attempts bigint NOT NULL DEFAULT 0",
+            "ALTER TABLE invoices ADD COLUMN first_failed_at {time}",
+            "ALTER TABLE invoices ADD COLUMN next_attempt_at {time}",
+            "ALTER TABLE invoices ADD COLUMN collection_reason text NOT NULL DEFAULT ''",
+            "ALTER TABLE invoices ADD COLUMN block_reason text NOT NULL DEFAULT ''",
+            "ALTER TABLE invoices ADD COLUMN block_owner text NOT NULL DEFAULT ''",
+            "CREATE INDEX invoices_blocked ON invoices (tenant, customer_id, block_reason) WHERE block_reason <> ''",
+        ],
         tables: TABLES,
     };
 }

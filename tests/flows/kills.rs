@@ -3,11 +3,12 @@
 
 use crate::{
     invariants,
+    invoices::{draft, finalize, line, read},
     rig::{People, Rig, retry, until},
 };
 use payterms_proto::{
     google::r#type::Decimal,
-    invoicing::v1::{AdvanceTestClockRequest, GetTestClockRequest, StartTestClockRequest, test_clock},
+    invoicing::v1::{AdvanceTestClockRequest, GetTestClockRequest, StartTestClockRequest, invoice, test_clock},
     wallet::v1::{
         AutoRecharge, CreateTopUpRequest, GrantCreditRequest, ListPaymentMethodsRequest, PostDebitRequest, RecordUsageRequest,
         RecordUsageStreamRequest, StartMethodSetupRequest, UpdateAutoRechargeRequest, auto_recharge::ThresholdRecharge,
@@ -36,6 +37,7 @@ killed!(
     a_debit_survives_a_kill_around_its_commit,
     a_method_set_up_survives_a_kill_at_every_point,
     a_recharge_survives_a_kill_after_its_intent,
+    a_collection_survives_a_kill_after_its_intent,
     an_advance_survives_a_kill_between_rounds,
     a_usage_stream_survives_a_kill_between_chunks,
 );
@@ -147,6 +149,25 @@ async fn a_recharge_survives_a_kill_after_its_intent(on_postgres: bool) {
     until(async || Ok(people.posted().await), |posted| *posted == amount("USD", 60, 0)).await;
     assert_eq!(rig.charges().await, ["50"], "one recharge, charged once");
     invariants::hold_in(rig.data(), rig.postgres.as_deref()).await;
+}
+
+async fn a_collection_survives_a_kill_after_its_intent(on_postgres: bool) {
+    let Some(mut rig) = Rig::start(on_postgres).await else { return };
+    let people = rig.prepare("tok_visa").await;
+    let owner = rig.someone("OWNER", None);
+    let mut request = draft(&people.customer, "USD", vec![line("Plan", amount("USD", 45, 0))]);
+    let invoice = request.invoice.as_mut().unwrap();
+    invoice.collect_automatically = true;
+    invoice.payment_term.as_mut().unwrap().days = 0;
+    let caller = owner.clone();
+    let made = owner.invoices().create_invoice(request).await.unwrap().into_inner().invoice.unwrap();
+    let name = made.name.clone();
+    // It is due today: the job runs as soon as it is issued.
+    rig.die_at("collection.after_intent", async move { finalize(&caller, &name).await }).await;
+    until(async || read(&owner, &made.name).await, |invoice| invoice.state() == invoice::State::Paid).await;
+    assert_eq!(rig.charges().await, ["45"], "collected once");
+    invariants::hold_in(rig.data(), rig.postgres.as_deref()).await;
+    invariants::books_agree_in(rig.data(), rig.postgres.as_deref()).await;
 }
 
 async fn an_advance_survives_a_kill_between_rounds(on_postgres: bool) {

@@ -3,6 +3,7 @@
 
 mod clients;
 mod clocks;
+mod collections;
 mod contract;
 mod holds;
 mod idempotency;

@@ -4,9 +4,9 @@ use payterms_proto::{
     common::v1::operations_service_client::OperationsServiceClient,
     google::r#type::Money,
     invoicing::v1::{
-        customer_service_client::CustomerServiceClient, invoice_service_client::InvoiceServiceClient,
-        payment_service_client::PaymentServiceClient, tenant_service_client::TenantServiceClient,
-        test_clock_service_client::TestClockServiceClient,
+        collection_service_client::CollectionServiceClient, customer_service_client::CustomerServiceClient,
+        invoice_service_client::InvoiceServiceClient, payment_service_client::PaymentServiceClient,
+        tenant_service_client::TenantServiceClient, test_clock_service_client::TestClockServiceClient,
     },
     wallet::v1::{
         auto_recharge_service_client::AutoRechargeServiceClient, hold_service_client::HoldServiceClient,
@@ -105,6 +105,12 @@ impl Session {
     #[must_use]
     pub fn payments(&self) -> PaymentServiceClient<Caller> {
         PaymentServiceClient::new(self.caller())
+    }
+
+    /// `CollectionService`.
+    #[must_use]
+    pub fn collections(&self) -> CollectionServiceClient<Caller> {
+        CollectionServiceClient::new(self.caller())
     }
 
     /// `TestClockService`.

@@ -6,17 +6,24 @@ use payterms_chassis::jobs::Jobs;
 /// Resolves the tax treatment of customers anew; the subject is `country/after`.
 pub const RESOLVE_TAX: &str = "resolve_tax";
 
+/// Collects an invoice; the subject is the invoice's id.
+pub const COLLECT: &str = "collect";
+
 /// Goes on with a payment whose card took its time; the subject is the payment's id.
 pub const GO_ON_WITH_PAYMENT: &str = "go_on_with_payment";
 
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
-    let (taxes, payments) = (app.clone(), app.clone());
+    let (taxes, payments, invoices) = (app.clone(), app.clone(), app.clone());
     Jobs::default()
         .with(RESOLVE_TAX, move |row| {
             let app = taxes.clone();
             async move { use_cases::resolve_tax::run(&app, &row).await }
+        })
+        .with(COLLECT, move |row| {
+            let app = invoices.clone();
+            async move { use_cases::collect_invoice::run(&app, &row).await }
         })
         .with(GO_ON_WITH_PAYMENT, move |row| {
             let app = payments.clone();

@@ -5,6 +5,7 @@ pub mod api;
 pub mod consume;
 pub mod jobs;
 pub mod parse;
+pub mod parse_collections;
 pub mod parse_invoices;
 pub mod parse_payments;
 pub mod render;
@@ -22,8 +23,8 @@ use payterms_chassis::{
     peers::Peers,
 };
 use payterms_proto::invoicing::v1::{
-    customer_service_server::CustomerServiceServer, invoice_service_server::InvoiceServiceServer,
-    payment_service_server::PaymentServiceServer, tenant_service_server::TenantServiceServer,
+    collection_service_server::CollectionServiceServer, customer_service_server::CustomerServiceServer,
+    invoice_service_server::InvoiceServiceServer, payment_service_server::PaymentServiceServer, tenant_service_server::TenantServiceServer,
     test_clock_service_server::TestClockServiceServer,
 };
 use tonic::service::Routes;
@@ -61,6 +62,7 @@ impl Service for Invoicing {
             .add_service(CustomerServiceServer::new(api.clone()))
             .add_service(InvoiceServiceServer::new(api.clone()))
             .add_service(PaymentServiceServer::new(api.clone()))
+            .add_service(CollectionServiceServer::new(api.clone()))
             .add_service(TestClockServiceServer::new(api));
         let (clocks, payments) = (app.clone(), app.clone());
         let drivers = Drivers::default()

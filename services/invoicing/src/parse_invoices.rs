@@ -4,7 +4,7 @@
 use crate::parse::category;
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, Call, Fields, access::Grant, fields::Digits, names::Name, page::Page};
-use payterms_invoicing_domain::{Content, Customer, Invoice, InvoiceState, Line};
+use payterms_invoicing_domain::{BlockReason, Content, Customer, Invoice, InvoiceState, Line};
 use payterms_kernel::{Currency, Id, Money, TenantId, calendar::PaymentTerm};
 use payterms_proto::invoicing::v1 as pb;
 use rust_decimal::Decimal;
@@ -30,7 +30,7 @@ pub struct InvoiceRef {
     pub as_customer: bool,
 }
 
-fn invoice_ref(fields: &Fields, name: &Name) -> InvoiceRef {
+pub(crate) fn invoice_ref(fields: &Fields, name: &Name) -> InvoiceRef {
     InvoiceRef {
         tenant: name.tenant.clone(),
         customer: Id::from_uuid(name.id(0)),
@@ -57,6 +57,7 @@ fn draft_fields(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) 
             term,
             lines: if used("lines") { lines(fields, &invoice.lines) } else { Vec::new() },
             supply_date: supply_date(fields, invoice, &used),
+            collect_automatically: invoice.collect_automatically,
             memo: if used("memo") { fields.text("invoice.memo", &invoice.memo, 0, 1_000) } else { String::new() },
         },
         etag: fields.text("invoice.etag", &invoice.etag, 0, 100),
@@ -128,7 +129,7 @@ pub fn create_invoice(request: Request<pb::CreateInvoiceRequest>) -> Result<(Cal
 
 /// Changes a draft.
 pub fn update_invoice(request: Request<pb::UpdateInvoiceRequest>) -> Result<(Call, InvoiceRef, DraftFields, Vec<String>), AppError> {
-    const CHANGING: [&str; 5] = ["prices_include_tax", "payment_term", "lines", "supply_date", "memo"];
+    const CHANGING: [&str; 6] = ["prices_include_tax", "payment_term", "lines", "supply_date", "memo", "collect_automatically"];
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
     let invoice = message.invoice.unwrap_or_default();
@@ -200,10 +201,24 @@ pub struct ListInvoices {
     pub customer: Id<Customer>,
     /// Only those of this state.
     pub state: Option<InvoiceState>,
+    /// Only those that are blocked for this reason.
+    pub blocked_for: Option<BlockReason>,
     /// Whether a member of the customer asks.
     pub as_customer: bool,
     /// Which page.
     pub page: Page,
+}
+
+/// A reason of blocks.
+pub(crate) fn block_reason(fields: &mut Fields, field: &str, number: i32) -> Option<BlockReason> {
+    use pb::block::Reason;
+    fields.choice::<Reason>(field, number).and_then(|reason| match reason {
+        Reason::Unspecified => None,
+        Reason::PaymentPlanProposed => Some(BlockReason::PlanProposed),
+        Reason::PaymentPlanActive => Some(BlockReason::PlanActive),
+        Reason::Disputed => Some(BlockReason::Disputed),
+        Reason::Manual => Some(BlockReason::Manual),
+    })
 }
 
 /// Asks for invoices.
@@ -220,11 +235,12 @@ pub fn list_invoices(request: Request<pb::ListInvoicesRequest>) -> Result<ListIn
         State::Void => Some(InvoiceState::Void),
         State::Uncollectible => Some(InvoiceState::Uncollectible),
     });
-    let list = format!("{} {}", message.parent, message.state);
+    let blocked_for = if message.block_reason == 0 { None } else { block_reason(&mut fields, "block_reason", message.block_reason) };
+    let list = format!("{} {} {}", message.parent, message.state, message.block_reason);
     let page = Page::parse(&mut fields, &list, message.page_size, &message.page_token);
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     fields.finish()?;
-    Ok(ListInvoices { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), state, as_customer, page })
+    Ok(ListInvoices { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), state, blocked_for, as_customer, page })
 }
 
 /// Asks for the credit notes of an invoice.

@@ -39,7 +39,7 @@ pub struct ToPay {
 }
 
 /// Invoices with their amounts, and whether one is another customer's.
-type Invoices = (Vec<(Id<Invoice>, Option<Money>)>, bool);
+pub type Invoices = (Vec<(Id<Invoice>, Option<Money>)>, bool);
 
 fn invoices(fields: &mut Fields, parent: &Name, asked: &[pb::InvoiceToPay], currency: &str) -> Invoices {
     if asked.len() > MOST_INVOICES {

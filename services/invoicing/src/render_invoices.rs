@@ -6,7 +6,9 @@ use payterms_chassis::{
     AppError,
     render::{date, decimal, money, timestamp},
 };
-use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceState, Line, Party, TaxAmount};
+use payterms_invoicing_domain::{
+    Block, BlockReason, Collection, CollectionState, CreditNote, Invoice, InvoiceState, Line, Party, TaxAmount,
+};
 use payterms_kernel::{TenantId, calendar::PaymentTerm};
 use payterms_proto::invoicing::v1 as pb;
 
@@ -59,7 +61,36 @@ pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result
         create_time: Some(timestamp(invoice.created_at)),
         update_time: Some(timestamp(invoice.updated_at)),
         etag: etag(invoice.version),
+        collect_automatically: invoice.content.collect_automatically,
+        collection: Some(collection(&invoice.collection)),
+        block: invoice.block.as_ref().map(block),
     })
+}
+
+fn collection(own: &Collection) -> pb::Collection {
+    let state = match own.state {
+        CollectionState::Off => pb::collection::State::Off,
+        CollectionState::Scheduled => pb::collection::State::Scheduled,
+        CollectionState::Processing => pb::collection::State::Processing,
+        CollectionState::RequiresAction => pb::collection::State::RequiresAction,
+        CollectionState::Failed => pb::collection::State::Failed,
+    };
+    pb::Collection {
+        state: state.into(),
+        failed_attempt_count: i32::try_from(own.ladder.attempts).unwrap_or(i32::MAX),
+        next_attempt_time: own.next_at.map(timestamp),
+        failure_reason: own.reason.clone(),
+    }
+}
+
+fn block(own: &Block) -> pb::Block {
+    let reason = match own.reason {
+        BlockReason::PlanProposed => pb::block::Reason::PaymentPlanProposed,
+        BlockReason::PlanActive => pb::block::Reason::PaymentPlanActive,
+        BlockReason::Disputed => pb::block::Reason::Disputed,
+        BlockReason::Manual => pb::block::Reason::Manual,
+    };
+    pb::Block { reason: reason.into(), owner: own.owner.clone() }
 }
 
 fn line(line: &Line) -> Result<pb::InvoiceLine, AppError> {

@@ -35,6 +35,7 @@ pub fn payment(tenant: &TenantId, payment: &Payment) -> pb::Payment {
         surplus: Some(money(payment.surplus)),
         create_time: Some(timestamp(payment.created_at)),
         update_time: Some(timestamp(payment.updated_at)),
+        automatic: payment.automatic,
     }
 }
 

@@ -91,17 +91,20 @@ pub fn settle(request: Request<pb::SettlePaymentRequest>) -> Result<(Call, Payme
     Ok((call, PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency }, (message.credit, surplus)))
 }
 
+/// What is charged, and how much; none: the collection method.
+pub type Order = (Option<Id<PaymentMethod>>, Money);
+
 /// Charges a method.
-pub fn charge(request: Request<pb::ChargeForPaymentRequest>) -> Result<(Call, PaymentRef, Id<PaymentMethod>, Money), AppError> {
+pub fn charge(request: Request<pb::ChargeForPaymentRequest>) -> Result<(Call, PaymentRef, Order), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, &["customers"]);
     let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
-    let method = fields.name("payment_method", &message.payment_method, METHOD);
+    let method = (!message.payment_method.is_empty()).then(|| fields.name("payment_method", &message.payment_method, METHOD));
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
     let call = fields.write(&message.request_id, customer.tenant.clone())?;
-    same_customer(&[&customer, &payment, &method])?;
+    same_customer(&[&customer, &payment, method.as_ref().unwrap_or(&customer)])?;
     let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() };
-    Ok((call, named, Id::from_uuid(method.id(1)), amount))
+    Ok((call, named, (method.map(|method| Id::from_uuid(method.id(1))), amount)))
 }
 
 /// Names a charge to read.

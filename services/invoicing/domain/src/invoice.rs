@@ -1,6 +1,7 @@
 //! Invoices: drafts, their issue, and what becomes of what is open (docs/domain.md, Invoice).
 
 use crate::{
+    collection::{Block, Collection},
     customer::{Address, Customer},
     number::Series,
     tax::{self, Amounts, Rate, TaxAmount},
@@ -45,7 +46,7 @@ impl InvoiceState {
     fn allowed(self) -> &'static [&'static str] {
         match self {
             Self::Draft => &["UpdateInvoice", "DeleteInvoice", "FinalizeInvoice"],
-            Self::Open => &["VoidInvoice", "WriteOffInvoice", "CreateCreditNote", "CreatePayment"],
+            Self::Open => &["VoidInvoice", "WriteOffInvoice", "CreateCreditNote", "CreatePayment", "BlockInvoice"],
             Self::Uncollectible => &["CreatePayment"],
             Self::Paid | Self::Void => &[],
         }
@@ -90,6 +91,8 @@ pub struct Content {
     pub supply_date: Option<NaiveDate>,
     /// A text for the customer.
     pub memo: String,
+    /// Whether it is collected on its due date, from the collection method.
+    pub collect_automatically: bool,
 }
 
 /// A business as a document names it.
@@ -145,6 +148,10 @@ pub struct Invoice {
     pub written_off: Money,
     /// What open payment intents have reserved.
     pub pending: Money,
+    /// What keeps it from being collected and reminded.
+    pub block: Option<Block>,
+    /// How its automatic collection stands.
+    pub collection: Collection,
     /// Counts its changes.
     pub version: i64,
     /// When it was created.
@@ -179,6 +186,8 @@ impl Invoice {
             credited: zero,
             written_off: zero,
             pending: zero,
+            block: None,
+            collection: Collection::default(),
             version: 1,
             created_at: now,
             updated_at: now,
@@ -250,9 +259,10 @@ impl Invoice {
     /// Takes an open invoice back whole.
     ///
     /// # Errors
-    /// `INVOICE_STATE` where something is paid or credited, `PAYMENT_PENDING`.
+    /// `INVOICE_STATE` where something is paid or credited, `INVOICE_BLOCKED`, `PAYMENT_PENDING`.
     pub fn void(&mut self, now: DateTime<Utc>) -> Result<Vec<TaxAmount>, Refusal> {
         self.must_be(&[InvoiceState::Open])?;
+        self.must_not_be_blocked()?;
         if !self.paid.is_zero() || !self.credited.is_zero() {
             let message = "A part of the invoice is paid or credited. Take the rest off by a credit note.";
             return Err(Refusal::precondition("INVOICE_STATE", message).with("state", self.state.name()));
@@ -287,7 +297,7 @@ impl Invoice {
         let open = self.open()?;
         self.must_leave_pending(open)?;
         self.written_off = self.written_off.plus(open)?;
-        self.state = InvoiceState::Uncollectible;
+        self.settle_state()?;
         self.touch(now);
         Ok(())
     }
@@ -323,6 +333,7 @@ impl Invoice {
         } else {
             InvoiceState::Paid
         };
+        self.end_collection_if_closed();
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //!
 //! Pure: no I/O, no clock. docs/domain.md is the law.
 
+pub mod collection;
 pub mod credit_note;
 pub mod customer;
 pub mod invoice;
@@ -12,6 +13,7 @@ pub mod tax;
 pub mod tenant;
 pub mod test_clock;
 
+pub use collection::{Block, BlockReason, Collection, CollectionState};
 pub use credit_note::CreditNote;
 pub use customer::{Address, Customer, TaxTreatment};
 pub use invoice::{Content, Invoice, InvoiceState, Issue, Line, Party};

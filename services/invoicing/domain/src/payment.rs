@@ -2,6 +2,7 @@
 //! (docs/domain.md, Payment).
 
 use crate::{
+    collection::collects,
     customer::Customer,
     invoice::{Invoice, InvoiceState},
 };
@@ -45,6 +46,8 @@ pub enum Source {
     Credit,
     /// A card, by the method's id.
     Card(Uuid),
+    /// The customer's collection method, with nobody present.
+    Collection,
 }
 
 /// What became of a tender.
@@ -110,6 +113,8 @@ pub struct Payment {
     pub currency: Currency,
     /// Whether an invoice has tax: credit that was taxed when bought does not pay it.
     pub taxed: bool,
+    /// Whether it collects an invoice by itself.
+    pub automatic: bool,
     /// What it pays, in the order in which money goes to them.
     pub allocations: Vec<Allocation>,
     /// What it pays with, in the order in which they are taken.
@@ -181,6 +186,7 @@ pub fn ask(
         state: PaymentState::Processing,
         currency,
         taxed,
+        automatic: false,
         allocations,
         tenders,
         surplus,
@@ -298,6 +304,9 @@ impl Payment {
             (false, false) => PaymentState::Partial,
         };
         self.touch(now);
+        if let Some(invoice) = collects(self).and_then(|id| invoices.iter_mut().find(|invoice| invoice.id == id)) {
+            invoice.collection_ended(self, now);
+        }
         Ok(())
     }
 
@@ -318,7 +327,7 @@ impl Invoice {
     }
 
     /// Reserves an amount for a payment; a write-off is reversed by as much as is needed.
-    fn reserve(&mut self, amount: Money, now: DateTime<Utc>) -> Result<Money, Refusal> {
+    pub(crate) fn reserve(&mut self, amount: Money, now: DateTime<Utc>) -> Result<Money, Refusal> {
         let short = amount.minus(self.payable()?.min(amount)?)?;
         self.written_off = self.written_off.minus(short)?;
         self.pending = self.pending.plus(amount)?;

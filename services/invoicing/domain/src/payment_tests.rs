@@ -80,6 +80,7 @@ fn invoices(cents: &[i64]) -> Vec<Invoice> {
                 lines: vec![line],
                 supply_date: None,
                 memo: String::new(),
+                collect_automatically: false,
             };
             let id = Id::from_uuid(Uuid::from_u128(place + 1));
             let mut invoice = Invoice::draft(id, (&tenant, &customer), usd(0).currency(), content, NOW).unwrap();

@@ -2,8 +2,10 @@
 
 use super::{currency, customers::AddressText, date, invoice_parts as parts, unknown};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{Amounts, Content, Customer, Invoice, InvoiceState, Issue, Party};
-use payterms_kernel::{Currency, Id, Money, TenantId, calendar::PaymentTerm};
+use payterms_invoicing_domain::{
+    Amounts, Block, BlockReason, Collection, CollectionState, Content, Customer, Invoice, InvoiceState, Issue, Party,
+};
+use payterms_kernel::{Currency, Id, Money, TenantId, calendar::PaymentTerm, ladder::Ladder};
 use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +39,14 @@ pub struct Model {
     version: i64,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
+    collect_automatically: bool,
+    collection_state: String,
+    failed_attempts: i64,
+    first_failed_at: Option<ChronoDateTimeUtc>,
+    next_attempt_at: Option<ChronoDateTimeUtc>,
+    collection_reason: String,
+    block_reason: String,
+    block_owner: String,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -96,6 +106,25 @@ fn issue(row: &Model) -> Result<Option<Issue>, AppError> {
     }))
 }
 
+fn block(row: &Model) -> Result<Option<Block>, AppError> {
+    if row.block_reason.is_empty() {
+        return Ok(None);
+    }
+    let reason = BlockReason::ALL.into_iter().find(|reason| reason.name() == row.block_reason);
+    let reason = reason.ok_or_else(|| unknown("block reason", &row.block_reason))?;
+    Ok(Some(Block { reason, owner: row.block_owner.clone() }))
+}
+
+fn collection(row: &Model) -> Result<Collection, AppError> {
+    let state = CollectionState::ALL.into_iter().find(|state| state.name() == row.collection_state);
+    Ok(Collection {
+        state: state.ok_or_else(|| unknown("collection state", &row.collection_state))?,
+        ladder: Ladder { attempts: u32::try_from(row.failed_attempts).unwrap_or_default(), first_failed_at: row.first_failed_at },
+        next_at: row.next_attempt_at,
+        reason: row.collection_reason.clone(),
+    })
+}
+
 fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError> {
     let currency = currency(&row.currency)?;
     let money = |micros| Money::from_micros(currency, micros);
@@ -107,6 +136,8 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
         currency,
         amounts: Amounts { taxes, net: money(row.net), total: money(row.total) },
         issue: issue(&row)?,
+        block: block(&row)?,
+        collection: collection(&row)?,
         paid: money(row.paid),
         credited: money(row.credited),
         written_off: money(row.written_off),
@@ -120,6 +151,7 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
             lines,
             supply_date: row.supply_date.as_deref().map(date).transpose()?,
             memo: row.memo,
+            collect_automatically: row.collect_automatically,
         },
     })
 }
@@ -205,6 +237,8 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
 pub struct Listed {
     /// Only those of this state.
     pub state: Option<InvoiceState>,
+    /// Only those that are blocked for this reason.
+    pub blocked_for: Option<BlockReason>,
     /// Whether drafts are left out.
     pub issued_only: bool,
     /// Only ids below this one.
@@ -228,6 +262,9 @@ pub async fn list<C: ConnectionTrait>(
         .filter(Column::Id.lt(listed.before));
     if let Some(state) = listed.state {
         query = query.filter(Column::State.eq(state.name()));
+    }
+    if let Some(reason) = listed.blocked_for {
+        query = query.filter(Column::BlockReason.eq(reason.name()));
     }
     if listed.issued_only {
         query = query.filter(Column::State.ne(InvoiceState::Draft.name()));
@@ -264,6 +301,14 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         version: Set(invoice.version),
         created_at: Set(invoice.created_at),
         updated_at: Set(invoice.updated_at),
+        collect_automatically: Set(invoice.content.collect_automatically),
+        collection_state: Set(invoice.collection.state.name().to_owned()),
+        failed_attempts: Set(invoice.collection.ladder.attempts.into()),
+        first_failed_at: Set(invoice.collection.ladder.first_failed_at),
+        next_attempt_at: Set(invoice.collection.next_at),
+        collection_reason: Set(invoice.collection.reason.clone()),
+        block_reason: Set(invoice.block.as_ref().map(|block| block.reason.name().to_owned()).unwrap_or_default()),
+        block_owner: Set(invoice.block.as_ref().map(|block| block.owner.clone()).unwrap_or_default()),
     })
 }
 

@@ -19,6 +19,7 @@ pub struct Model {
     state: String,
     currency: String,
     taxed: bool,
+    automatic: bool,
     surplus: i64,
     version: i64,
     created_at: ChronoDateTimeUtc,
@@ -70,6 +71,7 @@ mod tenders {
         pub payment_id: Uuid,
         #[sea_orm(primary_key, auto_increment = false)]
         pub place: i64,
+        pub kind: String,
         pub method_id: Option<Uuid>,
         pub amount: i64,
         pub state: String,
@@ -92,7 +94,21 @@ fn tender(row: tenders::Model) -> Result<(Uuid, Tender), AppError> {
         other => return Err(unknown("tender state", other)),
     };
     let amount = Money::from_micros(currency(&row.currency)?, row.amount);
-    Ok((row.payment_id, Tender { source: row.method_id.map_or(Source::Credit, Source::Card), amount, state }))
+    let source = match (row.kind.as_str(), row.method_id) {
+        ("CREDIT", _) => Source::Credit,
+        ("COLLECTION", _) => Source::Collection,
+        ("CARD", Some(method)) => Source::Card(method),
+        (other, _) => return Err(unknown("tender", other)),
+    };
+    Ok((row.payment_id, Tender { source, amount, state }))
+}
+
+fn kind(source: Source) -> &'static str {
+    match source {
+        Source::Credit => "CREDIT",
+        Source::Card(_) => "CARD",
+        Source::Collection => "COLLECTION",
+    }
 }
 
 fn allocation(row: &allocations::Model) -> Result<(Uuid, Allocation), AppError> {
@@ -131,6 +147,7 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
             state: state.ok_or_else(|| unknown("payment state", &row.state))?,
             currency,
             taxed: row.taxed,
+            automatic: row.automatic,
             allocations: allocated.remove(&row.id).unwrap_or_default(),
             tenders: tendered.remove(&row.id).unwrap_or_default(),
             surplus: Money::from_micros(currency, row.surplus),
@@ -183,6 +200,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         state: Set(payment.state.name().to_owned()),
         currency: Set(code.to_owned()),
         taxed: Set(payment.taxed),
+        automatic: Set(payment.automatic),
         surplus: Set(payment.surplus.micros()),
         version: Set(payment.version),
         created_at: Set(payment.created_at),
@@ -208,6 +226,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         tenant: Set(tenant.to_string()),
         payment_id: Set(payment.id.uuid()),
         place: Set(place),
+        kind: Set(kind(own.source).to_owned()),
         method_id: Set(if let Source::Card(method) = own.source { Some(method) } else { None }),
         amount: Set(own.amount.micros()),
         state: Set(own.state.name().to_owned()),

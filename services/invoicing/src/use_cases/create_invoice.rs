@@ -76,6 +76,7 @@ pub async fn update(
             "prices_include_tax" => content.prices_include_tax = new.content.prices_include_tax,
             "payment_term" => content.term = new.content.term,
             "lines" => content.lines.clone_from(&new.content.lines),
+            "collect_automatically" => content.collect_automatically = new.content.collect_automatically,
             "supply_date" => content.supply_date = new.content.supply_date,
             _ => content.memo.clone_from(&new.content.memo),
         }

@@ -4,7 +4,10 @@
 //! (the first charge that succeeds is the point of no return), then all is settled in the wallet, then
 //! recorded here. Each step has a request id of its own, so that whoever drives takes it once.
 
-use super::payment_steps::{Charged, Wallet};
+use super::{
+    collect_invoice,
+    payment_steps::{Charged, Wallet},
+};
 use crate::{
     App, jobs,
     parse_payments::{Means, ToPay},
@@ -165,8 +168,8 @@ fn must_have_credit(payment: &Payment, means: &GetPaymentMeansResponse) -> Resul
     Ok(())
 }
 
-/// Saves a payment with its invoices, and tells of both.
-async fn publish(tx: &mut WriteTx, payment: &mut Payment, owned: &mut Vec<Invoice>) -> Result<PaymentMessage, AppError> {
+/// Saves a payment with its invoices, and tells of all.
+pub(super) async fn publish(tx: &mut WriteTx, payment: &mut Payment, owned: &mut Vec<Invoice>) -> Result<PaymentMessage, AppError> {
     let tenant = tx.call().tenant.clone();
     owned.retain(|invoice| payment.allocations.iter().any(|own| own.invoice == invoice.id));
     payments::save(tx.conn(), &tenant, payment).await?;
@@ -208,7 +211,11 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<b
     }
     for place in 0..payment.tenders.len() {
         let Some(tender) = payment.tenders.get_mut(place) else { break };
-        let Source::Card(method) = tender.source else { continue };
+        let method = match tender.source {
+            Source::Credit => continue,
+            Source::Card(method) => Some(method),
+            Source::Collection => None,
+        };
         if failed {
             tender.state = TenderState::Released;
             continue;
@@ -259,6 +266,9 @@ async fn record(app: &App, lease: &Lease, driven: &Payment, ended: bool) -> Resu
     let rendered = if ended && payment.state == PaymentState::Processing {
         payment.tenders.clone_from(&driven.tenders);
         payment.close(&mut owned, now)?;
+        if payment.automatic {
+            collect_invoice::schedule_next(&tx, &owned).await?;
+        }
         publish(&mut tx, &mut payment, &mut owned).await?
     } else {
         render::payment(&lease.tenant, &payment)

@@ -1,7 +1,7 @@
 //! Issues a draft: its number is taken last, and rolls back with everything else.
 
 use super::{
-    check_etag,
+    check_etag, collect_invoice,
     create_invoice::{locked, sides},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
 use payterms_invoicing_domain::{Invoice, number::INVOICES};
-use payterms_kernel::calendar::day_in;
+use payterms_kernel::calendar::{day_in, start_of_day};
 use payterms_proto::invoicing::v1::{FinalizeInvoiceResponse, Invoice as InvoiceMessage, InvoiceChanged};
 
 /// Runs the verb.
@@ -31,6 +31,10 @@ pub async fn run(app: &App, call: &Call, named: &InvoiceRef, etag: &str) -> Resu
     let mut series = series::lock(tx.conn(), &call.tenant, INVOICES).await?;
     invoice.finalize((&tenant, &customer), &mut series, today, now)?;
     series::save(tx.conn(), &call.tenant, &series).await?;
+    if let Some(due) = invoice.issue.as_ref().map(|issue| issue.due_date) {
+        invoice.schedule_collection(start_of_day(tx.time().zone, due).max(now));
+        collect_invoice::schedule_next(&tx, std::slice::from_ref(&invoice)).await?;
+    }
     invoice_parts::save_taxes(tx.conn(), &call.tenant, &invoice).await?;
     let rendered = publish(&mut tx, &invoice).await?;
     tx.commit(FinalizeInvoiceResponse { invoice: Some(rendered) }).await

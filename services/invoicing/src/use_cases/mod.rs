@@ -1,6 +1,8 @@
 //! One verb a file: lock, look the request up, let the domain decide, save, commit.
 
 pub mod advance_test_clock;
+pub mod block_invoice;
+pub mod collect_invoice;
 pub mod create_customer;
 pub mod create_invoice;
 pub mod create_payment;

@@ -94,16 +94,16 @@ impl<'a> Wallet<'a> {
         }
     }
 
-    /// Charges a card, in the order of tenders.
+    /// Charges a card, in the order of tenders; none: the collection method.
     ///
     /// # Errors
     /// No answer after many tries.
-    pub async fn charge(&self, place: usize, method: Uuid, amount: Money) -> Result<Charged, AppError> {
+    pub async fn charge(&self, place: usize, method: Option<Uuid>, amount: Money) -> Result<Charged, AppError> {
         let message = ChargeForPaymentRequest {
             request_id: self.step(&format!("charge/{place}")),
             parent: self.customer.clone(),
             payment: self.payment_name.clone(),
-            payment_method: format!("{}/paymentMethods/{method}", self.customer),
+            payment_method: method.map(|method| format!("{}/paymentMethods/{method}", self.customer)).unwrap_or_default(),
             amount: Some(money(amount)),
         };
         let answer =

@@ -50,7 +50,7 @@ pub async fn invoices(app: &App, asked: &ListInvoices) -> Result<pb::ListInvoice
     if asked.as_customer && hidden(&conn, &asked.tenant).await? {
         return Ok(pb::ListInvoicesResponse::default());
     }
-    let listed = invoices::Listed { state: asked.state, issued_only: asked.as_customer, before };
+    let listed = invoices::Listed { state: asked.state, blocked_for: asked.blocked_for, issued_only: asked.as_customer, before };
     let mut found = invoices::list(&conn, &asked.tenant, asked.customer, listed, asked.page.reads()).await?;
     drop(conn);
     let next_page_token = app.pages.cut(&asked.page, &mut found, |invoice| invoice.id.to_string());

@@ -174,8 +174,8 @@ pub struct Charge {
     pub wallet: Id<Wallet>,
     /// The payment.
     pub payment: Uuid,
-    /// What is charged.
-    pub method: Id<PaymentMethod>,
+    /// What is charged; none where the customer has no collection method.
+    pub method: Option<Id<PaymentMethod>>,
     /// Where it is.
     pub state: ChargeState,
     /// How much.

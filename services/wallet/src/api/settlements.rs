@@ -31,8 +31,8 @@ impl SettlementService for Api {
     }
 
     async fn charge_for_payment(&self, request: Request<ChargeForPaymentRequest>) -> Result<Response<ChargeForPaymentResponse>, Status> {
-        let (call, payment, method, amount) = parse::charge(request)?;
-        answer::write(|| charge_for_payment::run(&self.app, &call, &payment, (method, amount))).await
+        let (call, payment, order) = parse::charge(request)?;
+        answer::write(|| charge_for_payment::run(&self.app, &call, &payment, order)).await
     }
 
     async fn get_charge(&self, request: Request<GetChargeRequest>) -> Result<Response<GetChargeResponse>, Status> {

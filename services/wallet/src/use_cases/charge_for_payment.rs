@@ -7,7 +7,7 @@ use super::{
 use crate::{
     App, jobs,
     parse::CustomerRef,
-    parse_settlements::PaymentRef,
+    parse_settlements::{Order, PaymentRef},
     provider::KnownCharge,
     render_payments as render,
     store::{
@@ -15,13 +15,14 @@ use crate::{
         wallets::{self, Locked},
     },
 };
+use chrono::NaiveDate;
 use payterms_chassis::{
     Answer, AppError, Call, WriteTx,
     flow::{self, Lease},
     jobs::{DueRow, schedule, take},
     kill, names,
 };
-use payterms_kernel::{Id, Money, Refusal, TenantId, calendar::day_in};
+use payterms_kernel::{Id, Refusal, TenantId, calendar::day_in};
 use payterms_proto::wallet::v1::{ChargeChanged, ChargeForPaymentResponse, GetChargeResponse};
 use payterms_wallet_domain::{Charge, ChargeState, PaymentMethod, top_up::Charged};
 
@@ -36,7 +37,7 @@ pub async fn run(
     app: &App,
     call: &Call,
     named: &PaymentRef,
-    (method, amount): (Id<PaymentMethod>, Money),
+    (method, amount): Order,
 ) -> Result<Answer<ChargeForPaymentResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
     let locked = lock_wallet(&mut tx, named).await?;
@@ -45,7 +46,15 @@ pub async fn run(
         return app.flows.answer(call, true).await;
     }
     let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
-    let own = methods::find(tx.conn(), &call.tenant, named.customer.customer, method).await?.ok_or_else(Refusal::not_found)?;
+    let customer = named.customer.customer;
+    let method = match method {
+        Some(method) => Some(method),
+        None => methods::of_customer(tx.conn(), &call.tenant, customer).await?.collection,
+    };
+    let own = match method {
+        Some(method) => Some(methods::find(tx.conn(), &call.tenant, customer, method).await?.ok_or_else(Refusal::not_found)?),
+        None => None,
+    };
     let mut charge = Charge {
         id: tx.id(),
         wallet: locked.wallet.id,
@@ -58,9 +67,8 @@ pub async fn run(
         created_at: now,
         updated_at: now,
     };
-    let usable = own.must_be_usable(today).map_err(|refusal| refusal.reason.to_owned());
-    if let Err(reason) = usable.and_then(|()| app.provider(&own.provider).map(|_| ()).map_err(|_| "METHOD_NOT_OFFERED".to_owned())) {
-        charge.fail(reason);
+    if let Err(reason) = usable(app, own.as_ref(), today) {
+        charge.fail(reason.to_owned());
     }
     let rendered = publish(&mut tx, &named.customer, &charge).await?;
     if charge.state == ChargeState::Failed {
@@ -71,6 +79,13 @@ pub async fn run(
     kill::point("payment_charge.after_intent");
     app.flows.spawn(lease);
     app.flows.answer(call, false).await
+}
+
+/// Whether the method can be charged; the reason where it cannot.
+fn usable(app: &App, method: Option<&PaymentMethod>, today: NaiveDate) -> Result<(), &'static str> {
+    let method = method.ok_or("COLLECTION_METHOD_REQUIRED")?;
+    method.must_be_usable(today).map_err(|refusal| refusal.reason)?;
+    app.provider(&method.provider).map(|_| ()).map_err(|_| "METHOD_NOT_OFFERED")
 }
 
 async fn publish(tx: &mut WriteTx, customer: &CustomerRef, charge: &Charge) -> Result<payterms_proto::wallet::v1::Charge, AppError> {
@@ -103,7 +118,8 @@ async fn ask_provider(app: &App, tenant: &TenantId, id: Id<Charge>, taken_over: 
     let conn = app.db.read(tenant).await?;
     let charge = charges::find(&conn, tenant, id).await?.ok_or_else(|| AppError::Fault(format!("no charge {id}")))?;
     drop(conn);
-    let asked = Asked { work: "payment_charge", id: id.uuid(), method: charge.method, amount: charge.amount };
+    let method = charge.method.ok_or_else(|| AppError::Fault(format!("a charge without a method: {id}")))?;
+    let asked = Asked { work: "payment_charge", id: id.uuid(), method, amount: charge.amount };
     charging::ask(app, tenant, &asked, taken_over).await
 }
 

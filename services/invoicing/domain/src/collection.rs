@@ -1,0 +1,239 @@
+//! Automatic collection of invoices, and what blocks it (docs/domain.md, Retries, Blocks).
+
+use crate::{
+    invoice::{Invoice, InvoiceState},
+    payment::{Allocation, Payment, PaymentState, Source, Tender, TenderState},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use payterms_kernel::{
+    Id, IdSource, Money, Refusal,
+    ladder::{Ladder, Rung},
+};
+
+/// How the automatic collection of an invoice stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CollectionState {
+    /// It is not collected by itself, or no more.
+    #[default]
+    Off,
+    /// It is tried at the next instant.
+    Scheduled,
+    /// A payment is under way.
+    Processing,
+    /// The cardholder must authenticate; it is not tried again by itself.
+    RequiresAction,
+    /// The last try failed, or one for a final reason.
+    Failed,
+}
+
+impl CollectionState {
+    /// All states.
+    pub const ALL: [Self; 5] = [Self::Off, Self::Scheduled, Self::Processing, Self::RequiresAction, Self::Failed];
+
+    /// The name of the state, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "OFF",
+            Self::Scheduled => "SCHEDULED",
+            Self::Processing => "PROCESSING",
+            Self::RequiresAction => "REQUIRES_ACTION",
+            Self::Failed => "FAILED",
+        }
+    }
+}
+
+/// The automatic collection of an invoice.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Collection {
+    /// How it stands.
+    pub state: CollectionState,
+    /// Failures so far.
+    pub ladder: Ladder,
+    /// When it is tried next; none while a block stands.
+    pub next_at: Option<DateTime<Utc>>,
+    /// Why the last try failed.
+    pub reason: String,
+}
+
+/// Why an invoice is blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockReason {
+    /// A payment plan has been proposed.
+    PlanProposed,
+    /// A payment plan is active.
+    PlanActive,
+    /// The customer disputes it.
+    Disputed,
+    /// Somebody of the tenant says so.
+    Manual,
+}
+
+impl BlockReason {
+    /// All reasons.
+    pub const ALL: [Self; 4] = [Self::PlanProposed, Self::PlanActive, Self::Disputed, Self::Manual];
+
+    /// The name of the reason, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PlanProposed => "PAYMENT_PLAN_PROPOSED",
+            Self::PlanActive => "PAYMENT_PLAN_ACTIVE",
+            Self::Disputed => "DISPUTED",
+            Self::Manual => "MANUAL",
+        }
+    }
+}
+
+/// What keeps an invoice from being collected and reminded; a customer may always pay it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// Why.
+    pub reason: BlockReason,
+    /// Who alone lifts it: a plan's name; empty: the tenant's people.
+    pub owner: String,
+}
+
+fn blocked(block: &Block) -> Refusal {
+    let message = format!("The invoice is blocked: {}. Only the block's owner lifts it.", block.reason.name());
+    Refusal::precondition("INVOICE_BLOCKED", message).with("block_reason", block.reason.name()).with("owner", &block.owner)
+}
+
+impl Invoice {
+    /// Starts the automatic collection of an issued invoice on its due date.
+    pub fn schedule_collection(&mut self, at: DateTime<Utc>) {
+        if self.content.collect_automatically {
+            self.collection = Collection { state: CollectionState::Scheduled, next_at: Some(at), ..Collection::default() };
+        }
+    }
+
+    /// The time of a try has come: a payment of what is payable now, by the collection method; none
+    /// where there is nothing to collect, or a block stands.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn collect(&mut self, ids: &mut IdSource, now: DateTime<Utc>) -> Result<Option<Payment>, Refusal> {
+        if self.collection.state != CollectionState::Scheduled || self.state != InvoiceState::Open {
+            return Ok(None);
+        }
+        self.touch(now);
+        if self.block.is_some() {
+            self.collection.next_at = None;
+            return Ok(None);
+        }
+        let payable = self.payable()?;
+        if !payable.is_positive() {
+            // A payment under way has reserved all of it; how it ends is seen tomorrow.
+            self.collection.next_at = Some(now + TimeDelta::days(1));
+            return Ok(None);
+        }
+        let reversed = self.reserve(payable, now)?;
+        self.collection.state = CollectionState::Processing;
+        self.collection.next_at = None;
+        let zero = Money::zero(self.currency);
+        Ok(Some(Payment {
+            id: ids.make(),
+            customer: self.customer,
+            state: PaymentState::Processing,
+            currency: self.currency,
+            taxed: false,
+            automatic: true,
+            allocations: vec![Allocation { invoice: self.id, amount: payable, reversed, paid: zero }],
+            tenders: vec![Tender { source: Source::Collection, amount: payable, state: TenderState::Processing }],
+            surplus: zero,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }))
+    }
+
+    /// Takes in how an automatic payment ended: done, tried again later, or stopped with its reason.
+    pub fn collection_ended(&mut self, payment: &Payment, now: DateTime<Utc>) {
+        let failed = payment.tenders.iter().find_map(|tender| match &tender.state {
+            TenderState::Failed(reason) => Some(reason.clone()),
+            _ => None,
+        });
+        let Some(reason) = failed else {
+            self.collection = Collection::default();
+            return;
+        };
+        let rung = self.collection.ladder.failed(&reason, now);
+        self.collection.reason = reason;
+        self.collection.next_at = if let Rung::At(at) = rung { Some(at) } else { None };
+        self.collection.state = match rung {
+            Rung::At(_) => CollectionState::Scheduled,
+            Rung::Action => CollectionState::RequiresAction,
+            Rung::Hard | Rung::Over => CollectionState::Failed,
+        };
+    }
+
+    /// Tries now, by hand: the next rung of the ladder.
+    ///
+    /// # Errors
+    /// `INVOICE_STATE`, `INVOICE_BLOCKED`, `COLLECTION_STATE` where it is not collected by itself or is
+    /// being collected.
+    pub fn retry_collection(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
+        self.must_be(&[InvoiceState::Open])?;
+        self.must_not_be_blocked()?;
+        if matches!(self.collection.state, CollectionState::Off | CollectionState::Processing) {
+            let allowed: &[&str] = if self.collection.state == CollectionState::Off { &["CreatePayment"] } else { &[] };
+            return Err(Refusal::state("COLLECTION_STATE", "The collection", self.collection.state.name(), allowed));
+        }
+        self.collection.state = CollectionState::Scheduled;
+        self.collection.next_at = Some(now);
+        self.touch(now);
+        Ok(())
+    }
+
+    /// Refuses while a block stands.
+    ///
+    /// # Errors
+    /// `INVOICE_BLOCKED`.
+    pub fn must_not_be_blocked(&self) -> Result<(), Refusal> {
+        self.block.as_ref().map_or(Ok(()), |block| Err(blocked(block)))
+    }
+
+    /// Blocks an open invoice, or replaces the owner's own block.
+    ///
+    /// # Errors
+    /// `INVOICE_STATE`, `INVOICE_BLOCKED` by another owner.
+    pub fn set_block(&mut self, block: Block, now: DateTime<Utc>) -> Result<(), Refusal> {
+        self.must_be(&[InvoiceState::Open])?;
+        if let Some(present) = self.block.as_ref().filter(|present| present.owner != block.owner) {
+            return Err(blocked(present));
+        }
+        self.block = Some(block);
+        self.touch(now);
+        Ok(())
+    }
+
+    /// Lifts the owner's block; collection that waited goes on at once. Without a block nothing happens.
+    ///
+    /// # Errors
+    /// `INVOICE_BLOCKED` by another owner.
+    pub fn lift_block(&mut self, owner: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let Some(present) = &self.block else { return Ok(()) };
+        if present.owner != owner {
+            return Err(blocked(present));
+        }
+        self.block = None;
+        if self.collection.state == CollectionState::Scheduled && self.collection.next_at.is_none() {
+            self.collection.next_at = Some(now);
+        }
+        self.touch(now);
+        Ok(())
+    }
+
+    /// The payments that paid an invoice end its collection.
+    pub(crate) fn end_collection_if_closed(&mut self) {
+        if self.state != InvoiceState::Open && self.collection.state != CollectionState::Processing {
+            self.collection = Collection::default();
+        }
+    }
+}
+
+/// The id of the invoice that an automatic payment collects.
+#[must_use]
+pub fn collects(payment: &Payment) -> Option<Id<Invoice>> {
+    payment.allocations.first().filter(|_| payment.automatic).map(|own| own.invoice)
+}

@@ -1,0 +1,110 @@
+//! Blocks invoices and lifts blocks: for the tenant's people one at a time, for an owner all or none.
+
+use super::{collect_invoice::schedule_next, create_invoice::locked, finalize_invoice::publish};
+use crate::{App, parse_collections::Owned, parse_invoices::InvoiceRef, store::invoices};
+use payterms_chassis::{Answer, AppError, Call, WriteTx};
+use payterms_invoicing_domain::{Block, BlockReason, Invoice};
+use payterms_kernel::{Money, Refusal};
+use payterms_proto::invoicing::v1::{BlockForOwnerResponse, BlockInvoiceResponse, UnblockForOwnerResponse, UnblockInvoiceResponse};
+
+/// Blocks an invoice for the tenant's people.
+///
+/// # Errors
+/// Those of [`Invoice::set_block`], `RESOURCE_NOT_FOUND`.
+pub async fn block(app: &App, call: &Call, named: &InvoiceRef, reason: BlockReason) -> Result<Answer<BlockInvoiceResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    let mut invoice = locked(&tx, named).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    invoice.set_block(Block { reason, owner: String::new() }, tx.now())?;
+    let rendered = publish(&mut tx, &invoice).await?;
+    tx.commit(BlockInvoiceResponse { invoice: Some(rendered) }).await
+}
+
+/// Lifts a block of the tenant's people.
+///
+/// # Errors
+/// `INVOICE_BLOCKED` by another owner, `RESOURCE_NOT_FOUND`.
+pub async fn unblock(app: &App, call: &Call, named: &InvoiceRef) -> Result<Answer<UnblockInvoiceResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    let mut invoice = locked(&tx, named).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    invoice.lift_block("", tx.now())?;
+    schedule_next(&tx, std::slice::from_ref(&invoice)).await?;
+    let rendered = publish(&mut tx, &invoice).await?;
+    tx.commit(UnblockInvoiceResponse { invoice: Some(rendered) }).await
+}
+
+/// Locks all of an owner's invoices.
+async fn lock_all(tx: &WriteTx, call: &Call, owned: &Owned) -> Result<Vec<Invoice>, AppError> {
+    let ids: Vec<_> = owned.invoices.iter().map(|(id, _)| *id).collect();
+    let found = invoices::lock_many(tx.conn(), &call.tenant, &ids).await?;
+    if found.len() < ids.len() || found.iter().any(|invoice| invoice.customer != owned.customer) {
+        return Err(Refusal::not_found().into());
+    }
+    Ok(found)
+}
+
+/// Blocks invoices for an owner, or replaces the owner's blocks: all or none.
+///
+/// # Errors
+/// Those of [`Invoice::set_block`], `PAYMENT_PENDING`, `PLAN_AMOUNT_CHANGED`, `RESOURCE_NOT_FOUND`.
+pub async fn block_for_owner(
+    app: &App,
+    call: &Call,
+    owned: &Owned,
+    reason: BlockReason,
+) -> Result<Answer<BlockForOwnerResponse>, AppError> {
+    let mut tx = app.db.begin_forward(call).await?;
+    let mut found = lock_all(&tx, call, owned).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    let now = tx.now();
+    let mut rendered = Vec::with_capacity(found.len());
+    for invoice in &mut found {
+        let expected = owned.invoices.iter().find(|(id, _)| *id == invoice.id).and_then(|(_, expected)| *expected);
+        must_be_as_expected(invoice, reason, expected)?;
+        invoice.set_block(Block { reason, owner: owned.owner.clone() }, now)?;
+        rendered.push(publish(&mut tx, invoice).await?);
+    }
+    tx.commit(BlockForOwnerResponse { invoices: rendered }).await
+}
+
+fn must_be_as_expected(invoice: &Invoice, reason: BlockReason, expected: Option<Money>) -> Result<(), AppError> {
+    if reason == BlockReason::PlanProposed && invoice.pending.is_positive() {
+        let message = format!("A payment under way has reserved {} of an invoice. Wait for its end.", invoice.pending);
+        return Err(Refusal::precondition("PAYMENT_PENDING", message).with("invoice", invoice.id).into());
+    }
+    let open = invoice.open()?;
+    if let Some(expected) = expected
+        && open.compare(expected)?.is_gt()
+    {
+        let message = format!("{open} are open on an invoice; {expected} were expected. Look at the plan again.");
+        return Err(Refusal::precondition("PLAN_AMOUNT_CHANGED", message).with("invoice", invoice.id).with("open", open.amount()).into());
+    }
+    Ok(())
+}
+
+/// Lifts an owner's blocks; blocks of others and none at all are passed over.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn unblock_for_owner(app: &App, call: &Call, owned: &Owned) -> Result<Answer<UnblockForOwnerResponse>, AppError> {
+    let mut tx = app.db.begin_forward(call).await?;
+    let mut found = lock_all(&tx, call, owned).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    let now = tx.now();
+    found.retain(|invoice| invoice.block.as_ref().is_some_and(|block| block.owner == owned.owner));
+    for invoice in &mut found {
+        invoice.lift_block(&owned.owner, now)?;
+        publish(&mut tx, invoice).await?;
+    }
+    schedule_next(&tx, &found).await?;
+    tx.commit(UnblockForOwnerResponse {}).await
+}

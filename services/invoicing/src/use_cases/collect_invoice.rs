@@ -1,0 +1,74 @@
+//! Collects invoices by themselves: on the due date, then up the ladder. What is charged is a payment
+//! like any other, from the collection method.
+
+use super::{
+    create_invoice::locked,
+    create_payment::{FLOW, publish},
+    finalize_invoice,
+};
+use crate::{App, jobs, parse_invoices::InvoiceRef, store::invoices};
+use payterms_chassis::{
+    Answer, AppError, Call, WriteTx,
+    jobs::{DueRow, schedule_many, take},
+    kill, names,
+};
+use payterms_invoicing_domain::Invoice;
+use payterms_kernel::Id;
+use payterms_proto::invoicing::v1::RetryCollectionResponse;
+
+/// Schedules the next try of invoices that have one.
+///
+/// # Errors
+/// The database's.
+pub async fn schedule_next(tx: &WriteTx, owned: &[Invoice]) -> Result<(), AppError> {
+    let due: Vec<_> = owned.iter().filter_map(|own| own.collection.next_at.map(|at| (own.id.to_string(), at))).collect();
+    Ok(schedule_many(tx, jobs::COLLECT, &due).await?)
+}
+
+/// Runs the job: a payment of what is payable begins, and is driven apart from it.
+///
+/// # Errors
+/// The database's.
+pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
+    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("invoice {:?}", row.subject))) };
+    let call = row.call("invoicing", id);
+    let mut tx = app.db.begin_forward(&call).await?;
+    let mut owned = invoices::lock_many(tx.conn(), &row.tenant, &[Id::from_uuid(id)]).await?;
+    if !take(&tx, row).await? {
+        return Ok(());
+    }
+    let now = tx.now();
+    let Some(invoice) = owned.first_mut() else { return Ok(()) };
+    let before = invoice.version;
+    let payment = invoice.collect(tx.ids(), now)?;
+    let changed = invoice.version != before;
+    schedule_next(&tx, &owned).await?;
+    let Some(mut payment) = payment else {
+        if let Some(invoice) = owned.first().filter(|_| changed) {
+            finalize_invoice::publish(&mut tx, invoice).await?;
+        }
+        return tx.commit_rows().await;
+    };
+    let lease = app.flows.open(&tx, FLOW, payment.id.uuid()).await?;
+    publish(&mut tx, &mut payment, &mut owned).await?;
+    tx.commit_rows().await?;
+    kill::point("collection.after_intent");
+    app.flows.spawn(lease);
+    Ok(())
+}
+
+/// Tries now, by hand.
+///
+/// # Errors
+/// Those of [`Invoice::retry_collection`], `RESOURCE_NOT_FOUND`.
+pub async fn retry(app: &App, call: &Call, named: &InvoiceRef) -> Result<Answer<RetryCollectionResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    let mut invoice = locked(&tx, named).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    invoice.retry_collection(tx.now())?;
+    schedule_next(&tx, std::slice::from_ref(&invoice)).await?;
+    let rendered = finalize_invoice::publish(&mut tx, &invoice).await?;
+    tx.commit(RetryCollectionResponse { invoice: Some(rendered) }).await
+}

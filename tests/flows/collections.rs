@@ -1,0 +1,234 @@
+//! Invoices are collected by themselves, up the ladder, unless something blocks them.
+
+use crate::{
+    clocks::{advance, start},
+    invariants,
+    invoices::{draft, issued, line, read},
+    payments::by,
+    top_ups::card,
+};
+use payterms_chassis::identity::Signer;
+use payterms_kernel::SystemClock;
+use payterms_proto::{
+    invoicing::v1::{
+        Block, BlockForOwnerRequest, BlockInvoiceRequest, CreatePaymentRequest, Invoice, InvoiceToBlock, InvoiceToPay, ListInvoicesRequest,
+        ListPaymentsRequest, Payment, RetryCollectionRequest, UnblockForOwnerRequest, UnblockInvoiceRequest, VoidInvoiceRequest,
+        block::Reason, collection::State, invoice,
+    },
+    wallet::v1::SetCollectionMethodRequest,
+};
+use payterms_suite::{
+    Session,
+    client::{amount, request_id},
+    shop,
+};
+use payterms_testkit::{World, on_both, people::person, reason};
+use std::sync::Arc;
+
+on_both!(
+    the_due_date_collects_from_the_collection_method,
+    a_decline_climbs_the_ladder_and_is_retried_by_hand,
+    who_must_authenticate_is_not_tried_again,
+    a_blocked_invoice_waits_and_may_be_paid,
+    what_is_paid_before_is_not_collected,
+    without_a_method_the_reason_shows,
+    an_owner_blocks_all_or_none_and_alone_lifts,
+);
+
+const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z; the first is eleven in the morning in Sydney
+const DAY: i64 = 86_400;
+/// 00:00 in Sydney on the due date of an invoice of 1 January at 30 days.
+const DUE: i64 = START + 30 * DAY - 11 * 3_600;
+
+struct Desk {
+    customer: String,
+    invoice: Invoice,
+    admin: Session,
+    owner: Session,
+}
+
+/// A shop on a test clock, and an invoice of 100.00 USD that is collected by itself in 30 days.
+async fn desk(world: &World, token: Option<&str>) -> Desk {
+    world.tenant("acme").await;
+    start(world, "acme", "seed").await;
+    let customer = world.customer("acme", "GB").await;
+    let owner = world.someone("OWNER", None);
+    shop::open(&owner, "acme").await.unwrap();
+    let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
+    if let Some(token) = token {
+        card(world, &admin, &customer, token).await;
+    }
+    let mut request = draft(&customer, "USD", vec![line("Plan", amount("USD", 100, 0))]);
+    request.invoice.as_mut().unwrap().collect_automatically = true;
+    let invoice = issued(&owner, request).await;
+    Desk { customer, invoice, admin, owner }
+}
+
+impl Desk {
+    async fn invoice(&self) -> Invoice {
+        read(&self.owner, &self.invoice.name).await.unwrap()
+    }
+
+    async fn collection(&self) -> (State, i32, Option<i64>, String) {
+        let own = self.invoice().await.collection.unwrap();
+        (own.state(), own.failed_attempt_count, own.next_attempt_time.map(|at| at.seconds), own.failure_reason)
+    }
+
+    async fn payments(&self) -> Vec<Payment> {
+        let list = ListPaymentsRequest { parent: self.customer.clone(), page_size: 100, ..Default::default() };
+        self.owner.payments().list_payments(list).await.unwrap().into_inner().payments
+    }
+}
+
+async fn the_due_date_collects_from_the_collection_method(world: &World) {
+    let desk = desk(world, Some("tok_visa")).await;
+    assert_eq!(desk.collection().await, (State::Scheduled, 0, Some(DUE), String::new()));
+    advance(world, DUE - 1).await;
+    assert_eq!(desk.invoice().await.state(), invoice::State::Open);
+    advance(world, DUE).await;
+    assert_eq!((desk.invoice().await.state(), desk.collection().await.0), (invoice::State::Paid, State::Off));
+    let payments = desk.payments().await;
+    assert!(payments.len() == 1 && payments[0].automatic, "{payments:?}");
+    advance(world, DUE + 40 * DAY).await;
+    assert_eq!(desk.payments().await.len(), 1);
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
+}
+
+async fn a_decline_climbs_the_ladder_and_is_retried_by_hand(world: &World) {
+    let desk = desk(world, Some("tok_declined")).await;
+    for (days, attempts, next) in [(0, 1, Some(1)), (2, 2, Some(3)), (4, 3, Some(5)), (6, 4, Some(7)), (8, 5, None), (20, 5, None)] {
+        advance(world, DUE + days * DAY).await;
+        let state = if next.is_some() { State::Scheduled } else { State::Failed };
+        let next = next.map(|days| DUE + days * DAY);
+        assert_eq!(desk.collection().await, (state, attempts, next, "card_declined".into()), "day {days}");
+        assert_eq!(desk.payments().await.len(), usize::try_from(attempts).unwrap(), "day {days}");
+    }
+    let good = card(world, &desk.admin, &desk.customer, "tok_visa").await;
+    let point = SetCollectionMethodRequest { request_id: request_id(), name: good };
+    desk.admin.methods().set_collection_method(point).await.unwrap();
+    let retry = RetryCollectionRequest { request_id: request_id(), name: desk.invoice.name.clone() };
+    desk.admin.collections().retry_collection(retry).await.unwrap();
+    advance(world, DUE + 20 * DAY + 1).await;
+    assert_eq!((desk.invoice().await.state(), desk.collection().await.0), (invoice::State::Paid, State::Off));
+    let again = RetryCollectionRequest { request_id: request_id(), name: desk.invoice.name.clone() };
+    assert_eq!(reason(&desk.admin.collections().retry_collection(again).await.unwrap_err()), "INVOICE_STATE");
+    invariants::books_agree(world).await;
+}
+
+async fn who_must_authenticate_is_not_tried_again(world: &World) {
+    let desk = desk(world, Some("tok_authenticate")).await;
+    advance(world, DUE + 30 * DAY).await;
+    assert_eq!(desk.collection().await, (State::RequiresAction, 1, None, "authentication_required".into()));
+    assert_eq!(desk.payments().await.len(), 1);
+}
+
+async fn a_blocked_invoice_waits_and_may_be_paid(world: &World) {
+    let desk = desk(world, Some("tok_visa")).await;
+    let staff = world.someone("STAFF", None);
+    let block = BlockInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), reason: Reason::Disputed.into() };
+    let blocked = staff.collections().block_invoice(block).await.unwrap().into_inner().invoice.unwrap();
+    assert_eq!(blocked.block, Some(Block { reason: Reason::Disputed.into(), owner: String::new() }));
+    let list = |reason: Reason| ListInvoicesRequest { parent: desk.customer.clone(), block_reason: reason.into(), ..Default::default() };
+    assert_eq!(staff.invoices().list_invoices(list(Reason::Disputed)).await.unwrap().into_inner().invoices.len(), 1);
+    assert!(staff.invoices().list_invoices(list(Reason::Manual)).await.unwrap().into_inner().invoices.is_empty());
+    let void = VoidInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), reason: "x".into() };
+    assert_eq!(reason(&desk.owner.invoices().void_invoice(void).await.unwrap_err()), "INVOICE_BLOCKED");
+    advance(world, DUE + 10 * DAY).await;
+    assert_eq!(desk.collection().await, (State::Scheduled, 0, None, String::new()));
+    assert!(desk.payments().await.is_empty() && desk.invoice().await.past_due);
+    let part = CreatePaymentRequest {
+        request_id: request_id(),
+        parent: desk.customer.clone(),
+        invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: None }],
+        tenders: vec![by("", amount("USD", 40, 0))],
+        currency_code: String::new(),
+    };
+    let refused = desk.admin.payments().create_payment(part.clone()).await;
+    let paid = refused.unwrap().into_inner().payment.unwrap();
+    assert_eq!(paid.allocations[0].paid, amount("USD", 40, 0), "a customer may always pay");
+    let unblock = UnblockInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone() };
+    staff.collections().unblock_invoice(unblock).await.unwrap();
+    advance(world, DUE + 10 * DAY + 1).await;
+    let collected = desk.payments().await.into_iter().find(|payment| payment.automatic).unwrap();
+    assert_eq!((desk.invoice().await.state(), collected.tenders[0].amount.clone()), (invoice::State::Paid, amount("USD", 60, 0)));
+    invariants::books_agree(world).await;
+}
+
+async fn what_is_paid_before_is_not_collected(world: &World) {
+    let desk = desk(world, Some("tok_visa")).await;
+    let all = CreatePaymentRequest {
+        request_id: request_id(),
+        parent: desk.customer.clone(),
+        invoices: Vec::new(),
+        tenders: vec![by("", None)],
+        currency_code: "USD".into(),
+    };
+    desk.admin.payments().create_payment(all).await.unwrap();
+    assert_eq!(desk.collection().await.0, State::Off);
+    advance(world, DUE + 10 * DAY).await;
+    assert_eq!(desk.payments().await.len(), 1);
+}
+
+async fn without_a_method_the_reason_shows(world: &World) {
+    let desk = desk(world, None).await;
+    advance(world, DUE).await;
+    assert_eq!(desk.collection().await, (State::Scheduled, 1, Some(DUE + DAY), "COLLECTION_METHOD_REQUIRED".into()));
+    card(world, &desk.admin, &desk.customer, "tok_visa").await;
+    advance(world, DUE + DAY).await;
+    assert_eq!(desk.invoice().await.state(), invoice::State::Paid);
+    invariants::books_agree(world).await;
+}
+
+/// A peer's session, straight at invoicing's port.
+fn peer(world: &World) -> Session {
+    let signer = Signer::read(&world.folder.path().join("keys"), "gateway", Arc::new(SystemClock)).unwrap();
+    let token = signer.internal("invoicing", &person("acme", "PEER", None)).unwrap();
+    Session::new(world.suite.services["invoicing"], &token).unwrap()
+}
+
+async fn an_owner_blocks_all_or_none_and_alone_lifts(world: &World) {
+    let desk = desk(world, Some("tok_visa")).await;
+    let second = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;
+    let plan = format!("{}/paymentPlans/01890000-0000-7000-8000-000000000001", desk.customer);
+    let request = |owner: &str, reason: Reason, open: i64| BlockForOwnerRequest {
+        request_id: request_id(),
+        parent: desk.customer.clone(),
+        owner: owner.into(),
+        reason: reason.into(),
+        invoices: vec![
+            InvoiceToBlock { invoice: desk.invoice.name.clone(), expected_open: amount("USD", open, 0) },
+            InvoiceToBlock { invoice: second.name.clone(), expected_open: None },
+        ],
+    };
+    let blocks = async || (desk.invoice().await.block, read(&desk.owner, &second.name).await.unwrap().block);
+    let staff = world.someone("STAFF", None);
+    let manual = BlockInvoiceRequest { request_id: request_id(), name: second.name.clone(), reason: Reason::Manual.into() };
+    staff.collections().block_invoice(manual).await.unwrap();
+    let refused = peer(world).collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100)).await.unwrap_err();
+    assert_eq!((reason(&refused).as_str(), blocks().await.0), ("INVOICE_BLOCKED", None), "all or none");
+    let unblock = UnblockInvoiceRequest { request_id: request_id(), name: second.name.clone() };
+    staff.collections().unblock_invoice(unblock.clone()).await.unwrap();
+    let risen = peer(world).collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 99)).await.unwrap_err();
+    assert_eq!(reason(&risen), "PLAN_AMOUNT_CHANGED");
+    peer(world).collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100)).await.unwrap();
+    let mine = Block { reason: Reason::PaymentPlanProposed.into(), owner: plan.clone() };
+    assert_eq!(blocks().await, (Some(mine.clone()), Some(mine)));
+    let theirs = staff.collections().unblock_invoice(UnblockInvoiceRequest { request_id: request_id(), ..unblock }).await.unwrap_err();
+    assert_eq!(reason(&theirs), "INVOICE_BLOCKED", "only the owner lifts it");
+    let other = peer(world).collections().block_for_owner(request("another", Reason::PaymentPlanProposed, 100)).await.unwrap_err();
+    assert_eq!(reason(&other), "INVOICE_BLOCKED");
+    peer(world).collections().block_for_owner(request(&plan, Reason::PaymentPlanActive, 100)).await.unwrap();
+    let active = Block { reason: Reason::PaymentPlanActive.into(), owner: plan.clone() };
+    assert_eq!(blocks().await.0, Some(active), "replaced, never lifted and set");
+    let lift = |owner: &str| UnblockForOwnerRequest {
+        request_id: request_id(),
+        parent: desk.customer.clone(),
+        owner: owner.into(),
+        invoices: vec![desk.invoice.name.clone(), second.name.clone()],
+    };
+    peer(world).collections().unblock_for_owner(lift("another")).await.unwrap();
+    assert!(blocks().await.0.is_some());
+    peer(world).collections().unblock_for_owner(lift(&plan)).await.unwrap();
+    assert_eq!(blocks().await, (None, None));
+}
