@@ -2,10 +2,12 @@
 //! a short-lived internal one, and passes the call on. It stores nothing and knows no rule of
 //! money.
 
+pub mod account;
 pub mod identity;
 pub mod route;
 pub mod web;
 
+use axum::middleware::from_fn;
 use clap::{Args, Parser};
 use identity::KeySet;
 use payterms_chassis::{
@@ -19,6 +21,7 @@ use payterms_chassis::{
     telemetry::Telemetry,
 };
 use payterms_kernel::SystemClock;
+use payterms_proto::gateway::v1::account_service_server::AccountServiceServer;
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -43,8 +46,8 @@ struct Options {
     own: GatewayOptions,
 }
 
-/// What every service has, behind this door too.
-const OPERATIONS: &str = "payterms.common.v1.OperationsService";
+/// What the door itself serves, and what every service has behind it.
+const OWN: [&str; 2] = ["payterms.gateway.v1.AccountService", "payterms.common.v1.OperationsService"];
 
 /// Starts the gateway on a bound listener.
 ///
@@ -60,12 +63,19 @@ pub async fn start(
     let access = AccessTable::load()?;
     let packages: Vec<_> = peers.keys().map(String::as_str).collect();
     let mut services = access.services(&packages);
-    services.push(OPERATIONS.to_owned());
+    services.extend(OWN.map(str::to_owned));
     let (open, _health) = reflection::with_reflection_and_health(Routes::default(), &services).await?;
     let signer = Signer::read(keys, "gateway", Arc::new(SystemClock))?;
-    let web = web::routes(web::Web::new(Peers::new(signer.clone(), peers)?, options.simulator.clone()));
+    let known = Peers::new(signer.clone(), peers)?;
+    let web = web::routes(web::Web::new(known.clone(), options.simulator.clone()));
     let door = route::Router::new(KeySet::read(&options.jwks)?, access, signer, peers)?;
-    let routes = open.merge(web).fallback(move |request: axum::extract::Request| {
+    let guard = door.clone();
+    let own = Routes::new(AccountServiceServer::new(account::Accounts { peers: known }))
+        .into_axum_router()
+        .reset_fallback()
+        .layer(from_fn(move |request, next| route::admit(guard.clone(), request, next)))
+        .layer(from_fn(layers::deadline));
+    let routes = open.merge(web).merge(own).fallback(move |request: axum::extract::Request| {
         let door = door.clone();
         async move { door.pass(request).await }
     });

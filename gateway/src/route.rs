@@ -1,7 +1,7 @@
 //! Routing: the package in the path names the service; bodies pass untouched.
 
 use crate::identity::KeySet;
-use axum::{body::Body, extract::Request, response::Response};
+use axum::{body::Body, extract::Request, middleware::Next, response::Response};
 use http::{HeaderValue, Uri, uri::Authority};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -12,7 +12,7 @@ use payterms_chassis::{
     call::Caller,
     error::status,
     identity::{Signer, TokenFault},
-    layers::{is_inner, parse_timeout, refuse},
+    layers::{self, is_inner, parse_timeout, refuse},
     telemetry,
 };
 use std::{
@@ -131,6 +131,18 @@ impl Router {
             Some(Err(TokenFault::Expired)) => Err(unauthenticated("TOKEN_EXPIRED", "The token has expired. Get a new one.")),
             _ => Err(unauthenticated("TOKEN_INVALID", "The token is not accepted here. Get a new one.")),
         }
+    }
+}
+
+/// Checks a call of the gateway's own methods, as the services check theirs.
+pub async fn admit(door: Router, mut request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    match layers::admit(&door.access, |token| door.keys.verify(token), &path, request.headers()) {
+        Ok(scope) => {
+            request.extensions_mut().insert(scope);
+            next.run(request).await
+        }
+        Err(status) => refuse(*status),
     }
 }
 

@@ -22,6 +22,12 @@ pub mod payterms {
         }
     }
 
+    pub mod gateway {
+        pub mod v1 {
+            include!(concat!(env!("OUT_DIR"), "/payterms.gateway.v1.rs"));
+        }
+    }
+
     pub mod invoicing {
         pub mod v1 {
             include!(concat!(env!("OUT_DIR"), "/payterms.invoicing.v1.rs"));
@@ -35,4 +41,4 @@ pub mod payterms {
     }
 }
 
-pub use payterms::{common, invoicing, wallet};
+pub use payterms::{common, gateway, invoicing, wallet};

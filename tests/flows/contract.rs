@@ -223,7 +223,9 @@ async fn every_field_refuses_bad_input_and_changes_nothing(world: &World) {
         let outer = world.suite.token(&caller, 600).unwrap();
         for body in bad_bodies(&method) {
             let inner = signer.internal(service_of(&path), &caller).unwrap();
-            for (channel, token) in [(&door, &outer), (&inside[service_of(&path)], &inner)] {
+            // What the gateway itself serves has no other door.
+            let own = inside.get(service_of(&path)).map(|own| (own, &inner));
+            for (channel, token) in std::iter::once((&door, &outer)).chain(own) {
                 cases += 1;
                 match send(channel, &path, Some(token), body.clone()).await {
                     Err(status) => {
@@ -307,8 +309,8 @@ async fn tricks(world: &World, door: &Channel, path: &str) {
         let refused = send(door, path, Some(token), Vec::new()).await.unwrap_err();
         assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unauthenticated, "TOKEN_INVALID"), "{path}");
     }
-    let service = service_of(path);
-    let inside = channel(world.suite.services[service]).await;
+    let Some(address) = world.suite.services.get(service_of(path)) else { return };
+    let inside = channel(*address).await;
     let refused = send(&inside, path, Some(&good), Vec::new()).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unauthenticated, "TOKEN_INVALID"), "{path}: a caller's token inside");
 }

@@ -82,6 +82,11 @@ impl Services {
         self.running.insert(name, Process::service(BINARY, name, self.at(name), &arguments));
     }
 
+    /// Stops a service.
+    pub fn stop(&mut self, name: &'static str) {
+        drop(self.running.remove(name));
+    }
+
     /// Starts a service so that it dies at a point, does what makes it die, and starts it again.
     pub async fn die_at<F: Future + Send + 'static>(&mut self, name: &'static str, point: &str, act: F)
     where

@@ -9,7 +9,7 @@
 
 use crate::{
     access::{Access, AccessTable},
-    call::Scope,
+    call::{Caller, Scope},
     copies,
     db::Db,
     error::{DOMAIN, status},
@@ -148,7 +148,8 @@ pub fn parse_timeout(header: &str) -> Option<Duration> {
     }
 }
 
-async fn deadline(request: Request, next: Next) -> Response {
+/// Gives a call its deadline; a spent one does no work.
+pub async fn deadline(request: Request, next: Next) -> Response {
     let given = match request.headers().get("grpc-timeout") {
         None => LONGEST,
         Some(header) => match header.to_str().ok().and_then(parse_timeout) {
@@ -196,7 +197,7 @@ async fn authorise(State(guard): State<Guard>, mut request: Request, next: Next)
     if is_open(&path) {
         return next.run(request).await;
     }
-    match admit(&guard.access, &guard.verifier, &path, request.headers()) {
+    match admit(&guard.access, |token| guard.verifier.verify(token), &path, request.headers()) {
         Ok(scope) => {
             request.extensions_mut().insert(scope);
             next.run(request).await
@@ -209,13 +210,18 @@ async fn authorise(State(guard): State<Guard>, mut request: Request, next: Next)
 ///
 /// # Errors
 /// UNAUTHENTICATED, `PERMISSION_DENIED` or UNIMPLEMENTED, with details.
-pub fn admit(access: &AccessTable, verifier: &Verifier, path: &str, headers: &http::HeaderMap) -> Result<Scope, Box<Status>> {
+pub fn admit(
+    access: &AccessTable,
+    verify: impl Fn(&str) -> Result<Caller, TokenFault>,
+    path: &str,
+    headers: &http::HeaderMap,
+) -> Result<Scope, Box<Status>> {
     let unauthenticated = |reason, message| Box::new(status(Code::Unauthenticated, reason, message));
     let Some(header) = headers.get("authorization") else {
         return Err(unauthenticated("TOKEN_MISSING", "Send the header authorization: Bearer <token>."));
     };
     let token = header.to_str().ok().and_then(|header| header.strip_prefix("Bearer "));
-    let caller = match token.map(|token| verifier.verify(token)) {
+    let caller = match token.map(verify) {
         Some(Ok(caller)) => caller,
         Some(Err(TokenFault::Expired)) => return Err(unauthenticated("TOKEN_EXPIRED", "The token has expired. Get a new one.")),
         _ => return Err(unauthenticated("TOKEN_INVALID", "The token is not accepted here. Get a new one.")),

@@ -67,8 +67,16 @@ impl Peers {
     /// # Errors
     /// `Fault` if the token cannot be made.
     pub fn request<M>(&self, service: &str, caller: &Caller, message: M, budget: Duration) -> Result<Request<M>, AppError> {
-        let caller = Caller { roles: vec!["PEER".to_owned()], ..caller.clone() };
-        let token = self.signer.internal(service, &caller).map_err(AppError::Fault)?;
+        self.request_as(service, &Caller { roles: vec!["PEER".to_owned()], ..caller.clone() }, message, budget)
+    }
+
+    /// A request to a service in the caller's own name and roles, within `budget` and the caller's
+    /// deadline.
+    ///
+    /// # Errors
+    /// `Fault` if the token cannot be made.
+    pub fn request_as<M>(&self, service: &str, caller: &Caller, message: M, budget: Duration) -> Result<Request<M>, AppError> {
+        let token = self.signer.internal(service, caller).map_err(AppError::Fault)?;
         let mut request = Request::new(message);
         let header: MetadataValue<_> = format!("Bearer {token}").parse().map_err(|_| AppError::Fault("a token is no header".to_owned()))?;
         request.metadata_mut().insert("authorization", header);

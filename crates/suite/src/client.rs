@@ -2,6 +2,7 @@
 
 use payterms_proto::{
     common::v1::operations_service_client::OperationsServiceClient,
+    gateway::v1::account_service_client::AccountServiceClient,
     google::r#type::Money,
     invoicing::v1::{
         collection_service_client::CollectionServiceClient, customer_service_client::CustomerServiceClient,
@@ -111,6 +112,12 @@ impl Session {
     #[must_use]
     pub fn collections(&self) -> CollectionServiceClient<Caller> {
         CollectionServiceClient::new(self.caller())
+    }
+
+    /// `AccountService`.
+    #[must_use]
+    pub fn accounts(&self) -> AccountServiceClient<Caller> {
+        AccountServiceClient::new(self.caller())
     }
 
     /// `TestClockService`.

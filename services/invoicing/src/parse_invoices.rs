@@ -243,6 +243,15 @@ pub fn list_invoices(request: Request<pb::ListInvoicesRequest>) -> Result<ListIn
     Ok(ListInvoices { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), state, blocked_for, as_customer, page })
 }
 
+/// Asks what is open of a customer's invoices.
+pub fn get_outstanding(request: Request<pb::GetOutstandingRequest>) -> Result<(TenantId, Id<Customer>, bool), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, &["customers"]);
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    fields.finish()?;
+    Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), as_customer))
+}
+
 /// Asks for the credit notes of an invoice.
 pub fn list_credit_notes(request: Request<pb::ListCreditNotesRequest>) -> Result<(InvoiceRef, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;

@@ -1,6 +1,9 @@
 //! Invoices and credit notes → messages of the contract.
 
-use crate::render::{address, customer_name, etag};
+use crate::{
+    render::{address, customer_name, etag},
+    store::invoices::Outstanding,
+};
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
@@ -130,6 +133,20 @@ fn term(term: PaymentTerm) -> pb::PaymentTerm {
         PaymentTerm::EndOfFollowingMonth => (Kind::EndOfFollowingMonth, 0),
     };
     pb::PaymentTerm { kind: kind.into(), days: days.into() }
+}
+
+/// What is open in one currency.
+#[must_use]
+pub fn outstanding(own: &Outstanding) -> pb::Outstanding {
+    let count = |count: i64| i32::try_from(count).unwrap_or(i32::MAX);
+    pb::Outstanding {
+        open: Some(money(own.open)),
+        past_due: Some(money(own.past_due)),
+        pending: Some(money(own.pending)),
+        invoice_count: count(own.count),
+        past_due_count: count(own.past_due_count),
+        next_due_date: own.next_due.map(date),
+    }
 }
 
 /// A credit note of an invoice.

@@ -8,9 +8,10 @@ use crate::{
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
     CreateCreditNoteRequest, CreateCreditNoteResponse, CreateInvoiceRequest, CreateInvoiceResponse, DeleteInvoiceRequest,
-    DeleteInvoiceResponse, FinalizeInvoiceRequest, FinalizeInvoiceResponse, GetInvoiceRequest, GetInvoiceResponse, ListCreditNotesRequest,
-    ListCreditNotesResponse, ListInvoicesRequest, ListInvoicesResponse, UpdateInvoiceRequest, UpdateInvoiceResponse, VoidInvoiceRequest,
-    VoidInvoiceResponse, WriteOffInvoiceRequest, WriteOffInvoiceResponse, invoice_service_server::InvoiceService,
+    DeleteInvoiceResponse, FinalizeInvoiceRequest, FinalizeInvoiceResponse, GetInvoiceRequest, GetInvoiceResponse, GetOutstandingRequest,
+    GetOutstandingResponse, ListCreditNotesRequest, ListCreditNotesResponse, ListInvoicesRequest, ListInvoicesResponse,
+    UpdateInvoiceRequest, UpdateInvoiceResponse, VoidInvoiceRequest, VoidInvoiceResponse, WriteOffInvoiceRequest, WriteOffInvoiceResponse,
+    invoice_service_server::InvoiceService,
 };
 use tonic::{Request, Response, Status};
 
@@ -59,6 +60,11 @@ impl InvoiceService for Api {
     async fn list_invoices(&self, request: Request<ListInvoicesRequest>) -> Result<Response<ListInvoicesResponse>, Status> {
         let asked = parse::list_invoices(request)?;
         answer::read(read_invoices::invoices(&self.app, &asked)).await
+    }
+
+    async fn get_outstanding(&self, request: Request<GetOutstandingRequest>) -> Result<Response<GetOutstandingResponse>, Status> {
+        let (tenant, customer, as_customer) = parse::get_outstanding(request)?;
+        answer::read(read_invoices::outstanding(&self.app, &tenant, customer, as_customer)).await
     }
 
     async fn list_credit_notes(&self, request: Request<ListCreditNotesRequest>) -> Result<Response<ListCreditNotesResponse>, Status> {

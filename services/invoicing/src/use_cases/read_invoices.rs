@@ -4,12 +4,12 @@ use crate::{
     App,
     parse_invoices::{InvoiceRef, ListInvoices},
     render_invoices as render,
-    store::{credit_notes, invoices, tenants},
+    store::{credit_notes, customers, invoices, tenants},
 };
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, page::Page};
-use payterms_invoicing_domain::{Invoice, InvoiceState};
-use payterms_kernel::{Refusal, TenantId};
+use payterms_invoicing_domain::{Customer, Invoice, InvoiceState};
+use payterms_kernel::{Id, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
@@ -57,6 +57,26 @@ pub async fn invoices(app: &App, asked: &ListInvoices) -> Result<pb::ListInvoice
     let today: NaiveDate = app.db.tenant_today(&asked.tenant).await?;
     let invoices = found.iter().map(|invoice| render::invoice(&asked.tenant, invoice, today)).collect::<Result<_, _>>()?;
     Ok(pb::ListInvoicesResponse { invoices, next_page_token })
+}
+
+/// What is open of a customer's invoices, by currency.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn outstanding(
+    app: &App,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    as_customer: bool,
+) -> Result<pb::GetOutstandingResponse, AppError> {
+    let conn = app.db.read(tenant).await?;
+    customers::find(&conn, tenant, customer).await?.ok_or_else(Refusal::not_found)?;
+    if as_customer && hidden(&conn, tenant).await? {
+        return Ok(pb::GetOutstandingResponse::default());
+    }
+    let today = app.db.tenant_today(tenant).await?;
+    let found = invoices::outstanding(&conn, tenant, customer, today).await?;
+    Ok(pb::GetOutstandingResponse { outstanding: found.iter().map(render::outstanding).collect() })
 }
 
 /// A page of an invoice's credit notes, oldest first.

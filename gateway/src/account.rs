@@ -1,0 +1,145 @@
+//! How a customer stands, gathered from all services at once. What cannot be reached is named, and a
+//! refusal of all is the refusal of the whole.
+
+use payterms_chassis::{
+    AppError, Fields,
+    call::Caller,
+    peers::{DEADLINE, Peers},
+};
+use payterms_proto::{
+    gateway::v1::{AccountOverview, GetAccountOverviewRequest, GetAccountOverviewResponse, account_service_server::AccountService},
+    invoicing::v1::{GetOutstandingRequest, Outstanding, invoice_service_client::InvoiceServiceClient},
+    wallet::v1::{
+        GetPrepaymentOptionsRequest, ListLotsRequest, ListPaymentMethodsRequest, ListWalletsRequest, Lot, PaymentMethod, Wallet,
+        lot_service_client::LotServiceClient, payment_method_service_client::PaymentMethodServiceClient,
+        settings_service_client::SettingsServiceClient, wallet_service_client::WalletServiceClient,
+    },
+};
+use std::time::Duration;
+use tonic::{Code, Request, Response, Status};
+
+/// Days ahead of which a lot's expiry is told.
+const DAYS_AHEAD: i64 = 30;
+/// How long one service may take, unless the caller's deadline is shorter.
+const BUDGET: Duration = Duration::from_secs(10);
+/// Gathers.
+#[derive(Debug, Clone)]
+pub struct Accounts {
+    /// The services, called in the caller's own name.
+    pub peers: Peers,
+}
+
+/// What the wallet knows.
+#[derive(Debug, Default)]
+struct FromWallet {
+    wallets: Vec<Wallet>,
+    expiring_lots: Vec<Lot>,
+    payment_methods: Vec<PaymentMethod>,
+    prepayment: bool,
+}
+
+impl Accounts {
+    fn request<M>(&self, service: &str, caller: &Caller, message: M) -> Result<Request<M>, AppError> {
+        self.peers.request_as(service, caller, message, BUDGET)
+    }
+
+    async fn ask_wallet(&self, caller: &Caller, customer: &str) -> Result<FromWallet, AppError> {
+        let channel = self.peers.channel("wallet")?;
+        let (mut wallets, mut methods, mut settings) = (
+            WalletServiceClient::new(channel.clone()),
+            PaymentMethodServiceClient::new(channel.clone()),
+            SettingsServiceClient::new(channel.clone()),
+        );
+        let list = ListWalletsRequest { parent: customer.to_owned(), ..Default::default() };
+        let saved = ListPaymentMethodsRequest { parent: customer.to_owned(), ..Default::default() };
+        let options = GetPrepaymentOptionsRequest { parent: customer.to_owned() };
+        let (wallets, methods, options) = tokio::try_join!(
+            wallets.list_wallets(self.request("wallet", caller, list)?),
+            methods.list_payment_methods(self.request("wallet", caller, saved)?),
+            settings.get_prepayment_options(self.request("wallet", caller, options)?),
+        )?;
+        let wallets = wallets.into_inner().wallets;
+        let mut expiring_lots = Vec::new();
+        for wallet in &wallets {
+            expiring_lots.extend(self.expiring(caller, wallet, LotServiceClient::new(channel.clone())).await?);
+        }
+        Ok(FromWallet {
+            wallets,
+            expiring_lots,
+            payment_methods: methods.into_inner().payment_methods,
+            prepayment: options.into_inner().prepayment,
+        })
+    }
+
+    /// The first page of a wallet's lots holds the live ones, those that expire soonest first.
+    async fn expiring(
+        &self,
+        caller: &Caller,
+        wallet: &Wallet,
+        mut lots: LotServiceClient<tonic::transport::Channel>,
+    ) -> Result<Vec<Lot>, AppError> {
+        let list = ListLotsRequest { parent: wallet.name.clone(), page_size: 500, ..Default::default() };
+        let listed = lots.list_lots(self.request("wallet", caller, list)?).await?.into_inner().lots;
+        let now = wallet.balance.as_ref().and_then(|balance| balance.time).unwrap_or_default().seconds;
+        let until = now.saturating_add(DAYS_AHEAD * 86_400);
+        let soon = |lot: &Lot| lot.expire_time.is_some_and(|expiry| (now..=until).contains(&expiry.seconds));
+        let left = |lot: &Lot| lot.remaining.as_ref().is_some_and(|left| left.units > 0 || left.nanos > 0);
+        Ok(listed.into_iter().filter(|lot| soon(lot) && left(lot)).collect())
+    }
+
+    async fn ask_invoicing(&self, caller: &Caller, customer: &str) -> Result<Vec<Outstanding>, AppError> {
+        let ask = GetOutstandingRequest { parent: customer.to_owned() };
+        let mut invoices = InvoiceServiceClient::new(self.peers.channel("invoicing")?);
+        Ok(invoices.get_outstanding(self.request("invoicing", caller, ask)?).await?.into_inner().outstanding)
+    }
+}
+
+/// A part, or the name of the service that could not be reached; a refusal stays one.
+fn part<T: Default>(service: &str, gathered: Result<T, AppError>, unreachable: &mut Vec<String>) -> Result<T, Status> {
+    gathered.or_else(|error| {
+        let status = Status::from(error);
+        match status.code() {
+            Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::ResourceExhausted | Code::Internal | Code::Unknown => {
+                tracing::warn!(service, code = ?status.code(), "a part of an overview could not be reached");
+                unreachable.push(service.to_owned());
+                Ok(T::default())
+            }
+            _ => Err(status),
+        }
+    })
+}
+
+#[tonic::async_trait]
+impl AccountService for Accounts {
+    async fn get_account_overview(
+        &self,
+        request: Request<GetAccountOverviewRequest>,
+    ) -> Result<Response<GetAccountOverviewResponse>, Status> {
+        let (mut fields, message) = Fields::open(request)?;
+        fields.name("name", &message.name, &["customers"]);
+        let caller = fields.scope().caller.clone();
+        fields.finish()?;
+        let left = DEADLINE.try_with(|deadline| deadline.saturating_duration_since(tokio::time::Instant::now()));
+        let left = left.unwrap_or(BUDGET).min(BUDGET);
+        // A tenth of the time is kept for the answer itself.
+        let budget = left.saturating_sub(left / 10);
+        let late = || AppError::from(Status::deadline_exceeded("late"));
+        let (wallet, invoicing) = tokio::join!(
+            tokio::time::timeout(budget, self.ask_wallet(&caller, &message.name)),
+            tokio::time::timeout(budget, self.ask_invoicing(&caller, &message.name)),
+        );
+        let mut unreachable = Vec::new();
+        let wallet = part("wallet", wallet.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
+        let outstanding = part("invoicing", invoicing.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
+        let account_overview = AccountOverview {
+            customer: message.name,
+            wallets: wallet.wallets,
+            expiring_lots: wallet.expiring_lots,
+            payment_methods: wallet.payment_methods,
+            prepayment: wallet.prepayment,
+            outstanding,
+            unreachable,
+        };
+        Ok(Response::new(GetAccountOverviewResponse { account_overview: Some(account_overview) }))
+    }
+}
