@@ -32,12 +32,12 @@ async fn an_overview_gathers_what_the_services_know(world: &World) {
     card(world, &admin, &customer, "tok_visa").await;
     issued(&owner, draft(&customer, "AUD", vec![line("Other", amount("AUD", 7, 0))])).await;
     grant(world, &wallet, amount("USD", 5, 0), 0).await;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let tomorrow = payterms_kernel::Clock::now(&payterms_kernel::SystemClock).timestamp() + 86_400;
     let soon = GrantCreditRequest {
         request_id: request_id(),
         wallet,
         amount: amount("USD", 2, 0),
-        expire_time: Some(Timestamp { seconds: i64::try_from(now).unwrap() + 86_400, nanos: 0 }),
+        expire_time: Some(Timestamp { seconds: tomorrow, nanos: 0 }),
         ..GrantCreditRequest::default()
     };
     world.someone("STAFF", None).lots().grant_credit(soon).await.unwrap();

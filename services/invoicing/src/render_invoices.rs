@@ -2,7 +2,7 @@
 
 use crate::{
     render::{address, customer_name, etag},
-    store::invoices::Outstanding,
+    store::outstanding::Outstanding,
 };
 use chrono::NaiveDate;
 use payterms_chassis::{

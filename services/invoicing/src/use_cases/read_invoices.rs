@@ -4,7 +4,7 @@ use crate::{
     App,
     parse_invoices::{InvoiceRef, ListInvoices},
     render_invoices as render,
-    store::{credit_notes, customers, invoices, tenants},
+    store::{credit_notes, customers, invoices, outstanding, tenants},
 };
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, page::Page};
@@ -75,7 +75,7 @@ pub async fn outstanding(
         return Ok(pb::GetOutstandingResponse::default());
     }
     let today = app.db.tenant_today(tenant).await?;
-    let found = invoices::outstanding(&conn, tenant, customer, today).await?;
+    let found = outstanding::of_customer(&conn, tenant, customer, today).await?;
     Ok(pb::GetOutstandingResponse { outstanding: found.iter().map(render::outstanding).collect() })
 }
 
