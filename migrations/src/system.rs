@@ -88,5 +88,13 @@ const TABLES: &[Table] = &[
     },
 ];
 
+/// Ids of a test clock's tenant rise with each transaction, though the clock stands.
+pub const RISING_IDS: Step = Step {
+    name: "system_0002_rising_ids",
+    postgres: &[],
+    statements: &["ALTER TABLE tenant_states ADD COLUMN last_id_millis bigint NOT NULL DEFAULT 0"],
+    tables: &[],
+};
+
 /// Makes the system tables.
 pub const STEP: Step = Step { name: "system_0001", postgres: &[TENANTS], statements: &[], tables: TABLES };

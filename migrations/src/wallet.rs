@@ -9,7 +9,14 @@ pub struct Wallet;
 
 impl MigratorTrait for Wallet {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(system::STEP), Box::new(ledger::STEP), Box::new(payments::STEP), Box::new(usage::STEP), Box::new(settlements::STEP)]
+        vec![
+            Box::new(system::STEP),
+            Box::new(ledger::STEP),
+            Box::new(payments::STEP),
+            Box::new(usage::STEP),
+            Box::new(system::RISING_IDS),
+            Box::new(settlements::STEP),
+        ]
     }
 }
 

@@ -21,6 +21,7 @@ on_both!(
     a_slow_charge_settles_when_its_time_comes,
     a_clock_goes_forward_only_and_for_sandboxes_only,
     the_same_story_gives_the_same_ids,
+    lists_keep_the_order_of_writes_on_a_standing_clock,
 );
 
 const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
@@ -156,4 +157,27 @@ async fn the_same_story_gives_the_same_ids(world: &World) {
     let again = World::start(database).await.unwrap();
     assert_eq!(story(world).await, story(&again).await);
     again.end().await;
+}
+
+async fn lists_keep_the_order_of_writes_on_a_standing_clock(world: &World) {
+    use crate::invoices::{draft, line};
+    use payterms_proto::invoicing::v1::{ListCustomersRequest, ListInvoicesRequest};
+    world.tenant("acme").await;
+    start(world, "acme", "seed").await;
+    let owner = world.someone("OWNER", None);
+    let mut customers = Vec::new();
+    for _ in 0..8 {
+        customers.push(world.customer("acme", "GB").await);
+    }
+    let list = ListCustomersRequest { parent: "tenants/acme".into(), ..Default::default() };
+    let listed = owner.customers().list_customers(list).await.unwrap().into_inner().customers;
+    assert_eq!(listed.into_iter().map(|customer| customer.name).collect::<Vec<_>>(), customers, "oldest first");
+    let mut invoices = Vec::new();
+    for cents in 1..9 {
+        let made = owner.invoices().create_invoice(draft(&customers[0], "USD", vec![line("x", amount("USD", 1, cents))])).await.unwrap();
+        invoices.insert(0, made.into_inner().invoice.unwrap().name);
+    }
+    let list = ListInvoicesRequest { parent: customers[0].clone(), ..Default::default() };
+    let listed = owner.invoices().list_invoices(list).await.unwrap().into_inner().invoices;
+    assert_eq!(listed.into_iter().map(|invoice| invoice.name).collect::<Vec<_>>(), invoices, "newest first");
 }

@@ -2,6 +2,7 @@
 //! PostgreSQL (a pool, row-level security by tenant). The rest of the suite sees no difference.
 
 use crate::{call::Call, error::AppError, sql, tenants, tx::WriteTx};
+use chrono::{DateTime, Utc};
 use payterms_kernel::{Clock, IdSource, TenantId, calendar::day_in};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
@@ -122,11 +123,12 @@ impl Db {
         set_tenants(&txn, &[call.tenant.as_str()]).await?;
         let state = tenants::state(&txn, &call.tenant).await?.ok_or_else(tenants::unknown_yet)?;
         state.admits(call)?;
-        Ok(self.open_tx(txn, turn, call, Some(state)))
+        let rising = tenants::rising_time(&txn, &call.tenant, &state).await?;
+        Ok(self.open_tx(txn, turn, call, (Some(state), rising)))
     }
 
-    /// Begins a write that goes on whatever state the tenant is in: an event, a due row, a step of an
-    /// open flow, a change of the register itself.
+    /// Begins a write that goes on whatever state the tenant is in: a due row, a step of an open flow,
+    /// a change of the register itself.
     ///
     /// # Errors
     /// The database's.
@@ -134,14 +136,33 @@ impl Db {
         let (txn, turn) = self.transaction().await?;
         set_tenants(&txn, &[call.tenant.as_str()]).await?;
         let state = tenants::state(&txn, &call.tenant).await?;
-        Ok(self.open_tx(txn, turn, call, state))
+        let rising = match &state {
+            Some(state) => tenants::rising_time(&txn, &call.tenant, state).await?,
+            None => None,
+        };
+        Ok(self.open_tx(txn, turn, call, (state, rising)))
     }
 
-    fn open_tx(&self, txn: DatabaseTransaction, turn: Turn, call: &Call, state: Option<tenants::TenantState>) -> WriteTx {
+    /// Begins the write that applies an event. Where it falls among a test clock's other writes differs
+    /// from run to run, so it does not count among them.
+    pub(crate) async fn begin_event(&self, call: &Call) -> Result<WriteTx, AppError> {
+        let (txn, turn) = self.transaction().await?;
+        set_tenants(&txn, &[call.tenant.as_str()]).await?;
+        let state = tenants::state(&txn, &call.tenant).await?;
+        Ok(self.open_tx(txn, turn, call, (state, None)))
+    }
+
+    fn open_tx(
+        &self,
+        txn: DatabaseTransaction,
+        turn: Turn,
+        call: &Call,
+        (state, rising): (Option<tenants::TenantState>, Option<DateTime<Utc>>),
+    ) -> WriteTx {
         let real = self.clock.now();
         let now = state.as_ref().and_then(|state| state.clock_now).unwrap_or(real);
         let seed = state.as_ref().and_then(|state| state.clock_seed.clone()).unwrap_or_else(|| rand::random::<[u8; 16]>().to_vec());
-        let ids = IdSource::new(now, &seed, &format!("{}/{}/{}", call.tenant, self.service, call.request_id));
+        let ids = IdSource::new(rising.unwrap_or(now), &seed, &format!("{}/{}/{}", call.tenant, self.service, call.request_id));
         let zone = state.as_ref().map_or(chrono_tz::UTC, |state| state.zone);
         WriteTx::new(
             txn,

@@ -71,6 +71,21 @@ pub async fn state<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Op
     }))
 }
 
+/// The time part of ids that a transaction of a test clock's tenant makes: the clock's, or a
+/// millisecond more than the last transaction's, so that ids rise in the order of writes though the
+/// clock stands. None for live tenants, whose clock moves.
+///
+/// # Errors
+/// The database's.
+pub async fn rising_time<C: ConnectionTrait>(conn: &C, tenant: &TenantId, state: &TenantState) -> Result<Option<DateTime<Utc>>, DbErr> {
+    let Some(now) = state.clock_now else { return Ok(None) };
+    let next = "UPDATE tenant_states SET last_id_millis = CASE WHEN last_id_millis >= $2 THEN last_id_millis + 1 ELSE $2 END \
+                WHERE tenant = $1 RETURNING last_id_millis";
+    let row = sql::one(conn, next, vec![tenant.as_str().into(), now.timestamp_millis().into()]).await?;
+    let millis: Option<i64> = row.map(|row| row.try_get("", "last_id_millis")).transpose()?;
+    Ok(millis.and_then(DateTime::from_timestamp_millis))
+}
+
 /// Stores what the register says of a tenant; its clock is left as it is.
 ///
 /// # Errors
