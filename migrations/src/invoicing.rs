@@ -164,6 +164,7 @@ mod payments {
         name: "invoicing_0003_payments",
         postgres: &[],
         statements: &[
+            "ALTER TABLE customers ADD COLUMN contacts text NOT NULL DEFAULT '[]'",
             "ALTER TABLE tenants ADD COLUMN overpayment_refused boolean NOT NULL DEFAULT false",
             "ALTER TABLE invoices ADD COLUMN collect_automatically boolean NOT NULL DEFAULT false",
             "ALTER TABLE invoices ADD COLUMN collection_state text NOT NULL DEFAULT 'OFF'",

@@ -6,6 +6,7 @@ mod clients;
 mod clocks;
 mod collections;
 mod contract;
+mod customers;
 mod holds;
 mod idempotency;
 mod invariants;

@@ -6,6 +6,7 @@ pub mod consume;
 pub mod jobs;
 pub mod parse;
 pub mod parse_collections;
+pub mod parse_import;
 pub mod parse_invoices;
 pub mod parse_payments;
 pub mod render;

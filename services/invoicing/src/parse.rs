@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, Call, Fields, call::Caller, page::Page};
-use payterms_invoicing_domain::{Address, Customer, TaxRule};
+use payterms_invoicing_domain::{Address, Contact, Customer, TaxRule};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use rust_decimal::Decimal;
@@ -164,11 +164,13 @@ pub struct CustomerFields {
     pub tier: String,
     /// Language.
     pub locale: String,
+    /// People to write to.
+    pub contacts: Vec<Contact>,
     /// The version that may be changed; empty: any.
     pub etag: String,
 }
 
-fn customer_fields(fields: &mut Fields, customer: &pb::Customer, used: impl Fn(&str) -> bool) -> CustomerFields {
+pub(crate) fn customer_fields(fields: &mut Fields, customer: &pb::Customer, used: impl Fn(&str) -> bool) -> CustomerFields {
     let text = |fields: &mut Fields, name: &str, text: &str, most: usize| {
         if used(name) { fields.text(&format!("customer.{name}"), text, 0, most) } else { String::new() }
     };
@@ -184,8 +186,29 @@ fn customer_fields(fields: &mut Fields, customer: &pb::Customer, used: impl Fn(&
         tax_id: text(fields, "tax_id", &customer.tax_id, 40),
         tier: text(fields, "tier", &customer.tier, 40),
         locale: if locale.is_empty() { "en".to_owned() } else { locale },
+        contacts: if used("contacts") { contacts(fields, &customer.contacts) } else { Vec::new() },
         etag: fields.text("customer.etag", &customer.etag, 0, 100),
     }
+}
+
+fn contacts(fields: &mut Fields, contacts: &[pb::Contact]) -> Vec<Contact> {
+    if contacts.len() > 20 {
+        fields.wrong("customer.contacts", "TOO_MANY_ITEMS", "Name at most 20 contacts.");
+        return Vec::new();
+    }
+    let mut parsed = Vec::with_capacity(contacts.len());
+    for (place, contact) in contacts.iter().enumerate() {
+        let at = |name: &str| format!("customer.contacts[{place}].{name}");
+        if contact.email.is_empty() {
+            fields.wrong(&at("email"), "FIELD_REQUIRED", "Write the contact's mail address.");
+        }
+        parsed.push(Contact {
+            name: fields.text(&at("name"), &contact.name, 0, 200),
+            email: fields.email(&at("email"), &contact.email),
+            receives_documents: contact.receives_documents,
+        });
+    }
+    parsed
 }
 
 fn address(fields: &mut Fields, address: &pb::Address) -> Address {
@@ -229,8 +252,8 @@ pub struct UpdateCustomer {
 
 /// The fields of the own profile, and those that only the tenant may change.
 fn changing(caller: &Caller) -> &'static [&'static str] {
-    const OWN: &[&str] = &["legal_name", "billing_address", "billing_email", "tax_id", "locale"];
-    const ALL: &[&str] = &["legal_name", "billing_address", "billing_email", "tax_id", "locale", "country", "tier"];
+    const OWN: &[&str] = &["legal_name", "billing_address", "billing_email", "tax_id", "locale", "contacts"];
+    const ALL: &[&str] = &["legal_name", "billing_address", "billing_email", "tax_id", "locale", "contacts", "country", "tier"];
     if ["OWNER", "ADMIN", "STAFF", "SERVICE"].iter().any(|role| caller.has(role)) { ALL } else { OWN }
 }
 

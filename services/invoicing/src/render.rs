@@ -1,7 +1,7 @@
 //! Results of the domain → messages of the contract.
 
 use payterms_chassis::render::{decimal, timestamp};
-use payterms_invoicing_domain::{Address, ClockState, Customer, TaxTreatment, Tenant, TestClock};
+use payterms_invoicing_domain::{Address, ClockState, Contact, Customer, TaxTreatment, Tenant, TestClock};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 
@@ -59,7 +59,13 @@ pub fn customer(tenant: &TenantId, customer: &Customer) -> pb::Customer {
         create_time: Some(timestamp(customer.created_at)),
         update_time: Some(timestamp(customer.updated_at)),
         etag: etag(customer.version),
+        contacts: customer.contacts.iter().map(contact).collect(),
     }
+}
+
+fn contact(contact: &Contact) -> pb::Contact {
+    let Contact { name, email, receives_documents } = contact.clone();
+    pb::Contact { name, email, receives_documents }
 }
 
 /// An address.

@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 /// The usage that story S5 plays, unless another file is named.
 const USAGE: &str = include_str!("../../demo/usage.csv");
 
+/// The customers that the tenant brings with it.
+const CUSTOMERS: &str = include_str!("../../demo/customers.csv");
+
 /// Plays all stories on a suite of its own that keeps nothing.
 ///
 /// # Errors
@@ -39,6 +42,7 @@ pub async fn play(usage: Option<PathBuf>) -> Result<(), String> {
 
 async fn stories(stage: &mut Stage, usage: &str) -> Result<(), String> {
     stage.open().await?;
+    stage.import(CUSTOMERS).await?;
     s4::play(stage).await?;
     s5::play(stage, usage).await?;
     check::all(stage).await

@@ -11,7 +11,8 @@ use payterms_kernel::{Currency, Money};
 use payterms_proto::{
     google::r#type::{Decimal, Money as MoneyMessage},
     invoicing::v1::{
-        Address, AdvanceTestClockRequest, CreateCustomerRequest, CreateTenantRequest, Customer, StartTestClockRequest, TaxRule, Tenant,
+        Address, AdvanceTestClockRequest, CreateCustomerRequest, CreateTenantRequest, Customer, ImportCustomersRequest,
+        StartTestClockRequest, TaxRule, Tenant,
     },
     wallet::v1::{Balance, CreateTopUpRequest, GetBalanceRequest, ListWalletsRequest, OpenWalletRequest, TopUp},
 };
@@ -140,6 +141,20 @@ impl Stage {
         let open = OpenWalletRequest { request_id: request_id(), parent: self.customer.clone(), currency_code: "USD".to_owned() };
         let opened = self.someone("SERVICE")?.wallets().open_wallet(open).await.map_err(said)?.into_inner();
         self.wallet = opened.wallet.map(|wallet| wallet.name).unwrap_or_default();
+        Ok(())
+    }
+
+    /// The owner brings the other customers in from a file; a row that is wrong is told.
+    ///
+    /// # Errors
+    /// A sentence that says what was not as told.
+    pub async fn import(&self, csv: &'static str) -> Result<(), String> {
+        let request = ImportCustomersRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), csv: csv.as_bytes().into() };
+        let answer = self.someone("OWNER")?.customers().import_customers(request).await.map_err(said)?.into_inner();
+        told((answer.added_count, answer.refused_count) == (9, 1), "nine rows are right and one is not")?;
+        let wrong: Vec<_> = answer.rows.iter().filter(|row| row.customer.is_empty()).collect();
+        let wrong = wrong.iter().map(|row| format!("line {}: {}", row.line, row.violations.join(" "))).collect::<Vec<_>>().join("; ");
+        self.tell("Owner", &format!("imports customers.csv: {} added, {} refused ({wrong})", answer.added_count, answer.refused_count));
         Ok(())
     }
 

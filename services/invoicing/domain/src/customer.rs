@@ -24,6 +24,8 @@ pub struct Customer {
     pub tier: String,
     /// `en` or `fr`.
     pub locale: String,
+    /// People to write to beside the billing e-mail.
+    pub contacts: Vec<Contact>,
     /// What tax is taken; none where the tenant has no rule for the country.
     pub tax: Option<TaxTreatment>,
     /// Version that the next treatment follows; 0 before the first.
@@ -34,6 +36,17 @@ pub struct Customer {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// A person whom the tenant writes to. It has no `Display`, and logs never hold it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// Name; may be empty.
+    pub name: String,
+    /// Mail address.
+    pub email: String,
+    /// Whether documents go there too.
+    pub receives_documents: bool,
 }
 
 /// A postal address.
@@ -167,6 +180,7 @@ mod tests {
             tax_id: String::new(),
             tier: String::new(),
             locale: "en".into(),
+            contacts: Vec::new(),
             tax: None,
             tax_version: 0,
             version: 1,

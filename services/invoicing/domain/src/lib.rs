@@ -15,7 +15,7 @@ pub mod test_clock;
 
 pub use collection::{Block, BlockReason, Collection, CollectionState};
 pub use credit_note::CreditNote;
-pub use customer::{Address, Customer, TaxTreatment};
+pub use customer::{Address, Contact, Customer, TaxTreatment};
 pub use invoice::{Content, Invoice, InvoiceState, Issue, Line, Party};
 pub use number::Series;
 pub use payment::{Allocation, Payment, PaymentState, Tender, TenderState};

@@ -56,6 +56,7 @@ fn customer() -> Customer {
         tax_id: String::new(),
         tier: String::new(),
         locale: "en".into(),
+        contacts: Vec::new(),
         tax: None,
         tax_version: 0,
         version: 1,

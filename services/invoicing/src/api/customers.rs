@@ -2,13 +2,14 @@
 
 use super::Api;
 use crate::{
-    parse,
-    use_cases::{create_customer, read, update_customer},
+    parse, parse_import,
+    use_cases::{create_customer, import_customers, read, update_customer},
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
-    CreateCustomerRequest, CreateCustomerResponse, GetCustomerRequest, GetCustomerResponse, ListCustomersRequest, ListCustomersResponse,
-    UpdateCustomerRequest, UpdateCustomerResponse, customer_service_server::CustomerService,
+    CreateCustomerRequest, CreateCustomerResponse, GetCustomerRequest, GetCustomerResponse, ImportCustomersRequest,
+    ImportCustomersResponse, ListCustomersRequest, ListCustomersResponse, UpdateCustomerRequest, UpdateCustomerResponse,
+    customer_service_server::CustomerService,
 };
 use tonic::{Request, Response, Status};
 
@@ -27,6 +28,11 @@ impl CustomerService for Api {
     async fn list_customers(&self, request: Request<ListCustomersRequest>) -> Result<Response<ListCustomersResponse>, Status> {
         let (tenant, page) = parse::list_customers(request)?;
         answer::read(read::customers(&self.app, &tenant, &page)).await
+    }
+
+    async fn import_customers(&self, request: Request<ImportCustomersRequest>) -> Result<Response<ImportCustomersResponse>, Status> {
+        let (call, rows) = parse_import::import_customers(request)?;
+        answer::write(|| import_customers::run(&self.app, &call, &rows)).await
     }
 
     async fn update_customer(&self, request: Request<UpdateCustomerRequest>) -> Result<Response<UpdateCustomerResponse>, Status> {

@@ -2,7 +2,7 @@
 
 use super::{decimal, millionths};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{Address, Customer, TaxTreatment};
+use payterms_invoicing_domain::{Address, Contact, Customer, TaxTreatment};
 use payterms_kernel::{Id, TenantId};
 use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,7 @@ pub struct Model {
     version: i64,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
+    contacts: String,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -74,6 +75,26 @@ fn address_text(address: Option<&Address>) -> Result<String, AppError> {
     serde_json::to_string(&AddressText::from(address)).map_err(|error| AppError::Fault(error.to_string()))
 }
 
+/// A contact as its column holds it.
+#[derive(Debug, Serialize, Deserialize)]
+struct ContactText {
+    name: String,
+    email: String,
+    receives_documents: bool,
+}
+
+fn contacts(text: &str) -> Result<Vec<Contact>, AppError> {
+    let read: Vec<ContactText> = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("contacts: {error}")))?;
+    let contact = |ContactText { name, email, receives_documents }| Contact { name, email, receives_documents };
+    Ok(read.into_iter().map(contact).collect())
+}
+
+fn contacts_text(contacts: &[Contact]) -> Result<String, AppError> {
+    let text = |Contact { name, email, receives_documents }| ContactText { name, email, receives_documents };
+    let texts: Vec<_> = contacts.iter().cloned().map(text).collect();
+    serde_json::to_string(&texts).map_err(|error| AppError::Fault(error.to_string()))
+}
+
 fn customer(row: Model) -> Result<Customer, AppError> {
     let tax = row.tax_rate_millionths.zip(row.tax_valid_from).map(|(millionths, valid_from)| TaxTreatment {
         rate_percent: decimal(millionths),
@@ -90,6 +111,7 @@ fn customer(row: Model) -> Result<Customer, AppError> {
         tax_id: row.tax_id,
         tier: row.tier,
         locale: row.locale,
+        contacts: contacts(&row.contacts)?,
         tax,
         tax_version: row.tax_version,
         version: row.version,
@@ -175,6 +197,7 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer
             version: Set(customer.version),
             created_at: Set(customer.created_at),
             updated_at: Set(customer.updated_at),
+            contacts: Set(contacts_text(&customer.contacts)?),
         });
     }
     let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id | Column::CreatedAt));

@@ -6,8 +6,9 @@ use crate::{
     render,
     store::{customers, tenants},
 };
-use payterms_chassis::{Answer, AppError, Call};
-use payterms_invoicing_domain::Customer;
+use chrono::{DateTime, Utc};
+use payterms_chassis::{Answer, AppError, Call, WriteTx};
+use payterms_invoicing_domain::{Customer, Tenant};
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::{CreateCustomerResponse, CustomerChanged};
 
@@ -22,6 +23,15 @@ pub async fn run(app: &App, call: &Call, new: &CustomerFields) -> Result<Answer<
     }
     let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     let now = tx.now();
+    let customer = made(&mut tx, &tenant, new, now);
+    customers::save_many(tx.conn(), &call.tenant, std::slice::from_ref(&customer)).await?;
+    let rendered = render::customer(&call.tenant, &customer);
+    tx.emit("customer", &customer.id.to_string(), &CustomerChanged { customer: Some(rendered.clone()) }).await?;
+    tx.commit(CreateCustomerResponse { customer: Some(rendered) }).await
+}
+
+/// A new customer with its tax treatment.
+pub fn made(tx: &mut WriteTx, tenant: &Tenant, new: &CustomerFields, now: DateTime<Utc>) -> Customer {
     let mut customer = Customer {
         id: tx.id(),
         legal_name: new.legal_name.clone(),
@@ -31,15 +41,13 @@ pub async fn run(app: &App, call: &Call, new: &CustomerFields) -> Result<Answer<
         tax_id: new.tax_id.clone(),
         tier: new.tier.clone(),
         locale: new.locale.clone(),
+        contacts: new.contacts.clone(),
         tax: None,
         tax_version: 0,
         version: 1,
         created_at: now,
         updated_at: now,
     };
-    customer.resolve_tax(&tenant, now);
-    customers::save_many(tx.conn(), &call.tenant, std::slice::from_ref(&customer)).await?;
-    let rendered = render::customer(&call.tenant, &customer);
-    tx.emit("customer", &customer.id.to_string(), &CustomerChanged { customer: Some(rendered.clone()) }).await?;
-    tx.commit(CreateCustomerResponse { customer: Some(rendered) }).await
+    customer.resolve_tax(tenant, now);
+    customer
 }

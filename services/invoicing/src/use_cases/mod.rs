@@ -8,6 +8,7 @@ pub mod create_invoice;
 pub mod create_payment;
 pub mod create_tenant;
 pub mod finalize_invoice;
+pub mod import_customers;
 pub mod payment_steps;
 pub mod read;
 pub mod read_invoices;

@@ -30,6 +30,7 @@ pub async fn run(app: &App, call: &Call, update: &UpdateCustomer) -> Result<Answ
             "billing_email" => customer.billing_email.clone_from(&new.billing_email),
             "tax_id" => customer.tax_id.clone_from(&new.tax_id),
             "locale" => customer.locale.clone_from(&new.locale),
+            "contacts" => customer.contacts.clone_from(&new.contacts),
             "country" => customer.country.clone_from(&new.country),
             _ => customer.tier.clone_from(&new.tier),
         }
