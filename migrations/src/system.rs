@@ -88,11 +88,15 @@ const TABLES: &[Table] = &[
     },
 ];
 
-/// Ids of a test clock's tenant rise with each transaction, though the clock stands.
-pub const RISING_IDS: Step = Step {
-    name: "system_0002_rising_ids",
+/// Ids of a test clock's tenant rise with each transaction, though the clock stands; a run that has
+/// ended is remembered, so that what comes late from it does nothing.
+pub const CLOCKS: Step = Step {
+    name: "system_0002_clocks",
     postgres: &[],
-    statements: &["ALTER TABLE tenant_states ADD COLUMN last_id_millis bigint NOT NULL DEFAULT 0"],
+    statements: &[
+        "ALTER TABLE tenant_states ADD COLUMN last_id_millis bigint NOT NULL DEFAULT 0",
+        "ALTER TABLE tenant_states ADD COLUMN clock_done text NOT NULL DEFAULT ''",
+    ],
     tables: &[],
 };
 

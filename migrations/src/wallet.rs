@@ -14,7 +14,7 @@ impl MigratorTrait for Wallet {
             Box::new(ledger::STEP),
             Box::new(payments::STEP),
             Box::new(usage::STEP),
-            Box::new(system::RISING_IDS),
+            Box::new(system::CLOCKS),
             Box::new(settlements::STEP),
         ]
     }

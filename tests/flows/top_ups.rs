@@ -85,6 +85,9 @@ async fn a_decline_is_a_result_and_stays_one(world: &World) {
     }
     let method = card(world, &admin, &customer, "tok_authenticate").await;
     assert_eq!(bought(&admin, buy(&wallet, &method, amount("USD", 25, 0))).await.state(), State::RequiresAction);
+    let method = card(world, &admin, &customer, "tok_rejected").await;
+    let rejected = bought(&admin, buy(&wallet, &method, amount("USD", 25, 0))).await;
+    assert_eq!((rejected.state(), rejected.decline_code.as_str()), (State::Failed, "rejected_by_provider"), "it is not asked for ever");
     assert_eq!(Some(posted(&admin, &wallet).await), amount("USD", 0, 0));
     invariants::hold(world).await;
 }

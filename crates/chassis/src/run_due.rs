@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 use tonic::{Request, Response, Status};
 
 /// Rows run at most in one call; the caller asks again while rows move.
-const ROWS: i64 = 200;
+const ROWS: i64 = 500;
 
 /// How often it is looked whether flows have ended, before a round ends without them.
 const PATIENCE: u32 = 100;
@@ -22,14 +22,28 @@ pub struct RunDue {
 }
 
 impl RunDue {
-    async fn run(&self, tenant: &TenantId, now: DateTime<Utc>, run: Option<&str>, seed: &[u8]) -> Result<RunDueResponse, AppError> {
+    async fn run(
+        &self,
+        tenant: &TenantId,
+        now: DateTime<Utc>,
+        (run_id, advancing): (&str, bool),
+        seed: &[u8],
+    ) -> Result<RunDueResponse, AppError> {
         let (txn, turn) = self.db.transaction().await?;
-        tenants::set_clock(&txn, tenant, now, seed, run).await?;
+        let in_time = tenants::take_round(&txn, tenant, (now, seed), (run_id, advancing)).await?;
+        let suspended = tenants::state(&txn, tenant).await?.is_some_and(|state| state.suspended);
         txn.commit().await?;
         drop(turn);
+        if !in_time {
+            return Ok(RunDueResponse::default());
+        }
         let (mut moved, mut stuck) = (0_i64, BTreeSet::new());
-        if run.is_some() {
-            moved = self.run_rows(tenant, now, run, &mut stuck).await?;
+        let run = advancing.then_some(run_id);
+        if advancing {
+            // The work of a suspended tenant waits until it is active again, as that of live ones does.
+            if !suspended {
+                moved = self.run_rows(tenant, now, run, &mut stuck).await?;
+            }
             moved = moved.saturating_add(self.wait_for_flows(tenant, run).await?);
             let waiting = self.relay.pending(tenant).await?;
             if waiting > 0 {
@@ -100,7 +114,7 @@ impl ClockService for RunDue {
         let tenant = fields.name("tenant", &format!("tenants/{}", message.tenant), &[]).tenant;
         let now = fields.instant("now", message.now.as_ref());
         fields.finish()?;
-        let run = message.advancing.then_some(message.run_id.as_str());
+        let run = (message.run_id.as_str(), message.advancing);
         Ok(Response::new(self.run(&tenant, now, run, &message.seed).await?))
     }
 }

@@ -114,6 +114,27 @@ pub async fn set_clock<C: ConnectionTrait>(
     sql::exec(conn, upsert, values).await.map(|_| ())
 }
 
+/// Takes the time of a round of a run; false where it comes late: the run has ended here, or the clock
+/// stands further on already. A driver that was thought dead then changes nothing.
+///
+/// # Errors
+/// The database's.
+pub async fn take_round<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (now, seed): (DateTime<Utc>, &[u8]),
+    (run, advancing): (&str, bool),
+) -> Result<bool, DbErr> {
+    let upsert = "INSERT INTO tenant_states (tenant, suspended, time_zone, clock_now, clock_seed, clock_run, clock_done) \
+                  VALUES ($1, false, 'UTC', $2, $3, $4, $5) ON CONFLICT (tenant) DO UPDATE SET clock_now = excluded.clock_now, \
+                  clock_seed = excluded.clock_seed, clock_run = excluded.clock_run, \
+                  clock_done = CASE WHEN excluded.clock_done = '' THEN tenant_states.clock_done ELSE excluded.clock_done END \
+                  WHERE tenant_states.clock_done <> $6 AND (tenant_states.clock_now IS NULL OR tenant_states.clock_now <= excluded.clock_now)";
+    let (open, done) = if advancing { (Some(run.to_owned()), "") } else { (None, run) };
+    let values = vec![tenant.as_str().into(), now.into(), seed.to_vec().into(), open.into(), done.into(), run.into()];
+    Ok(sql::exec(conn, upsert, values).await? == 1)
+}
+
 /// The slugs of tenants after `after`, in order, for the operator.
 ///
 /// # Errors

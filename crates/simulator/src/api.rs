@@ -61,6 +61,7 @@ pub async fn charge(State(world): State<World>, Path(tenant): Path<String>, Json
     };
     let behaviour = token.as_deref().and_then(cards::find).map_or(Behaviour::Declines("no_such_card"), |card| card.behaviour);
     let (state, decline_code, ready_at) = match behaviour {
+        Behaviour::Rejected => return StatusCode::UNPROCESSABLE_ENTITY.into_response(),
         Behaviour::Succeeds | Behaviour::LosesTheAnswer | Behaviour::AnswersLate => ("succeeded", "", None),
         Behaviour::Declines(code) => ("declined", code, None),
         Behaviour::TakesAnHour => ("processing", "", Some(body.now + TimeDelta::hours(1))),

@@ -13,6 +13,8 @@ pub enum Behaviour {
     LosesTheAnswer,
     /// The charge succeeds at once, but the answer takes three seconds.
     AnswersLate,
+    /// The provider does not take the request at all.
+    Rejected,
     /// The cardholder must authenticate; nothing is taken.
     NeedsAuthentication,
 }
@@ -31,7 +33,7 @@ pub struct Card {
 }
 
 /// All test cards.
-pub const CARDS: [Card; 11] = [
+pub const CARDS: [Card; 12] = [
     card("tok_visa", "visa", "4242", Behaviour::Succeeds),
     card("tok_mastercard", "mastercard", "4444", Behaviour::Succeeds),
     card("tok_amex", "amex", "0005", Behaviour::Succeeds),
@@ -42,6 +44,7 @@ pub const CARDS: [Card; 11] = [
     card("tok_slow", "visa", "0077", Behaviour::TakesAnHour),
     card("tok_lost_answer", "visa", "0259", Behaviour::LosesTheAnswer),
     card("tok_late_answer", "visa", "0341", Behaviour::AnswersLate),
+    card("tok_rejected", "visa", "0119", Behaviour::Rejected),
     card("tok_authenticate", "visa", "3155", Behaviour::NeedsAuthentication),
 ];
 

@@ -64,6 +64,15 @@ impl Simulator {
     }
 }
 
+/// Why a charge failed that the provider does not take at all.
+const REJECTED: &str = "rejected_by_provider";
+
+/// Whether the provider has said no for good: nothing was charged, and asking again changes nothing.
+fn refuses(status: StatusCode) -> bool {
+    let passing = [StatusCode::REQUEST_TIMEOUT, StatusCode::CONFLICT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+    status.is_client_error() && !passing.contains(&status) && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
 fn unknown(error: &reqwest::Error) -> Unknown {
     Unknown(error.to_string())
 }
@@ -107,7 +116,11 @@ impl PaymentProvider for Simulator {
             "currency": order.amount.currency().code(), "now": order.now,
         });
         let request = self.client.post(format!("{}/v1/{}/charges", self.base, order.tenant)).json(&body);
-        let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|error| unknown(&error))?;
+        let response = request.send().await.map_err(|error| unknown(&error))?;
+        if refuses(response.status()) {
+            return Ok((String::new(), Charged::Declined(REJECTED.to_owned())));
+        }
+        let response = response.error_for_status().map_err(|error| unknown(&error))?;
         known(response.json().await.map_err(|error| unknown(&error))?)
     }
 
