@@ -11,9 +11,9 @@ use payterms_chassis::identity::Signer;
 use payterms_kernel::SystemClock;
 use payterms_proto::{
     invoicing::v1::{
-        Block, BlockForOwnerRequest, BlockInvoiceRequest, CreatePaymentRequest, Invoice, InvoiceToBlock, InvoiceToPay, ListInvoicesRequest,
-        ListPaymentsRequest, Payment, RetryCollectionRequest, UnblockForOwnerRequest, UnblockInvoiceRequest, VoidInvoiceRequest,
-        block::Reason, collection::State, invoice,
+        Block, BlockForOwnerRequest, BlockInvoiceRequest, CreatePaymentRequest, ExplainInvoiceRequest, Invoice, InvoiceToBlock,
+        InvoiceToPay, ListInvoicesRequest, ListPaymentsRequest, Payment, RetryCollectionRequest, UnblockForOwnerRequest,
+        UnblockInvoiceRequest, VoidInvoiceRequest, block::Reason, collection::State, explain_invoice_response::Topic, invoice,
     },
     wallet::v1::SetCollectionMethodRequest,
 };
@@ -72,6 +72,13 @@ impl Desk {
     async fn collection(&self) -> (State, i32, Option<i64>, String) {
         let own = self.invoice().await.collection.unwrap();
         (own.state(), own.failed_attempt_count, own.next_attempt_time.map(|at| at.seconds), own.failure_reason)
+    }
+
+    /// What the invoice's explanation says, topic by topic.
+    async fn explained(&self) -> Vec<(Topic, String, Option<i64>)> {
+        let request = ExplainInvoiceRequest { name: self.invoice.name.clone() };
+        let facts = self.admin.invoices().explain_invoice(request).await.unwrap().into_inner().facts;
+        facts.into_iter().map(|fact| (fact.topic(), fact.sentence, fact.time.map(|at| at.seconds))).collect()
     }
 
     async fn payments(&self) -> Vec<Payment> {
@@ -136,6 +143,13 @@ async fn a_blocked_invoice_waits_and_may_be_paid(world: &World) {
     assert_eq!(reason(&desk.owner.invoices().void_invoice(void).await.unwrap_err()), "INVOICE_BLOCKED");
     advance(world, DUE + 10 * DAY).await;
     assert_eq!(desk.collection().await, (State::Scheduled, 0, None, String::new()));
+    let explained = desk.explained().await;
+    let topics: Vec<_> = explained.iter().map(|(topic, ..)| *topic).collect();
+    assert_eq!(topics, [Topic::State, Topic::Due, Topic::Block, Topic::Collection]);
+    assert!(
+        explained[1].1.contains("past due") && explained[2].1.contains("disputes") && explained[3].1.contains("block"),
+        "{explained:?}"
+    );
     assert!(desk.payments().await.is_empty() && desk.invoice().await.past_due);
     let part = CreatePaymentRequest {
         request_id: request_id(),
@@ -174,6 +188,8 @@ async fn without_a_method_the_reason_shows(world: &World) {
     let desk = desk(world, None).await;
     advance(world, DUE).await;
     assert_eq!(desk.collection().await, (State::Scheduled, 1, Some(DUE + DAY), "COLLECTION_METHOD_REQUIRED".into()));
+    let (_, sentence, next) = desk.explained().await.pop().unwrap();
+    assert!(sentence.contains("COLLECTION_METHOD_REQUIRED") && next == Some(DUE + DAY), "{sentence}");
     card(world, &desk.admin, &desk.customer, "tok_visa").await;
     advance(world, DUE + DAY).await;
     assert_eq!(desk.invoice().await.state(), invoice::State::Paid);

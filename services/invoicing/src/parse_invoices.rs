@@ -192,6 +192,15 @@ pub fn get_invoice(request: Request<pb::GetInvoiceRequest>) -> Result<InvoiceRef
     Ok(named)
 }
 
+/// Names an invoice to explain.
+pub fn explain_invoice(request: Request<pb::ExplainInvoiceRequest>) -> Result<InvoiceRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, INVOICE);
+    let named = invoice_ref(&fields, &name);
+    fields.finish()?;
+    Ok(named)
+}
+
 /// Asks for invoices of a customer.
 #[derive(Debug, Clone)]
 pub struct ListInvoices {

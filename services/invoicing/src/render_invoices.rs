@@ -11,6 +11,7 @@ use payterms_chassis::{
 };
 use payterms_invoicing_domain::{
     Block, BlockReason, Collection, CollectionState, CreditNote, Invoice, InvoiceState, Line, Party, TaxAmount,
+    explain::{Fact, Topic},
 };
 use payterms_kernel::{TenantId, calendar::PaymentTerm};
 use payterms_proto::invoicing::v1 as pb;
@@ -133,6 +134,20 @@ fn term(term: PaymentTerm) -> pb::PaymentTerm {
         PaymentTerm::EndOfFollowingMonth => (Kind::EndOfFollowingMonth, 0),
     };
     pb::PaymentTerm { kind: kind.into(), days: days.into() }
+}
+
+/// Why an invoice stands as it does.
+#[must_use]
+pub fn fact(fact: Fact) -> pb::explain_invoice_response::Fact {
+    use pb::explain_invoice_response::Topic as Told;
+    let topic = match fact.topic {
+        Topic::State => Told::State,
+        Topic::Due => Told::Due,
+        Topic::Block => Told::Block,
+        Topic::Pending => Told::Pending,
+        Topic::Collection => Told::Collection,
+    };
+    pb::explain_invoice_response::Fact { topic: topic.into(), sentence: fact.sentence, time: fact.at.map(timestamp) }
 }
 
 /// What is open in one currency.

@@ -6,6 +6,7 @@
 pub mod collection;
 pub mod credit_note;
 pub mod customer;
+pub mod explain;
 pub mod invoice;
 pub mod number;
 pub mod payment;

@@ -8,10 +8,10 @@ use crate::{
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
     CreateCreditNoteRequest, CreateCreditNoteResponse, CreateInvoiceRequest, CreateInvoiceResponse, DeleteInvoiceRequest,
-    DeleteInvoiceResponse, FinalizeInvoiceRequest, FinalizeInvoiceResponse, GetInvoiceRequest, GetInvoiceResponse, GetOutstandingRequest,
-    GetOutstandingResponse, ListCreditNotesRequest, ListCreditNotesResponse, ListInvoicesRequest, ListInvoicesResponse,
-    UpdateInvoiceRequest, UpdateInvoiceResponse, VoidInvoiceRequest, VoidInvoiceResponse, WriteOffInvoiceRequest, WriteOffInvoiceResponse,
-    invoice_service_server::InvoiceService,
+    DeleteInvoiceResponse, ExplainInvoiceRequest, ExplainInvoiceResponse, FinalizeInvoiceRequest, FinalizeInvoiceResponse,
+    GetInvoiceRequest, GetInvoiceResponse, GetOutstandingRequest, GetOutstandingResponse, ListCreditNotesRequest, ListCreditNotesResponse,
+    ListInvoicesRequest, ListInvoicesResponse, UpdateInvoiceRequest, UpdateInvoiceResponse, VoidInvoiceRequest, VoidInvoiceResponse,
+    WriteOffInvoiceRequest, WriteOffInvoiceResponse, invoice_service_server::InvoiceService,
 };
 use tonic::{Request, Response, Status};
 
@@ -60,6 +60,11 @@ impl InvoiceService for Api {
     async fn list_invoices(&self, request: Request<ListInvoicesRequest>) -> Result<Response<ListInvoicesResponse>, Status> {
         let asked = parse::list_invoices(request)?;
         answer::read(read_invoices::invoices(&self.app, &asked)).await
+    }
+
+    async fn explain_invoice(&self, request: Request<ExplainInvoiceRequest>) -> Result<Response<ExplainInvoiceResponse>, Status> {
+        let named = parse::explain_invoice(request)?;
+        answer::read(read_invoices::explain(&self.app, &named)).await
     }
 
     async fn get_outstanding(&self, request: Request<GetOutstandingRequest>) -> Result<Response<GetOutstandingResponse>, Status> {

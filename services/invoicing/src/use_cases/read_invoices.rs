@@ -40,6 +40,19 @@ pub async fn invoice(app: &App, named: &InvoiceRef) -> Result<pb::GetInvoiceResp
     Ok(pb::GetInvoiceResponse { invoice: Some(render::invoice(&named.tenant, &invoice, today)?) })
 }
 
+/// Why an invoice stands as it does.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn explain(app: &App, named: &InvoiceRef) -> Result<pb::ExplainInvoiceResponse, AppError> {
+    let conn = app.db.read(&named.tenant).await?;
+    let invoice = visible(&conn, named).await?;
+    drop(conn);
+    let today = app.db.tenant_today(&named.tenant).await?;
+    let facts = payterms_invoicing_domain::explain::explain(&invoice, today)?;
+    Ok(pb::ExplainInvoiceResponse { facts: facts.into_iter().map(render::fact).collect() })
+}
+
 /// A page of a customer's invoices, newest first.
 ///
 /// # Errors
