@@ -213,6 +213,18 @@ async fn credit_notes_and_voids_take_back_what_is_open(world: &World) {
     assert_eq!(voided.credit_note, None, "outside the European Union a void needs no document");
     let voided = voided.invoice.unwrap();
     assert_eq!((voided.state(), voided.number.clone(), voided.open.clone()), (State::Void, second.number, amount("AUD", 0, 0)));
+    // A line that comes to nothing under a rate of its own does not stand in the way.
+    taxed(world, &[("AU", "", "10", false), ("AU", "calls", "5", false)]).await;
+    let little = InvoiceLine {
+        quantity: Some(Decimal { value: "0.1".into() }),
+        tax_category: "calls".into(),
+        ..line("A call", amount("AUD", 0, 1))
+    };
+    let mut two_rates = hundred.clone_with_id();
+    two_rates.invoice.as_mut().unwrap().lines.push(little);
+    let mixed = issued(&owner, two_rates).await;
+    let void = VoidInvoiceRequest { request_id: request_id(), name: mixed.name, reason: "Twice".into() };
+    assert_eq!(owner.invoices().void_invoice(void).await.unwrap().into_inner().invoice.unwrap().state(), State::Void);
     let third = issued(&owner, hundred.clone_with_id()).await;
     let off = WriteOffInvoiceRequest { request_id: request_id(), name: third.name };
     let off = owner.invoices().write_off_invoice(off).await.unwrap().into_inner().invoice.unwrap();
@@ -292,6 +304,14 @@ async fn customers_see_what_is_issued_and_not_hidden(world: &World) {
     owner.tenants().update_tenant(update).await.unwrap();
     assert_eq!(read(&member, &made.name).await.unwrap_err().code(), Code::NotFound);
     assert!(member.invoices().list_invoices(list).await.unwrap().into_inner().invoices.is_empty());
+    let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
+    let quote = payterms_proto::invoicing::v1::QuotePaymentRequest {
+        parent: customer.clone(),
+        tenders: vec![crate::payments::credit(None)],
+        currency_code: "USD".into(),
+        ..Default::default()
+    };
+    assert_eq!(admin.payments().quote_payment(quote).await.unwrap_err().code(), Code::NotFound, "nor by what they would pay");
     assert!(read(&owner, &made.name).await.is_ok());
 }
 

@@ -56,9 +56,13 @@ impl Ladder {
         if reason == AUTHENTICATION_REQUIRED {
             return Rung::Action;
         }
-        // A try by hand takes a rung: the next one is the first that still lies ahead.
-        let ahead = RETRY_DAYS.iter().skip(self.attempts.saturating_sub(1) as usize).map(|days| first + TimeDelta::days(*days));
-        ahead.into_iter().find(|at| *at > now).map_or(Rung::Over, Rung::At)
+        // A try by hand takes a rung. Where a rung's time has passed meanwhile, as under a block, its distance
+        // from the one before is kept: nobody loses attempts by waiting.
+        let rung = self.attempts.saturating_sub(1) as usize;
+        let Some(days) = RETRY_DAYS.get(rung) else { return Rung::Over };
+        let before = rung.checked_sub(1).and_then(|rung| RETRY_DAYS.get(rung)).copied().unwrap_or_default();
+        let planned = first + TimeDelta::days(*days);
+        Rung::At(if planned > now { planned } else { now + TimeDelta::days(days.saturating_sub(before)) })
     }
 }
 
@@ -85,6 +89,14 @@ mod tests {
         assert_eq!(ladder.failed("card_declined", day(0)), Rung::At(day(1)));
         assert_eq!(ladder.failed("card_declined", day(0) + TimeDelta::hours(2)), Rung::At(day(3)));
         assert_eq!(ladder.failed("card_declined", day(4)), Rung::At(day(5)));
+    }
+
+    #[test]
+    fn time_that_passed_under_a_block_takes_no_rung() {
+        let mut ladder = Ladder::default();
+        ladder.failed("card_declined", day(0));
+        let rungs: Vec<_> = [10, 12, 14, 16].map(|days| ladder.failed("card_declined", day(days))).to_vec();
+        assert_eq!(rungs, [Rung::At(day(12)), Rung::At(day(14)), Rung::At(day(16)), Rung::Over]);
     }
 
     #[test]

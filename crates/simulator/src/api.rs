@@ -65,6 +65,7 @@ pub async fn charge(State(world): State<World>, Path(tenant): Path<String>, Json
         Behaviour::Succeeds | Behaviour::LosesTheAnswer | Behaviour::AnswersLate => ("succeeded", "", None),
         Behaviour::Declines(code) => ("declined", code, None),
         Behaviour::TakesAnHour => ("processing", "", Some(body.now + TimeDelta::hours(1))),
+        Behaviour::DeclinesAfterAnHour => ("processing", "card_declined", Some(body.now + TimeDelta::hours(1))),
         Behaviour::NeedsAuthentication => ("requires_action", "", None),
     };
     let charge = Charge {

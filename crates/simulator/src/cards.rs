@@ -9,6 +9,8 @@ pub enum Behaviour {
     Declines(&'static str),
     /// The charge succeeds after an hour.
     TakesAnHour,
+    /// The issuer declines after an hour.
+    DeclinesAfterAnHour,
     /// The charge succeeds, but the first answer is lost on the way.
     LosesTheAnswer,
     /// The charge succeeds at once, but the answer takes three seconds.
@@ -33,7 +35,7 @@ pub struct Card {
 }
 
 /// All test cards.
-pub const CARDS: [Card; 12] = [
+pub const CARDS: [Card; 13] = [
     card("tok_visa", "visa", "4242", Behaviour::Succeeds),
     card("tok_mastercard", "mastercard", "4444", Behaviour::Succeeds),
     card("tok_amex", "amex", "0005", Behaviour::Succeeds),
@@ -42,6 +44,7 @@ pub const CARDS: [Card; 12] = [
     card("tok_declined", "visa", "0002", Behaviour::Declines("card_declined")),
     card("tok_stolen", "visa", "9979", Behaviour::Declines("stolen_card")),
     card("tok_slow", "visa", "0077", Behaviour::TakesAnHour),
+    card("tok_slow_decline", "visa", "0085", Behaviour::DeclinesAfterAnHour),
     card("tok_lost_answer", "visa", "0259", Behaviour::LosesTheAnswer),
     card("tok_late_answer", "visa", "0341", Behaviour::AnswersLate),
     card("tok_rejected", "visa", "0119", Behaviour::Rejected),

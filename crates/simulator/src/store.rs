@@ -71,9 +71,10 @@ impl Store {
         Ok(sql::exec(&self.0, insert, values).await? == 1)
     }
 
-    /// The charge of a key; one whose time has come has succeeded by `now`.
+    /// The charge of a key; one whose time has come by `now` has succeeded or was declined.
     pub(crate) async fn charge(&self, tenant: &str, key: &str, now: DateTime<Utc>) -> Result<Option<Charge>, DbErr> {
-        let settle = "UPDATE charges SET state = 'succeeded' WHERE tenant = $1 AND key = $2 AND state = 'processing' AND ready_at <= $3";
+        let settle = "UPDATE charges SET state = CASE WHEN decline_code = '' THEN 'succeeded' ELSE 'declined' END \
+                      WHERE tenant = $1 AND key = $2 AND state = 'processing' AND ready_at <= $3";
         sql::exec(&self.0, settle, vec![tenant.into(), key.into(), now.into()]).await?;
         let row = sql::one(&self.0, "SELECT * FROM charges WHERE tenant = $1 AND key = $2", vec![tenant.into(), key.into()]).await?;
         row.as_ref().map(charge).transpose()

@@ -13,7 +13,8 @@ use payterms_proto::{
         auto_recharge_service_client::AutoRechargeServiceClient, hold_service_client::HoldServiceClient,
         lot_service_client::LotServiceClient, payment_method_service_client::PaymentMethodServiceClient,
         posting_service_client::PostingServiceClient, settings_service_client::SettingsServiceClient,
-        top_up_service_client::TopUpServiceClient, usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
+        settlement_service_client::SettlementServiceClient, top_up_service_client::TopUpServiceClient,
+        usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
     },
 };
 use std::net::SocketAddr;
@@ -118,6 +119,12 @@ impl Session {
     #[must_use]
     pub fn accounts(&self) -> AccountServiceClient<Caller> {
         AccountServiceClient::new(self.caller())
+    }
+
+    /// `SettlementService`, for peers.
+    #[must_use]
+    pub fn settlements(&self) -> SettlementServiceClient<Caller> {
+        SettlementServiceClient::new(self.caller())
     }
 
     /// `TestClockService`.

@@ -2,7 +2,7 @@
 #![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
 use crate::parse_invoices::INVOICE;
-use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name, page::Page};
+use payterms_chassis::{AppError, Call, Fields, access::Grant, fields::Digits, names::Name, page::Page};
 use payterms_invoicing_domain::{Customer, Invoice, Payment};
 use payterms_kernel::{Currency, Id, Money, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
@@ -36,6 +36,8 @@ pub struct ToPay {
     pub tenders: Vec<(Means, Option<Money>)>,
     /// The currency, where no invoice is named.
     pub currency: Option<Currency>,
+    /// Whether a member of the customer asks: drafts and hidden invoices are not for them.
+    pub as_customer: bool,
 }
 
 /// Invoices with their amounts, and whether one is another customer's.
@@ -104,7 +106,8 @@ fn to_pay(fields: &mut Fields, (parent, currency): (&str, &str), asked: &[pb::In
     let (tenders, alien) = tenders(fields, &parent, with);
     let currency = if asked.is_empty() { Some(fields.currency("currency_code", currency)) } else { None };
     let customer = if parent.ids.is_empty() { Id::from_uuid(Uuid::nil()) } else { Id::from_uuid(parent.id(0)) };
-    (ToPay { tenant: parent.tenant.clone(), customer, invoices, tenders, currency }, foreign || alien)
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    (ToPay { tenant: parent.tenant.clone(), customer, invoices, tenders, currency, as_customer }, foreign || alien)
 }
 
 fn own((to_pay, foreign): (ToPay, bool)) -> Result<ToPay, AppError> {
@@ -138,19 +141,34 @@ pub fn quote_payment(request: Request<pb::QuotePaymentRequest>) -> Result<ToPay,
     own(asked)
 }
 
-/// Names a payment to read.
-pub fn get_payment(request: Request<pb::GetPaymentRequest>) -> Result<(TenantId, Id<Customer>, Id<Payment>), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("name", &message.name, &["customers", "payments"]);
-    fields.finish()?;
-    Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), Id::from_uuid(name.id(1))))
+/// Names a payment.
+#[derive(Debug, Clone)]
+pub struct PaymentRef {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Who pays.
+    pub customer: Id<Customer>,
+    /// The payment.
+    pub payment: Id<Payment>,
+    /// Whether a member of the customer asks.
+    pub as_customer: bool,
 }
 
-/// Asks for payments.
-pub fn list_payments(request: Request<pb::ListPaymentsRequest>) -> Result<(TenantId, Id<Customer>, Page), AppError> {
+/// Names a payment to read.
+pub fn get_payment(request: Request<pb::GetPaymentRequest>) -> Result<PaymentRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, &["customers", "payments"]);
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    fields.finish()?;
+    Ok(PaymentRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), payment: Id::from_uuid(name.id(1)), as_customer })
+}
+
+/// Asks for payments; true where a member of the customer asks.
+pub fn list_payments(request: Request<pb::ListPaymentsRequest>) -> Result<(TenantId, Id<Customer>, Page, bool), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
     fields.finish()?;
-    Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), page))
+    Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), page, as_customer))
 }

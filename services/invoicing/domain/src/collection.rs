@@ -155,6 +155,10 @@ impl Invoice {
         });
         let Some(reason) = failed else {
             self.collection = Collection::default();
+            if self.state == InvoiceState::Open {
+                // Another payment had reserved the rest; should it fail, that is collected too.
+                self.schedule_collection(now + TimeDelta::days(1));
+            }
             return;
         };
         let rung = self.collection.ladder.failed(&reason, now);
@@ -193,14 +197,16 @@ impl Invoice {
         self.block.as_ref().map_or(Ok(()), |block| Err(blocked(block)))
     }
 
-    /// Blocks an open invoice, or replaces the owner's own block.
+    /// Blocks an open invoice, or replaces the owner's own block, also on one that was paid under it.
     ///
     /// # Errors
     /// `INVOICE_STATE`, `INVOICE_BLOCKED` by another owner.
     pub fn set_block(&mut self, block: Block, now: DateTime<Utc>) -> Result<(), Refusal> {
-        self.must_be(&[InvoiceState::Open])?;
-        if let Some(present) = self.block.as_ref().filter(|present| present.owner != block.owner) {
-            return Err(blocked(present));
+        match &self.block {
+            Some(present) if present.owner != block.owner => return Err(blocked(present)),
+            // What was paid under the owner's block stays the owner's until it is lifted.
+            Some(_) => {}
+            None => self.must_be(&[InvoiceState::Open])?,
         }
         self.block = Some(block);
         self.touch(now);

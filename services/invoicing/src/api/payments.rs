@@ -30,12 +30,12 @@ impl PaymentService for Api {
     }
 
     async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {
-        let (tenant, customer, payment) = parse::get_payment(request)?;
-        answer::read(read_payments::payment(&self.app, &tenant, customer, payment)).await
+        let named = parse::get_payment(request)?;
+        answer::read(read_payments::payment(&self.app, &named)).await
     }
 
     async fn list_payments(&self, request: Request<ListPaymentsRequest>) -> Result<Response<ListPaymentsResponse>, Status> {
-        let (tenant, customer, page) = parse::list_payments(request)?;
-        answer::read(read_payments::payments(&self.app, &tenant, customer, &page)).await
+        let (tenant, customer, page, as_customer) = parse::list_payments(request)?;
+        answer::read(read_payments::payments(&self.app, (&tenant, customer), &page, as_customer)).await
     }
 }

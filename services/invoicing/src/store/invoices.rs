@@ -199,6 +199,7 @@ pub async fn lock_open<C: ConnectionTrait>(
         .filter(Column::CustomerId.eq(customer.uuid()))
         .filter(Column::Currency.eq(currency.code()))
         .filter(Column::State.eq(InvoiceState::Open.name()))
+        .filter(Expr::cust("total - paid - credited - written_off - pending > 0"))
         .order_by_asc(Column::DueDate)
         .order_by_asc(Column::Id)
         .limit(MOST_OPEN)

@@ -1,6 +1,6 @@
 //! Writes, changes and drops drafts.
 
-use super::check_etag;
+use super::{check_etag, read_invoices::hidden};
 use crate::{
     App,
     parse_invoices::{DraftFields, InvoiceRef},
@@ -44,13 +44,17 @@ pub async fn sides(tx: &WriteTx, tenant: &TenantId, customer: Id<Customer>) -> R
     Ok((tenant, customer))
 }
 
-/// Locks the invoice that a request names.
+/// Locks the invoice that a request names, if the caller may see it.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
 pub async fn locked(tx: &WriteTx, named: &InvoiceRef) -> Result<Invoice, AppError> {
     let found = invoices::lock(tx.conn(), &named.tenant, named.customer, named.invoice).await?;
-    found.ok_or_else(|| Refusal::not_found().into())
+    let invoice = found.ok_or_else(Refusal::not_found)?;
+    if named.as_customer && (invoice.state == InvoiceState::Draft || hidden(tx.conn(), &named.tenant).await?) {
+        return Err(Refusal::not_found().into());
+    }
+    Ok(invoice)
 }
 
 /// Changes what `paths` name of a draft.

@@ -22,7 +22,7 @@ use payterms_chassis::{
     kill, names,
 };
 use payterms_invoicing_domain::{
-    Invoice, Payment, PaymentState, TenderState,
+    Invoice, InvoiceState, Payment, PaymentState, TenderState,
     payment::{self, Asked, Source},
 };
 use payterms_kernel::{Currency, Id, Kind, Money, Refusal};
@@ -35,6 +35,9 @@ use std::time::Duration;
 
 /// The kind of flow.
 pub const FLOW: &str = "payment";
+
+/// How often it is looked whether a payment's driver has gone, before a due row waits for another turn.
+const PATIENCE: u32 = 40;
 
 /// The answers of the two verbs have the same shape: one field, the payment.
 pub trait PaymentAnswer: Message + Default {
@@ -122,7 +125,9 @@ async fn plan(tx: &mut WriteTx, to_pay: &ToPay, means: &GetPaymentMeansResponse)
         Some(currency) => invoices::lock_open(tx.conn(), &to_pay.tenant, to_pay.customer, currency).await?,
         None => invoices::lock_many(tx.conn(), &to_pay.tenant, &ids).await?,
     };
-    if owned.iter().any(|invoice| invoice.customer != to_pay.customer) || (owned.len() < ids.len()) {
+    let foreign = |invoice: &Invoice| invoice.customer != to_pay.customer;
+    let unseen = |invoice: &Invoice| to_pay.as_customer && (invoice.state == InvoiceState::Draft || tenant.invoices_hidden);
+    if owned.len() < ids.len() || owned.iter().any(|invoice| foreign(invoice) || unseen(invoice)) {
         return Err(Refusal::not_found().into());
     }
     let tenders = to_pay.tenders.iter().map(|(source, amount)| Ok((source_of(*source, means)?, *amount)));
@@ -286,11 +291,18 @@ async fn record(app: &App, lease: &Lease, driven: &Payment, ended: bool) -> Resu
 pub async fn go_on(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("payment {:?}", row.subject))) };
     let call = row.call("invoicing", id);
+    // The news may come before the driver has recorded that the payment waits.
+    for _ in 0..PATIENCE {
+        let tx = app.db.begin_forward(&call).await?;
+        if !app.flows.is_open(&tx, FLOW, id).await? {
+            break;
+        }
+        drop(tx);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let tx = app.db.begin_forward(&call).await?;
     let Some(payment) = payments::find(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
     if app.flows.is_open(&tx, FLOW, id).await? {
-        drop(tx);
-        tokio::time::sleep(Duration::from_millis(100)).await;
         return Err(not_yet("UNAVAILABLE", "The payment's driver is still at work."));
     }
     if !take(&tx, row).await? {

@@ -24,7 +24,7 @@ async fn visible<C: ConnectionTrait>(conn: &C, named: &InvoiceRef) -> Result<Inv
     Ok(invoice)
 }
 
-async fn hidden<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<bool, AppError> {
+pub(super) async fn hidden<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<bool, AppError> {
     Ok(tenants::find(conn, tenant).await?.is_some_and(|tenant| tenant.invoices_hidden))
 }
 
@@ -82,12 +82,13 @@ pub async fn outstanding(
     customer: Id<Customer>,
     as_customer: bool,
 ) -> Result<pb::GetOutstandingResponse, AppError> {
+    // Before a connection is held: two at once by many callers would wait for each other.
+    let today = app.db.tenant_today(tenant).await?;
     let conn = app.db.read(tenant).await?;
     customers::find(&conn, tenant, customer).await?.ok_or_else(Refusal::not_found)?;
     if as_customer && hidden(&conn, tenant).await? {
         return Ok(pb::GetOutstandingResponse::default());
     }
-    let today = app.db.tenant_today(tenant).await?;
     let found = outstanding::of_customer(&conn, tenant, customer, today).await?;
     Ok(pb::GetOutstandingResponse { outstanding: found.iter().map(render::outstanding).collect() })
 }

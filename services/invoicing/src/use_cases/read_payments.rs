@@ -1,8 +1,9 @@
-//! Reads of payments.
+//! Reads of payments; they name invoices, and are hidden from customers with them.
 
-use crate::{App, render_payments as render, store::payments};
+use super::read_invoices::hidden;
+use crate::{App, parse_payments::PaymentRef, render_payments as render, store::payments};
 use payterms_chassis::{AppError, page::Page};
-use payterms_invoicing_domain::{Customer, Payment};
+use payterms_invoicing_domain::Customer;
 use payterms_kernel::{Id, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use uuid::Uuid;
@@ -11,20 +12,31 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn payment(app: &App, tenant: &TenantId, customer: Id<Customer>, id: Id<Payment>) -> Result<pb::GetPaymentResponse, AppError> {
-    let conn = app.db.read(tenant).await?;
-    let found = payments::find(&conn, tenant, id).await?.filter(|payment| payment.customer == customer);
+pub async fn payment(app: &App, named: &PaymentRef) -> Result<pb::GetPaymentResponse, AppError> {
+    let conn = app.db.read(&named.tenant).await?;
+    let found = payments::find(&conn, &named.tenant, named.payment).await?.filter(|payment| payment.customer == named.customer);
     let payment = found.ok_or_else(Refusal::not_found)?;
-    Ok(pb::GetPaymentResponse { payment: Some(render::payment(tenant, &payment)) })
+    if named.as_customer && hidden(&conn, &named.tenant).await? {
+        return Err(Refusal::not_found().into());
+    }
+    Ok(pb::GetPaymentResponse { payment: Some(render::payment(&named.tenant, &payment)) })
 }
 
 /// A page of a customer's payments, newest first.
 ///
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
-pub async fn payments(app: &App, tenant: &TenantId, customer: Id<Customer>, page: &Page) -> Result<pb::ListPaymentsResponse, AppError> {
+pub async fn payments(
+    app: &App,
+    (tenant, customer): (&TenantId, Id<Customer>),
+    page: &Page,
+    as_customer: bool,
+) -> Result<pb::ListPaymentsResponse, AppError> {
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(tenant).await?;
+    if as_customer && hidden(&conn, tenant).await? {
+        return Ok(pb::ListPaymentsResponse::default());
+    }
     let mut found = payments::list(&conn, tenant, customer, before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |payment| payment.id.to_string());
     Ok(pb::ListPaymentsResponse { payments: found.iter().map(|payment| render::payment(tenant, payment)).collect(), next_page_token })

@@ -48,12 +48,30 @@ pub fn hold(
     Ok(Hold { pins, ..blank(wallet, ids, (payment, amount), now) })
 }
 
-/// Stands for a hold of a payment that was released before it came.
+/// Stands for a hold of a payment that was refused for a reason, or released before it came: what comes
+/// later is refused too, whoever asks.
 #[must_use]
-pub fn never_held(wallet: &Wallet, ids: &mut IdSource, payment: Uuid, now: DateTime<Utc>) -> Hold {
+pub fn never_held(wallet: &Wallet, ids: &mut IdSource, (payment, reason): (Uuid, &str), now: DateTime<Utc>) -> Hold {
     let nothing = Money::zero(wallet.currency);
-    Hold { state: HoldState::Voided, ..blank(wallet, ids, (payment, nothing), now) }
+    Hold { state: HoldState::Voided, description: reason.to_owned(), ..blank(wallet, ids, (payment, nothing), now) }
 }
+
+/// Answers for the hold that a payment has already: done, where it is the one that is asked for.
+///
+/// # Errors
+/// `INSUFFICIENT_FUNDS` where that was the answer before, `HOLD_STATE` after a release.
+pub fn held_before(hold: &Hold, amount: Money) -> Result<(), Refusal> {
+    match hold.state {
+        HoldState::Active | HoldState::Captured if hold.amount == amount => Ok(()),
+        HoldState::Voided if hold.description == REFUSED => {
+            Err(Refusal::precondition(REFUSED, "The wallet had less than the payment asked for when it was held."))
+        }
+        _ => Err(Refusal::state("HOLD_STATE", "The payment's hold", hold.state.name(), &[])),
+    }
+}
+
+/// The refusal of a hold that is kept.
+pub const REFUSED: &str = "INSUFFICIENT_FUNDS";
 
 fn blank(wallet: &Wallet, ids: &mut IdSource, (payment, amount): (Uuid, Money), now: DateTime<Utc>) -> Hold {
     Hold {
@@ -81,13 +99,15 @@ pub fn release(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: Da
     Ok(())
 }
 
-/// Takes all that a payment reserved: customer credit → invoice settlement.
+/// Takes all that a payment reserved: customer credit → invoice settlement; again changes nothing.
 ///
 /// # Errors
 /// `HOLD_STATE` where it was released.
 pub fn capture(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: DateTime<Utc>) -> Result<(), Refusal> {
-    if hold.state != HoldState::Active {
-        return Err(Refusal::state("HOLD_STATE", "The hold", hold.state.name(), &[]));
+    match hold.state {
+        HoldState::Active => {}
+        HoldState::Captured => return Ok(()),
+        HoldState::Voided | HoldState::Expired => return Err(Refusal::state("HOLD_STATE", "The hold", hold.state.name(), &[])),
     }
     let mut sides = Vec::with_capacity(hold.pins.len().saturating_add(1));
     let amount = hold.held()?;
@@ -170,6 +190,8 @@ impl ChargeState {
 pub struct Charge {
     /// Its id.
     pub id: Id<Charge>,
+    /// The step of the payment that asked for it: one step makes one charge, for ever.
+    pub step: Uuid,
     /// The wallet whose ledger it goes through.
     pub wallet: Id<Wallet>,
     /// The payment.

@@ -1,6 +1,6 @@
 //! Tests of settlement.
 
-use super::{available_for, capture, hold, never_held, release, surplus};
+use super::{REFUSED, available_for, capture, held_before, hold, never_held, release, surplus};
 use crate::{Account, HoldState, LotKind, TaxKind, TransferKind, Wallet, wallet::NewLot};
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Currency, Id, IdSource, Money};
@@ -62,7 +62,16 @@ fn released_is_released_and_a_late_hold_finds_its_grave() {
     release(&mut wallet, &mut held, &mut ids, NOW).unwrap();
     assert_eq!((available_for(&wallet, false, NOW).unwrap(), held.state), (usd(1_000), HoldState::Voided));
     assert_eq!(capture(&mut wallet, &mut held, &mut ids, NOW).unwrap_err().reason, "HOLD_STATE");
-    assert_eq!(never_held(&wallet, &mut ids, Uuid::nil(), NOW).state, HoldState::Voided);
+    let grave = never_held(&wallet, &mut ids, (Uuid::nil(), ""), NOW);
+    assert_eq!(held_before(&grave, usd(400)).unwrap_err().reason, "HOLD_STATE");
+    let refused = never_held(&wallet, &mut ids, (Uuid::nil(), REFUSED), NOW);
+    assert_eq!(held_before(&refused, usd(400)).unwrap_err().reason, "INSUFFICIENT_FUNDS", "once refused, always refused");
+    let mut held = hold(&mut wallet, &mut ids, (Uuid::nil(), usd(400), false), NOW).unwrap();
+    assert!(held_before(&held, usd(400)).is_ok() && held_before(&held, usd(401)).is_err());
+    capture(&mut wallet, &mut held, &mut ids, NOW).unwrap();
+    let before = wallet.posted;
+    capture(&mut wallet, &mut held, &mut ids, NOW).unwrap();
+    assert_eq!((wallet.posted, held_before(&held, usd(400)).is_ok()), (before, true), "taken once");
 }
 
 #[test]

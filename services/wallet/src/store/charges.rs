@@ -14,6 +14,7 @@ pub struct Model {
     tenant: String,
     #[sea_orm(primary_key, auto_increment = false)]
     id: Uuid,
+    step_id: Uuid,
     wallet_id: Uuid,
     payment_id: Uuid,
     method_id: Option<Uuid>,
@@ -37,6 +38,7 @@ fn charge(row: Model) -> Result<Charge, AppError> {
     let state = states.into_iter().find(|state| state.name() == row.state);
     Ok(Charge {
         id: Id::from_uuid(row.id),
+        step: row.step_id,
         wallet: Id::from_uuid(row.wallet_id),
         payment: row.payment_id,
         method: row.method_id.map(Id::from_uuid),
@@ -67,6 +69,15 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Charge
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(charge).transpose()
 }
 
+/// The charge that a step of a payment made.
+///
+/// # Errors
+/// The database's.
+pub async fn of_step<C: ConnectionTrait>(conn: &C, tenant: &TenantId, step: Uuid) -> Result<Option<Charge>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::StepId.eq(step));
+    query.one(conn).await?.map(charge).transpose()
+}
+
 /// Inserts a charge or saves what became of it.
 ///
 /// # Errors
@@ -75,6 +86,7 @@ pub async fn save(tx: &WriteTx, charge: &Charge) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),
         id: Set(charge.id.uuid()),
+        step_id: Set(charge.step),
         wallet_id: Set(charge.wallet.uuid()),
         payment_id: Set(charge.payment),
         method_id: Set(charge.method.map(Id::uuid)),

@@ -54,6 +54,16 @@ pub(crate) fn kind(name: &str) -> Result<TransferKind, AppError> {
     KINDS.iter().find(|(_, own)| *own == name).map(|(kind, _)| *kind).ok_or_else(|| unknown("transfer kind", name))
 }
 
+/// Whether what a payment charged beyond its invoices has become credit already.
+///
+/// # Errors
+/// The database's.
+pub async fn has_surplus<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<bool, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
+    let found = query.filter(Column::Kind.eq(kind_name(TransferKind::Surplus))).one(conn).await?;
+    Ok(found.is_some())
+}
+
 /// Inserts transfers with their entries.
 ///
 /// # Errors

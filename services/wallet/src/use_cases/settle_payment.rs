@@ -11,7 +11,7 @@ use crate::{
     parse_settlements::{PaymentRef, Settle},
     render, render_payments,
     store::{
-        customers, holds, methods, settings,
+        customers, holds, methods, settings, transfers,
         wallets::{self, Locked},
     },
 };
@@ -76,10 +76,20 @@ pub async fn hold(app: &App, call: &Call, named: &PaymentRef, what: (Money, bool
         return Ok(answer);
     }
     if let Some(hold) = holds::of_payment(tx.conn(), &call.tenant, named.payment).await? {
-        return Err(Refusal::state("HOLD_STATE", "The payment's hold", hold.state.name(), &[]).into());
+        settlement::held_before(&hold, what.0)?;
+        return tx.commit(HoldForPaymentResponse {}).await;
     }
     let now = tx.now();
-    let hold = settlement::hold(&mut locked.wallet, tx.ids(), (named.payment, what.0, what.1), now)?;
+    let hold = match settlement::hold(&mut locked.wallet, tx.ids(), (named.payment, what.0, what.1), now) {
+        Err(refusal) if refusal.reason == settlement::REFUSED => {
+            // Kept: a driver that comes after this one must get the same answer, though credit has come.
+            let grave = settlement::never_held(&locked.wallet, tx.ids(), (named.payment, settlement::REFUSED), now);
+            holds::save(&tx, locked.wallet.id, &grave).await?;
+            tx.commit_rows().await?;
+            return Err(refusal.into());
+        }
+        asked => asked?,
+    };
     let (wallet, rendered) = save(&mut tx, &mut locked, &hold).await?;
     let event = PaymentHeld { wallet: Some(wallet), hold: Some(rendered) };
     tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
@@ -98,7 +108,7 @@ pub async fn release(app: &App, call: &Call, named: &PaymentRef) -> Result<Answe
     }
     let now = tx.now();
     let held = holds::of_payment(tx.conn(), &call.tenant, named.payment).await?;
-    let mut hold = held.unwrap_or_else(|| settlement::never_held(&locked.wallet, tx.ids(), named.payment, now));
+    let mut hold = held.unwrap_or_else(|| settlement::never_held(&locked.wallet, tx.ids(), (named.payment, ""), now));
     settlement::release(&mut locked.wallet, &mut hold, tx.ids(), now)?;
     let (wallet, rendered) = save(&mut tx, &mut locked, &hold).await?;
     let event = PaymentReleased { wallet: Some(wallet), hold: Some(rendered) };
@@ -129,7 +139,8 @@ pub async fn settle(
         holds::save(&tx, locked.wallet.id, &hold).await?;
     }
     let mut lot = None;
-    if let Some(amount) = surplus {
+    let made = transfers::has_surplus(tx.conn(), &call.tenant, named.payment).await?;
+    if let Some(amount) = surplus.filter(|_| !made) {
         let expires_at = settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(now);
         let id = settlement::surplus(&mut locked.wallet, tx.ids(), (named.payment, amount, expires_at), now)?;
         if let Some(expiry) = expires_at {
