@@ -4,13 +4,13 @@ use crate::{
     invariants,
     wallets::{debit, grant},
 };
-use payterms_proto::wallet::v1::{GetWalletRequest, PostDebitResponse};
+use payterms_proto::wallet::v1::{GetWalletRequest, PostDebitRequest, PostDebitResponse, PostDebitsRequest};
 use payterms_suite::{Session, client::amount};
 use payterms_testkit::{Database, World, on_both, people::person, reason};
 use prost::Message;
 use tonic::Code;
 
-on_both!(twenty_sends_of_one_id_give_one_effect_and_equal_bytes, an_id_with_other_content_is_refused);
+on_both!(twenty_sends_of_one_id_give_one_effect_and_equal_bytes, an_id_with_other_content_is_refused, debits_in_bulk_are_those_sent_alone,);
 
 async fn twenty(world: &World, wallet: &str, sessions: &[Session]) {
     let request = debit(wallet, amount("USD", 1, 0));
@@ -54,8 +54,45 @@ async fn an_id_with_other_content_is_refused(world: &World) {
     let service = world.someone("SERVICE", None);
     let request = debit(&wallet, amount("USD", 1, 0));
     service.postings().post_debit(request.clone()).await.unwrap();
-    let other = payterms_proto::wallet::v1::PostDebitRequest { amount: amount("USD", 2, 0), ..request };
+    let other = PostDebitRequest { amount: amount("USD", 2, 0), ..request };
     let refused = service.postings().post_debit(other).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "REQUEST_ID_REUSED"));
+    invariants::hold(world).await;
+}
+
+/// A debit is the same one, sent alone or with others; each is refused alone.
+async fn debits_in_bulk_are_those_sent_alone(world: &World) {
+    let (_, wallet) = world.usual().await;
+    grant(world, &wallet, amount("USD", 10, 0), 0).await;
+    let service = world.someone("SERVICE", None);
+    let usd = |units| debit(&wallet, amount("USD", units, 0));
+    let (one, two, too_much, nothing) = (usd(4), usd(5), usd(7), usd(0));
+    let other = PostDebitRequest { amount: amount("USD", 1, 0), ..one.clone() };
+    let alone = service.postings().post_debit(one.clone()).await.unwrap().into_inner().posting;
+    let debits = vec![one, too_much, two.clone(), nothing, two.clone(), other];
+    let told = async || {
+        let request = PostDebitsRequest { debits: debits.clone() };
+        service.postings().post_debits(request).await.unwrap().into_inner().results
+    };
+    let first = told().await;
+    let short: Vec<_> = first.iter().map(|result| (result.posting.is_some(), result.replayed, result.reason.as_str())).collect();
+    let refused = |reason| (false, false, reason);
+    assert_eq!(
+        short,
+        [
+            (true, true, ""),
+            refused("INSUFFICIENT_FUNDS"),
+            (true, false, ""),
+            refused("AMOUNT_NOT_POSITIVE"),
+            (true, true, ""),
+            refused("REQUEST_ID_REUSED"),
+        ]
+    );
+    assert_eq!((&first[0].posting, &first[4].posting), (&alone, &first[2].posting));
+    assert!(first.iter().zip(&debits).all(|(result, debit)| result.request_id == debit.request_id));
+    assert_eq!(service.postings().post_debit(two).await.unwrap().into_inner().posting, first[2].posting);
+    assert!(told().await.iter().all(|result| result.posting.is_none() || result.replayed));
+    let many = PostDebitsRequest { debits: vec![usd(1); 501] };
+    assert_eq!(reason(&service.postings().post_debits(many).await.unwrap_err()), "TOO_MANY_ITEMS");
     invariants::hold(world).await;
 }

@@ -18,6 +18,7 @@ mod payments;
 mod recharges;
 mod rig;
 mod schemas;
+mod settlements;
 mod stories;
 mod top_ups;
 mod traces;

@@ -7,8 +7,6 @@ use crate::{
     top_ups::{buy, card},
     wallets::grant,
 };
-use payterms_chassis::identity::Signer;
-use payterms_kernel::SystemClock;
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{
@@ -16,19 +14,14 @@ use payterms_proto::{
         QuotePaymentRequest, Tenant, TenderToUse, UpdateTenantRequest, VoidInvoiceRequest, WriteOffInvoiceRequest, invoice, payment::State,
         payment_tender, tender_to_use::Source,
     },
-    wallet::v1::{
-        ChargeForPaymentRequest, GetBalanceRequest, HoldForPaymentRequest, ListHoldsRequest, SettlePaymentRequest, TaxKind,
-        UpdateWalletSettingsRequest, VoidHoldRequest, WalletSettings, hold, settlement_service_client::SettlementServiceClient,
-    },
+    wallet::v1::{GetBalanceRequest, ListHoldsRequest, TaxKind, UpdateWalletSettingsRequest, VoidHoldRequest, WalletSettings, hold},
 };
 use payterms_suite::{
     Session,
-    client::{Caller, amount, request_id},
+    client::{amount, request_id},
     shop,
 };
-use payterms_testkit::{World, on_both, people::person, reason};
-use sea_orm::ConnectionTrait;
-use std::sync::Arc;
+use payterms_testkit::{World, on_both, reason};
 use tonic::{Code, Status};
 
 on_both!(
@@ -42,8 +35,6 @@ on_both!(
     two_browsers_pay_once,
     what_cannot_be_paid_is_refused_before_anything_moves,
     a_quote_changes_nothing,
-    steps_outlive_their_stored_answers,
-    a_hold_once_refused_stays_refused,
 );
 
 /// A shop, a customer with a wallet of so much credit, an invoice of a hundred, the customer's admin.
@@ -100,7 +91,7 @@ impl Till {
         read(&self.owner, &self.invoice.name).await.unwrap()
     }
 
-    async fn available(&self) -> Option<Money> {
+    pub(crate) async fn available(&self) -> Option<Money> {
         let read = GetBalanceRequest { name: self.wallet.clone(), as_of: None };
         self.admin.wallets().get_balance(read).await.unwrap().into_inner().balance.unwrap().available
     }
@@ -338,77 +329,4 @@ async fn a_quote_changes_nothing(world: &World) {
     let payment = quoted.payment.unwrap();
     assert_eq!((payment.tenders[1].amount.clone(), quoted.available_credit), (amount("USD", 70, 0), amount("USD", 30, 0)));
     assert_eq!((payment.name.as_str(), till.invoice().await), ("", till.invoice.clone()));
-}
-
-/// A peer's session, straight at the wallet's port.
-fn peer(world: &World) -> SettlementServiceClient<Caller> {
-    let signer = Signer::read(&world.folder.path().join("keys"), "invoicing", Arc::new(SystemClock)).unwrap();
-    let token = signer.internal("wallet", &person("acme", "PEER", None)).unwrap();
-    Session::new(world.suite.services["wallet"], &token).unwrap().settlements()
-}
-
-async fn forget_answers(world: &World) {
-    let (conn, s) = world.rows("wallet").await;
-    conn.execute_unprepared(&format!("DELETE FROM {s}requests")).await.unwrap();
-    conn.close().await.unwrap();
-}
-
-async fn steps_outlive_their_stored_answers(world: &World) {
-    let till = till(world, 30).await;
-    let method = card(world, &till.admin, &till.customer, "tok_visa").await;
-    let payment = format!("{}/payments/01890000-0000-7000-8000-000000000001", till.customer);
-    let (parent, payment) = (till.customer.clone(), payment);
-    let hold = HoldForPaymentRequest {
-        request_id: request_id(),
-        parent: parent.clone(),
-        payment: payment.clone(),
-        amount: amount("USD", 30, 0),
-        taxed: false,
-    };
-    let charge = ChargeForPaymentRequest {
-        request_id: request_id(),
-        parent: parent.clone(),
-        payment: payment.clone(),
-        payment_method: method,
-        amount: amount("USD", 75, 0),
-    };
-    let settle = SettlePaymentRequest {
-        request_id: request_id(),
-        parent,
-        payment,
-        currency_code: "USD".into(),
-        surplus: amount("USD", 5, 0),
-        credit: true,
-    };
-    // Everything is forgotten that is kept for a month only: each step is still taken once.
-    let mut charges = Vec::new();
-    for _ in 0..2 {
-        peer(world).hold_for_payment(hold.clone()).await.unwrap();
-        charges.push(peer(world).charge_for_payment(charge.clone()).await.unwrap().into_inner().charge.unwrap());
-        peer(world).settle_payment(settle.clone()).await.unwrap();
-        forget_answers(world).await;
-    }
-    assert_eq!(charges[0], charges[1]);
-    assert_eq!(till.available().await, amount("USD", 5, 0));
-    let booked = invariants::booked(world).await;
-    let stands = |account: &str| booked.iter().find(|(own, _)| own == account).map(|(_, stands)| *stands);
-    assert_eq!((stands("PROVIDER_CLEARING"), stands("INVOICE_SETTLEMENT")), (Some(-75), Some(100)));
-    invariants::hold(world).await;
-}
-
-async fn a_hold_once_refused_stays_refused(world: &World) {
-    let till = till(world, 10).await;
-    let payment = format!("{}/payments/01890000-0000-7000-8000-000000000002", till.customer);
-    let hold = HoldForPaymentRequest {
-        request_id: request_id(),
-        parent: till.customer.clone(),
-        payment,
-        amount: amount("USD", 30, 0),
-        taxed: false,
-    };
-    assert_eq!(reason(&peer(world).hold_for_payment(hold.clone()).await.unwrap_err()), "INSUFFICIENT_FUNDS");
-    grant(world, &till.wallet, amount("USD", 50, 0), 0).await;
-    let again = peer(world).hold_for_payment(hold).await.unwrap_err();
-    assert_eq!(reason(&again), "INSUFFICIENT_FUNDS", "whoever drives the payment next gets the same answer");
-    assert_eq!(till.available().await, amount("USD", 60, 0));
 }

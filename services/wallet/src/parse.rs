@@ -2,7 +2,7 @@
 #![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
 use chrono::{DateTime, Utc};
-use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name, page::Page};
+use payterms_chassis::{AppError, Call, Fields, Scope, fields::Digits, names::Name, page::Page};
 use payterms_kernel::{Currency, Id, Money, Refusal, TenantId};
 use payterms_proto::{google::r#type::Money as MoneyMessage, wallet::v1 as pb};
 use payterms_wallet_domain::{Customer, Hold, Lot, LotKind, MethodKind, MethodSetup, PaymentMethod, TopUp, Wallet, wallet::NewLot};
@@ -157,6 +157,33 @@ fn take(
 pub fn post_debit(request: Request<pb::PostDebitRequest>) -> Result<(Call, Take), AppError> {
     let (fields, message) = Fields::open(request)?;
     take(fields, (&message.request_id, &message.wallet), message.amount.as_ref(), (&message.description, 0))
+}
+
+/// The path that a debit's request id belongs to, sent alone or with others.
+const POST_DEBIT: &str = "/payterms.wallet.v1.PostingService/PostDebit";
+/// Debits in one call.
+const MOST_DEBITS: usize = 500;
+
+/// One debit with the id that it came with: what is taken, or why not.
+pub type OneDebit = (String, Result<(Call, Take), AppError>);
+
+/// Debits many; each is checked apart.
+pub fn post_debits(request: Request<pb::PostDebitsRequest>) -> Result<Vec<OneDebit>, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let scope = Scope { method: POST_DEBIT.to_owned(), ..fields.scope().clone() };
+    if message.debits.is_empty() {
+        fields.wrong("debits", "FIELD_REQUIRED", "Send 1 to 500 debits.");
+    }
+    if message.debits.len() > MOST_DEBITS {
+        fields.wrong("debits", "TOO_MANY_ITEMS", "Send at most 500 debits.");
+    }
+    fields.finish()?;
+    let one = |debit: pb::PostDebitRequest| {
+        let own = Fields::of(scope.clone(), &debit);
+        let taken = take(own, (&debit.request_id, &debit.wallet), debit.amount.as_ref(), (&debit.description, 0));
+        (debit.request_id, taken)
+    };
+    Ok(message.debits.into_iter().map(one).collect())
 }
 
 /// Takes a custom fee.

@@ -1,6 +1,6 @@
 //! `UsageService`.
 
-use super::Api;
+use super::{Api, why};
 use crate::{
     parse_usage as parse,
     use_cases::{
@@ -15,7 +15,6 @@ use payterms_proto::wallet::v1::{
     RecordUsageStreamResponse, UsageRefusal, usage_service_server::UsageService,
 };
 use tonic::{Request, Response, Status, Streaming};
-use tonic_types::StatusExt;
 
 /// Refusals that a stream's answer tells of one by one.
 const TOLD: usize = 100;
@@ -75,8 +74,7 @@ impl Api {
 fn refuse(tally: &mut RecordUsageStreamResponse, index: i64, request_id: String, error: AppError) {
     tally.refused_count += 1;
     if tally.refusals.len() < TOLD {
-        let status = Status::from(error);
-        let reason = status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default();
-        tally.refusals.push(UsageRefusal { index, request_id, reason, message: status.message().to_owned() });
+        let (reason, message) = why(error);
+        tally.refusals.push(UsageRefusal { index, request_id, reason, message });
     }
 }
