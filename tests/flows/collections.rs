@@ -7,8 +7,6 @@ use crate::{
     payments::by,
     top_ups::card,
 };
-use payterms_chassis::identity::Signer;
-use payterms_kernel::SystemClock;
 use payterms_proto::{
     invoicing::v1::{
         Block, BlockForOwnerRequest, BlockInvoiceRequest, CreatePaymentRequest, ExplainInvoiceRequest, Invoice, InvoiceToBlock,
@@ -22,8 +20,7 @@ use payterms_suite::{
     client::{amount, request_id},
     shop,
 };
-use payterms_testkit::{World, on_both, people::person, reason};
-use std::sync::Arc;
+use payterms_testkit::{World, on_both, reason};
 
 on_both!(
     the_due_date_collects_from_the_collection_method,
@@ -197,14 +194,8 @@ async fn without_a_method_the_reason_shows(world: &World) {
     invariants::books_agree(world).await;
 }
 
-/// A peer's session, straight at invoicing's port.
-fn peer(world: &World) -> Session {
-    let signer = Signer::read(&world.folder.path().join("keys"), "gateway", Arc::new(SystemClock)).unwrap();
-    let token = signer.internal("invoicing", &person("acme", "PEER", None)).unwrap();
-    Session::new(world.suite.services["invoicing"], &token).unwrap()
-}
-
 async fn an_owner_blocks_all_or_none_and_alone_lifts(world: &World) {
+    let peer = world.peer("gateway", "invoicing");
     let desk = desk(world, Some("tok_visa")).await;
     let second = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;
     let plan = format!("{}/paymentPlans/01890000-0000-7000-8000-000000000001", desk.customer);
@@ -222,20 +213,20 @@ async fn an_owner_blocks_all_or_none_and_alone_lifts(world: &World) {
     let staff = world.someone("STAFF", None);
     let manual = BlockInvoiceRequest { request_id: request_id(), name: second.name.clone(), reason: Reason::Manual.into() };
     staff.collections().block_invoice(manual).await.unwrap();
-    let refused = peer(world).collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100)).await.unwrap_err();
+    let refused = peer.collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100)).await.unwrap_err();
     assert_eq!((reason(&refused).as_str(), blocks().await.0), ("INVOICE_BLOCKED", None), "all or none");
     let unblock = UnblockInvoiceRequest { request_id: request_id(), name: second.name.clone() };
     staff.collections().unblock_invoice(unblock.clone()).await.unwrap();
-    let risen = peer(world).collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 99)).await.unwrap_err();
+    let risen = peer.collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 99)).await.unwrap_err();
     assert_eq!(reason(&risen), "PLAN_AMOUNT_CHANGED");
-    peer(world).collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100)).await.unwrap();
+    peer.collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100)).await.unwrap();
     let mine = Block { reason: Reason::PaymentPlanProposed.into(), owner: plan.clone() };
     assert_eq!(blocks().await, (Some(mine.clone()), Some(mine)));
     let theirs = staff.collections().unblock_invoice(UnblockInvoiceRequest { request_id: request_id(), ..unblock }).await.unwrap_err();
     assert_eq!(reason(&theirs), "INVOICE_BLOCKED", "only the owner lifts it");
-    let other = peer(world).collections().block_for_owner(request("another", Reason::PaymentPlanProposed, 100)).await.unwrap_err();
+    let other = peer.collections().block_for_owner(request("another", Reason::PaymentPlanProposed, 100)).await.unwrap_err();
     assert_eq!(reason(&other), "INVOICE_BLOCKED");
-    peer(world).collections().block_for_owner(request(&plan, Reason::PaymentPlanActive, 100)).await.unwrap();
+    peer.collections().block_for_owner(request(&plan, Reason::PaymentPlanActive, 100)).await.unwrap();
     let active = Block { reason: Reason::PaymentPlanActive.into(), owner: plan.clone() };
     assert_eq!(blocks().await.0, Some(active), "replaced, never lifted and set");
     let lift = |owner: &str| UnblockForOwnerRequest {
@@ -244,9 +235,9 @@ async fn an_owner_blocks_all_or_none_and_alone_lifts(world: &World) {
         owner: owner.into(),
         invoices: vec![desk.invoice.name.clone(), second.name.clone()],
     };
-    peer(world).collections().unblock_for_owner(lift("another")).await.unwrap();
+    peer.collections().unblock_for_owner(lift("another")).await.unwrap();
     assert!(blocks().await.0.is_some());
-    peer(world).collections().unblock_for_owner(lift(&plan)).await.unwrap();
+    peer.collections().unblock_for_owner(lift(&plan)).await.unwrap();
     assert_eq!(blocks().await, (None, None));
 }
 

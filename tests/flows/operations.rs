@@ -4,7 +4,7 @@ use crate::rig::until;
 use payterms_chassis::{Db, housekeeping};
 use payterms_kernel::SystemClock;
 use payterms_proto::{
-    common::v1::{DeadLetter, ListDeadLettersRequest, RepublishRequest, RetryDeadLetterRequest},
+    common::v1::{DeadLetter, DeliverRequest, Event, ListDeadLettersRequest, RepublishRequest, RetryDeadLetterRequest},
     invoicing::v1::{Customer, UpdateCustomerRequest},
     wallet::v1::{ListWalletsRequest, OpenWalletRequest},
 };
@@ -12,8 +12,13 @@ use payterms_suite::client::request_id;
 use payterms_testkit::{Database, World, on_both, reason};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use std::{sync::Arc, time::Duration};
+use tonic::Code;
 
-on_both!(a_service_that_lost_its_copies_learns_them_again, a_dead_letter_holds_only_its_own_aggregate_up);
+on_both!(
+    a_service_that_lost_its_copies_learns_them_again,
+    a_dead_letter_holds_only_its_own_aggregate_up,
+    a_peer_delivers_its_own_events_only,
+);
 
 async fn run(conn: &DatabaseConnection, sql: String) -> u64 {
     conn.execute_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap().rows_affected()
@@ -100,6 +105,17 @@ async fn a_dead_letter_holds_only_its_own_aggregate_up(world: &World) {
     operator.operations("invoicing").republish(republish("customer")).await.unwrap();
     owner.after(&updated).wallets().list_wallets(list(&customer)).await.unwrap();
     assert!(dead_letters(world).await.is_empty(), "the snapshot stands for what was lost");
+}
+
+async fn a_peer_delivers_its_own_events_only(world: &World) {
+    world.tenant("acme").await;
+    let peer = world.peer("invoicing", "wallet");
+    let event = |source: &str| Event { id: request_id(), source: source.into(), tenant: "acme".into(), version: 1, ..Event::default() };
+    let deliver = async |events: Vec<Event>| peer.inbox().deliver(DeliverRequest { events }).await;
+    deliver(vec![event("invoicing")]).await.unwrap();
+    let refused = deliver(vec![event("invoicing"), event("wallet")]).await.unwrap_err();
+    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::InvalidArgument, "SOURCE_NOT_CALLER"));
+    assert_eq!(reason(&deliver(vec![event("invoicing"); 201]).await.unwrap_err()), "TOO_MANY_ITEMS");
 }
 
 async fn count(conn: &DatabaseConnection, table: &str) -> i64 {

@@ -1,27 +1,12 @@
 //! The steps of a payment at the wallet's own port, as the peer that drives it takes them.
 
 use crate::{invariants, payments::till, top_ups::card, wallets::grant};
-use payterms_chassis::identity::Signer;
-use payterms_kernel::SystemClock;
-use payterms_proto::wallet::v1::{
-    ChargeForPaymentRequest, HoldForPaymentRequest, SettlePaymentRequest, settlement_service_client::SettlementServiceClient,
-};
-use payterms_suite::{
-    Session,
-    client::{Caller, amount, request_id},
-};
-use payterms_testkit::{World, on_both, people::person, reason};
+use payterms_proto::wallet::v1::{ChargeForPaymentRequest, HoldForPaymentRequest, SettlePaymentRequest};
+use payterms_suite::client::{amount, request_id};
+use payterms_testkit::{World, on_both, reason};
 use sea_orm::ConnectionTrait;
-use std::sync::Arc;
 
 on_both!(steps_outlive_their_stored_answers, a_hold_once_refused_stays_refused);
-
-/// A peer's session, straight at the wallet's port.
-fn peer(world: &World) -> SettlementServiceClient<Caller> {
-    let signer = Signer::read(&world.folder.path().join("keys"), "invoicing", Arc::new(SystemClock)).unwrap();
-    let token = signer.internal("wallet", &person("acme", "PEER", None)).unwrap();
-    Session::new(world.suite.services["wallet"], &token).unwrap().settlements()
-}
 
 async fn forget_answers(world: &World) {
     let (conn, s) = world.rows("wallet").await;
@@ -30,6 +15,7 @@ async fn forget_answers(world: &World) {
 }
 
 async fn steps_outlive_their_stored_answers(world: &World) {
+    let peer = world.peer("invoicing", "wallet");
     let till = till(world, 30).await;
     let method = card(world, &till.admin, &till.customer, "tok_visa").await;
     let payment = format!("{}/payments/01890000-0000-7000-8000-000000000001", till.customer);
@@ -59,9 +45,9 @@ async fn steps_outlive_their_stored_answers(world: &World) {
     // Everything is forgotten that is kept for a month only: each step is still taken once.
     let mut charges = Vec::new();
     for _ in 0..2 {
-        peer(world).hold_for_payment(hold.clone()).await.unwrap();
-        charges.push(peer(world).charge_for_payment(charge.clone()).await.unwrap().into_inner().charge.unwrap());
-        peer(world).settle_payment(settle.clone()).await.unwrap();
+        peer.settlements().hold_for_payment(hold.clone()).await.unwrap();
+        charges.push(peer.settlements().charge_for_payment(charge.clone()).await.unwrap().into_inner().charge.unwrap());
+        peer.settlements().settle_payment(settle.clone()).await.unwrap();
         forget_answers(world).await;
     }
     assert_eq!(charges[0], charges[1]);
@@ -73,6 +59,7 @@ async fn steps_outlive_their_stored_answers(world: &World) {
 }
 
 async fn a_hold_once_refused_stays_refused(world: &World) {
+    let peer = world.peer("invoicing", "wallet");
     let till = till(world, 10).await;
     let payment = format!("{}/payments/01890000-0000-7000-8000-000000000002", till.customer);
     let hold = HoldForPaymentRequest {
@@ -82,9 +69,9 @@ async fn a_hold_once_refused_stays_refused(world: &World) {
         amount: amount("USD", 30, 0),
         taxed: false,
     };
-    assert_eq!(reason(&peer(world).hold_for_payment(hold.clone()).await.unwrap_err()), "INSUFFICIENT_FUNDS");
+    assert_eq!(reason(&peer.settlements().hold_for_payment(hold.clone()).await.unwrap_err()), "INSUFFICIENT_FUNDS");
     grant(world, &till.wallet, amount("USD", 50, 0), 0).await;
-    let again = peer(world).hold_for_payment(hold).await.unwrap_err();
+    let again = peer.settlements().hold_for_payment(hold).await.unwrap_err();
     assert_eq!(reason(&again), "INSUFFICIENT_FUNDS", "whoever drives the payment next gets the same answer");
     assert_eq!(till.available().await, amount("USD", 60, 0));
 }

@@ -43,6 +43,8 @@ pub struct Scope {
     pub grant: Grant,
     /// Full path of the method.
     pub method: String,
+    /// Whose key signed the token: a peer's name; empty at the gateway's own methods.
+    pub issuer: String,
 }
 
 impl Scope {

@@ -122,11 +122,11 @@ impl Verifier {
         Ok(Self { audience: audience.to_owned(), keys })
     }
 
-    /// Checks signature, issuer, audience, algorithm and expiry, and answers who calls.
+    /// Checks signature, issuer, audience, algorithm and expiry, and answers who signed and who calls.
     ///
     /// # Errors
     /// `Expired`, or `Invalid` for everything else.
-    pub fn verify(&self, token: &str) -> Result<Caller, TokenFault> {
+    pub fn verify(&self, token: &str) -> Result<(String, Caller), TokenFault> {
         let issuer = self.claimed_issuer(token).ok_or(TokenFault::Invalid)?;
         let key = self.keys.get(&issuer).ok_or(TokenFault::Invalid)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
@@ -146,7 +146,7 @@ impl Verifier {
             customer: claims.claims.customer,
             run_id: claims.claims.run_id,
         };
-        Ok(caller)
+        Ok((issuer, caller))
     }
 
     /// Reads the issuer without trust: it only chooses the key that must then fit.
@@ -227,7 +227,7 @@ mod tests {
         let signer = Signer::read(folder.path(), "gateway", Arc::new(SystemClock)).unwrap();
         let verifier = Verifier::read(folder.path(), "wallet", &["gateway".into()]).unwrap();
         let token = signer.internal("wallet", &caller()).unwrap();
-        assert_eq!(verifier.verify(&token), Ok(caller()));
+        assert_eq!(verifier.verify(&token), Ok(("gateway".to_owned(), caller())));
         let tampered = format!("{}x", &token[..token.len() - 1]);
         assert_eq!(verifier.verify(&tampered), Err(TokenFault::Invalid));
         assert_eq!(verifier.verify(&signer.internal("invoicing", &caller()).unwrap()), Err(TokenFault::Invalid));

@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 /// How often an event is tried before it is a dead letter.
 const MOST_ATTEMPTS: i64 = 5;
+/// Events in one delivery.
+pub(crate) const MOST_EVENTS: u16 = 200;
 
 /// Applies one event within the inbox's transaction.
 pub type Apply = for<'a> fn(&'a mut WriteTx, &'a Event) -> BoxFuture<'a, Result<(), AppError>>;
@@ -204,7 +206,14 @@ async fn head(tx: &WriteTx, event: &Event) -> Result<i64, AppError> {
 #[tonic::async_trait]
 impl InboxService for Inbox {
     async fn deliver(&self, request: Request<DeliverRequest>) -> Result<Response<DeliverResponse>, Status> {
-        let (fields, message) = Fields::open(request)?;
+        let (mut fields, message) = Fields::open(request)?;
+        let issuer = fields.scope().issuer.clone();
+        if message.events.iter().any(|event| event.source != issuer) {
+            fields.wrong("events.source", "SOURCE_NOT_CALLER", "Deliver your own events only.");
+        }
+        if message.events.len() > usize::from(MOST_EVENTS) {
+            fields.wrong("events", "TOO_MANY_ITEMS", "Deliver at most 200 events.");
+        }
         fields.finish()?;
         let mut applied_count = 0;
         for event in message.events {

@@ -212,7 +212,7 @@ async fn authorise(State(guard): State<Guard>, mut request: Request, next: Next)
 /// UNAUTHENTICATED, `PERMISSION_DENIED` or UNIMPLEMENTED, with details.
 pub fn admit(
     access: &AccessTable,
-    verify: impl Fn(&str) -> Result<Caller, TokenFault>,
+    verify: impl Fn(&str) -> Result<(String, Caller), TokenFault>,
     path: &str,
     headers: &http::HeaderMap,
 ) -> Result<Scope, Box<Status>> {
@@ -221,13 +221,13 @@ pub fn admit(
         return Err(unauthenticated("TOKEN_MISSING", "Send the header authorization: Bearer <token>."));
     };
     let token = header.to_str().ok().and_then(|header| header.strip_prefix("Bearer "));
-    let caller = match token.map(verify) {
-        Some(Ok(caller)) => caller,
+    let (issuer, caller) = match token.map(verify) {
+        Some(Ok(known)) => known,
         Some(Err(TokenFault::Expired)) => return Err(unauthenticated("TOKEN_EXPIRED", "The token has expired. Get a new one.")),
         _ => return Err(unauthenticated("TOKEN_INVALID", "The token is not accepted here. Get a new one.")),
     };
     match access.decide(path, &caller.roles) {
-        Access::Granted(grant) => Ok(Scope { caller, grant, method: path.to_owned() }),
+        Access::Granted(grant) => Ok(Scope { caller, grant, method: path.to_owned(), issuer }),
         Access::Unknown => {
             Err(Box::new(status(Code::Unimplemented, "METHOD_UNKNOWN", "There is no such method. Check the name against reflection.")))
         }

@@ -2,7 +2,7 @@
 //!
 //! Row ids are not in commit order, so positions are given after commit, by one relay at a time.
 
-use crate::{call::Caller, db::Db, error::AppError, flow::Leases, peers::Peers, render::timestamp, sql};
+use crate::{call::Caller, db::Db, error::AppError, flow::Leases, inbox::MOST_EVENTS, peers::Peers, render::timestamp, sql};
 use payterms_kernel::TenantId;
 use payterms_proto::common::v1::{DeliverRequest, Event, inbox_service_client::InboxServiceClient};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
@@ -10,8 +10,6 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
 
-/// Events handed over in one call.
-const BATCH: i64 = 200;
 /// Bytes handed over in one call, unless one event alone is larger.
 const BATCH_BYTES: usize = 1 << 20;
 
@@ -140,7 +138,7 @@ impl Relay {
              AND position <= $3 AND aggregate_type IN ({}) ORDER BY position LIMIT $2",
             kinds.join(", ")
         );
-        let rows = sql::all(self.db.system(), &select, vec![hearer.into(), BATCH.into(), through.into()]).await?;
+        let rows = sql::all(self.db.system(), &select, vec![hearer.into(), i64::from(MOST_EVENTS).into(), through.into()]).await?;
         let (mut events, mut last, mut size) = (Vec::new(), 0, 0);
         for row in &rows {
             let event = self.event(row)?;

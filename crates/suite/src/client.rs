@@ -1,7 +1,7 @@
 //! A caller of the gateway: one channel, one token, fresh request ids.
 
 use payterms_proto::{
-    common::v1::operations_service_client::OperationsServiceClient,
+    common::v1::{inbox_service_client::InboxServiceClient, operations_service_client::OperationsServiceClient},
     gateway::v1::account_service_client::AccountServiceClient,
     google::r#type::Money,
     invoicing::v1::{
@@ -125,6 +125,12 @@ impl Session {
     #[must_use]
     pub fn settlements(&self) -> SettlementServiceClient<Caller> {
         SettlementServiceClient::new(self.caller())
+    }
+
+    /// `InboxService`, for peers.
+    #[must_use]
+    pub fn inbox(&self) -> InboxServiceClient<Caller> {
+        InboxServiceClient::new(self.caller())
     }
 
     /// `TestClockService`.

@@ -1,6 +1,8 @@
 //! A suite in this process, on a database of its own, with a tenant and a customer.
 
 use crate::{people::person, postgres};
+use payterms_chassis::identity::Signer;
+use payterms_kernel::SystemClock;
 use payterms_proto::{
     google::r#type::Decimal,
     invoicing::v1::{Address, CreateCustomerRequest, CreateTenantRequest, Customer, TaxRule, Tenant},
@@ -8,6 +10,7 @@ use payterms_proto::{
 };
 use payterms_suite::{Session, Suite, SuiteOptions, client::request_id};
 use sea_orm::DatabaseConnection;
+use std::sync::Arc;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -80,6 +83,15 @@ impl World {
     pub fn of_tenant(&self, tenant: &str, role: &str, customer: Option<&str>) -> Session {
         let token = self.suite.token(&person(tenant, role, customer), 600).expect("a token");
         Session::new(self.suite.gateway, &token).expect("a session")
+    }
+
+    /// A peer's session of tenant `acme`, straight at a service's port.
+    #[must_use]
+    pub fn peer(&self, peer: &str, service: &str) -> Session {
+        let signer = Signer::read(&self.folder.path().join("keys"), peer, Arc::new(SystemClock)).expect("the peer's key");
+        let token = signer.internal(service, &person("acme", "PEER", None)).expect("a token");
+        let address = self.suite.services.get(service).expect("the service runs");
+        Session::new(*address, &token).expect("a session")
     }
 
     /// Registers a sandbox tenant in Sydney that taxes Australia and the United Kingdom.

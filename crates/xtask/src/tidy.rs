@@ -161,7 +161,9 @@ fn reasons(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
     for (mark, _) in code.match_indices("\", \"").chain(code.match_indices("(\"")) {
         let rest = code.get(mark..).unwrap_or_default().trim_start_matches(['"', ',', ' ', '(']);
         let word: String = rest.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect();
-        let refused = code.get(mark.saturating_sub(60)..mark).unwrap_or_default();
+        let before = code.get(mark.saturating_sub(60)..mark).unwrap_or_default();
+        // `verb("REASON"`, or `verb("field", "REASON"`.
+        let refused = before.rsplit_once("(\"").map_or(before, |(verb, _)| verb);
         let gives = ["precondition", "wrong", "status", "unauthenticated", "not_yet"].iter().any(|verb| refused.ends_with(verb));
         if gives && word.contains('_') && !known.contains(&word) {
             wrong.push(format!("{word} is given and not in error_reason.proto"));
