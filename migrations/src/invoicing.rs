@@ -137,8 +137,8 @@ mod payments {
         Table {
             name: "payment_allocations",
             columns: "tenant text NOT NULL, payment_id {uuid} NOT NULL, place bigint NOT NULL, invoice_id {uuid} NOT NULL, \
-                      amount bigint NOT NULL CHECK (amount > 0), reversed bigint NOT NULL, paid bigint NOT NULL, currency text NOT NULL, \
-                      PRIMARY KEY (tenant, payment_id, place), CHECK (paid >= 0 AND paid <= amount), \
+                      amount bigint NOT NULL CHECK (amount > 0), reversed bigint NOT NULL, paid bigint NOT NULL, refunded bigint NOT NULL, currency text NOT NULL, \
+                      PRIMARY KEY (tenant, payment_id, place), CHECK (paid >= 0 AND refunded >= 0 AND paid + refunded <= amount), \
                       FOREIGN KEY (tenant, payment_id) REFERENCES payments (tenant, id), \
                       FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
             indexes: &["CREATE INDEX allocations_of_invoice ON payment_allocations (tenant, invoice_id)"],
@@ -147,8 +147,26 @@ mod payments {
         Table {
             name: "payment_tenders",
             columns: "tenant text NOT NULL, payment_id {uuid} NOT NULL, place bigint NOT NULL, kind text NOT NULL, method_id {uuid}, \
-                      amount bigint NOT NULL CHECK (amount > 0), state text NOT NULL, decline_code text NOT NULL, currency text NOT NULL, \
-                      PRIMARY KEY (tenant, payment_id, place), FOREIGN KEY (tenant, payment_id) REFERENCES payments (tenant, id)",
+                      amount bigint NOT NULL CHECK (amount > 0), refunded bigint NOT NULL CHECK (refunded >= 0 AND refunded <= amount), state text NOT NULL, \
+                      decline_code text NOT NULL, currency text NOT NULL, PRIMARY KEY (tenant, payment_id, place), FOREIGN KEY (tenant, payment_id) REFERENCES payments (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "refunds",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, invoice_id {uuid} NOT NULL, customer_id {uuid} NOT NULL, credit_note_id {uuid}, \
+                      state text NOT NULL, amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, version bigint NOT NULL, \
+                      created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
+                      FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
+            indexes: &["CREATE INDEX refunds_of_invoice ON refunds (tenant, invoice_id, id)"],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "refund_parts",
+            columns: "tenant text NOT NULL, refund_id {uuid} NOT NULL, place bigint NOT NULL, payment_id {uuid} NOT NULL, \
+                      tender_place bigint NOT NULL, from_credit boolean NOT NULL, destination text NOT NULL, \
+                      amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, PRIMARY KEY (tenant, refund_id, place), \
+                      FOREIGN KEY (tenant, refund_id) REFERENCES refunds (tenant, id)",
             indexes: &[],
             guard: Guard::Tenant,
         },

@@ -184,15 +184,26 @@ mod usage {
 mod settlements {
     use crate::ddl::{Guard, Step, Table};
 
-    const TABLES: &[Table] = &[Table {
-        name: "charges",
-        columns: "tenant text NOT NULL, id {uuid} NOT NULL, step_id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, payment_id {uuid} NOT NULL, method_id {uuid}, \
+    const TABLES: &[Table] = &[
+        Table {
+            name: "refunds",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, step_id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, payment_id {uuid} NOT NULL, charge_id {uuid}, \
+                  state text NOT NULL, amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, provider_refund_id text NOT NULL, \
+                  created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), UNIQUE (tenant, step_id), \
+                  FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
+            indexes: &["CREATE INDEX refunds_of_payment ON refunds (tenant, payment_id)"],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "charges",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, step_id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, payment_id {uuid} NOT NULL, method_id {uuid}, \
                   state text NOT NULL, amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, decline_code text NOT NULL, \
                   provider_charge_id text NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), UNIQUE (tenant, step_id), \
                   FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
-        indexes: &["CREATE INDEX charges_of_payment ON charges (tenant, payment_id)"],
-        guard: Guard::Tenant,
-    }];
+            indexes: &["CREATE INDEX charges_of_payment ON charges (tenant, payment_id)"],
+            guard: Guard::Tenant,
+        },
+    ];
 
     // A hold of a payment is found by it, and there is one at most: what comes after a release finds
     // that row and goes no further.

@@ -136,11 +136,23 @@ pub async fn books_agree_in(data: &Path, postgres: Option<&str>) {
     .await;
     none(
         &conn,
-        "I10 allocated and surplus are what was received",
+        "I10 allocated, given back and surplus are what was received",
         format!(
-            "SELECT p.id FROM {s}payments p WHERE {} + p.surplus <> {} AND p.state <> 'PROCESSING'",
+            "SELECT p.id FROM {s}payments p WHERE {} + {} + p.surplus <> {} AND p.state <> 'PROCESSING'",
             sum("paid", "payment_allocations", "p.tenant AND x.payment_id = p.id"),
+            sum("refunded", "payment_allocations", "p.tenant AND x.payment_id = p.id"),
             sum("amount", "payment_tenders", "p.tenant AND x.payment_id = p.id AND x.state = 'SUCCEEDED'")
+        ),
+    )
+    .await;
+    none(
+        &conn,
+        "I10 what is given back of tenders is what is given back of allocations, and what refunds say",
+        format!(
+            "SELECT p.id FROM {s}payments p WHERE {0} <> {1} OR {0} <> {2}",
+            sum("refunded", "payment_allocations", "p.tenant AND x.payment_id = p.id"),
+            sum("refunded", "payment_tenders", "p.tenant AND x.payment_id = p.id"),
+            sum("amount", "refund_parts", "p.tenant AND x.payment_id = p.id")
         ),
     )
     .await;
@@ -166,8 +178,8 @@ pub async fn books_agree_in(data: &Path, postgres: Option<&str>) {
     )
     .await;
     conn.close().await.unwrap();
-    let paid: Vec<_> = paid.into_iter().filter(|(_, stands)| *stands != 0).collect();
-    assert_eq!(paid, settled, "I28 what invoicing recorded as paid is what the wallet settled, payment by payment");
+    let moved = |rows: Vec<(String, i64)>| rows.into_iter().filter(|(_, stands)| *stands != 0).collect::<Vec<_>>();
+    assert_eq!(moved(paid), moved(settled), "I28 what invoicing recorded as paid is what the wallet settled, payment by payment");
 }
 
 async fn by_payment(conn: &DatabaseConnection, sql: &str) -> Vec<(String, i64)> {
@@ -191,7 +203,7 @@ pub async fn nothing_written(world: &World) {
     }
     none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}wallets WHERE version <> 1")).await;
     let (conn, s) = rows_of("invoicing", world.folder.path(), world.postgres.as_deref()).await;
-    for table in ["invoices", "credit_notes", "payments", "number_series"] {
+    for table in ["invoices", "credit_notes", "payments", "refunds", "number_series"] {
         none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}{table}")).await;
     }
 }

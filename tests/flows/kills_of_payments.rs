@@ -64,7 +64,7 @@ async fn all(on_postgres: bool) {
     futures::stream::iter(scenarios).for_each_concurrent(AT_ONCE, |scenario| scenario).await;
 }
 
-async fn prepare(rig: &Rig, token: &str) -> (People, Invoice) {
+pub(crate) async fn prepare(rig: &Rig, token: &str) -> (People, Invoice) {
     let people = rig.prepare(token).await;
     let grant = GrantCreditRequest {
         request_id: request_id(),
@@ -78,17 +78,22 @@ async fn prepare(rig: &Rig, token: &str) -> (People, Invoice) {
     (people, invoice)
 }
 
-async fn scenario((service, point): (&'static str, &'static str), token: &str, on_postgres: bool) {
-    let Some(rig) = Rig::start(on_postgres).await else { return };
-    let (people, invoice) = prepare(&rig, token).await;
-    let mut services = Services::of(rig);
-    let request = CreatePaymentRequest {
+/// 30 by credit, the rest by card.
+pub(crate) fn pays(people: &People, invoice: &Invoice) -> CreatePaymentRequest {
+    CreatePaymentRequest {
         request_id: request_id(),
         parent: people.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: invoice.name.clone(), amount: None }],
         tenders: vec![credit(amount("USD", 30, 0)), by("", None)],
         currency_code: String::new(),
-    };
+    }
+}
+
+async fn scenario((service, point): (&'static str, &'static str), token: &str, on_postgres: bool) {
+    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let (people, invoice) = prepare(&rig, token).await;
+    let mut services = Services::of(rig);
+    let request = pays(&people, &invoice);
     let (caller, sent) = (people.admin.clone(), request.clone());
     services.die_at(service, point, async move { caller.payments().create_payment(sent).await }).await;
     let pay = async || people.admin.payments().create_payment(request.clone()).await.map(|answer| answer.into_inner().payment.unwrap());

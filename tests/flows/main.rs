@@ -16,6 +16,7 @@ mod kills_of_payments;
 mod operations;
 mod payments;
 mod recharges;
+mod refunds;
 mod rig;
 mod schemas;
 mod settlements;

@@ -161,9 +161,18 @@ impl Rig {
 
     /// What the provider charged tenant `acme`, in whole units, oldest first.
     pub async fn charges(&self) -> Vec<String> {
-        let list = format!("http://{}/v1/acme/charges", self.provider);
-        let charges: Vec<serde_json::Value> = reqwest::get(list).await.unwrap().json().await.unwrap();
-        charges.iter().map(|charge| charge["amount"].as_str().unwrap().to_owned()).collect()
+        self.at_provider("charges").await
+    }
+
+    /// What the provider gave back, likewise.
+    pub async fn refunds(&self) -> Vec<String> {
+        self.at_provider("refunds").await
+    }
+
+    async fn at_provider(&self, what: &str) -> Vec<String> {
+        let list = format!("http://{}/v1/acme/{what}", self.provider);
+        let found: Vec<serde_json::Value> = reqwest::get(list).await.unwrap().json().await.unwrap();
+        found.iter().map(|own| own["amount"].as_str().unwrap().to_owned()).collect()
     }
 }
 

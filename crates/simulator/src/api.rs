@@ -3,7 +3,7 @@
 use crate::{
     World,
     cards::{self, Behaviour},
-    store::Charge,
+    store::{Charge, Refund},
 };
 use axum::{
     Json,
@@ -35,6 +35,14 @@ pub struct At {
     now: DateTime<Utc>,
 }
 
+/// The body of a refund.
+#[derive(Debug, Deserialize)]
+pub struct RefundBody {
+    key: String,
+    charge: String,
+    amount: String,
+}
+
 /// The body of a set-up.
 #[derive(Debug, Deserialize)]
 pub struct SetupBody {
@@ -62,7 +70,9 @@ pub async fn charge(State(world): State<World>, Path(tenant): Path<String>, Json
     let behaviour = token.as_deref().and_then(cards::find).map_or(Behaviour::Declines("no_such_card"), |card| card.behaviour);
     let (state, decline_code, ready_at) = match behaviour {
         Behaviour::Rejected => return StatusCode::UNPROCESSABLE_ENTITY.into_response(),
-        Behaviour::Succeeds | Behaviour::LosesTheAnswer | Behaviour::AnswersLate => ("succeeded", "", None),
+        Behaviour::Succeeds | Behaviour::LosesTheAnswer | Behaviour::AnswersLate | Behaviour::RefundFails | Behaviour::LosesTheRefund => {
+            ("succeeded", "", None)
+        }
         Behaviour::Declines(code) => ("declined", code, None),
         Behaviour::TakesAnHour => ("processing", "", Some(body.now + TimeDelta::hours(1))),
         Behaviour::DeclinesAfterAnHour => ("processing", "card_declined", Some(body.now + TimeDelta::hours(1))),
@@ -79,16 +89,55 @@ pub async fn charge(State(world): State<World>, Path(tenant): Path<String>, Json
         ready_at,
     };
     match world.store.insert_charge(&tenant, &charge).await {
-        Ok(true) if behaviour == Behaviour::LosesTheAnswer => {
-            let broken = futures::stream::once(async { Err::<String, _>(std::io::Error::other("lost")) });
-            Response::new(Body::from_stream(broken))
-        }
+        Ok(true) if behaviour == Behaviour::LosesTheAnswer => lost(),
         Ok(_) => {
             if behaviour == Behaviour::AnswersLate {
                 tokio::time::sleep(LATE).await;
             }
             found(&world, &tenant, &charge.key, body.now).await
         }
+        Err(error) => failed(&error),
+    }
+}
+
+/// An answer that breaks off.
+fn lost() -> Response {
+    let broken = futures::stream::once(async { Err::<String, _>(std::io::Error::other("lost")) });
+    Response::new(Body::from_stream(broken))
+}
+
+/// Gives back a part of a charge, once per key.
+pub async fn refund(State(world): State<World>, Path(tenant): Path<String>, Json(body): Json<RefundBody>) -> Response {
+    let charge = match world.store.charge_of_id(&tenant, &body.charge).await {
+        Ok(Some(charge)) if charge.state == "succeeded" => charge,
+        Ok(_) => return StatusCode::NOT_FOUND.into_response(),
+        Err(error) => return failed(&error),
+    };
+    let token = match world.store.token_of(&tenant, &charge.saved).await {
+        Ok(token) => token,
+        Err(error) => return failed(&error),
+    };
+    let behaviour = token.as_deref().and_then(cards::find).map(|card| card.behaviour);
+    let state = if behaviour == Some(Behaviour::RefundFails) { "failed" } else { "succeeded" };
+    let id = format!("re_{}", body.key.replace('-', ""));
+    let refund = Refund { id, key: body.key, charge: charge.id, amount: body.amount, currency: charge.currency, state: state.to_owned() };
+    match world.store.insert_refund(&tenant, &refund).await {
+        Ok(true) if behaviour == Some(Behaviour::LosesTheRefund) => lost(),
+        Ok(_) => match world.store.refunds(&tenant).await {
+            Ok(all) => match all.into_iter().find(|own| own.key == refund.key) {
+                Some(made) => Json(made).into_response(),
+                None => StatusCode::NOT_FOUND.into_response(),
+            },
+            Err(error) => failed(&error),
+        },
+        Err(error) => failed(&error),
+    }
+}
+
+/// All refunds of a tenant, to compare a ledger with.
+pub async fn list_refunds(State(world): State<World>, Path(tenant): Path<String>) -> Response {
+    match world.store.refunds(&tenant).await {
+        Ok(refunds) => Json(refunds).into_response(),
         Err(error) => failed(&error),
     }
 }

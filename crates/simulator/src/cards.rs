@@ -19,6 +19,10 @@ pub enum Behaviour {
     Rejected,
     /// The cardholder must authenticate; nothing is taken.
     NeedsAuthentication,
+    /// The charge succeeds, but the card takes nothing back.
+    RefundFails,
+    /// The charge succeeds, and so does the refund, but the refund's first answer is lost.
+    LosesTheRefund,
 }
 
 /// A card that a tester can save.
@@ -35,7 +39,7 @@ pub struct Card {
 }
 
 /// All test cards.
-pub const CARDS: [Card; 13] = [
+pub const CARDS: [Card; 15] = [
     card("tok_visa", "visa", "4242", Behaviour::Succeeds),
     card("tok_mastercard", "mastercard", "4444", Behaviour::Succeeds),
     card("tok_amex", "amex", "0005", Behaviour::Succeeds),
@@ -49,6 +53,8 @@ pub const CARDS: [Card; 13] = [
     card("tok_late_answer", "visa", "0341", Behaviour::AnswersLate),
     card("tok_rejected", "visa", "0119", Behaviour::Rejected),
     card("tok_authenticate", "visa", "3155", Behaviour::NeedsAuthentication),
+    card("tok_refund_fails", "visa", "3220", Behaviour::RefundFails),
+    card("tok_refund_lost", "visa", "7726", Behaviour::LosesTheRefund),
 ];
 
 const fn card(token: &'static str, brand: &'static str, last_four: &'static str, behaviour: Behaviour) -> Card {

@@ -83,6 +83,7 @@ pub async fn serve(listener: TcpListener, options: Options, stop: CancellationTo
     let routes = Router::new()
         .route("/v1/{tenant}/charges", post(api::charge).get(api::list_charges))
         .route("/v1/{tenant}/charges/{key}", get(api::get_charge))
+        .route("/v1/{tenant}/refunds", post(api::refund).get(api::list_refunds))
         .route("/v1/{tenant}/setups", post(api::create_setup))
         .route("/v1/{tenant}/setups/{id}", get(api::get_setup))
         .route("/simulator/setups/{id}", get(page::show).post(page::save))

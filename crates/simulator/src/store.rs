@@ -5,7 +5,9 @@ use payterms_chassis::sql;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, QueryResult};
 use std::path::Path;
 
-const TABLES: [&str; 3] = [
+const TABLES: [&str; 4] = [
+    "CREATE TABLE IF NOT EXISTS refunds (tenant TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, charge TEXT NOT NULL, \
+     amount TEXT NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (tenant, key))",
     "CREATE TABLE IF NOT EXISTS charges (tenant TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, saved TEXT NOT NULL, \
      amount TEXT NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL, decline_code TEXT NOT NULL, ready_at TEXT, PRIMARY KEY (tenant, key))",
     "CREATE TABLE IF NOT EXISTS setups (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, key TEXT NOT NULL, saved TEXT NOT NULL, UNIQUE (tenant, key))",
@@ -31,6 +33,23 @@ pub struct Charge {
     pub decline_code: String,
     /// When a processing charge succeeds.
     pub ready_at: Option<DateTime<Utc>>,
+}
+
+/// A refund as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Refund {
+    /// The simulator's id.
+    pub id: String,
+    /// The caller's key.
+    pub key: String,
+    /// The simulator's id of the charge.
+    pub charge: String,
+    /// Plain decimal.
+    pub amount: String,
+    /// ISO code.
+    pub currency: String,
+    /// `succeeded` or `failed`.
+    pub state: String,
 }
 
 /// The file.
@@ -84,6 +103,37 @@ impl Store {
     pub(crate) async fn charges(&self, tenant: &str) -> Result<Vec<Charge>, DbErr> {
         let rows = sql::all(&self.0, "SELECT * FROM charges WHERE tenant = $1 ORDER BY id", vec![tenant.into()]).await?;
         rows.iter().map(charge).collect()
+    }
+
+    /// The charge of an id.
+    pub(crate) async fn charge_of_id(&self, tenant: &str, id: &str) -> Result<Option<Charge>, DbErr> {
+        let row = sql::one(&self.0, "SELECT * FROM charges WHERE tenant = $1 AND id = $2", vec![tenant.into(), id.into()]).await?;
+        row.as_ref().map(charge).transpose()
+    }
+
+    /// Keeps a refund unless there is one with this key; true if it was kept.
+    pub(crate) async fn insert_refund(&self, tenant: &str, refund: &Refund) -> Result<bool, DbErr> {
+        let insert = "INSERT INTO refunds (tenant, key, id, charge, amount, currency, state) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+                      ON CONFLICT DO NOTHING";
+        let Refund { id, key, charge, amount, currency, state } = refund.clone();
+        let values = vec![tenant.into(), key.into(), id.into(), charge.into(), amount.into(), currency.into(), state.into()];
+        Ok(sql::exec(&self.0, insert, values).await? == 1)
+    }
+
+    /// All refunds of a tenant.
+    pub(crate) async fn refunds(&self, tenant: &str) -> Result<Vec<Refund>, DbErr> {
+        let rows = sql::all(&self.0, "SELECT * FROM refunds WHERE tenant = $1 ORDER BY id", vec![tenant.into()]).await?;
+        let refund = |row: &QueryResult| {
+            Ok(Refund {
+                id: row.try_get("", "id")?,
+                key: row.try_get("", "key")?,
+                charge: row.try_get("", "charge")?,
+                amount: row.try_get("", "amount")?,
+                currency: row.try_get("", "currency")?,
+                state: row.try_get("", "state")?,
+            })
+        };
+        rows.iter().map(refund).collect()
     }
 
     /// The set-up of a key, made if missing.

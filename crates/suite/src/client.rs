@@ -7,7 +7,8 @@ use payterms_proto::{
     invoicing::v1::{
         collection_service_client::CollectionServiceClient, customer_service_client::CustomerServiceClient,
         invoice_service_client::InvoiceServiceClient, payment_service_client::PaymentServiceClient,
-        tenant_service_client::TenantServiceClient, test_clock_service_client::TestClockServiceClient,
+        refund_service_client::RefundServiceClient, tenant_service_client::TenantServiceClient,
+        test_clock_service_client::TestClockServiceClient,
     },
     wallet::v1::{
         auto_recharge_service_client::AutoRechargeServiceClient, hold_service_client::HoldServiceClient,
@@ -107,6 +108,12 @@ impl Session {
     #[must_use]
     pub fn payments(&self) -> PaymentServiceClient<Caller> {
         PaymentServiceClient::new(self.caller())
+    }
+
+    /// `RefundService`.
+    #[must_use]
+    pub fn refunds(&self) -> RefundServiceClient<Caller> {
+        RefundServiceClient::new(self.caller())
     }
 
     /// `CollectionService`.

@@ -25,8 +25,8 @@ use payterms_chassis::{
 };
 use payterms_proto::invoicing::v1::{
     collection_service_server::CollectionServiceServer, customer_service_server::CustomerServiceServer,
-    invoice_service_server::InvoiceServiceServer, payment_service_server::PaymentServiceServer, tenant_service_server::TenantServiceServer,
-    test_clock_service_server::TestClockServiceServer,
+    invoice_service_server::InvoiceServiceServer, payment_service_server::PaymentServiceServer, refund_service_server::RefundServiceServer,
+    tenant_service_server::TenantServiceServer, test_clock_service_server::TestClockServiceServer,
 };
 use tonic::service::Routes;
 
@@ -63,9 +63,10 @@ impl Service for Invoicing {
             .add_service(CustomerServiceServer::new(api.clone()))
             .add_service(InvoiceServiceServer::new(api.clone()))
             .add_service(PaymentServiceServer::new(api.clone()))
+            .add_service(RefundServiceServer::new(api.clone()))
             .add_service(CollectionServiceServer::new(api.clone()))
             .add_service(TestClockServiceServer::new(api));
-        let (clocks, payments) = (app.clone(), app.clone());
+        let (clocks, payments, refunds) = (app.clone(), app.clone(), app.clone());
         let drivers = Drivers::default()
             .with(use_cases::advance_test_clock::FLOW, move |lease| {
                 let app = clocks.clone();
@@ -74,6 +75,10 @@ impl Service for Invoicing {
             .with(use_cases::create_payment::FLOW, move |lease| {
                 let app = payments.clone();
                 async move { use_cases::create_payment::drive(&app, &lease).await }
+            })
+            .with(use_cases::refund::FLOW, move |lease| {
+                let app = refunds.clone();
+                async move { use_cases::refund::drive(&app, &lease).await }
             });
         Ok(Parts { routes, jobs: jobs::all(&app), drivers, snapshots: snapshots::all(), consumers: consume::all() })
     }

@@ -1,9 +1,9 @@
 //! Requests about payments → commands of the domain.
 #![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
-use crate::parse_invoices::INVOICE;
+use crate::parse_invoices::{INVOICE, InvoiceRef, invoice_ref};
 use payterms_chassis::{AppError, Call, Fields, access::Grant, fields::Digits, names::Name, page::Page};
-use payterms_invoicing_domain::{Customer, Invoice, Payment};
+use payterms_invoicing_domain::{Customer, Invoice, Payment, Refund};
 use payterms_kernel::{Currency, Id, Money, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
@@ -171,4 +171,37 @@ pub fn list_payments(request: Request<pb::ListPaymentsRequest>) -> Result<(Tenan
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     fields.finish()?;
     Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), page, as_customer))
+}
+
+/// Takes what a payment has paid of an invoice off it; none: all of it.
+pub fn unapply(request: Request<pb::UnapplyPaymentRequest>) -> Result<(Call, InvoiceRef, Id<Payment>, Option<Money>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
+    let invoice = fields.name("invoice", &message.invoice, INVOICE);
+    let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
+    let named = invoice_ref(&fields, &invoice);
+    let call = fields.write(&message.request_id, payment.tenant.clone())?;
+    if payment.tenant != invoice.tenant || payment.id(0) != invoice.id(0) {
+        return Err(Refusal::not_found().into());
+    }
+    Ok((call, named, Id::from_uuid(payment.id(1)), amount))
+}
+
+/// Names a refund to read.
+pub fn get_refund(request: Request<pb::GetRefundRequest>) -> Result<(InvoiceRef, Id<Refund>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, &["customers", "invoices", "refunds"]);
+    let named = invoice_ref(&fields, &name);
+    fields.finish()?;
+    Ok((named, Id::from_uuid(name.id(2))))
+}
+
+/// Asks for the refunds of an invoice.
+pub fn list_refunds(request: Request<pb::ListRefundsRequest>) -> Result<(InvoiceRef, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, INVOICE);
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    let named = invoice_ref(&fields, &name);
+    fields.finish()?;
+    Ok((named, page))
 }

@@ -2,7 +2,7 @@
 
 use crate::render::customer_name;
 use payterms_chassis::render::{money, timestamp};
-use payterms_invoicing_domain::{Allocation, Payment, PaymentState, Tender, TenderState, payment::Source};
+use payterms_invoicing_domain::{Allocation, Destination, Payment, PaymentState, Refund, RefundPart, Tender, TenderState, payment::Source};
 use payterms_kernel::TenantId;
 use payterms_proto::invoicing::v1 as pb;
 
@@ -26,6 +26,7 @@ pub fn payment(tenant: &TenantId, payment: &Payment) -> pb::Payment {
         invoice: format!("{customer}/invoices/{}", own.invoice),
         amount: Some(money(own.amount)),
         paid: Some(money(own.paid)),
+        refunded: Some(money(own.refunded)),
     };
     pb::Payment {
         name: payment_name(tenant, payment),
@@ -55,6 +56,34 @@ fn tender(customer: &str, tender: &Tender) -> pb::PaymentTender {
         },
         amount: Some(money(tender.amount)),
         state: state.into(),
+        refunded: Some(money(tender.refunded)),
         decline_code: if let TenderState::Failed(code) = &tender.state { code.clone() } else { String::new() },
+    }
+}
+
+/// A refund.
+#[must_use]
+pub fn refund(tenant: &TenantId, refund: &Refund) -> pb::Refund {
+    let customer = customer_name(tenant, refund.customer);
+    let invoice = format!("{customer}/invoices/{}", refund.invoice);
+    let part = |own: &RefundPart| pb::RefundPart {
+        payment: format!("{customer}/payments/{}", own.payment),
+        amount: Some(money(own.amount)),
+        from_credit: own.from_credit,
+        destination: match own.destination {
+            Destination::Processing => pb::refund_part::Destination::Unspecified,
+            Destination::Card => pb::refund_part::Destination::Card,
+            Destination::Credit => pb::refund_part::Destination::Credit,
+        }
+        .into(),
+    };
+    pb::Refund {
+        name: format!("{invoice}/refunds/{}", refund.id),
+        state: if refund.ended { pb::refund::State::Succeeded } else { pb::refund::State::Processing }.into(),
+        credit_note: refund.credit_note.map(|note| format!("{invoice}/creditNotes/{note}")).unwrap_or_default(),
+        amount: Some(money(refund.amount)),
+        parts: refund.parts.iter().map(part).collect(),
+        create_time: Some(timestamp(refund.created_at)),
+        update_time: Some(timestamp(refund.updated_at)),
     }
 }

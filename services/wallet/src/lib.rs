@@ -107,7 +107,7 @@ impl Service for Wallet {
 }
 
 fn drivers(app: &App) -> Drivers {
-    let (top_ups, setups, charges) = (app.clone(), app.clone(), app.clone());
+    let (top_ups, setups, charges, refunds) = (app.clone(), app.clone(), app.clone(), app.clone());
     Drivers::default()
         .with(use_cases::create_top_up::FLOW, move |lease| {
             let app = top_ups.clone();
@@ -120,5 +120,9 @@ fn drivers(app: &App) -> Drivers {
         .with(use_cases::charge_for_payment::FLOW, move |lease| {
             let app = charges.clone();
             async move { use_cases::charge_for_payment::drive(&app, &lease).await }
+        })
+        .with(use_cases::refund_payment::FLOW, move |lease| {
+            let app = refunds.clone();
+            async move { use_cases::refund_payment::drive(&app, &lease).await }
         })
 }

@@ -114,3 +114,30 @@ pub fn get_charge(request: Request<pb::GetChargeRequest>) -> Result<(CustomerRef
     fields.finish()?;
     Ok((customer_ref(&name), Id::from_uuid(name.id(1))))
 }
+
+/// What is given back.
+#[derive(Debug, Clone)]
+pub struct ToRefund {
+    /// How much.
+    pub amount: Money,
+    /// The step that charged; none for credit.
+    pub charge_step: Option<Uuid>,
+    /// Whether it becomes credit rather than going back to the card.
+    pub to_credit: bool,
+}
+
+/// Gives back a part of what a payment took.
+pub fn refund(request: Request<pb::RefundPaymentRequest>) -> Result<(Call, PaymentRef, ToRefund), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let customer = fields.name("parent", &message.parent, &["customers"]);
+    let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let charge_step = payterms_chassis::names::uuid(&message.charge_request_id);
+    if charge_step.is_none() && !message.charge_request_id.is_empty() {
+        fields.wrong("charge_request_id", "REQUEST_ID_INVALID", "Give the UUID of the step that charged, or leave it empty.");
+    }
+    let call = fields.write(&message.request_id, customer.tenant.clone())?;
+    same_customer(&[&customer, &payment])?;
+    let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() };
+    Ok((call, named, ToRefund { amount, charge_step, to_credit: message.to_credit }))
+}

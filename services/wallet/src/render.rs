@@ -84,6 +84,7 @@ fn kind(kind: TransferKind) -> pb::entry::Kind {
         TransferKind::OwedSettlement => pb::entry::Kind::OwedSettlement,
         TransferKind::InvoiceCredit => pb::entry::Kind::InvoiceCredit,
         TransferKind::Surplus => pb::entry::Kind::Surplus,
+        TransferKind::InvoiceRefund => pb::entry::Kind::InvoiceRefund,
         // A charge for an invoice moves no customer's credit, and is no line of a wallet's history.
         TransferKind::Charge => pb::entry::Kind::Unspecified,
     }

@@ -46,9 +46,10 @@ impl InvoiceState {
     fn allowed(self) -> &'static [&'static str] {
         match self {
             Self::Draft => &["UpdateInvoice", "DeleteInvoice", "FinalizeInvoice"],
-            Self::Open => &["VoidInvoice", "WriteOffInvoice", "CreateCreditNote", "CreatePayment", "BlockInvoice"],
+            Self::Open => &["VoidInvoice", "WriteOffInvoice", "CreateCreditNote", "CreatePayment", "UnapplyPayment", "BlockInvoice"],
             Self::Uncollectible => &["CreatePayment"],
-            Self::Paid | Self::Void => &[],
+            Self::Paid => &["CreateCreditNote", "UnapplyPayment"],
+            Self::Void => &[],
         }
     }
 }
@@ -267,25 +268,32 @@ impl Invoice {
             let message = "A part of the invoice is paid or credited. Take the rest off by a credit note.";
             return Err(Refusal::precondition("INVOICE_STATE", message).with("state", self.state.name()));
         }
-        self.credit(self.amounts.total, now)
+        Ok(self.credit(self.amounts.total, now)?.0)
     }
 
-    /// Takes an amount off what is open; answers the part of each rate.
+    /// Takes an amount off what is open, and the rest off what is paid; answers the part of each rate,
+    /// and what is to be given back.
     ///
     /// # Errors
-    /// `INVOICE_STATE`, `CURRENCY_MISMATCH`, `PAYMENT_PENDING` or `CREDIT_NOTE_TOO_LARGE` above what is payable.
-    pub fn credit(&mut self, amount: Money, now: DateTime<Utc>) -> Result<Vec<TaxAmount>, Refusal> {
-        self.must_be(&[InvoiceState::Open])?;
-        if amount.compare(self.open()?)?.is_gt() {
-            let message = format!("Only {} is open. Take off at most that.", self.open()?);
-            return Err(Refusal::precondition("CREDIT_NOTE_TOO_LARGE", message).with("open", self.open()?.amount()));
+    /// `INVOICE_STATE`, `CURRENCY_MISMATCH`, `CREDIT_NOTE_TOO_LARGE` above what is open and paid,
+    /// `PAYMENT_PENDING` where a payment has reserved it.
+    pub fn credit(&mut self, amount: Money, now: DateTime<Utc>) -> Result<(Vec<TaxAmount>, Money), Refusal> {
+        self.must_be(&[InvoiceState::Open, InvoiceState::Paid])?;
+        let (open, most) = (self.open()?, self.open()?.plus(self.paid)?);
+        if amount.compare(most)?.is_gt() {
+            let message = format!("Only {most} of the invoice is open or paid. Take off at most that.");
+            return Err(Refusal::precondition("CREDIT_NOTE_TOO_LARGE", message).with("most", most.amount()));
         }
-        self.must_leave_pending(amount)?;
+        if self.pending.is_positive() {
+            self.must_leave_pending(amount)?;
+        }
+        let back = amount.minus(open.min(amount)?)?;
         let parts = tax::credit(&mut self.amounts.taxes, amount)?;
         self.credited = self.credited.plus(amount)?;
+        self.paid = self.paid.minus(back)?;
         self.settle_state()?;
         self.touch(now);
-        Ok(parts)
+        Ok((parts, back))
     }
 
     /// Gives up what is open.

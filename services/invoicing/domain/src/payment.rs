@@ -85,6 +85,8 @@ pub struct Tender {
     pub amount: Money,
     /// What became of it.
     pub state: TenderState,
+    /// What was given back of it.
+    pub refunded: Money,
 }
 
 /// What a payment pays of one invoice.
@@ -96,8 +98,10 @@ pub struct Allocation {
     pub amount: Money,
     /// How much of a write-off the reservation reversed.
     pub reversed: Money,
-    /// What was paid in the end.
+    /// What was paid in the end, and not given back.
     pub paid: Money,
+    /// What was given back of it.
+    pub refunded: Money,
 }
 
 /// One intent to pay.
@@ -176,7 +180,7 @@ pub fn ask(
         let Some(invoice) = invoices.iter_mut().find(|own| own.id == id).filter(|_| part.is_positive()) else { continue };
         let reversed = invoice.reserve(part, now)?;
         left = left.minus(part)?;
-        allocations.push(Allocation { invoice: id, amount: part, reversed, paid: zero });
+        allocations.push(Allocation { invoice: id, amount: part, reversed, paid: zero, refunded: zero });
     }
     let covered = |invoice: &Invoice| allocations.iter().any(|own| own.invoice == invoice.id);
     let taxed = invoices.iter().filter(|own| covered(own)).any(|own| own.amounts.taxes.iter().any(|tax| !tax.tax.is_zero()));
@@ -250,7 +254,8 @@ fn tenders(asked: &[(Source, Option<Money>)], wanted: Money) -> Result<Vec<Tende
             let message = format!("The other tenders pay all of {wanted}: nothing is left for the one without an amount. Leave it out.");
             return Err(Refusal::precondition("TENDERS_MISMATCH", message).with("invoices", wanted.amount()));
         }
-        tenders.push(Tender { source: *source, amount, state: TenderState::Processing });
+        let refunded = Money::zero(amount.currency());
+        tenders.push(Tender { source: *source, amount, state: TenderState::Processing, refunded });
     }
     // Credit is held before a card is charged: it can be given back.
     tenders.sort_by_key(|tender| tender.source != Source::Credit);

@@ -4,6 +4,7 @@ mod collections;
 mod customers;
 mod invoices;
 mod payments;
+mod refunds;
 mod tenants;
 mod test_clocks;
 

@@ -88,6 +88,15 @@ pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, note: &Cred
     Ok(())
 }
 
+/// One note of an invoice.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<CreditNote>) -> Result<Option<CreditNote>, AppError> {
+    let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
+    Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
+}
+
 /// Notes of an invoice after an id, oldest first.
 ///
 /// # Errors
@@ -102,6 +111,10 @@ pub async fn list<C: ConnectionTrait>(
     let query =
         Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.eq(invoice.uuid())).filter(Column::Id.gt(after));
     let rows = query.order_by_asc(Column::Id).limit(limit).all(conn).await?;
+    whole(conn, tenant, rows).await
+}
+
+async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<CreditNote>, AppError> {
     let mut by_note: HashMap<Uuid, Vec<TaxAmount>> = HashMap::new();
     let found = taxes::Entity::find()
         .filter(taxes::Column::Tenant.eq(tenant.as_str()))

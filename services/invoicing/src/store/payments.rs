@@ -2,7 +2,7 @@
 
 use super::{currency, unknown};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{Allocation, Customer, Payment, PaymentState, Tender, TenderState, payment::Source};
+use payterms_invoicing_domain::{Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source};
 use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use std::collections::HashMap;
@@ -49,6 +49,7 @@ mod allocations {
         pub amount: i64,
         pub reversed: i64,
         pub paid: i64,
+        pub refunded: i64,
         pub currency: String,
     }
 
@@ -74,6 +75,7 @@ mod tenders {
         pub kind: String,
         pub method_id: Option<Uuid>,
         pub amount: i64,
+        pub refunded: i64,
         pub state: String,
         pub decline_code: String,
         pub currency: String,
@@ -93,14 +95,15 @@ fn tender(row: tenders::Model) -> Result<(Uuid, Tender), AppError> {
         "FAILED" => TenderState::Failed(row.decline_code),
         other => return Err(unknown("tender state", other)),
     };
-    let amount = Money::from_micros(currency(&row.currency)?, row.amount);
+    let currency = currency(&row.currency)?;
+    let (amount, refunded) = (Money::from_micros(currency, row.amount), Money::from_micros(currency, row.refunded));
     let source = match (row.kind.as_str(), row.method_id) {
         ("CREDIT", _) => Source::Credit,
         ("COLLECTION", _) => Source::Collection,
         ("CARD", Some(method)) => Source::Card(method),
         (other, _) => return Err(unknown("tender", other)),
     };
-    Ok((row.payment_id, Tender { source, amount, state }))
+    Ok((row.payment_id, Tender { source, amount, state, refunded }))
 }
 
 fn kind(source: Source) -> &'static str {
@@ -115,7 +118,8 @@ fn allocation(row: &allocations::Model) -> Result<(Uuid, Allocation), AppError> 
     let currency = currency(&row.currency)?;
     let money = |micros| Money::from_micros(currency, micros);
     let invoice = Id::from_uuid(row.invoice_id);
-    Ok((row.payment_id, Allocation { invoice, amount: money(row.amount), reversed: money(row.reversed), paid: money(row.paid) }))
+    let (paid, refunded) = (money(row.paid), money(row.refunded));
+    Ok((row.payment_id, Allocation { invoice, amount: money(row.amount), reversed: money(row.reversed), paid, refunded }))
 }
 
 async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Payment>, AppError> {
@@ -168,6 +172,27 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Paymen
     Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
 }
 
+/// Ended payments that have paid something of an invoice, newest first, locked in the order of their ids.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_of_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<Payment>, AppError> {
+    let ids: Vec<Uuid> = allocations::Entity::find()
+        .select_only()
+        .column(allocations::Column::PaymentId)
+        .filter(allocations::Column::Tenant.eq(tenant.as_str()))
+        .filter(allocations::Column::InvoiceId.eq(invoice.uuid()))
+        .filter(allocations::Column::Paid.gt(0))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    let rows = query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?;
+    let mut found = whole(conn, tenant, rows).await?;
+    found.reverse();
+    Ok(found)
+}
+
 /// Payments of a customer below an id, newest first.
 ///
 /// # Errors
@@ -217,10 +242,11 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         amount: Set(own.amount.micros()),
         reversed: Set(own.reversed.micros()),
         paid: Set(own.paid.micros()),
+        refunded: Set(own.refunded.micros()),
         currency: Set(code.to_owned()),
     });
     let key = [allocations::Column::Tenant, allocations::Column::PaymentId, allocations::Column::Place];
-    let upsert = OnConflict::columns(key).update_column(allocations::Column::Paid).to_owned();
+    let upsert = OnConflict::columns(key).update_columns([allocations::Column::Paid, allocations::Column::Refunded]).to_owned();
     allocations::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     let rows = (1_i64..).zip(&payment.tenders).map(|(place, own)| tenders::ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -229,12 +255,14 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         kind: Set(kind(own.source).to_owned()),
         method_id: Set(if let Source::Card(method) = own.source { Some(method) } else { None }),
         amount: Set(own.amount.micros()),
+        refunded: Set(own.refunded.micros()),
         state: Set(own.state.name().to_owned()),
         decline_code: Set(if let TenderState::Failed(code) = &own.state { code.clone() } else { String::new() }),
         currency: Set(code.to_owned()),
     });
     let key = [tenders::Column::Tenant, tenders::Column::PaymentId, tenders::Column::Place];
-    let upsert = OnConflict::columns(key).update_columns([tenders::Column::State, tenders::Column::DeclineCode]).to_owned();
+    let changing = [tenders::Column::State, tenders::Column::DeclineCode, tenders::Column::Refunded];
+    let upsert = OnConflict::columns(key).update_columns(changing).to_owned();
     tenders::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }

@@ -13,6 +13,7 @@ pub mod payment_steps;
 pub mod read;
 pub mod read_invoices;
 pub mod read_payments;
+pub mod refund;
 pub mod resolve_tax;
 pub mod start_test_clock;
 pub mod take_back_invoice;

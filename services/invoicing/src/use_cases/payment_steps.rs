@@ -4,11 +4,11 @@
 use super::create_payment::refused;
 use crate::{App, render::customer_name, render_payments::payment_name};
 use payterms_chassis::{AppError, call::Caller, render::money};
-use payterms_invoicing_domain::{Customer, Payment};
+use payterms_invoicing_domain::{Customer, Destination, Payment, RefundPart};
 use payterms_kernel::{Currency, Id, Money, TenantId, id::step_id};
 use payterms_proto::wallet::v1::{
     Charge, ChargeForPaymentRequest, GetChargeRequest, GetPaymentMeansRequest, GetPaymentMeansResponse, HoldForPaymentRequest,
-    ReleasePaymentRequest, SettlePaymentRequest, charge::State, settlement_service_client::SettlementServiceClient,
+    RefundPaymentRequest, ReleasePaymentRequest, SettlePaymentRequest, charge::State, settlement_service_client::SettlementServiceClient,
 };
 use std::time::Duration;
 use tonic::{Code, Request, Response, Status, transport::Channel};
@@ -37,7 +37,8 @@ pub struct Wallet<'a> {
     app: &'a App,
     tenant: &'a TenantId,
     customer: String,
-    payment: Uuid,
+    /// What the ids of the steps come from.
+    intent: Uuid,
     payment_name: String,
 }
 
@@ -45,17 +46,24 @@ impl<'a> Wallet<'a> {
     /// The wallet of a customer.
     #[must_use]
     pub fn new(app: &'a App, tenant: &'a TenantId, customer: Id<Customer>) -> Self {
-        Self { app, tenant, customer: customer_name(tenant, customer), payment: Uuid::nil(), payment_name: String::new() }
+        Self { app, tenant, customer: customer_name(tenant, customer), intent: Uuid::nil(), payment_name: String::new() }
     }
 
     /// The same, for the steps of one payment.
     #[must_use]
     pub fn of(self, payment: &Payment) -> Self {
-        Self { payment: payment.id.uuid(), payment_name: payment_name(self.tenant, payment), ..self }
+        Self { intent: payment.id.uuid(), payment_name: payment_name(self.tenant, payment), ..self }
+    }
+
+    /// The same, for the steps of a refund of one payment.
+    #[must_use]
+    pub fn refunding(self, refund: Uuid, payment: Id<Payment>) -> Self {
+        let payment_name = format!("{}/payments/{payment}", self.customer);
+        Self { intent: refund, payment_name, ..self }
     }
 
     fn step(&self, step: &str) -> String {
-        step_id(self.payment, step).to_string()
+        step_id(self.intent, step).to_string()
     }
 
     fn client(&self) -> Result<SettlementServiceClient<Channel>, AppError> {
@@ -100,7 +108,7 @@ impl<'a> Wallet<'a> {
     /// No answer after many tries.
     pub async fn charge(&self, place: usize, method: Option<Uuid>, amount: Money) -> Result<Charged, AppError> {
         let message = ChargeForPaymentRequest {
-            request_id: self.step(&format!("charge/{place}")),
+            request_id: self.step(&charge_step(place)),
             parent: self.customer.clone(),
             payment: self.payment_name.clone(),
             payment_method: method.map(|method| format!("{}/paymentMethods/{method}", self.customer)).unwrap_or_default(),
@@ -158,6 +166,25 @@ impl<'a> Wallet<'a> {
         answer.await?.map(|_| ()).map_err(AppError::from)
     }
 
+    /// Gives back a part of a refund; all of it becomes credit where the payment is unapplied.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn refund(&self, step: usize, part: &RefundPart, unapplied: bool) -> Result<Destination, AppError> {
+        let charged = step_id(part.payment.uuid(), &charge_step(part.place)).to_string();
+        let message = RefundPaymentRequest {
+            request_id: self.step(&format!("part/{step}")),
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            amount: Some(money(part.amount)),
+            charge_request_id: if part.from_credit { String::new() } else { charged },
+            to_credit: unapplied,
+        };
+        let answer = self.take(|| async { self.client()?.refund_payment(self.request(message.clone())?).await.map_err(AppError::from) });
+        let credited = answer.await?.map_err(AppError::from)?.into_inner().credited;
+        Ok(if credited { Destination::Credit } else { Destination::Card })
+    }
+
     /// Takes a step until the wallet answers: with a result, or with a refusal that lasts.
     async fn take<T, F: Future<Output = Result<Response<T>, AppError>>>(
         &self,
@@ -168,7 +195,7 @@ impl<'a> Wallet<'a> {
                 Ok(response) => return Ok(Ok(response)),
                 Err(AppError::Upstream(status)) if refused(&status).is_some() => return Ok(Err(*status)),
                 Err(AppError::Upstream(status)) if status.code() != Code::Internal => {
-                    tracing::debug!(payment = %self.payment, code = ?status.code(), "the wallet does not answer; it is asked again");
+                    tracing::debug!(intent = %self.intent, code = ?status.code(), "the wallet does not answer; it is asked again");
                 }
                 Err(error) => return Err(error),
             }
@@ -176,6 +203,11 @@ impl<'a> Wallet<'a> {
         }
         step().await.map(Ok)
     }
+}
+
+/// The step that charges the tender at a place.
+fn charge_step(place: usize) -> String {
+    format!("charge/{place}")
 }
 
 fn outcome(charge: &Charge) -> Charged {

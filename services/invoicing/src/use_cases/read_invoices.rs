@@ -15,7 +15,7 @@ use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 /// The invoice that a request names, as far as the caller may see it.
-async fn visible<C: ConnectionTrait>(conn: &C, named: &InvoiceRef) -> Result<Invoice, AppError> {
+pub(super) async fn visible<C: ConnectionTrait>(conn: &C, named: &InvoiceRef) -> Result<Invoice, AppError> {
     let found = invoices::find_many(conn, &named.tenant, &[named.invoice]).await?.pop();
     let invoice = found.filter(|invoice| invoice.customer == named.customer).ok_or_else(Refusal::not_found)?;
     if named.as_customer && (invoice.state == InvoiceState::Draft || hidden(conn, &named.tenant).await?) {

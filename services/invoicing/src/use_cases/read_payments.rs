@@ -1,9 +1,15 @@
 //! Reads of payments; they name invoices, and are hidden from customers with them.
 
-use super::read_invoices::hidden;
-use crate::{App, parse_payments::PaymentRef, render_payments as render, store::payments};
+use super::read_invoices::{hidden, visible};
+use crate::{
+    App,
+    parse_invoices::InvoiceRef,
+    parse_payments::PaymentRef,
+    render_payments as render,
+    store::{payments, refunds},
+};
 use payterms_chassis::{AppError, page::Page};
-use payterms_invoicing_domain::Customer;
+use payterms_invoicing_domain::{Customer, Refund};
 use payterms_kernel::{Id, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use uuid::Uuid;
@@ -40,4 +46,29 @@ pub async fn payments(
     let mut found = payments::list(&conn, tenant, customer, before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |payment| payment.id.to_string());
     Ok(pb::ListPaymentsResponse { payments: found.iter().map(|payment| render::payment(tenant, payment)).collect(), next_page_token })
+}
+
+/// One refund of an invoice.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn refund(app: &App, named: &InvoiceRef, id: Id<Refund>) -> Result<pb::GetRefundResponse, AppError> {
+    let conn = app.db.read(&named.tenant).await?;
+    let invoice = visible(&conn, named).await?;
+    let found = refunds::find(&conn, &named.tenant, id).await?;
+    let refund = found.filter(|refund| refund.invoice == invoice.id).ok_or_else(Refusal::not_found)?;
+    Ok(pb::GetRefundResponse { refund: Some(render::refund(&named.tenant, &refund)) })
+}
+
+/// A page of an invoice's refunds, oldest first.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
+pub async fn refunds(app: &App, named: &InvoiceRef, page: &Page) -> Result<pb::ListRefundsResponse, AppError> {
+    let after = app.pages.cursor(page)?.unwrap_or(Uuid::nil());
+    let conn = app.db.read(&named.tenant).await?;
+    let invoice = visible(&conn, named).await?;
+    let mut found = refunds::list(&conn, &named.tenant, invoice.id, after, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut found, |refund| refund.id.to_string());
+    Ok(pb::ListRefundsResponse { refunds: found.iter().map(|refund| render::refund(&named.tenant, refund)).collect(), next_page_token })
 }

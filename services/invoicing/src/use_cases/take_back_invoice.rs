@@ -3,6 +3,7 @@
 use super::{
     create_invoice::{locked, sides},
     finalize_invoice::publish,
+    refund,
 };
 use crate::{
     App,
@@ -12,12 +13,12 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
 use payterms_invoicing_domain::{CreditNote, Invoice, TaxAmount, number::CREDIT_NOTES};
-use payterms_kernel::{Money, calendar::day_in};
+use payterms_kernel::{Id, Money, calendar::day_in};
 use payterms_proto::invoicing::v1::{
     CreateCreditNoteResponse, CreditNote as CreditNoteMessage, CreditNoteIssued, VoidInvoiceResponse, WriteOffInvoiceResponse,
 };
 
-/// Takes an amount off what is open.
+/// Takes an amount off what is open, and gives back what is paid of the rest.
 ///
 /// # Errors
 /// Those of [`Invoice::credit`], `RESOURCE_NOT_FOUND`.
@@ -29,14 +30,21 @@ pub async fn credit(
 ) -> Result<Answer<CreateCreditNoteResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut invoice = locked(&tx, named).await?;
-    if let Some(answer) = tx.replay().await? {
-        return Ok(answer);
+    if tx.seen().await?.is_some() {
+        drop(tx);
+        return app.flows.answer(call, true).await;
     }
     let now = tx.now();
-    let taxes = invoice.credit(amount, now)?;
-    let note = issue(&mut tx, &invoice, (amount, taxes), reason).await?;
+    let (taxes, back) = invoice.credit(amount, now)?;
+    let note = tx.id();
+    if back.is_positive() {
+        let (refund, payments) = refund::of_note(&mut tx, &invoice, (back, note)).await?;
+        issue(&mut tx, &invoice, (note, amount, taxes), reason).await?;
+        return refund::begin(app, tx, call, (&refund, &invoice, &payments)).await;
+    }
+    let credit_note = Some(issue(&mut tx, &invoice, (note, amount, taxes), reason).await?);
     let rendered = publish(&mut tx, &invoice).await?;
-    tx.commit(CreateCreditNoteResponse { credit_note: Some(note), invoice: Some(rendered) }).await
+    tx.commit(CreateCreditNoteResponse { credit_note, invoice: Some(rendered), refund: None }).await
 }
 
 /// Takes an invoice back whole; in the European Union by a credit note over all of it.
@@ -53,7 +61,8 @@ pub async fn void(app: &App, call: &Call, named: &InvoiceRef, reason: &str) -> R
     let now = tx.now();
     let taxes = invoice.void(now)?;
     let credit_note = if tenant.voids_by_credit_note() {
-        Some(issue(&mut tx, &invoice, (invoice.amounts.total, taxes), reason).await?)
+        let note = tx.id();
+        Some(issue(&mut tx, &invoice, (note, invoice.amounts.total, taxes), reason).await?)
     } else {
         invoice_parts::save_taxes(tx.conn(), &call.tenant, &invoice).await?;
         None
@@ -66,7 +75,7 @@ pub async fn void(app: &App, call: &Call, named: &InvoiceRef, reason: &str) -> R
 async fn issue(
     tx: &mut WriteTx,
     invoice: &Invoice,
-    (amount, taxes): (Money, Vec<TaxAmount>),
+    (id, amount, taxes): (Id<CreditNote>, Money, Vec<TaxAmount>),
     reason: &str,
 ) -> Result<CreditNoteMessage, AppError> {
     let (tenant, now) = (tx.call().tenant.clone(), tx.now());
@@ -75,7 +84,7 @@ async fn issue(
     let (number, issue_date) = series.take(day_in(tx.time().zone, now));
     series::save(tx.conn(), &tenant, &series).await?;
     let reason = reason.to_owned();
-    let note = CreditNote { id: tx.id(), invoice: invoice.id, number, issue_date, amount, taxes, reason, created_at: now };
+    let note = CreditNote { id, invoice: invoice.id, number, issue_date, amount, taxes, reason, created_at: now };
     credit_notes::insert(tx.conn(), &tenant, &note).await?;
     let rendered = render::credit_note(&tenant, invoice, &note);
     tx.emit("credit_note", &note.id.to_string(), &CreditNoteIssued { credit_note: Some(rendered.clone()) }).await?;

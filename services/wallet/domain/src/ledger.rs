@@ -52,6 +52,8 @@ pub enum TransferKind {
     Charge,
     /// Invoice settlement → purchased credit: what a payment charged beyond its invoices.
     Surplus,
+    /// Invoice settlement → customer credit or provider clearing: what a payment took is given back.
+    InvoiceRefund,
 }
 
 /// One side of a transfer. Credit is positive, debit negative.

@@ -135,11 +135,25 @@ pub fn surplus(
     now: DateTime<Utc>,
 ) -> Result<Id<Lot>, Refusal> {
     wallet.takes(amount)?;
-    let new =
-        NewLot { kind: LotKind::Purchased, tax_kind: Some(TaxKind::Deposit), priority: 0, amount, expires_at, description: String::new() };
+    add_lot(wallet, ids, (TransferKind::Surplus, payment), deposit(amount, expires_at), now)
+}
+
+/// Purchased credit that was not taxed when it was bought.
+pub(crate) fn deposit(amount: Money, expires_at: Option<DateTime<Utc>>) -> NewLot {
+    NewLot { kind: LotKind::Purchased, tax_kind: Some(TaxKind::Deposit), priority: 0, amount, expires_at, description: String::new() }
+}
+
+/// Makes a lot of what invoices do not keep, in the name of a payment.
+pub(crate) fn add_lot(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    (kind, payment): (TransferKind, Uuid),
+    new: NewLot,
+    now: DateTime<Utc>,
+) -> Result<Id<Lot>, Refusal> {
     let before = wallet.transfers.len();
     let zero = Money::zero(wallet.currency);
-    let lot = wallet.add_lot(ids, new, (TransferKind::Surplus, Account::InvoiceSettlement, zero), now)?;
+    let lot = wallet.add_lot(ids, new, (kind, Account::InvoiceSettlement, zero), now)?;
     // What it settles of what was owed is usage, and counts to the invoices that tax it.
     if let Some(transfer) = wallet.transfers.get_mut(before) {
         transfer.payment = Some(payment);
@@ -147,7 +161,7 @@ pub fn surplus(
     Ok(lot)
 }
 
-fn post(
+pub(crate) fn post(
     wallet: &mut Wallet,
     ids: &mut IdSource,
     (kind, payment): (TransferKind, Option<Uuid>),

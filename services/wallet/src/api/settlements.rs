@@ -3,13 +3,14 @@
 use super::Api;
 use crate::{
     parse_settlements as parse,
-    use_cases::{charge_for_payment, settle_payment},
+    use_cases::{charge_for_payment, refund_payment, settle_payment},
 };
 use payterms_chassis::answer;
 use payterms_proto::wallet::v1::{
     ChargeForPaymentRequest, ChargeForPaymentResponse, GetChargeRequest, GetChargeResponse, GetPaymentMeansRequest,
-    GetPaymentMeansResponse, HoldForPaymentRequest, HoldForPaymentResponse, ReleasePaymentRequest, ReleasePaymentResponse,
-    SettlePaymentRequest, SettlePaymentResponse, settlement_service_server::SettlementService,
+    GetPaymentMeansResponse, HoldForPaymentRequest, HoldForPaymentResponse, RefundPaymentRequest, RefundPaymentResponse,
+    ReleasePaymentRequest, ReleasePaymentResponse, SettlePaymentRequest, SettlePaymentResponse,
+    settlement_service_server::SettlementService,
 };
 use tonic::{Request, Response, Status};
 
@@ -43,5 +44,10 @@ impl SettlementService for Api {
     async fn settle_payment(&self, request: Request<SettlePaymentRequest>) -> Result<Response<SettlePaymentResponse>, Status> {
         let (call, payment, what) = parse::settle(request)?;
         answer::write(|| settle_payment::settle(&self.app, &call, &payment, what)).await
+    }
+
+    async fn refund_payment(&self, request: Request<RefundPaymentRequest>) -> Result<Response<RefundPaymentResponse>, Status> {
+        let (call, payment, what) = parse::refund(request)?;
+        answer::write(|| refund_payment::run(&self.app, &call, &payment, &what)).await
     }
 }

@@ -4,7 +4,7 @@ pub mod simulator;
 
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Money, TenantId};
-use payterms_wallet_domain::{method::SavedCard, top_up::Charged};
+use payterms_wallet_domain::{method::SavedCard, refund::Refunded, top_up::Charged};
 use uuid::Uuid;
 
 /// The provider did not answer, or not in a way that tells what happened.
@@ -36,6 +36,19 @@ pub struct ChargeOrder {
     pub now: DateTime<Utc>,
 }
 
+/// What is given back of a charge.
+#[derive(Debug, Clone)]
+pub struct RefundOrder {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The same key never gives back twice.
+    pub key: Uuid,
+    /// The provider's id of the charge.
+    pub charge_id: String,
+    /// How much.
+    pub amount: Money,
+}
+
 /// What the provider knows of a charge: its id and how it stands.
 pub type KnownCharge = (String, Charged);
 
@@ -53,6 +66,9 @@ pub trait PaymentProvider: Send + Sync + 'static {
 
     /// What became of the charge with a key; none if the provider has never heard of it.
     async fn find_charge(&self, tenant: &TenantId, key: Uuid, now: DateTime<Utc>) -> Result<Option<KnownCharge>, Unknown>;
+
+    /// Gives back, once per key: asked again it tells what became of it.
+    async fn refund(&self, order: &RefundOrder) -> Result<(String, Refunded), Unknown>;
 
     /// The set-up that a notification is about, if its signature is the provider's; `Ok(None)`
     /// for news of no interest.

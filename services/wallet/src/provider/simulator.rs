@@ -1,10 +1,10 @@
 //! The adapter of the payment simulator: HTTP and JSON.
 
-use super::{ChargeOrder, HostedPage, KnownCharge, PaymentProvider, Unknown};
+use super::{ChargeOrder, HostedPage, KnownCharge, PaymentProvider, RefundOrder, Unknown};
 use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, Mac};
 use payterms_kernel::TenantId;
-use payterms_wallet_domain::{method::SavedCard, top_up::Charged};
+use payterms_wallet_domain::{method::SavedCard, refund::Refunded, top_up::Charged};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
@@ -26,6 +26,12 @@ struct ChargeMessage {
     state: String,
     decline_code: String,
     ready_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RefundMessage {
+    id: String,
+    state: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -133,6 +139,22 @@ impl PaymentProvider for Simulator {
         }
         let response = response.error_for_status().map_err(|error| unknown(&error))?;
         known(response.json().await.map_err(|error| unknown(&error))?).map(Some)
+    }
+
+    async fn refund(&self, order: &RefundOrder) -> Result<(String, Refunded), Unknown> {
+        let body = json!({ "key": order.key, "charge": order.charge_id, "amount": order.amount.amount().to_string() });
+        let request = self.client.post(format!("{}/v1/{}/refunds", self.base, order.tenant)).json(&body);
+        let response = request.send().await.map_err(|error| unknown(&error))?;
+        if refuses(response.status()) {
+            return Ok((String::new(), Refunded::Failed));
+        }
+        let response = response.error_for_status().map_err(|error| unknown(&error))?;
+        let made: RefundMessage = response.json().await.map_err(|error| unknown(&error))?;
+        match made.state.as_str() {
+            "succeeded" => Ok((made.id, Refunded::Succeeded)),
+            "failed" => Ok((made.id, Refunded::Failed)),
+            other => Err(Unknown(format!("a refund that is {other:?}"))),
+        }
     }
 
     fn read_notification(&self, body: &[u8], signature: &str) -> Result<Option<String>, String> {

@@ -1,6 +1,6 @@
 //! Table `entries`: the lines of the ledger, written once, never changed.
 
-use super::{money, transfers};
+use super::{lots, money, transfers};
 use chrono::{DateTime, Utc};
 use payterms_chassis::AppError;
 use payterms_kernel::{Id, Money, TenantId};
@@ -84,6 +84,28 @@ pub(crate) async fn insert_many<C: ConnectionTrait>(
     }
     Entity::insert_many(rows).exec_without_returning(conn).await?;
     Ok(())
+}
+
+/// What a payment took from which lot, in that order.
+///
+/// # Errors
+/// The database's.
+pub async fn taken_by<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<Vec<(Lot, Money)>, AppError> {
+    let Some(transfer) = transfers::of_credit(conn, tenant, payment).await? else { return Ok(Vec::new()) };
+    let rows = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::TransferId.eq(transfer))
+        .filter(Column::LotId.is_not_null())
+        .order_by_asc(Column::Line);
+    let rows = rows.all(conn).await?;
+    let mut found = lots::find_many(conn, tenant, rows.iter().filter_map(|row| row.lot_id)).await?;
+    let mut taken = Vec::with_capacity(rows.len());
+    for row in rows {
+        if let Some(lot) = row.lot_id.and_then(|lot| found.remove(&lot)) {
+            taken.push((lot, money(&row.currency, row.amount)?.negated()));
+        }
+    }
+    Ok(taken)
 }
 
 /// One line of a wallet's history, as it is shown.

@@ -131,6 +131,19 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: &Wall
     Ok(())
 }
 
+/// Lots of these ids, whether or not something is left of them.
+///
+/// # Errors
+/// The database's.
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, Lot>, AppError> {
+    let rows = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids)).all(conn).await?;
+    rows.into_iter().map(|row| Ok((row.id, lot(row)?))).collect()
+}
+
 /// One lot of a wallet, whether or not something is left of it.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ pub mod holds;
 pub mod lots;
 pub mod methods;
 pub mod recharges;
+pub mod refunds;
 pub mod settings;
 pub mod setups;
 pub mod top_ups;

@@ -30,7 +30,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-const KINDS: [(TransferKind, &str); 12] = [
+const KINDS: [(TransferKind, &str); 13] = [
     (TransferKind::Grant, "GRANT"),
     (TransferKind::GrantVoid, "GRANT_VOID"),
     (TransferKind::Debit, "DEBIT"),
@@ -43,6 +43,7 @@ const KINDS: [(TransferKind, &str); 12] = [
     (TransferKind::InvoiceCredit, "INVOICE_CREDIT"),
     (TransferKind::Charge, "CHARGE"),
     (TransferKind::Surplus, "SURPLUS"),
+    (TransferKind::InvoiceRefund, "INVOICE_REFUND"),
 ];
 
 fn kind_name(kind: TransferKind) -> &'static str {
@@ -62,6 +63,15 @@ pub async fn has_surplus<C: ConnectionTrait>(conn: &C, tenant: &TenantId, paymen
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
     let found = query.filter(Column::Kind.eq(kind_name(TransferKind::Surplus))).one(conn).await?;
     Ok(found.is_some())
+}
+
+/// The id of the transfer by which a payment took credit.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn of_credit<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<Option<Uuid>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
+    Ok(query.filter(Column::Kind.eq(kind_name(TransferKind::InvoiceCredit))).one(conn).await?.map(|row| row.id))
 }
 
 /// Inserts transfers with their entries.

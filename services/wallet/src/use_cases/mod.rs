@@ -17,6 +17,7 @@ pub mod read;
 pub mod read_payments;
 pub mod recharge;
 pub mod record_usage;
+pub mod refund_payment;
 pub mod settle_method_setup;
 pub mod settle_payment;
 pub mod start_method_setup;

@@ -1,0 +1,184 @@
+//! Refunds: what payments had paid of an invoice is given back, in the reverse order of payments and
+//! tenders, at most what each paid (docs/domain.md, Refund).
+
+use crate::{
+    collection::CollectionState,
+    credit_note::CreditNote,
+    customer::Customer,
+    invoice::{Invoice, InvoiceState},
+    payment::{Payment, Source, TenderState},
+};
+use chrono::{DateTime, Utc};
+use payterms_kernel::{Currency, Id, IdSource, Money, Refusal, money::MoneyError};
+
+/// Where the money of a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// It is under way.
+    Processing,
+    /// The card that paid has it back.
+    Card,
+    /// It is the customer's credit.
+    Credit,
+}
+
+impl Destination {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Processing, Self::Card, Self::Credit];
+
+    /// The name in columns.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Processing => "PROCESSING",
+            Self::Card => "CARD",
+            Self::Credit => "CREDIT",
+        }
+    }
+}
+
+/// What one tender of one payment had paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundPart {
+    /// The payment.
+    pub payment: Id<Payment>,
+    /// The tender's place in the payment.
+    pub place: usize,
+    /// Whether credit had paid it.
+    pub from_credit: bool,
+    /// How much.
+    pub amount: Money,
+    /// Where it is.
+    pub destination: Destination,
+}
+
+/// What is given back of an invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refund {
+    /// Its id.
+    pub id: Id<Refund>,
+    /// The invoice.
+    pub invoice: Id<Invoice>,
+    /// Whose it is.
+    pub customer: Id<Customer>,
+    /// The credit note that it belongs to; none where a payment was unapplied: then all becomes credit.
+    pub credit_note: Option<Id<CreditNote>>,
+    /// Whether all of it is where it belongs.
+    pub ended: bool,
+    /// How much.
+    pub amount: Money,
+    /// Its parts.
+    pub parts: Vec<RefundPart>,
+    /// Counts its changes.
+    pub version: i64,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Refund {
+    /// Takes an amount back from the payments of an invoice, the newest first. The invoice itself has
+    /// been lowered already.
+    ///
+    /// # Errors
+    /// `REFUND_TOO_LARGE` beyond what they have paid of it.
+    pub fn of(
+        ids: &mut IdSource,
+        invoice: &Invoice,
+        payments: &mut [Payment],
+        (amount, credit_note): (Money, Option<Id<CreditNote>>),
+        now: DateTime<Utc>,
+    ) -> Result<Self, Refusal> {
+        let (mut left, mut parts) = (amount, Vec::new());
+        for payment in payments.iter_mut() {
+            let before = left;
+            left = payment.give_back(invoice.id, left, &mut parts)?;
+            if left != before {
+                payment.touch(now);
+            }
+        }
+        if !left.is_zero() {
+            return Err(too_large(amount.minus(left)?));
+        }
+        let customer = invoice.customer;
+        Ok(Self {
+            id: ids.make(),
+            invoice: invoice.id,
+            customer,
+            credit_note,
+            ended: false,
+            amount,
+            parts,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+
+    /// The currency of all amounts.
+    #[must_use]
+    pub fn currency(&self) -> Currency {
+        self.amount.currency()
+    }
+
+    /// Notes that all of it is where it belongs.
+    pub fn end(&mut self, now: DateTime<Utc>) {
+        self.ended = true;
+        self.version = self.version.saturating_add(1);
+        self.updated_at = now.max(self.updated_at);
+    }
+}
+
+fn too_large(most: Money) -> Refusal {
+    let message = format!("Payments have paid {most} of the invoice. Give back at most that.");
+    Refusal::precondition("REFUND_TOO_LARGE", message).with("most", most.amount())
+}
+
+impl Payment {
+    /// What it has paid of an invoice.
+    #[must_use]
+    pub fn paid_of(&self, invoice: Id<Invoice>) -> Money {
+        let own = self.allocations.iter().find(|own| own.invoice == invoice);
+        own.map_or_else(|| Money::zero(self.currency), |own| own.paid)
+    }
+
+    /// Gives back at most `left` of what it paid of an invoice, its last tender first; answers what it
+    /// could not.
+    fn give_back(&mut self, invoice: Id<Invoice>, mut left: Money, parts: &mut Vec<RefundPart>) -> Result<Money, MoneyError> {
+        let Some(own) = self.allocations.iter_mut().find(|own| own.invoice == invoice) else { return Ok(left) };
+        for (place, tender) in self.tenders.iter_mut().enumerate().rev().filter(|(_, own)| own.state == TenderState::Succeeded) {
+            let amount = tender.amount.minus(tender.refunded)?.min(own.paid)?.min(left)?;
+            if !amount.is_positive() {
+                continue;
+            }
+            tender.refunded = tender.refunded.plus(amount)?;
+            own.refunded = own.refunded.plus(amount)?;
+            own.paid = own.paid.minus(amount)?;
+            left = left.minus(amount)?;
+            let from_credit = tender.source == Source::Credit;
+            parts.push(RefundPart { payment: self.id, place, from_credit, amount, destination: Destination::Processing });
+        }
+        Ok(left)
+    }
+}
+
+impl Invoice {
+    /// Takes what was paid off again: as much is open; automatic collection begins anew at that instant.
+    ///
+    /// # Errors
+    /// `INVOICE_STATE`, `REFUND_TOO_LARGE`.
+    pub fn reopen(&mut self, amount: Money, collect_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Refusal> {
+        self.must_be(&[InvoiceState::Open, InvoiceState::Paid, InvoiceState::Uncollectible])?;
+        if self.paid.compare(amount)?.is_lt() {
+            return Err(too_large(self.paid));
+        }
+        self.paid = self.paid.minus(amount)?;
+        self.settle_state()?;
+        if self.state == InvoiceState::Open && self.collection.state == CollectionState::Off {
+            self.schedule_collection(collect_at);
+        }
+        self.touch(now);
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! `RefundService`.
+
+use super::Api;
+use crate::{
+    parse_payments as parse,
+    use_cases::{read_payments, refund},
+};
+use payterms_chassis::answer;
+use payterms_proto::invoicing::v1::{
+    GetRefundRequest, GetRefundResponse, ListRefundsRequest, ListRefundsResponse, UnapplyPaymentRequest, UnapplyPaymentResponse,
+    refund_service_server::RefundService,
+};
+use tonic::{Request, Response, Status};
+
+#[tonic::async_trait]
+impl RefundService for Api {
+    async fn unapply_payment(&self, request: Request<UnapplyPaymentRequest>) -> Result<Response<UnapplyPaymentResponse>, Status> {
+        let (call, invoice, payment, amount) = parse::unapply(request)?;
+        answer::write(|| refund::unapply(&self.app, &call, &invoice, (payment, amount))).await
+    }
+
+    async fn get_refund(&self, request: Request<GetRefundRequest>) -> Result<Response<GetRefundResponse>, Status> {
+        let (invoice, id) = parse::get_refund(request)?;
+        answer::read(read_payments::refund(&self.app, &invoice, id)).await
+    }
+
+    async fn list_refunds(&self, request: Request<ListRefundsRequest>) -> Result<Response<ListRefundsResponse>, Status> {
+        let (invoice, page) = parse::list_refunds(request)?;
+        answer::read(read_payments::refunds(&self.app, &invoice, &page)).await
+    }
+}

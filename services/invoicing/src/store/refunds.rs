@@ -1,0 +1,166 @@
+//! Tables `refunds` and `refund_parts`.
+
+use super::{currency, unknown};
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::{Destination, Invoice, Refund, RefundPart};
+use payterms_kernel::{Id, Money, TenantId};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use std::collections::HashMap;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "refunds")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    invoice_id: Uuid,
+    customer_id: Uuid,
+    credit_note_id: Option<Uuid>,
+    state: String,
+    amount: i64,
+    currency: String,
+    version: i64,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Table `refund_parts`.
+mod parts {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "refund_parts")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub refund_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub place: i64,
+        pub payment_id: Uuid,
+        pub tender_place: i64,
+        pub from_credit: bool,
+        pub destination: String,
+        pub amount: i64,
+        pub currency: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+fn part(row: &parts::Model) -> Result<(Uuid, RefundPart), AppError> {
+    let destination = Destination::ALL.into_iter().find(|own| own.name() == row.destination);
+    let part = RefundPart {
+        payment: Id::from_uuid(row.payment_id),
+        place: usize::try_from(row.tender_place).unwrap_or_default(),
+        from_credit: row.from_credit,
+        amount: Money::from_micros(currency(&row.currency)?, row.amount),
+        destination: destination.ok_or_else(|| unknown("destination", &row.destination))?,
+    };
+    Ok((row.refund_id, part))
+}
+
+async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Refund>, AppError> {
+    let mut by_refund: HashMap<Uuid, Vec<RefundPart>> = HashMap::new();
+    let found = parts::Entity::find()
+        .filter(parts::Column::Tenant.eq(tenant.as_str()))
+        .filter(parts::Column::RefundId.is_in(rows.iter().map(|row| row.id)))
+        .order_by_asc(parts::Column::Place);
+    for row in found.all(conn).await? {
+        let (refund, own) = part(&row)?;
+        by_refund.entry(refund).or_default().push(own);
+    }
+    let refund = |row: Model| {
+        Ok(Refund {
+            id: Id::from_uuid(row.id),
+            invoice: Id::from_uuid(row.invoice_id),
+            customer: Id::from_uuid(row.customer_id),
+            credit_note: row.credit_note_id.map(Id::from_uuid),
+            ended: row.state == ENDED,
+            amount: Money::from_micros(currency(&row.currency)?, row.amount),
+            parts: by_refund.remove(&row.id).unwrap_or_default(),
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    };
+    rows.into_iter().map(refund).collect()
+}
+
+const ENDED: &str = "SUCCEEDED";
+
+/// One refund.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Refund>) -> Result<Option<Refund>, AppError> {
+    let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
+    Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
+}
+
+/// Refunds of an invoice after an id, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: Id<Invoice>,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<Refund>, AppError> {
+    let query =
+        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.eq(invoice.uuid())).filter(Column::Id.gt(after));
+    let rows = query.order_by_asc(Column::Id).limit(limit).all(conn).await?;
+    whole(conn, tenant, rows).await
+}
+
+/// Inserts a refund, or saves what became of it.
+///
+/// # Errors
+/// The database's.
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, refund: &Refund) -> Result<(), AppError> {
+    let code = refund.currency().code();
+    let row = ActiveModel {
+        tenant: Set(tenant.to_string()),
+        id: Set(refund.id.uuid()),
+        invoice_id: Set(refund.invoice.uuid()),
+        customer_id: Set(refund.customer.uuid()),
+        credit_note_id: Set(refund.credit_note.map(Id::uuid)),
+        state: Set(if refund.ended { ENDED } else { "PROCESSING" }.to_owned()),
+        amount: Set(refund.amount.micros()),
+        currency: Set(code.to_owned()),
+        version: Set(refund.version),
+        created_at: Set(refund.created_at),
+        updated_at: Set(refund.updated_at),
+    };
+    let upsert =
+        OnConflict::columns([Column::Tenant, Column::Id]).update_columns([Column::State, Column::Version, Column::UpdatedAt]).to_owned();
+    Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
+    let rows = (1_i64..).zip(&refund.parts).map(|(place, own)| parts::ActiveModel {
+        tenant: Set(tenant.to_string()),
+        refund_id: Set(refund.id.uuid()),
+        place: Set(place),
+        payment_id: Set(own.payment.uuid()),
+        tender_place: Set(i64::try_from(own.place).unwrap_or_default()),
+        from_credit: Set(own.from_credit),
+        destination: Set(own.destination.name().to_owned()),
+        amount: Set(own.amount.micros()),
+        currency: Set(code.to_owned()),
+    });
+    let key = [parts::Column::Tenant, parts::Column::RefundId, parts::Column::Place];
+    let upsert = OnConflict::columns(key).update_column(parts::Column::Destination).to_owned();
+    parts::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
+    Ok(())
+}

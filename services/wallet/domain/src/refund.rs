@@ -1,0 +1,214 @@
+//! What a payment of invoices took is given back: credit to lots like those it came from, a charge to
+//! its card or, where the card does not take it, to credit (docs/domain.md, Refund).
+
+use crate::{
+    ledger::{Account, TransferKind},
+    lot::Lot,
+    settlement::{Charge, add_lot, deposit, post},
+    wallet::{NewLot, Wallet},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use payterms_kernel::{Id, IdSource, Money, Refusal};
+use uuid::Uuid;
+
+/// How long credit that is given back can be used at least.
+const LEAST_DAYS: i64 = 30;
+
+/// Where a refund is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefundState {
+    /// The provider is being asked.
+    Processing,
+    /// The card has it.
+    Returned,
+    /// It is the customer's credit.
+    Credited,
+}
+
+impl RefundState {
+    /// All states.
+    pub const ALL: [Self; 3] = [Self::Processing, Self::Returned, Self::Credited];
+
+    /// The name of the state in columns.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Processing => "PROCESSING",
+            Self::Returned => "RETURNED",
+            Self::Credited => "CREDITED",
+        }
+    }
+}
+
+/// A part of what a payment took, given back. Amount and provider key are fixed before the provider is
+/// asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refund {
+    /// Its id.
+    pub id: Id<Refund>,
+    /// The step that asked for it: one step gives back once, for ever.
+    pub step: Uuid,
+    /// The wallet whose ledger it goes through.
+    pub wallet: Id<Wallet>,
+    /// The payment.
+    pub payment: Uuid,
+    /// The charge that is given back; none for credit.
+    pub charge: Option<Id<Charge>>,
+    /// Where it is.
+    pub state: RefundState,
+    /// How much.
+    pub amount: Money,
+    /// The provider's id.
+    pub provider_refund_id: String,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What the provider said about a refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refunded {
+    /// The card takes it.
+    Succeeded,
+    /// The card does not take it, now or ever.
+    Failed,
+}
+
+/// Gives credit back: what was taken last comes back first, to a lot like the one that it came from;
+/// one that expires can be used for another thirty days at least.
+///
+/// `taken` is what the payment took from which lot, in that order; `before` was given back earlier.
+///
+/// # Errors
+/// `BALANCE_OVERFLOW`.
+pub fn credit_again(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    refund: &mut Refund,
+    (taken, before): (&[(Lot, Money)], Money),
+    now: DateTime<Utc>,
+) -> Result<Vec<Id<Lot>>, Refusal> {
+    let (mut passed, mut left) = (before, refund.amount);
+    let mut lots = Vec::new();
+    for (lot, amount) in taken.iter().rev() {
+        let gone = passed.min(*amount)?;
+        passed = passed.minus(gone)?;
+        let part = amount.minus(gone)?.min(left)?;
+        if !part.is_positive() {
+            continue;
+        }
+        left = left.minus(part)?;
+        let least = now + TimeDelta::days(LEAST_DAYS);
+        let new = NewLot {
+            kind: lot.kind,
+            tax_kind: lot.tax_kind,
+            priority: lot.priority,
+            amount: part,
+            expires_at: lot.expires_at.map(|expiry| expiry.max(least)),
+            description: lot.description.clone(),
+        };
+        lots.push(add_lot(wallet, ids, (TransferKind::InvoiceRefund, refund.payment), new, now)?);
+    }
+    if !left.is_zero() {
+        let message = "The payment has taken less credit than is to be given back.";
+        return Err(Refusal::precondition("REFUND_TOO_LARGE", message).with("left", left.amount()));
+    }
+    refund.end(RefundState::Credited, now);
+    Ok(lots)
+}
+
+/// Makes what was charged purchased credit.
+///
+/// # Errors
+/// `BALANCE_OVERFLOW`.
+pub fn as_credit(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    (refund, expires_at): (&mut Refund, Option<DateTime<Utc>>),
+    now: DateTime<Utc>,
+) -> Result<Id<Lot>, Refusal> {
+    let lot = add_lot(wallet, ids, (TransferKind::InvoiceRefund, refund.payment), deposit(refund.amount, expires_at), now)?;
+    refund.end(RefundState::Credited, now);
+    Ok(lot)
+}
+
+/// Notes that the card takes it back: invoice settlement → provider clearing.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn returned(wallet: &mut Wallet, ids: &mut IdSource, refund: &mut Refund, now: DateTime<Utc>) -> Result<(), Refusal> {
+    let sides = vec![(Account::InvoiceSettlement, None, refund.amount.negated()), (Account::ProviderClearing, None, refund.amount)];
+    post(wallet, ids, (TransferKind::InvoiceRefund, Some(refund.payment)), sides, now)?;
+    refund.end(RefundState::Returned, now);
+    Ok(())
+}
+
+impl Refund {
+    fn end(&mut self, state: RefundState, now: DateTime<Utc>) {
+        self.state = state;
+        self.updated_at = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Refund, RefundState, credit_again};
+    use crate::{
+        lot::{Lot, LotKind, TaxKind},
+        wallet::Wallet,
+    };
+    use chrono::{DateTime, TimeDelta, Utc};
+    use payterms_kernel::{Currency, Id, IdSource, Money};
+    use uuid::Uuid;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn usd(cents: i64) -> Money {
+        Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000)
+    }
+
+    fn lot(kind: LotKind, expires_at: Option<DateTime<Utc>>) -> Lot {
+        Lot {
+            id: Id::from_uuid(Uuid::from_u128(1)),
+            sequence: 1,
+            kind,
+            tax_kind: (kind == LotKind::Purchased).then_some(TaxKind::Deposit),
+            priority: 0,
+            amount: usd(1_000),
+            remaining: usd(0),
+            pinned: usd(0),
+            expires_at,
+            created_at: NOW,
+            description: "gift".into(),
+        }
+    }
+
+    #[test]
+    fn granted_credit_returns_with_its_own_expiry_at_least_thirty_days() {
+        let mut wallet = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd(0).currency(), NOW);
+        let mut ids = IdSource::new(NOW, b"seed", "test");
+        let soon = Some(NOW + TimeDelta::days(2));
+        let taken = [(lot(LotKind::Granted, soon), usd(300)), (lot(LotKind::Purchased, None), usd(700))];
+        let mut refund = |amount, before, wallet: &mut Wallet| {
+            let mut refund = Refund {
+                id: Id::from_uuid(Uuid::nil()),
+                step: Uuid::nil(),
+                wallet: wallet.id,
+                payment: Uuid::max(),
+                charge: None,
+                state: RefundState::Processing,
+                amount: usd(amount),
+                provider_refund_id: String::new(),
+                created_at: NOW,
+                updated_at: NOW,
+            };
+            credit_again(wallet, &mut ids, &mut refund, (&taken, usd(before)), NOW).map(|lots| (lots.len(), refund.state))
+        };
+        assert_eq!(refund(500, 0, &mut wallet), Ok((1, RefundState::Credited)), "the purchased part, taken last, first");
+        assert_eq!(refund(400, 500, &mut wallet), Ok((2, RefundState::Credited)));
+        assert_eq!(refund(101, 900, &mut wallet).unwrap_err().reason, "REFUND_TOO_LARGE");
+        let granted: Vec<_> = wallet.lots.iter().filter(|lot| lot.kind == LotKind::Granted).collect();
+        assert_eq!((granted[0].amount, granted[0].expires_at), (usd(200), Some(NOW + TimeDelta::days(30))));
+    }
+}

@@ -1,0 +1,112 @@
+//! Table `refunds`: what was given back of payments of invoices.
+
+use super::{money, unknown};
+use payterms_chassis::{AppError, WriteTx};
+use payterms_kernel::{Currency, Id, Money, TenantId};
+use payterms_wallet_domain::{Charge, Refund, RefundState};
+use sea_orm::{ActiveValue::Set, ExprTrait, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "refunds")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    step_id: Uuid,
+    wallet_id: Uuid,
+    payment_id: Uuid,
+    charge_id: Option<Uuid>,
+    state: String,
+    amount: i64,
+    currency: String,
+    provider_refund_id: String,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn refund(row: Model) -> Result<Refund, AppError> {
+    let state = RefundState::ALL.into_iter().find(|state| state.name() == row.state);
+    Ok(Refund {
+        id: Id::from_uuid(row.id),
+        step: row.step_id,
+        wallet: Id::from_uuid(row.wallet_id),
+        payment: row.payment_id,
+        charge: row.charge_id.map(Id::from_uuid),
+        state: state.ok_or_else(|| unknown("refund state", &row.state))?,
+        amount: money(&row.currency, row.amount)?,
+        provider_refund_id: row.provider_refund_id,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+/// One refund.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Refund>) -> Result<Option<Refund>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(refund).transpose()
+}
+
+/// The refund that a step made.
+///
+/// # Errors
+/// The database's.
+pub async fn of_step<C: ConnectionTrait>(conn: &C, tenant: &TenantId, step: Uuid) -> Result<Option<Refund>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::StepId.eq(step));
+    query.one(conn).await?.map(refund).transpose()
+}
+
+/// What was given back, or is being, of a payment: of one of its charges, or of its credit.
+///
+/// # Errors
+/// The database's.
+pub async fn sum_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: Uuid,
+    charge: Option<Id<Charge>>,
+    currency: Currency,
+) -> Result<Money, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
+    let query = match charge {
+        Some(charge) => query.filter(Column::ChargeId.eq(charge.uuid())),
+        None => query.filter(Column::ChargeId.is_null()),
+    };
+    let sum: Option<Option<i64>> =
+        query.select_only().column_as(Column::Amount.sum().cast_as("bigint"), "sum").into_tuple().one(conn).await?;
+    Ok(Money::from_micros(currency, sum.flatten().unwrap_or_default()))
+}
+
+/// Inserts a refund or saves what became of it.
+///
+/// # Errors
+/// The database's.
+pub async fn save(tx: &WriteTx, refund: &Refund) -> Result<(), AppError> {
+    let row = ActiveModel {
+        tenant: Set(tx.call().tenant.to_string()),
+        id: Set(refund.id.uuid()),
+        step_id: Set(refund.step),
+        wallet_id: Set(refund.wallet.uuid()),
+        payment_id: Set(refund.payment),
+        charge_id: Set(refund.charge.map(Id::uuid)),
+        state: Set(refund.state.name().to_owned()),
+        amount: Set(refund.amount.micros()),
+        currency: Set(refund.amount.currency().code().to_owned()),
+        provider_refund_id: Set(refund.provider_refund_id.clone()),
+        created_at: Set(refund.created_at),
+        updated_at: Set(refund.updated_at),
+    };
+    let changing = [Column::State, Column::ProviderRefundId, Column::UpdatedAt];
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
