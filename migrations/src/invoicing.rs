@@ -170,6 +170,17 @@ mod payments {
             indexes: &[],
             guard: Guard::Tenant,
         },
+        Table {
+            name: "receipts",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, top_up_id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, \
+                      number text NOT NULL, issue_date text NOT NULL, taxed boolean NOT NULL, rate_millionths bigint NOT NULL, \
+                      sentence text NOT NULL, net bigint NOT NULL, tax bigint NOT NULL, amount bigint NOT NULL CHECK (amount > 0), \
+                      currency text NOT NULL, seller text NOT NULL, buyer text NOT NULL, mentions text NOT NULL, created_at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, id), UNIQUE (tenant, number), UNIQUE (tenant, top_up_id), CHECK (net + tax = amount), \
+                      FOREIGN KEY (tenant, customer_id) REFERENCES customers (tenant, id)",
+            indexes: &["CREATE INDEX receipts_of_customer ON receipts (tenant, customer_id, id)"],
+            guard: Guard::AppendOnly,
+        },
     ];
 
     pub const STEP: Step = Step {
@@ -178,6 +189,8 @@ mod payments {
         statements: &[
             "ALTER TABLE customers ADD COLUMN contacts text NOT NULL DEFAULT '[]'",
             "ALTER TABLE tenants ADD COLUMN overpayment_refused boolean NOT NULL DEFAULT false",
+            "ALTER TABLE tenants ADD COLUMN business text NOT NULL DEFAULT '{}'",
+            "ALTER TABLE invoices ADD COLUMN mentions text NOT NULL DEFAULT ''",
             "ALTER TABLE invoices ADD COLUMN collect_automatically boolean NOT NULL DEFAULT false",
             "ALTER TABLE invoices ADD COLUMN collection_state text NOT NULL DEFAULT 'OFF'",
             "ALTER TABLE invoices ADD COLUMN failed_attempts bigint NOT NULL DEFAULT 0",

@@ -208,6 +208,7 @@ mod settlements {
     // A hold of a payment is found by it, and there is one at most: what comes after a release finds
     // that row and goes no further.
     const STATEMENTS: &[&str] = &[
+        "ALTER TABLE top_ups ADD COLUMN tax_sentence text NOT NULL DEFAULT ''",
         "ALTER TABLE holds ADD COLUMN payment_id {uuid}",
         "CREATE UNIQUE INDEX holds_of_payment ON holds (tenant, payment_id) WHERE payment_id IS NOT NULL",
         "ALTER TABLE transfers ADD COLUMN payment_id {uuid}",

@@ -7,6 +7,7 @@ mod clocks;
 mod collections;
 mod contract;
 mod customers;
+mod documents;
 mod holds;
 mod idempotency;
 mod invariants;

@@ -1,7 +1,7 @@
 //! What every service renders the same way: money, instants, decimals.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
-use payterms_kernel::Money;
+use payterms_kernel::{Currency, Money};
 use payterms_proto::google::r#type as google;
 use prost_types::Timestamp;
 use rust_decimal::{Decimal, prelude::ToPrimitive};
@@ -15,6 +15,13 @@ pub fn money(money: Money) -> google::Money {
         units: units.to_i64().unwrap_or_default(),
         nanos: fraction.checked_mul(Decimal::from(1_000_000_000)).and_then(|nanos| nanos.to_i32()).unwrap_or_default(),
     }
+}
+
+/// An amount that another service told; none where its currency is not known.
+#[must_use]
+pub fn money_of(told: &google::Money) -> Option<Money> {
+    let micros = told.units.checked_mul(1_000_000)?.checked_add(i64::from(told.nanos).checked_div(1_000)?)?;
+    Some(Money::from_micros(Currency::parse(&told.currency_code)?, micros))
 }
 
 /// An instant.

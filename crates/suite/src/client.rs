@@ -6,7 +6,8 @@ use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{
         collection_service_client::CollectionServiceClient, customer_service_client::CustomerServiceClient,
-        invoice_service_client::InvoiceServiceClient, payment_service_client::PaymentServiceClient,
+        document_service_client::DocumentServiceClient, invoice_service_client::InvoiceServiceClient,
+        payment_service_client::PaymentServiceClient, receipt_service_client::ReceiptServiceClient,
         refund_service_client::RefundServiceClient, tenant_service_client::TenantServiceClient,
         test_clock_service_client::TestClockServiceClient,
     },
@@ -114,6 +115,18 @@ impl Session {
     #[must_use]
     pub fn refunds(&self) -> RefundServiceClient<Caller> {
         RefundServiceClient::new(self.caller())
+    }
+
+    /// `ReceiptService`.
+    #[must_use]
+    pub fn receipts(&self) -> ReceiptServiceClient<Caller> {
+        ReceiptServiceClient::new(self.caller())
+    }
+
+    /// `DocumentService`.
+    #[must_use]
+    pub fn documents(&self) -> DocumentServiceClient<Caller> {
+        DocumentServiceClient::new(self.caller())
     }
 
     /// `CollectionService`.

@@ -4,17 +4,21 @@
 pub mod api;
 pub mod consume;
 pub mod jobs;
+pub mod paper;
 pub mod parse;
 pub mod parse_collections;
+pub mod parse_documents;
 pub mod parse_import;
 pub mod parse_invoices;
 pub mod parse_payments;
 pub mod render;
 pub mod render_invoices;
 pub mod render_payments;
+pub mod sheets;
 pub mod snapshots;
 pub mod store;
 pub mod use_cases;
+pub mod wording;
 
 use clap::Args;
 use payterms_chassis::{
@@ -25,7 +29,8 @@ use payterms_chassis::{
 };
 use payterms_proto::invoicing::v1::{
     collection_service_server::CollectionServiceServer, customer_service_server::CustomerServiceServer,
-    invoice_service_server::InvoiceServiceServer, payment_service_server::PaymentServiceServer, refund_service_server::RefundServiceServer,
+    document_service_server::DocumentServiceServer, invoice_service_server::InvoiceServiceServer,
+    payment_service_server::PaymentServiceServer, receipt_service_server::ReceiptServiceServer, refund_service_server::RefundServiceServer,
     tenant_service_server::TenantServiceServer, test_clock_service_server::TestClockServiceServer,
 };
 use tonic::service::Routes;
@@ -64,6 +69,8 @@ impl Service for Invoicing {
             .add_service(InvoiceServiceServer::new(api.clone()))
             .add_service(PaymentServiceServer::new(api.clone()))
             .add_service(RefundServiceServer::new(api.clone()))
+            .add_service(ReceiptServiceServer::new(api.clone()))
+            .add_service(DocumentServiceServer::new(api.clone()))
             .add_service(CollectionServiceServer::new(api.clone()))
             .add_service(TestClockServiceServer::new(api));
         let (clocks, payments, refunds) = (app.clone(), app.clone(), app.clone());

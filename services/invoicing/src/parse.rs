@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, Call, Fields, call::Caller, page::Page};
-use payterms_invoicing_domain::{Address, Contact, Customer, TaxRule};
+use payterms_invoicing_domain::{Address, Business, Contact, Customer, TaxRule};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use rust_decimal::Decimal;
@@ -24,6 +24,8 @@ pub struct TenantFields {
     pub invoices_hidden: bool,
     /// Whether a payment beyond what is payable is refused.
     pub overpayment_refused: bool,
+    /// How documents name it.
+    pub business: Business,
     /// Tax by country.
     pub tax_rules: Vec<TaxRule>,
     /// The version that may be changed; empty: any.
@@ -46,8 +48,25 @@ fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -
         sandbox: tenant.sandbox,
         invoices_hidden: tenant.invoices_hidden,
         overpayment_refused: tenant.overpayment_refused,
+        business: if used("business") { business(fields, &tenant.business.clone().unwrap_or_default()) } else { Business::default() },
         tax_rules: if used("tax_rules") { tax_rules(fields, &tenant.tax_rules) } else { Vec::new() },
         etag: fields.text("tenant.etag", &tenant.etag, 0, 100),
+    }
+}
+
+fn business(fields: &mut Fields, own: &pb::BusinessDetails) -> Business {
+    let at = |name: &str| format!("tenant.business.{name}");
+    let portal_url = fields.text(&at("portal_url"), &own.portal_url, 0, 200);
+    if !portal_url.is_empty() && !portal_url.starts_with("https://") {
+        fields.wrong(&at("portal_url"), "FIELD_INVALID_CHARS", "Use an address that begins with https://.");
+    }
+    Business {
+        legal_name: fields.text(&at("legal_name"), &own.legal_name, 0, 200),
+        address: own.address.as_ref().map(|own| address(fields, &at("address"), own)),
+        tax_id: fields.text(&at("tax_id"), &own.tax_id, 0, 40),
+        legal_mentions: fields.text(&at("legal_mentions"), &own.legal_mentions, 0, 1_000),
+        contact_email: fields.email(&at("contact_email"), &own.contact_email),
+        portal_url,
     }
 }
 
@@ -105,7 +124,7 @@ pub fn create_tenant(request: Request<pb::CreateTenantRequest>) -> Result<(Call,
 
 /// Changes a tenant.
 pub fn update_tenant(request: Request<pb::UpdateTenantRequest>) -> Result<(Call, TenantFields, Vec<String>), AppError> {
-    const CHANGING: [&str; 5] = ["display_name", "time_zone", "invoices_hidden", "tax_rules", "overpayment_refused"];
+    const CHANGING: [&str; 6] = ["display_name", "time_zone", "invoices_hidden", "tax_rules", "overpayment_refused", "business"];
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
     let tenant = message.tenant.unwrap_or_default();
@@ -180,7 +199,11 @@ pub(crate) fn customer_fields(fields: &mut Fields, customer: &pb::Customer, used
     }
     CustomerFields {
         legal_name: text(fields, "legal_name", &customer.legal_name, 200),
-        address: customer.billing_address.as_ref().filter(|_| used("billing_address")).map(|message| address(fields, message)),
+        address: customer
+            .billing_address
+            .as_ref()
+            .filter(|_| used("billing_address"))
+            .map(|own| address(fields, "customer.billing_address", own)),
         billing_email: if used("billing_email") { fields.email("customer.billing_email", &customer.billing_email) } else { String::new() },
         country: if used("country") { fields.country("customer.country", &customer.country) } else { String::new() },
         tax_id: text(fields, "tax_id", &customer.tax_id, 40),
@@ -211,8 +234,8 @@ fn contacts(fields: &mut Fields, contacts: &[pb::Contact]) -> Vec<Contact> {
     parsed
 }
 
-fn address(fields: &mut Fields, address: &pb::Address) -> Address {
-    let at = |name: &str| format!("customer.billing_address.{name}");
+fn address(fields: &mut Fields, field: &str, address: &pb::Address) -> Address {
+    let at = |name: &str| format!("{field}.{name}");
     if address.lines.is_empty() {
         fields.wrong(&at("lines"), "FIELD_REQUIRED", "Write 1 to 5 lines.");
     }

@@ -1,7 +1,7 @@
 //! Results of the domain → messages of the contract.
 
 use payterms_chassis::render::{decimal, timestamp};
-use payterms_invoicing_domain::{Address, ClockState, Contact, Customer, TaxTreatment, Tenant, TestClock};
+use payterms_invoicing_domain::{Address, Business, ClockState, Contact, Customer, TaxTreatment, Tenant, TestClock};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 
@@ -23,12 +23,18 @@ pub fn tenant(tenant: &Tenant) -> pb::Tenant {
         sandbox: tenant.sandbox,
         invoices_hidden: tenant.invoices_hidden,
         overpayment_refused: tenant.overpayment_refused,
+        business: Some(business(&tenant.business)),
         tax_rules: tenant.tax_rules.iter().map(rule).collect(),
         state: if tenant.suspended { pb::tenant::State::Suspended } else { pb::tenant::State::Active }.into(),
         create_time: Some(timestamp(tenant.created_at)),
         update_time: Some(timestamp(tenant.updated_at)),
         etag: etag(tenant.version),
     }
+}
+
+fn business(business: &Business) -> pb::BusinessDetails {
+    let Business { legal_name, address: own, tax_id, legal_mentions, contact_email, portal_url } = business.clone();
+    pb::BusinessDetails { legal_name, address: own.as_ref().map(address), tax_id, legal_mentions, contact_email, portal_url }
 }
 
 /// The etag of a version.

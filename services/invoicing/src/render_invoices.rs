@@ -10,7 +10,7 @@ use payterms_chassis::{
     render::{date, decimal, money, timestamp},
 };
 use payterms_invoicing_domain::{
-    Block, BlockReason, Collection, CollectionState, CreditNote, Invoice, InvoiceState, Line, Party, TaxAmount,
+    Block, BlockReason, Collection, CollectionState, CreditNote, Invoice, InvoiceState, Line, Party, Receipt, TaxAmount,
     explain::{Fact, Topic},
 };
 use payterms_kernel::{TenantId, calendar::PaymentTerm};
@@ -176,5 +176,23 @@ pub fn credit_note(tenant: &TenantId, invoice: &Invoice, note: &CreditNote) -> p
         taxes: note.taxes.iter().map(tax_amount).collect(),
         reason: note.reason.clone(),
         create_time: Some(timestamp(note.created_at)),
+    }
+}
+
+/// A receipt.
+#[must_use]
+pub fn receipt(tenant: &TenantId, receipt: &Receipt) -> pb::Receipt {
+    let customer = customer_name(tenant, receipt.customer);
+    pb::Receipt {
+        name: format!("{customer}/receipts/{}", receipt.id),
+        number: receipt.number.clone(),
+        issue_date: Some(date(receipt.issue_date)),
+        top_up: format!("{customer}/wallets/{}/topUps/{}", receipt.wallet, receipt.top_up),
+        taxed: receipt.taxed,
+        amount: Some(money(receipt.amount)),
+        tax: Some(tax_amount(&receipt.tax)),
+        seller: Some(party(&receipt.seller)),
+        buyer: Some(party(&receipt.buyer)),
+        create_time: Some(timestamp(receipt.created_at)),
     }
 }

@@ -101,6 +101,7 @@ pub fn top_up(wallet: &str, top_up: &TopUp) -> Result<pb::TopUp, AppError> {
         tax_kind: crate::render::tax_kind(Some(top_up.tax_kind)).into(),
         tax_rate_percent: Some(decimal(top_up.tax_rate)),
         tax_version: top_up.tax_version,
+        tax_sentence: top_up.tax_sentence.clone(),
         payment_method: method_name(customer, top_up.method),
         decline_code: top_up.decline_code.clone(),
         provider_charge_id: top_up.provider_charge_id.clone(),

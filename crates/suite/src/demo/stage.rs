@@ -7,7 +7,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use payterms_chassis::call::Caller;
-use payterms_kernel::{Currency, Money};
+use payterms_kernel::Money;
 use payterms_proto::{
     google::r#type::{Decimal, Money as MoneyMessage},
     invoicing::v1::{
@@ -59,8 +59,7 @@ pub fn shown(money: Option<&MoneyMessage>) -> String {
 /// An amount of the contract as exact money.
 #[must_use]
 pub fn exact(money: &MoneyMessage) -> Option<Money> {
-    let micros = money.units.checked_mul(1_000_000)?.checked_add(i64::from(money.nanos) / 1_000)?;
-    Some(Money::from_micros(Currency::parse(&money.currency_code)?, micros))
+    payterms_chassis::render::money_of(money)
 }
 
 impl Stage {

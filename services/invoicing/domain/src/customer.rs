@@ -162,6 +162,7 @@ mod tests {
             sandbox: false,
             invoices_hidden: false,
             overpayment_refused: false,
+            business: crate::tenant::Business::default(),
             tax_rules: vec![rule("AU", rate), rule("DE", 19), reverse, rule("GB", 0)],
             suspended: false,
             version: 1,

@@ -122,6 +122,8 @@ pub struct Issue {
     pub seller: Party,
     /// Who buys.
     pub buyer: Party,
+    /// What the seller's law wants on it.
+    pub mentions: String,
 }
 
 /// A demand for payment.
@@ -223,7 +225,14 @@ impl Invoice {
         self.amounts = amounts_of(tenant, customer, self.currency, &self.content)?;
         let (number, issue_date) = series.take(today);
         let due_date = self.content.term.due(issue_date).unwrap_or(issue_date);
-        self.issue = Some(Issue { number, issue_date, due_date, seller: tenant.party(), buyer: customer.party() });
+        self.issue = Some(Issue {
+            number,
+            issue_date,
+            due_date,
+            seller: tenant.party(),
+            buyer: customer.party(),
+            mentions: tenant.business.legal_mentions.clone(),
+        });
         self.state = InvoiceState::Open;
         self.touch(now);
         Ok(())

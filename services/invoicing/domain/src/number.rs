@@ -20,6 +20,8 @@ pub struct Series {
 pub const INVOICES: &str = "INV";
 /// Credit notes.
 pub const CREDIT_NOTES: &str = "CN";
+/// Receipts for credit that was bought.
+pub const RECEIPTS: &str = "RC";
 
 impl Series {
     /// A series without numbers.

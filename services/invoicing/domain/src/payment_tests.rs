@@ -32,6 +32,7 @@ fn tenant() -> Tenant {
         sandbox: false,
         invoices_hidden: false,
         overpayment_refused: false,
+        business: crate::tenant::Business::default(),
         tax_rules: vec![rule],
         suspended: false,
         version: 1,

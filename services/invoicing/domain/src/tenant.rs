@@ -1,6 +1,9 @@
 //! Tenants: the businesses that sell and bill through the suite.
 
-use crate::{customer::Customer, invoice::Party};
+use crate::{
+    customer::{Address, Customer},
+    invoice::Party,
+};
 use chrono::{DateTime, Utc};
 use payterms_kernel::{TenantId, country};
 use rust_decimal::Decimal;
@@ -24,6 +27,8 @@ pub struct Tenant {
     pub invoices_hidden: bool,
     /// Whether a payment beyond what is payable is refused.
     pub overpayment_refused: bool,
+    /// How documents and mails name it.
+    pub business: Business,
     /// Tax by the customer's country, in the order of country, category and `with_tax_id`.
     pub tax_rules: Vec<TaxRule>,
     /// Whether all its writes are refused.
@@ -34,6 +39,23 @@ pub struct Tenant {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// How documents and mails name a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Business {
+    /// Registered name; empty: the display name.
+    pub legal_name: String,
+    /// Address.
+    pub address: Option<Address>,
+    /// Tax number; may be empty.
+    pub tax_id: String,
+    /// What the law wants on each document; may be empty.
+    pub legal_mentions: String,
+    /// Where replies and notices go; may be empty.
+    pub contact_email: String,
+    /// Where customers sign in; may be empty.
+    pub portal_url: String,
 }
 
 /// The tax that a tenant takes from customers of one country for one category.
@@ -72,7 +94,9 @@ impl Tenant {
     /// The tenant as a document names it.
     #[must_use]
     pub fn party(&self) -> Party {
-        Party { legal_name: self.display_name.clone(), address: None, country: self.country.clone(), tax_id: String::new() }
+        let Business { legal_name, address, tax_id, .. } = self.business.clone();
+        let legal_name = if legal_name.is_empty() { self.display_name.clone() } else { legal_name };
+        Party { legal_name, address, country: self.country.clone(), tax_id }
     }
 
     /// Whether an invoice is taken back by a credit note of its own: in the European Union.

@@ -2,6 +2,7 @@
 
 mod collections;
 mod customers;
+mod documents;
 mod invoices;
 mod payments;
 mod refunds;

@@ -1,10 +1,11 @@
 //! Tables `credit_notes` and `credit_note_taxes`: written once, never changed.
 
-use super::{currency, date, decimal, millionths};
+use super::{currency, date, decimal, invoices, millionths};
+use chrono::NaiveDate;
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{CreditNote, Invoice, Rate, TaxAmount};
+use payterms_invoicing_domain::{CreditNote, Customer, Invoice, Rate, TaxAmount};
 use payterms_kernel::{Id, Money, TenantId};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::Query};
 use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -110,6 +111,32 @@ pub async fn list<C: ConnectionTrait>(
 ) -> Result<Vec<CreditNote>, AppError> {
     let query =
         Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.eq(invoice.uuid())).filter(Column::Id.gt(after));
+    let rows = query.order_by_asc(Column::Id).limit(limit).all(conn).await?;
+    whole(conn, tenant, rows).await
+}
+
+/// Notes of a customer that were issued between two days, after an id, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn issued<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    (from, to, after): (NaiveDate, NaiveDate, Uuid),
+    limit: u64,
+) -> Result<Vec<CreditNote>, AppError> {
+    let own = Query::select()
+        .column(invoices::Column::Id)
+        .from(invoices::Entity)
+        .and_where(invoices::Column::Tenant.eq(tenant.as_str()))
+        .and_where(invoices::Column::CustomerId.eq(customer.uuid()))
+        .to_owned();
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::InvoiceId.in_subquery(own))
+        .filter(Column::IssueDate.between(from.to_string(), to.to_string()))
+        .filter(Column::Id.gt(after));
     let rows = query.order_by_asc(Column::Id).limit(limit).all(conn).await?;
     whole(conn, tenant, rows).await
 }

@@ -1,6 +1,7 @@
 //! Table `invoices`, and the invoice as a whole with its lines and taxes.
 
 use super::{currency, customers::AddressText, date, invoice_parts as parts, unknown};
+use chrono::NaiveDate;
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
     Amounts, Block, BlockReason, Collection, CollectionState, Content, Customer, Invoice, InvoiceState, Issue, Party,
@@ -47,6 +48,7 @@ pub struct Model {
     collection_reason: String,
     block_reason: String,
     block_owner: String,
+    mentions: String,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -64,12 +66,12 @@ struct PartyText {
     tax_id: String,
 }
 
-fn party(text: &str) -> Result<Party, AppError> {
+pub(crate) fn party(text: &str) -> Result<Party, AppError> {
     let read: PartyText = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a party: {error}")))?;
     Ok(Party { legal_name: read.legal_name, address: read.address.map(Into::into), country: read.country, tax_id: read.tax_id })
 }
 
-fn party_text(party: Option<&Party>) -> Result<String, AppError> {
+pub(crate) fn party_text(party: Option<&Party>) -> Result<String, AppError> {
     let Some(Party { legal_name, address, country, tax_id }) = party.cloned() else { return Ok(String::new()) };
     let text = PartyText { legal_name, address: address.map(Into::into), country, tax_id };
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
@@ -103,6 +105,7 @@ fn issue(row: &Model) -> Result<Option<Issue>, AppError> {
         due_date: date(due_date)?,
         seller: party(&row.seller)?,
         buyer: party(&row.buyer)?,
+        mentions: row.mentions.clone(),
     }))
 }
 
@@ -274,6 +277,26 @@ pub async fn list<C: ConnectionTrait>(
     whole(conn, tenant, rows).await
 }
 
+/// Invoices of a customer that were issued between two days, after an id, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn issued<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    (from, to, after): (NaiveDate, NaiveDate, Uuid),
+    limit: u64,
+) -> Result<Vec<Invoice>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::IssueDate.between(from.to_string(), to.to_string()))
+        .filter(Column::Id.gt(after));
+    let rows = query.order_by_asc(Column::Id).limit(limit).all(conn).await?;
+    whole(conn, tenant, rows).await
+}
+
 fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
     let (term_kind, term_days) = term_columns(invoice.content.term);
     let issue = invoice.issue.as_ref();
@@ -309,6 +332,7 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         next_attempt_at: Set(invoice.collection.next_at),
         collection_reason: Set(invoice.collection.reason.clone()),
         block_reason: Set(invoice.block.as_ref().map(|block| block.reason.name().to_owned()).unwrap_or_default()),
+        mentions: Set(issue.map(|issue| issue.mentions.clone()).unwrap_or_default()),
         block_owner: Set(invoice.block.as_ref().map(|block| block.owner.clone()).unwrap_or_default()),
     })
 }

@@ -7,6 +7,7 @@ pub mod invoice_parts;
 pub mod invoices;
 pub mod outstanding;
 pub mod payments;
+pub mod receipts;
 pub mod refunds;
 pub mod series;
 pub mod tenants;

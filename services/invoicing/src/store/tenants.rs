@@ -1,10 +1,11 @@
 //! Tables `tenants` and `tax_rules`.
 
-use super::{decimal, millionths};
+use super::{customers::AddressText, decimal, millionths};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{TaxRule, Tenant};
+use payterms_invoicing_domain::{Business, TaxRule, Tenant};
 use payterms_kernel::TenantId;
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -20,6 +21,7 @@ pub struct Model {
     sandbox: bool,
     invoices_hidden: bool,
     overpayment_refused: bool,
+    business: String,
     suspended: bool,
     version: i64,
     created_at: ChronoDateTimeUtc,
@@ -57,6 +59,30 @@ mod rules {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// The details of a business as their column holds them.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct BusinessText {
+    legal_name: String,
+    address: Option<AddressText>,
+    tax_id: String,
+    legal_mentions: String,
+    contact_email: String,
+    portal_url: String,
+}
+
+fn business(text: &str) -> Result<Business, AppError> {
+    let read: BusinessText = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a business: {error}")))?;
+    let BusinessText { legal_name, address, tax_id, legal_mentions, contact_email, portal_url } = read;
+    Ok(Business { legal_name, address: address.map(Into::into), tax_id, legal_mentions, contact_email, portal_url })
+}
+
+fn business_text(business: &Business) -> Result<String, AppError> {
+    let Business { legal_name, address, tax_id, legal_mentions, contact_email, portal_url } = business.clone();
+    let text = BusinessText { legal_name, address: address.map(Into::into), tax_id, legal_mentions, contact_email, portal_url };
+    serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
+}
+
 async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Vec<Tenant>, AppError> {
     let ids: Vec<_> = rows.iter().map(|row| row.tenant.clone()).collect();
     let found = rules::Entity::find()
@@ -87,6 +113,7 @@ async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Ve
             sandbox: row.sandbox,
             invoices_hidden: row.invoices_hidden,
             overpayment_refused: row.overpayment_refused,
+            business: business(&row.business)?,
             suspended: row.suspended,
             version: row.version,
             created_at: row.created_at,
@@ -132,8 +159,8 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, slugs: &[String]) -> Result
     with_rules(conn, rows).await
 }
 
-fn row(tenant: &Tenant) -> ActiveModel {
-    ActiveModel {
+fn row(tenant: &Tenant) -> Result<ActiveModel, AppError> {
+    Ok(ActiveModel {
         tenant: Set(tenant.id.to_string()),
         display_name: Set(tenant.display_name.clone()),
         country: Set(tenant.country.clone()),
@@ -141,11 +168,12 @@ fn row(tenant: &Tenant) -> ActiveModel {
         sandbox: Set(tenant.sandbox),
         invoices_hidden: Set(tenant.invoices_hidden),
         overpayment_refused: Set(tenant.overpayment_refused),
+        business: Set(business_text(&tenant.business)?),
         suspended: Set(tenant.suspended),
         version: Set(tenant.version),
         created_at: Set(tenant.created_at),
         updated_at: Set(tenant.updated_at),
-    }
+    })
 }
 
 /// Inserts a new tenant's row. Of two registrations of one slug the second fails here, and finds
@@ -154,7 +182,7 @@ fn row(tenant: &Tenant) -> ActiveModel {
 /// # Errors
 /// The database's.
 pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), AppError> {
-    Entity::insert(row(tenant)).exec_without_returning(conn).await?;
+    Entity::insert(row(tenant)?).exec_without_returning(conn).await?;
     Ok(())
 }
 
@@ -168,12 +196,13 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), A
         Column::TimeZone,
         Column::InvoicesHidden,
         Column::OverpaymentRefused,
+        Column::Business,
         Column::Suspended,
         Column::Version,
         Column::UpdatedAt,
     ];
     let upsert = OnConflict::column(Column::Tenant).update_columns(changing).to_owned();
-    Entity::insert(row(tenant)).on_conflict(upsert).exec_without_returning(conn).await?;
+    Entity::insert(row(tenant)?).on_conflict(upsert).exec_without_returning(conn).await?;
     rules::Entity::delete_many().filter(rules::Column::Tenant.eq(tenant.id.as_str())).exec(conn).await?;
     if tenant.tax_rules.is_empty() {
         return Ok(());

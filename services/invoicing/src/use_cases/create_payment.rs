@@ -20,6 +20,7 @@ use payterms_chassis::{
     flow::{self, Lease},
     jobs::{DueRow, take},
     kill, names,
+    render::money_of,
 };
 use payterms_invoicing_domain::{
     Invoice, InvoiceState, Payment, PaymentState, TenderState,
@@ -161,8 +162,7 @@ fn source_of(means: Means, known: &GetPaymentMeansResponse) -> Result<Source, Ap
 fn must_have_credit(payment: &Payment, means: &GetPaymentMeansResponse) -> Result<(), AppError> {
     let Some(asked) = payment.credit()? else { return Ok(()) };
     let free = if payment.taxed { &means.available_for_taxed } else { &means.available };
-    let free = free.as_ref().map_or(0, |free| free.units.saturating_mul(1_000_000).saturating_add(i64::from(free.nanos) / 1_000));
-    let free = Money::from_micros(payment.currency, free);
+    let free = free.as_ref().and_then(money_of).unwrap_or_else(|| Money::zero(payment.currency));
     if free.compare(asked)?.is_lt() {
         let message = format!("The wallet has {free} for these invoices; {asked} were asked.");
         return Err(Refusal::precondition("INSUFFICIENT_FUNDS", message)

@@ -29,6 +29,7 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields) -> Result<Answer<Cr
         sandbox: new.sandbox,
         invoices_hidden: new.invoices_hidden,
         overpayment_refused: new.overpayment_refused,
+        business: new.business.clone(),
         tax_rules: new.tax_rules.clone(),
         suspended: false,
         version: 1,

@@ -71,6 +71,8 @@ pub struct TopUp {
     pub tax_rate: Decimal,
     /// Version of the treatment.
     pub tax_version: i64,
+    /// What the receipt says about it.
+    pub tax_sentence: String,
     /// The provider's reason for a decline.
     pub decline_code: String,
     /// The provider's id of the charge.
@@ -160,7 +162,7 @@ pub fn ask(
         return Err(Refusal::precondition("BELOW_MINIMUM", message).with("minimum", least.amount()).with("currency", least.currency()));
     }
     terms.customer.must_have_profile()?;
-    let Tax { rate_percent, version, .. } = terms.customer.must_have_tax()?.clone();
+    let Tax { rate_percent, version, sentence } = terms.customer.must_have_tax()?.clone();
     let tax_kind = terms.settings.top_up_tax_kind;
     let tax = if tax_kind == TaxKind::TaxedSale { tax_in(amount, rate_percent)? } else { Money::zero(wallet.currency) };
     // What would not fit the wallet is refused before the charge, not after.
@@ -176,6 +178,7 @@ pub fn ask(
         tax_kind,
         tax_rate: if tax_kind == TaxKind::TaxedSale { rate_percent } else { Decimal::ZERO },
         tax_version: version,
+        tax_sentence: if tax_kind == TaxKind::TaxedSale { sentence } else { String::new() },
         decline_code: String::new(),
         provider_charge_id: String::new(),
         created_at: now,

@@ -30,6 +30,7 @@ pub struct Model {
     provider_charge_id: String,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
+    tax_sentence: String,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -60,6 +61,7 @@ fn top_up(row: Model) -> Result<TopUp, AppError> {
         tax_kind: lots::tax_kind(&row.tax_kind)?,
         tax_rate: Decimal::new(row.tax_rate_millionths, 6).normalize(),
         tax_version: row.tax_version,
+        tax_sentence: row.tax_sentence,
         decline_code: row.decline_code,
         provider_charge_id: row.provider_charge_id,
         created_at: row.created_at,
@@ -144,6 +146,7 @@ pub async fn save(tx: &WriteTx, top_up: &TopUp) -> Result<(), AppError> {
         tax_kind: Set(lots::tax_name(top_up.tax_kind).to_owned()),
         tax_rate_millionths: Set(rate),
         tax_version: Set(top_up.tax_version),
+        tax_sentence: Set(top_up.tax_sentence.clone()),
         decline_code: Set(top_up.decline_code.clone()),
         provider_charge_id: Set(top_up.provider_charge_id.clone()),
         created_at: Set(top_up.created_at),

@@ -1,0 +1,46 @@
+//! `DocumentService` and `ReceiptService`.
+
+use super::Api;
+use crate::{
+    parse_documents as parse,
+    use_cases::{documents, read_receipts},
+};
+use futures::{StreamExt, stream::BoxStream};
+use payterms_chassis::{AppError, answer};
+use payterms_proto::invoicing::v1::{
+    DownloadDocumentsRequest, DownloadDocumentsResponse, GetDocumentRequest, GetDocumentResponse, GetReceiptRequest, GetReceiptResponse,
+    ListReceiptsRequest, ListReceiptsResponse, document_service_server::DocumentService, receipt_service_server::ReceiptService,
+};
+use tonic::{Request, Response, Status};
+
+#[tonic::async_trait]
+impl DocumentService for Api {
+    type DownloadDocumentsStream = BoxStream<'static, Result<DownloadDocumentsResponse, Status>>;
+
+    async fn get_document(&self, request: Request<GetDocumentRequest>) -> Result<Response<GetDocumentResponse>, Status> {
+        let named = parse::get_document(request)?;
+        answer::read(documents::one(&self.app, &named)).await
+    }
+
+    async fn download_documents(
+        &self,
+        request: Request<DownloadDocumentsRequest>,
+    ) -> Result<Response<Self::DownloadDocumentsStream>, Status> {
+        let asked = parse::download(request)?;
+        let documents = documents::all(&self.app, asked).await?;
+        Ok(Response::new(documents.map(|own| own.map_err(AppError::into)).boxed()))
+    }
+}
+
+#[tonic::async_trait]
+impl ReceiptService for Api {
+    async fn get_receipt(&self, request: Request<GetReceiptRequest>) -> Result<Response<GetReceiptResponse>, Status> {
+        let (tenant, customer, receipt) = parse::get_receipt(request)?;
+        answer::read(read_receipts::receipt(&self.app, (&tenant, customer), receipt)).await
+    }
+
+    async fn list_receipts(&self, request: Request<ListReceiptsRequest>) -> Result<Response<ListReceiptsResponse>, Status> {
+        let (tenant, customer, page) = parse::list_receipts(request)?;
+        answer::read(read_receipts::receipts(&self.app, (&tenant, customer), &page)).await
+    }
+}

@@ -1,0 +1,121 @@
+//! What invoices, credit notes and receipts show on paper, in the customer's language.
+
+use crate::{paper::Sheet, wording::Language};
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::{CreditNote, Invoice, Issue, Line, Party, Receipt, TaxAmount};
+use payterms_kernel::Money;
+
+fn party(party: &Party, language: Language) -> Vec<String> {
+    let mut lines = vec![party.legal_name.clone()];
+    if let Some(address) = &party.address {
+        lines.extend(address.lines.iter().cloned());
+        let place: Vec<_> =
+            [&address.postal_code, &address.city, &address.region].into_iter().filter(|part| !part.is_empty()).cloned().collect();
+        lines.push(place.join(" "));
+    }
+    lines.push(party.country.clone());
+    if !party.tax_id.is_empty() {
+        lines.push(format!("{} {}", language.say("Tax number", "N° fiscal"), party.tax_id));
+    }
+    lines
+}
+
+fn sheet(language: Language, title: String, (seller, buyer, mentions): (&Party, &Party, &str)) -> Sheet {
+    Sheet {
+        title,
+        seller: party(seller, language),
+        buyer: party(buyer, language),
+        heads: [
+            language.say("Description", "Désignation"),
+            language.say("Quantity", "Quantité"),
+            language.say("Unit price", "Prix unitaire"),
+            language.say("Amount", "Montant"),
+        ]
+        .map(str::to_owned),
+        foot: mentions.to_owned(),
+        page: "Page".to_owned(),
+        ..Sheet::default()
+    }
+}
+
+/// Net, tax by rate, and the total; sentences of the rates once each.
+fn taxes(sheet: &mut Sheet, language: Language, (net, taxes, total): (Money, &[TaxAmount], Money)) {
+    sheet.sums.push((language.say("Net", "Total HT").to_owned(), language.money(net)));
+    for own in taxes {
+        let label = format!("{} {} %", language.say("Tax", "TVA"), language.number(own.rate.percent));
+        let label = format!("{label} {} {}", language.say("on", "sur"), language.money(own.net));
+        sheet.sums.push((label, language.money(own.tax)));
+        if !own.rate.sentence.is_empty() && !sheet.sentences.contains(&own.rate.sentence) {
+            sheet.sentences.push(own.rate.sentence.clone());
+        }
+    }
+    sheet.sums.push((language.say("Total", "Total TTC").to_owned(), language.money(total)));
+}
+
+fn row(language: Language, line: &Line) -> Result<[String; 4], AppError> {
+    Ok([line.description.clone(), language.number(line.quantity), language.money(line.unit_price), language.money(line.amount()?)])
+}
+
+/// An issued invoice as it was issued: what has been paid since does not change it.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn invoice(language: Language, invoice: &Invoice, issue: &Issue) -> Result<Sheet, AppError> {
+    let title = format!("{} {}", language.say("Invoice", "Facture"), issue.number);
+    let mut sheet = sheet(language, title, (&issue.seller, &issue.buyer, &issue.mentions));
+    let supplied = invoice.content.supply_date.unwrap_or(issue.issue_date);
+    sheet.facts = vec![
+        (language.say("Issue date", "Date d’émission").to_owned(), language.date(issue.issue_date)),
+        (language.say("Supply date", "Date de la prestation").to_owned(), language.date(supplied)),
+        (language.say("Due date", "Échéance").to_owned(), language.date(issue.due_date)),
+    ];
+    sheet.rows = invoice.content.lines.iter().map(|line| row(language, line)).collect::<Result<_, _>>()?;
+    if invoice.content.prices_include_tax {
+        sheet.sentences.push(language.say("Prices include tax.", "Les prix s’entendent toutes taxes comprises.").to_owned());
+    }
+    taxes(&mut sheet, language, (invoice.amounts.net, &invoice.amounts.taxes, invoice.amounts.total));
+    if !invoice.content.memo.is_empty() {
+        sheet.sentences.push(invoice.content.memo.clone());
+    }
+    Ok(sheet)
+}
+
+/// A credit note of an invoice.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn credit_note(language: Language, (issue, note): (&Issue, &CreditNote)) -> Result<Sheet, AppError> {
+    let title = format!("{} {}", language.say("Credit note", "Avoir"), note.number);
+    let mut sheet = sheet(language, title, (&issue.seller, &issue.buyer, &issue.mentions));
+    sheet.facts = vec![
+        (language.say("Issue date", "Date d’émission").to_owned(), language.date(note.issue_date)),
+        (language.say("Invoice", "Facture").to_owned(), format!("{} ({})", issue.number, language.date(issue.issue_date))),
+    ];
+    let net = note.taxes.iter().try_fold(Money::zero(note.amount.currency()), |sum, own| sum.plus(own.net))?;
+    sheet.rows = vec![[note.reason.clone(), "1".to_owned(), language.money(net), language.money(net)]];
+    taxes(&mut sheet, language, (net, &note.taxes, note.amount));
+    Ok(sheet)
+}
+
+/// A receipt.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn receipt(language: Language, receipt: &Receipt) -> Result<Sheet, AppError> {
+    let title = format!("{} {}", language.say("Receipt", "Reçu"), receipt.number);
+    let mut sheet = sheet(language, title, (&receipt.seller, &receipt.buyer, &receipt.mentions));
+    sheet.facts = vec![(language.say("Paid on", "Payé le").to_owned(), language.date(receipt.issue_date))];
+    let net = language.money(receipt.tax.net);
+    sheet.rows = vec![[language.say("Prepaid credit", "Crédit prépayé").to_owned(), "1".to_owned(), net.clone(), net]];
+    if receipt.taxed {
+        taxes(&mut sheet, language, (receipt.tax.net, std::slice::from_ref(&receipt.tax), receipt.amount));
+    } else {
+        sheet.sums.push((language.say("Total", "Total").to_owned(), language.money(receipt.amount)));
+        let sentence = language.say(
+            "No tax is taken here: it is on the invoices that this credit pays.",
+            "Aucune taxe n’est perçue ici : elle figure sur les factures que ce crédit paie.",
+        );
+        sheet.sentences.push(sentence.to_owned());
+    }
+    Ok(sheet)
+}

@@ -1,0 +1,153 @@
+//! Table `receipts`: written once, never changed.
+
+use super::{
+    currency, date, decimal,
+    invoices::{party, party_text},
+    millionths,
+};
+use chrono::NaiveDate;
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::{Customer, Rate, Receipt, TaxAmount};
+use payterms_kernel::{Id, Money, TenantId};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "receipts")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    customer_id: Uuid,
+    top_up_id: Uuid,
+    wallet_id: Uuid,
+    number: String,
+    issue_date: String,
+    taxed: bool,
+    rate_millionths: i64,
+    sentence: String,
+    net: i64,
+    tax: i64,
+    amount: i64,
+    currency: String,
+    seller: String,
+    buyer: String,
+    mentions: String,
+    created_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn receipt(row: Model) -> Result<Receipt, AppError> {
+    let currency = currency(&row.currency)?;
+    let money = |micros| Money::from_micros(currency, micros);
+    Ok(Receipt {
+        id: Id::from_uuid(row.id),
+        customer: Id::from_uuid(row.customer_id),
+        top_up: row.top_up_id,
+        wallet: row.wallet_id,
+        number: row.number,
+        issue_date: date(&row.issue_date)?,
+        taxed: row.taxed,
+        tax: TaxAmount {
+            rate: Rate { percent: decimal(row.rate_millionths), sentence: row.sentence },
+            net: money(row.net),
+            tax: money(row.tax),
+            credited_net: money(0),
+            credited_tax: money(0),
+        },
+        amount: money(row.amount),
+        seller: party(&row.seller)?,
+        buyer: party(&row.buyer)?,
+        mentions: row.mentions,
+        created_at: row.created_at,
+    })
+}
+
+/// One receipt.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Receipt>) -> Result<Option<Receipt>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(receipt).transpose()
+}
+
+/// Whether a top-up has its receipt.
+///
+/// # Errors
+/// The database's.
+pub async fn is_issued<C: ConnectionTrait>(conn: &C, tenant: &TenantId, top_up: Uuid) -> Result<bool, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::TopUpId.eq(top_up));
+    Ok(query.one(conn).await?.is_some())
+}
+
+/// Receipts of a customer below an id, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    before: Uuid,
+    limit: u64,
+) -> Result<Vec<Receipt>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::Id.lt(before));
+    query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(receipt).collect()
+}
+
+/// Receipts of a customer that were issued between two days, after an id, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn issued<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    (from, to, after): (NaiveDate, NaiveDate, Uuid),
+    limit: u64,
+) -> Result<Vec<Receipt>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::IssueDate.between(from.to_string(), to.to_string()))
+        .filter(Column::Id.gt(after));
+    query.order_by_asc(Column::Id).limit(limit).all(conn).await?.into_iter().map(receipt).collect()
+}
+
+/// Inserts a receipt.
+///
+/// # Errors
+/// The database's.
+pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, receipt: &Receipt) -> Result<(), AppError> {
+    let row = ActiveModel {
+        tenant: Set(tenant.to_string()),
+        id: Set(receipt.id.uuid()),
+        customer_id: Set(receipt.customer.uuid()),
+        top_up_id: Set(receipt.top_up),
+        wallet_id: Set(receipt.wallet),
+        number: Set(receipt.number.clone()),
+        issue_date: Set(receipt.issue_date.to_string()),
+        taxed: Set(receipt.taxed),
+        rate_millionths: Set(millionths(receipt.tax.rate.percent)),
+        sentence: Set(receipt.tax.rate.sentence.clone()),
+        net: Set(receipt.tax.net.micros()),
+        tax: Set(receipt.tax.tax.micros()),
+        amount: Set(receipt.amount.micros()),
+        currency: Set(receipt.amount.currency().code().to_owned()),
+        seller: Set(party_text(Some(&receipt.seller))?),
+        buyer: Set(party_text(Some(&receipt.buyer))?),
+        mentions: Set(receipt.mentions.clone()),
+        created_at: Set(receipt.created_at),
+    };
+    Entity::insert(row).exec_without_returning(conn).await?;
+    Ok(())
+}

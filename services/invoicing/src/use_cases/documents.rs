@@ -1,0 +1,162 @@
+//! Prints documents: one, or all of a customer, a few at a time.
+
+use super::read_invoices::{hidden, visible};
+use crate::{
+    App, paper,
+    parse_documents::{DocumentRef, Download},
+    render::customer_name,
+    render_invoices::invoice_name,
+    sheets,
+    store::{credit_notes, customers, invoices, receipts},
+    wording::Language,
+};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::{CreditNote, Customer, Invoice, Receipt};
+use payterms_kernel::{Id, Refusal, TenantId};
+use payterms_proto::invoicing::v1::{Document, DownloadDocumentsResponse, GetDocumentResponse};
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+/// Documents that are read at once.
+const PAGE: u64 = 50;
+
+/// Something that is printed.
+#[derive(Debug)]
+pub enum Printable {
+    /// An issued invoice.
+    Invoice(Box<Invoice>),
+    /// A credit note with its invoice.
+    CreditNote(Box<Invoice>, CreditNote),
+    /// A receipt.
+    Receipt(Box<Receipt>),
+}
+
+impl Printable {
+    /// Prints it.
+    ///
+    /// # Errors
+    /// `RESOURCE_NOT_FOUND` for a draft.
+    pub fn print(&self, tenant: &TenantId, language: Language) -> Result<Document, AppError> {
+        let issue = |invoice: &Invoice| invoice.issue.clone().ok_or_else(Refusal::not_found);
+        let (name, number, sheet) = match self {
+            Self::Invoice(own) => {
+                let issue = issue(own)?;
+                (invoice_name(tenant, own), issue.number.clone(), sheets::invoice(language, own, &issue)?)
+            }
+            Self::CreditNote(own, note) => {
+                let name = format!("{}/creditNotes/{}", invoice_name(tenant, own), note.id);
+                (name, note.number.clone(), sheets::credit_note(language, (&issue(own)?, note))?)
+            }
+            Self::Receipt(own) => {
+                let name = format!("{}/receipts/{}", customer_name(tenant, own.customer), own.id);
+                (name, own.number.clone(), sheets::receipt(language, own)?)
+            }
+        };
+        let content = paper::print(&sheet).map_err(|error| AppError::Fault(error.to_string()))?;
+        let media_type = "application/pdf".to_owned();
+        Ok(Document { name, file_name: format!("{number}.pdf"), media_type, content: content.into() })
+    }
+}
+
+async fn language<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<Language, AppError> {
+    let found = customers::find(conn, tenant, customer).await?.ok_or_else(Refusal::not_found)?;
+    Ok(Language::of(&found.locale))
+}
+
+/// One document.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn one(app: &App, named: &DocumentRef) -> Result<GetDocumentResponse, AppError> {
+    let (tenant, customer) = named.of();
+    let conn = app.db.read(tenant).await?;
+    let printable = match named {
+        DocumentRef::Invoice(named) => Printable::Invoice(Box::new(visible(&conn, named).await?)),
+        DocumentRef::CreditNote(named, note) => {
+            let invoice = visible(&conn, named).await?;
+            let note = credit_notes::find(&conn, tenant, *note).await?.filter(|note| note.invoice == invoice.id);
+            Printable::CreditNote(Box::new(invoice), note.ok_or_else(Refusal::not_found)?)
+        }
+        DocumentRef::Receipt { receipt, .. } => {
+            let found = receipts::find(&conn, tenant, *receipt).await?.filter(|own| own.customer == customer);
+            Printable::Receipt(Box::new(found.ok_or_else(Refusal::not_found)?))
+        }
+    };
+    let language = language(&conn, tenant, customer).await?;
+    drop(conn);
+    Ok(GetDocumentResponse { document: Some(printable.print(tenant, language)?) })
+}
+
+/// Which kind of document is read, and after which id.
+#[derive(Debug, Clone, Copy)]
+enum At {
+    Invoices(Uuid),
+    CreditNotes(Uuid),
+    Receipts(Uuid),
+    End,
+}
+
+/// All documents, one after the other; no more than a page of them is held.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn all(
+    app: &App,
+    asked: Download,
+) -> Result<impl Stream<Item = Result<DownloadDocumentsResponse, AppError>> + Send + use<>, AppError> {
+    let conn = app.db.read(&asked.tenant).await?;
+    let language = language(&conn, &asked.tenant, asked.customer).await?;
+    let begin =
+        if asked.as_customer && hidden(&conn, &asked.tenant).await? { At::Receipts(Uuid::nil()) } else { At::Invoices(Uuid::nil()) };
+    drop(conn);
+    let app = app.clone();
+    let pages = stream::try_unfold(begin, move |at| {
+        let (app, asked) = (app.clone(), asked.clone());
+        async move {
+            if matches!(at, At::End) {
+                return Ok(None);
+            }
+            let (found, next) = page(&app, &asked, at).await?;
+            let printed: Vec<_> = found
+                .iter()
+                .map(|own| own.print(&asked.tenant, language).map(|document| DownloadDocumentsResponse { document: Some(document) }))
+                .collect();
+            Ok::<_, AppError>(Some((stream::iter(printed), next)))
+        }
+    });
+    Ok(pages.try_flatten().boxed())
+}
+
+async fn page(app: &App, asked: &Download, at: At) -> Result<(Vec<Printable>, At), AppError> {
+    let Download { tenant, customer, from, to, .. } = asked;
+    let conn = app.db.read(tenant).await?;
+    let is_full = |count: usize| count as u64 == PAGE;
+    Ok(match at {
+        At::Invoices(after) => {
+            let found = invoices::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
+            (
+                found.into_iter().map(|own| Printable::Invoice(Box::new(own))).collect(),
+                last.map_or(At::CreditNotes(Uuid::nil()), At::Invoices),
+            )
+        }
+        At::CreditNotes(after) => {
+            let notes = credit_notes::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let last = notes.last().map(|own| own.id.uuid()).filter(|_| is_full(notes.len()));
+            let ids: Vec<_> = notes.iter().map(|note| note.invoice).collect();
+            let own = invoices::find_many(&conn, tenant, &ids).await?;
+            let with = |note: CreditNote| {
+                let invoice = own.iter().find(|own| own.id == note.invoice)?.clone();
+                Some(Printable::CreditNote(Box::new(invoice), note))
+            };
+            (notes.into_iter().filter_map(with).collect(), last.map_or(At::Receipts(Uuid::nil()), At::CreditNotes))
+        }
+        At::Receipts(after) => {
+            let found = receipts::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
+            (found.into_iter().map(|own| Printable::Receipt(Box::new(own))).collect(), last.map_or(At::End, At::Receipts))
+        }
+        At::End => (Vec::new(), At::End),
+    })
+}

@@ -1,0 +1,114 @@
+//! How amounts, dates and the words of documents are written, in English and in French.
+
+use chrono::{Datelike, NaiveDate};
+use payterms_kernel::Money;
+use rust_decimal::Decimal;
+
+/// A language of documents and mails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// `en`.
+    English,
+    /// `fr`.
+    French,
+}
+
+/// The months in French; English has chrono's.
+const MOIS: [&str; 12] =
+    ["janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"];
+
+impl Language {
+    /// All languages.
+    pub const ALL: [Self; 2] = [Self::English, Self::French];
+
+    /// The language of a customer's locale.
+    #[must_use]
+    pub fn of(locale: &str) -> Self {
+        if locale == "fr" { Self::French } else { Self::English }
+    }
+
+    /// Its code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::French => "fr",
+        }
+    }
+
+    /// The one of two wordings that is in this language.
+    #[must_use]
+    pub fn say(self, english: &'static str, french: &'static str) -> &'static str {
+        match self {
+            Self::English => english,
+            Self::French => french,
+        }
+    }
+
+    /// An amount with its currency: `1,234.50 USD`, `1 234,50 USD`.
+    #[must_use]
+    pub fn money(self, money: Money) -> String {
+        let scale = money.amount().normalize().scale().max(money.currency().exponent());
+        let mut amount = money.amount();
+        amount.rescale(scale);
+        format!("{}\u{a0}{}", self.digits(&amount.to_string()), money.currency())
+    }
+
+    /// A quantity or a rate.
+    #[must_use]
+    pub fn number(self, number: Decimal) -> String {
+        self.digits(&number.normalize().to_string())
+    }
+
+    fn digits(self, plain: &str) -> String {
+        let (sign, plain) = plain.strip_prefix('-').map_or(("", plain), |rest| ("-", rest));
+        let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
+        let (group, point) = match self {
+            Self::English => (',', '.'),
+            Self::French => ('\u{a0}', ','),
+        };
+        let mut grouped = String::from(sign);
+        for (place, digit) in whole.chars().enumerate() {
+            if place > 0 && whole.len().saturating_sub(place).is_multiple_of(3) {
+                grouped.push(group);
+            }
+            grouped.push(digit);
+        }
+        if !fraction.is_empty() {
+            grouped.push(point);
+            grouped.push_str(fraction);
+        }
+        grouped
+    }
+
+    /// A date in words: `1 June 2026`, `1er juin 2026`.
+    #[must_use]
+    pub fn date(self, date: NaiveDate) -> String {
+        match self {
+            Self::English => date.format("%-d %B %Y").to_string(),
+            Self::French => {
+                let month = usize::try_from(date.month0()).ok().and_then(|month| MOIS.get(month)).copied().unwrap_or_default();
+                let first = if date.day() == 1 { "er" } else { "" };
+                format!("{}{first} {month} {}", date.day(), date.year())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Language;
+    use payterms_kernel::{Currency, Money};
+
+    #[test]
+    fn amounts_and_dates_are_written_as_people_write_them() {
+        let money = |code: &str, text: &str| Money::parse(Currency::parse(code).unwrap(), text).unwrap();
+        let told = |language: Language, money| language.money(money).replace('\u{a0}', " ");
+        assert_eq!(told(Language::English, money("USD", "1234567.5")), "1,234,567.50 USD");
+        assert_eq!(told(Language::French, money("EUR", "-1234.5")), "-1 234,50 EUR");
+        assert_eq!(told(Language::French, money("JPY", "100")), "100 JPY");
+        assert_eq!(told(Language::English, money("USD", "0.000125")), "0.000125 USD");
+        let first = "2026-06-01".parse().unwrap();
+        assert_eq!((Language::English.date(first), Language::French.date(first)), ("1 June 2026".into(), "1er juin 2026".into()));
+    }
+}
