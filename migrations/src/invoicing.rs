@@ -171,6 +171,22 @@ mod payments {
             guard: Guard::Tenant,
         },
         Table {
+            name: "mails",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid}, kind text NOT NULL, recipients text NOT NULL, \
+                      subject text NOT NULL, text_body text NOT NULL, attachments text NOT NULL, state text NOT NULL, attempts bigint NOT NULL, \
+                      failure text NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, id)",
+            indexes: &["CREATE INDEX mails_of_customer ON mails (tenant, customer_id, id)"],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "mail_templates",
+            columns: "tenant text NOT NULL, kind text NOT NULL, locale text NOT NULL, subject text NOT NULL, text_body text NOT NULL, \
+                      PRIMARY KEY (tenant, kind, locale)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
             name: "receipts",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, top_up_id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, \
                       number text NOT NULL, issue_date text NOT NULL, taxed boolean NOT NULL, rate_millionths bigint NOT NULL, \

@@ -4,10 +4,14 @@ use payterms_suite::shop;
 use payterms_testkit::{Database, World, people::person};
 use std::{path::Path, process::Command};
 
-/// Python with grpcio-tools: `PAYTERMS_PYTHON`, or the one on the path if it has them.
-fn python() -> Option<String> {
+/// Python with a module: `PAYTERMS_PYTHON`, or the one on the path if it has it. In CI it must be there.
+pub(crate) fn python_with(module: &str) -> Option<String> {
     let candidate = option_python();
-    let has = Command::new(&candidate).args(["-c", "import grpc_tools"]).output().is_ok_and(|output| output.status.success());
+    let has = Command::new(&candidate).args(["-c", &format!("import {module}")]).output().is_ok_and(|output| output.status.success());
+    if !has {
+        assert!(!in_ci(), "Python's {module} is not to be had, and CI is set");
+        eprintln!("\n*** Python's {module} IS NOT TO BE HAD: what needs it is not tested ***\n");
+    }
     has.then_some(candidate)
 }
 
@@ -23,11 +27,7 @@ fn in_ci() -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_python_client_tops_up_and_reads_the_balance() {
-    let Some(python) = python() else {
-        assert!(!in_ci(), "grpcio-tools is not to be had, and CI is set");
-        eprintln!("\n*** grpcio-tools IS NOT TO BE HAD: the Python client is not tested ***\n");
-        return;
-    };
+    let Some(python) = python_with("grpc_tools") else { return };
     let world = World::start(Database::Sqlite).await.unwrap();
     let (customer, wallet) = world.usual().await;
     shop::open(&world.someone("OWNER", None), "acme").await.unwrap();

@@ -33,20 +33,20 @@ on_both!(
     an_owner_blocks_all_or_none_and_alone_lifts,
 );
 
-const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z; the first is eleven in the morning in Sydney
-const DAY: i64 = 86_400;
+pub(crate) const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z; the first is eleven in the morning in Sydney
+pub(crate) const DAY: i64 = 86_400;
 /// 00:00 in Sydney on the due date of an invoice of 1 January at 30 days.
-const DUE: i64 = START + 30 * DAY - 11 * 3_600;
+pub(crate) const DUE: i64 = START + 30 * DAY - 11 * 3_600;
 
-struct Desk {
-    customer: String,
-    invoice: Invoice,
-    admin: Session,
-    owner: Session,
+pub(crate) struct Desk {
+    pub customer: String,
+    pub invoice: Invoice,
+    pub admin: Session,
+    pub owner: Session,
 }
 
 /// A shop on a test clock, and an invoice of 100.00 USD that is collected by itself in 30 days.
-async fn desk(world: &World, token: Option<&str>) -> Desk {
+pub(crate) async fn desk(world: &World, token: Option<&str>) -> Desk {
     world.tenant("acme").await;
     start(world, "acme", "seed").await;
     let customer = world.customer("acme", "GB").await;

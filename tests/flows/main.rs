@@ -14,6 +14,7 @@ mod invariants;
 mod invoices;
 mod kills;
 mod kills_of_payments;
+mod mails;
 mod operations;
 mod payments;
 mod recharges;

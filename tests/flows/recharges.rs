@@ -33,7 +33,7 @@ const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
 const DAY: i64 = 86_400;
 
 /// A shop on a test clock, a wallet with 100.00 USD bought, the customer's admin.
-async fn stocked(world: &World, token: &str) -> (String, String, Session) {
+pub(crate) async fn stocked(world: &World, token: &str) -> (String, String, Session) {
     world.tenant("acme").await;
     start(world, "acme", "seed").await;
     let customer = world.customer("acme", "GB").await;
@@ -45,7 +45,7 @@ async fn stocked(world: &World, token: &str) -> (String, String, Session) {
     (customer, wallet, admin)
 }
 
-async fn set(admin: &Session, wallet: &str, rules: AutoRecharge) -> Result<AutoRecharge, tonic::Status> {
+pub(crate) async fn set(admin: &Session, wallet: &str, rules: AutoRecharge) -> Result<AutoRecharge, tonic::Status> {
     let auto_recharge = AutoRecharge { name: format!("{wallet}/autoRecharge"), ..rules };
     let request = UpdateAutoRechargeRequest { request_id: request_id(), auto_recharge: Some(auto_recharge) };
     admin.recharges().update_auto_recharge(request).await.map(|answer| answer.into_inner().auto_recharge.unwrap())

@@ -19,6 +19,7 @@ pub struct Rig {
     pub gateway: SocketAddr,
     provider: SocketAddr,
     pub postgres: Option<String>,
+    options: Vec<String>,
     suite: Option<Process>,
     _simulator: Process,
 }
@@ -72,7 +73,9 @@ impl Services {
                 None => format!("--database-url=sqlite:{data}/{name}.db"),
             });
         }
-        if name != "invoicing" {
+        if name == "invoicing" {
+            arguments.push(format!("--mail=file:{data}/mail"));
+        } else {
             arguments.push(format!("--simulator=http://{provider}"));
         }
         if name == "wallet" {
@@ -111,11 +114,16 @@ pub struct People {
 impl Rig {
     /// A rig with a running suite; none where PostgreSQL is asked for and not to be had.
     pub async fn start(on_postgres: bool) -> Option<Self> {
+        Self::start_with(on_postgres, &[]).await
+    }
+
+    /// The same, with more options of the suite.
+    pub async fn start_with(on_postgres: bool, options: &[String]) -> Option<Self> {
         let postgres = if on_postgres { Some(postgres::database().await?) } else { None };
         let folder = tempfile::tempdir().unwrap();
         let (gateway, provider) = (free_address(), free_address());
         let simulator = Process::simulator(BINARY, folder.path(), provider, gateway);
-        let mut rig = Self { folder, gateway, provider, postgres, suite: None, _simulator: simulator };
+        let mut rig = Self { folder, gateway, provider, postgres, options: options.to_vec(), suite: None, _simulator: simulator };
         rig.restart(None);
         Some(rig)
     }
@@ -128,7 +136,7 @@ impl Rig {
     pub fn restart(&mut self, kill_at: Option<&str>) {
         drop(self.suite.take());
         let places = (self.gateway, self.provider);
-        self.suite = Some(Process::suite(BINARY, self.folder.path(), places, self.postgres.as_deref(), kill_at));
+        self.suite = Some(Process::suite(BINARY, self.folder.path(), places, self.postgres.as_deref(), kill_at, &self.options));
     }
 
     /// Starts the suite so that it dies at a point, does what makes it die, and starts it again.

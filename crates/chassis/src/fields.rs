@@ -145,6 +145,12 @@ impl Fields {
         text.to_owned()
     }
 
+    /// The same, of several lines.
+    pub fn lines(&mut self, field: &str, text: &str, least: usize, most: usize) -> String {
+        self.text(field, &text.replace('\n', " "), least, most);
+        text.to_owned()
+    }
+
     /// A positive amount.
     pub fn money(&mut self, field: &str, money: Option<&google::Money>, digits: Digits) -> Money {
         let nothing = Money::zero(fallback_currency());

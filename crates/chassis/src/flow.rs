@@ -23,6 +23,9 @@ use uuid::Uuid;
 const LEASE_SECONDS: i64 = 8;
 const RENEW_EVERY: Duration = Duration::from_secs(2);
 
+/// Flows that are taken over at once.
+const RECOVER_AT_ONCE: usize = 50;
+
 /// The right to take a flow's next steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
@@ -235,22 +238,28 @@ impl Flows {
 
     pub(crate) async fn recover_forever(self, stop: CancellationToken) {
         loop {
-            if let Err(error) = self.recover().await {
+            let found = self.recover().await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "open flows could not be looked for");
-            }
+                0
+            });
+            let pause = Duration::from_millis(if found < RECOVER_AT_ONCE { 1_000 } else { 50 });
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    async fn recover(&self) -> Result<(), AppError> {
-        let Some(drivers) = self.drivers.get() else { return Ok(()) };
+    /// Takes over flows whose lease has lapsed; answers how many were found.
+    async fn recover(&self) -> Result<usize, AppError> {
+        let Some(drivers) = self.drivers.get() else { return Ok(0) };
         let now = self.leases.db.clock().now();
-        let select =
-            "SELECT tenant, flow, intent_id, fence FROM intent_lease WHERE expires_at < $1 AND tenant <> '' ORDER BY expires_at LIMIT 50";
-        let rows = sql::all(self.leases.db.system(), select, vec![now.into()]).await?;
+        let select = format!(
+            "SELECT tenant, flow, intent_id, fence FROM intent_lease WHERE expires_at < $1 AND tenant <> '' \
+             ORDER BY expires_at LIMIT {RECOVER_AT_ONCE}"
+        );
+        let rows = sql::all(self.leases.db.system(), &select, vec![now.into()]).await?;
+        let found = rows.len();
         for row in rows {
             let (tenant, flow): (String, String) = (row.try_get("", "tenant")?, row.try_get("", "flow")?);
             let Some((flow, _)) = drivers.0.get_key_value(flow.as_str()) else { continue };
@@ -269,8 +278,22 @@ impl Flows {
                 self.spawn(lease);
             }
         }
-        Ok(())
+        Ok(found)
     }
+}
+
+/// Stores a flow that nobody waits for: the recovery is its first driver, within a second or so.
+///
+/// # Errors
+/// The database's.
+pub async fn leave(tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<(), AppError> {
+    let fence = tx.time().real.timestamp_micros();
+    let lease = Lease { tenant: tx.call().tenant.clone(), flow, intent, fence, taken_over: false };
+    let insert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ($1, $2, $3, $4, $5, $6) \
+                  ON CONFLICT DO NOTHING";
+    let lapsed = chrono::DateTime::UNIX_EPOCH;
+    sql::exec(tx.conn(), insert, [key(&lease), vec![Uuid::nil().into(), fence.into(), lapsed.into()]].concat()).await?;
+    Ok(())
 }
 
 /// Checks, under lock, that the driver still has the lease.

@@ -7,6 +7,7 @@ use payterms_proto::{
     invoicing::v1::{
         collection_service_client::CollectionServiceClient, customer_service_client::CustomerServiceClient,
         document_service_client::DocumentServiceClient, invoice_service_client::InvoiceServiceClient,
+        mail_service_client::MailServiceClient, mail_template_service_client::MailTemplateServiceClient,
         payment_service_client::PaymentServiceClient, receipt_service_client::ReceiptServiceClient,
         refund_service_client::RefundServiceClient, tenant_service_client::TenantServiceClient,
         test_clock_service_client::TestClockServiceClient,
@@ -121,6 +122,18 @@ impl Session {
     #[must_use]
     pub fn receipts(&self) -> ReceiptServiceClient<Caller> {
         ReceiptServiceClient::new(self.caller())
+    }
+
+    /// `MailService`.
+    #[must_use]
+    pub fn mails(&self) -> MailServiceClient<Caller> {
+        MailServiceClient::new(self.caller())
+    }
+
+    /// `MailTemplateService`.
+    #[must_use]
+    pub fn templates(&self) -> MailTemplateServiceClient<Caller> {
+        MailTemplateServiceClient::new(self.caller())
     }
 
     /// `DocumentService`.

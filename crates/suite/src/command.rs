@@ -34,6 +34,10 @@ struct RunOptions {
     /// Address of a payment simulator that runs elsewhere; one is started here if not given.
     #[arg(long, env = "PAYTERMS_SIMULATOR")]
     simulator: Option<String>,
+    /// Where mails go: `file:FOLDER`, `smtp://HOST:PORT` or `smtps://USER:PASSWORD@HOST`; the folder `mail`
+    /// beside the keys if not given.
+    #[arg(long, env = "PAYTERMS_MAIL", hide_env_values = true)]
+    mail: Option<String>,
     /// Where spans go by OTLP over gRPC; nowhere if not given.
     #[arg(long, env = "PAYTERMS_OTLP_ENDPOINT")]
     otlp_endpoint: Option<String>,
@@ -145,7 +149,13 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
     let folder = run.ephemeral.then(tempfile::tempdir).transpose().map_err(|error| error.to_string())?;
     let data = folder.as_ref().map_or_else(|| run.data.clone(), |folder| folder.path().to_path_buf());
     let stop = stop_on_signal()?;
-    let options = SuiteOptions { data: data.clone(), listen: run.listen, postgres: run.postgres.clone(), simulator: run.simulator.clone() };
+    let options = SuiteOptions {
+        data: data.clone(),
+        listen: run.listen,
+        postgres: run.postgres.clone(),
+        simulator: run.simulator.clone(),
+        mail: run.mail.clone(),
+    };
     let suite = Suite::start(&options, stop.clone()).await?;
     let customer = banner::seed(&suite).await?;
     print!("{}", banner::text(&suite, &customer, &data.display().to_string())?);

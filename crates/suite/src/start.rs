@@ -36,6 +36,8 @@ pub struct SuiteOptions {
     pub postgres: Option<String>,
     /// Address of a payment simulator that runs elsewhere; none: one is started here.
     pub simulator: Option<String>,
+    /// Where mails go, as invoicing takes it; none: the folder `mail` beside the keys.
+    pub mail: Option<String>,
 }
 
 /// A suite that serves.
@@ -86,7 +88,9 @@ impl Suite {
         }
         if let Some(listener) = listeners.remove("invoicing") {
             let db = open("invoicing", options).await?;
-            running.push(boot::start::<Invoicing>(db, &keys, &peers, listener, payterms_invoicing::Options {}, stop.clone()).await?);
+            let place = options.mail.clone().unwrap_or_else(|| format!("file:{}", options.data.join("mail").display()));
+            let mail = payterms_invoicing::Options { mail: place, mail_from: "billing@payterms.example".to_owned() };
+            running.push(boot::start::<Invoicing>(db, &keys, &peers, listener, mail, stop.clone()).await?);
         }
         let gateway =
             payterms_gateway::start(&keys, &peers, door, &GatewayOptions { jwks, simulator: Some(simulator.clone()) }, stop.clone())

@@ -49,11 +49,13 @@ impl Process {
         (gateway, simulator): (SocketAddr, SocketAddr),
         postgres: Option<&str>,
         kill_at: Option<&str>,
+        options: &[String],
     ) -> Self {
         let more: Vec<_> = postgres
             .map(|place| format!("--postgres={place}"))
             .into_iter()
             .chain(kill_at.map(|point| format!("--kill-at={point}")))
+            .chain(options.iter().cloned())
             .collect();
         Self::suite_with(binary, data, (gateway, simulator), &more)
     }

@@ -1,18 +1,22 @@
 //! What invoicing does with the events of other services.
 
-use crate::use_cases::{create_payment, issue_receipt};
+use crate::use_cases::{create_payment, issue_receipt, notices};
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers};
 use payterms_proto::{
     common::v1::Event,
-    wallet::v1::{ChargeChanged, TopUpChanged, charge::State, top_up},
+    wallet::v1::{AutoRechargeChanged, ChargeChanged, TopUpChanged, WalletSettingsChanged, auto_recharge, charge::State, top_up},
 };
 use prost::Message;
 
 /// All consumers.
 #[must_use]
 pub fn all() -> Consumers {
-    Consumers::default().with::<ChargeChanged>(charge_changed).with::<TopUpChanged>(top_up_changed)
+    Consumers::default()
+        .with::<ChargeChanged>(charge_changed)
+        .with::<TopUpChanged>(top_up_changed)
+        .with::<AutoRechargeChanged>(auto_recharge_changed)
+        .with::<WalletSettingsChanged>(wallet_settings_changed)
 }
 
 fn charge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
@@ -30,6 +34,27 @@ fn top_up_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
         let top_up = TopUpChanged::decode(event.data.clone())?.top_up.unwrap_or_default();
         if top_up.state() == top_up::State::Succeeded {
             issue_receipt::run(tx, &top_up).await?;
+        }
+        Ok(())
+    })
+}
+
+fn auto_recharge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        let recharge = AutoRechargeChanged::decode(event.data.clone())?.auto_recharge.unwrap_or_default();
+        // A snapshot repeats what was told before.
+        if recharge.state() == auto_recharge::State::Failed && !event.snapshot {
+            notices::recharge_failed(tx, &recharge).await?;
+        }
+        Ok(())
+    })
+}
+
+fn wallet_settings_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        let told = WalletSettingsChanged::decode(event.data.clone())?;
+        if !told.turned_off_by.is_empty() {
+            notices::prepayment_turned_off(tx, told.turned_off_by).await?;
         }
         Ok(())
     })

@@ -12,11 +12,18 @@ pub const COLLECT: &str = "collect";
 /// Goes on with a payment whose card took its time; the subject is the payment's id.
 pub const GO_ON_WITH_PAYMENT: &str = "go_on_with_payment";
 
+/// Tries a mail again; the subject is the mail's id.
+pub const RETRY_MAIL: &str = "retry_mail";
+
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
-    let (taxes, payments, invoices) = (app.clone(), app.clone(), app.clone());
+    let (taxes, payments, invoices, mails) = (app.clone(), app.clone(), app.clone(), app.clone());
     Jobs::default()
+        .with(RETRY_MAIL, move |row| {
+            let app = mails.clone();
+            async move { use_cases::send_mail::try_again(&app, &row).await }
+        })
         .with(RESOLVE_TAX, move |row| {
             let app = taxes.clone();
             async move { use_cases::resolve_tax::run(&app, &row).await }

@@ -4,23 +4,28 @@
 pub mod api;
 pub mod consume;
 pub mod jobs;
+pub mod mailer;
 pub mod paper;
 pub mod parse;
 pub mod parse_collections;
 pub mod parse_documents;
 pub mod parse_import;
 pub mod parse_invoices;
+pub mod parse_mails;
 pub mod parse_payments;
 pub mod render;
 pub mod render_invoices;
+pub mod render_mails;
 pub mod render_payments;
 pub mod sheets;
 pub mod snapshots;
 pub mod store;
+pub mod templates;
 pub mod use_cases;
 pub mod wording;
 
 use clap::Args;
+use mailer::Mailer;
 use payterms_chassis::{
     Db, Parts, Runtime, Service,
     flow::{Drivers, Flows},
@@ -29,15 +34,23 @@ use payterms_chassis::{
 };
 use payterms_proto::invoicing::v1::{
     collection_service_server::CollectionServiceServer, customer_service_server::CustomerServiceServer,
-    document_service_server::DocumentServiceServer, invoice_service_server::InvoiceServiceServer,
-    payment_service_server::PaymentServiceServer, receipt_service_server::ReceiptServiceServer, refund_service_server::RefundServiceServer,
-    tenant_service_server::TenantServiceServer, test_clock_service_server::TestClockServiceServer,
+    document_service_server::DocumentServiceServer, invoice_service_server::InvoiceServiceServer, mail_service_server::MailServiceServer,
+    mail_template_service_server::MailTemplateServiceServer, payment_service_server::PaymentServiceServer,
+    receipt_service_server::ReceiptServiceServer, refund_service_server::RefundServiceServer, tenant_service_server::TenantServiceServer,
+    test_clock_service_server::TestClockServiceServer,
 };
 use tonic::service::Routes;
 
 /// Options of invoicing alone.
 #[derive(Debug, Clone, Args)]
-pub struct Options {}
+pub struct Options {
+    /// Where mails go: `file:FOLDER`, `smtp://HOST:PORT` or `smtps://USER:PASSWORD@HOST`.
+    #[arg(long, env = "PAYTERMS_MAIL", default_value = "file:mail", hide_env_values = true)]
+    pub mail: String,
+    /// The address that mails are from; the tenant's is where replies go.
+    #[arg(long, env = "PAYTERMS_MAIL_FROM", default_value = "billing@payterms.example")]
+    pub mail_from: String,
+}
 
 /// What the use cases work with.
 #[derive(Debug, Clone)]
@@ -50,6 +63,8 @@ pub struct App {
     pub flows: Flows,
     /// The other services.
     pub peers: Peers,
+    /// Where mails go.
+    pub mailer: Mailer,
 }
 
 /// The invoicing service.
@@ -61,8 +76,9 @@ impl Service for Invoicing {
     const SCHEMA_VERSION: &'static str = "invoicing_0003_payments";
     type Options = Options;
 
-    async fn build(runtime: Runtime, _options: Options) -> Result<Parts, String> {
-        let app = App { db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers };
+    async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
+        let mailer = Mailer::open(&options.mail, &options.mail_from)?;
+        let app = App { db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers, mailer };
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(TenantServiceServer::new(api.clone()))
             .add_service(CustomerServiceServer::new(api.clone()))
@@ -70,11 +86,17 @@ impl Service for Invoicing {
             .add_service(PaymentServiceServer::new(api.clone()))
             .add_service(RefundServiceServer::new(api.clone()))
             .add_service(ReceiptServiceServer::new(api.clone()))
+            .add_service(MailServiceServer::new(api.clone()))
+            .add_service(MailTemplateServiceServer::new(api.clone()))
             .add_service(DocumentServiceServer::new(api.clone()))
             .add_service(CollectionServiceServer::new(api.clone()))
             .add_service(TestClockServiceServer::new(api));
-        let (clocks, payments, refunds) = (app.clone(), app.clone(), app.clone());
+        let (clocks, payments, refunds, mails) = (app.clone(), app.clone(), app.clone(), app.clone());
         let drivers = Drivers::default()
+            .with(use_cases::send_mail::FLOW, move |lease| {
+                let app = mails.clone();
+                async move { use_cases::send_mail::drive(&app, &lease).await }
+            })
             .with(use_cases::advance_test_clock::FLOW, move |lease| {
                 let app = clocks.clone();
                 async move { use_cases::advance_test_clock::drive(&app, &lease).await }

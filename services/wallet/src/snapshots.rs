@@ -2,8 +2,8 @@
 
 use crate::{
     parse::CustomerRef,
-    render_payments,
-    store::{charges, top_ups, wallets},
+    parse_recharge, render_payments,
+    store::{charges, recharges, settings, top_ups, wallets},
     use_cases::create_top_up::wallet_name,
 };
 use payterms_chassis::{
@@ -11,14 +11,18 @@ use payterms_chassis::{
     snapshots::{Snapshots, States},
 };
 use payterms_kernel::Id;
-use payterms_proto::wallet::v1::{ChargeChanged, TopUpChanged};
+use payterms_proto::wallet::v1::{AutoRechargeChanged, ChargeChanged, TopUpChanged, WalletSettingsChanged};
 use prost::Message;
 use std::collections::HashMap;
 
 /// All snapshots.
 #[must_use]
 pub fn all() -> Snapshots {
-    Snapshots::default().with::<TopUpChanged>("top_up", top_ups_of).with::<ChargeChanged>("charge", charges_of)
+    Snapshots::default()
+        .with::<TopUpChanged>("top_up", top_ups_of)
+        .with::<ChargeChanged>("charge", charges_of)
+        .with::<AutoRechargeChanged>("auto_recharge", recharges_of)
+        .with::<WalletSettingsChanged>("wallet_settings", settings_of)
 }
 
 fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
@@ -53,5 +57,32 @@ fn charges_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             Some((charge.id.to_string(), told.encode_to_vec()))
         };
         Ok(found.iter().filter_map(state).collect())
+    })
+}
+
+fn recharges_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
+        let owners = wallets::find_many(tx.conn(), tenant, &ids).await?;
+        let rules = recharges::of(tx.conn(), tenant, &ids).await?;
+        let state = |wallet: &payterms_wallet_domain::Wallet| {
+            let rendered = parse_recharge::render(&wallet_name(tenant, wallet), rules.get(&wallet.id)?);
+            Some((wallet.id.to_string(), AutoRechargeChanged { auto_recharge: Some(rendered) }.encode_to_vec()))
+        };
+        Ok(owners.iter().filter_map(state).collect())
+    })
+}
+
+fn settings_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        if !ids.iter().any(|id| id == tenant.as_str()) {
+            return Ok(Vec::new());
+        }
+        let own = settings::find(tx.conn(), tenant).await?;
+        let rendered = render_payments::settings(tenant, &own);
+        let told = WalletSettingsChanged { wallet_settings: Some(rendered), turned_off_by: String::new() };
+        Ok(vec![(tenant.to_string(), told.encode_to_vec())])
     })
 }

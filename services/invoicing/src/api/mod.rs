@@ -4,6 +4,7 @@ mod collections;
 mod customers;
 mod documents;
 mod invoices;
+mod mails;
 mod payments;
 mod refunds;
 mod tenants;

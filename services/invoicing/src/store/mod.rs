@@ -5,6 +5,7 @@ pub mod credit_notes;
 pub mod customers;
 pub mod invoice_parts;
 pub mod invoices;
+pub mod mails;
 pub mod outstanding;
 pub mod payments;
 pub mod receipts;

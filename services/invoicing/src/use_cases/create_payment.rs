@@ -5,7 +5,7 @@
 //! recorded here. Each step has a request id of its own, so that whoever drives takes it once.
 
 use super::{
-    collect_invoice,
+    collect_invoice, notices,
     payment_steps::{Charged, Wallet},
 };
 use crate::{
@@ -273,6 +273,9 @@ async fn record(app: &App, lease: &Lease, driven: &Payment, ended: bool) -> Resu
         payment.close(&mut owned, now)?;
         if payment.automatic {
             collect_invoice::schedule_next(&tx, &owned).await?;
+            if let Some(invoice) = owned.first() {
+                notices::collection_ended(&mut tx, invoice).await?;
+            }
         }
         publish(&mut tx, &mut payment, &mut owned).await?
     } else {

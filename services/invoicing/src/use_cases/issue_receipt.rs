@@ -1,5 +1,6 @@
-//! Issues the receipt of a top-up that the wallet tells of, once.
+//! Issues and mails the receipt of a top-up that the wallet tells of, once.
 
+use super::notices;
 use crate::{
     render_invoices as render,
     store::{customers, receipts, series, tenants},
@@ -16,12 +17,12 @@ use payterms_proto::{
 ///
 /// # Errors
 /// The database's; `Fault` for a top-up of a customer who is not there.
-pub async fn run(tx: &mut WriteTx, top_up: &TopUp) -> Result<Option<Receipt>, AppError> {
+pub async fn run(tx: &mut WriteTx, top_up: &TopUp) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("top-up {:?}", top_up.name));
     let name = names::parse(&top_up.name, &["customers", "wallets", "topUps"]).ok_or_else(fault)?;
     if receipts::is_issued(tx.conn(), &tenant, name.id(2)).await? {
-        return Ok(None);
+        return Ok(());
     }
     let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
     let buyer = customers::find(tx.conn(), &tenant, Id::from_uuid(name.id(0))).await?.ok_or_else(fault)?;
@@ -41,5 +42,5 @@ pub async fn run(tx: &mut WriteTx, top_up: &TopUp) -> Result<Option<Receipt>, Ap
     receipts::insert(tx.conn(), &tenant, &receipt).await?;
     let event = ReceiptIssued { receipt: Some(render::receipt(&tenant, &receipt)) };
     tx.emit("receipt", &receipt.id.to_string(), &event).await?;
-    Ok(Some(receipt))
+    notices::receipt(tx, &receipt).await
 }

@@ -1,0 +1,230 @@
+//! Mails: what is told to whom, and how often it is tried (docs/domain.md, Mails).
+
+use crate::customer::Customer;
+use chrono::{DateTime, TimeDelta, Utc};
+use payterms_kernel::{Id, Refusal};
+use uuid::Uuid;
+
+/// What a mail is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MailKind {
+    /// Credit was bought.
+    Receipt,
+    /// An invoice could not be collected.
+    CollectionFailed,
+    /// The cardholder must authenticate.
+    AuthenticationNeeded,
+    /// An auto-recharge failed or stopped.
+    RechargeFailed,
+    /// Prepayment went off by itself; it goes to the tenant.
+    PrepaymentTurnedOff,
+}
+
+impl MailKind {
+    /// All kinds.
+    pub const ALL: [Self; 5] =
+        [Self::Receipt, Self::CollectionFailed, Self::AuthenticationNeeded, Self::RechargeFailed, Self::PrepaymentTurnedOff];
+
+    /// The name of the kind, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Receipt => "RECEIPT",
+            Self::CollectionFailed => "COLLECTION_FAILED",
+            Self::AuthenticationNeeded => "AUTHENTICATION_NEEDED",
+            Self::RechargeFailed => "RECHARGE_FAILED",
+            Self::PrepaymentTurnedOff => "PREPAYMENT_TURNED_OFF",
+        }
+    }
+}
+
+/// Where a mail is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailState {
+    /// It is being sent, or tried again later.
+    Pending,
+    /// The mail server has it.
+    Sent,
+    /// It is not tried again by itself.
+    Failed,
+}
+
+impl MailState {
+    /// All states.
+    pub const ALL: [Self; 3] = [Self::Pending, Self::Sent, Self::Failed];
+
+    /// The name of the state, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Sent => "SENT",
+            Self::Failed => "FAILED",
+        }
+    }
+}
+
+/// A document that goes with a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attachment {
+    /// An invoice.
+    Invoice(Uuid),
+    /// A receipt.
+    Receipt(Uuid),
+}
+
+/// A mail as it was written. Addresses and text are personal data: logs never hold them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// Its id; the message id comes from it, so that a mail that is sent twice is seen once.
+    pub id: Id<Mail>,
+    /// What it is about.
+    pub kind: MailKind,
+    /// Whom it is for; none: the tenant.
+    pub customer: Option<Id<Customer>>,
+    /// Addresses.
+    pub to: Vec<String>,
+    /// Subject.
+    pub subject: String,
+    /// Text.
+    pub text: String,
+    /// Documents.
+    pub attachments: Vec<Attachment>,
+    /// Where it is.
+    pub state: MailState,
+    /// Tries so far.
+    pub attempts: u32,
+    /// Why the last try failed.
+    pub failure: String,
+    /// Counts its changes.
+    pub version: i64,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Minutes until the next try; after the last one it has failed.
+const PAUSES_MINUTES: [i64; 5] = [1, 5, 30, 120, 720];
+
+/// What became of a try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tried {
+    /// The mail server took it.
+    Sent,
+    /// The mail server refuses it for good.
+    Refused,
+    /// The mail server cannot be reached, or says later.
+    Unreachable,
+}
+
+impl Mail {
+    /// Writes a mail; one without an address has failed from the start, for everybody to see.
+    #[must_use]
+    pub fn write(
+        id: Id<Self>,
+        (kind, customer): (MailKind, Option<Id<Customer>>),
+        to: Vec<String>,
+        (subject, text): (String, String),
+        attachments: Vec<Attachment>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let (state, failure) = if to.is_empty() { (MailState::Failed, "NO_ADDRESS") } else { (MailState::Pending, "") };
+        let failure = failure.to_owned();
+        Self {
+            id,
+            kind,
+            customer,
+            to,
+            subject,
+            text,
+            attachments,
+            state,
+            attempts: 0,
+            failure,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// Notes a try; answers when the next one is, if there is one.
+    pub fn tried(&mut self, tried: &Tried, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let pause = PAUSES_MINUTES.get(usize::try_from(self.attempts).unwrap_or(usize::MAX));
+        self.attempts = self.attempts.saturating_add(1);
+        self.touch(now);
+        let (state, failure, next) = match (tried, pause) {
+            (Tried::Sent, _) => (MailState::Sent, "", None),
+            (Tried::Unreachable, Some(minutes)) => (MailState::Pending, "UNREACHABLE", Some(now + TimeDelta::minutes(*minutes))),
+            (Tried::Unreachable, None) => (MailState::Failed, "UNREACHABLE", None),
+            (Tried::Refused, _) => (MailState::Failed, "REFUSED", None),
+        };
+        self.state = state;
+        failure.clone_into(&mut self.failure);
+        next
+    }
+
+    /// Begins anew by hand.
+    ///
+    /// # Errors
+    /// `MAIL_STATE` for one that has not failed, or has no address.
+    pub fn retry(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
+        if self.state != MailState::Failed || self.to.is_empty() {
+            return Err(Refusal::state("MAIL_STATE", "The mail", self.state.name(), &[]));
+        }
+        self.state = MailState::Pending;
+        self.attempts = 0;
+        self.touch(now);
+        Ok(())
+    }
+
+    fn touch(&mut self, now: DateTime<Utc>) {
+        self.version = self.version.saturating_add(1);
+        self.updated_at = now.max(self.updated_at);
+    }
+}
+
+impl Customer {
+    /// Where documents and notices go: the billing address and the contacts who want them, each once.
+    #[must_use]
+    pub fn mail_addresses(&self) -> Vec<String> {
+        let contacts = self.contacts.iter().filter(|contact| contact.receives_documents).map(|contact| &contact.email);
+        let mut to: Vec<String> = Vec::new();
+        for address in std::iter::once(&self.billing_email).chain(contacts).filter(|address| !address.is_empty()) {
+            if !to.contains(address) {
+                to.push(address.clone());
+            }
+        }
+        to
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mail, MailKind, MailState, Tried};
+    use chrono::{DateTime, TimeDelta, Utc};
+    use payterms_kernel::Id;
+    use uuid::Uuid;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn mail(to: &[&str]) -> Mail {
+        let to = to.iter().map(|own| (*own).to_owned()).collect();
+        Mail::write(Id::from_uuid(Uuid::nil()), (MailKind::Receipt, None), to, (String::new(), String::new()), Vec::new(), NOW)
+    }
+
+    #[test]
+    fn a_mail_is_tried_six_times_and_a_refusal_is_final() {
+        let mut own = mail(&["a@b.example"]);
+        let pauses: Vec<_> = std::iter::from_fn(|| own.tried(&Tried::Unreachable, NOW)).map(|at| (at - NOW).num_minutes()).collect();
+        assert_eq!((pauses, own.state, own.attempts), (vec![1, 5, 30, 120, 720], MailState::Failed, 6));
+        own.retry(NOW).unwrap();
+        assert_eq!(own.tried(&Tried::Unreachable, NOW), Some(NOW + TimeDelta::minutes(1)));
+        assert_eq!((own.tried(&Tried::Refused, NOW), own.state), (None, MailState::Failed));
+        own.retry(NOW).unwrap();
+        own.tried(&Tried::Sent, NOW);
+        assert_eq!((own.state, own.retry(NOW).unwrap_err().reason), (MailState::Sent, "MAIL_STATE"));
+        let nobody = mail(&[]);
+        assert_eq!((nobody.state, nobody.failure.as_str()), (MailState::Failed, "NO_ADDRESS"));
+    }
+}

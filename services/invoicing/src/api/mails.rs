@@ -1,0 +1,62 @@
+//! `MailService` and `MailTemplateService`.
+
+use super::Api;
+use crate::{
+    parse_mails as parse,
+    use_cases::{mails, send_mail},
+};
+use payterms_chassis::answer;
+use payterms_proto::invoicing::v1::{
+    GetMailRequest, GetMailResponse, GetMailTemplateRequest, GetMailTemplateResponse, ListMailsRequest, ListMailsResponse,
+    PreviewMailTemplateRequest, PreviewMailTemplateResponse, ResetMailTemplateRequest, ResetMailTemplateResponse, RetryMailRequest,
+    RetryMailResponse, UpdateMailTemplateRequest, UpdateMailTemplateResponse, mail_service_server::MailService,
+    mail_template_service_server::MailTemplateService,
+};
+use tonic::{Request, Response, Status};
+
+#[tonic::async_trait]
+impl MailService for Api {
+    async fn list_mails(&self, request: Request<ListMailsRequest>) -> Result<Response<ListMailsResponse>, Status> {
+        let (tenant, customer, page) = parse::list_mails(request)?;
+        answer::read(mails::list(&self.app, &tenant, customer, &page)).await
+    }
+
+    async fn get_mail(&self, request: Request<GetMailRequest>) -> Result<Response<GetMailResponse>, Status> {
+        let (tenant, mail) = parse::get_mail(request)?;
+        answer::read(mails::mail(&self.app, &tenant, mail)).await
+    }
+
+    async fn retry_mail(&self, request: Request<RetryMailRequest>) -> Result<Response<RetryMailResponse>, Status> {
+        let (call, mail) = parse::retry_mail(request)?;
+        answer::write(|| send_mail::retry(&self.app, &call, mail)).await
+    }
+}
+
+#[tonic::async_trait]
+impl MailTemplateService for Api {
+    async fn get_mail_template(&self, request: Request<GetMailTemplateRequest>) -> Result<Response<GetMailTemplateResponse>, Status> {
+        let (tenant, which) = parse::get_template(request)?;
+        answer::read(mails::template(&self.app, &tenant, which)).await
+    }
+
+    async fn update_mail_template(
+        &self,
+        request: Request<UpdateMailTemplateRequest>,
+    ) -> Result<Response<UpdateMailTemplateResponse>, Status> {
+        let (call, given) = parse::update_template(request)?;
+        answer::write(|| mails::update(&self.app, &call, &given)).await
+    }
+
+    async fn reset_mail_template(&self, request: Request<ResetMailTemplateRequest>) -> Result<Response<ResetMailTemplateResponse>, Status> {
+        let (call, which) = parse::reset_template(request)?;
+        answer::write(|| mails::reset(&self.app, &call, which)).await
+    }
+
+    async fn preview_mail_template(
+        &self,
+        request: Request<PreviewMailTemplateRequest>,
+    ) -> Result<Response<PreviewMailTemplateResponse>, Status> {
+        let given = parse::preview_template(request)?;
+        Ok(Response::new(mails::preview(&given)?))
+    }
+}

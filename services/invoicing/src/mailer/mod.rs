@@ -1,0 +1,114 @@
+//! The port to mail servers: SMTP, or a folder of .eml files.
+
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    message::{Attachment, Mailbox, MultiPart, SinglePart, header::ContentType},
+};
+use std::{path::PathBuf, time::SystemTime};
+
+/// A mail as it leaves.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// What the message id and the file name come from.
+    pub id: String,
+    /// The name that it is from.
+    pub from_name: String,
+    /// Where replies go; may be empty.
+    pub reply_to: String,
+    /// Addresses.
+    pub to: Vec<String>,
+    /// Subject.
+    pub subject: String,
+    /// Text.
+    pub text: String,
+    /// File names with their PDF.
+    pub documents: Vec<(String, Vec<u8>)>,
+    /// When it was written.
+    pub written_at: SystemTime,
+}
+
+/// A mail that was not taken. It names nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MailError {
+    /// The mail server refuses it for good, or it is no mail.
+    #[error("the mail was refused")]
+    Refused,
+    /// The mail server cannot be reached, or says later.
+    #[error("the mail server cannot be reached")]
+    Unreachable,
+}
+
+/// Where mails go.
+#[derive(Debug, Clone)]
+pub struct Mailer {
+    from: String,
+    way: Way,
+}
+
+#[derive(Debug, Clone)]
+enum Way {
+    Folder(PathBuf),
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+}
+
+impl Mailer {
+    /// A mailer for `file:FOLDER`, `smtp://host:port` or `smtps://user:password@host`, from an address.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with the place, without its password.
+    pub fn open(place: &str, from: &str) -> Result<Self, String> {
+        from.parse::<lettre::Address>().map_err(|_| format!("{from:?} is no mail address"))?;
+        let way = if let Some(folder) = place.strip_prefix("file:") {
+            std::fs::create_dir_all(folder).map_err(|error| format!("{folder}: {error}"))?;
+            Way::Folder(PathBuf::from(folder))
+        } else if place.starts_with("smtp://") || place.starts_with("smtps://") {
+            let transport =
+                AsyncSmtpTransport::<Tokio1Executor>::from_url(place).map_err(|_| "the mail server's address is wrong".to_owned())?;
+            Way::Smtp(transport.build())
+        } else {
+            return Err("mail goes to file:FOLDER, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST".to_owned());
+        };
+        Ok(Self { from: from.to_owned(), way })
+    }
+
+    /// Sends a mail. Sent again, it has the same message id and the same file name.
+    ///
+    /// # Errors
+    /// [`MailError`].
+    pub async fn send(&self, mail: &Outgoing) -> Result<(), MailError> {
+        let message = self.message(mail).ok_or(MailError::Refused)?;
+        match &self.way {
+            Way::Folder(folder) => {
+                let (file, passing) = (folder.join(format!("{}.eml", mail.id)), folder.join(format!("{}.part", mail.id)));
+                // Whole or not at all: it gets its name when it is written.
+                let written = async {
+                    tokio::fs::write(&passing, message.formatted()).await?;
+                    tokio::fs::rename(&passing, &file).await
+                };
+                written.await.map_err(|_| MailError::Unreachable)
+            }
+            Way::Smtp(transport) => {
+                let sent = transport.send(message).await;
+                sent.map(|_| ()).map_err(|error| if error.is_permanent() { MailError::Refused } else { MailError::Unreachable })
+            }
+        }
+    }
+
+    fn message(&self, mail: &Outgoing) -> Option<Message> {
+        let domain = self.from.split_once('@')?.1;
+        let from = Mailbox::new(Some(mail.from_name.clone()), self.from.parse().ok()?);
+        let mut message = Message::builder().message_id(Some(format!("<{}@{domain}>", mail.id))).date(mail.written_at).from(from);
+        if !mail.reply_to.is_empty() {
+            message = message.reply_to(mail.reply_to.parse().ok()?);
+        }
+        for address in &mail.to {
+            message = message.to(address.parse().ok()?);
+        }
+        let mut parts = MultiPart::mixed().singlepart(SinglePart::plain(mail.text.clone()));
+        for (name, content) in &mail.documents {
+            let pdf = ContentType::parse("application/pdf").ok()?;
+            parts = parts.singlepart(Attachment::new(name.clone()).body(content.clone(), pdf));
+        }
+        message.subject(mail.subject.clone()).multipart(parts).ok()
+    }
+}

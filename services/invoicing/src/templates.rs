@@ -1,0 +1,144 @@
+//! The words of mails: ours in English and French, or the tenant's own. Strict, and sandboxed: a template
+//! sees its variables and nothing else, and its work is bounded.
+
+use crate::wording::Language;
+use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig};
+use payterms_invoicing_domain::MailKind;
+use payterms_kernel::Refusal;
+use serde_json::{Map, Value, json};
+
+/// Steps that one template may take.
+const FUEL: u64 = 100_000;
+/// The longest text that may come out.
+const MOST_TEXT: usize = 100_000;
+
+/// What a template is rendered with.
+pub type Variables = Map<String, Value>;
+
+/// Our own subject and text.
+#[must_use]
+pub fn ours(kind: MailKind, language: Language) -> (&'static str, &'static str) {
+    let [english, french] = match kind {
+        MailKind::Receipt => [include_str!("../templates/receipt.en.txt"), include_str!("../templates/receipt.fr.txt")],
+        MailKind::CollectionFailed => {
+            [include_str!("../templates/collection_failed.en.txt"), include_str!("../templates/collection_failed.fr.txt")]
+        }
+        MailKind::AuthenticationNeeded => {
+            [include_str!("../templates/authentication_needed.en.txt"), include_str!("../templates/authentication_needed.fr.txt")]
+        }
+        MailKind::RechargeFailed => {
+            [include_str!("../templates/recharge_failed.en.txt"), include_str!("../templates/recharge_failed.fr.txt")]
+        }
+        MailKind::PrepaymentTurnedOff => {
+            [include_str!("../templates/prepayment_turned_off.en.txt"), include_str!("../templates/prepayment_turned_off.fr.txt")]
+        }
+    };
+    let (subject, text) = language.say(english, french).split_once('\n').unwrap_or_default();
+    (subject, text.trim_start_matches('\n'))
+}
+
+/// The variables of a kind, with values to try a template with.
+#[must_use]
+pub fn samples(kind: MailKind, language: Language) -> Variables {
+    let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1).unwrap_or_default();
+    let mut samples = Variables::new();
+    let mut add = |name: &str, value: Value| samples.insert(name.to_owned(), value);
+    add("seller", json!("Acme Telecom"));
+    add("link", json!("https://pay.example/page"));
+    if kind != MailKind::PrepaymentTurnedOff {
+        add("customer", json!("Brightside Ltd"));
+    }
+    match kind {
+        MailKind::Receipt => {
+            add("number", json!("RC-2026-000001"));
+            add("amount", json!("20.00\u{a0}USD"));
+            add("date", json!(language.date(day)));
+        }
+        MailKind::CollectionFailed => {
+            add("number", json!("INV-2026-000001"));
+            add("amount", json!("100.00\u{a0}USD"));
+            add("reason", json!("card_declined"));
+            add("next_try", json!(language.date(day)));
+        }
+        MailKind::AuthenticationNeeded => {
+            add("number", json!("INV-2026-000001"));
+            add("amount", json!("100.00\u{a0}USD"));
+        }
+        MailKind::RechargeFailed => {
+            add("reason", json!("card_declined"));
+            add("next_try", json!(language.date(day)));
+        }
+        MailKind::PrepaymentTurnedOff => {
+            add("reason", json!("PROVIDER_CONNECTED"));
+        }
+    }
+    samples
+}
+
+/// Renders subject and text.
+///
+/// # Errors
+/// `TEMPLATE_INVALID`, with part and line.
+pub fn render((subject, text): (&str, &str), variables: &Variables) -> Result<(String, String), Refusal> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build().map_err(|error| invalid("text", &told(&error)))?);
+    let context = minijinja::Value::from(minijinja::value::Serde(variables));
+    let one = |part: &'static str, source: &str| {
+        let made = environment.render_str(source, &context).map_err(|error| invalid(part, &told(&error)))?;
+        if made.len() > MOST_TEXT {
+            return Err(invalid(part, "it makes too long a text"));
+        }
+        Ok(made)
+    };
+    let subject = one("subject", subject)?;
+    // A subject is one line, whatever the variables hold.
+    let subject = subject.split_whitespace().collect::<Vec<_>>().join(" ");
+    Ok((subject, one("text", text)?.trim_end().to_owned()))
+}
+
+fn told(error: &minijinja::Error) -> String {
+    let what = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+    error.line().map_or_else(|| what.clone(), |line| format!("{what}, line {line}"))
+}
+
+fn invalid(part: &'static str, error: &str) -> Refusal {
+    let message = format!("The {part} of the template cannot be rendered: {error}. Use the variables of its kind only.");
+    Refusal::precondition("TEMPLATE_INVALID", message).with("part", part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ours, render, samples};
+    use crate::wording::Language;
+    use payterms_invoicing_domain::MailKind;
+
+    #[test]
+    fn every_mail_reads_well_in_both_languages_with_and_without_its_options() {
+        for kind in MailKind::ALL {
+            for language in Language::ALL {
+                let full = samples(kind, language);
+                let bare = full.iter().map(|(name, value)| {
+                    (name.clone(), if ["link", "next_try"].contains(&name.as_str()) { "".into() } else { value.clone() })
+                });
+                for variables in [full.clone(), bare.collect()] {
+                    let (subject, text) = render(ours(kind, language), &variables).unwrap();
+                    assert!(!subject.is_empty() && !subject.contains('{') && text.len() > 40, "{kind:?} {subject}");
+                    assert!(!text.contains("\n\n\n"), "{kind:?} {}: {text}", language.code());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_template_sees_nothing_else_and_ends() {
+        let variables = samples(MailKind::Receipt, Language::English);
+        let refused = |text: &str| render(("Hello", text), &variables).unwrap_err();
+        assert_eq!(refused("{{ password }}").reason, "TEMPLATE_INVALID");
+        assert_eq!(refused("{% include \"/etc/passwd\" %}").reason, "TEMPLATE_INVALID");
+        assert_eq!(refused("{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}").reason, "TEMPLATE_INVALID");
+        assert!(refused("one\n{% if %}").message.contains("line 2"));
+        assert_eq!(render(("{{ seller }}\nBcc: x", "y"), &variables).unwrap().0, "Acme Telecom Bcc: x");
+    }
+}

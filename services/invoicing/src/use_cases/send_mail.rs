@@ -1,0 +1,126 @@
+//! Sends mails: a flow of one step that nobody waits for. A mail that dies between the mail server and
+//! the record is sent again, with the same message id.
+
+use super::{documents::Printable, write_mail::publish};
+use crate::{
+    App, jobs,
+    mailer::{MailError, Outgoing},
+    render_mails as render,
+    store::{customers, invoices, mails, receipts, tenants},
+    wording::Language,
+};
+use payterms_chassis::{
+    Answer, AppError, Call,
+    flow::{self, Lease},
+    jobs::{DueRow, schedule, take},
+    kill, names,
+};
+use payterms_invoicing_domain::{
+    Mail, MailState,
+    mail::{Attachment, Tried},
+};
+use payterms_kernel::{Id, Refusal, TenantId};
+use payterms_proto::invoicing::v1::RetryMailResponse;
+use sea_orm::ConnectionTrait;
+
+/// The kind of flow.
+pub const FLOW: &str = "send_mail";
+
+/// Drives the flow to its close.
+///
+/// # Errors
+/// The database's.
+pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
+    let id = Id::from_uuid(lease.intent);
+    let conn = app.db.read(&lease.tenant).await?;
+    let Some(mail) = mails::find(&conn, &lease.tenant, id).await? else { return Ok(()) };
+    let tried = if mail.state == MailState::Pending {
+        let outgoing = outgoing(&conn, &lease.tenant, &mail).await?;
+        drop(conn);
+        Some(match app.mailer.send(&outgoing).await {
+            Ok(()) => Tried::Sent,
+            Err(MailError::Refused) => Tried::Refused,
+            Err(MailError::Unreachable) => Tried::Unreachable,
+        })
+    } else {
+        drop(conn);
+        None
+    };
+    kill::point("mail.after_send");
+    let call = Call::own("invoicing", &lease.tenant, "mail_sent", lease.intent, None);
+    let mut tx = app.db.begin_forward(&call).await?;
+    let Some(mut mail) = mails::lock(tx.conn(), &lease.tenant, id).await? else { return Ok(()) };
+    flow::hold(&tx, lease).await?;
+    if let Some(tried) = tried.filter(|_| mail.state == MailState::Pending) {
+        let next = mail.tried(&tried, tx.now());
+        publish(&mut tx, &mail).await?;
+        if let Some(at) = next {
+            schedule(&tx, jobs::RETRY_MAIL, &mail.id.to_string(), at).await?;
+        }
+    }
+    flow::close(&tx, lease).await?;
+    tx.commit_rows().await
+}
+
+async fn outgoing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) -> Result<Outgoing, AppError> {
+    let seller = tenants::find(conn, tenant).await?.ok_or_else(|| AppError::Fault(format!("no tenant {tenant}")))?;
+    let language = match mail.customer {
+        Some(customer) => customers::find(conn, tenant, customer).await?.map(|customer| Language::of(&customer.locale)),
+        None => None,
+    };
+    let mut documents = Vec::with_capacity(mail.attachments.len());
+    for attachment in &mail.attachments {
+        let found = match attachment {
+            Attachment::Invoice(id) => {
+                invoices::find_many(conn, tenant, &[Id::from_uuid(*id)]).await?.pop().map(|own| Printable::Invoice(Box::new(own)))
+            }
+            Attachment::Receipt(id) => receipts::find(conn, tenant, Id::from_uuid(*id)).await?.map(|own| Printable::Receipt(Box::new(own))),
+        };
+        let printed = found.map(|own| own.print(tenant, language.unwrap_or(Language::English))).transpose()?;
+        documents.extend(printed.map(|own| (own.file_name, own.content.to_vec())));
+    }
+    Ok(Outgoing {
+        id: mail.id.to_string(),
+        from_name: seller.display_name,
+        reply_to: seller.business.contact_email,
+        to: mail.to.clone(),
+        subject: mail.subject.clone(),
+        text: mail.text.clone(),
+        documents,
+        written_at: mail.created_at.into(),
+    })
+}
+
+/// The time of another try has come.
+///
+/// # Errors
+/// The database's.
+pub async fn try_again(app: &App, row: &DueRow) -> Result<(), AppError> {
+    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("mail {:?}", row.subject))) };
+    let tx = app.db.begin_forward(&row.call("invoicing", id)).await?;
+    let Some(mail) = mails::lock(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
+    if !take(&tx, row).await? {
+        return Ok(());
+    }
+    if mail.state == MailState::Pending {
+        flow::leave(&tx, FLOW, id).await?;
+    }
+    tx.commit_rows().await
+}
+
+/// Sends a mail that has failed again.
+///
+/// # Errors
+/// `MAIL_STATE`, `RESOURCE_NOT_FOUND`.
+pub async fn retry(app: &App, call: &Call, id: Id<Mail>) -> Result<Answer<RetryMailResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    let mut mail = mails::lock(tx.conn(), &call.tenant, id).await?.ok_or_else(Refusal::not_found)?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    mail.retry(tx.now())?;
+    publish(&mut tx, &mail).await?;
+    flow::leave(&tx, FLOW, mail.id.uuid()).await?;
+    let mail = render::listed(&call.tenant, &mail);
+    tx.commit(RetryMailResponse { mail: Some(mail) }).await
+}

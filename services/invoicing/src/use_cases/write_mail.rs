@@ -1,0 +1,105 @@
+//! Writes mails in the transaction of what they tell of; they are sent apart from it.
+
+use super::send_mail;
+use crate::{
+    render_mails as render,
+    store::{customers, mails, tenants},
+    templates::{self, Variables},
+    wording::Language,
+};
+use payterms_chassis::{AppError, WriteTx, flow};
+use payterms_invoicing_domain::{Customer, Mail, MailKind, Tenant, mail::Attachment};
+use payterms_kernel::{Id, TenantId};
+use payterms_proto::invoicing::v1::MailChanged;
+
+/// What a mail is about, and what goes with it.
+#[derive(Debug)]
+pub struct Letter<V: FnOnce(Language) -> Vec<(&'static str, String)>> {
+    /// Its kind.
+    pub kind: MailKind,
+    /// The variables of the kind, in the reader's language.
+    pub variables: V,
+    /// The page of the tenant's portal that it leads to, such as `/invoices/0199…`.
+    pub page: String,
+    /// Documents.
+    pub attachments: Vec<Attachment>,
+}
+
+/// Writes to a customer.
+///
+/// # Errors
+/// The database's; `Fault` for a customer who is not there.
+pub async fn to_customer<V: FnOnce(Language) -> Vec<(&'static str, String)>>(
+    tx: &mut WriteTx,
+    customer: Id<Customer>,
+    letter: Letter<V>,
+) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    let fault = || AppError::Fault(format!("a mail to customer {customer}"));
+    let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
+    let buyer = customers::find(tx.conn(), &tenant, customer).await?.ok_or_else(fault)?;
+    let language = Language::of(&buyer.locale);
+    let mut variables = common(&seller, &letter.page);
+    variables.insert("customer".to_owned(), buyer.legal_name.clone().into());
+    variables.extend((letter.variables)(language).into_iter().map(|(name, value)| (name.to_owned(), value.into())));
+    let words = words(tx, &tenant, (letter.kind, language), &variables).await?;
+    let (id, now) = (tx.id(), tx.now());
+    let mail = Mail::write(id, (letter.kind, Some(customer)), buyer.mail_addresses(), words, letter.attachments, now);
+    queue(tx, &mail).await
+}
+
+/// Writes to the tenant itself, in English.
+///
+/// # Errors
+/// The database's.
+pub async fn to_tenant(tx: &mut WriteTx, kind: MailKind, variables: Vec<(&'static str, String)>) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    let own = tenants::find(tx.conn(), &tenant).await?.ok_or_else(|| AppError::Fault("a mail to no tenant".to_owned()))?;
+    let mut all = common(&own, "");
+    all.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value.into())));
+    let words = words(tx, &tenant, (kind, Language::English), &all).await?;
+    let to = Some(own.business.contact_email).filter(|address| !address.is_empty());
+    let (id, now) = (tx.id(), tx.now());
+    let mail = Mail::write(id, (kind, None), to.into_iter().collect(), words, Vec::new(), now);
+    queue(tx, &mail).await
+}
+
+fn common(seller: &Tenant, page: &str) -> Variables {
+    let portal = seller.business.portal_url.trim_end_matches('/');
+    let link = if portal.is_empty() { String::new() } else { format!("{portal}{page}") };
+    [("seller", seller.display_name.clone()), ("link", link)].map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect()
+}
+
+/// Subject and text by the tenant's template; by ours where there is none, or it cannot be rendered.
+async fn words(
+    tx: &WriteTx,
+    tenant: &TenantId,
+    (kind, language): (MailKind, Language),
+    variables: &Variables,
+) -> Result<(String, String), AppError> {
+    if let Some((subject, text)) = mails::template(tx.conn(), tenant, (kind, language.code())).await? {
+        if let Ok(words) = templates::render((&subject, &text), variables) {
+            return Ok(words);
+        }
+        tracing::warn!(kind = kind.name(), "a tenant's template cannot be rendered; ours is used");
+    }
+    Ok(templates::render(templates::ours(kind, language), variables)?)
+}
+
+async fn queue(tx: &mut WriteTx, mail: &Mail) -> Result<(), AppError> {
+    publish(tx, mail).await?;
+    if mail.state == payterms_invoicing_domain::MailState::Pending {
+        flow::leave(tx, send_mail::FLOW, mail.id.uuid()).await?;
+    }
+    Ok(())
+}
+
+/// Saves a mail and tells where it is; the event names nobody.
+///
+/// # Errors
+/// The database's.
+pub async fn publish(tx: &mut WriteTx, mail: &Mail) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    mails::save(tx.conn(), &tenant, mail).await?;
+    tx.emit("mail", &mail.id.to_string(), &MailChanged { mail: Some(render::anonymous(&tenant, mail)) }).await
+}
