@@ -171,6 +171,16 @@ mod payments {
             guard: Guard::Tenant,
         },
         Table {
+            name: "metered_services",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, product text NOT NULL, display_name text NOT NULL, \
+                      currency text NOT NULL, prices_include_tax boolean NOT NULL, tax_category text NOT NULL, term_kind text NOT NULL, \
+                      term_days bigint NOT NULL, state text NOT NULL, overdue_since {time}, version bigint NOT NULL, created_at {time} NOT NULL, \
+                      updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), UNIQUE (tenant, customer_id, currency, product), \
+                      FOREIGN KEY (tenant, customer_id) REFERENCES customers (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
             name: "mails",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid}, kind text NOT NULL, recipients text NOT NULL, \
                       subject text NOT NULL, text_body text NOT NULL, attachments text NOT NULL, state text NOT NULL, attempts bigint NOT NULL, \
@@ -206,6 +216,10 @@ mod payments {
             "ALTER TABLE customers ADD COLUMN contacts text NOT NULL DEFAULT '[]'",
             "ALTER TABLE tenants ADD COLUMN overpayment_refused boolean NOT NULL DEFAULT false",
             "ALTER TABLE tenants ADD COLUMN business text NOT NULL DEFAULT '{}'",
+            "ALTER TABLE tenants ADD COLUMN suspend_after_days bigint",
+            "ALTER TABLE invoices ADD COLUMN service_id {uuid}",
+            "ALTER TABLE invoices ADD COLUMN service_month text",
+            "CREATE UNIQUE INDEX invoices_of_service ON invoices (tenant, service_id, service_month) WHERE service_id IS NOT NULL",
             "ALTER TABLE invoices ADD COLUMN mentions text NOT NULL DEFAULT ''",
             "ALTER TABLE invoices ADD COLUMN collect_automatically boolean NOT NULL DEFAULT false",
             "ALTER TABLE invoices ADD COLUMN collection_state text NOT NULL DEFAULT 'OFF'",

@@ -186,6 +186,13 @@ mod settlements {
 
     const TABLES: &[Table] = &[
         Table {
+            name: "metered_services",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, currency text NOT NULL, product text NOT NULL, \
+                      access text NOT NULL, open_month text NOT NULL, PRIMARY KEY (tenant, id), UNIQUE (tenant, customer_id, currency, product)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
             name: "refunds",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, step_id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, payment_id {uuid} NOT NULL, charge_id {uuid}, \
                   state text NOT NULL, amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, provider_refund_id text NOT NULL, \
@@ -208,6 +215,10 @@ mod settlements {
     // A hold of a payment is found by it, and there is one at most: what comes after a release finds
     // that row and goes no further.
     const STATEMENTS: &[&str] = &[
+        "ALTER TABLE usage_records ADD COLUMN service_id {uuid}",
+        "ALTER TABLE usage_records ADD COLUMN billing_month text",
+        "ALTER TABLE usage_records ADD COLUMN late boolean NOT NULL DEFAULT false",
+        "CREATE INDEX usage_of_service ON usage_records (tenant, service_id, billing_month) WHERE service_id IS NOT NULL",
         "ALTER TABLE top_ups ADD COLUMN tax_sentence text NOT NULL DEFAULT ''",
         "ALTER TABLE holds ADD COLUMN payment_id {uuid}",
         "CREATE UNIQUE INDEX holds_of_payment ON holds (tenant, payment_id) WHERE payment_id IS NOT NULL",

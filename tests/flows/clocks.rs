@@ -31,7 +31,7 @@ const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
 const HOUR: i64 = 3_600;
 
 #[expect(clippy::unnecessary_wraps, reason = "the fields of messages are optional")]
-fn at(seconds: i64) -> Option<Timestamp> {
+pub(crate) fn at(seconds: i64) -> Option<Timestamp> {
     Some(Timestamp { seconds, nanos: 0 })
 }
 

@@ -15,6 +15,7 @@ mod invoices;
 mod kills;
 mod kills_of_payments;
 mod mails;
+mod metered;
 mod operations;
 mod payments;
 mod recharges;

@@ -8,9 +8,9 @@ use payterms_proto::{
         collection_service_client::CollectionServiceClient, customer_service_client::CustomerServiceClient,
         document_service_client::DocumentServiceClient, invoice_service_client::InvoiceServiceClient,
         mail_service_client::MailServiceClient, mail_template_service_client::MailTemplateServiceClient,
-        payment_service_client::PaymentServiceClient, receipt_service_client::ReceiptServiceClient,
-        refund_service_client::RefundServiceClient, tenant_service_client::TenantServiceClient,
-        test_clock_service_client::TestClockServiceClient,
+        metered_service_service_client::MeteredServiceServiceClient, payment_service_client::PaymentServiceClient,
+        receipt_service_client::ReceiptServiceClient, refund_service_client::RefundServiceClient,
+        tenant_service_client::TenantServiceClient, test_clock_service_client::TestClockServiceClient,
     },
     wallet::v1::{
         auto_recharge_service_client::AutoRechargeServiceClient, hold_service_client::HoldServiceClient,
@@ -122,6 +122,12 @@ impl Session {
     #[must_use]
     pub fn receipts(&self) -> ReceiptServiceClient<Caller> {
         ReceiptServiceClient::new(self.caller())
+    }
+
+    /// `MeteredServiceService`.
+    #[must_use]
+    pub fn metered_services(&self) -> MeteredServiceServiceClient<Caller> {
+        MeteredServiceServiceClient::new(self.caller())
     }
 
     /// `MailService`.

@@ -8,7 +8,7 @@ pub mod process;
 pub mod refusals;
 pub mod world;
 
-pub use refusals::{reason, violations};
+pub use refusals::{conditions, reason, violations};
 pub use world::{Database, World};
 
 /// Makes two tests of each scenario, one per database: `on_both!(module: a, b)` runs the async

@@ -19,3 +19,11 @@ pub fn violations(status: &Status) -> Vec<String> {
     let fields = details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default();
     fields.iter().map(|v| format!("{}: {}", v.field, v.description.split(':').next().unwrap_or_default())).collect()
 }
+
+/// The subjects of the conditions that a refusal finds broken.
+#[must_use]
+pub fn conditions(status: &Status) -> Vec<String> {
+    let details = status.get_error_details();
+    let found = details.precondition_failure().map(|failure| failure.violations.clone()).unwrap_or_default();
+    found.into_iter().map(|condition| condition.subject).collect()
+}

@@ -15,11 +15,18 @@ pub const GO_ON_WITH_PAYMENT: &str = "go_on_with_payment";
 /// Tries a mail again; the subject is the mail's id.
 pub const RETRY_MAIL: &str = "retry_mail";
 
+/// Suspends a metered service that stayed overdue; the subject is the service's id.
+pub const SUSPEND_SERVICE: &str = "suspend_service";
+
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
-    let (taxes, payments, invoices, mails) = (app.clone(), app.clone(), app.clone(), app.clone());
+    let (taxes, payments, invoices, mails, services) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     Jobs::default()
+        .with(SUSPEND_SERVICE, move |row| {
+            let app = services.clone();
+            async move { use_cases::metered_services::suspend(&app, &row).await }
+        })
         .with(RETRY_MAIL, move |row| {
             let app = mails.clone();
             async move { use_cases::send_mail::try_again(&app, &row).await }

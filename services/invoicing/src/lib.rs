@@ -5,6 +5,7 @@ pub mod api;
 pub mod consume;
 pub mod jobs;
 pub mod mailer;
+pub mod metered_messages;
 pub mod paper;
 pub mod parse;
 pub mod parse_collections;
@@ -35,9 +36,9 @@ use payterms_chassis::{
 use payterms_proto::invoicing::v1::{
     collection_service_server::CollectionServiceServer, customer_service_server::CustomerServiceServer,
     document_service_server::DocumentServiceServer, invoice_service_server::InvoiceServiceServer, mail_service_server::MailServiceServer,
-    mail_template_service_server::MailTemplateServiceServer, payment_service_server::PaymentServiceServer,
-    receipt_service_server::ReceiptServiceServer, refund_service_server::RefundServiceServer, tenant_service_server::TenantServiceServer,
-    test_clock_service_server::TestClockServiceServer,
+    mail_template_service_server::MailTemplateServiceServer, metered_service_service_server::MeteredServiceServiceServer,
+    payment_service_server::PaymentServiceServer, receipt_service_server::ReceiptServiceServer, refund_service_server::RefundServiceServer,
+    tenant_service_server::TenantServiceServer, test_clock_service_server::TestClockServiceServer,
 };
 use tonic::service::Routes;
 
@@ -86,6 +87,7 @@ impl Service for Invoicing {
             .add_service(PaymentServiceServer::new(api.clone()))
             .add_service(RefundServiceServer::new(api.clone()))
             .add_service(ReceiptServiceServer::new(api.clone()))
+            .add_service(MeteredServiceServiceServer::new(api.clone()))
             .add_service(MailServiceServer::new(api.clone()))
             .add_service(MailTemplateServiceServer::new(api.clone()))
             .add_service(DocumentServiceServer::new(api.clone()))

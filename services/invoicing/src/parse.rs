@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, Call, Fields, call::Caller, page::Page};
-use payterms_invoicing_domain::{Address, Business, Contact, Customer, TaxRule};
+use payterms_invoicing_domain::{Address, Business, Contact, Customer, Dunning, TaxRule};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use rust_decimal::Decimal;
@@ -26,6 +26,8 @@ pub struct TenantFields {
     pub overpayment_refused: bool,
     /// How documents name it.
     pub business: Business,
+    /// What happens when something is not paid.
+    pub dunning: Dunning,
     /// Tax by country.
     pub tax_rules: Vec<TaxRule>,
     /// The version that may be changed; empty: any.
@@ -49,9 +51,15 @@ fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -
         invoices_hidden: tenant.invoices_hidden,
         overpayment_refused: tenant.overpayment_refused,
         business: if used("business") { business(fields, &tenant.business.clone().unwrap_or_default()) } else { Business::default() },
+        dunning: if used("dunning") { dunning(fields, tenant.dunning.unwrap_or_default()) } else { Dunning::default() },
         tax_rules: if used("tax_rules") { tax_rules(fields, &tenant.tax_rules) } else { Vec::new() },
         etag: fields.text("tenant.etag", &tenant.etag, 0, 100),
     }
+}
+
+fn dunning(fields: &mut Fields, own: pb::DunningSettings) -> Dunning {
+    let days = fields.number("tenant.dunning.suspend_after_days", own.suspend_after_days, 0..=365);
+    Dunning { suspend_after_days: u16::try_from(days).ok().filter(|_| own.suspend_overdue_services) }
 }
 
 fn business(fields: &mut Fields, own: &pb::BusinessDetails) -> Business {
@@ -124,7 +132,7 @@ pub fn create_tenant(request: Request<pb::CreateTenantRequest>) -> Result<(Call,
 
 /// Changes a tenant.
 pub fn update_tenant(request: Request<pb::UpdateTenantRequest>) -> Result<(Call, TenantFields, Vec<String>), AppError> {
-    const CHANGING: [&str; 6] = ["display_name", "time_zone", "invoices_hidden", "tax_rules", "overpayment_refused", "business"];
+    const CHANGING: [&str; 7] = ["display_name", "time_zone", "invoices_hidden", "tax_rules", "overpayment_refused", "business", "dunning"];
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
     let tenant = message.tenant.unwrap_or_default();

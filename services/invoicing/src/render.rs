@@ -24,6 +24,10 @@ pub fn tenant(tenant: &Tenant) -> pb::Tenant {
         invoices_hidden: tenant.invoices_hidden,
         overpayment_refused: tenant.overpayment_refused,
         business: Some(business(&tenant.business)),
+        dunning: Some(pb::DunningSettings {
+            suspend_overdue_services: tenant.dunning.suspend_after_days.is_some(),
+            suspend_after_days: tenant.dunning.suspend_after_days.unwrap_or_default().into(),
+        }),
         tax_rules: tenant.tax_rules.iter().map(rule).collect(),
         state: if tenant.suspended { pb::tenant::State::Suspended } else { pb::tenant::State::Active }.into(),
         create_time: Some(timestamp(tenant.created_at)),

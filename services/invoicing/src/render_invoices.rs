@@ -1,6 +1,7 @@
 //! Invoices and credit notes → messages of the contract.
 
 use crate::{
+    metered_messages,
     render::{address, customer_name, etag},
     store::outstanding::Outstanding,
 };
@@ -68,6 +69,7 @@ pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result
         collect_automatically: invoice.content.collect_automatically,
         collection: Some(collection(&invoice.collection)),
         block: invoice.block.as_ref().map(block),
+        metered_service: invoice.billed.map(|own| metered_messages::name(tenant, invoice.customer, own.service)).unwrap_or_default(),
     })
 }
 
@@ -125,7 +127,9 @@ fn party(party: &Party) -> pb::Party {
     }
 }
 
-fn term(term: PaymentTerm) -> pb::PaymentTerm {
+/// When an invoice falls due.
+#[must_use]
+pub fn term(term: PaymentTerm) -> pb::PaymentTerm {
     use pb::payment_term::Kind;
     let (kind, days) = match term {
         PaymentTerm::NetDays(days) => (Kind::NetDays, days),

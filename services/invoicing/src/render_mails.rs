@@ -15,6 +15,9 @@ pub fn kind(kind: MailKind) -> pb::MailKind {
         MailKind::AuthenticationNeeded => pb::MailKind::AuthenticationNeeded,
         MailKind::RechargeFailed => pb::MailKind::RechargeFailed,
         MailKind::PrepaymentTurnedOff => pb::MailKind::PrepaymentTurnedOff,
+        MailKind::ServiceOverdue => pb::MailKind::ServiceOverdue,
+        MailKind::ServiceSuspended => pb::MailKind::ServiceSuspended,
+        MailKind::ServiceRestored => pb::MailKind::ServiceRestored,
     }
 }
 

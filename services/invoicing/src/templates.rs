@@ -32,6 +32,15 @@ pub fn ours(kind: MailKind, language: Language) -> (&'static str, &'static str) 
         MailKind::PrepaymentTurnedOff => {
             [include_str!("../templates/prepayment_turned_off.en.txt"), include_str!("../templates/prepayment_turned_off.fr.txt")]
         }
+        MailKind::ServiceOverdue => {
+            [include_str!("../templates/service_overdue.en.txt"), include_str!("../templates/service_overdue.fr.txt")]
+        }
+        MailKind::ServiceSuspended => {
+            [include_str!("../templates/service_suspended.en.txt"), include_str!("../templates/service_suspended.fr.txt")]
+        }
+        MailKind::ServiceRestored => {
+            [include_str!("../templates/service_restored.en.txt"), include_str!("../templates/service_restored.fr.txt")]
+        }
     };
     let (subject, text) = language.say(english, french).split_once('\n').unwrap_or_default();
     (subject, text.trim_start_matches('\n'))
@@ -70,6 +79,12 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
         }
         MailKind::PrepaymentTurnedOff => {
             add("reason", json!("PROVIDER_CONNECTED"));
+        }
+        MailKind::ServiceOverdue | MailKind::ServiceSuspended | MailKind::ServiceRestored => {
+            add("service", json!("Maps"));
+            if kind == MailKind::ServiceOverdue {
+                add("suspend_on", json!(language.date(day)));
+            }
         }
     }
     samples
@@ -120,7 +135,7 @@ mod tests {
             for language in Language::ALL {
                 let full = samples(kind, language);
                 let bare = full.iter().map(|(name, value)| {
-                    (name.clone(), if ["link", "next_try"].contains(&name.as_str()) { "".into() } else { value.clone() })
+                    (name.clone(), if ["link", "next_try", "suspend_on"].contains(&name.as_str()) { "".into() } else { value.clone() })
                 });
                 for variables in [full.clone(), bare.collect()] {
                     let (subject, text) = render(ours(kind, language), &variables).unwrap();

@@ -2,14 +2,14 @@
 
 use crate::{
     store::{customers, settings},
-    use_cases::change_settings,
+    use_cases::{change_settings, close_metered},
 };
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, tenants};
 use payterms_kernel::{Id, money::parse_decimal};
 use payterms_proto::{
     common::v1::Event,
-    invoicing::v1::{CustomerChanged, TenantChanged, tenant::State},
+    invoicing::v1::{CustomerChanged, MeteredServiceChanged, TenantChanged, tenant::State},
 };
 use payterms_wallet_domain::{Customer, customer::Tax};
 use prost::Message;
@@ -17,7 +17,10 @@ use prost::Message;
 /// All consumers.
 #[must_use]
 pub fn all() -> Consumers {
-    Consumers::default().with::<TenantChanged>(tenant_changed).with::<CustomerChanged>(customer_changed)
+    Consumers::default()
+        .with::<TenantChanged>(tenant_changed)
+        .with::<CustomerChanged>(customer_changed)
+        .with::<MeteredServiceChanged>(service_changed)
 }
 
 fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
@@ -52,5 +55,12 @@ fn customer_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, 
             tax: tax.transpose()?,
         };
         customers::save(tx.conn(), &tx.call().tenant, &customer).await
+    })
+}
+
+fn service_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        let told = MeteredServiceChanged::decode(event.data.clone())?.metered_service.unwrap_or_default();
+        close_metered::heard(tx, &told).await
     })
 }

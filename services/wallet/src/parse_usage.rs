@@ -47,6 +47,7 @@ pub fn list(request: Request<pb::ListUsageRecordsRequest>) -> Result<(WalletRef,
 /// A record.
 #[must_use]
 pub fn render(wallet: &str, record: &UsageRecord) -> pb::UsageRecord {
+    let customer = wallet.split("/wallets/").next().unwrap_or_default();
     pb::UsageRecord {
         name: format!("{wallet}/usageRecords/{}", record.id),
         product: record.product.clone(),
@@ -56,5 +57,7 @@ pub fn render(wallet: &str, record: &UsageRecord) -> pb::UsageRecord {
         usage_time: Some(timestamp(record.used_at)),
         record_time: Some(timestamp(record.recorded_at)),
         transfer_id: record.transfer.map(|id| id.to_string()).unwrap_or_default(),
+        metered_service: record.metered.map(|own| format!("{customer}/meteredServices/{}", own.service)).unwrap_or_default(),
+        late: record.metered.is_some_and(|own| own.late),
     }
 }

@@ -4,14 +4,14 @@ use crate::{
     parse::CustomerRef,
     parse_recharge, render_payments,
     store::{charges, recharges, settings, top_ups, wallets},
-    use_cases::create_top_up::wallet_name,
+    use_cases::{close_metered, create_top_up::wallet_name},
 };
 use payterms_chassis::{
     WriteTx, names,
     snapshots::{Snapshots, States},
 };
 use payterms_kernel::Id;
-use payterms_proto::wallet::v1::{AutoRechargeChanged, ChargeChanged, TopUpChanged, WalletSettingsChanged};
+use payterms_proto::wallet::v1::{AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, TopUpChanged, WalletSettingsChanged};
 use prost::Message;
 use std::collections::HashMap;
 
@@ -23,6 +23,7 @@ pub fn all() -> Snapshots {
         .with::<ChargeChanged>("charge", charges_of)
         .with::<AutoRechargeChanged>("auto_recharge", recharges_of)
         .with::<WalletSettingsChanged>("wallet_settings", settings_of)
+        .with::<MeteredUsageClosed>("metered_usage", closes_of)
 }
 
 fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
@@ -84,5 +85,20 @@ fn settings_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let rendered = render_payments::settings(tenant, &own);
         let told = WalletSettingsChanged { wallet_settings: Some(rendered), turned_off_by: String::new() };
         Ok(vec![(tenant.to_string(), told.encode_to_vec())])
+    })
+}
+
+/// The last month that was closed of each service; it is billed once, however often it is told.
+fn closes_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let mut states = Vec::new();
+        for id in ids {
+            let told = match names::uuid(id) {
+                Some(service) => close_metered::last_closed(tx, service).await?,
+                None => None,
+            };
+            states.extend(told.map(|told| (id.clone(), told.encode_to_vec())));
+        }
+        Ok(states)
     })
 }

@@ -163,6 +163,7 @@ mod tests {
             invoices_hidden: false,
             overpayment_refused: false,
             business: crate::tenant::Business::default(),
+            dunning: crate::tenant::Dunning::default(),
             tax_rules: vec![rule("AU", rate), rule("DE", 19), reverse, rule("GB", 0)],
             suspended: false,
             version: 1,

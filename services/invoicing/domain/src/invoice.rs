@@ -3,6 +3,7 @@
 use crate::{
     collection::{Block, Collection},
     customer::{Address, Customer},
+    metered::Billed,
     number::Series,
     tax::{self, Amounts, Rate, TaxAmount},
     tenant::Tenant,
@@ -155,6 +156,8 @@ pub struct Invoice {
     pub block: Option<Block>,
     /// How its automatic collection stands.
     pub collection: Collection,
+    /// The metered service that it bills.
+    pub billed: Option<Billed>,
     /// Counts its changes.
     pub version: i64,
     /// When it was created.
@@ -191,6 +194,7 @@ impl Invoice {
             pending: zero,
             block: None,
             collection: Collection::default(),
+            billed: None,
             version: 1,
             created_at: now,
             updated_at: now,

@@ -18,12 +18,26 @@ pub enum MailKind {
     RechargeFailed,
     /// Prepayment went off by itself; it goes to the tenant.
     PrepaymentTurnedOff,
+    /// A metered service is overdue.
+    ServiceOverdue,
+    /// A metered service is suspended.
+    ServiceSuspended,
+    /// A metered service can be used again.
+    ServiceRestored,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 5] =
-        [Self::Receipt, Self::CollectionFailed, Self::AuthenticationNeeded, Self::RechargeFailed, Self::PrepaymentTurnedOff];
+    pub const ALL: [Self; 8] = [
+        Self::Receipt,
+        Self::CollectionFailed,
+        Self::AuthenticationNeeded,
+        Self::RechargeFailed,
+        Self::PrepaymentTurnedOff,
+        Self::ServiceOverdue,
+        Self::ServiceSuspended,
+        Self::ServiceRestored,
+    ];
 
     /// The name of the kind, as in the contract.
     #[must_use]
@@ -34,6 +48,9 @@ impl MailKind {
             Self::AuthenticationNeeded => "AUTHENTICATION_NEEDED",
             Self::RechargeFailed => "RECHARGE_FAILED",
             Self::PrepaymentTurnedOff => "PREPAYMENT_TURNED_OFF",
+            Self::ServiceOverdue => "SERVICE_OVERDUE",
+            Self::ServiceSuspended => "SERVICE_SUSPENDED",
+            Self::ServiceRestored => "SERVICE_RESTORED",
         }
     }
 }

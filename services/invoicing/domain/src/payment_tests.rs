@@ -33,6 +33,7 @@ fn tenant() -> Tenant {
         invoices_hidden: false,
         overpayment_refused: false,
         business: crate::tenant::Business::default(),
+        dunning: crate::tenant::Dunning::default(),
         tax_rules: vec![rule],
         suspended: false,
         version: 1,

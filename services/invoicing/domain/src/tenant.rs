@@ -29,6 +29,8 @@ pub struct Tenant {
     pub overpayment_refused: bool,
     /// How documents and mails name it.
     pub business: Business,
+    /// What happens when something is not paid.
+    pub dunning: Dunning,
     /// Tax by the customer's country, in the order of country, category and `with_tax_id`.
     pub tax_rules: Vec<TaxRule>,
     /// Whether all its writes are refused.
@@ -39,6 +41,13 @@ pub struct Tenant {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// What happens when something is not paid.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dunning {
+    /// Days from overdue to suspended for metered services; none: they are not suspended.
+    pub suspend_after_days: Option<u16>,
 }
 
 /// How documents and mails name a tenant.

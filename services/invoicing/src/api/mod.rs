@@ -5,6 +5,7 @@ mod customers;
 mod documents;
 mod invoices;
 mod mails;
+mod metered_services;
 mod payments;
 mod refunds;
 mod tenants;

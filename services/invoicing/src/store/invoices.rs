@@ -4,7 +4,7 @@ use super::{currency, customers::AddressText, date, invoice_parts as parts, unkn
 use chrono::NaiveDate;
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
-    Amounts, Block, BlockReason, Collection, CollectionState, Content, Customer, Invoice, InvoiceState, Issue, Party,
+    Amounts, Block, BlockReason, Collection, CollectionState, Content, Customer, Invoice, InvoiceState, Issue, Party, metered::Billed,
 };
 use payterms_kernel::{Currency, Id, Money, TenantId, calendar::PaymentTerm, ladder::Ladder};
 use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
@@ -49,6 +49,8 @@ pub struct Model {
     block_reason: String,
     block_owner: String,
     mentions: String,
+    service_id: Option<Uuid>,
+    service_month: Option<String>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -77,7 +79,7 @@ pub(crate) fn party_text(party: Option<&Party>) -> Result<String, AppError> {
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
 
-fn term_columns(term: PaymentTerm) -> (&'static str, i64) {
+pub(crate) fn term_columns(term: PaymentTerm) -> (&'static str, i64) {
     match term {
         PaymentTerm::NetDays(days) => ("NET_DAYS", days.into()),
         PaymentTerm::NetDaysEndOfMonth(days) => ("NET_DAYS_END_OF_MONTH", days.into()),
@@ -86,7 +88,7 @@ fn term_columns(term: PaymentTerm) -> (&'static str, i64) {
     }
 }
 
-fn term(kind: &str, days: i64) -> Result<PaymentTerm, AppError> {
+pub(crate) fn term(kind: &str, days: i64) -> Result<PaymentTerm, AppError> {
     let days = u16::try_from(days).unwrap_or_default();
     Ok(match kind {
         "NET_DAYS" => PaymentTerm::NetDays(days),
@@ -118,6 +120,11 @@ fn block(row: &Model) -> Result<Option<Block>, AppError> {
     Ok(Some(Block { reason, owner: row.block_owner.clone() }))
 }
 
+fn billed(row: &Model) -> Result<Option<Billed>, AppError> {
+    let Some((service, month)) = row.service_id.zip(row.service_month.as_deref()) else { return Ok(None) };
+    Ok(Some(Billed { service: Id::from_uuid(service), month: date(month)? }))
+}
+
 fn collection(row: &Model) -> Result<Collection, AppError> {
     let state = CollectionState::ALL.into_iter().find(|state| state.name() == row.collection_state);
     Ok(Collection {
@@ -141,6 +148,7 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
         issue: issue(&row)?,
         block: block(&row)?,
         collection: collection(&row)?,
+        billed: billed(&row)?,
         paid: money(row.paid),
         credited: money(row.credited),
         written_off: money(row.written_off),
@@ -332,6 +340,8 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         next_attempt_at: Set(invoice.collection.next_at),
         collection_reason: Set(invoice.collection.reason.clone()),
         block_reason: Set(invoice.block.as_ref().map(|block| block.reason.name().to_owned()).unwrap_or_default()),
+        service_id: Set(invoice.billed.map(|own| own.service.uuid())),
+        service_month: Set(invoice.billed.map(|own| own.month.to_string())),
         mentions: Set(issue.map(|issue| issue.mentions.clone()).unwrap_or_default()),
         block_owner: Set(invoice.block.as_ref().map(|block| block.owner.clone()).unwrap_or_default()),
     })
@@ -372,4 +382,16 @@ pub async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Invo
     parts::delete(conn, tenant, id.uuid()).await?;
     Entity::delete_by_id((tenant.to_string(), id.uuid())).exec(conn).await?;
     Ok(())
+}
+
+/// Whether a service's month is billed.
+///
+/// # Errors
+/// The database's.
+pub async fn is_billed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, billed: Billed) -> Result<bool, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::ServiceId.eq(billed.service.uuid()))
+        .filter(Column::ServiceMonth.eq(billed.month.to_string()));
+    Ok(query.one(conn).await?.is_some())
 }

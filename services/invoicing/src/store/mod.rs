@@ -6,6 +6,7 @@ pub mod customers;
 pub mod invoice_parts;
 pub mod invoices;
 pub mod mails;
+pub mod metered;
 pub mod outstanding;
 pub mod payments;
 pub mod receipts;

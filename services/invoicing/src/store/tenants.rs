@@ -2,7 +2,7 @@
 
 use super::{customers::AddressText, decimal, millionths};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{Business, TaxRule, Tenant};
+use payterms_invoicing_domain::{Business, Dunning, TaxRule, Tenant};
 use payterms_kernel::TenantId;
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ pub struct Model {
     invoices_hidden: bool,
     overpayment_refused: bool,
     business: String,
+    suspend_after_days: Option<i64>,
     suspended: bool,
     version: i64,
     created_at: ChronoDateTimeUtc,
@@ -114,6 +115,7 @@ async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Ve
             invoices_hidden: row.invoices_hidden,
             overpayment_refused: row.overpayment_refused,
             business: business(&row.business)?,
+            dunning: Dunning { suspend_after_days: row.suspend_after_days.and_then(|days| u16::try_from(days).ok()) },
             suspended: row.suspended,
             version: row.version,
             created_at: row.created_at,
@@ -169,6 +171,7 @@ fn row(tenant: &Tenant) -> Result<ActiveModel, AppError> {
         invoices_hidden: Set(tenant.invoices_hidden),
         overpayment_refused: Set(tenant.overpayment_refused),
         business: Set(business_text(&tenant.business)?),
+        suspend_after_days: Set(tenant.dunning.suspend_after_days.map(i64::from)),
         suspended: Set(tenant.suspended),
         version: Set(tenant.version),
         created_at: Set(tenant.created_at),
@@ -197,6 +200,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), A
         Column::InvoicesHidden,
         Column::OverpaymentRefused,
         Column::Business,
+        Column::SuspendAfterDays,
         Column::Suspended,
         Column::Version,
         Column::UpdatedAt,

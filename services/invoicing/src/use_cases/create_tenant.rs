@@ -30,6 +30,7 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields) -> Result<Answer<Cr
         invoices_hidden: new.invoices_hidden,
         overpayment_refused: new.overpayment_refused,
         business: new.business.clone(),
+        dunning: new.dunning.clone(),
         tax_rules: new.tax_rules.clone(),
         suspended: false,
         version: 1,

@@ -3,6 +3,7 @@
 use super::{
     check_etag, collect_invoice,
     create_invoice::{locked, sides},
+    metered_services,
 };
 use crate::{
     App,
@@ -11,7 +12,7 @@ use crate::{
     store::{invoice_parts, invoices, series},
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
-use payterms_invoicing_domain::{Invoice, number::INVOICES};
+use payterms_invoicing_domain::{Customer, Invoice, Tenant, number::INVOICES};
 use payterms_kernel::calendar::{day_in, start_of_day};
 use payterms_proto::invoicing::v1::{FinalizeInvoiceResponse, Invoice as InvoiceMessage, InvoiceChanged};
 
@@ -27,20 +28,29 @@ pub async fn run(app: &App, call: &Call, named: &InvoiceRef, etag: &str) -> Resu
     }
     check_etag(etag, invoice.version)?;
     let (tenant, customer) = sides(&tx, &call.tenant, named.customer).await?;
-    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
-    let mut series = series::lock(tx.conn(), &call.tenant, INVOICES).await?;
-    invoice.finalize((&tenant, &customer), &mut series, today, now)?;
-    series::save(tx.conn(), &call.tenant, &series).await?;
-    if let Some(due) = invoice.issue.as_ref().map(|issue| issue.due_date) {
-        invoice.schedule_collection(start_of_day(tx.time().zone, due).max(now));
-        collect_invoice::schedule_next(&tx, std::slice::from_ref(&invoice)).await?;
-    }
-    invoice_parts::save_taxes(tx.conn(), &call.tenant, &invoice).await?;
+    issue(&tx, &mut invoice, (&tenant, &customer)).await?;
+    collect_invoice::schedule_next(&tx, std::slice::from_ref(&invoice)).await?;
     let rendered = publish(&mut tx, &invoice).await?;
     tx.commit(FinalizeInvoiceResponse { invoice: Some(rendered) }).await
 }
 
-/// Saves an issued invoice and tells how it stands.
+/// Gives a draft its number, dates and parties, and its collection a date.
+///
+/// # Errors
+/// Those of [`Invoice::finalize`].
+pub async fn issue(tx: &WriteTx, invoice: &mut Invoice, sides: (&Tenant, &Customer)) -> Result<(), AppError> {
+    let (now, zone) = (tx.now(), tx.time().zone);
+    let tenant = &tx.call().tenant;
+    let mut series = series::lock(tx.conn(), tenant, INVOICES).await?;
+    invoice.finalize(sides, &mut series, day_in(zone, now), now)?;
+    series::save(tx.conn(), tenant, &series).await?;
+    if let Some(due) = invoice.issue.as_ref().map(|issue| issue.due_date) {
+        invoice.schedule_collection(start_of_day(zone, due).max(now));
+    }
+    invoice_parts::save_taxes(tx.conn(), tenant, invoice).await
+}
+
+/// Saves an issued invoice and tells how it stands; the service that it bills follows.
 ///
 /// # Errors
 /// The database's.
@@ -49,5 +59,8 @@ pub async fn publish(tx: &mut WriteTx, invoice: &Invoice) -> Result<InvoiceMessa
     invoices::save_many(tx.conn(), &tenant, std::slice::from_ref(invoice)).await?;
     let rendered = render::invoice(&tenant, invoice, day_in(tx.time().zone, tx.now()))?;
     tx.emit("invoice", &invoice.id.to_string(), &InvoiceChanged { invoice: Some(rendered.clone()) }).await?;
+    if let Some(billed) = invoice.billed {
+        metered_services::judge(tx, billed.service).await?;
+    }
     Ok(rendered)
 }

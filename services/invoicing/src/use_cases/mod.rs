@@ -1,6 +1,7 @@
 //! One verb a file: lock, look the request up, let the domain decide, save, commit.
 
 pub mod advance_test_clock;
+pub mod bill_metered;
 pub mod block_invoice;
 pub mod collect_invoice;
 pub mod create_customer;
@@ -12,6 +13,7 @@ pub mod finalize_invoice;
 pub mod import_customers;
 pub mod issue_receipt;
 pub mod mails;
+pub mod metered_services;
 pub mod notices;
 pub mod payment_steps;
 pub mod read;

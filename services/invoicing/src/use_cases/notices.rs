@@ -1,9 +1,10 @@
 //! What is mailed when something happened: receipts, failed collections and recharges, prepayment that
-//! went off.
+//! went off, how metered services stand.
 
 use super::write_mail::{Letter, to_customer, to_tenant};
+use crate::store::tenants;
 use payterms_chassis::{AppError, WriteTx, names};
-use payterms_invoicing_domain::{CollectionState, Invoice, MailKind, Receipt, mail::Attachment};
+use payterms_invoicing_domain::{CollectionState, Invoice, MailKind, MeteredService, Receipt, mail::Attachment};
 use payterms_kernel::{Id, calendar::day_in};
 use payterms_proto::wallet::v1::AutoRecharge;
 
@@ -81,4 +82,27 @@ pub async fn recharge_failed(tx: &mut WriteTx, recharge: &AutoRecharge) -> Resul
 /// The database's.
 pub async fn prepayment_turned_off(tx: &mut WriteTx, condition: String) -> Result<(), AppError> {
     to_tenant(tx, MailKind::PrepaymentTurnedOff, vec![("reason", condition)]).await
+}
+
+/// How a metered service stands now.
+///
+/// # Errors
+/// The database's.
+pub async fn service(tx: &mut WriteTx, kind: MailKind, service: &MeteredService) -> Result<(), AppError> {
+    let zone = tx.time().zone;
+    let after_days = tenants::find(tx.conn(), &tx.call().tenant).await?.and_then(|own| own.dunning.suspend_after_days);
+    let (name, suspended_at) = (service.terms.display_name.clone(), service.suspended_at(after_days));
+    let letter = Letter {
+        kind,
+        variables: |language| {
+            let mut variables = vec![("service", name)];
+            if kind == MailKind::ServiceOverdue {
+                variables.push(("suspend_on", suspended_at.map(|at| language.date(day_in(zone, at))).unwrap_or_default()));
+            }
+            variables
+        },
+        page: format!("/services/{}", service.id),
+        attachments: Vec::new(),
+    };
+    to_customer(tx, service.customer, letter).await
 }

@@ -25,6 +25,7 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields, paths: &[String]) -
             "display_name" => tenant.display_name.clone_from(&new.display_name),
             "time_zone" => tenant.time_zone.clone_from(&new.time_zone),
             "invoices_hidden" => tenant.invoices_hidden = new.invoices_hidden,
+            "dunning" => tenant.dunning.clone_from(&new.dunning),
             "business" => tenant.business.clone_from(&new.business),
             "overpayment_refused" => tenant.overpayment_refused = new.overpayment_refused,
             _ => tenant.tax_rules.clone_from(&new.tax_rules),

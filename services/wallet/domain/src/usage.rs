@@ -2,6 +2,7 @@
 
 use crate::{
     ledger::{Transfer, TransferKind},
+    metered::Metered,
     posting::{self, Debit},
     wallet::Wallet,
 };
@@ -31,6 +32,8 @@ pub struct UsageRecord {
     pub amount: Money,
     /// The transfer; none where nothing was to be taken.
     pub transfer: Option<Id<Transfer>>,
+    /// Who bills it, where no credit paid.
+    pub metered: Option<Metered>,
     /// When it was used.
     pub used_at: DateTime<Utc>,
     /// When it was recorded.
@@ -50,12 +53,8 @@ pub struct Use {
     pub used_at: Option<DateTime<Utc>>,
 }
 
-/// Records one use and takes what it costs.
-///
-/// # Errors
-/// `CURRENCY_MISMATCH`, `USAGE_TOO_OLD`, `USAGE_IN_FUTURE`, `INSUFFICIENT_FUNDS`.
-pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, now: DateTime<Utc>) -> Result<UsageRecord, Refusal> {
-    wallet.takes(used.unit_price)?;
+/// When it was used, if that is neither too old nor ahead.
+pub(crate) fn dated(used: &Use, now: DateTime<Utc>) -> Result<DateTime<Utc>, Refusal> {
     let used_at = used.used_at.unwrap_or(now);
     if used_at < now - TimeDelta::days(MOST_DAYS_OLD) {
         return Err(Refusal::precondition("USAGE_TOO_OLD", "Usage is taken for the last 35 days only."));
@@ -63,6 +62,16 @@ pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, now: DateTime<
     if used_at > now + TimeDelta::minutes(MOST_MINUTES_AHEAD) {
         return Err(Refusal::precondition("USAGE_IN_FUTURE", "The usage is dated more than 5 minutes ahead. Correct the sender's clock."));
     }
+    Ok(used_at)
+}
+
+/// Records one use and takes what it costs.
+///
+/// # Errors
+/// `CURRENCY_MISMATCH`, `USAGE_TOO_OLD`, `USAGE_IN_FUTURE`, `INSUFFICIENT_FUNDS`.
+pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, now: DateTime<Utc>) -> Result<UsageRecord, Refusal> {
+    wallet.takes(used.unit_price)?;
+    let used_at = dated(&used, now)?;
     let amount = Money::from_product(wallet.currency, used.unit_price.amount(), used.quantity)?;
     let transfer = if amount.is_positive() {
         let debit = Debit { amount, kind: TransferKind::Usage, into_negative: false, description: used.product.clone() };
@@ -79,6 +88,7 @@ pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, now: DateTime<
         unit_price: used.unit_price,
         amount,
         transfer,
+        metered: None,
         used_at,
         recorded_at: now.max(wallet.updated_at),
     })

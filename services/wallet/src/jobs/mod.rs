@@ -23,12 +23,19 @@ pub const RETRY_RECHARGE: &str = "retry_recharge";
 /// Marks a wallet at the month's end; the subject is the wallet's id.
 pub const MONTH_END: &str = "recharge_month_end";
 
+/// Ends the month of a metered service; the subject is the service's id.
+pub const CLOSE_METERED: &str = "close_metered";
+
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
     let (recharges, retries, month_ends, charges) = (app.clone(), app.clone(), app.clone(), app.clone());
-    let (holds, lots, setups, top_ups) = (app.clone(), app.clone(), app.clone(), app.clone());
+    let (holds, lots, setups, top_ups, metered) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     Jobs::default()
+        .with(CLOSE_METERED, move |row| {
+            let app = metered.clone();
+            async move { use_cases::close_metered::run(&app, &row).await }
+        })
         .with(EXPIRE_HOLD, move |row| {
             let app = holds.clone();
             async move { use_cases::expire_hold::run(&app, &row).await }

@@ -6,6 +6,7 @@ pub mod customers;
 pub mod entries;
 pub mod holds;
 pub mod lots;
+pub mod metered;
 pub mod methods;
 pub mod recharges;
 pub mod refunds;

@@ -1,9 +1,9 @@
 //! Table `usage_records`: written once, never changed.
 
-use super::money;
+use super::{money, unknown};
 use payterms_chassis::AppError;
 use payterms_kernel::{Id, TenantId};
-use payterms_wallet_domain::{UsageRecord, Wallet};
+use payterms_wallet_domain::{UsageRecord, Wallet, metered::Metered};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, QueryTrait, entity::prelude::*};
 
@@ -25,6 +25,9 @@ pub struct Model {
     used_at: ChronoDateTimeUtc,
     recorded_at: ChronoDateTimeUtc,
     sequence: i64,
+    service_id: Option<Uuid>,
+    billing_month: Option<String>,
+    late: bool,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -32,6 +35,11 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+fn metered(service: Option<Uuid>, month: Option<&str>, late: bool) -> Result<Option<Metered>, AppError> {
+    let Some((service, month)) = service.zip(month) else { return Ok(None) };
+    Ok(Some(Metered { service, month: month.parse().map_err(|_| unknown("month", month))?, late }))
+}
 
 /// Inserts records.
 ///
@@ -52,6 +60,9 @@ pub async fn insert_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, record
         used_at: Set(record.used_at),
         recorded_at: Set(record.recorded_at),
         sequence: Set(record.sequence),
+        service_id: Set(record.metered.map(|own| own.service)),
+        billing_month: Set(record.metered.map(|own| own.month.to_string())),
+        late: Set(record.metered.is_some_and(|own| own.late)),
     });
     let rows: Vec<_> = rows.collect();
     if !rows.is_empty() {
@@ -89,6 +100,7 @@ pub async fn list<C: ConnectionTrait>(
             unit_price: money(&row.currency, row.unit_price)?,
             amount: money(&row.currency, row.amount)?,
             transfer: row.transfer_id.map(Id::from_uuid),
+            metered: metered(row.service_id, row.billing_month.as_deref(), row.late)?,
             used_at: row.used_at,
             recorded_at: row.recorded_at,
         })

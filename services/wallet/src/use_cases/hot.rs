@@ -168,6 +168,7 @@ struct Loaded {
     changed: Vec<Id<Hold>>,
     events: Vec<(Id<Wallet>, String, Vec<u8>)>,
     used: BTreeMap<Id<Wallet>, Vec<(UsageRecord, UsageMessage)>>,
+    metered: record_usage::Meters,
 }
 
 impl Loaded {
@@ -180,7 +181,12 @@ impl Loaded {
         let named: Vec<_> = items.iter().filter_map(|item| item.command.hold()).collect();
         let holds = holds::find_many(tx.conn(), &tx.call().tenant, &named).await?;
         let holds = holds.into_iter().map(|(wallet, hold)| (hold.id, (wallet, hold))).collect();
-        Ok(Self { wallets, places, holds, changed: Vec::new(), events: Vec::new(), used: BTreeMap::new() })
+        let uses = items.iter().filter_map(|item| match &item.command {
+            Command::Use(wallet, used) => Some((wallet.customer, used.product.as_str())),
+            _ => None,
+        });
+        let metered = record_usage::Meters::load(tx, uses).await?;
+        Ok(Self { wallets, places, holds, changed: Vec::new(), events: Vec::new(), used: BTreeMap::new(), metered })
     }
 
     /// Decides one item; a refused one changes nothing.
@@ -199,7 +205,7 @@ impl Loaded {
             Command::Authorize(take, expires_at) => authorize_hold::decide(&mut own, take, *expires_at),
             Command::Capture(_, what) => capture_hold::decide(&mut own, *what),
             Command::Void(_) => void_hold::decide(&mut own),
-            Command::Use(_, used) => record_usage::decide(&mut own, used),
+            Command::Use(_, used) => record_usage::decide(&mut own, used, &self.metered),
         }?;
         let (wallet, hold) = (own.wallet, own.hold);
         locked.wallet = wallet;

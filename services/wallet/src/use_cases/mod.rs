@@ -6,6 +6,7 @@ pub mod change_methods;
 pub mod change_settings;
 pub mod charge_for_payment;
 pub mod charging;
+pub mod close_metered;
 pub mod create_top_up;
 pub mod expire_hold;
 pub mod expire_lot;

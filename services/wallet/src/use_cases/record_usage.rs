@@ -1,26 +1,81 @@
 //! Records uses, and lists them.
 
 use super::hot::{Decided, Own};
-use crate::{App, parse::WalletRef, parse_usage, render, store::usage};
+use crate::{
+    App,
+    parse::WalletRef,
+    parse_usage, render,
+    store::{customers, metered as store, methods, usage},
+};
 use chrono::{DateTime, Utc};
-use payterms_chassis::{AppError, page::Page};
-use payterms_kernel::{Id, TenantId};
+use chrono_tz::Tz;
+use payterms_chassis::{AppError, WriteTx, page::Page};
+use payterms_kernel::{Id, TenantId, calendar::day_in};
 use payterms_proto::wallet::v1::{ListUsageRecordsResponse, RecordUsageResponse, UsageRecord as UsageMessage, UsageRecorded};
 use payterms_wallet_domain::{
-    UsageRecord, Wallet,
+    Customer, MeteredService, Methods, UsageRecord, Wallet, metered,
     usage::{self as domain, Use},
 };
 use prost::{Message, Name};
+use std::collections::HashMap;
 
 /// Records one use; the uses of a wallet are told together, by [`told`].
 ///
 /// # Errors
 /// Those of [`domain::record`].
-pub fn decide(own: &mut Own<'_>, used: &Use) -> Result<Decided, AppError> {
-    let record = domain::record(&mut own.wallet, own.ids, used.clone(), own.now)?;
+pub fn decide(own: &mut Own<'_>, used: &Use, meters: &Meters) -> Result<Decided, AppError> {
+    let record = match meters.terms(&own.wallet, used, own.now) {
+        Some(terms) => metered::record(&mut own.wallet, own.ids, used.clone(), &terms, own.now)?,
+        None => domain::record(&mut own.wallet, own.ids, used.clone(), own.now)?,
+    };
     let message = parse_usage::render(&own.name, &record);
     let answer = RecordUsageResponse { usage_record: Some(message.clone()) };
     Ok(Decided { answer: answer.encode_to_vec(), event: None, used: Some((record, message)) })
+}
+
+/// The metered services that uses of one transaction may belong to, with what billing them needs.
+#[derive(Debug, Default)]
+pub struct Meters {
+    services: Vec<MeteredService>,
+    customers: HashMap<Id<Customer>, (Customer, Methods)>,
+    zone: Tz,
+}
+
+impl Meters {
+    /// Loads them.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn load(tx: &WriteTx, uses: impl Iterator<Item = (Id<Customer>, &str)>) -> Result<Self, AppError> {
+        let (mut owners, mut products): (Vec<_>, Vec<_>) = uses.unzip();
+        owners.sort_unstable();
+        owners.dedup();
+        products.sort_unstable();
+        products.dedup();
+        let tenant = &tx.call().tenant;
+        let services = store::of_products(tx.conn(), tenant, (owners, products)).await?;
+        let mut known = HashMap::new();
+        for service in &services {
+            if !known.contains_key(&service.customer)
+                && let Some(customer) = customers::find(tx.conn(), tenant, service.customer).await?
+            {
+                let methods = methods::of_customer(tx.conn(), tenant, service.customer).await?;
+                known.insert(service.customer, (customer, methods));
+            }
+        }
+        Ok(Self { services, customers: known, zone: tx.time().zone })
+    }
+
+    /// The terms of a use that is metered.
+    fn terms(&self, wallet: &Wallet, used: &Use, now: DateTime<Utc>) -> Option<metered::Terms<'_>> {
+        let own = |service: &&MeteredService| {
+            service.customer == wallet.customer && service.currency == wallet.currency && service.product == used.product
+        };
+        let service = self.services.iter().find(own)?;
+        let (customer, methods) = self.customers.get(&service.customer)?;
+        let (today, used_on) = (day_in(self.zone, now), day_in(self.zone, used.used_at.unwrap_or(now)));
+        Some(metered::Terms { service, customer, methods, today, used_on })
+    }
 }
 
 /// The event of all uses of a wallet in one transaction.

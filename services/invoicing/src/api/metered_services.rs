@@ -1,0 +1,43 @@
+//! `MeteredServiceService`.
+
+use super::Api;
+use crate::{metered_messages as parse, use_cases::metered_services};
+use payterms_chassis::answer;
+use payterms_proto::invoicing::v1::{
+    DisableMeteredServiceRequest, DisableMeteredServiceResponse, EnableMeteredServiceRequest, EnableMeteredServiceResponse,
+    GetMeteredServiceRequest, GetMeteredServiceResponse, ListMeteredServicesRequest, ListMeteredServicesResponse,
+    metered_service_service_server::MeteredServiceService,
+};
+use tonic::{Request, Response, Status};
+
+#[tonic::async_trait]
+impl MeteredServiceService for Api {
+    async fn enable_metered_service(
+        &self,
+        request: Request<EnableMeteredServiceRequest>,
+    ) -> Result<Response<EnableMeteredServiceResponse>, Status> {
+        let (call, customer, terms) = parse::enable(request)?;
+        answer::write(|| metered_services::enable(&self.app, &call, customer, &terms)).await
+    }
+
+    async fn disable_metered_service(
+        &self,
+        request: Request<DisableMeteredServiceRequest>,
+    ) -> Result<Response<DisableMeteredServiceResponse>, Status> {
+        let (call, named) = parse::disable(request)?;
+        answer::write(|| metered_services::disable(&self.app, &call, &named)).await
+    }
+
+    async fn get_metered_service(&self, request: Request<GetMeteredServiceRequest>) -> Result<Response<GetMeteredServiceResponse>, Status> {
+        let named = parse::get(request)?;
+        answer::read(metered_services::get(&self.app, &named)).await
+    }
+
+    async fn list_metered_services(
+        &self,
+        request: Request<ListMeteredServicesRequest>,
+    ) -> Result<Response<ListMeteredServicesResponse>, Status> {
+        let (tenant, customer, page) = parse::list(request)?;
+        answer::read(metered_services::list(&self.app, (&tenant, customer), &page)).await
+    }
+}

@@ -1,0 +1,90 @@
+//! Metered services: requests → commands, and services → messages.
+#![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
+
+use crate::{parse::category, parse_invoices::term, render::customer_name, render_invoices as render};
+use payterms_chassis::{AppError, Call, Fields, page::Page, render::timestamp};
+use payterms_invoicing_domain::{Customer, MeteredService, ServiceState, metered::Terms};
+use payterms_kernel::{Id, TenantId};
+use payterms_proto::invoicing::v1 as pb;
+use tonic::Request;
+
+/// The collections of a service's name.
+const SERVICE: &[&str] = &["customers", "meteredServices"];
+
+/// Names a service of a customer.
+pub type ServiceRef = (TenantId, Id<Customer>, Id<MeteredService>);
+
+/// Enables a service.
+pub fn enable(request: Request<pb::EnableMeteredServiceRequest>) -> Result<(Call, Id<Customer>, Terms), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, &["customers"]);
+    if message.metered_service.is_none() {
+        fields.wrong("metered_service", "FIELD_REQUIRED", "Describe the service.");
+    }
+    let own = message.metered_service.unwrap_or_default();
+    let terms = Terms {
+        product: fields.text("metered_service.product", &own.product, 1, 100),
+        display_name: fields.text("metered_service.display_name", &own.display_name, 1, 200),
+        currency: fields.currency("metered_service.currency_code", &own.currency_code),
+        prices_include_tax: own.prices_include_tax,
+        tax_category: category(&mut fields, "metered_service.tax_category", &own.tax_category),
+        term: term(&mut fields, "metered_service.payment_term", own.payment_term.as_ref()),
+    };
+    let call = fields.write(&message.request_id, name.tenant.clone())?;
+    Ok((call, Id::from_uuid(name.id(0)), terms))
+}
+
+/// Switches a service off.
+pub fn disable(request: Request<pb::DisableMeteredServiceRequest>) -> Result<(Call, ServiceRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, SERVICE);
+    let named = (name.tenant.clone(), Id::from_uuid(name.id(0)), Id::from_uuid(name.id(1)));
+    Ok((fields.write(&message.request_id, name.tenant)?, named))
+}
+
+/// Names a service to read.
+pub fn get(request: Request<pb::GetMeteredServiceRequest>) -> Result<ServiceRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, SERVICE);
+    fields.finish()?;
+    Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), Id::from_uuid(name.id(1))))
+}
+
+/// Asks for services.
+pub fn list(request: Request<pb::ListMeteredServicesRequest>) -> Result<(TenantId, Id<Customer>, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, &["customers"]);
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    fields.finish()?;
+    Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), page))
+}
+
+/// The name of a service.
+#[must_use]
+pub fn name(tenant: &TenantId, customer: Id<Customer>, service: Id<MeteredService>) -> String {
+    format!("{}/meteredServices/{service}", customer_name(tenant, customer))
+}
+
+/// A service.
+#[must_use]
+pub fn rendered(tenant: &TenantId, service: &MeteredService) -> pb::MeteredService {
+    let state = match service.state {
+        ServiceState::Active => pb::metered_service::State::Active,
+        ServiceState::Overdue => pb::metered_service::State::Overdue,
+        ServiceState::Suspended => pb::metered_service::State::Suspended,
+        ServiceState::Disabled => pb::metered_service::State::Disabled,
+    };
+    pb::MeteredService {
+        name: name(tenant, service.customer, service.id),
+        product: service.terms.product.clone(),
+        display_name: service.terms.display_name.clone(),
+        currency_code: service.terms.currency.code().to_owned(),
+        prices_include_tax: service.terms.prices_include_tax,
+        tax_category: service.terms.tax_category.clone(),
+        payment_term: Some(render::term(service.terms.term)),
+        state: state.into(),
+        overdue_time: service.overdue_since.map(timestamp),
+        create_time: Some(timestamp(service.created_at)),
+        update_time: Some(timestamp(service.updated_at)),
+    }
+}

@@ -1,0 +1,110 @@
+//! Table `metered_services`, and what was used of them.
+
+use super::{currency, unknown};
+use chrono::NaiveDate;
+use payterms_chassis::{AppError, sql};
+use payterms_kernel::{Id, Money, TenantId};
+use payterms_wallet_domain::{Customer, MeteredService, metered::Access};
+use rust_decimal::Decimal;
+use sea_orm::{ActiveValue::Set, entity::prelude::*, sea_query::OnConflict};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "metered_services")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    customer_id: Uuid,
+    currency: String,
+    product: String,
+    access: String,
+    open_month: String,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn service(row: Model) -> Result<MeteredService, AppError> {
+    let access = Access::ALL.into_iter().find(|own| own.name() == row.access);
+    Ok(MeteredService {
+        id: row.id,
+        customer: Id::from_uuid(row.customer_id),
+        currency: currency(&row.currency)?,
+        product: row.product,
+        access: access.ok_or_else(|| unknown("access", &row.access))?,
+        open_month: row.open_month.parse().map_err(|_| unknown("month", &row.open_month))?,
+    })
+}
+
+/// The services of customers that meter these products.
+///
+/// # Errors
+/// The database's.
+pub async fn of_products<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (customers, products): (Vec<Id<Customer>>, Vec<&str>),
+) -> Result<Vec<MeteredService>, AppError> {
+    if products.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.is_in(customers.into_iter().map(Id::uuid)))
+        .filter(Column::Product.is_in(products));
+    query.all(conn).await?.into_iter().map(service).collect()
+}
+
+/// One service.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -> Result<Option<MeteredService>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id)).one(conn).await?.map(service).transpose()
+}
+
+/// Inserts or saves a service.
+///
+/// # Errors
+/// The database's.
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, service: &MeteredService) -> Result<(), AppError> {
+    let row = ActiveModel {
+        tenant: Set(tenant.to_string()),
+        id: Set(service.id),
+        customer_id: Set(service.customer.uuid()),
+        currency: Set(service.currency.code().to_owned()),
+        product: Set(service.product.clone()),
+        access: Set(service.access.name().to_owned()),
+        open_month: Set(service.open_month.to_string()),
+    };
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns([Column::Access, Column::OpenMonth]).to_owned();
+    Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+/// What was used in a month, by unit price: the price and how much.
+///
+/// # Errors
+/// The database's.
+pub async fn used<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    service: &MeteredService,
+    month: NaiveDate,
+) -> Result<Vec<(Money, Decimal)>, AppError> {
+    let select = "SELECT unit_price, CAST(SUM(quantity_millionths) AS bigint) AS quantity FROM usage_records \
+                  WHERE tenant = $1 AND service_id = $2 AND billing_month = $3 GROUP BY unit_price ORDER BY unit_price";
+    let values = vec![tenant.as_str().into(), service.id.into(), month.to_string().into()];
+    let rows = sql::all(conn, select, values).await?;
+    rows.iter()
+        .map(|row| {
+            let (price, quantity): (i64, i64) = (row.try_get("", "unit_price")?, row.try_get("", "quantity")?);
+            Ok((Money::from_micros(service.currency, price), Decimal::new(quantity, 6).normalize()))
+        })
+        .collect()
+}
