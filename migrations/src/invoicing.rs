@@ -181,6 +181,24 @@ mod payments {
             guard: Guard::Tenant,
         },
         Table {
+            name: "receivables",
+            columns: "tenant text NOT NULL, invoice_id {uuid} NOT NULL, place bigint NOT NULL, customer_id {uuid} NOT NULL, currency text NOT NULL, \
+                      day text NOT NULL, kind text NOT NULL, amount bigint NOT NULL, PRIMARY KEY (tenant, invoice_id, place), \
+                      FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
+            indexes: &["CREATE INDEX receivables_by_day ON receivables (tenant, day, customer_id)"],
+            guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "statements",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, currency text NOT NULL, month text NOT NULL, \
+                      opening bigint NOT NULL, issued bigint NOT NULL, credited bigint NOT NULL, written_off bigint NOT NULL, paid bigint NOT NULL, \
+                      closing bigint NOT NULL, created_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
+                      UNIQUE (tenant, customer_id, currency, month), CHECK (opening + issued - credited - written_off - paid = closing), \
+                      FOREIGN KEY (tenant, customer_id) REFERENCES customers (tenant, id)",
+            indexes: &["CREATE INDEX statements_of_month ON statements (tenant, month, customer_id)"],
+            guard: Guard::AppendOnly,
+        },
+        Table {
             name: "mails",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid}, kind text NOT NULL, recipients text NOT NULL, \
                       subject text NOT NULL, text_body text NOT NULL, attachments text NOT NULL, state text NOT NULL, attempts bigint NOT NULL, \
@@ -217,6 +235,11 @@ mod payments {
             "ALTER TABLE tenants ADD COLUMN overpayment_refused boolean NOT NULL DEFAULT false",
             "ALTER TABLE tenants ADD COLUMN business text NOT NULL DEFAULT '{}'",
             "ALTER TABLE tenants ADD COLUMN suspend_after_days bigint",
+            "ALTER TABLE tenants ADD COLUMN reminder_days text NOT NULL DEFAULT ''",
+            "ALTER TABLE invoices ADD COLUMN blocked_since text",
+            "ALTER TABLE invoices ADD COLUMN blocked_days bigint NOT NULL DEFAULT 0",
+            "ALTER TABLE invoices ADD COLUMN reminded text NOT NULL DEFAULT ''",
+            "ALTER TABLE invoices ADD COLUMN reminded_on text",
             "ALTER TABLE invoices ADD COLUMN service_id {uuid}",
             "ALTER TABLE invoices ADD COLUMN service_month text",
             "CREATE UNIQUE INDEX invoices_of_service ON invoices (tenant, service_id, service_month) WHERE service_id IS NOT NULL",

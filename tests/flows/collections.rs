@@ -143,7 +143,7 @@ async fn a_blocked_invoice_waits_and_may_be_paid(world: &World) {
     assert_eq!(desk.collection().await, (State::Scheduled, 0, None, String::new()));
     let explained = desk.explained().await;
     let topics: Vec<_> = explained.iter().map(|(topic, ..)| *topic).collect();
-    assert_eq!(topics, [Topic::State, Topic::Due, Topic::Block, Topic::Collection]);
+    assert_eq!(topics, [Topic::State, Topic::Due, Topic::Block, Topic::Collection, Topic::Reminder]);
     assert!(
         explained[1].1.contains("past due") && explained[2].1.contains("disputes") && explained[3].1.contains("block"),
         "{explained:?}"
@@ -186,7 +186,7 @@ async fn without_a_method_the_reason_shows(world: &World) {
     let desk = desk(world, None).await;
     advance(world, DUE).await;
     assert_eq!(desk.collection().await, (State::Scheduled, 1, Some(DUE + DAY), "COLLECTION_METHOD_REQUIRED".into()));
-    let (_, sentence, next) = desk.explained().await.pop().unwrap();
+    let (_, sentence, next) = desk.explained().await.into_iter().find(|(topic, ..)| *topic == Topic::Collection).unwrap();
     assert!(sentence.contains("COLLECTION_METHOD_REQUIRED") && next == Some(DUE + DAY), "{sentence}");
     card(world, &desk.admin, &desk.customer, "tok_visa").await;
     advance(world, DUE + DAY).await;

@@ -156,6 +156,26 @@ pub async fn books_agree_in(data: &Path, postgres: Option<&str>) {
         ),
     )
     .await;
+    none(
+        &conn,
+        "I13 what is noted of an invoice day by day is what is open",
+        format!(
+            "SELECT i.id FROM {s}invoices i WHERE i.state <> 'DRAFT' AND i.total - i.paid - i.credited - i.written_off <> \
+             (SELECT coalesce(sum(CASE WHEN r.kind = 'ISSUED' THEN r.amount ELSE -r.amount END), 0) FROM {s}receivables r \
+             WHERE r.tenant = i.tenant AND r.invoice_id = i.id)"
+        ),
+    )
+    .await;
+    none(
+        &conn,
+        "I13 a statement opens with what the one before closed with",
+        format!(
+            "SELECT b.id FROM {s}statements a JOIN {s}statements b ON b.tenant = a.tenant AND b.customer_id = a.customer_id \
+             AND b.currency = a.currency AND b.month = (SELECT min(c.month) FROM {s}statements c WHERE c.tenant = a.tenant \
+             AND c.customer_id = a.customer_id AND c.currency = a.currency AND c.month > a.month) WHERE b.opening <> a.closing"
+        ),
+    )
+    .await;
     let paid = format!(
         "SELECT lower(hex(p.id)) AS payment, {} AS stands FROM {s}payments p WHERE p.state <> 'PROCESSING' ORDER BY 1",
         sum("paid", "payment_allocations", "p.tenant AND x.payment_id = p.id")

@@ -16,6 +16,7 @@ mod kills;
 mod kills_of_payments;
 mod mails;
 mod metered;
+mod months;
 mod operations;
 mod payments;
 mod recharges;

@@ -172,7 +172,7 @@ async fn a_permanent_failure_suspends_and_payment_restores(world: &World) {
     let yard = yard(world, Some("tok_declined")).await;
     let tenant = Tenant {
         name: "tenants/acme".into(),
-        dunning: Some(DunningSettings { suspend_overdue_services: true, suspend_after_days: 2 }),
+        dunning: Some(DunningSettings { suspend_overdue_services: true, suspend_after_days: 2, reminder_days: Vec::new() }),
         ..Tenant::default()
     };
     let mask = FieldMask { paths: vec!["dunning".into()] };

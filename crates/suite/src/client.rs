@@ -10,7 +10,8 @@ use payterms_proto::{
         mail_service_client::MailServiceClient, mail_template_service_client::MailTemplateServiceClient,
         metered_service_service_client::MeteredServiceServiceClient, payment_service_client::PaymentServiceClient,
         receipt_service_client::ReceiptServiceClient, refund_service_client::RefundServiceClient,
-        tenant_service_client::TenantServiceClient, test_clock_service_client::TestClockServiceClient,
+        statement_service_client::StatementServiceClient, tenant_service_client::TenantServiceClient,
+        test_clock_service_client::TestClockServiceClient,
     },
     wallet::v1::{
         auto_recharge_service_client::AutoRechargeServiceClient, hold_service_client::HoldServiceClient,
@@ -128,6 +129,12 @@ impl Session {
     #[must_use]
     pub fn metered_services(&self) -> MeteredServiceServiceClient<Caller> {
         MeteredServiceServiceClient::new(self.caller())
+    }
+
+    /// `StatementService`.
+    #[must_use]
+    pub fn statements(&self) -> StatementServiceClient<Caller> {
+        StatementServiceClient::new(self.caller())
     }
 
     /// `MailService`.

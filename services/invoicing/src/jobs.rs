@@ -18,11 +18,33 @@ pub const RETRY_MAIL: &str = "retry_mail";
 /// Suspends a metered service that stayed overdue; the subject is the service's id.
 pub const SUSPEND_SERVICE: &str = "suspend_service";
 
+/// Reminds of an invoice; the subject is the invoice's id.
+pub const REMIND: &str = "remind";
+
+/// Plans reminders after a change of the schedule; the subject is the invoice that the page comes after.
+pub const PLAN_REMINDERS: &str = "plan_reminders";
+
+/// Turns a tenant's month; the subject is `month`, or a page of it, `YYYY-MM-DD/after`.
+pub const TURN_MONTH: &str = "turn_month";
+
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
     let (taxes, payments, invoices, mails, services) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
+    let (reminders, plans, months) = (app.clone(), app.clone(), app.clone());
     Jobs::default()
+        .with(REMIND, move |row| {
+            let app = reminders.clone();
+            async move { use_cases::remind::run(&app, &row).await }
+        })
+        .with(PLAN_REMINDERS, move |row| {
+            let app = plans.clone();
+            async move { use_cases::remind::plan_anew(&app, &row).await }
+        })
+        .with(TURN_MONTH, move |row| {
+            let app = months.clone();
+            async move { use_cases::turn_month::run(&app, &row).await }
+        })
         .with(SUSPEND_SERVICE, move |row| {
             let app = services.clone();
             async move { use_cases::metered_services::suspend(&app, &row).await }

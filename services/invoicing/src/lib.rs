@@ -18,6 +18,7 @@ pub mod render;
 pub mod render_invoices;
 pub mod render_mails;
 pub mod render_payments;
+pub mod render_statements;
 pub mod sheets;
 pub mod snapshots;
 pub mod store;
@@ -38,7 +39,8 @@ use payterms_proto::invoicing::v1::{
     document_service_server::DocumentServiceServer, invoice_service_server::InvoiceServiceServer, mail_service_server::MailServiceServer,
     mail_template_service_server::MailTemplateServiceServer, metered_service_service_server::MeteredServiceServiceServer,
     payment_service_server::PaymentServiceServer, receipt_service_server::ReceiptServiceServer, refund_service_server::RefundServiceServer,
-    tenant_service_server::TenantServiceServer, test_clock_service_server::TestClockServiceServer,
+    statement_service_server::StatementServiceServer, tenant_service_server::TenantServiceServer,
+    test_clock_service_server::TestClockServiceServer,
 };
 use tonic::service::Routes;
 
@@ -88,6 +90,7 @@ impl Service for Invoicing {
             .add_service(RefundServiceServer::new(api.clone()))
             .add_service(ReceiptServiceServer::new(api.clone()))
             .add_service(MeteredServiceServiceServer::new(api.clone()))
+            .add_service(StatementServiceServer::new(api.clone()))
             .add_service(MailServiceServer::new(api.clone()))
             .add_service(MailTemplateServiceServer::new(api.clone()))
             .add_service(DocumentServiceServer::new(api.clone()))

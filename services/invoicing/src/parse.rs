@@ -51,15 +51,31 @@ fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -
         invoices_hidden: tenant.invoices_hidden,
         overpayment_refused: tenant.overpayment_refused,
         business: if used("business") { business(fields, &tenant.business.clone().unwrap_or_default()) } else { Business::default() },
-        dunning: if used("dunning") { dunning(fields, tenant.dunning.unwrap_or_default()) } else { Dunning::default() },
+        dunning: if used("dunning") { dunning(fields, &tenant.dunning.clone().unwrap_or_default()) } else { Dunning::default() },
         tax_rules: if used("tax_rules") { tax_rules(fields, &tenant.tax_rules) } else { Vec::new() },
         etag: fields.text("tenant.etag", &tenant.etag, 0, 100),
     }
 }
 
-fn dunning(fields: &mut Fields, own: pb::DunningSettings) -> Dunning {
+fn dunning(fields: &mut Fields, own: &pb::DunningSettings) -> Dunning {
+    const MOST_STEPS: usize = 20;
+    if own.reminder_days.len() > MOST_STEPS {
+        fields.wrong("tenant.dunning.reminder_days", "TOO_MANY_ITEMS", "Remind at most 20 times.");
+    }
+    let mut reminder_days = Vec::new();
+    for day in own.reminder_days.iter().take(MOST_STEPS) {
+        if !(-365..=365).contains(day) {
+            fields.wrong("tenant.dunning.reminder_days", "FIELD_OUT_OF_RANGE", "Use -365 to 365 days from the due date.");
+        }
+        let day = i16::try_from(*day).unwrap_or_default();
+        if reminder_days.contains(&day) {
+            fields.wrong("tenant.dunning.reminder_days", "DUPLICATE_ITEM", "Write each day once.");
+        }
+        reminder_days.push(day);
+    }
+    reminder_days.sort_unstable();
     let days = fields.number("tenant.dunning.suspend_after_days", own.suspend_after_days, 0..=365);
-    Dunning { suspend_after_days: u16::try_from(days).ok().filter(|_| own.suspend_overdue_services) }
+    Dunning { suspend_after_days: u16::try_from(days).ok().filter(|_| own.suspend_overdue_services), reminder_days }
 }
 
 fn business(fields: &mut Fields, own: &pb::BusinessDetails) -> Business {

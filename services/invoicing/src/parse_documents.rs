@@ -4,12 +4,13 @@
 use crate::parse_invoices::{INVOICE, InvoiceRef, invoice_ref};
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, Fields, access::Grant, names, page::Page};
-use payterms_invoicing_domain::{CreditNote, Customer, Receipt};
+use payterms_invoicing_domain::{CreditNote, Customer, Receipt, Statement};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 const CREDIT_NOTE: &[&str] = &["customers", "invoices", "creditNotes"];
+const STATEMENT: &[&str] = &["customers", "statements"];
 const RECEIPT: &[&str] = &["customers", "receipts"];
 
 /// A document that is named.
@@ -19,6 +20,8 @@ pub enum DocumentRef {
     Invoice(InvoiceRef),
     /// A credit note of an invoice.
     CreditNote(InvoiceRef, Id<CreditNote>),
+    /// A statement.
+    Statement(StatementRef),
     /// A receipt.
     Receipt {
         /// The tenant.
@@ -36,9 +39,51 @@ impl DocumentRef {
     pub fn of(&self) -> (&TenantId, Id<Customer>) {
         match self {
             Self::Invoice(named) | Self::CreditNote(named, _) => (&named.tenant, named.customer),
+            Self::Statement(named) => (&named.tenant, named.customer),
             Self::Receipt { tenant, customer, .. } => (tenant, *customer),
         }
     }
+}
+
+/// Names a statement.
+#[derive(Debug, Clone)]
+pub struct StatementRef {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Whose it is.
+    pub customer: Id<Customer>,
+    /// The statement.
+    pub statement: Id<Statement>,
+    /// Whether a member of the customer asks.
+    pub as_customer: bool,
+}
+
+fn statement_ref(fields: &Fields, name: &names::Name) -> StatementRef {
+    StatementRef {
+        tenant: name.tenant.clone(),
+        customer: Id::from_uuid(name.id(0)),
+        statement: Id::from_uuid(name.id(1)),
+        as_customer: fields.scope().grant == Grant::OwnCustomer,
+    }
+}
+
+/// Names a statement to read.
+pub fn get_statement(request: Request<pb::GetStatementRequest>) -> Result<StatementRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, STATEMENT);
+    let named = statement_ref(&fields, &name);
+    fields.finish()?;
+    Ok(named)
+}
+
+/// Asks for statements; true where a member of the customer asks.
+pub fn list_statements(request: Request<pb::ListStatementsRequest>) -> Result<(TenantId, Id<Customer>, bool, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, &["customers"]);
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    fields.finish()?;
+    Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), as_customer, page))
 }
 
 /// Names a document.
@@ -48,6 +93,9 @@ pub fn get_document(request: Request<pb::GetDocumentRequest>) -> Result<Document
     let named = if is(RECEIPT) {
         let name = fields.name("name", &message.name, RECEIPT);
         DocumentRef::Receipt { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), receipt: Id::from_uuid(name.id(1)) }
+    } else if is(STATEMENT) {
+        let name = fields.name("name", &message.name, STATEMENT);
+        DocumentRef::Statement(statement_ref(&fields, &name))
     } else if is(CREDIT_NOTE) {
         let name = fields.name("name", &message.name, CREDIT_NOTE);
         DocumentRef::CreditNote(invoice_ref(&fields, &name), Id::from_uuid(name.id(2)))

@@ -27,6 +27,7 @@ pub fn tenant(tenant: &Tenant) -> pb::Tenant {
         dunning: Some(pb::DunningSettings {
             suspend_overdue_services: tenant.dunning.suspend_after_days.is_some(),
             suspend_after_days: tenant.dunning.suspend_after_days.unwrap_or_default().into(),
+            reminder_days: tenant.dunning.reminder_days.iter().map(|day| i32::from(*day)).collect(),
         }),
         tax_rules: tenant.tax_rules.iter().map(rule).collect(),
         state: if tenant.suspended { pb::tenant::State::Suspended } else { pb::tenant::State::Active }.into(),

@@ -150,6 +150,7 @@ pub fn fact(fact: Fact) -> pb::explain_invoice_response::Fact {
         Topic::Block => Told::Block,
         Topic::Pending => Told::Pending,
         Topic::Collection => Told::Collection,
+        Topic::Reminder => Told::Reminder,
     };
     pb::explain_invoice_response::Fact { topic: topic.into(), sentence: fact.sentence, time: fact.at.map(timestamp) }
 }

@@ -18,6 +18,8 @@ pub fn kind(kind: MailKind) -> pb::MailKind {
         MailKind::ServiceOverdue => pb::MailKind::ServiceOverdue,
         MailKind::ServiceSuspended => pb::MailKind::ServiceSuspended,
         MailKind::ServiceRestored => pb::MailKind::ServiceRestored,
+        MailKind::Reminder => pb::MailKind::Reminder,
+        MailKind::Statement => pb::MailKind::Statement,
     }
 }
 
@@ -33,6 +35,7 @@ pub fn anonymous(tenant: &TenantId, mail: &Mail) -> pb::Mail {
     let attachment = |own: &Attachment| match own {
         Attachment::Invoice(id) => format!("{customer}/invoices/{id}"),
         Attachment::Receipt(id) => format!("{customer}/receipts/{id}"),
+        Attachment::Statement(id) => format!("{customer}/statements/{id}"),
     };
     pb::Mail {
         name: format!("tenants/{tenant}/mails/{}", mail.id),

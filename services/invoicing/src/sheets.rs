@@ -1,8 +1,8 @@
-//! What invoices, credit notes and receipts show on paper, in the customer's language.
+//! What invoices, credit notes, receipts and statements show on paper, in the customer's language.
 
 use crate::{paper::Sheet, wording::Language};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{CreditNote, Invoice, Issue, Line, Party, Receipt, TaxAmount};
+use payterms_invoicing_domain::{CreditNote, Invoice, Issue, Line, Party, Receipt, Statement, TaxAmount};
 use payterms_kernel::Money;
 
 fn party(party: &Party, language: Language) -> Vec<String> {
@@ -117,5 +117,38 @@ pub fn receipt(language: Language, receipt: &Receipt) -> Result<Sheet, AppError>
         );
         sheet.sentences.push(sentence.to_owned());
     }
+    Ok(sheet)
+}
+
+/// A statement with the invoices of its month.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn statement(language: Language, own: &Statement, invoices: &[Invoice], (seller, buyer): (&Party, &Party)) -> Result<Sheet, AppError> {
+    let title = format!("{} {}", language.say("Statement", "Relevé"), language.month(own.month));
+    let mut sheet = sheet(language, title, (seller, buyer, ""));
+    sheet.heads = [
+        language.say("Invoice", "Facture"),
+        language.say("Issued", "Émise le"),
+        language.say("Due", "Échéance"),
+        language.say("Total", "Total"),
+    ]
+    .map(str::to_owned);
+    for invoice in invoices {
+        let Some(issue) = &invoice.issue else { continue };
+        let (issued, due) = (issue.issue_date.to_string(), issue.due_date.to_string());
+        sheet.rows.push([issue.number.clone(), issued, due, language.money(invoice.amounts.total)]);
+    }
+    let sums = [
+        (language.say("Owed before", "Solde précédent"), own.opening),
+        (language.say("Invoiced", "Facturé"), own.moved.issued),
+        (language.say("Credited", "Avoirs"), own.moved.credited.negated()),
+        (language.say("Written off", "Passé en perte"), own.moved.written_off.negated()),
+        (language.say("Paid", "Payé"), own.moved.paid.negated()),
+        (language.say("Owed now", "Solde"), own.closing),
+    ];
+    let always = |place: usize| place == 0 || place == sums.len().saturating_sub(1);
+    let told = sums.iter().enumerate().filter(|(place, (_, amount))| always(*place) || !amount.is_zero());
+    sheet.sums = told.map(|(_, (label, amount))| ((*label).to_owned(), language.money(*amount))).collect();
     Ok(sheet)
 }

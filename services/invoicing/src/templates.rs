@@ -41,6 +41,8 @@ pub fn ours(kind: MailKind, language: Language) -> (&'static str, &'static str) 
         MailKind::ServiceRestored => {
             [include_str!("../templates/service_restored.en.txt"), include_str!("../templates/service_restored.fr.txt")]
         }
+        MailKind::Reminder => [include_str!("../templates/reminder.en.txt"), include_str!("../templates/reminder.fr.txt")],
+        MailKind::Statement => [include_str!("../templates/statement.en.txt"), include_str!("../templates/statement.fr.txt")],
     };
     let (subject, text) = language.say(english, french).split_once('\n').unwrap_or_default();
     (subject, text.trim_start_matches('\n'))
@@ -79,6 +81,18 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
         }
         MailKind::PrepaymentTurnedOff => {
             add("reason", json!("PROVIDER_CONNECTED"));
+        }
+        MailKind::Reminder => {
+            add("number", json!("INV-2026-000001"));
+            add("amount", json!("100.00\u{a0}USD"));
+            add("due_date", json!(language.date(day)));
+            add("late", json!("true"));
+        }
+        MailKind::Statement => {
+            add("month", json!(language.month(day)));
+            add("totals", json!([{ "issued": "100.00\u{a0}USD", "closing": "100.00\u{a0}USD", "next_due": language.date(day) }]));
+            let invoice = json!({ "number": "INV-2026-000001", "total": "100.00\u{a0}USD", "due_date": language.date(day), "open": "100.00\u{a0}USD" });
+            add("invoices", json!([invoice]));
         }
         MailKind::ServiceOverdue | MailKind::ServiceSuspended | MailKind::ServiceRestored => {
             add("service", json!("Maps"));
@@ -135,7 +149,10 @@ mod tests {
             for language in Language::ALL {
                 let full = samples(kind, language);
                 let bare = full.iter().map(|(name, value)| {
-                    (name.clone(), if ["link", "next_try", "suspend_on"].contains(&name.as_str()) { "".into() } else { value.clone() })
+                    (
+                        name.clone(),
+                        if ["link", "next_try", "suspend_on", "late"].contains(&name.as_str()) { "".into() } else { value.clone() },
+                    )
                 });
                 for variables in [full.clone(), bare.collect()] {
                     let (subject, text) = render(ours(kind, language), &variables).unwrap();

@@ -81,6 +81,18 @@ impl Language {
         grouped
     }
 
+    /// A month in words: `June 2026`, `juin 2026`.
+    #[must_use]
+    pub fn month(self, month: NaiveDate) -> String {
+        match self {
+            Self::English => month.format("%B %Y").to_string(),
+            Self::French => {
+                let name = usize::try_from(month.month0()).ok().and_then(|month| MOIS.get(month)).copied().unwrap_or_default();
+                format!("{name} {}", month.year())
+            }
+        }
+    }
+
     /// A date in words: `1 June 2026`, `1er juin 2026`.
     #[must_use]
     pub fn date(self, date: NaiveDate) -> String {

@@ -2,6 +2,7 @@
 //! wants to read it, and fails if anything is not as told.
 
 pub mod check;
+pub mod s3;
 pub mod s4;
 pub mod s5;
 pub mod stage;
@@ -45,5 +46,6 @@ async fn stories(stage: &mut Stage, usage: &str) -> Result<(), String> {
     stage.import(CUSTOMERS).await?;
     s4::play(stage).await?;
     s5::play(stage, usage).await?;
+    s3::play(stage).await?;
     check::all(stage).await
 }

@@ -4,7 +4,7 @@ use crate::{
     invoice::{Invoice, InvoiceState},
     payment::{Allocation, Payment, PaymentState, Source, Tender, TenderState},
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use payterms_kernel::{
     Id, IdSource, Money, Refusal,
     ladder::{Ladder, Rung},
@@ -92,6 +92,8 @@ pub struct Block {
     pub reason: BlockReason,
     /// Who alone lifts it: a plan's name; empty: the tenant's people.
     pub owner: String,
+    /// Since which day it stands, whatever replaced it.
+    pub since: NaiveDate,
 }
 
 fn blocked(block: &Block) -> Refusal {
@@ -201,11 +203,11 @@ impl Invoice {
     ///
     /// # Errors
     /// `INVOICE_STATE`, `INVOICE_BLOCKED` by another owner.
-    pub fn set_block(&mut self, block: Block, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn set_block(&mut self, mut block: Block, now: DateTime<Utc>) -> Result<(), Refusal> {
         match &self.block {
             Some(present) if present.owner != block.owner => return Err(blocked(present)),
             // What was paid under the owner's block stays the owner's until it is lifted.
-            Some(_) => {}
+            Some(present) => block.since = present.since,
             None => self.must_be(&[InvoiceState::Open])?,
         }
         self.block = Some(block);
@@ -217,12 +219,14 @@ impl Invoice {
     ///
     /// # Errors
     /// `INVOICE_BLOCKED` by another owner.
-    pub fn lift_block(&mut self, owner: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn lift_block(&mut self, owner: &str, today: NaiveDate, now: DateTime<Utc>) -> Result<(), Refusal> {
         let Some(present) = &self.block else { return Ok(()) };
         if present.owner != owner {
             return Err(blocked(present));
         }
+        let since = present.since;
         self.block = None;
+        self.reminders_resume(since, today);
         if self.collection.state == CollectionState::Scheduled && self.collection.next_at.is_none() {
             self.collection.next_at = Some(now);
         }

@@ -5,7 +5,8 @@ use crate::{
     invoice::{Invoice, InvoiceState},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::money::MoneyError;
+use chrono_tz::Tz;
+use payterms_kernel::{calendar::start_of_day, money::MoneyError};
 
 /// What a fact is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub enum Topic {
     Pending,
     /// Its automatic collection.
     Collection,
+    /// Its reminders.
+    Reminder,
 }
 
 /// One thing that is so, for people to read, with the instant that it is about where there is one.
@@ -37,7 +40,7 @@ pub struct Fact {
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn explain(invoice: &Invoice, today: NaiveDate) -> Result<Vec<Fact>, MoneyError> {
+pub fn explain(invoice: &Invoice, (reminder_days, zone): (&[i16], Tz), today: NaiveDate) -> Result<Vec<Fact>, MoneyError> {
     let fact = |topic, sentence: String| Fact { topic, sentence, at: None };
     let open = invoice.open()?;
     let mut facts = vec![fact(
@@ -70,7 +73,22 @@ pub fn explain(invoice: &Invoice, today: NaiveDate) -> Result<Vec<Fact>, MoneyEr
         facts.push(fact(Topic::Pending, format!("A payment under way has reserved {} of it.", invoice.pending)));
     }
     facts.extend(collection(invoice));
+    if invoice.state == InvoiceState::Open {
+        facts.push(reminder(invoice, (reminder_days, zone), today));
+    }
     Ok(facts)
+}
+
+fn reminder(invoice: &Invoice, (days, zone): (&[i16], Tz), today: NaiveDate) -> Fact {
+    let next = invoice.next_reminder(days, today);
+    let last = invoice.reminders.last_on.map(|day| format!(" The last reminder went out on {day}.")).unwrap_or_default();
+    let sentence = match next {
+        Some(day) => format!("It is reminded on {day}."),
+        None if days.is_empty() => "It is not reminded: the tenant has set no reminder days.".to_owned(),
+        None if invoice.block.is_some() => "It is not reminded while it is blocked; blocked days do not count.".to_owned(),
+        None => "It is not reminded again: every step is done.".to_owned(),
+    };
+    Fact { topic: Topic::Reminder, sentence: format!("{sentence}{last}"), at: next.map(|day| start_of_day(zone, day)) }
 }
 
 fn collection(invoice: &Invoice) -> Option<Fact> {

@@ -5,6 +5,7 @@ use crate::{
     customer::{Address, Customer},
     metered::Billed,
     number::Series,
+    reminder::Reminders,
     tax::{self, Amounts, Rate, TaxAmount},
     tenant::Tenant,
 };
@@ -158,6 +159,8 @@ pub struct Invoice {
     pub collection: Collection,
     /// The metered service that it bills.
     pub billed: Option<Billed>,
+    /// How its reminders stand.
+    pub reminders: Reminders,
     /// Counts its changes.
     pub version: i64,
     /// When it was created.
@@ -195,6 +198,7 @@ impl Invoice {
             block: None,
             collection: Collection::default(),
             billed: None,
+            reminders: Reminders::default(),
             version: 1,
             created_at: now,
             updated_at: now,

@@ -24,11 +24,15 @@ pub enum MailKind {
     ServiceSuspended,
     /// A metered service can be used again.
     ServiceRestored,
+    /// An invoice is reminded.
+    Reminder,
+    /// A month is over.
+    Statement,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -37,6 +41,8 @@ impl MailKind {
         Self::ServiceOverdue,
         Self::ServiceSuspended,
         Self::ServiceRestored,
+        Self::Reminder,
+        Self::Statement,
     ];
 
     /// The name of the kind, as in the contract.
@@ -51,6 +57,8 @@ impl MailKind {
             Self::ServiceOverdue => "SERVICE_OVERDUE",
             Self::ServiceSuspended => "SERVICE_SUSPENDED",
             Self::ServiceRestored => "SERVICE_RESTORED",
+            Self::Reminder => "REMINDER",
+            Self::Statement => "STATEMENT",
         }
     }
 }
@@ -88,6 +96,8 @@ pub enum Attachment {
     Invoice(Uuid),
     /// A receipt.
     Receipt(Uuid),
+    /// A statement.
+    Statement(Uuid),
 }
 
 /// A mail as it was written. Addresses and text are personal data: logs never hold them.

@@ -355,4 +355,4 @@ impl Invoice {
 
 #[cfg(test)]
 #[path = "payment_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -68,7 +68,7 @@ fn customer() -> Customer {
 }
 
 /// Issued invoices of so many cents; the first is the last to fall due.
-fn invoices(cents: &[i64]) -> Vec<Invoice> {
+pub(crate) fn invoices(cents: &[i64]) -> Vec<Invoice> {
     let (tenant, customer, mut series) = (tenant(), customer(), Series::new(INVOICES));
     let today = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
     let count = cents.len();

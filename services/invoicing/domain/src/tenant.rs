@@ -48,6 +48,8 @@ pub struct Tenant {
 pub struct Dunning {
     /// Days from overdue to suspended for metered services; none: they are not suspended.
     pub suspend_after_days: Option<u16>,
+    /// When an open invoice is reminded: days from its due date, in their order.
+    pub reminder_days: Vec<i16>,
 }
 
 /// How documents and mails name a tenant.

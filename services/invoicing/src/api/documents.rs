@@ -1,15 +1,16 @@
-//! `DocumentService` and `ReceiptService`.
+//! `DocumentService`, `ReceiptService` and `StatementService`.
 
 use super::Api;
 use crate::{
     parse_documents as parse,
-    use_cases::{documents, read_receipts},
+    use_cases::{documents, read_receipts, read_statements},
 };
 use futures::{StreamExt, stream::BoxStream};
 use payterms_chassis::{AppError, answer};
 use payterms_proto::invoicing::v1::{
     DownloadDocumentsRequest, DownloadDocumentsResponse, GetDocumentRequest, GetDocumentResponse, GetReceiptRequest, GetReceiptResponse,
-    ListReceiptsRequest, ListReceiptsResponse, document_service_server::DocumentService, receipt_service_server::ReceiptService,
+    GetStatementRequest, GetStatementResponse, ListReceiptsRequest, ListReceiptsResponse, ListStatementsRequest, ListStatementsResponse,
+    document_service_server::DocumentService, receipt_service_server::ReceiptService, statement_service_server::StatementService,
 };
 use tonic::{Request, Response, Status};
 
@@ -42,5 +43,18 @@ impl ReceiptService for Api {
     async fn list_receipts(&self, request: Request<ListReceiptsRequest>) -> Result<Response<ListReceiptsResponse>, Status> {
         let (tenant, customer, page) = parse::list_receipts(request)?;
         answer::read(read_receipts::receipts(&self.app, (&tenant, customer), &page)).await
+    }
+}
+
+#[tonic::async_trait]
+impl StatementService for Api {
+    async fn get_statement(&self, request: Request<GetStatementRequest>) -> Result<Response<GetStatementResponse>, Status> {
+        let named = parse::get_statement(request)?;
+        answer::read(read_statements::statement(&self.app, &named)).await
+    }
+
+    async fn list_statements(&self, request: Request<ListStatementsRequest>) -> Result<Response<ListStatementsResponse>, Status> {
+        let (tenant, customer, as_customer, page) = parse::list_statements(request)?;
+        answer::read(read_statements::list(&self.app, (&tenant, customer, as_customer), &page)).await
     }
 }

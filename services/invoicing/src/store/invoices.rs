@@ -1,10 +1,10 @@
 //! Table `invoices`, and the invoice as a whole with its lines and taxes.
 
-use super::{currency, customers::AddressText, date, invoice_parts as parts, unknown};
-use chrono::NaiveDate;
+use super::{currency, customers::AddressText, date, invoice_parts as parts, numbers, numbers_text, unknown};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
-    Amounts, Block, BlockReason, Collection, CollectionState, Content, Customer, Invoice, InvoiceState, Issue, Party, metered::Billed,
+    Amounts, Block, BlockReason, Collection, CollectionState, Content, Customer, Invoice, InvoiceState, Issue, Party, Reminders,
+    metered::Billed,
 };
 use payterms_kernel::{Currency, Id, Money, TenantId, calendar::PaymentTerm, ladder::Ladder};
 use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
@@ -51,6 +51,10 @@ pub struct Model {
     mentions: String,
     service_id: Option<Uuid>,
     service_month: Option<String>,
+    blocked_since: Option<String>,
+    blocked_days: i64,
+    reminded: String,
+    reminded_on: Option<String>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -117,7 +121,8 @@ fn block(row: &Model) -> Result<Option<Block>, AppError> {
     }
     let reason = BlockReason::ALL.into_iter().find(|reason| reason.name() == row.block_reason);
     let reason = reason.ok_or_else(|| unknown("block reason", &row.block_reason))?;
-    Ok(Some(Block { reason, owner: row.block_owner.clone() }))
+    let since = date(row.blocked_since.as_deref().unwrap_or_default())?;
+    Ok(Some(Block { reason, owner: row.block_owner.clone(), since }))
 }
 
 fn billed(row: &Model) -> Result<Option<Billed>, AppError> {
@@ -149,6 +154,11 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
         block: block(&row)?,
         collection: collection(&row)?,
         billed: billed(&row)?,
+        reminders: Reminders {
+            blocked_days: u32::try_from(row.blocked_days).unwrap_or_default(),
+            done: numbers(&row.reminded)?,
+            last_on: row.reminded_on.as_deref().map(date).transpose()?,
+        },
         paid: money(row.paid),
         credited: money(row.credited),
         written_off: money(row.written_off),
@@ -167,7 +177,7 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
     })
 }
 
-async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Invoice>, AppError> {
+pub(super) async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Invoice>, AppError> {
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let mut parts = parts::of(conn, tenant, &ids).await?;
     rows.into_iter()
@@ -244,67 +254,6 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
     whole(conn, tenant, rows).await
 }
 
-/// Which invoices of a customer are listed.
-#[derive(Debug, Clone, Copy)]
-pub struct Listed {
-    /// Only those of this state.
-    pub state: Option<InvoiceState>,
-    /// Only those that are blocked for this reason.
-    pub blocked_for: Option<BlockReason>,
-    /// Whether drafts are left out.
-    pub issued_only: bool,
-    /// Only ids below this one.
-    pub before: Uuid,
-}
-
-/// Invoices of a customer, newest first.
-///
-/// # Errors
-/// The database's.
-pub async fn list<C: ConnectionTrait>(
-    conn: &C,
-    tenant: &TenantId,
-    customer: Id<Customer>,
-    listed: Listed,
-    limit: u64,
-) -> Result<Vec<Invoice>, AppError> {
-    let mut query = Entity::find()
-        .filter(Column::Tenant.eq(tenant.as_str()))
-        .filter(Column::CustomerId.eq(customer.uuid()))
-        .filter(Column::Id.lt(listed.before));
-    if let Some(state) = listed.state {
-        query = query.filter(Column::State.eq(state.name()));
-    }
-    if let Some(reason) = listed.blocked_for {
-        query = query.filter(Column::BlockReason.eq(reason.name()));
-    }
-    if listed.issued_only {
-        query = query.filter(Column::State.ne(InvoiceState::Draft.name()));
-    }
-    let rows = query.order_by_desc(Column::Id).limit(limit).all(conn).await?;
-    whole(conn, tenant, rows).await
-}
-
-/// Invoices of a customer that were issued between two days, after an id, oldest first.
-///
-/// # Errors
-/// The database's.
-pub async fn issued<C: ConnectionTrait>(
-    conn: &C,
-    tenant: &TenantId,
-    customer: Id<Customer>,
-    (from, to, after): (NaiveDate, NaiveDate, Uuid),
-    limit: u64,
-) -> Result<Vec<Invoice>, AppError> {
-    let query = Entity::find()
-        .filter(Column::Tenant.eq(tenant.as_str()))
-        .filter(Column::CustomerId.eq(customer.uuid()))
-        .filter(Column::IssueDate.between(from.to_string(), to.to_string()))
-        .filter(Column::Id.gt(after));
-    let rows = query.order_by_asc(Column::Id).limit(limit).all(conn).await?;
-    whole(conn, tenant, rows).await
-}
-
 fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
     let (term_kind, term_days) = term_columns(invoice.content.term);
     let issue = invoice.issue.as_ref();
@@ -340,6 +289,10 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         next_attempt_at: Set(invoice.collection.next_at),
         collection_reason: Set(invoice.collection.reason.clone()),
         block_reason: Set(invoice.block.as_ref().map(|block| block.reason.name().to_owned()).unwrap_or_default()),
+        blocked_since: Set(invoice.block.as_ref().map(|block| block.since.to_string())),
+        blocked_days: Set(invoice.reminders.blocked_days.into()),
+        reminded: Set(numbers_text(&invoice.reminders.done)),
+        reminded_on: Set(invoice.reminders.last_on.map(|day| day.to_string())),
         service_id: Set(invoice.billed.map(|own| own.service.uuid())),
         service_month: Set(invoice.billed.map(|own| own.month.to_string())),
         mentions: Set(issue.map(|issue| issue.mentions.clone()).unwrap_or_default()),
@@ -382,16 +335,4 @@ pub async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Invo
     parts::delete(conn, tenant, id.uuid()).await?;
     Entity::delete_by_id((tenant.to_string(), id.uuid())).exec(conn).await?;
     Ok(())
-}
-
-/// Whether a service's month is billed.
-///
-/// # Errors
-/// The database's.
-pub async fn is_billed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, billed: Billed) -> Result<bool, AppError> {
-    let query = Entity::find()
-        .filter(Column::Tenant.eq(tenant.as_str()))
-        .filter(Column::ServiceId.eq(billed.service.uuid()))
-        .filter(Column::ServiceMonth.eq(billed.month.to_string()));
-    Ok(query.one(conn).await?.is_some())
 }

@@ -62,6 +62,7 @@ fn attachment(text: &str) -> Result<Attachment, AppError> {
     match parsed {
         Some(("invoices", id)) => Ok(Attachment::Invoice(id)),
         Some(("receipts", id)) => Ok(Attachment::Receipt(id)),
+        Some(("statements", id)) => Ok(Attachment::Statement(id)),
         _ => Err(unknown("attachment", text)),
     }
 }
@@ -70,6 +71,7 @@ fn attachment_text(own: Attachment) -> String {
     match own {
         Attachment::Invoice(id) => format!("invoices/{id}"),
         Attachment::Receipt(id) => format!("receipts/{id}"),
+        Attachment::Statement(id) => format!("statements/{id}"),
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod credit_notes;
 pub mod customers;
+pub mod invoice_lists;
 pub mod invoice_parts;
 pub mod invoices;
 pub mod mails;
@@ -10,8 +11,10 @@ pub mod metered;
 pub mod outstanding;
 pub mod payments;
 pub mod receipts;
+pub mod receivables;
 pub mod refunds;
 pub mod series;
+pub mod statements;
 pub mod tenants;
 pub mod test_clocks;
 
@@ -43,4 +46,14 @@ pub(crate) fn unknown(what: &str, name: &str) -> AppError {
 /// A date of a column.
 pub(crate) fn date(text: &str) -> Result<NaiveDate, AppError> {
     text.parse().map_err(|_| unknown("date", text))
+}
+
+/// Small numbers as a column holds them: apart by blanks.
+pub(crate) fn numbers_text(numbers: &[i16]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// Small numbers of a column.
+pub(crate) fn numbers(text: &str) -> Result<Vec<i16>, AppError> {
+    text.split_whitespace().map(|number| number.parse().map_err(|_| unknown("number", number))).collect()
 }

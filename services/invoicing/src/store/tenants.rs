@@ -1,6 +1,6 @@
 //! Tables `tenants` and `tax_rules`.
 
-use super::{customers::AddressText, decimal, millionths};
+use super::{customers::AddressText, decimal, millionths, numbers, numbers_text};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{Business, Dunning, TaxRule, Tenant};
 use payterms_kernel::TenantId;
@@ -23,6 +23,7 @@ pub struct Model {
     overpayment_refused: bool,
     business: String,
     suspend_after_days: Option<i64>,
+    reminder_days: String,
     suspended: bool,
     version: i64,
     created_at: ChronoDateTimeUtc,
@@ -115,7 +116,10 @@ async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Ve
             invoices_hidden: row.invoices_hidden,
             overpayment_refused: row.overpayment_refused,
             business: business(&row.business)?,
-            dunning: Dunning { suspend_after_days: row.suspend_after_days.and_then(|days| u16::try_from(days).ok()) },
+            dunning: Dunning {
+                suspend_after_days: row.suspend_after_days.and_then(|days| u16::try_from(days).ok()),
+                reminder_days: numbers(&row.reminder_days)?,
+            },
             suspended: row.suspended,
             version: row.version,
             created_at: row.created_at,
@@ -161,6 +165,15 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, slugs: &[String]) -> Result
     with_rules(conn, rows).await
 }
 
+/// When a tenant's open invoices are reminded.
+///
+/// # Errors
+/// The database's.
+pub async fn reminder_days<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Vec<i16>, AppError> {
+    let row = Entity::find_by_id(tenant.to_string()).one(conn).await?;
+    row.map_or(Ok(Vec::new()), |row| numbers(&row.reminder_days))
+}
+
 fn row(tenant: &Tenant) -> Result<ActiveModel, AppError> {
     Ok(ActiveModel {
         tenant: Set(tenant.id.to_string()),
@@ -171,6 +184,7 @@ fn row(tenant: &Tenant) -> Result<ActiveModel, AppError> {
         invoices_hidden: Set(tenant.invoices_hidden),
         overpayment_refused: Set(tenant.overpayment_refused),
         business: Set(business_text(&tenant.business)?),
+        reminder_days: Set(numbers_text(&tenant.dunning.reminder_days)),
         suspend_after_days: Set(tenant.dunning.suspend_after_days.map(i64::from)),
         suspended: Set(tenant.suspended),
         version: Set(tenant.version),
@@ -201,6 +215,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), A
         Column::OverpaymentRefused,
         Column::Business,
         Column::SuspendAfterDays,
+        Column::ReminderDays,
         Column::Suspended,
         Column::Version,
         Column::UpdatedAt,

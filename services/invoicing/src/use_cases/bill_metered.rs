@@ -1,7 +1,7 @@
 //! Bills the month of a metered service that the wallet has closed, once.
 
 use super::{collect_invoice, finalize_invoice};
-use crate::store::{customers, invoices, metered, tenants};
+use crate::store::{customers, invoice_lists, invoices, metered, tenants};
 use chrono::{Datelike, NaiveDate};
 use payterms_chassis::{AppError, WriteTx, names, render::money_of};
 use payterms_invoicing_domain::{Content, Invoice, Line, MeteredService, metered::Billed};
@@ -21,7 +21,7 @@ pub async fn run(tx: &mut WriteTx, told: &MeteredUsageClosed) -> Result<(), AppE
     let name = names::parse(&told.metered_service, &["customers", "meteredServices"]).ok_or_else(fault)?;
     let month = told.month.as_ref().and_then(day).ok_or_else(fault)?;
     let service = metered::lock(tx.conn(), &tenant, Id::from_uuid(name.id(1))).await?.ok_or_else(fault)?;
-    if invoices::is_billed(tx.conn(), &tenant, Billed { service: service.id, month }).await? {
+    if invoice_lists::is_billed(tx.conn(), &tenant, Billed { service: service.id, month }).await? {
         return Ok(());
     }
     let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;

@@ -4,7 +4,7 @@ use super::{collect_invoice::schedule_next, create_invoice::locked, finalize_inv
 use crate::{App, parse_collections::Owned, parse_invoices::InvoiceRef, store::invoices};
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
 use payterms_invoicing_domain::{Block, BlockReason, Invoice};
-use payterms_kernel::{Money, Refusal};
+use payterms_kernel::{Money, Refusal, calendar::day_in};
 use payterms_proto::invoicing::v1::{BlockForOwnerResponse, BlockInvoiceResponse, UnblockForOwnerResponse, UnblockInvoiceResponse};
 
 /// Blocks an invoice for the tenant's people.
@@ -17,7 +17,8 @@ pub async fn block(app: &App, call: &Call, named: &InvoiceRef, reason: BlockReas
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    invoice.set_block(Block { reason, owner: String::new() }, tx.now())?;
+    let since = day_in(tx.time().zone, tx.now());
+    invoice.set_block(Block { reason, owner: String::new(), since }, tx.now())?;
     let rendered = publish(&mut tx, &invoice).await?;
     tx.commit(BlockInvoiceResponse { invoice: Some(rendered) }).await
 }
@@ -32,7 +33,7 @@ pub async fn unblock(app: &App, call: &Call, named: &InvoiceRef) -> Result<Answe
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    invoice.lift_block("", tx.now())?;
+    invoice.lift_block("", day_in(tx.time().zone, tx.now()), tx.now())?;
     schedule_next(&tx, std::slice::from_ref(&invoice)).await?;
     let rendered = publish(&mut tx, &invoice).await?;
     tx.commit(UnblockInvoiceResponse { invoice: Some(rendered) }).await
@@ -68,7 +69,7 @@ pub async fn block_for_owner(
     for invoice in &mut found {
         let expected = owned.invoices.iter().find(|(id, _)| *id == invoice.id).and_then(|(_, expected)| *expected);
         must_be_as_expected(invoice, reason, expected)?;
-        invoice.set_block(Block { reason, owner: owned.owner.clone() }, now)?;
+        invoice.set_block(Block { reason, owner: owned.owner.clone(), since: day_in(tx.time().zone, now) }, now)?;
         rendered.push(publish(&mut tx, invoice).await?);
     }
     tx.commit(BlockForOwnerResponse { invoices: rendered }).await
@@ -102,7 +103,7 @@ pub async fn unblock_for_owner(app: &App, call: &Call, owned: &Owned) -> Result<
     let now = tx.now();
     found.retain(|invoice| invoice.block.as_ref().is_some_and(|block| block.owner == owned.owner));
     for invoice in &mut found {
-        invoice.lift_block(&owned.owner, now)?;
+        invoice.lift_block(&owned.owner, day_in(tx.time().zone, now), now)?;
         publish(&mut tx, invoice).await?;
     }
     schedule_next(&tx, &found).await?;

@@ -1,6 +1,6 @@
 //! Registers a tenant.
 
-use super::update_tenant::publish;
+use super::{turn_month, update_tenant::publish};
 use crate::{App, parse::TenantFields, render, store::tenants};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::Tenant;
@@ -39,5 +39,6 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields) -> Result<Answer<Cr
     };
     tenants::insert(tx.conn(), &tenant).await?;
     publish(&mut tx, &tenant).await?;
+    turn_month::schedule_first(&tx).await?;
     tx.commit(CreateTenantResponse { tenant: Some(render::tenant(&tenant)) }).await
 }

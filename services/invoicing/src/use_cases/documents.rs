@@ -1,25 +1,31 @@
 //! Prints documents: one, or all of a customer, a few at a time.
 
-use super::read_invoices::{hidden, visible};
+use super::{
+    read_invoices::{hidden, visible},
+    read_statements,
+};
 use crate::{
     App, paper,
     parse_documents::{DocumentRef, Download},
     render::customer_name,
     render_invoices::invoice_name,
+    render_statements::name as statement_name,
     sheets,
-    store::{credit_notes, customers, invoices, receipts},
+    store::{credit_notes, customers, invoice_lists, invoices, receipts, tenants},
     wording::Language,
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{CreditNote, Customer, Invoice, Receipt};
-use payterms_kernel::{Id, Refusal, TenantId};
+use payterms_invoicing_domain::{CreditNote, Customer, Invoice, Party, Receipt, Statement};
+use payterms_kernel::{Id, Refusal, TenantId, calendar::month_end};
 use payterms_proto::invoicing::v1::{Document, DownloadDocumentsResponse, GetDocumentResponse};
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 /// Documents that are read at once.
 const PAGE: u64 = 50;
+/// Invoices that a statement lists at most.
+const MOST_LISTED: u64 = 500;
 
 /// Something that is printed.
 #[derive(Debug)]
@@ -30,6 +36,8 @@ pub enum Printable {
     CreditNote(Box<Invoice>, CreditNote),
     /// A receipt.
     Receipt(Box<Receipt>),
+    /// A statement with its invoices, and who drew it up for whom.
+    Statement(Box<(Statement, Vec<Invoice>, Party, Party)>),
 }
 
 impl Printable {
@@ -47,6 +55,11 @@ impl Printable {
             Self::CreditNote(own, note) => {
                 let name = format!("{}/creditNotes/{}", invoice_name(tenant, own), note.id);
                 (name, note.number.clone(), sheets::credit_note(language, (&issue(own)?, note))?)
+            }
+            Self::Statement(own) => {
+                let (statement, invoices, seller, buyer) = own.as_ref();
+                let number = format!("{}-{}", statement.month.format("%Y-%m"), statement.currency());
+                (statement_name(tenant, statement), number, sheets::statement(language, statement, invoices, (seller, buyer))?)
             }
             Self::Receipt(own) => {
                 let name = format!("{}/receipts/{}", customer_name(tenant, own.customer), own.id);
@@ -78,6 +91,10 @@ pub async fn one(app: &App, named: &DocumentRef) -> Result<GetDocumentResponse, 
             let note = credit_notes::find(&conn, tenant, *note).await?.filter(|note| note.invoice == invoice.id);
             Printable::CreditNote(Box::new(invoice), note.ok_or_else(Refusal::not_found)?)
         }
+        DocumentRef::Statement(named) => {
+            let statement = read_statements::visible(&conn, named).await?;
+            of_statement(&conn, tenant, statement).await?
+        }
         DocumentRef::Receipt { receipt, .. } => {
             let found = receipts::find(&conn, tenant, *receipt).await?.filter(|own| own.customer == customer);
             Printable::Receipt(Box::new(found.ok_or_else(Refusal::not_found)?))
@@ -86,6 +103,19 @@ pub async fn one(app: &App, named: &DocumentRef) -> Result<GetDocumentResponse, 
     let language = language(&conn, tenant, customer).await?;
     drop(conn);
     Ok(GetDocumentResponse { document: Some(printable.print(tenant, language)?) })
+}
+
+/// A statement with what stands on it.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn of_statement<C: ConnectionTrait>(conn: &C, tenant: &TenantId, statement: Statement) -> Result<Printable, AppError> {
+    let seller = tenants::find(conn, tenant).await?.ok_or_else(Refusal::not_found)?.party();
+    let buyer = customers::find(conn, tenant, statement.customer).await?.ok_or_else(Refusal::not_found)?.party();
+    let last = month_end(statement.month);
+    let mut issued = invoice_lists::issued(conn, tenant, statement.customer, (statement.month, last, Uuid::nil()), MOST_LISTED).await?;
+    issued.retain(|own| own.currency == statement.currency());
+    Ok(Printable::Statement(Box::new((statement, issued, seller, buyer))))
 }
 
 /// Which kind of document is read, and after which id.
@@ -134,7 +164,7 @@ async fn page(app: &App, asked: &Download, at: At) -> Result<(Vec<Printable>, At
     let is_full = |count: usize| count as u64 == PAGE;
     Ok(match at {
         At::Invoices(after) => {
-            let found = invoices::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let found = invoice_lists::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
             let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
             (
                 found.into_iter().map(|own| Printable::Invoice(Box::new(own))).collect(),

@@ -3,13 +3,13 @@
 use super::{
     check_etag, collect_invoice,
     create_invoice::{locked, sides},
-    metered_services,
+    metered_services, remind, turn_month,
 };
 use crate::{
     App,
     parse_invoices::InvoiceRef,
     render_invoices as render,
-    store::{invoice_parts, invoices, series},
+    store::{invoice_parts, invoices, receivables, series},
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
 use payterms_invoicing_domain::{Customer, Invoice, Tenant, number::INVOICES};
@@ -44,13 +44,15 @@ pub async fn issue(tx: &WriteTx, invoice: &mut Invoice, sides: (&Tenant, &Custom
     let mut series = series::lock(tx.conn(), tenant, INVOICES).await?;
     invoice.finalize(sides, &mut series, day_in(zone, now), now)?;
     series::save(tx.conn(), tenant, &series).await?;
+    turn_month::schedule_first(tx).await?;
     if let Some(due) = invoice.issue.as_ref().map(|issue| issue.due_date) {
         invoice.schedule_collection(start_of_day(zone, due).max(now));
     }
     invoice_parts::save_taxes(tx.conn(), tenant, invoice).await
 }
 
-/// Saves an issued invoice and tells how it stands; the service that it bills follows.
+/// Saves an issued invoice and tells how it stands; its reminders, what is owed, and the service that it
+/// bills follow.
 ///
 /// # Errors
 /// The database's.
@@ -59,6 +61,8 @@ pub async fn publish(tx: &mut WriteTx, invoice: &Invoice) -> Result<InvoiceMessa
     invoices::save_many(tx.conn(), &tenant, std::slice::from_ref(invoice)).await?;
     let rendered = render::invoice(&tenant, invoice, day_in(tx.time().zone, tx.now()))?;
     tx.emit("invoice", &invoice.id.to_string(), &InvoiceChanged { invoice: Some(rendered.clone()) }).await?;
+    remind::plan(tx, std::slice::from_ref(invoice)).await?;
+    receivables::post(tx.conn(), &tenant, invoice, day_in(tx.time().zone, tx.now())).await?;
     if let Some(billed) = invoice.billed {
         metered_services::judge(tx, billed.service).await?;
     }

@@ -2,11 +2,13 @@
 //! went off, how metered services stand.
 
 use super::write_mail::{Letter, to_customer, to_tenant};
-use crate::store::tenants;
+use crate::store::{outstanding::Outstanding, tenants};
+use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx, names};
-use payterms_invoicing_domain::{CollectionState, Invoice, MailKind, MeteredService, Receipt, mail::Attachment};
-use payterms_kernel::{Id, calendar::day_in};
+use payterms_invoicing_domain::{CollectionState, Invoice, Issue, MailKind, MeteredService, Receipt, Statement, mail::Attachment};
+use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
 use payterms_proto::wallet::v1::AutoRecharge;
+use serde_json::json;
 
 /// The receipt of a top-up.
 ///
@@ -16,7 +18,9 @@ pub async fn receipt(tx: &mut WriteTx, receipt: &Receipt) -> Result<(), AppError
     let (number, amount, day) = (receipt.number.clone(), receipt.amount, receipt.issue_date);
     let letter = Letter {
         kind: MailKind::Receipt,
-        variables: |language| vec![("number", number), ("amount", language.money(amount)), ("date", language.date(day))],
+        variables: |language| {
+            vec![("number", number.into()), ("amount", language.money(amount).into()), ("date", language.date(day).into())]
+        },
         page: format!("/receipts/{}", receipt.id),
         attachments: vec![Attachment::Receipt(receipt.id.uuid())],
     };
@@ -39,10 +43,10 @@ pub async fn collection_ended(tx: &mut WriteTx, invoice: &Invoice) -> Result<(),
     let letter = Letter {
         kind,
         variables: |language| {
-            let mut variables = vec![("number", number), ("amount", language.money(open))];
+            let mut variables = vec![("number", number.into()), ("amount", language.money(open).into())];
             if kind == MailKind::CollectionFailed {
                 let next = next.map(|at| language.date(day_in(zone, at))).unwrap_or_default();
-                variables.extend([("reason", reason), ("next_try", next)]);
+                variables.extend([("reason", reason.into()), ("next_try", next.into())]);
             }
             variables
         },
@@ -66,9 +70,9 @@ pub async fn recharge_failed(tx: &mut WriteTx, recharge: &AutoRecharge) -> Resul
         kind,
         variables: |language| {
             if kind == MailKind::AuthenticationNeeded {
-                return vec![("number", String::new()), ("amount", String::new())];
+                return vec![("number", "".into()), ("amount", "".into())];
             }
-            vec![("reason", reason), ("next_try", next.map(|at| language.date(day_in(zone, at))).unwrap_or_default())]
+            vec![("reason", reason.into()), ("next_try", next.map(|at| language.date(day_in(zone, at))).unwrap_or_default().into())]
         },
         page: format!("/wallets/{}", name.id(1)),
         attachments: Vec::new(),
@@ -81,7 +85,7 @@ pub async fn recharge_failed(tx: &mut WriteTx, recharge: &AutoRecharge) -> Resul
 /// # Errors
 /// The database's.
 pub async fn prepayment_turned_off(tx: &mut WriteTx, condition: String) -> Result<(), AppError> {
-    to_tenant(tx, MailKind::PrepaymentTurnedOff, vec![("reason", condition)]).await
+    to_tenant(tx, MailKind::PrepaymentTurnedOff, vec![("reason", condition.into())]).await
 }
 
 /// How a metered service stands now.
@@ -95,9 +99,9 @@ pub async fn service(tx: &mut WriteTx, kind: MailKind, service: &MeteredService)
     let letter = Letter {
         kind,
         variables: |language| {
-            let mut variables = vec![("service", name)];
+            let mut variables = vec![("service", name.into())];
             if kind == MailKind::ServiceOverdue {
-                variables.push(("suspend_on", suspended_at.map(|at| language.date(day_in(zone, at))).unwrap_or_default()));
+                variables.push(("suspend_on", suspended_at.map(|at| language.date(day_in(zone, at))).unwrap_or_default().into()));
             }
             variables
         },
@@ -105,4 +109,70 @@ pub async fn service(tx: &mut WriteTx, kind: MailKind, service: &MeteredService)
         attachments: Vec::new(),
     };
     to_customer(tx, service.customer, letter).await
+}
+
+/// An open invoice is reminded.
+///
+/// # Errors
+/// The database's.
+pub async fn reminder(tx: &mut WriteTx, invoice: &Invoice, today: NaiveDate) -> Result<(), AppError> {
+    let Some(issue) = invoice.issue.clone() else { return Ok(()) };
+    let (open, late) = (invoice.open()?, if invoice.past_due(today)? { "true" } else { "" });
+    let letter = Letter {
+        kind: MailKind::Reminder,
+        variables: |language| {
+            vec![
+                ("number", issue.number.into()),
+                ("amount", language.money(open).into()),
+                ("due_date", language.date(issue.due_date).into()),
+                ("late", late.into()),
+            ]
+        },
+        page: format!("/invoices/{}", invoice.id),
+        attachments: vec![Attachment::Invoice(invoice.id.uuid())],
+    };
+    to_customer(tx, invoice.customer, letter).await
+}
+
+/// The most invoices that go with a statement's mail.
+const MOST_ATTACHED: usize = 20;
+
+/// A month is over: one mail with its statements and invoices.
+///
+/// # Errors
+/// The database's.
+pub async fn statements(
+    tx: &mut WriteTx,
+    statements: &[Statement],
+    invoices: &[Invoice],
+    next_due: &[Outstanding],
+) -> Result<(), AppError> {
+    let Some(first) = statements.first() else { return Ok(()) };
+    let (customer, month) = (first.customer, first.month);
+    let due = |statement: &Statement| next_due.iter().find(|own| own.open.currency() == statement.currency()).and_then(|own| own.next_due);
+    let mut listed = Vec::with_capacity(invoices.len());
+    for invoice in invoices {
+        listed.extend(invoice.issue.as_ref().map(|issue| (issue, invoice)).map(|(issue, own)| (issue, own.amounts.total, own.open())));
+    }
+    let mut attachments: Vec<_> = statements.iter().map(|own| Attachment::Statement(own.id.uuid())).collect();
+    attachments.extend(invoices.iter().take(MOST_ATTACHED).map(|own| Attachment::Invoice(own.id.uuid())));
+    let letter = Letter {
+        kind: MailKind::Statement,
+        variables: |language| {
+            let total = |own: &Statement| {
+                let next_due = due(own).map(|day| language.date(day)).unwrap_or_default();
+                json!({ "issued": language.money(own.moved.issued), "closing": language.money(own.closing), "next_due": next_due })
+            };
+            let line = |(issue, total, open): (&Issue, Money, Result<Money, MoneyError>)| {
+                let open = open.map(|open| language.money(open)).unwrap_or_default();
+                json!({ "number": issue.number, "total": language.money(total), "due_date": language.date(issue.due_date), "open": open })
+            };
+            let totals: Vec<_> = statements.iter().map(total).collect();
+            let lines: Vec<_> = listed.into_iter().map(line).collect();
+            vec![("month", language.month(month).into()), ("totals", totals.into()), ("invoices", lines.into())]
+        },
+        page: format!("/statements/{}", first.id),
+        attachments,
+    };
+    to_customer(tx, customer, letter).await
 }

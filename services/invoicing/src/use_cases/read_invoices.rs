@@ -4,7 +4,7 @@ use crate::{
     App,
     parse_invoices::{InvoiceRef, ListInvoices},
     render_invoices as render,
-    store::{credit_notes, customers, invoices, outstanding, tenants},
+    store::{credit_notes, customers, invoice_lists, invoices, outstanding, tenants},
 };
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, page::Page};
@@ -47,9 +47,11 @@ pub async fn invoice(app: &App, named: &InvoiceRef) -> Result<pb::GetInvoiceResp
 pub async fn explain(app: &App, named: &InvoiceRef) -> Result<pb::ExplainInvoiceResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
     let invoice = visible(&conn, named).await?;
+    let tenant = tenants::find(&conn, &named.tenant).await?.ok_or_else(Refusal::not_found)?;
     drop(conn);
     let today = app.db.tenant_today(&named.tenant).await?;
-    let facts = payterms_invoicing_domain::explain::explain(&invoice, today)?;
+    let zone = tenant.time_zone.parse().unwrap_or_default();
+    let facts = payterms_invoicing_domain::explain::explain(&invoice, (&tenant.dunning.reminder_days, zone), today)?;
     Ok(pb::ExplainInvoiceResponse { facts: facts.into_iter().map(render::fact).collect() })
 }
 
@@ -63,8 +65,8 @@ pub async fn invoices(app: &App, asked: &ListInvoices) -> Result<pb::ListInvoice
     if asked.as_customer && hidden(&conn, &asked.tenant).await? {
         return Ok(pb::ListInvoicesResponse::default());
     }
-    let listed = invoices::Listed { state: asked.state, blocked_for: asked.blocked_for, issued_only: asked.as_customer, before };
-    let mut found = invoices::list(&conn, &asked.tenant, asked.customer, listed, asked.page.reads()).await?;
+    let listed = invoice_lists::Listed { state: asked.state, blocked_for: asked.blocked_for, issued_only: asked.as_customer, before };
+    let mut found = invoice_lists::list(&conn, &asked.tenant, asked.customer, listed, asked.page.reads()).await?;
     drop(conn);
     let next_page_token = app.pages.cut(&asked.page, &mut found, |invoice| invoice.id.to_string());
     let today: NaiveDate = app.db.tenant_today(&asked.tenant).await?;

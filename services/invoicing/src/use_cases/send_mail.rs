@@ -1,12 +1,15 @@
 //! Sends mails: a flow of one step that nobody waits for. A mail that dies between the mail server and
 //! the record is sent again, with the same message id.
 
-use super::{documents::Printable, write_mail::publish};
+use super::{
+    documents::{Printable, of_statement},
+    write_mail::publish,
+};
 use crate::{
     App, jobs,
     mailer::{MailError, Outgoing},
     render_mails as render,
-    store::{customers, invoices, mails, receipts, tenants},
+    store::{customers, invoices, mails, receipts, statements, tenants},
     wording::Language,
 };
 use payterms_chassis::{
@@ -74,6 +77,10 @@ async fn outgoing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) 
             Attachment::Invoice(id) => {
                 invoices::find_many(conn, tenant, &[Id::from_uuid(*id)]).await?.pop().map(|own| Printable::Invoice(Box::new(own)))
             }
+            Attachment::Statement(id) => match statements::find(conn, tenant, Id::from_uuid(*id)).await? {
+                Some(statement) => Some(of_statement(conn, tenant, statement).await?),
+                None => None,
+            },
             Attachment::Receipt(id) => receipts::find(conn, tenant, Id::from_uuid(*id)).await?.map(|own| Printable::Receipt(Box::new(own))),
         };
         let printed = found.map(|own| own.print(tenant, language.unwrap_or(Language::English))).transpose()?;

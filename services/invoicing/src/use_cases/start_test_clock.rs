@@ -1,6 +1,6 @@
 //! Gives a sandbox tenant a clock of its own.
 
-use super::advance_test_clock::set_out;
+use super::{advance_test_clock::set_out, turn_month};
 use crate::{
     App,
     store::{tenants, test_clocks},
@@ -29,6 +29,7 @@ pub async fn run(app: &App, call: &Call, now: DateTime<Utc>, seed: &str) -> Resu
     if let Some(clock) = test_clocks::lock(tx.conn(), &call.tenant).await? {
         return Err(Refusal::state("CLOCK_STATE", "The test clock", clock.state.name(), &["AdvanceTestClock"]).into());
     }
+    turn_month::schedule_from(&tx, now).await?;
     set_out(app, tx, TestClock::standing(now, seed.as_bytes().to_vec()), now).await?;
     app.flows.answer(call, false).await
 }

@@ -1,6 +1,6 @@
 //! Changes a tenant: its settings, its suspension.
 
-use super::check_etag;
+use super::{check_etag, remind};
 use crate::{App, jobs, parse::TenantFields, render, store::tenants};
 use payterms_chassis::{Answer, AppError, Call, WriteTx, jobs::schedule, tenants as states};
 use payterms_invoicing_domain::Tenant;
@@ -34,6 +34,9 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields, paths: &[String]) -
     tenant.touch(tx.now());
     publish(&mut tx, &tenant).await?;
     schedule_tax(&tx, &before, &tenant).await?;
+    if before.dunning.reminder_days != tenant.dunning.reminder_days {
+        remind::schedule_anew(&tx).await?;
+    }
     tx.commit(UpdateTenantResponse { tenant: Some(render::tenant(&tenant)) }).await
 }
 

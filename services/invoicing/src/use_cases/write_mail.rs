@@ -11,10 +11,11 @@ use payterms_chassis::{AppError, WriteTx, flow};
 use payterms_invoicing_domain::{Customer, Mail, MailKind, Tenant, mail::Attachment};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1::MailChanged;
+use serde_json::Value;
 
 /// What a mail is about, and what goes with it.
 #[derive(Debug)]
-pub struct Letter<V: FnOnce(Language) -> Vec<(&'static str, String)>> {
+pub struct Letter<V: FnOnce(Language) -> Vec<(&'static str, Value)>> {
     /// Its kind.
     pub kind: MailKind,
     /// The variables of the kind, in the reader's language.
@@ -29,7 +30,7 @@ pub struct Letter<V: FnOnce(Language) -> Vec<(&'static str, String)>> {
 ///
 /// # Errors
 /// The database's; `Fault` for a customer who is not there.
-pub async fn to_customer<V: FnOnce(Language) -> Vec<(&'static str, String)>>(
+pub async fn to_customer<V: FnOnce(Language) -> Vec<(&'static str, Value)>>(
     tx: &mut WriteTx,
     customer: Id<Customer>,
     letter: Letter<V>,
@@ -41,7 +42,7 @@ pub async fn to_customer<V: FnOnce(Language) -> Vec<(&'static str, String)>>(
     let language = Language::of(&buyer.locale);
     let mut variables = common(&seller, &letter.page);
     variables.insert("customer".to_owned(), buyer.legal_name.clone().into());
-    variables.extend((letter.variables)(language).into_iter().map(|(name, value)| (name.to_owned(), value.into())));
+    variables.extend((letter.variables)(language).into_iter().map(|(name, value)| (name.to_owned(), value)));
     let words = words(tx, &tenant, (letter.kind, language), &variables).await?;
     let (id, now) = (tx.id(), tx.now());
     let mail = Mail::write(id, (letter.kind, Some(customer)), buyer.mail_addresses(), words, letter.attachments, now);
@@ -52,11 +53,11 @@ pub async fn to_customer<V: FnOnce(Language) -> Vec<(&'static str, String)>>(
 ///
 /// # Errors
 /// The database's.
-pub async fn to_tenant(tx: &mut WriteTx, kind: MailKind, variables: Vec<(&'static str, String)>) -> Result<(), AppError> {
+pub async fn to_tenant(tx: &mut WriteTx, kind: MailKind, variables: Vec<(&'static str, Value)>) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let own = tenants::find(tx.conn(), &tenant).await?.ok_or_else(|| AppError::Fault("a mail to no tenant".to_owned()))?;
     let mut all = common(&own, "");
-    all.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value.into())));
+    all.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
     let words = words(tx, &tenant, (kind, Language::English), &all).await?;
     let to = Some(own.business.contact_email).filter(|address| !address.is_empty());
     let (id, now) = (tx.id(), tx.now());

@@ -88,9 +88,7 @@ pub struct Metered {
 pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, terms: &Terms<'_>, now: DateTime<Utc>) -> Result<UsageRecord, Refusal> {
     wallet.takes(used.unit_price)?;
     let used_at = dated(&used, now)?;
-    if terms.service.access != Access::Open {
-        return Err(Refusal::state("SERVICE_STATE", "The metered service", terms.service.access.name(), &[]));
-    }
+    must_be_open(terms.service)?;
     must_be_billable(terms)?;
     let own_month = first_of_month(terms.used_on);
     wallet.usage_count = wallet.usage_count.saturating_add(1);
@@ -110,6 +108,15 @@ pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, terms: &Terms<
         used_at,
         recorded_at: now.max(wallet.updated_at),
     })
+}
+
+fn must_be_open(service: &MeteredService) -> Result<(), Refusal> {
+    let message = match service.access {
+        Access::Open => return Ok(()),
+        Access::Suspended => "The metered service is SUSPENDED: what is overdue of it must be paid first.",
+        Access::Disabled => "The metered service is DISABLED. Enable it again to use it.",
+    };
+    Err(Refusal::precondition("SERVICE_STATE", message).with("state", service.access.name()))
 }
 
 fn must_be_billable(terms: &Terms<'_>) -> Result<(), Refusal> {

@@ -1,0 +1,94 @@
+//! Lists of invoices: table `invoices` by customer, by day, by service, by state.
+
+use super::invoices::{Column, Entity, whole};
+use chrono::NaiveDate;
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::{BlockReason, Customer, Invoice, InvoiceState, metered::Billed};
+use payterms_kernel::{Id, TenantId};
+use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
+
+/// Which invoices of a customer are listed.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed {
+    /// Only those of this state.
+    pub state: Option<InvoiceState>,
+    /// Only those that are blocked for this reason.
+    pub blocked_for: Option<BlockReason>,
+    /// Whether drafts are left out.
+    pub issued_only: bool,
+    /// Only ids below this one.
+    pub before: Uuid,
+}
+
+/// Invoices of a customer, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    listed: Listed,
+    limit: u64,
+) -> Result<Vec<Invoice>, AppError> {
+    let mut query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::Id.lt(listed.before));
+    if let Some(state) = listed.state {
+        query = query.filter(Column::State.eq(state.name()));
+    }
+    if let Some(reason) = listed.blocked_for {
+        query = query.filter(Column::BlockReason.eq(reason.name()));
+    }
+    if listed.issued_only {
+        query = query.filter(Column::State.ne(InvoiceState::Draft.name()));
+    }
+    let rows = query.order_by_desc(Column::Id).limit(limit).all(conn).await?;
+    whole(conn, tenant, rows).await
+}
+
+/// Invoices of a customer that were issued between two days, after an id, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn issued<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    (from, to, after): (NaiveDate, NaiveDate, Uuid),
+    limit: u64,
+) -> Result<Vec<Invoice>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::IssueDate.between(from.to_string(), to.to_string()))
+        .filter(Column::Id.gt(after));
+    let rows = query.order_by_asc(Column::Id).limit(limit).all(conn).await?;
+    whole(conn, tenant, rows).await
+}
+
+/// Whether a service's month is billed.
+///
+/// # Errors
+/// The database's.
+pub async fn is_billed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, billed: Billed) -> Result<bool, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::ServiceId.eq(billed.service.uuid()))
+        .filter(Column::ServiceMonth.eq(billed.month.to_string()));
+    Ok(query.one(conn).await?.is_some())
+}
+
+/// Open invoices of a tenant after an id, locked in the order of their ids.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_open_after<C: ConnectionTrait>(conn: &C, tenant: &TenantId, after: Uuid, limit: u64) -> Result<Vec<Invoice>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::State.eq(InvoiceState::Open.name()))
+        .filter(Column::Id.gt(after));
+    let rows = query.order_by_asc(Column::Id).limit(limit).lock_exclusive().all(conn).await?;
+    whole(conn, tenant, rows).await
+}

@@ -1,0 +1,112 @@
+//! Table `receivables`: each change of what is owed, by day; written once, never changed.
+
+use super::{currency, unknown};
+use chrono::NaiveDate;
+use payterms_chassis::{AppError, sql};
+use payterms_invoicing_domain::{
+    Customer, Invoice,
+    statement::{Moved, Movement},
+};
+use payterms_kernel::{Currency, Id, Money, TenantId};
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+/// Notes what has changed of an invoice since it was noted last.
+///
+/// # Errors
+/// The database's.
+pub async fn post<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result<(), AppError> {
+    let select = "SELECT kind, CAST(SUM(amount) AS bigint) AS amount, COUNT(*) AS places FROM receivables \
+                  WHERE tenant = $1 AND invoice_id = $2 GROUP BY kind";
+    let rows = sql::all(conn, select, vec![tenant.as_str().into(), invoice.id.uuid().into()]).await?;
+    let (mut noted, mut place) = (Vec::with_capacity(rows.len()), 0_i64);
+    for row in &rows {
+        place = place.saturating_add(row.try_get("", "places")?);
+        noted.push((row.try_get::<String>("", "kind")?, row.try_get::<i64>("", "amount")?));
+    }
+    for movement in Movement::ALL {
+        let before = noted.iter().find(|(kind, _)| kind == movement.name()).map_or(0, |(_, amount)| *amount);
+        let moved = movement.of(invoice).micros().saturating_sub(before);
+        if moved == 0 {
+            continue;
+        }
+        place = place.saturating_add(1);
+        let day = match (movement, &invoice.issue) {
+            (Movement::Issued, Some(issue)) => issue.issue_date,
+            _ => today,
+        };
+        let insert = "INSERT INTO receivables (tenant, invoice_id, place, customer_id, currency, day, kind, amount) \
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let values = vec![
+            tenant.as_str().into(),
+            invoice.id.uuid().into(),
+            place.into(),
+            invoice.customer.uuid().into(),
+            invoice.currency.code().into(),
+            day.to_string().into(),
+            movement.name().into(),
+            moved.into(),
+        ];
+        sql::exec(conn, insert, values).await?;
+    }
+    Ok(())
+}
+
+/// The next customers after an id who have a movement in a month, or owed something when it began.
+///
+/// # Errors
+/// The database's.
+pub async fn customers<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (first, next, before): (NaiveDate, NaiveDate, NaiveDate),
+    (after, limit): (Uuid, u64),
+) -> Result<Vec<Id<Customer>>, AppError> {
+    let select = "SELECT customer_id FROM (SELECT customer_id FROM receivables WHERE tenant = $1 AND day >= $2 AND day < $3 AND customer_id > $5 \
+                  UNION SELECT customer_id FROM statements WHERE tenant = $1 AND month = $4 AND closing <> 0 AND customer_id > $5) AS due \
+                  ORDER BY customer_id LIMIT $6";
+    let values = vec![
+        tenant.as_str().into(),
+        first.to_string().into(),
+        next.to_string().into(),
+        before.to_string().into(),
+        after.into(),
+        i64::try_from(limit).unwrap_or(i64::MAX).into(),
+    ];
+    let rows = sql::all(conn, select, values).await?;
+    rows.iter().map(|row| Ok(Id::from_uuid(row.try_get("", "customer_id")?))).collect()
+}
+
+/// What a customer's movements of a month come to, by currency.
+///
+/// # Errors
+/// The database's.
+pub async fn moved<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    (first, next): (NaiveDate, NaiveDate),
+) -> Result<Vec<(Currency, Moved)>, AppError> {
+    let select = "SELECT currency, kind, CAST(SUM(amount) AS bigint) AS amount FROM receivables \
+                  WHERE tenant = $1 AND customer_id = $2 AND day >= $3 AND day < $4 GROUP BY currency, kind ORDER BY currency, kind";
+    let values = vec![tenant.as_str().into(), customer.uuid().into(), first.to_string().into(), next.to_string().into()];
+    let mut found: Vec<(Currency, Moved)> = Vec::new();
+    for row in sql::all(conn, select, values).await? {
+        let (code, kind): (String, String) = (row.try_get("", "currency")?, row.try_get("", "kind")?);
+        let currency = currency(&code)?;
+        let amount = Money::from_micros(currency, row.try_get("", "amount")?);
+        if found.last().is_none_or(|(own, _)| *own != currency) {
+            found.push((currency, Moved::nothing(currency)));
+        }
+        let movement = Movement::ALL.into_iter().find(|own| own.name() == kind).ok_or_else(|| unknown("movement", &kind))?;
+        if let Some((_, moved)) = found.last_mut() {
+            match movement {
+                Movement::Issued => moved.issued = amount,
+                Movement::Credited => moved.credited = amount,
+                Movement::WrittenOff => moved.written_off = amount,
+                Movement::Paid => moved.paid = amount,
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,122 @@
+//! Table `statements`: written once, never changed.
+
+use super::{currency, date};
+use chrono::NaiveDate;
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::{Customer, Statement, statement::Moved};
+use payterms_kernel::{Id, Money, TenantId};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "statements")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    customer_id: Uuid,
+    currency: String,
+    month: String,
+    opening: i64,
+    issued: i64,
+    credited: i64,
+    written_off: i64,
+    paid: i64,
+    closing: i64,
+    created_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn statement(row: &Model) -> Result<Statement, AppError> {
+    let currency = currency(&row.currency)?;
+    let money = |micros| Money::from_micros(currency, micros);
+    Ok(Statement {
+        id: Id::from_uuid(row.id),
+        customer: Id::from_uuid(row.customer_id),
+        month: date(&row.month)?,
+        opening: money(row.opening),
+        moved: Moved {
+            issued: money(row.issued),
+            credited: money(row.credited),
+            written_off: money(row.written_off),
+            paid: money(row.paid),
+        },
+        closing: money(row.closing),
+        created_at: row.created_at,
+    })
+}
+
+/// One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Statement>) -> Result<Option<Statement>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.as_ref().map(statement).transpose()
+}
+
+/// A customer's statements of a month.
+///
+/// # Errors
+/// The database's.
+pub async fn of_month<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    month: NaiveDate,
+) -> Result<Vec<Statement>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::Month.eq(month.to_string()));
+    query.order_by_asc(Column::Currency).all(conn).await?.iter().map(statement).collect()
+}
+
+/// Statements of a customer below an id, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    before: Uuid,
+    limit: u64,
+) -> Result<Vec<Statement>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::Id.lt(before));
+    query.order_by_desc(Column::Id).limit(limit).all(conn).await?.iter().map(statement).collect()
+}
+
+/// Inserts statements.
+///
+/// # Errors
+/// The database's.
+pub async fn insert_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, statements: &[Statement]) -> Result<(), AppError> {
+    let rows = statements.iter().map(|own| ActiveModel {
+        tenant: Set(tenant.to_string()),
+        id: Set(own.id.uuid()),
+        customer_id: Set(own.customer.uuid()),
+        currency: Set(own.currency().code().to_owned()),
+        month: Set(own.month.to_string()),
+        opening: Set(own.opening.micros()),
+        issued: Set(own.moved.issued.micros()),
+        credited: Set(own.moved.credited.micros()),
+        written_off: Set(own.moved.written_off.micros()),
+        paid: Set(own.moved.paid.micros()),
+        closing: Set(own.closing.micros()),
+        created_at: Set(own.created_at),
+    });
+    let rows: Vec<_> = rows.collect();
+    if !rows.is_empty() {
+        Entity::insert_many(rows).exec_without_returning(conn).await?;
+    }
+    Ok(())
+}
