@@ -199,6 +199,15 @@ mod payments {
             guard: Guard::AppendOnly,
         },
         Table {
+            name: "bank_lines",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, account text NOT NULL, reference text NOT NULL, booked_on text NOT NULL, \
+                      amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, payer text NOT NULL, text text NOT NULL, \
+                      state text NOT NULL, invoice_id {uuid}, customer_id {uuid}, payment_id {uuid}, created_at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, id), UNIQUE (tenant, account, reference)",
+            indexes: &["CREATE INDEX bank_lines_by_state ON bank_lines (tenant, state, id)"],
+            guard: Guard::Tenant,
+        },
+        Table {
             name: "mails",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid}, kind text NOT NULL, recipients text NOT NULL, \
                       subject text NOT NULL, text_body text NOT NULL, attachments text NOT NULL, state text NOT NULL, attempts bigint NOT NULL, \

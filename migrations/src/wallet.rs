@@ -186,6 +186,23 @@ mod settlements {
 
     const TABLES: &[Table] = &[
         Table {
+            name: "recurring_fees",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, description text NOT NULL, \
+                      amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, first_on text NOT NULL, taken bigint NOT NULL, \
+                      cancelled boolean NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, id), FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
+            indexes: &["CREATE INDEX recurring_fees_of_wallet ON recurring_fees (tenant, wallet_id, id)"],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "fees",
+            columns: "tenant text NOT NULL, transfer_id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, recurring_fee_id {uuid}, \
+                      description text NOT NULL, amount bigint NOT NULL, currency text NOT NULL, sequence bigint NOT NULL, taken_at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, transfer_id), FOREIGN KEY (tenant, transfer_id) REFERENCES transfers (tenant, id)",
+            indexes: &["CREATE INDEX fees_of_wallet ON fees (tenant, wallet_id, sequence)"],
+            guard: Guard::AppendOnly,
+        },
+        Table {
             name: "metered_services",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, currency text NOT NULL, product text NOT NULL, \
                       access text NOT NULL, open_month text NOT NULL, PRIMARY KEY (tenant, id), UNIQUE (tenant, customer_id, currency, product)",

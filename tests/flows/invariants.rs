@@ -218,12 +218,12 @@ async fn by_payment(conn: &DatabaseConnection, sql: &str) -> Vec<(String, i64)> 
 /// No wallet, entry or hold beyond the one wallet that the scenario opened.
 pub async fn nothing_written(world: &World) {
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
-    for table in ["entries", "holds", "lots", "top_ups", "usage_records", "payment_methods"] {
+    for table in ["entries", "holds", "lots", "top_ups", "usage_records", "payment_methods", "recurring_fees"] {
         none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}{table}")).await;
     }
     none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}wallets WHERE version <> 1")).await;
     let (conn, s) = rows_of("invoicing", world.folder.path(), world.postgres.as_deref()).await;
-    for table in ["invoices", "credit_notes", "payments", "refunds", "number_series"] {
+    for table in ["bank_lines", "invoices", "credit_notes", "payments", "refunds", "number_series"] {
         none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}{table}")).await;
     }
 }

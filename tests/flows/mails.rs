@@ -128,7 +128,8 @@ async fn a_failed_recharge_and_prepayment_that_goes_off_are_mailed(world: &World
     let (_, wallet, admin) = stocked(world, "tok_declined").await;
     let owner = world.someone("OWNER", None);
     set(&admin, &wallet, AutoRecharge { repair_negative: true, ..AutoRecharge::default() }).await.unwrap();
-    let fee = PostFeeRequest { request_id: request_id(), wallet, amount: amount("USD", 130, 0), description: "Porting".into() };
+    let fee =
+        PostFeeRequest { request_id: request_id(), wallet, amount: amount("USD", 130, 0), description: "Porting".into(), unlisted: false };
     owner.postings().post_fee(fee).await.unwrap();
     advance(world, START + 3_600).await;
     let mail = mails_of(&owner, MailKind::RechargeFailed, 1).await.remove(0);

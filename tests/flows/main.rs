@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod accounts;
+mod bank;
 mod clients;
 mod clocks;
 mod collections;
 mod contract;
 mod customers;
 mod documents;
+mod fees;
 mod holds;
 mod idempotency;
 mod invariants;

@@ -102,8 +102,13 @@ async fn the_month_end_is_not_replaced_by_a_threshold(world: &World) {
 async fn a_failure_shows_and_climbs_the_ladder(world: &World) {
     let (customer, wallet, admin) = stocked(world, "tok_declined").await;
     set(&admin, &wallet, AutoRecharge { repair_negative: true, ..AutoRecharge::default() }).await.unwrap();
-    let fee =
-        PostFeeRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("USD", 130, 0), description: "Porting".into() };
+    let fee = PostFeeRequest {
+        request_id: request_id(),
+        wallet: wallet.clone(),
+        amount: amount("USD", 130, 0),
+        description: "Porting".into(),
+        unlisted: false,
+    };
     world.someone("STAFF", None).postings().post_fee(fee).await.unwrap();
     // Days 0, 1, 3, 5 and 7 after the first failure, and then no more.
     for (days, attempts, next) in [(0, 1, Some(1)), (2, 2, Some(3)), (4, 3, Some(5)), (6, 4, Some(7)), (8, 5, None), (20, 5, None)] {
@@ -173,7 +178,13 @@ async fn released_credit_pays_what_is_owed(world: &World) {
     let authorize =
         AuthorizeHoldRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("USD", 100, 0), ..Default::default() };
     let hold = service.holds().authorize_hold(authorize).await.unwrap().into_inner().hold.unwrap();
-    let fee = PostFeeRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("USD", 30, 0), description: "Fee".into() };
+    let fee = PostFeeRequest {
+        request_id: request_id(),
+        wallet: wallet.clone(),
+        amount: amount("USD", 30, 0),
+        description: "Fee".into(),
+        unlisted: false,
+    };
     service.postings().post_fee(fee).await.unwrap();
     service.holds().void_hold(VoidHoldRequest { request_id: request_id(), name: hold.name }).await.unwrap();
     let list = ListLotsRequest { parent: wallet, ..Default::default() };

@@ -69,8 +69,13 @@ async fn more_than_is_available_is_refused_and_leaves_nothing(world: &World) {
 async fn a_fee_may_leave_the_balance_negative_and_new_credit_settles_it(world: &World) {
     let (_, wallet) = world.usual().await;
     grant(world, &wallet, amount("USD", 3, 0), 0).await;
-    let fee =
-        PostFeeRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("USD", 5, 0), description: "A number".into() };
+    let fee = PostFeeRequest {
+        request_id: request_id(),
+        wallet: wallet.clone(),
+        amount: amount("USD", 5, 0),
+        description: "A number".into(),
+        unlisted: false,
+    };
     let posting = world.someone("SERVICE", None).postings().post_fee(fee).await.unwrap().into_inner().posting.unwrap();
     assert_eq!(posting.balance_after, amount("USD", -2, 0));
     assert_eq!(Some(available(world, &wallet).await), amount("USD", -2, 0));

@@ -5,20 +5,20 @@ use payterms_proto::{
     gateway::v1::account_service_client::AccountServiceClient,
     google::r#type::Money,
     invoicing::v1::{
-        collection_service_client::CollectionServiceClient, customer_service_client::CustomerServiceClient,
-        document_service_client::DocumentServiceClient, invoice_service_client::InvoiceServiceClient,
-        mail_service_client::MailServiceClient, mail_template_service_client::MailTemplateServiceClient,
-        metered_service_service_client::MeteredServiceServiceClient, payment_service_client::PaymentServiceClient,
-        receipt_service_client::ReceiptServiceClient, refund_service_client::RefundServiceClient,
-        statement_service_client::StatementServiceClient, tenant_service_client::TenantServiceClient,
-        test_clock_service_client::TestClockServiceClient,
+        bank_service_client::BankServiceClient, collection_service_client::CollectionServiceClient,
+        customer_service_client::CustomerServiceClient, document_service_client::DocumentServiceClient,
+        invoice_service_client::InvoiceServiceClient, mail_service_client::MailServiceClient,
+        mail_template_service_client::MailTemplateServiceClient, metered_service_service_client::MeteredServiceServiceClient,
+        payment_service_client::PaymentServiceClient, receipt_service_client::ReceiptServiceClient,
+        refund_service_client::RefundServiceClient, statement_service_client::StatementServiceClient,
+        tenant_service_client::TenantServiceClient, test_clock_service_client::TestClockServiceClient,
     },
     wallet::v1::{
-        auto_recharge_service_client::AutoRechargeServiceClient, hold_service_client::HoldServiceClient,
-        lot_service_client::LotServiceClient, payment_method_service_client::PaymentMethodServiceClient,
-        posting_service_client::PostingServiceClient, settings_service_client::SettingsServiceClient,
-        settlement_service_client::SettlementServiceClient, top_up_service_client::TopUpServiceClient,
-        usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
+        auto_recharge_service_client::AutoRechargeServiceClient, fee_service_client::FeeServiceClient,
+        hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient,
+        payment_method_service_client::PaymentMethodServiceClient, posting_service_client::PostingServiceClient,
+        settings_service_client::SettingsServiceClient, settlement_service_client::SettlementServiceClient,
+        top_up_service_client::TopUpServiceClient, usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
     },
 };
 use std::net::SocketAddr;
@@ -137,6 +137,12 @@ impl Session {
         StatementServiceClient::new(self.caller())
     }
 
+    /// `BankService`.
+    #[must_use]
+    pub fn bank(&self) -> BankServiceClient<Caller> {
+        BankServiceClient::new(self.caller())
+    }
+
     /// `MailService`.
     #[must_use]
     pub fn mails(&self) -> MailServiceClient<Caller> {
@@ -195,6 +201,12 @@ impl Session {
     #[must_use]
     pub fn lots(&self) -> LotServiceClient<Caller> {
         LotServiceClient::new(self.caller())
+    }
+
+    /// `FeeService`.
+    #[must_use]
+    pub fn fees(&self) -> FeeServiceClient<Caller> {
+        FeeServiceClient::new(self.caller())
     }
 
     /// `PostingService`.

@@ -2,6 +2,8 @@
 //! clocks of sandbox tenants.
 
 pub mod api;
+pub mod bank_messages;
+pub mod camt;
 pub mod consume;
 pub mod jobs;
 pub mod mailer;
@@ -35,8 +37,9 @@ use payterms_chassis::{
     peers::Peers,
 };
 use payterms_proto::invoicing::v1::{
-    collection_service_server::CollectionServiceServer, customer_service_server::CustomerServiceServer,
-    document_service_server::DocumentServiceServer, invoice_service_server::InvoiceServiceServer, mail_service_server::MailServiceServer,
+    bank_service_server::BankServiceServer, collection_service_server::CollectionServiceServer,
+    customer_service_server::CustomerServiceServer, document_service_server::DocumentServiceServer,
+    invoice_service_server::InvoiceServiceServer, mail_service_server::MailServiceServer,
     mail_template_service_server::MailTemplateServiceServer, metered_service_service_server::MeteredServiceServiceServer,
     payment_service_server::PaymentServiceServer, receipt_service_server::ReceiptServiceServer, refund_service_server::RefundServiceServer,
     statement_service_server::StatementServiceServer, tenant_service_server::TenantServiceServer,
@@ -91,13 +94,19 @@ impl Service for Invoicing {
             .add_service(ReceiptServiceServer::new(api.clone()))
             .add_service(MeteredServiceServiceServer::new(api.clone()))
             .add_service(StatementServiceServer::new(api.clone()))
+            .add_service(BankServiceServer::new(api.clone()))
             .add_service(MailServiceServer::new(api.clone()))
             .add_service(MailTemplateServiceServer::new(api.clone()))
             .add_service(DocumentServiceServer::new(api.clone()))
             .add_service(CollectionServiceServer::new(api.clone()))
             .add_service(TestClockServiceServer::new(api));
         let (clocks, payments, refunds, mails) = (app.clone(), app.clone(), app.clone(), app.clone());
+        let lines = app.clone();
         let drivers = Drivers::default()
+            .with(use_cases::bank_lines::FLOW, move |lease| {
+                let app = lines.clone();
+                async move { use_cases::bank_lines::drive(&app, &lease).await }
+            })
             .with(use_cases::send_mail::FLOW, move |lease| {
                 let app = mails.clone();
                 async move { use_cases::send_mail::drive(&app, &lease).await }

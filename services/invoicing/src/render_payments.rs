@@ -57,6 +57,11 @@ fn tender(customer: &str, tender: &Tender) -> pb::PaymentTender {
         amount: Some(money(tender.amount)),
         state: state.into(),
         refunded: Some(money(tender.refunded)),
+        bank_line: if let Source::Transfer(line) = tender.source {
+            format!("{}/bankLines/{line}", customer.split("/customers/").next().unwrap_or_default())
+        } else {
+            String::new()
+        },
         decline_code: if let TenderState::Failed(code) = &tender.state { code.clone() } else { String::new() },
     }
 }

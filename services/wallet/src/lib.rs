@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod consume;
+pub mod fee_messages;
 pub mod jobs;
 pub mod parse;
 pub mod parse_recharge;
@@ -23,11 +24,11 @@ use payterms_chassis::{
 };
 use payterms_kernel::Refusal;
 use payterms_proto::wallet::v1::{
-    auto_recharge_service_server::AutoRechargeServiceServer, hold_service_server::HoldServiceServer, lot_service_server::LotServiceServer,
-    notification_service_server::NotificationServiceServer, payment_method_service_server::PaymentMethodServiceServer,
-    posting_service_server::PostingServiceServer, settings_service_server::SettingsServiceServer,
-    settlement_service_server::SettlementServiceServer, top_up_service_server::TopUpServiceServer,
-    usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
+    auto_recharge_service_server::AutoRechargeServiceServer, fee_service_server::FeeServiceServer, hold_service_server::HoldServiceServer,
+    lot_service_server::LotServiceServer, notification_service_server::NotificationServiceServer,
+    payment_method_service_server::PaymentMethodServiceServer, posting_service_server::PostingServiceServer,
+    settings_service_server::SettingsServiceServer, settlement_service_server::SettlementServiceServer,
+    top_up_service_server::TopUpServiceServer, usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
 };
 use provider::{PaymentProvider, simulator::Simulator};
 use std::{path::PathBuf, sync::Arc};
@@ -100,6 +101,7 @@ impl Service for Wallet {
             .add_service(SettingsServiceServer::new(api.clone()))
             .add_service(UsageServiceServer::new(api.clone()))
             .add_service(AutoRechargeServiceServer::new(api.clone()))
+            .add_service(FeeServiceServer::new(api.clone()))
             .add_service(SettlementServiceServer::new(api.clone()))
             .add_service(NotificationServiceServer::new(api));
         Ok(Parts { routes, jobs: jobs::all(&app), consumers: consume::all(), drivers: drivers(&app), snapshots: snapshots::all() })

@@ -138,6 +138,8 @@ pub struct Take {
     pub amount: Money,
     /// What for.
     pub description: String,
+    /// Whether a fee is left out of the list of fees.
+    pub unlisted: bool,
 }
 
 fn take(
@@ -150,7 +152,7 @@ fn take(
     let amount = fields.money("amount", amount, Digits::Wallet);
     let description = fields.text("description", description, least, 1_000);
     let call = fields.write(request_id, name.tenant.clone())?;
-    Ok((call, Take { wallet: wallet_ref(&name), amount, description }))
+    Ok((call, Take { wallet: wallet_ref(&name), amount, description, unlisted: false }))
 }
 
 /// Debits at once.
@@ -189,7 +191,8 @@ pub fn post_debits(request: Request<pb::PostDebitsRequest>) -> Result<Vec<OneDeb
 /// Takes a custom fee.
 pub fn post_fee(request: Request<pb::PostFeeRequest>) -> Result<(Call, Take), AppError> {
     let (fields, message) = Fields::open(request)?;
-    take(fields, (&message.request_id, &message.wallet), message.amount.as_ref(), (&message.description, 1))
+    let (call, fee) = take(fields, (&message.request_id, &message.wallet), message.amount.as_ref(), (&message.description, 1))?;
+    Ok((call, Take { unlisted: message.unlisted, ..fee }))
 }
 
 /// Reserves an amount.

@@ -141,3 +141,14 @@ pub fn refund(request: Request<pb::RefundPaymentRequest>) -> Result<(Call, Payme
     let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() };
     Ok((call, named, ToRefund { amount, charge_step, to_credit: message.to_credit }))
 }
+
+/// Books what arrived by transfer.
+pub fn transfer(request: Request<pb::RecordTransferRequest>) -> Result<(Call, PaymentRef, Money), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let customer = fields.name("parent", &message.parent, &["customers"]);
+    let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let call = fields.write(&message.request_id, customer.tenant.clone())?;
+    same_customer(&[&customer, &payment])?;
+    Ok((call, PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() }, amount))
+}

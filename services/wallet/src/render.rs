@@ -86,7 +86,7 @@ fn kind(kind: TransferKind) -> pb::entry::Kind {
         TransferKind::Surplus => pb::entry::Kind::Surplus,
         TransferKind::InvoiceRefund => pb::entry::Kind::InvoiceRefund,
         // A charge for an invoice moves no customer's credit, and is no line of a wallet's history.
-        TransferKind::Charge => pb::entry::Kind::Unspecified,
+        TransferKind::Charge | TransferKind::BankTransfer => pb::entry::Kind::Unspecified,
     }
 }
 

@@ -79,7 +79,8 @@ async fn charged_for_invoices(stage: &Stage, zero: Money) -> Result<Money, Strin
     let list = ListPaymentsRequest { parent: stage.customer.clone(), page_size: 500, ..Default::default() };
     let payments = stage.someone("STAFF")?.payments().list_payments(list).await.map_err(said)?.into_inner().payments;
     let tenders = payments.iter().flat_map(|payment| &payment.tenders);
-    let taken = tenders.filter(|tender| !tender.credit && tender.state() == payment_tender::State::Succeeded);
+    let taken =
+        tenders.filter(|tender| !tender.credit && tender.bank_line.is_empty() && tender.state() == payment_tender::State::Succeeded);
     taken.filter_map(|tender| tender.amount.as_ref().and_then(exact)).try_fold(zero, Money::plus).map_err(|error| error.to_string())
 }
 

@@ -1,6 +1,7 @@
 //! The demo: plays the stories in simulated time through the gateway, tells each step as a person
 //! wants to read it, and fails if anything is not as told.
 
+pub mod bank;
 pub mod check;
 pub mod s3;
 pub mod s4;
@@ -47,5 +48,6 @@ async fn stories(stage: &mut Stage, usage: &str) -> Result<(), String> {
     s4::play(stage).await?;
     s5::play(stage, usage).await?;
     s3::play(stage).await?;
+    bank::play(stage).await?;
     check::all(stage).await
 }

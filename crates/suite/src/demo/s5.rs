@@ -136,6 +136,7 @@ async fn failing_card(stage: &mut Stage) -> Result<(), String> {
         wallet: stage.wallet.clone(),
         amount: amount("USD", 90, 0),
         description: "Porting of 30 numbers".to_owned(),
+        unlisted: false,
     };
     stage.someone("STAFF")?.postings().post_fee(fee).await.map_err(said)?;
     let owed = stage.balance().await?;

@@ -3,6 +3,7 @@
 //!
 //! Pure: no I/O, no clock. docs/domain.md is the law.
 
+pub mod bank;
 pub mod collection;
 pub mod credit_note;
 pub mod customer;
@@ -20,6 +21,7 @@ pub mod tax;
 pub mod tenant;
 pub mod test_clock;
 
+pub use bank::BankLine;
 pub use collection::{Block, BlockReason, Collection, CollectionState};
 pub use credit_note::CreditNote;
 pub use customer::{Address, Contact, Customer, TaxTreatment};

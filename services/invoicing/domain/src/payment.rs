@@ -48,6 +48,8 @@ pub enum Source {
     Card(Uuid),
     /// The customer's collection method, with nobody present.
     Collection,
+    /// A line of a bank statement, by its id: the money is there already.
+    Transfer(Uuid),
 }
 
 /// What became of a tender.

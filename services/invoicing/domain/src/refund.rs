@@ -156,7 +156,8 @@ impl Payment {
             own.refunded = own.refunded.plus(amount)?;
             own.paid = own.paid.minus(amount)?;
             left = left.minus(amount)?;
-            let from_credit = tender.source == Source::Credit;
+            // What arrived by transfer becomes credit too: the wallet knows it by its payment.
+            let from_credit = matches!(tender.source, Source::Credit | Source::Transfer(_));
             parts.push(RefundPart { payment: self.id, place, from_credit, amount, destination: Destination::Processing });
         }
         Ok(left)

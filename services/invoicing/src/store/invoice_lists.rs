@@ -68,6 +68,18 @@ pub async fn issued<C: ConnectionTrait>(
     whole(conn, tenant, rows).await
 }
 
+/// The issued invoices with these numbers.
+///
+/// # Errors
+/// The database's.
+pub async fn by_numbers<C: ConnectionTrait>(conn: &C, tenant: &TenantId, numbers: &[String]) -> Result<Vec<Invoice>, AppError> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Number.is_in(numbers.to_vec()));
+    whole(conn, tenant, query.all(conn).await?).await
+}
+
 /// Whether a service's month is billed.
 ///
 /// # Errors

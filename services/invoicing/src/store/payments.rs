@@ -101,6 +101,7 @@ fn tender(row: tenders::Model) -> Result<(Uuid, Tender), AppError> {
         ("CREDIT", _) => Source::Credit,
         ("COLLECTION", _) => Source::Collection,
         ("CARD", Some(method)) => Source::Card(method),
+        ("TRANSFER", Some(line)) => Source::Transfer(line),
         (other, _) => return Err(unknown("tender", other)),
     };
     Ok((row.payment_id, Tender { source, amount, state, refunded }))
@@ -111,6 +112,7 @@ fn kind(source: Source) -> &'static str {
         Source::Credit => "CREDIT",
         Source::Card(_) => "CARD",
         Source::Collection => "COLLECTION",
+        Source::Transfer(_) => "TRANSFER",
     }
 }
 
@@ -245,15 +247,18 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         refunded: Set(own.refunded.micros()),
         currency: Set(code.to_owned()),
     });
+    let rows: Vec<_> = rows.collect();
     let key = [allocations::Column::Tenant, allocations::Column::PaymentId, allocations::Column::Place];
     let upsert = OnConflict::columns(key).update_columns([allocations::Column::Paid, allocations::Column::Refunded]).to_owned();
-    allocations::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
+    if !rows.is_empty() {
+        allocations::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
+    }
     let rows = (1_i64..).zip(&payment.tenders).map(|(place, own)| tenders::ActiveModel {
         tenant: Set(tenant.to_string()),
         payment_id: Set(payment.id.uuid()),
         place: Set(place),
         kind: Set(kind(own.source).to_owned()),
-        method_id: Set(if let Source::Card(method) = own.source { Some(method) } else { None }),
+        method_id: Set(if let Source::Card(id) | Source::Transfer(id) = own.source { Some(id) } else { None }),
         amount: Set(own.amount.micros()),
         refunded: Set(own.refunded.micros()),
         state: Set(own.state.name().to_owned()),

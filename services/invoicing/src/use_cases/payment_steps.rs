@@ -8,7 +8,8 @@ use payterms_invoicing_domain::{Customer, Destination, Payment, RefundPart};
 use payterms_kernel::{Currency, Id, Money, TenantId, id::step_id};
 use payterms_proto::wallet::v1::{
     Charge, ChargeForPaymentRequest, GetChargeRequest, GetPaymentMeansRequest, GetPaymentMeansResponse, HoldForPaymentRequest,
-    RefundPaymentRequest, ReleasePaymentRequest, SettlePaymentRequest, charge::State, settlement_service_client::SettlementServiceClient,
+    RecordTransferRequest, RefundPaymentRequest, ReleasePaymentRequest, SettlePaymentRequest, charge::State,
+    settlement_service_client::SettlementServiceClient,
 };
 use std::time::Duration;
 use tonic::{Code, Request, Response, Status, transport::Channel};
@@ -163,6 +164,21 @@ impl<'a> Wallet<'a> {
             credit,
         };
         let answer = self.take(|| async { self.client()?.settle_payment(self.request(message.clone())?).await.map_err(AppError::from) });
+        answer.await?.map(|_| ()).map_err(AppError::from)
+    }
+
+    /// Books what arrived by bank transfer.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn record_transfer(&self, amount: Money) -> Result<(), AppError> {
+        let message = RecordTransferRequest {
+            request_id: self.step("transfer"),
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            amount: Some(money(amount)),
+        };
+        let answer = self.take(|| async { self.client()?.record_transfer(self.request(message.clone())?).await.map_err(AppError::from) });
         answer.await?.map(|_| ()).map_err(AppError::from)
     }
 

@@ -19,6 +19,8 @@ pub enum Account {
     Promotion,
     /// What the payment provider owes the tenant.
     ProviderClearing,
+    /// What has arrived at the tenant's bank.
+    BankClearing,
     /// Tax taken for the state.
     TaxPayable,
     /// Credit that nobody can use any more.
@@ -54,6 +56,8 @@ pub enum TransferKind {
     Surplus,
     /// Invoice settlement → customer credit or provider clearing: what a payment took is given back.
     InvoiceRefund,
+    /// Bank clearing → invoice settlement: a bank line matched to an invoice.
+    BankTransfer,
 }
 
 /// One side of a transfer. Credit is positive, debit negative.

@@ -5,6 +5,7 @@
 
 pub mod customer;
 pub mod error;
+pub mod fee;
 pub mod hold;
 pub mod ledger;
 pub mod lot;
@@ -20,6 +21,7 @@ pub mod usage;
 pub mod wallet;
 
 pub use customer::Customer;
+pub use fee::{Fee, RecurringFee};
 pub use hold::{Hold, HoldState};
 pub use ledger::{Account, Entry, Transfer, TransferKind};
 pub use lot::{Lot, LotKind, TaxKind};

@@ -138,6 +138,16 @@ pub fn surplus(
     add_lot(wallet, ids, (TransferKind::Surplus, payment), deposit(amount, expires_at), now)
 }
 
+/// Books what arrived by bank transfer: bank clearing → invoice settlement.
+///
+/// # Errors
+/// `CURRENCY_MISMATCH`.
+pub fn transfer(wallet: &mut Wallet, ids: &mut IdSource, (payment, amount): (Uuid, Money), now: DateTime<Utc>) -> Result<(), Refusal> {
+    wallet.takes(amount)?;
+    let sides = vec![(Account::BankClearing, None, amount.negated()), (Account::InvoiceSettlement, None, amount)];
+    post(wallet, ids, (TransferKind::BankTransfer, Some(payment)), sides, now)
+}
+
 /// Purchased credit that was not taxed when it was bought.
 pub(crate) fn deposit(amount: Money, expires_at: Option<DateTime<Utc>>) -> NewLot {
     NewLot { kind: LotKind::Purchased, tax_kind: Some(TaxKind::Deposit), priority: 0, amount, expires_at, description: String::new() }

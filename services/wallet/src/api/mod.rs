@@ -1,5 +1,6 @@
 //! The gRPC methods: parse, run the use case, answer.
 
+mod fees;
 mod holds;
 mod lots;
 mod methods;

@@ -8,9 +8,9 @@ use crate::{
 use payterms_chassis::answer;
 use payterms_proto::wallet::v1::{
     ChargeForPaymentRequest, ChargeForPaymentResponse, GetChargeRequest, GetChargeResponse, GetPaymentMeansRequest,
-    GetPaymentMeansResponse, HoldForPaymentRequest, HoldForPaymentResponse, RefundPaymentRequest, RefundPaymentResponse,
-    ReleasePaymentRequest, ReleasePaymentResponse, SettlePaymentRequest, SettlePaymentResponse,
-    settlement_service_server::SettlementService,
+    GetPaymentMeansResponse, HoldForPaymentRequest, HoldForPaymentResponse, RecordTransferRequest, RecordTransferResponse,
+    RefundPaymentRequest, RefundPaymentResponse, ReleasePaymentRequest, ReleasePaymentResponse, SettlePaymentRequest,
+    SettlePaymentResponse, settlement_service_server::SettlementService,
 };
 use tonic::{Request, Response, Status};
 
@@ -49,5 +49,10 @@ impl SettlementService for Api {
     async fn refund_payment(&self, request: Request<RefundPaymentRequest>) -> Result<Response<RefundPaymentResponse>, Status> {
         let (call, payment, what) = parse::refund(request)?;
         answer::write(|| refund_payment::run(&self.app, &call, &payment, &what)).await
+    }
+
+    async fn record_transfer(&self, request: Request<RecordTransferRequest>) -> Result<Response<RecordTransferResponse>, Status> {
+        let (call, payment, amount) = parse::transfer(request)?;
+        answer::write(|| settle_payment::transfer(&self.app, &call, &payment, amount)).await
     }
 }

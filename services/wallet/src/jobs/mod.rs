@@ -26,12 +26,20 @@ pub const MONTH_END: &str = "recharge_month_end";
 /// Ends the month of a metered service; the subject is the service's id.
 pub const CLOSE_METERED: &str = "close_metered";
 
+/// Takes a recurring fee; the subject is the fee's id.
+pub const TAKE_FEE: &str = "take_fee";
+
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
     let (recharges, retries, month_ends, charges) = (app.clone(), app.clone(), app.clone(), app.clone());
     let (holds, lots, setups, top_ups, metered) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
+    let fees = app.clone();
     Jobs::default()
+        .with(TAKE_FEE, move |row| {
+            let app = fees.clone();
+            async move { use_cases::recurring_fees::run(&app, &row).await }
+        })
         .with(CLOSE_METERED, move |row| {
             let app = metered.clone();
             async move { use_cases::close_metered::run(&app, &row).await }

@@ -49,6 +49,7 @@ fn account_name(account: Account) -> &'static str {
         Account::InvoiceSettlement => "INVOICE_SETTLEMENT",
         Account::Promotion => "PROMOTION",
         Account::ProviderClearing => "PROVIDER_CLEARING",
+        Account::BankClearing => "BANK_CLEARING",
         Account::TaxPayable => "TAX_PAYABLE",
         Account::Breakage => "BREAKAGE",
     }

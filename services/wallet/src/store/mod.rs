@@ -4,6 +4,7 @@
 pub mod charges;
 pub mod customers;
 pub mod entries;
+pub mod fees;
 pub mod holds;
 pub mod lots;
 pub mod metered;

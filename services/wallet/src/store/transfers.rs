@@ -30,7 +30,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-const KINDS: [(TransferKind, &str); 13] = [
+const KINDS: [(TransferKind, &str); 14] = [
     (TransferKind::Grant, "GRANT"),
     (TransferKind::GrantVoid, "GRANT_VOID"),
     (TransferKind::Debit, "DEBIT"),
@@ -44,6 +44,7 @@ const KINDS: [(TransferKind, &str); 13] = [
     (TransferKind::Charge, "CHARGE"),
     (TransferKind::Surplus, "SURPLUS"),
     (TransferKind::InvoiceRefund, "INVOICE_REFUND"),
+    (TransferKind::BankTransfer, "BANK_TRANSFER"),
 ];
 
 fn kind_name(kind: TransferKind) -> &'static str {
@@ -60,8 +61,16 @@ pub(crate) fn kind(name: &str) -> Result<TransferKind, AppError> {
 /// # Errors
 /// The database's.
 pub async fn has_surplus<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<bool, AppError> {
+    has(conn, tenant, (payment, TransferKind::Surplus)).await
+}
+
+/// Whether a payment has a transfer of a kind.
+///
+/// # Errors
+/// The database's.
+pub async fn has<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (payment, kind): (Uuid, TransferKind)) -> Result<bool, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
-    let found = query.filter(Column::Kind.eq(kind_name(TransferKind::Surplus))).one(conn).await?;
+    let found = query.filter(Column::Kind.eq(kind_name(kind))).one(conn).await?;
     Ok(found.is_some())
 }
 

@@ -6,7 +6,7 @@ use crate::{
     App, jobs,
     parse::{Capture, HoldRef, Take, WalletRef},
     store::{
-        holds, usage,
+        fees, holds, usage,
         wallets::{self, Locked},
     },
 };
@@ -17,7 +17,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Id, IdSource, Refusal, TenantId};
 use payterms_proto::wallet::v1::UsageRecord as UsageMessage;
-use payterms_wallet_domain::{Hold, HoldState, TransferKind, UsageRecord, Wallet, usage::Use};
+use payterms_wallet_domain::{Fee, Hold, HoldState, TransferKind, UsageRecord, Wallet, usage::Use};
 use prost::{Message, Name};
 use std::collections::{BTreeMap, HashMap};
 
@@ -91,12 +91,14 @@ pub struct Decided {
     pub event: Option<(String, Vec<u8>)>,
     /// The use that was recorded.
     pub used: Option<(UsageRecord, UsageMessage)>,
+    /// The fee that was taken, if it is listed.
+    pub fee: Option<Fee>,
 }
 
 impl Decided {
     /// An answer with its event.
     pub fn told<A: Message, E: Message + Name>(answer: &A, event: &E) -> Self {
-        Self { answer: answer.encode_to_vec(), event: Some((E::full_name(), event.encode_to_vec())), used: None }
+        Self { answer: answer.encode_to_vec(), event: Some((E::full_name(), event.encode_to_vec())), used: None, fee: None }
     }
 }
 
@@ -169,6 +171,7 @@ struct Loaded {
     events: Vec<(Id<Wallet>, String, Vec<u8>)>,
     used: BTreeMap<Id<Wallet>, Vec<(UsageRecord, UsageMessage)>>,
     metered: record_usage::Meters,
+    fees: Vec<Fee>,
 }
 
 impl Loaded {
@@ -186,7 +189,7 @@ impl Loaded {
             _ => None,
         });
         let metered = record_usage::Meters::load(tx, uses).await?;
-        Ok(Self { wallets, places, holds, changed: Vec::new(), events: Vec::new(), used: BTreeMap::new(), metered })
+        Ok(Self { wallets, places, holds, changed: Vec::new(), events: Vec::new(), used: BTreeMap::new(), metered, fees: Vec::new() })
     }
 
     /// Decides one item; a refused one changes nothing.
@@ -214,6 +217,7 @@ impl Loaded {
             self.holds.insert(hold.id, (named.wallet, hold));
         }
         self.events.extend(decided.event.map(|(kind, data)| (named.wallet, kind, data)));
+        self.fees.extend(decided.fee);
         if let Some(used) = decided.used {
             self.used.entry(named.wallet).or_default().push(used);
         }
@@ -240,6 +244,7 @@ impl Loaded {
         }
         let records: Vec<_> = self.used.iter().flat_map(|(wallet, used)| used.iter().map(|(record, _)| (*wallet, record))).collect();
         usage::insert_many(tx.conn(), &tenant, &records).await?;
+        fees::insert_many(tx, &self.fees).await?;
         for own in &self.wallets {
             if let Some(used) = self.used.remove(&own.wallet.id) {
                 self.events.push(record_usage::told(&tenant, &own.wallet, used, now)?);

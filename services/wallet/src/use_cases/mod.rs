@@ -18,6 +18,7 @@ pub mod read;
 pub mod read_payments;
 pub mod recharge;
 pub mod record_usage;
+pub mod recurring_fees;
 pub mod refund_payment;
 pub mod settle_method_setup;
 pub mod settle_payment;

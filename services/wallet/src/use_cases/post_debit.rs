@@ -5,7 +5,7 @@ use crate::{parse::Take, render};
 use payterms_chassis::AppError;
 use payterms_proto::wallet::v1::{DebitPosted, FeePosted, PostDebitResponse, PostFeeResponse};
 use payterms_wallet_domain::{
-    TransferKind, posting,
+    Fee, TransferKind, posting,
     posting::{Debit, Posting},
 };
 
@@ -17,9 +17,11 @@ pub fn decide(own: &mut Own<'_>, take: &Take, kind: TransferKind) -> Result<Deci
     let fee = kind == TransferKind::Fee;
     let debit = Debit { amount: take.amount, kind, into_negative: fee, description: take.description.clone() };
     let posting: Posting = posting::debit(&mut own.wallet, own.ids, debit, own.now)?;
+    let taken = (!take.unlisted).then(|| Fee::of(&posting, own.wallet.id, None, &take.description));
     let (wallet, posting) = (Some(render::wallet(own.tenant, &own.wallet, own.now)?), Some(render::posting(&own.name, &posting)));
     Ok(if fee {
-        Decided::told(&PostFeeResponse { posting: posting.clone() }, &FeePosted { wallet, posting })
+        let decided = Decided::told(&PostFeeResponse { posting: posting.clone() }, &FeePosted { wallet, posting });
+        Decided { fee: taken, ..decided }
     } else {
         Decided::told(&PostDebitResponse { posting: posting.clone() }, &DebitPosted { wallet, posting })
     })

@@ -30,7 +30,7 @@ pub fn decide(own: &mut Own<'_>, used: &Use, meters: &Meters) -> Result<Decided,
     };
     let message = parse_usage::render(&own.name, &record);
     let answer = RecordUsageResponse { usage_record: Some(message.clone()) };
-    Ok(Decided { answer: answer.encode_to_vec(), event: None, used: Some((record, message)) })
+    Ok(Decided { answer: answer.encode_to_vec(), event: None, used: Some((record, message)), fee: None })
 }
 
 /// The metered services that uses of one transaction may belong to, with what billing them needs.

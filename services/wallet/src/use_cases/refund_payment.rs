@@ -9,7 +9,7 @@ use crate::{
     provider::RefundOrder,
     render,
     store::{
-        charges, entries, methods, refunds, settings,
+        charges, entries, methods, refunds, settings, transfers,
         wallets::{self, Locked},
     },
 };
@@ -23,7 +23,7 @@ use payterms_chassis::{
 use payterms_kernel::{Id, Refusal, TenantId, id::step_id};
 use payterms_proto::wallet::v1::{PaymentRefunded, RefundPaymentResponse};
 use payterms_wallet_domain::{
-    ChargeState, Lot, Refund, RefundState,
+    ChargeState, Lot, Refund, RefundState, TransferKind,
     refund::{self, Refunded},
 };
 
@@ -68,7 +68,8 @@ pub async fn run(app: &App, call: &Call, named: &PaymentRef, asked: &ToRefund) -
         app.flows.spawn(lease);
         return app.flows.answer(call, false).await;
     }
-    let lots = if refund.charge.is_some() {
+    let transferred = transfers::has(tx.conn(), &call.tenant, (named.payment, TransferKind::BankTransfer)).await?;
+    let lots = if refund.charge.is_some() || transferred {
         as_credit(&mut tx, &mut locked, &mut refund).await?
     } else {
         let taken = entries::taken_by(tx.conn(), &call.tenant, named.payment).await?;

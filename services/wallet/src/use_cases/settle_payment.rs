@@ -18,10 +18,10 @@ use crate::{
 use payterms_chassis::{Answer, AppError, Call, WriteTx, jobs::schedule, render::money};
 use payterms_kernel::{Currency, Money, Refusal};
 use payterms_proto::wallet::v1::{
-    GetPaymentMeansResponse, HoldForPaymentResponse, PaymentHeld, PaymentReleased, PaymentSettled, ReleasePaymentResponse,
-    SettlePaymentResponse,
+    GetPaymentMeansResponse, HoldForPaymentResponse, PaymentHeld, PaymentReleased, PaymentSettled, RecordTransferResponse,
+    ReleasePaymentResponse, SettlePaymentResponse, TransferRecorded,
 };
-use payterms_wallet_domain::{Hold, settlement};
+use payterms_wallet_domain::{Hold, TransferKind, settlement};
 
 /// What a customer can pay with now.
 ///
@@ -155,6 +155,27 @@ pub async fn settle(
     let event = PaymentSettled { wallet: Some(after), payment: named.name(), surplus };
     tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     tx.commit(SettlePaymentResponse {}).await
+}
+
+/// Books what arrived by transfer for a payment, once.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn transfer(app: &App, call: &Call, named: &PaymentRef, amount: Money) -> Result<Answer<RecordTransferResponse>, AppError> {
+    let mut tx = app.db.begin_forward(call).await?;
+    let mut locked = lock_wallet(&mut tx, named).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    if !transfers::has(tx.conn(), &call.tenant, (named.payment, TransferKind::BankTransfer)).await? {
+        let now = tx.now();
+        settlement::transfer(&mut locked.wallet, tx.ids(), (named.payment, amount), now)?;
+        let wallet = Some(render::wallet(&call.tenant, &locked.wallet, now)?);
+        wallets::save_many(&tx, std::slice::from_mut(&mut locked)).await?;
+        let event = TransferRecorded { wallet, payment: named.name(), amount: Some(money(amount)) };
+        tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
+    }
+    tx.commit(RecordTransferResponse {}).await
 }
 
 /// Saves a hold with its wallet; what an ended hold has freed is looked at.

@@ -1,0 +1,185 @@
+//! Lines of bank statements: what has arrived, and which invoice it pays (docs/domain.md, Payment).
+
+use crate::{
+    customer::Customer,
+    invoice::{Invoice, InvoiceState},
+    payment::{Allocation, Payment, PaymentState, Source, Tender, TenderState},
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use payterms_kernel::{Id, IdSource, Money, Refusal};
+
+/// Where a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineState {
+    /// No invoice is known for it: a person matches it.
+    Unmatched,
+    /// It pays an invoice.
+    Matched,
+}
+
+impl LineState {
+    /// All states.
+    pub const ALL: [Self; 2] = [Self::Unmatched, Self::Matched];
+
+    /// The name of the state, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unmatched => "UNMATCHED",
+            Self::Matched => "MATCHED",
+        }
+    }
+}
+
+/// What a statement says of one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The tenant's account, an IBAN or the bank's number.
+    pub account: String,
+    /// The bank's reference of the line: it is taken in once.
+    pub reference: String,
+    /// When it was booked.
+    pub booked_on: NaiveDate,
+    /// What has arrived.
+    pub amount: Money,
+    /// Who paid, as the bank names them; may be empty.
+    pub payer: String,
+    /// What the payer wrote.
+    pub text: String,
+}
+
+/// A line that was taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BankLine {
+    /// Its id.
+    pub id: Id<BankLine>,
+    /// What the statement says.
+    pub shown: Shown,
+    /// Where it is.
+    pub state: LineState,
+    /// The invoice that it pays.
+    pub invoice: Option<Id<Invoice>>,
+    /// Whose invoice that is.
+    pub customer: Option<Id<Customer>>,
+    /// The payment that it made.
+    pub payment: Option<Id<Payment>>,
+    /// When it was taken in.
+    pub created_at: DateTime<Utc>,
+}
+
+/// The number of an invoice that a text names, however it is spaced: `INV 2026 000042`.
+#[must_use]
+pub fn number_in(text: &str) -> Option<String> {
+    let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
+    let digits = |rest: &str| rest.get(..10).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit())).map(str::to_owned);
+    let found = plain.match_indices("INV").find_map(|(at, _)| digits(plain.get(at.saturating_add(3)..)?))?;
+    let (year, number) = found.split_at(4);
+    Some(format!("INV-{year}-{number}"))
+}
+
+impl BankLine {
+    /// Matches it to an issued invoice.
+    ///
+    /// # Errors
+    /// `BANK_LINE_STATE` where it is matched, `INVOICE_STATE` for a draft, `CURRENCY_MISMATCH`.
+    pub fn match_to(&mut self, invoice: &Invoice) -> Result<(), Refusal> {
+        if self.state == LineState::Matched {
+            return Err(Refusal::state("BANK_LINE_STATE", "The bank line", self.state.name(), &[]));
+        }
+        if invoice.state == InvoiceState::Draft {
+            return Err(Refusal::state("INVOICE_STATE", "The invoice", invoice.state.name(), &["FinalizeInvoice"]));
+        }
+        Money::zero(invoice.currency).compare(self.shown.amount)?;
+        self.state = LineState::Matched;
+        self.invoice = Some(invoice.id);
+        self.customer = Some(invoice.customer);
+        Ok(())
+    }
+
+    /// The payment that it makes: as much as the invoice can take pays it, the rest becomes credit. What
+    /// has arrived is never refused.
+    ///
+    /// # Errors
+    /// None that a matched line can cause.
+    pub fn pay(&mut self, ids: &mut IdSource, invoice: &mut Invoice, now: DateTime<Utc>) -> Result<Payment, Refusal> {
+        let (amount, zero) = (self.shown.amount, Money::zero(invoice.currency));
+        let takes = matches!(invoice.state, InvoiceState::Open | InvoiceState::Uncollectible);
+        let part = if takes { invoice.collectable()?.min(amount)? } else { zero };
+        let mut allocations = Vec::new();
+        if part.is_positive() {
+            let reversed = invoice.reserve(part, now)?;
+            allocations.push(Allocation { invoice: invoice.id, amount: part, reversed, paid: zero, refunded: zero });
+        }
+        let source = Source::Transfer(self.id.uuid());
+        let id = ids.make();
+        self.payment = Some(id);
+        Ok(Payment {
+            id,
+            customer: invoice.customer,
+            state: PaymentState::Processing,
+            currency: invoice.currency,
+            taxed: false,
+            automatic: false,
+            allocations,
+            tenders: vec![Tender { source, amount, state: TenderState::Processing, refunded: zero }],
+            surplus: amount.minus(part)?,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BankLine, LineState, Shown, number_in};
+    use crate::{InvoiceState, TenderState, payment::tests::invoices};
+    use chrono::DateTime;
+    use payterms_kernel::{Currency, Id, IdSource, Money};
+    use uuid::Uuid;
+
+    #[test]
+    fn a_number_is_found_however_it_is_written() {
+        for text in ["INV-2026-000042", "rent inv 2026 000042 thanks", "Rechnung INV2026000042/x", "INV-2026-000042 INV-2026-000043"] {
+            assert_eq!(number_in(text).as_deref(), Some("INV-2026-000042"), "{text}");
+        }
+        for text in ["", "INV-2026-42", "INVOICE", "2026-000042", "ÏNV"] {
+            assert_eq!(number_in(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_arrives_pays_what_it_can_and_the_rest_is_credit() {
+        let now = DateTime::UNIX_EPOCH;
+        let usd = |cents: i64| Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000);
+        let mut own = invoices(&[10_000]).remove(0);
+        let line = |cents: i64| BankLine {
+            id: Id::from_uuid(Uuid::nil()),
+            shown: Shown {
+                account: "X".into(),
+                reference: "1".into(),
+                booked_on: "2026-01-01".parse().unwrap(),
+                amount: usd(cents),
+                payer: String::new(),
+                text: String::new(),
+            },
+            state: LineState::Unmatched,
+            invoice: None,
+            customer: None,
+            payment: None,
+            created_at: now,
+        };
+        let mut ids = IdSource::new(now, b"seed", "test");
+        for (cents, allocated, open) in [(6_000, 6_000, 4_000), (5_000, 4_000, 0), (700, 0, 0)] {
+            let mut line = line(cents);
+            line.match_to(&own).unwrap();
+            let mut payment = line.pay(&mut ids, &mut own, now).unwrap();
+            payment.tenders[0].state = TenderState::Succeeded;
+            payment.close(std::slice::from_mut(&mut own), now).unwrap();
+            let paid: i64 = payment.allocations.iter().map(|own| own.paid.micros() / 10_000).sum();
+            assert_eq!((paid, payment.surplus, own.open().unwrap()), (allocated, usd(cents - allocated), usd(open)));
+            assert_eq!(line.match_to(&own).unwrap_err().reason, "BANK_LINE_STATE");
+        }
+        assert_eq!(own.state, InvoiceState::Paid);
+    }
+}

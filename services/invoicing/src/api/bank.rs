@@ -1,0 +1,36 @@
+//! `BankService`.
+
+use super::Api;
+use crate::{bank_messages as parse, use_cases::bank_lines};
+use payterms_chassis::answer;
+use payterms_proto::invoicing::v1::{
+    GetBankLineRequest, GetBankLineResponse, ImportBankStatementRequest, ImportBankStatementResponse, ListBankLinesRequest,
+    ListBankLinesResponse, MatchBankLineRequest, MatchBankLineResponse, bank_service_server::BankService,
+};
+use tonic::{Request, Response, Status};
+
+#[tonic::async_trait]
+impl BankService for Api {
+    async fn import_bank_statement(
+        &self,
+        request: Request<ImportBankStatementRequest>,
+    ) -> Result<Response<ImportBankStatementResponse>, Status> {
+        let (call, file) = parse::import(request)?;
+        answer::write(|| bank_lines::import(&self.app, &call, &file)).await
+    }
+
+    async fn match_bank_line(&self, request: Request<MatchBankLineRequest>) -> Result<Response<MatchBankLineResponse>, Status> {
+        let (call, line, invoice) = parse::match_line(request)?;
+        answer::write(|| bank_lines::match_line(&self.app, &call, line, &invoice)).await
+    }
+
+    async fn get_bank_line(&self, request: Request<GetBankLineRequest>) -> Result<Response<GetBankLineResponse>, Status> {
+        let (tenant, line) = parse::get(request)?;
+        answer::read(bank_lines::get(&self.app, &tenant, line)).await
+    }
+
+    async fn list_bank_lines(&self, request: Request<ListBankLinesRequest>) -> Result<Response<ListBankLinesResponse>, Status> {
+        let (tenant, state, page) = parse::list(request)?;
+        answer::read(bank_lines::list(&self.app, &tenant, state, &page)).await
+    }
+}

@@ -1,0 +1,244 @@
+//! Bank statements in CAMT.053 (ISO 20022, versions 02 to 08): which credits were booked. The file is
+//! hostile until it is read: no entities, bounded depth and size.
+
+use chrono::NaiveDate;
+use payterms_invoicing_domain::bank::Shown;
+use payterms_kernel::{Currency, Kind, Money, Refusal};
+use quick_xml::{Reader, events::Event};
+use sha2::{Digest, Sha256};
+
+/// How deep elements may lie, and how many there may be.
+const MOST_DEPTH: usize = 40;
+const MOST_ELEMENTS: usize = 200_000;
+/// Credit lines in one file.
+const MOST_LINES: usize = 1_000;
+/// Characters of a payer's name and of the text.
+const MOST_TEXT: usize = 500;
+
+/// What a file says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Credits {
+    /// The booked credits, in the file's order.
+    pub lines: Vec<Shown>,
+    /// How many entries are something else.
+    pub ignored: usize,
+}
+
+/// An element with what is in it; names are without their prefix.
+#[derive(Debug, Default)]
+struct Element {
+    name: String,
+    currency: String,
+    text: String,
+    children: Vec<Element>,
+}
+
+impl Element {
+    fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {
+        self.children.iter().filter(move |child| child.name == name)
+    }
+
+    /// The first element down a path.
+    fn at(&self, path: &str) -> Option<&Element> {
+        path.split('/').try_fold(self, |own, name| own.children.iter().find(|child| child.name == name))
+    }
+
+    fn text_at(&self, path: &str) -> &str {
+        self.at(path).map_or("", |own| own.text.trim())
+    }
+}
+
+fn invalid(what: impl Into<String>) -> Refusal {
+    Refusal::new(Kind::Invalid, "BANK_FILE_INVALID", what)
+}
+
+fn tree(file: &[u8]) -> Result<Element, Refusal> {
+    let wrong = |at: u64| invalid(format!("The file is no well-formed XML at byte {at}."));
+    let file = std::str::from_utf8(file).map_err(|_| invalid("The file is not in UTF-8."))?;
+    let mut reader = Reader::from_str(file);
+    let mut open = vec![Element::default()];
+    let mut count = 0_usize;
+    loop {
+        let event = reader.read_event().map_err(|_| wrong(reader.error_position()))?;
+        match event {
+            Event::Start(start) | Event::Empty(start) if open.len() >= MOST_DEPTH || count >= MOST_ELEMENTS => {
+                let name: String = start.local_name().as_ref().chars().take(40).collect();
+                return Err(invalid(format!("The file is too deep or too long at element {name:?}.")));
+            }
+            Event::Start(start) => {
+                count = count.saturating_add(1);
+                open.push(element(&start));
+            }
+            Event::Empty(start) => {
+                count = count.saturating_add(1);
+                let own = element(&start);
+                open.last_mut().ok_or_else(|| wrong(0))?.children.push(own);
+            }
+            Event::End(_) => {
+                let own = open.pop().ok_or_else(|| wrong(0))?;
+                open.last_mut().ok_or_else(|| wrong(reader.buffer_position()))?.children.push(own);
+            }
+            Event::Text(text) => {
+                open.last_mut().ok_or_else(|| wrong(0))?.text.push_str(&text);
+            }
+            Event::CData(text) => {
+                open.last_mut().ok_or_else(|| wrong(0))?.text.push_str(&text);
+            }
+            Event::GeneralRef(entity) => {
+                let told = entity_text(&entity).ok_or_else(|| invalid("The file has entities of its own; none is taken."))?;
+                open.last_mut().ok_or_else(|| wrong(0))?.text.push(told);
+            }
+            Event::DocType(_) => return Err(invalid("The file has a document type; none is taken.")),
+            Event::Eof => break,
+            Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
+        }
+    }
+    let root = open.pop().filter(|_| open.is_empty()).ok_or_else(|| invalid("The file ends in the middle of an element."))?;
+    Ok(root)
+}
+
+/// The character of a reference: a number, or one of XML's own five.
+fn entity_text(entity: &quick_xml::events::BytesRef<'_>) -> Option<char> {
+    if let Ok(Some(character)) = entity.resolve_char_ref() {
+        return Some(character);
+    }
+    match &**entity {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => None,
+    }
+}
+
+fn element(start: &quick_xml::events::BytesStart<'_>) -> Element {
+    let name = start.local_name().as_ref().to_owned();
+    let attribute = start.attributes().flatten().find(|own| own.key.as_ref() == "Ccy");
+    let currency = attribute.map(|own| own.value.into_owned()).unwrap_or_default();
+    Element { name, currency, ..Element::default() }
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// `BANK_FILE_INVALID`.
+pub fn read(file: &[u8]) -> Result<Credits, Refusal> {
+    let root = tree(file)?;
+    let report = root.at("Document/BkToCstmrStmt").ok_or_else(|| invalid("The file holds no statement (BkToCstmrStmt): send CAMT.053."))?;
+    let mut found = Credits::default();
+    for statement in report.all("Stmt") {
+        let account = [statement.text_at("Acct/Id/IBAN"), statement.text_at("Acct/Id/Othr/Id")].into_iter().find(|id| !id.is_empty());
+        let account = clean(account.ok_or_else(|| invalid("A statement names no account."))?);
+        for (place, entry) in statement.all("Ntry").enumerate() {
+            let status = [entry.text_at("Sts"), entry.text_at("Sts/Cd")].into_iter().find(|own| !own.is_empty()).unwrap_or_default();
+            let credit = entry.text_at("CdtDbtInd") == "CRDT" && status == "BOOK" && entry.text_at("RvslInd") != "true";
+            if credit {
+                lines(&mut found, &account, (place, entry))?;
+            } else {
+                found.ignored = found.ignored.saturating_add(1);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The lines of an entry: one for each transaction where it bundles several.
+fn lines(found: &mut Credits, account: &str, (place, entry): (usize, &Element)) -> Result<(), Refusal> {
+    let wrong = |what: &str| invalid(format!("Entry {} of account {account} has no {what}.", place.saturating_add(1)));
+    let day =
+        [entry.text_at("BookgDt/Dt"), entry.text_at("BookgDt/DtTm"), entry.text_at("ValDt/Dt")].into_iter().find(|day| !day.is_empty());
+    let booked_on: NaiveDate = day.and_then(|day| day.get(..10)?.parse().ok()).ok_or_else(|| wrong("booking date"))?;
+    let parts: Vec<_> = entry.all("NtryDtls").flat_map(|details| details.all("TxDtls")).collect();
+    let own = entry.at("Amt").ok_or_else(|| wrong("amount"))?;
+    let bundle = parts.len() > 1;
+    let whole = [entry];
+    let sources: Vec<&Element> = if parts.is_empty() { whole.to_vec() } else { parts };
+    for (part, details) in sources.into_iter().enumerate() {
+        let said = if bundle {
+            details.at("Amt").or_else(|| details.at("AmtDtls/TxAmt/Amt")).ok_or_else(|| wrong("amount of a part"))?
+        } else {
+            own
+        };
+        let currency = Currency::parse(&said.currency).ok_or_else(|| wrong("known currency"))?;
+        let amount = Money::parse(currency, said.text.trim()).map_err(|_| wrong("proper amount"))?;
+        if !amount.is_positive() || amount.round_down_to_minor_unit() != amount {
+            return Err(wrong("amount in whole minor units"));
+        }
+        if found.lines.len() == MOST_LINES {
+            return Err(invalid("The file has more than 1,000 credit lines. Cut it in two."));
+        }
+        let text = remittance(details);
+        let payer =
+            [details.text_at("RltdPties/Dbtr/Nm"), details.text_at("RltdPties/Dbtr/Pty/Nm")].into_iter().find(|own| !own.is_empty());
+        let payer = clean(payer.unwrap_or_default());
+        let bank = [entry.text_at("AcctSvcrRef"), entry.text_at("NtryRef")].into_iter().find(|own| !own.is_empty());
+        let reference = match bank {
+            Some(bank) if bundle => format!("{}/{part}", clean(bank)),
+            Some(bank) => clean(bank),
+            None => {
+                hex::encode(Sha256::digest(format!("{booked_on} {amount} {payer} {text} {place} {part}")).get(..16).unwrap_or_default())
+            }
+        };
+        found.lines.push(Shown { account: account.to_owned(), reference, booked_on, amount, payer, text });
+    }
+    Ok(())
+}
+
+/// What the payer wrote: the creditor's reference first, then free text, then the end-to-end id.
+fn remittance(details: &Element) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for own in details.all("RmtInf") {
+        parts.extend(own.all("Strd").map(|strd| strd.text_at("CdtrRefInf/Ref")));
+        parts.extend(own.all("Ustrd").map(|text| text.text.trim()));
+    }
+    parts.push(details.text_at("Refs/EndToEndId"));
+    let told: Vec<_> = parts.into_iter().filter(|part| !part.is_empty() && *part != "NOTPROVIDED").collect();
+    clean(&told.join(" "))
+}
+
+/// A text of the bank's without control characters, cut where it is too long.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST_TEXT).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    const FILE: &str = include_str!("../../../crates/suite/demo/statement.xml");
+
+    #[test]
+    fn credits_are_read_and_all_else_is_passed_over() {
+        let found = read(FILE.as_bytes()).unwrap();
+        assert_eq!((found.lines.len(), found.ignored), (4, 2), "{found:?}");
+        let texts: Vec<_> = found.lines.iter().map(|line| (line.amount.to_string(), line.payer.clone())).collect();
+        assert_eq!(texts[0], ("1,210.00 USD".replace(',', ""), "Müller & Söhne GmbH".to_owned()));
+        assert!(found.lines[0].text.contains("INV"), "{:?}", found.lines[0]);
+        let mut references: Vec<_> = found.lines.iter().map(|line| line.reference.clone()).collect();
+        references.dedup();
+        assert_eq!(references.len(), 4, "each line has a reference of its own");
+    }
+
+    #[test]
+    fn what_is_hostile_or_no_statement_is_refused_with_a_sentence() {
+        let deep = format!("<Document>{}", "<a>".repeat(5_000));
+        let bomb = "<!DOCTYPE d [<!ENTITY a \"aaaa\">]><Document>&a;</Document>";
+        for (file, part) in [
+            ("", "no statement"),
+            ("not xml at all", "no statement"),
+            ("<Document><BkToCstmrStmt>", "middle"),
+            ("<Document><BkToCstmrStmt></Document>", "well-formed"),
+            ("<Document><Other/></Document>", "no statement"),
+            (bomb, "document type"),
+            ("<Document><BkToCstmrStmt><Stmt><Ntry/></Stmt></BkToCstmrStmt></Document>", "no account"),
+            ("<Document>&evil;</Document>", "entities"),
+            (deep.as_str(), "too deep"),
+        ] {
+            let refused = read(file.as_bytes()).unwrap_err();
+            assert_eq!(refused.reason, "BANK_FILE_INVALID", "{file}");
+            assert!(refused.message.contains(part), "{part} in {}", refused.message);
+        }
+        assert!(read(&[0xFF, 0xFE, b'<', 0x00]).is_err());
+    }
+}

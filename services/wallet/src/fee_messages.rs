@@ -1,0 +1,82 @@
+//! Fees: requests → commands, and fees → messages.
+#![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
+
+use crate::parse::{WALLET, WalletRef, wallet_ref};
+use payterms_chassis::{
+    AppError, Call, Fields,
+    fields::Digits,
+    page::Page,
+    render::{date, money, timestamp},
+};
+use payterms_kernel::{Id, Money};
+use payterms_proto::wallet::v1 as pb;
+use payterms_wallet_domain::{Fee, RecurringFee};
+use tonic::Request;
+
+/// Begins a recurring fee: how much, what for.
+pub fn create(request: Request<pb::CreateRecurringFeeRequest>) -> Result<(Call, WalletRef, Money, String), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("wallet", &message.wallet, WALLET);
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::Wallet);
+    let description = fields.text("description", &message.description, 1, 1_000);
+    let call = fields.write(&message.request_id, name.tenant.clone())?;
+    Ok((call, wallet_ref(&name), amount, description))
+}
+
+/// Ends a recurring fee.
+pub fn cancel(request: Request<pb::CancelRecurringFeeRequest>) -> Result<(Call, WalletRef, Id<RecurringFee>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, &["customers", "wallets", "recurringFees"]);
+    let (wallet, id) = (wallet_ref(&name), Id::from_uuid(name.id(2)));
+    Ok((fields.write(&message.request_id, name.tenant)?, wallet, id))
+}
+
+/// Asks for recurring fees.
+pub fn list_recurring(request: Request<pb::ListRecurringFeesRequest>) -> Result<(WalletRef, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, WALLET);
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    fields.finish()?;
+    Ok((wallet_ref(&name), page))
+}
+
+/// Asks for fees that were taken.
+pub fn list_taken(request: Request<pb::ListFeesRequest>) -> Result<(WalletRef, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, WALLET);
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    fields.finish()?;
+    Ok((wallet_ref(&name), page))
+}
+
+fn name(wallet: &str, fee: Id<RecurringFee>) -> String {
+    format!("{wallet}/recurringFees/{fee}")
+}
+
+/// A recurring fee.
+#[must_use]
+pub fn recurring(wallet: &str, fee: &RecurringFee) -> pb::RecurringFee {
+    let state = if fee.cancelled { pb::recurring_fee::State::Cancelled } else { pb::recurring_fee::State::Active };
+    pb::RecurringFee {
+        name: name(wallet, fee.id),
+        description: fee.description.clone(),
+        amount: Some(money(fee.amount)),
+        state: state.into(),
+        taken_count: i32::try_from(fee.taken).unwrap_or(i32::MAX),
+        next_date: fee.next_on().map(date),
+        create_time: Some(timestamp(fee.created_at)),
+        update_time: Some(timestamp(fee.updated_at)),
+    }
+}
+
+/// A fee that was taken.
+#[must_use]
+pub fn taken(wallet: &str, fee: &Fee) -> pb::Fee {
+    pb::Fee {
+        transfer_id: fee.transfer.to_string(),
+        recurring_fee: fee.recurring.map(|own| name(wallet, own)).unwrap_or_default(),
+        description: fee.description.clone(),
+        amount: Some(money(fee.amount)),
+        take_time: Some(timestamp(fee.taken_at)),
+    }
+}
