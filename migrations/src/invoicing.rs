@@ -208,6 +208,15 @@ mod payments {
             guard: Guard::Tenant,
         },
         Table {
+            name: "invoice_versions",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, invoice_id {uuid} NOT NULL, customer_id {uuid} NOT NULL, version bigint NOT NULL, \
+                      number text NOT NULL, issue_date text NOT NULL, seller text NOT NULL, buyer text NOT NULL, mentions text NOT NULL, \
+                      reason text NOT NULL, created_at {time} NOT NULL, PRIMARY KEY (tenant, id), UNIQUE (tenant, invoice_id, version), \
+                      FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
+            indexes: &["CREATE INDEX invoice_versions_of_customer ON invoice_versions (tenant, customer_id, id)"],
+            guard: Guard::AppendOnly,
+        },
+        Table {
             name: "mails",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid}, kind text NOT NULL, recipients text NOT NULL, \
                       subject text NOT NULL, text_body text NOT NULL, attachments text NOT NULL, state text NOT NULL, attempts bigint NOT NULL, \

@@ -168,7 +168,7 @@ async fn a_line_pays_once_whoever_dies_on_postgres() {
 async fn kills(on_postgres: bool) {
     use futures::StreamExt;
     let points = ["bank_line.before_payment", "bank_line.after_payment", "payment.after_transfer", "payment.before_record"];
-    futures::stream::iter(points.map(|point| killed(point, on_postgres))).for_each_concurrent(2, |scenario| scenario).await;
+    futures::stream::iter(points.map(|point| Box::pin(killed(point, on_postgres)))).for_each_concurrent(2, |scenario| scenario).await;
 }
 
 async fn killed(point: &'static str, on_postgres: bool) {

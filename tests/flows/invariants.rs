@@ -223,7 +223,7 @@ pub async fn nothing_written(world: &World) {
     }
     none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}wallets WHERE version <> 1")).await;
     let (conn, s) = rows_of("invoicing", world.folder.path(), world.postgres.as_deref()).await;
-    for table in ["bank_lines", "invoices", "credit_notes", "payments", "refunds", "number_series"] {
+    for table in ["bank_lines", "invoice_versions", "invoices", "credit_notes", "payments", "refunds", "number_series"] {
         none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}{table}")).await;
     }
 }

@@ -236,6 +236,17 @@ async fn a_real_smtp_server_takes_refuses_and_comes_back() {
     let again = RetryMailRequest { request_id: request_id(), name: failed.name.clone() };
     assert_eq!(owner.mails().retry_mail(again).await.unwrap().into_inner().mail.unwrap().state(), State::Pending);
     until(list, refused).await;
+    // One dead address of several keeps the mail from nobody else.
+    let dead = Contact { name: "Gone".into(), email: "nobody@elsewhere.example".into(), receives_documents: true };
+    let customer = Customer {
+        name: people.customer.clone(),
+        billing_email: "billing@brightside.example".into(),
+        contacts: vec![dead],
+        ..Customer::default()
+    };
+    update(&people.admin, customer, &["billing_email", "contacts"]).await;
+    top_up().await;
+    until(list, sent(2)).await;
     drop(server);
 }
 

@@ -30,4 +30,5 @@ mod stories;
 mod top_ups;
 mod traces;
 mod usage;
+mod versions;
 mod wallets;

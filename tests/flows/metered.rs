@@ -9,6 +9,7 @@ use crate::{
     top_ups::card,
 };
 use payterms_proto::{
+    common::v1::RepublishRequest,
     google::r#type::Decimal,
     invoicing::v1::{
         CreatePaymentRequest, Customer, DisableMeteredServiceRequest, DunningSettings, EnableMeteredServiceRequest,
@@ -28,6 +29,7 @@ use tonic::Status;
 
 on_both!(
     two_services_are_billed_apart_and_nothing_used_is_no_invoice,
+    every_month_is_told_again_by_itself_and_billed_once,
     each_missing_thing_is_named_when_enabled_and_when_used,
     a_permanent_failure_suspends_and_payment_restores,
     what_comes_late_is_billed_with_the_open_month,
@@ -89,6 +91,14 @@ impl Yard {
         world.someone("SERVICE", None).usage().record_usage(request).await.map(|answer| answer.into_inner().usage_record.unwrap())
     }
 
+    async fn suspend_after(&self, days: i32) {
+        let dunning = DunningSettings { suspend_overdue_services: true, suspend_after_days: days, reminder_days: Vec::new() };
+        let tenant = Tenant { name: "tenants/acme".into(), dunning: Some(dunning), ..Tenant::default() };
+        let mask = FieldMask { paths: vec!["dunning".into()] };
+        let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+        self.owner.tenants().update_tenant(update).await.unwrap();
+    }
+
     async fn invoices(&self) -> Vec<Invoice> {
         let list = ListInvoicesRequest { parent: self.customer.clone(), ..Default::default() };
         self.owner.invoices().list_invoices(list).await.unwrap().into_inner().invoices
@@ -127,6 +137,26 @@ async fn two_services_are_billed_apart_and_nothing_used_is_no_invoice(world: &Wo
     assert_eq!(yard.admin.metered_services().list_metered_services(list).await.unwrap().into_inner().metered_services.len(), 3);
     invariants::hold(world).await;
     invariants::books_agree(world).await;
+}
+
+async fn every_month_is_told_again_by_itself_and_billed_once(world: &World) {
+    let yard = yard(world, Some("tok_visa")).await;
+    yard.enable("maps").await.unwrap();
+    yard.uses(world, "maps", "40", None).await.unwrap();
+    advance(world, FEBRUARY + DAY).await;
+    yard.uses(world, "maps", "80", None).await.unwrap();
+    advance(world, FEBRUARY + 28 * DAY + 60).await;
+    assert_eq!(yard.invoices().await.len(), 2);
+    let request = RepublishRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        aggregate_type: "metered_usage".into(),
+        page_token: String::new(),
+    };
+    let told = world.someone("OPERATOR", None).operations("wallet").republish(request).await.unwrap().into_inner();
+    assert_eq!(told.snapshot_count, 2);
+    advance(world, FEBRUARY + 29 * DAY).await;
+    assert_eq!(yard.invoices().await.len(), 2);
 }
 
 async fn each_missing_thing_is_named_when_enabled_and_when_used(world: &World) {
@@ -170,14 +200,7 @@ async fn each_missing_thing_is_named_when_enabled_and_when_used(world: &World) {
 
 async fn a_permanent_failure_suspends_and_payment_restores(world: &World) {
     let yard = yard(world, Some("tok_declined")).await;
-    let tenant = Tenant {
-        name: "tenants/acme".into(),
-        dunning: Some(DunningSettings { suspend_overdue_services: true, suspend_after_days: 2, reminder_days: Vec::new() }),
-        ..Tenant::default()
-    };
-    let mask = FieldMask { paths: vec!["dunning".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
-    yard.owner.tenants().update_tenant(update).await.unwrap();
+    yard.suspend_after(2).await;
     let service = yard.enable("maps").await.unwrap();
     yard.uses(world, "maps", "40", None).await.unwrap();
     advance(world, FEBRUARY + 6 * DAY).await;
@@ -186,11 +209,17 @@ async fn a_permanent_failure_suspends_and_payment_restores(world: &World) {
     assert_eq!(yard.state(&service.name).await, State::Overdue);
     mails_of(&yard.owner, MailKind::ServiceOverdue, 1).await;
     yard.uses(world, "maps", "4", None).await.unwrap();
+    yard.suspend_after(4).await;
     advance(world, FEBRUARY + 9 * DAY + 120).await;
+    assert_eq!(yard.state(&service.name).await, State::Overdue, "the tenant has given more days");
+    advance(world, FEBRUARY + 11 * DAY + 120).await;
     assert_eq!(yard.state(&service.name).await, State::Suspended);
     mails_of(&yard.owner, MailKind::ServiceSuspended, 1).await;
     let refused = yard.uses(world, "maps", "1", None).await.unwrap_err();
     assert_eq!(reason(&refused), "SERVICE_STATE");
+    let disable = DisableMeteredServiceRequest { request_id: request_id(), name: service.name.clone() };
+    yard.admin.metered_services().disable_metered_service(disable).await.unwrap();
+    assert_eq!(yard.enable("maps").await.unwrap().state(), State::Overdue, "what it owes is not forgotten");
     let bill = yard.invoices().await.remove(0);
     let good = card(world, &yard.admin, &yard.customer, "tok_visa").await;
     let pay = CreatePaymentRequest {

@@ -162,8 +162,10 @@ async fn hidden_invoices_are_not_mailed(world: &World) {
     let mask = FieldMask { paths: vec!["invoices_hidden".into()] };
     let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
     desk.owner.tenants().update_tenant(update).await.unwrap();
+    remind(world, &[-3, 1]).await;
     advance(world, january(33)).await;
     assert!(mails(&desk.owner, MailKind::Statement).await.is_empty());
+    assert!(mails(&desk.owner, MailKind::Reminder).await.is_empty());
     assert!(statements(&desk.admin, &desk.customer).await.is_empty());
     assert_eq!(statements(&desk.owner, &desk.customer).await.len(), 1, "the tenant's people see it");
 }

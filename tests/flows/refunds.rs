@@ -141,6 +141,8 @@ async fn an_unapplied_payment_is_credit_and_the_invoice_is_open(world: &World) {
     assert_eq!((invoice.state(), invoice.open), (invoice::State::Open, amount("USD", 20, 0)));
     let rest = unapply(&till.owner, &payment.name, &till.invoice.name, None).await.unwrap();
     assert_eq!(parts(&rest.refund.unwrap()), [(50, false, Destination::Credit), (30, true, Destination::Credit)]);
+    let nothing = unapply(&till.owner, &payment.name, &till.invoice.name, None).await.unwrap_err();
+    assert_eq!(reason(&nothing), "REFUND_TOO_LARGE");
     assert_eq!(till.available().await, amount("USD", 100, 0));
     assert!(provider_gave_back(world).await.is_empty());
     let again = till.request(vec![credit(None)]);

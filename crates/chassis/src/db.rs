@@ -143,9 +143,13 @@ impl Db {
         Ok(self.open_tx(txn, turn, call, (state, rising)))
     }
 
-    /// Begins the write that applies an event. Where it falls among a test clock's other writes differs
-    /// from run to run, so it does not count among them.
-    pub(crate) async fn begin_event(&self, call: &Call) -> Result<WriteTx, AppError> {
+    /// Begins a write that goes on in any state, like `begin_forward`, and whose place among a test
+    /// clock's other writes differs from run to run: an event's, a driver's that nobody waits for. It
+    /// does not count among them, so that the same story gives the same ids.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn begin_apart(&self, call: &Call) -> Result<WriteTx, AppError> {
         let (txn, turn) = self.transaction().await?;
         set_tenants(&txn, &[call.tenant.as_str()]).await?;
         let state = tenants::state(&txn, &call.tenant).await?;

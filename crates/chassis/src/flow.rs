@@ -15,7 +15,7 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -23,8 +23,10 @@ use uuid::Uuid;
 const LEASE_SECONDS: i64 = 8;
 const RENEW_EVERY: Duration = Duration::from_secs(2);
 
-/// Flows that are taken over at once.
+/// Flows that are taken over in one pass.
 const RECOVER_AT_ONCE: usize = 50;
+/// Flows of one kind that are at work after they were taken over: many of one kind keep no other waiting.
+const MOST_OF_A_KIND: usize = 32;
 
 /// The right to take a flow's next steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +47,7 @@ type Drive = Arc<dyn Fn(Lease) -> BoxFuture<'static, Result<(), AppError>> + Sen
 
 /// The drivers of a service, by kind of flow.
 #[derive(Clone, Default)]
-pub struct Drivers(HashMap<&'static str, Drive>);
+pub struct Drivers(HashMap<&'static str, (Drive, Arc<Semaphore>)>);
 
 impl Drivers {
     /// Adds a driver: it reads the intent's state and takes the steps that are left.
@@ -55,7 +57,8 @@ impl Drivers {
         flow: &'static str,
         drive: impl Fn(Lease) -> F + Send + Sync + 'static,
     ) -> Self {
-        self.0.insert(flow, Arc::new(move |lease| Box::pin(drive(lease))));
+        let drive: Drive = Arc::new(move |lease| Box::pin(drive(lease)));
+        self.0.insert(flow, (drive, Arc::new(Semaphore::new(MOST_OF_A_KIND))));
         self
     }
 }
@@ -163,7 +166,7 @@ impl Flows {
     /// The step's; the recovery tries again when the lease has lapsed.
     pub async fn drive(&self, lease: Lease) -> Result<(), AppError> {
         let drivers = self.drivers.get().and_then(|drivers| drivers.0.get(lease.flow));
-        let Some(drive) = drivers else { return Err(AppError::Fault(format!("no driver of {}", lease.flow))) };
+        let Some((drive, _)) = drivers else { return Err(AppError::Fault(format!("no driver of {}", lease.flow))) };
         // Both are polled together: a renewal that waits for a row or a turn which the driver holds
         // must not keep the driver from giving it back. A renewal that fails costs nothing: the
         // fence decides.
@@ -205,6 +208,10 @@ impl Flows {
 
     /// Drives a flow in a task of its own: it goes on when the caller is gone.
     pub fn spawn(&self, lease: Lease) {
+        self.spawn_with(lease, None);
+    }
+
+    fn spawn_with(&self, lease: Lease, room: Option<OwnedSemaphorePermit>) {
         let flows = self.clone();
         let span = tracing::Span::current();
         tokio::spawn(tracing::Instrument::instrument(
@@ -212,6 +219,7 @@ impl Flows {
                 if let Err(error) = flows.drive(lease).await {
                     tracing::warn!(%error, "a flow stopped; the recovery goes on with it");
                 }
+                drop(room);
             },
             span,
         ));
@@ -238,11 +246,11 @@ impl Flows {
 
     pub(crate) async fn recover_forever(self, stop: CancellationToken) {
         loop {
-            let found = self.recover().await.unwrap_or_else(|error| {
+            let more = self.recover().await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "open flows could not be looked for");
-                0
+                false
             });
-            let pause = Duration::from_millis(if found < RECOVER_AT_ONCE { 1_000 } else { 50 });
+            let pause = Duration::from_millis(if more { 50 } else { 1_000 });
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
@@ -250,19 +258,27 @@ impl Flows {
         }
     }
 
-    /// Takes over flows whose lease has lapsed; answers how many were found.
-    async fn recover(&self) -> Result<usize, AppError> {
-        let Some(drivers) = self.drivers.get() else { return Ok(0) };
+    /// Takes over flows whose lease has lapsed, as many as there is room for; answers whether there
+    /// may be more.
+    async fn recover(&self) -> Result<bool, AppError> {
+        let Some(drivers) = self.drivers.get() else { return Ok(false) };
+        let with_room = drivers.0.iter().filter(|(_, (_, room))| room.available_permits() > 0);
+        let kinds: Vec<_> = with_room.map(|(flow, _)| format!("'{flow}'")).collect();
+        if kinds.is_empty() {
+            return Ok(true);
+        }
         let now = self.leases.db.clock().now();
         let select = format!(
             "SELECT tenant, flow, intent_id, fence FROM intent_lease WHERE expires_at < $1 AND tenant <> '' \
-             ORDER BY expires_at LIMIT {RECOVER_AT_ONCE}"
+             AND flow IN ({}) ORDER BY expires_at LIMIT {RECOVER_AT_ONCE}",
+            kinds.join(", ")
         );
         let rows = sql::all(self.leases.db.system(), &select, vec![now.into()]).await?;
-        let found = rows.len();
+        let more = rows.len() == RECOVER_AT_ONCE;
         for row in rows {
             let (tenant, flow): (String, String) = (row.try_get("", "tenant")?, row.try_get("", "flow")?);
-            let Some((flow, _)) = drivers.0.get_key_value(flow.as_str()) else { continue };
+            let Some((flow, (_, room))) = drivers.0.get_key_value(flow.as_str()) else { continue };
+            let Ok(permit) = room.clone().try_acquire_owned() else { continue };
             let Ok(tenant) = tenant.parse() else { continue };
             let fence: i64 = row.try_get("", "fence")?;
             let lease = Lease { tenant, flow, intent: row.try_get("", "intent_id")?, fence: fence.saturating_add(1), taken_over: true };
@@ -275,10 +291,10 @@ impl Flows {
             drop(turn);
             if taken == 1 {
                 tracing::info!(flow = lease.flow, intent = %lease.intent, "a flow is taken over");
-                self.spawn(lease);
+                self.spawn_with(lease, Some(permit));
             }
         }
-        Ok(found)
+        Ok(more)
     }
 }
 

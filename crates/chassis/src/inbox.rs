@@ -83,7 +83,7 @@ impl Inbox {
         let tenant: TenantId = event.tenant.parse().map_err(|_| fault("no tenant"))?;
         let id = Uuid::try_parse(&event.id).map_err(|_| fault("no id"))?;
         let call = Call::own(self.db.service(), &tenant, &event.r#type, id, None);
-        let mut tx = self.db.begin_event(&call).await?;
+        let mut tx = self.db.begin_apart(&call).await?;
         let head = head(&tx, event).await?;
         if event.version <= head {
             // Applied before; what was held back behind it may have been left by a crash.
@@ -116,7 +116,7 @@ impl Inbox {
     /// Notes that an event could not be applied; answers how often that is now.
     async fn note_failure(&self, event: &Event, error: &AppError) -> Result<i64, AppError> {
         let (Ok(tenant), Ok(id)) = (event.tenant.parse(), Uuid::try_parse(&event.id)) else { return Ok(0) };
-        let tx = self.db.begin_event(&Call::own(self.db.service(), &tenant, &event.r#type, id, None)).await?;
+        let tx = self.db.begin_apart(&Call::own(self.db.service(), &tenant, &event.r#type, id, None)).await?;
         head(&tx, event).await?;
         note(&tx, event, id, Some(event.encode_to_vec())).await?;
         let count = "UPDATE inbox SET attempts = attempts + 1, failure = $2 WHERE event_id = $1";

@@ -124,6 +124,17 @@ pub async fn schedule_once(tx: &WriteTx, job: &str, subject: &str, due: DateTime
     schedule(tx, job, subject, due).await
 }
 
+/// Whether rows of the same job and tenant fall due before this one. A row that must follow them is left
+/// as it is, untaken: it is tried again.
+///
+/// # Errors
+/// The database's.
+pub async fn preceded(tx: &WriteTx, row: &DueRow) -> Result<bool, DbErr> {
+    let select = "SELECT job FROM due WHERE tenant = $1 AND job = $2 AND due_at < $3 LIMIT 1";
+    let values = vec![row.tenant.as_str().into(), row.job.clone().into(), row.due.into()];
+    Ok(sql::one(tx.conn(), select, values).await?.is_some())
+}
+
 /// Takes a due row out; false if another has, or if the clock went back before it.
 ///
 /// # Errors

@@ -19,6 +19,10 @@ const WIDTH: f32 = 595.0;
 const HEIGHT: f32 = 842.0;
 const MARGIN: f32 = 50.0;
 const RIGHT: f32 = WIDTH - MARGIN;
+/// Where the buyer stands, to the right of the seller.
+const BUYER: f32 = 320.0;
+/// Lines that the foot of a page has room for.
+const FOOT_LINES: usize = 3;
 /// Where the foot begins.
 const FLOOR: f32 = HEIGHT - 70.0;
 /// Where the columns of figures end.
@@ -48,7 +52,7 @@ pub struct Sheet {
     pub sums: Vec<(String, String)>,
     /// Sentences below the sums, such as why no tax is taken.
     pub sentences: Vec<String>,
-    /// What stands at the foot of each page.
+    /// What stands at the foot of each page, or in full at the end where it is long.
     pub foot: String,
     /// How a page is counted, such as `Page`.
     pub page: String,
@@ -82,8 +86,13 @@ fn width(text: &str, size: f32, bold: bool) -> f32 {
     units as f32 * size / face.units_per_em() as f32
 }
 
-/// Lines of a text that are no wider than asked; a word that is too long is cut.
+/// Lines of a text that are no wider than asked; its own breaks are kept.
 fn wrap(text: &str, most: f32, size: f32) -> Vec<String> {
+    text.split('\n').flat_map(|line| wrap_line(line, most, size)).collect()
+}
+
+/// Lines of one; a word that is too long is cut.
+fn wrap_line(text: &str, most: f32, size: f32) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let mut rest = word;
@@ -158,16 +167,10 @@ fn lay_out(sheet: &Sheet) -> Vec<Vec<Ink>> {
     pages.text(MARGIN, (20.0, true), &sheet.title);
     pages.y += 30.0;
     let top = pages.y;
-    for (place, line) in sheet.seller.iter().enumerate() {
-        pages.text(MARGIN, (10.0, place == 0), line);
-        pages.y += 14.0;
-    }
+    party(&mut pages, (MARGIN, BUYER - MARGIN - 15.0), &sheet.seller);
     let below_seller = pages.y;
     pages.y = top;
-    for (place, line) in sheet.buyer.iter().enumerate() {
-        pages.text(320.0, (10.0, place == 0), line);
-        pages.y += 14.0;
-    }
+    party(&mut pages, (BUYER, RIGHT - BUYER), &sheet.buyer);
     pages.y = pages.y.max(below_seller) + 12.0;
     for (label, value) in &sheet.facts {
         pages.text(MARGIN, (10.0, false), label);
@@ -188,7 +191,31 @@ fn lay_out(sheet: &Sheet) -> Vec<Vec<Ink>> {
         pages.text(MARGIN, (9.0, false), &line);
         pages.y += 13.0;
     }
+    let foot = foot(sheet);
+    if foot.len() > FOOT_LINES {
+        pages.y += 6.0;
+        for line in &foot {
+            pages.room(11.0);
+            pages.text(MARGIN, (8.0, false), line);
+            pages.y += 11.0;
+        }
+    }
     pages.pages
+}
+
+/// The lines at the foot; more than fit there stand in full after all else.
+fn foot(sheet: &Sheet) -> Vec<String> {
+    wrap(&sheet.foot, 420.0, 8.0)
+}
+
+fn party(pages: &mut Pages, (x, most): (f32, f32), lines: &[String]) {
+    for (place, line) in lines.iter().enumerate() {
+        // Bold letters are wider than those that are measured.
+        for line in wrap(line, if place == 0 { most * 0.9 } else { most }, 10.0) {
+            pages.text(x, (10.0, place == 0), &line);
+            pages.y += 14.0;
+        }
+    }
 }
 
 fn heads(pages: &mut Pages, sheet: &Sheet) {
@@ -254,7 +281,8 @@ pub fn print(sheet: &Sheet) -> Result<Vec<u8>, PaperError> {
                 Ink::Rule { y } => rule(&mut surface, y),
             }
         }
-        for (line, text) in (0_u8..).zip(wrap(&sheet.foot, 420.0, 8.0).iter().take(3)) {
+        let foot = foot(sheet);
+        for (line, text) in (0_u8..).zip(foot.iter().filter(|_| foot.len() <= FOOT_LINES)) {
             write(&mut surface, (MARGIN, FLOOR + 20.0 + f32::from(line) * 11.0, 8.0), &regular, text);
         }
         let counted = format!("{} {place} / {count}", sheet.page);
@@ -284,7 +312,7 @@ fn rule(surface: &mut Surface<'_>, y: f32) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Sheet, lay_out, print, wrap};
+    use super::{Ink, Sheet, lay_out, print, wrap};
 
     #[test]
     fn the_same_sheet_gives_the_same_bytes_and_long_ones_more_pages() {
@@ -295,6 +323,23 @@ mod tests {
         assert_eq!(print(&sheet).unwrap(), print(&sheet).unwrap());
         assert!(print(&sheet).unwrap().starts_with(b"%PDF"));
         assert_eq!(lay_out(&sheet).len(), 3);
+    }
+
+    #[test]
+    fn no_word_of_the_mentions_or_of_a_party_is_lost() {
+        let long = |word: &str| format!("{}END", format!("{word} ").repeat(60));
+        let sheet =
+            Sheet { seller: vec![long("Sel")], buyer: vec![long("Buy")], foot: format!("One\n{}", long("Law")), ..Sheet::default() };
+        let texts: Vec<_> = lay_out(&sheet)
+            .into_iter()
+            .flatten()
+            .filter_map(|ink| if let Ink::Text { text, .. } = ink { Some(text) } else { None })
+            .collect();
+        for word in ["Sel", "Buy", "Law"] {
+            assert_eq!(texts.iter().map(|text| text.matches(word).count()).sum::<usize>(), 60, "{word}");
+        }
+        assert_eq!(texts.iter().filter(|text| text.ends_with("END")).count(), 3);
+        assert!(texts.contains(&"One".to_owned()) && texts.iter().all(|text| !text.contains('\n')));
     }
 
     #[test]

@@ -4,11 +4,12 @@
 use crate::parse_invoices::{INVOICE, InvoiceRef, invoice_ref};
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, Fields, access::Grant, names, page::Page};
-use payterms_invoicing_domain::{CreditNote, Customer, Receipt, Statement};
+use payterms_invoicing_domain::{CreditNote, Customer, InvoiceVersion, Receipt, Statement};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
+const VERSION: &[&str] = &["customers", "invoices", "versions"];
 const CREDIT_NOTE: &[&str] = &["customers", "invoices", "creditNotes"];
 const STATEMENT: &[&str] = &["customers", "statements"];
 const RECEIPT: &[&str] = &["customers", "receipts"];
@@ -20,6 +21,8 @@ pub enum DocumentRef {
     Invoice(InvoiceRef),
     /// A credit note of an invoice.
     CreditNote(InvoiceRef, Id<CreditNote>),
+    /// A later version of an invoice.
+    Version(InvoiceRef, Id<InvoiceVersion>),
     /// A statement.
     Statement(StatementRef),
     /// A receipt.
@@ -38,7 +41,7 @@ impl DocumentRef {
     #[must_use]
     pub fn of(&self) -> (&TenantId, Id<Customer>) {
         match self {
-            Self::Invoice(named) | Self::CreditNote(named, _) => (&named.tenant, named.customer),
+            Self::Invoice(named) | Self::CreditNote(named, _) | Self::Version(named, _) => (&named.tenant, named.customer),
             Self::Statement(named) => (&named.tenant, named.customer),
             Self::Receipt { tenant, customer, .. } => (tenant, *customer),
         }
@@ -96,6 +99,9 @@ pub fn get_document(request: Request<pb::GetDocumentRequest>) -> Result<Document
     } else if is(STATEMENT) {
         let name = fields.name("name", &message.name, STATEMENT);
         DocumentRef::Statement(statement_ref(&fields, &name))
+    } else if is(VERSION) {
+        let name = fields.name("name", &message.name, VERSION);
+        DocumentRef::Version(invoice_ref(&fields, &name), Id::from_uuid(name.id(2)))
     } else if is(CREDIT_NOTE) {
         let name = fields.name("name", &message.name, CREDIT_NOTE);
         DocumentRef::CreditNote(invoice_ref(&fields, &name), Id::from_uuid(name.id(2)))

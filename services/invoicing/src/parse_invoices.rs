@@ -188,6 +188,25 @@ pub fn create_credit_note(request: Request<pb::CreateCreditNoteRequest>) -> Resu
     Ok((fields.write(&message.request_id, name.tenant.clone())?, named, amount, reason))
 }
 
+/// Puts the present details on an invoice.
+pub fn correct_invoice(request: Request<pb::CorrectInvoiceRequest>) -> Result<(Call, InvoiceRef, String), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, INVOICE);
+    let reason = fields.text("reason", &message.reason, 1, 200);
+    let named = invoice_ref(&fields, &name);
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, named, reason))
+}
+
+/// Asks for the later versions of an invoice.
+pub fn list_versions(request: Request<pb::ListInvoiceVersionsRequest>) -> Result<(InvoiceRef, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, INVOICE);
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    let named = invoice_ref(&fields, &name);
+    fields.finish()?;
+    Ok((named, page))
+}
+
 /// Names an invoice to read.
 pub fn get_invoice(request: Request<pb::GetInvoiceRequest>) -> Result<InvoiceRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;

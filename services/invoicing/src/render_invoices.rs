@@ -11,7 +11,7 @@ use payterms_chassis::{
     render::{date, decimal, money, timestamp},
 };
 use payterms_invoicing_domain::{
-    Block, BlockReason, Collection, CollectionState, CreditNote, Invoice, InvoiceState, Line, Party, Receipt, TaxAmount,
+    Block, BlockReason, Collection, CollectionState, CreditNote, Invoice, InvoiceState, InvoiceVersion, Line, Party, Receipt, TaxAmount,
     explain::{Fact, Topic},
 };
 use payterms_kernel::{TenantId, calendar::PaymentTerm};
@@ -199,5 +199,20 @@ pub fn receipt(tenant: &TenantId, receipt: &Receipt) -> pb::Receipt {
         seller: Some(party(&receipt.seller)),
         buyer: Some(party(&receipt.buyer)),
         create_time: Some(timestamp(receipt.created_at)),
+    }
+}
+
+/// A later version of an invoice.
+#[must_use]
+pub fn version(tenant: &TenantId, invoice: &Invoice, own: &InvoiceVersion) -> pb::InvoiceVersion {
+    pb::InvoiceVersion {
+        name: format!("{}/versions/{}", invoice_name(tenant, invoice), own.id),
+        version: i32::try_from(own.version).unwrap_or(i32::MAX),
+        number: own.number.clone(),
+        issue_date: Some(date(own.issue_date)),
+        seller: Some(party(&own.seller)),
+        buyer: Some(party(&own.buyer)),
+        reason: own.reason.clone(),
+        create_time: Some(timestamp(own.created_at)),
     }
 }

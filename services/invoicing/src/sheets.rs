@@ -2,7 +2,7 @@
 
 use crate::{paper::Sheet, wording::Language};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{CreditNote, Invoice, Issue, Line, Party, Receipt, Statement, TaxAmount};
+use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceVersion, Issue, Line, Party, Receipt, Statement, TaxAmount};
 use payterms_kernel::Money;
 
 fn party(party: &Party, language: Language) -> Vec<String> {
@@ -150,5 +150,25 @@ pub fn statement(language: Language, own: &Statement, invoices: &[Invoice], (sel
     let always = |place: usize| place == 0 || place == sums.len().saturating_sub(1);
     let told = sums.iter().enumerate().filter(|(place, (_, amount))| always(*place) || !amount.is_zero());
     sheet.sums = told.map(|(_, (label, amount))| ((*label).to_owned(), language.money(*amount))).collect();
+    Ok(sheet)
+}
+
+/// A later version of an invoice: other details, the same amounts.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn version(language: Language, invoice: &Invoice, (issue, own): (&Issue, &InvoiceVersion)) -> Result<Sheet, AppError> {
+    let (seller, buyer, mentions) = (own.seller.clone(), own.buyer.clone(), own.mentions.clone());
+    let mut sheet = self::invoice(language, invoice, &Issue { seller, buyer, mentions, ..issue.clone() })?;
+    if own.is_corrective(invoice) {
+        sheet.title = format!("{} {}", language.say("Corrective invoice", "Facture rectificative"), own.number);
+        let first = format!("{} ({})", issue.number, language.date(issue.issue_date));
+        sheet.facts.insert(0, (language.say("Corrects", "Rectifie").to_owned(), first));
+        sheet.facts.insert(0, (language.say("Corrected on", "Rectifiée le").to_owned(), language.date(own.issue_date)));
+    } else {
+        let told = format!("{} {}", own.version, language.say("of", "du"));
+        sheet.facts.push((language.say("Version", "Version").to_owned(), format!("{told} {}", language.date(own.issue_date))));
+    }
+    sheet.sentences.push(own.reason.clone());
     Ok(sheet)
 }

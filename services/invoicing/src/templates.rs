@@ -2,10 +2,15 @@
 //! sees its variables and nothing else, and its work is bounded.
 
 use crate::wording::Language;
-use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig};
+use minijinja::{
+    Environment, UndefinedBehavior,
+    machinery::{Token, tokenize},
+    syntax::SyntaxConfig,
+};
 use payterms_invoicing_domain::MailKind;
 use payterms_kernel::Refusal;
 use serde_json::{Map, Value, json};
+use std::io;
 
 /// Steps that one template may take.
 const FUEL: u64 = 100_000;
@@ -109,22 +114,52 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
 /// # Errors
 /// `TEMPLATE_INVALID`, with part and line.
 pub fn render((subject, text): (&str, &str), variables: &Variables) -> Result<(String, String), Refusal> {
-    let mut environment = Environment::new();
+    // Without filters and functions: some of them make much out of little.
+    let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build().map_err(|error| invalid("text", &told(&error)))?);
     let context = minijinja::Value::from(minijinja::value::Serde(variables));
     let one = |part: &'static str, source: &str| {
-        let made = environment.render_str(source, &context).map_err(|error| invalid(part, &told(&error)))?;
-        if made.len() > MOST_TEXT {
-            return Err(invalid(part, "it makes too long a text"));
-        }
-        Ok(made)
+        must_not_join(part, source)?;
+        let template = environment.template_from_str(source).map_err(|error| invalid(part, &told(&error)))?;
+        let mut made = Bounded(Vec::new());
+        template.render_captured_to(&context, &mut made).map_err(|error| invalid(part, &told(&error)))?;
+        String::from_utf8(made.0).map_err(|_| invalid(part, "it makes no text"))
     };
     let subject = one("subject", subject)?;
     // A subject is one line, whatever the variables hold.
     let subject = subject.split_whitespace().collect::<Vec<_>>().join(" ");
     Ok((subject, one("text", text)?.trim_end().to_owned()))
+}
+
+/// What a template may write at most: its memory is everybody's.
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        if self.0.len().saturating_add(more.len()) > MOST_TEXT {
+            return Err(io::Error::other("the text becomes too long"));
+        }
+        self.0.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Refuses the operators that make long values out of short ones: a few lines of `a ~ a` would fill the
+/// memory, whatever the work costs.
+fn must_not_join(part: &'static str, source: &str) -> Result<(), Refusal> {
+    for token in tokenize(source, false, SyntaxConfig::default()) {
+        let (token, _) = token.map_err(|error| invalid(part, &told(&error)))?;
+        if matches!(token, Token::Tilde | Token::Plus | Token::Mul | Token::Pow) {
+            return Err(invalid(part, "it joins or multiplies values"));
+        }
+    }
+    Ok(())
 }
 
 fn told(error: &minijinja::Error) -> String {
@@ -170,6 +205,12 @@ mod tests {
         assert_eq!(refused("{{ password }}").reason, "TEMPLATE_INVALID");
         assert_eq!(refused("{% include \"/etc/passwd\" %}").reason, "TEMPLATE_INVALID");
         assert_eq!(refused("{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}").reason, "TEMPLATE_INVALID");
+        let doubled = format!("{{% set a = number %}}{}", "{% set a = a ~ a %}".repeat(40));
+        for grows in [doubled.as_str(), "{{ number * 9999999 }}", "{{ [1, 2] + [3] }}", "{{ number|replace(\"R\", \"RRRR\") }}"] {
+            assert_eq!(refused(grows).reason, "TEMPLATE_INVALID", "{grows}");
+        }
+        let long = format!("{{% for a in number %}}{}{{% endfor %}}", "x".repeat(20_000));
+        assert_eq!(refused(&long).reason, "TEMPLATE_INVALID");
         assert!(refused("one\n{% if %}").message.contains("line 2"));
         assert_eq!(render(("{{ seller }}\nBcc: x", "y"), &variables).unwrap().0, "Acme Telecom Bcc: x");
     }

@@ -88,16 +88,12 @@ fn settings_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     })
 }
 
-/// The last month that was closed of each service; it is billed once, however often it is told.
+/// Months of services that were closed; each is billed once, however often it is told.
 fn closes_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     Box::pin(async move {
         let mut states = Vec::new();
         for id in ids {
-            let told = match names::uuid(id) {
-                Some(service) => close_metered::last_closed(tx, service).await?,
-                None => None,
-            };
-            states.extend(told.map(|told| (id.clone(), told.encode_to_vec())));
+            states.extend(close_metered::closed(tx, id).await?.map(|told| (id.clone(), told.encode_to_vec())));
         }
         Ok(states)
     })

@@ -67,14 +67,25 @@ pub struct BankLine {
     pub created_at: DateTime<Utc>,
 }
 
-/// The number of an invoice that a text names, however it is spaced: `INV 2026 000042`.
+/// The number of an invoice that a text names, with whatever separators: `INV 2026 000042`. Digits too
+/// many or too few are no number: a person looks.
 #[must_use]
 pub fn number_in(text: &str) -> Option<String> {
-    let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
-    let digits = |rest: &str| rest.get(..10).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit())).map(str::to_owned);
-    let found = plain.match_indices("INV").find_map(|(at, _)| digits(plain.get(at.saturating_add(3)..)?))?;
-    let (year, number) = found.split_at(4);
-    Some(format!("INV-{year}-{number}"))
+    let plain = text.to_ascii_uppercase();
+    plain.match_indices("INV").find_map(|(at, _)| {
+        let rest = plain.get(at.saturating_add(3)..)?;
+        let (first, rest) = digits(rest)?;
+        let (year, number) = if first.len() == 4 { (first, digits(rest)?.0) } else { first.split_at_checked(4)? };
+        let taken = number.len() == 6 || (number.len() > 6 && !number.starts_with('0'));
+        taken.then(|| format!("INV-{year}-{number}"))
+    })
+}
+
+/// The run of digits that comes first but for separators, and what follows it.
+fn digits(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_start_matches(|c: char| !c.is_alphanumeric());
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    Some(text.split_at(end)).filter(|(run, _)| !run.is_empty())
 }
 
 impl BankLine {
@@ -143,7 +154,8 @@ mod tests {
         for text in ["INV-2026-000042", "rent inv 2026 000042 thanks", "Rechnung INV2026000042/x", "INV-2026-000042 INV-2026-000043"] {
             assert_eq!(number_in(text).as_deref(), Some("INV-2026-000042"), "{text}");
         }
-        for text in ["", "INV-2026-42", "INVOICE", "2026-000042", "ÏNV"] {
+        assert_eq!(number_in("INV-2026-1000000").as_deref(), Some("INV-2026-1000000"), "the millionth of a year");
+        for text in ["", "INV-2026-42", "INV-2026-0000420", "INV 20260000421", "INVOICE", "2026-000042", "ÏNV"] {
             assert_eq!(number_in(text), None, "{text}");
         }
     }

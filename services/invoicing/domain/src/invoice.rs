@@ -48,9 +48,11 @@ impl InvoiceState {
     fn allowed(self) -> &'static [&'static str] {
         match self {
             Self::Draft => &["UpdateInvoice", "DeleteInvoice", "FinalizeInvoice"],
-            Self::Open => &["VoidInvoice", "WriteOffInvoice", "CreateCreditNote", "CreatePayment", "UnapplyPayment", "BlockInvoice"],
-            Self::Uncollectible => &["CreatePayment"],
-            Self::Paid => &["CreateCreditNote", "UnapplyPayment"],
+            Self::Open => {
+                &["VoidInvoice", "WriteOffInvoice", "CreateCreditNote", "CorrectInvoice", "CreatePayment", "UnapplyPayment", "BlockInvoice"]
+            }
+            Self::Uncollectible => &["CreatePayment", "CorrectInvoice"],
+            Self::Paid => &["CreateCreditNote", "CorrectInvoice", "UnapplyPayment"],
             Self::Void => &[],
         }
     }

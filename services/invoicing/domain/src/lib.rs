@@ -20,6 +20,7 @@ pub mod statement;
 pub mod tax;
 pub mod tenant;
 pub mod test_clock;
+pub mod version;
 
 pub use bank::BankLine;
 pub use collection::{Block, BlockReason, Collection, CollectionState};
@@ -37,3 +38,4 @@ pub use statement::Statement;
 pub use tax::{Amounts, Rate, TaxAmount};
 pub use tenant::{Business, Dunning, TaxRule, Tenant};
 pub use test_clock::{ClockState, TestClock};
+pub use version::InvoiceVersion;

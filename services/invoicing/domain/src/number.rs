@@ -20,6 +20,8 @@ pub struct Series {
 pub const INVOICES: &str = "INV";
 /// Credit notes.
 pub const CREDIT_NOTES: &str = "CN";
+/// Corrective documents.
+pub const CORRECTIONS: &str = "COR";
 /// Receipts for credit that was bought.
 pub const RECEIPTS: &str = "RC";
 

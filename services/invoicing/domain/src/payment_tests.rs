@@ -21,7 +21,7 @@ fn usd(cents: i64) -> Money {
     Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000)
 }
 
-fn tenant() -> Tenant {
+pub(crate) fn tenant() -> Tenant {
     let rule =
         TaxRule { country: "GB".into(), rate_percent: Decimal::ZERO, sentence: String::new(), category: String::new(), with_tax_id: false };
     Tenant {
@@ -42,7 +42,7 @@ fn tenant() -> Tenant {
     }
 }
 
-fn customer() -> Customer {
+pub(crate) fn customer() -> Customer {
     Customer {
         id: Id::from_uuid(Uuid::from_u128(1)),
         legal_name: "Brightside".into(),

@@ -170,8 +170,8 @@ impl Invoice {
     /// # Errors
     /// `INVOICE_STATE`, `REFUND_TOO_LARGE`.
     pub fn reopen(&mut self, amount: Money, collect_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Refusal> {
-        self.must_be(&[InvoiceState::Open, InvoiceState::Paid, InvoiceState::Uncollectible])?;
-        if self.paid.compare(amount)?.is_lt() {
+        self.must_be(&[InvoiceState::Open, InvoiceState::Paid])?;
+        if !amount.is_positive() || self.paid.compare(amount)?.is_lt() {
             return Err(too_large(self.paid));
         }
         self.paid = self.paid.minus(amount)?;

@@ -3,15 +3,16 @@
 use super::Api;
 use crate::{
     parse_invoices as parse,
-    use_cases::{create_invoice, finalize_invoice, read_invoices, take_back_invoice},
+    use_cases::{correct_invoice, create_invoice, finalize_invoice, read_invoices, take_back_invoice},
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
-    CreateCreditNoteRequest, CreateCreditNoteResponse, CreateInvoiceRequest, CreateInvoiceResponse, DeleteInvoiceRequest,
-    DeleteInvoiceResponse, ExplainInvoiceRequest, ExplainInvoiceResponse, FinalizeInvoiceRequest, FinalizeInvoiceResponse,
-    GetInvoiceRequest, GetInvoiceResponse, GetOutstandingRequest, GetOutstandingResponse, ListCreditNotesRequest, ListCreditNotesResponse,
-    ListInvoicesRequest, ListInvoicesResponse, UpdateInvoiceRequest, UpdateInvoiceResponse, VoidInvoiceRequest, VoidInvoiceResponse,
-    WriteOffInvoiceRequest, WriteOffInvoiceResponse, invoice_service_server::InvoiceService,
+    CorrectInvoiceRequest, CorrectInvoiceResponse, CreateCreditNoteRequest, CreateCreditNoteResponse, CreateInvoiceRequest,
+    CreateInvoiceResponse, DeleteInvoiceRequest, DeleteInvoiceResponse, ExplainInvoiceRequest, ExplainInvoiceResponse,
+    FinalizeInvoiceRequest, FinalizeInvoiceResponse, GetInvoiceRequest, GetInvoiceResponse, GetOutstandingRequest, GetOutstandingResponse,
+    ListCreditNotesRequest, ListCreditNotesResponse, ListInvoiceVersionsRequest, ListInvoiceVersionsResponse, ListInvoicesRequest,
+    ListInvoicesResponse, UpdateInvoiceRequest, UpdateInvoiceResponse, VoidInvoiceRequest, VoidInvoiceResponse, WriteOffInvoiceRequest,
+    WriteOffInvoiceResponse, invoice_service_server::InvoiceService,
 };
 use tonic::{Request, Response, Status};
 
@@ -75,5 +76,18 @@ impl InvoiceService for Api {
     async fn list_credit_notes(&self, request: Request<ListCreditNotesRequest>) -> Result<Response<ListCreditNotesResponse>, Status> {
         let (named, page) = parse::list_credit_notes(request)?;
         answer::read(read_invoices::credit_notes(&self.app, &named, &page)).await
+    }
+
+    async fn correct_invoice(&self, request: Request<CorrectInvoiceRequest>) -> Result<Response<CorrectInvoiceResponse>, Status> {
+        let (call, named, reason) = parse::correct_invoice(request)?;
+        answer::write(|| correct_invoice::run(&self.app, &call, &named, &reason)).await
+    }
+
+    async fn list_invoice_versions(
+        &self,
+        request: Request<ListInvoiceVersionsRequest>,
+    ) -> Result<Response<ListInvoiceVersionsResponse>, Status> {
+        let (named, page) = parse::list_versions(request)?;
+        answer::read(correct_invoice::list(&self.app, &named, &page)).await
     }
 }

@@ -2,7 +2,9 @@
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    address::Envelope,
     message::{Attachment, Mailbox, MultiPart, SinglePart, header::ContentType},
+    transport::smtp,
 };
 use std::{path::PathBuf, time::SystemTime};
 
@@ -88,8 +90,12 @@ impl Mailer {
                 written.await.map_err(|_| MailError::Unreachable)
             }
             Way::Smtp(transport) => {
-                let sent = transport.send(message).await;
-                sent.map(|_| ()).map_err(|error| if error.is_permanent() { MailError::Refused } else { MailError::Unreachable })
+                let (whole, bytes) = (message.envelope().clone(), message.formatted());
+                match deliver(transport, &whole, &bytes).await {
+                    // One address that is refused keeps the mail from all: the others get it by themselves.
+                    Err(MailError::Refused) if whole.to().len() > 1 => each(transport, &whole, &bytes).await,
+                    done => done,
+                }
             }
         }
     }
@@ -99,10 +105,13 @@ impl Mailer {
         let from = Mailbox::new(Some(mail.from_name.clone()), self.from.parse().ok()?);
         let mut message = Message::builder().message_id(Some(format!("<{}@{domain}>", mail.id))).date(mail.written_at).from(from);
         if !mail.reply_to.is_empty() {
-            message = message.reply_to(mail.reply_to.parse().ok()?);
+            message = match mail.reply_to.parse() {
+                Ok(reply_to) => message.reply_to(reply_to),
+                Err(_) => message,
+            };
         }
-        for address in &mail.to {
-            message = message.to(address.parse().ok()?);
+        for address in mail.to.iter().filter_map(|address| address.parse().ok()) {
+            message = message.to(address);
         }
         let mut parts = MultiPart::mixed().singlepart(SinglePart::plain(mail.text.clone()));
         for (name, content) in &mail.documents {
@@ -111,4 +120,29 @@ impl Mailer {
         }
         message.subject(mail.subject.clone()).multipart(parts).ok()
     }
+}
+
+type Smtp = AsyncSmtpTransport<Tokio1Executor>;
+
+/// What the server answers to a wrong or missing login: the operator's to mend, and no word about the mail.
+const LOGIN: [u16; 4] = [530, 534, 535, 538];
+
+async fn deliver(transport: &Smtp, envelope: &Envelope, bytes: &[u8]) -> Result<(), MailError> {
+    let refused = |error: &smtp::Error| error.is_permanent() && error.status().is_none_or(|code| !LOGIN.contains(&code.into()));
+    let sent = transport.send_raw(envelope, bytes).await;
+    sent.map(|_| ()).map_err(|error| if refused(&error) { MailError::Refused } else { MailError::Unreachable })
+}
+
+/// To each address apart: sent where one takes it.
+async fn each(transport: &Smtp, whole: &Envelope, bytes: &[u8]) -> Result<(), MailError> {
+    let mut done = Err(MailError::Refused);
+    for to in whole.to() {
+        let Ok(one) = Envelope::new(whole.from().cloned(), vec![to.clone()]) else { continue };
+        done = match (done, deliver(transport, &one, bytes).await) {
+            (Ok(()), _) | (_, Ok(())) => Ok(()),
+            (Err(MailError::Unreachable), _) | (_, Err(MailError::Unreachable)) => Err(MailError::Unreachable),
+            (Err(MailError::Refused), Err(MailError::Refused)) => Err(MailError::Refused),
+        };
+    }
+    done
 }

@@ -171,7 +171,7 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, slugs: &[String]) -> Result
 /// The database's.
 pub async fn reminder_days<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Vec<i16>, AppError> {
     let row = Entity::find_by_id(tenant.to_string()).one(conn).await?;
-    row.map_or(Ok(Vec::new()), |row| numbers(&row.reminder_days))
+    row.filter(|row| !row.invoices_hidden).map_or(Ok(Vec::new()), |row| numbers(&row.reminder_days))
 }
 
 fn row(tenant: &Tenant) -> Result<ActiveModel, AppError> {

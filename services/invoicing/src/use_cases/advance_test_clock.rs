@@ -87,7 +87,7 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
             round(app, &lease.tenant, &clock, false).await?;
         }
         let call = Call::own("invoicing", &lease.tenant, FLOW, lease.intent, Some(clock.run_id.clone()));
-        let tx = app.db.begin_forward(&call).await?;
+        let tx = app.db.begin_apart(&call).await?;
         flow::hold(&tx, lease).await?;
         test_clocks::save(tx.conn(), &lease.tenant, &clock).await?;
         if go_on {

@@ -11,12 +11,12 @@ use crate::{
     render_invoices::invoice_name,
     render_statements::name as statement_name,
     sheets,
-    store::{credit_notes, customers, invoice_lists, invoices, receipts, tenants},
+    store::{credit_notes, customers, invoice_lists, invoices, receipts, tenants, versions},
     wording::Language,
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{CreditNote, Customer, Invoice, Party, Receipt, Statement};
+use payterms_invoicing_domain::{CreditNote, Customer, Invoice, InvoiceVersion, Party, Receipt, Statement};
 use payterms_kernel::{Id, Refusal, TenantId, calendar::month_end};
 use payterms_proto::invoicing::v1::{Document, DownloadDocumentsResponse, GetDocumentResponse};
 use sea_orm::ConnectionTrait;
@@ -32,6 +32,8 @@ const MOST_LISTED: u64 = 500;
 pub enum Printable {
     /// An issued invoice.
     Invoice(Box<Invoice>),
+    /// An issued invoice as a later version shows it.
+    Version(Box<(Invoice, InvoiceVersion)>),
     /// A credit note with its invoice.
     CreditNote(Box<Invoice>, CreditNote),
     /// A receipt.
@@ -51,6 +53,16 @@ impl Printable {
             Self::Invoice(own) => {
                 let issue = issue(own)?;
                 (invoice_name(tenant, own), issue.number.clone(), sheets::invoice(language, own, &issue)?)
+            }
+            Self::Version(both) => {
+                let (own, version) = both.as_ref();
+                let name = format!("{}/versions/{}", invoice_name(tenant, own), version.id);
+                let number = format!(
+                    "{}{}",
+                    version.number,
+                    if version.is_corrective(own) { String::new() } else { format!("-v{}", version.version) }
+                );
+                (name, number, sheets::version(language, own, (&issue(own)?, version))?)
             }
             Self::CreditNote(own, note) => {
                 let name = format!("{}/creditNotes/{}", invoice_name(tenant, own), note.id);
@@ -85,7 +97,14 @@ pub async fn one(app: &App, named: &DocumentRef) -> Result<GetDocumentResponse, 
     let (tenant, customer) = named.of();
     let conn = app.db.read(tenant).await?;
     let printable = match named {
-        DocumentRef::Invoice(named) => Printable::Invoice(Box::new(visible(&conn, named).await?)),
+        DocumentRef::Invoice(named) => {
+            newest(&conn, tenant, vec![visible(&conn, named).await?]).await?.pop().ok_or_else(Refusal::not_found)?
+        }
+        DocumentRef::Version(named, version) => {
+            let invoice = visible(&conn, named).await?;
+            let version = versions::find(&conn, tenant, *version).await?.filter(|own| own.invoice == invoice.id);
+            Printable::Version(Box::new((invoice, version.ok_or_else(Refusal::not_found)?)))
+        }
         DocumentRef::CreditNote(named, note) => {
             let invoice = visible(&conn, named).await?;
             let note = credit_notes::find(&conn, tenant, *note).await?.filter(|note| note.invoice == invoice.id);
@@ -118,10 +137,28 @@ pub async fn of_statement<C: ConnectionTrait>(conn: &C, tenant: &TenantId, state
     Ok(Printable::Statement(Box::new((statement, issued, seller, buyer))))
 }
 
+/// Invoices as the newest version of their own number shows them.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn newest<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: Vec<Invoice>) -> Result<Vec<Printable>, AppError> {
+    let ids: Vec<_> = invoices.iter().map(|own| own.id).collect();
+    let mut last = versions::last_of(conn, tenant, &ids).await?;
+    let printable = |invoice: Invoice| {
+        let place = last.iter().position(|own| own.invoice == invoice.id && !own.is_corrective(&invoice));
+        match place.map(|place| last.swap_remove(place)) {
+            Some(version) => Printable::Version(Box::new((invoice, version))),
+            None => Printable::Invoice(Box::new(invoice)),
+        }
+    };
+    Ok(invoices.into_iter().map(printable).collect())
+}
+
 /// Which kind of document is read, and after which id.
 #[derive(Debug, Clone, Copy)]
 enum At {
     Invoices(Uuid),
+    Corrections(Uuid),
     CreditNotes(Uuid),
     Receipts(Uuid),
     End,
@@ -166,10 +203,18 @@ async fn page(app: &App, asked: &Download, at: At) -> Result<(Vec<Printable>, At
         At::Invoices(after) => {
             let found = invoice_lists::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
             let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
-            (
-                found.into_iter().map(|own| Printable::Invoice(Box::new(own))).collect(),
-                last.map_or(At::CreditNotes(Uuid::nil()), At::Invoices),
-            )
+            (newest(&conn, tenant, found).await?, last.map_or(At::Corrections(Uuid::nil()), At::Invoices))
+        }
+        At::Corrections(after) => {
+            let found = versions::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
+            let ids: Vec<_> = found.iter().map(|own| own.invoice).collect();
+            let own = invoices::find_many(&conn, tenant, &ids).await?;
+            let with = |version: InvoiceVersion| {
+                let invoice = own.iter().find(|own| own.id == version.invoice).filter(|own| version.is_corrective(own))?.clone();
+                Some(Printable::Version(Box::new((invoice, version))))
+            };
+            (found.into_iter().filter_map(with).collect(), last.map_or(At::CreditNotes(Uuid::nil()), At::Corrections))
         }
         At::CreditNotes(after) => {
             let notes = credit_notes::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;

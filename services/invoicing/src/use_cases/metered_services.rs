@@ -43,6 +43,8 @@ pub async fn enable(
     let service = match known {
         Some(mut known) => {
             known.enable_again(terms.clone(), now)?;
+            // What it still owes is no clean slate.
+            known.judge(metered::standing(tx.conn(), &call.tenant, known.id).await?, now);
             known
         }
         None => MeteredService::enable(tx.id(), customer, terms.clone(), now),
@@ -142,8 +144,18 @@ pub async fn suspend(app: &App, row: &DueRow) -> Result<(), AppError> {
     if !take(&tx, row).await? {
         return Ok(());
     }
-    let standing = metered::standing(tx.conn(), &row.tenant, service.id).await?;
     let now = tx.now();
+    let after_days = tenants::find(tx.conn(), &row.tenant).await?.and_then(|own| own.dunning.suspend_after_days);
+    match service.suspended_at(after_days) {
+        None => return tx.commit_rows().await,
+        // The tenant gives more days than when this was planned.
+        Some(at) if at > now => {
+            schedule(&tx, jobs::SUSPEND_SERVICE, &row.subject, at).await?;
+            return tx.commit_rows().await;
+        }
+        Some(_) => {}
+    }
+    let standing = metered::standing(tx.conn(), &row.tenant, service.id).await?;
     if service.suspend(standing, now) {
         publish(&mut tx, &service).await?;
         notices::service(&mut tx, MailKind::ServiceSuspended, &service).await?;

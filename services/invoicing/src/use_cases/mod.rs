@@ -5,6 +5,7 @@ pub mod bank_lines;
 pub mod bill_metered;
 pub mod block_invoice;
 pub mod collect_invoice;
+pub mod correct_invoice;
 pub mod create_customer;
 pub mod create_invoice;
 pub mod create_payment;

@@ -2,7 +2,7 @@
 //! the record is sent again, with the same message id.
 
 use super::{
-    documents::{Printable, of_statement},
+    documents::{Printable, newest, of_statement},
     write_mail::publish,
 };
 use crate::{
@@ -38,8 +38,13 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
     let conn = app.db.read(&lease.tenant).await?;
     let Some(mail) = mails::find(&conn, &lease.tenant, id).await? else { return Ok(()) };
     let tried = if mail.state == MailState::Pending {
-        let outgoing = outgoing(&conn, &lease.tenant, &mail).await?;
+        let (mut outgoing, printables, language) = outgoing(&conn, &lease.tenant, &mail).await?;
         drop(conn);
+        let tenant = lease.tenant.clone();
+        let print = move || printables.iter().map(|own| own.print(&tenant, language)).collect::<Result<Vec<_>, _>>();
+        let printed = tokio::task::spawn_blocking(print).await.map_err(|error| AppError::Fault(format!("printing: {error}")))??;
+        outgoing.documents = printed.into_iter().map(|own| (own.file_name, own.content.to_vec())).collect();
+        must_hold(app, lease).await?;
         Some(match app.mailer.send(&outgoing).await {
             Ok(()) => Tried::Sent,
             Err(MailError::Refused) => Tried::Refused,
@@ -51,7 +56,7 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
     };
     kill::point("mail.after_send");
     let call = Call::own("invoicing", &lease.tenant, "mail_sent", lease.intent, None);
-    let mut tx = app.db.begin_forward(&call).await?;
+    let mut tx = app.db.begin_apart(&call).await?;
     let Some(mut mail) = mails::lock(tx.conn(), &lease.tenant, id).await? else { return Ok(()) };
     flow::hold(&tx, lease).await?;
     if let Some(tried) = tried.filter(|_| mail.state == MailState::Pending) {
@@ -65,17 +70,25 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
     tx.commit_rows().await
 }
 
-async fn outgoing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) -> Result<Outgoing, AppError> {
+/// Of two drivers of one mail only the later one sends it.
+async fn must_hold(app: &App, lease: &Lease) -> Result<(), AppError> {
+    let tx = app.db.begin_apart(&Call::own("invoicing", &lease.tenant, FLOW, lease.intent, None)).await?;
+    flow::hold(&tx, lease).await
+}
+
+/// A mail, what goes with it, and the language of both.
+async fn outgoing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) -> Result<(Outgoing, Vec<Printable>, Language), AppError> {
     let seller = tenants::find(conn, tenant).await?.ok_or_else(|| AppError::Fault(format!("no tenant {tenant}")))?;
     let language = match mail.customer {
         Some(customer) => customers::find(conn, tenant, customer).await?.map(|customer| Language::of(&customer.locale)),
         None => None,
     };
-    let mut documents = Vec::with_capacity(mail.attachments.len());
+    let mut printables = Vec::with_capacity(mail.attachments.len());
     for attachment in &mail.attachments {
         let found = match attachment {
             Attachment::Invoice(id) => {
-                invoices::find_many(conn, tenant, &[Id::from_uuid(*id)]).await?.pop().map(|own| Printable::Invoice(Box::new(own)))
+                let found = invoices::find_many(conn, tenant, &[Id::from_uuid(*id)]).await?;
+                newest(conn, tenant, found).await?.pop()
             }
             Attachment::Statement(id) => match statements::find(conn, tenant, Id::from_uuid(*id)).await? {
                 Some(statement) => Some(of_statement(conn, tenant, statement).await?),
@@ -83,19 +96,19 @@ async fn outgoing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) 
             },
             Attachment::Receipt(id) => receipts::find(conn, tenant, Id::from_uuid(*id)).await?.map(|own| Printable::Receipt(Box::new(own))),
         };
-        let printed = found.map(|own| own.print(tenant, language.unwrap_or(Language::English))).transpose()?;
-        documents.extend(printed.map(|own| (own.file_name, own.content.to_vec())));
+        printables.extend(found);
     }
-    Ok(Outgoing {
+    let outgoing = Outgoing {
         id: mail.id.to_string(),
         from_name: seller.display_name,
         reply_to: seller.business.contact_email,
         to: mail.to.clone(),
         subject: mail.subject.clone(),
         text: mail.text.clone(),
-        documents,
+        documents: Vec::new(),
         written_at: mail.created_at.into(),
-    })
+    };
+    Ok((outgoing, printables, language.unwrap_or(Language::English)))
 }
 
 /// The time of another try has come.

@@ -9,7 +9,7 @@ use crate::{
 use chrono::{DateTime, Days, Months, NaiveDate, Utc};
 use payterms_chassis::{
     AppError, WriteTx,
-    jobs::{DueRow, schedule, schedule_once, take},
+    jobs::{DueRow, preceded, schedule, schedule_once, take},
     names,
 };
 use payterms_invoicing_domain::{Customer, Statement, statement::Moved};
@@ -59,6 +59,10 @@ const TURN: &str = "month";
 /// The database's.
 pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     let mut tx = app.db.begin_forward(&row.call("invoicing", Uuid::nil())).await?;
+    // A month opens with what the one before closed with: its pages come first, after a standstill too.
+    if row.subject == TURN && preceded(&tx, row).await? {
+        return Ok(());
+    }
     if !take(&tx, row).await? {
         return Ok(());
     }
@@ -74,16 +78,16 @@ pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     let parsed = row.subject.split_once('/').and_then(|(month, after)| Some((month.parse().ok()?, names::uuid(after)?)));
     let Some((month, after)) = parsed else { return Err(AppError::Fault(format!("page {:?}", row.subject))) };
     tx.ids_from(&format!("turn/{}", row.subject));
-    page(&mut tx, month, after).await?;
+    page(&mut tx, row.due, (month, after)).await?;
     tx.commit_rows().await
 }
 
-async fn page(tx: &mut WriteTx, month: NaiveDate, after: Uuid) -> Result<(), AppError> {
+async fn page(tx: &mut WriteTx, due: DateTime<Utc>, (month, after): (NaiveDate, Uuid)) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let (next, before) = (months_on(month, 1), month.checked_sub_months(Months::new(1)).unwrap_or(month));
     let customers = receivables::customers(tx.conn(), &tenant, (month, next, before), (after, PAGE)).await?;
     if let Some(last) = customers.last().filter(|_| customers.len() as u64 == PAGE) {
-        schedule(tx, jobs::TURN_MONTH, &format!("{month}/{last}"), tx.now()).await?;
+        schedule(tx, jobs::TURN_MONTH, &format!("{month}/{last}"), due).await?;
     }
     let silent = hidden(tx.conn(), &tenant).await?;
     for customer in customers {

@@ -34,7 +34,7 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields, paths: &[String]) -
     tenant.touch(tx.now());
     publish(&mut tx, &tenant).await?;
     schedule_tax(&tx, &before, &tenant).await?;
-    if before.dunning.reminder_days != tenant.dunning.reminder_days {
+    if (&before.dunning.reminder_days, before.invoices_hidden) != (&tenant.dunning.reminder_days, tenant.invoices_hidden) {
         remind::schedule_anew(&tx).await?;
     }
     tx.commit(UpdateTenantResponse { tenant: Some(render::tenant(&tenant)) }).await

@@ -2,11 +2,11 @@
 
 use super::{currency, unknown};
 use chrono::NaiveDate;
-use payterms_chassis::{AppError, sql};
+use payterms_chassis::{AppError, WriteTx, sql};
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{Customer, MeteredService, metered::Access};
 use rust_decimal::Decimal;
-use sea_orm::{ActiveValue::Set, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "metered_services")]
@@ -68,6 +68,14 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -> 
     Entity::find_by_id((tenant.to_string(), id)).one(conn).await?.map(service).transpose()
 }
 
+/// One service, its row locked: an event and the end of a month both change it.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(tx: &WriteTx, id: Uuid) -> Result<Option<MeteredService>, AppError> {
+    Entity::find_by_id((tx.call().tenant.to_string(), id)).lock_exclusive().one(tx.conn()).await?.map(service).transpose()
+}
+
 /// Inserts or saves a service.
 ///
 /// # Errors
@@ -97,14 +105,17 @@ pub async fn used<C: ConnectionTrait>(
     service: &MeteredService,
     month: NaiveDate,
 ) -> Result<Vec<(Money, Decimal)>, AppError> {
-    let select = "SELECT unit_price, CAST(SUM(quantity_millionths) AS bigint) AS quantity FROM usage_records \
+    let select = "SELECT unit_price, CAST(SUM(quantity_millionths / 1000000) AS bigint) AS whole, \
+                  CAST(SUM(quantity_millionths % 1000000) AS bigint) AS millionths FROM usage_records \
                   WHERE tenant = $1 AND service_id = $2 AND billing_month = $3 GROUP BY unit_price ORDER BY unit_price";
     let values = vec![tenant.as_str().into(), service.id.into(), month.to_string().into()];
     let rows = sql::all(conn, select, values).await?;
     rows.iter()
         .map(|row| {
-            let (price, quantity): (i64, i64) = (row.try_get("", "unit_price")?, row.try_get("", "quantity")?);
-            Ok((Money::from_micros(service.currency, price), Decimal::new(quantity, 6).normalize()))
+            let price = Money::from_micros(service.currency, row.try_get("", "unit_price")?);
+            let (whole, millionths): (i64, i64) = (row.try_get("", "whole")?, row.try_get("", "millionths")?);
+            let quantity = Decimal::from(whole).checked_add(Decimal::new(millionths, 6));
+            Ok((price, quantity.ok_or_else(|| AppError::Fault("a month's quantity".into()))?.normalize()))
         })
         .collect()
 }

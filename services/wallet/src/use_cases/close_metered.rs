@@ -35,7 +35,7 @@ pub async fn heard(tx: &WriteTx, told: &ServiceMessage) -> Result<(), AppError> 
         State::Suspended => Access::Suspended,
         State::Disabled | State::Unspecified => Access::Disabled,
     };
-    if let Some(mut known) = metered::find(tx.conn(), &tenant, name.id(1)).await? {
+    if let Some(mut known) = metered::lock(tx, name.id(1)).await? {
         known.access = access;
         return metered::save(tx.conn(), &tenant, &known).await;
     }
@@ -72,7 +72,7 @@ pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     if !take(&tx, row).await? {
         return Ok(());
     }
-    let Some(mut service) = metered::find(tx.conn(), &row.tenant, id).await? else { return Ok(()) };
+    let Some(mut service) = metered::lock(&tx, id).await? else { return Ok(()) };
     let month = service.open_month;
     let used = metered::used(tx.conn(), &row.tenant, &service, month).await?;
     service.close_month();
@@ -80,7 +80,7 @@ pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     schedule_close(&tx, &service).await?;
     if !used.is_empty() {
         let event = told(&row.tenant, &service, (month, used));
-        tx.emit("metered_usage", &id.to_string(), &event).await?;
+        tx.emit("metered_usage", &format!("{id}/{month}"), &event).await?;
     }
     tx.commit_rows().await
 }
@@ -94,14 +94,15 @@ fn told(tenant: &TenantId, service: &MeteredService, (month, used): (NaiveDate, 
     }
 }
 
-/// What was told of the last month that was closed, if something was used.
+/// What was told of a service's month, by the event's subject `service/month`.
 ///
 /// # Errors
 /// The database's.
-pub async fn last_closed(tx: &WriteTx, id: uuid::Uuid) -> Result<Option<MeteredUsageClosed>, AppError> {
+pub async fn closed(tx: &WriteTx, subject: &str) -> Result<Option<MeteredUsageClosed>, AppError> {
     let tenant = &tx.call().tenant;
-    let Some(service) = metered::find(tx.conn(), tenant, id).await? else { return Ok(None) };
-    let Some(month) = service.open_month.checked_sub_months(Months::new(1)) else { return Ok(None) };
+    let parsed = subject.split_once('/').and_then(|(id, month)| Some((names::uuid(id)?, month.parse::<NaiveDate>().ok()?)));
+    let Some((id, month)) = parsed else { return Ok(None) };
+    let Some(service) = metered::find(tx.conn(), tenant, id).await?.filter(|own| month < own.open_month) else { return Ok(None) };
     let used = metered::used(tx.conn(), tenant, &service, month).await?;
     Ok((!used.is_empty()).then(|| told(tenant, &service, (month, used))))
 }

@@ -1,0 +1,104 @@
+//! Later versions of issued invoices: other business details, the same amounts (docs/domain.md, Invoicing).
+
+use crate::{
+    customer::Customer,
+    invoice::{Invoice, InvoiceState, Party},
+    number::Series,
+    tenant::Tenant,
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use payterms_kernel::{Id, Refusal};
+
+/// A later version; it never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvoiceVersion {
+    /// Its id.
+    pub id: Id<InvoiceVersion>,
+    /// The invoice.
+    pub invoice: Id<Invoice>,
+    /// 2, 3, 4.
+    pub version: u32,
+    /// The invoice's number, or its own.
+    pub number: String,
+    /// When it was issued.
+    pub issue_date: NaiveDate,
+    /// Who sells.
+    pub seller: Party,
+    /// Who buys.
+    pub buyer: Party,
+    /// What the seller's law wants on it.
+    pub mentions: String,
+    /// Why.
+    pub reason: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+impl InvoiceVersion {
+    /// Puts the present details on an invoice; `before` is its last version.
+    ///
+    /// # Errors
+    /// `INVOICE_STATE`, `PROFILE_INCOMPLETE`, `DETAILS_UNCHANGED`.
+    pub fn correct(
+        id: Id<Self>,
+        (invoice, before): (&Invoice, Option<&Self>),
+        (tenant, customer): (&Tenant, &Customer),
+        (series, today, reason): (&mut Series, NaiveDate, String),
+        now: DateTime<Utc>,
+    ) -> Result<Self, Refusal> {
+        invoice.must_be(&[InvoiceState::Open, InvoiceState::Paid, InvoiceState::Uncollectible])?;
+        customer.must_have_billing_profile()?;
+        let Some(issue) = &invoice.issue else { return Err(Refusal::not_found()) };
+        let (seller, buyer, mentions) = (tenant.party(), customer.party(), tenant.business.legal_mentions.clone());
+        let last = before.map_or((&issue.seller, &issue.buyer, &issue.mentions), |own| (&own.seller, &own.buyer, &own.mentions));
+        if last == (&seller, &buyer, &mentions) {
+            let message = "The invoice carries the present business details already. Change them first.";
+            return Err(Refusal::precondition("DETAILS_UNCHANGED", message));
+        }
+        // In the European Union what is issued stays, and another document corrects it.
+        let own = tenant.voids_by_credit_note().then(|| series.take(today));
+        let (number, issue_date) = own.unwrap_or_else(|| (issue.number.clone(), today.max(issue.issue_date)));
+        let version = before.map_or(1, |own| own.version).saturating_add(1);
+        Ok(Self { id, invoice: invoice.id, version, number, issue_date, seller, buyer, mentions, reason, created_at: now })
+    }
+
+    /// Whether it is a document of its own that corrects the first.
+    #[must_use]
+    pub fn is_corrective(&self, invoice: &Invoice) -> bool {
+        invoice.issue.as_ref().is_none_or(|issue| issue.number != self.number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::InvoiceVersion;
+    use crate::{
+        number::{CORRECTIONS, Series},
+        payment::tests::{customer, invoices, tenant},
+    };
+    use chrono::DateTime;
+    use payterms_kernel::Id;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_version_keeps_the_number_outside_and_takes_its_own_inside_the_union() {
+        let (mut seller, mut buyer, now) = (tenant(), customer(), DateTime::UNIX_EPOCH);
+        let invoice = invoices(&[10_000]).remove(0);
+        let mut series = Series::new(CORRECTIONS);
+        let today = "2026-02-03".parse().unwrap();
+        let mut correct = |seller: &_, buyer: &_, before: Option<&InvoiceVersion>| {
+            let id = Id::from_uuid(Uuid::nil());
+            InvoiceVersion::correct(id, (&invoice, before), (seller, buyer), (&mut series, today, "moved".into()), now)
+        };
+        assert_eq!(correct(&seller, &buyer, None).unwrap_err().reason, "DETAILS_UNCHANGED");
+        buyer.legal_name = "Brightside Holdings".into();
+        let second = correct(&seller, &buyer, None).unwrap();
+        assert_eq!((second.version, second.number.as_str(), second.is_corrective(&invoice)), (2, "INV-2026-000001", false));
+        assert_eq!(correct(&seller, &buyer, Some(&second)).unwrap_err().reason, "DETAILS_UNCHANGED");
+        seller.country = "FR".into();
+        let third = correct(&seller, &buyer, Some(&second)).unwrap();
+        assert_eq!((third.version, third.number.as_str(), third.is_corrective(&invoice)), (3, "COR-2026-000001", true));
+        buyer.billing_email.clear();
+        assert_eq!(correct(&seller, &buyer, Some(&third)).unwrap_err().reason, "PROFILE_INCOMPLETE");
+    }
+}
