@@ -24,8 +24,8 @@ use uuid::Uuid;
 
 /// Documents that are read at once.
 const PAGE: u64 = 50;
-/// Invoices that a statement lists at most.
-const MOST_LISTED: u64 = 500;
+/// Invoices that a statement and its mail list at most.
+pub(super) const MOST_LISTED: u64 = 500;
 
 /// Something that is printed.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The month turn of a tenant, at 00:00 of the first in its zone: statements of the past month, a page of
 //! customers at a time, and one mail to each.
 
-use super::{notices, read_invoices::hidden};
+use super::{documents::MOST_LISTED, notices, read_invoices::hidden};
 use crate::{
     App, jobs, render_statements as render,
     store::{invoice_lists, outstanding, receivables, statements},
@@ -22,8 +22,6 @@ use uuid::Uuid;
 
 /// Customers in one transaction.
 const PAGE: u64 = 50;
-/// Invoices that a statement's mail lists at most.
-const MOST_LISTED: u64 = 500;
 
 fn months_on(month: NaiveDate, months: u32) -> NaiveDate {
     month.checked_add_months(Months::new(months)).unwrap_or(month)
