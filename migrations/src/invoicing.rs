@@ -128,7 +128,8 @@ mod payments {
         Table {
             name: "payments",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, state text NOT NULL, currency text NOT NULL, \
-                      taxed boolean NOT NULL, automatic boolean NOT NULL, surplus bigint NOT NULL CHECK (surplus >= 0), version bigint NOT NULL, created_at {time} NOT NULL, \
+                      taxed boolean NOT NULL, automatic boolean NOT NULL, surplus bigint NOT NULL CHECK (surplus >= 0), \
+                      bought bigint, bought_tax bigint, bought_taxed boolean, version bigint NOT NULL, created_at {time} NOT NULL, \
                       updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
                       FOREIGN KEY (tenant, customer_id) REFERENCES customers (tenant, id)",
             indexes: &["CREATE INDEX payments_of_customer ON payments (tenant, customer_id, id)"],
@@ -260,6 +261,14 @@ mod payments {
             "ALTER TABLE invoices ADD COLUMN reminded_on text",
             "ALTER TABLE invoices ADD COLUMN service_id {uuid}",
             "ALTER TABLE invoices ADD COLUMN service_month text",
+            "ALTER TABLE invoices ADD COLUMN top_up text NOT NULL DEFAULT ''",
+            "ALTER TABLE invoices ADD COLUMN usage_closing {uuid}",
+            "ALTER TABLE invoices ADD COLUMN usage_wallet {uuid}",
+            "ALTER TABLE invoices ADD COLUMN usage_month text",
+            "ALTER TABLE invoices ADD COLUMN usage_agreement {uuid}",
+            "CREATE UNIQUE INDEX invoices_prepaid_month ON invoices (tenant, usage_closing) WHERE usage_closing IS NOT NULL AND usage_agreement IS NULL",
+            "CREATE UNIQUE INDEX invoices_postpaid_month ON invoices (tenant, usage_closing) WHERE usage_agreement IS NOT NULL",
+            "ALTER TABLE tenants ADD COLUMN transfer_tolerances text NOT NULL DEFAULT '[[\"AUD\",50000000]]'",
             "CREATE UNIQUE INDEX invoices_of_service ON invoices (tenant, service_id, service_month) WHERE service_id IS NOT NULL",
             "ALTER TABLE invoices ADD COLUMN mentions text NOT NULL DEFAULT ''",
             "ALTER TABLE invoices ADD COLUMN collect_automatically boolean NOT NULL DEFAULT false",

@@ -1,7 +1,7 @@
 //! `payterms-migrate`: brings the schemas of one or all services up to date, as their owner.
 
 use clap::Parser;
-use sea_orm::Database;
+use sea_orm::{ConnectOptions, Database};
 use std::process::ExitCode;
 
 #[derive(Debug, Parser)]
@@ -18,7 +18,9 @@ struct Options {
 async fn main() -> ExitCode {
     let options = Options::parse();
     let services = if options.services.is_empty() { payterms_migrations::SERVICES.map(str::to_owned).to_vec() } else { options.services };
-    let db = match Database::connect(&options.database_url).await {
+    let mut address = ConnectOptions::new(&options.database_url);
+    address.idle_timeout(None).max_lifetime(None);
+    let db = match Database::connect(address).await {
         Ok(db) => db,
         Err(error) => {
             eprintln!("cannot connect: {error}");

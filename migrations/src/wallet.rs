@@ -203,6 +203,35 @@ mod settlements {
             guard: Guard::AppendOnly,
         },
         Table {
+            name: "postpaid_agreements",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, state text NOT NULL, \
+                      commitment bigint NOT NULL CHECK (commitment > 0), credit_limit bigint NOT NULL, currency text NOT NULL, first_month text, \
+                      billed bigint NOT NULL, explanation text NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, \
+                      updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), CHECK (credit_limit >= commitment), \
+                      FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
+            indexes: &[
+                "CREATE UNIQUE INDEX postpaid_live ON postpaid_agreements (tenant, wallet_id) WHERE state IN ('REQUESTED', 'ACTIVE')",
+            ],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "accruals",
+            columns: "tenant text NOT NULL, wallet_id {uuid} NOT NULL, month text NOT NULL, funding text NOT NULL, label text NOT NULL, \
+                      closing_id {uuid} NOT NULL, amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, \
+                      PRIMARY KEY (tenant, wallet_id, month, funding, label, closing_id), \
+                      FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "month_closings",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, month text NOT NULL, agreement_id {uuid}, \
+                      shortfall bigint NOT NULL, rest bigint NOT NULL, rest_months bigint NOT NULL, currency text NOT NULL, \
+                      created_at {time} NOT NULL, PRIMARY KEY (tenant, id), FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
+            indexes: &[],
+            guard: Guard::AppendOnly,
+        },
+        Table {
             name: "metered_services",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, currency text NOT NULL, product text NOT NULL, \
                       access text NOT NULL, open_month text NOT NULL, PRIMARY KEY (tenant, id), UNIQUE (tenant, customer_id, currency, product)",
@@ -232,6 +261,9 @@ mod settlements {
     // A hold of a payment is found by it, and there is one at most: what comes after a release finds
     // that row and goes no further.
     const STATEMENTS: &[&str] = &[
+        "ALTER TABLE wallets ADD COLUMN overdraft bigint",
+        "ALTER TABLE wallets ADD COLUMN closes text",
+        "ALTER TABLE wallet_settings ADD COLUMN postpaid_minimums text NOT NULL DEFAULT 'AUD:1000000000'",
         "ALTER TABLE usage_records ADD COLUMN service_id {uuid}",
         "ALTER TABLE usage_records ADD COLUMN billing_month text",
         "ALTER TABLE usage_records ADD COLUMN late boolean NOT NULL DEFAULT false",

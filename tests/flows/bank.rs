@@ -25,11 +25,15 @@ on_both!(
     a_file_that_is_none_is_refused,
 );
 
-/// A statement in USD: amount, text and bank reference of each credit.
 fn camt(lines: &[(&str, &str, &str)]) -> Vec<u8> {
+    camt_in("USD", lines)
+}
+
+/// A statement: amount, text and bank reference of each credit.
+pub(crate) fn camt_in(currency: &str, lines: &[(&str, &str, &str)]) -> Vec<u8> {
     let entry = |(amount, text, reference): &(&str, &str, &str)| {
         format!(
-            "<Ntry><Amt Ccy=\"USD\">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>2026-01-02</Dt></BookgDt>\
+            "<Ntry><Amt Ccy=\"{currency}\">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>2026-01-02</Dt></BookgDt>\
              <AcctSvcrRef>{reference}</AcctSvcrRef><NtryDtls><TxDtls><RltdPties><Dbtr><Nm>Brightside</Nm></Dbtr></RltdPties>\
              <RmtInf><Ustrd>{text}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>"
         )
@@ -41,13 +45,13 @@ fn camt(lines: &[(&str, &str, &str)]) -> Vec<u8> {
     .into_bytes()
 }
 
-async fn import(session: &Session, file: Vec<u8>) -> Result<ImportBankStatementResponse, Status> {
+pub(crate) async fn import(session: &Session, file: Vec<u8>) -> Result<ImportBankStatementResponse, Status> {
     let request = ImportBankStatementRequest { request_id: request_id(), parent: "tenants/acme".into(), camt: file.into() };
     session.bank().import_bank_statement(request).await.map(tonic::Response::into_inner)
 }
 
 /// The line once its payment has ended.
-async fn paid(session: &Session, name: &str) -> (BankLine, Payment) {
+pub(crate) async fn paid(session: &Session, name: &str) -> (BankLine, Payment) {
     let get = async || {
         session.bank().get_bank_line(GetBankLineRequest { name: name.into() }).await.map(|own| own.into_inner().bank_line.unwrap())
     };

@@ -50,6 +50,7 @@ pub(crate) fn acme() -> BusinessDetails {
         legal_mentions: "Acme Telecom Pty Ltd, ABN 51 824 753 556".into(),
         contact_email: "billing@acme.example".into(),
         portal_url: "https://pay.acme.example".into(),
+        bank_details: "Acme Telecom, BSB 062-000, account 1234 5678".into(),
     }
 }
 

@@ -1,7 +1,10 @@
 //! The invariants that can be read from the rows, asserted after a test has done its worst.
 
-use payterms_testkit::{World, postgres::owner_of};
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
+use payterms_testkit::{
+    World,
+    postgres::{open, owner_of},
+};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use std::path::Path;
 
 async fn rows_of(service: &str, data: &Path, postgres: Option<&str>) -> (DatabaseConnection, String) {
@@ -9,7 +12,7 @@ async fn rows_of(service: &str, data: &Path, postgres: Option<&str>) -> (Databas
         (owner_of(place).await, format!("{service}."))
     } else {
         let file = data.join(format!("{service}.db"));
-        (Database::connect(format!("sqlite:{}", file.display())).await.unwrap(), String::new())
+        (open(format!("sqlite:{}", file.display())).await, String::new())
     }
 }
 
@@ -103,82 +106,10 @@ pub async fn books_agree(world: &World) {
 /// The same, by folder and database.
 pub async fn books_agree_in(data: &Path, postgres: Option<&str>) {
     let (conn, s) = rows_of("invoicing", data, postgres).await;
-    let sum =
-        |column: &str, table: &str, own: &str| format!("(SELECT coalesce(sum(x.{column}), 0) FROM {s}{table} x WHERE x.tenant = {own})");
-    none(
-        &conn,
-        "I8 pending is what open payments reserve",
-        format!(
-            "SELECT i.id FROM {s}invoices i WHERE i.pending <> (SELECT coalesce(sum(a.amount), 0) FROM {s}payment_allocations a \
-             JOIN {s}payments p ON p.tenant = a.tenant AND p.id = a.payment_id AND p.state = 'PROCESSING' \
-             WHERE a.tenant = i.tenant AND a.invoice_id = i.id)"
-        ),
-    )
-    .await;
-    none(
-        &conn,
-        "I8 paid is what payments paid",
-        format!(
-            "SELECT i.id FROM {s}invoices i WHERE i.paid <> {}",
-            sum("paid", "payment_allocations", "i.tenant AND x.invoice_id = i.id")
-        ),
-    )
-    .await;
-    none(
-        &conn,
-        "I9 net and tax make the total",
-        format!(
-            "SELECT i.id FROM {s}invoices i WHERE i.total <> {} + {}",
-            sum("net", "invoice_taxes", "i.tenant AND x.invoice_id = i.id"),
-            sum("tax", "invoice_taxes", "i.tenant AND x.invoice_id = i.id")
-        ),
-    )
-    .await;
-    none(
-        &conn,
-        "I10 allocated, given back and surplus are what was received",
-        format!(
-            "SELECT p.id FROM {s}payments p WHERE {} + {} + p.surplus <> {} AND p.state <> 'PROCESSING'",
-            sum("paid", "payment_allocations", "p.tenant AND x.payment_id = p.id"),
-            sum("refunded", "payment_allocations", "p.tenant AND x.payment_id = p.id"),
-            sum("amount", "payment_tenders", "p.tenant AND x.payment_id = p.id AND x.state = 'SUCCEEDED'")
-        ),
-    )
-    .await;
-    none(
-        &conn,
-        "I10 what is given back of tenders is what is given back of allocations, and what refunds say",
-        format!(
-            "SELECT p.id FROM {s}payments p WHERE {0} <> {1} OR {0} <> {2}",
-            sum("refunded", "payment_allocations", "p.tenant AND x.payment_id = p.id"),
-            sum("refunded", "payment_tenders", "p.tenant AND x.payment_id = p.id"),
-            sum("amount", "refund_parts", "p.tenant AND x.payment_id = p.id")
-        ),
-    )
-    .await;
-    none(
-        &conn,
-        "I13 what is noted of an invoice day by day is what is open",
-        format!(
-            "SELECT i.id FROM {s}invoices i WHERE i.state <> 'DRAFT' AND i.total - i.paid - i.credited - i.written_off <> \
-             (SELECT coalesce(sum(CASE WHEN r.kind = 'ISSUED' THEN r.amount ELSE -r.amount END), 0) FROM {s}receivables r \
-             WHERE r.tenant = i.tenant AND r.invoice_id = i.id)"
-        ),
-    )
-    .await;
-    none(
-        &conn,
-        "I13 a statement opens with what the one before closed with",
-        format!(
-            "SELECT b.id FROM {s}statements a JOIN {s}statements b ON b.tenant = a.tenant AND b.customer_id = a.customer_id \
-             AND b.currency = a.currency AND b.month = (SELECT min(c.month) FROM {s}statements c WHERE c.tenant = a.tenant \
-             AND c.customer_id = a.customer_id AND c.currency = a.currency AND c.month > a.month) WHERE b.opening <> a.closing"
-        ),
-    )
-    .await;
+    invoices_add_up(&conn, &s).await;
     let paid = format!(
-        "SELECT lower(hex(p.id)) AS payment, {} AS stands FROM {s}payments p WHERE p.state <> 'PROCESSING' ORDER BY 1",
-        sum("paid", "payment_allocations", "p.tenant AND x.payment_id = p.id")
+        "SELECT lower(hex(p.id)) AS payment, ((SELECT coalesce(sum(x.paid), 0) FROM {s}payment_allocations x WHERE x.tenant = p.tenant \
+         AND x.payment_id = p.id) - coalesce(p.bought, 0)) AS stands FROM {s}payments p WHERE p.state <> 'PROCESSING' ORDER BY 1"
     );
     let paid = by_payment(&conn, &paid).await;
     conn.close().await.unwrap();
@@ -199,7 +130,88 @@ pub async fn books_agree_in(data: &Path, postgres: Option<&str>) {
     .await;
     conn.close().await.unwrap();
     let moved = |rows: Vec<(String, i64)>| rows.into_iter().filter(|(_, stands)| *stands != 0).collect::<Vec<_>>();
-    assert_eq!(moved(paid), moved(settled), "I28 what invoicing recorded as paid is what the wallet settled, payment by payment");
+    assert_eq!(
+        moved(paid),
+        moved(settled),
+        "I28 what invoicing recorded as paid, but for what bought credit, is what the wallet settled, payment by payment"
+    );
+}
+
+/// What stands on each invoice, payment and statement adds up.
+async fn invoices_add_up(conn: &DatabaseConnection, s: &str) {
+    let sum =
+        |column: &str, table: &str, own: &str| format!("(SELECT coalesce(sum(x.{column}), 0) FROM {s}{table} x WHERE x.tenant = {own})");
+    none(
+        conn,
+        "I8 pending is what open payments reserve",
+        format!(
+            "SELECT i.id FROM {s}invoices i WHERE i.pending <> (SELECT coalesce(sum(a.amount), 0) FROM {s}payment_allocations a \
+             JOIN {s}payments p ON p.tenant = a.tenant AND p.id = a.payment_id AND p.state = 'PROCESSING' \
+             WHERE a.tenant = i.tenant AND a.invoice_id = i.id)"
+        ),
+    )
+    .await;
+    none(
+        conn,
+        "I8 paid is what payments paid",
+        format!(
+            "SELECT i.id FROM {s}invoices i WHERE i.paid <> {}",
+            sum("paid", "payment_allocations", "i.tenant AND x.invoice_id = i.id")
+        ),
+    )
+    .await;
+    none(
+        conn,
+        "I9 net and tax make the total",
+        format!(
+            "SELECT i.id FROM {s}invoices i WHERE i.total <> {} + {}",
+            sum("net", "invoice_taxes", "i.tenant AND x.invoice_id = i.id"),
+            sum("tax", "invoice_taxes", "i.tenant AND x.invoice_id = i.id")
+        ),
+    )
+    .await;
+    none(
+        conn,
+        "I10 allocated, given back and surplus are what was received",
+        format!(
+            "SELECT p.id FROM {s}payments p WHERE {} + {} + p.surplus <> {} AND p.state <> 'PROCESSING'",
+            sum("paid", "payment_allocations", "p.tenant AND x.payment_id = p.id"),
+            sum("refunded", "payment_allocations", "p.tenant AND x.payment_id = p.id"),
+            sum("amount", "payment_tenders", "p.tenant AND x.payment_id = p.id AND x.state = 'SUCCEEDED'")
+        ),
+    )
+    .await;
+    none(
+        conn,
+        "I10 what is given back of tenders is what is given back of allocations, and what refunds say",
+        format!(
+            "SELECT p.id FROM {s}payments p WHERE {0} <> {1} OR {0} <> {2}",
+            sum("refunded", "payment_allocations", "p.tenant AND x.payment_id = p.id"),
+            sum("refunded", "payment_tenders", "p.tenant AND x.payment_id = p.id"),
+            sum("amount", "refund_parts", "p.tenant AND x.payment_id = p.id")
+        ),
+    )
+    .await;
+    none(
+        conn,
+        "I13 what is noted of an invoice day by day is what is open",
+        format!(
+            "SELECT i.id FROM {s}invoices i WHERE i.state <> 'DRAFT' AND i.total - i.paid - i.credited - i.written_off <> \
+             (SELECT coalesce(sum(CASE WHEN r.kind = 'ISSUED' THEN r.amount ELSE -r.amount END), 0) FROM {s}receivables r \
+             WHERE r.tenant = i.tenant AND r.invoice_id = i.id)"
+        ),
+    )
+    .await;
+    none(
+        conn,
+        "I13 a statement opens with what the one before closed with",
+        format!(
+            "SELECT b.id FROM {s}statements a JOIN {s}statements b ON b.tenant = a.tenant AND b.customer_id = a.customer_id \
+             AND b.currency = a.currency AND b.month = (SELECT min(c.month) FROM {s}statements c WHERE c.tenant = a.tenant \
+             AND c.customer_id = a.customer_id AND c.currency = a.currency AND c.month > a.month) WHERE b.opening <> a.closing"
+        ),
+    )
+    .await;
 }
 
 async fn by_payment(conn: &DatabaseConnection, sql: &str) -> Vec<(String, i64)> {

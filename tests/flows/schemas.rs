@@ -1,7 +1,7 @@
 //! What the schemas promise: no inexact column, row-level security forced, system tables known,
 //! migrations safe when three start at once, services at the newest version.
 
-use payterms_chassis::Service;
+use payterms_chassis::{Service, db::steady};
 use payterms_testkit::{Database, World, postgres};
 use sea_orm::{ConnectionTrait, Statement};
 use sea_orm_migration::MigratorTrait;
@@ -46,7 +46,7 @@ async fn row_level_security_raises_without_a_tenant_and_hides_others() {
     world.usual().await;
     let place = world.postgres.clone().unwrap();
     let mut options = sea_orm::ConnectOptions::new(format!("postgres://payterms_wallet@{place}"));
-    options.max_connections(1);
+    steady(&mut options).max_connections(1);
     let role = sea_orm::Database::connect(options).await.unwrap();
     let query = async |sql: &str| role.query_all_raw(Statement::from_string(role.get_database_backend(), sql)).await;
     assert!(query("SELECT id FROM wallets").await.is_err(), "no tenant is set");

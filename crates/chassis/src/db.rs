@@ -33,6 +33,13 @@ impl std::fmt::Debug for Db {
     }
 }
 
+/// A pool without a reaper: that of sqlx 0.9 goes over as many idle connections as a counter says, which for
+/// a moment may be below zero, and then it takes a worker thread for ever. A dead connection is found out
+/// when it is acquired.
+pub fn steady(options: &mut ConnectOptions) -> &mut ConnectOptions {
+    options.idle_timeout(None).max_lifetime(None)
+}
+
 impl Db {
     /// Opens `sqlite:<file>` (made if missing, locked against a second process) or
     /// `postgres://…`.
@@ -52,7 +59,7 @@ impl Db {
         lock.try_lock().map_err(|_| format!("{} is in use by another process", file.display()))?;
         let options = |connections: u32| {
             let mut options = ConnectOptions::new(format!("sqlite:{}?mode=rwc", file.display()));
-            options.max_connections(connections).min_connections(1).sqlx_logging(false).map_sqlx_sqlite_opts(|options| {
+            steady(&mut options).max_connections(connections).min_connections(1).sqlx_logging(false).map_sqlx_sqlite_opts(|options| {
                 options
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
@@ -69,7 +76,7 @@ impl Db {
 
     async fn open_postgres(url: &str, service: &'static str, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let mut options = ConnectOptions::new(url);
-        options.max_connections(16).min_connections(1).acquire_timeout(Duration::from_secs(10)).sqlx_logging(false);
+        steady(&mut options).max_connections(16).min_connections(1).acquire_timeout(Duration::from_secs(10)).sqlx_logging(false);
         let pool = Database::connect(options).await.map_err(|error| error.to_string())?;
         let strong = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)";
         if sql::one(&pool, strong, vec![]).await.map_err(|error| error.to_string())?.is_some() {

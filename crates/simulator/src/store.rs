@@ -1,6 +1,7 @@
 //! The simulator's own file: charges, set-ups, saved cards.
 
 use chrono::{DateTime, Utc};
+use payterms_chassis::db::steady;
 use payterms_chassis::sql;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, QueryResult};
 use std::path::Path;
@@ -63,7 +64,7 @@ impl Store {
     /// A sentence that says what the database said.
     pub async fn open(file: &Path) -> Result<Self, String> {
         let mut options = ConnectOptions::new(format!("sqlite:{}?mode=rwc", file.display()));
-        options.max_connections(1).sqlx_logging(false);
+        steady(&mut options).max_connections(1).sqlx_logging(false);
         let conn = Database::connect(options).await.map_err(|error| error.to_string())?;
         for table in TABLES {
             conn.execute_unprepared(table).await.map_err(|error| error.to_string())?;

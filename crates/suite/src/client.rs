@@ -12,13 +12,15 @@ use payterms_proto::{
         payment_service_client::PaymentServiceClient, receipt_service_client::ReceiptServiceClient,
         refund_service_client::RefundServiceClient, statement_service_client::StatementServiceClient,
         tenant_service_client::TenantServiceClient, test_clock_service_client::TestClockServiceClient,
+        transfer_top_up_service_client::TransferTopUpServiceClient,
     },
     wallet::v1::{
         auto_recharge_service_client::AutoRechargeServiceClient, fee_service_client::FeeServiceClient,
         hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient,
         payment_method_service_client::PaymentMethodServiceClient, posting_service_client::PostingServiceClient,
-        settings_service_client::SettingsServiceClient, settlement_service_client::SettlementServiceClient,
-        top_up_service_client::TopUpServiceClient, usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
+        postpaid_service_client::PostpaidServiceClient, settings_service_client::SettingsServiceClient,
+        settlement_service_client::SettlementServiceClient, top_up_service_client::TopUpServiceClient,
+        usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
     },
 };
 use std::net::SocketAddr;
@@ -143,6 +145,12 @@ impl Session {
         BankServiceClient::new(self.caller())
     }
 
+    /// `TransferTopUpService`.
+    #[must_use]
+    pub fn transfer_top_ups(&self) -> TransferTopUpServiceClient<Caller> {
+        TransferTopUpServiceClient::new(self.caller())
+    }
+
     /// `MailService`.
     #[must_use]
     pub fn mails(&self) -> MailServiceClient<Caller> {
@@ -231,6 +239,12 @@ impl Session {
     #[must_use]
     pub fn recharges(&self) -> AutoRechargeServiceClient<Caller> {
         AutoRechargeServiceClient::new(self.caller())
+    }
+
+    /// `PostpaidService`.
+    #[must_use]
+    pub fn postpaid(&self) -> PostpaidServiceClient<Caller> {
+        PostpaidServiceClient::new(self.caller())
     }
 
     /// `TopUpService`.

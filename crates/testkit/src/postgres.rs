@@ -1,7 +1,8 @@
 //! A PostgreSQL for tests: the one that `TEST_POSTGRES_URL` names, or a private throw-away server
 //! made from installed binaries, also when run as root. A database per test, from a template.
 
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use payterms_chassis::db::steady;
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use std::{
     fs,
     net::TcpListener,
@@ -67,7 +68,16 @@ pub async fn owner_of(place: &str) -> DatabaseConnection {
 }
 
 async fn connect(server: &Server, database: &str) -> DatabaseConnection {
-    Database::connect(format!("postgres://{}/{database}", server.owner)).await.expect("PostgreSQL connects")
+    open(format!("postgres://{}/{database}", server.owner)).await
+}
+
+/// A pool at an address.
+///
+/// # Panics
+/// Where it does not connect.
+pub async fn open(url: String) -> DatabaseConnection {
+    let mut options = ConnectOptions::new(url);
+    Database::connect(steady(&mut options).to_owned()).await.expect("the database connects")
 }
 
 async fn template(server: &Server) -> String {

@@ -69,7 +69,7 @@ impl World {
             return (postgres::owner_of(place).await, format!("{service}."));
         }
         let file = self.folder.path().join(format!("{service}.db"));
-        (sea_orm::Database::connect(format!("sqlite:{}", file.display())).await.expect("the file opens"), String::new())
+        (postgres::open(format!("sqlite:{}", file.display())).await, String::new())
     }
 
     /// Someone with one role, of tenant `acme` unless an OPERATOR.

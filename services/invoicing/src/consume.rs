@@ -1,12 +1,13 @@
 //! What invoicing does with the events of other services.
 
-use crate::use_cases::{bill_metered, create_payment, issue_receipt, notices};
+use crate::use_cases::{bill_metered, bill_usage, create_payment, issue_receipt, notices};
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers};
 use payterms_proto::{
     common::v1::Event,
     wallet::v1::{
-        AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, TopUpChanged, WalletSettingsChanged, auto_recharge, charge::State, top_up,
+        AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, TopUpChanged, UsageMonthClosed, WalletSettingsChanged, auto_recharge,
+        charge::State, top_up,
     },
 };
 use prost::Message;
@@ -18,6 +19,7 @@ pub fn all() -> Consumers {
         .with::<ChargeChanged>(charge_changed)
         .with::<TopUpChanged>(top_up_changed)
         .with::<MeteredUsageClosed>(metered_usage_closed)
+        .with::<UsageMonthClosed>(usage_month_closed)
         .with::<AutoRechargeChanged>(auto_recharge_changed)
         .with::<WalletSettingsChanged>(wallet_settings_changed)
 }
@@ -65,4 +67,8 @@ fn wallet_settings_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFutu
 
 fn metered_usage_closed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move { bill_metered::run(tx, &MeteredUsageClosed::decode(event.data.clone())?).await })
+}
+
+fn usage_month_closed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move { bill_usage::run(tx, &UsageMonthClosed::decode(event.data.clone())?).await })
 }

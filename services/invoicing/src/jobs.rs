@@ -27,12 +27,19 @@ pub const PLAN_REMINDERS: &str = "plan_reminders";
 /// Turns a tenant's month; the subject is `month`, or a page of it, `YYYY-MM-DD/after`.
 pub const TURN_MONTH: &str = "turn_month";
 
+/// Takes off what did not come for a top-up by transfer; the subject is the invoice's id.
+pub const LAPSE_TOP_UP: &str = "lapse_top_up";
+
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
     let (taxes, payments, invoices, mails, services) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
-    let (reminders, plans, months) = (app.clone(), app.clone(), app.clone());
+    let (reminders, plans, months, top_ups) = (app.clone(), app.clone(), app.clone(), app.clone());
     Jobs::default()
+        .with(LAPSE_TOP_UP, move |row| {
+            let app = top_ups.clone();
+            async move { use_cases::transfer_top_up::lapse(&app, &row).await }
+        })
         .with(REMIND, move |row| {
             let app = reminders.clone();
             async move { use_cases::remind::run(&app, &row).await }

@@ -16,6 +16,7 @@ pub mod parse_import;
 pub mod parse_invoices;
 pub mod parse_mails;
 pub mod parse_payments;
+pub mod parse_top_ups;
 pub mod render;
 pub mod render_invoices;
 pub mod render_mails;
@@ -43,7 +44,7 @@ use payterms_proto::invoicing::v1::{
     mail_template_service_server::MailTemplateServiceServer, metered_service_service_server::MeteredServiceServiceServer,
     payment_service_server::PaymentServiceServer, receipt_service_server::ReceiptServiceServer, refund_service_server::RefundServiceServer,
     statement_service_server::StatementServiceServer, tenant_service_server::TenantServiceServer,
-    test_clock_service_server::TestClockServiceServer,
+    test_clock_service_server::TestClockServiceServer, transfer_top_up_service_server::TransferTopUpServiceServer,
 };
 use tonic::service::Routes;
 
@@ -95,6 +96,7 @@ impl Service for Invoicing {
             .add_service(MeteredServiceServiceServer::new(api.clone()))
             .add_service(StatementServiceServer::new(api.clone()))
             .add_service(BankServiceServer::new(api.clone()))
+            .add_service(TransferTopUpServiceServer::new(api.clone()))
             .add_service(MailServiceServer::new(api.clone()))
             .add_service(MailTemplateServiceServer::new(api.clone()))
             .add_service(DocumentServiceServer::new(api.clone()))

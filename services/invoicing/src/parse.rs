@@ -2,9 +2,9 @@
 #![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
 use chrono::{DateTime, Utc};
-use payterms_chassis::{AppError, Call, Fields, call::Caller, page::Page};
+use payterms_chassis::{AppError, Call, Fields, call::Caller, fields::Digits, page::Page};
 use payterms_invoicing_domain::{Address, Business, Contact, Customer, Dunning, TaxRule};
-use payterms_kernel::{Id, TenantId};
+use payterms_kernel::{Id, Money, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use rust_decimal::Decimal;
 use tonic::Request;
@@ -28,6 +28,8 @@ pub struct TenantFields {
     pub business: Business,
     /// What happens when something is not paid.
     pub dunning: Dunning,
+    /// How much less than asked may arrive by transfer.
+    pub transfer_tolerances: Vec<Money>,
     /// Tax by country.
     pub tax_rules: Vec<TaxRule>,
     /// The version that may be changed; empty: any.
@@ -52,6 +54,7 @@ fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -
         overpayment_refused: tenant.overpayment_refused,
         business: if used("business") { business(fields, &tenant.business.clone().unwrap_or_default()) } else { Business::default() },
         dunning: if used("dunning") { dunning(fields, &tenant.dunning.clone().unwrap_or_default()) } else { Dunning::default() },
+        transfer_tolerances: if used("transfer_tolerances") { tolerances(fields, &tenant.transfer_tolerances) } else { Vec::new() },
         tax_rules: if used("tax_rules") { tax_rules(fields, &tenant.tax_rules) } else { Vec::new() },
         etag: fields.text("tenant.etag", &tenant.etag, 0, 100),
     }
@@ -91,7 +94,24 @@ fn business(fields: &mut Fields, own: &pb::BusinessDetails) -> Business {
         legal_mentions: fields.text(&at("legal_mentions"), &own.legal_mentions, 0, 1_000),
         contact_email: fields.email(&at("contact_email"), &own.contact_email),
         portal_url,
+        bank_details: fields.text(&at("bank_details"), &own.bank_details, 0, 300),
     }
+}
+
+fn tolerances(fields: &mut Fields, own: &[payterms_proto::google::r#type::Money]) -> Vec<Money> {
+    let field = "tenant.transfer_tolerances";
+    if own.len() > 50 {
+        fields.wrong(field, "TOO_MANY_ITEMS", "Send at most 50 tolerances.");
+    }
+    let mut parsed: Vec<Money> = Vec::new();
+    for (place, tolerance) in own.iter().take(50).enumerate() {
+        let tolerance = fields.money(&format!("{field}[{place}]"), Some(tolerance), Digits::MinorUnit);
+        if parsed.iter().any(|other| other.currency() == tolerance.currency()) {
+            fields.wrong(&format!("{field}[{place}]"), "DUPLICATE_ITEM", "Write one tolerance per currency.");
+        }
+        parsed.push(tolerance);
+    }
+    parsed
 }
 
 fn tax_rules(fields: &mut Fields, rules: &[pb::TaxRule]) -> Vec<TaxRule> {
@@ -148,7 +168,8 @@ pub fn create_tenant(request: Request<pb::CreateTenantRequest>) -> Result<(Call,
 
 /// Changes a tenant.
 pub fn update_tenant(request: Request<pb::UpdateTenantRequest>) -> Result<(Call, TenantFields, Vec<String>), AppError> {
-    const CHANGING: [&str; 7] = ["display_name", "time_zone", "invoices_hidden", "tax_rules", "overpayment_refused", "business", "dunning"];
+    const CHANGING: [&str; 8] =
+        ["display_name", "time_zone", "invoices_hidden", "tax_rules", "overpayment_refused", "business", "dunning", "transfer_tolerances"];
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
     let tenant = message.tenant.unwrap_or_default();
@@ -258,7 +279,7 @@ fn contacts(fields: &mut Fields, contacts: &[pb::Contact]) -> Vec<Contact> {
     parsed
 }
 
-fn address(fields: &mut Fields, field: &str, address: &pb::Address) -> Address {
+pub(crate) fn address(fields: &mut Fields, field: &str, address: &pb::Address) -> Address {
     let at = |name: &str| format!("{field}.{name}");
     if address.lines.is_empty() {
         fields.wrong(&at("lines"), "FIELD_REQUIRED", "Write 1 to 5 lines.");

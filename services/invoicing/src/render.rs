@@ -1,6 +1,6 @@
 //! Results of the domain → messages of the contract.
 
-use payterms_chassis::render::{decimal, timestamp};
+use payterms_chassis::render::{decimal, money, timestamp};
 use payterms_invoicing_domain::{Address, Business, ClockState, Contact, Customer, TaxTreatment, Tenant, TestClock};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
@@ -29,6 +29,7 @@ pub fn tenant(tenant: &Tenant) -> pb::Tenant {
             suspend_after_days: tenant.dunning.suspend_after_days.unwrap_or_default().into(),
             reminder_days: tenant.dunning.reminder_days.iter().map(|day| i32::from(*day)).collect(),
         }),
+        transfer_tolerances: tenant.transfer_tolerances.iter().copied().map(money).collect(),
         tax_rules: tenant.tax_rules.iter().map(rule).collect(),
         state: if tenant.suspended { pb::tenant::State::Suspended } else { pb::tenant::State::Active }.into(),
         create_time: Some(timestamp(tenant.created_at)),
@@ -38,8 +39,8 @@ pub fn tenant(tenant: &Tenant) -> pb::Tenant {
 }
 
 fn business(business: &Business) -> pb::BusinessDetails {
-    let Business { legal_name, address: own, tax_id, legal_mentions, contact_email, portal_url } = business.clone();
-    pb::BusinessDetails { legal_name, address: own.as_ref().map(address), tax_id, legal_mentions, contact_email, portal_url }
+    let Business { legal_name, address: own, tax_id, legal_mentions, contact_email, portal_url, bank_details } = business.clone();
+    pb::BusinessDetails { legal_name, address: own.as_ref().map(address), tax_id, legal_mentions, contact_email, portal_url, bank_details }
 }
 
 /// The etag of a version.

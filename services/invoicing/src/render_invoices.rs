@@ -12,7 +12,9 @@ use payterms_chassis::{
 };
 use payterms_invoicing_domain::{
     Block, BlockReason, Collection, CollectionState, CreditNote, Invoice, InvoiceState, InvoiceVersion, Line, Party, Receipt, TaxAmount,
+    TopUp,
     explain::{Fact, Topic},
+    usage_month::UsageMonth,
 };
 use payterms_kernel::{TenantId, calendar::PaymentTerm};
 use payterms_proto::invoicing::v1 as pb;
@@ -69,8 +71,21 @@ pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result
         collect_automatically: invoice.content.collect_automatically,
         collection: Some(collection(&invoice.collection)),
         block: invoice.block.as_ref().map(block),
+        usage_month: invoice.usage.map(|own| usage_month(&customer_name(tenant, invoice.customer), own)),
+        top_up: invoice.top_up.as_ref().map(top_up),
         metered_service: invoice.billed.map(|own| metered_messages::name(tenant, invoice.customer, own.service)).unwrap_or_default(),
     })
+}
+
+fn usage_month(customer: &str, own: UsageMonth) -> pb::UsageMonth {
+    let wallet = format!("{customer}/wallets/{}", own.wallet);
+    let postpaid_agreement = own.agreement.map(|id| format!("{wallet}/postpaidAgreements/{id}")).unwrap_or_default();
+    pb::UsageMonth { wallet, month: Some(date(own.month)), postpaid_agreement }
+}
+
+fn top_up(own: &TopUp) -> pb::TransferTopUp {
+    let TopUp { company_name, address: place, company_id, email, contact_name, phone, taxed, bank_details: _ } = own.clone();
+    pb::TransferTopUp { company_name, address: place.as_ref().map(address), company_id, email, contact_name, phone, taxed }
 }
 
 fn collection(own: &Collection) -> pb::Collection {

@@ -20,6 +20,7 @@ pub fn kind(kind: MailKind) -> pb::MailKind {
         MailKind::ServiceRestored => pb::MailKind::ServiceRestored,
         MailKind::Reminder => pb::MailKind::Reminder,
         MailKind::Statement => pb::MailKind::Statement,
+        MailKind::TransferInvoice => pb::MailKind::TransferInvoice,
     }
 }
 

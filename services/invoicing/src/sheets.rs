@@ -74,6 +74,12 @@ pub fn invoice(language: Language, invoice: &Invoice, issue: &Issue) -> Result<S
         sheet.sentences.push(language.say("Prices include tax.", "Les prix s’entendent toutes taxes comprises.").to_owned());
     }
     taxes(&mut sheet, language, (invoice.amounts.net, &invoice.amounts.taxes, invoice.amounts.total));
+    if let Some(top_up) = &invoice.top_up {
+        let due = language.date(issue.due_date);
+        let please = language.say("Please transfer by", "À virer avant le");
+        let reference = language.say("Payment reference:", "Référence du virement :");
+        sheet.sentences.push(format!("{please} {due}: {} {reference} {}", top_up.bank_details, issue.number));
+    }
     if !invoice.content.memo.is_empty() {
         sheet.sentences.push(invoice.content.memo.clone());
     }

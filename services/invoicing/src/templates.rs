@@ -48,6 +48,9 @@ pub fn ours(kind: MailKind, language: Language) -> (&'static str, &'static str) 
         }
         MailKind::Reminder => [include_str!("../templates/reminder.en.txt"), include_str!("../templates/reminder.fr.txt")],
         MailKind::Statement => [include_str!("../templates/statement.en.txt"), include_str!("../templates/statement.fr.txt")],
+        MailKind::TransferInvoice => {
+            [include_str!("../templates/transfer_invoice.en.txt"), include_str!("../templates/transfer_invoice.fr.txt")]
+        }
     };
     let (subject, text) = language.say(english, french).split_once('\n').unwrap_or_default();
     (subject, text.trim_start_matches('\n'))
@@ -98,6 +101,12 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("totals", json!([{ "issued": "100.00\u{a0}USD", "closing": "100.00\u{a0}USD", "next_due": language.date(day) }]));
             let invoice = json!({ "number": "INV-2026-000001", "total": "100.00\u{a0}USD", "due_date": language.date(day), "open": "100.00\u{a0}USD" });
             add("invoices", json!([invoice]));
+        }
+        MailKind::TransferInvoice => {
+            add("number", json!("INV-2026-000001"));
+            add("amount", json!("220.00\u{a0}AUD"));
+            add("due_date", json!(language.date(day)));
+            add("bank_details", json!("Acme Telecom, BSB 062-000, account 1234 5678"));
         }
         MailKind::ServiceOverdue | MailKind::ServiceSuspended | MailKind::ServiceRestored => {
             add("service", json!("Maps"));

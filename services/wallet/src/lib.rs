@@ -9,6 +9,7 @@ pub mod parse_recharge;
 pub mod parse_settings;
 pub mod parse_settlements;
 pub mod parse_usage;
+pub mod postpaid_messages;
 pub mod provider;
 pub mod render;
 pub mod render_payments;
@@ -27,8 +28,9 @@ use payterms_proto::wallet::v1::{
     auto_recharge_service_server::AutoRechargeServiceServer, fee_service_server::FeeServiceServer, hold_service_server::HoldServiceServer,
     lot_service_server::LotServiceServer, notification_service_server::NotificationServiceServer,
     payment_method_service_server::PaymentMethodServiceServer, posting_service_server::PostingServiceServer,
-    settings_service_server::SettingsServiceServer, settlement_service_server::SettlementServiceServer,
-    top_up_service_server::TopUpServiceServer, usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
+    postpaid_service_server::PostpaidServiceServer, settings_service_server::SettingsServiceServer,
+    settlement_service_server::SettlementServiceServer, top_up_service_server::TopUpServiceServer,
+    usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
 };
 use provider::{PaymentProvider, simulator::Simulator};
 use std::{path::PathBuf, sync::Arc};
@@ -102,6 +104,7 @@ impl Service for Wallet {
             .add_service(UsageServiceServer::new(api.clone()))
             .add_service(AutoRechargeServiceServer::new(api.clone()))
             .add_service(FeeServiceServer::new(api.clone()))
+            .add_service(PostpaidServiceServer::new(api.clone()))
             .add_service(SettlementServiceServer::new(api.clone()))
             .add_service(NotificationServiceServer::new(api));
         Ok(Parts { routes, jobs: jobs::all(&app), consumers: consume::all(), drivers: drivers(&app), snapshots: snapshots::all() })

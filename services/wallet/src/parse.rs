@@ -262,16 +262,22 @@ fn customer_ref(name: &Name) -> CustomerRef {
     CustomerRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)) }
 }
 
-fn method_kind(fields: &mut Fields, field: &str, number: i32) -> MethodKind {
-    fields.choice::<pb::payment_method::Kind>(field, number);
-    MethodKind::Card
+pub(crate) fn method_kind(fields: &mut Fields, field: &str, number: i32) -> Option<MethodKind> {
+    use pb::payment_method::Kind;
+    match fields.choice(field, number)? {
+        Kind::Card => Some(MethodKind::Card),
+        Kind::BankTransfer => Some(MethodKind::BankTransfer),
+        Kind::Unspecified => None,
+    }
 }
 
 /// Starts a set-up.
 pub fn start_method_setup(request: Request<pb::StartMethodSetupRequest>) -> Result<(Call, CustomerRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, CUSTOMER);
-    method_kind(&mut fields, "kind", message.kind);
+    if method_kind(&mut fields, "kind", message.kind) == Some(MethodKind::BankTransfer) {
+        fields.wrong("kind", "ENUM_INVALID", "Nothing is saved of a bank transfer: set up a card.");
+    }
     Ok((fields.write(&message.request_id, parent.tenant.clone())?, customer_ref(&parent)))
 }
 

@@ -2,7 +2,7 @@
 
 #![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
-use crate::parse::CustomerRef;
+use crate::parse::{CustomerRef, method_kind};
 use payterms_chassis::{AppError, Call, Fields, fields::Digits};
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_proto::wallet::v1 as pb;
@@ -32,6 +32,8 @@ pub struct Update {
     pub top_up_tax_kind: TaxKind,
     /// The least amounts.
     pub minimums: Vec<(MethodKind, Money)>,
+    /// The least monthly commitments.
+    pub postpaid_minimums: Vec<Money>,
     /// Days after which bought credit expires.
     pub purchased_expire_days: u32,
     /// The fields to change.
@@ -42,7 +44,8 @@ pub struct Update {
 
 /// Changes settings.
 pub fn update(request: Request<pb::UpdateWalletSettingsRequest>) -> Result<(Call, Update), AppError> {
-    const CHANGING: [&str; 6] = ["provider", "provider_default", "methods", "top_up_tax_kind", "minimums", "purchased_expire_days"];
+    const CHANGING: [&str; 7] =
+        ["provider", "provider_default", "methods", "top_up_tax_kind", "minimums", "purchased_expire_days", "postpaid_minimums"];
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
     let used = |path: &str| paths.iter().any(|own| own == path);
@@ -58,6 +61,7 @@ pub fn update(request: Request<pb::UpdateWalletSettingsRequest>) -> Result<(Call
         methods: if used("methods") { kinds(&mut fields, "wallet_settings.methods", &new.methods) } else { Vec::new() },
         top_up_tax_kind: if tax.flatten() == Some(pb::TaxKind::TaxedSale) { TaxKind::TaxedSale } else { TaxKind::Deposit },
         minimums: if used("minimums") { minimums(&mut fields, &new.minimums) } else { Vec::new() },
+        postpaid_minimums: if used("postpaid_minimums") { commitments(&mut fields, &new.postpaid_minimums) } else { Vec::new() },
         purchased_expire_days: fields.number("wallet_settings.purchased_expire_days", new.purchased_expire_days, 0..=3_650),
         etag: fields.text("wallet_settings.etag", &new.etag, 0, 100),
         paths,
@@ -68,7 +72,7 @@ pub fn update(request: Request<pb::UpdateWalletSettingsRequest>) -> Result<(Call
 fn kinds(fields: &mut Fields, field: &str, numbers: &[i32]) -> Vec<MethodKind> {
     let mut kinds = Vec::new();
     for number in numbers.iter().take(10) {
-        let kind = fields.choice::<pb::payment_method::Kind>(field, *number).map(|_| MethodKind::Card);
+        let kind = method_kind(fields, field, *number);
         if kind.is_some_and(|kind| kinds.contains(&kind)) {
             fields.wrong(field, "DUPLICATE_ITEM", "Name each kind once.");
         }
@@ -88,12 +92,28 @@ fn minimums(fields: &mut Fields, messages: &[pb::Minimum]) -> Vec<(MethodKind, M
     }
     let mut parsed: Vec<(MethodKind, Money)> = Vec::new();
     for (place, message) in messages.iter().enumerate() {
-        fields.choice::<pb::payment_method::Kind>(&format!("{field}[{place}].kind"), message.kind);
+        let kind = method_kind(fields, &format!("{field}[{place}].kind"), message.kind);
         let least = fields.money(&format!("{field}[{place}].amount"), message.amount.as_ref(), Digits::MinorUnit);
-        if parsed.iter().any(|(_, other)| other.currency() == least.currency()) {
+        if parsed.iter().any(|(other, known)| Some(*other) == kind && known.currency() == least.currency()) {
             fields.wrong(&format!("{field}[{place}]"), "DUPLICATE_ITEM", "Write one minimum per kind and currency.");
         }
-        parsed.push((MethodKind::Card, least));
+        parsed.extend(kind.map(|kind| (kind, least)));
+    }
+    parsed
+}
+
+fn commitments(fields: &mut Fields, messages: &[payterms_proto::google::r#type::Money]) -> Vec<Money> {
+    let field = "wallet_settings.postpaid_minimums";
+    if messages.len() > 50 {
+        fields.wrong(field, "TOO_MANY_ITEMS", "Send at most 50 minimums.");
+    }
+    let mut parsed: Vec<Money> = Vec::new();
+    for (place, message) in messages.iter().take(50).enumerate() {
+        let least = fields.money(&format!("{field}[{place}]"), Some(message), Digits::MinorUnit);
+        if parsed.iter().any(|other| other.currency() == least.currency()) {
+            fields.wrong(&format!("{field}[{place}]"), "DUPLICATE_ITEM", "Write one minimum per currency.");
+        }
+        parsed.push(least);
     }
     parsed
 }

@@ -5,7 +5,8 @@ use crate::parse::{CustomerRef, METHOD};
 use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name};
 use payterms_kernel::{Currency, Id, Money, Refusal};
 use payterms_proto::wallet::v1 as pb;
-use payterms_wallet_domain::{Charge, PaymentMethod};
+use payterms_wallet_domain::{Charge, PaymentMethod, TaxKind, settlement::Arrived};
+use std::cmp::Ordering;
 use tonic::Request;
 use uuid::Uuid;
 
@@ -143,12 +144,22 @@ pub fn refund(request: Request<pb::RefundPaymentRequest>) -> Result<(Call, Payme
 }
 
 /// Books what arrived by transfer.
-pub fn transfer(request: Request<pb::RecordTransferRequest>) -> Result<(Call, PaymentRef, Money), AppError> {
+pub fn transfer(request: Request<pb::RecordTransferRequest>) -> Result<(Call, PaymentRef, Arrived), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, &["customers"]);
     let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let bought = message.bought.as_ref().map(|bought| fields.money("bought", Some(bought), Digits::MinorUnit));
+    let taxed = message.tax.as_ref().filter(|tax| tax.units != 0 || tax.nanos != 0);
+    let tax = taxed.map(|tax| fields.money("tax", Some(tax), Digits::MinorUnit));
+    let kind = bought.and_then(|_| fields.choice::<pb::TaxKind>("tax_kind", message.tax_kind));
+    let kind = if kind == Some(pb::TaxKind::TaxedSale) { TaxKind::TaxedSale } else { TaxKind::Deposit };
+    if bought.is_some_and(|bought| bought.compare(amount).is_ok_and(Ordering::is_gt)) {
+        fields.wrong("bought", "AMOUNT_OUT_OF_RANGE", "No more can be bought than has arrived.");
+    }
     let call = fields.write(&message.request_id, customer.tenant.clone())?;
     same_customer(&[&customer, &payment])?;
-    Ok((call, PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() }, amount))
+    let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() };
+    let bought = bought.map(|bought| (bought, tax.unwrap_or_else(|| Money::zero(bought.currency())), kind));
+    Ok((call, named, Arrived { payment: payment.id(1), amount, bought }))
 }

@@ -79,14 +79,15 @@ fn kind(kind: TransferKind) -> pb::entry::Kind {
         TransferKind::Capture => pb::entry::Kind::Capture,
         TransferKind::Usage => pb::entry::Kind::Usage,
         TransferKind::Fee => pb::entry::Kind::Fee,
-        TransferKind::TopUp => pb::entry::Kind::TopUp,
+        TransferKind::TopUp | TransferKind::TransferTopUp => pb::entry::Kind::TopUp,
         TransferKind::Expiry => pb::entry::Kind::Expiry,
         TransferKind::OwedSettlement => pb::entry::Kind::OwedSettlement,
         TransferKind::InvoiceCredit => pb::entry::Kind::InvoiceCredit,
         TransferKind::Surplus => pb::entry::Kind::Surplus,
+        TransferKind::PostpaidClose => pb::entry::Kind::PostpaidClose,
         TransferKind::InvoiceRefund => pb::entry::Kind::InvoiceRefund,
-        // A charge for an invoice moves no customer's credit, and is no line of a wallet's history.
-        TransferKind::Charge | TransferKind::BankTransfer => pb::entry::Kind::Unspecified,
+        // What goes to or from an invoice alone moves no customer's credit, and is no line of a wallet's history.
+        TransferKind::Charge | TransferKind::BankTransfer | TransferKind::MonthClose => pb::entry::Kind::Unspecified,
     }
 }
 

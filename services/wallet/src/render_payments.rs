@@ -48,6 +48,7 @@ pub fn setup(customer: &str, setup: &MethodSetup) -> pb::MethodSetup {
 fn kind(kind: MethodKind) -> i32 {
     match kind {
         MethodKind::Card => pb::payment_method::Kind::Card.into(),
+        MethodKind::BankTransfer => pb::payment_method::Kind::BankTransfer.into(),
     }
 }
 
@@ -154,6 +155,7 @@ pub fn settings(tenant: &payterms_kernel::TenantId, settings: &WalletSettings) -
         methods: kinds(&settings.methods),
         top_up_tax_kind: crate::render::tax_kind(Some(settings.top_up_tax_kind)).into(),
         minimums: minimums(&settings.minimums),
+        postpaid_minimums: settings.postpaid_minimums.iter().copied().map(money).collect(),
         prepayment: settings.prepayment,
         prepayment_methods: kinds(&settings.prepayment_methods),
         etag: format!("\"{}\"", settings.version),

@@ -4,14 +4,16 @@ use crate::{
     parse::CustomerRef,
     parse_recharge, render_payments,
     store::{charges, recharges, settings, top_ups, wallets},
-    use_cases::{close_metered, create_top_up::wallet_name},
+    use_cases::{close_metered, close_month, create_top_up::wallet_name},
 };
 use payterms_chassis::{
     WriteTx, names,
     snapshots::{Snapshots, States},
 };
 use payterms_kernel::Id;
-use payterms_proto::wallet::v1::{AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, TopUpChanged, WalletSettingsChanged};
+use payterms_proto::wallet::v1::{
+    AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, TopUpChanged, UsageMonthClosed, WalletSettingsChanged,
+};
 use prost::Message;
 use std::collections::HashMap;
 
@@ -24,6 +26,7 @@ pub fn all() -> Snapshots {
         .with::<AutoRechargeChanged>("auto_recharge", recharges_of)
         .with::<WalletSettingsChanged>("wallet_settings", settings_of)
         .with::<MeteredUsageClosed>("metered_usage", closes_of)
+        .with::<UsageMonthClosed>("usage_month", months_of)
 }
 
 fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
@@ -94,6 +97,18 @@ fn closes_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let mut states = Vec::new();
         for id in ids {
             states.extend(close_metered::closed(tx, id).await?.map(|told| (id.clone(), told.encode_to_vec())));
+        }
+        Ok(states)
+    })
+}
+
+/// Months of wallets that were closed; each is billed once, however often it is told.
+fn months_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let mut states = Vec::new();
+        for id in ids {
+            let Some(closing) = names::uuid(id) else { continue };
+            states.extend(close_month::closed(tx, closing).await?.map(|told| (id.clone(), told.encode_to_vec())));
         }
         Ok(states)
     })

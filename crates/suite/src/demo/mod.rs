@@ -35,7 +35,7 @@ pub async fn play(usage: Option<PathBuf>) -> Result<(), String> {
     let suite = Suite::start(&options, CancellationToken::new()).await?;
     println!("The suite serves on {}; all below goes through that door.", suite.gateway);
     let mut stage = Stage::new(suite);
-    let outcome = stories(&mut stage, &usage).await;
+    let outcome = Box::pin(stories(&mut stage, &usage)).await;
     stage.suite.stop().await;
     outcome?;
     println!("\nAll as told, in {:.1} s.", began.elapsed().as_secs_f32());
@@ -48,6 +48,6 @@ async fn stories(stage: &mut Stage, usage: &str) -> Result<(), String> {
     s4::play(stage).await?;
     s5::play(stage, usage).await?;
     s3::play(stage).await?;
-    bank::play(stage).await?;
+    Box::pin(bank::play(stage)).await?;
     check::all(stage).await
 }

@@ -4,6 +4,7 @@ use crate::{
     customer::Customer,
     invoice::{Invoice, InvoiceState},
     payment::{Allocation, Payment, PaymentState, Source, Tender, TenderState},
+    tax::TaxAmount,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal};
@@ -88,6 +89,9 @@ fn digits(text: &str) -> Option<(&str, &str)> {
     Some(text.split_at(end)).filter(|(run, _)| !run.is_empty())
 }
 
+/// What a transfer is short of, with its part of each rate, where a credit note takes it off.
+pub type Short = Option<(Money, Vec<TaxAmount>)>;
+
 impl BankLine {
     /// Matches it to an issued invoice.
     ///
@@ -108,23 +112,32 @@ impl BankLine {
     }
 
     /// The payment that it makes: as much as the invoice can take pays it, the rest becomes credit. What
-    /// has arrived is never refused.
+    /// has arrived is never refused. Answers what is credit-noted too: what a top-up's transfer is short of
+    /// by no more than the tolerance.
     ///
     /// # Errors
     /// None that a matched line can cause.
-    pub fn pay(&mut self, ids: &mut IdSource, invoice: &mut Invoice, now: DateTime<Utc>) -> Result<Payment, Refusal> {
+    pub fn pay(
+        &mut self,
+        ids: &mut IdSource,
+        invoice: &mut Invoice,
+        tolerance: Money,
+        now: DateTime<Utc>,
+    ) -> Result<(Payment, Short), Refusal> {
         let (amount, zero) = (self.shown.amount, Money::zero(invoice.currency));
         let takes = matches!(invoice.state, InvoiceState::Open | InvoiceState::Uncollectible);
         let part = if takes { invoice.collectable()?.min(amount)? } else { zero };
-        let mut allocations = Vec::new();
+        let (mut allocations, mut bought, mut short) = (Vec::new(), None, None);
         if part.is_positive() {
+            bought = invoice.buys(part)?;
             let reversed = invoice.reserve(part, now)?;
             allocations.push(Allocation { invoice: invoice.id, amount: part, reversed, paid: zero, refunded: zero });
+            short = invoice.forgive(tolerance, now)?;
         }
         let source = Source::Transfer(self.id.uuid());
         let id = ids.make();
         self.payment = Some(id);
-        Ok(Payment {
+        let payment = Payment {
             id,
             customer: invoice.customer,
             state: PaymentState::Processing,
@@ -134,10 +147,12 @@ impl BankLine {
             allocations,
             tenders: vec![Tender { source, amount, state: TenderState::Processing, refunded: zero }],
             surplus: amount.minus(part)?,
+            bought,
             version: 1,
             created_at: now,
             updated_at: now,
-        })
+        };
+        Ok((payment, short))
     }
 }
 
@@ -185,7 +200,8 @@ mod tests {
         for (cents, allocated, open) in [(6_000, 6_000, 4_000), (5_000, 4_000, 0), (700, 0, 0)] {
             let mut line = line(cents);
             line.match_to(&own).unwrap();
-            let mut payment = line.pay(&mut ids, &mut own, now).unwrap();
+            let (mut payment, short) = line.pay(&mut ids, &mut own, usd(10_000), now).unwrap();
+            assert_eq!(short, None, "only top-ups are forgiven a bank's fees");
             payment.tenders[0].state = TenderState::Succeeded;
             payment.close(std::slice::from_mut(&mut own), now).unwrap();
             let paid: i64 = payment.allocations.iter().map(|own| own.paid.micros() / 10_000).sum();

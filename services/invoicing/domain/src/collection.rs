@@ -143,6 +143,7 @@ impl Invoice {
             allocations: vec![Allocation { invoice: self.id, amount: payable, reversed, paid: zero, refunded: zero }],
             tenders: vec![Tender { source: Source::Collection, amount: payable, state: TenderState::Processing, refunded: zero }],
             surplus: zero,
+            bought: None,
             version: 1,
             created_at: now,
             updated_at: now,

@@ -164,6 +164,7 @@ mod tests {
             overpayment_refused: false,
             business: crate::tenant::Business::default(),
             dunning: crate::tenant::Dunning::default(),
+            transfer_tolerances: Vec::new(),
             tax_rules: vec![rule("AU", rate), rule("DE", 19), reverse, rule("GB", 0)],
             suspended: false,
             version: 1,

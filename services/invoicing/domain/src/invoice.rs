@@ -6,8 +6,10 @@ use crate::{
     metered::Billed,
     number::Series,
     reminder::Reminders,
-    tax::{self, Amounts, Rate, TaxAmount},
+    tax::{self, Amounts, Rate},
     tenant::Tenant,
+    top_up::TopUp,
+    usage_month::UsageMonth,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Currency, Id, Money, Refusal, calendar::PaymentTerm, money::MoneyError, rounding};
@@ -161,6 +163,10 @@ pub struct Invoice {
     pub collection: Collection,
     /// The metered service that it bills.
     pub billed: Option<Billed>,
+    /// The top-up by transfer that it sells.
+    pub top_up: Option<TopUp>,
+    /// The month of a wallet that it bills.
+    pub usage: Option<UsageMonth>,
     /// How its reminders stand.
     pub reminders: Reminders,
     /// Counts its changes.
@@ -200,6 +206,8 @@ impl Invoice {
             block: None,
             collection: Collection::default(),
             billed: None,
+            top_up: None,
+            usage: None,
             reminders: Reminders::default(),
             version: 1,
             created_at: now,
@@ -233,19 +241,18 @@ impl Invoice {
         self.must_be(&[InvoiceState::Draft])?;
         customer.must_have_billing_profile()?;
         self.amounts = amounts_of(tenant, customer, self.currency, &self.content)?;
+        self.issue_to(tenant, customer.party(), (series, today), now);
+        Ok(())
+    }
+
+    /// Gives it number, dates and parties, for ever.
+    pub(crate) fn issue_to(&mut self, tenant: &Tenant, buyer: Party, (series, today): (&mut Series, NaiveDate), now: DateTime<Utc>) {
         let (number, issue_date) = series.take(today);
         let due_date = self.content.term.due(issue_date).unwrap_or(issue_date);
-        self.issue = Some(Issue {
-            number,
-            issue_date,
-            due_date,
-            seller: tenant.party(),
-            buyer: customer.party(),
-            mentions: tenant.business.legal_mentions.clone(),
-        });
+        let (seller, mentions) = (tenant.party(), tenant.business.legal_mentions.clone());
+        self.issue = Some(Issue { number, issue_date, due_date, seller, buyer, mentions });
         self.state = InvoiceState::Open;
         self.touch(now);
-        Ok(())
     }
 
     /// What is left to pay: total less paid, credited and written off.
@@ -267,74 +274,13 @@ impl Invoice {
         self.open()?.minus(self.pending)
     }
 
-    /// Whether it is past due on a day: a fact of dates, whatever else holds.
+    /// Whether it is past due on a day: a fact of dates, whatever else holds. A top-up is no debt.
     ///
     /// # Errors
     /// None that stored amounts can cause.
     pub fn past_due(&self, today: NaiveDate) -> Result<bool, MoneyError> {
         let due = self.issue.as_ref().is_some_and(|issue| issue.due_date < today);
-        Ok(due && self.open()?.is_positive())
-    }
-
-    /// Takes an open invoice back whole.
-    ///
-    /// # Errors
-    /// `INVOICE_STATE` where something is paid or credited, `INVOICE_BLOCKED`, `PAYMENT_PENDING`.
-    pub fn void(&mut self, now: DateTime<Utc>) -> Result<Vec<TaxAmount>, Refusal> {
-        self.must_be(&[InvoiceState::Open])?;
-        self.must_not_be_blocked()?;
-        if !self.paid.is_zero() || !self.credited.is_zero() {
-            let message = "A part of the invoice is paid or credited. Take the rest off by a credit note.";
-            return Err(Refusal::precondition("INVOICE_STATE", message).with("state", self.state.name()));
-        }
-        Ok(self.credit(self.amounts.total, now)?.0)
-    }
-
-    /// Takes an amount off what is open, and the rest off what is paid; answers the part of each rate,
-    /// and what is to be given back.
-    ///
-    /// # Errors
-    /// `INVOICE_STATE`, `CURRENCY_MISMATCH`, `CREDIT_NOTE_TOO_LARGE` above what is open and paid,
-    /// `PAYMENT_PENDING` where a payment has reserved it.
-    pub fn credit(&mut self, amount: Money, now: DateTime<Utc>) -> Result<(Vec<TaxAmount>, Money), Refusal> {
-        self.must_be(&[InvoiceState::Open, InvoiceState::Paid])?;
-        let (open, most) = (self.open()?, self.open()?.plus(self.paid)?);
-        if amount.compare(most)?.is_gt() {
-            let message = format!("Only {most} of the invoice is open or paid. Take off at most that.");
-            return Err(Refusal::precondition("CREDIT_NOTE_TOO_LARGE", message).with("most", most.amount()));
-        }
-        if self.pending.is_positive() {
-            self.must_leave_pending(amount)?;
-        }
-        let back = amount.minus(open.min(amount)?)?;
-        let parts = tax::credit(&mut self.amounts.taxes, amount)?;
-        self.credited = self.credited.plus(amount)?;
-        self.paid = self.paid.minus(back)?;
-        self.settle_state()?;
-        self.touch(now);
-        Ok((parts, back))
-    }
-
-    /// Gives up what is open.
-    ///
-    /// # Errors
-    /// `INVOICE_STATE`, `PAYMENT_PENDING`.
-    pub fn write_off(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
-        self.must_be(&[InvoiceState::Open])?;
-        let open = self.open()?;
-        self.must_leave_pending(open)?;
-        self.written_off = self.written_off.plus(open)?;
-        self.settle_state()?;
-        self.touch(now);
-        Ok(())
-    }
-
-    fn must_leave_pending(&self, taken: Money) -> Result<(), Refusal> {
-        if self.payable()?.compare(taken)?.is_lt() {
-            let message = format!("A payment under way has reserved {} of the invoice. Wait for its end.", self.pending);
-            return Err(Refusal::precondition("PAYMENT_PENDING", message).with("pending", self.pending.amount()));
-        }
-        Ok(())
+        Ok(due && self.top_up.is_none() && self.open()?.is_positive())
     }
 
     /// Refuses outside these states.

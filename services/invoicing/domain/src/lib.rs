@@ -17,9 +17,12 @@ pub mod receipt;
 pub mod refund;
 pub mod reminder;
 pub mod statement;
+pub mod take_back;
 pub mod tax;
 pub mod tenant;
 pub mod test_clock;
+pub mod top_up;
+pub mod usage_month;
 pub mod version;
 
 pub use bank::BankLine;
@@ -38,4 +41,5 @@ pub use statement::Statement;
 pub use tax::{Amounts, Rate, TaxAmount};
 pub use tenant::{Business, Dunning, TaxRule, Tenant};
 pub use test_clock::{ClockState, TestClock};
+pub use top_up::TopUp;
 pub use version::InvoiceVersion;

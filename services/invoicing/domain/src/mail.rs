@@ -28,11 +28,13 @@ pub enum MailKind {
     Reminder,
     /// A month is over.
     Statement,
+    /// Credit is to be paid by bank transfer; it goes to the address that was given.
+    TransferInvoice,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -43,6 +45,7 @@ impl MailKind {
         Self::ServiceRestored,
         Self::Reminder,
         Self::Statement,
+        Self::TransferInvoice,
     ];
 
     /// The name of the kind, as in the contract.
@@ -59,6 +62,7 @@ impl MailKind {
             Self::ServiceRestored => "SERVICE_RESTORED",
             Self::Reminder => "REMINDER",
             Self::Statement => "STATEMENT",
+            Self::TransferInvoice => "TRANSFER_INVOICE",
         }
     }
 }

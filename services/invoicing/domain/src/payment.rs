@@ -5,6 +5,7 @@ use crate::{
     collection::collects,
     customer::Customer,
     invoice::{Invoice, InvoiceState},
+    top_up::Bought,
 };
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Currency, Id, IdSource, Money, Refusal, money::MoneyError};
@@ -127,6 +128,8 @@ pub struct Payment {
     pub tenders: Vec<Tender>,
     /// What is charged beyond the invoices and becomes credit.
     pub surplus: Money,
+    /// What a transfer buys, where its invoice sells credit.
+    pub bought: Option<Bought>,
     /// Counts its changes.
     pub version: i64,
     /// When it was asked for.
@@ -150,7 +153,7 @@ pub struct Asked {
 /// Plans a payment over locked invoices and reserves on them.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `INVOICE_STATE`, `CURRENCY_MISMATCH`, `NOTHING_PAYABLE`, `PAYMENT_PENDING`,
+/// `RESOURCE_NOT_FOUND`, `TOP_UP_INVOICE`, `INVOICE_STATE`, `CURRENCY_MISMATCH`, `NOTHING_PAYABLE`, `PAYMENT_PENDING`,
 /// `ALLOCATION_TOO_LARGE`, `TENDERS_MISMATCH`, `OVERPAYMENT_NOT_ALLOWED`.
 pub fn ask(
     ids: &mut IdSource,
@@ -196,6 +199,7 @@ pub fn ask(
         allocations,
         tenders,
         surplus,
+        bought: None,
         version: 1,
         created_at: now,
         updated_at: now,
@@ -220,9 +224,10 @@ fn instructed(invoices: &[Invoice], asked: &Asked) -> Result<Vec<(Id<Invoice>, M
     order.sort_by_key(|own| (own.issue.as_ref().map(|issue| issue.due_date), own.issue.as_ref().map(|issue| issue.number.clone())));
     let mut parts = Vec::with_capacity(order.len());
     for invoice in order {
-        if asked.invoices.is_empty() && invoice.state != InvoiceState::Open {
+        if asked.invoices.is_empty() && (invoice.state != InvoiceState::Open || invoice.top_up.is_some()) {
             continue;
         }
+        invoice.must_ask_for_a_debt()?;
         invoice.must_be(&[InvoiceState::Open, InvoiceState::Uncollectible])?;
         let payable = invoice.collectable()?;
         let own = asked.invoices.iter().find(|(id, _)| *id == invoice.id).and_then(|(_, amount)| *amount);

@@ -34,6 +34,7 @@ pub(crate) fn tenant() -> Tenant {
         overpayment_refused: false,
         business: crate::tenant::Business::default(),
         dunning: crate::tenant::Dunning::default(),
+        transfer_tolerances: Vec::new(),
         tax_rules: vec![rule],
         suspended: false,
         version: 1,

@@ -168,9 +168,10 @@ impl Invoice {
     /// Takes what was paid off again: as much is open; automatic collection begins anew at that instant.
     ///
     /// # Errors
-    /// `INVOICE_STATE`, `REFUND_TOO_LARGE`.
+    /// `INVOICE_STATE`, `TOP_UP_INVOICE`, `REFUND_TOO_LARGE`.
     pub fn reopen(&mut self, amount: Money, collect_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.must_be(&[InvoiceState::Open, InvoiceState::Paid])?;
+        self.must_ask_for_a_debt()?;
         if !amount.is_positive() || self.paid.compare(amount)?.is_lt() {
             return Err(too_large(self.paid));
         }

@@ -28,7 +28,7 @@ impl Invoice {
     /// nothing is open or left to say.
     #[must_use]
     pub fn next_reminder(&self, schedule: &[i16], today: NaiveDate) -> Option<NaiveDate> {
-        if self.state != InvoiceState::Open || self.block.is_some() {
+        if self.state != InvoiceState::Open || self.block.is_some() || self.top_up.is_some() {
             return None;
         }
         let issued = self.issue.as_ref()?.issue_date;

@@ -5,7 +5,7 @@ use crate::{
     invoice::Party,
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{TenantId, country};
+use payterms_kernel::{Currency, Money, TenantId, country};
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
 
@@ -31,6 +31,8 @@ pub struct Tenant {
     pub business: Business,
     /// What happens when something is not paid.
     pub dunning: Dunning,
+    /// How much less than asked may arrive for a top-up by transfer, one figure a currency.
+    pub transfer_tolerances: Vec<Money>,
     /// Tax by the customer's country, in the order of country, category and `with_tax_id`.
     pub tax_rules: Vec<TaxRule>,
     /// Whether all its writes are refused.
@@ -67,6 +69,8 @@ pub struct Business {
     pub contact_email: String,
     /// Where customers sign in; may be empty.
     pub portal_url: String,
+    /// Where transfers go; may be empty.
+    pub bank_details: String,
 }
 
 /// The tax that a tenant takes from customers of one country for one category.
@@ -108,6 +112,12 @@ impl Tenant {
         let Business { legal_name, address, tax_id, .. } = self.business.clone();
         let legal_name = if legal_name.is_empty() { self.display_name.clone() } else { legal_name };
         Party { legal_name, address, country: self.country.clone(), tax_id }
+    }
+
+    /// What a transfer in a currency may be short of.
+    #[must_use]
+    pub fn transfer_tolerance(&self, currency: Currency) -> Money {
+        self.transfer_tolerances.iter().find(|own| own.currency() == currency).copied().unwrap_or_else(|| Money::zero(currency))
     }
 
     /// Whether an invoice is taken back by a credit note of its own: in the European Union.

@@ -11,6 +11,7 @@ mod payments;
 mod refunds;
 mod tenants;
 mod test_clocks;
+mod top_ups;
 
 use crate::App;
 

@@ -92,6 +92,15 @@ pub async fn is_billed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, billed: 
     Ok(query.one(conn).await?.is_some())
 }
 
+/// Whether what a closing told is billed.
+///
+/// # Errors
+/// The database's.
+pub async fn is_of_closing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: Uuid) -> Result<bool, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::UsageClosing.eq(closing));
+    Ok(query.one(conn).await?.is_some())
+}
+
 /// Open invoices of a tenant after an id, locked in the order of their ids.
 ///
 /// # Errors

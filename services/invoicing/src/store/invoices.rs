@@ -1,10 +1,10 @@
 //! Table `invoices`, and the invoice as a whole with its lines and taxes.
 
-use super::{currency, customers::AddressText, date, invoice_parts as parts, numbers, numbers_text, unknown};
+use super::{currency, customers::AddressText, date, invoice_parts as parts, numbers, numbers_text, top_ups, unknown};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
     Amounts, Block, BlockReason, Collection, CollectionState, Content, Customer, Invoice, InvoiceState, Issue, Party, Reminders,
-    metered::Billed,
+    metered::Billed, usage_month::UsageMonth,
 };
 use payterms_kernel::{Currency, Id, Money, TenantId, calendar::PaymentTerm, ladder::Ladder};
 use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
@@ -55,6 +55,11 @@ pub struct Model {
     blocked_days: i64,
     reminded: String,
     reminded_on: Option<String>,
+    top_up: String,
+    usage_closing: Option<Uuid>,
+    usage_wallet: Option<Uuid>,
+    usage_month: Option<String>,
+    usage_agreement: Option<Uuid>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -130,6 +135,11 @@ fn billed(row: &Model) -> Result<Option<Billed>, AppError> {
     Ok(Some(Billed { service: Id::from_uuid(service), month: date(month)? }))
 }
 
+fn usage(row: &Model) -> Result<Option<UsageMonth>, AppError> {
+    let Some(((closing, wallet), month)) = row.usage_closing.zip(row.usage_wallet).zip(row.usage_month.as_deref()) else { return Ok(None) };
+    Ok(Some(UsageMonth { closing, wallet, month: date(month)?, agreement: row.usage_agreement }))
+}
+
 fn collection(row: &Model) -> Result<Collection, AppError> {
     let state = CollectionState::ALL.into_iter().find(|state| state.name() == row.collection_state);
     Ok(Collection {
@@ -154,6 +164,8 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
         block: block(&row)?,
         collection: collection(&row)?,
         billed: billed(&row)?,
+        top_up: top_ups::top_up(&row.top_up)?,
+        usage: usage(&row)?,
         reminders: Reminders {
             blocked_days: u32::try_from(row.blocked_days).unwrap_or_default(),
             done: numbers(&row.reminded)?,
@@ -202,7 +214,7 @@ pub async fn lock_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
 /// The most invoices that one payment of all that is open takes.
 const MOST_OPEN: u64 = 100;
 
-/// Open invoices of a customer in a currency, the oldest due first chosen, locked in the order of their
+/// Open invoices of a customer in a currency but those of top-ups, the oldest due first chosen, locked in the order of their
 /// ids.
 ///
 /// # Errors
@@ -220,6 +232,7 @@ pub async fn lock_open<C: ConnectionTrait>(
         .filter(Column::CustomerId.eq(customer.uuid()))
         .filter(Column::Currency.eq(currency.code()))
         .filter(Column::State.eq(InvoiceState::Open.name()))
+        .filter(Column::TopUp.eq(""))
         .filter(Expr::cust("total - paid - credited - written_off - pending > 0"))
         .order_by_asc(Column::DueDate)
         .order_by_asc(Column::Id)
@@ -295,6 +308,11 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         reminded_on: Set(invoice.reminders.last_on.map(|day| day.to_string())),
         service_id: Set(invoice.billed.map(|own| own.service.uuid())),
         service_month: Set(invoice.billed.map(|own| own.month.to_string())),
+        usage_closing: Set(invoice.usage.map(|own| own.closing)),
+        usage_wallet: Set(invoice.usage.map(|own| own.wallet)),
+        usage_month: Set(invoice.usage.map(|own| own.month.to_string())),
+        usage_agreement: Set(invoice.usage.and_then(|own| own.agreement)),
+        top_up: Set(top_ups::top_up_text(invoice.top_up.as_ref())?),
         mentions: Set(issue.map(|issue| issue.mentions.clone()).unwrap_or_default()),
         block_owner: Set(invoice.block.as_ref().map(|block| block.owner.clone()).unwrap_or_default()),
     })

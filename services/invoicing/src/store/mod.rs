@@ -18,6 +18,7 @@ pub mod series;
 pub mod statements;
 pub mod tenants;
 pub mod test_clocks;
+pub mod top_ups;
 pub mod versions;
 
 use chrono::NaiveDate;

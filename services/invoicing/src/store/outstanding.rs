@@ -1,4 +1,4 @@
-//! What is open of a customer's invoices: sums over table `invoices`, made by the database.
+//! What is open of a customer's invoices, top-ups by transfer apart: sums over table `invoices`, made by the database.
 
 use super::{currency, date};
 use chrono::NaiveDate;
@@ -39,7 +39,7 @@ pub async fn of_customer<C: ConnectionTrait>(
         "SELECT currency, CAST(sum({open}) AS bigint) AS open, CAST(sum(pending) AS bigint) AS pending, count(*) AS invoices, \
          CAST(sum(CASE WHEN due_date < $3 THEN {open} ELSE 0 END) AS bigint) AS past_due, \
          CAST(sum(CASE WHEN due_date < $3 THEN 1 ELSE 0 END) AS bigint) AS late, min(CASE WHEN due_date >= $3 THEN due_date END) AS next_due \
-         FROM invoices WHERE tenant = $1 AND customer_id = $2 AND state = 'OPEN' GROUP BY currency ORDER BY currency"
+         FROM invoices WHERE tenant = $1 AND customer_id = $2 AND state = 'OPEN' AND top_up = '' GROUP BY currency ORDER BY currency"
     );
     let rows = sql::all(conn, &select, vec![tenant.as_str().into(), customer.uuid().into(), today.to_string().into()]).await?;
     let sums = |row: &sea_orm::QueryResult| {

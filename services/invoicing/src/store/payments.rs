@@ -2,7 +2,9 @@
 
 use super::{currency, unknown};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source};
+use payterms_invoicing_domain::{
+    Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source, top_up::Bought,
+};
 use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use std::collections::HashMap;
@@ -21,6 +23,9 @@ pub struct Model {
     taxed: bool,
     automatic: bool,
     surplus: i64,
+    bought: Option<i64>,
+    bought_tax: Option<i64>,
+    bought_taxed: Option<bool>,
     version: i64,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
@@ -157,6 +162,11 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
             allocations: allocated.remove(&row.id).unwrap_or_default(),
             tenders: tendered.remove(&row.id).unwrap_or_default(),
             surplus: Money::from_micros(currency, row.surplus),
+            bought: row.bought.zip(row.bought_tax).zip(row.bought_taxed).map(|((amount, tax), taxed)| Bought {
+                amount: Money::from_micros(currency, amount),
+                tax: Money::from_micros(currency, tax),
+                taxed,
+            }),
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -229,6 +239,9 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         taxed: Set(payment.taxed),
         automatic: Set(payment.automatic),
         surplus: Set(payment.surplus.micros()),
+        bought: Set(payment.bought.map(|own| own.amount.micros())),
+        bought_tax: Set(payment.bought.map(|own| own.tax.micros())),
+        bought_taxed: Set(payment.bought.map(|own| own.taxed)),
         version: Set(payment.version),
         created_at: Set(payment.created_at),
         updated_at: Set(payment.updated_at),

@@ -1,9 +1,9 @@
 //! Tables `tenants` and `tax_rules`.
 
-use super::{customers::AddressText, decimal, millionths, numbers, numbers_text};
+use super::{currency, customers::AddressText, decimal, millionths, numbers, numbers_text};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{Business, Dunning, TaxRule, Tenant};
-use payterms_kernel::TenantId;
+use payterms_kernel::{Money, TenantId};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -24,6 +24,7 @@ pub struct Model {
     business: String,
     suspend_after_days: Option<i64>,
     reminder_days: String,
+    transfer_tolerances: String,
     suspended: bool,
     version: i64,
     created_at: ChronoDateTimeUtc,
@@ -71,17 +72,29 @@ struct BusinessText {
     legal_mentions: String,
     contact_email: String,
     portal_url: String,
+    bank_details: String,
 }
 
 fn business(text: &str) -> Result<Business, AppError> {
     let read: BusinessText = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a business: {error}")))?;
-    let BusinessText { legal_name, address, tax_id, legal_mentions, contact_email, portal_url } = read;
-    Ok(Business { legal_name, address: address.map(Into::into), tax_id, legal_mentions, contact_email, portal_url })
+    let BusinessText { legal_name, address, tax_id, legal_mentions, contact_email, portal_url, bank_details } = read;
+    Ok(Business { legal_name, address: address.map(Into::into), tax_id, legal_mentions, contact_email, portal_url, bank_details })
 }
 
 fn business_text(business: &Business) -> Result<String, AppError> {
-    let Business { legal_name, address, tax_id, legal_mentions, contact_email, portal_url } = business.clone();
-    let text = BusinessText { legal_name, address: address.map(Into::into), tax_id, legal_mentions, contact_email, portal_url };
+    let Business { legal_name, address, tax_id, legal_mentions, contact_email, portal_url, bank_details } = business.clone();
+    let text =
+        BusinessText { legal_name, address: address.map(Into::into), tax_id, legal_mentions, contact_email, portal_url, bank_details };
+    serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
+}
+
+fn tolerances(text: &str) -> Result<Vec<Money>, AppError> {
+    let read: Vec<(String, i64)> = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("tolerances: {error}")))?;
+    read.into_iter().map(|(code, micros)| Ok(Money::from_micros(currency(&code)?, micros))).collect()
+}
+
+fn tolerances_text(tolerances: &[Money]) -> Result<String, AppError> {
+    let text: Vec<_> = tolerances.iter().map(|own| (own.currency().code(), own.micros())).collect();
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
 
@@ -120,6 +133,7 @@ async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Ve
                 suspend_after_days: row.suspend_after_days.and_then(|days| u16::try_from(days).ok()),
                 reminder_days: numbers(&row.reminder_days)?,
             },
+            transfer_tolerances: tolerances(&row.transfer_tolerances)?,
             suspended: row.suspended,
             version: row.version,
             created_at: row.created_at,
@@ -186,6 +200,7 @@ fn row(tenant: &Tenant) -> Result<ActiveModel, AppError> {
         business: Set(business_text(&tenant.business)?),
         reminder_days: Set(numbers_text(&tenant.dunning.reminder_days)),
         suspend_after_days: Set(tenant.dunning.suspend_after_days.map(i64::from)),
+        transfer_tolerances: Set(tolerances_text(&tenant.transfer_tolerances)?),
         suspended: Set(tenant.suspended),
         version: Set(tenant.version),
         created_at: Set(tenant.created_at),
@@ -216,6 +231,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), A
         Column::Business,
         Column::SuspendAfterDays,
         Column::ReminderDays,
+        Column::TransferTolerances,
         Column::Suspended,
         Column::Version,
         Column::UpdatedAt,

@@ -4,6 +4,7 @@
 use super::{
     create_invoice::locked,
     create_payment::{self, publish as publish_payment},
+    transfer_top_up,
 };
 use crate::{
     App, bank_messages as render, camt,
@@ -137,7 +138,9 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
     let mut payment_lease = None;
     if let (None, Some(invoice)) = (line.payment, owned.first_mut()) {
         let now = tx.now();
-        let mut payment = line.pay(tx.ids(), invoice, now)?;
+        let tolerance = transfer_top_up::tolerance(&tx, invoice).await?;
+        let (mut payment, short) = line.pay(tx.ids(), invoice, tolerance, now)?;
+        transfer_top_up::forgiven(&mut tx, invoice, short).await?;
         payment_lease = Some(app.flows.open(&tx, create_payment::FLOW, payment.id.uuid()).await?);
         bank_lines::save_many(tx.conn(), tenant, std::slice::from_ref(&line)).await?;
         publish_payment(&mut tx, &mut payment, &mut owned).await?;

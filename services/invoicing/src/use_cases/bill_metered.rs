@@ -53,7 +53,7 @@ pub async fn run(tx: &mut WriteTx, told: &MeteredUsageClosed) -> Result<(), AppE
     Ok(())
 }
 
-fn day(told: &payterms_proto::google::r#type::Date) -> Option<NaiveDate> {
+pub(super) fn day(told: &payterms_proto::google::r#type::Date) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(told.year, u32::try_from(told.month).ok()?, u32::try_from(told.day).ok()?)
 }
 

@@ -205,7 +205,7 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
 /// Takes all steps in the wallet; false while a card takes its time.
 async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<bool, AppError> {
     let wallet = Wallet::new(app, &lease.tenant, payment.customer).of(payment);
-    let credit = payment.credit()?;
+    let (credit, bought) = (payment.credit()?, payment.bought);
     let mut failed = false;
     if let Some(amount) = credit {
         if let Err(reason) = wallet.hold(amount, payment.taxed).await? {
@@ -220,7 +220,7 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<b
             Source::Credit => continue,
             // It has arrived: there is nothing that could fail.
             Source::Transfer(_) => {
-                wallet.record_transfer(tender.amount).await?;
+                wallet.record_transfer(tender.amount, bought).await?;
                 tender.state = TenderState::Succeeded;
                 kill::point("payment.after_transfer");
                 continue;

@@ -4,7 +4,7 @@ use super::{turn_month, update_tenant::publish};
 use crate::{App, parse::TenantFields, render, store::tenants};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::Tenant;
-use payterms_kernel::{Kind, Refusal};
+use payterms_kernel::{Currency, Kind, Money, Refusal};
 use payterms_proto::invoicing::v1::CreateTenantResponse;
 
 /// Runs the verb.
@@ -31,6 +31,7 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields) -> Result<Answer<Cr
         overpayment_refused: new.overpayment_refused,
         business: new.business.clone(),
         dunning: new.dunning.clone(),
+        transfer_tolerances: if new.transfer_tolerances.is_empty() { usual_tolerances() } else { new.transfer_tolerances.clone() },
         tax_rules: new.tax_rules.clone(),
         suspended: false,
         version: 1,
@@ -41,4 +42,9 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields) -> Result<Answer<Cr
     publish(&mut tx, &tenant).await?;
     turn_month::schedule_first(&tx).await?;
     tx.commit(CreateTenantResponse { tenant: Some(render::tenant(&tenant)) }).await
+}
+
+/// 50.00 AUD.
+fn usual_tolerances() -> Vec<Money> {
+    Currency::parse("AUD").map(|aud| Money::from_micros(aud, 50_000_000)).into_iter().collect()
 }

@@ -11,9 +11,13 @@ use crate::{
     render_invoices as render,
     store::{invoice_parts, invoices, receivables, series},
 };
+use chrono::NaiveDate;
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
-use payterms_invoicing_domain::{Customer, Invoice, Tenant, number::INVOICES};
-use payterms_kernel::calendar::{day_in, start_of_day};
+use payterms_invoicing_domain::{Customer, Invoice, Series, Tenant, number::INVOICES};
+use payterms_kernel::{
+    Refusal,
+    calendar::{day_in, start_of_day},
+};
 use payterms_proto::invoicing::v1::{FinalizeInvoiceResponse, Invoice as InvoiceMessage, InvoiceChanged};
 
 /// Runs the verb.
@@ -40,15 +44,24 @@ pub async fn run(app: &App, call: &Call, named: &InvoiceRef, etag: &str) -> Resu
 /// Those of [`Invoice::finalize`].
 pub async fn issue(tx: &WriteTx, invoice: &mut Invoice, sides: (&Tenant, &Customer)) -> Result<(), AppError> {
     let (now, zone) = (tx.now(), tx.time().zone);
-    let tenant = &tx.call().tenant;
-    let mut series = series::lock(tx.conn(), tenant, INVOICES).await?;
-    invoice.finalize(sides, &mut series, day_in(zone, now), now)?;
-    series::save(tx.conn(), tenant, &series).await?;
-    turn_month::schedule_first(tx).await?;
+    number_from(tx, |series, today| invoice.finalize(sides, series, today, now)).await?;
     if let Some(due) = invoice.issue.as_ref().map(|issue| issue.due_date) {
         invoice.schedule_collection(start_of_day(zone, due).max(now));
     }
-    invoice_parts::save_taxes(tx.conn(), tenant, invoice).await
+    invoice_parts::save_taxes(tx.conn(), &tx.call().tenant, invoice).await
+}
+
+/// Lets an invoice take the next number of its series, today in the tenant's zone.
+///
+/// # Errors
+/// Those of `take`, and the database's.
+pub(super) async fn number_from<T>(tx: &WriteTx, take: impl FnOnce(&mut Series, NaiveDate) -> Result<T, Refusal>) -> Result<T, AppError> {
+    let tenant = &tx.call().tenant;
+    let mut series = series::lock(tx.conn(), tenant, INVOICES).await?;
+    let taken = take(&mut series, day_in(tx.time().zone, tx.now()))?;
+    series::save(tx.conn(), tenant, &series).await?;
+    turn_month::schedule_first(tx).await?;
+    Ok(taken)
 }
 
 /// Saves an issued invoice and tells how it stands; its reminders, what is owed, and the service that it

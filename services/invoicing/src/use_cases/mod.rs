@@ -3,6 +3,7 @@
 pub mod advance_test_clock;
 pub mod bank_lines;
 pub mod bill_metered;
+pub mod bill_usage;
 pub mod block_invoice;
 pub mod collect_invoice;
 pub mod correct_invoice;
@@ -29,6 +30,7 @@ pub mod resolve_tax;
 pub mod send_mail;
 pub mod start_test_clock;
 pub mod take_back_invoice;
+pub mod transfer_top_up;
 pub mod turn_month;
 pub mod update_customer;
 pub mod update_tenant;

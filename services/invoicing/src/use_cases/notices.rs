@@ -1,7 +1,7 @@
 //! What is mailed when something happened: receipts, failed collections and recharges, prepayment that
 //! went off, how metered services stand.
 
-use super::write_mail::{Letter, to_customer, to_tenant};
+use super::write_mail::{Letter, to_address, to_customer, to_tenant};
 use crate::store::{outstanding::Outstanding, tenants};
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx, names};
@@ -175,4 +175,28 @@ pub async fn statements(
         attachments,
     };
     to_customer(tx, customer, letter).await
+}
+
+/// Credit is to be paid by transfer.
+///
+/// # Errors
+/// The database's.
+pub async fn transfer_invoice(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppError> {
+    let (Some(issue), Some(top_up)) = (invoice.issue.clone(), invoice.top_up.clone()) else { return Ok(()) };
+    let total = invoice.amounts.total;
+    let letter = Letter {
+        kind: MailKind::TransferInvoice,
+        variables: |language| {
+            vec![
+                ("customer", top_up.company_name.into()),
+                ("number", issue.number.into()),
+                ("amount", language.money(total).into()),
+                ("due_date", language.date(issue.due_date).into()),
+                ("bank_details", top_up.bank_details.into()),
+            ]
+        },
+        page: format!("/invoices/{}", invoice.id),
+        attachments: vec![Attachment::Invoice(invoice.id.uuid())],
+    };
+    to_address(tx, invoice.customer, top_up.email, letter).await
 }

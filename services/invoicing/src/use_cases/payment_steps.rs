@@ -3,12 +3,20 @@
 
 use super::create_payment::refused;
 use crate::{App, render::customer_name, render_payments::payment_name};
-use payterms_chassis::{AppError, call::Caller, render::money};
-use payterms_invoicing_domain::{Customer, Destination, Payment, RefundPart};
+use payterms_chassis::{
+    AppError,
+    call::Caller,
+    render::{money, money_of},
+};
+use payterms_invoicing_domain::{
+    Customer, Destination, Payment, RefundPart,
+    top_up::{Bought, Offer},
+};
 use payterms_kernel::{Currency, Id, Money, TenantId, id::step_id};
 use payterms_proto::wallet::v1::{
-    Charge, ChargeForPaymentRequest, GetChargeRequest, GetPaymentMeansRequest, GetPaymentMeansResponse, HoldForPaymentRequest,
-    RecordTransferRequest, RefundPaymentRequest, ReleasePaymentRequest, SettlePaymentRequest, charge::State,
+    Charge, ChargeForPaymentRequest, GetChargeRequest, GetPaymentMeansRequest, GetPaymentMeansResponse, GetWalletSettingsRequest,
+    HoldForPaymentRequest, RecordTransferRequest, RefundPaymentRequest, ReleasePaymentRequest, SettlePaymentRequest, TaxKind,
+    charge::State, payment_method::Kind, settings_service_client::SettingsServiceClient,
     settlement_service_client::SettlementServiceClient,
 };
 use std::time::Duration;
@@ -167,16 +175,37 @@ impl<'a> Wallet<'a> {
         answer.await?.map(|_| ()).map_err(AppError::from)
     }
 
-    /// Books what arrived by bank transfer.
+    /// How credit is sold by transfer in a currency.
+    ///
+    /// # Errors
+    /// The wallet's.
+    pub async fn offer(&self, currency: Currency) -> Result<Offer, AppError> {
+        let mut client = SettingsServiceClient::new(self.app.peers.channel("wallet")?);
+        let message = GetWalletSettingsRequest { name: format!("tenants/{}/walletSettings", self.tenant) };
+        let settings = client.get_wallet_settings(self.request(message)?).await?.into_inner().wallet_settings.unwrap_or_default();
+        let minimums = settings.minimums.iter().filter(|own| own.kind() == Kind::BankTransfer);
+        Ok(Offer {
+            prepayment: settings.prepayment,
+            by_transfer: settings.prepayment_methods().any(|kind| kind == Kind::BankTransfer),
+            minimum: minimums.filter_map(|own| money_of(own.amount.as_ref()?)).find(|least| least.currency() == currency),
+            taxed: settings.top_up_tax_kind() == TaxKind::TaxedSale,
+        })
+    }
+
+    /// Books what arrived by bank transfer: it pays invoices, but for what it buys.
     ///
     /// # Errors
     /// No answer after many tries.
-    pub async fn record_transfer(&self, amount: Money) -> Result<(), AppError> {
+    pub async fn record_transfer(&self, amount: Money, bought: Option<Bought>) -> Result<(), AppError> {
+        let tax_kind = bought.map(|own| if own.taxed { TaxKind::TaxedSale } else { TaxKind::Deposit });
         let message = RecordTransferRequest {
             request_id: self.step("transfer"),
             parent: self.customer.clone(),
             payment: self.payment_name.clone(),
             amount: Some(money(amount)),
+            bought: bought.map(|own| money(own.amount)),
+            tax: bought.map(|own| money(own.tax)),
+            tax_kind: tax_kind.unwrap_or_default().into(),
         };
         let answer = self.take(|| async { self.client()?.record_transfer(self.request(message.clone())?).await.map_err(AppError::from) });
         answer.await?.map(|_| ()).map_err(AppError::from)

@@ -72,7 +72,10 @@ pub async fn void(app: &App, call: &Call, named: &InvoiceRef, reason: &str) -> R
 }
 
 /// Numbers and stores a credit note, and what it leaves of the invoice's taxes.
-async fn issue(
+///
+/// # Errors
+/// The database's.
+pub(super) async fn issue(
     tx: &mut WriteTx,
     invoice: &Invoice,
     (id, amount, taxes): (Id<CreditNote>, Money, Vec<TaxAmount>),

@@ -35,6 +35,28 @@ pub async fn to_customer<V: FnOnce(Language) -> Vec<(&'static str, Value)>>(
     customer: Id<Customer>,
     letter: Letter<V>,
 ) -> Result<(), AppError> {
+    about(tx, customer, None, letter).await
+}
+
+/// Writes to an address that was given for this alone.
+///
+/// # Errors
+/// The database's; `Fault` for a customer who is not there.
+pub async fn to_address<V: FnOnce(Language) -> Vec<(&'static str, Value)>>(
+    tx: &mut WriteTx,
+    customer: Id<Customer>,
+    address: String,
+    letter: Letter<V>,
+) -> Result<(), AppError> {
+    about(tx, customer, Some(address), letter).await
+}
+
+async fn about<V: FnOnce(Language) -> Vec<(&'static str, Value)>>(
+    tx: &mut WriteTx,
+    customer: Id<Customer>,
+    address: Option<String>,
+    letter: Letter<V>,
+) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("a mail to customer {customer}"));
     let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
@@ -45,7 +67,8 @@ pub async fn to_customer<V: FnOnce(Language) -> Vec<(&'static str, Value)>>(
     variables.extend((letter.variables)(language).into_iter().map(|(name, value)| (name.to_owned(), value)));
     let words = words(tx, &tenant, (letter.kind, language), &variables).await?;
     let (id, now) = (tx.id(), tx.now());
-    let mail = Mail::write(id, (letter.kind, Some(customer)), buyer.mail_addresses(), words, letter.attachments, now);
+    let to = address.map_or_else(|| buyer.mail_addresses(), |address| vec![address]);
+    let mail = Mail::write(id, (letter.kind, Some(customer)), to, words, letter.attachments, now);
     queue(tx, &mail).await
 }
 

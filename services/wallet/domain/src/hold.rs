@@ -111,7 +111,8 @@ pub fn authorize(
     if expires_at > now + TimeDelta::days(MOST_DAYS) {
         return Err(out_of_range("expire_time", "90 days"));
     }
-    let available = wallet.available(now)?;
+    // An agreement allows use below zero; a hold reserves credit that is there.
+    let available = wallet.free(now)?.minus(wallet.owed)?;
     if available.compare(amount)?.is_lt() {
         return Err(insufficient_funds(available, amount));
     }

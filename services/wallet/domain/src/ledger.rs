@@ -25,6 +25,10 @@ pub enum Account {
     TaxPayable,
     /// Credit that nobody can use any more.
     Breakage,
+    /// The used part of postpaid invoices.
+    Receivable,
+    /// What the lines of a month's invoice round away.
+    Rounding,
 }
 
 /// What a transfer is.
@@ -58,6 +62,12 @@ pub enum TransferKind {
     InvoiceRefund,
     /// Bank clearing → invoice settlement: a bank line matched to an invoice.
     BankTransfer,
+    /// Invoice settlement ↔ rounding: what deposits paid in a month goes to its invoice.
+    MonthClose,
+    /// Receivable → customer credit: a postpaid month is invoiced.
+    PostpaidClose,
+    /// Bank clearing → purchased credit (and tax payable): a bank line matched to an invoice of a top-up.
+    TransferTopUp,
 }
 
 /// One side of a transfer. Credit is positive, debit negative.

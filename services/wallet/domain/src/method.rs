@@ -15,6 +15,8 @@ const BRANDS: [&str; 4] = ["visa", "mastercard", "amex", "jcb"];
 pub enum MethodKind {
     /// A card.
     Card,
+    /// A bank transfer, which the payer makes: nothing is saved.
+    BankTransfer,
 }
 
 /// What a customer pays with. The provider's token has no way into logs: no `Display`.

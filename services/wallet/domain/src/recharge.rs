@@ -104,12 +104,13 @@ pub struct AutoRecharge {
 }
 
 impl AutoRecharge {
-    /// The credit that the rules ask for now; none while a recharge is open or has failed.
+    /// The credit that the rules ask for now; none while a recharge is open or has failed, or the wallet is
+    /// postpaid.
     ///
     /// # Errors
     /// None that stored amounts can cause.
     pub fn wanted(&self, wallet: &Wallet, now: DateTime<Utc>) -> Result<Option<Money>, Refusal> {
-        if self.open.is_some() || !self.failure.is_empty() {
+        if self.open.is_some() || !self.failure.is_empty() || wallet.overdraft.is_some() {
             return Ok(None);
         }
         let deficit = Money::zero(wallet.currency).minus(wallet.posted)?;

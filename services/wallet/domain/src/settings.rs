@@ -17,6 +17,8 @@ pub struct WalletSettings {
     pub top_up_tax_kind: TaxKind,
     /// The least top-up by kind and currency.
     pub minimums: Vec<(MethodKind, Money)>,
+    /// The least monthly commitment of a postpaid agreement, one figure a currency.
+    pub postpaid_minimums: Vec<Money>,
     /// Whether customers may buy credit.
     pub prepayment: bool,
     /// The kinds that they are offered.
@@ -30,16 +32,19 @@ pub struct WalletSettings {
 }
 
 impl WalletSettings {
-    /// The settings of a new tenant: nothing connected; top-ups are deposits; by card from 20 USD.
+    /// The settings of a new tenant: nothing connected; top-ups are deposits; by card from 20 USD, by bank
+    /// transfer from 200 AUD, postpaid from 1,000 AUD a month.
     #[must_use]
     pub fn fresh() -> Self {
         let twenty = Currency::parse("USD").map(|usd| (MethodKind::Card, Money::from_micros(usd, 20_000_000)));
+        let two_hundred = Currency::parse("AUD").map(|aud| (MethodKind::BankTransfer, Money::from_micros(aud, 200_000_000)));
         Self {
             provider: String::new(),
             provider_default: false,
             methods: Vec::new(),
             top_up_tax_kind: TaxKind::Deposit,
-            minimums: twenty.into_iter().collect(),
+            minimums: twenty.into_iter().chain(two_hundred).collect(),
+            postpaid_minimums: Currency::parse("AUD").map(|aud| Money::from_micros(aud, 1_000_000_000)).into_iter().collect(),
             prepayment: false,
             prepayment_methods: Vec::new(),
             invoices_hidden: false,
@@ -74,7 +79,7 @@ impl WalletSettings {
             (self.invoices_hidden, "INVOICES_HIDDEN", "Let customers see their invoices."),
             (self.provider.is_empty(), "PROVIDER_NOT_CONNECTED", "Connect a payment provider."),
             (!self.provider_default, "PROVIDER_NOT_DEFAULT", "Make the connected provider the default one."),
-            (self.methods.is_empty(), "NO_METHOD_CHOSEN", "Choose cards as a payment method."),
+            (!self.methods.contains(&MethodKind::Card), "NO_METHOD_CHOSEN", "Choose cards as a payment method."),
         ];
         let broken = checks.into_iter().filter(|(broken, ..)| *broken);
         broken.map(|(_, name, description)| Condition { name, subject: "walletSettings".into(), description: description.into() }).collect()
@@ -135,6 +140,17 @@ impl WalletSettings {
             return Err(Refusal::precondition("METHOD_NOT_OFFERED", "The tenant does not offer this kind of method for prepayment."));
         }
         Ok(())
+    }
+
+    /// The least monthly commitment.
+    ///
+    /// # Errors
+    /// `CURRENCY_NOT_OFFERED`.
+    pub fn postpaid_minimum(&self, currency: Currency) -> Result<Money, Refusal> {
+        self.postpaid_minimums.iter().find(|own| own.currency() == currency).copied().ok_or_else(|| {
+            let message = format!("The tenant has set no least commitment in {currency}, so nothing is postpaid in it.");
+            Refusal::precondition("CURRENCY_NOT_OFFERED", message).with("currency", currency)
+        })
     }
 
     /// The least top-up.

@@ -138,14 +138,44 @@ pub fn surplus(
     add_lot(wallet, ids, (TransferKind::Surplus, payment), deposit(amount, expires_at), now)
 }
 
-/// Books what arrived by bank transfer: bank clearing → invoice settlement.
+/// What arrived by bank transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrived {
+    /// The payment that it made.
+    pub payment: Uuid,
+    /// All of it.
+    pub amount: Money,
+    /// The part that buys credit, tax included, and the tax in it; the rest pays invoices.
+    pub bought: Option<(Money, Money, TaxKind)>,
+}
+
+/// Books what arrived by bank transfer: bank clearing → invoice settlement, → purchased credit and tax
+/// payable. Answers the lot that was bought.
 ///
 /// # Errors
-/// `CURRENCY_MISMATCH`.
-pub fn transfer(wallet: &mut Wallet, ids: &mut IdSource, (payment, amount): (Uuid, Money), now: DateTime<Utc>) -> Result<(), Refusal> {
-    wallet.takes(amount)?;
-    let sides = vec![(Account::BankClearing, None, amount.negated()), (Account::InvoiceSettlement, None, amount)];
-    post(wallet, ids, (TransferKind::BankTransfer, Some(payment)), sides, now)
+/// `CURRENCY_MISMATCH`, `BALANCE_OVERFLOW`.
+pub fn transfer(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    arrived: Arrived,
+    expires_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<Option<Id<Lot>>, Refusal> {
+    wallet.takes(arrived.amount)?;
+    let bought = arrived.bought.map_or_else(|| Money::zero(wallet.currency), |(bought, ..)| bought);
+    let pays = arrived.amount.minus(bought)?;
+    if pays.is_positive() {
+        let sides = vec![(Account::BankClearing, None, pays.negated()), (Account::InvoiceSettlement, None, pays)];
+        post(wallet, ids, (TransferKind::BankTransfer, Some(arrived.payment)), sides, now)?;
+    }
+    let Some((bought, tax, tax_kind)) = arrived.bought else { return Ok(None) };
+    let new = NewLot { tax_kind: Some(tax_kind), ..deposit(bought.minus(tax)?, expires_at) };
+    let before = wallet.transfers.len();
+    let lot = wallet.add_lot(ids, new, (TransferKind::TransferTopUp, Account::BankClearing, tax), now)?;
+    if let Some(transfer) = wallet.transfers.get_mut(before) {
+        transfer.payment = Some(arrived.payment);
+    }
+    Ok(Some(lot))
 }
 
 /// Purchased credit that was not taxed when it was bought.

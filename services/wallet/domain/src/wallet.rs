@@ -5,7 +5,7 @@ use crate::{
     ledger::{Account, Entry, Running, Transfer, TransferKind},
     lot::{Lot, LotKind, TaxKind},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Currency, Id, IdSource, Money, Refusal, money::MoneyError};
 
 /// A wallet with the lots that have something left.
@@ -29,6 +29,10 @@ pub struct Wallet {
     pub owed: Money,
     /// Lots with something left, in debit order.
     pub lots: Vec<Lot>,
+    /// How far below zero it may go: the limit of its postpaid agreement, while that is active.
+    pub overdraft: Option<Money>,
+    /// First day of the month whose end falls due next; none while there is nothing to invoice.
+    pub closes: Option<NaiveDate>,
     /// When it was opened.
     pub created_at: DateTime<Utc>,
     /// When its last entry was recorded.
@@ -71,6 +75,8 @@ impl Wallet {
             posted: zero,
             owed: zero,
             lots: Vec::new(),
+            overdraft: None,
+            closes: None,
             created_at: now,
             updated_at: now,
             version: 1,
@@ -86,13 +92,23 @@ impl Wallet {
         self.lots.iter().try_fold(Money::zero(self.currency), |sum, lot| sum.plus(lot.pinned))
     }
 
-    /// What can be spent at an instant: lots in force, less holds, less what is owed.
+    /// What can be spent at an instant: lots in force, less holds, less what is owed, and what an agreement
+    /// allows below zero.
     ///
     /// # Errors
     /// None that stored amounts can cause.
     pub fn available(&self, now: DateTime<Utc>) -> Result<Money, MoneyError> {
+        let below = self.overdraft.unwrap_or_else(|| Money::zero(self.currency)).minus(self.owed)?;
+        self.free(now)?.plus(below)
+    }
+
+    /// What lots in force have that no hold reserves.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn free(&self, now: DateTime<Utc>) -> Result<Money, MoneyError> {
         let in_force = self.lots.iter().filter(|lot| lot.in_force(now));
-        in_force.map(Lot::unpinned).try_fold(self.owed.negated(), |sum, free| sum.plus(free?))
+        in_force.map(Lot::unpinned).try_fold(Money::zero(self.currency), |sum, free| sum.plus(free?))
     }
 
     /// Refuses an amount in another currency than the wallet's.
@@ -146,9 +162,9 @@ impl Wallet {
     }
 
     /// Pays what is owed from a lot that is new or free again. What a deposit settles counts to the invoice that taxes
-    /// it, like any usage that a deposit pays.
+    /// it, like any usage that a deposit pays. What accrues to an agreement waits for its invoice.
     pub(crate) fn settle_owed(&mut self, ids: &mut IdSource, lot: Id<Lot>, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let Some(place) = self.lots.iter_mut().find(|own| own.id == lot) else { return Ok(()) };
+        let Some(place) = self.lots.iter_mut().find(|own| own.id == lot && self.overdraft.is_none()) else { return Ok(()) };
         let part = self.owed.min(place.unpinned()?)?;
         if part.is_zero() || !place.in_force(now) {
             return Ok(());

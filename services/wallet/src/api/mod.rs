@@ -6,6 +6,7 @@ mod lots;
 mod methods;
 mod notifications;
 mod postings;
+mod postpaid;
 mod recharges;
 mod settings;
 mod settlements;

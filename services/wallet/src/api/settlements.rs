@@ -52,7 +52,7 @@ impl SettlementService for Api {
     }
 
     async fn record_transfer(&self, request: Request<RecordTransferRequest>) -> Result<Response<RecordTransferResponse>, Status> {
-        let (call, payment, amount) = parse::transfer(request)?;
-        answer::write(|| settle_payment::transfer(&self.app, &call, &payment, amount)).await
+        let (call, payment, arrived) = parse::transfer(request)?;
+        answer::write(|| settle_payment::transfer(&self.app, &call, &payment, arrived)).await
     }
 }

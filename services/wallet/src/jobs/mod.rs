@@ -26,6 +26,9 @@ pub const MONTH_END: &str = "recharge_month_end";
 /// Ends the month of a metered service; the subject is the service's id.
 pub const CLOSE_METERED: &str = "close_metered";
 
+/// Ends the month of a wallet; the subject is the wallet's id.
+pub const CLOSE_MONTH: &str = "close_month";
+
 /// Takes a recurring fee; the subject is the fee's id.
 pub const TAKE_FEE: &str = "take_fee";
 
@@ -34,8 +37,12 @@ pub const TAKE_FEE: &str = "take_fee";
 pub fn all(app: &App) -> Jobs {
     let (recharges, retries, month_ends, charges) = (app.clone(), app.clone(), app.clone(), app.clone());
     let (holds, lots, setups, top_ups, metered) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
-    let fees = app.clone();
+    let (fees, months) = (app.clone(), app.clone());
     Jobs::default()
+        .with(CLOSE_MONTH, move |row| {
+            let app = months.clone();
+            async move { use_cases::close_month::run(&app, &row).await }
+        })
         .with(TAKE_FEE, move |row| {
             let app = fees.clone();
             async move { use_cases::recurring_fees::run(&app, &row).await }

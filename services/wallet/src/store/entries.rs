@@ -52,6 +52,8 @@ fn account_name(account: Account) -> &'static str {
         Account::BankClearing => "BANK_CLEARING",
         Account::TaxPayable => "TAX_PAYABLE",
         Account::Breakage => "BREAKAGE",
+        Account::Receivable => "RECEIVABLE",
+        Account::Rounding => "ROUNDING",
     }
 }
 

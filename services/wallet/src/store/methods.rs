@@ -58,6 +58,7 @@ mod pointers {
 pub fn kind_name(kind: MethodKind) -> &'static str {
     match kind {
         MethodKind::Card => "CARD",
+        MethodKind::BankTransfer => "BANK_TRANSFER",
     }
 }
 
@@ -68,6 +69,7 @@ pub fn kind_name(kind: MethodKind) -> &'static str {
 pub fn kind(name: &str) -> Result<MethodKind, AppError> {
     match name {
         "CARD" => Ok(MethodKind::Card),
+        "BANK_TRANSFER" => Ok(MethodKind::BankTransfer),
         other => Err(unknown("method kind", other)),
     }
 }

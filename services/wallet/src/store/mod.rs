@@ -1,6 +1,7 @@
 //! The wallet's tables: SeaORM entities and their queries. Models stop here; every finder takes
 //! the tenant.
 
+pub mod accruals;
 pub mod charges;
 pub mod customers;
 pub mod entries;
@@ -9,6 +10,7 @@ pub mod holds;
 pub mod lots;
 pub mod metered;
 pub mod methods;
+pub mod postpaid;
 pub mod recharges;
 pub mod refunds;
 pub mod settings;

@@ -8,7 +8,8 @@ use sea_orm::{ActiveValue::Set, Iterable, QuerySelect, entity::prelude::*, sea_q
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "wallet_settings")]
-/// A row. Lists are words with a space between; a minimum is `KIND:CODE:millionths`.
+/// A row. Lists are words with a space between; a minimum is `KIND:CODE:millionths`, a
+/// commitment `CODE:millionths`.
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     tenant: String,
@@ -17,6 +18,7 @@ pub struct Model {
     methods: String,
     top_up_tax_kind: String,
     minimums: String,
+    postpaid_minimums: String,
     prepayment: bool,
     prepayment_methods: String,
     invoices_hidden: bool,
@@ -36,6 +38,11 @@ fn minimum(word: &str) -> Result<(MethodKind, Money), AppError> {
     Ok((methods::kind(kind)?, money(code, micros.parse().map_err(|_| unknown("minimum", word))?)?))
 }
 
+fn commitment(word: &str) -> Result<Money, AppError> {
+    let (code, micros) = word.split_once(':').ok_or_else(|| unknown("commitment", word))?;
+    money(code, micros.parse().map_err(|_| unknown("commitment", word))?)
+}
+
 fn settings(row: &Model) -> Result<WalletSettings, AppError> {
     let kinds = |words: &str| words.split_whitespace().map(methods::kind).collect::<Result<Vec<_>, _>>();
     Ok(WalletSettings {
@@ -44,6 +51,7 @@ fn settings(row: &Model) -> Result<WalletSettings, AppError> {
         methods: kinds(&row.methods)?,
         top_up_tax_kind: lots::tax_kind(&row.top_up_tax_kind)?,
         minimums: row.minimums.split_whitespace().map(minimum).collect::<Result<_, _>>()?,
+        postpaid_minimums: row.postpaid_minimums.split_whitespace().map(commitment).collect::<Result<_, _>>()?,
         prepayment: row.prepayment,
         prepayment_methods: kinds(&row.prepayment_methods)?,
         invoices_hidden: row.invoices_hidden,
@@ -74,6 +82,7 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Wal
 
 fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
     let kinds = |kinds: &[MethodKind]| kinds.iter().map(|kind| methods::kind_name(*kind)).collect::<Vec<_>>().join(" ");
+    let commitment = |least: &Money| format!("{}:{}", least.currency(), least.micros());
     let minimum = |(kind, least): &(MethodKind, Money)| format!("{}:{}:{}", methods::kind_name(*kind), least.currency(), least.micros());
     ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -82,6 +91,7 @@ fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
         methods: Set(kinds(&settings.methods)),
         top_up_tax_kind: Set(lots::tax_name(settings.top_up_tax_kind).to_owned()),
         minimums: Set(settings.minimums.iter().map(minimum).collect::<Vec<_>>().join(" ")),
+        postpaid_minimums: Set(settings.postpaid_minimums.iter().map(commitment).collect::<Vec<_>>().join(" ")),
         prepayment: Set(settings.prepayment),
         prepayment_methods: Set(kinds(&settings.prepayment_methods)),
         invoices_hidden: Set(settings.invoices_hidden),

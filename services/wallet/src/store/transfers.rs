@@ -30,7 +30,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-const KINDS: [(TransferKind, &str); 14] = [
+const KINDS: [(TransferKind, &str); 17] = [
     (TransferKind::Grant, "GRANT"),
     (TransferKind::GrantVoid, "GRANT_VOID"),
     (TransferKind::Debit, "DEBIT"),
@@ -45,6 +45,9 @@ const KINDS: [(TransferKind, &str); 14] = [
     (TransferKind::Surplus, "SURPLUS"),
     (TransferKind::InvoiceRefund, "INVOICE_REFUND"),
     (TransferKind::BankTransfer, "BANK_TRANSFER"),
+    (TransferKind::TransferTopUp, "TRANSFER_TOP_UP"),
+    (TransferKind::MonthClose, "MONTH_CLOSE"),
+    (TransferKind::PostpaidClose, "POSTPAID_CLOSE"),
 ];
 
 fn kind_name(kind: TransferKind) -> &'static str {
@@ -61,17 +64,17 @@ pub(crate) fn kind(name: &str) -> Result<TransferKind, AppError> {
 /// # Errors
 /// The database's.
 pub async fn has_surplus<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<bool, AppError> {
-    has(conn, tenant, (payment, TransferKind::Surplus)).await
+    has_any(conn, tenant, (payment, &[TransferKind::Surplus])).await
 }
 
-/// Whether a payment has a transfer of a kind.
+/// Whether a payment has a transfer of one of these kinds.
 ///
 /// # Errors
 /// The database's.
-pub async fn has<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (payment, kind): (Uuid, TransferKind)) -> Result<bool, AppError> {
+pub async fn has_any<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (payment, kinds): (Uuid, &[TransferKind])) -> Result<bool, AppError> {
+    let kinds = kinds.iter().map(|kind| kind_name(*kind));
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
-    let found = query.filter(Column::Kind.eq(kind_name(kind))).one(conn).await?;
-    Ok(found.is_some())
+    Ok(query.filter(Column::Kind.is_in(kinds)).one(conn).await?.is_some())
 }
 
 /// The id of the transfer by which a payment took credit.

@@ -1,9 +1,14 @@
 //! Table `wallets`, and the wallet as a whole: locked, loaded with its live lots, saved.
 
-use super::{currency, lots, money, transfers};
-use payterms_chassis::{AppError, WriteTx};
-use payterms_kernel::{Currency, Id, TenantId};
-use payterms_wallet_domain::{Customer, Wallet};
+use super::{accruals, currency, lots, money, transfers, unknown};
+use crate::jobs;
+use chrono::Months;
+use payterms_chassis::{AppError, WriteTx, jobs::schedule_many};
+use payterms_kernel::{
+    Currency, Id, Money, TenantId,
+    calendar::{day_in, first_of_month, start_of_day},
+};
+use payterms_wallet_domain::{Customer, Wallet, month::accrued};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -24,6 +29,8 @@ pub struct Model {
     version: i64,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
+    overdraft: Option<i64>,
+    closes: Option<String>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -50,6 +57,8 @@ fn wallet(row: &Model) -> Result<Wallet, AppError> {
     wallet.owed = money(&row.currency, row.owed)?;
     wallet.version = row.version;
     wallet.updated_at = row.updated_at;
+    wallet.overdraft = row.overdraft.map(|limit| money(&row.currency, limit)).transpose()?;
+    wallet.closes = row.closes.as_deref().map(|month| month.parse().map_err(|_| unknown("month", month))).transpose()?;
     Ok(wallet)
 }
 
@@ -67,6 +76,8 @@ fn row(tenant: &TenantId, wallet: &Wallet) -> ActiveModel {
         version: Set(wallet.version),
         created_at: Set(wallet.created_at),
         updated_at: Set(wallet.updated_at),
+        overdraft: Set(wallet.overdraft.map(Money::micros)),
+        closes: Set(wallet.closes.map(|month| month.to_string())),
     }
 }
 
@@ -102,13 +113,15 @@ pub async fn lock(tx: &WriteTx, customer: Id<Customer>, id: Id<Wallet>) -> Resul
     Ok(lock_many(tx, &[id]).await?.pop().filter(|locked| locked.wallet.customer == customer))
 }
 
-/// Saves what decisions changed: wallet rows, lots, transfers with their entries.
+/// Saves what decisions changed: wallet rows, lots, transfers with their entries, and what of these goes to
+/// the month's invoices.
 ///
 /// # Errors
 /// The database's.
 pub async fn save_many(tx: &WriteTx, changed: &mut [Locked]) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let mut moved = Vec::new();
+    accrue(tx, changed).await?;
     for locked in changed.iter_mut() {
         let before: Vec<_> = std::mem::take(&mut locked.before.lots);
         lots::save(tx.conn(), &tenant, &locked.wallet, &before).await?;
@@ -116,6 +129,29 @@ pub async fn save_many(tx: &WriteTx, changed: &mut [Locked]) -> Result<(), AppEr
         Entity::update(row(&tenant, &locked.wallet)).exec(tx.conn()).await?;
     }
     transfers::insert_many(tx.conn(), &tenant, moved).await
+}
+
+/// Adds what transfers accrue to the months of their wallets; where a wallet had nothing to invoice, the end
+/// of the month falls due.
+async fn accrue(tx: &WriteTx, changed: &mut [Locked]) -> Result<(), AppError> {
+    let (mut sums, mut due) = (accruals::Sums::new(), Vec::new());
+    for Locked { wallet, .. } in changed {
+        for transfer in &wallet.transfers {
+            let month = first_of_month(day_in(tx.time().zone, transfer.recorded_at));
+            for (funding, label, amount) in accrued(wallet, transfer)? {
+                let zero = Money::zero(wallet.currency);
+                let sum = sums.entry((wallet.id, month, funding, label.to_owned())).or_insert(zero);
+                *sum = sum.plus(amount)?;
+                wallet.closes = wallet.closes.or_else(|| {
+                    let next = month.checked_add_months(Months::new(1)).unwrap_or(month);
+                    due.push((wallet.id.to_string(), start_of_day(tx.time().zone, next)));
+                    Some(month)
+                });
+            }
+        }
+    }
+    schedule_many(tx, jobs::CLOSE_MONTH, &due).await?;
+    accruals::add(tx.conn(), &tx.call().tenant, &sums).await
 }
 
 /// Inserts a new wallet.

@@ -36,6 +36,7 @@ pub async fn update(app: &App, call: &Call, new: &Update) -> Result<Answer<Updat
             "provider_default" => own.provider_default = new.provider_default,
             "methods" => own.methods.clone_from(&new.methods),
             "top_up_tax_kind" => own.top_up_tax_kind = new.top_up_tax_kind,
+            "postpaid_minimums" => own.postpaid_minimums.clone_from(&new.postpaid_minimums),
             "purchased_expire_days" => own.purchased_expire_days = new.purchased_expire_days,
             _ => own.minimums.clone_from(&new.minimums),
         }

@@ -68,8 +68,10 @@ pub async fn run(app: &App, call: &Call, named: &PaymentRef, asked: &ToRefund) -
         app.flows.spawn(lease);
         return app.flows.answer(call, false).await;
     }
-    let transferred = transfers::has(tx.conn(), &call.tenant, (named.payment, TransferKind::BankTransfer)).await?;
-    let lots = if refund.charge.is_some() || transferred {
+    // What arrived by transfer, and what deposits paid in a month, has no lots to go back to.
+    let kinds = [TransferKind::BankTransfer, TransferKind::MonthClose];
+    let lotless = transfers::has_any(tx.conn(), &call.tenant, (named.payment, &kinds)).await?;
+    let lots = if refund.charge.is_some() || lotless {
         as_credit(&mut tx, &mut locked, &mut refund).await?
     } else {
         let taken = entries::taken_by(tx.conn(), &call.tenant, named.payment).await?;

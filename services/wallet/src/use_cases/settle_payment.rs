@@ -4,7 +4,7 @@
 //! most; a release leaves its mark even where nothing was held, so that a hold which comes late is
 //! refused.
 
-use super::{expire_lot, open_wallet, recharge};
+use super::{create_top_up::wallet_name, expire_lot, open_wallet, recharge};
 use crate::{
     App, jobs,
     parse::CustomerRef,
@@ -15,13 +15,17 @@ use crate::{
         wallets::{self, Locked},
     },
 };
+use chrono::{DateTime, Utc};
 use payterms_chassis::{Answer, AppError, Call, WriteTx, jobs::schedule, render::money};
-use payterms_kernel::{Currency, Money, Refusal};
+use payterms_kernel::{Currency, Id, Money, Refusal};
 use payterms_proto::wallet::v1::{
-    GetPaymentMeansResponse, HoldForPaymentResponse, PaymentHeld, PaymentReleased, PaymentSettled, RecordTransferResponse,
+    self as pb, GetPaymentMeansResponse, HoldForPaymentResponse, PaymentHeld, PaymentReleased, PaymentSettled, RecordTransferResponse,
     ReleasePaymentResponse, SettlePaymentResponse, TransferRecorded,
 };
-use payterms_wallet_domain::{Hold, TransferKind, settlement};
+use payterms_wallet_domain::{
+    Hold, Lot, TransferKind,
+    settlement::{self, Arrived},
+};
 
 /// What a customer can pay with now.
 ///
@@ -124,7 +128,7 @@ pub async fn settle(
     app: &App,
     call: &Call,
     named: &PaymentRef,
-    (credit, surplus): Settle,
+    (credit, beyond): Settle,
 ) -> Result<Answer<SettlePaymentResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
     let mut locked = lock_wallet(&mut tx, named).await?;
@@ -138,18 +142,14 @@ pub async fn settle(
         settlement::capture(&mut locked.wallet, &mut hold, tx.ids(), now)?;
         holds::save(&tx, locked.wallet.id, &hold).await?;
     }
-    let mut lot = None;
+    let mut surplus = None;
     let made = transfers::has_surplus(tx.conn(), &call.tenant, named.payment).await?;
-    if let Some(amount) = surplus.filter(|_| !made) {
+    if let Some(amount) = beyond.filter(|_| !made) {
         let expires_at = settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(now);
         let id = settlement::surplus(&mut locked.wallet, tx.ids(), (named.payment, amount, expires_at), now)?;
-        if let Some(expiry) = expires_at {
-            schedule(&tx, jobs::EXPIRE_LOT, &format!("{}/{id}", locked.wallet.id), expiry).await?;
-        }
-        lot = locked.wallet.lots.iter().find(|own| own.id == id).cloned();
+        surplus = bought(&tx, &locked, (Some(id), expires_at)).await?;
     }
     let after = render::wallet(&call.tenant, &locked.wallet, now)?;
-    let surplus = lot.map(|lot| render::lot(&after.name, &lot));
     wallets::save_many(&tx, std::slice::from_mut(&mut locked)).await?;
     recharge::mark(&tx, [&locked.wallet]).await?;
     let event = PaymentSettled { wallet: Some(after), payment: named.name(), surplus };
@@ -157,33 +157,46 @@ pub async fn settle(
     tx.commit(SettlePaymentResponse {}).await
 }
 
-/// Books what arrived by transfer for a payment, once.
+/// Books what arrived by transfer for a payment, once: it pays invoices, or buys credit.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn transfer(app: &App, call: &Call, named: &PaymentRef, amount: Money) -> Result<Answer<RecordTransferResponse>, AppError> {
+pub async fn transfer(app: &App, call: &Call, named: &PaymentRef, arrived: Arrived) -> Result<Answer<RecordTransferResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
     let mut locked = lock_wallet(&mut tx, named).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    if !transfers::has(tx.conn(), &call.tenant, (named.payment, TransferKind::BankTransfer)).await? {
+    if !transfers::has_any(tx.conn(), &call.tenant, (named.payment, &[TransferKind::BankTransfer, TransferKind::TransferTopUp])).await? {
         let now = tx.now();
-        settlement::transfer(&mut locked.wallet, tx.ids(), (named.payment, amount), now)?;
+        let expires_at = settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(now);
+        let lot = settlement::transfer(&mut locked.wallet, tx.ids(), arrived, expires_at, now)?;
+        let lot = bought(&tx, &locked, (lot, expires_at)).await?;
         let wallet = Some(render::wallet(&call.tenant, &locked.wallet, now)?);
         wallets::save_many(&tx, std::slice::from_mut(&mut locked)).await?;
-        let event = TransferRecorded { wallet, payment: named.name(), amount: Some(money(amount)) };
+        recharge::mark(&tx, [&locked.wallet]).await?;
+        let event = TransferRecorded { wallet, payment: named.name(), amount: Some(money(arrived.amount)), lot };
         tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     }
     tx.commit(RecordTransferResponse {}).await
 }
 
+/// A lot that a payment made, as the contract shows it; its expiry falls due.
+async fn bought(
+    tx: &WriteTx,
+    locked: &Locked,
+    (lot, expires_at): (Option<Id<Lot>>, Option<DateTime<Utc>>),
+) -> Result<Option<pb::Lot>, AppError> {
+    let Some(id) = lot else { return Ok(None) };
+    if let Some(expiry) = expires_at {
+        schedule(tx, jobs::EXPIRE_LOT, &format!("{}/{id}", locked.wallet.id), expiry).await?;
+    }
+    let name = wallet_name(&tx.call().tenant, &locked.wallet);
+    Ok(locked.wallet.lots.iter().find(|own| own.id == id).map(|lot| render::lot(&name, lot)))
+}
+
 /// Saves a hold with its wallet; what an ended hold has freed is looked at.
-async fn save(
-    tx: &mut WriteTx,
-    locked: &mut Locked,
-    hold: &Hold,
-) -> Result<(payterms_proto::wallet::v1::Wallet, payterms_proto::wallet::v1::Hold), AppError> {
+async fn save(tx: &mut WriteTx, locked: &mut Locked, hold: &Hold) -> Result<(pb::Wallet, pb::Hold), AppError> {
     let now = tx.now();
     let wallet = render::wallet(&tx.call().tenant, &locked.wallet, now)?;
     let rendered = render::hold(&wallet.name, hold)?;

@@ -13,13 +13,13 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Kind, Refusal, calendar::next_month_end_after};
 use payterms_proto::wallet::v1::{GetAutoRechargeResponse, RetryAutoRechargeResponse, UpdateAutoRechargeResponse};
-use payterms_wallet_domain::MethodKind;
+use payterms_wallet_domain::{MethodKind, postpaid::must_not_be_postpaid};
 
 /// Sets the rules.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`, `CURRENCY_MISMATCH`, `FIELD_OUT_OF_RANGE`, `FEATURE_DISABLED`,
-/// `COLLECTION_METHOD_REQUIRED`.
+/// `POSTPAID_ACTIVE`, `COLLECTION_METHOD_REQUIRED`.
 pub async fn update(app: &App, call: &Call, new: &Update) -> Result<Answer<UpdateAutoRechargeResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let wallet = locked(&tx, &new.wallet).await?.wallet;
@@ -37,6 +37,7 @@ pub async fn update(app: &App, call: &Call, new: &Update) -> Result<Answer<Updat
     }
     new.rules.must_fit(&wallet)?;
     if !new.rules.is_none() {
+        must_not_be_postpaid(&wallet)?;
         settings::find(tx.conn(), &call.tenant).await?.must_sell_by(MethodKind::Card)?;
         let methods = methods::of_customer(tx.conn(), &call.tenant, wallet.customer).await?;
         methods.collection.ok_or_else(recharge::no_method)?;

@@ -1,0 +1,20 @@
+//! `TransferTopUpService`.
+
+use super::Api;
+use crate::{parse_top_ups as parse, use_cases::transfer_top_up};
+use payterms_chassis::answer;
+use payterms_proto::invoicing::v1::{
+    RaiseTransferTopUpRequest, RaiseTransferTopUpResponse, transfer_top_up_service_server::TransferTopUpService,
+};
+use tonic::{Request, Response, Status};
+
+#[tonic::async_trait]
+impl TransferTopUpService for Api {
+    async fn raise_transfer_top_up(
+        &self,
+        request: Request<RaiseTransferTopUpRequest>,
+    ) -> Result<Response<RaiseTransferTopUpResponse>, Status> {
+        let (call, customer, amount, raise) = parse::raise(request)?;
+        answer::write(|| transfer_top_up::run(&self.app, &call, customer, (amount, &raise))).await
+    }
+}

@@ -1,0 +1,362 @@
+//! Postpaid agreements: what is used accrues, and a month is invoiced at the larger of usage and commitment
+//! (docs/domain.md, Postpaid).
+
+use crate::{customer::Customer, settings::WalletSettings, wallet::Wallet};
+use chrono::{DateTime, Months, NaiveDate, Utc};
+use payterms_kernel::{Id, Money, Refusal, Violation, calendar::first_of_month, money::MoneyError};
+
+/// Months that an agreement commits to.
+pub const MONTHS: u32 = 12;
+
+/// Where an agreement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgreementState {
+    /// Somebody decides.
+    Requested,
+    /// The answer was no.
+    Refused,
+    /// Use accrues to it.
+    Active,
+    /// Its twelve months are over.
+    Ended,
+    /// It ended early; the rest of the commitment is invoiced.
+    Terminated,
+}
+
+impl AgreementState {
+    /// All states.
+    pub const ALL: [Self; 5] = [Self::Requested, Self::Refused, Self::Active, Self::Ended, Self::Terminated];
+
+    /// The name of the state, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "REQUESTED",
+            Self::Refused => "REFUSED",
+            Self::Active => "ACTIVE",
+            Self::Ended => "ENDED",
+            Self::Terminated => "TERMINATED",
+        }
+    }
+
+    /// The verbs that a state allows.
+    fn allowed(self) -> &'static [&'static str] {
+        match self {
+            Self::Requested => &["DecidePostpaid"],
+            Self::Active => &["TerminatePostpaid"],
+            Self::Refused | Self::Ended | Self::Terminated => &["AskPostpaid"],
+        }
+    }
+}
+
+/// What is agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// The least that a committed month is invoiced at, before tax.
+    pub commitment: Money,
+    /// How far the wallet may go below zero.
+    pub limit: Money,
+}
+
+impl Terms {
+    /// Refuses figures that the tenant does not offer, or that do not fit the wallet or each other.
+    fn must_fit(&self, wallet: &Wallet, settings: &WalletSettings) -> Result<(), Refusal> {
+        wallet.takes(self.commitment)?;
+        wallet.takes(self.limit)?;
+        let least = settings.postpaid_minimum(wallet.currency)?;
+        if self.commitment.compare(least)?.is_lt() {
+            let message = format!("The least monthly commitment is {least}; {} were named.", self.commitment);
+            return Err(Refusal::precondition("BELOW_MINIMUM", message).with("minimum", least.amount()).with("currency", least.currency()));
+        }
+        if self.limit.compare(self.commitment)?.is_lt() {
+            let description = "Name a limit that is not below the monthly commitment.".to_owned();
+            return Err(Refusal::invalid(vec![Violation { field: "limit".into(), reason: "FIELD_OUT_OF_RANGE", description }]));
+        }
+        Ok(())
+    }
+}
+
+/// An agreement of one wallet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreement {
+    /// Its id.
+    pub id: Id<Agreement>,
+    /// The wallet that it is about.
+    pub wallet: Id<Wallet>,
+    /// Where it is.
+    pub state: AgreementState,
+    /// What is agreed, or asked.
+    pub terms: Terms,
+    /// First day of the first committed month; none before it is active.
+    pub first_month: Option<NaiveDate>,
+    /// Committed months that are invoiced.
+    pub billed: u32,
+    /// What was said with the decision or the termination.
+    pub explanation: String,
+    /// Counts its changes.
+    pub version: i64,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Agreement {
+    /// Asks for an agreement.
+    ///
+    /// # Errors
+    /// `CURRENCY_MISMATCH`, `CURRENCY_NOT_OFFERED`, `BELOW_MINIMUM`, `FIELD_OUT_OF_RANGE`.
+    pub fn ask(id: Id<Self>, wallet: &Wallet, settings: &WalletSettings, terms: Terms, now: DateTime<Utc>) -> Result<Self, Refusal> {
+        terms.must_fit(wallet, settings)?;
+        Ok(Self {
+            id,
+            wallet: wallet.id,
+            state: AgreementState::Requested,
+            terms,
+            first_month: None,
+            billed: 0,
+            explanation: String::new(),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+
+    fn must_be(&self, state: AgreementState) -> Result<(), Refusal> {
+        if self.state == state {
+            return Ok(());
+        }
+        Err(Refusal::state("POSTPAID_STATE", "The agreement", self.state.name(), self.state.allowed()))
+    }
+
+    /// Says yes, to the figures that were asked or to others. The commitment counts whole months: from
+    /// today, where that is a first, else from the next first.
+    ///
+    /// # Errors
+    /// `POSTPAID_STATE`, `BALANCE_NEGATIVE`, `PROFILE_INCOMPLETE`, `TAX_UNKNOWN`, and those of
+    /// [`Agreement::ask`].
+    pub fn approve(
+        &mut self,
+        (wallet, settings, customer): (&mut Wallet, &WalletSettings, &Customer),
+        terms: Terms,
+        explanation: String,
+        (today, now): (NaiveDate, DateTime<Utc>),
+    ) -> Result<(), Refusal> {
+        self.must_be(AgreementState::Requested)?;
+        terms.must_fit(wallet, settings)?;
+        customer.must_have_profile()?;
+        customer.must_have_tax()?;
+        if wallet.owed.is_positive() {
+            let message = format!("{} are owed from before. Let the balance be repaired first.", wallet.owed);
+            return Err(Refusal::precondition("BALANCE_NEGATIVE", message).with("owed", wallet.owed.amount()));
+        }
+        let this = first_of_month(today);
+        self.first_month = if today == this { Some(this) } else { this.checked_add_months(Months::new(1)) };
+        self.terms = terms;
+        self.explanation = explanation;
+        wallet.overdraft = Some(terms.limit);
+        self.go_to(AgreementState::Active, now);
+        Ok(())
+    }
+
+    /// Says no.
+    ///
+    /// # Errors
+    /// `POSTPAID_STATE`.
+    pub fn refuse(&mut self, explanation: String, now: DateTime<Utc>) -> Result<(), Refusal> {
+        self.must_be(AgreementState::Requested)?;
+        self.explanation = explanation;
+        self.go_to(AgreementState::Refused, now);
+        Ok(())
+    }
+
+    fn is_committed(&self, month: NaiveDate) -> bool {
+        self.state == AgreementState::Active && self.first_month.is_some_and(|first| month >= first)
+    }
+
+    /// A month is over in which so much was used: answers what is missing to the commitment. After the
+    /// twelfth it ends.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn close_month(&mut self, wallet: &mut Wallet, (month, used): (NaiveDate, Money), now: DateTime<Utc>) -> Result<Money, MoneyError> {
+        if !self.is_committed(month) {
+            return Ok(Money::zero(wallet.currency));
+        }
+        self.billed = self.billed.saturating_add(1);
+        if self.billed >= MONTHS {
+            wallet.overdraft = None;
+            self.go_to(AgreementState::Ended, now);
+        } else {
+            self.touch(now);
+        }
+        missing(self.terms.commitment, used)
+    }
+
+    /// Ends early, in a month in which so much was used: answers what is missing of this month, and the
+    /// commitment of the months that are left, with their number.
+    ///
+    /// # Errors
+    /// `POSTPAID_STATE`.
+    pub fn terminate(
+        &mut self,
+        wallet: &mut Wallet,
+        (month, used): (NaiveDate, Money),
+        explanation: String,
+        now: DateTime<Utc>,
+    ) -> Result<(Money, Money, u32), Refusal> {
+        self.must_be(AgreementState::Active)?;
+        let this = u32::from(self.is_committed(month));
+        let left = MONTHS.saturating_sub(self.billed).saturating_sub(this);
+        let short = if this == 1 { missing(self.terms.commitment, used)? } else { Money::zero(wallet.currency) };
+        let rest = Money::from_product(wallet.currency, self.terms.commitment.amount(), left.into())?;
+        self.billed = self.billed.saturating_add(this);
+        self.explanation = explanation;
+        wallet.overdraft = None;
+        self.go_to(AgreementState::Terminated, now);
+        Ok((short, rest, left))
+    }
+
+    fn go_to(&mut self, state: AgreementState, now: DateTime<Utc>) {
+        self.state = state;
+        self.touch(now);
+    }
+
+    fn touch(&mut self, now: DateTime<Utc>) {
+        self.version = self.version.saturating_add(1);
+        self.updated_at = now.max(self.updated_at);
+    }
+}
+
+fn missing(commitment: Money, used: Money) -> Result<Money, MoneyError> {
+    commitment.minus(used.min(commitment)?)
+}
+
+/// Refuses where an agreement takes the place of auto-recharge.
+///
+/// # Errors
+/// `POSTPAID_ACTIVE`.
+pub fn must_not_be_postpaid(wallet: &Wallet) -> Result<(), Refusal> {
+    if wallet.overdraft.is_none() {
+        return Ok(());
+    }
+    let message = "The wallet is postpaid: its months are invoiced and paid by transfer, and auto-recharge is off.";
+    Err(Refusal::precondition("POSTPAID_ACTIVE", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Agreement, AgreementState, MONTHS, Terms};
+    use crate::{
+        Customer, Wallet, WalletSettings,
+        customer::Tax,
+        ledger::TransferKind,
+        posting::{self, Debit},
+    };
+    use chrono::{DateTime, Months, NaiveDate, Utc};
+    use payterms_kernel::{Currency, Id, IdSource, Money};
+    use rust_decimal::Decimal;
+    use uuid::Uuid;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn aud(text: &str) -> Money {
+        Money::parse(Currency::parse("AUD").unwrap(), text).unwrap()
+    }
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn customer() -> Customer {
+        Customer {
+            id: Id::from_uuid(Uuid::nil()),
+            country: "AU".into(),
+            tier: String::new(),
+            has_legal_name: true,
+            has_billing_address: true,
+            has_billing_email: true,
+            tax: Some(Tax { rate_percent: Decimal::TEN, sentence: String::new(), version: 1 }),
+        }
+    }
+
+    fn wallet() -> Wallet {
+        Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), aud("0").currency(), NOW)
+    }
+
+    fn active(wallet: &mut Wallet, today: &str) -> Agreement {
+        let terms = Terms { commitment: aud("1000"), limit: aud("3000") };
+        let settings = WalletSettings::fresh();
+        let mut own = Agreement::ask(Id::from_uuid(Uuid::nil()), wallet, &settings, terms, NOW).unwrap();
+        own.approve((wallet, &settings, &customer()), terms, String::new(), (day(today), NOW)).unwrap();
+        own
+    }
+
+    #[test]
+    fn a_committed_month_costs_its_commitment_at_least_and_twelve_end_it() {
+        let mut own_wallet = wallet();
+        let mut own = active(&mut own_wallet, "2026-06-15");
+        assert_eq!(own.close_month(&mut own_wallet, (day("2026-06-01"), aud("1")), NOW), Ok(aud("0")), "not a whole month");
+        let mut month = day("2026-07-01");
+        for place in 1..=MONTHS {
+            assert_eq!(own.state, AgreementState::Active);
+            let (used, short) = if place == 2 { (aud("1200.50"), aud("0")) } else { (aud("300.25"), aud("699.75")) };
+            assert_eq!(own.close_month(&mut own_wallet, (month, used), NOW), Ok(short));
+            month = month + Months::new(1);
+        }
+        assert_eq!((own.state, own_wallet.overdraft), (AgreementState::Ended, None));
+        assert_eq!(own.close_month(&mut own_wallet, (month, aud("0")), NOW), Ok(aud("0")));
+        assert_eq!(active(&mut wallet(), "2026-06-01").first_month, Some(day("2026-06-01")), "the first is a whole month");
+    }
+
+    #[test]
+    fn the_rest_of_the_commitment_is_due_when_it_is_terminated() {
+        let mut own_wallet = wallet();
+        let mut own = active(&mut own_wallet, "2026-06-01");
+        own.close_month(&mut own_wallet, (day("2026-06-01"), aud("0")), NOW).unwrap();
+        let told = own.terminate(&mut own_wallet, (day("2026-07-01"), aud("400")), "Moved away".into(), NOW).unwrap();
+        assert_eq!(told, (aud("600"), aud("10000"), 10));
+        let again = own.terminate(&mut own_wallet, (day("2026-07-01"), aud("0")), String::new(), NOW).unwrap_err();
+        assert_eq!(again.reason, "POSTPAID_STATE");
+        let mut early = active(&mut own_wallet, "2026-06-15");
+        let told = early.terminate(&mut own_wallet, (day("2026-06-01"), aud("400")), String::new(), NOW).unwrap();
+        assert_eq!(told, (aud("0"), aud("12000"), 12), "before the first committed month");
+    }
+
+    #[test]
+    fn figures_must_fit_and_nothing_may_be_owed() {
+        let settings = WalletSettings::fresh();
+        let why = |commitment: &str, limit: &str| {
+            let terms = Terms { commitment: aud(commitment), limit: aud(limit) };
+            Agreement::ask(Id::from_uuid(Uuid::nil()), &wallet(), &settings, terms, NOW).unwrap_err().reason
+        };
+        assert_eq!(why("999.99", "3000"), "BELOW_MINIMUM");
+        assert_eq!(why("1000", "999.99"), "FIELD_OUT_OF_RANGE");
+        let usd = Money::parse(Currency::parse("USD").unwrap(), "5000").unwrap();
+        let other = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd.currency(), NOW);
+        let terms = Terms { commitment: usd, limit: usd };
+        let refused = Agreement::ask(Id::from_uuid(Uuid::nil()), &other, &settings, terms, NOW).unwrap_err();
+        assert_eq!(refused.reason, "CURRENCY_NOT_OFFERED");
+        let mut owing = wallet();
+        let fee = Debit { amount: aud("1"), kind: TransferKind::Fee, into_negative: true, description: String::new() };
+        posting::debit(&mut owing, &mut IdSource::new(NOW, b"seed", "test"), fee, NOW).unwrap();
+        let terms = Terms { commitment: aud("1000"), limit: aud("1000") };
+        let mut own = Agreement::ask(Id::from_uuid(Uuid::nil()), &owing, &settings, terms, NOW).unwrap();
+        let refused = own.approve((&mut owing, &settings, &customer()), terms, String::new(), (day("2026-06-01"), NOW)).unwrap_err();
+        assert_eq!((refused.reason, own.state), ("BALANCE_NEGATIVE", AgreementState::Requested));
+    }
+
+    #[test]
+    fn use_goes_down_to_the_limit_after_the_credit_that_is_there() {
+        let mut own_wallet = wallet();
+        active(&mut own_wallet, "2026-06-01");
+        let mut ids = IdSource::new(NOW, b"seed", "test");
+        let mut take = |amount: &str| {
+            let debit = Debit { amount: aud(amount), kind: TransferKind::Usage, into_negative: false, description: String::new() };
+            posting::debit(&mut own_wallet, &mut ids, debit, NOW).map(|own| own.balance_after)
+        };
+        assert_eq!(take("2999.5"), Ok(aud("2999.5").negated()));
+        assert_eq!(take("0.6").unwrap_err().reason, "INSUFFICIENT_FUNDS");
+        assert_eq!(take("0.5"), Ok(aud("3000").negated()), "I3: not below the limit");
+    }
+}

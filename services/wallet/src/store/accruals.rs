@@ -1,0 +1,167 @@
+//! Tables `accruals` and `month_closings`: what was used of each month that goes to invoices, by funding and
+//! label, and how months were closed.
+
+use super::{money, unknown};
+use chrono::{DateTime, NaiveDate, Utc};
+use payterms_chassis::{AppError, sql};
+use payterms_kernel::{Currency, Id, Money, TenantId};
+use payterms_wallet_domain::{Wallet, month::Funding, postpaid::Agreement};
+use sea_orm::ConnectionTrait;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// What accrued in one transaction: by wallet, month, funding and label.
+pub type Sums = BTreeMap<(Id<Wallet>, NaiveDate, Funding, String), Money>;
+
+/// Rows of one statement: SQLite binds 32,766 values at most.
+const ROWS: usize = 500;
+
+/// Adds to the months' sums.
+///
+/// # Errors
+/// The database's.
+pub async fn add<C: ConnectionTrait>(conn: &C, tenant: &TenantId, sums: &Sums) -> Result<(), AppError> {
+    let rows: Vec<_> = sums.iter().collect();
+    for rows in rows.chunks(ROWS) {
+        let (mut places, mut values) = (Vec::with_capacity(rows.len()), Vec::new());
+        for ((wallet, month, funding, label), amount) in rows {
+            let first = values.len();
+            places.push(format!("({})", (1..=8).map(|place| format!("${}", first + place)).collect::<Vec<_>>().join(", ")));
+            values.extend([
+                tenant.as_str().into(),
+                wallet.uuid().into(),
+                month.to_string().into(),
+                funding.name().into(),
+                label.as_str().into(),
+                Uuid::nil().into(),
+                amount.micros().into(),
+                amount.currency().code().into(),
+            ]);
+        }
+        let insert = format!(
+            "INSERT INTO accruals (tenant, wallet_id, month, funding, label, closing_id, amount, currency) VALUES {} \
+             ON CONFLICT (tenant, wallet_id, month, funding, label, closing_id) DO UPDATE SET amount = accruals.amount + excluded.amount",
+            places.join(", ")
+        );
+        sql::exec(conn, &insert, values).await?;
+    }
+    Ok(())
+}
+
+/// What is to be invoiced of a wallet's months up to one, by funding: labels and sums.
+#[derive(Debug, Default)]
+pub struct Open {
+    /// What deposits paid.
+    pub deposit: Vec<(String, Money)>,
+    /// What accrued to the agreement.
+    pub postpaid: Vec<(String, Money)>,
+}
+
+async fn summed<C: ConnectionTrait>(conn: &C, filter: &str, values: Vec<sea_orm::Value>) -> Result<Open, AppError> {
+    let select = format!(
+        "SELECT funding, label, currency, CAST(SUM(amount) AS bigint) AS amount FROM accruals \
+         WHERE tenant = $1 AND wallet_id = $2 AND closing_id = $3{filter} GROUP BY funding, label, currency ORDER BY funding, label"
+    );
+    let mut open = Open::default();
+    for row in sql::all(conn, &select, values).await? {
+        let (funding, code): (String, String) = (row.try_get("", "funding")?, row.try_get("", "currency")?);
+        let own = (row.try_get("", "label")?, money(&code, row.try_get("", "amount")?)?);
+        match funding.as_str() {
+            "DEPOSIT" => open.deposit.push(own),
+            "POSTPAID" => open.postpaid.push(own),
+            other => return Err(unknown("funding", other)),
+        }
+    }
+    Ok(open)
+}
+
+/// What is not closed of a wallet's months up to one.
+///
+/// # Errors
+/// The database's.
+pub async fn open<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, month: NaiveDate) -> Result<Open, AppError> {
+    let values = vec![tenant.as_str().into(), wallet.uuid().into(), Uuid::nil().into(), month.to_string().into()];
+    summed(conn, " AND month <= $4", values).await
+}
+
+/// Whether something is not closed of a wallet's later months.
+///
+/// # Errors
+/// The database's.
+pub async fn later<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, month: NaiveDate) -> Result<bool, AppError> {
+    let select = "SELECT label FROM accruals WHERE tenant = $1 AND wallet_id = $2 AND closing_id = $3 AND month > $4 LIMIT 1";
+    let values = vec![tenant.as_str().into(), wallet.uuid().into(), Uuid::nil().into(), month.to_string().into()];
+    Ok(sql::one(conn, select, values).await?.is_some())
+}
+
+/// How a month of a wallet was closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closing {
+    /// Its id: that of the payment of what deposits paid.
+    pub id: Uuid,
+    /// The wallet.
+    pub wallet: Id<Wallet>,
+    /// The month.
+    pub month: NaiveDate,
+    /// The agreement that was active.
+    pub agreement: Option<Id<Agreement>>,
+    /// What was missing to the month's commitment.
+    pub shortfall: Money,
+    /// The commitment of the months after a termination, and their number.
+    pub rest: (Money, u32),
+    /// When.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Closes what is open of a wallet's months up to that of the closing.
+///
+/// # Errors
+/// The database's.
+pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Closing) -> Result<(), AppError> {
+    let insert = "INSERT INTO month_closings (tenant, id, wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let values = vec![
+        tenant.as_str().into(),
+        closing.id.into(),
+        closing.wallet.uuid().into(),
+        closing.month.to_string().into(),
+        closing.agreement.map(Id::uuid).into(),
+        closing.shortfall.micros().into(),
+        closing.rest.0.micros().into(),
+        i64::from(closing.rest.1).into(),
+        closing.shortfall.currency().code().into(),
+        closing.created_at.into(),
+    ];
+    sql::exec(conn, insert, values).await?;
+    let update = "UPDATE accruals SET closing_id = $4 WHERE tenant = $1 AND wallet_id = $2 AND closing_id = $3 AND month <= $5";
+    let values =
+        vec![tenant.as_str().into(), closing.wallet.uuid().into(), Uuid::nil().into(), closing.id.into(), closing.month.to_string().into()];
+    sql::exec(conn, update, values).await?;
+    Ok(())
+}
+
+/// A closing, with what it closed.
+///
+/// # Errors
+/// The database's.
+pub async fn closed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -> Result<Option<(Closing, Open)>, AppError> {
+    let select = "SELECT wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at FROM month_closings \
+                  WHERE tenant = $1 AND id = $2";
+    let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), id.into()]).await? else { return Ok(None) };
+    let (wallet, month, code): (Uuid, String, String) =
+        (row.try_get("", "wallet_id")?, row.try_get("", "month")?, row.try_get("", "currency")?);
+    let currency = Currency::parse(&code).ok_or_else(|| unknown("currency", &code))?;
+    let agreement: Option<Uuid> = row.try_get("", "agreement_id")?;
+    let rest_months: i64 = row.try_get("", "rest_months")?;
+    let closing = Closing {
+        id,
+        wallet: Id::from_uuid(wallet),
+        month: month.parse().map_err(|_| unknown("month", &month))?,
+        agreement: agreement.map(Id::from_uuid),
+        shortfall: Money::from_micros(currency, row.try_get("", "shortfall")?),
+        rest: (Money::from_micros(currency, row.try_get("", "rest")?), u32::try_from(rest_months).unwrap_or_default()),
+        created_at: row.try_get("", "created_at")?,
+    };
+    let open = summed(conn, "", vec![tenant.as_str().into(), wallet.into(), id.into()]).await?;
+    Ok(Some((closing, open)))
+}

@@ -1,0 +1,130 @@
+//! Table `postpaid_agreements`.
+
+use super::{currency, unknown};
+use payterms_chassis::{AppError, WriteTx};
+use payterms_kernel::{Id, Money, TenantId};
+use payterms_wallet_domain::{
+    Wallet,
+    postpaid::{Agreement, AgreementState, Terms},
+};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "postpaid_agreements")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    wallet_id: Uuid,
+    state: String,
+    commitment: i64,
+    credit_limit: i64,
+    currency: String,
+    first_month: Option<String>,
+    billed: i64,
+    explanation: String,
+    version: i64,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn agreement(row: Model) -> Result<Agreement, AppError> {
+    let currency = currency(&row.currency)?;
+    let state = AgreementState::ALL.into_iter().find(|state| state.name() == row.state);
+    let first_month = row.first_month.as_deref().map(|month| month.parse().map_err(|_| unknown("month", month))).transpose()?;
+    Ok(Agreement {
+        id: Id::from_uuid(row.id),
+        wallet: Id::from_uuid(row.wallet_id),
+        state: state.ok_or_else(|| unknown("agreement state", &row.state))?,
+        terms: Terms { commitment: Money::from_micros(currency, row.commitment), limit: Money::from_micros(currency, row.credit_limit) },
+        first_month,
+        billed: u32::try_from(row.billed).unwrap_or_default(),
+        explanation: row.explanation,
+        version: row.version,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+/// One agreement of a wallet.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    id: Id<Agreement>,
+) -> Result<Option<Agreement>, AppError> {
+    let query = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::WalletId.eq(wallet.uuid()));
+    query.one(conn).await?.map(agreement).transpose()
+}
+
+/// The agreement of a wallet that is asked for or active; there is one at most, held by the wallet's lock.
+///
+/// # Errors
+/// The database's.
+pub async fn live<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>) -> Result<Option<Agreement>, AppError> {
+    let states = [AgreementState::Requested, AgreementState::Active].map(AgreementState::name);
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::WalletId.eq(wallet.uuid()));
+    query.filter(Column::State.is_in(states)).one(conn).await?.map(agreement).transpose()
+}
+
+/// Agreements of a wallet below an id, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    before: Uuid,
+    limit: u64,
+) -> Result<Vec<Agreement>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::WalletId.eq(wallet.uuid()));
+    let rows = query.filter(Column::Id.lt(before)).order_by_desc(Column::Id).limit(limit).all(conn).await?;
+    rows.into_iter().map(agreement).collect()
+}
+
+/// Inserts an agreement, or saves what became of it.
+///
+/// # Errors
+/// The database's.
+pub async fn save(tx: &WriteTx, own: &Agreement) -> Result<(), AppError> {
+    let row = ActiveModel {
+        tenant: Set(tx.call().tenant.to_string()),
+        id: Set(own.id.uuid()),
+        wallet_id: Set(own.wallet.uuid()),
+        state: Set(own.state.name().to_owned()),
+        commitment: Set(own.terms.commitment.micros()),
+        credit_limit: Set(own.terms.limit.micros()),
+        currency: Set(own.terms.limit.currency().code().to_owned()),
+        first_month: Set(own.first_month.map(|month| month.to_string())),
+        billed: Set(own.billed.into()),
+        explanation: Set(own.explanation.clone()),
+        version: Set(own.version),
+        created_at: Set(own.created_at),
+        updated_at: Set(own.updated_at),
+    };
+    let changing = [
+        Column::State,
+        Column::Commitment,
+        Column::CreditLimit,
+        Column::FirstMonth,
+        Column::Billed,
+        Column::Explanation,
+        Column::Version,
+        Column::UpdatedAt,
+    ];
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
