@@ -8,7 +8,11 @@ use payterms_chassis::{
 };
 use payterms_proto::{
     gateway::v1::{AccountOverview, GetAccountOverviewRequest, GetAccountOverviewResponse, account_service_server::AccountService},
-    invoicing::v1::{GetOutstandingRequest, Outstanding, invoice_service_client::InvoiceServiceClient},
+    invoicing::v1::{
+        GetOutstandingRequest, ListMeteredServicesRequest, ListStatementsRequest, MeteredService, Outstanding, Statement,
+        invoice_service_client::InvoiceServiceClient, metered_service_service_client::MeteredServiceServiceClient,
+        statement_service_client::StatementServiceClient,
+    },
     wallet::v1::{
         GetPrepaymentOptionsRequest, ListLotsRequest, ListPaymentMethodsRequest, ListWalletsRequest, Lot, PaymentMethod, Wallet,
         lot_service_client::LotServiceClient, payment_method_service_client::PaymentMethodServiceClient,
@@ -20,6 +24,8 @@ use tonic::{Code, Request, Response, Status};
 
 /// Days ahead of which a lot's expiry is told.
 const DAYS_AHEAD: i64 = 30;
+/// Statements that are shown.
+const STATEMENTS: i32 = 12;
 /// How long one service may take, unless the caller's deadline is shorter.
 const BUDGET: Duration = Duration::from_secs(10);
 /// Gathers.
@@ -36,6 +42,14 @@ struct FromWallet {
     expiring_lots: Vec<Lot>,
     payment_methods: Vec<PaymentMethod>,
     prepayment: bool,
+}
+
+/// What invoicing knows.
+#[derive(Debug, Default)]
+struct FromInvoicing {
+    outstanding: Vec<Outstanding>,
+    metered_services: Vec<MeteredService>,
+    statements: Vec<Statement>,
 }
 
 impl Accounts {
@@ -87,10 +101,26 @@ impl Accounts {
         Ok(listed.into_iter().filter(|lot| soon(lot) && left(lot)).collect())
     }
 
-    async fn ask_invoicing(&self, caller: &Caller, customer: &str) -> Result<Vec<Outstanding>, AppError> {
+    async fn ask_invoicing(&self, caller: &Caller, customer: &str) -> Result<FromInvoicing, AppError> {
+        let channel = self.peers.channel("invoicing")?;
+        let (mut invoices, mut services, mut statements) = (
+            InvoiceServiceClient::new(channel.clone()),
+            MeteredServiceServiceClient::new(channel.clone()),
+            StatementServiceClient::new(channel),
+        );
         let ask = GetOutstandingRequest { parent: customer.to_owned() };
-        let mut invoices = InvoiceServiceClient::new(self.peers.channel("invoicing")?);
-        Ok(invoices.get_outstanding(self.request("invoicing", caller, ask)?).await?.into_inner().outstanding)
+        let metered = ListMeteredServicesRequest { parent: customer.to_owned(), ..Default::default() };
+        let newest = ListStatementsRequest { parent: customer.to_owned(), page_size: STATEMENTS, ..Default::default() };
+        let (outstanding, metered, newest) = tokio::try_join!(
+            invoices.get_outstanding(self.request("invoicing", caller, ask)?),
+            services.list_metered_services(self.request("invoicing", caller, metered)?),
+            statements.list_statements(self.request("invoicing", caller, newest)?),
+        )?;
+        Ok(FromInvoicing {
+            outstanding: outstanding.into_inner().outstanding,
+            metered_services: metered.into_inner().metered_services,
+            statements: newest.into_inner().statements,
+        })
     }
 }
 
@@ -130,14 +160,16 @@ impl AccountService for Accounts {
         );
         let mut unreachable = Vec::new();
         let wallet = part("wallet", wallet.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
-        let outstanding = part("invoicing", invoicing.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
+        let invoicing = part("invoicing", invoicing.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
         let account_overview = AccountOverview {
             customer: message.name,
             wallets: wallet.wallets,
             expiring_lots: wallet.expiring_lots,
             payment_methods: wallet.payment_methods,
             prepayment: wallet.prepayment,
-            outstanding,
+            outstanding: invoicing.outstanding,
+            metered_services: invoicing.metered_services,
+            statements: invoicing.statements,
             unreachable,
         };
         Ok(Response::new(GetAccountOverviewResponse { account_overview: Some(account_overview) }))

@@ -148,8 +148,9 @@ mod payments {
         Table {
             name: "payment_tenders",
             columns: "tenant text NOT NULL, payment_id {uuid} NOT NULL, place bigint NOT NULL, kind text NOT NULL, method_id {uuid}, \
-                      amount bigint NOT NULL CHECK (amount > 0), refunded bigint NOT NULL CHECK (refunded >= 0 AND refunded <= amount), state text NOT NULL, \
-                      decline_code text NOT NULL, currency text NOT NULL, PRIMARY KEY (tenant, payment_id, place), FOREIGN KEY (tenant, payment_id) REFERENCES payments (tenant, id)",
+                      amount bigint NOT NULL CHECK (amount > 0), refunded bigint NOT NULL CHECK (refunded >= 0), charged_back bigint NOT NULL CHECK (charged_back >= 0), state text NOT NULL, \
+                      decline_code text NOT NULL, currency text NOT NULL, PRIMARY KEY (tenant, payment_id, place), CHECK (refunded + charged_back <= amount), \
+                      FOREIGN KEY (tenant, payment_id) REFERENCES payments (tenant, id)",
             indexes: &[],
             guard: Guard::Tenant,
         },
@@ -262,6 +263,7 @@ mod payments {
             "ALTER TABLE invoices ADD COLUMN service_id {uuid}",
             "ALTER TABLE invoices ADD COLUMN service_month text",
             "ALTER TABLE invoices ADD COLUMN top_up text NOT NULL DEFAULT ''",
+            "ALTER TABLE invoices ADD COLUMN noticed boolean NOT NULL DEFAULT false",
             "ALTER TABLE invoices ADD COLUMN usage_closing {uuid}",
             "ALTER TABLE invoices ADD COLUMN usage_wallet {uuid}",
             "ALTER TABLE invoices ADD COLUMN usage_month text",

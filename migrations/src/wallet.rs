@@ -251,9 +251,13 @@ mod settlements {
             name: "charges",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, step_id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, payment_id {uuid} NOT NULL, method_id {uuid}, \
                   state text NOT NULL, amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, decline_code text NOT NULL, \
-                  provider_charge_id text NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), UNIQUE (tenant, step_id), \
+                  provider_charge_id text NOT NULL, charged_back bigint, back_from_invoices bigint, back_from_surplus bigint, \
+                  created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), UNIQUE (tenant, step_id), \
                   FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
-            indexes: &["CREATE INDEX charges_of_payment ON charges (tenant, payment_id)"],
+            indexes: &[
+                "CREATE INDEX charges_of_payment ON charges (tenant, payment_id)",
+                "CREATE INDEX charges_at_provider ON charges (tenant, provider_charge_id) WHERE provider_charge_id <> ''",
+            ],
             guard: Guard::Tenant,
         },
     ];
@@ -262,6 +266,10 @@ mod settlements {
     // that row and goes no further.
     const STATEMENTS: &[&str] = &[
         "ALTER TABLE wallets ADD COLUMN overdraft bigint",
+        "ALTER TABLE payment_methods ADD COLUMN mandate text NOT NULL DEFAULT ''",
+        "ALTER TABLE method_setups ADD COLUMN kind text NOT NULL DEFAULT 'CARD'",
+        "ALTER TABLE payment_methods ADD COLUMN charged_back boolean NOT NULL DEFAULT false",
+        "CREATE INDEX top_ups_at_provider ON top_ups (tenant, provider_charge_id) WHERE provider_charge_id <> ''",
         "ALTER TABLE wallets ADD COLUMN closes text",
         "ALTER TABLE wallet_settings ADD COLUMN postpaid_minimums text NOT NULL DEFAULT 'AUD:1000000000'",
         "ALTER TABLE usage_records ADD COLUMN service_id {uuid}",

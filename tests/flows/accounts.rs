@@ -10,6 +10,7 @@ use crate::{
 };
 use payterms_proto::{
     gateway::v1::{AccountOverview, GetAccountOverviewRequest},
+    invoicing::v1::{EnableMeteredServiceRequest, MeteredService, PaymentTerm, metered_service, payment_term},
     wallet::v1::GrantCreditRequest,
 };
 use payterms_suite::{
@@ -32,6 +33,15 @@ async fn an_overview_gathers_what_the_services_know(world: &World) {
     card(world, &admin, &customer, "tok_visa").await;
     issued(&owner, draft(&customer, "AUD", vec![line("Other", amount("AUD", 7, 0))])).await;
     grant(world, &wallet, amount("USD", 5, 0), 0).await;
+    let maps = MeteredService {
+        product: "maps".into(),
+        display_name: "Maps".into(),
+        currency_code: "USD".into(),
+        payment_term: Some(PaymentTerm { kind: payment_term::Kind::NetDays.into(), days: 0 }),
+        ..MeteredService::default()
+    };
+    let enable = EnableMeteredServiceRequest { request_id: request_id(), parent: customer.clone(), metered_service: Some(maps) };
+    owner.metered_services().enable_metered_service(enable).await.unwrap();
     let tomorrow = payterms_kernel::Clock::now(&payterms_kernel::SystemClock).timestamp() + 86_400;
     let soon = GrantCreditRequest {
         request_id: request_id(),
@@ -48,6 +58,8 @@ async fn an_overview_gathers_what_the_services_know(world: &World) {
         assert_eq!((seen.expiring_lots.len(), seen.expiring_lots[0].remaining.clone()), (1, amount("USD", 2, 0)));
         assert_eq!((seen.payment_methods.len(), seen.payment_methods[0].last_four.as_str()), (1, "4242"));
         let open: Vec<_> = seen.outstanding.iter().map(|own| (own.open.clone(), own.past_due.clone(), own.invoice_count)).collect();
+        let services: Vec<_> = seen.metered_services.iter().map(|own| (own.product.as_str(), own.state())).collect();
+        assert_eq!(services, [("maps", metered_service::State::Active)]);
         assert_eq!(open, [(amount("AUD", 7, 0), amount("AUD", 0, 0), 1), (amount("USD", 100, 0), amount("USD", 0, 0), 1)]);
     }
     let stranger = world.customer("acme", "AU").await;

@@ -172,11 +172,12 @@ async fn invoices_add_up(conn: &DatabaseConnection, s: &str) {
     .await;
     none(
         conn,
-        "I10 allocated, given back and surplus are what was received",
+        "I10 allocated, given back, taken back and surplus are what was received",
         format!(
-            "SELECT p.id FROM {s}payments p WHERE {} + {} + p.surplus <> {} AND p.state <> 'PROCESSING'",
+            "SELECT p.id FROM {s}payments p WHERE {} + {} + {} + p.surplus <> {} AND p.state <> 'PROCESSING'",
             sum("paid", "payment_allocations", "p.tenant AND x.payment_id = p.id"),
             sum("refunded", "payment_allocations", "p.tenant AND x.payment_id = p.id"),
+            sum("charged_back", "payment_tenders", "p.tenant AND x.payment_id = p.id"),
             sum("amount", "payment_tenders", "p.tenant AND x.payment_id = p.id AND x.state = 'SUCCEEDED'")
         ),
     )

@@ -3,6 +3,8 @@
 
 mod accounts;
 mod bank;
+mod bank_debits;
+mod chargebacks;
 mod clients;
 mod clocks;
 mod collections;

@@ -167,6 +167,11 @@ impl Rig {
         People { customer, wallet, admin }
     }
 
+    /// Where the simulator serves.
+    pub fn simulator(&self) -> String {
+        format!("http://{}", self.provider)
+    }
+
     /// What the provider charged tenant `acme`, in whole units, oldest first.
     pub async fn charges(&self) -> Vec<String> {
         self.at_provider("charges").await

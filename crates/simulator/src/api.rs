@@ -3,7 +3,7 @@
 use crate::{
     World,
     cards::{self, Behaviour},
-    store::{Charge, Refund},
+    store::{Charge, Chargeback, Refund},
 };
 use axum::{
     Json,
@@ -47,6 +47,7 @@ pub struct RefundBody {
 #[derive(Debug, Deserialize)]
 pub struct SetupBody {
     key: String,
+    kind: String,
 }
 
 fn failed(error: &sea_orm::DbErr) -> Response {
@@ -74,8 +75,8 @@ pub async fn charge(State(world): State<World>, Path(tenant): Path<String>, Json
             ("succeeded", "", None)
         }
         Behaviour::Declines(code) => ("declined", code, None),
-        Behaviour::TakesAnHour => ("processing", "", Some(body.now + TimeDelta::hours(1))),
-        Behaviour::DeclinesAfterAnHour => ("processing", "card_declined", Some(body.now + TimeDelta::hours(1))),
+        Behaviour::Takes(hours) => ("processing", "", Some(body.now + TimeDelta::hours(hours))),
+        Behaviour::DeclinesAfter(hours, code) => ("processing", code, Some(body.now + TimeDelta::hours(hours))),
         Behaviour::NeedsAuthentication => ("requires_action", "", None),
     };
     let charge = Charge {
@@ -134,6 +135,48 @@ pub async fn refund(State(world): State<World>, Path(tenant): Path<String>, Json
     }
 }
 
+/// What the issuer has taken back of a charge.
+pub async fn get_chargeback(State(world): State<World>, Path((tenant, charge)): Path<(String, String)>) -> Response {
+    match world.store.chargebacks(&tenant).await {
+        Ok(all) => {
+            all.into_iter().find(|own| own.charge == charge).map_or(StatusCode::NOT_FOUND.into_response(), |own| Json(own).into_response())
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// All chargebacks of a tenant, to compare a ledger with.
+pub async fn list_chargebacks(State(world): State<World>, Path(tenant): Path<String>) -> Response {
+    match world.store.chargebacks(&tenant).await {
+        Ok(all) => Json(all).into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Plays the issuer: it takes back what is left of a charge, and the suite is told (again, where it was
+/// before).
+pub async fn charge_back(State(world): State<World>, Path((tenant, charge)): Path<(String, String)>) -> Response {
+    let taken = async {
+        let charge = world.store.charge_of_id(&tenant, &charge).await?.filter(|own| own.state == "succeeded");
+        let Some(charge) = charge else { return Ok(None) };
+        let plain = |text: &str| text.parse::<rust_decimal::Decimal>().unwrap_or_default();
+        let refunds = world.store.refunds(&tenant).await?;
+        let given = refunds.iter().filter(|own| own.charge == charge.id && own.state == "succeeded").map(|own| plain(&own.amount));
+        let left = given.fold(plain(&charge.amount), rust_decimal::Decimal::saturating_sub);
+        let taken = Chargeback { charge: charge.id, amount: left.to_string(), currency: charge.currency };
+        world.store.insert_chargeback(&tenant, &taken).await?;
+        Ok(Some(taken))
+    };
+    match taken.await {
+        Ok(Some(taken)) => {
+            world.notify(&tenant, "charge.returned", &taken.charge);
+            Json(taken).into_response()
+        }
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
 /// All refunds of a tenant, to compare a ledger with.
 pub async fn list_refunds(State(world): State<World>, Path(tenant): Path<String>) -> Response {
     match world.store.refunds(&tenant).await {
@@ -165,7 +208,7 @@ pub async fn list_charges(State(world): State<World>, Path(tenant): Path<String>
 
 /// Makes a hosted page, once per key.
 pub async fn create_setup(State(world): State<World>, Path(tenant): Path<String>, Json(body): Json<SetupBody>) -> Response {
-    match world.store.setup(&tenant, &body.key).await {
+    match world.store.setup(&tenant, (&body.key, &body.kind)).await {
         Ok(id) => Json(json!({ "id": id, "url": format!("/simulator/setups/{id}") })).into_response(),
         Err(error) => failed(&error),
     }
@@ -174,7 +217,7 @@ pub async fn create_setup(State(world): State<World>, Path(tenant): Path<String>
 /// The state of a set-up, and the card once it is saved.
 pub async fn get_setup(State(world): State<World>, Path((tenant, id)): Path<(String, String)>) -> Response {
     let saved = match world.store.find_setup(&id).await {
-        Ok(Some((owner, saved))) if owner == tenant => saved,
+        Ok(Some((owner, saved, _))) if owner == tenant => saved,
         Ok(_) => return StatusCode::NOT_FOUND.into_response(),
         Err(error) => return failed(&error),
     };
@@ -182,9 +225,13 @@ pub async fn get_setup(State(world): State<World>, Path((tenant, id)): Path<(Str
         Ok(token) => token,
         Err(error) => return failed(&error),
     };
-    let card = token
-        .as_deref()
-        .and_then(cards::find)
-        .map(|card| json!({ "saved": saved, "brand": card.brand, "last_four": card.last_four, "expire_month": 12, "expire_year": 2099 }));
+    let card = token.as_deref().and_then(cards::find).map(|card| {
+        let (month, year) = if card.account { (0, 0) } else { (12, 2099) };
+        let mandate = if card.account { format!("MD-{}", saved.trim_start_matches("pm_")) } else { String::new() };
+        json!({
+            "saved": saved, "brand": card.brand, "last_four": card.last_four, "expire_month": month, "expire_year": year,
+            "mandate": mandate,
+        })
+    });
     Json(json!({ "id": id, "card": card })).into_response()
 }

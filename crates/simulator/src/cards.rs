@@ -1,4 +1,4 @@
-//! The test cards.
+//! The test cards and bank accounts.
 
 /// How a card behaves when it is charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,10 +7,10 @@ pub enum Behaviour {
     Succeeds,
     /// The issuer declines, for this reason.
     Declines(&'static str),
-    /// The charge succeeds after an hour.
-    TakesAnHour,
-    /// The issuer declines after an hour.
-    DeclinesAfterAnHour,
+    /// The charge succeeds after so many hours.
+    Takes(i64),
+    /// The issuer or bank declines after so many hours, for this reason.
+    DeclinesAfter(i64, &'static str),
     /// The charge succeeds, but the first answer is lost on the way.
     LosesTheAnswer,
     /// The charge succeeds at once, but the answer takes three seconds.
@@ -25,7 +25,7 @@ pub enum Behaviour {
     LosesTheRefund,
 }
 
-/// A card that a tester can save.
+/// A card or bank account that a tester can save.
 #[derive(Debug, Clone, Copy)]
 pub struct Card {
     /// What the tester chooses.
@@ -36,10 +36,12 @@ pub struct Card {
     pub last_four: &'static str,
     /// How it behaves.
     pub behaviour: Behaviour,
+    /// Whether it is a bank account, which is debited under a mandate.
+    pub account: bool,
 }
 
-/// All test cards.
-pub const CARDS: [Card; 15] = [
+/// All test cards and accounts.
+pub const CARDS: [Card; 17] = [
     card("tok_visa", "visa", "4242", Behaviour::Succeeds),
     card("tok_mastercard", "mastercard", "4444", Behaviour::Succeeds),
     card("tok_amex", "amex", "0005", Behaviour::Succeeds),
@@ -47,18 +49,24 @@ pub const CARDS: [Card; 15] = [
     card("tok_discover", "discover", "1117", Behaviour::Succeeds),
     card("tok_declined", "visa", "0002", Behaviour::Declines("card_declined")),
     card("tok_stolen", "visa", "9979", Behaviour::Declines("stolen_card")),
-    card("tok_slow", "visa", "0077", Behaviour::TakesAnHour),
-    card("tok_slow_decline", "visa", "0085", Behaviour::DeclinesAfterAnHour),
+    card("tok_slow", "visa", "0077", Behaviour::Takes(1)),
+    card("tok_slow_decline", "visa", "0085", Behaviour::DeclinesAfter(1, "card_declined")),
     card("tok_lost_answer", "visa", "0259", Behaviour::LosesTheAnswer),
     card("tok_late_answer", "visa", "0341", Behaviour::AnswersLate),
     card("tok_rejected", "visa", "0119", Behaviour::Rejected),
     card("tok_authenticate", "visa", "3155", Behaviour::NeedsAuthentication),
     card("tok_refund_fails", "visa", "3220", Behaviour::RefundFails),
     card("tok_refund_lost", "visa", "7726", Behaviour::LosesTheRefund),
+    account("tok_bank", "Test Bank", "3000", Behaviour::Takes(48)),
+    account("tok_bank_refused", "Test Bank", "2222", Behaviour::DeclinesAfter(48, "insufficient_funds")),
 ];
 
 const fn card(token: &'static str, brand: &'static str, last_four: &'static str, behaviour: Behaviour) -> Card {
-    Card { token, brand, last_four, behaviour }
+    Card { token, brand, last_four, behaviour, account: false }
+}
+
+const fn account(token: &'static str, brand: &'static str, last_four: &'static str, behaviour: Behaviour) -> Card {
+    Card { token, brand, last_four, behaviour, account: true }
 }
 
 /// The card of a token.

@@ -10,6 +10,9 @@ use axum::{
 use serde::Deserialize;
 use std::fmt::Write;
 
+/// The kind of a set-up for a bank account.
+const ACCOUNT: &str = "bank_debit";
+
 /// What the form sends.
 #[derive(Debug, Deserialize)]
 pub struct Choice {
@@ -27,9 +30,11 @@ fn page(body: &str) -> Html<String> {
 /// Shows the form, or that it is done.
 pub async fn show(State(world): State<World>, Path(id): Path<String>) -> Response {
     match world.store.find_setup(&id).await {
-        Ok(Some((_, saved))) if saved.is_empty() => {
-            let mut form = "<p>This is the payment simulator. Choose a test card; nothing is charged.</p><form method=\"post\">".to_owned();
-            for card in cards::CARDS {
+        Ok(Some((_, saved, kind))) if saved.is_empty() => {
+            let account = kind == ACCOUNT;
+            let what = if account { "a test account; you give a mandate to debit it" } else { "a test card" };
+            let mut form = format!("<p>This is the payment simulator. Choose {what}; nothing is charged.</p><form method=\"post\">");
+            for card in cards::CARDS.iter().filter(|card| card.account == account) {
                 let _ = write!(
                     form,
                     "<label><input type=\"radio\" name=\"token\" value=\"{0}\" required> {1} ···· {2} <small>({0})</small></label>",
@@ -46,10 +51,10 @@ pub async fn show(State(world): State<World>, Path(id): Path<String>) -> Respons
 
 /// Saves the chosen card and tells the suite.
 pub async fn save(State(world): State<World>, Path(id): Path<String>, Form(choice): Form<Choice>) -> Response {
-    let Ok(Some((tenant, _))) = world.store.find_setup(&id).await else {
+    let Ok(Some((tenant, _, kind))) = world.store.find_setup(&id).await else {
         return (StatusCode::NOT_FOUND, page("<p>There is no such page.</p>")).into_response();
     };
-    if cards::find(&choice.token).is_none() {
+    if cards::find(&choice.token).is_none_or(|card| card.account != (kind == ACCOUNT)) {
         return (StatusCode::BAD_REQUEST, page("<p>There is no such test card.</p>")).into_response();
     }
     let saved = id.replace("seti_", "pm_");

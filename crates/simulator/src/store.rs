@@ -6,12 +6,15 @@ use payterms_chassis::sql;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, QueryResult};
 use std::path::Path;
 
-const TABLES: [&str; 4] = [
+const TABLES: [&str; 5] = [
+    "CREATE TABLE IF NOT EXISTS chargebacks (tenant TEXT NOT NULL, charge TEXT NOT NULL, amount TEXT NOT NULL, currency TEXT NOT NULL, \
+     PRIMARY KEY (tenant, charge))",
     "CREATE TABLE IF NOT EXISTS refunds (tenant TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, charge TEXT NOT NULL, \
      amount TEXT NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (tenant, key))",
     "CREATE TABLE IF NOT EXISTS charges (tenant TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, saved TEXT NOT NULL, \
      amount TEXT NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL, decline_code TEXT NOT NULL, ready_at TEXT, PRIMARY KEY (tenant, key))",
-    "CREATE TABLE IF NOT EXISTS setups (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, key TEXT NOT NULL, saved TEXT NOT NULL, UNIQUE (tenant, key))",
+    "CREATE TABLE IF NOT EXISTS setups (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, key TEXT NOT NULL, saved TEXT NOT NULL, \
+     kind TEXT NOT NULL DEFAULT 'card', UNIQUE (tenant, key))",
     "CREATE TABLE IF NOT EXISTS saved_cards (saved TEXT PRIMARY KEY, tenant TEXT NOT NULL, token TEXT NOT NULL)",
 ];
 
@@ -51,6 +54,17 @@ pub struct Refund {
     pub currency: String,
     /// `succeeded` or `failed`.
     pub state: String,
+}
+
+/// What an issuer has taken back.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Chargeback {
+    /// The simulator's id of the charge.
+    pub charge: String,
+    /// Plain decimal.
+    pub amount: String,
+    /// ISO code.
+    pub currency: String,
 }
 
 /// The file.
@@ -121,6 +135,27 @@ impl Store {
         Ok(sql::exec(&self.0, insert, values).await? == 1)
     }
 
+    /// Notes that the issuer has taken back what is left of a charge, once.
+    pub(crate) async fn insert_chargeback(&self, tenant: &str, taken: &Chargeback) -> Result<(), DbErr> {
+        let insert = "INSERT INTO chargebacks (tenant, charge, amount, currency) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+        let Chargeback { charge, amount, currency } = taken.clone();
+        sql::exec(&self.0, insert, vec![tenant.into(), charge.into(), amount.into(), currency.into()]).await?;
+        Ok(())
+    }
+
+    /// All chargebacks of a tenant.
+    pub(crate) async fn chargebacks(&self, tenant: &str) -> Result<Vec<Chargeback>, DbErr> {
+        let rows = sql::all(&self.0, "SELECT * FROM chargebacks WHERE tenant = $1 ORDER BY charge", vec![tenant.into()]).await?;
+        let taken = |row: &QueryResult| {
+            Ok(Chargeback {
+                charge: row.try_get("", "charge")?,
+                amount: row.try_get("", "amount")?,
+                currency: row.try_get("", "currency")?,
+            })
+        };
+        rows.iter().map(taken).collect()
+    }
+
     /// All refunds of a tenant.
     pub(crate) async fn refunds(&self, tenant: &str) -> Result<Vec<Refund>, DbErr> {
         let rows = sql::all(&self.0, "SELECT * FROM refunds WHERE tenant = $1 ORDER BY id", vec![tenant.into()]).await?;
@@ -138,17 +173,17 @@ impl Store {
     }
 
     /// The set-up of a key, made if missing.
-    pub(crate) async fn setup(&self, tenant: &str, key: &str) -> Result<String, DbErr> {
-        let insert = "INSERT INTO setups (id, tenant, key, saved) VALUES ($1, $2, $3, '') ON CONFLICT DO NOTHING";
-        sql::exec(&self.0, insert, vec![format!("seti_{}", key.replace('-', "")).into(), tenant.into(), key.into()]).await?;
+    pub(crate) async fn setup(&self, tenant: &str, (key, kind): (&str, &str)) -> Result<String, DbErr> {
+        let insert = "INSERT INTO setups (id, tenant, key, saved, kind) VALUES ($1, $2, $3, '', $4) ON CONFLICT DO NOTHING";
+        sql::exec(&self.0, insert, vec![format!("seti_{}", key.replace('-', "")).into(), tenant.into(), key.into(), kind.into()]).await?;
         let row = sql::one(&self.0, "SELECT id FROM setups WHERE tenant = $1 AND key = $2", vec![tenant.into(), key.into()]).await?;
         row.map(|row| row.try_get("", "id")).transpose().map(Option::unwrap_or_default)
     }
 
-    /// Tenant and saved card (empty: none yet) of a set-up.
-    pub(crate) async fn find_setup(&self, id: &str) -> Result<Option<(String, String)>, DbErr> {
-        let row = sql::one(&self.0, "SELECT tenant, saved FROM setups WHERE id = $1", vec![id.into()]).await?;
-        row.map(|row| Ok((row.try_get("", "tenant")?, row.try_get("", "saved")?))).transpose()
+    /// Tenant, saved card (empty: none yet) and kind of a set-up.
+    pub(crate) async fn find_setup(&self, id: &str) -> Result<Option<(String, String, String)>, DbErr> {
+        let row = sql::one(&self.0, "SELECT tenant, saved, kind FROM setups WHERE id = $1", vec![id.into()]).await?;
+        row.map(|row| Ok((row.try_get("", "tenant")?, row.try_get("", "saved")?, row.try_get("", "kind")?))).transpose()
     }
 
     /// Saves a card for a set-up that has none yet.

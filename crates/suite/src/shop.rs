@@ -36,7 +36,20 @@ pub async fn open(owner: &Session, tenant: &str) -> Result<(), Status> {
 /// # Errors
 /// The refusal of a call, or UNAVAILABLE where the page does not answer.
 pub async fn save_card(admin: &Session, gateway: SocketAddr, customer: &str, token: &str) -> Result<Result<String, String>, Status> {
-    let start = StartMethodSetupRequest { request_id: request_id(), parent: customer.to_owned(), kind: Kind::Card.into() };
+    save(admin, gateway, customer, (Kind::Card, token)).await
+}
+
+/// Saves a test method of a kind likewise.
+///
+/// # Errors
+/// The refusal of a call, or UNAVAILABLE where the page does not answer.
+pub async fn save(
+    admin: &Session,
+    gateway: SocketAddr,
+    customer: &str,
+    (kind, token): (Kind, &str),
+) -> Result<Result<String, String>, Status> {
+    let start = StartMethodSetupRequest { request_id: request_id(), parent: customer.to_owned(), kind: kind.into() };
     let setup = admin.methods().start_method_setup(start).await?.into_inner().method_setup.unwrap_or_default();
     let page = format!("http://{gateway}{}", setup.hosted_url);
     let form = reqwest::Client::new()

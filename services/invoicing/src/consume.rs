@@ -1,6 +1,6 @@
 //! What invoicing does with the events of other services.
 
-use crate::use_cases::{bill_metered, bill_usage, create_payment, issue_receipt, notices};
+use crate::use_cases::{bill_metered, bill_usage, chargeback, create_payment, issue_receipt, notices};
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers};
 use payterms_proto::{
@@ -29,6 +29,7 @@ fn charge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
         let charge = ChargeChanged::decode(event.data.clone())?.charge.unwrap_or_default();
         match charge.state() {
             State::Succeeded | State::Failed => create_payment::charge_ended(tx, &charge.payment).await,
+            State::ChargedBack => chargeback::run(tx, &charge).await,
             State::Processing | State::Unspecified => Ok(()),
         }
     })

@@ -21,6 +21,7 @@ pub fn kind(kind: MailKind) -> pb::MailKind {
         MailKind::Reminder => pb::MailKind::Reminder,
         MailKind::Statement => pb::MailKind::Statement,
         MailKind::TransferInvoice => pb::MailKind::TransferInvoice,
+        MailKind::DebitNotice => pb::MailKind::DebitNotice,
     }
 }
 

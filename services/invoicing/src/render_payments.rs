@@ -49,7 +49,7 @@ fn tender(customer: &str, tender: &Tender) -> pb::PaymentTender {
     };
     pb::PaymentTender {
         credit: tender.source == Source::Credit,
-        payment_method: if let Source::Card(method) = tender.source {
+        payment_method: if let Source::Card(method) | Source::BankDebit(method) = tender.source {
             format!("{customer}/paymentMethods/{method}")
         } else {
             String::new()
@@ -57,6 +57,7 @@ fn tender(customer: &str, tender: &Tender) -> pb::PaymentTender {
         amount: Some(money(tender.amount)),
         state: state.into(),
         refunded: Some(money(tender.refunded)),
+        charged_back: Some(money(tender.charged_back)),
         bank_line: if let Source::Transfer(line) = tender.source {
             format!("{}/bankLines/{line}", customer.split("/customers/").next().unwrap_or_default())
         } else {

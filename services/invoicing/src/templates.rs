@@ -48,6 +48,7 @@ pub fn ours(kind: MailKind, language: Language) -> (&'static str, &'static str) 
         }
         MailKind::Reminder => [include_str!("../templates/reminder.en.txt"), include_str!("../templates/reminder.fr.txt")],
         MailKind::Statement => [include_str!("../templates/statement.en.txt"), include_str!("../templates/statement.fr.txt")],
+        MailKind::DebitNotice => [include_str!("../templates/debit_notice.en.txt"), include_str!("../templates/debit_notice.fr.txt")],
         MailKind::TransferInvoice => {
             [include_str!("../templates/transfer_invoice.en.txt"), include_str!("../templates/transfer_invoice.fr.txt")]
         }
@@ -101,6 +102,13 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("totals", json!([{ "issued": "100.00\u{a0}USD", "closing": "100.00\u{a0}USD", "next_due": language.date(day) }]));
             let invoice = json!({ "number": "INV-2026-000001", "total": "100.00\u{a0}USD", "due_date": language.date(day), "open": "100.00\u{a0}USD" });
             add("invoices", json!([invoice]));
+        }
+        MailKind::DebitNotice => {
+            add("number", json!("INV-2026-000001"));
+            add("amount", json!("100.00\u{a0}USD"));
+            add("date", json!(language.date(day)));
+            add("account", json!("3000"));
+            add("mandate", json!("MD-0199"));
         }
         MailKind::TransferInvoice => {
             add("number", json!("INV-2026-000001"));

@@ -267,18 +267,21 @@ pub(crate) fn method_kind(fields: &mut Fields, field: &str, number: i32) -> Opti
     match fields.choice(field, number)? {
         Kind::Card => Some(MethodKind::Card),
         Kind::BankTransfer => Some(MethodKind::BankTransfer),
+        Kind::BankDebit => Some(MethodKind::BankDebit),
         Kind::Unspecified => None,
     }
 }
 
 /// Starts a set-up.
-pub fn start_method_setup(request: Request<pb::StartMethodSetupRequest>) -> Result<(Call, CustomerRef), AppError> {
+pub fn start_method_setup(request: Request<pb::StartMethodSetupRequest>) -> Result<(Call, CustomerRef, MethodKind), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, CUSTOMER);
-    if method_kind(&mut fields, "kind", message.kind) == Some(MethodKind::BankTransfer) {
-        fields.wrong("kind", "ENUM_INVALID", "Nothing is saved of a bank transfer: set up a card.");
+    let kind = method_kind(&mut fields, "kind", message.kind);
+    if kind == Some(MethodKind::BankTransfer) {
+        fields.wrong("kind", "ENUM_INVALID", "Nothing is saved of a bank transfer: set up a card or a bank account.");
     }
-    Ok((fields.write(&message.request_id, parent.tenant.clone())?, customer_ref(&parent)))
+    let call = fields.write(&message.request_id, parent.tenant.clone())?;
+    Ok((call, customer_ref(&parent), kind.unwrap_or(MethodKind::Card)))
 }
 
 /// Names a set-up to read.

@@ -49,6 +49,7 @@ fn kind(kind: MethodKind) -> i32 {
     match kind {
         MethodKind::Card => pb::payment_method::Kind::Card.into(),
         MethodKind::BankTransfer => pb::payment_method::Kind::BankTransfer.into(),
+        MethodKind::BankDebit => pb::payment_method::Kind::BankDebit.into(),
     }
 }
 
@@ -67,6 +68,8 @@ pub fn method(customer: &str, method: &PaymentMethod, methods: &Methods) -> pb::
         purchase_default: methods.purchase_default == Some(method.id),
         collection_method: methods.collection == Some(method.id),
         create_time: Some(timestamp(method.created_at)),
+        charged_back: method.charged_back,
+        mandate_reference: method.mandate.clone(),
     }
 }
 
@@ -87,6 +90,7 @@ pub fn top_up(wallet: &str, top_up: &TopUp) -> Result<pb::TopUp, AppError> {
         TopUpState::Succeeded => pb::top_up::State::Succeeded,
         TopUpState::Failed => pb::top_up::State::Failed,
         TopUpState::RequiresAction => pb::top_up::State::RequiresAction,
+        TopUpState::ChargedBack => pb::top_up::State::ChargedBack,
     };
     let source = match top_up.source {
         Source::Customer => pb::top_up::Source::Customer,
@@ -119,6 +123,7 @@ pub fn charge(customer: &CustomerRef, charge: &Charge) -> pb::Charge {
         ChargeState::Processing => pb::charge::State::Processing,
         ChargeState::Succeeded => pb::charge::State::Succeeded,
         ChargeState::Failed => pb::charge::State::Failed,
+        ChargeState::ChargedBack => pb::charge::State::ChargedBack,
     };
     pb::Charge {
         name: format!("{}/charges/{}", customer.name(), charge.id),
@@ -130,6 +135,9 @@ pub fn charge(customer: &CustomerRef, charge: &Charge) -> pb::Charge {
         provider_charge_id: charge.provider_charge_id.clone(),
         create_time: Some(timestamp(charge.created_at)),
         update_time: Some(timestamp(charge.updated_at)),
+        charged_back: charge.charged_back.map(|own| money(own.amount)),
+        from_invoices: charge.charged_back.map(|own| money(own.from_invoices)),
+        from_surplus: charge.charged_back.map(|own| money(own.from_surplus)),
     }
 }
 

@@ -145,7 +145,7 @@ impl BankLine {
             taxed: false,
             automatic: false,
             allocations,
-            tenders: vec![Tender { source, amount, state: TenderState::Processing, refunded: zero }],
+            tenders: vec![Tender { source, amount, state: TenderState::Processing, refunded: zero, charged_back: zero }],
             surplus: amount.minus(part)?,
             bought,
             version: 1,

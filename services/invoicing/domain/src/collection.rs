@@ -85,6 +85,9 @@ impl BlockReason {
     }
 }
 
+/// Days between the notice and the debit of a bank account.
+pub const NOTICE_DAYS: i64 = 2;
+
 /// What keeps an invoice from being collected and reminded; a customer may always pay it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
@@ -107,6 +110,19 @@ impl Invoice {
         if self.content.collect_automatically {
             self.collection = Collection { state: CollectionState::Scheduled, next_at: Some(at), ..Collection::default() };
         }
+    }
+
+    /// The customer is told that a bank account will be debited: the try waits for [`NOTICE_DAYS`]. False where
+    /// the notice was given, or there is nothing to collect now.
+    pub fn give_notice(&mut self, now: DateTime<Utc>) -> bool {
+        let due = self.collection.state == CollectionState::Scheduled && self.state == InvoiceState::Open && self.block.is_none();
+        if self.noticed || !due || !self.payable().is_ok_and(Money::is_positive) {
+            return false;
+        }
+        self.noticed = true;
+        self.collection.next_at = Some(now + TimeDelta::days(NOTICE_DAYS));
+        self.touch(now);
+        true
     }
 
     /// The time of a try has come: a payment of what is payable now, by the collection method; none
@@ -141,7 +157,13 @@ impl Invoice {
             taxed: false,
             automatic: true,
             allocations: vec![Allocation { invoice: self.id, amount: payable, reversed, paid: zero, refunded: zero }],
-            tenders: vec![Tender { source: Source::Collection, amount: payable, state: TenderState::Processing, refunded: zero }],
+            tenders: vec![Tender {
+                source: Source::Collection,
+                amount: payable,
+                state: TenderState::Processing,
+                refunded: zero,
+                charged_back: zero,
+            }],
             surplus: zero,
             bought: None,
             version: 1,

@@ -161,6 +161,8 @@ pub struct Invoice {
     pub block: Option<Block>,
     /// How its automatic collection stands.
     pub collection: Collection,
+    /// Whether the notice that precedes a bank debit was given.
+    pub noticed: bool,
     /// The metered service that it bills.
     pub billed: Option<Billed>,
     /// The top-up by transfer that it sells.
@@ -205,6 +207,7 @@ impl Invoice {
             pending: zero,
             block: None,
             collection: Collection::default(),
+            noticed: false,
             billed: None,
             top_up: None,
             usage: None,

@@ -4,6 +4,7 @@
 //! Pure: no I/O, no clock. docs/domain.md is the law.
 
 pub mod bank;
+pub mod chargeback;
 pub mod collection;
 pub mod credit_note;
 pub mod customer;

@@ -30,11 +30,13 @@ pub enum MailKind {
     Statement,
     /// Credit is to be paid by bank transfer; it goes to the address that was given.
     TransferInvoice,
+    /// A bank account will be debited.
+    DebitNotice,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -46,6 +48,7 @@ impl MailKind {
         Self::Reminder,
         Self::Statement,
         Self::TransferInvoice,
+        Self::DebitNotice,
     ];
 
     /// The name of the kind, as in the contract.
@@ -63,6 +66,7 @@ impl MailKind {
             Self::Reminder => "REMINDER",
             Self::Statement => "STATEMENT",
             Self::TransferInvoice => "TRANSFER_INVOICE",
+            Self::DebitNotice => "DEBIT_NOTICE",
         }
     }
 }

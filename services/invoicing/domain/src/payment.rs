@@ -47,6 +47,8 @@ pub enum Source {
     Credit,
     /// A card, by the method's id.
     Card(Uuid),
+    /// A bank account, by the method's id: it settles after days, and never takes the rest with it.
+    BankDebit(Uuid),
     /// The customer's collection method, with nobody present.
     Collection,
     /// A line of a bank statement, by its id: the money is there already.
@@ -90,6 +92,8 @@ pub struct Tender {
     pub state: TenderState,
     /// What was given back of it.
     pub refunded: Money,
+    /// What the issuer has taken back of it.
+    pub charged_back: Money,
 }
 
 /// What a payment pays of one invoice.
@@ -261,11 +265,15 @@ fn tenders(asked: &[(Source, Option<Money>)], wanted: Money) -> Result<Vec<Tende
             let message = format!("The other tenders pay all of {wanted}: nothing is left for the one without an amount. Leave it out.");
             return Err(Refusal::precondition("TENDERS_MISMATCH", message).with("invoices", wanted.amount()));
         }
-        let refunded = Money::zero(amount.currency());
-        tenders.push(Tender { source: *source, amount, state: TenderState::Processing, refunded });
+        let zero = Money::zero(amount.currency());
+        tenders.push(Tender { source: *source, amount, state: TenderState::Processing, refunded: zero, charged_back: zero });
     }
-    // Credit is held before a card is charged: it can be given back.
-    tenders.sort_by_key(|tender| tender.source != Source::Credit);
+    // Credit is held before a card is charged: it can be given back. A bank account is debited last.
+    tenders.sort_by_key(|tender| match tender.source {
+        Source::Credit => 0,
+        Source::BankDebit(_) => 2,
+        Source::Card(_) | Source::Collection | Source::Transfer(_) => 1,
+    });
     Ok(tenders)
 }
 

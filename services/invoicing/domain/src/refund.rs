@@ -148,7 +148,7 @@ impl Payment {
     fn give_back(&mut self, invoice: Id<Invoice>, mut left: Money, parts: &mut Vec<RefundPart>) -> Result<Money, MoneyError> {
         let Some(own) = self.allocations.iter_mut().find(|own| own.invoice == invoice) else { return Ok(left) };
         for (place, tender) in self.tenders.iter_mut().enumerate().rev().filter(|(_, own)| own.state == TenderState::Succeeded) {
-            let amount = tender.amount.minus(tender.refunded)?.min(own.paid)?.min(left)?;
+            let amount = tender.amount.minus(tender.refunded)?.minus(tender.charged_back)?.min(own.paid)?.min(left)?;
             if !amount.is_positive() {
                 continue;
             }
@@ -175,6 +175,11 @@ impl Invoice {
         if !amount.is_positive() || self.paid.compare(amount)?.is_lt() {
             return Err(too_large(self.paid));
         }
+        self.payment_gone(amount, collect_at, now)
+    }
+
+    /// What was paid is not any more, whatever state the invoice is in.
+    pub(crate) fn payment_gone(&mut self, amount: Money, collect_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.paid = self.paid.minus(amount)?;
         self.settle_state()?;
         if self.state == InvoiceState::Open && self.collection.state == CollectionState::Off {

@@ -84,7 +84,7 @@ impl Payment {
             taxed: false,
             automatic: false,
             allocations: vec![Allocation { invoice: invoice.id, amount, reversed, paid: zero, refunded: zero }],
-            tenders: vec![Tender { source: Source::Credit, amount, state: TenderState::Succeeded, refunded: zero }],
+            tenders: vec![Tender { source: Source::Credit, amount, state: TenderState::Succeeded, refunded: zero, charged_back: zero }],
             surplus: zero,
             bought: None,
             version: 1,

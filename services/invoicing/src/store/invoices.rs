@@ -56,6 +56,7 @@ pub struct Model {
     reminded: String,
     reminded_on: Option<String>,
     top_up: String,
+    noticed: bool,
     usage_closing: Option<Uuid>,
     usage_wallet: Option<Uuid>,
     usage_month: Option<String>,
@@ -164,6 +165,7 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
         block: block(&row)?,
         collection: collection(&row)?,
         billed: billed(&row)?,
+        noticed: row.noticed,
         top_up: top_ups::top_up(&row.top_up)?,
         usage: usage(&row)?,
         reminders: Reminders {
@@ -308,6 +310,7 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         reminded_on: Set(invoice.reminders.last_on.map(|day| day.to_string())),
         service_id: Set(invoice.billed.map(|own| own.service.uuid())),
         service_month: Set(invoice.billed.map(|own| own.month.to_string())),
+        noticed: Set(invoice.noticed),
         usage_closing: Set(invoice.usage.map(|own| own.closing)),
         usage_wallet: Set(invoice.usage.map(|own| own.wallet)),
         usage_month: Set(invoice.usage.map(|own| own.month.to_string())),

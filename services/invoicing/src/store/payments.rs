@@ -81,6 +81,7 @@ mod tenders {
         pub method_id: Option<Uuid>,
         pub amount: i64,
         pub refunded: i64,
+        pub charged_back: i64,
         pub state: String,
         pub decline_code: String,
         pub currency: String,
@@ -101,21 +102,24 @@ fn tender(row: tenders::Model) -> Result<(Uuid, Tender), AppError> {
         other => return Err(unknown("tender state", other)),
     };
     let currency = currency(&row.currency)?;
-    let (amount, refunded) = (Money::from_micros(currency, row.amount), Money::from_micros(currency, row.refunded));
+    let money = |micros| Money::from_micros(currency, micros);
+    let (amount, refunded, charged_back) = (money(row.amount), money(row.refunded), money(row.charged_back));
     let source = match (row.kind.as_str(), row.method_id) {
         ("CREDIT", _) => Source::Credit,
         ("COLLECTION", _) => Source::Collection,
         ("CARD", Some(method)) => Source::Card(method),
+        ("BANK_DEBIT", Some(method)) => Source::BankDebit(method),
         ("TRANSFER", Some(line)) => Source::Transfer(line),
         (other, _) => return Err(unknown("tender", other)),
     };
-    Ok((row.payment_id, Tender { source, amount, state, refunded }))
+    Ok((row.payment_id, Tender { source, amount, state, refunded, charged_back }))
 }
 
 fn kind(source: Source) -> &'static str {
     match source {
         Source::Credit => "CREDIT",
         Source::Card(_) => "CARD",
+        Source::BankDebit(_) => "BANK_DEBIT",
         Source::Collection => "COLLECTION",
         Source::Transfer(_) => "TRANSFER",
     }
@@ -271,15 +275,16 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         payment_id: Set(payment.id.uuid()),
         place: Set(place),
         kind: Set(kind(own.source).to_owned()),
-        method_id: Set(if let Source::Card(id) | Source::Transfer(id) = own.source { Some(id) } else { None }),
+        method_id: Set(if let Source::Card(id) | Source::BankDebit(id) | Source::Transfer(id) = own.source { Some(id) } else { None }),
         amount: Set(own.amount.micros()),
         refunded: Set(own.refunded.micros()),
+        charged_back: Set(own.charged_back.micros()),
         state: Set(own.state.name().to_owned()),
         decline_code: Set(if let TenderState::Failed(code) = &own.state { code.clone() } else { String::new() }),
         currency: Set(code.to_owned()),
     });
     let key = [tenders::Column::Tenant, tenders::Column::PaymentId, tenders::Column::Place];
-    let changing = [tenders::Column::State, tenders::Column::DeclineCode, tenders::Column::Refunded];
+    let changing = [tenders::Column::State, tenders::Column::DeclineCode, tenders::Column::Refunded, tenders::Column::ChargedBack];
     let upsert = OnConflict::columns(key).update_columns(changing).to_owned();
     tenders::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())

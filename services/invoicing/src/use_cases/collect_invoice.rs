@@ -4,7 +4,8 @@
 use super::{
     create_invoice::locked,
     create_payment::{FLOW, publish},
-    finalize_invoice,
+    finalize_invoice, notices,
+    payment_steps::Wallet,
 };
 use crate::{App, jobs, parse_invoices::InvoiceRef, store::invoices};
 use payterms_chassis::{
@@ -14,7 +15,10 @@ use payterms_chassis::{
 };
 use payterms_invoicing_domain::Invoice;
 use payterms_kernel::Id;
-use payterms_proto::invoicing::v1::RetryCollectionResponse;
+use payterms_proto::{
+    invoicing::v1::RetryCollectionResponse,
+    wallet::v1::{PaymentMethod, payment_method::Kind},
+};
 
 /// Schedules the next try of invoices that have one.
 ///
@@ -32,6 +36,7 @@ pub async fn schedule_next(tx: &WriteTx, owned: &[Invoice]) -> Result<(), AppErr
 pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("invoice {:?}", row.subject))) };
     let call = row.call("invoicing", id);
+    let account = account_of(app, row, Id::from_uuid(id)).await?;
     let mut tx = app.db.begin_forward(&call).await?;
     let mut owned = invoices::lock_many(tx.conn(), &row.tenant, &[Id::from_uuid(id)]).await?;
     if !take(&tx, row).await? {
@@ -40,12 +45,16 @@ pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     let now = tx.now();
     let Some(invoice) = owned.first_mut() else { return Ok(()) };
     let before = invoice.version;
-    let payment = invoice.collect(tx.ids(), now)?;
+    let noticed = account.filter(|_| invoice.give_notice(now));
+    let payment = if noticed.is_some() { None } else { invoice.collect(tx.ids(), now)? };
     let changed = invoice.version != before;
     schedule_next(&tx, &owned).await?;
     let Some(mut payment) = payment else {
         if let Some(invoice) = owned.first().filter(|_| changed) {
             finalize_invoice::publish(&mut tx, invoice).await?;
+            if let Some(account) = noticed {
+                notices::debit(&mut tx, invoice, account).await?;
+            }
         }
         return tx.commit_rows().await;
     };
@@ -55,6 +64,17 @@ pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     kill::point("collection.after_intent");
     app.flows.spawn(lease);
     Ok(())
+}
+
+/// The bank account that an invoice will be collected from, where its notice is still to be given: the
+/// wallet is asked before anything is locked.
+async fn account_of(app: &App, row: &DueRow, id: Id<Invoice>) -> Result<Option<PaymentMethod>, AppError> {
+    let conn = app.db.read(&row.tenant).await?;
+    let found = invoices::find_many(&conn, &row.tenant, &[id]).await?.pop();
+    drop(conn);
+    let Some(invoice) = found.filter(|own| !own.noticed) else { return Ok(None) };
+    let means = Wallet::new(app, &row.tenant, invoice.customer).means(invoice.currency).await?;
+    Ok(means.payment_methods.into_iter().find(|own| own.collection_method && own.kind() == Kind::BankDebit))
 }
 
 /// Tries now, by hand.

@@ -29,7 +29,7 @@ use payterms_invoicing_domain::{
 use payterms_kernel::{Currency, Id, Kind, Money, Refusal};
 use payterms_proto::{
     invoicing::v1::{ApplyCreditResponse, CreatePaymentResponse, Payment as PaymentMessage, PaymentChanged, QuotePaymentResponse},
-    wallet::v1::GetPaymentMeansResponse,
+    wallet::v1::{GetPaymentMeansResponse, PaymentMethod, payment_method::Kind as MethodKind},
 };
 use prost::Message;
 use std::time::Duration;
@@ -142,21 +142,25 @@ async fn plan(tx: &mut WriteTx, to_pay: &ToPay, means: &GetPaymentMeansResponse)
     Ok((payment, owned))
 }
 
-/// The card that is meant, which must be one of the customer's.
+/// The method that is meant, which must be one of the customer's.
 fn source_of(means: Means, known: &GetPaymentMeansResponse) -> Result<Source, AppError> {
-    let id = |name: &str| name.rsplit('/').next().and_then(names::uuid);
-    match means {
-        Means::Credit => Ok(Source::Credit),
-        Means::Card(Some(method)) if known.payment_methods.iter().any(|own| id(&own.name) == Some(method)) => Ok(Source::Card(method)),
-        Means::Card(Some(_)) => Err(Refusal::not_found().into()),
-        Means::Card(None) => {
-            let default = known.payment_methods.iter().find(|own| own.purchase_default).and_then(|own| id(&own.name));
-            default.map(Source::Card).ok_or_else(|| {
-                let message = "The customer has saved no payment method. Save one, or name one.";
-                Refusal::precondition("COLLECTION_METHOD_REQUIRED", message).into()
-            })
-        }
-    }
+    let asked = match means {
+        Means::Credit => return Ok(Source::Credit),
+        Means::Card(asked) => asked,
+    };
+    let source = |own: &PaymentMethod| {
+        let id = own.name.rsplit('/').next().and_then(names::uuid)?;
+        Some(if own.kind() == MethodKind::BankDebit { Source::BankDebit(id) } else { Source::Card(id) })
+    };
+    let Some(asked) = asked else {
+        return known.payment_methods.iter().find(|own| own.purchase_default).and_then(source).ok_or_else(|| {
+            let message = "The customer has saved no payment method. Save one, or name one.";
+            Refusal::precondition("COLLECTION_METHOD_REQUIRED", message).into()
+        });
+    };
+    let found =
+        known.payment_methods.iter().filter_map(source).find(|own| matches!(own, Source::Card(id) | Source::BankDebit(id) if *id == asked));
+    found.ok_or_else(|| Refusal::not_found().into())
 }
 
 fn must_have_credit(payment: &Payment, means: &GetPaymentMeansResponse) -> Result<(), AppError> {
@@ -225,9 +229,10 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<b
                 kill::point("payment.after_transfer");
                 continue;
             }
-            Source::Card(method) => Some(method),
+            Source::Card(method) | Source::BankDebit(method) => Some(method),
             Source::Collection => None,
         };
+        let debit = matches!(tender.source, Source::BankDebit(_));
         if failed {
             tender.state = TenderState::Released;
             continue;
@@ -237,7 +242,8 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<b
             Charged::Waits => return Ok(false),
             Charged::Failed(reason) => {
                 tender.state = TenderState::Failed(reason);
-                failed = true;
+                // A bank account is no part of all or nothing.
+                failed |= !debit;
             }
         }
         kill::point("payment.after_charge");

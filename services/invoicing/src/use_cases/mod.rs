@@ -5,6 +5,7 @@ pub mod bank_lines;
 pub mod bill_metered;
 pub mod bill_usage;
 pub mod block_invoice;
+pub mod chargeback;
 pub mod collect_invoice;
 pub mod correct_invoice;
 pub mod create_customer;

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx, names};
 use payterms_invoicing_domain::{CollectionState, Invoice, Issue, MailKind, MeteredService, Receipt, Statement, mail::Attachment};
 use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
-use payterms_proto::wallet::v1::AutoRecharge;
+use payterms_proto::wallet::v1::{AutoRecharge, PaymentMethod};
 use serde_json::json;
 
 /// The receipt of a top-up.
@@ -199,4 +199,28 @@ pub async fn transfer_invoice(tx: &mut WriteTx, invoice: &Invoice) -> Result<(),
         attachments: vec![Attachment::Invoice(invoice.id.uuid())],
     };
     to_address(tx, invoice.customer, top_up.email, letter).await
+}
+
+/// A bank account will be debited for an invoice.
+///
+/// # Errors
+/// The database's.
+pub async fn debit(tx: &mut WriteTx, invoice: &Invoice, account: PaymentMethod) -> Result<(), AppError> {
+    let (Some(issue), Some(at)) = (invoice.issue.clone(), invoice.collection.next_at) else { return Ok(()) };
+    let (amount, day) = (invoice.payable()?, day_in(tx.time().zone, at));
+    let letter = Letter {
+        kind: MailKind::DebitNotice,
+        variables: |language| {
+            vec![
+                ("number", issue.number.into()),
+                ("amount", language.money(amount).into()),
+                ("date", language.date(day).into()),
+                ("account", account.last_four.into()),
+                ("mandate", account.mandate_reference.into()),
+            ]
+        },
+        page: format!("/invoices/{}", invoice.id),
+        attachments: Vec::new(),
+    };
+    to_customer(tx, invoice.customer, letter).await
 }

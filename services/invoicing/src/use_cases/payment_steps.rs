@@ -257,7 +257,8 @@ fn charge_step(place: usize) -> String {
 
 fn outcome(charge: &Charge) -> Charged {
     match charge.state() {
-        State::Succeeded => Charged::Succeeded,
+        // Taken back already: its own event tells, once this is recorded.
+        State::Succeeded | State::ChargedBack => Charged::Succeeded,
         State::Failed => Charged::Failed(charge.decline_code.clone()),
         State::Processing | State::Unspecified => Charged::Waits,
     }

@@ -66,6 +66,8 @@ pub enum TransferKind {
     MonthClose,
     /// Receivable → customer credit: a postpaid month is invoiced.
     PostpaidClose,
+    /// The reverse of a top-up or a charge: an issuer has taken it back.
+    Chargeback,
     /// Bank clearing → purchased credit (and tax payable): a bank line matched to an invoice of a top-up.
     TransferTopUp,
 }

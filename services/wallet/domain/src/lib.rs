@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock; a decision is given the time and the ids, changes the aggregate it is
 //! given, and leaves the transfers it made for the store to save. docs/domain.md is the law.
 
+pub mod chargeback;
 pub mod customer;
 pub mod error;
 pub mod fee;

@@ -17,6 +17,8 @@ pub enum MethodKind {
     Card,
     /// A bank transfer, which the payer makes: nothing is saved.
     BankTransfer,
+    /// A bank account that is debited under a mandate; it settles after days.
+    BankDebit,
 }
 
 /// What a customer pays with. The provider's token has no way into logs: no `Display`.
@@ -40,15 +42,19 @@ pub struct PaymentMethod {
     pub expire_month: u32,
     /// Year of expiry.
     pub expire_year: i32,
+    /// Reference of the mandate; empty for a card.
+    pub mandate: String,
+    /// Whether an issuer has taken a charge of it back.
+    pub charged_back: bool,
     /// When it was saved.
     pub created_at: DateTime<Utc>,
 }
 
 impl PaymentMethod {
-    /// Whether the card is good on a day: it is until the end of its month.
+    /// Whether a card is good on a day: it is until the end of its month. A bank account does not expire.
     #[must_use]
     pub fn is_unexpired(&self, day: NaiveDate) -> bool {
-        (self.expire_year, self.expire_month) >= (day.year(), day.month())
+        self.kind == MethodKind::BankDebit || (self.expire_year, self.expire_month) >= (day.year(), day.month())
     }
 
     /// Refuses a method that has been removed or is over.
@@ -64,6 +70,20 @@ impl PaymentMethod {
     }
 }
 
+impl PaymentMethod {
+    /// Refuses a method that may not be charged without a person present.
+    ///
+    /// # Errors
+    /// `METHOD_STATE`.
+    pub fn must_be_collectable(&self, day: NaiveDate) -> Result<(), Refusal> {
+        self.must_be_usable(day)?;
+        if self.charged_back {
+            return Err(Refusal::state("METHOD_STATE", "The payment method", "CHARGED_BACK", &["StartMethodSetup"]));
+        }
+        Ok(())
+    }
+}
+
 /// A customer's active methods, newest first, and the two pointers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Methods {
@@ -71,7 +91,7 @@ pub struct Methods {
     pub active: Vec<PaymentMethod>,
     /// What purchases use unless told otherwise: any method.
     pub purchase_default: Option<Id<PaymentMethod>>,
-    /// What is charged without a person present: an unexpired card.
+    /// What is charged without a person present: an unexpired card, or a bank account.
     pub collection: Option<Id<PaymentMethod>>,
 }
 
@@ -92,11 +112,23 @@ impl Methods {
     /// Removes a method; a pointer to it goes to the newest other that qualifies.
     pub fn remove(&mut self, id: Id<PaymentMethod>, day: NaiveDate) {
         self.active.retain(|method| method.id != id);
-        let newest = self.active.iter().find(|method| method.is_unexpired(day)).map(|method| method.id);
-        for pointer in [&mut self.purchase_default, &mut self.collection] {
-            if *pointer == Some(id) {
-                *pointer = newest;
-            }
+        if self.purchase_default == Some(id) {
+            self.purchase_default = self.active.iter().find(|method| method.is_unexpired(day)).map(|method| method.id);
+        }
+        self.point_collection_away(id, day);
+    }
+
+    /// An issuer has taken a charge of a method back: it is not charged without a person any more.
+    pub fn stop_charging(&mut self, id: Id<PaymentMethod>, day: NaiveDate) {
+        for method in self.active.iter_mut().filter(|method| method.id == id) {
+            method.charged_back = true;
+        }
+        self.point_collection_away(id, day);
+    }
+
+    fn point_collection_away(&mut self, id: Id<PaymentMethod>, day: NaiveDate) {
+        if self.collection == Some(id) {
+            self.collection = self.active.iter().find(|method| method.is_unexpired(day) && !method.charged_back).map(|method| method.id);
         }
     }
 }
@@ -137,6 +169,8 @@ pub struct MethodSetup {
     pub id: Id<MethodSetup>,
     /// Whose method it will be.
     pub customer: Id<Customer>,
+    /// What is to be saved.
+    pub kind: MethodKind,
     /// Where it is.
     pub state: SetupState,
     /// The provider.
@@ -155,7 +189,7 @@ pub struct MethodSetup {
     pub created_at: DateTime<Utc>,
 }
 
-/// What the provider knows of a card that a person saved.
+/// What the provider knows of a card or bank account that a person saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedCard {
     /// The provider's name for it.
@@ -166,8 +200,10 @@ pub struct SavedCard {
     pub last_four: String,
     /// Month of expiry.
     pub expire_month: u32,
-    /// Year of expiry.
+    /// Year of expiry; 0 for a bank account.
     pub expire_year: i32,
+    /// Reference of the mandate; empty for a card.
+    pub mandate: String,
 }
 
 impl MethodSetup {
@@ -175,11 +211,12 @@ impl MethodSetup {
     ///
     /// # Errors
     /// `PROFILE_INCOMPLETE`.
-    pub fn start(id: Id<Self>, customer: &Customer, provider: &str, now: DateTime<Utc>) -> Result<Self, Refusal> {
+    pub fn start(id: Id<Self>, customer: &Customer, (kind, provider): (MethodKind, &str), now: DateTime<Utc>) -> Result<Self, Refusal> {
         customer.must_have_profile()?;
         Ok(Self {
             id,
             customer: customer.id,
+            kind,
             state: SetupState::Created,
             provider: provider.to_owned(),
             provider_setup_id: String::new(),
@@ -205,7 +242,7 @@ impl MethodSetup {
             return None;
         }
         self.hosted_url.clear();
-        if !BRANDS.contains(&card.brand.as_str()) {
+        if self.kind == MethodKind::Card && !BRANDS.contains(&card.brand.as_str()) {
             self.state = SetupState::Failed;
             "CARD_BRAND_NOT_ACCEPTED".clone_into(&mut self.failure_reason);
             return None;
@@ -214,7 +251,7 @@ impl MethodSetup {
         self.method = Some(id);
         Some(PaymentMethod {
             id,
-            kind: MethodKind::Card,
+            kind: self.kind,
             active: true,
             provider: self.provider.clone(),
             provider_token: card.token,
@@ -222,6 +259,8 @@ impl MethodSetup {
             last_four: card.last_four,
             expire_month: card.expire_month,
             expire_year: card.expire_year,
+            mandate: card.mandate,
+            charged_back: false,
             created_at: now,
         })
     }
@@ -254,6 +293,8 @@ mod tests {
             last_four: "4242".into(),
             expire_month: 6,
             expire_year,
+            mandate: String::new(),
+            charged_back: false,
             created_at: DateTime::UNIX_EPOCH,
         }
     }

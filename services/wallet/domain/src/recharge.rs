@@ -145,7 +145,7 @@ impl AutoRecharge {
     pub fn end(&mut self, top_up: &TopUp, now: DateTime<Utc>) {
         match top_up.state {
             TopUpState::Processing => return,
-            TopUpState::Succeeded => self.start_anew(),
+            TopUpState::Succeeded | TopUpState::ChargedBack => self.start_anew(),
             TopUpState::Failed if top_up.decline_code.is_empty() => self.fail("DECLINED", "DECLINED", now),
             TopUpState::Failed => self.fail(&top_up.decline_code, &top_up.decline_code, now),
             TopUpState::RequiresAction => self.fail("REQUIRES_ACTION", AUTHENTICATION_REQUIRED, now),

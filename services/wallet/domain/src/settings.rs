@@ -79,7 +79,7 @@ impl WalletSettings {
             (self.invoices_hidden, "INVOICES_HIDDEN", "Let customers see their invoices."),
             (self.provider.is_empty(), "PROVIDER_NOT_CONNECTED", "Connect a payment provider."),
             (!self.provider_default, "PROVIDER_NOT_DEFAULT", "Make the connected provider the default one."),
-            (!self.methods.contains(&MethodKind::Card), "NO_METHOD_CHOSEN", "Choose cards as a payment method."),
+            (self.methods.iter().all(|kind| *kind == MethodKind::BankTransfer), "NO_METHOD_CHOSEN", "Choose cards or bank debit."),
         ];
         let broken = checks.into_iter().filter(|(broken, ..)| *broken);
         broken.map(|(_, name, description)| Condition { name, subject: "walletSettings".into(), description: description.into() }).collect()
@@ -151,6 +151,14 @@ impl WalletSettings {
             let message = format!("The tenant has set no least commitment in {currency}, so nothing is postpaid in it.");
             Refusal::precondition("CURRENCY_NOT_OFFERED", message).with("currency", currency)
         })
+    }
+
+    /// Refuses while customers may not buy credit with anything that is saved.
+    ///
+    /// # Errors
+    /// `FEATURE_DISABLED`, `METHOD_NOT_OFFERED`.
+    pub fn must_sell_by_saved(&self) -> Result<(), Refusal> {
+        self.must_sell_by(MethodKind::Card).or_else(|_| self.must_sell_by(MethodKind::BankDebit))
     }
 
     /// The least top-up.

@@ -2,6 +2,7 @@
 //! settled (docs/domain.md, Payment, Ledger).
 
 use crate::{
+    chargeback::ChargedBack,
     error::insufficient_funds,
     hold::{self, Hold, HoldState},
     ledger::{Account, TransferKind},
@@ -224,9 +225,14 @@ pub enum ChargeState {
     Succeeded,
     /// No money is taken.
     Failed,
+    /// The issuer has taken it back.
+    ChargedBack,
 }
 
 impl ChargeState {
+    /// All states.
+    pub const ALL: [Self; 4] = [Self::Processing, Self::Succeeded, Self::Failed, Self::ChargedBack];
+
     /// The name of the state, as in the contract.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -234,6 +240,7 @@ impl ChargeState {
             Self::Processing => "PROCESSING",
             Self::Succeeded => "SUCCEEDED",
             Self::Failed => "FAILED",
+            Self::ChargedBack => "CHARGED_BACK",
         }
     }
 }
@@ -260,6 +267,8 @@ pub struct Charge {
     pub decline_code: String,
     /// The provider's id.
     pub provider_charge_id: String,
+    /// How it was taken back.
+    pub charged_back: Option<ChargedBack>,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.

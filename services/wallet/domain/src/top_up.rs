@@ -5,7 +5,7 @@ use crate::{
     customer::{Customer, Tax},
     ledger::{Account, TransferKind},
     lot::{Lot, LotKind, TaxKind},
-    method::{MethodKind, PaymentMethod},
+    method::PaymentMethod,
     settings::WalletSettings,
     wallet::{NewLot, Wallet},
 };
@@ -24,6 +24,8 @@ pub enum TopUpState {
     Failed,
     /// The cardholder must authenticate.
     RequiresAction,
+    /// The issuer has taken it back.
+    ChargedBack,
 }
 
 impl TopUpState {
@@ -35,6 +37,7 @@ impl TopUpState {
             Self::Succeeded => "SUCCEEDED",
             Self::Failed => "FAILED",
             Self::RequiresAction => "REQUIRES_ACTION",
+            Self::ChargedBack => "CHARGED_BACK",
         }
     }
 }
@@ -156,7 +159,7 @@ pub fn ask(
     wallet.takes(amount)?;
     terms.settings.must_sell_by(terms.method.kind)?;
     terms.method.must_be_usable(terms.today)?;
-    let least = terms.settings.minimum(MethodKind::Card, wallet.currency)?;
+    let least = terms.settings.minimum(terms.method.kind, wallet.currency)?;
     if amount.compare(least)?.is_lt() {
         let message = format!("The least top-up is {least}; {amount} were asked.");
         return Err(Refusal::precondition("BELOW_MINIMUM", message).with("minimum", least.amount()).with("currency", least.currency()));

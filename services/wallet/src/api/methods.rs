@@ -17,8 +17,8 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl PaymentMethodService for Api {
     async fn start_method_setup(&self, request: Request<StartMethodSetupRequest>) -> Result<Response<StartMethodSetupResponse>, Status> {
-        let (call, customer) = parse::start_method_setup(request)?;
-        answer::write(|| start_method_setup::run(&self.app, &call, &customer)).await
+        let (call, customer, kind) = parse::start_method_setup(request)?;
+        answer::write(|| start_method_setup::run(&self.app, &call, &customer, kind)).await
     }
 
     async fn get_method_setup(&self, request: Request<GetMethodSetupRequest>) -> Result<Response<GetMethodSetupResponse>, Status> {

@@ -1,7 +1,7 @@
 //! `NotificationService`.
 
 use super::Api;
-use crate::{parse, use_cases::settle_method_setup};
+use crate::{parse, use_cases::receive_notification};
 use payterms_chassis::answer;
 use payterms_proto::wallet::v1::{
     ReceiveNotificationRequest, ReceiveNotificationResponse, notification_service_server::NotificationService,
@@ -15,6 +15,6 @@ impl NotificationService for Api {
         request: Request<ReceiveNotificationRequest>,
     ) -> Result<Response<ReceiveNotificationResponse>, Status> {
         let (tenant, message) = parse::receive_notification(request)?;
-        answer::read(settle_method_setup::notified(&self.app, &tenant, &message)).await
+        answer::read(receive_notification::run(&self.app, &tenant, &message)).await
     }
 }

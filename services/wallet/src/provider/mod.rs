@@ -4,7 +4,7 @@ pub mod simulator;
 
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Money, TenantId};
-use payterms_wallet_domain::{method::SavedCard, refund::Refunded, top_up::Charged};
+use payterms_wallet_domain::{MethodKind, method::SavedCard, refund::Refunded, top_up::Charged};
 use uuid::Uuid;
 
 /// The provider did not answer, or not in a way that tells what happened.
@@ -52,11 +52,20 @@ pub struct RefundOrder {
 /// What the provider knows of a charge: its id and how it stands.
 pub type KnownCharge = (String, Charged);
 
+/// What a notification is about; the provider is asked how it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// A person has saved a method: the provider's id of the set-up.
+    Setup(String),
+    /// An issuer has taken a charge back: the provider's id of the charge.
+    Return(String),
+}
+
 /// A payment provider.
 #[tonic::async_trait]
 pub trait PaymentProvider: Send + Sync + 'static {
     /// Makes a hosted page, once per key.
-    async fn create_setup(&self, tenant: &TenantId, key: Uuid) -> Result<HostedPage, Unknown>;
+    async fn create_setup(&self, tenant: &TenantId, (key, kind): (Uuid, MethodKind)) -> Result<HostedPage, Unknown>;
 
     /// The card that the person saved, or none yet.
     async fn saved_card(&self, tenant: &TenantId, setup_id: &str) -> Result<Option<SavedCard>, Unknown>;
@@ -70,10 +79,13 @@ pub trait PaymentProvider: Send + Sync + 'static {
     /// Gives back, once per key: asked again it tells what became of it.
     async fn refund(&self, order: &RefundOrder) -> Result<(String, Refunded), Unknown>;
 
-    /// The set-up that a notification is about, if its signature is the provider's; `Ok(None)`
-    /// for news of no interest.
+    /// What the issuer has taken back of a charge, by the provider's id; none if nothing.
+    async fn find_return(&self, tenant: &TenantId, charge_id: &str) -> Result<Option<Money>, Unknown>;
+
+    /// What a notification is about, if its signature is the provider's; `Ok(None)` for news of no
+    /// interest.
     ///
     /// # Errors
     /// A sentence if the signature is not the provider's.
-    fn read_notification(&self, body: &[u8], signature: &str) -> Result<Option<String>, String>;
+    fn read_notification(&self, body: &[u8], signature: &str) -> Result<Option<News>, String>;
 }

@@ -1,10 +1,10 @@
 //! The adapter of the payment simulator: HTTP and JSON.
 
-use super::{ChargeOrder, HostedPage, KnownCharge, PaymentProvider, RefundOrder, Unknown};
+use super::{ChargeOrder, HostedPage, KnownCharge, News, PaymentProvider, RefundOrder, Unknown};
 use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, Mac};
-use payterms_kernel::TenantId;
-use payterms_wallet_domain::{method::SavedCard, refund::Refunded, top_up::Charged};
+use payterms_kernel::{Currency, Money, TenantId};
+use payterms_wallet_domain::{MethodKind, method::SavedCard, refund::Refunded, top_up::Charged};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
@@ -35,6 +35,12 @@ struct RefundMessage {
 }
 
 #[derive(Debug, Deserialize)]
+struct ReturnMessage {
+    amount: String,
+    currency: String,
+}
+
+#[derive(Debug, Deserialize)]
 struct SetupMessage {
     id: String,
     #[serde(default)]
@@ -50,6 +56,8 @@ struct CardMessage {
     last_four: String,
     expire_month: u32,
     expire_year: i32,
+    #[serde(default)]
+    mandate: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,8 +104,9 @@ fn known(message: ChargeMessage) -> Result<KnownCharge, Unknown> {
 
 #[tonic::async_trait]
 impl PaymentProvider for Simulator {
-    async fn create_setup(&self, tenant: &TenantId, key: Uuid) -> Result<HostedPage, Unknown> {
-        let request = self.client.post(format!("{}/v1/{tenant}/setups", self.base)).json(&json!({ "key": key }));
+    async fn create_setup(&self, tenant: &TenantId, (key, kind): (Uuid, MethodKind)) -> Result<HostedPage, Unknown> {
+        let kind = if kind == MethodKind::BankDebit { "bank_debit" } else { "card" };
+        let request = self.client.post(format!("{}/v1/{tenant}/setups", self.base)).json(&json!({ "key": key, "kind": kind }));
         let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|error| unknown(&error))?;
         let made: SetupMessage = response.json().await.map_err(|error| unknown(&error))?;
         Ok(HostedPage { setup_id: made.id, url: made.url })
@@ -113,6 +122,7 @@ impl PaymentProvider for Simulator {
             last_four: card.last_four,
             expire_month: card.expire_month,
             expire_year: card.expire_year,
+            mandate: card.mandate,
         }))
     }
 
@@ -157,11 +167,27 @@ impl PaymentProvider for Simulator {
         }
     }
 
-    fn read_notification(&self, body: &[u8], signature: &str) -> Result<Option<String>, String> {
+    async fn find_return(&self, tenant: &TenantId, charge_id: &str) -> Result<Option<Money>, Unknown> {
+        let request = self.client.get(format!("{}/v1/{tenant}/chargebacks/{charge_id}", self.base));
+        let response = request.send().await.map_err(|error| unknown(&error))?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let response = response.error_for_status().map_err(|error| unknown(&error))?;
+        let told: ReturnMessage = response.json().await.map_err(|error| unknown(&error))?;
+        let currency = Currency::parse(&told.currency).ok_or_else(|| Unknown(format!("a currency {:?}", told.currency)))?;
+        Money::parse(currency, &told.amount).map(Some).map_err(|error| Unknown(error.to_string()))
+    }
+
+    fn read_notification(&self, body: &[u8], signature: &str) -> Result<Option<News>, String> {
         let given = hex::decode(signature).unwrap_or_default();
         let mac = Hmac::<Sha256>::new_from_slice(&self.secret).map_err(|error| error.to_string())?;
         mac.chain_update(body).verify_slice(&given).map_err(|_| "the signature is not the simulator's".to_owned())?;
         let told = serde_json::from_slice::<Notification>(body).ok();
-        Ok(told.filter(|told| told.kind == "setup.completed").map(|told| told.id))
+        Ok(told.and_then(|told| match told.kind.as_str() {
+            "setup.completed" => Some(News::Setup(told.id)),
+            "charge.returned" => Some(News::Return(told.id)),
+            _ => None,
+        }))
     }
 }

@@ -3,7 +3,7 @@
 use super::{money, unknown};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_kernel::{Id, TenantId};
-use payterms_wallet_domain::{Charge, ChargeState};
+use payterms_wallet_domain::{Charge, ChargeState, chargeback::ChargedBack};
 use sea_orm::{ActiveValue::Set, entity::prelude::*, sea_query::OnConflict};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -23,6 +23,9 @@ pub struct Model {
     currency: String,
     decline_code: String,
     provider_charge_id: String,
+    charged_back: Option<i64>,
+    back_from_invoices: Option<i64>,
+    back_from_surplus: Option<i64>,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
 }
@@ -34,8 +37,15 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn charge(row: Model) -> Result<Charge, AppError> {
-    let states = [ChargeState::Processing, ChargeState::Succeeded, ChargeState::Failed];
-    let state = states.into_iter().find(|state| state.name() == row.state);
+    let state = ChargeState::ALL.into_iter().find(|state| state.name() == row.state);
+    let charged_back = match (row.charged_back, row.back_from_invoices, row.back_from_surplus) {
+        (Some(amount), Some(invoices), Some(surplus)) => Some(ChargedBack {
+            amount: money(&row.currency, amount)?,
+            from_invoices: money(&row.currency, invoices)?,
+            from_surplus: money(&row.currency, surplus)?,
+        }),
+        _ => None,
+    };
     Ok(Charge {
         id: Id::from_uuid(row.id),
         step: row.step_id,
@@ -46,6 +56,7 @@ fn charge(row: Model) -> Result<Charge, AppError> {
         amount: money(&row.currency, row.amount)?,
         decline_code: row.decline_code,
         provider_charge_id: row.provider_charge_id,
+        charged_back,
         created_at: row.created_at,
         updated_at: row.updated_at,
     })
@@ -78,6 +89,24 @@ pub async fn of_step<C: ConnectionTrait>(conn: &C, tenant: &TenantId, step: Uuid
     query.one(conn).await?.map(charge).transpose()
 }
 
+/// The charge that the provider knows by this id.
+///
+/// # Errors
+/// The database's.
+pub async fn at_provider<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: &str) -> Result<Option<Charge>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ProviderChargeId.eq(id));
+    query.one(conn).await?.map(charge).transpose()
+}
+
+/// All charges of a payment.
+///
+/// # Errors
+/// The database's.
+pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<Vec<Charge>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
+    query.all(conn).await?.into_iter().map(charge).collect()
+}
+
 /// Inserts a charge or saves what became of it.
 ///
 /// # Errors
@@ -95,10 +124,21 @@ pub async fn save(tx: &WriteTx, charge: &Charge) -> Result<(), AppError> {
         currency: Set(charge.amount.currency().code().to_owned()),
         decline_code: Set(charge.decline_code.clone()),
         provider_charge_id: Set(charge.provider_charge_id.clone()),
+        charged_back: Set(charge.charged_back.map(|own| own.amount.micros())),
+        back_from_invoices: Set(charge.charged_back.map(|own| own.from_invoices.micros())),
+        back_from_surplus: Set(charge.charged_back.map(|own| own.from_surplus.micros())),
         created_at: Set(charge.created_at),
         updated_at: Set(charge.updated_at),
     };
-    let changing = [Column::State, Column::DeclineCode, Column::ProviderChargeId, Column::UpdatedAt];
+    let changing = [
+        Column::State,
+        Column::DeclineCode,
+        Column::ProviderChargeId,
+        Column::ChargedBack,
+        Column::BackFromInvoices,
+        Column::BackFromSurplus,
+        Column::UpdatedAt,
+    ];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())

@@ -23,6 +23,8 @@ pub struct Model {
     last_four: String,
     expire_month: i64,
     expire_year: i64,
+    charged_back: bool,
+    mandate: String,
     created_at: ChronoDateTimeUtc,
 }
 
@@ -59,6 +61,7 @@ pub fn kind_name(kind: MethodKind) -> &'static str {
     match kind {
         MethodKind::Card => "CARD",
         MethodKind::BankTransfer => "BANK_TRANSFER",
+        MethodKind::BankDebit => "BANK_DEBIT",
     }
 }
 
@@ -70,6 +73,7 @@ pub fn kind(name: &str) -> Result<MethodKind, AppError> {
     match name {
         "CARD" => Ok(MethodKind::Card),
         "BANK_TRANSFER" => Ok(MethodKind::BankTransfer),
+        "BANK_DEBIT" => Ok(MethodKind::BankDebit),
         other => Err(unknown("method kind", other)),
     }
 }
@@ -85,6 +89,8 @@ fn method(row: Model) -> Result<PaymentMethod, AppError> {
         last_four: row.last_four,
         expire_month: u32::try_from(row.expire_month).unwrap_or_default(),
         expire_year: i32::try_from(row.expire_year).unwrap_or_default(),
+        charged_back: row.charged_back,
+        mandate: row.mandate,
         created_at: row.created_at,
     })
 }
@@ -152,7 +158,7 @@ pub async fn get<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Payment
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(method).transpose()
 }
 
-/// Inserts a method or saves that it was removed.
+/// Inserts a method or saves that it was removed or charged back.
 ///
 /// # Errors
 /// The database's.
@@ -169,9 +175,11 @@ pub async fn save(tx: &WriteTx, customer: Id<Customer>, method: &PaymentMethod) 
         last_four: Set(method.last_four.clone()),
         expire_month: Set(i64::from(method.expire_month)),
         expire_year: Set(i64::from(method.expire_year)),
+        charged_back: Set(method.charged_back),
+        mandate: Set(method.mandate.clone()),
         created_at: Set(method.created_at),
     };
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_column(Column::State).to_owned();
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns([Column::State, Column::ChargedBack]).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())
 }

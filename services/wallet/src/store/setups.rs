@@ -1,6 +1,6 @@
 //! Table `method_setups`.
 
-use super::unknown;
+use super::{methods, unknown};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::{MethodSetup, method::SetupState};
@@ -15,6 +15,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     id: Uuid,
     customer_id: Uuid,
+    kind: String,
     state: String,
     provider: String,
     provider_setup_id: String,
@@ -37,6 +38,7 @@ fn setup(row: Model) -> Result<MethodSetup, AppError> {
     Ok(MethodSetup {
         id: Id::from_uuid(row.id),
         customer: Id::from_uuid(row.customer_id),
+        kind: methods::kind(&row.kind)?,
         state: state.ok_or_else(|| unknown("set-up state", &row.state))?,
         provider: row.provider,
         provider_setup_id: row.provider_setup_id,
@@ -90,6 +92,7 @@ pub async fn save(tx: &WriteTx, setup: &MethodSetup) -> Result<(), AppError> {
         tenant: Set(tx.call().tenant.to_string()),
         id: Set(setup.id.uuid()),
         customer_id: Set(setup.customer.uuid()),
+        kind: Set(methods::kind_name(setup.kind).to_owned()),
         state: Set(setup.state.name().to_owned()),
         provider: Set(setup.provider.clone()),
         provider_setup_id: Set(setup.provider_setup_id.clone()),

@@ -47,7 +47,7 @@ fn source_name(source: Source) -> &'static str {
 }
 
 fn top_up(row: Model) -> Result<TopUp, AppError> {
-    let states = [TopUpState::Processing, TopUpState::Succeeded, TopUpState::Failed, TopUpState::RequiresAction];
+    let states = [TopUpState::Processing, TopUpState::Succeeded, TopUpState::Failed, TopUpState::RequiresAction, TopUpState::ChargedBack];
     let state = states.into_iter().find(|state| state.name() == row.state);
     let source = [Source::Customer, Source::AutoRecharge].into_iter().find(|source| source_name(*source) == row.source);
     Ok(TopUp {
@@ -75,6 +75,15 @@ fn top_up(row: Model) -> Result<TopUp, AppError> {
 /// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<TopUp>) -> Result<Option<TopUp>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(top_up).transpose()
+}
+
+/// The top-up whose charge the provider knows by this id.
+///
+/// # Errors
+/// The database's.
+pub async fn at_provider<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: &str) -> Result<Option<TopUp>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ProviderChargeId.eq(id));
+    query.one(conn).await?.map(top_up).transpose()
 }
 
 /// The top-ups of these ids.
@@ -117,7 +126,7 @@ pub async fn recharged_since<C: ConnectionTrait>(
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::WalletId.eq(wallet.id.uuid()))
         .filter(Column::Source.eq(source_name(Source::AutoRecharge)))
-        .filter(Column::State.is_in([TopUpState::Processing.name(), TopUpState::Succeeded.name()]))
+        .filter(Column::State.is_in([TopUpState::Processing, TopUpState::Succeeded, TopUpState::ChargedBack].map(TopUpState::name)))
         .filter(Column::CreatedAt.gte(since))
         .select_only()
         .column_as(Column::Amount.sum().cast_as("bigint"), "sum")

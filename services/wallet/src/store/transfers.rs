@@ -1,8 +1,8 @@
 //! Table `transfers`: written once, never changed.
 
 use super::{entries, unknown};
-use payterms_chassis::AppError;
-use payterms_kernel::{Id, TenantId};
+use payterms_chassis::{AppError, sql};
+use payterms_kernel::{Currency, Id, Money, TenantId};
 use payterms_wallet_domain::{Transfer, TransferKind, Wallet};
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 
@@ -30,7 +30,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-const KINDS: [(TransferKind, &str); 17] = [
+const KINDS: [(TransferKind, &str); 18] = [
     (TransferKind::Grant, "GRANT"),
     (TransferKind::GrantVoid, "GRANT_VOID"),
     (TransferKind::Debit, "DEBIT"),
@@ -47,6 +47,7 @@ const KINDS: [(TransferKind, &str); 17] = [
     (TransferKind::BankTransfer, "BANK_TRANSFER"),
     (TransferKind::TransferTopUp, "TRANSFER_TOP_UP"),
     (TransferKind::MonthClose, "MONTH_CLOSE"),
+    (TransferKind::Chargeback, "CHARGEBACK"),
     (TransferKind::PostpaidClose, "POSTPAID_CLOSE"),
 ];
 
@@ -75,6 +76,20 @@ pub async fn has_any<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (payment, 
     let kinds = kinds.iter().map(|kind| kind_name(*kind));
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
     Ok(query.filter(Column::Kind.is_in(kinds)).one(conn).await?.is_some())
+}
+
+/// What a payment charged beyond its invoices, and became credit.
+///
+/// # Errors
+/// The database's.
+pub async fn surplus_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid, currency: Currency) -> Result<Money, AppError> {
+    let select = "SELECT CAST(COALESCE(SUM(-e.amount), 0) AS bigint) AS surplus FROM transfers t \
+                  JOIN entries e ON e.tenant = t.tenant AND e.transfer_id = t.id \
+                  WHERE t.tenant = $1 AND t.payment_id = $2 AND t.kind = $3 AND e.account = 'INVOICE_SETTLEMENT'";
+    let values = vec![tenant.as_str().into(), payment.into(), kind_name(TransferKind::Surplus).into()];
+    let row = sql::one(conn, select, values).await?;
+    let micros = row.map(|row| row.try_get("", "surplus")).transpose()?;
+    Ok(Money::from_micros(currency, micros.unwrap_or_default()))
 }
 
 /// The id of the transfer by which a payment took credit.

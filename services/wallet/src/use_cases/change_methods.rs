@@ -49,7 +49,7 @@ pub async fn purchase_default(
     tx.commit(SetPurchaseDefaultResponse { payment_method }).await
 }
 
-/// Makes an unexpired card the collection method.
+/// Makes an unexpired card or a bank account the collection method.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `METHOD_STATE`.
@@ -65,7 +65,7 @@ pub async fn collection(
         return Ok(answer);
     }
     let method = active(&tx, named, &own, id).await?;
-    method.must_be_usable(day_in(tx.time().zone, tx.now()))?;
+    method.must_be_collectable(day_in(tx.time().zone, tx.now()))?;
     own.collection = Some(id);
     methods::save_pointers(&tx, named.customer, &own).await?;
     let payment_method = Some(publish(&mut tx, named, &own, &method).await?);

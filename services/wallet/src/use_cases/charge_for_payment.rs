@@ -69,6 +69,7 @@ pub async fn run(
         amount,
         decline_code: String::new(),
         provider_charge_id: String::new(),
+        charged_back: None,
         created_at: now,
         updated_at: now,
     };
@@ -93,7 +94,15 @@ fn usable(app: &App, method: Option<&PaymentMethod>, today: NaiveDate) -> Result
     app.provider(&method.provider).map(|_| ()).map_err(|_| "METHOD_NOT_OFFERED")
 }
 
-async fn publish(tx: &mut WriteTx, customer: &CustomerRef, charge: &Charge) -> Result<payterms_proto::wallet::v1::Charge, AppError> {
+/// Saves a charge and tells of it.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn publish(
+    tx: &mut WriteTx,
+    customer: &CustomerRef,
+    charge: &Charge,
+) -> Result<payterms_proto::wallet::v1::Charge, AppError> {
     charges::save(tx, charge).await?;
     let rendered = render::charge(customer, charge);
     tx.emit("charge", &charge.id.to_string(), &ChargeChanged { charge: Some(rendered.clone()) }).await?;

@@ -20,7 +20,6 @@ use payterms_kernel::{
 use payterms_proto::wallet::v1::AutoRechargeChanged;
 use payterms_wallet_domain::{
     AutoRecharge, TopUp, Wallet,
-    method::MethodKind,
     recharge::Rules,
     top_up::{self, Source, Terms},
 };
@@ -144,7 +143,7 @@ async fn judge(tx: &mut WriteTx, wallet: &Wallet, rules: &Rules, credit: Money) 
     let asked = (|| {
         let rate = customer.must_have_tax()?.rate_percent;
         let amount = top_up::amount_for_credit(credit, rate, settings.top_up_tax_kind)?;
-        let amount = amount.max(settings.minimum(MethodKind::Card, wallet.currency)?)?;
+        let amount = amount.max(settings.minimum(method.kind, wallet.currency)?)?;
         rules.must_stay_below_ceiling(charged, amount)?;
         top_up::ask(wallet, tx.ids(), &terms, (amount, Source::AutoRecharge), now)
     })();

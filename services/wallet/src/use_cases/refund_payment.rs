@@ -95,7 +95,8 @@ async fn charge_of(
 ) -> Result<Option<Id<payterms_wallet_domain::Charge>>, AppError> {
     let Some(step) = asked.charge_step else { return Ok(None) };
     let found = charges::of_step(tx.conn(), tenant, step).await?;
-    let charge = found.filter(|own| own.payment == named.payment && own.state == ChargeState::Succeeded).ok_or_else(Refusal::not_found)?;
+    let taken = |own: &payterms_wallet_domain::Charge| matches!(own.state, ChargeState::Succeeded | ChargeState::ChargedBack);
+    let charge = found.filter(|own| own.payment == named.payment && taken(own)).ok_or_else(Refusal::not_found)?;
     let before = refunds::sum_of(tx.conn(), tenant, named.payment, Some(charge.id), named.currency).await?;
     let left = charge.amount.minus(before)?;
     if left.compare(asked.amount)?.is_lt() {

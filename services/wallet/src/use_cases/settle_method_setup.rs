@@ -12,7 +12,7 @@ use payterms_chassis::{
     names,
 };
 use payterms_kernel::{Id, Refusal, TenantId};
-use payterms_proto::wallet::v1::{GetMethodSetupResponse, MethodSetupChanged, ReceiveNotificationRequest, ReceiveNotificationResponse};
+use payterms_proto::wallet::v1::{GetMethodSetupResponse, MethodSetupChanged};
 use payterms_wallet_domain::{MethodSetup, method::SetupState};
 
 /// Answers a set-up; while it is PENDING the provider is asked first.
@@ -36,26 +36,18 @@ pub async fn read(app: &App, named: &CustomerRef, id: Id<MethodSetup>) -> Result
     Ok(GetMethodSetupResponse { method_setup: Some(render::setup(&named.name(), &setup)) })
 }
 
-/// Checks a notification and takes its news in.
+/// The provider tells that a person was on the page of a set-up.
 ///
 /// # Errors
-/// `PROVIDER_SIGNATURE`.
-pub async fn notified(app: &App, tenant: &TenantId, message: &ReceiveNotificationRequest) -> Result<ReceiveNotificationResponse, AppError> {
-    let wrong = |text: &str| AppError::from(Refusal::new(payterms_kernel::Kind::Denied, "PROVIDER_SIGNATURE", text));
-    let provider = app.provider(&message.provider).map_err(|_| wrong("There is no such provider."))?;
-    let told = provider.read_notification(&message.body, &message.signature).map_err(|error| {
-        tracing::warn!(provider = %message.provider, %error, "a notification was refused");
-        wrong("The signature is not the provider's.")
-    })?;
-    if let Some(provider_setup_id) = told {
-        let conn = app.db.read(tenant).await?;
-        let setup = setups::at_provider(&conn, tenant, &message.provider, &provider_setup_id).await?;
-        drop(conn);
-        if let Some(setup) = setup {
-            settle(app, tenant, &setup).await?;
-        }
+/// `PROVIDER_UNAVAILABLE`; the provider tells again.
+pub async fn notified(app: &App, tenant: &TenantId, (provider, setup): (&str, &str)) -> Result<(), AppError> {
+    let conn = app.db.read(tenant).await?;
+    let setup = setups::at_provider(&conn, tenant, provider, setup).await?;
+    drop(conn);
+    match setup {
+        Some(setup) => settle(app, tenant, &setup).await,
+        None => Ok(()),
     }
-    Ok(ReceiveNotificationResponse {})
 }
 
 async fn settle(app: &App, tenant: &TenantId, setup: &MethodSetup) -> Result<(), AppError> {

@@ -14,7 +14,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Id, Refusal, id::step_id};
 use payterms_proto::wallet::v1::{MethodSetupChanged, StartMethodSetupResponse};
-use payterms_wallet_domain::{MethodSetup, method::SetupState};
+use payterms_wallet_domain::{MethodKind, MethodSetup, method::SetupState};
 
 /// The kind of flow.
 pub const FLOW: &str = "method_setup";
@@ -23,7 +23,7 @@ pub const FLOW: &str = "method_setup";
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `METHOD_NOT_OFFERED`, `PROFILE_INCOMPLETE`.
-pub async fn run(app: &App, call: &Call, named: &CustomerRef) -> Result<Answer<StartMethodSetupResponse>, AppError> {
+pub async fn run(app: &App, call: &Call, named: &CustomerRef, kind: MethodKind) -> Result<Answer<StartMethodSetupResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let customer = customers::find(tx.conn(), &call.tenant, named.customer).await?.ok_or_else(Refusal::not_found)?;
     methods::lock(&tx, named.customer).await?;
@@ -34,7 +34,7 @@ pub async fn run(app: &App, call: &Call, named: &CustomerRef) -> Result<Answer<S
     let settings = settings::find(tx.conn(), &call.tenant).await?;
     app.provider(&settings.provider)?;
     let now = tx.now();
-    let setup = MethodSetup::start(tx.id(), &customer, &settings.provider, now)?;
+    let setup = MethodSetup::start(tx.id(), &customer, (kind, &settings.provider), now)?;
     setups::save(&tx, &setup).await?;
     let event = MethodSetupChanged { method_setup: Some(render::setup(&named.name(), &setup)) };
     tx.emit("method_setup", &setup.id.to_string(), &event).await?;
@@ -55,7 +55,11 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
     let setup = setups::find(&conn, &lease.tenant, id).await?;
     drop(conn);
     let Some(setup) = setup else { return Ok(()) };
-    let page = app.provider(&setup.provider)?.create_setup(&lease.tenant, step_id(lease.intent, "page")).await.map_err(super::no_answer)?;
+    let page = app
+        .provider(&setup.provider)?
+        .create_setup(&lease.tenant, (step_id(lease.intent, "page"), setup.kind))
+        .await
+        .map_err(super::no_answer)?;
     kill::point("method_setup.before_record");
     let call = Call::own("wallet", &lease.tenant, "page_made", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;

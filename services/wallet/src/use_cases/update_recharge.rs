@@ -13,7 +13,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Kind, Refusal, calendar::next_month_end_after};
 use payterms_proto::wallet::v1::{GetAutoRechargeResponse, RetryAutoRechargeResponse, UpdateAutoRechargeResponse};
-use payterms_wallet_domain::{MethodKind, postpaid::must_not_be_postpaid};
+use payterms_wallet_domain::postpaid::must_not_be_postpaid;
 
 /// Sets the rules.
 ///
@@ -38,7 +38,7 @@ pub async fn update(app: &App, call: &Call, new: &Update) -> Result<Answer<Updat
     new.rules.must_fit(&wallet)?;
     if !new.rules.is_none() {
         must_not_be_postpaid(&wallet)?;
-        settings::find(tx.conn(), &call.tenant).await?.must_sell_by(MethodKind::Card)?;
+        settings::find(tx.conn(), &call.tenant).await?.must_sell_by_saved()?;
         let methods = methods::of_customer(tx.conn(), &call.tenant, wallet.customer).await?;
         methods.collection.ok_or_else(recharge::no_method)?;
     }

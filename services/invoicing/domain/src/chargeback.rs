@@ -1,0 +1,103 @@
+//! Chargebacks: an issuer takes back what a card had paid, and the invoices are open again
+//! (docs/domain.md, Refund).
+
+use crate::{
+    invoice::Invoice,
+    payment::{Payment, Source, TenderState},
+};
+use chrono::{DateTime, Utc};
+use payterms_kernel::{Money, Refusal};
+use uuid::Uuid;
+
+/// What the wallet has booked: the part that invoices had kept, and the part of the surplus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// The card that was charged; none for the collection method.
+    pub method: Option<Uuid>,
+    /// What invoices had kept.
+    pub from_invoices: Money,
+    /// What had become credit beyond them.
+    pub from_surplus: Money,
+}
+
+impl Payment {
+    /// Takes a chargeback in: the last allocation is lowered first, and its invoice is open by as much
+    /// again. What a refund under way has taken already is not taken twice. False where it was taken in before.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn charged_back(
+        &mut self,
+        taken: Taken,
+        invoices: &mut [Invoice],
+        (collect_at, now): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<bool, Refusal> {
+        let own = |source: Source| match source {
+            Source::Card(method) | Source::BankDebit(method) => Some(method) == taken.method,
+            Source::Collection => true,
+            Source::Credit | Source::Transfer(_) => false,
+        };
+        let mut tenders = self.tenders.iter_mut().filter(|tender| tender.state == TenderState::Succeeded && tender.charged_back.is_zero());
+        let Some(tender) = tenders.find(|tender| own(tender.source)) else { return Ok(false) };
+        let from_surplus = taken.from_surplus.min(self.surplus)?;
+        let mut left = taken.from_invoices.min(tender.amount.minus(tender.refunded)?)?;
+        tender.charged_back = tender.charged_back.plus(from_surplus)?;
+        self.surplus = self.surplus.minus(from_surplus)?;
+        for allocation in self.allocations.iter_mut().rev() {
+            let part = allocation.paid.min(left)?;
+            let Some(invoice) = invoices.iter_mut().find(|own| own.id == allocation.invoice && part.is_positive()) else { continue };
+            allocation.paid = allocation.paid.minus(part)?;
+            tender.charged_back = tender.charged_back.plus(part)?;
+            left = left.minus(part)?;
+            invoice.payment_gone(part, collect_at, now)?;
+        }
+        self.touch(now);
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Taken;
+    use crate::{
+        InvoiceState, Payment, TenderState,
+        payment::{
+            Asked, Source, ask,
+            tests::{customer, invoices},
+        },
+    };
+    use chrono::DateTime;
+    use payterms_kernel::{Currency, IdSource, Money};
+    use uuid::Uuid;
+
+    fn usd(cents: i64) -> Money {
+        Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000)
+    }
+
+    fn paid(own: &mut [crate::Invoice]) -> Payment {
+        let now = DateTime::UNIX_EPOCH;
+        let tenders = vec![(Source::Credit, Some(usd(3_000))), (Source::Card(Uuid::nil()), Some(usd(9_000)))];
+        let asked = Asked { invoices: Vec::new(), tenders, surplus_allowed: true };
+        let mut payment = ask(&mut IdSource::new(now, b"seed", "test"), customer().id, own, &asked, now).unwrap();
+        payment.tenders.iter_mut().for_each(|own| own.state = TenderState::Succeeded);
+        payment.close(own, now).unwrap();
+        payment
+    }
+
+    #[test]
+    fn what_the_card_had_paid_is_open_again_the_last_invoice_first() {
+        let now = DateTime::UNIX_EPOCH;
+        let mut own = invoices(&[5_000, 6_000]);
+        let mut payment = paid(&mut own);
+        assert_eq!(payment.surplus, usd(1_000));
+        let taken = Taken { method: Some(Uuid::nil()), from_invoices: usd(8_000), from_surplus: usd(1_000) };
+        assert_eq!(payment.charged_back(taken, &mut own, (now, now)), Ok(true));
+        let open: Vec<_> = own.iter().map(|own| own.open().unwrap()).collect();
+        assert_eq!(open.iter().copied().try_fold(usd(0), Money::plus), Ok(usd(8_000)));
+        assert!(own.iter().all(|own| own.state == InvoiceState::Open));
+        assert_eq!((payment.surplus, payment.tenders[1].charged_back), (usd(0), usd(9_000)));
+        assert_eq!(payment.charged_back(taken, &mut own, (now, now)), Ok(false), "once");
+        let other = Taken { method: Some(Uuid::max()), ..taken };
+        assert_eq!(payment.charged_back(other, &mut own, (now, now)), Ok(false), "another card");
+    }
+}

@@ -1,0 +1,229 @@
+//! Chargebacks: an issuer takes a charge back, whatever has become of the money
+//! (docs/domain.md, Ledger, Refund).
+
+use crate::{
+    ledger::{Account, TransferKind},
+    lot::{Lot, LotKind, TaxKind},
+    settlement::{Charge, ChargeState, post},
+    top_up::{TopUp, TopUpState},
+    wallet::Wallet,
+};
+use chrono::{DateTime, Utc};
+use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError, rounding};
+use uuid::Uuid;
+
+/// How a charge of a payment was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChargedBack {
+    /// All of it.
+    pub amount: Money,
+    /// The part that invoices had kept: they are open by as much again.
+    pub from_invoices: Money,
+    /// The part that had become credit when the payment took more than its invoices.
+    pub from_surplus: Money,
+}
+
+/// The reverse of a top-up: purchased credit of its tax kind, the newest first, and tax payable → provider
+/// clearing; what is spent already is owed. False where it was taken back before.
+///
+/// # Errors
+/// `CURRENCY_MISMATCH`.
+pub fn of_top_up(top_up: &mut TopUp, wallet: &mut Wallet, ids: &mut IdSource, amount: Money, now: DateTime<Utc>) -> Result<bool, Refusal> {
+    wallet.takes(amount)?;
+    let amount = amount.min(top_up.amount)?;
+    if top_up.state != TopUpState::Succeeded || !amount.is_positive() {
+        return Ok(false);
+    }
+    let tax = part(top_up.tax, amount, top_up.amount)?;
+    let mut sides = take(wallet, amount.minus(tax)?, top_up.tax_kind)?;
+    let others = [(Account::TaxPayable, None, tax.negated()), (Account::ProviderClearing, None, amount)];
+    sides.extend(others.into_iter().filter(|(.., amount)| !amount.is_zero()));
+    post(wallet, ids, (TransferKind::Chargeback, None), sides, now)?;
+    top_up.state = TopUpState::ChargedBack;
+    top_up.updated_at = now.max(top_up.updated_at);
+    Ok(true)
+}
+
+/// The part of a tax that goes with a part of its amount.
+fn part(tax: Money, amount: Money, whole: Money) -> Result<Money, MoneyError> {
+    let exact = tax.amount().checked_mul(amount.amount()).and_then(|own| own.checked_div(whole.amount())).ok_or(MoneyError::Overflow)?;
+    Money::new(tax.currency(), rounding::half_away(exact, tax.currency().exponent()))
+}
+
+/// Entries of a transfer, before they are posted.
+type Sides = Vec<(Account, Option<Id<Lot>>, Money)>;
+
+/// Takes purchased credit of a tax kind, the newest first; the rest is owed.
+fn take(wallet: &mut Wallet, amount: Money, kind: TaxKind) -> Result<Sides, MoneyError> {
+    let own = |lot: &&mut Lot| lot.kind == LotKind::Purchased && lot.tax_kind == Some(kind);
+    let mut lots: Vec<_> = wallet.lots.iter_mut().filter(own).collect();
+    lots.sort_by_key(|lot| std::cmp::Reverse(lot.sequence));
+    let (mut left, mut sides) = (amount, Sides::new());
+    for lot in lots {
+        let part = lot.unpinned()?.min(left)?;
+        if part.is_positive() {
+            lot.remaining = lot.remaining.minus(part)?;
+            left = left.minus(part)?;
+            sides.push((Account::CustomerCredit, Some(lot.id), part.negated()));
+        }
+    }
+    if left.is_positive() {
+        wallet.owed = wallet.owed.plus(left)?;
+        sides.push((Account::CustomerCredit, None, left.negated()));
+    }
+    Ok(sides)
+}
+
+/// A charge of a payment is taken back: invoice settlement → provider clearing. What of it had become
+/// credit (a surplus, and what was given back as credit) is taken from the wallet again. False where it was
+/// taken back before.
+///
+/// `refunded` is what was given back of the charge; `surplus` what the payment still has of its surplus.
+///
+/// # Errors
+/// `CURRENCY_MISMATCH`.
+pub fn of_charge(
+    charge: &mut Charge,
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    (amount, refunded, surplus): (Money, Money, Money),
+    now: DateTime<Utc>,
+) -> Result<bool, Refusal> {
+    wallet.takes(amount)?;
+    let amount = amount.min(charge.amount)?;
+    if charge.state != ChargeState::Succeeded || !amount.is_positive() {
+        return Ok(false);
+    }
+    let standing = charge.amount.minus(refunded)?.min(amount)?;
+    let from_surplus = surplus.min(standing)?;
+    let from_invoices = standing.minus(from_surplus)?;
+    let payment = Some(charge.payment);
+    let sides = vec![(Account::InvoiceSettlement, None, amount.negated()), (Account::ProviderClearing, None, amount)];
+    post(wallet, ids, (TransferKind::Chargeback, payment), sides, now)?;
+    let credited = amount.minus(from_invoices)?;
+    if credited.is_positive() {
+        let mut sides = take(wallet, credited, TaxKind::Deposit)?;
+        sides.push((Account::InvoiceSettlement, None, credited));
+        post(wallet, ids, (TransferKind::Chargeback, payment), sides, now)?;
+    }
+    charge.state = ChargeState::ChargedBack;
+    charge.charged_back = Some(ChargedBack { amount, from_invoices, from_surplus });
+    charge.updated_at = now.max(charge.updated_at);
+    Ok(true)
+}
+
+/// What is left of a payment's surplus, where some of its charges were taken back before.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn surplus_left(surplus: Money, charges: &[Charge], payment: Uuid) -> Result<Money, MoneyError> {
+    let own = charges.iter().filter(|own| own.payment == payment).filter_map(|own| own.charged_back);
+    own.map(|own| own.from_surplus).try_fold(surplus, Money::minus)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{of_charge, of_top_up};
+    use crate::{
+        Account, Charge, ChargeState, TaxKind, TopUp, TopUpState, Wallet,
+        ledger::TransferKind,
+        lot::LotKind,
+        posting::{self, Debit},
+        settlement,
+        top_up::Source,
+        wallet::NewLot,
+    };
+    use chrono::{DateTime, Utc};
+    use payterms_kernel::{Currency, Id, IdSource, Money};
+    use rust_decimal::Decimal;
+    use uuid::Uuid;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn aud(text: &str) -> Money {
+        Money::parse(Currency::parse("AUD").unwrap(), text).unwrap()
+    }
+
+    fn ids() -> IdSource {
+        IdSource::new(NOW, b"seed", "test")
+    }
+
+    fn wallet(lots: &[(&str, TaxKind)]) -> Wallet {
+        let mut wallet = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), aud("0").currency(), NOW);
+        for (amount, kind) in lots {
+            let lot = NewLot {
+                kind: LotKind::Purchased,
+                tax_kind: Some(*kind),
+                priority: 0,
+                amount: aud(amount),
+                expires_at: None,
+                description: String::new(),
+            };
+            let mut ids = IdSource::new(NOW, b"seed", amount);
+            wallet.add_lot(&mut ids, lot, (TransferKind::TopUp, Account::ProviderClearing, aud("0")), NOW).unwrap();
+        }
+        wallet
+    }
+
+    fn stands(wallet: &Wallet, account: Account) -> Money {
+        let own = wallet.transfers.iter().flat_map(|own| &own.entries).filter(|own| own.account == account);
+        own.map(|own| own.amount).try_fold(aud("0"), Money::plus).unwrap()
+    }
+
+    #[test]
+    fn a_top_up_is_reversed_with_its_tax_and_what_is_spent_is_owed() {
+        let mut own = wallet(&[("5", TaxKind::Deposit), ("50", TaxKind::TaxedSale)]);
+        let debit = Debit { amount: aud("30"), kind: TransferKind::Usage, into_negative: false, description: String::new() };
+        posting::debit(&mut own, &mut ids(), debit, NOW).unwrap();
+        let mut top_up = TopUp {
+            id: Id::from_uuid(Uuid::nil()),
+            wallet: own.id,
+            method: Id::from_uuid(Uuid::nil()),
+            source: Source::Customer,
+            state: TopUpState::Succeeded,
+            amount: aud("55"),
+            tax: aud("5"),
+            tax_kind: TaxKind::TaxedSale,
+            tax_rate: Decimal::TEN,
+            tax_version: 1,
+            tax_sentence: String::new(),
+            decline_code: String::new(),
+            provider_charge_id: String::new(),
+            created_at: NOW,
+            updated_at: NOW,
+        };
+        assert_eq!(of_top_up(&mut top_up, &mut own, &mut ids(), aud("55"), NOW), Ok(true));
+        assert_eq!((own.posted, top_up.state), (aud("25").negated(), TopUpState::ChargedBack));
+        assert_eq!(stands(&own, Account::TaxPayable), aud("5").negated());
+        assert_eq!(of_top_up(&mut top_up, &mut own, &mut ids(), aud("55"), NOW), Ok(false), "once");
+        assert!(own.transfers.iter().all(|own| own.is_balanced().unwrap()));
+    }
+
+    #[test]
+    fn a_charge_reopens_what_invoices_kept_and_takes_back_what_became_credit() {
+        let mut own = wallet(&[]);
+        let mut charge = Charge {
+            id: Id::from_uuid(Uuid::nil()),
+            step: Uuid::nil(),
+            wallet: own.id,
+            payment: Uuid::max(),
+            method: None,
+            state: ChargeState::Succeeded,
+            amount: aud("100"),
+            decline_code: String::new(),
+            provider_charge_id: String::new(),
+            charged_back: None,
+            created_at: NOW,
+            updated_at: NOW,
+        };
+        // Of a hundred, seventy paid an invoice, thirty became credit, ten of the seventy were given back as credit.
+        settlement::surplus(&mut own, &mut ids(), (Uuid::max(), aud("30"), None), NOW).unwrap();
+        settlement::surplus(&mut own, &mut ids(), (Uuid::max(), aud("10"), None), NOW).unwrap();
+        assert_eq!(of_charge(&mut charge, &mut own, &mut ids(), (aud("100"), aud("10"), aud("30")), NOW), Ok(true));
+        let told = charge.charged_back.unwrap();
+        assert_eq!((told.from_invoices, told.from_surplus), (aud("60"), aud("30")));
+        assert_eq!(own.posted, aud("0"), "both parts of the credit are gone");
+        assert_eq!(stands(&own, Account::InvoiceSettlement), aud("100").negated());
+        assert_eq!(of_charge(&mut charge, &mut own, &mut ids(), (aud("100"), aud("10"), aud("0")), NOW), Ok(false), "once");
+    }
+}

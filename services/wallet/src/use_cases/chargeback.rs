@@ -1,0 +1,99 @@
+//! Takes in what an issuer has taken back: the provider is asked, whoever brought the news.
+
+use super::{charge_for_payment, create_top_up::wallet_name, recharge};
+use crate::{
+    App,
+    parse::CustomerRef,
+    render, render_payments,
+    store::{
+        charges, methods, refunds, top_ups, transfers,
+        wallets::{self, Locked},
+    },
+};
+use payterms_chassis::{AppError, Call, WriteTx, kill};
+use payterms_kernel::{Id, Money, TenantId, calendar::day_in};
+use payterms_proto::wallet::v1::{ChargedBack, TopUpChanged};
+use payterms_wallet_domain::{Charge, PaymentMethod, TopUp, Wallet, chargeback};
+
+/// Looks a charge up and takes back what the issuer took; again changes nothing.
+///
+/// # Errors
+/// `PROVIDER_UNAVAILABLE`; the provider tells again.
+pub async fn notified(app: &App, tenant: &TenantId, (provider, charge_id): (&str, &str)) -> Result<(), AppError> {
+    let Some(taken) = app.provider(provider)?.find_return(tenant, charge_id).await.map_err(super::no_answer)? else { return Ok(()) };
+    let conn = app.db.read(tenant).await?;
+    let top_up = top_ups::at_provider(&conn, tenant, charge_id).await?;
+    let charge = charges::at_provider(&conn, tenant, charge_id).await?;
+    drop(conn);
+    match (top_up, charge) {
+        (Some(top_up), _) => of_top_up(app, tenant, (top_up.id, top_up.wallet), taken).await,
+        (None, Some(charge)) => of_charge(app, tenant, (charge.id, charge.wallet), taken).await,
+        (None, None) => {
+            tracing::warn!(charge = charge_id, "the provider tells of the return of a charge that is not known");
+            Ok(())
+        }
+    }
+}
+
+async fn of_top_up(app: &App, tenant: &TenantId, (id, wallet): (Id<TopUp>, Id<Wallet>), taken: Money) -> Result<(), AppError> {
+    let call = Call::own("wallet", tenant, "charge_returned", id.uuid(), None);
+    let mut tx = app.db.begin_forward(&call).await?;
+    let Some(mut locked) = wallets::lock_many(&tx, &[wallet]).await?.pop() else { return Ok(()) };
+    let Some(mut top_up) = top_ups::find(tx.conn(), tenant, id).await? else { return Ok(()) };
+    let now = tx.now();
+    if !chargeback::of_top_up(&mut top_up, &mut locked.wallet, tx.ids(), taken, now)? {
+        return Ok(());
+    }
+    top_ups::save(&tx, &top_up).await?;
+    let event = TopUpChanged { top_up: Some(render_payments::top_up(&wallet_name(tenant, &locked.wallet), &top_up)?) };
+    tx.emit("top_up", &id.to_string(), &event).await?;
+    publish(&mut tx, &mut locked, (Some(top_up.method), taken)).await?;
+    tx.commit_rows().await
+}
+
+async fn of_charge(app: &App, tenant: &TenantId, (id, wallet): (Id<Charge>, Id<Wallet>), taken: Money) -> Result<(), AppError> {
+    let call = Call::own("wallet", tenant, "charge_returned", id.uuid(), None);
+    let mut tx = app.db.begin_forward(&call).await?;
+    let Some(mut locked) = wallets::lock_many(&tx, &[wallet]).await?.pop() else { return Ok(()) };
+    let Some(mut charge) = charges::find(tx.conn(), tenant, id).await? else { return Ok(()) };
+    let currency = locked.wallet.currency;
+    let refunded = refunds::sum_of(tx.conn(), tenant, charge.payment, Some(id), currency).await?;
+    let surplus = transfers::surplus_of(tx.conn(), tenant, charge.payment, currency).await?;
+    let others = charges::of_payment(tx.conn(), tenant, charge.payment).await?;
+    let surplus = chargeback::surplus_left(surplus, &others, charge.payment)?;
+    let now = tx.now();
+    if !chargeback::of_charge(&mut charge, &mut locked.wallet, tx.ids(), (taken, refunded, surplus), now)? {
+        return Ok(());
+    }
+    let customer = CustomerRef { tenant: tenant.clone(), customer: locked.wallet.customer };
+    charge_for_payment::publish(&mut tx, &customer, &charge).await?;
+    publish(&mut tx, &mut locked, (charge.method, taken)).await?;
+    kill::point("chargeback.before_commit");
+    tx.commit_rows().await?;
+    kill::point("chargeback.after_commit");
+    Ok(())
+}
+
+/// Saves the wallet and tells of it; the method is not charged without a person any more.
+async fn publish(tx: &mut WriteTx, locked: &mut Locked, (method, taken): (Option<Id<PaymentMethod>>, Money)) -> Result<(), AppError> {
+    let (tenant, now) = (tx.call().tenant.clone(), tx.now());
+    let after = render::wallet(&tenant, &locked.wallet, now)?;
+    wallets::save_many(tx, std::slice::from_mut(locked)).await?;
+    let event = ChargedBack { wallet: Some(after), amount: Some(payterms_chassis::render::money(taken)) };
+    tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
+    let customer = locked.wallet.customer;
+    let mut own = methods::lock(tx, customer).await?;
+    let found = match method {
+        Some(id) => methods::find(tx.conn(), &tenant, customer, id).await?,
+        None => None,
+    };
+    if let Some(mut method) = found {
+        method.charged_back = true;
+        methods::save(tx, customer, &method).await?;
+        own.stop_charging(method.id, day_in(tx.time().zone, now));
+        methods::save_pointers(tx, customer, &own).await?;
+        let name = CustomerRef { tenant, customer }.name();
+        tx.emit("payment_methods", &customer.to_string(), &render_payments::methods_changed(&name, &own)).await?;
+    }
+    recharge::mark(tx, [&locked.wallet]).await
+}
