@@ -183,6 +183,16 @@ mod payments {
             guard: Guard::Tenant,
         },
         Table {
+            name: "approvals",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, invoice_id {uuid} NOT NULL, customer_id {uuid} NOT NULL, amount bigint, \
+                      currency text NOT NULL, state text NOT NULL, reason text NOT NULL, proposed_by text NOT NULL, decided_by text NOT NULL, \
+                      explanation text NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, id), CHECK (decided_by = '' OR decided_by <> proposed_by), \
+                      FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
+            indexes: &["CREATE INDEX approvals_by_state ON approvals (tenant, state, id)"],
+            guard: Guard::Tenant,
+        },
+        Table {
             name: "receivables",
             columns: "tenant text NOT NULL, invoice_id {uuid} NOT NULL, place bigint NOT NULL, customer_id {uuid} NOT NULL, currency text NOT NULL, \
                       day text NOT NULL, kind text NOT NULL, amount bigint NOT NULL, PRIMARY KEY (tenant, invoice_id, place), \
@@ -270,6 +280,7 @@ mod payments {
             "ALTER TABLE invoices ADD COLUMN usage_agreement {uuid}",
             "CREATE UNIQUE INDEX invoices_prepaid_month ON invoices (tenant, usage_closing) WHERE usage_closing IS NOT NULL AND usage_agreement IS NULL",
             "CREATE UNIQUE INDEX invoices_postpaid_month ON invoices (tenant, usage_closing) WHERE usage_agreement IS NOT NULL",
+            "ALTER TABLE tenants ADD COLUMN approval_limits text NOT NULL DEFAULT '[]'",
             "ALTER TABLE tenants ADD COLUMN transfer_tolerances text NOT NULL DEFAULT '[[\"AUD\",50000000]]'",
             "CREATE UNIQUE INDEX invoices_of_service ON invoices (tenant, service_id, service_month) WHERE service_id IS NOT NULL",
             "ALTER TABLE invoices ADD COLUMN mentions text NOT NULL DEFAULT ''",

@@ -228,6 +228,18 @@ async fn by_payment(conn: &DatabaseConnection, sql: &str) -> Vec<(String, i64)> 
     rows.iter().map(|row| (row.try_get("", "payment").unwrap(), row.try_get("", "stands").unwrap())).collect()
 }
 
+/// Flows that nobody has ended yet, by kind.
+pub async fn open_flows(world: &World) -> Vec<String> {
+    let mut open = Vec::new();
+    for service in ["wallet", "invoicing"] {
+        let (conn, s) = rows_of(service, world.folder.path(), world.postgres.as_deref()).await;
+        let kinds = Statement::from_string(conn.get_database_backend(), format!("SELECT flow FROM {s}intent_lease WHERE flow <> 'relay'"));
+        open.extend(conn.query_all_raw(kinds).await.unwrap().iter().map(|row| row.try_get::<String>("", "flow").unwrap()));
+        conn.close().await.unwrap();
+    }
+    open
+}
+
 /// No wallet, entry or hold beyond the one wallet that the scenario opened.
 pub async fn nothing_written(world: &World) {
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
@@ -236,7 +248,7 @@ pub async fn nothing_written(world: &World) {
     }
     none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}wallets WHERE version <> 1")).await;
     let (conn, s) = rows_of("invoicing", world.folder.path(), world.postgres.as_deref()).await;
-    for table in ["bank_lines", "invoice_versions", "invoices", "credit_notes", "payments", "refunds", "number_series"] {
+    for table in ["approvals", "bank_lines", "invoice_versions", "invoices", "credit_notes", "payments", "refunds", "number_series"] {
         none(&conn, "I6 a refused call leaves nothing", format!("SELECT tenant FROM {s}{table}")).await;
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod accounts;
+mod approvals;
 mod bank;
 mod bank_debits;
 mod chargebacks;
@@ -28,6 +29,7 @@ mod recharges;
 mod refunds;
 mod rig;
 mod schemas;
+mod scripts;
 mod settlements;
 mod stories;
 mod top_ups;

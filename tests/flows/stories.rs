@@ -1,13 +1,24 @@
-//! The stories of the demo, whole, as a person starts them.
+//! The stories of the demo, whole, as a person starts them, on both databases.
 
+use payterms_testkit::postgres;
 use std::process::Command;
+
+fn play(options: &[String]) {
+    let played = Command::new(env!("CARGO_BIN_EXE_payterms-under-test")).args(options).arg("demo").output().unwrap();
+    let said = String::from_utf8(played.stdout).unwrap();
+    assert!(played.status.success(), "{said}\n{}", String::from_utf8_lossy(&played.stderr));
+    for mark in ["\nS3 ", "\nS4 ", "\nS5 ", "All as told"] {
+        assert!(said.contains(mark), "{mark:?} in {said}");
+    }
+}
 
 #[test]
 fn the_demo_plays_its_stories_and_all_is_as_told() {
-    let played = Command::new(env!("CARGO_BIN_EXE_payterms-under-test")).arg("demo").output().unwrap();
-    let said = String::from_utf8(played.stdout).unwrap();
-    assert!(played.status.success(), "{said}\n{}", String::from_utf8_lossy(&played.stderr));
-    for mark in ["\nS4 ", "\nS5 ", "All as told"] {
-        assert!(said.contains(mark), "{mark:?} in {said}");
-    }
+    play(&[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_plays_its_stories_on_postgres() {
+    let Some(place) = postgres::database().await else { return };
+    tokio::task::spawn_blocking(move || play(&[format!("--postgres={place}")])).await.unwrap();
 }

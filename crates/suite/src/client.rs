@@ -5,14 +5,14 @@ use payterms_proto::{
     gateway::v1::account_service_client::AccountServiceClient,
     google::r#type::Money,
     invoicing::v1::{
-        bank_service_client::BankServiceClient, collection_service_client::CollectionServiceClient,
-        customer_service_client::CustomerServiceClient, document_service_client::DocumentServiceClient,
-        invoice_service_client::InvoiceServiceClient, mail_service_client::MailServiceClient,
-        mail_template_service_client::MailTemplateServiceClient, metered_service_service_client::MeteredServiceServiceClient,
-        payment_service_client::PaymentServiceClient, receipt_service_client::ReceiptServiceClient,
-        refund_service_client::RefundServiceClient, statement_service_client::StatementServiceClient,
-        tenant_service_client::TenantServiceClient, test_clock_service_client::TestClockServiceClient,
-        transfer_top_up_service_client::TransferTopUpServiceClient,
+        approval_service_client::ApprovalServiceClient, bank_service_client::BankServiceClient,
+        collection_service_client::CollectionServiceClient, customer_service_client::CustomerServiceClient,
+        document_service_client::DocumentServiceClient, invoice_service_client::InvoiceServiceClient,
+        mail_service_client::MailServiceClient, mail_template_service_client::MailTemplateServiceClient,
+        metered_service_service_client::MeteredServiceServiceClient, payment_service_client::PaymentServiceClient,
+        receipt_service_client::ReceiptServiceClient, refund_service_client::RefundServiceClient,
+        statement_service_client::StatementServiceClient, tenant_service_client::TenantServiceClient,
+        test_clock_service_client::TestClockServiceClient, transfer_top_up_service_client::TransferTopUpServiceClient,
     },
     wallet::v1::{
         auto_recharge_service_client::AutoRechargeServiceClient, fee_service_client::FeeServiceClient,
@@ -143,6 +143,12 @@ impl Session {
     #[must_use]
     pub fn bank(&self) -> BankServiceClient<Caller> {
         BankServiceClient::new(self.caller())
+    }
+
+    /// `ApprovalService`.
+    #[must_use]
+    pub fn approvals(&self) -> ApprovalServiceClient<Caller> {
+        ApprovalServiceClient::new(self.caller())
     }
 
     /// `TransferTopUpService`.

@@ -108,7 +108,7 @@ pub fn main() -> ExitCode {
                 Some(Command::Token(token)) => mint(&options.run, token),
                 Some(Command::Demo(demo)) => {
                     let _telemetry = Telemetry::start("demo", &options.run.log, options.run.otlp_endpoint.as_deref())?;
-                    Box::pin(demo::play(demo.usage.clone())).await
+                    Box::pin(demo::play(demo.usage.clone(), options.run.postgres.clone())).await
                 }
                 Some(Command::Simulator(simulator)) => simulate(&options.run, simulator).await,
             }

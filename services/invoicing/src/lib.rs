@@ -2,6 +2,7 @@
 //! clocks of sandbox tenants.
 
 pub mod api;
+pub mod approval_messages;
 pub mod bank_messages;
 pub mod camt;
 pub mod consume;
@@ -38,9 +39,9 @@ use payterms_chassis::{
     peers::Peers,
 };
 use payterms_proto::invoicing::v1::{
-    bank_service_server::BankServiceServer, collection_service_server::CollectionServiceServer,
-    customer_service_server::CustomerServiceServer, document_service_server::DocumentServiceServer,
-    invoice_service_server::InvoiceServiceServer, mail_service_server::MailServiceServer,
+    approval_service_server::ApprovalServiceServer, bank_service_server::BankServiceServer,
+    collection_service_server::CollectionServiceServer, customer_service_server::CustomerServiceServer,
+    document_service_server::DocumentServiceServer, invoice_service_server::InvoiceServiceServer, mail_service_server::MailServiceServer,
     mail_template_service_server::MailTemplateServiceServer, metered_service_service_server::MeteredServiceServiceServer,
     payment_service_server::PaymentServiceServer, receipt_service_server::ReceiptServiceServer, refund_service_server::RefundServiceServer,
     statement_service_server::StatementServiceServer, tenant_service_server::TenantServiceServer,
@@ -96,6 +97,7 @@ impl Service for Invoicing {
             .add_service(MeteredServiceServiceServer::new(api.clone()))
             .add_service(StatementServiceServer::new(api.clone()))
             .add_service(BankServiceServer::new(api.clone()))
+            .add_service(ApprovalServiceServer::new(api.clone()))
             .add_service(TransferTopUpServiceServer::new(api.clone()))
             .add_service(MailServiceServer::new(api.clone()))
             .add_service(MailTemplateServiceServer::new(api.clone()))

@@ -30,6 +30,8 @@ pub struct TenantFields {
     pub dunning: Dunning,
     /// How much less than asked may arrive by transfer.
     pub transfer_tolerances: Vec<Money>,
+    /// Above what a second person is needed.
+    pub approval_limits: Vec<Money>,
     /// Tax by country.
     pub tax_rules: Vec<TaxRule>,
     /// The version that may be changed; empty: any.
@@ -54,7 +56,8 @@ fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -
         overpayment_refused: tenant.overpayment_refused,
         business: if used("business") { business(fields, &tenant.business.clone().unwrap_or_default()) } else { Business::default() },
         dunning: if used("dunning") { dunning(fields, &tenant.dunning.clone().unwrap_or_default()) } else { Dunning::default() },
-        transfer_tolerances: if used("transfer_tolerances") { tolerances(fields, &tenant.transfer_tolerances) } else { Vec::new() },
+        transfer_tolerances: figures(fields, ("transfer_tolerances", &tenant.transfer_tolerances), &used),
+        approval_limits: figures(fields, ("approval_limits", &tenant.approval_limits), &used),
         tax_rules: if used("tax_rules") { tax_rules(fields, &tenant.tax_rules) } else { Vec::new() },
         etag: fields.text("tenant.etag", &tenant.etag, 0, 100),
     }
@@ -98,18 +101,22 @@ fn business(fields: &mut Fields, own: &pb::BusinessDetails) -> Business {
     }
 }
 
-fn tolerances(fields: &mut Fields, own: &[payterms_proto::google::r#type::Money]) -> Vec<Money> {
-    let field = "tenant.transfer_tolerances";
+/// Amounts, one a currency.
+fn figures(fields: &mut Fields, (name, own): (&str, &[payterms_proto::google::r#type::Money]), used: &impl Fn(&str) -> bool) -> Vec<Money> {
+    let field = format!("tenant.{name}");
+    if !used(name) {
+        return Vec::new();
+    }
     if own.len() > 50 {
-        fields.wrong(field, "TOO_MANY_ITEMS", "Send at most 50 tolerances.");
+        fields.wrong(&field, "TOO_MANY_ITEMS", "Send at most 50 figures.");
     }
     let mut parsed: Vec<Money> = Vec::new();
-    for (place, tolerance) in own.iter().take(50).enumerate() {
-        let tolerance = fields.money(&format!("{field}[{place}]"), Some(tolerance), Digits::MinorUnit);
-        if parsed.iter().any(|other| other.currency() == tolerance.currency()) {
-            fields.wrong(&format!("{field}[{place}]"), "DUPLICATE_ITEM", "Write one tolerance per currency.");
+    for (place, figure) in own.iter().take(50).enumerate() {
+        let figure = fields.money(&format!("{field}[{place}]"), Some(figure), Digits::MinorUnit);
+        if parsed.iter().any(|other| other.currency() == figure.currency()) {
+            fields.wrong(&format!("{field}[{place}]"), "DUPLICATE_ITEM", "Write one figure per currency.");
         }
-        parsed.push(tolerance);
+        parsed.push(figure);
     }
     parsed
 }
@@ -168,8 +175,17 @@ pub fn create_tenant(request: Request<pb::CreateTenantRequest>) -> Result<(Call,
 
 /// Changes a tenant.
 pub fn update_tenant(request: Request<pb::UpdateTenantRequest>) -> Result<(Call, TenantFields, Vec<String>), AppError> {
-    const CHANGING: [&str; 8] =
-        ["display_name", "time_zone", "invoices_hidden", "tax_rules", "overpayment_refused", "business", "dunning", "transfer_tolerances"];
+    const CHANGING: [&str; 9] = [
+        "display_name",
+        "time_zone",
+        "invoices_hidden",
+        "tax_rules",
+        "overpayment_refused",
+        "business",
+        "dunning",
+        "transfer_tolerances",
+        "approval_limits",
+    ];
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
     let tenant = message.tenant.unwrap_or_default();

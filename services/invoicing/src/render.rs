@@ -30,6 +30,7 @@ pub fn tenant(tenant: &Tenant) -> pb::Tenant {
             reminder_days: tenant.dunning.reminder_days.iter().map(|day| i32::from(*day)).collect(),
         }),
         transfer_tolerances: tenant.transfer_tolerances.iter().copied().map(money).collect(),
+        approval_limits: tenant.approval_limits.iter().copied().map(money).collect(),
         tax_rules: tenant.tax_rules.iter().map(rule).collect(),
         state: if tenant.suspended { pb::tenant::State::Suspended } else { pb::tenant::State::Active }.into(),
         create_time: Some(timestamp(tenant.created_at)),

@@ -1,6 +1,7 @@
 //! The demo: plays the stories in simulated time through the gateway, tells each step as a person
 //! wants to read it, and fails if anything is not as told.
 
+pub mod account;
 pub mod bank;
 pub mod check;
 pub mod s3;
@@ -19,11 +20,12 @@ const USAGE: &str = include_str!("../../demo/usage.csv");
 /// The customers that the tenant brings with it.
 const CUSTOMERS: &str = include_str!("../../demo/customers.csv");
 
-/// Plays all stories on a suite of its own that keeps nothing.
+/// Plays all stories on a suite of its own that keeps nothing; on a fresh PostgreSQL database if one is
+/// named (`host:port/database`).
 ///
 /// # Errors
 /// A sentence that says which step was not as told.
-pub async fn play(usage: Option<PathBuf>) -> Result<(), String> {
+pub async fn play(usage: Option<PathBuf>, postgres: Option<String>) -> Result<(), String> {
     let began = Instant::now();
     let usage = match usage {
         Some(file) => std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?,
@@ -31,7 +33,7 @@ pub async fn play(usage: Option<PathBuf>) -> Result<(), String> {
     };
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let listen = "127.0.0.1:0".parse().map_err(|_| "no loopback address".to_owned())?;
-    let options = SuiteOptions { data: folder.path().to_path_buf(), listen, postgres: None, simulator: None, mail: None };
+    let options = SuiteOptions { data: folder.path().to_path_buf(), listen, postgres, simulator: None, mail: None };
     let suite = Suite::start(&options, CancellationToken::new()).await?;
     println!("The suite serves on {}; all below goes through that door.", suite.gateway);
     let mut stage = Stage::new(suite);
@@ -49,5 +51,6 @@ async fn stories(stage: &mut Stage, usage: &str) -> Result<(), String> {
     s5::play(stage, usage).await?;
     s3::play(stage).await?;
     Box::pin(bank::play(stage)).await?;
+    Box::pin(account::play(stage)).await?;
     check::all(stage).await
 }

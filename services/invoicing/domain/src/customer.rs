@@ -165,6 +165,7 @@ mod tests {
             business: crate::tenant::Business::default(),
             dunning: crate::tenant::Dunning::default(),
             transfer_tolerances: Vec::new(),
+            approval_limits: Vec::new(),
             tax_rules: vec![rule("AU", rate), rule("DE", 19), reverse, rule("GB", 0)],
             suspended: false,
             version: 1,

@@ -3,6 +3,7 @@
 //!
 //! Pure: no I/O, no clock. docs/domain.md is the law.
 
+pub mod approval;
 pub mod bank;
 pub mod chargeback;
 pub mod collection;
@@ -26,6 +27,7 @@ pub mod top_up;
 pub mod usage_month;
 pub mod version;
 
+pub use approval::Approval;
 pub use bank::BankLine;
 pub use collection::{Block, BlockReason, Collection, CollectionState};
 pub use credit_note::CreditNote;

@@ -35,6 +35,7 @@ pub(crate) fn tenant() -> Tenant {
         business: crate::tenant::Business::default(),
         dunning: crate::tenant::Dunning::default(),
         transfer_tolerances: Vec::new(),
+        approval_limits: Vec::new(),
         tax_rules: vec![rule],
         suspended: false,
         version: 1,

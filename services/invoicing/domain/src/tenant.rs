@@ -33,6 +33,8 @@ pub struct Tenant {
     pub dunning: Dunning,
     /// How much less than asked may arrive for a top-up by transfer, one figure a currency.
     pub transfer_tolerances: Vec<Money>,
+    /// Above what a write-off or a refund takes a second person, one figure a currency.
+    pub approval_limits: Vec<Money>,
     /// Tax by the customer's country, in the order of country, category and `with_tax_id`.
     pub tax_rules: Vec<TaxRule>,
     /// Whether all its writes are refused.
@@ -118,6 +120,12 @@ impl Tenant {
     #[must_use]
     pub fn transfer_tolerance(&self, currency: Currency) -> Money {
         self.transfer_tolerances.iter().find(|own| own.currency() == currency).copied().unwrap_or_else(|| Money::zero(currency))
+    }
+
+    /// Above what a write-off or a refund takes a second person; none: never.
+    #[must_use]
+    pub fn approval_limit(&self, currency: Currency) -> Option<Money> {
+        self.approval_limits.iter().find(|own| own.currency() == currency).copied()
     }
 
     /// Whether an invoice is taken back by a credit note of its own: in the European Union.

@@ -1,5 +1,6 @@
 //! The gRPC methods: parse, run the use case, answer.
 
+mod approvals;
 mod bank;
 mod collections;
 mod customers;

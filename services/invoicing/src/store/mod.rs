@@ -1,6 +1,7 @@
 //! Invoicing's tables: SeaORM entities and their queries. Models stop here; every finder takes
 //! the tenant.
 
+pub mod approvals;
 pub mod bank_lines;
 pub mod credit_notes;
 pub mod customers;

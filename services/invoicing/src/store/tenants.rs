@@ -25,6 +25,7 @@ pub struct Model {
     suspend_after_days: Option<i64>,
     reminder_days: String,
     transfer_tolerances: String,
+    approval_limits: String,
     suspended: bool,
     version: i64,
     created_at: ChronoDateTimeUtc,
@@ -88,13 +89,13 @@ fn business_text(business: &Business) -> Result<String, AppError> {
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
 
-fn tolerances(text: &str) -> Result<Vec<Money>, AppError> {
-    let read: Vec<(String, i64)> = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("tolerances: {error}")))?;
+fn figures(text: &str) -> Result<Vec<Money>, AppError> {
+    let read: Vec<(String, i64)> = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("figures: {error}")))?;
     read.into_iter().map(|(code, micros)| Ok(Money::from_micros(currency(&code)?, micros))).collect()
 }
 
-fn tolerances_text(tolerances: &[Money]) -> Result<String, AppError> {
-    let text: Vec<_> = tolerances.iter().map(|own| (own.currency().code(), own.micros())).collect();
+fn figures_text(figures: &[Money]) -> Result<String, AppError> {
+    let text: Vec<_> = figures.iter().map(|own| (own.currency().code(), own.micros())).collect();
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
 
@@ -133,7 +134,8 @@ async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Ve
                 suspend_after_days: row.suspend_after_days.and_then(|days| u16::try_from(days).ok()),
                 reminder_days: numbers(&row.reminder_days)?,
             },
-            transfer_tolerances: tolerances(&row.transfer_tolerances)?,
+            transfer_tolerances: figures(&row.transfer_tolerances)?,
+            approval_limits: figures(&row.approval_limits)?,
             suspended: row.suspended,
             version: row.version,
             created_at: row.created_at,
@@ -200,7 +202,8 @@ fn row(tenant: &Tenant) -> Result<ActiveModel, AppError> {
         business: Set(business_text(&tenant.business)?),
         reminder_days: Set(numbers_text(&tenant.dunning.reminder_days)),
         suspend_after_days: Set(tenant.dunning.suspend_after_days.map(i64::from)),
-        transfer_tolerances: Set(tolerances_text(&tenant.transfer_tolerances)?),
+        transfer_tolerances: Set(figures_text(&tenant.transfer_tolerances)?),
+        approval_limits: Set(figures_text(&tenant.approval_limits)?),
         suspended: Set(tenant.suspended),
         version: Set(tenant.version),
         created_at: Set(tenant.created_at),
@@ -232,6 +235,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), A
         Column::SuspendAfterDays,
         Column::ReminderDays,
         Column::TransferTolerances,
+        Column::ApprovalLimits,
         Column::Suspended,
         Column::Version,
         Column::UpdatedAt,

@@ -32,6 +32,7 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields) -> Result<Answer<Cr
         business: new.business.clone(),
         dunning: new.dunning.clone(),
         transfer_tolerances: if new.transfer_tolerances.is_empty() { usual_tolerances() } else { new.transfer_tolerances.clone() },
+        approval_limits: new.approval_limits.clone(),
         tax_rules: new.tax_rules.clone(),
         suspended: false,
         version: 1,

@@ -78,22 +78,33 @@ pub(super) async fn begin<A: prost::Message + Default>(
     app: &App,
     mut tx: WriteTx,
     call: &Call,
-    (refund, invoice, lowered): (&Refund, &Invoice, &[Payment]),
+    stored: (&Refund, &Invoice, &[Payment]),
 ) -> Result<Answer<A>, AppError> {
-    let tenant = call.tenant.clone();
-    for payment in lowered.iter().filter(|own| refund.parts.iter().any(|part| part.payment == own.id)) {
-        payments::save(tx.conn(), &tenant, payment).await?;
-        let event = PaymentChanged { payment: Some(render::payment(&tenant, payment)) };
-        tx.emit("payment", &payment.id.to_string(), &event).await?;
-    }
-    finalize_invoice::publish(&mut tx, invoice).await?;
-    publish(&mut tx, refund).await?;
+    let refund = stored.0;
+    store(&mut tx, stored).await?;
     let lease = app.flows.open(&tx, FLOW, refund.id.uuid()).await?;
     kill::point("refund.before_intent");
     tx.commit_intent(refund.id.uuid()).await?;
     kill::point("refund.after_intent");
     app.flows.spawn(lease);
     app.flows.answer(call, false).await
+}
+
+/// Stores the intent; nobody waits for its end.
+pub(super) async fn leave(tx: &mut WriteTx, stored: (&Refund, &Invoice, &[Payment])) -> Result<(), AppError> {
+    store(tx, stored).await?;
+    flow::leave(tx, FLOW, stored.0.id.uuid()).await
+}
+
+async fn store(tx: &mut WriteTx, (refund, invoice, lowered): (&Refund, &Invoice, &[Payment])) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    for payment in lowered.iter().filter(|own| refund.parts.iter().any(|part| part.payment == own.id)) {
+        payments::save(tx.conn(), &tenant, payment).await?;
+        let event = PaymentChanged { payment: Some(render::payment(&tenant, payment)) };
+        tx.emit("payment", &payment.id.to_string(), &event).await?;
+    }
+    finalize_invoice::publish(tx, invoice).await?;
+    publish(tx, refund).await
 }
 
 async fn publish(tx: &mut WriteTx, refund: &Refund) -> Result<(), AppError> {

@@ -1,6 +1,7 @@
 //! Takes back what was issued: by a credit note, by a void, by a write-off.
 
 use super::{
+    approvals,
     create_invoice::{locked, sides},
     finalize_invoice::publish,
     refund,
@@ -15,13 +16,14 @@ use payterms_chassis::{Answer, AppError, Call, WriteTx};
 use payterms_invoicing_domain::{CreditNote, Invoice, TaxAmount, number::CREDIT_NOTES};
 use payterms_kernel::{Id, Money, calendar::day_in};
 use payterms_proto::invoicing::v1::{
-    CreateCreditNoteResponse, CreditNote as CreditNoteMessage, CreditNoteIssued, VoidInvoiceResponse, WriteOffInvoiceResponse,
+    CreateCreditNoteResponse, CreditNote as CreditNoteMessage, CreditNoteIssued, Invoice as InvoiceMessage, VoidInvoiceResponse,
+    WriteOffInvoiceResponse,
 };
 
 /// Takes an amount off what is open, and gives back what is paid of the rest.
 ///
 /// # Errors
-/// Those of [`Invoice::credit`], `RESOURCE_NOT_FOUND`.
+/// Those of [`Invoice::credit`], `SECOND_PERSON_REQUIRED`, `RESOURCE_NOT_FOUND`.
 pub async fn credit(
     app: &App,
     call: &Call,
@@ -38,6 +40,7 @@ pub async fn credit(
     let (taxes, back) = invoice.credit(amount, now)?;
     let note = tx.id();
     if back.is_positive() {
+        approvals::must_be_allowed(&tx, back).await?;
         let (refund, payments) = refund::of_note(&mut tx, &invoice, (back, note)).await?;
         issue(&mut tx, &invoice, (note, amount, taxes), reason).await?;
         return refund::begin(app, tx, call, (&refund, &invoice, &payments)).await;
@@ -45,6 +48,22 @@ pub async fn credit(
     let credit_note = Some(issue(&mut tx, &invoice, (note, amount, taxes), reason).await?);
     let rendered = publish(&mut tx, &invoice).await?;
     tx.commit(CreateCreditNoteResponse { credit_note, invoice: Some(rendered), refund: None }).await
+}
+
+/// Takes an amount off, as two people have decided; what is given back is left to its flow.
+///
+/// # Errors
+/// Those of [`Invoice::credit`].
+pub(super) async fn take_off(tx: &mut WriteTx, invoice: &mut Invoice, (amount, reason): (Money, &str)) -> Result<(), AppError> {
+    let (taxes, back) = invoice.credit(amount, tx.now())?;
+    let note = tx.id();
+    if back.is_positive() {
+        let (refund, payments) = refund::of_note(tx, invoice, (back, note)).await?;
+        issue(tx, invoice, (note, amount, taxes), reason).await?;
+        return refund::leave(tx, (&refund, invoice, &payments)).await;
+    }
+    issue(tx, invoice, (note, amount, taxes), reason).await?;
+    publish(tx, invoice).await.map(|_| ())
 }
 
 /// Takes an invoice back whole; in the European Union by a credit note over all of it.
@@ -104,7 +123,16 @@ pub async fn write_off(app: &App, call: &Call, named: &InvoiceRef) -> Result<Ans
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    invoice.write_off(tx.now())?;
-    let rendered = publish(&mut tx, &invoice).await?;
+    approvals::must_be_allowed(&tx, invoice.open()?).await?;
+    let rendered = give_up(&mut tx, &mut invoice).await?;
     tx.commit(WriteOffInvoiceResponse { invoice: Some(rendered) }).await
+}
+
+/// Gives up what is open, whoever decided that.
+///
+/// # Errors
+/// Those of [`Invoice::write_off`].
+pub(super) async fn give_up(tx: &mut WriteTx, invoice: &mut Invoice) -> Result<InvoiceMessage, AppError> {
+    invoice.write_off(tx.now())?;
+    publish(tx, invoice).await
 }

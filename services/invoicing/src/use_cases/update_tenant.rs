@@ -27,6 +27,7 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields, paths: &[String]) -
             "invoices_hidden" => tenant.invoices_hidden = new.invoices_hidden,
             "dunning" => tenant.dunning.clone_from(&new.dunning),
             "business" => tenant.business.clone_from(&new.business),
+            "approval_limits" => tenant.approval_limits.clone_from(&new.approval_limits),
             "transfer_tolerances" => tenant.transfer_tolerances.clone_from(&new.transfer_tolerances),
             "overpayment_refused" => tenant.overpayment_refused = new.overpayment_refused,
             _ => tenant.tax_rules.clone_from(&new.tax_rules),

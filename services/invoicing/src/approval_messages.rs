@@ -1,0 +1,97 @@
+//! Approvals: requests → commands, and approvals → messages.
+#![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
+
+use crate::{
+    parse_invoices::{INVOICE, InvoiceRef, invoice_ref},
+    render::customer_name,
+};
+use payterms_chassis::{
+    AppError, Call, Fields,
+    fields::Digits,
+    page::Page,
+    render::{money, timestamp},
+};
+use payterms_invoicing_domain::{
+    Approval, Customer,
+    approval::{ApprovalState, Proposal},
+};
+use payterms_kernel::{Id, TenantId};
+use payterms_proto::invoicing::v1 as pb;
+use tonic::Request;
+
+const APPROVAL: &[&str] = &["approvals"];
+
+/// Proposes a write-off.
+pub fn write_off(request: Request<pb::ProposeWriteOffRequest>) -> Result<(Call, InvoiceRef, Proposal, String), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("invoice", &message.invoice, INVOICE);
+    let reason = fields.text("reason", &message.reason, 1, 200);
+    let named = invoice_ref(&fields, &name);
+    Ok((fields.write(&message.request_id, name.tenant)?, named, Proposal::WriteOff, reason))
+}
+
+/// Proposes a credit note.
+pub fn credit_note(request: Request<pb::ProposeCreditNoteRequest>) -> Result<(Call, InvoiceRef, Proposal, String), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("invoice", &message.invoice, INVOICE);
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let reason = fields.text("reason", &message.reason, 1, 200);
+    let named = invoice_ref(&fields, &name);
+    Ok((fields.write(&message.request_id, name.tenant)?, named, Proposal::CreditNote(amount), reason))
+}
+
+/// Says yes or no, and why.
+pub fn decide(request: Request<pb::DecideApprovalRequest>) -> Result<(Call, Id<Approval>, bool, String), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, APPROVAL);
+    let explanation = fields.text("explanation", &message.explanation, 0, 1_000);
+    let id = Id::from_uuid(name.id(0));
+    Ok((fields.write(&message.request_id, name.tenant)?, id, message.approve, explanation))
+}
+
+/// Names an approval to read.
+pub fn get(request: Request<pb::GetApprovalRequest>) -> Result<(TenantId, Id<Approval>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, APPROVAL);
+    fields.finish()?;
+    Ok((name.tenant.clone(), Id::from_uuid(name.id(0))))
+}
+
+/// Asks for approvals.
+pub fn list(request: Request<pb::ListApprovalsRequest>) -> Result<(TenantId, Option<ApprovalState>, Page), AppError> {
+    use pb::approval::State;
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, &[]);
+    let state = if message.state == 0 { None } else { fields.choice::<State>("state", message.state) };
+    let state = state.and_then(|state| match state {
+        State::Unspecified => None,
+        State::Proposed => Some(ApprovalState::Proposed),
+        State::Approved => Some(ApprovalState::Approved),
+        State::Refused => Some(ApprovalState::Refused),
+    });
+    let page = Page::parse(&mut fields, &format!("{} {}", message.parent, message.state), message.page_size, &message.page_token);
+    fields.finish()?;
+    Ok((name.tenant.clone(), state, page))
+}
+
+/// An approval of an invoice of a customer.
+#[must_use]
+pub fn approval(tenant: &TenantId, customer: Id<Customer>, own: &Approval) -> pb::Approval {
+    let state = match own.state {
+        ApprovalState::Proposed => pb::approval::State::Proposed,
+        ApprovalState::Approved => pb::approval::State::Approved,
+        ApprovalState::Refused => pb::approval::State::Refused,
+    };
+    pb::Approval {
+        name: format!("tenants/{tenant}/approvals/{}", own.id),
+        state: state.into(),
+        invoice: format!("{}/invoices/{}", customer_name(tenant, customer), own.invoice),
+        credit_note_amount: if let Proposal::CreditNote(amount) = own.proposal { Some(money(amount)) } else { None },
+        reason: own.reason.clone(),
+        proposed_by: own.proposed_by.clone(),
+        decided_by: own.decided_by.clone(),
+        explanation: own.explanation.clone(),
+        create_time: Some(timestamp(own.created_at)),
+        update_time: Some(timestamp(own.updated_at)),
+    }
+}

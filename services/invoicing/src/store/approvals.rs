@@ -1,0 +1,125 @@
+//! Table `approvals`.
+
+use super::{currency, unknown};
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::{
+    Approval, Customer,
+    approval::{ApprovalState, Proposal},
+};
+use payterms_kernel::{Id, Money, TenantId};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "approvals")]
+/// A row; an amount makes it a credit note's.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    invoice_id: Uuid,
+    customer_id: Uuid,
+    amount: Option<i64>,
+    currency: String,
+    state: String,
+    reason: String,
+    proposed_by: String,
+    decided_by: String,
+    explanation: String,
+    version: i64,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// An approval, and whose invoice it is about.
+pub type Known = (Approval, Id<Customer>);
+
+fn approval(row: Model) -> Result<Known, AppError> {
+    let currency = currency(&row.currency)?;
+    let state = ApprovalState::ALL.into_iter().find(|state| state.name() == row.state);
+    let own = Approval {
+        id: Id::from_uuid(row.id),
+        invoice: Id::from_uuid(row.invoice_id),
+        proposal: row.amount.map_or(Proposal::WriteOff, |micros| Proposal::CreditNote(Money::from_micros(currency, micros))),
+        state: state.ok_or_else(|| unknown("approval state", &row.state))?,
+        reason: row.reason,
+        proposed_by: row.proposed_by,
+        decided_by: row.decided_by,
+        explanation: row.explanation,
+        version: row.version,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    };
+    Ok((own, Id::from_uuid(row.customer_id)))
+}
+
+/// One approval.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Approval>) -> Result<Option<Known>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(approval).transpose()
+}
+
+/// One approval, its row locked.
+///
+/// # Errors
+/// The database's.
+pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Approval>) -> Result<Option<Known>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(approval).transpose()
+}
+
+/// Approvals below an id, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (state, before): (Option<ApprovalState>, Uuid),
+    limit: u64,
+) -> Result<Vec<Known>, AppError> {
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
+    if let Some(state) = state {
+        query = query.filter(Column::State.eq(state.name()));
+    }
+    query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(approval).collect()
+}
+
+/// Inserts an approval, or saves its answer.
+///
+/// # Errors
+/// The database's.
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (own, customer): (&Approval, Id<Customer>),
+    code: &str,
+) -> Result<(), AppError> {
+    let row = ActiveModel {
+        tenant: Set(tenant.to_string()),
+        id: Set(own.id.uuid()),
+        invoice_id: Set(own.invoice.uuid()),
+        customer_id: Set(customer.uuid()),
+        amount: Set(if let Proposal::CreditNote(amount) = own.proposal { Some(amount.micros()) } else { None }),
+        currency: Set(code.to_owned()),
+        state: Set(own.state.name().to_owned()),
+        reason: Set(own.reason.clone()),
+        proposed_by: Set(own.proposed_by.clone()),
+        decided_by: Set(own.decided_by.clone()),
+        explanation: Set(own.explanation.clone()),
+        version: Set(own.version),
+        created_at: Set(own.created_at),
+        updated_at: Set(own.updated_at),
+    };
+    let changing = [Column::State, Column::DecidedBy, Column::Explanation, Column::Version, Column::UpdatedAt];
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! What takes two people: one proposes, another decides.
+
+use crate::{
+    invariants,
+    invoices::{draft, issued, line, read},
+    payments::{Till, by, till},
+    rig::until,
+    top_ups::card,
+};
+use payterms_proto::invoicing::v1::{
+    Approval, CreateCreditNoteRequest, DecideApprovalRequest, GetApprovalRequest, ListApprovalsRequest, ListRefundsRequest,
+    ProposeCreditNoteRequest, ProposeWriteOffRequest, Tenant, UpdateTenantRequest, WriteOffInvoiceRequest, approval::State, invoice,
+    refund,
+};
+use payterms_suite::{
+    Session,
+    client::{amount, request_id},
+};
+use payterms_testkit::{World, on_both, reason};
+use prost_types::FieldMask;
+use tonic::{Code, Status};
+
+on_both!(above_the_limit_a_second_person_decides, a_refund_above_the_limit_is_proposed_and_given_back, nobody_decides_their_own);
+
+async fn limited(till: &Till, units: i64) {
+    let limits = vec![amount("USD", units, 0).unwrap()];
+    let tenant = Tenant { name: "tenants/acme".into(), approval_limits: limits, ..Tenant::default() };
+    let mask = FieldMask { paths: vec!["approval_limits".into()] };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+    till.owner.tenants().update_tenant(update).await.unwrap();
+}
+
+async fn write_off(session: &Session, name: &str) -> Result<(), Status> {
+    let request = WriteOffInvoiceRequest { request_id: request_id(), name: name.into() };
+    session.invoices().write_off_invoice(request).await.map(|_| ())
+}
+
+async fn propose(session: &Session, invoice: &str) -> Result<Approval, Status> {
+    let request = ProposeWriteOffRequest { request_id: request_id(), invoice: invoice.into(), reason: "Bankrupt".into() };
+    session.approvals().propose_write_off(request).await.map(|own| own.into_inner().approval.unwrap())
+}
+
+async fn decide(session: &Session, name: &str, approve: bool) -> Result<Approval, Status> {
+    let request = DecideApprovalRequest { request_id: request_id(), name: name.into(), approve, explanation: "Looked at".into() };
+    session.approvals().decide_approval(request).await.map(|own| own.into_inner().approval.unwrap())
+}
+
+async fn above_the_limit_a_second_person_decides(world: &World) {
+    let till = till(world, 0).await;
+    let (admin, staff) = (world.someone("ADMIN", None), world.someone("STAFF", None));
+    limited(&till, 50).await;
+    assert_eq!(reason(&write_off(&admin, &till.invoice.name).await.unwrap_err()), "SECOND_PERSON_REQUIRED");
+    assert_eq!(write_off(&staff, &till.invoice.name).await.unwrap_err().code(), Code::PermissionDenied);
+    let small = issued(&till.owner, draft(&till.customer, "USD", vec![line("Small", amount("USD", 50, 0))])).await;
+    write_off(&admin, &small.name).await.unwrap();
+    let proposed = propose(&staff, &till.invoice.name).await.unwrap();
+    assert_eq!((proposed.state(), proposed.credit_note_amount.clone()), (State::Proposed, None));
+    let refused = decide(&admin, &proposed.name, false).await.unwrap();
+    assert_eq!((refused.state(), refused.explanation.as_str()), (State::Refused, "Looked at"));
+    assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().state(), invoice::State::Open);
+    assert_eq!(reason(&decide(&admin, &proposed.name, true).await.unwrap_err()), "APPROVAL_STATE");
+    let again = propose(&staff, &till.invoice.name).await.unwrap();
+    let list = |state: State| ListApprovalsRequest { parent: "tenants/acme".into(), state: state.into(), ..Default::default() };
+    assert_eq!(staff.approvals().list_approvals(list(State::Proposed)).await.unwrap().into_inner().approvals, std::slice::from_ref(&again));
+    let done = decide(&admin, &again.name, true).await.unwrap();
+    assert_eq!((done.state(), done.proposed_by != done.decided_by), (State::Approved, true));
+    assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().state(), invoice::State::Uncollectible);
+    let get = GetApprovalRequest { name: again.name.clone() };
+    assert_eq!(staff.approvals().get_approval(get).await.unwrap().into_inner().approval.unwrap(), done);
+    let foreign = GetApprovalRequest { name: again.name.replace("acme", "other") };
+    assert_eq!(staff.approvals().get_approval(foreign).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(reason(&propose(&staff, &till.invoice.name).await.unwrap_err()), "INVOICE_STATE", "what could not be done is not proposed");
+    invariants::books_agree(world).await;
+}
+
+async fn a_refund_above_the_limit_is_proposed_and_given_back(world: &World) {
+    let till = till(world, 0).await;
+    let (admin, staff) = (world.someone("ADMIN", None), world.someone("STAFF", None));
+    card(world, &till.admin, &till.customer, "tok_visa").await;
+    till.admin.payments().create_payment(till.request(vec![by("", None)])).await.unwrap();
+    limited(&till, 20).await;
+    let name = till.invoice.name.clone();
+    let note = |units: i64| CreateCreditNoteRequest {
+        request_id: request_id(),
+        parent: name.clone(),
+        amount: amount("USD", units, 0),
+        reason: "Goodwill".into(),
+    };
+    assert_eq!(reason(&admin.invoices().create_credit_note(note(21)).await.unwrap_err()), "SECOND_PERSON_REQUIRED");
+    admin.invoices().create_credit_note(note(20)).await.unwrap();
+    let ask = ProposeCreditNoteRequest {
+        request_id: request_id(),
+        invoice: name.clone(),
+        amount: amount("USD", 60, 0),
+        reason: "Goodwill".into(),
+    };
+    let proposed = staff.approvals().propose_credit_note(ask).await.unwrap().into_inner().approval.unwrap();
+    assert_eq!(proposed.credit_note_amount, amount("USD", 60, 0));
+    decide(&admin, &proposed.name, true).await.unwrap();
+    let list = ListRefundsRequest { parent: name.clone(), ..Default::default() };
+    let refunds = async || till.owner.refunds().list_refunds(list.clone()).await.map(|own| own.into_inner().refunds);
+    let ended = until(refunds, |all| all.len() == 2 && all.iter().all(|own| own.state() == refund::State::Succeeded)).await;
+    assert_eq!(ended.iter().map(|own| own.amount.as_ref().unwrap().units).sum::<i64>(), 80);
+    let after = read(&till.owner, &name).await.unwrap();
+    assert_eq!((after.credited, after.paid), (amount("USD", 80, 0), amount("USD", 20, 0)));
+    // An owner is trusted alone.
+    till.owner.invoices().create_credit_note(note(20)).await.unwrap();
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
+}
+
+async fn nobody_decides_their_own(world: &World) {
+    let till = till(world, 0).await;
+    let proposed = propose(&till.owner, &till.invoice.name).await.unwrap();
+    assert_eq!(reason(&decide(&till.owner, &proposed.name, true).await.unwrap_err()), "OWN_PROPOSAL");
+    assert_eq!(decide(&world.someone("STAFF", None), &proposed.name, true).await.unwrap_err().code(), Code::PermissionDenied);
+    let (one, two) = (world.someone("ADMIN", None), world.someone("ADMIN", None));
+    let (one, two) = tokio::join!(decide(&one, &proposed.name, true), decide(&two, &proposed.name, true));
+    assert!(one.is_ok() != two.is_ok(), "decided once");
+    assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().state(), invoice::State::Uncollectible);
+    invariants::books_agree(world).await;
+}
