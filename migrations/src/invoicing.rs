@@ -129,7 +129,7 @@ mod payments {
             name: "payments",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, state text NOT NULL, currency text NOT NULL, \
                       taxed boolean NOT NULL, automatic boolean NOT NULL, surplus bigint NOT NULL CHECK (surplus >= 0), \
-                      bought bigint, bought_tax bigint, bought_taxed boolean, version bigint NOT NULL, created_at {time} NOT NULL, \
+                      bought bigint, bought_tax bigint, bought_taxed boolean, reference text NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, \
                       updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
                       FOREIGN KEY (tenant, customer_id) REFERENCES customers (tenant, id)",
             indexes: &["CREATE INDEX payments_of_customer ON payments (tenant, customer_id, id)"],
@@ -184,8 +184,8 @@ mod payments {
         },
         Table {
             name: "approvals",
-            columns: "tenant text NOT NULL, id {uuid} NOT NULL, invoice_id {uuid} NOT NULL, customer_id {uuid} NOT NULL, amount bigint, \
-                      currency text NOT NULL, state text NOT NULL, reason text NOT NULL, proposed_by text NOT NULL, decided_by text NOT NULL, \
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, invoice_id {uuid} NOT NULL, customer_id {uuid} NOT NULL, kind text NOT NULL, \
+                      amount bigint NOT NULL, currency text NOT NULL, state text NOT NULL, reason text NOT NULL, proposed_by text NOT NULL, decided_by text NOT NULL, \
                       explanation text NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, \
                       PRIMARY KEY (tenant, id), CHECK (decided_by = '' OR decided_by <> proposed_by), \
                       FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
@@ -216,7 +216,10 @@ mod payments {
                       amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, payer text NOT NULL, text text NOT NULL, \
                       state text NOT NULL, invoice_id {uuid}, customer_id {uuid}, payment_id {uuid}, created_at {time} NOT NULL, \
                       PRIMARY KEY (tenant, id), UNIQUE (tenant, account, reference)",
-            indexes: &["CREATE INDEX bank_lines_by_state ON bank_lines (tenant, state, id)"],
+            indexes: &[
+                "CREATE INDEX bank_lines_by_state ON bank_lines (tenant, state, id)",
+                "CREATE INDEX bank_lines_by_invoice ON bank_lines (tenant, invoice_id)",
+            ],
             guard: Guard::Tenant,
         },
         Table {
@@ -273,7 +276,9 @@ mod payments {
             "ALTER TABLE invoices ADD COLUMN service_id {uuid}",
             "ALTER TABLE invoices ADD COLUMN service_month text",
             "ALTER TABLE invoices ADD COLUMN top_up text NOT NULL DEFAULT ''",
-            "ALTER TABLE invoices ADD COLUMN noticed boolean NOT NULL DEFAULT false",
+            "ALTER TABLE invoices ADD COLUMN notice_account {uuid}",
+            "ALTER TABLE invoices ADD COLUMN notice_amount bigint NOT NULL DEFAULT 0",
+            "ALTER TABLE invoices ADD COLUMN notice_at {time}",
             "ALTER TABLE invoices ADD COLUMN usage_closing {uuid}",
             "ALTER TABLE invoices ADD COLUMN usage_wallet {uuid}",
             "ALTER TABLE invoices ADD COLUMN usage_month text",

@@ -265,6 +265,7 @@ mod settlements {
     // A hold of a payment is found by it, and there is one at most: what comes after a release finds
     // that row and goes no further.
     const STATEMENTS: &[&str] = &[
+        "ALTER TABLE wallets ADD COLUMN owed_back bigint NOT NULL DEFAULT 0",
         "ALTER TABLE wallets ADD COLUMN overdraft bigint",
         "ALTER TABLE payment_methods ADD COLUMN mandate text NOT NULL DEFAULT ''",
         "ALTER TABLE method_setups ADD COLUMN kind text NOT NULL DEFAULT 'CARD'",

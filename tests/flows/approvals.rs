@@ -9,8 +9,9 @@ use crate::{
 };
 use payterms_proto::invoicing::v1::{
     Approval, CreateCreditNoteRequest, DecideApprovalRequest, GetApprovalRequest, ListApprovalsRequest, ListRefundsRequest,
-    ProposeCreditNoteRequest, ProposeWriteOffRequest, Tenant, UpdateTenantRequest, WriteOffInvoiceRequest, approval::State, invoice,
-    refund,
+    ProposeCreditNoteRequest, ProposeWriteOffRequest, Tenant, UpdateTenantRequest, WriteOffInvoiceRequest,
+    approval::{Kind, State},
+    invoice, refund,
 };
 use payterms_suite::{
     Session,
@@ -54,7 +55,7 @@ async fn above_the_limit_a_second_person_decides(world: &World) {
     let small = issued(&till.owner, draft(&till.customer, "USD", vec![line("Small", amount("USD", 50, 0))])).await;
     write_off(&admin, &small.name).await.unwrap();
     let proposed = propose(&staff, &till.invoice.name).await.unwrap();
-    assert_eq!((proposed.state(), proposed.credit_note_amount.clone()), (State::Proposed, None));
+    assert_eq!((proposed.state(), proposed.kind(), proposed.amount.clone()), (State::Proposed, Kind::WriteOff, till.invoice.total.clone()));
     let refused = decide(&admin, &proposed.name, false).await.unwrap();
     assert_eq!((refused.state(), refused.explanation.as_str()), (State::Refused, "Looked at"));
     assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().state(), invoice::State::Open);
@@ -88,6 +89,7 @@ async fn a_refund_above_the_limit_is_proposed_and_given_back(world: &World) {
     };
     assert_eq!(reason(&admin.invoices().create_credit_note(note(21)).await.unwrap_err()), "SECOND_PERSON_REQUIRED");
     admin.invoices().create_credit_note(note(20)).await.unwrap();
+    assert_eq!(reason(&admin.invoices().create_credit_note(note(1)).await.unwrap_err()), "SECOND_PERSON_REQUIRED", "together 21");
     let ask = ProposeCreditNoteRequest {
         request_id: request_id(),
         invoice: name.clone(),
@@ -95,7 +97,7 @@ async fn a_refund_above_the_limit_is_proposed_and_given_back(world: &World) {
         reason: "Goodwill".into(),
     };
     let proposed = staff.approvals().propose_credit_note(ask).await.unwrap().into_inner().approval.unwrap();
-    assert_eq!(proposed.credit_note_amount, amount("USD", 60, 0));
+    assert_eq!((proposed.kind(), proposed.amount.clone()), (Kind::CreditNote, amount("USD", 60, 0)));
     decide(&admin, &proposed.name, true).await.unwrap();
     let list = ListRefundsRequest { parent: name.clone(), ..Default::default() };
     let refunds = async || till.owner.refunds().list_refunds(list.clone()).await.map(|own| own.into_inner().refunds);
@@ -112,7 +114,7 @@ async fn a_refund_above_the_limit_is_proposed_and_given_back(world: &World) {
 async fn nobody_decides_their_own(world: &World) {
     let till = till(world, 0).await;
     let proposed = propose(&till.owner, &till.invoice.name).await.unwrap();
-    assert_eq!(reason(&decide(&till.owner, &proposed.name, true).await.unwrap_err()), "OWN_PROPOSAL");
+    assert_eq!(reason(&decide(&till.owner, &proposed.name, true).await.unwrap_err()), "SEPARATION_OF_DUTIES");
     assert_eq!(decide(&world.someone("STAFF", None), &proposed.name, true).await.unwrap_err().code(), Code::PermissionDenied);
     let (one, two) = (world.someone("ADMIN", None), world.someone("ADMIN", None));
     let (one, two) = tokio::join!(decide(&one, &proposed.name, true), decide(&two, &proposed.name, true));

@@ -13,7 +13,8 @@ use crate::{
 };
 use payterms_proto::{
     invoicing::v1::{
-        CreatePaymentRequest, GetPaymentRequest, Invoice, InvoiceToPay, MailKind, Payment, collection, invoice, payment, payment_tender,
+        CreatePaymentRequest, GetPaymentRequest, Invoice, InvoiceToPay, MailKind, Payment, RetryCollectionRequest, collection, invoice,
+        payment, payment_tender,
     },
     wallet::v1::{
         GetTopUpRequest, ListPaymentMethodsRequest, Minimum, SetCollectionMethodRequest, TurnOnPrepaymentRequest,
@@ -130,11 +131,23 @@ async fn collection_gives_notice_before_it_debits(world: &World) {
     assert!(words.contains("2 February 2026") && words.contains("3000") && words.contains("MD-"), "{words}");
     let waiting = read(&desk.owner, &name).await.unwrap();
     assert_eq!((waiting.collection.unwrap().state(), waiting.pending), (collection::State::Scheduled, amount("USD", 0, 0)));
-    advance(world, due + 2 * DAY).await;
-    assert_eq!(read(&desk.owner, &name).await.unwrap().collection.unwrap().state(), collection::State::Processing);
-    advance(world, due + 4 * DAY + 3_600).await;
-    assert_eq!(read(&desk.owner, &name).await.unwrap().state(), invoice::State::Paid);
+    // By hand it is no earlier; from another account it is told anew.
+    let retry = RetryCollectionRequest { request_id: request_id(), name: name.clone() };
+    desk.owner.collections().retry_collection(retry).await.unwrap();
+    advance(world, due + DAY).await;
+    let still = read(&desk.owner, &name).await.unwrap();
+    assert_eq!((still.collection.unwrap().state(), still.pending), (collection::State::Scheduled, amount("USD", 0, 0)));
     assert_eq!(mails(&desk.owner, MailKind::DebitNotice).await.len(), 1);
+    let other = account(world, &desk.admin, &desk.customer, "tok_bank").await;
+    desk.admin.methods().set_collection_method(SetCollectionMethodRequest { request_id: request_id(), name: other }).await.unwrap();
+    advance(world, due + 2 * DAY).await;
+    let notice = mails_of(&desk.owner, MailKind::DebitNotice, 2).await.remove(0);
+    assert!(text(&desk.owner, &notice).await.contains("4 February 2026"));
+    advance(world, due + 4 * DAY).await;
+    assert_eq!(read(&desk.owner, &name).await.unwrap().collection.unwrap().state(), collection::State::Processing);
+    advance(world, due + 6 * DAY + 3_600).await;
+    assert_eq!(read(&desk.owner, &name).await.unwrap().state(), invoice::State::Paid);
+    assert_eq!(mails(&desk.owner, MailKind::DebitNotice).await.len(), 2);
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }

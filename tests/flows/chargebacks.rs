@@ -12,8 +12,8 @@ use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{CreateCreditNoteRequest, CreatePaymentRequest, GetPaymentRequest, InvoiceToPay, Payment, invoice::State},
     wallet::v1::{
-        GetBalanceRequest, GetTopUpRequest, ListEntriesRequest, ListPaymentMethodsRequest, PaymentMethod, PostDebitRequest,
-        SetCollectionMethodRequest, entry, top_up,
+        ChargeForPaymentRequest, GetBalanceRequest, GetChargeRequest, GetTopUpRequest, ListEntriesRequest, ListPaymentMethodsRequest,
+        PaymentMethod, PostDebitRequest, RefundPaymentRequest, SetCollectionMethodRequest, charge, entry, top_up,
     },
 };
 use payterms_suite::{
@@ -26,6 +26,7 @@ on_both!(
     a_top_up_is_reversed_and_may_leave_the_balance_negative,
     a_payment_reopens_its_invoice_and_its_surplus_is_gone,
     what_was_given_back_is_not_taken_twice,
+    a_refund_that_comes_after_it_gives_nothing_back,
 );
 
 /// The simulator's ids of what it charged the tenant, oldest first by key.
@@ -140,6 +141,41 @@ async fn what_was_given_back_is_not_taken_twice(world: &World) {
     assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().state(), State::Paid);
     invariants::hold(world).await;
     invariants::books_agree(world).await;
+}
+
+/// A refund was on its way when the issuer took the charge back: the cardholder has the money once.
+async fn a_refund_that_comes_after_it_gives_nothing_back(world: &World) {
+    let peer = world.peer("invoicing", "wallet");
+    let till = till(world, 0).await;
+    let simulator = world.suite.simulator.clone();
+    let method = card(world, &till.admin, &till.customer, "tok_visa").await;
+    let (parent, payment) = (till.customer.clone(), format!("{}/payments/01890000-0000-7000-8000-000000000001", till.customer));
+    let charge = ChargeForPaymentRequest {
+        request_id: request_id(),
+        parent: parent.clone(),
+        payment: payment.clone(),
+        payment_method: method,
+        amount: amount("USD", 75, 0),
+    };
+    let charged = peer.settlements().charge_for_payment(charge.clone()).await.unwrap().into_inner().charge.unwrap();
+    take_back(&simulator, &charges(&simulator).await[0]).await;
+    let get = GetChargeRequest { name: charged.name };
+    let read = async || peer.settlements().get_charge(get.clone()).await.map(|own| own.into_inner().charge.unwrap());
+    until(read, |own| own.state() == charge::State::ChargedBack).await;
+    for to_credit in [false, true] {
+        let refund = RefundPaymentRequest {
+            request_id: request_id(),
+            parent: parent.clone(),
+            payment: payment.clone(),
+            amount: amount("USD", 30, 0),
+            charge_request_id: charge.request_id.clone(),
+            to_credit,
+        };
+        assert!(!peer.settlements().refund_payment(refund).await.unwrap().into_inner().credited);
+    }
+    let refunds: Vec<serde_json::Value> = reqwest::get(format!("{simulator}/v1/acme/refunds")).await.unwrap().json().await.unwrap();
+    assert!(refunds.is_empty() && invariants::booked(world).await.iter().all(|(_, units)| *units == 0), "{refunds:?}");
+    invariants::hold(world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -109,7 +109,8 @@ pub async fn books_agree_in(data: &Path, postgres: Option<&str>) {
     invoices_add_up(&conn, &s).await;
     let paid = format!(
         "SELECT lower(hex(p.id)) AS payment, ((SELECT coalesce(sum(x.paid), 0) FROM {s}payment_allocations x WHERE x.tenant = p.tenant \
-         AND x.payment_id = p.id) - coalesce(p.bought, 0)) AS stands FROM {s}payments p WHERE p.state <> 'PROCESSING' ORDER BY 1"
+         AND x.payment_id = p.id) - coalesce(p.bought, 0)) AS stands FROM {s}payments p WHERE p.state <> 'PROCESSING' AND NOT EXISTS (SELECT 1 FROM {s}payment_tenders o \
+         WHERE o.tenant = p.tenant AND o.payment_id = p.id AND o.kind = 'OUTSIDE') ORDER BY 1"
     );
     let paid = by_payment(&conn, &paid).await;
     conn.close().await.unwrap();

@@ -15,29 +15,29 @@ use payterms_invoicing_domain::{
     Approval, Customer,
     approval::{ApprovalState, Proposal},
 };
-use payterms_kernel::{Id, TenantId};
+use payterms_kernel::{Id, Money, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 const APPROVAL: &[&str] = &["approvals"];
 
-/// Proposes a write-off.
-pub fn write_off(request: Request<pb::ProposeWriteOffRequest>) -> Result<(Call, InvoiceRef, Proposal, String), AppError> {
+/// Proposes a write-off, of what is open.
+pub fn write_off(request: Request<pb::ProposeWriteOffRequest>) -> Result<(Call, InvoiceRef, Option<Money>, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("invoice", &message.invoice, INVOICE);
     let reason = fields.text("reason", &message.reason, 1, 200);
     let named = invoice_ref(&fields, &name);
-    Ok((fields.write(&message.request_id, name.tenant)?, named, Proposal::WriteOff, reason))
+    Ok((fields.write(&message.request_id, name.tenant)?, named, None, reason))
 }
 
-/// Proposes a credit note.
-pub fn credit_note(request: Request<pb::ProposeCreditNoteRequest>) -> Result<(Call, InvoiceRef, Proposal, String), AppError> {
+/// Proposes a credit note, of an amount.
+pub fn credit_note(request: Request<pb::ProposeCreditNoteRequest>) -> Result<(Call, InvoiceRef, Option<Money>, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("invoice", &message.invoice, INVOICE);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
     let reason = fields.text("reason", &message.reason, 1, 200);
     let named = invoice_ref(&fields, &name);
-    Ok((fields.write(&message.request_id, name.tenant)?, named, Proposal::CreditNote(amount), reason))
+    Ok((fields.write(&message.request_id, name.tenant)?, named, Some(amount), reason))
 }
 
 /// Says yes or no, and why.
@@ -82,11 +82,16 @@ pub fn approval(tenant: &TenantId, customer: Id<Customer>, own: &Approval) -> pb
         ApprovalState::Approved => pb::approval::State::Approved,
         ApprovalState::Refused => pb::approval::State::Refused,
     };
+    let kind = match own.proposal {
+        Proposal::WriteOff(_) => pb::approval::Kind::WriteOff,
+        Proposal::CreditNote(_) => pb::approval::Kind::CreditNote,
+    };
     pb::Approval {
         name: format!("tenants/{tenant}/approvals/{}", own.id),
         state: state.into(),
         invoice: format!("{}/invoices/{}", customer_name(tenant, customer), own.invoice),
-        credit_note_amount: if let Proposal::CreditNote(amount) = own.proposal { Some(money(amount)) } else { None },
+        kind: kind.into(),
+        amount: Some(money(own.proposal.amount())),
         reason: own.reason.clone(),
         proposed_by: own.proposed_by.clone(),
         decided_by: own.decided_by.clone(),

@@ -38,7 +38,8 @@ fn charge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
 fn top_up_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let top_up = TopUpChanged::decode(event.data.clone())?.top_up.unwrap_or_default();
-        if top_up.state() == top_up::State::Succeeded {
+        // The receipt of what was bought is due even where the issuer has taken it back since.
+        if matches!(top_up.state(), top_up::State::Succeeded | top_up::State::ChargedBack) {
             issue_receipt::run(tx, &top_up).await?;
         }
         Ok(())

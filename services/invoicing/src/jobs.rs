@@ -30,12 +30,27 @@ pub const TURN_MONTH: &str = "turn_month";
 /// Takes off what did not come for a top-up by transfer; the subject is the invoice's id.
 pub const LAPSE_TOP_UP: &str = "lapse_top_up";
 
+/// Gives up waiting for an announced transfer; the subject is the payment's id.
+pub const LAPSE_TRANSFER: &str = "lapse_transfer";
+
+/// Applies a chargeback whose payment was under way; the subject is `payment/place/invoices/surplus`.
+pub const TAKE_CHARGEBACK: &str = "take_chargeback";
+
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
     let (taxes, payments, invoices, mails, services) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     let (reminders, plans, months, top_ups) = (app.clone(), app.clone(), app.clone(), app.clone());
+    let (transfers, chargebacks) = (app.clone(), app.clone());
     Jobs::default()
+        .with(TAKE_CHARGEBACK, move |row| {
+            let app = chargebacks.clone();
+            async move { use_cases::chargeback::kept(&app, &row).await }
+        })
+        .with(LAPSE_TRANSFER, move |row| {
+            let app = transfers.clone();
+            async move { use_cases::announced::lapse(&app, &row).await }
+        })
         .with(LAPSE_TOP_UP, move |row| {
             let app = top_ups.clone();
             async move { use_cases::transfer_top_up::lapse(&app, &row).await }

@@ -21,6 +21,8 @@ pub enum Means {
     Credit,
     /// A card; none: the purchase default.
     Card(Option<Uuid>),
+    /// A bank transfer that the payer will make.
+    Transfer,
 }
 
 /// What is to be paid with what.
@@ -83,8 +85,14 @@ fn tenders(fields: &mut Fields, parent: &Name, asked: &[pb::TenderToUse]) -> (Ve
                 foreign |= name.tenant != parent.tenant || name.id(0) != parent.id(0);
                 Means::Card(Some(name.id(1)))
             }
-            Some(Source::Credit(false)) | None => {
-                fields.wrong(&format!("{at}.source"), "FIELD_REQUIRED", "Set credit to true, or name a payment method.");
+            Some(Source::BankTransfer(true)) => {
+                if asked.len() > 1 {
+                    fields.wrong(&at, "TENDERS_MISMATCH", "Announce a transfer alone; pay the rest by a payment of its own.");
+                }
+                Means::Transfer
+            }
+            Some(Source::Credit(false) | Source::BankTransfer(false)) | None => {
+                fields.wrong(&format!("{at}.source"), "FIELD_REQUIRED", "Set credit or bank_transfer to true, or name a payment method.");
                 Means::Credit
             }
         };
@@ -204,4 +212,44 @@ pub fn list_refunds(request: Request<pb::ListRefundsRequest>) -> Result<(Invoice
     let named = invoice_ref(&fields, &name);
     fields.finish()?;
     Ok((named, page))
+}
+
+/// Cancels a payment that waits for a transfer.
+pub fn cancel_payment(request: Request<pb::CancelPaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, &["customers", "payments"]);
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    let call = fields.write(&message.request_id, name.tenant.clone())?;
+    let (customer, payment) = (Id::from_uuid(name.id(0)), Id::from_uuid(name.id(1)));
+    Ok((call, PaymentRef { tenant: name.tenant, customer, payment, as_customer }))
+}
+
+/// What was paid elsewhere.
+#[derive(Debug, Clone)]
+pub struct Outside {
+    /// Who paid.
+    pub customer: Id<Customer>,
+    /// The invoices.
+    pub invoices: Vec<(Id<Invoice>, Option<Money>)>,
+    /// How much; none: all that is payable.
+    pub amount: Option<Money>,
+    /// What proves it.
+    pub reference: String,
+}
+
+/// Records what was paid elsewhere.
+pub fn record_outside(request: Request<pb::RecordOutsidePaymentRequest>) -> Result<(Call, Outside), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let parent = fields.name("parent", &message.parent, &["customers"]);
+    if message.invoices.is_empty() {
+        fields.wrong("invoices", "FIELD_REQUIRED", "Name 1 to 100 invoices.");
+    }
+    let (invoices, foreign) = invoices(&mut fields, &parent, &message.invoices, "");
+    let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
+    let reference = fields.text("reference", &message.reference, 1, 200);
+    let call = fields.write(&message.request_id, parent.tenant.clone())?;
+    if foreign {
+        return Err(Refusal::not_found().into());
+    }
+    Ok((call, Outside { customer: Id::from_uuid(parent.id(0)), invoices, amount, reference }))
 }

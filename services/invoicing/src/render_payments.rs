@@ -20,6 +20,7 @@ pub fn payment(tenant: &TenantId, payment: &Payment) -> pb::Payment {
         PaymentState::Succeeded => pb::payment::State::Succeeded,
         PaymentState::Partial => pb::payment::State::Partial,
         PaymentState::Failed => pb::payment::State::Failed,
+        PaymentState::Cancelled => pb::payment::State::Cancelled,
     };
     let customer = customer_name(tenant, payment.customer);
     let allocation = |own: &Allocation| pb::PaymentAllocation {
@@ -37,6 +38,7 @@ pub fn payment(tenant: &TenantId, payment: &Payment) -> pb::Payment {
         create_time: Some(timestamp(payment.created_at)),
         update_time: Some(timestamp(payment.updated_at)),
         automatic: payment.automatic,
+        reference: payment.reference.clone(),
     }
 }
 
@@ -49,6 +51,8 @@ fn tender(customer: &str, tender: &Tender) -> pb::PaymentTender {
     };
     pb::PaymentTender {
         credit: tender.source == Source::Credit,
+        announced: tender.source == Source::Announced,
+        outside: tender.source == Source::Outside,
         payment_method: if let Source::Card(method) | Source::BankDebit(method) = tender.source {
             format!("{customer}/paymentMethods/{method}")
         } else {
@@ -80,6 +84,7 @@ pub fn refund(tenant: &TenantId, refund: &Refund) -> pb::Refund {
             Destination::Processing => pb::refund_part::Destination::Unspecified,
             Destination::Card => pb::refund_part::Destination::Card,
             Destination::Credit => pb::refund_part::Destination::Credit,
+            Destination::Outside => pb::refund_part::Destination::Outside,
         }
         .into(),
     };

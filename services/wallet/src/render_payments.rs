@@ -136,6 +136,7 @@ pub fn charge(customer: &CustomerRef, charge: &Charge) -> pb::Charge {
         create_time: Some(timestamp(charge.created_at)),
         update_time: Some(timestamp(charge.updated_at)),
         charged_back: charge.charged_back.map(|own| money(own.amount)),
+        request_id: charge.step.to_string(),
         from_invoices: charge.charged_back.map(|own| money(own.from_invoices)),
         from_surplus: charge.charged_back.map(|own| money(own.from_surplus)),
     }

@@ -3,13 +3,13 @@
 
 use crate::invoice::Invoice;
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Id, Money, Refusal};
+use payterms_kernel::{Id, Kind, Money, Refusal};
 
 /// What is proposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proposal {
-    /// What is open of the invoice is written off.
-    WriteOff,
+    /// What is open of the invoice is written off, this much at most.
+    WriteOff(Money),
     /// A credit note takes this much off it, and gives back what is paid of that.
     CreditNote(Money),
 }
@@ -71,14 +71,14 @@ impl Approval {
     /// Takes an answer in: never the proposer's own, and one only.
     ///
     /// # Errors
-    /// `APPROVAL_STATE`, `OWN_PROPOSAL`.
+    /// `APPROVAL_STATE`, `SEPARATION_OF_DUTIES`.
     pub fn decide(&mut self, by: &str, (approve, explanation): (bool, String), now: DateTime<Utc>) -> Result<(), Refusal> {
         if self.state != ApprovalState::Proposed {
             return Err(Refusal::state("APPROVAL_STATE", "The proposal", self.state.name(), &[]));
         }
         if self.proposed_by == by {
             let message = "Nobody decides what they have proposed themselves. Ask a second person.";
-            return Err(Refusal::precondition("OWN_PROPOSAL", message));
+            return Err(Refusal::new(Kind::Denied, "SEPARATION_OF_DUTIES", message));
         }
         self.state = if approve { ApprovalState::Approved } else { ApprovalState::Refused };
         by.clone_into(&mut self.decided_by);
@@ -86,6 +86,30 @@ impl Approval {
         self.version = self.version.saturating_add(1);
         self.updated_at = now.max(self.updated_at);
         Ok(())
+    }
+}
+
+impl Proposal {
+    /// The amount that two people have seen.
+    #[must_use]
+    pub fn amount(self) -> Money {
+        match self {
+            Self::WriteOff(amount) | Self::CreditNote(amount) => amount,
+        }
+    }
+
+    /// Refuses a write-off of more than was proposed: a chargeback may have opened the invoice again.
+    ///
+    /// # Errors
+    /// `APPROVAL_EXCEEDED`.
+    pub fn must_cover(self, open: Money) -> Result<(), Refusal> {
+        match self {
+            Self::WriteOff(seen) if open.compare(seen)?.is_gt() => {
+                let message = format!("{open} are open now, more than the {seen} that were proposed. Propose it again.");
+                Err(Refusal::precondition("APPROVAL_EXCEEDED", message).with("open", open.amount()).with("proposed", seen.amount()))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -115,7 +139,7 @@ mod tests {
         let mut own = Approval {
             id: Id::from_uuid(Uuid::nil()),
             invoice: Id::from_uuid(Uuid::nil()),
-            proposal: Proposal::WriteOff,
+            proposal: Proposal::WriteOff(Money::zero(Currency::parse("USD").unwrap())),
             state: ApprovalState::Proposed,
             reason: "Bankrupt".into(),
             proposed_by: "ann".into(),
@@ -125,10 +149,18 @@ mod tests {
             created_at: now,
             updated_at: now,
         };
-        assert_eq!(own.decide("ann", (true, String::new()), now).unwrap_err().reason, "OWN_PROPOSAL");
+        assert_eq!(own.decide("ann", (true, String::new()), now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
         own.decide("bob", (true, "Yes".into()), now).unwrap();
         assert_eq!((own.state, own.decided_by.as_str()), (ApprovalState::Approved, "bob"));
         assert_eq!(own.decide("eve", (false, String::new()), now).unwrap_err().reason, "APPROVAL_STATE");
+    }
+
+    #[test]
+    fn what_is_written_off_may_have_become_less_not_more() {
+        let usd = |cents: i64| Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000);
+        assert!(Proposal::WriteOff(usd(100)).must_cover(usd(100)).is_ok() && Proposal::WriteOff(usd(100)).must_cover(usd(99)).is_ok());
+        assert_eq!(Proposal::WriteOff(usd(100)).must_cover(usd(101)).unwrap_err().reason, "APPROVAL_EXCEEDED");
+        assert!(Proposal::CreditNote(usd(1)).must_cover(usd(101)).is_ok());
     }
 
     #[test]

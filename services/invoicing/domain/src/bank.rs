@@ -148,6 +148,7 @@ impl BankLine {
             tenders: vec![Tender { source, amount, state: TenderState::Processing, refunded: zero, charged_back: zero }],
             surplus: amount.minus(part)?,
             bought,
+            reference: String::new(),
             version: 1,
             created_at: now,
             updated_at: now,

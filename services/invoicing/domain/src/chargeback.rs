@@ -7,13 +7,12 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Money, Refusal};
-use uuid::Uuid;
 
 /// What the wallet has booked: the part that invoices had kept, and the part of the surplus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
-    /// The card that was charged; none for the collection method.
-    pub method: Option<Uuid>,
+    /// The tender's place in its payment.
+    pub place: usize,
     /// What invoices had kept.
     pub from_invoices: Money,
     /// What had become credit beyond them.
@@ -32,13 +31,11 @@ impl Payment {
         invoices: &mut [Invoice],
         (collect_at, now): (DateTime<Utc>, DateTime<Utc>),
     ) -> Result<bool, Refusal> {
-        let own = |source: Source| match source {
-            Source::Card(method) | Source::BankDebit(method) => Some(method) == taken.method,
-            Source::Collection => true,
-            Source::Credit | Source::Transfer(_) => false,
-        };
-        let mut tenders = self.tenders.iter_mut().filter(|tender| tender.state == TenderState::Succeeded && tender.charged_back.is_zero());
-        let Some(tender) = tenders.find(|tender| own(tender.source)) else { return Ok(false) };
+        let Some(tender) = self.tenders.get_mut(taken.place) else { return Ok(false) };
+        let charged = matches!(tender.source, Source::Card(_) | Source::BankDebit(_) | Source::Collection);
+        if !charged || tender.state != TenderState::Succeeded || !tender.charged_back.is_zero() {
+            return Ok(false);
+        }
         let from_surplus = taken.from_surplus.min(self.surplus)?;
         let mut left = taken.from_invoices.min(tender.amount.minus(tender.refunded)?)?;
         tender.charged_back = tender.charged_back.plus(from_surplus)?;
@@ -51,6 +48,10 @@ impl Payment {
             left = left.minus(part)?;
             invoice.payment_gone(part, collect_at, now)?;
         }
+        // Taken back before there was a surplus: invoices cannot have kept more than they were given.
+        let rest = left.min(self.surplus)?;
+        self.surplus = self.surplus.minus(rest)?;
+        tender.charged_back = tender.charged_back.plus(rest)?;
         self.touch(now);
         Ok(true)
     }
@@ -90,14 +91,14 @@ mod tests {
         let mut own = invoices(&[5_000, 6_000]);
         let mut payment = paid(&mut own);
         assert_eq!(payment.surplus, usd(1_000));
-        let taken = Taken { method: Some(Uuid::nil()), from_invoices: usd(8_000), from_surplus: usd(1_000) };
+        let taken = Taken { place: 1, from_invoices: usd(8_000), from_surplus: usd(1_000) };
         assert_eq!(payment.charged_back(taken, &mut own, (now, now)), Ok(true));
         let open: Vec<_> = own.iter().map(|own| own.open().unwrap()).collect();
         assert_eq!(open.iter().copied().try_fold(usd(0), Money::plus), Ok(usd(8_000)));
         assert!(own.iter().all(|own| own.state == InvoiceState::Open));
         assert_eq!((payment.surplus, payment.tenders[1].charged_back), (usd(0), usd(9_000)));
         assert_eq!(payment.charged_back(taken, &mut own, (now, now)), Ok(false), "once");
-        let other = Taken { method: Some(Uuid::max()), ..taken };
-        assert_eq!(payment.charged_back(other, &mut own, (now, now)), Ok(false), "another card");
+        let other = Taken { place: 0, from_invoices: usd(0), ..taken };
+        assert_eq!(payment.charged_back(other, &mut own, (now, now)), Ok(false), "not a charge");
     }
 }

@@ -8,7 +8,9 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use payterms_kernel::{
     Id, IdSource, Money, Refusal,
     ladder::{Ladder, Rung},
+    money::MoneyError,
 };
+use uuid::Uuid;
 
 /// How the automatic collection of an invoice stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,6 +90,28 @@ impl BlockReason {
 /// Days between the notice and the debit of a bank account.
 pub const NOTICE_DAYS: i64 = 2;
 
+/// What a customer was told before a bank account is debited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DebitNotice {
+    /// The account.
+    pub account: Uuid,
+    /// The most that is debited, in micro-units of the invoice's currency.
+    pub amount: i64,
+    /// When, at the earliest.
+    pub at: DateTime<Utc>,
+}
+
+/// Whether a bank account may be debited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// All is told.
+    Enough,
+    /// The day that was told has not come.
+    Waits,
+    /// It is told now.
+    Now,
+}
+
 /// What keeps an invoice from being collected and reminded; a customer may always pay it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
@@ -112,17 +136,30 @@ impl Invoice {
         }
     }
 
-    /// The customer is told that a bank account will be debited: the try waits for [`NOTICE_DAYS`]. False where
-    /// the notice was given, or there is nothing to collect now.
-    pub fn give_notice(&mut self, now: DateTime<Utc>) -> bool {
+    /// Before a bank account is debited the customer is told what and when, [`NOTICE_DAYS`] ahead; again where
+    /// it is another account, or more. Until the day that was told no try is made, by hand neither.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn give_notice(&mut self, account: Uuid, now: DateTime<Utc>) -> Result<Notice, MoneyError> {
+        let payable = self.payable()?;
         let due = self.collection.state == CollectionState::Scheduled && self.state == InvoiceState::Open && self.block.is_none();
-        if self.noticed || !due || !self.payable().is_ok_and(Money::is_positive) {
-            return false;
+        if !due || !payable.is_positive() {
+            return Ok(Notice::Enough);
         }
-        self.noticed = true;
-        self.collection.next_at = Some(now + TimeDelta::days(NOTICE_DAYS));
+        if let Some(given) = self.notice.filter(|given| given.account == account && given.amount >= payable.micros()) {
+            if given.at <= now {
+                return Ok(Notice::Enough);
+            }
+            self.collection.next_at = Some(given.at);
+            self.touch(now);
+            return Ok(Notice::Waits);
+        }
+        let at = now + TimeDelta::days(NOTICE_DAYS);
+        self.notice = Some(DebitNotice { account, amount: payable.micros(), at });
+        self.collection.next_at = Some(at);
         self.touch(now);
-        true
+        Ok(Notice::Now)
     }
 
     /// The time of a try has come: a payment of what is payable now, by the collection method; none
@@ -166,6 +203,7 @@ impl Invoice {
             }],
             surplus: zero,
             bought: None,
+            reference: String::new(),
             version: 1,
             created_at: now,
             updated_at: now,
@@ -180,6 +218,7 @@ impl Invoice {
         });
         let Some(reason) = failed else {
             self.collection = Collection::default();
+            self.notice = None;
             if self.state == InvoiceState::Open {
                 // Another payment had reserved the rest; should it fail, that is collected too.
                 self.schedule_collection(now + TimeDelta::days(1));
@@ -269,4 +308,29 @@ impl Invoice {
 #[must_use]
 pub fn collects(payment: &Payment) -> Option<Id<Invoice>> {
     payment.allocations.first().filter(|_| payment.automatic).map(|own| own.invoice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CollectionState, Notice};
+    use crate::payment::tests::invoices;
+    use chrono::{DateTime, TimeDelta};
+    use payterms_kernel::{Currency, Money};
+    use uuid::Uuid;
+
+    #[test]
+    fn a_notice_covers_its_account_its_amount_and_its_day() {
+        let mut own = invoices(&[1_000]).remove(0);
+        let (now, account) = (DateTime::UNIX_EPOCH, Uuid::nil());
+        assert_eq!(own.give_notice(account, now), Ok(Notice::Enough), "nothing is scheduled");
+        own.collection.state = CollectionState::Scheduled;
+        own.paid = Money::from_micros(Currency::parse("USD").unwrap(), 4_000_000);
+        assert_eq!((own.give_notice(account, now), own.give_notice(account, now)), (Ok(Notice::Now), Ok(Notice::Waits)));
+        let told = now + TimeDelta::days(2);
+        assert_eq!((own.collection.next_at, own.give_notice(account, told)), (Some(told), Ok(Notice::Enough)));
+        assert_eq!(own.give_notice(Uuid::max(), told), Ok(Notice::Now), "another account");
+        own.paid = Money::zero(own.currency);
+        let later = told + TimeDelta::days(2);
+        assert_eq!(own.give_notice(Uuid::max(), later), Ok(Notice::Now), "more");
+    }
 }

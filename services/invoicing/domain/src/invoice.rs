@@ -1,7 +1,7 @@
 //! Invoices: drafts, their issue, and what becomes of what is open (docs/domain.md, Invoice).
 
 use crate::{
-    collection::{Block, Collection},
+    collection::{Block, Collection, DebitNotice},
     customer::{Address, Customer},
     metered::Billed,
     number::Series,
@@ -161,8 +161,8 @@ pub struct Invoice {
     pub block: Option<Block>,
     /// How its automatic collection stands.
     pub collection: Collection,
-    /// Whether the notice that precedes a bank debit was given.
-    pub noticed: bool,
+    /// The notice that precedes a bank debit.
+    pub notice: Option<DebitNotice>,
     /// The metered service that it bills.
     pub billed: Option<Billed>,
     /// The top-up by transfer that it sells.
@@ -207,7 +207,7 @@ impl Invoice {
             pending: zero,
             block: None,
             collection: Collection::default(),
-            noticed: false,
+            notice: None,
             billed: None,
             top_up: None,
             usage: None,
@@ -300,7 +300,7 @@ impl Invoice {
     /// The state that the amounts of an issued invoice make.
     pub(crate) fn settle_state(&mut self) -> Result<(), MoneyError> {
         let nothing_open = self.open()?.is_zero();
-        self.state = if self.written_off.is_positive() {
+        self.state = if self.written_off.is_positive() && !self.payable()?.is_positive() {
             InvoiceState::Uncollectible
         } else if !nothing_open {
             InvoiceState::Open

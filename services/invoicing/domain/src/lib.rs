@@ -3,6 +3,7 @@
 //!
 //! Pure: no I/O, no clock. docs/domain.md is the law.
 
+pub mod announced;
 pub mod approval;
 pub mod bank;
 pub mod chargeback;

@@ -22,11 +22,13 @@ pub enum PaymentState {
     Partial,
     /// Nothing is paid; all is released.
     Failed,
+    /// Its transfer is not awaited any more.
+    Cancelled,
 }
 
 impl PaymentState {
     /// All states.
-    pub const ALL: [Self; 4] = [Self::Processing, Self::Succeeded, Self::Partial, Self::Failed];
+    pub const ALL: [Self; 5] = [Self::Processing, Self::Succeeded, Self::Partial, Self::Failed, Self::Cancelled];
 
     /// The name of the state, as in the contract.
     #[must_use]
@@ -36,6 +38,7 @@ impl PaymentState {
             Self::Succeeded => "SUCCEEDED",
             Self::Partial => "PARTIAL",
             Self::Failed => "FAILED",
+            Self::Cancelled => "CANCELLED",
         }
     }
 }
@@ -53,6 +56,10 @@ pub enum Source {
     Collection,
     /// A line of a bank statement, by its id: the money is there already.
     Transfer(Uuid),
+    /// A bank transfer that the payer has announced.
+    Announced,
+    /// What was paid elsewhere.
+    Outside,
 }
 
 /// What became of a tender.
@@ -134,6 +141,8 @@ pub struct Payment {
     pub surplus: Money,
     /// What a transfer buys, where its invoice sells credit.
     pub bought: Option<Bought>,
+    /// What was said of a payment outside; empty otherwise.
+    pub reference: String,
     /// Counts its changes.
     pub version: i64,
     /// When it was asked for.
@@ -204,6 +213,7 @@ pub fn ask(
         tenders,
         surplus,
         bought: None,
+        reference: String::new(),
         version: 1,
         created_at: now,
         updated_at: now,
@@ -272,7 +282,7 @@ fn tenders(asked: &[(Source, Option<Money>)], wanted: Money) -> Result<Vec<Tende
     tenders.sort_by_key(|tender| match tender.source {
         Source::Credit => 0,
         Source::BankDebit(_) => 2,
-        Source::Card(_) | Source::Collection | Source::Transfer(_) => 1,
+        _ => 1,
     });
     Ok(tenders)
 }
@@ -309,7 +319,8 @@ impl Payment {
         let zero = Money::zero(self.currency);
         let mut taken = self.tenders.iter().filter(|tender| tender.state == TenderState::Succeeded);
         let paid = taken.try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
-        let all = self.tenders.iter().all(|tender| tender.state == TenderState::Succeeded);
+        let reserved = self.allocations.iter().try_fold(zero, |sum, own| sum.plus(own.amount))?;
+        let all = self.tenders.iter().all(|tender| tender.state == TenderState::Succeeded) && paid.compare(reserved)?.is_ge();
         let mut left = paid;
         for own in &mut self.allocations {
             let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == own.invoice) else { continue };
@@ -319,8 +330,8 @@ impl Payment {
         }
         self.surplus = left;
         self.state = match (all, paid.is_zero()) {
-            (true, _) => PaymentState::Succeeded,
-            (false, true) => PaymentState::Failed,
+            (_, true) => PaymentState::Failed,
+            (true, false) => PaymentState::Succeeded,
             (false, false) => PaymentState::Partial,
         };
         self.touch(now);

@@ -20,11 +20,13 @@ pub enum Destination {
     Card,
     /// It is the customer's credit.
     Credit,
+    /// It was paid elsewhere, and is given back there.
+    Outside,
 }
 
 impl Destination {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Processing, Self::Card, Self::Credit];
+    pub const ALL: [Self; 4] = [Self::Processing, Self::Card, Self::Credit, Self::Outside];
 
     /// The name in columns.
     #[must_use]
@@ -33,6 +35,7 @@ impl Destination {
             Self::Processing => "PROCESSING",
             Self::Card => "CARD",
             Self::Credit => "CREDIT",
+            Self::Outside => "OUTSIDE",
         }
     }
 }
@@ -158,7 +161,8 @@ impl Payment {
             left = left.minus(amount)?;
             // What arrived by transfer becomes credit too: the wallet knows it by its payment.
             let from_credit = matches!(tender.source, Source::Credit | Source::Transfer(_));
-            parts.push(RefundPart { payment: self.id, place, from_credit, amount, destination: Destination::Processing });
+            let destination = if tender.source == Source::Outside { Destination::Outside } else { Destination::Processing };
+            parts.push(RefundPart { payment: self.id, place, from_credit, amount, destination });
         }
         Ok(left)
     }

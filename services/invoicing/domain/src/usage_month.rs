@@ -36,15 +36,15 @@ pub struct UsageMonth {
 
 impl UsageMonth {
     /// What its invoice says: prices include tax where deposits paid; else tax is added, and it is to be
-    /// transferred.
+    /// transferred. An agreement that ends within its month is billed before the month is over.
     #[must_use]
-    pub fn content(&self, lines: Vec<Line>, memo: String) -> Content {
+    pub fn content(&self, lines: Vec<Line>, memo: String, today: NaiveDate) -> Content {
         let term = PaymentTerm::NetDays(if self.agreement.is_some() { POSTPAID_DAYS } else { 0 });
         Content {
             prices_include_tax: self.agreement.is_none(),
             term,
             lines,
-            supply_date: Some(month_end(self.month)),
+            supply_date: Some(month_end(self.month).min(today)),
             memo,
             collect_automatically: false,
         }
@@ -87,6 +87,7 @@ impl Payment {
             tenders: vec![Tender { source: Source::Credit, amount, state: TenderState::Succeeded, refunded: zero, charged_back: zero }],
             surplus: zero,
             bought: None,
+            reference: String::new(),
             version: 1,
             created_at: now,
             updated_at: now,
@@ -111,11 +112,14 @@ mod tests {
         let payment = Payment::by_deposits(month, &mut own, DateTime::UNIX_EPOCH).unwrap();
         assert_eq!((payment.state, payment.id.uuid(), own.state), (PaymentState::Succeeded, Uuid::max(), InvoiceState::Paid));
         assert_eq!(payment.charged_beyond(), Ok(None));
-        let paid = month.content(Vec::new(), String::new());
-        let due = UsageMonth { agreement: Some(Uuid::nil()), ..month }.content(Vec::new(), String::new());
+        let paid = month.content(Vec::new(), String::new(), "2026-07-01".parse().unwrap());
+        let due = UsageMonth { agreement: Some(Uuid::nil()), ..month };
+        let ended = due.content(Vec::new(), String::new(), "2026-06-20".parse().unwrap());
+        let due = due.content(Vec::new(), String::new(), "2026-07-01".parse().unwrap());
         assert_eq!((paid.prices_include_tax, paid.term), (true, PaymentTerm::NetDays(0)));
         assert_eq!((due.prices_include_tax, due.term), (false, PaymentTerm::NetDays(30)));
         assert_eq!(due.supply_date.map(|day| day.to_string()).as_deref(), Some("2026-06-30"));
+        assert_eq!(ended.supply_date.map(|day| day.to_string()).as_deref(), Some("2026-06-20"));
     }
 
     #[test]

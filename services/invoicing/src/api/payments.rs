@@ -3,12 +3,13 @@
 use super::Api;
 use crate::{
     parse_payments as parse,
-    use_cases::{create_payment, read_payments},
+    use_cases::{announced, create_payment, read_payments},
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
-    ApplyCreditRequest, ApplyCreditResponse, CreatePaymentRequest, CreatePaymentResponse, GetPaymentRequest, GetPaymentResponse,
-    ListPaymentsRequest, ListPaymentsResponse, QuotePaymentRequest, QuotePaymentResponse, payment_service_server::PaymentService,
+    ApplyCreditRequest, ApplyCreditResponse, CancelPaymentRequest, CancelPaymentResponse, CreatePaymentRequest, CreatePaymentResponse,
+    GetPaymentRequest, GetPaymentResponse, ListPaymentsRequest, ListPaymentsResponse, QuotePaymentRequest, QuotePaymentResponse,
+    RecordOutsidePaymentRequest, RecordOutsidePaymentResponse, payment_service_server::PaymentService,
 };
 use tonic::{Request, Response, Status};
 
@@ -27,6 +28,19 @@ impl PaymentService for Api {
     async fn quote_payment(&self, request: Request<QuotePaymentRequest>) -> Result<Response<QuotePaymentResponse>, Status> {
         let to_pay = parse::quote_payment(request)?;
         answer::read(create_payment::quote(&self.app, &to_pay)).await
+    }
+
+    async fn cancel_payment(&self, request: Request<CancelPaymentRequest>) -> Result<Response<CancelPaymentResponse>, Status> {
+        let (call, named) = parse::cancel_payment(request)?;
+        answer::write(|| announced::cancel(&self.app, &call, &named)).await
+    }
+
+    async fn record_outside_payment(
+        &self,
+        request: Request<RecordOutsidePaymentRequest>,
+    ) -> Result<Response<RecordOutsidePaymentResponse>, Status> {
+        let (call, told) = parse::record_outside(request)?;
+        answer::write(|| announced::outside(&self.app, &call, &told)).await
     }
 
     async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {

@@ -11,7 +11,7 @@ use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "approvals")]
-/// A row; an amount makes it a credit note's.
+/// A row.
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     tenant: String,
@@ -19,7 +19,8 @@ pub struct Model {
     id: Uuid,
     invoice_id: Uuid,
     customer_id: Uuid,
-    amount: Option<i64>,
+    kind: String,
+    amount: i64,
     currency: String,
     state: String,
     reason: String,
@@ -37,16 +38,23 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+const WRITE_OFF: &str = "WRITE_OFF";
+const CREDIT_NOTE: &str = "CREDIT_NOTE";
+
 /// An approval, and whose invoice it is about.
 pub type Known = (Approval, Id<Customer>);
 
 fn approval(row: Model) -> Result<Known, AppError> {
-    let currency = currency(&row.currency)?;
+    let amount = Money::from_micros(currency(&row.currency)?, row.amount);
     let state = ApprovalState::ALL.into_iter().find(|state| state.name() == row.state);
     let own = Approval {
         id: Id::from_uuid(row.id),
         invoice: Id::from_uuid(row.invoice_id),
-        proposal: row.amount.map_or(Proposal::WriteOff, |micros| Proposal::CreditNote(Money::from_micros(currency, micros))),
+        proposal: match row.kind.as_str() {
+            WRITE_OFF => Proposal::WriteOff(amount),
+            CREDIT_NOTE => Proposal::CreditNote(amount),
+            other => return Err(unknown("approval kind", other)),
+        },
         state: state.ok_or_else(|| unknown("approval state", &row.state))?,
         reason: row.reason,
         proposed_by: row.proposed_by,
@@ -96,19 +104,15 @@ pub async fn list<C: ConnectionTrait>(
 ///
 /// # Errors
 /// The database's.
-pub async fn save<C: ConnectionTrait>(
-    conn: &C,
-    tenant: &TenantId,
-    (own, customer): (&Approval, Id<Customer>),
-    code: &str,
-) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (own, customer): (&Approval, Id<Customer>)) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(own.id.uuid()),
         invoice_id: Set(own.invoice.uuid()),
         customer_id: Set(customer.uuid()),
-        amount: Set(if let Proposal::CreditNote(amount) = own.proposal { Some(amount.micros()) } else { None }),
-        currency: Set(code.to_owned()),
+        kind: Set(if matches!(own.proposal, Proposal::WriteOff(_)) { WRITE_OFF } else { CREDIT_NOTE }.to_owned()),
+        amount: Set(own.proposal.amount().micros()),
+        currency: Set(own.proposal.amount().currency().code().to_owned()),
         state: Set(own.state.name().to_owned()),
         reason: Set(own.reason.clone()),
         proposed_by: Set(own.proposed_by.clone()),

@@ -3,7 +3,7 @@
 use super::{currency, date, unknown};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
-    BankLine,
+    BankLine, Invoice,
     bank::{LineState, Shown},
 };
 use payterms_kernel::{Id, Money, TenantId};
@@ -85,6 +85,15 @@ pub async fn known<C: ConnectionTrait>(conn: &C, tenant: &TenantId, account: &st
         .filter(Column::Account.eq(account))
         .filter(Column::Reference.is_in(references.iter().copied()));
     Ok(query.into_tuple().all(conn).await?)
+}
+
+/// Whether a line is matched to an invoice whose payment is not made yet.
+///
+/// # Errors
+/// The database's.
+pub async fn is_awaited<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<bool, AppError> {
+    let matched = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.eq(invoice.uuid()));
+    Ok(matched.filter(Column::PaymentId.is_null()).one(conn).await?.is_some())
 }
 
 /// Lines below an id, newest first.

@@ -4,7 +4,7 @@ use super::{currency, customers::AddressText, date, invoice_parts as parts, numb
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
     Amounts, Block, BlockReason, Collection, CollectionState, Content, Customer, Invoice, InvoiceState, Issue, Party, Reminders,
-    metered::Billed, usage_month::UsageMonth,
+    collection::DebitNotice, metered::Billed, usage_month::UsageMonth,
 };
 use payterms_kernel::{Currency, Id, Money, TenantId, calendar::PaymentTerm, ladder::Ladder};
 use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
@@ -56,7 +56,9 @@ pub struct Model {
     reminded: String,
     reminded_on: Option<String>,
     top_up: String,
-    noticed: bool,
+    notice_account: Option<Uuid>,
+    notice_amount: i64,
+    notice_at: Option<ChronoDateTimeUtc>,
     usage_closing: Option<Uuid>,
     usage_wallet: Option<Uuid>,
     usage_month: Option<String>,
@@ -165,7 +167,7 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
         block: block(&row)?,
         collection: collection(&row)?,
         billed: billed(&row)?,
-        noticed: row.noticed,
+        notice: row.notice_account.zip(row.notice_at).map(|(account, at)| DebitNotice { account, amount: row.notice_amount, at }),
         top_up: top_ups::top_up(&row.top_up)?,
         usage: usage(&row)?,
         reminders: Reminders {
@@ -310,7 +312,9 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         reminded_on: Set(invoice.reminders.last_on.map(|day| day.to_string())),
         service_id: Set(invoice.billed.map(|own| own.service.uuid())),
         service_month: Set(invoice.billed.map(|own| own.month.to_string())),
-        noticed: Set(invoice.noticed),
+        notice_account: Set(invoice.notice.map(|own| own.account)),
+        notice_amount: Set(invoice.notice.map(|own| own.amount).unwrap_or_default()),
+        notice_at: Set(invoice.notice.map(|own| own.at)),
         usage_closing: Set(invoice.usage.map(|own| own.closing)),
         usage_wallet: Set(invoice.usage.map(|own| own.wallet)),
         usage_month: Set(invoice.usage.map(|own| own.month.to_string())),

@@ -26,6 +26,7 @@ pub struct Model {
     bought: Option<i64>,
     bought_tax: Option<i64>,
     bought_taxed: Option<bool>,
+    reference: String,
     version: i64,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
@@ -110,6 +111,8 @@ fn tender(row: tenders::Model) -> Result<(Uuid, Tender), AppError> {
         ("CARD", Some(method)) => Source::Card(method),
         ("BANK_DEBIT", Some(method)) => Source::BankDebit(method),
         ("TRANSFER", Some(line)) => Source::Transfer(line),
+        ("TRANSFER", None) => Source::Announced,
+        ("OUTSIDE", _) => Source::Outside,
         (other, _) => return Err(unknown("tender", other)),
     };
     Ok((row.payment_id, Tender { source, amount, state, refunded, charged_back }))
@@ -121,7 +124,8 @@ fn kind(source: Source) -> &'static str {
         Source::Card(_) => "CARD",
         Source::BankDebit(_) => "BANK_DEBIT",
         Source::Collection => "COLLECTION",
-        Source::Transfer(_) => "TRANSFER",
+        Source::Transfer(_) | Source::Announced => "TRANSFER",
+        Source::Outside => "OUTSIDE",
     }
 }
 
@@ -171,6 +175,7 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
                 tax: Money::from_micros(currency, tax),
                 taxed,
             }),
+            reference: row.reference,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -207,6 +212,27 @@ pub async fn lock_of_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, in
     let mut found = whole(conn, tenant, rows).await?;
     found.reverse();
     Ok(found)
+}
+
+/// The payment that waits for a transfer for an invoice, the oldest first, locked.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_announced<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Option<Payment>, AppError> {
+    let ids: Vec<Uuid> = allocations::Entity::find()
+        .select_only()
+        .column(allocations::Column::PaymentId)
+        .filter(allocations::Column::Tenant.eq(tenant.as_str()))
+        .filter(allocations::Column::InvoiceId.eq(invoice.uuid()))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Id.is_in(ids))
+        .filter(Column::State.eq(PaymentState::Processing.name()));
+    let rows = query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?;
+    Ok(whole(conn, tenant, rows).await?.into_iter().find(Payment::is_announced))
 }
 
 /// Payments of a customer below an id, newest first.
@@ -246,6 +272,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         bought: Set(payment.bought.map(|own| own.amount.micros())),
         bought_tax: Set(payment.bought.map(|own| own.tax.micros())),
         bought_taxed: Set(payment.bought.map(|own| own.taxed)),
+        reference: Set(payment.reference.clone()),
         version: Set(payment.version),
         created_at: Set(payment.created_at),
         updated_at: Set(payment.updated_at),
@@ -284,7 +311,14 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         currency: Set(code.to_owned()),
     });
     let key = [tenders::Column::Tenant, tenders::Column::PaymentId, tenders::Column::Place];
-    let changing = [tenders::Column::State, tenders::Column::DeclineCode, tenders::Column::Refunded, tenders::Column::ChargedBack];
+    let changing = [
+        tenders::Column::MethodId,
+        tenders::Column::Amount,
+        tenders::Column::State,
+        tenders::Column::DeclineCode,
+        tenders::Column::Refunded,
+        tenders::Column::ChargedBack,
+    ];
     let upsert = OnConflict::columns(key).update_columns(changing).to_owned();
     tenders::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())

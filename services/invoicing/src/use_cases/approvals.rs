@@ -8,7 +8,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx, page::Page};
 use payterms_invoicing_domain::{
-    Approval, Customer, Invoice,
+    Approval, Customer,
     approval::{ApprovalState, Proposal, must_be_within},
 };
 use payterms_kernel::{Id, Money, Refusal, TenantId};
@@ -37,7 +37,8 @@ impl ProposalAnswer for ProposeCreditNoteResponse {
     }
 }
 
-/// Proposes; what would be refused now is not proposed.
+/// Proposes a credit note of an amount, or else a write-off of what is open; what would be refused now is not
+/// proposed.
 ///
 /// # Errors
 /// Those of the deed, `RESOURCE_NOT_FOUND`.
@@ -45,7 +46,7 @@ pub async fn propose<A: ProposalAnswer>(
     app: &App,
     call: &Call,
     named: &InvoiceRef,
-    (proposal, reason): (Proposal, &str),
+    (credit, reason): (Option<Money>, &str),
 ) -> Result<Answer<A>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let invoice = locked(&tx, named).await?;
@@ -54,10 +55,13 @@ pub async fn propose<A: ProposalAnswer>(
     }
     let now = tx.now();
     let mut would_be = invoice.clone();
-    match proposal {
-        Proposal::WriteOff => would_be.write_off(now)?,
-        Proposal::CreditNote(amount) => would_be.credit(amount, now).map(|_| ())?,
-    }
+    let proposal = if let Some(amount) = credit {
+        would_be.credit(amount, now)?;
+        Proposal::CreditNote(amount)
+    } else {
+        would_be.write_off(now)?;
+        Proposal::WriteOff(invoice.open()?)
+    };
     let approval = Approval {
         id: tx.id(),
         invoice: invoice.id,
@@ -71,13 +75,13 @@ pub async fn propose<A: ProposalAnswer>(
         created_at: now,
         updated_at: now,
     };
-    let rendered = publish(&mut tx, (&approval, invoice.customer), &invoice).await?;
+    let rendered = publish(&mut tx, (&approval, invoice.customer)).await?;
     tx.commit(A::of(rendered)).await
 }
 
-async fn publish(tx: &mut WriteTx, (own, customer): (&Approval, Id<Customer>), invoice: &Invoice) -> Result<ApprovalMessage, AppError> {
+async fn publish(tx: &mut WriteTx, (own, customer): (&Approval, Id<Customer>)) -> Result<ApprovalMessage, AppError> {
     let tenant = tx.call().tenant.clone();
-    approvals::save(tx.conn(), &tenant, (own, customer), invoice.currency.code()).await?;
+    approvals::save(tx.conn(), &tenant, (own, customer)).await?;
     let rendered = messages::approval(&tenant, customer, own);
     tx.emit("approval", &own.id.to_string(), &ApprovalChanged { approval: Some(rendered.clone()) }).await?;
     Ok(rendered)
@@ -86,7 +90,7 @@ async fn publish(tx: &mut WriteTx, (own, customer): (&Approval, Id<Customer>), i
 /// Decides, and does what was approved.
 ///
 /// # Errors
-/// `OWN_PROPOSAL`, `APPROVAL_STATE`, those of the deed, `RESOURCE_NOT_FOUND`.
+/// `SEPARATION_OF_DUTIES`, `APPROVAL_STATE`, `APPROVAL_EXCEEDED`, those of the deed, `RESOURCE_NOT_FOUND`.
 pub async fn decide(
     app: &App,
     call: &Call,
@@ -105,12 +109,13 @@ pub async fn decide(
     let now = tx.now();
     own.decide(&call.caller.subject, (approve, explanation.to_owned()), now)?;
     if approve {
+        own.proposal.must_cover(invoice.open()?)?;
         match own.proposal {
-            Proposal::WriteOff => take_back_invoice::give_up(&mut tx, &mut invoice).await.map(|_| ())?,
+            Proposal::WriteOff(_) => take_back_invoice::give_up(&mut tx, &mut invoice).await.map(|_| ())?,
             Proposal::CreditNote(amount) => take_back_invoice::take_off(&mut tx, &mut invoice, (amount, &own.reason)).await?,
         }
     }
-    let rendered = publish(&mut tx, (&own, customer), &invoice).await?;
+    let rendered = publish(&mut tx, (&own, customer)).await?;
     tx.commit(DecideApprovalResponse { approval: Some(rendered) }).await
 }
 

@@ -7,13 +7,14 @@ use super::{
     transfer_top_up,
 };
 use crate::{
-    App, bank_messages as render, camt,
+    App, bank_messages as render, camt, jobs,
     parse_invoices::InvoiceRef,
-    store::{bank_lines, invoice_lists, invoices},
+    store::{bank_lines, invoice_lists, invoices, payments},
 };
 use payterms_chassis::{
     Answer, AppError, Call, WriteTx,
     flow::{self, Lease},
+    jobs::cancel,
     kill,
     page::Page,
 };
@@ -138,9 +139,17 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
     let mut payment_lease = None;
     if let (None, Some(invoice)) = (line.payment, owned.first_mut()) {
         let now = tx.now();
-        let tolerance = transfer_top_up::tolerance(&tx, invoice).await?;
-        let (mut payment, short) = line.pay(tx.ids(), invoice, tolerance, now)?;
-        transfer_top_up::forgiven(&mut tx, invoice, short).await?;
+        let announced = payments::lock_announced(tx.conn(), tenant, invoice.id).await?;
+        let mut payment = if let Some(mut announced) = announced {
+            announced.arrived(&mut line, now);
+            cancel(&tx, jobs::LAPSE_TRANSFER, &announced.id.to_string()).await?;
+            announced
+        } else {
+            let tolerance = transfer_top_up::tolerance(&tx, invoice).await?;
+            let (payment, short) = line.pay(tx.ids(), invoice, tolerance, now)?;
+            transfer_top_up::forgiven(&mut tx, invoice, short).await?;
+            payment
+        };
         payment_lease = Some(app.flows.open(&tx, create_payment::FLOW, payment.id.uuid()).await?);
         bank_lines::save_many(tx.conn(), tenant, std::slice::from_ref(&line)).await?;
         publish_payment(&mut tx, &mut payment, &mut owned).await?;

@@ -11,7 +11,7 @@ use payterms_invoicing_domain::{
     Customer, Invoice, Line, Payment, Tenant,
     usage_month::{UsageMonth, lines},
 };
-use payterms_kernel::{Currency, Id, Money};
+use payterms_kernel::{Currency, Id, Money, calendar::day_in};
 use payterms_proto::{
     google::r#type::Money as MoneyMessage,
     wallet::v1::{UsageMonthClosed, UsageMonthLine},
@@ -63,7 +63,7 @@ async fn issue(
 ) -> Result<Invoice, AppError> {
     let tenant = tx.call().tenant.clone();
     let (id, now) = (tx.id(), tx.now());
-    let mut invoice = Invoice::draft(id, sides, currency, month.content(lines, memo), now)?;
+    let mut invoice = Invoice::draft(id, sides, currency, month.content(lines, memo, day_in(tx.time().zone, now)), now)?;
     invoice.usage = Some(month);
     invoices::save_draft(tx.conn(), &tenant, &invoice).await?;
     finalize_invoice::issue(tx, &mut invoice, sides).await?;

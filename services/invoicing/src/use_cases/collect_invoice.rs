@@ -13,12 +13,13 @@ use payterms_chassis::{
     jobs::{DueRow, schedule_many, take},
     kill, names,
 };
-use payterms_invoicing_domain::Invoice;
+use payterms_invoicing_domain::{Invoice, collection::Notice};
 use payterms_kernel::Id;
 use payterms_proto::{
     invoicing::v1::RetryCollectionResponse,
     wallet::v1::{PaymentMethod, payment_method::Kind},
 };
+use uuid::Uuid;
 
 /// Schedules the next try of invoices that have one.
 ///
@@ -45,14 +46,17 @@ pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     let now = tx.now();
     let Some(invoice) = owned.first_mut() else { return Ok(()) };
     let before = invoice.version;
-    let noticed = account.filter(|_| invoice.give_notice(now));
-    let payment = if noticed.is_some() { None } else { invoice.collect(tx.ids(), now)? };
+    let notice = match &account {
+        Some((id, _)) => invoice.give_notice(*id, now)?,
+        None => Notice::Enough,
+    };
+    let payment = if notice == Notice::Enough { invoice.collect(tx.ids(), now)? } else { None };
     let changed = invoice.version != before;
     schedule_next(&tx, &owned).await?;
     let Some(mut payment) = payment else {
         if let Some(invoice) = owned.first().filter(|_| changed) {
             finalize_invoice::publish(&mut tx, invoice).await?;
-            if let Some(account) = noticed {
+            if let Some((_, account)) = account.filter(|_| notice == Notice::Now) {
                 notices::debit(&mut tx, invoice, account).await?;
             }
         }
@@ -66,15 +70,15 @@ pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     Ok(())
 }
 
-/// The bank account that an invoice will be collected from, where its notice is still to be given: the
-/// wallet is asked before anything is locked.
-async fn account_of(app: &App, row: &DueRow, id: Id<Invoice>) -> Result<Option<PaymentMethod>, AppError> {
+/// The bank account that an invoice will be collected from: the wallet is asked before anything is locked.
+async fn account_of(app: &App, row: &DueRow, id: Id<Invoice>) -> Result<Option<(Uuid, PaymentMethod)>, AppError> {
     let conn = app.db.read(&row.tenant).await?;
     let found = invoices::find_many(&conn, &row.tenant, &[id]).await?.pop();
     drop(conn);
-    let Some(invoice) = found.filter(|own| !own.noticed) else { return Ok(None) };
+    let Some(invoice) = found else { return Ok(None) };
     let means = Wallet::new(app, &row.tenant, invoice.customer).means(invoice.currency).await?;
-    Ok(means.payment_methods.into_iter().find(|own| own.collection_method && own.kind() == Kind::BankDebit))
+    let account = means.payment_methods.into_iter().find(|own| own.collection_method && own.kind() == Kind::BankDebit);
+    Ok(account.and_then(|own| Some((names::uuid(own.name.rsplit('/').next()?)?, own))))
 }
 
 /// Tries now, by hand.

@@ -14,19 +14,20 @@ use crate::{
     render_payments as render,
     store::{invoices, payments, tenants},
 };
+use chrono::TimeDelta;
 use payterms_chassis::{
     Answer, AppError, Call, WriteTx,
     error::not_yet,
     flow::{self, Lease},
-    jobs::{DueRow, take},
+    jobs::{DueRow, schedule, take},
     kill, names,
     render::money_of,
 };
 use payterms_invoicing_domain::{
-    Invoice, InvoiceState, Payment, PaymentState, TenderState,
+    Invoice, InvoiceState, Payment, PaymentState, TenderState, announced,
     payment::{self, Asked, Source},
 };
-use payterms_kernel::{Currency, Id, Kind, Money, Refusal};
+use payterms_kernel::{Currency, Id, Kind, Money, Refusal, Violation};
 use payterms_proto::{
     invoicing::v1::{ApplyCreditResponse, CreatePaymentResponse, Payment as PaymentMessage, PaymentChanged, QuotePaymentResponse},
     wallet::v1::{GetPaymentMeansResponse, PaymentMethod, payment_method::Kind as MethodKind},
@@ -78,6 +79,10 @@ pub async fn run<A: PaymentAnswer>(app: &App, call: &Call, to_pay: &ToPay) -> Re
     }
     must_have_credit(&payment, &means)?;
     let lease = app.flows.open(&tx, FLOW, payment.id.uuid()).await?;
+    if payment.is_announced() {
+        let until = tx.now() + TimeDelta::days(announced::DAYS);
+        schedule(&tx, jobs::LAPSE_TRANSFER, &payment.id.to_string(), until).await?;
+    }
     publish(&mut tx, &mut payment, &mut owned).await?;
     kill::point("payment.before_intent");
     tx.commit_intent(payment.id.uuid()).await?;
@@ -132,11 +137,13 @@ async fn plan(tx: &mut WriteTx, to_pay: &ToPay, means: &GetPaymentMeansResponse)
         return Err(Refusal::not_found().into());
     }
     let tenders = to_pay.tenders.iter().map(|(source, amount)| Ok((source_of(*source, means)?, *amount)));
-    let asked = Asked {
-        invoices: to_pay.invoices.clone(),
-        tenders: tenders.collect::<Result<_, AppError>>()?,
-        surplus_allowed: !tenant.overpayment_refused,
-    };
+    let tenders: Vec<(Source, Option<Money>)> = tenders.collect::<Result<_, AppError>>()?;
+    let twice = |own: &(Source, Option<Money>)| tenders.iter().filter(|other| other.0 == own.0).count() > 1;
+    if tenders.iter().any(twice) {
+        let description = "Name each source once; an empty method is the purchase default.".to_owned();
+        return Err(Refusal::invalid(vec![Violation { field: "tenders".into(), reason: "DUPLICATE_ITEM", description }]).into());
+    }
+    let asked = Asked { invoices: to_pay.invoices.clone(), tenders, surplus_allowed: !tenant.overpayment_refused };
     let now = tx.now();
     let payment = payment::ask(tx.ids(), to_pay.customer, &mut owned, &asked, now)?;
     Ok((payment, owned))
@@ -146,6 +153,7 @@ async fn plan(tx: &mut WriteTx, to_pay: &ToPay, means: &GetPaymentMeansResponse)
 fn source_of(means: Means, known: &GetPaymentMeansResponse) -> Result<Source, AppError> {
     let asked = match means {
         Means::Credit => return Ok(Source::Credit),
+        Means::Transfer => return Ok(Source::Announced),
         Means::Card(asked) => asked,
     };
     let source = |own: &PaymentMethod| {
@@ -221,7 +229,7 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<b
     for place in 0..payment.tenders.len() {
         let Some(tender) = payment.tenders.get_mut(place) else { break };
         let method = match tender.source {
-            Source::Credit => continue,
+            Source::Credit | Source::Outside => continue,
             // It has arrived: there is nothing that could fail.
             Source::Transfer(_) => {
                 wallet.record_transfer(tender.amount, bought).await?;
@@ -231,6 +239,8 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<b
             }
             Source::Card(method) | Source::BankDebit(method) => Some(method),
             Source::Collection => None,
+            // It waits for its line, which becomes the tender's source.
+            Source::Announced => return Ok(false),
         };
         let debit = matches!(tender.source, Source::BankDebit(_));
         if failed {

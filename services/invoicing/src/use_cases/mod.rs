@@ -1,6 +1,7 @@
 //! One verb a file: lock, look the request up, let the domain decide, save, commit.
 
 pub mod advance_test_clock;
+pub mod announced;
 pub mod approvals;
 pub mod bank_lines;
 pub mod bill_metered;

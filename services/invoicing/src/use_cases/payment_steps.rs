@@ -250,6 +250,11 @@ impl<'a> Wallet<'a> {
     }
 }
 
+/// The id of the step that charges the tender at a place.
+pub(super) fn charge_id(payment: &Payment, place: usize) -> String {
+    step_id(payment.id.uuid(), &charge_step(place)).to_string()
+}
+
 /// The step that charges the tender at a place.
 fn charge_step(place: usize) -> String {
     format!("charge/{place}")

@@ -3,7 +3,7 @@
 //! Intent, the lowered invoice and the lease in one transaction: from there it goes forward only. Each
 //! part has a step id of its own; then it is recorded where the money is.
 
-use super::{collect_invoice, create_invoice::locked, finalize_invoice, payment_steps::Wallet};
+use super::{approvals, collect_invoice, create_invoice::locked, finalize_invoice, payment_steps::Wallet};
 use crate::{
     App,
     parse_invoices::InvoiceRef,
@@ -16,7 +16,7 @@ use payterms_chassis::{
     flow::{self, Lease},
     kill,
 };
-use payterms_invoicing_domain::{CreditNote, Invoice, Payment, Refund};
+use payterms_invoicing_domain::{CreditNote, Destination, Invoice, Payment, Refund};
 use payterms_kernel::{
     Id, Money, Refusal,
     calendar::{day_in, start_of_day},
@@ -29,7 +29,7 @@ pub const FLOW: &str = "refund";
 /// Takes what a payment has paid off an invoice.
 ///
 /// # Errors
-/// `INVOICE_STATE`, `REFUND_TOO_LARGE`, `RESOURCE_NOT_FOUND`.
+/// `INVOICE_STATE`, `SECOND_PERSON_REQUIRED`, `REFUND_TOO_LARGE`, `RESOURCE_NOT_FOUND`.
 pub async fn unapply(
     app: &App,
     call: &Call,
@@ -50,6 +50,7 @@ pub async fn unapply(
     }
     let zero = Money::zero(invoice.currency);
     let amount = amount.unwrap_or_else(|| own.first().map_or(zero, |own| own.paid_of(invoice.id)));
+    approvals::must_be_allowed(&tx, amount).await?;
     let (now, zone) = (tx.now(), tx.time().zone);
     let due = invoice.issue.as_ref().map_or(now, |issue| start_of_day(zone, issue.due_date));
     invoice.reopen(amount, due.max(now + TimeDelta::days(1)), now)?;
@@ -123,7 +124,7 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
     drop(conn);
     let Some(mut refund) = found else { return Ok(()) };
     let (id, customer, unapplied) = (refund.id.uuid(), refund.customer, refund.credit_note.is_none());
-    for (step, part) in refund.parts.iter_mut().enumerate() {
+    for (step, part) in refund.parts.iter_mut().enumerate().filter(|(_, part)| part.destination != Destination::Outside) {
         let wallet = Wallet::new(app, &lease.tenant, customer).refunding(id, part.payment);
         part.destination = wallet.refund(step, part, unapplied).await?;
         kill::point("refund.after_step");

@@ -36,11 +36,12 @@ pub async fn credit(
         drop(tx);
         return app.flows.answer(call, true).await;
     }
+    // All notes of the invoice together: many small ones are a large one.
+    approvals::must_be_allowed(&tx, invoice.credited.plus(amount)?).await?;
     let now = tx.now();
     let (taxes, back) = invoice.credit(amount, now)?;
     let note = tx.id();
     if back.is_positive() {
-        approvals::must_be_allowed(&tx, back).await?;
         let (refund, payments) = refund::of_note(&mut tx, &invoice, (back, note)).await?;
         issue(&mut tx, &invoice, (note, amount, taxes), reason).await?;
         return refund::begin(app, tx, call, (&refund, &invoice, &payments)).await;
@@ -76,6 +77,7 @@ pub async fn void(app: &App, call: &Call, named: &InvoiceRef, reason: &str) -> R
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
+    approvals::must_be_allowed(&tx, invoice.amounts.total).await?;
     let (tenant, _) = sides(&tx, &call.tenant, named.customer).await?;
     let now = tx.now();
     let taxes = invoice.void(now)?;

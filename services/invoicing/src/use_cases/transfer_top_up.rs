@@ -11,7 +11,7 @@ use super::{
 use crate::{
     App, jobs,
     parse_top_ups::Raise,
-    store::{invoices, tenants},
+    store::{bank_lines, invoices, tenants},
     wording::Language,
 };
 use chrono::{Days, TimeDelta};
@@ -102,7 +102,7 @@ pub async fn lapse(app: &App, row: &DueRow) -> Result<(), AppError> {
     }
     let Some(mut invoice) = found else { return tx.commit_rows().await };
     let now = tx.now();
-    if invoice.pending.is_positive() {
+    if invoice.pending.is_positive() || bank_lines::is_awaited(tx.conn(), &row.tenant, invoice.id).await? {
         schedule(&tx, jobs::LAPSE_TOP_UP, &row.subject, now + PAUSE).await?;
     } else if let Some((amount, taxes)) = invoice.lapse(now)? {
         let note = tx.id();

@@ -4,7 +4,7 @@ use super::{check_etag, remind};
 use crate::{App, jobs, parse::TenantFields, render, store::tenants};
 use payterms_chassis::{Answer, AppError, Call, WriteTx, jobs::schedule, tenants as states};
 use payterms_invoicing_domain::Tenant;
-use payterms_kernel::Refusal;
+use payterms_kernel::{Kind, Refusal};
 use payterms_proto::invoicing::v1::{ActivateTenantResponse, SuspendTenantResponse, TenantChanged, UpdateTenantResponse};
 
 /// Changes the fields that `paths` name.
@@ -19,6 +19,10 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields, paths: &[String]) -
     }
     states::state(tx.conn(), &call.tenant).await?.ok_or_else(states::unknown_yet)?.admits(call)?;
     check_etag(&new.etag, tenant.version)?;
+    if paths.iter().any(|path| path == "approval_limits") && !call.caller.has("OWNER") {
+        let message = "What takes a second person is set by owners alone.";
+        return Err(Refusal::new(Kind::Denied, "ROLE_REQUIRED", message).into());
+    }
     let before = tenant.clone();
     for path in paths {
         match path.as_str() {

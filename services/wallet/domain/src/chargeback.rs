@@ -69,6 +69,10 @@ fn take(wallet: &mut Wallet, amount: Money, kind: TaxKind) -> Result<Sides, Mone
     }
     if left.is_positive() {
         wallet.owed = wallet.owed.plus(left)?;
+        // What taxed credit paid for is taxed anew by whatever pays it in the end.
+        if kind == TaxKind::Deposit {
+            wallet.owed_back = wallet.owed_back.plus(left)?;
+        }
         sides.push((Account::CustomerCredit, None, left.negated()));
     }
     Ok(sides)
@@ -110,6 +114,28 @@ pub fn of_charge(
     charge.charged_back = Some(ChargedBack { amount, from_invoices, from_surplus });
     charge.updated_at = now.max(charge.updated_at);
     Ok(true)
+}
+
+/// A payment is settled after some of its charges were taken back: what invoices cannot have kept of them
+/// was its surplus, and is taken from credit again. `kept` is what its tenders took, less the surplus.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn before_surplus(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    (payment, charges, kept): (Uuid, &[Charge], Money),
+    now: DateTime<Utc>,
+) -> Result<(), Refusal> {
+    let zero = Money::zero(wallet.currency);
+    let back = charges.iter().filter_map(|own| own.charged_back).map(|own| own.from_invoices).try_fold(zero, Money::plus)?;
+    let beyond = back.minus(back.min(kept)?)?;
+    if back.is_positive() && beyond.is_positive() {
+        let mut sides = take(wallet, beyond, TaxKind::Deposit)?;
+        sides.push((Account::InvoiceSettlement, None, beyond));
+        post(wallet, ids, (TransferKind::Chargeback, Some(payment)), sides, now)?;
+    }
+    Ok(())
 }
 
 /// What is left of a payment's surplus, where some of its charges were taken back before.

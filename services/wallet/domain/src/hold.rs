@@ -112,7 +112,7 @@ pub fn authorize(
         return Err(out_of_range("expire_time", "90 days"));
     }
     // An agreement allows use below zero; a hold reserves credit that is there.
-    let available = wallet.free(now)?.minus(wallet.owed)?;
+    let available = wallet.free(now)?.minus(wallet.debt())?;
     if available.compare(amount)?.is_lt() {
         return Err(insufficient_funds(available, amount));
     }

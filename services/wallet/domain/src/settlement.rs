@@ -26,7 +26,7 @@ fn pays(lot: &Lot, taxed: bool, now: DateTime<Utc>) -> bool {
 /// None that stored amounts can cause.
 pub fn available_for(wallet: &Wallet, taxed: bool, now: DateTime<Utc>) -> Result<Money, MoneyError> {
     let mut free = wallet.lots.iter().filter(|lot| pays(lot, taxed, now)).map(Lot::unpinned);
-    let sum = free.try_fold(wallet.owed.negated(), |sum, free| sum.plus(free?))?;
+    let sum = free.try_fold(wallet.debt().negated(), |sum, free| sum.plus(free?))?;
     Ok(sum.round_down_to_minor_unit())
 }
 

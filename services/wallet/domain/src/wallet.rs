@@ -27,6 +27,8 @@ pub struct Wallet {
     pub posted: Money,
     /// What no lot could pay; posted is the lots' remaining less this.
     pub owed: Money,
+    /// The part of it that chargebacks have left: credit pays it first, and it is no use that an invoice taxes.
+    pub owed_back: Money,
     /// Lots with something left, in debit order.
     pub lots: Vec<Lot>,
     /// How far below zero it may go: the limit of its postpaid agreement, while that is active.
@@ -74,6 +76,7 @@ impl Wallet {
             usage_count: 0,
             posted: zero,
             owed: zero,
+            owed_back: zero,
             lots: Vec::new(),
             overdraft: None,
             closes: None,
@@ -100,6 +103,12 @@ impl Wallet {
     pub fn available(&self, now: DateTime<Utc>) -> Result<Money, MoneyError> {
         let below = self.overdraft.unwrap_or_else(|| Money::zero(self.currency)).minus(self.owed)?;
         self.free(now)?.plus(below)
+    }
+
+    /// What credit is not there for: what is owed, but for what waits for an agreement's invoice.
+    #[must_use]
+    pub fn debt(&self) -> Money {
+        if self.overdraft.is_some() { self.owed_back } else { self.owed }
     }
 
     /// What lots in force have that no hold reserves.
@@ -161,15 +170,30 @@ impl Wallet {
         Ok(id)
     }
 
-    /// Pays what is owed from a lot that is new or free again. What a deposit settles counts to the invoice that taxes
-    /// it, like any usage that a deposit pays. What accrues to an agreement waits for its invoice.
+    /// Pays what is owed from a lot that is new or free again: what chargebacks have left, then use. What a
+    /// deposit settles of that counts to the invoice that taxes it, like any usage that a deposit pays; what
+    /// accrues to an agreement waits for its invoice.
     pub(crate) fn settle_owed(&mut self, ids: &mut IdSource, lot: Id<Lot>, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let Some(place) = self.lots.iter_mut().find(|own| own.id == lot && self.overdraft.is_none()) else { return Ok(()) };
-        let part = self.owed.min(place.unpinned()?)?;
-        if part.is_zero() || !place.in_force(now) {
-            return Ok(());
+        let Some(own) = self.lots.iter().find(|own| own.id == lot && own.in_force(now)) else { return Ok(()) };
+        let (free, taxed_later) = (own.unpinned()?, own.tax_kind == Some(TaxKind::Deposit));
+        let back = self.owed_back.min(free)?;
+        self.owed_back = self.owed_back.minus(back)?;
+        self.pay_owed(ids, (lot, back), false, now)?;
+        if self.overdraft.is_none() {
+            let used = self.owed.minus(self.owed_back)?.min(free.minus(back)?)?;
+            self.pay_owed(ids, (lot, used), taxed_later, now)?;
         }
-        let taxed_later = place.tax_kind == Some(TaxKind::Deposit);
+        Ok(())
+    }
+
+    fn pay_owed(
+        &mut self,
+        ids: &mut IdSource,
+        (lot, part): (Id<Lot>, Money),
+        taxed_later: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let Some(place) = self.lots.iter_mut().find(|own| own.id == lot && part.is_positive()) else { return Ok(()) };
         place.remaining = place.remaining.minus(part)?;
         self.owed = self.owed.minus(part)?;
         let mut sides = vec![(Account::CustomerCredit, Some(lot), part.negated()), (Account::CustomerCredit, None, part)];

@@ -75,13 +75,24 @@ async fn summed<C: ConnectionTrait>(conn: &C, filter: &str, values: Vec<sea_orm:
     Ok(open)
 }
 
-/// What is not closed of a wallet's months up to one.
+/// Which accruals a closing takes: those up to its month; where an agreement ends with it, all that accrued
+/// to that, since nobody else will bill it.
+fn taken(ends: bool) -> &'static str {
+    if ends { " AND (month <= $4 OR funding = 'POSTPAID')" } else { " AND month <= $4" }
+}
+
+/// What is not closed of a wallet's months up to one, and what else accrued to an agreement that ends.
 ///
 /// # Errors
 /// The database's.
-pub async fn open<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, month: NaiveDate) -> Result<Open, AppError> {
+pub async fn open<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    (month, ends): (NaiveDate, bool),
+) -> Result<Open, AppError> {
     let values = vec![tenant.as_str().into(), wallet.uuid().into(), Uuid::nil().into(), month.to_string().into()];
-    summed(conn, " AND month <= $4", values).await
+    summed(conn, taken(ends), values).await
 }
 
 /// Whether something is not closed of a wallet's later months.
@@ -113,11 +124,11 @@ pub struct Closing {
     pub created_at: DateTime<Utc>,
 }
 
-/// Closes what is open of a wallet's months up to that of the closing.
+/// Closes what [`open`] has told.
 ///
 /// # Errors
 /// The database's.
-pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Closing) -> Result<(), AppError> {
+pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Closing, ends: bool) -> Result<(), AppError> {
     let insert = "INSERT INTO month_closings (tenant, id, wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at) \
                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let values = vec![
@@ -133,10 +144,10 @@ pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Cl
         closing.created_at.into(),
     ];
     sql::exec(conn, insert, values).await?;
-    let update = "UPDATE accruals SET closing_id = $4 WHERE tenant = $1 AND wallet_id = $2 AND closing_id = $3 AND month <= $5";
-    let values =
-        vec![tenant.as_str().into(), closing.wallet.uuid().into(), Uuid::nil().into(), closing.id.into(), closing.month.to_string().into()];
-    sql::exec(conn, update, values).await?;
+    let update = format!("UPDATE accruals SET closing_id = $5 WHERE tenant = $1 AND wallet_id = $2 AND closing_id = $3{}", taken(ends));
+    let month = closing.month.to_string();
+    let values = vec![tenant.as_str().into(), closing.wallet.uuid().into(), Uuid::nil().into(), month.into(), closing.id.into()];
+    sql::exec(conn, &update, values).await?;
     Ok(())
 }
 

@@ -29,6 +29,7 @@ pub struct Model {
     version: i64,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
+    owed_back: i64,
     overdraft: Option<i64>,
     closes: Option<String>,
 }
@@ -57,6 +58,7 @@ fn wallet(row: &Model) -> Result<Wallet, AppError> {
     wallet.owed = money(&row.currency, row.owed)?;
     wallet.version = row.version;
     wallet.updated_at = row.updated_at;
+    wallet.owed_back = money(&row.currency, row.owed_back)?;
     wallet.overdraft = row.overdraft.map(|limit| money(&row.currency, limit)).transpose()?;
     wallet.closes = row.closes.as_deref().map(|month| month.parse().map_err(|_| unknown("month", month))).transpose()?;
     Ok(wallet)
@@ -76,6 +78,7 @@ fn row(tenant: &TenantId, wallet: &Wallet) -> ActiveModel {
         version: Set(wallet.version),
         created_at: Set(wallet.created_at),
         updated_at: Set(wallet.updated_at),
+        owed_back: Set(wallet.owed_back.micros()),
         overdraft: Set(wallet.overdraft.map(Money::micros)),
         closes: Set(wallet.closes.map(|month| month.to_string())),
     }
@@ -131,6 +134,9 @@ pub async fn save_many(tx: &WriteTx, changed: &mut [Locked]) -> Result<(), AppEr
     transfers::insert_many(tx.conn(), &tenant, moved).await
 }
 
+/// Characters of a label: what a line of an invoice shows.
+const LABEL: usize = 200;
+
 /// Adds what transfers accrue to the months of their wallets; where a wallet had nothing to invoice, the end
 /// of the month falls due.
 async fn accrue(tx: &WriteTx, changed: &mut [Locked]) -> Result<(), AppError> {
@@ -140,7 +146,7 @@ async fn accrue(tx: &WriteTx, changed: &mut [Locked]) -> Result<(), AppError> {
             let month = first_of_month(day_in(tx.time().zone, transfer.recorded_at));
             for (funding, label, amount) in accrued(wallet, transfer)? {
                 let zero = Money::zero(wallet.currency);
-                let sum = sums.entry((wallet.id, month, funding, label.to_owned())).or_insert(zero);
+                let sum = sums.entry((wallet.id, month, funding, label.chars().take(LABEL).collect())).or_insert(zero);
                 *sum = sum.plus(amount)?;
                 wallet.closes = wallet.closes.or_else(|| {
                     let next = month.checked_add_months(Months::new(1)).unwrap_or(month);

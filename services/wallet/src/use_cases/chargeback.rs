@@ -10,10 +10,10 @@ use crate::{
         wallets::{self, Locked},
     },
 };
-use payterms_chassis::{AppError, Call, WriteTx, kill};
+use payterms_chassis::{AppError, Call, WriteTx, error::not_yet, kill};
 use payterms_kernel::{Id, Money, TenantId, calendar::day_in};
 use payterms_proto::wallet::v1::{ChargedBack, TopUpChanged};
-use payterms_wallet_domain::{Charge, PaymentMethod, TopUp, Wallet, chargeback};
+use payterms_wallet_domain::{Charge, ChargeState, PaymentMethod, TopUp, TopUpState, Wallet, chargeback};
 
 /// Looks a charge up and takes back what the issuer took; again changes nothing.
 ///
@@ -28,11 +28,13 @@ pub async fn notified(app: &App, tenant: &TenantId, (provider, charge_id): (&str
     match (top_up, charge) {
         (Some(top_up), _) => of_top_up(app, tenant, (top_up.id, top_up.wallet), taken).await,
         (None, Some(charge)) => of_charge(app, tenant, (charge.id, charge.wallet), taken).await,
-        (None, None) => {
-            tracing::warn!(charge = charge_id, "the provider tells of the return of a charge that is not known");
-            Ok(())
-        }
+        // Not recorded yet, or none of ours: the provider tells again, and gives up in the end.
+        (None, None) => Err(unrecorded()),
     }
+}
+
+fn unrecorded() -> AppError {
+    not_yet("UNAVAILABLE", "The charge is not recorded yet. Send the notification again.")
 }
 
 async fn of_top_up(app: &App, tenant: &TenantId, (id, wallet): (Id<TopUp>, Id<Wallet>), taken: Money) -> Result<(), AppError> {
@@ -40,6 +42,9 @@ async fn of_top_up(app: &App, tenant: &TenantId, (id, wallet): (Id<TopUp>, Id<Wa
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(mut locked) = wallets::lock_many(&tx, &[wallet]).await?.pop() else { return Ok(()) };
     let Some(mut top_up) = top_ups::find(tx.conn(), tenant, id).await? else { return Ok(()) };
+    if top_up.state == TopUpState::Processing {
+        return Err(unrecorded());
+    }
     let now = tx.now();
     if !chargeback::of_top_up(&mut top_up, &mut locked.wallet, tx.ids(), taken, now)? {
         return Ok(());
@@ -56,6 +61,9 @@ async fn of_charge(app: &App, tenant: &TenantId, (id, wallet): (Id<Charge>, Id<W
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(mut locked) = wallets::lock_many(&tx, &[wallet]).await?.pop() else { return Ok(()) };
     let Some(mut charge) = charges::find(tx.conn(), tenant, id).await? else { return Ok(()) };
+    if charge.state == ChargeState::Processing {
+        return Err(unrecorded());
+    }
     let currency = locked.wallet.currency;
     let refunded = refunds::sum_of(tx.conn(), tenant, charge.payment, Some(id), currency).await?;
     let surplus = transfers::surplus_of(tx.conn(), tenant, charge.payment, currency).await?;

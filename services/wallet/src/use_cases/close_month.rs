@@ -5,7 +5,7 @@ use super::create_top_up::wallet_name;
 use crate::{
     App, jobs, postpaid_messages as messages,
     store::{
-        accruals::{self, Closing, Open},
+        accruals::{self, Closing},
         postpaid,
         wallets::{self, Locked},
     },
@@ -18,14 +18,14 @@ use payterms_chassis::{
     render::money,
 };
 use payterms_kernel::{
-    Id, Money, TenantId,
+    Id, Money, Refusal, TenantId,
     calendar::{day_in, first_of_month, start_of_day},
 };
 use payterms_proto::wallet::v1::{PostpaidAgreementChanged, UsageMonthClosed, UsageMonthLine};
 use payterms_wallet_domain::{
     Wallet,
     month::{self, Billed},
-    postpaid::Agreement,
+    postpaid::{Agreement, AgreementState},
 };
 use uuid::Uuid;
 
@@ -44,29 +44,46 @@ pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     let turned = day_in(tx.time().zone, row.due).pred_opt().unwrap_or_default();
     let month = first_of_month(turned);
     let mut agreement = postpaid::live(tx.conn(), &row.tenant, own.wallet.id).await?.filter(|_| own.wallet.overdraft.is_some());
-    let open = accruals::open(tx.conn(), &row.tenant, own.wallet.id, month).await?;
-    let used = Billed::of(&own.wallet, &open.postpaid)?.total;
-    let now = tx.now();
-    let zero = Money::zero(own.wallet.currency);
-    let shortfall = agreement.as_mut().map_or(Ok(zero), |agreement| agreement.close_month(&mut own.wallet, (month, used), now))?;
-    close(&mut tx, &mut own, agreement.as_mut(), (month, open), (shortfall, (zero, 0))).await?;
+    end_month(&mut tx, &mut own, agreement.as_mut(), month).await?;
     kill::point("month.before_close");
     tx.commit_rows().await?;
     kill::point("month.after_close");
     Ok(())
 }
 
-/// Ends an agreement early: its month is closed now, with the rest of the commitment.
+async fn used(tx: &WriteTx, wallet: &Wallet, month: NaiveDate) -> Result<Money, AppError> {
+    let open = accruals::open(tx.conn(), &tx.call().tenant, wallet.id, (month, false)).await?;
+    Ok(Billed::of(wallet, &open.postpaid)?.total)
+}
+
+/// Ends a month that is over.
+async fn end_month(tx: &mut WriteTx, own: &mut Locked, mut agreement: Option<&mut Agreement>, month: NaiveDate) -> Result<(), AppError> {
+    let (zero, now) = (Money::zero(own.wallet.currency), tx.now());
+    let shortfall = match &mut agreement {
+        Some(agreement) => {
+            let used = used(tx, &own.wallet, month).await?;
+            agreement.close_month(&mut own.wallet, (month, used), now)?
+        }
+        None => zero,
+    };
+    close(tx, own, agreement, month, (shortfall, (zero, 0))).await
+}
+
+/// Ends an agreement early: months that are over and not closed yet are closed first, then this one, with
+/// the rest of the commitment.
 ///
 /// # Errors
 /// `POSTPAID_STATE`.
 pub(super) async fn terminate(tx: &mut WriteTx, own: &mut Locked, agreement: &mut Agreement, explanation: String) -> Result<(), AppError> {
-    let (tenant, now) = (tx.call().tenant.clone(), tx.now());
-    let month = first_of_month(day_in(tx.time().zone, now));
-    let open = accruals::open(tx.conn(), &tenant, own.wallet.id, month).await?;
-    let used = Billed::of(&own.wallet, &open.postpaid)?.total;
-    let (shortfall, rest, months) = agreement.terminate(&mut own.wallet, (month, used), explanation, now)?;
-    close(tx, own, Some(agreement), (month, open), (shortfall, (rest, months))).await
+    let now = tx.now();
+    let this = first_of_month(day_in(tx.time().zone, now));
+    while let Some(over) = own.wallet.closes.filter(|month| *month < this && agreement.state == AgreementState::Active) {
+        end_month(tx, own, Some(&mut *agreement), over).await?;
+        *own = wallets::lock_many(tx, &[own.wallet.id]).await?.pop().ok_or_else(Refusal::not_found)?;
+    }
+    let used = used(tx, &own.wallet, this).await?;
+    let (shortfall, rest, months) = agreement.terminate(&mut own.wallet, (this, used), explanation, now)?;
+    close(tx, own, Some(agreement), this, (shortfall, (rest, months))).await
 }
 
 /// Closes, saves and tells; the next month's end falls due where there will be something to close.
@@ -74,7 +91,7 @@ async fn close(
     tx: &mut WriteTx,
     own: &mut Locked,
     agreement: Option<&mut Agreement>,
-    (month, open): (NaiveDate, Open),
+    month: NaiveDate,
     (shortfall, rest): (Money, (Money, u32)),
 ) -> Result<(), AppError> {
     let (tenant, now, id) = (tx.call().tenant.clone(), tx.now(), tx.ids().make::<Closing>().uuid());
@@ -87,11 +104,13 @@ async fn close(
         rest,
         created_at: now,
     };
+    let ends = agreement.as_ref().is_some_and(|agreement| agreement.state != AgreementState::Active);
+    let open = accruals::open(tx.conn(), &tenant, own.wallet.id, (month, ends)).await?;
     let deposits = Billed::of(&own.wallet, &open.deposit)?;
     let used = Billed::of(&own.wallet, &open.postpaid)?;
     month::settle_deposits(&mut own.wallet, tx.ids(), &deposits, id, now)?;
     month::settle_postpaid(&mut own.wallet, tx.ids(), &used, now)?;
-    accruals::close(tx.conn(), &tenant, &closing).await?;
+    accruals::close(tx.conn(), &tenant, &closing, ends).await?;
     let next = month.checked_add_months(Months::new(1)).unwrap_or(month);
     let more = own.wallet.overdraft.is_some() || accruals::later(tx.conn(), &tenant, own.wallet.id, month).await?;
     own.wallet.closes = more.then_some(next);

@@ -23,7 +23,7 @@ use payterms_chassis::{
 use payterms_kernel::{Id, Refusal, TenantId, id::step_id};
 use payterms_proto::wallet::v1::{PaymentRefunded, RefundPaymentResponse};
 use payterms_wallet_domain::{
-    ChargeState, Lot, Refund, RefundState, TransferKind,
+    Charge, ChargeState, Lot, Refund, RefundState, TransferKind,
     refund::{self, Refunded},
 };
 
@@ -48,18 +48,25 @@ pub async fn run(app: &App, call: &Call, named: &PaymentRef, asked: &ToRefund) -
         return Ok(Answer::replay(response(&made)));
     }
     let now = tx.now();
+    let charge = charge_of(&tx, &call.tenant, named, asked).await?;
     let mut refund = Refund {
         id: tx.id(),
         step: call.request_id,
         wallet: locked.wallet.id,
         payment: named.payment,
-        charge: charge_of(&tx, &call.tenant, named, asked).await?,
+        charge: charge.as_ref().map(|own| own.id),
         state: RefundState::Processing,
         amount: asked.amount,
         provider_refund_id: String::new(),
         created_at: now,
         updated_at: now,
     };
+    if charge.is_some_and(|own| own.state == ChargeState::ChargedBack) {
+        // The issuer was faster: the money is with the cardholder already, and booked.
+        refund.state = RefundState::Returned;
+        refunds::save(&tx, &refund).await?;
+        return tx.commit(response(&refund)).await;
+    }
     if refund.charge.is_some() && !asked.to_credit {
         refunds::save(&tx, &refund).await?;
         let lease = app.flows.open(&tx, FLOW, refund.id.uuid()).await?;
@@ -86,16 +93,11 @@ fn response(refund: &Refund) -> RefundPaymentResponse {
     RefundPaymentResponse { credited: refund.state == RefundState::Credited }
 }
 
-/// The charge that is given back, if all of it is there still.
-async fn charge_of(
-    tx: &WriteTx,
-    tenant: &TenantId,
-    named: &PaymentRef,
-    asked: &ToRefund,
-) -> Result<Option<Id<payterms_wallet_domain::Charge>>, AppError> {
+/// The charge that is given back, if that much of it was not given back before.
+async fn charge_of(tx: &WriteTx, tenant: &TenantId, named: &PaymentRef, asked: &ToRefund) -> Result<Option<Charge>, AppError> {
     let Some(step) = asked.charge_step else { return Ok(None) };
     let found = charges::of_step(tx.conn(), tenant, step).await?;
-    let taken = |own: &payterms_wallet_domain::Charge| matches!(own.state, ChargeState::Succeeded | ChargeState::ChargedBack);
+    let taken = |own: &Charge| matches!(own.state, ChargeState::Succeeded | ChargeState::ChargedBack);
     let charge = found.filter(|own| own.payment == named.payment && taken(own)).ok_or_else(Refusal::not_found)?;
     let before = refunds::sum_of(tx.conn(), tenant, named.payment, Some(charge.id), named.currency).await?;
     let left = charge.amount.minus(before)?;
@@ -103,7 +105,7 @@ async fn charge_of(
         let message = format!("Only {left} is left of the charge.");
         return Err(Refusal::precondition("REFUND_TOO_LARGE", message).with("left", left.amount()).into());
     }
-    Ok(Some(charge.id))
+    Ok(Some(charge))
 }
 
 async fn as_credit(tx: &mut WriteTx, locked: &mut Locked, refund: &mut Refund) -> Result<Vec<Id<Lot>>, AppError> {

@@ -11,7 +11,7 @@ use crate::{
     parse_settlements::{PaymentRef, Settle},
     render, render_payments,
     store::{
-        customers, holds, methods, settings, transfers,
+        charges, customers, holds, methods, settings, transfers,
         wallets::{self, Locked},
     },
 };
@@ -23,7 +23,7 @@ use payterms_proto::wallet::v1::{
     ReleasePaymentResponse, SettlePaymentResponse, TransferRecorded,
 };
 use payterms_wallet_domain::{
-    Hold, Lot, TransferKind,
+    ChargeState, Hold, Lot, TransferKind, chargeback,
     settlement::{self, Arrived},
 };
 
@@ -136,10 +136,12 @@ pub async fn settle(
         return Ok(answer);
     }
     let now = tx.now();
+    let mut captured = Money::zero(named.currency);
     if credit {
         let held = holds::of_payment(tx.conn(), &call.tenant, named.payment).await?;
         let mut hold = held.ok_or_else(|| Refusal::state("HOLD_STATE", "The payment's hold", "MISSING", &[]))?;
         settlement::capture(&mut locked.wallet, &mut hold, tx.ids(), now)?;
+        captured = hold.captured;
         holds::save(&tx, locked.wallet.id, &hold).await?;
     }
     let mut surplus = None;
@@ -147,6 +149,10 @@ pub async fn settle(
     if let Some(amount) = beyond.filter(|_| !made) {
         let expires_at = settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(now);
         let id = settlement::surplus(&mut locked.wallet, tx.ids(), (named.payment, amount, expires_at), now)?;
+        let charges = charges::of_payment(tx.conn(), &call.tenant, named.payment).await?;
+        let took = charges.iter().filter(|own| matches!(own.state, ChargeState::Succeeded | ChargeState::ChargedBack));
+        let kept = took.map(|own| own.amount).try_fold(captured.minus(amount)?, Money::plus)?;
+        chargeback::before_surplus(&mut locked.wallet, tx.ids(), (named.payment, &charges, kept), now)?;
         surplus = bought(&tx, &locked, (Some(id), expires_at)).await?;
     }
     let after = render::wallet(&call.tenant, &locked.wallet, now)?;

@@ -1,0 +1,137 @@
+//! Money that moves elsewhere: a transfer that is announced keeps its invoice until it comes, is cancelled or
+//! lapses; what was paid outside is recorded and given back outside.
+
+use crate::{
+    bank::{camt_in, import, paid},
+    clocks::advance,
+    collections::{DAY, START, desk},
+    invariants,
+    invoices::{draft, issued, line, read},
+    payments::{Till, credit, till},
+};
+use payterms_proto::invoicing::v1::{
+    CancelPaymentRequest, CreateCreditNoteRequest, CreatePaymentRequest, GetPaymentRequest, Invoice, InvoiceToPay, Payment,
+    RecordOutsidePaymentRequest, TenderToUse, invoice, payment::State, refund_part::Destination, tender_to_use::Source,
+};
+use payterms_suite::{
+    Session,
+    client::{amount, request_id},
+};
+use payterms_testkit::{World, on_both, reason, violations};
+use tonic::Status;
+
+on_both!(
+    an_announced_transfer_waits_and_pays_what_comes,
+    it_is_cancelled_or_lapses_and_nothing_is_collected_meanwhile,
+    what_was_paid_outside_is_recorded_and_given_back_there,
+);
+
+fn transfer() -> TenderToUse {
+    TenderToUse { source: Some(Source::BankTransfer(true)), amount: None }
+}
+
+async fn announce(session: &Session, invoice: &Invoice) -> Payment {
+    let request = CreatePaymentRequest {
+        request_id: request_id(),
+        parent: invoice.name.split("/invoices/").next().unwrap().into(),
+        invoices: vec![InvoiceToPay { invoice: invoice.name.clone(), amount: None }],
+        tenders: vec![transfer()],
+        currency_code: String::new(),
+    };
+    session.payments().create_payment(request).await.unwrap().into_inner().payment.unwrap()
+}
+
+async fn get(session: &Session, payment: &Payment) -> Payment {
+    let get = GetPaymentRequest { name: payment.name.clone() };
+    session.payments().get_payment(get).await.unwrap().into_inner().payment.unwrap()
+}
+
+async fn cancel(session: &Session, payment: &Payment) -> Result<Payment, Status> {
+    let request = CancelPaymentRequest { request_id: request_id(), name: payment.name.clone() };
+    session.payments().cancel_payment(request).await.map(|own| own.into_inner().payment.unwrap())
+}
+
+async fn an_announced_transfer_waits_and_pays_what_comes(world: &World) {
+    let Till { customer, owner, admin, invoice: first, .. } = &till(world, 0).await;
+    let other = issued(owner, draft(customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;
+    for (own, came, state, open) in [(first, "80.00", State::Partial, 20), (&other, "55.00", State::Succeeded, 0)] {
+        let waiting = announce(admin, own).await;
+        assert_eq!((waiting.state(), waiting.tenders[0].announced), (State::Processing, true));
+        let reserved = read(owner, &own.name).await.unwrap();
+        assert_eq!((reserved.state(), reserved.pending == own.total), (invoice::State::Open, true));
+        let told = import(owner, camt_in("USD", &[(came, &own.number, &request_id())])).await.unwrap();
+        let line = told.bank_lines[0].name.clone();
+        let ended = crate::rig::until(async || Ok(get(admin, &waiting).await), |own| own.state() != State::Processing).await;
+        assert_eq!((ended.state(), ended.tenders[0].bank_line.clone(), ended.tenders[0].announced), (state, line, false), "{came}");
+        let after = read(owner, &own.name).await.unwrap();
+        assert_eq!((after.open, after.pending), (amount("USD", open, 0), amount("USD", 0, 0)), "{came}");
+        assert_eq!(reason(&cancel(admin, &ended).await.unwrap_err()), "PAYMENT_STATE");
+    }
+    let two = CreatePaymentRequest {
+        request_id: request_id(),
+        parent: customer.clone(),
+        invoices: vec![InvoiceToPay { invoice: first.name.clone(), amount: None }],
+        tenders: vec![transfer(), credit(amount("USD", 1, 0))],
+        currency_code: String::new(),
+    };
+    let refused = violations(&admin.payments().create_payment(two).await.unwrap_err());
+    assert_eq!(refused, ["tenders[0]: TENDERS_MISMATCH"], "never part of all or nothing");
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
+}
+
+async fn it_is_cancelled_or_lapses_and_nothing_is_collected_meanwhile(world: &World) {
+    let desk = desk(world, Some("tok_visa")).await;
+    let waiting = announce(&desk.admin, &desk.invoice).await;
+    let gone = cancel(&desk.admin, &waiting).await.unwrap();
+    assert_eq!(
+        (gone.state(), cancel(&desk.owner, &gone).await.map_err(|own| reason(&own))),
+        (State::Cancelled, Err("PAYMENT_STATE".into()))
+    );
+    assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().pending, amount("USD", 0, 0));
+    advance(world, START + 20 * DAY).await;
+    let again = announce(&desk.admin, &desk.invoice).await;
+    // Due on 31 January: what is announced is not collected, until it is not awaited any more.
+    advance(world, START + 49 * DAY).await;
+    let kept = read(&desk.owner, &desk.invoice.name).await.unwrap();
+    assert_eq!((kept.state(), kept.pending, kept.paid), (invoice::State::Open, amount("USD", 100, 0), amount("USD", 0, 0)));
+    advance(world, START + 52 * DAY).await;
+    assert_eq!(get(&desk.admin, &again).await.state(), State::Cancelled);
+    assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().state(), invoice::State::Paid, "its card paid");
+    let late = import(&desk.owner, camt_in("USD", &[("100.00", &desk.invoice.number, "L1")])).await.unwrap();
+    let (_, surplus) = paid(&desk.owner, &late.bank_lines[0].name).await;
+    assert_eq!(surplus.surplus, amount("USD", 100, 0), "what comes late is never refused");
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
+}
+
+async fn what_was_paid_outside_is_recorded_and_given_back_there(world: &World) {
+    let till = till(world, 0).await;
+    let staff = world.someone("STAFF", None);
+    let record = |units: i64| RecordOutsidePaymentRequest {
+        request_id: request_id(),
+        parent: till.customer.clone(),
+        invoices: vec![InvoiceToPay { invoice: till.invoice.name.clone(), amount: None }],
+        amount: amount("USD", units, 0),
+        reference: "Till receipt 4711".into(),
+    };
+    let told = record(70);
+    let payment = staff.payments().record_outside_payment(told.clone()).await.unwrap().into_inner().payment.unwrap();
+    assert_eq!((payment.state(), payment.reference.as_str(), payment.tenders[0].outside), (State::Succeeded, "Till receipt 4711", true));
+    let again = staff.payments().record_outside_payment(told).await.unwrap().into_inner().payment.unwrap();
+    assert_eq!(again, payment, "recorded once");
+    let more = staff.payments().record_outside_payment(record(31)).await.unwrap_err();
+    assert_eq!(reason(&more), "OVERPAYMENT_NOT_ALLOWED");
+    staff.payments().record_outside_payment(record(30)).await.unwrap();
+    assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().state(), invoice::State::Paid);
+    let note = CreateCreditNoteRequest {
+        request_id: request_id(),
+        parent: till.invoice.name.clone(),
+        amount: amount("USD", 40, 0),
+        reason: "Goodwill".into(),
+    };
+    let refund = till.owner.invoices().create_credit_note(note).await.unwrap().into_inner().refund.unwrap();
+    assert!(refund.parts.iter().all(|part| part.destination() == Destination::Outside), "{refund:?}");
+    assert!(invariants::booked(world).await.is_empty(), "no money of ours has moved");
+    invariants::books_agree(world).await;
+}
