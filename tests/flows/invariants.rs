@@ -1,5 +1,6 @@
 //! The invariants that can be read from the rows, asserted after a test has done its worst.
 
+use payterms_kernel::{Currency, Money};
 use payterms_testkit::{
     World,
     postgres::{open, owner_of},
@@ -107,6 +108,7 @@ pub async fn books_agree(world: &World) {
 pub async fn books_agree_in(data: &Path, postgres: Option<&str>) {
     let (conn, s) = rows_of("invoicing", data, postgres).await;
     invoices_add_up(&conn, &s).await;
+    numbers_rise(&conn, &s).await;
     let paid = format!(
         "SELECT lower(hex(p.id)) AS payment, ((SELECT coalesce(sum(x.paid), 0) FROM {s}payment_allocations x WHERE x.tenant = p.tenant \
          AND x.payment_id = p.id) - coalesce(p.bought, 0)) AS stands FROM {s}payments p WHERE p.state <> 'PROCESSING' AND NOT EXISTS (SELECT 1 FROM {s}payment_tenders o \
@@ -163,6 +165,15 @@ async fn invoices_add_up(conn: &DatabaseConnection, s: &str) {
     .await;
     none(
         conn,
+        "I8 credited is what credit notes took off",
+        format!(
+            "SELECT i.id FROM {s}invoices i WHERE i.state <> 'VOID' AND i.credited <> {}",
+            sum("amount", "credit_notes", "i.tenant AND x.invoice_id = i.id")
+        ),
+    )
+    .await;
+    none(
+        conn,
         "I9 net and tax make the total",
         format!(
             "SELECT i.id FROM {s}invoices i WHERE i.total <> {} + {}",
@@ -214,6 +225,59 @@ async fn invoices_add_up(conn: &DatabaseConnection, s: &str) {
         ),
     )
     .await;
+}
+
+/// Numbers have no gap, and rise with the date.
+async fn numbers_rise(conn: &DatabaseConnection, s: &str) {
+    let numbers = ["invoices", "invoice_versions", "credit_notes", "receipts"]
+        .map(|table| format!("SELECT tenant, number FROM {s}{table} WHERE number IS NOT NULL"))
+        .join(" UNION ");
+    none(
+        conn,
+        "I11 numbers have no gap",
+        format!(
+            "SELECT n.prefix FROM {s}number_series n WHERE n.last_number <> (SELECT count(*) FROM ({numbers}) x \
+             WHERE x.tenant = n.tenant AND x.number LIKE n.prefix || '-' || n.year || '-%')"
+        ),
+    )
+    .await;
+    none(
+        conn,
+        "I11 numbers rise with the date",
+        format!(
+            "SELECT a.id FROM {s}invoices a JOIN {s}invoices b ON b.tenant = a.tenant AND substr(b.number, 1, 9) = substr(a.number, 1, 9) \
+             AND b.number > a.number AND b.issue_date < a.issue_date"
+        ),
+    )
+    .await;
+}
+
+/// I4: what stands at the provider and at the bank is what they tell themselves.
+pub async fn clearing_agrees(world: &World) {
+    let (data, postgres) = (world.folder.path(), world.postgres.as_deref());
+    let (conn, s) = rows_of("wallet", data, postgres).await;
+    let booked = format!(
+        "SELECT account AS payment, sum(amount) AS stands FROM {s}entries WHERE account IN ('BANK_CLEARING', 'PROVIDER_CLEARING') \
+         GROUP BY account ORDER BY account"
+    );
+    let booked = by_payment(&conn, &booked).await;
+    conn.close().await.unwrap();
+    let (conn, s) = rows_of("invoicing", data, postgres).await;
+    let lines = format!(
+        "SELECT 'BANK_CLEARING' AS payment, -coalesce(sum(l.amount), 0) AS stands FROM {s}bank_lines l JOIN {s}payments p \
+         ON p.tenant = l.tenant AND p.id = l.payment_id AND p.state <> 'PROCESSING'"
+    );
+    let mut told = by_payment(&conn, &lines).await;
+    conn.close().await.unwrap();
+    let sum = async |what: &str| {
+        let page = format!("{}/v1/acme/{what}", world.suite.simulator);
+        let all: Vec<serde_json::Value> = reqwest::get(page).await.unwrap().json().await.unwrap();
+        let made = all.iter().filter(|own| own["state"].as_str().is_none_or(|state| state == "succeeded"));
+        made.map(|own| Money::parse(Currency::parse("USD").unwrap(), own["amount"].as_str().unwrap()).unwrap().micros()).sum::<i64>()
+    };
+    let (charged, returned) = (sum("charges").await, sum("refunds").await + sum("chargebacks").await);
+    told.push(("PROVIDER_CLEARING".to_owned(), returned - charged));
+    assert_eq!(booked, told, "I4 clearing accounts are the provider's and the bank's own lists");
 }
 
 async fn by_payment(conn: &DatabaseConnection, sql: &str) -> Vec<(String, i64)> {

@@ -229,5 +229,6 @@ async fn the_books_add_up_after_random_scripts(world: &World) {
         advance(world, START + round * 40 * DAY + 3_600).await;
         invariants::hold(world).await;
         invariants::books_agree(world).await;
+        invariants::clearing_agrees(world).await;
     }
 }
