@@ -13,6 +13,7 @@ use payterms_proto::{
         invoice_service_client::InvoiceServiceClient, metered_service_service_client::MeteredServiceServiceClient,
         statement_service_client::StatementServiceClient,
     },
+    plans::v1::{ListPlansRequest, Plan, plan::State as PlanState, plan_service_client::PlanServiceClient},
     wallet::v1::{
         GetPrepaymentOptionsRequest, ListLotsRequest, ListPaymentMethodsRequest, ListWalletsRequest, Lot, PaymentMethod, Wallet,
         lot_service_client::LotServiceClient, payment_method_service_client::PaymentMethodServiceClient,
@@ -124,6 +125,16 @@ impl Accounts {
     }
 }
 
+impl Accounts {
+    async fn ask_plans(&self, caller: &Caller, customer: &str) -> Result<Vec<Plan>, AppError> {
+        let states = [PlanState::Proposed, PlanState::Countered, PlanState::Active, PlanState::InGrace, PlanState::Breached];
+        let states = states.map(i32::from).to_vec();
+        let list = ListPlansRequest { parent: customer.to_owned(), states, ..ListPlansRequest::default() };
+        let mut plans = PlanServiceClient::new(self.peers.channel("plans")?);
+        Ok(plans.list_plans(self.request("plans", caller, list)?).await?.into_inner().plans)
+    }
+}
+
 /// A part, or the name of the service that could not be reached; a refusal stays one.
 fn part<T: Default>(service: &str, gathered: Result<T, AppError>, unreachable: &mut Vec<String>) -> Result<T, Status> {
     gathered.or_else(|error| {
@@ -154,13 +165,15 @@ impl AccountService for Accounts {
         // A tenth of the time is kept for the answer itself.
         let budget = left.saturating_sub(left / 10);
         let late = || AppError::from(Status::deadline_exceeded("late"));
-        let (wallet, invoicing) = tokio::join!(
+        let (wallet, invoicing, plans) = tokio::join!(
             tokio::time::timeout(budget, self.ask_wallet(&caller, &message.name)),
             tokio::time::timeout(budget, self.ask_invoicing(&caller, &message.name)),
+            tokio::time::timeout(budget, self.ask_plans(&caller, &message.name)),
         );
         let mut unreachable = Vec::new();
         let wallet = part("wallet", wallet.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
         let invoicing = part("invoicing", invoicing.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
+        let plans = part("plans", plans.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
         let account_overview = AccountOverview {
             customer: message.name,
             wallets: wallet.wallets,
@@ -170,6 +183,7 @@ impl AccountService for Accounts {
             outstanding: invoicing.outstanding,
             metered_services: invoicing.metered_services,
             statements: invoicing.statements,
+            plans,
             unreachable,
         };
         Ok(Response::new(GetAccountOverviewResponse { account_overview: Some(account_overview) }))

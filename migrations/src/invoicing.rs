@@ -129,7 +129,7 @@ mod payments {
             name: "payments",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, state text NOT NULL, currency text NOT NULL, \
                       taxed boolean NOT NULL, automatic boolean NOT NULL, surplus bigint NOT NULL CHECK (surplus >= 0), \
-                      bought bigint, bought_tax bigint, bought_taxed boolean, reference text NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, \
+                      bought bigint, bought_tax bigint, bought_taxed boolean, reference text NOT NULL, owner text NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, \
                       updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
                       FOREIGN KEY (tenant, customer_id) REFERENCES customers (tenant, id)",
             indexes: &["CREATE INDEX payments_of_customer ON payments (tenant, customer_id, id)"],
@@ -273,6 +273,7 @@ mod payments {
             "ALTER TABLE invoices ADD COLUMN blocked_days bigint NOT NULL DEFAULT 0",
             "ALTER TABLE invoices ADD COLUMN reminded text NOT NULL DEFAULT ''",
             "ALTER TABLE invoices ADD COLUMN reminded_on text",
+            "ALTER TABLE invoices ADD COLUMN reminded_from text",
             "ALTER TABLE invoices ADD COLUMN service_id {uuid}",
             "ALTER TABLE invoices ADD COLUMN service_month text",
             "ALTER TABLE invoices ADD COLUMN top_up text NOT NULL DEFAULT ''",

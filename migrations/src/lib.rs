@@ -5,6 +5,7 @@
 
 pub mod ddl;
 pub mod invoicing;
+pub mod plans;
 pub mod run;
 pub mod system;
 pub mod wallet;
@@ -12,4 +13,4 @@ pub mod wallet;
 pub use run::{migrate_postgres, migrate_sqlite};
 
 /// The services that have a schema.
-pub const SERVICES: [&str; 2] = ["wallet", "invoicing"];
+pub const SERVICES: [&str; 3] = ["wallet", "invoicing", "plans"];

@@ -89,13 +89,15 @@ const TABLES: &[Table] = &[
 ];
 
 /// Ids of a test clock's tenant rise with each transaction, though the clock stands; a run that has
-/// ended is remembered, so that what comes late from it does nothing.
+/// ended is remembered, so that what comes late from it does nothing. A refusal that comes after a flow
+/// began is kept for whoever waits.
 pub const CLOCKS: Step = Step {
     name: "system_0002_clocks",
     postgres: &[],
     statements: &[
         "ALTER TABLE tenant_states ADD COLUMN last_id_millis bigint NOT NULL DEFAULT 0",
         "ALTER TABLE tenant_states ADD COLUMN clock_done text NOT NULL DEFAULT ''",
+        "ALTER TABLE requests ADD COLUMN refused {bytes}",
     ],
     tables: &[],
 };

@@ -34,6 +34,12 @@ pub mod payterms {
         }
     }
 
+    pub mod plans {
+        pub mod v1 {
+            include!(concat!(env!("OUT_DIR"), "/payterms.plans.v1.rs"));
+        }
+    }
+
     pub mod wallet {
         pub mod v1 {
             include!(concat!(env!("OUT_DIR"), "/payterms.wallet.v1.rs"));
@@ -41,4 +47,4 @@ pub mod payterms {
     }
 }
 
-pub use payterms::{common, gateway, invoicing, wallet};
+pub use payterms::{common, gateway, invoicing, plans, wallet};

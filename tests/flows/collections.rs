@@ -230,6 +230,8 @@ async fn an_owner_blocks_all_or_none_and_alone_lifts(world: &World) {
     let active = Block { reason: Reason::PaymentPlanActive.into(), owner: plan.clone() };
     assert_eq!(blocks().await.0, Some(active), "replaced, never lifted and set");
     let lift = |owner: &str| UnblockForOwnerRequest {
+        breach_date: None,
+        due_at_once: false,
         request_id: request_id(),
         parent: desk.customer.clone(),
         owner: owner.into(),

@@ -25,6 +25,7 @@ mod metered;
 mod months;
 mod operations;
 mod payments;
+mod plans;
 mod postpaid;
 mod recharges;
 mod refunds;

@@ -29,6 +29,7 @@ pub struct Services {
     rig: Rig,
     wallet: SocketAddr,
     invoicing: SocketAddr,
+    plans: SocketAddr,
     running: BTreeMap<&'static str, Process>,
 }
 
@@ -36,8 +37,8 @@ impl Services {
     /// Starts each service on what a rig has prepared.
     pub fn of(mut rig: Rig) -> Self {
         drop(rig.suite.take());
-        let mut own = Self { rig, wallet: free_address(), invoicing: free_address(), running: BTreeMap::new() };
-        for name in ["wallet", "invoicing", "gateway"] {
+        let mut own = Self { rig, wallet: free_address(), invoicing: free_address(), plans: free_address(), running: BTreeMap::new() };
+        for name in ["wallet", "invoicing", "plans", "gateway"] {
             own.restart(name, None);
         }
         own
@@ -51,6 +52,7 @@ impl Services {
         match name {
             "wallet" => self.wallet,
             "invoicing" => self.invoicing,
+            "plans" => self.plans,
             _ => self.rig.gateway,
         }
     }
@@ -63,6 +65,7 @@ impl Services {
             format!("--keys={data}/keys"),
             format!("--peer=wallet=http://{}", self.wallet),
             format!("--peer=invoicing=http://{}", self.invoicing),
+            format!("--peer=plans=http://{}", self.plans),
             "--log=error".to_owned(),
         ];
         if name == "gateway" {
@@ -75,7 +78,8 @@ impl Services {
         }
         if name == "invoicing" {
             arguments.push(format!("--mail=file:{data}/mail"));
-        } else {
+        }
+        if matches!(name, "wallet" | "gateway") {
             arguments.push(format!("--simulator=http://{provider}"));
         }
         if name == "wallet" {

@@ -16,6 +16,7 @@ fn services_wait_for_the_newest_migration() {
     let names = |migrations: Vec<Box<dyn sea_orm_migration::MigrationTrait>>| migrations.iter().map(|m| m.name().to_owned()).collect();
     assert_eq!(newest(names(payterms_migrations::wallet::Wallet::migrations())), payterms_wallet::Wallet::SCHEMA_VERSION);
     assert_eq!(newest(names(payterms_migrations::invoicing::Invoicing::migrations())), payterms_invoicing::Invoicing::SCHEMA_VERSION);
+    assert_eq!(newest(names(payterms_migrations::plans::Plans::migrations())), payterms_plans::Plans::SCHEMA_VERSION);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,16 +25,17 @@ async fn no_column_is_inexact_and_every_tenants_table_is_guarded() {
     let owner = postgres::owner_of(&place).await;
     let query = async |sql: &str| owner.query_all_raw(Statement::from_string(owner.get_database_backend(), sql)).await.unwrap();
     let allowed = ["text", "uuid", "bigint", "boolean", "bytea", "timestamp with time zone", "character varying"];
-    for row in
-        query("SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema IN ('wallet', 'invoicing')")
-            .await
+    for row in query(
+        "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema IN ('wallet', 'invoicing', 'plans')",
+    )
+    .await
     {
         let kind: String = row.try_get("", "data_type").unwrap();
         let column: String = row.try_get("", "column_name").unwrap();
         assert!(allowed.contains(&kind.as_str()), "{column} is {kind}");
     }
     let open = "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-                WHERE n.nspname IN ('wallet', 'invoicing') AND relkind = 'r' AND NOT (relrowsecurity AND relforcerowsecurity)";
+                WHERE n.nspname IN ('wallet', 'invoicing', 'plans') AND relkind = 'r' AND NOT (relrowsecurity AND relforcerowsecurity)";
     let open: BTreeSet<String> = query(open).await.iter().map(|row| row.try_get("", "relname").unwrap()).collect();
     assert_eq!(open, SYSTEM.iter().map(|name| (*name).to_owned()).collect());
     let strong = "SELECT rolname FROM pg_roles WHERE rolname LIKE 'payterms_%' AND (rolsuper OR rolbypassrls OR rolcreaterole)";

@@ -17,6 +17,7 @@ use std::{
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
 use uuid::Uuid;
 
 /// How long a lease lasts without being renewed, and how often its driver renews it.
@@ -202,7 +203,7 @@ impl Flows {
     /// The database's.
     pub async fn knows(&self, call: &Call) -> Result<bool, AppError> {
         let read = self.leases.db.read(&call.tenant).await?;
-        let select = "SELECT request_id FROM requests WHERE tenant = $1 AND request_id = $2";
+        let select = "SELECT request_id FROM requests WHERE tenant = $1 AND request_id = $2 AND refused IS NULL";
         Ok(sql::one(&read, select, vec![call.tenant.as_str().into(), call.request_id.into()]).await?.is_some())
     }
 
@@ -228,15 +229,19 @@ impl Flows {
     /// Waits until the flow that a request began has closed, and answers what it answered.
     ///
     /// # Errors
-    /// The database's; the caller's deadline ends the wait.
+    /// What the flow was refused with; the database's. The caller's deadline ends the wait.
     pub async fn answer<M: Message + Default>(&self, call: &Call, replayed: bool) -> Result<Answer<M>, AppError> {
         loop {
             let closed = self.closed.notified();
-            let select = "SELECT answer FROM requests WHERE tenant = $1 AND request_id = $2 AND answer IS NOT NULL";
+            let select = "SELECT answer, refused FROM requests WHERE tenant = $1 AND request_id = $2 \
+                          AND (answer IS NOT NULL OR refused IS NOT NULL)";
             let read = self.leases.db.read(&call.tenant).await?;
             let row = sql::one(&read, select, vec![call.tenant.as_str().into(), call.request_id.into()]).await?;
             drop(read);
             if let Some(row) = row {
+                if let Some(refused) = row.try_get::<Option<Vec<u8>>>("", "refused")? {
+                    return Err(told(refused)?.into());
+                }
                 let answer: Vec<u8> = row.try_get("", "answer")?;
                 return Ok(Answer { message: M::decode(answer.as_slice())?, replayed, versions: Vec::new() });
             }
@@ -296,6 +301,12 @@ impl Flows {
         }
         Ok(more)
     }
+}
+
+/// A stored refusal as the status that it was.
+fn told(refused: Vec<u8>) -> Result<Status, AppError> {
+    let whole = tonic_types::Status::decode(refused.as_slice())?;
+    Ok(Status::with_details(Code::from_i32(whole.code), whole.message, refused.into()))
 }
 
 /// Stores a flow that nobody waits for: the recovery is its first driver, within a second or so.

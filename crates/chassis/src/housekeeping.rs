@@ -57,7 +57,7 @@ const INBOX: &str = "DELETE FROM inbox WHERE event_id IN (SELECT event_id FROM i
      ORDER BY recorded_at LIMIT $2)";
 /// Answers; a flow that is still open has none.
 const REQUESTS: &str = "DELETE FROM requests WHERE tenant = $3 AND request_id IN (SELECT request_id FROM requests WHERE tenant = $3 \
-     AND recorded_at < $1 AND answer IS NOT NULL ORDER BY recorded_at LIMIT $2)";
+     AND recorded_at < $1 AND (answer IS NOT NULL OR refused IS NOT NULL) ORDER BY recorded_at LIMIT $2)";
 
 async fn delete(db: &Db, statement: &str, before: DateTime<Utc>) -> Result<u64, DbErr> {
     let mut gone = 0;

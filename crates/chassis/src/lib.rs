@@ -7,6 +7,7 @@ pub mod answer;
 pub mod batch;
 pub mod boot;
 pub mod call;
+pub mod columns;
 pub mod config;
 pub mod copies;
 pub mod db;

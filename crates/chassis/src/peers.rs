@@ -13,14 +13,48 @@ use std::{
     time::Duration,
 };
 use tonic::{
-    Request,
+    Code, Request, Response, Status,
     metadata::MetadataValue,
     transport::{Channel, Endpoint},
 };
+use tonic_types::StatusExt;
 
 tokio::task_local! {
     /// When the call being handled must have its answer.
     pub static DEADLINE: tokio::time::Instant;
+}
+
+/// Tries of a step before its driver gives up and the recovery takes over, and the pause between them.
+const TRIES: u32 = 60;
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// A refusal by another service, as its reason; anything else is no answer.
+#[must_use]
+pub fn refused(status: &Status) -> Option<String> {
+    let lasting = matches!(status.code(), Code::FailedPrecondition | Code::NotFound | Code::InvalidArgument);
+    let reason = status.get_error_details().error_info().map(|info| info.reason.clone());
+    lasting.then(|| reason.unwrap_or_else(|| format!("{:?}", status.code())))
+}
+
+/// Takes a step of a flow until the other service answers: with a result, or with a refusal that lasts.
+///
+/// # Errors
+/// No answer after many tries; a fault of the other service.
+pub async fn until_answered<T, F: Future<Output = Result<Response<T>, AppError>>>(
+    step: impl Fn() -> F,
+) -> Result<Result<T, Status>, AppError> {
+    for _ in 1..TRIES {
+        match step().await {
+            Ok(response) => return Ok(Ok(response.into_inner())),
+            Err(AppError::Upstream(status)) if refused(&status).is_some() => return Ok(Err(*status)),
+            Err(AppError::Upstream(status)) if status.code() != Code::Internal => {
+                tracing::debug!(code = ?status.code(), "a service does not answer a step; it is asked again");
+            }
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    step().await.map(|response| Ok(response.into_inner()))
 }
 
 /// The other services.

@@ -37,6 +37,18 @@ pub fn date(date: NaiveDate) -> google::Date {
     google::Date { year: date.year(), month: part(date.month()), day: part(date.day()) }
 }
 
+/// A date that another service told; none where the calendar has it not.
+#[must_use]
+pub fn date_of(told: &google::Date) -> Option<NaiveDate> {
+    NaiveDate::from_ymd_opt(told.year, u32::try_from(told.month).ok()?, u32::try_from(told.day).ok()?)
+}
+
+/// An instant that another service told.
+#[must_use]
+pub fn instant_of(told: &Timestamp) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(told.seconds, u32::try_from(told.nanos).ok()?)
+}
+
 /// A plain decimal.
 #[must_use]
 pub fn decimal(value: Decimal) -> google::Decimal {

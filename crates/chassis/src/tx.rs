@@ -114,7 +114,8 @@ impl WriteTx {
             let lock = vec![i64::from_be_bytes((key.0 ^ key.1).to_be_bytes()).into()];
             sql::one(&self.txn, "SELECT 1 AS locked FROM (SELECT pg_advisory_xact_lock($1)) AS taken", lock).await?;
         }
-        let query = "SELECT input_hash, answer, intent_id FROM requests WHERE tenant = $1 AND request_id = $2";
+        // What was refused is judged anew.
+        let query = "SELECT input_hash, answer, intent_id FROM requests WHERE tenant = $1 AND request_id = $2 AND refused IS NULL";
         let values = vec![self.call.tenant.as_str().into(), self.call.request_id.into()];
         let Some(row) = sql::one(&self.txn, query, values).await? else { return Ok(None) };
         let hash: Vec<u8> = row.try_get("", "input_hash")?;
@@ -227,8 +228,20 @@ impl WriteTx {
     /// # Errors
     /// The database's.
     pub async fn answer_intent<M: Message>(&self, intent: Uuid, answer: &M) -> Result<(), AppError> {
-        let update = "UPDATE requests SET answer = $3 WHERE tenant = $1 AND intent_id = $2 AND answer IS NULL";
+        let update = "UPDATE requests SET answer = $3 WHERE tenant = $1 AND intent_id = $2 AND answer IS NULL AND refused IS NULL";
         let values = vec![self.call.tenant.as_str().into(), intent.into(), answer.encode_to_vec().into()];
+        sql::exec(&self.txn, update, values).await?;
+        Ok(())
+    }
+
+    /// Stores that the request which began a flow is refused after all: nothing was done, and the same id is
+    /// judged anew. Who waits for the answer gets the refusal.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn refuse_intent(&self, intent: Uuid, refusal: tonic::Status) -> Result<(), AppError> {
+        let update = "UPDATE requests SET refused = $3 WHERE tenant = $1 AND intent_id = $2 AND answer IS NULL AND refused IS NULL";
+        let values = vec![self.call.tenant.as_str().into(), intent.into(), refusal.details().to_vec().into()];
         sql::exec(&self.txn, update, values).await?;
         Ok(())
     }
@@ -251,7 +264,9 @@ impl WriteTx {
             return Err(AppError::Fault("a request was answered without looking it up first".to_owned()));
         }
         let insert = "INSERT INTO requests (tenant, request_id, method, input_hash, answer, intent_id, recorded_at) \
-                      VALUES ($1, $2, $3, $4, $5, $6, $7)";
+                      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, request_id) DO UPDATE SET method = excluded.method, \
+                      input_hash = excluded.input_hash, answer = excluded.answer, intent_id = excluded.intent_id, refused = NULL, \
+                      recorded_at = excluded.recorded_at WHERE requests.refused IS NOT NULL";
         let call = &self.call;
         let values = vec![
             call.tenant.as_str().into(),
@@ -262,8 +277,10 @@ impl WriteTx {
             intent.into(),
             self.time.real.into(),
         ];
-        sql::exec(&self.txn, insert, values).await?;
-        Ok(())
+        match sql::exec(&self.txn, insert, values).await? {
+            1 => Ok(()),
+            _ => Err(AppError::Fault("a request was answered twice".to_owned())),
+        }
     }
 }
 

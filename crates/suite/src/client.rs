@@ -14,6 +14,7 @@ use payterms_proto::{
         statement_service_client::StatementServiceClient, tenant_service_client::TenantServiceClient,
         test_clock_service_client::TestClockServiceClient, transfer_top_up_service_client::TransferTopUpServiceClient,
     },
+    plans::v1::{plan_service_client::PlanServiceClient, plan_settings_service_client::PlanSettingsServiceClient},
     wallet::v1::{
         auto_recharge_service_client::AutoRechargeServiceClient, fee_service_client::FeeServiceClient,
         hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient,
@@ -245,6 +246,18 @@ impl Session {
     #[must_use]
     pub fn recharges(&self) -> AutoRechargeServiceClient<Caller> {
         AutoRechargeServiceClient::new(self.caller())
+    }
+
+    /// `PlanService`.
+    #[must_use]
+    pub fn plans(&self) -> PlanServiceClient<Caller> {
+        PlanServiceClient::new(self.caller())
+    }
+
+    /// `PlanSettingsService`.
+    #[must_use]
+    pub fn plan_settings(&self) -> PlanSettingsServiceClient<Caller> {
+        PlanSettingsServiceClient::new(self.caller())
     }
 
     /// `PostpaidService`.

@@ -9,6 +9,7 @@ use payterms_chassis::{
 use payterms_gateway::GatewayOptions;
 use payterms_invoicing::Invoicing;
 use payterms_kernel::{Clock, SystemClock};
+use payterms_plans::Plans;
 use payterms_wallet::Wallet;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -61,14 +62,14 @@ impl Suite {
     /// A sentence that says what is wrong.
     pub async fn start(options: &SuiteOptions, stop: CancellationToken) -> Result<Self, String> {
         let keys = options.data.join("keys");
-        for name in ["gateway", "wallet", "invoicing", DEVELOPMENT] {
+        for name in ["gateway", "wallet", "invoicing", "plans", DEVELOPMENT] {
             ensure_key(&keys, name)?;
         }
         let jwks = keys.join("jwks.json");
         std::fs::write(&jwks, key_set(&keys, &[DEVELOPMENT])?).map_err(|error| error.to_string())?;
         let door = TcpListener::bind(options.listen).await.map_err(|error| format!("{}: {error}", options.listen))?;
         let (mut services, mut listeners) = (HashMap::new(), HashMap::new());
-        for name in ["wallet", "invoicing"] {
+        for name in ["wallet", "invoicing", "plans"] {
             let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
             services.insert(name.to_owned(), listener.local_addr().map_err(|error| error.to_string())?);
             listeners.insert(name, listener);
@@ -91,6 +92,10 @@ impl Suite {
             let place = options.mail.clone().unwrap_or_else(|| format!("file:{}", options.data.join("mail").display()));
             let mail = payterms_invoicing::Options { mail: place, mail_from: "billing@payterms.example".to_owned() };
             running.push(boot::start::<Invoicing>(db, &keys, &peers, listener, mail, stop.clone()).await?);
+        }
+        if let Some(listener) = listeners.remove("plans") {
+            let db = open("plans", options).await?;
+            running.push(boot::start::<Plans>(db, &keys, &peers, listener, payterms_plans::Options {}, stop.clone()).await?);
         }
         let gateway =
             payterms_gateway::start(&keys, &peers, door, &GatewayOptions { jwks, simulator: Some(simulator.clone()) }, stop.clone())

@@ -1,9 +1,11 @@
 //! `xtask`: chores of the repository.
 //!
 //! `cargo run -p payterms-xtask -- errors` writes docs/errors.md from the contract;
+//! `cargo run -p payterms-xtask -- states` draws the state machines into the READMEs of their services;
 //! `cargo run -p payterms-xtask -- tidy` checks the rules of the tree, as the test does.
 
 mod errors;
+mod states;
 mod tidy;
 
 use std::{fs, path::PathBuf, process::ExitCode};
@@ -16,8 +18,9 @@ fn root() -> PathBuf {
 fn main() -> ExitCode {
     let outcome = match std::env::args().nth(1).as_deref() {
         Some("errors") => errors::page().and_then(|page| fs::write(root().join("docs/errors.md"), page).map_err(|error| error.to_string())),
+        Some("states") => states::draw(&root()),
         Some("tidy") => tidy::check(&root()),
-        _ => Err("use: xtask errors | tidy".to_owned()),
+        _ => Err("use: xtask errors | states | tidy".to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,6 +19,8 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("crates/simulator", &["chassis"]),
     ("services/wallet/domain", &["kernel"]),
     ("services/invoicing/domain", &["kernel"]),
+    ("services/plans/domain", &["kernel"]),
+    ("services/plans", &["kernel", "chassis", "proto", "plans-domain"]),
     ("services/wallet", &["kernel", "chassis", "proto", "wallet-domain"]),
     ("services/invoicing", &["kernel", "chassis", "proto", "invoicing-domain"]),
     ("gateway", &["kernel", "chassis", "proto"]),
@@ -52,6 +54,9 @@ pub fn check(root: &Path) -> Result<(), String> {
     reasons(root, &files, &mut wrong);
     policies(root, &mut wrong);
     citations(root, &files, &mut wrong);
+    if let Err(error) = crate::states::check(root) {
+        wrong.push(error);
+    }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     parse_invoices::{INVOICE, InvoiceRef, block_reason, invoice_ref},
     parse_payments::Invoices,
 };
+use chrono::{DateTime, NaiveDate, Utc};
 use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name};
 use payterms_invoicing_domain::{BlockReason, Customer, Invoice};
 use payterms_kernel::{Id, Money, Refusal};
@@ -52,6 +53,8 @@ pub struct Owned {
     pub owner: String,
     /// The invoices, with what is open at most.
     pub invoices: Vec<(Id<Invoice>, Option<Money>)>,
+    /// The day of a breach that lets go of them, and whether all is due at once.
+    pub breach: Option<(NaiveDate, bool)>,
 }
 
 fn own_invoice(fields: &mut Fields, parent: &Name, field: &str, text: &str) -> (Id<Invoice>, bool) {
@@ -59,12 +62,12 @@ fn own_invoice(fields: &mut Fields, parent: &Name, field: &str, text: &str) -> (
     (Id::from_uuid(name.id(1)), name.tenant != parent.tenant || name.id(0) != parent.id(0))
 }
 
-fn bounded(fields: &mut Fields, count: usize) {
+fn bounded(fields: &mut Fields, field: &str, count: usize) {
     if count == 0 {
-        fields.wrong("invoices", "FIELD_REQUIRED", "Name 1 to 100 invoices.");
+        fields.wrong(field, "FIELD_REQUIRED", "Name 1 to 100 invoices.");
     }
     if count > MOST_INVOICES {
-        fields.wrong("invoices", "TOO_MANY_ITEMS", "Name at most 100 invoices.");
+        fields.wrong(field, "TOO_MANY_ITEMS", "Name at most 100 invoices.");
     }
 }
 
@@ -72,7 +75,7 @@ fn owned(parent: &Name, owner: String, invoices: Vec<(Id<Invoice>, Option<Money>
     if foreign {
         return Err(Refusal::not_found().into());
     }
-    Ok(Owned { customer: Id::from_uuid(parent.id(0)), owner, invoices })
+    Ok(Owned { customer: Id::from_uuid(parent.id(0)), owner, invoices, breach: None })
 }
 
 /// Blocks invoices for an owner.
@@ -81,7 +84,7 @@ pub fn block_for_owner(request: Request<pb::BlockForOwnerRequest>) -> Result<(Ca
     let parent = fields.name("parent", &message.parent, &["customers"]);
     let owner = fields.text("owner", &message.owner, 1, 200);
     let reason = block_reason(&mut fields, "reason", message.reason);
-    bounded(&mut fields, message.invoices.len());
+    bounded(&mut fields, "invoices", message.invoices.len());
     let (mut invoices, mut foreign): Invoices = (Vec::new(), false);
     for (place, own) in message.invoices.iter().take(MOST_INVOICES).enumerate() {
         let (id, alien) = own_invoice(&mut fields, &parent, &format!("invoices[{place}].invoice"), &own.invoice);
@@ -102,13 +105,57 @@ pub fn unblock_for_owner(request: Request<pb::UnblockForOwnerRequest>) -> Result
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
     let owner = fields.text("owner", &message.owner, 1, 200);
-    bounded(&mut fields, message.invoices.len());
+    let (invoices, foreign) = own_invoices(&mut fields, &parent, "invoices", &message.invoices);
+    let invoices = invoices.into_iter().map(|id| (id, None)).collect();
+    let breach = fields.optional_date("breach_date", message.breach_date.as_ref()).map(|day| (day, message.due_at_once));
+    let call = fields.write(&message.request_id, parent.tenant.clone())?;
+    Ok((call, Owned { breach, ..owned(&parent, owner, invoices, foreign)? }))
+}
+
+/// What an owner collects.
+#[derive(Debug, Clone)]
+pub struct Collect {
+    /// Whose invoices they are.
+    pub customer: Id<Customer>,
+    /// Whose block stands.
+    pub owner: String,
+    /// The invoices.
+    pub invoices: Vec<Id<Invoice>>,
+    /// How much.
+    pub amount: Money,
+    /// The owner's word for the try.
+    pub reference: String,
+    /// When the customer was told.
+    pub told_at: Option<DateTime<Utc>>,
+}
+
+/// Collects for an owner.
+pub fn collect_for_owner(request: Request<pb::CollectForOwnerRequest>) -> Result<(Call, Collect), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let parent = fields.name("parent", &message.parent, &["customers"]);
+    let owner = fields.text("owner", &message.owner, 1, 200);
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let reference = fields.text("reference", &message.reference, 1, 100);
+    let told_at = fields.optional_instant("notice_time", message.notice_time.as_ref());
+    let (invoices, foreign) = own_invoices(&mut fields, &parent, "invoices", &message.invoices);
+    let call = fields.write(&message.request_id, parent.tenant.clone())?;
+    if foreign {
+        return Err(Refusal::not_found().into());
+    }
+    Ok((call, Collect { customer: Id::from_uuid(parent.id(0)), owner, invoices, amount, reference, told_at }))
+}
+
+/// Names of 1 to 100 invoices of one customer, each once; true where one is another customer's.
+pub fn own_invoices(fields: &mut Fields, parent: &Name, field: &str, names: &[String]) -> (Vec<Id<Invoice>>, bool) {
+    bounded(fields, field, names.len());
     let (mut invoices, mut foreign) = (Vec::new(), false);
-    for (place, name) in message.invoices.iter().take(MOST_INVOICES).enumerate() {
-        let (id, alien) = own_invoice(&mut fields, &parent, &format!("invoices[{place}]"), name);
-        invoices.push((id, None));
+    for (place, name) in names.iter().take(MOST_INVOICES).enumerate() {
+        let (id, alien) = own_invoice(fields, parent, &format!("{field}[{place}]"), name);
+        if invoices.contains(&id) {
+            fields.wrong(&format!("{field}[{place}]"), "DUPLICATE_ITEM", "Name each invoice once.");
+        }
+        invoices.push(id);
         foreign |= alien;
     }
-    let call = fields.write(&message.request_id, parent.tenant.clone())?;
-    Ok((call, owned(&parent, owner, invoices, foreign)?))
+    (invoices, foreign)
 }

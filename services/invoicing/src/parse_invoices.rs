@@ -1,11 +1,11 @@
 //! Requests about invoices and credit notes → commands of the domain.
 #![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
-use crate::parse::category;
+use crate::{parse::category, parse_collections::own_invoices};
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, Call, Fields, access::Grant, fields::Digits, names::Name, page::Page};
 use payterms_invoicing_domain::{BlockReason, Content, Customer, Invoice, InvoiceState, Line};
-use payterms_kernel::{Currency, Id, Money, TenantId, calendar::PaymentTerm};
+use payterms_kernel::{Currency, Id, Money, Refusal, TenantId, calendar::PaymentTerm};
 use payterms_proto::invoicing::v1 as pb;
 use rust_decimal::Decimal;
 use tonic::Request;
@@ -214,6 +214,32 @@ pub fn get_invoice(request: Request<pb::GetInvoiceRequest>) -> Result<InvoiceRef
     let named = invoice_ref(&fields, &name);
     fields.finish()?;
     Ok(named)
+}
+
+/// Invoices of one customer.
+#[derive(Debug, Clone)]
+pub struct BatchGet {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Whose they are.
+    pub customer: Id<Customer>,
+    /// The invoices, in the order of the answer.
+    pub invoices: Vec<Id<Invoice>>,
+    /// Whether a customer asks, who does not see drafts.
+    pub as_customer: bool,
+}
+
+/// Names invoices to read.
+pub fn batch_get_invoices(request: Request<pb::BatchGetInvoicesRequest>) -> Result<BatchGet, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let parent = fields.name("parent", &message.parent, &["customers"]);
+    let (invoices, foreign) = own_invoices(&mut fields, &parent, "names", &message.names);
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    fields.finish()?;
+    if foreign {
+        return Err(Refusal::not_found().into());
+    }
+    Ok(BatchGet { tenant: parent.tenant.clone(), customer: Id::from_uuid(parent.id(0)), invoices, as_customer })
 }
 
 /// Names an invoice to explain.

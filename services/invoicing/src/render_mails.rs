@@ -22,6 +22,19 @@ pub fn kind(kind: MailKind) -> pb::MailKind {
         MailKind::Statement => pb::MailKind::Statement,
         MailKind::TransferInvoice => pb::MailKind::TransferInvoice,
         MailKind::DebitNotice => pb::MailKind::DebitNotice,
+        MailKind::PlanReceived => pb::MailKind::PlanReceived,
+        MailKind::PlanAnswered => pb::MailKind::PlanAnswered,
+        MailKind::PlanApproved => pb::MailKind::PlanApproved,
+        MailKind::PlanRefused => pb::MailKind::PlanRefused,
+        MailKind::PlanCountered => pb::MailKind::PlanCountered,
+        MailKind::PlanLapsed => pb::MailKind::PlanLapsed,
+        MailKind::PlanLate => pb::MailKind::PlanLate,
+        MailKind::PlanResumed => pb::MailKind::PlanResumed,
+        MailKind::PlanBreached => pb::MailKind::PlanBreached,
+        MailKind::PlanCancelled => pb::MailKind::PlanCancelled,
+        MailKind::PlanCompleted => pb::MailKind::PlanCompleted,
+        MailKind::InstalmentDue => pb::MailKind::InstalmentDue,
+        MailKind::InstalmentFailed => pb::MailKind::InstalmentFailed,
     }
 }
 

@@ -1,15 +1,15 @@
 //! The present state of what others hear from invoicing.
 
 use crate::{
-    metered_messages, render,
-    store::{customers, metered, tenants},
+    metered_messages, render, render_invoices, render_payments,
+    store::{customers, invoices, metered, payments, tenants},
 };
 use payterms_chassis::{
-    WriteTx, names,
+    AppError, WriteTx, names,
     snapshots::{Snapshots, States},
 };
-use payterms_kernel::Id;
-use payterms_proto::invoicing::v1::{CustomerChanged, MeteredServiceChanged, TenantChanged};
+use payterms_kernel::{Id, calendar::day_in};
+use payterms_proto::invoicing::v1::{CustomerChanged, InvoiceChanged, MeteredServiceChanged, PaymentChanged, TenantChanged};
 use prost::Message;
 
 /// All snapshots.
@@ -19,6 +19,8 @@ pub fn all() -> Snapshots {
         .with::<TenantChanged>("tenant", tenants_of)
         .with::<CustomerChanged>("customer", customers_of)
         .with::<MeteredServiceChanged>("metered_service", services_of)
+        .with::<InvoiceChanged>("invoice", invoices_of)
+        .with::<PaymentChanged>("payment", payments_of)
 }
 
 fn tenants_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
@@ -36,6 +38,27 @@ fn customers_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let found = customers::find_many(tx.conn(), tenant, &ids).await?;
         let state = |customer| CustomerChanged { customer: Some(render::customer(tenant, customer)) }.encode_to_vec();
         Ok(found.iter().map(|customer| (customer.id.to_string(), state(customer))).collect())
+    })
+}
+
+fn invoices_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let (tenant, today) = (&tx.call().tenant, day_in(tx.time().zone, tx.now()));
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
+        let found = invoices::find_many(tx.conn(), tenant, &ids).await?;
+        let state =
+            |own| Ok::<_, AppError>(InvoiceChanged { invoice: Some(render_invoices::invoice(tenant, own, today)?) }.encode_to_vec());
+        found.iter().map(|own| Ok((own.id.to_string(), state(own)?))).collect()
+    })
+}
+
+fn payments_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
+        let found = payments::find_many(tx.conn(), tenant, &ids).await?;
+        let state = |own| PaymentChanged { payment: Some(render_payments::payment(tenant, own)) }.encode_to_vec();
+        Ok(found.iter().map(|own| (own.id.to_string(), state(own))).collect())
     })
 }
 

@@ -1,7 +1,7 @@
 //! The words of mails: ours in English and French, or the tenant's own. Strict, and sandboxed: a template
 //! sees its variables and nothing else, and its work is bounded.
 
-use crate::wording::Language;
+use crate::{templates_of_plans, wording::Language};
 use minijinja::{
     Environment, UndefinedBehavior,
     machinery::{Token, tokenize},
@@ -23,7 +23,13 @@ pub type Variables = Map<String, Value>;
 /// Our own subject and text.
 #[must_use]
 pub fn ours(kind: MailKind, language: Language) -> (&'static str, &'static str) {
-    let [english, french] = match kind {
+    let [english, french] = templates_of_plans::ours(kind).unwrap_or_else(|| own(kind));
+    let (subject, text) = language.say(english, french).split_once('\n').unwrap_or_default();
+    (subject, text.trim_start_matches('\n'))
+}
+
+fn own(kind: MailKind) -> [&'static str; 2] {
+    match kind {
         MailKind::Receipt => [include_str!("../templates/receipt.en.txt"), include_str!("../templates/receipt.fr.txt")],
         MailKind::CollectionFailed => {
             [include_str!("../templates/collection_failed.en.txt"), include_str!("../templates/collection_failed.fr.txt")]
@@ -52,9 +58,8 @@ pub fn ours(kind: MailKind, language: Language) -> (&'static str, &'static str) 
         MailKind::TransferInvoice => {
             [include_str!("../templates/transfer_invoice.en.txt"), include_str!("../templates/transfer_invoice.fr.txt")]
         }
-    };
-    let (subject, text) = language.say(english, french).split_once('\n').unwrap_or_default();
-    (subject, text.trim_start_matches('\n'))
+        _ => ["", ""],
+    }
 }
 
 /// The variables of a kind, with values to try a template with.
@@ -65,7 +70,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
     let mut add = |name: &str, value: Value| samples.insert(name.to_owned(), value);
     add("seller", json!("Acme Telecom"));
     add("link", json!("https://pay.example/page"));
-    if kind != MailKind::PrepaymentTurnedOff {
+    if !kind.is_for_the_tenant() {
         add("customer", json!("Brightside Ltd"));
     }
     match kind {
@@ -122,6 +127,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
                 add("suspend_on", json!(language.date(day)));
             }
         }
+        _ => templates_of_plans::samples(kind, language, &mut samples),
     }
     samples
 }
@@ -195,17 +201,17 @@ mod tests {
     use crate::wording::Language;
     use payterms_invoicing_domain::MailKind;
 
+    const OPTIONAL: [&str; 9] =
+        ["link", "next_try", "suspend_on", "late", "automatic", "accelerates", "nothing_open", "explanation", "note"];
+
     #[test]
     fn every_mail_reads_well_in_both_languages_with_and_without_its_options() {
         for kind in MailKind::ALL {
             for language in Language::ALL {
                 let full = samples(kind, language);
-                let bare = full.iter().map(|(name, value)| {
-                    (
-                        name.clone(),
-                        if ["link", "next_try", "suspend_on", "late"].contains(&name.as_str()) { "".into() } else { value.clone() },
-                    )
-                });
+                let bare = full
+                    .iter()
+                    .map(|(name, value)| (name.clone(), if OPTIONAL.contains(&name.as_str()) { "".into() } else { value.clone() }));
                 for variables in [full.clone(), bare.collect()] {
                     let (subject, text) = render(ours(kind, language), &variables).unwrap();
                     assert!(!subject.is_empty() && !subject.contains('{') && text.len() > 40, "{kind:?} {subject}");

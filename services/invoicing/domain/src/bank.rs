@@ -149,6 +149,7 @@ impl BankLine {
             surplus: amount.minus(part)?,
             bought,
             reference: String::new(),
+            owner: String::new(),
             version: 1,
             created_at: now,
             updated_at: now,

@@ -204,6 +204,7 @@ impl Invoice {
             surplus: zero,
             bought: None,
             reference: String::new(),
+            owner: String::new(),
             version: 1,
             created_at: now,
             updated_at: now,
@@ -296,6 +297,26 @@ impl Invoice {
         Ok(())
     }
 
+    /// The owner's block falls after a breach: reminders start again from that day, and what is due later is due
+    /// then where all is due at once.
+    ///
+    /// # Errors
+    /// `INVOICE_BLOCKED` by another owner.
+    pub fn fall_after_breach(&mut self, owner: &str, (day, at_once): (NaiveDate, bool), now: DateTime<Utc>) -> Result<(), Refusal> {
+        if self.block.is_none() {
+            return Ok(());
+        }
+        self.lift_block(owner, day, now)?;
+        self.reminders_restart(day);
+        if let Some(issue) = self.issue.as_mut().filter(|issue| at_once && issue.due_date > day) {
+            issue.due_date = day;
+            if self.collection.state == CollectionState::Scheduled {
+                self.collection.next_at = Some(now);
+            }
+        }
+        Ok(())
+    }
+
     /// The payments that paid an invoice end its collection.
     pub(crate) fn end_collection_if_closed(&mut self) {
         if self.state != InvoiceState::Open && self.collection.state != CollectionState::Processing {
@@ -304,10 +325,10 @@ impl Invoice {
     }
 }
 
-/// The id of the invoice that an automatic payment collects.
+/// The id of the invoice that an automatic payment collects; none where a plan collects.
 #[must_use]
 pub fn collects(payment: &Payment) -> Option<Id<Invoice>> {
-    payment.allocations.first().filter(|_| payment.automatic).map(|own| own.invoice)
+    payment.allocations.first().filter(|_| payment.automatic && payment.owner.is_empty()).map(|own| own.invoice)
 }
 
 #[cfg(test)]

@@ -32,11 +32,37 @@ pub enum MailKind {
     TransferInvoice,
     /// A bank account will be debited.
     DebitNotice,
+    /// A plan is proposed; it goes to the tenant.
+    PlanReceived,
+    /// A customer answered a counter-offer or withdrew; it goes to the tenant.
+    PlanAnswered,
+    /// A plan is active.
+    PlanApproved,
+    /// A plan was refused.
+    PlanRefused,
+    /// Another plan is offered.
+    PlanCountered,
+    /// A plan lapsed.
+    PlanLapsed,
+    /// An instalment is late.
+    PlanLate,
+    /// A plan goes on after it was late or breached.
+    PlanResumed,
+    /// A plan was breached.
+    PlanBreached,
+    /// A plan was cancelled.
+    PlanCancelled,
+    /// A plan is paid.
+    PlanCompleted,
+    /// An instalment comes near.
+    InstalmentDue,
+    /// An instalment could not be collected.
+    InstalmentFailed,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 25] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -49,6 +75,19 @@ impl MailKind {
         Self::Statement,
         Self::TransferInvoice,
         Self::DebitNotice,
+        Self::PlanReceived,
+        Self::PlanAnswered,
+        Self::PlanApproved,
+        Self::PlanRefused,
+        Self::PlanCountered,
+        Self::PlanLapsed,
+        Self::PlanLate,
+        Self::PlanResumed,
+        Self::PlanBreached,
+        Self::PlanCancelled,
+        Self::PlanCompleted,
+        Self::InstalmentDue,
+        Self::InstalmentFailed,
     ];
 
     /// The name of the kind, as in the contract.
@@ -67,7 +106,28 @@ impl MailKind {
             Self::Statement => "STATEMENT",
             Self::TransferInvoice => "TRANSFER_INVOICE",
             Self::DebitNotice => "DEBIT_NOTICE",
+            Self::PlanReceived => "PLAN_RECEIVED",
+            Self::PlanAnswered => "PLAN_ANSWERED",
+            Self::PlanApproved => "PLAN_APPROVED",
+            Self::PlanRefused => "PLAN_REFUSED",
+            Self::PlanCountered => "PLAN_COUNTERED",
+            Self::PlanLapsed => "PLAN_LAPSED",
+            Self::PlanLate => "PLAN_LATE",
+            Self::PlanResumed => "PLAN_RESUMED",
+            Self::PlanBreached => "PLAN_BREACHED",
+            Self::PlanCancelled => "PLAN_CANCELLED",
+            Self::PlanCompleted => "PLAN_COMPLETED",
+            Self::InstalmentDue => "INSTALMENT_DUE",
+            Self::InstalmentFailed => "INSTALMENT_FAILED",
         }
+    }
+}
+
+impl MailKind {
+    /// Whether it goes to the tenant itself.
+    #[must_use]
+    pub fn is_for_the_tenant(self) -> bool {
+        matches!(self, Self::PrepaymentTurnedOff | Self::PlanReceived | Self::PlanAnswered)
     }
 }
 

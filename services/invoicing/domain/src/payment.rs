@@ -141,8 +141,10 @@ pub struct Payment {
     pub surplus: Money,
     /// What a transfer buys, where its invoice sells credit.
     pub bought: Option<Bought>,
-    /// What was said of a payment outside; empty otherwise.
+    /// What was said of a payment outside, or its owner's word for the try; empty otherwise.
     pub reference: String,
+    /// Name of the plan that collects by it; empty otherwise.
+    pub owner: String,
     /// Counts its changes.
     pub version: i64,
     /// When it was asked for.
@@ -214,6 +216,7 @@ pub fn ask(
         surplus,
         bought: None,
         reference: String::new(),
+        owner: String::new(),
         version: 1,
         created_at: now,
         updated_at: now,

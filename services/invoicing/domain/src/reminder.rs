@@ -14,13 +14,15 @@ pub struct Reminders {
     pub done: Vec<i16>,
     /// The day of the last reminder.
     pub last_on: Option<NaiveDate>,
+    /// The day of a breach, from which steps are counted instead of the due date.
+    pub from: Option<NaiveDate>,
 }
 
 impl Invoice {
     /// The day of a step by the clock of unblocked days.
     fn day_of(&self, step: i16) -> Option<NaiveDate> {
-        let due = self.issue.as_ref()?.due_date;
-        let day = due.checked_add_signed(TimeDelta::days(step.into()))?;
+        let start = self.reminders.from.or(self.issue.as_ref().map(|issue| issue.due_date))?;
+        let day = start.checked_add_signed(TimeDelta::days(step.into()))?;
         day.checked_add_days(Days::new(self.reminders.blocked_days.into()))
     }
 
@@ -33,8 +35,9 @@ impl Invoice {
         }
         let issued = self.issue.as_ref()?.issue_date;
         let left = schedule.iter().filter(|step| !self.reminders.done.contains(step));
-        // What would have been before the invoice was there is not made up.
-        let next = left.filter_map(|step| self.day_of(*step)).filter(|day| *day > issued).min()?;
+        // What would have been before the invoice was there, or before the breach, is not made up.
+        let begun = |day: &NaiveDate| *day > issued && self.reminders.from.is_none_or(|from| *day >= from);
+        let next = left.filter_map(|step| self.day_of(*step)).filter(begun).min()?;
         // At most one a day, and none for a day that is over.
         let free = if self.reminders.last_on == Some(today) { today.succ_opt()? } else { today };
         Some(next.max(free))
@@ -60,6 +63,11 @@ impl Invoice {
             }
         }
         Ok(true)
+    }
+
+    /// A plan was breached: reminders start again from that day.
+    pub(crate) fn reminders_restart(&mut self, day: NaiveDate) {
+        self.reminders = Reminders { from: Some(day), last_on: self.reminders.last_on, ..Reminders::default() };
     }
 
     /// A block has stood from one day to another: the clock stood still.
@@ -91,7 +99,7 @@ mod tests {
         assert_eq!(own.remind(&[0, 1, 7], day("2026-01-02")), Ok(false));
         assert_eq!(own.next_reminder(&[0, 1, 7], day("2026-01-02")), Some(day("2026-01-03")));
         assert_eq!(own.remind(&schedule, day("2026-02-01")), Ok(true), "both are late: one is sent");
-        assert_eq!(own.reminders, Reminders { blocked_days: 0, done: vec![0, -3, 1, 7], last_on: Some(day("2026-02-01")) });
+        assert_eq!(own.reminders, Reminders { done: vec![0, -3, 1, 7], last_on: Some(day("2026-02-01")), ..Reminders::default() });
         assert_eq!(own.next_reminder(&schedule, day("2026-02-02")), None);
     }
 
@@ -101,5 +109,15 @@ mod tests {
         assert_eq!(own.next_reminder(&[7], day("2026-01-02")), Some(day("2026-01-09")));
         own.reminders_resume(day("2026-01-05"), day("2026-01-25"));
         assert_eq!(own.next_reminder(&[7], day("2026-01-25")), Some(day("2026-01-29")), "it resumes where it stood: four days are left");
+    }
+
+    #[test]
+    fn after_a_breach_they_start_again_from_its_day() {
+        let mut own = invoices(&[10_000]).remove(0);
+        assert_eq!(own.remind(&[1], day("2026-01-03")), Ok(true));
+        own.reminders_restart(day("2026-02-10"));
+        assert_eq!(own.next_reminder(&[-3, 0, 1], day("2026-02-10")), Some(day("2026-02-10")), "what lay before it is not made up");
+        assert_eq!(own.remind(&[-3, 0, 1], day("2026-02-10")), Ok(true));
+        assert_eq!(own.next_reminder(&[-3, 0, 1], day("2026-02-10")), Some(day("2026-02-11")));
     }
 }

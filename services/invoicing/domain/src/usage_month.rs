@@ -88,6 +88,7 @@ impl Payment {
             surplus: zero,
             bought: None,
             reference: String::new(),
+            owner: String::new(),
             version: 1,
             created_at: now,
             updated_at: now,

@@ -3,13 +3,13 @@
 use super::Api;
 use crate::{
     parse_collections as parse,
-    use_cases::{block_invoice, collect_invoice},
+    use_cases::{block_invoice, collect_for_owner, collect_invoice},
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
-    BlockForOwnerRequest, BlockForOwnerResponse, BlockInvoiceRequest, BlockInvoiceResponse, RetryCollectionRequest,
-    RetryCollectionResponse, UnblockForOwnerRequest, UnblockForOwnerResponse, UnblockInvoiceRequest, UnblockInvoiceResponse,
-    collection_service_server::CollectionService,
+    BlockForOwnerRequest, BlockForOwnerResponse, BlockInvoiceRequest, BlockInvoiceResponse, CollectForOwnerRequest,
+    CollectForOwnerResponse, RetryCollectionRequest, RetryCollectionResponse, UnblockForOwnerRequest, UnblockForOwnerResponse,
+    UnblockInvoiceRequest, UnblockInvoiceResponse, collection_service_server::CollectionService,
 };
 use tonic::{Request, Response, Status};
 
@@ -38,5 +38,10 @@ impl CollectionService for Api {
     async fn unblock_for_owner(&self, request: Request<UnblockForOwnerRequest>) -> Result<Response<UnblockForOwnerResponse>, Status> {
         let (call, owned) = parse::unblock_for_owner(request)?;
         answer::write(|| block_invoice::unblock_for_owner(&self.app, &call, &owned)).await
+    }
+
+    async fn collect_for_owner(&self, request: Request<CollectForOwnerRequest>) -> Result<Response<CollectForOwnerResponse>, Status> {
+        let (call, collect) = parse::collect_for_owner(request)?;
+        answer::write(|| collect_for_owner::run(&self.app, &call, &collect)).await
     }
 }

@@ -7,12 +7,12 @@ use crate::{
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
-    CorrectInvoiceRequest, CorrectInvoiceResponse, CreateCreditNoteRequest, CreateCreditNoteResponse, CreateInvoiceRequest,
-    CreateInvoiceResponse, DeleteInvoiceRequest, DeleteInvoiceResponse, ExplainInvoiceRequest, ExplainInvoiceResponse,
-    FinalizeInvoiceRequest, FinalizeInvoiceResponse, GetInvoiceRequest, GetInvoiceResponse, GetOutstandingRequest, GetOutstandingResponse,
-    ListCreditNotesRequest, ListCreditNotesResponse, ListInvoiceVersionsRequest, ListInvoiceVersionsResponse, ListInvoicesRequest,
-    ListInvoicesResponse, UpdateInvoiceRequest, UpdateInvoiceResponse, VoidInvoiceRequest, VoidInvoiceResponse, WriteOffInvoiceRequest,
-    WriteOffInvoiceResponse, invoice_service_server::InvoiceService,
+    BatchGetInvoicesRequest, BatchGetInvoicesResponse, CorrectInvoiceRequest, CorrectInvoiceResponse, CreateCreditNoteRequest,
+    CreateCreditNoteResponse, CreateInvoiceRequest, CreateInvoiceResponse, DeleteInvoiceRequest, DeleteInvoiceResponse,
+    ExplainInvoiceRequest, ExplainInvoiceResponse, FinalizeInvoiceRequest, FinalizeInvoiceResponse, GetInvoiceRequest, GetInvoiceResponse,
+    GetOutstandingRequest, GetOutstandingResponse, ListCreditNotesRequest, ListCreditNotesResponse, ListInvoiceVersionsRequest,
+    ListInvoiceVersionsResponse, ListInvoicesRequest, ListInvoicesResponse, UpdateInvoiceRequest, UpdateInvoiceResponse,
+    VoidInvoiceRequest, VoidInvoiceResponse, WriteOffInvoiceRequest, WriteOffInvoiceResponse, invoice_service_server::InvoiceService,
 };
 use tonic::{Request, Response, Status};
 
@@ -61,6 +61,11 @@ impl InvoiceService for Api {
     async fn list_invoices(&self, request: Request<ListInvoicesRequest>) -> Result<Response<ListInvoicesResponse>, Status> {
         let asked = parse::list_invoices(request)?;
         answer::read(read_invoices::invoices(&self.app, &asked)).await
+    }
+
+    async fn batch_get_invoices(&self, request: Request<BatchGetInvoicesRequest>) -> Result<Response<BatchGetInvoicesResponse>, Status> {
+        let asked = parse::batch_get_invoices(request)?;
+        answer::read(read_invoices::batch(&self.app, &asked)).await
     }
 
     async fn explain_invoice(&self, request: Request<ExplainInvoiceRequest>) -> Result<Response<ExplainInvoiceResponse>, Status> {

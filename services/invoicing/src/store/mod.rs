@@ -22,9 +22,8 @@ pub mod test_clocks;
 pub mod top_ups;
 pub mod versions;
 
-use chrono::NaiveDate;
 use payterms_chassis::AppError;
-use payterms_kernel::Currency;
+pub(crate) use payterms_chassis::columns::{currency, date, unknown};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 
 /// A rate in percent or a quantity, as columns hold it.
@@ -35,21 +34,6 @@ pub(crate) fn millionths(rate: Decimal) -> i64 {
 /// A rate in percent or a quantity of a column.
 pub(crate) fn decimal(millionths: i64) -> Decimal {
     Decimal::new(millionths, 6).normalize()
-}
-
-/// The currency of a row.
-pub(crate) fn currency(code: &str) -> Result<Currency, AppError> {
-    Currency::parse(code).ok_or_else(|| AppError::Fault(format!("a row in currency {code:?}")))
-}
-
-/// A name that a column holds and no enum has.
-pub(crate) fn unknown(what: &str, name: &str) -> AppError {
-    AppError::Fault(format!("a row with {what} {name:?}"))
-}
-
-/// A date of a column.
-pub(crate) fn date(text: &str) -> Result<NaiveDate, AppError> {
-    text.parse().map_err(|_| unknown("date", text))
 }
 
 /// Small numbers as a column holds them: apart by blanks.

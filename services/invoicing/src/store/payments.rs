@@ -27,6 +27,7 @@ pub struct Model {
     bought_tax: Option<i64>,
     bought_taxed: Option<bool>,
     reference: String,
+    owner: String,
     version: i64,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
@@ -176,6 +177,7 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
                 taxed,
             }),
             reference: row.reference,
+            owner: row.owner,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -191,6 +193,16 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Payment>) -> Result<Option<Payment>, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
+}
+
+/// Payments by their ids.
+///
+/// # Errors
+/// The database's.
+pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Payment>]) -> Result<Vec<Payment>, AppError> {
+    let ids = ids.iter().map(|id| id.uuid());
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    whole(conn, tenant, query.all(conn).await?).await
 }
 
 /// Ended payments that have paid something of an invoice, newest first, locked in the order of their ids.
@@ -273,6 +285,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         bought_tax: Set(payment.bought.map(|own| own.tax.micros())),
         bought_taxed: Set(payment.bought.map(|own| own.taxed)),
         reference: Set(payment.reference.clone()),
+        owner: Set(payment.owner.clone()),
         version: Set(payment.version),
         created_at: Set(payment.created_at),
         updated_at: Set(payment.updated_at),

@@ -103,7 +103,10 @@ pub async fn unblock_for_owner(app: &App, call: &Call, owned: &Owned) -> Result<
     let now = tx.now();
     found.retain(|invoice| invoice.block.as_ref().is_some_and(|block| block.owner == owned.owner));
     for invoice in &mut found {
-        invoice.lift_block(&owned.owner, day_in(tx.time().zone, now), now)?;
+        match owned.breach {
+            Some(breach) => invoice.fall_after_breach(&owned.owner, breach, now)?,
+            None => invoice.lift_block(&owned.owner, day_in(tx.time().zone, now), now)?,
+        }
         publish(&mut tx, invoice).await?;
     }
     schedule_next(&tx, &found).await?;

@@ -27,7 +27,7 @@ use payterms_invoicing_domain::{
     Invoice, InvoiceState, Payment, PaymentState, TenderState, announced,
     payment::{self, Asked, Source},
 };
-use payterms_kernel::{Currency, Id, Kind, Money, Refusal, Violation};
+use payterms_kernel::{Currency, Id, Money, Refusal, Violation};
 use payterms_proto::{
     invoicing::v1::{ApplyCreditResponse, CreatePaymentResponse, Payment as PaymentMessage, PaymentChanged, QuotePaymentResponse},
     wallet::v1::{GetPaymentMeansResponse, PaymentMethod, payment_method::Kind as MethodKind},
@@ -294,7 +294,7 @@ async fn record(app: &App, lease: &Lease, driven: &Payment, ended: bool) -> Resu
     let rendered = if ended && payment.state == PaymentState::Processing {
         payment.tenders.clone_from(&driven.tenders);
         payment.close(&mut owned, now)?;
-        if payment.automatic {
+        if payment.automatic && payment.owner.is_empty() {
             collect_invoice::schedule_next(&tx, &owned).await?;
             if let Some(invoice) = owned.first() {
                 notices::collection_ended(&mut tx, invoice).await?;
@@ -356,12 +356,4 @@ pub async fn charge_ended(tx: &WriteTx, payment: &str) -> Result<(), AppError> {
         payterms_chassis::jobs::schedule_once(tx, jobs::GO_ON_WITH_PAYMENT, &id.to_string(), tx.now()).await?;
     }
     Ok(())
-}
-
-/// A refusal of ours by another service, as a reason; anything else is no answer.
-pub(super) fn refused(status: &tonic::Status) -> Option<String> {
-    use tonic_types::StatusExt;
-    let lasting = matches!(status.code(), tonic::Code::FailedPrecondition | tonic::Code::NotFound | tonic::Code::InvalidArgument);
-    let reason = status.get_error_details().error_info().map(|info| info.reason.clone());
-    lasting.then(|| reason.unwrap_or_else(|| format!("{:?}", Kind::Precondition)))
 }

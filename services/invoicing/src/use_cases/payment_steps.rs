@@ -1,11 +1,11 @@
 //! The steps that a payment takes in the wallet. Each has a request id made from the payment and the
 //! step; an answer that does not come is asked for again with the same id.
 
-use super::create_payment::refused;
 use crate::{App, render::customer_name, render_payments::payment_name};
 use payterms_chassis::{
     AppError,
     call::Caller,
+    peers::{refused, until_answered},
     render::{money, money_of},
 };
 use payterms_invoicing_domain::{
@@ -20,14 +20,11 @@ use payterms_proto::wallet::v1::{
     settlement_service_client::SettlementServiceClient,
 };
 use std::time::Duration;
-use tonic::{Code, Request, Response, Status, transport::Channel};
+use tonic::{Request, transport::Channel};
 use uuid::Uuid;
 
 /// How long one try of a step may take.
 const BUDGET: Duration = Duration::from_secs(10);
-/// Tries before the driver gives up and the recovery takes over, and the pause between them.
-const TRIES: u32 = 60;
-const PAUSE: Duration = Duration::from_millis(250);
 
 /// What became of a charge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +101,8 @@ impl<'a> Wallet<'a> {
             amount: Some(money(amount)),
             taxed,
         };
-        let answer = self.take(|| async { self.client()?.hold_for_payment(self.request(message.clone())?).await.map_err(AppError::from) });
+        let answer =
+            until_answered(|| async { self.client()?.hold_for_payment(self.request(message.clone())?).await.map_err(AppError::from) });
         match answer.await? {
             Ok(_) => Ok(Ok(())),
             Err(status) => Ok(Err(refused(&status).unwrap_or_default())),
@@ -124,9 +122,9 @@ impl<'a> Wallet<'a> {
             amount: Some(money(amount)),
         };
         let answer =
-            self.take(|| async { self.client()?.charge_for_payment(self.request(message.clone())?).await.map_err(AppError::from) });
+            until_answered(|| async { self.client()?.charge_for_payment(self.request(message.clone())?).await.map_err(AppError::from) });
         let charge = match answer.await? {
-            Ok(response) => response.into_inner().charge.unwrap_or_default(),
+            Ok(response) => response.charge.unwrap_or_default(),
             Err(status) => return Ok(Charged::Failed(refused(&status).unwrap_or_default())),
         };
         match outcome(&charge) {
@@ -138,8 +136,8 @@ impl<'a> Wallet<'a> {
 
     async fn charge_now(&self, name: &str) -> Result<Charged, AppError> {
         let message = GetChargeRequest { name: name.to_owned() };
-        let answer = self.take(|| async { self.client()?.get_charge(self.request(message.clone())?).await.map_err(AppError::from) });
-        let charge = answer.await?.map_err(AppError::from)?.into_inner().charge.unwrap_or_default();
+        let answer = until_answered(|| async { self.client()?.get_charge(self.request(message.clone())?).await.map_err(AppError::from) });
+        let charge = answer.await?.map_err(AppError::from)?.charge.unwrap_or_default();
         Ok(outcome(&charge))
     }
 
@@ -154,7 +152,8 @@ impl<'a> Wallet<'a> {
             payment: self.payment_name.clone(),
             currency_code: currency.code().to_owned(),
         };
-        let answer = self.take(|| async { self.client()?.release_payment(self.request(message.clone())?).await.map_err(AppError::from) });
+        let answer =
+            until_answered(|| async { self.client()?.release_payment(self.request(message.clone())?).await.map_err(AppError::from) });
         answer.await?.map(|_| ()).map_err(AppError::from)
     }
 
@@ -171,7 +170,8 @@ impl<'a> Wallet<'a> {
             surplus: surplus.map(money),
             credit,
         };
-        let answer = self.take(|| async { self.client()?.settle_payment(self.request(message.clone())?).await.map_err(AppError::from) });
+        let answer =
+            until_answered(|| async { self.client()?.settle_payment(self.request(message.clone())?).await.map_err(AppError::from) });
         answer.await?.map(|_| ()).map_err(AppError::from)
     }
 
@@ -207,7 +207,8 @@ impl<'a> Wallet<'a> {
             tax: bought.map(|own| money(own.tax)),
             tax_kind: tax_kind.unwrap_or_default().into(),
         };
-        let answer = self.take(|| async { self.client()?.record_transfer(self.request(message.clone())?).await.map_err(AppError::from) });
+        let answer =
+            until_answered(|| async { self.client()?.record_transfer(self.request(message.clone())?).await.map_err(AppError::from) });
         answer.await?.map(|_| ()).map_err(AppError::from)
     }
 
@@ -225,28 +226,10 @@ impl<'a> Wallet<'a> {
             charge_request_id: if part.from_credit { String::new() } else { charged },
             to_credit: unapplied,
         };
-        let answer = self.take(|| async { self.client()?.refund_payment(self.request(message.clone())?).await.map_err(AppError::from) });
-        let credited = answer.await?.map_err(AppError::from)?.into_inner().credited;
+        let answer =
+            until_answered(|| async { self.client()?.refund_payment(self.request(message.clone())?).await.map_err(AppError::from) });
+        let credited = answer.await?.map_err(AppError::from)?.credited;
         Ok(if credited { Destination::Credit } else { Destination::Card })
-    }
-
-    /// Takes a step until the wallet answers: with a result, or with a refusal that lasts.
-    async fn take<T, F: Future<Output = Result<Response<T>, AppError>>>(
-        &self,
-        step: impl Fn() -> F,
-    ) -> Result<Result<Response<T>, Status>, AppError> {
-        for _ in 1..TRIES {
-            match step().await {
-                Ok(response) => return Ok(Ok(response)),
-                Err(AppError::Upstream(status)) if refused(&status).is_some() => return Ok(Err(*status)),
-                Err(AppError::Upstream(status)) if status.code() != Code::Internal => {
-                    tracing::debug!(intent = %self.intent, code = ?status.code(), "the wallet does not answer; it is asked again");
-                }
-                Err(error) => return Err(error),
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        step().await.map(Ok)
     }
 }
 

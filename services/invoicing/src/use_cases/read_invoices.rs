@@ -2,7 +2,7 @@
 
 use crate::{
     App,
-    parse_invoices::{InvoiceRef, ListInvoices},
+    parse_invoices::{BatchGet, InvoiceRef, ListInvoices},
     render_invoices as render,
     store::{credit_notes, customers, invoice_lists, invoices, outstanding, tenants},
 };
@@ -38,6 +38,24 @@ pub async fn invoice(app: &App, named: &InvoiceRef) -> Result<pb::GetInvoiceResp
     drop(conn);
     let today = app.db.tenant_today(&named.tenant).await?;
     Ok(pb::GetInvoiceResponse { invoice: Some(render::invoice(&named.tenant, &invoice, today)?) })
+}
+
+/// Several invoices of a customer.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND` where one is not there.
+pub async fn batch(app: &App, asked: &BatchGet) -> Result<pb::BatchGetInvoicesResponse, AppError> {
+    let today = app.db.tenant_today(&asked.tenant).await?;
+    let conn = app.db.read(&asked.tenant).await?;
+    let found = invoices::find_many(&conn, &asked.tenant, &asked.invoices).await?;
+    let unseen = asked.as_customer && hidden(&conn, &asked.tenant).await?;
+    let shown = |own: &&Invoice| own.customer == asked.customer && !unseen && !(asked.as_customer && own.state == InvoiceState::Draft);
+    let one = |id: &Id<Invoice>| {
+        let own = found.iter().find(|own| own.id == *id).filter(shown).ok_or_else(Refusal::not_found)?;
+        render::invoice(&asked.tenant, own, today)
+    };
+    let invoices = asked.invoices.iter().map(one).collect::<Result<_, AppError>>()?;
+    Ok(pb::BatchGetInvoicesResponse { invoices })
 }
 
 /// Why an invoice stands as it does.

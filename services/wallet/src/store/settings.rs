@@ -1,6 +1,6 @@
 //! Table `wallet_settings`.
 
-use super::{lots, methods, money, unknown};
+use super::{amount, amounts_text, lots, methods, money, unknown};
 use payterms_chassis::AppError;
 use payterms_kernel::{Money, TenantId};
 use payterms_wallet_domain::{MethodKind, WalletSettings};
@@ -38,11 +38,6 @@ fn minimum(word: &str) -> Result<(MethodKind, Money), AppError> {
     Ok((methods::kind(kind)?, money(code, micros.parse().map_err(|_| unknown("minimum", word))?)?))
 }
 
-fn commitment(word: &str) -> Result<Money, AppError> {
-    let (code, micros) = word.split_once(':').ok_or_else(|| unknown("commitment", word))?;
-    money(code, micros.parse().map_err(|_| unknown("commitment", word))?)
-}
-
 fn settings(row: &Model) -> Result<WalletSettings, AppError> {
     let kinds = |words: &str| words.split_whitespace().map(methods::kind).collect::<Result<Vec<_>, _>>();
     Ok(WalletSettings {
@@ -51,7 +46,7 @@ fn settings(row: &Model) -> Result<WalletSettings, AppError> {
         methods: kinds(&row.methods)?,
         top_up_tax_kind: lots::tax_kind(&row.top_up_tax_kind)?,
         minimums: row.minimums.split_whitespace().map(minimum).collect::<Result<_, _>>()?,
-        postpaid_minimums: row.postpaid_minimums.split_whitespace().map(commitment).collect::<Result<_, _>>()?,
+        postpaid_minimums: row.postpaid_minimums.split_whitespace().map(amount).collect::<Result<_, _>>()?,
         prepayment: row.prepayment,
         prepayment_methods: kinds(&row.prepayment_methods)?,
         invoices_hidden: row.invoices_hidden,
@@ -82,7 +77,6 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Wal
 
 fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
     let kinds = |kinds: &[MethodKind]| kinds.iter().map(|kind| methods::kind_name(*kind)).collect::<Vec<_>>().join(" ");
-    let commitment = |least: &Money| format!("{}:{}", least.currency(), least.micros());
     let minimum = |(kind, least): &(MethodKind, Money)| format!("{}:{}:{}", methods::kind_name(*kind), least.currency(), least.micros());
     ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -91,7 +85,7 @@ fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
         methods: Set(kinds(&settings.methods)),
         top_up_tax_kind: Set(lots::tax_name(settings.top_up_tax_kind).to_owned()),
         minimums: Set(settings.minimums.iter().map(minimum).collect::<Vec<_>>().join(" ")),
-        postpaid_minimums: Set(settings.postpaid_minimums.iter().map(commitment).collect::<Vec<_>>().join(" ")),
+        postpaid_minimums: Set(amounts_text(&settings.postpaid_minimums)),
         prepayment: Set(settings.prepayment),
         prepayment_methods: Set(kinds(&settings.prepayment_methods)),
         invoices_hidden: Set(settings.invoices_hidden),

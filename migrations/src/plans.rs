@@ -1,0 +1,88 @@
+//! The schema of the plans service.
+
+use crate::system;
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+/// All migrations of plans, in order.
+#[derive(Debug)]
+pub struct Plans;
+
+impl MigratorTrait for Plans {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(system::STEP), Box::new(system::CLOCKS), Box::new(register::STEP)]
+    }
+}
+
+/// Settings, plans with what they cover and their instalments, and their history.
+mod register {
+    use crate::ddl::{Guard, Step, Table};
+
+    const TABLES: &[Table] = &[
+        Table {
+            name: "plan_settings",
+            columns: "tenant text PRIMARY KEY, allowed boolean NOT NULL, kinds text NOT NULL, max_instalments bigint NOT NULL, \
+                      max_days bigint NOT NULL, min_instalments text NOT NULL, lead_days bigint NOT NULL, answer_days bigint NOT NULL, \
+                      grace_days bigint NOT NULL, consequence text NOT NULL, max_proposals bigint NOT NULL, approval_band text NOT NULL, \
+                      refusal_band text NOT NULL, version bigint NOT NULL",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "plans",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, state text NOT NULL, currency text NOT NULL, \
+                      collect_automatically boolean NOT NULL, note text NOT NULL, explanation text NOT NULL, answer_days bigint NOT NULL, \
+                      grace_days bigint NOT NULL, accelerates boolean NOT NULL, answer_by {time}, late_since text, breached_on text, \
+                      attempt_id {uuid}, attempt_under_way boolean NOT NULL, attempt_amount bigint NOT NULL, attempt_failures bigint NOT NULL, \
+                      attempt_first_failed_at {time}, attempt_next_at {time}, attempt_reason text NOT NULL, attempt_through text, \
+                      moving text NOT NULL, moving_side text NOT NULL, moving_subject text NOT NULL, moving_explanation text NOT NULL, \
+                      moves bigint NOT NULL, next_due text, version bigint NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, id)",
+            indexes: &[
+                "CREATE INDEX plans_of_customer ON plans (tenant, customer_id, id)",
+                "CREATE INDEX plans_by_next_due ON plans (tenant, next_due) WHERE next_due IS NOT NULL",
+                "CREATE UNIQUE INDEX plans_by_attempt ON plans (tenant, attempt_id) WHERE attempt_id IS NOT NULL",
+            ],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "covered_invoices",
+            columns: "tenant text NOT NULL, plan_id {uuid} NOT NULL, invoice_id {uuid} NOT NULL, place bigint NOT NULL, number text NOT NULL, \
+                      due_on text NOT NULL, covered bigint NOT NULL, paid_before bigint NOT NULL, open bigint NOT NULL CHECK (open >= 0), \
+                      paid bigint NOT NULL, currency text NOT NULL, as_of {time} NOT NULL, live boolean NOT NULL, proposed_at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, plan_id, invoice_id), FOREIGN KEY (tenant, plan_id) REFERENCES plans (tenant, id)",
+            indexes: &[
+                "CREATE INDEX covered_by_invoice ON covered_invoices (tenant, invoice_id, proposed_at)",
+                // An invoice is in one live plan at most.
+                "CREATE UNIQUE INDEX covered_live ON covered_invoices (tenant, invoice_id) WHERE live",
+            ],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "offers",
+            columns: "tenant text NOT NULL, plan_id {uuid} NOT NULL, place bigint NOT NULL, schedule text NOT NULL, side text NOT NULL, \
+                      subject text NOT NULL, explanation text NOT NULL, PRIMARY KEY (tenant, plan_id, place), \
+                      FOREIGN KEY (tenant, plan_id) REFERENCES plans (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "instalments",
+            columns: "tenant text NOT NULL, plan_id {uuid} NOT NULL, offer bigint NOT NULL, place bigint NOT NULL, due_on text NOT NULL, \
+                      planned bigint NOT NULL CHECK (planned >= 0), amount bigint NOT NULL CHECK (amount >= 0), \
+                      paid bigint NOT NULL CHECK (paid >= 0 AND paid <= amount), currency text NOT NULL, announced_at {time}, \
+                      PRIMARY KEY (tenant, plan_id, offer, place), FOREIGN KEY (tenant, plan_id) REFERENCES plans (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "plan_history",
+            columns: "tenant text NOT NULL, plan_id {uuid} NOT NULL, sequence bigint NOT NULL, verb text NOT NULL, from_state text NOT NULL, \
+                      to_state text NOT NULL, side text NOT NULL, subject text NOT NULL, explanation text NOT NULL, at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, plan_id, sequence), FOREIGN KEY (tenant, plan_id) REFERENCES plans (tenant, id)",
+            indexes: &["CREATE INDEX plan_history_by_verb ON plan_history (tenant, verb, plan_id)"],
+            guard: Guard::AppendOnly,
+        },
+    ];
+
+    pub const STEP: Step = Step { name: "plans_0001", postgres: &[], statements: &[], tables: TABLES };
+}

@@ -1,0 +1,144 @@
+//! The state machine of a plan, as data: nothing else moves a plan (docs/domain.md, Plans, Life).
+
+use crate::plan::PlanState::{
+    self, Active, Breached, Cancelled, Completed, Countered, InGrace, Lapsed, Pending, Proposed, Refused, Withdrawn,
+};
+use std::fmt::Write;
+
+/// What leads from one state to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// All invoices are blocked.
+    Send,
+    /// The tenant offers another schedule.
+    Counter,
+    /// The customer turns it down: the proposal stands again.
+    DeclineCounter,
+    /// The tenant says yes.
+    Approve,
+    /// The customer accepts the counter-offer.
+    AcceptCounter,
+    /// The tenant says no.
+    Refuse,
+    /// The customer takes it back.
+    Withdraw,
+    /// Nobody answered in time, or nothing is left to pay.
+    Lapse,
+    /// An instalment is late.
+    Miss,
+    /// Nothing is late any more.
+    CatchUp,
+    /// An instalment stayed late through the days of grace.
+    Breach,
+    /// The tenant gives another chance.
+    Reinstate,
+    /// The tenant ends it.
+    Cancel,
+    /// All is paid.
+    Complete,
+}
+
+/// All edges: from where, by what, to where.
+pub const EDGES: [(PlanState, Verb, PlanState); 19] = [
+    (Pending, Verb::Send, Proposed),
+    (Proposed, Verb::Counter, Countered),
+    (Countered, Verb::DeclineCounter, Proposed),
+    (Proposed, Verb::Approve, Active),
+    (Countered, Verb::AcceptCounter, Active),
+    (Proposed, Verb::Refuse, Refused),
+    (Countered, Verb::Refuse, Refused),
+    (Proposed, Verb::Withdraw, Withdrawn),
+    (Countered, Verb::Withdraw, Withdrawn),
+    (Proposed, Verb::Lapse, Lapsed),
+    (Countered, Verb::Lapse, Lapsed),
+    (Active, Verb::Miss, InGrace),
+    (InGrace, Verb::CatchUp, Active),
+    (InGrace, Verb::Breach, Breached),
+    (Breached, Verb::Reinstate, Active),
+    (Active, Verb::Cancel, Cancelled),
+    (InGrace, Verb::Cancel, Cancelled),
+    (Active, Verb::Complete, Completed),
+    (Breached, Verb::Complete, Completed),
+];
+
+impl Verb {
+    /// All verbs.
+    pub const ALL: [Self; 14] = [
+        Self::Send,
+        Self::Counter,
+        Self::DeclineCounter,
+        Self::Approve,
+        Self::AcceptCounter,
+        Self::Refuse,
+        Self::Withdraw,
+        Self::Lapse,
+        Self::Miss,
+        Self::CatchUp,
+        Self::Breach,
+        Self::Reinstate,
+        Self::Cancel,
+        Self::Complete,
+    ];
+
+    /// Its name, as in the history.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Send => "SEND",
+            Self::Counter => "COUNTER",
+            Self::DeclineCounter => "DECLINE_COUNTER",
+            Self::Approve => "APPROVE",
+            Self::AcceptCounter => "ACCEPT_COUNTER",
+            Self::Refuse => "REFUSE",
+            Self::Withdraw => "WITHDRAW",
+            Self::Lapse => "LAPSE",
+            Self::Miss => "MISS",
+            Self::CatchUp => "CATCH_UP",
+            Self::Breach => "BREACH",
+            Self::Reinstate => "REINSTATE",
+            Self::Cancel => "CANCEL",
+            Self::Complete => "COMPLETE",
+        }
+    }
+
+    /// The method of the contract that a person takes this edge by; none: the suite takes it.
+    #[must_use]
+    pub fn method(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Counter => "CounterPlan",
+            Self::DeclineCounter => "DeclineCounterOffer",
+            Self::Approve => "ApprovePlan",
+            Self::AcceptCounter => "AcceptCounterOffer",
+            Self::Refuse => "RefusePlan",
+            Self::Withdraw => "WithdrawPlan",
+            Self::Reinstate => "ReinstatePlan",
+            Self::Cancel => "CancelPlan",
+            Self::Send | Self::Lapse | Self::Miss | Self::CatchUp | Self::Breach | Self::Complete => return None,
+        })
+    }
+}
+
+/// Where a verb leads from a state.
+#[must_use]
+pub fn target(from: PlanState, verb: Verb) -> Option<PlanState> {
+    EDGES.iter().find(|edge| edge.0 == from && edge.1 == verb).map(|edge| edge.2)
+}
+
+/// The methods that a person may call in a state.
+#[must_use]
+pub fn allowed(from: PlanState) -> Vec<&'static str> {
+    EDGES.iter().filter(|edge| edge.0 == from).filter_map(|edge| edge.1.method()).collect()
+}
+
+/// The machine as a Mermaid diagram; services/plans/README.md shows it.
+#[must_use]
+pub fn diagram() -> String {
+    let mut text = "stateDiagram-v2\n  [*] --> PENDING\n".to_owned();
+    for (from, verb, to) in EDGES {
+        let _ = writeln!(text, "  {} --> {}: {}", from.name(), to.name(), verb.name());
+    }
+    for end in PlanState::ALL.into_iter().filter(|state| !EDGES.iter().any(|edge| edge.0 == *state)) {
+        let _ = writeln!(text, "  {} --> [*]", end.name());
+    }
+    text
+}

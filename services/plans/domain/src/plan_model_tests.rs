@@ -1,0 +1,160 @@
+//! Random stories of a plan against a simple model: whatever the order of payments, credit notes, days, jobs and
+//! answers.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use super::{
+    Judged,
+    tests::{at, block, day, proposed, settings, tell, usd, who},
+};
+use crate::{Plan, PlanState, Schedule, Side, Verb, collection::Ended, plan::Moving};
+use chrono::{DateTime, Days, TimeDelta, Utc};
+use chrono_tz::UTC;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+enum Event {
+    Pay(usize, i64),
+    Credit(usize, i64),
+    TakeBack(usize, i64),
+    Repeat(usize),
+    Days(u64),
+    TryEnds(bool),
+    Approve,
+    Counter,
+    Accept,
+    Decline,
+    Refuse,
+    Reinstate,
+    Lifted,
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        4 => (0..2_usize, 1..4_000_i64).prop_map(|(place, cents)| Event::Pay(place, cents)),
+        2 => (0..2_usize, 1..2_000_i64).prop_map(|(place, cents)| Event::Credit(place, cents)),
+        1 => (0..2_usize, 1..3_000_i64).prop_map(|(place, cents)| Event::TakeBack(place, cents)),
+        1 => (0..2_usize).prop_map(Event::Repeat),
+        6 => (0..9_u64).prop_map(Event::Days),
+        2 => any::<bool>().prop_map(Event::TryEnds),
+        4 => Just(Event::Approve),
+        1 => Just(Event::Counter),
+        1 => Just(Event::Accept),
+        1 => Just(Event::Decline),
+        1 => Just(Event::Refuse),
+        1 => Just(Event::Reinstate),
+        3 => Just(Event::Lifted),
+    ];
+    prop::collection::vec(event, 1..70)
+}
+
+/// What invoicing knows: paid, credited, total of each invoice in cents.
+struct World {
+    invoices: [(i64, i64, i64); 2],
+    now: DateTime<Utc>,
+    tries: u128,
+}
+
+impl World {
+    fn open(&self, place: usize) -> i64 {
+        let (paid, credited, total) = self.invoices[place];
+        total - paid - credited
+    }
+
+    fn tell(&self, plan: &mut Plan, place: usize) {
+        tell(plan, place, self.open(place), self.invoices[place].0, self.now);
+    }
+
+    fn happens(&mut self, plan: &mut Plan, event: &Event) {
+        let (now, settings) = (self.now, settings());
+        match *event {
+            Event::Pay(place, cents) => self.invoices[place].0 += cents.min(self.open(place)),
+            Event::Credit(place, cents) => self.invoices[place].1 += cents.min(self.open(place)),
+            Event::TakeBack(place, cents) => self.invoices[place].0 -= cents.min(self.invoices[place].0),
+            Event::Days(days) => self.now += TimeDelta::days(i64::try_from(days).unwrap()),
+            Event::TryEnds(well) => {
+                let ended = if well { Ended::Paid(usd(plan.attempt.amount / 10_000)) } else { Ended::Failed("declined".to_owned()) };
+                if let Some(id) = plan.attempt.id {
+                    plan.attempt_ended(id, &ended, now).unwrap();
+                }
+            }
+            Event::Approve => drop(plan.accept(Verb::Approve, who(Side::Tenant), usd(10_000), now)),
+            Event::Counter => {
+                let instead = Schedule::Weekly { count: 4, day: None };
+                drop(plan.offer_instead(instead, who(Side::Tenant), String::new(), (&settings, UTC), now));
+            }
+            Event::Accept => drop(plan.accept(Verb::AcceptCounter, who(Side::Customer), usd(10_000), now)),
+            Event::Decline => drop(plan.decline_counter(who(Side::Customer), "", UTC, now)),
+            Event::Refuse => drop(plan.end(Verb::Refuse, who(Side::Tenant), "", now)),
+            Event::Reinstate => drop(plan.block_for(Verb::Reinstate, who(Side::Tenant), "", now)),
+            Event::Lifted => plan.lifted(now),
+            Event::Repeat(_) => {}
+        }
+        if let Event::Pay(place, _) | Event::Credit(place, _) | Event::TakeBack(place, _) | Event::Repeat(place) = *event {
+            self.tell(plan, place);
+        }
+        if matches!(plan.moving, Some(Moving::Block { .. })) {
+            // What invoicing sees under its locks.
+            (0..2).for_each(|place| self.tell(plan, place));
+            block(plan, now);
+        }
+        while plan.moving.is_none() && plan.next_judgement(UTC).is_some_and(|next| next <= self.now) {
+            match plan.judge(UTC, self.now).unwrap() {
+                Judged::Announce(place) => plan.announce(place, self.now),
+                Judged::Collect => {
+                    self.tries += 1;
+                    plan.collect(Uuid::from_u128(self.tries), UTC, self.now).unwrap();
+                }
+                Judged::Done => {}
+            }
+        }
+        plan.judge(UTC, self.now).unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, ..ProptestConfig::default() })]
+
+    /// I21 to I23 and the days of grace, after each step.
+    #[test]
+    fn a_plan_follows_its_invoices_whatever_the_order(events in events()) {
+        let start = at(day("2026-01-01"));
+        let mut world = World { invoices: [(0, 0, 4_000), (0, 0, 6_000)], now: start, tries: 0 };
+        let mut plan = proposed();
+        for event in &events {
+            let before = plan.state;
+            world.happens(&mut plan, event);
+            let open = world.open(0) + world.open(1);
+            prop_assert_eq!(plan.open().unwrap(), usd(open));
+            let parts = &plan.offer.instalments;
+            prop_assert!(parts.windows(2).all(|pair| pair[0].due_on < pair[1].due_on));
+            if plan.state.is_running() || matches!(plan.state, PlanState::Breached | PlanState::Completed) {
+                let unpaid: i64 = parts.iter().map(|own| own.unpaid().unwrap().micros()).sum();
+                if plan.state != PlanState::Completed {
+                    prop_assert_eq!(unpaid, usd(open).micros(), "{:?}", event);
+                }
+                // The earliest are paid first: behind one that is not wholly paid nothing is.
+                let first = parts.iter().position(|own| own.paid != own.amount).unwrap_or(parts.len());
+                prop_assert!(parts.iter().skip(first + 1).all(|own| own.paid.is_zero()));
+                prop_assert!(parts.iter().all(|own| !own.amount.is_negative() && !own.paid.is_negative()));
+            }
+            let today = world.now.date_naive();
+            let late = parts.iter().any(|own| own.due_on < today && own.paid != own.amount);
+            match plan.state {
+                PlanState::Active => prop_assert!(open > 0 && !late),
+                PlanState::InGrace => {
+                    let last = plan.late_since.unwrap() + Days::new(u64::from(plan.grace_days));
+                    prop_assert!(open > 0 && late && (today < last || plan.attempt.under_way));
+                }
+                PlanState::Proposed | PlanState::Countered => prop_assert!(open > 0 && plan.answer_by.unwrap() > world.now),
+                PlanState::Breached => prop_assert!(open > 0 || plan.moving.is_some()),
+                _ => {}
+            }
+            prop_assert!(before == plan.state || !plan.taken.is_empty());
+            for pair in plan.taken.windows(2) {
+                prop_assert_eq!(pair[0].to, pair[1].from);
+            }
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Plans against a simple model: whatever the order of payments, credit notes, days and answers.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
+use super::{Figures, Judged};
+use crate::{
+    Actor, Covered, EDGES, Invoice, Plan, PlanSettings, PlanState, Schedule, Side, Verb,
+    collection::Ended,
+    edges::target,
+    plan::Moving,
+    proposal::{Facts, Proposal, propose},
+};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono_tz::UTC;
+use payterms_kernel::{Currency, Id, Money, Refusal};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+pub(crate) fn usd(cents: i64) -> Money {
+    Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000)
+}
+
+pub(crate) fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+pub(crate) fn at(day: NaiveDate) -> DateTime<Utc> {
+    day.and_hms_opt(0, 0, 0).unwrap().and_utc()
+}
+
+pub(crate) fn who(side: Side) -> Actor {
+    Actor { side, subject: side.name().to_owned() }
+}
+
+fn facts(cents: &[i64]) -> Vec<Facts> {
+    let fact = |(place, cents): (usize, &i64)| Facts {
+        covered: Covered {
+            invoice: Id::from_uuid(Uuid::from_u128(place as u128 + 1)),
+            number: format!("INV-{place}"),
+            due_on: day("2026-01-10"),
+            covered: usd(*cents),
+            paid_before: usd(0),
+            open: usd(*cents),
+            paid: usd(0),
+            as_of: DateTime::UNIX_EPOCH,
+        },
+        name: format!("invoices/{place}"),
+        state: "OPEN".to_owned(),
+        pending: usd(0),
+        blocked: String::new(),
+        top_up: false,
+        proposals: 0,
+    };
+    cents.iter().enumerate().map(fact).collect()
+}
+
+pub(crate) fn settings() -> PlanSettings {
+    PlanSettings { allowed: true, ..PlanSettings::fresh() }
+}
+
+fn asked(schedule: Schedule) -> Proposal {
+    Proposal { schedule, collect_automatically: true, note: String::new() }
+}
+
+fn try_propose(facts: Vec<Facts>, schedule: Schedule, settings: &PlanSettings) -> Result<Plan, Refusal> {
+    let today = day("2026-01-01");
+    let ids = (Id::from_uuid(Uuid::from_u128(7)), Id::from_uuid(Uuid::from_u128(8)), who(Side::Customer));
+    propose(ids, facts, asked(schedule), settings, (today, at(today)))
+}
+
+/// A plan of 100.00 in three from 31 January 2026, PENDING.
+fn pending() -> Plan {
+    try_propose(facts(&[4_000, 6_000]), Schedule::Monthly { count: 3, day: 31 }, &settings()).unwrap()
+}
+
+fn known(plan: &Plan) -> Vec<(Id<Invoice>, Figures)> {
+    let figures = |own: &Covered| Figures { open: own.open, paid: own.paid, due_on: own.due_on, as_of: own.as_of };
+    plan.covered.iter().map(|own| (own.invoice, figures(own))).collect()
+}
+
+pub(crate) fn block(plan: &mut Plan, now: DateTime<Utc>) {
+    let figures = known(plan);
+    plan.blocked(&figures, UTC, now).unwrap();
+}
+
+pub(crate) fn proposed() -> Plan {
+    let mut plan = pending();
+    block(&mut plan, at(day("2026-01-01")));
+    plan
+}
+
+fn active() -> Plan {
+    let (mut plan, now) = (proposed(), at(day("2026-01-02")));
+    plan.accept(Verb::Approve, who(Side::Tenant), usd(10_000), now).unwrap();
+    block(&mut plan, now);
+    plan
+}
+
+fn amounts(plan: &Plan) -> Vec<(i64, i64)> {
+    plan.offer.instalments.iter().map(|own| (own.amount.micros() / 10_000, own.paid.micros() / 10_000)).collect()
+}
+
+/// What the world says of one invoice.
+pub(crate) fn tell(plan: &mut Plan, place: usize, open: i64, paid: i64, now: DateTime<Utc>) {
+    let invoice = plan.covered[place].invoice;
+    let figures = Figures { open: usd(open), paid: usd(paid), due_on: plan.covered[place].due_on, as_of: now };
+    plan.follow(invoice, figures, now).unwrap();
+}
+
+#[test]
+fn every_edge_is_walked_and_every_other_is_refused() {
+    let mut walked = 0;
+    for state in PlanState::ALL {
+        for verb in Verb::ALL {
+            let mut plan = Plan { state, ..proposed() };
+            plan.taken.clear();
+            let gone = plan.go(verb, Actor::suite(), "why", at(day("2026-02-01")));
+            if let Some(to) = target(state, verb) {
+                assert_eq!((gone, plan.state, plan.taken.len()), (Ok(()), to, 1), "{state:?} {verb:?}");
+                walked += 1;
+            } else {
+                assert_eq!((gone.unwrap_err().reason, plan.state, plan.taken.len()), ("PLAN_STATE", state, 0), "{state:?} {verb:?}");
+            }
+        }
+    }
+    assert_eq!(walked, EDGES.len());
+    assert_eq!(EDGES.iter().map(|edge| format!("{edge:?}")).collect::<BTreeSet<_>>().len(), EDGES.len());
+}
+
+#[test]
+fn what_people_and_days_do_walks_every_edge() {
+    let mut seen = BTreeSet::new();
+    let mut note = |plan: &Plan| seen.extend(plan.taken.iter().map(|own| format!("{:?}", (own.from, own.verb, own.to))));
+    let now = at(day("2026-01-03"));
+    let counter = |plan: &mut Plan| {
+        let settings = settings();
+        let instead = Schedule::Weekly { count: 2, day: None };
+        plan.offer_instead(instead, who(Side::Tenant), String::new(), (&settings, UTC), now).unwrap();
+    };
+    for verb in [Verb::Refuse, Verb::Withdraw] {
+        for countered in [false, true] {
+            let mut plan = proposed();
+            if countered {
+                counter(&mut plan);
+            }
+            plan.end(verb, who(Side::Tenant), "why", now).unwrap();
+            assert_eq!(plan.moving, Some(Moving::Lift));
+            note(&plan);
+        }
+    }
+    for countered in [false, true] {
+        let mut plan = proposed();
+        if countered {
+            counter(&mut plan);
+        }
+        let by = plan.answer_by.unwrap();
+        assert_eq!(
+            (plan.judge(UTC, by - TimeDelta::seconds(1)), plan.taken.last().map(|own| own.verb) == Some(Verb::Lapse)),
+            (Ok(Judged::Done), false)
+        );
+        plan.judge(UTC, by).unwrap();
+        assert_eq!((plan.state, plan.explanation.as_str()), (PlanState::Lapsed, super::TIME_LIMIT));
+        note(&plan);
+    }
+    let mut plan = proposed();
+    counter(&mut plan);
+    plan.decline_counter(who(Side::Customer), "", UTC, now).unwrap();
+    counter(&mut plan);
+    plan.accept(Verb::AcceptCounter, who(Side::Customer), usd(10_000), now).unwrap();
+    block(&mut plan, now);
+    plan.end(Verb::Cancel, who(Side::Tenant), "", now).unwrap();
+    note(&plan);
+    let (mut plan, late) = (active(), at(day("2026-02-01")));
+    plan.judge(UTC, late).unwrap();
+    plan.end(Verb::Cancel, who(Side::Tenant), "", late).unwrap();
+    note(&plan);
+    let mut plan = active();
+    plan.judge(UTC, late).unwrap();
+    assert_eq!((plan.state, plan.grace_end()), (PlanState::InGrace, Some(day("2026-02-05"))));
+    tell(&mut plan, 0, 0, 4_000, late);
+    plan.judge(UTC, late).unwrap();
+    assert_eq!((plan.state, plan.grace_end()), (PlanState::Active, None));
+    let march = at(day("2026-03-01"));
+    plan.judge(UTC, march).unwrap();
+    plan.judge(UTC, march + TimeDelta::days(5)).unwrap();
+    assert_eq!((plan.state, plan.moving.clone()), (PlanState::Breached, Some(Moving::Lift)));
+    plan.lifted(march);
+    plan.block_for(Verb::Reinstate, who(Side::Tenant), "", march).unwrap();
+    block(&mut plan, march);
+    assert_eq!(plan.state, PlanState::Active);
+    plan.judge(UTC, march + TimeDelta::days(10)).unwrap();
+    assert_eq!((plan.state, plan.late_since), (PlanState::InGrace, Some(day("2026-03-11"))), "new days of grace");
+    plan.judge(UTC, march + TimeDelta::days(15)).unwrap();
+    plan.lifted(march);
+    tell(&mut plan, 1, 0, 6_000, march);
+    plan.judge(UTC, march + TimeDelta::days(16)).unwrap();
+    assert_eq!((plan.state, &plan.moving), (PlanState::Completed, &None), "its blocks have fallen before");
+    note(&plan);
+    let mut plan = active();
+    tell(&mut plan, 0, 0, 4_000, now);
+    tell(&mut plan, 1, 0, 6_000, now);
+    plan.judge(UTC, now).unwrap();
+    assert_eq!((plan.state, plan.moving.clone()), (PlanState::Completed, Some(Moving::Lift)));
+    note(&plan);
+    let all: BTreeSet<_> = EDGES.iter().map(|edge| format!("{edge:?}")).collect();
+    assert_eq!(seen, all);
+}
+
+#[test]
+fn all_reasons_come_at_once() {
+    let mut wrong = facts(&[4_000, 6_000]);
+    wrong[0].state = "PAID".to_owned();
+    wrong[0].pending = usd(1);
+    wrong[1].blocked = "DISPUTED".to_owned();
+    wrong[1].proposals = 2;
+    wrong[1].covered.open = Money::from_micros(Currency::parse("EUR").unwrap(), 1_000_000);
+    wrong[1].top_up = true;
+    let strict = PlanSettings {
+        allowed: false,
+        kinds: Vec::new(),
+        max_instalments: 2,
+        max_days: 30,
+        min_instalments: vec![usd(5_000)],
+        ..settings()
+    };
+    let refused = try_propose(wrong, Schedule::Monthly { count: 3, day: 3 }, &strict).unwrap_err();
+    let mut names: Vec<_> = refused.conditions.iter().map(|own| own.name).collect();
+    names.sort_unstable();
+    let all = [
+        "CURRENCY_MISMATCH",
+        "DURATION_TOO_LONG",
+        "FEATURE_DISABLED",
+        "INSTALMENT_TOO_SMALL",
+        "INVOICE_BLOCKED",
+        "INVOICE_STATE",
+        "KIND_NOT_ALLOWED",
+        "PAYMENT_PENDING",
+        "PROPOSAL_LIMIT",
+        "TOO_MANY_INSTALMENTS",
+        "TOP_UP_INVOICE",
+    ];
+    assert_eq!((refused.reason, names.as_slice()), ("FEATURE_DISABLED", all.as_slice()));
+    let soon = try_propose(facts(&[100]), Schedule::Deferral(day("2026-01-04")), &settings()).unwrap_err();
+    assert_eq!((soon.reason, soon.conditions[0].name), ("NOT_ELIGIBLE", "DATE_TOO_SOON"));
+    assert!(try_propose(facts(&[100]), Schedule::Deferral(day("2026-01-05")), &settings()).is_ok());
+    assert_eq!(try_propose(facts(&[100]), Schedule::Deferral(day("2026-01-01")), &settings()).unwrap_err().reason, "DATE_IN_PAST");
+    let dust = try_propose(facts(&[2]), Schedule::Monthly { count: 3, day: 3 }, &settings()).unwrap_err();
+    assert_eq!(dust.conditions[0].name, "INSTALMENT_TOO_SMALL", "a part of nothing is none");
+}
+
+#[test]
+fn the_proposer_never_approves_and_what_was_seen_binds() {
+    let now = at(day("2026-01-02"));
+    let mut plan = proposed();
+    assert_eq!(plan.accept(Verb::Approve, who(Side::Customer), usd(10_000), now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
+    assert_eq!(plan.accept(Verb::Approve, who(Side::Tenant), usd(9_999), now).unwrap_err().reason, "PLAN_AMOUNT_CHANGED");
+    plan.accept(Verb::Approve, who(Side::Tenant), usd(10_001), now).unwrap();
+    let busy = plan.accept(Verb::Approve, who(Side::Tenant), usd(10_000), now).unwrap_err();
+    assert_eq!(busy.reason, "CONCURRENT_UPDATE", "one answer at a time");
+    // 40.00 were paid while the answer was on its way: the last instalments are lowered.
+    tell(&mut plan, 0, 0, 4_000, now);
+    block(&mut plan, now);
+    assert_eq!((plan.state, amounts(&plan)), (PlanState::Active, vec![(3_334, 0), (2_666, 0)]));
+    let mut own = proposed();
+    let settings = settings();
+    let instead = Schedule::Weekly { count: 2, day: None };
+    own.offer_instead(instead, who(Side::Tenant), String::new(), (&settings, UTC), now).unwrap();
+    assert_eq!(own.accept(Verb::AcceptCounter, who(Side::Tenant), usd(10_000), now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
+}
+
+#[test]
+fn money_goes_to_the_earliest_and_credit_notes_lower_the_last() {
+    let (mut plan, now) = (active(), at(day("2026-01-05")));
+    assert_eq!(amounts(&plan), [(3_334, 0), (3_333, 0), (3_333, 0)]);
+    tell(&mut plan, 0, 0, 4_000, now);
+    assert_eq!(amounts(&plan), [(3_334, 3_334), (3_333, 666), (3_333, 0)]);
+    tell(&mut plan, 1, 2_000, 0, now);
+    assert_eq!(amounts(&plan), [(3_334, 3_334), (2_666, 666), (0, 0)], "40.00 are credited");
+    tell(&mut plan, 0, 4_000, 0, now);
+    assert_eq!(amounts(&plan), [(3_334, 0), (2_666, 0), (0, 0)], "a payment is taken back");
+    tell(&mut plan, 1, 7_000, -1_000, now);
+    assert_eq!(plan.offer.instalments.iter().map(|own| own.unpaid().unwrap().micros()).sum::<i64>(), 110_000_000);
+    let older = Figures { open: usd(1), paid: usd(0), due_on: day("2026-01-10"), as_of: DateTime::UNIX_EPOCH };
+    assert_eq!(plan.follow(plan.covered[0].invoice, older, now), Ok(false), "older news");
+}
+
+#[test]
+fn a_try_ends_once_and_a_new_instalment_begins_a_new_ladder() {
+    let (mut plan, first) = (active(), at(day("2026-01-31")));
+    assert_eq!(plan.judge(UTC, at(day("2026-01-27"))), Ok(Judged::Done));
+    assert_eq!(plan.judge(UTC, at(day("2026-01-28"))), Ok(Judged::Announce(0)), "three days before");
+    plan.announce(0, at(day("2026-01-28")));
+    assert_eq!(plan.judge(UTC, first), Ok(Judged::Collect));
+    let id = Uuid::from_u128(1);
+    plan.collect(id, UTC, first).unwrap();
+    assert_eq!((plan.attempt.amount, plan.judge(UTC, first)), (33_340_000, Ok(Judged::Done)), "one at a time");
+    let failed = Ended::Failed("card_declined".to_owned());
+    assert_eq!(plan.attempt_ended(Uuid::from_u128(9), &failed, first), Ok(false), "another try's end");
+    assert_eq!(plan.attempt_ended(id, &failed, first), Ok(true));
+    assert_eq!(plan.attempt_ended(id, &failed, first), Ok(false));
+    assert_eq!((plan.attempt.next_at, plan.next_judgement(UTC)), (Some(first + TimeDelta::days(1)), Some(first + TimeDelta::days(1))));
+    plan.judge(UTC, first + TimeDelta::days(1)).unwrap();
+    assert_eq!((plan.state, plan.attempt.under_way), (PlanState::InGrace, false));
+    assert_eq!(plan.judge(UTC, first + TimeDelta::days(1)), Ok(Judged::Collect));
+    plan.collect(Uuid::from_u128(2), UTC, first + TimeDelta::days(1)).unwrap();
+    plan.judge(UTC, first + TimeDelta::days(30)).unwrap();
+    assert_eq!(plan.state, PlanState::InGrace, "a try under way is waited for");
+    let until = first + TimeDelta::days(40);
+    plan.attempt_ended(Uuid::from_u128(2), &Ended::From(until), first).unwrap();
+    assert_eq!((plan.attempt.next_at, plan.attempt.ladder.attempts), (Some(until), 1));
+}

@@ -1,0 +1,228 @@
+//! What may be proposed: every reason why not at once, and exactly what is stored
+//! (docs/domain.md, Plans, Proposal).
+
+use crate::{
+    Customer,
+    collection::Attempt,
+    edges::Verb,
+    plan::{Actor, Covered, Moving, Offer, Plan, PlanState},
+    schedule::{Instalment, MOST_INSTALMENTS, Schedule, instalments},
+    settings::{Consequence, Kind, PlanSettings},
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use payterms_kernel::{Condition, Currency, Id, Money, Refusal, Violation};
+
+/// An invoice as invoicing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// What is known of it.
+    pub covered: Covered,
+    /// Its name, for sentences.
+    pub name: String,
+    /// Its state, as in the contract.
+    pub state: String,
+    /// What payments under way have reserved.
+    pub pending: Money,
+    /// Why it is blocked; empty where it is not.
+    pub blocked: String,
+    /// Whether it sells credit and asks for no debt.
+    pub top_up: bool,
+    /// How often it was proposed within the days that count.
+    pub proposals: u32,
+}
+
+/// A schedule worked out for an amount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    schedule: Schedule,
+    today: NaiveDate,
+    /// The parts.
+    pub instalments: Vec<Instalment>,
+}
+
+fn unfit(name: &'static str, description: String) -> Condition {
+    Condition { name, subject: "schedule".to_owned(), description }
+}
+
+impl Terms {
+    /// Works a schedule out.
+    ///
+    /// # Errors
+    /// `DATE_IN_PAST`, `SCHEDULE_INVALID` where its dates leave the calendar.
+    pub fn of(schedule: Schedule, total: Money, settings: &PlanSettings, today: NaiveDate) -> Result<Self, Refusal> {
+        let wrong = |field: &str, reason, description: &str| {
+            Refusal::invalid(vec![Violation { field: format!("schedule{field}"), reason, description: description.to_owned() }])
+        };
+        if matches!(schedule, Schedule::Deferral(date) if date <= today) {
+            return Err(wrong(".date", "DATE_IN_PAST", "Use a date after today."));
+        }
+        let dates = schedule.dates(today, settings.lead_days);
+        let dates = dates.ok_or_else(|| wrong("", "SCHEDULE_INVALID", "The dates leave the calendar. Ask for fewer instalments."))?;
+        Ok(Self { schedule, today, instalments: instalments(total, &dates)? })
+    }
+
+    /// The first date.
+    #[must_use]
+    pub fn first(&self) -> Option<NaiveDate> {
+        self.instalments.first().map(|own| own.due_on)
+    }
+
+    /// Days from the proposal to the last date.
+    #[must_use]
+    pub fn days(&self) -> i64 {
+        self.instalments.last().map_or(0, |own| (own.due_on - self.today).num_days())
+    }
+
+    /// The bounds of the tenant that it leaves, all of them.
+    #[must_use]
+    pub fn check(&self, settings: &PlanSettings) -> Vec<Condition> {
+        let mut unmet = Vec::new();
+        if !settings.kinds.contains(&Kind::of(self.schedule)) {
+            unmet.push(unfit("KIND_NOT_ALLOWED", "Choose a kind and an interval that the options name.".to_owned()));
+        }
+        let most = settings.max_instalments.min(MOST_INSTALMENTS);
+        if self.schedule.count() > most {
+            unmet.push(unfit("TOO_MANY_INSTALMENTS", format!("Ask for at most {most} instalments.")));
+        }
+        if self.days() > i64::from(settings.max_days) {
+            let most = settings.max_days;
+            unmet.push(unfit("DURATION_TOO_LONG", format!("The last date is {} days ahead; at most {most} are allowed.", self.days())));
+        }
+        let ahead = self.first().map_or(0, |first| (first - self.today).num_days());
+        if ahead <= i64::from(settings.lead_days) {
+            let least = settings.lead_days.saturating_add(1);
+            unmet.push(unfit("DATE_TOO_SOON", format!("Let the first date be at least {least} days ahead.")));
+        }
+        let smallest = self.instalments.last().map(|own| own.amount);
+        let least = smallest.and_then(|own| settings.min_instalments.iter().find(|least| least.currency() == own.currency()));
+        let too_small = smallest.is_some_and(|own| !own.is_positive() || least.is_some_and(|least| own.micros() < least.micros()));
+        if too_small {
+            let least = least.map_or_else(|| "one minor unit".to_owned(), ToString::to_string);
+            unmet.push(unfit("INSTALMENT_TOO_SMALL", format!("Ask for fewer instalments: each must be at least {least}.")));
+        }
+        unmet
+    }
+
+    /// Refuses where a bound is left.
+    ///
+    /// # Errors
+    /// `NOT_ELIGIBLE` with every bound.
+    pub fn must_fit(&self, settings: &PlanSettings) -> Result<(), Refusal> {
+        refuse(self.check(settings))
+    }
+}
+
+fn refuse(unmet: Vec<Condition>) -> Result<(), Refusal> {
+    const REASONS: [&str; 7] = [
+        "FEATURE_DISABLED",
+        "INVOICE_STATE",
+        "TOP_UP_INVOICE",
+        "CURRENCY_MISMATCH",
+        "INVOICE_BLOCKED",
+        "PAYMENT_PENDING",
+        "PROPOSAL_LIMIT",
+    ];
+    if unmet.is_empty() {
+        return Ok(());
+    }
+    // The first condition that is a reason of its own gives it; a bound of the tenant is NOT_ELIGIBLE.
+    let reason = REASONS.into_iter().find(|reason| unmet.iter().any(|own| own.name == *reason)).unwrap_or("NOT_ELIGIBLE");
+    let message = unmet.iter().take(10).map(|own| own.description.as_str()).collect::<Vec<_>>().join(" ");
+    Err(Refusal::precondition(reason, message).with_conditions(unmet))
+}
+
+impl Facts {
+    /// What keeps an invoice from being proposed, all of it.
+    fn check(&self, currency: Currency, settings: &PlanSettings) -> Vec<Condition> {
+        let mut unmet = Vec::new();
+        let number = if self.covered.number.is_empty() { "An invoice" } else { self.covered.number.as_str() };
+        let mut wrong = |name, description: String| {
+            unmet.push(Condition { name, subject: self.name.clone(), description: format!("{number} {description}") });
+        };
+        if self.state != "OPEN" {
+            wrong("INVOICE_STATE", format!("is {}; propose open invoices.", self.state));
+        }
+        if self.top_up {
+            wrong("TOP_UP_INVOICE", "sells credit and asks for no debt.".to_owned());
+        }
+        if self.covered.open.currency() != currency {
+            wrong("CURRENCY_MISMATCH", format!("is in {}, another in {currency}; propose them apart.", self.covered.open.currency()));
+        }
+        if !self.blocked.is_empty() {
+            wrong("INVOICE_BLOCKED", format!("is blocked: {}.", self.blocked));
+        }
+        if self.pending.is_positive() {
+            wrong("PAYMENT_PENDING", format!("has {} in a payment under way; wait for its end.", self.pending));
+        }
+        if self.proposals >= settings.max_proposals {
+            wrong("PROPOSAL_LIMIT", format!("was proposed {} times within 90 days.", self.proposals));
+        }
+        unmet
+    }
+}
+
+/// What is proposed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    /// When is paid.
+    pub schedule: Schedule,
+    /// Whether instalments are taken from the collection method.
+    pub collect_automatically: bool,
+    /// For the tenant to read.
+    pub note: String,
+}
+
+/// Makes a plan of invoices, PENDING until they are blocked.
+///
+/// # Errors
+/// Every condition that does not hold, at once; those of [`Terms::of`].
+pub fn propose(
+    (id, customer, by): (Id<Plan>, Id<Customer>, Actor),
+    invoices: Vec<Facts>,
+    proposal: Proposal,
+    settings: &PlanSettings,
+    (today, now): (NaiveDate, DateTime<Utc>),
+) -> Result<Plan, Refusal> {
+    let currency = invoices.first().ok_or_else(Refusal::not_found)?.covered.open.currency();
+    let mut unmet = Vec::new();
+    if !settings.allowed {
+        let description = "The seller takes no proposals. Talk to the seller.".to_owned();
+        unmet.push(Condition { name: "FEATURE_DISABLED", subject: "proposals_allowed".to_owned(), description });
+    }
+    unmet.extend(invoices.iter().flat_map(|own| own.check(currency, settings)));
+    let zero = Money::zero(currency);
+    let total =
+        invoices.iter().filter(|own| own.covered.open.currency() == currency).try_fold(zero, |sum, own| sum.plus(own.covered.open))?;
+    let terms = Terms::of(proposal.schedule, total, settings, today)?;
+    if total.is_positive() {
+        unmet.extend(terms.check(settings));
+    }
+    refuse(unmet)?;
+    let mut covered: Vec<_> = invoices.into_iter().map(|own| own.covered).collect();
+    covered.sort_by(|one, other| (one.due_on, &one.number).cmp(&(other.due_on, &other.number)));
+    Ok(Plan {
+        id,
+        customer,
+        state: PlanState::Pending,
+        currency,
+        covered,
+        offer: Offer { schedule: proposal.schedule, instalments: terms.instalments, by: by.clone(), explanation: String::new() },
+        counter: None,
+        collect_automatically: proposal.collect_automatically,
+        note: proposal.note,
+        explanation: String::new(),
+        answer_days: settings.answer_days,
+        grace_days: settings.grace_days,
+        accelerates: settings.consequence == Consequence::Accelerate,
+        answer_by: None,
+        late_since: None,
+        breached_on: None,
+        attempt: Attempt::default(),
+        moving: Some(Moving::Block { verb: Verb::Send, by, explanation: String::new() }),
+        moves: 1,
+        taken: Vec::new(),
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    })
+}

@@ -1,0 +1,183 @@
+//! What a tenant lets its customers propose, and what it answers without a person
+//! (docs/domain.md, Plans, Settings).
+
+use crate::schedule::Schedule;
+use payterms_kernel::Money;
+
+/// The kinds of schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// All on one date.
+    SingleDeferral,
+    /// Equal parts every seven days.
+    Weekly,
+    /// Equal parts every month.
+    Monthly,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::SingleDeferral, Self::Weekly, Self::Monthly];
+
+    /// The name of the kind, as it is stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SingleDeferral => "SINGLE_DEFERRAL",
+            Self::Weekly => "WEEKLY",
+            Self::Monthly => "MONTHLY",
+        }
+    }
+
+    /// The kind of a schedule.
+    #[must_use]
+    pub fn of(schedule: Schedule) -> Self {
+        match schedule {
+            Schedule::Deferral(_) => Self::SingleDeferral,
+            Schedule::Weekly { .. } => Self::Weekly,
+            Schedule::Monthly { .. } => Self::Monthly,
+        }
+    }
+}
+
+/// What a breach does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consequence {
+    /// All that is left is due at once.
+    Accelerate,
+    /// Each invoice is due on its own date again.
+    End,
+}
+
+impl Consequence {
+    /// The name, as it is stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accelerate => "ACCELERATE",
+            Self::End => "END",
+        }
+    }
+}
+
+/// What is approved without a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalBand {
+    /// The largest total, one a currency.
+    pub amounts: Vec<Money>,
+    /// The most instalments.
+    pub max_instalments: u32,
+    /// The most days to the last date.
+    pub max_days: u32,
+}
+
+/// What is refused without a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusalBand {
+    /// Totals above these, one a currency.
+    pub amounts: Vec<Money>,
+    /// To customers who breached a plan within so many days.
+    pub days_after_breach: u32,
+}
+
+/// The settings of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanSettings {
+    /// Whether customers may propose.
+    pub allowed: bool,
+    /// The kinds of schedule.
+    pub kinds: Vec<Kind>,
+    /// The most instalments.
+    pub max_instalments: u32,
+    /// The most days from the proposal to the last date.
+    pub max_days: u32,
+    /// The smallest instalment, one a currency.
+    pub min_instalments: Vec<Money>,
+    /// Days between the proposal and the first date.
+    pub lead_days: u32,
+    /// Days within which a proposal is answered.
+    pub answer_days: u32,
+    /// Days for which an instalment may be late.
+    pub grace_days: u32,
+    /// What a breach does.
+    pub consequence: Consequence,
+    /// How often an invoice may be proposed within [`PROPOSAL_DAYS`].
+    pub max_proposals: u32,
+    /// What is approved without a person.
+    pub approval_band: Option<ApprovalBand>,
+    /// What is refused without a person.
+    pub refusal_band: Option<RefusalBand>,
+    /// Counts its changes.
+    pub version: i64,
+}
+
+/// The days over which proposals of an invoice are counted.
+pub const PROPOSAL_DAYS: i64 = 90;
+
+impl PlanSettings {
+    /// What holds until somebody decides: proposals are off.
+    #[must_use]
+    pub fn fresh() -> Self {
+        Self {
+            allowed: false,
+            kinds: Kind::ALL.to_vec(),
+            max_instalments: 12,
+            max_days: 365,
+            min_instalments: Vec::new(),
+            lead_days: 3,
+            answer_days: 14,
+            grace_days: 5,
+            consequence: Consequence::Accelerate,
+            max_proposals: 2,
+            approval_band: None,
+            refusal_band: None,
+            version: 0,
+        }
+    }
+
+    /// What the bands answer to a proposal of `total` in `instalments` parts over `days` days, by a customer who
+    /// last breached a plan so many days ago: yes, no, or nothing. No goes before yes.
+    #[must_use]
+    pub fn bands(&self, total: Money, instalments: u32, days: i64, since_breach: Option<i64>) -> Option<bool> {
+        let bound = |amounts: &[Money]| amounts.iter().copied().find(|own| own.currency() == total.currency());
+        if let Some(band) = &self.refusal_band {
+            let breached = since_breach.is_some_and(|ago| ago < i64::from(band.days_after_breach));
+            if breached || bound(&band.amounts).is_some_and(|most| total.micros() > most.micros()) {
+                return Some(false);
+            }
+        }
+        let band = self.approval_band.as_ref()?;
+        let within = bound(&band.amounts).is_some_and(|most| total.micros() <= most.micros())
+            && instalments <= band.max_instalments
+            && days <= i64::from(band.max_days);
+        within.then_some(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::{ApprovalBand, PlanSettings, RefusalBand};
+    use payterms_kernel::{Currency, Money};
+
+    #[test]
+    fn no_goes_before_yes_and_a_currency_without_a_figure_is_for_a_person() {
+        let money = |code: &str, units: &str| Money::parse(Currency::parse(code).unwrap(), units).unwrap();
+        let settings = PlanSettings {
+            approval_band: Some(ApprovalBand { amounts: vec![money("USD", "500")], max_instalments: 3, max_days: 100 }),
+            refusal_band: Some(RefusalBand { amounts: vec![money("USD", "9000"), money("EUR", "9000")], days_after_breach: 30 }),
+            ..PlanSettings::fresh()
+        };
+        let asked = |code, units, parts, days, breach| settings.bands(money(code, units), parts, days, breach);
+        assert_eq!(asked("USD", "500", 3, 100, None), Some(true));
+        assert_eq!(asked("USD", "500.01", 3, 100, None), None);
+        assert_eq!(asked("USD", "500", 4, 100, None), None);
+        assert_eq!(asked("USD", "500", 3, 101, None), None);
+        assert_eq!(asked("EUR", "1", 1, 1, None), None);
+        assert_eq!(asked("USD", "9000", 3, 100, None), None);
+        assert_eq!(asked("USD", "9000.01", 3, 100, None), Some(false));
+        assert_eq!(asked("USD", "1", 1, 1, Some(29)), Some(false));
+        assert_eq!(asked("USD", "1", 1, 1, Some(30)), Some(true));
+        assert_eq!(PlanSettings::fresh().bands(money("USD", "1"), 1, 1, None), None);
+    }
+}

@@ -1,0 +1,44 @@
+//! What plans do with the events of other services.
+
+use crate::use_cases::{collect_plan, follow_invoice};
+use futures::future::BoxFuture;
+use payterms_chassis::{AppError, WriteTx, inbox::Consumers, tenants};
+use payterms_proto::{
+    common::v1::Event,
+    invoicing::v1::{InvoiceChanged, PaymentChanged, TenantChanged, invoice, tenant::State},
+};
+use prost::Message;
+
+/// All consumers.
+#[must_use]
+pub fn all() -> Consumers {
+    Consumers::default()
+        .with::<TenantChanged>(tenant_changed)
+        .with::<InvoiceChanged>(invoice_changed)
+        .with::<PaymentChanged>(payment_changed)
+}
+
+fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        let tenant = TenantChanged::decode(event.data.clone())?.tenant.unwrap_or_default();
+        Ok(tenants::register(tx.conn(), &tx.call().tenant, tenant.state() == State::Suspended, &tenant.time_zone).await?)
+    })
+}
+
+fn invoice_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        let told = InvoiceChanged::decode(event.data.clone())?.invoice.unwrap_or_default();
+        // No plan covers a draft.
+        if told.state() == invoice::State::Draft {
+            return Ok(());
+        }
+        follow_invoice::run(tx, &told).await
+    })
+}
+
+fn payment_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        let told = PaymentChanged::decode(event.data.clone())?.payment.unwrap_or_default();
+        collect_plan::payment_changed(tx, &told).await
+    })
+}

@@ -1,0 +1,199 @@
+//! Invoicing, as plans reach it: reads in the caller's own name, steps of flows as a peer.
+
+use crate::{App, render::customer_name};
+use chrono::{DateTime, NaiveDate, Utc};
+use payterms_chassis::{
+    AppError,
+    call::Caller,
+    names,
+    peers::until_answered,
+    render::{date, date_of, instant_of, money, money_of, timestamp},
+};
+use payterms_kernel::{Id, Money, TenantId};
+use payterms_plans_domain::{Covered, Customer, Invoice, Plan, life::Figures, proposal::Facts};
+use payterms_proto::invoicing::v1::{
+    BatchGetInvoicesRequest, BlockForOwnerRequest, CollectForOwnerRequest, GetCustomerRequest, Invoice as Told, InvoiceToBlock, Payment,
+    UnblockForOwnerRequest, block::Reason, collection_service_client::CollectionServiceClient,
+    customer_service_client::CustomerServiceClient, invoice::State, invoice_service_client::InvoiceServiceClient,
+};
+use std::time::Duration;
+use tonic::{Request, Status, transport::Channel};
+use uuid::Uuid;
+
+/// How long one call may take.
+const BUDGET: Duration = Duration::from_secs(10);
+
+/// A customer's invoices.
+#[derive(Debug)]
+pub struct Invoicing<'a> {
+    app: &'a App,
+    tenant: &'a TenantId,
+    customer: String,
+}
+
+impl<'a> Invoicing<'a> {
+    /// The invoices of a customer.
+    #[must_use]
+    pub fn new(app: &'a App, tenant: &'a TenantId, customer: Id<Customer>) -> Self {
+        Self { app, tenant, customer: customer_name(tenant, customer) }
+    }
+
+    fn channel(&self) -> Result<Channel, AppError> {
+        self.app.peers.channel("invoicing")
+    }
+
+    fn step<M>(&self, message: M) -> Result<Request<M>, AppError> {
+        self.app.peers.request("invoicing", &Caller::service("plans", self.tenant, None), message, BUDGET)
+    }
+
+    /// Refuses where the caller sees no such customer.
+    ///
+    /// # Errors
+    /// `RESOURCE_NOT_FOUND`; invoicing's.
+    pub async fn must_have_customer(&self, caller: &Caller) -> Result<(), AppError> {
+        let message = GetCustomerRequest { name: self.customer.clone() };
+        let request = self.app.peers.request_as("invoicing", caller, message, BUDGET)?;
+        CustomerServiceClient::new(self.channel()?).get_customer(request).await?;
+        Ok(())
+    }
+
+    /// What the caller may see of invoices; how often they were proposed is not known there.
+    ///
+    /// # Errors
+    /// `RESOURCE_NOT_FOUND`; invoicing's.
+    pub async fn facts(&self, caller: &Caller, invoices: &[Id<Invoice>]) -> Result<Vec<Facts>, AppError> {
+        let message = BatchGetInvoicesRequest { parent: self.customer.clone(), names: self.names(invoices) };
+        let request = self.app.peers.request_as("invoicing", caller, message, BUDGET)?;
+        let told = InvoiceServiceClient::new(self.channel()?).batch_get_invoices(request).await?.into_inner().invoices;
+        told.iter().map(facts).collect()
+    }
+
+    fn names(&self, invoices: &[Id<Invoice>]) -> Vec<String> {
+        invoices.iter().map(|id| format!("{}/invoices/{id}", self.customer)).collect()
+    }
+
+    fn plan(&self, plan: &Plan) -> String {
+        format!("{}/plans/{}", self.customer, plan.id)
+    }
+
+    /// Blocks a plan's invoices, all or none, or replaces its blocks; answers what was open under the locks.
+    ///
+    /// # Errors
+    /// No answer after many tries. A refusal is a result.
+    pub async fn block(&self, step: Uuid, plan: &Plan, reason: Reason) -> Result<Result<Vec<(Id<Invoice>, Figures)>, Status>, AppError> {
+        let invoices = plan.covered.iter().map(|own| InvoiceToBlock {
+            invoice: format!("{}/invoices/{}", self.customer, own.invoice),
+            // Nothing is expected of what is paid: an amount is above zero.
+            expected_open: own.open.is_positive().then(|| money(own.open)),
+        });
+        let message = BlockForOwnerRequest {
+            request_id: step.to_string(),
+            parent: self.customer.clone(),
+            owner: self.plan(plan),
+            reason: reason.into(),
+            invoices: invoices.collect(),
+        };
+        let call = || async {
+            let request = self.step(message.clone())?;
+            CollectionServiceClient::new(self.channel()?).block_for_owner(request).await.map_err(AppError::from)
+        };
+        match until_answered(call).await? {
+            Ok(blocked) => Ok(Ok(blocked.invoices.iter().map(figures).collect::<Result<_, _>>()?)),
+            Err(status) => Ok(Err(status)),
+        }
+    }
+
+    /// Lifts a plan's blocks; after a breach reminders start again from its day.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn unblock(&self, step: Uuid, plan: &Plan, breach: Option<(NaiveDate, bool)>) -> Result<(), AppError> {
+        let ids: Vec<_> = plan.covered.iter().map(|own| own.invoice).collect();
+        let message = UnblockForOwnerRequest {
+            request_id: step.to_string(),
+            parent: self.customer.clone(),
+            owner: self.plan(plan),
+            invoices: self.names(&ids),
+            breach_date: breach.map(|(day, _)| date(day)),
+            due_at_once: breach.is_some_and(|(_, at_once)| at_once),
+        };
+        let call = || async {
+            let request = self.step(message.clone())?;
+            CollectionServiceClient::new(self.channel()?).unblock_for_owner(request).await.map_err(AppError::from)
+        };
+        until_answered(call).await?.map(|_| ()).map_err(AppError::from)
+    }
+
+    /// Collects what is due of a plan from the collection method.
+    ///
+    /// # Errors
+    /// No answer after many tries. A refusal is a result.
+    pub async fn collect(
+        &self,
+        (step, attempt): (Uuid, Uuid),
+        plan: &Plan,
+        amount: Money,
+        told_at: Option<DateTime<Utc>>,
+    ) -> Result<Result<Payment, Status>, AppError> {
+        let ids: Vec<_> = plan.covered.iter().map(|own| own.invoice).collect();
+        let message = CollectForOwnerRequest {
+            request_id: step.to_string(),
+            parent: self.customer.clone(),
+            owner: self.plan(plan),
+            invoices: self.names(&ids),
+            amount: Some(money(amount)),
+            reference: attempt.to_string(),
+            notice_time: told_at.map(timestamp),
+        };
+        let call = || async {
+            let request = self.step(message.clone())?;
+            CollectionServiceClient::new(self.channel()?).collect_for_owner(request).await.map_err(AppError::from)
+        };
+        Ok(until_answered(call).await?.map(|answer| answer.payment.unwrap_or_default()))
+    }
+}
+
+fn fault(told: &Told) -> AppError {
+    AppError::Fault(format!("invoice {:?} as invoicing told it", told.name))
+}
+
+/// The invoice and what is known of it, as invoicing told.
+///
+/// # Errors
+/// `Fault` for a message that is not whole.
+pub fn figures(told: &Told) -> Result<(Id<Invoice>, Figures), AppError> {
+    let whole = || {
+        let money = |own: &Option<payterms_proto::google::r#type::Money>| own.as_ref().and_then(money_of);
+        let known = Figures {
+            open: money(&told.open)?,
+            paid: money(&told.paid)?,
+            due_on: told.due_date.as_ref().and_then(date_of).unwrap_or_default(),
+            as_of: told.update_time.as_ref().and_then(instant_of)?,
+        };
+        Some((Id::from_uuid(names::uuid(told.name.rsplit('/').next()?)?), known))
+    };
+    whole().ok_or_else(|| fault(told))
+}
+
+fn facts(told: &Told) -> Result<Facts, AppError> {
+    let (invoice, known) = figures(told)?;
+    let blocked = told.block.as_ref().map(|block| block.reason().as_str_name().trim_start_matches("REASON_").to_owned());
+    Ok(Facts {
+        covered: Covered {
+            invoice,
+            number: told.number.clone(),
+            due_on: known.due_on,
+            covered: known.open,
+            paid_before: known.paid,
+            open: known.open,
+            paid: known.paid,
+            as_of: known.as_of,
+        },
+        name: told.name.clone(),
+        state: State::try_from(told.state).unwrap_or_default().as_str_name().trim_start_matches("STATE_").to_owned(),
+        pending: told.pending.as_ref().and_then(money_of).ok_or_else(|| fault(told))?,
+        blocked: blocked.unwrap_or_default(),
+        top_up: told.top_up.is_some(),
+        proposals: 0,
+    })
+}

@@ -1,0 +1,29 @@
+//! The present state of what others hear from plans.
+
+use crate::{render, store::plans};
+use payterms_chassis::{
+    AppError, WriteTx, names,
+    snapshots::{Snapshots, States},
+};
+use payterms_kernel::Id;
+use payterms_plans_domain::PlanState;
+use payterms_proto::plans::v1::PlanChanged;
+use prost::Message;
+
+/// All snapshots.
+#[must_use]
+pub fn all() -> Snapshots {
+    Snapshots::default().with::<PlanChanged>("plan", plans_of)
+}
+
+fn plans_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
+        let found = plans::find_many(tx.conn(), tenant, &ids).await?;
+        let told = found.iter().filter(|plan| plan.state != PlanState::Pending);
+        let state =
+            |plan| Ok::<_, AppError>(PlanChanged { plan: Some(render::plan(tenant, plan)?), ..PlanChanged::default() }.encode_to_vec());
+        told.map(|plan| Ok((plan.id.to_string(), state(plan)?))).collect()
+    })
+}

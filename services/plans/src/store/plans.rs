@@ -1,0 +1,261 @@
+//! Table `plans`, whole with what they cover and their offers.
+
+use super::{
+    covered, history,
+    offers::{self, side},
+};
+use chrono::NaiveDate;
+use payterms_chassis::{
+    AppError,
+    columns::{currency, date},
+};
+use payterms_kernel::{Id, TenantId, ladder::Ladder};
+use payterms_plans_domain::{Actor, Customer, Invoice, Plan, PlanState, collection::Attempt, plan::Moving};
+use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+
+/// What `moving` holds while blocks are lifted; a verb's name while they are set.
+const LIFT: &str = "LIFT";
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "plans")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    customer_id: Uuid,
+    state: String,
+    currency: String,
+    collect_automatically: bool,
+    note: String,
+    explanation: String,
+    answer_days: i64,
+    grace_days: i64,
+    accelerates: bool,
+    answer_by: Option<ChronoDateTimeUtc>,
+    late_since: Option<String>,
+    breached_on: Option<String>,
+    attempt_id: Option<Uuid>,
+    attempt_under_way: bool,
+    attempt_amount: i64,
+    attempt_failures: i64,
+    attempt_first_failed_at: Option<ChronoDateTimeUtc>,
+    attempt_next_at: Option<ChronoDateTimeUtc>,
+    attempt_reason: String,
+    attempt_through: Option<String>,
+    moving: String,
+    moving_side: String,
+    moving_subject: String,
+    moving_explanation: String,
+    moves: i64,
+    next_due: Option<String>,
+    version: i64,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn moving(row: &Model) -> Result<Option<Moving>, AppError> {
+    Ok(match row.moving.as_str() {
+        "" => None,
+        LIFT => Some(Moving::Lift),
+        verb => Some(Moving::Block {
+            verb: history::verb(verb)?,
+            by: Actor { side: side(&row.moving_side)?, subject: row.moving_subject.clone() },
+            explanation: row.moving_explanation.clone(),
+        }),
+    })
+}
+
+fn day(text: Option<&String>) -> Result<Option<NaiveDate>, AppError> {
+    text.map(|text| date(text)).transpose()
+}
+
+async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Plan>, AppError> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let mut covered = covered::of_plans(conn, tenant, &ids).await?;
+    let mut offers = offers::of_plans(conn, tenant, &ids).await?;
+    let small = |number: i64| u32::try_from(number).unwrap_or_default();
+    let plan = |row: Model| {
+        let fault = || AppError::Fault(format!("plan {} without an offer", row.id));
+        Ok(Plan {
+            id: Id::from_uuid(row.id),
+            customer: Id::from_uuid(row.customer_id),
+            state: history::state(&row.state)?,
+            currency: currency(&row.currency)?,
+            covered: covered.remove(&row.id).unwrap_or_default(),
+            offer: offers.remove(&(row.id, 1)).ok_or_else(fault)?,
+            counter: offers.remove(&(row.id, 2)),
+            collect_automatically: row.collect_automatically,
+            answer_days: small(row.answer_days),
+            grace_days: small(row.grace_days),
+            accelerates: row.accelerates,
+            answer_by: row.answer_by,
+            late_since: day(row.late_since.as_ref())?,
+            breached_on: day(row.breached_on.as_ref())?,
+            attempt: Attempt {
+                id: row.attempt_id,
+                under_way: row.attempt_under_way,
+                amount: row.attempt_amount,
+                ladder: Ladder { attempts: small(row.attempt_failures), first_failed_at: row.attempt_first_failed_at },
+                next_at: row.attempt_next_at,
+                reason: row.attempt_reason.clone(),
+                through: day(row.attempt_through.as_ref())?,
+            },
+            moving: moving(&row)?,
+            moves: row.moves,
+            taken: Vec::new(),
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            note: row.note,
+            explanation: row.explanation,
+        })
+    };
+    rows.into_iter().map(plan).collect()
+}
+
+/// Plans by their ids.
+///
+/// # Errors
+/// The database's.
+pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Plan>]) -> Result<Vec<Plan>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+    whole(conn, tenant, query.all(conn).await?).await
+}
+
+/// One plan, its row locked.
+///
+/// # Errors
+/// The database's.
+pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Plan>) -> Result<Option<Plan>, AppError> {
+    let row = Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?;
+    Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
+}
+
+/// The plan that made a try to collect.
+///
+/// # Errors
+/// The database's.
+pub async fn of_attempt<C: ConnectionTrait>(conn: &C, tenant: &TenantId, attempt: Uuid) -> Result<Option<Id<Plan>>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::AttemptId.eq(attempt));
+    let id: Option<Uuid> = query.select_only().column(Column::Id).into_tuple().one(conn).await?;
+    Ok(id.map(Id::from_uuid))
+}
+
+/// Which plans are listed.
+#[derive(Debug, Clone)]
+pub struct Listed<'a> {
+    /// Whose; none: of all customers.
+    pub customer: Option<Id<Customer>>,
+    /// In one of these states; none: in any.
+    pub states: &'a [PlanState],
+    /// That cover this invoice.
+    pub invoice: Option<Id<Invoice>>,
+    /// Whose next instalment falls due between these dates.
+    pub next_due: (Option<NaiveDate>, Option<NaiveDate>),
+    /// Only ids below this one.
+    pub before: Uuid,
+}
+
+/// Plans, newest first. One that is being sent is not shown.
+///
+/// # Errors
+/// The database's.
+pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, listed: &Listed<'_>, limit: u64) -> Result<Vec<Plan>, AppError> {
+    let mut query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::State.ne(PlanState::Pending.name()))
+        .filter(Column::Id.lt(listed.before));
+    if let Some(customer) = listed.customer {
+        query = query.filter(Column::CustomerId.eq(customer.uuid()));
+    }
+    if !listed.states.is_empty() {
+        query = query.filter(Column::State.is_in(listed.states.iter().map(|state| state.name())));
+    }
+    if let Some(invoice) = listed.invoice {
+        let covering = covered::plans_of(conn, tenant, invoice).await?;
+        query = query.filter(Column::Id.is_in(covering.iter().map(|id| id.uuid())));
+    }
+    if let Some(from) = listed.next_due.0 {
+        query = query.filter(Column::NextDue.gte(from.to_string()));
+    }
+    if let Some(to) = listed.next_due.1 {
+        query = query.filter(Column::NextDue.lte(to.to_string()));
+    }
+    whole(conn, tenant, query.order_by_desc(Column::Id).limit(limit).all(conn).await?).await
+}
+
+/// Inserts a plan, or saves what became of it, with the edges that it took.
+///
+/// # Errors
+/// The database's.
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) -> Result<(), AppError> {
+    let (moving, by, explanation) = match &plan.moving {
+        None => (String::new(), None, String::new()),
+        Some(Moving::Lift) => (LIFT.to_owned(), None, String::new()),
+        Some(Moving::Block { verb, by, explanation }) => (verb.name().to_owned(), Some(by), explanation.clone()),
+    };
+    let next_due = plan.next_instalment().map(|(_, own)| own.due_on).filter(|_| plan.state.is_running());
+    let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
+    let row = ActiveModel {
+        tenant: Set(tenant.to_string()),
+        id: Set(plan.id.uuid()),
+        customer_id: Set(plan.customer.uuid()),
+        state: Set(plan.state.name().to_owned()),
+        currency: Set(plan.currency.code().to_owned()),
+        collect_automatically: Set(plan.collect_automatically),
+        note: Set(plan.note.clone()),
+        explanation: Set(plan.explanation.clone()),
+        answer_days: Set(plan.answer_days.into()),
+        grace_days: Set(plan.grace_days.into()),
+        accelerates: Set(plan.accelerates),
+        answer_by: Set(plan.answer_by),
+        late_since: Set(day(plan.late_since)),
+        breached_on: Set(day(plan.breached_on)),
+        attempt_id: Set(plan.attempt.id),
+        attempt_under_way: Set(plan.attempt.under_way),
+        attempt_amount: Set(plan.attempt.amount),
+        attempt_failures: Set(plan.attempt.ladder.attempts.into()),
+        attempt_first_failed_at: Set(plan.attempt.ladder.first_failed_at),
+        attempt_next_at: Set(plan.attempt.next_at),
+        attempt_reason: Set(plan.attempt.reason.clone()),
+        attempt_through: Set(day(plan.attempt.through)),
+        moving: Set(moving),
+        moving_side: Set(by.map(|by| by.side.name().to_owned()).unwrap_or_default()),
+        moving_subject: Set(by.map(|by| by.subject.clone()).unwrap_or_default()),
+        moving_explanation: Set(explanation),
+        moves: Set(plan.moves),
+        next_due: Set(day(next_due)),
+        version: Set(plan.version),
+        created_at: Set(plan.created_at),
+        updated_at: Set(plan.updated_at),
+    };
+    let fixed = |column: &Column| matches!(column, Column::Tenant | Column::Id | Column::CustomerId | Column::Currency | Column::CreatedAt);
+    let changing = Column::iter().filter(|column| !fixed(column));
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
+    covered::save(conn, tenant, plan).await?;
+    offers::save(conn, tenant, plan).await?;
+    history::append(conn, tenant, plan).await
+}
+
+/// Deletes a plan that was never sent.
+///
+/// # Errors
+/// The database's.
+pub async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Plan>) -> Result<(), AppError> {
+    offers::delete(conn, tenant, id).await?;
+    covered::delete(conn, tenant, id).await?;
+    Entity::delete_by_id((tenant.to_string(), id.uuid())).exec(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! The flow that moves a plan's blocks: they are set before the plan shows that they stand, and lifted after
+//! its end is stored. What is to be done stands in the plan's row, so any driver goes on where another stopped.
+
+use super::{News, publish};
+use crate::{
+    App,
+    invoicing::Invoicing,
+    store::{history, plans, settings},
+};
+use payterms_chassis::{
+    Answer, AppError, Call, WriteTx,
+    flow::{self, Lease},
+    kill,
+};
+use payterms_kernel::{Id, Refusal, id::step_id};
+use payterms_plans_domain::{Actor, Plan, PlanState, Verb, life::Figures, plan::Moving};
+use payterms_proto::{invoicing::v1::block::Reason, plans::v1::ProposePlanResponse};
+use prost::Message;
+use tonic::Status;
+use uuid::Uuid;
+
+/// The kind of flow; its intent is the plan.
+pub const FLOW: &str = "plan";
+
+/// Stores what is to be moved, drives it, and answers when it is done.
+///
+/// # Errors
+/// What the flow is refused with.
+pub async fn begin<A: Message + Default>(app: &App, call: &Call, mut tx: WriteTx, mut plan: Plan) -> Result<Answer<A>, AppError> {
+    publish(&mut tx, &mut plan, News::default()).await?;
+    let lease = app.flows.open(&tx, FLOW, plan.id.uuid()).await?;
+    tx.commit_intent(plan.id.uuid()).await?;
+    kill::point("plan.after_answer");
+    app.flows.spawn(lease);
+    app.flows.answer(call, false).await
+}
+
+/// Drives the flow to its close.
+///
+/// # Errors
+/// Those of invoicing when it does not answer; the recovery goes on.
+pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
+    loop {
+        let conn = app.db.read(&lease.tenant).await?;
+        let found = plans::find_many(&conn, &lease.tenant, &[Id::from_uuid(lease.intent)]).await?.pop();
+        drop(conn);
+        let Some(plan) = found else { return Ok(()) };
+        let invoicing = Invoicing::new(app, &lease.tenant, plan.customer);
+        let step = |what: &str| step_id(lease.intent, &format!("{what}/{}", plan.moves));
+        let done = match &plan.moving {
+            None => record(app, lease, &plan, |_, _, _| Ok(())).await?,
+            Some(Moving::Block { verb, .. }) => {
+                let reason = if *verb == Verb::Send { Reason::PaymentPlanProposed } else { Reason::PaymentPlanActive };
+                let blocked = invoicing.block(step("block"), &plan, reason).await?;
+                kill::point("plan.after_block");
+                match blocked {
+                    Ok(known) => blocks_stand(app, lease, &plan, &known).await?,
+                    Err(status) => return refused(app, lease, &plan, status).await,
+                }
+            }
+            Some(Moving::Lift) => {
+                let breach = plan.breached_on.filter(|_| plan.state == PlanState::Breached).map(|day| (day, plan.accelerates));
+                invoicing.unblock(step("unblock"), &plan, breach).await?;
+                kill::point("plan.after_unblock");
+                record(app, lease, &plan, |own, _, now| {
+                    own.lifted(now);
+                    Ok(())
+                })
+                .await?
+            }
+        };
+        if done {
+            return Ok(());
+        }
+    }
+}
+
+fn call(lease: &Lease, plan: &Plan) -> Call {
+    Call::own("plans", &lease.tenant, &format!("plan_moved/{}/{}", plan.moves, plan.state.name()), lease.intent, None)
+}
+
+/// The plan under the driver's lease.
+async fn held(tx: &WriteTx, lease: &Lease) -> Result<Plan, AppError> {
+    let found = plans::lock(tx.conn(), &lease.tenant, Id::from_uuid(lease.intent)).await?;
+    flow::hold(tx, lease).await?;
+    found.ok_or_else(|| AppError::Fault(format!("no plan {}", lease.intent)))
+}
+
+/// Does what follows from a step, and closes the flow where nothing is left to move. True where it closed.
+async fn record(
+    app: &App,
+    lease: &Lease,
+    driven: &Plan,
+    follow: impl FnOnce(&mut Plan, &WriteTx, chrono::DateTime<chrono::Utc>) -> Result<(), Refusal>,
+) -> Result<bool, AppError> {
+    let tx = app.db.begin_apart(&call(lease, driven)).await?;
+    let mut plan = held(&tx, lease).await?;
+    let now = tx.now();
+    follow(&mut plan, &tx, now)?;
+    close(tx, lease, plan).await
+}
+
+/// The blocks stand: the verb is done, and what follows from it at once. A proposal may be answered by the
+/// tenant's bands.
+async fn blocks_stand(
+    app: &App,
+    lease: &Lease,
+    driven: &Plan,
+    known: &[(Id<payterms_plans_domain::Invoice>, Figures)],
+) -> Result<bool, AppError> {
+    let mut tx = app.db.begin_apart(&call(lease, driven)).await?;
+    let mut plan = held(&tx, lease).await?;
+    let (zone, now) = (tx.time().zone, tx.now());
+    plan.blocked(known, zone, now)?;
+    // Announcements and tries are for the job; edges that follow are taken here.
+    plan.judge(zone, now)?;
+    if plan.state == PlanState::Proposed && driven.state == PlanState::Pending && plan.moving.is_none() {
+        by_the_bands(&tx, &mut plan).await?;
+    }
+    kill::point("plan.before_record");
+    publish_and_close(&mut tx, lease, &mut plan).await?;
+    let done = plan.moving.is_none();
+    tx.commit_rows().await?;
+    kill::point("plan.after_record");
+    Ok(done)
+}
+
+async fn by_the_bands(tx: &WriteTx, plan: &mut Plan) -> Result<(), AppError> {
+    let (tenant, now) = (&tx.call().tenant, tx.now());
+    let settings = settings::find(tx.conn(), tenant).await?;
+    let breached = history::last_breach(tx.conn(), tenant, plan.customer).await?;
+    let ago = breached.map(|at| (now - at).num_days());
+    let (count, last) = (plan.offer.instalments.len(), plan.offer.instalments.last().map(|own| own.due_on));
+    let days = last.map_or(0, |last| (last - payterms_kernel::calendar::day_in(tx.time().zone, now)).num_days());
+    let open = plan.open()?;
+    match settings.bands(open, u32::try_from(count).unwrap_or(u32::MAX), days, ago) {
+        Some(true) => plan.accept(Verb::Approve, Actor::suite(), open, now)?,
+        Some(false) => plan.end(Verb::Refuse, Actor::suite(), BAND, now)?,
+        None => {}
+    }
+    Ok(())
+}
+
+/// Why a proposal was refused without a person.
+const BAND: &str = "BAND";
+
+async fn publish_and_close(tx: &mut WriteTx, lease: &Lease, plan: &mut Plan) -> Result<(), AppError> {
+    let rendered = publish(tx, plan, News::default()).await?;
+    if plan.moving.is_none() {
+        // All verbs answer with one field of the same number: their bytes are the same.
+        tx.answer_intent(lease.intent, &ProposePlanResponse { plan: Some(rendered) }).await?;
+        flow::close(tx, lease).await?;
+    }
+    Ok(())
+}
+
+async fn close(mut tx: WriteTx, lease: &Lease, mut plan: Plan) -> Result<bool, AppError> {
+    kill::point("plan.before_record");
+    publish_and_close(&mut tx, lease, &mut plan).await?;
+    let done = plan.moving.is_none();
+    tx.commit_rows().await?;
+    kill::point("plan.after_record");
+    Ok(done)
+}
+
+/// The blocks were refused, none stands: a proposal was never there, any other plan stays as it was.
+async fn refused(app: &App, lease: &Lease, driven: &Plan, status: Status) -> Result<(), AppError> {
+    let mut tx = app.db.begin_apart(&call(lease, driven)).await?;
+    let mut plan = held(&tx, lease).await?;
+    if plan.state == PlanState::Pending {
+        plans::delete(tx.conn(), &lease.tenant, plan.id).await?;
+    } else {
+        plan.not_blocked(tx.now());
+        publish(&mut tx, &mut plan, News::default()).await?;
+    }
+    tx.refuse_intent(lease.intent, status).await?;
+    flow::close(&tx, lease).await?;
+    kill::point("plan.before_refusal");
+    tx.commit_rows().await
+}
+
+/// Leaves a move to the recovery, where nobody waits for it.
+///
+/// # Errors
+/// The database's.
+pub async fn leave(tx: &WriteTx, plan: Uuid) -> Result<(), AppError> {
+    flow::leave(tx, FLOW, plan).await
+}

@@ -1,0 +1,174 @@
+//! Payment plans from the proposal to their end, through the gateway.
+
+use crate::{
+    clocks::advance,
+    collections::{DAY, Desk, START, desk},
+    invariants,
+    invoices::read,
+    rig::retry,
+};
+use payterms_proto::{
+    google::r#type::{Date, Money},
+    invoicing::v1::{Invoice, ListInvoicesRequest, block::Reason, invoice},
+    plans::v1::{
+        ApprovePlanRequest, GetPlanRequest, GetProposalOptionsRequest, ListPlanHistoryRequest, ListPlansRequest, Plan, PlanSettings,
+        PreviewPlanRequest, ProposePlanRequest, RefusePlanRequest, Schedule, UpdatePlanSettingsRequest,
+        plan::State,
+        schedule::{Interval, Kind},
+    },
+};
+use payterms_suite::{
+    Session,
+    client::{amount, request_id},
+};
+use payterms_testkit::{World, on_both, reason};
+use tonic::Status;
+
+on_both!(a_plan_is_previewed_proposed_approved_and_paid_on_its_dates, a_refusal_lifts_the_blocks,);
+
+/// Customers of tenant `acme` may propose; more settings by the mask.
+pub(crate) async fn allow(owner: &Session, settings: PlanSettings, paths: &[&str]) -> PlanSettings {
+    let name = "tenants/acme/planSettings".to_owned();
+    let mut paths: Vec<_> = paths.iter().map(|path| (*path).to_owned()).collect();
+    paths.push("proposals_allowed".to_owned());
+    let request = UpdatePlanSettingsRequest {
+        request_id: request_id(),
+        plan_settings: Some(PlanSettings { name, proposals_allowed: true, ..settings }),
+        update_mask: Some(prost_types::FieldMask { paths }),
+    };
+    // Plans may not have heard of the tenant yet.
+    let set = async || owner.plan_settings().update_plan_settings(request.clone()).await;
+    retry(set).await.into_inner().plan_settings.unwrap()
+}
+
+pub(crate) fn monthly(count: i32, day: i32) -> Schedule {
+    Schedule {
+        kind: Kind::Instalments.into(),
+        interval: Interval::Monthly.into(),
+        instalment_count: count,
+        day_of_month: day,
+        ..Schedule::default()
+    }
+}
+
+pub(crate) fn proposal(customer: &str, invoices: &[&Invoice], schedule: Schedule) -> ProposePlanRequest {
+    ProposePlanRequest {
+        request_id: request_id(),
+        parent: customer.to_owned(),
+        invoices: invoices.iter().map(|own| own.name.clone()).collect(),
+        schedule: Some(schedule),
+        collect_automatically: true,
+        note: "We wait for a payment ourselves.".to_owned(),
+    }
+}
+
+pub(crate) async fn propose(session: &Session, request: ProposePlanRequest) -> Result<Plan, Status> {
+    Ok(session.plans().propose_plan(request).await?.into_inner().plan.unwrap())
+}
+
+pub(crate) async fn plan(session: &Session, name: &str) -> Plan {
+    session.plans().get_plan(GetPlanRequest { name: name.to_owned() }).await.unwrap().into_inner().plan.unwrap()
+}
+
+pub(crate) async fn approve(session: &Session, plan: &Plan, total_seen: Option<Money>) -> Result<Plan, Status> {
+    let request = ApprovePlanRequest { request_id: request_id(), name: plan.name.clone(), total_seen, etag: String::new() };
+    Ok(session.plans().approve_plan(request).await?.into_inner().plan.unwrap())
+}
+
+pub(crate) async fn verbs(session: &Session, plan: &Plan) -> Vec<String> {
+    let list = ListPlanHistoryRequest { parent: plan.name.clone(), ..ListPlanHistoryRequest::default() };
+    let entries = session.plans().list_plan_history(list).await.unwrap().into_inner().entries;
+    entries.into_iter().map(|own| own.verb).collect()
+}
+
+/// Dates, amounts and what is paid of the instalments.
+pub(crate) fn parts(plan: &Plan) -> Vec<(String, Money, Money)> {
+    let day = |own: Date| format!("{:04}-{:02}-{:02}", own.year, own.month, own.day);
+    let part =
+        |own: &payterms_proto::plans::v1::Instalment| (day(own.due_date.unwrap()), own.amount.clone().unwrap(), own.paid.clone().unwrap());
+    plan.instalments.iter().map(part).collect()
+}
+
+pub(crate) fn usd(units: i64, cents: i32) -> Money {
+    amount("USD", units, cents).unwrap()
+}
+
+/// A shop whose customer has proposed to pay 100.00 USD in three, on the last day of the month.
+async fn proposed(world: &World, token: Option<&str>) -> (Desk, Plan) {
+    let desk = desk(world, token).await;
+    allow(&desk.owner, PlanSettings::default(), &[]).await;
+    let plan = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(3, 31))).await.unwrap();
+    (desk, plan)
+}
+
+async fn blocked(desk: &Desk) -> Option<(Reason, String)> {
+    read(&desk.owner, &desk.invoice.name).await.unwrap().block.map(|own| (own.reason(), own.owner))
+}
+
+/// 00:00 in Sydney, so many days after 1 January 2026; to April it is eleven hours ahead.
+const MIDNIGHT: i64 = START - 11 * 3_600;
+
+async fn a_plan_is_previewed_proposed_approved_and_paid_on_its_dates(world: &World) {
+    let desk = desk(world, Some("tok_visa")).await;
+    let staff = world.someone("STAFF", None);
+    let ask = GetProposalOptionsRequest { parent: desk.customer.clone() };
+    let options = async || desk.admin.plan_settings().get_proposal_options(ask.clone()).await.unwrap().into_inner();
+    assert!(!options().await.proposals_allowed, "off until somebody turns it on");
+    allow(&desk.owner, PlanSettings::default(), &[]).await;
+    assert_eq!((options().await.proposals_allowed, options().await.max_instalments), (true, 12));
+    let request = proposal(&desk.customer, &[&desk.invoice], monthly(3, 31));
+    let preview = PreviewPlanRequest {
+        parent: request.parent.clone(),
+        invoices: request.invoices.clone(),
+        schedule: request.schedule,
+        collect_automatically: true,
+        note: request.note.clone(),
+    };
+    let shown = desk.admin.plans().preview_plan(preview).await.unwrap().into_inner().plan.unwrap();
+    assert_eq!(blocked(&desk).await, None, "a preview has no effect");
+    let plan = propose(&desk.admin, request.clone()).await.unwrap();
+    assert_eq!(propose(&desk.admin, request).await.unwrap(), plan, "one answer");
+    let same = Plan { name: String::new(), etag: String::new(), create_time: None, update_time: None, ..plan.clone() };
+    assert_eq!(shown, same, "the preview is what is stored");
+    let (zero, due) = (usd(0, 0), ["2026-01-31", "2026-02-28", "2026-03-31"].map(str::to_owned));
+    let [first, second, third] = due.clone();
+    let asked = vec![(first, usd(33, 34), zero.clone()), (second, usd(33, 33), zero.clone()), (third, usd(33, 33), zero.clone())];
+    assert_eq!((plan.state(), parts(&plan), plan.total.clone()), (State::Proposed, asked, amount("USD", 100, 0)));
+    assert_eq!(blocked(&desk).await, Some((Reason::PaymentPlanProposed, plan.name.clone())), "from the invoice to the plan");
+    let list = ListInvoicesRequest {
+        parent: desk.customer.clone(),
+        block_reason: Reason::PaymentPlanProposed.into(),
+        ..ListInvoicesRequest::default()
+    };
+    assert_eq!(staff.invoices().list_invoices(list).await.unwrap().into_inner().invoices.len(), 1);
+    let covering = ListPlansRequest { parent: "tenants/acme".into(), invoice: desk.invoice.name.clone(), ..ListPlansRequest::default() };
+    let covering = staff.plans().list_plans(covering).await.unwrap().into_inner().plans;
+    assert_eq!(covering, std::slice::from_ref(&plan), "and back");
+    let active = approve(&staff, &plan, plan.open.clone()).await.unwrap();
+    assert_eq!((active.state(), blocked(&desk).await), (State::Active, Some((Reason::PaymentPlanActive, plan.name.clone()))));
+    for (days, paid) in [(30, usd(33, 34)), (58, usd(66, 67)), (89, usd(100, 0))] {
+        advance(world, MIDNIGHT + days * DAY).await;
+        let now = self::plan(&desk.admin, &plan.name).await;
+        let sum = 100_000_000_000 - now.open.as_ref().map_or(0, |own| own.units * 1_000_000_000 + i64::from(own.nanos));
+        assert_eq!(sum, paid.units * 1_000_000_000 + i64::from(paid.nanos), "day {days}: {:?} {:?}", now.state(), now.collection);
+    }
+    let done = self::plan(&desk.admin, &plan.name).await;
+    assert_eq!((done.state(), done.next_instalment), (State::Completed, None));
+    assert_eq!(blocked(&desk).await, None);
+    assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().state(), invoice::State::Paid);
+    assert_eq!(verbs(&staff, &plan).await, ["SEND", "APPROVE", "COMPLETE"]);
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
+}
+
+async fn a_refusal_lifts_the_blocks(world: &World) {
+    let (desk, plan) = proposed(world, None).await;
+    let staff = world.someone("STAFF", None);
+    let no = RefusePlanRequest { request_id: request_id(), name: plan.name.clone(), explanation: "Please pay in two.".into() };
+    let refused = staff.plans().refuse_plan(no.clone()).await.unwrap().into_inner().plan.unwrap();
+    assert_eq!((refused.state(), refused.explanation.as_str(), blocked(&desk).await), (State::Refused, "Please pay in two.", None));
+    assert_eq!(staff.plans().refuse_plan(no).await.unwrap().into_inner().plan.unwrap(), refused);
+    let again = approve(&staff, &plan, plan.open.clone()).await.unwrap_err();
+    assert_eq!(reason(&again), "PLAN_STATE");
+    invariants::hold(world).await;
+}
