@@ -33,7 +33,7 @@ const fn january(day: i64) -> i64 {
     START + (day - 1) * DAY - 11 * 3_600
 }
 
-async fn remind(world: &World, days: &[i32]) {
+pub(crate) async fn remind(world: &World, days: &[i32]) {
     let dunning = DunningSettings { reminder_days: days.to_vec(), ..DunningSettings::default() };
     let tenant = Tenant { name: "tenants/acme".into(), dunning: Some(dunning), ..Tenant::default() };
     let mask = FieldMask { paths: vec!["dunning".into()] };

@@ -4,16 +4,22 @@ use crate::{
     clocks::advance,
     collections::{DAY, Desk, START, desk},
     invariants,
-    invoices::read,
-    rig::retry,
+    invoices::{draft, issued, line, read},
+    rig::{retry, until},
 };
+use payterms_chassis::call::Caller;
 use payterms_proto::{
     google::r#type::{Date, Money},
-    invoicing::v1::{Invoice, ListInvoicesRequest, block::Reason, invoice},
+    invoicing::v1::{
+        BlockInvoiceRequest, CreateCreditNoteRequest, CreatePaymentRequest, Invoice, InvoiceToPay, ListInvoicesRequest,
+        RecordOutsidePaymentRequest, TenderToUse, block::Reason, invoice, tender_to_use::Source,
+    },
     plans::v1::{
-        ApprovePlanRequest, GetPlanRequest, GetProposalOptionsRequest, ListPlanHistoryRequest, ListPlansRequest, Plan, PlanSettings,
-        PreviewPlanRequest, ProposePlanRequest, RefusePlanRequest, Schedule, UpdatePlanSettingsRequest,
+        AcceptCounterOfferRequest, ApprovalBand, ApprovePlanRequest, CancelPlanRequest, CounterPlanRequest, DeclineCounterOfferRequest,
+        GetPlanRequest, GetProposalOptionsRequest, ListPlanHistoryRequest, ListPlansRequest, Plan, PlanSettings, PreviewPlanRequest,
+        ProposePlanRequest, RefusalBand, RefusePlanRequest, Schedule, UpdatePlanSettingsRequest, WithdrawPlanRequest,
         plan::State,
+        plan_history_entry::Side,
         schedule::{Interval, Kind},
     },
 };
@@ -21,10 +27,20 @@ use payterms_suite::{
     Session,
     client::{amount, request_id},
 };
-use payterms_testkit::{World, on_both, reason};
-use tonic::Status;
+use payterms_testkit::{World, on_both, people::person, reason, violations};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
 
-on_both!(a_plan_is_previewed_proposed_approved_and_paid_on_its_dates, a_refusal_lifts_the_blocks,);
+on_both!(
+    a_plan_is_previewed_proposed_approved_and_paid_on_its_dates,
+    a_refusal_lifts_the_blocks,
+    every_reason_why_not_comes_at_once,
+    what_happens_before_the_answer_counts,
+    a_counter_offer_is_declined_and_accepted,
+    nobody_answers_what_they_offered,
+    the_bands_answer_by_themselves,
+    without_an_answer_it_lapses,
+);
 
 /// Customers of tenant `acme` may propose; more settings by the mask.
 pub(crate) async fn allow(owner: &Session, settings: PlanSettings, paths: &[&str]) -> PlanSettings {
@@ -94,19 +110,19 @@ pub(crate) fn usd(units: i64, cents: i32) -> Money {
 }
 
 /// A shop whose customer has proposed to pay 100.00 USD in three, on the last day of the month.
-async fn proposed(world: &World, token: Option<&str>) -> (Desk, Plan) {
+pub(crate) async fn proposed(world: &World, token: Option<&str>) -> (Desk, Plan) {
     let desk = desk(world, token).await;
     allow(&desk.owner, PlanSettings::default(), &[]).await;
     let plan = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(3, 31))).await.unwrap();
     (desk, plan)
 }
 
-async fn blocked(desk: &Desk) -> Option<(Reason, String)> {
+pub(crate) async fn blocked(desk: &Desk) -> Option<(Reason, String)> {
     read(&desk.owner, &desk.invoice.name).await.unwrap().block.map(|own| (own.reason(), own.owner))
 }
 
 /// 00:00 in Sydney, so many days after 1 January 2026; to April it is eleven hours ahead.
-const MIDNIGHT: i64 = START - 11 * 3_600;
+pub(crate) const MIDNIGHT: i64 = START - 11 * 3_600;
 
 async fn a_plan_is_previewed_proposed_approved_and_paid_on_its_dates(world: &World) {
     let desk = desk(world, Some("tok_visa")).await;
@@ -170,5 +186,218 @@ async fn a_refusal_lifts_the_blocks(world: &World) {
     assert_eq!(staff.plans().refuse_plan(no).await.unwrap().into_inner().plan.unwrap(), refused);
     let again = approve(&staff, &plan, plan.open.clone()).await.unwrap_err();
     assert_eq!(reason(&again), "PLAN_STATE");
+    invariants::hold(world).await;
+}
+
+async fn every_reason_why_not_comes_at_once(world: &World) {
+    let desk = desk(world, None).await;
+    let off = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(3, 31))).await;
+    // Plans may not have heard of the tenant yet.
+    assert!(off.is_err_and(|status| ["FEATURE_DISABLED", "TENANT_UNKNOWN_YET"].contains(&reason(&status).as_str())));
+    let bounds = PlanSettings { max_instalments: 3, max_duration_days: 60, min_instalments: vec![usd(40, 0)], ..PlanSettings::default() };
+    allow(&desk.owner, bounds, &["max_instalments", "max_duration_days", "min_instalments"]).await;
+    let other = issued(&desk.owner, draft(&desk.customer, "AUD", vec![line("Other", amount("AUD", 7, 0))])).await;
+    let paid = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Paid", amount("USD", 5, 0))])).await;
+    let outside = RecordOutsidePaymentRequest {
+        request_id: request_id(),
+        parent: desk.customer.clone(),
+        invoices: vec![InvoiceToPay { invoice: paid.name.clone(), amount: None }],
+        amount: None,
+        reference: "Cash".into(),
+    };
+    desk.owner.payments().record_outside_payment(outside).await.unwrap();
+    let disputed = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Disputed", amount("USD", 6, 0))])).await;
+    let block = BlockInvoiceRequest { request_id: request_id(), name: disputed.name.clone(), reason: Reason::Disputed.into() };
+    desk.owner.collections().block_invoice(block).await.unwrap();
+    let announced = CreatePaymentRequest {
+        request_id: request_id(),
+        parent: desk.customer.clone(),
+        invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: amount("USD", 10, 0) }],
+        tenders: vec![TenderToUse { source: Some(Source::BankTransfer(true)), amount: None }],
+        currency_code: String::new(),
+    };
+    desk.admin.payments().create_payment(announced).await.unwrap();
+    let all = proposal(&desk.customer, &[&desk.invoice, &other, &paid, &disputed], monthly(4, 31));
+    let refused = propose(&desk.admin, all).await.unwrap_err();
+    let mut found: Vec<_> =
+        refused.get_error_details().precondition_failure().unwrap().violations.iter().map(|own| own.r#type.clone()).collect();
+    found.sort_unstable();
+    let expected = [
+        "CURRENCY_MISMATCH",
+        "DURATION_TOO_LONG",
+        "INSTALMENT_TOO_SMALL",
+        "INVOICE_BLOCKED",
+        "INVOICE_STATE",
+        "PAYMENT_PENDING",
+        "TOO_MANY_INSTALMENTS",
+    ];
+    assert_eq!((reason(&refused).as_str(), found), ("INVOICE_STATE", expected.map(str::to_owned).to_vec()));
+    let staff = world.someone("STAFF", None);
+    let another = world.customer("acme", "GB").await;
+    let alien = issued(&desk.owner, draft(&another, "USD", vec![line("Other", amount("USD", 7, 0))])).await;
+    let both = proposal(&desk.customer, &[&other, &alien], monthly(2, 31));
+    let preview =
+        PreviewPlanRequest { parent: both.parent.clone(), invoices: both.invoices.clone(), schedule: both.schedule, ..Default::default() };
+    let mixed = staff.plans().preview_plan(preview).await.unwrap_err();
+    assert_eq!(violations(&mixed), ["invoices[1]: RESOURCE_NAME_INVALID"], "two customers");
+    assert_eq!(reason(&propose(&desk.admin, both).await.unwrap_err()), "RESOURCE_NOT_FOUND", "who may not see it learns nothing");
+    let small = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Small", amount("USD", 80, 0))])).await;
+    let two = || proposal(&desk.customer, &[&small], monthly(2, 15));
+    for _ in 0..2 {
+        let plan = propose(&desk.admin, two()).await.unwrap();
+        let again = propose(&desk.admin, two()).await.unwrap_err();
+        assert!(["INVOICE_BLOCKED", "PROPOSAL_LIMIT"].contains(&reason(&again).as_str()), "{again:?}");
+        let withdraw = WithdrawPlanRequest { request_id: request_id(), name: plan.name };
+        let withdrawn = desk.admin.plans().withdraw_plan(withdraw).await.unwrap().into_inner().plan.unwrap();
+        assert_eq!(withdrawn.state(), State::Withdrawn);
+    }
+    assert_eq!(reason(&propose(&desk.admin, two()).await.unwrap_err()), "PROPOSAL_LIMIT");
+    let late = propose(&desk.admin, proposal(&desk.customer, &[&small], deferral(2026, 1, 1))).await.unwrap_err();
+    assert_eq!(violations(&late), ["schedule.date: DATE_IN_PAST"]);
+    invariants::hold(world).await;
+}
+
+pub(crate) fn deferral(year: i32, month: i32, day: i32) -> Schedule {
+    Schedule { kind: Kind::SingleDeferral.into(), date: Some(Date { year, month, day }), ..Schedule::default() }
+}
+
+/// Pays a part outside, as a customer may at any time.
+pub(crate) async fn pay(desk: &Desk, money: Option<Money>) {
+    let outside = RecordOutsidePaymentRequest {
+        request_id: request_id(),
+        parent: desk.customer.clone(),
+        invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: None }],
+        amount: money,
+        reference: "Cash".into(),
+    };
+    desk.owner.payments().record_outside_payment(outside).await.unwrap();
+}
+
+pub(crate) async fn credit(desk: &Desk, money: Option<Money>) {
+    let note =
+        CreateCreditNoteRequest { request_id: request_id(), parent: desk.invoice.name.clone(), amount: money, reason: "Goodwill".into() };
+    desk.owner.invoices().create_credit_note(note).await.unwrap();
+}
+
+/// Waits until a plan knows that so much is open.
+pub(crate) async fn knows(session: &Session, name: &str, open: &Money) -> Plan {
+    until(async || Ok(plan(session, name).await), |plan| plan.open.as_ref() == Some(open)).await
+}
+
+async fn what_happens_before_the_answer_counts(world: &World) {
+    let (desk, plan) = proposed(world, None).await;
+    let staff = world.someone("STAFF", None);
+    pay(&desk, amount("USD", 40, 0)).await;
+    credit(&desk, amount("USD", 10, 0)).await;
+    let now = knows(&staff, &plan.name, &usd(50, 0)).await;
+    assert_eq!((parts(&now), now.total.clone()), (parts(&plan), amount("USD", 100, 0)), "the offer stays as it was made");
+    let less = approve(&staff, &plan, amount("USD", 49, 99)).await.unwrap_err();
+    assert_eq!(reason(&less), "PLAN_AMOUNT_CHANGED");
+    let stale =
+        ApprovePlanRequest { request_id: request_id(), name: plan.name.clone(), total_seen: plan.open.clone(), etag: plan.etag.clone() };
+    assert_eq!(reason(&staff.plans().approve_plan(stale).await.unwrap_err()), "ETAG_MISMATCH");
+    // More was seen than is open: the last instalments are lowered.
+    let active = approve(&staff, &plan, amount("USD", 100, 0)).await.unwrap();
+    let (zero, due) = (usd(0, 0), |day: &str| day.to_owned());
+    assert_eq!(parts(&active), [(due("2026-01-31"), usd(33, 34), zero.clone()), (due("2026-02-28"), usd(16, 66), zero)]);
+    assert_eq!((active.open, active.total), (amount("USD", 50, 0), amount("USD", 50, 0)));
+    invariants::hold(world).await;
+}
+
+async fn a_counter_offer_is_declined_and_accepted(world: &World) {
+    let (desk, plan) = proposed(world, None).await;
+    let staff = world.someone("STAFF", None);
+    let offer = |schedule| CounterPlanRequest {
+        request_id: request_id(),
+        name: plan.name.clone(),
+        schedule: Some(schedule),
+        explanation: "Sooner, please.".into(),
+    };
+    let weekly = Schedule { kind: Kind::Instalments.into(), interval: Interval::Weekly.into(), instalment_count: 2, ..Schedule::default() };
+    let unfit = staff.plans().counter_plan(offer(monthly(13, 1))).await.unwrap_err();
+    assert_eq!(reason(&unfit), "NOT_ELIGIBLE");
+    let countered = staff.plans().counter_plan(offer(weekly)).await.unwrap().into_inner().plan.unwrap();
+    let shown = countered.counter_offer.clone().unwrap();
+    assert_eq!((countered.state(), shown.explanation.as_str(), parts(&countered)), (State::Countered, "Sooner, please.", parts(&plan)));
+    let decline = DeclineCounterOfferRequest { request_id: request_id(), name: plan.name.clone(), explanation: "Too soon.".into() };
+    let back = desk.admin.plans().decline_counter_offer(decline).await.unwrap().into_inner().plan.unwrap();
+    assert_eq!((back.state(), back.counter_offer.is_none(), back.explanation.as_str()), (State::Proposed, true, "Too soon."));
+    staff.plans().counter_plan(offer(weekly)).await.unwrap();
+    let accept = AcceptCounterOfferRequest { request_id: request_id(), name: plan.name.clone(), total_seen: plan.open.clone() };
+    let active = desk.admin.plans().accept_counter_offer(accept).await.unwrap().into_inner().plan.unwrap();
+    // 1 January is a Thursday; three days lie between.
+    let days: Vec<_> = parts(&active).into_iter().map(|part| (part.0, part.1)).collect();
+    assert_eq!((active.state(), days), (State::Active, vec![("2026-01-05".into(), usd(50, 0)), ("2026-01-12".into(), usd(50, 0))]));
+    let taken = verbs(&staff, &plan).await;
+    assert_eq!(taken, ["SEND", "COUNTER", "DECLINE_COUNTER", "COUNTER", "ACCEPT_COUNTER"]);
+    let list = ListPlanHistoryRequest { parent: plan.name.clone(), ..ListPlanHistoryRequest::default() };
+    let of = async |session: &Session| {
+        let entries = session.plans().list_plan_history(list.clone()).await.unwrap().into_inner().entries;
+        entries.into_iter().map(|own| (own.side(), own.actor)).collect::<Vec<_>>()
+    };
+    let counter = |actor: &str| (Side::Tenant, actor.to_owned());
+    assert_eq!(
+        (of(&staff).await[1].clone(), of(&desk.admin).await[1].clone()),
+        (counter("test:staff"), counter("")),
+        "who, not for customers"
+    );
+    let cancel = CancelPlanRequest { request_id: request_id(), name: plan.name.clone(), explanation: "By mistake.".into() };
+    let cancelled = staff.plans().cancel_plan(cancel).await.unwrap().into_inner().plan.unwrap();
+    assert_eq!((cancelled.state(), blocked(&desk).await), (State::Cancelled, None));
+    invariants::hold(world).await;
+}
+
+async fn nobody_answers_what_they_offered(world: &World) {
+    let (desk, plan) = proposed(world, None).await;
+    let same = |role: &str, customer: Option<&str>| {
+        let person = Caller { subject: "test:both".into(), ..person("acme", role, customer) };
+        Session::new(world.suite.gateway, &world.suite.token(&person, 600).unwrap()).unwrap()
+    };
+    let withdraw = WithdrawPlanRequest { request_id: request_id(), name: plan.name };
+    desk.admin.plans().withdraw_plan(withdraw).await.unwrap();
+    let (buyer, seller) = (same("BILLING_MANAGER", Some(&desk.customer)), same("STAFF", None));
+    let own = propose(&buyer, proposal(&desk.customer, &[&desk.invoice], monthly(3, 31))).await.unwrap();
+    let refused = approve(&seller, &own, own.open.clone()).await.unwrap_err();
+    assert_eq!((reason(&refused).as_str(), refused.code()), ("SEPARATION_OF_DUTIES", Code::PermissionDenied));
+    let offer =
+        CounterPlanRequest { request_id: request_id(), name: own.name.clone(), schedule: Some(monthly(2, 31)), explanation: String::new() };
+    assert_eq!(reason(&seller.plans().counter_plan(offer).await.unwrap_err()), "SEPARATION_OF_DUTIES");
+    assert_eq!(approve(&world.someone("STAFF", None), &own, own.open.clone()).await.unwrap().state(), State::Active);
+}
+
+async fn the_bands_answer_by_themselves(world: &World) {
+    let desk = desk(world, None).await;
+    let bands = PlanSettings {
+        approval_band: Some(ApprovalBand { amounts: vec![usd(100, 0)], max_instalments: 2, max_duration_days: 100 }),
+        refusal_band: Some(RefusalBand { amounts: vec![usd(500, 0)], days_after_breach: 0 }),
+        ..PlanSettings::default()
+    };
+    let set = allow(&desk.owner, bands.clone(), &["approval_band", "refusal_band"]).await;
+    assert_eq!((&set.approval_band, &set.refusal_band), (&bands.approval_band, &bands.refusal_band));
+    let yes = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(2, 31))).await.unwrap();
+    assert_eq!((yes.state(), blocked(&desk).await.map(|own| own.0)), (State::Active, Some(Reason::PaymentPlanActive)));
+    let large = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Large", amount("USD", 501, 0))])).await;
+    let no = propose(&desk.admin, proposal(&desk.customer, &[&large], monthly(2, 31))).await.unwrap();
+    assert_eq!((no.state(), no.explanation.as_str()), (State::Refused, "BAND"));
+    assert_eq!(read(&desk.owner, &large.name).await.unwrap().block, None);
+    let between = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Between", amount("USD", 300, 0))])).await;
+    let open = propose(&desk.admin, proposal(&desk.customer, &[&between], monthly(2, 31))).await.unwrap();
+    assert_eq!(open.state(), State::Proposed, "a person answers");
+    assert_eq!(verbs(&desk.owner, &no).await, ["SEND", "REFUSE"]);
+    invariants::hold(world).await;
+}
+
+async fn without_an_answer_it_lapses(world: &World) {
+    let (desk, plan) = proposed(world, None).await;
+    assert_eq!(plan.answer_before_time.unwrap().seconds, START + 14 * DAY);
+    advance(world, START + 14 * DAY - 1).await;
+    assert_eq!(self::plan(&desk.admin, &plan.name).await.state(), State::Proposed);
+    advance(world, START + 14 * DAY).await;
+    let lapsed = self::plan(&desk.admin, &plan.name).await;
+    assert_eq!((lapsed.state(), lapsed.explanation.as_str(), blocked(&desk).await), (State::Lapsed, "TIME_LIMIT", None));
+    // The day before the first date is the last one for an answer.
+    let soon = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], deferral(2026, 1, 20))).await.unwrap();
+    advance(world, MIDNIGHT + 19 * DAY).await;
+    assert_eq!(self::plan(&desk.admin, &soon.name).await.state(), State::Lapsed);
     invariants::hold(world).await;
 }

@@ -99,10 +99,19 @@ impl Services {
     where
         F::Output: Send + 'static,
     {
+        self.die_and_meanwhile(name, point, act, std::future::ready(())).await;
+    }
+
+    /// The same, and does something while it lies dead.
+    pub async fn die_and_meanwhile<F: Future + Send + 'static>(&mut self, name: &'static str, point: &str, act: F, meanwhile: impl Future)
+    where
+        F::Output: Send + 'static,
+    {
         self.restart(name, Some(point));
         let acting = tokio::spawn(act);
         let mut doomed = self.running.remove(name).unwrap();
         tokio::task::spawn_blocking(move || doomed.wait_for_end()).await.unwrap();
+        meanwhile.await;
         self.restart(name, None);
         let _ = acting.await.unwrap();
     }
