@@ -8,7 +8,7 @@ use payterms_testkit::{
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use std::path::Path;
 
-async fn rows_of(service: &str, data: &Path, postgres: Option<&str>) -> (DatabaseConnection, String) {
+pub(crate) async fn rows_of(service: &str, data: &Path, postgres: Option<&str>) -> (DatabaseConnection, String) {
     if let Some(place) = postgres {
         (owner_of(place).await, format!("{service}."))
     } else {
@@ -296,7 +296,7 @@ async fn by_payment(conn: &DatabaseConnection, sql: &str) -> Vec<(String, i64)> 
 /// Flows that nobody has ended yet, by kind.
 pub async fn open_flows(world: &World) -> Vec<String> {
     let mut open = Vec::new();
-    for service in ["wallet", "invoicing"] {
+    for service in ["wallet", "invoicing", "plans"] {
         let (conn, s) = rows_of(service, world.folder.path(), world.postgres.as_deref()).await;
         let kinds = Statement::from_string(conn.get_database_backend(), format!("SELECT flow FROM {s}intent_lease WHERE flow <> 'relay'"));
         open.extend(conn.query_all_raw(kinds).await.unwrap().iter().map(|row| row.try_get::<String>("", "flow").unwrap()));

@@ -2,15 +2,20 @@
 //! own: no invoice is ever blocked without a plan, no plan lives without its blocks.
 
 use crate::{
+    clocks::at,
+    collections::{DAY, START},
     invariants,
+    invariants_of_plans::plans_agree_in,
     invoices::{draft, issued, line, read},
-    plans::{allow, monthly, proposal},
+    plans::{allow, deferral, monthly, proposal},
     rig::{People, Rig, Services, retry, until},
 };
 use futures::StreamExt;
 use payterms_proto::{
-    invoicing::v1::{BlockInvoiceRequest, Invoice, block::Reason},
-    plans::v1::{ApprovePlanRequest, ListPlansRequest, Plan, PlanSettings, RefusePlanRequest, plan::State},
+    invoicing::v1::{
+        AdvanceTestClockRequest, BlockInvoiceRequest, GetTestClockRequest, Invoice, StartTestClockRequest, block::Reason, test_clock,
+    },
+    plans::v1::{ApprovePlanRequest, GetPlanRequest, ListPlansRequest, Plan, PlanSettings, RefusePlanRequest, plan::State},
 };
 use payterms_suite::client::{amount, request_id};
 use payterms_testkit::reason;
@@ -117,6 +122,7 @@ async fn scenario((verb, service, point): (Verb, &'static str, &'static str), on
     assert_eq!(plans.len(), 1, "{verb:?} {point}: one plan");
     let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
     invariants::hold_in(data, postgres).await;
+    plans_agree_in(data, postgres).await;
     invariants::books_agree_in(data, postgres).await;
 }
 
@@ -148,6 +154,7 @@ async fn refused_after_the_intent(on_postgres: bool) {
     assert_eq!(plan.state(), State::Proposed, "the same request id is judged anew");
     let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
     invariants::hold_in(data, postgres).await;
+    plans_agree_in(data, postgres).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,4 +165,66 @@ async fn a_refusal_after_the_intent_leaves_nothing_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_after_the_intent_leaves_nothing_on_postgres() {
     refused_after_the_intent(true).await;
+}
+
+/// Where the collection of an instalment, and the end of the plan that follows, may die.
+const COLLECTION: [(&str, &str); 8] = [
+    ("plans", "plan_judged.after_commit"),
+    ("plans", "plan_collection.after_collect"),
+    ("plans", "plan_collection.before_record"),
+    ("plans", "plan.after_unblock"),
+    ("plans", "plan.before_record"),
+    ("invoicing", "owners_collection.after_intent"),
+    ("invoicing", "payment.after_charge"),
+    ("wallet", "charge.after payment_charge"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instalment_is_collected_once_whoever_is_killed_on_sqlite() {
+    futures::stream::iter(COLLECTION).for_each_concurrent(AT_ONCE, |point| collected(point, false)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instalment_is_collected_once_whoever_is_killed_on_postgres() {
+    futures::stream::iter(COLLECTION).for_each_concurrent(AT_ONCE, |point| collected(point, true)).await;
+}
+
+async fn collected((service, point): (&'static str, &'static str), on_postgres: bool) {
+    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let (people, invoices) = prepare(&rig).await;
+    let (owner, staff) = (rig.someone("OWNER", None), rig.someone("STAFF", None));
+    let name = "tenants/acme/testClock".to_owned();
+    let start = StartTestClockRequest { request_id: request_id(), parent: "tenants/acme".into(), now: at(START), seed: "seed".into() };
+    owner.clock().start_test_clock(start).await.unwrap();
+    let asked = proposal(&people.customer, &[&invoices[0], &invoices[1]], deferral(2026, 1, 10));
+    let asked = async || people.admin.plans().propose_plan(asked.clone()).await;
+    let plan = retry(asked).await.into_inner().plan.unwrap();
+    let yes = ApprovePlanRequest { request_id: request_id(), name: plan.name.clone(), total_seen: plan.open.clone(), etag: String::new() };
+    staff.plans().approve_plan(yes).await.unwrap();
+    // To the days of the notice: what comes then is the collection alone.
+    let to = |days| AdvanceTestClockRequest { request_id: request_id(), name: name.clone(), target_time: at(START + days * DAY) };
+    let clock = async |request: AdvanceTestClockRequest| {
+        let advance = async || owner.clock().advance_test_clock(request.clone()).await;
+        let ready = |clock: &tonic::Response<payterms_proto::invoicing::v1::TestClock>| clock.get_ref().state() == test_clock::State::Ready;
+        let read = async || {
+            let read = owner.clock().get_test_clock(GetTestClockRequest { name: name.clone() }).await?;
+            Ok(tonic::Response::new(read.into_inner().test_clock.unwrap()))
+        };
+        retry(advance).await;
+        until(read, ready).await;
+    };
+    clock(to(8)).await;
+    let mut services = Services::of(rig);
+    let (caller, sent) = (owner.clone(), to(10));
+    let dies = sent.clone();
+    services.die_at(service, point, async move { caller.clock().advance_test_clock(dies).await }).await;
+    clock(sent).await;
+    let read = async || people.admin.plans().get_plan(GetPlanRequest { name: plan.name.clone() }).await;
+    let ended = until(read, |plan| plan.get_ref().plan.as_ref().is_some_and(|own| own.state() == State::Completed)).await;
+    let open = ended.into_inner().plan.and_then(|own| own.open);
+    assert_eq!((open, services.rig().charges().await), (amount("USD", 0, 0), vec!["120".to_owned()]), "{service} {point}: once");
+    let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
+    invariants::hold_in(data, postgres).await;
+    plans_agree_in(data, postgres).await;
+    invariants::books_agree_in(data, postgres).await;
 }

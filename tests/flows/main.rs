@@ -17,6 +17,7 @@ mod fees;
 mod holds;
 mod idempotency;
 mod invariants;
+mod invariants_of_plans;
 mod invoices;
 mod kills;
 mod kills_of_payments;

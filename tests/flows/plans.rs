@@ -4,6 +4,7 @@ use crate::{
     clocks::advance,
     collections::{DAY, Desk, START, desk},
     invariants,
+    invariants_of_plans::plans_agree,
     invoices::{draft, issued, line, read},
     rig::{retry, until},
 };
@@ -174,6 +175,7 @@ async fn a_plan_is_previewed_proposed_approved_and_paid_on_its_dates(world: &Wor
     assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().state(), invoice::State::Paid);
     assert_eq!(verbs(&staff, &plan).await, ["SEND", "APPROVE", "COMPLETE"]);
     invariants::hold(world).await;
+    plans_agree(world).await;
     invariants::books_agree(world).await;
 }
 
@@ -187,6 +189,7 @@ async fn a_refusal_lifts_the_blocks(world: &World) {
     let again = approve(&staff, &plan, plan.open.clone()).await.unwrap_err();
     assert_eq!(reason(&again), "PLAN_STATE");
     invariants::hold(world).await;
+    plans_agree(world).await;
 }
 
 async fn every_reason_why_not_comes_at_once(world: &World) {
@@ -255,6 +258,7 @@ async fn every_reason_why_not_comes_at_once(world: &World) {
     let late = propose(&desk.admin, proposal(&desk.customer, &[&small], deferral(2026, 1, 1))).await.unwrap_err();
     assert_eq!(violations(&late), ["schedule.date: DATE_IN_PAST"]);
     invariants::hold(world).await;
+    plans_agree(world).await;
 }
 
 pub(crate) fn deferral(year: i32, month: i32, day: i32) -> Schedule {
@@ -302,6 +306,7 @@ async fn what_happens_before_the_answer_counts(world: &World) {
     assert_eq!(parts(&active), [(due("2026-01-31"), usd(33, 34), zero.clone()), (due("2026-02-28"), usd(16, 66), zero)]);
     assert_eq!((active.open, active.total), (amount("USD", 50, 0), amount("USD", 50, 0)));
     invariants::hold(world).await;
+    plans_agree(world).await;
 }
 
 async fn a_counter_offer_is_declined_and_accepted(world: &World) {
@@ -345,6 +350,7 @@ async fn a_counter_offer_is_declined_and_accepted(world: &World) {
     let cancelled = staff.plans().cancel_plan(cancel).await.unwrap().into_inner().plan.unwrap();
     assert_eq!((cancelled.state(), blocked(&desk).await), (State::Cancelled, None));
     invariants::hold(world).await;
+    plans_agree(world).await;
 }
 
 async fn nobody_answers_what_they_offered(world: &World) {
@@ -385,6 +391,7 @@ async fn the_bands_answer_by_themselves(world: &World) {
     assert_eq!(open.state(), State::Proposed, "a person answers");
     assert_eq!(verbs(&desk.owner, &no).await, ["SEND", "REFUSE"]);
     invariants::hold(world).await;
+    plans_agree(world).await;
 }
 
 async fn without_an_answer_it_lapses(world: &World) {
@@ -400,4 +407,5 @@ async fn without_an_answer_it_lapses(world: &World) {
     advance(world, MIDNIGHT + 19 * DAY).await;
     assert_eq!(self::plan(&desk.admin, &soon.name).await.state(), State::Lapsed);
     invariants::hold(world).await;
+    plans_agree(world).await;
 }

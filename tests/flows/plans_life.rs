@@ -4,6 +4,7 @@ use crate::{
     clocks::advance,
     collections::{DAY, Desk, START},
     invariants,
+    invariants_of_plans::plans_agree,
     invoices::read,
     mails::{mails, mails_of, text},
     months::remind,
@@ -75,6 +76,7 @@ async fn early_and_part_payments_go_to_the_earliest_and_credit_notes_lower_the_l
     assert_eq!(verbs(&desk.owner, &plan).await, ["SEND", "APPROVE", "COMPLETE"]);
     assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().block, None);
     invariants::hold(world).await;
+    plans_agree(world).await;
     invariants::books_agree(world).await;
 }
 
@@ -132,6 +134,7 @@ async fn what_is_declined_goes_through_grace_to_breach_and_back(world: &World) {
     mails_of(&desk.owner, MailKind::PlanCompleted, 1).await;
     mails_of(&desk.owner, MailKind::PlanResumed, 2).await;
     invariants::hold(world).await;
+    plans_agree(world).await;
     invariants::books_agree(world).await;
 }
 
@@ -146,6 +149,7 @@ async fn a_late_payment_within_grace_goes_on(world: &World) {
     advance(world, MIDNIGHT + 50 * DAY).await;
     assert_eq!(self::plan(&desk.admin, &plan.name).await.state(), State::Active);
     invariants::hold(world).await;
+    plans_agree(world).await;
 }
 
 async fn breached_early(world: &World, consequence: BreachConsequence) -> (Option<Date>, Plan) {
@@ -158,6 +162,7 @@ async fn breached_early(world: &World, consequence: BreachConsequence) -> (Optio
     let own = read(&desk.owner, &desk.invoice.name).await.unwrap();
     assert_eq!(own.block, None);
     invariants::hold(world).await;
+    plans_agree(world).await;
     (own.due_date, self::plan(&desk.admin, &plan.name).await)
 }
 
@@ -196,6 +201,7 @@ async fn a_bank_account_is_told_and_waited_for(world: &World) {
     let done = self::plan(&desk.admin, &plan.name).await;
     assert_eq!(done.state(), State::Completed, "{:?}", done.collection);
     invariants::hold(world).await;
+    plans_agree(world).await;
     invariants::books_agree(world).await;
 }
 
@@ -216,6 +222,7 @@ async fn cancelled_plans_let_reminders_go_on(world: &World) {
     let over = RetryPlanCollectionRequest { request_id: request_id(), name: plan.name };
     assert_eq!(reason(&staff.plans().retry_plan_collection(over).await.unwrap_err()), "PLAN_STATE");
     invariants::hold(world).await;
+    plans_agree(world).await;
 }
 
 async fn plans_show_by_state_date_and_in_the_overview(world: &World) {
@@ -247,4 +254,5 @@ async fn plans_show_by_state_date_and_in_the_overview(world: &World) {
     let again = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(2, 31))).await.unwrap();
     assert_eq!((again.state(), again.explanation.as_str()), (State::Refused, "BAND"), "who breached a plan");
     invariants::hold(world).await;
+    plans_agree(world).await;
 }

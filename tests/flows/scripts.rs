@@ -6,8 +6,10 @@ use crate::{
     clocks::{advance, start},
     collections::{DAY, START},
     invariants,
+    invariants_of_plans::plans_agree,
     invoices::{draft, line},
     payments::{by, credit},
+    plans::{allow, approve, deferral, monthly, proposal, propose},
     top_ups::{buy, card},
 };
 use payterms_proto::{
@@ -16,6 +18,10 @@ use payterms_proto::{
         BlockInvoiceRequest, CreateCreditNoteRequest, CreatePaymentRequest, FinalizeInvoiceRequest, Invoice, InvoiceToPay,
         ListInvoicesRequest, ListPaymentsRequest, Payment, UnapplyPaymentRequest, UnblockInvoiceRequest, VoidInvoiceRequest,
         WriteOffInvoiceRequest, block::Reason,
+    },
+    plans::v1::{
+        CancelPlanRequest, ListPlansRequest, PlanSettings, ProposePlanRequest, RefusePlanRequest, ReinstatePlanRequest,
+        RetryPlanCollectionRequest, plan::State,
     },
     wallet::v1::{PostFeeRequest, RecordUsageRequest},
 };
@@ -170,6 +176,40 @@ impl Player<'_> {
         }
     }
 
+    /// A plan is proposed, or one is answered or ended.
+    async fn plans(&mut self, customer: &str, admin: &Session) -> bool {
+        let list = ListPlansRequest { parent: customer.into(), page_size: 100, ..Default::default() };
+        let found = self.owner.plans().list_plans(list).await.map(|found| found.into_inner().plans).unwrap_or_default();
+        let live = [State::Proposed, State::Active, State::InGrace, State::Breached];
+        let found: Vec<_> = found.into_iter().filter(|plan| live.contains(&plan.state())).collect();
+        let some = found.choose(&mut self.dice).cloned();
+        let (seed, Some(plan)) = (self.seed, some.filter(|_| self.dice.random())) else {
+            let Some(invoice) = self.an_invoice(customer).await else { return false };
+            let schedule = [monthly(2, 31), monthly(4, 15), deferral(2026, 1, 20)].choose(&mut self.dice).copied().unwrap();
+            let sent = ProposePlanRequest { collect_automatically: self.dice.random(), ..proposal(customer, &[&invoice], schedule) };
+            return answered("propose", self.seed, &propose(admin, sent).await);
+        };
+        match (plan.state(), self.dice.random_range(0..4)) {
+            (State::Proposed, 0) => {
+                let no = RefusePlanRequest { request_id: request_id(), name: plan.name, explanation: "No.".into() };
+                answered("refuse", seed, &self.owner.plans().refuse_plan(no).await)
+            }
+            (State::Proposed, _) => answered("approve", seed, &approve(&self.owner, &plan, plan.open.clone()).await),
+            (State::Breached, _) => {
+                let again = ReinstatePlanRequest { request_id: request_id(), name: plan.name, explanation: String::new() };
+                answered("reinstate", seed, &self.owner.plans().reinstate_plan(again).await)
+            }
+            (_, 0) => {
+                let cancel = CancelPlanRequest { request_id: request_id(), name: plan.name, explanation: "Enough.".into() };
+                answered("cancel", seed, &self.owner.plans().cancel_plan(cancel).await)
+            }
+            _ => {
+                let retry = RetryPlanCollectionRequest { request_id: request_id(), name: plan.name };
+                answered("collect", seed, &self.owner.plans().retry_plan_collection(retry).await)
+            }
+        }
+    }
+
     /// A transfer arrives for some invoice, or an issuer takes some charge back.
     async fn the_bank_moves(&mut self, customer: &str) -> bool {
         let simulator = self.world.suite.simulator.clone();
@@ -194,6 +234,7 @@ impl Player<'_> {
                 0 | 1 => self.issues(customer).await,
                 2..=4 => self.pays(customer, admin).await,
                 5 | 6 => self.takes_back(customer).await,
+                7 | 8 if self.dice.random() => self.plans(customer, admin).await,
                 7 | 8 => self.buys_and_uses(wallet, admin).await,
                 _ => self.the_bank_moves(customer).await,
             };
@@ -208,6 +249,7 @@ async fn the_books_add_up_after_random_scripts(world: &World) {
     start(world, "acme", "seed").await;
     let owner = world.someone("OWNER", None);
     shop::open(&owner, "acme").await.unwrap();
+    allow(&owner, PlanSettings::default(), &[]).await;
     let mut customers = Vec::new();
     for token in ["tok_visa", "tok_declined"] {
         let customer = world.customer("acme", "AU").await;
@@ -230,5 +272,6 @@ async fn the_books_add_up_after_random_scripts(world: &World) {
         invariants::hold(world).await;
         invariants::books_agree(world).await;
         invariants::clearing_agrees(world).await;
+        plans_agree(world).await;
     }
 }

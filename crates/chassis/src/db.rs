@@ -23,6 +23,8 @@ pub struct Db {
     service: &'static str,
     /// Wakes the relay after a commit that left events.
     pub committed: Arc<Notify>,
+    /// Wakes the recovery after a commit that left a flow to it.
+    pub left: Arc<Notify>,
     /// Keeps a second process away from the file.
     lock: Option<Arc<File>>,
 }
@@ -71,7 +73,7 @@ impl Db {
         let writer = Database::connect(options(1)).await.map_err(|error| error.to_string())?;
         let reader = Database::connect(options(4)).await.map_err(|error| error.to_string())?;
         let queue = Some(Arc::new(Mutex::new(())));
-        Ok(Self { writer, reader, queue, clock, service, committed: Arc::default(), lock: Some(Arc::new(lock)) })
+        Ok(Self { writer, reader, queue, clock, service, committed: Arc::default(), left: Arc::default(), lock: Some(Arc::new(lock)) })
     }
 
     async fn open_postgres(url: &str, service: &'static str, clock: Arc<dyn Clock>) -> Result<Self, String> {
@@ -82,7 +84,16 @@ impl Db {
         if sql::one(&pool, strong, vec![]).await.map_err(|error| error.to_string())?.is_some() {
             return Err(format!("the role sees all tenants; connect as payterms_{service}, no superuser and without BYPASSRLS"));
         }
-        Ok(Self { writer: pool.clone(), reader: pool, queue: None, clock, service, committed: Arc::default(), lock: None })
+        Ok(Self {
+            writer: pool.clone(),
+            reader: pool,
+            queue: None,
+            clock,
+            service,
+            committed: Arc::default(),
+            left: Arc::default(),
+            lock: None,
+        })
     }
 
     /// The name of the service.

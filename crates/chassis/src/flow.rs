@@ -258,6 +258,7 @@ impl Flows {
             let pause = Duration::from_millis(if more { 50 } else { 1_000 });
             tokio::select! {
                 () = stop.cancelled() => return,
+                () = self.leases.db.left.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -309,7 +310,8 @@ fn told(refused: Vec<u8>) -> Result<Status, AppError> {
     Ok(Status::with_details(Code::from_i32(whole.code), whole.message, refused.into()))
 }
 
-/// Stores a flow that nobody waits for: the recovery is its first driver, within a second or so.
+/// Stores a flow that nobody waits for: the recovery is its first driver, woken by the commit; of another replica
+/// within a second or so.
 ///
 /// # Errors
 /// The database's.
@@ -320,6 +322,7 @@ pub async fn leave(tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<(),
                   ON CONFLICT DO NOTHING";
     let lapsed = chrono::DateTime::UNIX_EPOCH;
     sql::exec(tx.conn(), insert, [key(&lease), vec![Uuid::nil().into(), fence.into(), lapsed.into()]].concat()).await?;
+    tx.leaves_a_flow();
     Ok(())
 }
 

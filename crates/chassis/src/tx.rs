@@ -15,7 +15,10 @@ use payterms_kernel::{Id, IdSource, Refusal};
 use prost::{Message, Name};
 use sea_orm::{DatabaseTransaction, DbErr};
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -39,6 +42,8 @@ pub struct WriteTx {
     turn: Turn,
     call: Call,
     committed: Arc<Notify>,
+    left: Arc<Notify>,
+    leaves: AtomicBool,
     time: Time,
     ids: IdSource,
     versions: Vec<String>,
@@ -47,7 +52,8 @@ pub struct WriteTx {
 
 impl WriteTx {
     pub(crate) fn new(txn: DatabaseTransaction, turn: Turn, call: Call, db: &Db, time: Time, ids: IdSource) -> Self {
-        Self { txn, turn, call, committed: db.committed.clone(), time, ids, versions: Vec::new(), looked_up: false }
+        let (committed, left) = (db.committed.clone(), db.left.clone());
+        Self { txn, turn, call, committed, left, leaves: AtomicBool::new(false), time, ids, versions: Vec::new(), looked_up: false }
     }
 
     /// The connection that statements of this transaction go through.
@@ -87,6 +93,11 @@ impl WriteTx {
     /// A new id.
     pub fn id<T>(&mut self) -> Id<T> {
         self.ids.make()
+    }
+
+    /// Notes that this transaction leaves a flow to the recovery, which is woken by the commit.
+    pub(crate) fn leaves_a_flow(&self) {
+        self.leaves.store(true, Ordering::Relaxed);
     }
 
     /// The answer given before to this request id, if there is one. Call it after the locks.
@@ -256,6 +267,9 @@ impl WriteTx {
         kill::point_of("commit.after", &self.call.method);
         drop(self.turn);
         self.committed.notify_one();
+        if self.leaves.into_inner() {
+            self.left.notify_one();
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 pub mod account;
 pub mod bank;
 pub mod check;
+pub mod s2;
 pub mod s3;
 pub mod s4;
 pub mod s5;
@@ -50,6 +51,7 @@ async fn stories(stage: &mut Stage, usage: &str) -> Result<(), String> {
     s4::play(stage).await?;
     s5::play(stage, usage).await?;
     s3::play(stage).await?;
+    Box::pin(s2::play(stage)).await?;
     Box::pin(bank::play(stage)).await?;
     Box::pin(account::play(stage)).await?;
     check::all(stage).await
