@@ -159,12 +159,12 @@ async fn refused_after_the_intent(on_postgres: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_after_the_intent_leaves_nothing_on_sqlite() {
-    refused_after_the_intent(false).await;
+    Box::pin(refused_after_the_intent(false)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_after_the_intent_leaves_nothing_on_postgres() {
-    refused_after_the_intent(true).await;
+    Box::pin(refused_after_the_intent(true)).await;
 }
 
 /// Where the collection of an instalment, and the end of the plan that follows, may die.

@@ -28,6 +28,7 @@ mod months;
 mod operations;
 mod payments;
 mod plans;
+mod plans_answers;
 mod plans_life;
 mod postpaid;
 mod recharges;

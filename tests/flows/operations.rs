@@ -24,7 +24,7 @@ async fn run(conn: &DatabaseConnection, sql: String) -> u64 {
     conn.execute_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap().rows_affected()
 }
 
-fn republish(aggregate: &str) -> RepublishRequest {
+pub(crate) fn republish(aggregate: &str) -> RepublishRequest {
     RepublishRequest {
         request_id: request_id(),
         parent: "tenants/acme".into(),

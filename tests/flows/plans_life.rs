@@ -167,13 +167,13 @@ async fn breached_early(world: &World, consequence: BreachConsequence) -> (Optio
 }
 
 async fn a_breach_that_ends_the_plan_leaves_due_dates(world: &World) {
-    let (due, plan) = breached_early(world, BreachConsequence::End).await;
+    let (due, plan) = Box::pin(breached_early(world, BreachConsequence::End)).await;
     assert_eq!((plan.state(), plan.due_at_once_date), (State::Breached, None), "no days of grace: late is breached");
     assert_eq!(due, Some(Date { year: 2026, month: 1, day: 31 }));
 }
 
 async fn a_breach_that_accelerates_makes_all_due_at_once(world: &World) {
-    let (due, plan) = breached_early(world, BreachConsequence::Accelerate).await;
+    let (due, plan) = Box::pin(breached_early(world, BreachConsequence::Accelerate)).await;
     let day = Some(Date { year: 2026, month: 1, day: 11 });
     assert_eq!((plan.state(), plan.due_at_once_date, due), (State::Breached, day, day));
 }
