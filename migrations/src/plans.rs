@@ -31,8 +31,9 @@ mod register {
             name: "plans",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, state text NOT NULL, currency text NOT NULL, \
                       collect_automatically boolean NOT NULL, note text NOT NULL, explanation text NOT NULL, answer_days bigint NOT NULL, \
-                      grace_days bigint NOT NULL, accelerates boolean NOT NULL, answer_by {time}, late_since text, breached_on text, \
-                      attempt_id {uuid}, attempt_under_way boolean NOT NULL, attempt_amount bigint NOT NULL, attempt_failures bigint NOT NULL, \
+                      grace_days bigint NOT NULL, accelerates boolean NOT NULL, answer_by {time}, late_since text, breached_on text, reinstated_on text, \
+                      attempt_id {uuid}, attempt_under_way boolean NOT NULL, attempt_amount bigint NOT NULL, \
+                      attempt_later bigint NOT NULL, attempt_told_at {time}, attempt_failures bigint NOT NULL, \
                       attempt_first_failed_at {time}, attempt_next_at {time}, attempt_reason text NOT NULL, attempt_through text, \
                       moving text NOT NULL, moving_side text NOT NULL, moving_subject text NOT NULL, moving_explanation text NOT NULL, \
                       moves bigint NOT NULL, next_due text, version bigint NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, \
@@ -48,7 +49,7 @@ mod register {
             name: "covered_invoices",
             columns: "tenant text NOT NULL, plan_id {uuid} NOT NULL, invoice_id {uuid} NOT NULL, place bigint NOT NULL, number text NOT NULL, \
                       due_on text NOT NULL, covered bigint NOT NULL, paid_before bigint NOT NULL, open bigint NOT NULL CHECK (open >= 0), \
-                      paid bigint NOT NULL, currency text NOT NULL, as_of {time} NOT NULL, live boolean NOT NULL, proposed_at {time} NOT NULL, \
+                      paid bigint NOT NULL, currency text NOT NULL, expected bigint NOT NULL, revision bigint NOT NULL, live boolean NOT NULL, proposed_at {time} NOT NULL, \
                       PRIMARY KEY (tenant, plan_id, invoice_id), FOREIGN KEY (tenant, plan_id) REFERENCES plans (tenant, id)",
             indexes: &[
                 "CREATE INDEX covered_by_invoice ON covered_invoices (tenant, invoice_id, proposed_at)",

@@ -2,6 +2,7 @@
 //! fails takes nothing else with it.
 
 use crate::{
+    chargebacks::{methods, take_back},
     clocks::{advance, start},
     collections::{DAY, START, desk},
     invariants,
@@ -32,6 +33,7 @@ use prost_types::FieldMask;
 on_both!(
     an_account_is_saved_with_its_mandate_and_buys_credit_when_it_settles,
     a_debit_stays_pending_and_takes_nothing_with_it,
+    a_card_charged_back_while_a_debit_waits_is_taken_in_when_it_ends,
     collection_gives_notice_before_it_debits,
 );
 
@@ -113,6 +115,44 @@ async fn a_debit_stays_pending_and_takes_nothing_with_it(world: &World) {
         let after = read(&desk.owner, &invoice.name).await.unwrap();
         assert_eq!((after.open, after.pending), (amount("USD", open, 0), amount("USD", 0, 0)), "{token}");
     }
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
+}
+
+async fn a_card_charged_back_while_a_debit_waits_is_taken_in_when_it_ends(world: &World) {
+    let desk = desk(world, Some("tok_visa")).await;
+    world.wallet(&desk.customer, "USD").await;
+    let card = methods(&desk.admin, &desk.customer).await.remove(0);
+    let bank = account(world, &desk.admin, &desk.customer, "tok_bank").await;
+    let request = CreatePaymentRequest {
+        request_id: request_id(),
+        parent: desk.customer.clone(),
+        invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: None }],
+        tenders: vec![by(&card.name, amount("USD", 40, 0)), by(&bank, None)],
+        currency_code: String::new(),
+    };
+    let begun = desk.admin.payments().create_payment(request).await.unwrap().into_inner().payment.unwrap();
+    assert_eq!(begun.state(), payment::State::Processing);
+    let simulator = &world.suite.simulator;
+    let list: Vec<serde_json::Value> = reqwest::get(format!("{simulator}/v1/acme/charges")).await.unwrap().json().await.unwrap();
+    let charge = list.iter().find(|own| own["amount"] == "40").unwrap()["id"].as_str().unwrap().to_owned();
+    take_back(simulator, &charge).await;
+    let paid = async || read(&desk.owner, &desk.invoice.name).await.unwrap();
+    advance(world, START + DAY).await;
+    assert_eq!((paid().await.open, paid().await.pending), (amount("USD", 100, 0), amount("USD", 100, 0)), "nothing has ended yet");
+    advance(world, START + 3 * DAY).await;
+    let own = paid().await;
+    assert_eq!(
+        (own.state(), own.open, own.paid),
+        (invoice::State::Open, amount("USD", 40, 0), amount("USD", 60, 0)),
+        "once, when it ended"
+    );
+    let get = GetPaymentRequest { name: begun.name };
+    let ended = desk.admin.payments().get_payment(get).await.unwrap().into_inner().payment.unwrap();
+    let taken: Vec<_> = ended.tenders.iter().map(|own| own.charged_back.clone().unwrap().units).collect();
+    assert_eq!((ended.state(), taken), (payment::State::Succeeded, vec![40, 0]));
+    advance(world, START + 5 * DAY).await;
+    assert_eq!(paid().await.open, amount("USD", 40, 0));
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }

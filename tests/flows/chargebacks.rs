@@ -36,12 +36,12 @@ async fn charges(simulator: &str) -> Vec<String> {
 }
 
 /// The issuer takes a charge back, and the provider tells of it.
-async fn take_back(simulator: &str, charge: &str) {
+pub(crate) async fn take_back(simulator: &str, charge: &str) {
     let page = format!("{simulator}/simulator/acme/charges/{charge}/chargeback");
     assert!(reqwest::Client::new().post(page).send().await.unwrap().status().is_success());
 }
 
-async fn methods(session: &Session, customer: &str) -> Vec<PaymentMethod> {
+pub(crate) async fn methods(session: &Session, customer: &str) -> Vec<PaymentMethod> {
     let list = ListPaymentMethodsRequest { parent: customer.into(), ..Default::default() };
     session.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods
 }

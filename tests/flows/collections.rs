@@ -38,6 +38,7 @@ pub(crate) const DAY: i64 = 86_400;
 /// 00:00 in Sydney on the due date of an invoice of 1 January at 30 days.
 pub(crate) const DUE: i64 = START + 30 * DAY - 11 * 3_600;
 
+#[derive(Clone)]
 pub(crate) struct Desk {
     pub customer: String,
     pub invoice: Invoice,
@@ -198,15 +199,15 @@ async fn an_owner_blocks_all_or_none_and_alone_lifts(world: &World) {
     let peer = world.peer("gateway", "invoicing");
     let desk = desk(world, Some("tok_visa")).await;
     let second = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;
-    let plan = format!("{}/paymentPlans/01890000-0000-7000-8000-000000000001", desk.customer);
+    let plan = format!("{}/plans/42424242-4242-4242-8000-000000000001", desk.customer);
     let request = |owner: &str, reason: Reason, open: i64| BlockForOwnerRequest {
         request_id: request_id(),
         parent: desk.customer.clone(),
         owner: owner.into(),
         reason: reason.into(),
         invoices: vec![
-            InvoiceToBlock { invoice: desk.invoice.name.clone(), expected_open: amount("USD", open, 0) },
-            InvoiceToBlock { invoice: second.name.clone(), expected_open: None },
+            InvoiceToBlock { invoice: desk.invoice.name.clone(), expected_open: amount("USD", open, 0), nothing_open: false },
+            InvoiceToBlock { invoice: second.name.clone(), expected_open: None, nothing_open: false },
         ],
     };
     let blocks = async || (desk.invoice().await.block, read(&desk.owner, &second.name).await.unwrap().block);

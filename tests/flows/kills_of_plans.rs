@@ -13,7 +13,8 @@ use crate::{
 use futures::StreamExt;
 use payterms_proto::{
     invoicing::v1::{
-        AdvanceTestClockRequest, BlockInvoiceRequest, GetTestClockRequest, Invoice, StartTestClockRequest, block::Reason, test_clock,
+        AdvanceTestClockRequest, BlockInvoiceRequest, GetTestClockRequest, Invoice, InvoiceToPay, RecordOutsidePaymentRequest,
+        StartTestClockRequest, block::Reason, test_clock,
     },
     plans::v1::{ApprovePlanRequest, GetPlanRequest, ListPlansRequest, Plan, PlanSettings, RefusePlanRequest, plan::State},
 };
@@ -227,4 +228,45 @@ async fn collected((service, point): (&'static str, &'static str), on_postgres: 
     invariants::hold_in(data, postgres).await;
     plans_agree_in(data, postgres).await;
     invariants::books_agree_in(data, postgres).await;
+}
+
+/// The invoice is paid in part while the proposal's driver lies dead between the block and its record: the step that
+/// is asked again says what it said before.
+async fn paid_while_it_lay_dead(on_postgres: bool) {
+    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let (people, invoices) = prepare(&rig).await;
+    let asked = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(3, 28));
+    let owner = rig.someone("OWNER", None);
+    let outside = RecordOutsidePaymentRequest {
+        request_id: request_id(),
+        parent: people.customer.clone(),
+        invoices: vec![InvoiceToPay { invoice: invoices[0].name.clone(), amount: None }],
+        amount: amount("USD", 40, 0),
+        reference: "Cash".into(),
+    };
+    let mut services = Services::of(rig);
+    let (admin, sent) = (people.admin.clone(), asked.clone());
+    let dying = async move { admin.plans().propose_plan(sent).await };
+    services
+        .die_and_meanwhile("plans", "plan.after_block", dying, async {
+            retry(async || owner.payments().record_outside_payment(outside.clone()).await).await;
+        })
+        .await;
+    let plan = retry(async || people.admin.plans().propose_plan(asked.clone()).await).await.into_inner().plan.unwrap();
+    assert_eq!(plan.state(), State::Proposed);
+    let block = Some((Reason::PaymentPlanProposed, plan.name.clone()));
+    assert_eq!(blocks(services.rig(), &invoices).await, [block.clone(), block]);
+    let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
+    plans_agree_in(data, postgres).await;
+    invariants::hold_in(data, postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_between_block_and_record_does_no_harm_on_sqlite() {
+    Box::pin(paid_while_it_lay_dead(false)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_between_block_and_record_does_no_harm_on_postgres() {
+    Box::pin(paid_while_it_lay_dead(true)).await;
 }

@@ -5,7 +5,7 @@ use crate::{
     collections::{DAY, Desk, START},
     invariants,
     invariants_of_plans::plans_agree,
-    invoices::read,
+    invoices::{draft, issued, line, read},
     mails::{mails, mails_of, text},
     months::remind,
     plans::{MIDNIGHT, allow, approve, credit, deferral, knows, monthly, parts, pay, plan, proposal, propose, proposed, usd, verbs},
@@ -14,7 +14,9 @@ use crate::{
 use payterms_proto::{
     gateway::v1::GetAccountOverviewRequest,
     google::r#type::Date,
-    invoicing::v1::{ListPaymentsRequest, MailKind, Payment, invoice},
+    invoicing::v1::{
+        CreatePaymentRequest, InvoiceToPay, ListPaymentsRequest, MailKind, Payment, TenderToUse, invoice, tender_to_use::Source,
+    },
     plans::v1::{
         CancelPlanRequest, ListPlansRequest, Plan, PlanSettings, RefusalBand, ReinstatePlanRequest, RetryPlanCollectionRequest,
         plan::State, plan_settings::BreachConsequence,
@@ -34,6 +36,9 @@ on_both!(
     a_breach_that_ends_the_plan_leaves_due_dates,
     a_breach_that_accelerates_makes_all_due_at_once,
     a_bank_account_is_told_and_waited_for,
+    a_debit_that_fails_begins_the_days_of_grace,
+    what_a_payment_under_way_pays_is_not_taken_again,
+    a_breached_plan_with_a_paid_invoice_is_reinstated,
     cancelled_plans_let_reminders_go_on,
     plans_show_by_state_date_and_in_the_overview,
 );
@@ -253,6 +258,80 @@ async fn plans_show_by_state_date_and_in_the_overview(world: &World) {
     assert_eq!(self::plan(&desk.admin, &plan.name).await.state(), State::Breached);
     let again = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(2, 31))).await.unwrap();
     assert_eq!((again.state(), again.explanation.as_str()), (State::Refused, "BAND"), "who breached a plan");
+    invariants::hold(world).await;
+    plans_agree(world).await;
+}
+
+/// A plan of 100.00 on 10 January, collected from a bank account.
+async fn debited(world: &World, token: &str) -> (Desk, Plan) {
+    let desk = crate::collections::desk(world, None).await;
+    shop::save(&desk.admin, world.suite.gateway, &desk.customer, (Kind::BankDebit, token)).await.unwrap().unwrap();
+    allow(&desk.owner, PlanSettings::default(), &[]).await;
+    let plan = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], deferral(2026, 1, 10))).await.unwrap();
+    let active = approve(&world.someone("STAFF", None), &plan, plan.open.clone()).await.unwrap();
+    (desk, active)
+}
+
+async fn a_debit_that_fails_begins_the_days_of_grace(world: &World) {
+    let (desk, plan) = debited(world, "tok_bank_refused").await;
+    let due = MIDNIGHT + 9 * DAY;
+    advance(world, due + DAY).await;
+    let now = self::plan(&desk.admin, &plan.name).await;
+    assert_eq!((now.state(), now.collection.unwrap().under_way), (State::Active, true), "a debit takes days: nobody is late");
+    advance(world, due + 5 * DAY).await;
+    let now = self::plan(&desk.admin, &plan.name).await;
+    assert_eq!(now.state(), State::InGrace, "{:?}", now.collection);
+    assert_eq!(now.grace_end_date, Some(Date { year: 2026, month: 1, day: 15 }), "five days from the day of its failure");
+    mails_of(&desk.owner, MailKind::InstalmentFailed, 1).await;
+    invariants::hold(world).await;
+    plans_agree(world).await;
+}
+
+async fn what_a_payment_under_way_pays_is_not_taken_again(world: &World) {
+    let (desk, plan) = active(world, Some("tok_visa")).await;
+    let due = MIDNIGHT + 30 * DAY;
+    advance(world, due - DAY).await;
+    let announced = CreatePaymentRequest {
+        request_id: request_id(),
+        parent: desk.customer.clone(),
+        invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: amount("USD", 30, 0) }],
+        tenders: vec![TenderToUse { source: Some(Source::BankTransfer(true)), amount: None }],
+        currency_code: String::new(),
+    };
+    desk.admin.payments().create_payment(announced).await.unwrap();
+    advance(world, due).await;
+    let taken: Vec<_> = payments(&desk).await.into_iter().filter(|own| own.automatic).collect();
+    let sums: Vec<_> = taken.iter().map(|own| own.tenders[0].amount.clone().unwrap()).collect();
+    assert_eq!(sums, [usd(3, 34)], "what is due, less what is on its way");
+    let now = self::plan(&desk.admin, &plan.name).await;
+    assert_eq!(now.collection.unwrap().next_attempt_time.unwrap().seconds, due + DAY, "how the transfer ends is seen tomorrow");
+    invariants::hold(world).await;
+    plans_agree(world).await;
+}
+
+async fn a_breached_plan_with_a_paid_invoice_is_reinstated(world: &World) {
+    let desk = crate::collections::desk(world, None).await;
+    let settings = PlanSettings { grace_days: 0, ..PlanSettings::default() };
+    allow(&desk.owner, settings, &["grace_days"]).await;
+    let first = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("First", amount("USD", 20, 0))])).await;
+    let plan = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice, &first], monthly(2, 15))).await.unwrap();
+    let staff = world.someone("STAFF", None);
+    approve(&staff, &plan, plan.open.clone()).await.unwrap();
+    pay(&Desk { invoice: first.clone(), ..desk.clone() }, None).await;
+    knows(&staff, &plan.name, &usd(100, 0)).await;
+    advance(world, MIDNIGHT + 15 * DAY).await;
+    assert_eq!(self::plan(&staff, &plan.name).await.state(), State::Breached);
+    plans_agree(world).await;
+    let again = ReinstatePlanRequest { request_id: request_id(), name: plan.name.clone(), explanation: String::new() };
+    let back = staff.plans().reinstate_plan(again).await.unwrap().into_inner().plan.unwrap();
+    assert_eq!((back.state(), back.grace_end_date), (State::InGrace, Some(Date { year: 2026, month: 1, day: 16 })), "one day at least");
+    plans_agree(world).await;
+    advance(world, MIDNIGHT + 16 * DAY).await;
+    assert_eq!(self::plan(&staff, &plan.name).await.state(), State::Breached);
+    pay(&desk, None).await;
+    knows(&staff, &plan.name, &usd(0, 0)).await;
+    let done = crate::rig::until(async || Ok(self::plan(&staff, &plan.name).await), |plan| plan.state() == State::Completed).await;
+    assert_eq!(done.next_instalment, None);
     invariants::hold(world).await;
     plans_agree(world).await;
 }

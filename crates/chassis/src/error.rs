@@ -150,7 +150,12 @@ pub fn refused(refusal: Refusal) -> Status {
     }
     if !refusal.conditions.is_empty() {
         details.set_precondition_failure(
-            refusal.conditions.into_iter().map(|c| PreconditionViolation::new(c.name, c.subject, c.description)).collect::<Vec<_>>(),
+            refusal
+                .conditions
+                .into_iter()
+                .take(MOST_DETAILS)
+                .map(|c| PreconditionViolation::new(c.name, c.subject, c.description))
+                .collect::<Vec<_>>(),
         );
     }
     if matches!(code, Code::Unavailable | Code::ResourceExhausted) || matches!(refusal.reason, "CONCURRENT_UPDATE" | "CLOCK_ADVANCING") {

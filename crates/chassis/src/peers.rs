@@ -46,6 +46,10 @@ pub async fn until_answered<T, F: Future<Output = Result<Response<T>, AppError>>
     for _ in 1..TRIES {
         match step().await {
             Ok(response) => return Ok(Ok(response.into_inner())),
+            // The same step was asked with other content: a fault of ours, not an answer.
+            Err(AppError::Upstream(status)) if refused(&status).as_deref() == Some("REQUEST_ID_REUSED") => {
+                return Err(AppError::Fault(status.message().to_owned()));
+            }
             Err(AppError::Upstream(status)) if refused(&status).is_some() => return Ok(Err(*status)),
             Err(AppError::Upstream(status)) if status.code() != Code::Internal => {
                 tracing::debug!(code = ?status.code(), "a service does not answer a step; it is asked again");

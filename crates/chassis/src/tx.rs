@@ -250,7 +250,7 @@ impl WriteTx {
     ///
     /// # Errors
     /// The database's.
-    pub async fn refuse_intent(&self, intent: Uuid, refusal: tonic::Status) -> Result<(), AppError> {
+    pub async fn refuse_intent(&self, intent: Uuid, refusal: &tonic::Status) -> Result<(), AppError> {
         let update = "UPDATE requests SET refused = $3 WHERE tenant = $1 AND intent_id = $2 AND answer IS NULL AND refused IS NULL";
         let values = vec![self.call.tenant.as_str().into(), intent.into(), refusal.details().to_vec().into()];
         sql::exec(&self.txn, update, values).await?;

@@ -1,12 +1,13 @@
 //! Requests about collection and blocks → commands of the domain.
 #![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
-use crate::{
-    parse_invoices::{INVOICE, InvoiceRef, block_reason, invoice_ref},
-    parse_payments::Invoices,
-};
+use crate::parse_invoices::{INVOICE, InvoiceRef, block_reason, invoice_ref};
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name};
+use payterms_chassis::{
+    AppError, Call, Fields,
+    fields::Digits,
+    names::{self, Name},
+};
 use payterms_invoicing_domain::{BlockReason, Customer, Invoice};
 use payterms_kernel::{Id, Money, Refusal};
 use payterms_proto::invoicing::v1 as pb;
@@ -44,6 +45,17 @@ pub fn unblock_invoice(request: Request<pb::UnblockInvoiceRequest>) -> Result<(C
     Ok((fields.write(&message.request_id, name.tenant.clone())?, named))
 }
 
+/// What an owner believes to be open of an invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Whatever.
+    Anything,
+    /// At most so much.
+    AtMost(Money),
+    /// Nothing.
+    Nothing,
+}
+
 /// What an owner blocks or lets go.
 #[derive(Debug, Clone)]
 pub struct Owned {
@@ -51,8 +63,8 @@ pub struct Owned {
     pub customer: Id<Customer>,
     /// Who alone lifts the blocks.
     pub owner: String,
-    /// The invoices, with what is open at most.
-    pub invoices: Vec<(Id<Invoice>, Option<Money>)>,
+    /// The invoices, with what their owner believes to be open.
+    pub invoices: Vec<(Id<Invoice>, Expected)>,
     /// The day of a breach that lets go of them, and whether all is due at once.
     pub breach: Option<(NaiveDate, bool)>,
 }
@@ -71,7 +83,7 @@ fn bounded(fields: &mut Fields, field: &str, count: usize) {
     }
 }
 
-fn owned(parent: &Name, owner: String, invoices: Vec<(Id<Invoice>, Option<Money>)>, foreign: bool) -> Result<Owned, AppError> {
+fn owned(parent: &Name, owner: String, invoices: Vec<(Id<Invoice>, Expected)>, foreign: bool) -> Result<Owned, AppError> {
     if foreign {
         return Err(Refusal::not_found().into());
     }
@@ -82,14 +94,18 @@ fn owned(parent: &Name, owner: String, invoices: Vec<(Id<Invoice>, Option<Money>
 pub fn block_for_owner(request: Request<pb::BlockForOwnerRequest>) -> Result<(Call, Owned, BlockReason), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
-    let owner = fields.text("owner", &message.owner, 1, 200);
+    let owner = owner(&mut fields, &message.owner);
     let reason = block_reason(&mut fields, "reason", message.reason);
     bounded(&mut fields, "invoices", message.invoices.len());
-    let (mut invoices, mut foreign): Invoices = (Vec::new(), false);
+    let (mut invoices, mut foreign): (Vec<(Id<Invoice>, Expected)>, _) = (Vec::new(), false);
     for (place, own) in message.invoices.iter().take(MOST_INVOICES).enumerate() {
         let (id, alien) = own_invoice(&mut fields, &parent, &format!("invoices[{place}].invoice"), &own.invoice);
         let field = format!("invoices[{place}].expected_open");
-        let expected = own.expected_open.as_ref().map(|open| fields.money(&field, Some(open), Digits::MinorUnit));
+        let expected = match &own.expected_open {
+            Some(open) => Expected::AtMost(fields.money(&field, Some(open), Digits::MinorUnit)),
+            None if own.nothing_open => Expected::Nothing,
+            None => Expected::Anything,
+        };
         if invoices.iter().any(|(other, _)| *other == id) {
             fields.wrong(&format!("invoices[{place}].invoice"), "DUPLICATE_ITEM", "Name each invoice once.");
         }
@@ -104,12 +120,20 @@ pub fn block_for_owner(request: Request<pb::BlockForOwnerRequest>) -> Result<(Ca
 pub fn unblock_for_owner(request: Request<pb::UnblockForOwnerRequest>) -> Result<(Call, Owned), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
-    let owner = fields.text("owner", &message.owner, 1, 200);
+    let owner = owner(&mut fields, &message.owner);
     let (invoices, foreign) = own_invoices(&mut fields, &parent, "invoices", &message.invoices);
-    let invoices = invoices.into_iter().map(|id| (id, None)).collect();
+    let invoices = invoices.into_iter().map(|id| (id, Expected::Anything)).collect();
     let breach = fields.optional_date("breach_date", message.breach_date.as_ref()).map(|day| (day, message.due_at_once));
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
     Ok((call, Owned { breach, ..owned(&parent, owner, invoices, foreign)? }))
+}
+
+/// A plan's name, whose ids may look like a card number, or another owner's text.
+fn owner(fields: &mut Fields, text: &str) -> String {
+    match names::parse(text, &["customers", "plans"]) {
+        Some(_) => text.to_owned(),
+        None => fields.text("owner", text, 1, 200),
+    }
 }
 
 /// What an owner collects.
@@ -123,6 +147,8 @@ pub struct Collect {
     pub invoices: Vec<Id<Invoice>>,
     /// How much.
     pub amount: Money,
+    /// How much falls due later.
+    pub later: Option<Money>,
     /// The owner's word for the try.
     pub reference: String,
     /// When the customer was told.
@@ -133,16 +159,21 @@ pub struct Collect {
 pub fn collect_for_owner(request: Request<pb::CollectForOwnerRequest>) -> Result<(Call, Collect), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
-    let owner = fields.text("owner", &message.owner, 1, 200);
+    let owner = owner(&mut fields, &message.owner);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
-    let reference = fields.text("reference", &message.reference, 1, 100);
+    // An id may look like a card number; it is none.
+    let reference = match names::uuid(&message.reference) {
+        Some(_) => message.reference.clone(),
+        None => fields.text("reference", &message.reference, 1, 100),
+    };
+    let later = message.later.as_ref().map(|later| fields.money("later", Some(later), Digits::MinorUnit));
     let told_at = fields.optional_instant("notice_time", message.notice_time.as_ref());
     let (invoices, foreign) = own_invoices(&mut fields, &parent, "invoices", &message.invoices);
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
     if foreign {
         return Err(Refusal::not_found().into());
     }
-    Ok((call, Collect { customer: Id::from_uuid(parent.id(0)), owner, invoices, amount, reference, told_at }))
+    Ok((call, Collect { customer: Id::from_uuid(parent.id(0)), owner, invoices, amount, later, reference, told_at }))
 }
 
 /// Names of 1 to 100 invoices of one customer, each once; true where one is another customer's.

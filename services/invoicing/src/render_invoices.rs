@@ -68,6 +68,7 @@ pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result
         create_time: Some(timestamp(invoice.created_at)),
         update_time: Some(timestamp(invoice.updated_at)),
         etag: etag(invoice.version),
+        revision: invoice.version,
         collect_automatically: invoice.content.collect_automatically,
         collection: Some(collection(&invoice.collection)),
         block: invoice.block.as_ref().map(block),

@@ -1,13 +1,13 @@
 //! Invoicing, as plans reach it: reads in the caller's own name, steps of flows as a peer.
 
 use crate::{App, render::customer_name};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
     call::Caller,
     names,
     peers::until_answered,
-    render::{date, date_of, instant_of, money, money_of, timestamp},
+    render::{date, date_of, money, money_of, timestamp},
 };
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_plans_domain::{Covered, Customer, Invoice, Plan, life::Figures, proposal::Facts};
@@ -68,6 +68,20 @@ impl<'a> Invoicing<'a> {
         told.iter().map(facts).collect()
     }
 
+    /// What is known of a plan's invoices now.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn figures(&self, plan: &Plan) -> Result<Vec<(Id<Invoice>, Figures)>, AppError> {
+        let ids: Vec<_> = plan.covered.iter().map(|own| own.invoice).collect();
+        let message = BatchGetInvoicesRequest { parent: self.customer.clone(), names: self.names(&ids) };
+        let call = || async {
+            let request = self.step(message.clone())?;
+            InvoiceServiceClient::new(self.channel()?).batch_get_invoices(request).await.map_err(AppError::from)
+        };
+        until_answered(call).await?.map_err(AppError::from)?.invoices.iter().map(figures).collect()
+    }
+
     fn names(&self, invoices: &[Id<Invoice>]) -> Vec<String> {
         invoices.iter().map(|id| format!("{}/invoices/{id}", self.customer)).collect()
     }
@@ -83,8 +97,8 @@ impl<'a> Invoicing<'a> {
     pub async fn block(&self, step: Uuid, plan: &Plan, reason: Reason) -> Result<Result<Vec<(Id<Invoice>, Figures)>, Status>, AppError> {
         let invoices = plan.covered.iter().map(|own| InvoiceToBlock {
             invoice: format!("{}/invoices/{}", self.customer, own.invoice),
-            // Nothing is expected of what is paid: an amount is above zero.
-            expected_open: own.open.is_positive().then(|| money(own.open)),
+            expected_open: own.expected.is_positive().then(|| money(own.expected)),
+            nothing_open: !own.expected.is_positive(),
         });
         let message = BlockForOwnerRequest {
             request_id: step.to_string(),
@@ -128,22 +142,17 @@ impl<'a> Invoicing<'a> {
     ///
     /// # Errors
     /// No answer after many tries. A refusal is a result.
-    pub async fn collect(
-        &self,
-        (step, attempt): (Uuid, Uuid),
-        plan: &Plan,
-        amount: Money,
-        told_at: Option<DateTime<Utc>>,
-    ) -> Result<Result<Payment, Status>, AppError> {
+    pub async fn collect(&self, (step, attempt): (Uuid, Uuid), plan: &Plan) -> Result<Result<Payment, Status>, AppError> {
         let ids: Vec<_> = plan.covered.iter().map(|own| own.invoice).collect();
         let message = CollectForOwnerRequest {
             request_id: step.to_string(),
             parent: self.customer.clone(),
             owner: self.plan(plan),
             invoices: self.names(&ids),
-            amount: Some(money(amount)),
+            amount: Some(money(Money::from_micros(plan.currency, plan.attempt.amount))),
             reference: attempt.to_string(),
-            notice_time: told_at.map(timestamp),
+            notice_time: plan.attempt.told_at.map(timestamp),
+            later: (plan.attempt.later > 0).then(|| money(Money::from_micros(plan.currency, plan.attempt.later))),
         };
         let call = || async {
             let request = self.step(message.clone())?;
@@ -168,7 +177,7 @@ pub fn figures(told: &Told) -> Result<(Id<Invoice>, Figures), AppError> {
             open: money(&told.open)?,
             paid: money(&told.paid)?,
             due_on: told.due_date.as_ref().and_then(date_of).unwrap_or_default(),
-            as_of: told.update_time.as_ref().and_then(instant_of)?,
+            revision: told.revision,
         };
         Some((Id::from_uuid(names::uuid(told.name.rsplit('/').next()?)?), known))
     };
@@ -187,7 +196,8 @@ fn facts(told: &Told) -> Result<Facts, AppError> {
             paid_before: known.paid,
             open: known.open,
             paid: known.paid,
-            as_of: known.as_of,
+            expected: known.open,
+            revision: known.revision,
         },
         name: told.name.clone(),
         state: State::try_from(told.state).unwrap_or_default().as_str_name().trim_start_matches("STATE_").to_owned(),

@@ -271,6 +271,8 @@ impl Invoice {
             Some(present) if present.owner != block.owner => return Err(blocked(present)),
             // What was paid under the owner's block stays the owner's until it is lifted.
             Some(present) => block.since = present.since,
+            // A plan that is reinstated holds what it has paid as well: it may be taken back.
+            None if block.reason == BlockReason::PlanActive => {}
             None => self.must_be(&[InvoiceState::Open])?,
         }
         self.block = Some(block);

@@ -1,7 +1,12 @@
 //! Blocks invoices and lifts blocks: for the tenant's people one at a time, for an owner all or none.
 
 use super::{collect_invoice::schedule_next, create_invoice::locked, finalize_invoice::publish};
-use crate::{App, parse_collections::Owned, parse_invoices::InvoiceRef, store::invoices};
+use crate::{
+    App,
+    parse_collections::{Expected, Owned},
+    parse_invoices::InvoiceRef,
+    store::invoices,
+};
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
 use payterms_invoicing_domain::{Block, BlockReason, Invoice};
 use payterms_kernel::{Money, Refusal, calendar::day_in};
@@ -67,7 +72,7 @@ pub async fn block_for_owner(
     let now = tx.now();
     let mut rendered = Vec::with_capacity(found.len());
     for invoice in &mut found {
-        let expected = owned.invoices.iter().find(|(id, _)| *id == invoice.id).and_then(|(_, expected)| *expected);
+        let expected = owned.invoices.iter().find(|(id, _)| *id == invoice.id).map_or(Expected::Anything, |(_, expected)| *expected);
         must_be_as_expected(invoice, reason, expected)?;
         invoice.set_block(Block { reason, owner: owned.owner.clone(), since: day_in(tx.time().zone, now) }, now)?;
         rendered.push(publish(&mut tx, invoice).await?);
@@ -75,16 +80,19 @@ pub async fn block_for_owner(
     tx.commit(BlockForOwnerResponse { invoices: rendered }).await
 }
 
-fn must_be_as_expected(invoice: &Invoice, reason: BlockReason, expected: Option<Money>) -> Result<(), AppError> {
+fn must_be_as_expected(invoice: &Invoice, reason: BlockReason, expected: Expected) -> Result<(), AppError> {
     if reason == BlockReason::PlanProposed && invoice.pending.is_positive() {
         let message = format!("A payment under way has reserved {} of an invoice. Wait for its end.", invoice.pending);
         return Err(Refusal::precondition("PAYMENT_PENDING", message).with("invoice", invoice.id).into());
     }
     let open = invoice.open()?;
-    if let Some(expected) = expected
-        && open.compare(expected)?.is_gt()
-    {
-        let message = format!("{open} are open on an invoice; {expected} were expected. Look at the plan again.");
+    let most = match expected {
+        Expected::Anything => return Ok(()),
+        Expected::AtMost(most) => most,
+        Expected::Nothing => Money::zero(invoice.currency),
+    };
+    if open.compare(most)?.is_gt() {
+        let message = format!("{open} are open on an invoice; {most} were expected. Look at the plan again.");
         return Err(Refusal::precondition("PLAN_AMOUNT_CHANGED", message).with("invoice", invoice.id).with("open", open.amount()).into());
     }
     Ok(())

@@ -60,7 +60,9 @@ pub async fn run(app: &App, call: &Call, collect: &Collect) -> Result<Answer<Col
 fn payable(owned: &[Invoice], collect: &Collect) -> Result<Asked, AppError> {
     let (mut invoices, mut sum) = (Vec::new(), Money::zero(collect.amount.currency()));
     for own in owned.iter().filter(|own| own.state == InvoiceState::Open) {
-        if own.block.as_ref().is_some_and(|block| block.owner != collect.owner) {
+        // Without its block the owner has nothing to collect here any more.
+        let Some(block) = &own.block else { continue };
+        if block.owner != collect.owner {
             own.must_not_be_blocked()?;
         }
         let payable = own.payable()?;
@@ -69,11 +71,13 @@ fn payable(owned: &[Invoice], collect: &Collect) -> Result<Asked, AppError> {
             sum = sum.plus(payable)?;
         }
     }
-    if invoices.is_empty() {
+    // What falls due later is left alone: payments under way pay what is due first.
+    let due = collect.later.map_or(Ok(sum), |later| sum.minus(later.min(sum)?))?;
+    if !due.is_positive() {
         let message = "Nothing of these invoices can be paid now: they are paid, or a payment is under way.";
         return Err(Refusal::precondition("NOTHING_PAYABLE", message).into());
     }
-    let amount = collect.amount.min(sum)?;
+    let amount = collect.amount.min(due)?;
     Ok(Asked { invoices, tenders: vec![(Source::Collection, Some(amount))], surplus_allowed: false })
 }
 

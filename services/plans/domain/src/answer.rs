@@ -4,7 +4,7 @@
 use crate::{
     edges::Verb,
     life::Figures,
-    plan::{Actor, Moving, Offer, Plan},
+    plan::{Actor, Moving, Offer, Plan, PlanState},
     proposal::Terms,
     schedule::Schedule,
     settings::PlanSettings,
@@ -37,6 +37,7 @@ impl Plan {
     pub fn accept(&mut self, verb: Verb, by: Actor, total_seen: Money, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.target(verb)?;
         self.must_rest()?;
+        self.must_be_in_time(now)?;
         let offered_by = if verb == Verb::AcceptCounter { self.counter.as_ref() } else { Some(&self.offer) };
         if offered_by.is_some_and(|offer| !by.subject.is_empty() && offer.by.subject == by.subject) {
             return Err(own_offer());
@@ -46,6 +47,14 @@ impl Plan {
             return Err(amount_changed(open, total_seen));
         }
         self.block_for(verb, by, "", now)
+    }
+
+    /// What is over is not answered, though the job that lapses it has not come yet.
+    fn must_be_in_time(&self, now: DateTime<Utc>) -> Result<(), Refusal> {
+        match self.answer_by {
+            Some(by) if by <= now => Err(Refusal::state("PLAN_STATE", "The plan", PlanState::Lapsed.name(), &[])),
+            _ => Ok(()),
+        }
     }
 
     /// The tenant offers another schedule.
@@ -62,6 +71,7 @@ impl Plan {
     ) -> Result<(), Refusal> {
         self.target(Verb::Counter)?;
         self.must_rest()?;
+        self.must_be_in_time(now)?;
         if self.offer.by.subject == by.subject {
             return Err(own_offer());
         }
@@ -105,6 +115,7 @@ impl Plan {
             }
             Verb::Reinstate => {
                 self.breached_on = None;
+                self.reinstated_on = Some(day_in(zone, now));
                 self.attempt.next_at = Some(now);
                 self.attempt.ladder = payterms_kernel::ladder::Ladder::default();
                 self.settle()?;

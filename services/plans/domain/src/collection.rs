@@ -25,6 +25,10 @@ pub struct Attempt {
     pub under_way: bool,
     /// How much it asked for, in micro-units.
     pub amount: i64,
+    /// How much of the invoices falls due later, in micro-units: that is left alone.
+    pub later: i64,
+    /// When the customer was told of what it asks for.
+    pub told_at: Option<DateTime<Utc>>,
     /// Failures for what is due now.
     pub ladder: Ladder,
     /// When it is tried next after a failure.
@@ -44,6 +48,8 @@ pub enum Ended {
     Failed(String),
     /// The customer must be told first; it may be tried from then on.
     From(DateTime<Utc>),
+    /// The plan does not run any more.
+    Dropped,
 }
 
 impl Plan {
@@ -58,7 +64,7 @@ impl Plan {
 
     /// When the customer was last told of something that is due now.
     #[must_use]
-    pub fn announced_at(&self, today: NaiveDate) -> Option<DateTime<Utc>> {
+    fn announced_at(&self, today: NaiveDate) -> Option<DateTime<Utc>> {
         let due = self.offer.instalments.iter().filter(|own| own.due_on <= today && own.amount != own.paid);
         due.filter_map(|own| own.announced_at).max()
     }
@@ -93,7 +99,10 @@ impl Plan {
         }
         self.attempt.id = Some(id);
         self.attempt.under_way = true;
-        self.attempt.amount = self.due(today)?.micros();
+        let due = self.due(today)?;
+        self.attempt.amount = due.micros();
+        self.attempt.later = self.open()?.minus(due)?.micros();
+        self.attempt.told_at = self.announced_at(today);
         self.attempt.next_at = None;
         self.attempt.through = Some(today);
         self.touch(now);
@@ -137,6 +146,7 @@ impl Plan {
                 // Payments under way had reserved the rest; how they end is seen tomorrow.
                 self.attempt.next_at = (paid.micros() < self.attempt.amount).then_some(tomorrow);
             }
+            Ended::Dropped => {}
             Ended::From(at) => self.attempt.next_at = Some((*at).max(now)),
             Ended::Failed(reason) if reason == NOTHING_PAYABLE => self.attempt.next_at = Some(tomorrow),
             Ended::Failed(reason) => {

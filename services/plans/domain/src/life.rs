@@ -30,8 +30,8 @@ pub struct Figures {
     pub paid: Money,
     /// When it is due by itself.
     pub due_on: NaiveDate,
-    /// When it was last changed.
-    pub as_of: DateTime<Utc>,
+    /// Counts its changes.
+    pub revision: i64,
 }
 
 /// What a judgement found to do.
@@ -52,11 +52,11 @@ impl Plan {
     /// None that stored amounts can cause.
     pub fn follow(&mut self, invoice: Id<Invoice>, now_known: Figures, now: DateTime<Utc>) -> Result<bool, MoneyError> {
         let Some(own) = self.covered.iter_mut().find(|own| own.invoice == invoice) else { return Ok(false) };
-        if now_known.as_of < own.as_of {
+        if now_known.revision < own.revision {
             return Ok(false);
         }
         let same = (own.open, own.paid, own.due_on) == (now_known.open, now_known.paid, now_known.due_on);
-        own.as_of = now_known.as_of;
+        own.revision = now_known.revision;
         if same {
             return Ok(false);
         }
@@ -136,7 +136,8 @@ impl Plan {
             self.end(Verb::Complete, Actor::suite(), "", now)?;
             return Ok(Judged::Done);
         }
-        if self.state == PlanState::Active && late {
+        // A try that takes its time, such as the debit of a bank account, is waited for.
+        if self.state == PlanState::Active && late && !self.attempt.under_way {
             self.go(Verb::Miss, Actor::suite(), "", now)?;
             self.late_since = Some(today);
         }
@@ -164,10 +165,10 @@ impl Plan {
     #[must_use]
     pub fn grace_end(&self) -> Option<NaiveDate> {
         let first_over = self.late_since?.checked_add_days(Days::new(self.grace_days.into()))?;
-        first_over.pred_opt().filter(|_| self.state == PlanState::InGrace)
+        let last = first_over.pred_opt()?;
+        Some(self.reinstated_on.map_or(last, |day| last.max(day))).filter(|_| self.state == PlanState::InGrace)
     }
 
-    /// A try that takes its time, such as the debit of a bank account, is waited for.
     fn grace_is_over(&self, today: NaiveDate) -> bool {
         self.grace_end().is_some_and(|last| today > last) && !self.attempt.under_way
     }
@@ -203,7 +204,12 @@ impl Plan {
         let day_after = |day: NaiveDate| day.succ_opt();
         let unpaid = self.offer.instalments.iter().filter(|own| own.amount != own.paid);
         let announce = unpaid.clone().filter(|own| own.announced_at.is_none()).map(announced_on).next();
-        let miss = unpaid.clone().map(|own| own.due_on).next().and_then(day_after).filter(|_| self.state == PlanState::Active);
+        let miss = unpaid
+            .clone()
+            .map(|own| own.due_on)
+            .next()
+            .and_then(day_after)
+            .filter(|_| self.state == PlanState::Active && !self.attempt.under_way);
         let breach = self.grace_end().and_then(day_after).filter(|_| !self.attempt.under_way);
         let collects = self.collect_automatically && !self.attempt.under_way;
         let collect = self.falls_due_next().filter(|_| collects);

@@ -149,8 +149,10 @@ pub struct Covered {
     pub open: Money,
     /// What is paid of it now.
     pub paid: Money,
-    /// When it was last changed, as far as is known.
-    pub as_of: DateTime<Utc>,
+    /// What was open of it when its block was asked for: a step that is asked again says the same.
+    pub expected: Money,
+    /// Which of its changes is known: later ones are higher.
+    pub revision: i64,
 }
 
 /// A schedule with its instalments.
@@ -234,6 +236,8 @@ pub struct Plan {
     pub late_since: Option<NaiveDate>,
     /// When it was breached.
     pub breached_on: Option<NaiveDate>,
+    /// When it was given another chance: that day is one of grace.
+    pub reinstated_on: Option<NaiveDate>,
     /// How the collection of what is due stands.
     pub attempt: Attempt,
     /// What is being done about the blocks.
@@ -294,6 +298,9 @@ impl Plan {
         self.target(verb)?;
         self.must_rest()?;
         self.moving = Some(Moving::Block { verb, by, explanation: explanation.to_owned() });
+        for own in &mut self.covered {
+            own.expected = own.open;
+        }
         self.moves = self.moves.saturating_add(1);
         self.touch(now);
         Ok(())

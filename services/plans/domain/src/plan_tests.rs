@@ -41,7 +41,8 @@ fn facts(cents: &[i64]) -> Vec<Facts> {
             paid_before: usd(0),
             open: usd(*cents),
             paid: usd(0),
-            as_of: DateTime::UNIX_EPOCH,
+            expected: usd(*cents),
+            revision: 0,
         },
         name: format!("invoices/{place}"),
         state: "OPEN".to_owned(),
@@ -73,7 +74,7 @@ fn pending() -> Plan {
 }
 
 fn known(plan: &Plan) -> Vec<(Id<Invoice>, Figures)> {
-    let figures = |own: &Covered| Figures { open: own.open, paid: own.paid, due_on: own.due_on, as_of: own.as_of };
+    let figures = |own: &Covered| Figures { open: own.open, paid: own.paid, due_on: own.due_on, revision: own.revision };
     plan.covered.iter().map(|own| (own.invoice, figures(own))).collect()
 }
 
@@ -102,7 +103,7 @@ fn amounts(plan: &Plan) -> Vec<(i64, i64)> {
 /// What the world says of one invoice.
 pub(crate) fn tell(plan: &mut Plan, place: usize, open: i64, paid: i64, now: DateTime<Utc>) {
     let invoice = plan.covered[place].invoice;
-    let figures = Figures { open: usd(open), paid: usd(paid), due_on: plan.covered[place].due_on, as_of: now };
+    let figures = Figures { open: usd(open), paid: usd(paid), due_on: plan.covered[place].due_on, revision: now.timestamp() };
     plan.follow(invoice, figures, now).unwrap();
 }
 
@@ -279,7 +280,7 @@ fn money_goes_to_the_earliest_and_credit_notes_lower_the_last() {
     assert_eq!(amounts(&plan), [(3_334, 0), (2_666, 0), (0, 0)], "a payment is taken back");
     tell(&mut plan, 1, 7_000, -1_000, now);
     assert_eq!(plan.offer.instalments.iter().map(|own| own.unpaid().unwrap().micros()).sum::<i64>(), 110_000_000);
-    let older = Figures { open: usd(1), paid: usd(0), due_on: day("2026-01-10"), as_of: DateTime::UNIX_EPOCH };
+    let older = Figures { open: usd(1), paid: usd(0), due_on: day("2026-01-10"), revision: 0 };
     assert_eq!(plan.follow(plan.covered[0].invoice, older, now), Ok(false), "older news");
 }
 

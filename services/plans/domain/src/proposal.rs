@@ -217,6 +217,7 @@ pub fn propose(
         answer_by: None,
         late_since: None,
         breached_on: None,
+        reinstated_on: None,
         attempt: Attempt::default(),
         moving: Some(Moving::Block { verb: Verb::Send, by, explanation: String::new() }),
         moves: 1,

@@ -28,7 +28,8 @@ pub struct Model {
     open: i64,
     paid: i64,
     currency: String,
-    as_of: ChronoDateTimeUtc,
+    expected: i64,
+    revision: i64,
     live: bool,
     proposed_at: ChronoDateTimeUtc,
 }
@@ -48,7 +49,8 @@ fn covered(row: Model) -> Result<(Uuid, Covered), AppError> {
         paid_before: money(row.paid_before)?,
         open: money(row.open)?,
         paid: money(row.paid)?,
-        as_of: row.as_of,
+        expected: money(row.expected)?,
+        revision: row.revision,
         number: row.number,
     };
     Ok((row.plan_id, own))
@@ -144,11 +146,13 @@ pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: 
         open: Set(own.open.micros()),
         paid: Set(own.paid.micros()),
         currency: Set(plan.currency.code().to_owned()),
-        as_of: Set(own.as_of),
+        expected: Set(own.expected.micros()),
+        revision: Set(own.revision),
         live: Set(live),
         proposed_at: Set(plan.created_at),
     });
-    let changing = [Column::DueOn, Column::Covered, Column::PaidBefore, Column::Open, Column::Paid, Column::AsOf, Column::Live];
+    let changing =
+        [Column::DueOn, Column::Covered, Column::PaidBefore, Column::Open, Column::Paid, Column::Expected, Column::Revision, Column::Live];
     let upsert = OnConflict::columns([Column::Tenant, Column::PlanId, Column::InvoiceId]).update_columns(changing).to_owned();
     Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())

@@ -1,17 +1,17 @@
 //! Collects what is due of a plan: a flow with one step, a payment of invoicing's. How a payment that takes its
 //! time ends, its event tells.
 
-use super::{News, locked, publish};
+use super::{News, locked, move_plan, publish};
 use crate::{App, invoicing::Invoicing, parse::PlanRef, store::plans};
 use chrono::DateTime;
 use payterms_chassis::{
-    Answer, AppError, Call, WriteTx,
+    Answer, AppError, Call, WriteTx, answer,
     flow::{self, Lease},
     kill, names,
     render::money_of,
 };
-use payterms_kernel::{Money, calendar::day_in, id::step_id};
-use payterms_plans_domain::{Plan, collection::Ended};
+use payterms_kernel::{Id, Money, calendar::day_in, id::step_id};
+use payterms_plans_domain::{Invoice, Plan, collection::Ended, life::Figures};
 use payterms_proto::{
     invoicing::v1::{Payment, payment::State},
     plans::v1::RetryPlanCollectionResponse,
@@ -57,18 +57,30 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
         None => None,
     };
     drop(conn);
-    let mut ended = None;
+    let (mut ended, mut known) = (None, Vec::new());
     if let Some(plan) = found.filter(|plan| plan.attempt.under_way) {
-        let amount = Money::from_micros(plan.currency, plan.attempt.amount);
         let invoicing = Invoicing::new(app, &lease.tenant, plan.customer);
-        let told_at = plan.attempt.through.and_then(|day| plan.announced_at(day));
-        let steps = (step_id(lease.intent, "collect"), lease.intent);
-        ended = match invoicing.collect(steps, &plan, amount, told_at).await? {
-            Ok(payment) => outcome(&payment, plan.currency),
-            Err(status) => Some(refusal(&status)),
+        ended = if plan.state.is_running() {
+            let steps = (step_id(lease.intent, "collect"), lease.intent);
+            let collected = invoicing.collect(steps, &plan).await?;
+            kill::point("plan_collection.after_collect");
+            match collected {
+                Ok(payment) => outcome(&payment, plan.currency),
+                Err(status) => Some(refusal(&status)),
+            }
+        } else {
+            // What was asked for before the plan ended goes on without it.
+            Some(Ended::Dropped)
         };
-        kill::point("plan_collection.after_collect");
+        if matches!(ended, Some(Ended::Paid(_))) {
+            // The end of a try and what it paid are taken in together: a plan is not judged between them.
+            known = invoicing.figures(&plan).await?;
+        }
     }
+    answer::retry(|| record(app, lease, ended.as_ref(), &known)).await
+}
+
+async fn record(app: &App, lease: &Lease, ended: Option<&Ended>, known: &[(Id<Invoice>, Figures)]) -> Result<(), AppError> {
     let call = Call::own("plans", &lease.tenant, "plan_collected", lease.intent, None);
     let mut tx = app.db.begin_apart(&call).await?;
     let found = plans::of_attempt(tx.conn(), &lease.tenant, lease.intent).await?;
@@ -78,7 +90,7 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
     };
     flow::hold(&tx, lease).await?;
     if let (Some(mut plan), Some(ended)) = (plan, ended) {
-        take_in(&mut tx, &mut plan, lease.intent, &ended).await?;
+        take_in(&mut tx, &mut plan, (lease.intent, ended), known).await?;
     }
     flow::close(&tx, lease).await?;
     kill::point("plan_collection.before_record");
@@ -95,14 +107,27 @@ pub async fn payment_changed(tx: &mut WriteTx, payment: &Payment) -> Result<(), 
     let Some(id) = plans::of_attempt(tx.conn(), &tenant, attempt).await? else { return Ok(()) };
     let Some(mut plan) = plans::lock(tx.conn(), &tenant, id).await? else { return Ok(()) };
     match outcome(payment, plan.currency) {
-        Some(ended) => take_in(tx, &mut plan, attempt, &ended).await,
+        Some(ended) => take_in(tx, &mut plan, (attempt, &ended), &[]).await,
         None => Ok(()),
     }
 }
 
-async fn take_in(tx: &mut WriteTx, plan: &mut Plan, attempt: Uuid, ended: &Ended) -> Result<(), AppError> {
-    let before = plan.version;
-    let collection_failed = plan.attempt_ended(attempt, ended, tx.now())?;
+async fn take_in(
+    tx: &mut WriteTx,
+    plan: &mut Plan,
+    (attempt, ended): (Uuid, &Ended),
+    known: &[(Id<Invoice>, Figures)],
+) -> Result<(), AppError> {
+    let (before, rested, zone, now) = (plan.version, plan.moving.is_none(), tx.time().zone, tx.now());
+    for (invoice, figures) in known {
+        plan.follow(*invoice, *figures, now)?;
+    }
+    let collection_failed = plan.attempt_ended(attempt, ended, now)?;
+    // Announcements and tries are for the job, which is due for them.
+    plan.judge(zone, now)?;
+    if rested && plan.moving.is_some() {
+        move_plan::leave(tx, plan.id.uuid()).await?;
+    }
     if plan.version != before {
         publish(tx, plan, News { collection_failed, announced: None }).await?;
     }

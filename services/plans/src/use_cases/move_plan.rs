@@ -8,12 +8,12 @@ use crate::{
     store::{history, plans, settings},
 };
 use payterms_chassis::{
-    Answer, AppError, Call, WriteTx,
+    Answer, AppError, Call, WriteTx, answer,
     flow::{self, Lease},
     kill,
 };
-use payterms_kernel::{Id, Refusal, id::step_id};
-use payterms_plans_domain::{Actor, Plan, PlanState, Verb, life::Figures, plan::Moving};
+use payterms_kernel::{Id, id::step_id};
+use payterms_plans_domain::{Actor, Plan, PlanState, Side, Verb, life::Figures, plan::Moving};
 use payterms_proto::{invoicing::v1::block::Reason, plans::v1::ProposePlanResponse};
 use prost::Message;
 use tonic::Status;
@@ -48,25 +48,21 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
         let invoicing = Invoicing::new(app, &lease.tenant, plan.customer);
         let step = |what: &str| step_id(lease.intent, &format!("{what}/{}", plan.moves));
         let done = match &plan.moving {
-            None => record(app, lease, &plan, |_, _, _| Ok(())).await?,
+            None => answer::retry(|| record(app, lease, &plan)).await?,
             Some(Moving::Block { verb, .. }) => {
                 let reason = if *verb == Verb::Send { Reason::PaymentPlanProposed } else { Reason::PaymentPlanActive };
                 let blocked = invoicing.block(step("block"), &plan, reason).await?;
                 kill::point("plan.after_block");
-                match blocked {
-                    Ok(known) => blocks_stand(app, lease, &plan, &known).await?,
-                    Err(status) => return refused(app, lease, &plan, status).await,
+                match &blocked {
+                    Ok(known) => answer::retry(|| blocks_stand(app, lease, &plan, known)).await?,
+                    Err(status) => answer::retry(|| refused(app, lease, &plan, status)).await?,
                 }
             }
             Some(Moving::Lift) => {
                 let breach = plan.breached_on.filter(|_| plan.state == PlanState::Breached).map(|day| (day, plan.accelerates));
                 invoicing.unblock(step("unblock"), &plan, breach).await?;
                 kill::point("plan.after_unblock");
-                record(app, lease, &plan, |own, _, now| {
-                    own.lifted(now);
-                    Ok(())
-                })
-                .await?
+                answer::retry(|| record(app, lease, &plan)).await?
             }
         };
         if done {
@@ -86,18 +82,18 @@ async fn held(tx: &WriteTx, lease: &Lease) -> Result<Plan, AppError> {
     found.ok_or_else(|| AppError::Fault(format!("no plan {}", lease.intent)))
 }
 
-/// Does what follows from a step, and closes the flow where nothing is left to move. True where it closed.
-async fn record(
-    app: &App,
-    lease: &Lease,
-    driven: &Plan,
-    follow: impl FnOnce(&mut Plan, &WriteTx, chrono::DateTime<chrono::Utc>) -> Result<(), Refusal>,
-) -> Result<bool, AppError> {
-    let tx = app.db.begin_apart(&call(lease, driven)).await?;
+/// The blocks are lifted, or there was nothing to move: what happened meanwhile is judged, and the flow closes
+/// where nothing is left to move. True where it closed.
+async fn record(app: &App, lease: &Lease, driven: &Plan) -> Result<bool, AppError> {
+    let mut tx = app.db.begin_apart(&call(lease, driven)).await?;
     let mut plan = held(&tx, lease).await?;
-    let now = tx.now();
-    follow(&mut plan, &tx, now)?;
-    close(tx, lease, plan).await
+    let (zone, now) = (tx.time().zone, tx.now());
+    if plan.moves == driven.moves {
+        plan.lifted(now);
+    }
+    plan.judge(zone, now)?;
+    publish_and_close(&mut tx, lease, &mut plan).await?;
+    committed(tx, &plan).await
 }
 
 /// The blocks stand: the verb is done, and what follows from it at once. A proposal may be answered by the
@@ -117,12 +113,15 @@ async fn blocks_stand(
     if plan.state == PlanState::Proposed && driven.state == PlanState::Pending && plan.moving.is_none() {
         by_the_bands(&tx, &mut plan).await?;
     }
-    kill::point("plan.before_record");
     publish_and_close(&mut tx, lease, &mut plan).await?;
-    let done = plan.moving.is_none();
+    committed(tx, &plan).await
+}
+
+async fn committed(tx: WriteTx, plan: &Plan) -> Result<bool, AppError> {
+    kill::point("plan.before_record");
     tx.commit_rows().await?;
     kill::point("plan.after_record");
-    Ok(done)
+    Ok(plan.moving.is_none())
 }
 
 async fn by_the_bands(tx: &WriteTx, plan: &mut Plan) -> Result<(), AppError> {
@@ -154,29 +153,28 @@ async fn publish_and_close(tx: &mut WriteTx, lease: &Lease, plan: &mut Plan) -> 
     Ok(())
 }
 
-async fn close(mut tx: WriteTx, lease: &Lease, mut plan: Plan) -> Result<bool, AppError> {
-    kill::point("plan.before_record");
-    publish_and_close(&mut tx, lease, &mut plan).await?;
-    let done = plan.moving.is_none();
-    tx.commit_rows().await?;
-    kill::point("plan.after_record");
-    Ok(done)
-}
-
-/// The blocks were refused, none stands: a proposal was never there, any other plan stays as it was.
-async fn refused(app: &App, lease: &Lease, driven: &Plan, status: Status) -> Result<(), AppError> {
+/// The blocks were refused, none stands: a proposal was never there, any other plan stays as it was. Where a band
+/// had answered, its proposal still stands, and that is the proposer's answer.
+async fn refused(app: &App, lease: &Lease, driven: &Plan, status: &Status) -> Result<bool, AppError> {
     let mut tx = app.db.begin_apart(&call(lease, driven)).await?;
     let mut plan = held(&tx, lease).await?;
     if plan.state == PlanState::Pending {
         plans::delete(tx.conn(), &lease.tenant, plan.id).await?;
-    } else {
-        plan.not_blocked(tx.now());
-        publish(&mut tx, &mut plan, News::default()).await?;
+        tx.refuse_intent(lease.intent, status).await?;
+        flow::close(&tx, lease).await?;
+        kill::point("plan.before_refusal");
+        tx.commit_rows().await?;
+        return Ok(true);
     }
-    tx.refuse_intent(lease.intent, status).await?;
-    flow::close(&tx, lease).await?;
-    kill::point("plan.before_refusal");
-    tx.commit_rows().await
+    let by_suite = matches!(&plan.moving, Some(Moving::Block { by, .. }) if by.side == Side::Suite);
+    let (zone, now) = (tx.time().zone, tx.now());
+    plan.not_blocked(now);
+    plan.judge(zone, now)?;
+    if !by_suite {
+        tx.refuse_intent(lease.intent, status).await?;
+    }
+    publish_and_close(&mut tx, lease, &mut plan).await?;
+    committed(tx, &plan).await
 }
 
 /// Leaves a move to the recovery, where nobody waits for it.

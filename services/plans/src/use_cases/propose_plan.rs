@@ -62,7 +62,7 @@ pub async fn preview(app: &App, caller: &Caller, asked: &Asked) -> Result<Previe
     let known: Vec<_> = plan
         .covered
         .iter()
-        .map(|own| (own.invoice, Figures { open: own.open, paid: own.paid, due_on: own.due_on, as_of: own.as_of }))
+        .map(|own| (own.invoice, Figures { open: own.open, paid: own.paid, due_on: own.due_on, revision: own.revision }))
         .collect();
     plan.blocked(&known, zone, now)?;
     Ok(PreviewPlanResponse { plan: Some(render::preview(tenant, &plan)?) })
