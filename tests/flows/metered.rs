@@ -175,6 +175,17 @@ async fn each_missing_thing_is_named_when_enabled_and_when_used(world: &World) {
         yard.admin.after(&made).wallets().list_wallets(list).await.unwrap();
         made.into_inner().customer.unwrap()
     };
+    let untaxed = MeteredService {
+        product: "maps".into(),
+        display_name: "Maps".into(),
+        currency_code: "USD".into(),
+        tax_category: "books".into(),
+        payment_term: Some(PaymentTerm { kind: Kind::NetDays.into(), days: 0 }),
+        ..MeteredService::default()
+    };
+    let request = EnableMeteredServiceRequest { request_id: request_id(), parent: yard.customer.clone(), metered_service: Some(untaxed) };
+    let both = yard.owner.metered_services().enable_metered_service(request).await.unwrap_err();
+    assert_eq!(conditions(&both), ["collection_method", "tax_rules"], "a month that could not be billed is not begun");
     let only_method = yard.enable("maps").await.unwrap_err();
     assert_eq!(reason(&only_method), "COLLECTION_METHOD_REQUIRED");
     update(without("", None)).await;

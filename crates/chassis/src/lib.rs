@@ -12,6 +12,7 @@ pub mod config;
 pub mod copies;
 pub mod db;
 pub mod error;
+pub mod etag;
 pub mod fields;
 pub mod flow;
 pub mod housekeeping;

@@ -1,6 +1,9 @@
 //! Results of the domain → messages of the contract.
 
-use payterms_chassis::render::{decimal, money, timestamp};
+use payterms_chassis::{
+    etag,
+    render::{decimal, money, timestamp},
+};
 use payterms_invoicing_domain::{Address, Business, ClockState, Contact, Customer, TaxTreatment, Tenant, TestClock};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
@@ -35,19 +38,13 @@ pub fn tenant(tenant: &Tenant) -> pb::Tenant {
         state: if tenant.suspended { pb::tenant::State::Suspended } else { pb::tenant::State::Active }.into(),
         create_time: Some(timestamp(tenant.created_at)),
         update_time: Some(timestamp(tenant.updated_at)),
-        etag: etag(tenant.version),
+        etag: etag::etag(tenant.version),
     }
 }
 
 fn business(business: &Business) -> pb::BusinessDetails {
     let Business { legal_name, address: own, tax_id, legal_mentions, contact_email, portal_url, bank_details } = business.clone();
     pb::BusinessDetails { legal_name, address: own.as_ref().map(address), tax_id, legal_mentions, contact_email, portal_url, bank_details }
-}
-
-/// The etag of a version.
-#[must_use]
-pub fn etag(version: i64) -> String {
-    format!("\"{version}\"")
 }
 
 /// The name of a customer.
@@ -71,7 +68,7 @@ pub fn customer(tenant: &TenantId, customer: &Customer) -> pb::Customer {
         tax_treatment: customer.tax.as_ref().map(tax),
         create_time: Some(timestamp(customer.created_at)),
         update_time: Some(timestamp(customer.updated_at)),
-        etag: etag(customer.version),
+        etag: etag::etag(customer.version),
         contacts: customer.contacts.iter().map(contact).collect(),
     }
 }

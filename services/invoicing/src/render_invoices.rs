@@ -2,12 +2,12 @@
 
 use crate::{
     metered_messages,
-    render::{address, customer_name, etag},
+    render::{address, customer_name},
     store::outstanding::Outstanding,
 };
 use chrono::NaiveDate;
 use payterms_chassis::{
-    AppError,
+    AppError, etag,
     render::{date, decimal, money, timestamp},
 };
 use payterms_invoicing_domain::{
@@ -67,7 +67,7 @@ pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result
         buyer: issue.map(|issue| party(&issue.buyer)),
         create_time: Some(timestamp(invoice.created_at)),
         update_time: Some(timestamp(invoice.updated_at)),
-        etag: etag(invoice.version),
+        etag: etag::etag(invoice.version),
         revision: invoice.version,
         collect_automatically: invoice.content.collect_automatically,
         collection: Some(collection(&invoice.collection)),

@@ -2,7 +2,7 @@
 
 use chrono::Weekday;
 use payterms_chassis::{
-    AppError,
+    AppError, etag,
     render::{date, money, timestamp},
 };
 use payterms_kernel::{Id, Money, TenantId};
@@ -19,12 +19,6 @@ pub fn customer_name(tenant: &TenantId, customer: Id<Customer>) -> String {
 #[must_use]
 pub fn plan_name(tenant: &TenantId, plan: &Plan) -> String {
     format!("{}/plans/{}", customer_name(tenant, plan.customer), plan.id)
-}
-
-/// The etag of a version.
-#[must_use]
-pub fn etag(version: i64) -> String {
-    format!("\"{version}\"")
 }
 
 /// A state.
@@ -139,7 +133,7 @@ pub fn plan(tenant: &TenantId, own: &Plan) -> Result<pb::Plan, AppError> {
         due_at_once_on_breach: own.accelerates,
         create_time: Some(timestamp(own.created_at)),
         update_time: Some(timestamp(own.updated_at)),
-        etag: etag(own.version),
+        etag: etag::etag(own.version),
     })
 }
 
@@ -223,7 +217,7 @@ pub fn settings(tenant: &TenantId, own: &PlanSettings) -> pb::PlanSettings {
             .refusal_band
             .as_ref()
             .map(|band| pb::RefusalBand { amounts: amounts(&band.amounts), days_after_breach: number(band.days_after_breach) }),
-        etag: etag(own.version),
+        etag: etag::etag(own.version),
     }
 }
 

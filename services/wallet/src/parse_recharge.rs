@@ -4,7 +4,7 @@
 
 use crate::parse::WalletRef;
 use payterms_chassis::{
-    AppError, Call, Fields,
+    AppError, Call, Fields, etag,
     fields::Digits,
     names::Name,
     render::{money, timestamp},
@@ -78,12 +78,6 @@ pub fn retry(request: Request<pb::RetryAutoRechargeRequest>) -> Result<(Call, Wa
     Ok((fields.write(&message.request_id, name.tenant.clone())?, wallet(&name)))
 }
 
-/// The etag of rules.
-#[must_use]
-pub fn etag(recharge: &AutoRecharge) -> String {
-    format!("\"{}\"", recharge.version)
-}
-
 /// The rules of the wallet of that name, and how they stand.
 #[must_use]
 pub fn render(wallet: &str, recharge: &AutoRecharge) -> pb::AutoRecharge {
@@ -105,7 +99,7 @@ pub fn render(wallet: &str, recharge: &AutoRecharge) -> pb::AutoRecharge {
         state: state.into(),
         open_top_up: recharge.open.map(|id| format!("{wallet}/topUps/{id}")).unwrap_or_default(),
         failure_reason: recharge.failure.clone(),
-        etag: etag(recharge),
+        etag: etag::etag(recharge.version),
         monthly_ceiling: recharge.rules.ceiling.map(money),
         failed_attempt_count: i32::try_from(recharge.ladder.attempts).unwrap_or(i32::MAX),
         next_retry_time: recharge.retry_at.map(timestamp),

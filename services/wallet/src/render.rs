@@ -4,7 +4,7 @@
 use crate::{parse::WalletRef, store::entries::Line};
 use chrono::{DateTime, Utc};
 use payterms_chassis::{
-    AppError,
+    AppError, etag,
     render::{money, timestamp},
 };
 use payterms_kernel::{Id, Money, TenantId};
@@ -33,7 +33,7 @@ pub fn wallet(tenant: &TenantId, wallet: &Wallet, now: DateTime<Utc>) -> Result<
         balance: Some(balance(wallet, now)?),
         create_time: Some(timestamp(wallet.created_at)),
         update_time: Some(timestamp(wallet.updated_at)),
-        etag: format!("\"{}\"", wallet.version),
+        etag: etag::etag(wallet.version),
     })
 }
 

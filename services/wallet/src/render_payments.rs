@@ -2,7 +2,7 @@
 
 use crate::{parse::CustomerRef, parse_settlements::payment_name};
 use payterms_chassis::{
-    AppError,
+    AppError, etag,
     render::{decimal, money, timestamp},
 };
 use payterms_kernel::{Id, Money};
@@ -167,7 +167,7 @@ pub fn settings(tenant: &payterms_kernel::TenantId, settings: &WalletSettings) -
         postpaid_minimums: settings.postpaid_minimums.iter().copied().map(money).collect(),
         prepayment: settings.prepayment,
         prepayment_methods: kinds(&settings.prepayment_methods),
-        etag: format!("\"{}\"", settings.version),
+        etag: etag::etag(settings.version),
         purchased_expire_days: i32::try_from(settings.purchased_expire_days).unwrap_or_default(),
         warnings: settings.warnings().into_iter().map(str::to_owned).collect(),
     }

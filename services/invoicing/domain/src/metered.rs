@@ -1,7 +1,7 @@
 //! Metered services: what a customer uses and pays after the month's end, each with its own status and
 //! bill (docs/domain.md, Retries, metered services).
 
-use crate::{customer::Customer, invoice::Invoice};
+use crate::{customer::Customer, invoice::Invoice, tenant::Tenant};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use payterms_kernel::{Condition, Currency, Id, Refusal, calendar::PaymentTerm};
 
@@ -95,25 +95,22 @@ pub struct Standing {
 /// Refuses where what billing needs is missing, naming each thing.
 ///
 /// # Errors
-/// `PROFILE_INCOMPLETE`, `COLLECTION_METHOD_REQUIRED`.
-pub fn must_be_billable(customer: &Customer, has_method: bool) -> Result<(), Refusal> {
-    let missing = Condition {
-        name: "COLLECTION_METHOD_REQUIRED",
-        subject: "collection_method".to_owned(),
-        description: "Save a card and choose it as the collection method.".to_owned(),
+/// `PROFILE_INCOMPLETE`, `COLLECTION_METHOD_REQUIRED`, `TAX_UNKNOWN`: the first is the reason, all are conditions.
+pub fn must_be_billable((tenant, customer): (&Tenant, &Customer), terms: &Terms, has_method: bool) -> Result<(), Refusal> {
+    let mut refusal = customer.must_have_billing_profile().err();
+    let mut missing = |name: &'static str, subject: &str, description: String| {
+        let own = refusal.get_or_insert_with(|| Refusal::precondition(name, description.clone()));
+        own.conditions.push(Condition { name, subject: subject.to_owned(), description });
     };
-    match (customer.must_have_billing_profile(), has_method) {
-        (Ok(()), true) => Ok(()),
-        (Err(refusal), true) => Err(refusal),
-        (Err(mut refusal), false) => {
-            refusal.conditions.push(missing);
-            Err(refusal)
-        }
-        (Ok(()), false) => {
-            let message = "There is no card to bill the service from. Choose a collection method.";
-            Err(Refusal::precondition("COLLECTION_METHOD_REQUIRED", message).with_conditions(vec![missing]))
-        }
+    if !has_method {
+        let description = "There is no card to bill the service from. Save one and choose it as the collection method.";
+        missing("COLLECTION_METHOD_REQUIRED", "collection_method", description.to_owned());
     }
+    if tenant.tax_rule(customer, &terms.tax_category).is_none() {
+        let description = format!("There is no tax rule for {} and category {:?}. Add one.", customer.country, terms.tax_category);
+        missing("TAX_UNKNOWN", "tax_rules", description);
+    }
+    refusal.map_or(Ok(()), Err)
 }
 
 impl MeteredService {

@@ -1,13 +1,13 @@
 //! Writes, changes and drops drafts.
 
-use super::{check_etag, read_invoices::hidden};
+use super::read_invoices::hidden;
 use crate::{
     App,
     parse_invoices::{DraftFields, InvoiceRef},
     render_invoices as render,
     store::{customers, invoices, tenants},
 };
-use payterms_chassis::{Answer, AppError, Call, WriteTx};
+use payterms_chassis::{Answer, AppError, Call, WriteTx, etag};
 use payterms_invoicing_domain::{Content, Customer, Invoice, InvoiceState, Tenant};
 use payterms_kernel::{Currency, Id, Refusal, TenantId, calendar::day_in};
 use payterms_proto::invoicing::v1::{CreateInvoiceResponse, DeleteInvoiceResponse, UpdateInvoiceResponse};
@@ -72,7 +72,7 @@ pub async fn update(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    check_etag(&new.etag, invoice.version)?;
+    etag::check(&new.etag, invoice.version)?;
     let (tenant, customer) = sides(&tx, &call.tenant, named.customer).await?;
     let mut content = invoice.content.clone();
     for path in paths {

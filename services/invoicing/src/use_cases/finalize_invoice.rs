@@ -1,7 +1,7 @@
 //! Issues a draft: its number is taken last, and rolls back with everything else.
 
 use super::{
-    check_etag, collect_invoice,
+    collect_invoice,
     create_invoice::{locked, sides},
     metered_services, remind, turn_month,
 };
@@ -12,7 +12,7 @@ use crate::{
     store::{invoice_parts, invoices, receivables, series},
 };
 use chrono::NaiveDate;
-use payterms_chassis::{Answer, AppError, Call, WriteTx};
+use payterms_chassis::{Answer, AppError, Call, WriteTx, etag};
 use payterms_invoicing_domain::{Customer, Invoice, Series, Tenant, number::INVOICES};
 use payterms_kernel::{
     Refusal,
@@ -30,7 +30,7 @@ pub async fn run(app: &App, call: &Call, named: &InvoiceRef, etag: &str) -> Resu
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    check_etag(etag, invoice.version)?;
+    etag::check(etag, invoice.version)?;
     let (tenant, customer) = sides(&tx, &call.tenant, named.customer).await?;
     issue(&tx, &mut invoice, (&tenant, &customer)).await?;
     collect_invoice::schedule_next(&tx, std::slice::from_ref(&invoice)).await?;

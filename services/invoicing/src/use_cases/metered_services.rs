@@ -23,7 +23,7 @@ use uuid::Uuid;
 /// Enables a service.
 ///
 /// # Errors
-/// `PROFILE_INCOMPLETE`, `COLLECTION_METHOD_REQUIRED`, `SERVICE_STATE`, `RESOURCE_NOT_FOUND`.
+/// Those of [`must_be_billable`], `SERVICE_STATE`, `RESOURCE_NOT_FOUND`.
 pub async fn enable(
     app: &App,
     call: &Call,
@@ -38,7 +38,8 @@ pub async fn enable(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    must_be_billable(&found, has_method)?;
+    let tenant = tenants::find(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
+    must_be_billable((&tenant, &found), terms, has_method)?;
     let now = tx.now();
     let service = match known {
         Some(mut known) => {

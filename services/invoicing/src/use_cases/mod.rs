@@ -40,15 +40,3 @@ pub mod turn_month;
 pub mod update_customer;
 pub mod update_tenant;
 pub mod write_mail;
-
-use payterms_chassis::AppError;
-use payterms_kernel::{Kind, Refusal};
-
-/// Refuses a change of another version than the one that was read.
-fn check_etag(given: &str, present: i64) -> Result<(), AppError> {
-    if given.is_empty() || given == crate::render::etag(present) {
-        return Ok(());
-    }
-    let message = "The resource has changed since it was read. Read it again and retry.";
-    Err(Refusal::new(Kind::Conflict, "ETAG_MISMATCH", message).into())
-}

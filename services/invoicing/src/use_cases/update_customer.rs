@@ -1,13 +1,12 @@
 //! Changes a customer; a new country brings a new tax treatment.
 
-use super::check_etag;
 use crate::{
     App,
     parse::UpdateCustomer,
     render,
     store::{customers, tenants},
 };
-use payterms_chassis::{Answer, AppError, Call};
+use payterms_chassis::{Answer, AppError, Call, etag};
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::{CustomerChanged, UpdateCustomerResponse};
 
@@ -22,7 +21,7 @@ pub async fn run(app: &App, call: &Call, update: &UpdateCustomer) -> Result<Answ
         return Ok(answer);
     }
     let new = &update.fields;
-    check_etag(&new.etag, customer.version)?;
+    etag::check(&new.etag, customer.version)?;
     for path in &update.paths {
         match path.as_str() {
             "legal_name" => customer.legal_name.clone_from(&new.legal_name),

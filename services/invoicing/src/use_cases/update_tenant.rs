@@ -1,8 +1,8 @@
 //! Changes a tenant: its settings, its suspension.
 
-use super::{check_etag, remind};
+use super::remind;
 use crate::{App, jobs, parse::TenantFields, render, store::tenants};
-use payterms_chassis::{Answer, AppError, Call, WriteTx, jobs::schedule, tenants as states};
+use payterms_chassis::{Answer, AppError, Call, WriteTx, etag, jobs::schedule, tenants as states};
 use payterms_invoicing_domain::Tenant;
 use payterms_kernel::{Kind, Refusal};
 use payterms_proto::invoicing::v1::{ActivateTenantResponse, SuspendTenantResponse, TenantChanged, UpdateTenantResponse};
@@ -18,7 +18,7 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields, paths: &[String]) -
         return Ok(answer);
     }
     states::state(tx.conn(), &call.tenant).await?.ok_or_else(states::unknown_yet)?.admits(call)?;
-    check_etag(&new.etag, tenant.version)?;
+    etag::check(&new.etag, tenant.version)?;
     if paths.iter().any(|path| path == "approval_limits") && !call.caller.has("OWNER") {
         let message = "What takes a second person is set by owners alone.";
         return Err(Refusal::new(Kind::Denied, "ROLE_REQUIRED", message).into());

@@ -6,7 +6,7 @@ use payterms_chassis::{
     columns::{date, money},
 };
 use payterms_kernel::{Id, TenantId};
-use payterms_plans_domain::{Covered, Invoice, Plan, PlanState};
+use payterms_plans_domain::{Covered, Invoice, Plan};
 use sea_orm::{ActiveValue::Set, FromQueryResult, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use std::collections::HashMap;
 
@@ -132,8 +132,6 @@ pub async fn held<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[I
 /// # Errors
 /// The database's; a second live plan of an invoice breaks an index.
 pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) -> Result<(), AppError> {
-    // A breached plan follows its invoices and holds them no more.
-    let live = plan.state.is_live() && plan.state != PlanState::Breached;
     let rows = (1_i64..).zip(&plan.covered).map(|(place, own)| ActiveModel {
         tenant: Set(tenant.to_string()),
         plan_id: Set(plan.id.uuid()),
@@ -148,7 +146,7 @@ pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: 
         currency: Set(plan.currency.code().to_owned()),
         expected: Set(own.expected.micros()),
         revision: Set(own.revision),
-        live: Set(live),
+        live: Set(plan.state.is_live()),
         proposed_at: Set(plan.created_at),
     });
     let changing =

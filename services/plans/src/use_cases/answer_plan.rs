@@ -1,12 +1,12 @@
 //! Answers to a proposal, and what the tenant does to a plan later.
 
-use super::{News, actor, check_etag, locked, move_plan, publish};
+use super::{News, actor, locked, move_plan, publish};
 use crate::{
     App,
     parse::{Accept, Counter, PlanRef},
     store::settings,
 };
-use payterms_chassis::{Answer, AppError, Call, WriteTx};
+use payterms_chassis::{Answer, AppError, Call, WriteTx, etag};
 use payterms_plans_domain::{Plan, Side, Verb};
 use payterms_proto::plans::v1::{CounterPlanResponse, DeclineCounterOfferResponse};
 use prost::Message;
@@ -42,7 +42,7 @@ pub async fn accept<A: Message + Default>(
         Ok(opened) => opened,
         Err(answer) => return Ok(answer),
     };
-    check_etag(&accept.etag, plan.version)?;
+    etag::check(&accept.etag, plan.version)?;
     plan.accept(verb, actor(call, side(verb)), accept.total_seen, tx.now())?;
     move_plan::begin(app, call, tx, plan).await
 }

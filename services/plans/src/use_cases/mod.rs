@@ -14,7 +14,7 @@ use payterms_chassis::{
     AppError, Call, WriteTx,
     jobs::{cancel, schedule},
 };
-use payterms_kernel::{Kind, Refusal};
+use payterms_kernel::Refusal;
 use payterms_plans_domain::{Actor, Plan, PlanState, Side};
 use payterms_proto::plans::v1::{Plan as PlanMessage, PlanChanged};
 
@@ -58,13 +58,4 @@ pub(crate) async fn publish(tx: &mut WriteTx, plan: &mut Plan, news: News) -> Re
 /// Who calls, on which side: the access table lets no other side call the method.
 fn actor(call: &Call, side: Side) -> Actor {
     Actor { side, subject: call.caller.subject.clone() }
-}
-
-/// Refuses a change of another version than the one that was read.
-fn check_etag(given: &str, present: i64) -> Result<(), AppError> {
-    if given.is_empty() || given == render::etag(present) {
-        return Ok(());
-    }
-    let message = "The resource has changed since it was read. Read it again and retry.";
-    Err(Refusal::new(Kind::Conflict, "ETAG_MISMATCH", message).into())
 }

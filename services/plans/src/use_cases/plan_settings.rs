@@ -1,8 +1,7 @@
 //! What a tenant lets its customers propose.
 
-use super::check_etag;
 use crate::{App, invoicing::Invoicing, parse::CustomerRef, parse_settings::Update, render, store::settings};
-use payterms_chassis::{Answer, AppError, Call, call::Caller};
+use payterms_chassis::{Answer, AppError, Call, call::Caller, etag};
 use payterms_kernel::TenantId;
 use payterms_proto::plans::v1::{GetPlanSettingsResponse, GetProposalOptionsResponse, PlanSettingsChanged, UpdatePlanSettingsResponse};
 
@@ -26,7 +25,7 @@ pub async fn update(app: &App, call: &Call, update: &Update) -> Result<Answer<Up
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    check_etag(&update.etag, own.version)?;
+    etag::check(&update.etag, own.version)?;
     update.apply(&mut own);
     settings::save(tx.conn(), &call.tenant, &own).await?;
     let plan_settings = Some(render::settings(&call.tenant, &own));

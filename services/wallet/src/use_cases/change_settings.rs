@@ -1,8 +1,7 @@
 //! Changes a tenant's settings, and turns prepayment on and off.
 
 use crate::{App, parse_settings::Update, render_payments as render, store::settings};
-use payterms_chassis::{Answer, AppError, Call, WriteTx};
-use payterms_kernel::{Kind, Refusal};
+use payterms_chassis::{Answer, AppError, Call, WriteTx, etag};
 use payterms_proto::wallet::v1::{
     self as pb, TurnOffPrepaymentResponse, TurnOnPrepaymentResponse, UpdateWalletSettingsResponse, WalletSettingsChanged,
 };
@@ -18,14 +17,7 @@ pub async fn update(app: &App, call: &Call, new: &Update) -> Result<Answer<Updat
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    if !new.etag.is_empty() && new.etag != format!("\"{}\"", own.version) {
-        return Err(Refusal::new(
-            Kind::Conflict,
-            "ETAG_MISMATCH",
-            "The settings have changed since they were read. Read them again and retry.",
-        )
-        .into());
-    }
+    etag::check(&new.etag, own.version)?;
     for path in &new.paths {
         match path.as_str() {
             "provider" if new.provider.is_empty() => own.provider.clear(),

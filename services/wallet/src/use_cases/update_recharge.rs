@@ -8,10 +8,10 @@ use crate::{
     store::{methods, recharges, settings},
 };
 use payterms_chassis::{
-    Answer, AppError, Call,
+    Answer, AppError, Call, etag,
     jobs::{cancel, schedule},
 };
-use payterms_kernel::{Kind, Refusal, calendar::next_month_end_after};
+use payterms_kernel::calendar::next_month_end_after;
 use payterms_proto::wallet::v1::{GetAutoRechargeResponse, RetryAutoRechargeResponse, UpdateAutoRechargeResponse};
 use payterms_wallet_domain::postpaid::must_not_be_postpaid;
 
@@ -27,14 +27,7 @@ pub async fn update(app: &App, call: &Call, new: &Update) -> Result<Answer<Updat
         return Ok(answer);
     }
     let mut own = recharges::find(tx.conn(), &call.tenant, wallet.id).await?;
-    if !new.etag.is_empty() && new.etag != parse_recharge::etag(&own) {
-        return Err(Refusal::new(
-            Kind::Conflict,
-            "ETAG_MISMATCH",
-            "The rules have changed since they were read. Read them again and retry.",
-        )
-        .into());
-    }
+    etag::check(&new.etag, own.version)?;
     new.rules.must_fit(&wallet)?;
     if !new.rules.is_none() {
         must_not_be_postpaid(&wallet)?;
