@@ -30,6 +30,7 @@ mod payments;
 mod plans;
 mod plans_answers;
 mod plans_life;
+mod plans_races;
 mod postpaid;
 mod recharges;
 mod refunds;
