@@ -34,6 +34,7 @@ on_both!(
     a_refusal_lifts_the_blocks,
     every_reason_why_not_comes_at_once,
     what_happens_before_the_answer_counts,
+    a_schedule_that_does_not_fit_its_kind_is_refused_whole,
 );
 
 /// Customers of tenant `acme` may propose; more settings by the mask.
@@ -300,4 +301,29 @@ async fn what_happens_before_the_answer_counts(world: &World) {
     assert_eq!((active.open, active.total), (amount("USD", 50, 0), amount("USD", 50, 0)));
     invariants::hold(world).await;
     plans_agree(world).await;
+}
+
+async fn a_schedule_that_does_not_fit_its_kind_is_refused_whole(world: &World) {
+    let desk = desk(world, None).await;
+    let wrong = async |schedule: Schedule| {
+        violations(&propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], schedule)).await.unwrap_err())
+    };
+    let says = |fields: &[&str]| fields.iter().map(|field| format!("schedule.{field}: SCHEDULE_INVALID")).collect::<Vec<_>>();
+    for count in [-1, 0, 1, 121] {
+        assert_eq!(wrong(monthly(count, 1)).await, says(&["instalment_count"]), "{count}");
+    }
+    for day in [-1, 0, 32] {
+        assert_eq!(wrong(monthly(2, day)).await, says(&["day_of_month"]), "{day}");
+    }
+    let both = Schedule { date: Some(Date { year: 2026, month: 5, day: 1 }), day_of_week: 1, ..monthly(0, 0) };
+    assert_eq!(wrong(both).await, says(&["instalment_count", "date", "day_of_month", "day_of_week"]), "all at once");
+    let weekly = Schedule { interval: Interval::Weekly.into(), ..monthly(2, 5) };
+    assert_eq!(wrong(weekly).await, says(&["day_of_month"]));
+    let deferral = Schedule { date: None, ..Schedule { kind: Kind::SingleDeferral.into(), ..monthly(2, 5) } };
+    assert_eq!(wrong(deferral).await, says(&["date", "instalment_count", "interval"]));
+    let no_day = Schedule { kind: Kind::SingleDeferral.into(), date: Some(Date { year: 2026, month: 2, day: 30 }), ..Schedule::default() };
+    assert_eq!(wrong(no_day).await, ["schedule.date: DATE_INVALID"]);
+    let nothing = Schedule::default();
+    assert!(wrong(nothing).await.contains(&"schedule.kind: ENUM_INVALID".to_owned()));
+    invariants::hold(world).await;
 }

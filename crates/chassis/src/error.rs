@@ -172,7 +172,8 @@ mod tests {
     #[test]
     fn a_refusal_of_very_much_still_fits_a_header() {
         let description = "INV-2026-000001 has 1,000.00 USD in a payment under way; wait for its end, please.".to_owned();
-        let subject = "tenants/acme/customers/0199f000-0000-7000-8000-000000000000/invoices/0199f000-0000-7000-8000-000000000000".to_owned();
+        let subject =
+            "tenants/acme/customers/0199f000-0000-7000-8000-000000000000/invoices/0199f000-0000-7000-8000-000000000000".to_owned();
         let condition = Condition { name: "PAYMENT_PENDING", subject: subject.clone(), description: description.clone() };
         let state = Refusal::precondition("PAYMENT_PENDING", "Much.").with_conditions(vec![condition; 500]);
         let fields = Refusal::invalid(vec![Violation { field: subject, reason: "DUPLICATE_ITEM", description }; 500]);

@@ -15,13 +15,17 @@ use axum::{
 };
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// Header with the signature of a notification: hex of HMAC-SHA-256 over the raw body.
 pub const SIGNATURE: &str = "simulator-signature";
+
+/// How often a notification is sent at most, and the first pause between; each is twice as long as the one before.
+const NOTIFICATIONS: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// How a simulator is started.
 #[derive(Debug, Clone)]
@@ -43,7 +47,8 @@ pub struct World {
 }
 
 impl World {
-    /// Tells the suite that something changed, without waiting: who misses it may ask.
+    /// Tells the suite that something changed, without waiting; again, as providers do, while it does not answer
+    /// or answers with a 5xx. Who misses it may ask.
     pub(crate) fn notify(&self, tenant: &str, what: &str, id: &str) {
         let body = serde_json::json!({ "type": what, "id": id }).to_string();
         let request = self
@@ -52,8 +57,16 @@ impl World {
             .header(SIGNATURE, sign(&self.options.secret, body.as_bytes()))
             .body(body);
         tokio::spawn(async move {
-            if let Err(error) = request.send().await {
-                tracing::debug!(%error, "a notification did not arrive");
+            let mut pause = FIRST_PAUSE;
+            for _ in 0..NOTIFICATIONS {
+                let Some(again) = request.try_clone() else { return };
+                match again.send().await {
+                    Ok(answer) if !answer.status().is_server_error() => return,
+                    Ok(answer) => tracing::debug!(status = %answer.status(), "a notification is sent again"),
+                    Err(error) => tracing::debug!(%error, "a notification did not arrive"),
+                }
+                tokio::time::sleep(pause).await;
+                pause *= 2;
             }
         });
     }

@@ -15,6 +15,6 @@ impl NotificationService for Api {
         request: Request<ReceiveNotificationRequest>,
     ) -> Result<Response<ReceiveNotificationResponse>, Status> {
         let (tenant, message) = parse::receive_notification(request)?;
-        answer::read(receive_notification::run(&self.app, &tenant, &message)).await
+        answer::read(answer::retry(|| receive_notification::run(&self.app, &tenant, &message))).await
     }
 }
