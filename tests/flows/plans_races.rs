@@ -20,7 +20,13 @@ async fn many_at_once_give_one_effect(world: &World) {
     let desk = desk(world, None).await;
     allow(&desk.owner, PlanSettings { max_proposals_per_invoice: 20, ..PlanSettings::default() }, &["max_proposals_per_invoice"]).await;
     let staff = world.someone("STAFF", None);
-    races(world, &[desk.admin.clone()], &[staff], &proposal(&desk.customer, &[&desk.invoice], monthly(3, 28))).await;
+    races(
+        world,
+        std::slice::from_ref(&desk.admin),
+        std::slice::from_ref(&staff),
+        &proposal(&desk.customer, &[&desk.invoice], monthly(3, 28)),
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
