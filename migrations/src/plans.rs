@@ -34,7 +34,7 @@ mod register {
                       grace_days bigint NOT NULL, accelerates boolean NOT NULL, answer_by {time}, late_since text, breached_on text, reinstated_on text, \
                       attempt_id {uuid}, attempt_under_way boolean NOT NULL, attempt_amount bigint NOT NULL, \
                       attempt_later bigint NOT NULL, attempt_told_at {time}, attempt_failures bigint NOT NULL, \
-                      attempt_first_failed_at {time}, attempt_next_at {time}, attempt_reason text NOT NULL, attempt_through text, \
+                      attempt_first_failed_at {time}, attempt_next_at {time}, attempt_waits boolean NOT NULL, attempt_reason text NOT NULL, attempt_through text, \
                       moving text NOT NULL, moving_side text NOT NULL, moving_subject text NOT NULL, moving_explanation text NOT NULL, \
                       moves bigint NOT NULL, next_due text, version bigint NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, \
                       PRIMARY KEY (tenant, id)",

@@ -16,9 +16,16 @@ use payterms_proto::{
         AdvanceTestClockRequest, BlockInvoiceRequest, GetTestClockRequest, Invoice, InvoiceToPay, RecordOutsidePaymentRequest,
         StartTestClockRequest, block::Reason, test_clock,
     },
-    plans::v1::{ApprovePlanRequest, GetPlanRequest, ListPlansRequest, Plan, PlanSettings, RefusePlanRequest, plan::State},
+    plans::v1::{
+        ApprovePlanRequest, CancelPlanRequest, GetPlanRequest, ListPlansRequest, Plan, PlanSettings, RefusePlanRequest,
+        RetryPlanCollectionRequest, plan::State,
+    },
+    wallet::v1::SetCollectionMethodRequest,
 };
-use payterms_suite::client::{amount, request_id};
+use payterms_suite::{
+    client::{amount, request_id},
+    shop,
+};
 use payterms_testkit::reason;
 
 /// The verbs whose flows are killed.
@@ -269,4 +276,47 @@ async fn a_payment_between_block_and_record_does_no_harm_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_between_block_and_record_does_no_harm_on_postgres() {
     Box::pin(paid_while_it_lay_dead(true)).await;
+}
+
+/// A try is stored, its driver dies, the plan is cancelled before the lease lapses: nothing is taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_try_of_a_plan_that_was_cancelled_takes_nothing() {
+    let Some(rig) = Rig::start(true).await else { return };
+    let people = rig.prepare("tok_declined").await;
+    let (owner, staff) = (rig.someone("OWNER", None), rig.someone("STAFF", None));
+    allow(&owner, PlanSettings::default(), &[]).await;
+    let invoice = issued(&owner, draft(&people.customer, "USD", vec![line("Plan", amount("USD", 100, 0))])).await;
+    let name = "tenants/acme/testClock".to_owned();
+    let start = StartTestClockRequest { request_id: request_id(), parent: "tenants/acme".into(), now: at(START), seed: "seed".into() };
+    owner.clock().start_test_clock(start).await.unwrap();
+    let asked = proposal(&people.customer, &[&invoice], deferral(2026, 1, 10));
+    let plan = retry(async || people.admin.plans().propose_plan(asked.clone()).await).await.into_inner().plan.unwrap();
+    let yes = ApprovePlanRequest { request_id: request_id(), name: plan.name.clone(), total_seen: plan.open.clone(), etag: String::new() };
+    staff.plans().approve_plan(yes).await.unwrap();
+    let advance = AdvanceTestClockRequest { request_id: request_id(), name, target_time: at(START + 9 * DAY) };
+    retry(async || owner.clock().advance_test_clock(advance.clone()).await).await;
+    let mut services = Services::of(rig);
+    let good = until(
+        async || Ok(shop::save_card(&people.admin, services.rig().gateway, &people.customer, "tok_visa").await),
+        |saved| saved.as_ref().is_ok_and(Result::is_ok),
+    );
+    let point = SetCollectionMethodRequest { request_id: request_id(), name: good.await.unwrap().unwrap() };
+    people.admin.methods().set_collection_method(point).await.unwrap();
+    let again = RetryPlanCollectionRequest { request_id: request_id(), name: plan.name.clone() };
+    let (admin, sent) = (people.admin.clone(), again.clone());
+    let dies = "commit.after /payterms.plans.v1.PlanService/RetryPlanCollection";
+    services.die_at("plans", dies, async move { admin.plans().retry_plan_collection(sent).await }).await;
+    let cancel = CancelPlanRequest { request_id: request_id(), name: plan.name.clone(), explanation: "By mistake.".into() };
+    let cancelled = retry(async || staff.plans().cancel_plan(cancel.clone()).await).await.into_inner().plan.unwrap();
+    assert_eq!((cancelled.state(), cancelled.collection.unwrap().under_way), (State::Cancelled, true), "its driver lies dead");
+    let read = async || people.admin.plans().get_plan(GetPlanRequest { name: plan.name.clone() }).await;
+    let ended = |plan: &tonic::Response<payterms_proto::plans::v1::GetPlanResponse>| {
+        plan.get_ref().plan.as_ref().and_then(|own| own.collection.as_ref()).is_some_and(|own| !own.under_way)
+    };
+    until(read, ended).await;
+    let now = crate::invoices::read(&owner, &invoice.name).await.unwrap();
+    assert_eq!((now.paid, now.pending, now.block), (amount("USD", 0, 0), amount("USD", 0, 0), None));
+    let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
+    invariants::books_agree_in(data, postgres).await;
+    plans_agree_in(data, postgres).await;
 }

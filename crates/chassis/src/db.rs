@@ -170,11 +170,13 @@ impl Db {
     pub async fn begin_apart(&self, call: &Call) -> Result<WriteTx, AppError> {
         let (txn, turn) = self.transaction().await?;
         set_tenants(&txn, &[call.tenant.as_str()]).await?;
-        let state = tenants::state(&txn, &call.tenant).await?;
+        let mut state = tenants::state(&txn, &call.tenant).await?;
         if self.is_postgres() && state.as_ref().is_some_and(|state| state.clock_now.is_some()) {
             // As every other write of such a tenant: its row first, then what the use case locks.
             let lock = "SELECT tenant FROM tenant_states WHERE tenant = $1 FOR UPDATE";
             sql::one(&txn, lock, vec![call.tenant.as_str().into()]).await?;
+            // The clock may have gone on while it was waited for.
+            state = tenants::state(&txn, &call.tenant).await?;
         }
         Ok(self.open_tx(txn, turn, call, (state, None)))
     }

@@ -33,6 +33,8 @@ pub struct Attempt {
     pub ladder: Ladder,
     /// When it is tried next after a failure.
     pub next_at: Option<DateTime<Utc>>,
+    /// Whether that waits for a notice to be old enough: nothing is late meanwhile.
+    pub waits: bool,
     /// Why the last try failed.
     pub reason: String,
     /// The newest due date for which a try was made.
@@ -62,11 +64,17 @@ impl Plan {
         due.map(crate::Instalment::unpaid).try_fold(Money::zero(self.currency), |sum, own| sum.plus(own?))
     }
 
-    /// When the customer was last told of something that is due now.
+    /// Whether a try is under way, or waits for its notice.
+    #[must_use]
+    pub fn is_collecting(&self) -> bool {
+        self.attempt.under_way || self.attempt.waits
+    }
+
+    /// When the customer had been told of all that is due now; none where something was never told.
     #[must_use]
     fn announced_at(&self, today: NaiveDate) -> Option<DateTime<Utc>> {
         let due = self.offer.instalments.iter().filter(|own| own.due_on <= today && own.amount != own.paid);
-        due.filter_map(|own| own.announced_at).max()
+        due.map(|own| own.announced_at).collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
     /// Whether what is due is to be collected now: an instalment has fallen due, or a try is to be repeated.
@@ -104,6 +112,7 @@ impl Plan {
         self.attempt.later = self.open()?.minus(due)?.micros();
         self.attempt.told_at = self.announced_at(today);
         self.attempt.next_at = None;
+        self.attempt.waits = false;
         self.attempt.through = Some(today);
         self.touch(now);
         Ok(())
@@ -147,7 +156,10 @@ impl Plan {
                 self.attempt.next_at = (paid.micros() < self.attempt.amount).then_some(tomorrow);
             }
             Ended::Dropped => {}
-            Ended::From(at) => self.attempt.next_at = Some((*at).max(now)),
+            Ended::From(at) => {
+                self.attempt.next_at = Some((*at).max(now));
+                self.attempt.waits = true;
+            }
             Ended::Failed(reason) if reason == NOTHING_PAYABLE => self.attempt.next_at = Some(tomorrow),
             Ended::Failed(reason) => {
                 self.attempt.reason.clone_from(reason);

@@ -137,7 +137,7 @@ impl Plan {
             return Ok(Judged::Done);
         }
         // A try that takes its time, such as the debit of a bank account, is waited for.
-        if self.state == PlanState::Active && late && !self.attempt.under_way {
+        if self.state == PlanState::Active && late && !self.is_collecting() {
             self.go(Verb::Miss, Actor::suite(), "", now)?;
             self.late_since = Some(today);
         }
@@ -153,6 +153,7 @@ impl Plan {
         if self.attempt.next_at.is_some_and(|at| at <= now) {
             // What was to be tried again is paid meanwhile.
             self.attempt.next_at = None;
+            self.attempt.waits = false;
             self.touch(now);
         }
         let told = |own: &Instalment| own.announced_at.is_some() || own.amount == own.paid;
@@ -170,7 +171,7 @@ impl Plan {
     }
 
     fn grace_is_over(&self, today: NaiveDate) -> bool {
-        self.grace_end().is_some_and(|last| today > last) && !self.attempt.under_way
+        self.grace_end().is_some_and(|last| today > last) && !self.is_collecting()
     }
 
     /// The customer is told of an instalment.
@@ -209,8 +210,8 @@ impl Plan {
             .map(|own| own.due_on)
             .next()
             .and_then(day_after)
-            .filter(|_| self.state == PlanState::Active && !self.attempt.under_way);
-        let breach = self.grace_end().and_then(day_after).filter(|_| !self.attempt.under_way);
+            .filter(|_| self.state == PlanState::Active && !self.is_collecting());
+        let breach = self.grace_end().and_then(day_after).filter(|_| !self.is_collecting());
         let collects = self.collect_automatically && !self.attempt.under_way;
         let collect = self.falls_due_next().filter(|_| collects);
         let days = [announce, miss, breach, collect].into_iter().flatten().map(|day| start_of_day(zone, day));

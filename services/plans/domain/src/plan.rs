@@ -317,6 +317,7 @@ impl Plan {
         self.go(verb, by, explanation, now)?;
         self.answer_by = None;
         self.attempt.next_at = None;
+        self.attempt.waits = false;
         if held {
             self.moving = Some(Moving::Lift);
             self.moves = self.moves.saturating_add(1);

@@ -142,10 +142,10 @@ proptest! {
             let today = world.now.date_naive();
             let late = parts.iter().any(|own| own.due_on < today && own.paid != own.amount);
             match plan.state {
-                PlanState::Active => prop_assert!(open > 0 && (!late || plan.attempt.under_way)),
+                PlanState::Active => prop_assert!(open > 0 && (!late || plan.is_collecting())),
                 PlanState::InGrace => {
                     let last = plan.late_since.unwrap() + Days::new(u64::from(plan.grace_days));
-                    prop_assert!(open > 0 && late && (today < last || plan.attempt.under_way || plan.reinstated_on == Some(today)));
+                    prop_assert!(open > 0 && late && (today < last || plan.is_collecting() || plan.reinstated_on == Some(today)));
                 }
                 PlanState::Proposed | PlanState::Countered => prop_assert!(open > 0 && plan.answer_by.unwrap() > world.now),
                 PlanState::Breached => prop_assert!(open > 0 || plan.moving.is_some()),

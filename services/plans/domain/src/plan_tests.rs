@@ -309,3 +309,29 @@ fn a_try_ends_once_and_a_new_instalment_begins_a_new_ladder() {
     plan.attempt_ended(Uuid::from_u128(2), &Ended::From(until), first).unwrap();
     assert_eq!((plan.attempt.next_at, plan.attempt.ladder.attempts), (Some(until), 1));
 }
+
+#[test]
+fn who_must_be_told_first_is_not_late_meanwhile() {
+    let strict = PlanSettings { grace_days: 0, ..settings() };
+    let mut plan = try_propose(facts(&[4_000, 6_000]), Schedule::Monthly { count: 3, day: 31 }, &strict).unwrap();
+    let now = at(day("2026-01-30"));
+    block(&mut plan, at(day("2026-01-01")));
+    plan.answer_by = None;
+    plan.accept(Verb::Approve, who(Side::Tenant), usd(10_000), now).unwrap();
+    block(&mut plan, now);
+    let (due, from) = (at(day("2026-01-31")), at(day("2026-02-02")));
+    assert_eq!(plan.judge(UTC, due), Ok(Judged::Collect));
+    plan.collect(Uuid::from_u128(1), UTC, due).unwrap();
+    assert_eq!(plan.attempt.told_at, None, "it was never told of");
+    plan.attempt_ended(Uuid::from_u128(1), &Ended::From(from), due).unwrap();
+    assert_eq!(plan.judge(UTC, due), Ok(Judged::Announce(0)));
+    plan.announce(0, due);
+    plan.judge(UTC, due + TimeDelta::days(1)).unwrap();
+    assert_eq!((plan.state, plan.next_judgement(UTC)), (PlanState::Active, Some(from)), "the suite itself waits");
+    assert_eq!(plan.judge(UTC, from), Ok(Judged::Collect));
+    plan.collect(Uuid::from_u128(2), UTC, from).unwrap();
+    assert_eq!(plan.attempt.told_at, Some(due));
+    plan.attempt_ended(Uuid::from_u128(2), &Ended::Failed("no_account".to_owned()), from).unwrap();
+    plan.judge(UTC, from).unwrap();
+    assert_eq!(plan.state, PlanState::Breached, "no days of grace");
+}

@@ -18,6 +18,7 @@ const LIFT: &str = "LIFT";
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "plans")]
+#[expect(clippy::struct_excessive_bools, reason = "a row of flags that have nothing to do with each other")]
 /// A row.
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -45,6 +46,7 @@ pub struct Model {
     attempt_failures: i64,
     attempt_first_failed_at: Option<ChronoDateTimeUtc>,
     attempt_next_at: Option<ChronoDateTimeUtc>,
+    attempt_waits: bool,
     attempt_reason: String,
     attempt_through: Option<String>,
     moving: String,
@@ -114,6 +116,7 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
                 told_at: row.attempt_told_at,
                 ladder: Ladder { attempts: small(row.attempt_failures), first_failed_at: row.attempt_first_failed_at },
                 next_at: row.attempt_next_at,
+                waits: row.attempt_waits,
                 reason: row.attempt_reason.clone(),
                 through: day(row.attempt_through.as_ref())?,
             },
@@ -237,6 +240,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) 
         attempt_failures: Set(plan.attempt.ladder.attempts.into()),
         attempt_first_failed_at: Set(plan.attempt.ladder.first_failed_at),
         attempt_next_at: Set(plan.attempt.next_at),
+        attempt_waits: Set(plan.attempt.waits),
         attempt_reason: Set(plan.attempt.reason.clone()),
         attempt_through: Set(day(plan.attempt.through)),
         moving: Set(moving),

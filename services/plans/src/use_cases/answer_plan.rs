@@ -4,9 +4,10 @@ use super::{News, actor, locked, move_plan, publish};
 use crate::{
     App,
     parse::{Accept, Counter, PlanRef},
-    store::settings,
+    store::{covered, settings},
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx, etag};
+use payterms_kernel::Refusal;
 use payterms_plans_domain::{Plan, Side, Verb};
 use payterms_proto::plans::v1::{CounterPlanResponse, DeclineCounterOfferResponse};
 use prost::Message;
@@ -75,6 +76,12 @@ pub async fn reinstate<A: Message + Default>(app: &App, call: &Call, named: &Pla
         Ok(opened) => opened,
         Err(answer) => return Ok(answer),
     };
+    plan.target(Verb::Reinstate)?;
+    let ids: Vec<_> = plan.covered.iter().map(|own| own.invoice).collect();
+    if !covered::held(tx.conn(), &call.tenant, &ids).await?.is_empty() {
+        let message = "Another plan holds an invoice of this one. Answer that one first.";
+        return Err(Refusal::precondition("INVOICE_BLOCKED", message).into());
+    }
     plan.block_for(Verb::Reinstate, actor(call, Side::Tenant), explanation, tx.now())?;
     move_plan::begin(app, call, tx, plan).await
 }
