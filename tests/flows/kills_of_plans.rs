@@ -150,6 +150,11 @@ async fn refused_after_the_intent(on_postgres: bool) {
             retry(async || owner.collections().block_invoice(block.clone()).await).await;
         })
         .await;
+    if on_postgres {
+        // The lease has not lapsed yet: whoever takes the flow over dies once more, before the refusal is recorded.
+        let (admin, sent) = (people.admin.clone(), asked.clone());
+        services.die_at("plans", "plan.before_refusal", async move { admin.plans().propose_plan(sent).await }).await;
+    }
     let propose = async || people.admin.plans().propose_plan(asked.clone()).await;
     let refused =
         until(async || Ok(propose().await), |answer| answer.as_ref().is_err_and(|status| status.code() == tonic::Code::FailedPrecondition));
