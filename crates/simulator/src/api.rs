@@ -15,6 +15,7 @@ use axum::{
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::json;
+use std::sync::atomic::Ordering;
 
 /// How long a late answer takes.
 const LATE: std::time::Duration = std::time::Duration::from_secs(3);
@@ -175,6 +176,11 @@ pub async fn charge_back(State(world): State<World>, Path((tenant, charge)): Pat
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(error) => failed(&error),
     }
+}
+
+/// How many notifications nobody has taken yet.
+pub async fn count_notifications(State(world): State<World>) -> Response {
+    Json(world.on_their_way.load(Ordering::Relaxed)).into_response()
 }
 
 /// All refunds of a tenant, to compare a ledger with.

@@ -15,7 +15,14 @@ use axum::{
 };
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -23,9 +30,11 @@ use tokio_util::sync::CancellationToken;
 /// Header with the signature of a notification: hex of HMAC-SHA-256 over the raw body.
 pub const SIGNATURE: &str = "simulator-signature";
 
-/// How often a notification is sent at most, and the first pause between; each is twice as long as the one before.
-const NOTIFICATIONS: u32 = 8;
+/// How often a notification is sent at most, and the pauses between: each is twice as long as the one before, up to
+/// the longest.
+const NOTIFICATIONS: u32 = 40;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How a simulator is started.
 #[derive(Debug, Clone)]
@@ -44,6 +53,8 @@ pub struct World {
     pub(crate) store: Store,
     options: Arc<Options>,
     client: reqwest::Client,
+    /// Notifications that nobody has taken yet.
+    pub(crate) on_their_way: Arc<AtomicUsize>,
 }
 
 impl World {
@@ -56,19 +67,26 @@ impl World {
             .post(format!("{}/notifications/simulator/{tenant}", self.options.notify))
             .header(SIGNATURE, sign(&self.options.secret, body.as_bytes()))
             .body(body);
+        let on_their_way = self.on_their_way.clone();
+        on_their_way.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
-            let mut pause = FIRST_PAUSE;
-            for _ in 0..NOTIFICATIONS {
-                let Some(again) = request.try_clone() else { return };
-                match again.send().await {
-                    Ok(answer) if !answer.status().is_server_error() => return,
-                    Ok(answer) => tracing::debug!(status = %answer.status(), "a notification is sent again"),
-                    Err(error) => tracing::debug!(%error, "a notification did not arrive"),
-                }
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
+            send(&request).await;
+            on_their_way.fetch_sub(1, Ordering::Relaxed);
         });
+    }
+}
+
+async fn send(request: &reqwest::RequestBuilder) {
+    let mut pause = FIRST_PAUSE;
+    for _ in 0..NOTIFICATIONS {
+        let Some(again) = request.try_clone() else { return };
+        match again.send().await {
+            Ok(answer) if !answer.status().is_server_error() => return,
+            Ok(answer) => tracing::debug!(status = %answer.status(), "a notification is sent again"),
+            Err(error) => tracing::debug!(%error, "a notification did not arrive"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
@@ -92,13 +110,14 @@ pub fn is_signed(secret: &[u8], body: &[u8], signature: &str) -> bool {
 /// A sentence if its file cannot be opened.
 pub async fn serve(listener: TcpListener, options: Options, stop: CancellationToken) -> Result<(), String> {
     let store = Store::open(&options.file).await?;
-    let world = World { store, options: Arc::new(options), client: reqwest::Client::new() };
+    let world = World { store, options: Arc::new(options), client: reqwest::Client::new(), on_their_way: Arc::default() };
     let routes = Router::new()
         .route("/v1/{tenant}/charges", post(api::charge).get(api::list_charges))
         .route("/v1/{tenant}/charges/{key}", get(api::get_charge))
         .route("/v1/{tenant}/refunds", post(api::refund).get(api::list_refunds))
         .route("/v1/{tenant}/chargebacks", get(api::list_chargebacks))
         .route("/v1/{tenant}/chargebacks/{charge}", get(api::get_chargeback))
+        .route("/v1/notifications", get(api::count_notifications))
         .route("/simulator/{tenant}/charges/{charge}/chargeback", post(api::charge_back))
         .route("/v1/{tenant}/setups", post(api::create_setup))
         .route("/v1/{tenant}/setups/{id}", get(api::get_setup))
