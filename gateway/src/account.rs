@@ -7,6 +7,9 @@ use payterms_chassis::{
     peers::{DEADLINE, Peers},
 };
 use payterms_proto::{
+    credit::v1::{
+        CreditLine, ListCreditLinesRequest, credit_line::State as LineState, credit_line_service_client::CreditLineServiceClient,
+    },
     gateway::v1::{AccountOverview, GetAccountOverviewRequest, GetAccountOverviewResponse, account_service_server::AccountService},
     invoicing::v1::{
         GetOutstandingRequest, ListMeteredServicesRequest, ListStatementsRequest, MeteredService, Outstanding, Statement,
@@ -135,6 +138,15 @@ impl Accounts {
     }
 }
 
+impl Accounts {
+    async fn ask_credit(&self, caller: &Caller, customer: &str) -> Result<Vec<CreditLine>, AppError> {
+        let states = [LineState::Offered, LineState::Active, LineState::Inactive, LineState::Suspended].map(i32::from).to_vec();
+        let list = ListCreditLinesRequest { parent: customer.to_owned(), states, ..ListCreditLinesRequest::default() };
+        let mut lines = CreditLineServiceClient::new(self.peers.channel("credit")?);
+        Ok(lines.list_credit_lines(self.request("credit", caller, list)?).await?.into_inner().credit_lines)
+    }
+}
+
 /// A part, or the name of the service that could not be reached; a refusal stays one.
 fn part<T: Default>(service: &str, gathered: Result<T, AppError>, unreachable: &mut Vec<String>) -> Result<T, Status> {
     gathered.or_else(|error| {
@@ -165,14 +177,16 @@ impl AccountService for Accounts {
         // A tenth of the time is kept for the answer itself.
         let budget = left.saturating_sub(left / 10);
         let late = || AppError::from(Status::deadline_exceeded("late"));
-        let (wallet, invoicing, plans) = tokio::join!(
+        let (wallet, invoicing, credit, plans) = tokio::join!(
             tokio::time::timeout(budget, self.ask_wallet(&caller, &message.name)),
             tokio::time::timeout(budget, self.ask_invoicing(&caller, &message.name)),
+            tokio::time::timeout(budget, self.ask_credit(&caller, &message.name)),
             tokio::time::timeout(budget, self.ask_plans(&caller, &message.name)),
         );
         let mut unreachable = Vec::new();
         let wallet = part("wallet", wallet.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
         let invoicing = part("invoicing", invoicing.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
+        let credit_lines = part("credit", credit.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
         let plans = part("plans", plans.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
         let account_overview = AccountOverview {
             customer: message.name,
@@ -184,6 +198,7 @@ impl AccountService for Accounts {
             metered_services: invoicing.metered_services,
             statements: invoicing.statements,
             plans,
+            credit_lines,
             unreachable,
         };
         Ok(Response::new(GetAccountOverviewResponse { account_overview: Some(account_overview) }))

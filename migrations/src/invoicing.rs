@@ -138,8 +138,9 @@ mod payments {
         Table {
             name: "payment_allocations",
             columns: "tenant text NOT NULL, payment_id {uuid} NOT NULL, place bigint NOT NULL, invoice_id {uuid} NOT NULL, \
-                      amount bigint NOT NULL CHECK (amount > 0), reversed bigint NOT NULL, paid bigint NOT NULL, refunded bigint NOT NULL, currency text NOT NULL, \
-                      PRIMARY KEY (tenant, payment_id, place), CHECK (paid >= 0 AND refunded >= 0 AND paid + refunded <= amount), \
+                      amount bigint NOT NULL CHECK (amount > 0), reversed bigint NOT NULL, paid bigint NOT NULL, refunded bigint NOT NULL, \
+                      deferred bigint NOT NULL CHECK (deferred >= 0), repays_line boolean NOT NULL, currency text NOT NULL, \
+                      PRIMARY KEY (tenant, payment_id, place), CHECK (paid >= 0 AND refunded >= 0 AND paid + refunded + deferred <= amount), \
                       FOREIGN KEY (tenant, payment_id) REFERENCES payments (tenant, id), \
                       FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
             indexes: &["CREATE INDEX allocations_of_invoice ON payment_allocations (tenant, invoice_id)"],
@@ -166,7 +167,7 @@ mod payments {
         Table {
             name: "refund_parts",
             columns: "tenant text NOT NULL, refund_id {uuid} NOT NULL, place bigint NOT NULL, payment_id {uuid} NOT NULL, \
-                      tender_place bigint NOT NULL, from_credit boolean NOT NULL, destination text NOT NULL, \
+                      tender_place bigint NOT NULL, from_credit boolean NOT NULL, to_credit boolean NOT NULL, destination text NOT NULL, \
                       amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, PRIMARY KEY (tenant, refund_id, place), \
                       FOREIGN KEY (tenant, refund_id) REFERENCES refunds (tenant, id)",
             indexes: &[],
@@ -284,6 +285,11 @@ mod payments {
             "ALTER TABLE invoices ADD COLUMN usage_wallet {uuid}",
             "ALTER TABLE invoices ADD COLUMN usage_month text",
             "ALTER TABLE invoices ADD COLUMN usage_agreement {uuid}",
+            "ALTER TABLE invoices ADD COLUMN deferral_line {uuid}",
+            "ALTER TABLE invoices ADD COLUMN deferral_draw {uuid}",
+            "ALTER TABLE invoices ADD COLUMN deferral_amount bigint NOT NULL DEFAULT 0",
+            "ALTER TABLE invoices ADD COLUMN purchased_on text",
+            "ALTER TABLE invoices ADD COLUMN deferral_plans boolean NOT NULL DEFAULT false",
             "CREATE UNIQUE INDEX invoices_prepaid_month ON invoices (tenant, usage_closing) WHERE usage_closing IS NOT NULL AND usage_agreement IS NULL",
             "CREATE UNIQUE INDEX invoices_postpaid_month ON invoices (tenant, usage_closing) WHERE usage_agreement IS NOT NULL",
             "ALTER TABLE tenants ADD COLUMN approval_limits text NOT NULL DEFAULT '[]'",

@@ -3,6 +3,7 @@
 //! A table is written once, for both databases ([`ddl`]). On PostgreSQL each service has a schema
 //! and a runtime role of its own, and row-level security is forced on every table of tenants.
 
+pub mod credit;
 pub mod ddl;
 pub mod invoicing;
 pub mod plans;
@@ -13,4 +14,4 @@ pub mod wallet;
 pub use run::{migrate_postgres, migrate_sqlite};
 
 /// The services that have a schema.
-pub const SERVICES: [&str; 3] = ["wallet", "invoicing", "plans"];
+pub const SERVICES: [&str; 4] = ["wallet", "invoicing", "credit", "plans"];

@@ -1,6 +1,6 @@
 //! Runs the migrations of one service, safely when several start at once.
 
-use crate::{invoicing::Invoicing, plans::Plans, wallet::Wallet};
+use crate::{credit::Credit, invoicing::Invoicing, plans::Plans, wallet::Wallet};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, Statement, TransactionTrait};
 use sea_orm_migration::MigratorTrait;
 
@@ -13,6 +13,7 @@ pub async fn migrate_sqlite(db: &DatabaseConnection, service: &str) -> Result<()
         "wallet" => Wallet::up(db, None).await,
         "invoicing" => Invoicing::up(db, None).await,
         "plans" => Plans::up(db, None).await,
+        "credit" => Credit::up(db, None).await,
         other => Err(unknown(other)),
     }
 }
@@ -62,6 +63,7 @@ async fn up(txn: &DatabaseTransaction, service: &str) -> Result<(), DbErr> {
     match service {
         "wallet" => Wallet::up(txn, None).await,
         "plans" => Plans::up(txn, None).await,
+        "credit" => Credit::up(txn, None).await,
         _ => Invoicing::up(txn, None).await,
     }
 }

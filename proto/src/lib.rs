@@ -22,6 +22,12 @@ pub mod payterms {
         }
     }
 
+    pub mod credit {
+        pub mod v1 {
+            include!(concat!(env!("OUT_DIR"), "/payterms.credit.v1.rs"));
+        }
+    }
+
     pub mod gateway {
         pub mod v1 {
             include!(concat!(env!("OUT_DIR"), "/payterms.gateway.v1.rs"));
@@ -47,4 +53,4 @@ pub mod payterms {
     }
 }
 
-pub use payterms::{common, gateway, invoicing, plans, wallet};
+pub use payterms::{common, credit, gateway, invoicing, plans, wallet};

@@ -30,7 +30,7 @@ on_both!(
 );
 
 /// The simulator's ids of what it charged the tenant, oldest first by key.
-async fn charges(simulator: &str) -> Vec<String> {
+pub(crate) async fn charges(simulator: &str) -> Vec<String> {
     let found: Vec<serde_json::Value> = reqwest::get(format!("{simulator}/v1/acme/charges")).await.unwrap().json().await.unwrap();
     found.iter().map(|own| own["id"].as_str().unwrap().to_owned()).collect()
 }

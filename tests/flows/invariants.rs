@@ -17,6 +17,17 @@ pub(crate) async fn rows_of(service: &str, data: &Path, postgres: Option<&str>) 
     }
 }
 
+/// What a query tells, sorted; `HEX(…)HEX` is an id without dashes on both databases.
+pub(crate) async fn told(conn: &DatabaseConnection, sql: &str) -> Vec<String> {
+    let hex = |sql: &str| sql.replace("HEX(", "lower(hex(").replace(")HEX", "))");
+    let text = |sql: &str| sql.replace("HEX(", "replace(").replace(")HEX", "::text, '-', '')");
+    let sql = if conn.get_database_backend() == sea_orm::DbBackend::Postgres { text(sql) } else { hex(sql) };
+    let found = conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
+    let mut found: Vec<String> = found.iter().map(|row| row.try_get("", "told").unwrap()).collect();
+    found.sort_unstable();
+    found
+}
+
 async fn none(conn: &DatabaseConnection, what: &str, sql: String) {
     let rows = conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
     assert!(rows.is_empty(), "{what}: {} rows break it", rows.len());
@@ -190,7 +201,7 @@ async fn invoices_add_up(conn: &DatabaseConnection, s: &str) {
             sum("paid", "payment_allocations", "p.tenant AND x.payment_id = p.id"),
             sum("refunded", "payment_allocations", "p.tenant AND x.payment_id = p.id"),
             sum("charged_back", "payment_tenders", "p.tenant AND x.payment_id = p.id"),
-            sum("amount", "payment_tenders", "p.tenant AND x.payment_id = p.id AND x.state = 'SUCCEEDED'")
+            sum("amount", "payment_tenders", "p.tenant AND x.payment_id = p.id AND x.state = 'SUCCEEDED' AND x.kind <> 'CREDIT_LINE'")
         ),
     )
     .await;
@@ -296,7 +307,7 @@ async fn by_payment(conn: &DatabaseConnection, sql: &str) -> Vec<(String, i64)> 
 /// Flows that nobody has ended yet, by kind.
 pub async fn open_flows(world: &World) -> Vec<String> {
     let mut open = Vec::new();
-    for service in ["wallet", "invoicing", "plans"] {
+    for service in ["wallet", "invoicing", "credit", "plans"] {
         let (conn, s) = rows_of(service, world.folder.path(), world.postgres.as_deref()).await;
         let kinds = Statement::from_string(conn.get_database_backend(), format!("SELECT flow FROM {s}intent_lease WHERE flow <> 'relay'"));
         open.extend(conn.query_all_raw(kinds).await.unwrap().iter().map(|row| row.try_get::<String>("", "flow").unwrap()));

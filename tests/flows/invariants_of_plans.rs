@@ -2,12 +2,12 @@
 //! way, so it is looked again until both agree.
 
 use crate::{
-    invariants::rows_of,
+    invariants::{rows_of, told},
     plans::{approve, proposed},
 };
 use payterms_plans_domain::{EDGES, PlanState};
 use payterms_testkit::{World, on_both};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use std::{path::Path, time::Duration};
 
 on_both!(what_does_not_agree_is_seen);
@@ -58,21 +58,11 @@ pub async fn plans_agree_in(data: &Path, postgres: Option<&str>) {
     invoicing.close().await.unwrap();
 }
 
-async fn rows(conn: &DatabaseConnection, sql: &str) -> Vec<String> {
-    let hex = |sql: &str| sql.replace("HEX(", "lower(hex(").replace(")HEX", "))");
-    let text = |sql: &str| sql.replace("HEX(", "replace(").replace(")HEX", "::text, '-', '')");
-    let sql = if conn.get_database_backend() == DbBackend::Postgres { text(sql) } else { hex(sql) };
-    let found = conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
-    let mut found: Vec<String> = found.iter().map(|row| row.try_get("", "told").unwrap()).collect();
-    found.sort_unstable();
-    found
-}
-
 /// What does not agree; empty where all does.
 async fn differences((plans, p): (&DatabaseConnection, &str), (invoicing, i): (&DatabaseConnection, &str)) -> String {
     let sent = "('PROPOSED', 'COUNTERED', 'ACTIVE', 'IN_GRACE')";
     let followed = "('PROPOSED', 'COUNTERED', 'ACTIVE', 'IN_GRACE', 'BREACHED')";
-    let moving = rows(plans, &format!("SELECT HEX(id)HEX || ' moves' AS told FROM {p}plans WHERE moving <> '' OR state = 'PENDING'")).await;
+    let moving = told(plans, &format!("SELECT HEX(id)HEX || ' moves' AS told FROM {p}plans WHERE moving <> '' OR state = 'PENDING'")).await;
     let held = format!(
         "SELECT HEX(c.invoice_id)HEX || ' ' || HEX(c.plan_id)HEX AS told FROM {p}covered_invoices c \
          JOIN {p}plans p ON p.tenant = c.tenant AND p.id = c.plan_id WHERE p.state IN {sent}"
@@ -81,7 +71,7 @@ async fn differences((plans, p): (&DatabaseConnection, &str), (invoicing, i): (&
         "SELECT HEX(id)HEX || ' ' || replace(substr(block_owner, length(block_owner) - 35), '-', '') AS told FROM {i}invoices \
          WHERE block_owner LIKE '%/plans/%'"
     );
-    let (held, blocked) = (rows(plans, &held).await, rows(invoicing, &blocked).await);
+    let (held, blocked) = (told(plans, &held).await, told(invoicing, &blocked).await);
     let known = format!(
         "SELECT HEX(c.invoice_id)HEX || ' ' || c.open || ' ' || c.paid AS told FROM {p}covered_invoices c \
          JOIN {p}plans p ON p.tenant = c.tenant AND p.id = c.plan_id WHERE p.state IN {followed}"
@@ -89,7 +79,7 @@ async fn differences((plans, p): (&DatabaseConnection, &str), (invoicing, i): (&
     let stands = format!(
         "SELECT HEX(id)HEX || ' ' || (total - paid - credited - written_off) || ' ' || paid AS told FROM {i}invoices WHERE state <> 'DRAFT'"
     );
-    let (known, stands) = (rows(plans, &known).await, rows(invoicing, &stands).await);
+    let (known, stands) = (told(plans, &known).await, told(invoicing, &stands).await);
     let stale: Vec<_> = known.iter().filter(|own| !stands.contains(own)).collect();
     let unpaid = format!(
         "SELECT HEX(p.id)HEX || ' is out of line' AS told FROM {p}plans p WHERE p.state IN ('ACTIVE', 'IN_GRACE', 'BREACHED') AND \
@@ -107,8 +97,8 @@ async fn differences((plans, p): (&DatabaseConnection, &str), (invoicing, i): (&
     if !stale.is_empty() {
         wrong.push(format!("I21 plans know {stale:?}; invoices stand {stands:?}"));
     }
-    wrong.extend(rows(plans, &unpaid).await.into_iter().map(|own| format!("I21 {own}")));
-    wrong.extend(rows(plans, &dates).await.into_iter().map(|own| format!("I23 {own}")));
+    wrong.extend(told(plans, &unpaid).await.into_iter().map(|own| format!("I21 {own}")));
+    wrong.extend(told(plans, &dates).await.into_iter().map(|own| format!("I23 {own}")));
     wrong.join("\n")
 }
 
@@ -116,18 +106,18 @@ async fn differences((plans, p): (&DatabaseConnection, &str), (invoicing, i): (&
 async fn history_is_of_the_machine(plans: &DatabaseConnection, p: &str) {
     let taken = format!("SELECT from_state || ' ' || verb || ' ' || to_state AS told FROM {p}plan_history");
     let machine: Vec<String> = EDGES.iter().map(|(from, verb, to)| format!("{} {} {}", from.name(), verb.name(), to.name())).collect();
-    for edge in rows(plans, &taken).await {
+    for edge in told(plans, &taken).await {
         assert!(machine.contains(&edge), "I29 {edge}");
     }
     let broken = format!(
         "SELECT HEX(a.plan_id)HEX AS told FROM {p}plan_history a JOIN {p}plan_history b ON b.tenant = a.tenant AND b.plan_id = a.plan_id \
          AND b.sequence = a.sequence + 1 WHERE b.from_state <> a.to_state"
     );
-    assert_eq!(rows(plans, &broken).await, Vec::<String>::new(), "I29 each edge begins where the one before ended");
+    assert_eq!(told(plans, &broken).await, Vec::<String>::new(), "I29 each edge begins where the one before ended");
     let ends = format!(
         "SELECT HEX(p.id)HEX AS told FROM {p}plans p WHERE p.state <> '{}' AND p.state <> (SELECT h.to_state FROM {p}plan_history h \
          WHERE h.tenant = p.tenant AND h.plan_id = p.id ORDER BY h.sequence DESC LIMIT 1)",
         PlanState::Pending.name()
     );
-    assert_eq!(rows(plans, &ends).await, Vec::<String>::new(), "I29 a plan is where its last edge led");
+    assert_eq!(told(plans, &ends).await, Vec::<String>::new(), "I29 a plan is where its last edge led");
 }

@@ -273,7 +273,7 @@ async fn debited(world: &World, token: &str) -> (Desk, Plan) {
 }
 
 async fn a_debit_that_fails_begins_the_days_of_grace(world: &World) {
-    let (desk, plan) = debited(world, "tok_bank_refused").await;
+    let (desk, plan) = Box::pin(debited(world, "tok_bank_refused")).await;
     let due = MIDNIGHT + 9 * DAY;
     advance(world, due + DAY).await;
     let now = self::plan(&desk.admin, &plan.name).await;

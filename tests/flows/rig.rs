@@ -29,6 +29,7 @@ pub struct Services {
     rig: Rig,
     wallet: SocketAddr,
     invoicing: SocketAddr,
+    credit: SocketAddr,
     plans: SocketAddr,
     running: BTreeMap<&'static str, Process>,
 }
@@ -37,8 +38,15 @@ impl Services {
     /// Starts each service on what a rig has prepared.
     pub fn of(mut rig: Rig) -> Self {
         drop(rig.suite.take());
-        let mut own = Self { rig, wallet: free_address(), invoicing: free_address(), plans: free_address(), running: BTreeMap::new() };
-        for name in ["wallet", "invoicing", "plans", "gateway"] {
+        let mut own = Self {
+            rig,
+            wallet: free_address(),
+            invoicing: free_address(),
+            credit: free_address(),
+            plans: free_address(),
+            running: BTreeMap::new(),
+        };
+        for name in ["wallet", "invoicing", "credit", "plans", "gateway"] {
             own.restart(name, None);
         }
         own
@@ -52,6 +60,7 @@ impl Services {
         match name {
             "wallet" => self.wallet,
             "invoicing" => self.invoicing,
+            "credit" => self.credit,
             "plans" => self.plans,
             _ => self.rig.gateway,
         }
@@ -65,6 +74,7 @@ impl Services {
             format!("--keys={data}/keys"),
             format!("--peer=wallet=http://{}", self.wallet),
             format!("--peer=invoicing=http://{}", self.invoicing),
+            format!("--peer=credit=http://{}", self.credit),
             format!("--peer=plans=http://{}", self.plans),
             "--log=error".to_owned(),
         ];

@@ -16,6 +16,7 @@ fn services_wait_for_the_newest_migration() {
     let names = |migrations: Vec<Box<dyn sea_orm_migration::MigrationTrait>>| migrations.iter().map(|m| m.name().to_owned()).collect();
     assert_eq!(newest(names(payterms_migrations::wallet::Wallet::migrations())), payterms_wallet::Wallet::SCHEMA_VERSION);
     assert_eq!(newest(names(payterms_migrations::invoicing::Invoicing::migrations())), payterms_invoicing::Invoicing::SCHEMA_VERSION);
+    assert_eq!(newest(names(payterms_migrations::credit::Credit::migrations())), payterms_credit::Credit::SCHEMA_VERSION);
     assert_eq!(newest(names(payterms_migrations::plans::Plans::migrations())), payterms_plans::Plans::SCHEMA_VERSION);
 }
 
@@ -26,7 +27,7 @@ async fn no_column_is_inexact_and_every_tenants_table_is_guarded() {
     let query = async |sql: &str| owner.query_all_raw(Statement::from_string(owner.get_database_backend(), sql)).await.unwrap();
     let allowed = ["text", "uuid", "bigint", "boolean", "bytea", "timestamp with time zone", "character varying"];
     for row in query(
-        "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema IN ('wallet', 'invoicing', 'plans')",
+        "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema IN ('wallet', 'invoicing', 'credit', 'plans')",
     )
     .await
     {
@@ -35,7 +36,7 @@ async fn no_column_is_inexact_and_every_tenants_table_is_guarded() {
         assert!(allowed.contains(&kind.as_str()), "{column} is {kind}");
     }
     let open = "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-                WHERE n.nspname IN ('wallet', 'invoicing', 'plans') AND relkind = 'r' AND NOT (relrowsecurity AND relforcerowsecurity)";
+                WHERE n.nspname IN ('wallet', 'invoicing', 'credit', 'plans') AND relkind = 'r' AND NOT (relrowsecurity AND relforcerowsecurity)";
     let open: BTreeSet<String> = query(open).await.iter().map(|row| row.try_get("", "relname").unwrap()).collect();
     assert_eq!(open, SYSTEM.iter().map(|name| (*name).to_owned()).collect());
     let strong = "SELECT rolname FROM pg_roles WHERE rolname LIKE 'payterms_%' AND (rolsuper OR rolbypassrls OR rolcreaterole)";

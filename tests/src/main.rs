@@ -11,6 +11,7 @@ fn main() -> ExitCode {
     match own.get(1).and_then(|name| name.to_str()) {
         Some("wallet") => payterms_chassis::boot::main_with::<payterms_wallet::Wallet>(arguments),
         Some("invoicing") => payterms_chassis::boot::main_with::<payterms_invoicing::Invoicing>(arguments),
+        Some("credit") => payterms_chassis::boot::main_with::<payterms_credit::Credit>(arguments),
         Some("plans") => payterms_chassis::boot::main_with::<payterms_plans::Plans>(arguments),
         Some("gateway") => payterms_gateway::main_with(arguments),
         other => {

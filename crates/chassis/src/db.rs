@@ -260,6 +260,14 @@ impl Db {
         Ok(state.and_then(|state| state.clock_now).unwrap_or_else(|| self.clock.now()))
     }
 
+    /// The zone that a tenant's days are counted in.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn tenant_zone(&self, tenant: &TenantId) -> Result<chrono_tz::Tz, AppError> {
+        Ok(tenants::state(&self.reader, tenant).await?.map_or(chrono_tz::UTC, |state| state.zone))
+    }
+
     /// The date that it is for a tenant, in its zone.
     ///
     /// # Errors

@@ -11,10 +11,11 @@ use crate::{
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use payterms_kernel::{
     Currency, Money, Refusal, TenantId, Violation,
+    calendar::PaymentTerm,
     money::{MAX_UNITS, MoneyError, WALLET_DECIMALS, parse_decimal},
     text::{TextFault, check},
 };
-use payterms_proto::google::r#type as google;
+use payterms_proto::{google::r#type as google, invoicing::v1::PaymentTerm as PaymentTermMessage};
 use prost::Message;
 use prost_types::Timestamp;
 use rust_decimal::Decimal;
@@ -248,6 +249,27 @@ impl Fields {
     /// An instant that may be missing.
     pub fn optional_instant(&mut self, field: &str, time: Option<&Timestamp>) -> Option<DateTime<Utc>> {
         time.map(|time| self.instant(field, Some(time)))
+    }
+
+    /// When something falls due.
+    pub fn term(&mut self, at: &str, term: Option<&PaymentTermMessage>) -> PaymentTerm {
+        use payterms_proto::invoicing::v1::payment_term::Kind;
+        let Some(term) = term else {
+            self.wrong(at, "FIELD_REQUIRED", "Say when the invoice falls due.");
+            return PaymentTerm::EndOfFollowingMonth;
+        };
+        let days = u16::try_from(self.number(&format!("{at}.days"), term.days, 0..=365)).unwrap_or_default();
+        match self.choice::<Kind>(&format!("{at}.kind"), term.kind) {
+            Some(Kind::NetDays) => PaymentTerm::NetDays(days),
+            Some(Kind::NetDaysEndOfMonth) => PaymentTerm::NetDaysEndOfMonth(days),
+            Some(Kind::EndOfMonthNetDays) => PaymentTerm::EndOfMonthNetDays(days),
+            Some(Kind::EndOfFollowingMonth | Kind::Unspecified) | None => {
+                if days != 0 {
+                    self.wrong(&format!("{at}.days"), "FIELD_OUT_OF_RANGE", "Use 0: this term counts no days.");
+                }
+                PaymentTerm::EndOfFollowingMonth
+            }
+        }
     }
 
     /// A value of an enum other than its unspecified one.

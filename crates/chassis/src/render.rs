@@ -1,8 +1,8 @@
 //! What every service renders the same way: money, instants, decimals.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
-use payterms_kernel::{Currency, Money};
-use payterms_proto::google::r#type as google;
+use payterms_kernel::{Currency, Money, calendar::PaymentTerm};
+use payterms_proto::{google::r#type as google, invoicing::v1 as invoicing};
 use prost_types::Timestamp;
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 
@@ -53,4 +53,17 @@ pub fn instant_of(told: &Timestamp) -> Option<DateTime<Utc>> {
 #[must_use]
 pub fn decimal(value: Decimal) -> google::Decimal {
     google::Decimal { value: value.normalize().to_string() }
+}
+
+/// When an invoice falls due.
+#[must_use]
+pub fn term(term: PaymentTerm) -> invoicing::PaymentTerm {
+    use invoicing::payment_term::Kind;
+    let (kind, days) = match term {
+        PaymentTerm::NetDays(days) => (Kind::NetDays, days),
+        PaymentTerm::NetDaysEndOfMonth(days) => (Kind::NetDaysEndOfMonth, days),
+        PaymentTerm::EndOfMonthNetDays(days) => (Kind::EndOfMonthNetDays, days),
+        PaymentTerm::EndOfFollowingMonth => (Kind::EndOfFollowingMonth, 0),
+    };
+    invoicing::PaymentTerm { kind: kind.into(), days: days.into() }
 }

@@ -3,6 +3,7 @@
 //! What lives here is needed by three services or more and knows no noun of any of them.
 //! Nothing here does I/O, and nothing but [`clock`] reads the time.
 
+pub mod actor;
 pub mod calendar;
 pub mod clock;
 pub mod country;
@@ -16,6 +17,7 @@ pub mod rounding;
 pub mod split;
 pub mod text;
 
+pub use actor::{Actor, Side};
 pub use clock::{Clock, SystemClock};
 pub use currency::Currency;
 pub use id::{Id, IdSource, TenantId};

@@ -2,6 +2,10 @@
 
 use payterms_proto::{
     common::v1::{inbox_service_client::InboxServiceClient, operations_service_client::OperationsServiceClient},
+    credit::v1::{
+        credit_line_service_client::CreditLineServiceClient, draw_service_client::DrawServiceClient,
+        programme_service_client::ProgrammeServiceClient,
+    },
     gateway::v1::account_service_client::AccountServiceClient,
     google::r#type::Money,
     invoicing::v1::{
@@ -246,6 +250,24 @@ impl Session {
     #[must_use]
     pub fn recharges(&self) -> AutoRechargeServiceClient<Caller> {
         AutoRechargeServiceClient::new(self.caller())
+    }
+
+    /// `ProgrammeService`.
+    #[must_use]
+    pub fn programmes(&self) -> ProgrammeServiceClient<Caller> {
+        ProgrammeServiceClient::new(self.caller())
+    }
+
+    /// `CreditLineService`.
+    #[must_use]
+    pub fn lines(&self) -> CreditLineServiceClient<Caller> {
+        CreditLineServiceClient::new(self.caller())
+    }
+
+    /// `DrawService`.
+    #[must_use]
+    pub fn draws(&self) -> DrawServiceClient<Caller> {
+        DrawServiceClient::new(self.caller())
     }
 
     /// `PlanService`.

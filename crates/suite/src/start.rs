@@ -6,6 +6,7 @@ use payterms_chassis::{
     call::Caller,
     identity::{Signer, ensure_key, key_set},
 };
+use payterms_credit::Credit;
 use payterms_gateway::GatewayOptions;
 use payterms_invoicing::Invoicing;
 use payterms_kernel::{Clock, SystemClock};
@@ -62,14 +63,14 @@ impl Suite {
     /// A sentence that says what is wrong.
     pub async fn start(options: &SuiteOptions, stop: CancellationToken) -> Result<Self, String> {
         let keys = options.data.join("keys");
-        for name in ["gateway", "wallet", "invoicing", "plans", DEVELOPMENT] {
+        for name in ["gateway", "wallet", "invoicing", "credit", "plans", DEVELOPMENT] {
             ensure_key(&keys, name)?;
         }
         let jwks = keys.join("jwks.json");
         std::fs::write(&jwks, key_set(&keys, &[DEVELOPMENT])?).map_err(|error| error.to_string())?;
         let door = TcpListener::bind(options.listen).await.map_err(|error| format!("{}: {error}", options.listen))?;
         let (mut services, mut listeners) = (HashMap::new(), HashMap::new());
-        for name in ["wallet", "invoicing", "plans"] {
+        for name in ["wallet", "invoicing", "credit", "plans"] {
             let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
             services.insert(name.to_owned(), listener.local_addr().map_err(|error| error.to_string())?);
             listeners.insert(name, listener);
@@ -92,6 +93,10 @@ impl Suite {
             let place = options.mail.clone().unwrap_or_else(|| format!("file:{}", options.data.join("mail").display()));
             let mail = payterms_invoicing::Options { mail: place, mail_from: "billing@payterms.example".to_owned() };
             running.push(boot::start::<Invoicing>(db, &keys, &peers, listener, mail, stop.clone()).await?);
+        }
+        if let Some(listener) = listeners.remove("credit") {
+            let db = open("credit", options).await?;
+            running.push(boot::start::<Credit>(db, &keys, &peers, listener, payterms_credit::Options {}, stop.clone()).await?);
         }
         if let Some(listener) = listeners.remove("plans") {
             let db = open("plans", options).await?;

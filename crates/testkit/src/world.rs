@@ -88,9 +88,15 @@ impl World {
     /// A peer's session of tenant `acme`, straight at a service's port.
     #[must_use]
     pub fn peer(&self, peer: &str, service: &str) -> Session {
+        self.peer_at(&self.suite, peer, service)
+    }
+
+    /// The same, at a replica.
+    #[must_use]
+    pub fn peer_at(&self, suite: &Suite, peer: &str, service: &str) -> Session {
         let signer = Signer::read(&self.folder.path().join("keys"), peer, Arc::new(SystemClock)).expect("the peer's key");
         let token = signer.internal(service, &person("acme", "PEER", None)).expect("a token");
-        let address = self.suite.services.get(service).expect("the service runs");
+        let address = suite.services.get(service).expect("the service runs");
         Session::new(*address, &token).expect("a session")
     }
 

@@ -2,35 +2,47 @@
 
 use std::{fs, path::Path};
 
-/// The README that shows the machine of plans.
-const README: &str = "services/plans/README.md";
+/// A README that shows a machine, and the machine.
+type Shown = (&'static str, fn() -> String);
+
+const SHOWN: [Shown; 2] = [
+    ("services/plans/README.md", payterms_plans_domain::edges::diagram),
+    ("services/credit/README.md", payterms_credit_domain::edges::diagram),
+];
 const BEGIN: &str = "<!-- states: `cargo run -p payterms-xtask -- states` draws them -->\n";
 const END: &str = "<!-- states end -->";
 
-/// The README as it should be, and as it is.
-fn pages(root: &Path) -> Result<(String, String), String> {
-    let text = fs::read_to_string(root.join(README)).map_err(|error| format!("{README}: {error}"))?;
-    let marks = || format!("{README}: the marks of the states are missing");
+/// A README as it should be, and as it is.
+fn pages(root: &Path, (readme, diagram): Shown) -> Result<(String, String), String> {
+    let text = fs::read_to_string(root.join(readme)).map_err(|error| format!("{readme}: {error}"))?;
+    let marks = || format!("{readme}: the marks of the states are missing");
     let (before, rest) = text.split_once(BEGIN).ok_or_else(marks)?;
     let (_, after) = rest.split_once(END).ok_or_else(marks)?;
-    let diagram = payterms_plans_domain::edges::diagram();
-    Ok((format!("{before}{BEGIN}```mermaid\n{diagram}```\n{END}{after}"), text))
+    Ok((format!("{before}{BEGIN}```mermaid\n{}```\n{END}{after}", diagram()), text))
 }
 
-/// Draws the machine.
+/// Draws the machines.
 ///
 /// # Errors
 /// A sentence that names the file.
 pub fn draw(root: &Path) -> Result<(), String> {
-    let (drawn, _) = pages(root)?;
-    fs::write(root.join(README), drawn).map_err(|error| format!("{README}: {error}"))
+    for shown in SHOWN {
+        let (drawn, _) = pages(root, shown)?;
+        fs::write(root.join(shown.0), drawn).map_err(|error| format!("{}: {error}", shown.0))?;
+    }
+    Ok(())
 }
 
-/// Whether the README shows the machine as it is.
+/// Whether the READMEs show the machines as they are.
 ///
 /// # Errors
 /// A sentence that says what to do.
 pub fn check(root: &Path) -> Result<(), String> {
-    let (drawn, shown) = pages(root)?;
-    if drawn == shown { Ok(()) } else { Err(format!("{README} shows other states than the code: draw them anew")) }
+    for shown in SHOWN {
+        let (drawn, is) = pages(root, shown)?;
+        if drawn != is {
+            return Err(format!("{} shows other states than the code: draw them anew", shown.0));
+        }
+    }
+    Ok(())
 }

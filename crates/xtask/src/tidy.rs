@@ -19,6 +19,8 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("crates/simulator", &["chassis"]),
     ("services/wallet/domain", &["kernel"]),
     ("services/invoicing/domain", &["kernel"]),
+    ("services/credit/domain", &["kernel"]),
+    ("services/credit", &["kernel", "chassis", "proto", "credit-domain"]),
     ("services/plans/domain", &["kernel"]),
     ("services/plans", &["kernel", "chassis", "proto", "plans-domain"]),
     ("services/wallet", &["kernel", "chassis", "proto", "wallet-domain"]),

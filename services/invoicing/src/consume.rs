@@ -1,10 +1,11 @@
 //! What invoicing does with the events of other services.
 
-use crate::use_cases::{bill_metered, bill_usage, chargeback, create_payment, issue_receipt, notices, notices_of_plans};
+use crate::use_cases::{bill_metered, bill_usage, chargeback, create_payment, issue_receipt, notices, notices_of_credit, notices_of_plans};
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers};
 use payterms_proto::{
     common::v1::Event,
+    credit::v1::CreditLineChanged,
     plans::v1::PlanChanged,
     wallet::v1::{
         AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, TopUpChanged, UsageMonthClosed, WalletSettingsChanged, auto_recharge,
@@ -24,6 +25,7 @@ pub fn all() -> Consumers {
         .with::<AutoRechargeChanged>(auto_recharge_changed)
         .with::<WalletSettingsChanged>(wallet_settings_changed)
         .with::<PlanChanged>(plan_changed)
+        .with::<CreditLineChanged>(line_changed)
 }
 
 fn charge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
@@ -67,6 +69,10 @@ fn wallet_settings_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFutu
         }
         Ok(())
     })
+}
+
+fn line_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move { notices_of_credit::run(tx, &CreditLineChanged::decode(event.data.clone())?).await })
 }
 
 fn plan_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {

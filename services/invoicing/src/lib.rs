@@ -27,6 +27,7 @@ pub mod sheets;
 pub mod snapshots;
 pub mod store;
 pub mod templates;
+pub mod templates_of_credit;
 pub mod templates_of_plans;
 pub mod use_cases;
 pub mod wording;

@@ -1,8 +1,12 @@
 //! Metered services: requests → commands, and services → messages.
 #![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
-use crate::{parse::category, parse_invoices::term, render::customer_name, render_invoices as render};
-use payterms_chassis::{AppError, Call, Fields, page::Page, render::timestamp};
+use crate::{parse::category, render::customer_name};
+use payterms_chassis::{
+    AppError, Call, Fields,
+    page::Page,
+    render::{term, timestamp},
+};
 use payterms_invoicing_domain::{Customer, MeteredService, ServiceState, metered::Terms};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
@@ -28,7 +32,7 @@ pub fn enable(request: Request<pb::EnableMeteredServiceRequest>) -> Result<(Call
         currency: fields.currency("metered_service.currency_code", &own.currency_code),
         prices_include_tax: own.prices_include_tax,
         tax_category: category(&mut fields, "metered_service.tax_category", &own.tax_category),
-        term: term(&mut fields, "metered_service.payment_term", own.payment_term.as_ref()),
+        term: fields.term("metered_service.payment_term", own.payment_term.as_ref()),
     };
     let call = fields.write(&message.request_id, name.tenant.clone())?;
     Ok((call, Id::from_uuid(name.id(0)), terms))
@@ -81,7 +85,7 @@ pub fn rendered(tenant: &TenantId, service: &MeteredService) -> pb::MeteredServi
         currency_code: service.terms.currency.code().to_owned(),
         prices_include_tax: service.terms.prices_include_tax,
         tax_category: service.terms.tax_category.clone(),
-        payment_term: Some(render::term(service.terms.term)),
+        payment_term: Some(term(service.terms.term)),
         state: state.into(),
         overdue_time: service.overdue_since.map(timestamp),
         create_time: Some(timestamp(service.created_at)),

@@ -51,7 +51,7 @@ pub struct DraftFields {
 /// A field is checked when it will be used.
 fn draft_fields(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) -> bool) -> DraftFields {
     let term = if used("payment_term") {
-        term(fields, "invoice.payment_term", invoice.payment_term.as_ref())
+        fields.term("invoice.payment_term", invoice.payment_term.as_ref())
     } else {
         PaymentTerm::EndOfFollowingMonth
     };
@@ -70,27 +70,6 @@ fn draft_fields(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) 
 
 fn supply_date(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) -> bool) -> Option<NaiveDate> {
     if used("supply_date") { fields.optional_date("invoice.supply_date", invoice.supply_date.as_ref()) } else { None }
-}
-
-/// When an invoice falls due.
-pub(crate) fn term(fields: &mut Fields, at: &str, term: Option<&pb::PaymentTerm>) -> PaymentTerm {
-    use pb::payment_term::Kind;
-    let Some(term) = term else {
-        fields.wrong(at, "FIELD_REQUIRED", "Say when the invoice falls due.");
-        return PaymentTerm::EndOfFollowingMonth;
-    };
-    let days = u16::try_from(fields.number(&format!("{at}.days"), term.days, 0..=365)).unwrap_or_default();
-    match fields.choice::<Kind>(&format!("{at}.kind"), term.kind) {
-        Some(Kind::NetDays) => PaymentTerm::NetDays(days),
-        Some(Kind::NetDaysEndOfMonth) => PaymentTerm::NetDaysEndOfMonth(days),
-        Some(Kind::EndOfMonthNetDays) => PaymentTerm::EndOfMonthNetDays(days),
-        Some(Kind::EndOfFollowingMonth | Kind::Unspecified) | None => {
-            if days != 0 {
-                fields.wrong(&format!("{at}.days"), "FIELD_OUT_OF_RANGE", "Use 0: this term counts no days.");
-            }
-            PaymentTerm::EndOfFollowingMonth
-        }
-    }
 }
 
 fn lines(fields: &mut Fields, lines: &[pb::InvoiceLine]) -> Vec<Line> {

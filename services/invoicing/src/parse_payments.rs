@@ -23,6 +23,8 @@ pub enum Means {
     Card(Option<Uuid>),
     /// A bank transfer that the payer will make.
     Transfer,
+    /// The purchase default, which must be a credit line.
+    Line,
 }
 
 /// What is to be paid with what.
@@ -128,6 +130,22 @@ pub fn create_payment(request: Request<pb::CreatePaymentRequest>) -> Result<(Cal
     let asked = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &message.tenders);
     let call = fields.write(&message.request_id, asked.0.tenant.clone())?;
     Ok((call, own(asked)?))
+}
+
+/// Defers invoices on the credit line that is the purchase default.
+pub fn pay_later(request: Request<pb::PayLaterRequest>) -> Result<(Call, ToPay), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    if message.invoices.is_empty() {
+        fields.wrong("invoices", "FIELD_REQUIRED", "Name 1 to 100 invoices.");
+    }
+    let named: Vec<_> = message.invoices.iter().map(|name| pb::InvoiceToPay { invoice: name.clone(), amount: None }).collect();
+    let parent = fields.name("parent", &message.parent, &["customers"]);
+    let (invoices, foreign) = invoices(&mut fields, &parent, &named, "");
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    let call = fields.write(&message.request_id, parent.tenant.clone())?;
+    let customer = Id::from_uuid(parent.id(0));
+    let tenders = vec![(Means::Line, None)];
+    Ok((call, own((ToPay { tenant: parent.tenant, customer, invoices, tenders, currency: None, as_customer }, foreign))?))
 }
 
 /// Pays invoices with credit.

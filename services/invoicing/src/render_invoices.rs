@@ -8,15 +8,16 @@ use crate::{
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, etag,
-    render::{date, decimal, money, timestamp},
+    render::{date, decimal, money, term, timestamp},
 };
 use payterms_invoicing_domain::{
     Block, BlockReason, Collection, CollectionState, CreditNote, Invoice, InvoiceState, InvoiceVersion, Line, Party, Receipt, TaxAmount,
     TopUp,
+    deferral::Deferral,
     explain::{Fact, Topic},
     usage_month::UsageMonth,
 };
-use payterms_kernel::{TenantId, calendar::PaymentTerm};
+use payterms_kernel::TenantId;
 use payterms_proto::invoicing::v1 as pb;
 
 /// The name of an invoice.
@@ -74,6 +75,7 @@ pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result
         block: invoice.block.as_ref().map(block),
         usage_month: invoice.usage.map(|own| usage_month(&customer_name(tenant, invoice.customer), own)),
         top_up: invoice.top_up.as_ref().map(top_up),
+        deferral: invoice.deferral.map(|own| deferral(&customer_name(tenant, invoice.customer), own)),
         metered_service: invoice.billed.map(|own| metered_messages::name(tenant, invoice.customer, own.service)).unwrap_or_default(),
     })
 }
@@ -82,6 +84,17 @@ fn usage_month(customer: &str, own: UsageMonth) -> pb::UsageMonth {
     let wallet = format!("{customer}/wallets/{}", own.wallet);
     let postpaid_agreement = own.agreement.map(|id| format!("{wallet}/postpaidAgreements/{id}")).unwrap_or_default();
     pb::UsageMonth { wallet, month: Some(date(own.month)), postpaid_agreement }
+}
+
+fn deferral(customer: &str, own: Deferral) -> pb::Deferral {
+    let credit_line = format!("{customer}/creditLines/{}", own.line);
+    pb::Deferral {
+        draw: format!("{credit_line}/draws/{}", own.draw),
+        credit_line,
+        amount: Some(money(own.amount)),
+        purchase_date: Some(date(own.purchased_on)),
+        plans_allowed: own.plans_allowed,
+    }
 }
 
 fn top_up(own: &TopUp) -> pb::TransferTopUp {
@@ -141,19 +154,6 @@ fn party(party: &Party) -> pb::Party {
         country: party.country.clone(),
         tax_id: party.tax_id.clone(),
     }
-}
-
-/// When an invoice falls due.
-#[must_use]
-pub fn term(term: PaymentTerm) -> pb::PaymentTerm {
-    use pb::payment_term::Kind;
-    let (kind, days) = match term {
-        PaymentTerm::NetDays(days) => (Kind::NetDays, days),
-        PaymentTerm::NetDaysEndOfMonth(days) => (Kind::NetDaysEndOfMonth, days),
-        PaymentTerm::EndOfMonthNetDays(days) => (Kind::EndOfMonthNetDays, days),
-        PaymentTerm::EndOfFollowingMonth => (Kind::EndOfFollowingMonth, 0),
-    };
-    pb::PaymentTerm { kind: kind.into(), days: days.into() }
 }
 
 /// Why an invoice stands as it does.

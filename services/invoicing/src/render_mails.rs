@@ -35,6 +35,10 @@ pub fn kind(kind: MailKind) -> pb::MailKind {
         MailKind::PlanCompleted => pb::MailKind::PlanCompleted,
         MailKind::InstalmentDue => pb::MailKind::InstalmentDue,
         MailKind::InstalmentFailed => pb::MailKind::InstalmentFailed,
+        MailKind::LineOffered => pb::MailKind::LineOffered,
+        MailKind::LineSuspended => pb::MailKind::LineSuspended,
+        MailKind::LineRestored => pb::MailKind::LineRestored,
+        MailKind::LimitCut => pb::MailKind::LimitCut,
     }
 }
 

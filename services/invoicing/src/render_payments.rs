@@ -28,6 +28,7 @@ pub fn payment(tenant: &TenantId, payment: &Payment) -> pb::Payment {
         amount: Some(money(own.amount)),
         paid: Some(money(own.paid)),
         refunded: Some(money(own.refunded)),
+        deferred: Some(money(own.deferred)),
     };
     pb::Payment {
         name: payment_name(tenant, payment),
@@ -54,7 +55,8 @@ fn tender(customer: &str, tender: &Tender) -> pb::PaymentTender {
         credit: tender.source == Source::Credit,
         announced: tender.source == Source::Announced,
         outside: tender.source == Source::Outside,
-        payment_method: if let Source::Card(method) | Source::BankDebit(method) = tender.source {
+        credit_line: matches!(tender.source, Source::Line(_)),
+        payment_method: if let Source::Card(method) | Source::BankDebit(method) | Source::Line(method) = tender.source {
             format!("{customer}/paymentMethods/{method}")
         } else {
             String::new()

@@ -1,7 +1,7 @@
 //! The words of mails: ours in English and French, or the tenant's own. Strict, and sandboxed: a template
 //! sees its variables and nothing else, and its work is bounded.
 
-use crate::{templates_of_plans, wording::Language};
+use crate::{templates_of_credit, templates_of_plans, wording::Language};
 use minijinja::{
     Environment, UndefinedBehavior,
     machinery::{Token, tokenize},
@@ -23,7 +23,7 @@ pub type Variables = Map<String, Value>;
 /// Our own subject and text.
 #[must_use]
 pub fn ours(kind: MailKind, language: Language) -> (&'static str, &'static str) {
-    let [english, french] = templates_of_plans::ours(kind).unwrap_or_else(|| own(kind));
+    let [english, french] = templates_of_plans::ours(kind).or_else(|| templates_of_credit::ours(kind)).unwrap_or_else(|| own(kind));
     let (subject, text) = language.say(english, french).split_once('\n').unwrap_or_default();
     (subject, text.trim_start_matches('\n'))
 }
@@ -127,6 +127,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
                 add("suspend_on", json!(language.date(day)));
             }
         }
+        _ if templates_of_credit::ours(kind).is_some() => templates_of_credit::samples(language, &mut samples),
         _ => templates_of_plans::samples(kind, language, &mut samples),
     }
     samples
@@ -201,8 +202,8 @@ mod tests {
     use crate::wording::Language;
     use payterms_invoicing_domain::MailKind;
 
-    const OPTIONAL: [&str; 9] =
-        ["link", "next_try", "suspend_on", "late", "automatic", "accelerates", "nothing_open", "explanation", "note"];
+    const OPTIONAL: [&str; 10] =
+        ["past_due", "link", "next_try", "suspend_on", "late", "automatic", "accelerates", "nothing_open", "explanation", "note"];
 
     #[test]
     fn every_mail_reads_well_in_both_languages_with_and_without_its_options() {

@@ -204,6 +204,7 @@ fn facts(told: &Told) -> Result<Facts, AppError> {
         pending: told.pending.as_ref().and_then(money_of).ok_or_else(|| fault(told))?,
         blocked: blocked.unwrap_or_default(),
         top_up: told.top_up.is_some(),
+        deferred: told.deferral.as_ref().is_some_and(|own| !own.plans_allowed),
         proposals: 0,
     })
 }

@@ -25,12 +25,12 @@ use payterms_chassis::{
 };
 use payterms_kernel::Refusal;
 use payterms_proto::wallet::v1::{
-    auto_recharge_service_server::AutoRechargeServiceServer, fee_service_server::FeeServiceServer, hold_service_server::HoldServiceServer,
-    lot_service_server::LotServiceServer, notification_service_server::NotificationServiceServer,
-    payment_method_service_server::PaymentMethodServiceServer, posting_service_server::PostingServiceServer,
-    postpaid_service_server::PostpaidServiceServer, settings_service_server::SettingsServiceServer,
-    settlement_service_server::SettlementServiceServer, top_up_service_server::TopUpServiceServer,
-    usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
+    auto_recharge_service_server::AutoRechargeServiceServer, credit_line_method_service_server::CreditLineMethodServiceServer,
+    fee_service_server::FeeServiceServer, hold_service_server::HoldServiceServer, lot_service_server::LotServiceServer,
+    notification_service_server::NotificationServiceServer, payment_method_service_server::PaymentMethodServiceServer,
+    posting_service_server::PostingServiceServer, postpaid_service_server::PostpaidServiceServer,
+    settings_service_server::SettingsServiceServer, settlement_service_server::SettlementServiceServer,
+    top_up_service_server::TopUpServiceServer, usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
 };
 use provider::{PaymentProvider, simulator::Simulator};
 use std::{path::PathBuf, sync::Arc};
@@ -106,6 +106,7 @@ impl Service for Wallet {
             .add_service(FeeServiceServer::new(api.clone()))
             .add_service(PostpaidServiceServer::new(api.clone()))
             .add_service(SettlementServiceServer::new(api.clone()))
+            .add_service(CreditLineMethodServiceServer::new(api.clone()))
             .add_service(NotificationServiceServer::new(api));
         Ok(Parts { routes, jobs: jobs::all(&app), consumers: consume::all(), drivers: drivers(&app), snapshots: snapshots::all() })
     }

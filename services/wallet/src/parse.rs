@@ -268,6 +268,11 @@ pub(crate) fn method_kind(fields: &mut Fields, field: &str, number: i32) -> Opti
         Kind::Card => Some(MethodKind::Card),
         Kind::BankTransfer => Some(MethodKind::BankTransfer),
         Kind::BankDebit => Some(MethodKind::BankDebit),
+        // A line is switched in credit.
+        Kind::CreditLine => {
+            fields.wrong(field, "ENUM_INVALID", "A credit line is activated, not set up or offered here.");
+            None
+        }
         Kind::Unspecified => None,
     }
 }

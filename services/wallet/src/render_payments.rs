@@ -8,7 +8,7 @@ use payterms_chassis::{
 use payterms_kernel::{Id, Money};
 use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{
-    Charge, ChargeState, MethodKind, MethodSetup, Methods, PaymentMethod, TopUp, TopUpState, WalletSettings, method::SetupState,
+    Charge, ChargeState, MethodKind, MethodSetup, Methods, PaymentMethod, TopUp, TopUpState, WalletSettings, method_setup::SetupState,
     top_up::Source,
 };
 
@@ -50,6 +50,7 @@ fn kind(kind: MethodKind) -> i32 {
         MethodKind::Card => pb::payment_method::Kind::Card.into(),
         MethodKind::BankTransfer => pb::payment_method::Kind::BankTransfer.into(),
         MethodKind::BankDebit => pb::payment_method::Kind::BankDebit.into(),
+        MethodKind::CreditLine => pb::payment_method::Kind::CreditLine.into(),
     }
 }
 

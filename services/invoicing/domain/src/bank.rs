@@ -131,7 +131,7 @@ impl BankLine {
         if part.is_positive() {
             bought = invoice.buys(part)?;
             let reversed = invoice.reserve(part, now)?;
-            allocations.push(Allocation { invoice: invoice.id, amount: part, reversed, paid: zero, refunded: zero });
+            allocations.push(Allocation::of(invoice.id, part, reversed));
             short = invoice.forgive(tolerance, now)?;
         }
         let source = Source::Transfer(self.id.uuid());
@@ -147,6 +147,7 @@ impl BankLine {
             allocations,
             tenders: vec![Tender { source, amount, state: TenderState::Processing, refunded: zero, charged_back: zero }],
             surplus: amount.minus(part)?,
+            deferred: Vec::new(),
             bought,
             reference: String::new(),
             owner: String::new(),

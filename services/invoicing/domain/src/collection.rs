@@ -193,7 +193,7 @@ impl Invoice {
             currency: self.currency,
             taxed: false,
             automatic: true,
-            allocations: vec![Allocation { invoice: self.id, amount: payable, reversed, paid: zero, refunded: zero }],
+            allocations: vec![Allocation::of(self.id, payable, reversed)],
             tenders: vec![Tender {
                 source: Source::Collection,
                 amount: payable,
@@ -201,6 +201,7 @@ impl Invoice {
                 refunded: zero,
                 charged_back: zero,
             }],
+            deferred: Vec::new(),
             surplus: zero,
             bought: None,
             reference: String::new(),

@@ -57,7 +57,9 @@ pub fn explain(invoice: &Invoice, (reminder_days, zone): (&[i16], Tz), today: Na
         let due = issue.due_date;
         let late =
             if invoice.past_due(today)? { format!("It was due on {due} and is past due.") } else { format!("It falls due on {due}.") };
-        facts.push(fact(Topic::Due, late));
+        let deferred =
+            invoice.deferral.map(|own| format!(" A credit line deferred it: {} were bought on {}.", own.amount, own.purchased_on));
+        facts.push(fact(Topic::Due, format!("{late}{}", deferred.unwrap_or_default())));
     }
     if let Some(block) = &invoice.block {
         let why = match block.reason {

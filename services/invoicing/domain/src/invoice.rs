@@ -3,6 +3,7 @@
 use crate::{
     collection::{Block, Collection, DebitNotice},
     customer::{Address, Customer},
+    deferral::Deferral,
     metered::Billed,
     number::Series,
     reminder::Reminders,
@@ -169,6 +170,8 @@ pub struct Invoice {
     pub top_up: Option<TopUp>,
     /// The month of a wallet that it bills.
     pub usage: Option<UsageMonth>,
+    /// How a credit line defers it.
+    pub deferral: Option<Deferral>,
     /// How its reminders stand.
     pub reminders: Reminders,
     /// Counts its changes.
@@ -211,6 +214,7 @@ impl Invoice {
             billed: None,
             top_up: None,
             usage: None,
+            deferral: None,
             reminders: Reminders::default(),
             version: 1,
             created_at: now,

@@ -58,11 +58,19 @@ pub enum MailKind {
     InstalmentDue,
     /// An instalment could not be collected.
     InstalmentFailed,
+    /// A credit line waits to be activated.
+    LineOffered,
+    /// A credit line cannot be drawn on.
+    LineSuspended,
+    /// A credit line can be used again.
+    LineRestored,
+    /// The limit of a credit line was cut.
+    LimitCut,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 29] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -88,6 +96,10 @@ impl MailKind {
         Self::PlanCompleted,
         Self::InstalmentDue,
         Self::InstalmentFailed,
+        Self::LineOffered,
+        Self::LineSuspended,
+        Self::LineRestored,
+        Self::LimitCut,
     ];
 
     /// The name of the kind, as in the contract.
@@ -119,6 +131,10 @@ impl MailKind {
             Self::PlanCompleted => "PLAN_COMPLETED",
             Self::InstalmentDue => "INSTALMENT_DUE",
             Self::InstalmentFailed => "INSTALMENT_FAILED",
+            Self::LineOffered => "LINE_OFFERED",
+            Self::LineSuspended => "LINE_SUSPENDED",
+            Self::LineRestored => "LINE_RESTORED",
+            Self::LimitCut => "LIMIT_CUT",
         }
     }
 }

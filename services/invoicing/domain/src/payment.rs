@@ -4,12 +4,15 @@
 use crate::{
     collection::collects,
     customer::Customer,
+    deferral::{Deferred, must_cover, split},
     invoice::{Invoice, InvoiceState},
+    tender::tenders,
     top_up::Bought,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Currency, Id, IdSource, Money, Refusal, money::MoneyError};
-use uuid::Uuid;
+
+pub use crate::tender::{Source, Tender, TenderState};
 
 /// Where a payment is in its lifecycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,66 +46,6 @@ impl PaymentState {
     }
 }
 
-/// What a tender pays with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// Credit of the customer's wallet.
-    Credit,
-    /// A card, by the method's id.
-    Card(Uuid),
-    /// A bank account, by the method's id: it settles after days, and never takes the rest with it.
-    BankDebit(Uuid),
-    /// The customer's collection method, with nobody present.
-    Collection,
-    /// A line of a bank statement, by its id: the money is there already.
-    Transfer(Uuid),
-    /// A bank transfer that the payer has announced.
-    Announced,
-    /// What was paid elsewhere.
-    Outside,
-}
-
-/// What became of a tender.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TenderState {
-    /// It has not paid yet.
-    Processing,
-    /// It paid.
-    Succeeded,
-    /// It did not pay, for this reason.
-    Failed(String),
-    /// It was given back.
-    Released,
-}
-
-impl TenderState {
-    /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Processing => "PROCESSING",
-            Self::Succeeded => "SUCCEEDED",
-            Self::Failed(_) => "FAILED",
-            Self::Released => "RELEASED",
-        }
-    }
-}
-
-/// A part of a payment from one source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tender {
-    /// What it pays with.
-    pub source: Source,
-    /// How much.
-    pub amount: Money,
-    /// What became of it.
-    pub state: TenderState,
-    /// What was given back of it.
-    pub refunded: Money,
-    /// What the issuer has taken back of it.
-    pub charged_back: Money,
-}
-
 /// What a payment pays of one invoice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allocation {
@@ -116,6 +59,18 @@ pub struct Allocation {
     pub paid: Money,
     /// What was given back of it.
     pub refunded: Money,
+    /// What a credit line covers of it: that stays open, deferred.
+    pub deferred: Money,
+    /// Whether it paid a deferred invoice: what is given back of that becomes credit.
+    pub repays_line: bool,
+}
+
+impl Allocation {
+    /// What is reserved on an invoice, and nothing paid yet.
+    pub(crate) fn of(invoice: Id<Invoice>, amount: Money, reversed: Money) -> Self {
+        let zero = Money::zero(amount.currency());
+        Self { invoice, amount, reversed, paid: zero, refunded: zero, deferred: zero, repays_line: false }
+    }
 }
 
 /// One intent to pay.
@@ -137,6 +92,8 @@ pub struct Payment {
     pub allocations: Vec<Allocation>,
     /// What it pays with, in the order in which they are taken.
     pub tenders: Vec<Tender>,
+    /// What captured draws make of the invoices; known while it is being closed.
+    pub deferred: Vec<Deferred>,
     /// What is charged beyond the invoices and becomes credit.
     pub surplus: Money,
     /// What a transfer buys, where its invoice sells credit.
@@ -163,13 +120,16 @@ pub struct Asked {
     pub tenders: Vec<(Source, Option<Money>)>,
     /// Whether more than is payable may become credit.
     pub surplus_allowed: bool,
+    /// The day of the purchase, where a credit line is to cover it.
+    pub deferred_on: Option<NaiveDate>,
 }
 
 /// Plans a payment over locked invoices and reserves on them.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `TOP_UP_INVOICE`, `INVOICE_STATE`, `CURRENCY_MISMATCH`, `NOTHING_PAYABLE`, `PAYMENT_PENDING`,
-/// `ALLOCATION_TOO_LARGE`, `TENDERS_MISMATCH`, `OVERPAYMENT_NOT_ALLOWED`.
+/// `ALLOCATION_TOO_LARGE`, `TENDERS_MISMATCH`, `OVERPAYMENT_NOT_ALLOWED`; `INVOICE_PAST_DUE`, `INVOICE_BLOCKED`,
+/// `INVOICE_DEFERRED` for what a credit line is to pay.
 pub fn ask(
     ids: &mut IdSource,
     customer: Id<Customer>,
@@ -182,6 +142,7 @@ pub fn ask(
     let instructed = instructed(invoices, asked)?;
     let wanted = instructed.iter().try_fold(zero, |sum, (_, amount)| sum.plus(*amount))?;
     let tenders = tenders(&asked.tenders, wanted)?;
+    must_cover(&tenders, &instructed, invoices, (wanted, asked.deferred_on))?;
     let paying = tenders.iter().try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
     if asked.invoices.iter().any(|(_, amount)| amount.is_some()) && paying.compare(wanted)?.is_lt() {
         let message = format!("The tenders come to {paying}, the invoices to {wanted}. Let both agree.");
@@ -194,13 +155,17 @@ pub fn ask(
         return Err(Refusal::precondition("OVERPAYMENT_NOT_ALLOWED", message).with("payable", wanted.amount()));
     }
     let mut left = paying.minus(surplus)?;
+    let by_line = tenders.iter().filter(|own| matches!(own.source, Source::Line(_))).try_fold(zero, |sum, own| sum.plus(own.amount))?;
+    let mut to_pay = left.minus(by_line)?;
     let mut allocations = Vec::new();
     for (id, amount) in instructed {
         let part = amount.min(left)?;
         let Some(invoice) = invoices.iter_mut().find(|own| own.id == id).filter(|_| part.is_positive()) else { continue };
         let reversed = invoice.reserve(part, now)?;
         left = left.minus(part)?;
-        allocations.push(Allocation { invoice: id, amount: part, reversed, paid: zero, refunded: zero });
+        let deferred = split(part, to_pay)?;
+        to_pay = to_pay.minus(part.minus(deferred)?)?;
+        allocations.push(Allocation { deferred, ..Allocation::of(id, part, reversed) });
     }
     let covered = |invoice: &Invoice| allocations.iter().any(|own| own.invoice == invoice.id);
     let taxed = invoices.iter().filter(|own| covered(own)).any(|own| own.amounts.taxes.iter().any(|tax| !tax.tax.is_zero()));
@@ -213,6 +178,7 @@ pub fn ask(
         automatic: false,
         allocations,
         tenders,
+        deferred: Vec::new(),
         surplus,
         bought: None,
         reference: String::new(),
@@ -267,29 +233,6 @@ fn instructed(invoices: &[Invoice], asked: &Asked) -> Result<Vec<(Id<Invoice>, M
     Ok(parts)
 }
 
-/// The tenders with their amounts; the one without an amount pays the rest.
-fn tenders(asked: &[(Source, Option<Money>)], wanted: Money) -> Result<Vec<Tender>, Refusal> {
-    let given = asked.iter().filter_map(|(_, amount)| *amount).try_fold(Money::zero(wanted.currency()), Money::plus)?;
-    let rest = wanted.minus(given)?;
-    let mut tenders = Vec::with_capacity(asked.len());
-    for (source, amount) in asked {
-        let amount = amount.unwrap_or(rest);
-        if !amount.is_positive() {
-            let message = format!("The other tenders pay all of {wanted}: nothing is left for the one without an amount. Leave it out.");
-            return Err(Refusal::precondition("TENDERS_MISMATCH", message).with("invoices", wanted.amount()));
-        }
-        let zero = Money::zero(amount.currency());
-        tenders.push(Tender { source: *source, amount, state: TenderState::Processing, refunded: zero, charged_back: zero });
-    }
-    // Credit is held before a card is charged: it can be given back. A bank account is debited last.
-    tenders.sort_by_key(|tender| match tender.source {
-        Source::Credit => 0,
-        Source::BankDebit(_) => 2,
-        _ => 1,
-    });
-    Ok(tenders)
-}
-
 impl Payment {
     /// What the wallet's credit is to pay.
     ///
@@ -307,7 +250,7 @@ impl Payment {
     /// None that stored amounts can cause.
     pub fn charged_beyond(&self) -> Result<Option<Money>, MoneyError> {
         let zero = Money::zero(self.currency);
-        let mut taken = self.tenders.iter().filter(|tender| tender.state == TenderState::Succeeded);
+        let mut taken = self.tenders.iter().filter(|tender| tender.pays());
         let paid = taken.try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
         let beyond = paid.minus(self.allocations.iter().try_fold(zero, |sum, own| sum.plus(own.amount))?)?;
         Ok(beyond.is_positive().then_some(beyond))
@@ -320,19 +263,25 @@ impl Payment {
     /// None that a planned payment can cause.
     pub fn close(&mut self, invoices: &mut [Invoice], now: DateTime<Utc>) -> Result<(), Refusal> {
         let zero = Money::zero(self.currency);
-        let mut taken = self.tenders.iter().filter(|tender| tender.state == TenderState::Succeeded);
+        let mut taken = self.tenders.iter().filter(|tender| tender.pays());
         let paid = taken.try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
-        let reserved = self.allocations.iter().try_fold(zero, |sum, own| sum.plus(own.amount))?;
+        let covered = self.line_covers();
+        for own in self.allocations.iter_mut().filter(|_| !covered) {
+            own.deferred = zero;
+        }
+        let reserved = self.allocations.iter().try_fold(zero, |sum, own| sum.plus(own.to_pay()?))?;
         let all = self.tenders.iter().all(|tender| tender.state == TenderState::Succeeded) && paid.compare(reserved)?.is_ge();
         let mut left = paid;
         for own in &mut self.allocations {
             let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == own.invoice) else { continue };
-            own.paid = own.amount.min(left)?;
+            own.paid = own.to_pay()?.min(left)?;
+            own.repays_line = invoice.deferral.is_some();
             left = left.minus(own.paid)?;
             invoice.take_payment(own, now)?;
         }
         self.surplus = left;
-        self.state = match (all, paid.is_zero()) {
+        self.defer(invoices, now);
+        self.state = match (all, paid.is_zero() && !covered) {
             (_, true) => PaymentState::Failed,
             (true, false) => PaymentState::Succeeded,
             (false, false) => PaymentState::Partial,

@@ -97,7 +97,7 @@ pub(crate) fn invoices(cents: &[i64]) -> Vec<Invoice> {
 
 fn all(tenders: &[(Source, Option<i64>)]) -> Asked {
     let tenders = tenders.iter().map(|(source, cents)| (*source, cents.map(usd))).collect();
-    Asked { invoices: Vec::new(), tenders, surplus_allowed: true }
+    Asked { invoices: Vec::new(), tenders, surplus_allowed: true, deferred_on: None }
 }
 
 fn plan(invoices: &mut [Invoice], asked: &Asked) -> Result<super::Payment, payterms_kernel::Refusal> {

@@ -6,7 +6,7 @@ use crate::{
     credit_note::CreditNote,
     customer::Customer,
     invoice::{Invoice, InvoiceState},
-    payment::{Payment, Source, TenderState},
+    payment::{Payment, Source},
 };
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Currency, Id, IdSource, Money, Refusal, money::MoneyError};
@@ -49,6 +49,8 @@ pub struct RefundPart {
     pub place: usize,
     /// Whether credit had paid it.
     pub from_credit: bool,
+    /// Whether it becomes credit, whatever had paid it: money that repaid a credit line never becomes cash.
+    pub to_credit: bool,
     /// How much.
     pub amount: Money,
     /// Where it is.
@@ -150,7 +152,7 @@ impl Payment {
     /// could not.
     fn give_back(&mut self, invoice: Id<Invoice>, mut left: Money, parts: &mut Vec<RefundPart>) -> Result<Money, MoneyError> {
         let Some(own) = self.allocations.iter_mut().find(|own| own.invoice == invoice) else { return Ok(left) };
-        for (place, tender) in self.tenders.iter_mut().enumerate().rev().filter(|(_, own)| own.state == TenderState::Succeeded) {
+        for (place, tender) in self.tenders.iter_mut().enumerate().rev().filter(|(_, own)| own.pays()) {
             let amount = tender.amount.minus(tender.refunded)?.minus(tender.charged_back)?.min(own.paid)?.min(left)?;
             if !amount.is_positive() {
                 continue;
@@ -162,7 +164,8 @@ impl Payment {
             // What arrived by transfer becomes credit too: the wallet knows it by its payment.
             let from_credit = matches!(tender.source, Source::Credit | Source::Transfer(_));
             let destination = if tender.source == Source::Outside { Destination::Outside } else { Destination::Processing };
-            parts.push(RefundPart { payment: self.id, place, from_credit, amount, destination });
+            let to_credit = own.repays_line;
+            parts.push(RefundPart { payment: self.id, place, from_credit, to_credit, amount, destination });
         }
         Ok(left)
     }

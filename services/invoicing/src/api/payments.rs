@@ -8,8 +8,9 @@ use crate::{
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
     ApplyCreditRequest, ApplyCreditResponse, CancelPaymentRequest, CancelPaymentResponse, CreatePaymentRequest, CreatePaymentResponse,
-    GetPaymentRequest, GetPaymentResponse, ListPaymentsRequest, ListPaymentsResponse, QuotePaymentRequest, QuotePaymentResponse,
-    RecordOutsidePaymentRequest, RecordOutsidePaymentResponse, payment_service_server::PaymentService,
+    GetPaymentRequest, GetPaymentResponse, ListPaymentsRequest, ListPaymentsResponse, PayLaterRequest, PayLaterResponse,
+    QuotePaymentRequest, QuotePaymentResponse, RecordOutsidePaymentRequest, RecordOutsidePaymentResponse,
+    payment_service_server::PaymentService,
 };
 use tonic::{Request, Response, Status};
 
@@ -17,6 +18,11 @@ use tonic::{Request, Response, Status};
 impl PaymentService for Api {
     async fn create_payment(&self, request: Request<CreatePaymentRequest>) -> Result<Response<CreatePaymentResponse>, Status> {
         let (call, to_pay) = parse::create_payment(request)?;
+        answer::write(|| create_payment::run(&self.app, &call, &to_pay)).await
+    }
+
+    async fn pay_later(&self, request: Request<PayLaterRequest>) -> Result<Response<PayLaterResponse>, Status> {
+        let (call, to_pay) = parse::pay_later(request)?;
         answer::write(|| create_payment::run(&self.app, &call, &to_pay)).await
     }
 

@@ -1,12 +1,15 @@
 //! Table `invoices`, and the invoice as a whole with its lines and taxes.
 
 use super::{currency, customers::AddressText, date, invoice_parts as parts, numbers, numbers_text, top_ups, unknown};
-use payterms_chassis::AppError;
+use payterms_chassis::{
+    AppError,
+    columns::{term, term_columns},
+};
 use payterms_invoicing_domain::{
     Amounts, Block, BlockReason, Collection, CollectionState, Content, Customer, Invoice, InvoiceState, Issue, Party, Reminders,
-    collection::DebitNotice, metered::Billed, usage_month::UsageMonth,
+    collection::DebitNotice, deferral::Deferral, metered::Billed, usage_month::UsageMonth,
 };
-use payterms_kernel::{Currency, Id, Money, TenantId, calendar::PaymentTerm, ladder::Ladder};
+use payterms_kernel::{Currency, Id, Money, TenantId, ladder::Ladder};
 use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +67,11 @@ pub struct Model {
     usage_wallet: Option<Uuid>,
     usage_month: Option<String>,
     usage_agreement: Option<Uuid>,
+    deferral_line: Option<Uuid>,
+    deferral_draw: Option<Uuid>,
+    deferral_amount: i64,
+    purchased_on: Option<String>,
+    deferral_plans: bool,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -90,26 +98,6 @@ pub(crate) fn party_text(party: Option<&Party>) -> Result<String, AppError> {
     let Some(Party { legal_name, address, country, tax_id }) = party.cloned() else { return Ok(String::new()) };
     let text = PartyText { legal_name, address: address.map(Into::into), country, tax_id };
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
-}
-
-pub(crate) fn term_columns(term: PaymentTerm) -> (&'static str, i64) {
-    match term {
-        PaymentTerm::NetDays(days) => ("NET_DAYS", days.into()),
-        PaymentTerm::NetDaysEndOfMonth(days) => ("NET_DAYS_END_OF_MONTH", days.into()),
-        PaymentTerm::EndOfMonthNetDays(days) => ("END_OF_MONTH_NET_DAYS", days.into()),
-        PaymentTerm::EndOfFollowingMonth => ("END_OF_FOLLOWING_MONTH", 0),
-    }
-}
-
-pub(crate) fn term(kind: &str, days: i64) -> Result<PaymentTerm, AppError> {
-    let days = u16::try_from(days).unwrap_or_default();
-    Ok(match kind {
-        "NET_DAYS" => PaymentTerm::NetDays(days),
-        "NET_DAYS_END_OF_MONTH" => PaymentTerm::NetDaysEndOfMonth(days),
-        "END_OF_MONTH_NET_DAYS" => PaymentTerm::EndOfMonthNetDays(days),
-        "END_OF_FOLLOWING_MONTH" => PaymentTerm::EndOfFollowingMonth,
-        other => return Err(unknown("term", other)),
-    })
 }
 
 fn issue(row: &Model) -> Result<Option<Issue>, AppError> {
@@ -144,6 +132,12 @@ fn usage(row: &Model) -> Result<Option<UsageMonth>, AppError> {
     Ok(Some(UsageMonth { closing, wallet, month: date(month)?, agreement: row.usage_agreement }))
 }
 
+fn deferral(row: &Model) -> Result<Option<Deferral>, AppError> {
+    let Some(((line, draw), day)) = row.deferral_line.zip(row.deferral_draw).zip(row.purchased_on.as_deref()) else { return Ok(None) };
+    let amount = Money::from_micros(currency(&row.currency)?, row.deferral_amount);
+    Ok(Some(Deferral { line, draw, amount, purchased_on: date(day)?, plans_allowed: row.deferral_plans }))
+}
+
 fn collection(row: &Model) -> Result<Collection, AppError> {
     let state = CollectionState::ALL.into_iter().find(|state| state.name() == row.collection_state);
     Ok(Collection {
@@ -171,6 +165,7 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
         notice: row.notice_account.zip(row.notice_at).map(|(account, at)| DebitNotice { account, amount: row.notice_amount, at }),
         top_up: top_ups::top_up(&row.top_up)?,
         usage: usage(&row)?,
+        deferral: deferral(&row)?,
         reminders: Reminders {
             blocked_days: u32::try_from(row.blocked_days).unwrap_or_default(),
             done: numbers(&row.reminded)?,
@@ -322,6 +317,11 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         usage_wallet: Set(invoice.usage.map(|own| own.wallet)),
         usage_month: Set(invoice.usage.map(|own| own.month.to_string())),
         usage_agreement: Set(invoice.usage.and_then(|own| own.agreement)),
+        deferral_line: Set(invoice.deferral.map(|own| own.line)),
+        deferral_draw: Set(invoice.deferral.map(|own| own.draw)),
+        deferral_amount: Set(invoice.deferral.map_or(0, |own| own.amount.micros())),
+        purchased_on: Set(invoice.deferral.map(|own| own.purchased_on.to_string())),
+        deferral_plans: Set(invoice.deferral.is_some_and(|own| own.plans_allowed)),
         top_up: Set(top_ups::top_up_text(invoice.top_up.as_ref())?),
         mentions: Set(issue.map(|issue| issue.mentions.clone()).unwrap_or_default()),
         block_owner: Set(invoice.block.as_ref().map(|block| block.owner.clone()).unwrap_or_default()),

@@ -1,11 +1,11 @@
 //! Table `metered_services`, and how their invoices stand.
 
-use super::{
-    currency,
-    invoices::{term, term_columns},
-    unknown,
+use super::{currency, unknown};
+use payterms_chassis::{
+    AppError,
+    columns::{term, term_columns},
+    sql,
 };
-use payterms_chassis::{AppError, sql};
 use payterms_invoicing_domain::{
     Customer, MeteredService, ServiceState,
     metered::{Standing, Terms},

@@ -57,6 +57,8 @@ mod allocations {
         pub reversed: i64,
         pub paid: i64,
         pub refunded: i64,
+        pub deferred: i64,
+        pub repays_line: bool,
         pub currency: String,
     }
 
@@ -114,6 +116,7 @@ fn tender(row: tenders::Model) -> Result<(Uuid, Tender), AppError> {
         ("TRANSFER", Some(line)) => Source::Transfer(line),
         ("TRANSFER", None) => Source::Announced,
         ("OUTSIDE", _) => Source::Outside,
+        ("CREDIT_LINE", Some(line)) => Source::Line(line),
         (other, _) => return Err(unknown("tender", other)),
     };
     Ok((row.payment_id, Tender { source, amount, state, refunded, charged_back }))
@@ -127,6 +130,7 @@ fn kind(source: Source) -> &'static str {
         Source::Collection => "COLLECTION",
         Source::Transfer(_) | Source::Announced => "TRANSFER",
         Source::Outside => "OUTSIDE",
+        Source::Line(_) => "CREDIT_LINE",
     }
 }
 
@@ -134,8 +138,9 @@ fn allocation(row: &allocations::Model) -> Result<(Uuid, Allocation), AppError> 
     let currency = currency(&row.currency)?;
     let money = |micros| Money::from_micros(currency, micros);
     let invoice = Id::from_uuid(row.invoice_id);
-    let (paid, refunded) = (money(row.paid), money(row.refunded));
-    Ok((row.payment_id, Allocation { invoice, amount: money(row.amount), reversed: money(row.reversed), paid, refunded }))
+    let (paid, refunded, deferred) = (money(row.paid), money(row.refunded), money(row.deferred));
+    let (amount, reversed, repays_line) = (money(row.amount), money(row.reversed), row.repays_line);
+    Ok((row.payment_id, Allocation { invoice, amount, reversed, paid, refunded, deferred, repays_line }))
 }
 
 async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Payment>, AppError> {
@@ -170,6 +175,7 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
             automatic: row.automatic,
             allocations: allocated.remove(&row.id).unwrap_or_default(),
             tenders: tendered.remove(&row.id).unwrap_or_default(),
+            deferred: Vec::new(),
             surplus: Money::from_micros(currency, row.surplus),
             bought: row.bought.zip(row.bought_tax).zip(row.bought_taxed).map(|((amount, tax), taxed)| Bought {
                 amount: Money::from_micros(currency, amount),
@@ -302,11 +308,15 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         reversed: Set(own.reversed.micros()),
         paid: Set(own.paid.micros()),
         refunded: Set(own.refunded.micros()),
+        deferred: Set(own.deferred.micros()),
+        repays_line: Set(own.repays_line),
         currency: Set(code.to_owned()),
     });
     let rows: Vec<_> = rows.collect();
     let key = [allocations::Column::Tenant, allocations::Column::PaymentId, allocations::Column::Place];
-    let upsert = OnConflict::columns(key).update_columns([allocations::Column::Paid, allocations::Column::Refunded]).to_owned();
+    let changing =
+        [allocations::Column::Paid, allocations::Column::Refunded, allocations::Column::Deferred, allocations::Column::RepaysLine];
+    let upsert = OnConflict::columns(key).update_columns(changing).to_owned();
     if !rows.is_empty() {
         allocations::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     }
@@ -315,7 +325,10 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         payment_id: Set(payment.id.uuid()),
         place: Set(place),
         kind: Set(kind(own.source).to_owned()),
-        method_id: Set(if let Source::Card(id) | Source::BankDebit(id) | Source::Transfer(id) = own.source { Some(id) } else { None }),
+        method_id: Set(match own.source {
+            Source::Card(id) | Source::BankDebit(id) | Source::Transfer(id) | Source::Line(id) => Some(id),
+            _ => None,
+        }),
         amount: Set(own.amount.micros()),
         refunded: Set(own.refunded.micros()),
         charged_back: Set(own.charged_back.micros()),

@@ -48,6 +48,7 @@ mod parts {
         pub payment_id: Uuid,
         pub tender_place: i64,
         pub from_credit: bool,
+        pub to_credit: bool,
         pub destination: String,
         pub amount: i64,
         pub currency: String,
@@ -65,6 +66,7 @@ fn part(row: &parts::Model) -> Result<(Uuid, RefundPart), AppError> {
         payment: Id::from_uuid(row.payment_id),
         place: usize::try_from(row.tender_place).unwrap_or_default(),
         from_credit: row.from_credit,
+        to_credit: row.to_credit,
         amount: Money::from_micros(currency(&row.currency)?, row.amount),
         destination: destination.ok_or_else(|| unknown("destination", &row.destination))?,
     };
@@ -155,6 +157,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, refund: &Refu
         payment_id: Set(own.payment.uuid()),
         tender_place: Set(i64::try_from(own.place).unwrap_or_default()),
         from_credit: Set(own.from_credit),
+        to_credit: Set(own.to_credit),
         destination: Set(own.destination.name().to_owned()),
         amount: Set(own.amount.micros()),
         currency: Set(code.to_owned()),

@@ -78,7 +78,7 @@ fn payable(owned: &[Invoice], collect: &Collect) -> Result<Asked, AppError> {
         return Err(Refusal::precondition("NOTHING_PAYABLE", message).into());
     }
     let amount = collect.amount.min(due)?;
-    Ok(Asked { invoices, tenders: vec![(Source::Collection, Some(amount))], surplus_allowed: false })
+    Ok(Asked { invoices, tenders: vec![(Source::Collection, Some(amount))], surplus_allowed: false, deferred_on: None })
 }
 
 /// A bank account is debited when the customer was told long enough ahead.

@@ -5,12 +5,12 @@
 //! recorded here. Each step has a request id of its own, so that whoever drives takes it once.
 
 use super::{
-    collect_invoice, notices,
+    collect_invoice, notices, pay_later, payment_means,
     payment_steps::{Charged, Wallet},
 };
 use crate::{
     App, jobs,
-    parse_payments::{Means, ToPay},
+    parse_payments::ToPay,
     render_payments as render,
     store::{invoices, payments, tenants},
 };
@@ -21,16 +21,17 @@ use payterms_chassis::{
     flow::{self, Lease},
     jobs::{DueRow, schedule, take},
     kill, names,
-    render::money_of,
 };
 use payterms_invoicing_domain::{
     Invoice, InvoiceState, Payment, PaymentState, TenderState, announced,
     payment::{self, Asked, Source},
 };
-use payterms_kernel::{Currency, Id, Money, Refusal, Violation};
+use payterms_kernel::{Id, Money, Refusal, Violation, calendar::day_in};
 use payterms_proto::{
-    invoicing::v1::{ApplyCreditResponse, CreatePaymentResponse, Payment as PaymentMessage, PaymentChanged, QuotePaymentResponse},
-    wallet::v1::{GetPaymentMeansResponse, PaymentMethod, payment_method::Kind as MethodKind},
+    invoicing::v1::{
+        ApplyCreditResponse, CreatePaymentResponse, PayLaterResponse, Payment as PaymentMessage, PaymentChanged, QuotePaymentResponse,
+    },
+    wallet::v1::GetPaymentMeansResponse,
 };
 use prost::Message;
 use std::time::Duration;
@@ -53,6 +54,12 @@ impl PaymentAnswer for CreatePaymentResponse {
     }
 }
 
+impl PaymentAnswer for PayLaterResponse {
+    fn of(payment: PaymentMessage) -> Self {
+        Self { payment: Some(payment) }
+    }
+}
+
 impl PaymentAnswer for ApplyCreditResponse {
     fn of(payment: PaymentMessage) -> Self {
         Self { payment: Some(payment) }
@@ -70,14 +77,16 @@ pub async fn run<A: PaymentAnswer>(app: &App, call: &Call, to_pay: &ToPay) -> Re
         drop(tx);
         return app.flows.answer(call, true).await;
     }
-    let means = means(app, to_pay).await?;
+    let means = payment_means::of_wallet(app, to_pay).await?;
+    let line = pay_later::means(app, to_pay, &means).await?;
     let mut tx = app.db.begin(call).await?;
     let (mut payment, mut owned) = plan(&mut tx, to_pay, &means).await?;
     if tx.seen().await?.is_some() {
         drop(tx);
         return app.flows.answer(call, true).await;
     }
-    must_have_credit(&payment, &means)?;
+    payment_means::must_have_credit(&payment, &means)?;
+    pay_later::must_have_line(&payment, line.as_ref())?;
     let lease = app.flows.open(&tx, FLOW, payment.id.uuid()).await?;
     if payment.is_announced() {
         let until = tx.now() + TimeDelta::days(announced::DAYS);
@@ -96,31 +105,17 @@ pub async fn run<A: PaymentAnswer>(app: &App, call: &Call, to_pay: &ToPay) -> Re
 /// # Errors
 /// Those of [`run`].
 pub async fn quote(app: &App, to_pay: &ToPay) -> Result<QuotePaymentResponse, AppError> {
-    let means = means(app, to_pay).await?;
+    let means = payment_means::of_wallet(app, to_pay).await?;
+    let line = pay_later::means(app, to_pay, &means).await?;
     let call = Call::own("invoicing", &to_pay.tenant, "quote", uuid::Uuid::from_bytes(rand::random()), None);
     let mut tx = app.db.begin_forward(&call).await?;
     let (payment, _) = plan(&mut tx, to_pay, &means).await?;
     drop(tx);
-    must_have_credit(&payment, &means)?;
+    payment_means::must_have_credit(&payment, &means)?;
+    pay_later::must_have_line(&payment, line.as_ref())?;
     let available_credit = if payment.taxed { means.available_for_taxed } else { means.available };
     let shown = PaymentMessage { name: String::new(), ..render::payment(&to_pay.tenant, &payment) };
     Ok(QuotePaymentResponse { payment: Some(shown), available_credit })
-}
-
-/// What the customer can pay with, asked before anything is locked.
-async fn means(app: &App, to_pay: &ToPay) -> Result<GetPaymentMeansResponse, AppError> {
-    let currency = match to_pay.currency {
-        Some(currency) => currency,
-        None => currency_of(app, to_pay).await?,
-    };
-    Wallet::new(app, &to_pay.tenant, to_pay.customer).means(currency).await
-}
-
-async fn currency_of(app: &App, to_pay: &ToPay) -> Result<Currency, AppError> {
-    let conn = app.db.read(&to_pay.tenant).await?;
-    let first: Vec<_> = to_pay.invoices.iter().take(1).map(|(id, _)| *id).collect();
-    let found = invoices::find_many(&conn, &to_pay.tenant, &first).await?.pop();
-    Ok(found.filter(|invoice| invoice.customer == to_pay.customer).ok_or_else(Refusal::not_found)?.currency)
 }
 
 /// Locks the invoices and plans the payment on them.
@@ -136,53 +131,18 @@ async fn plan(tx: &mut WriteTx, to_pay: &ToPay, means: &GetPaymentMeansResponse)
     if owned.len() < ids.len() || owned.iter().any(|invoice| foreign(invoice) || unseen(invoice)) {
         return Err(Refusal::not_found().into());
     }
-    let tenders = to_pay.tenders.iter().map(|(source, amount)| Ok((source_of(*source, means)?, *amount)));
+    let tenders = to_pay.tenders.iter().map(|(source, amount)| Ok((payment_means::source_of(*source, means)?, *amount)));
     let tenders: Vec<(Source, Option<Money>)> = tenders.collect::<Result<_, AppError>>()?;
     let twice = |own: &(Source, Option<Money>)| tenders.iter().filter(|other| other.0 == own.0).count() > 1;
     if tenders.iter().any(twice) {
         let description = "Name each source once; an empty method is the purchase default.".to_owned();
         return Err(Refusal::invalid(vec![Violation { field: "tenders".into(), reason: "DUPLICATE_ITEM", description }]).into());
     }
-    let asked = Asked { invoices: to_pay.invoices.clone(), tenders, surplus_allowed: !tenant.overpayment_refused };
     let now = tx.now();
+    let deferred_on = Some(day_in(tx.time().zone, now));
+    let asked = Asked { invoices: to_pay.invoices.clone(), tenders, surplus_allowed: !tenant.overpayment_refused, deferred_on };
     let payment = payment::ask(tx.ids(), to_pay.customer, &mut owned, &asked, now)?;
     Ok((payment, owned))
-}
-
-/// The method that is meant, which must be one of the customer's.
-fn source_of(means: Means, known: &GetPaymentMeansResponse) -> Result<Source, AppError> {
-    let asked = match means {
-        Means::Credit => return Ok(Source::Credit),
-        Means::Transfer => return Ok(Source::Announced),
-        Means::Card(asked) => asked,
-    };
-    let source = |own: &PaymentMethod| {
-        let id = own.name.rsplit('/').next().and_then(names::uuid)?;
-        Some(if own.kind() == MethodKind::BankDebit { Source::BankDebit(id) } else { Source::Card(id) })
-    };
-    let Some(asked) = asked else {
-        return known.payment_methods.iter().find(|own| own.purchase_default).and_then(source).ok_or_else(|| {
-            let message = "The customer has saved no payment method. Save one, or name one.";
-            Refusal::precondition("COLLECTION_METHOD_REQUIRED", message).into()
-        });
-    };
-    let found =
-        known.payment_methods.iter().filter_map(source).find(|own| matches!(own, Source::Card(id) | Source::BankDebit(id) if *id == asked));
-    found.ok_or_else(|| Refusal::not_found().into())
-}
-
-fn must_have_credit(payment: &Payment, means: &GetPaymentMeansResponse) -> Result<(), AppError> {
-    let Some(asked) = payment.credit()? else { return Ok(()) };
-    let free = if payment.taxed { &means.available_for_taxed } else { &means.available };
-    let free = free.as_ref().and_then(money_of).unwrap_or_else(|| Money::zero(payment.currency));
-    if free.compare(asked)?.is_lt() {
-        let message = format!("The wallet has {free} for these invoices; {asked} were asked.");
-        return Err(Refusal::precondition("INSUFFICIENT_FUNDS", message)
-            .with("available", free.amount())
-            .with("asked", asked.amount())
-            .into());
-    }
-    Ok(())
 }
 
 /// Saves a payment with its invoices, and tells of all.
@@ -226,10 +186,13 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<b
         }
         kill::point("payment.after_hold");
     }
+    if !failed {
+        failed = !pay_later::reserve(app, &lease.tenant, payment).await?;
+    }
     for place in 0..payment.tenders.len() {
         let Some(tender) = payment.tenders.get_mut(place) else { break };
         let method = match tender.source {
-            Source::Credit | Source::Outside => continue,
+            Source::Credit | Source::Outside | Source::Line(_) => continue,
             // It has arrived: there is nothing that could fail.
             Source::Transfer(_) => {
                 wallet.record_transfer(tender.amount, bought).await?;
@@ -258,6 +221,9 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<b
         }
         kill::point("payment.after_charge");
     }
+    if failed {
+        pay_later::give_back(app, &lease.tenant, payment).await?;
+    }
     if failed && credit.is_some() {
         wallet.release(payment.currency).await?;
         kill::point("payment.after_release");
@@ -271,6 +237,9 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<b
     if (credit.is_some() && !failed) || surplus.is_some() {
         wallet.settle(payment.currency, credit.is_some() && !failed, surplus).await?;
         kill::point("payment.after_settle");
+    }
+    if !failed {
+        pay_later::draw(app, &lease.tenant, payment).await?;
     }
     Ok(true)
 }
@@ -293,7 +262,11 @@ async fn record(app: &App, lease: &Lease, driven: &Payment, ended: bool) -> Resu
     let now = tx.now();
     let rendered = if ended && payment.state == PaymentState::Processing {
         payment.tenders.clone_from(&driven.tenders);
+        payment.deferred.clone_from(&driven.deferred);
         payment.close(&mut owned, now)?;
+        if !payment.deferred.is_empty() {
+            collect_invoice::schedule_next(&tx, &owned).await?;
+        }
         if payment.automatic && payment.owner.is_empty() {
             collect_invoice::schedule_next(&tx, &owned).await?;
             if let Some(invoice) = owned.first() {

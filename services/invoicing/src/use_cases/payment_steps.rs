@@ -224,7 +224,7 @@ impl<'a> Wallet<'a> {
             payment: self.payment_name.clone(),
             amount: Some(money(part.amount)),
             charge_request_id: if part.from_credit { String::new() } else { charged },
-            to_credit: unapplied,
+            to_credit: unapplied || part.to_credit,
         };
         let answer =
             until_answered(|| async { self.client()?.refund_payment(self.request(message.clone())?).await.map_err(AppError::from) });

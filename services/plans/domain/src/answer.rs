@@ -4,7 +4,7 @@
 use crate::{
     edges::Verb,
     life::Figures,
-    plan::{Actor, Moving, Offer, Plan, PlanState},
+    plan::{Moving, Offer, Plan, PlanState},
     proposal::Terms,
     schedule::Schedule,
     settings::PlanSettings,
@@ -12,7 +12,7 @@ use crate::{
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use payterms_kernel::{
-    Id, Kind, Money, Refusal,
+    Actor, Id, Kind, Money, Refusal,
     calendar::{day_in, start_of_day},
 };
 

@@ -12,7 +12,8 @@ pub mod schedule;
 pub mod settings;
 
 pub use edges::{EDGES, Verb};
-pub use plan::{Actor, Covered, Offer, Plan, PlanState, Side, Taken};
+pub use payterms_kernel::{Actor, Side};
+pub use plan::{Covered, Offer, Plan, PlanState, Taken};
 pub use schedule::{Instalment, Schedule};
 pub use settings::{Consequence, Kind, PlanSettings};
 

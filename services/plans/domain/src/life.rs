@@ -5,12 +5,12 @@ use crate::{
     Instalment, Invoice,
     collection::NOTICE_DAYS,
     edges::Verb,
-    plan::{Actor, Plan, PlanState},
+    plan::{Plan, PlanState},
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 use payterms_kernel::{
-    Id, Money, Refusal,
+    Actor, Id, Money, Refusal,
     calendar::{day_in, start_of_day},
     money::MoneyError,
 };

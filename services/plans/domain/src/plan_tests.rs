@@ -49,6 +49,7 @@ fn facts(cents: &[i64]) -> Vec<Facts> {
         pending: usd(0),
         blocked: String::new(),
         top_up: false,
+        deferred: false,
         proposals: 0,
     };
     cents.iter().enumerate().map(fact).collect()

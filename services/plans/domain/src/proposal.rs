@@ -5,12 +5,12 @@ use crate::{
     Customer,
     collection::Attempt,
     edges::Verb,
-    plan::{Actor, Covered, Moving, Offer, Plan, PlanState},
+    plan::{Covered, Moving, Offer, Plan, PlanState},
     schedule::{Instalment, MOST_INSTALMENTS, Schedule, instalments},
     settings::{Consequence, Kind, PlanSettings},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Condition, Currency, Id, Money, Refusal, Violation};
+use payterms_kernel::{Actor, Condition, Currency, Id, Money, Refusal, Violation};
 
 /// An invoice as invoicing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Facts {
     pub blocked: String,
     /// Whether it sells credit and asks for no debt.
     pub top_up: bool,
+    /// Whether a credit line defers it under a programme that allows no plans.
+    pub deferred: bool,
     /// How often it was proposed within the days that count.
     pub proposals: u32,
 }
@@ -113,10 +115,11 @@ impl Terms {
 }
 
 fn refuse(unmet: Vec<Condition>) -> Result<(), Refusal> {
-    const REASONS: [&str; 7] = [
+    const REASONS: [&str; 8] = [
         "FEATURE_DISABLED",
         "INVOICE_STATE",
         "TOP_UP_INVOICE",
+        "INVOICE_DEFERRED",
         "CURRENCY_MISMATCH",
         "INVOICE_BLOCKED",
         "PAYMENT_PENDING",
@@ -144,6 +147,9 @@ impl Facts {
         }
         if self.top_up {
             wrong("TOP_UP_INVOICE", "sells credit and asks for no debt.".to_owned());
+        }
+        if self.deferred {
+            wrong("INVOICE_DEFERRED", "is deferred by a credit line whose programme allows no plans.".to_owned());
         }
         if self.covered.open.currency() != currency {
             wrong("CURRENCY_MISMATCH", format!("is in {}, another in {currency}; propose them apart.", self.covered.open.currency()));

@@ -1,7 +1,9 @@
 //! Table `plan_history`: who led a plan from where to where, when and why. Rows never change.
 
-use super::offers::side;
-use payterms_chassis::{AppError, columns::unknown};
+use payterms_chassis::{
+    AppError,
+    columns::{side, unknown},
+};
 use payterms_kernel::{Id, TenantId};
 use payterms_plans_domain::{Actor, Customer, Plan, PlanState, Taken, Verb};
 use sea_orm::{ActiveValue::Set, JoinType, QueryOrder, QuerySelect, entity::prelude::*};

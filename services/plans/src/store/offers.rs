@@ -3,10 +3,10 @@
 use chrono::{NaiveDate, Weekday};
 use payterms_chassis::{
     AppError,
-    columns::{date, money, unknown},
+    columns::{date, money, side, unknown},
 };
 use payterms_kernel::{Id, TenantId};
-use payterms_plans_domain::{Actor, Instalment, Offer, Plan, Schedule, Side};
+use payterms_plans_domain::{Actor, Instalment, Offer, Plan, Schedule};
 use sea_orm::{ActiveValue::Set, QueryOrder, entity::prelude::*};
 use std::collections::HashMap;
 
@@ -85,11 +85,6 @@ fn schedule(text: &str) -> Result<Schedule, AppError> {
         ["MONTHLY", count, day] => Ok(Schedule::Monthly { count: number(count)?, day: number(day)? }),
         _ => Err(wrong()),
     }
-}
-
-/// A side by its name.
-pub(super) fn side(name: &str) -> Result<Side, AppError> {
-    Side::ALL.into_iter().find(|side| side.name() == name).ok_or_else(|| unknown("side", name))
 }
 
 /// The offers of plans, by plan and place.

@@ -1,13 +1,10 @@
 //! Table `plans`, whole with what they cover and their offers.
 
-use super::{
-    covered, history,
-    offers::{self, side},
-};
+use super::{covered, history, offers};
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
-    columns::{currency, date},
+    columns::{currency, date, side},
 };
 use payterms_kernel::{Id, TenantId, ladder::Ladder};
 use payterms_plans_domain::{Actor, Customer, Invoice, Plan, PlanState, collection::Attempt, plan::Moving};

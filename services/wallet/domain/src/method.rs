@@ -1,14 +1,8 @@
-//! Payment methods: their set-up on the provider's page, and the two pointers
+//! Payment methods, and the two pointers
 //! (docs/domain.md, Payment methods).
 
-use crate::customer::Customer;
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use payterms_kernel::{Id, Refusal};
-
-/// How long an unused hosted page stays open.
-pub const SETUP_HOURS: i64 = 24;
-/// The brands that are taken.
-const BRANDS: [&str; 4] = ["visa", "mastercard", "amex", "jcb"];
 
 /// What a method is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +13,8 @@ pub enum MethodKind {
     BankTransfer,
     /// A bank account that is debited under a mandate; it settles after days.
     BankDebit,
+    /// A credit line: it pays invoices later, and nothing else.
+    CreditLine,
 }
 
 /// What a customer pays with. The provider's token has no way into logs: no `Display`.
@@ -51,10 +47,35 @@ pub struct PaymentMethod {
 }
 
 impl PaymentMethod {
-    /// Whether a card is good on a day: it is until the end of its month. A bank account does not expire.
+    /// The method that a credit line is, by the line's own id.
+    #[must_use]
+    pub fn of_line(id: Id<Self>, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            kind: MethodKind::CreditLine,
+            active: false,
+            provider: String::new(),
+            provider_token: String::new(),
+            brand: String::new(),
+            last_four: String::new(),
+            expire_month: 0,
+            expire_year: 0,
+            mandate: String::new(),
+            charged_back: false,
+            created_at: now,
+        }
+    }
+
+    /// Whether it can take the place of a method that goes: a card or bank account that is good on that day.
+    fn qualifies(&self, day: NaiveDate) -> bool {
+        self.kind != MethodKind::CreditLine && self.is_unexpired(day)
+    }
+
+    /// Whether a card is good on a day: it is until the end of its month. Nothing else expires.
     #[must_use]
     pub fn is_unexpired(&self, day: NaiveDate) -> bool {
-        self.kind == MethodKind::BankDebit || (self.expire_year, self.expire_month) >= (day.year(), day.month())
+        matches!(self.kind, MethodKind::BankDebit | MethodKind::CreditLine)
+            || (self.expire_year, self.expire_month) >= (day.year(), day.month())
     }
 
     /// Refuses a method that has been removed or is over.
@@ -71,17 +92,44 @@ impl PaymentMethod {
 }
 
 impl PaymentMethod {
+    /// Refuses a method that no money is taken from: a credit line never tops up, recharges or collects.
+    ///
+    /// # Errors
+    /// `METHOD_STATE`, `CREDIT_LINE_NOT_ALLOWED`.
+    pub fn must_be_chargeable(&self, day: NaiveDate) -> Result<(), Refusal> {
+        self.must_be_usable(day)?;
+        if self.kind == MethodKind::CreditLine {
+            return Err(no_credit_line("A credit line pays invoices later, and nothing else. Name a card or bank account."));
+        }
+        Ok(())
+    }
+
+    /// Refuses a credit line, which only its owner takes away.
+    ///
+    /// # Errors
+    /// `CREDIT_LINE_NOT_ALLOWED`.
+    pub fn must_be_removable(&self) -> Result<(), Refusal> {
+        if self.kind == MethodKind::CreditLine {
+            return Err(no_credit_line("A credit line is not removed: deactivate it."));
+        }
+        Ok(())
+    }
+
     /// Refuses a method that may not be charged without a person present.
     ///
     /// # Errors
-    /// `METHOD_STATE`.
+    /// `METHOD_STATE`, `CREDIT_LINE_NOT_ALLOWED`.
     pub fn must_be_collectable(&self, day: NaiveDate) -> Result<(), Refusal> {
-        self.must_be_usable(day)?;
+        self.must_be_chargeable(day)?;
         if self.charged_back {
             return Err(Refusal::state("METHOD_STATE", "The payment method", "CHARGED_BACK", &["StartMethodSetup"]));
         }
         Ok(())
     }
+}
+
+fn no_credit_line(message: &str) -> Refusal {
+    Refusal::precondition("CREDIT_LINE_NOT_ALLOWED", message)
 }
 
 /// A customer's active methods, newest first, and the two pointers.
@@ -109,11 +157,33 @@ impl Methods {
         self.active.insert(0, method);
     }
 
+    /// Makes a credit line a method and the purchase default; what is collected by stays.
+    pub fn switch_on(&mut self, line: &PaymentMethod) {
+        if self.get(line.id).is_none() {
+            self.active.insert(0, line.clone());
+        }
+        self.purchase_default = Some(line.id);
+    }
+
+    /// Puts a credit line aside: a saved card or bank account must be there, and becomes the purchase default where the
+    /// line was it.
+    ///
+    /// # Errors
+    /// `OTHER_METHOD_REQUIRED`.
+    pub fn put_aside(&mut self, line: Id<PaymentMethod>, day: NaiveDate) -> Result<(), Refusal> {
+        if !self.active.iter().any(|method| method.qualifies(day)) {
+            let message = "The customer has saved no card or bank account that could take the line's place. Save one first.";
+            return Err(Refusal::precondition("OTHER_METHOD_REQUIRED", message));
+        }
+        self.remove(line, day);
+        Ok(())
+    }
+
     /// Removes a method; a pointer to it goes to the newest other that qualifies.
     pub fn remove(&mut self, id: Id<PaymentMethod>, day: NaiveDate) {
         self.active.retain(|method| method.id != id);
         if self.purchase_default == Some(id) {
-            self.purchase_default = self.active.iter().find(|method| method.is_unexpired(day)).map(|method| method.id);
+            self.purchase_default = self.active.iter().find(|method| method.qualifies(day)).map(|method| method.id);
         }
         self.point_collection_away(id, day);
     }
@@ -128,151 +198,8 @@ impl Methods {
 
     fn point_collection_away(&mut self, id: Id<PaymentMethod>, day: NaiveDate) {
         if self.collection == Some(id) {
-            self.collection = self.active.iter().find(|method| method.is_unexpired(day) && !method.charged_back).map(|method| method.id);
+            self.collection = self.active.iter().find(|method| method.qualifies(day) && !method.charged_back).map(|method| method.id);
         }
-    }
-}
-
-/// Where a set-up is in its lifecycle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SetupState {
-    /// The provider has not answered yet.
-    Created,
-    /// The page waits for the person.
-    Pending,
-    /// The method is saved.
-    Active,
-    /// The method is not taken.
-    Failed,
-    /// The person did not come in time.
-    Expired,
-}
-
-impl SetupState {
-    /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Created => "CREATED",
-            Self::Pending => "PENDING",
-            Self::Active => "ACTIVE",
-            Self::Failed => "FAILED",
-            Self::Expired => "EXPIRED",
-        }
-    }
-}
-
-/// A visit to the provider's hosted page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MethodSetup {
-    /// Its id.
-    pub id: Id<MethodSetup>,
-    /// Whose method it will be.
-    pub customer: Id<Customer>,
-    /// What is to be saved.
-    pub kind: MethodKind,
-    /// Where it is.
-    pub state: SetupState,
-    /// The provider.
-    pub provider: String,
-    /// The provider's name for it.
-    pub provider_setup_id: String,
-    /// The page.
-    pub hosted_url: String,
-    /// The method, once there is one.
-    pub method: Option<Id<PaymentMethod>>,
-    /// Why it failed.
-    pub failure_reason: String,
-    /// When the page closes.
-    pub expires_at: DateTime<Utc>,
-    /// When it was started.
-    pub created_at: DateTime<Utc>,
-}
-
-/// What the provider knows of a card or bank account that a person saved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SavedCard {
-    /// The provider's name for it.
-    pub token: String,
-    /// Brand.
-    pub brand: String,
-    /// Last four digits.
-    pub last_four: String,
-    /// Month of expiry.
-    pub expire_month: u32,
-    /// Year of expiry; 0 for a bank account.
-    pub expire_year: i32,
-    /// Reference of the mandate; empty for a card.
-    pub mandate: String,
-}
-
-impl MethodSetup {
-    /// A set-up that the provider has not heard of yet. The profile must be complete.
-    ///
-    /// # Errors
-    /// `PROFILE_INCOMPLETE`.
-    pub fn start(id: Id<Self>, customer: &Customer, (kind, provider): (MethodKind, &str), now: DateTime<Utc>) -> Result<Self, Refusal> {
-        customer.must_have_profile()?;
-        Ok(Self {
-            id,
-            customer: customer.id,
-            kind,
-            state: SetupState::Created,
-            provider: provider.to_owned(),
-            provider_setup_id: String::new(),
-            hosted_url: String::new(),
-            method: None,
-            failure_reason: String::new(),
-            expires_at: now + TimeDelta::hours(SETUP_HOURS),
-            created_at: now,
-        })
-    }
-
-    /// The provider's page is there.
-    pub fn page_made(&mut self, provider_setup_id: String, hosted_url: String) {
-        self.state = SetupState::Pending;
-        self.provider_setup_id = provider_setup_id;
-        self.hosted_url = hosted_url;
-    }
-
-    /// Takes in the card that the person saved; answers the method, unless the brand is not
-    /// taken.
-    pub fn card_saved(&mut self, id: Id<PaymentMethod>, card: SavedCard, now: DateTime<Utc>) -> Option<PaymentMethod> {
-        if self.state != SetupState::Pending {
-            return None;
-        }
-        self.hosted_url.clear();
-        if self.kind == MethodKind::Card && !BRANDS.contains(&card.brand.as_str()) {
-            self.state = SetupState::Failed;
-            "CARD_BRAND_NOT_ACCEPTED".clone_into(&mut self.failure_reason);
-            return None;
-        }
-        self.state = SetupState::Active;
-        self.method = Some(id);
-        Some(PaymentMethod {
-            id,
-            kind: self.kind,
-            active: true,
-            provider: self.provider.clone(),
-            provider_token: card.token,
-            brand: card.brand,
-            last_four: card.last_four,
-            expire_month: card.expire_month,
-            expire_year: card.expire_year,
-            mandate: card.mandate,
-            charged_back: false,
-            created_at: now,
-        })
-    }
-
-    /// Closes an unused page whose time is over; false if there is nothing to do.
-    pub fn expire(&mut self, now: DateTime<Utc>) -> bool {
-        let over = self.state == SetupState::Pending && self.expires_at <= now;
-        if over {
-            self.state = SetupState::Expired;
-            self.hosted_url.clear();
-        }
-        over
     }
 }
 
@@ -313,6 +240,27 @@ mod tests {
         assert_eq!((methods.purchase_default, methods.collection), (Some(old.id), Some(old.id)), "the expired one does not qualify");
         methods.remove(old.id, day);
         assert_eq!((methods.purchase_default, methods.collection), (None, None));
+    }
+
+    #[test]
+    fn a_line_is_the_purchase_default_and_never_collects() {
+        let day = NaiveDate::from_ymd_opt(2026, 6, 30).unwrap();
+        let (card, line) = (card(1, 2027), PaymentMethod::of_line(Id::from_uuid(uuid::Uuid::from_u128(9)), DateTime::UNIX_EPOCH));
+        let mut methods = Methods::default();
+        methods.switch_on(&line);
+        assert_eq!((methods.purchase_default, methods.collection), (Some(line.id), None));
+        assert_eq!(methods.put_aside(line.id, day).unwrap_err().reason, "OTHER_METHOD_REQUIRED");
+        methods.add(card.clone());
+        assert_eq!((methods.purchase_default, methods.collection), (Some(line.id), Some(card.id)));
+        methods.remove(card.id, day);
+        assert_eq!((methods.purchase_default, methods.collection), (Some(line.id), None), "a line is never promoted to collect");
+        methods.add(card.clone());
+        assert_eq!(methods.put_aside(line.id, day), Ok(()));
+        assert_eq!((methods.purchase_default, methods.get(line.id)), (Some(card.id), None));
+        assert_eq!(line.must_be_collectable(day).unwrap_err().reason, "METHOD_STATE", "it is put aside");
+        let line = PaymentMethod { active: true, ..line };
+        assert_eq!(line.must_be_collectable(day).unwrap_err().reason, "CREDIT_LINE_NOT_ALLOWED");
+        assert_eq!(line.must_be_usable(day), Ok(()));
     }
 
     #[test]

@@ -158,7 +158,7 @@ pub fn ask(
 ) -> Result<TopUp, Refusal> {
     wallet.takes(amount)?;
     terms.settings.must_sell_by(terms.method.kind)?;
-    terms.method.must_be_usable(terms.today)?;
+    terms.method.must_be_chargeable(terms.today)?;
     let least = terms.settings.minimum(terms.method.kind, wallet.currency)?;
     if amount.compare(least)?.is_lt() {
         let message = format!("The least top-up is {least}; {amount} were asked.");

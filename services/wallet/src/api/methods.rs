@@ -1,15 +1,16 @@
-//! `PaymentMethodService`.
+//! `PaymentMethodService` and `CreditLineMethodService`.
 
 use super::Api;
 use crate::{
     parse,
-    use_cases::{change_methods, read_payments, settle_method_setup, start_method_setup},
+    use_cases::{change_methods, read_payments, settle_method_setup, start_method_setup, switch_credit_line},
 };
 use payterms_chassis::answer;
 use payterms_proto::wallet::v1::{
     GetMethodSetupRequest, GetMethodSetupResponse, GetPaymentMethodRequest, GetPaymentMethodResponse, ListPaymentMethodsRequest,
     ListPaymentMethodsResponse, RemovePaymentMethodRequest, RemovePaymentMethodResponse, SetCollectionMethodRequest,
     SetCollectionMethodResponse, SetPurchaseDefaultRequest, SetPurchaseDefaultResponse, StartMethodSetupRequest, StartMethodSetupResponse,
+    SwitchCreditLineRequest, SwitchCreditLineResponse, credit_line_method_service_server::CreditLineMethodService,
     payment_method_service_server::PaymentMethodService,
 };
 use tonic::{Request, Response, Status};
@@ -61,5 +62,13 @@ impl PaymentMethodService for Api {
     ) -> Result<Response<SetCollectionMethodResponse>, Status> {
         let (call, customer, method) = parse::set_collection(request)?;
         answer::write(|| change_methods::collection(&self.app, &call, &customer, method)).await
+    }
+}
+
+#[tonic::async_trait]
+impl CreditLineMethodService for Api {
+    async fn switch_credit_line(&self, request: Request<SwitchCreditLineRequest>) -> Result<Response<SwitchCreditLineResponse>, Status> {
+        let (call, customer, line, to) = switch_credit_line::parse(request)?;
+        answer::write(|| switch_credit_line::run(&self.app, &call, &customer, (line, to))).await
     }
 }

@@ -4,7 +4,7 @@ pub mod simulator;
 
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Money, TenantId};
-use payterms_wallet_domain::{MethodKind, method::SavedCard, refund::Refunded, top_up::Charged};
+use payterms_wallet_domain::{MethodKind, method_setup::SavedCard, refund::Refunded, top_up::Charged};
 use uuid::Uuid;
 
 /// The provider did not answer, or not in a way that tells what happened.

@@ -4,7 +4,7 @@ use super::{ChargeOrder, HostedPage, KnownCharge, News, PaymentProvider, RefundO
 use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, Mac};
 use payterms_kernel::{Currency, Money, TenantId};
-use payterms_wallet_domain::{MethodKind, method::SavedCard, refund::Refunded, top_up::Charged};
+use payterms_wallet_domain::{MethodKind, method_setup::SavedCard, refund::Refunded, top_up::Charged};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::json;

@@ -62,6 +62,7 @@ pub fn kind_name(kind: MethodKind) -> &'static str {
         MethodKind::Card => "CARD",
         MethodKind::BankTransfer => "BANK_TRANSFER",
         MethodKind::BankDebit => "BANK_DEBIT",
+        MethodKind::CreditLine => "CREDIT_LINE",
     }
 }
 
@@ -74,6 +75,7 @@ pub fn kind(name: &str) -> Result<MethodKind, AppError> {
         "CARD" => Ok(MethodKind::Card),
         "BANK_TRANSFER" => Ok(MethodKind::BankTransfer),
         "BANK_DEBIT" => Ok(MethodKind::BankDebit),
+        "CREDIT_LINE" => Ok(MethodKind::CreditLine),
         other => Err(unknown("method kind", other)),
     }
 }

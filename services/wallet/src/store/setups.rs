@@ -3,7 +3,7 @@
 use super::{methods, unknown};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_kernel::{Id, TenantId};
-use payterms_wallet_domain::{MethodSetup, method::SetupState};
+use payterms_wallet_domain::{MethodSetup, method_setup::SetupState};
 use sea_orm::{ActiveValue::Set, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

@@ -11,7 +11,7 @@ type MethodId = Id<PaymentMethod>;
 /// Removes a method; a pointer to it goes to the newest other that qualifies.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `METHOD_STATE`.
+/// `RESOURCE_NOT_FOUND`, `METHOD_STATE`, `CREDIT_LINE_NOT_ALLOWED`.
 pub async fn remove(app: &App, call: &Call, named: &CustomerRef, id: MethodId) -> Result<Answer<RemovePaymentMethodResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut own = methods::lock(&tx, named.customer).await?;
@@ -19,6 +19,7 @@ pub async fn remove(app: &App, call: &Call, named: &CustomerRef, id: MethodId) -
         return Ok(answer);
     }
     let mut method = active(&tx, named, &own, id).await?;
+    method.must_be_removable()?;
     own.remove(id, day_in(tx.time().zone, tx.now()));
     method.active = false;
     methods::save_pointers(&tx, named.customer, &own).await?;

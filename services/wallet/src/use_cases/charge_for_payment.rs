@@ -90,7 +90,7 @@ pub async fn run(
 /// Whether the method can be charged; the reason where it cannot.
 fn usable(app: &App, method: Option<&PaymentMethod>, today: NaiveDate) -> Result<(), &'static str> {
     let method = method.ok_or("COLLECTION_METHOD_REQUIRED")?;
-    method.must_be_usable(today).map_err(|refusal| refusal.reason)?;
+    method.must_be_chargeable(today).map_err(|refusal| refusal.reason)?;
     app.provider(&method.provider).map(|_| ()).map_err(|_| "METHOD_NOT_OFFERED")
 }
 

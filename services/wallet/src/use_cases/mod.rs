@@ -27,6 +27,7 @@ pub mod refund_payment;
 pub mod settle_method_setup;
 pub mod settle_payment;
 pub mod start_method_setup;
+pub mod switch_credit_line;
 pub mod update_recharge;
 pub mod void_grant;
 pub mod void_hold;

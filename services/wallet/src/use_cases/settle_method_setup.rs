@@ -13,7 +13,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Id, Refusal, TenantId};
 use payterms_proto::wallet::v1::{GetMethodSetupResponse, MethodSetupChanged};
-use payterms_wallet_domain::{MethodSetup, method::SetupState};
+use payterms_wallet_domain::{MethodSetup, method_setup::SetupState};
 
 /// Answers a set-up; while it is PENDING the provider is asked first.
 ///

@@ -14,7 +14,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Id, Refusal, id::step_id};
 use payterms_proto::wallet::v1::{MethodSetupChanged, StartMethodSetupResponse};
-use payterms_wallet_domain::{MethodKind, MethodSetup, method::SetupState};
+use payterms_wallet_domain::{MethodKind, MethodSetup, method_setup::SetupState};
 
 /// The kind of flow.
 pub const FLOW: &str = "method_setup";

@@ -1,0 +1,112 @@
+//! The schema of the credit service.
+
+use crate::system;
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+/// All migrations of credit, in order.
+#[derive(Debug)]
+pub struct Credit;
+
+impl MigratorTrait for Credit {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(system::STEP), Box::new(system::CLOCKS), Box::new(lines::STEP)]
+    }
+}
+
+/// Programmes and whom they are for, lines with their history, draws and what they did to the exposure.
+mod lines {
+    use crate::ddl::{Guard, Step, Table};
+
+    const TABLES: &[Table] = &[
+        Table {
+            name: "customers",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, country text NOT NULL, tier text NOT NULL, PRIMARY KEY (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "programmes",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, title text NOT NULL, state text NOT NULL, currency text NOT NULL, \
+                      cap bigint NOT NULL CHECK (cap > 0), term_kind text NOT NULL, term_days bigint NOT NULL, countries text NOT NULL, \
+                      tiers text NOT NULL, invitation_only boolean NOT NULL, cool_down_days bigint NOT NULL, plans_allowed boolean NOT NULL, \
+                      draws_during_plans boolean NOT NULL, offer_days bigint NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, \
+                      updated_at {time} NOT NULL, PRIMARY KEY (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "invitations",
+            columns: "tenant text NOT NULL, programme_id {uuid} NOT NULL, customer_id {uuid} NOT NULL, invited boolean NOT NULL, \
+                      PRIMARY KEY (tenant, programme_id, customer_id), FOREIGN KEY (tenant, programme_id) REFERENCES programmes (tenant, id)",
+            indexes: &["CREATE INDEX invitations_of_customer ON invitations (tenant, customer_id)"],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "credit_lines",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, programme_id {uuid} NOT NULL, \
+                      application_id {uuid}, state text NOT NULL, state_before text, suspensions text NOT NULL, currency text NOT NULL, \
+                      credit_limit bigint NOT NULL CHECK (credit_limit > 0), authorized bigint NOT NULL CHECK (authorized >= 0), \
+                      captured bigint NOT NULL CHECK (captured >= 0), repaid bigint NOT NULL CHECK (repaid >= 0 AND repaid <= captured), \
+                      term_kind text NOT NULL, term_days bigint NOT NULL, expires_at {time} NOT NULL, explanation text NOT NULL, \
+                      limit_reasons text NOT NULL, next_due text, moving text NOT NULL, moving_side text NOT NULL, moving_subject text NOT NULL, \
+                      moving_explanation text NOT NULL, moves bigint NOT NULL, entries bigint NOT NULL, live boolean NOT NULL, \
+                      version bigint NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
+                      FOREIGN KEY (tenant, programme_id) REFERENCES programmes (tenant, id)",
+            indexes: &[
+                "CREATE INDEX credit_lines_of_customer ON credit_lines (tenant, customer_id, id)",
+                // A customer has one live line in a currency at most.
+                "CREATE UNIQUE INDEX credit_lines_live ON credit_lines (tenant, customer_id, currency) WHERE live",
+            ],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "line_history",
+            columns: "tenant text NOT NULL, line_id {uuid} NOT NULL, sequence bigint NOT NULL, verb text NOT NULL, from_state text, \
+                      to_state text NOT NULL, side text NOT NULL, subject text NOT NULL, currency text NOT NULL, credit_limit bigint NOT NULL, \
+                      explanation text NOT NULL, at {time} NOT NULL, PRIMARY KEY (tenant, line_id, sequence), \
+                      FOREIGN KEY (tenant, line_id) REFERENCES credit_lines (tenant, id)",
+            indexes: &[],
+            guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "draws",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, line_id {uuid} NOT NULL, state text NOT NULL, currency text NOT NULL, \
+                      amount bigint NOT NULL CHECK (amount > 0), captured bigint NOT NULL CHECK (captured >= 0 AND captured <= amount), \
+                      repaid bigint NOT NULL CHECK (repaid >= 0 AND repaid <= captured), invoice_id {uuid} NOT NULL, payment_id {uuid} NOT NULL, \
+                      purchased_on text, due_on text, falls_due text, blocked boolean NOT NULL, written_off boolean NOT NULL, \
+                      created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
+                      FOREIGN KEY (tenant, line_id) REFERENCES credit_lines (tenant, id)",
+            indexes: &[
+                "CREATE INDEX draws_of_line ON draws (tenant, line_id, id)",
+                "CREATE UNIQUE INDEX draws_of_payment ON draws (tenant, payment_id, invoice_id)",
+                "CREATE INDEX draws_by_due ON draws (tenant, line_id, falls_due) WHERE falls_due IS NOT NULL",
+                // One sale, one document: an invoice is deferred once.
+                "CREATE UNIQUE INDEX draws_of_invoice ON draws (tenant, invoice_id) WHERE state = 'CAPTURED'",
+            ],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "draw_entries",
+            columns: "tenant text NOT NULL, line_id {uuid} NOT NULL, sequence bigint NOT NULL, draw_id {uuid} NOT NULL, currency text NOT NULL, \
+                      authorized bigint NOT NULL, captured bigint NOT NULL, repaid bigint NOT NULL, at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, line_id, sequence), FOREIGN KEY (tenant, draw_id) REFERENCES draws (tenant, id)",
+            indexes: &["CREATE INDEX draw_entries_by_time ON draw_entries (tenant, line_id, at)"],
+            guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "ended_payments",
+            columns: "tenant text NOT NULL, payment_id {uuid} NOT NULL, reason text NOT NULL, message text NOT NULL, \
+                      PRIMARY KEY (tenant, payment_id)",
+            indexes: &[],
+            guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "planned_invoices",
+            columns: "tenant text NOT NULL, customer_id {uuid} NOT NULL, invoice_id {uuid} NOT NULL, PRIMARY KEY (tenant, customer_id, invoice_id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+    ];
+
+    pub const STEP: Step = Step { name: "credit_0001", postgres: &[], statements: &[], tables: TABLES };
+}

@@ -1,0 +1,258 @@
+//! Draws: a part of a line is reserved, becomes owed, is repaid (docs/domain.md, Credit, Draw).
+//!
+//! Exposure changes here and nowhere else: each change adds an entry, and the sum of entries is what a line's exposure
+//! was at any instant.
+
+use crate::{
+    Invoice, Verb,
+    line::{Line, LineState},
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use payterms_kernel::{Id, IdSource, Kind, Money, Refusal, money::MoneyError};
+use uuid::Uuid;
+
+/// Where a draw is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DrawState {
+    /// It reserves a part of the line.
+    Authorized,
+    /// It is owed until it is repaid.
+    Captured,
+    /// It was given back.
+    Voided,
+}
+
+impl DrawState {
+    /// All states.
+    pub const ALL: [Self; 3] = [Self::Authorized, Self::Captured, Self::Voided];
+
+    /// The name of the state, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Authorized => "AUTHORIZED",
+            Self::Captured => "CAPTURED",
+            Self::Voided => "VOIDED",
+        }
+    }
+}
+
+/// One use of a line, for an invoice of a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draw {
+    /// Its id.
+    pub id: Id<Draw>,
+    /// Where it is.
+    pub state: DrawState,
+    /// What was authorised.
+    pub amount: Money,
+    /// What was captured of it.
+    pub captured: Money,
+    /// What was repaid of what was captured.
+    pub repaid: Money,
+    /// The invoice that it defers.
+    pub invoice: Id<Invoice>,
+    /// The payment that drew it.
+    pub payment: Uuid,
+    /// Day of the purchase.
+    pub purchased_on: Option<NaiveDate>,
+    /// When what is left of it falls due.
+    pub due_on: Option<NaiveDate>,
+    /// Whether the invoice is blocked: nothing follows from its due date meanwhile.
+    pub blocked: bool,
+    /// Whether the invoice was given up: it is not paid, though nothing of it is open.
+    pub written_off: bool,
+    /// When it was authorised.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A change of a line's exposure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place among the line's entries.
+    pub sequence: i64,
+    /// The draw.
+    pub draw: Id<Draw>,
+    /// What is authorised more, or less.
+    pub authorized: Money,
+    /// What was captured.
+    pub captured: Money,
+    /// What was repaid, or is owed again.
+    pub repaid: Money,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// What is known of an invoice that a draw defers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// What is open of it.
+    pub open: Money,
+    /// When it falls due.
+    pub due_on: NaiveDate,
+    /// Whether it is blocked.
+    pub blocked: bool,
+    /// Whether it was given up.
+    pub written_off: bool,
+}
+
+impl Draw {
+    /// What is owed of it.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn owed(&self) -> Result<Money, MoneyError> {
+        self.captured.minus(self.repaid)
+    }
+
+    /// The day from which it counts as late, if nobody pays.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn falls_due(&self) -> Result<Option<NaiveDate>, MoneyError> {
+        let counts = !self.blocked && (self.written_off || self.owed()?.is_positive());
+        Ok(self.due_on.filter(|_| counts))
+    }
+}
+
+impl Line {
+    /// Why nothing can be drawn now, whatever the amount; none: it can.
+    #[must_use]
+    pub fn barred(&self, in_plan: bool) -> Option<Refusal> {
+        if self.state != LineState::Active {
+            return Some(Refusal::state("LINE_STATE", "The line", self.state.name(), &crate::edges::allowed(self.state)));
+        }
+        if self.moving.as_ref().is_some_and(|moving| matches!(moving.verb, Verb::Deactivate | Verb::Close)) {
+            return Some(Refusal::new(Kind::Conflict, "CONCURRENT_UPDATE", "The line is being put aside or closed."));
+        }
+        in_plan.then(|| {
+            let message = "An invoice of the customer is in a payment plan: the line gives no new draws meanwhile.";
+            Refusal::precondition("INVOICE_IN_PLAN", message)
+        })
+    }
+
+    fn entry(
+        &mut self,
+        draw: Id<Draw>,
+        (authorized, captured, repaid): (Money, Money, Money),
+        now: DateTime<Utc>,
+    ) -> Result<Entry, Refusal> {
+        self.authorized = self.authorized.plus(authorized)?;
+        self.captured = self.captured.plus(captured)?;
+        self.repaid = self.repaid.plus(repaid)?;
+        self.entries = self.entries.saturating_add(1);
+        self.touch(now);
+        Ok(Entry { sequence: self.entries, draw, authorized, captured, repaid, at: now })
+    }
+
+    /// Reserves a part of the line for each invoice of a payment, for all or for none. Exposure stays within the limit,
+    /// however many come at once: the line is locked.
+    ///
+    /// # Errors
+    /// `LINE_STATE`, `INVOICE_IN_PLAN`, `CURRENCY_MISMATCH`, `CREDIT_LIMIT_EXCEEDED`.
+    pub fn authorize(
+        &mut self,
+        ids: &mut IdSource,
+        (payment, invoices): (Uuid, &[(Id<Invoice>, Money)]),
+        in_plan: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(Vec<Draw>, Vec<Entry>), Refusal> {
+        if let Some(refusal) = self.barred(in_plan) {
+            return Err(refusal);
+        }
+        let zero = Money::zero(self.currency());
+        let asked = invoices.iter().try_fold(zero, |sum, (_, amount)| sum.plus(*amount))?;
+        let available = self.available()?;
+        if available.compare(asked)?.is_lt() {
+            return Err(limit_exceeded(available, asked));
+        }
+        let (mut draws, mut entries) = (Vec::with_capacity(invoices.len()), Vec::with_capacity(invoices.len()));
+        for (invoice, amount) in invoices {
+            let draw = Draw {
+                id: ids.make(),
+                state: DrawState::Authorized,
+                amount: *amount,
+                captured: zero,
+                repaid: zero,
+                invoice: *invoice,
+                payment,
+                purchased_on: None,
+                due_on: None,
+                blocked: false,
+                written_off: false,
+                created_at: now,
+                updated_at: now,
+            };
+            entries.push(self.entry(draw.id, (*amount, zero, zero), now)?);
+            draws.push(draw);
+        }
+        Ok((draws, entries))
+    }
+
+    /// What a payment has reserved becomes owed, due by the term from the day of the purchase. A suspended, inactive or
+    /// lowered line captures what stands.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn capture(&mut self, draw: &mut Draw, today: NaiveDate, now: DateTime<Utc>) -> Result<Option<Entry>, Refusal> {
+        if draw.state != DrawState::Authorized {
+            return Ok(None);
+        }
+        draw.state = DrawState::Captured;
+        draw.captured = draw.amount;
+        draw.purchased_on = Some(today);
+        draw.due_on = Some(self.term.due(today).unwrap_or(today));
+        draw.updated_at = now;
+        let zero = Money::zero(self.currency());
+        Ok(Some(self.entry(draw.id, (draw.amount.negated(), draw.amount, zero), now)?))
+    }
+
+    /// Gives back what a payment has reserved.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn void(&mut self, draw: &mut Draw, now: DateTime<Utc>) -> Result<Option<Entry>, Refusal> {
+        if draw.state != DrawState::Authorized {
+            return Ok(None);
+        }
+        draw.state = DrawState::Voided;
+        draw.updated_at = now;
+        let zero = Money::zero(self.currency());
+        Ok(Some(self.entry(draw.id, (draw.amount.negated(), zero, zero), now)?))
+    }
+
+    /// Brings a captured draw in line with its invoice: what is open of it is owed, at most what was captured. Paying
+    /// frees the limit, once; what is taken back is owed again. Answers whether anything changed.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn follow(&mut self, draw: &mut Draw, known: Figures, now: DateTime<Utc>) -> Result<(bool, Option<Entry>), Refusal> {
+        if draw.state != DrawState::Captured {
+            return Ok((false, None));
+        }
+        let before = (draw.due_on, draw.blocked, draw.written_off);
+        (draw.due_on, draw.blocked, draw.written_off) = (Some(known.due_on), known.blocked, known.written_off);
+        let repaid = draw.captured.minus(known.open.min(draw.captured)?)?;
+        let more = repaid.minus(draw.repaid)?;
+        if more.is_zero() {
+            let changed = before != (draw.due_on, draw.blocked, draw.written_off);
+            if changed {
+                draw.updated_at = now;
+            }
+            return Ok((changed, None));
+        }
+        draw.repaid = repaid;
+        draw.updated_at = now;
+        let zero = Money::zero(self.currency());
+        Ok((true, Some(self.entry(draw.id, (zero, zero, more), now)?)))
+    }
+}
+
+/// More was asked than can be drawn.
+#[must_use]
+pub fn limit_exceeded(available: Money, asked: Money) -> Refusal {
+    let message = format!("{available} can be drawn on the line; {asked} were asked.");
+    Refusal::precondition("CREDIT_LIMIT_EXCEEDED", message).with("available", available.amount()).with("asked", asked.amount())
+}

@@ -1,0 +1,230 @@
+//! A line against a simple model, over random stories; and every pair of state and verb.
+
+use crate::{
+    Customer, Draw, DrawState, EDGES, Invoice, Line, LineState, Programme, ProgrammeState, Suspension, Verb,
+    draw::{Entry, Figures},
+    line::Offer,
+};
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use payterms_kernel::{Actor, Currency, Id, IdSource, Money, calendar::PaymentTerm};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+fn usd(cents: i64) -> Money {
+    Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000)
+}
+
+fn programme() -> Programme {
+    Programme {
+        id: Id::from_uuid(Uuid::nil()),
+        title: "Pay later".into(),
+        state: ProgrammeState::Open,
+        currency: usd(0).currency(),
+        cap: usd(5_000),
+        term: PaymentTerm::EndOfFollowingMonth,
+        countries: vec!["US".into()],
+        tiers: vec!["gold".into()],
+        invitation_only: false,
+        cool_down_days: 90,
+        plans_allowed: false,
+        draws_during_plans: false,
+        offer_days: 30,
+        version: 1,
+        created_at: DateTime::UNIX_EPOCH,
+        updated_at: DateTime::UNIX_EPOCH,
+    }
+}
+
+fn customer(country: &str, tier: &str) -> Customer {
+    Customer { id: Id::from_uuid(Uuid::max()), country: country.into(), tier: tier.into() }
+}
+
+fn offered(now: DateTime<Utc>) -> Line {
+    let offer = Offer { limit: usd(1_000), application: None, by: Actor::suite(), explanation: "Known.".into() };
+    Line::offer(Id::from_uuid(Uuid::nil()), (&programme(), &customer("US", "")), offer, now).unwrap()
+}
+
+fn active(now: DateTime<Utc>) -> Line {
+    let mut line = offered(now);
+    line.begin(Verb::Activate, Actor::suite(), "", now).unwrap();
+    line.moved(now);
+    line
+}
+
+#[test]
+fn who_may_apply_is_told_with_every_reason() {
+    let own = programme();
+    let names =
+        |country: &str, tier: &str, invited| own.against(&customer(country, tier), invited).iter().map(|own| own.name).collect::<Vec<_>>();
+    assert_eq!(names("US", "gold", false), Vec::<&str>::new());
+    assert_eq!(names("FR", "silver", false), ["COUNTRY_NOT_ELIGIBLE", "TIER_NOT_ELIGIBLE"]);
+    assert_eq!(names("FR", "silver", true), ["COUNTRY_NOT_ELIGIBLE"], "an invitation passes over the tier, not the country");
+    let closed = Programme { state: ProgrammeState::Closed, invitation_only: true, ..programme() };
+    let against = closed.against(&customer("US", "gold"), false);
+    assert_eq!(against.iter().map(|own| own.name).collect::<Vec<_>>(), ["PROGRAMME_CLOSED", "INVITATION_REQUIRED"]);
+}
+
+/// S1.5: bought on 1 June, owed on 31 July.
+#[test]
+fn bought_in_june_it_is_owed_at_the_end_of_july() {
+    let now = "2026-06-01T15:00:00Z".parse().unwrap();
+    let (mut line, mut ids) = (active(now), IdSource::new(now, b"seed", "test"));
+    let invoice: Id<Invoice> = Id::from_uuid(Uuid::max());
+    let (mut draws, _) = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(700))]), false, now).unwrap();
+    let refused = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(301))]), false, now).unwrap_err();
+    assert_eq!(refused.reason, "CREDIT_LIMIT_EXCEEDED");
+    assert_eq!(line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(1))]), true, now).unwrap_err().reason, "INVOICE_IN_PLAN");
+    line.capture(&mut draws[0], "2026-06-01".parse().unwrap(), now).unwrap().unwrap();
+    assert_eq!(draws[0].due_on, "2026-07-31".parse().ok());
+    assert_eq!(line.capture(&mut draws[0], "2026-06-02".parse().unwrap(), now), Ok(None), "once");
+    line.next_due = draws[0].falls_due().unwrap();
+    line.judge("2026-07-31".parse().unwrap(), now);
+    assert_eq!(line.state, LineState::Active, "the last day is in time");
+    line.judge("2026-08-01".parse().unwrap(), now);
+    assert_eq!((line.state, line.suspensions.as_slice()), (LineState::Suspended, [Suspension::PastDue].as_slice()));
+}
+
+#[test]
+fn every_pair_of_state_and_verb_is_an_edge_or_refused() {
+    let now = DateTime::UNIX_EPOCH;
+    for state in LineState::ALL {
+        for verb in Verb::ALL {
+            let mut line = Line { state, ..offered(now) };
+            let moved = match verb {
+                Verb::Activate | Verb::Deactivate | Verb::Reactivate | Verb::Close => {
+                    line.begin(verb, Actor::suite(), "", now).map(|()| line.moved(now))
+                }
+                Verb::Decline => line.decline(Actor::suite(), now),
+                Verb::Suspend if state == LineState::Suspended => continue,
+                Verb::Suspend => line.suspend(Actor::suite(), "", now),
+                Verb::Restore => {
+                    line.suspensions = vec![Suspension::ByTenant];
+                    if state != LineState::Suspended {
+                        line.suspensions.clear();
+                    }
+                    line.restore(Actor::suite(), "", now)
+                }
+                Verb::Expire => {
+                    line.judge(NaiveDate::MIN, now + Days::new(31));
+                    if line.state == state { Err(payterms_kernel::Refusal::precondition("LINE_STATE", "")) } else { Ok(()) }
+                }
+            };
+            let leads = EDGES.iter().any(|edge| edge.0 == state && edge.1 == verb);
+            assert_eq!(moved.is_ok(), leads, "{state:?} {verb:?}");
+            if let Err(refusal) = moved {
+                assert_eq!(refusal.reason, "LINE_STATE");
+                assert_eq!(line.state, state);
+            } else {
+                assert!(EDGES.contains(&(state, verb, line.state)), "{state:?} {verb:?} {:?}", line.state);
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Move {
+    Draw(Vec<i64>),
+    Capture(usize),
+    Void(usize),
+    Pays(usize, i64, bool, bool),
+    Limit(i64),
+    Suspend,
+    Restore,
+    NextDay(u64),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let one = prop_oneof![
+        3 => prop::collection::vec(1_i64..400, 1..4).prop_map(Move::Draw),
+        3 => (0_usize..20).prop_map(Move::Capture),
+        1 => (0_usize..20).prop_map(Move::Void),
+        4 => (0_usize..20, -50_i64..450, any::<bool>(), prop::bool::weighted(0.1)).prop_map(|(at, open, blocked, off)| Move::Pays(at, open, blocked, off)),
+        1 => (1_i64..6_000).prop_map(Move::Limit),
+        1 => Just(Move::Suspend),
+        1 => Just(Move::Restore),
+        2 => (1_u64..40).prop_map(Move::NextDay),
+    ];
+    prop::collection::vec(one, 1..60)
+}
+
+/// What a draw is, told simply: reserved, owed so much, or gone.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    amount: i64,
+    owed: Option<i64>,
+    gone: bool,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+    #[test]
+    fn exposure_is_what_a_simple_model_says(moves in moves()) {
+        let mut now: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
+        let (mut line, mut ids) = (active(now), IdSource::new(now, b"seed", "model"));
+        let (mut draws, mut told, mut entries): (Vec<Draw>, Vec<Told>, Vec<Entry>) = Default::default();
+        let mut by_tenant = false;
+        for (turn, step) in moves.into_iter().enumerate() {
+            let today = now.date_naive();
+            match step {
+                Move::Draw(amounts) => {
+                    let exposure: i64 = told.iter().filter(|own| !own.gone).map(|own| own.owed.unwrap_or(own.amount)).sum();
+                    let asked: i64 = amounts.iter().sum();
+                    let room = line.limit.micros() / 10_000 - exposure;
+                    let wanted: Vec<_> = amounts.iter().enumerate()
+                        .map(|(place, amount)| (Id::from_uuid(Uuid::from_u128((turn * 10 + place) as u128)), usd(*amount))).collect();
+                    let before = line.clone();
+                    match line.authorize(&mut ids, (Uuid::from_u128(turn as u128), &wanted), false, now) {
+                        Ok((more, new)) => {
+                            prop_assert!(asked <= room && before.state == LineState::Active);
+                            draws.extend(more);
+                            entries.extend(new);
+                            told.extend(amounts.iter().map(|amount| Told { amount: *amount, owed: None, gone: false }));
+                            prop_assert!(line.exposure().unwrap().micros() <= line.limit.micros());
+                        }
+                        Err(_) => {
+                            prop_assert!(asked > room || before.state != LineState::Active);
+                            prop_assert_eq!(&line, &before, "a refusal changes nothing");
+                        }
+                    }
+                }
+                Move::Capture(at) => if let (Some(draw), Some(own)) = (draws.get_mut(at), told.get_mut(at)) {
+                    let entry = line.capture(draw, today, now).unwrap();
+                    prop_assert_eq!(entry.is_some(), own.owed.is_none() && !own.gone);
+                    if entry.is_some() { own.owed = Some(own.amount); }
+                    entries.extend(entry);
+                },
+                Move::Void(at) => if let (Some(draw), Some(own)) = (draws.get_mut(at), told.get_mut(at)) {
+                    let entry = line.void(draw, now).unwrap();
+                    if entry.is_some() { own.gone = true; }
+                    entries.extend(entry);
+                },
+                Move::Pays(at, open, blocked, written_off) => if let (Some(draw), Some(own)) = (draws.get_mut(at), told.get_mut(at)) {
+                    let known = Figures { open: usd(open.max(0)), due_on: draw.due_on.unwrap_or(today), blocked, written_off };
+                    let (_, entry) = line.follow(draw, known, now).unwrap();
+                    if own.owed.is_some() { own.owed = Some(own.amount.min(open.max(0))); }
+                    entries.extend(entry);
+                    let again = line.follow(draw, known, now).unwrap();
+                    prop_assert_eq!(again, (false, None), "told twice, once applied");
+                },
+                Move::Limit(limit) => {
+                    let outcome = line.change_limit(&programme(), (usd(limit), vec!["Less.".into()]), Actor::suite(), now);
+                    prop_assert_eq!(outcome.is_ok(), limit <= 5_000);
+                }
+                Move::Suspend => by_tenant |= line.suspend(Actor::suite(), "", now).is_ok(),
+                Move::Restore => by_tenant &= line.restore(Actor::suite(), "", now).is_err(),
+                Move::NextDay(days) => now = now + Days::new(days),
+            }
+            line.next_due = draws.iter().filter(|own| own.state == DrawState::Captured).filter_map(|own| own.falls_due().unwrap()).min();
+            line.judge(now.date_naive(), now);
+            let exposure: i64 = told.iter().filter(|own| !own.gone).map(|own| own.owed.unwrap_or(own.amount)).sum();
+            prop_assert_eq!(line.exposure().unwrap(), usd(exposure));
+            let sum = |pick: fn(&Entry) -> Money| entries.iter().map(pick).fold(usd(0), |sum, own| sum.plus(own).unwrap());
+            prop_assert_eq!(sum(|own| own.authorized), line.authorized);
+            prop_assert_eq!(sum(|own| own.captured), line.captured);
+            prop_assert_eq!(sum(|own| own.repaid), line.repaid);
+            let late = line.next_due.is_some_and(|due| due < now.date_naive());
+            prop_assert_eq!(line.state == LineState::Suspended, late || by_tenant, "suspended while something is late, or the tenant says so");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What credit does with the events of other services.
+
+use crate::{store::customers, use_cases::follow_invoice};
+use futures::future::BoxFuture;
+use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, tenants};
+use payterms_credit_domain::Customer;
+use payterms_kernel::Id;
+use payterms_proto::{
+    common::v1::Event,
+    invoicing::v1::{CustomerChanged, InvoiceChanged, TenantChanged, invoice, tenant::State},
+};
+use prost::Message;
+
+/// All consumers.
+#[must_use]
+pub fn all() -> Consumers {
+    Consumers::default()
+        .with::<TenantChanged>(tenant_changed)
+        .with::<CustomerChanged>(customer_changed)
+        .with::<InvoiceChanged>(invoice_changed)
+}
+
+fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        let tenant = TenantChanged::decode(event.data.clone())?.tenant.unwrap_or_default();
+        Ok(tenants::register(tx.conn(), &tx.call().tenant, tenant.state() == State::Suspended, &tenant.time_zone).await?)
+    })
+}
+
+fn customer_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        let told = CustomerChanged::decode(event.data.clone())?.customer.unwrap_or_default();
+        let id = names::uuid(&event.aggregate_id).ok_or_else(|| AppError::Fault(format!("customer {:?}", event.aggregate_id)))?;
+        let customer = Customer { id: Id::from_uuid(id), country: told.country, tier: told.tier };
+        customers::save(tx.conn(), &tx.call().tenant, &customer).await
+    })
+}
+
+fn invoice_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        let told = InvoiceChanged::decode(event.data.clone())?.invoice.unwrap_or_default();
+        // A draft is neither deferred nor in a plan.
+        if told.state() == invoice::State::Draft {
+            return Ok(());
+        }
+        follow_invoice::run(tx, &told).await
+    })
+}

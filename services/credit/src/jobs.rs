@@ -1,0 +1,17 @@
+//! What falls due in credit.
+
+use crate::{App, use_cases};
+use payterms_chassis::jobs::Jobs;
+
+/// Judges a line; the subject is its id.
+pub const JUDGE: &str = "judge_line";
+
+/// All jobs.
+#[must_use]
+pub fn all(app: &App) -> Jobs {
+    let judged = app.clone();
+    Jobs::default().with(JUDGE, move |row| {
+        let app = judged.clone();
+        async move { use_cases::judge_line::run(&app, &row).await }
+    })
+}

@@ -1,0 +1,78 @@
+//! Tables `customers` and `planned_invoices`: copies of what invoicing tells.
+
+use payterms_chassis::{AppError, sql};
+use payterms_credit_domain::{Customer, Invoice};
+use payterms_kernel::{Id, TenantId};
+use sea_orm::{ActiveValue::Set, Iterable, entity::prelude::*, sea_query::OnConflict};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "customers")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    country: String,
+    tier: String,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The copy of a customer; none where credit has not heard of it.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Customer>) -> Result<Option<Customer>, AppError> {
+    let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
+    Ok(row.map(|row| Customer { id, country: row.country, tier: row.tier }))
+}
+
+/// Saves the copy of a customer.
+///
+/// # Errors
+/// The database's.
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: &Customer) -> Result<(), AppError> {
+    let row = ActiveModel {
+        tenant: Set(tenant.to_string()),
+        id: Set(customer.id.uuid()),
+        country: Set(customer.country.clone()),
+        tier: Set(customer.tier.clone()),
+    };
+    let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id));
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+/// Notes whether an invoice of a customer is in a payment plan.
+///
+/// # Errors
+/// The database's.
+pub async fn planned<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (customer, invoice): (Id<Customer>, Id<Invoice>),
+    in_plan: bool,
+) -> Result<(), AppError> {
+    let statement = if in_plan {
+        "INSERT INTO planned_invoices (tenant, customer_id, invoice_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+    } else {
+        "DELETE FROM planned_invoices WHERE tenant = $1 AND customer_id = $2 AND invoice_id = $3"
+    };
+    sql::exec(conn, statement, vec![tenant.as_str().into(), customer.uuid().into(), invoice.uuid().into()]).await?;
+    Ok(())
+}
+
+/// Whether an invoice of a customer is in a payment plan.
+///
+/// # Errors
+/// The database's.
+pub async fn has_planned<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<bool, AppError> {
+    let select = "SELECT invoice_id FROM planned_invoices WHERE tenant = $1 AND customer_id = $2 LIMIT 1";
+    Ok(sql::one(conn, select, vec![tenant.as_str().into(), customer.uuid().into()]).await?.is_some())
+}

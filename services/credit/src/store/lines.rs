@@ -1,0 +1,210 @@
+//! Table `credit_lines`.
+
+use super::history;
+use chrono::NaiveDate;
+use payterms_chassis::{
+    AppError,
+    columns::{date, money, side, term, term_columns, unknown},
+};
+use payterms_credit_domain::{Customer, Line, LineState, Suspension, Verb, line::Moving};
+use payterms_kernel::{Actor, Currency, Id, TenantId};
+use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "credit_lines")]
+/// A row. Suspensions have a blank between, reasons a line break; `moving` is a verb's name, or empty.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    customer_id: Uuid,
+    programme_id: Uuid,
+    application_id: Option<Uuid>,
+    state: String,
+    state_before: Option<String>,
+    suspensions: String,
+    currency: String,
+    credit_limit: i64,
+    authorized: i64,
+    captured: i64,
+    repaid: i64,
+    term_kind: String,
+    term_days: i64,
+    expires_at: ChronoDateTimeUtc,
+    explanation: String,
+    limit_reasons: String,
+    next_due: Option<String>,
+    moving: String,
+    moving_side: String,
+    moving_subject: String,
+    moving_explanation: String,
+    moves: i64,
+    entries: i64,
+    live: bool,
+    version: i64,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A state by its name.
+pub(super) fn state(name: &str) -> Result<LineState, AppError> {
+    LineState::ALL.into_iter().find(|state| state.name() == name).ok_or_else(|| unknown("line state", name))
+}
+
+fn suspension(name: &str) -> Result<Suspension, AppError> {
+    Suspension::ALL.into_iter().find(|own| own.name() == name).ok_or_else(|| unknown("suspension", name))
+}
+
+fn moving(row: &Model) -> Result<Option<Moving>, AppError> {
+    if row.moving.is_empty() {
+        return Ok(None);
+    }
+    let verb = Verb::ALL.into_iter().find(|verb| verb.name() == row.moving).ok_or_else(|| unknown("verb", &row.moving))?;
+    let by = Actor { side: side(&row.moving_side)?, subject: row.moving_subject.clone() };
+    Ok(Some(Moving { verb, by, explanation: row.moving_explanation.clone() }))
+}
+
+fn line(row: Model) -> Result<Line, AppError> {
+    Ok(Line {
+        id: Id::from_uuid(row.id),
+        customer: Id::from_uuid(row.customer_id),
+        programme: Id::from_uuid(row.programme_id),
+        application: row.application_id,
+        state: state(&row.state)?,
+        before: row.state_before.as_deref().map(state).transpose()?,
+        suspensions: row.suspensions.split_whitespace().map(suspension).collect::<Result<_, _>>()?,
+        limit: money(&row.currency, row.credit_limit)?,
+        authorized: money(&row.currency, row.authorized)?,
+        captured: money(&row.currency, row.captured)?,
+        repaid: money(&row.currency, row.repaid)?,
+        term: term(&row.term_kind, row.term_days)?,
+        expires_at: row.expires_at,
+        limit_reasons: row.limit_reasons.lines().map(str::to_owned).collect(),
+        next_due: row.next_due.as_deref().map(date).transpose()?,
+        moving: moving(&row)?,
+        moves: row.moves,
+        entries: row.entries,
+        taken: Vec::new(),
+        version: row.version,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        explanation: row.explanation,
+    })
+}
+
+/// One line.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Line>) -> Result<Option<Line>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(line).transpose()
+}
+
+/// Lines by their ids.
+///
+/// # Errors
+/// The database's.
+pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Line>]) -> Result<Vec<Line>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+    query.all(conn).await?.into_iter().map(line).collect()
+}
+
+/// One line, its row locked.
+///
+/// # Errors
+/// The database's.
+pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Line>) -> Result<Option<Line>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(line).transpose()
+}
+
+/// The live line of a customer in a currency; in any currency where none is named, the newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn live<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    currency: Option<Currency>,
+) -> Result<Vec<Line>, AppError> {
+    let mut query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::Live.eq(true));
+    if let Some(currency) = currency {
+        query = query.filter(Column::Currency.eq(currency.code()));
+    }
+    query.order_by_desc(Column::Id).all(conn).await?.into_iter().map(line).collect()
+}
+
+/// Lines below an id, newest first: of a customer or of all, in one of these states or in any.
+///
+/// # Errors
+/// The database's.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (customer, states, before): (Option<Id<Customer>>, &[LineState], Uuid),
+    limit: u64,
+) -> Result<Vec<Line>, AppError> {
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
+    if let Some(customer) = customer {
+        query = query.filter(Column::CustomerId.eq(customer.uuid()));
+    }
+    if !states.is_empty() {
+        query = query.filter(Column::State.is_in(states.iter().map(|state| state.name())));
+    }
+    query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(line).collect()
+}
+
+/// Inserts a line or saves its changes, and writes down the edges that were taken since it was loaded.
+///
+/// # Errors
+/// The database's.
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &Line) -> Result<(), AppError> {
+    let (term_kind, term_days) = term_columns(own.term);
+    let moving = own.moving.as_ref();
+    let word = |text: Option<&str>| Set(text.unwrap_or_default().to_owned());
+    let row = ActiveModel {
+        tenant: Set(tenant.to_string()),
+        id: Set(own.id.uuid()),
+        customer_id: Set(own.customer.uuid()),
+        programme_id: Set(own.programme.uuid()),
+        application_id: Set(own.application),
+        state: Set(own.state.name().to_owned()),
+        state_before: Set(own.before.map(|state| state.name().to_owned())),
+        suspensions: Set(own.suspensions.iter().map(|own| own.name()).collect::<Vec<_>>().join(" ")),
+        currency: Set(own.currency().code().to_owned()),
+        credit_limit: Set(own.limit.micros()),
+        authorized: Set(own.authorized.micros()),
+        captured: Set(own.captured.micros()),
+        repaid: Set(own.repaid.micros()),
+        term_kind: Set(term_kind.to_owned()),
+        term_days: Set(term_days),
+        expires_at: Set(own.expires_at),
+        explanation: Set(own.explanation.clone()),
+        limit_reasons: Set(own.limit_reasons.join("\n")),
+        next_due: Set(own.next_due.map(|day: NaiveDate| day.to_string())),
+        moving: word(moving.map(|own| own.verb.name())),
+        moving_side: word(moving.map(|own| own.by.side.name())),
+        moving_subject: word(moving.map(|own| own.by.subject.as_str())),
+        moving_explanation: word(moving.map(|own| own.explanation.as_str())),
+        moves: Set(own.moves),
+        entries: Set(own.entries),
+        live: Set(own.state.is_live()),
+        version: Set(own.version),
+        created_at: Set(own.created_at),
+        updated_at: Set(own.updated_at),
+    };
+    let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id));
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
+    history::append(conn, tenant, own).await
+}

@@ -1,0 +1,9 @@
+//! The tables, each with its queries; every finder takes the tenant.
+
+pub mod customers;
+pub mod draws;
+pub mod entries;
+pub mod history;
+pub mod lines;
+pub mod payments;
+pub mod programmes;

@@ -1,0 +1,136 @@
+//! Draws of a payment of invoices: reserve for all or for none, make owed, give back. Each is one transaction and
+//! answers the same for the same request id; what comes after the payment's end is refused.
+
+use super::{News, locked, publish};
+use crate::{
+    App,
+    parse::LineRef,
+    parse_draws::{PaymentRef, ToDefer},
+    render,
+    store::{customers, draws, lines, payments, programmes},
+};
+use payterms_chassis::{Answer, AppError, Call, WriteTx, kill, render::money};
+use payterms_credit_domain::{DrawState, Line, Programme};
+use payterms_kernel::{Kind, Refusal, calendar::day_in};
+use payterms_proto::credit::v1::{AuthorizeForPaymentResponse, CaptureForPaymentResponse, GetLineMeansResponse, VoidForPaymentResponse};
+use sea_orm::ConnectionTrait;
+
+async fn programme_of<C: ConnectionTrait>(conn: &C, line: &Line, named: &LineRef) -> Result<Programme, AppError> {
+    let found = programmes::find(conn, &named.tenant, line.programme).await?;
+    found.ok_or_else(|| AppError::Fault(format!("line {} without a programme", line.id)))
+}
+
+/// Whether an invoice of the customer in a plan bars new draws.
+async fn in_plan<C: ConnectionTrait>(conn: &C, line: &Line, named: &LineRef) -> Result<bool, AppError> {
+    let bars = !programme_of(conn, line, named).await?.draws_during_plans;
+    Ok(bars && customers::has_planned(conn, &named.tenant, line.customer).await?)
+}
+
+/// What can be drawn now.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn means(app: &App, named: &LineRef) -> Result<GetLineMeansResponse, AppError> {
+    let conn = app.db.read(&named.tenant).await?;
+    let found = lines::find(&conn, &named.tenant, named.line).await?.filter(|line| line.customer == named.customer);
+    let line = found.ok_or_else(Refusal::not_found)?;
+    let barred = line.barred(in_plan(&conn, &line, named).await?);
+    let available = line.available().map_err(Refusal::from)?;
+    Ok(GetLineMeansResponse {
+        available: Some(money(available)),
+        barred_reason: barred.as_ref().map(|own| own.reason.to_owned()).unwrap_or_default(),
+        barred_message: barred.map(|own| own.message).unwrap_or_default(),
+    })
+}
+
+/// Reserves a part of the line for each invoice, for all or for none.
+///
+/// # Errors
+/// Those of [`Line::authorize`], `RESOURCE_NOT_FOUND`, `DRAW_STATE` after the payment was voided.
+pub async fn authorize(
+    app: &App,
+    call: &Call,
+    named: &PaymentRef,
+    to_defer: &ToDefer,
+) -> Result<Answer<AuthorizeForPaymentResponse>, AppError> {
+    let mut tx = app.db.begin_forward(call).await?;
+    let mut line = locked(&tx, &named.line).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    if let Some(refusal) = payments::ended(tx.conn(), &call.tenant, named.payment).await? {
+        return Err(refusal.into());
+    }
+    if !draws::of_payment(tx.conn(), &call.tenant, (line.id, named.payment)).await?.is_empty() {
+        // Its stored answer is forgotten after a month.
+        return tx.commit(AuthorizeForPaymentResponse {}).await;
+    }
+    let in_plan = in_plan(tx.conn(), &line, &named.line).await?;
+    let now = tx.now();
+    match line.authorize(tx.ids(), (named.payment, to_defer), in_plan, now) {
+        Ok((draws, entries)) => {
+            publish(&mut tx, &mut line, News { draws, entries }).await?;
+            kill::point("draw.before_authorize");
+            tx.commit(AuthorizeForPaymentResponse {}).await
+        }
+        Err(refusal) if refusal.kind == Kind::Precondition => {
+            // Kept: a driver that comes after this one must get the same answer, though there is room by then.
+            payments::end(&tx, named.payment, &refusal).await?;
+            tx.commit_rows().await?;
+            Err(refusal.into())
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// Makes all that the payment has reserved owed, due by the term from the day that it is for the tenant.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`, `DRAW_STATE` for a payment that has reserved nothing.
+pub async fn capture(app: &App, call: &Call, named: &PaymentRef) -> Result<Answer<CaptureForPaymentResponse>, AppError> {
+    let mut tx = app.db.begin_forward(call).await?;
+    let mut line = locked(&tx, &named.line).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    let mut own = draws::of_payment(tx.conn(), &call.tenant, (line.id, named.payment)).await?;
+    if own.is_empty() || own.iter().any(|draw| draw.state == DrawState::Voided) {
+        return Err(Refusal::state("DRAW_STATE", "The payment's draw", DrawState::Voided.name(), &[]).into());
+    }
+    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let mut entries = Vec::with_capacity(own.len());
+    for draw in &mut own {
+        entries.extend(line.capture(draw, today, now)?);
+    }
+    let plans_allowed = programme_of(tx.conn(), &line, &named.line).await?.plans_allowed;
+    let rendered = own.iter().map(|draw| render::draw(&call.tenant, &line, draw)).collect();
+    if !entries.is_empty() {
+        publish(&mut tx, &mut line, News { draws: own, entries }).await?;
+    }
+    kill::point("draw.before_capture");
+    tx.commit(CaptureForPaymentResponse { draws: rendered, plans_allowed }).await
+}
+
+/// Gives back what the payment has reserved; what is captured stays so.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn void(app: &App, call: &Call, named: &PaymentRef) -> Result<Answer<VoidForPaymentResponse>, AppError> {
+    let mut tx: WriteTx = app.db.begin_forward(call).await?;
+    let mut line = locked(&tx, &named.line).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    let mut own = draws::of_payment(tx.conn(), &call.tenant, (line.id, named.payment)).await?;
+    let (now, mut entries) = (tx.now(), Vec::with_capacity(own.len()));
+    for draw in &mut own {
+        entries.extend(line.void(draw, now)?);
+    }
+    if !entries.is_empty() {
+        publish(&mut tx, &mut line, News { draws: own, entries }).await?;
+    }
+    let message = "The payment was given up before it drew.";
+    payments::end(&tx, named.payment, &Refusal::precondition("DRAW_STATE", message)).await?;
+    kill::point("draw.before_void");
+    tx.commit(VoidForPaymentResponse {}).await
+}

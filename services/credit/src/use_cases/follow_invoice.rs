@@ -1,0 +1,48 @@
+//! Follows invoices: what is paid of a deferred one frees the limit, what is in a plan may bar new draws.
+
+use super::{News, publish};
+use crate::store::{customers, draws, lines};
+use payterms_chassis::{
+    AppError, WriteTx, names,
+    render::{date_of, money_of},
+};
+use payterms_credit_domain::{Invoice, draw::Figures};
+use payterms_kernel::Id;
+use payterms_proto::invoicing::v1::{Invoice as Told, block::Reason};
+
+/// The event of an invoice.
+///
+/// # Errors
+/// The database's.
+pub async fn run(tx: &mut WriteTx, told: &Told) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    let fault = || AppError::Fault(format!("invoice {:?} as invoicing told it", told.name));
+    let mut ids = told.name.split('/').skip(3).step_by(2).map(names::uuid);
+    let (Some(Some(customer)), Some(Some(id))) = (ids.next(), ids.next()) else { return Err(fault()) };
+    let invoice: Id<Invoice> = Id::from_uuid(id);
+    let reason = told.block.as_ref().map(payterms_proto::invoicing::v1::Block::reason);
+    let in_plan = matches!(reason, Some(Reason::PaymentPlanProposed | Reason::PaymentPlanActive));
+    customers::planned(tx.conn(), &tenant, (Id::from_uuid(customer), invoice), in_plan).await?;
+    // What was told before it was deferred says nothing of the draw.
+    let Some(deferral) = &told.deferral else { return Ok(()) };
+    let Some((line, _)) = draws::of_invoice(tx.conn(), &tenant, invoice).await? else { return Ok(()) };
+    let Some(mut line) = lines::lock(tx.conn(), &tenant, line).await? else { return Ok(()) };
+    // Read again under the lock.
+    let Some((_, mut draw)) = draws::of_invoice(tx.conn(), &tenant, invoice).await? else { return Ok(()) };
+    if !deferral.draw.ends_with(&draw.id.to_string()) {
+        return Ok(());
+    }
+    let known = Figures {
+        open: told.open.as_ref().and_then(money_of).ok_or_else(fault)?,
+        due_on: told.due_date.as_ref().and_then(date_of).ok_or_else(fault)?,
+        blocked: told.block.is_some(),
+        written_off: told.written_off.as_ref().and_then(money_of).is_some_and(payterms_kernel::Money::is_positive),
+    };
+    let now = tx.now();
+    let (changed, entry) = line.follow(&mut draw, known, now)?;
+    if changed {
+        line.touch(now);
+        publish(tx, &mut line, News { draws: vec![draw], entries: entry.into_iter().collect() }).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Offers a line without an application (pre-approval).
+
+use super::{News, actor, publish};
+use crate::{
+    App,
+    parse::Offered,
+    render,
+    store::{customers, lines, programmes},
+};
+use payterms_chassis::{Answer, AppError, Call, WriteTx};
+use payterms_credit_domain::{Customer, Line, Programme, line::Offer};
+use payterms_kernel::{Kind, Refusal, Side};
+use payterms_proto::credit::v1::OfferLineResponse;
+
+/// Runs the verb.
+///
+/// # Errors
+/// Those of [`Line::offer`], `RESOURCE_NOT_FOUND`, `LINE_EXISTS`.
+pub async fn run(app: &App, call: &Call, asked: &Offered) -> Result<Answer<OfferLineResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    let programme = programmes::lock(tx.conn(), &call.tenant, asked.programme).await?.ok_or_else(Refusal::not_found)?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    let customer = customers::find(tx.conn(), &call.tenant, asked.customer.customer).await?.ok_or_else(Refusal::not_found)?;
+    let offer = Offer { limit: asked.limit, application: None, by: actor(call, Side::Tenant), explanation: asked.explanation.clone() };
+    let mut line = offer_to(&mut tx, (&programme, &customer), offer).await?;
+    let credit_line = Some(publish(&mut tx, &mut line, News::default()).await?);
+    tx.commit(OfferLineResponse { credit_line }).await
+}
+
+/// A line that is not saved yet, where the customer has none in the currency; the programme is locked.
+///
+/// # Errors
+/// Those of [`Line::offer`], `LINE_EXISTS`.
+pub async fn offer_to(tx: &mut WriteTx, (programme, customer): (&Programme, &Customer), offer: Offer) -> Result<Line, AppError> {
+    let tenant = tx.call().tenant.clone();
+    if let Some(line) = lines::live(tx.conn(), &tenant, customer.id, Some(programme.currency)).await?.first() {
+        let name = render::line_name(&tenant, line);
+        let message = format!("The customer has a line in {} already. Change its limit, or close it first.", programme.currency);
+        return Err(Refusal::new(Kind::Precondition, "LINE_EXISTS", message).with("credit_line", name).into());
+    }
+    let (id, now) = (tx.id(), tx.now());
+    Ok(Line::offer(id, (programme, customer), offer, now)?)
+}

@@ -1,0 +1,156 @@
+//! The set-up of a payment method on the provider's page (docs/domain.md, Payment methods).
+
+use crate::{
+    customer::Customer,
+    method::{MethodKind, PaymentMethod},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use payterms_kernel::{Id, Refusal};
+
+/// How long an unused hosted page stays open.
+pub const SETUP_HOURS: i64 = 24;
+/// The brands that are taken.
+const BRANDS: [&str; 4] = ["visa", "mastercard", "amex", "jcb"];
+
+/// Where a set-up is in its lifecycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetupState {
+    /// The provider has not answered yet.
+    Created,
+    /// The page waits for the person.
+    Pending,
+    /// The method is saved.
+    Active,
+    /// The method is not taken.
+    Failed,
+    /// The person did not come in time.
+    Expired,
+}
+
+impl SetupState {
+    /// The name of the state, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Created => "CREATED",
+            Self::Pending => "PENDING",
+            Self::Active => "ACTIVE",
+            Self::Failed => "FAILED",
+            Self::Expired => "EXPIRED",
+        }
+    }
+}
+
+/// A visit to the provider's hosted page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MethodSetup {
+    /// Its id.
+    pub id: Id<MethodSetup>,
+    /// Whose method it will be.
+    pub customer: Id<Customer>,
+    /// What is to be saved.
+    pub kind: MethodKind,
+    /// Where it is.
+    pub state: SetupState,
+    /// The provider.
+    pub provider: String,
+    /// The provider's name for it.
+    pub provider_setup_id: String,
+    /// The page.
+    pub hosted_url: String,
+    /// The method, once there is one.
+    pub method: Option<Id<PaymentMethod>>,
+    /// Why it failed.
+    pub failure_reason: String,
+    /// When the page closes.
+    pub expires_at: DateTime<Utc>,
+    /// When it was started.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What the provider knows of a card or bank account that a person saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedCard {
+    /// The provider's name for it.
+    pub token: String,
+    /// Brand.
+    pub brand: String,
+    /// Last four digits.
+    pub last_four: String,
+    /// Month of expiry.
+    pub expire_month: u32,
+    /// Year of expiry; 0 for a bank account.
+    pub expire_year: i32,
+    /// Reference of the mandate; empty for a card.
+    pub mandate: String,
+}
+
+impl MethodSetup {
+    /// A set-up that the provider has not heard of yet. The profile must be complete.
+    ///
+    /// # Errors
+    /// `PROFILE_INCOMPLETE`.
+    pub fn start(id: Id<Self>, customer: &Customer, (kind, provider): (MethodKind, &str), now: DateTime<Utc>) -> Result<Self, Refusal> {
+        customer.must_have_profile()?;
+        Ok(Self {
+            id,
+            customer: customer.id,
+            kind,
+            state: SetupState::Created,
+            provider: provider.to_owned(),
+            provider_setup_id: String::new(),
+            hosted_url: String::new(),
+            method: None,
+            failure_reason: String::new(),
+            expires_at: now + TimeDelta::hours(SETUP_HOURS),
+            created_at: now,
+        })
+    }
+
+    /// The provider's page is there.
+    pub fn page_made(&mut self, provider_setup_id: String, hosted_url: String) {
+        self.state = SetupState::Pending;
+        self.provider_setup_id = provider_setup_id;
+        self.hosted_url = hosted_url;
+    }
+
+    /// Takes in the card that the person saved; answers the method, unless the brand is not
+    /// taken.
+    pub fn card_saved(&mut self, id: Id<PaymentMethod>, card: SavedCard, now: DateTime<Utc>) -> Option<PaymentMethod> {
+        if self.state != SetupState::Pending {
+            return None;
+        }
+        self.hosted_url.clear();
+        if self.kind == MethodKind::Card && !BRANDS.contains(&card.brand.as_str()) {
+            self.state = SetupState::Failed;
+            "CARD_BRAND_NOT_ACCEPTED".clone_into(&mut self.failure_reason);
+            return None;
+        }
+        self.state = SetupState::Active;
+        self.method = Some(id);
+        Some(PaymentMethod {
+            id,
+            kind: self.kind,
+            active: true,
+            provider: self.provider.clone(),
+            provider_token: card.token,
+            brand: card.brand,
+            last_four: card.last_four,
+            expire_month: card.expire_month,
+            expire_year: card.expire_year,
+            mandate: card.mandate,
+            charged_back: false,
+            created_at: now,
+        })
+    }
+
+    /// Closes an unused page whose time is over; false if there is nothing to do.
+    pub fn expire(&mut self, now: DateTime<Utc>) -> bool {
+        let over = self.state == SetupState::Pending && self.expires_at <= now;
+        if over {
+            self.state = SetupState::Expired;
+            self.hosted_url.clear();
+        }
+        over
+    }
+}

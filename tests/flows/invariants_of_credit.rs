@@ -1,0 +1,132 @@
+//! I16 to I20 and I28 of credit, read from the rows of credit and of invoicing: what is told by events may be on its
+//! way, so it is looked again until both agree.
+
+use crate::{
+    invariants::{rows_of, told},
+    lines::active,
+    payments::by,
+};
+use payterms_credit_domain::EDGES;
+use payterms_testkit::{World, on_both};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use std::{path::Path, time::Duration};
+
+on_both!(what_does_not_agree_is_seen);
+
+/// Each invariant of credit, broken by hand.
+async fn what_does_not_agree_is_seen(world: &World) {
+    let credit = active(world, 1_000).await;
+    let invoice = credit.invoice(100).await;
+    credit.pay(&[&invoice], vec![by("", None)]).await.unwrap();
+    credit_agrees(world).await;
+    let (own, c) = world.rows("credit").await;
+    let (invoicing, i) = world.rows("invoicing").await;
+    let breaks = async |conn: &DatabaseConnection, table: String, (there, back): (&str, &str), invariant: &str| {
+        conn.execute_unprepared(&format!("UPDATE {table} SET {there}")).await.unwrap();
+        let wrong = differences((&own, &c), (&invoicing, &i)).await;
+        assert!(wrong.contains(invariant), "{there}: {wrong:?}");
+        conn.execute_unprepared(&format!("UPDATE {table} SET {back}")).await.unwrap();
+    };
+    let lines = format!("{c}credit_lines");
+    breaks(&own, lines.clone(), ("captured = captured + 1", "captured = captured - 1"), "I16 entries").await;
+    breaks(&own, format!("{c}draws"), ("repaid = repaid + 1", "repaid = repaid - 1"), "I16 draws").await;
+    breaks(&own, format!("{c}programmes"), ("cap = 1", "cap = 50000000000"), "I16 an authorisation").await;
+    breaks(&own, format!("{c}draws"), ("purchased_on = '2026-03-01'", "purchased_on = '2026-01-01'"), "I20").await;
+    breaks(&invoicing, format!("{i}invoices"), ("paid = paid + 1", "paid = paid - 1"), "I28").await;
+    assert_eq!(differences((&own, &c), (&invoicing, &i)).await, "");
+}
+
+/// Credit agrees with itself and with invoicing.
+pub async fn credit_agrees(world: &World) {
+    credit_agrees_in(world.folder.path(), world.postgres.as_deref()).await;
+}
+
+/// The same, by folder and database.
+pub async fn credit_agrees_in(data: &Path, postgres: Option<&str>) {
+    let (credit, c) = rows_of("credit", data, postgres).await;
+    let (invoicing, i) = rows_of("invoicing", data, postgres).await;
+    let mut wrong = String::new();
+    for _ in 0..200 {
+        wrong = differences((&credit, &c), (&invoicing, &i)).await;
+        if wrong.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(wrong, "");
+    history_is_of_the_machine(&credit, &c).await;
+    credit.close().await.unwrap();
+    invoicing.close().await.unwrap();
+}
+
+/// What does not agree; empty where all does.
+async fn differences((credit, c): (&DatabaseConnection, &str), (invoicing, i): (&DatabaseConnection, &str)) -> String {
+    let mut wrong = told(credit, &format!("SELECT HEX(id)HEX || ' moves' AS told FROM {c}credit_lines WHERE moving <> ''")).await;
+    let sums =
+        |what: &str| format!("(SELECT coalesce(sum(e.{what}), 0) FROM {c}draw_entries e WHERE e.tenant = l.tenant AND e.line_id = l.id)");
+    let entries = format!(
+        "SELECT 'I16 entries of ' || HEX(l.id)HEX AS told FROM {c}credit_lines l WHERE l.authorized <> {} OR l.captured <> {} OR l.repaid <> {}",
+        sums("authorized"),
+        sums("captured"),
+        sums("repaid")
+    );
+    let of = |what: &str, state: &str| {
+        format!(
+            "(SELECT coalesce(sum(d.{what}), 0) FROM {c}draws d WHERE d.tenant = l.tenant AND d.line_id = l.id AND d.state = '{state}')"
+        )
+    };
+    let draws = format!(
+        "SELECT 'I16 draws of ' || HEX(l.id)HEX AS told FROM {c}credit_lines l WHERE l.authorized <> {} OR l.captured <> {} OR l.repaid <> {}",
+        of("amount", "AUTHORIZED"),
+        of("captured", "CAPTURED"),
+        of("repaid", "CAPTURED")
+    );
+    // What the exposure was after each entry that authorised more, against the cap.
+    let beyond = format!(
+        "SELECT 'I16 an authorisation left ' || HEX(e.line_id)HEX || ' above its cap' AS told FROM {c}draw_entries e \
+         JOIN {c}credit_lines l ON l.tenant = e.tenant AND l.id = e.line_id JOIN {c}programmes p ON p.tenant = l.tenant AND p.id = l.programme_id \
+         WHERE e.authorized > 0 AND p.cap < (SELECT sum(x.authorized + x.captured - x.repaid) FROM {c}draw_entries x \
+         WHERE x.tenant = e.tenant AND x.line_id = e.line_id AND x.sequence <= e.sequence)"
+    );
+    let early = format!(
+        "SELECT 'I20 draw ' || HEX(d.id)HEX || ' is due before its purchase' AS told FROM {c}draws d \
+         WHERE d.due_on < d.purchased_on"
+    );
+    for query in [entries, draws, beyond, early] {
+        wrong.extend(told(credit, &query).await);
+    }
+    let owed =
+        format!("SELECT HEX(invoice_id)HEX || ' ' || (captured - repaid) || ' ' || due_on AS told FROM {c}draws WHERE state = 'CAPTURED'");
+    let open = "total - paid - credited - written_off";
+    let deferred = format!(
+        "SELECT HEX(id)HEX || ' ' || (CASE WHEN {open} < deferral_amount THEN {open} ELSE deferral_amount END) || ' ' || due_date AS told \
+         FROM {i}invoices WHERE deferral_line IS NOT NULL"
+    );
+    let (owed, deferred) = (told(credit, &owed).await, told(invoicing, &deferred).await);
+    if owed != deferred {
+        wrong.push(format!("I28 credit has {owed:?}; invoicing has {deferred:?}"));
+    }
+    wrong.join("\n")
+}
+
+/// I29: each line took edges of the machine alone, one after the other, and is where its last one led.
+async fn history_is_of_the_machine(credit: &DatabaseConnection, c: &str) {
+    let taken = format!(
+        "SELECT from_state || ' ' || verb || ' ' || to_state AS told FROM {c}line_history WHERE from_state IS NOT NULL \
+         AND verb <> 'CHANGE_LIMIT' AND NOT (from_state = to_state)"
+    );
+    let machine: Vec<String> = EDGES.iter().map(|(from, verb, to)| format!("{} {} {}", from.name(), verb.name(), to.name())).collect();
+    for edge in told(credit, &taken).await {
+        assert!(machine.contains(&edge), "I29 {edge}");
+    }
+    let broken = format!(
+        "SELECT HEX(a.line_id)HEX AS told FROM {c}line_history a JOIN {c}line_history b ON b.tenant = a.tenant AND b.line_id = a.line_id \
+         AND b.sequence = a.sequence + 1 WHERE b.from_state <> a.to_state"
+    );
+    assert_eq!(told(credit, &broken).await, Vec::<String>::new(), "I29 each edge begins where the one before ended");
+    let ends = format!(
+        "SELECT HEX(l.id)HEX AS told FROM {c}credit_lines l WHERE l.state <> (SELECT h.to_state FROM {c}line_history h \
+         WHERE h.tenant = l.tenant AND h.line_id = l.id ORDER BY h.sequence DESC LIMIT 1)"
+    );
+    assert_eq!(told(credit, &ends).await, Vec::<String>::new(), "I29 a line is where its last edge led");
+}
