@@ -48,7 +48,7 @@ mod lines {
                       credit_limit bigint NOT NULL CHECK (credit_limit > 0), authorized bigint NOT NULL CHECK (authorized >= 0), \
                       captured bigint NOT NULL CHECK (captured >= 0), repaid bigint NOT NULL CHECK (repaid >= 0 AND repaid <= captured), \
                       term_kind text NOT NULL, term_days bigint NOT NULL, expires_at {time} NOT NULL, explanation text NOT NULL, \
-                      limit_reasons text NOT NULL, next_due text, moving text NOT NULL, moving_side text NOT NULL, moving_subject text NOT NULL, \
+                      limit_reasons text NOT NULL, next_due text, first_due text, moving text NOT NULL, moving_side text NOT NULL, moving_subject text NOT NULL, \
                       moving_explanation text NOT NULL, moves bigint NOT NULL, entries bigint NOT NULL, live boolean NOT NULL, \
                       version bigint NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
                       FOREIGN KEY (tenant, programme_id) REFERENCES programmes (tenant, id)",
@@ -88,7 +88,7 @@ mod lines {
         Table {
             name: "draw_entries",
             columns: "tenant text NOT NULL, line_id {uuid} NOT NULL, sequence bigint NOT NULL, draw_id {uuid} NOT NULL, currency text NOT NULL, \
-                      authorized bigint NOT NULL, captured bigint NOT NULL, repaid bigint NOT NULL, at {time} NOT NULL, \
+                      authorized bigint NOT NULL, captured bigint NOT NULL, repaid bigint NOT NULL, bound bigint NOT NULL, at {time} NOT NULL, \
                       PRIMARY KEY (tenant, line_id, sequence), FOREIGN KEY (tenant, draw_id) REFERENCES draws (tenant, id)",
             indexes: &["CREATE INDEX draw_entries_by_time ON draw_entries (tenant, line_id, at)"],
             guard: Guard::AppendOnly,

@@ -248,6 +248,13 @@ mod settlements {
             guard: Guard::Tenant,
         },
         Table {
+            name: "line_switches",
+            columns: "tenant text NOT NULL, line_id {uuid} NOT NULL, number bigint NOT NULL, refused boolean NOT NULL, \
+                      PRIMARY KEY (tenant, line_id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
             name: "charges",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, step_id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, payment_id {uuid} NOT NULL, method_id {uuid}, \
                   state text NOT NULL, amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, decline_code text NOT NULL, \

@@ -35,13 +35,13 @@ on_both!(
 );
 
 impl Credit {
-    async fn deferred(&self, units: i64) -> Invoice {
+    pub(crate) async fn deferred(&self, units: i64) -> Invoice {
         let invoice = self.invoice(units).await;
         self.pay(&[&invoice], vec![by("", None)]).await.unwrap();
         read(&self.owner, &invoice.name).await.unwrap()
     }
 
-    async fn note(&self, invoice: &Invoice, units: i64) -> Option<Refund> {
+    pub(crate) async fn note(&self, invoice: &Invoice, units: i64) -> Option<Refund> {
         let request = CreateCreditNoteRequest {
             request_id: request_id(),
             parent: invoice.name.clone(),

@@ -25,6 +25,7 @@ mod kills_of_credit;
 mod kills_of_payments;
 mod kills_of_plans;
 mod lines;
+mod lines_edges;
 mod lines_life;
 mod lines_races;
 mod mails;

@@ -20,8 +20,8 @@ use payterms_proto::{
     },
     plans::v1::{plan_service_client::PlanServiceClient, plan_settings_service_client::PlanSettingsServiceClient},
     wallet::v1::{
-        auto_recharge_service_client::AutoRechargeServiceClient, fee_service_client::FeeServiceClient,
-        hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient,
+        auto_recharge_service_client::AutoRechargeServiceClient, credit_line_method_service_client::CreditLineMethodServiceClient,
+        fee_service_client::FeeServiceClient, hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient,
         payment_method_service_client::PaymentMethodServiceClient, posting_service_client::PostingServiceClient,
         postpaid_service_client::PostpaidServiceClient, settings_service_client::SettingsServiceClient,
         settlement_service_client::SettlementServiceClient, top_up_service_client::TopUpServiceClient,
@@ -238,6 +238,12 @@ impl Session {
     #[must_use]
     pub fn methods(&self) -> PaymentMethodServiceClient<Caller> {
         PaymentMethodServiceClient::new(self.caller())
+    }
+
+    /// `CreditLineMethodService`.
+    #[must_use]
+    pub fn line_methods(&self) -> CreditLineMethodServiceClient<Caller> {
+        CreditLineMethodServiceClient::new(self.caller())
     }
 
     /// `UsageService`.

@@ -19,7 +19,8 @@ const BUDGET: Duration = Duration::from_secs(10);
 /// # Errors
 /// No answer after many tries.
 pub async fn switch(app: &App, tenant: &TenantId, step: Uuid, line: &Line, to: To) -> Result<Result<(), Status>, AppError> {
-    let message = SwitchCreditLineRequest { request_id: step.to_string(), credit_line: line_name(tenant, line), to: to.into() };
+    let message =
+        SwitchCreditLineRequest { request_id: step.to_string(), credit_line: line_name(tenant, line), to: to.into(), number: line.moves };
     let call = || async {
         let request = app.peers.request("wallet", &Caller::service("credit", tenant, None), message.clone(), BUDGET)?;
         let mut client = CreditLineMethodServiceClient::new(app.peers.channel("wallet")?);

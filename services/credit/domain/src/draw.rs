@@ -81,6 +81,8 @@ pub struct Entry {
     pub captured: Money,
     /// What was repaid, or is owed again.
     pub repaid: Money,
+    /// What bounded the exposure then: the limit, and no more than the programme's cap.
+    pub bound: Money,
     /// When.
     pub at: DateTime<Utc>,
 }
@@ -107,12 +109,12 @@ impl Draw {
         self.captured.minus(self.repaid)
     }
 
-    /// The day from which it counts as late, if nobody pays.
+    /// The day on which what is owed of it falls due, blocked or not; what was given up was not paid.
     ///
     /// # Errors
     /// None that stored amounts can cause.
     pub fn falls_due(&self) -> Result<Option<NaiveDate>, MoneyError> {
-        let counts = !self.blocked && (self.written_off || self.owed()?.is_positive());
+        let counts = self.written_off || self.owed()?.is_positive();
         Ok(self.due_on.filter(|_| counts))
     }
 }
@@ -133,6 +135,15 @@ impl Line {
         })
     }
 
+    /// What can be drawn now under a programme with that cap, which may have been lowered since the line was offered.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn drawable(&self, cap: Money) -> Result<Money, MoneyError> {
+        let under_cap = cap.minus(self.exposure()?)?.max(Money::zero(self.currency()))?;
+        self.available()?.min(under_cap)
+    }
+
     fn entry(
         &mut self,
         draw: Id<Draw>,
@@ -144,7 +155,7 @@ impl Line {
         self.repaid = self.repaid.plus(repaid)?;
         self.entries = self.entries.saturating_add(1);
         self.touch(now);
-        Ok(Entry { sequence: self.entries, draw, authorized, captured, repaid, at: now })
+        Ok(Entry { sequence: self.entries, draw, authorized, captured, repaid, bound: self.limit, at: now })
     }
 
     /// Reserves a part of the line for each invoice of a payment, for all or for none. Exposure stays within the limit,
@@ -156,7 +167,7 @@ impl Line {
         &mut self,
         ids: &mut IdSource,
         (payment, invoices): (Uuid, &[(Id<Invoice>, Money)]),
-        in_plan: bool,
+        (cap, in_plan): (Money, bool),
         now: DateTime<Utc>,
     ) -> Result<(Vec<Draw>, Vec<Entry>), Refusal> {
         if let Some(refusal) = self.barred(in_plan) {
@@ -164,7 +175,7 @@ impl Line {
         }
         let zero = Money::zero(self.currency());
         let asked = invoices.iter().try_fold(zero, |sum, (_, amount)| sum.plus(*amount))?;
-        let available = self.available()?;
+        let (bound, available) = (self.limit.min(cap)?, self.drawable(cap)?);
         if available.compare(asked)?.is_lt() {
             return Err(limit_exceeded(available, asked));
         }
@@ -185,7 +196,7 @@ impl Line {
                 created_at: now,
                 updated_at: now,
             };
-            entries.push(self.entry(draw.id, (*amount, zero, zero), now)?);
+            entries.push(Entry { bound, ..self.entry(draw.id, (*amount, zero, zero), now)? });
             draws.push(draw);
         }
         Ok((draws, entries))

@@ -50,6 +50,10 @@ impl Line {
     /// The wallet has done its part: the verb is done.
     pub fn moved(&mut self, now: DateTime<Utc>) {
         if let Some(Moving { verb, by, explanation }) = self.moving.take() {
+            if verb == Verb::Close {
+                self.suspensions.clear();
+                self.before = None;
+            }
             self.go(verb, target(verb), by, &explanation, now);
         }
     }
@@ -102,7 +106,7 @@ impl Line {
     /// `LINE_STATE`, `CONCURRENT_UPDATE`.
     pub fn restore(&mut self, by: Actor, explanation: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.must_rest()?;
-        if !self.suspensions.contains(&Suspension::ByTenant) {
+        if self.state != LineState::Suspended || !self.suspensions.contains(&Suspension::ByTenant) {
             let allowed: Vec<_> = edges::allowed(self.state).into_iter().filter(|own| *own != "RestoreLine").collect();
             return Err(Refusal::state("LINE_STATE", "The line", self.state.name(), &allowed));
         }
@@ -129,11 +133,13 @@ impl Line {
             self.go(Verb::Expire, LineState::Expired, Actor::suite(), "", now);
         }
         let late = self.next_due.is_some_and(|due| due < today);
+        // A block brings no consequence, and undoes none.
+        let paid = self.first_due.is_none_or(|due| due >= today);
         let known = self.suspensions.contains(&Suspension::PastDue);
         let can = matches!(self.state, LineState::Active | LineState::Inactive | LineState::Suspended);
         if late && !known && can {
             self.add(Suspension::PastDue, Actor::suite(), PAST_DUE, now);
-        } else if !late && known && can {
+        } else if paid && known && can {
             self.lift(Suspension::PastDue, Actor::suite(), PAID, now);
         }
     }
@@ -142,6 +148,8 @@ impl Line {
     #[must_use]
     pub fn judged_after(&self) -> (Option<DateTime<Utc>>, Option<NaiveDate>) {
         match self.state {
+            // It is judged again once the move is done.
+            _ if self.moving.is_some() => (None, None),
             LineState::Offered => (Some(self.expires_at), None),
             LineState::Active | LineState::Inactive | LineState::Suspended if !self.suspensions.contains(&Suspension::PastDue) => {
                 (None, self.next_due.and_then(|due| due.succ_opt()))
@@ -169,10 +177,11 @@ impl Line {
             let message = "A cut of the limit carries its principal reasons, in order. Name 1 to 4.";
             return Err(Refusal::precondition("LIMIT_REASONS_REQUIRED", message).with("limit", self.limit.amount()));
         }
+        let verb = if limit.compare(self.limit)?.is_lt() { "CUT_LIMIT" } else { "RAISE_LIMIT" };
         self.limit = limit;
         let said = reasons.join("; ");
         self.limit_reasons = reasons;
-        self.note("CHANGE_LIMIT", Some(self.state), by, &said, now);
+        self.note(verb, Some(self.state), by, &said, now);
         Ok(())
     }
 
@@ -183,7 +192,7 @@ impl Line {
     }
 
     pub(crate) fn note(&mut self, verb: &'static str, from: Option<LineState>, by: Actor, explanation: &str, now: DateTime<Utc>) {
-        if !matches!(verb, "OFFER" | "CHANGE_LIMIT") {
+        if !matches!(verb, "OFFER" | "CUT_LIMIT" | "RAISE_LIMIT") {
             explanation.clone_into(&mut self.explanation);
         }
         let (to, limit) = (self.state, self.limit);

@@ -141,6 +141,8 @@ pub struct Line {
     pub limit_reasons: Vec<String>,
     /// The earliest day on which something of it falls due; none: nothing is owed, or all of it is blocked.
     pub next_due: Option<NaiveDate>,
+    /// The same, blocked or not.
+    pub first_due: Option<NaiveDate>,
     /// What is being done about its method.
     pub moving: Option<Moving>,
     /// Counts the moves.
@@ -200,6 +202,7 @@ impl Line {
             explanation: String::new(),
             limit_reasons: Vec::new(),
             next_due: None,
+            first_due: None,
             moving: None,
             moves: 0,
             entries: 0,

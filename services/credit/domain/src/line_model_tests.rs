@@ -70,18 +70,30 @@ fn bought_in_june_it_is_owed_at_the_end_of_july() {
     let now = "2026-06-01T15:00:00Z".parse().unwrap();
     let (mut line, mut ids) = (active(now), IdSource::new(now, b"seed", "test"));
     let invoice: Id<Invoice> = Id::from_uuid(Uuid::max());
-    let (mut draws, _) = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(700))]), false, now).unwrap();
-    let refused = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(301))]), false, now).unwrap_err();
+    let (mut draws, _) = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(700))]), (usd(5_000), false), now).unwrap();
+    let capped = line.clone().authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(1))]), (usd(700), false), now).unwrap_err();
+    assert_eq!(capped.reason, "CREDIT_LIMIT_EXCEEDED", "the cap was lowered since");
+    let refused = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(301))]), (usd(5_000), false), now).unwrap_err();
     assert_eq!(refused.reason, "CREDIT_LIMIT_EXCEEDED");
-    assert_eq!(line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(1))]), true, now).unwrap_err().reason, "INVOICE_IN_PLAN");
+    assert_eq!(
+        line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(1))]), (usd(5_000), true), now).unwrap_err().reason,
+        "INVOICE_IN_PLAN"
+    );
     line.capture(&mut draws[0], "2026-06-01".parse().unwrap(), now).unwrap().unwrap();
     assert_eq!(draws[0].due_on, "2026-07-31".parse().ok());
     assert_eq!(line.capture(&mut draws[0], "2026-06-02".parse().unwrap(), now), Ok(None), "once");
     line.next_due = draws[0].falls_due().unwrap();
+    line.first_due = line.next_due;
     line.judge("2026-07-31".parse().unwrap(), now);
     assert_eq!(line.state, LineState::Active, "the last day is in time");
     line.judge("2026-08-01".parse().unwrap(), now);
     assert_eq!((line.state, line.suspensions.as_slice()), (LineState::Suspended, [Suspension::PastDue].as_slice()));
+    line.next_due = None;
+    line.judge("2026-08-02".parse().unwrap(), now);
+    assert_eq!(line.state, LineState::Suspended, "a block undoes no consequence");
+    line.first_due = None;
+    line.judge("2026-08-02".parse().unwrap(), now);
+    assert_eq!(line.state, LineState::Active, "paying does");
 }
 
 #[test]
@@ -99,9 +111,6 @@ fn every_pair_of_state_and_verb_is_an_edge_or_refused() {
                 Verb::Suspend => line.suspend(Actor::suite(), "", now),
                 Verb::Restore => {
                     line.suspensions = vec![Suspension::ByTenant];
-                    if state != LineState::Suspended {
-                        line.suspensions.clear();
-                    }
                     line.restore(Actor::suite(), "", now)
                 }
                 Verb::Expire => {
@@ -174,18 +183,15 @@ proptest! {
                     let wanted: Vec<_> = amounts.iter().enumerate()
                         .map(|(place, amount)| (Id::from_uuid(Uuid::from_u128((turn * 10 + place) as u128)), usd(*amount))).collect();
                     let before = line.clone();
-                    match line.authorize(&mut ids, (Uuid::from_u128(turn as u128), &wanted), false, now) {
-                        Ok((more, new)) => {
-                            prop_assert!(asked <= room && before.state == LineState::Active);
-                            draws.extend(more);
-                            entries.extend(new);
-                            told.extend(amounts.iter().map(|amount| Told { amount: *amount, owed: None, gone: false }));
-                            prop_assert!(line.exposure().unwrap().micros() <= line.limit.micros());
-                        }
-                        Err(_) => {
-                            prop_assert!(asked > room || before.state != LineState::Active);
-                            prop_assert_eq!(&line, &before, "a refusal changes nothing");
-                        }
+                    if let Ok((more, new)) = line.authorize(&mut ids, (Uuid::from_u128(turn as u128), &wanted), (usd(5_000), false), now) {
+                        prop_assert!(asked <= room && before.state == LineState::Active);
+                        draws.extend(more);
+                        entries.extend(new);
+                        told.extend(amounts.iter().map(|amount| Told { amount: *amount, owed: None, gone: false }));
+                        prop_assert!(line.exposure().unwrap().micros() <= line.limit.micros());
+                    } else {
+                        prop_assert!(asked > room || before.state != LineState::Active);
+                        prop_assert_eq!(&line, &before, "a refusal changes nothing");
                     }
                 }
                 Move::Capture(at) => if let (Some(draw), Some(own)) = (draws.get_mut(at), told.get_mut(at)) {
@@ -215,7 +221,12 @@ proptest! {
                 Move::Restore => by_tenant &= line.restore(Actor::suite(), "", now).is_err(),
                 Move::NextDay(days) => now = now + Days::new(days),
             }
-            line.next_due = draws.iter().filter(|own| own.state == DrawState::Captured).filter_map(|own| own.falls_due().unwrap()).min();
+            let due = |blocked: bool| {
+                let owed = draws.iter().filter(move |own| own.state == DrawState::Captured && (blocked || !own.blocked));
+                owed.filter_map(|own| own.falls_due().unwrap()).min()
+            };
+            (line.next_due, line.first_due) = (due(false), due(true));
+            let was_late = line.suspensions.contains(&Suspension::PastDue);
             line.judge(now.date_naive(), now);
             let exposure: i64 = told.iter().filter(|own| !own.gone).map(|own| own.owed.unwrap_or(own.amount)).sum();
             prop_assert_eq!(line.exposure().unwrap(), usd(exposure));
@@ -223,7 +234,8 @@ proptest! {
             prop_assert_eq!(sum(|own| own.authorized), line.authorized);
             prop_assert_eq!(sum(|own| own.captured), line.captured);
             prop_assert_eq!(sum(|own| own.repaid), line.repaid);
-            let late = line.next_due.is_some_and(|due| due < now.date_naive());
+            let before = |due: Option<NaiveDate>| due.is_some_and(|due| due < now.date_naive());
+            let late = before(line.next_due) || (was_late && before(line.first_due));
             prop_assert_eq!(line.state == LineState::Suspended, late || by_tenant, "suspended while something is late, or the tenant says so");
         }
     }

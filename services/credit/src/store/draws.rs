@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, WriteTx,
     columns::{date, money, unknown},
+    sql,
 };
 use payterms_credit_domain::{Draw, DrawState, Invoice, Line};
 use payterms_kernel::{Id, TenantId};
@@ -11,7 +12,7 @@ use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelu
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "draws")]
-/// A row. `falls_due` is the due date where something follows from it.
+/// A row. `falls_due` is the due date where something is owed, or was given up.
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     tenant: String,
@@ -108,15 +109,16 @@ pub async fn of_invoice<C: ConnectionTrait>(
     row.map(|row| Ok((Id::from_uuid(row.line_id), draw(&row)?))).transpose()
 }
 
-/// The earliest day on which something of a line falls due.
+/// The earliest day on which something of a line falls due: of what is not blocked, and of all.
 ///
 /// # Errors
 /// The database's.
-pub async fn earliest_due<C: ConnectionTrait>(conn: &C, tenant: &TenantId, line: Id<Line>) -> Result<Option<NaiveDate>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::LineId.eq(line.uuid()));
-    let query = query.filter(Column::FallsDue.is_not_null()).select_only().column_as(Column::FallsDue.min(), "due");
-    let due: Option<Option<String>> = query.into_tuple().one(conn).await?;
-    due.flatten().as_deref().map(date).transpose()
+pub async fn earliest_due<C: ConnectionTrait>(conn: &C, tenant: &TenantId, line: Id<Line>) -> Result<[Option<NaiveDate>; 2], AppError> {
+    let select = "SELECT min(CASE WHEN blocked THEN NULL ELSE falls_due END) AS next_due, min(falls_due) AS first_due FROM draws \
+                  WHERE tenant = $1 AND line_id = $2 AND falls_due IS NOT NULL";
+    let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), line.uuid().into()]).await? else { return Ok([None; 2]) };
+    let day = |column: &str| row.try_get::<Option<String>>("", column)?.as_deref().map(date).transpose();
+    Ok([day("next_due")?, day("first_due")?])
 }
 
 /// Inserts draws or saves their changes.

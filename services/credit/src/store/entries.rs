@@ -17,8 +17,8 @@ pub async fn append(tx: &WriteTx, line: Id<Line>, entries: &[Entry]) -> Result<(
     let (mut rows, mut values): (Vec<String>, Vec<Value>) = (Vec::new(), Vec::new());
     for own in entries {
         let first = values.len();
-        rows.push(format!("({})", (1..=9).map(|n| format!("${}", first.saturating_add(n))).collect::<Vec<_>>().join(", ")));
-        values.extend::<[Value; 9]>([
+        rows.push(format!("({})", (1..=10).map(|n| format!("${}", first.saturating_add(n))).collect::<Vec<_>>().join(", ")));
+        values.extend::<[Value; 10]>([
             tx.call().tenant.as_str().into(),
             line.uuid().into(),
             own.sequence.into(),
@@ -27,11 +27,12 @@ pub async fn append(tx: &WriteTx, line: Id<Line>, entries: &[Entry]) -> Result<(
             own.authorized.micros().into(),
             own.captured.micros().into(),
             own.repaid.micros().into(),
+            own.bound.micros().into(),
             own.at.into(),
         ]);
     }
     let insert = format!(
-        "INSERT INTO draw_entries (tenant, line_id, sequence, draw_id, currency, authorized, captured, repaid, at) VALUES {}",
+        "INSERT INTO draw_entries (tenant, line_id, sequence, draw_id, currency, authorized, captured, repaid, bound, at) VALUES {}",
         rows.join(", ")
     );
     sql::exec(tx.conn(), &insert, values).await?;

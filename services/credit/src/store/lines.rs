@@ -35,6 +35,7 @@ pub struct Model {
     explanation: String,
     limit_reasons: String,
     next_due: Option<String>,
+    first_due: Option<String>,
     moving: String,
     moving_side: String,
     moving_subject: String,
@@ -88,6 +89,7 @@ fn line(row: Model) -> Result<Line, AppError> {
         expires_at: row.expires_at,
         limit_reasons: row.limit_reasons.lines().map(str::to_owned).collect(),
         next_due: row.next_due.as_deref().map(date).transpose()?,
+        first_due: row.first_due.as_deref().map(date).transpose()?,
         moving: moving(&row)?,
         moves: row.moves,
         entries: row.entries,
@@ -144,6 +146,20 @@ pub async fn live<C: ConnectionTrait>(
     query.order_by_desc(Column::Id).all(conn).await?.into_iter().map(line).collect()
 }
 
+/// A line of a customer in a currency that is over and on which something is owed again.
+///
+/// # Errors
+/// The database's.
+pub async fn owed_again<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (customer, currency): (Id<Customer>, Currency),
+) -> Result<Option<Line>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::CustomerId.eq(customer.uuid()));
+    let query = query.filter(Column::Currency.eq(currency.code())).filter(Column::Live.eq(false)).filter(Expr::cust("captured > repaid"));
+    query.limit(1).one(conn).await?.map(line).transpose()
+}
+
 /// Lines below an id, newest first: of a customer or of all, in one of these states or in any.
 ///
 /// # Errors
@@ -192,6 +208,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &Line) -
         explanation: Set(own.explanation.clone()),
         limit_reasons: Set(own.limit_reasons.join("\n")),
         next_due: Set(own.next_due.map(|day: NaiveDate| day.to_string())),
+        first_due: Set(own.first_due.map(|day: NaiveDate| day.to_string())),
         moving: word(moving.map(|own| own.verb.name())),
         moving_side: word(moving.map(|own| own.by.side.name())),
         moving_subject: word(moving.map(|own| own.by.subject.as_str())),

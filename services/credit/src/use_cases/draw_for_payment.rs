@@ -11,7 +11,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx, kill, render::money};
 use payterms_credit_domain::{DrawState, Line, Programme};
-use payterms_kernel::{Kind, Refusal, calendar::day_in};
+use payterms_kernel::{Kind, Money, Refusal, calendar::day_in};
 use payterms_proto::credit::v1::{AuthorizeForPaymentResponse, CaptureForPaymentResponse, GetLineMeansResponse, VoidForPaymentResponse};
 use sea_orm::ConnectionTrait;
 
@@ -20,10 +20,11 @@ async fn programme_of<C: ConnectionTrait>(conn: &C, line: &Line, named: &LineRef
     found.ok_or_else(|| AppError::Fault(format!("line {} without a programme", line.id)))
 }
 
-/// Whether an invoice of the customer in a plan bars new draws.
-async fn in_plan<C: ConnectionTrait>(conn: &C, line: &Line, named: &LineRef) -> Result<bool, AppError> {
-    let bars = !programme_of(conn, line, named).await?.draws_during_plans;
-    Ok(bars && customers::has_planned(conn, &named.tenant, line.customer).await?)
+/// The programme's cap, and whether an invoice of the customer in a plan bars new draws.
+async fn bounds<C: ConnectionTrait>(conn: &C, line: &Line, named: &LineRef) -> Result<(Money, bool), AppError> {
+    let programme = programme_of(conn, line, named).await?;
+    let barred = !programme.draws_during_plans && customers::has_planned(conn, &named.tenant, line.customer).await?;
+    Ok((programme.cap, barred))
 }
 
 /// What can be drawn now.
@@ -34,9 +35,11 @@ pub async fn means(app: &App, named: &LineRef) -> Result<GetLineMeansResponse, A
     let conn = app.db.read(&named.tenant).await?;
     let found = lines::find(&conn, &named.tenant, named.line).await?.filter(|line| line.customer == named.customer);
     let line = found.ok_or_else(Refusal::not_found)?;
-    let barred = line.barred(in_plan(&conn, &line, named).await?);
-    let available = line.available().map_err(Refusal::from)?;
+    let (cap, in_plan) = bounds(&conn, &line, named).await?;
+    let barred = line.barred(in_plan);
+    let available = line.drawable(cap).map_err(Refusal::from)?;
     Ok(GetLineMeansResponse {
+        state: render::state(line.state).into(),
         available: Some(money(available)),
         barred_reason: barred.as_ref().map(|own| own.reason.to_owned()).unwrap_or_default(),
         barred_message: barred.map(|own| own.message).unwrap_or_default(),
@@ -65,9 +68,9 @@ pub async fn authorize(
         // Its stored answer is forgotten after a month.
         return tx.commit(AuthorizeForPaymentResponse {}).await;
     }
-    let in_plan = in_plan(tx.conn(), &line, &named.line).await?;
+    let bounds = bounds(tx.conn(), &line, &named.line).await?;
     let now = tx.now();
-    match line.authorize(tx.ids(), (named.payment, to_defer), in_plan, now) {
+    match line.authorize(tx.ids(), (named.payment, to_defer), bounds, now) {
         Ok((draws, entries)) => {
             publish(&mut tx, &mut line, News { draws, entries }).await?;
             kill::point("draw.before_authorize");

@@ -49,7 +49,7 @@ pub(crate) async fn publish(tx: &mut WriteTx, line: &mut Line, news: News) -> Re
     if !news.draws.is_empty() {
         draws::save_many(tx, line.id, &news.draws).await?;
         entries::append(tx, line.id, &news.entries).await?;
-        line.next_due = draws::earliest_due(tx.conn(), &tenant, line.id).await?;
+        [line.next_due, line.first_due] = draws::earliest_due(tx.conn(), &tenant, line.id).await?;
     }
     line.judge(day_in(zone, now), now);
     lines::save(tx.conn(), &tenant, line).await?;

@@ -32,13 +32,17 @@ pub async fn run(app: &App, call: &Call, asked: &Offered) -> Result<Answer<Offer
 /// A line that is not saved yet, where the customer has none in the currency; the programme is locked.
 ///
 /// # Errors
-/// Those of [`Line::offer`], `LINE_EXISTS`.
+/// Those of [`Line::offer`], `LINE_EXISTS`, `LINE_IN_USE`.
 pub async fn offer_to(tx: &mut WriteTx, (programme, customer): (&Programme, &Customer), offer: Offer) -> Result<Line, AppError> {
     let tenant = tx.call().tenant.clone();
     if let Some(line) = lines::live(tx.conn(), &tenant, customer.id, Some(programme.currency)).await?.first() {
         let name = render::line_name(&tenant, line);
         let message = format!("The customer has a line in {} already. Change its limit, or close it first.", programme.currency);
         return Err(Refusal::new(Kind::Precondition, "LINE_EXISTS", message).with("credit_line", name).into());
+    }
+    if let Some(old) = lines::owed_again(tx.conn(), &tenant, (customer.id, programme.currency)).await? {
+        let message = "Something is owed again on a line of the customer that is over. Let it be paid first.";
+        return Err(Refusal::precondition("LINE_IN_USE", message).with("credit_line", render::line_name(&tenant, &old)).into());
     }
     let (id, now) = (tx.id(), tx.now());
     Ok(Line::offer(id, (programme, customer), offer, now)?)

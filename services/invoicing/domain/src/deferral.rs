@@ -5,6 +5,7 @@ use crate::{
     collection::{Collection, CollectionState},
     invoice::{Invoice, InvoiceState},
     payment::{Allocation, Payment, Source, Tender, TenderState},
+    reminder::Reminders,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Condition, Id, Money, Refusal, money::MoneyError};
@@ -66,6 +67,8 @@ impl Invoice {
             self.collection = Collection { state: CollectionState::Scheduled, next_at: Some(own.collect_at), ..Collection::default() };
         }
         self.notice = None;
+        // Its steps are counted from the new due date.
+        self.reminders = Reminders { last_on: self.reminders.last_on, ..Reminders::default() };
         self.touch(now);
     }
 }
@@ -91,20 +94,23 @@ pub(crate) fn must_cover(
         return Ok(());
     }
     let mut against = Vec::new();
-    let mut whole = true;
-    for (id, amount) in instructed {
-        let Some(invoice) = invoices.iter().find(|own| own.id == *id) else { continue };
+    // Each that was asked for, also one of which nothing is left to pay.
+    for invoice in invoices {
         against.extend(invoice.against_deferral(today.unwrap_or_default())?);
-        whole &= *amount == invoice.open()?;
     }
     if let Some(first) = against.first() {
         let told: Vec<_> = against.iter().take(10).map(|own| format!("{}: {}", own.subject, own.description)).collect();
         return Err(Refusal::precondition(first.name, told.join(" ")).with_conditions(against));
     }
     let paying = tenders.iter().try_fold(Money::zero(wanted.currency()), |sum, own| sum.plus(own.amount))?;
+    let mut whole = tenders.iter().filter(|own| matches!(own.source, Source::Line(_))).count() == 1;
+    for (id, amount) in instructed {
+        let open = invoices.iter().find(|own| own.id == *id).map(Invoice::open).transpose()?;
+        whole &= open == Some(*amount);
+    }
     let slow = tenders.iter().any(|own| matches!(own.source, Source::BankDebit(_) | Source::Announced));
     if !whole || paying != wanted || slow {
-        let message = "A credit line covers all that credit and cards leave open of each invoice, and goes with nothing else.";
+        let message = "One credit line covers all that credit and cards leave open of each invoice, and goes with nothing else.";
         return Err(Refusal::precondition("TENDERS_MISMATCH", message).with("tenders", paying.amount()).with("invoices", wanted.amount()));
     }
     Ok(())

@@ -10,7 +10,7 @@ use payterms_invoicing_domain::MailKind;
 use payterms_kernel::{Id, calendar::day_in};
 use payterms_proto::{
     credit::v1::{
-        CreditLine, CreditLineChanged, LineHistoryEntry,
+        CreditLineChanged, LineHistoryEntry,
         credit_line::{State, Suspension},
         line_history_entry::Side,
     },
@@ -19,12 +19,12 @@ use payterms_proto::{
 use serde_json::Value;
 
 /// The mail of an edge; none where nobody needs one. A second reason to suspend changes nothing for the customer.
-fn told(edge: &LineHistoryEntry, line: &CreditLine) -> Option<MailKind> {
+fn told(edge: &LineHistoryEntry) -> Option<MailKind> {
     match edge.verb.as_str() {
         "OFFER" => Some(MailKind::LineOffered),
         "SUSPEND" if edge.from() != State::Suspended => Some(MailKind::LineSuspended),
         "RESTORE" if edge.to() != State::Suspended => Some(MailKind::LineRestored),
-        "CHANGE_LIMIT" if !line.limit_reasons.is_empty() => Some(MailKind::LimitCut),
+        "CUT_LIMIT" => Some(MailKind::LimitCut),
         _ => None,
     }
 }
@@ -38,7 +38,7 @@ pub async fn run(tx: &mut WriteTx, event: &CreditLineChanged) -> Result<(), AppE
     let name = names::parse(&line.name, &["customers", "creditLines"]);
     let name = name.ok_or_else(|| AppError::Fault(format!("line {:?}", line.name)))?;
     for edge in &event.edges {
-        let Some(kind) = told(edge, line) else { continue };
+        let Some(kind) = told(edge) else { continue };
         let zone = tx.time().zone;
         let activate_by = line.expire_time.as_ref().and_then(instant_of).map(|at| day_in(zone, at));
         // The words of a person of the tenant are for the customer; why a line was offered is not.

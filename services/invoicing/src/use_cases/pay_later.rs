@@ -19,7 +19,7 @@ use payterms_invoicing_domain::{
     deferral::{Deferral, Deferred, line_of},
     payment::Source,
 };
-use payterms_kernel::{Id, Money, Refusal, TenantId, calendar::start_of_day, id::step_id};
+use payterms_kernel::{Id, Kind as RefusalKind, Money, Refusal, TenantId, calendar::start_of_day, id::step_id};
 use payterms_proto::{
     credit::v1::{
         AuthorizeForPaymentRequest, CaptureForPaymentRequest, CaptureForPaymentResponse, GetLineMeansRequest, InvoiceToDefer,
@@ -38,7 +38,7 @@ const BUDGET: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct LineMeans {
     available: Money,
-    barred: Option<(String, String)>,
+    barred: Option<Refusal>,
 }
 
 /// The UUID of a method.
@@ -68,7 +68,14 @@ pub async fn means(app: &App, to_pay: &ToPay, known: &GetPaymentMeansResponse) -
     let request = app.peers.request("credit", &caller, GetLineMeansRequest { name }, BUDGET)?;
     let told = DrawServiceClient::new(app.peers.channel("credit")?).get_line_means(request).await?.into_inner();
     let available = told.available.as_ref().and_then(money_of).ok_or_else(|| AppError::Fault("means without an amount".to_owned()))?;
-    Ok(Some(LineMeans { available, barred: (!told.barred_reason.is_empty()).then_some((told.barred_reason, told.barred_message)) }))
+    let state = told.state().as_str_name().trim_start_matches("STATE_").to_owned();
+    let barred = match told.barred_reason.as_str() {
+        "" => None,
+        "CONCURRENT_UPDATE" => Some(Refusal::new(RefusalKind::Conflict, "CONCURRENT_UPDATE", told.barred_message)),
+        "INVOICE_IN_PLAN" => Some(Refusal::precondition("INVOICE_IN_PLAN", told.barred_message)),
+        _ => Some(Refusal::state("LINE_STATE", "The line", &state, &[])),
+    };
+    Ok(Some(LineMeans { available, barred }))
 }
 
 /// Refuses what cannot be drawn, before anything moves.
@@ -79,9 +86,8 @@ pub fn must_have_line(payment: &Payment, means: Option<&LineMeans>) -> Result<()
     let (Some((_, asked)), Some(means)) = (line_of(&payment.tenders), means) else { return Ok(()) };
     let available = means.available;
     let short = asked.compare(available).map_err(Refusal::from)?.is_gt();
-    if let Some((reason, message)) = &means.barred {
-        let reason = if reason == "INVOICE_IN_PLAN" { "INVOICE_IN_PLAN" } else { "LINE_STATE" };
-        return Err(Refusal::precondition(reason, message.clone()).into());
+    if let Some(refusal) = &means.barred {
+        return Err(refusal.clone().into());
     }
     if short {
         let message = format!("{available} can be drawn on the line; {asked} were asked.");

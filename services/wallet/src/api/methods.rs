@@ -68,7 +68,7 @@ impl PaymentMethodService for Api {
 #[tonic::async_trait]
 impl CreditLineMethodService for Api {
     async fn switch_credit_line(&self, request: Request<SwitchCreditLineRequest>) -> Result<Response<SwitchCreditLineResponse>, Status> {
-        let (call, customer, line, to) = switch_credit_line::parse(request)?;
-        answer::write(|| switch_credit_line::run(&self.app, &call, &customer, (line, to))).await
+        let (call, customer, switch) = switch_credit_line::parse(request)?;
+        answer::write(|| switch_credit_line::run(&self.app, &call, &customer, switch)).await
     }
 }
