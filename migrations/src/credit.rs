@@ -29,7 +29,7 @@ mod lines {
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, title text NOT NULL, state text NOT NULL, currency text NOT NULL, \
                       cap bigint NOT NULL CHECK (cap > 0), term_kind text NOT NULL, term_days bigint NOT NULL, countries text NOT NULL, \
                       tiers text NOT NULL, invitation_only boolean NOT NULL, cool_down_days bigint NOT NULL, plans_allowed boolean NOT NULL, \
-                      draws_during_plans boolean NOT NULL, offer_days bigint NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, \
+                      draws_during_plans boolean NOT NULL, policy_id {uuid} NOT NULL, offer_days bigint NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, \
                       updated_at {time} NOT NULL, PRIMARY KEY (tenant, id)",
             indexes: &[],
             guard: Guard::Tenant,
@@ -39,6 +39,60 @@ mod lines {
             columns: "tenant text NOT NULL, programme_id {uuid} NOT NULL, customer_id {uuid} NOT NULL, invited boolean NOT NULL, \
                       PRIMARY KEY (tenant, programme_id, customer_id), FOREIGN KEY (tenant, programme_id) REFERENCES programmes (tenant, id)",
             indexes: &["CREATE INDEX invitations_of_customer ON invitations (tenant, customer_id)"],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "policies",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, title text NOT NULL, state text NOT NULL, currency text NOT NULL, \
+                      number bigint NOT NULL, terms text NOT NULL, cases text NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, \
+                      published_at {time}, PRIMARY KEY (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "applications",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, programme_id {uuid} NOT NULL, applicant text NOT NULL, \
+                      state text NOT NULL, open boolean NOT NULL, files bigint NOT NULL, decisions bigint NOT NULL, reviewer text NOT NULL, \
+                      currency text NOT NULL, granted bigint, reasons text NOT NULL, explanation text NOT NULL, line_id {uuid}, \
+                      reapply_at {time}, expires_at {time}, version bigint NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, id), FOREIGN KEY (tenant, programme_id) REFERENCES programmes (tenant, id)",
+            indexes: &[
+                "CREATE INDEX applications_of_customer ON applications (tenant, customer_id, id)",
+                "CREATE INDEX applications_by_state ON applications (tenant, state, id)",
+                // A customer has one open application in a currency at most.
+                "CREATE UNIQUE INDEX applications_open ON applications (tenant, customer_id, currency) WHERE open",
+            ],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "bank_files",
+            columns: "tenant text NOT NULL, application_id {uuid} NOT NULL, sha256 text NOT NULL, title text NOT NULL, content {bytes} NOT NULL, \
+                      mapping text NOT NULL, accounts bigint NOT NULL, bookings bigint NOT NULL, at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, application_id, sha256), FOREIGN KEY (tenant, application_id) REFERENCES applications (tenant, id)",
+            indexes: &[],
+            guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "decisions",
+            columns: "tenant text NOT NULL, application_id {uuid} NOT NULL, number bigint NOT NULL, policy_id {uuid} NOT NULL, features text NOT NULL, \
+                      currency text NOT NULL, cap bigint NOT NULL, decided text NOT NULL, coverage text NOT NULL, at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, application_id, number), FOREIGN KEY (tenant, application_id) REFERENCES applications (tenant, id), \
+                      FOREIGN KEY (tenant, policy_id) REFERENCES policies (tenant, id)",
+            indexes: &["CREATE INDEX decisions_by_time ON decisions (tenant, currency, at)"],
+            guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "known_invoices",
+            columns: "tenant text NOT NULL, invoice_id {uuid} NOT NULL, customer_id {uuid} NOT NULL, currency text NOT NULL, paid bigint NOT NULL, \
+                      open bigint NOT NULL, issued_on text NOT NULL, due_on text NOT NULL, late boolean NOT NULL, PRIMARY KEY (tenant, invoice_id)",
+            indexes: &["CREATE INDEX known_invoices_of_customer ON known_invoices (tenant, customer_id)"],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "known_plans",
+            columns: "tenant text NOT NULL, plan_id {uuid} NOT NULL, customer_id {uuid} NOT NULL, kept boolean NOT NULL, breached boolean NOT NULL, \
+                      PRIMARY KEY (tenant, plan_id)",
+            indexes: &["CREATE INDEX known_plans_of_customer ON known_plans (tenant, customer_id)"],
             guard: Guard::Tenant,
         },
         Table {

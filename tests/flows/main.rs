@@ -3,6 +3,7 @@
 
 mod accounts;
 mod announced;
+mod applications;
 mod approvals;
 mod bank;
 mod bank_debits;

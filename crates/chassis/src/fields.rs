@@ -122,6 +122,15 @@ impl Fields {
         Name { tenant: tenant.unwrap_or_else(nobody), ids: Vec::new() }
     }
 
+    /// The name of a thing of the tenant's that its customers may name too, such as a programme.
+    pub fn shared_name(&mut self, field: &str, text: &str, collections: &[&str]) -> Name {
+        if let Some(name) = names::parse(text, collections) {
+            self.hidden |= self.scope.caller.tenant.as_ref() != Some(&name.tenant);
+            return name;
+        }
+        self.name(field, text, collections)
+    }
+
     /// The name of a thing that its parent has one of, such as `tenants/acme/testClock`.
     pub fn singleton(&mut self, field: &str, text: &str, collections: &[&str], last: &str) -> Name {
         let parent = text.strip_suffix(last).and_then(|rest| rest.strip_suffix('/')).unwrap_or_default();

@@ -36,6 +36,7 @@ pub mod telemetry;
 pub mod tenants;
 pub mod topology;
 pub mod tx;
+pub mod xml;
 
 pub use answer::Answer;
 pub use boot::{Parts, Runtime, Service};

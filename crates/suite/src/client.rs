@@ -3,7 +3,8 @@
 use payterms_proto::{
     common::v1::{inbox_service_client::InboxServiceClient, operations_service_client::OperationsServiceClient},
     credit::v1::{
-        credit_line_service_client::CreditLineServiceClient, draw_service_client::DrawServiceClient,
+        application_service_client::ApplicationServiceClient, credit_line_service_client::CreditLineServiceClient,
+        draw_service_client::DrawServiceClient, policy_service_client::PolicyServiceClient,
         programme_service_client::ProgrammeServiceClient,
     },
     gateway::v1::account_service_client::AccountServiceClient,
@@ -268,6 +269,18 @@ impl Session {
     #[must_use]
     pub fn lines(&self) -> CreditLineServiceClient<Caller> {
         CreditLineServiceClient::new(self.caller())
+    }
+
+    /// `PolicyService`.
+    #[must_use]
+    pub fn policies(&self) -> PolicyServiceClient<Caller> {
+        PolicyServiceClient::new(self.caller())
+    }
+
+    /// `ApplicationService`.
+    #[must_use]
+    pub fn applications(&self) -> ApplicationServiceClient<Caller> {
+        ApplicationServiceClient::new(self.caller())
     }
 
     /// `DrawService`.

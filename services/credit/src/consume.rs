@@ -1,6 +1,9 @@
 //! What credit does with the events of other services.
 
-use crate::{store::customers, use_cases::follow_invoice};
+use crate::{
+    store::{customers, known},
+    use_cases::follow_invoice,
+};
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, tenants};
 use payterms_credit_domain::Customer;
@@ -8,6 +11,7 @@ use payterms_kernel::Id;
 use payterms_proto::{
     common::v1::Event,
     invoicing::v1::{CustomerChanged, InvoiceChanged, TenantChanged, invoice, tenant::State},
+    plans::v1::{PlanChanged, plan},
 };
 use prost::Message;
 
@@ -18,6 +22,7 @@ pub fn all() -> Consumers {
         .with::<TenantChanged>(tenant_changed)
         .with::<CustomerChanged>(customer_changed)
         .with::<InvoiceChanged>(invoice_changed)
+        .with::<PlanChanged>(plan_changed)
 }
 
 fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
@@ -44,5 +49,14 @@ fn invoice_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, R
             return Ok(());
         }
         follow_invoice::run(tx, &told).await
+    })
+}
+
+fn plan_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        let told = PlanChanged::decode(event.data.clone())?.plan.unwrap_or_default();
+        let name = names::parse(&told.name, &["customers", "plans"]).ok_or_else(|| AppError::Fault(format!("plan {:?}", told.name)))?;
+        let (kept, breached) = (told.state() == plan::State::Completed, told.state() == plan::State::Breached);
+        known::plan(tx.conn(), &tx.call().tenant, (name.id(1), Id::from_uuid(name.id(0))), (kept, breached)).await
     })
 }

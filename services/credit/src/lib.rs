@@ -4,10 +4,15 @@ pub mod api;
 pub mod consume;
 pub mod jobs;
 pub mod parse;
+pub mod parse_applications;
 pub mod parse_draws;
+pub mod parse_policies;
 pub mod parse_programmes;
 pub mod render;
+pub mod render_applications;
+pub mod render_policies;
 pub mod snapshots;
+pub mod statements;
 pub mod store;
 pub mod use_cases;
 pub mod wallet;
@@ -20,8 +25,8 @@ use payterms_chassis::{
     peers::Peers,
 };
 use payterms_proto::credit::v1::{
-    credit_line_service_server::CreditLineServiceServer, draw_service_server::DrawServiceServer,
-    programme_service_server::ProgrammeServiceServer,
+    application_service_server::ApplicationServiceServer, credit_line_service_server::CreditLineServiceServer,
+    draw_service_server::DrawServiceServer, policy_service_server::PolicyServiceServer, programme_service_server::ProgrammeServiceServer,
 };
 use tonic::service::Routes;
 
@@ -56,6 +61,8 @@ impl Service for Credit {
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(ProgrammeServiceServer::new(api.clone()))
             .add_service(CreditLineServiceServer::new(api.clone()))
+            .add_service(PolicyServiceServer::new(api.clone()))
+            .add_service(ApplicationServiceServer::new(api.clone()))
             .add_service(DrawServiceServer::new(api));
         let moves = app.clone();
         let drivers = Drivers::default().with(use_cases::move_line::FLOW, move |lease| {

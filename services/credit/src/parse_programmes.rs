@@ -72,6 +72,11 @@ fn programme(fields: &mut Fields, told: &pb::Programme) -> Programme {
         cool_down_days: days(fields, &at("cool_down_days"), told.cool_down_days, 90, 3_650),
         plans_allowed: told.plans_allowed,
         draws_during_plans: told.draws_during_plans,
+        policy: if told.policy.is_empty() {
+            Id::from_uuid(uuid::Uuid::nil())
+        } else {
+            Id::from_uuid(fields.name(&at("policy"), &told.policy, &["policies"]).id(0))
+        },
         offer_days: days(fields, &at("offer_days"), told.offer_days, 30, 365),
         version: 1,
         created_at: DateTime::UNIX_EPOCH,
@@ -107,7 +112,7 @@ pub struct Update {
 }
 
 /// The fields that can be changed.
-const CHANGING: [&str; 10] = [
+const CHANGING: [&str; 11] = [
     "title",
     "limit_cap",
     "payment_term",
@@ -117,6 +122,7 @@ const CHANGING: [&str; 10] = [
     "cool_down_days",
     "plans_allowed",
     "draws_during_plans",
+    "policy",
     "offer_days",
 ];
 
@@ -137,6 +143,7 @@ pub fn update(request: Request<pb::UpdateProgrammeRequest>) -> Result<(Call, Pro
         tiers: if has("tiers") { told.tiers.clone() } else { Vec::new() },
         cool_down_days: if has("cool_down_days") { told.cool_down_days } else { 0 },
         offer_days: if has("offer_days") { told.offer_days } else { 0 },
+        policy: if has("policy") { told.policy.clone() } else { String::new() },
         ..told.clone()
     };
     if has("limit_cap") && told.limit_cap.is_none() {
@@ -168,6 +175,7 @@ impl Update {
                 "cool_down_days" => own.cool_down_days = self.new.cool_down_days,
                 "plans_allowed" => own.plans_allowed = self.new.plans_allowed,
                 "draws_during_plans" => own.draws_during_plans = self.new.draws_during_plans,
+                "policy" => own.policy = self.new.policy,
                 _ => own.offer_days = self.new.offer_days,
             }
         }

@@ -1,5 +1,6 @@
 //! Programmes, lines and draws → messages of the contract.
 
+use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError, etag,
     render::{date, money, term, timestamp},
@@ -51,6 +52,7 @@ pub fn programme(tenant: &TenantId, own: &Programme) -> pb::Programme {
         cool_down_days: number(own.cool_down_days),
         plans_allowed: own.plans_allowed,
         draws_during_plans: own.draws_during_plans,
+        policy: format!("tenants/{tenant}/policies/{}", own.policy),
         offer_days: number(own.offer_days),
         create_time: Some(timestamp(own.created_at)),
         update_time: Some(timestamp(own.updated_at)),
@@ -60,9 +62,13 @@ pub fn programme(tenant: &TenantId, own: &Programme) -> pb::Programme {
 
 /// A programme, as a customer sees it.
 #[must_use]
-pub fn option(tenant: &TenantId, own: &Programme, against: &[Condition]) -> pb::CreditOption {
-    let obstacle =
-        |own: &Condition| pb::Obstacle { reason: own.name.to_owned(), subject: own.subject.clone(), description: own.description.clone() };
+pub fn option(tenant: &TenantId, own: &Programme, against: &[Condition], until: Option<DateTime<Utc>>) -> pb::CreditOption {
+    let obstacle = |own: &Condition| pb::Obstacle {
+        reason: own.name.to_owned(),
+        subject: own.subject.clone(),
+        description: own.description.clone(),
+        until_time: until.filter(|_| own.name == "COOL_DOWN_ACTIVE").map(timestamp),
+    };
     pb::CreditOption {
         programme: programme_name(tenant, own.id),
         title: own.title.clone(),

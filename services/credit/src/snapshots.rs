@@ -1,18 +1,24 @@
 //! The present state of what others hear from credit.
 
-use crate::{render, store::lines};
+use crate::{
+    render,
+    render_applications::{self, Parts},
+    store::{applications, lines},
+};
 use payterms_chassis::{
     AppError, WriteTx, names,
     snapshots::{Snapshots, States},
 };
 use payterms_kernel::Id;
-use payterms_proto::credit::v1::CreditLineChanged;
+use payterms_proto::credit::v1::{ApplicationChanged, CreditLineChanged};
 use prost::Message;
 
 /// All snapshots.
 #[must_use]
 pub fn all() -> Snapshots {
-    Snapshots::default().with::<CreditLineChanged>("credit_line", lines_of)
+    Snapshots::default()
+        .with::<CreditLineChanged>("credit_line", lines_of)
+        .with::<ApplicationChanged>("credit_application", applications_of)
 }
 
 fn lines_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
@@ -25,5 +31,19 @@ fn lines_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             Ok::<_, AppError>(CreditLineChanged { credit_line, ..CreditLineChanged::default() }.encode_to_vec())
         };
         found.iter().map(|line| Ok((line.id.to_string(), state(line)?))).collect()
+    })
+}
+
+/// A snapshot of what is over would be mailed again: who comes later learns of open applications alone.
+fn applications_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        let mut states = Vec::new();
+        for id in ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid) {
+            let Some(own) = applications::find(tx.conn(), tenant, id).await?.filter(|own| own.state.is_open()) else { continue };
+            let credit_application = Some(render_applications::application(tenant, &own, &Parts::default(), false));
+            states.push((own.id.to_string(), ApplicationChanged { credit_application, asked_for_more: false }.encode_to_vec()));
+        }
+        Ok(states)
     })
 }

@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers};
 use payterms_proto::{
     common::v1::Event,
-    credit::v1::CreditLineChanged,
+    credit::v1::{ApplicationChanged, CreditLineChanged},
     plans::v1::PlanChanged,
     wallet::v1::{
         AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, TopUpChanged, UsageMonthClosed, WalletSettingsChanged, auto_recharge,
@@ -26,6 +26,7 @@ pub fn all() -> Consumers {
         .with::<WalletSettingsChanged>(wallet_settings_changed)
         .with::<PlanChanged>(plan_changed)
         .with::<CreditLineChanged>(line_changed)
+        .with::<ApplicationChanged>(application_changed)
 }
 
 fn charge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
@@ -69,6 +70,10 @@ fn wallet_settings_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFutu
         }
         Ok(())
     })
+}
+
+fn application_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move { notices_of_credit::application(tx, &ApplicationChanged::decode(event.data.clone())?).await })
 }
 
 fn line_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {

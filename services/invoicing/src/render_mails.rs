@@ -39,6 +39,8 @@ pub fn kind(kind: MailKind) -> pb::MailKind {
         MailKind::LineSuspended => pb::MailKind::LineSuspended,
         MailKind::LineRestored => pb::MailKind::LineRestored,
         MailKind::LimitCut => pb::MailKind::LimitCut,
+        MailKind::CreditDeclined => pb::MailKind::CreditDeclined,
+        MailKind::CreditInformation => pb::MailKind::CreditInformation,
     }
 }
 

@@ -18,17 +18,19 @@ pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
         MailKind::LineSuspended => both!("line_suspended"),
         MailKind::LineRestored => both!("line_restored"),
         MailKind::LimitCut => both!("limit_cut"),
+        MailKind::CreditDeclined => both!("credit_declined"),
+        MailKind::CreditInformation => both!("credit_information"),
         _ => return None,
     })
 }
 
-/// Adds the variables that every mail about a line has.
+/// Adds the variables that every mail about credit has.
 pub fn samples(language: Language, samples: &mut Variables) {
     let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1).map(|day| language.date(day)).unwrap_or_default();
     for amount in ["limit", "exposure", "available"] {
         samples.insert(amount.to_owned(), json!("100.00\u{a0}USD"));
     }
-    for date in ["activate_by", "next_due"] {
+    for date in ["activate_by", "next_due", "reapply_on"] {
         samples.insert(date.to_owned(), json!(day));
     }
     samples.insert("explanation".to_owned(), json!("As agreed by telephone."));

@@ -2,19 +2,31 @@
 //!
 //! Pure: no I/O, no clock. docs/domain.md is the law.
 
+pub mod application;
+pub mod bank;
+pub mod decision;
 pub mod draw;
 pub mod edges;
+pub mod feature;
 pub mod life;
 pub mod line;
+pub mod policy;
 pub mod programme;
+pub mod standard;
 
+pub use application::{Advice, Application, ApplicationState};
+pub use decision::{Decided, Outcome};
 pub use draw::{Draw, DrawState};
 pub use edges::{EDGES, Verb};
+pub use feature::{Feature, Features};
 pub use line::{Line, LineState, Suspension, Taken};
+pub use policy::{Policy, PolicyState};
 pub use programme::{Customer, Programme, ProgrammeState};
 
 #[cfg(test)]
 mod line_model_tests;
+#[cfg(test)]
+mod underwriting_tests;
 
 /// Marks ids of invoices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,6 +28,7 @@ fn programme() -> Programme {
         cool_down_days: 90,
         plans_allowed: false,
         draws_during_plans: false,
+        policy: Id::from_uuid(Uuid::nil()),
         offer_days: 30,
         version: 1,
         created_at: DateTime::UNIX_EPOCH,

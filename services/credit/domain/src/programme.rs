@@ -1,5 +1,6 @@
 //! Programmes: under which terms customers pay later, and which customers may (docs/domain.md, Credit, Programme).
 
+use crate::policy::Policy;
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Condition, Currency, Id, Money, Refusal, calendar::PaymentTerm};
 
@@ -53,6 +54,8 @@ pub struct Programme {
     pub plans_allowed: bool,
     /// Whether a customer may draw while one of its invoices is in a plan.
     pub draws_during_plans: bool,
+    /// What decides applications.
+    pub policy: Id<Policy>,
     /// Days within which an offer is taken.
     pub offer_days: u32,
     /// Counts its changes.

@@ -1,7 +1,9 @@
 //! The gRPC methods: parse, run the use case, answer.
 
+mod applications;
 mod draws;
 mod lines;
+mod policies;
 mod programmes;
 
 use crate::App;

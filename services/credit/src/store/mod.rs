@@ -1,9 +1,12 @@
 //! The tables, each with its queries; every finder takes the tenant.
 
+pub mod applications;
 pub mod customers;
 pub mod draws;
 pub mod entries;
 pub mod history;
+pub mod known;
 pub mod lines;
 pub mod payments;
+pub mod policies;
 pub mod programmes;

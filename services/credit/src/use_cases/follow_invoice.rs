@@ -1,14 +1,19 @@
 //! Follows invoices: what is paid of a deferred one frees the limit, what is in a plan may bar new draws.
 
 use super::{News, publish};
-use crate::store::{customers, draws, lines};
+use crate::store::{
+    customers, draws,
+    known::{self, KnownInvoice},
+    lines,
+};
 use payterms_chassis::{
     AppError, WriteTx, names,
     render::{date_of, money_of},
 };
-use payterms_credit_domain::{Invoice, draw::Figures};
-use payterms_kernel::Id;
+use payterms_credit_domain::{Customer, Invoice, draw::Figures};
+use payterms_kernel::{Id, calendar::day_in};
 use payterms_proto::invoicing::v1::{Invoice as Told, block::Reason};
+use uuid::Uuid;
 
 /// The event of an invoice.
 ///
@@ -23,6 +28,7 @@ pub async fn run(tx: &mut WriteTx, told: &Told) -> Result<(), AppError> {
     let reason = told.block.as_ref().map(payterms_proto::invoicing::v1::Block::reason);
     let in_plan = matches!(reason, Some(Reason::PaymentPlanProposed | Reason::PaymentPlanActive));
     customers::planned(tx.conn(), &tenant, (Id::from_uuid(customer), invoice), in_plan).await?;
+    remember(tx, (Id::from_uuid(customer), id), told).await?;
     // What was told before it was deferred says nothing of the draw.
     let Some(deferral) = &told.deferral else { return Ok(()) };
     let Some((line, _)) = draws::of_invoice(tx.conn(), &tenant, invoice).await? else { return Ok(()) };
@@ -45,4 +51,23 @@ pub async fn run(tx: &mut WriteTx, told: &Told) -> Result<(), AppError> {
         publish(tx, &mut line, News { draws: vec![draw], entries: entry.into_iter().collect() }).await?;
     }
     Ok(())
+}
+
+/// Notes how the customer pays: what features are made of.
+async fn remember(tx: &WriteTx, (customer, id): (Id<Customer>, Uuid), told: &Told) -> Result<(), AppError> {
+    let money = |own: &Option<payterms_proto::google::r#type::Money>| own.as_ref().and_then(money_of);
+    let day = |own: &Option<payterms_proto::google::r#type::Date>| own.as_ref().and_then(date_of);
+    let (Some(open), Some(paid), Some(issued_on), Some(due_on)) =
+        (money(&told.open), money(&told.paid), day(&told.issue_date), day(&told.due_date))
+    else {
+        return Err(AppError::Fault(format!("invoice {:?} as invoicing told it", told.name)));
+    };
+    // The purchase of credit asks for no debt.
+    if told.top_up.is_some() {
+        return Ok(());
+    }
+    let today = day_in(tx.time().zone, tx.now());
+    let (open_left, late) = (open.micros(), open.is_positive() && due_on < today);
+    let own = KnownInvoice { id, customer, currency: open.currency(), paid: paid.micros(), open: open_left, issued_on, due_on, late };
+    known::invoice(tx.conn(), &tx.call().tenant, &own, today).await
 }

@@ -1,14 +1,18 @@
 //! One verb a file: lock, look the request up, let the domain decide, save, commit.
 
+pub mod apply;
 pub mod change_line;
 pub mod draw_for_payment;
 pub mod follow_invoice;
 pub mod judge_line;
 pub mod move_line;
 pub mod offer_line;
+pub mod policies;
 pub mod programmes;
+pub mod read_applications;
 pub mod read_draws;
 pub mod read_lines;
+pub mod review;
 
 use crate::{
     jobs,

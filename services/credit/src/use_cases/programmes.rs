@@ -5,15 +5,17 @@ use crate::{
     parse::CustomerRef,
     parse_programmes::{Invite, ProgrammeRef, Update},
     render,
-    store::{customers, lines, programmes},
+    store::{applications, customers, lines, policies, programmes},
 };
+use chrono::{DateTime, Utc};
 use payterms_chassis::{Answer, AppError, Call, WriteTx, etag, page::Page};
-use payterms_credit_domain::Programme;
-use payterms_kernel::{Condition, Refusal, TenantId};
+use payterms_credit_domain::{Customer, Policy, Programme, application::cool_down};
+use payterms_kernel::{Condition, Id, Money, Refusal, TenantId};
 use payterms_proto::credit::v1::{
     CloseProgrammeResponse, CreateProgrammeResponse, CustomerInvited, GetCreditOptionsResponse, GetProgrammeResponse,
     InviteCustomerResponse, ListProgrammesResponse, Programme as ProgrammeMessage, ProgrammeChanged, UpdateProgrammeResponse,
 };
+use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 /// Programmes that a customer is shown.
@@ -32,17 +34,30 @@ async fn locked(tx: &WriteTx, named: &ProgrammeRef) -> Result<Programme, AppErro
     Ok(found.ok_or_else(Refusal::not_found)?)
 }
 
+/// The published policy that a programme names, or the standard one.
+async fn deciding(tx: &WriteTx, own: &Programme) -> Result<Id<Policy>, AppError> {
+    let tenant = &tx.call().tenant;
+    if own.policy.uuid().is_nil() {
+        return Ok(policies::standard(tx.conn(), tenant, own.currency, tx.now()).await?.id);
+    }
+    let policy = policies::find(tx.conn(), tenant, own.policy).await?.ok_or_else(Refusal::not_found)?;
+    super::policies::must_decide(&policy)?;
+    Money::zero(policy.currency).compare(own.cap).map_err(Refusal::from)?;
+    Ok(policy.id)
+}
+
 /// Opens a programme.
 ///
 /// # Errors
-/// The database's.
+/// `RESOURCE_NOT_FOUND`, `POLICY_STATE`, `CURRENCY_MISMATCH` for the policy.
 pub async fn create(app: &App, call: &Call, asked: &Programme) -> Result<Answer<CreateProgrammeResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
     let now = tx.now();
-    let own = Programme { id: tx.id(), created_at: now, updated_at: now, ..asked.clone() };
+    let policy = deciding(&tx, asked).await?;
+    let own = Programme { id: tx.id(), policy, created_at: now, updated_at: now, ..asked.clone() };
     let programme = Some(publish(&mut tx, &own).await?);
     tx.commit(CreateProgrammeResponse { programme }).await
 }
@@ -60,6 +75,7 @@ pub async fn update(app: &App, call: &Call, named: &ProgrammeRef, update: &Updat
     etag::check(&update.etag, own.version)?;
     own.must_be_open()?;
     update.apply(&mut own)?;
+    own.policy = deciding(&tx, &own).await?;
     own.touch(tx.now());
     let programme = Some(publish(&mut tx, &own).await?);
     tx.commit(UpdateProgrammeResponse { programme }).await
@@ -131,17 +147,54 @@ pub async fn invite(app: &App, call: &Call, asked: &Invite) -> Result<Answer<Inv
 pub async fn options(app: &App, named: &CustomerRef) -> Result<GetCreditOptionsResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
     let customer = customers::find(&conn, &named.tenant, named.customer).await?.ok_or_else(Refusal::not_found)?;
-    let invited = programmes::invited(&conn, &named.tenant, customer.id).await?;
-    let live = lines::live(&conn, &named.tenant, customer.id, None).await?;
     let open = programmes::list(&conn, &named.tenant, (Uuid::max(), true), MOST_OPTIONS).await?;
+    let now = app.db.tenant_now(&named.tenant).await?;
+    let standing = Standing::of(&conn, &named.tenant, customer).await?;
     let option = |own: &Programme| {
-        let mut against = own.against(&customer, invited.contains(&own.id));
-        against.extend(live.iter().find(|line| line.currency() == own.currency).map(|line| Condition {
-            name: "LINE_EXISTS",
-            subject: render::line_name(&named.tenant, line),
-            description: format!("The customer has a line in {} already.", own.currency),
-        }));
-        render::option(&named.tenant, own, &against)
+        let (against, until) = standing.against(&named.tenant, own, now);
+        render::option(&named.tenant, own, &against, until)
     };
     Ok(GetCreditOptionsResponse { options: open.iter().map(option).collect() })
+}
+
+/// How a customer stands with the tenant's programmes.
+#[derive(Debug)]
+pub struct Standing {
+    customer: Customer,
+    invited: Vec<Id<Programme>>,
+    live: Vec<payterms_credit_domain::Line>,
+    open: Vec<(Id<payterms_credit_domain::Application>, String)>,
+    cooling: Vec<(Id<Programme>, DateTime<Utc>)>,
+}
+
+impl Standing {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Customer) -> Result<Self, AppError> {
+        let invited = programmes::invited(conn, tenant, customer.id).await?;
+        let live = lines::live(conn, tenant, customer.id, None).await?;
+        let (open, cooling) = applications::standing(conn, tenant, customer.id).await?;
+        Ok(Self { customer, invited, live, open, cooling })
+    }
+
+    /// All that is against an application now, and until when a cool-down runs.
+    #[must_use]
+    pub fn against(&self, tenant: &TenantId, own: &Programme, now: DateTime<Utc>) -> (Vec<Condition>, Option<DateTime<Utc>>) {
+        let mut against = own.against(&self.customer, self.invited.contains(&own.id));
+        let until = self.cooling.iter().find(|(id, until)| *id == own.id && *until > now).map(|(_, until)| *until);
+        against.extend(until.map(|until| cool_down(until, own)));
+        against.extend(self.live.iter().find(|line| line.currency() == own.currency).map(|line| Condition {
+            name: "LINE_EXISTS",
+            subject: render::line_name(tenant, line),
+            description: format!("The customer has a line in {} already.", own.currency),
+        }));
+        against.extend(self.open.iter().find(|(_, code)| code == own.currency.code()).map(|(id, _)| Condition {
+            name: "APPLICATION_OPEN",
+            subject: format!("{}/creditApplications/{id}", render::customer_name(tenant, self.customer.id)),
+            description: format!("The customer has an open application in {} already.", own.currency),
+        }));
+        (against, until)
+    }
 }

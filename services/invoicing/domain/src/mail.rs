@@ -66,11 +66,15 @@ pub enum MailKind {
     LineRestored,
     /// The limit of a credit line was cut.
     LimitCut,
+    /// An application for credit was declined.
+    CreditDeclined,
+    /// An applicant for credit is to add something.
+    CreditInformation,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -100,6 +104,8 @@ impl MailKind {
         Self::LineSuspended,
         Self::LineRestored,
         Self::LimitCut,
+        Self::CreditDeclined,
+        Self::CreditInformation,
     ];
 
     /// The name of the kind, as in the contract.
@@ -135,6 +141,8 @@ impl MailKind {
             Self::LineSuspended => "LINE_SUSPENDED",
             Self::LineRestored => "LINE_RESTORED",
             Self::LimitCut => "LIMIT_CUT",
+            Self::CreditDeclined => "CREDIT_DECLINED",
+            Self::CreditInformation => "CREDIT_INFORMATION",
         }
     }
 }

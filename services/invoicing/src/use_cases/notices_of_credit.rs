@@ -1,4 +1,4 @@
-//! What is mailed when a credit line moves or its limit is cut.
+//! What is mailed when a credit line moves, its limit is cut, or an application is answered.
 
 use super::write_mail::{Letter, to_customer};
 use crate::wording::Language;
@@ -10,7 +10,8 @@ use payterms_invoicing_domain::MailKind;
 use payterms_kernel::{Id, calendar::day_in};
 use payterms_proto::{
     credit::v1::{
-        CreditLineChanged, LineHistoryEntry,
+        ApplicationChanged, CreditLineChanged, LineHistoryEntry,
+        credit_application::State as ApplicationState,
         credit_line::{State, Suspension},
         line_history_entry::Side,
     },
@@ -66,4 +67,34 @@ pub async fn run(tx: &mut WriteTx, event: &CreditLineChanged) -> Result<(), AppE
         to_customer(tx, Id::from_uuid(name.id(0)), letter).await?;
     }
     Ok(())
+}
+
+/// Mails what an application's event tells: each of these states is entered by one event, which names it as news.
+///
+/// # Errors
+/// The database's; `Fault` for a name that is none.
+pub async fn application(tx: &mut WriteTx, event: &ApplicationChanged) -> Result<(), AppError> {
+    let Some(own) = &event.credit_application else { return Ok(()) };
+    let kind = match own.state() {
+        ApplicationState::Declined => MailKind::CreditDeclined,
+        ApplicationState::MoreInformation if event.asked_for_more => MailKind::CreditInformation,
+        _ => return Ok(()),
+    };
+    let name = names::parse(&own.name, &["customers", "creditApplications"]);
+    let name = name.ok_or_else(|| AppError::Fault(format!("application {:?}", own.name)))?;
+    let reapply_on = own.reapply_time.as_ref().and_then(instant_of).map(|at| day_in(tx.time().zone, at));
+    let reasons: Vec<String> = own.reasons.iter().map(|reason| reason.text.clone()).collect();
+    let letter = Letter {
+        kind,
+        variables: |language: Language| {
+            vec![
+                ("explanation", own.explanation.clone().into()),
+                ("reasons", reasons.clone().into()),
+                ("reapply_on", reapply_on.map(|day| language.date(day)).unwrap_or_default().into()),
+            ]
+        },
+        page: format!("/credit-applications/{}", name.id(1)),
+        attachments: Vec::new(),
+    };
+    to_customer(tx, Id::from_uuid(name.id(0)), letter).await
 }

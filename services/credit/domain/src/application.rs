@@ -1,0 +1,350 @@
+//! Applications: from the start to a decision, of which nobody decides their own (docs/domain.md, Credit, Application).
+
+use crate::{
+    bank::Coverage,
+    decision::{Decided, MOST_REASONS, Outcome, Reason},
+    programme::{Customer, Programme},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use payterms_kernel::{Condition, Id, Kind, Money, Refusal};
+use uuid::Uuid;
+
+/// Days without a word of the applicant after which an application expires.
+pub const EXPIRY_DAYS: i64 = 30;
+/// Files of one application.
+pub const MOST_FILES: usize = 24;
+
+/// Where an application is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApplicationState {
+    /// Nothing was uploaded yet.
+    Started,
+    /// Something was; more may come.
+    AwaitingBankData,
+    /// A person is to decide.
+    InReview,
+    /// The applicant is to add something.
+    MoreInformation,
+    /// A line was offered.
+    Approved,
+    /// The answer was no.
+    Declined,
+    /// The applicant took it back.
+    Withdrawn,
+    /// Nobody went on with it.
+    Expired,
+}
+
+impl ApplicationState {
+    /// All states.
+    pub const ALL: [Self; 8] = [
+        Self::Started,
+        Self::AwaitingBankData,
+        Self::InReview,
+        Self::MoreInformation,
+        Self::Approved,
+        Self::Declined,
+        Self::Withdrawn,
+        Self::Expired,
+    ];
+
+    /// The name of the state, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Started => "STARTED",
+            Self::AwaitingBankData => "AWAITING_BANK_DATA",
+            Self::InReview => "IN_REVIEW",
+            Self::MoreInformation => "MORE_INFORMATION",
+            Self::Approved => "APPROVED",
+            Self::Declined => "DECLINED",
+            Self::Withdrawn => "WITHDRAWN",
+            Self::Expired => "EXPIRED",
+        }
+    }
+
+    /// Whether it is not over.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Started | Self::AwaitingBankData | Self::InReview | Self::MoreInformation)
+    }
+
+    fn allowed(self) -> &'static [&'static str] {
+        match self {
+            Self::Started => &["UploadBankStatement", "WithdrawApplication"],
+            Self::AwaitingBankData | Self::MoreInformation => &["UploadBankStatement", "SubmitApplication", "WithdrawApplication"],
+            Self::InReview => &["ClaimApplication", "ReleaseApplication", "RequestInformation", "DecideApplication", "WithdrawApplication"],
+            Self::Approved | Self::Declined | Self::Withdrawn | Self::Expired => &[],
+        }
+    }
+}
+
+/// A customer's wish for a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// Its id.
+    pub id: Id<Application>,
+    /// Whose it is.
+    pub customer: Id<Customer>,
+    /// The programme.
+    pub programme: Id<Programme>,
+    /// The subject of who started it.
+    pub applicant: String,
+    /// Where it is.
+    pub state: ApplicationState,
+    /// Files so far.
+    pub files: usize,
+    /// Decisions of the policy so far; the last one is the advice.
+    pub decisions: i64,
+    /// The subject of who has claimed it; empty: nobody.
+    pub reviewer: String,
+    /// The limit that was granted.
+    pub limit: Option<Money>,
+    /// Principal reasons of a refusal.
+    pub reasons: Vec<Reason>,
+    /// What the person said.
+    pub explanation: String,
+    /// The line that was offered on it.
+    pub line: Option<Uuid>,
+    /// When the next one may be started.
+    pub reapply_at: Option<DateTime<Utc>>,
+    /// When it expires, while the applicant is to go on.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Whether the applicant has been asked for more since it was loaded.
+    pub asked_for_more: bool,
+    /// Counts its changes.
+    pub version: i64,
+    /// When it was started.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The cool-down that still runs.
+#[must_use]
+pub fn cool_down(until: DateTime<Utc>, programme: &Programme) -> Condition {
+    let description = format!("After the last answer of {:?} wait until {}.", programme.title, until.format("%Y-%m-%d %H:%M UTC"));
+    Condition { name: "COOL_DOWN_ACTIVE", subject: programme.title.clone(), description }
+}
+
+/// Refuses an application against which something stands.
+///
+/// # Errors
+/// `COOL_DOWN_ACTIVE` with `until` where that alone is, else `NOT_ELIGIBLE`, with every condition.
+pub fn must_be_eligible(against: Vec<Condition>, cool_down_until: Option<DateTime<Utc>>) -> Result<(), Refusal> {
+    let Some(first) = against.first() else { return Ok(()) };
+    let alone = against.len() == 1 && first.name == "COOL_DOWN_ACTIVE";
+    let message = against.iter().take(10).map(|own| own.description.as_str()).collect::<Vec<_>>().join(" ");
+    let refusal = Refusal::precondition(if alone { "COOL_DOWN_ACTIVE" } else { "NOT_ELIGIBLE" }, message);
+    let refusal = match cool_down_until {
+        Some(until) => refusal.with("until", until.to_rfc3339()),
+        None => refusal,
+    };
+    Err(refusal.with_conditions(against))
+}
+
+impl Application {
+    /// Starts an application; what is against it was looked at.
+    #[must_use]
+    pub fn start(id: Id<Self>, (programme, customer): (&Programme, &Customer), applicant: String, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            customer: customer.id,
+            programme: programme.id,
+            applicant,
+            state: ApplicationState::Started,
+            files: 0,
+            decisions: 0,
+            reviewer: String::new(),
+            limit: None,
+            reasons: Vec::new(),
+            explanation: String::new(),
+            line: None,
+            reapply_at: None,
+            expires_at: Some(now + TimeDelta::days(EXPIRY_DAYS)),
+            asked_for_more: false,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    fn must_be(&self, states: &[ApplicationState]) -> Result<(), Refusal> {
+        if states.contains(&self.state) {
+            return Ok(());
+        }
+        Err(Refusal::state("APPLICATION_STATE", "The application", self.state.name(), self.state.allowed()))
+    }
+
+    /// Takes a file in.
+    ///
+    /// # Errors
+    /// `APPLICATION_STATE`, `TOO_MANY_ITEMS`.
+    pub fn upload(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
+        use ApplicationState::{AwaitingBankData, MoreInformation, Started};
+        self.must_be(&[Started, AwaitingBankData, MoreInformation])?;
+        if self.files >= MOST_FILES {
+            return Err(Refusal::precondition("TOO_MANY_ITEMS", "An application has 24 files at most. Withdraw it and send fewer."));
+        }
+        self.files = self.files.saturating_add(1);
+        if self.state == Started {
+            self.state = AwaitingBankData;
+        }
+        self.expires_at = Some(now + TimeDelta::days(EXPIRY_DAYS));
+        self.touch(now);
+        Ok(())
+    }
+
+    /// Refuses what cannot be submitted: bank data in the programme's currency must be there.
+    ///
+    /// # Errors
+    /// `APPLICATION_STATE`, `BANK_DATA_REQUIRED`.
+    pub fn must_be_complete(&self, accounts: usize) -> Result<(), Refusal> {
+        use ApplicationState::{AwaitingBankData, MoreInformation};
+        self.must_be(&[AwaitingBankData, MoreInformation])?;
+        if accounts == 0 {
+            return Err(Refusal::precondition("BANK_DATA_REQUIRED", "Upload a statement of an account in the programme's currency first."));
+        }
+        Ok(())
+    }
+
+    /// Goes to a person: uploaded statements always do, whatever the policy's answer is.
+    pub fn submit(&mut self, now: DateTime<Utc>) {
+        self.decisions = self.decisions.saturating_add(1);
+        self.state = ApplicationState::InReview;
+        self.expires_at = None;
+        self.touch(now);
+    }
+
+    /// The applicant takes it back; once submitted that counts for the cool-down.
+    ///
+    /// # Errors
+    /// `APPLICATION_STATE`.
+    pub fn withdraw(&mut self, programme: &Programme, now: DateTime<Utc>) -> Result<(), Refusal> {
+        use ApplicationState::{AwaitingBankData, InReview, MoreInformation, Started};
+        self.must_be(&[Started, AwaitingBankData, InReview, MoreInformation])?;
+        if self.decisions > 0 {
+            self.reapply_at = Some(now + TimeDelta::days(programme.cool_down_days.into()));
+        }
+        self.over(ApplicationState::Withdrawn, now);
+        Ok(())
+    }
+
+    fn over(&mut self, state: ApplicationState, now: DateTime<Utc>) {
+        self.state = state;
+        self.expires_at = None;
+        self.touch(now);
+    }
+
+    /// Expires where the applicant was to go on, and the time is over; false: nothing to do.
+    pub fn expire(&mut self, now: DateTime<Utc>) -> bool {
+        let over = self.state.is_open() && self.expires_at.is_some_and(|at| at <= now);
+        if over {
+            self.over(ApplicationState::Expired, now);
+        }
+        over
+    }
+
+    /// Somebody of the tenant takes it on; again changes nothing.
+    ///
+    /// # Errors
+    /// `APPLICATION_STATE`, `SEPARATION_OF_DUTIES`, `CLAIMED` by another person.
+    pub fn claim(&mut self, subject: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+        self.must_be(&[ApplicationState::InReview])?;
+        if self.applicant == subject {
+            let message = "Nobody decides their own application. Ask a second person.";
+            return Err(Refusal::new(Kind::Denied, "SEPARATION_OF_DUTIES", message));
+        }
+        if !self.reviewer.is_empty() && self.reviewer != subject {
+            return Err(Refusal::precondition("CLAIMED", "Another person has claimed the application. Ask them to release it."));
+        }
+        subject.clone_into(&mut self.reviewer);
+        self.touch(now);
+        Ok(())
+    }
+
+    /// Refuses who has not claimed it.
+    fn must_be_claimed_by(&self, subject: &str) -> Result<(), Refusal> {
+        self.must_be(&[ApplicationState::InReview])?;
+        if self.reviewer != subject {
+            return Err(Refusal::precondition("NOT_CLAIMED", "Claim the application first: one person decides it."));
+        }
+        Ok(())
+    }
+
+    /// Gives it back to the queue.
+    ///
+    /// # Errors
+    /// `APPLICATION_STATE`, `NOT_CLAIMED`.
+    pub fn release(&mut self, subject: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+        self.must_be_claimed_by(subject)?;
+        self.reviewer.clear();
+        self.touch(now);
+        Ok(())
+    }
+
+    /// Asks the applicant for more.
+    ///
+    /// # Errors
+    /// `APPLICATION_STATE`, `NOT_CLAIMED`.
+    pub fn ask_for_more(&mut self, subject: &str, explanation: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+        self.must_be_claimed_by(subject)?;
+        explanation.clone_into(&mut self.explanation);
+        self.state = ApplicationState::MoreInformation;
+        self.asked_for_more = true;
+        self.expires_at = Some(now + TimeDelta::days(EXPIRY_DAYS));
+        self.touch(now);
+        Ok(())
+    }
+
+    /// A person approves or declines; the policy's answer is kept beside it.
+    ///
+    /// # Errors
+    /// `APPLICATION_STATE`, `NOT_CLAIMED`, `SEPARATION_OF_DUTIES`, `LIMIT_ABOVE_CAP`.
+    pub fn decide(
+        &mut self,
+        programme: &Programme,
+        subject: &str,
+        (limit, reasons, explanation): (Option<Money>, Vec<String>, &str),
+        now: DateTime<Utc>,
+    ) -> Result<Outcome, Refusal> {
+        self.must_be_claimed_by(subject)?;
+        self.claim(subject, now)?;
+        explanation.clone_into(&mut self.explanation);
+        if let Some(limit) = limit {
+            programme.must_be_open()?;
+            programme.must_allow(limit)?;
+            self.limit = Some(limit);
+            self.over(ApplicationState::Approved, now);
+            return Ok(Outcome::Approve);
+        }
+        let reasons = reasons.into_iter().take(MOST_REASONS);
+        self.reasons = reasons.map(|text| Reason { code: "REVIEWER".to_owned(), text }).collect();
+        self.reapply_at = Some(now + TimeDelta::days(programme.cool_down_days.into()));
+        self.over(ApplicationState::Declined, now);
+        Ok(Outcome::Decline)
+    }
+
+    /// Notes a change.
+    pub fn touch(&mut self, now: DateTime<Utc>) {
+        self.version = self.version.saturating_add(1);
+        self.updated_at = now.max(self.updated_at);
+    }
+}
+
+/// What a policy came to for an application, and what it was decided on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advice {
+    /// The policy.
+    pub policy: Id<crate::policy::Policy>,
+    /// What was known.
+    pub features: crate::feature::Features,
+    /// The programme's cap then.
+    pub cap: Money,
+    /// What the bank data covered.
+    pub coverage: Coverage,
+    /// What it came to.
+    pub decided: Decided,
+    /// When.
+    pub at: DateTime<Utc>,
+}

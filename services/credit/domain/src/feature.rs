@@ -1,0 +1,119 @@
+//! Features: what a decision looks at, each a whole number with its unit (docs/domain.md, Credit, Decision).
+//!
+//! No fraction stands where money is: money is in millionths, a ratio in ten-thousandths.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Millionths of the programme's currency.
+    Money,
+    /// Ten-thousandths.
+    BasisPoints,
+    /// How many.
+    Count,
+    /// Days.
+    Days,
+    /// Months.
+    Months,
+}
+
+/// What is known of a customer's bank accounts, and of what it has done here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Feature {
+    /// Average of what came in, in a whole calendar month, without transfers between the customer's own accounts.
+    MonthlyInflow,
+    /// Average of what went out, likewise.
+    MonthlyOutflow,
+    /// What came in in the last three whole months against the three before, as a change.
+    InflowTrend,
+    /// Mean absolute deviation of the months' inflow from its mean, against the mean.
+    InflowVolatility,
+    /// Lowest end-of-day balance over all accounts in the last 90 days.
+    LowestBalance,
+    /// Average end-of-day balance over all accounts in the last 90 days.
+    AverageBalance,
+    /// Days of the last 90 on which an account ended below zero.
+    DaysNegative,
+    /// Payments that came back in the last 180 days.
+    ReturnedPayments,
+    /// Share of what came in that the largest payer paid.
+    PayerConcentration,
+    /// Whole calendar months that the statements cover without a gap, up to the newest.
+    MonthsOfHistory,
+    /// Invoices of the last 365 days that were paid after their due date, or are past due.
+    PaidLate,
+    /// What was paid of invoices of the last 365 days.
+    PaidVolume,
+    /// What is open of invoices.
+    OpenInvoices,
+    /// Payment plans that were completed.
+    PlansKept,
+    /// Payment plans that were breached.
+    PlansBreached,
+}
+
+impl Feature {
+    /// All features.
+    pub const ALL: [Self; 15] = [
+        Self::MonthlyInflow,
+        Self::MonthlyOutflow,
+        Self::InflowTrend,
+        Self::InflowVolatility,
+        Self::LowestBalance,
+        Self::AverageBalance,
+        Self::DaysNegative,
+        Self::ReturnedPayments,
+        Self::PayerConcentration,
+        Self::MonthsOfHistory,
+        Self::PaidLate,
+        Self::PaidVolume,
+        Self::OpenInvoices,
+        Self::PlansKept,
+        Self::PlansBreached,
+    ];
+
+    /// The name of the feature, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MonthlyInflow => "MONTHLY_INFLOW",
+            Self::MonthlyOutflow => "MONTHLY_OUTFLOW",
+            Self::InflowTrend => "INFLOW_TREND",
+            Self::InflowVolatility => "INFLOW_VOLATILITY",
+            Self::LowestBalance => "LOWEST_BALANCE",
+            Self::AverageBalance => "AVERAGE_BALANCE",
+            Self::DaysNegative => "DAYS_NEGATIVE",
+            Self::ReturnedPayments => "RETURNED_PAYMENTS",
+            Self::PayerConcentration => "PAYER_CONCENTRATION",
+            Self::MonthsOfHistory => "MONTHS_OF_HISTORY",
+            Self::PaidLate => "PAID_LATE",
+            Self::PaidVolume => "PAID_VOLUME",
+            Self::OpenInvoices => "OPEN_INVOICES",
+            Self::PlansKept => "PLANS_KEPT",
+            Self::PlansBreached => "PLANS_BREACHED",
+        }
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::MonthlyInflow
+            | Self::MonthlyOutflow
+            | Self::LowestBalance
+            | Self::AverageBalance
+            | Self::PaidVolume
+            | Self::OpenInvoices => Unit::Money,
+            Self::InflowTrend | Self::InflowVolatility | Self::PayerConcentration => Unit::BasisPoints,
+            Self::DaysNegative => Unit::Days,
+            Self::MonthsOfHistory => Unit::Months,
+            Self::ReturnedPayments | Self::PaidLate | Self::PlansKept | Self::PlansBreached => Unit::Count,
+        }
+    }
+}
+
+/// Features with what is known of them; one that is not there is not known.
+pub type Features = BTreeMap<Feature, i64>;
