@@ -4,7 +4,7 @@ use super::stage::{Stage, exact, said, shown, told};
 use comfy_table::Table;
 use payterms_kernel::{Currency, Money};
 use payterms_proto::{
-    invoicing::v1::{ListPaymentsRequest, payment_tender},
+    invoicing::v1::{ListPaymentsRequest, PaymentTender, payment_tender},
     wallet::v1::{Entry, ListEntriesRequest, ListLotsRequest, ListTopUpsRequest, entry::Kind, top_up::State},
 };
 
@@ -76,11 +76,14 @@ async fn entries(stage: &Stage) -> Result<Vec<Entry>, String> {
 
 /// What cards paid for invoices.
 async fn charged_for_invoices(stage: &Stage, zero: Money) -> Result<Money, String> {
-    let list = ListPaymentsRequest { parent: stage.customer.clone(), page_size: 500, ..Default::default() };
-    let payments = stage.someone("STAFF")?.payments().list_payments(list).await.map_err(said)?.into_inner().payments;
+    let mut payments = Vec::new();
+    for customer in std::iter::once(&stage.customer).chain(&stage.others) {
+        let list = ListPaymentsRequest { parent: customer.clone(), page_size: 500, ..Default::default() };
+        payments.extend(stage.someone("STAFF")?.payments().list_payments(list).await.map_err(said)?.into_inner().payments);
+    }
     let tenders = payments.iter().flat_map(|payment| &payment.tenders);
-    let taken =
-        tenders.filter(|tender| !tender.credit && tender.bank_line.is_empty() && tender.state() == payment_tender::State::Succeeded);
+    let by_card = |tender: &&PaymentTender| !tender.credit && !tender.credit_line && tender.bank_line.is_empty();
+    let taken = tenders.filter(by_card).filter(|tender| tender.state() == payment_tender::State::Succeeded);
     taken.filter_map(|tender| tender.amount.as_ref().and_then(exact)).try_fold(zero, Money::plus).map_err(|error| error.to_string())
 }
 

@@ -4,6 +4,7 @@
 pub mod account;
 pub mod bank;
 pub mod check;
+pub mod s1;
 pub mod s2;
 pub mod s3;
 pub mod s4;
@@ -54,5 +55,6 @@ async fn stories(stage: &mut Stage, usage: &str) -> Result<(), String> {
     Box::pin(s2::play(stage)).await?;
     Box::pin(bank::play(stage)).await?;
     Box::pin(account::play(stage)).await?;
+    Box::pin(s1::play(stage)).await?;
     check::all(stage).await
 }

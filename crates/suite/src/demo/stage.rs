@@ -22,6 +22,9 @@ use tonic::Status;
 /// The tenant: a telecom in Sydney.
 pub const TENANT: &str = "southern-cross";
 
+/// What stands on invoices to customers abroad.
+const EXPORT: &str = "Export of services: no Australian GST.";
+
 /// What a story needs.
 #[derive(Debug)]
 pub struct Stage {
@@ -33,6 +36,8 @@ pub struct Stage {
     pub customer: String,
     /// The customer's wallet in USD.
     pub wallet: String,
+    /// Other customers who pay by card in USD.
+    pub others: Vec<String>,
 }
 
 /// A refused call as a sentence.
@@ -67,7 +72,7 @@ impl Stage {
     #[must_use]
     pub fn new(suite: Suite) -> Self {
         let now = DateTime::from_timestamp(1_780_236_000, 0).unwrap_or_default();
-        Self { suite, now, customer: String::new(), wallet: String::new() }
+        Self { suite, now, customer: String::new(), wallet: String::new(), others: Vec::new() }
     }
 
     /// Someone in one role.
@@ -75,8 +80,16 @@ impl Stage {
     /// # Errors
     /// A sentence if the token cannot be signed.
     pub fn someone(&self, role: &str) -> Result<Session, String> {
+        self.someone_of(role, &self.customer)
+    }
+
+    /// Someone in one role, of another customer where it is a customer's.
+    ///
+    /// # Errors
+    /// A sentence if the token cannot be signed.
+    pub fn someone_of(&self, role: &str, customer: &str) -> Result<Session, String> {
         let of_customer = matches!(role, "CUSTOMER_ADMIN" | "BILLING_MANAGER" | "MEMBER");
-        let customer = of_customer.then(|| self.customer.rsplit('/').next().and_then(|id| id.parse().ok())).flatten();
+        let customer = of_customer.then(|| customer.rsplit('/').next().and_then(|id| id.parse().ok())).flatten();
         let tenant = (role != "OPERATOR").then(|| TENANT.parse().ok()).flatten();
         let caller =
             Caller { subject: format!("demo:{}", role.to_lowercase()), roles: vec![role.to_owned()], tenant, customer, run_id: None };
@@ -106,7 +119,7 @@ impl Stage {
             country: "AU".to_owned(),
             time_zone: "Australia/Sydney".to_owned(),
             sandbox: true,
-            tax_rules: vec![rule("AU", "10", "Includes GST of 10 %."), rule("GB", "0", "Export of services: no Australian GST.")],
+            tax_rules: vec![rule("AU", "10", "Includes GST of 10 %."), rule("GB", "0", EXPORT), rule("US", "0", EXPORT)],
             ..Tenant::default()
         };
         let create = CreateTenantRequest { request_id: request_id(), tenant_id: TENANT.to_owned(), tenant: Some(tenant) };

@@ -5,7 +5,7 @@
 
 use crate::{
     Invoice, Verb,
-    line::{Line, LineState},
+    line::{Line, LineState, Suspension},
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Id, IdSource, Kind, Money, Refusal, money::MoneyError};
@@ -124,7 +124,9 @@ impl Line {
     #[must_use]
     pub fn barred(&self, in_plan: bool) -> Option<Refusal> {
         if self.state != LineState::Active {
-            return Some(Refusal::state("LINE_STATE", "The line", self.state.name(), &crate::edges::allowed(self.state)));
+            let past_due = self.suspensions.contains(&Suspension::PastDue);
+            let allowed = if past_due { vec!["CreatePayment of what is past due"] } else { crate::edges::allowed(self.state) };
+            return Some(Refusal::state("LINE_STATE", "The line", self.state.name(), &allowed));
         }
         if self.moving.as_ref().is_some_and(|moving| matches!(moving.verb, Verb::Deactivate | Verb::Close)) {
             return Some(Refusal::new(Kind::Conflict, "CONCURRENT_UPDATE", "The line is being put aside or closed."));

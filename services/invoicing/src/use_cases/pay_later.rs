@@ -73,7 +73,7 @@ pub async fn means(app: &App, to_pay: &ToPay, known: &GetPaymentMeansResponse) -
         "" => None,
         "CONCURRENT_UPDATE" => Some(Refusal::new(RefusalKind::Conflict, "CONCURRENT_UPDATE", told.barred_message)),
         "INVOICE_IN_PLAN" => Some(Refusal::precondition("INVOICE_IN_PLAN", told.barred_message)),
-        _ => Some(Refusal::state("LINE_STATE", "The line", &state, &[])),
+        _ => Some(Refusal::precondition("LINE_STATE", told.barred_message).with("state", state)),
     };
     Ok(Some(LineMeans { available, barred }))
 }

@@ -1,0 +1,290 @@
+//! S1: pay later. A customer in the United States applies with its statements, is refused, waits, is approved by a
+//! person; buys twice in June, owes at the end of July, is suspended and restored.
+
+use super::stage::{Stage, TENANT, said, shown, told};
+use crate::{
+    Session,
+    client::{amount, request_id},
+    shop,
+};
+use chrono::NaiveDate;
+use payterms_kernel::calendar::start_of_day;
+use payterms_proto::{
+    credit::v1::{
+        ActivateLineRequest, ClaimApplicationRequest, CreateProgrammeRequest, CreditApplication, CreditLine, CsvMapping,
+        DecideApplicationRequest, GetApplicationRequest, GetCreditLineRequest, GetCreditOptionsRequest, GetExposureRequest, Outcome,
+        Programme, StartApplicationRequest, SubmitApplicationRequest, UploadBankStatementRequest, credit_application, credit_line::State,
+        csv_mapping::DateOrder,
+    },
+    google::r#type::Date,
+    invoicing::v1::{
+        Address, CreateCustomerRequest, CreateInvoiceRequest, CreatePaymentRequest, Customer, FinalizeInvoiceRequest, GetInvoiceRequest,
+        Invoice, InvoiceLine, InvoiceToPay, ListMailsRequest, Mail, MailKind, PayLaterRequest, PaymentTerm, TenderToUse, invoice, payment,
+        payment_term, tender_to_use::Source,
+    },
+    wallet::v1::{ListWalletsRequest, OpenWalletRequest},
+};
+use prost_types::Timestamp;
+
+/// Two months of a business that lives from hand to mouth.
+const THIN: &str = include_str!("../../demo/bank_thin.csv");
+/// A year of the same business with four payers.
+const YEAR: &str = include_str!("../../demo/bank.csv");
+
+/// The customer, its people, and the tenant's.
+struct Later {
+    customer: String,
+    programme: String,
+    admin: Session,
+    member: Session,
+    staff: Session,
+    reviewer: Session,
+}
+
+/// Plays the story.
+///
+/// # Errors
+/// A sentence that says what was not as told.
+pub async fn play(stage: &mut Stage) -> Result<(), String> {
+    println!("\nS1  Pay later: statements, a person who decides, a line; owed by the end of the next month.");
+    let later = open(stage).await?;
+    refused(stage, &later).await?;
+    let line = approved(stage, &later).await?;
+    let bought = buys(stage, &later, &line).await?;
+    due(stage, &later, &line, &bought).await
+}
+
+/// The clock goes to a day in Sydney.
+async fn day(stage: &mut Stage, month: u32, day: u32) -> Result<(), String> {
+    let date = NaiveDate::from_ymd_opt(2027, month, day).unwrap_or_default();
+    stage.advance(start_of_day(chrono_tz::Australia::Sydney, date)).await
+}
+
+async fn open(stage: &mut Stage) -> Result<Later, String> {
+    let owner = stage.someone("OWNER")?;
+    let address = Address {
+        lines: vec!["88 Pier Street".to_owned()],
+        city: "New York".to_owned(),
+        region: "NY".to_owned(),
+        postal_code: "10004".to_owned(),
+        country: "US".to_owned(),
+    };
+    let customer = Customer {
+        legal_name: "Juniper Coffee LLC".to_owned(),
+        billing_address: Some(address),
+        billing_email: "books@juniper.example".to_owned(),
+        country: "US".to_owned(),
+        ..Customer::default()
+    };
+    let create = CreateCustomerRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), customer: Some(customer) };
+    let made = owner.customers().create_customer(create).await.map_err(said)?;
+    let informed = owner.after(&made);
+    let customer = made.into_inner().customer.unwrap_or_default().name;
+    informed.wallets().list_wallets(ListWalletsRequest { parent: customer.clone(), ..Default::default() }).await.map_err(said)?;
+    let open = OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".to_owned() };
+    owner.wallets().open_wallet(open).await.map_err(said)?;
+    let programme = Programme { title: "Pay later".to_owned(), ..Programme::default() };
+    let create = CreateProgrammeRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), programme: Some(programme) };
+    let programme = owner.programmes().create_programme(create).await.map_err(said)?.into_inner().programme.unwrap_or_default();
+    stage.tell("Owner", &format!("opens a programme: customers in the US, {} at most.", shown(programme.limit_cap.as_ref())));
+    informed.programmes().get_credit_options(GetCreditOptionsRequest { parent: customer.clone() }).await.map_err(said)?;
+    let start = StartApplicationRequest { request_id: request_id(), parent: stage.customer.clone(), programme: programme.name.clone() };
+    let elsewhere = stage.someone("CUSTOMER_ADMIN")?.applications().start_application(start).await;
+    stage.tell("Brightside admin", &format!("would like it too. Refused: {}", elsewhere.err().map(said).ok_or("GB is not eligible")?));
+    let (staff, reviewer) = (stage.someone("STAFF")?, stage.someone("ADMIN")?);
+    let admin = stage.someone_of("CUSTOMER_ADMIN", &customer)?;
+    let member = stage.someone_of("MEMBER", &customer)?;
+    stage.others.push(customer.clone());
+    Ok(Later { customer, programme: programme.name, admin, member, staff, reviewer })
+}
+
+impl Later {
+    async fn start(&self) -> Result<CreditApplication, String> {
+        let start = StartApplicationRequest { request_id: request_id(), parent: self.customer.clone(), programme: self.programme.clone() };
+        Ok(self.admin.applications().start_application(start).await.map_err(said)?.into_inner().credit_application.unwrap_or_default())
+    }
+
+    /// Applies with a file of the bank's; what waits for a person, as that person sees it.
+    async fn apply(&self, file: &str, (from, to): (Date, Date)) -> Result<CreditApplication, String> {
+        let name = self.start().await?.name;
+        let mapping = CsvMapping {
+            date_column: "Date".to_owned(),
+            date_order: DateOrder::MonthDayYear.into(),
+            amount_column: "Amount".to_owned(),
+            balance_column: "Balance".to_owned(),
+            party_column: "Who".to_owned(),
+            separator: ";".to_owned(),
+            account: "021000021 4455667788".to_owned(),
+            currency_code: "USD".to_owned(),
+            from_date: Some(from),
+            to_date: Some(to),
+            ..CsvMapping::default()
+        };
+        let upload = UploadBankStatementRequest {
+            request_id: request_id(),
+            name: name.clone(),
+            title: "Checking account".to_owned(),
+            content: file.as_bytes().to_vec().into(),
+            csv: Some(mapping),
+        };
+        self.admin.applications().upload_bank_statement(upload).await.map_err(said)?;
+        let submit = SubmitApplicationRequest { request_id: request_id(), name: name.clone() };
+        self.admin.applications().submit_application(submit).await.map_err(said)?;
+        let claim = ClaimApplicationRequest { request_id: request_id(), name: name.clone() };
+        self.reviewer.applications().claim_application(claim).await.map_err(said)?;
+        let get = GetApplicationRequest { name };
+        let seen = self.reviewer.applications().get_application(get).await.map_err(said)?.into_inner().credit_application;
+        let seen = seen.unwrap_or_default();
+        told(seen.state() == credit_application::State::InReview, "uploaded statements go to a person")?;
+        Ok(seen)
+    }
+
+    async fn decide(&self, name: &str, limit: Option<i64>, reasons: Vec<String>, why: &str) -> Result<CreditApplication, String> {
+        let decide = DecideApplicationRequest {
+            request_id: request_id(),
+            name: name.to_owned(),
+            outcome: if limit.is_some() { Outcome::Approve } else { Outcome::Decline }.into(),
+            limit: limit.and_then(|units| amount("USD", units, 0)),
+            reasons,
+            explanation: why.to_owned(),
+        };
+        let decided = self.reviewer.applications().decide_application(decide).await.map_err(said)?;
+        let mail = if limit.is_some() { MailKind::LineOffered } else { MailKind::CreditDeclined };
+        self.mailed(&self.reviewer.after(&decided), mail).await?;
+        Ok(decided.into_inner().credit_application.unwrap_or_default())
+    }
+
+    /// The newest mail of a kind to the customer, for someone who waits for what was just written.
+    async fn mailed(&self, who: &Session, kind: MailKind) -> Result<Mail, String> {
+        let list = ListMailsRequest {
+            parent: format!("tenants/{TENANT}"),
+            customer: self.customer.clone(),
+            page_size: 50,
+            ..ListMailsRequest::default()
+        };
+        let found = who.mails().list_mails(list).await.map_err(said)?.into_inner().mails;
+        found.into_iter().find(|own| own.kind() == kind).ok_or_else(|| format!("not as told: {} is mailed", kind.as_str_name()))
+    }
+
+    async fn line(&self, name: &str) -> Result<CreditLine, String> {
+        let get = GetCreditLineRequest { name: name.to_owned() };
+        Ok(self.admin.lines().get_credit_line(get).await.map_err(said)?.into_inner().credit_line.unwrap_or_default())
+    }
+
+    async fn invoice(&self, units: i64, what: &str) -> Result<Invoice, String> {
+        let line = InvoiceLine { description: what.to_owned(), unit_price: amount("USD", units, 0), ..InvoiceLine::default() };
+        let draft = Invoice {
+            currency_code: "USD".to_owned(),
+            payment_term: Some(PaymentTerm { kind: payment_term::Kind::NetDays.into(), days: 14 }),
+            lines: vec![line],
+            ..Invoice::default()
+        };
+        let create = CreateInvoiceRequest { request_id: request_id(), parent: self.customer.clone(), invoice: Some(draft) };
+        let draft = self.reviewer.invoices().create_invoice(create).await.map_err(said)?.into_inner().invoice.unwrap_or_default();
+        let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: String::new() };
+        let issued = self.reviewer.invoices().finalize_invoice(finalize).await.map_err(said)?.into_inner().invoice;
+        issued.ok_or_else(|| "no invoice came back".to_owned())
+    }
+}
+
+fn date(year: i32, month: i32, day: i32) -> Date {
+    Date { year, month, day }
+}
+
+fn outcome(own: &CreditApplication) -> String {
+    let advice = own.advice.clone().unwrap_or_default();
+    let reasons = advice.reasons.iter().map(|own| own.code.clone()).collect::<Vec<_>>().join(", ");
+    let said = advice.outcome().as_str_name().trim_start_matches("OUTCOME_").to_owned();
+    let limit = advice.limit.filter(|own| own.units > 0).map_or_else(String::new, |own| format!(", {}", shown(Some(&own))));
+    format!("{said}{limit}, {} points{}{reasons}", advice.score, if reasons.is_empty() { "" } else { ": " })
+}
+
+/// Two months that carry nothing: no, and not again before the cool-down is over.
+async fn refused(stage: &mut Stage, later: &Later) -> Result<(), String> {
+    let seen = later.apply(THIN, (date(2026, 12, 1), date(2027, 1, 31))).await?;
+    told(seen.advice.as_ref().is_some_and(|own| own.outcome() == Outcome::Decline), "the policy advises against it")?;
+    stage.tell("Juniper admin", "applies with two months of statements; they wait for a person.");
+    stage.tell("Reviewer", &format!("claims it; the policy says {}.", outcome(&seen)));
+    let reasons = seen.advice.unwrap_or_default().reasons.into_iter().map(|own| own.text).collect();
+    let no = later.decide(&seen.name, None, reasons, "Come back with a longer history.").await?;
+    stage.tell("Reviewer", &format!("declines: {}", no.reasons.iter().map(|own| own.text.clone()).collect::<Vec<_>>().join(" ")));
+    let early = later.start().await.err().ok_or("not as told: the cool-down is waited out")?;
+    stage.tell("Juniper admin", &format!("tries again at once. Refused: {early}"));
+    Ok(())
+}
+
+/// A year of statements, and a person who says yes: the line is offered, and activated.
+async fn approved(stage: &mut Stage, later: &Later) -> Result<String, String> {
+    day(stage, 5, 10).await?;
+    let seen = later.apply(YEAR, (date(2026, 5, 1), date(2027, 4, 30))).await?;
+    told(seen.advice.as_ref().is_some_and(|own| own.outcome() == Outcome::Approve), "the policy advises it")?;
+    stage.tell("Juniper admin", "applies again with a year of statements.");
+    stage.tell("Reviewer", &format!("claims it; the policy says {}.", outcome(&seen)));
+    let yes = later.decide(&seen.name, Some(5_000), Vec::new(), "A steady year.").await?;
+    let activate = ActivateLineRequest { request_id: request_id(), name: yes.credit_line.clone() };
+    let line = later.admin.lines().activate_line(activate).await.map_err(said)?.into_inner().credit_line.unwrap_or_default();
+    told(line.state() == State::Active, "the line is activated")?;
+    stage.tell("Juniper admin", &format!("activates the line of {}: it is what purchases are paid by.", shown(line.limit.as_ref())));
+    shop::save_card(&later.admin, stage.suite.gateway, &later.customer, "tok_declined").await.map_err(said)??;
+    stage.tell("Juniper admin", "saves a card that what is due is collected by; the line stays what purchases are paid by.");
+    Ok(line.name)
+}
+
+/// Team members buy on 1 and 15 June; the mail of 1 July tells both.
+async fn buys(stage: &mut Stage, later: &Later, line: &str) -> Result<Vec<Invoice>, String> {
+    let mut bought = Vec::new();
+    for (on, units, what) in [(1, 1_200, "Handsets"), (15, 800, "Headsets")] {
+        day(stage, 6, on).await?;
+        let invoice = later.invoice(units, what).await?;
+        let pay = PayLaterRequest { request_id: request_id(), parent: later.customer.clone(), invoices: vec![invoice.name.clone()] };
+        let paid = later.member.payments().pay_later(pay).await.map_err(said)?.into_inner().payment.unwrap_or_default();
+        told(paid.state() == payment::State::Succeeded, "a team member pays later")?;
+        let invoice = read(later, &invoice.name).await?;
+        told(invoice.state() == invoice::State::Open && invoice.due_date == Some(date(2027, 7, 31)), "it is owed on 31 July")?;
+        stage.tell("Juniper member", &format!("pays {} of {} later: open, due on 31 July.", invoice.number, shown(invoice.total.as_ref())));
+        bought.push(invoice);
+    }
+    day(stage, 7, 1).await?;
+    let owed = later.line(line).await?;
+    told(owed.exposure == amount("USD", 2_000, 0) && owed.available == amount("USD", 3_000, 0), "the line owes what was bought")?;
+    let month = later.mailed(&later.staff, MailKind::Statement).await?;
+    stage.tell("Mail", &format!("“{}”, {} attached.", month.subject, month.attachments.len()));
+    Ok(bought)
+}
+
+async fn read(later: &Later, name: &str) -> Result<Invoice, String> {
+    let get = GetInvoiceRequest { name: name.to_owned() };
+    Ok(later.admin.invoices().get_invoice(get).await.map_err(said)?.into_inner().invoice.unwrap_or_default())
+}
+
+/// Nothing is paid by 31 July: suspended; all outstanding in one go: restored.
+async fn due(stage: &mut Stage, later: &Later, line: &str, bought: &[Invoice]) -> Result<(), String> {
+    day(stage, 8, 2).await?;
+    told(later.line(line).await?.state() == State::Suspended, "past due suspends the line")?;
+    later.mailed(&later.staff, MailKind::LineSuspended).await?;
+    let another = later.invoice(50, "Cables").await?;
+    let pay = PayLaterRequest { request_id: request_id(), parent: later.customer.clone(), invoices: vec![another.name] };
+    let no = later.member.payments().pay_later(pay).await.err().map(said).ok_or("not as told: a suspended line pays nothing")?;
+    stage.tell("Juniper line", &format!("is SUSPENDED: the card was declined on 31 July. Refused: {no}"));
+    let visa = shop::save_card(&later.admin, stage.suite.gateway, &later.customer, "tok_visa").await.map_err(said)??;
+    let pay = CreatePaymentRequest {
+        request_id: request_id(),
+        parent: later.customer.clone(),
+        invoices: bought.iter().map(|own| InvoiceToPay { invoice: own.name.clone(), amount: None }).collect(),
+        tenders: vec![TenderToUse { source: Some(Source::PaymentMethod(visa)), amount: None }],
+        currency_code: String::new(),
+    };
+    let paid = later.admin.payments().create_payment(pay).await.map_err(said)?;
+    told(paid.into_inner().payment.is_some_and(|own| own.state() == payment::State::Succeeded), "all is paid in one go")?;
+    stage.tell("Juniper admin", "pays both with a Visa card.");
+    day(stage, 8, 3).await?;
+    let restored = later.line(line).await?;
+    told(restored.state() == State::Active && restored.exposure == amount("USD", 0, 0), "paid, the line is restored")?;
+    stage.tell("Juniper line", &format!("is ACTIVE again, {} available.", shown(restored.available.as_ref())));
+    let then = start_of_day(chrono_tz::Australia::Sydney, NaiveDate::from_ymd_opt(2027, 6, 14).unwrap_or_default());
+    let get = GetExposureRequest { name: line.to_owned(), at_time: Some(Timestamp { seconds: then.timestamp(), nanos: 0 }) };
+    let past = later.staff.lines().get_exposure(get).await.map_err(said)?.into_inner();
+    told(past.exposure == amount("USD", 1_200, 0), "what was owed on 14 June can still be asked")?;
+    stage.tell("Support", &format!("looks back: on 14 June {} was owed.", shown(past.exposure.as_ref())));
+    Ok(())
+}
