@@ -46,7 +46,7 @@ mod lines {
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, title text NOT NULL, state text NOT NULL, currency text NOT NULL, \
                       number bigint NOT NULL, terms text NOT NULL, cases text NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, \
                       published_at {time}, PRIMARY KEY (tenant, id)",
-            indexes: &[],
+            indexes: &["CREATE UNIQUE INDEX policies_by_number ON policies (tenant, number) WHERE number > 0"],
             guard: Guard::Tenant,
         },
         Table {

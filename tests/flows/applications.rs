@@ -23,6 +23,7 @@ use payterms_proto::{
 };
 use payterms_suite::{Session, client::request_id};
 use payterms_testkit::{World, on_both, people::person, reason};
+use sea_orm::{ConnectionTrait, Statement};
 use std::fmt::Write;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -145,6 +146,10 @@ async fn an_uploaded_statement_is_decided_by_a_person(world: &World) {
     assert_eq!((uploaded.state(), uploaded.files[0].booking_count), (State::AwaitingBankData, 24));
     let again = desk.upload(&started.name, statement(40_000, 38_000)).await.unwrap();
     assert_eq!(again.files, uploaded.files, "the same file is there already");
+    let (conn, credit) = world.rows("credit").await;
+    let kept = format!("SELECT count(*) AS told FROM {credit}bank_files WHERE mapping LIKE '%55555555%'");
+    let kept = conn.query_one_raw(Statement::from_string(conn.get_database_backend(), kept)).await.unwrap().unwrap();
+    assert_eq!(kept.try_get::<i64>("", "told").unwrap(), 0, "the mapping keeps no account number");
     let submitted = desk.submit(&started.name).await.unwrap();
     assert_eq!((submitted.state(), submitted.advice), (State::InReview, None), "uploaded statements always go to a person");
     // The queue, and the policy's answer as advice.

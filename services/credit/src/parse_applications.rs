@@ -3,7 +3,7 @@
 
 use crate::{
     parse::{CustomerRef, MOST_REASONS, PROGRAMME},
-    statements::{CsvMapping, DateOrder},
+    statements::{self, CsvMapping, DateOrder},
 };
 use payterms_chassis::{AppError, Call, Fields, access::Grant, fields::Digits, names::Name, page::Page};
 use payterms_credit_domain::{Application, ApplicationState, Customer, Programme};
@@ -54,7 +54,7 @@ pub struct Upload {
     pub mapping: Option<CsvMapping>,
 }
 
-fn mapping(fields: &mut Fields, told: &pb::CsvMapping) -> CsvMapping {
+fn mapping(fields: &mut Fields, tenant: &TenantId, told: &pb::CsvMapping) -> CsvMapping {
     use pb::csv_mapping::DateOrder as Told;
     let mut column = |field: &str, text: &str, least: usize| fields.text(&format!("csv.{field}"), text, least, 60);
     let date = column("date_column", &told.date_column, 1);
@@ -96,7 +96,7 @@ fn mapping(fields: &mut Fields, told: &pb::CsvMapping) -> CsvMapping {
         reference,
         separator,
         decimal_comma: told.decimal_comma,
-        account: told.account.clone(),
+        account: statements::hashed(tenant, &told.account),
         currency: fields.currency("csv.currency_code", &told.currency_code).code().to_owned(),
         covers: (from, to),
     }
@@ -113,7 +113,7 @@ pub fn upload(request: Request<pb::UploadBankStatementRequest>) -> Result<(Call,
     if message.content.len() > MOST_BYTES {
         fields.wrong("content", "FIELD_TOO_LONG", "Send at most 2 MiB.");
     }
-    let mapping = message.csv.as_ref().map(|csv| mapping(&mut fields, csv));
+    let mapping = message.csv.as_ref().map(|csv| mapping(&mut fields, &name.tenant, csv));
     let named = application_ref(&fields, &name);
     Ok((fields.write(&message.request_id, name.tenant)?, named, Upload { title, content: message.content.to_vec(), mapping }))
 }

@@ -45,7 +45,7 @@ pub struct CsvMapping {
     pub separator: u8,
     /// Whether the decimal sign is a comma.
     pub decimal_comma: bool,
-    /// What tells the account from others.
+    /// What tells the account from others: a hash, as of statements.
     pub account: String,
     /// Its currency, by its code.
     pub currency: String,
@@ -58,7 +58,8 @@ fn invalid(what: impl Into<String>) -> Refusal {
 }
 
 /// What tells an account from others, without its number.
-fn hashed(tenant: &TenantId, account: &str) -> String {
+#[must_use]
+pub fn hashed(tenant: &TenantId, account: &str) -> String {
     let plain: String = account.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_uppercase();
     hex::encode(Sha256::digest(format!("{tenant}/{plain}")).get(..12).unwrap_or_default())
 }
@@ -74,7 +75,7 @@ fn clean(text: &str) -> String {
 /// `BANK_FILE_INVALID` with what is wrong.
 pub fn read(tenant: &TenantId, file: &[u8], mapping: Option<&CsvMapping>) -> Result<Vec<Statement>, Refusal> {
     match mapping {
-        Some(mapping) => Ok(vec![csv(tenant, file, mapping)?]),
+        Some(mapping) => Ok(vec![csv(file, mapping)?]),
         None => camt(tenant, file),
     }
 }
@@ -145,7 +146,7 @@ fn booking(entry: &Element, currency: Currency) -> Option<Booking> {
     Some(Booking { day: booked, amount, party: clean(party), reference: clean(entry.text_at("AcctSvcrRef")), returned })
 }
 
-fn csv(tenant: &TenantId, file: &[u8], mapping: &CsvMapping) -> Result<Statement, Refusal> {
+fn csv(file: &[u8], mapping: &CsvMapping) -> Result<Statement, Refusal> {
     let file = std::str::from_utf8(file).map_err(|_| invalid("The file is not in UTF-8."))?;
     let file = file.strip_prefix('\u{feff}').unwrap_or(file);
     let currency = Currency::parse(&mapping.currency).ok_or_else(|| invalid("The mapping has no known currency."))?;
@@ -196,8 +197,7 @@ fn csv(tenant: &TenantId, file: &[u8], mapping: &CsvMapping) -> Result<Statement
     let covers = mapping.covers.0.or_else(|| days().min()).zip(mapping.covers.1.or_else(|| days().max()));
     let covers = covers.filter(|(from, to)| from <= to && days().all(|day| *from <= day && day <= *to));
     let covers = covers.ok_or_else(|| invalid("The file has no booking, or one outside the period that the mapping tells."))?;
-    let account = hashed(tenant, &mapping.account);
-    Ok(Statement { account, currency, covers, closing: closing(&balances), bookings })
+    Ok(Statement { account: mapping.account.clone(), currency, covers, closing: closing(&balances), bookings })
 }
 
 /// The balance after the last booking: the last row's, or the first one's of a file that begins with the newest.
