@@ -122,7 +122,8 @@ fn day(text: &str) -> Option<NaiveDate> {
 /// An amount with the sign of its side.
 fn signed(own: &Element, currency: Currency) -> Option<i64> {
     let amount = own.at("Amt").filter(|amount| amount.currency.is_empty() || amount.currency == currency.code())?;
-    let micros = Money::parse(currency, amount.text.trim()).ok()?.micros();
+    // The side tells the sign.
+    let micros = Money::parse(currency, amount.text.trim()).ok().filter(|amount| !amount.is_negative())?.micros();
     match own.text_at("CdtDbtInd") {
         "CRDT" => Some(micros),
         "DBIT" => Some(micros.saturating_neg()),
@@ -221,15 +222,27 @@ fn written(text: &str, order: DateOrder) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?)
 }
 
-/// A plain decimal, in millionths; none where it is none.
+/// A plain decimal, in millionths; none where it is none. A sign of groups stands between groups alone: a decimal sign
+/// that the mapping does not tell would make the amount larger.
 fn number(text: &str, decimal_comma: bool, currency: Currency) -> Option<i64> {
-    let text = if decimal_comma { text.replace('.', "").replace(',', ".") } else { text.replace(',', "") };
+    let (group, point) = if decimal_comma { ('.', ',') } else { (',', '.') };
     let (sign, digits) = match text.strip_prefix('-') {
-        Some(digits) => (-1_i64, digits.to_owned()),
-        None => (1, text.strip_prefix('+').unwrap_or(&text).to_owned()),
+        Some(digits) => (-1_i64, digits.trim()),
+        None => (1, text.strip_prefix('+').unwrap_or(text).trim()),
     };
-    let micros = Money::parse(currency, digits.trim()).ok()?.micros();
-    micros.checked_mul(sign)
+    let (whole, fraction) = digits.split_once(point).map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
+    let groups: Vec<&str> = whole.split(group).collect();
+    let grouped = match groups.as_slice() {
+        [first, middle @ .., last] => {
+            (1..=3).contains(&first.len()) && last.len() == 3 && middle.iter().all(|own| (2..=3).contains(&own.len()))
+        }
+        _ => true,
+    };
+    if !grouped || !digits.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    let plain = groups.concat() + &fraction.map(|own| format!(".{own}")).unwrap_or_default();
+    Money::parse(currency, &plain).ok()?.micros().checked_mul(sign)
 }
 
 #[cfg(test)]
@@ -277,7 +290,9 @@ mod tests {
         let refused = |file: &str, mapping: CsvMapping| read(&tenant(), file.as_bytes(), Some(&mapping)).unwrap_err().message;
         let head = "Date;Who;Amount;Balance\n";
         assert!(refused(&format!("{head}2026-06-30;x;1,00;1,00\n31.02.2026;x;1,00;\n"), mapping()).contains("Rows 2, 3"));
-        assert!(refused(&format!("{head}30.06.2026;x;NaN;1,00\n"), mapping()).contains("Rows 2"));
+        for amount in ["NaN", "--1", "+-1", "1.50", "1234.5", "1.2.345", "1,2,3", ""] {
+            assert!(refused(&format!("{head}30.06.2026;x;{amount};1,00\n"), mapping()).contains("Rows 2"), "{amount}");
+        }
         assert!(refused("Datum;Who;Amount;Balance\n", mapping()).contains("no column \"Date\""));
         assert!(refused(&format!("{head}30.06.2026;x\n"), mapping()).contains("Row 2"));
         assert!(refused(head, mapping()).contains("no booking"));
@@ -299,6 +314,8 @@ mod tests {
         let told: Vec<_> = own.bookings.iter().map(|own| (own.amount, own.party.as_str(), own.returned)).collect();
         assert_eq!(told, [(10_000_000, "Globex", false), (-7_000_000, "", true)], "what is pending is not booked");
         assert_eq!((own.closing, own.covers.1), (Some(-50_250_000), NaiveDate::from_ymd_opt(2026, 5, 31).unwrap()));
+        let negative = file.replace(">10.00<", ">-10.00<");
+        assert!(read(&tenant(), negative.as_bytes(), None).unwrap_err().message.contains("proper amount"), "the side tells the sign");
         assert!(read(&tenant(), b"<Document/>", None).unwrap_err().message.contains("no statement"));
         assert!(read(&tenant(), b"%PDF-1.4", None).is_err());
     }
