@@ -12,7 +12,7 @@ use payterms_chassis::call::Caller;
 use payterms_proto::{
     credit::v1::{
         BackTestPolicyRequest, ClaimApplicationRequest, CreatePolicyRequest, CreditApplication, CsvMapping, DecideApplicationRequest,
-        Feature, GetApplicationRequest, GetCreditLineRequest, GetCreditOptionsRequest, GetPolicyRequest, InviteCustomerRequest,
+        Decision, Feature, GetApplicationRequest, GetCreditLineRequest, GetCreditOptionsRequest, GetPolicyRequest, InviteCustomerRequest,
         ListApplicationsRequest, ListPoliciesRequest, Outcome, Policy, Programme, PublishPolicyRequest, ReleaseApplicationRequest,
         ReplayDecisionRequest, RequestInformationRequest, StartApplicationRequest, SubmitApplicationRequest, TestPolicyRequest,
         UpdatePolicyRequest, UpdateProgrammeRequest, UploadBankStatementRequest, WithdrawApplicationRequest, credit_application::State,
@@ -38,15 +38,15 @@ on_both!(
 );
 
 /// A customer, a programme for it, its admin, and two people of the tenant.
-struct Desk {
-    customer: String,
-    programme: Programme,
-    admin: Session,
-    owner: Session,
-    reviewer: Session,
+pub(crate) struct Desk {
+    pub customer: String,
+    pub programme: Programme,
+    pub admin: Session,
+    pub owner: Session,
+    pub reviewer: Session,
 }
 
-async fn desk(world: &World, own: Programme) -> Desk {
+pub(crate) async fn desk(world: &World, own: Programme) -> Desk {
     world.tenant("acme").await;
     start(world, "acme", "seed").await;
     let customer = world.customer("acme", "GB").await;
@@ -60,7 +60,7 @@ async fn desk(world: &World, own: Programme) -> Desk {
 }
 
 /// Bookings of 2025, month by month: what comes in, and what goes out on the day after.
-fn statement(inflow: i64, outflow: i64) -> Vec<u8> {
+pub(crate) fn statement(inflow: i64, outflow: i64) -> Vec<u8> {
     let mut file = "Date,Who,Amount,Balance\n".to_owned();
     let mut balance = 20_000;
     for month in 1..=12 {
@@ -72,7 +72,7 @@ fn statement(inflow: i64, outflow: i64) -> Vec<u8> {
     file.into_bytes()
 }
 
-fn mapping() -> CsvMapping {
+pub(crate) fn mapping() -> CsvMapping {
     let date = |month, day| Some(payterms_proto::google::r#type::Date { year: 2025, month, day });
     CsvMapping {
         date_column: "Date".into(),
@@ -88,26 +88,35 @@ fn mapping() -> CsvMapping {
     }
 }
 
+/// What a decision knows of a feature.
+pub(crate) fn known(advice: &Decision, feature: Feature) -> Option<String> {
+    advice.features.iter().find(|own| own.feature() == feature).and_then(|own| own.value.clone()).map(|own| own.value)
+}
+
 impl Desk {
-    async fn start(&self) -> Result<CreditApplication, Status> {
+    pub(crate) async fn start(&self) -> Result<CreditApplication, Status> {
         let request =
             StartApplicationRequest { request_id: request_id(), parent: self.customer.clone(), programme: self.programme.name.clone() };
         Ok(self.admin.applications().start_application(request).await?.into_inner().credit_application.unwrap())
     }
 
     async fn upload(&self, name: &str, content: Vec<u8>) -> Result<CreditApplication, Status> {
+        self.send(name, content, Some(mapping())).await
+    }
+
+    pub(crate) async fn send(&self, name: &str, content: Vec<u8>, csv: Option<CsvMapping>) -> Result<CreditApplication, Status> {
         let (name, title) = (name.to_owned(), "The year 2025".to_owned());
-        let request = UploadBankStatementRequest { request_id: request_id(), name, title, content: content.into(), csv: Some(mapping()) };
+        let request = UploadBankStatementRequest { request_id: request_id(), name, title, content: content.into(), csv };
         Ok(self.admin.applications().upload_bank_statement(request).await?.into_inner().credit_application.unwrap())
     }
 
-    async fn submit(&self, name: &str) -> Result<CreditApplication, Status> {
+    pub(crate) async fn submit(&self, name: &str) -> Result<CreditApplication, Status> {
         let request = SubmitApplicationRequest { request_id: request_id(), name: name.to_owned() };
         Ok(self.admin.applications().submit_application(request).await?.into_inner().credit_application.unwrap())
     }
 
     /// An application that waits for a person.
-    async fn submitted(&self) -> String {
+    pub(crate) async fn submitted(&self) -> String {
         let name = self.start().await.unwrap().name;
         self.upload(&name, statement(40_000, 38_000)).await.unwrap();
         assert_eq!(self.submit(&name).await.unwrap().state(), State::InReview);
@@ -131,7 +140,7 @@ impl Desk {
         Ok(self.reviewer.applications().decide_application(request).await?.into_inner().credit_application.unwrap())
     }
 
-    async fn read(&self, who: &Session, name: &str) -> CreditApplication {
+    pub(crate) async fn read(&self, who: &Session, name: &str) -> CreditApplication {
         let request = GetApplicationRequest { name: name.to_owned() };
         who.applications().get_application(request).await.unwrap().into_inner().credit_application.unwrap()
     }
@@ -161,9 +170,7 @@ async fn an_uploaded_statement_is_decided_by_a_person(world: &World) {
     let queue = desk.reviewer.applications().list_applications(queue).await.unwrap().into_inner().credit_applications;
     assert_eq!(queue.len(), 1);
     let advice = desk.read(&desk.reviewer, &started.name).await.advice.unwrap();
-    let known = |feature: Feature| {
-        advice.features.iter().find(|own| own.feature() == feature).and_then(|own| own.value.clone()).map(|own| own.value)
-    };
+    let known = |feature: Feature| known(&advice, feature);
     assert_eq!((known(Feature::MonthlyInflow), known(Feature::MonthsOfHistory)), (Some("40000".into()), Some("12".into())));
     assert_eq!(known(Feature::PayerConcentration), Some("1".into()));
     let told: Vec<_> = advice.reasons.iter().map(|own| own.code.as_str()).collect();

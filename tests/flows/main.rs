@@ -4,6 +4,7 @@
 mod accounts;
 mod announced;
 mod applications;
+mod applications_data;
 mod approvals;
 mod bank;
 mod bank_debits;
