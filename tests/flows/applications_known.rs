@@ -1,0 +1,146 @@
+//! What the suite knows of a customer when it applies: invoices, payments and plans, heard of by events or told again.
+
+use crate::{
+    applications::{Desk, desk, known},
+    clocks::advance,
+    collections::{DAY, START},
+    invariants,
+    invoices::{draft, issued, line},
+    operations::republish,
+    payments::by,
+    plans::{MIDNIGHT, allow, approve, monthly, plan, proposal, propose},
+    top_ups::card,
+};
+use payterms_proto::{
+    credit::v1::{ClaimApplicationRequest, Decision, Feature, Programme, RequestInformationRequest},
+    invoicing::v1::{CreateCreditNoteRequest, CreatePaymentRequest, Invoice, InvoiceToPay},
+    plans::v1::{PlanSettings, ProposePlanRequest, plan::State},
+};
+use payterms_suite::{
+    client::{amount, request_id},
+    shop,
+};
+use payterms_testkit::{World, on_both};
+use sea_orm::ConnectionTrait;
+
+on_both!(what_the_customer_has_done_here_is_known, what_was_there_before_is_known_once_it_is_told_again);
+
+impl Desk {
+    async fn bill(&self, currency: &str, units: i64) -> Invoice {
+        issued(&self.owner, draft(&self.customer, currency, vec![line("Plan", amount(currency, units, 0))])).await
+    }
+
+    async fn pays(&self, invoice: &Invoice) {
+        let request = CreatePaymentRequest {
+            request_id: request_id(),
+            parent: self.customer.clone(),
+            invoices: vec![InvoiceToPay { invoice: invoice.name.clone(), amount: None }],
+            tenders: vec![by("", None)],
+            currency_code: String::new(),
+        };
+        self.admin.payments().create_payment(request).await.unwrap();
+    }
+
+    /// A plan in two, on the last days of January and of February; its name.
+    async fn plans(&self, invoice: &Invoice, collect_automatically: bool) -> String {
+        let asked = ProposePlanRequest { collect_automatically, ..proposal(&self.customer, &[invoice], monthly(2, 31)) };
+        let asked = propose(&self.admin, asked).await.unwrap();
+        approve(&self.owner, &asked, asked.open.clone()).await.unwrap().name
+    }
+
+    /// The reviewer asks for more, so that the policy decides again on what is known then.
+    async fn again(&self, name: &str) -> Decision {
+        let claim = ClaimApplicationRequest { request_id: request_id(), name: name.to_owned() };
+        self.reviewer.applications().claim_application(claim).await.unwrap();
+        let ask = RequestInformationRequest { request_id: request_id(), name: name.to_owned(), explanation: "Once more.".into() };
+        self.reviewer.applications().request_information(ask).await.unwrap();
+        self.submit(name).await.unwrap();
+        self.read(&self.reviewer, name).await.advice.unwrap()
+    }
+}
+
+/// Late, paid, open, plans kept, plans breached.
+fn record(advice: &Decision) -> [String; 5] {
+    let features = [Feature::PaidLate, Feature::PaidVolume, Feature::OpenInvoices, Feature::PlansKept, Feature::PlansBreached];
+    features.map(|feature| known(advice, feature).unwrap_or_default())
+}
+
+/// A customer in March: one invoice paid in time, one late; one past due, one not yet; one taken back, one in euros; a
+/// plan kept, one breached.
+async fn march(world: &World) -> Desk {
+    let desk = desk(world, Programme::default()).await;
+    shop::open(&desk.owner, "acme").await.unwrap();
+    world.wallet(&desk.customer, "USD").await;
+    card(world, &desk.admin, &desk.customer, "tok_visa").await;
+    allow(&desk.owner, PlanSettings::default(), &[]).await;
+    let (in_time, late) = (desk.bill("USD", 100).await, desk.bill("USD", 60).await);
+    desk.bill("USD", 40).await;
+    desk.bill("EUR", 30).await;
+    let back = desk.bill("USD", 50).await;
+    let note =
+        CreateCreditNoteRequest { request_id: request_id(), parent: back.name, amount: amount("USD", 50, 0), reason: "Wrong".into() };
+    desk.owner.invoices().create_credit_note(note).await.unwrap();
+    desk.pays(&in_time).await;
+    let kept = desk.bill("USD", 200).await;
+    let kept = desk.plans(&kept, true).await;
+    let breached = desk.bill("USD", 80).await;
+    let breached = desk.plans(&breached, false).await;
+    advance(world, START + 40 * DAY).await;
+    desk.pays(&late).await;
+    advance(world, MIDNIGHT + 64 * DAY).await;
+    let states = (plan(&desk.admin, &kept).await.state(), plan(&desk.admin, &breached).await.state());
+    assert_eq!(states, (State::Completed, State::Breached));
+    desk.bill("USD", 25).await;
+    // What is under way is heard of.
+    advance(world, MIDNIGHT + 64 * DAY + 1).await;
+    desk
+}
+
+async fn what_the_customer_has_done_here_is_known(world: &World) {
+    let desk = Box::pin(march(world)).await;
+    let name = desk.submitted().await;
+    let advice = desk.read(&desk.reviewer, &name).await.advice.unwrap();
+    // Late: one paid late, in USD and EUR one past due each, and both that went into plans after all.
+    assert_eq!(record(&advice), ["5", "360", "145", "1", "1"]);
+    let told: Vec<_> = advice.rules.iter().filter(|own| own.matched).map(|own| own.code.as_str()).collect();
+    assert_eq!(told, ["PLAN_BREACHED", "PAYS_LATE", "ONE_PAYER"]);
+    // A year on, what was issued in January does not count, but what is open of it does.
+    advance(world, START + 400 * DAY).await;
+    assert_eq!(record(&desk.again(&name).await), ["1", "0", "145", "1", "1"]);
+    // Another customer of the tenant is another customer.
+    let other = Desk { customer: world.customer("acme", "GB").await, ..desk };
+    let other = Desk { admin: world.someone("CUSTOMER_ADMIN", Some(&other.customer)), ..other };
+    advance(world, START + 400 * DAY + 1).await;
+    let name = other.submitted().await;
+    let advice = other.read(&other.reviewer, &name).await.advice.unwrap();
+    assert_eq!(record(&advice), ["0", "0", "0", "0", "0"]);
+    invariants::hold(world).await;
+}
+
+async fn what_was_there_before_is_known_once_it_is_told_again(world: &World) {
+    let desk = Box::pin(march(world)).await;
+    // As where credit is added to a suite that has run for long.
+    let (conn, c) = world.rows("credit").await;
+    for table in ["known_invoices", "known_plans", "inbox"] {
+        conn.execute_unprepared(&format!("DELETE FROM {c}{table}")).await.unwrap();
+    }
+    let heads = format!("DELETE FROM {c}inbox_heads WHERE aggregate_type IN ('invoice', 'plan')");
+    conn.execute_unprepared(&heads).await.unwrap();
+    conn.close().await.unwrap();
+    let name = desk.submitted().await;
+    let advice = desk.read(&desk.reviewer, &name).await.advice.unwrap();
+    assert_eq!(record(&advice), ["0", "0", "0", "0", "0"]);
+    let operator = world.someone("OPERATOR", None);
+    for (service, aggregate, count) in [("invoicing", "invoice", 8), ("plans", "plan", 2)] {
+        let told = operator.operations(service).republish(republish(aggregate)).await.unwrap().into_inner();
+        assert_eq!((told.snapshot_count, told.next_page_token.as_str()), (count, ""));
+    }
+    advance(world, MIDNIGHT + 64 * DAY + 2).await;
+    // All but when a paid invoice was paid: the past due ones in USD and EUR, and the one of the breach.
+    assert_eq!(record(&desk.again(&name).await), ["3", "360", "145", "1", "1"]);
+    // Told twice is told once.
+    operator.operations("invoicing").republish(republish("invoice")).await.unwrap();
+    advance(world, MIDNIGHT + 64 * DAY + 3).await;
+    assert_eq!(record(&desk.again(&name).await), ["3", "360", "145", "1", "1"]);
+    invariants::hold(world).await;
+}
