@@ -2,7 +2,7 @@
 
 use crate::{
     applications::{Desk, desk, known},
-    clocks::advance,
+    clocks::{advance, at},
     collections::{DAY, START},
     invariants,
     invoices::{draft, issued, line},
@@ -12,8 +12,10 @@ use crate::{
     top_ups::card,
 };
 use payterms_proto::{
+    common::v1::{DeliverRequest, Event},
     credit::v1::{ClaimApplicationRequest, Decision, Feature, Programme, RequestInformationRequest},
-    invoicing::v1::{CreateCreditNoteRequest, CreatePaymentRequest, Invoice, InvoiceToPay},
+    google::r#type::Date,
+    invoicing::v1::{CreateCreditNoteRequest, CreatePaymentRequest, Invoice, InvoiceChanged, InvoiceToPay, invoice},
     plans::v1::{PlanSettings, ProposePlanRequest, plan::State},
 };
 use payterms_suite::{
@@ -21,9 +23,14 @@ use payterms_suite::{
     shop,
 };
 use payterms_testkit::{World, on_both};
+use prost::Message;
 use sea_orm::ConnectionTrait;
 
-on_both!(what_the_customer_has_done_here_is_known, what_was_there_before_is_known_once_it_is_told_again);
+on_both!(
+    what_the_customer_has_done_here_is_known,
+    what_was_there_before_is_known_once_it_is_told_again,
+    an_event_that_comes_late_tells_of_its_own_day,
+);
 
 impl Desk {
     async fn bill(&self, currency: &str, units: i64) -> Invoice {
@@ -143,4 +150,43 @@ async fn what_was_there_before_is_known_once_it_is_told_again(world: &World) {
     advance(world, MIDNIGHT + 64 * DAY + 3).await;
     assert_eq!(record(&desk.again(&name).await), ["3", "360", "145", "1", "1"]);
     invariants::hold(world).await;
+}
+
+async fn an_event_that_comes_late_tells_of_its_own_day(world: &World) {
+    let desk = desk(world, Programme::default()).await;
+    advance(world, START + 64 * DAY).await;
+    let peer = world.peer("invoicing", "credit");
+    // Issued on 1 January, due on the 31st, paid on the tenth day and on the fortieth; credit hears of it in March.
+    for paid_on in [10, 40] {
+        let id = request_id();
+        let told = |version: i64, day: i64, (paid, open): (i64, i64)| {
+            let invoice = Invoice {
+                name: format!("{}/invoices/{id}", desk.customer),
+                state: if open == 0 { invoice::State::Paid } else { invoice::State::Open }.into(),
+                currency_code: "USD".into(),
+                issue_date: Some(Date { year: 2026, month: 1, day: 1 }),
+                due_date: Some(Date { year: 2026, month: 1, day: 31 }),
+                paid: amount("USD", paid, 0),
+                open: amount("USD", open, 0),
+                ..Invoice::default()
+            };
+            Event {
+                id: request_id(),
+                source: "invoicing".into(),
+                r#type: "payterms.invoicing.v1.InvoiceChanged".into(),
+                tenant: "acme".into(),
+                aggregate_type: "invoice".into(),
+                aggregate_id: id.clone(),
+                version,
+                time: at(START + day * DAY),
+                data: InvoiceChanged { invoice: Some(invoice) }.encode_to_vec().into(),
+                ..Event::default()
+            }
+        };
+        let events = vec![told(1, 0, (0, 70)), told(2, paid_on, (70, 0))];
+        peer.inbox().deliver(DeliverRequest { events }).await.unwrap();
+    }
+    let name = desk.submitted().await;
+    let advice = desk.read(&desk.reviewer, &name).await.advice.unwrap();
+    assert_eq!(record(&advice), ["1", "140", "0", "0", "0"], "late by the day on which it was paid");
 }

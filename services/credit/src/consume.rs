@@ -5,7 +5,7 @@ use crate::{
     use_cases::follow_invoice,
 };
 use futures::future::BoxFuture;
-use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, tenants};
+use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, render::instant_of, tenants};
 use payterms_credit_domain::Customer;
 use payterms_kernel::Id;
 use payterms_proto::{
@@ -48,7 +48,7 @@ fn invoice_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, R
         if told.state() == invoice::State::Draft {
             return Ok(());
         }
-        follow_invoice::run(tx, &told).await
+        follow_invoice::run(tx, &told, event.time.as_ref().and_then(instant_of)).await
     })
 }
 

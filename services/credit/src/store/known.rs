@@ -31,11 +31,11 @@ pub struct KnownInvoice {
     pub late: bool,
 }
 
-/// Notes how an invoice stands; once late it stays so.
+/// Notes how an invoice stood on a day; once late it stays so.
 ///
 /// # Errors
 /// The database's.
-pub async fn invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &KnownInvoice, today: NaiveDate) -> Result<(), AppError> {
+pub async fn invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &KnownInvoice, day: NaiveDate) -> Result<(), AppError> {
     let upsert = "INSERT INTO known_invoices (tenant, invoice_id, customer_id, currency, paid, open, issued_on, due_on, late) \
                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant, invoice_id) DO UPDATE SET paid = excluded.paid, \
                   open = excluded.open, due_on = excluded.due_on, late = known_invoices.late OR excluded.late \
@@ -50,7 +50,7 @@ pub async fn invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &Know
         own.issued_on.to_string().into(),
         own.due_on.to_string().into(),
         own.late.into(),
-        today.to_string().into(),
+        day.to_string().into(),
     ];
     sql::exec(conn, upsert, values).await?;
     Ok(())

@@ -6,6 +6,7 @@ use crate::store::{
     known::{self, KnownInvoice},
     lines,
 };
+use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError, WriteTx, names,
     render::{date_of, money_of},
@@ -15,11 +16,11 @@ use payterms_kernel::{Id, calendar::day_in};
 use payterms_proto::invoicing::v1::{Invoice as Told, block::Reason};
 use uuid::Uuid;
 
-/// The event of an invoice.
+/// The event of an invoice, and when it happened.
 ///
 /// # Errors
 /// The database's.
-pub async fn run(tx: &mut WriteTx, told: &Told) -> Result<(), AppError> {
+pub async fn run(tx: &mut WriteTx, told: &Told, at: Option<DateTime<Utc>>) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("invoice {:?} as invoicing told it", told.name));
     let mut ids = told.name.split('/').skip(3).step_by(2).map(names::uuid);
@@ -28,7 +29,7 @@ pub async fn run(tx: &mut WriteTx, told: &Told) -> Result<(), AppError> {
     let reason = told.block.as_ref().map(payterms_proto::invoicing::v1::Block::reason);
     let in_plan = matches!(reason, Some(Reason::PaymentPlanProposed | Reason::PaymentPlanActive));
     customers::planned(tx.conn(), &tenant, (Id::from_uuid(customer), invoice), in_plan).await?;
-    remember(tx, (Id::from_uuid(customer), id), told).await?;
+    remember(tx, (Id::from_uuid(customer), id), (told, at.unwrap_or_else(|| tx.now()))).await?;
     // What was told before it was deferred says nothing of the draw.
     let Some(deferral) = &told.deferral else { return Ok(()) };
     let Some((line, _)) = draws::of_invoice(tx.conn(), &tenant, invoice).await? else { return Ok(()) };
@@ -53,8 +54,8 @@ pub async fn run(tx: &mut WriteTx, told: &Told) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Notes how the customer pays: what features are made of.
-async fn remember(tx: &WriteTx, (customer, id): (Id<Customer>, Uuid), told: &Told) -> Result<(), AppError> {
+/// Notes how the customer pays: what features are made of. What comes late tells of the day on which it happened.
+async fn remember(tx: &WriteTx, (customer, id): (Id<Customer>, Uuid), (told, at): (&Told, DateTime<Utc>)) -> Result<(), AppError> {
     let money = |own: &Option<payterms_proto::google::r#type::Money>| own.as_ref().and_then(money_of);
     let day = |own: &Option<payterms_proto::google::r#type::Date>| own.as_ref().and_then(date_of);
     let (Some(open), Some(paid), Some(issued_on), Some(due_on)) =
@@ -66,8 +67,8 @@ async fn remember(tx: &WriteTx, (customer, id): (Id<Customer>, Uuid), told: &Tol
     if told.top_up.is_some() {
         return Ok(());
     }
-    let today = day_in(tx.time().zone, tx.now());
-    let (open_left, late) = (open.micros(), open.is_positive() && due_on < today);
+    let day = day_in(tx.time().zone, at);
+    let (open_left, late) = (open.micros(), open.is_positive() && due_on < day);
     let own = KnownInvoice { id, customer, currency: open.currency(), paid: paid.micros(), open: open_left, issued_on, due_on, late };
-    known::invoice(tx.conn(), &tx.call().tenant, &own, today).await
+    known::invoice(tx.conn(), &tx.call().tenant, &own, day).await
 }
