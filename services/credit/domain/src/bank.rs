@@ -16,6 +16,8 @@ const BALANCE_DAYS: u64 = 90;
 const RETURN_DAYS: u64 = 180;
 /// Whole months that averages are taken over, at most.
 const MOST_MONTHS: usize = 12;
+/// Gaps that are told.
+const MOST_GAPS: usize = 100;
 
 /// A booking.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,7 +84,7 @@ pub struct Coverage {
     pub ignored: usize,
     /// The last day that all accounts are told of.
     pub until: Option<NaiveDate>,
-    /// What is not covered.
+    /// What is not covered, the first of it.
     pub gaps: Vec<Gap>,
 }
 
@@ -124,14 +126,16 @@ impl BankData {
     #[must_use]
     pub fn of(currency: Currency, statements: &[Statement]) -> Self {
         let (own, other): (Vec<_>, Vec<_>) = statements.iter().partition(|own| own.currency == currency);
-        let names: BTreeSet<_> = own.iter().map(|own| own.account.clone()).collect();
-        let account = |name: String| {
-            let told: Vec<_> = own.iter().copied().filter(|own| own.account == name).collect();
+        let mut by_account: BTreeMap<String, Vec<&Statement>> = BTreeMap::new();
+        for statement in own {
+            by_account.entry(statement.account.clone()).or_default().push(statement);
+        }
+        let account = |(name, told): (String, Vec<&Statement>)| {
             let closing = told.iter().filter_map(|own| Some((own.covers.1, own.closing?))).max();
             let covers = joined(told.iter().map(|own| own.covers).collect());
             (name, Account { bookings: together(&told), covers, closing })
         };
-        Self { accounts: names.into_iter().map(account).collect(), ignored: other.len() }
+        Self { accounts: by_account.into_iter().map(account).collect(), ignored: other.len() }
     }
 
     /// The last day that all accounts are told of.
@@ -146,7 +150,7 @@ impl BankData {
         Coverage { accounts: self.accounts.len(), ignored: self.ignored, until: self.until(), gaps: self.gaps() }
     }
 
-    /// Times between the first and the last day that an account's statements do not cover.
+    /// Times between the first and the last day that an account's statements do not cover: as many as are told.
     fn gaps(&self) -> Vec<Gap> {
         let mut gaps = Vec::new();
         for (account, own) in (1..).zip(self.accounts.values()) {
@@ -154,6 +158,9 @@ impl BankData {
                 let [before, after] = pair else { continue };
                 if let (Some(from), Some(to)) = (before.1.succ_opt(), after.0.pred_opt()) {
                     gaps.push(Gap { account, from, to });
+                }
+                if gaps.len() >= MOST_GAPS {
+                    return gaps;
                 }
             }
         }
@@ -178,17 +185,21 @@ impl BankData {
     fn without_own_transfers(&self) -> Vec<&Booking> {
         let all: Vec<(&str, &Booking)> =
             self.accounts.iter().flat_map(|(name, own)| own.bookings.iter().map(|booking| (name.as_str(), booking))).collect();
-        let mut out: BTreeMap<(NaiveDate, i64), Vec<usize>> = BTreeMap::new();
-        for (place, (_, booking)) in all.iter().enumerate().filter(|(_, (_, booking))| booking.amount < 0) {
-            out.entry((booking.day, booking.amount.saturating_neg())).or_default().push(place);
+        // What went out, by account: a file may hold any number of one amount on one day.
+        let mut out: BTreeMap<(NaiveDate, i64), BTreeMap<&str, Vec<usize>>> = BTreeMap::new();
+        for (place, (account, booking)) in all.iter().enumerate().filter(|(_, (_, booking))| booking.amount < 0) {
+            let of_day = out.entry((booking.day, booking.amount.saturating_neg())).or_default();
+            of_day.entry(account).or_default().push(place);
         }
         let mut gone = BTreeSet::new();
         for (place, (account, booking)) in all.iter().enumerate().filter(|(_, (_, booking))| booking.amount > 0) {
             let Some(candidates) = out.get_mut(&(booking.day, booking.amount)) else { continue };
-            let other = candidates.iter().position(|own| all.get(*own).is_some_and(|(from, _)| from != account));
-            if let Some(other) = other {
-                gone.insert(candidates.swap_remove(other));
-                gone.insert(place);
+            let Some(from) = candidates.keys().copied().find(|from| from != account) else { continue };
+            let Some(own) = candidates.get_mut(from) else { continue };
+            gone.insert(place);
+            gone.extend(own.pop());
+            if own.is_empty() {
+                candidates.remove(from);
             }
         }
         all.iter().enumerate().filter(|(place, _)| !gone.contains(place)).map(|(_, (_, booking))| *booking).collect()

@@ -145,6 +145,26 @@ fn own_transfers_are_neither_inflow_nor_outflow_and_gaps_are_named() {
 }
 
 #[test]
+fn many_bookings_and_many_gaps_are_no_burden() {
+    let covers = ("2026-05-01", "2026-05-31");
+    let numbered = |units: i64| move |number: i32| Booking { reference: number.to_string(), ..booking("2026-05-04", units, "Own") };
+    // As many candidates for transfers as there can be, and one that is a transfer.
+    let all: Vec<_> = (0..100_000).map(numbered(7)).chain((0..100_000).map(numbered(-7))).collect();
+    let other = statement("b", covers, None, vec![booking("2026-05-04", -7, "Own")]);
+    let features = BankData::of(usd(), &[statement("a", covers, None, all), other]).features();
+    assert_eq!(features[&Feature::MonthlyInflow] / UNIT, 7 * 99_999);
+    assert_eq!(features[&Feature::MonthlyOutflow] / UNIT, 7 * 100_000);
+    let days = day("2026-01-01").iter_days().step_by(2).take(30_000);
+    let account = |place: usize| format!("account {}", place % 15_000);
+    let scattered: Vec<_> = days
+        .enumerate()
+        .map(|(place, on)| Statement { covers: (on, on), ..statement(&account(place), covers, None, Vec::new()) })
+        .collect();
+    let coverage = BankData::of(usd(), &scattered).coverage();
+    assert_eq!((coverage.accounts, coverage.gaps.len()), (15_000, 100), "the first are told");
+}
+
+#[test]
 fn months_trend_and_balances_are_those_of_the_statements() {
     let months = ["01", "02", "03", "04", "05", "06"];
     let inflows = [100, 100, 100, 150, 150, 150];
