@@ -4,6 +4,7 @@ use crate::{
     clocks::{advance, start},
     collections::{DAY, START},
     invariants,
+    invariants_of_credit::credit_agrees,
     lines::{activate, programme, usd},
     mails::{mails_of, text},
     rig::retry,
@@ -50,9 +51,14 @@ pub(crate) async fn desk(world: &World, own: Programme) -> Desk {
     world.tenant("acme").await;
     start(world, "acme", "seed").await;
     let customer = world.customer("acme", "GB").await;
+    let programme = programme(&world.someone("OWNER", None), own).await;
+    desk_of(world, customer, programme).await
+}
+
+/// The same for a customer and a programme that are there.
+pub(crate) async fn desk_of(world: &World, customer: String, programme: Programme) -> Desk {
     let (owner, reviewer) = (world.someone("OWNER", None), world.someone("ADMIN", None));
     let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
-    let programme = programme(&owner, own).await;
     // Credit may not have heard of the customer yet.
     let options = GetCreditOptionsRequest { parent: customer.clone() };
     retry(async || admin.programmes().get_credit_options(options.clone()).await).await;
@@ -220,6 +226,7 @@ async fn a_refusal_is_waited_out(world: &World) {
     let back = WithdrawApplicationRequest { request_id: request_id(), name: third.name };
     let back = desk.admin.applications().withdraw_application(back).await.unwrap().into_inner().credit_application.unwrap();
     assert_eq!((back.state(), back.reapply_time), (State::Withdrawn, None));
+    credit_agrees(world).await;
 }
 
 async fn who_may_apply_is_told_with_every_reason(world: &World) {

@@ -5,6 +5,7 @@ use crate::{
     clocks::advance,
     collections::{DAY, START},
     invariants,
+    invariants_of_credit::credit_agrees,
 };
 use payterms_proto::{
     credit::v1::{CreditApplication, CsvMapping, Feature, Programme, WithdrawApplicationRequest, credit_application::State},
@@ -242,7 +243,7 @@ async fn texts_of_a_bank_are_cleaned(world: &World) {
 }
 
 impl Desk {
-    async fn withdraw(&self, name: &str) -> CreditApplication {
+    pub(crate) async fn withdraw(&self, name: &str) -> CreditApplication {
         let request = WithdrawApplicationRequest { request_id: request_id(), name: name.to_owned() };
         self.admin.applications().withdraw_application(request).await.unwrap().into_inner().credit_application.unwrap()
     }
@@ -264,4 +265,5 @@ async fn a_withdrawal_counts_once_it_was_submitted(world: &World) {
     advance(world, until).await;
     assert_eq!(desk.start().await.unwrap().state(), State::Started);
     invariants::hold(world).await;
+    credit_agrees(world).await;
 }

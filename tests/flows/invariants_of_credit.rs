@@ -2,11 +2,15 @@
 //! way, so it is looked again until both agree.
 
 use crate::{
+    applications::desk_of,
+    clocks::advance,
+    collections::{DAY, START},
     invariants::{rows_of, told},
     lines::active,
     payments::by,
 };
 use payterms_credit_domain::EDGES;
+use payterms_proto::credit::v1::Programme;
 use payterms_testkit::{World, on_both};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use std::{path::Path, time::Duration};
@@ -16,6 +20,13 @@ on_both!(what_does_not_agree_is_seen);
 /// Each invariant of credit, broken by hand.
 async fn what_does_not_agree_is_seen(world: &World) {
     let credit = active(world, 1_000).await;
+    // Another customer applies again after its cool-down of 90 days.
+    let programme = Programme { name: credit.line.programme.clone(), ..Programme::default() };
+    let desk = desk_of(world, world.customer("acme", "GB").await, programme).await;
+    let first = desk.submitted().await;
+    desk.withdraw(&first).await;
+    advance(world, START + 90 * DAY).await;
+    desk.start().await.unwrap();
     let invoice = credit.invoice(100).await;
     credit.pay(&[&invoice], vec![by("", None)]).await.unwrap();
     credit_agrees(world).await;
@@ -30,7 +41,9 @@ async fn what_does_not_agree_is_seen(world: &World) {
     let lines = format!("{c}credit_lines");
     breaks(&own, lines.clone(), ("captured = captured + 1", "captured = captured - 1"), "I16 entries").await;
     breaks(&own, format!("{c}draws"), ("repaid = repaid + 1", "repaid = repaid - 1"), "I16 draws").await;
-    breaks(&own, format!("{c}draws"), ("purchased_on = '2026-03-01'", "purchased_on = '2026-01-01'"), "I20").await;
+    breaks(&own, format!("{c}draws"), ("purchased_on = '2026-07-01'", "purchased_on = '2026-04-01'"), "I20").await;
+    let until = |day: &str| format!("reapply_at = '{day} 00:00:00+00:00' WHERE state = 'WITHDRAWN'");
+    breaks(&own, format!("{c}applications"), (&until("2026-04-02"), &until("2026-04-01")), "I18").await;
     breaks(&invoicing, format!("{i}invoices"), ("paid = paid + 1", "paid = paid - 1"), "I28").await;
     assert_eq!(differences((&own, &c), (&invoicing, &i)).await, "");
 }
@@ -90,7 +103,13 @@ async fn differences((credit, c): (&DatabaseConnection, &str), (invoicing, i): (
         "SELECT 'I20 draw ' || HEX(d.id)HEX || ' is due before its purchase' AS told FROM {c}draws d \
          WHERE d.due_on < d.purchased_on"
     );
-    for query in [entries, draws, beyond, early] {
+    // One is open at a time, so that an earlier one was over when the next began.
+    let cooling = format!(
+        "SELECT 'I18 application ' || HEX(b.id)HEX || ' was started in a cool-down' AS told FROM {c}applications a \
+         JOIN {c}applications b ON b.tenant = a.tenant AND b.customer_id = a.customer_id AND b.programme_id = a.programme_id \
+         WHERE a.id < b.id AND a.state IN ('DECLINED', 'WITHDRAWN') AND b.created_at < a.reapply_at"
+    );
+    for query in [entries, draws, beyond, early, cooling] {
         wrong.extend(told(credit, &query).await);
     }
     let owed =
