@@ -47,6 +47,7 @@ mod refunds;
 mod rig;
 mod schemas;
 mod scripts;
+mod scripts_of_credit;
 mod settlements;
 mod stories;
 mod top_ups;

@@ -6,10 +6,14 @@ use crate::{
     clocks::{advance, start},
     collections::{DAY, START},
     invariants,
+    invariants_of_credit::credit_agrees,
     invariants_of_plans::plans_agree,
     invoices::{draft, line},
+    lines::offer,
     payments::{by, credit},
     plans::{allow, approve, deferral, monthly, proposal, propose},
+    rig::retry,
+    scripts_of_credit::{lines_were_played, programme_in_australia},
     top_ups::{buy, card},
 };
 use payterms_proto::{
@@ -37,7 +41,7 @@ use tonic::{Code, Status};
 on_both!(the_books_add_up_after_random_scripts);
 
 /// Moves of one script.
-const MOVES: usize = 45;
+const MOVES: usize = 54;
 
 /// Waits until the provider has told all it has to tell, and no flow is open.
 async fn quiet(world: &World) {
@@ -54,16 +58,17 @@ async fn quiet(world: &World) {
     panic!("flows that do not end: {open:?}; notifications that nobody takes: {untold}");
 }
 
-struct Player<'a> {
-    world: &'a World,
-    dice: StdRng,
-    customers: &'a [(String, String, Session)],
-    owner: Session,
-    seed: u64,
+pub(crate) struct Player<'a> {
+    pub world: &'a World,
+    pub dice: StdRng,
+    pub customers: &'a [(String, String, Session)],
+    pub programme: &'a str,
+    pub owner: Session,
+    pub seed: u64,
 }
 
 /// A refusal is an answer; a fault is not.
-fn answered<T>(what: &str, seed: u64, outcome: &Result<T, Status>) -> bool {
+pub(crate) fn answered<T>(what: &str, seed: u64, outcome: &Result<T, Status>) -> bool {
     if let Err(status) = outcome {
         let expected = [Code::FailedPrecondition, Code::Aborted, Code::NotFound, Code::InvalidArgument, Code::Unavailable];
         assert!(expected.contains(&status.code()), "seed {seed}: {what}: {status:?}");
@@ -72,11 +77,11 @@ fn answered<T>(what: &str, seed: u64, outcome: &Result<T, Status>) -> bool {
 }
 
 impl Player<'_> {
-    fn money(&mut self, most: i64) -> Option<Money> {
+    pub(crate) fn money(&mut self, most: i64) -> Option<Money> {
         amount("USD", self.dice.random_range(1..=most), self.dice.random_range(0..100))
     }
 
-    async fn an_invoice(&mut self, customer: &str) -> Option<Invoice> {
+    pub(crate) async fn an_invoice(&mut self, customer: &str) -> Option<Invoice> {
         let list = ListInvoicesRequest { parent: customer.into(), page_size: 100, ..Default::default() };
         let found = self.owner.invoices().list_invoices(list).await.ok()?.into_inner().invoices;
         found.choose(&mut self.dice).cloned()
@@ -88,7 +93,7 @@ impl Player<'_> {
         found.choose(&mut self.dice).cloned()
     }
 
-    async fn issues(&mut self, customer: &str) -> bool {
+    pub(crate) async fn issues(&mut self, customer: &str) -> bool {
         let price = self.money(200);
         let mut request = draft(customer, "USD", vec![line("Plan", price)]);
         let invoice = request.invoice.as_mut().unwrap();
@@ -107,11 +112,13 @@ impl Player<'_> {
             Some(invoice) if self.dice.random() => vec![InvoiceToPay { invoice: invoice.name, amount: None }],
             _ => Vec::new(),
         };
+        // By the purchase default, which may be a line, or by a card.
+        let method = self.a_card(customer, admin).await.filter(|_| self.dice.random()).unwrap_or_default();
         let tenders = match self.dice.random_range(0..4) {
             0 => vec![credit(None)],
-            1 => vec![by("", None)],
-            2 => vec![by("", None), credit(self.money(40))],
-            _ => vec![by("", self.money(300))],
+            1 => vec![by(&method, None)],
+            2 => vec![by(&method, None), credit(self.money(40))],
+            _ => vec![by(&method, self.money(300))],
         };
         let currency_code = if invoices.is_empty() { "USD".to_owned() } else { String::new() };
         let request = CreatePaymentRequest { request_id: request_id(), parent: customer.into(), invoices, tenders, currency_code };
@@ -232,13 +239,14 @@ impl Player<'_> {
         let mut done = 0;
         for _ in 0..MOVES {
             let (customer, wallet, admin) = self.customers.choose(&mut self.dice).unwrap();
-            let moved = match self.dice.random_range(0..10) {
+            let moved = match self.dice.random_range(0..12) {
                 0 | 1 => self.issues(customer).await,
                 2..=4 => self.pays(customer, admin).await,
                 5 | 6 => self.takes_back(customer).await,
                 7 | 8 if self.dice.random() => self.plans(customer, admin).await,
                 7 | 8 => self.buys_and_uses(wallet, admin).await,
-                _ => self.the_bank_moves(customer).await,
+                9 => self.the_bank_moves(customer).await,
+                _ => self.borrows(customer, admin).await,
             };
             done += usize::from(moved);
         }
@@ -252,6 +260,7 @@ async fn the_books_add_up_after_random_scripts(world: &World) {
     let owner = world.someone("OWNER", None);
     shop::open(&owner, "acme").await.unwrap();
     allow(&owner, PlanSettings::default(), &[]).await;
+    let programme = programme_in_australia(&owner).await;
     let mut customers = Vec::new();
     for token in ["tok_visa", "tok_declined"] {
         let customer = world.customer("acme", "AU").await;
@@ -259,10 +268,13 @@ async fn the_books_add_up_after_random_scripts(world: &World) {
         let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
         card(world, &admin, &customer, "tok_mastercard").await;
         card(world, &admin, &customer, token).await;
+        // Credit may not have heard of the customer yet.
+        retry(async || offer(&owner, &customer, &programme, 500).await).await;
         customers.push((customer, wallet, admin));
     }
     for (round, seed) in (1_i64..).zip([7, 1_234, 99, 5_555, 31_337]) {
-        let player = |seed| Player { world, dice: StdRng::seed_from_u64(seed), customers: &customers, owner: owner.clone(), seed };
+        let dice = StdRng::seed_from_u64;
+        let player = |seed| Player { world, dice: dice(seed), customers: &customers, programme: &programme, owner: owner.clone(), seed };
         let (mut one, mut two) = (player(seed), player(seed + 1));
         let (one, two) = tokio::join!(Box::pin(one.plays()), Box::pin(two.plays()));
         assert!(one + two > MOVES / 2, "seed {seed}: most moves are refused");
@@ -276,5 +288,7 @@ async fn the_books_add_up_after_random_scripts(world: &World) {
         invariants::books_agree(world).await;
         invariants::clearing_agrees(world).await;
         plans_agree(world).await;
+        credit_agrees(world).await;
     }
+    lines_were_played(world).await;
 }

@@ -1,0 +1,163 @@
+//! What the random scripts do with credit lines: offer, activate, put aside, buy on them alone and beside other
+//! tenders, change their limits, suspend, restore, close.
+
+use crate::{
+    lines::{activate, offer},
+    payments::{by, credit},
+    rig::retry,
+    scripts::{Player, answered},
+};
+use payterms_proto::{
+    credit::v1::{
+        ChangeLimitRequest, CloseLineRequest, CreateProgrammeRequest, CreditLine, DeactivateLineRequest, DeclineLineRequest,
+        ListCreditLinesRequest, Programme, ReactivateLineRequest, RestoreLineRequest, SuspendLineRequest, credit_line::State,
+    },
+    invoicing::v1::{CreatePaymentRequest, Invoice, InvoiceToPay, ListInvoicesRequest, PayLaterRequest, invoice},
+    wallet::v1::{ListPaymentMethodsRequest, SetPurchaseDefaultRequest, payment_method::Kind},
+};
+use payterms_suite::{
+    Session,
+    client::{amount, request_id},
+};
+use payterms_testkit::World;
+use rand::{Rng, seq::IndexedRandom};
+use sea_orm::{ConnectionTrait, Statement};
+
+/// A programme of tenant `acme` for customers in Australia; its name.
+pub(crate) async fn programme_in_australia(owner: &Session) -> String {
+    let programme = Some(Programme { title: "Pay later".into(), countries: vec!["AU".into()], ..Programme::default() });
+    let request = CreateProgrammeRequest { request_id: request_id(), parent: "tenants/acme".into(), programme };
+    // Credit may not have heard of the tenant yet.
+    retry(async || owner.programmes().create_programme(request.clone()).await).await.into_inner().programme.unwrap().name
+}
+
+/// Something was bought on lines, and given up; lines have gone most of their ways.
+pub(crate) async fn lines_were_played(world: &World) {
+    let (conn, c) = world.rows("credit").await;
+    let several = async |what: String| {
+        let count = format!("SELECT count(*) AS found FROM {c}{what}");
+        let row = conn.query_one_raw(Statement::from_string(conn.get_database_backend(), count)).await.unwrap().unwrap();
+        assert!(row.try_get::<i64>("", "found").unwrap() > 2, "hardly any {what}");
+    };
+    for what in ["draws WHERE captured > 0", "draws WHERE repaid > 0", "line_history WHERE verb = 'SUSPEND'"] {
+        several(what.to_owned()).await;
+    }
+    conn.close().await.unwrap();
+}
+
+impl Player<'_> {
+    /// A line is offered where there is none; else something is done with it.
+    pub(crate) async fn borrows(&mut self, customer: &str, admin: &Session) -> bool {
+        let list = ListCreditLinesRequest { parent: customer.into(), page_size: 100, ..Default::default() };
+        let found = self.owner.lines().list_credit_lines(list).await.map(|found| found.into_inner().credit_lines).unwrap_or_default();
+        let over = [State::Expired, State::DeclinedByCustomer, State::Closed];
+        let seed = self.seed;
+        let Some(line) = found.into_iter().find(|line| !over.contains(&line.state())) else {
+            let limit = self.dice.random_range(100..900);
+            return answered("offer", seed, &offer(&self.owner, customer, self.programme, limit).await);
+        };
+        if line.state() == State::Offered {
+            if self.dice.random_range(0..8) > 0 {
+                return answered("activate", seed, &activate(admin, &line.name).await);
+            }
+            let no = DeclineLineRequest { request_id: request_id(), name: line.name };
+            return answered("decline", seed, &admin.lines().decline_line(no).await);
+        }
+        if self.dice.random() { self.buys_later(customer, admin, &line).await } else { self.moves_line(admin, line).await }
+    }
+
+    /// An invoice is deferred whole, or what other tenders leave of it.
+    async fn buys_later(&mut self, customer: &str, admin: &Session, line: &CreditLine) -> bool {
+        let Some(invoice) = self.a_bill(customer).await else { return false };
+        let method = line.name.replace("/creditLines/", "/paymentMethods/");
+        let tenders = match self.dice.random_range(0..5) {
+            0 | 1 => {
+                let later = PayLaterRequest { request_id: request_id(), parent: customer.into(), invoices: vec![invoice.name] };
+                return answered("pay later", self.seed, &admin.payments().pay_later(later).await);
+            }
+            2 => vec![by(&method, None)],
+            3 => vec![credit(self.money(20)), by(&method, None)],
+            _ => {
+                let Some(card) = self.a_card(customer, admin).await else { return false };
+                vec![by(&card, self.money(40)), by(&method, None)]
+            }
+        };
+        let invoices = vec![InvoiceToPay { invoice: invoice.name, amount: None }];
+        let request =
+            CreatePaymentRequest { request_id: request_id(), parent: customer.into(), invoices, tenders, currency_code: String::new() };
+        answered("pay by line", self.seed, &admin.payments().create_payment(request).await)
+    }
+
+    /// Mostly an invoice that can be deferred, now and then any.
+    async fn a_bill(&mut self, customer: &str) -> Option<Invoice> {
+        if self.dice.random_range(0..6) == 0 {
+            return self.an_invoice(customer).await;
+        }
+        if self.dice.random() {
+            self.issues(customer).await;
+        }
+        let list = ListInvoicesRequest { parent: customer.into(), page_size: 100, ..Default::default() };
+        let found = self.owner.invoices().list_invoices(list).await.ok()?.into_inner().invoices;
+        let fits = |own: &Invoice| own.state() == invoice::State::Open && !own.past_due && own.deferral.is_none() && own.block.is_none();
+        found.into_iter().filter(fits).collect::<Vec<_>>().choose(&mut self.dice).cloned()
+    }
+
+    pub(crate) async fn a_card(&mut self, customer: &str, admin: &Session) -> Option<String> {
+        let list = ListPaymentMethodsRequest { parent: customer.into(), ..Default::default() };
+        let found = admin.methods().list_payment_methods(list).await.ok()?.into_inner().payment_methods;
+        let cards: Vec<_> = found.into_iter().filter(|own| own.kind() == Kind::Card).collect();
+        cards.choose(&mut self.dice).map(|own| own.name.clone())
+    }
+
+    /// Whatever may be done with a line, in whatever state it is.
+    async fn moves_line(&mut self, admin: &Session, line: CreditLine) -> bool {
+        let (seed, name, explanation) = (self.seed, line.name.clone(), "We talk first.".to_owned());
+        let (mut own, mut theirs) = (admin.lines(), self.owner.lines());
+        // Mostly what brings it back, where it is away.
+        let back = match line.state() {
+            State::Inactive => Some(0),
+            State::Suspended => Some(1),
+            _ => None,
+        };
+        let verb = self.dice.random_range(0..10);
+        match back.filter(|_| self.dice.random_range(0..3) > 0).unwrap_or(verb) {
+            2 => {
+                let off = DeactivateLineRequest { request_id: request_id(), name };
+                answered("deactivate", seed, &own.deactivate_line(off).await)
+            }
+            0 => {
+                let on = ReactivateLineRequest { request_id: request_id(), name };
+                answered("reactivate", seed, &own.reactivate_line(on).await)
+            }
+            3 => {
+                let suspend = SuspendLineRequest { request_id: request_id(), name, explanation };
+                answered("suspend", seed, &theirs.suspend_line(suspend).await)
+            }
+            1 => {
+                let restore = RestoreLineRequest { request_id: request_id(), name, explanation };
+                answered("restore", seed, &theirs.restore_line(restore).await)
+            }
+            4 => {
+                let close = CloseLineRequest { request_id: request_id(), name, explanation };
+                answered("close", seed, &theirs.close_line(close).await)
+            }
+            5 => {
+                let customer = line.name.split("/creditLines/").next().unwrap_or_default();
+                let Some(name) = self.a_card(customer, admin).await else { return false };
+                let default = SetPurchaseDefaultRequest { request_id: request_id(), name };
+                answered("purchase default", seed, &admin.methods().set_purchase_default(default).await)
+            }
+            6 | 7 => {
+                let name = name.replace("/creditLines/", "/paymentMethods/");
+                let default = SetPurchaseDefaultRequest { request_id: request_id(), name };
+                answered("line as default", seed, &admin.methods().set_purchase_default(default).await)
+            }
+            _ => {
+                let limit = amount("USD", self.dice.random_range(1..900), 0);
+                let reasons = vec!["Another turnover.".to_owned()];
+                let change = ChangeLimitRequest { request_id: request_id(), name, limit, reasons, etag: String::new() };
+                answered("change limit", seed, &theirs.change_limit(change).await)
+            }
+        }
+    }
+}
