@@ -15,7 +15,7 @@ use payterms_proto::{
     common::v1::{DeliverRequest, Event},
     credit::v1::{ClaimApplicationRequest, Decision, Feature, Programme, RequestInformationRequest},
     google::r#type::Date,
-    invoicing::v1::{CreateCreditNoteRequest, CreatePaymentRequest, Invoice, InvoiceChanged, InvoiceToPay, invoice},
+    invoicing::v1::{CreateCreditNoteRequest, CreatePaymentRequest, Invoice, InvoiceChanged, InvoiceToPay, VoidInvoiceRequest, invoice},
     plans::v1::{PlanSettings, ProposePlanRequest, plan::State},
 };
 use payterms_suite::{
@@ -72,8 +72,8 @@ fn record(advice: &Decision) -> [String; 5] {
     features.map(|feature| known(advice, feature).unwrap_or_default())
 }
 
-/// A customer in March: one invoice paid in time, one late; one past due, one not yet; one taken back, one in euros; a
-/// plan kept, one breached.
+/// A customer in March: one invoice paid in time, one late; one past due, one not yet; one taken back at once, one after
+/// its due date; one in euros; a plan kept, one breached.
 async fn march(world: &World) -> Desk {
     let desk = desk(world, Programme::default()).await;
     shop::open(&desk.owner, "acme").await.unwrap();
@@ -87,6 +87,7 @@ async fn march(world: &World) -> Desk {
     let note =
         CreateCreditNoteRequest { request_id: request_id(), parent: back.name, amount: amount("USD", 50, 0), reason: "Wrong".into() };
     desk.owner.invoices().create_credit_note(note).await.unwrap();
+    let wrong = desk.bill("USD", 90).await;
     desk.pays(&in_time).await;
     let kept = desk.bill("USD", 200).await;
     let kept = desk.plans(&kept, true).await;
@@ -94,6 +95,8 @@ async fn march(world: &World) -> Desk {
     let breached = desk.plans(&breached, false).await;
     advance(world, START + 40 * DAY).await;
     desk.pays(&late).await;
+    let void = VoidInvoiceRequest { request_id: request_id(), name: wrong.name, reason: "Wrong".into() };
+    desk.owner.invoices().void_invoice(void).await.unwrap();
     advance(world, MIDNIGHT + 64 * DAY).await;
     let states = (plan(&desk.admin, &kept).await.state(), plan(&desk.admin, &breached).await.state());
     assert_eq!(states, (State::Completed, State::Breached));
@@ -138,7 +141,7 @@ async fn what_was_there_before_is_known_once_it_is_told_again(world: &World) {
     let advice = desk.read(&desk.reviewer, &name).await.advice.unwrap();
     assert_eq!(record(&advice), ["0", "0", "0", "0", "0"]);
     let operator = world.someone("OPERATOR", None);
-    for (service, aggregate, count) in [("invoicing", "invoice", 8), ("plans", "plan", 2)] {
+    for (service, aggregate, count) in [("invoicing", "invoice", 9), ("plans", "plan", 2)] {
         let told = operator.operations(service).republish(republish(aggregate)).await.unwrap().into_inner();
         assert_eq!((told.snapshot_count, told.next_page_token.as_str()), (count, ""));
     }

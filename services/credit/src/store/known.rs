@@ -56,6 +56,16 @@ pub async fn invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &Know
     Ok(())
 }
 
+/// Forgets an invoice.
+///
+/// # Errors
+/// The database's.
+pub async fn forget<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Uuid) -> Result<(), AppError> {
+    let delete = "DELETE FROM known_invoices WHERE tenant = $1 AND invoice_id = $2";
+    sql::exec(conn, delete, vec![tenant.as_str().into(), invoice.into()]).await?;
+    Ok(())
+}
+
 /// Notes how a plan stands; once breached it stays so.
 ///
 /// # Errors

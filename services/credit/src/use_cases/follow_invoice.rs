@@ -13,7 +13,7 @@ use payterms_chassis::{
 };
 use payterms_credit_domain::{Customer, Invoice, draw::Figures};
 use payterms_kernel::{Id, calendar::day_in};
-use payterms_proto::invoicing::v1::{Invoice as Told, block::Reason};
+use payterms_proto::invoicing::v1::{Invoice as Told, block::Reason, invoice::State};
 use uuid::Uuid;
 
 /// The event of an invoice, and when it happened.
@@ -66,6 +66,10 @@ async fn remember(tx: &WriteTx, (customer, id): (Id<Customer>, Uuid), (told, at)
     // The purchase of credit asks for no debt.
     if told.top_up.is_some() {
         return Ok(());
+    }
+    // What was taken back was never owed, nor late.
+    if told.state() == State::Void {
+        return known::forget(tx.conn(), &tx.call().tenant, id).await;
     }
     let day = day_in(tx.time().zone, at);
     let (open_left, late) = (open.micros(), open.is_positive() && due_on < day);
