@@ -22,6 +22,7 @@ on_both!(
     hostile_csv_files_change_nothing,
     hostile_xml_files_change_nothing,
     numbers_are_read_as_they_are_written,
+    amounts_and_times_beyond_all_bounds_are_decided_on,
     texts_of_a_bank_are_cleaned,
     a_withdrawal_counts_once_it_was_submitted,
 );
@@ -221,6 +222,26 @@ async fn numbers_are_read_as_they_are_written(world: &World) {
     let advice = desk.read(&desk.reviewer, &name).await.advice.unwrap();
     assert_eq!(known(&advice, Feature::MonthlyInflow).as_deref(), Some("514403.125"), "a twelfth of five times 1,234,567.50");
     assert_eq!(known(&advice, Feature::MonthlyOutflow).as_deref(), Some("0.833333"), "a twelfth of ten");
+}
+
+async fn amounts_and_times_beyond_all_bounds_are_decided_on(world: &World) {
+    let desk = desk(world, Programme::default()).await;
+    let name = desk.start().await.unwrap().name;
+    let most = "9223372036854.775807";
+    let rows = |sign: &str| {
+        let row = |day: i32| format!("2025-{:02}-02,Globex,{sign}{most},{sign}{most}\n", day % 12 + 1);
+        format!("Date,Who,Amount,Balance\n{}", (0..60).map(row).collect::<Vec<_>>().concat()).into_bytes()
+    };
+    let ever = |day: i32, year: i32| Some(Date { year, month: day, day });
+    for (sign, account) in [("", "one"), ("", "another"), ("-", "a third")] {
+        let own = CsvMapping { account: account.into(), from_date: ever(1, 1), to_date: ever(12, 9999), ..mapping() };
+        desk.send(&name, rows(sign), Some(own)).await.unwrap();
+    }
+    assert_eq!(desk.submit(&name).await.unwrap().state(), State::InReview);
+    let advice = desk.read(&desk.reviewer, &name).await.advice.unwrap();
+    assert_eq!(known(&advice, Feature::MonthsOfHistory).as_deref(), Some("240"), "twenty years are enough");
+    assert!(known(&advice, Feature::LowestBalance).is_some());
+    invariants::hold(world).await;
 }
 
 async fn texts_of_a_bank_are_cleaned(world: &World) {
