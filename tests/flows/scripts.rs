@@ -268,8 +268,10 @@ async fn the_books_add_up_after_random_scripts(world: &World) {
         let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
         card(world, &admin, &customer, "tok_mastercard").await;
         card(world, &admin, &customer, token).await;
-        // Credit may not have heard of the customer yet.
-        retry(async || offer(&owner, &customer, &programme, 500).await).await;
+        if customers.is_empty() {
+            // The other one is to apply. Credit may not have heard of the customer yet.
+            retry(async || offer(&owner, &customer, &programme, 500).await).await;
+        }
         customers.push((customer, wallet, admin));
     }
     for (round, seed) in (1_i64..).zip([7, 1_234, 99, 5_555, 31_337]) {

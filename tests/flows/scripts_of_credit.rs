@@ -1,7 +1,8 @@
-//! What the random scripts do with credit lines: offer, activate, put aside, buy on them alone and beside other
+//! What the random scripts do with credit lines: apply, offer, activate, put aside, buy on them alone and beside other
 //! tenders, change their limits, suspend, restore, close.
 
 use crate::{
+    applications::{mapping, statement},
     lines::{activate, offer},
     payments::{by, credit},
     rig::retry,
@@ -9,8 +10,10 @@ use crate::{
 };
 use payterms_proto::{
     credit::v1::{
-        ChangeLimitRequest, CloseLineRequest, CreateProgrammeRequest, CreditLine, DeactivateLineRequest, DeclineLineRequest,
-        ListCreditLinesRequest, Programme, ReactivateLineRequest, RestoreLineRequest, SuspendLineRequest, credit_line::State,
+        ChangeLimitRequest, ClaimApplicationRequest, CloseLineRequest, CreateProgrammeRequest, CreditApplication, CreditLine,
+        DeactivateLineRequest, DecideApplicationRequest, DeclineLineRequest, ListApplicationsRequest, ListCreditLinesRequest, Outcome,
+        Programme, ReactivateLineRequest, RequestInformationRequest, RestoreLineRequest, StartApplicationRequest, SubmitApplicationRequest,
+        SuspendLineRequest, UploadBankStatementRequest, WithdrawApplicationRequest, credit_application, credit_line::State,
     },
     invoicing::v1::{CreatePaymentRequest, Invoice, InvoiceToPay, ListInvoicesRequest, PayLaterRequest, invoice},
     wallet::v1::{ListPaymentMethodsRequest, SetPurchaseDefaultRequest, payment_method::Kind},
@@ -25,34 +28,39 @@ use sea_orm::{ConnectionTrait, Statement};
 
 /// A programme of tenant `acme` for customers in Australia; its name.
 pub(crate) async fn programme_in_australia(owner: &Session) -> String {
-    let programme = Some(Programme { title: "Pay later".into(), countries: vec!["AU".into()], ..Programme::default() });
+    // The cool-down is shorter than a round of the scripts.
+    let programme = Programme { title: "Pay later".into(), countries: vec!["AU".into()], cool_down_days: 30, ..Programme::default() };
+    let programme = Some(programme);
     let request = CreateProgrammeRequest { request_id: request_id(), parent: "tenants/acme".into(), programme };
     // Credit may not have heard of the tenant yet.
     retry(async || owner.programmes().create_programme(request.clone()).await).await.into_inner().programme.unwrap().name
 }
 
-/// Something was bought on lines, and given up; lines have gone most of their ways.
+/// Something was bought on lines and paid, lines were moved, and somebody applied.
 pub(crate) async fn lines_were_played(world: &World) {
     let (conn, c) = world.rows("credit").await;
-    let several = async |what: String| {
+    let several = async |what: &str, least: i64| {
         let count = format!("SELECT count(*) AS found FROM {c}{what}");
         let row = conn.query_one_raw(Statement::from_string(conn.get_database_backend(), count)).await.unwrap().unwrap();
-        assert!(row.try_get::<i64>("", "found").unwrap() > 2, "hardly any {what}");
+        assert!(row.try_get::<i64>("", "found").unwrap() >= least, "hardly any {what}");
     };
-    for what in ["draws WHERE captured > 0", "draws WHERE repaid > 0", "line_history WHERE verb = 'SUSPEND'"] {
-        several(what.to_owned()).await;
+    for (what, least) in [("draws WHERE captured > 0", 3), ("draws WHERE repaid > 0", 1), ("line_history", 6), ("applications", 1)] {
+        several(what, least).await;
     }
     conn.close().await.unwrap();
 }
 
 impl Player<'_> {
-    /// A line is offered where there is none; else something is done with it.
+    /// A line is applied for or offered where there is none; else something is done with it.
     pub(crate) async fn borrows(&mut self, customer: &str, admin: &Session) -> bool {
         let list = ListCreditLinesRequest { parent: customer.into(), page_size: 100, ..Default::default() };
         let found = self.owner.lines().list_credit_lines(list).await.map(|found| found.into_inner().credit_lines).unwrap_or_default();
         let over = [State::Expired, State::DeclinedByCustomer, State::Closed];
         let seed = self.seed;
         let Some(line) = found.into_iter().find(|line| !over.contains(&line.state())) else {
+            if self.dice.random_range(0..6) > 0 {
+                return self.applies(customer, admin).await;
+            }
             let limit = self.dice.random_range(100..900);
             return answered("offer", seed, &offer(&self.owner, customer, self.programme, limit).await);
         };
@@ -159,5 +167,49 @@ impl Player<'_> {
                 answered("change limit", seed, &theirs.change_limit(change).await)
             }
         }
+    }
+
+    /// An application goes on, or is taken back; a person decides it.
+    async fn applies(&mut self, customer: &str, admin: &Session) -> bool {
+        use credit_application::State::{InReview, MoreInformation, Started};
+        let list = ListApplicationsRequest { parent: customer.into(), page_size: 100, ..Default::default() };
+        let found = self.owner.applications().list_applications(list).await.map(|found| found.into_inner().credit_applications);
+        let open = found.unwrap_or_default().into_iter().find(|own| own.expire_time.is_some() || own.state() == InReview);
+        let (seed, mut own, mut theirs) = (self.seed, admin.applications(), self.owner.applications());
+        let Some(CreditApplication { name, state, .. }) = open else {
+            let start = StartApplicationRequest { request_id: request_id(), parent: customer.into(), programme: self.programme.to_owned() };
+            return answered("start", seed, &own.start_application(start).await);
+        };
+        if self.dice.random_range(0..8) == 0 {
+            let back = WithdrawApplicationRequest { request_id: request_id(), name };
+            return answered("withdraw", seed, &own.withdraw_application(back).await);
+        }
+        if state == i32::from(Started) || (state == i32::from(MoreInformation) && self.dice.random()) {
+            let content = statement(self.dice.random_range(1_000..50_000), 900).into();
+            let title = "The year 2025".to_owned();
+            let upload = UploadBankStatementRequest { request_id: request_id(), name, title, content, csv: Some(mapping()) };
+            return answered("upload", seed, &own.upload_bank_statement(upload).await);
+        }
+        if state != i32::from(InReview) {
+            let submit = SubmitApplicationRequest { request_id: request_id(), name };
+            return answered("submit", seed, &own.submit_application(submit).await);
+        }
+        let claim = ClaimApplicationRequest { request_id: request_id(), name: name.clone() };
+        if !answered("claim", seed, &theirs.claim_application(claim).await) {
+            return false;
+        }
+        let explanation = "We looked at it together.".to_owned();
+        let limit = match self.dice.random_range(0..4) {
+            0 => {
+                let ask = RequestInformationRequest { request_id: request_id(), name, explanation };
+                return answered("ask for more", seed, &theirs.request_information(ask).await);
+            }
+            1 => None,
+            _ => amount("USD", self.dice.random_range(100..900), 0),
+        };
+        let outcome = if limit.is_some() { Outcome::Approve } else { Outcome::Decline }.into();
+        let reasons = if limit.is_some() { Vec::new() } else { vec!["Little history.".to_owned()] };
+        let decide = DecideApplicationRequest { request_id: request_id(), name, outcome, limit, reasons, explanation };
+        answered("decide", seed, &theirs.decide_application(decide).await)
     }
 }
