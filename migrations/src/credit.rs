@@ -67,10 +67,18 @@ mod lines {
         Table {
             name: "bank_files",
             columns: "tenant text NOT NULL, application_id {uuid} NOT NULL, sha256 text NOT NULL, title text NOT NULL, content {bytes} NOT NULL, \
-                      mapping text NOT NULL, accounts bigint NOT NULL, bookings bigint NOT NULL, at {time} NOT NULL, \
+                      mapping text NOT NULL, linked boolean NOT NULL, accounts bigint NOT NULL, bookings bigint NOT NULL, at {time} NOT NULL, \
                       PRIMARY KEY (tenant, application_id, sha256), FOREIGN KEY (tenant, application_id) REFERENCES applications (tenant, id)",
             indexes: &[],
             guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "bank_links",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, application_id {uuid} NOT NULL, state text NOT NULL, page text NOT NULL, \
+                      url text NOT NULL, institution text NOT NULL, token {bytes} NOT NULL, expires_at {time} NOT NULL, created_at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, id), FOREIGN KEY (tenant, application_id) REFERENCES applications (tenant, id)",
+            indexes: &["CREATE INDEX bank_links_of_application ON bank_links (tenant, application_id, id)"],
+            guard: Guard::Tenant,
         },
         Table {
             name: "decisions",

@@ -129,12 +129,12 @@ impl Desk {
         name
     }
 
-    async fn claim(&self, who: &Session, name: &str) -> Result<CreditApplication, Status> {
+    pub(crate) async fn claim(&self, who: &Session, name: &str) -> Result<CreditApplication, Status> {
         let request = ClaimApplicationRequest { request_id: request_id(), name: name.to_owned() };
         Ok(who.applications().claim_application(request).await?.into_inner().credit_application.unwrap())
     }
 
-    async fn decide(&self, name: &str, limit: Option<i64>) -> Result<CreditApplication, Status> {
+    pub(crate) async fn decide(&self, name: &str, limit: Option<i64>) -> Result<CreditApplication, Status> {
         let request = DecideApplicationRequest {
             request_id: request_id(),
             name: name.to_owned(),

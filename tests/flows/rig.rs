@@ -89,11 +89,14 @@ impl Services {
         if name == "invoicing" {
             arguments.push(format!("--mail=file:{data}/mail"));
         }
-        if matches!(name, "wallet" | "gateway") {
+        if matches!(name, "wallet" | "credit" | "gateway") {
             arguments.push(format!("--simulator=http://{provider}"));
         }
         if name == "wallet" {
             arguments.push(format!("--simulator-secret={data}/keys/simulator.secret"));
+        }
+        if name == "credit" {
+            arguments.push(format!("--seal-key={data}/keys/seal.key"));
         }
         arguments.extend(kill_at.map(|point| format!("--kill-at={point}")));
         self.running.insert(name, Process::service(BINARY, name, self.at(name), &arguments));

@@ -51,7 +51,7 @@ pub struct SetupBody {
     kind: String,
 }
 
-fn failed(error: &sea_orm::DbErr) -> Response {
+pub(crate) fn failed(error: &sea_orm::DbErr) -> Response {
     tracing::error!(%error, "the simulator's file failed");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }

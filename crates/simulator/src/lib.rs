@@ -2,9 +2,11 @@
 //!
 //! It has its own durable file and its own commit, is idempotent by key, and knows nothing of
 //! the suite. Test cards tell it how to behave: succeed, decline, take its time, lose its answer,
-//! ask for authentication.
+//! ask for authentication. Test banks let themselves be linked and read.
 
 pub mod api;
+mod bank_pages;
+pub mod banks;
 pub mod cards;
 pub mod page;
 pub mod store;
@@ -122,6 +124,11 @@ pub async fn serve(listener: TcpListener, options: Options, stop: CancellationTo
         .route("/v1/{tenant}/setups", post(api::create_setup))
         .route("/v1/{tenant}/setups/{id}", get(api::get_setup))
         .route("/simulator/setups/{id}", get(page::show).post(page::save))
+        .route("/v1/{tenant}/bank/pages", post(banks::open).get(banks::count))
+        .route("/v1/{tenant}/bank/pages/{id}", get(banks::get))
+        .route("/v1/{tenant}/bank/accounts", post(banks::read))
+        .route("/v1/{tenant}/bank/forget", post(banks::forget))
+        .route("/simulator/banks/{id}", get(banks::show).post(banks::choose))
         .with_state(world);
     axum::serve(listener, routes).with_graceful_shutdown(async move { stop.cancelled().await }).await.map_err(|error| error.to_string())
 }

@@ -19,11 +19,14 @@ pub struct Choice {
     token: String,
 }
 
-fn page(body: &str) -> Html<String> {
+const TITLE: &str = "Save a card";
+
+/// A page of the simulator.
+pub(crate) fn page(title: &str, body: &str) -> Html<String> {
     Html(format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Save a card</title><style>body{{font:16px system-ui;\
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title><style>body{{font:16px system-ui;\
          max-width:30rem;margin:4rem auto;padding:0 1rem}}label{{display:block;padding:.3rem 0}}button{{margin-top:1rem;padding:.5rem 1.5rem}}\
-         </style></head><body><h1>Save a card</h1>{body}</body></html>"
+         </style></head><body><h1>{title}</h1>{body}</body></html>"
     ))
 }
 
@@ -42,26 +45,26 @@ pub async fn show(State(world): State<World>, Path(id): Path<String>) -> Respons
                 );
             }
             form.push_str("<button>Save</button></form>");
-            page(&form).into_response()
+            page(TITLE, &form).into_response()
         }
-        Ok(Some(_)) => page("<p>The card is saved. You can close this page.</p>").into_response(),
-        _ => (StatusCode::NOT_FOUND, page("<p>There is no such page.</p>")).into_response(),
+        Ok(Some(_)) => page(TITLE, "<p>The card is saved. You can close this page.</p>").into_response(),
+        _ => (StatusCode::NOT_FOUND, page(TITLE, "<p>There is no such page.</p>")).into_response(),
     }
 }
 
 /// Saves the chosen card and tells the suite.
 pub async fn save(State(world): State<World>, Path(id): Path<String>, Form(choice): Form<Choice>) -> Response {
     let Ok(Some((tenant, _, kind))) = world.store.find_setup(&id).await else {
-        return (StatusCode::NOT_FOUND, page("<p>There is no such page.</p>")).into_response();
+        return (StatusCode::NOT_FOUND, page(TITLE, "<p>There is no such page.</p>")).into_response();
     };
     if cards::find(&choice.token).is_none_or(|card| card.account != (kind == ACCOUNT)) {
-        return (StatusCode::BAD_REQUEST, page("<p>There is no such test card.</p>")).into_response();
+        return (StatusCode::BAD_REQUEST, page(TITLE, "<p>There is no such test card.</p>")).into_response();
     }
     let saved = id.replace("seti_", "pm_");
     match world.store.save_card(&id, &tenant, &saved, &choice.token).await {
         Ok(_) => {
             world.notify(&tenant, "setup.completed", &id);
-            page("<p>The card is saved. You can close this page.</p>").into_response()
+            page(TITLE, "<p>The card is saved. You can close this page.</p>").into_response()
         }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

@@ -6,7 +6,9 @@ use payterms_chassis::sql;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, QueryResult};
 use std::path::Path;
 
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 6] = [
+    "CREATE TABLE IF NOT EXISTS bank_pages (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, bank TEXT NOT NULL DEFAULT '', \
+     asked INTEGER NOT NULL DEFAULT 0, forgotten BOOLEAN NOT NULL DEFAULT false)",
     "CREATE TABLE IF NOT EXISTS chargebacks (tenant TEXT NOT NULL, charge TEXT NOT NULL, amount TEXT NOT NULL, currency TEXT NOT NULL, \
      PRIMARY KEY (tenant, charge))",
     "CREATE TABLE IF NOT EXISTS refunds (tenant TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, charge TEXT NOT NULL, \
@@ -84,6 +86,10 @@ impl Store {
             conn.execute_unprepared(table).await.map_err(|error| error.to_string())?;
         }
         Ok(Self(conn))
+    }
+
+    pub(crate) fn conn(&self) -> &DatabaseConnection {
+        &self.0
     }
 
     /// Keeps a charge unless there is one with this key; true if it was kept.

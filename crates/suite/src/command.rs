@@ -38,6 +38,10 @@ struct RunOptions {
     /// beside the keys if not given.
     #[arg(long, env = "PAYTERMS_MAIL", hide_env_values = true)]
     mail: Option<String>,
+    /// Address of Plaid, where bank accounts are linked with the credentials in `plaid.credentials` beside the keys; the
+    /// simulator's banks if not given.
+    #[arg(long, env = "PAYTERMS_PLAID")]
+    plaid: Option<String>,
     /// Where spans go by OTLP over gRPC; nowhere if not given.
     #[arg(long, env = "PAYTERMS_OTLP_ENDPOINT")]
     otlp_endpoint: Option<String>,
@@ -155,6 +159,7 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
         postgres: run.postgres.clone(),
         simulator: run.simulator.clone(),
         mail: run.mail.clone(),
+        plaid: run.plaid.clone(),
     };
     let suite = Suite::start(&options, stop.clone()).await?;
     let customer = banner::seed(&suite).await?;

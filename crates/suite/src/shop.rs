@@ -51,15 +51,27 @@ pub async fn save(
 ) -> Result<Result<String, String>, Status> {
     let start = StartMethodSetupRequest { request_id: request_id(), parent: customer.to_owned(), kind: kind.into() };
     let setup = admin.methods().start_method_setup(start).await?.into_inner().method_setup.unwrap_or_default();
-    let page = format!("http://{gateway}{}", setup.hosted_url);
+    send(gateway, &setup.hosted_url, token).await?;
+    let get = GetMethodSetupRequest { name: setup.name };
+    let setup = admin.methods().get_method_setup(get).await?.into_inner().method_setup.unwrap_or_default();
+    Ok(if setup.state() == State::Active { Ok(setup.payment_method) } else { Err(setup.failure_reason) })
+}
+
+/// Signs in at a test bank on the page of a link.
+///
+/// # Errors
+/// UNAVAILABLE where the page does not answer, or knows no such bank.
+pub async fn sign_in(gateway: SocketAddr, url: &str, bank: &str) -> Result<(), Status> {
+    send(gateway, url, bank).await
+}
+
+/// Sends the form of a hosted page.
+async fn send(gateway: SocketAddr, url: &str, token: &str) -> Result<(), Status> {
     let form = reqwest::Client::new()
-        .post(page)
+        .post(format!("http://{gateway}{url}"))
         .header("content-type", "application/x-www-form-urlencoded")
         .body(format!("token={token}"))
         .send()
         .await;
-    form.and_then(reqwest::Response::error_for_status).map_err(|error| Status::unavailable(error.to_string()))?;
-    let get = GetMethodSetupRequest { name: setup.name };
-    let setup = admin.methods().get_method_setup(get).await?.into_inner().method_setup.unwrap_or_default();
-    Ok(if setup.state() == State::Active { Ok(setup.payment_method) } else { Err(setup.failure_reason) })
+    form.and_then(reqwest::Response::error_for_status).map(|_| ()).map_err(|error| Status::unavailable(error.to_string()))
 }

@@ -40,6 +40,8 @@ pub struct SuiteOptions {
     pub simulator: Option<String>,
     /// Where mails go, as invoicing takes it; none: the folder `mail` beside the keys.
     pub mail: Option<String>,
+    /// Address of Plaid; none: the simulator's banks are linked.
+    pub plaid: Option<String>,
 }
 
 /// A suite that serves.
@@ -77,6 +79,7 @@ impl Suite {
         }
         let secret = keys.join("simulator.secret");
         ensure_secret(&secret)?;
+        ensure_secret(&keys.join("seal.key"))?;
         let simulator = match &options.simulator {
             Some(elsewhere) => elsewhere.clone(),
             None => Self::start_simulator(&options.data, &secret, &door, stop.clone()).await?,
@@ -96,7 +99,13 @@ impl Suite {
         }
         if let Some(listener) = listeners.remove("credit") {
             let db = open("credit", options).await?;
-            running.push(boot::start::<Credit>(db, &keys, &peers, listener, payterms_credit::Options {}, stop.clone()).await?);
+            let bank = payterms_credit::Options {
+                simulator: Some(simulator.clone()),
+                plaid: options.plaid.clone(),
+                plaid_credentials: keys.join("plaid.credentials"),
+                seal_key: keys.join("seal.key"),
+            };
+            running.push(boot::start::<Credit>(db, &keys, &peers, listener, bank, stop.clone()).await?);
         }
         if let Some(listener) = listeners.remove("plans") {
             let db = open("plans", options).await?;
@@ -153,7 +162,7 @@ pub fn development_token(keys: &Path, caller: &Caller, seconds: i64) -> Result<S
     Signer::read(keys, DEVELOPMENT, Arc::new(SystemClock))?.token(payterms_gateway::identity::AUDIENCE, caller, seconds)
 }
 
-/// Makes the secret that the simulator signs with (mode 0600) unless it is there.
+/// Makes a secret of 32 bytes (mode 0600) unless it is there.
 ///
 /// # Errors
 /// A sentence that names the file.

@@ -48,7 +48,7 @@ impl World {
 
     async fn suite(folder: &TempDir, postgres: Option<String>) -> Suite {
         let listen = "127.0.0.1:0".parse().expect("an address");
-        let options = SuiteOptions { data: folder.path().to_path_buf(), listen, postgres, simulator: None, mail: None };
+        let options = SuiteOptions { data: folder.path().to_path_buf(), listen, postgres, simulator: None, mail: None, plaid: None };
         Suite::start(&options, CancellationToken::new()).await.expect("the suite starts")
     }
 

@@ -6,13 +6,15 @@ use crate::{
     statements::{self, CsvMapping, DateOrder},
 };
 use payterms_chassis::{AppError, Call, Fields, access::Grant, fields::Digits, names::Name, page::Page};
-use payterms_credit_domain::{Application, ApplicationState, Customer, Programme};
+use payterms_credit_domain::{Application, ApplicationState, BankLink, Customer, Programme};
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_proto::credit::v1 as pb;
 use tonic::Request;
 
 /// The collections of an application's name.
 const APPLICATION: &[&str] = &["customers", "creditApplications"];
+/// The collections of a link's name.
+const LINK: &[&str] = &["customers", "creditApplications", "bankLinks"];
 /// Bytes of one file.
 const MOST_BYTES: usize = 2 * 1_024 * 1_024;
 
@@ -41,6 +43,21 @@ pub fn start(request: Request<pb::StartApplicationRequest>) -> Result<(Call, Cus
     let programme = fields.shared_name("programme", &message.programme, PROGRAMME);
     let customer = CustomerRef { tenant: parent.tenant.clone(), customer: Id::from_uuid(parent.id(0)) };
     Ok((fields.write(&message.request_id, parent.tenant)?, customer, Id::from_uuid(programme.id(0))))
+}
+
+/// Links an account.
+pub fn link(request: Request<pb::LinkBankAccountRequest>) -> Result<(Call, ApplicationRef), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    named(fields, (&message.request_id, &message.name))
+}
+
+/// Asks whether the applicant is through with the page of a link.
+pub fn confirm(request: Request<pb::ConfirmBankLinkRequest>) -> Result<(Call, ApplicationRef, Id<BankLink>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, LINK);
+    let named = application_ref(&fields, &name);
+    let link = Id::from_uuid(name.id(2));
+    Ok((fields.write(&message.request_id, name.tenant)?, named, link))
 }
 
 /// A file.

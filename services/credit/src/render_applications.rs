@@ -10,7 +10,7 @@ use payterms_chassis::{
     render::{date, money, timestamp},
 };
 use payterms_credit_domain::{
-    Advice, Application, ApplicationState,
+    Advice, Application, ApplicationState, BankLink, LinkState,
     bank::{Coverage, Gap},
 };
 use payterms_kernel::TenantId;
@@ -23,6 +23,7 @@ pub fn state(state: ApplicationState) -> pb::credit_application::State {
     match state {
         ApplicationState::Started => State::Started,
         ApplicationState::AwaitingBankData => State::AwaitingBankData,
+        ApplicationState::Submitted => State::Submitted,
         ApplicationState::InReview => State::InReview,
         ApplicationState::MoreInformation => State::MoreInformation,
         ApplicationState::Approved => State::Approved,
@@ -39,6 +40,30 @@ pub struct Parts {
     pub files: Vec<BankFile>,
     /// The policy's answer.
     pub advice: Option<Advice>,
+    /// Its links to banks.
+    pub links: Vec<BankLink>,
+}
+
+/// A link; its page is for the customer alone.
+#[must_use]
+pub fn link(application: &str, own: &BankLink, as_customer: bool) -> pb::BankLink {
+    use pb::bank_link::State;
+    let state = match own.state {
+        LinkState::Pending => State::Pending,
+        LinkState::Linked => State::Linked,
+        LinkState::Broken => State::Broken,
+        LinkState::Expired => State::Expired,
+        LinkState::Removed => State::Removed,
+    };
+    let url = if as_customer && own.state == LinkState::Pending { own.url.clone() } else { String::new() };
+    pb::BankLink {
+        name: format!("{application}/bankLinks/{}", own.id),
+        state: state.into(),
+        institution: own.institution.clone(),
+        url,
+        expire_time: Some(timestamp(own.expires_at)),
+        create_time: Some(timestamp(own.created_at)),
+    }
 }
 
 /// An application. Customers see the policy's answer once it is decided, without what would have passed, and not who
@@ -61,9 +86,12 @@ pub fn application(tenant: &TenantId, own: &Application, parts: &Parts, as_custo
         account_count: i32::try_from(own.accounts).unwrap_or(i32::MAX),
         booking_count: i32::try_from(own.bookings).unwrap_or(i32::MAX),
         create_time: Some(timestamp(own.at)),
+        linked: own.linked,
     };
+    let name = format!("{customer}/creditApplications/{}", own.id);
     pb::CreditApplication {
-        name: format!("{customer}/creditApplications/{}", own.id),
+        links: parts.links.iter().map(|own| link(&name, own, as_customer)).collect(),
+        name,
         programme: programme_name(tenant, own.programme),
         state: state(own.state).into(),
         files: parts.files.iter().map(file).collect(),

@@ -2,7 +2,10 @@
 //! account only a hash is kept.
 
 use chrono::NaiveDate;
-use payterms_chassis::xml::{self, Element};
+use payterms_chassis::{
+    AppError,
+    xml::{self, Element},
+};
 use payterms_credit_domain::bank::{Booking, Statement};
 use payterms_kernel::{Currency, Kind, Money, Refusal, TenantId};
 use serde::{Deserialize, Serialize};
@@ -78,6 +81,44 @@ pub fn read(tenant: &TenantId, file: &[u8], mapping: Option<&CsvMapping>) -> Res
         Some(mapping) => Ok(vec![csv(file, mapping)?]),
         None => camt(tenant, file),
     }
+}
+
+/// A statement of a linked account, as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    account: String,
+    currency: String,
+    covers: (NaiveDate, NaiveDate),
+    closing: Option<i64>,
+    bookings: Vec<Booking>,
+}
+
+/// What is kept of linked accounts that were read.
+///
+/// # Errors
+/// A fault of ours.
+pub fn keep(told: &[Statement]) -> Result<Vec<u8>, AppError> {
+    let kept = |own: &Statement| Kept {
+        account: own.account.clone(),
+        currency: own.currency.code().to_owned(),
+        covers: own.covers,
+        closing: own.closing,
+        bookings: own.bookings.clone(),
+    };
+    serde_json::to_vec(&told.iter().map(kept).collect::<Vec<_>>()).map_err(|error| AppError::Fault(error.to_string()))
+}
+
+/// Reads what was kept.
+///
+/// # Errors
+/// A fault of ours.
+pub fn kept(content: &[u8]) -> Result<Vec<Statement>, AppError> {
+    let kept: Vec<Kept> = serde_json::from_slice(content).map_err(|error| AppError::Fault(error.to_string()))?;
+    let told = |own: Kept| {
+        let currency = Currency::parse(&own.currency).ok_or_else(|| AppError::Fault(format!("a currency {:?}", own.currency)))?;
+        Ok(Statement { account: own.account, currency, covers: own.covers, closing: own.closing, bookings: own.bookings })
+    };
+    kept.into_iter().map(told).collect()
 }
 
 fn camt(tenant: &TenantId, file: &[u8]) -> Result<Vec<Statement>, Refusal> {

@@ -1,5 +1,6 @@
-//! S1: pay later. A customer in the United States applies with its statements, is refused, waits, is approved by a
-//! person; buys twice in June, owes at the end of July, is suspended and restored.
+//! S1: pay later. A customer in the United States with a linked bank account is decided at once. Another applies with
+//! its statements, is refused, waits, is approved by a person; buys twice in June, owes at the end of July, is suspended
+//! and restored.
 
 use super::stage::{Stage, TENANT, said, shown, told};
 use crate::{
@@ -11,10 +12,10 @@ use chrono::NaiveDate;
 use payterms_kernel::calendar::start_of_day;
 use payterms_proto::{
     credit::v1::{
-        ActivateLineRequest, ClaimApplicationRequest, CreateProgrammeRequest, CreditApplication, CreditLine, CsvMapping,
-        DecideApplicationRequest, GetApplicationRequest, GetCreditLineRequest, GetCreditOptionsRequest, GetExposureRequest, Outcome,
-        Programme, StartApplicationRequest, SubmitApplicationRequest, UploadBankStatementRequest, credit_application, credit_line::State,
-        csv_mapping::DateOrder,
+        ActivateLineRequest, ClaimApplicationRequest, ConfirmBankLinkRequest, CreateProgrammeRequest, CreditApplication, CreditLine,
+        CsvMapping, DecideApplicationRequest, GetApplicationRequest, GetCreditLineRequest, GetCreditOptionsRequest, GetExposureRequest,
+        LinkBankAccountRequest, Outcome, Programme, StartApplicationRequest, SubmitApplicationRequest, UploadBankStatementRequest,
+        credit_application, credit_line::State, csv_mapping::DateOrder,
     },
     google::r#type::Date,
     invoicing::v1::{
@@ -48,6 +49,7 @@ struct Later {
 pub async fn play(stage: &mut Stage) -> Result<(), String> {
     println!("\nS1  Pay later: statements, a person who decides, a line; owed by the end of the next month.");
     let later = open(stage).await?;
+    linked(stage, &later).await?;
     refused(stage, &later).await?;
     let line = approved(stage, &later).await?;
     let bought = buys(stage, &later, &line).await?;
@@ -60,8 +62,8 @@ async fn day(stage: &mut Stage, month: u32, day: u32) -> Result<(), String> {
     stage.advance(start_of_day(chrono_tz::Australia::Sydney, date)).await
 }
 
-async fn open(stage: &mut Stage) -> Result<Later, String> {
-    let owner = stage.someone("OWNER")?;
+/// A customer in New York, and its owner's session, which has seen it.
+async fn customer(owner: &Session, (legal_name, billing_email): (&str, &str)) -> Result<(String, Session), String> {
     let address = Address {
         lines: vec!["88 Pier Street".to_owned()],
         city: "New York".to_owned(),
@@ -70,16 +72,21 @@ async fn open(stage: &mut Stage) -> Result<Later, String> {
         country: "US".to_owned(),
     };
     let customer = Customer {
-        legal_name: "Juniper Coffee LLC".to_owned(),
+        legal_name: legal_name.to_owned(),
         billing_address: Some(address),
-        billing_email: "books@juniper.example".to_owned(),
+        billing_email: billing_email.to_owned(),
         country: "US".to_owned(),
         ..Customer::default()
     };
     let create = CreateCustomerRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), customer: Some(customer) };
     let made = owner.customers().create_customer(create).await.map_err(said)?;
     let informed = owner.after(&made);
-    let customer = made.into_inner().customer.unwrap_or_default().name;
+    Ok((made.into_inner().customer.unwrap_or_default().name, informed))
+}
+
+async fn open(stage: &mut Stage) -> Result<Later, String> {
+    let owner = stage.someone("OWNER")?;
+    let (customer, informed) = customer(&owner, ("Juniper Coffee LLC", "books@juniper.example")).await?;
     informed.wallets().list_wallets(ListWalletsRequest { parent: customer.clone(), ..Default::default() }).await.map_err(said)?;
     let open = OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".to_owned() };
     owner.wallets().open_wallet(open).await.map_err(said)?;
@@ -197,6 +204,26 @@ fn outcome(own: &CreditApplication) -> String {
     let said = advice.outcome().as_str_name().trim_start_matches("OUTCOME_").to_owned();
     let limit = advice.limit.filter(|own| own.units > 0).map_or_else(String::new, |own| format!(", {}", shown(Some(&own))));
     format!("{said}{limit}, {} points{}{reasons}", advice.score, if reasons.is_empty() { "" } else { ": " })
+}
+
+/// Another customer links its bank account, and the policy decides by itself.
+async fn linked(stage: &mut Stage, later: &Later) -> Result<(), String> {
+    let owner = stage.someone("OWNER")?;
+    let (larch, informed) = customer(&owner, ("Larch Bakery LLC", "books@larch.example")).await?;
+    informed.programmes().get_credit_options(GetCreditOptionsRequest { parent: larch.clone() }).await.map_err(said)?;
+    let admin = stage.someone_of("CUSTOMER_ADMIN", &larch)?;
+    let start = StartApplicationRequest { request_id: request_id(), parent: larch, programme: later.programme.clone() };
+    let name = admin.applications().start_application(start).await.map_err(said)?.into_inner().credit_application.unwrap_or_default().name;
+    let link = LinkBankAccountRequest { request_id: request_id(), name: name.clone() };
+    let link = admin.applications().link_bank_account(link).await.map_err(said)?.into_inner().bank_link.unwrap_or_default();
+    shop::sign_in(stage.suite.gateway, &link.url, "bank_steady").await.map_err(said)?;
+    let confirm = ConfirmBankLinkRequest { request_id: request_id(), name: link.name };
+    admin.applications().confirm_bank_link(confirm).await.map_err(said)?;
+    let submit = SubmitApplicationRequest { request_id: request_id(), name };
+    let own = admin.applications().submit_application(submit).await.map_err(said)?.into_inner().credit_application.unwrap_or_default();
+    told(own.state() == credit_application::State::Approved && !own.credit_line.is_empty(), "the policy decides by a linked account")?;
+    stage.tell("Larch admin", &format!("links its account at Steady Bank. At once: {}; a line is offered.", outcome(&own)));
+    Ok(())
 }
 
 /// Two months that carry nothing: no, and not again before the cool-down is over.

@@ -1,8 +1,8 @@
 //! Applications: from the start to a decision, of which nobody decides their own (docs/domain.md, Credit, Application).
 
 use crate::{
-    bank::Coverage,
-    decision::{Decided, MOST_REASONS, Outcome, Reason},
+    decision::{MOST_REASONS, Outcome, Reason},
+    link::MOST_LINKS,
     programme::{Customer, Programme},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,10 +17,12 @@ pub const MOST_FILES: usize = 24;
 /// Where an application is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApplicationState {
-    /// Nothing was uploaded yet.
+    /// Nothing was linked or uploaded yet.
     Started,
     /// Something was; more may come.
     AwaitingBankData,
+    /// Linked accounts are being read, then the policy answers.
+    Submitted,
     /// A person is to decide.
     InReview,
     /// The applicant is to add something.
@@ -37,9 +39,10 @@ pub enum ApplicationState {
 
 impl ApplicationState {
     /// All states.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Started,
         Self::AwaitingBankData,
+        Self::Submitted,
         Self::InReview,
         Self::MoreInformation,
         Self::Approved,
@@ -54,6 +57,7 @@ impl ApplicationState {
         match self {
             Self::Started => "STARTED",
             Self::AwaitingBankData => "AWAITING_BANK_DATA",
+            Self::Submitted => "SUBMITTED",
             Self::InReview => "IN_REVIEW",
             Self::MoreInformation => "MORE_INFORMATION",
             Self::Approved => "APPROVED",
@@ -66,13 +70,16 @@ impl ApplicationState {
     /// Whether it is not over.
     #[must_use]
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Started | Self::AwaitingBankData | Self::InReview | Self::MoreInformation)
+        matches!(self, Self::Started | Self::AwaitingBankData | Self::Submitted | Self::InReview | Self::MoreInformation)
     }
 
     fn allowed(self) -> &'static [&'static str] {
         match self {
-            Self::Started => &["UploadBankStatement", "WithdrawApplication"],
-            Self::AwaitingBankData | Self::MoreInformation => &["UploadBankStatement", "SubmitApplication", "WithdrawApplication"],
+            Self::Started => &["LinkBankAccount", "UploadBankStatement", "WithdrawApplication"],
+            Self::AwaitingBankData | Self::MoreInformation => {
+                &["LinkBankAccount", "UploadBankStatement", "SubmitApplication", "WithdrawApplication"]
+            }
+            Self::Submitted => &["WithdrawApplication"],
             Self::InReview => &["ClaimApplication", "ReleaseApplication", "RequestInformation", "DecideApplication", "WithdrawApplication"],
             Self::Approved | Self::Declined | Self::Withdrawn | Self::Expired => &[],
         }
@@ -176,44 +183,97 @@ impl Application {
         Err(Refusal::state("APPLICATION_STATE", "The application", self.state.name(), self.state.allowed()))
     }
 
+    /// Refuses bank data where none is waited for.
+    ///
+    /// # Errors
+    /// `APPLICATION_STATE`.
+    pub fn must_take_bank_data(&self) -> Result<(), Refusal> {
+        use ApplicationState::{AwaitingBankData, MoreInformation, Started};
+        self.must_be(&[Started, AwaitingBankData, MoreInformation])
+    }
+
+    /// Waits for what comes by one more link.
+    ///
+    /// # Errors
+    /// `APPLICATION_STATE`, `TOO_MANY_ITEMS`.
+    pub fn link(&mut self, links: usize, now: DateTime<Utc>) -> Result<(), Refusal> {
+        self.must_take_bank_data()?;
+        if links >= MOST_LINKS {
+            return Err(Refusal::precondition("TOO_MANY_ITEMS", "An application has 10 links at most. Submit it, or start another."));
+        }
+        self.await_bank_data(now);
+        Ok(())
+    }
+
+    fn await_bank_data(&mut self, now: DateTime<Utc>) {
+        if self.state == ApplicationState::Started {
+            self.state = ApplicationState::AwaitingBankData;
+        }
+        self.expires_at = Some(now + TimeDelta::days(EXPIRY_DAYS));
+        self.touch(now);
+    }
+
     /// Takes a file in.
     ///
     /// # Errors
     /// `APPLICATION_STATE`, `TOO_MANY_ITEMS`.
     pub fn upload(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
-        use ApplicationState::{AwaitingBankData, MoreInformation, Started};
-        self.must_be(&[Started, AwaitingBankData, MoreInformation])?;
+        self.must_take_bank_data()?;
         if self.files >= MOST_FILES {
             return Err(Refusal::precondition("TOO_MANY_ITEMS", "An application has 24 files at most. Withdraw it and send fewer."));
         }
         self.files = self.files.saturating_add(1);
-        if self.state == Started {
-            self.state = AwaitingBankData;
-        }
-        self.expires_at = Some(now + TimeDelta::days(EXPIRY_DAYS));
-        self.touch(now);
+        self.await_bank_data(now);
         Ok(())
     }
 
-    /// Refuses what cannot be submitted: bank data in the programme's currency must be there.
+    /// Asks for the decision: linked accounts are read first.
     ///
     /// # Errors
-    /// `APPLICATION_STATE`, `BANK_DATA_REQUIRED`.
-    pub fn must_be_complete(&self, accounts: usize) -> Result<(), Refusal> {
+    /// `APPLICATION_STATE`.
+    pub fn submit(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
         use ApplicationState::{AwaitingBankData, MoreInformation};
         self.must_be(&[AwaitingBankData, MoreInformation])?;
-        if accounts == 0 {
-            return Err(Refusal::precondition("BANK_DATA_REQUIRED", "Upload a statement of an account in the programme's currency first."));
-        }
+        self.state = ApplicationState::Submitted;
+        self.expires_at = None;
+        self.touch(now);
         Ok(())
     }
 
-    /// Goes to a person: uploaded statements always do, whatever the policy's answer is.
-    pub fn submit(&mut self, now: DateTime<Utc>) {
-        self.decisions = self.decisions.saturating_add(1);
-        self.state = ApplicationState::InReview;
-        self.expires_at = None;
+    /// Goes back to the applicant: what it was submitted with does not do.
+    pub fn give_back(&mut self, now: DateTime<Utc>) {
+        self.state = if self.reviewer.is_empty() { ApplicationState::AwaitingBankData } else { ApplicationState::MoreInformation };
+        self.expires_at = Some(now + TimeDelta::days(EXPIRY_DAYS));
         self.touch(now);
+    }
+
+    /// The policy has given one more answer.
+    pub fn was_answered(&mut self) {
+        self.decisions = self.decisions.saturating_add(1);
+    }
+
+    /// Whether a person decides whatever the policy says: a file can be forged, and who has asked for more looks at it.
+    #[must_use]
+    pub fn goes_to_a_person(&self) -> bool {
+        self.files > 0 || !self.reviewer.is_empty()
+    }
+
+    /// Goes to a person, with the policy's answer as advice.
+    pub fn refer(&mut self, now: DateTime<Utc>) {
+        self.over(ApplicationState::InReview, now);
+    }
+
+    /// The policy grants a limit: a line was offered.
+    pub fn approve(&mut self, (limit, line): (Money, Uuid), now: DateTime<Utc>) {
+        (self.limit, self.line) = (Some(limit), Some(line));
+        self.over(ApplicationState::Approved, now);
+    }
+
+    /// The policy says no, for these reasons.
+    pub fn decline(&mut self, programme: &Programme, reasons: Vec<Reason>, now: DateTime<Utc>) {
+        self.reasons = reasons;
+        self.reapply_at = Some(now + TimeDelta::days(programme.cool_down_days.into()));
+        self.over(ApplicationState::Declined, now);
     }
 
     /// The applicant takes it back; once submitted that counts for the cool-down.
@@ -221,9 +281,9 @@ impl Application {
     /// # Errors
     /// `APPLICATION_STATE`.
     pub fn withdraw(&mut self, programme: &Programme, now: DateTime<Utc>) -> Result<(), Refusal> {
-        use ApplicationState::{AwaitingBankData, InReview, MoreInformation, Started};
-        self.must_be(&[Started, AwaitingBankData, InReview, MoreInformation])?;
-        if self.decisions > 0 {
+        use ApplicationState::{AwaitingBankData, InReview, MoreInformation, Started, Submitted};
+        self.must_be(&[Started, AwaitingBankData, Submitted, InReview, MoreInformation])?;
+        if self.decisions > 0 || self.state == Submitted {
             self.reapply_at = Some(now + TimeDelta::days(programme.cool_down_days.into()));
         }
         self.over(ApplicationState::Withdrawn, now);
@@ -319,9 +379,7 @@ impl Application {
             return Ok(Outcome::Approve);
         }
         let reasons = reasons.into_iter().take(MOST_REASONS);
-        self.reasons = reasons.map(|text| Reason { code: "REVIEWER".to_owned(), text }).collect();
-        self.reapply_at = Some(now + TimeDelta::days(programme.cool_down_days.into()));
-        self.over(ApplicationState::Declined, now);
+        self.decline(programme, reasons.map(|text| Reason { code: "REVIEWER".to_owned(), text }).collect(), now);
         Ok(Outcome::Decline)
     }
 
@@ -330,21 +388,4 @@ impl Application {
         self.version = self.version.saturating_add(1);
         self.updated_at = now.max(self.updated_at);
     }
-}
-
-/// What a policy came to for an application, and what it was decided on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Advice {
-    /// The policy.
-    pub policy: Id<crate::policy::Policy>,
-    /// What was known.
-    pub features: crate::feature::Features,
-    /// The programme's cap then.
-    pub cap: Money,
-    /// What the bank data covered.
-    pub coverage: Coverage,
-    /// What it came to.
-    pub decided: Decided,
-    /// When.
-    pub at: DateTime<Utc>,
 }

@@ -20,7 +20,7 @@ const MOST_MONTHS: usize = 12;
 const MOST_GAPS: usize = 100;
 
 /// A booking.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Booking {
     /// The day.
     pub day: NaiveDate,

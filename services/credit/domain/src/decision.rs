@@ -1,9 +1,12 @@
 //! Decisions: a policy over features. The same features and policy give the same decision for ever.
 
 use crate::{
+    bank::Coverage,
     feature::{Feature, Features},
-    policy::{Condition, Op, Terms},
+    policy::{Condition, Op, Policy, Terms},
 };
+use chrono::{DateTime, Utc};
+use payterms_kernel::{Id, Money};
 use serde::{Deserialize, Serialize};
 
 /// What a decision comes to, from the best to the worst.
@@ -89,6 +92,23 @@ pub struct Decided {
     pub would_pass: Vec<Condition>,
     /// Points that were lacking; 0: none.
     pub points_lacking: i64,
+}
+
+/// What a policy came to for an application, and what it was decided on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advice {
+    /// The policy.
+    pub policy: Id<Policy>,
+    /// What was known.
+    pub features: Features,
+    /// The programme's cap then.
+    pub cap: Money,
+    /// What the bank data covered.
+    pub coverage: Coverage,
+    /// What it came to.
+    pub decided: Decided,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 /// Why nothing is left to grant.

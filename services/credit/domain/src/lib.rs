@@ -10,16 +10,18 @@ pub mod edges;
 pub mod feature;
 pub mod life;
 pub mod line;
+pub mod link;
 pub mod policy;
 pub mod programme;
 pub mod standard;
 
-pub use application::{Advice, Application, ApplicationState};
-pub use decision::{Decided, Outcome};
+pub use application::{Application, ApplicationState};
+pub use decision::{Advice, Decided, Outcome};
 pub use draw::{Draw, DrawState};
 pub use edges::{EDGES, Verb};
 pub use feature::{Feature, Features};
 pub use line::{Line, LineState, Suspension, Taken};
+pub use link::{BankLink, LinkState};
 pub use policy::{Policy, PolicyState};
 pub use programme::{Customer, Programme, ProgrammeState};
 

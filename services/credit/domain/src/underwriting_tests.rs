@@ -1,7 +1,7 @@
 //! Policies, decisions, bank data and applications, by tables and properties.
 
 use crate::{
-    Application, ApplicationState, Feature, Features, Outcome, Policy, PolicyState, Programme, ProgrammeState,
+    Application, ApplicationState, BankLink, Feature, Features, LinkState, Outcome, Policy, PolicyState, Programme, ProgrammeState,
     application::{cool_down, must_be_eligible},
     bank::{BankData, Booking, Statement},
     decision::decide,
@@ -213,10 +213,11 @@ fn started(now: DateTime<Utc>) -> Application {
 fn nobody_decides_their_own_and_one_person_at_a_time() {
     let now = DateTime::UNIX_EPOCH;
     let mut own = started(now);
-    assert_eq!(own.must_be_complete(1).unwrap_err().reason, "APPLICATION_STATE");
+    assert_eq!(own.submit(now).unwrap_err().reason, "APPLICATION_STATE");
     own.upload(now).unwrap();
-    assert_eq!(own.must_be_complete(0).unwrap_err().reason, "BANK_DATA_REQUIRED");
-    own.submit(now);
+    own.submit(now).unwrap();
+    assert!(own.goes_to_a_person(), "a file can be forged");
+    own.refer(now);
     assert_eq!(own.claim("ada", now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
     let no = |own: &mut Application, subject: &str| own.decide(&programme(), subject, (None, vec!["Thin.".into()], "No."), now);
     assert_eq!(no(&mut own, "bob").unwrap_err().reason, "NOT_CLAIMED");
@@ -224,10 +225,39 @@ fn nobody_decides_their_own_and_one_person_at_a_time() {
     assert_eq!(own.claim("cyd", now).unwrap_err().reason, "CLAIMED");
     own.ask_for_more("bob", "June, please.", now).unwrap();
     assert_eq!((own.state, own.expires_at), (ApplicationState::MoreInformation, Some(now + TimeDelta::days(30))));
-    own.submit(now);
+    own.submit(now).unwrap();
+    own.refer(now);
     assert_eq!(no(&mut own, "bob"), Ok(Outcome::Decline));
     assert_eq!((own.state, own.reapply_at), (ApplicationState::Declined, Some(now + TimeDelta::days(90))));
     assert_eq!(own.withdraw(&programme(), now).unwrap_err().reason, "APPLICATION_STATE");
+}
+
+#[test]
+fn linked_accounts_alone_are_decided_by_the_policy_until_a_person_has_asked_for_more() {
+    let now = DateTime::UNIX_EPOCH;
+    let mut own = started(now);
+    own.link(0, now).unwrap();
+    assert_eq!((own.state, own.link(10, now).unwrap_err().reason), (ApplicationState::AwaitingBankData, "TOO_MANY_ITEMS"));
+    own.submit(now).unwrap();
+    assert_eq!((own.goes_to_a_person(), own.link(0, now).unwrap_err().reason), (false, "APPLICATION_STATE"));
+    own.give_back(now);
+    assert_eq!((own.state, own.expires_at), (ApplicationState::AwaitingBankData, Some(now + TimeDelta::days(30))));
+    own.submit(now).unwrap();
+    own.refer(now);
+    own.claim("bob", now).unwrap();
+    own.ask_for_more("bob", "The other account, please.", now).unwrap();
+    own.submit(now).unwrap();
+    assert!(own.goes_to_a_person());
+    own.give_back(now);
+    assert_eq!(own.state, ApplicationState::MoreInformation);
+    let mut link = BankLink::open(Id::from_uuid(Uuid::nil()), own.id, ("page".into(), "url".into()), now);
+    assert!(!link.expire(now + TimeDelta::hours(3)) && link.expire(now + TimeDelta::hours(4)));
+    assert_eq!(link.must_be_confirmable().unwrap_err().reason, "BANK_LINK_BROKEN");
+    link.confirm("Bank".into(), vec![1]);
+    assert_eq!((link.state, link.break_up(), link.state), (LinkState::Linked, true, LinkState::Broken));
+    link.remove();
+    link.confirm("Bank".into(), vec![1]);
+    assert_eq!((link.state, link.token.len()), (LinkState::Removed, 0), "what is removed stays so");
 }
 
 #[test]
@@ -236,7 +266,7 @@ fn a_withdrawal_counts_for_the_cool_down_only_after_it_was_submitted() {
     let (mut early, mut late) = (started(now), started(now));
     early.withdraw(&programme(), now).unwrap();
     late.upload(now).unwrap();
-    late.submit(now);
+    late.submit(now).unwrap();
     late.withdraw(&programme(), now).unwrap();
     assert_eq!((early.reapply_at, late.reapply_at), (None, Some(now + TimeDelta::days(90))));
     let mut idle = started(now);

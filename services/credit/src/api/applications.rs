@@ -3,14 +3,15 @@
 use super::Api;
 use crate::{
     parse_applications as parse,
-    use_cases::{apply, read_applications, review},
+    use_cases::{apply, link_bank, read_applications, review, submit},
 };
 use payterms_chassis::answer;
 use payterms_proto::credit::v1::{
-    ClaimApplicationRequest, ClaimApplicationResponse, DecideApplicationRequest, DecideApplicationResponse, GetApplicationRequest,
-    GetApplicationResponse, ListApplicationsRequest, ListApplicationsResponse, ReleaseApplicationRequest, ReleaseApplicationResponse,
-    ReplayDecisionRequest, ReplayDecisionResponse, RequestInformationRequest, RequestInformationResponse, StartApplicationRequest,
-    StartApplicationResponse, SubmitApplicationRequest, SubmitApplicationResponse, UploadBankStatementRequest, UploadBankStatementResponse,
+    ClaimApplicationRequest, ClaimApplicationResponse, ConfirmBankLinkRequest, ConfirmBankLinkResponse, DecideApplicationRequest,
+    DecideApplicationResponse, GetApplicationRequest, GetApplicationResponse, LinkBankAccountRequest, LinkBankAccountResponse,
+    ListApplicationsRequest, ListApplicationsResponse, ReleaseApplicationRequest, ReleaseApplicationResponse, ReplayDecisionRequest,
+    ReplayDecisionResponse, RequestInformationRequest, RequestInformationResponse, StartApplicationRequest, StartApplicationResponse,
+    SubmitApplicationRequest, SubmitApplicationResponse, UploadBankStatementRequest, UploadBankStatementResponse,
     WithdrawApplicationRequest, WithdrawApplicationResponse, application_service_server::ApplicationService,
 };
 use tonic::{Request, Response, Status};
@@ -20,6 +21,16 @@ impl ApplicationService for Api {
     async fn start_application(&self, request: Request<StartApplicationRequest>) -> Result<Response<StartApplicationResponse>, Status> {
         let (call, customer, programme) = parse::start(request)?;
         answer::write(|| apply::start(&self.app, &call, &customer, programme)).await
+    }
+
+    async fn link_bank_account(&self, request: Request<LinkBankAccountRequest>) -> Result<Response<LinkBankAccountResponse>, Status> {
+        let (call, named) = parse::link(request)?;
+        answer::write(|| link_bank::open(&self.app, &call, &named)).await
+    }
+
+    async fn confirm_bank_link(&self, request: Request<ConfirmBankLinkRequest>) -> Result<Response<ConfirmBankLinkResponse>, Status> {
+        let (call, named, link) = parse::confirm(request)?;
+        answer::write(|| link_bank::confirm(&self.app, &call, &named, link)).await
     }
 
     async fn upload_bank_statement(
@@ -32,7 +43,7 @@ impl ApplicationService for Api {
 
     async fn submit_application(&self, request: Request<SubmitApplicationRequest>) -> Result<Response<SubmitApplicationResponse>, Status> {
         let (call, named) = parse::submit(request)?;
-        answer::write(|| apply::submit(&self.app, &call, &named)).await
+        answer::write(|| submit::run(&self.app, &call, &named)).await
     }
 
     async fn withdraw_application(

@@ -159,7 +159,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &Applica
     Ok(())
 }
 
-/// An uploaded file.
+/// An uploaded file, or what was read from linked accounts.
 #[derive(Debug, Clone)]
 pub struct BankFile {
     /// SHA-256 of the original, in hexadecimal.
@@ -170,6 +170,8 @@ pub struct BankFile {
     pub content: Vec<u8>,
     /// How it is read; none: CAMT.053.
     pub mapping: Option<CsvMapping>,
+    /// Whether it was read from a linked account.
+    pub linked: bool,
     /// Accounts that it tells of.
     pub accounts: i64,
     /// Bookings that it tells of.
@@ -183,8 +185,8 @@ pub struct BankFile {
 /// # Errors
 /// The database's.
 pub async fn keep<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Application>, file: &BankFile) -> Result<bool, AppError> {
-    let insert = "INSERT INTO bank_files (tenant, application_id, sha256, title, content, mapping, accounts, bookings, at) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
+    let insert = "INSERT INTO bank_files (tenant, application_id, sha256, title, content, mapping, linked, accounts, bookings, at) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
     let values = vec![
         tenant.as_str().into(),
         id.uuid().into(),
@@ -192,6 +194,7 @@ pub async fn keep<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Applic
         file.title.clone().into(),
         file.content.clone().into(),
         file.mapping.as_ref().map(json).transpose()?.unwrap_or_default().into(),
+        file.linked.into(),
         file.accounts.into(),
         file.bookings.into(),
         file.at.into(),
@@ -206,7 +209,7 @@ pub async fn keep<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Applic
 pub async fn files<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Application>, whole: bool) -> Result<Vec<BankFile>, AppError> {
     let content = if whole { ", content" } else { "" };
     let select = format!(
-        "SELECT sha256, title, mapping, accounts, bookings, at{content} FROM bank_files WHERE tenant = $1 AND application_id = $2 ORDER BY at, sha256"
+        "SELECT sha256, title, mapping, linked, accounts, bookings, at{content} FROM bank_files WHERE tenant = $1 AND application_id = $2 ORDER BY at, sha256"
     );
     let rows = sql::all(conn, &select, vec![tenant.as_str().into(), id.uuid().into()]).await?;
     let file = |row: &QueryResult| {
@@ -216,6 +219,7 @@ pub async fn files<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Appli
             title: row.try_get("", "title")?,
             content: if whole { row.try_get("", "content")? } else { Vec::new() },
             mapping: (!mapping.is_empty()).then(|| of_json(&mapping)).transpose()?,
+            linked: row.try_get("", "linked")?,
             accounts: row.try_get("", "accounts")?,
             bookings: row.try_get("", "bookings")?,
             at: row.try_get("", "at")?,

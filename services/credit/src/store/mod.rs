@@ -1,6 +1,7 @@
 //! The tables, each with its queries; every finder takes the tenant.
 
 pub mod applications;
+pub mod bank_links;
 pub mod customers;
 pub mod draws;
 pub mod entries;

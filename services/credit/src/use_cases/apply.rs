@@ -1,5 +1,4 @@
-//! What an applicant does: start, upload, submit, take back. Uploaded statements always go to a person, with the policy's
-//! answer as advice.
+//! What an applicant does: start, upload, take back.
 
 use super::programmes::Standing;
 use crate::{
@@ -10,26 +9,21 @@ use crate::{
     statements,
     store::{
         applications::{self, BankFile},
-        customers, known, policies, programmes,
+        bank_links, customers, programmes,
     },
 };
 use payterms_chassis::{
     Answer, AppError, Call, WriteTx,
-    jobs::{DueRow, cancel, schedule, take},
+    jobs::{DueRow, cancel, schedule, schedule_many, take},
     names,
 };
-use payterms_credit_domain::{
-    Advice, Application, Programme,
-    application::must_be_eligible,
-    bank::{BankData, Statement},
-    decision::decide,
-};
-use payterms_kernel::{Id, Refusal, TenantId, calendar::day_in};
+use payterms_credit_domain::{Application, Programme, application::must_be_eligible, bank::Statement};
+use payterms_kernel::{Id, Refusal};
 use payterms_proto::credit::v1::{
-    ApplicationChanged, CreditApplication, StartApplicationResponse, SubmitApplicationResponse, UploadBankStatementResponse,
-    WithdrawApplicationResponse,
+    ApplicationChanged, CreditApplication, StartApplicationResponse, UploadBankStatementResponse, WithdrawApplicationResponse,
 };
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 
 /// An application and its programme, the application locked.
 pub(super) async fn locked(tx: &WriteTx, named: &ApplicationRef) -> Result<(Application, Programme), AppError> {
@@ -51,7 +45,12 @@ pub(super) async fn publish(
     applications::save(tx.conn(), &tenant, own, programme.currency).await?;
     let files = applications::files(tx.conn(), &tenant, own.id, false).await?;
     let advice = applications::advised(tx.conn(), &tenant, own.id).await?;
-    let mut parts = Parts { files: Vec::new(), advice };
+    let links = bank_links::of(tx.conn(), &tenant, own.id).await?;
+    if !own.state.is_open() {
+        let opened: Vec<_> = links.iter().filter(|own| !own.token.is_empty()).map(|own| (own.id.to_string(), tx.now())).collect();
+        schedule_many(tx, jobs::FORGET_BANK_LINK, &opened).await?;
+    }
+    let mut parts = Parts { files: Vec::new(), advice, links };
     let asked_for_more = own.asked_for_more;
     let event = ApplicationChanged { credit_application: Some(render::application(&tenant, own, &parts, false)), asked_for_more };
     let id = own.id.to_string();
@@ -89,6 +88,17 @@ pub async fn start(
     tx.commit(StartApplicationResponse { credit_application }).await
 }
 
+/// Accounts that statements tell of.
+pub(super) fn accounts(told: &[Statement]) -> i64 {
+    let names: BTreeSet<_> = told.iter().map(|own| own.account.as_str()).collect();
+    i64::try_from(names.len()).unwrap_or(i64::MAX)
+}
+
+/// Bookings that they tell of.
+pub(super) fn bookings(told: &[Statement]) -> i64 {
+    i64::try_from(told.iter().map(|own| own.bookings.len()).sum::<usize>()).unwrap_or(i64::MAX)
+}
+
 /// Takes a file in; one that is there already changes nothing.
 ///
 /// # Errors
@@ -106,14 +116,14 @@ pub async fn upload(
         return Ok(answer);
     }
     let now = tx.now();
-    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let file = BankFile {
         sha256: hex::encode(Sha256::digest(&upload.content)),
         title: upload.title.clone(),
         content: upload.content.clone(),
         mapping: upload.mapping.clone(),
-        accounts: count(told.iter().map(|own| own.account.as_str()).collect::<std::collections::BTreeSet<_>>().len()),
-        bookings: count(told.iter().map(|own| own.bookings.len()).sum()),
+        linked: false,
+        accounts: accounts(&told),
+        bookings: bookings(&told),
         at: now,
     };
     let mut after = own.clone();
@@ -123,42 +133,6 @@ pub async fn upload(
     }
     let credit_application = Some(publish(&mut tx, (&own, &programme), named.as_customer).await?);
     tx.commit(UploadBankStatementResponse { credit_application }).await
-}
-
-/// All that the files of an application tell.
-async fn bank_data(tx: &WriteTx, tenant: &TenantId, own: &Application, programme: &Programme) -> Result<BankData, AppError> {
-    let mut told: Vec<Statement> = Vec::new();
-    for file in applications::files(tx.conn(), tenant, own.id, true).await? {
-        told.extend(statements::read(tenant, &file.content, file.mapping.as_ref())?);
-    }
-    Ok(BankData::of(programme.currency, &told))
-}
-
-/// Asks for the decision.
-///
-/// # Errors
-/// `RESOURCE_NOT_FOUND`, `APPLICATION_STATE`, `BANK_DATA_REQUIRED`.
-pub async fn submit(app: &App, call: &Call, named: &ApplicationRef) -> Result<Answer<SubmitApplicationResponse>, AppError> {
-    let mut tx = app.db.begin(call).await?;
-    let (mut own, programme) = locked(&tx, named).await?;
-    if let Some(answer) = tx.replay().await? {
-        return Ok(answer);
-    }
-    let data = bank_data(&tx, &call.tenant, &own, &programme).await?;
-    let coverage = data.coverage();
-    own.must_be_complete(coverage.accounts)?;
-    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
-    let mut features = data.features();
-    features.extend(known::features(tx.conn(), &call.tenant, (own.customer, programme.currency), today).await?);
-    let policy = policies::find(tx.conn(), &call.tenant, programme.policy).await?;
-    let policy = policy.ok_or_else(|| AppError::Fault(format!("programme {} without a policy", programme.id)))?;
-    let decided = decide(&policy.terms, &features, programme.cap.micros());
-    own.submit(now);
-    applications::save(tx.conn(), &call.tenant, &own, programme.currency).await?;
-    let advice = Advice { policy: policy.id, features, cap: programme.cap, coverage, decided, at: now };
-    applications::advise(tx.conn(), &call.tenant, &own, &advice).await?;
-    let credit_application = Some(publish(&mut tx, (&own, &programme), named.as_customer).await?);
-    tx.commit(SubmitApplicationResponse { credit_application }).await
 }
 
 /// Takes an application back.

@@ -5,6 +5,7 @@ pub mod change_line;
 pub mod draw_for_payment;
 pub mod follow_invoice;
 pub mod judge_line;
+pub mod link_bank;
 pub mod move_line;
 pub mod offer_line;
 pub mod policies;
@@ -13,6 +14,7 @@ pub mod read_applications;
 pub mod read_draws;
 pub mod read_lines;
 pub mod review;
+pub mod submit;
 
 use crate::{
     jobs,

@@ -5,7 +5,7 @@ use crate::{
     parse_applications::{ApplicationRef, ListApplications},
     render_applications::{self as render, Parts},
     render_policies,
-    store::{applications, policies},
+    store::{applications, bank_links, policies},
 };
 use payterms_chassis::AppError;
 use payterms_credit_domain::{Advice, Application, decision::decide};
@@ -29,7 +29,8 @@ pub async fn get(app: &App, named: &ApplicationRef) -> Result<GetApplicationResp
     let own = found(&conn, named).await?;
     let files = applications::files(&conn, &named.tenant, own.id, false).await?;
     let advice = applications::advised(&conn, &named.tenant, own.id).await?;
-    let shown = render::application(&named.tenant, &own, &Parts { files, advice }, named.as_customer);
+    let links = bank_links::of(&conn, &named.tenant, own.id).await?;
+    let shown = render::application(&named.tenant, &own, &Parts { files, advice, links }, named.as_customer);
     Ok(GetApplicationResponse { credit_application: Some(shown) })
 }
 

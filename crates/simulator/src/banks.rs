@@ -1,0 +1,212 @@
+//! The test banks: a page where a person signs in, and accounts that can be read.
+
+use crate::{World, page::page};
+use axum::{
+    Form, Json,
+    body::Body,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use chrono::{Datelike, Days, NaiveDate};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::fmt::Write;
+
+/// How a bank behaves, and what its account tells.
+#[derive(Debug, Clone, Copy)]
+struct Bank {
+    /// What the tester chooses.
+    token: &'static str,
+    /// What it is called.
+    name: &'static str,
+    /// Currency of its account.
+    currency: &'static str,
+    /// Who pays how much in each month, and when.
+    payers: &'static [(&'static str, i64)],
+    /// What goes out each month.
+    outflow: i64,
+    /// The balance at the end.
+    closing: i64,
+    /// How it answers.
+    behaviour: Behaviour,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Behaviour {
+    /// At once.
+    Answers,
+    /// It is collecting for so many questions.
+    CollectsFor(i64),
+    /// The first answer breaks off.
+    LosesTheAnswer,
+    /// It lets nobody in.
+    LetsNobodyIn,
+}
+
+const FOUR: &[(&str, i64)] = &[("Globex", 12_000), ("Initech", 10_000), ("Umbrella", 9_000), ("Hooli", 9_000)];
+
+const fn bank(token: &'static str, name: &'static str, payers: &'static [(&'static str, i64)]) -> Bank {
+    Bank { token, name, currency: "USD", payers, outflow: 30_000, closing: 160_000, behaviour: Behaviour::Answers }
+}
+
+/// All test banks.
+const BANKS: [Bank; 8] = [
+    bank("bank_steady", "Steady Bank", FOUR),
+    bank("bank_one_payer", "Single Bank", &[("Globex", 40_000)]),
+    Bank { outflow: 40_000, closing: -2_000, ..bank("bank_overdrawn", "Overdrawn Bank", FOUR) },
+    Bank { currency: "EUR", ..bank("bank_euro", "Euro Bank", FOUR) },
+    Bank { behaviour: Behaviour::CollectsFor(2), ..bank("bank_slow", "Slow Bank", FOUR) },
+    Bank { behaviour: Behaviour::CollectsFor(i64::MAX), ..bank("bank_never_ready", "Endless Bank", FOUR) },
+    Bank { behaviour: Behaviour::LosesTheAnswer, ..bank("bank_lost_answer", "Lost Bank", FOUR) },
+    Bank { behaviour: Behaviour::LetsNobodyIn, ..bank("bank_login_required", "Locked Bank", FOUR) },
+];
+
+fn find(token: &str) -> Option<&'static Bank> {
+    BANKS.iter().find(|bank| bank.token == token)
+}
+
+#[derive(Debug, Serialize)]
+struct Booking {
+    day: NaiveDate,
+    amount: String,
+    party: String,
+    reference: String,
+    returned: bool,
+}
+
+/// What the account tells of some days: each month the same.
+fn bookings(bank: &Bank, (from, to): (NaiveDate, NaiveDate)) -> Vec<Booking> {
+    let days = std::iter::successors(Some(from), |day| day.checked_add_days(Days::new(1))).take_while(|day| *day <= to);
+    let on = |day: NaiveDate| {
+        let payers = (1_u32..).zip(bank.payers).filter(move |(place, _)| day.day() == place.saturating_mul(5));
+        let paid = payers.map(move |(_, (party, amount))| (day, amount.to_string(), (*party).to_owned()));
+        let rent = (day.day() == 22).then(|| (day, format!("-{}", bank.outflow), "Rent and wages".to_owned()));
+        paid.chain(rent)
+    };
+    let booking = |(day, amount, party): (NaiveDate, String, String)| {
+        let reference = format!("{day} {party}");
+        Booking { day, amount, party, reference, returned: false }
+    };
+    days.flat_map(on).map(booking).collect()
+}
+
+/// Makes a page.
+pub async fn open(State(world): State<World>, Path(tenant): Path<String>) -> Response {
+    match world.store.bank_page(&tenant).await {
+        Ok(id) => Json(json!({ "id": id, "url": format!("/simulator/banks/{id}") })).into_response(),
+        Err(error) => crate::api::failed(&error),
+    }
+}
+
+/// How a page stands: with a token once a bank was chosen.
+pub async fn get(State(world): State<World>, Path((tenant, id)): Path<(String, String)>) -> Response {
+    match world.store.find_bank_page(&id).await {
+        Ok(Some((owner, token))) if owner == tenant => {
+            let bank = find(&token);
+            let opened = bank.map(|_| id.replace("page_", "access_"));
+            let url = format!("/simulator/banks/{id}");
+            Json(json!({ "id": id, "url": url, "token": opened, "institution": bank.map(|bank| bank.name) })).into_response()
+        }
+        Ok(_) => StatusCode::NOT_FOUND.into_response(),
+        Err(error) => crate::api::failed(&error),
+    }
+}
+
+/// Which accounts are read, and over which days.
+#[derive(Debug, Deserialize)]
+pub struct Asked {
+    token: String,
+    from: NaiveDate,
+    to: NaiveDate,
+}
+
+/// Reads the account of a token.
+pub async fn read(State(world): State<World>, Path(tenant): Path<String>, Json(asked): Json<Asked>) -> Response {
+    let page = asked.token.replace("access_", "page_");
+    let (bank, times) = match world.store.ask_bank(&tenant, &page).await {
+        Ok(Some((token, times))) => (find(&token), times),
+        Ok(None) => return StatusCode::GONE.into_response(),
+        Err(error) => return crate::api::failed(&error),
+    };
+    let Some(bank) = bank else { return StatusCode::GONE.into_response() };
+    match bank.behaviour {
+        Behaviour::CollectsFor(most) if times <= most => return StatusCode::CONFLICT.into_response(),
+        Behaviour::LosesTheAnswer if times == 1 => return lost(),
+        Behaviour::LetsNobodyIn => return StatusCode::GONE.into_response(),
+        Behaviour::Answers | Behaviour::CollectsFor(_) | Behaviour::LosesTheAnswer => {}
+    }
+    let account = json!({
+        "number": format!("{} 0001", bank.name), "currency": bank.currency, "closing": bank.closing.to_string(),
+        "bookings": bookings(bank, (asked.from, asked.to)),
+    });
+    Json(vec![account]).into_response()
+}
+
+/// An answer that breaks off.
+fn lost() -> Response {
+    let broken = futures::stream::once(async { Err::<String, _>(std::io::Error::other("lost")) });
+    Response::new(Body::from_stream(broken))
+}
+
+/// A token that is to be forgotten.
+#[derive(Debug, Deserialize)]
+pub struct Token {
+    token: String,
+}
+
+/// Forgets what a page opened.
+pub async fn forget(State(world): State<World>, Path(tenant): Path<String>, Json(body): Json<Token>) -> Response {
+    match world.store.forget_bank_page(&tenant, &body.token.replace("access_", "page_")).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => crate::api::failed(&error),
+    }
+}
+
+/// How many of a tenant's accounts can still be read, to compare with.
+pub async fn count(State(world): State<World>, Path(tenant): Path<String>) -> Response {
+    match world.store.open_banks(&tenant).await {
+        Ok(count) => Json(count).into_response(),
+        Err(error) => crate::api::failed(&error),
+    }
+}
+
+const TITLE: &str = "Sign in at your bank";
+
+/// Shows the form, or that it is done.
+pub async fn show(State(world): State<World>, Path(id): Path<String>) -> Response {
+    match world.store.find_bank_page(&id).await {
+        Ok(Some((_, bank))) if bank.is_empty() => {
+            let mut form = "<p>This is the simulator. Choose a test bank.</p><form method=\"post\">".to_owned();
+            for bank in &BANKS {
+                let _ = write!(
+                    form,
+                    "<label><input type=\"radio\" name=\"token\" value=\"{0}\" required> {1} <small>({0})</small></label>",
+                    bank.token, bank.name
+                );
+            }
+            form.push_str("<button>Sign in</button></form>");
+            page(TITLE, &form).into_response()
+        }
+        Ok(Some(_)) => page(TITLE, "<p>The account is linked. You can close this page.</p>").into_response(),
+        _ => (StatusCode::NOT_FOUND, page(TITLE, "<p>There is no such page.</p>")).into_response(),
+    }
+}
+
+/// What the form sends.
+#[derive(Debug, Deserialize)]
+pub struct Choice {
+    token: String,
+}
+
+/// Links the chosen bank.
+pub async fn choose(State(world): State<World>, Path(id): Path<String>, Form(choice): Form<Choice>) -> Response {
+    if find(&choice.token).is_none() {
+        return (StatusCode::BAD_REQUEST, page(TITLE, "<p>There is no such test bank.</p>")).into_response();
+    }
+    match world.store.choose_bank(&id, &choice.token).await {
+        Ok(true) => page(TITLE, "<p>The account is linked. You can close this page.</p>").into_response(),
+        Ok(false) => (StatusCode::NOT_FOUND, page(TITLE, "<p>There is no such page.</p>")).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

@@ -1,0 +1,67 @@
+//! Table `bank_links`.
+
+use payterms_chassis::{AppError, columns::unknown, sql};
+use payterms_credit_domain::{Application, BankLink, LinkState};
+use payterms_kernel::{Id, TenantId};
+use sea_orm::{ConnectionTrait, QueryResult};
+
+const COLUMNS: &str = "id, application_id, state, page, url, institution, token, expires_at, created_at";
+
+fn link(row: &QueryResult) -> Result<BankLink, AppError> {
+    let state: String = row.try_get("", "state")?;
+    Ok(BankLink {
+        id: Id::from_uuid(row.try_get("", "id")?),
+        application: Id::from_uuid(row.try_get("", "application_id")?),
+        state: LinkState::ALL.into_iter().find(|own| own.name() == state).ok_or_else(|| unknown("link state", &state))?,
+        page: row.try_get("", "page")?,
+        url: row.try_get("", "url")?,
+        institution: row.try_get("", "institution")?,
+        token: row.try_get("", "token")?,
+        expires_at: row.try_get("", "expires_at")?,
+        created_at: row.try_get("", "created_at")?,
+    })
+}
+
+/// The links of an application, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, application: Id<Application>) -> Result<Vec<BankLink>, AppError> {
+    let select = format!("SELECT {COLUMNS} FROM bank_links WHERE tenant = $1 AND application_id = $2 ORDER BY created_at, id");
+    let rows = sql::all(conn, &select, vec![tenant.as_str().into(), application.uuid().into()]).await?;
+    rows.iter().map(link).collect()
+}
+
+/// One link.
+///
+/// # Errors
+/// The database's.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<BankLink>) -> Result<Option<BankLink>, AppError> {
+    let select = format!("SELECT {COLUMNS} FROM bank_links WHERE tenant = $1 AND id = $2");
+    sql::one(conn, &select, vec![tenant.as_str().into(), id.uuid().into()]).await?.as_ref().map(link).transpose()
+}
+
+/// Inserts a link or saves its changes; its application is locked.
+///
+/// # Errors
+/// The database's.
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &BankLink) -> Result<(), AppError> {
+    let upsert = format!(
+        "INSERT INTO bank_links (tenant, {COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (tenant, id) \
+         DO UPDATE SET state = excluded.state, institution = excluded.institution, token = excluded.token"
+    );
+    let values = vec![
+        tenant.as_str().into(),
+        own.id.uuid().into(),
+        own.application.uuid().into(),
+        own.state.name().into(),
+        own.page.clone().into(),
+        own.url.clone().into(),
+        own.institution.clone().into(),
+        own.token.clone().into(),
+        own.expires_at.into(),
+        own.created_at.into(),
+    ];
+    sql::exec(conn, &upsert, values).await?;
+    Ok(())
+}
