@@ -18,6 +18,7 @@ mod contract;
 mod customers;
 mod documents;
 mod fees;
+mod grouped;
 mod holds;
 mod idempotency;
 mod invariants;

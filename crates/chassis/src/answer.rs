@@ -50,6 +50,14 @@ pub async fn write<M, F: Future<Output = Result<Answer<M>, AppError>>>(use_case:
     Ok(retry(use_case).await?.into_response())
 }
 
+/// Makes the response of a write that is tried again by itself.
+///
+/// # Errors
+/// The status of the use case's error.
+pub async fn once<M>(use_case: impl Future<Output = Result<Answer<M>, AppError>>) -> Result<Response<M>, Status> {
+    Ok(use_case.await?.into_response())
+}
+
 /// Runs a transaction, again if it lost a race.
 ///
 /// # Errors

@@ -1,9 +1,113 @@
-//! Many requests of one tenant in one transaction: looked up at once, answered at once.
+//! Many requests of one tenant in one transaction: looked up at once, answered at once, told at once.
 
-use crate::{call::Call, error::AppError, sql, tx::WriteTx};
+use crate::{call::Call, error::AppError, sql, telemetry, tx::WriteTx};
 use sea_orm::Value;
-use std::collections::HashMap;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
+
+/// Rows of `$n` marks, each of so many.
+fn marks(rows: usize, of: usize) -> String {
+    let row = |first: usize| (1..=of).map(|n| format!("${}", first.saturating_add(n))).collect::<Vec<_>>().join(", ");
+    (0..rows).map(|place| format!("({})", row(place.saturating_mul(of)))).collect::<Vec<_>>().join(", ")
+}
+
+/// One event of an aggregate.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The call that it is of: who did it, and by which request.
+    pub by: Call,
+    /// The aggregate's id.
+    pub id: Uuid,
+    /// The event's full name.
+    pub kind: String,
+    /// The event.
+    pub data: Vec<u8>,
+}
+
+/// Writes events of aggregates of one type with their audit rows, in three statements however many they are; answers
+/// the version that each aggregate came to.
+///
+/// # Errors
+/// The database's.
+pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<Told>) -> Result<HashMap<Uuid, i64>, AppError> {
+    if events.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let tenant = tx.call().tenant.to_string();
+    let hashes: Vec<_> = events.iter().map(|own| Sha256::digest(&own.data).to_vec()).collect();
+    let mut heads: BTreeMap<Uuid, (i64, &Vec<u8>)> = BTreeMap::new();
+    for (own, hash) in events.iter().zip(&hashes) {
+        let head = heads.entry(own.id).or_insert((0, hash));
+        *head = (head.0.saturating_add(1), hash);
+    }
+    let insert = format!(
+        "INSERT INTO aggregate_heads (tenant, aggregate_type, aggregate_id, version, state_hash) VALUES {} \
+         ON CONFLICT (tenant, aggregate_type, aggregate_id) DO UPDATE SET version = aggregate_heads.version + excluded.version, \
+         before_hash = aggregate_heads.state_hash, state_hash = excluded.state_hash RETURNING aggregate_id, version, before_hash",
+        marks(heads.len(), 5)
+    );
+    let values = heads.iter().flat_map(|(id, (count, hash))| {
+        [tenant.clone().into(), aggregate.into(), id.to_string().into(), (*count).into(), (*hash).clone().into()]
+    });
+    let mut last: HashMap<Uuid, i64> = HashMap::new();
+    let mut before: HashMap<Uuid, Option<Vec<u8>>> = HashMap::new();
+    for row in sql::all(tx.conn(), &insert, values.collect()).await? {
+        let id: String = row.try_get("", "aggregate_id")?;
+        let id = id.parse().map_err(|_| AppError::Fault(format!("aggregate {id:?}")))?;
+        last.insert(id, row.try_get("", "version")?);
+        before.insert(id, row.try_get("", "before_hash")?);
+    }
+    // Each event's version, from the one after those that were there.
+    let mut next: HashMap<Uuid, i64> = heads.iter().map(|(id, (count, _))| (*id, last.get(id).map_or(0, |last| last - count))).collect();
+    let (mut outbox, mut audit) = (Vec::new(), Vec::new());
+    let (count, trace) = (events.len(), telemetry::trace_parent());
+    for (own, hash) in events.into_iter().zip(hashes) {
+        let version = next.entry(own.id).or_default();
+        *version = version.saturating_add(1);
+        let (id, event_id) = (own.id.to_string(), tx.id::<Told>().uuid());
+        outbox.extend::<[Value; 11]>([
+            event_id.into(),
+            tenant.clone().into(),
+            aggregate.into(),
+            id.clone().into(),
+            (*version).into(),
+            own.kind.into(),
+            own.data.into(),
+            trace.clone().into(),
+            false.into(),
+            tx.now().into(),
+            tx.time().real.into(),
+        ]);
+        let was = before.insert(own.id, Some(hash.clone())).flatten();
+        audit.extend::<[Value; 11]>([
+            event_id.into(),
+            tenant.clone().into(),
+            own.by.request_id.into(),
+            own.by.method.into(),
+            own.by.caller.subject.into(),
+            aggregate.into(),
+            id.into(),
+            (*version).into(),
+            was.into(),
+            hash.into(),
+            tx.now().into(),
+        ]);
+    }
+    let insert = format!(
+        "INSERT INTO outbox (event_id, tenant, aggregate_type, aggregate_id, version, event_type, data, trace_parent, snapshot, \
+         occurred_at, recorded_at) VALUES {}",
+        marks(count, 11)
+    );
+    sql::exec(tx.conn(), &insert, outbox).await?;
+    let insert = format!(
+        "INSERT INTO audit (id, tenant, request_id, method, actor, aggregate_type, aggregate_id, version, before_hash, after_hash, \
+         recorded_at) VALUES {}",
+        marks(count, 11)
+    );
+    sql::exec(tx.conn(), &insert, audit).await?;
+    Ok(last)
+}
 
 /// Input hash and answer of requests that were seen before, by request id. Call it after the
 /// locks.
@@ -33,10 +137,8 @@ pub async fn answer(tx: &WriteTx, answers: Vec<(&Call, Vec<u8>)>) -> Result<(), 
     if answers.is_empty() {
         return Ok(());
     }
-    let (mut rows, mut values) = (Vec::new(), Vec::new());
+    let (count, mut values) = (answers.len(), Vec::new());
     for (call, answer) in answers {
-        let first = values.len();
-        rows.push(format!("({})", (1..=6).map(|n| format!("${}", first.saturating_add(n))).collect::<Vec<_>>().join(", ")));
         values.extend::<[Value; 6]>([
             call.tenant.as_str().into(),
             call.request_id.into(),
@@ -46,7 +148,7 @@ pub async fn answer(tx: &WriteTx, answers: Vec<(&Call, Vec<u8>)>) -> Result<(), 
             tx.time().real.into(),
         ]);
     }
-    let insert = format!("INSERT INTO requests (tenant, request_id, method, input_hash, answer, recorded_at) VALUES {}", rows.join(", "));
+    let insert = format!("INSERT INTO requests (tenant, request_id, method, input_hash, answer, recorded_at) VALUES {}", marks(count, 6));
     sql::exec(tx.conn(), &insert, values).await?;
     Ok(())
 }

@@ -8,6 +8,7 @@ pub mod batch;
 pub mod boot;
 pub mod call;
 pub mod columns;
+pub mod committer;
 pub mod config;
 pub mod copies;
 pub mod db;

@@ -35,6 +35,7 @@ use payterms_proto::wallet::v1::{
 use provider::{PaymentProvider, simulator::Simulator};
 use std::{path::PathBuf, sync::Arc};
 use tonic::service::Routes;
+use use_cases::hot::HotCommitter;
 
 /// Options of the wallet alone.
 #[derive(Debug, Clone, Default, Args)]
@@ -56,6 +57,8 @@ pub struct App {
     pub pages: PageSigner,
     /// The wallet's flows.
     pub flows: Flows,
+    /// What the wallet does all day, calls that wait together.
+    pub hot: HotCommitter,
     simulator: Option<Arc<dyn PaymentProvider>>,
 }
 
@@ -92,7 +95,8 @@ impl Service for Wallet {
             let secret = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
             Simulator::new(base, secret).map(|simulator| Arc::new(simulator) as Arc<dyn PaymentProvider>)
         });
-        let app = App { db: runtime.db, pages: runtime.pages, flows: runtime.flows, simulator: simulator.transpose()? };
+        let hot = use_cases::hot::committer(&runtime.db);
+        let app = App { hot, db: runtime.db, pages: runtime.pages, flows: runtime.flows, simulator: simulator.transpose()? };
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(WalletServiceServer::new(api.clone()))
             .add_service(LotServiceServer::new(api.clone()))

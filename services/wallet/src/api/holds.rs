@@ -20,19 +20,19 @@ impl HoldService for Api {
     async fn authorize_hold(&self, request: Request<AuthorizeHoldRequest>) -> Result<Response<AuthorizeHoldResponse>, Status> {
         let (call, take, expires_at) = parse::authorize_hold(request)?;
         let item = Item { call, command: Command::Authorize(take, expires_at) };
-        answer::write(|| hot::run(&self.app, &item)).await
+        answer::once(hot::run(&self.app, item)).await
     }
 
     async fn capture_hold(&self, request: Request<CaptureHoldRequest>) -> Result<Response<CaptureHoldResponse>, Status> {
         let (call, hold, what) = parse::capture_hold(request)?;
         let item = Item { call, command: Command::Capture(hold, what) };
-        answer::write(|| hot::run(&self.app, &item)).await
+        answer::once(hot::run(&self.app, item)).await
     }
 
     async fn void_hold(&self, request: Request<VoidHoldRequest>) -> Result<Response<VoidHoldResponse>, Status> {
         let (call, hold) = parse::void_hold(request)?;
         let item = Item { call, command: Command::Void(hold) };
-        answer::write(|| hot::run(&self.app, &item)).await
+        answer::once(hot::run(&self.app, item)).await
     }
 
     async fn get_hold(&self, request: Request<GetHoldRequest>) -> Result<Response<GetHoldResponse>, Status> {

@@ -19,7 +19,7 @@ impl PostingService for Api {
     async fn post_debit(&self, request: Request<PostDebitRequest>) -> Result<Response<PostDebitResponse>, Status> {
         let (call, take) = parse::post_debit(request)?;
         let item = Item { call, command: Command::Take(take, TransferKind::Debit) };
-        answer::write(|| hot::run(&self.app, &item)).await
+        answer::once(hot::run(&self.app, item)).await
     }
 
     async fn post_debits(&self, request: Request<PostDebitsRequest>) -> Result<Response<PostDebitsResponse>, Status> {
@@ -36,7 +36,7 @@ impl PostingService for Api {
             }
             results.push(result);
         }
-        let outcomes = answer::retry(|| hot::run_many(&self.app, &items)).await?;
+        let outcomes = answer::retry(|| hot::run_many(&self.app.db, &items)).await?;
         for (place, outcome) in places.into_iter().zip(outcomes) {
             if let Some(result) = results.get_mut(place) {
                 tell(result, outcome)?;
@@ -48,7 +48,7 @@ impl PostingService for Api {
     async fn post_fee(&self, request: Request<PostFeeRequest>) -> Result<Response<PostFeeResponse>, Status> {
         let (call, take) = parse::post_fee(request)?;
         let item = Item { call, command: Command::Take(take, TransferKind::Fee) };
-        answer::write(|| hot::run(&self.app, &item)).await
+        answer::once(hot::run(&self.app, item)).await
     }
 }
 

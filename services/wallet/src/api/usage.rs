@@ -23,7 +23,7 @@ const TOLD: usize = 100;
 impl UsageService for Api {
     async fn record_usage(&self, request: Request<RecordUsageRequest>) -> Result<Response<RecordUsageResponse>, Status> {
         let item = parse::item(&Scope::of(request.extensions())?, request.get_ref())?;
-        answer::write(|| hot::run(&self.app, &item)).await
+        answer::once(hot::run(&self.app, item)).await
     }
 
     async fn record_usage_stream(
@@ -59,7 +59,7 @@ impl Api {
     /// Records a chunk of a stream, again if it lost a race, and counts what became of each use.
     async fn record(&self, tally: &mut RecordUsageStreamResponse, items: Vec<(i64, Item)>) -> Result<(), Status> {
         let (places, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
-        let outcomes = answer::retry(|| hot::run_many(&self.app, &items)).await?;
+        let outcomes = answer::retry(|| hot::run_many(&self.app.db, &items)).await?;
         for ((index, item), outcome) in places.into_iter().zip(&items).zip(outcomes) {
             match outcome {
                 Ok(answer) if answer.replayed => tally.replayed_count += 1,

@@ -1,6 +1,6 @@
 //! Table `entries`: the lines of the ledger, written once, never changed.
 
-use super::{lots, money, transfers};
+use super::{ROWS, lots, money, transfers};
 use chrono::{DateTime, Utc};
 use payterms_chassis::AppError;
 use payterms_kernel::{Id, Money, TenantId};
@@ -85,7 +85,9 @@ pub(crate) async fn insert_many<C: ConnectionTrait>(
             });
         }
     }
-    Entity::insert_many(rows).exec_without_returning(conn).await?;
+    for rows in rows.chunks(ROWS) {
+        Entity::insert_many(rows.to_vec()).exec_without_returning(conn).await?;
+    }
     Ok(())
 }
 

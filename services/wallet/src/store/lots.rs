@@ -1,6 +1,6 @@
 //! Table `lots`.
 
-use super::{money, unknown};
+use super::{ROWS, money, unknown};
 use payterms_chassis::AppError;
 use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::{Lot, LotKind, TaxKind, Wallet};
@@ -101,16 +101,12 @@ pub async fn live_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallets: &
     Ok(by_wallet)
 }
 
-/// Saves the lots of a wallet that are new or not as they were `before`.
+/// Saves the lots of wallets that are new or not as they were before.
 ///
 /// # Errors
 /// The database's.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: &Wallet, before: &[Lot]) -> Result<(), AppError> {
-    let changed: Vec<_> = wallet.lots.iter().filter(|lot| !before.contains(lot)).collect();
-    if changed.is_empty() {
-        return Ok(());
-    }
-    let rows = changed.into_iter().map(|lot| ActiveModel {
+pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, changed: &[(&Wallet, &[Lot])]) -> Result<(), AppError> {
+    let row = |wallet: &Wallet, lot: &Lot| ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(lot.id.uuid()),
         wallet_id: Set(wallet.id.uuid()),
@@ -125,9 +121,15 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: &Wall
         expires_at: Set(lot.expires_at),
         created_at: Set(lot.created_at),
         description: Set(lot.description.clone()),
-    });
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns([Column::Remaining, Column::Pinned]).to_owned();
-    Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
+    };
+    let of = |(wallet, before): &(&Wallet, &[Lot])| {
+        wallet.lots.iter().filter(|lot| !before.contains(lot)).map(|lot| row(wallet, lot)).collect::<Vec<_>>()
+    };
+    let rows: Vec<_> = changed.iter().flat_map(of).collect();
+    for rows in rows.chunks(ROWS) {
+        let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns([Column::Remaining, Column::Pinned]).to_owned();
+        Entity::insert_many(rows.to_vec()).on_conflict(upsert).exec_without_returning(conn).await?;
+    }
     Ok(())
 }
 

@@ -21,4 +21,7 @@ pub mod transfers;
 pub mod usage;
 pub mod wallets;
 
+/// Rows of one statement: their values stay within what both databases bind.
+pub(crate) const ROWS: usize = 1_000;
+
 pub(crate) use payterms_chassis::columns::{amount, amounts_text, currency, money, unknown};

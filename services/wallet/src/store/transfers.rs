@@ -1,6 +1,6 @@
 //! Table `transfers`: written once, never changed.
 
-use super::{entries, unknown};
+use super::{ROWS, entries, unknown};
 use payterms_chassis::{AppError, sql};
 use payterms_kernel::{Currency, Id, Money, TenantId};
 use payterms_wallet_domain::{Transfer, TransferKind, Wallet};
@@ -114,7 +114,7 @@ pub async fn insert_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, transf
             return Err(AppError::Fault(format!("transfer {} does not sum to zero", transfer.id)));
         }
     }
-    let rows = transfers.iter().map(|(wallet, transfer)| ActiveModel {
+    let row = |(wallet, transfer): &(Id<Wallet>, Transfer)| ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(transfer.id.uuid()),
         wallet_id: Set(wallet.uuid()),
@@ -123,7 +123,10 @@ pub async fn insert_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, transf
         recorded_at: Set(transfer.recorded_at),
         effective_at: Set(transfer.effective_at),
         payment_id: Set(transfer.payment),
-    });
-    Entity::insert_many(rows).exec_without_returning(conn).await?;
+    };
+    let rows: Vec<_> = transfers.iter().map(row).collect();
+    for rows in rows.chunks(ROWS) {
+        Entity::insert_many(rows.to_vec()).exec_without_returning(conn).await?;
+    }
     entries::insert_many(conn, tenant, &transfers).await
 }

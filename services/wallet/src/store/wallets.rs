@@ -1,6 +1,6 @@
 //! Table `wallets`, and the wallet as a whole: locked, loaded with its live lots, saved.
 
-use super::{accruals, currency, lots, money, transfers, unknown};
+use super::{ROWS, accruals, currency, lots, money, transfers, unknown};
 use crate::jobs;
 use chrono::Months;
 use payterms_chassis::{AppError, WriteTx, jobs::schedule_many};
@@ -9,7 +9,7 @@ use payterms_kernel::{
     calendar::{day_in, first_of_month, start_of_day},
 };
 use payterms_wallet_domain::{Customer, Wallet, month::accrued};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "wallets")]
@@ -123,13 +123,20 @@ pub async fn lock(tx: &WriteTx, customer: Id<Customer>, id: Id<Wallet>) -> Resul
 /// The database's.
 pub async fn save_many(tx: &WriteTx, changed: &mut [Locked]) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    let mut moved = Vec::new();
     accrue(tx, changed).await?;
-    for locked in changed.iter_mut() {
-        let before: Vec<_> = std::mem::take(&mut locked.before.lots);
-        lots::save(tx.conn(), &tenant, &locked.wallet, &before).await?;
+    let lots: Vec<_> = changed.iter().map(|own| (&own.wallet, own.before.lots.as_slice())).collect();
+    lots::save_many(tx.conn(), &tenant, &lots).await?;
+    let rows: Vec<_> = changed.iter().map(|own| row(&tenant, &own.wallet)).collect();
+    for rows in rows.chunks(ROWS) {
+        let changing =
+            Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id | Column::CustomerId | Column::Currency));
+        let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+        Entity::insert_many(rows.to_vec()).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
+    }
+    let mut moved = Vec::new();
+    for locked in changed {
+        locked.before.lots.clear();
         moved.extend(std::mem::take(&mut locked.wallet.transfers).into_iter().map(|transfer| (locked.wallet.id, transfer)));
-        Entity::update(row(&tenant, &locked.wallet)).exec(tx.conn()).await?;
     }
     transfers::insert_many(tx.conn(), &tenant, moved).await
 }

@@ -12,14 +12,20 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use payterms_chassis::{
-    Answer, AppError, Call, WriteTx, batch,
+    Answer, AppError, Call, Db, WriteTx,
+    batch::{self, Told},
+    committer::{Bounds, Committer},
     jobs::{cancel_many, schedule_many},
 };
 use payterms_kernel::{Id, IdSource, Refusal, TenantId};
 use payterms_proto::wallet::v1::UsageRecord as UsageMessage;
 use payterms_wallet_domain::{Fee, Hold, HoldState, TransferKind, UsageRecord, Wallet, usage::Use};
 use prost::{Message, Name};
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+use uuid::Uuid;
 
 /// Verbs in one transaction.
 pub const BATCH: usize = 500;
@@ -105,13 +111,27 @@ impl Decided {
 /// What became of one item.
 pub type Outcome = Result<Answer<Vec<u8>>, AppError>;
 
-/// Does one verb.
+/// Does single calls together.
+pub type HotCommitter = Committer<Item, Answer<Vec<u8>>>;
+
+/// A committer over the wallet's database. The one writer of SQLite takes a batch after the other; on PostgreSQL
+/// tenants do not wait for each other.
+#[must_use]
+pub fn committer(db: &Db) -> HotCommitter {
+    let db = db.clone();
+    Committer::new(Bounds { batch: BATCH, of_tenant: 1_000, in_all: 4_000, at_once: 4 }, move |items: Arc<[Item]>| {
+        let db = db.clone();
+        async move { run_many(&db, &items).await }
+    })
+}
+
+/// Does one verb, together with those that wait.
 ///
 /// # Errors
-/// Those of the verb, and `RESOURCE_NOT_FOUND`.
-pub async fn run<M: Message + Default>(app: &App, item: &Item) -> Result<Answer<M>, AppError> {
-    let outcome = run_many(app, std::slice::from_ref(item)).await?.pop();
-    let answer = outcome.unwrap_or_else(|| Err(AppError::Fault("no outcome of a batch of one".to_owned())))?;
+/// Those of the verb, `RESOURCE_NOT_FOUND`, `OVERLOADED`.
+pub async fn run<M: Message + Default>(app: &App, item: Item) -> Result<Answer<M>, AppError> {
+    let key = (item.call.tenant.clone(), item.call.caller.run_id.clone());
+    let answer = app.hot.submit(key, item).await?;
     Ok(Answer { message: M::decode(answer.message.as_slice())?, replayed: answer.replayed, versions: answer.versions })
 }
 
@@ -119,9 +139,9 @@ pub async fn run<M: Message + Default>(app: &App, item: &Item) -> Result<Answer<
 ///
 /// # Errors
 /// The database's: then none is done.
-pub async fn run_many(app: &App, items: &[Item]) -> Result<Vec<Outcome>, AppError> {
+pub async fn run_many(db: &Db, items: &[Item]) -> Result<Vec<Outcome>, AppError> {
     let Some(first) = items.first() else { return Ok(Vec::new()) };
-    let mut tx = app.db.begin(&first.call).await?;
+    let mut tx = db.begin(&first.call).await?;
     let mut loaded = Loaded::load(&tx, items).await?;
     let calls: Vec<_> = items.iter().map(|item| &item.call).collect();
     let mut answered = batch::seen(&tx, &calls).await?;
@@ -143,7 +163,7 @@ pub async fn run_many(app: &App, items: &[Item]) -> Result<Vec<Outcome>, AppErro
         batch::answer(&tx, fresh).await?;
         let versions = loaded.save(&mut tx).await?;
         for (item, outcome) in items.iter().zip(&mut outcomes) {
-            if let (Some(version), Ok(answer)) = (versions.get(&item.command.wallet().wallet), outcome)
+            if let (Some(version), Ok(answer)) = (versions.get(&item.command.wallet().wallet.uuid()), outcome)
                 && !answer.replayed
             {
                 answer.versions.push(format!("wallet/{}@{version}", item.command.wallet().wallet));
@@ -162,14 +182,21 @@ fn replay(item: &Item, hash: &[u8], answer: &[u8]) -> Outcome {
     Ok(Answer::replay(answer.to_vec()))
 }
 
+/// Uses with the first of their calls.
+struct Uses {
+    by: Call,
+    records: Vec<(UsageRecord, UsageMessage)>,
+}
+
 /// The wallets and holds of a batch, and what was decided on them.
 struct Loaded {
     wallets: Vec<Locked>,
     places: HashMap<Id<Wallet>, usize>,
     holds: HashMap<Id<Hold>, (Id<Wallet>, Hold)>,
     changed: Vec<Id<Hold>>,
-    events: Vec<(Id<Wallet>, String, Vec<u8>)>,
-    used: BTreeMap<Id<Wallet>, Vec<(UsageRecord, UsageMessage)>>,
+    events: Vec<Told>,
+    /// Uses of a wallet that one subject recorded, told together.
+    used: BTreeMap<(Id<Wallet>, String), Uses>,
     metered: record_usage::Meters,
     fees: Vec<Fee>,
 }
@@ -216,16 +243,19 @@ impl Loaded {
             self.changed.push(hold.id);
             self.holds.insert(hold.id, (named.wallet, hold));
         }
-        self.events.extend(decided.event.map(|(kind, data)| (named.wallet, kind, data)));
+        let told = |(kind, data)| Told { by: item.call.clone(), id: named.wallet.uuid(), kind, data };
+        self.events.extend(decided.event.map(told));
         self.fees.extend(decided.fee);
         if let Some(used) = decided.used {
-            self.used.entry(named.wallet).or_default().push(used);
+            let by = (named.wallet, item.call.caller.subject.clone());
+            let uses = self.used.entry(by).or_insert_with(|| Uses { by: item.call.clone(), records: Vec::new() });
+            uses.records.push(used);
         }
         Ok(decided.answer)
     }
 
     /// Saves everything that was decided; answers the version that each wallet came to.
-    async fn save(mut self, tx: &mut WriteTx) -> Result<HashMap<Id<Wallet>, i64>, AppError> {
+    async fn save(mut self, tx: &mut WriteTx) -> Result<HashMap<Uuid, i64>, AppError> {
         let (tenant, now) = (tx.call().tenant.clone(), tx.now());
         let mut freed: Vec<Id<Wallet>> = Vec::new();
         self.changed.sort_unstable();
@@ -242,19 +272,17 @@ impl Loaded {
         for own in self.wallets.iter().filter(|own| freed.contains(&own.wallet.id)) {
             expire_lot::schedule_overdue(tx, &own.wallet, now).await?;
         }
-        let records: Vec<_> = self.used.iter().flat_map(|(wallet, used)| used.iter().map(|(record, _)| (*wallet, record))).collect();
+        let uses = self.used.iter().flat_map(|((wallet, _), own)| own.records.iter().map(|(record, _)| (*wallet, record)));
+        let records: Vec<_> = uses.collect();
         usage::insert_many(tx.conn(), &tenant, &records).await?;
         fees::insert_many(tx, &self.fees).await?;
-        for own in &self.wallets {
-            if let Some(used) = self.used.remove(&own.wallet.id) {
-                self.events.push(record_usage::told(&tenant, &own.wallet, used, now)?);
-            }
+        for ((wallet, _), Uses { by, records }) in self.used {
+            let own = self.places.get(&wallet).and_then(|place| self.wallets.get(*place));
+            let own = own.ok_or_else(|| AppError::Fault(format!("a use of wallet {wallet}, which was not loaded")))?;
+            let (kind, data) = record_usage::told(&tenant, &own.wallet, records, now)?;
+            self.events.push(Told { by, id: wallet.uuid(), kind, data });
         }
-        let mut versions = HashMap::new();
-        for (wallet, kind, data) in self.events {
-            let version = tx.emit_bytes("wallet", &wallet.to_string(), &kind, data).await?;
-            versions.insert(wallet, version);
-        }
+        let versions = batch::emit(tx, "wallet", self.events).await?;
         recharge::mark(tx, self.wallets.iter().map(|own| &own.wallet)).await?;
         Ok(versions)
     }

@@ -87,10 +87,10 @@ pub fn told(
     wallet: &Wallet,
     used: Vec<(UsageRecord, UsageMessage)>,
     now: DateTime<Utc>,
-) -> Result<(Id<Wallet>, String, Vec<u8>), AppError> {
+) -> Result<(String, Vec<u8>), AppError> {
     let usage_records = used.into_iter().map(|(_, message)| message).collect();
     let event = UsageRecorded { wallet: Some(render::wallet(tenant, wallet, now)?), usage_records };
-    Ok((wallet.id, UsageRecorded::full_name(), event.encode_to_vec()))
+    Ok((UsageRecorded::full_name(), event.encode_to_vec()))
 }
 
 /// A page of a wallet's records, newest first.

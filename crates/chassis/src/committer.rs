@@ -1,0 +1,312 @@
+//! Group commit: calls that wait are done together, in one transaction of their tenant. While one batch is at the
+//! database the next one gathers, so there is no timer, and a call that comes alone goes alone, at once.
+//!
+//! A service gives `run`: it does some calls of one tenant in their order, each with an outcome of its own, or none at
+//! all. Row locks keep other replicas right; nothing here is needed for that.
+
+use crate::{answer, error::AppError};
+use futures::future::BoxFuture;
+use payterms_kernel::{Kind, Refusal, TenantId};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::{Semaphore, oneshot};
+use tracing::{Instrument, Span};
+
+/// Whose calls are done together: a tenant's, of one run of its test clock or of none.
+pub type Key = (TenantId, Option<String>);
+
+/// Outcomes of a batch, in its order; an error: none was done.
+pub type Outcomes<O> = Result<Vec<Result<O, AppError>>, AppError>;
+
+type Run<I, O> = Box<dyn Fn(Arc<[I]>) -> BoxFuture<'static, Outcomes<O>> + Send + Sync>;
+
+/// How much is taken at once, and how much may wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Calls of one batch.
+    pub batch: usize,
+    /// Calls of one tenant that wait: one tenant does not fill the room of all.
+    pub of_tenant: usize,
+    /// Calls that wait in all.
+    pub in_all: usize,
+    /// Batches at once, each of another tenant; who waits longest is next.
+    pub at_once: usize,
+}
+
+struct Waiting<I, O> {
+    item: I,
+    caller: oneshot::Sender<Result<O, AppError>>,
+    span: Span,
+}
+
+struct Queues<I, O> {
+    /// Of each tenant that has a driver.
+    tenants: HashMap<Key, VecDeque<Waiting<I, O>>>,
+    waiting: usize,
+}
+
+struct Inner<I, O> {
+    run: Run<I, O>,
+    bounds: Bounds,
+    turns: Semaphore,
+    queues: Mutex<Queues<I, O>>,
+}
+
+/// Does calls together.
+pub struct Committer<I, O>(Arc<Inner<I, O>>);
+
+impl<I, O> Clone for Committer<I, O> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<I, O> std::fmt::Debug for Committer<I, O> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Committer({:?})", self.0.bounds)
+    }
+}
+
+/// Why a call is not taken.
+fn full() -> AppError {
+    Refusal::new(Kind::Exhausted, "OVERLOADED", "Too many calls wait already. Retry after the time in RetryInfo.").into()
+}
+
+impl<I, O> Committer<I, O>
+where
+    I: Clone + Send + Sync + 'static,
+    O: Send + 'static,
+{
+    /// A committer over what does a batch.
+    pub fn new<F: Future<Output = Outcomes<O>> + Send + 'static>(
+        bounds: Bounds,
+        run: impl Fn(Arc<[I]>) -> F + Send + Sync + 'static,
+    ) -> Self {
+        let run: Run<I, O> = Box::new(move |items| Box::pin(run(items)));
+        let queues = Mutex::new(Queues { tenants: HashMap::new(), waiting: 0 });
+        Self(Arc::new(Inner { run, bounds, turns: Semaphore::new(bounds.at_once), queues }))
+    }
+
+    /// Does one call, together with those that wait. A caller that goes away before its turn is passed over; after it
+    /// the call is done all the same.
+    ///
+    /// # Errors
+    /// Those of the call; `OVERLOADED` where too many wait.
+    pub async fn submit(&self, key: Key, item: I) -> Result<O, AppError> {
+        let (caller, answer) = oneshot::channel();
+        if self.enqueue(&key, Waiting { item, caller, span: Span::current() })? {
+            let committer = self.clone();
+            tokio::spawn(async move { committer.drive(key).await });
+        }
+        answer.await.unwrap_or_else(|_| Err(AppError::Fault("a batch ended without an outcome".to_owned())))
+    }
+
+    fn queues(&self) -> MutexGuard<'_, Queues<I, O>> {
+        self.0.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a call wait; true where the tenant has no driver yet.
+    fn enqueue(&self, key: &Key, waiting: Waiting<I, O>) -> Result<bool, AppError> {
+        let mut queues = self.queues();
+        if queues.waiting >= self.0.bounds.in_all {
+            return Err(full());
+        }
+        match queues.tenants.get_mut(key) {
+            Some(queue) if queue.len() >= self.0.bounds.of_tenant => Err(full()),
+            Some(queue) => {
+                queue.push_back(waiting);
+                queues.waiting = queues.waiting.saturating_add(1);
+                Ok(false)
+            }
+            None => {
+                queues.tenants.insert(key.clone(), VecDeque::from([waiting]));
+                queues.waiting = queues.waiting.saturating_add(1);
+                Ok(true)
+            }
+        }
+    }
+
+    /// What is done next; none: the tenant's driver is through.
+    fn take(&self, key: &Key) -> Option<Vec<Waiting<I, O>>> {
+        let mut queues = self.queues();
+        let queue = queues.tenants.get_mut(key)?;
+        let taken: Vec<_> = queue.drain(..queue.len().min(self.0.bounds.batch)).collect();
+        if taken.is_empty() {
+            queues.tenants.remove(key);
+            return None;
+        }
+        queues.waiting = queues.waiting.saturating_sub(taken.len());
+        Some(taken)
+    }
+
+    /// Does a tenant's calls, batch after batch, until none waits.
+    async fn drive(&self, key: Key) {
+        loop {
+            let turn = self.0.turns.acquire().await;
+            let Some(taken) = self.take(&key) else { return };
+            let (mut items, mut callers, mut span) = (Vec::new(), Vec::new(), None);
+            for waiting in taken.into_iter().filter(|waiting| !waiting.caller.is_closed()) {
+                span.get_or_insert(waiting.span);
+                items.push(waiting.item);
+                callers.push(waiting.caller);
+            }
+            if !items.is_empty() {
+                self.settle(items, callers).instrument(span.unwrap_or_else(Span::none)).await;
+            }
+            drop(turn);
+        }
+    }
+
+    /// Does a batch and answers each caller. What fails as a whole is halved until the one that fails stands alone.
+    async fn settle(&self, items: Vec<I>, callers: Vec<oneshot::Sender<Result<O, AppError>>>) {
+        let mut batches = vec![(items, callers)];
+        while let Some((mut items, mut callers)) = batches.pop() {
+            let batch: Arc<[I]> = items.clone().into();
+            let done = answer::retry(|| (self.0.run)(batch.clone())).await;
+            match done {
+                Ok(outcomes) => {
+                    for (caller, outcome) in callers.into_iter().zip(outcomes) {
+                        // Who is gone asks again with the same request id.
+                        let _ = caller.send(outcome);
+                    }
+                }
+                // What stands against the tenant stands against each.
+                Err(AppError::Refused(refusal)) => {
+                    for caller in callers {
+                        let _ = caller.send(Err(AppError::Refused(refusal.clone())));
+                    }
+                }
+                Err(error) if items.len() <= 1 => {
+                    if let Some(caller) = callers.pop() {
+                        let _ = caller.send(Err(error));
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, calls = items.len(), "a batch is halved");
+                    let half = items.len().div_euclid(2);
+                    let later = (items.split_off(half), callers.split_off(half));
+                    // The first half is popped first: calls keep their order.
+                    batches.push(later);
+                    batches.push((items, callers));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bounds, Committer, Key};
+    use crate::error::AppError;
+    use payterms_kernel::Refusal;
+    use std::sync::{Arc, Mutex};
+    use tokio::sync::Notify;
+
+    fn key(tenant: &str) -> Key {
+        (tenant.parse().unwrap(), None)
+    }
+
+    const BOUNDS: Bounds = Bounds { batch: 4, of_tenant: 6, in_all: 10, at_once: 2 };
+
+    /// What was done, batch by batch.
+    type Done = Arc<Mutex<Vec<Vec<u32>>>>;
+
+    /// A committer whose batches wait until they are let through; what it did, batch by batch.
+    fn held() -> (Committer<u32, u32>, Done, Arc<Notify>) {
+        let (done, gate) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
+        let (log, opened) = (done.clone(), gate.clone());
+        let committer = Committer::new(BOUNDS, move |items: Arc<[u32]>| {
+            let (log, opened) = (log.clone(), opened.clone());
+            async move {
+                opened.notified().await;
+                log.lock().unwrap().push(items.to_vec());
+                if items.contains(&13) {
+                    return Err(AppError::Fault("13".to_owned()));
+                }
+                Ok(items.iter().map(|item| if *item == 7 { Err(Refusal::not_found().into()) } else { Ok(item * 2) }).collect())
+            }
+        });
+        (committer, done, gate)
+    }
+
+    fn call(committer: &Committer<u32, u32>, tenant: &str, item: u32) -> tokio::task::JoinHandle<Result<u32, AppError>> {
+        let (committer, key) = (committer.clone(), key(tenant));
+        tokio::spawn(async move { committer.submit(key, item).await })
+    }
+
+    /// Lets every task run until it waits.
+    async fn settled() {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_done_together_and_in_order() {
+        let (committer, done, gate) = held();
+        let mut calls = vec![call(&committer, "acme", 1)];
+        settled().await;
+        for item in [2, 7, 3, 4, 5] {
+            calls.push(call(&committer, "acme", item));
+        }
+        settled().await;
+        for _ in 0..3 {
+            gate.notify_one();
+            settled().await;
+        }
+        assert_eq!(*done.lock().unwrap(), [vec![1], vec![2, 7, 3, 4], vec![5]], "at once alone, then four, then the rest");
+        let mut answers = Vec::new();
+        for call in calls {
+            answers.push(call.await.unwrap().ok());
+        }
+        assert_eq!(answers, [Some(2), Some(4), None, Some(6), Some(8), Some(10)], "one that is refused fails alone");
+        assert!(committer.queues().tenants.is_empty() && committer.queues().waiting == 0);
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_breaks_is_halved_until_the_culprit_stands_alone() {
+        let (committer, done, gate) = held();
+        let first = call(&committer, "acme", 1);
+        settled().await;
+        let calls: Vec<_> = [2, 13, 3, 4].map(|item| call(&committer, "acme", item)).into();
+        settled().await;
+        for _ in 0..7 {
+            gate.notify_one();
+            settled().await;
+        }
+        first.await.unwrap().unwrap();
+        assert_eq!(*done.lock().unwrap(), [vec![1], vec![2, 13, 3, 4], vec![2, 13], vec![2], vec![13], vec![3, 4]]);
+        let mut answers = Vec::new();
+        for call in calls {
+            answers.push(call.await.unwrap().ok());
+        }
+        assert_eq!(answers, [Some(4), None, Some(6), Some(8)]);
+    }
+
+    #[tokio::test]
+    async fn too_many_are_refused_at_once_and_no_tenant_takes_all_the_room() {
+        let (committer, done, gate) = held();
+        let running = call(&committer, "acme", 1);
+        settled().await;
+        let waiting: Vec<_> = (2..8).map(|item| call(&committer, "acme", item)).collect();
+        settled().await;
+        let refused = call(&committer, "acme", 9).await.unwrap().unwrap_err();
+        assert!(matches!(refused, AppError::Refused(refusal) if refusal.reason == "OVERLOADED"), "six of a tenant wait");
+        let other = call(&committer, "globex", 10);
+        settled().await;
+        assert!(committer.queues().waiting == 6, "another tenant's call is at the database beside it");
+        // Who goes away before its turn is passed over.
+        waiting.last().unwrap().abort();
+        settled().await;
+        for _ in 0..4 {
+            gate.notify_one();
+            settled().await;
+        }
+        assert_eq!((running.await.unwrap().unwrap(), other.await.unwrap().unwrap()), (2, 20));
+        let mut all = done.lock().unwrap().concat();
+        all.sort_unstable();
+        assert_eq!(all, [1, 2, 3, 4, 5, 6, 10]);
+    }
+}
