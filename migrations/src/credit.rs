@@ -20,7 +20,14 @@ mod lines {
     const TABLES: &[Table] = &[
         Table {
             name: "customers",
-            columns: "tenant text NOT NULL, id {uuid} NOT NULL, country text NOT NULL, tier text NOT NULL, PRIMARY KEY (tenant, id)",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, country text NOT NULL, tier text NOT NULL, has_tax_id boolean NOT NULL, \
+                      lacking text NOT NULL, PRIMARY KEY (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "tax_rules",
+            columns: "tenant text NOT NULL, rules text NOT NULL, PRIMARY KEY (tenant)",
             indexes: &[],
             guard: Guard::Tenant,
         },
@@ -134,8 +141,8 @@ mod lines {
             name: "draws",
             columns: "tenant text NOT NULL, id {uuid} NOT NULL, line_id {uuid} NOT NULL, state text NOT NULL, currency text NOT NULL, \
                       amount bigint NOT NULL CHECK (amount > 0), captured bigint NOT NULL CHECK (captured >= 0 AND captured <= amount), \
-                      repaid bigint NOT NULL CHECK (repaid >= 0 AND repaid <= captured), invoice_id {uuid} NOT NULL, payment_id {uuid} NOT NULL, \
-                      purchased_on text, due_on text, falls_due text, blocked boolean NOT NULL, written_off boolean NOT NULL, \
+                      repaid bigint NOT NULL CHECK (repaid >= 0 AND repaid <= captured), invoice_id {uuid}, payment_id {uuid}, \
+                      purchase text NOT NULL, expires_at {time}, purchased_on text, due_on text, falls_due text, blocked boolean NOT NULL, written_off boolean NOT NULL, \
                       created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
                       FOREIGN KEY (tenant, line_id) REFERENCES credit_lines (tenant, id)",
             indexes: &[

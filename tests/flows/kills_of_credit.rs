@@ -11,11 +11,17 @@ use crate::{
 };
 use futures::StreamExt;
 use payterms_proto::{
-    credit::v1::{ActivateLineRequest, CreditLine, GetCreditLineRequest, Programme, credit_line},
-    invoicing::v1::{CreatePaymentRequest, GetInvoiceRequest, Invoice, InvoiceToPay, Payment, invoice, payment::State},
+    credit::v1::{
+        ActivateLineRequest, AuthorizeDrawRequest, CaptureDrawRequest, CreditLine, GetCreditLineRequest, Programme, VoidDrawRequest,
+        credit_line, draw,
+    },
+    invoicing::v1::{
+        CreatePaymentRequest, GetInvoiceRequest, Invoice, InvoiceToPay, ListInvoicesRequest, Payment, invoice, payment::State,
+    },
     wallet::v1::{GetBalanceRequest, GrantCreditRequest, ListPaymentMethodsRequest, PaymentMethod, payment_method::Kind},
 };
-use payterms_suite::client::request_id;
+use payterms_suite::{Session, client::request_id};
+use tonic::Status;
 
 /// Where a payment that ends well may die.
 const PAID: [(&str, &str); 10] = [
@@ -51,6 +57,19 @@ const ACTIVATED: [(&str, &str); 7] = [
     ("wallet", "commit.after /payterms.wallet.v1.CreditLineMethodService/SwitchCreditLine"),
 ];
 
+/// Where a purchase that is captured may die; invoicing makes the invoice while it hears of it.
+const PURCHASED: [(&str, &str); 6] = [
+    ("credit", "purchase.before_authorize"),
+    ("credit", "commit.after /payterms.credit.v1.DrawService/AuthorizeDraw"),
+    ("credit", "purchase.before_capture"),
+    ("credit", "commit.after /payterms.credit.v1.DrawService/CaptureDraw"),
+    ("invoicing", "purchase.before_invoice"),
+    ("invoicing", "commit.after payterms.credit.v1.PurchaseCaptured"),
+];
+
+/// Where one that is voided may die.
+const VOIDED: [(&str, &str); 2] = [("credit", "purchase.before_void"), ("credit", "commit.after /payterms.credit.v1.DrawService/VoidDraw")];
+
 /// Scenarios at once: most of their time they wait for a lease to lapse.
 const AT_ONCE: usize = 3;
 
@@ -69,6 +88,9 @@ async fn all(on_postgres: bool) {
     let declined = DECLINED.into_iter().map(|point| (point, "tok_declined"));
     let pays = paid.chain(declined).map(|(point, token)| pays_later(point, token, on_postgres));
     futures::stream::iter(pays).for_each_concurrent(AT_ONCE, |scenario| scenario).await;
+    let bought = PURCHASED.into_iter().map(|point| (point, true)).chain(VOIDED.into_iter().map(|point| (point, false)));
+    let bought = bought.map(|(point, captured)| buys(point, captured, on_postgres));
+    futures::stream::iter(bought).for_each_concurrent(AT_ONCE, |scenario| scenario).await;
     let switched = ACTIVATED.into_iter().map(|point| switches_on(point, on_postgres));
     futures::stream::iter(switched).for_each_concurrent(AT_ONCE, |scenario| scenario).await;
 }
@@ -134,6 +156,49 @@ async fn pays_later((service, point): (&'static str, &'static str), token: &str,
     invariants::hold_in(data, postgres).await;
     invariants::books_agree_in(data, postgres).await;
     credit_agrees_in(data, postgres).await;
+}
+
+/// Buys for 20 without an invoice: whoever dies, there is one answer to each request, and one invoice or none.
+async fn buys((service, point): (&'static str, &'static str), captured: bool, on_postgres: bool) {
+    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let (people, line) = prepare(&rig, "tok_visa").await;
+    let activate = ActivateLineRequest { request_id: request_id(), name: line.name.clone() };
+    retry(async || people.admin.lines().activate_line(activate.clone()).await).await;
+    let (shop, owner) = (rig.someone("SERVICE", None), rig.someone("OWNER", None));
+    let mut services = Services::of(rig);
+    let (parent, lines) = (line.name.clone(), vec![item("Tea", usd(20))]);
+    let request = AuthorizeDrawRequest { request_id: request_id(), parent, lines, ..AuthorizeDrawRequest::default() };
+    let ids = [request_id(), request_id()];
+    let buy = move |shop: Session| {
+        let (request, ids) = (request.clone(), ids.clone());
+        async move {
+            let draw = shop.draws().authorize_draw(request).await?.into_inner().draw.unwrap();
+            let (name, [capture, void]) = (draw.name, ids);
+            if captured {
+                let request = CaptureDrawRequest { request_id: capture, name, lines: Vec::new() };
+                Ok::<_, Status>(shop.draws().capture_draw(request).await?.into_inner().draw.unwrap())
+            } else {
+                Ok(shop.draws().void_draw(VoidDrawRequest { request_id: void, name }).await?.into_inner().draw.unwrap())
+            }
+        }
+    };
+    services.die_at(service, point, buy(shop.clone())).await;
+    let draw = retry(async || buy(shop.clone()).await).await;
+    assert_eq!(
+        (draw.state() == draw::State::Captured, retry(async || buy(shop.clone()).await).await),
+        (captured, draw),
+        "{point}: one answer"
+    );
+    let list = ListInvoicesRequest { parent: people.customer.clone(), ..ListInvoicesRequest::default() };
+    let made = async || owner.invoices().list_invoices(list.clone()).await.map(|answer| answer.into_inner().invoices);
+    let made = until(made, |invoices| invoices.len() == usize::from(captured)).await;
+    for own in &made {
+        assert_eq!((own.state(), own.number.is_empty(), own.deferral.is_some()), (invoice::State::Open, false, true), "{point}");
+    }
+    let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
+    credit_agrees_in(data, postgres).await;
+    invariants::hold_in(data, postgres).await;
+    assert_eq!(owner.invoices().list_invoices(list).await.unwrap().into_inner().invoices, made, "{point}: exactly one, or none");
 }
 
 async fn ended(people: &People, (payment, invoice, line): (&Payment, &Invoice, &CreditLine), (point, paid): (&str, bool)) {

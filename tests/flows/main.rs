@@ -45,6 +45,7 @@ mod plans_life;
 mod plans_races;
 mod policies_races;
 mod postpaid;
+mod purchases;
 mod recharges;
 mod refunds;
 mod rig;

@@ -1,13 +1,16 @@
 //! What credit does with the events of other services.
 
 use crate::{
-    store::{customers, known},
+    store::{customers, known, purchases},
     use_cases::follow_invoice,
 };
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, render::instant_of, tenants};
-use payterms_credit_domain::Customer;
-use payterms_kernel::Id;
+use payterms_credit_domain::{
+    Customer,
+    purchase::{Buyer, TaxRule},
+};
+use payterms_kernel::{Id, money::parse_decimal};
 use payterms_proto::{
     common::v1::Event,
     invoicing::v1::{CustomerChanged, InvoiceChanged, TenantChanged, invoice, tenant::State},
@@ -28,7 +31,14 @@ pub fn all() -> Consumers {
 fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let tenant = TenantChanged::decode(event.data.clone())?.tenant.unwrap_or_default();
-        Ok(tenants::register(tx.conn(), &tx.call().tenant, tenant.state() == State::Suspended, &tenant.time_zone).await?)
+        tenants::register(tx.conn(), &tx.call().tenant, tenant.state() == State::Suspended, &tenant.time_zone).await?;
+        let rule = |own: payterms_proto::invoicing::v1::TaxRule| {
+            let rate_percent = own.rate_percent.as_ref().map(|rate| parse_decimal(&rate.value, 6)).transpose()?.unwrap_or_default();
+            let (country, category, with_tax_id, sentence) = (own.country, own.category, own.with_tax_id, own.sentence);
+            Ok::<_, AppError>(TaxRule { country, category, with_tax_id, rate_percent, sentence })
+        };
+        let rules = tenant.tax_rules.into_iter().map(rule).collect::<Result<Vec<_>, _>>()?;
+        purchases::save_rules(tx.conn(), &tx.call().tenant, &rules).await
     })
 }
 
@@ -36,8 +46,15 @@ fn customer_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, 
     Box::pin(async move {
         let told = CustomerChanged::decode(event.data.clone())?.customer.unwrap_or_default();
         let id = names::uuid(&event.aggregate_id).ok_or_else(|| AppError::Fault(format!("customer {:?}", event.aggregate_id)))?;
+        let profile = [
+            (told.legal_name.is_empty(), "legal_name"),
+            (told.billing_address.is_none(), "billing_address"),
+            (told.billing_email.is_empty(), "billing_email"),
+        ];
+        let lacking = profile.into_iter().filter(|(lacks, _)| *lacks).map(|(_, name)| name.to_owned()).collect();
+        let buyer = Buyer { country: told.country.clone(), has_tax_id: !told.tax_id.is_empty(), lacking };
         let customer = Customer { id: Id::from_uuid(id), country: told.country, tier: told.tier };
-        customers::save(tx.conn(), &tx.call().tenant, &customer).await
+        customers::save(tx.conn(), &tx.call().tenant, (&customer, &buyer)).await
     })
 }
 

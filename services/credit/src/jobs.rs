@@ -15,10 +15,13 @@ pub const ASK_BANK_LINK: &str = "ask_bank_link";
 /// Lets the provider forget a link; the subject is its id.
 pub const FORGET_BANK_LINK: &str = "forget_bank_link";
 
+/// Releases a purchase that was not captured in time; the subject is its draw's id.
+pub const EXPIRE_DRAW: &str = "expire_draw";
+
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
-    let (judged, expired, asked, forgotten) = (app.clone(), app.clone(), app.clone(), app.clone());
+    let (judged, expired, asked, forgotten, released) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     Jobs::default()
         .with(JUDGE, move |row| {
             let app = judged.clone();
@@ -35,5 +38,9 @@ pub fn all(app: &App) -> Jobs {
         .with(FORGET_BANK_LINK, move |row| {
             let app = forgotten.clone();
             async move { use_cases::link_bank::forget(&app, &row).await }
+        })
+        .with(EXPIRE_DRAW, move |row| {
+            let app = released.clone();
+            async move { use_cases::expire_draw::run(&app, &row).await }
         })
 }

@@ -9,6 +9,7 @@ pub mod parse_applications;
 pub mod parse_draws;
 pub mod parse_policies;
 pub mod parse_programmes;
+pub mod parse_purchases;
 pub mod render;
 pub mod render_applications;
 pub mod render_policies;

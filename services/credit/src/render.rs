@@ -3,11 +3,15 @@
 use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError, etag,
-    render::{date, money, term, timestamp},
+    render::{date, decimal, money, term, timestamp},
 };
-use payterms_credit_domain::{Customer, Draw, DrawState, Line, LineState, Programme, ProgrammeState, Suspension, Taken};
+use payterms_credit_domain::{
+    Customer, Draw, DrawState, Line, LineState, Programme, ProgrammeState, Suspension, Taken,
+    purchase::{Item, Sold},
+};
 use payterms_kernel::{Condition, Id, Side, TenantId};
-use payterms_proto::credit::v1 as pb;
+use payterms_proto::{credit::v1 as pb, invoicing::v1::InvoiceLine};
+use rust_decimal::Decimal;
 
 /// The name of a customer.
 #[must_use]
@@ -154,7 +158,40 @@ pub fn edge(taken: &Taken, as_customer: bool) -> pb::LineHistoryEntry {
     }
 }
 
-/// A draw of a line.
+fn item(own: &Item, quantity: Decimal) -> InvoiceLine {
+    InvoiceLine {
+        description: own.description.clone(),
+        quantity: Some(decimal(quantity)),
+        unit_price: Some(money(own.unit_price)),
+        tax_category: own.tax_category.clone(),
+        amount: own.amount_of(quantity).ok().map(money),
+    }
+}
+
+/// A draw of a line, with what it sells.
+#[must_use]
+pub fn whole_draw(tenant: &TenantId, line: &Line, own: &Draw) -> pb::Draw {
+    let sold = |own: &Sold| pb::DrawLine {
+        line: Some(item(&own.item, own.item.quantity)),
+        rate_percent: Some(decimal(own.rate_percent)),
+        tax_sentence: own.sentence.clone(),
+        captured_quantity: Some(decimal(own.captured)),
+    };
+    let lines = own.purchase.iter().flat_map(|own| &own.lines).map(sold).collect();
+    pb::Draw { lines, ..draw(tenant, line, own) }
+}
+
+/// What a captured purchase has sold.
+#[must_use]
+pub fn purchase(tenant: &TenantId, line: &Line, own: &Draw) -> pb::PurchaseCaptured {
+    pb::PurchaseCaptured {
+        draw: Some(whole_draw(tenant, line, own)),
+        payment_term: Some(term(line.term)),
+        plans_allowed: own.purchase.as_ref().is_some_and(|own| own.plans_allowed),
+    }
+}
+
+/// A draw of a line, as lists show it.
 #[must_use]
 pub fn draw(tenant: &TenantId, line: &Line, own: &Draw) -> pb::Draw {
     use pb::draw::State;
@@ -163,6 +200,7 @@ pub fn draw(tenant: &TenantId, line: &Line, own: &Draw) -> pb::Draw {
         DrawState::Authorized => State::Authorized,
         DrawState::Captured => State::Captured,
         DrawState::Voided => State::Voided,
+        DrawState::Expired => State::Expired,
     };
     pb::Draw {
         name: format!("{}/draws/{}", line_name(tenant, line), own.id),
@@ -170,8 +208,12 @@ pub fn draw(tenant: &TenantId, line: &Line, own: &Draw) -> pb::Draw {
         amount: Some(money(own.amount)),
         captured: Some(money(own.captured)),
         repaid: Some(money(own.repaid)),
-        invoice: format!("{customer}/invoices/{}", own.invoice),
-        payment: format!("{customer}/payments/{}", own.payment),
+        invoice: own.invoice.map(|id| format!("{customer}/invoices/{id}")).unwrap_or_default(),
+        payment: own.payment.map(|id| format!("{customer}/payments/{id}")).unwrap_or_default(),
+        expire_time: own.expires_at().map(timestamp),
+        description: own.purchase.as_ref().map(|own| own.description.clone()).unwrap_or_default(),
+        lines: Vec::new(),
+        collect_automatically: own.purchase.as_ref().is_some_and(|own| own.collect_automatically),
         purchase_date: own.purchased_on.map(date),
         due_date: own.due_on.map(date),
         create_time: Some(timestamp(own.created_at)),

@@ -3,14 +3,15 @@
 use crate::{
     render,
     render_applications::{self, Parts},
-    store::{applications, lines},
+    store::{applications, draws, lines},
 };
 use payterms_chassis::{
     AppError, WriteTx, names,
     snapshots::{Snapshots, States},
 };
+use payterms_credit_domain::{Draw, DrawState};
 use payterms_kernel::Id;
-use payterms_proto::credit::v1::{ApplicationChanged, CreditLineChanged};
+use payterms_proto::credit::v1::{ApplicationChanged, CreditLineChanged, PurchaseCaptured};
 use prost::Message;
 
 /// All snapshots.
@@ -19,6 +20,7 @@ pub fn all() -> Snapshots {
     Snapshots::default()
         .with::<CreditLineChanged>("credit_line", lines_of)
         .with::<ApplicationChanged>("credit_application", applications_of)
+        .with::<PurchaseCaptured>("purchase", purchases_of)
 }
 
 fn lines_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
@@ -31,6 +33,20 @@ fn lines_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             Ok::<_, AppError>(CreditLineChanged { credit_line, ..CreditLineChanged::default() }.encode_to_vec())
         };
         found.iter().map(|line| Ok((line.id.to_string(), state(line)?))).collect()
+    })
+}
+
+fn purchases_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
+        let found = draws::find_many(tx.conn(), tenant, &ids).await?;
+        let lines = lines::find_many(tx.conn(), tenant, &found.iter().map(|(line, _)| *line).collect::<Vec<_>>()).await?;
+        let state = |(line, draw): &(_, Draw)| {
+            let line = lines.iter().find(|own| own.id == *line)?;
+            Some((draw.id.to_string(), render::purchase(tenant, line, draw).encode_to_vec()))
+        };
+        Ok(found.iter().filter(|(_, draw)| draw.state == DrawState::Captured).filter_map(state).collect())
     })
 }
 

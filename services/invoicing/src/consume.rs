@@ -1,11 +1,13 @@
 //! What invoicing does with the events of other services.
 
-use crate::use_cases::{bill_metered, bill_usage, chargeback, create_payment, issue_receipt, notices, notices_of_credit, notices_of_plans};
+use crate::use_cases::{
+    bill_metered, bill_purchase, bill_usage, chargeback, create_payment, issue_receipt, notices, notices_of_credit, notices_of_plans,
+};
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers};
 use payterms_proto::{
     common::v1::Event,
-    credit::v1::{ApplicationChanged, CreditLineChanged},
+    credit::v1::{ApplicationChanged, CreditLineChanged, PurchaseCaptured},
     plans::v1::PlanChanged,
     wallet::v1::{
         AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, TopUpChanged, UsageMonthClosed, WalletSettingsChanged, auto_recharge,
@@ -27,6 +29,7 @@ pub fn all() -> Consumers {
         .with::<PlanChanged>(plan_changed)
         .with::<CreditLineChanged>(line_changed)
         .with::<ApplicationChanged>(application_changed)
+        .with::<PurchaseCaptured>(purchase_captured)
 }
 
 fn charge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
@@ -78,6 +81,10 @@ fn application_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'
 
 fn line_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move { notices_of_credit::run(tx, &CreditLineChanged::decode(event.data.clone())?).await })
+}
+
+fn purchase_captured<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move { bill_purchase::run(tx, &PurchaseCaptured::decode(event.data.clone())?).await })
 }
 
 fn plan_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {

@@ -6,6 +6,7 @@
 use crate::{
     Invoice, Verb,
     line::{Line, LineState, Suspension},
+    purchase::Purchase,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Id, IdSource, Kind, Money, Refusal, money::MoneyError};
@@ -20,11 +21,13 @@ pub enum DrawState {
     Captured,
     /// It was given back.
     Voided,
+    /// It ended by its expiry.
+    Expired,
 }
 
 impl DrawState {
     /// All states.
-    pub const ALL: [Self; 3] = [Self::Authorized, Self::Captured, Self::Voided];
+    pub const ALL: [Self; 4] = [Self::Authorized, Self::Captured, Self::Voided, Self::Expired];
 
     /// The name of the state, as in the contract.
     #[must_use]
@@ -33,11 +36,12 @@ impl DrawState {
             Self::Authorized => "AUTHORIZED",
             Self::Captured => "CAPTURED",
             Self::Voided => "VOIDED",
+            Self::Expired => "EXPIRED",
         }
     }
 }
 
-/// One use of a line, for an invoice of a payment.
+/// One use of a line: for an invoice of a payment, or a purchase without an invoice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draw {
     /// Its id.
@@ -50,10 +54,12 @@ pub struct Draw {
     pub captured: Money,
     /// What was repaid of what was captured.
     pub repaid: Money,
-    /// The invoice that it defers.
-    pub invoice: Id<Invoice>,
-    /// The payment that drew it.
-    pub payment: Uuid,
+    /// The invoice that it defers; of a purchase: once it is captured.
+    pub invoice: Option<Id<Invoice>>,
+    /// The payment that drew it; none: a purchase.
+    pub payment: Option<Uuid>,
+    /// What a purchase sells; none: the draw of a payment.
+    pub purchase: Option<Purchase>,
     /// Day of the purchase.
     pub purchased_on: Option<NaiveDate>,
     /// When what is left of it falls due.
@@ -101,6 +107,27 @@ pub struct Figures {
 }
 
 impl Draw {
+    /// A draw that reserves an amount.
+    pub(crate) fn authorized(id: Id<Self>, amount: Money, now: DateTime<Utc>) -> Self {
+        let zero = Money::zero(amount.currency());
+        Self {
+            id,
+            state: DrawState::Authorized,
+            amount,
+            captured: zero,
+            repaid: zero,
+            invoice: None,
+            payment: None,
+            purchase: None,
+            purchased_on: None,
+            due_on: None,
+            blocked: false,
+            written_off: false,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// What is owed of it.
     ///
     /// # Errors
@@ -146,7 +173,7 @@ impl Line {
         self.available()?.min(under_cap)
     }
 
-    fn entry(
+    pub(crate) fn entry(
         &mut self,
         draw: Id<Draw>,
         (authorized, captured, repaid): (Money, Money, Money),
@@ -183,21 +210,7 @@ impl Line {
         }
         let (mut draws, mut entries) = (Vec::with_capacity(invoices.len()), Vec::with_capacity(invoices.len()));
         for (invoice, amount) in invoices {
-            let draw = Draw {
-                id: ids.make(),
-                state: DrawState::Authorized,
-                amount: *amount,
-                captured: zero,
-                repaid: zero,
-                invoice: *invoice,
-                payment,
-                purchased_on: None,
-                due_on: None,
-                blocked: false,
-                written_off: false,
-                created_at: now,
-                updated_at: now,
-            };
+            let draw = Draw { invoice: Some(*invoice), payment: Some(payment), ..Draw::authorized(ids.make(), *amount, now) };
             entries.push(Entry { bound, ..self.entry(draw.id, (*amount, zero, zero), now)? });
             draws.push(draw);
         }
@@ -213,13 +226,17 @@ impl Line {
         if draw.state != DrawState::Authorized {
             return Ok(None);
         }
+        self.owe(draw, draw.amount, today, now).map(Some)
+    }
+
+    /// A part of what is reserved becomes owed, and the rest is released.
+    pub(crate) fn owe(&mut self, draw: &mut Draw, captured: Money, today: NaiveDate, now: DateTime<Utc>) -> Result<Entry, Refusal> {
         draw.state = DrawState::Captured;
-        draw.captured = draw.amount;
+        draw.captured = captured;
         draw.purchased_on = Some(today);
         draw.due_on = Some(self.term.due(today).unwrap_or(today));
         draw.updated_at = now;
-        let zero = Money::zero(self.currency());
-        Ok(Some(self.entry(draw.id, (draw.amount.negated(), draw.amount, zero), now)?))
+        self.entry(draw.id, (draw.amount.negated(), captured, Money::zero(self.currency())), now)
     }
 
     /// Gives back what a payment has reserved.
@@ -230,10 +247,15 @@ impl Line {
         if draw.state != DrawState::Authorized {
             return Ok(None);
         }
-        draw.state = DrawState::Voided;
+        self.release(draw, DrawState::Voided, now).map(Some)
+    }
+
+    /// Nothing is reserved any more.
+    pub(crate) fn release(&mut self, draw: &mut Draw, end: DrawState, now: DateTime<Utc>) -> Result<Entry, Refusal> {
+        draw.state = end;
         draw.updated_at = now;
         let zero = Money::zero(self.currency());
-        Ok(Some(self.entry(draw.id, (draw.amount.negated(), zero, zero), now)?))
+        self.entry(draw.id, (draw.amount.negated(), zero, zero), now)
     }
 
     /// Brings a captured draw in line with its invoice: what is open of it is owed, at most what was captured. Paying

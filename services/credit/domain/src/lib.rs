@@ -13,6 +13,7 @@ pub mod line;
 pub mod link;
 pub mod policy;
 pub mod programme;
+pub mod purchase;
 pub mod standard;
 
 pub use application::{Application, ApplicationState};
@@ -24,9 +25,12 @@ pub use line::{Line, LineState, Suspension, Taken};
 pub use link::{BankLink, LinkState};
 pub use policy::{Policy, PolicyState};
 pub use programme::{Customer, Programme, ProgrammeState};
+pub use purchase::Purchase;
 
 #[cfg(test)]
 mod line_model_tests;
+#[cfg(test)]
+mod purchase_tests;
 #[cfg(test)]
 mod underwriting_tests;
 

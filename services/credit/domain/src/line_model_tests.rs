@@ -4,13 +4,15 @@ use crate::{
     Customer, Draw, DrawState, EDGES, Invoice, Line, LineState, Programme, ProgrammeState, Suspension, Verb,
     draw::{Entry, Figures},
     line::Offer,
+    purchase_tests::{asked, buyer, item, rules},
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use payterms_kernel::{Actor, Currency, Id, IdSource, Money, calendar::PaymentTerm};
 use proptest::prelude::*;
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
-fn usd(cents: i64) -> Money {
+pub(crate) fn usd(cents: i64) -> Money {
     Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000)
 }
 
@@ -45,7 +47,7 @@ fn offered(now: DateTime<Utc>) -> Line {
     Line::offer(Id::from_uuid(Uuid::nil()), (&programme(), &customer("US", "")), offer, now).unwrap()
 }
 
-fn active(now: DateTime<Utc>) -> Line {
+pub(crate) fn active(now: DateTime<Utc>) -> Line {
     let mut line = offered(now);
     line.begin(Verb::Activate, Actor::suite(), "", now).unwrap();
     line.moved(now);
@@ -134,7 +136,8 @@ fn every_pair_of_state_and_verb_is_an_edge_or_refused() {
 #[derive(Debug, Clone)]
 enum Move {
     Draw(Vec<i64>),
-    Capture(usize),
+    Buy(i64, i64),
+    Capture(usize, i64),
     Void(usize),
     Pays(usize, i64, bool, bool),
     Limit(i64),
@@ -146,7 +149,8 @@ enum Move {
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let one = prop_oneof![
         3 => prop::collection::vec(1_i64..400, 1..4).prop_map(Move::Draw),
-        3 => (0_usize..20).prop_map(Move::Capture),
+        2 => (1_i64..200, 1_i64..4).prop_map(|(price, quantity)| Move::Buy(price, quantity)),
+        3 => (0_usize..20, 1_i64..4).prop_map(|(at, quantity)| Move::Capture(at, quantity)),
         1 => (0_usize..20).prop_map(Move::Void),
         4 => (0_usize..20, -50_i64..450, any::<bool>(), prop::bool::weighted(0.1)).prop_map(|(at, open, blocked, off)| Move::Pays(at, open, blocked, off)),
         1 => (1_i64..6_000).prop_map(Move::Limit),
@@ -195,11 +199,36 @@ proptest! {
                         prop_assert_eq!(&line, &before, "a refusal changes nothing");
                     }
                 }
-                Move::Capture(at) => if let (Some(draw), Some(own)) = (draws.get_mut(at), told.get_mut(at)) {
-                    let entry = line.capture(draw, today, now).unwrap();
-                    prop_assert_eq!(entry.is_some(), own.owed.is_none() && !own.gone);
-                    if entry.is_some() { own.owed = Some(own.amount); }
-                    entries.extend(entry);
+                Move::Buy(price, quantity) => {
+                    let exposure: i64 = told.iter().filter(|own| !own.gone).map(|own| own.owed.unwrap_or(own.amount)).sum();
+                    let fits = price * quantity <= line.limit.micros() / 10_000 - exposure && line.state == LineState::Active;
+                    let bought = line.purchase(&mut ids, &asked(vec![item(price, &quantity.to_string())]), (&buyer(), &rules()), (usd(5_000), false), now);
+                    prop_assert_eq!(bought.is_ok(), fits);
+                    if let Ok((draw, entry)) = bought {
+                        draws.push(draw);
+                        entries.push(entry);
+                        told.push(Told { amount: price * quantity, owed: None, gone: false });
+                    }
+                }
+                Move::Capture(at, quantity) => if let (Some(draw), Some(own)) = (draws.get_mut(at), told.get_mut(at)) {
+                    if let Some(sold) = draw.purchase.as_ref().map(|own| own.lines[0].clone()) {
+                        let part = [(0, Some(Decimal::from(quantity)))];
+                        let mut copy = draw.clone();
+                        let captured = line.capture_purchase(&mut copy, &mut ids, (&part, false), today, now);
+                        let fits = own.owed.is_none() && !own.gone && Decimal::from(quantity) <= sold.item.quantity;
+                        prop_assert_eq!(captured.is_ok(), fits);
+                        if let Ok(entry) = captured {
+                            *draw = copy;
+                            own.amount = quantity * sold.item.unit_price.micros() / 10_000;
+                            own.owed = Some(own.amount);
+                            entries.push(entry);
+                        }
+                    } else {
+                        let entry = line.capture(draw, today, now).unwrap();
+                        prop_assert_eq!(entry.is_some(), own.owed.is_none() && !own.gone);
+                        if entry.is_some() { own.owed = Some(own.amount); }
+                        entries.extend(entry);
+                    }
                 },
                 Move::Void(at) => if let (Some(draw), Some(own)) = (draws.get_mut(at), told.get_mut(at)) {
                     let entry = line.void(draw, now).unwrap();
@@ -220,7 +249,14 @@ proptest! {
                 }
                 Move::Suspend => by_tenant |= line.suspend(Actor::suite(), "", now).is_ok(),
                 Move::Restore => by_tenant &= line.restore(Actor::suite(), "", now).is_err(),
-                Move::NextDay(days) => now = now + Days::new(days),
+                Move::NextDay(days) => {
+                    now = now + Days::new(days);
+                    for (draw, own) in draws.iter_mut().zip(&mut told) {
+                        let entry = line.expire(draw, now).unwrap();
+                        own.gone |= entry.is_some();
+                        entries.extend(entry);
+                    }
+                }
             }
             let due = |blocked: bool| {
                 let owed = draws.iter().filter(move |own| own.state == DrawState::Captured && (blocked || !own.blocked));

@@ -2,19 +2,42 @@
 
 use super::Api;
 use crate::{
-    parse_draws as parse,
-    use_cases::{draw_for_payment, read_draws},
+    parse_draws as parse, parse_purchases,
+    use_cases::{
+        draw_for_payment,
+        purchase::{self, Item},
+        read_draws,
+    },
 };
 use payterms_chassis::answer;
 use payterms_proto::credit::v1::{
-    AuthorizeForPaymentRequest, AuthorizeForPaymentResponse, CaptureForPaymentRequest, CaptureForPaymentResponse, GetDrawRequest,
-    GetDrawResponse, GetLineMeansRequest, GetLineMeansResponse, ListDrawsRequest, ListDrawsResponse, VoidForPaymentRequest,
+    AuthorizeDrawRequest, AuthorizeDrawResponse, AuthorizeForPaymentRequest, AuthorizeForPaymentResponse, CaptureDrawRequest,
+    CaptureDrawResponse, CaptureForPaymentRequest, CaptureForPaymentResponse, GetDrawRequest, GetDrawResponse, GetLineMeansRequest,
+    GetLineMeansResponse, ListDrawsRequest, ListDrawsResponse, VoidDrawRequest, VoidDrawResponse, VoidForPaymentRequest,
     VoidForPaymentResponse, draw_service_server::DrawService,
 };
 use tonic::{Request, Response, Status};
 
 #[tonic::async_trait]
 impl DrawService for Api {
+    async fn authorize_draw(&self, request: Request<AuthorizeDrawRequest>) -> Result<Response<AuthorizeDrawResponse>, Status> {
+        let (call, command) = parse_purchases::authorize(request)?;
+        let item = Item { call, command };
+        answer::write(|| purchase::run(&self.app, &item)).await
+    }
+
+    async fn capture_draw(&self, request: Request<CaptureDrawRequest>) -> Result<Response<CaptureDrawResponse>, Status> {
+        let (call, command) = parse_purchases::capture(request)?;
+        let item = Item { call, command };
+        answer::write(|| purchase::run(&self.app, &item)).await
+    }
+
+    async fn void_draw(&self, request: Request<VoidDrawRequest>) -> Result<Response<VoidDrawResponse>, Status> {
+        let (call, command) = parse_purchases::void(request)?;
+        let item = Item { call, command };
+        answer::write(|| purchase::run(&self.app, &item)).await
+    }
+
     async fn get_line_means(&self, request: Request<GetLineMeansRequest>) -> Result<Response<GetLineMeansResponse>, Status> {
         let named = parse::means(request)?;
         answer::read(draw_for_payment::means(&self.app, &named)).await

@@ -1,9 +1,10 @@
 //! Tables `customers` and `planned_invoices`: copies of what invoicing tells.
 
 use payterms_chassis::{AppError, sql};
-use payterms_credit_domain::{Customer, Invoice};
+use payterms_credit_domain::{Customer, Invoice, purchase::Buyer};
 use payterms_kernel::{Id, TenantId};
-use sea_orm::{ActiveValue::Set, Iterable, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, Iterable, Value, entity::prelude::*, sea_query::OnConflict};
+use std::collections::{HashMap, HashSet};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "customers")]
@@ -15,6 +16,8 @@ pub struct Model {
     id: Uuid,
     country: String,
     tier: String,
+    has_tax_id: bool,
+    lacking: String,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -32,16 +35,35 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Custom
     Ok(row.map(|row| Customer { id, country: row.country, tier: row.tier }))
 }
 
+/// What decides on the invoices of customers, as far as credit has heard of them.
+///
+/// # Errors
+/// The database's.
+pub async fn buyers<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Customer>],
+) -> Result<HashMap<Id<Customer>, Buyer>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+    let buyer = |row: Model| {
+        let lacking = row.lacking.split_whitespace().map(str::to_owned).collect();
+        (Id::from_uuid(row.id), Buyer { country: row.country, has_tax_id: row.has_tax_id, lacking })
+    };
+    Ok(query.all(conn).await?.into_iter().map(buyer).collect())
+}
+
 /// Saves the copy of a customer.
 ///
 /// # Errors
 /// The database's.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: &Customer) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (customer, buyer): (&Customer, &Buyer)) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(customer.id.uuid()),
         country: Set(customer.country.clone()),
         tier: Set(customer.tier.clone()),
+        has_tax_id: Set(buyer.has_tax_id),
+        lacking: Set(buyer.lacking.join(" ")),
     };
     let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id));
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
@@ -66,6 +88,19 @@ pub async fn planned<C: ConnectionTrait>(
     };
     sql::exec(conn, statement, vec![tenant.as_str().into(), customer.uuid().into(), invoice.uuid().into()]).await?;
     Ok(())
+}
+
+/// Those of these customers who have an invoice in a payment plan.
+///
+/// # Errors
+/// The database's.
+pub async fn planning<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Customer>]) -> Result<HashSet<Id<Customer>>, AppError> {
+    let mut values: Vec<Value> = vec![tenant.as_str().into()];
+    values.extend(ids.iter().map(|id| Value::from(id.uuid())));
+    let marks: Vec<_> = (2..values.len().saturating_add(1)).map(|n| format!("${n}")).collect();
+    let select = format!("SELECT DISTINCT customer_id FROM planned_invoices WHERE tenant = $1 AND customer_id IN ({})", marks.join(", "));
+    let rows = sql::all(conn, &select, values).await?;
+    rows.iter().map(|row| Ok(Id::from_uuid(row.try_get("", "customer_id")?))).collect()
 }
 
 /// Whether an invoice of a customer is in a payment plan.

@@ -1,9 +1,10 @@
 //! Table `draws`.
 
+use super::purchases::{purchase, purchase_text};
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, WriteTx,
-    columns::{date, money, unknown},
+    columns::{currency, date, money, unknown},
     sql,
 };
 use payterms_credit_domain::{Draw, DrawState, Invoice, Line};
@@ -24,8 +25,10 @@ pub struct Model {
     amount: i64,
     captured: i64,
     repaid: i64,
-    invoice_id: Uuid,
-    payment_id: Uuid,
+    invoice_id: Option<Uuid>,
+    payment_id: Option<Uuid>,
+    purchase: String,
+    expires_at: Option<ChronoDateTimeUtc>,
     purchased_on: Option<String>,
     due_on: Option<String>,
     falls_due: Option<String>,
@@ -49,8 +52,9 @@ fn draw(row: &Model) -> Result<Draw, AppError> {
         amount: money(&row.currency, row.amount)?,
         captured: money(&row.currency, row.captured)?,
         repaid: money(&row.currency, row.repaid)?,
-        invoice: Id::from_uuid(row.invoice_id),
+        invoice: row.invoice_id.map(Id::from_uuid),
         payment: row.payment_id,
+        purchase: purchase(&row.purchase, currency(&row.currency)?, row.expires_at)?,
         purchased_on: row.purchased_on.as_deref().map(date).transpose()?,
         due_on: row.due_on.as_deref().map(date).transpose()?,
         blocked: row.blocked,
@@ -67,6 +71,18 @@ fn draw(row: &Model) -> Result<Draw, AppError> {
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (line, id): (Id<Line>, Id<Draw>)) -> Result<Option<Draw>, AppError> {
     let query = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::LineId.eq(line.uuid()));
     query.one(conn).await?.as_ref().map(draw).transpose()
+}
+
+/// Draws by their ids, each with its line.
+///
+/// # Errors
+/// The database's.
+pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Draw>]) -> Result<Vec<(Id<Line>, Draw)>, AppError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+    query.all(conn).await?.iter().map(|row| Ok((Id::from_uuid(row.line_id), draw(row)?))).collect()
 }
 
 /// Draws of a line below an id, newest first.
@@ -139,8 +155,10 @@ pub async fn save_many(tx: &WriteTx, line: Id<Line>, draws: &[Draw]) -> Result<(
             amount: Set(own.amount.micros()),
             captured: Set(own.captured.micros()),
             repaid: Set(own.repaid.micros()),
-            invoice_id: Set(own.invoice.uuid()),
+            invoice_id: Set(own.invoice.map(Id::uuid)),
             payment_id: Set(own.payment),
+            purchase: Set(purchase_text(own.purchase.as_ref())?),
+            expires_at: Set(own.purchase.as_ref().map(|own| own.expires_at)),
             purchased_on: Set(own.purchased_on.map(|day| day.to_string())),
             due_on: Set(own.due_on.map(|day| day.to_string())),
             falls_due: Set(own.falls_due().map_err(payterms_kernel::Refusal::from)?.map(|day| day.to_string())),

@@ -126,6 +126,15 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Line>)
     Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(line).transpose()
 }
 
+/// Lines by their ids, their rows locked in the order of their ids.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Line>]) -> Result<Vec<Line>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+    query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?.into_iter().map(line).collect()
+}
+
 /// The live line of a customer in a currency; in any currency where none is named, the newest first.
 ///
 /// # Errors

@@ -11,3 +11,4 @@ pub mod lines;
 pub mod payments;
 pub mod policies;
 pub mod programmes;
+pub mod purchases;

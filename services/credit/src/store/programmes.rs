@@ -75,6 +75,15 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Progra
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(programme).transpose()
 }
 
+/// Programmes by their ids.
+///
+/// # Errors
+/// The database's.
+pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Programme>]) -> Result<Vec<Programme>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+    query.all(conn).await?.into_iter().map(programme).collect()
+}
+
 /// One programme, its row locked.
 ///
 /// # Errors

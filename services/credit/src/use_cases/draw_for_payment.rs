@@ -10,8 +10,8 @@ use crate::{
     store::{customers, draws, lines, payments, programmes},
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx, kill, render::money};
-use payterms_credit_domain::{DrawState, Line, Programme};
-use payterms_kernel::{Kind, Money, Refusal, calendar::day_in};
+use payterms_credit_domain::{Draw, DrawState, Line, Programme};
+use payterms_kernel::{Id, Kind, Money, Refusal, calendar::day_in};
 use payterms_proto::credit::v1::{AuthorizeForPaymentResponse, CaptureForPaymentResponse, GetLineMeansResponse, VoidForPaymentResponse};
 use sea_orm::ConnectionTrait;
 
@@ -86,17 +86,29 @@ pub async fn authorize(
     }
 }
 
+/// The draws of a payment; refuses where what it names is a purchase.
+async fn of_payment(tx: &WriteTx, line: &Line, named: &PaymentRef) -> Result<Vec<Draw>, AppError> {
+    let tenant = &tx.call().tenant;
+    let own = draws::of_payment(tx.conn(), tenant, (line.id, named.payment)).await?;
+    if own.is_empty()
+        && let Some(draw) = draws::find(tx.conn(), tenant, (line.id, Id::from_uuid(named.payment))).await?
+    {
+        draw.must_be_of_payment()?;
+    }
+    Ok(own)
+}
+
 /// Makes all that the payment has reserved owed, due by the term from the day that it is for the tenant.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `DRAW_STATE` for a payment that has reserved nothing.
+/// `RESOURCE_NOT_FOUND`, `DRAW_STATE` for a payment that has reserved nothing, `HOLD_OWNER` for a purchase.
 pub async fn capture(app: &App, call: &Call, named: &PaymentRef) -> Result<Answer<CaptureForPaymentResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
     let mut line = locked(&tx, &named.line).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let mut own = draws::of_payment(tx.conn(), &call.tenant, (line.id, named.payment)).await?;
+    let mut own = of_payment(&tx, &line, named).await?;
     if own.is_empty() || own.iter().any(|draw| draw.state == DrawState::Voided) {
         return Err(Refusal::state("DRAW_STATE", "The payment's draw", DrawState::Voided.name(), &[]).into());
     }
@@ -117,14 +129,14 @@ pub async fn capture(app: &App, call: &Call, named: &PaymentRef) -> Result<Answe
 /// Gives back what the payment has reserved; what is captured stays so.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`.
+/// `RESOURCE_NOT_FOUND`, `HOLD_OWNER` for a purchase.
 pub async fn void(app: &App, call: &Call, named: &PaymentRef) -> Result<Answer<VoidForPaymentResponse>, AppError> {
     let mut tx: WriteTx = app.db.begin_forward(call).await?;
     let mut line = locked(&tx, &named.line).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let mut own = draws::of_payment(tx.conn(), &call.tenant, (line.id, named.payment)).await?;
+    let mut own = of_payment(&tx, &line, named).await?;
     let (now, mut entries) = (tx.now(), Vec::with_capacity(own.len()));
     for draw in &mut own {
         entries.extend(line.void(draw, now)?);

@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod change_line;
 pub mod draw_for_payment;
+pub mod expire_draw;
 pub mod follow_invoice;
 pub mod judge_line;
 pub mod link_bank;
@@ -10,6 +11,7 @@ pub mod move_line;
 pub mod offer_line;
 pub mod policies;
 pub mod programmes;
+pub mod purchase;
 pub mod read_applications;
 pub mod read_draws;
 pub mod read_lines;
@@ -32,6 +34,7 @@ use payterms_kernel::{
     calendar::{day_in, start_of_day},
 };
 use payterms_proto::credit::v1::{CreditLine, CreditLineChanged};
+use prost::{Message, Name};
 
 /// What changed beside a line's own row.
 #[derive(Debug, Default)]
@@ -51,6 +54,11 @@ async fn locked(tx: &WriteTx, named: &LineRef) -> Result<Line, AppError> {
 /// Saves a line and what was drawn, judges what follows, tells how it stands, and lets it be judged again when that
 /// is due.
 pub(crate) async fn publish(tx: &mut WriteTx, line: &mut Line, news: News) -> Result<CreditLine, AppError> {
+    Ok(told(tx, line, news).await?.0)
+}
+
+/// The same; answers the version that the line's aggregate came to as well.
+async fn told(tx: &mut WriteTx, line: &mut Line, news: News) -> Result<(CreditLine, i64), AppError> {
     let (tenant, now, zone) = (tx.call().tenant.clone(), tx.now(), tx.time().zone);
     if !news.draws.is_empty() {
         draws::save_many(tx, line.id, &news.draws).await?;
@@ -66,7 +74,7 @@ pub(crate) async fn publish(tx: &mut WriteTx, line: &mut Line, news: News) -> Re
         draws: news.draws.iter().map(|draw| render::draw(&tenant, line, draw)).collect(),
     };
     let id = line.id.to_string();
-    tx.emit("credit_line", &id, &event).await?;
+    let version = tx.emit_bytes("credit_line", &id, &CreditLineChanged::full_name(), event.encode_to_vec()).await?;
     let at = match line.judged_after() {
         (Some(at), _) => Some(at),
         (None, day) => day.map(|day| start_of_day(zone, day)),
@@ -75,7 +83,7 @@ pub(crate) async fn publish(tx: &mut WriteTx, line: &mut Line, news: News) -> Re
         Some(at) => schedule(tx, jobs::JUDGE, &id, at).await?,
         None => cancel(tx, jobs::JUDGE, &id).await?,
     }
-    Ok(rendered)
+    Ok((rendered, version))
 }
 
 /// Who calls, on which side: the access table lets no other side call the method.

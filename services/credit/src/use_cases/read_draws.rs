@@ -16,7 +16,7 @@ pub async fn get(app: &App, named: &LineRef, id: Id<Draw>) -> Result<GetDrawResp
     let conn = app.db.read(&named.tenant).await?;
     let line = found(&conn, named).await?;
     let draw = draws::find(&conn, &named.tenant, (line.id, id)).await?.ok_or_else(Refusal::not_found)?;
-    Ok(GetDrawResponse { draw: Some(render::draw(&named.tenant, &line, &draw)) })
+    Ok(GetDrawResponse { draw: Some(render::whole_draw(&named.tenant, &line, &draw)) })
 }
 
 /// A page of a line's draws, newest first.

@@ -58,7 +58,7 @@ impl Invoice {
     }
 
     /// A draw was captured for all that is open of it: it falls due by the line's term, and is collected then.
-    fn defer(&mut self, own: &Deferred, now: DateTime<Utc>) {
+    pub(crate) fn defer(&mut self, own: &Deferred, now: DateTime<Utc>) {
         self.deferral = Some(own.deferral);
         if let Some(issue) = self.issue.as_mut() {
             issue.due_date = own.due_on;

@@ -194,11 +194,22 @@ impl Invoice {
         content: Content,
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {
-        let zero = Money::zero(currency);
         let amounts = amounts_of(tenant, customer, currency, &content)?;
-        Ok(Self {
+        Ok(Self::written(id, customer.id, currency, (content, amounts), now))
+    }
+
+    /// A draft that comes to these amounts.
+    pub(crate) fn written(
+        id: Id<Self>,
+        customer: Id<Customer>,
+        currency: Currency,
+        (content, amounts): (Content, Amounts),
+        now: DateTime<Utc>,
+    ) -> Self {
+        let zero = Money::zero(currency);
+        Self {
             id,
-            customer: customer.id,
+            customer,
             state: InvoiceState::Draft,
             currency,
             content,
@@ -219,7 +230,7 @@ impl Invoice {
             version: 1,
             created_at: now,
             updated_at: now,
-        })
+        }
     }
 
     /// Changes what a draft says.

@@ -17,6 +17,7 @@ pub mod mail;
 pub mod metered;
 pub mod number;
 pub mod payment;
+pub mod purchase;
 pub mod receipt;
 pub mod refund;
 pub mod reminder;

@@ -5,6 +5,7 @@ pub mod announced;
 pub mod approvals;
 pub mod bank_lines;
 pub mod bill_metered;
+pub mod bill_purchase;
 pub mod bill_usage;
 pub mod block_invoice;
 pub mod chargeback;

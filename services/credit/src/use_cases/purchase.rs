@@ -1,0 +1,245 @@
+//! Purchases without an invoice, one at a time or many together: lock the lines, look the requests up, let the domain
+//! decide each, save and commit all of them.
+//!
+//! A single call is a batch of one, so there is one way to do a verb. A refused purchase leaves its line as it was.
+
+use super::{News, told};
+use crate::{
+    App, jobs,
+    parse::LineRef,
+    parse_purchases::DrawRef,
+    render,
+    store::{customers, draws, lines, programmes, purchases},
+};
+use payterms_chassis::{
+    Answer, AppError, Call, WriteTx, batch,
+    jobs::{cancel_many, schedule_many},
+    kill,
+};
+use payterms_credit_domain::{
+    Customer, Draw, Line, Programme,
+    draw::Entry,
+    purchase::{Asked, Buyer, Part, TaxRule},
+};
+use payterms_kernel::{Id, Refusal, calendar::day_in};
+use payterms_proto::credit::v1::{AuthorizeDrawResponse, CaptureDrawResponse, PurchaseCaptured, VoidDrawResponse};
+use prost::{Message, Name};
+use std::collections::{HashMap, HashSet};
+
+/// What is asked of a line.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// A purchase is reserved.
+    Authorize(LineRef, Asked),
+    /// All or some of a purchase becomes owed.
+    Capture(DrawRef, Vec<Part>),
+    /// A purchase is released.
+    Void(DrawRef),
+}
+
+impl Command {
+    fn line(&self) -> &LineRef {
+        match self {
+            Self::Authorize(line, _) => line,
+            Self::Capture(named, _) | Self::Void(named) => &named.line,
+        }
+    }
+
+    fn draw(&self) -> Option<Id<Draw>> {
+        match self {
+            Self::Authorize(..) => None,
+            Self::Capture(named, _) | Self::Void(named) => Some(named.draw),
+        }
+    }
+
+    fn kill_point(&self) -> &'static str {
+        match self {
+            Self::Authorize(..) => "purchase.before_authorize",
+            Self::Capture(..) => "purchase.before_capture",
+            Self::Void(_) => "purchase.before_void",
+        }
+    }
+}
+
+/// One command with what identifies it.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// The call.
+    pub call: Call,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// What became of one item.
+pub type Outcome = Result<Answer<Vec<u8>>, AppError>;
+
+/// Does one verb.
+///
+/// # Errors
+/// Those of the verb, and `RESOURCE_NOT_FOUND`.
+pub async fn run<M: Message + Default>(app: &App, item: &Item) -> Result<Answer<M>, AppError> {
+    let outcome = run_many(app, std::slice::from_ref(item)).await?.pop();
+    let answer = outcome.unwrap_or_else(|| Err(AppError::Fault("no outcome of a batch of one".to_owned())))?;
+    Ok(Answer { message: M::decode(answer.message.as_slice())?, replayed: answer.replayed, versions: answer.versions })
+}
+
+/// Does the verbs of one tenant, in their order.
+///
+/// # Errors
+/// The database's: then none is done.
+pub async fn run_many(app: &App, items: &[Item]) -> Result<Vec<Outcome>, AppError> {
+    let Some(first) = items.first() else { return Ok(Vec::new()) };
+    let mut tx = app.db.begin(&first.call).await?;
+    let mut loaded = Loaded::load(&tx, items).await?;
+    let calls: Vec<_> = items.iter().map(|item| &item.call).collect();
+    let mut answered = batch::seen(&tx, &calls).await?;
+    let (mut outcomes, mut fresh) = (Vec::with_capacity(items.len()), Vec::new());
+    for item in items {
+        if let Some((hash, answer)) = answered.get(&item.call.request_id) {
+            outcomes.push(replay(item, hash, answer));
+            continue;
+        }
+        outcomes.push(loaded.decide(&mut tx, item).map(|answer| {
+            answered.insert(item.call.request_id, (item.call.input_hash.clone(), answer.clone()));
+            fresh.push((&item.call, answer.clone()));
+            Answer { message: answer, replayed: false, versions: Vec::new() }
+        }));
+    }
+    if let Some((call, _)) = fresh.first() {
+        // An id is answered once, so no other batch has this cause.
+        tx.ids_from(&format!("batch/{}", call.request_id));
+        batch::answer(&tx, fresh).await?;
+        let versions = loaded.save(&mut tx).await?;
+        for (item, outcome) in items.iter().zip(&mut outcomes) {
+            if let Some(own) = outcome.as_mut().ok().filter(|own| !own.replayed) {
+                own.versions.extend(versions.get(&item.command.line().line.to_string()).cloned());
+                own.versions.extend(item.command.draw().and_then(|draw| versions.get(&draw.to_string()).cloned()));
+            }
+        }
+    }
+    kill::point(first.command.kill_point());
+    tx.commit_rows().await?;
+    Ok(outcomes)
+}
+
+fn replay(item: &Item, hash: &[u8], answer: &[u8]) -> Outcome {
+    if hash != item.call.input_hash {
+        let message = "This request id has been used with other content. Use a fresh one for a new request.";
+        return Err(Refusal::precondition("REQUEST_ID_REUSED", message).with("request_id", item.call.request_id).into());
+    }
+    Ok(Answer::replay(answer.to_vec()))
+}
+
+/// The lines and draws of a batch with all that decides on them, and what was decided.
+struct Loaded {
+    lines: Vec<Line>,
+    draws: HashMap<Id<Draw>, (Id<Line>, Draw)>,
+    programmes: HashMap<Id<Programme>, Programme>,
+    buyers: HashMap<Id<Customer>, Buyer>,
+    planning: HashSet<Id<Customer>>,
+    rules: Vec<TaxRule>,
+    changed: Vec<(Id<Line>, Id<Draw>, Entry)>,
+    captured: Vec<(Id<Draw>, PurchaseCaptured)>,
+}
+
+impl Loaded {
+    async fn load(tx: &WriteTx, items: &[Item]) -> Result<Self, AppError> {
+        let (conn, tenant) = (tx.conn(), &tx.call().tenant);
+        let ids: Vec<_> = items.iter().map(|item| item.command.line().line).collect();
+        let lines = lines::lock_many(conn, tenant, &ids).await?;
+        let named: Vec<_> = items.iter().filter_map(|item| item.command.draw()).collect();
+        let draws = draws::find_many(conn, tenant, &named).await?;
+        let draws = draws.into_iter().map(|(line, draw)| (draw.id, (line, draw))).collect();
+        let programmes: Vec<_> = lines.iter().map(|line| line.programme).collect();
+        let programmes = programmes::find_many(conn, tenant, &programmes).await?.into_iter().map(|own| (own.id, own)).collect();
+        let mut own = Self {
+            lines,
+            draws,
+            programmes,
+            buyers: HashMap::new(),
+            planning: HashSet::new(),
+            rules: Vec::new(),
+            changed: Vec::new(),
+            captured: Vec::new(),
+        };
+        // What decides on new ones alone.
+        if items.iter().any(|item| matches!(item.command, Command::Authorize(..))) && !own.lines.is_empty() {
+            let customers: Vec<_> = own.lines.iter().map(|line| line.customer).collect();
+            own.buyers = customers::buyers(conn, tenant, &customers).await?;
+            own.planning = customers::planning(conn, tenant, &customers).await?;
+            own.rules = purchases::rules(conn, tenant).await?;
+        }
+        Ok(own)
+    }
+
+    /// Decides one item; a refused one changes nothing.
+    fn decide(&mut self, tx: &mut WriteTx, item: &Item) -> Result<Vec<u8>, AppError> {
+        let (tenant, now, today) = (tx.call().tenant.clone(), tx.now(), day_in(tx.time().zone, tx.now()));
+        tx.ids_from(&item.call.request_id.to_string());
+        let named = item.command.line();
+        let found = self.lines.iter_mut().find(|line| line.id == named.line && line.customer == named.customer);
+        let locked = found.ok_or_else(Refusal::not_found)?;
+        let fault = || AppError::Fault(format!("line {} without a programme", named.line));
+        let programme = self.programmes.get(&locked.programme).ok_or_else(fault)?;
+        let mut line = locked.clone();
+        let own = |id| self.draws.get(&id).filter(|(line, _)| *line == named.line).map(|(_, draw)| draw.clone());
+        let (draw, entry, answer) = match &item.command {
+            Command::Authorize(_, asked) => {
+                let buyer = self.buyers.get(&line.customer).ok_or_else(Refusal::not_found)?;
+                let in_plan = !programme.draws_during_plans && self.planning.contains(&line.customer);
+                let (draw, entry) = line.purchase(tx.ids(), asked, (buyer, &self.rules), (programme.cap, in_plan), now)?;
+                let answer = AuthorizeDrawResponse { draw: Some(render::whole_draw(&tenant, &line, &draw)) }.encode_to_vec();
+                (draw, entry, answer)
+            }
+            Command::Capture(named, parts) => {
+                let mut draw = own(named.draw).ok_or_else(Refusal::not_found)?;
+                let entry = line.capture_purchase(&mut draw, tx.ids(), (parts, programme.plans_allowed), today, now)?;
+                let told = render::purchase(&tenant, &line, &draw);
+                let answer = CaptureDrawResponse { draw: told.draw.clone() }.encode_to_vec();
+                self.captured.push((draw.id, told));
+                (draw, entry, answer)
+            }
+            Command::Void(named) => {
+                let mut draw = own(named.draw).ok_or_else(Refusal::not_found)?;
+                let entry = line.void_purchase(&mut draw, now)?;
+                let answer = VoidDrawResponse { draw: Some(render::whole_draw(&tenant, &line, &draw)) }.encode_to_vec();
+                (draw, entry, answer)
+            }
+        };
+        self.changed.push((line.id, draw.id, entry));
+        self.draws.insert(draw.id, (line.id, draw));
+        *locked = line;
+        Ok(answer)
+    }
+
+    /// Saves everything that was decided; answers the version that each line and purchase came to, by its id.
+    async fn save(mut self, tx: &mut WriteTx) -> Result<HashMap<String, String>, AppError> {
+        let mut versions = HashMap::new();
+        let changed: HashSet<_> = self.changed.iter().map(|(_, draw, _)| *draw).collect();
+        let (mut due, mut ended) = (Vec::new(), Vec::new());
+        for line in &mut self.lines {
+            let mut draws: Vec<_> = self.draws.values().filter(|(own, _)| *own == line.id).map(|(_, draw)| draw.clone()).collect();
+            draws.retain(|draw| changed.contains(&draw.id));
+            if draws.is_empty() {
+                continue;
+            }
+            draws.sort_unstable_by_key(|draw| draw.id.uuid());
+            for draw in &draws {
+                match draw.expires_at() {
+                    Some(at) => due.push((draw.id.to_string(), at)),
+                    None => ended.push(draw.id.to_string()),
+                }
+            }
+            let entries = self.changed.iter().filter(|(own, ..)| *own == line.id).map(|(.., entry)| *entry).collect();
+            let (_, version) = told(tx, line, News { draws, entries }).await?;
+            versions.insert(line.id.to_string(), format!("credit_line/{}@{version}", line.id));
+        }
+        for (id, event) in self.captured {
+            let version = tx.emit_bytes("purchase", &id.to_string(), &PurchaseCaptured::full_name(), event.encode_to_vec()).await?;
+            versions.insert(id.to_string(), format!("purchase/{id}@{version}"));
+        }
+        schedule_many(tx, jobs::EXPIRE_DRAW, &due).await?;
+        cancel_many(tx, jobs::EXPIRE_DRAW, &ended).await?;
+        Ok(versions)
+    }
+}
