@@ -46,6 +46,7 @@ mod plans_races;
 mod policies_races;
 mod postpaid;
 mod purchases;
+mod purchases_races;
 mod recharges;
 mod refunds;
 mod rig;
