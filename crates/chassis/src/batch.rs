@@ -1,6 +1,12 @@
 //! Many requests of one tenant in one transaction: looked up at once, answered at once, told at once.
 
-use crate::{call::Call, error::AppError, sql, telemetry, tx::WriteTx};
+use crate::{
+    answer::Answer,
+    call::Call,
+    error::AppError,
+    sql, telemetry,
+    tx::{WriteTx, reused},
+};
 use sea_orm::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
@@ -126,6 +132,17 @@ pub async fn seen(tx: &WriteTx, calls: &[&Call]) -> Result<HashMap<Uuid, (Vec<u8
     let pair =
         |row: &sea_orm::QueryResult| Ok((row.try_get("", "request_id")?, (row.try_get("", "input_hash")?, row.try_get("", "answer")?)));
     rows.iter().map(pair).collect()
+}
+
+/// The answer of a request that was seen before.
+///
+/// # Errors
+/// `REQUEST_ID_REUSED` if the id came with other content.
+pub fn replay(call: &Call, (hash, answer): &(Vec<u8>, Vec<u8>)) -> Result<Answer<Vec<u8>>, AppError> {
+    if *hash != call.input_hash {
+        return Err(reused(call).into());
+    }
+    Ok(Answer::replay(answer.clone()))
 }
 
 /// Stores the answers of requests.

@@ -1,10 +1,10 @@
-//! Group commit: calls that wait are done together, in one transaction of their tenant. While one batch is at the
+//! Group commit: calls of a tenant that wait are done together, in one transaction. While one batch is at the
 //! database the next one gathers, so there is no timer, and a call that comes alone goes alone, at once.
 //!
 //! A service gives `run`: it does some calls of one tenant in their order, each with an outcome of its own, or none at
 //! all. Row locks keep other replicas right; nothing here is needed for that.
 
-use crate::{answer, error::AppError};
+use crate::{answer, call::Call, error::AppError};
 use futures::future::BoxFuture;
 use payterms_kernel::{Kind, Refusal, TenantId};
 use std::{
@@ -14,8 +14,22 @@ use std::{
 use tokio::sync::{Semaphore, oneshot};
 use tracing::{Instrument, Span};
 
-/// Whose calls are done together: a tenant's, of one run of its test clock or of none.
-pub type Key = (TenantId, Option<String>);
+/// Whose calls are done together: those of one tenant and one subject, who stands for all of a batch in the audit trail,
+/// and of one run of the tenant's test clock or of none.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    tenant: TenantId,
+    subject: String,
+    run_id: Option<String>,
+}
+
+impl Key {
+    /// The key of a call.
+    #[must_use]
+    pub fn of(call: &Call) -> Self {
+        Self { tenant: call.tenant.clone(), subject: call.caller.subject.clone(), run_id: call.caller.run_id.clone() }
+    }
+}
 
 /// Outcomes of a batch, in its order; an error: none was done.
 pub type Outcomes<O> = Result<Vec<Result<O, AppError>>, AppError>;
@@ -27,11 +41,11 @@ type Run<I, O> = Box<dyn Fn(Arc<[I]>) -> BoxFuture<'static, Outcomes<O>> + Send 
 pub struct Bounds {
     /// Calls of one batch.
     pub batch: usize,
-    /// Calls of one tenant that wait: one tenant does not fill the room of all.
-    pub of_tenant: usize,
+    /// Calls of one key that wait: one caller does not fill the room of all.
+    pub of_one: usize,
     /// Calls that wait in all.
     pub in_all: usize,
-    /// Batches at once, each of another tenant; who waits longest is next.
+    /// Batches at once, each of another key; who waits longest is next.
     pub at_once: usize,
 }
 
@@ -42,8 +56,8 @@ struct Waiting<I, O> {
 }
 
 struct Queues<I, O> {
-    /// Of each tenant that has a driver.
-    tenants: HashMap<Key, VecDeque<Waiting<I, O>>>,
+    /// Of each key that has a driver.
+    keys: HashMap<Key, VecDeque<Waiting<I, O>>>,
     waiting: usize,
 }
 
@@ -85,7 +99,7 @@ where
         run: impl Fn(Arc<[I]>) -> F + Send + Sync + 'static,
     ) -> Self {
         let run: Run<I, O> = Box::new(move |items| Box::pin(run(items)));
-        let queues = Mutex::new(Queues { tenants: HashMap::new(), waiting: 0 });
+        let queues = Mutex::new(Queues { keys: HashMap::new(), waiting: 0 });
         Self(Arc::new(Inner { run, bounds, turns: Semaphore::new(bounds.at_once), queues }))
     }
 
@@ -107,41 +121,41 @@ where
         self.0.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a call wait; true where the tenant has no driver yet.
+    /// Lets a call wait; true where its key has no driver yet.
     fn enqueue(&self, key: &Key, waiting: Waiting<I, O>) -> Result<bool, AppError> {
         let mut queues = self.queues();
         if queues.waiting >= self.0.bounds.in_all {
             return Err(full());
         }
-        match queues.tenants.get_mut(key) {
-            Some(queue) if queue.len() >= self.0.bounds.of_tenant => Err(full()),
+        match queues.keys.get_mut(key) {
+            Some(queue) if queue.len() >= self.0.bounds.of_one => Err(full()),
             Some(queue) => {
                 queue.push_back(waiting);
                 queues.waiting = queues.waiting.saturating_add(1);
                 Ok(false)
             }
             None => {
-                queues.tenants.insert(key.clone(), VecDeque::from([waiting]));
+                queues.keys.insert(key.clone(), VecDeque::from([waiting]));
                 queues.waiting = queues.waiting.saturating_add(1);
                 Ok(true)
             }
         }
     }
 
-    /// What is done next; none: the tenant's driver is through.
+    /// What is done next; none: the key's driver is through.
     fn take(&self, key: &Key) -> Option<Vec<Waiting<I, O>>> {
         let mut queues = self.queues();
-        let queue = queues.tenants.get_mut(key)?;
+        let queue = queues.keys.get_mut(key)?;
         let taken: Vec<_> = queue.drain(..queue.len().min(self.0.bounds.batch)).collect();
         if taken.is_empty() {
-            queues.tenants.remove(key);
+            queues.keys.remove(key);
             return None;
         }
         queues.waiting = queues.waiting.saturating_sub(taken.len());
         Some(taken)
     }
 
-    /// Does a tenant's calls, batch after batch, until none waits.
+    /// Does the calls of a key, batch after batch, until none waits.
     async fn drive(&self, key: Key) {
         loop {
             let turn = self.0.turns.acquire().await;
@@ -205,10 +219,10 @@ mod tests {
     use tokio::sync::Notify;
 
     fn key(tenant: &str) -> Key {
-        (tenant.parse().unwrap(), None)
+        Key { tenant: tenant.parse().unwrap(), subject: "backend".to_owned(), run_id: None }
     }
 
-    const BOUNDS: Bounds = Bounds { batch: 4, of_tenant: 6, in_all: 10, at_once: 2 };
+    const BOUNDS: Bounds = Bounds { batch: 4, of_one: 6, in_all: 10, at_once: 2 };
 
     /// What was done, batch by batch.
     type Done = Arc<Mutex<Vec<Vec<u32>>>>;
@@ -262,7 +276,7 @@ mod tests {
             answers.push(call.await.unwrap().ok());
         }
         assert_eq!(answers, [Some(2), Some(4), None, Some(6), Some(8), Some(10)], "one that is refused fails alone");
-        assert!(committer.queues().tenants.is_empty() && committer.queues().waiting == 0);
+        assert!(committer.queues().keys.is_empty() && committer.queues().waiting == 0);
     }
 
     #[tokio::test]
@@ -286,7 +300,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn too_many_are_refused_at_once_and_no_tenant_takes_all_the_room() {
+    async fn too_many_are_refused_at_once_and_nobody_takes_all_the_room() {
         let (committer, done, gate) = held();
         let running = call(&committer, "acme", 1);
         settled().await;

@@ -131,8 +131,7 @@ impl WriteTx {
         let Some(row) = sql::one(&self.txn, query, values).await? else { return Ok(None) };
         let hash: Vec<u8> = row.try_get("", "input_hash")?;
         if hash != self.call.input_hash {
-            let message = "This request id has been used with other content. Use a fresh one for a new request.";
-            return Err(Refusal::precondition("REQUEST_ID_REUSED", message).with("request_id", self.call.request_id).into());
+            return Err(reused(&self.call).into());
         }
         Ok(Some(Seen { answer: row.try_get("", "answer")?, intent: row.try_get("", "intent_id")? }))
     }
@@ -296,6 +295,12 @@ impl WriteTx {
             _ => Err(AppError::Fault("a request was answered twice".to_owned())),
         }
     }
+}
+
+/// Why a request id is not answered with what was stored under it.
+pub(crate) fn reused(call: &Call) -> Refusal {
+    let message = "This request id has been used with other content. Use a fresh one for a new request.";
+    Refusal::precondition("REQUEST_ID_REUSED", message).with("request_id", call.request_id)
 }
 
 /// What is stored under a request id.

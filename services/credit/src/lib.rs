@@ -36,6 +36,7 @@ use payterms_proto::credit::v1::{
 use seal::Seal;
 use std::{path::PathBuf, sync::Arc};
 use tonic::service::Routes;
+use use_cases::purchase::PurchaseCommitter;
 use uuid::Uuid;
 
 /// Options of credit alone.
@@ -66,6 +67,8 @@ pub struct App {
     pub flows: Flows,
     /// The other services.
     pub peers: Peers,
+    /// Purchases, calls that wait together.
+    pub purchases: PurchaseCommitter,
     banks: Option<Banks>,
 }
 
@@ -133,7 +136,8 @@ impl Service for Credit {
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
         let banks = banks(&options)?;
-        let app = App { db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers, banks };
+        let purchases = use_cases::purchase::committer(&runtime.db);
+        let app = App { purchases, db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers, banks };
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(ProgrammeServiceServer::new(api.clone()))
             .add_service(CreditLineServiceServer::new(api.clone()))

@@ -23,19 +23,19 @@ impl DrawService for Api {
     async fn authorize_draw(&self, request: Request<AuthorizeDrawRequest>) -> Result<Response<AuthorizeDrawResponse>, Status> {
         let (call, command) = parse_purchases::authorize(request)?;
         let item = Item { call, command };
-        answer::write(|| purchase::run(&self.app, &item)).await
+        answer::once(purchase::run(&self.app, item)).await
     }
 
     async fn capture_draw(&self, request: Request<CaptureDrawRequest>) -> Result<Response<CaptureDrawResponse>, Status> {
         let (call, command) = parse_purchases::capture(request)?;
         let item = Item { call, command };
-        answer::write(|| purchase::run(&self.app, &item)).await
+        answer::once(purchase::run(&self.app, item)).await
     }
 
     async fn void_draw(&self, request: Request<VoidDrawRequest>) -> Result<Response<VoidDrawResponse>, Status> {
         let (call, command) = parse_purchases::void(request)?;
         let item = Item { call, command };
-        answer::write(|| purchase::run(&self.app, &item)).await
+        answer::once(purchase::run(&self.app, item)).await
     }
 
     async fn get_line_means(&self, request: Request<GetLineMeansRequest>) -> Result<Response<GetLineMeansResponse>, Status> {

@@ -12,7 +12,8 @@ use crate::{
     store::{customers, draws, lines, programmes, purchases},
 };
 use payterms_chassis::{
-    Answer, AppError, Call, WriteTx, batch,
+    Answer, AppError, Call, Db, WriteTx, batch,
+    committer::{Bounds, Committer, Key},
     jobs::{cancel_many, schedule_many},
     kill,
 };
@@ -24,7 +25,13 @@ use payterms_credit_domain::{
 use payterms_kernel::{Id, Refusal, calendar::day_in};
 use payterms_proto::credit::v1::{AuthorizeDrawResponse, CaptureDrawResponse, PurchaseCaptured, VoidDrawResponse};
 use prost::{Message, Name};
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+/// Verbs in one transaction.
+const BATCH: usize = 200;
 
 /// What is asked of a line.
 #[derive(Debug, Clone)]
@@ -73,13 +80,25 @@ pub struct Item {
 /// What became of one item.
 pub type Outcome = Result<Answer<Vec<u8>>, AppError>;
 
-/// Does one verb.
+/// Does single calls together.
+pub type PurchaseCommitter = Committer<Item, Answer<Vec<u8>>>;
+
+/// A committer over credit's database.
+#[must_use]
+pub fn committer(db: &Db) -> PurchaseCommitter {
+    let db = db.clone();
+    Committer::new(Bounds { batch: BATCH, of_one: 1_000, in_all: 4_000, at_once: 4 }, move |items: Arc<[Item]>| {
+        let db = db.clone();
+        async move { run_many(&db, &items).await }
+    })
+}
+
+/// Does one verb, together with those that wait.
 ///
 /// # Errors
-/// Those of the verb, and `RESOURCE_NOT_FOUND`.
-pub async fn run<M: Message + Default>(app: &App, item: &Item) -> Result<Answer<M>, AppError> {
-    let outcome = run_many(app, std::slice::from_ref(item)).await?.pop();
-    let answer = outcome.unwrap_or_else(|| Err(AppError::Fault("no outcome of a batch of one".to_owned())))?;
+/// Those of the verb, `RESOURCE_NOT_FOUND`, `OVERLOADED`.
+pub async fn run<M: Message + Default>(app: &App, item: Item) -> Result<Answer<M>, AppError> {
+    let answer = app.purchases.submit(Key::of(&item.call), item).await?;
     Ok(Answer { message: M::decode(answer.message.as_slice())?, replayed: answer.replayed, versions: answer.versions })
 }
 
@@ -87,16 +106,16 @@ pub async fn run<M: Message + Default>(app: &App, item: &Item) -> Result<Answer<
 ///
 /// # Errors
 /// The database's: then none is done.
-pub async fn run_many(app: &App, items: &[Item]) -> Result<Vec<Outcome>, AppError> {
+async fn run_many(db: &Db, items: &[Item]) -> Result<Vec<Outcome>, AppError> {
     let Some(first) = items.first() else { return Ok(Vec::new()) };
-    let mut tx = app.db.begin(&first.call).await?;
+    let mut tx = db.begin(&first.call).await?;
     let mut loaded = Loaded::load(&tx, items).await?;
     let calls: Vec<_> = items.iter().map(|item| &item.call).collect();
     let mut answered = batch::seen(&tx, &calls).await?;
     let (mut outcomes, mut fresh) = (Vec::with_capacity(items.len()), Vec::new());
     for item in items {
-        if let Some((hash, answer)) = answered.get(&item.call.request_id) {
-            outcomes.push(replay(item, hash, answer));
+        if let Some(known) = answered.get(&item.call.request_id) {
+            outcomes.push(batch::replay(&item.call, known));
             continue;
         }
         outcomes.push(loaded.decide(&mut tx, item).map(|answer| {
@@ -120,14 +139,6 @@ pub async fn run_many(app: &App, items: &[Item]) -> Result<Vec<Outcome>, AppErro
     kill::point(first.command.kill_point());
     tx.commit_rows().await?;
     Ok(outcomes)
-}
-
-fn replay(item: &Item, hash: &[u8], answer: &[u8]) -> Outcome {
-    if hash != item.call.input_hash {
-        let message = "This request id has been used with other content. Use a fresh one for a new request.";
-        return Err(Refusal::precondition("REQUEST_ID_REUSED", message).with("request_id", item.call.request_id).into());
-    }
-    Ok(Answer::replay(answer.to_vec()))
 }
 
 /// The lines and draws of a batch with all that decides on them, and what was decided.

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use payterms_chassis::{
     Answer, AppError, Call, Db, WriteTx,
     batch::{self, Told},
-    committer::{Bounds, Committer},
+    committer::{Bounds, Committer, Key},
     jobs::{cancel_many, schedule_many},
 };
 use payterms_kernel::{Id, IdSource, Refusal, TenantId};
@@ -119,7 +119,7 @@ pub type HotCommitter = Committer<Item, Answer<Vec<u8>>>;
 #[must_use]
 pub fn committer(db: &Db) -> HotCommitter {
     let db = db.clone();
-    Committer::new(Bounds { batch: BATCH, of_tenant: 1_000, in_all: 4_000, at_once: 4 }, move |items: Arc<[Item]>| {
+    Committer::new(Bounds { batch: BATCH, of_one: 1_000, in_all: 4_000, at_once: 4 }, move |items: Arc<[Item]>| {
         let db = db.clone();
         async move { run_many(&db, &items).await }
     })
@@ -130,8 +130,7 @@ pub fn committer(db: &Db) -> HotCommitter {
 /// # Errors
 /// Those of the verb, `RESOURCE_NOT_FOUND`, `OVERLOADED`.
 pub async fn run<M: Message + Default>(app: &App, item: Item) -> Result<Answer<M>, AppError> {
-    let key = (item.call.tenant.clone(), item.call.caller.run_id.clone());
-    let answer = app.hot.submit(key, item).await?;
+    let answer = app.hot.submit(Key::of(&item.call), item).await?;
     Ok(Answer { message: M::decode(answer.message.as_slice())?, replayed: answer.replayed, versions: answer.versions })
 }
 
@@ -147,8 +146,8 @@ pub async fn run_many(db: &Db, items: &[Item]) -> Result<Vec<Outcome>, AppError>
     let mut answered = batch::seen(&tx, &calls).await?;
     let (mut outcomes, mut fresh) = (Vec::with_capacity(items.len()), Vec::new());
     for item in items {
-        if let Some((hash, answer)) = answered.get(&item.call.request_id) {
-            outcomes.push(replay(item, hash, answer));
+        if let Some(known) = answered.get(&item.call.request_id) {
+            outcomes.push(batch::replay(&item.call, known));
             continue;
         }
         outcomes.push(loaded.decide(&mut tx, item).map(|answer| {
@@ -172,14 +171,6 @@ pub async fn run_many(db: &Db, items: &[Item]) -> Result<Vec<Outcome>, AppError>
     }
     tx.commit_rows().await?;
     Ok(outcomes)
-}
-
-fn replay(item: &Item, hash: &[u8], answer: &[u8]) -> Outcome {
-    if hash != item.call.input_hash {
-        let message = "This request id has been used with other content. Use a fresh one for a new request.";
-        return Err(Refusal::precondition("REQUEST_ID_REUSED", message).with("request_id", item.call.request_id).into());
-    }
-    Ok(Answer::replay(answer.to_vec()))
 }
 
 /// Uses with the first of their calls.
