@@ -110,6 +110,28 @@ impl Refusal {
         self
     }
 
+    /// All that is wrong, as one refusal: the first one's kind and reason, everybody's sentences, figures and conditions.
+    /// None where nothing is.
+    #[must_use]
+    pub fn all(refusals: Vec<Self>) -> Option<Self> {
+        if refusals.len() < 2 {
+            return refusals.into_iter().next();
+        }
+        let message = refusals.iter().take(10).map(|own| own.message.as_str()).collect::<Vec<_>>().join(" ");
+        let mut conditions = Vec::new();
+        for own in &refusals {
+            let plain = Condition { name: own.reason, subject: String::new(), description: own.message.clone() };
+            conditions.extend(if own.conditions.is_empty() { vec![plain] } else { own.conditions.clone() });
+        }
+        let mut refusals = refusals.into_iter();
+        let mut first = refusals.next()?;
+        for own in refusals {
+            let known: Vec<_> = first.metadata.iter().map(|(name, _)| *name).collect();
+            first.metadata.extend(own.metadata.into_iter().filter(|(name, _)| !known.contains(name)));
+        }
+        Some(Self { message, conditions, ..first })
+    }
+
     /// An illegal move of a state machine, naming the state and what is allowed in it.
     #[must_use]
     pub fn state(reason: &'static str, subject: &str, state: &str, allowed: &[&str]) -> Self {

@@ -147,21 +147,27 @@ impl Draw {
 }
 
 impl Line {
-    /// Why nothing can be drawn now, whatever the amount; none: it can.
-    #[must_use]
-    pub fn barred(&self, in_plan: bool) -> Option<Refusal> {
+    /// All that bars new draws now, whatever the amount.
+    pub(crate) fn bars(&self, in_plan: bool) -> Vec<Refusal> {
+        let mut bars = Vec::new();
         if self.state != LineState::Active {
             let past_due = self.suspensions.contains(&Suspension::PastDue);
             let allowed = if past_due { vec!["CreatePayment of what is past due"] } else { crate::edges::allowed(self.state) };
-            return Some(Refusal::state("LINE_STATE", "The line", self.state.name(), &allowed));
+            bars.push(Refusal::state("LINE_STATE", "The line", self.state.name(), &allowed));
+        } else if self.moving.as_ref().is_some_and(|moving| matches!(moving.verb, Verb::Deactivate | Verb::Close)) {
+            bars.push(Refusal::new(Kind::Conflict, "CONCURRENT_UPDATE", "The line is being put aside or closed."));
         }
-        if self.moving.as_ref().is_some_and(|moving| matches!(moving.verb, Verb::Deactivate | Verb::Close)) {
-            return Some(Refusal::new(Kind::Conflict, "CONCURRENT_UPDATE", "The line is being put aside or closed."));
-        }
-        in_plan.then(|| {
+        if in_plan {
             let message = "An invoice of the customer is in a payment plan: the line gives no new draws meanwhile.";
-            Refusal::precondition("INVOICE_IN_PLAN", message)
-        })
+            bars.push(Refusal::precondition("INVOICE_IN_PLAN", message));
+        }
+        bars
+    }
+
+    /// Why nothing can be drawn now, whatever the amount; none: it can.
+    #[must_use]
+    pub fn barred(&self, in_plan: bool) -> Option<Refusal> {
+        Refusal::all(self.bars(in_plan))
     }
 
     /// What can be drawn now under a programme with that cap, which may have been lowered since the line was offered.
@@ -199,14 +205,15 @@ impl Line {
         (cap, in_plan): (Money, bool),
         now: DateTime<Utc>,
     ) -> Result<(Vec<Draw>, Vec<Entry>), Refusal> {
-        if let Some(refusal) = self.barred(in_plan) {
-            return Err(refusal);
-        }
         let zero = Money::zero(self.currency());
+        let mut against = self.bars(in_plan);
         let asked = invoices.iter().try_fold(zero, |sum, (_, amount)| sum.plus(*amount))?;
         let (bound, available) = (self.limit.min(cap)?, self.drawable(cap)?);
         if available.compare(asked)?.is_lt() {
-            return Err(limit_exceeded(available, asked));
+            against.push(limit_exceeded(available, asked));
+        }
+        if let Some(refusal) = Refusal::all(against) {
+            return Err(refusal);
         }
         let (mut draws, mut entries) = (Vec::with_capacity(invoices.len()), Vec::with_capacity(invoices.len()));
         for (invoice, amount) in invoices {

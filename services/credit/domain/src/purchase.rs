@@ -206,9 +206,7 @@ impl Line {
         now: DateTime<Utc>,
     ) -> Result<(Draw, Entry), Refusal> {
         let expires_at = asked.expires(now)?;
-        if let Some(refusal) = self.barred(in_plan) {
-            return Err(refusal);
-        }
+        let mut against = self.bars(in_plan);
         let zero = Money::zero(self.currency());
         let (mut lines, mut amount) = (Vec::with_capacity(asked.items.len()), zero);
         for item in &asked.items {
@@ -218,21 +216,26 @@ impl Line {
             }
             amount = amount.plus(item.amount_of(item.quantity)?)?;
         }
-        buyer.must_be_complete()?;
+        against.extend(buyer.must_be_complete().err());
         for item in &asked.items {
-            let rule = buyer.rule(rules, &item.tax_category).ok_or_else(|| {
+            let Some(rule) = buyer.rule(rules, &item.tax_category) else {
                 let message = format!("There is no tax rule for {} and category {:?}. Add one.", buyer.country, item.tax_category);
-                Refusal::precondition("TAX_UNKNOWN", message).with("country", &buyer.country).with("category", &item.tax_category)
-            })?;
+                let refusal = Refusal::precondition("TAX_UNKNOWN", message).with("country", &buyer.country);
+                against.push(refusal.with("category", &item.tax_category));
+                continue;
+            };
             let (rate_percent, sentence) = (rule.rate_percent, rule.sentence.clone());
             lines.push(Sold { item: item.clone(), rate_percent, sentence, captured: Decimal::ZERO });
         }
-        must_come_to_something(amount)?;
+        against.extend(must_come_to_something(amount).err());
         let (description, collect_automatically) = (asked.description.clone(), asked.collect_automatically);
         let purchase = Purchase { lines, description, collect_automatically, plans_allowed: false, expires_at };
         let (bound, available) = (self.limit.min(cap)?, self.drawable(cap)?);
         if available.compare(amount)?.is_lt() {
-            return Err(limit_exceeded(available, amount));
+            against.push(limit_exceeded(available, amount));
+        }
+        if let Some(refusal) = Refusal::all(against) {
+            return Err(refusal);
         }
         let draw = Draw { purchase: Some(purchase), ..Draw::authorized(ids.make(), amount, now) };
         let entry = self.entry(draw.id, (amount, zero, zero), now)?;

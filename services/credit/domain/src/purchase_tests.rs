@@ -50,6 +50,21 @@ fn capture(line: &mut Line, draw: &mut Draw, parts: &[Part], now: DateTime<Utc>)
 }
 
 #[test]
+fn all_that_is_against_a_purchase_is_told_at_once() {
+    let mut line = active(NOW);
+    line.state = LineState::Inactive;
+    let lacking = Buyer { lacking: vec!["billing_address".into()], ..buyer() };
+    let unknown = Item { tax_category: "books".into(), ..item(600_000, "1") };
+    let mut ids = IdSource::new(NOW, b"seed", "buy");
+    let refused = line.purchase(&mut ids, &asked(vec![unknown]), (&lacking, &rules()), (usd(5_000), true), NOW).unwrap_err();
+    let told: Vec<_> = refused.conditions.iter().map(|own| own.name).collect();
+    assert_eq!(refused.reason, "LINE_STATE");
+    assert_eq!(told, ["LINE_STATE", "INVOICE_IN_PLAN", "PROFILE_INCOMPLETE", "TAX_UNKNOWN", "CREDIT_LIMIT_EXCEEDED"]);
+    assert!(["INACTIVE", "payment plan", "tax rule", "can be drawn"].iter().all(|part| refused.message.contains(part)));
+    assert!(["state", "category", "available"].iter().all(|name| refused.metadata.iter().any(|(own, _)| own == name)));
+}
+
+#[test]
 fn what_could_keep_the_invoice_from_being_made_is_refused() {
     let euro = Money::from_micros(Currency::parse("EUR").unwrap(), 1_000_000);
     let unknown = Item { tax_category: "books".into(), ..item(1, "1") };
