@@ -45,6 +45,14 @@ async fn what_does_not_agree_is_seen(world: &World) {
     let until = |day: &str| format!("reapply_at = '{day} 00:00:00+00:00' WHERE state = 'WITHDRAWN'");
     breaks(&own, format!("{c}applications"), (&until("2026-04-02"), &until("2026-04-01")), "I18").await;
     breaks(&invoicing, format!("{i}invoices"), ("paid = paid + 1", "paid = paid - 1"), "I28").await;
+    let (wallet, w) = world.rows("wallet").await;
+    let collects = async |by: &str| {
+        let update = format!("UPDATE {w}method_pointers SET collection_method_id = {by} WHERE purchase_default_id IS NOT NULL");
+        wallet.execute_unprepared(&update).await.unwrap();
+        pointers(&wallet, &w).await
+    };
+    assert_eq!(collects("purchase_default_id").await.len(), 1, "a line that is collected by");
+    assert_eq!(collects("NULL").await, Vec::<String>::new());
     assert_eq!(differences((&own, &c), (&invoicing, &i)).await, "");
 }
 
@@ -67,6 +75,9 @@ pub async fn credit_agrees_in(data: &Path, postgres: Option<&str>) {
     }
     assert_eq!(wrong, "");
     history_is_of_the_machine(&credit, &c).await;
+    let (wallet, w) = rows_of("wallet", data, postgres).await;
+    assert_eq!(pointers(&wallet, &w).await, Vec::<String>::new());
+    wallet.close().await.unwrap();
     credit.close().await.unwrap();
     invoicing.close().await.unwrap();
 }
@@ -124,6 +135,17 @@ async fn differences((credit, c): (&DatabaseConnection, &str), (invoicing, i): (
         wrong.push(format!("I28 credit has {owed:?}; invoicing has {deferred:?}"));
     }
     wrong.join("\n")
+}
+
+/// I17: what is collected by is never a line, and neither pointer names what is no method any more. That a line is
+/// activated from an offer alone is I29.
+async fn pointers(wallet: &DatabaseConnection, w: &str) -> Vec<String> {
+    let wrong = format!(
+        "SELECT 'I17 a pointer of ' || HEX(p.customer_id)HEX || ' names a method that it may not' AS told FROM {w}method_pointers p \
+         JOIN {w}payment_methods m ON m.tenant = p.tenant AND (m.id = p.purchase_default_id OR m.id = p.collection_method_id) \
+         WHERE m.state <> 'ACTIVE' OR m.customer_id <> p.customer_id OR (m.id = p.collection_method_id AND m.kind = 'CREDIT_LINE')"
+    );
+    told(wallet, &wrong).await
 }
 
 /// I29: each line took edges of the machine alone, one after the other, and is where its last one led.
