@@ -5,7 +5,12 @@ use jsonwebtoken::{
     errors::ErrorKind,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet},
 };
-use payterms_chassis::{call::Caller, identity::TokenFault};
+use payterms_chassis::{
+    call::Caller,
+    identity::{TokenFault, believed_until},
+    kept::Kept,
+};
+use payterms_kernel::{Clock, SystemClock};
 use serde::Deserialize;
 use std::{collections::HashMap, path::Path};
 
@@ -24,15 +29,18 @@ struct Claims {
     customer: Option<uuid::Uuid>,
     #[serde(default)]
     roles: Vec<String>,
+    exp: i64,
 }
 
 /// The public keys of those who issue callers' tokens, by key id.
-#[derive(Clone)]
-pub struct KeySet(HashMap<String, (Algorithm, DecodingKey)>);
+pub struct KeySet {
+    keys: HashMap<String, (Algorithm, DecodingKey)>,
+    verified: Kept<String, Caller>,
+}
 
 impl std::fmt::Debug for KeySet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.keys.keys()).finish()
     }
 }
 
@@ -55,7 +63,7 @@ impl KeySet {
             let decoding = DecodingKey::from_jwk(key).map_err(|error| format!("key {id}: {error}"))?;
             keys.insert(id, (algorithm, decoding));
         }
-        Ok(Self(keys))
+        Ok(Self { keys, verified: Kept::default() })
     }
 
     /// Checks signature, algorithm, audience and expiry, and answers who calls.
@@ -63,8 +71,12 @@ impl KeySet {
     /// # Errors
     /// `Expired`, or `Invalid` for everything else.
     pub fn verify(&self, token: &str) -> Result<Caller, TokenFault> {
+        let now = SystemClock.now();
+        if let Some(caller) = self.verified.get(token, now) {
+            return Ok(caller);
+        }
         let header = decode_header(token).map_err(|_| TokenFault::Invalid)?;
-        let (algorithm, key) = header.kid.and_then(|kid| self.0.get(&kid)).ok_or(TokenFault::Invalid)?;
+        let (algorithm, key) = header.kid.and_then(|kid| self.keys.get(&kid)).ok_or(TokenFault::Invalid)?;
         // The key decides the algorithm, never the token.
         let mut validation = Validation::new(*algorithm);
         validation.set_audience(&[AUDIENCE]);
@@ -74,10 +86,12 @@ impl KeySet {
             ErrorKind::ExpiredSignature => TokenFault::Expired,
             _ => TokenFault::Invalid,
         })?;
-        let Claims { sub, tenant, customer, mut roles } = claims.claims;
+        let Claims { sub, tenant, customer, mut roles, exp } = claims.claims;
         roles.retain(|role| !INNER_ROLES.contains(&role.as_str()));
         let tenant = tenant.as_deref().map(str::parse).transpose().map_err(|_| TokenFault::Invalid)?;
-        Ok(Caller { subject: sub, roles, tenant, customer, run_id: None })
+        let caller = Caller { subject: sub, roles, tenant, customer, run_id: None };
+        self.verified.keep(token.to_owned(), caller.clone(), believed_until(exp, now));
+        Ok(caller)
     }
 }
 

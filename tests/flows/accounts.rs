@@ -4,7 +4,7 @@ use crate::{
     invariants,
     invoices::{draft, issued, line},
     payments::{Till, till},
-    rig::{Rig, Services, until},
+    rig::{self, Services, until},
     top_ups::card,
     wallets::grant,
 };
@@ -71,7 +71,7 @@ async fn an_overview_gathers_what_the_services_know(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_down_is_named_and_the_rest_is_told() {
-    let rig = Rig::start(false).await.unwrap();
+    let rig = rig::start(false).await.unwrap();
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     issued(&owner, draft(&people.customer, "USD", vec![line("Plan", amount("USD", 9, 0))])).await;

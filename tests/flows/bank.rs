@@ -4,7 +4,7 @@ use crate::{
     invariants,
     invoices::{draft, issued, line, read},
     payments::{Till, till},
-    rig::{Rig, retry, until},
+    rig::{self, retry, until},
 };
 use payterms_proto::invoicing::v1::{
     BankLine, CreateCreditNoteRequest, GetBankLineRequest, GetPaymentRequest, ImportBankStatementRequest, ImportBankStatementResponse,
@@ -176,7 +176,7 @@ async fn kills(on_postgres: bool) {
 }
 
 async fn killed(point: &'static str, on_postgres: bool) {
-    let Some(mut rig) = Rig::start(on_postgres).await else { return };
+    let Some(mut rig) = rig::start(on_postgres).await else { return };
     let (_, invoice) = crate::kills_of_payments::prepare(&rig, "tok_visa").await;
     let owner = rig.someone("OWNER", None);
     let (caller, file) = (owner.clone(), camt(&[("120.00", &invoice.number, "F1")]));

@@ -5,7 +5,7 @@ use crate::{
     invariants,
     invoices::read,
     payments::{Till, by, credit, till},
-    rig::{Rig, until},
+    rig::{self, until},
     top_ups::{buy, card},
 };
 use payterms_proto::{
@@ -195,7 +195,7 @@ async fn kills(on_postgres: bool) {
 }
 
 async fn killed(point: &'static str, on_postgres: bool) {
-    let Some(mut rig) = Rig::start(on_postgres).await else { return };
+    let Some(mut rig) = rig::start(on_postgres).await else { return };
     let (people, invoice) = crate::kills_of_payments::prepare(&rig, "tok_visa").await;
     let pay = CreatePaymentRequest {
         request_id: request_id(),

@@ -104,10 +104,57 @@ pub async fn hold_in(data: &Path, postgres: Option<&str>) {
     none(
         &conn,
         "I32 one audit row per change",
-        format!("SELECT o.event_id FROM {s}outbox o LEFT JOIN {s}audit a ON a.tenant = o.tenant AND a.id = o.event_id WHERE a.id IS NULL AND NOT o.snapshot"),
+        format!(
+            "SELECT o.event_id FROM {s}outbox o LEFT JOIN {s}audit a ON a.tenant = o.tenant AND a.id = o.event_id WHERE a.id IS NULL \
+             AND NOT o.snapshot AND o.aggregate_type <> 'postings'"
+        ),
     )
     .await;
+    hot_rows(&conn, &s).await;
     conn.close().await.unwrap();
+}
+
+/// What the rows of hot verbs hold by themselves: who asked, each request once, and what other rows point at.
+async fn hot_rows(conn: &DatabaseConnection, s: &str) {
+    none(
+        conn,
+        "I32 a debit's transfer and a use's record tell who asked",
+        format!(
+            "SELECT id FROM {s}transfers WHERE kind = 'DEBIT' AND (request_id IS NULL OR input_hash IS NULL OR actor IS NULL) \
+             UNION ALL SELECT id FROM {s}usage_records WHERE request_id IS NULL OR input_hash IS NULL OR actor IS NULL"
+        ),
+    )
+    .await;
+    none(
+        conn,
+        "I32 a request is in one row",
+        format!(
+            "SELECT request_id FROM (SELECT tenant, request_id FROM {s}requests UNION ALL SELECT tenant, request_id FROM {s}transfers \
+             UNION ALL SELECT tenant, request_id FROM {s}usage_records) own WHERE request_id IS NOT NULL GROUP BY tenant, request_id \
+             HAVING count(*) > 1"
+        ),
+    )
+    .await;
+    none(
+        conn,
+        "I1 entries are of transfers, and these and uses of wallets",
+        format!(
+            "SELECT e.transfer_id FROM {s}entries e LEFT JOIN {s}transfers t ON t.tenant = e.tenant AND t.id = e.transfer_id \
+             WHERE t.id IS NULL OR t.wallet_id <> e.wallet_id UNION ALL SELECT t.id FROM {s}transfers t LEFT JOIN {s}wallets w \
+             ON w.tenant = t.tenant AND w.id = t.wallet_id WHERE w.id IS NULL UNION ALL SELECT u.id FROM {s}usage_records u \
+             LEFT JOIN {s}wallets w ON w.tenant = u.tenant AND w.id = u.wallet_id WHERE w.id IS NULL"
+        ),
+    )
+    .await;
+    none(
+        conn,
+        "I24 what was posted was told",
+        format!(
+            "SELECT t.id FROM {s}transfers t WHERE t.kind IN ('DEBIT', 'USAGE') AND NOT EXISTS (SELECT 1 FROM {s}outbox o \
+             WHERE o.tenant = t.tenant AND o.aggregate_type = 'postings')"
+        ),
+    )
+    .await;
 }
 
 /// The books of invoicing add up, and agree with the wallet's.

@@ -4,7 +4,7 @@
 use crate::{
     invariants,
     invoices::{draft, finalize, line, read},
-    rig::{People, Rig, retry, until},
+    rig::{self, People, Rig, retry, until},
 };
 use payterms_proto::{
     google::r#type::Decimal,
@@ -64,7 +64,7 @@ async fn a_top_up_survives_a_kill_at_every_point(on_postgres: bool) {
 }
 
 async fn top_up(point: &str, token: &str, on_postgres: bool) {
-    let Some(mut rig) = Rig::start(on_postgres).await else { return };
+    let Some(mut rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare(token).await;
     let wallet = people.wallet.clone();
     let request = CreateTopUpRequest { request_id: request_id(), wallet, amount: amount("USD", 30, 0), ..Default::default() };
@@ -91,7 +91,7 @@ async fn grant(rig: &Rig, people: &People, units: i64) {
 
 async fn a_debit_survives_a_kill_around_its_commit(on_postgres: bool) {
     for point in ["commit.before", "commit.after"] {
-        let Some(mut rig) = Rig::start(on_postgres).await else { return };
+        let Some(mut rig) = rig::start(on_postgres).await else { return };
         let people = rig.prepare("tok_visa").await;
         grant(&rig, &people, 10).await;
         let service = rig.someone("SERVICE", None);
@@ -112,7 +112,7 @@ async fn a_debit_survives_a_kill_around_its_commit(on_postgres: bool) {
 
 async fn a_method_set_up_survives_a_kill_at_every_point(on_postgres: bool) {
     for point in ["method_setup.after_intent", "method_setup.before_record"] {
-        let Some(mut rig) = Rig::start(on_postgres).await else { return };
+        let Some(mut rig) = rig::start(on_postgres).await else { return };
         let people = rig.prepare("tok_visa").await;
         let request = StartMethodSetupRequest { request_id: request_id(), parent: people.customer.clone(), kind: Kind::Card.into() };
         let (caller, sent) = (people.admin.clone(), request.clone());
@@ -131,7 +131,7 @@ async fn a_method_set_up_survives_a_kill_at_every_point(on_postgres: bool) {
 }
 
 async fn a_recharge_survives_a_kill_after_its_intent(on_postgres: bool) {
-    let Some(mut rig) = Rig::start(on_postgres).await else { return };
+    let Some(mut rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     grant(&rig, &people, 25).await;
     let auto_recharge = AutoRecharge {
@@ -152,7 +152,7 @@ async fn a_recharge_survives_a_kill_after_its_intent(on_postgres: bool) {
 }
 
 async fn a_collection_survives_a_kill_after_its_intent(on_postgres: bool) {
-    let Some(mut rig) = Rig::start(on_postgres).await else { return };
+    let Some(mut rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     let mut request = draft(&people.customer, "USD", vec![line("Plan", amount("USD", 45, 0))]);
@@ -173,7 +173,7 @@ async fn a_collection_survives_a_kill_after_its_intent(on_postgres: bool) {
 async fn an_advance_survives_a_kill_between_rounds(on_postgres: bool) {
     const START: i64 = 1_767_225_600;
     let at = |hours: i64| Some(Timestamp { seconds: START + hours * 3_600, nanos: 0 });
-    let Some(mut rig) = Rig::start(on_postgres).await else { return };
+    let Some(mut rig) = rig::start(on_postgres).await else { return };
     let owner = rig.someone("OWNER", None);
     let start = StartTestClockRequest { request_id: request_id(), parent: "tenants/acme".into(), now: at(0), seed: "seed".into() };
     owner.clock().start_test_clock(start).await.unwrap();
@@ -202,7 +202,7 @@ async fn an_advance_survives_a_kill_between_rounds(on_postgres: bool) {
 
 async fn a_usage_stream_survives_a_kill_between_chunks(on_postgres: bool) {
     const RECORDS: i64 = 1_200;
-    let Some(mut rig) = Rig::start(on_postgres).await else { return };
+    let Some(mut rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     grant(&rig, &people, 20).await;
     let record = || RecordUsageRequest {

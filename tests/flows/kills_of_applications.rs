@@ -5,7 +5,7 @@ use crate::{
     invariants,
     invariants_of_credit::credit_agrees_in,
     lines::{programme, usd},
-    rig::{People, Rig, Services, retry, until},
+    rig::{self, People, Rig, Services, retry, until},
 };
 use futures::StreamExt;
 use payterms_proto::credit::v1::{
@@ -85,7 +85,7 @@ async fn one_line(services: &Services, people: &People, point: &str) {
 }
 
 async fn submits(point: &'static str, on_postgres: bool) {
-    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, _, own) = linked(&rig, "bank_steady").await;
     let mut services = Services::of(rig);
     let request = SubmitApplicationRequest { request_id: request_id(), name: own.name.clone() };
@@ -107,7 +107,7 @@ async fn submits(point: &'static str, on_postgres: bool) {
 }
 
 async fn decides(point: &'static str, on_postgres: bool) {
-    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, owner, own) = linked(&rig, "bank_one_payer").await;
     let submit = SubmitApplicationRequest { request_id: request_id(), name: own.name.clone() };
     people.admin.applications().submit_application(submit).await.unwrap();
@@ -132,7 +132,7 @@ async fn decides(point: &'static str, on_postgres: bool) {
 }
 
 async fn offers(point: &'static str, on_postgres: bool) {
-    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     let programme = programme(&owner, Programme::default()).await;

@@ -7,7 +7,7 @@ use crate::{
     invoices::{draft, issued, line as item},
     lines::{offer, programme, usd},
     payments::{by, credit},
-    rig::{People, Rig, Services, retry, until},
+    rig::{self, People, Rig, Services, retry, until},
 };
 use futures::StreamExt;
 use payterms_proto::{
@@ -110,7 +110,7 @@ async fn methods(people: &People) -> Vec<PaymentMethod> {
 }
 
 async fn switches_on((service, point): (&'static str, &'static str), on_postgres: bool) {
-    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, line) = prepare(&rig, "tok_visa").await;
     let mut services = Services::of(rig);
     let request = ActivateLineRequest { request_id: request_id(), name: line.name.clone() };
@@ -126,7 +126,7 @@ async fn switches_on((service, point): (&'static str, &'static str), on_postgres
 
 /// 100 = 30 credit + 50 card + 20 line.
 async fn pays_later((service, point): (&'static str, &'static str), token: &str, on_postgres: bool) {
-    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, line) = prepare(&rig, token).await;
     let activate = ActivateLineRequest { request_id: request_id(), name: line.name.clone() };
     retry(async || people.admin.lines().activate_line(activate.clone()).await).await;
@@ -160,7 +160,7 @@ async fn pays_later((service, point): (&'static str, &'static str), token: &str,
 
 /// Buys for 20 without an invoice: whoever dies, there is one answer to each request, and one invoice or none.
 async fn buys((service, point): (&'static str, &'static str), captured: bool, on_postgres: bool) {
-    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, line) = prepare(&rig, "tok_visa").await;
     let activate = ActivateLineRequest { request_id: request_id(), name: line.name.clone() };
     retry(async || people.admin.lines().activate_line(activate.clone()).await).await;

@@ -5,7 +5,7 @@ use crate::{
     invariants,
     invoices::{draft, issued, line},
     payments::{by, credit},
-    rig::{People, Rig, Services, retry, until},
+    rig::{self, People, Rig, Services, retry, until},
 };
 use futures::StreamExt;
 use payterms_proto::{
@@ -90,7 +90,7 @@ pub(crate) fn pays(people: &People, invoice: &Invoice) -> CreatePaymentRequest {
 }
 
 async fn scenario((service, point): (&'static str, &'static str), token: &str, on_postgres: bool) {
-    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, invoice) = prepare(&rig, token).await;
     let mut services = Services::of(rig);
     let request = pays(&people, &invoice);

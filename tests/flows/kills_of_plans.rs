@@ -8,7 +8,7 @@ use crate::{
     invariants_of_plans::plans_agree_in,
     invoices::{draft, issued, line, read},
     plans::{allow, deferral, monthly, proposal},
-    rig::{People, Rig, Services, retry, until},
+    rig::{self, People, Rig, Services, retry, until},
 };
 use futures::StreamExt;
 use payterms_proto::{
@@ -91,7 +91,7 @@ async fn blocks(rig: &Rig, invoices: &[Invoice; 2]) -> [Option<(Reason, String)>
 }
 
 async fn scenario((verb, service, point): (Verb, &'static str, &'static str), on_postgres: bool) {
-    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, invoices) = prepare(&rig).await;
     let asked = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(3, 28));
     let staff = rig.someone("STAFF", None);
@@ -137,7 +137,7 @@ async fn scenario((verb, service, point): (Verb, &'static str, &'static str), on
 /// What was blocked by another while plans lay dead is refused, nothing stays behind, and the same request id is
 /// judged anew.
 async fn refused_after_the_intent(on_postgres: bool) {
-    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, invoices) = prepare(&rig).await;
     let asked = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(3, 28));
     let owner = rig.someone("OWNER", None);
@@ -203,7 +203,7 @@ async fn an_instalment_is_collected_once_whoever_is_killed_on_postgres() {
 }
 
 async fn collected((service, point): (&'static str, &'static str), on_postgres: bool) {
-    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, invoices) = prepare(&rig).await;
     let (owner, staff) = (rig.someone("OWNER", None), rig.someone("STAFF", None));
     let name = "tenants/acme/testClock".to_owned();
@@ -245,7 +245,7 @@ async fn collected((service, point): (&'static str, &'static str), on_postgres: 
 /// The invoice is paid in part while the proposal's driver lies dead between the block and its record: the step that
 /// is asked again says what it said before.
 async fn paid_while_it_lay_dead(on_postgres: bool) {
-    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, invoices) = prepare(&rig).await;
     let asked = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(3, 28));
     let owner = rig.someone("OWNER", None);
@@ -286,7 +286,7 @@ async fn a_payment_between_block_and_record_does_no_harm_on_postgres() {
 /// A try is stored, its driver dies, the plan is cancelled before the lease lapses: nothing is taken.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_try_of_a_plan_that_was_cancelled_takes_nothing() {
-    let Some(rig) = Rig::start(true).await else { return };
+    let Some(rig) = rig::start(true).await else { return };
     let people = rig.prepare("tok_declined").await;
     let (owner, staff) = (rig.someone("OWNER", None), rig.someone("STAFF", None));
     allow(&owner, PlanSettings::default(), &[]).await;

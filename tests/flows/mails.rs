@@ -7,7 +7,7 @@ use crate::{
     documents::{acme, business, receipts_of},
     payments::till,
     recharges::{set, stocked},
-    rig::{Rig, until},
+    rig::{self, until},
     top_ups::{buy, card},
 };
 use payterms_proto::{
@@ -208,7 +208,7 @@ async fn a_real_smtp_server_takes_refuses_and_comes_back() {
     let kept = tempfile::tempdir().unwrap();
     let port = free_address().port();
     let options = vec![format!("--mail=smtp://127.0.0.1:{port}")];
-    let rig = Rig::start_with(false, &options).await.unwrap();
+    let rig = rig::start_with(false, &options).await.unwrap();
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     let top_up = async || people.admin.top_ups().create_top_up(buy(&people.wallet, "", amount("USD", 25, 0))).await.unwrap();
@@ -252,7 +252,7 @@ async fn a_real_smtp_server_takes_refuses_and_comes_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_survives_a_kill_after_it_was_sent() {
-    let mut rig = Rig::start(false).await.unwrap();
+    let mut rig = rig::start(false).await.unwrap();
     let people = rig.prepare("tok_visa").await;
     let (caller, wallet) = (people.admin.clone(), people.wallet.clone());
     rig.die_at("mail.after_send", async move {

@@ -36,6 +36,7 @@ mod lines_life;
 mod lines_races;
 mod mails;
 mod metered;
+mod mixes;
 mod months;
 mod operations;
 mod payments;

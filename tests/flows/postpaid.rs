@@ -8,7 +8,7 @@ use crate::{
     documents::acme,
     invariants,
     invoices::read,
-    rig::{Rig, until},
+    rig::{self, until},
     top_ups::{buy, card},
     wallets::grant,
 };
@@ -311,7 +311,7 @@ async fn kills(on_postgres: bool) {
 
 async fn killed(point: &'static str, on_postgres: bool) {
     use payterms_proto::invoicing::v1::{AdvanceTestClockRequest, GetTestClockRequest, StartTestClockRequest, test_clock};
-    let Some(mut rig) = Rig::start(on_postgres).await else { return };
+    let Some(mut rig) = rig::start(on_postgres).await else { return };
     rig.prepare("tok_visa").await;
     let (owner, service) = (rig.someone("OWNER", None), rig.someone("SERVICE", None));
     let begin = StartTestClockRequest { request_id: request_id(), parent: "tenants/acme".into(), now: at(START), seed: "seed".into() };

@@ -4,7 +4,7 @@ use crate::{
     invariants,
     invoices::read,
     payments::{Till, by, credit, till},
-    rig::{Rig, Services, retry},
+    rig::{self, Services, retry},
     top_ups::card,
 };
 use payterms_proto::{
@@ -202,7 +202,7 @@ async fn kills(on_postgres: bool) {
 }
 
 async fn killed((service, point): (&'static str, &'static str), on_postgres: bool) {
-    let Some(rig) = Rig::start(on_postgres).await else { return };
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, invoice) = crate::kills_of_payments::prepare(&rig, "tok_visa").await;
     let pay = crate::kills_of_payments::pays(&people, &invoice);
     people.admin.payments().create_payment(pay).await.unwrap();

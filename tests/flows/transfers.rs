@@ -8,7 +8,7 @@ use crate::{
     invariants,
     invoices::read,
     mails::{mails_of, text},
-    rig::{Rig, retry},
+    rig::{self, retry},
     top_ups::card,
 };
 use payterms_proto::{
@@ -258,7 +258,7 @@ async fn kills(on_postgres: bool) {
 }
 
 async fn killed(point: &'static str, on_postgres: bool) {
-    let Some(mut rig) = Rig::start(on_postgres).await else { return };
+    let Some(mut rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     set(&owner, with_bank(), &["business"]).await;

@@ -1,22 +1,7 @@
-//! The suite as the flows start and kill it: whole, or one service of it with `service <name> …`.
+//! The suite as the flows start and kill it.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    if arguments.get(1).is_none_or(|word| word != "service") {
-        return payterms_suite::command::main();
-    }
-    let own: Vec<OsString> = arguments.drain(1..3.min(arguments.len())).collect();
-    match own.get(1).and_then(|name| name.to_str()) {
-        Some("wallet") => payterms_chassis::boot::main_with::<payterms_wallet::Wallet>(arguments),
-        Some("invoicing") => payterms_chassis::boot::main_with::<payterms_invoicing::Invoicing>(arguments),
-        Some("credit") => payterms_chassis::boot::main_with::<payterms_credit::Credit>(arguments),
-        Some("plans") => payterms_chassis::boot::main_with::<payterms_plans::Plans>(arguments),
-        Some("gateway") => payterms_gateway::main_with(arguments),
-        other => {
-            eprintln!("there is no service {other:?}");
-            ExitCode::FAILURE
-        }
-    }
+    payterms_testkit::binary::main()
 }

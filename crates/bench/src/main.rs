@@ -1,11 +1,29 @@
-//! Measures the suite against a baseline in the same run: `payterms-bench gateway`.
-#![allow(clippy::expect_used, clippy::float_arithmetic, reason = "a benchmark fails by panicking, and prints ratios")]
+//! Measures the suite against a baseline in the same run: `payterms-bench wallet | credit | gateway | growth`.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::float_arithmetic,
+    clippy::cast_precision_loss,
+    reason = "a benchmark fails by panicking, and prints ratios"
+)]
 
+mod baseline;
+mod books;
+mod credit;
+mod crowd;
 mod gateway;
+mod growth;
+mod load;
+mod machine;
+mod report;
+mod stage;
+mod wallet;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+use std::process::ExitCode;
 
 #[derive(Debug, Parser)]
+#[command(about = "Measures the suite, each figure as a ratio to a baseline of the same run")]
 struct Options {
     #[command(subcommand)]
     what: What,
@@ -13,13 +31,64 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// Debits and uses, one by one, in bulk and streamed, against the database's own benchmark.
+    Wallet(Measure),
+    /// Draws on credit lines against debits of wallets.
+    Credit(Measure),
     /// Calls through the gateway against the same calls straight at the wallet.
-    Gateway(gateway::Options),
+    Gateway(Measure),
+    /// A million wallets, and ten million entries on one.
+    Growth(Measure),
 }
 
-#[tokio::main]
-async fn main() {
-    match Options::parse().what {
-        What::Gateway(options) => gateway::run(&options).await,
+/// How long and how wide it is measured.
+#[derive(Debug, Clone, Args)]
+struct Measure {
+    /// `postgres://owner@host:port` of a server to measure on, with `fsync` and `synchronous_commit` on; one is started
+    /// here if not given.
+    #[arg(long)]
+    postgres: Option<String>,
+    /// Callers at once.
+    #[arg(long, default_value_t = 512)]
+    callers: usize,
+    /// Seconds of one turn.
+    #[arg(long, default_value_t = 4)]
+    seconds: u64,
+    /// Turns of each way, interleaved.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Wallets, or lines, that the calls are spread over.
+    #[arg(long, default_value_t = 10_000)]
+    accounts: usize,
+    /// Also writes the figures to this file, as JSON.
+    #[arg(long)]
+    json: Option<std::path::PathBuf>,
+    /// Few and short turns, for correctness alone: what it prints is no figure.
+    #[arg(long)]
+    quick: bool,
+}
+
+impl Measure {
+    fn settled(self) -> Self {
+        if self.quick { Self { callers: 64, seconds: 1, rounds: 1, accounts: 200, ..self } } else { self }
     }
+}
+
+fn main() -> ExitCode {
+    // The services that are measured are processes of this same binary.
+    let first = std::env::args().nth(1).unwrap_or_default();
+    if first == "service" || first == "simulator" || first.starts_with("--data=") {
+        return payterms_testkit::binary::main();
+    }
+    let what = Options::parse().what;
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        match what {
+            What::Wallet(measure) => wallet::run(&measure.settled()).await,
+            What::Credit(measure) => credit::run(&measure.settled()).await,
+            What::Gateway(measure) => gateway::run(&measure.settled()).await,
+            What::Growth(measure) => growth::run(&measure.settled()).await,
+        }
+    });
+    ExitCode::SUCCESS
 }

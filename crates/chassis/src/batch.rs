@@ -3,20 +3,23 @@
 use crate::{
     answer::Answer,
     call::Call,
-    error::AppError,
+    error::{AppError, raced},
+    rows::{Column, Kind, Rows, among},
     sql, telemetry,
     tx::{WriteTx, reused},
 };
 use sea_orm::Value;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write,
+};
 use uuid::Uuid;
 
-/// Rows of `$n` marks, each of so many.
-fn marks(rows: usize, of: usize) -> String {
-    let row = |first: usize| (1..=of).map(|n| format!("${}", first.saturating_add(n))).collect::<Vec<_>>().join(", ");
-    (0..rows).map(|place| format!("({})", row(place.saturating_mul(of)))).collect::<Vec<_>>().join(", ")
-}
+/// An answer takes the place of a refusal that came after a flow had begun, and of nothing else.
+const INSTEAD_OF_REFUSED: &str = "ON CONFLICT (tenant, request_id) DO UPDATE SET method = excluded.method, input_hash = excluded.input_hash, \
+                                  answer = excluded.answer, intent_id = NULL, refused = NULL, recorded_at = excluded.recorded_at \
+                                  WHERE requests.refused IS NOT NULL";
 
 /// One event of an aggregate.
 #[derive(Debug, Clone)]
@@ -30,6 +33,50 @@ pub struct Told {
     /// The event.
     pub data: Vec<u8>,
 }
+
+const HEADS: [Column; 5] = [
+    ("tenant", Kind::Text),
+    ("aggregate_type", Kind::Text),
+    ("aggregate_id", Kind::Text),
+    ("version", Kind::Number),
+    ("state_hash", Kind::Bytes),
+];
+const NEXT_HEAD: &str = "ON CONFLICT (tenant, aggregate_type, aggregate_id) DO UPDATE SET version = aggregate_heads.version + excluded.version, \
+                         before_hash = aggregate_heads.state_hash, state_hash = excluded.state_hash RETURNING aggregate_id, version, before_hash";
+const OUTBOX: [Column; 11] = [
+    ("event_id", Kind::Id),
+    ("tenant", Kind::Text),
+    ("aggregate_type", Kind::Text),
+    ("aggregate_id", Kind::Text),
+    ("version", Kind::Number),
+    ("event_type", Kind::Text),
+    ("data", Kind::Bytes),
+    ("trace_parent", Kind::Text),
+    ("snapshot", Kind::Flag),
+    ("occurred_at", Kind::Time),
+    ("recorded_at", Kind::Time),
+];
+const AUDIT: [Column; 11] = [
+    ("id", Kind::Id),
+    ("tenant", Kind::Text),
+    ("request_id", Kind::Id),
+    ("method", Kind::Text),
+    ("actor", Kind::Text),
+    ("aggregate_type", Kind::Text),
+    ("aggregate_id", Kind::Text),
+    ("version", Kind::Number),
+    ("before_hash", Kind::MaybeBytes),
+    ("after_hash", Kind::Bytes),
+    ("recorded_at", Kind::Time),
+];
+const REQUESTS: [Column; 6] = [
+    ("tenant", Kind::Text),
+    ("request_id", Kind::Id),
+    ("method", Kind::Text),
+    ("input_hash", Kind::Bytes),
+    ("answer", Kind::Bytes),
+    ("recorded_at", Kind::Time),
+];
 
 /// Writes events of aggregates of one type with their audit rows, in three statements however many they are; answers
 /// the version that each aggregate came to.
@@ -47,18 +94,13 @@ pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<Told>) -> Resul
         let head = heads.entry(own.id).or_insert((0, hash));
         *head = (head.0.saturating_add(1), hash);
     }
-    let insert = format!(
-        "INSERT INTO aggregate_heads (tenant, aggregate_type, aggregate_id, version, state_hash) VALUES {} \
-         ON CONFLICT (tenant, aggregate_type, aggregate_id) DO UPDATE SET version = aggregate_heads.version + excluded.version, \
-         before_hash = aggregate_heads.state_hash, state_hash = excluded.state_hash RETURNING aggregate_id, version, before_hash",
-        marks(heads.len(), 5)
-    );
-    let values = heads.iter().flat_map(|(id, (count, hash))| {
-        [tenant.clone().into(), aggregate.into(), id.to_string().into(), (*count).into(), (*hash).clone().into()]
-    });
+    let mut rows = Rows::new(HEADS);
+    for (id, (count, hash)) in &heads {
+        rows.push([tenant.clone().into(), aggregate.into(), id.to_string().into(), (*count).into(), (*hash).clone().into()]);
+    }
     let mut last: HashMap<Uuid, i64> = HashMap::new();
     let mut before: HashMap<Uuid, Option<Vec<u8>>> = HashMap::new();
-    for row in sql::all(tx.conn(), &insert, values.collect()).await? {
+    for row in rows.returning(tx.conn(), "aggregate_heads", NEXT_HEAD).await? {
         let id: String = row.try_get("", "aggregate_id")?;
         let id = id.parse().map_err(|_| AppError::Fault(format!("aggregate {id:?}")))?;
         last.insert(id, row.try_get("", "version")?);
@@ -66,13 +108,13 @@ pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<Told>) -> Resul
     }
     // Each event's version, from the one after those that were there.
     let mut next: HashMap<Uuid, i64> = heads.iter().map(|(id, (count, _))| (*id, last.get(id).map_or(0, |last| last - count))).collect();
-    let (mut outbox, mut audit) = (Vec::new(), Vec::new());
-    let (count, trace) = (events.len(), telemetry::trace_parent());
+    let (mut outbox, mut audit) = (Rows::new(OUTBOX), Rows::new(AUDIT));
+    let trace = telemetry::trace_parent();
     for (own, hash) in events.into_iter().zip(hashes) {
         let version = next.entry(own.id).or_default();
         *version = version.saturating_add(1);
         let (id, event_id) = (own.id.to_string(), tx.id::<Told>().uuid());
-        outbox.extend::<[Value; 11]>([
+        outbox.push([
             event_id.into(),
             tenant.clone().into(),
             aggregate.into(),
@@ -86,7 +128,7 @@ pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<Told>) -> Resul
             tx.time().real.into(),
         ]);
         let was = before.insert(own.id, Some(hash.clone())).flatten();
-        audit.extend::<[Value; 11]>([
+        audit.push([
             event_id.into(),
             tenant.clone().into(),
             own.by.request_id.into(),
@@ -95,54 +137,68 @@ pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<Told>) -> Resul
             aggregate.into(),
             id.into(),
             (*version).into(),
-            was.into(),
+            Value::Bytes(was),
             hash.into(),
             tx.now().into(),
         ]);
     }
-    let insert = format!(
-        "INSERT INTO outbox (event_id, tenant, aggregate_type, aggregate_id, version, event_type, data, trace_parent, snapshot, \
-         occurred_at, recorded_at) VALUES {}",
-        marks(count, 11)
-    );
-    sql::exec(tx.conn(), &insert, outbox).await?;
-    let insert = format!(
-        "INSERT INTO audit (id, tenant, request_id, method, actor, aggregate_type, aggregate_id, version, before_hash, after_hash, \
-         recorded_at) VALUES {}",
-        marks(count, 11)
-    );
-    sql::exec(tx.conn(), &insert, audit).await?;
+    outbox.insert(tx.conn(), "outbox", "").await?;
+    audit.insert(tx.conn(), "audit", "").await?;
     Ok(last)
 }
 
-/// Input hash and answer of requests that were seen before, by request id. Call it after the
-/// locks.
+/// What is known of a request that was seen before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Of what it asked.
+    pub input_hash: Vec<u8>,
+    /// What it was answered; none where the rows that it wrote tell.
+    pub answer: Option<Vec<u8>>,
+}
+
+/// The requests among these that were seen before, by their ids. Call it after the locks.
 ///
 /// # Errors
 /// The database's.
-pub async fn seen(tx: &WriteTx, calls: &[&Call]) -> Result<HashMap<Uuid, (Vec<u8>, Vec<u8>)>, AppError> {
+pub async fn seen(tx: &WriteTx, calls: &[&Call]) -> Result<HashMap<Uuid, Known>, AppError> {
+    let ids: Vec<_> = calls.iter().map(|call| call.request_id).collect();
+    let (among, ids) = among(tx.conn(), "request_id", 2, &ids);
+    // What was refused is judged anew.
+    let mut select = format!("SELECT request_id, input_hash, answer FROM requests WHERE tenant = $1 AND {among} AND refused IS NULL");
+    // The index of these tables is of the rows that have an id: PostgreSQL uses it where that is said.
+    for table in tx.requests_in() {
+        let _ = write!(
+            select,
+            " UNION ALL SELECT request_id, input_hash, NULL FROM {table} WHERE tenant = $1 AND {among} \
+                              AND request_id IS NOT NULL"
+        );
+    }
     let mut values: Vec<Value> = vec![tx.call().tenant.as_str().into()];
-    values.extend(calls.iter().map(|call| Value::from(call.request_id)));
-    let marks: Vec<_> = (2..values.len().saturating_add(1)).map(|n| format!("${n}")).collect();
-    let select = format!(
-        "SELECT request_id, input_hash, answer FROM requests WHERE tenant = $1 AND answer IS NOT NULL AND request_id IN ({})",
-        marks.join(", ")
-    );
-    let rows = sql::all(tx.conn(), &select, values).await?;
-    let pair =
-        |row: &sea_orm::QueryResult| Ok((row.try_get("", "request_id")?, (row.try_get("", "input_hash")?, row.try_get("", "answer")?)));
-    rows.iter().map(pair).collect()
+    values.extend(ids);
+    let mut known = HashMap::new();
+    for row in sql::all(tx.conn(), &select, values).await? {
+        let own = Known { input_hash: row.try_get("", "input_hash")?, answer: row.try_get("", "answer")? };
+        known.insert(row.try_get("", "request_id")?, own);
+    }
+    Ok(known)
+}
+
+/// Refuses a request that was seen before with other content.
+///
+/// # Errors
+/// `REQUEST_ID_REUSED`.
+pub fn same(call: &Call, known: &Known) -> Result<(), AppError> {
+    if known.input_hash == call.input_hash { Ok(()) } else { Err(reused(call).into()) }
 }
 
 /// The answer of a request that was seen before.
 ///
 /// # Errors
 /// `REQUEST_ID_REUSED` if the id came with other content.
-pub fn replay(call: &Call, (hash, answer): &(Vec<u8>, Vec<u8>)) -> Result<Answer<Vec<u8>>, AppError> {
-    if *hash != call.input_hash {
-        return Err(reused(call).into());
-    }
-    Ok(Answer::replay(answer.clone()))
+pub fn replay(call: &Call, known: &Known) -> Result<Answer<Vec<u8>>, AppError> {
+    same(call, known)?;
+    let answer = known.answer.clone().ok_or_else(|| AppError::Fault("a request without an answer was asked for".to_owned()))?;
+    Ok(Answer::replay(answer))
 }
 
 /// Stores the answers of requests.
@@ -150,22 +206,18 @@ pub fn replay(call: &Call, (hash, answer): &(Vec<u8>, Vec<u8>)) -> Result<Answer
 /// # Errors
 /// The database's; a request that another call answered meanwhile breaks the whole batch, which
 /// is then tried again.
-pub async fn answer(tx: &WriteTx, answers: Vec<(&Call, Vec<u8>)>) -> Result<(), AppError> {
-    if answers.is_empty() {
-        return Ok(());
-    }
-    let (count, mut values) = (answers.len(), Vec::new());
+pub async fn answer(tx: &WriteTx, answers: Vec<(Call, Vec<u8>)>) -> Result<(), AppError> {
+    let (count, mut rows) = (answers.len(), Rows::new(REQUESTS));
     for (call, answer) in answers {
-        values.extend::<[Value; 6]>([
+        rows.push([
             call.tenant.as_str().into(),
             call.request_id.into(),
-            call.method.clone().into(),
-            call.input_hash.clone().into(),
+            call.method.into(),
+            call.input_hash.into(),
             answer.into(),
             tx.time().real.into(),
         ]);
     }
-    let insert = format!("INSERT INTO requests (tenant, request_id, method, input_hash, answer, recorded_at) VALUES {}", marks(count, 6));
-    sql::exec(tx.conn(), &insert, values).await?;
-    Ok(())
+    let written = rows.insert(tx.conn(), "requests", INSTEAD_OF_REFUSED).await?;
+    if usize::try_from(written) == Ok(count) { Ok(()) } else { Err(raced("a request was answered meanwhile")) }
 }

@@ -45,6 +45,9 @@ pub trait Service: Send + 'static {
     const NAME: &'static str;
     /// The newest migration of its schema; it is not ready before.
     const SCHEMA_VERSION: &'static str;
+    /// Tables besides `requests` whose rows keep the request that wrote them, in the columns `request_id` and
+    /// `input_hash`: those of its hot verbs.
+    const REQUESTS_IN: &'static [&'static str] = &[];
     /// Options of its own.
     type Options: Args + Clone + std::fmt::Debug + Send + Sync + 'static;
 
@@ -123,6 +126,7 @@ pub async fn start<S: Service>(
 ) -> Result<Running, String> {
     wait_for_schema::<S>(&db, &stop).await?;
     let topology = topology::load()?;
+    let db = db.with_requests_in(S::REQUESTS_IN);
     let leases = Leases::new(db.clone());
     if !db.is_postgres() {
         leases.release_all().await.map_err(|error| error.to_string())?;

@@ -6,7 +6,7 @@ use tonic::Extensions;
 use uuid::Uuid;
 
 /// Who calls, as the verified token says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Caller {
     /// The token's subject: all that is stored of a person.
     pub subject: String,

@@ -7,27 +7,34 @@
 use crate::{answer, call::Call, error::AppError};
 use futures::future::BoxFuture;
 use payterms_kernel::{Kind, Refusal, TenantId};
+use sea_orm::{DbErr, RuntimeErr};
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::{Semaphore, oneshot};
 use tracing::{Instrument, Span};
+use uuid::Uuid;
 
 /// Whose calls are done together: those of one tenant and one subject, who stands for all of a batch in the audit trail,
-/// and of one run of the tenant's test clock or of none.
+/// of one run of the tenant's test clock or of none, and of one shard: what is in two shards has no row in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
     tenant: TenantId,
     subject: String,
     run_id: Option<String>,
+    shard: u128,
 }
 
+/// Shards of a tenant: while the database writes one batch the service makes the other.
+const SHARDS: u128 = 2;
+
 impl Key {
-    /// The key of a call.
+    /// The key of a call that changes the rows of one aggregate.
     #[must_use]
-    pub fn of(call: &Call) -> Self {
-        Self { tenant: call.tenant.clone(), subject: call.caller.subject.clone(), run_id: call.caller.run_id.clone() }
+    pub fn of(call: &Call, aggregate: Uuid) -> Self {
+        let shard = aggregate.as_u128() % SHARDS;
+        Self { tenant: call.tenant.clone(), subject: call.caller.subject.clone(), run_id: call.caller.run_id.clone(), shard }
     }
 }
 
@@ -39,26 +46,34 @@ type Run<I, O> = Box<dyn Fn(Arc<[I]>) -> BoxFuture<'static, Outcomes<O>> + Send 
 /// How much is taken at once, and how much may wait.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// Calls of one batch.
+    /// Items of one batch, unless one caller alone brings more.
     pub batch: usize,
-    /// Calls of one key that wait: one caller does not fill the room of all.
+    /// Items of one key that wait: one caller does not fill the room of all.
     pub of_one: usize,
-    /// Calls that wait in all.
+    /// Items that wait in all.
     pub in_all: usize,
     /// Batches at once, each of another key; who waits longest is next.
     pub at_once: usize,
 }
 
+/// What one caller asks for: one item, or several.
 struct Waiting<I, O> {
-    item: I,
-    caller: oneshot::Sender<Result<O, AppError>>,
+    items: Vec<I>,
+    caller: oneshot::Sender<Vec<Result<O, AppError>>>,
     span: Span,
 }
 
 struct Queues<I, O> {
     /// Of each key that has a driver.
-    keys: HashMap<Key, VecDeque<Waiting<I, O>>>,
+    keys: HashMap<Key, Queue<I, O>>,
+    /// Items that wait in all.
     waiting: usize,
+}
+
+/// What waits of one key, in its order.
+struct Queue<I, O> {
+    callers: VecDeque<Waiting<I, O>>,
+    items: usize,
 }
 
 struct Inner<I, O> {
@@ -109,49 +124,67 @@ where
     /// # Errors
     /// Those of the call; `OVERLOADED` where too many wait.
     pub async fn submit(&self, key: Key, item: I) -> Result<O, AppError> {
+        let mut outcomes = self.submit_many(key, vec![item]).await?;
+        outcomes.pop().unwrap_or_else(|| Err(AppError::Fault("a batch ended without an outcome".to_owned())))
+    }
+
+    /// Does several items of one caller, in their order and in one transaction, together with what waits; answers each.
+    ///
+    /// # Errors
+    /// `OVERLOADED` where too many wait: none was done.
+    pub async fn submit_many(&self, key: Key, items: Vec<I>) -> Result<Vec<Result<O, AppError>>, AppError> {
         let (caller, answer) = oneshot::channel();
-        if self.enqueue(&key, Waiting { item, caller, span: Span::current() })? {
+        if self.enqueue(&key, Waiting { items, caller, span: Span::current() })? {
             let committer = self.clone();
             tokio::spawn(async move { committer.drive(key).await });
         }
-        answer.await.unwrap_or_else(|_| Err(AppError::Fault("a batch ended without an outcome".to_owned())))
+        answer.await.map_err(|_| AppError::Fault("a batch ended without an outcome".to_owned()))
     }
 
     fn queues(&self) -> MutexGuard<'_, Queues<I, O>> {
         self.0.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a call wait; true where its key has no driver yet.
+    /// Lets a caller wait; true where its key has no driver yet.
     fn enqueue(&self, key: &Key, waiting: Waiting<I, O>) -> Result<bool, AppError> {
-        let mut queues = self.queues();
-        if queues.waiting >= self.0.bounds.in_all {
+        let (mut queues, more) = (self.queues(), waiting.items.len());
+        if queues.waiting.saturating_add(more) > self.0.bounds.in_all {
             return Err(full());
         }
-        match queues.keys.get_mut(key) {
-            Some(queue) if queue.len() >= self.0.bounds.of_one => Err(full()),
-            Some(queue) => {
-                queue.push_back(waiting);
-                queues.waiting = queues.waiting.saturating_add(1);
-                Ok(false)
+        let fresh = !queues.keys.contains_key(key);
+        if let Some(queue) = queues.keys.get_mut(key) {
+            // One caller who brings more than a whole queue holds is let in where nobody else waits.
+            if queue.items > 0 && queue.items.saturating_add(more) > self.0.bounds.of_one {
+                return Err(full());
             }
-            None => {
-                queues.keys.insert(key.clone(), VecDeque::from([waiting]));
-                queues.waiting = queues.waiting.saturating_add(1);
-                Ok(true)
-            }
+            queue.callers.push_back(waiting);
+            queue.items = queue.items.saturating_add(more);
+        } else {
+            queues.keys.insert(key.clone(), Queue { callers: VecDeque::from([waiting]), items: more });
         }
+        queues.waiting = queues.waiting.saturating_add(more);
+        Ok(fresh)
     }
 
     /// What is done next; none: the key's driver is through.
     fn take(&self, key: &Key) -> Option<Vec<Waiting<I, O>>> {
         let mut queues = self.queues();
         let queue = queues.keys.get_mut(key)?;
-        let taken: Vec<_> = queue.drain(..queue.len().min(self.0.bounds.batch)).collect();
+        let (mut taken, mut items): (Vec<_>, usize) = (Vec::new(), 0);
+        while let Some(next) = queue.callers.front() {
+            let with_it = items.saturating_add(next.items.len());
+            if with_it > self.0.bounds.batch && !taken.is_empty() {
+                break;
+            }
+            items = with_it;
+            taken.extend(queue.callers.pop_front());
+        }
+        queue.items = queue.items.saturating_sub(items);
         if taken.is_empty() {
             queues.keys.remove(key);
             return None;
         }
-        queues.waiting = queues.waiting.saturating_sub(taken.len());
+        queues.waiting = queues.waiting.saturating_sub(items);
         Some(taken)
     }
 
@@ -163,51 +196,58 @@ where
             let (mut items, mut callers, mut span) = (Vec::new(), Vec::new(), None);
             for waiting in taken.into_iter().filter(|waiting| !waiting.caller.is_closed()) {
                 span.get_or_insert(waiting.span);
-                items.push(waiting.item);
-                callers.push(waiting.caller);
+                callers.push((waiting.caller, waiting.items.len()));
+                items.extend(waiting.items);
             }
             if !items.is_empty() {
-                self.settle(items, callers).instrument(span.unwrap_or_else(Span::none)).await;
+                let outcomes = self.settle(items).instrument(span.unwrap_or_else(Span::none)).await;
+                let mut outcomes = outcomes.into_iter();
+                for (caller, own) in callers {
+                    // Who is gone asks again with the same request id.
+                    let _ = caller.send(outcomes.by_ref().take(own).collect());
+                }
             }
             drop(turn);
         }
     }
 
-    /// Does a batch and answers each caller. What fails as a whole is halved until the one that fails stands alone.
-    async fn settle(&self, items: Vec<I>, callers: Vec<oneshot::Sender<Result<O, AppError>>>) {
-        let mut batches = vec![(items, callers)];
-        while let Some((mut items, mut callers)) = batches.pop() {
+    /// Does a batch and answers each item. What fails as a whole is halved until the one that fails stands alone.
+    async fn settle(&self, items: Vec<I>) -> Vec<Result<O, AppError>> {
+        let (mut batches, mut outcomes) = (vec![items], Vec::new());
+        while let Some(mut items) = batches.pop() {
             let batch: Arc<[I]> = items.clone().into();
-            let done = answer::retry(|| (self.0.run)(batch.clone())).await;
-            match done {
-                Ok(outcomes) => {
-                    for (caller, outcome) in callers.into_iter().zip(outcomes) {
-                        // Who is gone asks again with the same request id.
-                        let _ = caller.send(outcome);
-                    }
-                }
+            match answer::retry(|| (self.0.run)(batch.clone())).await {
+                Ok(done) => outcomes.extend(done),
                 // What stands against the tenant stands against each.
-                Err(AppError::Refused(refusal)) => {
-                    for caller in callers {
-                        let _ = caller.send(Err(AppError::Refused(refusal.clone())));
-                    }
-                }
-                Err(error) if items.len() <= 1 => {
-                    if let Some(caller) = callers.pop() {
-                        let _ = caller.send(Err(error));
-                    }
+                Err(AppError::Refused(refusal)) => outcomes.extend(items.iter().map(|_| Err(AppError::Refused(refusal.clone())))),
+                Err(error) if items.len() <= 1 => outcomes.push(Err(error)),
+                // A database that is away is away for each of them.
+                Err(AppError::Store(error)) if !of_statement(&error) => {
+                    let text = error.to_string();
+                    outcomes.extend(items.iter().map(|_| Err(AppError::Store(DbErr::Custom(text.clone())))));
                 }
                 Err(error) => {
                     tracing::debug!(%error, calls = items.len(), "a batch is halved");
                     let half = items.len().div_euclid(2);
-                    let later = (items.split_off(half), callers.split_off(half));
+                    let later = items.split_off(half);
                     // The first half is popped first: calls keep their order.
                     batches.push(later);
-                    batches.push((items, callers));
+                    batches.push(items);
                 }
             }
         }
+        outcomes
     }
+}
+
+/// Whether the database answered, with what is wrong about a statement: some item's values may be why.
+fn of_statement(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
+        return matches!(error, DbErr::Custom(_) | DbErr::Type(_));
+    };
+    // Classes 08, 53 and 57: no connection, no room, told to stop.
+    let elsewhere = |code: &str| ["08", "53", "57"].iter().any(|class| code.starts_with(class));
+    cause.as_database_error().is_some_and(|own| !own.code().is_some_and(|code| elsewhere(&code)))
 }
 
 #[cfg(test)]
@@ -219,7 +259,7 @@ mod tests {
     use tokio::sync::Notify;
 
     fn key(tenant: &str) -> Key {
-        Key { tenant: tenant.parse().unwrap(), subject: "backend".to_owned(), run_id: None }
+        Key { tenant: tenant.parse().unwrap(), subject: "backend".to_owned(), run_id: None, shard: 0 }
     }
 
     const BOUNDS: Bounds = Bounds { batch: 4, of_one: 6, in_all: 10, at_once: 2 };
@@ -297,6 +337,28 @@ mod tests {
             answers.push(call.await.unwrap().ok());
         }
         assert_eq!(answers, [Some(4), None, Some(6), Some(8)]);
+    }
+
+    #[tokio::test]
+    async fn several_of_one_caller_are_done_together_and_answered_in_their_order() {
+        let (committer, done, gate) = held();
+        let first = call(&committer, "acme", 1);
+        settled().await;
+        let (own, of) = (committer.clone(), key("acme"));
+        let several = tokio::spawn(async move { own.submit_many(of, vec![2, 7, 3]).await });
+        settled().await;
+        let (own, of) = (committer.clone(), key("acme"));
+        let more = tokio::spawn(async move { own.submit_many(of, vec![4, 5]).await });
+        settled().await;
+        for _ in 0..3 {
+            gate.notify_one();
+            settled().await;
+        }
+        assert_eq!(*done.lock().unwrap(), [vec![1], vec![2, 7, 3], vec![4, 5]], "what one brings is not torn apart");
+        let told = |outcomes: Vec<Result<u32, AppError>>| outcomes.into_iter().map(Result::ok).collect::<Vec<_>>();
+        assert_eq!(first.await.unwrap().unwrap(), 2);
+        assert_eq!(told(several.await.unwrap().unwrap()), [Some(4), None, Some(6)]);
+        assert_eq!(told(more.await.unwrap().unwrap()), [Some(8), Some(10)]);
     }
 
     #[tokio::test]

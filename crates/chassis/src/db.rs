@@ -11,6 +11,7 @@ use sea_orm::{
 };
 use std::{fs::File, path::Path, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
+use uuid::Uuid;
 
 /// A service's database.
 #[derive(Clone)]
@@ -27,6 +28,10 @@ pub struct Db {
     pub left: Arc<Notify>,
     /// Keeps a second process away from the file.
     lock: Option<Arc<File>>,
+    /// Tables besides `requests` whose rows keep the request that wrote them.
+    pub(crate) requests_in: &'static [&'static str],
+    /// This process among those that write to the database.
+    writer_id: Uuid,
 }
 
 impl std::fmt::Debug for Db {
@@ -73,7 +78,7 @@ impl Db {
         let writer = Database::connect(options(1)).await.map_err(|error| error.to_string())?;
         let reader = Database::connect(options(4)).await.map_err(|error| error.to_string())?;
         let queue = Some(Arc::new(Mutex::new(())));
-        Ok(Self { writer, reader, queue, clock, service, committed: Arc::default(), left: Arc::default(), lock: Some(Arc::new(lock)) })
+        Ok(Self { queue, reader, lock: Some(Arc::new(lock)), ..Self::over(writer, service, clock) })
     }
 
     async fn open_postgres(url: &str, service: &'static str, clock: Arc<dyn Clock>) -> Result<Self, String> {
@@ -84,7 +89,11 @@ impl Db {
         if sql::one(&pool, strong, vec![]).await.map_err(|error| error.to_string())?.is_some() {
             return Err(format!("the role sees all tenants; connect as payterms_{service}, no superuser and without BYPASSRLS"));
         }
-        Ok(Self {
+        Ok(Self::over(pool, service, clock))
+    }
+
+    fn over(pool: DatabaseConnection, service: &'static str, clock: Arc<dyn Clock>) -> Self {
+        Self {
             writer: pool.clone(),
             reader: pool,
             queue: None,
@@ -93,7 +102,21 @@ impl Db {
             committed: Arc::default(),
             left: Arc::default(),
             lock: None,
-        })
+            requests_in: &[],
+            writer_id: Uuid::from_bytes(rand::random()),
+        }
+    }
+
+    /// The same database, in which these tables keep requests too, in the columns `request_id` and `input_hash`.
+    #[must_use]
+    pub fn with_requests_in(self, requests_in: &'static [&'static str]) -> Self {
+        Self { requests_in, ..self }
+    }
+
+    /// This process among those that write to the database.
+    #[must_use]
+    pub fn writer_id(&self) -> Uuid {
+        self.writer_id
     }
 
     /// The name of the service.
@@ -138,8 +161,7 @@ impl Db {
     /// `TENANT_UNKNOWN_YET`, `TENANT_SUSPENDED`, `CLOCK_ADVANCING`, or the database's.
     pub async fn begin(&self, call: &Call) -> Result<WriteTx, AppError> {
         let (txn, turn) = self.transaction().await?;
-        set_tenants(&txn, &[call.tenant.as_str()]).await?;
-        let state = tenants::state(&txn, &call.tenant).await?.ok_or_else(tenants::unknown_yet)?;
+        let state = tenants::enter(&txn, &call.tenant).await?.ok_or_else(tenants::unknown_yet)?;
         state.admits(call)?;
         let rising = tenants::rising_time(&txn, &call.tenant, &state).await?;
         Ok(self.open_tx(txn, turn, call, (Some(state), rising)))
@@ -152,8 +174,7 @@ impl Db {
     /// The database's.
     pub async fn begin_forward(&self, call: &Call) -> Result<WriteTx, AppError> {
         let (txn, turn) = self.transaction().await?;
-        set_tenants(&txn, &[call.tenant.as_str()]).await?;
-        let state = tenants::state(&txn, &call.tenant).await?;
+        let state = tenants::enter(&txn, &call.tenant).await?;
         let rising = match &state {
             Some(state) => tenants::rising_time(&txn, &call.tenant, state).await?,
             None => None,
@@ -169,8 +190,7 @@ impl Db {
     /// The database's.
     pub async fn begin_apart(&self, call: &Call) -> Result<WriteTx, AppError> {
         let (txn, turn) = self.transaction().await?;
-        set_tenants(&txn, &[call.tenant.as_str()]).await?;
-        let mut state = tenants::state(&txn, &call.tenant).await?;
+        let mut state = tenants::enter(&txn, &call.tenant).await?;
         if self.is_postgres() && state.as_ref().is_some_and(|state| state.clock_now.is_some()) {
             // As every other write of such a tenant: its row first, then what the use case locks.
             let lock = "SELECT tenant FROM tenant_states WHERE tenant = $1 FOR UPDATE";

@@ -82,6 +82,12 @@ impl AppError {
     }
 }
 
+/// Another transaction was faster: trying again at once finds what it did.
+#[must_use]
+pub fn raced(what: &str) -> AppError {
+    AppError::Store(DbErr::Custom(format!("40001: {what}")))
+}
+
 /// A refusal that asks to wait for another part of the suite.
 #[must_use]
 pub fn not_yet(reason: &'static str, message: &str) -> AppError {

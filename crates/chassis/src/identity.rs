@@ -1,17 +1,20 @@
 //! Tokens: Ed25519 keys, the internal token that services accept, and its verification.
 
-use crate::call::Caller;
+use crate::{call::Caller, kept::Kept};
+use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::{
     SigningKey, VerifyingKey,
     pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
 };
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, errors::ErrorKind};
-use payterms_kernel::Clock;
+use payterms_kernel::{Clock, SystemClock};
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
 
 /// Seconds that an internal token lives.
 const INTERNAL_SECONDS: i64 = 60;
+/// How long one is used again: what is left of it then outlives the longest call.
+const AGAIN: TimeDelta = TimeDelta::seconds(20);
 
 /// The claims of an internal token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,6 +48,7 @@ pub struct Signer {
     name: String,
     key: EncodingKey,
     clock: Arc<dyn Clock>,
+    made: Arc<Kept<(String, Caller), String>>,
 }
 
 impl std::fmt::Debug for Signer {
@@ -62,7 +66,7 @@ impl Signer {
         let path = folder.join(format!("{name}.key"));
         let pem = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let key = EncodingKey::from_ed_pem(pem.as_bytes()).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(Self { name: name.to_owned(), key, clock })
+        Ok(Self { name: name.to_owned(), key, clock, made: Arc::default() })
     }
 
     /// A token for one service, as `caller`, that lives a minute.
@@ -70,7 +74,13 @@ impl Signer {
     /// # Errors
     /// A sentence if the key cannot sign.
     pub fn internal(&self, audience: &str, caller: &Caller) -> Result<String, String> {
-        self.token(audience, caller, INTERNAL_SECONDS)
+        let (now, key) = (self.clock.now(), (audience.to_owned(), caller.clone()));
+        if let Some(token) = self.made.get(&key, now) {
+            return Ok(token);
+        }
+        let token = self.token(audience, caller, INTERNAL_SECONDS)?;
+        self.made.keep(key, token.clone(), now + AGAIN);
+        Ok(token)
     }
 
     /// A token that lives `seconds`.
@@ -93,11 +103,21 @@ impl Signer {
     }
 }
 
+/// How long a token that was verified is believed without looking again. Keys change with a new start alone.
+pub const BELIEVED: TimeDelta = TimeDelta::seconds(60);
+
+/// Until when a token is believed that runs out at `exp`, seconds of the epoch.
+#[must_use]
+pub fn believed_until(exp: i64, now: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(exp, 0).map_or(now, |exp| exp.min(now + BELIEVED))
+}
+
 /// The public keys of all who may sign, by issuer.
 #[derive(Clone)]
 pub struct Verifier {
     audience: String,
     keys: HashMap<String, DecodingKey>,
+    verified: Arc<Kept<String, (String, Caller)>>,
 }
 
 impl std::fmt::Debug for Verifier {
@@ -119,7 +139,7 @@ impl Verifier {
             let key = DecodingKey::from_ed_pem(pem.as_bytes()).map_err(|error| format!("{}: {error}", path.display()))?;
             keys.insert(issuer.clone(), key);
         }
-        Ok(Self { audience: audience.to_owned(), keys })
+        Ok(Self { audience: audience.to_owned(), keys, verified: Arc::default() })
     }
 
     /// Checks signature, issuer, audience, algorithm and expiry, and answers who signed and who calls.
@@ -127,6 +147,10 @@ impl Verifier {
     /// # Errors
     /// `Expired`, or `Invalid` for everything else.
     pub fn verify(&self, token: &str) -> Result<(String, Caller), TokenFault> {
+        let now = SystemClock.now();
+        if let Some(known) = self.verified.get(token, now) {
+            return Ok(known);
+        }
         let issuer = self.claimed_issuer(token).ok_or(TokenFault::Invalid)?;
         let key = self.keys.get(&issuer).ok_or(TokenFault::Invalid)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
@@ -146,6 +170,7 @@ impl Verifier {
             customer: claims.claims.customer,
             run_id: claims.claims.run_id,
         };
+        self.verified.keep(token.to_owned(), (issuer.clone(), caller.clone()), believed_until(claims.claims.exp, now));
         Ok((issuer, caller))
     }
 

@@ -1,4 +1,5 @@
-//! The layers before every method, outermost first, each with its reason.
+//! What stands before every method, outermost first, each with its reason. It is one layer of the router: each layer more
+//! is a copy of all that lies inside, for every call.
 //!
 //! 1. `trace`: the span covers all that follows, refusals too.
 //! 2. `normalise`: whatever answers, the client gets a canonical status with one `ErrorInfo`.
@@ -36,20 +37,22 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// What the layers need to know.
 #[derive(Clone)]
-pub struct Guard {
+pub struct Guard(Arc<Known>);
+
+struct Known {
     /// Who may call what.
-    pub access: Arc<AccessTable>,
+    access: AccessTable,
     /// Whose tokens are accepted.
-    pub verifier: Arc<Verifier>,
+    verifier: Verifier,
     /// Where copies are looked for; the gateway has none.
-    pub db: Option<Db>,
-    calls: Arc<Semaphore>,
-    bus: Arc<Semaphore>,
+    db: Option<Db>,
+    calls: Semaphore,
+    bus: Semaphore,
 }
 
 impl std::fmt::Debug for Guard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Guard({:?})", self.verifier)
+        write!(f, "Guard({:?})", self.0.verifier)
     }
 }
 
@@ -57,31 +60,28 @@ impl Guard {
     /// A guard for a service that takes `most` calls at once.
     #[must_use]
     pub fn new(access: AccessTable, verifier: Verifier, db: Option<Db>, most: usize) -> Self {
-        let (calls, bus) = (Arc::new(Semaphore::new(most)), Arc::new(Semaphore::new(64)));
-        Self { access: Arc::new(access), verifier: Arc::new(verifier), db, calls, bus }
+        Self(Arc::new(Known { access, verifier, db, calls: Semaphore::new(most), bus: Semaphore::new(64) }))
     }
 }
 
 /// Puts the layers before the routes of a service.
 pub fn wrap(routes: Router, guard: &Guard) -> Router {
-    edge(
-        routes
-            .layer(from_fn_with_state(guard.clone(), wait_for_copies))
-            .layer(from_fn_with_state(guard.clone(), authorise))
-            .layer(from_fn_with_state(guard.clone(), shed))
-            .layer(from_fn(deadline)),
-    )
+    routes.layer(from_fn_with_state(guard.clone(), |State(guard): State<Guard>, request: Request, next: Next| {
+        traced(request, move |request| normalised(request, move |request| timed(request, move |request| admitted(guard, request, next))))
+    }))
 }
 
 /// The two outermost layers, which the gateway has too.
 pub fn edge(routes: Router) -> Router {
-    routes.layer(from_fn(normalise)).layer(from_fn(trace))
+    routes.layer(from_fn(|request: Request, next: Next| {
+        traced(request, move |request| normalised(request, move |request| next.run(request)))
+    }))
 }
 
-async fn trace(request: Request, next: Next) -> Response {
+async fn traced<F: Future<Output = Response>>(request: Request, inside: impl FnOnce(Request) -> F) -> Response {
     let span = tracing::info_span!("call", rpc.method = %request.uri().path(), rpc.code = tracing::field::Empty, otel.kind = "server");
     telemetry::adopt_headers(&span, request.headers());
-    let response = next.run(request).instrument(span.clone()).await;
+    let response = inside(request).instrument(span.clone()).await;
     let code = response.headers().get("grpc-status").and_then(|code| code.to_str().ok()).unwrap_or("0");
     span.record("rpc.code", code);
     response
@@ -93,11 +93,11 @@ pub fn refuse(status: Status) -> Response {
     status.into_http::<Body>()
 }
 
-async fn normalise(request: Request, next: Next) -> Response {
+async fn normalised<F: Future<Output = Response>>(request: Request, inside: impl FnOnce(Request) -> F) -> Response {
     let is_grpc = request.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
-    let path = request.uri().path().to_owned();
-    let Ok(response) = AssertUnwindSafe(next.run(request)).catch_unwind().await else {
-        tracing::error!(%path, "a handler panicked");
+    let uri = request.uri().clone();
+    let Ok(response) = AssertUnwindSafe(inside(request)).catch_unwind().await else {
+        tracing::error!(path = %uri.path(), "a handler panicked");
         return refuse(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id; report it if it lasts."));
     };
     match Status::from_header_map(response.headers()) {
@@ -150,6 +150,10 @@ pub fn parse_timeout(header: &str) -> Option<Duration> {
 
 /// Gives a call its deadline; a spent one does no work.
 pub async fn deadline(request: Request, next: Next) -> Response {
+    timed(request, move |request| next.run(request)).await
+}
+
+async fn timed<F: Future<Output = Response>>(request: Request, inside: impl FnOnce(Request) -> F) -> Response {
     let given = match request.headers().get("grpc-timeout") {
         None => LONGEST,
         Some(header) => match header.to_str().ok().and_then(parse_timeout) {
@@ -163,7 +167,7 @@ pub async fn deadline(request: Request, next: Next) -> Response {
         return refuse(deadline_exceeded());
     }
     let until = tokio::time::Instant::now() + given;
-    match tokio::time::timeout_at(until, DEADLINE.scope(until, next.run(request))).await {
+    match tokio::time::timeout_at(until, DEADLINE.scope(until, inside(request))).await {
         Ok(response) => response,
         Err(_) => refuse(deadline_exceeded()),
     }
@@ -181,29 +185,31 @@ pub fn is_inner(path: &str) -> bool {
     path.starts_with("/payterms.common.v1.InboxService/") || path.starts_with("/payterms.common.v1.ClockService/")
 }
 
-async fn shed(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let pool = if is_inner(request.uri().path()) { &guard.bus } else { &guard.calls };
-    let Ok(_place) = pool.clone().try_acquire_owned() else {
+/// Takes the call in, where there is room for it and its caller may make it, once the copies are there.
+async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let pool = if is_inner(path) { &guard.0.bus } else { &guard.0.calls };
+    let Ok(_place) = pool.try_acquire() else {
         let mut details = ErrorDetails::with_error_info("OVERLOADED", DOMAIN, HashMap::new());
         details.set_retry_info(Some(Duration::from_millis(200)));
         let message = "The service has more calls than it takes at once. Retry after the delay.";
         return refuse(Status::with_error_details(Code::ResourceExhausted, message, details));
     };
-    next.run(request).await
-}
-
-async fn authorise(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
-    if is_open(&path) {
+    if is_open(path) {
         return next.run(request).await;
     }
-    match admit(&guard.access, |token| guard.verifier.verify(token), &path, request.headers()) {
-        Ok(scope) => {
-            request.extensions_mut().insert(scope);
-            next.run(request).await
-        }
-        Err(status) => refuse(*status),
+    let scope = match admit(&guard.0.access, |token| guard.0.verifier.verify(token), path, request.headers()) {
+        Ok(scope) => scope,
+        Err(status) => return refuse(*status),
+    };
+    let named = request.headers().get(crate::answer::VERSION).and_then(|value| value.to_str().ok());
+    if let (Some(named), Some(tenant), Some(db)) = (named, &scope.caller.tenant, &guard.0.db)
+        && let Err(error) = copies::wait(db, tenant, named).await
+    {
+        return refuse(error.into());
     }
+    request.extensions_mut().insert(scope);
+    next.run(request).await
 }
 
 /// Checks the token and the table for a call of `path`.
@@ -241,17 +247,6 @@ pub fn admit(
             )))
         }
     }
-}
-
-async fn wait_for_copies(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let named = request.headers().get(crate::answer::VERSION).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let tenant = request.extensions().get::<Scope>().and_then(|scope| scope.caller.tenant.clone());
-    if let (Some(named), Some(tenant), Some(db)) = (named, tenant, &guard.db)
-        && let Err(error) = copies::wait(db, &tenant, &named).await
-    {
-        return refuse(error.into());
-    }
-    next.run(request).await
 }
 
 #[cfg(test)]

@@ -2,10 +2,19 @@
 //!
 //! Row ids are not in commit order, so positions are given after commit, by one relay at a time.
 
-use crate::{call::Caller, db::Db, error::AppError, flow::Leases, inbox::MOST_EVENTS, peers::Peers, render::timestamp, sql};
+use crate::{
+    call::Caller,
+    db::{Db, Turn},
+    error::AppError,
+    flow::Leases,
+    inbox::MOST_EVENTS,
+    peers::Peers,
+    render::timestamp,
+    sql,
+};
 use payterms_kernel::TenantId;
 use payterms_proto::common::v1::{DeliverRequest, Event, inbox_service_client::InboxServiceClient};
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
@@ -81,15 +90,28 @@ impl Relay {
         Ok(())
     }
 
+    /// A transaction that need not be durable at once: positions and cursors that a crash undoes are given and moved
+    /// again, and what is handed over again is passed over.
+    async fn transaction(&self) -> Result<(DatabaseTransaction, Turn), AppError> {
+        let (txn, turn) = self.db.transaction().await?;
+        if txn.get_database_backend() == DbBackend::Postgres {
+            txn.execute_unprepared("SET LOCAL synchronous_commit = off").await?;
+        }
+        Ok((txn, turn))
+    }
+
     /// Answers the last position: everything up to it is committed and placed.
     async fn give_positions(&self) -> Result<i64, AppError> {
-        let (txn, turn) = self.db.transaction().await?;
+        let (txn, turn) = self.transaction().await?;
         let lock = if txn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
         let last = sql::one(&txn, &format!("SELECT position FROM outbox_cursors WHERE subscriber = ''{lock}"), vec![]).await?;
         let last: i64 = last.map(|row| row.try_get("", "position")).transpose()?.unwrap_or_default();
         let number = "UPDATE outbox SET position = numbered.place + $1 FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM outbox \
                       WHERE position IS NULL) AS numbered WHERE outbox.id = numbered.id";
         let given = sql::exec(&txn, number, vec![last.into()]).await?;
+        if given == 0 {
+            return Ok(last);
+        }
         let next = last.saturating_add(i64::try_from(given).unwrap_or_default());
         sql::exec(&txn, "UPDATE outbox_cursors SET position = $1 WHERE subscriber = ''", vec![next.into()]).await?;
         txn.commit().await?;
@@ -123,7 +145,7 @@ impl Relay {
     async fn mark(&self, hearer: &str, position: i64) -> Result<(), AppError> {
         let mark = "INSERT INTO outbox_cursors (subscriber, position) VALUES ($1, $2) ON CONFLICT (subscriber) \
                     DO UPDATE SET position = excluded.position WHERE outbox_cursors.position < excluded.position";
-        let (txn, turn) = self.db.transaction().await?;
+        let (txn, turn) = self.transaction().await?;
         sql::exec(&txn, mark, vec![hearer.into(), position.into()]).await?;
         txn.commit().await?;
         drop(turn);

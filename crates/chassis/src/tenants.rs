@@ -11,7 +11,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use payterms_kernel::{Kind, Refusal, TenantId};
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
 
 /// The row of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,15 +60,33 @@ pub fn unknown_yet() -> AppError {
 /// The database's.
 pub async fn state<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<TenantState>, DbErr> {
     let query = "SELECT suspended, time_zone, clock_now, clock_seed, clock_run FROM tenant_states WHERE tenant = $1";
+    sql::one(conn, query, vec![tenant.as_str().into()]).await?.as_ref().map(read).transpose()
+}
+
+/// The same, at the start of a tenant's transaction: row-level security is told of the tenant.
+///
+/// # Errors
+/// The database's.
+pub async fn enter<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<TenantState>, DbErr> {
+    if conn.get_database_backend() != DbBackend::Postgres {
+        return state(conn, tenant).await;
+    }
+    let query = "SELECT set_config('payterms.tenants', $1, true), tenant, suspended, time_zone, clock_now, clock_seed, clock_run \
+                 FROM (SELECT 1) AS one LEFT JOIN tenant_states ON tenant = $1";
     let Some(row) = sql::one(conn, query, vec![tenant.as_str().into()]).await? else { return Ok(None) };
+    let known: Option<String> = row.try_get("", "tenant")?;
+    known.map(|_| read(&row)).transpose()
+}
+
+fn read(row: &QueryResult) -> Result<TenantState, DbErr> {
     let zone: String = row.try_get("", "time_zone")?;
-    Ok(Some(TenantState {
+    Ok(TenantState {
         suspended: row.try_get("", "suspended")?,
         zone: zone.parse().unwrap_or(chrono_tz::UTC),
         clock_now: row.try_get("", "clock_now")?,
         clock_seed: row.try_get("", "clock_seed")?,
         clock_run: row.try_get("", "clock_run")?,
-    }))
+    })
 }
 
 /// The time part of ids that a transaction of a test clock's tenant makes: the clock's, or a

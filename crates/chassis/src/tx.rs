@@ -15,9 +15,12 @@ use payterms_kernel::{Id, IdSource, Refusal};
 use prost::{Message, Name};
 use sea_orm::{DatabaseTransaction, DbErr};
 use sha2::{Digest, Sha256};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    fmt::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -48,12 +51,14 @@ pub struct WriteTx {
     ids: IdSource,
     versions: Vec<String>,
     looked_up: bool,
+    requests_in: &'static [&'static str],
 }
 
 impl WriteTx {
     pub(crate) fn new(txn: DatabaseTransaction, turn: Turn, call: Call, db: &Db, time: Time, ids: IdSource) -> Self {
         let (committed, left) = (db.committed.clone(), db.left.clone());
-        Self { txn, turn, call, committed, left, leaves: AtomicBool::new(false), time, ids, versions: Vec::new(), looked_up: false }
+        let (leaves, requests_in) = (AtomicBool::new(false), db.requests_in);
+        Self { txn, turn, call, committed, left, leaves, time, ids, versions: Vec::new(), looked_up: false, requests_in }
     }
 
     /// The connection that statements of this transaction go through.
@@ -126,14 +131,23 @@ impl WriteTx {
             sql::one(&self.txn, "SELECT 1 AS locked FROM (SELECT pg_advisory_xact_lock($1)) AS taken", lock).await?;
         }
         // What was refused is judged anew.
-        let query = "SELECT input_hash, answer, intent_id FROM requests WHERE tenant = $1 AND request_id = $2 AND refused IS NULL";
+        let mut query =
+            "SELECT input_hash, answer, intent_id FROM requests WHERE tenant = $1 AND request_id = $2 AND refused IS NULL".to_owned();
+        for table in self.requests_in {
+            let _ = write!(query, " UNION ALL SELECT input_hash, NULL, NULL FROM {table} WHERE tenant = $1 AND request_id = $2");
+        }
         let values = vec![self.call.tenant.as_str().into(), self.call.request_id.into()];
-        let Some(row) = sql::one(&self.txn, query, values).await? else { return Ok(None) };
+        let Some(row) = sql::one(&self.txn, &query, values).await? else { return Ok(None) };
         let hash: Vec<u8> = row.try_get("", "input_hash")?;
         if hash != self.call.input_hash {
             return Err(reused(&self.call).into());
         }
         Ok(Some(Seen { answer: row.try_get("", "answer")?, intent: row.try_get("", "intent_id")? }))
+    }
+
+    /// Tables besides `requests` whose rows keep the request that wrote them.
+    pub(crate) fn requests_in(&self) -> &'static [&'static str] {
+        self.requests_in
     }
 
     fn turn_is_shared(&self) -> bool {
@@ -154,15 +168,8 @@ impl WriteTx {
     /// # Errors
     /// The database's.
     pub async fn emit_bytes(&mut self, aggregate: &str, id: &str, kind: &str, data: Vec<u8>) -> Result<i64, AppError> {
-        let hash = Sha256::digest(&data).to_vec();
         let tenant = self.call.tenant.to_string();
-        let head = "INSERT INTO aggregate_heads (tenant, aggregate_type, aggregate_id, version, state_hash) VALUES ($1, $2, $3, 1, $4) \
-                    ON CONFLICT (tenant, aggregate_type, aggregate_id) DO UPDATE SET version = aggregate_heads.version + 1, \
-                    before_hash = aggregate_heads.state_hash, state_hash = excluded.state_hash RETURNING version, before_hash";
-        let row = sql::one(&self.txn, head, vec![tenant.clone().into(), aggregate.into(), id.into(), hash.clone().into()])
-            .await?
-            .ok_or_else(|| AppError::Fault("no head came back".to_owned()))?;
-        let (version, before): (i64, Option<Vec<u8>>) = (row.try_get("", "version")?, row.try_get("", "before_hash")?);
+        let Head { version, before, hash } = self.next_head(aggregate, id, &data).await?;
         let event_id = self.ids.make::<Self>().uuid();
         self.put_event(event_id, (aggregate, id, version), kind, data, false).await?;
         let audit = "INSERT INTO audit (id, tenant, request_id, method, actor, aggregate_type, aggregate_id, version, before_hash, after_hash, \
@@ -183,6 +190,30 @@ impl WriteTx {
         sql::exec(&self.txn, audit, values).await?;
         self.versions.push(format!("{aggregate}/{id}@{version}"));
         Ok(version)
+    }
+
+    /// Writes an event whose changes have audit rows of their own.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn tell<E: Message + Name>(&mut self, aggregate: &str, id: &str, event: &E) -> Result<(), AppError> {
+        let data = event.encode_to_vec();
+        let head = self.next_head(aggregate, id, &data).await?;
+        let event_id = self.ids.make::<Self>().uuid();
+        self.put_event(event_id, (aggregate, id, head.version), &E::full_name(), data, false).await?;
+        Ok(())
+    }
+
+    /// The next version of an aggregate.
+    async fn next_head(&self, aggregate: &str, id: &str, data: &[u8]) -> Result<Head, AppError> {
+        let hash = Sha256::digest(data).to_vec();
+        let head = "INSERT INTO aggregate_heads (tenant, aggregate_type, aggregate_id, version, state_hash) VALUES ($1, $2, $3, 1, $4) \
+                    ON CONFLICT (tenant, aggregate_type, aggregate_id) DO UPDATE SET version = aggregate_heads.version + 1, \
+                    before_hash = aggregate_heads.state_hash, state_hash = excluded.state_hash RETURNING version, before_hash";
+        let values = vec![self.call.tenant.as_str().into(), aggregate.into(), id.into(), hash.clone().into()];
+        let row = sql::one(&self.txn, head, values).await?;
+        let row = row.ok_or_else(|| AppError::Fault("no head came back".to_owned()))?;
+        Ok(Head { version: row.try_get("", "version")?, before: row.try_get("", "before_hash")?, hash })
     }
 
     /// Writes a row of the outbox; a snapshot repeats the state that the aggregate has at its version.
@@ -295,6 +326,13 @@ impl WriteTx {
             _ => Err(AppError::Fault("a request was answered twice".to_owned())),
         }
     }
+}
+
+/// What an aggregate came to.
+struct Head {
+    version: i64,
+    before: Option<Vec<u8>>,
+    hash: Vec<u8>,
 }
 
 /// Why a request id is not answered with what was stored under it.

@@ -2,10 +2,13 @@
 //! tokens, and short ways to say the usual things.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
+pub mod binary;
 pub mod people;
 pub mod postgres;
+pub mod private_postgres;
 pub mod process;
 pub mod refusals;
+pub mod rig;
 pub mod world;
 
 pub use refusals::{conditions, reason, violations};

@@ -1,18 +1,12 @@
-//! A PostgreSQL for tests: the one that `TEST_POSTGRES_URL` names, or a private throw-away server
-//! made from installed binaries, also when run as root. A database per test, from a template.
+//! A PostgreSQL for tests: the one that `TEST_POSTGRES_URL` names, or a private throw-away server.
+//! A database per test, from a template.
 
+use crate::private_postgres::{Private, binaries};
 use payterms_chassis::db::steady;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
-use std::{
-    fs,
-    net::TcpListener,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{
-        Mutex, OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::{Duration, Instant},
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU32, Ordering},
 };
 
 static SERVER: OnceLock<Option<Server>> = OnceLock::new();
@@ -25,8 +19,7 @@ struct Server {
     owner: String,
     /// `host:port`.
     place: String,
-    /// Ends the server when this process ends: its standard input closes then.
-    _keeper: Option<Mutex<Child>>,
+    _private: Option<Private>,
 }
 
 /// A fresh, migrated database, as `host:port/name`; none where PostgreSQL is not to be had.
@@ -82,15 +75,23 @@ pub async fn open(url: String) -> DatabaseConnection {
 
 async fn template(server: &Server) -> String {
     let name = format!("payterms_{}", std::process::id());
-    let admin = connect(server, "postgres").await;
-    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a template database");
+    migrated(&server.owner, &name).await;
+    name
+}
+
+/// Makes a database with all schemas, on the server of `owner@host:port`.
+///
+/// # Panics
+/// Where it does not work.
+pub async fn migrated(owner: &str, name: &str) {
+    let admin = open(format!("postgres://{owner}/postgres")).await;
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
     admin.close().await.expect("closes");
-    let db = connect(server, &name).await;
+    let db = open(format!("postgres://{owner}/{name}")).await;
     for service in payterms_migrations::SERVICES {
         payterms_migrations::migrate_postgres(&db, service).await.expect("migrates");
     }
     db.close().await.expect("closes");
-    name
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
@@ -98,7 +99,7 @@ fn start() -> Option<Server> {
     if let Ok(url) = std::env::var("TEST_POSTGRES_URL") {
         let owner = url.trim_start_matches("postgres://").split('/').next().unwrap_or_default().to_owned();
         let place = owner.rsplit('@').next().unwrap_or_default().to_owned();
-        return Some(Server { owner, place, _keeper: None });
+        return Some(Server { owner, place, _private: None });
     }
     let Some(binaries) = binaries() else {
         let message = "PostgreSQL IS NOT TO BE HAD: install it or set TEST_POSTGRES_URL. Its tests do not run.";
@@ -106,51 +107,6 @@ fn start() -> Option<Server> {
         eprintln!("\n*** {message} ***\n");
         return None;
     };
-    Some(private(&binaries))
-}
-
-fn binaries() -> Option<PathBuf> {
-    let packaged = fs::read_dir("/usr/lib/postgresql").ok().into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
-    let mut places: Vec<PathBuf> = packaged.collect();
-    places.sort();
-    places.reverse();
-    places.extend(["/usr/bin", "/usr/local/bin", "/usr/local/pgsql/bin", "/opt/homebrew/bin"].map(PathBuf::from));
-    places.into_iter().find(|place| place.join("initdb").exists() && place.join("postgres").exists())
-}
-
-fn private(binaries: &Path) -> Server {
-    let folder = tempfile::Builder::new().prefix("payterms-pg-").tempdir().expect("a folder").keep();
-    let data = folder.join("data");
-    let root = rustix::process::geteuid().is_root();
-    if root {
-        let changed = Command::new("chown").arg("postgres").arg(&folder).status().expect("chown runs");
-        assert!(changed.success(), "the folder is given to the user postgres");
-    }
-    let run = |script: &str| {
-        let mut command = if root { Command::new("runuser") } else { Command::new("sh") };
-        if root {
-            command.args(["-u", "postgres", "--", "sh"]);
-        }
-        command.args(["-c", script]).stdout(Stdio::null()).stderr(Stdio::null());
-        command
-    };
-    let initdb = format!("{}/initdb -D {} -U postgres -A trust --no-sync -E UTF8", binaries.display(), data.display());
-    assert!(run(&initdb).status().expect("sh runs").success(), "initdb: {initdb}");
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
-    let server = format!(
-        "{}/postgres -D {} -p {port} -k {} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=300 -c shared_buffers=64MB",
-        binaries.display(),
-        data.display(),
-        folder.display()
-    );
-    // The shell outlives this process by the time it takes to stop the server.
-    let keep = format!("{server} >{0}/log 2>&1 & read _; kill -INT $!; wait; rm -rf {0}", folder.display());
-    let keeper = run(&keep).stdin(Stdio::piped()).spawn().expect("sh runs");
-    let until = Instant::now() + Duration::from_secs(30);
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(Instant::now() < until, "PostgreSQL starts: {}", fs::read_to_string(folder.join("log")).unwrap_or_default());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let place = format!("127.0.0.1:{port}");
-    Server { owner: format!("postgres@{place}"), place, _keeper: Some(Mutex::new(keeper)) }
+    let private = Private::start(&binaries, "-c fsync=off -c max_connections=1000 -c shared_buffers=64MB");
+    Some(Server { owner: format!("postgres@{}", private.place), place: private.place.clone(), _private: Some(private) })
 }

@@ -8,13 +8,25 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     time::{Duration, Instant},
 };
 
-/// A free address on loopback.
+/// A free address on loopback, for a server that is to come back to it after a kill. It is below the ports
+/// that systems give to outgoing connections: one of those could take it in between.
+///
+/// # Panics
+/// Where every port is taken.
 #[must_use]
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    const FIRST: u16 = 12_000;
+    const PORTS: u16 = 20_000;
+    // Test processes side by side begin at different places.
+    let own = u16::try_from(std::process::id() % 400).unwrap_or_default() * 50;
+    let address = |given: u16| SocketAddr::from(([127, 0, 0, 1], FIRST + (own + given) % PORTS));
+    let mut fresh = (0..PORTS).map(|_| address(GIVEN.fetch_add(1, Ordering::Relaxed) % PORTS));
+    fresh.find(|at| TcpListener::bind(at).is_ok()).expect("a free port")
 }
 
 /// A process that is killed when dropped.
@@ -78,9 +90,15 @@ impl Process {
         let until = Instant::now() + Duration::from_secs(30);
         while std::net::TcpStream::connect(at).is_err() {
             assert!(child.try_wait().expect("a child").is_none() && Instant::now() < until, "{name} {arguments:?} serves");
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(2));
         }
         Self(child)
+    }
+
+    /// The process' id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.0.id()
     }
 
     /// Waits until the process has ended by itself.

@@ -86,7 +86,8 @@ pub struct Wallet;
 
 impl Service for Wallet {
     const NAME: &'static str = "wallet";
-    const SCHEMA_VERSION: &'static str = "wallet_0004_settlements";
+    const SCHEMA_VERSION: &'static str = "wallet_0005_hot";
+    const REQUESTS_IN: &'static [&'static str] = &["transfers", "usage_records"];
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {

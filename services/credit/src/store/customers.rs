@@ -1,9 +1,9 @@
 //! Tables `customers` and `planned_invoices`: copies of what invoicing tells.
 
-use payterms_chassis::{AppError, sql};
+use payterms_chassis::{AppError, rows, sql};
 use payterms_credit_domain::{Customer, Invoice, purchase::Buyer};
 use payterms_kernel::{Id, TenantId};
-use sea_orm::{ActiveValue::Set, Iterable, Value, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, Iterable, entity::prelude::*, sea_query::OnConflict};
 use std::collections::{HashMap, HashSet};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -44,7 +44,10 @@ pub async fn buyers<C: ConnectionTrait>(
     tenant: &TenantId,
     ids: &[Id<Customer>],
 ) -> Result<HashMap<Id<Customer>, Buyer>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+    let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
+    let (among, values) = rows::among(conn, "id", 2, &ids);
+    let select = format!("SELECT * FROM customers WHERE tenant = $1 AND {among}");
+    let query = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, values));
     let buyer = |row: Model| {
         let lacking = row.lacking.split_whitespace().map(str::to_owned).collect();
         (Id::from_uuid(row.id), Buyer { country: row.country, has_tax_id: row.has_tax_id, lacking })
@@ -95,11 +98,10 @@ pub async fn planned<C: ConnectionTrait>(
 /// # Errors
 /// The database's.
 pub async fn planning<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Customer>]) -> Result<HashSet<Id<Customer>>, AppError> {
-    let mut values: Vec<Value> = vec![tenant.as_str().into()];
-    values.extend(ids.iter().map(|id| Value::from(id.uuid())));
-    let marks: Vec<_> = (2..values.len().saturating_add(1)).map(|n| format!("${n}")).collect();
-    let select = format!("SELECT DISTINCT customer_id FROM planned_invoices WHERE tenant = $1 AND customer_id IN ({})", marks.join(", "));
-    let rows = sql::all(conn, &select, values).await?;
+    let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
+    let (among, values) = rows::among(conn, "customer_id", 2, &ids);
+    let select = format!("SELECT DISTINCT customer_id FROM planned_invoices WHERE tenant = $1 AND {among}");
+    let rows = conn.query_all_raw(rows::of_tenant(conn, &select, tenant, values)).await?;
     rows.iter().map(|row| Ok(Id::from_uuid(row.try_get("", "customer_id")?))).collect()
 }
 

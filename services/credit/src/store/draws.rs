@@ -5,11 +5,12 @@ use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, WriteTx,
     columns::{currency, date, money, unknown},
-    sql,
+    rows::{self, Kind, Rows},
 };
 use payterms_credit_domain::{Draw, DrawState, Invoice, Line};
 use payterms_kernel::{Id, TenantId};
-use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
+use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "draws")]
@@ -125,52 +126,81 @@ pub async fn of_invoice<C: ConnectionTrait>(
     row.map(|row| Ok((Id::from_uuid(row.line_id), draw(&row)?))).transpose()
 }
 
-/// The earliest day on which something of a line falls due: of what is not blocked, and of all.
+/// The days on which the next and the first draw of each of these lines falls due; lines on which nothing does are not
+/// among them.
 ///
 /// # Errors
 /// The database's.
-pub async fn earliest_due<C: ConnectionTrait>(conn: &C, tenant: &TenantId, line: Id<Line>) -> Result<[Option<NaiveDate>; 2], AppError> {
-    let select = "SELECT min(CASE WHEN blocked THEN NULL ELSE falls_due END) AS next_due, min(falls_due) AS first_due FROM draws \
-                  WHERE tenant = $1 AND line_id = $2 AND falls_due IS NOT NULL";
-    let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), line.uuid().into()]).await? else { return Ok([None; 2]) };
-    let day = |column: &str| row.try_get::<Option<String>>("", column)?.as_deref().map(date).transpose();
-    Ok([day("next_due")?, day("first_due")?])
+pub async fn earliest_due<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    lines: &[Uuid],
+) -> Result<HashMap<Uuid, [Option<NaiveDate>; 2]>, AppError> {
+    let (among, values) = rows::among(conn, "line_id", 2, lines);
+    let select = format!(
+        "SELECT line_id, min(CASE WHEN blocked THEN NULL ELSE falls_due END) AS next_due, min(falls_due) AS first_due FROM draws \
+         WHERE tenant = $1 AND {among} AND falls_due IS NOT NULL GROUP BY line_id"
+    );
+    let rows = conn.query_all_raw(rows::of_tenant(conn, &select, tenant, values)).await?;
+    let mut found = HashMap::new();
+    for row in rows {
+        let day = |column: &str| row.try_get::<Option<String>>("", column)?.as_deref().map(date).transpose();
+        found.insert(row.try_get("", "line_id")?, [day("next_due")?, day("first_due")?]);
+    }
+    Ok(found)
 }
 
-/// Inserts draws or saves their changes.
+const COLUMNS: [rows::Column; 19] = [
+    ("tenant", Kind::Text),
+    ("id", Kind::Id),
+    ("line_id", Kind::Id),
+    ("state", Kind::Text),
+    ("currency", Kind::Text),
+    ("amount", Kind::Number),
+    ("captured", Kind::Number),
+    ("repaid", Kind::Number),
+    ("invoice_id", Kind::MaybeId),
+    ("payment_id", Kind::MaybeId),
+    ("purchase", Kind::Text),
+    ("expires_at", Kind::MaybeTime),
+    ("purchased_on", Kind::MaybeText),
+    ("due_on", Kind::MaybeText),
+    ("falls_due", Kind::MaybeText),
+    ("blocked", Kind::Flag),
+    ("written_off", Kind::Flag),
+    ("created_at", Kind::Time),
+    ("updated_at", Kind::Time),
+];
+
+/// Inserts draws of lines or saves their changes.
 ///
 /// # Errors
 /// The database's.
-pub async fn save_many(tx: &WriteTx, line: Id<Line>, draws: &[Draw]) -> Result<(), AppError> {
-    if draws.is_empty() {
-        return Ok(());
+pub async fn save_many(tx: &WriteTx, draws: &[(Id<Line>, Draw)]) -> Result<(), AppError> {
+    let mut rows = Rows::new(COLUMNS);
+    for (line, own) in draws {
+        rows.push([
+            tx.call().tenant.as_str().into(),
+            own.id.uuid().into(),
+            line.uuid().into(),
+            own.state.name().into(),
+            own.amount.currency().code().into(),
+            own.amount.micros().into(),
+            own.captured.micros().into(),
+            own.repaid.micros().into(),
+            own.invoice.map(Id::uuid).into(),
+            own.payment.into(),
+            purchase_text(own.purchase.as_ref())?.into(),
+            own.purchase.as_ref().map(|own| own.expires_at).into(),
+            own.purchased_on.map(|day| day.to_string()).into(),
+            own.due_on.map(|day| day.to_string()).into(),
+            own.falls_due().map_err(payterms_kernel::Refusal::from)?.map(|day| day.to_string()).into(),
+            own.blocked.into(),
+            own.written_off.into(),
+            own.created_at.into(),
+            own.updated_at.into(),
+        ]);
     }
-    let row = |own: &Draw| {
-        Ok::<_, AppError>(ActiveModel {
-            tenant: Set(tx.call().tenant.to_string()),
-            id: Set(own.id.uuid()),
-            line_id: Set(line.uuid()),
-            state: Set(own.state.name().to_owned()),
-            currency: Set(own.amount.currency().code().to_owned()),
-            amount: Set(own.amount.micros()),
-            captured: Set(own.captured.micros()),
-            repaid: Set(own.repaid.micros()),
-            invoice_id: Set(own.invoice.map(Id::uuid)),
-            payment_id: Set(own.payment),
-            purchase: Set(purchase_text(own.purchase.as_ref())?),
-            expires_at: Set(own.purchase.as_ref().map(|own| own.expires_at)),
-            purchased_on: Set(own.purchased_on.map(|day| day.to_string())),
-            due_on: Set(own.due_on.map(|day| day.to_string())),
-            falls_due: Set(own.falls_due().map_err(payterms_kernel::Refusal::from)?.map(|day| day.to_string())),
-            blocked: Set(own.blocked),
-            written_off: Set(own.written_off),
-            created_at: Set(own.created_at),
-            updated_at: Set(own.updated_at),
-        })
-    };
-    let rows = draws.iter().map(row).collect::<Result<Vec<_>, _>>()?;
-    let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id));
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
-    Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
+    rows.upsert(tx.conn(), "draws", 2).await?;
     Ok(())
 }

@@ -1,24 +1,36 @@
 //! Table `draw_entries`: each change of a line's exposure. Rows never change.
 
 use chrono::{DateTime, Utc};
-use payterms_chassis::{AppError, WriteTx, sql};
+use payterms_chassis::{
+    AppError, WriteTx,
+    rows::{self, Kind, Rows},
+    sql,
+};
 use payterms_credit_domain::{Line, draw::Entry};
 use payterms_kernel::{Id, Money, TenantId};
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::ConnectionTrait;
 
-/// Appends entries of a line.
+const COLUMNS: [rows::Column; 10] = [
+    ("tenant", Kind::Text),
+    ("line_id", Kind::Id),
+    ("sequence", Kind::Number),
+    ("draw_id", Kind::Id),
+    ("currency", Kind::Text),
+    ("authorized", Kind::Number),
+    ("captured", Kind::Number),
+    ("repaid", Kind::Number),
+    ("bound", Kind::Number),
+    ("at", Kind::Time),
+];
+
+/// Appends entries of lines.
 ///
 /// # Errors
 /// The database's.
-pub async fn append(tx: &WriteTx, line: Id<Line>, entries: &[Entry]) -> Result<(), AppError> {
-    if entries.is_empty() {
-        return Ok(());
-    }
-    let (mut rows, mut values): (Vec<String>, Vec<Value>) = (Vec::new(), Vec::new());
-    for own in entries {
-        let first = values.len();
-        rows.push(format!("({})", (1..=10).map(|n| format!("${}", first.saturating_add(n))).collect::<Vec<_>>().join(", ")));
-        values.extend::<[Value; 10]>([
+pub async fn append(tx: &WriteTx, entries: &[(Id<Line>, Entry)]) -> Result<(), AppError> {
+    let mut rows = Rows::new(COLUMNS);
+    for (line, own) in entries {
+        rows.push([
             tx.call().tenant.as_str().into(),
             line.uuid().into(),
             own.sequence.into(),
@@ -31,11 +43,7 @@ pub async fn append(tx: &WriteTx, line: Id<Line>, entries: &[Entry]) -> Result<(
             own.at.into(),
         ]);
     }
-    let insert = format!(
-        "INSERT INTO draw_entries (tenant, line_id, sequence, draw_id, currency, authorized, captured, repaid, bound, at) VALUES {}",
-        rows.join(", ")
-    );
-    sql::exec(tx.conn(), &insert, values).await?;
+    rows.insert(tx.conn(), "draw_entries", "").await?;
     Ok(())
 }
 

@@ -5,10 +5,11 @@ use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
     columns::{date, money, side, term, term_columns, unknown},
+    rows::{self, Kind, Rows},
 };
 use payterms_credit_domain::{Customer, Line, LineState, Suspension, Verb, line::Moving};
 use payterms_kernel::{Actor, Currency, Id, TenantId};
-use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "credit_lines")]
@@ -131,8 +132,11 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Line>)
 /// # Errors
 /// The database's.
 pub async fn lock_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Line>]) -> Result<Vec<Line>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
-    query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?.into_iter().map(line).collect()
+    let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
+    let ((among, values), lock) = (rows::among(conn, "id", 2, &ids), rows::for_update(conn));
+    let select = format!("SELECT * FROM credit_lines WHERE tenant = $1 AND {among} ORDER BY id{lock}");
+    let found = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, values)).all(conn).await?;
+    found.into_iter().map(line).collect()
 }
 
 /// The live line of a customer in a currency; in any currency where none is named, the newest first.
@@ -189,48 +193,85 @@ pub async fn list<C: ConnectionTrait>(
     query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(line).collect()
 }
 
-/// Inserts a line or saves its changes, and writes down the edges that were taken since it was loaded.
+const COLUMNS: [rows::Column; 30] = [
+    ("tenant", Kind::Text),
+    ("id", Kind::Id),
+    ("customer_id", Kind::Id),
+    ("programme_id", Kind::Id),
+    ("application_id", Kind::MaybeId),
+    ("state", Kind::Text),
+    ("state_before", Kind::MaybeText),
+    ("suspensions", Kind::Text),
+    ("currency", Kind::Text),
+    ("credit_limit", Kind::Number),
+    ("authorized", Kind::Number),
+    ("captured", Kind::Number),
+    ("repaid", Kind::Number),
+    ("term_kind", Kind::Text),
+    ("term_days", Kind::Number),
+    ("expires_at", Kind::Time),
+    ("explanation", Kind::Text),
+    ("limit_reasons", Kind::Text),
+    ("next_due", Kind::MaybeText),
+    ("first_due", Kind::MaybeText),
+    ("moving", Kind::Text),
+    ("moving_side", Kind::Text),
+    ("moving_subject", Kind::Text),
+    ("moving_explanation", Kind::Text),
+    ("moves", Kind::Number),
+    ("entries", Kind::Number),
+    ("live", Kind::Flag),
+    ("version", Kind::Number),
+    ("created_at", Kind::Time),
+    ("updated_at", Kind::Time),
+];
+
+/// Inserts lines or saves their changes, and writes down the edges that were taken since they were loaded.
 ///
 /// # Errors
 /// The database's.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &Line) -> Result<(), AppError> {
-    let (term_kind, term_days) = term_columns(own.term);
-    let moving = own.moving.as_ref();
-    let word = |text: Option<&str>| Set(text.unwrap_or_default().to_owned());
-    let row = ActiveModel {
-        tenant: Set(tenant.to_string()),
-        id: Set(own.id.uuid()),
-        customer_id: Set(own.customer.uuid()),
-        programme_id: Set(own.programme.uuid()),
-        application_id: Set(own.application),
-        state: Set(own.state.name().to_owned()),
-        state_before: Set(own.before.map(|state| state.name().to_owned())),
-        suspensions: Set(own.suspensions.iter().map(|own| own.name()).collect::<Vec<_>>().join(" ")),
-        currency: Set(own.currency().code().to_owned()),
-        credit_limit: Set(own.limit.micros()),
-        authorized: Set(own.authorized.micros()),
-        captured: Set(own.captured.micros()),
-        repaid: Set(own.repaid.micros()),
-        term_kind: Set(term_kind.to_owned()),
-        term_days: Set(term_days),
-        expires_at: Set(own.expires_at),
-        explanation: Set(own.explanation.clone()),
-        limit_reasons: Set(own.limit_reasons.join("\n")),
-        next_due: Set(own.next_due.map(|day: NaiveDate| day.to_string())),
-        first_due: Set(own.first_due.map(|day: NaiveDate| day.to_string())),
-        moving: word(moving.map(|own| own.verb.name())),
-        moving_side: word(moving.map(|own| own.by.side.name())),
-        moving_subject: word(moving.map(|own| own.by.subject.as_str())),
-        moving_explanation: word(moving.map(|own| own.explanation.as_str())),
-        moves: Set(own.moves),
-        entries: Set(own.entries),
-        live: Set(own.state.is_live()),
-        version: Set(own.version),
-        created_at: Set(own.created_at),
-        updated_at: Set(own.updated_at),
-    };
-    let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id));
-    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
-    Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
-    history::append(conn, tenant, own).await
+pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &[&Line]) -> Result<(), AppError> {
+    let mut rows = Rows::new(COLUMNS);
+    for own in lines {
+        let (term_kind, term_days) = term_columns(own.term);
+        let moving = own.moving.as_ref();
+        let word = |text: Option<&str>| text.unwrap_or_default().into();
+        rows.push([
+            tenant.as_str().into(),
+            own.id.uuid().into(),
+            own.customer.uuid().into(),
+            own.programme.uuid().into(),
+            own.application.into(),
+            own.state.name().into(),
+            own.before.map(LineState::name).into(),
+            own.suspensions.iter().map(|own| own.name()).collect::<Vec<_>>().join(" ").into(),
+            own.currency().code().into(),
+            own.limit.micros().into(),
+            own.authorized.micros().into(),
+            own.captured.micros().into(),
+            own.repaid.micros().into(),
+            term_kind.into(),
+            term_days.into(),
+            own.expires_at.into(),
+            own.explanation.as_str().into(),
+            own.limit_reasons.join("\n").into(),
+            own.next_due.map(|day: NaiveDate| day.to_string()).into(),
+            own.first_due.map(|day: NaiveDate| day.to_string()).into(),
+            word(moving.map(|own| own.verb.name())),
+            word(moving.map(|own| own.by.side.name())),
+            word(moving.map(|own| own.by.subject.as_str())),
+            word(moving.map(|own| own.explanation.as_str())),
+            own.moves.into(),
+            own.entries.into(),
+            own.state.is_live().into(),
+            own.version.into(),
+            own.created_at.into(),
+            own.updated_at.into(),
+        ]);
+    }
+    rows.upsert(conn, "credit_lines", 2).await?;
+    for own in lines.iter().filter(|own| !own.taken.is_empty()) {
+        history::append(conn, tenant, own).await?;
+    }
+    Ok(())
 }

@@ -26,15 +26,14 @@ use crate::{
 };
 use payterms_chassis::{
     AppError, Call, WriteTx,
-    jobs::{cancel, schedule},
+    jobs::{cancel_many, schedule_many},
 };
 use payterms_credit_domain::{Draw, Line, draw::Entry};
 use payterms_kernel::{
-    Actor, Refusal, Side,
+    Actor, Id, Refusal, Side, TenantId,
     calendar::{day_in, start_of_day},
 };
 use payterms_proto::credit::v1::{CreditLine, CreditLineChanged};
-use prost::{Message, Name};
 
 /// What changed beside a line's own row.
 #[derive(Debug, Default)]
@@ -54,36 +53,54 @@ async fn locked(tx: &WriteTx, named: &LineRef) -> Result<Line, AppError> {
 /// Saves a line and what was drawn, judges what follows, tells how it stands, and lets it be judged again when that
 /// is due.
 pub(crate) async fn publish(tx: &mut WriteTx, line: &mut Line, news: News) -> Result<CreditLine, AppError> {
-    Ok(told(tx, line, news).await?.0)
+    let tenant = tx.call().tenant.clone();
+    let draws: Vec<_> = news.draws.into_iter().map(|draw| (line.id, draw)).collect();
+    let entries: Vec<_> = news.entries.into_iter().map(|entry| (line.id, entry)).collect();
+    put(tx, &mut [&mut *line], &draws, &entries).await?;
+    let told = changed(&tenant, line, draws.iter().map(|(_, draw)| draw))?;
+    let rendered = told.credit_line.clone().unwrap_or_default();
+    tx.emit("credit_line", &line.id.to_string(), &told).await?;
+    Ok(rendered)
 }
 
-/// The same; answers the version that the line's aggregate came to as well.
-async fn told(tx: &mut WriteTx, line: &mut Line, news: News) -> Result<(CreditLine, i64), AppError> {
-    let (tenant, now, zone) = (tx.call().tenant.clone(), tx.now(), tx.time().zone);
-    if !news.draws.is_empty() {
-        draws::save_many(tx, line.id, &news.draws).await?;
-        entries::append(tx, line.id, &news.entries).await?;
-        [line.next_due, line.first_due] = draws::earliest_due(tx.conn(), &tenant, line.id).await?;
-    }
-    line.judge(day_in(zone, now), now);
-    lines::save(tx.conn(), &tenant, line).await?;
-    let rendered = render::line(&tenant, line)?;
-    let event = CreditLineChanged {
-        credit_line: Some(rendered.clone()),
+/// How a line stands, with the edges that it took since it was loaded.
+fn changed<'a>(tenant: &TenantId, line: &mut Line, draws: impl Iterator<Item = &'a Draw>) -> Result<CreditLineChanged, AppError> {
+    Ok(CreditLineChanged {
+        credit_line: Some(render::line(tenant, line)?),
         edges: line.taken.drain(..).map(|taken| render::edge(&taken, false)).collect(),
-        draws: news.draws.iter().map(|draw| render::draw(&tenant, line, draw)).collect(),
-    };
-    let id = line.id.to_string();
-    let version = tx.emit_bytes("credit_line", &id, &CreditLineChanged::full_name(), event.encode_to_vec()).await?;
-    let at = match line.judged_after() {
-        (Some(at), _) => Some(at),
-        (None, day) => day.map(|day| start_of_day(zone, day)),
-    };
-    match at {
-        Some(at) => schedule(tx, jobs::JUDGE, &id, at).await?,
-        None => cancel(tx, jobs::JUDGE, &id).await?,
+        draws: draws.map(|draw| render::draw(tenant, line, draw)).collect(),
+    })
+}
+
+/// Saves lines and what was drawn on them, judges what follows, and lets each be judged again when that is due.
+async fn put(tx: &WriteTx, lines: &mut [&mut Line], draws: &[(Id<Line>, Draw)], entries: &[(Id<Line>, Entry)]) -> Result<(), AppError> {
+    let (tenant, now, zone) = (&tx.call().tenant, tx.now(), tx.time().zone);
+    if !draws.is_empty() {
+        draws::save_many(tx, draws).await?;
+        entries::append(tx, entries).await?;
+        let ids: Vec<_> = lines.iter().map(|line| line.id.uuid()).collect();
+        let due = draws::earliest_due(tx.conn(), tenant, &ids).await?;
+        for line in lines.iter_mut() {
+            [line.next_due, line.first_due] = due.get(&line.id.uuid()).copied().unwrap_or_default();
+        }
     }
-    Ok((rendered, version))
+    let (mut judged, mut rests) = (Vec::new(), Vec::new());
+    for line in lines.iter_mut() {
+        line.judge(day_in(zone, now), now);
+        let at = match line.judged_after() {
+            (Some(at), _) => Some(at),
+            (None, day) => day.map(|day| start_of_day(zone, day)),
+        };
+        match at {
+            Some(at) => judged.push((line.id.to_string(), at)),
+            None => rests.push(line.id.to_string()),
+        }
+    }
+    let saved: Vec<&Line> = lines.iter().map(|line| &**line).collect();
+    lines::save_many(tx.conn(), tenant, &saved).await?;
+    schedule_many(tx, jobs::JUDGE, &judged).await?;
+    cancel_many(tx, jobs::JUDGE, &rests).await?;
+    Ok(())
 }
 
 /// Who calls, on which side: the access table lets no other side call the method.

@@ -3,7 +3,7 @@
 //!
 //! A single call is a batch of one, so there is one way to do a verb. A refused purchase leaves its line as it was.
 
-use super::{News, told};
+use super::{changed, put};
 use crate::{
     App, jobs,
     parse::LineRef,
@@ -12,7 +12,8 @@ use crate::{
     store::{customers, draws, lines, programmes, purchases},
 };
 use payterms_chassis::{
-    Answer, AppError, Call, Db, WriteTx, batch,
+    Answer, AppError, Call, Db, WriteTx,
+    batch::{self, Known, Told},
     committer::{Bounds, Committer, Key},
     jobs::{cancel_many, schedule_many},
     kill,
@@ -23,7 +24,9 @@ use payterms_credit_domain::{
     purchase::{Asked, Buyer, Part, TaxRule},
 };
 use payterms_kernel::{Id, Refusal, calendar::day_in};
-use payterms_proto::credit::v1::{AuthorizeDrawResponse, CaptureDrawResponse, PurchaseCaptured, VoidDrawResponse};
+use payterms_proto::credit::v1::{
+    AuthorizeDrawResponse, CaptureDrawResponse, CreditLineChanged, DrawChanged, PurchaseCaptured, VoidDrawResponse,
+};
 use prost::{Message, Name};
 use std::{
     collections::{HashMap, HashSet},
@@ -31,7 +34,7 @@ use std::{
 };
 
 /// Verbs in one transaction.
-const BATCH: usize = 200;
+const BATCH: usize = 1_000;
 
 /// What is asked of a line.
 #[derive(Debug, Clone)]
@@ -87,7 +90,7 @@ pub type PurchaseCommitter = Committer<Item, Answer<Vec<u8>>>;
 #[must_use]
 pub fn committer(db: &Db) -> PurchaseCommitter {
     let db = db.clone();
-    Committer::new(Bounds { batch: BATCH, of_one: 1_000, in_all: 4_000, at_once: 4 }, move |items: Arc<[Item]>| {
+    Committer::new(Bounds { batch: BATCH, of_one: 8_000, in_all: 16_000, at_once: 4 }, move |items: Arc<[Item]>| {
         let db = db.clone();
         async move { run_many(&db, &items).await }
     })
@@ -98,7 +101,7 @@ pub fn committer(db: &Db) -> PurchaseCommitter {
 /// # Errors
 /// Those of the verb, `RESOURCE_NOT_FOUND`, `OVERLOADED`.
 pub async fn run<M: Message + Default>(app: &App, item: Item) -> Result<Answer<M>, AppError> {
-    let answer = app.purchases.submit(Key::of(&item.call), item).await?;
+    let answer = app.purchases.submit(Key::of(&item.call, item.command.line().line.uuid()), item).await?;
     Ok(Answer { message: M::decode(answer.message.as_slice())?, replayed: answer.replayed, versions: answer.versions })
 }
 
@@ -119,8 +122,9 @@ async fn run_many(db: &Db, items: &[Item]) -> Result<Vec<Outcome>, AppError> {
             continue;
         }
         outcomes.push(loaded.decide(&mut tx, item).map(|answer| {
-            answered.insert(item.call.request_id, (item.call.input_hash.clone(), answer.clone()));
-            fresh.push((&item.call, answer.clone()));
+            let known = Known { input_hash: item.call.input_hash.clone(), answer: Some(answer.clone()) };
+            answered.insert(item.call.request_id, known);
+            fresh.push((item.call.clone(), answer.clone()));
             Answer { message: answer, replayed: false, versions: Vec::new() }
         }));
     }
@@ -144,13 +148,15 @@ async fn run_many(db: &Db, items: &[Item]) -> Result<Vec<Outcome>, AppError> {
 /// The lines and draws of a batch with all that decides on them, and what was decided.
 struct Loaded {
     lines: Vec<Line>,
+    places: HashMap<Id<Line>, usize>,
     draws: HashMap<Id<Draw>, (Id<Line>, Draw)>,
     programmes: HashMap<Id<Programme>, Programme>,
     buyers: HashMap<Id<Customer>, Buyer>,
     planning: HashSet<Id<Customer>>,
     rules: Vec<TaxRule>,
-    changed: Vec<(Id<Line>, Id<Draw>, Entry)>,
-    captured: Vec<(Id<Draw>, PurchaseCaptured)>,
+    /// What changed, and by which call.
+    changed: Vec<(Id<Line>, Id<Draw>, Entry, Call)>,
+    captured: Vec<Told>,
 }
 
 impl Loaded {
@@ -164,6 +170,7 @@ impl Loaded {
         let programmes: Vec<_> = lines.iter().map(|line| line.programme).collect();
         let programmes = programmes::find_many(conn, tenant, &programmes).await?.into_iter().map(|own| (own.id, own)).collect();
         let mut own = Self {
+            places: lines.iter().enumerate().map(|(place, line)| (line.id, place)).collect(),
             lines,
             draws,
             programmes,
@@ -188,8 +195,8 @@ impl Loaded {
         let (tenant, now, today) = (tx.call().tenant.clone(), tx.now(), day_in(tx.time().zone, tx.now()));
         tx.ids_from(&item.call.request_id.to_string());
         let named = item.command.line();
-        let found = self.lines.iter_mut().find(|line| line.id == named.line && line.customer == named.customer);
-        let locked = found.ok_or_else(Refusal::not_found)?;
+        let found = self.places.get(&named.line).and_then(|place| self.lines.get_mut(*place));
+        let locked = found.filter(|line| line.customer == named.customer).ok_or_else(Refusal::not_found)?;
         let fault = || AppError::Fault(format!("line {} without a programme", named.line));
         let programme = self.programmes.get(&locked.programme).ok_or_else(fault)?;
         let mut line = locked.clone();
@@ -207,7 +214,8 @@ impl Loaded {
                 let entry = line.capture_purchase(&mut draw, tx.ids(), (parts, programme.plans_allowed), today, now)?;
                 let told = render::purchase(&tenant, &line, &draw);
                 let answer = CaptureDrawResponse { draw: told.draw.clone() }.encode_to_vec();
-                self.captured.push((draw.id, told));
+                let (id, kind, data) = (draw.id.uuid(), PurchaseCaptured::full_name(), told.encode_to_vec());
+                self.captured.push(Told { by: item.call.clone(), id, kind, data });
                 (draw, entry, answer)
             }
             Command::Void(named) => {
@@ -217,7 +225,7 @@ impl Loaded {
                 (draw, entry, answer)
             }
         };
-        self.changed.push((line.id, draw.id, entry));
+        self.changed.push((line.id, draw.id, entry, item.call.clone()));
         self.draws.insert(draw.id, (line.id, draw));
         *locked = line;
         Ok(answer)
@@ -225,32 +233,43 @@ impl Loaded {
 
     /// Saves everything that was decided; answers the version that each line and purchase came to, by its id.
     async fn save(mut self, tx: &mut WriteTx) -> Result<HashMap<String, String>, AppError> {
+        let tenant = tx.call().tenant.clone();
+        let mut draws: Vec<(Id<Line>, Draw)> = Vec::new();
+        // A draw that changed twice is saved as it stands in the end.
+        let once: HashSet<_> = self.changed.iter().map(|(_, draw, ..)| *draw).collect();
+        draws.extend(once.iter().filter_map(|id| self.draws.remove(id)));
+        draws.sort_unstable_by_key(|(_, draw)| draw.id.uuid());
+        let entries: Vec<_> = self.changed.iter().map(|(line, _, entry, _)| (*line, *entry)).collect();
+        let touched: HashSet<_> = self.changed.iter().map(|(line, ..)| *line).collect();
+        let mut lines: Vec<_> = self.lines.iter_mut().filter(|line| touched.contains(&line.id)).collect();
+        put(tx, &mut lines, &draws, &entries).await?;
+        let by: HashMap<_, _> = self.changed.iter().map(|(line, draw, _, call)| (*draw, (*line, call))).collect();
+        let (mut of_draws, mut of_lines) = (Vec::new(), Vec::new());
+        let standing: HashMap<_, _> = lines.iter().map(|line| (line.id, &**line)).collect();
+        for (line, draw) in &draws {
+            let (Some(line), Some((_, call))) = (standing.get(line), by.get(&draw.id)) else { continue };
+            let data = DrawChanged { draw: Some(render::whole_draw(&tenant, line, draw)) }.encode_to_vec();
+            of_draws.push(Told { by: (*call).clone(), id: draw.id.uuid(), kind: DrawChanged::full_name(), data });
+        }
+        // What only its exposure changed is told by its draws.
+        for line in lines.into_iter().filter(|line| !line.taken.is_empty()) {
+            let id = line.id;
+            let own = draws.iter().filter(|(of, _)| *of == id).map(|(_, draw)| draw);
+            let call = by.values().find(|(of, _)| *of == id).map_or_else(|| tx.call().clone(), |(_, call)| (*call).clone());
+            let data = changed(&tenant, line, own)?.encode_to_vec();
+            of_lines.push(Told { by: call, id: id.uuid(), kind: CreditLineChanged::full_name(), data });
+        }
         let mut versions = HashMap::new();
-        let changed: HashSet<_> = self.changed.iter().map(|(_, draw, _)| *draw).collect();
-        let (mut due, mut ended) = (Vec::new(), Vec::new());
-        for line in &mut self.lines {
-            let mut draws: Vec<_> = self.draws.values().filter(|(own, _)| *own == line.id).map(|(_, draw)| draw.clone()).collect();
-            draws.retain(|draw| changed.contains(&draw.id));
-            if draws.is_empty() {
-                continue;
-            }
-            draws.sort_unstable_by_key(|draw| draw.id.uuid());
-            for draw in &draws {
-                match draw.expires_at() {
-                    Some(at) => due.push((draw.id.to_string(), at)),
-                    None => ended.push(draw.id.to_string()),
-                }
-            }
-            let entries = self.changed.iter().filter(|(own, ..)| *own == line.id).map(|(.., entry)| *entry).collect();
-            let (_, version) = told(tx, line, News { draws, entries }).await?;
-            versions.insert(line.id.to_string(), format!("credit_line/{}@{version}", line.id));
+        for (aggregate, events) in [("draw", of_draws), ("credit_line", of_lines), ("purchase", self.captured)] {
+            let emitted = batch::emit(tx, aggregate, events).await?;
+            let named = emitted.into_iter().map(|(id, version)| (id.to_string(), format!("{aggregate}/{id}@{version}")));
+            // Of a draw that was captured, what is waited for is its invoice.
+            versions.extend(named);
         }
-        for (id, event) in self.captured {
-            let version = tx.emit_bytes("purchase", &id.to_string(), &PurchaseCaptured::full_name(), event.encode_to_vec()).await?;
-            versions.insert(id.to_string(), format!("purchase/{id}@{version}"));
-        }
-        schedule_many(tx, jobs::EXPIRE_DRAW, &due).await?;
-        cancel_many(tx, jobs::EXPIRE_DRAW, &ended).await?;
+        let due = draws.iter().filter_map(|(_, draw)| Some((draw.id.to_string(), draw.expires_at()?)));
+        schedule_many(tx, jobs::EXPIRE_DRAW, &due.collect::<Vec<_>>()).await?;
+        let ended = draws.iter().filter(|(_, draw)| draw.expires_at().is_none()).map(|(_, draw)| draw.id.to_string());
+        cancel_many(tx, jobs::EXPIRE_DRAW, &ended.collect::<Vec<_>>()).await?;
         Ok(versions)
     }
 }

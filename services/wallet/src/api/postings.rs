@@ -36,7 +36,7 @@ impl PostingService for Api {
             }
             results.push(result);
         }
-        let outcomes = answer::retry(|| hot::run_many(&self.app.db, &items)).await?;
+        let outcomes = hot::run_all(&self.app, items).await?;
         for (place, outcome) in places.into_iter().zip(outcomes) {
             if let Some(result) = results.get_mut(place) {
                 tell(result, outcome)?;

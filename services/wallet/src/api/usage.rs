@@ -4,7 +4,7 @@ use super::{Api, why};
 use crate::{
     parse_usage as parse,
     use_cases::{
-        hot::{self, BATCH, Item},
+        hot::{self, Item},
         record_usage,
     },
 };
@@ -16,6 +16,8 @@ use payterms_proto::wallet::v1::{
 };
 use tonic::{Request, Response, Status, Streaming};
 
+/// Uses of a stream that are recorded together.
+const CHUNK: usize = 500;
 /// Refusals that a stream's answer tells of one by one.
 const TOLD: usize = 100;
 
@@ -31,7 +33,7 @@ impl UsageService for Api {
         request: Request<Streaming<RecordUsageStreamRequest>>,
     ) -> Result<Response<RecordUsageStreamResponse>, Status> {
         let scope = Scope::of(request.extensions())?;
-        let mut chunks = request.into_inner().ready_chunks(BATCH);
+        let mut chunks = request.into_inner().ready_chunks(CHUNK);
         let mut tally = RecordUsageStreamResponse::default();
         let mut index = 0;
         while let Some(chunk) = chunks.next().await {
@@ -56,15 +58,16 @@ impl UsageService for Api {
 }
 
 impl Api {
-    /// Records a chunk of a stream, again if it lost a race, and counts what became of each use.
+    /// Records a chunk of a stream, after those that wait, and counts what became of each use.
     async fn record(&self, tally: &mut RecordUsageStreamResponse, items: Vec<(i64, Item)>) -> Result<(), Status> {
         let (places, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
-        let outcomes = answer::retry(|| hot::run_many(&self.app.db, &items)).await?;
-        for ((index, item), outcome) in places.into_iter().zip(&items).zip(outcomes) {
+        let ids: Vec<_> = items.iter().map(|item: &Item| item.call.request_id).collect();
+        let outcomes = hot::run_all(&self.app, items).await?;
+        for ((index, id), outcome) in places.into_iter().zip(ids).zip(outcomes) {
             match outcome {
                 Ok(answer) if answer.replayed => tally.replayed_count += 1,
                 Ok(_) => tally.recorded_count += 1,
-                Err(error) => refuse(tally, index, item.call.request_id.to_string(), error),
+                Err(error) => refuse(tally, index, id.to_string(), error),
             }
         }
         Ok(())

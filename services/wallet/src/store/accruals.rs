@@ -3,7 +3,11 @@
 
 use super::{money, unknown};
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_chassis::{AppError, sql};
+use payterms_chassis::{
+    AppError,
+    rows::{self, Kind, Rows},
+    sql,
+};
 use payterms_kernel::{Currency, Id, Money, TenantId};
 use payterms_wallet_domain::{Wallet, month::Funding, postpaid::Agreement};
 use sea_orm::ConnectionTrait;
@@ -13,38 +17,38 @@ use uuid::Uuid;
 /// What accrued in one transaction: by wallet, month, funding and label.
 pub type Sums = BTreeMap<(Id<Wallet>, NaiveDate, Funding, String), Money>;
 
-/// Rows of one statement: SQLite binds 32,766 values at most.
-const ROWS: usize = 500;
+const COLUMNS: [rows::Column; 8] = [
+    ("tenant", Kind::Text),
+    ("wallet_id", Kind::Id),
+    ("month", Kind::Text),
+    ("funding", Kind::Text),
+    ("label", Kind::Text),
+    ("closing_id", Kind::Id),
+    ("amount", Kind::Number),
+    ("currency", Kind::Text),
+];
+const ADDED: &str =
+    "ON CONFLICT (tenant, wallet_id, month, funding, label, closing_id) DO UPDATE SET amount = accruals.amount + excluded.amount";
 
 /// Adds to the months' sums.
 ///
 /// # Errors
 /// The database's.
 pub async fn add<C: ConnectionTrait>(conn: &C, tenant: &TenantId, sums: &Sums) -> Result<(), AppError> {
-    let rows: Vec<_> = sums.iter().collect();
-    for rows in rows.chunks(ROWS) {
-        let (mut places, mut values) = (Vec::with_capacity(rows.len()), Vec::new());
-        for ((wallet, month, funding, label), amount) in rows {
-            let first = values.len();
-            places.push(format!("({})", (1..=8).map(|place| format!("${}", first + place)).collect::<Vec<_>>().join(", ")));
-            values.extend([
-                tenant.as_str().into(),
-                wallet.uuid().into(),
-                month.to_string().into(),
-                funding.name().into(),
-                label.as_str().into(),
-                Uuid::nil().into(),
-                amount.micros().into(),
-                amount.currency().code().into(),
-            ]);
-        }
-        let insert = format!(
-            "INSERT INTO accruals (tenant, wallet_id, month, funding, label, closing_id, amount, currency) VALUES {} \
-             ON CONFLICT (tenant, wallet_id, month, funding, label, closing_id) DO UPDATE SET amount = accruals.amount + excluded.amount",
-            places.join(", ")
-        );
-        sql::exec(conn, &insert, values).await?;
+    let mut rows = Rows::new(COLUMNS);
+    for ((wallet, month, funding, label), amount) in sums {
+        rows.push([
+            tenant.as_str().into(),
+            wallet.uuid().into(),
+            month.to_string().into(),
+            funding.name().into(),
+            label.as_str().into(),
+            Uuid::nil().into(),
+            amount.micros().into(),
+            amount.currency().code().into(),
+        ]);
     }
+    rows.insert(conn, "accruals", ADDED).await?;
     Ok(())
 }
 

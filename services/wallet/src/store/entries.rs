@@ -1,11 +1,14 @@
 //! Table `entries`: the lines of the ledger, written once, never changed.
 
-use super::{ROWS, lots, money, transfers};
+use super::{lots, money, transfers};
 use chrono::{DateTime, Utc};
-use payterms_chassis::AppError;
+use payterms_chassis::{
+    AppError,
+    rows::{self, Kind, Rows},
+};
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{Account, Lot, Transfer, TransferKind, Wallet};
-use sea_orm::{ActiveValue::Set, ExprTrait, FromQueryResult, JoinType, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{ExprTrait, FromQueryResult, JoinType, QueryOrder, QuerySelect, entity::prelude::*};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "entries")]
@@ -57,6 +60,21 @@ fn account_name(account: Account) -> &'static str {
     }
 }
 
+const COLUMNS: [rows::Column; 12] = [
+    ("tenant", Kind::Text),
+    ("transfer_id", Kind::Id),
+    ("line", Kind::Number),
+    ("account", Kind::Text),
+    ("wallet_id", Kind::Id),
+    ("lot_id", Kind::MaybeId),
+    ("amount", Kind::Number),
+    ("currency", Kind::Text),
+    ("sequence", Kind::MaybeNumber),
+    ("balance_after", Kind::MaybeNumber),
+    ("recorded_at", Kind::Time),
+    ("effective_at", Kind::Time),
+];
+
 /// Inserts the entries of transfers.
 ///
 /// # Errors
@@ -66,28 +84,26 @@ pub(crate) async fn insert_many<C: ConnectionTrait>(
     tenant: &TenantId,
     transfers: &[(Id<Wallet>, Transfer)],
 ) -> Result<(), AppError> {
-    let mut rows = Vec::new();
+    let mut rows = Rows::new(COLUMNS);
     for (wallet, transfer) in transfers {
         for (line, entry) in (1_i64..).zip(&transfer.entries) {
-            rows.push(ActiveModel {
-                tenant: Set(tenant.to_string()),
-                transfer_id: Set(transfer.id.uuid()),
-                line: Set(line),
-                account: Set(account_name(entry.account).to_owned()),
-                wallet_id: Set(wallet.uuid()),
-                lot_id: Set(entry.lot.map(Id::uuid)),
-                amount: Set(entry.amount.micros()),
-                currency: Set(entry.amount.currency().code().to_owned()),
-                sequence: Set(entry.running.map(|running| running.sequence)),
-                balance_after: Set(entry.running.map(|running| running.balance_after.micros())),
-                recorded_at: Set(transfer.recorded_at),
-                effective_at: Set(transfer.effective_at),
-            });
+            rows.push([
+                tenant.as_str().into(),
+                transfer.id.uuid().into(),
+                line.into(),
+                account_name(entry.account).into(),
+                wallet.uuid().into(),
+                entry.lot.map(Id::uuid).into(),
+                entry.amount.micros().into(),
+                entry.amount.currency().code().into(),
+                entry.running.map(|running| running.sequence).into(),
+                entry.running.map(|running| running.balance_after.micros()).into(),
+                transfer.recorded_at.into(),
+                transfer.effective_at.into(),
+            ]);
         }
     }
-    for rows in rows.chunks(ROWS) {
-        Entity::insert_many(rows.to_vec()).exec_without_returning(conn).await?;
-    }
+    rows.insert(conn, "entries", "").await?;
     Ok(())
 }
 

@@ -1,10 +1,13 @@
 //! Table `lots`.
 
-use super::{ROWS, money, unknown};
-use payterms_chassis::AppError;
+use super::{money, unknown};
+use payterms_chassis::{
+    AppError,
+    rows::{self, Kind, Rows},
+};
 use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::{Lot, LotKind, TaxKind, Wallet};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
 use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -85,12 +88,9 @@ fn lot(row: Model) -> Result<Lot, AppError> {
 /// # Errors
 /// The database's.
 pub async fn live_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallets: &[Uuid]) -> Result<HashMap<Uuid, Vec<Lot>>, AppError> {
-    let rows = Entity::find()
-        .filter(Column::Tenant.eq(tenant.as_str()))
-        .filter(Column::WalletId.is_in(wallets.to_vec()))
-        .filter(Column::Remaining.gt(0))
-        .all(conn)
-        .await?;
+    let (among, ids) = rows::among(conn, "wallet_id", 2, wallets);
+    let select = format!("SELECT * FROM lots WHERE tenant = $1 AND {among} AND live AND remaining > 0");
+    let rows = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
     let mut by_wallet: HashMap<Uuid, Vec<Lot>> = HashMap::new();
     for row in rows {
         by_wallet.entry(row.wallet_id).or_default().push(lot(row)?);
@@ -101,35 +101,64 @@ pub async fn live_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallets: &
     Ok(by_wallet)
 }
 
+const COLUMNS: [rows::Column; 14] = [
+    ("tenant", Kind::Text),
+    ("id", Kind::Id),
+    ("wallet_id", Kind::Id),
+    ("sequence", Kind::Number),
+    ("kind", Kind::Text),
+    ("tax_kind", Kind::MaybeText),
+    ("priority", Kind::Number),
+    ("amount", Kind::Number),
+    ("remaining", Kind::Number),
+    ("pinned", Kind::Number),
+    ("currency", Kind::Text),
+    ("expires_at", Kind::MaybeTime),
+    ("created_at", Kind::Time),
+    ("description", Kind::Text),
+];
+/// What of a lot changes, after what it is found by.
+const CHANGING: [rows::Column; 5] =
+    [("tenant", Kind::Text), ("id", Kind::Id), ("remaining", Kind::Number), ("pinned", Kind::Number), ("live", Kind::Flag)];
+
 /// Saves the lots of wallets that are new or not as they were before.
 ///
 /// # Errors
 /// The database's.
 pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, changed: &[(&Wallet, &[Lot])]) -> Result<(), AppError> {
-    let row = |wallet: &Wallet, lot: &Lot| ActiveModel {
-        tenant: Set(tenant.to_string()),
-        id: Set(lot.id.uuid()),
-        wallet_id: Set(wallet.id.uuid()),
-        sequence: Set(lot.sequence),
-        kind: Set(kind_name(lot.kind).to_owned()),
-        tax_kind: Set(lot.tax_kind.map(|kind| tax_name(kind).to_owned())),
-        priority: Set(i64::from(lot.priority)),
-        amount: Set(lot.amount.micros()),
-        remaining: Set(lot.remaining.micros()),
-        pinned: Set(lot.pinned.micros()),
-        currency: Set(wallet.currency.code().to_owned()),
-        expires_at: Set(lot.expires_at),
-        created_at: Set(lot.created_at),
-        description: Set(lot.description.clone()),
-    };
-    let of = |(wallet, before): &(&Wallet, &[Lot])| {
-        wallet.lots.iter().filter(|lot| !before.contains(lot)).map(|lot| row(wallet, lot)).collect::<Vec<_>>()
-    };
-    let rows: Vec<_> = changed.iter().flat_map(of).collect();
-    for rows in rows.chunks(ROWS) {
-        let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns([Column::Remaining, Column::Pinned]).to_owned();
-        Entity::insert_many(rows.to_vec()).on_conflict(upsert).exec_without_returning(conn).await?;
+    let (mut fresh, mut known) = (Rows::new(COLUMNS), Rows::new(CHANGING));
+    for (wallet, before) in changed {
+        for lot in &wallet.lots {
+            match before.iter().find(|own| own.id == lot.id) {
+                Some(own) if own == lot => {}
+                Some(_) => known.push([
+                    tenant.as_str().into(),
+                    lot.id.uuid().into(),
+                    lot.remaining.micros().into(),
+                    lot.pinned.micros().into(),
+                    lot.remaining.is_positive().into(),
+                ]),
+                None => fresh.push([
+                    tenant.as_str().into(),
+                    lot.id.uuid().into(),
+                    wallet.id.uuid().into(),
+                    lot.sequence.into(),
+                    kind_name(lot.kind).into(),
+                    lot.tax_kind.map(tax_name).into(),
+                    i64::from(lot.priority).into(),
+                    lot.amount.micros().into(),
+                    lot.remaining.micros().into(),
+                    lot.pinned.micros().into(),
+                    wallet.currency.code().into(),
+                    lot.expires_at.into(),
+                    lot.created_at.into(),
+                    lot.description.as_str().into(),
+                ]),
+            }
+        }
     }
+    fresh.insert(conn, "lots", "").await?;
+    known.update(conn, "lots", 2).await?;
     Ok(())
 }
 

@@ -21,7 +21,35 @@ pub mod transfers;
 pub mod usage;
 pub mod wallets;
 
-/// Rows of one statement: their values stay within what both databases bind.
-pub(crate) const ROWS: usize = 1_000;
+use payterms_chassis::Call;
+use payterms_kernel::Id;
+use payterms_wallet_domain::Transfer;
+use sea_orm::Value;
+use std::collections::BTreeMap;
+use uuid::Uuid;
 
 pub(crate) use payterms_chassis::columns::{amount, amounts_text, currency, money, unknown};
+
+/// Who asked for a row, by which request and with which content: its idempotency and audit, beside what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    request_id: Uuid,
+    input_hash: Vec<u8>,
+    actor: String,
+}
+
+/// Who asked for which transfers.
+pub type AskedBy = BTreeMap<Id<Transfer>, Asked>;
+
+impl Asked {
+    /// By a call.
+    #[must_use]
+    pub fn by(call: &Call) -> Self {
+        Self { request_id: call.request_id, input_hash: call.input_hash.clone(), actor: call.caller.subject.clone() }
+    }
+
+    /// The values of `request_id`, `input_hash` and `actor`.
+    fn values(asked: Option<&Self>) -> [Value; 3] {
+        [asked.map(|own| own.request_id).into(), asked.map(|own| own.input_hash.clone()).into(), asked.map(|own| own.actor.clone()).into()]
+    }
+}

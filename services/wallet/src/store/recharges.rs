@@ -1,7 +1,7 @@
 //! Table `auto_recharges`.
 
 use super::money;
-use payterms_chassis::AppError;
+use payterms_chassis::{AppError, rows};
 use payterms_kernel::{Id, Money, TenantId, ladder::Ladder};
 use payterms_wallet_domain::{
     AutoRecharge, Wallet,
@@ -74,7 +74,9 @@ pub async fn of<C: ConnectionTrait>(
     wallets: &[Id<Wallet>],
 ) -> Result<HashMap<Id<Wallet>, AutoRecharge>, AppError> {
     let ids: Vec<_> = wallets.iter().map(|id| id.uuid()).collect();
-    let rows = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::WalletId.is_in(ids)).all(conn).await?;
+    let (among, ids) = rows::among(conn, "wallet_id", 2, &ids);
+    let select = format!("SELECT * FROM auto_recharges WHERE tenant = $1 AND {among}");
+    let rows = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
     rows.iter().map(|row| Ok((Id::from_uuid(row.wallet_id), recharge(row)?))).collect()
 }
 

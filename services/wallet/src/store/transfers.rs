@@ -1,10 +1,15 @@
 //! Table `transfers`: written once, never changed.
 
-use super::{ROWS, entries, unknown};
-use payterms_chassis::{AppError, sql};
+use super::{Asked, AskedBy, entries, money, unknown};
+use payterms_chassis::{
+    AppError,
+    rows::{self, Kind, Rows},
+    sql,
+};
 use payterms_kernel::{Currency, Id, Money, TenantId};
-use payterms_wallet_domain::{Transfer, TransferKind, Wallet};
-use sea_orm::{ActiveValue::Set, entity::prelude::*};
+use payterms_wallet_domain::{Transfer, TransferKind, Wallet, posting::Posting};
+use sea_orm::entity::prelude::*;
+use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "transfers")]
@@ -101,32 +106,88 @@ pub(crate) async fn of_credit<C: ConnectionTrait>(conn: &C, tenant: &TenantId, p
     Ok(query.filter(Column::Kind.eq(kind_name(TransferKind::InvoiceCredit))).one(conn).await?.map(|row| row.id))
 }
 
-/// Inserts transfers with their entries.
+const COLUMNS: [rows::Column; 11] = [
+    ("tenant", Kind::Text),
+    ("id", Kind::Id),
+    ("wallet_id", Kind::Id),
+    ("kind", Kind::Text),
+    ("description", Kind::Text),
+    ("recorded_at", Kind::Time),
+    ("effective_at", Kind::Time),
+    ("payment_id", Kind::MaybeId),
+    ("request_id", Kind::MaybeId),
+    ("input_hash", Kind::MaybeBytes),
+    ("actor", Kind::MaybeText),
+];
+
+/// Inserts transfers with their entries, and with the request of each that has no other row for it.
 ///
 /// # Errors
 /// `Fault` if one does not sum to zero; the database's.
-pub async fn insert_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, transfers: Vec<(Id<Wallet>, Transfer)>) -> Result<(), AppError> {
-    if transfers.is_empty() {
-        return Ok(());
-    }
-    for (_, transfer) in &transfers {
+pub async fn insert_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    transfers: Vec<(Id<Wallet>, Transfer)>,
+    asked: &AskedBy,
+) -> Result<(), AppError> {
+    let mut rows = Rows::new(COLUMNS);
+    for (wallet, transfer) in &transfers {
         if !transfer.is_balanced()? {
             return Err(AppError::Fault(format!("transfer {} does not sum to zero", transfer.id)));
         }
+        let [request_id, input_hash, actor] = Asked::values(asked.get(&transfer.id));
+        rows.push([
+            tenant.as_str().into(),
+            transfer.id.uuid().into(),
+            wallet.uuid().into(),
+            kind_name(transfer.kind).into(),
+            transfer.description.as_str().into(),
+            transfer.recorded_at.into(),
+            transfer.effective_at.into(),
+            transfer.payment.into(),
+            request_id,
+            input_hash,
+            actor,
+        ]);
     }
-    let row = |(wallet, transfer): &(Id<Wallet>, Transfer)| ActiveModel {
-        tenant: Set(tenant.to_string()),
-        id: Set(transfer.id.uuid()),
-        wallet_id: Set(wallet.uuid()),
-        kind: Set(kind_name(transfer.kind).to_owned()),
-        description: Set(transfer.description.clone()),
-        recorded_at: Set(transfer.recorded_at),
-        effective_at: Set(transfer.effective_at),
-        payment_id: Set(transfer.payment),
-    };
-    let rows: Vec<_> = transfers.iter().map(row).collect();
-    for rows in rows.chunks(ROWS) {
-        Entity::insert_many(rows.to_vec()).exec_without_returning(conn).await?;
-    }
+    rows.insert(conn, "transfers", "").await?;
     entries::insert_many(conn, tenant, &transfers).await
+}
+
+/// The postings of debits and fees, by their request ids.
+///
+/// # Errors
+/// The database's.
+pub async fn asked_by<C: ConnectionTrait>(conn: &C, tenant: &TenantId, requests: &[Uuid]) -> Result<HashMap<Uuid, Posting>, AppError> {
+    if requests.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let (among, ids) = rows::among(conn, "t.request_id", 2, requests);
+    let select = format!(
+        "SELECT t.request_id, t.id, t.recorded_at, e.lot_id, e.amount, e.currency, e.sequence, e.balance_after FROM transfers t \
+         JOIN entries e ON e.tenant = t.tenant AND e.transfer_id = t.id WHERE t.tenant = $1 AND {among} AND e.sequence IS NOT NULL \
+         ORDER BY t.id, e.line"
+    );
+    let mut values = vec![tenant.as_str().into()];
+    values.extend(ids);
+    let mut found: HashMap<Uuid, Posting> = HashMap::new();
+    for row in sql::all(conn, &select, values).await? {
+        let code: String = row.try_get("", "currency")?;
+        let (transfer, lot): (Uuid, Option<Uuid>) = (row.try_get("", "id")?, row.try_get("", "lot_id")?);
+        let taken = money(&code, row.try_get::<i64>("", "amount")?)?.negated();
+        let recorded_at = row.try_get("", "recorded_at")?;
+        let posting = found.entry(row.try_get("", "request_id")?).or_insert_with(|| Posting {
+            transfer: Id::from_uuid(transfer),
+            amount: Money::zero(taken.currency()),
+            parts: Vec::new(),
+            balance_after: taken,
+            sequence: 0,
+            recorded_at,
+        });
+        posting.amount = posting.amount.plus(taken)?;
+        posting.parts.extend(lot.map(|lot| (Id::from_uuid(lot), taken)));
+        posting.balance_after = money(&code, row.try_get("", "balance_after")?)?;
+        posting.sequence = row.try_get("", "sequence")?;
+    }
+    Ok(found)
 }

@@ -1,11 +1,15 @@
 //! Table `usage_records`: written once, never changed.
 
-use super::{money, unknown};
-use payterms_chassis::AppError;
+use super::{Asked, money, unknown};
+use payterms_chassis::{
+    AppError,
+    rows::{self, Kind, Rows},
+};
 use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::{UsageRecord, Wallet, metered::Metered};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, QueryTrait, entity::prelude::*};
+use sea_orm::{QueryOrder, QuerySelect, QueryTrait, entity::prelude::*};
+use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "usage_records")]
@@ -28,6 +32,7 @@ pub struct Model {
     service_id: Option<Uuid>,
     billing_month: Option<String>,
     late: bool,
+    request_id: Option<Uuid>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -41,34 +46,92 @@ fn metered(service: Option<Uuid>, month: Option<&str>, late: bool) -> Result<Opt
     Ok(Some(Metered { service, month: month.parse().map_err(|_| unknown("month", month))?, late }))
 }
 
-/// Inserts records.
+const COLUMNS: [rows::Column; 18] = [
+    ("tenant", Kind::Text),
+    ("id", Kind::Id),
+    ("wallet_id", Kind::Id),
+    ("product", Kind::Text),
+    ("quantity_millionths", Kind::Number),
+    ("unit_price", Kind::Number),
+    ("amount", Kind::Number),
+    ("currency", Kind::Text),
+    ("transfer_id", Kind::MaybeId),
+    ("used_at", Kind::Time),
+    ("recorded_at", Kind::Time),
+    ("sequence", Kind::Number),
+    ("service_id", Kind::MaybeId),
+    ("billing_month", Kind::MaybeText),
+    ("late", Kind::Flag),
+    ("request_id", Kind::MaybeId),
+    ("input_hash", Kind::MaybeBytes),
+    ("actor", Kind::MaybeText),
+];
+
+/// Inserts records, each with its wallet and its request.
 ///
 /// # Errors
 /// The database's.
-pub async fn insert_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, records: &[(Id<Wallet>, &UsageRecord)]) -> Result<(), AppError> {
+pub async fn insert_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    records: &[(Id<Wallet>, UsageRecord, Asked)],
+) -> Result<(), AppError> {
     let millionths = |value: Decimal| value.checked_mul(Decimal::from(1_000_000)).and_then(|value| value.to_i64()).unwrap_or_default();
-    let rows = records.iter().map(|(wallet, record)| ActiveModel {
-        tenant: Set(tenant.to_string()),
-        id: Set(record.id.uuid()),
-        wallet_id: Set(wallet.uuid()),
-        product: Set(record.product.clone()),
-        quantity_millionths: Set(millionths(record.quantity)),
-        unit_price: Set(record.unit_price.micros()),
-        amount: Set(record.amount.micros()),
-        currency: Set(record.amount.currency().code().to_owned()),
-        transfer_id: Set(record.transfer.map(Id::uuid)),
-        used_at: Set(record.used_at),
-        recorded_at: Set(record.recorded_at),
-        sequence: Set(record.sequence),
-        service_id: Set(record.metered.map(|own| own.service)),
-        billing_month: Set(record.metered.map(|own| own.month.to_string())),
-        late: Set(record.metered.is_some_and(|own| own.late)),
-    });
-    let rows: Vec<_> = rows.collect();
-    if !rows.is_empty() {
-        Entity::insert_many(rows).exec_without_returning(conn).await?;
+    let mut rows = Rows::new(COLUMNS);
+    for (wallet, record, asked) in records {
+        let [request_id, input_hash, actor] = Asked::values(Some(asked));
+        rows.push([
+            tenant.as_str().into(),
+            record.id.uuid().into(),
+            wallet.uuid().into(),
+            record.product.as_str().into(),
+            millionths(record.quantity).into(),
+            record.unit_price.micros().into(),
+            record.amount.micros().into(),
+            record.amount.currency().code().into(),
+            record.transfer.map(Id::uuid).into(),
+            record.used_at.into(),
+            record.recorded_at.into(),
+            record.sequence.into(),
+            record.metered.map(|own| own.service).into(),
+            record.metered.map(|own| own.month.to_string()).into(),
+            record.metered.is_some_and(|own| own.late).into(),
+            request_id,
+            input_hash,
+            actor,
+        ]);
     }
+    rows.insert(conn, "usage_records", "").await?;
     Ok(())
+}
+
+/// Records by their request ids.
+///
+/// # Errors
+/// The database's.
+pub async fn asked_by<C: ConnectionTrait>(conn: &C, tenant: &TenantId, requests: &[Uuid]) -> Result<HashMap<Uuid, UsageRecord>, AppError> {
+    if requests.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let (among, ids) = rows::among(conn, "request_id", 2, requests);
+    let select = format!("SELECT * FROM usage_records WHERE tenant = $1 AND {among}");
+    let found = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
+    found.into_iter().filter_map(|row| Some((row.request_id?, row))).map(|(id, row)| Ok((id, record(row)?))).collect()
+}
+
+fn record(row: Model) -> Result<UsageRecord, AppError> {
+    Ok(UsageRecord {
+        id: Id::from_uuid(row.id),
+        sequence: row.sequence,
+        product: row.product,
+        quantity: Decimal::new(row.quantity_millionths, 6).normalize(),
+        unit_price: money(&row.currency, row.unit_price)?,
+        amount: money(&row.currency, row.amount)?,
+        transfer: row.transfer_id.map(Id::from_uuid),
+        metered: metered(row.service_id, row.billing_month.as_deref(), row.late)?,
+        used_at: row.used_at,
+        recorded_at: row.recorded_at,
+    })
 }
 
 /// Records of a wallet below the sequence `before`, newest first; of one product if one is named.
@@ -91,19 +154,5 @@ pub async fn list<C: ConnectionTrait>(
         .limit(limit)
         .all(conn)
         .await?;
-    let record = |row: Model| {
-        Ok(UsageRecord {
-            id: Id::from_uuid(row.id),
-            sequence: row.sequence,
-            product: row.product,
-            quantity: Decimal::new(row.quantity_millionths, 6).normalize(),
-            unit_price: money(&row.currency, row.unit_price)?,
-            amount: money(&row.currency, row.amount)?,
-            transfer: row.transfer_id.map(Id::from_uuid),
-            metered: metered(row.service_id, row.billing_month.as_deref(), row.late)?,
-            used_at: row.used_at,
-            recorded_at: row.recorded_at,
-        })
-    };
     rows.into_iter().map(record).collect()
 }

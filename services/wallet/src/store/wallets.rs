@@ -1,15 +1,19 @@
 //! Table `wallets`, and the wallet as a whole: locked, loaded with its live lots, saved.
 
-use super::{ROWS, accruals, currency, lots, money, transfers, unknown};
+use super::{AskedBy, accruals, currency, lots, money, transfers, unknown};
 use crate::jobs;
 use chrono::Months;
-use payterms_chassis::{AppError, WriteTx, jobs::schedule_many};
+use payterms_chassis::{
+    AppError, WriteTx,
+    jobs::schedule_many,
+    rows::{self, Kind, Rows},
+};
 use payterms_kernel::{
     Currency, Id, Money, TenantId,
     calendar::{day_in, first_of_month, start_of_day},
 };
 use payterms_wallet_domain::{Customer, Wallet, month::accrued};
-use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "wallets")]
@@ -46,6 +50,14 @@ pub struct Locked {
     /// The wallet, to decide on.
     pub wallet: Wallet,
     before: Wallet,
+}
+
+impl Locked {
+    /// The sequence number of its last entry, and how many uses it had, when it was loaded.
+    #[must_use]
+    pub fn counted(&self) -> (i64, i64) {
+        (self.before.sequence, self.before.usage_count)
+    }
 }
 
 fn wallet(row: &Model) -> Result<Wallet, AppError> {
@@ -91,13 +103,10 @@ fn row(tenant: &TenantId, wallet: &Wallet) -> ActiveModel {
 pub async fn lock_many(tx: &WriteTx, ids: &[Id<Wallet>]) -> Result<Vec<Locked>, AppError> {
     let tenant = &tx.call().tenant;
     let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
-    let rows = Entity::find()
-        .filter(Column::Tenant.eq(tenant.as_str()))
-        .filter(Column::Id.is_in(ids.clone()))
-        .order_by_asc(Column::Id)
-        .lock_exclusive()
-        .all(tx.conn())
-        .await?;
+    let (among, values) = rows::among(tx.conn(), "id", 2, &ids);
+    let lock = rows::for_update(tx.conn());
+    let select = format!("SELECT * FROM wallets WHERE tenant = $1 AND {among} ORDER BY id{lock}");
+    let rows = Entity::find().from_raw_sql(rows::of_tenant(tx.conn(), &select, tenant, values)).all(tx.conn()).await?;
     let mut live = lots::live_of(tx.conn(), tenant, &ids).await?;
     rows.into_iter()
         .map(|row| {
@@ -116,29 +125,62 @@ pub async fn lock(tx: &WriteTx, customer: Id<Customer>, id: Id<Wallet>) -> Resul
     Ok(lock_many(tx, &[id]).await?.pop().filter(|locked| locked.wallet.customer == customer))
 }
 
+/// What of a wallet changes, after what it is found by.
+const CHANGING: [rows::Column; 12] = [
+    ("tenant", Kind::Text),
+    ("id", Kind::Id),
+    ("sequence", Kind::Number),
+    ("lot_count", Kind::Number),
+    ("usage_count", Kind::Number),
+    ("posted", Kind::Number),
+    ("owed", Kind::Number),
+    ("version", Kind::Number),
+    ("updated_at", Kind::Time),
+    ("owed_back", Kind::Number),
+    ("overdraft", Kind::MaybeNumber),
+    ("closes", Kind::MaybeText),
+];
+
 /// Saves what decisions changed: wallet rows, lots, transfers with their entries, and what of these goes to
 /// the month's invoices.
 ///
 /// # Errors
 /// The database's.
 pub async fn save_many(tx: &WriteTx, changed: &mut [Locked]) -> Result<(), AppError> {
+    save_asked(tx, changed, &AskedBy::new()).await
+}
+
+/// The same, where some transfers keep the request that they are of.
+///
+/// # Errors
+/// The database's.
+pub async fn save_asked(tx: &WriteTx, changed: &mut [Locked], asked: &AskedBy) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     accrue(tx, changed).await?;
     let lots: Vec<_> = changed.iter().map(|own| (&own.wallet, own.before.lots.as_slice())).collect();
     lots::save_many(tx.conn(), &tenant, &lots).await?;
-    let rows: Vec<_> = changed.iter().map(|own| row(&tenant, &own.wallet)).collect();
-    for rows in rows.chunks(ROWS) {
-        let changing =
-            Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id | Column::CustomerId | Column::Currency));
-        let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
-        Entity::insert_many(rows.to_vec()).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
+    let (mut rows, mut moved) = (Rows::new(CHANGING), Vec::new());
+    for own in changed.iter_mut().filter(|own| own.wallet != own.before) {
+        let wallet = &mut own.wallet;
+        rows.push([
+            tenant.as_str().into(),
+            wallet.id.uuid().into(),
+            wallet.sequence.into(),
+            wallet.lot_count.into(),
+            wallet.usage_count.into(),
+            wallet.posted.micros().into(),
+            wallet.owed.micros().into(),
+            wallet.version.into(),
+            wallet.updated_at.into(),
+            wallet.owed_back.micros().into(),
+            wallet.overdraft.map(Money::micros).into(),
+            wallet.closes.map(|month| month.to_string()).into(),
+        ]);
+        own.before.lots.clear();
+        moved.extend(std::mem::take(&mut wallet.transfers).into_iter().map(|transfer| (wallet.id, transfer)));
     }
-    let mut moved = Vec::new();
-    for locked in changed {
-        locked.before.lots.clear();
-        moved.extend(std::mem::take(&mut locked.wallet.transfers).into_iter().map(|transfer| (locked.wallet.id, transfer)));
-    }
-    transfers::insert_many(tx.conn(), &tenant, moved).await
+    rows.update(tx.conn(), "wallets", 2).await?;
+    transfers::insert_many(tx.conn(), &tenant, moved, asked).await
 }
 
 /// Characters of a label: what a line of an invoice shows.

@@ -5,30 +5,32 @@ use super::{authorize_hold, capture_hold, expire_lot, post_debit, recharge, reco
 use crate::{
     App, jobs,
     parse::{Capture, HoldRef, Take, WalletRef},
+    render,
     store::{
-        fees, holds, usage,
+        Asked, AskedBy, fees, holds, usage,
         wallets::{self, Locked},
     },
 };
 use chrono::{DateTime, Utc};
 use payterms_chassis::{
     Answer, AppError, Call, Db, WriteTx,
-    batch::{self, Told},
+    batch::{self, Known, Told},
     committer::{Bounds, Committer, Key},
     jobs::{cancel_many, schedule_many},
+    render::money,
 };
 use payterms_kernel::{Id, IdSource, Refusal, TenantId};
-use payterms_proto::wallet::v1::UsageRecord as UsageMessage;
-use payterms_wallet_domain::{Fee, Hold, HoldState, TransferKind, UsageRecord, Wallet, usage::Use};
+use payterms_proto::wallet::v1::{PostedWallet, PostingsMade};
+use payterms_wallet_domain::{Fee, Hold, HoldState, Transfer, TransferKind, UsageRecord, Wallet, usage::Use};
 use prost::{Message, Name};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{HashMap, HashSet},
     sync::Arc,
 };
 use uuid::Uuid;
 
 /// Verbs in one transaction.
-pub const BATCH: usize = 500;
+const BATCH: usize = 1_000;
 
 /// What is asked of a wallet.
 #[derive(Debug, Clone)]
@@ -71,6 +73,12 @@ pub struct Item {
     pub command: Command,
 }
 
+impl Item {
+    fn key(&self) -> Key {
+        Key::of(&self.call, self.command.wallet().wallet.uuid())
+    }
+}
+
 /// What a verb decides on: a copy that is kept only if it succeeds.
 #[derive(Debug)]
 pub struct Own<'a> {
@@ -93,18 +101,25 @@ pub struct Own<'a> {
 pub struct Decided {
     /// The answer's bytes.
     pub answer: Vec<u8>,
-    /// The event, by its full name; uses are told together.
-    pub event: Option<(String, Vec<u8>)>,
-    /// The use that was recorded.
-    pub used: Option<(UsageRecord, UsageMessage)>,
-    /// The fee that was taken, if it is listed.
-    pub fee: Option<Fee>,
+    /// The rows that it wrote.
+    pub rows: Rows,
+}
+
+/// The rows that keep a verb's request.
+#[derive(Debug)]
+pub enum Rows {
+    /// Those of every write: its answer, its event, by the full name, and its audit row.
+    Own(String, Vec<u8>),
+    /// The transfer; the fee that was taken, if it is listed.
+    Transfer(Id<Transfer>, Option<Fee>),
+    /// The record of a use.
+    Use(UsageRecord),
 }
 
 impl Decided {
     /// An answer with its event.
     pub fn told<A: Message, E: Message + Name>(answer: &A, event: &E) -> Self {
-        Self { answer: answer.encode_to_vec(), event: Some((E::full_name(), event.encode_to_vec())), used: None, fee: None }
+        Self { answer: answer.encode_to_vec(), rows: Rows::Own(E::full_name(), event.encode_to_vec()) }
     }
 }
 
@@ -119,7 +134,7 @@ pub type HotCommitter = Committer<Item, Answer<Vec<u8>>>;
 #[must_use]
 pub fn committer(db: &Db) -> HotCommitter {
     let db = db.clone();
-    Committer::new(Bounds { batch: BATCH, of_one: 1_000, in_all: 4_000, at_once: 4 }, move |items: Arc<[Item]>| {
+    Committer::new(Bounds { batch: BATCH, of_one: 8_000, in_all: 16_000, at_once: 4 }, move |items: Arc<[Item]>| {
         let db = db.clone();
         async move { run_many(&db, &items).await }
     })
@@ -130,8 +145,32 @@ pub fn committer(db: &Db) -> HotCommitter {
 /// # Errors
 /// Those of the verb, `RESOURCE_NOT_FOUND`, `OVERLOADED`.
 pub async fn run<M: Message + Default>(app: &App, item: Item) -> Result<Answer<M>, AppError> {
-    let answer = app.hot.submit(Key::of(&item.call), item).await?;
+    let answer = app.hot.submit(item.key(), item).await?;
     Ok(Answer { message: M::decode(answer.message.as_slice())?, replayed: answer.replayed, versions: answer.versions })
+}
+
+/// Does the verbs of one caller together with those that wait, each wallet's in their order; answers each.
+///
+/// # Errors
+/// `OVERLOADED`: then none of a shard was done, and the same request ids may come again.
+pub async fn run_all(app: &App, items: Vec<Item>) -> Result<Vec<Outcome>, AppError> {
+    let mut shards: HashMap<Key, Vec<(usize, Item)>> = HashMap::new();
+    let count = items.len();
+    for (place, item) in items.into_iter().enumerate() {
+        shards.entry(item.key()).or_default().push((place, item));
+    }
+    let done = shards.into_iter().map(|(key, own)| async move {
+        let (places, own): (Vec<_>, Vec<_>) = own.into_iter().unzip();
+        Ok::<_, AppError>(places.into_iter().zip(app.hot.submit_many(key, own).await?))
+    });
+    let mut outcomes: Vec<Option<Outcome>> = std::iter::repeat_with(|| None).take(count).collect();
+    for (place, outcome) in futures::future::try_join_all(done).await?.into_iter().flatten() {
+        if let Some(at) = outcomes.get_mut(place) {
+            *at = Some(outcome);
+        }
+    }
+    let missing = || Err(AppError::Fault("a batch ended without an outcome".to_owned()));
+    Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(missing)).collect())
 }
 
 /// Does the verbs of one tenant, in their order.
@@ -144,23 +183,24 @@ pub async fn run_many(db: &Db, items: &[Item]) -> Result<Vec<Outcome>, AppError>
     let mut loaded = Loaded::load(&tx, items).await?;
     let calls: Vec<_> = items.iter().map(|item| &item.call).collect();
     let mut answered = batch::seen(&tx, &calls).await?;
-    let (mut outcomes, mut fresh) = (Vec::with_capacity(items.len()), Vec::new());
+    replays::render(&tx, items, &mut answered).await?;
+    let (mut outcomes, mut fresh) = (Vec::with_capacity(items.len()), None);
     for item in items {
         if let Some(known) = answered.get(&item.call.request_id) {
             outcomes.push(batch::replay(&item.call, known));
             continue;
         }
         outcomes.push(loaded.decide(&mut tx, item).map(|answer| {
-            answered.insert(item.call.request_id, (item.call.input_hash.clone(), answer.clone()));
-            fresh.push((&item.call, answer.clone()));
+            let known = Known { input_hash: item.call.input_hash.clone(), answer: Some(answer.clone()) };
+            answered.insert(item.call.request_id, known);
+            fresh.get_or_insert(item.call.request_id);
             Answer { message: answer, replayed: false, versions: Vec::new() }
         }));
     }
-    if let Some((call, _)) = fresh.first() {
+    if let Some(id) = fresh {
         // An id is answered once, so no other batch has this cause.
-        tx.ids_from(&format!("batch/{}", call.request_id));
-        batch::answer(&tx, fresh).await?;
-        let versions = loaded.save(&mut tx).await?;
+        tx.ids_from(&format!("batch/{id}"));
+        let versions = loaded.save(&mut tx, db.writer_id()).await?;
         for (item, outcome) in items.iter().zip(&mut outcomes) {
             if let (Some(version), Ok(answer)) = (versions.get(&item.command.wallet().wallet.uuid()), outcome)
                 && !answer.replayed
@@ -173,21 +213,16 @@ pub async fn run_many(db: &Db, items: &[Item]) -> Result<Vec<Outcome>, AppError>
     Ok(outcomes)
 }
 
-/// Uses with the first of their calls.
-struct Uses {
-    by: Call,
-    records: Vec<(UsageRecord, UsageMessage)>,
-}
-
 /// The wallets and holds of a batch, and what was decided on them.
 struct Loaded {
     wallets: Vec<Locked>,
     places: HashMap<Id<Wallet>, usize>,
     holds: HashMap<Id<Hold>, (Id<Wallet>, Hold)>,
     changed: Vec<Id<Hold>>,
+    answers: Vec<(Call, Vec<u8>)>,
     events: Vec<Told>,
-    /// Uses of a wallet that one subject recorded, told together.
-    used: BTreeMap<(Id<Wallet>, String), Uses>,
+    asked: AskedBy,
+    uses: Vec<(Id<Wallet>, UsageRecord, Asked)>,
     metered: record_usage::Meters,
     fees: Vec<Fee>,
 }
@@ -207,7 +242,18 @@ impl Loaded {
             _ => None,
         });
         let metered = record_usage::Meters::load(tx, uses).await?;
-        Ok(Self { wallets, places, holds, changed: Vec::new(), events: Vec::new(), used: BTreeMap::new(), metered, fees: Vec::new() })
+        Ok(Self {
+            wallets,
+            places,
+            holds,
+            changed: Vec::new(),
+            answers: Vec::new(),
+            events: Vec::new(),
+            asked: AskedBy::new(),
+            uses: Vec::new(),
+            metered,
+            fees: Vec::new(),
+        })
     }
 
     /// Decides one item; a refused one changes nothing.
@@ -234,47 +280,111 @@ impl Loaded {
             self.changed.push(hold.id);
             self.holds.insert(hold.id, (named.wallet, hold));
         }
-        let told = |(kind, data)| Told { by: item.call.clone(), id: named.wallet.uuid(), kind, data };
-        self.events.extend(decided.event.map(told));
-        self.fees.extend(decided.fee);
-        if let Some(used) = decided.used {
-            let by = (named.wallet, item.call.caller.subject.clone());
-            let uses = self.used.entry(by).or_insert_with(|| Uses { by: item.call.clone(), records: Vec::new() });
-            uses.records.push(used);
+        match decided.rows {
+            Rows::Own(kind, data) => {
+                self.answers.push((item.call.clone(), decided.answer.clone()));
+                self.events.push(Told { by: item.call.clone(), id: named.wallet.uuid(), kind, data });
+            }
+            Rows::Transfer(transfer, fee) => {
+                self.asked.insert(transfer, Asked::by(&item.call));
+                self.fees.extend(fee);
+            }
+            Rows::Use(record) => self.uses.push((named.wallet, record, Asked::by(&item.call))),
         }
         Ok(decided.answer)
     }
 
-    /// Saves everything that was decided; answers the version that each wallet came to.
-    async fn save(mut self, tx: &mut WriteTx) -> Result<HashMap<Uuid, i64>, AppError> {
+    /// Saves everything that was decided; answers the version that each wallet with an event of its own came to.
+    async fn save(mut self, tx: &mut WriteTx, writer: Uuid) -> Result<HashMap<Uuid, i64>, AppError> {
         let (tenant, now) = (tx.call().tenant.clone(), tx.now());
-        let mut freed: Vec<Id<Wallet>> = Vec::new();
+        batch::answer(tx, std::mem::take(&mut self.answers)).await?;
         self.changed.sort_unstable();
         self.changed.dedup();
         let holds: Vec<_> = self.changed.iter().filter_map(|id| self.holds.get(id)).cloned().collect();
-        wallets::save_many(tx, &mut self.wallets).await?;
-        holds::save_many(tx, &holds).await?;
-        let (open, ended): (Vec<_>, Vec<_>) = holds.iter().partition(|(_, hold)| hold.state == HoldState::Active);
+        wallets::save_asked(tx, &mut self.wallets, &self.asked).await?;
+        self.save_holds(tx, &holds).await?;
+        usage::insert_many(tx.conn(), &tenant, &self.uses).await?;
+        fees::insert_many(tx, &self.fees).await?;
+        let posted: Vec<_> = self.wallets.iter().filter_map(|own| posted(&tenant, own)).collect();
+        if !posted.is_empty() {
+            tx.tell("postings", &writer.to_string(), &PostingsMade { wallets: posted }).await?;
+        }
+        let versions = batch::emit(tx, "wallet", self.events).await?;
+        recharge::mark(tx, self.wallets.iter().map(|own| &own.wallet)).await?;
+        let freed: HashSet<_> = holds.iter().map(|(wallet, _)| *wallet).collect();
+        for own in self.wallets.iter().filter(|own| freed.contains(&own.wallet.id)) {
+            expire_lot::schedule_overdue(tx, &own.wallet, now).await?;
+        }
+        Ok(versions)
+    }
+
+    /// Saves holds, and when each that stands is to expire.
+    async fn save_holds(&self, tx: &WriteTx, changed: &[(Id<Wallet>, Hold)]) -> Result<(), AppError> {
+        holds::save_many(tx, changed).await?;
+        let (open, ended): (Vec<_>, Vec<_>) = changed.iter().partition(|(_, hold)| hold.state == HoldState::Active);
         let due: Vec<_> = open.iter().map(|(_, hold)| (hold.id.to_string(), hold.expires_at)).collect();
         schedule_many(tx, jobs::EXPIRE_HOLD, &due).await?;
         let ids: Vec<_> = ended.iter().map(|(_, hold)| hold.id.to_string()).collect();
         cancel_many(tx, jobs::EXPIRE_HOLD, &ids).await?;
-        freed.extend(holds.iter().map(|(wallet, _)| *wallet));
-        for own in self.wallets.iter().filter(|own| freed.contains(&own.wallet.id)) {
-            expire_lot::schedule_overdue(tx, &own.wallet, now).await?;
+        Ok(())
+    }
+}
+
+/// What was posted to a wallet; none where nothing was.
+fn posted(tenant: &TenantId, own: &Locked) -> Option<PostedWallet> {
+    let ((sequence, uses), wallet) = (own.counted(), &own.wallet);
+    let posted = wallet.sequence > sequence;
+    (posted || wallet.usage_count > uses).then(|| PostedWallet {
+        wallet: render::wallet_name(tenant, wallet.customer, wallet.id),
+        first_sequence: if posted { sequence.saturating_add(1) } else { 0 },
+        last_sequence: if posted { wallet.sequence } else { 0 },
+        usage_count: wallet.usage_count.saturating_sub(uses),
+        posted: Some(money(wallet.posted)),
+    })
+}
+
+/// Answers that rows tell: those of debits, fees and uses.
+mod replays {
+    use super::{Command, Item};
+    use crate::{
+        parse_usage, render,
+        store::{transfers, usage},
+    };
+    use payterms_chassis::{AppError, WriteTx, batch::Known};
+    use payterms_proto::wallet::v1::{PostDebitResponse, PostFeeResponse, RecordUsageResponse};
+    use payterms_wallet_domain::TransferKind;
+    use prost::Message;
+    use std::collections::HashMap;
+    use uuid::Uuid;
+
+    /// Renders what requests that were seen before were answered, where the same is asked.
+    pub(super) async fn render(tx: &WriteTx, items: &[Item], answered: &mut HashMap<Uuid, Known>) -> Result<(), AppError> {
+        let same = |item: &&Item| {
+            answered.get(&item.call.request_id).is_some_and(|known| known.answer.is_none() && known.input_hash == item.call.input_hash)
+        };
+        let again: Vec<_> = items.iter().filter(same).collect();
+        if again.is_empty() {
+            return Ok(());
         }
-        let uses = self.used.iter().flat_map(|((wallet, _), own)| own.records.iter().map(|(record, _)| (*wallet, record)));
-        let records: Vec<_> = uses.collect();
-        usage::insert_many(tx.conn(), &tenant, &records).await?;
-        fees::insert_many(tx, &self.fees).await?;
-        for ((wallet, _), Uses { by, records }) in self.used {
-            let own = self.places.get(&wallet).and_then(|place| self.wallets.get(*place));
-            let own = own.ok_or_else(|| AppError::Fault(format!("a use of wallet {wallet}, which was not loaded")))?;
-            let (kind, data) = record_usage::told(&tenant, &own.wallet, records, now)?;
-            self.events.push(Told { by, id: wallet.uuid(), kind, data });
+        let ids: Vec<_> = again.iter().map(|item| item.call.request_id).collect();
+        let (conn, tenant) = (tx.conn(), &tx.call().tenant);
+        let (postings, records) = (transfers::asked_by(conn, tenant, &ids).await?, usage::asked_by(conn, tenant, &ids).await?);
+        for item in again {
+            let (id, name) = (item.call.request_id, item.command.wallet().name());
+            let posting = || postings.get(&id).map(|posting| render::posting(&name, posting));
+            let answer = match &item.command {
+                Command::Take(_, TransferKind::Fee) => PostFeeResponse { posting: posting() }.encode_to_vec(),
+                Command::Take(..) => PostDebitResponse { posting: posting() }.encode_to_vec(),
+                Command::Use(..) => {
+                    let usage_record = records.get(&id).map(|record| parse_usage::render(&name, record));
+                    RecordUsageResponse { usage_record }.encode_to_vec()
+                }
+                _ => continue,
+            };
+            if let Some(known) = answered.get_mut(&id) {
+                known.answer = Some(answer);
+            }
         }
-        let versions = batch::emit(tx, "wallet", self.events).await?;
-        recharge::mark(tx, self.wallets.iter().map(|own| &own.wallet)).await?;
-        Ok(versions)
+        Ok(())
     }
 }

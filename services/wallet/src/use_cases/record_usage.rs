@@ -1,25 +1,25 @@
 //! Records uses, and lists them.
 
-use super::hot::{Decided, Own};
+use super::hot::{Decided, Own, Rows};
 use crate::{
     App,
     parse::WalletRef,
-    parse_usage, render,
+    parse_usage,
     store::{customers, metered as store, methods, usage},
 };
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use payterms_chassis::{AppError, WriteTx, page::Page};
-use payterms_kernel::{Id, TenantId, calendar::day_in};
-use payterms_proto::wallet::v1::{ListUsageRecordsResponse, RecordUsageResponse, UsageRecord as UsageMessage, UsageRecorded};
+use payterms_kernel::{Id, calendar::day_in};
+use payterms_proto::wallet::v1::{ListUsageRecordsResponse, RecordUsageResponse};
 use payterms_wallet_domain::{
-    Customer, MeteredService, Methods, UsageRecord, Wallet, metered,
+    Customer, MeteredService, Methods, Wallet, metered,
     usage::{self as domain, Use},
 };
-use prost::{Message, Name};
+use prost::Message;
 use std::collections::HashMap;
 
-/// Records one use; the uses of a wallet are told together, by [`told`].
+/// Records one use.
 ///
 /// # Errors
 /// Those of [`domain::record`].
@@ -28,9 +28,8 @@ pub fn decide(own: &mut Own<'_>, used: &Use, meters: &Meters) -> Result<Decided,
         Some(terms) => metered::record(&mut own.wallet, own.ids, used.clone(), &terms, own.now)?,
         None => domain::record(&mut own.wallet, own.ids, used.clone(), own.now)?,
     };
-    let message = parse_usage::render(&own.name, &record);
-    let answer = RecordUsageResponse { usage_record: Some(message.clone()) };
-    Ok(Decided { answer: answer.encode_to_vec(), event: None, used: Some((record, message)), fee: None })
+    let answer = RecordUsageResponse { usage_record: Some(parse_usage::render(&own.name, &record)) };
+    Ok(Decided { answer: answer.encode_to_vec(), rows: Rows::Use(record) })
 }
 
 /// The metered services that uses of one transaction may belong to, with what billing them needs.
@@ -76,21 +75,6 @@ impl Meters {
         let (today, used_on) = (day_in(self.zone, now), day_in(self.zone, used.used_at.unwrap_or(now)));
         Some(metered::Terms { service, customer, methods, today, used_on })
     }
-}
-
-/// The event of all uses of a wallet in one transaction.
-///
-/// # Errors
-/// None that stored amounts can cause.
-pub fn told(
-    tenant: &TenantId,
-    wallet: &Wallet,
-    used: Vec<(UsageRecord, UsageMessage)>,
-    now: DateTime<Utc>,
-) -> Result<(String, Vec<u8>), AppError> {
-    let usage_records = used.into_iter().map(|(_, message)| message).collect();
-    let event = UsageRecorded { wallet: Some(render::wallet(tenant, wallet, now)?), usage_records };
-    Ok((UsageRecorded::full_name(), event.encode_to_vec()))
 }
 
 /// A page of a wallet's records, newest first.

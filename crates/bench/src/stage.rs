@@ -1,0 +1,115 @@
+//! What is measured: a durable PostgreSQL, the services as processes of their own, a customer with credit.
+
+use crate::{Measure, machine::Machine};
+use payterms_chassis::{identity::Signer, sql};
+use payterms_kernel::SystemClock;
+use payterms_proto::wallet::v1::GrantCreditRequest;
+use payterms_suite::{
+    Session,
+    client::{amount, request_id},
+};
+use payterms_testkit::{
+    people::person,
+    postgres::{migrated, open},
+    private_postgres::{Private, binaries},
+    rig::{Rig, Services},
+};
+use std::{path::PathBuf, sync::Arc};
+
+/// The database that is measured.
+pub const NAME: &str = "payterms_bench";
+/// As a server of its own is set up: durable, and no checkpoint in the middle of a turn.
+const SETTINGS: &str = "-c fsync=on -c synchronous_commit=on -c max_connections=300 -c shared_buffers=512MB -c max_wal_size=16GB \
+                        -c checkpoint_timeout=1h -c autovacuum_naptime=10s";
+
+/// A PostgreSQL that keeps what it has said it keeps.
+#[derive(Debug)]
+pub struct Durable {
+    owner: String,
+    /// The server, where it is one of our own.
+    pub private: Option<Private>,
+}
+
+impl Durable {
+    /// Starts one, or takes the one that is named; makes a fresh database on it.
+    pub async fn start(measure: &Measure) -> Self {
+        let durable = if let Some(url) = &measure.postgres {
+            Self { owner: url.trim_start_matches("postgres://").trim_end_matches('/').to_owned(), private: None }
+        } else {
+            let private = Private::start(&binaries().expect("PostgreSQL is installed, or --postgres names one"), SETTINGS);
+            Self { owner: format!("postgres@{}", private.place), private: Some(private) }
+        };
+        let admin = open(format!("postgres://{}/postgres", durable.owner)).await;
+        for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
+            let row = sql::one(&admin, "SELECT current_setting($1) AS value", vec![setting.into()]).await.expect("a setting");
+            let value: String = row.expect("a row").try_get("", "value").expect("a value");
+            assert_eq!(value, "on", "{setting} of the server is on, or what is measured is not durable");
+        }
+        sql::exec(&admin, &format!("DROP DATABASE IF EXISTS {NAME}"), vec![]).await.expect("no database of an earlier run");
+        admin.close().await.expect("closes");
+        migrated(&durable.owner, NAME).await;
+        durable
+    }
+
+    /// The owner's address, `postgres://owner@host:port`, and the binary of the database's own benchmark.
+    pub fn place(&self) -> (PathBuf, String) {
+        let pgbench = binaries().map_or_else(|| PathBuf::from("pgbench"), |folder| folder.join("pgbench"));
+        (pgbench, format!("postgres://{}", self.owner))
+    }
+
+    /// `host:port/database`, where services connect.
+    fn database(&self) -> String {
+        format!("{}/{NAME}", self.owner.rsplit('@').next().unwrap_or_default())
+    }
+
+    /// The owner's connections.
+    pub async fn rows(&self) -> sea_orm::DatabaseConnection {
+        open(format!("postgres://{}/{NAME}", self.owner)).await
+    }
+
+    /// What reads the cost of these services on it.
+    pub async fn machine(&self, stage: &Stage, services: &[&str]) -> Machine {
+        let services = services.iter().filter_map(|name| stage.services.pid(name)).collect();
+        Machine { services, database: self.private.as_ref().map(Private::pid), owner: Some(self.rows().await) }
+    }
+}
+
+/// The suite that is measured.
+#[derive(Debug)]
+pub struct Stage {
+    /// Its services.
+    pub services: Services,
+    /// The customer's wallet.
+    pub wallet: String,
+    /// The customer.
+    pub customer: String,
+}
+
+impl Stage {
+    /// Starts the suite on a durable PostgreSQL, or on SQLite: a tenant, a customer, a wallet with a million in it.
+    pub async fn start(durable: Option<&Durable>) -> Self {
+        let binary = std::env::current_exe().expect("this binary").display().to_string();
+        let rig = Rig::start(&binary, durable.map(Durable::database), &[]);
+        let people = rig.prepare("tok_visa").await;
+        let grant = GrantCreditRequest {
+            request_id: request_id(),
+            wallet: people.wallet.clone(),
+            amount: amount("USD", 1_000_000, 0),
+            ..GrantCreditRequest::default()
+        };
+        rig.someone("STAFF", None).lots().grant_credit(grant).await.expect("credit");
+        Self { services: Services::of(rig), wallet: people.wallet, customer: people.customer }
+    }
+
+    /// Sessions of a service straight at another one's port, a connection each; their token lives a minute.
+    pub fn straight(&self, service: &str, connections: usize) -> Vec<Session> {
+        let signer = Signer::read(&self.services.rig().data().join("keys"), "gateway", Arc::new(SystemClock)).expect("the gateway's key");
+        let token = signer.internal(service, &person("acme", "SERVICE", None)).expect("a token");
+        (0..connections).map(|_| Session::new(self.services.at(service), &token).expect("a session")).collect()
+    }
+
+    /// The same through the gateway.
+    pub fn through(&self, connections: usize) -> Vec<Session> {
+        (0..connections).map(|_| self.services.rig().someone("SERVICE", None)).collect()
+    }
+}

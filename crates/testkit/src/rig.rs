@@ -1,0 +1,260 @@
+//! A suite in a process of its own that is killed at a point and started again, beside a simulator
+//! that outlives it.
+
+use crate::{
+    process::{Process, free_address, someone},
+    world::{customer_of, wallet_of},
+};
+use payterms_proto::{google::r#type::Money, wallet::v1::GetWalletRequest};
+use payterms_suite::{Session, shop};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+use tonic::Status;
+
+/// Where a suite is killed and started again.
+#[derive(Debug)]
+pub struct Rig {
+    /// What is run: the suite, or a service of it after the word `service`.
+    binary: String,
+    folder: tempfile::TempDir,
+    /// Where the gateway serves.
+    pub gateway: SocketAddr,
+    provider: SocketAddr,
+    /// The PostgreSQL database, `host:port/name`; none on SQLite.
+    pub postgres: Option<String>,
+    options: Vec<String>,
+    suite: Option<Process>,
+    _simulator: Process,
+}
+
+/// The suite as a process for each service, beside the simulator, after one as a whole has prepared.
+#[derive(Debug)]
+pub struct Services {
+    rig: Rig,
+    wallet: SocketAddr,
+    invoicing: SocketAddr,
+    credit: SocketAddr,
+    plans: SocketAddr,
+    running: BTreeMap<&'static str, Process>,
+}
+
+impl Services {
+    /// Starts each service on what a rig has prepared.
+    #[must_use]
+    pub fn of(mut rig: Rig) -> Self {
+        drop(rig.suite.take());
+        let mut own = Self {
+            rig,
+            wallet: free_address(),
+            invoicing: free_address(),
+            credit: free_address(),
+            plans: free_address(),
+            running: BTreeMap::new(),
+        };
+        for name in ["wallet", "invoicing", "credit", "plans", "gateway"] {
+            own.restart(name, None);
+        }
+        own
+    }
+
+    /// What was prepared.
+    #[must_use]
+    pub fn rig(&self) -> &Rig {
+        &self.rig
+    }
+
+    /// Where a service listens.
+    #[must_use]
+    pub fn at(&self, name: &str) -> SocketAddr {
+        match name {
+            "wallet" => self.wallet,
+            "invoicing" => self.invoicing,
+            "credit" => self.credit,
+            "plans" => self.plans,
+            _ => self.rig.gateway,
+        }
+    }
+
+    /// The process of a service that runs.
+    #[must_use]
+    pub fn pid(&self, name: &str) -> Option<u32> {
+        self.running.get(name).map(Process::pid)
+    }
+
+    /// Starts a service, killing itself at a point if one is named.
+    pub fn restart(&mut self, name: &'static str, kill_at: Option<&str>) {
+        drop(self.running.remove(name));
+        let (data, provider) = (self.rig.data().display().to_string(), self.rig.provider);
+        let mut arguments = vec![
+            format!("--keys={data}/keys"),
+            format!("--peer=wallet=http://{}", self.wallet),
+            format!("--peer=invoicing=http://{}", self.invoicing),
+            format!("--peer=credit=http://{}", self.credit),
+            format!("--peer=plans=http://{}", self.plans),
+            "--log=error".to_owned(),
+        ];
+        if name == "gateway" {
+            arguments.push(format!("--jwks={data}/keys/jwks.json"));
+        } else {
+            arguments.push(match &self.rig.postgres {
+                Some(place) => format!("--database-url=postgres://payterms_{name}@{place}"),
+                None => format!("--database-url=sqlite:{data}/{name}.db"),
+            });
+        }
+        if name == "invoicing" {
+            arguments.push(format!("--mail=file:{data}/mail"));
+        }
+        if matches!(name, "wallet" | "credit" | "gateway") {
+            arguments.push(format!("--simulator=http://{provider}"));
+        }
+        if name == "wallet" {
+            arguments.push(format!("--simulator-secret={data}/keys/simulator.secret"));
+        }
+        if name == "credit" {
+            arguments.push(format!("--seal-key={data}/keys/seal.key"));
+        }
+        arguments.extend(kill_at.map(|point| format!("--kill-at={point}")));
+        self.running.insert(name, Process::service(&self.rig.binary, name, self.at(name), &arguments));
+    }
+
+    /// Stops a service.
+    pub fn stop(&mut self, name: &'static str) {
+        drop(self.running.remove(name));
+    }
+
+    /// Starts a service so that it dies at a point, does what makes it die, and starts it again.
+    pub async fn die_at<F: Future + Send + 'static>(&mut self, name: &'static str, point: &str, act: F)
+    where
+        F::Output: Send + 'static,
+    {
+        self.die_and_meanwhile(name, point, act, std::future::ready(())).await;
+    }
+
+    /// The same, and does something while it lies dead.
+    pub async fn die_and_meanwhile<F: Future + Send + 'static>(&mut self, name: &'static str, point: &str, act: F, meanwhile: impl Future)
+    where
+        F::Output: Send + 'static,
+    {
+        self.restart(name, Some(point));
+        let acting = tokio::spawn(act);
+        let mut doomed = self.running.remove(name).unwrap();
+        tokio::task::spawn_blocking(move || doomed.wait_for_end()).await.unwrap();
+        meanwhile.await;
+        self.restart(name, None);
+        let _ = acting.await.unwrap();
+    }
+}
+
+/// Who is there after `prepare`.
+#[derive(Debug)]
+pub struct People {
+    /// The customer's name.
+    pub customer: String,
+    /// Its wallet's name.
+    pub wallet: String,
+    /// Its administrator.
+    pub admin: Session,
+}
+
+impl Rig {
+    /// A rig with a running suite of `binary`, on SQLite or on a migrated database `host:port/name`.
+    #[must_use]
+    pub fn start(binary: &str, postgres: Option<String>, options: &[String]) -> Self {
+        let (binary, folder) = (binary.to_owned(), tempfile::tempdir().unwrap());
+        let (gateway, provider) = (free_address(), free_address());
+        let simulator = Process::simulator(&binary, folder.path(), provider, gateway);
+        let mut rig = Self { binary, folder, gateway, provider, postgres, options: options.to_vec(), suite: None, _simulator: simulator };
+        rig.restart(None);
+        rig
+    }
+
+    /// Where its data is.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts the suite, killing itself at a point if one is named.
+    pub fn restart(&mut self, kill_at: Option<&str>) {
+        drop(self.suite.take());
+        let places = (self.gateway, self.provider);
+        self.suite = Some(Process::suite(&self.binary, self.folder.path(), places, self.postgres.as_deref(), kill_at, &self.options));
+    }
+
+    /// Starts the suite so that it dies at a point, does what makes it die, and starts it again.
+    pub async fn die_at<F: Future + Send + 'static>(&mut self, point: &str, act: F)
+    where
+        F::Output: Send + 'static,
+    {
+        self.restart(Some(point));
+        let acting = tokio::spawn(act);
+        let mut doomed = self.suite.take().unwrap();
+        tokio::task::spawn_blocking(move || doomed.wait_for_end()).await.unwrap();
+        let _ = acting.await.unwrap();
+        self.restart(None);
+    }
+
+    /// Someone with one role of tenant `acme`.
+    #[must_use]
+    pub fn someone(&self, role: &str, customer: Option<&str>) -> Session {
+        someone(self.folder.path(), self.gateway, role, customer)
+    }
+
+    /// A sandbox tenant with prepayment on, a customer with a card, a wallet in USD.
+    pub async fn prepare(&self, token: &str) -> People {
+        let owner = self.someone("OWNER", None);
+        shop::open(&owner, "acme").await.unwrap();
+        let customer = customer_of(&owner, "acme", "GB").await;
+        let wallet = wallet_of(&self.someone("SERVICE", None), &customer, "USD").await;
+        let admin = self.someone("CUSTOMER_ADMIN", Some(&customer));
+        shop::save_card(&admin, self.gateway, &customer, token).await.unwrap().unwrap();
+        People { customer, wallet, admin }
+    }
+
+    /// Where the simulator serves.
+    #[must_use]
+    pub fn simulator(&self) -> String {
+        format!("http://{}", self.provider)
+    }
+
+    /// What the provider charged tenant `acme`, in whole units, oldest first.
+    pub async fn charges(&self) -> Vec<String> {
+        self.at_provider("charges").await
+    }
+
+    /// What the provider gave back, likewise.
+    pub async fn refunds(&self) -> Vec<String> {
+        self.at_provider("refunds").await
+    }
+
+    async fn at_provider(&self, what: &str) -> Vec<String> {
+        let list = format!("http://{}/v1/acme/{what}", self.provider);
+        let found: Vec<serde_json::Value> = reqwest::get(list).await.unwrap().json().await.unwrap();
+        found.iter().map(|own| own["amount"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+impl People {
+    /// What is in the wallet.
+    pub async fn posted(&self) -> Option<Money> {
+        let read = self.admin.wallets().get_wallet(GetWalletRequest { name: self.wallet.clone() }).await.unwrap();
+        read.into_inner().wallet.unwrap().balance.unwrap().posted
+    }
+}
+
+/// What a client does: the same request until there is an answer.
+pub async fn retry<T>(call: impl AsyncFn() -> Result<T, Status>) -> T {
+    until(call, |_| true).await
+}
+
+/// Asks until the answer is as awaited.
+pub async fn until<T>(call: impl AsyncFn() -> Result<T, Status>, awaited: impl Fn(&T) -> bool) -> T {
+    for _ in 0..400 {
+        if let Ok(answer) = call().await
+            && awaited(&answer)
+        {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("no such answer after many tries");
+}

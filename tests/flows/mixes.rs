@@ -1,0 +1,388 @@
+//! Random batches against a sequential model: the same verbs, one after the other, on wallets in memory that are never
+//! stored. Whatever is done together comes to the same, item by item and row by row.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use payterms_chassis::{
+    Db,
+    call::{Call, Caller},
+    tenants,
+};
+use payterms_kernel::{Currency, Id, IdSource, Kind, Money, Refusal, TenantId};
+use payterms_proto::wallet::v1::{AuthorizeHoldResponse, CaptureHoldResponse, PostDebitResponse, RecordUsageResponse, VoidHoldResponse};
+use payterms_testkit::postgres;
+use payterms_wallet::{
+    parse::{HoldRef, Take, WalletRef},
+    store::wallets,
+    use_cases::hot::{Command, Item, run_many},
+};
+use payterms_wallet_domain::{
+    Hold, LotKind, TransferKind, Wallet, hold, posting,
+    posting::Debit,
+    usage::{self, Use},
+    wallet::NewLot,
+};
+use prost::Message;
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use std::{collections::HashMap, sync::Arc};
+use uuid::Uuid;
+
+const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
+/// Mixes on each database; PostgreSQL does not sync in tests.
+const MIXES: [usize; 2] = [6_000, 4_000];
+
+fn usd(cents: i64) -> Money {
+    Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000)
+}
+
+/// A wallet of the model: as the domain says, and the holds by the ids that the database gave them.
+struct Own {
+    named: WalletRef,
+    wallet: Wallet,
+    holds: Vec<(Id<Hold>, Hold)>,
+}
+
+/// What an item came to, without the ids that only the database gives.
+#[derive(Debug, PartialEq)]
+enum Came {
+    Taken { amount: i64, balance: i64, sequence: i64, parts: Vec<i64> },
+    Hold { state: &'static str, amount: i64, captured: i64, left: Option<i64> },
+    Use { amount: i64, charged: bool },
+    Refused(&'static str),
+}
+
+/// A tenant of the model.
+struct Shop {
+    tenant: TenantId,
+    wallets: Vec<Own>,
+    /// Every request that was done: what it asked, and its answer.
+    done: HashMap<Uuid, (Item, Vec<u8>)>,
+    ids: Vec<Uuid>,
+}
+
+fn call(tenant: &TenantId, id: Uuid, subject: &str) -> Call {
+    let caller = Caller { subject: subject.to_owned(), roles: Vec::new(), tenant: Some(tenant.clone()), customer: None, run_id: None };
+    Call { caller, tenant: tenant.clone(), request_id: id, method: "/mix".to_owned(), input_hash: vec![1] }
+}
+
+fn item(tenant: &TenantId, id: Uuid, command: Command) -> Item {
+    let input_hash = format!("{command:?}").into_bytes();
+    Item { call: Call { input_hash, ..call(tenant, id, "backend") }, command }
+}
+
+impl Own {
+    /// What is asked of a wallet next, at random.
+    fn asks(&self, dice: &mut StdRng, now: DateTime<Utc>) -> Command {
+        let wallet = self.named.clone();
+        let hold = || self.holds.choose(&mut StdRng::seed_from_u64(7)).map(|(id, _)| *id);
+        let take = |cents| Take { wallet: wallet.clone(), amount: usd(cents), description: String::new(), unlisted: true };
+        let named = |hold| HoldRef { wallet: wallet.clone(), hold };
+        let some = self.holds.choose(dice).map(|(id, _)| *id).or_else(hold);
+        match (dice.random_range(0..10), some) {
+            (0..3, _) => Command::Take(take(dice.random_range(1..400)), TransferKind::Debit),
+            (3, _) => Command::Take(take(dice.random_range(1..50)), TransferKind::Fee),
+            (4, _) | (5..7, None) => {
+                let expires = dice.random_bool(0.5).then(|| now + TimeDelta::hours(dice.random_range(1..40)));
+                Command::Authorize(take(dice.random_range(1..300)), expires)
+            }
+            (5, Some(hold)) => {
+                Command::Capture(named(hold), (dice.random_bool(0.6).then(|| usd(dice.random_range(1..300))), dice.random_bool(0.5)))
+            }
+            (6, Some(hold)) => Command::Void(named(hold)),
+            (7, _) => Command::Void(named(Id::from_uuid(Uuid::from_u128(dice.random())))),
+            _ => {
+                let used = Use {
+                    product: "calls".to_owned(),
+                    quantity: dice.random_range(0..50).into(),
+                    unit_price: usd(dice.random_range(0..9)),
+                    used_at: None,
+                };
+                Command::Use(wallet, used)
+            }
+        }
+    }
+
+    /// Does it in the model; `real` is the hold that the database made.
+    fn does(&mut self, ids: &mut IdSource, command: &Command, real: Option<Id<Hold>>, now: DateTime<Utc>) -> Result<Came, Refusal> {
+        let mut wallet = self.wallet.clone();
+        let taken = |own: &payterms_wallet_domain::Posting| Came::Taken {
+            amount: own.amount.micros(),
+            balance: own.balance_after.micros(),
+            sequence: own.sequence,
+            parts: own.parts.iter().map(|(_, part)| part.micros()).collect(),
+        };
+        let held = |hold: &Hold, left| Came::Hold {
+            state: hold.state.name(),
+            amount: hold.amount.micros(),
+            captured: hold.captured.micros(),
+            left,
+        };
+        let place = |id: &Id<Hold>| self.holds.iter().position(|(own, _)| own == id).ok_or_else(Refusal::not_found);
+        let came = match command {
+            Command::Take(take, kind) => {
+                let into_negative = *kind == TransferKind::Fee;
+                let debit = Debit { amount: take.amount, kind: *kind, into_negative, description: String::new() };
+                taken(&posting::debit(&mut wallet, ids, debit, now)?)
+            }
+            Command::Authorize(take, expires_at) => {
+                let hold = hold::authorize(&mut wallet, ids, (take.amount, *expires_at, String::new()), now)?;
+                let came = held(&hold, None);
+                self.holds.extend(real.map(|id| (id, hold)));
+                came
+            }
+            Command::Capture(named, what) => {
+                let place = place(&named.hold)?;
+                let mut hold = self.holds[place].1.clone();
+                let posting = hold::capture(&mut wallet, &mut hold, ids, *what, now)?;
+                let came = held(&hold, Some(posting.balance_after.micros()));
+                self.holds[place].1 = hold;
+                came
+            }
+            Command::Void(named) => {
+                let place = place(&named.hold)?;
+                let mut hold = self.holds[place].1.clone();
+                hold::void(&mut wallet, &mut hold, ids, now)?;
+                let came = held(&hold, None);
+                self.holds[place].1 = hold;
+                came
+            }
+            Command::Use(_, used) => {
+                let record = usage::record(&mut wallet, ids, used.clone(), now)?;
+                Came::Use { amount: record.amount.micros(), charged: record.transfer.is_some() }
+            }
+        };
+        wallet.transfers.clear();
+        wallet.lots.retain(|lot| lot.remaining.is_positive());
+        self.wallet = wallet;
+        Ok(came)
+    }
+}
+
+fn micros(money: Option<payterms_proto::google::r#type::Money>) -> i64 {
+    money.map_or(0, |own| own.units * 1_000_000 + i64::from(own.nanos / 1_000))
+}
+
+/// What the database answered, and the hold that it made.
+fn told(command: &Command, answer: &[u8]) -> (Came, Option<Id<Hold>>) {
+    let held = |hold: payterms_proto::wallet::v1::Hold, left| {
+        let id = hold.name.rsplit('/').next().and_then(|id| id.parse().ok()).map(Id::from_uuid);
+        let state = hold.state().as_str_name();
+        let states = ["ACTIVE", "CAPTURED", "VOIDED", "EXPIRED"];
+        let state = states.into_iter().find(|name| state.ends_with(name)).unwrap();
+        (Came::Hold { state, amount: micros(hold.amount), captured: micros(hold.captured), left }, id)
+    };
+    match command {
+        // The two answers have the same shape.
+        Command::Take(..) => {
+            let own = PostDebitResponse::decode(answer).unwrap().posting.unwrap();
+            let parts = own.parts.into_iter().map(|part| micros(part.amount)).collect();
+            (Came::Taken { amount: micros(own.amount), balance: micros(own.balance_after), sequence: own.sequence, parts }, None)
+        }
+        Command::Authorize(..) => held(AuthorizeHoldResponse::decode(answer).unwrap().hold.unwrap(), None),
+        Command::Capture(..) => {
+            let own = CaptureHoldResponse::decode(answer).unwrap();
+            let left = micros(own.posting.unwrap().balance_after);
+            (held(own.hold.unwrap(), Some(left)).0, None)
+        }
+        Command::Void(_) => (held(VoidHoldResponse::decode(answer).unwrap().hold.unwrap(), None).0, None),
+        Command::Use(..) => {
+            let own = RecordUsageResponse::decode(answer).unwrap().usage_record.unwrap();
+            (Came::Use { amount: micros(own.amount), charged: !own.transfer_id.is_empty() }, None)
+        }
+    }
+}
+
+/// A player of mixes on a database.
+struct Table {
+    db: Db,
+    dice: StdRng,
+    now: DateTime<Utc>,
+    shops: Vec<Shop>,
+    ids: IdSource,
+    replayed: usize,
+    refused: usize,
+}
+
+impl Table {
+    async fn start(db: Db, seed: u64) -> Self {
+        let now = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
+        let mut own = Self {
+            db,
+            dice: StdRng::seed_from_u64(seed),
+            now,
+            shops: Vec::new(),
+            ids: IdSource::new(now, b"model", ""),
+            replayed: 0,
+            refused: 0,
+        };
+        for name in TENANTS {
+            let tenant: TenantId = name.parse().unwrap();
+            tenants::register(own.db.connection(), &tenant, false, "UTC").await.unwrap();
+            tenants::set_clock(own.db.connection(), &tenant, now, name.as_bytes(), None).await.unwrap();
+            let mut wallets = Vec::new();
+            for _ in 0..4 {
+                let (customer, id) = (Id::from_uuid(Uuid::from_u128(own.dice.random())), own.ids.make());
+                let wallet = Wallet::open(id, customer, Currency::parse("USD").unwrap(), now);
+                let tx = own.db.begin(&call(&tenant, Uuid::from_u128(own.dice.random()), "staff")).await.unwrap();
+                wallets::insert(&tx, &wallet).await.unwrap();
+                tx.commit_rows().await.unwrap();
+                wallets.push(Own { named: WalletRef { tenant: tenant.clone(), customer, wallet: id }, wallet, holds: Vec::new() });
+            }
+            own.shops.push(Shop { tenant, wallets, done: HashMap::new(), ids: Vec::new() });
+        }
+        own
+    }
+
+    /// New credit for a wallet, some of it for some hours only.
+    async fn grants(&mut self, shop: usize, wallet: usize) {
+        let own = &mut self.shops[shop].wallets[wallet];
+        let new = NewLot {
+            kind: LotKind::Granted,
+            tax_kind: None,
+            priority: self.dice.random_range(0..3),
+            amount: usd(self.dice.random_range(1..2_000)),
+            expires_at: self.dice.random_bool(0.5).then(|| self.now + TimeDelta::hours(self.dice.random_range(1..30))),
+            description: String::new(),
+        };
+        let mut tx = self.db.begin(&call(&own.named.tenant, Uuid::from_u128(self.dice.random()), "staff")).await.unwrap();
+        let mut locked = wallets::lock_many(&tx, &[own.named.wallet]).await.unwrap();
+        assert_eq!(locked[0].wallet, own.wallet);
+        locked[0].wallet.grant(tx.ids(), new, self.now).unwrap();
+        let mut after = locked[0].wallet.clone();
+        wallets::save_many(&tx, &mut locked).await.unwrap();
+        tx.commit_rows().await.unwrap();
+        after.transfers.clear();
+        after.lots.retain(|lot| lot.remaining.is_positive());
+        own.wallet = after;
+    }
+
+    /// A mix of a tenant: fresh requests, repeated ones, ids with other content, and ids of other tenants.
+    fn mix(&mut self, shop: usize) -> Vec<Item> {
+        let foreign = self.shops[(shop + 1) % TENANTS.len()].ids.choose(&mut self.dice).copied();
+        let own = &self.shops[shop];
+        let mut items: Vec<Item> = Vec::new();
+        for _ in 0..self.dice.random_range(1..14) {
+            let wallet = own.wallets.choose(&mut self.dice).unwrap();
+            let command = wallet.asks(&mut self.dice, self.now);
+            let known = match self.dice.random_range(0..4) {
+                0 => items.choose(&mut self.dice).cloned(),
+                _ => own.ids.choose(&mut self.dice).and_then(|id| own.done.get(id)).map(|(item, _)| item.clone()),
+            };
+            items.push(match (self.dice.random_range(0..12), known) {
+                (0 | 1, Some(known)) => known,
+                (2, Some(known)) => item(&own.tenant, known.call.request_id, command),
+                (3, _) => item(&own.tenant, foreign.unwrap_or_else(|| Uuid::from_u128(1)), command),
+                _ => item(&own.tenant, Uuid::from_u128(self.dice.random()), command),
+            });
+        }
+        items
+    }
+
+    /// Does a mix in one transaction, and one by one in the model.
+    async fn plays(&mut self, shop: usize) {
+        let items = self.mix(shop);
+        let outcomes = run_many(&self.db, &items).await.unwrap();
+        assert_eq!(outcomes.len(), items.len());
+        let own = &mut self.shops[shop];
+        for (item, outcome) in items.iter().zip(outcomes) {
+            let id = item.call.request_id;
+            let outcome = outcome.map_err(|error| match error {
+                payterms_chassis::AppError::Refused(refusal) => *refusal,
+                other => panic!("{other}"),
+            });
+            if let Some((first, answer)) = own.done.get(&id) {
+                if first.call.input_hash == item.call.input_hash {
+                    let outcome = outcome.unwrap();
+                    assert!(outcome.replayed, "{item:?}");
+                    assert_eq!(&outcome.message, answer, "byte for byte: {item:?}");
+                    self.replayed += 1;
+                } else {
+                    assert_eq!(outcome.unwrap_err().reason, "REQUEST_ID_REUSED", "{item:?}");
+                }
+                continue;
+            }
+            let wallet = own.wallets.iter_mut().find(|wallet| wallet.named.wallet == wallet_of(&item.command)).unwrap();
+            let real = outcome.as_ref().ok().map(|answer| told(&item.command, &answer.message));
+            let hold = real.as_ref().and_then(|(_, hold)| *hold);
+            let expected =
+                wallet.does(&mut self.ids, &item.command, hold, self.now).unwrap_or_else(|refusal| Came::Refused(refusal.reason));
+            match (outcome, real) {
+                (Ok(answer), Some((came, _))) => {
+                    assert_eq!(came, expected, "{item:?}");
+                    own.ids.push(id);
+                    own.done.insert(id, (item.clone(), answer.message));
+                }
+                (Err(refusal), _) => {
+                    assert_ne!(refusal.kind, Kind::Unavailable);
+                    assert_eq!(Came::Refused(refusal.reason), expected, "{item:?}");
+                    self.refused += 1;
+                }
+                _ => unreachable!("an answer is told"),
+            }
+        }
+    }
+
+    /// The rows are what the model has.
+    async fn agrees(&self, shop: usize) {
+        let own = &self.shops[shop];
+        let read = self.db.read(&own.tenant).await.unwrap();
+        for Own { named, wallet, .. } in &own.wallets {
+            let stored = wallets::find(&read, &own.tenant, named.customer, named.wallet).await.unwrap().unwrap();
+            assert_eq!(&stored, wallet);
+        }
+    }
+}
+
+fn wallet_of(command: &Command) -> Id<Wallet> {
+    match command {
+        Command::Take(take, _) | Command::Authorize(take, _) => take.wallet.wallet,
+        Command::Capture(hold, _) | Command::Void(hold) => hold.wallet.wallet,
+        Command::Use(wallet, _) => wallet.wallet,
+    }
+}
+
+async fn play(db: Db, mixes: usize) {
+    let seed = rand::random();
+    println!("seed {seed}");
+    let mut table = Table::start(db, seed).await;
+    for round in 0..mixes {
+        let shop = table.dice.random_range(0..TENANTS.len());
+        if table.dice.random_bool(0.3) {
+            let wallet = table.dice.random_range(0..4);
+            table.grants(shop, wallet).await;
+        }
+        if table.dice.random_bool(0.1) {
+            table.now += TimeDelta::minutes(table.dice.random_range(1..300));
+            for name in TENANTS {
+                let tenant = name.parse().unwrap();
+                tenants::set_clock(table.db.connection(), &tenant, table.now, name.as_bytes(), None).await.unwrap();
+            }
+        }
+        table.plays(shop).await;
+        if round % 10 == 0 {
+            table.agrees(shop).await;
+        }
+    }
+    for shop in 0..TENANTS.len() {
+        table.agrees(shop).await;
+    }
+    let done: usize = table.shops.iter().map(|shop| shop.done.len()).sum();
+    assert!(done > mixes && table.replayed > mixes / 2 && table.refused > mixes / 2, "{done} {} {}", table.replayed, table.refused);
+    table.db.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_come_to_the_same_as_calls_alone_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("wallet.db").display());
+    let db = Db::open(&url, "wallet", Arc::new(payterms_kernel::SystemClock)).await.unwrap();
+    payterms_migrations::migrate_sqlite(db.connection(), "wallet").await.unwrap();
+    play(db.with_requests_in(<payterms_wallet::Wallet as payterms_chassis::Service>::REQUESTS_IN), MIXES[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_come_to_the_same_as_calls_alone_on_postgres() {
+    let Some(place) = postgres::database().await else { return };
+    let url = format!("postgres://payterms_wallet@{place}");
+    let db = Db::open(&url, "wallet", Arc::new(payterms_kernel::SystemClock)).await.unwrap();
+    play(db.with_requests_in(<payterms_wallet::Wallet as payterms_chassis::Service>::REQUESTS_IN), MIXES[1]).await;
+}
