@@ -2,7 +2,6 @@
 
 use payterms_chassis::sql;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
-use std::fmt::Write;
 use uuid::Uuid;
 
 /// The last part of a name, its id.
@@ -57,16 +56,23 @@ pub async fn lines(owner: &DatabaseConnection, line: &str, count: usize) -> Vec<
 
 async fn copy(owner: &DatabaseConnection, schema: &str, tables: &[Copied], id: Uuid, (there, count): (usize, usize)) {
     for own in tables {
-        let mut changes = String::new();
-        for (column, letter) in own.ids {
+        let select = "SELECT column_name::text AS name FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2 \
+                      ORDER BY ordinal_position";
+        let rows = sql::all(owner, select, vec![schema.into(), own.table.into()]).await.expect("columns");
+        let columns: Vec<String> = rows.iter().map(|row| row.try_get("", "name").expect("a name")).collect();
+        let taken = columns.iter().map(|column| {
+            let letter = own.ids.iter().find(|(name, _)| name == column).map(|(_, letter)| *letter);
             // A column that has no id keeps none: the other side of an entry has no lot.
-            let kept = format!("CASE WHEN to_jsonb(own) ->> '{column}' IS NOT NULL THEN {} END", copy_id(*letter));
-            write!(changes, "{}'{column}', {kept}", if changes.is_empty() { "" } else { ", " }).expect("a string");
-        }
-        let (table, of) = (own.table, own.of.replace("$1", &format!("'{id}'")));
+            letter.map_or_else(
+                || format!("own.{column}"),
+                |letter| format!("CASE WHEN own.{column} IS NOT NULL THEN {} END", copy_id(letter)),
+            )
+        });
+        let (table, of, taken) = (own.table, own.of.replace("$1", &format!("'{id}'")), taken.collect::<Vec<_>>().join(", "));
         let insert = format!(
-            "INSERT INTO {schema}.{table} SELECT (jsonb_populate_record(NULL::{schema}.{table}, to_jsonb(own) || jsonb_build_object({changes}))).* \
-             FROM (SELECT * FROM {schema}.{table} WHERE {of}) own, generate_series({there} + 1, {count}) n"
+            "INSERT INTO {schema}.{table} ({}) SELECT {taken} FROM (SELECT * FROM {schema}.{table} WHERE {of}) own, \
+             generate_series({there} + 1, {count}) n",
+            columns.join(", ")
         );
         owner.execute_unprepared(&insert).await.unwrap_or_else(|error| panic!("copies in {table}: {error}"));
     }

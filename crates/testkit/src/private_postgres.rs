@@ -3,6 +3,7 @@
 use crate::process::free_address;
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Mutex,
@@ -26,9 +27,8 @@ pub struct Private {
     /// `host:port`; its owner is `postgres`.
     pub place: String,
     folder: PathBuf,
-    server: String,
-    /// Each ends a server when this process ends: its standard input closes then.
-    keepers: Mutex<Vec<Child>>,
+    /// Starts the server again for each line that it reads, and ends it when this process ends: its input closes then.
+    keeper: Mutex<Child>,
 }
 
 /// A shell's command, as a user who may run a server.
@@ -64,8 +64,14 @@ impl Private {
             data.display(),
             folder.display()
         );
-        let own = Self { place: format!("127.0.0.1:{port}"), folder, server, keepers: Mutex::default() };
-        own.start_again();
+        // The shell outlives this process by the time it takes to stop the server.
+        let keep = format!(
+            "while {server} >>{0}/log 2>&1 & do server=$!; read _ || break; wait $server; done; kill -INT $server; wait; rm -rf {0}",
+            folder.display()
+        );
+        let keeper = as_owner(&keep).stdin(Stdio::piped()).spawn().expect("sh runs");
+        let own = Self { place: format!("127.0.0.1:{port}"), folder, keeper: Mutex::new(keeper) };
+        own.wait_until_ready();
         own
     }
 
@@ -74,10 +80,12 @@ impl Private {
     /// # Panics
     /// Where it does not start.
     pub fn start_again(&self) {
-        // The shell outlives this process by the time it takes to stop the server.
-        let keep = format!("{} >>{1}/log 2>&1 & read _; kill -INT $!; wait; rm -rf {1}", self.server, self.folder.display());
-        let keeper = as_owner(&keep).stdin(Stdio::piped()).spawn().expect("sh runs");
-        self.keepers.lock().expect("no panic").push(keeper);
+        let mut keeper = self.keeper.lock().expect("no panic");
+        keeper.stdin.as_mut().expect("a pipe").write_all(b"\n").expect("the shell reads");
+        self.wait_until_ready();
+    }
+
+    fn wait_until_ready(&self) {
         let until = Instant::now() + Duration::from_secs(30);
         while !fs::read_to_string(self.folder.join("data/postmaster.pid")).is_ok_and(|text| text.contains("ready")) {
             assert!(Instant::now() < until, "PostgreSQL starts: {}", fs::read_to_string(self.folder.join("log")).unwrap_or_default());
