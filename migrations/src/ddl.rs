@@ -27,7 +27,7 @@ pub struct Step {
     pub name: &'static str,
     /// Statements for PostgreSQL alone, first.
     pub postgres: &'static [&'static str],
-    /// Statements for both, next, with the types of [`Table::columns`].
+    /// Statements for both, next, with the types of [`Table::columns`], and `{as_caller}` after a view's name.
     pub statements: &'static [&'static str],
     /// Tables, last.
     pub tables: &'static [Table],
@@ -89,9 +89,22 @@ pub async fn create(manager: &SchemaManager<'_>, tables: &[Table]) -> Result<(),
 
 fn types(columns: &str, postgres: bool) -> String {
     let pairs = if postgres {
-        [("{uuid}", "uuid"), ("{time}", "timestamptz"), ("{bytes}", "bytea"), ("{serial}", "bigserial PRIMARY KEY")]
+        [
+            ("{uuid}", "uuid"),
+            ("{time}", "timestamptz"),
+            ("{bytes}", "bytea"),
+            ("{serial}", "bigserial PRIMARY KEY"),
+            // Row-level security asks who reads the view, not who made it.
+            ("{as_caller}", "WITH (security_invoker = true)"),
+        ]
     } else {
-        [("{uuid}", "BLOB"), ("{time}", "TEXT"), ("{bytes}", "BLOB"), ("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")]
+        [
+            ("{uuid}", "BLOB"),
+            ("{time}", "TEXT"),
+            ("{bytes}", "BLOB"),
+            ("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
+            ("{as_caller}", ""),
+        ]
     };
     pairs.iter().fold(columns.to_owned(), |text, (mark, name)| text.replace(mark, name))
 }

@@ -1,6 +1,5 @@
 //! The invariants that can be read from the rows, asserted after a test has done its worst.
 
-use payterms_kernel::{Currency, Money};
 use payterms_testkit::{
     World,
     postgres::{open, owner_of},
@@ -45,7 +44,7 @@ pub async fn hold_in(data: &Path, postgres: Option<&str>) {
     none(
         &conn,
         "I1 transfers sum to zero",
-        format!("SELECT transfer_id FROM {s}entries GROUP BY tenant, transfer_id, currency HAVING sum(amount) <> 0"),
+        format!("SELECT transfer_id FROM {s}journal GROUP BY tenant, transfer_id, currency HAVING sum(amount) <> 0"),
     )
     .await;
     none(
@@ -176,7 +175,7 @@ pub async fn books_agree_in(data: &Path, postgres: Option<&str>) {
     conn.close().await.unwrap();
     let (conn, s) = rows_of("wallet", data, postgres).await;
     let settled = format!(
-        "SELECT lower(hex(t.payment_id)) AS payment, sum(e.amount) AS stands FROM {s}transfers t JOIN {s}entries e \
+        "SELECT lower(hex(t.payment_id)) AS payment, sum(e.amount) AS stands FROM {s}transfers t JOIN {s}journal e \
          ON e.tenant = t.tenant AND e.transfer_id = t.id WHERE e.account = 'INVOICE_SETTLEMENT' AND t.payment_id IS NOT NULL GROUP BY t.payment_id ORDER BY 1"
     );
     let settled = by_payment(&conn, &settled).await;
@@ -310,35 +309,8 @@ async fn numbers_rise(conn: &DatabaseConnection, s: &str) {
     .await;
 }
 
-/// I4: what stands at the provider and at the bank is what they tell themselves.
-pub async fn clearing_agrees(world: &World) {
-    let (data, postgres) = (world.folder.path(), world.postgres.as_deref());
-    let (conn, s) = rows_of("wallet", data, postgres).await;
-    let booked = format!(
-        "SELECT account AS payment, sum(amount) AS stands FROM {s}entries WHERE account IN ('BANK_CLEARING', 'PROVIDER_CLEARING') \
-         GROUP BY account ORDER BY account"
-    );
-    let booked = by_payment(&conn, &booked).await;
-    conn.close().await.unwrap();
-    let (conn, s) = rows_of("invoicing", data, postgres).await;
-    let lines = format!(
-        "SELECT 'BANK_CLEARING' AS payment, -coalesce(sum(l.amount), 0) AS stands FROM {s}bank_lines l JOIN {s}payments p \
-         ON p.tenant = l.tenant AND p.id = l.payment_id AND p.state <> 'PROCESSING'"
-    );
-    let mut told = by_payment(&conn, &lines).await;
-    conn.close().await.unwrap();
-    let sum = async |what: &str| {
-        let page = format!("{}/v1/acme/{what}", world.suite.simulator);
-        let all: Vec<serde_json::Value> = reqwest::get(page).await.unwrap().json().await.unwrap();
-        let made = all.iter().filter(|own| own["state"].as_str().is_none_or(|state| state == "succeeded"));
-        made.map(|own| Money::parse(Currency::parse("USD").unwrap(), own["amount"].as_str().unwrap()).unwrap().micros()).sum::<i64>()
-    };
-    let (charged, returned) = (sum("charges").await, sum("refunds").await + sum("chargebacks").await);
-    told.push(("PROVIDER_CLEARING".to_owned(), returned - charged));
-    assert_eq!(booked, told, "I4 clearing accounts are the provider's and the bank's own lists");
-}
-
-async fn by_payment(conn: &DatabaseConnection, sql: &str) -> Vec<(String, i64)> {
+/// What a query says of each payment or account.
+pub(crate) async fn by_payment(conn: &DatabaseConnection, sql: &str) -> Vec<(String, i64)> {
     let postgres = conn.get_database_backend() == sea_orm::DbBackend::Postgres;
     let sql = if postgres {
         sql.replace("lower(hex(p.id))", "replace(p.id::text, '-', '')")
@@ -379,7 +351,7 @@ pub async fn nothing_written(world: &World) {
 /// What stands on each account, in whole units, by account.
 pub async fn booked(world: &World) -> Vec<(String, i64)> {
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
-    let sql = format!("SELECT account, CAST(sum(amount) AS bigint) AS stands FROM {s}entries GROUP BY account ORDER BY account");
+    let sql = format!("SELECT account, CAST(sum(amount) AS bigint) AS stands FROM {s}journal GROUP BY account ORDER BY account");
     let rows = conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
     let booked =
         rows.iter().map(|row| (row.try_get("", "account").unwrap(), row.try_get::<i64>("", "stands").unwrap() / 1_000_000)).collect();

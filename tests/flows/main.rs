@@ -24,6 +24,7 @@ mod idempotency;
 mod invariants;
 mod invariants_of_credit;
 mod invariants_of_plans;
+mod invariants_of_provider;
 mod invoices;
 mod kills;
 mod kills_of_applications;

@@ -12,7 +12,7 @@ use payterms_proto::wallet::v1::{AuthorizeHoldResponse, CaptureHoldResponse, Pos
 use payterms_testkit::postgres;
 use payterms_wallet::{
     parse::{HoldRef, Take, WalletRef},
-    store::wallets,
+    store::{known_lots::KnownLots, wallets},
     use_cases::hot::{Command, Item, run_many},
 };
 use payterms_wallet_domain::{
@@ -194,6 +194,7 @@ fn told(command: &Command, answer: &[u8]) -> (Came, Option<Id<Hold>>) {
 /// A player of mixes on a database.
 struct Table {
     db: Db,
+    known: KnownLots,
     dice: StdRng,
     now: DateTime<Utc>,
     shops: Vec<Shop>,
@@ -207,6 +208,7 @@ impl Table {
         let now = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
         let mut own = Self {
             db,
+            known: KnownLots::default(),
             dice: StdRng::seed_from_u64(seed),
             now,
             shops: Vec::new(),
@@ -280,7 +282,7 @@ impl Table {
     /// Does a mix in one transaction, and one by one in the model.
     async fn plays(&mut self, shop: usize) {
         let items = self.mix(shop);
-        let outcomes = run_many(&self.db, &items).await.unwrap();
+        let outcomes = run_many(&self.db, &self.known, &items).await.unwrap();
         assert_eq!(outcomes.len(), items.len());
         let own = &mut self.shops[shop];
         for (item, outcome) in items.iter().zip(outcomes) {

@@ -8,6 +8,7 @@ use crate::{
     invariants,
     invariants_of_credit::credit_agrees,
     invariants_of_plans::plans_agree,
+    invariants_of_provider::clearing_agrees,
     invoices::{draft, line},
     lines::offer,
     payments::{by, credit},
@@ -288,7 +289,7 @@ async fn the_books_add_up_after_random_scripts(world: &World) {
         quiet(world).await;
         invariants::hold(world).await;
         invariants::books_agree(world).await;
-        invariants::clearing_agrees(world).await;
+        clearing_agrees(world).await;
         plans_agree(world).await;
         credit_agrees(world).await;
     }

@@ -36,10 +36,9 @@ const POST: &str = "CREATE OR REPLACE FUNCTION public.bench_post(n integer) RETU
     WHERE tenant = 'acme' AND id = w.id; \
     INSERT INTO wallet.transfers (tenant, id, wallet_id, kind, description, recorded_at, effective_at, request_id, input_hash, actor) \
     VALUES ('acme', t, w.id, 'DEBIT', '', now(), now(), t, sha256(t::text::bytea), 'bench'); \
-    INSERT INTO wallet.entries (tenant, transfer_id, line, account, wallet_id, lot_id, amount, currency, sequence, balance_after, \
-    recorded_at, effective_at) VALUES \
-    ('acme', t, 1, 'CUSTOMER_CREDIT', w.id, l.id, -10000, 'USD', w.sequence + 1, w.posted - 10000, now(), now()), \
-    ('acme', t, 2, 'REVENUE', w.id, NULL, 10000, 'USD', NULL, NULL, now(), now()); \
+    INSERT INTO wallet.entries (tenant, transfer_id, line, account, contra, wallet_id, lot_id, amount, currency, sequence, \
+    balance_after, recorded_at, effective_at) \
+    VALUES ('acme', t, 1, 'CUSTOMER_CREDIT', 'REVENUE', w.id, l.id, -10000, 'USD', w.sequence + 1, w.posted - 10000, now(), now()); \
     INSERT INTO wallet.outbox (event_id, tenant, aggregate_type, aggregate_id, version, event_type, data, trace_parent, snapshot, \
     occurred_at, recorded_at) VALUES (t, 'acme', 'postings', t::text, 1, 'payterms.wallet.v1.PostingsMade', \
     decode(repeat('00', 130), 'hex'), '', false, now(), now()); END $$";

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// Entries sum to zero; running balances have no gap; wallets and lots agree with them.
 const RULES: [(&str, &str); 4] = [
-    ("entries sum to zero", "SELECT count(*) FROM (SELECT FROM wallet.entries GROUP BY transfer_id, currency HAVING sum(amount) <> 0) own"),
+    ("entries sum to zero", "SELECT count(*) FROM (SELECT FROM wallet.journal GROUP BY transfer_id, currency HAVING sum(amount) <> 0) own"),
     (
         "running balances are unbroken",
         "SELECT count(*) FROM (SELECT balance_after - amount - lag(balance_after, 1, 0) OVER own AS gap, sequence - lag(sequence, 1, 0) \

@@ -78,9 +78,9 @@ async fn lengthen(owner: &DatabaseConnection, wallet: &str, entries: usize) {
     ))
     .await;
     statement(format!(
-        "INSERT INTO wallet.entries (tenant, transfer_id, line, account, wallet_id, lot_id, amount, currency, sequence, balance_after, \
-         recorded_at, effective_at) SELECT 'acme', md5('b' || n)::uuid, 1, 'CUSTOMER_CREDIT', w.id, l.id, -1, 'USD', w.sequence + n, \
-         w.posted - n, now(), now() FROM wallet.wallets w JOIN wallet.lots l ON l.wallet_id = w.id, generate_series(1, {entries}) n \
+        "INSERT INTO wallet.entries (tenant, transfer_id, line, account, contra, wallet_id, lot_id, amount, currency, sequence, \
+         balance_after, recorded_at, effective_at) SELECT 'acme', md5('b' || n)::uuid, 1, 'CUSTOMER_CREDIT', 'REVENUE', w.id, l.id, -1, \
+         'USD', w.sequence + n, w.posted - n, now(), now() FROM wallet.wallets w JOIN wallet.lots l ON l.wallet_id = w.id, generate_series(1, {entries}) n \
          WHERE w.id = '{wallet}'"
     ))
     .await;

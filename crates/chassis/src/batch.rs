@@ -35,7 +35,7 @@ pub struct Told {
 }
 
 const HEADS: [Column; 5] = [
-    ("tenant", Kind::Text),
+    ("tenant", Kind::Tenant),
     ("aggregate_type", Kind::Text),
     ("aggregate_id", Kind::Text),
     ("version", Kind::Number),
@@ -45,7 +45,7 @@ const NEXT_HEAD: &str = "ON CONFLICT (tenant, aggregate_type, aggregate_id) DO U
                          before_hash = aggregate_heads.state_hash, state_hash = excluded.state_hash RETURNING aggregate_id, version, before_hash";
 const OUTBOX: [Column; 11] = [
     ("event_id", Kind::Id),
-    ("tenant", Kind::Text),
+    ("tenant", Kind::Tenant),
     ("aggregate_type", Kind::Text),
     ("aggregate_id", Kind::Text),
     ("version", Kind::Number),
@@ -58,7 +58,7 @@ const OUTBOX: [Column; 11] = [
 ];
 const AUDIT: [Column; 11] = [
     ("id", Kind::Id),
-    ("tenant", Kind::Text),
+    ("tenant", Kind::Tenant),
     ("request_id", Kind::Id),
     ("method", Kind::Text),
     ("actor", Kind::Text),
@@ -70,7 +70,7 @@ const AUDIT: [Column; 11] = [
     ("recorded_at", Kind::Time),
 ];
 const REQUESTS: [Column; 6] = [
-    ("tenant", Kind::Text),
+    ("tenant", Kind::Tenant),
     ("request_id", Kind::Id),
     ("method", Kind::Text),
     ("input_hash", Kind::Bytes),

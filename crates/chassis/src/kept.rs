@@ -18,11 +18,17 @@ impl<K, V> std::fmt::Debug for Kept<K, V> {
 
 impl<K: Eq + Hash, V: Clone> Default for Kept<K, V> {
     fn default() -> Self {
-        Self(Cache::new(MOST))
+        Self::with_room(MOST)
     }
 }
 
 impl<K: Eq + Hash, V: Clone> Kept<K, V> {
+    /// Room for so many.
+    #[must_use]
+    pub fn with_room(most: usize) -> Self {
+        Self(Cache::new(most))
+    }
+
     /// The value of a key, where it is kept and its time is not over.
     pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q, now: DateTime<Utc>) -> Option<V> {
         self.0.get(key).filter(|(until, _)| now < *until).map(|(_, value)| value)

@@ -22,8 +22,9 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
+    http::StatusCode,
     middleware::{Next, from_fn, from_fn_with_state},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use futures::FutureExt;
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -98,6 +99,10 @@ async fn normalised<F: Future<Output = Response>>(request: Request, inside: impl
     let uri = request.uri().clone();
     let Ok(response) = AssertUnwindSafe(inside(request)).catch_unwind().await else {
         tracing::error!(path = %uri.path(), "a handler panicked");
+        if !is_grpc {
+            // Who knows only HTTP must not take a fault for done.
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
         return refuse(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id; report it if it lasts."));
     };
     match Status::from_header_map(response.headers()) {
@@ -259,6 +264,13 @@ mod tests {
         let request = http::Request::builder().uri("/a").header("content-type", "application/grpc").header("grpc-timeout", timeout);
         let answer = tower::ServiceExt::oneshot(routes, request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
         answer.headers().get("grpc-status").map_or_else(String::new, |status| status.to_str().unwrap().to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_fault_to_who_knows_only_http() {
+        let routes = super::edge(axum::Router::new().route("/a", axum::routing::get(|| async { unreachable!("it panics") as String })));
+        let request = http::Request::builder().uri("/a").body(axum::body::Body::empty()).unwrap();
+        assert_eq!(tower::ServiceExt::oneshot(routes, request).await.unwrap().status(), http::StatusCode::INTERNAL_SERVER_ERROR);
     }
 
     #[tokio::test]

@@ -14,6 +14,8 @@ const MOST: usize = 30_000;
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// The tenant, which all rows have in common.
+    Tenant,
     /// An id.
     Id,
     /// An id, or nothing.
@@ -44,7 +46,7 @@ impl Kind {
         match self {
             Self::Id => (ArrayType::Uuid, "uuid", None),
             Self::MaybeId => (ArrayType::Uuid, "uuid", Some((Uuid::nil().into(), "'00000000-0000-0000-0000-000000000000'"))),
-            Self::Text => (ArrayType::String, "text", None),
+            Self::Text | Self::Tenant => (ArrayType::String, "text", None),
             Self::MaybeText => (ArrayType::String, "text", Some(("".into(), "''"))),
             Self::Number => (ArrayType::BigInt, "bigint", None),
             Self::MaybeNumber => (ArrayType::BigInt, "bigint", Some((i64::MIN.into(), "-9223372036854775808"))),
@@ -128,7 +130,7 @@ impl<const N: usize> Rows<N> {
     pub async fn returning<C: ConnectionTrait>(self, conn: &C, table: &str, conflict: &str) -> Result<Vec<QueryResult>, DbErr> {
         let names = self.names();
         let (rows, values) = if conn.get_database_backend() == DbBackend::Postgres {
-            lists(self.columns, self.rows)
+            lists(self.columns, self.rows)?
         } else {
             (marks(self.rows.len(), N), self.rows.into_iter().flatten().collect())
         };
@@ -144,7 +146,7 @@ impl<const N: usize> Rows<N> {
             return Ok(0);
         }
         if conn.get_database_backend() == DbBackend::Postgres {
-            let (rows, values) = lists(self.columns, self.rows);
+            let (rows, values) = lists(self.columns, self.rows)?;
             return sql::exec(conn, &statement(&rows), values).await;
         }
         let mut written: u64 = 0;
@@ -160,26 +162,39 @@ impl<const N: usize> Rows<N> {
     }
 }
 
-/// Rows as lists, one for each column.
-fn lists<const N: usize>(columns: [Column; N], rows: Vec<[Value; N]>) -> (String, Vec<Value>) {
+/// Rows as lists, one for each column; what all have in common is one value.
+fn lists<const N: usize>(columns: [Column; N], rows: Vec<[Value; N]>) -> Result<(String, Vec<Value>), DbErr> {
     let kinds = columns.map(|(_, kind)| kind.list());
     let mut lists: Vec<Vec<Value>> = columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
     for row in rows {
-        for ((list, (.., nothing)), value) in lists.iter_mut().zip(&kinds).zip(row) {
+        for (((list, (_, kind)), (.., nothing)), value) in lists.iter_mut().zip(&columns).zip(&kinds).zip(row) {
+            if *kind == Kind::Tenant {
+                match list.first() {
+                    None => list.push(value),
+                    Some(first) if *first == value => {}
+                    Some(_) => return Err(DbErr::Custom("rows of two tenants in one statement".to_owned())),
+                }
+                continue;
+            }
             list.push(match nothing {
                 Some((nothing, _)) if value == value.as_null() => nothing.clone(),
                 _ => value,
             });
         }
     }
-    let (mut taken, mut marks) = (Vec::new(), Vec::new());
-    for (n, ((name, _), (_, kind, nothing))) in (1..).zip(columns.iter().zip(&kinds)) {
-        marks.push(format!("${n}::{kind}[]"));
-        taken.push(nothing.as_ref().map_or_else(|| (*name).to_owned(), |(_, text)| format!("nullif({name}, {text})")));
+    let (mut taken, mut marks, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new(), Vec::with_capacity(N));
+    for (n, (((name, own), (kind, text, nothing)), list)) in (1..).zip(columns.into_iter().zip(kinds).zip(lists)) {
+        if own == Kind::Tenant {
+            taken.push(format!("${n}::{text}"));
+            values.extend(list);
+            continue;
+        }
+        names.push(name);
+        marks.push(format!("${n}::{text}[]"));
+        taken.push(nothing.map_or_else(|| name.to_owned(), |(_, text)| format!("nullif({name}, {text})")));
+        values.push(Value::Array(kind, Some(Box::new(list))));
     }
-    let names = columns.map(|(name, _)| name).join(", ");
-    let values = kinds.into_iter().zip(lists).map(|((kind, ..), list)| Value::Array(kind, Some(Box::new(list)))).collect();
-    (format!("SELECT {} FROM unnest({}) AS given ({names})", taken.join(", "), marks.join(", ")), values)
+    Ok((format!("SELECT {} FROM unnest({}) AS given ({})", taken.join(", "), marks.join(", "), names.join(", ")), values))
 }
 
 /// Rows of marks; SQLite looks for the number of one that has a name among all of them, so these have none.
@@ -213,9 +228,19 @@ pub fn for_update<C: ConnectionTrait>(conn: &C) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Rows, among};
+    use super::{Kind, Rows, among, lists};
     use sea_orm::{ConnectionTrait, Database, Value};
     use uuid::Uuid;
+
+    #[test]
+    fn a_tenant_is_one_value_and_rows_of_two_are_refused() {
+        let columns = [("tenant", Kind::Tenant), ("id", Kind::Id), ("note", Kind::MaybeText)];
+        let row = |tenant: &str| [tenant.into(), Uuid::nil().into(), Value::String(None)];
+        let (text, values) = lists(columns, vec![row("acme"), row("acme")]).unwrap();
+        assert_eq!(text, "SELECT $1::text, id, nullif(note, '') FROM unnest($2::uuid[], $3::text[]) AS given (id, note)");
+        assert_eq!((values.len(), &values[0]), (3, &Value::from("acme")));
+        assert!(lists(columns, vec![row("acme"), row("other")]).is_err());
+    }
 
     #[tokio::test]
     async fn rows_are_inserted_changed_and_found_in_as_few_statements_as_fit() {
@@ -223,7 +248,7 @@ mod tests {
         db.execute_unprepared("CREATE TABLE own (tenant TEXT, id BLOB, amount INTEGER, note TEXT, PRIMARY KEY (tenant, id))")
             .await
             .unwrap();
-        let columns = [("tenant", Kind::Text), ("id", Kind::Id), ("amount", Kind::Number), ("note", Kind::MaybeText)];
+        let columns = [("tenant", Kind::Tenant), ("id", Kind::Id), ("amount", Kind::Number), ("note", Kind::MaybeText)];
         let ids: Vec<_> = (1..20_001_u128).map(Uuid::from_u128).collect();
         let mut rows = Rows::new(columns);
         for (amount, id) in (1_i64..).zip(&ids) {
@@ -232,7 +257,7 @@ mod tests {
         assert_eq!(rows.insert(&db, "own", "").await, Ok(20_000));
         let mut rows = Rows::new(columns);
         rows.push(["acme".into(), ids[1].into(), 7.into(), "seven".into()]);
-        rows.push(["other".into(), ids[2].into(), 8.into(), "eight".into()]);
+        rows.push(["acme".into(), Uuid::nil().into(), 8.into(), "eight".into()]);
         assert_eq!(rows.update(&db, "own", 2).await, Ok(1));
         assert_eq!(Rows::new(columns).insert(&db, "own", "").await, Ok(0));
         let (found, values) = among(&db, "id", 1, &ids[1..3]);

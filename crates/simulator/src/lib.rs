@@ -83,13 +83,18 @@ async fn send(request: &reqwest::RequestBuilder) {
     for _ in 0..NOTIFICATIONS {
         let Some(again) = request.try_clone() else { return };
         match again.send().await {
-            Ok(answer) if !answer.status().is_server_error() => return,
+            Ok(answer) if answer.status().is_success() => return,
+            Ok(answer) if !answer.status().is_server_error() => {
+                tracing::warn!(status = %answer.status(), "a notification is refused for good");
+                return;
+            }
             Ok(answer) => tracing::debug!(status = %answer.status(), "a notification is sent again"),
             Err(error) => tracing::debug!(%error, "a notification did not arrive"),
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+    tracing::warn!("a notification is given up: nobody took it");
 }
 
 /// The signature of a body.

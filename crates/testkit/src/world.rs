@@ -37,6 +37,12 @@ pub struct World {
 impl World {
     /// Starts a suite; none where PostgreSQL is asked for and not to be had.
     pub async fn start(database: Database) -> Option<Self> {
+        // What the services warn of is shown with a test that fails.
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter("warn,sqlx=error,payterms_wallet::use_cases::chargeback=info")
+            .with_ansi(false)
+            .with_test_writer()
+            .try_init();
         let postgres = match database {
             Database::Sqlite => None,
             Database::Postgres => Some(postgres::database().await?),

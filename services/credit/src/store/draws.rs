@@ -82,8 +82,16 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
-    query.all(conn).await?.iter().map(|row| Ok((Id::from_uuid(row.line_id), draw(row)?))).collect()
+    let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
+    let (among, ids) = rows::among(conn, "id", 2, &ids);
+    let select = format!("SELECT * FROM draws WHERE tenant = $1 AND {among}");
+    Entity::find()
+        .from_raw_sql(rows::of_tenant(conn, &select, tenant, ids))
+        .all(conn)
+        .await?
+        .iter()
+        .map(|row| Ok((Id::from_uuid(row.line_id), draw(row)?)))
+        .collect()
 }
 
 /// Draws of a line below an id, newest first.
@@ -151,7 +159,7 @@ pub async fn earliest_due<C: ConnectionTrait>(
 }
 
 const COLUMNS: [rows::Column; 19] = [
-    ("tenant", Kind::Text),
+    ("tenant", Kind::Tenant),
     ("id", Kind::Id),
     ("line_id", Kind::Id),
     ("state", Kind::Text),

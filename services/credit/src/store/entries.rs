@@ -11,7 +11,7 @@ use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::ConnectionTrait;
 
 const COLUMNS: [rows::Column; 10] = [
-    ("tenant", Kind::Text),
+    ("tenant", Kind::Tenant),
     ("line_id", Kind::Id),
     ("sequence", Kind::Number),
     ("draw_id", Kind::Id),

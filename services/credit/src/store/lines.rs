@@ -194,7 +194,7 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 const COLUMNS: [rows::Column; 30] = [
-    ("tenant", Kind::Text),
+    ("tenant", Kind::Tenant),
     ("id", Kind::Id),
     ("customer_id", Kind::Id),
     ("programme_id", Kind::Id),

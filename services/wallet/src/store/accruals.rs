@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub type Sums = BTreeMap<(Id<Wallet>, NaiveDate, Funding, String), Money>;
 
 const COLUMNS: [rows::Column; 8] = [
-    ("tenant", Kind::Text),
+    ("tenant", Kind::Tenant),
     ("wallet_id", Kind::Id),
     ("month", Kind::Text),
     ("funding", Kind::Text),

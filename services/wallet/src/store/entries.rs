@@ -1,4 +1,5 @@
-//! Table `entries`: the lines of the ledger, written once, never changed.
+//! Table `entries`: the lines of the ledger, written once, never changed. A movement between two accounts is one row
+//! that names both; view `journal` shows each side as a line.
 
 use super::{lots, money, transfers};
 use chrono::{DateTime, Utc};
@@ -7,7 +8,7 @@ use payterms_chassis::{
     rows::{self, Kind, Rows},
 };
 use payterms_kernel::{Id, Money, TenantId};
-use payterms_wallet_domain::{Account, Lot, Transfer, TransferKind, Wallet};
+use payterms_wallet_domain::{Account, Entry, Lot, Transfer, TransferKind, Wallet};
 use sea_orm::{ExprTrait, FromQueryResult, JoinType, QueryOrder, QuerySelect, entity::prelude::*};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -21,6 +22,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     line: i64,
     account: String,
+    /// The other side, which has the opposite amount; none where more than two accounts took part.
+    contra: Option<String>,
     wallet_id: Uuid,
     lot_id: Option<Uuid>,
     amount: i64,
@@ -60,11 +63,12 @@ fn account_name(account: Account) -> &'static str {
     }
 }
 
-const COLUMNS: [rows::Column; 12] = [
-    ("tenant", Kind::Text),
+const COLUMNS: [rows::Column; 13] = [
+    ("tenant", Kind::Tenant),
     ("transfer_id", Kind::Id),
     ("line", Kind::Number),
     ("account", Kind::Text),
+    ("contra", Kind::MaybeText),
     ("wallet_id", Kind::Id),
     ("lot_id", Kind::MaybeId),
     ("amount", Kind::Number),
@@ -86,12 +90,13 @@ pub(crate) async fn insert_many<C: ConnectionTrait>(
 ) -> Result<(), AppError> {
     let mut rows = Rows::new(COLUMNS);
     for (wallet, transfer) in transfers {
-        for (line, entry) in (1_i64..).zip(&transfer.entries) {
+        for (line, (entry, contra)) in (1_i64..).zip(lines(&transfer.entries)) {
             rows.push([
                 tenant.as_str().into(),
                 transfer.id.uuid().into(),
                 line.into(),
                 account_name(entry.account).into(),
+                contra.map(account_name).into(),
                 wallet.uuid().into(),
                 entry.lot.map(Id::uuid).into(),
                 entry.amount.micros().into(),
@@ -105,6 +110,15 @@ pub(crate) async fn insert_many<C: ConnectionTrait>(
     }
     rows.insert(conn, "entries", "").await?;
     Ok(())
+}
+
+/// The rows of a transfer: one where a second account did nothing but take the other side of the first.
+fn lines(entries: &[Entry]) -> Vec<(&Entry, Option<Account>)> {
+    let plain = |entry: &Entry| entry.lot.is_none() && entry.running.is_none();
+    match entries {
+        [own, other] | [other, own] if plain(other) => vec![(own, Some(other.account))],
+        all => all.iter().map(|entry| (entry, None)).collect(),
+    }
 }
 
 /// What a payment took from which lot, in that order.

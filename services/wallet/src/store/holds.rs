@@ -1,7 +1,7 @@
 //! Tables `holds` and `hold_pins`.
 
 use super::{money, unknown};
-use payterms_chassis::{AppError, WriteTx};
+use payterms_chassis::{AppError, WriteTx, rows};
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{Hold, HoldState, Lot, Wallet};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
@@ -66,12 +66,9 @@ fn state(name: &str) -> Result<HoldState, AppError> {
 
 async fn with_pins<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Hold>, AppError> {
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-    let pinned = pins::Entity::find()
-        .filter(pins::Column::Tenant.eq(tenant.as_str()))
-        .filter(pins::Column::HoldId.is_in(ids))
-        .order_by_asc(pins::Column::Place)
-        .all(conn)
-        .await?;
+    let (among, ids) = rows::among(conn, "hold_id", 2, &ids);
+    let select = format!("SELECT * FROM hold_pins WHERE tenant = $1 AND {among} ORDER BY place");
+    let pinned = pins::Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
     let mut by_hold: HashMap<Uuid, Vec<_>> = HashMap::new();
     for pin in pinned {
         by_hold.entry(pin.hold_id).or_default().push((Id::from_uuid(pin.lot_id), money(&pin.currency, pin.amount)?));
@@ -110,8 +107,10 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let ids = ids.iter().map(|id| id.uuid());
-    let rows = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids)).all(conn).await?;
+    let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
+    let (among, ids) = rows::among(conn, "id", 2, &ids);
+    let select = format!("SELECT * FROM holds WHERE tenant = $1 AND {among}");
+    let rows = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
     let wallets: Vec<_> = rows.iter().map(|row| Id::from_uuid(row.wallet_id)).collect();
     Ok(wallets.into_iter().zip(with_pins(conn, tenant, rows).await?).collect())
 }

@@ -88,6 +88,9 @@ fn lot(row: Model) -> Result<Lot, AppError> {
 /// # Errors
 /// The database's.
 pub async fn live_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallets: &[Uuid]) -> Result<HashMap<Uuid, Vec<Lot>>, AppError> {
+    if wallets.is_empty() {
+        return Ok(HashMap::new());
+    }
     let (among, ids) = rows::among(conn, "wallet_id", 2, wallets);
     let select = format!("SELECT * FROM lots WHERE tenant = $1 AND {among} AND live AND remaining > 0");
     let rows = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
@@ -102,7 +105,7 @@ pub async fn live_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallets: &
 }
 
 const COLUMNS: [rows::Column; 14] = [
-    ("tenant", Kind::Text),
+    ("tenant", Kind::Tenant),
     ("id", Kind::Id),
     ("wallet_id", Kind::Id),
     ("sequence", Kind::Number),
@@ -119,7 +122,7 @@ const COLUMNS: [rows::Column; 14] = [
 ];
 /// What of a lot changes, after what it is found by.
 const CHANGING: [rows::Column; 5] =
-    [("tenant", Kind::Text), ("id", Kind::Id), ("remaining", Kind::Number), ("pinned", Kind::Number), ("live", Kind::Flag)];
+    [("tenant", Kind::Tenant), ("id", Kind::Id), ("remaining", Kind::Number), ("pinned", Kind::Number), ("live", Kind::Flag)];
 
 /// Saves the lots of wallets that are new or not as they were before.
 ///

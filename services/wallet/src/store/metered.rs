@@ -2,7 +2,7 @@
 
 use super::{currency, unknown};
 use chrono::NaiveDate;
-use payterms_chassis::{AppError, WriteTx, sql};
+use payterms_chassis::{AppError, WriteTx, rows, sql};
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{Customer, MeteredService, metered::Access};
 use rust_decimal::Decimal;
@@ -53,11 +53,11 @@ pub async fn of_products<C: ConnectionTrait>(
     if products.is_empty() {
         return Ok(Vec::new());
     }
-    let query = Entity::find()
-        .filter(Column::Tenant.eq(tenant.as_str()))
-        .filter(Column::CustomerId.is_in(customers.into_iter().map(Id::uuid)))
-        .filter(Column::Product.is_in(products));
-    query.all(conn).await?.into_iter().map(service).collect()
+    let customers: Vec<_> = customers.into_iter().map(Id::uuid).collect();
+    let (among, ids) = rows::among(conn, "customer_id", 2, &customers);
+    let select = format!("SELECT * FROM metered_services WHERE tenant = $1 AND {among}");
+    let found = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
+    found.into_iter().filter(|row| products.contains(&row.product.as_str())).map(service).collect()
 }
 
 /// One service.

@@ -7,6 +7,7 @@ pub mod customers;
 pub mod entries;
 pub mod fees;
 pub mod holds;
+pub mod known_lots;
 pub mod line_switches;
 pub mod lots;
 pub mod metered;

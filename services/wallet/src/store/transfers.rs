@@ -88,9 +88,9 @@ pub async fn has_any<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (payment, 
 /// # Errors
 /// The database's.
 pub async fn surplus_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid, currency: Currency) -> Result<Money, AppError> {
-    let select = "SELECT CAST(COALESCE(SUM(-e.amount), 0) AS bigint) AS surplus FROM transfers t \
-                  JOIN entries e ON e.tenant = t.tenant AND e.transfer_id = t.id \
-                  WHERE t.tenant = $1 AND t.payment_id = $2 AND t.kind = $3 AND e.account = 'INVOICE_SETTLEMENT'";
+    let select = "SELECT CAST(COALESCE(SUM(CASE WHEN e.account = 'INVOICE_SETTLEMENT' THEN -e.amount ELSE e.amount END), 0) AS bigint) \
+                  AS surplus FROM transfers t JOIN entries e ON e.tenant = t.tenant AND e.transfer_id = t.id \
+                  WHERE t.tenant = $1 AND t.payment_id = $2 AND t.kind = $3 AND 'INVOICE_SETTLEMENT' IN (e.account, e.contra)";
     let values = vec![tenant.as_str().into(), payment.into(), kind_name(TransferKind::Surplus).into()];
     let row = sql::one(conn, select, values).await?;
     let micros = row.map(|row| row.try_get("", "surplus")).transpose()?;
@@ -107,7 +107,7 @@ pub(crate) async fn of_credit<C: ConnectionTrait>(conn: &C, tenant: &TenantId, p
 }
 
 const COLUMNS: [rows::Column; 11] = [
-    ("tenant", Kind::Text),
+    ("tenant", Kind::Tenant),
     ("id", Kind::Id),
     ("wallet_id", Kind::Id),
     ("kind", Kind::Text),

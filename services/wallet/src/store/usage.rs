@@ -47,7 +47,7 @@ fn metered(service: Option<Uuid>, month: Option<&str>, late: bool) -> Result<Opt
 }
 
 const COLUMNS: [rows::Column; 18] = [
-    ("tenant", Kind::Text),
+    ("tenant", Kind::Tenant),
     ("id", Kind::Id),
     ("wallet_id", Kind::Id),
     ("product", Kind::Text),

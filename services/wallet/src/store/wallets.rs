@@ -1,6 +1,6 @@
 //! Table `wallets`, and the wallet as a whole: locked, loaded with its live lots, saved.
 
-use super::{AskedBy, accruals, currency, lots, money, transfers, unknown};
+use super::{AskedBy, accruals, currency, known_lots::KnownLots, lots, money, transfers, unknown};
 use crate::jobs;
 use chrono::Months;
 use payterms_chassis::{
@@ -101,20 +101,35 @@ fn row(tenant: &TenantId, wallet: &Wallet) -> ActiveModel {
 /// # Errors
 /// The database's.
 pub async fn lock_many(tx: &WriteTx, ids: &[Id<Wallet>]) -> Result<Vec<Locked>, AppError> {
+    lock_known(tx, ids, None).await
+}
+
+/// The same; lots that are known are not read again.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_known(tx: &WriteTx, ids: &[Id<Wallet>], known: Option<&KnownLots>) -> Result<Vec<Locked>, AppError> {
     let tenant = &tx.call().tenant;
     let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
     let (among, values) = rows::among(tx.conn(), "id", 2, &ids);
     let lock = rows::for_update(tx.conn());
     let select = format!("SELECT * FROM wallets WHERE tenant = $1 AND {among} ORDER BY id{lock}");
     let rows = Entity::find().from_raw_sql(rows::of_tenant(tx.conn(), &select, tenant, values)).all(tx.conn()).await?;
-    let mut live = lots::live_of(tx.conn(), tenant, &ids).await?;
-    rows.into_iter()
-        .map(|row| {
-            let mut wallet = wallet(&row)?;
-            wallet.lots = live.remove(&wallet.id.uuid()).unwrap_or_default();
-            Ok(Locked { before: wallet.clone(), wallet })
-        })
-        .collect()
+    let (mut wallets, mut unknown) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in &rows {
+        let mut wallet = wallet(row)?;
+        match known.and_then(|known| known.of(tenant, &wallet)) {
+            Some(lots) => wallet.lots = lots,
+            None => unknown.push(row.id),
+        }
+        wallets.push(wallet);
+    }
+    let mut live = lots::live_of(tx.conn(), tenant, &unknown).await?;
+    let with_lots = |mut wallet: Wallet| {
+        wallet.lots.extend(live.remove(&wallet.id.uuid()).unwrap_or_default());
+        Locked { before: wallet.clone(), wallet }
+    };
+    Ok(wallets.into_iter().map(with_lots).collect())
 }
 
 /// Locks one wallet of a customer; none if there is no such wallet.
@@ -127,7 +142,7 @@ pub async fn lock(tx: &WriteTx, customer: Id<Customer>, id: Id<Wallet>) -> Resul
 
 /// What of a wallet changes, after what it is found by.
 const CHANGING: [rows::Column; 12] = [
-    ("tenant", Kind::Text),
+    ("tenant", Kind::Tenant),
     ("id", Kind::Id),
     ("sequence", Kind::Number),
     ("lot_count", Kind::Number),
@@ -162,6 +177,10 @@ pub async fn save_asked(tx: &WriteTx, changed: &mut [Locked], asked: &AskedBy) -
     let (mut rows, mut moved) = (Rows::new(CHANGING), Vec::new());
     for own in changed.iter_mut().filter(|own| own.wallet != own.before) {
         let wallet = &mut own.wallet;
+        // Whoever has kept the lots tells by the row that they are others now.
+        if wallet.version == own.before.version && wallet.lots != own.before.lots {
+            return Err(AppError::Fault(format!("lots of wallet {} changed, and its version did not", wallet.id)));
+        }
         rows.push([
             tenant.as_str().into(),
             wallet.id.uuid().into(),

@@ -20,7 +20,10 @@ use payterms_wallet_domain::{Charge, ChargeState, PaymentMethod, TopUp, TopUpSta
 /// # Errors
 /// `PROVIDER_UNAVAILABLE`; the provider tells again.
 pub async fn notified(app: &App, tenant: &TenantId, (provider, charge_id): (&str, &str)) -> Result<(), AppError> {
-    let Some(taken) = app.provider(provider)?.find_return(tenant, charge_id).await.map_err(super::no_answer)? else { return Ok(()) };
+    let Some(taken) = app.provider(provider)?.find_return(tenant, charge_id).await.map_err(super::no_answer)? else {
+        tracing::warn!(charge = charge_id, "the provider told of a chargeback that it does not know");
+        return Ok(());
+    };
     let conn = app.db.read(tenant).await?;
     let top_up = top_ups::at_provider(&conn, tenant, charge_id).await?;
     let charge = charges::at_provider(&conn, tenant, charge_id).await?;
@@ -47,6 +50,7 @@ async fn of_top_up(app: &App, tenant: &TenantId, (id, wallet): (Id<TopUp>, Id<Wa
     }
     let now = tx.now();
     if !chargeback::of_top_up(&mut top_up, &mut locked.wallet, tx.ids(), taken, now)? {
+        tracing::info!(top_up = %id, state = top_up.state.name(), %taken, "nothing of a top-up is taken back");
         return Ok(());
     }
     top_ups::save(&tx, &top_up).await?;
@@ -71,6 +75,7 @@ async fn of_charge(app: &App, tenant: &TenantId, (id, wallet): (Id<Charge>, Id<W
     let surplus = chargeback::surplus_left(surplus, &others, charge.payment)?;
     let now = tx.now();
     if !chargeback::of_charge(&mut charge, &mut locked.wallet, tx.ids(), (taken, refunded, surplus), now)? {
+        tracing::info!(charge = %id, state = charge.state.name(), %taken, "nothing of a charge is taken back");
         return Ok(());
     }
     let customer = CustomerRef { tenant: tenant.clone(), customer: locked.wallet.customer };

@@ -1,13 +1,15 @@
 //! The verbs that the wallet does all day, one or many in one transaction: load many, decide each,
 //! save many. One that is refused fails alone and leaves its wallet as it was.
 
-use super::{authorize_hold, capture_hold, expire_lot, post_debit, recharge, record_usage, void_hold};
+use super::{authorize_hold, capture_hold, expire_lot, post_debit, recharge, record_usage, replays, void_hold};
 use crate::{
     App, jobs,
     parse::{Capture, HoldRef, Take, WalletRef},
     render,
     store::{
-        Asked, AskedBy, fees, holds, usage,
+        Asked, AskedBy, fees, holds,
+        known_lots::KnownLots,
+        usage,
         wallets::{self, Locked},
     },
 };
@@ -48,7 +50,7 @@ pub enum Command {
 }
 
 impl Command {
-    fn wallet(&self) -> &WalletRef {
+    pub(super) fn wallet(&self) -> &WalletRef {
         match self {
             Self::Take(take, _) | Self::Authorize(take, _) => &take.wallet,
             Self::Capture(hold, _) | Self::Void(hold) => &hold.wallet,
@@ -133,10 +135,10 @@ pub type HotCommitter = Committer<Item, Answer<Vec<u8>>>;
 /// tenants do not wait for each other.
 #[must_use]
 pub fn committer(db: &Db) -> HotCommitter {
-    let db = db.clone();
+    let (db, known) = (db.clone(), Arc::new(KnownLots::default()));
     Committer::new(Bounds { batch: BATCH, of_one: 8_000, in_all: 16_000, at_once: 4 }, move |items: Arc<[Item]>| {
-        let db = db.clone();
-        async move { run_many(&db, &items).await }
+        let (db, known) = (db.clone(), known.clone());
+        async move { run_many(&db, &known, &items).await }
     })
 }
 
@@ -177,10 +179,10 @@ pub async fn run_all(app: &App, items: Vec<Item>) -> Result<Vec<Outcome>, AppErr
 ///
 /// # Errors
 /// The database's: then none is done.
-pub async fn run_many(db: &Db, items: &[Item]) -> Result<Vec<Outcome>, AppError> {
+pub async fn run_many(db: &Db, known: &KnownLots, items: &[Item]) -> Result<Vec<Outcome>, AppError> {
     let Some(first) = items.first() else { return Ok(Vec::new()) };
     let mut tx = db.begin(&first.call).await?;
-    let mut loaded = Loaded::load(&tx, items).await?;
+    let mut loaded = Loaded::load(&tx, known, items).await?;
     let calls: Vec<_> = items.iter().map(|item| &item.call).collect();
     let mut answered = batch::seen(&tx, &calls).await?;
     replays::render(&tx, items, &mut answered).await?;
@@ -210,6 +212,9 @@ pub async fn run_many(db: &Db, items: &[Item]) -> Result<Vec<Outcome>, AppError>
         }
     }
     tx.commit_rows().await?;
+    for own in loaded.wallets {
+        known.keep(&first.call.tenant, own.wallet);
+    }
     Ok(outcomes)
 }
 
@@ -228,11 +233,11 @@ struct Loaded {
 }
 
 impl Loaded {
-    async fn load(tx: &WriteTx, items: &[Item]) -> Result<Self, AppError> {
+    async fn load(tx: &WriteTx, known: &KnownLots, items: &[Item]) -> Result<Self, AppError> {
         let mut ids: Vec<_> = items.iter().map(|item| item.command.wallet().wallet).collect();
         ids.sort_unstable();
         ids.dedup();
-        let wallets = wallets::lock_many(tx, &ids).await?;
+        let wallets = wallets::lock_known(tx, &ids, Some(known)).await?;
         let places = wallets.iter().enumerate().map(|(place, own)| (own.wallet.id, place)).collect();
         let named: Vec<_> = items.iter().filter_map(|item| item.command.hold()).collect();
         let holds = holds::find_many(tx.conn(), &tx.call().tenant, &named).await?;
@@ -266,6 +271,8 @@ impl Loaded {
         let locked = locked.ok_or_else(Refusal::not_found)?;
         let hold = item.command.hold().and_then(|id| self.holds.get(&id)).filter(|(wallet, _)| *wallet == named.wallet);
         let hold = hold.map(|(_, hold)| hold.clone());
+        // What was posted before is not copied for each that comes after it.
+        let mut posted = std::mem::take(&mut locked.wallet.transfers);
         let mut own = Own { tenant: &tenant, name: named.name(), wallet: locked.wallet.clone(), hold, ids: tx.ids(), now };
         let decided = match &item.command {
             Command::Take(take, kind) => post_debit::decide(&mut own, take, *kind),
@@ -273,8 +280,17 @@ impl Loaded {
             Command::Capture(_, what) => capture_hold::decide(&mut own, *what),
             Command::Void(_) => void_hold::decide(&mut own),
             Command::Use(_, used) => record_usage::decide(&mut own, used, &self.metered),
-        }?;
-        let (wallet, hold) = (own.wallet, own.hold);
+        };
+        let (mut wallet, hold) = (own.wallet, own.hold);
+        let decided = match decided {
+            Ok(decided) => decided,
+            Err(refused) => {
+                locked.wallet.transfers = posted;
+                return Err(refused);
+            }
+        };
+        posted.append(&mut wallet.transfers);
+        wallet.transfers = posted;
         locked.wallet = wallet;
         if let Some(hold) = hold {
             self.changed.push(hold.id);
@@ -295,7 +311,7 @@ impl Loaded {
     }
 
     /// Saves everything that was decided; answers the version that each wallet with an event of its own came to.
-    async fn save(mut self, tx: &mut WriteTx, writer: Uuid) -> Result<HashMap<Uuid, i64>, AppError> {
+    async fn save(&mut self, tx: &mut WriteTx, writer: Uuid) -> Result<HashMap<Uuid, i64>, AppError> {
         let (tenant, now) = (tx.call().tenant.clone(), tx.now());
         batch::answer(tx, std::mem::take(&mut self.answers)).await?;
         self.changed.sort_unstable();
@@ -309,7 +325,7 @@ impl Loaded {
         if !posted.is_empty() {
             tx.tell("postings", &writer.to_string(), &PostingsMade { wallets: posted }).await?;
         }
-        let versions = batch::emit(tx, "wallet", self.events).await?;
+        let versions = batch::emit(tx, "wallet", std::mem::take(&mut self.events)).await?;
         recharge::mark(tx, self.wallets.iter().map(|own| &own.wallet)).await?;
         let freed: HashSet<_> = holds.iter().map(|(wallet, _)| *wallet).collect();
         for own in self.wallets.iter().filter(|own| freed.contains(&own.wallet.id)) {
@@ -341,50 +357,4 @@ fn posted(tenant: &TenantId, own: &Locked) -> Option<PostedWallet> {
         usage_count: wallet.usage_count.saturating_sub(uses),
         posted: Some(money(wallet.posted)),
     })
-}
-
-/// Answers that rows tell: those of debits, fees and uses.
-mod replays {
-    use super::{Command, Item};
-    use crate::{
-        parse_usage, render,
-        store::{transfers, usage},
-    };
-    use payterms_chassis::{AppError, WriteTx, batch::Known};
-    use payterms_proto::wallet::v1::{PostDebitResponse, PostFeeResponse, RecordUsageResponse};
-    use payterms_wallet_domain::TransferKind;
-    use prost::Message;
-    use std::collections::HashMap;
-    use uuid::Uuid;
-
-    /// Renders what requests that were seen before were answered, where the same is asked.
-    pub(super) async fn render(tx: &WriteTx, items: &[Item], answered: &mut HashMap<Uuid, Known>) -> Result<(), AppError> {
-        let same = |item: &&Item| {
-            answered.get(&item.call.request_id).is_some_and(|known| known.answer.is_none() && known.input_hash == item.call.input_hash)
-        };
-        let again: Vec<_> = items.iter().filter(same).collect();
-        if again.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<_> = again.iter().map(|item| item.call.request_id).collect();
-        let (conn, tenant) = (tx.conn(), &tx.call().tenant);
-        let (postings, records) = (transfers::asked_by(conn, tenant, &ids).await?, usage::asked_by(conn, tenant, &ids).await?);
-        for item in again {
-            let (id, name) = (item.call.request_id, item.command.wallet().name());
-            let posting = || postings.get(&id).map(|posting| render::posting(&name, posting));
-            let answer = match &item.command {
-                Command::Take(_, TransferKind::Fee) => PostFeeResponse { posting: posting() }.encode_to_vec(),
-                Command::Take(..) => PostDebitResponse { posting: posting() }.encode_to_vec(),
-                Command::Use(..) => {
-                    let usage_record = records.get(&id).map(|record| parse_usage::render(&name, record));
-                    RecordUsageResponse { usage_record }.encode_to_vec()
-                }
-                _ => continue,
-            };
-            if let Some(known) = answered.get_mut(&id) {
-                known.answer = Some(answer);
-            }
-        }
-        Ok(())
-    }
 }

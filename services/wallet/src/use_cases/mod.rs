@@ -24,6 +24,7 @@ pub mod recharge;
 pub mod record_usage;
 pub mod recurring_fees;
 pub mod refund_payment;
+mod replays;
 pub mod settle_method_setup;
 pub mod settle_payment;
 pub mod start_method_setup;

@@ -1,0 +1,65 @@
+//! What stands at the provider and at the bank, compared with what they tell themselves.
+
+use crate::invariants::{by_payment, rows_of, told};
+use payterms_kernel::{Currency, Money};
+use payterms_testkit::World;
+use serde_json::Value;
+
+/// I4: what stands at the provider and at the bank is what they tell themselves.
+pub async fn clearing_agrees(world: &World) {
+    each_movement_is_known(world).await;
+    let (data, postgres) = (world.folder.path(), world.postgres.as_deref());
+    let (conn, s) = rows_of("wallet", data, postgres).await;
+    let booked = format!(
+        "SELECT account AS payment, sum(amount) AS stands FROM {s}journal WHERE account IN ('BANK_CLEARING', 'PROVIDER_CLEARING') \
+         GROUP BY account ORDER BY account"
+    );
+    let booked = by_payment(&conn, &booked).await;
+    conn.close().await.unwrap();
+    let (conn, s) = rows_of("invoicing", data, postgres).await;
+    let lines = format!(
+        "SELECT 'BANK_CLEARING' AS payment, -coalesce(sum(l.amount), 0) AS stands FROM {s}bank_lines l JOIN {s}payments p \
+         ON p.tenant = l.tenant AND p.id = l.payment_id AND p.state <> 'PROCESSING'"
+    );
+    let mut stands = by_payment(&conn, &lines).await;
+    conn.close().await.unwrap();
+    let sum = async |what: &str| listed(world, what).await.iter().map(micros).sum::<i64>();
+    let (charged, returned) = (sum("charges").await, sum("refunds").await + sum("chargebacks").await);
+    stands.push(("PROVIDER_CLEARING".to_owned(), returned - charged));
+    assert_eq!(booked, stands, "I4 clearing accounts are the provider's and the bank's own lists");
+}
+
+/// What the provider lists of the tenant and has done.
+async fn listed(world: &World, what: &str) -> Vec<Value> {
+    let page = format!("{}/v1/acme/{what}", world.suite.simulator);
+    let all: Vec<Value> = reqwest::get(page).await.unwrap().json().await.unwrap();
+    all.into_iter().filter(|own| own["state"].as_str().is_none_or(|state| state == "succeeded")).collect()
+}
+
+fn micros(own: &Value) -> i64 {
+    Money::parse(Currency::parse("USD").unwrap(), own["amount"].as_str().unwrap()).unwrap().micros()
+}
+
+/// Each charge, refund and chargeback of the provider is a row of the wallet, and the other way round.
+async fn each_movement_is_known(world: &World) {
+    let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
+    let took = "state IN ('SUCCEEDED', 'CHARGED_BACK')";
+    let rows = format!(
+        "SELECT 'charge ' || provider_charge_id || ' ' || amount AS told FROM {s}top_ups WHERE {took} \
+         UNION ALL SELECT 'charge ' || provider_charge_id || ' ' || amount FROM {s}charges WHERE {took} \
+         UNION ALL SELECT 'refund ' || provider_refund_id || ' ' || amount FROM {s}refunds WHERE provider_refund_id <> '' AND state = 'RETURNED' \
+         UNION ALL SELECT 'chargeback ' || provider_charge_id || ' ' || amount FROM {s}top_ups WHERE state = 'CHARGED_BACK' \
+         UNION ALL SELECT 'chargeback ' || provider_charge_id || ' ' || charged_back FROM {s}charges WHERE state = 'CHARGED_BACK'"
+    );
+    let known = told(&conn, &rows).await;
+    conn.close().await.unwrap();
+    let mut moved = Vec::new();
+    for (what, list, id) in [("charge", "charges", "id"), ("refund", "refunds", "id"), ("chargeback", "chargebacks", "charge")] {
+        let made = listed(world, list).await.into_iter().filter(|own| micros(own) > 0);
+        moved.extend(made.map(|own| format!("{what} {} {}", own[id].as_str().unwrap(), micros(&own))));
+    }
+    moved.sort_unstable();
+    let only = |here: &[String], there: &[String]| here.iter().filter(|own| !there.contains(own)).cloned().collect::<Vec<_>>();
+    let (untold, unmade) = (only(&moved, &known), only(&known, &moved));
+    assert!(moved == known, "I4 what only the provider knows: {untold:?}; what only the wallet knows: {unmade:?}");
+}
