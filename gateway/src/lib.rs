@@ -109,7 +109,7 @@ pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), String> {
-    let _telemetry = Telemetry::start("gateway", &options.common.log, options.common.otlp_endpoint.as_deref())?;
+    let _telemetry = Telemetry::start("gateway", &options.common.log, &options.common.tracing)?;
     let peers = options.common.peer_addresses()?;
     let stop = stop_on_signal()?;
     let listener = TcpListener::bind(options.common.listen).await.map_err(|error| format!("{}: {error}", options.common.listen))?;

@@ -331,11 +331,15 @@ mod hot {
         "ALTER TABLE entries DROP CONSTRAINT entries_tenant_transfer_id_fkey",
         "ALTER TABLE transfers DROP CONSTRAINT transfers_tenant_wallet_id_fkey",
         "ALTER TABLE usage_records DROP CONSTRAINT usage_records_tenant_wallet_id_fkey",
+        // A use is found by its place, its product or its request, never by its id.
+        "ALTER TABLE usage_records DROP CONSTRAINT usage_records_pkey, DROP CONSTRAINT usage_records_tenant_wallet_id_sequence_key, \
+         ADD PRIMARY KEY (tenant, wallet_id, sequence)",
         // Room on the page for the next version of a row.
         "ALTER TABLE wallets SET (fillfactor = 70)",
         "ALTER TABLE lots SET (fillfactor = 70)",
         // Events of batches are large; a server that was built without lz4 packs them in its slower way.
         "DO $$ BEGIN ALTER TABLE outbox ALTER COLUMN data SET COMPRESSION lz4; EXCEPTION WHEN feature_not_supported THEN NULL; END $$",
+        include_str!("post_alone.sql"),
     ];
 
     pub const STEP: Step = Step { name: "wallet_0005_hot", postgres: POSTGRES, statements: STATEMENTS, tables: &[] };

@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod accounts;
+mod alone;
 mod announced;
 mod applications;
 mod applications_data;
 mod applications_known;
 mod applications_linked;
 mod approvals;
+mod asked;
 mod bank;
 mod bank_debits;
 mod chargebacks;

@@ -1,18 +1,15 @@
 //! Random batches against a sequential model: the same verbs, one after the other, on wallets in memory that are never
 //! stored. Whatever is done together comes to the same, item by item and row by row.
 
+use super::asked::{Hand, call, item, usd};
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_chassis::{
-    Db,
-    call::{Call, Caller},
-    tenants,
-};
-use payterms_kernel::{Currency, Id, IdSource, Kind, Money, Refusal, TenantId};
+use payterms_chassis::{Db, tenants};
+use payterms_kernel::{Clock, Currency, Id, IdSource, Kind, Refusal, TenantId};
 use payterms_proto::wallet::v1::{AuthorizeHoldResponse, CaptureHoldResponse, PostDebitResponse, RecordUsageResponse, VoidHoldResponse};
 use payterms_testkit::postgres;
 use payterms_wallet::{
     parse::{HoldRef, Take, WalletRef},
-    store::{known_lots::KnownLots, wallets},
+    store::{known::Known, wallets},
     use_cases::hot::{Command, Item, run_many},
 };
 use payterms_wallet_domain::{
@@ -29,10 +26,6 @@ use uuid::Uuid;
 const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 /// Mixes on each database; PostgreSQL does not sync in tests.
 const MIXES: [usize; 2] = [6_000, 4_000];
-
-fn usd(cents: i64) -> Money {
-    Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000)
-}
 
 /// A wallet of the model: as the domain says, and the holds by the ids that the database gave them.
 struct Own {
@@ -57,16 +50,6 @@ struct Shop {
     /// Every request that was done: what it asked, and its answer.
     done: HashMap<Uuid, (Item, Vec<u8>)>,
     ids: Vec<Uuid>,
-}
-
-fn call(tenant: &TenantId, id: Uuid, subject: &str) -> Call {
-    let caller = Caller { subject: subject.to_owned(), roles: Vec::new(), tenant: Some(tenant.clone()), customer: None, run_id: None };
-    Call { caller, tenant: tenant.clone(), request_id: id, method: "/mix".to_owned(), input_hash: vec![1] }
-}
-
-fn item(tenant: &TenantId, id: Uuid, command: Command) -> Item {
-    let input_hash = format!("{command:?}").into_bytes();
-    Item { call: Call { input_hash, ..call(tenant, id, "backend") }, command }
 }
 
 impl Own {
@@ -194,9 +177,9 @@ fn told(command: &Command, answer: &[u8]) -> (Came, Option<Id<Hold>>) {
 /// A player of mixes on a database.
 struct Table {
     db: Db,
-    known: KnownLots,
+    known: Known,
     dice: StdRng,
-    now: DateTime<Utc>,
+    clock: Hand,
     shops: Vec<Shop>,
     ids: IdSource,
     replayed: usize,
@@ -204,13 +187,13 @@ struct Table {
 }
 
 impl Table {
-    async fn start(db: Db, seed: u64) -> Self {
-        let now = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
+    async fn start(db: Db, clock: Hand, seed: u64) -> Self {
+        let now = clock.now();
         let mut own = Self {
             db,
-            known: KnownLots::default(),
+            known: Known::default(),
             dice: StdRng::seed_from_u64(seed),
-            now,
+            clock,
             shops: Vec::new(),
             ids: IdSource::new(now, b"model", ""),
             replayed: 0,
@@ -219,7 +202,6 @@ impl Table {
         for name in TENANTS {
             let tenant: TenantId = name.parse().unwrap();
             tenants::register(own.db.connection(), &tenant, false, "UTC").await.unwrap();
-            tenants::set_clock(own.db.connection(), &tenant, now, name.as_bytes(), None).await.unwrap();
             let mut wallets = Vec::new();
             for _ in 0..4 {
                 let (customer, id) = (Id::from_uuid(Uuid::from_u128(own.dice.random())), own.ids.make());
@@ -242,13 +224,13 @@ impl Table {
             tax_kind: None,
             priority: self.dice.random_range(0..3),
             amount: usd(self.dice.random_range(1..2_000)),
-            expires_at: self.dice.random_bool(0.5).then(|| self.now + TimeDelta::hours(self.dice.random_range(1..30))),
+            expires_at: self.dice.random_bool(0.5).then(|| self.clock.now() + TimeDelta::hours(self.dice.random_range(1..30))),
             description: String::new(),
         };
         let mut tx = self.db.begin(&call(&own.named.tenant, Uuid::from_u128(self.dice.random()), "staff")).await.unwrap();
         let mut locked = wallets::lock_many(&tx, &[own.named.wallet]).await.unwrap();
         assert_eq!(locked[0].wallet, own.wallet);
-        locked[0].wallet.grant(tx.ids(), new, self.now).unwrap();
+        locked[0].wallet.grant(tx.ids(), new, self.clock.now()).unwrap();
         let mut after = locked[0].wallet.clone();
         wallets::save_many(&tx, &mut locked).await.unwrap();
         tx.commit_rows().await.unwrap();
@@ -262,9 +244,10 @@ impl Table {
         let foreign = self.shops[(shop + 1) % TENANTS.len()].ids.choose(&mut self.dice).copied();
         let own = &self.shops[shop];
         let mut items: Vec<Item> = Vec::new();
-        for _ in 0..self.dice.random_range(1..14) {
+        let count = if self.dice.random_bool(0.3) { 1 } else { self.dice.random_range(1..14) };
+        for _ in 0..count {
             let wallet = own.wallets.choose(&mut self.dice).unwrap();
-            let command = wallet.asks(&mut self.dice, self.now);
+            let command = wallet.asks(&mut self.dice, self.clock.now());
             let known = match self.dice.random_range(0..4) {
                 0 => items.choose(&mut self.dice).cloned(),
                 _ => own.ids.choose(&mut self.dice).and_then(|id| own.done.get(id)).map(|(item, _)| item.clone()),
@@ -306,7 +289,7 @@ impl Table {
             let real = outcome.as_ref().ok().map(|answer| told(&item.command, &answer.message));
             let hold = real.as_ref().and_then(|(_, hold)| *hold);
             let expected =
-                wallet.does(&mut self.ids, &item.command, hold, self.now).unwrap_or_else(|refusal| Came::Refused(refusal.reason));
+                wallet.does(&mut self.ids, &item.command, hold, self.clock.now()).unwrap_or_else(|refusal| Came::Refused(refusal.reason));
             match (outcome, real) {
                 (Ok(answer), Some((came, _))) => {
                     assert_eq!(came, expected, "{item:?}");
@@ -342,10 +325,10 @@ fn wallet_of(command: &Command) -> Id<Wallet> {
     }
 }
 
-async fn play(db: Db, mixes: usize) {
+async fn play(db: Db, clock: Hand, mixes: usize) {
     let seed = rand::random();
     println!("seed {seed}");
-    let mut table = Table::start(db, seed).await;
+    let mut table = Table::start(db, clock, seed).await;
     for round in 0..mixes {
         let shop = table.dice.random_range(0..TENANTS.len());
         if table.dice.random_bool(0.3) {
@@ -353,11 +336,7 @@ async fn play(db: Db, mixes: usize) {
             table.grants(shop, wallet).await;
         }
         if table.dice.random_bool(0.1) {
-            table.now += TimeDelta::minutes(table.dice.random_range(1..300));
-            for name in TENANTS {
-                let tenant = name.parse().unwrap();
-                tenants::set_clock(table.db.connection(), &tenant, table.now, name.as_bytes(), None).await.unwrap();
-            }
+            table.clock.turn(TimeDelta::minutes(table.dice.random_range(1..300)));
         }
         table.plays(shop).await;
         if round % 10 == 0 {
@@ -372,19 +351,25 @@ async fn play(db: Db, mixes: usize) {
     table.db.close().await;
 }
 
+/// A wallet's database of PostgreSQL with this clock; none where there is no PostgreSQL.
+pub async fn on_postgres(clock: &Hand) -> Option<Db> {
+    let url = format!("postgres://payterms_wallet@{}", postgres::database().await?);
+    let db = Db::open(&url, "wallet", Arc::new(clock.clone())).await.unwrap();
+    Some(db.with_requests_in(<payterms_wallet::Wallet as payterms_chassis::Service>::REQUESTS_IN))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_come_to_the_same_as_calls_alone_on_sqlite() {
-    let folder = tempfile::tempdir().unwrap();
+    let (folder, clock) = (tempfile::tempdir().unwrap(), Hand::default());
     let url = format!("sqlite:{}", folder.path().join("wallet.db").display());
-    let db = Db::open(&url, "wallet", Arc::new(payterms_kernel::SystemClock)).await.unwrap();
+    let db = Db::open(&url, "wallet", Arc::new(clock.clone())).await.unwrap();
     payterms_migrations::migrate_sqlite(db.connection(), "wallet").await.unwrap();
-    play(db.with_requests_in(<payterms_wallet::Wallet as payterms_chassis::Service>::REQUESTS_IN), MIXES[0]).await;
+    play(db.with_requests_in(<payterms_wallet::Wallet as payterms_chassis::Service>::REQUESTS_IN), clock, MIXES[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_come_to_the_same_as_calls_alone_on_postgres() {
-    let Some(place) = postgres::database().await else { return };
-    let url = format!("postgres://payterms_wallet@{place}");
-    let db = Db::open(&url, "wallet", Arc::new(payterms_kernel::SystemClock)).await.unwrap();
-    play(db.with_requests_in(<payterms_wallet::Wallet as payterms_chassis::Service>::REQUESTS_IN), MIXES[1]).await;
+    let clock = Hand::default();
+    let Some(db) = on_postgres(&clock).await else { return };
+    play(db, clock, MIXES[1]).await;
 }

@@ -1,80 +1,91 @@
-//! One trace spans gateway, service, outbox and inbox, and arrives at a collector by OTLP.
+//! One trace spans gateway, service, outbox and inbox, and arrives at a collector by OTLP; how many begin is an option.
 
-use opentelemetry_proto::tonic::{
-    collector::trace::v1::{
-        ExportTraceServiceRequest, ExportTraceServiceResponse,
-        trace_service_server::{TraceService, TraceServiceServer},
-    },
-    trace::v1::Span,
+use payterms_proto::wallet::v1::{CreateTopUpRequest, GetBalanceRequest};
+use payterms_suite::{
+    Session,
+    client::{amount, request_id},
+    shop,
 };
-use payterms_suite::{client::request_id, shop};
 use payterms_testkit::{
+    collector::Collector,
     process::{Process, free_address, someone},
     world::{customer_of, wallet_of},
 };
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
+    collections::{HashMap, HashSet},
     time::Duration,
 };
-use tonic::{Request, Response, Status, transport::Server};
+use tonic::Request;
 
-/// Keeps what it is sent.
-#[derive(Debug, Clone, Default)]
-struct Collector(Arc<Mutex<Vec<Span>>>);
-
-#[tonic::async_trait]
-impl TraceService for Collector {
-    async fn export(&self, request: Request<ExportTraceServiceRequest>) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let resources = request.into_inner().resource_spans;
-        let spans = resources.into_iter().flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans);
-        self.0.lock().unwrap().extend(spans);
-        Ok(Response::new(ExportTraceServiceResponse::default()))
-    }
+/// A suite whose spans a collector gets.
+struct Traced {
+    collector: Collector,
+    admin: Session,
+    wallet: String,
+    _processes: (Process, Process, tempfile::TempDir),
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_trace_spans_gateway_wallet_outbox_and_inbox() {
-    let collector = Collector::default();
-    let (otlp, gateway, provider) = (free_address(), free_address(), free_address());
-    tokio::spawn(Server::builder().add_service(TraceServiceServer::new(collector.clone())).serve(otlp));
+async fn traced(ratio: &str) -> Traced {
+    let (collector, otlp) = Collector::start();
+    let (gateway, provider) = (free_address(), free_address());
     let folder = tempfile::tempdir().unwrap();
     let binary = env!("CARGO_BIN_EXE_payterms-under-test");
-    let _simulator = Process::simulator(binary, folder.path(), provider, gateway);
-    let otlp = format!("--otlp-endpoint=http://{otlp}");
-    let _suite = Process::suite_with(binary, folder.path(), (gateway, provider), &[otlp, "--log=info".to_owned()]);
+    let simulator = Process::simulator(binary, folder.path(), provider, gateway);
+    // What is logged is another matter.
+    let options = [otlp, format!("--trace-ratio={ratio}"), "--log=error".to_owned()];
+    let suite = Process::suite_with(binary, folder.path(), (gateway, provider), &options);
     let owner = someone(folder.path(), gateway, "OWNER", None);
     shop::open(&owner, "acme").await.unwrap();
     let customer = customer_of(&owner, "acme", "GB").await;
     let wallet = wallet_of(&someone(folder.path(), gateway, "SERVICE", None), &customer, "USD").await;
     let admin = someone(folder.path(), gateway, "CUSTOMER_ADMIN", Some(&customer));
     shop::save_card(&admin, gateway, &customer, "tok_visa").await.unwrap().unwrap();
-    let request = payterms_proto::wallet::v1::CreateTopUpRequest {
-        request_id: request_id(),
-        wallet,
-        amount: payterms_suite::client::amount("USD", 20, 0),
-        ..Default::default()
-    };
-    admin.top_ups().create_top_up(request).await.unwrap();
-    let whole = |spans: &[Span]| {
-        let mut by_trace: HashMap<Vec<u8>, Vec<&Span>> = HashMap::new();
-        for span in spans {
-            by_trace.entry(span.trace_id.clone()).or_default().push(span);
-        }
-        by_trace.values().any(|trace| {
-            let is_top_up = |span: &&&Span| {
-                let named = |value: &str| format!("{:?}", span.attributes).contains(value);
-                span.name == "call" && named("TopUpService/CreateTopUp")
-            };
-            trace.iter().filter(is_top_up).count() == 2 && trace.iter().any(|span| span.name == "inbox")
-        })
-    };
-    for _ in 0..150 {
-        if whole(&collector.0.lock().unwrap()) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    Traced { collector, admin, wallet, _processes: (simulator, suite, folder) }
+}
+
+impl Traced {
+    fn top_up(&self) -> CreateTopUpRequest {
+        CreateTopUpRequest { request_id: request_id(), wallet: self.wallet.clone(), amount: amount("USD", 20, 0), ..Default::default() }
     }
-    let names: Vec<_> = collector.0.lock().unwrap().iter().map(|span| (span.name.clone(), format!("{:?}", span.trace_id))).collect();
-    panic!("no trace has the call at gateway and wallet and the event at its consumer: {names:?}");
+
+    /// Waits for a trace of a top-up that has the call at gateway and wallet and the event at its consumer.
+    async fn arrives(&self) {
+        for _ in 0..150 {
+            let mut by_trace: HashMap<Vec<u8>, Vec<(String, bool)>> = HashMap::new();
+            for span in self.collector.spans().iter() {
+                let top_up = span.name == "call" && format!("{:?}", span.attributes).contains("TopUpService/CreateTopUp");
+                by_trace.entry(span.trace_id.clone()).or_default().push((span.name.clone(), top_up));
+            }
+            let whole = |trace: &Vec<(String, bool)>| {
+                trace.iter().filter(|(_, top_up)| *top_up).count() == 2 && trace.iter().any(|(name, _)| name == "inbox")
+            };
+            if by_trace.values().any(whole) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("no trace has the call at gateway and wallet and the event at its consumer: {:?}", self.collector.spans());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_trace_spans_gateway_wallet_outbox_and_inbox() {
+    let own = traced("1").await;
+    own.admin.top_ups().create_top_up(own.top_up()).await.unwrap();
+    own.arrives().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_that_the_caller_began_is_kept_where_none_begins_here() {
+    let own = traced("0").await;
+    let read = GetBalanceRequest { name: own.wallet.clone(), as_of: None };
+    own.admin.wallets().get_balance(read).await.unwrap();
+    own.admin.top_ups().create_top_up(own.top_up()).await.unwrap();
+    let mut request = Request::new(own.top_up());
+    let (trace, header) = ([0x4b; 16], format!("00-{}-00f067aa0ba902b7-01", "4b".repeat(16)));
+    request.metadata_mut().insert("traceparent", header.parse().unwrap());
+    own.admin.top_ups().create_top_up(request).await.unwrap();
+    own.arrives().await;
+    let traces: HashSet<_> = own.collector.spans().iter().map(|span| span.trace_id.clone()).collect();
+    assert_eq!(traces, HashSet::from([trace.to_vec()]));
 }

@@ -94,7 +94,7 @@ pub async fn run(measure: &Measure) {
     books::hold(&owner, &acknowledged, false).await;
     hold(&owner, &authorized).await;
     let target = Target::at_least("12 draws / debits", drawn.rate() / debits.rate(), 0.8, 0.5);
-    report::print(measure, &[debits, drawn], &[target], &json!({}));
+    report::print(measure, &[debits, drawn], &[target], &json!({ "spans": stage.spans(measure) }));
 }
 
 /// Each acknowledged draw is there once, and its line has it.

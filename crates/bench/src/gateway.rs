@@ -35,5 +35,5 @@ pub async fn run(measure: &Measure) {
     }
     books::hold(&owner, &acknowledged, false).await;
     let target = Target::at_least("7 through the gateway / straight", through.rate() / straight.rate(), 0.65, 0.5);
-    report::print(measure, &[straight, through], &[target], &json!({}));
+    report::print(measure, &[straight, through], &[target], &json!({ "spans": stage.spans(measure) }));
 }

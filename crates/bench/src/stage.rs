@@ -9,6 +9,7 @@ use payterms_suite::{
     client::{amount, request_id},
 };
 use payterms_testkit::{
+    collector::Collector,
     people::person,
     postgres::{migrated, open},
     private_postgres::{Private, binaries},
@@ -20,7 +21,7 @@ use std::{path::PathBuf, sync::Arc};
 pub const NAME: &str = "payterms_bench";
 /// As a server of its own is set up: durable, and no checkpoint in the middle of a turn.
 const SETTINGS: &str = "-c fsync=on -c synchronous_commit=on -c max_connections=300 -c shared_buffers=512MB -c max_wal_size=16GB \
-                        -c checkpoint_timeout=1h -c autovacuum_naptime=10s";
+                        -c checkpoint_timeout=1h";
 
 /// A PostgreSQL that keeps what it has said it keeps.
 #[derive(Debug)]
@@ -83,6 +84,7 @@ pub struct Stage {
     pub wallet: String,
     /// The customer.
     pub customer: String,
+    collector: Collector,
 }
 
 impl Stage {
@@ -98,7 +100,17 @@ impl Stage {
             ..GrantCreditRequest::default()
         };
         rig.someone("STAFF", None).lots().grant_credit(grant).await.expect("credit");
-        Self { services: Services::of(rig), wallet: people.wallet, customer: people.customer }
+        // A trace of a hundred, as in production.
+        let (collector, otlp) = Collector::start();
+        let services = Services::with(rig, vec![otlp, "--trace-ratio=0.01".to_owned()]);
+        Self { services, wallet: people.wallet, customer: people.customer, collector }
+    }
+
+    /// How many spans have arrived; some do unless the run is quick.
+    pub fn spans(&self, measure: &Measure) -> usize {
+        let count = self.collector.spans().len();
+        assert!(measure.quick || count > 0, "a trace of a hundred is recorded");
+        count
     }
 
     /// Sessions of a service straight at another one's port, a connection each; their token lives a minute.

@@ -94,6 +94,7 @@ fn usage(wallets: &Wallets) -> (Uuid, RecordUsageStreamRequest) {
 struct Ways {
     tpcb: Way,
     alone: Way,
+    one: Way,
     spread: Way,
     hot: Way,
     bulk: Way,
@@ -115,6 +116,7 @@ pub async fn run(measure: &Measure) {
     let mut ways = Ways {
         tpcb: Way::new("pgbench TPC-B"),
         alone: Way::new("SQL, a transaction each"),
+        one: Way::new("debits, one caller"),
         spread: Way::new("debits, spread"),
         hot: Way::new("debits, one wallet"),
         bulk: Way::new("debits, bulk of 500"),
@@ -135,6 +137,7 @@ pub async fn run(measure: &Measure) {
         let lasting = Duration::from_secs(measure.seconds);
         let sessions = |count| stage.straight("wallet", count);
         let turns = [
+            (&mut ways.one, turn(&machine, closed(1, lasting, unary(sessions(1), many.clone()))).await),
             (&mut ways.spread, turn(&machine, closed(measure.callers, lasting, unary(sessions(connections), many.clone()))).await),
             (&mut ways.hot, turn(&machine, closed(measure.callers, lasting, unary(sessions(connections), hot.clone()))).await),
             (&mut ways.bulk, turn(&machine, closed(SENDERS, lasting, bulk(sessions(SENDERS), many.clone()))).await),
@@ -177,11 +180,11 @@ pub async fn run(measure: &Measure) {
         Target::at_least("11 SQLite: 512 callers / 1 caller", small.many / small.one, 6.0, 3.0),
     ];
     let more = json!({
-        "idle_mb": idle.map(|(name, mb)| json!({ name: mb })), "stored": stored.tables, "acknowledged_before_the_crash": crashed,
+        "spans": stage.spans(measure), "idle_mb": idle.map(|(name, mb)| json!({ name: mb })), "stored": stored.tables, "acknowledged_before_the_crash": crashed,
         "waits_ms": { "spread_p99": spread99, "one_p99": hot99, "one_p50": hot50 },
         "sqlite": { "one_caller_a_second": small.one, "callers_a_second": small.many },
     });
-    report::print(measure, &[ways.tpcb, ways.alone, ways.spread, ways.hot, ways.bulk, ways.stream], &targets, &more);
+    report::print(measure, &[ways.tpcb, ways.alone, ways.one, ways.spread, ways.hot, ways.bulk, ways.stream], &targets, &more);
 }
 
 /// A turn and what it cost.

@@ -228,7 +228,7 @@ pub fn main_with<S: Service>(arguments: Vec<OsString>) -> ExitCode {
 }
 
 async fn run<S: Service>(options: ServiceOptions<S::Options>) -> Result<(), String> {
-    let _telemetry = Telemetry::start(S::NAME, &options.common.log, options.common.otlp_endpoint.as_deref())?;
+    let _telemetry = Telemetry::start(S::NAME, &options.common.log, &options.common.tracing)?;
     kill::arm(options.common.kill_at.clone());
     let peers = options.common.peer_addresses()?;
     let stop = stop_on_signal()?;

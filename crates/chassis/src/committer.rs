@@ -36,6 +36,12 @@ impl Key {
         let shard = aggregate.as_u128() % SHARDS;
         Self { tenant: call.tenant.clone(), subject: call.caller.subject.clone(), run_id: call.caller.run_id.clone(), shard }
     }
+
+    /// The aggregate whose events tell of what a process does under this key: shards do not wait for each other's.
+    #[must_use]
+    pub fn teller(&self, writer: Uuid) -> Uuid {
+        Uuid::from_u128(writer.as_u128() ^ self.shard)
+    }
 }
 
 /// Outcomes of a batch, in its order; an error: none was done.

@@ -1,6 +1,7 @@
 //! Configuration: flags, then the environment, then an optional file; a bad key is named before
 //! anything is bound.
 
+use crate::telemetry::Tracing;
 use clap::{Args, CommandFactory, Parser};
 use std::{collections::BTreeMap, ffi::OsString, fs, net::SocketAddr, path::PathBuf};
 
@@ -19,9 +20,9 @@ pub struct CommonOptions {
     /// Addresses of the other services, `name=http://host:port`, comma between.
     #[arg(long = "peer", env = "PAYTERMS_PEERS", value_delimiter = ',')]
     pub peers: Vec<String>,
-    /// Where spans go by OTLP over gRPC; nowhere if not given.
-    #[arg(long, env = "PAYTERMS_OTLP_ENDPOINT")]
-    pub otlp_endpoint: Option<String>,
+    /// Where spans go.
+    #[command(flatten)]
+    pub tracing: Tracing,
     /// Which lines are logged, in the syntax of tracing's `EnvFilter`.
     #[arg(long, env = "PAYTERMS_LOG", default_value = "info,sqlx=warn,h2=warn,hyper=warn")]
     pub log: String,

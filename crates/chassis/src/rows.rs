@@ -137,6 +137,31 @@ impl<const N: usize> Rows<N> {
         sql::all(conn, &format!("INSERT INTO {table} ({names}) {rows} {conflict}"), values).await
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The rows as PostgreSQL's functions read them: an array of objects by column.
+    ///
+    /// # Errors
+    /// Where a column holds what no [`Kind`] is.
+    pub fn json(self) -> Result<serde_json::Value, DbErr> {
+        let names = self.columns.map(|(name, _)| name.to_owned());
+        let row = |row: [Value; N]| {
+            let fields = names.iter().cloned().zip(row).map(|(name, value)| Ok((name, json(value)?)));
+            fields.collect::<Result<serde_json::Map<_, _>, DbErr>>().map(serde_json::Value::Object)
+        };
+        self.rows.into_iter().map(row).collect::<Result<Vec<_>, _>>().map(serde_json::Value::Array)
+    }
+
     fn names(&self) -> String {
         self.columns.map(|(name, _)| name).join(", ")
     }
@@ -195,6 +220,28 @@ fn lists<const N: usize>(columns: [Column; N], rows: Vec<[Value; N]>) -> Result<
         values.push(Value::Array(kind, Some(Box::new(list))));
     }
     Ok((format!("SELECT {} FROM unnest({}) AS given ({})", taken.join(", "), marks.join(", "), names.join(", ")), values))
+}
+
+/// A value as PostgreSQL reads it from JSON.
+fn json(value: Value) -> Result<serde_json::Value, DbErr> {
+    Ok(match value {
+        nothing if nothing == nothing.as_null() => serde_json::Value::Null,
+        Value::String(Some(text)) => text.into(),
+        Value::Uuid(Some(id)) => id.to_string().into(),
+        Value::BigInt(Some(number)) => number.into(),
+        Value::Bool(Some(flag)) => flag.into(),
+        Value::ChronoDateTimeUtc(Some(at)) => at.to_rfc3339().into(),
+        Value::Bytes(Some(bytes)) => hex(&bytes).into(),
+        other => return Err(DbErr::Type(format!("{other:?} in a row"))),
+    })
+}
+
+/// Bytes as PostgreSQL reads them from text.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::from("\\x"), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Rows of marks; SQLite looks for the number of one that has a name among all of them, so these have none.

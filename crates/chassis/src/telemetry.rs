@@ -1,16 +1,39 @@
 //! Logs and traces: structured lines, OTLP export where an endpoint is given, and the W3C trace
 //! context that travels through calls and outbox rows.
 
+use clap::Args;
 use opentelemetry::{
     global,
     propagation::{Extractor, Injector},
     trace::TracerProvider as _,
 };
 use opentelemetry_otlp::WithExportConfig;
-use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
+use opentelemetry_sdk::{
+    Resource,
+    propagation::TraceContextPropagator,
+    trace::{Sampler, SdkTracerProvider},
+};
 use std::collections::HashMap;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// What of the work is a span, whatever is logged.
+const SPANS: &str = "info,sqlx=warn,h2=warn,hyper=warn";
+
+/// Where spans go, and how many.
+#[derive(Debug, Clone, Args)]
+pub struct Tracing {
+    /// Where spans go by OTLP over gRPC; nowhere if not given.
+    #[arg(long, env = "PAYTERMS_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
+    /// The share of the traces that begin here which is recorded, from 0 to 1. Where a caller began the trace, it has decided.
+    #[arg(long, env = "PAYTERMS_TRACE_RATIO", default_value_t = 1.0, value_parser = ratio)]
+    pub trace_ratio: f64,
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio)).ok_or_else(|| "write a number from 0 to 1".to_owned())
+}
 
 /// Keeps the exporter alive; dropped at the end of the process, it sends what is left.
 #[derive(Debug)]
@@ -23,14 +46,15 @@ impl Telemetry {
     ///
     /// # Errors
     /// A sentence if the exporter cannot be made.
-    pub fn start(process: &str, filter: &str, otlp_endpoint: Option<&str>) -> Result<Self, String> {
+    pub fn start(process: &str, filter: &str, tracing: &Tracing) -> Result<Self, String> {
         global::set_text_map_propagator(TraceContextPropagator::new());
         let filter = EnvFilter::try_new(filter).map_err(|error| format!("log filter: {error}"))?;
-        let provider = otlp_endpoint.map(|endpoint| exporter(process, endpoint)).transpose()?;
-        let layer = provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("payterms")));
-        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+        let provider = tracing.otlp_endpoint.as_deref().map(|endpoint| exporter(process, endpoint, tracing.trace_ratio)).transpose()?;
+        let spans = |provider: &SdkTracerProvider| tracing_opentelemetry::layer().with_tracer(provider.tracer("payterms"));
+        let layer = provider.as_ref().map(|provider| spans(provider).with_filter(EnvFilter::new(SPANS)));
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_filter(filter);
         // A second start in one process (tests) keeps the first subscriber.
-        let _ = tracing_subscriber::registry().with(filter).with(lines).with(layer).try_init();
+        let _ = tracing_subscriber::registry().with(lines).with(layer).try_init();
         Ok(Self { provider })
     }
 }
@@ -43,14 +67,15 @@ impl Drop for Telemetry {
     }
 }
 
-fn exporter(process: &str, endpoint: &str) -> Result<SdkTracerProvider, String> {
+fn exporter(process: &str, endpoint: &str, ratio: f64) -> Result<SdkTracerProvider, String> {
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_tonic()
         .with_endpoint(endpoint)
         .build()
         .map_err(|error| format!("OTLP: {error}"))?;
     let resource = Resource::builder().with_service_name(format!("payterms-{process}")).build();
-    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+    let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)));
+    Ok(SdkTracerProvider::builder().with_sampler(sampler).with_batch_exporter(exporter).with_resource(resource).build())
 }
 
 struct Headers<'a>(&'a http::HeaderMap);

@@ -5,7 +5,12 @@ use crate::{
     start::{development_token, ensure_secret},
 };
 use clap::{Args, Parser, Subcommand};
-use payterms_chassis::{boot::stop_on_signal, call::Caller, kill, telemetry::Telemetry};
+use payterms_chassis::{
+    boot::stop_on_signal,
+    call::Caller,
+    kill,
+    telemetry::{Telemetry, Tracing},
+};
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Instant};
 
 #[derive(Debug, Parser)]
@@ -42,9 +47,9 @@ struct RunOptions {
     /// simulator's banks if not given.
     #[arg(long, env = "PAYTERMS_PLAID")]
     plaid: Option<String>,
-    /// Where spans go by OTLP over gRPC; nowhere if not given.
-    #[arg(long, env = "PAYTERMS_OTLP_ENDPOINT")]
-    otlp_endpoint: Option<String>,
+    /// Where spans go.
+    #[command(flatten)]
+    tracing: Tracing,
     /// Which lines are logged, in the syntax of tracing's `EnvFilter`.
     #[arg(long, env = "PAYTERMS_LOG", default_value = "warn", global = true)]
     log: String,
@@ -111,7 +116,7 @@ pub fn main() -> ExitCode {
                 None => serve(&options.run, started).await,
                 Some(Command::Token(token)) => mint(&options.run, token),
                 Some(Command::Demo(demo)) => {
-                    let _telemetry = Telemetry::start("demo", &options.run.log, options.run.otlp_endpoint.as_deref())?;
+                    let _telemetry = Telemetry::start("demo", &options.run.log, &options.run.tracing)?;
                     Box::pin(demo::play(demo.usage.clone(), options.run.postgres.clone())).await
                 }
                 Some(Command::Simulator(simulator)) => simulate(&options.run, simulator).await,
@@ -148,7 +153,7 @@ async fn simulate(run: &RunOptions, options: &SimulatorOptions) -> Result<(), St
 }
 
 async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
-    let _telemetry = Telemetry::start("suite", &run.log, run.otlp_endpoint.as_deref())?;
+    let _telemetry = Telemetry::start("suite", &run.log, &run.tracing)?;
     kill::arm(run.kill_at.clone());
     let folder = run.ephemeral.then(tempfile::tempdir).transpose().map_err(|error| error.to_string())?;
     let data = folder.as_ref().map_or_else(|| run.data.clone(), |folder| folder.path().to_path_buf());

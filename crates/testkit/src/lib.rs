@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
 pub mod binary;
+pub mod collector;
 pub mod people;
 pub mod postgres;
 pub mod private_postgres;

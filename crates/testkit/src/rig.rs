@@ -30,6 +30,7 @@ pub struct Rig {
 #[derive(Debug)]
 pub struct Services {
     rig: Rig,
+    options: Vec<String>,
     wallet: SocketAddr,
     invoicing: SocketAddr,
     credit: SocketAddr,
@@ -40,10 +41,17 @@ pub struct Services {
 impl Services {
     /// Starts each service on what a rig has prepared.
     #[must_use]
-    pub fn of(mut rig: Rig) -> Self {
+    pub fn of(rig: Rig) -> Self {
+        Self::with(rig, Vec::new())
+    }
+
+    /// The same, with more options for each.
+    #[must_use]
+    pub fn with(mut rig: Rig, options: Vec<String>) -> Self {
         drop(rig.suite.take());
         let mut own = Self {
             rig,
+            options,
             wallet: free_address(),
             invoicing: free_address(),
             credit: free_address(),
@@ -112,6 +120,7 @@ impl Services {
         if name == "credit" {
             arguments.push(format!("--seal-key={data}/keys/seal.key"));
         }
+        arguments.extend(self.options.iter().cloned());
         arguments.extend(kill_at.map(|point| format!("--kill-at={point}")));
         self.running.insert(name, Process::service(&self.rig.binary, name, self.at(name), &arguments));
     }

@@ -27,14 +27,12 @@ const COLUMNS: [rows::Column; 8] = [
     ("amount", Kind::Number),
     ("currency", Kind::Text),
 ];
-const ADDED: &str =
+/// What happens to a sum that is there.
+pub(super) const ADDED: &str =
     "ON CONFLICT (tenant, wallet_id, month, funding, label, closing_id) DO UPDATE SET amount = accruals.amount + excluded.amount";
 
-/// Adds to the months' sums.
-///
-/// # Errors
-/// The database's.
-pub async fn add<C: ConnectionTrait>(conn: &C, tenant: &TenantId, sums: &Sums) -> Result<(), AppError> {
+/// The rows that add to the months' sums.
+pub(super) fn rows(tenant: &TenantId, sums: &Sums) -> Rows<8> {
     let mut rows = Rows::new(COLUMNS);
     for ((wallet, month, funding, label), amount) in sums {
         rows.push([
@@ -48,8 +46,7 @@ pub async fn add<C: ConnectionTrait>(conn: &C, tenant: &TenantId, sums: &Sums) -
             amount.currency().code().into(),
         ]);
     }
-    rows.insert(conn, "accruals", ADDED).await?;
-    Ok(())
+    rows
 }
 
 /// What is to be invoiced of a wallet's months up to one, by funding: labels and sums.

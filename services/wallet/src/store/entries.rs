@@ -79,15 +79,8 @@ const COLUMNS: [rows::Column; 13] = [
     ("effective_at", Kind::Time),
 ];
 
-/// Inserts the entries of transfers.
-///
-/// # Errors
-/// The database's.
-pub(crate) async fn insert_many<C: ConnectionTrait>(
-    conn: &C,
-    tenant: &TenantId,
-    transfers: &[(Id<Wallet>, Transfer)],
-) -> Result<(), AppError> {
+/// The rows of the entries of transfers.
+pub(super) fn rows(tenant: &TenantId, transfers: &[(Id<Wallet>, Transfer)]) -> Rows<13> {
     let mut rows = Rows::new(COLUMNS);
     for (wallet, transfer) in transfers {
         for (line, (entry, contra)) in (1_i64..).zip(lines(&transfer.entries)) {
@@ -108,8 +101,7 @@ pub(crate) async fn insert_many<C: ConnectionTrait>(
             ]);
         }
     }
-    rows.insert(conn, "entries", "").await?;
-    Ok(())
+    rows
 }
 
 /// The rows of a transfer: one where a second account did nothing but take the other side of the first.

@@ -124,11 +124,8 @@ const COLUMNS: [rows::Column; 14] = [
 const CHANGING: [rows::Column; 5] =
     [("tenant", Kind::Tenant), ("id", Kind::Id), ("remaining", Kind::Number), ("pinned", Kind::Number), ("live", Kind::Flag)];
 
-/// Saves the lots of wallets that are new or not as they were before.
-///
-/// # Errors
-/// The database's.
-pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, changed: &[(&Wallet, &[Lot])]) -> Result<(), AppError> {
+/// The rows of lots that are new, and of those that are not as they were before.
+pub(super) fn rows(tenant: &TenantId, changed: &[(&Wallet, &[Lot])]) -> (Rows<14>, Rows<5>) {
     let (mut fresh, mut known) = (Rows::new(COLUMNS), Rows::new(CHANGING));
     for (wallet, before) in changed {
         for lot in &wallet.lots {
@@ -160,9 +157,7 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, changed:
             }
         }
     }
-    fresh.insert(conn, "lots", "").await?;
-    known.update(conn, "lots", 2).await?;
-    Ok(())
+    (fresh, known)
 }
 
 /// Lots of these ids, whether or not something is left of them.

@@ -2,12 +2,13 @@
 //! the tenant.
 
 pub mod accruals;
+pub mod changes;
 pub mod charges;
 pub mod customers;
 pub mod entries;
 pub mod fees;
 pub mod holds;
-pub mod known_lots;
+pub mod known;
 pub mod line_switches;
 pub mod lots;
 pub mod metered;

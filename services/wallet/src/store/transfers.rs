@@ -1,6 +1,6 @@
 //! Table `transfers`: written once, never changed.
 
-use super::{Asked, AskedBy, entries, money, unknown};
+use super::{Asked, AskedBy, money, unknown};
 use payterms_chassis::{
     AppError,
     rows::{self, Kind, Rows},
@@ -120,18 +120,13 @@ const COLUMNS: [rows::Column; 11] = [
     ("actor", Kind::MaybeText),
 ];
 
-/// Inserts transfers with their entries, and with the request of each that has no other row for it.
+/// The rows of transfers, with the request of each that has no other row for it.
 ///
 /// # Errors
-/// `Fault` if one does not sum to zero; the database's.
-pub async fn insert_many<C: ConnectionTrait>(
-    conn: &C,
-    tenant: &TenantId,
-    transfers: Vec<(Id<Wallet>, Transfer)>,
-    asked: &AskedBy,
-) -> Result<(), AppError> {
+/// `Fault` if one does not sum to zero.
+pub(super) fn rows(tenant: &TenantId, transfers: &[(Id<Wallet>, Transfer)], asked: &AskedBy) -> Result<Rows<11>, AppError> {
     let mut rows = Rows::new(COLUMNS);
-    for (wallet, transfer) in &transfers {
+    for (wallet, transfer) in transfers {
         if !transfer.is_balanced()? {
             return Err(AppError::Fault(format!("transfer {} does not sum to zero", transfer.id)));
         }
@@ -150,8 +145,7 @@ pub async fn insert_many<C: ConnectionTrait>(
             actor,
         ]);
     }
-    rows.insert(conn, "transfers", "").await?;
-    entries::insert_many(conn, tenant, &transfers).await
+    Ok(rows)
 }
 
 /// The postings of debits and fees, by their request ids.

@@ -1,21 +1,13 @@
 //! Table `wallets`, and the wallet as a whole: locked, loaded with its live lots, saved.
 
-use super::{AskedBy, accruals, currency, known_lots::KnownLots, lots, money, transfers, unknown};
-use crate::jobs;
-use chrono::Months;
-use payterms_chassis::{
-    AppError, WriteTx,
-    jobs::schedule_many,
-    rows::{self, Kind, Rows},
-};
-use payterms_kernel::{
-    Currency, Id, Money, TenantId,
-    calendar::{day_in, first_of_month, start_of_day},
-};
-use payterms_wallet_domain::{Customer, Wallet, month::accrued};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
+use super::{AskedBy, changes::Changes, currency, known::Known, lots, money, unknown};
+use payterms_chassis::{AppError, WriteTx, rows};
+use payterms_kernel::{Currency, Id, Money, TenantId};
+use payterms_wallet_domain::{Customer, Wallet};
+use sea_orm::{IntoActiveModel, QueryOrder, QuerySelect, entity::prelude::*};
+use serde::Serialize;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize)]
 #[sea_orm(table_name = "wallets")]
 /// A row.
 pub struct Model {
@@ -49,10 +41,16 @@ impl ActiveModelBehavior for ActiveModel {}
 pub struct Locked {
     /// The wallet, to decide on.
     pub wallet: Wallet,
-    before: Wallet,
+    pub(super) before: Wallet,
 }
 
 impl Locked {
+    /// A wallet as it was loaded.
+    #[must_use]
+    pub fn new(wallet: Wallet) -> Self {
+        Self { before: wallet.clone(), wallet }
+    }
+
     /// The sequence number of its last entry, and how many uses it had, when it was loaded.
     #[must_use]
     pub fn counted(&self) -> (i64, i64) {
@@ -76,23 +74,24 @@ fn wallet(row: &Model) -> Result<Wallet, AppError> {
     Ok(wallet)
 }
 
-fn row(tenant: &TenantId, wallet: &Wallet) -> ActiveModel {
-    ActiveModel {
-        tenant: Set(tenant.to_string()),
-        id: Set(wallet.id.uuid()),
-        customer_id: Set(wallet.customer.uuid()),
-        currency: Set(wallet.currency.code().to_owned()),
-        sequence: Set(wallet.sequence),
-        lot_count: Set(wallet.lot_count),
-        usage_count: Set(wallet.usage_count),
-        posted: Set(wallet.posted.micros()),
-        owed: Set(wallet.owed.micros()),
-        version: Set(wallet.version),
-        created_at: Set(wallet.created_at),
-        updated_at: Set(wallet.updated_at),
-        owed_back: Set(wallet.owed_back.micros()),
-        overdraft: Set(wallet.overdraft.map(Money::micros)),
-        closes: Set(wallet.closes.map(|month| month.to_string())),
+/// The row of a wallet.
+pub(super) fn row(tenant: &TenantId, wallet: &Wallet) -> Model {
+    Model {
+        tenant: tenant.to_string(),
+        id: wallet.id.uuid(),
+        customer_id: wallet.customer.uuid(),
+        currency: wallet.currency.code().to_owned(),
+        sequence: wallet.sequence,
+        lot_count: wallet.lot_count,
+        usage_count: wallet.usage_count,
+        posted: wallet.posted.micros(),
+        owed: wallet.owed.micros(),
+        version: wallet.version,
+        created_at: wallet.created_at,
+        updated_at: wallet.updated_at,
+        owed_back: wallet.owed_back.micros(),
+        overdraft: wallet.overdraft.map(Money::micros),
+        closes: wallet.closes.map(|month| month.to_string()),
     }
 }
 
@@ -108,7 +107,7 @@ pub async fn lock_many(tx: &WriteTx, ids: &[Id<Wallet>]) -> Result<Vec<Locked>, 
 ///
 /// # Errors
 /// The database's.
-pub async fn lock_known(tx: &WriteTx, ids: &[Id<Wallet>], known: Option<&KnownLots>) -> Result<Vec<Locked>, AppError> {
+pub async fn lock_known(tx: &WriteTx, ids: &[Id<Wallet>], known: Option<&Known>) -> Result<Vec<Locked>, AppError> {
     let tenant = &tx.call().tenant;
     let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
     let (among, values) = rows::among(tx.conn(), "id", 2, &ids);
@@ -118,7 +117,7 @@ pub async fn lock_known(tx: &WriteTx, ids: &[Id<Wallet>], known: Option<&KnownLo
     let (mut wallets, mut unknown) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in &rows {
         let mut wallet = wallet(row)?;
-        match known.and_then(|known| known.of(tenant, &wallet)) {
+        match known.and_then(|known| known.lots(tenant, &wallet)) {
             Some(lots) => wallet.lots = lots,
             None => unknown.push(row.id),
         }
@@ -127,7 +126,7 @@ pub async fn lock_known(tx: &WriteTx, ids: &[Id<Wallet>], known: Option<&KnownLo
     let mut live = lots::live_of(tx.conn(), tenant, &unknown).await?;
     let with_lots = |mut wallet: Wallet| {
         wallet.lots.extend(live.remove(&wallet.id.uuid()).unwrap_or_default());
-        Locked { before: wallet.clone(), wallet }
+        Locked::new(wallet)
     };
     Ok(wallets.into_iter().map(with_lots).collect())
 }
@@ -140,24 +139,7 @@ pub async fn lock(tx: &WriteTx, customer: Id<Customer>, id: Id<Wallet>) -> Resul
     Ok(lock_many(tx, &[id]).await?.pop().filter(|locked| locked.wallet.customer == customer))
 }
 
-/// What of a wallet changes, after what it is found by.
-const CHANGING: [rows::Column; 12] = [
-    ("tenant", Kind::Tenant),
-    ("id", Kind::Id),
-    ("sequence", Kind::Number),
-    ("lot_count", Kind::Number),
-    ("usage_count", Kind::Number),
-    ("posted", Kind::Number),
-    ("owed", Kind::Number),
-    ("version", Kind::Number),
-    ("updated_at", Kind::Time),
-    ("owed_back", Kind::Number),
-    ("overdraft", Kind::MaybeNumber),
-    ("closes", Kind::MaybeText),
-];
-
-/// Saves what decisions changed: wallet rows, lots, transfers with their entries, and what of these goes to
-/// the month's invoices.
+/// Saves what decisions changed of wallets.
 ///
 /// # Errors
 /// The database's.
@@ -170,62 +152,7 @@ pub async fn save_many(tx: &WriteTx, changed: &mut [Locked]) -> Result<(), AppEr
 /// # Errors
 /// The database's.
 pub async fn save_asked(tx: &WriteTx, changed: &mut [Locked], asked: &AskedBy) -> Result<(), AppError> {
-    let tenant = tx.call().tenant.clone();
-    accrue(tx, changed).await?;
-    let lots: Vec<_> = changed.iter().map(|own| (&own.wallet, own.before.lots.as_slice())).collect();
-    lots::save_many(tx.conn(), &tenant, &lots).await?;
-    let (mut rows, mut moved) = (Rows::new(CHANGING), Vec::new());
-    for own in changed.iter_mut().filter(|own| own.wallet != own.before) {
-        let wallet = &mut own.wallet;
-        // Whoever has kept the lots tells by the row that they are others now.
-        if wallet.version == own.before.version && wallet.lots != own.before.lots {
-            return Err(AppError::Fault(format!("lots of wallet {} changed, and its version did not", wallet.id)));
-        }
-        rows.push([
-            tenant.as_str().into(),
-            wallet.id.uuid().into(),
-            wallet.sequence.into(),
-            wallet.lot_count.into(),
-            wallet.usage_count.into(),
-            wallet.posted.micros().into(),
-            wallet.owed.micros().into(),
-            wallet.version.into(),
-            wallet.updated_at.into(),
-            wallet.owed_back.micros().into(),
-            wallet.overdraft.map(Money::micros).into(),
-            wallet.closes.map(|month| month.to_string()).into(),
-        ]);
-        own.before.lots.clear();
-        moved.extend(std::mem::take(&mut wallet.transfers).into_iter().map(|transfer| (wallet.id, transfer)));
-    }
-    rows.update(tx.conn(), "wallets", 2).await?;
-    transfers::insert_many(tx.conn(), &tenant, moved, asked).await
-}
-
-/// Characters of a label: what a line of an invoice shows.
-const LABEL: usize = 200;
-
-/// Adds what transfers accrue to the months of their wallets; where a wallet had nothing to invoice, the end
-/// of the month falls due.
-async fn accrue(tx: &WriteTx, changed: &mut [Locked]) -> Result<(), AppError> {
-    let (mut sums, mut due) = (accruals::Sums::new(), Vec::new());
-    for Locked { wallet, .. } in changed {
-        for transfer in &wallet.transfers {
-            let month = first_of_month(day_in(tx.time().zone, transfer.recorded_at));
-            for (funding, label, amount) in accrued(wallet, transfer)? {
-                let zero = Money::zero(wallet.currency);
-                let sum = sums.entry((wallet.id, month, funding, label.chars().take(LABEL).collect())).or_insert(zero);
-                *sum = sum.plus(amount)?;
-                wallet.closes = wallet.closes.or_else(|| {
-                    let next = month.checked_add_months(Months::new(1)).unwrap_or(month);
-                    due.push((wallet.id.to_string(), start_of_day(tx.time().zone, next)));
-                    Some(month)
-                });
-            }
-        }
-    }
-    schedule_many(tx, jobs::CLOSE_MONTH, &due).await?;
-    accruals::add(tx.conn(), &tx.call().tenant, &sums).await
+    Changes::of(&tx.call().tenant, tx.time().zone, changed, asked)?.save(tx).await
 }
 
 /// Inserts a new wallet.
@@ -233,7 +160,7 @@ async fn accrue(tx: &WriteTx, changed: &mut [Locked]) -> Result<(), AppError> {
 /// # Errors
 /// The database's.
 pub async fn insert(tx: &WriteTx, wallet: &Wallet) -> Result<(), AppError> {
-    Entity::insert(row(&tx.call().tenant, wallet)).exec_without_returning(tx.conn()).await?;
+    Entity::insert(row(&tx.call().tenant, wallet).into_active_model().reset_all()).exec_without_returning(tx.conn()).await?;
     Ok(())
 }
 

@@ -108,5 +108,6 @@ async fn publish(tx: &mut WriteTx, locked: &mut Locked, (method, taken): (Option
         let name = CustomerRef { tenant, customer }.name();
         tx.emit("payment_methods", &customer.to_string(), &render_payments::methods_changed(&name, &own)).await?;
     }
-    recharge::mark(tx, [&locked.wallet]).await
+    recharge::mark(tx, [&locked.wallet]).await?;
+    Ok(())
 }

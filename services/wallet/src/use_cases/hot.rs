@@ -1,14 +1,14 @@
 //! The verbs that the wallet does all day, one or many in one transaction: load many, decide each,
 //! save many. One that is refused fails alone and leaves its wallet as it was.
 
-use super::{authorize_hold, capture_hold, expire_lot, post_debit, recharge, record_usage, replays, void_hold};
+use super::{alone, authorize_hold, capture_hold, expire_lot, post_debit, recharge, record_usage, replays, void_hold};
 use crate::{
     App, jobs,
     parse::{Capture, HoldRef, Take, WalletRef},
     render,
     store::{
         Asked, AskedBy, fees, holds,
-        known_lots::KnownLots,
+        known::Known,
         usage,
         wallets::{self, Locked},
     },
@@ -16,10 +16,11 @@ use crate::{
 use chrono::{DateTime, Utc};
 use payterms_chassis::{
     Answer, AppError, Call, Db, WriteTx,
-    batch::{self, Known, Told},
+    batch::{self, Told},
     committer::{Bounds, Committer, Key},
     jobs::{cancel_many, schedule_many},
     render::money,
+    tx::Time,
 };
 use payterms_kernel::{Id, IdSource, Refusal, TenantId};
 use payterms_proto::wallet::v1::{PostedWallet, PostingsMade};
@@ -76,7 +77,7 @@ pub struct Item {
 }
 
 impl Item {
-    fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         Key::of(&self.call, self.command.wallet().wallet.uuid())
     }
 }
@@ -135,7 +136,7 @@ pub type HotCommitter = Committer<Item, Answer<Vec<u8>>>;
 /// tenants do not wait for each other.
 #[must_use]
 pub fn committer(db: &Db) -> HotCommitter {
-    let (db, known) = (db.clone(), Arc::new(KnownLots::default()));
+    let (db, known) = (db.clone(), Arc::new(Known::default()));
     Committer::new(Bounds { batch: BATCH, of_one: 8_000, in_all: 16_000, at_once: 4 }, move |items: Arc<[Item]>| {
         let (db, known) = (db.clone(), known.clone());
         async move { run_many(&db, &known, &items).await }
@@ -179,8 +180,16 @@ pub async fn run_all(app: &App, items: Vec<Item>) -> Result<Vec<Outcome>, AppErr
 ///
 /// # Errors
 /// The database's: then none is done.
-pub async fn run_many(db: &Db, known: &KnownLots, items: &[Item]) -> Result<Vec<Outcome>, AppError> {
+pub async fn run_many(db: &Db, known: &Known, items: &[Item]) -> Result<Vec<Outcome>, AppError> {
     let Some(first) = items.first() else { return Ok(Vec::new()) };
+    if let [only] = items {
+        match alone::post(db, known, only).await {
+            Ok(Some(answer)) => return Ok(vec![Ok(answer)]),
+            Ok(None) => {}
+            // Was it kept, its request is found.
+            Err(error) => tracing::debug!(%error, "a debit goes the way of a batch"),
+        }
+    }
     let mut tx = db.begin(&first.call).await?;
     let mut loaded = Loaded::load(&tx, known, items).await?;
     let calls: Vec<_> = items.iter().map(|item| &item.call).collect();
@@ -193,7 +202,7 @@ pub async fn run_many(db: &Db, known: &KnownLots, items: &[Item]) -> Result<Vec<
             continue;
         }
         outcomes.push(loaded.decide(&mut tx, item).map(|answer| {
-            let known = Known { input_hash: item.call.input_hash.clone(), answer: Some(answer.clone()) };
+            let known = batch::Known { input_hash: item.call.input_hash.clone(), answer: Some(answer.clone()) };
             answered.insert(item.call.request_id, known);
             fresh.get_or_insert(item.call.request_id);
             Answer { message: answer, replayed: false, versions: Vec::new() }
@@ -202,7 +211,7 @@ pub async fn run_many(db: &Db, known: &KnownLots, items: &[Item]) -> Result<Vec<
     if let Some(id) = fresh {
         // An id is answered once, so no other batch has this cause.
         tx.ids_from(&format!("batch/{id}"));
-        let versions = loaded.save(&mut tx, db.writer_id()).await?;
+        let versions = loaded.save(&mut tx, first.key().teller(db.writer_id())).await?;
         for (item, outcome) in items.iter().zip(&mut outcomes) {
             if let (Some(version), Ok(answer)) = (versions.get(&item.command.wallet().wallet.uuid()), outcome)
                 && !answer.replayed
@@ -211,9 +220,11 @@ pub async fn run_many(db: &Db, known: &KnownLots, items: &[Item]) -> Result<Vec<
             }
         }
     }
+    let Time { zone, tested, .. } = tx.time();
     tx.commit_rows().await?;
-    for own in loaded.wallets {
-        known.keep(&first.call.tenant, own.wallet);
+    for own in loaded.wallets.into_iter().filter(|_| fresh.is_some()) {
+        let alone = loaded.plain.contains(&own.wallet.id) && !tested;
+        known.keep(&first.call.tenant, own.wallet, alone.then_some(zone));
     }
     Ok(outcomes)
 }
@@ -230,10 +241,12 @@ struct Loaded {
     uses: Vec<(Id<Wallet>, UsageRecord, Asked)>,
     metered: record_usage::Meters,
     fees: Vec<Fee>,
+    /// Wallets that no rule recharges.
+    plain: HashSet<Id<Wallet>>,
 }
 
 impl Loaded {
-    async fn load(tx: &WriteTx, known: &KnownLots, items: &[Item]) -> Result<Self, AppError> {
+    async fn load(tx: &WriteTx, known: &Known, items: &[Item]) -> Result<Self, AppError> {
         let mut ids: Vec<_> = items.iter().map(|item| item.command.wallet().wallet).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -258,6 +271,7 @@ impl Loaded {
             uses: Vec::new(),
             metered,
             fees: Vec::new(),
+            plain: HashSet::new(),
         })
     }
 
@@ -311,7 +325,7 @@ impl Loaded {
     }
 
     /// Saves everything that was decided; answers the version that each wallet with an event of its own came to.
-    async fn save(&mut self, tx: &mut WriteTx, writer: Uuid) -> Result<HashMap<Uuid, i64>, AppError> {
+    async fn save(&mut self, tx: &mut WriteTx, teller: Uuid) -> Result<HashMap<Uuid, i64>, AppError> {
         let (tenant, now) = (tx.call().tenant.clone(), tx.now());
         batch::answer(tx, std::mem::take(&mut self.answers)).await?;
         self.changed.sort_unstable();
@@ -323,10 +337,11 @@ impl Loaded {
         fees::insert_many(tx, &self.fees).await?;
         let posted: Vec<_> = self.wallets.iter().filter_map(|own| posted(&tenant, own)).collect();
         if !posted.is_empty() {
-            tx.tell("postings", &writer.to_string(), &PostingsMade { wallets: posted }).await?;
+            tx.tell("postings", &teller.to_string(), &PostingsMade { wallets: posted }).await?;
         }
         let versions = batch::emit(tx, "wallet", std::mem::take(&mut self.events)).await?;
-        recharge::mark(tx, self.wallets.iter().map(|own| &own.wallet)).await?;
+        let ruled = recharge::mark(tx, self.wallets.iter().map(|own| &own.wallet)).await?;
+        self.plain = self.wallets.iter().map(|own| own.wallet.id).filter(|id| !ruled.contains(id)).collect();
         let freed: HashSet<_> = holds.iter().map(|(wallet, _)| *wallet).collect();
         for own in self.wallets.iter().filter(|own| freed.contains(&own.wallet.id)) {
             expire_lot::schedule_overdue(tx, &own.wallet, now).await?;
@@ -347,7 +362,7 @@ impl Loaded {
 }
 
 /// What was posted to a wallet; none where nothing was.
-fn posted(tenant: &TenantId, own: &Locked) -> Option<PostedWallet> {
+pub(super) fn posted(tenant: &TenantId, own: &Locked) -> Option<PostedWallet> {
     let ((sequence, uses), wallet) = (own.counted(), &own.wallet);
     let posted = wallet.sequence > sequence;
     (posted || wallet.usage_count > uses).then(|| PostedWallet {

@@ -1,5 +1,6 @@
 //! One verb a file: lock, look the request up, let the domain decide, save, commit.
 
+pub mod alone;
 pub mod authorize_hold;
 pub mod capture_hold;
 pub mod change_methods;

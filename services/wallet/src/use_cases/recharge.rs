@@ -23,12 +23,13 @@ use payterms_wallet_domain::{
     recharge::Rules,
     top_up::{self, Source, Terms},
 };
+use std::collections::HashSet;
 
-/// Marks those of the wallets whose rules ask for credit now.
+/// Marks those of the wallets whose rules ask for credit now; answers those that have rules.
 ///
 /// # Errors
 /// The database's.
-pub async fn mark(tx: &WriteTx, changed: impl IntoIterator<Item = &Wallet>) -> Result<(), AppError> {
+pub async fn mark(tx: &WriteTx, changed: impl IntoIterator<Item = &Wallet>) -> Result<HashSet<Id<Wallet>>, AppError> {
     let changed: Vec<_> = changed.into_iter().collect();
     let ids: Vec<_> = changed.iter().map(|wallet| wallet.id).collect();
     let rules = recharges::of(tx.conn(), &tx.call().tenant, &ids).await?;
@@ -39,7 +40,7 @@ pub async fn mark(tx: &WriteTx, changed: impl IntoIterator<Item = &Wallet>) -> R
             schedule_once(tx, jobs::RECHARGE, &wallet.id.to_string(), tx.now()).await?;
         }
     }
-    Ok(())
+    Ok(rules.into_keys().collect())
 }
 
 /// Notes the end of a recharge and judges the rules again; other top-ups only judge.
@@ -52,7 +53,8 @@ pub async fn ended(tx: &mut WriteTx, wallet: &Wallet, top_up: &TopUp) -> Result<
         recharge.end(top_up, tx.now());
         publish(tx, wallet, &recharge).await?;
     }
-    mark(tx, [wallet]).await
+    mark(tx, [wallet]).await?;
+    Ok(())
 }
 
 /// Saves the rules and tells how they stand; a failure's next try is scheduled.

@@ -1,0 +1,98 @@
+//! Wallets as this process saw them last, so that one which nobody else has changed since is locked without reading
+//! its lots again, and a debit that comes alone is decided before it is locked.
+
+use super::wallets::Locked;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use payterms_chassis::kept::Kept;
+use payterms_kernel::{Id, TenantId};
+use payterms_wallet_domain::{Lot, Wallet};
+use uuid::Uuid;
+
+/// Wallets that are kept.
+const MOST: usize = 20_000;
+
+/// A wallet that was committed.
+#[derive(Debug, Clone)]
+struct Seen {
+    row: Wallet,
+    lots: Vec<Lot>,
+    alone: Option<Tz>,
+}
+
+/// Wallets with their live lots, each as it was committed.
+#[derive(Debug)]
+pub struct Known(Kept<(TenantId, Uuid), Seen>);
+
+impl Default for Known {
+    fn default() -> Self {
+        Self(Kept::with_room(MOST))
+    }
+}
+
+impl Known {
+    fn of(&self, tenant: &TenantId, id: Id<Wallet>) -> Option<Seen> {
+        self.0.get(&(tenant.clone(), id.uuid()), DateTime::<Utc>::MIN_UTC)
+    }
+
+    /// The lots of a wallet whose row, locked, reads `row`: none where it is another than the one that they were
+    /// kept with. All of it is compared, not its version alone: after a restored backup the same version may
+    /// be of another history.
+    #[must_use]
+    pub fn lots(&self, tenant: &TenantId, row: &Wallet) -> Option<Vec<Lot>> {
+        let Seen { row: known, lots, .. } = self.of(tenant, row.id)?;
+        (known == *row).then_some(lots)
+    }
+
+    /// A wallet to decide one debit on before it is locked, and the zone of its tenant's days. Whoever keeps what was
+    /// decided compares the row under the lock.
+    #[must_use]
+    pub fn alone(&self, tenant: &TenantId, id: Id<Wallet>) -> Option<(Locked, Tz)> {
+        let Seen { row, lots, alone } = self.of(tenant, id)?;
+        alone.map(|zone| (Locked::new(Wallet { lots, ..row }), zone))
+    }
+
+    /// Keeps a wallet that was committed, and the zone of its tenant's days where a debit of it may come alone.
+    pub fn keep(&self, tenant: &TenantId, mut wallet: Wallet, alone: Option<Tz>) {
+        let mut lots = std::mem::take(&mut wallet.lots);
+        lots.retain(|lot| lot.remaining.is_positive());
+        lots.sort_by(Lot::debit_order);
+        wallet.transfers.clear();
+        self.0.keep((tenant.clone(), wallet.id.uuid()), Seen { row: wallet, lots, alone }, DateTime::<Utc>::MAX_UTC);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Known;
+    use chrono::{DateTime, Utc};
+    use chrono_tz::Tz;
+    use payterms_kernel::{Currency, Id, IdSource, Money};
+    use payterms_wallet_domain::{Account, LotKind, TransferKind, Wallet, wallet::NewLot};
+    use uuid::Uuid;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    #[test]
+    fn lots_are_those_of_the_same_row_of_the_same_tenant() {
+        let (known, acme) = (Known::default(), "acme".parse().unwrap());
+        let usd = |text| Money::parse(Currency::parse("USD").unwrap(), text).unwrap();
+        let mut wallet = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd("0").currency(), NOW);
+        let new =
+            NewLot { kind: LotKind::Granted, tax_kind: None, priority: 0, amount: usd("5"), expires_at: None, description: String::new() };
+        wallet.add_lot(&mut IdSource::new(NOW, b"seed", "test"), new, (TransferKind::Grant, Account::Promotion, usd("0")), NOW).unwrap();
+        let mut row = Wallet { lots: Vec::new(), transfers: Vec::new(), ..wallet.clone() };
+        assert_eq!(known.lots(&acme, &row), None);
+        known.keep(&acme, wallet.clone(), None);
+        assert_eq!(known.lots(&acme, &row).as_ref(), Some(&wallet.lots));
+        assert!(known.alone(&acme, wallet.id).is_none(), "its debits do not come alone");
+        known.keep(&acme, wallet.clone(), Some(Tz::UTC));
+        let (locked, zone) = known.alone(&acme, wallet.id).unwrap();
+        assert_eq!((locked.wallet, zone), (Wallet { transfers: Vec::new(), ..wallet.clone() }, Tz::UTC));
+        let other = "other".parse().unwrap();
+        assert!(known.lots(&other, &row).is_none() && known.alone(&other, wallet.id).is_none());
+        // The same version, another history.
+        row.posted = usd("4");
+        assert_eq!(known.lots(&acme, &row), None);
+    }
+}
