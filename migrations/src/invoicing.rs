@@ -9,7 +9,14 @@ pub struct Invoicing;
 
 impl MigratorTrait for Invoicing {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(system::STEP), Box::new(register::STEP), Box::new(invoices::STEP), Box::new(system::CLOCKS), Box::new(payments::STEP)]
+        vec![
+            Box::new(system::STEP),
+            Box::new(register::STEP),
+            Box::new(invoices::STEP),
+            Box::new(system::CLOCKS),
+            Box::new(payments::STEP),
+            Box::new(system::HOT),
+        ]
     }
 }
 

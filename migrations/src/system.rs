@@ -102,5 +102,13 @@ pub const CLOCKS: Step = Step {
     tables: &[],
 };
 
+/// Fewer and cheaper indexes under every write. The oldest events are those with the least ids.
+pub const HOT: Step = Step {
+    name: "system_0003_hot",
+    postgres: &[include_str!("tenant_last.sql"), "SELECT tenant_last('requests', 'request_id')"],
+    statements: &["DROP INDEX outbox_by_time"],
+    tables: &[],
+};
+
 /// Makes the system tables.
 pub const STEP: Step = Step { name: "system_0001", postgres: &[TENANTS], statements: &[], tables: TABLES };

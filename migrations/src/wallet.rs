@@ -16,6 +16,7 @@ impl MigratorTrait for Wallet {
             Box::new(usage::STEP),
             Box::new(system::CLOCKS),
             Box::new(settlements::STEP),
+            Box::new(system::HOT),
             Box::new(hot::STEP),
         ]
     }
@@ -308,11 +309,11 @@ mod hot {
         "ALTER TABLE transfers ADD COLUMN request_id {uuid}",
         "ALTER TABLE transfers ADD COLUMN input_hash {bytes}",
         "ALTER TABLE transfers ADD COLUMN actor text",
-        "CREATE UNIQUE INDEX transfers_of_request ON transfers (tenant, request_id) WHERE request_id IS NOT NULL",
+        "CREATE UNIQUE INDEX transfers_of_request ON transfers (request_id, tenant) WHERE request_id IS NOT NULL",
         "ALTER TABLE usage_records ADD COLUMN request_id {uuid}",
         "ALTER TABLE usage_records ADD COLUMN input_hash {bytes}",
         "ALTER TABLE usage_records ADD COLUMN actor text",
-        "CREATE UNIQUE INDEX usage_of_request ON usage_records (tenant, request_id) WHERE request_id IS NOT NULL",
+        "CREATE UNIQUE INDEX usage_of_request ON usage_records (request_id, tenant) WHERE request_id IS NOT NULL",
         // What a debit changes stands in no index, so that PostgreSQL writes the row and nothing else. Lots that were
         // used up before stay in this one.
         "ALTER TABLE lots ADD COLUMN live boolean NOT NULL DEFAULT true",
@@ -331,9 +332,14 @@ mod hot {
         "ALTER TABLE entries DROP CONSTRAINT entries_tenant_transfer_id_fkey",
         "ALTER TABLE transfers DROP CONSTRAINT transfers_tenant_wallet_id_fkey",
         "ALTER TABLE usage_records DROP CONSTRAINT usage_records_tenant_wallet_id_fkey",
+        "SELECT tenant_last('wallets', 'id'), tenant_last('lots', 'id'), tenant_last('transfers', 'id'), tenant_last('entries', 'transfer_id, line')",
+        "DROP INDEX entries_of_wallet",
+        "CREATE UNIQUE INDEX entries_of_wallet ON entries (wallet_id, sequence, tenant) WHERE sequence IS NOT NULL",
         // A use is found by its place, its product or its request, never by its id.
-        "ALTER TABLE usage_records DROP CONSTRAINT usage_records_pkey, DROP CONSTRAINT usage_records_tenant_wallet_id_sequence_key, \
-         ADD PRIMARY KEY (tenant, wallet_id, sequence)",
+        "ALTER TABLE usage_records DROP CONSTRAINT usage_records_tenant_wallet_id_sequence_key",
+        "SELECT tenant_last('usage_records', 'wallet_id, sequence')",
+        "DROP INDEX usage_by_product",
+        "CREATE INDEX usage_by_product ON usage_records (wallet_id, product, sequence, tenant)",
         // Room on the page for the next version of a row.
         "ALTER TABLE wallets SET (fillfactor = 70)",
         "ALTER TABLE lots SET (fillfactor = 70)",

@@ -114,13 +114,19 @@ async fn differences((credit, c): (&DatabaseConnection, &str), (invoicing, i): (
         "SELECT 'I20 draw ' || HEX(d.id)HEX || ' is due before its purchase' AS told FROM {c}draws d \
          WHERE d.due_on < d.purchased_on"
     );
+    let strays = format!(
+        "SELECT 'I16 draw ' || HEX(d.id)HEX || ' is of no line' AS told FROM {c}draws d LEFT JOIN {c}credit_lines l \
+         ON l.tenant = d.tenant AND l.id = d.line_id WHERE l.id IS NULL UNION ALL \
+         SELECT 'I16 an entry of ' || HEX(e.line_id)HEX || ' is of none of its draws' AS told FROM {c}draw_entries e LEFT JOIN {c}draws d \
+         ON d.tenant = e.tenant AND d.id = e.draw_id AND d.line_id = e.line_id WHERE d.id IS NULL"
+    );
     // One is open at a time, so that an earlier one was over when the next began.
     let cooling = format!(
         "SELECT 'I18 application ' || HEX(b.id)HEX || ' was started in a cool-down' AS told FROM {c}applications a \
          JOIN {c}applications b ON b.tenant = a.tenant AND b.customer_id = a.customer_id AND b.programme_id = a.programme_id \
          WHERE a.id < b.id AND a.state IN ('DECLINED', 'WITHDRAWN') AND b.created_at < a.reapply_at"
     );
-    for query in [entries, draws, beyond, early, cooling] {
+    for query in [entries, draws, beyond, early, strays, cooling] {
         wrong.extend(told(credit, &query).await);
     }
     let owed =

@@ -51,6 +51,7 @@ mod policies_races;
 mod postpaid;
 mod purchases;
 mod purchases_races;
+mod reads;
 mod recharges;
 mod refunds;
 mod rig;

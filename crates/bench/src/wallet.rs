@@ -137,11 +137,11 @@ pub async fn run(measure: &Measure) {
         let lasting = Duration::from_secs(measure.seconds);
         let sessions = |count| stage.straight("wallet", count);
         let turns = [
-            (&mut ways.one, turn(&machine, closed(1, lasting, unary(sessions(1), many.clone()))).await),
             (&mut ways.spread, turn(&machine, closed(measure.callers, lasting, unary(sessions(connections), many.clone()))).await),
             (&mut ways.hot, turn(&machine, closed(measure.callers, lasting, unary(sessions(connections), hot.clone()))).await),
             (&mut ways.bulk, turn(&machine, closed(SENDERS, lasting, bulk(sessions(SENDERS), many.clone()))).await),
             (&mut ways.stream, turn(&machine, closed(SENDERS, lasting, stream(sessions(SENDERS), many.clone()))).await),
+            (&mut ways.one, turn(&machine, closed(1, lasting, unary(sessions(1), many.clone()))).await),
         ];
         for (way, (done, cost)) in turns {
             way.add(&done, cost);

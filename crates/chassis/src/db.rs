@@ -5,8 +5,8 @@ use crate::{call::Call, error::AppError, sql, tenants, tx::WriteTx};
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Clock, IdSource, TenantId, calendar::day_in};
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use std::{fs::File, path::Path, sync::Arc, time::Duration};
@@ -246,7 +246,7 @@ impl Db {
         Ok((txn, turn))
     }
 
-    /// Begins a read within one tenant.
+    /// Begins a read within one tenant: all that it reads is of one moment.
     ///
     /// # Errors
     /// The database's.
@@ -254,14 +254,16 @@ impl Db {
         self.read_all(&[tenant.as_str()]).await
     }
 
-    /// Begins a read within several tenants, for the operator.
+    /// The same within several tenants, for the operator.
     ///
     /// # Errors
     /// The database's.
     pub async fn read_all(&self, tenants: &[&str]) -> Result<DatabaseTransaction, DbErr> {
-        let access_mode = self.is_postgres().then_some(AccessMode::ReadOnly);
-        let options = TransactionOptions { access_mode, ..Default::default() };
-        let txn = self.reader.begin_with_options(options).await?;
+        #[expect(clippy::disallowed_methods, reason = "a read: nothing is written on SQLite")]
+        let txn = self.reader.begin().await?;
+        if self.is_postgres() {
+            txn.execute_unprepared("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+        }
         set_tenants(&txn, tenants).await?;
         Ok(txn)
     }

@@ -49,9 +49,9 @@ pub async fn sweep(db: &Db) -> Result<u64, AppError> {
     }
 }
 
-/// Placed events that every hearer has got: the least cursor tells.
-const OUTBOX: &str = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE recorded_at < $1 \
-     AND position <= (SELECT min(position) FROM outbox_cursors) ORDER BY recorded_at LIMIT $2)";
+/// Placed events that every hearer has got: the least cursor tells. The oldest have the least ids.
+const OUTBOX: &str = "DELETE FROM outbox WHERE id IN (SELECT id FROM (SELECT id, recorded_at, position FROM outbox ORDER BY id LIMIT $2) oldest \
+     WHERE recorded_at < $1 AND position <= (SELECT min(position) FROM outbox_cursors))";
 /// Applied events: the heads alone know what was applied.
 const INBOX: &str = "DELETE FROM inbox WHERE event_id IN (SELECT event_id FROM inbox WHERE recorded_at < $1 AND held IS NULL \
      ORDER BY recorded_at LIMIT $2)";

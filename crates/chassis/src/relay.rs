@@ -13,6 +13,7 @@ use crate::{
     rows::{Kind, Rows},
     sql,
 };
+use chrono::{DateTime, TimeDelta, Utc};
 use payterms_kernel::TenantId;
 use payterms_proto::common::v1::{DeliverRequest, Event, inbox_service_client::InboxServiceClient};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult};
@@ -22,6 +23,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Events that get their places at once; those beyond get theirs when these are handed over.
 const MOST_PLACED: i64 = 2_000;
+/// Positions that a hearer's cursor may lie behind, where nothing there is for it: they are looked through again.
+const MOST_BEHIND: i64 = 250;
+/// How long the lease is known to be held, of the time that it lasts.
+const HELD: TimeDelta = TimeDelta::seconds(2);
 /// Bytes handed over in one call, unless one event alone is larger.
 const BATCH_BYTES: usize = 1 << 20;
 
@@ -32,13 +37,22 @@ pub struct Relay {
     peers: Peers,
     leases: Leases,
     hearers: Arc<BTreeMap<String, Vec<String>>>,
-    one_at_a_time: Arc<Mutex<()>>,
+    own: Arc<Mutex<Own>>,
     known: Arc<OnceCell<()>>,
+}
+
+/// What the one that pumps knows without asking.
+#[derive(Debug, Default)]
+struct Own {
+    /// When the lease was last taken or renewed.
+    leased: Option<DateTime<Utc>>,
+    /// Where the cursors of hearers were put.
+    marked: BTreeMap<String, i64>,
 }
 
 impl Relay {
     pub(crate) fn new(db: Db, peers: Peers, leases: Leases, hearers: BTreeMap<String, Vec<String>>) -> Self {
-        Self { db, peers, leases, hearers: Arc::new(hearers), one_at_a_time: Arc::default(), known: Arc::default() }
+        Self { db, peers, leases, hearers: Arc::new(hearers), own: Arc::default(), known: Arc::default() }
     }
 
     pub(crate) async fn run_forever(self, stop: CancellationToken) {
@@ -65,8 +79,9 @@ impl Relay {
     /// # Errors
     /// Those of the last hearer that did not answer; the others got theirs.
     pub(crate) async fn pump(&self) -> Result<u64, AppError> {
-        let _one = self.one_at_a_time.lock().await;
-        if !self.leases.hold_singleton("relay").await? {
+        // One at a time.
+        let mut own = self.own.lock().await;
+        if !self.leads(&mut own).await? {
             return Ok(0);
         }
         self.known.get_or_try_init(|| self.know_hearers()).await?;
@@ -75,13 +90,22 @@ impl Relay {
             let through;
             (through, more) = self.give_positions().await?;
             for (hearer, kinds) in self.hearers.iter() {
-                match self.feed(hearer, kinds, through).await {
+                match self.feed(&mut own, (hearer, kinds), through).await {
                     Ok(count) => moved += count,
                     Err(error) => failed = Err(error),
                 }
             }
         }
         failed.map(|()| moved)
+    }
+
+    /// Whether this process is the relay among its replicas.
+    async fn leads(&self, own: &mut Own) -> Result<bool, AppError> {
+        let now = self.db.clock().now();
+        if !own.leased.is_some_and(|at| (TimeDelta::zero()..HELD).contains(&(now - at))) {
+            own.leased = self.leases.hold_singleton("relay").await?.then_some(now);
+        }
+        Ok(own.leased.is_some())
     }
 
     /// Every hearer has a cursor from the start: what it has not got is not forgotten.
@@ -132,13 +156,15 @@ impl Relay {
         Ok((next, more))
     }
 
-    async fn feed(&self, hearer: &str, kinds: &[String], through: i64) -> Result<u64, AppError> {
+    async fn feed(&self, own: &mut Own, (hearer, kinds): (&str, &[String]), through: i64) -> Result<u64, AppError> {
         let mut moved = 0;
         loop {
             let (events, last) = self.next_batch(hearer, kinds, through).await?;
             if events.is_empty() {
-                // Nothing of interest up to here: the next scan starts behind it.
-                self.mark(hearer, through).await?;
+                // Nothing of interest up to here: a later scan starts behind it.
+                if own.marked.get(hearer).is_none_or(|marked| through - marked >= MOST_BEHIND) {
+                    self.mark(own, hearer, through).await?;
+                }
                 return Ok(moved);
             }
             moved += events.len() as u64;
@@ -150,18 +176,19 @@ impl Relay {
             let mut client = InboxServiceClient::new(self.peers.channel(hearer)?);
             client.deliver(self.peers.request(hearer, &caller, DeliverRequest { events }, Duration::from_secs(10))?).await?;
             crate::kill::point("outbox.before_mark");
-            self.mark(hearer, last).await?;
+            self.mark(own, hearer, last).await?;
         }
     }
 
     /// Moves a hearer's cursor, never back.
-    async fn mark(&self, hearer: &str, position: i64) -> Result<(), AppError> {
+    async fn mark(&self, own: &mut Own, hearer: &str, position: i64) -> Result<(), AppError> {
         let mark = "INSERT INTO outbox_cursors (subscriber, position) VALUES ($1, $2) ON CONFLICT (subscriber) \
                     DO UPDATE SET position = excluded.position WHERE outbox_cursors.position < excluded.position";
         let (txn, turn) = self.transaction().await?;
         sql::exec(&txn, mark, vec![hearer.into(), position.into()]).await?;
         txn.commit().await?;
         drop(turn);
+        own.marked.insert(hearer.to_owned(), position);
         Ok(())
     }
 
@@ -189,7 +216,7 @@ impl Relay {
 
     fn event(&self, row: &QueryResult) -> Result<Event, AppError> {
         let id: uuid::Uuid = row.try_get("", "event_id")?;
-        let time: chrono::DateTime<chrono::Utc> = row.try_get("", "occurred_at")?;
+        let time: DateTime<Utc> = row.try_get("", "occurred_at")?;
         let data: Vec<u8> = row.try_get("", "data")?;
         Ok(Event {
             id: id.to_string(),

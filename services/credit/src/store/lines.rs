@@ -231,8 +231,10 @@ const COLUMNS: [rows::Column; 30] = [
 /// # Errors
 /// The database's.
 pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &[&Line]) -> Result<(), AppError> {
-    let mut rows = Rows::new(COLUMNS);
+    let (mut new, mut changed) = (Rows::new(COLUMNS), Rows::new(COLUMNS));
     for own in lines {
+        // One that was offered in this transaction, or has not changed since.
+        let rows = if own.version <= 1 { &mut new } else { &mut changed };
         let (term_kind, term_days) = term_columns(own.term);
         let moving = own.moving.as_ref();
         let word = |text: Option<&str>| text.unwrap_or_default().into();
@@ -269,7 +271,12 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &
             own.updated_at.into(),
         ]);
     }
-    rows.upsert(conn, "credit_lines", 2).await?;
+    new.upsert(conn, "credit_lines", 2).await?;
+    let there = changed.len() as u64;
+    let found = changed.update(conn, "credit_lines", 2).await?;
+    if found != there {
+        return Err(AppError::Fault(format!("{found} lines are there of {there} that changed")));
+    }
     for own in lines.iter().filter(|own| !own.taken.is_empty()) {
         history::append(conn, tenant, own).await?;
     }
