@@ -110,6 +110,37 @@ async fn a_debit_survives_a_kill_around_its_commit(on_postgres: bool) {
     }
 }
 
+/// The wallet is known from the debit before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_debit_alone_survives_a_kill_on_postgres() {
+    for point in ["alone.before", "alone.after"] {
+        let Some(mut rig) = rig::start(true).await else { return };
+        let people = rig.prepare("tok_visa").await;
+        grant(&rig, &people, 10).await;
+        let service = rig.someone("SERVICE", None);
+        let debit = |units| PostDebitRequest {
+            request_id: request_id(),
+            wallet: people.wallet.clone(),
+            amount: amount("USD", units, 0),
+            ..PostDebitRequest::default()
+        };
+        let (first, second, caller) = (debit(1), debit(4), service.clone());
+        let sent = second.clone();
+        let both = async move {
+            caller.postings().post_debit(first).await?;
+            caller.postings().post_debit(sent).await
+        };
+        rig.die_at(&format!("{point} /payterms.wallet.v1.PostingService/PostDebit"), both).await;
+        let debit = async || service.postings().post_debit(second.clone()).await;
+        let answer = retry(debit).await;
+        let replayed = answer.metadata().contains_key("idempotent-replayed");
+        assert_eq!(replayed, point == "alone.after", "{point}: what was kept is not done again");
+        assert_eq!(retry(debit).await.into_inner(), answer.into_inner(), "{point}");
+        assert_eq!(people.posted().await, amount("USD", 5, 0), "{point}");
+        invariants::hold_in(rig.data(), rig.postgres.as_deref()).await;
+    }
+}
+
 async fn a_method_set_up_survives_a_kill_at_every_point(on_postgres: bool) {
     for point in ["method_setup.after_intent", "method_setup.before_record"] {
         let Some(mut rig) = rig::start(on_postgres).await else { return };

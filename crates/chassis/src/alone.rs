@@ -20,9 +20,9 @@ impl Db {
     /// # Errors
     /// The database's; whether the write was kept is not known then, but the same request id finds out.
     pub async fn alone(&self, call: &Call, function: &str, given: Value) -> Result<bool, AppError> {
-        kill::point_of("commit.before", &call.method);
+        kill::point_of("alone.before", &call.method);
         let row = sql::one(self.connection(), &format!("SELECT {function}($1) AS kept"), vec![given.into()]).await?;
-        kill::point_of("commit.after", &call.method);
+        kill::point_of("alone.after", &call.method);
         self.committed.notify_one();
         Ok(row.map(|row| row.try_get("", "kept")).transpose()?.unwrap_or_default())
     }
