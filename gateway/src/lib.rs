@@ -115,6 +115,5 @@ async fn run(options: Options) -> Result<(), String> {
     let listener = TcpListener::bind(options.common.listen).await.map_err(|error| format!("{}: {error}", options.common.listen))?;
     let running = start(&options.common.keys, &peers, listener, &options.own, stop).await?;
     tracing::info!(service = "gateway", address = %running.address, "serves");
-    running.ended().await;
-    Ok(())
+    running.ended().await
 }

@@ -18,6 +18,7 @@ impl MigratorTrait for Wallet {
             Box::new(settlements::STEP),
             Box::new(system::HOT),
             Box::new(hot::STEP),
+            Box::new(single_call::STEP),
         ]
     }
 }
@@ -349,4 +350,13 @@ mod hot {
     ];
 
     pub const STEP: Step = Step { name: "wallet_0005_hot", postgres: POSTGRES, statements: STATEMENTS, tables: &[] };
+}
+
+/// A debit that is alone in its batch: the procedure proves that its transaction was committed.
+mod single_call {
+    use crate::ddl::Step;
+
+    const POSTGRES: &[&str] = &["DROP FUNCTION post_alone(jsonb)", include_str!("post_single_call.sql")];
+
+    pub const STEP: Step = Step { name: "wallet_0006_single_call", postgres: POSTGRES, statements: &[], tables: &[] };
 }

@@ -113,7 +113,7 @@ async fn a_debit_survives_a_kill_around_its_commit(on_postgres: bool) {
 /// The wallet is known from the debit before it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_debit_alone_survives_a_kill_on_postgres() {
-    for point in ["alone.before", "alone.after"] {
+    for point in ["single_call.before", "single_call.after"] {
         let Some(mut rig) = rig::start(true).await else { return };
         let people = rig.prepare("tok_visa").await;
         grant(&rig, &people, 10).await;
@@ -134,7 +134,7 @@ async fn a_debit_alone_survives_a_kill_on_postgres() {
         let debit = async || service.postings().post_debit(second.clone()).await;
         let answer = retry(debit).await;
         let replayed = answer.metadata().contains_key("idempotent-replayed");
-        assert_eq!(replayed, point == "alone.after", "{point}: what was kept is not done again");
+        assert_eq!(replayed, point == "single_call.after", "{point}: what was kept is not done again");
         assert_eq!(retry(debit).await.into_inner(), answer.into_inner(), "{point}");
         assert_eq!(people.posted().await, amount("USD", 5, 0), "{point}");
         invariants::hold_in(rig.data(), rig.postgres.as_deref()).await;

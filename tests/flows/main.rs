@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod accounts;
-mod alone;
 mod announced;
 mod applications;
 mod applications_data;
@@ -18,6 +17,7 @@ mod clocks;
 mod collections;
 mod contract;
 mod customers;
+mod deadlines;
 mod documents;
 mod fees;
 mod grouped;
@@ -59,6 +59,7 @@ mod schemas;
 mod scripts;
 mod scripts_of_credit;
 mod settlements;
+mod single_call;
 mod stories;
 mod top_ups;
 mod traces;

@@ -363,7 +363,7 @@ async fn batches_come_to_the_same_as_calls_alone_on_sqlite() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), Hand::default());
     let url = format!("sqlite:{}", folder.path().join("wallet.db").display());
     let db = Db::open(&url, "wallet", Arc::new(clock.clone())).await.unwrap();
-    payterms_migrations::migrate_sqlite(db.connection(), "wallet").await.unwrap();
+    payterms_migrations::migrate_sqlite(&db.schema_connection().await.unwrap(), "wallet").await.unwrap();
     play(db.with_requests_in(<payterms_wallet::Wallet as payterms_chassis::Service>::REQUESTS_IN), clock, MIXES[0]).await;
 }
 

@@ -1,12 +1,11 @@
 //! What is read is of one moment, however many statements it takes.
 
 use super::{asked::Hand, mixes::on_postgres};
-use payterms_chassis::{Db, sql, tenants};
+use payterms_chassis::{Db, sql, tenants, transaction::Transaction};
 use payterms_kernel::TenantId;
-use sea_orm::DatabaseTransaction;
 use std::sync::Arc;
 
-async fn suspended(read: &DatabaseTransaction) -> bool {
+async fn suspended(read: &Transaction) -> bool {
     let row = sql::one(read, "SELECT suspended FROM tenant_states WHERE tenant = 'acme'", vec![]).await.unwrap();
     row.unwrap().try_get("", "suspended").unwrap()
 }
@@ -27,7 +26,7 @@ async fn what_is_read_is_of_one_moment_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("wallet.db").display());
     let db = Db::open(&url, "wallet", Arc::new(Hand::default())).await.unwrap();
-    payterms_migrations::migrate_sqlite(db.connection(), "wallet").await.unwrap();
+    payterms_migrations::migrate_sqlite(&db.schema_connection().await.unwrap(), "wallet").await.unwrap();
     what_is_read_is_of_one_moment(db).await;
 }
 

@@ -3,10 +3,11 @@
 
 use crate::{
     access::AccessTable,
-    config::{self, CommonOptions},
+    background::Background,
+    config::{self, CommonOptions, DatabaseOptions},
     db::Db,
     flow::{Drivers, Flows, Leases},
-    housekeeping,
+    health, housekeeping,
     identity::{Signer, Verifier},
     inbox::{Consumers, Inbox},
     jobs::{self, Jobs},
@@ -30,11 +31,19 @@ use payterms_proto::common::v1::{
 };
 use sha2::{Digest, Sha256};
 use std::{
-    collections::BTreeMap, ffi::OsString, future::Future, net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration,
+    collections::BTreeMap,
+    ffi::OsString,
+    future::Future,
+    net::SocketAddr,
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
+use tonic_health::server::HealthReporter;
 
 /// Calls at once, beyond which a service refuses.
 const CALLS: usize = 2_048;
@@ -91,6 +100,7 @@ pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
     task: JoinHandle<()>,
+    failure: Arc<OnceLock<String>>,
 }
 
 impl Running {
@@ -103,12 +113,16 @@ impl Running {
         serve: impl FnOnce(TcpListener) -> F,
     ) -> Result<Self, String> {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
-        Ok(Self { address, task: tokio::spawn(serve(listener)) })
+        Ok(Self { address, task: tokio::spawn(serve(listener)), failure: Arc::default() })
     }
 
     /// Waits for the end of the drain.
-    pub async fn ended(self) {
+    ///
+    /// # Errors
+    /// Why it ended, if nobody told it to.
+    pub async fn ended(self) -> Result<(), String> {
         let _ = self.task.await;
+        self.failure.get().map_or(Ok(()), |why| Err(why.clone()))
     }
 }
 
@@ -125,6 +139,7 @@ pub async fn start<S: Service>(
     stop: CancellationToken,
 ) -> Result<Running, String> {
     wait_for_schema::<S>(&db, &stop).await?;
+    db.note_made()?;
     let topology = topology::load()?;
     let db = db.with_requests_in(S::REQUESTS_IN);
     let leases = Leases::new(db.clone());
@@ -156,21 +171,59 @@ pub async fn start<S: Service>(
     let (routes, health) = reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"])).await?;
     let issuers = topology::callers(&topology, S::NAME);
     let guard = Guard::new(access, Verifier::read(keys, S::NAME, &issuers)?, Some(db.clone()), CALLS);
-    health.set_service_status(format!("payterms.{}.v1", S::NAME), tonic_health::ServingStatus::Serving).await;
-    let open = db.clone();
-    let background = [
-        tokio::spawn(relay.run_forever(stop.clone())),
-        tokio::spawn(housekeeping::run_forever(db.clone(), leases, stop.clone())),
-        tokio::spawn(jobs::run_forever(db, parts.jobs, stop.clone())),
-        tokio::spawn(flows.recover_forever(stop.clone())),
-    ];
-    Running::spawn(listener, |listener| async move {
-        serve::serve(listener, layers::wrap(routes, &guard), stop).await;
-        for task in background {
+    let services = vec![format!("payterms.{}.v1", S::NAME)];
+    let background = Background::new(db.health().clone(), stop.clone());
+    let failure = background.failure();
+    let tasks = keep_background(&background, Tasks { db: db.clone(), relay, leases, jobs: parts.jobs, flows }, (health, services), &stop);
+    let readiness = readiness(db.health().clone());
+    let running = Running::spawn(listener, |listener| async move {
+        serve::serve(listener, layers::wrap(routes, &guard).merge(readiness), stop).await;
+        for task in tasks {
             let _ = task.await;
         }
-        open.close().await;
-    })
+        db.close().await;
+    })?;
+    Ok(Running { failure, ..running })
+}
+
+/// What the background tasks of a service work on.
+struct Tasks {
+    db: Db,
+    relay: relay::Relay,
+    leases: Leases,
+    jobs: Jobs,
+    flows: Flows,
+}
+
+fn keep_background(
+    background: &Background,
+    tasks: Tasks,
+    (reporter, services): (HealthReporter, Vec<String>),
+    stop: &CancellationToken,
+) -> [JoinHandle<()>; 5] {
+    let Tasks { db, relay, leases, jobs, flows } = tasks;
+    let stop = || stop.clone();
+    let (of_relay, of_housekeeping, of_jobs, of_flows, of_health) = (stop(), stop(), stop(), stop(), stop());
+    let (swept, claimed) = (db.clone(), db.clone());
+    [
+        background.keep("relay", move |beat| relay.clone().run_forever(beat, of_relay.clone())),
+        background
+            .keep("housekeeping", move |beat| housekeeping::run_forever(swept.clone(), leases.clone(), beat, of_housekeeping.clone())),
+        background.keep("jobs", move |beat| jobs::run_forever(claimed.clone(), jobs.clone(), beat, of_jobs.clone())),
+        background.keep("flows", move |beat| flows.clone().recover_forever(beat, of_flows.clone())),
+        background
+            .keep("health", move |beat| health::watch_forever(db.clone(), reporter.clone(), services.clone(), beat, of_health.clone())),
+    ]
+}
+
+/// `/readyz`: whether calls should be sent here, and what is wrong, as JSON.
+fn readiness(health: health::Health) -> axum::Router {
+    let answer = move || {
+        let report = health.reported();
+        let status = if report.ready { http::StatusCode::OK } else { http::StatusCode::SERVICE_UNAVAILABLE };
+        std::future::ready((status, axum::Json(report)))
+    };
+    axum::Router::new().route("/readyz", axum::routing::get(answer))
 }
 
 /// Waits, not ready, until the schema has the version that this build needs.
@@ -197,6 +250,8 @@ struct ServiceOptions<O: Args> {
     /// `postgres://…`, or `sqlite:<file>`.
     #[arg(long, env = "PAYTERMS_DATABASE_URL")]
     database_url: String,
+    #[command(flatten)]
+    database: DatabaseOptions,
     #[command(flatten)]
     own: O,
 }
@@ -233,15 +288,18 @@ async fn run<S: Service>(options: ServiceOptions<S::Options>) -> Result<(), Stri
     let peers = options.common.peer_addresses()?;
     let stop = stop_on_signal()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let db = Db::open(&options.database_url, S::NAME, clock).await?;
+    let db = Db::open_with(&options.database_url, S::NAME, clock, &options.database).await?;
     let listener = TcpListener::bind(options.common.listen).await.map_err(|error| format!("{}: {error}", options.common.listen))?;
     let running = start::<S>(db, &options.common.keys, &peers, listener, options.own, stop).await?;
     tracing::info!(service = S::NAME, address = %running.address, "serves");
-    running.ended().await;
-    Ok(())
+    running.ended().await
 }
 
-/// A token that SIGTERM or SIGINT cancels.
+/// How long a process may take to end after it was told to: the drain, and a moment to close what is open.
+const HARD_END: Duration = Duration::from_secs(25);
+
+/// A token that SIGTERM or SIGINT cancels. Whatever hangs then, the process ends after [`HARD_END`]; a second signal ends
+/// it at once.
 ///
 /// # Errors
 /// A sentence if signals cannot be listened to.
@@ -250,13 +308,29 @@ pub fn stop_on_signal() -> Result<CancellationToken, String> {
     let stop = CancellationToken::new();
     let mut term = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut int = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-    let told = stop.clone();
+    let cancelled = stop.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
-        }
-        told.cancel();
+        let mut signalled = async || {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+        };
+        signalled().await;
+        cancelled.cancel();
+        // A thread of its own: it must not wait for whatever holds up the runtime.
+        std::thread::spawn(|| {
+            std::thread::sleep(HARD_END);
+            end_now("something did not end in time");
+        });
+        signalled().await;
+        end_now("a second signal came");
     });
     Ok(stop)
+}
+
+/// Ends the process without waiting for anything: what was not committed is rolled back.
+fn end_now(why: &str) -> ! {
+    eprintln!("{why}; the process ends at once");
+    std::process::exit(1)
 }

@@ -4,15 +4,18 @@
 //! A service gives `run`: it does some calls of one tenant in their order, each with an outcome of its own, or none at
 //! all. Row locks keep other replicas right; nothing here is needed for that.
 
-use crate::{answer, call::Call, error::AppError};
+use crate::{answer, call::Call, error::AppError, peers};
 use futures::future::BoxFuture;
 use payterms_kernel::{Kind, Refusal, TenantId};
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tokio::sync::{Semaphore, oneshot};
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::Instant,
+};
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
@@ -66,7 +69,16 @@ pub struct Bounds {
 struct Waiting<I, O> {
     items: Vec<I>,
     caller: oneshot::Sender<Vec<Result<O, AppError>>>,
+    /// When the caller no longer waits for the answer.
+    until: Option<Instant>,
     span: Span,
+}
+
+impl<I, O> Waiting<I, O> {
+    /// Whether anybody still waits: work for nobody is not begun.
+    fn is_wanted(&self) -> bool {
+        !self.caller.is_closed() && self.until.is_none_or(|until| Instant::now() < until)
+    }
 }
 
 struct Queues<I, O> {
@@ -124,8 +136,8 @@ where
         Self(Arc::new(Inner { run, bounds, turns: Semaphore::new(bounds.at_once), queues }))
     }
 
-    /// Does one call, together with those that wait. A caller that goes away before its turn is passed over; after it
-    /// the call is done all the same.
+    /// Does one call, together with those that wait. A caller that has gone away, or whose deadline has passed, before its
+    /// turn is passed over; after it the call is done all the same.
     ///
     /// # Errors
     /// Those of the call; `OVERLOADED` where too many wait.
@@ -140,11 +152,12 @@ where
     /// `OVERLOADED` where too many wait: none was done.
     pub async fn submit_many(&self, key: Key, items: Vec<I>) -> Result<Vec<Result<O, AppError>>, AppError> {
         let (caller, answer) = oneshot::channel();
-        if self.enqueue(&key, Waiting { items, caller, span: Span::current() })? {
+        if self.enqueue(&key, Waiting { items, caller, until: peers::deadline(), span: Span::current() })? {
             let committer = self.clone();
             tokio::spawn(async move { committer.drive(key).await });
         }
-        answer.await.map_err(|_| AppError::Fault("a batch ended without an outcome".to_owned()))
+        // An answer that never comes is one to a call that was over before its turn.
+        answer.await.map_err(|_| AppError::Store(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
     }
 
     fn queues(&self) -> MutexGuard<'_, Queues<I, O>> {
@@ -200,7 +213,7 @@ where
             let turn = self.0.turns.acquire().await;
             let Some(taken) = self.take(&key) else { return };
             let (mut items, mut callers, mut span) = (Vec::new(), Vec::new(), None);
-            for waiting in taken.into_iter().filter(|waiting| !waiting.caller.is_closed()) {
+            for waiting in taken.into_iter().filter(Waiting::is_wanted) {
                 span.get_or_insert(waiting.span);
                 callers.push((waiting.caller, waiting.items.len()));
                 items.extend(waiting.items);

@@ -1,7 +1,7 @@
 //! What can go wrong in a use case, and the one place where it becomes a status.
 
 use payterms_kernel::{Kind, Refusal, money::MoneyError};
-use sea_orm::{DbErr, SqlErr};
+use sea_orm::{ConnAcquireErr, DbErr, SqlErr};
 use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt};
@@ -106,6 +106,10 @@ impl From<AppError> for Status {
                     "CONCURRENT_UPDATE",
                     "Other calls changed the same rows. Retry with the same request id.",
                 ))
+            }
+            AppError::Store(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => {
+                let message = "The service has more work than database connections. Retry with the same request id after the delay.";
+                refused(Refusal::new(Kind::Exhausted, "OVERLOADED", message))
             }
             AppError::Store(store) => {
                 tracing::error!(error = %store, "the database failed");

@@ -4,7 +4,7 @@
 //! The lease has a fencing number. Every step's transaction checks it ([`hold`]), so a driver
 //! that was thought dead and wakes up again can write nothing.
 
-use crate::{answer::Answer, call::Call, db::Db, error::AppError, sql, tx::WriteTx};
+use crate::{answer::Answer, background::Beat, call::Call, db::Db, error::AppError, sql, tx::WriteTx};
 use chrono::TimeDelta;
 use futures::future::BoxFuture;
 use payterms_kernel::{Kind, Refusal, TenantId};
@@ -78,44 +78,49 @@ impl Leases {
 
     /// After the start of an embedded database no other process can hold a lease.
     pub(crate) async fn release_all(&self) -> Result<(), DbErr> {
-        let (txn, turn) = self.db.transaction().await?;
+        let txn = self.db.transaction().await?;
         sql::exec(&txn, "UPDATE intent_lease SET expires_at = $1", vec![chrono::DateTime::UNIX_EPOCH.into()]).await?;
         txn.commit().await?;
-        drop(turn);
         Ok(())
     }
 
     /// Takes or renews the lease of a task that only one replica does.
     pub(crate) async fn hold_singleton(&self, task: &str) -> Result<bool, DbErr> {
         let now = self.db.clock().now();
-        let (txn, turn) = self.db.transaction().await?;
+        let txn = self.db.transaction().await?;
         let upsert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ('', $1, $2, $3, 1, $4) \
                       ON CONFLICT (tenant, flow, intent_id) DO UPDATE SET owner = excluded.owner, fence = intent_lease.fence + 1, \
                       expires_at = excluded.expires_at WHERE intent_lease.owner = excluded.owner OR intent_lease.expires_at < $5";
         let until = now + TimeDelta::seconds(LEASE_SECONDS);
         let held = sql::exec(&txn, upsert, vec![task.into(), Uuid::nil().into(), self.owner.into(), until.into(), now.into()]).await?;
         txn.commit().await?;
-        drop(turn);
         Ok(held == 1)
     }
 
     /// Gives back the lease of a task, so that another replica need not wait for its end.
     pub(crate) async fn release_singleton(&self, task: &str) -> Result<(), DbErr> {
-        let (txn, turn) = self.db.transaction().await?;
+        let txn = self.db.transaction().await?;
         let update = "UPDATE intent_lease SET expires_at = $1 WHERE tenant = '' AND flow = $2 AND owner = $3";
         sql::exec(&txn, update, vec![chrono::DateTime::UNIX_EPOCH.into(), task.into(), self.owner.into()]).await?;
         txn.commit().await?;
-        drop(turn);
         Ok(())
+    }
+
+    /// Renews a lease until its driver is done.
+    async fn renew_until(self, lease: Lease, done: CancellationToken) {
+        while tokio::time::timeout(RENEW_EVERY, done.cancelled()).await.is_err() {
+            if let Err(error) = self.renew(&lease).await {
+                tracing::debug!(%error, "a lease was not renewed");
+            }
+        }
     }
 
     async fn renew(&self, lease: &Lease) -> Result<(), DbErr> {
         let until = self.db.clock().now() + TimeDelta::seconds(LEASE_SECONDS);
-        let (txn, turn) = self.db.transaction().await?;
+        let txn = self.db.transaction().await?;
         let update = "UPDATE intent_lease SET expires_at = $1 WHERE tenant = $2 AND flow = $3 AND intent_id = $4 AND fence = $5";
         sql::exec(&txn, update, [vec![until.into()], key(lease), vec![lease.fence.into()]].concat()).await?;
         txn.commit().await?;
-        drop(turn);
         Ok(())
     }
 }
@@ -168,21 +173,13 @@ impl Flows {
     pub async fn drive(&self, lease: Lease) -> Result<(), AppError> {
         let drivers = self.drivers.get().and_then(|drivers| drivers.0.get(lease.flow));
         let Some((drive, _)) = drivers else { return Err(AppError::Fault(format!("no driver of {}", lease.flow))) };
-        // Both are polled together: a renewal that waits for a row or a turn which the driver holds
-        // must not keep the driver from giving it back. A renewal that fails costs nothing: the
-        // fence decides.
-        let renewing = async {
-            loop {
-                tokio::time::sleep(RENEW_EVERY).await;
-                if let Err(error) = self.leases.renew(&lease).await {
-                    tracing::debug!(%error, "a lease was not renewed");
-                }
-            }
-        };
-        let done = tokio::select! {
-            done = drive(lease.clone()) => done,
-            () = renewing => Ok(()),
-        };
+        // The renewal is a task of its own: one that waits for a row which the driver holds must not keep the driver from
+        // giving it back, and one that is in the middle when the driver is done ends in order. A renewal that fails costs
+        // nothing: the fence decides.
+        let renewing = CancellationToken::new();
+        let _ends_with_this = renewing.clone().drop_guard();
+        tokio::spawn(self.leases.clone().renew_until(lease.clone(), renewing));
+        let done = drive(lease).await;
         self.closed.notify_waiters();
         done
     }
@@ -249,8 +246,9 @@ impl Flows {
         }
     }
 
-    pub(crate) async fn recover_forever(self, stop: CancellationToken) {
+    pub(crate) async fn recover_forever(self, beat: Beat, stop: CancellationToken) {
         loop {
+            beat.beat();
             let more = self.recover().await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "open flows could not be looked for");
                 false
@@ -288,13 +286,12 @@ impl Flows {
             let Ok(tenant) = tenant.parse() else { continue };
             let fence: i64 = row.try_get("", "fence")?;
             let lease = Lease { tenant, flow, intent: row.try_get("", "intent_id")?, fence: fence.saturating_add(1), taken_over: true };
-            let (txn, turn) = self.leases.db.transaction().await?;
+            let txn = self.leases.db.transaction().await?;
             let take = "UPDATE intent_lease SET owner = $4, fence = $5, expires_at = $6 WHERE tenant = $1 AND flow = $2 AND intent_id = $3 AND fence = $7";
             let until = now + TimeDelta::seconds(LEASE_SECONDS);
             let values = vec![self.leases.owner.into(), lease.fence.into(), until.into(), fence.into()];
             let taken = sql::exec(&txn, take, [key(&lease), values].concat()).await?;
             txn.commit().await?;
-            drop(turn);
             if taken == 1 {
                 tracing::info!(flow = lease.flow, intent = %lease.intent, "a flow is taken over");
                 self.spawn_with(lease, Some(permit));

@@ -1,7 +1,7 @@
 //! What may be forgotten: answers after 30 days, events after 7 once all have heard them. Dead
 //! letters, held events and open flows are kept, however old.
 
-use crate::{db::Db, error::AppError, flow::Leases, sql, tenants};
+use crate::{background::Beat, db::Db, error::AppError, flow::Leases, sql, tenants};
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::DbErr;
 use std::time::Duration;
@@ -16,14 +16,14 @@ const ROWS: i64 = 1_000;
 /// How often it is looked for.
 const EVERY: Duration = Duration::from_hours(1);
 
-pub(crate) async fn run_forever(db: Db, leases: Leases, stop: CancellationToken) {
+pub(crate) async fn run_forever(db: Db, leases: Leases, beat: Beat, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
+            () = beat.while_waiting(tokio::time::sleep(EVERY)) => {}
         }
         let held = leases.hold_singleton("housekeeping").await.unwrap_or(false);
-        if held && let Err(error) = sweep(&db).await {
+        if held && let Err(error) = beat.while_waiting(sweep(&db)).await {
             tracing::warn!(%error, "old rows could not be deleted");
         }
     }
@@ -62,10 +62,9 @@ const REQUESTS: &str = "DELETE FROM requests WHERE tenant = $3 AND request_id IN
 async fn delete(db: &Db, statement: &str, before: DateTime<Utc>) -> Result<u64, DbErr> {
     let mut gone = 0;
     loop {
-        let (txn, turn) = db.transaction().await?;
+        let txn = db.transaction().await?;
         let deleted = sql::exec(&txn, statement, vec![before.into(), ROWS.into()]).await?;
         txn.commit().await?;
-        drop(turn);
         gone += deleted;
         if deleted == 0 {
             return Ok(gone);
@@ -76,10 +75,9 @@ async fn delete(db: &Db, statement: &str, before: DateTime<Utc>) -> Result<u64, 
 async fn delete_requests(db: &Db, tenant: &str, before: DateTime<Utc>) -> Result<u64, DbErr> {
     let mut gone = 0;
     loop {
-        let (txn, turn) = db.transaction_of(tenant).await?;
+        let txn = db.transaction_of(tenant).await?;
         let deleted = sql::exec(&txn, REQUESTS, vec![before.into(), ROWS.into(), tenant.into()]).await?;
         txn.commit().await?;
-        drop(turn);
         gone += deleted;
         if deleted == 0 {
             return Ok(gone);

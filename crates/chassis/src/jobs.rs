@@ -3,7 +3,7 @@
 //! A job's use case locks its subject, then takes the row in the same transaction
 //! ([`take`]); who finds it gone does nothing. A claim only keeps replicas apart.
 
-use crate::{call::Call, db::Db, error::AppError, sql, tx::WriteTx};
+use crate::{background::Beat, call::Call, db::Db, error::AppError, sql, tx::WriteTx};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use payterms_kernel::TenantId;
@@ -184,14 +184,15 @@ pub(crate) fn row_of(row: &QueryResult, run_id: Option<String>) -> Result<DueRow
 }
 
 /// Runs what falls due for tenants without a test clock, until told to stop.
-pub(crate) async fn run_forever(db: Db, jobs: Jobs, stop: CancellationToken) {
+pub(crate) async fn run_forever(db: Db, jobs: Jobs, beat: Beat, stop: CancellationToken) {
     loop {
+        beat.beat();
         let busy = match claim(&db).await {
             Ok(rows) => {
                 let busy = !rows.is_empty();
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = run_claimed(&jobs, rows) => {}
+                    () = run_claimed(&jobs, rows, &beat) => {}
                 }
                 busy
             }
@@ -209,7 +210,7 @@ pub(crate) async fn run_forever(db: Db, jobs: Jobs, stop: CancellationToken) {
 }
 
 /// Runs claimed rows a few at a time; one that hangs or panics holds no other up.
-async fn run_claimed(jobs: &Jobs, rows: Vec<DueRow>) {
+async fn run_claimed(jobs: &Jobs, rows: Vec<DueRow>, beat: &Beat) {
     let run = async |row: DueRow| {
         let name = format!("{}/{}", row.job, row.subject);
         let work = tokio::time::timeout(Duration::from_secs(20), jobs.run(row));
@@ -219,6 +220,7 @@ async fn run_claimed(jobs: &Jobs, rows: Vec<DueRow>) {
             Ok(Err(_)) => tracing::warn!(job = %name, "a job took too long; it is tried again"),
             Err(_) => tracing::error!(job = %name, "a job panicked; it is tried again"),
         }
+        beat.beat();
     };
     futures::stream::iter(rows).for_each_concurrent(8, run).await;
 }
@@ -229,7 +231,7 @@ const CLAIM_SECONDS: i64 = 30;
 
 async fn claim(db: &Db) -> Result<Vec<DueRow>, AppError> {
     let now = db.clock().now();
-    let (txn, turn) = db.transaction().await?;
+    let txn = db.transaction().await?;
     let skip = if txn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE OF due SKIP LOCKED" } else { "" };
     let select = format!(
         "SELECT due.tenant AS tenant, job, subject, due_at, ordinal FROM due JOIN tenant_states ON tenant_states.tenant = due.tenant \
@@ -245,6 +247,5 @@ async fn claim(db: &Db) -> Result<Vec<DueRow>, AppError> {
         sql::exec(&txn, mark, values).await?;
     }
     txn.commit().await?;
-    drop(turn);
     Ok(rows)
 }

@@ -3,20 +3,23 @@
 //! It knows tenants, requests, events and time, and no noun of any service.
 
 pub mod access;
-pub mod alone;
 pub mod answer;
+mod background;
 pub mod batch;
 pub mod boot;
 pub mod call;
 pub mod columns;
 pub mod committer;
 pub mod config;
+mod connection;
 pub mod copies;
+pub mod database_file;
 pub mod db;
 pub mod error;
 pub mod etag;
 pub mod fields;
 pub mod flow;
+pub mod health;
 pub mod housekeeping;
 pub mod identity;
 pub mod inbox;
@@ -28,17 +31,20 @@ pub mod names;
 pub mod operations;
 pub mod page;
 pub mod peers;
+pub mod pool;
 pub mod reflection;
 pub mod relay;
 pub mod render;
 pub mod rows;
 pub mod run_due;
 pub mod serve;
+pub mod single_call;
 pub mod snapshots;
 pub mod sql;
 pub mod telemetry;
 pub mod tenants;
 pub mod topology;
+pub mod transaction;
 pub mod tx;
 pub mod xml;
 

@@ -24,6 +24,18 @@ tokio::task_local! {
     pub static DEADLINE: tokio::time::Instant;
 }
 
+/// When the caller of the call being handled must have its answer; none where nobody waits.
+#[must_use]
+pub fn deadline() -> Option<tokio::time::Instant> {
+    DEADLINE.try_with(|deadline| *deadline).ok()
+}
+
+/// What is left of the time that the caller of the call being handled gave; none where nobody waits.
+#[must_use]
+pub fn time_left() -> Option<Duration> {
+    deadline().map(|deadline| deadline.saturating_duration_since(tokio::time::Instant::now()))
+}
+
 /// Tries of a step before its driver gives up and the recovery takes over, and the pause between them.
 const TRIES: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(250);
@@ -118,8 +130,7 @@ impl Peers {
         let mut request = Request::new(message);
         let header: MetadataValue<_> = format!("Bearer {token}").parse().map_err(|_| AppError::Fault("a token is no header".to_owned()))?;
         request.metadata_mut().insert("authorization", header);
-        let left = DEADLINE.try_with(|deadline| deadline.saturating_duration_since(tokio::time::Instant::now()));
-        request.set_timeout(left.map_or(budget, |left| left.min(budget)));
+        request.set_timeout(time_left().map_or(budget, |left| left.min(budget)));
         if let Ok(trace) = telemetry::trace_parent().parse() {
             request.metadata_mut().insert("traceparent", trace);
         }

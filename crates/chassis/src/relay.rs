@@ -3,8 +3,9 @@
 //! Row ids are not in commit order, so positions are given after commit, by one relay at a time.
 
 use crate::{
+    background::Beat,
     call::Caller,
-    db::{Db, Turn},
+    db::Db,
     error::AppError,
     flow::Leases,
     inbox::MOST_EVENTS,
@@ -12,11 +13,12 @@ use crate::{
     render::timestamp,
     rows::{Kind, Rows},
     sql,
+    transaction::Transaction,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_kernel::TenantId;
 use payterms_proto::common::v1::{DeliverRequest, Event, inbox_service_client::InboxServiceClient};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
@@ -55,12 +57,15 @@ impl Relay {
         Self { db, peers, leases, hearers: Arc::new(hearers), own: Arc::default(), known: Arc::default() }
     }
 
-    pub(crate) async fn run_forever(self, stop: CancellationToken) {
+    pub(crate) async fn run_forever(self, beat: Beat, stop: CancellationToken) {
         loop {
+            beat.beat();
             let woken = self.db.committed.clone();
-            if let Err(error) = self.pump().await {
+            let pumped = self.pump_beating(Some(&beat)).await;
+            if let Err(error) = &pumped {
                 tracing::debug!(%error, "events wait");
             }
+            self.db.health().note("relay", pumped.err().map(|error| format!("events wait: {error}")));
             tokio::select! {
                 () = stop.cancelled() => {
                     if let Err(error) = self.leases.release_singleton("relay").await {
@@ -79,6 +84,11 @@ impl Relay {
     /// # Errors
     /// Those of the last hearer that did not answer; the others got theirs.
     pub(crate) async fn pump(&self) -> Result<u64, AppError> {
+        self.pump_beating(None).await
+    }
+
+    /// The same, and says between deliveries that it moves: there may be many.
+    async fn pump_beating(&self, beat: Option<&Beat>) -> Result<u64, AppError> {
         // One at a time.
         let mut own = self.own.lock().await;
         if !self.leads(&mut own).await? {
@@ -90,7 +100,7 @@ impl Relay {
             let through;
             (through, more) = self.give_positions().await?;
             for (hearer, kinds) in self.hearers.iter() {
-                match self.feed(&mut own, (hearer, kinds), through).await {
+                match self.feed(&mut own, (hearer, kinds), through, beat).await {
                     Ok(count) => moved += count,
                     Err(error) => failed = Err(error),
                 }
@@ -110,29 +120,28 @@ impl Relay {
 
     /// Every hearer has a cursor from the start: what it has not got is not forgotten.
     async fn know_hearers(&self) -> Result<(), AppError> {
-        let (txn, turn) = self.db.transaction().await?;
+        let txn = self.db.transaction().await?;
         let insert = "INSERT INTO outbox_cursors (subscriber, position) VALUES ($1, 0) ON CONFLICT DO NOTHING";
         for subscriber in self.hearers.keys().map(String::as_str).chain([""]) {
             sql::exec(&txn, insert, vec![subscriber.into()]).await?;
         }
         txn.commit().await?;
-        drop(turn);
         Ok(())
     }
 
     /// A transaction that need not be durable at once: positions and cursors that a crash undoes are given and moved
     /// again, and what is handed over again is passed over.
-    async fn transaction(&self) -> Result<(DatabaseTransaction, Turn), AppError> {
-        let (txn, turn) = self.db.transaction().await?;
+    async fn transaction(&self) -> Result<Transaction, AppError> {
+        let txn = self.db.transaction().await?;
         if txn.get_database_backend() == DbBackend::Postgres {
             txn.execute_unprepared("SET LOCAL synchronous_commit = off").await?;
         }
-        Ok((txn, turn))
+        Ok(txn)
     }
 
     /// Answers the last position, everything up to it being committed and placed; and whether more may wait for theirs.
     async fn give_positions(&self) -> Result<(i64, bool), AppError> {
-        let (txn, turn) = self.transaction().await?;
+        let txn = self.transaction().await?;
         let lock = if txn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
         let last = sql::one(&txn, &format!("SELECT position FROM outbox_cursors WHERE subscriber = ''{lock}"), vec![]).await?;
         let last: i64 = last.map(|row| row.try_get("", "position")).transpose()?.unwrap_or_default();
@@ -152,13 +161,15 @@ impl Relay {
         placed.update(&txn, "outbox", 1).await?;
         sql::exec(&txn, "UPDATE outbox_cursors SET position = $1 WHERE subscriber = ''", vec![next.into()]).await?;
         txn.commit().await?;
-        drop(turn);
         Ok((next, more))
     }
 
-    async fn feed(&self, own: &mut Own, (hearer, kinds): (&str, &[String]), through: i64) -> Result<u64, AppError> {
+    async fn feed(&self, own: &mut Own, (hearer, kinds): (&str, &[String]), through: i64, beat: Option<&Beat>) -> Result<u64, AppError> {
         let mut moved = 0;
         loop {
+            if let Some(beat) = beat {
+                beat.beat();
+            }
             let (events, last) = self.next_batch(hearer, kinds, through).await?;
             if events.is_empty() {
                 // Nothing of interest up to here: a later scan starts behind it.
@@ -184,10 +195,9 @@ impl Relay {
     async fn mark(&self, own: &mut Own, hearer: &str, position: i64) -> Result<(), AppError> {
         let mark = "INSERT INTO outbox_cursors (subscriber, position) VALUES ($1, $2) ON CONFLICT (subscriber) \
                     DO UPDATE SET position = excluded.position WHERE outbox_cursors.position < excluded.position";
-        let (txn, turn) = self.transaction().await?;
+        let txn = self.transaction().await?;
         sql::exec(&txn, mark, vec![hearer.into(), position.into()]).await?;
         txn.commit().await?;
-        drop(turn);
         own.marked.insert(hearer.to_owned(), position);
         Ok(())
     }

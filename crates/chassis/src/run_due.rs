@@ -29,11 +29,10 @@ impl RunDue {
         (run_id, advancing): (&str, bool),
         seed: &[u8],
     ) -> Result<RunDueResponse, AppError> {
-        let (txn, turn) = self.db.transaction().await?;
+        let txn = self.db.transaction().await?;
         let in_time = tenants::take_round(&txn, tenant, (now, seed), (run_id, advancing)).await?;
         let suspended = tenants::state(&txn, tenant).await?.is_some_and(|state| state.suspended);
         txn.commit().await?;
-        drop(turn);
         if !in_time {
             return Ok(RunDueResponse::default());
         }

@@ -2,18 +2,12 @@
 //! the request id up, then the domain decides, then all is saved and committed together: effect,
 //! events, audit, answer.
 
-use crate::{
-    answer::Answer,
-    call::Call,
-    db::{Db, Turn},
-    error::AppError,
-    kill, sql,
-};
+use crate::{answer::Answer, call::Call, db::Db, error::AppError, kill, sql, transaction::Transaction};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use payterms_kernel::{Id, IdSource, Refusal};
 use prost::{Message, Name};
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::DbErr;
 use sha2::{Digest, Sha256};
 use std::{
     fmt::Write,
@@ -41,8 +35,7 @@ pub struct Time {
 /// A write transaction of one call. Dropped without a commit, nothing has happened.
 #[derive(Debug)]
 pub struct WriteTx {
-    txn: DatabaseTransaction,
-    turn: Turn,
+    txn: Transaction,
     call: Call,
     committed: Arc<Notify>,
     left: Arc<Notify>,
@@ -55,15 +48,15 @@ pub struct WriteTx {
 }
 
 impl WriteTx {
-    pub(crate) fn new(txn: DatabaseTransaction, turn: Turn, call: Call, db: &Db, time: Time, ids: IdSource) -> Self {
+    pub(crate) fn new(txn: Transaction, call: Call, db: &Db, time: Time, ids: IdSource) -> Self {
         let (committed, left) = (db.committed.clone(), db.left.clone());
         let (leaves, requests_in) = (AtomicBool::new(false), db.requests_in);
-        Self { txn, turn, call, committed, left, leaves, time, ids, versions: Vec::new(), looked_up: false, requests_in }
+        Self { txn, call, committed, left, leaves, time, ids, versions: Vec::new(), looked_up: false, requests_in }
     }
 
     /// The connection that statements of this transaction go through.
     #[must_use]
-    pub fn conn(&self) -> &DatabaseTransaction {
+    pub fn conn(&self) -> &Transaction {
         &self.txn
     }
 
@@ -124,7 +117,7 @@ impl WriteTx {
     /// `REQUEST_ID_REUSED` if the id came with other content.
     pub async fn seen(&mut self) -> Result<Option<Seen>, AppError> {
         self.looked_up = true;
-        if self.turn_is_shared() {
+        if self.writers_are_many() {
             // Two calls with one id and no row in common meet here.
             let key = self.call.request_id.as_u64_pair();
             let lock = vec![i64::from_be_bytes((key.0 ^ key.1).to_be_bytes()).into()];
@@ -150,7 +143,7 @@ impl WriteTx {
         self.requests_in
     }
 
-    fn turn_is_shared(&self) -> bool {
+    fn writers_are_many(&self) -> bool {
         use sea_orm::{ConnectionTrait, DbBackend};
         self.txn.get_database_backend() == DbBackend::Postgres
     }
@@ -295,7 +288,6 @@ impl WriteTx {
         kill::point_of("commit.before", &self.call.method);
         self.txn.commit().await?;
         kill::point_of("commit.after", &self.call.method);
-        drop(self.turn);
         self.committed.notify_one();
         if self.leaves.into_inner() {
             self.left.notify_one();

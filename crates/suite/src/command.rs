@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use payterms_chassis::{
     boot::stop_on_signal,
     call::Caller,
+    config::DatabaseOptions,
     kill,
     telemetry::{Telemetry, Tracing},
 };
@@ -47,6 +48,9 @@ struct RunOptions {
     /// simulator's banks if not given.
     #[arg(long, env = "PAYTERMS_PLAID")]
     plaid: Option<String>,
+    /// How each service uses PostgreSQL.
+    #[command(flatten)]
+    database: DatabaseOptions,
     /// Where spans go.
     #[command(flatten)]
     tracing: Tracing,
@@ -165,11 +169,11 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
         simulator: run.simulator.clone(),
         mail: run.mail.clone(),
         plaid: run.plaid.clone(),
+        database: run.database.clone(),
     };
     let suite = Suite::start(&options, stop.clone()).await?;
     let customer = banner::seed(&suite).await?;
     print!("{}", banner::text(&suite, &customer, &data.display().to_string())?);
     println!("\nReady after {} ms.", started.elapsed().as_millis());
-    suite.ended().await;
-    Ok(())
+    suite.ended().await
 }

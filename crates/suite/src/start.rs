@@ -4,6 +4,8 @@ use payterms_chassis::{
     Db,
     boot::{self, Running},
     call::Caller,
+    config::DatabaseOptions,
+    database_file::was_made,
     identity::{Signer, ensure_key, key_set},
 };
 use payterms_credit::Credit;
@@ -27,6 +29,11 @@ use tokio_util::sync::CancellationToken;
 /// Name of the key that development tokens are signed with.
 const DEVELOPMENT: &str = "development";
 
+/// Names of the keys that a data folder holds: who signs tokens.
+const KEYS: [&str; 6] = ["gateway", "wallet", "invoicing", "credit", "plans", DEVELOPMENT];
+/// Services with a database of their own.
+const SERVICES: [&str; 4] = ["wallet", "invoicing", "credit", "plans"];
+
 /// How the suite is started.
 #[derive(Debug, Clone)]
 pub struct SuiteOptions {
@@ -42,6 +49,8 @@ pub struct SuiteOptions {
     pub mail: Option<String>,
     /// Address of Plaid; none: the simulator's banks are linked.
     pub plaid: Option<String>,
+    /// How each service uses PostgreSQL.
+    pub database: DatabaseOptions,
 }
 
 /// A suite that serves.
@@ -65,14 +74,15 @@ impl Suite {
     /// A sentence that says what is wrong.
     pub async fn start(options: &SuiteOptions, stop: CancellationToken) -> Result<Self, String> {
         let keys = options.data.join("keys");
-        for name in ["gateway", "wallet", "invoicing", "credit", "plans", DEVELOPMENT] {
+        refuse_missing_keys(&options.data, &keys)?;
+        for name in KEYS {
             ensure_key(&keys, name)?;
         }
         let jwks = keys.join("jwks.json");
         std::fs::write(&jwks, key_set(&keys, &[DEVELOPMENT])?).map_err(|error| error.to_string())?;
         let door = TcpListener::bind(options.listen).await.map_err(|error| format!("{}: {error}", options.listen))?;
         let (mut services, mut listeners) = (HashMap::new(), HashMap::new());
-        for name in ["wallet", "invoicing", "credit", "plans"] {
+        for name in SERVICES {
             let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
             services.insert(name.to_owned(), listener.local_addr().map_err(|error| error.to_string())?);
             listeners.insert(name, listener);
@@ -143,14 +153,21 @@ impl Suite {
     /// Stops and waits until all has drained.
     pub async fn stop(self) {
         self.stop.cancel();
-        self.ended().await;
+        if let Err(why) = self.ended().await {
+            eprintln!("the suite had failed before it was stopped: {why}");
+        }
     }
 
     /// Waits until all has drained after a stop.
-    pub async fn ended(self) {
+    ///
+    /// # Errors
+    /// Why the suite ended, if nobody told it to.
+    pub async fn ended(self) -> Result<(), String> {
+        let mut ended = Ok(());
         for running in self.running {
-            running.ended().await;
+            ended = ended.and(running.ended().await);
         }
+        ended
     }
 }
 
@@ -175,13 +192,31 @@ pub fn ensure_secret(file: &Path) -> Result<(), String> {
     made.write_all(&rand::random::<[u8; 32]>()).and_then(|()| made.sync_all()).map_err(fault)
 }
 
+/// Refuses a folder whose databases were made with keys that are gone: new ones would open nothing of what is sealed,
+/// and no page token or notification that is under way.
+fn refuse_missing_keys(data: &Path, keys: &Path) -> Result<(), String> {
+    if !SERVICES.iter().any(|service| was_made(data, service)) {
+        return Ok(());
+    }
+    let files = KEYS.iter().map(|name| format!("{name}.key")).chain(["seal.key".to_owned(), "simulator.secret".to_owned()]);
+    let missing: Vec<_> = files.filter(|file| !keys.join(file).exists()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let (keys, missing) = (keys.display(), missing.join(", "));
+    Err(format!("{keys} lacks {missing}, though the databases beside it were made with them. Restore them from a backup."))
+}
+
 async fn open(service: &'static str, options: &SuiteOptions) -> Result<Db, String> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     if let Some(place) = &options.postgres {
-        return Db::open(&format!("postgres://payterms_{service}@{place}"), service, clock).await;
+        return Db::open_with(&format!("postgres://payterms_{service}@{place}"), service, clock, &options.database).await;
     }
     let file = options.data.join(format!("{service}.db"));
-    let db = Db::open(&format!("sqlite:{}", file.display()), service, clock).await?;
-    payterms_migrations::migrate_sqlite(db.connection(), service).await.map_err(|error| format!("{service}: {error}"))?;
+    let db = Db::open_with(&format!("sqlite:{}", file.display()), service, clock, &options.database).await?;
+    let fault = |error| format!("{service}: {error}");
+    let schema = db.schema_connection().await.map_err(fault)?;
+    payterms_migrations::migrate_sqlite(&schema, service).await.map_err(fault)?;
+    schema.close().await.map_err(fault)?;
     Ok(db)
 }

@@ -10,6 +10,7 @@ pub mod private_postgres;
 pub mod process;
 pub mod refusals;
 pub mod rig;
+pub mod slow_line;
 pub mod world;
 
 pub use refusals::{conditions, reason, violations};

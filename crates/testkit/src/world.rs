@@ -1,7 +1,7 @@
 //! A suite in this process, on a database of its own, with a tenant and a customer.
 
-use crate::{people::person, postgres};
-use payterms_chassis::identity::Signer;
+use crate::{people::person, postgres, slow_line};
+use payterms_chassis::{config::DatabaseOptions, identity::Signer};
 use payterms_kernel::SystemClock;
 use payterms_proto::{
     google::r#type::Decimal,
@@ -10,7 +10,7 @@ use payterms_proto::{
 };
 use payterms_suite::{Session, Suite, SuiteOptions, client::request_id};
 use sea_orm::DatabaseConnection;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -54,7 +54,15 @@ impl World {
 
     async fn suite(folder: &TempDir, postgres: Option<String>) -> Suite {
         let listen = "127.0.0.1:0".parse().expect("an address");
-        let options = SuiteOptions { data: folder.path().to_path_buf(), listen, postgres, simulator: None, mail: None, plaid: None };
+        let options = SuiteOptions {
+            data: folder.path().to_path_buf(),
+            listen,
+            postgres,
+            simulator: None,
+            mail: None,
+            plaid: None,
+            database: DatabaseOptions::default(),
+        };
         Suite::start(&options, CancellationToken::new()).await.expect("the suite starts")
     }
 
@@ -62,6 +70,13 @@ impl World {
     pub async fn replica(&self) -> Suite {
         assert!(self.postgres.is_some(), "replicas need PostgreSQL");
         Self::suite(&self.folder, self.postgres.clone()).await
+    }
+
+    /// A second suite on the same PostgreSQL, whose answers reach it `delay` late.
+    pub async fn replica_far_from_postgres(&self, delay: Duration) -> Suite {
+        let (place, name) = self.postgres.as_deref().and_then(|place| place.split_once('/')).expect("host:port/name");
+        let server = tokio::net::lookup_host(place).await.expect("a host").next().expect("an address");
+        Self::suite(&self.folder, Some(format!("{}/{name}", slow_line::open(server, delay).await))).await
     }
 
     /// Stops the suite.

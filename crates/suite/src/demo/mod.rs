@@ -12,6 +12,7 @@ pub mod s5;
 pub mod stage;
 
 use crate::{Suite, SuiteOptions};
+use payterms_chassis::config::DatabaseOptions;
 use stage::Stage;
 use std::{path::PathBuf, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -35,7 +36,15 @@ pub async fn play(usage: Option<PathBuf>, postgres: Option<String>) -> Result<()
     };
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let listen = "127.0.0.1:0".parse().map_err(|_| "no loopback address".to_owned())?;
-    let options = SuiteOptions { data: folder.path().to_path_buf(), listen, postgres, simulator: None, mail: None, plaid: None };
+    let options = SuiteOptions {
+        data: folder.path().to_path_buf(),
+        listen,
+        postgres,
+        simulator: None,
+        mail: None,
+        plaid: None,
+        database: DatabaseOptions::default(),
+    };
     let suite = Suite::start(&options, CancellationToken::new()).await?;
     println!("The suite serves on {}; all below goes through that door.", suite.gateway);
     let mut stage = Stage::new(suite);

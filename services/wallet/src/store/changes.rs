@@ -104,7 +104,7 @@ impl Changes {
         Ok(())
     }
 
-    /// The same for the function `post_alone`; none where there is something that it does not save.
+    /// The same for the procedure `post_single_call`; none where there is something that it does not save.
     ///
     /// # Errors
     /// None that a decision can cause.

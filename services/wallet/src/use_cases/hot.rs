@@ -1,7 +1,7 @@
 //! The verbs that the wallet does all day, one or many in one transaction: load many, decide each,
 //! save many. One that is refused fails alone and leaves its wallet as it was.
 
-use super::{alone, authorize_hold, capture_hold, expire_lot, post_debit, recharge, record_usage, replays, void_hold};
+use super::{authorize_hold, capture_hold, expire_lot, post_debit, recharge, record_usage, replays, single_call, void_hold};
 use crate::{
     App, jobs,
     parse::{Capture, HoldRef, Take, WalletRef},
@@ -183,7 +183,7 @@ pub async fn run_all(app: &App, items: Vec<Item>) -> Result<Vec<Outcome>, AppErr
 pub async fn run_many(db: &Db, known: &Known, items: &[Item]) -> Result<Vec<Outcome>, AppError> {
     let Some(first) = items.first() else { return Ok(Vec::new()) };
     if let [only] = items {
-        match alone::post(db, known, only).await {
+        match single_call::post(db, known, only).await {
             Ok(Some(answer)) => return Ok(vec![Ok(answer)]),
             Ok(None) => {}
             // Was it kept, its request is found.

@@ -1,6 +1,5 @@
 //! One verb a file: lock, look the request up, let the domain decide, save, commit.
 
-pub mod alone;
 pub mod authorize_hold;
 pub mod capture_hold;
 pub mod change_methods;
@@ -28,6 +27,7 @@ pub mod refund_payment;
 mod replays;
 pub mod settle_method_setup;
 pub mod settle_payment;
+pub mod single_call;
 pub mod start_method_setup;
 pub mod switch_credit_line;
 pub mod update_recharge;

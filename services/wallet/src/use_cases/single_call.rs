@@ -6,7 +6,7 @@ use super::{
     post_debit,
 };
 use crate::store::{Asked, AskedBy, changes::Changes, known::Known};
-use payterms_chassis::{Answer, AppError, Db, alone};
+use payterms_chassis::{Answer, AppError, Db, single_call};
 use payterms_proto::wallet::v1::PostingsMade;
 use serde_json::json;
 
@@ -22,7 +22,7 @@ pub async fn post(db: &Db, known: &Known, item: &Item) -> Result<Option<Answer<V
         return Ok(None);
     }
     let (before, now) = (locked.wallet.clone(), db.clock().now());
-    let mut ids = db.ids_alone(call, now);
+    let mut ids = db.ids_of_single_call(call, now);
     let mut own = Own { tenant, name: take.wallet.name(), wallet: locked.wallet, hold: None, ids: &mut ids, now };
     // What is refused here may be allowed by what others have done since.
     let Ok(decided) = post_debit::decide(&mut own, take, *kind) else { return Ok(None) };
@@ -35,8 +35,8 @@ pub async fn post(db: &Db, known: &Known, item: &Item) -> Result<Option<Answer<V
     let teller = item.key().teller(db.writer_id()).to_string();
     given.insert("request_id".to_owned(), json!(call.request_id));
     given.insert("time_zone".to_owned(), json!(zone.name()));
-    given.insert("event".to_owned(), alone::event(&mut ids, ("postings", &teller), &told, now));
-    if !db.alone(call, "post_alone", given.into()).await? {
+    given.insert("event".to_owned(), single_call::event(&mut ids, ("postings", &teller), &told, now));
+    if !db.post_single_call(call, "post_single_call", given.into()).await? {
         return Ok(None);
     }
     known.keep(tenant, locked.wallet, Some(zone));

@@ -10,8 +10,8 @@ use payterms_wallet::{
     parse::{Take, WalletRef},
     store::{known::Known, recharges, wallets},
     use_cases::{
-        alone,
         hot::{Command, Item, run_many},
+        single_call,
     },
 };
 use payterms_wallet_domain::{Account, AutoRecharge, LotKind, TaxKind, TransferKind, Wallet, wallet::NewLot};
@@ -78,7 +78,7 @@ async fn a_debit_alone_writes_what_one_of_a_batch_writes() {
         for (nth, cents) in [100, 250, 150].into_iter().enumerate() {
             known = if together { Known::default() } else { known };
             let asked = debit(&named, cents);
-            let kept = alone::post(&db, &known, &asked).await.unwrap();
+            let kept = single_call::post(&db, &known, &asked).await.unwrap();
             // A wallet that nothing is known of, or whose first use of a month it is, is not debited alone.
             assert_eq!(kept.is_some(), !together && nth == 2);
             if kept.is_none() {
@@ -123,7 +123,7 @@ async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
             _ => {}
         }
         let before = rows(&db, &tenant).await;
-        let kept = alone::post(&db, &known, &asked).await.unwrap();
+        let kept = single_call::post(&db, &known, &asked).await.unwrap();
         assert_eq!(kept.is_some(), case == "as it was", "{case}");
         assert_eq!(rows(&db, &tenant).await == before, case != "as it was", "{case}: nothing is written");
         let outcome = match run_many(&db, &known, &[asked.clone()]).await {
