@@ -79,7 +79,7 @@ async fn top_up(point: &str, token: &str, on_postgres: bool) {
     invariants::hold_in(rig.data(), rig.postgres.as_deref()).await;
 }
 
-async fn grant(rig: &Rig, people: &People, units: i64) {
+pub(crate) async fn grant(rig: &Rig, people: &People, units: i64) {
     let request = GrantCreditRequest {
         request_id: request_id(),
         wallet: people.wallet.clone(),

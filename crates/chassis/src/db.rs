@@ -202,6 +202,13 @@ impl Db {
         self.writer.answered_within(time) || self.reader.answered_within(time)
     }
 
+    /// Notes that the database does not answer.
+    pub(crate) fn silent(&self, at: &str) {
+        for pool in [&self.writer, &self.reader] {
+            let _ = pool.silent(at);
+        }
+    }
+
     /// Single statements outside row-level security's tenants, each a transaction by itself.
     #[must_use]
     pub fn connection(&self) -> &Pool {

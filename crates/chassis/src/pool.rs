@@ -128,7 +128,7 @@ impl Pool {
             }
             self.count_discarded("no sign of life");
             // Those that lay idle for longer hang on the same line.
-            self.idle().retain(|(_, other)| *other > since);
+            self.idle().retain(|(_, idle_since)| *idle_since > since);
         }
         let connection = self.connect().await?;
         Ok(Lease { pool: self.clone(), connection: Some(connection), place: Some(place), state: State::Idle })
@@ -160,7 +160,10 @@ impl Pool {
         DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))
     }
 
-    fn silent(&self, at: &str) -> DbErr {
+    /// Notes that an answer did not come. Connections that were used before may hang on the same line, so none of them is
+    /// used again.
+    pub(crate) fn silent(&self, at: &str) -> DbErr {
+        self.idle().clear();
         let text = format!("no answer in time while {at}");
         self.0.health.report(&text);
         DbErr::Conn(RuntimeErr::Internal(text))

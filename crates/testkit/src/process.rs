@@ -83,9 +83,10 @@ impl Process {
 
     /// One service of the suite, with its arguments; it serves on `at` when this answers.
     #[must_use]
-    pub fn service(binary: &str, name: &str, at: SocketAddr, arguments: &[String]) -> Self {
+    pub fn service(binary: &str, name: &str, at: SocketAddr, arguments: &[String], environment: &[(String, String)]) -> Self {
         let mut command = Command::new(binary);
         command.args(["service", name]).arg(format!("--listen={at}")).args(arguments);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("the service starts");
         let until = Instant::now() + Duration::from_secs(30);
         while std::net::TcpStream::connect(at).is_err() {
@@ -108,6 +109,12 @@ impl Process {
             assert!(Instant::now() < until, "the process was to kill itself and did not: the point was never reached");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Tells the process to end, with SIGTERM.
+    pub fn terminate(&self) {
+        let told = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
+        assert!(told.expect("kill runs").success(), "the process is there");
     }
 
     /// Kills the process with SIGKILL.

@@ -31,6 +31,8 @@ pub struct Rig {
 pub struct Services {
     rig: Rig,
     options: Vec<String>,
+    /// Environment of processes that are started from now on.
+    pub environment: Vec<(String, String)>,
     wallet: SocketAddr,
     invoicing: SocketAddr,
     credit: SocketAddr,
@@ -52,6 +54,7 @@ impl Services {
         let mut own = Self {
             rig,
             options,
+            environment: Vec::new(),
             wallet: free_address(),
             invoicing: free_address(),
             credit: free_address(),
@@ -122,7 +125,20 @@ impl Services {
         }
         arguments.extend(self.options.iter().cloned());
         arguments.extend(kill_at.map(|point| format!("--kill-at={point}")));
-        self.running.insert(name, Process::service(&self.rig.binary, name, self.at(name), &arguments));
+        self.running.insert(name, Process::service(&self.rig.binary, name, self.at(name), &arguments, &self.environment));
+    }
+
+    /// Tells a service to end, and waits until it has.
+    pub async fn terminate(&mut self, name: &'static str) {
+        let mut ending = self.running.remove(name).unwrap();
+        ending.terminate();
+        tokio::task::spawn_blocking(move || ending.wait_for_end()).await.unwrap();
+    }
+
+    /// Stops all, for a suite on what they leave.
+    #[must_use]
+    pub fn into_rig(self) -> Rig {
+        self.rig
     }
 
     /// Stops a service.

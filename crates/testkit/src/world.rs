@@ -1,6 +1,6 @@
 //! A suite in this process, on a database of its own, with a tenant and a customer.
 
-use crate::{people::person, postgres, slow_line};
+use crate::{people::person, postgres, slow_line::Line};
 use payterms_chassis::{config::DatabaseOptions, identity::Signer};
 use payterms_kernel::SystemClock;
 use payterms_proto::{
@@ -76,7 +76,8 @@ impl World {
     pub async fn replica_far_from_postgres(&self, delay: Duration) -> Suite {
         let (place, name) = self.postgres.as_deref().and_then(|place| place.split_once('/')).expect("host:port/name");
         let server = tokio::net::lookup_host(place).await.expect("a host").next().expect("an address");
-        Self::suite(&self.folder, Some(format!("{}/{name}", slow_line::open(server, delay).await))).await
+        let line = Line::open(server, delay).await;
+        Self::suite(&self.folder, Some(format!("{}/{name}", line.address))).await
     }
 
     /// Stops the suite.
