@@ -165,7 +165,7 @@ pub async fn start<S: Service>(
     let access = AccessTable::load()?;
     let routes = parts
         .routes
-        .add_service(InboxServiceServer::new(inbox).max_decoding_message_size(16 << 20))
+        .add_service(InboxServiceServer::new(inbox).max_decoding_message_size(layers::INNER_MESSAGE))
         .add_service(ClockServiceServer::new(clock))
         .add_service(OperationsServiceServer::new(operations));
     let (routes, health) = reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"])).await?;

@@ -3,13 +3,16 @@
 //!
 //! 1. `trace`: the span covers all that follows, refusals too.
 //! 2. `normalise`: whatever answers, the client gets a canonical status with one `ErrorInfo`.
-//! 3. `deadline`: a spent deadline does no work; a call without one gets 30 s.
-//! 4. `shed`: more calls than the service takes are refused at once; the bus has its own pool.
+//! 3. `deadline`: a spent deadline does no work; a call without one gets 30 s. What has begun runs in a task of its own:
+//!    the caller only waits for it, so a deadline that passes or a connection that breaks drops nothing in the middle.
+//! 4. `body`: a message is there whole before the call takes a place.
+//!    `shed`: more calls than the service takes are refused at once; the bus has its own pool, and streams have theirs.
 //! 5. `authorise`: role before decoding; the scope goes along with the request.
 //! 6. `copies`: a call that names a version waits until the service's copy has it.
 
 use crate::{
     access::{Access, AccessTable},
+    body::{self, is_client_stream},
     call::{Caller, Scope},
     copies,
     db::Db,
@@ -36,6 +39,11 @@ use tracing::Instrument;
 /// What a call without a deadline gets, and the longest that any call gets.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// Streams of callers at once.
+const STREAMS: usize = 256;
+/// The largest message between services: a delivery of events.
+pub const INNER_MESSAGE: usize = 16 << 20;
+
 /// What the layers need to know.
 #[derive(Clone)]
 pub struct Guard(Arc<Known>);
@@ -48,6 +56,8 @@ struct Known {
     /// Where copies are looked for; the gateway has none.
     db: Option<Db>,
     calls: Semaphore,
+    /// Calls whose callers send a stream: how long those take is theirs to say.
+    streams: Semaphore,
     bus: Semaphore,
 }
 
@@ -61,7 +71,14 @@ impl Guard {
     /// A guard for a service that takes `most` calls at once.
     #[must_use]
     pub fn new(access: AccessTable, verifier: Verifier, db: Option<Db>, most: usize) -> Self {
-        Self(Arc::new(Known { access, verifier, db, calls: Semaphore::new(most), bus: Semaphore::new(64) }))
+        Self(Arc::new(Known {
+            access,
+            verifier,
+            db,
+            calls: Semaphore::new(most),
+            streams: Semaphore::new(STREAMS),
+            bus: Semaphore::new(64),
+        }))
     }
 }
 
@@ -115,16 +132,14 @@ async fn normalised<F: Future<Output = Response>>(request: Request, inside: impl
 fn canonical(bare: &Status) -> Status {
     match bare.code() {
         Code::Unimplemented => status(Code::Unimplemented, "METHOD_UNKNOWN", "There is no such method. Check the name against reflection."),
-        Code::OutOfRange | Code::ResourceExhausted => {
-            status(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", "The message is larger than 4 MiB. Send less at once.")
-        }
+        Code::OutOfRange | Code::ResourceExhausted => body::too_large(),
         Code::Cancelled | Code::DeadlineExceeded => deadline_exceeded(),
         Code::Unavailable => {
             let mut details = ErrorDetails::with_error_info("UNAVAILABLE", DOMAIN, HashMap::new());
             details.set_retry_info(Some(Duration::from_millis(500)));
             Status::with_error_details(Code::Unavailable, "A part that is needed does not answer. Retry with the same request id.", details)
         }
-        // What tonic calls internal before a handler has run is a body that is no message.
+        // What tonic calls internal before a handler has run is a body that is no message: it had arrived whole.
         _ => status(Code::InvalidArgument, "MALFORMED_MESSAGE", "The bytes are not the message that the method takes."),
     }
 }
@@ -158,7 +173,7 @@ pub async fn deadline(request: Request, next: Next) -> Response {
     timed(request, move |request| next.run(request)).await
 }
 
-async fn timed<F: Future<Output = Response>>(request: Request, inside: impl FnOnce(Request) -> F) -> Response {
+async fn timed<F: Future<Output = Response> + Send + 'static>(request: Request, inside: impl FnOnce(Request) -> F) -> Response {
     let given = match request.headers().get("grpc-timeout") {
         None => LONGEST,
         Some(header) => match header.to_str().ok().and_then(parse_timeout) {
@@ -172,8 +187,14 @@ async fn timed<F: Future<Output = Response>>(request: Request, inside: impl FnOn
         return refuse(deadline_exceeded());
     }
     let until = tokio::time::Instant::now() + given;
-    match tokio::time::timeout_at(until, DEADLINE.scope(until, inside(request))).await {
-        Ok(response) => response,
+    let work = tokio::spawn(DEADLINE.scope(until, inside(request)).in_current_span());
+    match tokio::time::timeout_at(until, work).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => match error.try_into_panic() {
+            // Answered where every panic is.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => refuse(Status::unavailable("the process ends")),
+        },
         Err(_) => refuse(deadline_exceeded()),
     }
 }
@@ -193,7 +214,21 @@ pub fn is_inner(path: &str) -> bool {
 /// Takes the call in, where there is room for it and its caller may make it, once the copies are there.
 async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let pool = if is_inner(path) { &guard.0.bus } else { &guard.0.calls };
+    let streams = is_client_stream(path);
+    if !streams {
+        let most = if is_inner(path) { INNER_MESSAGE } else { body::MESSAGE };
+        request = match body::whole(request, most).await {
+            Ok(request) => request,
+            Err(status) => return refuse(*status),
+        };
+    }
+    let path = request.uri().path();
+    // The place is kept until the work ends, also when nobody waits for it any more.
+    let pool = match path {
+        inner if is_inner(inner) => &guard.0.bus,
+        _ if streams => &guard.0.streams,
+        _ => &guard.0.calls,
+    };
     let Ok(_place) = pool.try_acquire() else {
         let mut details = ErrorDetails::with_error_info("OVERLOADED", DOMAIN, HashMap::new());
         details.set_retry_info(Some(Duration::from_millis(200)));
@@ -257,7 +292,8 @@ pub fn admit(
 #[cfg(test)]
 mod tests {
     use super::parse_timeout;
-    use std::time::Duration;
+    use std::{sync::Arc, time::Duration};
+    use tokio::sync::Notify;
 
     async fn answered(handler: axum::routing::MethodRouter, timeout: &str) -> String {
         let routes = super::edge(axum::Router::new().route("/a", handler).layer(axum::middleware::from_fn(super::deadline)));
@@ -280,6 +316,40 @@ mod tests {
         let slow = axum::routing::get(std::future::pending::<String>);
         assert_eq!(answered(slow, "1m").await, "4");
         assert_eq!(answered(never(), "1S").await, "13");
+    }
+
+    #[tokio::test]
+    async fn what_has_begun_goes_on_when_its_caller_waits_no_longer() {
+        let (started, gate, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (begins, opens, ends) = (started.clone(), gate.clone(), done.clone());
+        let handler = move || {
+            let (begins, opens, ends) = (begins.clone(), opens.clone(), ends.clone());
+            async move {
+                begins.notify_one();
+                opens.notified().await;
+                ends.notify_one();
+                String::new()
+            }
+        };
+        let routes =
+            super::edge(axum::Router::new().route("/a", axum::routing::get(handler)).layer(axum::middleware::from_fn(super::deadline)));
+        let request = |timeout: &str| {
+            let request = http::Request::builder().uri("/a").header("content-type", "application/grpc").header("grpc-timeout", timeout);
+            request.body(axum::body::Body::empty()).unwrap()
+        };
+        // A deadline that passes in the middle.
+        let answer = tower::ServiceExt::oneshot(routes.clone(), request("20m")).await.unwrap();
+        assert_eq!(answer.headers()["grpc-status"], "4");
+        started.notified().await;
+        gate.notify_one();
+        done.notified().await;
+        // A client that goes away in the middle.
+        let calling = tokio::spawn(tower::ServiceExt::oneshot(routes, request("20S")));
+        started.notified().await;
+        calling.abort();
+        assert!(calling.await.unwrap_err().is_cancelled());
+        gate.notify_one();
+        done.notified().await;
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod access;
 pub mod answer;
 mod background;
 pub mod batch;
+pub mod body;
 pub mod boot;
 pub mod call;
 pub mod columns;

@@ -9,7 +9,7 @@ use crate::{
     },
 };
 use futures::StreamExt;
-use payterms_chassis::{AppError, Scope, answer};
+use payterms_chassis::{AppError, Scope, answer, body};
 use payterms_proto::wallet::v1::{
     ListUsageRecordsRequest, ListUsageRecordsResponse, RecordUsageRequest, RecordUsageResponse, RecordUsageStreamRequest,
     RecordUsageStreamResponse, UsageRefusal, usage_service_server::UsageService,
@@ -39,7 +39,7 @@ impl UsageService for Api {
         while let Some(chunk) = chunks.next().await {
             let mut items = Vec::with_capacity(chunk.len());
             for message in chunk {
-                let record = message?.record.unwrap_or_default();
+                let record = message.map_err(body::stream_ended)?.record.unwrap_or_default();
                 match parse::item(&scope, &record) {
                     Ok(item) => items.push((index, item)),
                     Err(error) => refuse(&mut tally, index, record.request_id, error),
