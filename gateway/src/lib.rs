@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod identity;
+pub mod in_flight;
 pub mod route;
 pub mod web;
 

@@ -1,6 +1,6 @@
 //! Routing: the package in the path names the service; bodies pass untouched.
 
-use crate::identity::KeySet;
+use crate::{identity::KeySet, in_flight::InFlight};
 use axum::{body::Body, extract::Request, middleware::Next, response::Response};
 use http::{HeaderValue, Uri, uri::Authority};
 use hyper_util::{
@@ -9,6 +9,7 @@ use hyper_util::{
 };
 use payterms_chassis::{
     access::{Access, AccessTable},
+    body::{self, is_client_stream},
     call::Caller,
     error::status,
     identity::{Signer, TokenFault},
@@ -17,7 +18,10 @@ use payterms_chassis::{
 };
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tonic::{Code, Status};
@@ -32,8 +36,17 @@ pub struct Router {
     access: Arc<AccessTable>,
     signer: Arc<Signer>,
     services: Arc<HashMap<String, Authority>>,
-    client: Client<HttpConnector, Body>,
+    /// Each has one connection to a service. Calls with one message take turns among the first ones; streams, which may
+    /// fill a connection for as long as their callers like, have the last for themselves.
+    clients: Arc<[Client<HttpConnector, Body>]>,
+    next: Arc<AtomicUsize>,
+    in_flight: InFlight,
 }
+
+/// Connections to one service: for calls with one message, and for streams.
+const CONNECTIONS: usize = 4;
+/// How often a service is asked for a sign of life, and how long it may take: a process that hangs costs seconds.
+const KEEP_ALIVE: Duration = Duration::from_secs(3);
 
 impl std::fmt::Debug for Router {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -56,12 +69,30 @@ impl Router {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(Duration::from_secs(2)));
-        let client = Client::builder(TokioExecutor::new())
-            .http2_only(true)
-            .timer(TokioTimer::new())
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .build(connector);
-        Ok(Self { keys: Arc::new(keys), access: Arc::new(access), signer: Arc::new(signer), services: Arc::new(services), client })
+        let client = || {
+            Client::builder(TokioExecutor::new())
+                .http2_only(true)
+                .timer(TokioTimer::new())
+                .http2_keep_alive_interval(KEEP_ALIVE)
+                .http2_keep_alive_timeout(KEEP_ALIVE)
+                .http2_keep_alive_while_idle(true)
+                .build(connector.clone())
+        };
+        Ok(Self {
+            keys: Arc::new(keys),
+            access: Arc::new(access),
+            signer: Arc::new(signer),
+            services: Arc::new(services),
+            clients: (0..=CONNECTIONS).map(|_| client()).collect(),
+            next: Arc::default(),
+            in_flight: InFlight::default(),
+        })
+    }
+
+    /// The client that a call goes through.
+    fn client(&self, is_stream: bool) -> Option<&Client<HttpConnector, Body>> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % CONNECTIONS;
+        self.clients.get(if is_stream { CONNECTIONS } else { turn })
     }
 
     /// Checks the caller and passes the call on.
@@ -76,6 +107,12 @@ impl Router {
         let path = request.uri().path().to_owned();
         let (service, authority) = self.service_of(&path, request.headers())?;
         let caller = self.caller(&path, request.headers())?;
+        let is_stream = is_client_stream(&path);
+        if !is_stream {
+            // A caller that sends half of its message takes nothing behind the door.
+            request = body::whole(request, body::MESSAGE).await?;
+        }
+        let under_way = self.in_flight.begin(&caller)?;
         let token = self.signer.internal(service, &caller).map_err(|error| {
             tracing::error!(%error, "an internal token could not be signed");
             Box::new(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id."))
@@ -91,7 +128,15 @@ impl Router {
         }
         let budget = headers.get("grpc-timeout").and_then(|given| parse_timeout(given.to_str().ok()?));
         let budget = budget.unwrap_or(Duration::from_secs(30)).min(Duration::from_secs(30)) + Duration::from_millis(200);
-        let answer = tokio::time::timeout(budget, self.client.request(request)).await.map_err(|_| {
+        let Some(sent) = self.client(is_stream).map(|client| client.request(request)) else { return Err(Box::new(unknown())) };
+        // A task of its own: a call counts as under way until the service is done with it, though its caller is gone.
+        let answer = tokio::spawn(async move {
+            let answer = tokio::time::timeout(budget, sent).await;
+            drop(under_way);
+            answer
+        });
+        let answer = answer.await.map_err(|_| Box::new(Status::unavailable("the process ends")))?;
+        let answer = answer.map_err(|_| {
             Box::new(status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "The time is over. Retry with the same request id."))
         })?;
         let answer = answer.map_err(|error| {

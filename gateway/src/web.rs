@@ -2,7 +2,7 @@
 
 use axum::{
     Router,
-    body::{Body, Bytes},
+    body::Body,
     extract::{DefaultBodyLimit, Path, Request, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
@@ -12,7 +12,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use payterms_chassis::{call::Caller, peers::Peers};
+use payterms_chassis::{body, call::Caller, peers::Peers};
 use payterms_proto::wallet::v1::{ReceiveNotificationRequest, notification_service_client::NotificationServiceClient};
 use std::time::Duration;
 
@@ -49,8 +49,11 @@ async fn notification(
     State(web): State<Web>,
     Path((provider, tenant)): Path<(String, String)>,
     headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Response {
+    // Within bounds of size and time: whoever sends half of it holds nothing.
+    let Ok(request) = body::whole(request, LARGEST).await else { return StatusCode::REQUEST_TIMEOUT.into_response() };
+    let Ok(body) = axum::body::to_bytes(request.into_body(), LARGEST).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let header = headers.get(format!("{provider}-signature")).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Ok(tenant) = tenant.parse() else { return StatusCode::NOT_FOUND.into_response() };
     let message =

@@ -20,6 +20,7 @@ mod customers;
 mod deadlines;
 mod disk_faults;
 mod documents;
+mod door;
 mod fees;
 mod grouped;
 mod holds;

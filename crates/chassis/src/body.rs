@@ -16,8 +16,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-/// How long a body may take to arrive.
-const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
+/// How long a body may take to arrive, and how long nothing of it may come.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
+const SILENCE: Duration = Duration::from_secs(5);
 /// The frame's head before a message: a flag and the length.
 const FRAME_HEAD: usize = 5;
 /// The largest message.
@@ -52,16 +53,14 @@ pub fn is_client_stream(path: &str) -> bool {
 /// UNAVAILABLE where the body did not arrive whole, `MESSAGE_TOO_LARGE` where it is larger than a message of `most` bytes.
 pub async fn whole(request: Request, most: usize) -> Result<Request, Box<Status>> {
     let (head, body) = request.into_parts();
-    match tokio::time::timeout(ARRIVES_WITHIN, read(body, most.saturating_add(FRAME_HEAD))).await {
-        Ok(Ok(bytes)) => Ok(Request::from_parts(head, Body::from(bytes))),
-        Ok(Err(status)) => Err(status),
-        Err(_) => Err(Box::new(cut("The request did not arrive in time. Send it again with the same request id."))),
-    }
+    let read = tokio::time::timeout(ARRIVES_WITHIN, read(body, most.saturating_add(FRAME_HEAD)));
+    let bytes = read.await.unwrap_or_else(|_| Err(late()))?;
+    Ok(Request::from_parts(head, Body::from(bytes)))
 }
 
 async fn read(mut body: Body, most: usize) -> Result<Bytes, Box<Status>> {
     let (mut bytes, mut place): (BytesMut, Option<SemaphorePermit<'static>>) = (BytesMut::new(), None);
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = tokio::time::timeout(SILENCE, body.frame()).await.map_err(|_| late())? {
         let frame = frame.map_err(|_| Box::new(cut("The request was cut off. Send it again with the same request id.")))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len().saturating_add(data.len()) > most {
@@ -80,6 +79,10 @@ async fn read(mut body: Body, most: usize) -> Result<Bytes, Box<Status>> {
 pub fn stream_ended(error: Status) -> Status {
     // The transport's error stands behind the status; a message that does not decode has none.
     if std::error::Error::source(&error).is_some() { cut("The stream was cut off. Send what is left again.") } else { error }
+}
+
+fn late() -> Box<Status> {
+    Box::new(cut("The request did not arrive in time. Send it again with the same request id."))
 }
 
 /// What did not arrive may be sent again.

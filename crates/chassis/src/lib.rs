@@ -13,6 +13,7 @@ pub mod columns;
 pub mod committer;
 pub mod config;
 mod connection;
+mod connections;
 pub mod copies;
 pub mod database_file;
 pub mod db;

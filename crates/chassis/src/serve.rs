@@ -1,48 +1,48 @@
 //! The accept loop: HTTP/1 and HTTP/2 on one port, a bound on connections and on silence, and a
 //! drain that ends at a hard deadline.
 
+use crate::connections::{Connections, OpenConnection};
 use axum::Router;
-use hyper::body::Incoming;
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
-    service::TowerToHyperService,
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
-/// Connections at once.
-const CONNECTIONS: usize = 10_000;
-/// How long a new connection may keep silent or half-say its preface.
+/// How long a new connection may keep silent, half-say its preface or the headers of its first request.
 const SILENCE: Duration = Duration::from_secs(5);
 /// How long open calls may take after the stop.
 pub const DRAIN: Duration = Duration::from_secs(20);
 
 /// Serves until told to stop, then lets open calls end, at most [`DRAIN`] long.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut connections = JoinSet::new();
+    let (open, mut connections) = (Connections::default(), JoinSet::new());
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else {
+                let Ok((stream, from)) = accepted else {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 };
-                if let Ok(place) = places.clone().try_acquire_owned() {
+                if let Some(admitted) = open.admit(from.ip()) {
                     let (router, stop) = (router.clone(), stop.clone());
                     connections.spawn(async move {
-                        if speaks(&stream).await {
-                            connection(stream, router, stop).await;
+                        let speaking = tokio::select! {
+                            speaks = speaks(&stream) => speaks,
+                            () = admitted.unwanted(SILENCE * 2) => false,
+                        };
+                        if speaking {
+                            connection(stream, router, admitted, stop).await;
                         }
-                        drop(place);
                     });
                 }
             }
@@ -71,7 +71,7 @@ async fn speaks(stream: &TcpStream) -> bool {
     tokio::time::timeout(SILENCE, first).await.unwrap_or(false)
 }
 
-async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+async fn connection(stream: TcpStream, router: Router, admitted: OpenConnection, stop: CancellationToken) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(SILENCE);
     builder
@@ -81,16 +81,27 @@ async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) 
         .max_header_list_size(16 * 1_024)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20));
-    let service = TowerToHyperService::new(tower::util::MapRequest::new(router, |request: http::Request<Incoming>| {
-        request.map(axum::body::Body::new)
-    }));
+    let counted = admitted.clone();
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let (under_way, answering) = (counted.begin(), router.clone().oneshot(request.map(axum::body::Body::new)));
+        async move {
+            let answer = answering.await;
+            drop(under_way);
+            answer
+        }
+    });
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
-        _ = connection.as_mut() => {}
-        () = stop.cancelled() => {
+        _ = connection.as_mut() => return,
+        () = stop.cancelled() => {}
+        () = admitted.unwanted(SILENCE) => {
             connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
+            // What hangs in the middle of its first headers does not end by itself.
+            let _ = tokio::time::timeout(SILENCE, connection).await;
+            return;
         }
     }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
 }
