@@ -1,4 +1,5 @@
-//! Measures the suite against a baseline in the same run: `payterms-bench wallet | credit | gateway | growth`.
+//! Measures the suite against a baseline in the same run: `payterms-bench wallet | credit | gateway | growth`, and
+//! plays a load that must lose nothing: `payterms-bench deadlines`.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -11,6 +12,7 @@ mod baseline;
 mod books;
 mod credit;
 mod crowd;
+mod deadlines;
 mod gateway;
 mod growth;
 mod load;
@@ -39,6 +41,18 @@ enum What {
     Gateway(Measure),
     /// A million wallets, and ten million entries on one.
     Growth(Measure),
+    /// Debits while other callers' deadlines pass in the middle: whether anything that was acknowledged is missing.
+    Deadlines(Deadlines),
+}
+
+/// How long the load of `deadlines` lasts.
+#[derive(Debug, Args)]
+struct Deadlines {
+    /// Minutes in all, a third for each place.
+    #[arg(long, default_value_t = 30)]
+    minutes: u64,
+    #[command(flatten)]
+    measure: Measure,
 }
 
 /// How long and how wide it is measured.
@@ -88,6 +102,7 @@ fn main() -> ExitCode {
             What::Credit(measure) => credit::run(&measure.settled()).await,
             What::Gateway(measure) => gateway::run(&measure.settled()).await,
             What::Growth(measure) => growth::run(&measure.settled()).await,
+            What::Deadlines(load) => deadlines::run(&load.measure.settled(), load.minutes).await,
         }
     });
     ExitCode::SUCCESS

@@ -15,7 +15,7 @@ use payterms_testkit::{
     private_postgres::{Private, binaries},
     rig::{Rig, Services},
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 /// The database that is measured.
 pub const NAME: &str = "payterms_bench";
@@ -104,6 +104,17 @@ impl Stage {
         let (collector, otlp) = Collector::start();
         let services = Services::with(rig, vec![otlp, "--trace-ratio=0.01".to_owned()]);
         Self { services, wallet: people.wallet, customer: people.customer, collector }
+    }
+
+    /// The same suite, its services at the end of a line to the database.
+    pub async fn behind<F: Future<Output = SocketAddr>>(self, line: impl FnOnce(SocketAddr) -> F) -> Self {
+        let Self { services, wallet, customer, collector } = self;
+        let mut rig = services.into_rig();
+        if let Some((server, name)) = rig.postgres.as_deref().and_then(|place| place.split_once('/')) {
+            let server = tokio::net::lookup_host(server).await.expect("a host").next().expect("an address");
+            rig.postgres = Some(format!("{}/{name}", line(server).await));
+        }
+        Self { services: Services::of(rig), wallet, customer, collector }
     }
 
     /// How many spans have arrived; some do unless the run is quick.

@@ -36,3 +36,8 @@ fn calls_through_the_gateway_are_kept() {
 fn many_wallets_and_long_histories_add_up() {
     holds("growth");
 }
+
+#[test]
+fn deadlines_that_pass_lose_nothing() {
+    holds("deadlines");
+}

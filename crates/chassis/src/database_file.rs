@@ -18,6 +18,8 @@ pub(crate) struct DatabaseFile {
     path: PathBuf,
     lock: File,
     service: &'static str,
+    /// Whether the database was made before.
+    made: bool,
 }
 
 impl DatabaseFile {
@@ -28,12 +30,13 @@ impl DatabaseFile {
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&beside);
         let mut lock = options.map_err(|error| fault(&error))?;
         lock.try_lock().map_err(|_| format!("{} is in use by another process", path.display()))?;
-        let mut made = String::new();
-        lock.read_to_string(&mut made).map_err(|error| fault(&error))?;
-        let (made, file, lock_name) = (made.trim(), path.display(), beside.display());
-        if !made.is_empty() && made != service {
+        let mut owner = String::new();
+        lock.read_to_string(&mut owner).map_err(|error| fault(&error))?;
+        let (owner, file, lock_name) = (owner.trim(), path.display(), beside.display());
+        let made = !owner.is_empty();
+        if made && owner != service {
             return Err(format!(
-                "{lock_name} says that {file} is the database of {made}, not of {service}. Give each service its own file."
+                "{lock_name} says that {file} is the database of {owner}, not of {service}. Give each service its own file."
             ));
         }
         let begin = first_bytes(path).map_err(|error| format!("{file}: {error}"))?;
@@ -42,12 +45,10 @@ impl DatabaseFile {
                             to begin with an empty database, remove {lock_name} too."
         );
         match begin {
-            None if !made.is_empty() => Err(format!("{file} is missing, though the database was made here. {cure}")),
-            Some(begin) if begin.is_empty() && !made.is_empty() => {
-                Err(format!("{file} is empty, though the database was made here. {cure}"))
-            }
+            None if made => Err(format!("{file} is missing, though the database was made here. {cure}")),
+            Some(begin) if begin.is_empty() && made => Err(format!("{file} is empty, though the database was made here. {cure}")),
             Some(begin) if !begin.is_empty() && begin != FORMAT => Err(format!("{file} is no SQLite database. {cure}")),
-            _ => Ok(Self { path: path.to_path_buf(), lock, service }),
+            _ => Ok(Self { path: path.to_path_buf(), lock, service, made }),
         }
     }
 
@@ -64,6 +65,13 @@ impl DatabaseFile {
         };
         let found = number("PRAGMA application_id", "application_id").await.map_err(|error| fault(&error))?;
         let own = mark(self.service);
+        let tables = number("SELECT count(*) AS found FROM sqlite_schema", "found").await.map_err(|error| fault(&error))?;
+        if self.made && tables == 0 {
+            let file = self.path.display();
+            return Err(format!(
+                "{file} holds nothing, though the database was made here: is {file}-wal missing? Restore both from a backup."
+            ));
+        }
         // A database of an earlier version has no mark: its migrations tell whose it is.
         let migrated = "SELECT count(*) AS found FROM sqlite_schema WHERE name = 'seaql_migrations'";
         let foreign = format!(
@@ -74,7 +82,7 @@ impl DatabaseFile {
             0 if number(migrated, "found").await.map_err(|error| fault(&error))? > 0 => {
                 number(&foreign, "found").await.map_err(|error| fault(&error))? > 0
             }
-            0 => number("SELECT count(*) AS found FROM sqlite_schema", "found").await.map_err(|error| fault(&error))? > 0,
+            0 => tables > 0,
             other => other != own,
         };
         if is_foreign {

@@ -184,6 +184,9 @@ impl Db {
 
     /// Closes all connections, at the end of the process' work.
     pub async fn close(&self) {
+        if let Some(witness) = &self.witness {
+            witness.release().await;
+        }
         self.writer.close().await;
         self.reader.close().await;
         if let Some(file) = &self.file {

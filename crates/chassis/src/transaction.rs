@@ -85,6 +85,11 @@ impl Witness {
         Self { readers, seen: Mutex::default() }
     }
 
+    /// Gives its connection back, at the end: the last one that is closed moves the log into the database.
+    pub(crate) async fn release(&self) {
+        self.seen.lock().await.take();
+    }
+
     /// Believes a commit if the data that others see has changed. Where it has not, the transaction wrote nothing new,
     /// or it is still open: then another one cannot begin on its connection.
     async fn confirm(&self, writer: &mut Lease) -> Result<(), DbErr> {
