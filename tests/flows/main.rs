@@ -9,6 +9,7 @@ mod applications_known;
 mod applications_linked;
 mod approvals;
 mod asked;
+mod at_once;
 mod bank;
 mod bank_debits;
 mod chargebacks;

@@ -129,7 +129,7 @@ async fn old_rows_go(database: Database) {
     let Some(world) = World::start(database).await else { return };
     world.usual().await;
     let (conn, s) = world.rows("invoicing").await;
-    let World { suite, folder, postgres } = world;
+    let World { suite, folder, postgres, .. } = world;
     suite.stop().await;
     let url = match &postgres {
         Some(place) => format!("postgres://payterms_invoicing@{place}"),
@@ -166,9 +166,9 @@ async fn when_a_replica_stops_another_hands_its_events_on() {
     let Some(first) = World::start(Database::Postgres).await else { return };
     first.tenant("acme").await;
     let second = first.replica().await;
-    let World { suite, folder, postgres } = first;
+    let World { suite, folder, postgres, .. } = first;
     suite.stop().await;
-    let world = World { suite: second, folder, postgres };
+    let world = World::over(second, folder, postgres);
     world.customer("acme", "GB").await;
     world.end().await;
 }

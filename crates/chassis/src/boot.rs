@@ -160,7 +160,7 @@ pub async fn start<S: Service>(
         return Err(format!("others hear {kind}, and {} has no snapshot of it", S::NAME));
     }
     let inbox = Inbox::new(db.clone(), parts.consumers);
-    let operations = Operations { db: db.clone(), pages, snapshots: parts.snapshots, inbox: inbox.clone() };
+    let operations = Operations { db: db.clone(), pages, snapshots: parts.snapshots, inbox: inbox.clone(), flows: flows.clone() };
     let clock = RunDue { db: db.clone(), jobs: parts.jobs.clone(), relay: relay.clone() };
     let access = AccessTable::load()?;
     let routes = parts

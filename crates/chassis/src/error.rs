@@ -1,5 +1,6 @@
 //! What can go wrong in a use case, and the one place where it becomes a status.
 
+use crate::peers::{self, DEADLINE};
 use payterms_kernel::{Kind, Refusal, money::MoneyError};
 use sea_orm::{ConnAcquireErr, DbErr, SqlErr};
 use std::{collections::HashMap, time::Duration};
@@ -42,9 +43,45 @@ impl From<MoneyError> for AppError {
 }
 
 impl From<Status> for AppError {
+    /// What another service answered. It lasts only if that service says so itself: all that a transport made, of a line
+    /// that broke or of a process that went away, is no answer, and neither is what is about the call's way and not
+    /// about what was asked.
     fn from(status: Status) -> Self {
-        Self::Upstream(Box::new(status))
+        let own = peers::reason(&status);
+        let on_the_way = matches!(own.as_deref(), Some("MALFORMED_MESSAGE" | "TIMEOUT_MALFORMED" | "METHOD_UNKNOWN"));
+        let answered = own.is_some() && !on_the_way && !matches!(status.code(), Code::Cancelled | Code::Unauthenticated);
+        Self::Upstream(Box::new(if answered { status } else { unanswered(&status) }))
     }
+}
+
+/// Whether a code says no to what was asked, in a way that the state of the data explains.
+pub(crate) fn says_no(code: Code) -> bool {
+    matches!(
+        code,
+        Code::InvalidArgument
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::FailedPrecondition
+            | Code::Aborted
+            | Code::OutOfRange
+    )
+}
+
+/// The status of a call that another service did not answer.
+fn unanswered(status: &Status) -> Status {
+    let over = DEADLINE.try_with(|deadline| *deadline <= tokio::time::Instant::now()).unwrap_or_default();
+    tracing::info!(code = ?status.code(), message = status.message(), "a call to another service was not answered");
+    if over || status.code() == Code::DeadlineExceeded {
+        return deadline_exceeded();
+    }
+    refused(Refusal::new(Kind::Unavailable, "UNAVAILABLE", "A part that is needed does not answer. Retry with the same request id."))
+}
+
+/// The time is over.
+pub(crate) fn deadline_exceeded() -> Status {
+    let message = "The time that the caller gave is over. A write may have taken effect: retry with the same request id.";
+    status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
 }
 
 impl From<prost::DecodeError> for AppError {

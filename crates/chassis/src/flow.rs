@@ -24,6 +24,10 @@ use uuid::Uuid;
 const LEASE_SECONDS: i64 = 8;
 const RENEW_EVERY: Duration = Duration::from_secs(2);
 
+/// How long a flow may stay open before each takeover says so aloud: whoever runs the suite has to look, since nothing
+/// that a customer would notice follows from it.
+const OVERDUE: TimeDelta = TimeDelta::minutes(10);
+
 /// Flows that are taken over in one pass.
 const RECOVER_AT_ONCE: usize = 50;
 /// Flows of one kind that are at work after they were taken over: many of one kind keep no other waiting.
@@ -148,6 +152,10 @@ impl Flows {
         Self { leases, drivers: Arc::default(), closed: Arc::default() }
     }
 
+    pub(crate) fn db(&self) -> &Db {
+        &self.leases.db
+    }
+
     pub(crate) fn set_drivers(&self, drivers: Drivers) {
         let _ = self.drivers.set(drivers);
     }
@@ -237,7 +245,7 @@ impl Flows {
             drop(read);
             if let Some(row) = row {
                 if let Some(refused) = row.try_get::<Option<Vec<u8>>>("", "refused")? {
-                    return Err(told(refused)?.into());
+                    return Err(AppError::Upstream(Box::new(told(refused)?)));
                 }
                 let answer: Vec<u8> = row.try_get("", "answer")?;
                 return Ok(Answer { message: M::decode(answer.as_slice())?, replayed, versions: Vec::new() });
@@ -294,11 +302,22 @@ impl Flows {
             txn.commit().await?;
             if taken == 1 {
                 tracing::info!(flow = lease.flow, intent = %lease.intent, "a flow is taken over");
+                if let Some(age) = overdue(lease.fence, now) {
+                    let (flow, tenant, intent) = (lease.flow, &lease.tenant, lease.intent);
+                    tracing::error!(flow, %tenant, %intent, age_seconds = age.num_seconds(), "a flow has been open for too long: a service that it needs does not answer it");
+                }
                 self.spawn_with(lease, Some(permit));
             }
         }
         Ok(more)
     }
+}
+
+/// How old a flow is that should have closed by now: its fence was the instant of its opening, in microseconds, and rose by
+/// one with each takeover.
+fn overdue(fence: i64, now: chrono::DateTime<chrono::Utc>) -> Option<TimeDelta> {
+    let age = now - chrono::DateTime::from_timestamp_micros(fence)?;
+    (age >= OVERDUE).then_some(age)
 }
 
 /// A stored refusal as the status that it was.
@@ -345,4 +364,18 @@ pub async fn hold(tx: &WriteTx, lease: &Lease) -> Result<(), AppError> {
 pub async fn close(tx: &WriteTx, lease: &Lease) -> Result<(), DbErr> {
     let delete = "DELETE FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3";
     sql::exec(tx.conn(), delete, key(lease)).await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::overdue;
+    use chrono::{DateTime, TimeDelta};
+
+    #[test]
+    fn a_flow_is_overdue_ten_minutes_after_it_was_opened_however_often_it_was_taken_over() {
+        let opened = DateTime::from_timestamp(1_780_236_000, 0).unwrap();
+        let fence = opened.timestamp_micros() + 70;
+        assert_eq!(overdue(fence, opened + TimeDelta::seconds(599)), None);
+        assert_eq!(overdue(fence, opened + TimeDelta::seconds(601)).map(|age| age.num_seconds()), Some(600));
+    }
 }

@@ -6,6 +6,7 @@ use crate::{
     db::Db,
     error::AppError,
     fields::Fields,
+    flow::Flows,
     inbox::Inbox,
     page::{Page, PageSigner},
     render::timestamp,
@@ -31,6 +32,7 @@ pub struct Operations {
     pub(crate) pages: PageSigner,
     pub(crate) snapshots: Snapshots,
     pub(crate) inbox: Inbox,
+    pub(crate) flows: Flows,
 }
 
 impl Operations {
@@ -116,7 +118,7 @@ impl OperationsService for Operations {
         let aggregate = fields.text("aggregate_type", &message.aggregate_type, 1, 40);
         let page = Page::parse(&mut fields, &format!("{} {aggregate}", message.parent), 0, &message.page_token);
         let call = fields.write(&message.request_id, tenant)?;
-        answer::write(|| Self::republish(self, &call, &aggregate, &page)).await
+        answer::write(&self.flows, &call, || Self::republish(self, &call, &aggregate, &page)).await
     }
 
     async fn list_dead_letters(&self, request: Request<ListDeadLettersRequest>) -> Result<Response<ListDeadLettersResponse>, Status> {
@@ -130,6 +132,6 @@ impl OperationsService for Operations {
         let (mut fields, message) = Fields::open(request)?;
         let name = fields.name("name", &message.name, &["deadLetters"]);
         let call = fields.write(&message.request_id, name.tenant.clone())?;
-        answer::write(|| self.retry(&call, name.id(0))).await
+        answer::write(&self.flows, &call, || self.retry(&call, name.id(0))).await
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     call::Caller,
-    error::{AppError, not_yet},
+    error::{AppError, DOMAIN, not_yet},
     identity::Signer,
     telemetry,
 };
@@ -40,37 +40,73 @@ pub fn time_left() -> Option<Duration> {
 const TRIES: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// A refusal by another service, as its reason; anything else is no answer.
+/// How often an idle or waiting connection to a peer is tried, and how long its answer may take: a frozen process is
+/// noticed within the sum of both, and the next call connects anew.
+const PING_EVERY: Duration = Duration::from_secs(2);
+const PING_ANSWER: Duration = Duration::from_secs(3);
+
+/// The reason in our own `ErrorInfo`; none where the status was made by a transport or by something else than the suite.
 #[must_use]
-pub fn refused(status: &Status) -> Option<String> {
-    let lasting = matches!(status.code(), Code::FailedPrecondition | Code::NotFound | Code::InvalidArgument);
-    let reason = status.get_error_details().error_info().map(|info| info.reason.clone());
-    lasting.then(|| reason.unwrap_or_else(|| format!("{:?}", status.code())))
+pub fn reason(status: &Status) -> Option<String> {
+    status.get_error_details().error_info().filter(|info| info.domain == DOMAIN).map(|info| info.reason.clone())
 }
 
-/// Takes a step of a flow until the other service answers: with a result, or with a refusal that lasts.
+/// Whether a peer has refused a step for ever: a code that lasts, with a reason that the step can be refused with.
+fn is_refusal(status: &Status, reasons: &[&str]) -> bool {
+    let lasts =
+        matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument | Code::OutOfRange | Code::AlreadyExists | Code::NotFound);
+    lasts && reason(status).is_some_and(|reason| reasons.contains(&reason.as_str()))
+}
+
+/// Takes a step of a flow until the other service answers: with a result, or with a refusal for one of `reasons`, which
+/// are all that this step can be refused with. Whatever else comes back leaves the step open: a line that broke, a
+/// peer that is at fault, a refusal that nobody thought of. It may never have consequences for a customer.
 ///
 /// # Errors
-/// No answer after many tries; a fault of the other service.
+/// No answer after many tries: the flow's recovery asks again.
 pub async fn until_answered<T, F: Future<Output = Result<Response<T>, AppError>>>(
+    reasons: &[&str],
     step: impl Fn() -> F,
 ) -> Result<Result<T, Status>, AppError> {
-    for _ in 1..TRIES {
+    let mut tries = 1;
+    loop {
         match step().await {
             Ok(response) => return Ok(Ok(response.into_inner())),
-            // The same step was asked with other content: a fault of ours, not an answer.
-            Err(AppError::Upstream(status)) if refused(&status).as_deref() == Some("REQUEST_ID_REUSED") => {
+            Err(AppError::Upstream(status)) if is_refusal(&status, reasons) => return Ok(Err(*status)),
+            // The same step was asked with other content: a fault of ours, which asking again does not mend.
+            Err(AppError::Upstream(status)) if reason(&status).as_deref() == Some("REQUEST_ID_REUSED") => {
                 return Err(AppError::Fault(status.message().to_owned()));
             }
-            Err(AppError::Upstream(status)) if refused(&status).is_some() => return Ok(Err(*status)),
-            Err(AppError::Upstream(status)) if status.code() != Code::Internal => {
-                tracing::debug!(code = ?status.code(), "a service does not answer a step; it is asked again");
-            }
+            Err(AppError::Upstream(status)) if tries < TRIES => note(&status, tries),
             Err(error) => return Err(error),
         }
+        tries = tries.saturating_add(1);
         tokio::time::sleep(PAUSE).await;
     }
-    step().await.map(|response| Ok(response.into_inner()))
+}
+
+/// The same for a step that cannot be refused.
+///
+/// # Errors
+/// No answer after many tries: the flow's recovery asks again.
+pub async fn until_done<T, F: Future<Output = Result<Response<T>, AppError>>>(step: impl Fn() -> F) -> Result<T, AppError> {
+    until_answered(&[], step).await?.map_err(AppError::from)
+}
+
+/// Says once per round of tries why a step stays open, aloud where waiting alone will not help.
+fn note(status: &Status, tries: u32) {
+    let (code, reason) = (status.code(), reason(status).unwrap_or_default());
+    let passes = matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Aborted | Code::ResourceExhausted);
+    if tries == 1 && !passes {
+        tracing::warn!(
+            ?code,
+            reason,
+            message = status.message(),
+            "a service answers a step with what is no answer to it; it is asked again"
+        );
+    } else {
+        tracing::debug!(?code, reason, "a service does not answer a step; it is asked again");
+    }
 }
 
 /// The other services.
@@ -91,7 +127,8 @@ impl Peers {
             let endpoint = Endpoint::from_shared(address.clone())
                 .map_err(|error| format!("peer {name}: {address}: {error}"))?
                 .connect_timeout(Duration::from_secs(2))
-                .http2_keep_alive_interval(Duration::from_secs(20))
+                .http2_keep_alive_interval(PING_EVERY)
+                .keep_alive_timeout(PING_ANSWER)
                 .keep_alive_while_idle(true)
                 .tcp_nodelay(true);
             channels.insert(name.clone(), endpoint.connect_lazy());

@@ -2,7 +2,14 @@
 //! the request id up, then the domain decides, then all is saved and committed together: effect,
 //! events, audit, answer.
 
-use crate::{answer::Answer, call::Call, db::Db, error::AppError, kill, sql, transaction::Transaction};
+use crate::{
+    answer::Answer,
+    call::Call,
+    db::Db,
+    error::{AppError, raced},
+    kill, sql,
+    transaction::Transaction,
+};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use payterms_kernel::{Id, IdSource, Refusal};
@@ -315,7 +322,8 @@ impl WriteTx {
         ];
         match sql::exec(&self.txn, insert, values).await? {
             1 => Ok(()),
-            _ => Err(AppError::Fault("a request was answered twice".to_owned())),
+            // It came between: the transaction is run again, finds it, and answers what it answered.
+            _ => Err(raced("the same request was answered meanwhile")),
         }
     }
 }

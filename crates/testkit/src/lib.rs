@@ -4,6 +4,7 @@
 
 pub mod binary;
 pub mod collector;
+pub mod crowd;
 pub mod people;
 pub mod postgres;
 pub mod private_postgres;

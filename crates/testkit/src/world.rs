@@ -1,6 +1,6 @@
 //! A suite in this process, on a database of its own, with a tenant and a customer.
 
-use crate::{people::person, postgres, slow_line::Line};
+use crate::{crowd::Crowd, people::person, postgres, slow_line::Line};
 use payterms_chassis::{config::DatabaseOptions, identity::Signer};
 use payterms_kernel::SystemClock;
 use payterms_proto::{
@@ -10,7 +10,7 @@ use payterms_proto::{
 };
 use payterms_suite::{Session, Suite, SuiteOptions, client::request_id};
 use sea_orm::DatabaseConnection;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -32,9 +32,45 @@ pub struct World {
     pub folder: TempDir,
     /// The PostgreSQL database, `host:port/name`.
     pub postgres: Option<String>,
+    crowds: Vec<Crowd>,
+    replica: Option<Suite>,
 }
 
 impl World {
+    /// Starts a suite with a crowd before its gateway and before each service's own port: every write arrives many times
+    /// at once, at two replicas where they are asked for.
+    pub async fn crowded(database: Database, replicas: bool) -> Option<Self> {
+        let mut world = Self::start(database).await?;
+        if replicas {
+            world.replica = Some(world.replica().await);
+        }
+        let doors = |own: SocketAddr, other: Option<SocketAddr>| std::iter::once(own).chain(other).collect();
+        let gateway = Crowd::before(doors(world.suite.gateway, world.replica.as_ref().map(|own| own.gateway))).await;
+        world.suite.gateway = gateway.at;
+        world.crowds.push(gateway);
+        for (name, at) in &mut world.suite.services {
+            let other = world.replica.as_ref().and_then(|own| own.services.get(name)).copied();
+            let crowd = Crowd::before(doors(*at, other)).await;
+            *at = crowd.at;
+            world.crowds.push(crowd);
+        }
+        Some(world)
+    }
+
+    /// The writes that came through the crowds, by path; fails where one was not one effect.
+    #[must_use]
+    pub fn crowds_saw(&self) -> BTreeMap<String, usize> {
+        let mut done = BTreeMap::new();
+        for crowd in &self.crowds {
+            let seen = crowd.seen();
+            assert!(seen.faults.is_empty(), "equal requests at once are one effect: {:#?}", seen.faults);
+            for (path, times) in &seen.done {
+                *done.entry(path.clone()).or_default() += times;
+            }
+        }
+        done
+    }
+
     /// Starts a suite; none where PostgreSQL is asked for and not to be had.
     pub async fn start(database: Database) -> Option<Self> {
         // What the services warn of is shown with a test that fails.
@@ -49,7 +85,13 @@ impl World {
         };
         let folder = tempfile::tempdir().expect("a folder");
         let suite = Self::suite(&folder, postgres.clone()).await;
-        Some(Self { suite, folder, postgres })
+        Some(Self::over(suite, folder, postgres))
+    }
+
+    /// A world over a suite that runs.
+    #[must_use]
+    pub fn over(suite: Suite, folder: TempDir, postgres: Option<String>) -> Self {
+        Self { suite, folder, postgres, crowds: Vec::new(), replica: None }
     }
 
     async fn suite(folder: &TempDir, postgres: Option<String>) -> Suite {
@@ -82,6 +124,10 @@ impl World {
 
     /// Stops the suite.
     pub async fn end(self) {
+        drop(self.crowds);
+        if let Some(replica) = self.replica {
+            replica.stop().await;
+        }
         self.suite.stop().await;
     }
 

@@ -14,6 +14,9 @@ use uuid::Uuid;
 /// How long one call may take.
 const BUDGET: Duration = Duration::from_secs(10);
 
+/// Why a line's method is not switched: nothing else is saved that could take its place.
+const NOT_SWITCHED: [&str; 1] = ["OTHER_METHOD_REQUIRED"];
+
 /// Switches the method of a line; the wallet moves the pointer in the same transaction. A refusal is a result.
 ///
 /// # Errors
@@ -26,5 +29,5 @@ pub async fn switch(app: &App, tenant: &TenantId, step: Uuid, line: &Line, to: T
         let mut client = CreditLineMethodServiceClient::new(app.peers.channel("wallet")?);
         client.switch_credit_line(request).await.map_err(AppError::from)
     };
-    Ok(until_answered(call).await?.map(|_| ()))
+    Ok(until_answered(&NOT_SWITCHED, call).await?.map(|_| ()))
 }

@@ -6,7 +6,7 @@ use payterms_chassis::{
     AppError,
     call::Caller,
     names,
-    peers::until_answered,
+    peers::{until_answered, until_done},
     render::{date, date_of, money, money_of, timestamp},
 };
 use payterms_kernel::{Id, Money, TenantId};
@@ -22,6 +22,13 @@ use uuid::Uuid;
 
 /// How long one call may take.
 const BUDGET: Duration = Duration::from_secs(10);
+
+/// Why invoices are not blocked for a plan: one of them has changed since the plan was made.
+const NOT_BLOCKED: [&str; 5] = ["INVOICE_BLOCKED", "INVOICE_STATE", "PAYMENT_PENDING", "PLAN_AMOUNT_CHANGED", "RESOURCE_NOT_FOUND"];
+
+/// Why nothing is collected for a plan. That its invoices or its customer are not there is no such reason: invoicing has
+/// them for ever, and the wallet's copy of a customer comes late at most.
+const NOT_COLLECTED: [&str; 3] = ["DEBIT_NOTICE_REQUIRED", "INVOICE_BLOCKED", "NOTHING_PAYABLE"];
 
 /// A customer's invoices.
 #[derive(Debug)]
@@ -79,7 +86,7 @@ impl<'a> Invoicing<'a> {
             let request = self.step(message.clone())?;
             InvoiceServiceClient::new(self.channel()?).batch_get_invoices(request).await.map_err(AppError::from)
         };
-        until_answered(call).await?.map_err(AppError::from)?.invoices.iter().map(figures).collect()
+        until_done(call).await?.invoices.iter().map(figures).collect()
     }
 
     fn names(&self, invoices: &[Id<Invoice>]) -> Vec<String> {
@@ -111,7 +118,7 @@ impl<'a> Invoicing<'a> {
             let request = self.step(message.clone())?;
             CollectionServiceClient::new(self.channel()?).block_for_owner(request).await.map_err(AppError::from)
         };
-        match until_answered(call).await? {
+        match until_answered(&NOT_BLOCKED, call).await? {
             Ok(blocked) => Ok(Ok(blocked.invoices.iter().map(figures).collect::<Result<_, _>>()?)),
             Err(status) => Ok(Err(status)),
         }
@@ -135,7 +142,7 @@ impl<'a> Invoicing<'a> {
             let request = self.step(message.clone())?;
             CollectionServiceClient::new(self.channel()?).unblock_for_owner(request).await.map_err(AppError::from)
         };
-        until_answered(call).await?.map(|_| ()).map_err(AppError::from)
+        until_done(call).await.map(|_| ())
     }
 
     /// Collects what is due of a plan from the collection method.
@@ -158,7 +165,7 @@ impl<'a> Invoicing<'a> {
             let request = self.step(message.clone())?;
             CollectionServiceClient::new(self.channel()?).collect_for_owner(request).await.map_err(AppError::from)
         };
-        Ok(until_answered(call).await?.map(|answer| answer.payment.unwrap_or_default()))
+        Ok(until_answered(&NOT_COLLECTED, call).await?.map(|answer| answer.payment.unwrap_or_default()))
     }
 }
 

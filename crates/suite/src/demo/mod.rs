@@ -18,7 +18,7 @@ use std::{path::PathBuf, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// The usage that story S5 plays, unless another file is named.
-const USAGE: &str = include_str!("../../demo/usage.csv");
+pub const USAGE: &str = include_str!("../../demo/usage.csv");
 
 /// The customers that the tenant brings with it.
 const CUSTOMERS: &str = include_str!("../../demo/customers.csv");
@@ -55,7 +55,11 @@ pub async fn play(usage: Option<PathBuf>, postgres: Option<String>) -> Result<()
     Ok(())
 }
 
-async fn stories(stage: &mut Stage, usage: &str) -> Result<(), String> {
+/// Plays all stories on a stage whose suite runs, with the usage of this file.
+///
+/// # Errors
+/// A sentence that says which step was not as told.
+pub async fn stories(stage: &mut Stage, usage: &str) -> Result<(), String> {
     stage.open().await?;
     stage.import(CUSTOMERS).await?;
     s4::play(stage).await?;

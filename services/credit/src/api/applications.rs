@@ -20,17 +20,17 @@ use tonic::{Request, Response, Status};
 impl ApplicationService for Api {
     async fn start_application(&self, request: Request<StartApplicationRequest>) -> Result<Response<StartApplicationResponse>, Status> {
         let (call, customer, programme) = parse::start(request)?;
-        answer::write(|| apply::start(&self.app, &call, &customer, programme)).await
+        answer::write(&self.app.flows, &call, || apply::start(&self.app, &call, &customer, programme)).await
     }
 
     async fn link_bank_account(&self, request: Request<LinkBankAccountRequest>) -> Result<Response<LinkBankAccountResponse>, Status> {
         let (call, named) = parse::link(request)?;
-        answer::write(|| link_bank::open(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || link_bank::open(&self.app, &call, &named)).await
     }
 
     async fn confirm_bank_link(&self, request: Request<ConfirmBankLinkRequest>) -> Result<Response<ConfirmBankLinkResponse>, Status> {
         let (call, named, link) = parse::confirm(request)?;
-        answer::write(|| link_bank::confirm(&self.app, &call, &named, link)).await
+        answer::write(&self.app.flows, &call, || link_bank::confirm(&self.app, &call, &named, link)).await
     }
 
     async fn upload_bank_statement(
@@ -38,12 +38,12 @@ impl ApplicationService for Api {
         request: Request<UploadBankStatementRequest>,
     ) -> Result<Response<UploadBankStatementResponse>, Status> {
         let (call, named, upload) = parse::upload(request)?;
-        answer::write(|| apply::upload(&self.app, &call, &named, &upload)).await
+        answer::write(&self.app.flows, &call, || apply::upload(&self.app, &call, &named, &upload)).await
     }
 
     async fn submit_application(&self, request: Request<SubmitApplicationRequest>) -> Result<Response<SubmitApplicationResponse>, Status> {
         let (call, named) = parse::submit(request)?;
-        answer::write(|| submit::run(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || submit::run(&self.app, &call, &named)).await
     }
 
     async fn withdraw_application(
@@ -51,12 +51,12 @@ impl ApplicationService for Api {
         request: Request<WithdrawApplicationRequest>,
     ) -> Result<Response<WithdrawApplicationResponse>, Status> {
         let (call, named) = parse::withdraw(request)?;
-        answer::write(|| apply::withdraw(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || apply::withdraw(&self.app, &call, &named)).await
     }
 
     async fn claim_application(&self, request: Request<ClaimApplicationRequest>) -> Result<Response<ClaimApplicationResponse>, Status> {
         let (call, named) = parse::claim(request)?;
-        answer::write(|| review::claim(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || review::claim(&self.app, &call, &named)).await
     }
 
     async fn release_application(
@@ -64,7 +64,7 @@ impl ApplicationService for Api {
         request: Request<ReleaseApplicationRequest>,
     ) -> Result<Response<ReleaseApplicationResponse>, Status> {
         let (call, named) = parse::release(request)?;
-        answer::write(|| review::release(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || review::release(&self.app, &call, &named)).await
     }
 
     async fn request_information(
@@ -72,12 +72,12 @@ impl ApplicationService for Api {
         request: Request<RequestInformationRequest>,
     ) -> Result<Response<RequestInformationResponse>, Status> {
         let (call, named, explanation) = parse::ask(request)?;
-        answer::write(|| review::ask(&self.app, &call, &named, &explanation)).await
+        answer::write(&self.app.flows, &call, || review::ask(&self.app, &call, &named, &explanation)).await
     }
 
     async fn decide_application(&self, request: Request<DecideApplicationRequest>) -> Result<Response<DecideApplicationResponse>, Status> {
         let (call, named, verdict) = parse::decide(request)?;
-        answer::write(|| review::decide(&self.app, &call, &named, &verdict)).await
+        answer::write(&self.app.flows, &call, || review::decide(&self.app, &call, &named, &verdict)).await
     }
 
     async fn replay_decision(&self, request: Request<ReplayDecisionRequest>) -> Result<Response<ReplayDecisionResponse>, Status> {

@@ -48,17 +48,17 @@ impl DrawService for Api {
         request: Request<AuthorizeForPaymentRequest>,
     ) -> Result<Response<AuthorizeForPaymentResponse>, Status> {
         let (call, named, to_defer) = parse::authorize(request)?;
-        answer::write(|| draw_for_payment::authorize(&self.app, &call, &named, &to_defer)).await
+        answer::write(&self.app.flows, &call, || draw_for_payment::authorize(&self.app, &call, &named, &to_defer)).await
     }
 
     async fn capture_for_payment(&self, request: Request<CaptureForPaymentRequest>) -> Result<Response<CaptureForPaymentResponse>, Status> {
         let (call, named) = parse::capture(request)?;
-        answer::write(|| draw_for_payment::capture(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || draw_for_payment::capture(&self.app, &call, &named)).await
     }
 
     async fn void_for_payment(&self, request: Request<VoidForPaymentRequest>) -> Result<Response<VoidForPaymentResponse>, Status> {
         let (call, named) = parse::void(request)?;
-        answer::write(|| draw_for_payment::void(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || draw_for_payment::void(&self.app, &call, &named)).await
     }
 
     async fn get_draw(&self, request: Request<GetDrawRequest>) -> Result<Response<GetDrawResponse>, Status> {

@@ -14,12 +14,12 @@ use tonic::{Request, Response, Status};
 impl PolicyService for Api {
     async fn create_policy(&self, request: Request<CreatePolicyRequest>) -> Result<Response<CreatePolicyResponse>, Status> {
         let (call, asked) = parse::create(request)?;
-        answer::write(|| policies::create(&self.app, &call, &asked)).await
+        answer::write(&self.app.flows, &call, || policies::create(&self.app, &call, &asked)).await
     }
 
     async fn update_policy(&self, request: Request<UpdatePolicyRequest>) -> Result<Response<UpdatePolicyResponse>, Status> {
         let (call, named, new, etag) = parse::update(request)?;
-        answer::write(|| policies::update(&self.app, &call, &named, (&new, &etag))).await
+        answer::write(&self.app.flows, &call, || policies::update(&self.app, &call, &named, (&new, &etag))).await
     }
 
     async fn test_policy(&self, request: Request<TestPolicyRequest>) -> Result<Response<TestPolicyResponse>, Status> {
@@ -29,7 +29,7 @@ impl PolicyService for Api {
 
     async fn publish_policy(&self, request: Request<PublishPolicyRequest>) -> Result<Response<PublishPolicyResponse>, Status> {
         let (call, named) = parse::publish(request)?;
-        answer::write(|| policies::release(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || policies::release(&self.app, &call, &named)).await
     }
 
     async fn back_test_policy(&self, request: Request<BackTestPolicyRequest>) -> Result<Response<BackTestPolicyResponse>, Status> {

@@ -15,17 +15,17 @@ use tonic::{Request, Response, Status};
 impl ProgrammeService for Api {
     async fn create_programme(&self, request: Request<CreateProgrammeRequest>) -> Result<Response<CreateProgrammeResponse>, Status> {
         let (call, asked) = parse::create(request)?;
-        answer::write(|| programmes::create(&self.app, &call, &asked)).await
+        answer::write(&self.app.flows, &call, || programmes::create(&self.app, &call, &asked)).await
     }
 
     async fn update_programme(&self, request: Request<UpdateProgrammeRequest>) -> Result<Response<UpdateProgrammeResponse>, Status> {
         let (call, named, update) = parse::update(request)?;
-        answer::write(|| programmes::update(&self.app, &call, &named, &update)).await
+        answer::write(&self.app.flows, &call, || programmes::update(&self.app, &call, &named, &update)).await
     }
 
     async fn close_programme(&self, request: Request<CloseProgrammeRequest>) -> Result<Response<CloseProgrammeResponse>, Status> {
         let (call, named) = parse::close(request)?;
-        answer::write(|| programmes::close(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || programmes::close(&self.app, &call, &named)).await
     }
 
     async fn get_programme(&self, request: Request<GetProgrammeRequest>) -> Result<Response<GetProgrammeResponse>, Status> {
@@ -40,7 +40,7 @@ impl ProgrammeService for Api {
 
     async fn invite_customer(&self, request: Request<InviteCustomerRequest>) -> Result<Response<InviteCustomerResponse>, Status> {
         let (call, asked) = parse::invite(request)?;
-        answer::write(|| programmes::invite(&self.app, &call, &asked)).await
+        answer::write(&self.app.flows, &call, || programmes::invite(&self.app, &call, &asked)).await
     }
 
     async fn get_credit_options(&self, request: Request<GetCreditOptionsRequest>) -> Result<Response<GetCreditOptionsResponse>, Status> {

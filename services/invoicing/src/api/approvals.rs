@@ -14,17 +14,17 @@ use tonic::{Request, Response, Status};
 impl ApprovalService for Api {
     async fn propose_write_off(&self, request: Request<ProposeWriteOffRequest>) -> Result<Response<ProposeWriteOffResponse>, Status> {
         let (call, invoice, proposal, reason) = parse::write_off(request)?;
-        answer::write(|| approvals::propose(&self.app, &call, &invoice, (proposal, &reason))).await
+        answer::write(&self.app.flows, &call, || approvals::propose(&self.app, &call, &invoice, (proposal, &reason))).await
     }
 
     async fn propose_credit_note(&self, request: Request<ProposeCreditNoteRequest>) -> Result<Response<ProposeCreditNoteResponse>, Status> {
         let (call, invoice, proposal, reason) = parse::credit_note(request)?;
-        answer::write(|| approvals::propose(&self.app, &call, &invoice, (proposal, &reason))).await
+        answer::write(&self.app.flows, &call, || approvals::propose(&self.app, &call, &invoice, (proposal, &reason))).await
     }
 
     async fn decide_approval(&self, request: Request<DecideApprovalRequest>) -> Result<Response<DecideApprovalResponse>, Status> {
         let (call, id, approve, explanation) = parse::decide(request)?;
-        answer::write(|| approvals::decide(&self.app, &call, id, (approve, &explanation))).await
+        answer::write(&self.app.flows, &call, || approvals::decide(&self.app, &call, id, (approve, &explanation))).await
     }
 
     async fn get_approval(&self, request: Request<GetApprovalRequest>) -> Result<Response<GetApprovalResponse>, Status> {

@@ -16,12 +16,12 @@ impl BankService for Api {
         request: Request<ImportBankStatementRequest>,
     ) -> Result<Response<ImportBankStatementResponse>, Status> {
         let (call, file) = parse::import(request)?;
-        answer::write(|| bank_lines::import(&self.app, &call, &file)).await
+        answer::write(&self.app.flows, &call, || bank_lines::import(&self.app, &call, &file)).await
     }
 
     async fn match_bank_line(&self, request: Request<MatchBankLineRequest>) -> Result<Response<MatchBankLineResponse>, Status> {
         let (call, line, invoice) = parse::match_line(request)?;
-        answer::write(|| bank_lines::match_line(&self.app, &call, line, &invoice)).await
+        answer::write(&self.app.flows, &call, || bank_lines::match_line(&self.app, &call, line, &invoice)).await
     }
 
     async fn get_bank_line(&self, request: Request<GetBankLineRequest>) -> Result<Response<GetBankLineResponse>, Status> {

@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 impl CustomerService for Api {
     async fn create_customer(&self, request: Request<CreateCustomerRequest>) -> Result<Response<CreateCustomerResponse>, Status> {
         let (call, new) = parse::create_customer(request)?;
-        answer::write(|| create_customer::run(&self.app, &call, &new)).await
+        answer::write(&self.app.flows, &call, || create_customer::run(&self.app, &call, &new)).await
     }
 
     async fn get_customer(&self, request: Request<GetCustomerRequest>) -> Result<Response<GetCustomerResponse>, Status> {
@@ -32,11 +32,11 @@ impl CustomerService for Api {
 
     async fn import_customers(&self, request: Request<ImportCustomersRequest>) -> Result<Response<ImportCustomersResponse>, Status> {
         let (call, rows) = parse_import::import_customers(request)?;
-        answer::write(|| import_customers::run(&self.app, &call, &rows)).await
+        answer::write(&self.app.flows, &call, || import_customers::run(&self.app, &call, &rows)).await
     }
 
     async fn update_customer(&self, request: Request<UpdateCustomerRequest>) -> Result<Response<UpdateCustomerResponse>, Status> {
         let (call, update) = parse::update_customer(request)?;
-        answer::write(|| update_customer::run(&self.app, &call, &update)).await
+        answer::write(&self.app.flows, &call, || update_customer::run(&self.app, &call, &update)).await
     }
 }

@@ -20,37 +20,37 @@ use tonic::{Request, Response, Status};
 impl InvoiceService for Api {
     async fn create_invoice(&self, request: Request<CreateInvoiceRequest>) -> Result<Response<CreateInvoiceResponse>, Status> {
         let (call, customer, currency, content) = parse::create_invoice(request)?;
-        answer::write(|| create_invoice::run(&self.app, &call, customer, (currency, &content))).await
+        answer::write(&self.app.flows, &call, || create_invoice::run(&self.app, &call, customer, (currency, &content))).await
     }
 
     async fn update_invoice(&self, request: Request<UpdateInvoiceRequest>) -> Result<Response<UpdateInvoiceResponse>, Status> {
         let (call, named, draft, paths) = parse::update_invoice(request)?;
-        answer::write(|| create_invoice::update(&self.app, &call, &named, (&draft, &paths))).await
+        answer::write(&self.app.flows, &call, || create_invoice::update(&self.app, &call, &named, (&draft, &paths))).await
     }
 
     async fn delete_invoice(&self, request: Request<DeleteInvoiceRequest>) -> Result<Response<DeleteInvoiceResponse>, Status> {
         let (call, named) = parse::delete_invoice(request)?;
-        answer::write(|| create_invoice::delete(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || create_invoice::delete(&self.app, &call, &named)).await
     }
 
     async fn finalize_invoice(&self, request: Request<FinalizeInvoiceRequest>) -> Result<Response<FinalizeInvoiceResponse>, Status> {
         let (call, named, etag) = parse::finalize_invoice(request)?;
-        answer::write(|| finalize_invoice::run(&self.app, &call, &named, &etag)).await
+        answer::write(&self.app.flows, &call, || finalize_invoice::run(&self.app, &call, &named, &etag)).await
     }
 
     async fn void_invoice(&self, request: Request<VoidInvoiceRequest>) -> Result<Response<VoidInvoiceResponse>, Status> {
         let (call, named, reason) = parse::void_invoice(request)?;
-        answer::write(|| take_back_invoice::void(&self.app, &call, &named, &reason)).await
+        answer::write(&self.app.flows, &call, || take_back_invoice::void(&self.app, &call, &named, &reason)).await
     }
 
     async fn write_off_invoice(&self, request: Request<WriteOffInvoiceRequest>) -> Result<Response<WriteOffInvoiceResponse>, Status> {
         let (call, named) = parse::write_off_invoice(request)?;
-        answer::write(|| take_back_invoice::write_off(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || take_back_invoice::write_off(&self.app, &call, &named)).await
     }
 
     async fn create_credit_note(&self, request: Request<CreateCreditNoteRequest>) -> Result<Response<CreateCreditNoteResponse>, Status> {
         let (call, named, amount, reason) = parse::create_credit_note(request)?;
-        answer::write(|| take_back_invoice::credit(&self.app, &call, &named, (amount, &reason))).await
+        answer::write(&self.app.flows, &call, || take_back_invoice::credit(&self.app, &call, &named, (amount, &reason))).await
     }
 
     async fn get_invoice(&self, request: Request<GetInvoiceRequest>) -> Result<Response<GetInvoiceResponse>, Status> {
@@ -85,7 +85,7 @@ impl InvoiceService for Api {
 
     async fn correct_invoice(&self, request: Request<CorrectInvoiceRequest>) -> Result<Response<CorrectInvoiceResponse>, Status> {
         let (call, named, reason) = parse::correct_invoice(request)?;
-        answer::write(|| correct_invoice::run(&self.app, &call, &named, &reason)).await
+        answer::write(&self.app.flows, &call, || correct_invoice::run(&self.app, &call, &named, &reason)).await
     }
 
     async fn list_invoice_versions(

@@ -28,7 +28,7 @@ impl MailService for Api {
 
     async fn retry_mail(&self, request: Request<RetryMailRequest>) -> Result<Response<RetryMailResponse>, Status> {
         let (call, mail) = parse::retry_mail(request)?;
-        answer::write(|| send_mail::retry(&self.app, &call, mail)).await
+        answer::write(&self.app.flows, &call, || send_mail::retry(&self.app, &call, mail)).await
     }
 }
 
@@ -44,12 +44,12 @@ impl MailTemplateService for Api {
         request: Request<UpdateMailTemplateRequest>,
     ) -> Result<Response<UpdateMailTemplateResponse>, Status> {
         let (call, given) = parse::update_template(request)?;
-        answer::write(|| mails::update(&self.app, &call, &given)).await
+        answer::write(&self.app.flows, &call, || mails::update(&self.app, &call, &given)).await
     }
 
     async fn reset_mail_template(&self, request: Request<ResetMailTemplateRequest>) -> Result<Response<ResetMailTemplateResponse>, Status> {
         let (call, which) = parse::reset_template(request)?;
-        answer::write(|| mails::reset(&self.app, &call, which)).await
+        answer::write(&self.app.flows, &call, || mails::reset(&self.app, &call, which)).await
     }
 
     async fn preview_mail_template(

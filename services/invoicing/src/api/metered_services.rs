@@ -17,7 +17,7 @@ impl MeteredServiceService for Api {
         request: Request<EnableMeteredServiceRequest>,
     ) -> Result<Response<EnableMeteredServiceResponse>, Status> {
         let (call, customer, terms) = parse::enable(request)?;
-        answer::write(|| metered_services::enable(&self.app, &call, customer, &terms)).await
+        answer::write(&self.app.flows, &call, || metered_services::enable(&self.app, &call, customer, &terms)).await
     }
 
     async fn disable_metered_service(
@@ -25,7 +25,7 @@ impl MeteredServiceService for Api {
         request: Request<DisableMeteredServiceRequest>,
     ) -> Result<Response<DisableMeteredServiceResponse>, Status> {
         let (call, named) = parse::disable(request)?;
-        answer::write(|| metered_services::disable(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || metered_services::disable(&self.app, &call, &named)).await
     }
 
     async fn get_metered_service(&self, request: Request<GetMeteredServiceRequest>) -> Result<Response<GetMeteredServiceResponse>, Status> {

@@ -18,17 +18,17 @@ use tonic::{Request, Response, Status};
 impl PaymentService for Api {
     async fn create_payment(&self, request: Request<CreatePaymentRequest>) -> Result<Response<CreatePaymentResponse>, Status> {
         let (call, to_pay) = parse::create_payment(request)?;
-        answer::write(|| create_payment::run(&self.app, &call, &to_pay)).await
+        answer::write(&self.app.flows, &call, || create_payment::run(&self.app, &call, &to_pay)).await
     }
 
     async fn pay_later(&self, request: Request<PayLaterRequest>) -> Result<Response<PayLaterResponse>, Status> {
         let (call, to_pay) = parse::pay_later(request)?;
-        answer::write(|| create_payment::run(&self.app, &call, &to_pay)).await
+        answer::write(&self.app.flows, &call, || create_payment::run(&self.app, &call, &to_pay)).await
     }
 
     async fn apply_credit(&self, request: Request<ApplyCreditRequest>) -> Result<Response<ApplyCreditResponse>, Status> {
         let (call, to_pay) = parse::apply_credit(request)?;
-        answer::write(|| create_payment::run(&self.app, &call, &to_pay)).await
+        answer::write(&self.app.flows, &call, || create_payment::run(&self.app, &call, &to_pay)).await
     }
 
     async fn quote_payment(&self, request: Request<QuotePaymentRequest>) -> Result<Response<QuotePaymentResponse>, Status> {
@@ -38,7 +38,7 @@ impl PaymentService for Api {
 
     async fn cancel_payment(&self, request: Request<CancelPaymentRequest>) -> Result<Response<CancelPaymentResponse>, Status> {
         let (call, named) = parse::cancel_payment(request)?;
-        answer::write(|| announced::cancel(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || announced::cancel(&self.app, &call, &named)).await
     }
 
     async fn record_outside_payment(
@@ -46,7 +46,7 @@ impl PaymentService for Api {
         request: Request<RecordOutsidePaymentRequest>,
     ) -> Result<Response<RecordOutsidePaymentResponse>, Status> {
         let (call, told) = parse::record_outside(request)?;
-        answer::write(|| announced::outside(&self.app, &call, &told)).await
+        answer::write(&self.app.flows, &call, || announced::outside(&self.app, &call, &told)).await
     }
 
     async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {

@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 impl RefundService for Api {
     async fn unapply_payment(&self, request: Request<UnapplyPaymentRequest>) -> Result<Response<UnapplyPaymentResponse>, Status> {
         let (call, invoice, payment, amount) = parse::unapply(request)?;
-        answer::write(|| refund::unapply(&self.app, &call, &invoice, (payment, amount))).await
+        answer::write(&self.app.flows, &call, || refund::unapply(&self.app, &call, &invoice, (payment, amount))).await
     }
 
     async fn get_refund(&self, request: Request<GetRefundRequest>) -> Result<Response<GetRefundResponse>, Status> {

@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 impl TenantService for Api {
     async fn create_tenant(&self, request: Request<CreateTenantRequest>) -> Result<Response<CreateTenantResponse>, Status> {
         let (call, new) = parse::create_tenant(request)?;
-        answer::write(|| create_tenant::run(&self.app, &call, &new)).await
+        answer::write(&self.app.flows, &call, || create_tenant::run(&self.app, &call, &new)).await
     }
 
     async fn get_tenant(&self, request: Request<GetTenantRequest>) -> Result<Response<GetTenantResponse>, Status> {
@@ -32,16 +32,16 @@ impl TenantService for Api {
 
     async fn update_tenant(&self, request: Request<UpdateTenantRequest>) -> Result<Response<UpdateTenantResponse>, Status> {
         let (call, new, paths) = parse::update_tenant(request)?;
-        answer::write(|| update_tenant::run(&self.app, &call, &new, &paths)).await
+        answer::write(&self.app.flows, &call, || update_tenant::run(&self.app, &call, &new, &paths)).await
     }
 
     async fn suspend_tenant(&self, request: Request<SuspendTenantRequest>) -> Result<Response<SuspendTenantResponse>, Status> {
         let call = parse::suspend_tenant(request)?;
-        answer::write(|| update_tenant::suspend(&self.app, &call)).await
+        answer::write(&self.app.flows, &call, || update_tenant::suspend(&self.app, &call)).await
     }
 
     async fn activate_tenant(&self, request: Request<ActivateTenantRequest>) -> Result<Response<ActivateTenantResponse>, Status> {
         let call = parse::activate_tenant(request)?;
-        answer::write(|| update_tenant::activate(&self.app, &call)).await
+        answer::write(&self.app.flows, &call, || update_tenant::activate(&self.app, &call)).await
     }
 }

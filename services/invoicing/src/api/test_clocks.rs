@@ -16,12 +16,12 @@ use tonic::{Request, Response, Status};
 impl TestClockService for Api {
     async fn start_test_clock(&self, request: Request<StartTestClockRequest>) -> Result<Response<StartTestClockResponse>, Status> {
         let (call, now, seed) = parse::start_test_clock(request)?;
-        answer::write(|| start_test_clock::run(&self.app, &call, now, &seed)).await
+        answer::write(&self.app.flows, &call, || start_test_clock::run(&self.app, &call, now, &seed)).await
     }
 
     async fn advance_test_clock(&self, request: Request<AdvanceTestClockRequest>) -> Result<Response<AdvanceTestClockResponse>, Status> {
         let (call, target) = parse::advance_test_clock(request)?;
-        answer::write(|| advance_test_clock::run(&self.app, &call, target)).await
+        answer::write(&self.app.flows, &call, || advance_test_clock::run(&self.app, &call, target)).await
     }
 
     async fn get_test_clock(&self, request: Request<GetTestClockRequest>) -> Result<Response<GetTestClockResponse>, Status> {

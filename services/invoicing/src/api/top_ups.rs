@@ -15,6 +15,6 @@ impl TransferTopUpService for Api {
         request: Request<RaiseTransferTopUpRequest>,
     ) -> Result<Response<RaiseTransferTopUpResponse>, Status> {
         let (call, customer, amount, raise) = parse::raise(request)?;
-        answer::write(|| transfer_top_up::run(&self.app, &call, customer, (amount, &raise))).await
+        answer::write(&self.app.flows, &call, || transfer_top_up::run(&self.app, &call, customer, (amount, &raise))).await
     }
 }

@@ -80,11 +80,13 @@ pub async fn run<A: PaymentAnswer>(app: &App, call: &Call, to_pay: &ToPay) -> Re
     let means = payment_means::of_wallet(app, to_pay).await?;
     let line = pay_later::means(app, to_pay, &means).await?;
     let mut tx = app.db.begin(call).await?;
-    let (mut payment, mut owned) = plan(&mut tx, to_pay, &means).await?;
+    let mut owned = lock(&tx, to_pay).await?;
+    // Before the payment is planned: one of the same id may have reserved what it asks for.
     if tx.seen().await?.is_some() {
         drop(tx);
         return app.flows.answer(call, true).await;
     }
+    let mut payment = plan(&mut tx, to_pay, &means, &mut owned).await?;
     payment_means::must_have_credit(&payment, &means)?;
     pay_later::must_have_line(&payment, line.as_ref())?;
     let lease = app.flows.open(&tx, FLOW, payment.id.uuid()).await?;
@@ -109,7 +111,8 @@ pub async fn quote(app: &App, to_pay: &ToPay) -> Result<QuotePaymentResponse, Ap
     let line = pay_later::means(app, to_pay, &means).await?;
     let call = Call::own("invoicing", &to_pay.tenant, "quote", uuid::Uuid::from_bytes(rand::random()), None);
     let mut tx = app.db.begin_forward(&call).await?;
-    let (payment, _) = plan(&mut tx, to_pay, &means).await?;
+    let mut owned = lock(&tx, to_pay).await?;
+    let payment = plan(&mut tx, to_pay, &means, &mut owned).await?;
     drop(tx);
     payment_means::must_have_credit(&payment, &means)?;
     pay_later::must_have_line(&payment, line.as_ref())?;
@@ -118,17 +121,21 @@ pub async fn quote(app: &App, to_pay: &ToPay) -> Result<QuotePaymentResponse, Ap
     Ok(QuotePaymentResponse { payment: Some(shown), available_credit })
 }
 
-/// Locks the invoices and plans the payment on them.
-async fn plan(tx: &mut WriteTx, to_pay: &ToPay, means: &GetPaymentMeansResponse) -> Result<(Payment, Vec<Invoice>), AppError> {
-    let tenant = tenants::find(tx.conn(), &to_pay.tenant).await?.ok_or_else(Refusal::not_found)?;
+/// Locks the invoices that are to be paid.
+async fn lock(tx: &WriteTx, to_pay: &ToPay) -> Result<Vec<Invoice>, AppError> {
     let ids: Vec<_> = to_pay.invoices.iter().map(|(id, _)| *id).collect();
-    let mut owned = match to_pay.currency {
-        Some(currency) => invoices::lock_open(tx.conn(), &to_pay.tenant, to_pay.customer, currency).await?,
-        None => invoices::lock_many(tx.conn(), &to_pay.tenant, &ids).await?,
-    };
+    match to_pay.currency {
+        Some(currency) => invoices::lock_open(tx.conn(), &to_pay.tenant, to_pay.customer, currency).await,
+        None => invoices::lock_many(tx.conn(), &to_pay.tenant, &ids).await,
+    }
+}
+
+/// Plans the payment on its locked invoices.
+async fn plan(tx: &mut WriteTx, to_pay: &ToPay, means: &GetPaymentMeansResponse, owned: &mut [Invoice]) -> Result<Payment, AppError> {
+    let tenant = tenants::find(tx.conn(), &to_pay.tenant).await?.ok_or_else(Refusal::not_found)?;
     let foreign = |invoice: &Invoice| invoice.customer != to_pay.customer;
     let unseen = |invoice: &Invoice| to_pay.as_customer && (invoice.state == InvoiceState::Draft || tenant.invoices_hidden);
-    if owned.len() < ids.len() || owned.iter().any(|invoice| foreign(invoice) || unseen(invoice)) {
+    if owned.len() < to_pay.invoices.len() || owned.iter().any(|invoice| foreign(invoice) || unseen(invoice)) {
         return Err(Refusal::not_found().into());
     }
     let tenders = to_pay.tenders.iter().map(|(source, amount)| Ok((payment_means::source_of(*source, means)?, *amount)));
@@ -141,8 +148,7 @@ async fn plan(tx: &mut WriteTx, to_pay: &ToPay, means: &GetPaymentMeansResponse)
     let now = tx.now();
     let deferred_on = Some(day_in(tx.time().zone, now));
     let asked = Asked { invoices: to_pay.invoices.clone(), tenders, surplus_allowed: !tenant.overpayment_refused, deferred_on };
-    let payment = payment::ask(tx.ids(), to_pay.customer, &mut owned, &asked, now)?;
-    Ok((payment, owned))
+    Ok(payment::ask(tx.ids(), to_pay.customer, owned, &asked, now)?)
 }
 
 /// Saves a payment with its invoices, and tells of all.

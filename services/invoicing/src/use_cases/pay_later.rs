@@ -11,7 +11,7 @@ use payterms_chassis::{
     AppError,
     call::Caller,
     kill, names,
-    peers::{refused, until_answered},
+    peers::{reason, until_answered, until_done},
     render::{date_of, money, money_of},
 };
 use payterms_invoicing_domain::{
@@ -33,6 +33,10 @@ use uuid::Uuid;
 
 /// How long one try of a step may take.
 const BUDGET: Duration = Duration::from_secs(10);
+
+/// Why a line gives nothing: what stands against a draw, or the payment was given up before. What was reserved is made owed
+/// or given back; no line can refuse that.
+const NOT_DRAWN: [&str; 5] = ["CREDIT_LIMIT_EXCEEDED", "CURRENCY_MISMATCH", "DRAW_STATE", "INVOICE_IN_PLAN", "LINE_STATE"];
 
 /// What can be drawn on the line that a payment names.
 #[derive(Debug, Clone)]
@@ -131,24 +135,20 @@ impl<'a> Line<'a> {
         let (request_id, name, payment) = (self.step("draw"), self.name.clone(), self.payment.clone());
         let message = AuthorizeForPaymentRequest { request_id, name, payment, invoices };
         let answer =
-            until_answered(|| async { self.client()?.authorize_for_payment(self.request(message.clone())?).await.map_err(AppError::from) });
-        Ok(answer.await?.map(|_| ()).map_err(|status| refused(&status).unwrap_or_default()))
+            until_answered(&NOT_DRAWN, || async { Ok(self.client()?.authorize_for_payment(self.request(message.clone())?).await?) });
+        Ok(answer.await?.map(|_| ()).map_err(|status| reason(&status).unwrap_or_default()))
     }
 
     async fn capture(&self) -> Result<CaptureForPaymentResponse, AppError> {
         let (request_id, name, payment) = (self.step("capture"), self.name.clone(), self.payment.clone());
         let message = CaptureForPaymentRequest { request_id, name, payment };
-        let answer =
-            until_answered(|| async { self.client()?.capture_for_payment(self.request(message.clone())?).await.map_err(AppError::from) });
-        answer.await?.map_err(AppError::from)
+        until_done(|| async { Ok(self.client()?.capture_for_payment(self.request(message.clone())?).await?) }).await
     }
 
     async fn void(&self) -> Result<(), AppError> {
         let (request_id, name, payment) = (self.step("void"), self.name.clone(), self.payment.clone());
         let message = VoidForPaymentRequest { request_id, name, payment };
-        let answer =
-            until_answered(|| async { self.client()?.void_for_payment(self.request(message.clone())?).await.map_err(AppError::from) });
-        answer.await?.map(|_| ()).map_err(AppError::from)
+        until_done(|| async { Ok(self.client()?.void_for_payment(self.request(message.clone())?).await?) }).await.map(|_| ())
     }
 }
 

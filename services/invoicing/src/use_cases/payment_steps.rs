@@ -5,7 +5,7 @@ use crate::{App, render::customer_name, render_payments::payment_name};
 use payterms_chassis::{
     AppError,
     call::Caller,
-    peers::{refused, until_answered},
+    peers::{reason, until_answered, until_done},
     render::{money, money_of},
 };
 use payterms_invoicing_domain::{
@@ -25,6 +25,10 @@ use uuid::Uuid;
 
 /// How long one try of a step may take.
 const BUDGET: Duration = Duration::from_secs(10);
+
+/// Why credit is not held: there is less than is asked for, or the payment was released before. No other step can be
+/// refused: a charge that is declined is a result, and what was begun is settled, released or given back.
+const NOT_HELD: [&str; 2] = ["INSUFFICIENT_FUNDS", "HOLD_STATE"];
 
 /// What became of a charge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,12 +105,8 @@ impl<'a> Wallet<'a> {
             amount: Some(money(amount)),
             taxed,
         };
-        let answer =
-            until_answered(|| async { self.client()?.hold_for_payment(self.request(message.clone())?).await.map_err(AppError::from) });
-        match answer.await? {
-            Ok(_) => Ok(Ok(())),
-            Err(status) => Ok(Err(refused(&status).unwrap_or_default())),
-        }
+        let answer = until_answered(&NOT_HELD, || async { Ok(self.client()?.hold_for_payment(self.request(message.clone())?).await?) });
+        Ok(answer.await?.map(|_| ()).map_err(|status| reason(&status).unwrap_or_default()))
     }
 
     /// Charges a card, in the order of tenders; none: the collection method.
@@ -121,12 +121,8 @@ impl<'a> Wallet<'a> {
             payment_method: method.map(|method| format!("{}/paymentMethods/{method}", self.customer)).unwrap_or_default(),
             amount: Some(money(amount)),
         };
-        let answer =
-            until_answered(|| async { self.client()?.charge_for_payment(self.request(message.clone())?).await.map_err(AppError::from) });
-        let charge = match answer.await? {
-            Ok(response) => response.charge.unwrap_or_default(),
-            Err(status) => return Ok(Charged::Failed(refused(&status).unwrap_or_default())),
-        };
+        let answer = until_done(|| async { Ok(self.client()?.charge_for_payment(self.request(message.clone())?).await?) });
+        let charge = answer.await?.charge.unwrap_or_default();
         match outcome(&charge) {
             // The first answer is kept: how the charge stands now is asked apart.
             Charged::Waits => self.charge_now(&charge.name).await,
@@ -136,9 +132,8 @@ impl<'a> Wallet<'a> {
 
     async fn charge_now(&self, name: &str) -> Result<Charged, AppError> {
         let message = GetChargeRequest { name: name.to_owned() };
-        let answer = until_answered(|| async { self.client()?.get_charge(self.request(message.clone())?).await.map_err(AppError::from) });
-        let charge = answer.await?.map_err(AppError::from)?.charge.unwrap_or_default();
-        Ok(outcome(&charge))
+        let answer = until_done(|| async { Ok(self.client()?.get_charge(self.request(message.clone())?).await?) });
+        Ok(outcome(&answer.await?.charge.unwrap_or_default()))
     }
 
     /// Gives back what is reserved.
@@ -152,9 +147,7 @@ impl<'a> Wallet<'a> {
             payment: self.payment_name.clone(),
             currency_code: currency.code().to_owned(),
         };
-        let answer =
-            until_answered(|| async { self.client()?.release_payment(self.request(message.clone())?).await.map_err(AppError::from) });
-        answer.await?.map(|_| ()).map_err(AppError::from)
+        until_done(|| async { Ok(self.client()?.release_payment(self.request(message.clone())?).await?) }).await.map(|_| ())
     }
 
     /// Takes the reserved credit, and makes a surplus credit.
@@ -170,9 +163,7 @@ impl<'a> Wallet<'a> {
             surplus: surplus.map(money),
             credit,
         };
-        let answer =
-            until_answered(|| async { self.client()?.settle_payment(self.request(message.clone())?).await.map_err(AppError::from) });
-        answer.await?.map(|_| ()).map_err(AppError::from)
+        until_done(|| async { Ok(self.client()?.settle_payment(self.request(message.clone())?).await?) }).await.map(|_| ())
     }
 
     /// How credit is sold by transfer in a currency.
@@ -207,9 +198,7 @@ impl<'a> Wallet<'a> {
             tax: bought.map(|own| money(own.tax)),
             tax_kind: tax_kind.unwrap_or_default().into(),
         };
-        let answer =
-            until_answered(|| async { self.client()?.record_transfer(self.request(message.clone())?).await.map_err(AppError::from) });
-        answer.await?.map(|_| ()).map_err(AppError::from)
+        until_done(|| async { Ok(self.client()?.record_transfer(self.request(message.clone())?).await?) }).await.map(|_| ())
     }
 
     /// Gives back a part of a refund; all of it becomes credit where the payment is unapplied.
@@ -226,9 +215,8 @@ impl<'a> Wallet<'a> {
             charge_request_id: if part.from_credit { String::new() } else { charged },
             to_credit: unapplied || part.to_credit,
         };
-        let answer =
-            until_answered(|| async { self.client()?.refund_payment(self.request(message.clone())?).await.map_err(AppError::from) });
-        let credited = answer.await?.map_err(AppError::from)?.credited;
+        let answer = until_done(|| async { Ok(self.client()?.refund_payment(self.request(message.clone())?).await?) });
+        let credited = answer.await?.credited;
         Ok(if credited { Destination::Credit } else { Destination::Card })
     }
 }

@@ -25,22 +25,22 @@ impl PlanService for Api {
 
     async fn propose_plan(&self, request: Request<ProposePlanRequest>) -> Result<Response<ProposePlanResponse>, Status> {
         let (call, asked) = parse::propose_plan(request)?;
-        answer::write(|| propose_plan::run(&self.app, &call, &asked)).await
+        answer::write(&self.app.flows, &call, || propose_plan::run(&self.app, &call, &asked)).await
     }
 
     async fn approve_plan(&self, request: Request<ApprovePlanRequest>) -> Result<Response<ApprovePlanResponse>, Status> {
         let (call, named, accept) = parse::approve_plan(request)?;
-        answer::write(|| answer_plan::accept(&self.app, &call, &named, Verb::Approve, &accept)).await
+        answer::write(&self.app.flows, &call, || answer_plan::accept(&self.app, &call, &named, Verb::Approve, &accept)).await
     }
 
     async fn refuse_plan(&self, request: Request<RefusePlanRequest>) -> Result<Response<RefusePlanResponse>, Status> {
         let (call, named, explanation) = parse::refuse_plan(request)?;
-        answer::write(|| answer_plan::end(&self.app, &call, &named, Verb::Refuse, &explanation)).await
+        answer::write(&self.app.flows, &call, || answer_plan::end(&self.app, &call, &named, Verb::Refuse, &explanation)).await
     }
 
     async fn counter_plan(&self, request: Request<CounterPlanRequest>) -> Result<Response<CounterPlanResponse>, Status> {
         let (call, named, offer) = parse::counter_plan(request)?;
-        answer::write(|| answer_plan::counter(&self.app, &call, &named, &offer)).await
+        answer::write(&self.app.flows, &call, || answer_plan::counter(&self.app, &call, &named, &offer)).await
     }
 
     async fn accept_counter_offer(
@@ -48,7 +48,7 @@ impl PlanService for Api {
         request: Request<AcceptCounterOfferRequest>,
     ) -> Result<Response<AcceptCounterOfferResponse>, Status> {
         let (call, named, accept) = parse::accept_counter_offer(request)?;
-        answer::write(|| answer_plan::accept(&self.app, &call, &named, Verb::AcceptCounter, &accept)).await
+        answer::write(&self.app.flows, &call, || answer_plan::accept(&self.app, &call, &named, Verb::AcceptCounter, &accept)).await
     }
 
     async fn decline_counter_offer(
@@ -56,22 +56,22 @@ impl PlanService for Api {
         request: Request<DeclineCounterOfferRequest>,
     ) -> Result<Response<DeclineCounterOfferResponse>, Status> {
         let (call, named, explanation) = parse::decline_counter_offer(request)?;
-        answer::write(|| answer_plan::decline_counter(&self.app, &call, &named, &explanation)).await
+        answer::write(&self.app.flows, &call, || answer_plan::decline_counter(&self.app, &call, &named, &explanation)).await
     }
 
     async fn withdraw_plan(&self, request: Request<WithdrawPlanRequest>) -> Result<Response<WithdrawPlanResponse>, Status> {
         let (call, named) = parse::withdraw_plan(request)?;
-        answer::write(|| answer_plan::end(&self.app, &call, &named, Verb::Withdraw, "")).await
+        answer::write(&self.app.flows, &call, || answer_plan::end(&self.app, &call, &named, Verb::Withdraw, "")).await
     }
 
     async fn cancel_plan(&self, request: Request<CancelPlanRequest>) -> Result<Response<CancelPlanResponse>, Status> {
         let (call, named, explanation) = parse::cancel_plan(request)?;
-        answer::write(|| answer_plan::end(&self.app, &call, &named, Verb::Cancel, &explanation)).await
+        answer::write(&self.app.flows, &call, || answer_plan::end(&self.app, &call, &named, Verb::Cancel, &explanation)).await
     }
 
     async fn reinstate_plan(&self, request: Request<ReinstatePlanRequest>) -> Result<Response<ReinstatePlanResponse>, Status> {
         let (call, named, explanation) = parse::reinstate_plan(request)?;
-        answer::write(|| answer_plan::reinstate(&self.app, &call, &named, &explanation)).await
+        answer::write(&self.app.flows, &call, || answer_plan::reinstate(&self.app, &call, &named, &explanation)).await
     }
 
     async fn retry_plan_collection(
@@ -79,7 +79,7 @@ impl PlanService for Api {
         request: Request<RetryPlanCollectionRequest>,
     ) -> Result<Response<RetryPlanCollectionResponse>, Status> {
         let (call, named) = parse::retry_plan_collection(request)?;
-        answer::write(|| collect_plan::retry(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || collect_plan::retry(&self.app, &call, &named)).await
     }
 
     async fn get_plan(&self, request: Request<GetPlanRequest>) -> Result<Response<GetPlanResponse>, Status> {

@@ -21,7 +21,7 @@ impl PlanSettingsService for Api {
         request: Request<UpdatePlanSettingsRequest>,
     ) -> Result<Response<UpdatePlanSettingsResponse>, Status> {
         let (call, update) = parse::update(request)?;
-        answer::write(|| plan_settings::update(&self.app, &call, &update)).await
+        answer::write(&self.app.flows, &call, || plan_settings::update(&self.app, &call, &update)).await
     }
 
     async fn get_proposal_options(

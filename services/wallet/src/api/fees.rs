@@ -16,7 +16,7 @@ impl FeeService for Api {
         request: Request<CreateRecurringFeeRequest>,
     ) -> Result<Response<CreateRecurringFeeResponse>, Status> {
         let (call, wallet, amount, description) = parse::create(request)?;
-        answer::write(|| recurring_fees::create(&self.app, &call, &wallet, (amount, &description))).await
+        answer::write(&self.app.flows, &call, || recurring_fees::create(&self.app, &call, &wallet, (amount, &description))).await
     }
 
     async fn cancel_recurring_fee(
@@ -24,7 +24,7 @@ impl FeeService for Api {
         request: Request<CancelRecurringFeeRequest>,
     ) -> Result<Response<CancelRecurringFeeResponse>, Status> {
         let (call, wallet, fee) = parse::cancel(request)?;
-        answer::write(|| recurring_fees::cancel(&self.app, &call, &wallet, fee)).await
+        answer::write(&self.app.flows, &call, || recurring_fees::cancel(&self.app, &call, &wallet, fee)).await
     }
 
     async fn list_recurring_fees(&self, request: Request<ListRecurringFeesRequest>) -> Result<Response<ListRecurringFeesResponse>, Status> {

@@ -16,12 +16,12 @@ use tonic::{Request, Response, Status};
 impl LotService for Api {
     async fn grant_credit(&self, request: Request<GrantCreditRequest>) -> Result<Response<GrantCreditResponse>, Status> {
         let (call, wallet, new) = parse::grant_credit(request)?;
-        answer::write(|| grant_credit::run(&self.app, &call, &wallet, new.clone())).await
+        answer::write(&self.app.flows, &call, || grant_credit::run(&self.app, &call, &wallet, new.clone())).await
     }
 
     async fn void_grant(&self, request: Request<VoidGrantRequest>) -> Result<Response<VoidGrantResponse>, Status> {
         let (call, wallet, lot) = parse::void_grant(request)?;
-        answer::write(|| void_grant::run(&self.app, &call, &wallet, lot)).await
+        answer::write(&self.app.flows, &call, || void_grant::run(&self.app, &call, &wallet, lot)).await
     }
 
     async fn list_lots(&self, request: Request<ListLotsRequest>) -> Result<Response<ListLotsResponse>, Status> {

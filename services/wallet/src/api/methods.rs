@@ -19,7 +19,7 @@ use tonic::{Request, Response, Status};
 impl PaymentMethodService for Api {
     async fn start_method_setup(&self, request: Request<StartMethodSetupRequest>) -> Result<Response<StartMethodSetupResponse>, Status> {
         let (call, customer, kind) = parse::start_method_setup(request)?;
-        answer::write(|| start_method_setup::run(&self.app, &call, &customer, kind)).await
+        answer::write(&self.app.flows, &call, || start_method_setup::run(&self.app, &call, &customer, kind)).await
     }
 
     async fn get_method_setup(&self, request: Request<GetMethodSetupRequest>) -> Result<Response<GetMethodSetupResponse>, Status> {
@@ -45,7 +45,7 @@ impl PaymentMethodService for Api {
         request: Request<RemovePaymentMethodRequest>,
     ) -> Result<Response<RemovePaymentMethodResponse>, Status> {
         let (call, customer, method) = parse::remove_method(request)?;
-        answer::write(|| change_methods::remove(&self.app, &call, &customer, method)).await
+        answer::write(&self.app.flows, &call, || change_methods::remove(&self.app, &call, &customer, method)).await
     }
 
     async fn set_purchase_default(
@@ -53,7 +53,7 @@ impl PaymentMethodService for Api {
         request: Request<SetPurchaseDefaultRequest>,
     ) -> Result<Response<SetPurchaseDefaultResponse>, Status> {
         let (call, customer, method) = parse::set_purchase_default(request)?;
-        answer::write(|| change_methods::purchase_default(&self.app, &call, &customer, method)).await
+        answer::write(&self.app.flows, &call, || change_methods::purchase_default(&self.app, &call, &customer, method)).await
     }
 
     async fn set_collection_method(
@@ -61,7 +61,7 @@ impl PaymentMethodService for Api {
         request: Request<SetCollectionMethodRequest>,
     ) -> Result<Response<SetCollectionMethodResponse>, Status> {
         let (call, customer, method) = parse::set_collection(request)?;
-        answer::write(|| change_methods::collection(&self.app, &call, &customer, method)).await
+        answer::write(&self.app.flows, &call, || change_methods::collection(&self.app, &call, &customer, method)).await
     }
 }
 
@@ -69,6 +69,6 @@ impl PaymentMethodService for Api {
 impl CreditLineMethodService for Api {
     async fn switch_credit_line(&self, request: Request<SwitchCreditLineRequest>) -> Result<Response<SwitchCreditLineResponse>, Status> {
         let (call, customer, switch) = switch_credit_line::parse(request)?;
-        answer::write(|| switch_credit_line::run(&self.app, &call, &customer, switch)).await
+        answer::write(&self.app.flows, &call, || switch_credit_line::run(&self.app, &call, &customer, switch)).await
     }
 }

@@ -14,17 +14,17 @@ use tonic::{Request, Response, Status};
 impl PostpaidService for Api {
     async fn ask_postpaid(&self, request: Request<AskPostpaidRequest>) -> Result<Response<AskPostpaidResponse>, Status> {
         let (call, wallet, terms) = parse::ask(request)?;
-        answer::write(|| postpaid::ask(&self.app, &call, &wallet, terms)).await
+        answer::write(&self.app.flows, &call, || postpaid::ask(&self.app, &call, &wallet, terms)).await
     }
 
     async fn decide_postpaid(&self, request: Request<DecidePostpaidRequest>) -> Result<Response<DecidePostpaidResponse>, Status> {
         let (call, wallet, agreement, decide) = parse::decide(request)?;
-        answer::write(|| postpaid::decide(&self.app, &call, (&wallet, agreement), &decide)).await
+        answer::write(&self.app.flows, &call, || postpaid::decide(&self.app, &call, (&wallet, agreement), &decide)).await
     }
 
     async fn terminate_postpaid(&self, request: Request<TerminatePostpaidRequest>) -> Result<Response<TerminatePostpaidResponse>, Status> {
         let (call, wallet, agreement, explanation) = parse::terminate(request)?;
-        answer::write(|| postpaid::terminate(&self.app, &call, (&wallet, agreement), &explanation)).await
+        answer::write(&self.app.flows, &call, || postpaid::terminate(&self.app, &call, (&wallet, agreement), &explanation)).await
     }
 
     async fn get_postpaid_agreement(

@@ -21,11 +21,11 @@ impl AutoRechargeService for Api {
         request: Request<UpdateAutoRechargeRequest>,
     ) -> Result<Response<UpdateAutoRechargeResponse>, Status> {
         let (call, update) = parse::update(request)?;
-        answer::write(|| update_recharge::update(&self.app, &call, &update)).await
+        answer::write(&self.app.flows, &call, || update_recharge::update(&self.app, &call, &update)).await
     }
 
     async fn retry_auto_recharge(&self, request: Request<RetryAutoRechargeRequest>) -> Result<Response<RetryAutoRechargeResponse>, Status> {
         let (call, wallet) = parse::retry(request)?;
-        answer::write(|| update_recharge::retry(&self.app, &call, &wallet)).await
+        answer::write(&self.app.flows, &call, || update_recharge::retry(&self.app, &call, &wallet)).await
     }
 }

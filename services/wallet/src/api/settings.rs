@@ -25,17 +25,17 @@ impl SettingsService for Api {
         request: Request<UpdateWalletSettingsRequest>,
     ) -> Result<Response<UpdateWalletSettingsResponse>, Status> {
         let (call, update) = parse::update(request)?;
-        answer::write(|| change_settings::update(&self.app, &call, &update)).await
+        answer::write(&self.app.flows, &call, || change_settings::update(&self.app, &call, &update)).await
     }
 
     async fn turn_on_prepayment(&self, request: Request<TurnOnPrepaymentRequest>) -> Result<Response<TurnOnPrepaymentResponse>, Status> {
         let (call, offered) = parse::turn_on(request)?;
-        answer::write(|| change_settings::turn_on(&self.app, &call, offered.clone())).await
+        answer::write(&self.app.flows, &call, || change_settings::turn_on(&self.app, &call, offered.clone())).await
     }
 
     async fn turn_off_prepayment(&self, request: Request<TurnOffPrepaymentRequest>) -> Result<Response<TurnOffPrepaymentResponse>, Status> {
         let call = parse::turn_off(request)?;
-        answer::write(|| change_settings::turn_off(&self.app, &call)).await
+        answer::write(&self.app.flows, &call, || change_settings::turn_off(&self.app, &call)).await
     }
 
     async fn get_prepayment_options(

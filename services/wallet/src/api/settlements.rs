@@ -23,17 +23,17 @@ impl SettlementService for Api {
 
     async fn hold_for_payment(&self, request: Request<HoldForPaymentRequest>) -> Result<Response<HoldForPaymentResponse>, Status> {
         let (call, payment, amount, taxed) = parse::hold(request)?;
-        answer::write(|| settle_payment::hold(&self.app, &call, &payment, (amount, taxed))).await
+        answer::write(&self.app.flows, &call, || settle_payment::hold(&self.app, &call, &payment, (amount, taxed))).await
     }
 
     async fn release_payment(&self, request: Request<ReleasePaymentRequest>) -> Result<Response<ReleasePaymentResponse>, Status> {
         let (call, payment) = parse::release(request)?;
-        answer::write(|| settle_payment::release(&self.app, &call, &payment)).await
+        answer::write(&self.app.flows, &call, || settle_payment::release(&self.app, &call, &payment)).await
     }
 
     async fn charge_for_payment(&self, request: Request<ChargeForPaymentRequest>) -> Result<Response<ChargeForPaymentResponse>, Status> {
         let (call, payment, order) = parse::charge(request)?;
-        answer::write(|| charge_for_payment::run(&self.app, &call, &payment, order)).await
+        answer::write(&self.app.flows, &call, || charge_for_payment::run(&self.app, &call, &payment, order)).await
     }
 
     async fn get_charge(&self, request: Request<GetChargeRequest>) -> Result<Response<GetChargeResponse>, Status> {
@@ -43,16 +43,16 @@ impl SettlementService for Api {
 
     async fn settle_payment(&self, request: Request<SettlePaymentRequest>) -> Result<Response<SettlePaymentResponse>, Status> {
         let (call, payment, what) = parse::settle(request)?;
-        answer::write(|| settle_payment::settle(&self.app, &call, &payment, what)).await
+        answer::write(&self.app.flows, &call, || settle_payment::settle(&self.app, &call, &payment, what)).await
     }
 
     async fn refund_payment(&self, request: Request<RefundPaymentRequest>) -> Result<Response<RefundPaymentResponse>, Status> {
         let (call, payment, what) = parse::refund(request)?;
-        answer::write(|| refund_payment::run(&self.app, &call, &payment, &what)).await
+        answer::write(&self.app.flows, &call, || refund_payment::run(&self.app, &call, &payment, &what)).await
     }
 
     async fn record_transfer(&self, request: Request<RecordTransferRequest>) -> Result<Response<RecordTransferResponse>, Status> {
         let (call, payment, arrived) = parse::transfer(request)?;
-        answer::write(|| settle_payment::transfer(&self.app, &call, &payment, arrived)).await
+        answer::write(&self.app.flows, &call, || settle_payment::transfer(&self.app, &call, &payment, arrived)).await
     }
 }

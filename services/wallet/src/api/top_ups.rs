@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 impl TopUpService for Api {
     async fn create_top_up(&self, request: Request<CreateTopUpRequest>) -> Result<Response<CreateTopUpResponse>, Status> {
         let (call, command) = parse::create_top_up(request)?;
-        answer::write(|| create_top_up::run(&self.app, &call, &command)).await
+        answer::write(&self.app.flows, &call, || create_top_up::run(&self.app, &call, &command)).await
     }
 
     async fn get_top_up(&self, request: Request<GetTopUpRequest>) -> Result<Response<GetTopUpResponse>, Status> {

@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 impl WalletService for Api {
     async fn open_wallet(&self, request: Request<OpenWalletRequest>) -> Result<Response<OpenWalletResponse>, Status> {
         let (call, customer, currency) = parse::open_wallet(request)?;
-        answer::write(|| open_wallet::run(&self.app, &call, customer, currency)).await
+        answer::write(&self.app.flows, &call, || open_wallet::run(&self.app, &call, customer, currency)).await
     }
 
     async fn get_wallet(&self, request: Request<GetWalletRequest>) -> Result<Response<GetWalletResponse>, Status> {

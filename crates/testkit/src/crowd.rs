@@ -1,0 +1,208 @@
+//! A crowd before a door: each write that is sent through it arrives many times at once, at every replica, and what comes
+//! back must be one effect. So a scenario that was written for one caller shows what equal calls at once come to.
+
+use axum::{
+    body::{Body, Bytes},
+    extract::Request,
+    response::Response,
+};
+use http::{HeaderMap, Uri, request::Parts};
+use http_body_util::BodyExt;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use payterms_chassis::{answer::REPLAYED, peers, serve::serve};
+use prost_reflect::{DescriptorPool, MethodDescriptor};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::{Code, Status};
+
+/// How often a write is sent at once.
+pub const AT_ONCE: usize = 16;
+/// How often a copy is sent again whose answer says to come again.
+const AGAIN: usize = 200;
+
+/// The writes of the contract that carry a request id, by path.
+#[must_use]
+pub fn writes() -> BTreeSet<String> {
+    let pool = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET).expect("descriptors");
+    let services: Vec<_> = pool.services().filter(|service| service.full_name().starts_with("payterms.")).collect();
+    let methods = services.iter().flat_map(|service| service.methods().collect::<Vec<_>>());
+    let writes = methods.filter(|own| !own.is_client_streaming() && own.input().get_field_by_name("request_id").is_some());
+    writes.map(|method: MethodDescriptor| format!("/{}/{}", method.parent_service().full_name(), method.name())).collect()
+}
+
+/// What a crowd has seen.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// How often each write was done, by path.
+    pub done: BTreeMap<String, usize>,
+    /// What was not one effect.
+    pub faults: Vec<String>,
+}
+
+/// A crowd before the doors of replicas.
+#[derive(Debug, Clone)]
+pub struct Crowd {
+    /// Where it listens.
+    pub at: SocketAddr,
+    seen: Arc<Mutex<Seen>>,
+    _stop: Arc<DropGuard>,
+}
+
+/// One answer, whole.
+#[derive(Debug, Clone)]
+struct Told {
+    status: http::StatusCode,
+    headers: HeaderMap,
+    data: Bytes,
+    trailers: HeaderMap,
+}
+
+impl Told {
+    /// Its gRPC status, which is in the trailers or, without a body, in the headers.
+    fn code(&self) -> (Code, String) {
+        let status = Status::from_header_map(&self.trailers).or_else(|| Status::from_header_map(&self.headers));
+        status.map_or((Code::Ok, String::new()), |status| (status.code(), peers::reason(&status).unwrap_or_default()))
+    }
+
+    fn is_replay(&self) -> bool {
+        self.headers.contains_key(REPLAYED)
+    }
+
+    /// Whether the caller is to come again with the same request id.
+    fn comes_again(&self) -> bool {
+        matches!(self.code().0, Code::Aborted | Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded)
+    }
+
+    fn into_response(self) -> Response {
+        let trailers = self.trailers;
+        let body = http_body_util::Full::new(self.data).with_trailers(async move { (!trailers.is_empty()).then_some(Ok(trailers)) });
+        let mut response = Response::new(Body::new(body));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+type Http = Client<HttpConnector, Body>;
+
+impl Crowd {
+    /// Puts a crowd before these doors.
+    pub async fn before(doors: Vec<SocketAddr>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let (at, stop, seen) = (listener.local_addr().expect("an address"), CancellationToken::new(), Arc::<Mutex<Seen>>::default());
+        let client: Http = Client::builder(TokioExecutor::new()).http2_only(true).timer(TokioTimer::new()).build_http();
+        let (writes, doors, known) = (Arc::new(writes()), Arc::new(doors), seen.clone());
+        let routes = axum::Router::new().fallback(move |request: Request| {
+            let (client, writes, doors, known) = (client.clone(), writes.clone(), doors.clone(), known.clone());
+            async move {
+                if writes.contains(request.uri().path()) {
+                    many(&client, &doors, request, &known).await
+                } else {
+                    one(&client, &doors, request).await
+                }
+            }
+        });
+        tokio::spawn(serve(listener, routes, stop.clone()));
+        Self { at, seen, _stop: Arc::new(stop.drop_guard()) }
+    }
+
+    /// What it has seen so far.
+    pub fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn to(door: SocketAddr, parts: &mut Parts) {
+    let uri = Uri::builder().scheme("http").authority(door.to_string()).path_and_query(parts.uri.path()).build();
+    parts.uri = uri.expect("an address");
+    parts.headers.remove("host");
+}
+
+/// Passes a read or a stream on, untouched.
+async fn one(client: &Http, doors: &[SocketAddr], request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    to(doors[0], &mut parts);
+    match client.request(Request::from_parts(parts, body)).await {
+        Ok(answer) => answer.map(Body::new),
+        Err(_) => Status::unavailable("no answer").into_http(),
+    }
+}
+
+async fn send(client: &Http, door: SocketAddr, mut parts: Parts, body: Bytes) -> Told {
+    to(door, &mut parts);
+    let unavailable = |error: String| Told {
+        status: http::StatusCode::OK,
+        headers: Status::unavailable(error).into_http::<Body>().headers().clone(),
+        data: Bytes::new(),
+        trailers: HeaderMap::new(),
+    };
+    let answer = match client.request(Request::from_parts(parts, Body::from(body))).await {
+        Ok(answer) => answer,
+        Err(error) => return unavailable(error.to_string()),
+    };
+    let (head, body) = answer.into_parts();
+    match body.collect().await {
+        Ok(whole) => {
+            let trailers = whole.trailers().cloned().unwrap_or_default();
+            Told { status: head.status, headers: head.headers, data: whole.to_bytes(), trailers }
+        }
+        Err(error) => unavailable(error.to_string()),
+    }
+}
+
+/// Sends a write many times at once and answers with the one effect.
+async fn many(client: &Http, doors: &[SocketAddr], request: Request, seen: &Mutex<Seen>) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
+        return Status::unavailable("half a request").into_http();
+    };
+    let copy = |place: usize| send(client, doors[place % doors.len()], parts.clone(), body.clone());
+    let mut told = futures::future::join_all((0..AT_ONCE).map(copy)).await;
+    for _ in 0..AGAIN {
+        // Where all are told the same there is nothing to wait for.
+        if told.iter().all(|own| own.code() == told[0].code()) {
+            break;
+        }
+        let again: Vec<_> = told.iter().enumerate().filter(|(_, own)| own.comes_again()).map(|(place, _)| place).collect();
+        if again.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let came = futures::future::join_all(again.iter().map(|place| copy(*place))).await;
+        again.into_iter().zip(came).for_each(|(place, own)| told[place] = own);
+    }
+    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    seen.faults.extend(fault(&told).map(|fault| format!("{path}: {fault}")));
+    let first = told.iter().position(|own| own.code().0 == Code::Ok && !own.is_replay());
+    let first = told.swap_remove(first.unwrap_or_default());
+    if first.code().0 == Code::Ok {
+        *seen.done.entry(path).or_default() += 1;
+    }
+    first.into_response()
+}
+
+/// Why these answers are not those of one effect.
+fn fault(told: &[Told]) -> Option<String> {
+    let mut codes: HashMap<(Code, String), usize> = HashMap::new();
+    for own in told {
+        *codes.entry(own.code()).or_default() += 1;
+    }
+    if codes.len() > 1 {
+        return Some(format!("answers differ: {codes:?}"));
+    }
+    if told.iter().any(|own| own.code().0 == Code::Ok && own.data != told[0].data) {
+        return Some("the bytes of the answers differ".to_owned());
+    }
+    let effects = told.iter().filter(|own| own.code().0 == Code::Ok && !own.is_replay()).count();
+    (effects > 1).then(|| format!("{effects} of the answers are no replays"))
+}
