@@ -229,7 +229,7 @@ async fn a_refusal_is_waited_out(world: &World) {
     credit_agrees(world).await;
 }
 
-async fn who_may_apply_is_told_with_every_reason(world: &World) {
+pub(crate) async fn who_may_apply_is_told_with_every_reason(world: &World) {
     let own = Programme { tiers: vec!["gold".into()], ..Programme::default() };
     let desk = desk(world, own).await;
     let refused = desk.start().await.unwrap_err();
@@ -250,7 +250,7 @@ async fn who_may_apply_is_told_with_every_reason(world: &World) {
     assert_eq!(member.applications().start_application(request).await.unwrap_err().code(), Code::PermissionDenied);
 }
 
-async fn nobody_decides_their_own_and_one_person_at_a_time(world: &World) {
+pub(crate) async fn nobody_decides_their_own_and_one_person_at_a_time(world: &World) {
     let desk = desk(world, Programme::default()).await;
     let name = desk.submitted().await;
     desk.claim(&desk.owner, &name).await.unwrap();
@@ -278,7 +278,7 @@ async fn nobody_decides_their_own_and_one_person_at_a_time(world: &World) {
     assert_eq!((reason(&refused), refused.code()), ("SEPARATION_OF_DUTIES".to_owned(), Code::PermissionDenied));
 }
 
-async fn a_policy_is_published_once_its_cases_pass_and_never_changes(world: &World) {
+pub(crate) async fn a_policy_is_published_once_its_cases_pass_and_never_changes(world: &World) {
     let desk = desk(world, Programme::default()).await;
     let name = desk.submitted().await;
     let own = Policy { title: "Ours".into(), ..Policy::default() };

@@ -46,7 +46,7 @@ async fn decide(session: &Session, name: &str, approve: bool) -> Result<Approval
     session.approvals().decide_approval(request).await.map(|own| own.into_inner().approval.unwrap())
 }
 
-async fn above_the_limit_a_second_person_decides(world: &World) {
+pub(crate) async fn above_the_limit_a_second_person_decides(world: &World) {
     let till = till(world, 0).await;
     let (admin, staff) = (world.someone("ADMIN", None), world.someone("STAFF", None));
     limited(&till, 50).await;
@@ -74,7 +74,7 @@ async fn above_the_limit_a_second_person_decides(world: &World) {
     invariants::books_agree(world).await;
 }
 
-async fn a_refund_above_the_limit_is_proposed_and_given_back(world: &World) {
+pub(crate) async fn a_refund_above_the_limit_is_proposed_and_given_back(world: &World) {
     let till = till(world, 0).await;
     let (admin, staff) = (world.someone("ADMIN", None), world.someone("STAFF", None));
     card(world, &till.admin, &till.customer, "tok_visa").await;

@@ -212,7 +212,7 @@ async fn a_late_round_of_a_run_that_ended_changes_nothing(world: &World) {
     assert_eq!(balance.time, at(START + 48 * HOUR), "neither back nor on, and writes are not held up");
 }
 
-async fn the_work_of_a_suspended_tenant_waits(world: &World) {
+pub(crate) async fn the_work_of_a_suspended_tenant_waits(world: &World) {
     use payterms_proto::invoicing::v1::{ActivateTenantRequest, SuspendTenantRequest};
     world.tenant("acme").await;
     start(world, "acme", "seed").await;

@@ -101,7 +101,7 @@ async fn the_due_date_collects_from_the_collection_method(world: &World) {
     invariants::books_agree(world).await;
 }
 
-async fn a_decline_climbs_the_ladder_and_is_retried_by_hand(world: &World) {
+pub(crate) async fn a_decline_climbs_the_ladder_and_is_retried_by_hand(world: &World) {
     let desk = desk(world, Some("tok_declined")).await;
     for (days, attempts, next) in [(0, 1, Some(1)), (2, 2, Some(3)), (4, 3, Some(5)), (6, 4, Some(7)), (8, 5, None), (20, 5, None)] {
         advance(world, DUE + days * DAY).await;
@@ -195,7 +195,7 @@ async fn without_a_method_the_reason_shows(world: &World) {
     invariants::books_agree(world).await;
 }
 
-async fn an_owner_blocks_all_or_none_and_alone_lifts(world: &World) {
+pub(crate) async fn an_owner_blocks_all_or_none_and_alone_lifts(world: &World) {
     let peer = world.peer("gateway", "invoicing");
     let desk = desk(world, Some("tok_visa")).await;
     let second = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;

@@ -30,7 +30,7 @@ async fn recurring(session: &Session, wallet: &str) -> Vec<RecurringFee> {
     session.fees().list_recurring_fees(list).await.unwrap().into_inner().recurring_fees
 }
 
-async fn a_recurring_fee_is_taken_in_advance_each_month_until_cancelled(world: &World) {
+pub(crate) async fn a_recurring_fee_is_taken_in_advance_each_month_until_cancelled(world: &World) {
     world.tenant("acme").await;
     start(world, "acme", "seed").await;
     let customer = world.customer("acme", "GB").await;

@@ -16,7 +16,7 @@ fn authorize(wallet: &str, units: i64) -> AuthorizeHoldRequest {
     AuthorizeHoldRequest { request_id: request_id(), wallet: wallet.into(), amount: amount("USD", units, 0), ..Default::default() }
 }
 
-async fn capture_hold_in_parts_and_release_the_rest(world: &World) {
+pub(crate) async fn capture_hold_in_parts_and_release_the_rest(world: &World) {
     let (_, wallet) = world.usual().await;
     grant(world, &wallet, amount("USD", 10, 0), 0).await;
     let service = world.someone("SERVICE", None);

@@ -71,7 +71,7 @@ pub(crate) async fn taxed(world: &World, rules: &[(&str, &str, &str, bool)]) {
     world.someone("OWNER", None).tenants().update_tenant(update).await.unwrap();
 }
 
-async fn a_draft_is_changed_issued_and_then_stands(world: &World) {
+pub(crate) async fn a_draft_is_changed_issued_and_then_stands(world: &World) {
     let (customer, _) = world.usual().await;
     let owner = world.someone("OWNER", None);
     let request = draft(&customer, "USD", vec![line("Setup", amount("USD", 10, 0))]);

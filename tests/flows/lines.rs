@@ -204,7 +204,7 @@ async fn a_line_is_offered_activated_drawn_on_and_repaid(world: &World) {
     credit_agrees(world).await;
 }
 
-async fn deactivating_needs_another_method(world: &World) {
+pub(crate) async fn deactivating_needs_another_method(world: &World) {
     let credit = active(world, 1_000).await;
     let off = async |session: &Session| {
         let request = DeactivateLineRequest { request_id: request_id(), name: credit.line.name.clone() };
@@ -289,7 +289,7 @@ async fn a_split_payment_is_one_intent(world: &World) {
     credit_agrees(world).await;
 }
 
-async fn members_pay_later_only_where_the_line_is_the_default(world: &World) {
+pub(crate) async fn members_pay_later_only_where_the_line_is_the_default(world: &World) {
     let credit = active(world, 1_000).await;
     let member = world.someone("MEMBER", Some(&credit.customer));
     let (one, two) = (credit.invoice(100).await, credit.invoice(50).await);
@@ -365,7 +365,7 @@ async fn what_cannot_be_deferred_is_refused_before_anything_moves(world: &World)
     credit_agrees(world).await;
 }
 
-async fn an_offer_expires_or_is_declined_and_a_line_closes_once_nothing_is_owed(world: &World) {
+pub(crate) async fn an_offer_expires_or_is_declined_and_a_line_closes_once_nothing_is_owed(world: &World) {
     let credit = offered(world, 100, Programme::default()).await;
     let programme = credit.line.programme.clone();
     let twice = offer(&credit.owner, &credit.customer, &programme, 10).await.unwrap_err();

@@ -23,7 +23,7 @@ use payterms_testkit::{World, on_both, reason};
 
 on_both!(what_is_over_stays_over, a_block_brings_no_consequence_and_undoes_none, a_late_driver_changes_nothing);
 
-async fn what_is_over_stays_over(world: &World) {
+pub(crate) async fn what_is_over_stays_over(world: &World) {
     let credit = active(world, 1_000).await;
     let (invoice, name) = (credit.deferred(100).await, credit.line.name.clone());
     credit.pay(&[&invoice], vec![by(&credit.card().await, None)]).await.unwrap();
@@ -67,7 +67,7 @@ async fn a_block_brings_no_consequence_and_undoes_none(world: &World) {
     credit_agrees(world).await;
 }
 
-async fn a_late_driver_changes_nothing(world: &World) {
+pub(crate) async fn a_late_driver_changes_nothing(world: &World) {
     let credit = active(world, 100).await;
     let remove = RemovePaymentMethodRequest { request_id: request_id(), name: credit.card().await };
     credit.admin.methods().remove_payment_method(remove).await.unwrap();

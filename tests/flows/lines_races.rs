@@ -40,11 +40,12 @@ async fn a_thousand_draws_on_two_replicas_never_pass_the_limit() {
     world.end().await;
 }
 
-/// The answer of a draw; who waited too long for a connection comes again with the same request, as flows do.
-async fn authorized(peer: &Session, sent: &AuthorizeForPaymentRequest) -> Result<Response<AuthorizeForPaymentResponse>, Status> {
+/// The answer of a call; who waited too long for a connection comes again with the same request, as flows do.
+async fn answered<T, F: Future<Output = Result<Response<T>, Status>>>(call: impl Fn() -> F) -> Result<Response<T>, Status> {
     loop {
-        let answer = peer.draws().authorize_for_payment(sent.clone()).await;
-        if answer.as_ref().err().is_none_or(|status| status.code() != Code::Unavailable) {
+        let answer = call().await;
+        let busy = |status: &Status| matches!(status.code(), Code::Unavailable | Code::ResourceExhausted);
+        if !answer.as_ref().is_err_and(busy) {
             return answer;
         }
     }
@@ -63,7 +64,13 @@ async fn draws(world: &World, peers: &[Session], many: usize) {
     let asked: Vec<_> = asked.collect();
     let calls = asked.iter().zip(peers.iter().cycle()).map(|(sent, peer)| {
         let (sent, peer) = (sent.clone(), peer.clone());
-        tokio::spawn(async move { (authorized(&peer, &sent).await, sent) })
+        tokio::spawn(async move {
+            let call = || {
+                let (peer, sent) = (peer.clone(), sent.clone());
+                async move { peer.draws().authorize_for_payment(sent).await }
+            };
+            (answered(call).await, sent)
+        })
     });
     let done = futures::future::join_all(calls).await.into_iter().map(Result::unwrap);
     let (won, lost): (Vec<_>, Vec<_>) = done.partition(|(answer, _)| answer.is_ok());
@@ -80,9 +87,11 @@ async fn draws(world: &World, peers: &[Session], many: usize) {
                 let (name, payment) = (sent.name.clone(), sent.payment.clone());
                 let step = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, payment.as_bytes()).to_string();
                 if place % 3 == 0 {
-                    peer.draws().void_for_payment(VoidForPaymentRequest { request_id: step, name, payment }).await.unwrap();
+                    let void = VoidForPaymentRequest { request_id: step, name, payment };
+                    answered(|| async { peer.draws().void_for_payment(void.clone()).await }).await.unwrap();
                 } else {
-                    peer.draws().capture_for_payment(CaptureForPaymentRequest { request_id: step, name, payment }).await.unwrap();
+                    let capture = CaptureForPaymentRequest { request_id: step, name, payment };
+                    answered(|| async { peer.draws().capture_for_payment(capture.clone()).await }).await.unwrap();
                 }
             }
         }

@@ -149,7 +149,7 @@ fn template(kind: MailKind, subject: &str, text: &str) -> MailTemplate {
     MailTemplate { kind: kind.into(), locale: "en".into(), subject: subject.into(), text: text.into(), customized: false }
 }
 
-async fn templates_are_the_tenants_strict_and_sandboxed(world: &World) {
+pub(crate) async fn templates_are_the_tenants_strict_and_sandboxed(world: &World) {
     let till = till(world, 0).await;
     card(world, &till.admin, &till.customer, "tok_visa").await;
     let owner = &till.owner;

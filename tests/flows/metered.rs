@@ -209,7 +209,7 @@ async fn each_missing_thing_is_named_when_enabled_and_when_used(world: &World) {
     assert_eq!(reason(&twice), "PROFILE_INCOMPLETE");
 }
 
-async fn a_permanent_failure_suspends_and_payment_restores(world: &World) {
+pub(crate) async fn a_permanent_failure_suspends_and_payment_restores(world: &World) {
     let yard = yard(world, Some("tok_declined")).await;
     yard.suspend_after(2).await;
     let service = yard.enable("maps").await.unwrap();

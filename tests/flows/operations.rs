@@ -166,9 +166,7 @@ async fn when_a_replica_stops_another_hands_its_events_on() {
     let Some(first) = World::start(Database::Postgres).await else { return };
     first.tenant("acme").await;
     let second = first.replica().await;
-    let World { suite, folder, postgres, .. } = first;
-    suite.stop().await;
-    let world = World::over(second, folder, postgres);
+    let world = first.replaced_by(second).await;
     world.customer("acme", "GB").await;
     world.end().await;
 }

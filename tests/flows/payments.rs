@@ -101,7 +101,7 @@ async fn pay(session: &Session, request: CreatePaymentRequest) -> Result<Payment
     session.payments().create_payment(request).await.map(|answer| answer.into_inner().payment.unwrap())
 }
 
-async fn thirty_by_credit_and_seventy_by_card(world: &World) {
+pub(crate) async fn thirty_by_credit_and_seventy_by_card(world: &World) {
     let till = till(world, 30).await;
     card(world, &till.admin, &till.customer, "tok_visa").await;
     let request = till.request(vec![by("", None), credit(amount("USD", 30, 0))]);

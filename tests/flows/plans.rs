@@ -186,7 +186,7 @@ async fn a_refusal_lifts_the_blocks(world: &World) {
     plans_agree(world).await;
 }
 
-async fn every_reason_why_not_comes_at_once(world: &World) {
+pub(crate) async fn every_reason_why_not_comes_at_once(world: &World) {
     let desk = desk(world, None).await;
     let off = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(3, 31))).await;
     // Plans may not have heard of the tenant yet.

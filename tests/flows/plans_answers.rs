@@ -36,7 +36,7 @@ on_both!(
     each_edge_is_mailed_to_whom_it_concerns,
 );
 
-async fn a_counter_offer_is_declined_and_accepted(world: &World) {
+pub(crate) async fn a_counter_offer_is_declined_and_accepted(world: &World) {
     let (desk, plan) = proposed(world, None).await;
     let staff = world.someone("STAFF", None);
     let offer = |schedule| CounterPlanRequest {

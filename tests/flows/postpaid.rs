@@ -219,7 +219,7 @@ async fn a_postpaid_month_is_invoiced_at_its_commitment_at_least_and_twelve_end_
     invariants::books_agree(world).await;
 }
 
-async fn a_termination_invoices_the_rest_of_the_commitment(world: &World) {
+pub(crate) async fn a_termination_invoices_the_rest_of_the_commitment(world: &World) {
     let desk = desk(world).await;
     advance(world, START + 14 * DAY).await;
     let agreement = desk.approved().await;

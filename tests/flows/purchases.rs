@@ -256,7 +256,7 @@ async fn what_could_keep_the_invoice_from_being_made_is_refused(world: &World) {
     ends(world).await;
 }
 
-async fn a_suspended_or_lowered_line_captures_what_stands(world: &World) {
+pub(crate) async fn a_suspended_or_lowered_line_captures_what_stands(world: &World) {
     let credit = active(world, 1_000).await;
     let service = world.someone("SERVICE", None);
     let [one, two] = [authorize(&service, wanted(&credit)).await.unwrap(), authorize(&service, wanted(&credit)).await.unwrap()];

@@ -14,7 +14,7 @@ async fn forget_answers(world: &World) {
     conn.close().await.unwrap();
 }
 
-async fn steps_outlive_their_stored_answers(world: &World) {
+pub(crate) async fn steps_outlive_their_stored_answers(world: &World) {
     let peer = world.peer("invoicing", "wallet");
     let till = till(world, 30).await;
     let method = card(world, &till.admin, &till.customer, "tok_visa").await;

@@ -178,7 +178,7 @@ async fn what_is_short_of_more_waits_thirty_days_and_is_no_debt(world: &World) {
     invariants::books_agree(world).await;
 }
 
-async fn nothing_else_pays_it_and_nothing_takes_it_back(world: &World) {
+pub(crate) async fn nothing_else_pays_it_and_nothing_takes_it_back(world: &World) {
     let desk = desk(world).await;
     shop::open(&desk.owner, "acme").await.unwrap();
     card(world, &desk.admin, &desk.customer, "tok_visa").await;

@@ -147,7 +147,7 @@ async fn one_wallet_per_customer_and_currency(world: &World) {
     assert_eq!(service.wallets().list_wallets(list).await.unwrap().into_inner().wallets.len(), 2);
 }
 
-async fn a_grant_can_be_voided_once(world: &World) {
+pub(crate) async fn a_grant_can_be_voided_once(world: &World) {
     let (_, wallet) = world.usual().await;
     let lot = grant(world, &wallet, amount("USD", 4, 0), 0).await;
     let staff = world.someone("STAFF", None);

@@ -7,7 +7,10 @@ use crate::{
 };
 use futures::{StreamExt, stream};
 use payterms_chassis::{call::Caller, sql};
-use payterms_proto::wallet::v1::{GetWalletRequest, GrantCreditRequest, PostDebitRequest, PostDebitResponse};
+use payterms_proto::{
+    invoicing::v1::{CreateCustomerRequest, Customer},
+    wallet::v1::{GetWalletRequest, GrantCreditRequest, OpenWalletRequest, PostDebitRequest, PostDebitResponse},
+};
 use payterms_suite::{
     Session,
     client::{amount, request_id},
@@ -16,8 +19,8 @@ use payterms_suite::{
 use payterms_testkit::{
     people::person,
     postgres::open,
+    rig::{Rig, retry},
     slow_line::Line,
-    world::{customer_of, wallet_of},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use sea_orm::DatabaseConnection;
@@ -82,8 +85,7 @@ async fn load(stage: &Stage, lasting: Duration) -> Vec<Called> {
     let (rig, until) = (stage.services.rig(), Instant::now() + lasting);
     let mut wallets = Vec::new();
     for _ in 0..ALONE + 2 {
-        let customer = customer_of(&rig.someone("OWNER", None), "acme", "GB").await;
-        let wallet = wallet_of(&rig.someone("SERVICE", None), &customer, "USD").await;
+        let wallet = wallet(rig).await;
         let (request_id, amount) = (request_id(), amount("USD", 1_000_000, 0));
         let grant = GrantCreditRequest { request_id, wallet: wallet.clone(), amount, ..GrantCreditRequest::default() };
         rig.someone("STAFF", None).lots().grant_credit(grant).await.expect("credit");
@@ -97,6 +99,18 @@ async fn load(stage: &Stage, lasting: Duration) -> Vec<Called> {
     let many = stream::iter(0..TOGETHER).map(|nth| caller(stage, (together, "together".to_owned()), (100 + nth, false), until)).boxed();
     let hasty = stream::iter(0..HASTY).map(|nth| caller(stage, (hurried, "hasty".to_owned()), (200 + nth, true), until)).boxed();
     alone.chain(many).chain(hasty).buffer_unordered(ALONE + TOGETHER + HASTY).collect().await
+}
+
+/// A wallet of a customer of its own. The services have just begun: what one of them has not heard yet is asked again.
+async fn wallet(rig: &Rig) -> String {
+    let customer = Customer { legal_name: "Brightside Ltd".to_owned(), country: "GB".to_owned(), ..Customer::default() };
+    let create = CreateCustomerRequest { request_id: request_id(), parent: "tenants/acme".to_owned(), customer: Some(customer) };
+    let owner = rig.someone("OWNER", None);
+    let made = retry(async || owner.customers().create_customer(create.clone()).await).await.into_inner();
+    let parent = made.customer.unwrap_or_default().name;
+    let open = OpenWalletRequest { request_id: request_id(), parent, currency_code: "USD".to_owned() };
+    let service = rig.someone("SERVICE", None);
+    retry(async || service.wallets().open_wallet(open.clone()).await).await.into_inner().wallet.unwrap_or_default().name
 }
 
 async fn caller(stage: &Stage, (wallet, subject): (&str, String), (seed, hasty): (usize, bool), until: Instant) -> Called {

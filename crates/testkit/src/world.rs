@@ -8,7 +8,11 @@ use payterms_proto::{
     invoicing::v1::{Address, CreateCustomerRequest, CreateTenantRequest, Customer, TaxRule, Tenant},
     wallet::v1::OpenWalletRequest,
 };
-use payterms_suite::{Session, Suite, SuiteOptions, client::request_id};
+use payterms_suite::{
+    Session, Suite, SuiteOptions,
+    client::request_id,
+    demo::{self, stage::Stage},
+};
 use sea_orm::DatabaseConnection;
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;
@@ -57,6 +61,14 @@ impl World {
         Some(world)
     }
 
+    /// Plays the stories of the demo.
+    pub async fn play_the_stories(self) -> Self {
+        let mut stage = Stage::new(self.suite);
+        let outcome = Box::pin(demo::stories(&mut stage, demo::USAGE)).await;
+        assert_eq!(outcome, Ok(()));
+        Self { suite: stage.suite, ..self }
+    }
+
     /// The writes that came through the crowds, by path; fails where one was not one effect.
     #[must_use]
     pub fn crowds_saw(&self) -> BTreeMap<String, usize> {
@@ -85,13 +97,7 @@ impl World {
         };
         let folder = tempfile::tempdir().expect("a folder");
         let suite = Self::suite(&folder, postgres.clone()).await;
-        Some(Self::over(suite, folder, postgres))
-    }
-
-    /// A world over a suite that runs.
-    #[must_use]
-    pub fn over(suite: Suite, folder: TempDir, postgres: Option<String>) -> Self {
-        Self { suite, folder, postgres, crowds: Vec::new(), replica: None }
+        Some(Self { suite, folder, postgres, crowds: Vec::new(), replica: None })
     }
 
     async fn suite(folder: &TempDir, postgres: Option<String>) -> Suite {
@@ -120,6 +126,12 @@ impl World {
         let server = tokio::net::lookup_host(place).await.expect("a host").next().expect("an address");
         let line = Line::open(server, delay).await;
         Self::suite(&self.folder, Some(format!("{}/{name}", line.address))).await
+    }
+
+    /// Stops the suite; a replica of it goes on.
+    pub async fn replaced_by(self, replica: Suite) -> Self {
+        self.suite.stop().await;
+        Self { suite: replica, ..self }
     }
 
     /// Stops the suite.
