@@ -26,6 +26,7 @@ pub mod render_statements;
 pub mod sheets;
 pub mod snapshots;
 pub mod store;
+pub mod template_bounds;
 pub mod templates;
 pub mod templates_of_credit;
 pub mod templates_of_plans;

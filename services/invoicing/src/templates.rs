@@ -1,16 +1,12 @@
 //! The words of mails: ours in English and French, or the tenant's own. Strict, and sandboxed: a template
 //! sees its variables and nothing else, and its work is bounded.
 
-use crate::{templates_of_credit, templates_of_plans, wording::Language};
-use minijinja::{
-    Environment, UndefinedBehavior,
-    machinery::{Token, tokenize},
-    syntax::SyntaxConfig,
-};
+use crate::{template_bounds, templates_of_credit, templates_of_plans, wording::Language};
+use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig};
 use payterms_invoicing_domain::MailKind;
-use payterms_kernel::Refusal;
+use payterms_kernel::{Kind, Refusal};
 use serde_json::{Map, Value, json};
-use std::io;
+use std::{io, thread};
 
 /// Steps that one template may take.
 const FUEL: u64 = 100_000;
@@ -133,19 +129,32 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
     samples
 }
 
-/// Renders subject and text.
+/// Renders subject and text, on a thread of its own whose stack the bounds were measured for.
 ///
 /// # Errors
-/// `TEMPLATE_INVALID`, with part and line.
-pub fn render((subject, text): (&str, &str), variables: &Variables) -> Result<(String, String), Refusal> {
+/// `TEMPLATE_INVALID`, with part and line; `OVERLOADED` where there is no thread to be had.
+pub fn render(words: (&str, &str), variables: &Variables) -> Result<(String, String), Refusal> {
+    on_stack(template_bounds::STACK, || render_here(words, variables))
+}
+
+fn on_stack<T: Send>(bytes: usize, work: impl FnOnce() -> Result<T, Refusal> + Send) -> Result<T, Refusal> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().name("template".to_owned()).stack_size(bytes).spawn_scoped(scope, work);
+        let thread = thread.map_err(|_| Refusal::new(Kind::Exhausted, "OVERLOADED", "No thread is free to render a template. Retry."))?;
+        thread.join().unwrap_or_else(|_| Err(invalid("text", "the template engine failed")))
+    })
+}
+
+fn render_here((subject, text): (&str, &str), variables: &Variables) -> Result<(String, String), Refusal> {
     // Without filters and functions: some of them make much out of little.
     let mut environment = Environment::empty();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).build().map_err(|error| invalid("text", &told(&error)))?;
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build().map_err(|error| invalid("text", &told(&error)))?);
+    environment.set_syntax(syntax.clone());
     let context = minijinja::Value::from(minijinja::value::Serde(variables));
     let one = |part: &'static str, source: &str| {
-        must_not_join(part, source)?;
+        template_bounds::check(source, syntax.clone()).map_err(|what| invalid(part, &what))?;
         let template = environment.template_from_str(source).map_err(|error| invalid(part, &told(&error)))?;
         let mut made = Bounded(Vec::new());
         template.render_captured_to(&context, &mut made).map_err(|error| invalid(part, &told(&error)))?;
@@ -174,19 +183,8 @@ impl io::Write for Bounded {
     }
 }
 
-/// Refuses the operators that make long values out of short ones: a few lines of `a ~ a` would fill the
-/// memory, whatever the work costs.
-fn must_not_join(part: &'static str, source: &str) -> Result<(), Refusal> {
-    for token in tokenize(source, false, SyntaxConfig::default()) {
-        let (token, _) = token.map_err(|error| invalid(part, &told(&error)))?;
-        if matches!(token, Token::Tilde | Token::Plus | Token::Mul | Token::Pow) {
-            return Err(invalid(part, "it joins or multiplies values"));
-        }
-    }
-    Ok(())
-}
-
-fn told(error: &minijinja::Error) -> String {
+/// What the engine says of an error, with its line.
+pub(crate) fn told(error: &minijinja::Error) -> String {
     let what = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
     error.line().map_or_else(|| what.clone(), |line| format!("{what}, line {line}"))
 }
@@ -197,45 +195,9 @@ fn invalid(part: &'static str, error: &str) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{ours, render, samples};
-    use crate::wording::Language;
-    use payterms_invoicing_domain::MailKind;
+#[path = "templates_tests.rs"]
+mod tests;
 
-    const OPTIONAL: [&str; 10] =
-        ["past_due", "link", "next_try", "suspend_on", "late", "automatic", "accelerates", "nothing_open", "explanation", "note"];
-
-    #[test]
-    fn every_mail_reads_well_in_both_languages_with_and_without_its_options() {
-        for kind in MailKind::ALL {
-            for language in Language::ALL {
-                let full = samples(kind, language);
-                let bare = full
-                    .iter()
-                    .map(|(name, value)| (name.clone(), if OPTIONAL.contains(&name.as_str()) { "".into() } else { value.clone() }));
-                for variables in [full.clone(), bare.collect()] {
-                    let (subject, text) = render(ours(kind, language), &variables).unwrap();
-                    assert!(!subject.is_empty() && !subject.contains('{') && text.len() > 40, "{kind:?} {subject}");
-                    assert!(!text.contains("\n\n\n"), "{kind:?} {}: {text}", language.code());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_template_sees_nothing_else_and_ends() {
-        let variables = samples(MailKind::Receipt, Language::English);
-        let refused = |text: &str| render(("Hello", text), &variables).unwrap_err();
-        assert_eq!(refused("{{ password }}").reason, "TEMPLATE_INVALID");
-        assert_eq!(refused("{% include \"/etc/passwd\" %}").reason, "TEMPLATE_INVALID");
-        assert_eq!(refused("{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}").reason, "TEMPLATE_INVALID");
-        let doubled = format!("{{% set a = number %}}{}", "{% set a = a ~ a %}".repeat(40));
-        for grows in [doubled.as_str(), "{{ number * 9999999 }}", "{{ [1, 2] + [3] }}", "{{ number|replace(\"R\", \"RRRR\") }}"] {
-            assert_eq!(refused(grows).reason, "TEMPLATE_INVALID", "{grows}");
-        }
-        let long = format!("{{% for a in number %}}{}{{% endfor %}}", "x".repeat(20_000));
-        assert_eq!(refused(&long).reason, "TEMPLATE_INVALID");
-        assert!(refused("one\n{% if %}").message.contains("line 2"));
-        assert_eq!(render(("{{ seller }}\nBcc: x", "y"), &variables).unwrap().0, "Acme Telecom Bcc: x");
-    }
-}
+#[cfg(test)]
+#[path = "template_bounds_tests.rs"]
+mod bounds_tests;

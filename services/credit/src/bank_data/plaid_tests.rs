@@ -167,3 +167,56 @@ async fn what_a_bank_refuses_is_told_apart() {
     let stranger = Plaid::new(&plaid.base, &file).unwrap();
     assert!(stranger.open_page(&tenant, Uuid::max()).await.unwrap_err().0.contains("INVALID_API_KEYS"));
 }
+
+/// Answers that are changed at random, and such as nest: Plaid's are read like everybody's.
+#[test]
+fn no_answer_of_plaids_breaks_the_reader() {
+    use super::{HistoryMessage, statements};
+    use rand::{Rng, SeedableRng, rngs::StdRng};
+    let read = |body: &[u8]| {
+        let Ok(page) = serde_json::from_slice::<HistoryMessage>(body) else { return };
+        let to = chrono::NaiveDate::from_ymd_opt(2026, 6, 30).unwrap();
+        let _ = statements(&"acme".parse().unwrap(), (page.accounts, "ins_1"), &page.transactions, to);
+    };
+    let all = move || {
+        let mut random = StdRng::seed_from_u64(17);
+        let page = json!({
+            "accounts": [account("checking", "depository", "checking", "0001", Some("USD"))],
+            "transactions": [transaction(1, "checking", &json!(-12.5))], "total_transactions": 1, "item": { "institution_id": "ins_1" },
+        });
+        let sample = page.to_string();
+        let words = [
+            "1e999999999",
+            "-1e-999999999",
+            "99999999999999999999999999999999999",
+            "0.1234567",
+            "[[[[",
+            "{\"a\":",
+            "null",
+            "\"",
+            "2026-13-45",
+            "é",
+        ];
+        for _ in 0..3_000 {
+            let mut body = sample.clone().into_bytes();
+            for _ in 0..=random.random_range(0..3) {
+                let at = random.random_range(0..body.len());
+                match random.random_range(0..3) {
+                    0 => body[at] = random.random(),
+                    1 => drop(body.splice(at..(at + 9).min(body.len()), words[random.random_range(0..words.len())].bytes())),
+                    _ => drop(body.splice(at..at, words[random.random_range(0..words.len())].bytes())),
+                }
+            }
+            read(&body);
+        }
+        for amount in words.iter().copied().chain(["[".repeat(100_000).as_str(), "9".repeat(1 << 20).as_str()]) {
+            read(sample.replace("-12.5", amount).as_bytes());
+        }
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let nested = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+            read(sample.replace("-12.5", &nested).as_bytes());
+            read(format!("{{\"more\":{nested},{}", sample.trim_start_matches('{')).as_bytes());
+        }
+    };
+    std::thread::Builder::new().stack_size(1 << 20).spawn(all).unwrap().join().unwrap();
+}

@@ -102,8 +102,9 @@ async fn words(
     variables: &Variables,
 ) -> Result<(String, String), AppError> {
     if let Some((subject, text)) = mails::template(tx.conn(), tenant, (kind, language.code())).await? {
-        if let Ok(words) = templates::render((&subject, &text), variables) {
-            return Ok(words);
+        match templates::render((&subject, &text), variables) {
+            Err(refusal) if refusal.reason == "TEMPLATE_INVALID" => {}
+            other => return Ok(other?),
         }
         tracing::warn!(kind = kind.name(), "a tenant's template cannot be rendered; ours is used");
     }
