@@ -10,7 +10,7 @@ pub mod web;
 
 use axum::middleware::from_fn;
 use clap::{Args, Parser};
-use identity::KeySet;
+use identity::{KeySet, TokenOptions};
 use payterms_chassis::{
     access::AccessTable,
     boot::{Running, stop_on_signal},
@@ -37,6 +37,9 @@ pub struct GatewayOptions {
     /// Address of the payment simulator, whose hosted page is then served at `/simulator/`.
     #[arg(long, env = "PAYTERMS_SIMULATOR")]
     pub simulator: Option<String>,
+    /// What callers' tokens must be like.
+    #[command(flatten)]
+    pub tokens: TokenOptions,
 }
 
 #[derive(Debug, Parser)]
@@ -69,13 +72,13 @@ pub async fn start(
     let signer = Signer::read(keys, "gateway", Arc::new(SystemClock))?;
     let known = Peers::new(signer.clone(), peers)?;
     let web = web::routes(web::Web::new(known.clone(), options.simulator.clone()));
-    let door = route::Router::new(KeySet::read(&options.jwks)?, access, signer, peers)?;
+    let door = route::Router::new(KeySet::read(&options.jwks, options.tokens.clone())?, access, signer, peers)?;
     let guard = door.clone();
     let own = Routes::new(AccountServiceServer::new(account::Accounts { peers: known }))
         .into_axum_router()
         .reset_fallback()
-        .layer(from_fn(move |request, next| route::admit(guard.clone(), request, next)))
-        .layer(from_fn(layers::deadline));
+        .layer(from_fn(layers::deadline))
+        .layer(from_fn(move |request, next| route::admit(guard.clone(), request, next)));
     let routes = open.merge(web).merge(own).fallback(move |request: axum::extract::Request| {
         let door = door.clone();
         async move { door.pass(request).await }

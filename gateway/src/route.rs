@@ -8,7 +8,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use payterms_chassis::{
-    access::{Access, AccessTable},
+    access::AccessTable,
     body::{self, is_client_stream},
     call::Caller,
     error::status,
@@ -105,8 +105,13 @@ impl Router {
 
     async fn try_pass(&self, mut request: Request) -> Result<Response, Box<Status>> {
         let path = request.uri().path().to_owned();
+        // Who calls comes first: nobody learns without a token what there is.
+        let caller = self.caller(request.headers())?;
+        if !self.access.has(&path) {
+            return Err(Box::new(unknown()));
+        }
+        // The service decides on the role, once.
         let (service, authority) = self.service_of(&path, request.headers())?;
-        let caller = self.caller(&path, request.headers())?;
         let is_stream = is_client_stream(&path);
         if !is_stream {
             // A caller that sends half of its message takes nothing behind the door.
@@ -163,15 +168,13 @@ impl Router {
         name.and_then(known).ok_or_else(|| Box::new(unknown()))
     }
 
-    fn caller(&self, path: &str, headers: &http::HeaderMap) -> Result<Caller, Box<Status>> {
+    fn caller(&self, headers: &http::HeaderMap) -> Result<Caller, Box<Status>> {
         let unauthenticated = |reason, message| Box::new(status(Code::Unauthenticated, reason, message));
         let Some(header) = headers.get("authorization") else {
             return Err(unauthenticated("TOKEN_MISSING", "Send the header authorization: Bearer <token>."));
         };
         let token = header.to_str().ok().and_then(|header| header.strip_prefix("Bearer "));
         match token.map(|token| self.keys.verify(token)) {
-            // The service decides on the role, once; the door only knows what it does not have.
-            Some(Ok(_)) if self.access.decide(path, &[]) == Access::Unknown => Err(Box::new(unknown())),
             Some(Ok(caller)) => Ok(caller),
             Some(Err(TokenFault::Expired)) => Err(unauthenticated("TOKEN_EXPIRED", "The token has expired. Get a new one.")),
             _ => Err(unauthenticated("TOKEN_INVALID", "The token is not accepted here. Get a new one.")),

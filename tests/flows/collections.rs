@@ -196,7 +196,7 @@ async fn without_a_method_the_reason_shows(world: &World) {
 }
 
 pub(crate) async fn an_owner_blocks_all_or_none_and_alone_lifts(world: &World) {
-    let peer = world.peer("gateway", "invoicing");
+    let peer = world.peer("plans", "invoicing");
     let desk = desk(world, Some("tok_visa")).await;
     let second = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;
     let plan = format!("{}/plans/42424242-4242-4242-8000-000000000001", desk.customer);

@@ -22,7 +22,11 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-on_both!(every_field_refuses_bad_input_and_changes_nothing, every_method_refuses_every_role_without_a_row);
+on_both!(
+    every_field_refuses_bad_input_and_changes_nothing,
+    every_method_refuses_every_role_without_a_row,
+    every_method_refuses_roles_that_an_issuer_may_not_assert
+);
 
 /// Sends and receives bare bytes, as a careless client may.
 #[derive(Debug, Clone, Default)]
@@ -294,6 +298,45 @@ async fn every_method_refuses_every_role_without_a_row(world: &World) {
     }
 }
 
+/// Whose key asserts which role: what a leaked key of a service is worth.
+async fn every_method_refuses_roles_that_an_issuer_may_not_assert(world: &World) {
+    world.tenant("acme").await;
+    let table = AccessTable::load().unwrap();
+    let customer = format!("tenants/acme/customers/{}", uuid::Uuid::from_u128(9));
+    let (keys, clock) = (world.folder.path().join("keys"), std::sync::Arc::new(payterms_kernel::SystemClock));
+    let issuers = ["gateway", "wallet", "invoicing", "credit", "plans"];
+    let signers = issuers.map(|name| payterms_chassis::identity::Signer::read(&keys, name, clock.clone()).unwrap());
+    let topology = payterms_chassis::topology::load().unwrap();
+    for method in methods() {
+        let path = path(&method);
+        let service = service_of(&path);
+        let Some(address) = world.suite.services.get(service) else { continue };
+        let inside = channel(*address).await;
+        let body = filled(&method.input()).encode_to_vec();
+        let (peers, on_behalf) = table.services_of(&path);
+        let callers = payterms_chassis::topology::callers(&topology, service);
+        for (issuer, signer) in issuers.iter().zip(&signers) {
+            let has_key = callers.iter().any(|caller| caller == issuer);
+            for role in ["PEER", "STAFF", "OWNER", "OPERATOR", "SERVICE"] {
+                let listed = if role == "PEER" { peers } else { on_behalf };
+                let may = listed.iter().any(|service| service == issuer) || (*issuer == "gateway" && role != "PEER");
+                let caller = person("acme", role, Some(&customer));
+                let answer = send(&inside, &path, Some(&signer.internal(service, &caller).unwrap()), body.clone()).await;
+                let refused = answer.err().map(|status| reason(&status)).unwrap_or_default();
+                match (has_key, may) {
+                    (false, _) => assert_eq!(refused, "TOKEN_INVALID", "{path}: {issuer} as {role}"),
+                    (true, false) => assert_eq!(refused, "ROLE_REQUIRED", "{path}: {issuer} as {role}"),
+                    (true, true) if role == "PEER" => assert_ne!(refused, "ROLE_REQUIRED", "{path}: {issuer} as {role}"),
+                    (true, true) => assert_ne!(refused, "TOKEN_INVALID", "{path}: {issuer} as {role}"),
+                }
+            }
+            let ten_years = signer.token(service, &person("acme", "PEER", Some(&customer)), 10 * 365 * 86_400).unwrap();
+            let refused = send(&inside, &path, Some(&ten_years), body.clone()).await.unwrap_err();
+            assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unauthenticated, "TOKEN_INVALID"), "{path}: {issuer}");
+        }
+    }
+}
+
 /// No token, an expired one, a tampered one, `alg: none`, a foreign audience, a forged header
 /// straight at the service.
 async fn tricks(world: &World, door: &Channel, path: &str) {
@@ -324,6 +367,14 @@ async fn what_the_transport_is_given_gets_a_canonical_answer() {
     world.tenant("acme").await;
     let door = channel(world.suite.gateway).await;
     let token = world.suite.token(&person("acme", "STAFF", None), 600).unwrap();
+    let inside = channel(world.suite.services["wallet"]).await;
+    let large = vec![0x0A; 5 * 1_024 * 1_024];
+    for path in ["/payterms.wallet.v1.WalletService/Nothing", "/payterms.nothing.v1.A/B", "/payterms.common.v1.Nothing/B", "/a.B/C"] {
+        for (channel, body) in [(&door, Vec::new()), (&inside, Vec::new()), (&door, large.clone()), (&inside, large.clone())] {
+            let missing = send(channel, path, None, body).await.unwrap_err();
+            assert_eq!((missing.code(), reason(&missing).as_str()), (Code::Unauthenticated, "TOKEN_MISSING"), "{path}");
+        }
+    }
     let unknown = send(&door, "/payterms.wallet.v1.WalletService/Nothing", Some(&token), Vec::new()).await.unwrap_err();
     assert_eq!((unknown.code(), reason(&unknown).as_str()), (Code::Unimplemented, "METHOD_UNKNOWN"));
     let list = "/payterms.wallet.v1.WalletService/ListWallets";

@@ -9,8 +9,8 @@ use crate::{
 };
 use payterms_proto::{
     credit::v1::{
-        ActivateLineRequest, ActivateLineResponse, AuthorizeForPaymentRequest, AuthorizeForPaymentResponse, CaptureForPaymentRequest,
-        DeactivateLineRequest, InvoiceToDefer, Programme, ReactivateLineRequest, VoidForPaymentRequest, credit_line::State,
+        ActivateLineRequest, ActivateLineResponse, AuthorizeForPaymentRequest, CaptureForPaymentRequest, DeactivateLineRequest,
+        InvoiceToDefer, Programme, ReactivateLineRequest, VoidForPaymentRequest, credit_line::State,
     },
     wallet::v1::{ListPaymentMethodsRequest, RemovePaymentMethodRequest, payment_method::Kind},
 };

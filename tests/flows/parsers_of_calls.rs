@@ -31,7 +31,7 @@ fn json_of_providers_and_of_tokens() {
     identity::ensure_key(folder.path(), "gateway").unwrap();
     let keys = folder.path().join("jwks.json");
     std::fs::write(&keys, identity::key_set(folder.path(), &["gateway"]).unwrap()).unwrap();
-    let callers = payterms_gateway::identity::KeySet::read(&keys).unwrap();
+    let callers = payterms_gateway::identity::KeySet::read(&keys, payterms_gateway::identity::TokenOptions::default()).unwrap();
     let signer = identity::Signer::read(folder.path(), "gateway", Arc::new(SystemClock)).unwrap();
     let services = identity::Verifier::read(folder.path(), "wallet", &["gateway".into()]).unwrap();
     let token = signer.internal("wallet", &scope().caller).unwrap();

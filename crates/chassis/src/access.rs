@@ -1,6 +1,12 @@
-//! The access table: RPC × role, read from `proto/access.toml`; the default is no.
+//! The access table: RPC × role, and whose key may assert the role, read from `proto/access.toml`; the default is no.
 
+use serde::Deserialize;
 use std::collections::HashMap;
+
+/// The role of a service that calls in its own name.
+pub const PEER: &str = "PEER";
+/// The issuer of internal tokens that carry callers' roles.
+const GATEWAY: &str = "gateway";
 
 /// How far a role's permission reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,7 +20,48 @@ pub enum Grant {
 /// Who may call what.
 #[derive(Debug, Clone)]
 pub struct AccessTable {
-    rows: HashMap<String, HashMap<String, Grant>>,
+    rows: HashMap<String, Row>,
+}
+
+/// Who may call one method.
+#[derive(Debug, Clone, Default)]
+struct Row {
+    roles: HashMap<String, Grant>,
+    /// Services that may call it as PEER.
+    peers: Vec<String>,
+    /// Services that may call it on behalf of a caller, in the caller's roles.
+    asserted_by: Vec<String>,
+}
+
+/// A cell as it is written: how far a role reaches, or the services that a row lists.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Cell {
+    Reach(String),
+    Services(Vec<String>),
+}
+
+impl Row {
+    fn add(&mut self, column: &str, cell: Cell) -> Result<(), String> {
+        match (column, cell) {
+            (PEER, Cell::Services(services)) if !services.is_empty() => {
+                self.roles.insert(PEER.to_owned(), Grant::Tenant);
+                self.peers = services;
+            }
+            ("asserted_by", Cell::Services(services)) => self.asserted_by = services,
+            (PEER | "asserted_by", _) => return Err(format!("{column} lists services")),
+            (role, Cell::Reach(reach)) if reach == "yes" => drop(self.roles.insert(role.to_owned(), Grant::Tenant)),
+            (role, Cell::Reach(reach)) if reach == "own" => drop(self.roles.insert(role.to_owned(), Grant::OwnCustomer)),
+            (role, _) => return Err(format!("{role} is neither yes nor own")),
+        }
+        Ok(())
+    }
+
+    /// Whether a role counts in a token that `issuer` signed. A key that leaked is then worth what its service does, and no more.
+    fn counts(&self, role: &str, issuer: &str) -> bool {
+        let lists = |services: &[String]| services.iter().any(|service| service == issuer);
+        if role == PEER { lists(&self.peers) } else { issuer == GATEWAY || lists(&self.asserted_by) }
+    }
 }
 
 /// The answer of the table.
@@ -38,34 +85,42 @@ impl AccessTable {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        type Table = HashMap<String, HashMap<String, HashMap<String, String>>>;
+        type Table = HashMap<String, HashMap<String, HashMap<String, Cell>>>;
         let table: Table = toml::from_str(text).map_err(|error| format!("access.toml: {error}"))?;
         let mut rows = HashMap::new();
         for (service, methods) in table {
-            for (method, roles) in methods {
-                let mut grants = HashMap::new();
-                for (role, cell) in roles {
-                    let grant = match cell.as_str() {
-                        "yes" => Grant::Tenant,
-                        "own" => Grant::OwnCustomer,
-                        other => return Err(format!("access.toml: {service}/{method}: {role} = {other:?} is neither yes nor own")),
-                    };
-                    grants.insert(role, grant);
+            for (method, cells) in methods {
+                let mut row = Row::default();
+                for (column, cell) in cells {
+                    row.add(&column, cell).map_err(|fault| format!("access.toml: {service}/{method}: {fault}"))?;
                 }
-                rows.insert(format!("/{service}/{method}"), grants);
+                rows.insert(format!("/{service}/{method}"), row);
             }
         }
         Ok(Self { rows })
+    }
+
+    /// Whether there is a method at `path`.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        self.rows.contains_key(path)
+    }
+
+    /// Those of the roles in a token of `issuer` that it may assert for the method at `path`; the others do not count.
+    #[must_use]
+    pub fn asserted(&self, path: &str, issuer: &str, roles: &[String]) -> Vec<String> {
+        let row = self.rows.get(path);
+        roles.iter().filter(|role| row.is_some_and(|row| row.counts(role, issuer))).cloned().collect()
     }
 
     /// What a caller with these roles may do with the method at `path`.
     #[must_use]
     pub fn decide(&self, path: &str, roles: &[String]) -> Access {
         let Some(row) = self.rows.get(path) else { return Access::Unknown };
-        if let Some(grant) = roles.iter().filter_map(|role| row.get(role)).max() {
+        if let Some(grant) = roles.iter().filter_map(|role| row.roles.get(role)).max() {
             Access::Granted(*grant)
         } else {
-            let mut allowed: Vec<_> = row.keys().cloned().collect();
+            let mut allowed: Vec<_> = row.roles.keys().cloned().collect();
             allowed.sort();
             Access::Refused(allowed)
         }
@@ -83,9 +138,15 @@ impl AccessTable {
         names
     }
 
+    /// The services that may call the method at `path` as PEER, and those that may on behalf of a caller.
+    #[must_use]
+    pub fn services_of(&self, path: &str) -> (&[String], &[String]) {
+        self.rows.get(path).map_or((&[], &[]), |row| (&row.peers, &row.asserted_by))
+    }
+
     /// All rows: path, role, grant.
     pub fn cells(&self) -> impl Iterator<Item = (&str, &HashMap<String, Grant>)> {
-        self.rows.iter().map(|(path, row)| (path.as_str(), row))
+        self.rows.iter().map(|(path, row)| (path.as_str(), &row.roles))
     }
 }
 
@@ -112,6 +173,37 @@ mod tests {
         let known = ["OPERATOR", "OWNER", "ADMIN", "STAFF", "CUSTOMER_ADMIN", "BILLING_MANAGER", "MEMBER", "SERVICE", "PEER"];
         for (path, row) in AccessTable::load().unwrap().cells() {
             assert!(row.keys().all(|role| known.contains(&role.as_str())), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_service_is_listed_only_where_it_calls() {
+        let (table, topology) = (AccessTable::load().unwrap(), crate::topology::load().unwrap());
+        for (path, _) in table.cells() {
+            let service = path.trim_start_matches("/payterms.").split('.').next().unwrap();
+            let (peers, callers) = table.services_of(path);
+            for issuer in peers.iter().chain(callers).filter(|issuer| *issuer != "gateway") {
+                let relations = &topology[issuer];
+                assert!(service == "common" || relations.calls.iter().any(|called| called == service), "{issuer} at {path}");
+            }
+        }
+        let heard: BTreeSet<_> = topology.values().flat_map(|relations| relations.hears.keys()).collect();
+        let (deliver, _) = table.services_of("/payterms.common.v1.InboxService/Deliver");
+        assert_eq!(deliver.iter().collect::<BTreeSet<_>>(), heard, "who is heard may deliver");
+    }
+
+    #[test]
+    fn a_role_counts_only_in_a_token_of_those_who_may_assert_it() {
+        let text = "[\"a.B\"]\nC = { STAFF = \"yes\", PEER = [\"plans\"] }\nD = { STAFF = \"yes\", asserted_by = [\"plans\"] }";
+        let table = AccessTable::parse(text).unwrap();
+        let claimed = ["PEER".to_owned(), "STAFF".to_owned()];
+        assert_eq!(table.asserted("/a.B/C", "plans", &claimed), ["PEER"]);
+        assert_eq!(table.asserted("/a.B/C", "gateway", &claimed), ["STAFF"]);
+        assert_eq!(table.asserted("/a.B/D", "plans", &claimed), ["STAFF"]);
+        assert!(table.asserted("/a.B/D", "credit", &claimed).is_empty());
+        assert!(table.asserted("/a.B/E", "gateway", &claimed).is_empty());
+        for wrong in ["PEER = \"yes\"", "PEER = []", "STAFF = [\"plans\"]", "STAFF = \"some\"", "asserted_by = \"plans\""] {
+            assert!(AccessTable::parse(&format!("[\"a.B\"]\nC = {{ {wrong} }}")).is_err(), "{wrong}");
         }
     }
 

@@ -54,13 +54,13 @@ pub fn is_client_stream(path: &str) -> bool {
 pub async fn whole(request: Request, most: usize) -> Result<Request, Box<Status>> {
     let (head, body) = request.into_parts();
     let read = tokio::time::timeout(ARRIVES_WITHIN, read(body, most.saturating_add(FRAME_HEAD)));
-    let bytes = read.await.unwrap_or_else(|_| Err(late()))?;
+    let bytes = read.await.unwrap_or_else(|_| Err(Box::new(late())))?;
     Ok(Request::from_parts(head, Body::from(bytes)))
 }
 
 async fn read(mut body: Body, most: usize) -> Result<Bytes, Box<Status>> {
     let (mut bytes, mut place): (BytesMut, Option<SemaphorePermit<'static>>) = (BytesMut::new(), None);
-    while let Some(frame) = tokio::time::timeout(SILENCE, body.frame()).await.map_err(|_| late())? {
+    while let Some(frame) = tokio::time::timeout(SILENCE, body.frame()).await.map_err(|_| Box::new(late()))? {
         let frame = frame.map_err(|_| Box::new(cut("The request was cut off. Send it again with the same request id.")))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len().saturating_add(data.len()) > most {
@@ -81,8 +81,8 @@ pub fn stream_ended(error: Status) -> Status {
     if std::error::Error::source(&error).is_some() { cut("The stream was cut off. Send what is left again.") } else { error }
 }
 
-fn late() -> Box<Status> {
-    Box::new(cut("The request did not arrive in time. Send it again with the same request id."))
+fn late() -> Status {
+    cut("The request did not arrive in time. Send it again with the same request id.")
 }
 
 /// What did not arrive may be sent again.

@@ -248,7 +248,7 @@ struct ServiceOptions<O: Args> {
     #[command(flatten)]
     common: CommonOptions,
     /// `postgres://…`, or `sqlite:<file>`.
-    #[arg(long, env = "PAYTERMS_DATABASE_URL")]
+    #[arg(long, env = "PAYTERMS_DATABASE_URL", hide_env_values = true)]
     database_url: String,
     #[command(flatten)]
     database: DatabaseOptions,

@@ -5,10 +5,10 @@
 //! 2. `normalise`: whatever answers, the client gets a canonical status with one `ErrorInfo`.
 //! 3. `deadline`: a spent deadline does no work; a call without one gets 30 s. What has begun runs in a task of its own:
 //!    the caller only waits for it, so a deadline that passes or a connection that breaks drops nothing in the middle.
-//! 4. `body`: a message is there whole before the call takes a place.
-//!    `shed`: more calls than the service takes are refused at once; the bus has its own pool, and streams have theirs.
-//! 5. `authorise`: role before decoding; the scope goes along with the request.
-//! 6. `copies`: a call that names a version waits until the service's copy has it.
+//! 4. `authorise`: the token and the role come before anything is read; the scope goes along with the request.
+//! 5. `body`: a message is there whole before the call takes a place.
+//! 6. `shed`: more calls than the service takes are refused at once; the bus has its own pool, and streams have theirs.
+//! 7. `copies`: a call that names a version waits until the service's copy has it.
 
 use crate::{
     access::{Access, AccessTable},
@@ -211,22 +211,28 @@ pub fn is_inner(path: &str) -> bool {
     path.starts_with("/payterms.common.v1.InboxService/") || path.starts_with("/payterms.common.v1.ClockService/")
 }
 
-/// Takes the call in, where there is room for it and its caller may make it, once the copies are there.
+/// Takes the call in: its caller may make it, its message is there, there is room for it, and the copies are there.
 async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let streams = is_client_stream(path);
+    let (streams, inner) = (is_client_stream(path), is_inner(path));
+    if !is_open(path) {
+        // First of all: nobody learns anything, or has anything read, without a token.
+        match admit(&guard.0.access, |token| guard.0.verifier.verify(token), path, request.headers()) {
+            Ok(scope) => drop(request.extensions_mut().insert(scope)),
+            Err(status) => return refuse(*status),
+        }
+    }
     if !streams {
-        let most = if is_inner(path) { INNER_MESSAGE } else { body::MESSAGE };
+        let most = if inner { INNER_MESSAGE } else { body::MESSAGE };
         request = match body::whole(request, most).await {
             Ok(request) => request,
             Err(status) => return refuse(*status),
         };
     }
-    let path = request.uri().path();
     // The place is kept until the work ends, also when nobody waits for it any more.
-    let pool = match path {
-        inner if is_inner(inner) => &guard.0.bus,
-        _ if streams => &guard.0.streams,
+    let pool = match (inner, streams) {
+        (true, _) => &guard.0.bus,
+        (_, true) => &guard.0.streams,
         _ => &guard.0.calls,
     };
     let Ok(_place) = pool.try_acquire() else {
@@ -235,20 +241,13 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
         let message = "The service has more calls than it takes at once. Retry after the delay.";
         return refuse(Status::with_error_details(Code::ResourceExhausted, message, details));
     };
-    if is_open(path) {
-        return next.run(request).await;
-    }
-    let scope = match admit(&guard.0.access, |token| guard.0.verifier.verify(token), path, request.headers()) {
-        Ok(scope) => scope,
-        Err(status) => return refuse(*status),
-    };
     let named = request.headers().get(crate::answer::VERSION).and_then(|value| value.to_str().ok());
-    if let (Some(named), Some(tenant), Some(db)) = (named, &scope.caller.tenant, &guard.0.db)
+    let tenant = request.extensions().get::<Scope>().and_then(|scope| scope.caller.tenant.as_ref());
+    if let (Some(named), Some(tenant), Some(db)) = (named, tenant, &guard.0.db)
         && let Err(error) = copies::wait(db, tenant, named).await
     {
         return refuse(error.into());
     }
-    request.extensions_mut().insert(scope);
     next.run(request).await
 }
 
@@ -272,6 +271,11 @@ pub fn admit(
         Some(Err(TokenFault::Expired)) => return Err(unauthenticated("TOKEN_EXPIRED", "The token has expired. Get a new one.")),
         _ => return Err(unauthenticated("TOKEN_INVALID", "The token is not accepted here. Get a new one.")),
     };
+    let asserted = if issuer.is_empty() { caller.roles.clone() } else { access.asserted(path, &issuer, &caller.roles) };
+    if asserted.len() < caller.roles.len() && access.has(path) {
+        tracing::warn!(issuer, path, claimed = ?caller.roles, "a token claims roles that its issuer may not assert here");
+    }
+    let caller = Caller { roles: asserted, ..caller };
     match access.decide(path, &caller.roles) {
         Access::Granted(grant) => Ok(Scope { caller, grant, method: path.to_owned(), issuer }),
         Access::Unknown => {

@@ -27,6 +27,7 @@ pub mod identity;
 pub mod inbox;
 pub mod jobs;
 pub mod kept;
+pub mod key_file;
 pub mod kill;
 pub mod layers;
 pub mod names;

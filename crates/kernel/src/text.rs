@@ -34,28 +34,34 @@ fn is_forbidden(c: char) -> bool {
         || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{FEFF}' | '\u{2028}' | '\u{2029}' | '\u{FFFE}' | '\u{FFFF}')
 }
 
-/// Whether some run of digits (spaces and dashes between them allowed) is a card number by
+/// Whether some run of digits (spaces and dashes between them allowed) holds a card number by
 /// issuer prefix, length and Luhn digit.
 #[must_use]
 pub fn holds_card_number(text: &str) -> bool {
-    let mut run = Vec::new();
+    digit_runs(text).iter().any(|run| (13..=19).any(|length| run.windows(length).any(is_card)))
+}
+
+/// Whether some run of digits is a card number as a whole. This is for identifiers: within a long number some digits always
+/// look like a card's.
+#[must_use]
+pub fn is_card_number(text: &str) -> bool {
+    digit_runs(text).iter().any(|run| is_card(run))
+}
+
+fn digit_runs(text: &str) -> Vec<Vec<u32>> {
+    let (mut runs, mut run) = (Vec::new(), Vec::new());
     for c in text.chars().chain(std::iter::once('.')) {
         match c.to_digit(10) {
             Some(digit) => run.push(digit),
             None if matches!(c, ' ' | '-' | '\u{A0}') => {}
-            None => {
-                if run_holds_card(&run) {
-                    return true;
-                }
-                run.clear();
-            }
+            None => runs.push(std::mem::take(&mut run)),
         }
     }
-    false
+    runs
 }
 
-fn run_holds_card(run: &[u32]) -> bool {
-    (13..=19).any(|length| run.windows(length).any(|window| has_issuer(window) && passes_luhn(window)))
+fn is_card(digits: &[u32]) -> bool {
+    has_issuer(digits) && passes_luhn(digits)
 }
 
 fn has_issuer(digits: &[u32]) -> bool {
@@ -92,7 +98,13 @@ fn passes_luhn(digits: &[u32]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{TextFault, check, holds_card_number};
+    use super::{TextFault, check, holds_card_number, is_card_number};
+
+    #[test]
+    fn a_long_number_is_no_card_number_though_some_of_its_digits_are() {
+        assert!(is_card_number("card 4242 4242 4242 4242") && is_card_number("x378282246310005x"));
+        assert!(holds_card_number("9942424242424242429") && !is_card_number("9942424242424242429"));
+    }
 
     #[test]
     fn card_numbers_are_seen_through_spaces_and_dashes() {

@@ -12,6 +12,7 @@ use payterms_chassis::{
     kill,
     telemetry::{Telemetry, Tracing},
 };
+use payterms_gateway::identity::LONGEST_TOKEN_SECONDS;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Instant};
 
 #[derive(Debug, Parser)]
@@ -103,8 +104,8 @@ struct TokenOptions {
     /// Subject of the token.
     #[arg(long, default_value = "dev:person")]
     subject: String,
-    /// How long it lives.
-    #[arg(long, default_value_t = 3_600)]
+    /// How long it lives; the gateway takes no longer ones.
+    #[arg(long, default_value_t = 3_600, value_parser = clap::value_parser!(i64).range(1..=LONGEST_TOKEN_SECONDS))]
     seconds: i64,
 }
 

@@ -9,7 +9,7 @@ use payterms_chassis::{
     identity::{Signer, ensure_key, key_set},
 };
 use payterms_credit::Credit;
-use payterms_gateway::GatewayOptions;
+use payterms_gateway::{GatewayOptions, identity::TokenOptions};
 use payterms_invoicing::Invoicing;
 use payterms_kernel::{Clock, SystemClock};
 use payterms_plans::Plans;
@@ -121,9 +121,8 @@ impl Suite {
             let db = open("plans", options).await?;
             running.push(boot::start::<Plans>(db, &keys, &peers, listener, payterms_plans::Options {}, stop.clone()).await?);
         }
-        let gateway =
-            payterms_gateway::start(&keys, &peers, door, &GatewayOptions { jwks, simulator: Some(simulator.clone()) }, stop.clone())
-                .await?;
+        let own = GatewayOptions { jwks, simulator: Some(simulator.clone()), tokens: TokenOptions::default() };
+        let gateway = payterms_gateway::start(&keys, &peers, door, &own, stop.clone()).await?;
         let address = gateway.address;
         running.push(gateway);
         Ok(Self { gateway: address, services, simulator, keys, stop, running })

@@ -79,7 +79,9 @@ impl Told {
 
     /// Whether the caller is to come again with the same request id.
     fn comes_again(&self) -> bool {
-        matches!(self.code().0, Code::Aborted | Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded)
+        // A copy that came between two of the calls: what was refused before it is judged anew.
+        self.code().1 == "TAX_UNKNOWN"
+            || matches!(self.code().0, Code::Aborted | Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded)
     }
 
     fn into_response(self) -> Response {

@@ -1,10 +1,18 @@
 //! What tests need: a throw-away PostgreSQL, a suite in process on either database, people with
 //! tokens, and short ways to say the usual things.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test fails by panicking"
+)]
 
 pub mod binary;
 pub mod collector;
 pub mod crowd;
+pub mod line;
 pub mod people;
 pub mod postgres;
 pub mod private_postgres;

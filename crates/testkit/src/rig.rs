@@ -2,6 +2,7 @@
 //! that outlives it.
 
 use crate::{
+    line::Line,
     process::{Process, free_address, someone},
     world::{customer_of, wallet_of},
 };
@@ -37,10 +38,18 @@ pub struct Services {
     invoicing: SocketAddr,
     credit: SocketAddr,
     plans: SocketAddr,
+    lines: BTreeMap<(&'static str, &'static str), Line>,
     running: BTreeMap<&'static str, Process>,
 }
 
 impl Services {
+    /// Starts each service on what a rig has prepared, with a line that can break between each of these pairs, caller
+    /// first.
+    #[must_use]
+    pub fn on_lines(rig: Rig, pairs: &[(&'static str, &'static str)]) -> Self {
+        Self::between(rig, Vec::new(), pairs)
+    }
+
     /// Starts each service on what a rig has prepared.
     #[must_use]
     pub fn of(rig: Rig) -> Self {
@@ -49,7 +58,11 @@ impl Services {
 
     /// The same, with more options for each.
     #[must_use]
-    pub fn with(mut rig: Rig, options: Vec<String>) -> Self {
+    pub fn with(rig: Rig, options: Vec<String>) -> Self {
+        Self::between(rig, options, &[])
+    }
+
+    fn between(mut rig: Rig, options: Vec<String>, pairs: &[(&'static str, &'static str)]) -> Self {
         drop(rig.suite.take());
         let mut own = Self {
             rig,
@@ -59,8 +72,10 @@ impl Services {
             invoicing: free_address(),
             credit: free_address(),
             plans: free_address(),
+            lines: BTreeMap::new(),
             running: BTreeMap::new(),
         };
+        own.lines = pairs.iter().map(|pair| (*pair, Line::to(own.at(pair.1)))).collect();
         for name in ["wallet", "invoicing", "credit", "plans", "gateway"] {
             own.restart(name, None);
         }
@@ -85,6 +100,21 @@ impl Services {
         }
     }
 
+    /// The line between two services.
+    ///
+    /// # Panics
+    /// Where there is none.
+    #[must_use]
+    pub fn line(&self, caller: &'static str, callee: &'static str) -> &Line {
+        &self.lines[&(caller, callee)]
+    }
+
+    /// Where a service is reached by another.
+    fn peer(&self, caller: &'static str, callee: &'static str) -> String {
+        let at = self.lines.get(&(caller, callee)).map_or_else(|| self.at(callee), |line| line.at);
+        format!("--peer={callee}=http://{at}")
+    }
+
     /// The process of a service that runs.
     #[must_use]
     pub fn pid(&self, name: &str) -> Option<u32> {
@@ -97,10 +127,10 @@ impl Services {
         let (data, provider) = (self.rig.data().display().to_string(), self.rig.provider);
         let mut arguments = vec![
             format!("--keys={data}/keys"),
-            format!("--peer=wallet=http://{}", self.wallet),
-            format!("--peer=invoicing=http://{}", self.invoicing),
-            format!("--peer=credit=http://{}", self.credit),
-            format!("--peer=plans=http://{}", self.plans),
+            self.peer(name, "wallet"),
+            self.peer(name, "invoicing"),
+            self.peer(name, "credit"),
+            self.peer(name, "plans"),
             "--log=error".to_owned(),
         ];
         if name == "gateway" {
