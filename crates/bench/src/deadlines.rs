@@ -82,8 +82,7 @@ fn session(stage: &Stage, subject: &str) -> Session {
 }
 
 async fn load(stage: &Stage, lasting: Duration) -> Vec<Called> {
-    let (rig, until) = (stage.services.rig(), Instant::now() + lasting);
-    let mut wallets = Vec::new();
+    let (rig, mut wallets) = (stage.services.rig(), Vec::new());
     for _ in 0..ALONE + 2 {
         let wallet = wallet(rig).await;
         let (request_id, amount) = (request_id(), amount("USD", 1_000_000, 0));
@@ -91,6 +90,8 @@ async fn load(stage: &Stage, lasting: Duration) -> Vec<Called> {
         rig.someone("STAFF", None).lots().grant_credit(grant).await.expect("credit");
         wallets.push(wallet);
     }
+    // The load begins once its wallets are there.
+    let until = Instant::now() + lasting;
     let (alone, shared) = wallets.split_at(ALONE);
     let [together, hurried] = shared else { return Vec::new() };
     let alone = stream::iter(alone.iter().enumerate())
@@ -122,6 +123,10 @@ async fn caller(stage: &Stage, (wallet, subject): (&str, String), (seed, hasty):
                 break;
             }
             let deadline = if hasty { Duration::from_millis(dice.random_range(1..200)) } else { Duration::from_secs(30) };
+            if hasty {
+                // They are many, and answered at once when they give up: without a pause nobody else would be heard.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
             if hasty && dice.random_bool(0.5) {
                 let mut read = Request::new(GetWalletRequest { name: wallet.to_owned() });
                 read.set_timeout(deadline / 4);

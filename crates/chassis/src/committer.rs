@@ -4,10 +4,15 @@
 //! A service gives `run`: it does some calls of one tenant in their order, each with an outcome of its own, or none at
 //! all. Row locks keep other replicas right; nothing here is needed for that.
 
-use crate::{answer, call::Call, error::AppError, peers};
+use crate::{
+    answer,
+    call::Call,
+    error::{AppError, is_of_statement},
+    peers,
+};
 use futures::future::BoxFuture;
 use payterms_kernel::{Kind, Refusal, TenantId};
-use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
+use sea_orm::{ConnAcquireErr, DbErr};
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -69,7 +74,6 @@ pub struct Bounds {
 struct Waiting<I, O> {
     items: Vec<I>,
     caller: oneshot::Sender<Vec<Result<O, AppError>>>,
-    /// When the caller no longer waits for the answer.
     until: Option<Instant>,
     span: Span,
 }
@@ -156,7 +160,6 @@ where
             let committer = self.clone();
             tokio::spawn(async move { committer.drive(key).await });
         }
-        // An answer that never comes is one to a call that was over before its turn.
         answer.await.map_err(|_| AppError::Store(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
     }
 
@@ -241,7 +244,7 @@ where
                 Err(AppError::Refused(refusal)) => outcomes.extend(items.iter().map(|_| Err(AppError::Refused(refusal.clone())))),
                 Err(error) if items.len() <= 1 => outcomes.push(Err(error)),
                 // A database that is away is away for each of them.
-                Err(AppError::Store(error)) if !of_statement(&error) => {
+                Err(AppError::Store(error)) if !is_of_statement(&error) => {
                     let text = error.to_string();
                     outcomes.extend(items.iter().map(|_| Err(AppError::Store(DbErr::Custom(text.clone())))));
                 }
@@ -257,16 +260,6 @@ where
         }
         outcomes
     }
-}
-
-/// Whether the database answered, with what is wrong about a statement: some item's values may be why.
-fn of_statement(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
-        return matches!(error, DbErr::Custom(_) | DbErr::Type(_));
-    };
-    // Classes 08, 53 and 57: no connection, no room, told to stop.
-    let elsewhere = |code: &str| ["08", "53", "57"].iter().any(|class| code.starts_with(class));
-    cause.as_database_error().is_some_and(|own| !own.code().is_some_and(|code| elsewhere(&code)))
 }
 
 #[cfg(test)]

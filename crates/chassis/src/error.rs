@@ -2,7 +2,7 @@
 
 use crate::peers::{self, DEADLINE};
 use payterms_kernel::{Kind, Refusal, money::MoneyError};
-use sea_orm::{ConnAcquireErr, DbErr, SqlErr};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr};
 use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt};
@@ -117,6 +117,16 @@ impl AppError {
             Self::Upstream(_) => false,
         }
     }
+}
+
+/// Whether the database answered, with what is wrong about a statement: some item's values may be why.
+pub(crate) fn is_of_statement(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
+        return matches!(error, DbErr::Custom(_) | DbErr::Type(_));
+    };
+    // Classes 08, 53 and 57: no connection, no room, told to stop.
+    let elsewhere = |code: &str| ["08", "53", "57"].iter().any(|class| code.starts_with(class));
+    cause.as_database_error().is_some_and(|own| !own.code().is_some_and(|code| elsewhere(&code)))
 }
 
 /// Another transaction was faster: trying again at once finds what it did.
