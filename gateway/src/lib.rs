@@ -21,7 +21,7 @@ use payterms_chassis::{
     reflection, serve,
     telemetry::Telemetry,
 };
-use payterms_kernel::SystemClock;
+use payterms_kernel::{SystemClock, text::without_passwords};
 use payterms_proto::gateway::v1::account_service_server::AccountServiceServer;
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::net::TcpListener;
@@ -97,16 +97,13 @@ pub fn main() -> ExitCode {
 pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
     let options = match config::read::<Options>(arguments) {
         Ok(options) => options,
-        Err((text, code)) => {
-            eprint!("{text}");
-            return ExitCode::from(u8::try_from(code).unwrap_or(2));
-        }
+        Err(refused) => return config::explain(refused),
     };
     let outcome = tokio::runtime::Runtime::new().map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(run(options)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
-            eprintln!("gateway: {text}");
+            eprintln!("gateway: {}", without_passwords(&text));
             ExitCode::FAILURE
         }
     }

@@ -9,7 +9,14 @@ pub struct Credit;
 
 impl MigratorTrait for Credit {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(system::STEP), Box::new(system::CLOCKS), Box::new(lines::STEP), Box::new(system::HOT), Box::new(hot::STEP)]
+        vec![
+            Box::new(system::STEP),
+            Box::new(system::CLOCKS),
+            Box::new(lines::STEP),
+            Box::new(system::HOT),
+            Box::new(hot::STEP),
+            Box::new(system::GUARDED),
+        ]
     }
 }
 

@@ -21,6 +21,10 @@ pub struct Table {
 }
 
 /// One migration: statements that both databases take, then tables.
+///
+/// On PostgreSQL the owner who runs it is under row-level security too, and has no tenant. A statement that reads or moves
+/// rows, or adds a foreign key to a table that has some, takes FORCE off the tables it touches and puts it back, in the
+/// same step (as `tenant_last.sql` does): it has those tables locked anyway, and others wait for no more.
 #[derive(Debug, Clone, Copy)]
 pub struct Step {
     /// Its name, which is also the version that a service waits for.
@@ -56,6 +60,20 @@ impl MigrationTrait for Step {
     }
 }
 
+/// Guards each table of the schema that row-level security does not guard yet: the service's runtime role sees all of it,
+/// everybody else nothing, whatever they were granted. The migrations' own table is the owner's to write.
+pub(crate) const SERVICE_ONLY: &str = "DO $$ DECLARE name regclass; BEGIN \
+     FOR name IN SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND NOT relrowsecurity \
+     ORDER BY relname LOOP \
+       EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', name); \
+       IF name = 'seaql_migrations'::regclass THEN \
+         EXECUTE format('CREATE POLICY service ON %s FOR SELECT TO %I USING (true)', name, 'payterms_' || current_schema()); \
+       ELSE \
+         EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', name); \
+         EXECUTE format('CREATE POLICY service ON %s TO %I USING (true) WITH CHECK (true)', name, 'payterms_' || current_schema()); \
+       END IF; \
+     END LOOP; END $$";
+
 /// Who may see and change the rows of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
@@ -63,7 +81,7 @@ pub enum Guard {
     Tenant,
     /// The same, and rows never change nor go.
     AppendOnly,
-    /// The chassis' own, across tenants.
+    /// The chassis' own, across tenants: for the service alone.
     System,
 }
 
@@ -111,7 +129,9 @@ fn types(columns: &str, postgres: bool) -> String {
 
 async fn guard<C: ConnectionTrait>(conn: &C, table: &Table) -> Result<(), DbErr> {
     let name = table.name;
-    if table.guard != Guard::System {
+    if table.guard == Guard::System {
+        conn.execute_unprepared(SERVICE_ONLY).await?;
+    } else {
         let policy = "tenant = ANY ((SELECT payterms_tenants())::text[])";
         for statement in [
             format!("ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"),

@@ -16,6 +16,7 @@ impl MigratorTrait for Invoicing {
             Box::new(system::CLOCKS),
             Box::new(payments::STEP),
             Box::new(system::HOT),
+            Box::new(system::GUARDED),
         ]
     }
 }

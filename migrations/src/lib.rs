@@ -3,10 +3,12 @@
 //! A table is written once, for both databases ([`ddl`]). On PostgreSQL each service has a schema
 //! and a runtime role of its own, and row-level security is forced on every table of tenants.
 
+pub mod command;
 pub mod credit;
 pub mod ddl;
 pub mod invoicing;
 pub mod plans;
+mod roles;
 pub mod run;
 pub mod system;
 pub mod wallet;

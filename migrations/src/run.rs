@@ -1,8 +1,17 @@
-//! Runs the migrations of one service, safely when several start at once.
+//! Runs the migrations of one service, safely when several start at once and while services are at work.
 
-use crate::{credit::Credit, invoicing::Invoicing, plans::Plans, wallet::Wallet};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, Statement, TransactionTrait};
+use crate::{credit::Credit, invoicing::Invoicing, plans::Plans, roles, wallet::Wallet};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, Statement, TransactionTrait};
 use sea_orm_migration::MigratorTrait;
+use std::time::Duration;
+
+/// How long a migration waits for a table. Calls queue behind it meanwhile, and it is less than the second after which
+/// PostgreSQL looks for deadlocks, so that a migration gives way and never a call.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '500ms'";
+/// How often, and how long after, it begins again where a table was in use for longer: about five minutes in all, more than
+/// any call takes.
+const ATTEMPTS: usize = 300;
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Brings the embedded database of a service up to date.
 ///
@@ -18,53 +27,63 @@ pub async fn migrate_sqlite(db: &DatabaseConnection, service: &str) -> Result<()
     }
 }
 
-/// Brings the schema of a service up to date on PostgreSQL, as the owner: makes the schema and
-/// the runtime role `payterms_<service>` if they are missing. One of several runs does the work,
-/// the others wait for it.
+/// Brings the schema of a service up to date on PostgreSQL, as the owner of the database, who needs no other privilege.
+/// Makes the schema, and the runtime role `payterms_<service>` where it is missing and the owner may make roles. One of
+/// several runs does the work, the others wait for it. All of it is one transaction, which begins again where a table that
+/// it changes is in use; a schema that is up to date is not locked.
 ///
 /// # Errors
-/// The database's.
+/// The database's; a sentence with what an administrator has to do first where the owner may not make a role that is
+/// missing.
 pub async fn migrate_postgres(db: &DatabaseConnection, service: &str) -> Result<(), DbErr> {
     if !crate::SERVICES.contains(&service) {
         return Err(unknown(service));
     }
-    // A statement that fails in this transaction undoes all of it. The names are our own
-    // constants, never input.
+    for _ in 1..ATTEMPTS {
+        match migrate_once(db, service).await {
+            Err(error) if is_in_use(&error) => tokio::time::sleep(PAUSE).await,
+            outcome => return outcome,
+        }
+    }
+    migrate_once(db, service).await
+}
+
+async fn migrate_once(db: &DatabaseConnection, service: &str) -> Result<(), DbErr> {
     #[expect(clippy::disallowed_methods, reason = "the owner's transaction on PostgreSQL, no SQLite involved")]
     let txn = db.begin().await?;
+    match migrate_in(&txn, service).await {
+        Ok(()) => txn.commit().await,
+        Err(error) => {
+            txn.rollback().await?;
+            Err(error)
+        }
+    }
+}
+
+/// The names in these statements are our own constants, never input.
+async fn migrate_in(txn: &DatabaseTransaction, service: &str) -> Result<(), DbErr> {
     let lock = Statement::from_sql_and_values(
         txn.get_database_backend(),
         "SELECT pg_advisory_xact_lock(hashtext($1))",
         [format!("payterms/{service}").into()],
     );
     txn.query_one_raw(lock).await?;
-    for statement in [
-        format!("CREATE SCHEMA IF NOT EXISTS {service}"),
-        format!(
-            "DO $$ BEGIN CREATE ROLE payterms_{service} LOGIN NOSUPERUSER NOBYPASSRLS; \
-             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-        ),
-        role_setting(service, "search_path", service),
-        // Rows are looked for by their keys alone. While a table is small its pages look cheaper than its index, and a plan
-        // that was made then is kept.
-        role_setting(service, "enable_seqscan", "off"),
-        role_setting(service, "random_page_cost", "1.1"),
-        format!("GRANT USAGE ON SCHEMA {service} TO payterms_{service}"),
-        format!("SET LOCAL search_path = {service}"),
-    ] {
+    txn.execute_unprepared(LOCK_TIMEOUT).await?;
+    roles::ensure(txn, service).await?;
+    for statement in [format!("CREATE SCHEMA IF NOT EXISTS {service}"), format!("SET LOCAL search_path = {service}")] {
         txn.execute_unprepared(&statement).await?;
     }
-    up(&txn, service).await?;
-    txn.execute_unprepared(&format!("GRANT SELECT ON {service}.seaql_migrations TO payterms_{service}")).await?;
-    txn.commit().await
+    up(txn, service).await?;
+    roles::grant(txn, service).await
 }
 
-/// Gives the runtime role a setting, where it has it not yet: two runs in two databases would otherwise meet at the role.
-fn role_setting(service: &str, name: &str, value: &str) -> String {
-    format!(
-        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole WHERE r.rolname = 'payterms_{service}' \
-         AND s.setdatabase = 0 AND '{name}={value}' = ANY (s.setconfig)) THEN ALTER ROLE payterms_{service} SET {name} = {value}; END IF; END $$"
-    )
+/// Whether the database gave up because others use what was to be changed: a lock that did not come (55P03), a deadlock
+/// (40P01), or two runs in two databases that changed one role.
+fn is_in_use(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else { return false };
+    error.as_database_error().is_some_and(|said| {
+        said.code().is_some_and(|code| code == "55P03" || code == "40P01") || said.message() == "tuple concurrently updated"
+    })
 }
 
 async fn up(txn: &DatabaseTransaction, service: &str) -> Result<(), DbErr> {

@@ -1,6 +1,6 @@
 //! The tables of the chassis, the same in every service's schema.
 
-use crate::ddl::{Guard, Step, Table};
+use crate::ddl::{Guard, SERVICE_ONLY, Step, Table};
 
 /// Function that row-level security asks: it raises where no tenant is set.
 const TENANTS: &str = "CREATE FUNCTION payterms_tenants() RETURNS text[] LANGUAGE plpgsql STABLE AS $$ \
@@ -107,6 +107,20 @@ pub const HOT: Step = Step {
     name: "system_0003_hot",
     postgres: &[include_str!("tenant_last.sql"), "SELECT tenant_last('requests', 'request_id')"],
     statements: &["DROP INDEX outbox_by_time"],
+    tables: &[],
+};
+
+/// The same function with all names by their schema: whatever search path its caller has, it calls what it names.
+const QUALIFIED_TENANTS: &str = "CREATE OR REPLACE FUNCTION payterms_tenants() RETURNS text[] LANGUAGE plpgsql STABLE AS $$ \
+     DECLARE tenants text := pg_catalog.current_setting('payterms.tenants', true); \
+     BEGIN IF tenants IS NULL OR tenants OPERATOR(pg_catalog.=) '' THEN RAISE EXCEPTION 'payterms.tenants is not set'; END IF; \
+     RETURN pg_catalog.string_to_array(tenants, ','); END $$";
+
+/// The chassis' own tables are for the service alone, and what guards tenants depends on no search path.
+pub const GUARDED: Step = Step {
+    name: "system_0004_guarded",
+    postgres: &[SERVICE_ONLY, QUALIFIED_TENANTS, "DROP FUNCTION tenant_last(text, text)"],
+    statements: &[],
     tables: &[],
 };
 

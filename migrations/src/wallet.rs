@@ -19,6 +19,7 @@ impl MigratorTrait for Wallet {
             Box::new(system::HOT),
             Box::new(hot::STEP),
             Box::new(single_call::STEP),
+            Box::new(system::GUARDED),
         ]
     }
 }

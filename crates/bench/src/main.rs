@@ -107,3 +107,16 @@ fn main() -> ExitCode {
     });
     ExitCode::SUCCESS
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Options;
+    use clap::CommandFactory;
+
+    #[test]
+    fn no_option_comes_from_the_environment_so_that_help_shows_no_password() {
+        let command = Options::command();
+        let mut options = command.get_subcommands().flat_map(clap::Command::get_arguments).chain(command.get_arguments());
+        assert!(options.all(|option| option.get_env().is_none()));
+    }
+}

@@ -25,7 +25,7 @@ use crate::{
     topology,
 };
 use clap::{Args, Parser};
-use payterms_kernel::{Clock, SystemClock};
+use payterms_kernel::{Clock, SystemClock, text::without_passwords};
 use payterms_proto::common::v1::{
     clock_service_server::ClockServiceServer, inbox_service_server::InboxServiceServer, operations_service_server::OperationsServiceServer,
 };
@@ -248,7 +248,7 @@ struct ServiceOptions<O: Args> {
     #[command(flatten)]
     common: CommonOptions,
     /// `postgres://…`, or `sqlite:<file>`.
-    #[arg(long, env = "PAYTERMS_DATABASE_URL", hide_env_values = true)]
+    #[arg(long, env = "PAYTERMS_DATABASE_URL")]
     database_url: String,
     #[command(flatten)]
     database: DatabaseOptions,
@@ -267,16 +267,13 @@ pub fn main<S: Service>() -> ExitCode {
 pub fn main_with<S: Service>(arguments: Vec<OsString>) -> ExitCode {
     let options = match config::read::<ServiceOptions<S::Options>>(arguments) {
         Ok(options) => options,
-        Err((text, code)) => {
-            eprint!("{text}");
-            return ExitCode::from(u8::try_from(code).unwrap_or(2));
-        }
+        Err(refused) => return config::explain(refused),
     };
     let outcome = tokio::runtime::Runtime::new().map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(run::<S>(options)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
-            eprintln!("{}: {text}", S::NAME);
+            eprintln!("{}: {}", S::NAME, without_passwords(&text));
             ExitCode::FAILURE
         }
     }

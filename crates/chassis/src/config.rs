@@ -2,8 +2,9 @@
 //! anything is bound.
 
 use crate::{pool::Limits, telemetry::Tracing};
-use clap::{Args, CommandFactory, Parser};
-use std::{collections::BTreeMap, ffi::OsString, fs, net::SocketAddr, path::PathBuf, time::Duration};
+use clap::{Args, Command, CommandFactory, Parser};
+use payterms_kernel::text::without_passwords;
+use std::{collections::BTreeMap, ffi::OsString, fs, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 /// What every process of the suite is told.
 #[derive(Debug, Clone, Args)]
@@ -96,20 +97,55 @@ impl CommonOptions {
 /// # Errors
 /// A text for the person who started it, and the exit code.
 pub fn read<O: Parser>(arguments: Vec<OsString>) -> Result<O, (String, i32)> {
-    let fail = |error: &clap::Error| (error.render().to_string(), error.exit_code());
-    let given = O::command().try_get_matches_from(arguments.clone()).map_err(|error| fail(&error))?;
+    let given = command::<O>().try_get_matches_from(arguments.clone()).map_err(|error| fail(&error))?;
     let file = given.try_get_one::<PathBuf>("config").ok().flatten().cloned();
     let Some(file) = file else { return O::from_arg_matches(&given).map_err(|error| fail(&error)) };
     let more = from_file::<O>(&file, &given).map_err(|text| (text, 2))?;
     let all: Vec<_> = arguments.into_iter().chain(more).collect();
-    let matches = O::command().try_get_matches_from(all).map_err(|error| fail(&error))?;
+    let matches = command::<O>().try_get_matches_from(all).map_err(|error| fail(&error))?;
     O::from_arg_matches(&matches).map_err(|error| fail(&error))
+}
+
+/// The same without a file.
+///
+/// # Errors
+/// A text for the person who started it, and the exit code.
+pub fn read_arguments<O: Parser>(arguments: Vec<OsString>) -> Result<O, (String, i32)> {
+    let matches = command::<O>().try_get_matches_from(arguments).map_err(|error| fail(&error))?;
+    O::from_arg_matches(&matches).map_err(|error| fail(&error))
+}
+
+/// Prints what [`read`] says, help to the standard output and faults to that of errors.
+#[must_use]
+pub fn explain((text, code): (String, i32)) -> ExitCode {
+    if code == 0 {
+        print!("{text}");
+    } else {
+        eprint!("{text}");
+    }
+    ExitCode::from(u8::try_from(code).unwrap_or(2))
+}
+
+fn fail(error: &clap::Error) -> (String, i32) {
+    (without_passwords(&error.render().to_string()), error.exit_code())
+}
+
+/// The command line of a program. Its help shows no value from the environment: any may hold a password.
+fn command<O: CommandFactory>() -> Command {
+    fn hidden(command: Command) -> Command {
+        command.mut_args(|argument| argument.hide_env_values(true)).mut_subcommands(hidden)
+    }
+    hidden(O::command())
 }
 
 /// The flags that the file adds to what was given.
 fn from_file<O: CommandFactory>(file: &PathBuf, given: &clap::ArgMatches) -> Result<Vec<OsString>, String> {
     let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let table: toml::Table = toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+    let table: toml::Table = toml::from_str(&text).map_err(|error| {
+        // Not the error whole: it quotes the line, which may hold a password.
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        format!("{}: line {}: {}", file.display(), before.lines().count().max(1), error.message())
+    })?;
     let command = O::command();
     let mut flags = Vec::new();
     for (key, value) in table {
@@ -170,5 +206,7 @@ mod tests {
     fn a_bad_key_or_value_is_named() {
         assert!(with_file("lisen = \"127.0.0.1:7\"", &[]).unwrap_err().0.contains("lisen"));
         assert!(with_file("listen = \"here\"", &[]).unwrap_err().0.contains("listen"));
+        let wrong = with_file("log = \"info\"\nlisten = \"canary\" x", &[]).unwrap_err().0;
+        assert!(wrong.contains("line 2") && !wrong.contains("canary"), "{wrong}");
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     error::AppError,
     health::Health,
     pool::{Limits, Pool},
-    sql, tenants,
+    runtime_role, sql, tenants,
     transaction::{Transaction, Witness},
     tx::WriteTx,
 };
@@ -111,14 +111,17 @@ impl Db {
             ("statement_timeout", statement.clone()),
             ("lock_timeout", statement),
             ("idle_in_transaction_session_timeout", millis(Duration::from_mins(1))),
+            // A role may change its own settings, so what is set on it is not relied on.
+            ("search_path", runtime_role::search_path(service)),
+            // Rows are looked for by their keys alone. While a table is small its pages look cheaper than its index, and a
+            // plan that was made then is kept.
+            ("enable_seqscan", "off".to_owned()),
+            ("random_page_cost", "1.1".to_owned()),
         ]);
         let health = Health::default();
         let limits = options.limits(options.connections);
         let pool = Pool::open(Target::Postgres(Box::new(server)), limits, health.clone()).await.map_err(|error| error.to_string())?;
-        let strong = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)";
-        if sql::one(&pool, strong, vec![]).await.map_err(|error| error.to_string())?.is_some() {
-            return Err(format!("the role sees all tenants; connect as payterms_{service}, no superuser and without BYPASSRLS"));
-        }
+        runtime_role::check(&pool, service).await?;
         let db = Self::over(pool, health, service, clock);
         db.compare_with_server_limit(options).await.map_err(|error| error.to_string())?;
         Ok(db)

@@ -40,6 +40,7 @@ pub mod relay;
 pub mod render;
 pub mod rows;
 pub mod run_due;
+mod runtime_role;
 pub mod serve;
 pub mod single_call;
 pub mod snapshots;

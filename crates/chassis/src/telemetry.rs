@@ -13,7 +13,11 @@ use opentelemetry_sdk::{
     propagation::TraceContextPropagator,
     trace::{Sampler, SdkTracerProvider},
 };
-use std::collections::HashMap;
+use payterms_kernel::text::without_passwords;
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -52,7 +56,7 @@ impl Telemetry {
         let provider = tracing.otlp_endpoint.as_deref().map(|endpoint| exporter(process, endpoint, tracing.trace_ratio)).transpose()?;
         let spans = |provider: &SdkTracerProvider| tracing_opentelemetry::layer().with_tracer(provider.tracer("payterms"));
         let layer = provider.as_ref().map(|provider| spans(provider).with_filter(EnvFilter::new(SPANS)));
-        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_filter(filter);
+        let lines = tracing_subscriber::fmt::layer().with_writer(|| Lines(io::stderr())).with_target(false).with_filter(filter);
         // A second start in one process (tests) keeps the first subscriber.
         let _ = tracing_subscriber::registry().with(lines).with(layer).try_init();
         Ok(Self { provider })
@@ -64,6 +68,19 @@ impl Drop for Telemetry {
         if let Some(provider) = &self.provider {
             let _ = provider.shutdown();
         }
+    }
+}
+
+/// Where log lines go, a whole line at a time, without passwords: libraries log addresses as they were given.
+struct Lines<W>(W);
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write_all(without_passwords(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
@@ -119,4 +136,17 @@ pub fn trace_parent() -> String {
     let mut pairs = Pairs(HashMap::new());
     global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut pairs));
     pairs.0.remove("traceparent").unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lines;
+    use std::io::Write;
+
+    #[test]
+    fn a_logged_address_has_no_password() {
+        let mut lines = Lines(Vec::new());
+        lines.write_all(b"connects to http://user:canary@host:1/path again\n").unwrap();
+        assert_eq!(String::from_utf8(lines.0).unwrap(), "connects to http://user:***@host:1/path again\n");
+    }
 }

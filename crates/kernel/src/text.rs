@@ -28,6 +28,33 @@ pub fn check(text: &str, limit: usize) -> Result<(), TextFault> {
     Ok(())
 }
 
+/// A text for people without the passwords in its addresses, `scheme://user:password@host` and `?password=…`. A person
+/// may have pasted an address anywhere, so this goes over everything that a program prints before it ends.
+#[must_use]
+pub fn without_passwords(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for word in text.split_inclusive(char::is_whitespace) {
+        shown.push_str(&parameter_hidden(&address_hidden(word)));
+    }
+    shown
+}
+
+/// A word in which what stands between the user and the last `@` of an address is hidden: a password that was not encoded
+/// may hold `/`, `:` and `@`.
+fn address_hidden(word: &str) -> String {
+    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
+    let Some((credentials, host)) = rest.rsplit_once('@') else { return word.to_owned() };
+    let Some((user, _)) = credentials.split_once(':') else { return word.to_owned() };
+    format!("{scheme}://{user}:***@{host}")
+}
+
+/// A word in which the values of parameters `password=` are hidden.
+fn parameter_hidden(word: &str) -> String {
+    let Some((before, after)) = word.split_once("password=") else { return word.to_owned() };
+    let rest = after.find(['&', ' ', '\n', '"', '\'']).and_then(|at| after.get(at..)).unwrap_or_default();
+    format!("{before}password=***{}", parameter_hidden(rest))
+}
+
 /// Control characters, and the invisible ones that turn or hide what a reader sees.
 fn is_forbidden(c: char) -> bool {
     (c.is_control() && c != '\n')
@@ -98,7 +125,7 @@ fn passes_luhn(digits: &[u32]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{TextFault, check, holds_card_number, is_card_number};
+    use super::{TextFault, check, holds_card_number, is_card_number, without_passwords};
 
     #[test]
     fn a_long_number_is_no_card_number_though_some_of_its_digits_are() {
@@ -117,6 +144,19 @@ mod tests {
     fn other_numbers_are_let_through() {
         for text in ["4242424242424241", "invoice 1234567890123", "DE89370400440532013000", "2026-11-22 10:00", "+61 2 9374 4000", ""] {
             assert!(!holds_card_number(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_hidden_wherever_an_address_stands() {
+        for (text, shown) in [
+            ("no postgres://u:canary@h:5432/d here", "no postgres://u:***@h:5432/d here"),
+            ("\"smtps://u:can/ary@1@h\": wrong", "\"smtps://u:***@h\": wrong"),
+            ("postgres://h/d?user=u&password=canary&sslmode=off", "postgres://h/d?user=u&password=***&sslmode=off"),
+            ("host=h password=canary", "host=h password=***"),
+            ("a@b.example and http://h/p: fine", "a@b.example and http://h/p: fine"),
+        ] {
+            assert_eq!(without_passwords(text), shown);
         }
     }
 

@@ -8,11 +8,12 @@ use clap::{Args, Parser, Subcommand};
 use payterms_chassis::{
     boot::stop_on_signal,
     call::Caller,
-    config::DatabaseOptions,
+    config::{self, DatabaseOptions},
     kill,
     telemetry::{Telemetry, Tracing},
 };
 use payterms_gateway::identity::LONGEST_TOKEN_SECONDS;
+use payterms_kernel::text::without_passwords;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Instant};
 
 #[derive(Debug, Parser)]
@@ -43,7 +44,7 @@ struct RunOptions {
     simulator: Option<String>,
     /// Where mails go: `file:FOLDER`, `smtp://HOST:PORT` or `smtps://USER:PASSWORD@HOST`; the folder `mail`
     /// beside the keys if not given.
-    #[arg(long, env = "PAYTERMS_MAIL", hide_env_values = true)]
+    #[arg(long, env = "PAYTERMS_MAIL")]
     mail: Option<String>,
     /// Address of Plaid, where bank accounts are linked with the credentials in `plaid.credentials` beside the keys; the
     /// simulator's banks if not given.
@@ -113,7 +114,10 @@ struct TokenOptions {
 #[must_use]
 pub fn main() -> ExitCode {
     let started = Instant::now();
-    let options = Options::parse();
+    let options: Options = match config::read_arguments(std::env::args_os().collect()) {
+        Ok(options) => options,
+        Err(refused) => return config::explain(refused),
+    };
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string());
     let outcome = runtime.and_then(|runtime| {
         runtime.block_on(async {
@@ -131,7 +135,7 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
-            eprintln!("payterms: {text}");
+            eprintln!("payterms: {}", without_passwords(&text));
             ExitCode::FAILURE
         }
     }

@@ -1,4 +1,4 @@
-//! The suite as flows start and kill it, and as it is measured: whole, or one service of it with `service <name> …`.
+//! The suite as flows start and kill it, and as it is measured: whole, or one program of it with `service <name> …`.
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -15,6 +15,7 @@ pub fn main() -> ExitCode {
         Some("invoicing") => payterms_chassis::boot::main_with::<payterms_invoicing::Invoicing>(arguments),
         Some("credit") => payterms_chassis::boot::main_with::<payterms_credit::Credit>(arguments),
         Some("plans") => payterms_chassis::boot::main_with::<payterms_plans::Plans>(arguments),
+        Some("migrate") => payterms_migrations::command::main_with(arguments),
         Some("gateway") => payterms_gateway::main_with(arguments),
         other => {
             eprintln!("there is no service {other:?}");

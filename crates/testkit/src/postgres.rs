@@ -64,6 +64,15 @@ async fn connect(server: &Server, database: &str) -> DatabaseConnection {
     open(format!("postgres://{}/{database}", server.owner)).await
 }
 
+/// One connection, whose settings and transaction last from statement to statement.
+///
+/// # Panics
+/// Where it does not connect.
+pub async fn session(url: String) -> DatabaseConnection {
+    let mut options = ConnectOptions::new(url);
+    Database::connect(steady(&mut options).max_connections(1).to_owned()).await.expect("the database connects")
+}
+
 /// A pool at an address.
 ///
 /// # Panics
@@ -94,6 +103,23 @@ pub async fn migrated(owner: &str, name: &str) {
     db.close().await.expect("closes");
 }
 
+/// A server of the caller's own, with more settings, for what concerns more than one database; none where PostgreSQL is not
+/// installed.
+///
+/// # Panics
+/// Where `CI` is set and there is no PostgreSQL, or where it does not start.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
+pub fn private(settings: &str) -> Option<Private> {
+    let Some(binaries) = binaries() else {
+        let message = "PostgreSQL IS NOT TO BE HAD: install it or set TEST_POSTGRES_URL. Its tests do not run.";
+        assert!(std::env::var("CI").is_err(), "{message}");
+        eprintln!("\n*** {message} ***\n");
+        return None;
+    };
+    Some(Private::start(&binaries, &format!("-c fsync=off {settings}")))
+}
+
 #[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
 fn start() -> Option<Server> {
     if let Ok(url) = std::env::var("TEST_POSTGRES_URL") {
@@ -101,12 +127,6 @@ fn start() -> Option<Server> {
         let place = owner.rsplit('@').next().unwrap_or_default().to_owned();
         return Some(Server { owner, place, _private: None });
     }
-    let Some(binaries) = binaries() else {
-        let message = "PostgreSQL IS NOT TO BE HAD: install it or set TEST_POSTGRES_URL. Its tests do not run.";
-        assert!(std::env::var("CI").is_err(), "{message}");
-        eprintln!("\n*** {message} ***\n");
-        return None;
-    };
-    let private = Private::start(&binaries, "-c fsync=off -c max_connections=1000 -c shared_buffers=64MB");
+    let private = private("-c max_connections=1000 -c shared_buffers=64MB")?;
     Some(Server { owner: format!("postgres@{}", private.place), place: private.place.clone(), _private: Some(private) })
 }

@@ -85,19 +85,24 @@ impl World {
 
     /// Starts a suite; none where PostgreSQL is asked for and not to be had.
     pub async fn start(database: Database) -> Option<Self> {
+        let postgres = match database {
+            Database::Sqlite => None,
+            Database::Postgres => Some(postgres::database().await?),
+        };
+        Some(Self::start_on(postgres).await)
+    }
+
+    /// Starts a suite on a migrated PostgreSQL, `host:port/name`; embedded where none is named.
+    pub async fn start_on(postgres: Option<String>) -> Self {
         // What the services warn of is shown with a test that fails.
         let _ = tracing_subscriber::fmt()
             .with_env_filter("warn,sqlx=error,payterms_wallet::use_cases::chargeback=info")
             .with_ansi(false)
             .with_test_writer()
             .try_init();
-        let postgres = match database {
-            Database::Sqlite => None,
-            Database::Postgres => Some(postgres::database().await?),
-        };
         let folder = tempfile::tempdir().expect("a folder");
         let suite = Self::suite(&folder, postgres.clone()).await;
-        Some(Self { suite, folder, postgres, crowds: Vec::new(), replica: None })
+        Self { suite, folder, postgres, crowds: Vec::new(), replica: None }
     }
 
     async fn suite(folder: &TempDir, postgres: Option<String>) -> Suite {

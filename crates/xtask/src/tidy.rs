@@ -14,7 +14,7 @@ const MOST_LINES: usize = 400;
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("crates/kernel", &[]),
     ("proto", &[]),
-    ("migrations", &[]),
+    ("migrations", &["kernel"]),
     ("crates/chassis", &["kernel", "proto"]),
     ("crates/simulator", &["chassis"]),
     ("services/wallet/domain", &["kernel"]),

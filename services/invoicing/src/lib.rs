@@ -56,7 +56,7 @@ use tonic::service::Routes;
 #[derive(Debug, Clone, Args)]
 pub struct Options {
     /// Where mails go: `file:FOLDER`, `smtp://HOST:PORT` or `smtps://USER:PASSWORD@HOST`.
-    #[arg(long, env = "PAYTERMS_MAIL", default_value = "file:mail", hide_env_values = true)]
+    #[arg(long, env = "PAYTERMS_MAIL", default_value = "file:mail")]
     pub mail: String,
     /// The address that mails are from; the tenant's is where replies go.
     #[arg(long, env = "PAYTERMS_MAIL_FROM", default_value = "billing@payterms.example")]
@@ -84,7 +84,7 @@ pub struct Invoicing;
 
 impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
-    const SCHEMA_VERSION: &'static str = "system_0003_hot";
+    const SCHEMA_VERSION: &'static str = "system_0004_guarded";
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {

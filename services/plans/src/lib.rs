@@ -44,7 +44,7 @@ pub struct Plans;
 
 impl Service for Plans {
     const NAME: &'static str = "plans";
-    const SCHEMA_VERSION: &'static str = "system_0003_hot";
+    const SCHEMA_VERSION: &'static str = "system_0004_guarded";
     type Options = Options;
 
     async fn build(runtime: Runtime, _: Options) -> Result<Parts, String> {

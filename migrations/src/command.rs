@@ -1,0 +1,67 @@
+//! The command line of `payterms-migrate`.
+
+use clap::Parser;
+use payterms_kernel::text::without_passwords;
+use sea_orm::{
+    ConnectOptions, Database,
+    sqlx::{Connection, PgConnection},
+};
+use std::{ffi::OsString, process::ExitCode, time::Duration};
+use tokio::time::timeout;
+
+/// How long the server may take to let us in.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Parser)]
+#[command(about = "Brings the schemas of the suite up to date on PostgreSQL, as the owner of the database")]
+struct Options {
+    /// The owner's connection, `postgres://owner@host/database`.
+    #[arg(long, env = "PAYTERMS_OWNER_DATABASE_URL", hide_env_values = true)]
+    database_url: String,
+    /// The services; all if none is named.
+    services: Vec<String>,
+}
+
+/// The whole of the program, with arguments of the caller's; the first is its name.
+#[must_use]
+pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
+    let options = match Options::try_parse_from(arguments) {
+        Ok(options) => options,
+        Err(error) if error.use_stderr() => {
+            eprint!("{}", without_passwords(&error.render().to_string()));
+            return ExitCode::from(2);
+        }
+        Err(error) => {
+            print!("{}", error.render());
+            return ExitCode::SUCCESS;
+        }
+    };
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string());
+    match runtime.and_then(|runtime| runtime.block_on(run(options))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("payterms-migrate: {}", without_passwords(&text));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> Result<(), String> {
+    let services = if options.services.is_empty() { crate::SERVICES.map(str::to_owned).to_vec() } else { options.services };
+    if !["postgres://", "postgresql://"].iter().any(|scheme| options.database_url.starts_with(scheme)) {
+        return Err("the address is none: write postgres://owner@host:port/database".to_owned());
+    }
+    // A pool tries for long and then says no reason.
+    let connected = timeout(CONNECT_TIMEOUT, PgConnection::connect(&options.database_url)).await;
+    let connection =
+        connected.map_err(|_| "cannot connect: the server does not answer")?.map_err(|error| format!("cannot connect: {error}"))?;
+    let _ = connection.close().await;
+    let mut address = ConnectOptions::new(&options.database_url);
+    address.idle_timeout(None).max_lifetime(None).sqlx_logging(false);
+    let db = Database::connect(address).await.map_err(|error| format!("cannot connect: {error}"))?;
+    for service in services {
+        crate::migrate_postgres(&db, &service).await.map_err(|error| format!("{service}: {error}"))?;
+        println!("{service}: up to date");
+    }
+    Ok(())
+}
