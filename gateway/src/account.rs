@@ -1,9 +1,13 @@
 //! How a customer stands, gathered from all services at once. What cannot be reached is named, and a
 //! refusal of all is the refusal of the whole.
 
+use crate::versions::Versions;
+use http::HeaderValue;
 use payterms_chassis::{
     AppError, Fields,
     call::Caller,
+    names,
+    peer_channel::{NAMED, PeerChannel},
     peers::{DEADLINE, Peers},
 };
 use payterms_proto::{
@@ -23,7 +27,7 @@ use payterms_proto::{
         settings_service_client::SettingsServiceClient, wallet_service_client::WalletServiceClient,
     },
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tonic::{Code, Request, Response, Status};
 
 /// Days ahead of which a lot's expiry is told.
@@ -37,6 +41,8 @@ const BUDGET: Duration = Duration::from_secs(10);
 pub struct Accounts {
     /// The services, called in the caller's own name.
     pub peers: Peers,
+    /// Which versions the owners have.
+    pub versions: Arc<Versions>,
 }
 
 /// What the wallet knows.
@@ -90,12 +96,7 @@ impl Accounts {
     }
 
     /// The first page of a wallet's lots holds the live ones, those that expire soonest first.
-    async fn expiring(
-        &self,
-        caller: &Caller,
-        wallet: &Wallet,
-        mut lots: LotServiceClient<tonic::transport::Channel>,
-    ) -> Result<Vec<Lot>, AppError> {
+    async fn expiring(&self, caller: &Caller, wallet: &Wallet, mut lots: LotServiceClient<PeerChannel>) -> Result<Vec<Lot>, AppError> {
         let list = ListLotsRequest { parent: wallet.name.clone(), page_size: 500, ..Default::default() };
         let listed = lots.list_lots(self.request("wallet", caller, list)?).await?.into_inner().lots;
         let now = wallet.balance.as_ref().and_then(|balance| balance.time).unwrap_or_default().seconds;
@@ -176,13 +177,24 @@ impl AccountService for Accounts {
         let left = left.unwrap_or(BUDGET).min(BUDGET);
         // A tenth of the time is kept for the answer itself.
         let budget = left.saturating_sub(left / 10);
+        let until = tokio::time::Instant::now() + budget;
         let late = || AppError::from(Status::deadline_exceeded("late"));
-        let (wallet, invoicing, credit, plans) = tokio::join!(
-            tokio::time::timeout(budget, self.ask_wallet(&caller, &message.name)),
-            tokio::time::timeout(budget, self.ask_invoicing(&caller, &message.name)),
-            tokio::time::timeout(budget, self.ask_credit(&caller, &message.name)),
-            tokio::time::timeout(budget, self.ask_plans(&caller, &message.name)),
-        );
+        // A customer that was made a moment ago is there in every part.
+        let customer = names::parse(&message.name, &["customers"]).map(|name| name.id(0)).unwrap_or_default();
+        let made = HeaderValue::from_str(&format!("customer/{customer}")).ok();
+        let named = match made {
+            Some(made) => self.versions.of_owners(&caller, &made, budget / 4).await,
+            None => None,
+        };
+        let parts = async {
+            tokio::join!(
+                tokio::time::timeout_at(until, self.ask_wallet(&caller, &message.name)),
+                tokio::time::timeout_at(until, self.ask_invoicing(&caller, &message.name)),
+                tokio::time::timeout_at(until, self.ask_credit(&caller, &message.name)),
+                tokio::time::timeout_at(until, self.ask_plans(&caller, &message.name)),
+            )
+        };
+        let (wallet, invoicing, credit, plans) = NAMED.scope(named, parts).await;
         let mut unreachable = Vec::new();
         let wallet = part("wallet", wallet.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
         let invoicing = part("invoicing", invoicing.unwrap_or_else(|_| Err(late())), &mut unreachable)?;

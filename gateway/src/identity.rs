@@ -9,8 +9,8 @@ use payterms_chassis::{
     access::PEER,
     call::Caller,
     identity::{LEEWAY, TokenFault, believed_until, claims_of, header_of},
-    kept::Kept,
     key_file::KeyFile,
+    ttl_cache::TtlCache,
 };
 use payterms_kernel::{Clock, SystemClock, text};
 use serde::Deserialize;
@@ -67,7 +67,7 @@ pub struct KeySet {
     file: KeyFile<Keys>,
     options: TokenOptions,
     /// Callers by token, and the keys that it was checked with.
-    verified: Kept<String, (Arc<Keys>, Caller)>,
+    verified: TtlCache<String, (Arc<Keys>, Caller)>,
 }
 
 impl std::fmt::Debug for KeySet {
@@ -82,7 +82,7 @@ impl KeySet {
     /// # Errors
     /// A sentence that names file and key.
     pub fn read(file: &Path, options: TokenOptions) -> Result<Self, String> {
-        Ok(Self { file: KeyFile::read(file.to_owned(), parse)?, options, verified: Kept::default() })
+        Ok(Self { file: KeyFile::read(file.to_owned(), parse)?, options, verified: TtlCache::default() })
     }
 
     /// Checks signature, algorithm, audience, issuer, lifetime and subject, and answers who calls.
@@ -102,7 +102,7 @@ impl KeySet {
         roles.retain(|role| !INNER_ROLES.contains(&role.as_str()));
         let tenant = tenant.as_deref().map(str::parse).transpose().map_err(|_| TokenFault::Claim("tenant").logged("a caller's"))?;
         let caller = Caller { subject: sub, roles, tenant, customer, run_id: None };
-        self.verified.keep(token.to_owned(), (keys, caller.clone()), believed_until(exp, now));
+        self.verified.insert(token.to_owned(), (keys, caller.clone()), believed_until(exp, now));
         Ok(caller)
     }
 

@@ -6,6 +6,7 @@ pub mod account;
 pub mod identity;
 pub mod in_flight;
 pub mod route;
+pub mod versions;
 pub mod web;
 
 use axum::middleware::from_fn;
@@ -20,6 +21,7 @@ use payterms_chassis::{
     peers::Peers,
     reflection, serve,
     telemetry::Telemetry,
+    topology,
 };
 use payterms_kernel::{SystemClock, text::without_passwords};
 use payterms_proto::gateway::v1::account_service_server::AccountServiceServer;
@@ -72,9 +74,10 @@ pub async fn start(
     let signer = Signer::read(keys, "gateway", Arc::new(SystemClock))?;
     let known = Peers::new(signer.clone(), peers)?;
     let web = web::routes(web::Web::new(known.clone(), options.simulator.clone()));
-    let door = route::Router::new(KeySet::read(&options.jwks, options.tokens.clone())?, access, signer, peers)?;
+    let versions = Arc::new(versions::Versions::new(&topology::load()?, known.clone()));
+    let door = route::Router::new(KeySet::read(&options.jwks, options.tokens.clone())?, access, signer, peers, versions.clone())?;
     let guard = door.clone();
-    let own = Routes::new(AccountServiceServer::new(account::Accounts { peers: known }))
+    let own = Routes::new(AccountServiceServer::new(account::Accounts { peers: known, versions }))
         .into_axum_router()
         .reset_fallback()
         .layer(from_fn(layers::deadline))

@@ -1,6 +1,6 @@
 //! Routing: the package in the path names the service; bodies pass untouched.
 
-use crate::{identity::KeySet, in_flight::InFlight};
+use crate::{identity::KeySet, in_flight::InFlight, versions::Versions};
 use axum::{body::Body, extract::Request, middleware::Next, response::Response};
 use http::{HeaderValue, Uri, uri::Authority};
 use hyper_util::{
@@ -9,8 +9,10 @@ use hyper_util::{
 };
 use payterms_chassis::{
     access::AccessTable,
-    body::{self, is_client_stream},
+    answer::VERSION,
+    body::{self, Whole, is_client_stream},
     call::Caller,
+    copies::COPIES,
     error::status,
     identity::{Signer, TokenFault},
     layers::{self, is_inner, parse_timeout, refuse},
@@ -41,6 +43,7 @@ pub struct Router {
     clients: Arc<[Client<HttpConnector, Body>]>,
     next: Arc<AtomicUsize>,
     in_flight: InFlight,
+    versions: Arc<Versions>,
 }
 
 /// Connections to one service: for calls with one message, and for streams.
@@ -59,7 +62,13 @@ impl Router {
     ///
     /// # Errors
     /// A sentence that names the address that is none.
-    pub fn new(keys: KeySet, access: AccessTable, signer: Signer, addresses: &BTreeMap<String, String>) -> Result<Self, String> {
+    pub fn new(
+        keys: KeySet,
+        access: AccessTable,
+        signer: Signer,
+        addresses: &BTreeMap<String, String>,
+        versions: Arc<Versions>,
+    ) -> Result<Self, String> {
         let mut services = HashMap::new();
         for (name, address) in addresses {
             let uri: Uri = address.parse().map_err(|error| format!("peer {name}: {address}: {error}"))?;
@@ -86,6 +95,7 @@ impl Router {
             clients: (0..=CONNECTIONS).map(|_| client()).collect(),
             next: Arc::default(),
             in_flight: InFlight::default(),
+            versions,
         })
     }
 
@@ -131,12 +141,19 @@ impl Router {
         if let Ok(trace) = HeaderValue::from_str(&telemetry::trace_parent()) {
             headers.insert("traceparent", trace);
         }
+        let message = request.extensions_mut().remove::<Whole>();
+        let named = message.as_ref().map_or(&[][..], |Whole(message)| message);
+        if let Some(versions) = self.versions.for_call(&caller, request.headers(), named) {
+            request.headers_mut().insert(VERSION, versions);
+        }
+        let headers = request.headers();
         let budget = headers.get("grpc-timeout").and_then(|given| parse_timeout(given.to_str().ok()?));
         let budget = budget.unwrap_or(Duration::from_secs(30)).min(Duration::from_secs(30)) + Duration::from_millis(200);
-        let Some(sent) = self.client(is_stream).map(|client| client.request(request)) else { return Err(Box::new(unknown())) };
+        let Some(client) = self.client(is_stream).cloned() else { return Err(Box::new(unknown())) };
         // A task of its own: a call counts as under way until the service is done with it, though its caller is gone.
+        let (versions, until) = (self.versions.clone(), tokio::time::Instant::now() + budget);
         let answer = tokio::spawn(async move {
-            let answer = tokio::time::timeout(budget, sent).await;
+            let answer = tokio::time::timeout_at(until, send(&client, &versions, &caller, (request, message), until)).await;
             drop(under_way);
             answer
         });
@@ -148,7 +165,7 @@ impl Router {
             tracing::warn!(%service, %error, "a service does not answer");
             Box::new(Status::unavailable("no answer"))
         })?;
-        Ok(answer.map(Body::new))
+        Ok(answer)
     }
 
     /// The service that a path names, `/payterms.<service>.v1.X/Y`; what every service has is told
@@ -180,6 +197,32 @@ impl Router {
             _ => Err(unauthenticated("TOKEN_INVALID", "The token is not accepted here. Get a new one.")),
         }
     }
+}
+
+/// Sends a call to a service; one that is refused because of a copy that is behind is repeated once, with the versions that
+/// the owners of the copies have.
+async fn send(
+    client: &Client<HttpConnector, Body>,
+    versions: &Versions,
+    caller: &Caller,
+    (request, message): (Request, Option<Whole>),
+    until: tokio::time::Instant,
+) -> Result<Response, hyper_util::client::legacy::Error> {
+    let time_left = || until.saturating_duration_since(tokio::time::Instant::now());
+    let (head, body) = request.into_parts();
+    let again = message.map(|Whole(message)| Request::from_parts(head.clone(), Body::from(message)));
+    let mut answer = client.request(Request::from_parts(head, body)).await?;
+    versions.remember(caller, answer.headers());
+    if let (Some(copies), Some(mut again)) = (answer.headers_mut().remove(COPIES), again)
+        && let Some(newest) = versions.of_owners(caller, &copies, time_left()).await
+        && let Ok(timeout) = HeaderValue::from_str(&format!("{}m", time_left().as_millis()))
+    {
+        again.headers_mut().insert(VERSION, newest);
+        again.headers_mut().insert("grpc-timeout", timeout);
+        answer = client.request(again).await?;
+        answer.headers_mut().remove(COPIES);
+    }
+    Ok(answer.map(Body::new))
 }
 
 /// Checks a call of the gateway's own methods, as the services check theirs.

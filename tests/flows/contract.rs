@@ -68,17 +68,17 @@ impl Decoder for Bytes {
 }
 
 /// Every method of the packages that the gateway serves.
-fn methods() -> Vec<MethodDescriptor> {
+pub(crate) fn methods() -> Vec<MethodDescriptor> {
     let pool = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET).unwrap();
     let services: Vec<_> = pool.services().filter(|service| service.full_name().starts_with("payterms.")).collect();
     services.iter().flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
 }
 
-fn path(method: &MethodDescriptor) -> String {
+pub(crate) fn path(method: &MethodDescriptor) -> String {
     format!("/{}/{}", method.parent_service().full_name(), method.name())
 }
 
-async fn send(channel: &Channel, path: &str, token: Option<&str>, body: Vec<u8>) -> Result<Vec<u8>, Status> {
+pub(crate) async fn send(channel: &Channel, path: &str, token: Option<&str>, body: Vec<u8>) -> Result<Vec<u8>, Status> {
     let mut client = Grpc::new(channel.clone());
     client.ready().await.unwrap();
     let mut request = Request::new(tokio_stream::once(body));
@@ -96,7 +96,7 @@ fn service_of(path: &str) -> &str {
     if package == "common" { "wallet" } else { package }
 }
 
-async fn channel(address: SocketAddr) -> Channel {
+pub(crate) async fn channel(address: SocketAddr) -> Channel {
     Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
 }
 

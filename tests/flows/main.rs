@@ -70,6 +70,7 @@ mod rig;
 mod schemas;
 mod scripts;
 mod scripts_of_credit;
+mod second_call;
 mod secrets;
 mod settlements;
 mod single_call;

@@ -19,6 +19,8 @@ use tonic_types::{ErrorDetails, StatusExt};
 /// How long a body may take to arrive, and how long nothing of it may come.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(5);
+/// The largest body that is kept aside while its call is under way.
+const KEPT_ASIDE: usize = 256 << 10;
 /// The frame's head before a message: a flag and the length.
 const FRAME_HEAD: usize = 5;
 /// The largest message.
@@ -55,8 +57,17 @@ pub async fn whole(request: Request, most: usize) -> Result<Request, Box<Status>
     let (head, body) = request.into_parts();
     let read = tokio::time::timeout(ARRIVES_WITHIN, read(body, most.saturating_add(FRAME_HEAD)));
     let bytes = read.await.unwrap_or_else(|_| Err(Box::new(late())))?;
-    Ok(Request::from_parts(head, Body::from(bytes)))
+    let mut request = Request::from_parts(head, Body::from(bytes.clone()));
+    if bytes.len() <= KEPT_ASIDE {
+        request.extensions_mut().insert(Whole(bytes));
+    }
+    Ok(request)
 }
+
+/// The body of a call, kept aside until it is answered: where it is refused, its names tell which copies that may rest on,
+/// and the call may be repeated. Bodies that are larger are not kept, so that calls in flight hold little.
+#[derive(Debug, Clone)]
+pub struct Whole(pub Bytes);
 
 async fn read(mut body: Body, most: usize) -> Result<Bytes, Box<Status>> {
     let (mut bytes, mut place): (BytesMut, Option<SemaphorePermit<'static>>) = (BytesMut::new(), None);

@@ -5,6 +5,7 @@ use crate::{
     access::AccessTable,
     background::Background,
     config::{self, CommonOptions, DatabaseOptions},
+    copies::Copies,
     db::Db,
     flow::{Drivers, Flows, Leases},
     health, housekeeping,
@@ -23,11 +24,13 @@ use crate::{
     sql,
     telemetry::Telemetry,
     topology,
+    versions::Versions,
 };
 use clap::{Args, Parser};
 use payterms_kernel::{Clock, SystemClock, text::without_passwords};
 use payterms_proto::common::v1::{
     clock_service_server::ClockServiceServer, inbox_service_server::InboxServiceServer, operations_service_server::OperationsServiceServer,
+    version_service_server::VersionServiceServer,
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -146,7 +149,9 @@ pub async fn start<S: Service>(
     if !db.is_postgres() {
         leases.release_all().await.map_err(|error| error.to_string())?;
     }
-    let peers = Peers::new(Signer::read(keys, S::NAME, db.clock().clone())?, peers)?;
+    let relations = topology.get(S::NAME).cloned().unwrap_or_default();
+    let copies = Arc::new(Copies::new(db.clone(), relations));
+    let peers = Peers::new(Signer::read(keys, S::NAME, db.clock().clone())?, peers)?.with_copies(copies.clone());
     let flows = Flows::new(leases.clone());
     let hearers = topology::hearers(&topology, S::NAME);
     let heard: Vec<_> = hearers.values().flatten().cloned().collect();
@@ -167,10 +172,11 @@ pub async fn start<S: Service>(
         .routes
         .add_service(InboxServiceServer::new(inbox).max_decoding_message_size(layers::INNER_MESSAGE))
         .add_service(ClockServiceServer::new(clock))
+        .add_service(VersionServiceServer::new(Versions { db: db.clone() }))
         .add_service(OperationsServiceServer::new(operations));
     let (routes, health) = reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"])).await?;
     let issuers = topology::callers(&topology, S::NAME);
-    let guard = Guard::new(access, Verifier::read(keys, S::NAME, &issuers)?, Some(db.clone()), CALLS);
+    let guard = Guard::new(access, Verifier::read(keys, S::NAME, &issuers)?, copies, CALLS);
     let services = vec![format!("payterms.{}.v1", S::NAME)];
     let background = Background::new(db.health().clone(), stop.clone());
     let failure = background.failure();

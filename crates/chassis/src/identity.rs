@@ -1,6 +1,6 @@
 //! Tokens: Ed25519 keys, the internal token that services accept, and its verification.
 
-use crate::{call::Caller, kept::Kept, key_file::KeyFile};
+use crate::{call::Caller, key_file::KeyFile, ttl_cache::TtlCache};
 use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::{
     SigningKey, VerifyingKey,
@@ -113,7 +113,7 @@ pub struct Signer {
     key: Arc<KeyFile<EncodingKey>>,
     clock: Arc<dyn Clock>,
     /// By audience and caller.
-    made: Arc<Kept<(String, Caller), Signed>>,
+    made: Arc<TtlCache<(String, Caller), Signed>>,
 }
 
 impl std::fmt::Debug for Signer {
@@ -145,7 +145,7 @@ impl Signer {
             return Ok(token);
         }
         let token = self.signed(&key, audience, caller, INTERNAL_SECONDS)?;
-        self.made.keep(use_for, (key, token.clone()), now + AGAIN);
+        self.made.insert(use_for, (key, token.clone()), now + AGAIN);
         Ok(token)
     }
 
@@ -187,7 +187,7 @@ pub fn believed_until(exp: i64, now: DateTime<Utc>) -> DateTime<Utc> {
 pub struct Verifier {
     audience: String,
     issuers: Arc<HashMap<String, KeyFile<Vec<DecodingKey>>>>,
-    verified: Arc<Kept<String, Verified>>,
+    verified: Arc<TtlCache<String, Verified>>,
 }
 
 /// What a token said, and the keys that it was checked with.
@@ -234,7 +234,7 @@ impl Verifier {
         let issuer = claimed_issuer(token).ok_or_else(|| TokenFault::NotSigned("form").logged(""))?;
         let keys = self.keys(&issuer).ok_or_else(|| TokenFault::NotSigned("issuer").logged(&issuer))?;
         let (caller, until) = self.check(token, &issuer, &keys, now).map_err(|fault| fault.logged(&issuer))?;
-        self.verified.keep(token.to_owned(), Verified { issuer: issuer.clone(), caller: caller.clone(), keys }, until);
+        self.verified.insert(token.to_owned(), Verified { issuer: issuer.clone(), caller: caller.clone(), keys }, until);
         Ok((issuer, caller))
     }
 

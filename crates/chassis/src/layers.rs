@@ -8,16 +8,16 @@
 //! 4. `authorise`: the token and the role come before anything is read; the scope goes along with the request.
 //! 5. `body`: a message is there whole before the call takes a place.
 //! 6. `shed`: more calls than the service takes are refused at once; the bus has its own pool, and streams have theirs.
-//! 7. `copies`: a call that names a version waits until the service's copy has it.
+//! 7. `copies`: a call that names a version waits until the service's copy has it; a refusal names the copies that it rests on.
 
 use crate::{
     access::{Access, AccessTable},
-    body::{self, is_client_stream},
+    body::{self, Whole, is_client_stream},
     call::{Caller, Scope},
-    copies,
-    db::Db,
+    copies::{COPIES, Copies},
     error::{DOMAIN, status},
     identity::{TokenFault, Verifier},
+    peer_channel::NAMED,
     peers::DEADLINE,
     telemetry,
 };
@@ -30,6 +30,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
+use http::HeaderValue;
+use payterms_kernel::TenantId;
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use tonic::{Code, Status};
@@ -53,8 +55,8 @@ struct Known {
     access: AccessTable,
     /// Whose tokens are accepted.
     verifier: Verifier,
-    /// Where copies are looked for; the gateway has none.
-    db: Option<Db>,
+    /// What the service keeps copies of.
+    copies: Arc<Copies>,
     calls: Semaphore,
     /// Calls whose callers send a stream: how long those take is theirs to say.
     streams: Semaphore,
@@ -70,11 +72,11 @@ impl std::fmt::Debug for Guard {
 impl Guard {
     /// A guard for a service that takes `most` calls at once.
     #[must_use]
-    pub fn new(access: AccessTable, verifier: Verifier, db: Option<Db>, most: usize) -> Self {
+    pub fn new(access: AccessTable, verifier: Verifier, copies: Arc<Copies>, most: usize) -> Self {
         Self(Arc::new(Known {
             access,
             verifier,
-            db,
+            copies,
             calls: Semaphore::new(most),
             streams: Semaphore::new(STREAMS),
             bus: Semaphore::new(64),
@@ -205,10 +207,12 @@ pub fn is_open(path: &str) -> bool {
     path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.")
 }
 
-/// Whether only peers reach a path, on a pool of its own: the bus and the clock.
+/// Whether only peers and the gateway itself reach a path, on a pool of its own: the bus, the clock and versions.
 #[must_use]
 pub fn is_inner(path: &str) -> bool {
-    path.starts_with("/payterms.common.v1.InboxService/") || path.starts_with("/payterms.common.v1.ClockService/")
+    ["InboxService", "ClockService", "VersionService"].iter().any(|name| {
+        path.strip_prefix("/payterms.common.v1.").and_then(|rest| rest.strip_prefix(name)).is_some_and(|rest| rest.starts_with('/'))
+    })
 }
 
 /// Takes the call in: its caller may make it, its message is there, there is room for it, and the copies are there.
@@ -241,14 +245,34 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
         let message = "The service has more calls than it takes at once. Retry after the delay.";
         return refuse(Status::with_error_details(Code::ResourceExhausted, message, details));
     };
-    let named = request.headers().get(crate::answer::VERSION).and_then(|value| value.to_str().ok());
-    let tenant = request.extensions().get::<Scope>().and_then(|scope| scope.caller.tenant.as_ref());
-    if let (Some(named), Some(tenant), Some(db)) = (named, tenant, &guard.0.db)
-        && let Err(error) = copies::wait(db, tenant, named).await
+    let tenant = request.extensions().get::<Scope>().and_then(|scope| scope.caller.tenant.clone());
+    match tenant {
+        Some(tenant) => with_copies(&guard.0.copies, &tenant, request, next).await,
+        None => next.run(request).await,
+    }
+}
+
+/// Handles a call when the copies that it names are here; a refusal that rests on copies names them.
+async fn with_copies(copies: &Copies, tenant: &TenantId, mut request: Request, next: Next) -> Response {
+    let named = request.headers().get(crate::answer::VERSION).cloned();
+    if let Some(named) = named.as_ref().and_then(|named| named.to_str().ok())
+        && let Err(error) = copies.wait(tenant, named).await
     {
         return refuse(error.into());
     }
-    next.run(request).await
+    let message = request.extensions_mut().remove::<Whole>();
+    let mut response = NAMED.scope(named, next.run(request)).await;
+    if let Some(Whole(message)) = message
+        && let Some(status) = Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok)
+        && let Some(rested_on) = copies.rested_on(tenant, &status, &message)
+    {
+        let theirs = response.headers().get(COPIES).and_then(|theirs| theirs.to_str().ok());
+        let all = theirs.map_or_else(|| rested_on.clone(), |theirs| format!("{theirs},{rested_on}"));
+        if let Ok(value) = HeaderValue::from_str(&all) {
+            response.headers_mut().insert(COPIES, value);
+        }
+    }
+    response
 }
 
 /// Checks the token and the table for a call of `path`.

@@ -3,8 +3,10 @@
 
 use crate::{
     call::Caller,
+    copies::Copies,
     error::{AppError, DOMAIN, not_yet},
     identity::Signer,
+    peer_channel::{OfTenant, PeerChannel},
     telemetry,
 };
 use std::{
@@ -114,6 +116,7 @@ fn note(status: &Status, tries: u32) {
 pub struct Peers {
     signer: Arc<Signer>,
     channels: Arc<HashMap<String, Channel>>,
+    copies: Option<Arc<Copies>>,
 }
 
 impl Peers {
@@ -133,15 +136,24 @@ impl Peers {
                 .tcp_nodelay(true);
             channels.insert(name.clone(), endpoint.connect_lazy());
         }
-        Ok(Self { signer: Arc::new(signer), channels: Arc::new(channels) })
+        Ok(Self { signer: Arc::new(signer), channels: Arc::new(channels), copies: None })
+    }
+
+    /// The same, for a service with copies and aggregates of its own: a call that another service refuses because its copies
+    /// are older is repeated with the versions that are here.
+    #[must_use]
+    pub fn with_copies(self, copies: Arc<Copies>) -> Self {
+        Self { copies: Some(copies), ..self }
     }
 
     /// The channel to a service.
     ///
     /// # Errors
     /// `UNAVAILABLE` where no address was configured.
-    pub fn channel(&self, service: &str) -> Result<Channel, AppError> {
-        self.channels.get(service).cloned().ok_or_else(|| not_yet("UNAVAILABLE", &format!("No address of {service} is configured.")))
+    pub fn channel(&self, service: &str) -> Result<PeerChannel, AppError> {
+        let channel = self.channels.get(service).cloned();
+        let channel = channel.map(|channel| PeerChannel::new(channel, self.copies.clone()));
+        channel.ok_or_else(|| not_yet("UNAVAILABLE", &format!("No address of {service} is configured.")))
     }
 
     /// The names of the services that have an address.
@@ -165,6 +177,7 @@ impl Peers {
     pub fn request_as<M>(&self, service: &str, caller: &Caller, message: M, budget: Duration) -> Result<Request<M>, AppError> {
         let token = self.signer.internal(service, caller).map_err(AppError::Fault)?;
         let mut request = Request::new(message);
+        request.extensions_mut().insert(OfTenant(caller.tenant.clone()));
         let header: MetadataValue<_> = format!("Bearer {token}").parse().map_err(|_| AppError::Fault("a token is no header".to_owned()))?;
         request.metadata_mut().insert("authorization", header);
         request.set_timeout(time_left().map_or(budget, |left| left.min(budget)));

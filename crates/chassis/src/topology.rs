@@ -4,7 +4,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// The relations of one service.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Relations {
     /// The services that it may call.
@@ -12,6 +12,8 @@ pub struct Relations {
     /// By source: the aggregate types whose events it takes.
     #[serde(default)]
     pub hears: BTreeMap<String, Vec<String>>,
+    /// Reasons of refusals that it bases on its copies.
+    pub rests_on_copies: Vec<String>,
 }
 
 /// All services of the suite.

@@ -6,6 +6,7 @@ use payterms_chassis::{
     AppError,
     call::Caller,
     names,
+    peer_channel::PeerChannel,
     peers::{until_answered, until_done},
     render::{date, date_of, money, money_of, timestamp},
 };
@@ -17,7 +18,7 @@ use payterms_proto::invoicing::v1::{
     customer_service_client::CustomerServiceClient, invoice::State, invoice_service_client::InvoiceServiceClient,
 };
 use std::time::Duration;
-use tonic::{Request, Status, transport::Channel};
+use tonic::{Request, Status};
 use uuid::Uuid;
 
 /// How long one call may take.
@@ -45,7 +46,7 @@ impl<'a> Invoicing<'a> {
         Self { app, tenant, customer: customer_name(tenant, customer) }
     }
 
-    fn channel(&self) -> Result<Channel, AppError> {
+    fn channel(&self) -> Result<PeerChannel, AppError> {
         self.app.peers.channel("invoicing")
     }
 

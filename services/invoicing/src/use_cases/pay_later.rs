@@ -11,6 +11,7 @@ use payterms_chassis::{
     AppError,
     call::Caller,
     kill, names,
+    peer_channel::PeerChannel,
     peers::{reason, until_answered, until_done},
     render::{date_of, money, money_of},
 };
@@ -28,7 +29,7 @@ use payterms_proto::{
     wallet::v1::{GetPaymentMeansResponse, PaymentMethod, payment_method::Kind},
 };
 use std::time::Duration;
-use tonic::{Request, transport::Channel};
+use tonic::Request;
 use uuid::Uuid;
 
 /// How long one try of a step may take.
@@ -119,7 +120,7 @@ impl<'a> Line<'a> {
         Some(Self { app, tenant, intent: payment.id.uuid(), name, payment: payment_name(tenant, payment) })
     }
 
-    fn client(&self) -> Result<DrawServiceClient<Channel>, AppError> {
+    fn client(&self) -> Result<DrawServiceClient<PeerChannel>, AppError> {
         Ok(DrawServiceClient::new(self.app.peers.channel("credit")?))
     }
 

@@ -5,6 +5,7 @@ use crate::{App, render::customer_name, render_payments::payment_name};
 use payterms_chassis::{
     AppError,
     call::Caller,
+    peer_channel::PeerChannel,
     peers::{reason, until_answered, until_done},
     render::{money, money_of},
 };
@@ -20,7 +21,7 @@ use payterms_proto::wallet::v1::{
     settlement_service_client::SettlementServiceClient,
 };
 use std::time::Duration;
-use tonic::{Request, transport::Channel};
+use tonic::Request;
 use uuid::Uuid;
 
 /// How long one try of a step may take.
@@ -76,7 +77,7 @@ impl<'a> Wallet<'a> {
         step_id(self.intent, step).to_string()
     }
 
-    fn client(&self) -> Result<SettlementServiceClient<Channel>, AppError> {
+    fn client(&self) -> Result<SettlementServiceClient<PeerChannel>, AppError> {
         Ok(SettlementServiceClient::new(self.app.peers.channel("wallet")?))
     }
 

@@ -4,7 +4,7 @@
 use super::wallets::Locked;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use payterms_chassis::kept::Kept;
+use payterms_chassis::ttl_cache::TtlCache;
 use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::{Lot, Wallet};
 use uuid::Uuid;
@@ -22,11 +22,11 @@ struct Seen {
 
 /// Wallets with their live lots, each as it was committed.
 #[derive(Debug)]
-pub struct Known(Kept<(TenantId, Uuid), Seen>);
+pub struct Known(TtlCache<(TenantId, Uuid), Seen>);
 
 impl Default for Known {
     fn default() -> Self {
-        Self(Kept::with_room(MOST))
+        Self(TtlCache::with_capacity(MOST))
     }
 }
 
@@ -58,7 +58,7 @@ impl Known {
         lots.retain(|lot| lot.remaining.is_positive());
         lots.sort_by(Lot::debit_order);
         wallet.transfers.clear();
-        self.0.keep((tenant.clone(), wallet.id.uuid()), Seen { row: wallet, lots, alone }, DateTime::<Utc>::MAX_UTC);
+        self.0.insert((tenant.clone(), wallet.id.uuid()), Seen { row: wallet, lots, alone }, DateTime::<Utc>::MAX_UTC);
     }
 }
 

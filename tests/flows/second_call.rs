@@ -1,0 +1,280 @@
+//! What an answer named is there for the next call, whichever service it goes to, through the same gateway and through
+//! another one. Nothing here waits or tries again.
+
+use crate::{
+    contract::{channel, methods, path, send},
+    invoices::{draft, issued, line as item},
+    lines,
+    plans::{allow, monthly, proposal},
+};
+use payterms_gateway::{GatewayOptions, identity::TokenOptions};
+use payterms_proto::{
+    credit::v1::{CreateProgrammeRequest, InviteCustomerRequest, OfferLineRequest, Programme, StartApplicationRequest},
+    gateway::v1::GetAccountOverviewRequest,
+    invoicing::v1::{
+        Address, CreateCustomerRequest, CreateTenantRequest, Customer, EnableMeteredServiceRequest, MeteredService, PaymentTerm, Tenant,
+        UpdateCustomerRequest, payment_term,
+    },
+    plans::v1::{PlanSettings, UpdatePlanSettingsRequest},
+    wallet::v1::{GetWalletRequest, OpenWalletRequest, StartMethodSetupRequest, payment_method},
+};
+use payterms_suite::{
+    Session,
+    client::{amount, request_id},
+    shop,
+};
+use payterms_testkit::{World, on_both, people::person, reason};
+use prost_reflect::{DynamicMessage, Kind, Value};
+use prost_types::FieldMask;
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+
+on_both!(
+    a_new_tenant_is_there_in_every_service,
+    a_new_customer_is_there_for_every_use_of_its_name,
+    a_customer_is_there_for_every_method_that_takes_one,
+    a_profile_that_was_completed_is_complete_everywhere,
+    an_issued_invoice_is_there_for_plans,
+    what_services_ask_each_other_is_there,
+    what_is_not_there_is_still_not_found,
+);
+
+/// How often each use is tried: a copy that happens to be fast hides nothing.
+const ROUNDS: usize = 4;
+
+/// The suite's gateway, and another one before the same services, which hears nothing of what the first one answers.
+struct Doors<'a> {
+    world: &'a World,
+    first: SocketAddr,
+    other: SocketAddr,
+    stop: CancellationToken,
+}
+
+impl<'a> Doors<'a> {
+    async fn of(world: &'a World) -> Self {
+        let keys = world.folder.path().join("keys");
+        let options = GatewayOptions { jwks: keys.join("jwks.json"), simulator: None, tokens: TokenOptions::default() };
+        let peers = world.suite.services.iter().map(|(name, at)| (name.clone(), format!("http://{at}"))).collect();
+        let (listener, stop) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), CancellationToken::new());
+        let other = payterms_gateway::start(&keys, &peers, listener, &options, stop.clone()).await.unwrap().address;
+        Self { world, first: world.suite.gateway, other, stop }
+    }
+
+    /// Someone of a tenant at one of the doors; an even number is the first.
+    fn at(&self, door: usize, tenant: &str, role: &str, customer: Option<&str>) -> Session {
+        Session::new(self.address(door), &self.token(tenant, role, customer)).unwrap()
+    }
+
+    fn address(&self, door: usize) -> SocketAddr {
+        if door.is_multiple_of(2) { self.first } else { self.other }
+    }
+
+    fn token(&self, tenant: &str, role: &str, customer: Option<&str>) -> String {
+        self.world.suite.token(&person(tenant, role, customer), 600).unwrap()
+    }
+}
+
+impl Drop for Doors<'_> {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn new_tenant(operator: &Session, id: &str) {
+    let tenant = Tenant {
+        display_name: "Acme Telecom".into(),
+        country: "AU".into(),
+        time_zone: "Australia/Sydney".into(),
+        sandbox: true,
+        ..Tenant::default()
+    };
+    let request = CreateTenantRequest { request_id: request_id(), tenant_id: id.into(), tenant: Some(tenant) };
+    operator.tenants().create_tenant(request).await.unwrap();
+}
+
+async fn new_customer(owner: &Session, legal_name: &str) -> String {
+    let address = Address { lines: vec!["1 High Street".into()], city: "Town".into(), country: "GB".into(), ..Address::default() };
+    let customer = Customer {
+        legal_name: legal_name.into(),
+        billing_address: Some(address),
+        billing_email: "billing@brightside.example".into(),
+        country: "GB".into(),
+        ..Customer::default()
+    };
+    let request = CreateCustomerRequest { request_id: request_id(), parent: "tenants/acme".into(), customer: Some(customer) };
+    owner.customers().create_customer(request).await.unwrap().into_inner().customer.unwrap().name
+}
+
+async fn a_new_tenant_is_there_in_every_service(world: &World) {
+    let doors = Doors::of(world).await;
+    for round in 0..2 * ROUNDS {
+        let tenant = format!("acme-{round}");
+        new_tenant(&doors.at(0, &tenant, "OPERATOR", None), &tenant).await;
+        let owner = doors.at(round, &tenant, "OWNER", None);
+        let settings = PlanSettings { name: format!("tenants/{tenant}/planSettings"), proposals_allowed: true, ..PlanSettings::default() };
+        let settings = UpdatePlanSettingsRequest {
+            request_id: request_id(),
+            plan_settings: Some(settings),
+            update_mask: Some(FieldMask { paths: vec!["proposals_allowed".into()] }),
+        };
+        let programme = Programme { title: "Pay later".into(), countries: vec!["GB".into()], ..Programme::default() };
+        let programme =
+            CreateProgrammeRequest { request_id: request_id(), parent: format!("tenants/{tenant}"), programme: Some(programme) };
+        let (mut plan_settings, mut programmes) = (owner.plan_settings(), owner.programmes());
+        let (wallet, plans, credit) =
+            tokio::join!(shop::open(&owner, &tenant), plan_settings.update_plan_settings(settings), programmes.create_programme(programme));
+        wallet.unwrap();
+        plans.unwrap();
+        credit.unwrap();
+    }
+}
+
+async fn a_new_customer_is_there_for_every_use_of_its_name(world: &World) {
+    world.tenant("acme").await;
+    let owner = world.someone("OWNER", None);
+    shop::open(&owner, "acme").await.unwrap();
+    let programme = lines::programme(&owner, Programme::default()).await.name;
+    let doors = Doors::of(world).await;
+    for round in 0..2 * ROUNDS {
+        let customer = new_customer(&owner, "Brightside Ltd").await;
+        let at = |role: &str, of: Option<&str>| doors.at(round, "acme", role, of);
+        let (service, owner, admin) = (at("SERVICE", None), at("OWNER", None), at("CUSTOMER_ADMIN", Some(&customer)));
+        let open = OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".into() };
+        let set_up =
+            StartMethodSetupRequest { request_id: request_id(), parent: customer.clone(), kind: payment_method::Kind::Card.into() };
+        let line = OfferLineRequest {
+            request_id: request_id(),
+            parent: customer.clone(),
+            programme: programme.clone(),
+            limit: amount("USD", 100, 0),
+            explanation: "Known for years.".into(),
+        };
+        let invite = InviteCustomerRequest { request_id: request_id(), name: programme.clone(), customer: customer.clone(), revoke: false };
+        let apply = StartApplicationRequest { request_id: request_id(), parent: customer.clone(), programme: programme.clone() };
+        let overview = GetAccountOverviewRequest { name: customer.clone() };
+        let uses = (
+            &mut service.wallets(),
+            &mut admin.methods(),
+            &mut owner.lines(),
+            &mut owner.programmes(),
+            &mut admin.applications(),
+            &mut admin.accounts(),
+        );
+        let (opened, set_up, offered, invited, applied, seen) = tokio::join!(
+            uses.0.open_wallet(open),
+            uses.1.start_method_setup(set_up),
+            uses.2.offer_line(line),
+            uses.3.invite_customer(invite),
+            uses.4.start_application(apply),
+            uses.5.get_account_overview(overview),
+        );
+        set_up.unwrap();
+        offered.unwrap();
+        invited.unwrap();
+        // Whether the customer may apply is another question: it is there.
+        assert_ne!(applied.map_or_else(|refused| refused.code(), |_| Code::Ok), Code::NotFound);
+        assert_eq!(seen.unwrap().into_inner().account_overview.unwrap().unreachable, Vec::<String>::new());
+        let wallet = GetWalletRequest { name: opened.unwrap().into_inner().wallet.unwrap().name };
+        doors.at(round + 1, "acme", "OWNER", None).wallets().get_wallet(wallet).await.unwrap();
+    }
+}
+
+/// Every method outside invoicing whose request names a customer as its parent, from the contract.
+async fn a_customer_is_there_for_every_method_that_takes_one(world: &World) {
+    world.tenant("acme").await;
+    let owner = world.someone("OWNER", None);
+    let doors = Doors::of(world).await;
+    let lines = [channel(doors.first).await, channel(doors.other).await];
+    let mut walked = 0;
+    for method in methods() {
+        let path = path(&method);
+        let Some(field) = method.input().get_field_by_name("parent").filter(|field| field.kind() == Kind::String) else { continue };
+        if ["invoicing", "gateway", "common"].iter().any(|package| path.starts_with(&format!("/payterms.{package}."))) {
+            continue;
+        }
+        for (door, line) in lines.iter().enumerate() {
+            let customer = new_customer(&owner, "Brightside Ltd").await;
+            for role in ["OWNER", "SERVICE", "CUSTOMER_ADMIN"] {
+                let mut message = DynamicMessage::new(method.input());
+                message.set_field(&field, Value::String(customer.clone()));
+                if let Some(id) = method.input().get_field_by_name("request_id") {
+                    message.set_field(&id, Value::String(request_id()));
+                }
+                let token = doors.token("acme", role, (role == "CUSTOMER_ADMIN").then_some(&customer));
+                let answer = send(line, &path, Some(&token), prost::Message::encode_to_vec(&message)).await;
+                let code = answer.map_or_else(|refused| refused.code(), |_| Code::Ok);
+                assert_ne!(code, Code::NotFound, "{path} as {role} through door {door}");
+                walked += usize::from(code == Code::Ok);
+            }
+        }
+    }
+    assert!(walked > 20, "{walked} calls were answered");
+}
+
+async fn a_profile_that_was_completed_is_complete_everywhere(world: &World) {
+    world.usual().await;
+    let owner = world.someone("OWNER", None);
+    shop::open(&owner, "acme").await.unwrap();
+    let doors = Doors::of(world).await;
+    for round in 0..2 * ROUNDS {
+        let customer = new_customer(&owner, "").await;
+        let admin = doors.at(round, "acme", "CUSTOMER_ADMIN", Some(&customer));
+        let set_up =
+            || StartMethodSetupRequest { request_id: request_id(), parent: customer.clone(), kind: payment_method::Kind::Card.into() };
+        let lacking = admin.methods().start_method_setup(set_up()).await.unwrap_err();
+        assert_eq!(reason(&lacking), "PROFILE_INCOMPLETE");
+        let completed = UpdateCustomerRequest {
+            request_id: request_id(),
+            customer: Some(Customer { name: customer.clone(), legal_name: "Brightside Ltd".into(), ..Customer::default() }),
+            update_mask: Some(FieldMask { paths: vec!["legal_name".into()] }),
+        };
+        owner.customers().update_customer(completed).await.unwrap();
+        admin.methods().start_method_setup(set_up()).await.unwrap();
+    }
+}
+
+async fn an_issued_invoice_is_there_for_plans(world: &World) {
+    let (customer, _) = world.usual().await;
+    let owner = world.someone("OWNER", None);
+    allow(&owner, PlanSettings::default(), &[]).await;
+    let doors = Doors::of(world).await;
+    for round in 0..2 * ROUNDS {
+        let invoice = issued(&owner, draft(&customer, "USD", vec![item("Plan", amount("USD", 300, 0))])).await;
+        let admin = doors.at(round, "acme", "CUSTOMER_ADMIN", Some(&customer));
+        admin.plans().propose_plan(proposal(&customer, &[&invoice], monthly(3, 1))).await.unwrap();
+    }
+}
+
+/// Invoicing, which owns the customer, asks the wallet, whose copy is behind: no versions come from outside.
+async fn what_services_ask_each_other_is_there(world: &World) {
+    world.usual().await;
+    let owner = world.someone("OWNER", None);
+    shop::open(&owner, "acme").await.unwrap();
+    let doors = Doors::of(world).await;
+    for round in 0..2 * ROUNDS {
+        let customer = new_customer(&owner, "Brightside Ltd").await;
+        let terms = MeteredService {
+            product: "maps".into(),
+            display_name: "Maps".into(),
+            currency_code: "USD".into(),
+            payment_term: Some(PaymentTerm { kind: payment_term::Kind::NetDays.into(), days: 0 }),
+            ..MeteredService::default()
+        };
+        let enable = EnableMeteredServiceRequest { request_id: request_id(), parent: customer, metered_service: Some(terms) };
+        let refused = doors.at(round, "acme", "OWNER", None).metered_services().enable_metered_service(enable).await.unwrap_err();
+        // What the wallet says of a customer that it has: there is nothing yet to collect from.
+        assert_eq!(reason(&refused), "COLLECTION_METHOD_REQUIRED");
+    }
+}
+
+async fn what_is_not_there_is_still_not_found(world: &World) {
+    world.usual().await;
+    let doors = Doors::of(world).await;
+    let nobody = format!("tenants/acme/customers/{}", request_id());
+    let open = OpenWalletRequest { request_id: request_id(), parent: nobody, currency_code: "USD".into() };
+    let refused: Status = doors.at(1, "acme", "SERVICE", None).wallets().open_wallet(open).await.unwrap_err();
+    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::NotFound, "RESOURCE_NOT_FOUND"));
+    assert!(refused.metadata().get("payterms-copies").is_none(), "what services tell each other stays inside");
+}
