@@ -1,6 +1,10 @@
-//! Routing: the package in the path names the service; bodies pass untouched.
+//! Routing: the package in the path names the service; messages pass untouched.
 
-use crate::{identity::KeySet, in_flight::InFlight};
+use crate::{
+    answer,
+    identity::KeySet,
+    in_flight::{self, InFlight, UnderWay},
+};
 use axum::{body::Body, extract::Request, middleware::Next, response::Response};
 use http::{HeaderValue, Uri, uri::Authority};
 use hyper_util::{
@@ -9,11 +13,12 @@ use hyper_util::{
 };
 use payterms_chassis::{
     access::AccessTable,
-    body::{self, is_client_stream},
+    body::{self, is_client_stream, is_server_stream},
     call::Caller,
     error::status,
     identity::{Signer, TokenFault},
     layers::{self, is_inner, parse_timeout, refuse},
+    serve::{CONNECTION_WINDOW, STREAM_WINDOW},
     telemetry,
 };
 use std::{
@@ -40,7 +45,34 @@ pub struct Router {
     /// fill a connection for as long as their callers like, have the last for themselves.
     clients: Arc<[Client<HttpConnector, Body>]>,
     next: Arc<AtomicUsize>,
-    in_flight: InFlight,
+    bounds: Bounds,
+}
+
+/// What callers have under way.
+#[derive(Debug, Clone)]
+struct Bounds {
+    calls: InFlight,
+    streams: InFlight,
+    large: InFlight,
+    unread: InFlight,
+}
+
+impl Bounds {
+    fn new() -> Self {
+        Self {
+            calls: InFlight::new(in_flight::CALLS),
+            streams: InFlight::new(in_flight::STREAMS),
+            large: InFlight::new(in_flight::LARGE_MESSAGES),
+            unread: InFlight::new(in_flight::UNREAD_BYTES),
+        }
+    }
+
+    /// A call whose message is there whole, and counts from before it was read: who sends half of it takes nothing behind the
+    /// door, and nothing of others before it.
+    async fn whole(&self, counted: &InFlight, request: Request, caller: &Caller) -> Result<(Request, UnderWay), Box<Status>> {
+        let under_way = counted.begin(caller)?;
+        Ok((body::whole_if(request, body::MESSAGE, || self.large.begin(caller)).await?, under_way))
+    }
 }
 
 /// Connections to one service: for calls with one message, and for streams.
@@ -76,6 +108,8 @@ impl Router {
                 .http2_keep_alive_interval(KEEP_ALIVE)
                 .http2_keep_alive_timeout(KEEP_ALIVE)
                 .http2_keep_alive_while_idle(true)
+                .http2_initial_stream_window_size(STREAM_WINDOW)
+                .http2_initial_connection_window_size(CONNECTION_WINDOW)
                 .build(connector.clone())
         };
         Ok(Self {
@@ -85,7 +119,7 @@ impl Router {
             services: Arc::new(services),
             clients: (0..=CONNECTIONS).map(|_| client()).collect(),
             next: Arc::default(),
-            in_flight: InFlight::default(),
+            bounds: Bounds::new(),
         })
     }
 
@@ -103,7 +137,7 @@ impl Router {
         }
     }
 
-    async fn try_pass(&self, mut request: Request) -> Result<Response, Box<Status>> {
+    async fn try_pass(&self, request: Request) -> Result<Response, Box<Status>> {
         let path = request.uri().path().to_owned();
         // Who calls comes first: nobody learns without a token what there is.
         let caller = self.caller(request.headers())?;
@@ -112,12 +146,10 @@ impl Router {
         }
         // The service decides on the role, once.
         let (service, authority) = self.service_of(&path, request.headers())?;
-        let is_stream = is_client_stream(&path);
-        if !is_stream {
-            // A caller that sends half of its message takes nothing behind the door.
-            request = body::whole(request, body::MESSAGE).await?;
-        }
-        let under_way = self.in_flight.begin(&caller)?;
+        let (sends, answers) = (is_client_stream(&path), is_server_stream(&path));
+        let counted = if sends || answers { &self.bounds.streams } else { &self.bounds.calls };
+        let (mut request, under_way) =
+            if sends { (request, counted.begin(&caller)?) } else { self.bounds.whole(counted, request, &caller).await? };
         let token = self.signer.internal(service, &caller).map_err(|error| {
             tracing::error!(%error, "an internal token could not be signed");
             Box::new(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id."))
@@ -133,22 +165,26 @@ impl Router {
         }
         let budget = headers.get("grpc-timeout").and_then(|given| parse_timeout(given.to_str().ok()?));
         let budget = budget.unwrap_or(Duration::from_secs(30)).min(Duration::from_secs(30)) + Duration::from_millis(200);
-        let Some(sent) = self.client(is_stream).map(|client| client.request(request)) else { return Err(Box::new(unknown())) };
+        let Some(client) = self.client(sends || answers) else { return Err(Box::new(unknown())) };
+        let (sent, service, unread) = (client.request(request), service.to_owned(), self.bounds.unread.clone());
+        let answered = async move {
+            let answer = sent.await.map_err(|error| {
+                tracing::warn!(%service, %error, "a service does not answer");
+                Box::new(Status::unavailable("no answer"))
+            })?;
+            if answers {
+                return Ok(answer::stream(answer, under_way));
+            }
+            // Others share the connection: what this caller does not read leaves it.
+            let answer = answer::whole(answer).await?;
+            let bytes = answer.large.map(|bytes| unread.begin_many(&caller, bytes)).transpose()?;
+            Ok(answer.into_response((under_way, bytes)))
+        };
         // A task of its own: a call counts as under way until the service is done with it, though its caller is gone.
-        let answer = tokio::spawn(async move {
-            let answer = tokio::time::timeout(budget, sent).await;
-            drop(under_way);
-            answer
-        });
-        let answer = answer.await.map_err(|_| Box::new(Status::unavailable("the process ends")))?;
-        let answer = answer.map_err(|_| {
-            Box::new(status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "The time is over. Retry with the same request id."))
-        })?;
-        let answer = answer.map_err(|error| {
-            tracing::warn!(%service, %error, "a service does not answer");
-            Box::new(Status::unavailable("no answer"))
-        })?;
-        Ok(answer.map(Body::new))
+        let answer = tokio::spawn(tokio::time::timeout(budget, answered)).await;
+        answer.map_err(|_| Box::new(Status::unavailable("the process ends")))?.unwrap_or_else(|_| {
+            Err(Box::new(status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "The time is over. Retry with the same request id.")))
+        })
     }
 
     /// The service that a path names, `/payterms.<service>.v1.X/Y`; what every service has is told
@@ -187,8 +223,12 @@ pub async fn admit(door: Router, mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     match layers::admit(&door.access, |token| door.keys.verify(token).map(|caller| (String::new(), caller)), &path, request.headers()) {
         Ok(scope) => {
+            let caller = scope.caller.clone();
             request.extensions_mut().insert(scope);
-            next.run(request).await
+            match door.bounds.whole(&door.bounds.calls, request, &caller).await {
+                Ok((request, _under_way)) => next.run(request).await,
+                Err(status) => refuse(*status),
+            }
         }
         Err(status) => refuse(*status),
     }

@@ -12,7 +12,7 @@
 
 use crate::{
     access::{Access, AccessTable},
-    body::{self, is_client_stream},
+    body::{self, is_client_stream, is_server_stream},
     call::{Caller, Scope},
     copies,
     db::Db,
@@ -39,8 +39,10 @@ use tracing::Instrument;
 /// What a call without a deadline gets, and the longest that any call gets.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Streams of callers at once.
+/// Streams at once.
 const STREAMS: usize = 256;
+/// The largest message of the methods that need no token.
+const OPEN_MESSAGE: usize = 4 << 10;
 /// The largest message between services: a delivery of events.
 pub const INNER_MESSAGE: usize = 16 << 20;
 
@@ -55,10 +57,10 @@ struct Known {
     verifier: Verifier,
     /// Where copies are looked for; the gateway has none.
     db: Option<Db>,
-    calls: Semaphore,
-    /// Calls whose callers send a stream: how long those take is theirs to say.
-    streams: Semaphore,
-    bus: Semaphore,
+    calls: Arc<Semaphore>,
+    /// Calls with a stream of either side: how long those take is the callers' to say.
+    streams: Arc<Semaphore>,
+    bus: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Guard {
@@ -75,9 +77,9 @@ impl Guard {
             access,
             verifier,
             db,
-            calls: Semaphore::new(most),
-            streams: Semaphore::new(STREAMS),
-            bus: Semaphore::new(64),
+            calls: Arc::new(Semaphore::new(most)),
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            bus: Arc::new(Semaphore::new(64)),
         }))
     }
 }
@@ -199,6 +201,17 @@ async fn timed<F: Future<Output = Response> + Send + 'static>(request: Request, 
     }
 }
 
+/// Bounds what is sent to a method that needs no token: a message is small and does not come in halves, a stream is short.
+pub async fn small_message(request: Request, next: Next) -> Response {
+    if is_client_stream(request.uri().path()) {
+        return next.run(request.map(|body| body::ends_within(body, LONGEST))).await;
+    }
+    match body::whole(request, OPEN_MESSAGE).await {
+        Ok(request) => next.run(request).await,
+        Err(status) => refuse(*status),
+    }
+}
+
 /// Whether a path is open to all who reach the port: health and reflection.
 #[must_use]
 pub fn is_open(path: &str) -> bool {
@@ -214,7 +227,7 @@ pub fn is_inner(path: &str) -> bool {
 /// Takes the call in: its caller may make it, its message is there, there is room for it, and the copies are there.
 async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let (streams, inner) = (is_client_stream(path), is_inner(path));
+    let (sends, answers, inner) = (is_client_stream(path), is_server_stream(path), is_inner(path));
     if !is_open(path) {
         // First of all: nobody learns anything, or has anything read, without a token.
         match admit(&guard.0.access, |token| guard.0.verifier.verify(token), path, request.headers()) {
@@ -222,20 +235,20 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
             Err(status) => return refuse(*status),
         }
     }
-    if !streams {
+    if !sends {
         let most = if inner { INNER_MESSAGE } else { body::MESSAGE };
         request = match body::whole(request, most).await {
             Ok(request) => request,
             Err(status) => return refuse(*status),
         };
     }
-    // The place is kept until the work ends, also when nobody waits for it any more.
-    let pool = match (inner, streams) {
+    // The place is kept until the work ends, also when nobody waits for it any more; of a stream until its last byte has gone.
+    let pool = match (inner, sends || answers) {
         (true, _) => &guard.0.bus,
         (_, true) => &guard.0.streams,
         _ => &guard.0.calls,
     };
-    let Ok(_place) = pool.try_acquire() else {
+    let Ok(place) = pool.clone().try_acquire_owned() else {
         let mut details = ErrorDetails::with_error_info("OVERLOADED", DOMAIN, HashMap::new());
         details.set_retry_info(Some(Duration::from_millis(200)));
         let message = "The service has more calls than it takes at once. Retry after the delay.";
@@ -248,7 +261,8 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
     {
         return refuse(error.into());
     }
-    next.run(request).await
+    let answer = next.run(request).await;
+    if answers { answer.map(|body| body::holding(body, place)) } else { answer }
 }
 
 /// Checks the token and the table for a call of `path`.
