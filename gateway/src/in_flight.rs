@@ -1,4 +1,4 @@
-//! How many calls are under way, by caller and by tenant, so that nobody takes all the places of a service.
+//! What is under way, by caller and by tenant, so that nobody takes all the places that others need.
 
 use payterms_chassis::{call::Caller, error::refused};
 use payterms_kernel::{Kind, Refusal};
@@ -8,47 +8,79 @@ use std::{
 };
 use tonic::Status;
 
-/// Calls of one caller at once: more than a busy back end's five hundred, less than a third of what a service takes.
-const OF_CALLER: usize = 640;
-/// Calls of one tenant at once. A service takes 2,048, so one tenant leaves places for the others.
-const OF_TENANT: usize = 1_280;
+/// How many may be under way at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Most {
+    /// What is counted, as the refusal names it.
+    what: &'static str,
+    of_caller: usize,
+    of_tenant: usize,
+}
+
+/// Calls, from the beginning of their message to the end of their answer: more than a busy back end's five hundred, less than
+/// a third of the 2,048 that a service takes. One tenant leaves places for the others.
+pub const CALLS: Most = Most { what: "calls", of_caller: 640, of_tenant: 1_280 };
+/// Streams of either side, of the 256 that a service takes.
+pub const STREAMS: Most = Most { what: "streams", of_caller: 48, of_tenant: 96 };
+/// Messages above 64 KiB that arrive, of the 64 that a process takes in at once.
+pub const LARGE_MESSAGES: Most = Most { what: "messages above 64 KiB", of_caller: 16, of_tenant: 32 };
+/// Bytes of answers above 64 KiB that were not read yet.
+pub const UNREAD_BYTES: Most = Most { what: "bytes of unread answers", of_caller: 64 << 20, of_tenant: 128 << 20 };
 
 /// Whose calls are counted together: a tenant (or those without one), and a subject of it (none: the tenant as a whole).
 type Key = (Option<String>, Option<String>);
 
-/// Calls that are under way.
-#[derive(Debug, Clone, Default)]
-pub struct InFlight(Arc<Mutex<HashMap<Key, usize>>>);
+/// What is under way of one kind.
+#[derive(Debug, Clone)]
+pub struct InFlight {
+    counts: Arc<Mutex<HashMap<Key, usize>>>,
+    most: Most,
+}
 
-/// One call under way; it is over when this is dropped.
+/// Something under way; it is over when this is dropped.
 #[derive(Debug)]
 pub struct UnderWay {
     counts: InFlight,
     keys: [Key; 2],
+    amount: usize,
 }
 
 impl InFlight {
-    fn counts(&self) -> MutexGuard<'_, HashMap<Key, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Nothing is under way yet.
+    #[must_use]
+    pub fn new(most: Most) -> Self {
+        Self { counts: Arc::default(), most }
     }
 
-    /// Counts a call in.
+    fn counts(&self) -> MutexGuard<'_, HashMap<Key, usize>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts one in.
     ///
     /// # Errors
     /// `OVERLOADED` where the caller or its tenant has too many under way.
     pub fn begin(&self, caller: &Caller) -> Result<UnderWay, Box<Status>> {
+        self.begin_many(caller, 1)
+    }
+
+    /// Counts so many in.
+    ///
+    /// # Errors
+    /// `OVERLOADED` where the caller or its tenant has too many under way.
+    pub fn begin_many(&self, caller: &Caller, amount: usize) -> Result<UnderWay, Box<Status>> {
         let tenant = caller.tenant.as_ref().map(ToString::to_string);
         let keys = [(tenant.clone(), Some(caller.subject.clone())), (tenant, None)];
         let mut counts = self.counts();
-        let full = |key: &Key, most: usize| counts.get(key).is_some_and(|count| *count >= most);
-        if full(&keys[0], OF_CALLER) || full(&keys[1], OF_TENANT) {
-            return Err(Box::new(overloaded()));
+        let full = |key: &Key, most: usize| counts.get(key).copied().unwrap_or_default().saturating_add(amount) > most;
+        if full(&keys[0], self.most.of_caller) || full(&keys[1], self.most.of_tenant) {
+            return Err(Box::new(overloaded(self.most)));
         }
         for key in &keys {
-            *counts.entry(key.clone()).or_default() += 1;
+            *counts.entry(key.clone()).or_default() += amount;
         }
         drop(counts);
-        Ok(UnderWay { counts: self.clone(), keys })
+        Ok(UnderWay { counts: self.clone(), keys, amount })
     }
 }
 
@@ -56,7 +88,7 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut counts = self.counts.counts();
         for key in &self.keys {
-            let left = counts.get(key).map_or(0, |count| count.saturating_sub(1));
+            let left = counts.get(key).map_or(0, |count| count.saturating_sub(self.amount));
             if left == 0 {
                 counts.remove(key);
             } else {
@@ -66,15 +98,16 @@ impl Drop for UnderWay {
     }
 }
 
-fn overloaded() -> Status {
+fn overloaded(most: Most) -> Status {
+    let Most { what, of_caller, of_tenant } = most;
     let message =
-        format!("At most {OF_CALLER} calls of one caller, and {OF_TENANT} of one tenant, are taken at once. Retry after the delay.");
+        format!("At most {of_caller} {what} of one caller, and {of_tenant} of one tenant, are taken at once. Retry after the delay.");
     refused(Refusal::new(Kind::Exhausted, "OVERLOADED", message))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{InFlight, OF_CALLER, OF_TENANT};
+    use super::{CALLS, InFlight, UNREAD_BYTES};
     use payterms_chassis::call::Caller;
 
     fn caller(subject: &str, tenant: &str) -> Caller {
@@ -83,15 +116,24 @@ mod tests {
 
     #[test]
     fn one_caller_and_one_tenant_leave_places_for_others() {
-        let counts = InFlight::default();
-        let mut under_way: Vec<_> = (0..OF_CALLER).map(|_| counts.begin(&caller("ann", "acme")).unwrap()).collect();
+        let counts = InFlight::new(CALLS);
+        let mut under_way: Vec<_> = (0..CALLS.of_caller).map(|_| counts.begin(&caller("ann", "acme")).unwrap()).collect();
         assert_eq!(counts.begin(&caller("ann", "acme")).unwrap_err().code(), tonic::Code::ResourceExhausted);
-        under_way.extend((OF_CALLER..OF_TENANT).map(|_| counts.begin(&caller("bob", "acme")).unwrap()));
+        under_way.extend((CALLS.of_caller..CALLS.of_tenant).map(|_| counts.begin(&caller("bob", "acme")).unwrap()));
         assert!(counts.begin(&caller("cid", "acme")).is_err(), "the tenant has its share");
         let other = counts.begin(&caller("ann", "globex")).unwrap();
         under_way.pop();
         drop(counts.begin(&caller("cid", "acme")).unwrap());
         drop((under_way, other));
         assert!(counts.counts().is_empty(), "nothing is left of calls that are over");
+    }
+
+    #[test]
+    fn bytes_are_counted_as_they_are() {
+        let counts = InFlight::new(UNREAD_BYTES);
+        let most = counts.begin_many(&caller("ann", "acme"), UNREAD_BYTES.of_caller).unwrap();
+        assert!(counts.begin_many(&caller("ann", "acme"), 1).is_err());
+        drop((most, counts.begin_many(&caller("bob", "acme"), 1).unwrap()));
+        assert!(counts.counts().is_empty());
     }
 }

@@ -3,6 +3,7 @@
 //! money.
 
 pub mod account;
+mod answer;
 pub mod identity;
 pub mod in_flight;
 pub mod route;
@@ -82,6 +83,7 @@ pub async fn start(
         .reset_fallback()
         .layer(from_fn(layers::deadline))
         .layer(from_fn(move |request, next| route::admit(guard.clone(), request, next)));
+    let open = open.route_layer(from_fn(layers::small_message));
     let routes = open.merge(web).merge(own).fallback(move |request: axum::extract::Request| {
         let door = door.clone();
         async move { door.pass(request).await }

@@ -1,6 +1,11 @@
-//! Routing: the package in the path names the service; bodies pass untouched.
+//! Routing: the package in the path names the service; messages pass untouched.
 
-use crate::{identity::KeySet, in_flight::InFlight, versions::Versions};
+use crate::{
+    answer,
+    identity::KeySet,
+    in_flight::{self, InFlight, UnderWay},
+    versions::Versions,
+};
 use axum::{body::Body, extract::Request, middleware::Next, response::Response};
 use http::{HeaderValue, Uri, uri::Authority};
 use hyper_util::{
@@ -9,13 +14,12 @@ use hyper_util::{
 };
 use payterms_chassis::{
     access::AccessTable,
-    answer::VERSION,
-    body::{self, Whole, is_client_stream},
+    body::{self, is_client_stream, is_server_stream},
     call::Caller,
-    copies::COPIES,
     error::status,
     identity::{Signer, TokenFault},
     layers::{self, is_inner, parse_timeout, refuse},
+    serve::{CONNECTION_WINDOW, STREAM_WINDOW},
     telemetry,
 };
 use std::{
@@ -26,6 +30,7 @@ use std::{
     },
     time::Duration,
 };
+use tokio::time::Instant;
 use tonic::{Code, Status};
 
 /// Metadata that names the service of a call that every service has.
@@ -42,8 +47,35 @@ pub struct Router {
     /// fill a connection for as long as their callers like, have the last for themselves.
     clients: Arc<[Client<HttpConnector, Body>]>,
     next: Arc<AtomicUsize>,
-    in_flight: InFlight,
+    bounds: Bounds,
     versions: Arc<Versions>,
+}
+
+/// What callers have under way.
+#[derive(Debug, Clone)]
+struct Bounds {
+    calls: InFlight,
+    streams: InFlight,
+    large: InFlight,
+    unread: InFlight,
+}
+
+impl Bounds {
+    fn new() -> Self {
+        Self {
+            calls: InFlight::new(in_flight::CALLS),
+            streams: InFlight::new(in_flight::STREAMS),
+            large: InFlight::new(in_flight::LARGE_MESSAGES),
+            unread: InFlight::new(in_flight::UNREAD_BYTES),
+        }
+    }
+
+    /// A call whose message is there whole, and counts from before it was read: who sends half of it takes nothing behind the
+    /// door, and nothing of others before it.
+    async fn whole(&self, counted: &InFlight, request: Request, caller: &Caller) -> Result<(Request, UnderWay), Box<Status>> {
+        let under_way = counted.begin(caller)?;
+        Ok((body::whole_if(request, body::MESSAGE, || self.large.begin(caller)).await?, under_way))
+    }
 }
 
 /// Connections to one service: for calls with one message, and for streams.
@@ -85,6 +117,8 @@ impl Router {
                 .http2_keep_alive_interval(KEEP_ALIVE)
                 .http2_keep_alive_timeout(KEEP_ALIVE)
                 .http2_keep_alive_while_idle(true)
+                .http2_initial_stream_window_size(STREAM_WINDOW)
+                .http2_initial_connection_window_size(CONNECTION_WINDOW)
                 .build(connector.clone())
         };
         Ok(Self {
@@ -94,7 +128,7 @@ impl Router {
             services: Arc::new(services),
             clients: (0..=CONNECTIONS).map(|_| client()).collect(),
             next: Arc::default(),
-            in_flight: InFlight::default(),
+            bounds: Bounds::new(),
             versions,
         })
     }
@@ -113,7 +147,7 @@ impl Router {
         }
     }
 
-    async fn try_pass(&self, mut request: Request) -> Result<Response, Box<Status>> {
+    async fn try_pass(&self, request: Request) -> Result<Response, Box<Status>> {
         let path = request.uri().path().to_owned();
         // Who calls comes first: nobody learns without a token what there is.
         let caller = self.caller(request.headers())?;
@@ -122,12 +156,10 @@ impl Router {
         }
         // The service decides on the role, once.
         let (service, authority) = self.service_of(&path, request.headers())?;
-        let is_stream = is_client_stream(&path);
-        if !is_stream {
-            // A caller that sends half of its message takes nothing behind the door.
-            request = body::whole(request, body::MESSAGE).await?;
-        }
-        let under_way = self.in_flight.begin(&caller)?;
+        let (sends, answers) = (is_client_stream(&path), is_server_stream(&path));
+        let counted = if sends || answers { &self.bounds.streams } else { &self.bounds.calls };
+        let (mut request, under_way) =
+            if sends { (request, counted.begin(&caller)?) } else { self.bounds.whole(counted, request, &caller).await? };
         let token = self.signer.internal(service, &caller).map_err(|error| {
             tracing::error!(%error, "an internal token could not be signed");
             Box::new(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id."))
@@ -141,31 +173,29 @@ impl Router {
         if let Ok(trace) = HeaderValue::from_str(&telemetry::trace_parent()) {
             headers.insert("traceparent", trace);
         }
-        let message = request.extensions_mut().remove::<Whole>();
-        let named = message.as_ref().map_or(&[][..], |Whole(message)| message);
-        if let Some(versions) = self.versions.for_call(&caller, request.headers(), named) {
-            request.headers_mut().insert(VERSION, versions);
-        }
-        let headers = request.headers();
         let budget = headers.get("grpc-timeout").and_then(|given| parse_timeout(given.to_str().ok()?));
         let budget = budget.unwrap_or(Duration::from_secs(30)).min(Duration::from_secs(30)) + Duration::from_millis(200);
-        let Some(client) = self.client(is_stream).cloned() else { return Err(Box::new(unknown())) };
+        let until = Instant::now() + budget;
+        let Some(client) = self.client(sends || answers).cloned() else { return Err(Box::new(unknown())) };
+        let (versions, service, unread) = (self.versions.clone(), service.to_owned(), self.bounds.unread.clone());
+        let answered = async move {
+            let answer = versions.send(&client, &caller, request, until).await.map_err(|error| {
+                tracing::warn!(%service, %error, "a service does not answer");
+                Box::new(Status::unavailable("no answer"))
+            })?;
+            if answers {
+                return Ok(answer::stream(answer, under_way));
+            }
+            // Others share the connection: what this caller does not read leaves it.
+            let answer = answer::whole(answer).await?;
+            let bytes = answer.large.map(|bytes| unread.begin_many(&caller, bytes)).transpose()?;
+            Ok(answer.into_response((under_way, bytes)))
+        };
         // A task of its own: a call counts as under way until the service is done with it, though its caller is gone.
-        let (versions, until) = (self.versions.clone(), tokio::time::Instant::now() + budget);
-        let answer = tokio::spawn(async move {
-            let answer = tokio::time::timeout_at(until, send(&client, &versions, &caller, (request, message), until)).await;
-            drop(under_way);
-            answer
-        });
-        let answer = answer.await.map_err(|_| Box::new(Status::unavailable("the process ends")))?;
-        let answer = answer.map_err(|_| {
-            Box::new(status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "The time is over. Retry with the same request id."))
-        })?;
-        let answer = answer.map_err(|error| {
-            tracing::warn!(%service, %error, "a service does not answer");
-            Box::new(Status::unavailable("no answer"))
-        })?;
-        Ok(answer)
+        let answer = tokio::spawn(tokio::time::timeout_at(until, answered)).await;
+        answer.map_err(|_| Box::new(Status::unavailable("the process ends")))?.unwrap_or_else(|_| {
+            Err(Box::new(status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "The time is over. Retry with the same request id.")))
+        })
     }
 
     /// The service that a path names, `/payterms.<service>.v1.X/Y`; what every service has is told
@@ -199,39 +229,17 @@ impl Router {
     }
 }
 
-/// Sends a call to a service; one that is refused because of a copy that is behind is repeated once, with the versions that
-/// the owners of the copies have.
-async fn send(
-    client: &Client<HttpConnector, Body>,
-    versions: &Versions,
-    caller: &Caller,
-    (request, message): (Request, Option<Whole>),
-    until: tokio::time::Instant,
-) -> Result<Response, hyper_util::client::legacy::Error> {
-    let time_left = || until.saturating_duration_since(tokio::time::Instant::now());
-    let (head, body) = request.into_parts();
-    let again = message.map(|Whole(message)| Request::from_parts(head.clone(), Body::from(message)));
-    let mut answer = client.request(Request::from_parts(head, body)).await?;
-    versions.remember(caller, answer.headers());
-    if let (Some(copies), Some(mut again)) = (answer.headers_mut().remove(COPIES), again)
-        && let Some(newest) = versions.of_owners(caller, &copies, time_left()).await
-        && let Ok(timeout) = HeaderValue::from_str(&format!("{}m", time_left().as_millis()))
-    {
-        again.headers_mut().insert(VERSION, newest);
-        again.headers_mut().insert("grpc-timeout", timeout);
-        answer = client.request(again).await?;
-        answer.headers_mut().remove(COPIES);
-    }
-    Ok(answer.map(Body::new))
-}
-
 /// Checks a call of the gateway's own methods, as the services check theirs.
 pub async fn admit(door: Router, mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     match layers::admit(&door.access, |token| door.keys.verify(token).map(|caller| (String::new(), caller)), &path, request.headers()) {
         Ok(scope) => {
+            let caller = scope.caller.clone();
             request.extensions_mut().insert(scope);
-            next.run(request).await
+            match door.bounds.whole(&door.bounds.calls, request, &caller).await {
+                Ok((request, _under_way)) => next.run(request).await,
+                Err(status) => refuse(*status),
+            }
         }
         Err(status) => refuse(*status),
     }

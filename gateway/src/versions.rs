@@ -1,12 +1,19 @@
 //! The second call finds what the first one made: versions that answers named go along with the calls that need them, and a
 //! call that was refused because of a copy that is behind is repeated once.
 
-use http::{HeaderMap, HeaderValue};
+use axum::body::Body;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use hyper_util::client::{
+    self,
+    legacy::{Client, connect::HttpConnector},
+};
 use payterms_chassis::{
     AppError,
     answer::VERSION,
+    body::Small,
     call::Caller,
-    copies::{self, Version},
+    copies::{self, COPIES, Version},
     peers::Peers,
     topology::Topology,
     ttl_cache::TtlCache,
@@ -18,6 +25,7 @@ use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
 };
+use tokio::time::Instant;
 
 /// How long a version that an answer named is sent along. Copies are behind for milliseconds; where one is behind for
 /// longer, its caller is told so.
@@ -49,8 +57,42 @@ impl Versions {
         Self { newest: TtlCache::with_capacity(MOST), replacing: Mutex::default(), owners, peers }
     }
 
+    /// Sends a call to a service with the versions that it waits for. One that is refused because of a copy is sent once more,
+    /// with the versions that the owners of the copies have.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub async fn send(
+        &self,
+        client: &Client<HttpConnector, Body>,
+        caller: &Caller,
+        mut request: Request<Body>,
+        until: Instant,
+    ) -> Result<Response<Incoming>, client::legacy::Error> {
+        let message = request.extensions_mut().remove::<Small>();
+        let named = message.as_ref().map_or(&[][..], |Small(message)| message);
+        if let Some(versions) = self.for_call(caller, request.headers(), named) {
+            request.headers_mut().insert(VERSION, versions);
+        }
+        let (head, body) = request.into_parts();
+        let again = message.map(|Small(message)| Request::from_parts(head.clone(), Body::from(message)));
+        let mut answer = client.request(Request::from_parts(head, body)).await?;
+        self.remember(caller, answer.headers());
+        let time_left = || until.saturating_duration_since(Instant::now());
+        if let (Some(copies), Some(mut again)) = (answer.headers_mut().remove(COPIES), again)
+            && let Some(newest) = self.of_owners(caller, &copies, time_left()).await
+            && let Ok(timeout) = HeaderValue::from_str(&format!("{}m", time_left().as_millis()))
+        {
+            again.headers_mut().insert(VERSION, newest);
+            again.headers_mut().insert("grpc-timeout", timeout);
+            answer = client.request(again).await?;
+            answer.headers_mut().remove(COPIES);
+        }
+        Ok(answer)
+    }
+
     /// Remembers the versions that an answer names.
-    pub fn remember(&self, caller: &Caller, answer: &HeaderMap) {
+    fn remember(&self, caller: &Caller, answer: &HeaderMap) {
         let Some(named) = answer.get(VERSION).and_then(|named| named.to_str().ok()) else { return };
         let now = SystemClock.now();
         for Version { kind, id, number } in copies::parse_list(named).filter(|version| self.owners.contains_key(&version.kind)) {
@@ -67,8 +109,7 @@ impl Versions {
 
     /// The versions that a call waits for: those that its caller names, and those remembered of its tenant and of the
     /// names in its message.
-    #[must_use]
-    pub fn for_call(&self, caller: &Caller, headers: &HeaderMap, message: &[u8]) -> Option<HeaderValue> {
+    fn for_call(&self, caller: &Caller, headers: &HeaderMap, message: &[u8]) -> Option<HeaderValue> {
         let given = headers.get(VERSION);
         let Some(tenant) = &caller.tenant else { return given.cloned() };
         let (now, mut versions) = (SystemClock.now(), Vec::new());

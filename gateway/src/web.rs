@@ -76,7 +76,8 @@ async fn notification(
 }
 
 /// Passes the simulator's page on, so that one port is enough.
-async fn simulator(State(web): State<Web>, mut request: Request) -> Response {
+async fn simulator(State(web): State<Web>, request: Request) -> Response {
+    let Ok(mut request) = body::whole(request, LARGEST).await else { return StatusCode::REQUEST_TIMEOUT.into_response() };
     let Some(base) = &web.simulator else { return StatusCode::NOT_FOUND.into_response() };
     let Ok(uri) = format!("{}{}", base.trim_end_matches('/'), request.uri().path()).parse() else {
         return StatusCode::NOT_FOUND.into_response();

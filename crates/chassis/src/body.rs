@@ -3,24 +3,24 @@
 //! arrived and is no message.
 
 use crate::error::{DOMAIN, status};
-use axum::{body::Body, extract::Request};
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
-use prost::Message;
-use std::{
-    collections::{HashMap, HashSet},
-    sync::LazyLock,
-    time::Duration,
+use axum::{
+    BoxError,
+    body::{Body, HttpBody},
+    extract::Request,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use prost::Message;
+use std::{collections::HashMap, sync::LazyLock, time::Duration};
+use tokio::{sync::Semaphore, time::Instant};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-/// How long a body may take to arrive, and how long nothing of it may come.
+/// How long a body may take to arrive, however large it is.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
-const SILENCE: Duration = Duration::from_secs(5);
-/// The largest body that is kept aside while its call is under way.
-const KEPT_ASIDE: usize = 256 << 10;
+/// How long a small one may take, and what each byte adds to it: one that drips in does not buy time by it.
+const SMALL_ARRIVES_WITHIN: Duration = Duration::from_secs(5);
+const PER_BYTE: Duration = Duration::from_micros(32);
 /// The frame's head before a message: a flag and the length.
 const FRAME_HEAD: usize = 5;
 /// The largest message.
@@ -30,14 +30,23 @@ const SMALL: usize = 64 << 10;
 const LARGE_AT_ONCE: usize = 64;
 static LARGE: Semaphore = Semaphore::const_new(LARGE_AT_ONCE);
 
-/// Paths of the methods whose callers send a stream.
-static CLIENT_STREAMS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+/// Which side of a method sends a stream.
+#[derive(Debug, Clone, Copy)]
+struct Streams {
+    caller: bool,
+    service: bool,
+}
+
+/// The methods that stream, by their paths.
+static STREAMS: LazyLock<HashMap<String, Streams>> = LazyLock::new(|| {
     let set = prost_types::FileDescriptorSet::decode(payterms_proto::DESCRIPTOR_SET).unwrap_or_default();
-    let mut paths = HashSet::new();
+    let mut paths = HashMap::new();
     for file in &set.file {
         for service in &file.service {
-            let streams = service.method.iter().filter(|method| method.client_streaming());
-            paths.extend(streams.map(|method| format!("/{}.{}/{}", file.package(), service.name(), method.name())));
+            for method in service.method.iter().filter(|method| method.client_streaming() || method.server_streaming()) {
+                let streams = Streams { caller: method.client_streaming(), service: method.server_streaming() };
+                paths.insert(format!("/{}.{}/{}", file.package(), service.name(), method.name()), streams);
+            }
         }
     }
     paths
@@ -46,7 +55,13 @@ static CLIENT_STREAMS: LazyLock<HashSet<String>> = LazyLock::new(|| {
 /// Whether the caller of a method sends a stream of messages; reflection does so too.
 #[must_use]
 pub fn is_client_stream(path: &str) -> bool {
-    path.starts_with("/grpc.reflection.") || CLIENT_STREAMS.contains(path)
+    path.starts_with("/grpc.reflection.") || STREAMS.get(path).is_some_and(|streams| streams.caller)
+}
+
+/// Whether a method answers a stream of messages.
+#[must_use]
+pub fn is_server_stream(path: &str) -> bool {
+    STREAMS.get(path).is_some_and(|streams| streams.service)
 }
 
 /// The call with its whole body.
@@ -54,35 +69,82 @@ pub fn is_client_stream(path: &str) -> bool {
 /// # Errors
 /// UNAVAILABLE where the body did not arrive whole, `MESSAGE_TOO_LARGE` where it is larger than a message of `most` bytes.
 pub async fn whole(request: Request, most: usize) -> Result<Request, Box<Status>> {
-    let (head, body) = request.into_parts();
-    let read = tokio::time::timeout(ARRIVES_WITHIN, read(body, most.saturating_add(FRAME_HEAD)));
-    let bytes = read.await.unwrap_or_else(|_| Err(Box::new(late())))?;
-    let mut request = Request::from_parts(head, Body::from(bytes.clone()));
-    if bytes.len() <= KEPT_ASIDE {
-        request.extensions_mut().insert(Whole(bytes));
-    }
-    Ok(request)
+    whole_if(request, most, || Ok(())).await
 }
 
-/// The body of a call, kept aside until it is answered: where it is refused, its names tell which copies that may rest on,
-/// and the call may be repeated. Bodies that are larger are not kept, so that calls in flight hold little.
-#[derive(Debug, Clone)]
-pub struct Whole(pub Bytes);
+/// The same; one that turns out to be large goes on only where `may_be_large` lets it.
+///
+/// # Errors
+/// Those, and the one of `may_be_large`.
+pub async fn whole_if<P: Send + 'static>(
+    request: Request,
+    most: usize,
+    may_be_large: impl FnOnce() -> Result<P, Box<Status>>,
+) -> Result<Request, Box<Status>> {
+    let (head, body) = request.into_parts();
+    let read = tokio::time::timeout(ARRIVES_WITHIN, read(body, most.saturating_add(FRAME_HEAD), may_be_large));
+    let (bytes, places) = read.await.unwrap_or_else(|_| Err(Box::new(late())))?;
+    Ok(match places {
+        None => {
+            let mut request = Request::from_parts(head, Body::from(bytes.clone()));
+            request.extensions_mut().insert(Small(bytes));
+            request
+        }
+        // The places are taken until the bytes have gone on.
+        Some(places) => Request::from_parts(head, holding(Full::new(bytes), places)),
+    })
+}
 
-async fn read(mut body: Body, most: usize) -> Result<Bytes, Box<Status>> {
-    let (mut bytes, mut place): (BytesMut, Option<SemaphorePermit<'static>>) = (BytesMut::new(), None);
-    while let Some(frame) = tokio::time::timeout(SILENCE, body.frame()).await.map_err(|_| Box::new(late()))? {
+/// The body of a call that is not large, kept aside until it is answered: where it is refused, its names tell which copies
+/// that may rest on, and the call may be repeated.
+#[derive(Debug, Clone)]
+pub struct Small(pub Bytes);
+
+/// The places that a large body takes: its sender's, and one of those of the process.
+type Places<P> = (P, Option<tokio::sync::SemaphorePermit<'static>>);
+
+async fn read<P: Send + 'static>(
+    mut body: Body,
+    most: usize,
+    may_be_large: impl FnOnce() -> Result<P, Box<Status>>,
+) -> Result<(Bytes, Option<Places<P>>), Box<Status>> {
+    let (mut bytes, mut places, mut may_be_large) = (BytesMut::new(), None, Some(may_be_large));
+    let mut until = Instant::now() + SMALL_ARRIVES_WITHIN;
+    while let Some(frame) = tokio::time::timeout_at(until, body.frame()).await.map_err(|_| Box::new(late()))? {
         let frame = frame.map_err(|_| Box::new(cut("The request was cut off. Send it again with the same request id.")))?;
         let Ok(data) = frame.into_data() else { continue };
-        if bytes.len().saturating_add(data.len()) > most {
+        let length = bytes.len().saturating_add(data.len());
+        if length > most {
             return Err(Box::new(too_large()));
         }
-        if bytes.len().saturating_add(data.len()) > SMALL && place.is_none() {
-            place = LARGE.acquire().await.ok();
+        if length > SMALL + FRAME_HEAD
+            && let Some(may_be_large) = may_be_large.take()
+        {
+            places = Some((may_be_large()?, LARGE.acquire().await.ok()));
+            // That it waited for a place is not its fault.
+            until = until.max(Instant::now() + SMALL_ARRIVES_WITHIN);
         }
+        until += PER_BYTE.saturating_mul(u32::try_from(data.len()).unwrap_or(u32::MAX));
         bytes.extend_from_slice(&data);
     }
-    Ok(bytes.freeze())
+    Ok((bytes.freeze(), places))
+}
+
+/// A stream of messages that ends after so long, whether or not its caller has more.
+pub fn ends_within(body: Body, time: Duration) -> Body {
+    Body::from_stream(futures::StreamExt::take_until(body.into_data_stream(), tokio::time::sleep(time)))
+}
+
+/// A body that holds something until it has gone on or is dropped.
+pub fn holding<B, H>(body: B, held: H) -> Body
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    H: Send + 'static,
+{
+    Body::new(body.map_frame(move |frame| {
+        let _held = &held;
+        frame
+    }))
 }
 
 /// The status of a caller's stream that ended in an error: a line that broke is no malformed message.
@@ -96,21 +158,23 @@ fn late() -> Status {
     cut("The request did not arrive in time. Send it again with the same request id.")
 }
 
-/// What did not arrive may be sent again.
-fn cut(message: &str) -> Status {
+/// The status of what did not arrive: it may be asked for again.
+#[must_use]
+pub fn cut(message: &str) -> Status {
     let mut details = ErrorDetails::with_error_info("UNAVAILABLE", DOMAIN, HashMap::new());
     details.set_retry_info(Some(Duration::from_millis(500)));
     Status::with_error_details(Code::Unavailable, message, details)
 }
 
 /// The status of a message beyond the limit.
-pub(crate) fn too_large() -> Status {
+#[must_use]
+pub fn too_large() -> Status {
     status(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", "The message is larger than 4 MiB. Send less at once.")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{is_client_stream, whole};
+    use super::{is_client_stream, is_server_stream, whole};
     use axum::{body::Body, extract::Request};
     use bytes::Bytes;
     use tonic::Code;
@@ -130,9 +194,10 @@ mod tests {
     }
 
     #[test]
-    fn streams_of_callers_are_known_from_the_contract() {
+    fn streams_are_known_from_the_contract() {
         assert!(is_client_stream("/payterms.wallet.v1.UsageService/RecordUsageStream"));
         assert!(!is_client_stream("/payterms.wallet.v1.UsageService/RecordUsage"));
-        assert!(!is_client_stream("/payterms.invoicing.v1.DocumentService/DownloadDocuments"));
+        let download = "/payterms.invoicing.v1.DocumentService/DownloadDocuments";
+        assert!(is_server_stream(download) && !is_client_stream(download));
     }
 }

@@ -33,6 +33,7 @@ struct Entry {
     /// Whether there was a request yet.
     used: AtomicUsize,
     idle_since: Mutex<Instant>,
+    opened: Instant,
     /// Closes the connection in order.
     close: CancellationToken,
 }
@@ -83,6 +84,7 @@ impl Connections {
             busy: AtomicUsize::default(),
             used: AtomicUsize::default(),
             idle_since: Mutex::new(Instant::now()),
+            opened: Instant::now(),
             close: CancellationToken::new(),
         });
         open.insert(id, entry.clone());
@@ -99,14 +101,20 @@ impl OpenConnection {
         RequestUnderWay(self.0.clone())
     }
 
-    /// Waits until the connection is to be closed: it makes room for another one, or no request came in time.
+    /// Whether there was a request yet.
+    pub(crate) fn is_used(&self) -> bool {
+        self.0.entry.used.load(Ordering::Relaxed) > 0
+    }
+
+    /// Waits until the connection is to be closed: it makes room for another one, or no request came within that time of its
+    /// beginning.
     pub(crate) async fn unwanted(&self, first_within: Duration) {
         let closed = self.0.entry.close.cancelled();
         tokio::select! {
             () = closed => return,
-            () = tokio::time::sleep(first_within) => {}
+            () = tokio::time::sleep_until(self.0.entry.opened + first_within) => {}
         }
-        if self.0.entry.used.load(Ordering::Relaxed) > 0 {
+        if self.is_used() {
             self.0.entry.close.cancelled().await;
         }
     }
@@ -140,7 +148,7 @@ mod tests {
         let _other = connections.admit(there).unwrap();
         // The address has its share: its own idle one goes, though another address has an older one.
         let third = connections.admit(here).unwrap();
-        second.unwanted(Duration::MAX).await;
+        second.unwanted(Duration::from_mins(10)).await;
         let under_way = third.begin();
         assert!(connections.admit(here).is_none(), "all of the address are busy");
         assert!(connections.admit(else_where).is_some(), "another takes the room of one that is idle");

@@ -12,12 +12,12 @@
 
 use crate::{
     access::{Access, AccessTable},
-    body::{self, Whole, is_client_stream},
+    body::{self, is_client_stream, is_server_stream},
     call::{Caller, Scope},
-    copies::{COPIES, Copies},
+    copies::Copies,
+    copies_layer::with_copies,
     error::{DOMAIN, status},
     identity::{TokenFault, Verifier},
-    peer_channel::NAMED,
     peers::DEADLINE,
     telemetry,
 };
@@ -30,8 +30,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
-use http::HeaderValue;
-use payterms_kernel::TenantId;
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use tonic::{Code, Status};
@@ -41,8 +39,10 @@ use tracing::Instrument;
 /// What a call without a deadline gets, and the longest that any call gets.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Streams of callers at once.
+/// Streams at once.
 const STREAMS: usize = 256;
+/// The largest message of the methods that need no token.
+const OPEN_MESSAGE: usize = 4 << 10;
 /// The largest message between services: a delivery of events.
 pub const INNER_MESSAGE: usize = 16 << 20;
 
@@ -57,10 +57,10 @@ struct Known {
     verifier: Verifier,
     /// What the service keeps copies of.
     copies: Arc<Copies>,
-    calls: Semaphore,
-    /// Calls whose callers send a stream: how long those take is theirs to say.
-    streams: Semaphore,
-    bus: Semaphore,
+    calls: Arc<Semaphore>,
+    /// Calls with a stream of either side: how long those take is the callers' to say.
+    streams: Arc<Semaphore>,
+    bus: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Guard {
@@ -77,9 +77,9 @@ impl Guard {
             access,
             verifier,
             copies,
-            calls: Semaphore::new(most),
-            streams: Semaphore::new(STREAMS),
-            bus: Semaphore::new(64),
+            calls: Arc::new(Semaphore::new(most)),
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            bus: Arc::new(Semaphore::new(64)),
         }))
     }
 }
@@ -201,6 +201,17 @@ async fn timed<F: Future<Output = Response> + Send + 'static>(request: Request, 
     }
 }
 
+/// Bounds what is sent to a method that needs no token: a message is small and does not come in halves, a stream is short.
+pub async fn small_message(request: Request, next: Next) -> Response {
+    if is_client_stream(request.uri().path()) {
+        return next.run(request.map(|body| body::ends_within(body, LONGEST))).await;
+    }
+    match body::whole(request, OPEN_MESSAGE).await {
+        Ok(request) => next.run(request).await,
+        Err(status) => refuse(*status),
+    }
+}
+
 /// Whether a path is open to all who reach the port: health and reflection.
 #[must_use]
 pub fn is_open(path: &str) -> bool {
@@ -218,7 +229,7 @@ pub fn is_inner(path: &str) -> bool {
 /// Takes the call in: its caller may make it, its message is there, there is room for it, and the copies are there.
 async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let (streams, inner) = (is_client_stream(path), is_inner(path));
+    let (sends, answers, inner) = (is_client_stream(path), is_server_stream(path), is_inner(path));
     if !is_open(path) {
         // First of all: nobody learns anything, or has anything read, without a token.
         match admit(&guard.0.access, |token| guard.0.verifier.verify(token), path, request.headers()) {
@@ -226,53 +237,31 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
             Err(status) => return refuse(*status),
         }
     }
-    if !streams {
+    if !sends {
         let most = if inner { INNER_MESSAGE } else { body::MESSAGE };
         request = match body::whole(request, most).await {
             Ok(request) => request,
             Err(status) => return refuse(*status),
         };
     }
-    // The place is kept until the work ends, also when nobody waits for it any more.
-    let pool = match (inner, streams) {
+    // The place is kept until the work ends, also when nobody waits for it any more; of a stream until its last byte has gone.
+    let pool = match (inner, sends || answers) {
         (true, _) => &guard.0.bus,
         (_, true) => &guard.0.streams,
         _ => &guard.0.calls,
     };
-    let Ok(_place) = pool.try_acquire() else {
+    let Ok(place) = pool.clone().try_acquire_owned() else {
         let mut details = ErrorDetails::with_error_info("OVERLOADED", DOMAIN, HashMap::new());
         details.set_retry_info(Some(Duration::from_millis(200)));
         let message = "The service has more calls than it takes at once. Retry after the delay.";
         return refuse(Status::with_error_details(Code::ResourceExhausted, message, details));
     };
     let tenant = request.extensions().get::<Scope>().and_then(|scope| scope.caller.tenant.clone());
-    match tenant {
+    let answer = match tenant {
         Some(tenant) => with_copies(&guard.0.copies, &tenant, request, next).await,
         None => next.run(request).await,
-    }
-}
-
-/// Handles a call when the copies that it names are here; a refusal that rests on copies names them.
-async fn with_copies(copies: &Copies, tenant: &TenantId, mut request: Request, next: Next) -> Response {
-    let named = request.headers().get(crate::answer::VERSION).cloned();
-    if let Some(named) = named.as_ref().and_then(|named| named.to_str().ok())
-        && let Err(error) = copies.wait(tenant, named).await
-    {
-        return refuse(error.into());
-    }
-    let message = request.extensions_mut().remove::<Whole>();
-    let mut response = NAMED.scope(named, next.run(request)).await;
-    if let Some(Whole(message)) = message
-        && let Some(status) = Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok)
-        && let Some(rested_on) = copies.rested_on(tenant, &status, &message)
-    {
-        let theirs = response.headers().get(COPIES).and_then(|theirs| theirs.to_str().ok());
-        let all = theirs.map_or_else(|| rested_on.clone(), |theirs| format!("{theirs},{rested_on}"));
-        if let Ok(value) = HeaderValue::from_str(&all) {
-            response.headers_mut().insert(COPIES, value);
-        }
-    }
-    response
+    };
+    if answers { answer.map(|body| body::holding(body, place)) } else { answer }
 }
 
 /// Checks the token and the table for a call of `path`.

@@ -15,6 +15,7 @@ pub mod config;
 mod connection;
 mod connections;
 pub mod copies;
+mod copies_layer;
 pub mod database_file;
 pub mod db;
 pub mod error;

@@ -16,8 +16,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// How long a new connection may keep silent, half-say its preface or the headers of its first request.
-const SILENCE: Duration = Duration::from_secs(5);
+/// How long a new connection may take for its preface and the headers of its first request, all together.
+const SILENCE: Duration = Duration::from_secs(4);
+/// How long one that is to be closed may take for it: five seconds after its beginning one without a request is gone.
+const CLOSES_WITHIN: Duration = Duration::from_secs(1);
+/// Bytes of one message, and of all messages of a connection, that may have come and wait to be read. As much as all streams
+/// that a service takes may have waiting: one that is read slowly does not hold up the others.
+pub const STREAM_WINDOW: u32 = 256 << 10;
+/// See [`STREAM_WINDOW`].
+pub const CONNECTION_WINDOW: u32 = 64 << 20;
 /// How long open calls may take after the stop.
 pub const DRAIN: Duration = Duration::from_secs(20);
 
@@ -38,7 +45,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
                     connections.spawn(async move {
                         let speaking = tokio::select! {
                             speaks = speaks(&stream) => speaks,
-                            () = admitted.unwanted(SILENCE * 2) => false,
+                            () = admitted.unwanted(SILENCE) => false,
                         };
                         if speaking {
                             connection(stream, router, admitted, stop).await;
@@ -79,6 +86,8 @@ async fn connection(stream: TcpStream, router: Router, admitted: OpenConnection,
         .timer(TokioTimer::new())
         .max_concurrent_streams(1_024)
         .max_header_list_size(16 * 1_024)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20));
     let counted = admitted.clone();
@@ -98,7 +107,10 @@ async fn connection(stream: TcpStream, router: Router, admitted: OpenConnection,
         () = admitted.unwanted(SILENCE) => {
             connection.as_mut().graceful_shutdown();
             // What hangs in the middle of its first headers does not end by itself.
-            let _ = tokio::time::timeout(SILENCE, connection).await;
+            let ended = tokio::time::timeout(CLOSES_WITHIN, connection.as_mut()).await;
+            if ended.is_err() && admitted.is_used() {
+                let _ = tokio::time::timeout(SILENCE, connection).await;
+            }
             return;
         }
     }

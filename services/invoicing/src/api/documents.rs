@@ -5,14 +5,19 @@ use crate::{
     parse_documents as parse,
     use_cases::{documents, read_receipts, read_statements},
 };
-use futures::{StreamExt, stream::BoxStream};
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use payterms_chassis::{AppError, answer};
 use payterms_proto::invoicing::v1::{
     DownloadDocumentsRequest, DownloadDocumentsResponse, GetDocumentRequest, GetDocumentResponse, GetReceiptRequest, GetReceiptResponse,
     GetStatementRequest, GetStatementResponse, ListReceiptsRequest, ListReceiptsResponse, ListStatementsRequest, ListStatementsResponse,
     document_service_server::DocumentService, receipt_service_server::ReceiptService, statement_service_server::StatementService,
 };
+use tokio::sync::mpsc;
 use tonic::{Request, Response, Status};
+use tracing::Instrument;
 
 #[tonic::async_trait]
 impl DocumentService for Api {
@@ -28,8 +33,19 @@ impl DocumentService for Api {
         request: Request<DownloadDocumentsRequest>,
     ) -> Result<Response<Self::DownloadDocumentsStream>, Status> {
         let asked = parse::download(request)?;
-        let documents = documents::all(&self.app, asked).await?;
-        Ok(Response::new(documents.map(|own| own.map_err(AppError::into)).boxed()))
+        let mut documents = documents::all(&self.app, asked).await?;
+        // A task of its own reads and prints: the answer's body may be dropped at any moment, also in the middle of a read.
+        let (sender, receiver) = mpsc::channel(1);
+        let printing = async move {
+            while let Some(document) = documents.next().await {
+                if sender.send(document.map_err(AppError::into)).await.is_err() {
+                    break;
+                }
+            }
+        };
+        tokio::spawn(printing.in_current_span());
+        let printed = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+        Ok(Response::new(printed.boxed()))
     }
 }
 
