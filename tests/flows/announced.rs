@@ -80,7 +80,7 @@ async fn an_announced_transfer_waits_and_pays_what_comes(world: &World) {
     invariants::books_agree(world).await;
 }
 
-async fn it_is_cancelled_or_lapses_and_nothing_is_collected_meanwhile(world: &World) {
+pub(crate) async fn it_is_cancelled_or_lapses_and_nothing_is_collected_meanwhile(world: &World) {
     let desk = desk(world, Some("tok_visa")).await;
     let waiting = announce(&desk.admin, &desk.invoice).await;
     let gone = cancel(&desk.admin, &waiting).await.unwrap();

@@ -144,7 +144,7 @@ async fn what_was_given_back_is_not_taken_twice(world: &World) {
 }
 
 /// A refund was on its way when the issuer took the charge back: the cardholder has the money once.
-async fn a_refund_that_comes_after_it_gives_nothing_back(world: &World) {
+pub(crate) async fn a_refund_that_comes_after_it_gives_nothing_back(world: &World) {
     let peer = world.peer("invoicing", "wallet");
     let till = till(world, 0).await;
     let simulator = world.suite.simulator.clone();

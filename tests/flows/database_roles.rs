@@ -2,11 +2,22 @@
 //! else reads nothing, and no role gains by its own settings.
 
 use crate::wallets::{debit, grant};
-use payterms_suite::client::amount;
-use payterms_testkit::{Database, World, postgres, rig::until};
+use payterms_proto::wallet::v1::ListWalletsRequest;
+use payterms_suite::{
+    Session,
+    client::{amount, request_id},
+};
+use payterms_testkit::{
+    Database, World,
+    people::person,
+    postgres,
+    process::{Process, free_address},
+    reason,
+    rig::until,
+};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Statement};
 use std::process::{Command, Output};
-use tonic::Status;
+use tonic::{Code, Status};
 
 async fn query(conn: &DatabaseConnection, sql: &str) -> Result<Vec<QueryResult>, DbErr> {
     conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await
@@ -211,4 +222,33 @@ async fn a_schema_in_use_is_guarded_once_it_is_free_and_then_no_more_locked() {
     run(&user, &["BEGIN", all]).await;
     payterms_migrations::migrate_postgres(&owner, "wallet").await.unwrap();
     run(&user, &["COMMIT"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_waits_for_its_schema_says_so_and_begins_when_it_is_there() {
+    let (Some(world), Some(place)) = (World::start(Database::Sqlite).await, postgres::empty_database().await) else { return };
+    let arguments = [
+        format!("--database-url=postgres://payterms_wallet@{place}"),
+        format!("--keys={}", world.folder.path().join("keys").display()),
+        format!("--simulator-secret={}", world.folder.path().join("keys/simulator.secret").display()),
+    ];
+    let at = free_address();
+    // The role is the server's, not the database's; another database of this server has made it.
+    postgres::database().await;
+    let _wallet = Process::service(env!("CARGO_BIN_EXE_payterms-under-test"), "wallet", at, &arguments, &[]);
+    let readiness = async || {
+        let answer = reqwest::get(format!("http://{at}/readyz")).await.map_err(|error| Status::unavailable(error.to_string()))?;
+        Ok((answer.status().as_u16(), answer.text().await.unwrap()))
+    };
+    let (status, said) = until(readiness, |_| true).await;
+    assert!(status == 503 && said.contains("run payterms-migrate"), "{status} {said}");
+    let token = world.suite.token(&person("acme", "SERVICE", None), 600).unwrap();
+    let list = ListWalletsRequest { parent: format!("tenants/acme/customers/{}", request_id()), ..ListWalletsRequest::default() };
+    let refused = Session::new(at, &token).unwrap().wallets().list_wallets(list).await.unwrap_err();
+    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unavailable, "UNAVAILABLE"));
+    let owner = postgres::owner_of(&place).await;
+    payterms_migrations::migrate_postgres(&owner, "wallet").await.unwrap();
+    owner.close().await.unwrap();
+    until(readiness, |(status, _)| *status == 200).await;
+    world.end().await;
 }

@@ -17,7 +17,8 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use payterms_proto::{
     invoicing::v1::{
-        DownloadDocumentsRequest, GetMailTemplateRequest, MailKind, MailTemplate, PreviewMailTemplateRequest, UpdateMailTemplateRequest,
+        DownloadDocumentsRequest, EnableMeteredServiceRequest, GetMailTemplateRequest, MailKind, MailTemplate, MeteredService, PaymentTerm,
+        PreviewMailTemplateRequest, UpdateMailTemplateRequest, payment_term,
     },
     wallet::v1::PostDebitRequest,
 };
@@ -26,7 +27,7 @@ use payterms_testkit::{
     Database, World,
     people::person,
     reason,
-    rig::{Services, retry},
+    rig::{Services, retry, until},
 };
 use prost::Message;
 use std::{convert::Infallible, net::SocketAddr, process::Command, time::Duration};
@@ -287,4 +288,39 @@ async fn a_service_that_hangs_costs_seconds() {
     assert_eq!(hangs.code(), Code::Unavailable, "the line is found dead long before the deadline: {hangs:?}");
     assert!(signal("-CONT").success());
     assert_eq!(retry(send).await.into_inner(), first);
+}
+
+/// The same between two services: invoicing asks the wallet, which hangs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_hangs_costs_seconds() {
+    let rig = rig::start(false).await.unwrap();
+    let people = rig.prepare("tok_visa").await;
+    let services = Services::of(rig);
+    let owner = services.rig().someone("OWNER", None);
+    let terms = MeteredService {
+        product: "maps".into(),
+        display_name: "Maps".into(),
+        currency_code: "USD".into(),
+        payment_term: Some(PaymentTerm { kind: payment_term::Kind::NetDays.into(), days: 0 }),
+        ..MeteredService::default()
+    };
+    let send = async || {
+        let metered_service = Some(terms.clone());
+        let enable = EnableMeteredServiceRequest { request_id: request_id(), parent: people.customer.clone(), metered_service };
+        let mut request = Request::new(enable);
+        request.set_timeout(Duration::from_secs(29));
+        owner.metered_services().enable_metered_service(request).await.map(|_| ())
+    };
+    // Whether it may be enabled does not matter: the wallet was asked.
+    let answered = async || match send().await {
+        Err(refused) if refused.code() == Code::Unavailable => Err(refused),
+        other => Ok(other.map_err(|refused| reason(&refused))),
+    };
+    until(answered, |_| true).await.unwrap();
+    let signal = |name: &str| Command::new("kill").args([name, &services.pid("wallet").unwrap().to_string()]).status().unwrap();
+    assert!(signal("-STOP").success());
+    let hangs = send().await.unwrap_err();
+    assert_eq!(hangs.code(), Code::Unavailable, "the line is found dead long before the deadline: {hangs:?}");
+    assert!(signal("-CONT").success());
+    assert_eq!(until(answered, |_| true).await, Err("SERVICE_STATE".to_owned()), "it is enabled already");
 }

@@ -43,7 +43,7 @@ pub(crate) async fn capture_hold_in_parts_and_release_the_rest(world: &World) {
     invariants::hold(world).await;
 }
 
-async fn void_hold_frees_what_it_reserved(world: &World) {
+pub(crate) async fn void_hold_frees_what_it_reserved(world: &World) {
     let (_, wallet) = world.usual().await;
     grant(world, &wallet, amount("USD", 10, 0), 0).await;
     let service = world.someone("SERVICE", None);

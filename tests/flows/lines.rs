@@ -233,7 +233,7 @@ pub(crate) async fn deactivating_needs_another_method(world: &World) {
     assert_eq!(credit.verbs().await, ["OFFER", "ACTIVATE", "DEACTIVATE", "REACTIVATE"]);
 }
 
-async fn past_due_suspends_and_payment_restores(world: &World) {
+pub(crate) async fn past_due_suspends_and_payment_restores(world: &World) {
     let credit = active(world, 1_000).await;
     let visa = credit.card().await;
     let bad = card(world, &credit.admin, &credit.customer, "tok_declined").await;

@@ -33,7 +33,7 @@ pub(crate) fn republish(aggregate: &str) -> RepublishRequest {
     }
 }
 
-async fn a_service_that_lost_its_copies_learns_them_again(world: &World) {
+pub(crate) async fn a_service_that_lost_its_copies_learns_them_again(world: &World) {
     world.tenant("acme").await;
     let customers = [world.customer("acme", "GB").await, world.customer("acme", "AU").await];
     let (conn, s) = world.rows("wallet").await;
@@ -64,7 +64,7 @@ async fn dead_letters(world: &World) -> Vec<DeadLetter> {
     world.someone("OPERATOR", None).operations("wallet").list_dead_letters(list).await.unwrap().into_inner().dead_letters
 }
 
-async fn a_dead_letter_holds_only_its_own_aggregate_up(world: &World) {
+pub(crate) async fn a_dead_letter_holds_only_its_own_aggregate_up(world: &World) {
     world.tenant("acme").await;
     let customer = world.customer("acme", "GB").await;
     let other = world.customer("acme", "AU").await;

@@ -85,7 +85,7 @@ async fn early_and_part_payments_go_to_the_earliest_and_credit_notes_lower_the_l
     invariants::books_agree(world).await;
 }
 
-async fn what_is_declined_goes_through_grace_to_breach_and_back(world: &World) {
+pub(crate) async fn what_is_declined_goes_through_grace_to_breach_and_back(world: &World) {
     let (desk, plan) = active(world, Some("tok_declined")).await;
     remind(world, &[-3, 0, 4]).await;
     // 31 January is the thirtieth day after the first.

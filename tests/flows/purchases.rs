@@ -189,7 +189,7 @@ async fn a_purchase_is_voided_or_expires(world: &World) {
     ends(world).await;
 }
 
-async fn each_verb_answers_again_and_acts_once(world: &World) {
+pub(crate) async fn each_verb_answers_again_and_acts_once(world: &World) {
     let credit = active(world, 1_000).await;
     let service = world.someone("SERVICE", None);
     let request = wanted(&credit);

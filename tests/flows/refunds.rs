@@ -133,7 +133,7 @@ async fn unapply(owner: &Session, payment: &str, invoice: &str, money: Option<Mo
     owner.refunds().unapply_payment(request).await.map(tonic::Response::into_inner)
 }
 
-async fn an_unapplied_payment_is_credit_and_the_invoice_is_open(world: &World) {
+pub(crate) async fn an_unapplied_payment_is_credit_and_the_invoice_is_open(world: &World) {
     let (till, payment) = paid(world, "tok_visa").await;
     let part = unapply(&till.owner, &payment.name, &till.invoice.name, amount("USD", 20, 0)).await.unwrap();
     assert_eq!(parts(&part.refund.unwrap()), [(20, false, Destination::Credit)]);

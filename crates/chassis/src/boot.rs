@@ -7,6 +7,7 @@ use crate::{
     config::{self, CommonOptions, DatabaseOptions},
     copies::Copies,
     db::Db,
+    early,
     flow::{Drivers, Flows, Leases},
     health, housekeeping,
     identity::{Signer, Verifier},
@@ -141,7 +142,12 @@ pub async fn start<S: Service>(
     options: S::Options,
     stop: CancellationToken,
 ) -> Result<Running, String> {
-    wait_for_schema::<S>(&db, &stop).await?;
+    let mut listener = listener;
+    if !has_schema::<S>(&db).await {
+        // Before the port answers: nothing may be sent here meanwhile.
+        db.health().waits_for_schema(S::SCHEMA_VERSION);
+        listener = early::until(listener, db.health(), wait_for_schema::<S>(&db, &stop)).await?;
+    }
     db.note_made()?;
     let topology = topology::load()?;
     let db = db.with_requests_in(S::REQUESTS_IN);
@@ -181,7 +187,7 @@ pub async fn start<S: Service>(
     let background = Background::new(db.health().clone(), stop.clone());
     let failure = background.failure();
     let tasks = keep_background(&background, Tasks { db: db.clone(), relay, leases, jobs: parts.jobs, flows }, (health, services), &stop);
-    let readiness = readiness(db.health().clone());
+    let readiness = early::readiness(db.health().clone());
     let running = Running::spawn(listener, |listener| async move {
         serve::serve(listener, layers::wrap(routes, &guard).merge(readiness), stop).await;
         for task in tasks {
@@ -222,31 +228,21 @@ fn keep_background(
     ]
 }
 
-/// `/readyz`: whether calls should be sent here, and what is wrong, as JSON.
-fn readiness(health: health::Health) -> axum::Router {
-    let answer = move || {
-        let report = health.reported();
-        let status = if report.ready { http::StatusCode::OK } else { http::StatusCode::SERVICE_UNAVAILABLE };
-        std::future::ready((status, axum::Json(report)))
-    };
-    axum::Router::new().route("/readyz", axum::routing::get(answer))
-}
-
 /// Waits, not ready, until the schema has the version that this build needs.
 async fn wait_for_schema<S: Service>(db: &Db, stop: &CancellationToken) -> Result<(), String> {
-    let select = "SELECT version FROM seaql_migrations WHERE version = $1";
-    let mut told = false;
-    while !stop.is_cancelled() {
-        if let Ok(Some(_)) = sql::one(db.connection(), select, vec![S::SCHEMA_VERSION.into()]).await {
-            return Ok(());
-        }
-        if !told {
-            tracing::info!(service = S::NAME, version = S::SCHEMA_VERSION, "waits for its schema; run payterms-migrate");
-            told = true;
+    while !has_schema::<S>(db).await {
+        if stop.is_cancelled() {
+            return Err("stopped before its schema was there".to_owned());
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    Err("stopped before its schema was there".to_owned())
+    db.health().schema_is_there();
+    Ok(())
+}
+
+async fn has_schema<S: Service>(db: &Db) -> bool {
+    let select = "SELECT version FROM seaql_migrations WHERE version = $1";
+    matches!(sql::one(db.connection(), select, vec![S::SCHEMA_VERSION.into()]).await, Ok(Some(_)))
 }
 
 #[derive(Debug, Parser)]

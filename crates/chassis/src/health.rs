@@ -88,6 +88,17 @@ impl Health {
         Report { ready: fault.is_none(), database: fault.unwrap_or_default(), notes: lock(&self.0.notes).clone() }
     }
 
+    /// Notes that the schema has not the version that this build needs: the service is not ready.
+    pub(crate) fn waits_for_schema(&self, version: &str) {
+        tracing::info!(version, "waits for its schema; run payterms-migrate");
+        *lock(&self.0.fault) = Some(format!("the schema is not at {version}; run payterms-migrate"));
+    }
+
+    /// Notes that it has.
+    pub(crate) fn schema_is_there(&self) {
+        lock(&self.0.fault).take();
+    }
+
     fn heal(&self) {
         if lock(&self.0.fault).take().is_some() {
             tracing::warn!("the database works again");

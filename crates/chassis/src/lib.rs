@@ -18,6 +18,7 @@ pub mod copies;
 mod copies_layer;
 pub mod database_file;
 pub mod db;
+mod early;
 pub mod error;
 pub mod etag;
 pub mod fields;
