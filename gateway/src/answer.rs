@@ -1,12 +1,15 @@
 //! Answers on their way to callers, who may read them slowly or not at all. What a caller does not read waits here and is
 //! counted against it, and not on the connection to a service, which others share.
+//!
+//! A refusal has no body: its status stands in its headers, which must end it. Clients in Go take headers that do not end an
+//! answer, and no trailers after them, for a broken answer.
 
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures::stream;
 use http::{HeaderMap, response::Parts};
 use http_body_util::{BodyExt, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::{Body as _, Frame, Incoming};
 use payterms_chassis::{body, error::status, layers::INNER_MESSAGE};
 use std::{convert::Infallible, time::Duration};
 use tokio::sync::mpsc::{self, Sender, error::SendTimeoutError};
@@ -45,6 +48,9 @@ pub(crate) async fn whole(answer: http::Response<Incoming>) -> Result<Whole, Box
 impl Whole {
     /// The response, which holds something until it was read.
     pub(crate) fn into_response<H: Send + 'static>(self, held: H) -> Response {
+        if self.frames.is_empty() {
+            return Response::from_parts(self.head, Body::empty());
+        }
         let frames = stream::iter(self.frames.into_iter().map(Ok::<_, Infallible>));
         Response::from_parts(self.head, body::holding(StreamBody::new(frames), held))
     }
@@ -52,6 +58,9 @@ impl Whole {
 
 /// Passes a stream on as it comes. It holds something until the caller has read it or ended it.
 pub(crate) fn stream<H: Send + 'static>(answer: http::Response<Incoming>, held: H) -> Response {
+    if answer.body().is_end_stream() {
+        return answer.map(|_| Body::empty());
+    }
     answer.map(|body| passed_on(Body::new(body), held, UNREAD))
 }
 

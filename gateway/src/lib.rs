@@ -67,6 +67,9 @@ pub async fn start(
     options: &GatewayOptions,
     stop: CancellationToken,
 ) -> Result<Running, String> {
+    if options.tokens.issuer.is_none() {
+        tracing::warn!("any issuer whose key is in the file of keys is accepted; name the one that callers have with --issuer");
+    }
     let access = AccessTable::load()?;
     let packages: Vec<_> = peers.keys().map(String::as_str).collect();
     let mut services = access.services(&packages);

@@ -3,7 +3,7 @@
 use clap::Parser;
 use payterms_kernel::text::without_passwords;
 use sea_orm::{
-    ConnectOptions, Database,
+    ConnectOptions, Database, DbErr,
     sqlx::{Connection, PgConnection},
 };
 use std::{ffi::OsString, process::ExitCode, time::Duration};
@@ -60,7 +60,10 @@ async fn run(options: Options) -> Result<(), String> {
     address.idle_timeout(None).max_lifetime(None).sqlx_logging(false);
     let db = Database::connect(address).await.map_err(|error| format!("cannot connect: {error}"))?;
     for service in services {
-        crate::migrate_postgres(&db, &service).await.map_err(|error| format!("{service}: {error}"))?;
+        crate::migrate_postgres(&db, &service).await.map_err(|error| match error {
+            DbErr::Custom(sentence) => sentence,
+            error => format!("{service}: {error}"),
+        })?;
         println!("{service}: up to date");
     }
     Ok(())

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{
-    body::{Frame, Incoming},
+    body::{Body as _, Frame, Incoming},
     client::conn::http2::{Builder, SendRequest},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -20,7 +20,7 @@ use payterms_proto::{
         DownloadDocumentsRequest, EnableMeteredServiceRequest, GetMailTemplateRequest, MailKind, MailTemplate, MeteredService, PaymentTerm,
         PreviewMailTemplateRequest, UpdateMailTemplateRequest, payment_term,
     },
-    wallet::v1::PostDebitRequest,
+    wallet::v1::{GetWalletRequest, PostDebitRequest},
 };
 use payterms_suite::client::{amount, request_id};
 use payterms_testkit::{
@@ -101,6 +101,29 @@ async fn one_member_does_not_stop_a_service_for_all() {
     let service = world.someone("SERVICE", None);
     for _ in 0..20 {
         service.postings().post_debit(wallets::debit(&wallet, amount("USD", 0, 10))).await.unwrap();
+    }
+    world.end().await;
+}
+
+/// Clients in Go take headers with a status that do not end the answer for a broken one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_ends_with_its_headers() {
+    let world = World::start(Database::Sqlite).await.unwrap();
+    world.tenant("acme").await;
+    let (gateway, token) = (world.suite.gateway, world.suite.token(&person("acme", "STAFF", None), 600).unwrap());
+    let sender = connect(gateway).await;
+    let nobody = GetWalletRequest { name: format!("tenants/acme/customers/{}/wallets/{}", request_id(), request_id()) };
+    let refusals = [
+        call(&sender, (gateway, &token), "wallet.v1.WalletService/GetWallet", framed(&nobody)).await,
+        call(&sender, (gateway, &token), "wallet.v1.WalletService/GetWallet", framed(&GetWalletRequest::default())).await,
+        call(&sender, (gateway, &token), "wallet.v1.WalletService/GetNothing", framed(&nobody)).await,
+        call(&sender, (gateway, ""), "wallet.v1.WalletService/GetWallet", framed(&nobody)).await,
+        call(&sender, (gateway, &token), "gateway.v1.AccountService/GetAccountOverview", framed(&nobody)).await,
+        call(&sender, (gateway, &token), "invoicing.v1.DocumentService/DownloadDocuments", framed(&DownloadDocumentsRequest::default()))
+            .await,
+    ];
+    for refused in refusals.map(Result::unwrap) {
+        assert!(refused.headers()["grpc-status"] != "0" && refused.body().is_end_stream(), "{refused:?}");
     }
     world.end().await;
 }

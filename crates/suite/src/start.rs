@@ -121,7 +121,8 @@ impl Suite {
             let db = open("plans", options).await?;
             running.push(boot::start::<Plans>(db, &keys, &peers, listener, payterms_plans::Options {}, stop.clone()).await?);
         }
-        let own = GatewayOptions { jwks, simulator: Some(simulator.clone()), tokens: TokenOptions::default() };
+        let tokens = TokenOptions { issuer: Some(DEVELOPMENT.to_owned()), ..TokenOptions::default() };
+        let own = GatewayOptions { jwks, simulator: Some(simulator.clone()), tokens };
         let gateway = payterms_gateway::start(&keys, &peers, door, &own, stop.clone()).await?;
         let address = gateway.address;
         running.push(gateway);
