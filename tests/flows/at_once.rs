@@ -97,7 +97,7 @@ async fn crowded(on: (Database, bool), (name, play): Scenario, seen: &mut BTreeS
 }
 
 /// Between them they send every write.
-const SCENARIOS: [Scenario; 36] = scenarios!(
+const SCENARIOS: [Scenario; 35] = scenarios!(
     holds::capture_hold_in_parts_and_release_the_rest,
     collections::an_owner_blocks_all_or_none_and_alone_lifts,
     collections::a_decline_climbs_the_ladder_and_is_retried_by_hand,
@@ -124,7 +124,6 @@ const SCENARIOS: [Scenario; 36] = scenarios!(
     approvals::a_refund_above_the_limit_is_proposed_and_given_back,
     metered::a_permanent_failure_suspends_and_payment_restores,
     payments::thirty_by_credit_and_seventy_by_card,
-    operations::a_service_that_lost_its_copies_learns_them_again,
     operations::a_dead_letter_holds_only_its_own_aggregate_up,
     lines::past_due_suspends_and_payment_restores,
     purchases::each_verb_answers_again_and_acts_once,
