@@ -6,9 +6,10 @@ use http::HeaderValue;
 use payterms_chassis::{
     AppError, Fields,
     call::Caller,
+    deadline::DEADLINE,
     names,
     peer_channel::{NAMED, PeerChannel},
-    peers::{DEADLINE, Peers},
+    peers::Peers,
 };
 use payterms_proto::{
     credit::v1::{

@@ -13,7 +13,7 @@ impl MigratorTrait for Credit {
             Box::new(system::STEP),
             Box::new(system::CLOCKS),
             Box::new(lines::STEP),
-            Box::new(system::HOT),
+            Box::new(system::FEWER_INDEXES),
             Box::new(hot::STEP),
             Box::new(system::GUARDED),
         ]

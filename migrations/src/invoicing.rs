@@ -15,7 +15,7 @@ impl MigratorTrait for Invoicing {
             Box::new(invoices::STEP),
             Box::new(system::CLOCKS),
             Box::new(payments::STEP),
-            Box::new(system::HOT),
+            Box::new(system::FEWER_INDEXES),
             Box::new(system::GUARDED),
         ]
     }

@@ -9,7 +9,13 @@ pub struct Plans;
 
 impl MigratorTrait for Plans {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(system::STEP), Box::new(system::CLOCKS), Box::new(register::STEP), Box::new(system::HOT), Box::new(system::GUARDED)]
+        vec![
+            Box::new(system::STEP),
+            Box::new(system::CLOCKS),
+            Box::new(register::STEP),
+            Box::new(system::FEWER_INDEXES),
+            Box::new(system::GUARDED),
+        ]
     }
 }
 

@@ -103,7 +103,7 @@ pub const CLOCKS: Step = Step {
 };
 
 /// Fewer and cheaper indexes under every write. The oldest events are those with the least ids.
-pub const HOT: Step = Step {
+pub const FEWER_INDEXES: Step = Step {
     name: "system_0003_hot",
     postgres: &[include_str!("tenant_last.sql"), "SELECT tenant_last('requests', 'request_id')"],
     statements: &["DROP INDEX outbox_by_time"],

@@ -16,7 +16,7 @@ impl MigratorTrait for Wallet {
             Box::new(usage::STEP),
             Box::new(system::CLOCKS),
             Box::new(settlements::STEP),
-            Box::new(system::HOT),
+            Box::new(system::FEWER_INDEXES),
             Box::new(hot::STEP),
             Box::new(single_call::STEP),
             Box::new(system::GUARDED),

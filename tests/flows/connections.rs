@@ -2,7 +2,7 @@
 //! and who waits too long for one is told so.
 
 use super::asked::{Hand, call};
-use payterms_chassis::{AppError, Db, config::DatabaseOptions, sql, tenants};
+use payterms_chassis::{AppError, Db, db::DatabaseOptions, sql, tenants};
 use payterms_kernel::TenantId;
 use payterms_testkit::{postgres, reason, rig::until};
 use std::sync::Arc;

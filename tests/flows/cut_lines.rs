@@ -24,7 +24,7 @@ use payterms_proto::{
     wallet::v1::{GetWalletRequest, GrantCreditRequest},
 };
 use payterms_suite::client::request_id;
-use payterms_testkit::line::{Cut, Fault, Line, PLACES, Place};
+use payterms_testkit::faulty_line::{Cut, Fault, FaultyLine, PLACES, Place};
 use std::time::Duration;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
@@ -90,7 +90,7 @@ async fn becomes<T: std::fmt::Debug>(what: &str, read: impl AsyncFn() -> Result<
 ///
 /// One call need not meet the fault: it may wait in the callee for an event that cannot come over the broken line, and
 /// end with its deadline.
-async fn survives<T>(line: &Line, fault: Fault, act: impl AsyncFn() -> Result<T, Status>) -> T {
+async fn survives<T>(line: &FaultyLine, fault: Fault, act: impl AsyncFn() -> Result<T, Status>) -> T {
     let before = line.cuts();
     line.breaks(fault).await;
     let mut tries = 0;

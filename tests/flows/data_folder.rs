@@ -1,6 +1,6 @@
 //! A data folder from which something is missing is refused by name: nothing empty takes the place of what was there.
 
-use payterms_chassis::config::DatabaseOptions;
+use payterms_chassis::db::DatabaseOptions;
 use payterms_suite::{Suite, SuiteOptions};
 use std::{fs, path::Path};
 use tokio_util::sync::CancellationToken;

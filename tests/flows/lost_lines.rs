@@ -6,7 +6,7 @@ use payterms_proto::wallet::v1::PostDebitRequest;
 use payterms_suite::client::{amount, request_id};
 use payterms_testkit::{
     rig::{Services, retry, until},
-    slow_line::Line,
+    slow_line::SlowLine,
 };
 use std::time::Duration;
 use tonic::Status;
@@ -23,7 +23,7 @@ async fn a_line_to_the_database_that_is_lost_is_replaced() {
     grant(&rig, &people, 100).await;
     let place = rig.postgres.clone().unwrap();
     let (server, name) = place.split_once('/').unwrap();
-    let line = Line::open(tokio::net::lookup_host(server).await.unwrap().next().unwrap(), Duration::ZERO).await;
+    let line = SlowLine::open(tokio::net::lookup_host(server).await.unwrap().next().unwrap(), Duration::ZERO).await;
     rig.postgres = Some(format!("{}/{name}", line.address));
     let mut services = Services::of(rig);
     let service = services.rig().someone("SERVICE", None);

@@ -44,12 +44,12 @@ const POST: &str = "CREATE OR REPLACE FUNCTION public.bench_post(n integer) RETU
     decode(repeat('00', 130), 'hex'), '', false, now(), now()); END $$";
 
 /// Makes the function of a posting.
-pub async fn prepare_alone(owner: &DatabaseConnection) {
+pub async fn prepare_single(owner: &DatabaseConnection) {
     owner.execute_unprepared(POST).await.expect("a function");
 }
 
 /// One posting a transaction: all of a posting's rows by one call of a function in the database.
-pub async fn alone(server: &Durable, machine: &Machine, seconds: u64, way: &mut Way, accounts: usize) {
+pub async fn single(server: &Durable, machine: &Machine, seconds: u64, way: &mut Way, accounts: usize) {
     let script = std::env::temp_dir().join(format!("payterms-bench-{}.sql", std::process::id()));
     let text = format!("\\set n random(1, {accounts})\nSELECT public.bench_post(:n);\n");
     std::fs::write(&script, text).expect("a script");

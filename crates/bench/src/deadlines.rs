@@ -20,7 +20,7 @@ use payterms_testkit::{
     people::person,
     postgres::open,
     rig::{Rig, retry},
-    slow_line::Line,
+    slow_line::SlowLine,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use sea_orm::DatabaseConnection;
@@ -62,7 +62,7 @@ pub async fn run(measure: &Measure, minutes: u64) {
         let durable = Durable::start(measure).await;
         let stage = Stage::start(Some(&durable)).await;
         let stage = match late {
-            Some(late) => stage.behind(|server| async move { Line::open(server, late).await.address }).await,
+            Some(late) => stage.behind(|server| async move { SlowLine::open(server, late).await.address }).await,
             None => stage,
         };
         let called = load(&stage, each).await;

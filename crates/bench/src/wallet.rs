@@ -112,7 +112,7 @@ pub async fn run(measure: &Measure) {
     let hot: Wallets = Arc::new(vec![stage.wallet.clone()]);
     let many: Wallets = Arc::new(crowd::wallets(&owner, &stage.wallet, measure.accounts).await);
     let idle = ["wallet", "invoicing", "credit", "plans", "gateway"].map(|name| (name, stage.services.pid(name).map_or(0.0, memory)));
-    baseline::prepare_alone(&owner).await;
+    baseline::prepare_single(&owner).await;
     let mut ways = Ways {
         tpcb: Way::new("pgbench TPC-B"),
         alone: Way::new("SQL, a transaction each"),
@@ -133,7 +133,7 @@ pub async fn run(measure: &Measure) {
     let (before, known) = (books::sizes(&owner).await, acknowledged.len());
     for _ in 0..measure.rounds {
         baseline::tpcb(&durable, &machine, measure.seconds, &mut ways.tpcb).await;
-        baseline::alone(&durable, &machine, measure.seconds, &mut ways.alone, measure.accounts).await;
+        baseline::single(&durable, &machine, measure.seconds, &mut ways.alone, measure.accounts).await;
         let lasting = Duration::from_secs(measure.seconds);
         let sessions = |count| stage.straight("wallet", count);
         let turns = [

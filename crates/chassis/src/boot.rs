@@ -2,30 +2,37 @@
 //! graceful drain. A new service implements [`Service`] and has all of it.
 
 use crate::{
-    access::AccessTable,
-    background::Background,
-    config::{self, CommonOptions, DatabaseOptions},
-    copies::Copies,
-    db::Db,
-    early,
-    flow::{Drivers, Flows, Leases},
-    health, housekeeping,
-    identity::{Signer, Verifier},
-    inbox::{Consumers, Inbox},
-    jobs::{self, Jobs},
+    bus::{
+        copies::Copies,
+        inbox::{Consumers, Inbox},
+        operations::Operations,
+        peers::Peers,
+        relay,
+        run_due::RunDue,
+        snapshots::Snapshots,
+        versions::Versions,
+    },
+    config::{self, CommonOptions},
+    db::{DatabaseOptions, Db, sql},
+    edge::{
+        access::AccessTable,
+        early,
+        layers::{self, Guard},
+        readiness, reflection, serve,
+    },
+    flow::{
+        Drivers, Flows, Leases,
+        background::Background,
+        housekeeping,
+        jobs::{self, Jobs},
+    },
     kill,
-    layers::{self, Guard},
-    operations::Operations,
-    page::PageSigner,
-    peers::Peers,
-    reflection, relay,
-    run_due::RunDue,
-    serve,
-    snapshots::Snapshots,
-    sql,
     telemetry::Telemetry,
-    topology,
-    versions::Versions,
+    wire::{
+        identity::{Signer, Verifier},
+        page::PageSigner,
+        topology,
+    },
 };
 use clap::{Args, Parser};
 use payterms_kernel::{Clock, SystemClock, text::without_passwords};
@@ -159,15 +166,15 @@ pub async fn start<S: Service>(
     let copies = Arc::new(Copies::new(db.clone(), relations));
     let peers = Peers::new(Signer::read(keys, S::NAME, db.clock().clone())?, peers)?.with_copies(copies.clone());
     let flows = Flows::new(leases.clone());
-    let hearers = topology::hearers(&topology, S::NAME);
-    let heard: Vec<_> = hearers.values().flatten().cloned().collect();
-    let relay = relay::Relay::new(db.clone(), peers.clone(), leases.clone(), hearers);
+    let subscribers = topology::subscribers(&topology, S::NAME);
+    let published: Vec<_> = subscribers.values().flatten().cloned().collect();
+    let relay = relay::Relay::new(db.clone(), peers.clone(), leases.clone(), subscribers);
     let secret = std::fs::read(keys.join(format!("{}.key", S::NAME))).map_err(|error| error.to_string())?;
     let pages = PageSigner::new(&Sha256::new().chain_update(b"page").chain_update(secret).finalize());
     let runtime = Runtime { db: db.clone(), peers, flows: flows.clone(), pages: pages.clone(), stop: stop.clone() };
     let parts = S::build(runtime, options).await?;
     flows.set_drivers(parts.drivers);
-    if let Some(kind) = heard.iter().find(|kind| !parts.snapshots.types().any(|own| own == *kind)) {
+    if let Some(kind) = published.iter().find(|kind| !parts.snapshots.types().any(|offered| offered == *kind)) {
         return Err(format!("others hear {kind}, and {} has no snapshot of it", S::NAME));
     }
     let inbox = Inbox::new(db.clone(), parts.consumers);
@@ -224,7 +231,7 @@ fn keep_background(
         background.keep("jobs", move |beat| jobs::run_forever(claimed.clone(), jobs.clone(), beat, of_jobs.clone())),
         background.keep("flows", move |beat| flows.clone().recover_forever(beat, of_flows.clone())),
         background
-            .keep("health", move |beat| health::watch_forever(db.clone(), reporter.clone(), services.clone(), beat, of_health.clone())),
+            .keep("health", move |beat| readiness::watch_forever(db.clone(), reporter.clone(), services.clone(), beat, of_health.clone())),
     ]
 }
 
@@ -255,7 +262,7 @@ struct ServiceOptions<O: Args> {
     #[command(flatten)]
     database: DatabaseOptions,
     #[command(flatten)]
-    own: O,
+    service: O,
 }
 
 /// The whole of a service's `main`.
@@ -289,7 +296,7 @@ async fn run<S: Service>(options: ServiceOptions<S::Options>) -> Result<(), Stri
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let db = Db::open_with(&options.database_url, S::NAME, clock, &options.database).await?;
     let listener = TcpListener::bind(options.common.listen).await.map_err(|error| format!("{}: {error}", options.common.listen))?;
-    let running = start::<S>(db, &options.common.keys, &peers, listener, options.own, stop).await?;
+    let running = start::<S>(db, &options.common.keys, &peers, listener, options.service, stop).await?;
     tracing::info!(service = S::NAME, address = %running.address, "serves");
     running.ended().await
 }

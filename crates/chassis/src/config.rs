@@ -1,12 +1,12 @@
 //! Configuration: flags, then the environment, then an optional file; a bad key is named before
 //! anything is bound.
 
-use crate::{pool::Limits, telemetry::Tracing};
+use crate::telemetry::Tracing;
 use clap::{Args, Command, CommandFactory, Parser};
 use payterms_kernel::text::without_passwords;
-use std::{collections::BTreeMap, ffi::OsString, fs, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, fs, net::SocketAddr, path::PathBuf, process::ExitCode};
 
-/// What every process of the suite is told.
+/// Options of every process of the suite.
 #[derive(Debug, Clone, Args)]
 pub struct CommonOptions {
     /// A TOML file with the same keys as the flags; flags and environment win.
@@ -30,55 +30,6 @@ pub struct CommonOptions {
     /// The point at which a debug build kills itself, for tests.
     #[arg(long, env = "PAYTERMS_KILL_AT", hide = true)]
     pub kill_at: Option<String>,
-}
-
-/// How a process uses its database server.
-#[derive(Debug, Clone, Args)]
-pub struct DatabaseOptions {
-    /// Connections to PostgreSQL at once. SQLite has one writer and a few readers, whatever this says.
-    #[arg(long = "database-connections", env = "PAYTERMS_DATABASE_CONNECTIONS", default_value_t = 12, value_parser = positive)]
-    pub connections: usize,
-    /// Processes that share the server, for the warning at the start where it does not take them all: four services
-    /// with two replicas each, unless told otherwise.
-    #[arg(long = "database-processes", env = "PAYTERMS_DATABASE_PROCESSES", default_value_t = 8, value_parser = positive)]
-    pub processes: usize,
-    /// Seconds that a call waits for a connection before it is refused with OVERLOADED.
-    #[arg(long = "database-wait-seconds", env = "PAYTERMS_DATABASE_WAIT_SECONDS", default_value_t = 10, value_parser = positive)]
-    pub wait_seconds: usize,
-    /// Seconds that one statement may take before it is ended and its connection closed.
-    #[arg(long = "database-statement-seconds", env = "PAYTERMS_DATABASE_STATEMENT_SECONDS", default_value_t = 8, value_parser = positive)]
-    pub statement_seconds: usize,
-}
-
-fn positive(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|number| (1..=10_000).contains(number)).ok_or_else(|| "write a number from 1 to 10000".to_owned())
-}
-
-impl Default for DatabaseOptions {
-    fn default() -> Self {
-        Self { connections: 12, processes: 8, wait_seconds: 10, statement_seconds: 8 }
-    }
-}
-
-impl DatabaseOptions {
-    pub(crate) fn limits(&self, connections: usize) -> Limits {
-        let seconds = |number: usize| Duration::from_secs(number as u64);
-        // The server has ended a statement before its connection is given up.
-        Limits { connections, wait: seconds(self.wait_seconds), answer: seconds(self.statement_seconds) + Duration::from_secs(1) }
-    }
-
-    /// What to say where a server with `room` connections does not take all the processes that share it.
-    pub(crate) fn warning(&self, room: usize) -> Option<String> {
-        let all = self.connections.saturating_mul(self.processes);
-        let fits = room.checked_div(self.processes).unwrap_or_default().max(1);
-        (all > room).then(|| {
-            format!(
-                "{} processes with {} connections each need {all}; the server takes {room}. Set --database-connections={fits}, \
-                 raise the server's max_connections, or say by --database-processes how many processes share it.",
-                self.processes, self.connections
-            )
-        })
-    }
 }
 
 impl CommonOptions {
@@ -150,8 +101,8 @@ fn from_file<O: CommandFactory>(file: &PathBuf, given: &clap::ArgMatches) -> Res
     let mut flags = Vec::new();
     for (key, value) in table {
         let flag = key.replace('_', "-");
-        let known = command.get_arguments().find(|argument| argument.get_long() == Some(&flag) && flag != "config");
-        let Some(argument) = known else { return Err(format!("{}: there is no key {key}", file.display())) };
+        let argument = command.get_arguments().find(|argument| argument.get_long() == Some(&flag) && flag != "config");
+        let Some(argument) = argument else { return Err(format!("{}: there is no key {key}", file.display())) };
         if !matches!(given.value_source(argument.get_id().as_str()), None | Some(clap::parser::ValueSource::DefaultValue)) {
             continue;
         }
@@ -192,14 +143,6 @@ mod tests {
     fn flags_win_over_the_file_and_the_file_over_defaults() {
         let options = with_file("listen = \"127.0.0.1:7\"\nlog = \"debug\"", &["--log=warn"]).unwrap();
         assert_eq!((options.common.listen.port(), options.common.log.as_str()), (7, "warn"));
-    }
-
-    #[test]
-    fn a_server_that_is_too_small_is_named_with_what_fits() {
-        let options = super::DatabaseOptions::default();
-        assert_eq!(options.warning(97), None, "the defaults fit the default of PostgreSQL");
-        let warning = super::DatabaseOptions { connections: 16, ..options }.warning(97).unwrap();
-        assert!(warning.contains("need 128") && warning.contains("--database-connections=12"), "{warning}");
     }
 
     #[test]

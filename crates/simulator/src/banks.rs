@@ -115,15 +115,15 @@ pub async fn get(State(world): State<World>, Path((tenant, id)): Path<(String, S
 
 /// Which accounts are read, and over which days.
 #[derive(Debug, Deserialize)]
-pub struct Asked {
+pub struct AccountRequest {
     token: String,
     from: NaiveDate,
     to: NaiveDate,
 }
 
 /// Reads the account of a token.
-pub async fn read(State(world): State<World>, Path(tenant): Path<String>, Json(asked): Json<Asked>) -> Response {
-    let page = asked.token.replace("access_", "page_");
+pub async fn read(State(world): State<World>, Path(tenant): Path<String>, Json(request): Json<AccountRequest>) -> Response {
+    let page = request.token.replace("access_", "page_");
     let (bank, times) = match world.store.ask_bank(&tenant, &page).await {
         Ok(Some((token, times))) => (find(&token), times),
         Ok(None) => return StatusCode::GONE.into_response(),
@@ -138,7 +138,7 @@ pub async fn read(State(world): State<World>, Path(tenant): Path<String>, Json(a
     }
     let account = json!({
         "number": format!("{} 0001", bank.name), "currency": bank.currency, "closing": bank.closing.to_string(),
-        "bookings": bookings(bank, (asked.from, asked.to)),
+        "bookings": bookings(bank, (request.from, request.to)),
     });
     Json(vec![account]).into_response()
 }

@@ -27,7 +27,7 @@ const CUSTOMER_REQUEST: &str = "5ee0a1a2-0000-4000-8000-000000000002";
 /// A sentence that says which call failed.
 pub async fn seed(suite: &Suite) -> Result<String, String> {
     let session = |caller: &Caller| Session::new(suite.gateway, &suite.token(caller, 60)?);
-    let said = |status: tonic::Status| status.message().to_owned();
+    let sentence_of = |status: tonic::Status| status.message().to_owned();
     let rule = |country: &str, percent: &str, sentence: &str| TaxRule {
         country: country.to_owned(),
         rate_percent: Some(payterms_proto::google::r#type::Decimal { value: percent.to_owned() }),
@@ -44,21 +44,21 @@ pub async fn seed(suite: &Suite) -> Result<String, String> {
     };
     let create = CreateTenantRequest { request_id: TENANT_REQUEST.to_owned(), tenant_id: TENANT.to_owned(), tenant: Some(tenant) };
     let created = session(&person("OPERATOR", None))?.tenants().create_tenant(create).await;
-    created.map(|_| ()).or_else(|status| if status.code() == Code::AlreadyExists { Ok(()) } else { Err(said(status)) })?;
+    created.map(|_| ()).or_else(|status| if status.code() == Code::AlreadyExists { Ok(()) } else { Err(sentence_of(status)) })?;
     let owner = session(&person("OWNER", None))?;
     let list = ListCustomersRequest { parent: format!("tenants/{TENANT}"), page_size: 1, ..Default::default() };
     // What was seeded once is left alone, whatever has become of it since.
-    if let Some(customer) = owner.customers().list_customers(list).await.map_err(said)?.into_inner().customers.pop() {
+    if let Some(customer) = owner.customers().list_customers(list).await.map_err(sentence_of)?.into_inner().customers.pop() {
         return Ok(customer.name);
     }
     let customer = Customer { legal_name: "Brightside Ltd".to_owned(), country: "GB".to_owned(), ..Customer::default() };
     let create =
         CreateCustomerRequest { request_id: CUSTOMER_REQUEST.to_owned(), parent: format!("tenants/{TENANT}"), customer: Some(customer) };
-    let made = owner.customers().create_customer(create).await.map_err(said)?;
+    let made = owner.customers().create_customer(create).await.map_err(sentence_of)?;
     let informed = owner.after(&made);
     let name = made.into_inner().customer.map(|customer| customer.name).ok_or_else(|| "no customer came back".to_owned())?;
     // The wallet has heard of both when this answers, so that the banner's lines work at once.
-    informed.wallets().list_wallets(ListWalletsRequest { parent: name.clone(), ..Default::default() }).await.map_err(said)?;
+    informed.wallets().list_wallets(ListWalletsRequest { parent: name.clone(), ..Default::default() }).await.map_err(sentence_of)?;
     Ok(name)
 }
 

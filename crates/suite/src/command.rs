@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use payterms_chassis::{
     boot::stop_on_signal,
     call::Caller,
-    config::{self, DatabaseOptions},
+    config,
+    db::DatabaseOptions,
     kill,
     telemetry::{Telemetry, Tracing},
 };

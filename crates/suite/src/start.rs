@@ -4,8 +4,8 @@ use payterms_chassis::{
     Db,
     boot::{self, Running},
     call::Caller,
-    config::DatabaseOptions,
-    database_file::was_made,
+    db::DatabaseOptions,
+    db::was_made,
     identity::{Signer, ensure_key, key_set},
 };
 use payterms_credit::Credit;
@@ -161,7 +161,7 @@ impl Suite {
     /// Waits until all has drained after a stop.
     ///
     /// # Errors
-    /// Why the suite ended, if nobody told it to.
+    /// Why the suite ended, where no signal did.
     pub async fn ended(self) -> Result<(), String> {
         let mut ended = Ok(());
         for running in self.running {

@@ -12,7 +12,7 @@
 pub mod binary;
 pub mod collector;
 pub mod crowd;
-pub mod line;
+pub mod faulty_line;
 pub mod people;
 pub mod postgres;
 pub mod private_postgres;

@@ -2,7 +2,7 @@
 //! that outlives it.
 
 use crate::{
-    line::Line,
+    faulty_line::FaultyLine,
     process::{Process, free_address, someone},
     world::{customer_of, wallet_of},
 };
@@ -38,7 +38,7 @@ pub struct Services {
     invoicing: SocketAddr,
     credit: SocketAddr,
     plans: SocketAddr,
-    lines: BTreeMap<(&'static str, &'static str), Line>,
+    lines: BTreeMap<(&'static str, &'static str), FaultyLine>,
     running: BTreeMap<&'static str, Process>,
 }
 
@@ -75,7 +75,7 @@ impl Services {
             lines: BTreeMap::new(),
             running: BTreeMap::new(),
         };
-        own.lines = pairs.iter().map(|pair| (*pair, Line::to(own.at(pair.1)))).collect();
+        own.lines = pairs.iter().map(|pair| (*pair, FaultyLine::to(own.at(pair.1)))).collect();
         for name in ["wallet", "invoicing", "credit", "plans", "gateway"] {
             own.restart(name, None);
         }
@@ -105,7 +105,7 @@ impl Services {
     /// # Panics
     /// Where there is none.
     #[must_use]
-    pub fn line(&self, caller: &'static str, callee: &'static str) -> &Line {
+    pub fn line(&self, caller: &'static str, callee: &'static str) -> &FaultyLine {
         &self.lines[&(caller, callee)]
     }
 

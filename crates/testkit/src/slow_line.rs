@@ -19,7 +19,7 @@ use tokio::{
 
 /// A line. It lasts as long as the test's runtime.
 #[derive(Debug, Clone)]
-pub struct Line {
+pub struct SlowLine {
     /// The address to connect to.
     pub address: SocketAddr,
     /// Connections with a lower number than this are lost.
@@ -27,7 +27,7 @@ pub struct Line {
     opened: Arc<AtomicU64>,
 }
 
-impl Line {
+impl SlowLine {
     /// Opens a line to `server`, over which each piece that the server sends comes `delay` later.
     ///
     /// # Panics

@@ -1,7 +1,7 @@
 //! A suite in this process, on a database of its own, with a tenant and a customer.
 
-use crate::{crowd::Crowd, people::person, postgres, slow_line::Line};
-use payterms_chassis::{config::DatabaseOptions, identity::Signer};
+use crate::{crowd::Crowd, people::person, postgres, slow_line::SlowLine};
+use payterms_chassis::{db::DatabaseOptions, identity::Signer};
 use payterms_kernel::SystemClock;
 use payterms_proto::{
     google::r#type::Decimal,
@@ -129,7 +129,7 @@ impl World {
     pub async fn replica_far_from_postgres(&self, delay: Duration) -> Suite {
         let (place, name) = self.postgres.as_deref().and_then(|place| place.split_once('/')).expect("host:port/name");
         let server = tokio::net::lookup_host(place).await.expect("a host").next().expect("an address");
-        let line = Line::open(server, delay).await;
+        let line = SlowLine::open(server, delay).await;
         Self::suite(&self.folder, Some(format!("{}/{name}", line.address))).await
     }
 

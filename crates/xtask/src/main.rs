@@ -5,6 +5,7 @@
 //! `cargo run -p payterms-xtask -- tidy` checks the rules of the tree, as the test does.
 
 mod errors;
+mod rooms;
 mod states;
 mod tidy;
 

@@ -52,6 +52,7 @@ pub fn check(root: &Path) -> Result<(), String> {
         }
     }
     directions(root, &mut wrong);
+    crate::rooms::check(root, &mut wrong);
     columns(root, &mut wrong);
     reasons(root, &files, &mut wrong);
     policies(root, &mut wrong);
@@ -62,7 +63,8 @@ pub fn check(root: &Path) -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-fn rust_files(root: &Path) -> Vec<PathBuf> {
+/// All Rust files below a folder, in order.
+pub fn rust_files(root: &Path) -> Vec<PathBuf> {
     let (mut files, mut folders) = (Vec::new(), vec![root.to_path_buf()]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

@@ -1,7 +1,7 @@
 //! S5, the account of a customer in Australia: credit by bank transfer with its invoice, postpaid by the
 //! month, documents that are corrected, listed and fetched.
 
-use super::stage::{Stage, TENANT, said, shown, told};
+use super::stage::{Stage, TENANT, must_hold, sentence_of, shown};
 use crate::{
     Session,
     client::{amount, request_id},
@@ -35,7 +35,7 @@ struct Account {
 /// Plays the story.
 ///
 /// # Errors
-/// A sentence that says what was not as told.
+/// A sentence that says what does not hold.
 pub async fn play(stage: &mut Stage) -> Result<(), String> {
     println!("\nS5  An account in Australia: credit by transfer, then postpaid, with its documents.");
     let account = open(stage).await?;
@@ -55,7 +55,7 @@ async fn open(stage: &Stage) -> Result<Account, String> {
         BusinessDetails { bank_details: "Southern Cross Telecom, BSB 062-000, account 1234 5678".to_owned(), ..Default::default() };
     let tenant = Tenant { name: format!("tenants/{TENANT}"), business: Some(business), ..Tenant::default() };
     let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: mask(&["business"]) };
-    owner.tenants().update_tenant(update).await.map_err(said)?;
+    owner.tenants().update_tenant(update).await.map_err(sentence_of)?;
     let settings = WalletSettings {
         name: format!("tenants/{TENANT}/walletSettings"),
         top_up_tax_kind: TaxKind::TaxedSale.into(),
@@ -63,7 +63,7 @@ async fn open(stage: &Stage) -> Result<Account, String> {
     };
     let update =
         UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask: mask(&["top_up_tax_kind"]) };
-    owner.settings().update_wallet_settings(update).await.map_err(said)?;
+    owner.settings().update_wallet_settings(update).await.map_err(sentence_of)?;
     let address = Address {
         lines: vec!["7 Stuart Highway".to_owned()],
         city: "Alice Springs".to_owned(),
@@ -78,24 +78,24 @@ async fn open(stage: &Stage) -> Result<Account, String> {
         ..Customer::default()
     };
     let create = CreateCustomerRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), customer: Some(customer) };
-    let made = owner.customers().create_customer(create).await.map_err(said)?;
+    let made = owner.customers().create_customer(create).await.map_err(sentence_of)?;
     let informed = owner.after(&made);
     let customer = made.into_inner().customer.unwrap_or_default().name;
-    informed.wallets().list_wallets(ListWalletsRequest { parent: customer.clone(), ..Default::default() }).await.map_err(said)?;
+    informed.wallets().list_wallets(ListWalletsRequest { parent: customer.clone(), ..Default::default() }).await.map_err(sentence_of)?;
     let open = OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "AUD".to_owned() };
-    let wallet = staff.wallets().open_wallet(open).await.map_err(said)?.into_inner().wallet.unwrap_or_default().name;
+    let wallet = staff.wallets().open_wallet(open).await.map_err(sentence_of)?.into_inner().wallet.unwrap_or_default().name;
     Ok(Account { customer, wallet, owner, staff })
 }
 
 impl Account {
     async fn posted(&self) -> Result<Option<Money>, String> {
         let get = GetBalanceRequest { name: self.wallet.clone(), as_of: None };
-        Ok(self.staff.wallets().get_balance(get).await.map_err(said)?.into_inner().balance.unwrap_or_default().posted)
+        Ok(self.staff.wallets().get_balance(get).await.map_err(sentence_of)?.into_inner().balance.unwrap_or_default().posted)
     }
 
     async fn read(&self, invoice: &Invoice) -> Result<Invoice, String> {
         let get = GetInvoiceRequest { name: invoice.name.clone() };
-        Ok(self.staff.invoices().get_invoice(get).await.map_err(said)?.into_inner().invoice.unwrap_or_default())
+        Ok(self.staff.invoices().get_invoice(get).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default())
     }
 
     /// Money arrives with a text; waits until the invoice is paid.
@@ -108,7 +108,7 @@ impl Account {
         );
         let request =
             ImportBankStatementRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), camt: camt.into_bytes().into() };
-        self.staff.bank().import_bank_statement(request).await.map_err(said)?;
+        self.staff.bank().import_bank_statement(request).await.map_err(sentence_of)?;
         for _ in 0..150 {
             let own = self.read(invoice).await?;
             if own.state() == State::Paid {
@@ -116,7 +116,7 @@ impl Account {
             }
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
-        Err(format!("not as told: what arrives with {} pays it within seconds", invoice.number))
+        Err(format!("this does not hold: what arrives with {} pays it within seconds", invoice.number))
     }
 }
 
@@ -136,19 +136,19 @@ async fn transfer(stage: &Stage, account: &Account) -> Result<(), String> {
         amount: amount("AUD", units, 0),
         top_up: Some(top_up.clone()),
     };
-    let below = account.staff.transfer_top_ups().raise_transfer_top_up(ask(199)).await.err().map(said).unwrap_or_default();
-    stage.tell("Support", &format!("tries a transfer of 199.00 AUD. Refused: {below}"));
-    let raised = account.staff.transfer_top_ups().raise_transfer_top_up(ask(220)).await.map_err(said)?.into_inner();
+    let below = account.staff.transfer_top_ups().raise_transfer_top_up(ask(199)).await.err().map(sentence_of).unwrap_or_default();
+    stage.print_step("Support", &format!("tries a transfer of 199.00 AUD. Refused: {below}"));
+    let raised = account.staff.transfer_top_ups().raise_transfer_top_up(ask(220)).await.map_err(sentence_of)?.into_inner();
     let invoice = raised.invoice.unwrap_or_default();
-    stage.tell("Support", &format!("raises {} over {}, tax included, and mails it.", invoice.number, shown(invoice.total.as_ref())));
+    stage.print_step("Support", &format!("raises {} over {}, tax included, and mails it.", invoice.number, shown(invoice.total.as_ref())));
     let paid = account.arrives("212.50", &invoice).await?;
-    told(paid.credited == amount("AUD", 7, 50), "what the banks kept is credit-noted")?;
+    must_hold(paid.credited == amount("AUD", 7, 50), "what the banks kept is credit-noted")?;
     let notes = ListCreditNotesRequest { parent: invoice.name.clone(), ..Default::default() };
-    let notes = account.staff.invoices().list_credit_notes(notes).await.map_err(said)?.into_inner().credit_notes;
-    told(notes.first().is_some_and(|note| note.reason == "TRANSFER_FEES"), "the note says that it is for fees")?;
+    let notes = account.staff.invoices().list_credit_notes(notes).await.map_err(sentence_of)?.into_inner().credit_notes;
+    must_hold(notes.first().is_some_and(|note| note.reason == "TRANSFER_FEES"), "the note says that it is for fees")?;
     let posted = account.posted().await?;
-    told(posted == amount("AUD", 193, 18), "the credit is what came, less its tax")?;
-    stage.tell("Bank", &format!("212.50 AUD arrive; 7.50 are credit-noted as fees; the wallet has {}.", shown(posted.as_ref())));
+    must_hold(posted == amount("AUD", 193, 18), "the credit is what came, less its tax")?;
+    stage.print_step("Bank", &format!("212.50 AUD arrive; 7.50 are credit-noted as fees; the wallet has {}.", shown(posted.as_ref())));
     Ok(())
 }
 
@@ -166,11 +166,12 @@ async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, Strin
         monthly_commitment: amount("AUD", 1_000, 0),
         limit: amount("AUD", 3_000, 0),
     };
-    let asked = account.staff.postpaid().ask_postpaid(ask).await.map_err(said)?.into_inner().postpaid_agreement.unwrap_or_default();
+    let asked = account.staff.postpaid().ask_postpaid(ask).await.map_err(sentence_of)?.into_inner().postpaid_agreement.unwrap_or_default();
     let decide = DecidePostpaidRequest { request_id: request_id(), name: asked.name, approve: true, ..Default::default() };
-    let active = account.owner.postpaid().decide_postpaid(decide).await.map_err(said)?.into_inner().postpaid_agreement.unwrap_or_default();
-    told(active.state() == postpaid_agreement::State::Active, "the owner's yes makes it active")?;
-    stage.tell("Owner", "lets Outback Freight pay later: 1,000.00 AUD a month at least, for twelve months, down to -3,000.00.");
+    let active =
+        account.owner.postpaid().decide_postpaid(decide).await.map_err(sentence_of)?.into_inner().postpaid_agreement.unwrap_or_default();
+    must_hold(active.state() == postpaid_agreement::State::Active, "the owner's yes makes it active")?;
+    stage.print_step("Owner", "lets Outback Freight pay later: 1,000.00 AUD a month at least, for twelve months, down to -3,000.00.");
     stage.advance(midnight(stage, 1)).await?;
     let used = RecordUsageRequest {
         request_id: request_id(),
@@ -180,26 +181,29 @@ async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, Strin
         unit_price: Some(Money { currency_code: "AUD".to_owned(), units: 0, nanos: 40_000_000 }),
         usage_time: None,
     };
-    stage.someone("SERVICE")?.usage().record_usage(used).await.map_err(said)?;
+    stage.someone("SERVICE")?.usage().record_usage(used).await.map_err(sentence_of)?;
     let fee = CreateRecurringFeeRequest {
         request_id: request_id(),
         wallet: account.wallet.clone(),
         amount: amount("AUD", 12, 0),
         description: "Dedicated number".to_owned(),
     };
-    account.staff.fees().create_recurring_fee(fee).await.map_err(said)?;
+    account.staff.fees().create_recurring_fee(fee).await.map_err(sentence_of)?;
     let posted = account.posted().await?;
-    told(posted == amount("AUD", -218, -82), "credit is used first, then the limit")?;
-    stage.tell("Outback Freight", &format!("sends 10,000 texts and keeps a number: the balance is {}.", shown(posted.as_ref())));
+    must_hold(posted == amount("AUD", -218, -82), "credit is used first, then the limit")?;
+    stage.print_step("Outback Freight", &format!("sends 10,000 texts and keeps a number: the balance is {}.", shown(posted.as_ref())));
     stage.advance(midnight(stage, 1)).await?;
     let list = ListInvoicesRequest { parent: account.customer.clone(), ..Default::default() };
-    let invoices = account.staff.invoices().list_invoices(list).await.map_err(said)?.into_inner().invoices;
-    let invoice = invoices.into_iter().find(|own| own.usage_month.is_some()).ok_or("not as told: the month is invoiced")?;
-    told(invoice.net == amount("AUD", 1_000, 0) && invoice.lines.len() == 3, "the month costs the commitment, the shortfall as a line")?;
-    told(account.posted().await? == amount("AUD", -12, 0), "the month is closed; the number's next month is taken in advance")?;
-    stage.tell("Month turn", &format!("{}: texts, number and shortfall come to {}.", invoice.number, shown(invoice.total.as_ref())));
+    let invoices = account.staff.invoices().list_invoices(list).await.map_err(sentence_of)?.into_inner().invoices;
+    let invoice = invoices.into_iter().find(|own| own.usage_month.is_some()).ok_or("this does not hold: the month is invoiced")?;
+    must_hold(
+        invoice.net == amount("AUD", 1_000, 0) && invoice.lines.len() == 3,
+        "the month costs the commitment, the shortfall as a line",
+    )?;
+    must_hold(account.posted().await? == amount("AUD", -12, 0), "the month is closed; the number's next month is taken in advance")?;
+    stage.print_step("Month turn", &format!("{}: texts, number and shortfall come to {}.", invoice.number, shown(invoice.total.as_ref())));
     let paid = account.arrives("1100.00", &invoice).await?;
-    stage.tell("Bank", &format!("1,100.00 AUD arrive; {} is PAID.", paid.number));
+    stage.print_step("Bank", &format!("1,100.00 AUD arrive; {} is PAID.", paid.number));
     Ok(paid)
 }
 
@@ -207,24 +211,25 @@ async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, Strin
 async fn documents(stage: &Stage, account: &Account, invoice: &Invoice) -> Result<(), String> {
     let renamed = Customer { name: account.customer.clone(), legal_name: "Outback Logistics Pty Ltd".to_owned(), ..Customer::default() };
     let update = UpdateCustomerRequest { request_id: request_id(), customer: Some(renamed), update_mask: mask(&["legal_name"]) };
-    account.owner.customers().update_customer(update).await.map_err(said)?;
+    account.owner.customers().update_customer(update).await.map_err(sentence_of)?;
     let correct = CorrectInvoiceRequest { request_id: request_id(), name: invoice.name.clone(), reason: "New name".to_owned() };
-    let version = account.owner.invoices().correct_invoice(correct).await.map_err(said)?.into_inner().invoice_version.unwrap_or_default();
-    told(version.version == 2 && version.number == invoice.number, "outside the EU it is a new version of the same number")?;
-    stage.tell("Owner", &format!("reissues {} to Outback Logistics: version {}.", version.number, version.version));
+    let version =
+        account.owner.invoices().correct_invoice(correct).await.map_err(sentence_of)?.into_inner().invoice_version.unwrap_or_default();
+    must_hold(version.version == 2 && version.number == invoice.number, "outside the EU it is a new version of the same number")?;
+    stage.print_step("Owner", &format!("reissues {} to Outback Logistics: version {}.", version.number, version.version));
     let all = DownloadDocumentsRequest { parent: account.customer.clone(), from_date: None, to_date: None };
-    let mut stream = account.staff.documents().download_documents(all).await.map_err(said)?.into_inner();
+    let mut stream = account.staff.documents().download_documents(all).await.map_err(sentence_of)?.into_inner();
     let (mut count, mut bytes) = (0_u32, 0_usize);
-    while let Some(next) = stream.message().await.map_err(said)? {
+    while let Some(next) = stream.message().await.map_err(sentence_of)? {
         let content = next.document.unwrap_or_default().content;
-        told(content.starts_with(b"%PDF"), "every document is a PDF")?;
+        must_hold(content.starts_with(b"%PDF"), "every document is a PDF")?;
         (count, bytes) = (count.saturating_add(1), bytes.saturating_add(content.len()));
     }
-    told(count >= 3, "invoices and the credit note come in one stream")?;
+    must_hold(count >= 3, "invoices and the credit note come in one stream")?;
     let mails = ListMailsRequest { parent: format!("tenants/{TENANT}"), page_size: 500, ..Default::default() };
-    let mails = account.staff.mails().list_mails(mails).await.map_err(said)?.into_inner().mails;
-    told(mails.iter().any(|mail| mail.kind() == MailKind::TransferInvoice), "the transfer's invoice was mailed")?;
-    told(mails.iter().any(|mail| mail.kind() == MailKind::Statement && mail.customer == account.customer), "so was the month")?;
-    stage.tell("Outback Freight", &format!("fetches its {count} documents: {} KB of PDF.", bytes / 1_024));
+    let mails = account.staff.mails().list_mails(mails).await.map_err(sentence_of)?.into_inner().mails;
+    must_hold(mails.iter().any(|mail| mail.kind() == MailKind::TransferInvoice), "the transfer's invoice was mailed")?;
+    must_hold(mails.iter().any(|mail| mail.kind() == MailKind::Statement && mail.customer == account.customer), "so was the month")?;
+    stage.print_step("Outback Freight", &format!("fetches its {count} documents: {} KB of PDF.", bytes / 1_024));
     Ok(())
 }

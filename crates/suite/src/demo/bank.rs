@@ -1,7 +1,7 @@
 //! S5, money by bank transfer: a CAMT.053 statement is taken in; lines pay the invoices that they name, in
 //! full and short, and what names nothing is matched by hand.
 
-use super::stage::{Stage, TENANT, said, shown, told};
+use super::stage::{Stage, TENANT, must_hold, sentence_of, shown};
 use crate::client::{amount, request_id};
 use payterms_proto::{
     google::r#type::Money,
@@ -18,7 +18,7 @@ const STATEMENT: &str = include_str!("../../demo/statement.xml");
 /// Plays the story.
 ///
 /// # Errors
-/// A sentence that says what was not as told.
+/// A sentence that says what does not hold.
 pub async fn play(stage: &mut Stage) -> Result<(), String> {
     println!("\nS5  By bank transfer: a statement from the bank, with a full, a short and a nameless line.");
     let (full, exact) = (issue(stage, "Yearly plan", 1_210).await?, issue(stage, "Set-up", 90).await?);
@@ -31,31 +31,31 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
             parent: format!("tenants/{TENANT}"),
             camt: file.clone().into_bytes().into(),
         };
-        stage.someone("STAFF")?.bank().import_bank_statement(request).await.map_err(said).map(tonic::Response::into_inner)
+        stage.someone("STAFF")?.bank().import_bank_statement(request).await.map_err(sentence_of).map(tonic::Response::into_inner)
     };
     let taken = import().await?;
     let matched: Vec<_> = taken.bank_lines.iter().filter(|line| line.state() == State::Matched).collect();
-    told((matched.len(), taken.bank_lines.len(), taken.ignored_count) == (3, 4, 2), "three of four credits name an invoice")?;
-    stage.tell("Support", "imports statement.xml: 3 lines matched, 1 names nothing, 2 are no credits.");
+    must_hold((matched.len(), taken.bank_lines.len(), taken.ignored_count) == (3, 4, 2), "three of four credits name an invoice")?;
+    stage.print_step("Support", "imports statement.xml: 3 lines matched, 1 names nothing, 2 are no credits.");
     let again = import().await?;
-    told(again.bank_lines.is_empty() && again.duplicate_count == 4, "the same file again changes nothing")?;
+    must_hold(again.bank_lines.is_empty() && again.duplicate_count == 4, "the same file again changes nothing")?;
     for line in matched {
         settled(stage, &line.name).await?;
     }
-    told(read(stage, &full).await?.state() == invoice::State::Paid, "the first line pays its invoice")?;
+    must_hold(read(stage, &full).await?.state() == invoice::State::Paid, "the first line pays its invoice")?;
     let left = read(stage, &short).await?;
-    told(left.open == amount("USD", 40, 0), "the short one stays open for the rest")?;
-    stage.tell(
+    must_hold(left.open == amount("USD", 40, 0), "the short one stays open for the rest")?;
+    stage.print_step(
         "Bank",
         &format!("pays {} and {}; of {} {} are open still.", full.number, exact.number, short.number, shown(left.open.as_ref())),
     );
     let nameless = taken.bank_lines.iter().find(|line| line.state() == State::Unmatched).ok_or("no nameless line")?;
     let to = MatchBankLineRequest { request_id: request_id(), name: nameless.name.clone(), invoice: short.name.clone() };
-    stage.someone("STAFF")?.bank().match_bank_line(to).await.map_err(said)?;
+    stage.someone("STAFF")?.bank().match_bank_line(to).await.map_err(sentence_of)?;
     let surplus = settled(stage, &nameless.name).await?;
-    told(read(stage, &short).await?.state() == invoice::State::Paid && surplus == amount("USD", 35, 50), "the rest becomes credit")?;
+    must_hold(read(stage, &short).await?.state() == invoice::State::Paid && surplus == amount("USD", 35, 50), "the rest becomes credit")?;
     let arrived = nameless.amount.as_ref();
-    stage.tell(
+    stage.print_step(
         "Support",
         &format!("matches {} to {}: it is PAID, {} become credit.", shown(arrived), short.number, shown(surplus.as_ref())),
     );
@@ -72,14 +72,14 @@ async fn issue(stage: &Stage, what: &str, units: i64) -> Result<Invoice, String>
         ..Invoice::default()
     };
     let create = CreateInvoiceRequest { request_id: request_id(), parent: stage.customer.clone(), invoice: Some(draft) };
-    let draft = owner.invoices().create_invoice(create).await.map_err(said)?.into_inner().invoice.unwrap_or_default();
+    let draft = owner.invoices().create_invoice(create).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
     let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: String::new() };
-    Ok(owner.invoices().finalize_invoice(finalize).await.map_err(said)?.into_inner().invoice.unwrap_or_default())
+    Ok(owner.invoices().finalize_invoice(finalize).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default())
 }
 
 async fn read(stage: &Stage, own: &Invoice) -> Result<Invoice, String> {
     let get = GetInvoiceRequest { name: own.name.clone() };
-    Ok(stage.someone("STAFF")?.invoices().get_invoice(get).await.map_err(said)?.into_inner().invoice.unwrap_or_default())
+    Ok(stage.someone("STAFF")?.invoices().get_invoice(get).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default())
 }
 
 /// Waits until a matched line has made its payment; answers what became credit.
@@ -87,15 +87,15 @@ async fn settled(stage: &Stage, line: &str) -> Result<Option<Money>, String> {
     let staff = stage.someone("STAFF")?;
     for _ in 0..150 {
         let get = GetBankLineRequest { name: line.to_owned() };
-        let line: BankLine = staff.bank().get_bank_line(get).await.map_err(said)?.into_inner().bank_line.unwrap_or_default();
+        let line: BankLine = staff.bank().get_bank_line(get).await.map_err(sentence_of)?.into_inner().bank_line.unwrap_or_default();
         if !line.payment.is_empty() {
             let get = GetPaymentRequest { name: line.payment };
-            let own = staff.payments().get_payment(get).await.map_err(said)?.into_inner().payment.unwrap_or_default();
+            let own = staff.payments().get_payment(get).await.map_err(sentence_of)?.into_inner().payment.unwrap_or_default();
             if own.state() == payment::State::Succeeded {
                 return Ok(own.surplus);
             }
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    Err("not as told: a matched line makes its payment within seconds".to_owned())
+    Err("this does not hold: a matched line makes its payment within seconds".to_owned())
 }

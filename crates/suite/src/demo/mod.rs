@@ -1,5 +1,5 @@
 //! The demo: plays the stories in simulated time through the gateway, tells each step as a person
-//! wants to read it, and fails if anything is not as told.
+//! wants to read it, and fails if anything does not hold.
 
 pub mod account;
 pub mod bank;
@@ -12,7 +12,7 @@ pub mod s5;
 pub mod stage;
 
 use crate::{Suite, SuiteOptions};
-use payterms_chassis::config::DatabaseOptions;
+use payterms_chassis::db::DatabaseOptions;
 use stage::Stage;
 use std::{path::PathBuf, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -27,7 +27,7 @@ const CUSTOMERS: &str = include_str!("../../demo/customers.csv");
 /// named (`host:port/database`).
 ///
 /// # Errors
-/// A sentence that says which step was not as told.
+/// A sentence that says which step failed.
 pub async fn play(usage: Option<PathBuf>, postgres: Option<String>) -> Result<(), String> {
     let began = Instant::now();
     let usage = match usage {
@@ -51,14 +51,14 @@ pub async fn play(usage: Option<PathBuf>, postgres: Option<String>) -> Result<()
     let outcome = Box::pin(stories(&mut stage, &usage)).await;
     stage.suite.stop().await;
     outcome?;
-    println!("\nAll as told, in {:.1} s.", began.elapsed().as_secs_f32());
+    println!("\nAll as must_hold, in {:.1} s.", began.elapsed().as_secs_f32());
     Ok(())
 }
 
 /// Plays all stories on a stage whose suite runs, with the usage of this file.
 ///
 /// # Errors
-/// A sentence that says which step was not as told.
+/// A sentence that says which step failed.
 pub async fn stories(stage: &mut Stage, usage: &str) -> Result<(), String> {
     stage.open().await?;
     stage.import(CUSTOMERS).await?;

@@ -2,7 +2,7 @@
 //! its statements, is refused, waits, is approved by a person; buys twice in June, owes at the end of July, is suspended
 //! and restored.
 
-use super::stage::{Stage, TENANT, said, shown, told};
+use super::stage::{Stage, TENANT, must_hold, sentence_of, shown};
 use crate::{
     Session,
     client::{amount, request_id},
@@ -45,7 +45,7 @@ struct Later {
 /// Plays the story.
 ///
 /// # Errors
-/// A sentence that says what was not as told.
+/// A sentence that says what does not hold.
 pub async fn play(stage: &mut Stage) -> Result<(), String> {
     println!("\nS1  Pay later: statements, a person who decides, a line; owed by the end of the next month.");
     let later = open(stage).await?;
@@ -79,7 +79,7 @@ async fn customer(owner: &Session, (legal_name, billing_email): (&str, &str)) ->
         ..Customer::default()
     };
     let create = CreateCustomerRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), customer: Some(customer) };
-    let made = owner.customers().create_customer(create).await.map_err(said)?;
+    let made = owner.customers().create_customer(create).await.map_err(sentence_of)?;
     let informed = owner.after(&made);
     Ok((made.into_inner().customer.unwrap_or_default().name, informed))
 }
@@ -87,17 +87,20 @@ async fn customer(owner: &Session, (legal_name, billing_email): (&str, &str)) ->
 async fn open(stage: &mut Stage) -> Result<Later, String> {
     let owner = stage.someone("OWNER")?;
     let (customer, informed) = customer(&owner, ("Juniper Coffee LLC", "books@juniper.example")).await?;
-    informed.wallets().list_wallets(ListWalletsRequest { parent: customer.clone(), ..Default::default() }).await.map_err(said)?;
+    informed.wallets().list_wallets(ListWalletsRequest { parent: customer.clone(), ..Default::default() }).await.map_err(sentence_of)?;
     let open = OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".to_owned() };
-    owner.wallets().open_wallet(open).await.map_err(said)?;
+    owner.wallets().open_wallet(open).await.map_err(sentence_of)?;
     let programme = Programme { title: "Pay later".to_owned(), ..Programme::default() };
     let create = CreateProgrammeRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), programme: Some(programme) };
-    let programme = owner.programmes().create_programme(create).await.map_err(said)?.into_inner().programme.unwrap_or_default();
-    stage.tell("Owner", &format!("opens a programme: customers in the US, {} at most.", shown(programme.limit_cap.as_ref())));
-    informed.programmes().get_credit_options(GetCreditOptionsRequest { parent: customer.clone() }).await.map_err(said)?;
+    let programme = owner.programmes().create_programme(create).await.map_err(sentence_of)?.into_inner().programme.unwrap_or_default();
+    stage.print_step("Owner", &format!("opens a programme: customers in the US, {} at most.", shown(programme.limit_cap.as_ref())));
+    informed.programmes().get_credit_options(GetCreditOptionsRequest { parent: customer.clone() }).await.map_err(sentence_of)?;
     let start = StartApplicationRequest { request_id: request_id(), parent: stage.customer.clone(), programme: programme.name.clone() };
     let elsewhere = stage.someone("CUSTOMER_ADMIN")?.applications().start_application(start).await;
-    stage.tell("Brightside admin", &format!("would like it too. Refused: {}", elsewhere.err().map(said).ok_or("GB is not eligible")?));
+    stage.print_step(
+        "Brightside admin",
+        &format!("would like it too. Refused: {}", elsewhere.err().map(sentence_of).ok_or("GB is not eligible")?),
+    );
     let (staff, reviewer) = (stage.someone("STAFF")?, stage.someone("ADMIN")?);
     let admin = stage.someone_of("CUSTOMER_ADMIN", &customer)?;
     let member = stage.someone_of("MEMBER", &customer)?;
@@ -108,7 +111,15 @@ async fn open(stage: &mut Stage) -> Result<Later, String> {
 impl Later {
     async fn start(&self) -> Result<CreditApplication, String> {
         let start = StartApplicationRequest { request_id: request_id(), parent: self.customer.clone(), programme: self.programme.clone() };
-        Ok(self.admin.applications().start_application(start).await.map_err(said)?.into_inner().credit_application.unwrap_or_default())
+        Ok(self
+            .admin
+            .applications()
+            .start_application(start)
+            .await
+            .map_err(sentence_of)?
+            .into_inner()
+            .credit_application
+            .unwrap_or_default())
     }
 
     /// Applies with a file of the bank's; what waits for a person, as that person sees it.
@@ -134,15 +145,15 @@ impl Later {
             content: file.as_bytes().to_vec().into(),
             csv: Some(mapping),
         };
-        self.admin.applications().upload_bank_statement(upload).await.map_err(said)?;
+        self.admin.applications().upload_bank_statement(upload).await.map_err(sentence_of)?;
         let submit = SubmitApplicationRequest { request_id: request_id(), name: name.clone() };
-        self.admin.applications().submit_application(submit).await.map_err(said)?;
+        self.admin.applications().submit_application(submit).await.map_err(sentence_of)?;
         let claim = ClaimApplicationRequest { request_id: request_id(), name: name.clone() };
-        self.reviewer.applications().claim_application(claim).await.map_err(said)?;
+        self.reviewer.applications().claim_application(claim).await.map_err(sentence_of)?;
         let get = GetApplicationRequest { name };
-        let seen = self.reviewer.applications().get_application(get).await.map_err(said)?.into_inner().credit_application;
+        let seen = self.reviewer.applications().get_application(get).await.map_err(sentence_of)?.into_inner().credit_application;
         let seen = seen.unwrap_or_default();
-        told(seen.state() == credit_application::State::InReview, "uploaded statements go to a person")?;
+        must_hold(seen.state() == credit_application::State::InReview, "uploaded statements go to a person")?;
         Ok(seen)
     }
 
@@ -155,7 +166,7 @@ impl Later {
             reasons,
             explanation: why.to_owned(),
         };
-        let decided = self.reviewer.applications().decide_application(decide).await.map_err(said)?;
+        let decided = self.reviewer.applications().decide_application(decide).await.map_err(sentence_of)?;
         let mail = if limit.is_some() { MailKind::LineOffered } else { MailKind::CreditDeclined };
         self.mailed(&self.reviewer.after(&decided), mail).await?;
         Ok(decided.into_inner().credit_application.unwrap_or_default())
@@ -169,13 +180,13 @@ impl Later {
             page_size: 50,
             ..ListMailsRequest::default()
         };
-        let found = who.mails().list_mails(list).await.map_err(said)?.into_inner().mails;
-        found.into_iter().find(|own| own.kind() == kind).ok_or_else(|| format!("not as told: {} is mailed", kind.as_str_name()))
+        let found = who.mails().list_mails(list).await.map_err(sentence_of)?.into_inner().mails;
+        found.into_iter().find(|own| own.kind() == kind).ok_or_else(|| format!("this does not hold: {} is mailed", kind.as_str_name()))
     }
 
     async fn line(&self, name: &str) -> Result<CreditLine, String> {
         let get = GetCreditLineRequest { name: name.to_owned() };
-        Ok(self.admin.lines().get_credit_line(get).await.map_err(said)?.into_inner().credit_line.unwrap_or_default())
+        Ok(self.admin.lines().get_credit_line(get).await.map_err(sentence_of)?.into_inner().credit_line.unwrap_or_default())
     }
 
     async fn invoice(&self, units: i64, what: &str) -> Result<Invoice, String> {
@@ -187,9 +198,9 @@ impl Later {
             ..Invoice::default()
         };
         let create = CreateInvoiceRequest { request_id: request_id(), parent: self.customer.clone(), invoice: Some(draft) };
-        let draft = self.reviewer.invoices().create_invoice(create).await.map_err(said)?.into_inner().invoice.unwrap_or_default();
+        let draft = self.reviewer.invoices().create_invoice(create).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
         let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: String::new() };
-        let issued = self.reviewer.invoices().finalize_invoice(finalize).await.map_err(said)?.into_inner().invoice;
+        let issued = self.reviewer.invoices().finalize_invoice(finalize).await.map_err(sentence_of)?.into_inner().invoice;
         issued.ok_or_else(|| "no invoice came back".to_owned())
     }
 }
@@ -201,42 +212,44 @@ fn date(year: i32, month: i32, day: i32) -> Date {
 fn outcome(own: &CreditApplication) -> String {
     let advice = own.advice.clone().unwrap_or_default();
     let reasons = advice.reasons.iter().map(|own| own.code.clone()).collect::<Vec<_>>().join(", ");
-    let said = advice.outcome().as_str_name().trim_start_matches("OUTCOME_").to_owned();
+    let outcome = advice.outcome().as_str_name().trim_start_matches("OUTCOME_").to_owned();
     let limit = advice.limit.filter(|own| own.units > 0).map_or_else(String::new, |own| format!(", {}", shown(Some(&own))));
-    format!("{said}{limit}, {} points{}{reasons}", advice.score, if reasons.is_empty() { "" } else { ": " })
+    format!("{outcome}{limit}, {} points{}{reasons}", advice.score, if reasons.is_empty() { "" } else { ": " })
 }
 
 /// Another customer links its bank account, and the policy decides by itself.
 async fn linked(stage: &mut Stage, later: &Later) -> Result<(), String> {
     let owner = stage.someone("OWNER")?;
     let (larch, informed) = customer(&owner, ("Larch Bakery LLC", "books@larch.example")).await?;
-    informed.programmes().get_credit_options(GetCreditOptionsRequest { parent: larch.clone() }).await.map_err(said)?;
+    informed.programmes().get_credit_options(GetCreditOptionsRequest { parent: larch.clone() }).await.map_err(sentence_of)?;
     let admin = stage.someone_of("CUSTOMER_ADMIN", &larch)?;
     let start = StartApplicationRequest { request_id: request_id(), parent: larch, programme: later.programme.clone() };
-    let name = admin.applications().start_application(start).await.map_err(said)?.into_inner().credit_application.unwrap_or_default().name;
+    let name =
+        admin.applications().start_application(start).await.map_err(sentence_of)?.into_inner().credit_application.unwrap_or_default().name;
     let link = LinkBankAccountRequest { request_id: request_id(), name: name.clone() };
-    let link = admin.applications().link_bank_account(link).await.map_err(said)?.into_inner().bank_link.unwrap_or_default();
-    shop::sign_in(stage.suite.gateway, &link.url, "bank_steady").await.map_err(said)?;
+    let link = admin.applications().link_bank_account(link).await.map_err(sentence_of)?.into_inner().bank_link.unwrap_or_default();
+    shop::sign_in(stage.suite.gateway, &link.url, "bank_steady").await.map_err(sentence_of)?;
     let confirm = ConfirmBankLinkRequest { request_id: request_id(), name: link.name };
-    admin.applications().confirm_bank_link(confirm).await.map_err(said)?;
+    admin.applications().confirm_bank_link(confirm).await.map_err(sentence_of)?;
     let submit = SubmitApplicationRequest { request_id: request_id(), name };
-    let own = admin.applications().submit_application(submit).await.map_err(said)?.into_inner().credit_application.unwrap_or_default();
-    told(own.state() == credit_application::State::Approved && !own.credit_line.is_empty(), "the policy decides by a linked account")?;
-    stage.tell("Larch admin", &format!("links its account at Steady Bank. At once: {}; a line is offered.", outcome(&own)));
+    let own =
+        admin.applications().submit_application(submit).await.map_err(sentence_of)?.into_inner().credit_application.unwrap_or_default();
+    must_hold(own.state() == credit_application::State::Approved && !own.credit_line.is_empty(), "the policy decides by a linked account")?;
+    stage.print_step("Larch admin", &format!("links its account at Steady Bank. At once: {}; a line is offered.", outcome(&own)));
     Ok(())
 }
 
 /// Two months that carry nothing: no, and not again before the cool-down is over.
 async fn refused(stage: &mut Stage, later: &Later) -> Result<(), String> {
     let seen = later.apply(THIN, (date(2026, 12, 1), date(2027, 1, 31))).await?;
-    told(seen.advice.as_ref().is_some_and(|own| own.outcome() == Outcome::Decline), "the policy advises against it")?;
-    stage.tell("Juniper admin", "applies with two months of statements; they wait for a person.");
-    stage.tell("Reviewer", &format!("claims it; the policy says {}.", outcome(&seen)));
+    must_hold(seen.advice.as_ref().is_some_and(|own| own.outcome() == Outcome::Decline), "the policy advises against it")?;
+    stage.print_step("Juniper admin", "applies with two months of statements; they wait for a person.");
+    stage.print_step("Reviewer", &format!("claims it; the policy says {}.", outcome(&seen)));
     let reasons = seen.advice.unwrap_or_default().reasons.into_iter().map(|own| own.text).collect();
     let no = later.decide(&seen.name, None, reasons, "Come back with a longer history.").await?;
-    stage.tell("Reviewer", &format!("declines: {}", no.reasons.iter().map(|own| own.text.clone()).collect::<Vec<_>>().join(" ")));
-    let early = later.start().await.err().ok_or("not as told: the cool-down is waited out")?;
-    stage.tell("Juniper admin", &format!("tries again at once. Refused: {early}"));
+    stage.print_step("Reviewer", &format!("declines: {}", no.reasons.iter().map(|own| own.text.clone()).collect::<Vec<_>>().join(" ")));
+    let early = later.start().await.err().ok_or("this does not hold: the cool-down is waited out")?;
+    stage.print_step("Juniper admin", &format!("tries again at once. Refused: {early}"));
     Ok(())
 }
 
@@ -244,16 +257,16 @@ async fn refused(stage: &mut Stage, later: &Later) -> Result<(), String> {
 async fn approved(stage: &mut Stage, later: &Later) -> Result<String, String> {
     day(stage, 5, 10).await?;
     let seen = later.apply(YEAR, (date(2026, 5, 1), date(2027, 4, 30))).await?;
-    told(seen.advice.as_ref().is_some_and(|own| own.outcome() == Outcome::Approve), "the policy advises it")?;
-    stage.tell("Juniper admin", "applies again with a year of statements.");
-    stage.tell("Reviewer", &format!("claims it; the policy says {}.", outcome(&seen)));
+    must_hold(seen.advice.as_ref().is_some_and(|own| own.outcome() == Outcome::Approve), "the policy advises it")?;
+    stage.print_step("Juniper admin", "applies again with a year of statements.");
+    stage.print_step("Reviewer", &format!("claims it; the policy says {}.", outcome(&seen)));
     let yes = later.decide(&seen.name, Some(5_000), Vec::new(), "A steady year.").await?;
     let activate = ActivateLineRequest { request_id: request_id(), name: yes.credit_line.clone() };
-    let line = later.admin.lines().activate_line(activate).await.map_err(said)?.into_inner().credit_line.unwrap_or_default();
-    told(line.state() == State::Active, "the line is activated")?;
-    stage.tell("Juniper admin", &format!("activates the line of {}: it is what purchases are paid by.", shown(line.limit.as_ref())));
-    shop::save_card(&later.admin, stage.suite.gateway, &later.customer, "tok_declined").await.map_err(said)??;
-    stage.tell("Juniper admin", "saves a card that what is due is collected by; the line stays what purchases are paid by.");
+    let line = later.admin.lines().activate_line(activate).await.map_err(sentence_of)?.into_inner().credit_line.unwrap_or_default();
+    must_hold(line.state() == State::Active, "the line is activated")?;
+    stage.print_step("Juniper admin", &format!("activates the line of {}: it is what purchases are paid by.", shown(line.limit.as_ref())));
+    shop::save_card(&later.admin, stage.suite.gateway, &later.customer, "tok_declined").await.map_err(sentence_of)??;
+    stage.print_step("Juniper admin", "saves a card that what is due is collected by; the line stays what purchases are paid by.");
     Ok(line.name)
 }
 
@@ -264,36 +277,40 @@ async fn buys(stage: &mut Stage, later: &Later, line: &str) -> Result<Vec<Invoic
         day(stage, 6, on).await?;
         let invoice = later.invoice(units, what).await?;
         let pay = PayLaterRequest { request_id: request_id(), parent: later.customer.clone(), invoices: vec![invoice.name.clone()] };
-        let paid = later.member.payments().pay_later(pay).await.map_err(said)?.into_inner().payment.unwrap_or_default();
-        told(paid.state() == payment::State::Succeeded, "a team member pays later")?;
+        let paid = later.member.payments().pay_later(pay).await.map_err(sentence_of)?.into_inner().payment.unwrap_or_default();
+        must_hold(paid.state() == payment::State::Succeeded, "a team member pays later")?;
         let invoice = read(later, &invoice.name).await?;
-        told(invoice.state() == invoice::State::Open && invoice.due_date == Some(date(2027, 7, 31)), "it is owed on 31 July")?;
-        stage.tell("Juniper member", &format!("pays {} of {} later: open, due on 31 July.", invoice.number, shown(invoice.total.as_ref())));
+        must_hold(invoice.state() == invoice::State::Open && invoice.due_date == Some(date(2027, 7, 31)), "it is owed on 31 July")?;
+        stage.print_step(
+            "Juniper member",
+            &format!("pays {} of {} later: open, due on 31 July.", invoice.number, shown(invoice.total.as_ref())),
+        );
         bought.push(invoice);
     }
     day(stage, 7, 1).await?;
     let owed = later.line(line).await?;
-    told(owed.exposure == amount("USD", 2_000, 0) && owed.available == amount("USD", 3_000, 0), "the line owes what was bought")?;
+    must_hold(owed.exposure == amount("USD", 2_000, 0) && owed.available == amount("USD", 3_000, 0), "the line owes what was bought")?;
     let month = later.mailed(&later.staff, MailKind::Statement).await?;
-    stage.tell("Mail", &format!("“{}”, {} attached.", month.subject, month.attachments.len()));
+    stage.print_step("Mail", &format!("“{}”, {} attached.", month.subject, month.attachments.len()));
     Ok(bought)
 }
 
 async fn read(later: &Later, name: &str) -> Result<Invoice, String> {
     let get = GetInvoiceRequest { name: name.to_owned() };
-    Ok(later.admin.invoices().get_invoice(get).await.map_err(said)?.into_inner().invoice.unwrap_or_default())
+    Ok(later.admin.invoices().get_invoice(get).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default())
 }
 
 /// Nothing is paid by 31 July: suspended; all outstanding in one go: restored.
 async fn due(stage: &mut Stage, later: &Later, line: &str, bought: &[Invoice]) -> Result<(), String> {
     day(stage, 8, 2).await?;
-    told(later.line(line).await?.state() == State::Suspended, "past due suspends the line")?;
+    must_hold(later.line(line).await?.state() == State::Suspended, "past due suspends the line")?;
     later.mailed(&later.staff, MailKind::LineSuspended).await?;
     let another = later.invoice(50, "Cables").await?;
     let pay = PayLaterRequest { request_id: request_id(), parent: later.customer.clone(), invoices: vec![another.name] };
-    let no = later.member.payments().pay_later(pay).await.err().map(said).ok_or("not as told: a suspended line pays nothing")?;
-    stage.tell("Juniper line", &format!("is SUSPENDED: the card was declined on 31 July. Refused: {no}"));
-    let visa = shop::save_card(&later.admin, stage.suite.gateway, &later.customer, "tok_visa").await.map_err(said)??;
+    let no =
+        later.member.payments().pay_later(pay).await.err().map(sentence_of).ok_or("this does not hold: a suspended line pays nothing")?;
+    stage.print_step("Juniper line", &format!("is SUSPENDED: the card was declined on 31 July. Refused: {no}"));
+    let visa = shop::save_card(&later.admin, stage.suite.gateway, &later.customer, "tok_visa").await.map_err(sentence_of)??;
     let pay = CreatePaymentRequest {
         request_id: request_id(),
         parent: later.customer.clone(),
@@ -301,17 +318,17 @@ async fn due(stage: &mut Stage, later: &Later, line: &str, bought: &[Invoice]) -
         tenders: vec![TenderToUse { source: Some(Source::PaymentMethod(visa)), amount: None }],
         currency_code: String::new(),
     };
-    let paid = later.admin.payments().create_payment(pay).await.map_err(said)?;
-    told(paid.into_inner().payment.is_some_and(|own| own.state() == payment::State::Succeeded), "all is paid in one go")?;
-    stage.tell("Juniper admin", "pays both with a Visa card.");
+    let paid = later.admin.payments().create_payment(pay).await.map_err(sentence_of)?;
+    must_hold(paid.into_inner().payment.is_some_and(|own| own.state() == payment::State::Succeeded), "all is paid in one go")?;
+    stage.print_step("Juniper admin", "pays both with a Visa card.");
     day(stage, 8, 3).await?;
     let restored = later.line(line).await?;
-    told(restored.state() == State::Active && restored.exposure == amount("USD", 0, 0), "paid, the line is restored")?;
-    stage.tell("Juniper line", &format!("is ACTIVE again, {} available.", shown(restored.available.as_ref())));
+    must_hold(restored.state() == State::Active && restored.exposure == amount("USD", 0, 0), "paid, the line is restored")?;
+    stage.print_step("Juniper line", &format!("is ACTIVE again, {} available.", shown(restored.available.as_ref())));
     let then = start_of_day(chrono_tz::Australia::Sydney, NaiveDate::from_ymd_opt(2027, 6, 14).unwrap_or_default());
     let get = GetExposureRequest { name: line.to_owned(), at_time: Some(Timestamp { seconds: then.timestamp(), nanos: 0 }) };
-    let past = later.staff.lines().get_exposure(get).await.map_err(said)?.into_inner();
-    told(past.exposure == amount("USD", 1_200, 0), "what was owed on 14 June can still be asked")?;
-    stage.tell("Support", &format!("looks back: on 14 June {} was owed.", shown(past.exposure.as_ref())));
+    let past = later.staff.lines().get_exposure(get).await.map_err(sentence_of)?.into_inner();
+    must_hold(past.exposure == amount("USD", 1_200, 0), "what was owed on 14 June can still be asked")?;
+    stage.print_step("Support", &format!("looks back: on 14 June {} was owed.", shown(past.exposure.as_ref())));
     Ok(())
 }

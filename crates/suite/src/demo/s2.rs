@@ -3,7 +3,7 @@
 
 use super::{
     s3::mails,
-    stage::{Stage, TENANT, said, shown, told},
+    stage::{Stage, TENANT, must_hold, sentence_of, shown},
 };
 use crate::client::{amount, request_id};
 use chrono::{NaiveDate, TimeDelta, TimeZone};
@@ -25,17 +25,17 @@ use prost_types::FieldMask;
 /// Plays the story.
 ///
 /// # Errors
-/// A sentence that says what was not as told.
+/// A sentence that says what does not hold.
 pub async fn play(stage: &mut Stage) -> Result<(), String> {
     println!("\nS2  Pay in parts: the customer proposes, the seller answers.");
     let admin = stage.someone("CUSTOMER_ADMIN")?;
     let ask = GetProposalOptionsRequest { parent: stage.customer.clone() };
-    let before = admin.plan_settings().get_proposal_options(ask.clone()).await.map_err(said)?.into_inner();
-    told(!before.proposals_allowed, "proposals are off until the owner allows them")?;
+    let before = admin.plan_settings().get_proposal_options(ask.clone()).await.map_err(sentence_of)?.into_inner();
+    must_hold(!before.proposals_allowed, "proposals are off until the owner allows them")?;
     allow(stage).await?;
-    let options = admin.plan_settings().get_proposal_options(ask).await.map_err(said)?.into_inner();
-    told(options.proposals_allowed, "the customer may propose now")?;
-    stage.tell(
+    let options = admin.plan_settings().get_proposal_options(ask).await.map_err(sentence_of)?.into_inner();
+    must_hold(options.proposals_allowed, "the customer may propose now")?;
+    stage.print_step(
         "Brightside admin",
         &format!("sees that plans can be proposed: {} instalments, {} days at most.", options.max_instalments, options.max_duration_days),
     );
@@ -48,8 +48,8 @@ async fn allow(stage: &Stage) -> Result<(), String> {
     let settings = PlanSettings { name: format!("tenants/{TENANT}/planSettings"), proposals_allowed: true, ..PlanSettings::default() };
     let mask = FieldMask { paths: vec!["proposals_allowed".to_owned()] };
     let update = UpdatePlanSettingsRequest { request_id: request_id(), plan_settings: Some(settings), update_mask: Some(mask) };
-    stage.someone("OWNER")?.plan_settings().update_plan_settings(update).await.map_err(said)?;
-    stage.tell("Owner", "allows customers to propose payment plans.");
+    stage.someone("OWNER")?.plan_settings().update_plan_settings(update).await.map_err(sentence_of)?;
+    stage.print_step("Owner", "allows customers to propose payment plans.");
     Ok(())
 }
 
@@ -63,9 +63,16 @@ async fn invoice(stage: &Stage, units: i64, cents: i32) -> Result<Invoice, Strin
         ..Invoice::default()
     };
     let create = CreateInvoiceRequest { request_id: request_id(), parent: stage.customer.clone(), invoice: Some(draft) };
-    let draft = owner.invoices().create_invoice(create).await.map_err(said)?.into_inner().invoice.unwrap_or_default();
+    let draft = owner.invoices().create_invoice(create).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
     let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: String::new() };
-    owner.invoices().finalize_invoice(finalize).await.map_err(said)?.into_inner().invoice.ok_or_else(|| "no invoice came back".to_owned())
+    owner
+        .invoices()
+        .finalize_invoice(finalize)
+        .await
+        .map_err(sentence_of)?
+        .into_inner()
+        .invoice
+        .ok_or_else(|| "no invoice came back".to_owned())
 }
 
 fn monthly(count: i32) -> Schedule {
@@ -97,7 +104,7 @@ async fn propose(stage: &Stage, invoices: &[Invoice], schedule: Schedule) -> Res
         collect_automatically: true,
         note: note.clone(),
     };
-    let shown = plans.plans().preview_plan(preview).await.map_err(said)?.into_inner().plan.unwrap_or_default();
+    let shown = plans.plans().preview_plan(preview).await.map_err(sentence_of)?.into_inner().plan.unwrap_or_default();
     let request = ProposePlanRequest {
         request_id: request_id(),
         parent: stage.customer.clone(),
@@ -106,16 +113,16 @@ async fn propose(stage: &Stage, invoices: &[Invoice], schedule: Schedule) -> Res
         collect_automatically: true,
         note,
     };
-    let plan = plans.plans().propose_plan(request).await.map_err(said)?.into_inner().plan.unwrap_or_default();
-    told(shown.instalments == plan.instalments && plan.state() == State::Proposed, "what was previewed is stored")?;
-    stage.tell("Brightside admin", &format!("proposes to pay {}.", dates(&plan)));
+    let plan = plans.plans().propose_plan(request).await.map_err(sentence_of)?.into_inner().plan.unwrap_or_default();
+    must_hold(shown.instalments == plan.instalments && plan.state() == State::Proposed, "what was previewed is stored")?;
+    stage.print_step("Brightside admin", &format!("proposes to pay {}.", dates(&plan)));
     Ok(plan)
 }
 
 /// The invoices that are blocked for a reason.
 async fn blocked(stage: &Stage, reason: Reason) -> Result<Vec<Invoice>, String> {
     let list = ListInvoicesRequest { parent: stage.customer.clone(), block_reason: reason.into(), ..Default::default() };
-    Ok(stage.someone("STAFF")?.invoices().list_invoices(list).await.map_err(said)?.into_inner().invoices)
+    Ok(stage.someone("STAFF")?.invoices().list_invoices(list).await.map_err(sentence_of)?.into_inner().invoices)
 }
 
 /// The first proposal is refused with a word: the blocks fall, reminders go on.
@@ -124,23 +131,29 @@ async fn refused(stage: &mut Stage, invoices: &[Invoice]) -> Result<(), String> 
     let plan = propose(stage, invoices, monthly(6)).await?;
     let held = blocked(stage, Reason::PaymentPlanProposed).await?;
     let owner = |own: &Invoice| own.block.as_ref().is_some_and(|block| block.owner == plan.name);
-    told(held.len() == 2 && held.iter().all(owner), "both invoices are blocked at once, and lead to the proposal")?;
+    must_hold(held.len() == 2 && held.iter().all(owner), "both invoices are blocked at once, and lead to the proposal")?;
     let covering = ListPlansRequest {
         parent: format!("tenants/{TENANT}"),
         invoice: held.first().map(|own| own.name.clone()).unwrap_or_default(),
         ..Default::default()
     };
-    let found = staff.plans().list_plans(covering).await.map_err(said)?.into_inner().plans;
-    told(found.first().is_some_and(|own| own.name == plan.name), "and the invoice is found from the plan")?;
-    stage.tell("Support", "filters the invoices by PAYMENT_PLAN_PROPOSED: two, each names the plan; goes to the proposal.");
+    let found = staff.plans().list_plans(covering).await.map_err(sentence_of)?.into_inner().plans;
+    must_hold(found.first().is_some_and(|own| own.name == plan.name), "and the invoice is found from the plan")?;
+    stage.print_step("Support", "filters the invoices by PAYMENT_PLAN_PROPOSED: two, each names the plan; goes to the proposal.");
     let no = RefusePlanRequest { request_id: request_id(), name: plan.name, explanation: "Three months at most, please.".to_owned() };
-    let answer = staff.plans().refuse_plan(no).await.map_err(said)?.into_inner().plan.unwrap_or_default();
-    told(answer.state() == State::Refused && blocked(stage, Reason::PaymentPlanProposed).await?.is_empty(), "a refusal lifts the blocks")?;
-    stage.tell("Support", &format!("refuses: “{}” The blocks are lifted, reminders go on.", answer.explanation));
+    let answer = staff.plans().refuse_plan(no).await.map_err(sentence_of)?.into_inner().plan.unwrap_or_default();
+    must_hold(
+        answer.state() == State::Refused && blocked(stage, Reason::PaymentPlanProposed).await?.is_empty(),
+        "a refusal lifts the blocks",
+    )?;
+    stage.print_step("Support", &format!("refuses: “{}” The blocks are lifted, reminders go on.", answer.explanation));
     let reminders = mails(stage, MailKind::Reminder).await?;
     stage.advance(stage.now + TimeDelta::days(17)).await?;
-    told(mails(stage, MailKind::Reminder).await? > reminders, "reminders have gone on")?;
-    told(mails(stage, MailKind::PlanRefused).await? == 1 && mails(stage, MailKind::PlanReceived).await? == 1, "both sides had their mails")
+    must_hold(mails(stage, MailKind::Reminder).await? > reminders, "reminders have gone on")?;
+    must_hold(
+        mails(stage, MailKind::PlanRefused).await? == 1 && mails(stage, MailKind::PlanReceived).await? == 1,
+        "both sides had their mails",
+    )
 }
 
 /// The second is countered, accepted, part-paid ahead, and collected to its end.
@@ -149,14 +162,14 @@ async fn agreed(stage: &mut Stage, invoices: &[Invoice]) -> Result<(), String> {
     let plan = propose(stage, invoices, monthly(4)).await?;
     let offer =
         CounterPlanRequest { request_id: request_id(), name: plan.name.clone(), schedule: Some(monthly(3)), explanation: String::new() };
-    let countered = staff.plans().counter_plan(offer).await.map_err(said)?.into_inner().plan.unwrap_or_default();
-    told(countered.state() == State::Countered, "the seller offers another schedule")?;
-    stage.tell("Support", "offers three months instead.");
+    let countered = staff.plans().counter_plan(offer).await.map_err(sentence_of)?.into_inner().plan.unwrap_or_default();
+    must_hold(countered.state() == State::Countered, "the seller offers another schedule")?;
+    stage.print_step("Support", "offers three months instead.");
     let accept = AcceptCounterOfferRequest { request_id: request_id(), name: plan.name.clone(), total_seen: countered.open };
-    let active = admin.plans().accept_counter_offer(accept).await.map_err(said)?.into_inner().plan.unwrap_or_default();
-    told(active.state() == State::Active && active.instalments.len() == 3, "accepted, it is active")?;
-    told(blocked(stage, Reason::PaymentPlanActive).await?.len() == 2, "the blocks are replaced")?;
-    stage.tell("Brightside admin", &format!("accepts: {}.", dates(&active)));
+    let active = admin.plans().accept_counter_offer(accept).await.map_err(sentence_of)?.into_inner().plan.unwrap_or_default();
+    must_hold(active.state() == State::Active && active.instalments.len() == 3, "accepted, it is active")?;
+    must_hold(blocked(stage, Reason::PaymentPlanActive).await?.len() == 2, "the blocks are replaced")?;
+    stage.print_step("Brightside admin", &format!("accepts: {}.", dates(&active)));
     let ahead = CreatePaymentRequest {
         request_id: request_id(),
         parent: stage.customer.clone(),
@@ -164,8 +177,8 @@ async fn agreed(stage: &mut Stage, invoices: &[Invoice]) -> Result<(), String> {
         tenders: vec![TenderToUse { source: Some(Source::PaymentMethod(String::new())), amount: amount("USD", 10, 0) }],
         currency_code: String::new(),
     };
-    admin.payments().create_payment(ahead).await.map_err(said)?;
-    stage.tell("Brightside admin", "pays 10.00 USD ahead: it goes to the first instalment.");
+    admin.payments().create_payment(ahead).await.map_err(sentence_of)?;
+    stage.print_step("Brightside admin", "pays 10.00 USD ahead: it goes to the first instalment.");
     for instalment in &active.instalments {
         let Date { year, month, day } = instalment.due_date.unwrap_or_default();
         let due = NaiveDate::from_ymd_opt(year, u32::try_from(month).unwrap_or(1), u32::try_from(day).unwrap_or(1)).unwrap_or_default();
@@ -173,28 +186,36 @@ async fn agreed(stage: &mut Stage, invoices: &[Invoice]) -> Result<(), String> {
         stage.advance(midnight.map_or(stage.now, |at| at.to_utc())).await?;
         let now = read(stage, &plan.name).await?;
         let paid = now.instalments.iter().filter(|own| own.amount == own.paid).count();
-        told(paid == usize::try_from(instalment.number).unwrap_or_default(), "the instalment is collected on its date")?;
-        stage.tell("Collection", &format!("takes instalment {}; {} are left.", instalment.number, shown(now.open.as_ref())));
+        must_hold(paid == usize::try_from(instalment.number).unwrap_or_default(), "the instalment is collected on its date")?;
+        stage.print_step("Collection", &format!("takes instalment {}; {} are left.", instalment.number, shown(now.open.as_ref())));
     }
     let done = read(stage, &plan.name).await?;
-    told(done.state() == State::Completed && blocked(stage, Reason::PaymentPlanActive).await?.is_empty(), "the plan is completed")?;
+    must_hold(done.state() == State::Completed && blocked(stage, Reason::PaymentPlanActive).await?.is_empty(), "the plan is completed")?;
     for own in invoices {
         let get = GetInvoiceRequest { name: own.name.clone() };
-        let now = admin.invoices().get_invoice(get).await.map_err(said)?.into_inner().invoice.unwrap_or_default();
-        told(now.state() == invoice::State::Paid, "its invoices are paid")?;
+        let now = admin.invoices().get_invoice(get).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
+        must_hold(now.state() == invoice::State::Paid, "its invoices are paid")?;
     }
     let history = ListPlanHistoryRequest { parent: plan.name, ..ListPlanHistoryRequest::default() };
-    let entries = staff.plans().list_plan_history(history).await.map_err(said)?.into_inner().entries;
+    let entries = staff.plans().list_plan_history(history).await.map_err(sentence_of)?.into_inner().entries;
     let verbs: Vec<_> = entries.iter().map(|own| format!("{} ({})", own.verb, own.actor.rsplit(':').next().unwrap_or_default())).collect();
-    told(
+    must_hold(
         mails(stage, MailKind::InstalmentDue).await? == 3 && mails(stage, MailKind::PlanCompleted).await? == 1,
         "each date is mailed ahead",
     )?;
-    stage.tell("Plan", &format!("is COMPLETED: {}.", verbs.join(", ")));
+    stage.print_step("Plan", &format!("is COMPLETED: {}.", verbs.join(", ")));
     Ok(())
 }
 
 async fn read(stage: &Stage, name: &str) -> Result<Plan, String> {
     let get = GetPlanRequest { name: name.to_owned() };
-    stage.someone("STAFF")?.plans().get_plan(get).await.map_err(said)?.into_inner().plan.ok_or_else(|| "no plan came back".to_owned())
+    stage
+        .someone("STAFF")?
+        .plans()
+        .get_plan(get)
+        .await
+        .map_err(sentence_of)?
+        .into_inner()
+        .plan
+        .ok_or_else(|| "no plan came back".to_owned())
 }

@@ -1,7 +1,7 @@
 //! S4: prepayment is turned on when all conditions hold; the customer prepays without an invoice, the
 //! credit waits, and pays invoices in part and in full.
 
-use super::stage::{Stage, TENANT, said, shown, told};
+use super::stage::{Stage, TENANT, must_hold, sentence_of, shown};
 use crate::{
     client::{amount, request_id},
     shop,
@@ -17,29 +17,29 @@ use payterms_proto::{
 /// Plays the story.
 ///
 /// # Errors
-/// A sentence that says what was not as told.
+/// A sentence that says what does not hold.
 pub async fn play(stage: &mut Stage) -> Result<(), String> {
     println!("\nS4  Pay ahead: prepayment is turned on, and credit is bought without an invoice.");
     let owner = stage.someone("OWNER")?;
     let on = TurnOnPrepaymentRequest { request_id: request_id(), name: format!("tenants/{TENANT}/walletSettings"), methods: Vec::new() };
     let early = owner.settings().turn_on_prepayment(on).await;
-    let refused = early.err().map(said).unwrap_or_default();
-    stage.tell("Owner", &format!("asks for prepayment. Refused: {refused}"));
+    let refused = early.err().map(sentence_of).unwrap_or_default();
+    stage.print_step("Owner", &format!("asks for prepayment. Refused: {refused}"));
     for condition in ["PROVIDER_NOT_CONNECTED", "PROVIDER_NOT_DEFAULT", "NO_METHOD_CHOSEN"] {
-        told(refused.contains(condition), &format!("the refusal names {condition}"))?;
+        must_hold(refused.contains(condition), &format!("the refusal names {condition}"))?;
     }
-    shop::open(&owner, TENANT).await.map_err(said)?;
-    stage.tell("Owner", "connects the payment provider, chooses cards, turns prepayment on.");
+    shop::open(&owner, TENANT).await.map_err(sentence_of)?;
+    stage.print_step("Owner", "connects the payment provider, chooses cards, turns prepayment on.");
     let read = GetPrepaymentOptionsRequest { parent: stage.customer.clone() };
-    let options = stage.someone("CUSTOMER_ADMIN")?.settings().get_prepayment_options(read).await.map_err(said)?.into_inner();
-    told(options.prepayment, "the customer sees that credit can be bought")?;
+    let options = stage.someone("CUSTOMER_ADMIN")?.settings().get_prepayment_options(read).await.map_err(sentence_of)?.into_inner();
+    must_hold(options.prepayment, "the customer sees that credit can be bought")?;
     let least = shown(options.minimums.first().and_then(|minimum| minimum.amount.as_ref()));
-    stage.tell("Brightside admin", &format!("sees that credit can be bought by card, from {least}."));
+    stage.print_step("Brightside admin", &format!("sees that credit can be bought by card, from {least}."));
     stage.save_card("tok_visa").await?;
-    stage.tell("Brightside admin", "saves a Visa card on the provider's page; nothing is charged.");
+    stage.print_step("Brightside admin", "saves a Visa card on the provider's page; nothing is charged.");
     let bought = stage.buy(50, 0).await?;
-    told(bought.state() == State::Succeeded, "the card is charged")?;
-    stage.tell(
+    must_hold(bought.state() == State::Succeeded, "the card is charged")?;
+    stage.print_step(
         "Brightside admin",
         &format!(
             "prepays {}: credit {}, tax {}.",
@@ -49,8 +49,8 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
         ),
     );
     let balance = stage.balance().await?;
-    told(balance.available == amount("USD", 50, 0), "50.00 USD wait in the wallet")?;
-    stage.tell("Wallet", &format!("holds {}; the credit waits.", shown(balance.available.as_ref())));
+    must_hold(balance.available == amount("USD", 50, 0), "50.00 USD wait in the wallet")?;
+    stage.print_step("Wallet", &format!("holds {}; the credit waits.", shown(balance.available.as_ref())));
     invoice(stage).await
 }
 
@@ -65,14 +65,14 @@ async fn invoice(stage: &mut Stage) -> Result<(), String> {
         ..Invoice::default()
     };
     let create = CreateInvoiceRequest { request_id: request_id(), parent: stage.customer.clone(), invoice: Some(draft) };
-    let draft = owner.invoices().create_invoice(create).await.map_err(said)?.into_inner().invoice.unwrap_or_default();
+    let draft = owner.invoices().create_invoice(create).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
     let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: String::new() };
-    let issued = owner.invoices().finalize_invoice(finalize).await.map_err(said)?.into_inner().invoice.unwrap_or_default();
+    let issued = owner.invoices().finalize_invoice(finalize).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
     let why = issued.taxes.first().map(|own| own.sentence.clone()).unwrap_or_default();
-    told(why.contains("no Australian GST"), "the document says why it bears no tax")?;
+    must_hold(why.contains("no Australian GST"), "the document says why it bears no tax")?;
     let due = issued.due_date.unwrap_or_default();
     let due = format!("{:04}-{:02}-{:02}", due.year, due.month, due.day);
-    stage.tell("Owner", &format!("issues {}: {}, due {due}. {why}", issued.number, shown(issued.total.as_ref())));
+    stage.print_step("Owner", &format!("issues {}: {}, due {due}. {why}", issued.number, shown(issued.total.as_ref())));
     let apply = ApplyCreditRequest {
         request_id: request_id(),
         parent: stage.customer.clone(),
@@ -80,9 +80,10 @@ async fn invoice(stage: &mut Stage) -> Result<(), String> {
         amount: amount("USD", 15, 0),
         currency_code: String::new(),
     };
-    let applied = stage.someone("STAFF")?.payments().apply_credit(apply).await.map_err(said)?.into_inner().payment.unwrap_or_default();
-    told(applied.state() == payment::State::Succeeded, "support applies credit in part")?;
-    stage.tell("Support", "applies 15.00 USD of the credit to it, before it is due.");
+    let applied =
+        stage.someone("STAFF")?.payments().apply_credit(apply).await.map_err(sentence_of)?.into_inner().payment.unwrap_or_default();
+    must_hold(applied.state() == payment::State::Succeeded, "support applies credit in part")?;
+    stage.print_step("Support", "applies 15.00 USD of the credit to it, before it is due.");
     let pay = CreatePaymentRequest {
         request_id: request_id(),
         parent: stage.customer.clone(),
@@ -94,13 +95,16 @@ async fn invoice(stage: &mut Stage) -> Result<(), String> {
         currency_code: String::new(),
     };
     let admin = stage.someone("CUSTOMER_ADMIN")?;
-    let paid = admin.payments().create_payment(pay).await.map_err(said)?.into_inner().payment.unwrap_or_default();
-    told(paid.state() == payment::State::Succeeded, "the rest is paid from two sources")?;
+    let paid = admin.payments().create_payment(pay).await.map_err(sentence_of)?.into_inner().payment.unwrap_or_default();
+    must_hold(paid.state() == payment::State::Succeeded, "the rest is paid from two sources")?;
     let read = GetInvoiceRequest { name: issued.name };
-    let now = admin.invoices().get_invoice(read).await.map_err(said)?.into_inner().invoice.unwrap_or_default();
-    told(now.state() == invoice::State::Paid && now.paid == amount("USD", 40, 0), "the invoice is paid, once")?;
+    let now = admin.invoices().get_invoice(read).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
+    must_hold(now.state() == invoice::State::Paid && now.paid == amount("USD", 40, 0), "the invoice is paid, once")?;
     let by_card = paid.tenders.iter().find(|tender| !tender.credit).and_then(|tender| tender.amount.as_ref());
-    stage.tell("Brightside admin", &format!("pays the rest: 10.00 USD of credit, {} by card. {} is PAID.", shown(by_card), now.number));
+    stage.print_step(
+        "Brightside admin",
+        &format!("pays the rest: 10.00 USD of credit, {} by card. {} is PAID.", shown(by_card), now.number),
+    );
     let balance = stage.balance().await?;
-    told(balance.available == amount("USD", 25, 0), "25.00 USD of credit are left")
+    must_hold(balance.available == amount("USD", 25, 0), "25.00 USD of credit are left")
 }

@@ -1,7 +1,7 @@
 //! S5, first part: a month of usage, recharged by threshold and at the month's end, a card that
 //! fails and is replaced, a negative balance that is repaired.
 
-use super::stage::{Stage, said, shown, told};
+use super::stage::{Stage, must_hold, sentence_of, shown};
 use crate::client::{amount, request_id};
 use chrono::{DateTime, TimeDelta, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -24,25 +24,25 @@ struct Line {
 /// Plays the story with a usage file.
 ///
 /// # Errors
-/// A sentence that says what was not as told.
+/// A sentence that says what does not hold.
 pub async fn play(stage: &mut Stage, usage: &str) -> Result<(), String> {
     println!("\nS5  Prepaid, recharged by itself: a month of calls and messages from a file.");
     let lines = read(usage, &stage.wallet)?;
-    told(lines.len() >= 5_000, "the file holds at least 5,000 records")?;
+    must_hold(lines.len() >= 5_000, "the file holds at least 5,000 records")?;
     let below = stage.buy(19, 99).await;
-    stage.tell("Brightside admin", &format!("tries 19.99 USD. Refused: {}", below.err().unwrap_or_default()));
+    stage.print_step("Brightside admin", &format!("tries 19.99 USD. Refused: {}", below.err().unwrap_or_default()));
     set_rules(stage).await?;
-    stage.tell(
+    stage.print_step(
         "Brightside admin",
         "sets auto-recharge: below 20.00 USD up to 60.00, 25.00 at month end, repair when negative, at most 300.00 a month.",
     );
     let first = stage.now;
     month(stage, &lines).await?;
-    told(stage.now >= first + TimeDelta::days(30), "a month has passed")?;
+    must_hold(stage.now >= first + TimeDelta::days(30), "a month has passed")?;
     let recharges = recharges(stage).await?;
     let thresholds = recharges.iter().filter(|recharge| recharge.amount != amount("USD", 25, 0)).count();
-    told(thresholds >= 2, "the threshold recharged more than once")?;
-    told(recharges.iter().any(|recharge| recharge.amount == amount("USD", 25, 0)), "the month's end recharged 25.00 USD")?;
+    must_hold(thresholds >= 2, "the threshold recharged more than once")?;
+    must_hold(recharges.iter().any(|recharge| recharge.amount == amount("USD", 25, 0)), "the month's end recharged 25.00 USD")?;
     failing_card(stage).await
 }
 
@@ -80,7 +80,7 @@ async fn set_rules(stage: &Stage) -> Result<(), String> {
         ..AutoRecharge::default()
     };
     let update = UpdateAutoRechargeRequest { request_id: request_id(), auto_recharge: Some(auto_recharge) };
-    stage.someone("CUSTOMER_ADMIN")?.recharges().update_auto_recharge(update).await.map_err(said)?;
+    stage.someone("CUSTOMER_ADMIN")?.recharges().update_auto_recharge(update).await.map_err(sentence_of)?;
     Ok(())
 }
 
@@ -98,8 +98,8 @@ async fn month(stage: &mut Stage, lines: &[Line]) -> Result<(), String> {
         stage.advance(to - TimeDelta::seconds(1)).await?;
         let messages = day.into_iter().map(|record| RecordUsageStreamRequest { record: Some(record) });
         let service = stage.someone("SERVICE")?;
-        let answer = service.usage().record_usage_stream(tokio_stream::iter(messages)).await.map_err(said)?.into_inner();
-        told(answer.refused_count == 0, &format!("every use of the day is recorded; {:?}", answer.refusals.first()))?;
+        let answer = service.usage().record_usage_stream(tokio_stream::iter(messages)).await.map_err(sentence_of)?.into_inner();
+        must_hold(answer.refused_count == 0, &format!("every use of the day is recorded; {:?}", answer.refusals.first()))?;
         recorded += answer.recorded_count;
         bar.inc(count as u64);
         stage.advance(to).await?;
@@ -107,21 +107,21 @@ async fn month(stage: &mut Stage, lines: &[Line]) -> Result<(), String> {
         for recharge in now.iter().take(now.len() - seen) {
             let balance = stage.balance().await?;
             let line = format!("charges {}; available {}.", shown(recharge.amount.as_ref()), shown(balance.available.as_ref()));
-            bar.suspend(|| stage.tell("Auto-recharge", &line));
+            bar.suspend(|| stage.print_step("Auto-recharge", &line));
         }
         seen = now.len();
     }
     bar.finish_and_clear();
-    told(recorded == i64::try_from(lines.len()).unwrap_or_default(), "every record of the file is in the wallet, once")?;
+    must_hold(recorded == i64::try_from(lines.len()).unwrap_or_default(), "every record of the file is in the wallet, once")?;
     let balance = stage.balance().await?;
-    stage.tell("Wallet", &format!("took {recorded} records in; available {}.", shown(balance.available.as_ref())));
+    stage.print_step("Wallet", &format!("took {recorded} records in; available {}.", shown(balance.available.as_ref())));
     Ok(())
 }
 
 /// The recharges so far, newest first.
 async fn recharges(stage: &Stage) -> Result<Vec<TopUp>, String> {
     let list = ListTopUpsRequest { parent: stage.wallet.clone(), page_size: 500, ..Default::default() };
-    let top_ups = stage.someone("STAFF")?.top_ups().list_top_ups(list).await.map_err(said)?.into_inner().top_ups;
+    let top_ups = stage.someone("STAFF")?.top_ups().list_top_ups(list).await.map_err(sentence_of)?.into_inner().top_ups;
     Ok(top_ups.into_iter().filter(|top_up| top_up.source() == top_up::Source::AutoRecharge).collect())
 }
 
@@ -130,7 +130,7 @@ async fn failing_card(stage: &mut Stage) -> Result<(), String> {
     let admin = stage.someone("CUSTOMER_ADMIN")?;
     let bad = stage.save_card("tok_declined").await?;
     let point = |name: String| SetCollectionMethodRequest { request_id: request_id(), name };
-    admin.methods().set_collection_method(point(bad)).await.map_err(said)?;
+    admin.methods().set_collection_method(point(bad)).await.map_err(sentence_of)?;
     let fee = PostFeeRequest {
         request_id: request_id(),
         wallet: stage.wallet.clone(),
@@ -138,26 +138,30 @@ async fn failing_card(stage: &mut Stage) -> Result<(), String> {
         description: "Porting of 30 numbers".to_owned(),
         unlisted: false,
     };
-    stage.someone("STAFF")?.postings().post_fee(fee).await.map_err(said)?;
+    stage.someone("STAFF")?.postings().post_fee(fee).await.map_err(sentence_of)?;
     let owed = stage.balance().await?;
-    told(owed.posted.as_ref().is_some_and(|posted| posted.units < 0), "the fee leaves the balance negative")?;
-    stage.tell("Support", &format!("takes a fee of 90.00 USD; the balance is {}.", shown(owed.posted.as_ref())));
+    must_hold(owed.posted.as_ref().is_some_and(|posted| posted.units < 0), "the fee leaves the balance negative")?;
+    stage.print_step("Support", &format!("takes a fee of 90.00 USD; the balance is {}.", shown(owed.posted.as_ref())));
     stage.advance(stage.now + TimeDelta::hours(1)).await?;
     let name = format!("{}/autoRecharge", stage.wallet);
     let read = async || {
         let get = GetAutoRechargeRequest { name: name.clone() };
-        Ok::<_, String>(admin.recharges().get_auto_recharge(get).await.map_err(said)?.into_inner().auto_recharge.unwrap_or_default())
+        Ok::<_, String>(admin.recharges().get_auto_recharge(get).await.map_err(sentence_of)?.into_inner().auto_recharge.unwrap_or_default())
     };
     let failed = read().await?;
-    told(failed.state() == State::Failed && failed.failure_reason == "card_declined", "the failed recharge shows, with its reason")?;
-    stage.tell("Auto-recharge", &format!("FAILED: {}. It shows, and waits.", failed.failure_reason));
+    must_hold(failed.state() == State::Failed && failed.failure_reason == "card_declined", "the failed recharge shows, with its reason")?;
+    stage.print_step("Auto-recharge", &format!("FAILED: {}. It shows, and waits.", failed.failure_reason));
     let good = stage.save_card("tok_mastercard").await?;
-    admin.methods().set_collection_method(point(good)).await.map_err(said)?;
-    admin.recharges().retry_auto_recharge(RetryAutoRechargeRequest { request_id: request_id(), name: name.clone() }).await.map_err(said)?;
+    admin.methods().set_collection_method(point(good)).await.map_err(sentence_of)?;
+    admin
+        .recharges()
+        .retry_auto_recharge(RetryAutoRechargeRequest { request_id: request_id(), name: name.clone() })
+        .await
+        .map_err(sentence_of)?;
     stage.advance(stage.now + TimeDelta::hours(1)).await?;
     let (mended, balance) = (read().await?, stage.balance().await?);
-    told(mended.state() == State::Watching, "the retry mends it")?;
-    told(balance.posted.as_ref().is_some_and(|posted| posted.units >= 20), "the balance is repaired")?;
-    stage.tell("Brightside admin", &format!("adds a Mastercard and retries: available {}.", shown(balance.available.as_ref())));
+    must_hold(mended.state() == State::Watching, "the retry mends it")?;
+    must_hold(balance.posted.as_ref().is_some_and(|posted| posted.units >= 20), "the balance is repaired")?;
+    stage.print_step("Brightside admin", &format!("adds a Mastercard and retries: available {}.", shown(balance.available.as_ref())));
     Ok(())
 }

@@ -43,16 +43,16 @@ pub struct Stage {
 /// A refused call as a sentence.
 #[must_use]
 #[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
-pub fn said(status: Status) -> String {
+pub fn sentence_of(status: Status) -> String {
     status.message().to_owned()
 }
 
-/// Fails the demo where something is not as told.
+/// Fails the demo where something does not hold.
 ///
 /// # Errors
 /// The sentence, if it does not hold.
-pub fn told(holds: bool, sentence: &str) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(format!("not as told: {sentence}")) }
+pub fn must_hold(holds: bool, sentence: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(format!("this does not hold: {sentence}")) }
 }
 
 /// An amount as a person reads it.
@@ -96,8 +96,8 @@ impl Stage {
         Session::new(self.suite.gateway, &self.suite.token(&caller, 3_600)?)
     }
 
-    /// Tells one step.
-    pub fn tell(&self, who: &str, what: &str) {
+    /// Prints one step: when, who, what.
+    pub fn print_step(&self, who: &str, what: &str) {
         let local = self.now.with_timezone(&chrono_tz::Australia::Sydney);
         println!("  {}  {who:<16} {what}", local.format("%d %b %H:%M"));
     }
@@ -123,7 +123,7 @@ impl Stage {
             ..Tenant::default()
         };
         let create = CreateTenantRequest { request_id: request_id(), tenant_id: TENANT.to_owned(), tenant: Some(tenant) };
-        self.someone("OPERATOR")?.tenants().create_tenant(create).await.map_err(said)?;
+        self.someone("OPERATOR")?.tenants().create_tenant(create).await.map_err(sentence_of)?;
         let owner = self.someone("OWNER")?;
         let start = StartTestClockRequest {
             request_id: request_id(),
@@ -131,7 +131,7 @@ impl Stage {
             now: Some(Timestamp { seconds: self.now.timestamp(), nanos: 0 }),
             seed: "demo".to_owned(),
         };
-        owner.clock().start_test_clock(start).await.map_err(said)?;
+        owner.clock().start_test_clock(start).await.map_err(sentence_of)?;
         let address = Address {
             lines: vec!["12 Finsbury Square".to_owned()],
             city: "London".to_owned(),
@@ -146,27 +146,34 @@ impl Stage {
             ..Customer::default()
         };
         let create = CreateCustomerRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), customer: Some(customer) };
-        let made = owner.customers().create_customer(create).await.map_err(said)?;
+        let made = owner.customers().create_customer(create).await.map_err(sentence_of)?;
         let informed = owner.after(&made);
         self.customer = made.into_inner().customer.map(|customer| customer.name).unwrap_or_default();
-        informed.wallets().list_wallets(ListWalletsRequest { parent: self.customer.clone(), ..Default::default() }).await.map_err(said)?;
+        informed
+            .wallets()
+            .list_wallets(ListWalletsRequest { parent: self.customer.clone(), ..Default::default() })
+            .await
+            .map_err(sentence_of)?;
         let open = OpenWalletRequest { request_id: request_id(), parent: self.customer.clone(), currency_code: "USD".to_owned() };
-        let opened = self.someone("SERVICE")?.wallets().open_wallet(open).await.map_err(said)?.into_inner();
+        let opened = self.someone("SERVICE")?.wallets().open_wallet(open).await.map_err(sentence_of)?.into_inner();
         self.wallet = opened.wallet.map(|wallet| wallet.name).unwrap_or_default();
         Ok(())
     }
 
-    /// The owner brings the other customers in from a file; a row that is wrong is told.
+    /// The owner brings the other customers in from a file; a wrong row is reported.
     ///
     /// # Errors
-    /// A sentence that says what was not as told.
+    /// A sentence that says what does not hold.
     pub async fn import(&self, csv: &'static str) -> Result<(), String> {
         let request = ImportCustomersRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), csv: csv.as_bytes().into() };
-        let answer = self.someone("OWNER")?.customers().import_customers(request).await.map_err(said)?.into_inner();
-        told((answer.added_count, answer.refused_count) == (9, 1), "nine rows are right and one is not")?;
+        let answer = self.someone("OWNER")?.customers().import_customers(request).await.map_err(sentence_of)?.into_inner();
+        must_hold((answer.added_count, answer.refused_count) == (9, 1), "nine rows are right and one is not")?;
         let wrong: Vec<_> = answer.rows.iter().filter(|row| row.customer.is_empty()).collect();
         let wrong = wrong.iter().map(|row| format!("line {}: {}", row.line, row.violations.join(" "))).collect::<Vec<_>>().join("; ");
-        self.tell("Owner", &format!("imports customers.csv: {} added, {} refused ({wrong})", answer.added_count, answer.refused_count));
+        self.print_step(
+            "Owner",
+            &format!("imports customers.csv: {} added, {} refused ({wrong})", answer.added_count, answer.refused_count),
+        );
         Ok(())
     }
 
@@ -180,14 +187,14 @@ impl Stage {
         let name = format!("tenants/{TENANT}/testClock");
         let target_time = Some(Timestamp { seconds: to.timestamp(), nanos: 0 });
         let advance = AdvanceTestClockRequest { request_id: request_id(), name: name.clone(), target_time };
-        let mut clock = owner.clock().advance_test_clock(advance).await.map_err(said)?.into_inner().test_clock.unwrap_or_default();
+        let mut clock = owner.clock().advance_test_clock(advance).await.map_err(sentence_of)?.into_inner().test_clock.unwrap_or_default();
         while clock.state() == State::Advancing {
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-            let read = owner.clock().get_test_clock(GetTestClockRequest { name: name.clone() }).await.map_err(said)?;
+            let read = owner.clock().get_test_clock(GetTestClockRequest { name: name.clone() }).await.map_err(sentence_of)?;
             clock = read.into_inner().test_clock.unwrap_or_default();
         }
         self.now = to;
-        told(clock.state() == State::Ready, &format!("the clock gets to {to}; it is stuck on {:?}", clock.stuck_rows))
+        must_hold(clock.state() == State::Ready, &format!("the clock gets to {to}; it is stuck on {:?}", clock.stuck_rows))
     }
 
     /// The customer's balance now.
@@ -196,7 +203,7 @@ impl Stage {
     /// A sentence if it cannot be read.
     pub async fn balance(&self) -> Result<Balance, String> {
         let read = GetBalanceRequest { name: self.wallet.clone(), as_of: None };
-        let balance = self.someone("STAFF")?.wallets().get_balance(read).await.map_err(said)?.into_inner().balance;
+        let balance = self.someone("STAFF")?.wallets().get_balance(read).await.map_err(sentence_of)?.into_inner().balance;
         balance.ok_or_else(|| "no balance came back".to_owned())
     }
 
@@ -206,7 +213,7 @@ impl Stage {
     /// A sentence that says why the card is not taken.
     pub async fn save_card(&self, token: &str) -> Result<String, String> {
         let admin = self.someone("CUSTOMER_ADMIN")?;
-        shop::save_card(&admin, self.suite.gateway, &self.customer, token).await.map_err(said)?
+        shop::save_card(&admin, self.suite.gateway, &self.customer, token).await.map_err(sentence_of)?
     }
 
     /// The customer's admin buys credit in USD.
@@ -220,7 +227,7 @@ impl Stage {
             amount: amount("USD", units, cents),
             payment_method: String::new(),
         };
-        let bought = self.someone("CUSTOMER_ADMIN")?.top_ups().create_top_up(request).await.map_err(said)?.into_inner();
+        let bought = self.someone("CUSTOMER_ADMIN")?.top_ups().create_top_up(request).await.map_err(sentence_of)?.into_inner();
         bought.top_up.ok_or_else(|| "no top-up came back".to_owned())
     }
 }

@@ -1,0 +1,137 @@
+//! What who runs the suite can do in every service: repeat the past, look after dead letters.
+
+use crate::{
+    bus::{inbox::Inbox, snapshots::Snapshots},
+    db::{Db, sql},
+    flow::{Flows, handler},
+    wire::{
+        answer::Answer,
+        call::Call,
+        error::AppError,
+        fields::Fields,
+        page::{Page, PageSigner},
+        render::timestamp,
+    },
+};
+use payterms_kernel::{Kind, Refusal};
+use payterms_proto::common::v1::{
+    DeadLetter, ListDeadLettersRequest, ListDeadLettersResponse, RepublishRequest, RepublishResponse, RetryDeadLetterRequest,
+    RetryDeadLetterResponse, operations_service_server::OperationsService,
+};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+/// Aggregates repeated in one call.
+const PAGE: i64 = 200;
+
+/// The operator's hand in one service.
+#[derive(Debug, Clone)]
+pub struct Operations {
+    pub(crate) db: Db,
+    pub(crate) pages: PageSigner,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) inbox: Inbox,
+    pub(crate) flows: Flows,
+}
+
+impl Operations {
+    async fn republish(&self, call: &Call, aggregate: &str, page: &Page) -> Result<Answer<RepublishResponse>, AppError> {
+        let Some((aggregate, event, load)) = self.snapshots.get(aggregate) else {
+            let types: Vec<_> = self.snapshots.types().collect();
+            let message = format!("Nothing of that type can be repeated. Use one of: {}.", types.join(", "));
+            return Err(Refusal::new(Kind::Invalid, "AGGREGATE_TYPE_UNKNOWN", message).into());
+        };
+        let after = self.pages.read(&page.list, &page.token)?.unwrap_or_default();
+        let mut tx = self.db.begin_forward(call).await?;
+        // The heads are locked first: what is read after them is the state of just these versions.
+        let lock = if tx.conn().get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
+        let select = format!(
+            "SELECT aggregate_id, version FROM aggregate_heads WHERE tenant = $1 AND aggregate_type = $2 AND aggregate_id > $3 \
+             ORDER BY aggregate_id LIMIT {PAGE}{lock}"
+        );
+        let heads = sql::all(tx.conn(), &select, vec![call.tenant.as_str().into(), aggregate.into(), after.into()]).await?;
+        if let Some(answer) = tx.replay().await? {
+            return Ok(answer);
+        }
+        let pair = |row: &QueryResult| Ok::<(String, i64), AppError>((row.try_get("", "aggregate_id")?, row.try_get("", "version")?));
+        let heads = heads.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
+        let ids: Vec<_> = heads.iter().map(|(id, _)| id.clone()).collect();
+        let states = load(&tx, &ids).await?;
+        let mut snapshot_count = 0_i32;
+        for (id, data) in states {
+            let Some((_, version)) = heads.iter().find(|(head, _)| *head == id) else { continue };
+            let event_id = tx.id::<Self>().uuid();
+            tx.put_event(event_id, (aggregate, &id, *version), event, data, true).await?;
+            snapshot_count = snapshot_count.saturating_add(1);
+        }
+        let full = i64::try_from(heads.len()).unwrap_or(PAGE) == PAGE;
+        let next = ids.last().filter(|_| full).map(|last| self.pages.sign(&page.list, last));
+        tx.commit(RepublishResponse { snapshot_count, next_page_token: next.unwrap_or_default() }).await
+    }
+
+    async fn retry(&self, call: &Call, event: Uuid) -> Result<Answer<RetryDeadLetterResponse>, AppError> {
+        let mut tx = self.db.begin_forward(call).await?;
+        if let Some(answer) = tx.replay().await? {
+            return Ok(answer);
+        }
+        drop(tx);
+        // Applying is idempotent by the event: a retry whose answer was not stored does no harm.
+        let failure = self.inbox.retry(&call.tenant, event).await?;
+        let mut tx = self.db.begin_forward(call).await?;
+        if let Some(answer) = tx.replay().await? {
+            return Ok(answer);
+        }
+        tx.commit(RetryDeadLetterResponse { applied: failure.is_none(), failure: failure.unwrap_or_default() }).await
+    }
+
+    async fn list(&self, page: &Page) -> Result<ListDeadLettersResponse, AppError> {
+        let after = self.pages.cursor(page)?.unwrap_or(Uuid::nil());
+        let mut found = self.inbox.dead_letters(after, page.reads()).await?;
+        let next_page_token = self.pages.cut(page, &mut found, |letter| letter.name.rsplit('/').next().unwrap_or_default().to_owned());
+        Ok(ListDeadLettersResponse { dead_letters: found, next_page_token })
+    }
+}
+
+/// A dead letter of a row of the inbox, whose held bytes are `event`.
+pub(crate) fn dead_letter(row: &QueryResult, event_type: &str) -> Result<DeadLetter, AppError> {
+    let (id, tried): (Uuid, chrono::DateTime<chrono::Utc>) = (row.try_get("", "event_id")?, row.try_get("", "recorded_at")?);
+    let attempts: i64 = row.try_get("", "attempts")?;
+    Ok(DeadLetter {
+        name: format!("tenants/{}/deadLetters/{id}", row.try_get::<String>("", "tenant")?),
+        source: row.try_get("", "source")?,
+        r#type: event_type.to_owned(),
+        aggregate_type: row.try_get("", "aggregate_type")?,
+        aggregate_id: row.try_get("", "aggregate_id")?,
+        version: row.try_get("", "version")?,
+        attempt_count: i32::try_from(attempts).unwrap_or(i32::MAX),
+        failure: row.try_get("", "failure")?,
+        attempt_time: Some(timestamp(tried)),
+    })
+}
+
+#[tonic::async_trait]
+impl OperationsService for Operations {
+    async fn republish(&self, request: Request<RepublishRequest>) -> Result<Response<RepublishResponse>, Status> {
+        let (mut fields, message) = Fields::open(request)?;
+        let tenant = fields.name("parent", &message.parent, &[]).tenant;
+        let aggregate = fields.text("aggregate_type", &message.aggregate_type, 1, 40);
+        let page = Page::parse(&mut fields, &format!("{} {aggregate}", message.parent), 0, &message.page_token);
+        let call = fields.write(&message.request_id, tenant)?;
+        handler::write(&self.flows, &call, || Self::republish(self, &call, &aggregate, &page)).await
+    }
+
+    async fn list_dead_letters(&self, request: Request<ListDeadLettersRequest>) -> Result<Response<ListDeadLettersResponse>, Status> {
+        let (mut fields, message) = Fields::open(request)?;
+        let page = Page::parse(&mut fields, "", message.page_size, &message.page_token);
+        fields.finish()?;
+        handler::read(self.list(&page)).await
+    }
+
+    async fn retry_dead_letter(&self, request: Request<RetryDeadLetterRequest>) -> Result<Response<RetryDeadLetterResponse>, Status> {
+        let (mut fields, message) = Fields::open(request)?;
+        let name = fields.name("name", &message.name, &["deadLetters"]);
+        let call = fields.write(&message.request_id, name.tenant.clone())?;
+        handler::write(&self.flows, &call, || self.retry(&call, name.id(0))).await
+    }
+}

@@ -1,0 +1,228 @@
+//! Many requests of one tenant in one transaction: looked up at once, answered at once, told at once.
+
+use crate::{
+    db::{
+        rows::{Column, Kind, Rows, among},
+        sql,
+        tx::{WriteTx, reused},
+    },
+    telemetry,
+    wire::{
+        answer::Answer,
+        call::Call,
+        error::{AppError, raced},
+    },
+};
+use sea_orm::Value;
+use sha2::{Digest, Sha256};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write,
+};
+use uuid::Uuid;
+
+/// An answer takes the place of a refusal that came after a flow had begun, and of nothing else.
+const INSTEAD_OF_REFUSED: &str = "ON CONFLICT (tenant, request_id) DO UPDATE SET method = excluded.method, input_hash = excluded.input_hash, \
+                                  answer = excluded.answer, intent_id = NULL, refused = NULL, recorded_at = excluded.recorded_at \
+                                  WHERE requests.refused IS NOT NULL";
+
+/// One event of an aggregate.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The call that it is of: who did it, and by which request.
+    pub by: Call,
+    /// The aggregate's id.
+    pub id: Uuid,
+    /// The event's full name.
+    pub kind: String,
+    /// The event.
+    pub data: Vec<u8>,
+}
+
+const HEADS: [Column; 5] = [
+    ("tenant", Kind::Tenant),
+    ("aggregate_type", Kind::Text),
+    ("aggregate_id", Kind::Text),
+    ("version", Kind::Number),
+    ("state_hash", Kind::Bytes),
+];
+const NEXT_HEAD: &str = "ON CONFLICT (tenant, aggregate_type, aggregate_id) DO UPDATE SET version = aggregate_heads.version + excluded.version, \
+                         before_hash = aggregate_heads.state_hash, state_hash = excluded.state_hash RETURNING aggregate_id, version, before_hash";
+const OUTBOX: [Column; 11] = [
+    ("event_id", Kind::Id),
+    ("tenant", Kind::Tenant),
+    ("aggregate_type", Kind::Text),
+    ("aggregate_id", Kind::Text),
+    ("version", Kind::Number),
+    ("event_type", Kind::Text),
+    ("data", Kind::Bytes),
+    ("trace_parent", Kind::Text),
+    ("snapshot", Kind::Flag),
+    ("occurred_at", Kind::Time),
+    ("recorded_at", Kind::Time),
+];
+const AUDIT: [Column; 11] = [
+    ("id", Kind::Id),
+    ("tenant", Kind::Tenant),
+    ("request_id", Kind::Id),
+    ("method", Kind::Text),
+    ("actor", Kind::Text),
+    ("aggregate_type", Kind::Text),
+    ("aggregate_id", Kind::Text),
+    ("version", Kind::Number),
+    ("before_hash", Kind::MaybeBytes),
+    ("after_hash", Kind::Bytes),
+    ("recorded_at", Kind::Time),
+];
+const REQUESTS: [Column; 6] = [
+    ("tenant", Kind::Tenant),
+    ("request_id", Kind::Id),
+    ("method", Kind::Text),
+    ("input_hash", Kind::Bytes),
+    ("answer", Kind::Bytes),
+    ("recorded_at", Kind::Time),
+];
+
+/// Writes events of aggregates of one type with their audit rows, in three statements however many they are; answers
+/// the version that each aggregate came to.
+///
+/// # Errors
+/// The database's.
+pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<Told>) -> Result<HashMap<Uuid, i64>, AppError> {
+    if events.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let tenant = tx.call().tenant.to_string();
+    let hashes: Vec<_> = events.iter().map(|event| Sha256::digest(&event.data).to_vec()).collect();
+    let mut heads: BTreeMap<Uuid, (i64, &Vec<u8>)> = BTreeMap::new();
+    for (event, hash) in events.iter().zip(&hashes) {
+        let head = heads.entry(event.id).or_insert((0, hash));
+        *head = (head.0.saturating_add(1), hash);
+    }
+    let mut rows = Rows::new(HEADS);
+    for (id, (count, hash)) in &heads {
+        rows.push([tenant.clone().into(), aggregate.into(), id.to_string().into(), (*count).into(), (*hash).clone().into()]);
+    }
+    let mut last: HashMap<Uuid, i64> = HashMap::new();
+    let mut before: HashMap<Uuid, Option<Vec<u8>>> = HashMap::new();
+    for row in rows.returning(tx.conn(), "aggregate_heads", NEXT_HEAD).await? {
+        let id: String = row.try_get("", "aggregate_id")?;
+        let id = id.parse().map_err(|_| AppError::Fault(format!("aggregate {id:?}")))?;
+        last.insert(id, row.try_get("", "version")?);
+        before.insert(id, row.try_get("", "before_hash")?);
+    }
+    // Each event's version, from the one after those that were there.
+    let mut next: HashMap<Uuid, i64> = heads.iter().map(|(id, (count, _))| (*id, last.get(id).map_or(0, |last| last - count))).collect();
+    let (mut outbox, mut audit) = (Rows::new(OUTBOX), Rows::new(AUDIT));
+    let trace = telemetry::trace_parent();
+    for (event, hash) in events.into_iter().zip(hashes) {
+        let version = next.entry(event.id).or_default();
+        *version = version.saturating_add(1);
+        let (id, event_id) = (event.id.to_string(), tx.id::<Told>().uuid());
+        outbox.push([
+            event_id.into(),
+            tenant.clone().into(),
+            aggregate.into(),
+            id.clone().into(),
+            (*version).into(),
+            event.kind.into(),
+            event.data.into(),
+            trace.clone().into(),
+            false.into(),
+            tx.now().into(),
+            tx.time().real.into(),
+        ]);
+        let was = before.insert(event.id, Some(hash.clone())).flatten();
+        audit.push([
+            event_id.into(),
+            tenant.clone().into(),
+            event.by.request_id.into(),
+            event.by.method.into(),
+            event.by.caller.subject.into(),
+            aggregate.into(),
+            id.into(),
+            (*version).into(),
+            Value::Bytes(was),
+            hash.into(),
+            tx.now().into(),
+        ]);
+    }
+    outbox.insert(tx.conn(), "outbox", "").await?;
+    audit.insert(tx.conn(), "audit", "").await?;
+    Ok(last)
+}
+
+/// What is known of a request that was seen before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Of what it asked.
+    pub input_hash: Vec<u8>,
+    /// What it was answered; none where the rows that it wrote tell.
+    pub answer: Option<Vec<u8>>,
+}
+
+/// The requests among these that were seen before, by their ids. Call it after the locks.
+///
+/// # Errors
+/// The database's.
+pub async fn seen(tx: &WriteTx, calls: &[&Call]) -> Result<HashMap<Uuid, Known>, AppError> {
+    let ids: Vec<_> = calls.iter().map(|call| call.request_id).collect();
+    let (among, ids) = among(tx.conn(), "request_id", 2, &ids);
+    // What was refused is judged anew.
+    let mut select = format!("SELECT request_id, input_hash, answer FROM requests WHERE tenant = $1 AND {among} AND refused IS NULL");
+    // The index of these tables is of the rows that have an id: PostgreSQL uses it where that is said.
+    for table in tx.requests_in() {
+        let _ = write!(
+            select,
+            " UNION ALL SELECT request_id, input_hash, NULL FROM {table} WHERE tenant = $1 AND {among} \
+                              AND request_id IS NOT NULL"
+        );
+    }
+    let mut values: Vec<Value> = vec![tx.call().tenant.as_str().into()];
+    values.extend(ids);
+    let mut found = HashMap::new();
+    for row in sql::all(tx.conn(), &select, values).await? {
+        let request = Known { input_hash: row.try_get("", "input_hash")?, answer: row.try_get("", "answer")? };
+        found.insert(row.try_get("", "request_id")?, request);
+    }
+    Ok(found)
+}
+
+/// Refuses a request that was seen before with other content.
+///
+/// # Errors
+/// `REQUEST_ID_REUSED`.
+pub fn same(call: &Call, known: &Known) -> Result<(), AppError> {
+    if known.input_hash == call.input_hash { Ok(()) } else { Err(reused(call).into()) }
+}
+
+/// The answer of a request that was seen before.
+///
+/// # Errors
+/// `REQUEST_ID_REUSED` if the id came with other content.
+pub fn replay(call: &Call, known: &Known) -> Result<Answer<Vec<u8>>, AppError> {
+    same(call, known)?;
+    let answer = known.answer.clone().ok_or_else(|| AppError::Fault("a request without an answer was asked for".to_owned()))?;
+    Ok(Answer::replay(answer))
+}
+
+/// Stores the answers of requests.
+///
+/// # Errors
+/// The database's; a request that another call answered meanwhile breaks the whole batch, which
+/// is then tried again.
+pub async fn answer(tx: &WriteTx, answers: Vec<(Call, Vec<u8>)>) -> Result<(), AppError> {
+    let (count, mut rows) = (answers.len(), Rows::new(REQUESTS));
+    for (call, answer) in answers {
+        rows.push([
+            call.tenant.as_str().into(),
+            call.request_id.into(),
+            call.method.into(),
+            call.input_hash.into(),
+            answer.into(),
+            tx.time().real.into(),
+        ]);
+    }
+    let written = rows.insert(tx.conn(), "requests", INSTEAD_OF_REFUSED).await?;
+    if usize::try_from(written) == Ok(count) { Ok(()) } else { Err(raced("a request was answered meanwhile")) }
+}

@@ -1,0 +1,84 @@
+//! What every store reads from columns the same way.
+
+use crate::wire::error::AppError;
+use chrono::NaiveDate;
+use payterms_kernel::{Currency, Money, Side, calendar::PaymentTerm};
+
+/// The currency of a row.
+///
+/// # Errors
+/// `Fault` for a code that no currency has.
+pub fn currency(code: &str) -> Result<Currency, AppError> {
+    Currency::parse(code).ok_or_else(|| AppError::Fault(format!("a row in currency {code:?}")))
+}
+
+/// An amount of a row.
+///
+/// # Errors
+/// `Fault` for a code that no currency has.
+pub fn money(code: &str, micros: i64) -> Result<Money, AppError> {
+    Ok(Money::from_micros(currency(code)?, micros))
+}
+
+/// A name that a column holds and no enum has.
+#[must_use]
+pub fn unknown(what: &str, name: &str) -> AppError {
+    AppError::Fault(format!("a row with {what} {name:?}"))
+}
+
+/// A date of a column.
+///
+/// # Errors
+/// `Fault` for a text that is none.
+pub fn date(text: &str) -> Result<NaiveDate, AppError> {
+    text.parse().map_err(|_| unknown("date", text))
+}
+
+/// Amounts as one column holds them, `CODE:millionths` with a blank between.
+#[must_use]
+pub fn amounts_text(amounts: &[Money]) -> String {
+    amounts.iter().map(|amount| format!("{}:{}", amount.currency(), amount.micros())).collect::<Vec<_>>().join(" ")
+}
+
+/// One of such amounts.
+///
+/// # Errors
+/// `Fault` for a word that is none.
+pub fn amount(word: &str) -> Result<Money, AppError> {
+    let (code, micros) = word.split_once(':').ok_or_else(|| unknown("amount", word))?;
+    money(code, micros.parse().map_err(|_| unknown("amount", word))?)
+}
+
+/// A payment term as two columns hold it: its name and its days.
+#[must_use]
+pub fn term_columns(term: PaymentTerm) -> (&'static str, i64) {
+    match term {
+        PaymentTerm::NetDays(days) => ("NET_DAYS", days.into()),
+        PaymentTerm::NetDaysEndOfMonth(days) => ("NET_DAYS_END_OF_MONTH", days.into()),
+        PaymentTerm::EndOfMonthNetDays(days) => ("END_OF_MONTH_NET_DAYS", days.into()),
+        PaymentTerm::EndOfFollowingMonth => ("END_OF_FOLLOWING_MONTH", 0),
+    }
+}
+
+/// A payment term of two columns.
+///
+/// # Errors
+/// `Fault` for a name that is none.
+pub fn term(kind: &str, days: i64) -> Result<PaymentTerm, AppError> {
+    let days = u16::try_from(days).unwrap_or_default();
+    Ok(match kind {
+        "NET_DAYS" => PaymentTerm::NetDays(days),
+        "NET_DAYS_END_OF_MONTH" => PaymentTerm::NetDaysEndOfMonth(days),
+        "END_OF_MONTH_NET_DAYS" => PaymentTerm::EndOfMonthNetDays(days),
+        "END_OF_FOLLOWING_MONTH" => PaymentTerm::EndOfFollowingMonth,
+        other => return Err(unknown("term", other)),
+    })
+}
+
+/// A side by its name.
+///
+/// # Errors
+/// `Fault` for a name that is none.
+pub fn side(name: &str) -> Result<Side, AppError> {
+    Side::ALL.into_iter().find(|side| side.name() == name).ok_or_else(|| unknown("side", name))
+}

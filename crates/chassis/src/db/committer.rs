@@ -1,0 +1,373 @@
+//! Group commit: calls of a tenant that wait are done together, in one transaction. The next batch collects calls while
+//! the current one is at the database, so there is no timer, and a call that comes when nothing runs goes at once.
+//!
+//! A service gives `run`, which does some calls of one tenant in their order, each with its own outcome, or none of them.
+//! Several replicas are kept right by row locks alone.
+
+pub use crate::db::batch_key::Key;
+use crate::{
+    db::retry::retry,
+    wire::{
+        deadline::deadline,
+        error::{AppError, is_of_statement},
+    },
+};
+use futures::future::BoxFuture;
+use payterms_kernel::{Kind, Refusal};
+use sea_orm::{ConnAcquireErr, DbErr};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::Instant,
+};
+use tracing::{Instrument, Span};
+
+/// Outcomes of a batch, in its order; an error: none was done.
+pub type Outcomes<O> = Result<Vec<Result<O, AppError>>, AppError>;
+
+type Run<I, O> = Box<dyn Fn(Arc<[I]>) -> BoxFuture<'static, Outcomes<O>> + Send + Sync>;
+
+/// How much is taken at once, and how much may wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Items of one batch, unless one caller alone brings more.
+    pub batch: usize,
+    /// Items of one key that wait: one caller does not fill the room of all.
+    pub of_one: usize,
+    /// Items that wait in all.
+    pub in_all: usize,
+    /// Batches at once, each of another key; who waits longest is next.
+    pub at_once: usize,
+}
+
+/// What one caller asks for: one item, or several.
+struct Waiting<I, O> {
+    items: Vec<I>,
+    caller: oneshot::Sender<Vec<Result<O, AppError>>>,
+    until: Option<Instant>,
+    span: Span,
+}
+
+impl<I, O> Waiting<I, O> {
+    /// Whether anybody still waits: work for nobody is not begun.
+    fn is_wanted(&self) -> bool {
+        !self.caller.is_closed() && self.until.is_none_or(|until| Instant::now() < until)
+    }
+}
+
+struct Queues<I, O> {
+    /// Of each key that has a driver.
+    keys: HashMap<Key, Queue<I, O>>,
+    /// Items that wait in all.
+    waiting: usize,
+}
+
+/// What waits of one key, in its order.
+struct Queue<I, O> {
+    callers: VecDeque<Waiting<I, O>>,
+    items: usize,
+}
+
+struct Inner<I, O> {
+    run: Run<I, O>,
+    bounds: Bounds,
+    turns: Semaphore,
+    queues: Mutex<Queues<I, O>>,
+}
+
+/// Does calls together.
+pub struct Committer<I, O>(Arc<Inner<I, O>>);
+
+impl<I, O> Clone for Committer<I, O> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<I, O> std::fmt::Debug for Committer<I, O> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Committer({:?})", self.0.bounds)
+    }
+}
+
+/// Why a call is not taken.
+fn full() -> AppError {
+    Refusal::new(Kind::Exhausted, "OVERLOADED", "Too many calls wait already. Retry after the time in RetryInfo.").into()
+}
+
+impl<I, O> Committer<I, O>
+where
+    I: Clone + Send + Sync + 'static,
+    O: Send + 'static,
+{
+    /// A committer over what does a batch.
+    pub fn new<F: Future<Output = Outcomes<O>> + Send + 'static>(
+        bounds: Bounds,
+        run: impl Fn(Arc<[I]>) -> F + Send + Sync + 'static,
+    ) -> Self {
+        let run: Run<I, O> = Box::new(move |items| Box::pin(run(items)));
+        let queues = Mutex::new(Queues { keys: HashMap::new(), waiting: 0 });
+        Self(Arc::new(Inner { run, bounds, turns: Semaphore::new(bounds.at_once), queues }))
+    }
+
+    /// Does one call, together with those that wait. A caller that has gone away, or whose deadline has passed, before its
+    /// turn is passed over; after it the call is done all the same.
+    ///
+    /// # Errors
+    /// Those of the call; `OVERLOADED` where too many wait.
+    pub async fn submit(&self, key: Key, item: I) -> Result<O, AppError> {
+        let mut outcomes = self.submit_many(key, vec![item]).await?;
+        outcomes.pop().unwrap_or_else(|| Err(AppError::Fault("a batch ended without an outcome".to_owned())))
+    }
+
+    /// Does several items of one caller, in their order and in one transaction, together with what waits; answers each.
+    ///
+    /// # Errors
+    /// `OVERLOADED` where too many wait: none was done.
+    pub async fn submit_many(&self, key: Key, items: Vec<I>) -> Result<Vec<Result<O, AppError>>, AppError> {
+        let (caller, answer) = oneshot::channel();
+        if self.enqueue(&key, Waiting { items, caller, until: deadline(), span: Span::current() })? {
+            let committer = self.clone();
+            tokio::spawn(async move { committer.drive(key).await });
+        }
+        answer.await.map_err(|_| AppError::Store(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
+    }
+
+    fn queues(&self) -> MutexGuard<'_, Queues<I, O>> {
+        self.0.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a caller wait; true where its key has no driver yet.
+    fn enqueue(&self, key: &Key, waiting: Waiting<I, O>) -> Result<bool, AppError> {
+        let (mut queues, more) = (self.queues(), waiting.items.len());
+        if queues.waiting.saturating_add(more) > self.0.bounds.in_all {
+            return Err(full());
+        }
+        let fresh = !queues.keys.contains_key(key);
+        if let Some(queue) = queues.keys.get_mut(key) {
+            // One caller who brings more than a whole queue holds is let in where nobody else waits.
+            if queue.items > 0 && queue.items.saturating_add(more) > self.0.bounds.of_one {
+                return Err(full());
+            }
+            queue.callers.push_back(waiting);
+            queue.items = queue.items.saturating_add(more);
+        } else {
+            queues.keys.insert(key.clone(), Queue { callers: VecDeque::from([waiting]), items: more });
+        }
+        queues.waiting = queues.waiting.saturating_add(more);
+        Ok(fresh)
+    }
+
+    /// What is done next; none: the key's driver is through.
+    fn take(&self, key: &Key) -> Option<Vec<Waiting<I, O>>> {
+        let mut queues = self.queues();
+        let queue = queues.keys.get_mut(key)?;
+        let (mut taken, mut items): (Vec<_>, usize) = (Vec::new(), 0);
+        while let Some(next) = queue.callers.front() {
+            let with_it = items.saturating_add(next.items.len());
+            if with_it > self.0.bounds.batch && !taken.is_empty() {
+                break;
+            }
+            items = with_it;
+            taken.extend(queue.callers.pop_front());
+        }
+        queue.items = queue.items.saturating_sub(items);
+        if taken.is_empty() {
+            queues.keys.remove(key);
+            return None;
+        }
+        queues.waiting = queues.waiting.saturating_sub(items);
+        Some(taken)
+    }
+
+    /// Does the calls of a key, batch after batch, until none waits.
+    async fn drive(&self, key: Key) {
+        loop {
+            let turn = self.0.turns.acquire().await;
+            let Some(taken) = self.take(&key) else { return };
+            let (mut items, mut callers, mut span) = (Vec::new(), Vec::new(), None);
+            for waiting in taken.into_iter().filter(Waiting::is_wanted) {
+                span.get_or_insert(waiting.span);
+                callers.push((waiting.caller, waiting.items.len()));
+                items.extend(waiting.items);
+            }
+            if !items.is_empty() {
+                let outcomes = self.settle(items).instrument(span.unwrap_or_else(Span::none)).await;
+                let mut outcomes = outcomes.into_iter();
+                for (caller, own) in callers {
+                    // Who is gone asks again with the same request id.
+                    let _ = caller.send(outcomes.by_ref().take(own).collect());
+                }
+            }
+            drop(turn);
+        }
+    }
+
+    /// Does a batch and answers each item. What fails as a whole is halved until the one that fails stands alone.
+    async fn settle(&self, items: Vec<I>) -> Vec<Result<O, AppError>> {
+        let (mut batches, mut outcomes) = (vec![items], Vec::new());
+        while let Some(mut items) = batches.pop() {
+            let batch: Arc<[I]> = items.clone().into();
+            match retry(|| (self.0.run)(batch.clone())).await {
+                Ok(done) => outcomes.extend(done),
+                // What stands against the tenant stands against each.
+                Err(AppError::Refused(refusal)) => outcomes.extend(items.iter().map(|_| Err(AppError::Refused(refusal.clone())))),
+                Err(error) if items.len() <= 1 => outcomes.push(Err(error)),
+                // A database that is away is away for each of them.
+                Err(AppError::Store(error)) if !is_of_statement(&error) => {
+                    let text = error.to_string();
+                    outcomes.extend(items.iter().map(|_| Err(AppError::Store(DbErr::Custom(text.clone())))));
+                }
+                Err(error) => {
+                    tracing::debug!(%error, calls = items.len(), "a batch is halved");
+                    let half = items.len().div_euclid(2);
+                    let later = items.split_off(half);
+                    // The first half is popped first: calls keep their order.
+                    batches.push(later);
+                    batches.push(items);
+                }
+            }
+        }
+        outcomes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bounds, Committer, Key};
+    use crate::wire::error::AppError;
+    use payterms_kernel::Refusal;
+    use std::sync::{Arc, Mutex};
+    use tokio::sync::Notify;
+
+    fn key(tenant: &str) -> Key {
+        Key { tenant: tenant.parse().unwrap(), subject: "backend".to_owned(), run_id: None, shard: 0 }
+    }
+
+    const BOUNDS: Bounds = Bounds { batch: 4, of_one: 6, in_all: 10, at_once: 2 };
+
+    /// What was done, batch by batch.
+    type Done = Arc<Mutex<Vec<Vec<u32>>>>;
+
+    /// A committer whose batches wait until they are let through; what it did, batch by batch.
+    fn held() -> (Committer<u32, u32>, Done, Arc<Notify>) {
+        let (done, gate) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
+        let (log, opened) = (done.clone(), gate.clone());
+        let committer = Committer::new(BOUNDS, move |items: Arc<[u32]>| {
+            let (log, opened) = (log.clone(), opened.clone());
+            async move {
+                opened.notified().await;
+                log.lock().unwrap().push(items.to_vec());
+                if items.contains(&13) {
+                    return Err(AppError::Fault("13".to_owned()));
+                }
+                Ok(items.iter().map(|item| if *item == 7 { Err(Refusal::not_found().into()) } else { Ok(item * 2) }).collect())
+            }
+        });
+        (committer, done, gate)
+    }
+
+    fn call(committer: &Committer<u32, u32>, tenant: &str, item: u32) -> tokio::task::JoinHandle<Result<u32, AppError>> {
+        let (committer, key) = (committer.clone(), key(tenant));
+        tokio::spawn(async move { committer.submit(key, item).await })
+    }
+
+    /// Lets every task run until it waits.
+    async fn settled() {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_done_together_and_in_order() {
+        let (committer, done, gate) = held();
+        let mut calls = vec![call(&committer, "acme", 1)];
+        settled().await;
+        for item in [2, 7, 3, 4, 5] {
+            calls.push(call(&committer, "acme", item));
+        }
+        settled().await;
+        for _ in 0..3 {
+            gate.notify_one();
+            settled().await;
+        }
+        assert_eq!(*done.lock().unwrap(), [vec![1], vec![2, 7, 3, 4], vec![5]], "at once alone, then four, then the rest");
+        let mut answers = Vec::new();
+        for call in calls {
+            answers.push(call.await.unwrap().ok());
+        }
+        assert_eq!(answers, [Some(2), Some(4), None, Some(6), Some(8), Some(10)], "one that is refused fails alone");
+        assert!(committer.queues().keys.is_empty() && committer.queues().waiting == 0);
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_breaks_is_halved_until_the_culprit_stands_alone() {
+        let (committer, done, gate) = held();
+        let first = call(&committer, "acme", 1);
+        settled().await;
+        let calls: Vec<_> = [2, 13, 3, 4].map(|item| call(&committer, "acme", item)).into();
+        settled().await;
+        for _ in 0..7 {
+            gate.notify_one();
+            settled().await;
+        }
+        first.await.unwrap().unwrap();
+        assert_eq!(*done.lock().unwrap(), [vec![1], vec![2, 13, 3, 4], vec![2, 13], vec![2], vec![13], vec![3, 4]]);
+        let mut answers = Vec::new();
+        for call in calls {
+            answers.push(call.await.unwrap().ok());
+        }
+        assert_eq!(answers, [Some(4), None, Some(6), Some(8)]);
+    }
+
+    #[tokio::test]
+    async fn several_of_one_caller_are_done_together_and_answered_in_their_order() {
+        let (committer, done, gate) = held();
+        let first = call(&committer, "acme", 1);
+        settled().await;
+        let (own, of) = (committer.clone(), key("acme"));
+        let several = tokio::spawn(async move { own.submit_many(of, vec![2, 7, 3]).await });
+        settled().await;
+        let (own, of) = (committer.clone(), key("acme"));
+        let more = tokio::spawn(async move { own.submit_many(of, vec![4, 5]).await });
+        settled().await;
+        for _ in 0..3 {
+            gate.notify_one();
+            settled().await;
+        }
+        assert_eq!(*done.lock().unwrap(), [vec![1], vec![2, 7, 3], vec![4, 5]], "what one brings is not torn apart");
+        let told = |outcomes: Vec<Result<u32, AppError>>| outcomes.into_iter().map(Result::ok).collect::<Vec<_>>();
+        assert_eq!(first.await.unwrap().unwrap(), 2);
+        assert_eq!(told(several.await.unwrap().unwrap()), [Some(4), None, Some(6)]);
+        assert_eq!(told(more.await.unwrap().unwrap()), [Some(8), Some(10)]);
+    }
+
+    #[tokio::test]
+    async fn too_many_are_refused_at_once_and_nobody_takes_all_the_room() {
+        let (committer, done, gate) = held();
+        let running = call(&committer, "acme", 1);
+        settled().await;
+        let waiting: Vec<_> = (2..8).map(|item| call(&committer, "acme", item)).collect();
+        settled().await;
+        let refused = call(&committer, "acme", 9).await.unwrap().unwrap_err();
+        assert!(matches!(refused, AppError::Refused(refusal) if refusal.reason == "OVERLOADED"), "six of a tenant wait");
+        let other = call(&committer, "globex", 10);
+        settled().await;
+        assert!(committer.queues().waiting == 6, "another tenant's call is at the database beside it");
+        // Who goes away before its turn is passed over.
+        waiting.last().unwrap().abort();
+        settled().await;
+        for _ in 0..4 {
+            gate.notify_one();
+            settled().await;
+        }
+        assert_eq!((running.await.unwrap().unwrap(), other.await.unwrap().unwrap()), (2, 20));
+        let mut all = done.lock().unwrap().concat();
+        all.sort_unstable();
+        assert_eq!(all, [1, 2, 3, 4, 5, 6, 10]);
+    }
+}

@@ -1,0 +1,134 @@
+//! The file of an embedded database: held by one process, recognised as this service's, and missed when it is gone.
+
+use crate::db::{pool::Pool, sql};
+use sea_orm::ConnectionTrait;
+use sha2::{Digest, Sha256};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+/// What a SQLite file begins with.
+const FORMAT: &[u8] = b"SQLite format 3\0";
+
+/// A database file and the lock beside it. Once the database was made, the lock file holds the service's name.
+#[derive(Debug)]
+pub(crate) struct DatabaseFile {
+    path: PathBuf,
+    lock: File,
+    service: &'static str,
+    /// Whether the database was made before.
+    made: bool,
+}
+
+impl DatabaseFile {
+    /// Takes the lock, and refuses a file that is not as this service left it.
+    pub(crate) fn hold(path: &Path, service: &'static str) -> Result<Self, String> {
+        let beside = path.with_extension("lock");
+        let fault = |error: &dyn std::fmt::Display| format!("{}: {error}", beside.display());
+        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&beside);
+        let mut lock = options.map_err(|error| fault(&error))?;
+        lock.try_lock().map_err(|_| format!("{} is in use by another process", path.display()))?;
+        let mut owner = String::new();
+        lock.read_to_string(&mut owner).map_err(|error| fault(&error))?;
+        let (owner, file, lock_name) = (owner.trim(), path.display(), beside.display());
+        let made = !owner.is_empty();
+        if made && owner != service {
+            return Err(format!(
+                "{lock_name} says that {file} is the database of {owner}, not of {service}. Give each service its own file."
+            ));
+        }
+        let begin = first_bytes(path).map_err(|error| format!("{file}: {error}"))?;
+        let cure = format!(
+            "Restore it from a backup, with the files {file}-wal and {file}-shm if there are any; \
+                            to begin with an empty database, remove {lock_name} too."
+        );
+        match begin {
+            None if made => Err(format!("{file} is missing, though the database was made here. {cure}")),
+            Some(begin) if begin.is_empty() && made => Err(format!("{file} is empty, though the database was made here. {cure}")),
+            Some(begin) if !begin.is_empty() && begin != FORMAT => Err(format!("{file} is no SQLite database. {cure}")),
+            _ => Ok(Self { path: path.to_path_buf(), lock, service, made }),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Refuses a database of another service; a new one gets this service's mark.
+    pub(crate) async fn recognise(&self, pool: &Pool) -> Result<(), String> {
+        let fault = |error: &dyn std::fmt::Display| format!("{}: {error}", self.path.display());
+        let number = async |select: &str, column: &str| -> Result<i64, sea_orm::DbErr> {
+            let row = sql::one(pool, select, vec![]).await?;
+            row.map_or(Ok(0), |row| row.try_get("", column))
+        };
+        let found = number("PRAGMA application_id", "application_id").await.map_err(|error| fault(&error))?;
+        let own = mark(self.service);
+        let tables = number("SELECT count(*) AS found FROM sqlite_schema", "found").await.map_err(|error| fault(&error))?;
+        if self.made && tables == 0 {
+            let file = self.path.display();
+            return Err(format!(
+                "{file} holds nothing, though the database was made here: is {file}-wal missing? Restore both from a backup."
+            ));
+        }
+        // A database of an earlier version has no mark: its migrations tell whose it is.
+        let migrated = "SELECT count(*) AS found FROM sqlite_schema WHERE name = 'seaql_migrations'";
+        let foreign = format!(
+            "SELECT count(*) AS found FROM seaql_migrations WHERE version NOT LIKE 'system%' AND version NOT LIKE '{}%'",
+            self.service
+        );
+        let is_foreign = match found {
+            0 if number(migrated, "found").await.map_err(|error| fault(&error))? > 0 => {
+                number(&foreign, "found").await.map_err(|error| fault(&error))? > 0
+            }
+            0 => tables > 0,
+            other => other != own,
+        };
+        if is_foreign {
+            return Err(format!("{} is not the database of {}. Give each service its own file.", self.path.display(), self.service));
+        }
+        if found == 0 {
+            pool.execute_unprepared(&format!("PRAGMA application_id = {own}")).await.map_err(|error| fault(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Notes in the lock file that the database was made.
+    pub(crate) fn note_made(&self, service: &str) -> Result<(), String> {
+        let mut lock = &self.lock;
+        let written = lock.seek(SeekFrom::Start(0)).and_then(|_| lock.write_all(service.as_bytes())).and_then(|()| lock.sync_all());
+        written.map_err(|error| format!("{}: {error}", self.path.with_extension("lock").display()))
+    }
+
+    pub(crate) fn release(&self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::debug!(%error, "the lock file was not unlocked");
+        }
+    }
+}
+
+/// Whether a database of a service was made in a folder, by the mark beside it.
+#[must_use]
+pub fn was_made(folder: &Path, service: &str) -> bool {
+    fs::metadata(folder.join(format!("{service}.lock"))).is_ok_and(|found| found.len() > 0)
+}
+
+/// The first bytes of a file, as many as tell its format; none where there is no file.
+fn first_bytes(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut begin = Vec::new();
+    file.take(FORMAT.len() as u64).read_to_end(&mut begin)?;
+    Ok(Some(begin))
+}
+
+/// The application id that SQLite keeps in the file's header, one for each service.
+fn mark(service: &str) -> i64 {
+    let hash = Sha256::digest(format!("payterms/{service}"));
+    let number = hash.iter().take(4).fold(0_i64, |number, byte| (number << 8) | i64::from(*byte));
+    (number & 0x3fff_ffff) | 0x4000_0000
+}

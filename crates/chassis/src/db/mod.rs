@@ -1,0 +1,25 @@
+//! The database of a service: connections that are used again only when they are sound, transactions, batches, time.
+
+pub mod batch;
+mod batch_key;
+pub mod columns;
+pub mod committer;
+pub(crate) mod connection;
+mod database;
+mod file;
+pub mod health;
+mod options;
+pub mod pool;
+pub mod retry;
+pub mod rows;
+pub(crate) mod runtime_role;
+pub mod single_call;
+pub mod sql;
+pub mod tenants;
+pub mod transaction;
+pub mod tx;
+
+pub use database::{Db, steady};
+pub use file::was_made;
+pub use options::DatabaseOptions;
+pub use tx::WriteTx;

@@ -1,0 +1,316 @@
+//! Many rows in one statement. PostgreSQL takes a list for each column, so that the statement's text, and with it its
+//! plan, is the same however many rows there are; SQLite takes the rows.
+
+use crate::db::sql;
+use chrono::{DateTime, Utc};
+use payterms_kernel::TenantId;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value, sea_query::ArrayType};
+use std::fmt::Write;
+use uuid::Uuid;
+
+/// Values of one statement on SQLite; it takes 32,766.
+const MOST: usize = 30_000;
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The tenant, which all rows have in common.
+    Tenant,
+    /// An id.
+    Id,
+    /// An id, or nothing.
+    MaybeId,
+    /// A text.
+    Text,
+    /// A text that is not empty, or nothing.
+    MaybeText,
+    /// A count, or money in millionths.
+    Number,
+    /// The same, or nothing.
+    MaybeNumber,
+    /// Bytes.
+    Bytes,
+    /// Some bytes, or nothing.
+    MaybeBytes,
+    /// An instant.
+    Time,
+    /// An instant, or nothing.
+    MaybeTime,
+    /// True or false.
+    Flag,
+}
+
+impl Kind {
+    /// The type of a list; what stands for nothing in it, as a value and in the statement: a list has no gaps.
+    fn list(self) -> (ArrayType, &'static str, Option<(Value, &'static str)>) {
+        match self {
+            Self::Id => (ArrayType::Uuid, "uuid", None),
+            Self::MaybeId => (ArrayType::Uuid, "uuid", Some((Uuid::nil().into(), "'00000000-0000-0000-0000-000000000000'"))),
+            Self::Text | Self::Tenant => (ArrayType::String, "text", None),
+            Self::MaybeText => (ArrayType::String, "text", Some(("".into(), "''"))),
+            Self::Number => (ArrayType::BigInt, "bigint", None),
+            Self::MaybeNumber => (ArrayType::BigInt, "bigint", Some((i64::MIN.into(), "-9223372036854775808"))),
+            Self::Bytes => (ArrayType::Bytes, "bytea", None),
+            Self::MaybeBytes => (ArrayType::Bytes, "bytea", Some((Vec::<u8>::new().into(), "''"))),
+            Self::Time => (ArrayType::ChronoDateTimeUtc, "timestamptz", None),
+            Self::MaybeTime => {
+                (ArrayType::ChronoDateTimeUtc, "timestamptz", Some((DateTime::<Utc>::UNIX_EPOCH.into(), "'1970-01-01 00:00:00+00'")))
+            }
+            Self::Flag => (ArrayType::Bool, "boolean", None),
+        }
+    }
+}
+
+/// A column and what it holds.
+pub type Column = (&'static str, Kind);
+
+/// Rows of a table that are written together.
+#[derive(Debug)]
+pub struct Rows<const N: usize> {
+    columns: [Column; N],
+    rows: Vec<[Value; N]>,
+}
+
+impl<const N: usize> Rows<N> {
+    /// No rows yet, of these columns.
+    #[must_use]
+    pub fn new(columns: [Column; N]) -> Self {
+        Self { columns, rows: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub fn push(&mut self, row: [Value; N]) {
+        self.rows.push(row);
+    }
+
+    /// Inserts the rows; `conflict` is what follows them: an `ON CONFLICT` clause, or nothing. Answers how many were
+    /// written.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn insert<C: ConnectionTrait>(self, conn: &C, table: &str, conflict: &str) -> Result<u64, DbErr> {
+        let names = self.names();
+        self.run(conn, |rows| format!("INSERT INTO {table} ({names}) {rows} {conflict}")).await
+    }
+
+    /// Inserts the rows, or gives those that are there, by the first `keys` columns, the values of the others. Answers how
+    /// many were written.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn upsert<C: ConnectionTrait>(self, conn: &C, table: &str, keys: usize) -> Result<u64, DbErr> {
+        let names: Vec<_> = self.columns.iter().map(|(name, _)| *name).collect();
+        let (found, given) = names.split_at(keys.min(names.len()));
+        let given: Vec<_> = given.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+        let conflict = format!("ON CONFLICT ({}) DO UPDATE SET {}", found.join(", "), given.join(", "));
+        self.insert(conn, table, &conflict).await
+    }
+
+    /// Gives rows of `table` the values of the columns after the first `keys`, by which they are found. Answers how many
+    /// there were.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn update<C: ConnectionTrait>(self, conn: &C, table: &str, keys: usize) -> Result<u64, DbErr> {
+        let (mut sets, mut finds, names) = (String::new(), String::new(), self.names());
+        for (index, (name, _)) in self.columns.iter().enumerate() {
+            let (text, between) = if index < keys { (&mut finds, " AND ") } else { (&mut sets, ", ") };
+            let before = if text.is_empty() { "" } else { between };
+            let column = if index < keys { format!("{table}.{name}") } else { (*name).to_owned() };
+            let _ = write!(text, "{before}{column} = fresh.{name}");
+        }
+        self.run(conn, |rows| format!("WITH fresh ({names}) AS ({rows}) UPDATE {table} SET {sets} FROM fresh WHERE {finds}")).await
+    }
+
+    /// Inserts the rows and answers what `conflict`, which ends in a `RETURNING` clause, tells of each. They fit in one
+    /// statement on SQLite too.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn returning<C: ConnectionTrait>(self, conn: &C, table: &str, conflict: &str) -> Result<Vec<QueryResult>, DbErr> {
+        let names = self.names();
+        let (rows, values) = if conn.get_database_backend() == DbBackend::Postgres {
+            lists(self.columns, self.rows)?
+        } else {
+            (marks(self.rows.len(), N), self.rows.into_iter().flatten().collect())
+        };
+        sql::all(conn, &format!("INSERT INTO {table} ({names}) {rows} {conflict}"), values).await
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The rows as PostgreSQL's functions read them: an array of objects by column.
+    ///
+    /// # Errors
+    /// Where a column holds what no [`Kind`] is.
+    pub fn json(self) -> Result<serde_json::Value, DbErr> {
+        let names = self.columns.map(|(name, _)| name.to_owned());
+        let row = |row: [Value; N]| {
+            let fields = names.iter().cloned().zip(row).map(|(name, value)| Ok((name, json(value)?)));
+            fields.collect::<Result<serde_json::Map<_, _>, DbErr>>().map(serde_json::Value::Object)
+        };
+        self.rows.into_iter().map(row).collect::<Result<Vec<_>, _>>().map(serde_json::Value::Array)
+    }
+
+    fn names(&self) -> String {
+        self.columns.map(|(name, _)| name).join(", ")
+    }
+
+    async fn run<C: ConnectionTrait>(mut self, conn: &C, statement: impl Fn(&str) -> String) -> Result<u64, DbErr> {
+        if self.rows.is_empty() {
+            return Ok(0);
+        }
+        if conn.get_database_backend() == DbBackend::Postgres {
+            let (rows, values) = lists(self.columns, self.rows)?;
+            return sql::exec(conn, &statement(&rows), values).await;
+        }
+        let mut written: u64 = 0;
+        let most = MOST.checked_div(N).unwrap_or(1);
+        while !self.rows.is_empty() {
+            let later = self.rows.split_off(self.rows.len().min(most));
+            let rows = marks(self.rows.len(), N);
+            let values = self.rows.into_iter().flatten().collect();
+            written = written.saturating_add(sql::exec(conn, &statement(&rows), values).await?);
+            self.rows = later;
+        }
+        Ok(written)
+    }
+}
+
+/// Rows as lists, one for each column; what all have in common is one value.
+fn lists<const N: usize>(columns: [Column; N], rows: Vec<[Value; N]>) -> Result<(String, Vec<Value>), DbErr> {
+    let kinds = columns.map(|(_, kind)| kind.list());
+    let mut lists: Vec<Vec<Value>> = columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
+    for row in rows {
+        for (((list, (_, kind)), (.., nothing)), value) in lists.iter_mut().zip(&columns).zip(&kinds).zip(row) {
+            if *kind == Kind::Tenant {
+                match list.first() {
+                    None => list.push(value),
+                    Some(first) if *first == value => {}
+                    Some(_) => return Err(DbErr::Custom("rows of two tenants in one statement".to_owned())),
+                }
+                continue;
+            }
+            list.push(match nothing {
+                Some((nothing, _)) if value == value.as_null() => nothing.clone(),
+                _ => value,
+            });
+        }
+    }
+    let (mut selected, mut marks, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new(), Vec::with_capacity(N));
+    for (n, (((name, column), (kind, text, nothing)), list)) in (1..).zip(columns.into_iter().zip(kinds).zip(lists)) {
+        if column == Kind::Tenant {
+            selected.push(format!("${n}::{text}"));
+            values.extend(list);
+            continue;
+        }
+        names.push(name);
+        marks.push(format!("${n}::{text}[]"));
+        selected.push(nothing.map_or_else(|| name.to_owned(), |(_, text)| format!("nullif({name}, {text})")));
+        values.push(Value::Array(kind, Some(Box::new(list))));
+    }
+    Ok((format!("SELECT {} FROM unnest({}) AS given ({})", selected.join(", "), marks.join(", "), names.join(", ")), values))
+}
+
+/// A value as PostgreSQL reads it from JSON.
+fn json(value: Value) -> Result<serde_json::Value, DbErr> {
+    Ok(match value {
+        nothing if nothing == nothing.as_null() => serde_json::Value::Null,
+        Value::String(Some(text)) => text.into(),
+        Value::Uuid(Some(id)) => id.to_string().into(),
+        Value::BigInt(Some(number)) => number.into(),
+        Value::Bool(Some(flag)) => flag.into(),
+        Value::ChronoDateTimeUtc(Some(at)) => at.to_rfc3339().into(),
+        Value::Bytes(Some(bytes)) => hex(&bytes).into(),
+        other => return Err(DbErr::Type(format!("{other:?} in a row"))),
+    })
+}
+
+/// Bytes as PostgreSQL reads them from text.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::from("\\x"), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Rows of marks; SQLite looks for the number of one that has a name among all of them, so these have none.
+fn marks(rows: usize, of: usize) -> String {
+    let row = format!("({})", vec!["?"; of].join(", "));
+    format!("VALUES {}", vec![row; rows].join(", "))
+}
+
+/// The condition that `column` is one of `ids`, as the statement's marks from `from` on, and their values.
+#[must_use]
+pub fn among<C: ConnectionTrait>(conn: &C, column: &str, from: usize, ids: &[Uuid]) -> (String, Vec<Value>) {
+    if conn.get_database_backend() == DbBackend::Postgres {
+        let list = Value::Array(ArrayType::Uuid, Some(Box::new(ids.iter().map(|id| (*id).into()).collect())));
+        return (format!("{column} = ANY (${from})"), vec![list]);
+    }
+    let marks: Vec<_> = (from..).zip(ids).map(|(n, _)| format!("${n}")).collect();
+    (format!("{column} IN ({})", marks.join(", ")), ids.iter().map(|id| (*id).into()).collect())
+}
+
+/// A statement whose first value is the tenant.
+#[must_use]
+pub fn of_tenant<C: ConnectionTrait>(conn: &C, select: &str, tenant: &TenantId, values: Vec<Value>) -> Statement {
+    Statement::from_sql_and_values(conn.get_database_backend(), select, std::iter::once(tenant.as_str().into()).chain(values))
+}
+
+/// What locks the rows of a select, where the database has locks of rows.
+#[must_use]
+pub fn for_update<C: ConnectionTrait>(conn: &C) -> &'static str {
+    if conn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Rows, among, lists};
+    use sea_orm::{ConnectionTrait, Database, Value};
+    use uuid::Uuid;
+
+    #[test]
+    fn a_tenant_is_one_value_and_rows_of_two_are_refused() {
+        let columns = [("tenant", Kind::Tenant), ("id", Kind::Id), ("note", Kind::MaybeText)];
+        let row = |tenant: &str| [tenant.into(), Uuid::nil().into(), Value::String(None)];
+        let (text, values) = lists(columns, vec![row("acme"), row("acme")]).unwrap();
+        assert_eq!(text, "SELECT $1::text, id, nullif(note, '') FROM unnest($2::uuid[], $3::text[]) AS given (id, note)");
+        assert_eq!((values.len(), &values[0]), (3, &Value::from("acme")));
+        assert!(lists(columns, vec![row("acme"), row("other")]).is_err());
+    }
+
+    #[tokio::test]
+    async fn rows_are_inserted_changed_and_found_in_as_few_statements_as_fit() {
+        let db = Database::connect("sqlite::memory:").await.unwrap();
+        db.execute_unprepared("CREATE TABLE own (tenant TEXT, id BLOB, amount INTEGER, note TEXT, PRIMARY KEY (tenant, id))")
+            .await
+            .unwrap();
+        let columns = [("tenant", Kind::Tenant), ("id", Kind::Id), ("amount", Kind::Number), ("note", Kind::MaybeText)];
+        let ids: Vec<_> = (1..20_001_u128).map(Uuid::from_u128).collect();
+        let mut rows = Rows::new(columns);
+        for (amount, id) in (1_i64..).zip(&ids) {
+            rows.push(["acme".into(), (*id).into(), amount.into(), Value::String(None)]);
+        }
+        assert_eq!(rows.insert(&db, "own", "").await, Ok(20_000));
+        let mut rows = Rows::new(columns);
+        rows.push(["acme".into(), ids[1].into(), 7.into(), "seven".into()]);
+        rows.push(["acme".into(), Uuid::nil().into(), 8.into(), "eight".into()]);
+        assert_eq!(rows.update(&db, "own", 2).await, Ok(1));
+        assert_eq!(Rows::new(columns).insert(&db, "own", "").await, Ok(0));
+        let (found, values) = among(&db, "id", 1, &ids[1..3]);
+        let found = crate::db::sql::all(&db, &format!("SELECT amount, note FROM own WHERE {found} ORDER BY id"), values).await.unwrap();
+        let told: Vec<(i64, Option<String>)> =
+            found.iter().map(|row| (row.try_get("", "amount").unwrap(), row.try_get("", "note").unwrap())).collect();
+        assert_eq!(told, [(7, Some("seven".to_owned())), (3, None)]);
+    }
+}

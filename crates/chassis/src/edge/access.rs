@@ -1,0 +1,211 @@
+//! The access table: RPC × role, and whose key may assert the role, read from `proto/access.toml`; the default is no.
+
+pub use crate::wire::call::Grant;
+use serde::Deserialize;
+use std::collections::HashMap;
+
+/// The role of a service that calls in its own name.
+pub const PEER: &str = "PEER";
+/// The issuer of internal tokens that carry callers' roles.
+const GATEWAY: &str = "gateway";
+
+/// Who may call what.
+#[derive(Debug, Clone)]
+pub struct AccessTable {
+    rows: HashMap<String, Row>,
+}
+
+/// Who may call one method.
+#[derive(Debug, Clone, Default)]
+struct Row {
+    roles: HashMap<String, Grant>,
+    /// Services that may call it as PEER.
+    peers: Vec<String>,
+    /// Services that may call it on behalf of a caller, in the caller's roles.
+    asserted_by: Vec<String>,
+}
+
+/// A cell as it is written: how far a role reaches, or the services that a row lists.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Cell {
+    Reach(String),
+    Services(Vec<String>),
+}
+
+impl Row {
+    fn add(&mut self, column: &str, cell: Cell) -> Result<(), String> {
+        match (column, cell) {
+            (PEER, Cell::Services(services)) if !services.is_empty() => {
+                self.roles.insert(PEER.to_owned(), Grant::Tenant);
+                self.peers = services;
+            }
+            ("asserted_by", Cell::Services(services)) => self.asserted_by = services,
+            (PEER | "asserted_by", _) => return Err(format!("{column} lists services")),
+            (role, Cell::Reach(reach)) if reach == "yes" => drop(self.roles.insert(role.to_owned(), Grant::Tenant)),
+            (role, Cell::Reach(reach)) if reach == "own" => drop(self.roles.insert(role.to_owned(), Grant::OwnCustomer)),
+            (role, _) => return Err(format!("{role} is neither yes nor own")),
+        }
+        Ok(())
+    }
+
+    /// Whether a role counts in a token that `issuer` signed. A key that leaked is then worth what its service does, and no more.
+    fn counts(&self, role: &str, issuer: &str) -> bool {
+        let lists = |services: &[String]| services.iter().any(|service| service == issuer);
+        if role == PEER { lists(&self.peers) } else { issuer == GATEWAY || lists(&self.asserted_by) }
+    }
+}
+
+/// The answer of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// The caller may, this far.
+    Granted(Grant),
+    /// None of the caller's roles may; these may.
+    Refused(Vec<String>),
+    /// There is no such method.
+    Unknown,
+}
+
+impl AccessTable {
+    /// The table of the contract.
+    ///
+    /// # Errors
+    /// A sentence that names the row that is wrong.
+    pub fn load() -> Result<Self, String> {
+        Self::parse(payterms_proto::ACCESS_TABLE)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        type Table = HashMap<String, HashMap<String, HashMap<String, Cell>>>;
+        let table: Table = toml::from_str(text).map_err(|error| format!("access.toml: {error}"))?;
+        let mut rows = HashMap::new();
+        for (service, methods) in table {
+            for (method, cells) in methods {
+                let mut row = Row::default();
+                for (column, cell) in cells {
+                    row.add(&column, cell).map_err(|fault| format!("access.toml: {service}/{method}: {fault}"))?;
+                }
+                rows.insert(format!("/{service}/{method}"), row);
+            }
+        }
+        Ok(Self { rows })
+    }
+
+    /// Whether there is a method at `path`.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        self.rows.contains_key(path)
+    }
+
+    /// Those of the roles in a token of `issuer` that it may assert for the method at `path`; the others do not count.
+    #[must_use]
+    pub fn asserted(&self, path: &str, issuer: &str, roles: &[String]) -> Vec<String> {
+        let row = self.rows.get(path);
+        roles.iter().filter(|role| row.is_some_and(|row| row.counts(role, issuer))).cloned().collect()
+    }
+
+    /// What a caller with these roles may do with the method at `path`.
+    #[must_use]
+    pub fn decide(&self, path: &str, roles: &[String]) -> Access {
+        let Some(row) = self.rows.get(path) else { return Access::Unknown };
+        if let Some(grant) = roles.iter().filter_map(|role| row.roles.get(role)).max() {
+            Access::Granted(*grant)
+        } else {
+            let mut allowed: Vec<_> = row.roles.keys().cloned().collect();
+            allowed.sort();
+            Access::Refused(allowed)
+        }
+    }
+
+    /// Full names of the gRPC services of these packages, and of health.
+    #[must_use]
+    pub fn services(&self, packages: &[&str]) -> Vec<String> {
+        let prefixes: Vec<_> = packages.iter().map(|package| format!("payterms.{package}.v1.")).collect();
+        let names = self.rows.keys().filter_map(|path| path.split('/').nth(1));
+        let mut names: Vec<_> = names.filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).map(str::to_owned).collect();
+        names.push("grpc.health.v1.Health".to_owned());
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The services that may call the method at `path` as PEER, and those that may on behalf of a caller.
+    #[must_use]
+    pub fn services_of(&self, path: &str) -> (&[String], &[String]) {
+        self.rows.get(path).map_or((&[], &[]), |row| (&row.peers, &row.asserted_by))
+    }
+
+    /// All rows: path, role, grant.
+    pub fn cells(&self) -> impl Iterator<Item = (&str, &HashMap<String, Grant>)> {
+        self.rows.iter().map(|(path, row)| (path.as_str(), &row.roles))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Access, AccessTable, Grant};
+    use prost_reflect::DescriptorPool;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_method_has_a_row_and_every_row_a_method() {
+        let pool = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET).unwrap();
+        let methods: BTreeSet<_> = pool
+            .services()
+            .flat_map(|service| service.methods().map(|m| format!("/{}/{}", m.parent_service().full_name(), m.name())).collect::<Vec<_>>())
+            .collect();
+        let table = AccessTable::load().unwrap();
+        let rows: BTreeSet<_> = table.cells().map(|(path, _)| path.to_owned()).collect();
+        assert_eq!(methods, rows);
+    }
+
+    #[test]
+    fn roles_are_known_ones() {
+        let roles = ["OPERATOR", "OWNER", "ADMIN", "STAFF", "CUSTOMER_ADMIN", "BILLING_MANAGER", "MEMBER", "SERVICE", "PEER"];
+        for (path, row) in AccessTable::load().unwrap().cells() {
+            assert!(row.keys().all(|role| roles.contains(&role.as_str())), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_service_is_listed_only_where_it_calls() {
+        let (table, topology) = (AccessTable::load().unwrap(), crate::wire::topology::load().unwrap());
+        for (path, _) in table.cells() {
+            let service = path.trim_start_matches("/payterms.").split('.').next().unwrap();
+            let (peers, callers) = table.services_of(path);
+            for issuer in peers.iter().chain(callers).filter(|issuer| *issuer != "gateway") {
+                let relations = &topology[issuer];
+                assert!(service == "common" || relations.calls.iter().any(|called| called == service), "{issuer} at {path}");
+            }
+        }
+        let heard: BTreeSet<_> = topology.values().flat_map(|relations| relations.hears.keys()).collect();
+        let (deliver, _) = table.services_of("/payterms.common.v1.InboxService/Deliver");
+        assert_eq!(deliver.iter().collect::<BTreeSet<_>>(), heard, "who is heard may deliver");
+    }
+
+    #[test]
+    fn a_role_counts_only_in_a_token_of_those_who_may_assert_it() {
+        let text = "[\"a.B\"]\nC = { STAFF = \"yes\", PEER = [\"plans\"] }\nD = { STAFF = \"yes\", asserted_by = [\"plans\"] }";
+        let table = AccessTable::parse(text).unwrap();
+        let claimed = ["PEER".to_owned(), "STAFF".to_owned()];
+        assert_eq!(table.asserted("/a.B/C", "plans", &claimed), ["PEER"]);
+        assert_eq!(table.asserted("/a.B/C", "gateway", &claimed), ["STAFF"]);
+        assert_eq!(table.asserted("/a.B/D", "plans", &claimed), ["STAFF"]);
+        assert!(table.asserted("/a.B/D", "credit", &claimed).is_empty());
+        assert!(table.asserted("/a.B/E", "gateway", &claimed).is_empty());
+        for wrong in ["PEER = \"yes\"", "PEER = []", "STAFF = [\"plans\"]", "STAFF = \"some\"", "asserted_by = \"plans\""] {
+            assert!(AccessTable::parse(&format!("[\"a.B\"]\nC = {{ {wrong} }}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_widest_of_the_callers_roles_counts() {
+        let table = AccessTable::parse("[\"a.B\"]\nC = { STAFF = \"yes\", MEMBER = \"own\" }").unwrap();
+        let roles = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        assert_eq!(table.decide("/a.B/C", &roles(&["MEMBER", "STAFF"])), Access::Granted(Grant::Tenant));
+        assert_eq!(table.decide("/a.B/C", &roles(&["MEMBER"])), Access::Granted(Grant::OwnCustomer));
+        assert_eq!(table.decide("/a.B/C", &roles(&["OWNER"])), Access::Refused(roles(&["MEMBER", "STAFF"])));
+        assert_eq!(table.decide("/a.B/D", &roles(&["STAFF"])), Access::Unknown);
+    }
+}

@@ -1,0 +1,203 @@
+//! Bodies of calls with one request message: read whole, within bounds, before the call takes a place. A caller that
+//! sends half of a message then holds nothing that others need, and a body that did not arrive is told from one that
+//! arrived and is no message.
+
+use crate::wire::error::{DOMAIN, status};
+use axum::{
+    BoxError,
+    body::{Body, HttpBody},
+    extract::Request,
+};
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use prost::Message;
+use std::{collections::HashMap, sync::LazyLock, time::Duration};
+use tokio::{sync::Semaphore, time::Instant};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// How long a body may take to arrive, however large it is.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
+/// How long a small one may take, and what each byte adds to it: one that drips in does not buy time by it.
+const SMALL_ARRIVES_WITHIN: Duration = Duration::from_secs(5);
+const PER_BYTE: Duration = Duration::from_micros(32);
+/// The frame's head before a message: a flag and the length.
+const FRAME_HEAD: usize = 5;
+/// The largest message.
+pub const MESSAGE: usize = 4 << 20;
+/// A body larger than this needs one of the few places for large bodies, which bound what all of them hold.
+const SMALL: usize = 64 << 10;
+const LARGE_AT_ONCE: usize = 64;
+static LARGE: Semaphore = Semaphore::const_new(LARGE_AT_ONCE);
+
+/// Which side of a method sends a stream.
+#[derive(Debug, Clone, Copy)]
+struct Streams {
+    caller: bool,
+    service: bool,
+}
+
+/// The methods that stream, by their paths.
+static STREAMS: LazyLock<HashMap<String, Streams>> = LazyLock::new(|| {
+    let set = prost_types::FileDescriptorSet::decode(payterms_proto::DESCRIPTOR_SET).unwrap_or_default();
+    let mut paths = HashMap::new();
+    for file in &set.file {
+        for service in &file.service {
+            for method in service.method.iter().filter(|method| method.client_streaming() || method.server_streaming()) {
+                let streams = Streams { caller: method.client_streaming(), service: method.server_streaming() };
+                paths.insert(format!("/{}.{}/{}", file.package(), service.name(), method.name()), streams);
+            }
+        }
+    }
+    paths
+});
+
+/// Whether the caller of a method sends a stream of messages; reflection does so too.
+#[must_use]
+pub fn is_client_stream(path: &str) -> bool {
+    path.starts_with("/grpc.reflection.") || STREAMS.get(path).is_some_and(|streams| streams.caller)
+}
+
+/// Whether a method answers a stream of messages.
+#[must_use]
+pub fn is_server_stream(path: &str) -> bool {
+    STREAMS.get(path).is_some_and(|streams| streams.service)
+}
+
+/// The call with its whole body.
+///
+/// # Errors
+/// UNAVAILABLE where the body did not arrive whole, `MESSAGE_TOO_LARGE` where it is larger than a message of `most` bytes.
+pub async fn whole(request: Request, most: usize) -> Result<Request, Box<Status>> {
+    whole_if(request, most, || Ok(())).await
+}
+
+/// The same; one that turns out to be large goes on only where `may_be_large` lets it.
+///
+/// # Errors
+/// Those, and the one of `may_be_large`.
+pub async fn whole_if<P: Send + 'static>(
+    request: Request,
+    most: usize,
+    may_be_large: impl FnOnce() -> Result<P, Box<Status>>,
+) -> Result<Request, Box<Status>> {
+    let (head, body) = request.into_parts();
+    let read = tokio::time::timeout(ARRIVES_WITHIN, read(body, most.saturating_add(FRAME_HEAD), may_be_large));
+    let (bytes, places) = read.await.unwrap_or_else(|_| Err(Box::new(late())))?;
+    Ok(match places {
+        None => {
+            let mut request = Request::from_parts(head, Body::from(bytes.clone()));
+            request.extensions_mut().insert(Small(bytes));
+            request
+        }
+        // The places are taken until the bytes have gone on.
+        Some(places) => Request::from_parts(head, holding(Full::new(bytes), places)),
+    })
+}
+
+/// The body of a call that is not large, kept aside until it is answered: where it is refused, its names tell which copies
+/// that may rest on, and the call may be repeated.
+#[derive(Debug, Clone)]
+pub struct Small(pub Bytes);
+
+/// The places that a large body takes: its sender's, and one of those of the process.
+type Places<P> = (P, Option<tokio::sync::SemaphorePermit<'static>>);
+
+async fn read<P: Send + 'static>(
+    mut body: Body,
+    most: usize,
+    may_be_large: impl FnOnce() -> Result<P, Box<Status>>,
+) -> Result<(Bytes, Option<Places<P>>), Box<Status>> {
+    let (mut bytes, mut places, mut may_be_large) = (BytesMut::new(), None, Some(may_be_large));
+    let mut until = Instant::now() + SMALL_ARRIVES_WITHIN;
+    while let Some(frame) = tokio::time::timeout_at(until, body.frame()).await.map_err(|_| Box::new(late()))? {
+        let frame = frame.map_err(|_| Box::new(cut("The request was cut off. Send it again with the same request id.")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        let length = bytes.len().saturating_add(data.len());
+        if length > most {
+            return Err(Box::new(too_large()));
+        }
+        if length > SMALL + FRAME_HEAD
+            && let Some(may_be_large) = may_be_large.take()
+        {
+            places = Some((may_be_large()?, LARGE.acquire().await.ok()));
+            // That it waited for a place is not its fault.
+            until = until.max(Instant::now() + SMALL_ARRIVES_WITHIN);
+        }
+        until += PER_BYTE.saturating_mul(u32::try_from(data.len()).unwrap_or(u32::MAX));
+        bytes.extend_from_slice(&data);
+    }
+    Ok((bytes.freeze(), places))
+}
+
+/// A stream of messages that ends after so long, whether or not its caller has more.
+pub fn ends_within(body: Body, time: Duration) -> Body {
+    Body::from_stream(futures::StreamExt::take_until(body.into_data_stream(), tokio::time::sleep(time)))
+}
+
+/// A body that holds something until it has gone on or is dropped.
+pub fn holding<B, H>(body: B, held: H) -> Body
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    H: Send + 'static,
+{
+    Body::new(body.map_frame(move |frame| {
+        let _held = &held;
+        frame
+    }))
+}
+
+/// The status of a caller's stream that ended in an error: a line that broke is no malformed message.
+#[must_use]
+pub fn stream_ended(error: Status) -> Status {
+    // The transport's error stands behind the status; a message that does not decode has none.
+    if std::error::Error::source(&error).is_some() { cut("The stream was cut off. Send what is left again.") } else { error }
+}
+
+fn late() -> Status {
+    cut("The request did not arrive in time. Send it again with the same request id.")
+}
+
+/// The status of what did not arrive: it may be asked for again.
+#[must_use]
+pub fn cut(message: &str) -> Status {
+    let mut details = ErrorDetails::with_error_info("UNAVAILABLE", DOMAIN, HashMap::new());
+    details.set_retry_info(Some(Duration::from_millis(500)));
+    Status::with_error_details(Code::Unavailable, message, details)
+}
+
+/// The status of a message beyond the limit.
+#[must_use]
+pub fn too_large() -> Status {
+    status(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", "The message is larger than 4 MiB. Send less at once.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_client_stream, is_server_stream, whole};
+    use axum::{body::Body, extract::Request};
+    use bytes::Bytes;
+    use tonic::Code;
+
+    async fn code(pieces: Vec<Result<Bytes, std::io::Error>>) -> Result<usize, Code> {
+        let request = Request::new(Body::from_stream(futures::stream::iter(pieces)));
+        let whole = whole(request, 100).await.map_err(|status| status.code())?;
+        Ok(axum::body::to_bytes(whole.into_body(), 1_000).await.unwrap().len())
+    }
+
+    #[tokio::test]
+    async fn a_body_that_was_cut_off_is_no_malformed_message() {
+        let piece = || Ok(Bytes::from_static(b"12345"));
+        assert_eq!(code(vec![piece(), piece()]).await, Ok(10));
+        assert_eq!(code(vec![piece(), Err(std::io::Error::other("reset"))]).await, Err(Code::Unavailable));
+        assert_eq!(code((0..30).map(|_| piece()).collect()).await, Err(Code::ResourceExhausted));
+    }
+
+    #[test]
+    fn streams_are_known_from_the_contract() {
+        assert!(is_client_stream("/payterms.wallet.v1.UsageService/RecordUsageStream"));
+        assert!(!is_client_stream("/payterms.wallet.v1.UsageService/RecordUsage"));
+        let download = "/payterms.invoicing.v1.DocumentService/DownloadDocuments";
+        assert!(is_server_stream(download) && !is_client_stream(download));
+    }
+}

@@ -1,0 +1,384 @@
+//! What stands before every method, outermost first, each with its reason. It is one layer of the router: each layer more
+//! is a copy of all that lies inside, for every call.
+//!
+//! 1. `trace`: the span covers all that follows, refusals too.
+//! 2. `normalise`: whatever answers, the client gets a canonical status with one `ErrorInfo`.
+//! 3. `deadline`: a spent deadline does no work; a call without one gets 30 s. What has begun runs in a task of its own:
+//!    the caller only waits for it, so a deadline that passes or a connection that breaks drops nothing in the middle.
+//! 4. `authorise`: the token and the role come before anything is read; the scope goes along with the request.
+//! 5. `body`: a message is there whole before the call takes a place.
+//! 6. `shed`: more calls than the service takes are refused at once; the bus has its own pool, and streams have theirs.
+//! 7. `copies`: a call that names a version waits until the service's copy has it; a refusal names the copies that it rests on.
+
+use crate::{
+    bus::copies::Copies,
+    edge::{
+        access::{Access, AccessTable},
+        body::{self, is_client_stream, is_server_stream},
+        copies_layer::with_copies,
+    },
+    telemetry,
+    wire::{
+        call::{Caller, Scope},
+        deadline::DEADLINE,
+        error::{DOMAIN, status},
+        identity::{TokenFault, Verifier},
+    },
+};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::StatusCode,
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+};
+use futures::FutureExt;
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+use tracing::Instrument;
+
+/// What a call without a deadline gets, and the longest that any call gets.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Streams at once.
+const STREAMS: usize = 256;
+/// The largest message of the methods that need no token.
+const OPEN_MESSAGE: usize = 4 << 10;
+/// The largest message between services: a delivery of events.
+pub const INNER_MESSAGE: usize = 16 << 20;
+
+/// What the layers need to know.
+#[derive(Clone)]
+pub struct Guard(Arc<Known>);
+
+struct Known {
+    /// Who may call what.
+    access: AccessTable,
+    /// Whose tokens are accepted.
+    verifier: Verifier,
+    /// What the service keeps copies of.
+    copies: Arc<Copies>,
+    calls: Arc<Semaphore>,
+    /// Calls with a stream of either side: how long those take is the callers' to say.
+    streams: Arc<Semaphore>,
+    bus: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Guard({:?})", self.0.verifier)
+    }
+}
+
+impl Guard {
+    /// A guard for a service that takes `most` calls at once.
+    #[must_use]
+    pub fn new(access: AccessTable, verifier: Verifier, copies: Arc<Copies>, most: usize) -> Self {
+        Self(Arc::new(Known {
+            access,
+            verifier,
+            copies,
+            calls: Arc::new(Semaphore::new(most)),
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            bus: Arc::new(Semaphore::new(64)),
+        }))
+    }
+}
+
+/// Puts the layers before the routes of a service.
+pub fn wrap(routes: Router, guard: &Guard) -> Router {
+    routes.layer(from_fn_with_state(guard.clone(), |State(guard): State<Guard>, request: Request, next: Next| {
+        traced(request, move |request| normalised(request, move |request| timed(request, move |request| admitted(guard, request, next))))
+    }))
+}
+
+/// The two outermost layers, which the gateway has too.
+pub fn edge(routes: Router) -> Router {
+    routes.layer(from_fn(|request: Request, next: Next| {
+        traced(request, move |request| normalised(request, move |request| next.run(request)))
+    }))
+}
+
+async fn traced<F: Future<Output = Response>>(request: Request, inside: impl FnOnce(Request) -> F) -> Response {
+    let span = tracing::info_span!("call", rpc.method = %request.uri().path(), rpc.code = tracing::field::Empty, otel.kind = "server");
+    telemetry::adopt_headers(&span, request.headers());
+    let response = inside(request).instrument(span.clone()).await;
+    let code = response.headers().get("grpc-status").and_then(|code| code.to_str().ok()).unwrap_or("0");
+    span.record("rpc.code", code);
+    response
+}
+
+/// A status as the response that gRPC makes of it.
+#[must_use]
+pub fn refuse(status: Status) -> Response {
+    status.into_http::<Body>()
+}
+
+async fn normalised<F: Future<Output = Response>>(request: Request, inside: impl FnOnce(Request) -> F) -> Response {
+    let is_grpc = request.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    let uri = request.uri().clone();
+    let Ok(response) = AssertUnwindSafe(inside(request)).catch_unwind().await else {
+        tracing::error!(path = %uri.path(), "a handler panicked");
+        if !is_grpc {
+            // Who knows only HTTP must not take a fault for done.
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+        return refuse(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id; report it if it lasts."));
+    };
+    match Status::from_header_map(response.headers()) {
+        Some(status) if is_grpc && status.code() != Code::Ok && status.details().is_empty() => refuse(canonical(&status)),
+        _ => response,
+    }
+}
+
+/// The canonical status of one that the transport made without details.
+fn canonical(bare: &Status) -> Status {
+    match bare.code() {
+        Code::Unimplemented => status(Code::Unimplemented, "METHOD_UNKNOWN", "There is no such method. Check the name against reflection."),
+        Code::OutOfRange | Code::ResourceExhausted => body::too_large(),
+        Code::Cancelled | Code::DeadlineExceeded => deadline_exceeded(),
+        Code::Unavailable => {
+            let mut details = ErrorDetails::with_error_info("UNAVAILABLE", DOMAIN, HashMap::new());
+            details.set_retry_info(Some(Duration::from_millis(500)));
+            Status::with_error_details(Code::Unavailable, "A part that is needed does not answer. Retry with the same request id.", details)
+        }
+        // What tonic calls internal before a handler has run is a body that is no message: it had arrived whole.
+        _ => status(Code::InvalidArgument, "MALFORMED_MESSAGE", "The bytes are not the message that the method takes."),
+    }
+}
+
+fn deadline_exceeded() -> Status {
+    let message = "The time that the caller gave is over. A write may have taken effect: retry with the same request id.";
+    status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
+}
+
+/// The time that a `grpc-timeout` header gives; `None` where it is malformed.
+#[must_use]
+pub fn parse_timeout(header: &str) -> Option<Duration> {
+    let (digits, unit) = header.split_at_checked(header.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let amount: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => amount.checked_mul(3_600).map(Duration::from_secs),
+        "M" => amount.checked_mul(60).map(Duration::from_secs),
+        "S" => Some(Duration::from_secs(amount)),
+        "m" => Some(Duration::from_millis(amount)),
+        "u" => Some(Duration::from_micros(amount)),
+        "n" => Some(Duration::from_nanos(amount)),
+        _ => None,
+    }
+}
+
+/// Gives a call its deadline; a spent one does no work.
+pub async fn deadline(request: Request, next: Next) -> Response {
+    timed(request, move |request| next.run(request)).await
+}
+
+async fn timed<F: Future<Output = Response> + Send + 'static>(request: Request, inside: impl FnOnce(Request) -> F) -> Response {
+    let given = match request.headers().get("grpc-timeout") {
+        None => LONGEST,
+        Some(header) => match header.to_str().ok().and_then(parse_timeout) {
+            Some(given) => given.min(LONGEST),
+            None => {
+                return refuse(status(Code::InvalidArgument, "TIMEOUT_MALFORMED", "Leave the grpc-timeout header to the gRPC library."));
+            }
+        },
+    };
+    if given.is_zero() {
+        return refuse(deadline_exceeded());
+    }
+    let until = tokio::time::Instant::now() + given;
+    let work = tokio::spawn(DEADLINE.scope(until, inside(request)).in_current_span());
+    match tokio::time::timeout_at(until, work).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => match error.try_into_panic() {
+            // Answered where every panic is.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => refuse(Status::unavailable("the process ends")),
+        },
+        Err(_) => refuse(deadline_exceeded()),
+    }
+}
+
+/// Bounds what is sent to a method that needs no token: a message is small and does not come in halves, a stream is short.
+pub async fn small_message(request: Request, next: Next) -> Response {
+    if is_client_stream(request.uri().path()) {
+        return next.run(request.map(|body| body::ends_within(body, LONGEST))).await;
+    }
+    match body::whole(request, OPEN_MESSAGE).await {
+        Ok(request) => next.run(request).await,
+        Err(status) => refuse(*status),
+    }
+}
+
+/// Whether a path is open to all who reach the port: health and reflection.
+#[must_use]
+pub fn is_open(path: &str) -> bool {
+    path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.")
+}
+
+/// Whether only peers and the gateway itself reach a path, on a pool of its own: the bus, the clock and versions.
+#[must_use]
+pub fn is_inner(path: &str) -> bool {
+    ["InboxService", "ClockService", "VersionService"].iter().any(|name| {
+        path.strip_prefix("/payterms.common.v1.").and_then(|rest| rest.strip_prefix(name)).is_some_and(|rest| rest.starts_with('/'))
+    })
+}
+
+/// Takes the call in: its caller may make it, its message is there, there is room for it, and the copies are there.
+async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let (sends, answers, inner) = (is_client_stream(path), is_server_stream(path), is_inner(path));
+    if !is_open(path) {
+        // First of all: nobody learns anything, or has anything read, without a token.
+        match admit(&guard.0.access, |token| guard.0.verifier.verify(token), path, request.headers()) {
+            Ok(scope) => drop(request.extensions_mut().insert(scope)),
+            Err(status) => return refuse(*status),
+        }
+    }
+    if !sends {
+        let most = if inner { INNER_MESSAGE } else { body::MESSAGE };
+        request = match body::whole(request, most).await {
+            Ok(request) => request,
+            Err(status) => return refuse(*status),
+        };
+    }
+    // The place is kept until the work ends, also when nobody waits for it any more; of a stream until its last byte has gone.
+    let pool = match (inner, sends || answers) {
+        (true, _) => &guard.0.bus,
+        (_, true) => &guard.0.streams,
+        _ => &guard.0.calls,
+    };
+    let Ok(permit) = pool.clone().try_acquire_owned() else {
+        let mut details = ErrorDetails::with_error_info("OVERLOADED", DOMAIN, HashMap::new());
+        details.set_retry_info(Some(Duration::from_millis(200)));
+        let message = "The service has more calls than it takes at once. Retry after the delay.";
+        return refuse(Status::with_error_details(Code::ResourceExhausted, message, details));
+    };
+    let tenant = request.extensions().get::<Scope>().and_then(|scope| scope.caller.tenant.clone());
+    let answer = match tenant {
+        Some(tenant) => with_copies(&guard.0.copies, &tenant, request, next).await,
+        None => next.run(request).await,
+    };
+    if answers { answer.map(|body| body::holding(body, permit)) } else { answer }
+}
+
+/// Checks the token and the table for a call of `path`.
+///
+/// # Errors
+/// UNAUTHENTICATED, `PERMISSION_DENIED` or UNIMPLEMENTED, with details.
+pub fn admit(
+    access: &AccessTable,
+    verify: impl Fn(&str) -> Result<(String, Caller), TokenFault>,
+    path: &str,
+    headers: &http::HeaderMap,
+) -> Result<Scope, Box<Status>> {
+    let unauthenticated = |reason, message| Box::new(status(Code::Unauthenticated, reason, message));
+    let Some(header) = headers.get("authorization") else {
+        return Err(unauthenticated("TOKEN_MISSING", "Send the header authorization: Bearer <token>."));
+    };
+    let token = header.to_str().ok().and_then(|header| header.strip_prefix("Bearer "));
+    let (issuer, caller) = match token.map(verify) {
+        Some(Ok(verified)) => verified,
+        Some(Err(TokenFault::Expired)) => return Err(unauthenticated("TOKEN_EXPIRED", "The token has expired. Get a new one.")),
+        _ => return Err(unauthenticated("TOKEN_INVALID", "The token is not accepted here. Get a new one.")),
+    };
+    let asserted = if issuer.is_empty() { caller.roles.clone() } else { access.asserted(path, &issuer, &caller.roles) };
+    if asserted.len() < caller.roles.len() && access.has(path) {
+        tracing::warn!(issuer, path, claimed = ?caller.roles, "a token claims roles that its issuer may not assert here");
+    }
+    let caller = Caller { roles: asserted, ..caller };
+    match access.decide(path, &caller.roles) {
+        Access::Granted(grant) => Ok(Scope { caller, grant, method: path.to_owned(), issuer }),
+        Access::Unknown => {
+            Err(Box::new(status(Code::Unimplemented, "METHOD_UNKNOWN", "There is no such method. Check the name against reflection.")))
+        }
+        Access::Refused(allowed) => {
+            let metadata = HashMap::from([("roles".to_owned(), allowed.join(","))]);
+            let message = format!("This needs one of the roles {}.", allowed.join(", "));
+            Err(Box::new(Status::with_error_details(
+                Code::PermissionDenied,
+                message,
+                ErrorDetails::with_error_info("ROLE_REQUIRED", DOMAIN, metadata),
+            )))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_timeout;
+    use std::{sync::Arc, time::Duration};
+    use tokio::sync::Notify;
+
+    async fn answered(handler: axum::routing::MethodRouter, timeout: &str) -> String {
+        let routes = super::edge(axum::Router::new().route("/a", handler).layer(axum::middleware::from_fn(super::deadline)));
+        let request = http::Request::builder().uri("/a").header("content-type", "application/grpc").header("grpc-timeout", timeout);
+        let answer = tower::ServiceExt::oneshot(routes, request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
+        answer.headers().get("grpc-status").map_or_else(String::new, |status| status.to_str().unwrap().to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_fault_to_who_knows_only_http() {
+        let routes = super::edge(axum::Router::new().route("/a", axum::routing::get(|| async { unreachable!("it panics") as String })));
+        let request = http::Request::builder().uri("/a").body(axum::body::Body::empty()).unwrap();
+        assert_eq!(tower::ServiceExt::oneshot(routes, request).await.unwrap().status(), http::StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[tokio::test]
+    async fn a_spent_deadline_does_no_work_and_a_panic_is_internal() {
+        let never = || axum::routing::get(|| async { unreachable!("no work is done") as String });
+        assert_eq!(answered(never(), "0S").await, "4");
+        let slow = axum::routing::get(std::future::pending::<String>);
+        assert_eq!(answered(slow, "1m").await, "4");
+        assert_eq!(answered(never(), "1S").await, "13");
+    }
+
+    #[tokio::test]
+    async fn what_has_begun_goes_on_when_its_caller_waits_no_longer() {
+        let (started, gate, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (begins, opens, ends) = (started.clone(), gate.clone(), done.clone());
+        let handler = move || {
+            let (begins, opens, ends) = (begins.clone(), opens.clone(), ends.clone());
+            async move {
+                begins.notify_one();
+                opens.notified().await;
+                ends.notify_one();
+                String::new()
+            }
+        };
+        let routes =
+            super::edge(axum::Router::new().route("/a", axum::routing::get(handler)).layer(axum::middleware::from_fn(super::deadline)));
+        let request = |timeout: &str| {
+            let request = http::Request::builder().uri("/a").header("content-type", "application/grpc").header("grpc-timeout", timeout);
+            request.body(axum::body::Body::empty()).unwrap()
+        };
+        // A deadline that passes in the middle.
+        let answer = tower::ServiceExt::oneshot(routes.clone(), request("20m")).await.unwrap();
+        assert_eq!(answer.headers()["grpc-status"], "4");
+        started.notified().await;
+        gate.notify_one();
+        done.notified().await;
+        // A client that goes away in the middle.
+        let calling = tokio::spawn(tower::ServiceExt::oneshot(routes, request("20S")));
+        started.notified().await;
+        calling.abort();
+        assert!(calling.await.unwrap_err().is_cancelled());
+        gate.notify_one();
+        done.notified().await;
+    }
+
+    #[test]
+    fn timeouts() {
+        assert_eq!(parse_timeout("100m"), Some(Duration::from_millis(100)));
+        assert_eq!(parse_timeout("1H"), Some(Duration::from_hours(1)));
+        for bad in ["", "m", "100", "123456789S", "1.5S", "-1S", "1x", "１S"] {
+            assert_eq!(parse_timeout(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What stands before every method: the accept loop, access, limits, health.
+
+pub mod access;
+pub mod body;
+pub(crate) mod connections;
+pub(crate) mod copies_layer;
+pub(crate) mod early;
+pub mod layers;
+pub(crate) mod readiness;
+pub mod reflection;
+pub mod serve;

@@ -1,0 +1,71 @@
+//! Looks at the database again and again, and says over the health protocol whether calls should be sent here.
+
+use crate::{
+    db::{Db, sql},
+    flow::background::Beat,
+    wire::error::AppError,
+};
+use sea_orm::DbErr;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tonic_health::{ServingStatus, server::HealthReporter};
+use uuid::Uuid;
+
+/// How often the database is looked at.
+const EVERY: Duration = Duration::from_secs(2);
+/// How long it may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Looks at the database until told to stop, and says over the health protocol, for `services` and for the process,
+/// whether calls should be sent here.
+pub(crate) async fn watch_forever(db: Db, reporter: HealthReporter, services: Vec<String>, beat: Beat, stop: CancellationToken) {
+    let health = db.health().clone();
+    let mut reported = None;
+    loop {
+        beat.beat();
+        let failed = health.fault().is_some();
+        match timeout(PATIENCE, look(&db, failed)).await {
+            Ok(Ok(())) => health.heal(),
+            // More work than connections is no failure while the work gets done.
+            Ok(Err(AppError::Store(DbErr::ConnectionAcquire(_)))) | Err(_) if db.answered_within(PATIENCE) => {}
+            Ok(Err(error)) => health.report(&error.to_string()),
+            Err(_) => db.silent("it was looked at"),
+        }
+        let ready = health.fault().is_none();
+        if reported != Some(ready) {
+            let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+            for service in services.iter().map(String::as_str).chain(["", "readiness"]) {
+                reporter.set_service_status(service, status).await;
+            }
+            reported = Some(ready);
+        }
+        let next = Instant::now() + EVERY;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = health.changed() => {}
+            () = tokio::time::sleep_until(next) => {}
+        }
+    }
+}
+
+/// A sound database is asked for a sign of life; one that failed must keep a row.
+async fn look(db: &Db, failed: bool) -> Result<(), AppError> {
+    if !failed {
+        sql::one(db.system(), "SELECT 1 AS one", vec![]).await?;
+        return Ok(());
+    }
+    let mark = db.clock().now();
+    let txn = db.transaction().await?;
+    let upsert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ('', 'health', $1, $2, 1, $3) \
+                  ON CONFLICT (tenant, flow, intent_id) DO UPDATE SET owner = excluded.owner, fence = intent_lease.fence + 1, \
+                  expires_at = excluded.expires_at RETURNING fence";
+    let row = sql::one(&txn, upsert, vec![Uuid::nil().into(), db.writer_id().into(), mark.into()]).await?;
+    let written: Option<i64> = row.map(|row| row.try_get("", "fence")).transpose()?;
+    txn.commit().await?;
+    let select = "SELECT fence FROM intent_lease WHERE tenant = '' AND flow = 'health' AND intent_id = $1";
+    let row = sql::one(db.system(), select, vec![Uuid::nil().into()]).await?;
+    let read: Option<i64> = row.map(|row| row.try_get("", "fence")).transpose()?;
+    // Another replica may have written since.
+    if read.is_some() && read >= written { Ok(()) } else { Err(AppError::Fault("what was written is not read back".to_owned())) }
+}

@@ -1,0 +1,385 @@
+//! Flows that reach beyond one database: an intent row and a lease in one transaction, a spawned
+//! driver that takes the steps, and a recovery that takes over when the driver is gone.
+//!
+//! The lease has a fencing number. Every step's transaction checks it ([`hold`]), so a driver
+//! that was thought dead and wakes up again can write nothing.
+
+use crate::{
+    db::{Db, sql, tx::WriteTx},
+    flow::background::Beat,
+    wire::{answer::Answer, call::Call, error::AppError},
+};
+use chrono::TimeDelta;
+use futures::future::BoxFuture;
+use payterms_kernel::{Kind, Refusal, TenantId};
+use prost::Message;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+use uuid::Uuid;
+
+/// How long a lease lasts without being renewed, and how often its driver renews it.
+const LEASE_SECONDS: i64 = 8;
+const RENEW_EVERY: Duration = Duration::from_secs(2);
+
+/// How long a flow may stay open before each takeover says so aloud: whoever runs the suite has to look, since nothing
+/// that a customer would notice follows from it.
+const OVERDUE: TimeDelta = TimeDelta::minutes(10);
+
+/// Flows that are taken over in one pass.
+const RECOVER_AT_ONCE: usize = 50;
+/// Flows of one kind that are at work after they were taken over: many of one kind keep no other waiting.
+const MOST_OF_A_KIND: usize = 32;
+
+/// The right to take a flow's next steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The kind of flow.
+    pub flow: &'static str,
+    /// The intent.
+    pub intent: Uuid,
+    /// Rises with each takeover, and with each time that the flow is opened.
+    pub fence: i64,
+    /// Whether another driver began: it may have taken any step.
+    pub taken_over: bool,
+}
+
+type Drive = Arc<dyn Fn(Lease) -> BoxFuture<'static, Result<(), AppError>> + Send + Sync>;
+
+/// The drivers of a service, by kind of flow.
+#[derive(Clone, Default)]
+pub struct Drivers(HashMap<&'static str, (Drive, Arc<Semaphore>)>);
+
+impl Drivers {
+    /// Adds a driver: it reads the intent's state and takes the steps that are left.
+    #[must_use]
+    pub fn with<F: Future<Output = Result<(), AppError>> + Send + 'static>(
+        mut self,
+        flow: &'static str,
+        drive: impl Fn(Lease) -> F + Send + Sync + 'static,
+    ) -> Self {
+        let drive: Drive = Arc::new(move |lease| Box::pin(drive(lease)));
+        self.0.insert(flow, (drive, Arc::new(Semaphore::new(MOST_OF_A_KIND))));
+        self
+    }
+}
+
+/// The leases of this process.
+#[derive(Debug, Clone)]
+pub struct Leases {
+    db: Db,
+    owner: Uuid,
+}
+
+impl Leases {
+    pub(crate) fn new(db: Db) -> Self {
+        Self { db, owner: Uuid::from_bytes(rand::random()) }
+    }
+
+    /// After the start of an embedded database no other process can hold a lease.
+    pub(crate) async fn release_all(&self) -> Result<(), DbErr> {
+        let txn = self.db.transaction().await?;
+        sql::exec(&txn, "UPDATE intent_lease SET expires_at = $1", vec![chrono::DateTime::UNIX_EPOCH.into()]).await?;
+        txn.commit().await?;
+        Ok(())
+    }
+
+    /// Takes or renews the lease of a task that only one replica does.
+    pub(crate) async fn hold_singleton(&self, task: &str) -> Result<bool, DbErr> {
+        let now = self.db.clock().now();
+        let txn = self.db.transaction().await?;
+        let upsert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ('', $1, $2, $3, 1, $4) \
+                      ON CONFLICT (tenant, flow, intent_id) DO UPDATE SET owner = excluded.owner, fence = intent_lease.fence + 1, \
+                      expires_at = excluded.expires_at WHERE intent_lease.owner = excluded.owner OR intent_lease.expires_at < $5";
+        let until = now + TimeDelta::seconds(LEASE_SECONDS);
+        let held = sql::exec(&txn, upsert, vec![task.into(), Uuid::nil().into(), self.owner.into(), until.into(), now.into()]).await?;
+        txn.commit().await?;
+        Ok(held == 1)
+    }
+
+    /// Gives back the lease of a task, so that another replica need not wait for its end.
+    pub(crate) async fn release_singleton(&self, task: &str) -> Result<(), DbErr> {
+        let txn = self.db.transaction().await?;
+        let update = "UPDATE intent_lease SET expires_at = $1 WHERE tenant = '' AND flow = $2 AND owner = $3";
+        sql::exec(&txn, update, vec![chrono::DateTime::UNIX_EPOCH.into(), task.into(), self.owner.into()]).await?;
+        txn.commit().await?;
+        Ok(())
+    }
+
+    /// Renews a lease until its driver is done.
+    async fn renew_until(self, lease: Lease, done: CancellationToken) {
+        while tokio::time::timeout(RENEW_EVERY, done.cancelled()).await.is_err() {
+            if let Err(error) = self.renew(&lease).await {
+                tracing::debug!(%error, "a lease was not renewed");
+            }
+        }
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<(), DbErr> {
+        let until = self.db.clock().now() + TimeDelta::seconds(LEASE_SECONDS);
+        let txn = self.db.transaction().await?;
+        let update = "UPDATE intent_lease SET expires_at = $1 WHERE tenant = $2 AND flow = $3 AND intent_id = $4 AND fence = $5";
+        sql::exec(&txn, update, [vec![until.into()], key(lease), vec![lease.fence.into()]].concat()).await?;
+        txn.commit().await?;
+        Ok(())
+    }
+}
+
+fn key(lease: &Lease) -> Vec<sea_orm::Value> {
+    vec![lease.tenant.as_str().into(), lease.flow.into(), lease.intent.into()]
+}
+
+/// The flows of one service.
+#[derive(Clone)]
+pub struct Flows {
+    leases: Leases,
+    drivers: Arc<OnceLock<Drivers>>,
+    closed: Arc<Notify>,
+}
+
+impl std::fmt::Debug for Flows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Flows({:?})", self.leases)
+    }
+}
+
+impl Flows {
+    pub(crate) fn new(leases: Leases) -> Self {
+        Self { leases, drivers: Arc::default(), closed: Arc::default() }
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.leases.db
+    }
+
+    pub(crate) fn set_drivers(&self, drivers: Drivers) {
+        let _ = self.drivers.set(drivers);
+    }
+
+    /// Stores the lease of a new flow in the transaction that stores its intent.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn open(&self, tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<Lease, AppError> {
+        // A flow that waits may be opened again: a driver of its first life must not pass for its second's.
+        let fence = tx.time().real.timestamp_micros();
+        let lease = Lease { tenant: tx.call().tenant.clone(), flow, intent, fence, taken_over: false };
+        let insert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
+        let until = tx.time().real + TimeDelta::seconds(LEASE_SECONDS);
+        sql::exec(tx.conn(), insert, [key(&lease), vec![self.leases.owner.into(), fence.into(), until.into()]].concat()).await?;
+        Ok(lease)
+    }
+
+    /// Takes the steps of a flow to its close, renewing the lease meanwhile.
+    ///
+    /// # Errors
+    /// The step's; the recovery tries again when the lease has lapsed.
+    pub async fn drive(&self, lease: Lease) -> Result<(), AppError> {
+        let drivers = self.drivers.get().and_then(|drivers| drivers.0.get(lease.flow));
+        let Some((drive, _)) = drivers else { return Err(AppError::Fault(format!("no driver of {}", lease.flow))) };
+        // The renewal is a task of its own: one that waits for a row which the driver holds must not keep the driver from
+        // giving it back, and one that is in the middle when the driver is done ends in order. A renewal that fails costs
+        // nothing: the fence decides.
+        let renewing = CancellationToken::new();
+        let _ends_with_this = renewing.clone().drop_guard();
+        tokio::spawn(self.leases.clone().renew_until(lease.clone(), renewing));
+        let done = drive(lease).await;
+        self.closed.notify_waiters();
+        done
+    }
+
+    /// Whether a flow of that intent is open: its driver is at work, or will be taken over.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn is_open(&self, tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<bool, AppError> {
+        let select = "SELECT fence FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3";
+        let values = vec![tx.call().tenant.as_str().into(), flow.into(), intent.into()];
+        Ok(sql::one(tx.conn(), select, values).await?.is_some())
+    }
+
+    /// Whether a request is known: its flow is open, or it was answered.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn knows(&self, call: &Call) -> Result<bool, AppError> {
+        let read = self.leases.db.read(&call.tenant).await?;
+        let select = "SELECT request_id FROM requests WHERE tenant = $1 AND request_id = $2 AND refused IS NULL";
+        Ok(sql::one(&read, select, vec![call.tenant.as_str().into(), call.request_id.into()]).await?.is_some())
+    }
+
+    /// Drives a flow in a task of its own: it goes on when the caller is gone.
+    pub fn spawn(&self, lease: Lease) {
+        self.spawn_with(lease, None);
+    }
+
+    fn spawn_with(&self, lease: Lease, room: Option<OwnedSemaphorePermit>) {
+        let flows = self.clone();
+        let span = tracing::Span::current();
+        tokio::spawn(tracing::Instrument::instrument(
+            async move {
+                if let Err(error) = flows.drive(lease).await {
+                    tracing::warn!(%error, "a flow stopped; the recovery goes on with it");
+                }
+                drop(room);
+            },
+            span,
+        ));
+    }
+
+    /// Waits until the flow that a request began has closed, and answers what it answered.
+    ///
+    /// # Errors
+    /// What the flow was refused with; the database's. The caller's deadline ends the wait.
+    pub async fn answer<M: Message + Default>(&self, call: &Call, replayed: bool) -> Result<Answer<M>, AppError> {
+        loop {
+            let closed = self.closed.notified();
+            let select = "SELECT answer, refused FROM requests WHERE tenant = $1 AND request_id = $2 \
+                          AND (answer IS NOT NULL OR refused IS NOT NULL)";
+            let read = self.leases.db.read(&call.tenant).await?;
+            let row = sql::one(&read, select, vec![call.tenant.as_str().into(), call.request_id.into()]).await?;
+            drop(read);
+            if let Some(row) = row {
+                if let Some(refused) = row.try_get::<Option<Vec<u8>>>("", "refused")? {
+                    return Err(AppError::Upstream(Box::new(stored_refusal(refused)?)));
+                }
+                let answer: Vec<u8> = row.try_get("", "answer")?;
+                return Ok(Answer { message: M::decode(answer.as_slice())?, replayed, versions: Vec::new() });
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(200), closed).await;
+        }
+    }
+
+    pub(crate) async fn recover_forever(self, beat: Beat, stop: CancellationToken) {
+        loop {
+            beat.beat();
+            let more = self.recover().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "open flows could not be looked for");
+                false
+            });
+            let pause = Duration::from_millis(if more { 50 } else { 1_000 });
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.leases.db.left.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Takes over flows whose lease has lapsed, as many as there is room for; answers whether there
+    /// may be more.
+    async fn recover(&self) -> Result<bool, AppError> {
+        let Some(drivers) = self.drivers.get() else { return Ok(false) };
+        let with_room = drivers.0.iter().filter(|(_, (_, room))| room.available_permits() > 0);
+        let kinds: Vec<_> = with_room.map(|(flow, _)| format!("'{flow}'")).collect();
+        if kinds.is_empty() {
+            return Ok(true);
+        }
+        let now = self.leases.db.clock().now();
+        let select = format!(
+            "SELECT tenant, flow, intent_id, fence FROM intent_lease WHERE expires_at < $1 AND tenant <> '' \
+             AND flow IN ({}) ORDER BY expires_at LIMIT {RECOVER_AT_ONCE}",
+            kinds.join(", ")
+        );
+        let rows = sql::all(self.leases.db.system(), &select, vec![now.into()]).await?;
+        let more = rows.len() == RECOVER_AT_ONCE;
+        for row in rows {
+            let (tenant, flow): (String, String) = (row.try_get("", "tenant")?, row.try_get("", "flow")?);
+            let Some((flow, (_, room))) = drivers.0.get_key_value(flow.as_str()) else { continue };
+            let Ok(permit) = room.clone().try_acquire_owned() else { continue };
+            let Ok(tenant) = tenant.parse() else { continue };
+            let fence: i64 = row.try_get("", "fence")?;
+            let lease = Lease { tenant, flow, intent: row.try_get("", "intent_id")?, fence: fence.saturating_add(1), taken_over: true };
+            let txn = self.leases.db.transaction().await?;
+            let take = "UPDATE intent_lease SET owner = $4, fence = $5, expires_at = $6 WHERE tenant = $1 AND flow = $2 AND intent_id = $3 AND fence = $7";
+            let until = now + TimeDelta::seconds(LEASE_SECONDS);
+            let values = vec![self.leases.owner.into(), lease.fence.into(), until.into(), fence.into()];
+            let taken = sql::exec(&txn, take, [key(&lease), values].concat()).await?;
+            txn.commit().await?;
+            if taken == 1 {
+                tracing::info!(flow = lease.flow, intent = %lease.intent, "a flow is taken over");
+                if let Some(age) = overdue(lease.fence, now) {
+                    let (flow, tenant, intent) = (lease.flow, &lease.tenant, lease.intent);
+                    tracing::error!(flow, %tenant, %intent, age_seconds = age.num_seconds(), "a flow has been open for too long: a service that it needs does not answer it");
+                }
+                self.spawn_with(lease, Some(permit));
+            }
+        }
+        Ok(more)
+    }
+}
+
+/// How old a flow is that should have closed by now: its fence was the instant of its opening, in microseconds, and rose by
+/// one with each takeover.
+fn overdue(fence: i64, now: chrono::DateTime<chrono::Utc>) -> Option<TimeDelta> {
+    let age = now - chrono::DateTime::from_timestamp_micros(fence)?;
+    (age >= OVERDUE).then_some(age)
+}
+
+/// A stored refusal as the status that it was.
+fn stored_refusal(refused: Vec<u8>) -> Result<Status, AppError> {
+    let whole = tonic_types::Status::decode(refused.as_slice())?;
+    Ok(Status::with_details(Code::from_i32(whole.code), whole.message, refused.into()))
+}
+
+/// Stores a flow that nobody waits for: the recovery is its first driver, woken by the commit; of another replica
+/// within a second or so.
+///
+/// # Errors
+/// The database's.
+pub async fn leave(tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<(), AppError> {
+    let fence = tx.time().real.timestamp_micros();
+    let lease = Lease { tenant: tx.call().tenant.clone(), flow, intent, fence, taken_over: false };
+    let insert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ($1, $2, $3, $4, $5, $6) \
+                  ON CONFLICT DO NOTHING";
+    let lapsed = chrono::DateTime::UNIX_EPOCH;
+    sql::exec(tx.conn(), insert, [key(&lease), vec![Uuid::nil().into(), fence.into(), lapsed.into()]].concat()).await?;
+    tx.leaves_a_flow();
+    Ok(())
+}
+
+/// Checks, under lock, that the driver still has the lease.
+///
+/// # Errors
+/// `CONCURRENT_UPDATE` if another driver has taken over or the flow has closed.
+pub async fn hold(tx: &WriteTx, lease: &Lease) -> Result<(), AppError> {
+    let lock = if tx.conn().get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
+    let select = format!("SELECT fence FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3{lock}");
+    let row = sql::one(tx.conn(), &select, key(lease)).await?;
+    let fence: Option<i64> = row.map(|row| row.try_get("", "fence")).transpose()?;
+    if fence == Some(lease.fence) {
+        return Ok(());
+    }
+    Err(Refusal::new(Kind::Conflict, "CONCURRENT_UPDATE", "Another driver has taken the flow over.").into())
+}
+
+/// Ends the lease in the transaction that closes the flow.
+///
+/// # Errors
+/// The database's.
+pub async fn close(tx: &WriteTx, lease: &Lease) -> Result<(), DbErr> {
+    let delete = "DELETE FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3";
+    sql::exec(tx.conn(), delete, key(lease)).await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::overdue;
+    use chrono::{DateTime, TimeDelta};
+
+    #[test]
+    fn a_flow_is_overdue_ten_minutes_after_it_was_opened_however_often_it_was_taken_over() {
+        let opened = DateTime::from_timestamp(1_780_236_000, 0).unwrap();
+        let fence = opened.timestamp_micros() + 70;
+        assert_eq!(overdue(fence, opened + TimeDelta::seconds(599)), None);
+        assert_eq!(overdue(fence, opened + TimeDelta::seconds(601)).map(|age| age.num_seconds()), Some(600));
+    }
+}

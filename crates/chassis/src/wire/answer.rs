@@ -1,0 +1,39 @@
+//! The answer of a write: the message, whether it is a replay, and the versions it made.
+
+use tonic::{Response, metadata::MetadataValue};
+
+/// Metadata that marks an answer given before.
+pub const REPLAYED: &str = "idempotent-replayed";
+/// Metadata that names the aggregate versions that a write made, as `type/id@n`, comma between.
+pub const VERSION: &str = "payterms-version";
+
+/// What a write answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer<M> {
+    /// The message.
+    pub message: M,
+    /// True where the same request had been answered before.
+    pub replayed: bool,
+    /// Versions of the aggregates that the write changed.
+    pub versions: Vec<String>,
+}
+
+impl<M> Answer<M> {
+    /// An answer given before.
+    pub fn replay(message: M) -> Self {
+        Self { message, replayed: true, versions: Vec::new() }
+    }
+
+    pub(crate) fn into_response(self) -> Response<M> {
+        let mut response = Response::new(self.message);
+        if self.replayed {
+            response.metadata_mut().insert(REPLAYED, MetadataValue::from_static("true"));
+        }
+        if let Ok(value) = self.versions.join(",").parse()
+            && !self.versions.is_empty()
+        {
+            response.metadata_mut().insert(VERSION, value);
+        }
+        response
+    }
+}

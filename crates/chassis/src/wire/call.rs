@@ -1,0 +1,124 @@
+//! One call: who makes it, within which scope, and what identifies a write.
+
+use crate::wire::error::AppError;
+use payterms_kernel::{Refusal, TenantId, id::step_id};
+use tonic::Extensions;
+use uuid::Uuid;
+
+/// Who calls, as the verified token says.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Caller {
+    /// The token's subject: all that is stored of a person.
+    pub subject: String,
+    /// The caller's roles, such as `STAFF`.
+    pub roles: Vec<String>,
+    /// The caller's tenant; none for an OPERATOR.
+    pub tenant: Option<TenantId>,
+    /// The customer that a member acts for.
+    pub customer: Option<Uuid>,
+    /// The run of a test clock that the call is part of.
+    pub run_id: Option<String>,
+}
+
+impl Caller {
+    /// Whether the caller has a role.
+    #[must_use]
+    pub fn has(&self, role: &str) -> bool {
+        self.roles.iter().any(|assigned| assigned == role)
+    }
+
+    /// The service itself, at work without a caller.
+    #[must_use]
+    pub fn service(name: &str, tenant: &TenantId, run_id: Option<String>) -> Self {
+        Self { subject: format!("service:{name}"), roles: vec!["PEER".to_owned()], tenant: Some(tenant.clone()), customer: None, run_id }
+    }
+}
+
+/// How far a role's permission reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grant {
+    /// The member's own customer.
+    OwnCustomer,
+    /// The whole tenant.
+    Tenant,
+}
+
+/// What the access layer found: the caller, what the table grants, and which method it is.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// Who calls.
+    pub caller: Caller,
+    /// The whole tenant, or the caller's own customer.
+    pub grant: Grant,
+    /// Full path of the method.
+    pub method: String,
+    /// Whose key signed the token: a peer's name; empty at the gateway's own methods.
+    pub issuer: String,
+}
+
+impl Scope {
+    /// The scope that the access layer left with the request.
+    ///
+    /// # Errors
+    /// `Fault` if there is none: the method was not behind the layer.
+    pub fn of(extensions: &Extensions) -> Result<Self, AppError> {
+        extensions.get::<Self>().cloned().ok_or_else(|| AppError::Fault("a request came past the access layer".to_owned()))
+    }
+
+    /// Whether the caller may see this tenant and, where one is named, this customer.
+    #[must_use]
+    pub fn covers(&self, tenant: &TenantId, customer: Option<Uuid>) -> bool {
+        let own_tenant = match &self.caller.tenant {
+            Some(assigned) => assigned == tenant,
+            None => self.caller.has("OPERATOR"),
+        };
+        let own_customer = match self.grant {
+            Grant::Tenant => true,
+            Grant::OwnCustomer => customer.is_some() && self.caller.customer == customer,
+        };
+        own_tenant && own_customer
+    }
+
+    /// The caller's tenant.
+    ///
+    /// # Errors
+    /// `RESOURCE_NOT_FOUND` for a caller without one.
+    pub fn tenant(&self) -> Result<TenantId, AppError> {
+        self.caller.tenant.clone().ok_or_else(|| Refusal::not_found().into())
+    }
+}
+
+/// A write: what identifies it, and who answers for it.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Who calls.
+    pub caller: Caller,
+    /// The tenant whose data is written.
+    pub tenant: TenantId,
+    /// The request id: the same id never has two effects.
+    pub request_id: Uuid,
+    /// Full path of the method, or the name of the job or event that is the cause.
+    pub method: String,
+    /// SHA-256 of the request: the same id with other content is refused.
+    pub input_hash: Vec<u8>,
+}
+
+impl Call {
+    /// A write that no caller asked for: its id comes from the cause, so that it happens once.
+    #[must_use]
+    pub fn own(service: &str, tenant: &TenantId, cause: &str, intent: Uuid, run_id: Option<String>) -> Self {
+        Self {
+            caller: Caller::service(service, tenant, run_id),
+            tenant: tenant.clone(),
+            request_id: step_id(intent, cause),
+            method: cause.to_owned(),
+            input_hash: Vec::new(),
+        }
+    }
+
+    /// A step of a flow that this call began: same actor, an id of its own.
+    #[must_use]
+    pub fn step(&self, intent: Uuid, step: &str) -> Self {
+        Self { request_id: step_id(intent, step), method: step.to_owned(), input_hash: Vec::new(), ..self.clone() }
+    }
+}

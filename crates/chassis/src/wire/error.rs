@@ -1,0 +1,248 @@
+//! What can go wrong in a use case, and the one place where it becomes a status.
+
+use crate::wire::deadline::DEADLINE;
+use payterms_kernel::{Kind, Refusal, money::MoneyError};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr};
+use std::{collections::HashMap, time::Duration};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt};
+
+/// The domain of every `ErrorInfo`.
+pub const DOMAIN: &str = "payterms.dev";
+
+/// Violations that one status carries: details travel in a header, and headers are bounded.
+const MOST_DETAILS: usize = 40;
+
+/// Why a use case has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// We say no, and the caller can do something about it. Nothing was written.
+    #[error("{}", .0.message)]
+    Refused(Box<Refusal>),
+    /// The database did not do its part.
+    #[error("database: {0}")]
+    Store(#[from] DbErr),
+    /// A service that was called answered with an error.
+    #[error("upstream: {0}")]
+    Upstream(Box<Status>),
+    /// A row or message of our own is not what we wrote: a fault of the suite.
+    #[error("fault: {0}")]
+    Fault(String),
+}
+
+impl From<Refusal> for AppError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<MoneyError> for AppError {
+    fn from(error: MoneyError) -> Self {
+        Refusal::from(error).into()
+    }
+}
+
+/// The reason in our own `ErrorInfo`; none where the status was made by a transport or by something else than the suite.
+#[must_use]
+pub fn reason(status: &Status) -> Option<String> {
+    status.get_error_details().error_info().filter(|info| info.domain == DOMAIN).map(|info| info.reason.clone())
+}
+
+impl From<Status> for AppError {
+    /// What another service answered. It lasts only if that service says so itself: all that a transport made, of a line
+    /// that broke or of a process that went away, is no answer, and neither is what is about the call's way and not
+    /// about what was asked.
+    fn from(status: Status) -> Self {
+        let reason = reason(&status);
+        let on_the_way = matches!(reason.as_deref(), Some("MALFORMED_MESSAGE" | "TIMEOUT_MALFORMED" | "METHOD_UNKNOWN"));
+        let answered = reason.is_some() && !on_the_way && !matches!(status.code(), Code::Cancelled | Code::Unauthenticated);
+        Self::Upstream(Box::new(if answered { status } else { unanswered(&status) }))
+    }
+}
+
+/// Whether a code says no to what was asked, in a way that the state of the data explains.
+pub(crate) fn says_no(code: Code) -> bool {
+    matches!(
+        code,
+        Code::InvalidArgument
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::FailedPrecondition
+            | Code::Aborted
+            | Code::OutOfRange
+    )
+}
+
+/// The status of a call that another service did not answer.
+fn unanswered(status: &Status) -> Status {
+    let over = DEADLINE.try_with(|deadline| *deadline <= tokio::time::Instant::now()).unwrap_or_default();
+    tracing::info!(code = ?status.code(), message = status.message(), "a call to another service was not answered");
+    if over || status.code() == Code::DeadlineExceeded {
+        return deadline_exceeded();
+    }
+    refused(Refusal::new(Kind::Unavailable, "UNAVAILABLE", "A part that is needed does not answer. Retry with the same request id."))
+}
+
+/// The time is over.
+pub(crate) fn deadline_exceeded() -> Status {
+    let message = "The time that the caller gave is over. A write may have taken effect: retry with the same request id.";
+    status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
+}
+
+impl From<prost::DecodeError> for AppError {
+    fn from(error: prost::DecodeError) -> Self {
+        Self::Fault(error.to_string())
+    }
+}
+
+impl AppError {
+    /// Whether the same transaction may succeed when it is tried again at once.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Store(error) => {
+                let text = error.to_string();
+                matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+                    || ["40001", "40P01", "database is locked", "deadlock"].iter().any(|sign| text.contains(sign))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl AppError {
+    /// Whether trying again changes nothing: what is wrong lies in what was given, not in a part that
+    /// does not answer.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => !matches!(refusal.kind, Kind::Unavailable | Kind::Exhausted | Kind::Conflict),
+            Self::Fault(_) => true,
+            Self::Store(error) => matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_))),
+            Self::Upstream(_) => false,
+        }
+    }
+}
+
+/// Whether the database answered, with what is wrong about a statement: some item's values may be why.
+pub(crate) fn is_of_statement(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
+        return matches!(error, DbErr::Custom(_) | DbErr::Type(_));
+    };
+    // Classes 08, 53 and 57: no connection, no room, told to stop.
+    let elsewhere = |code: &str| ["08", "53", "57"].iter().any(|class| code.starts_with(class));
+    cause.as_database_error().is_some_and(|error| !error.code().is_some_and(|code| elsewhere(&code)))
+}
+
+/// Another transaction was faster: trying again at once finds what it did.
+#[must_use]
+pub fn raced(what: &str) -> AppError {
+    AppError::Store(DbErr::Custom(format!("40001: {what}")))
+}
+
+/// A refusal that asks to wait for another part of the suite.
+#[must_use]
+pub fn not_yet(reason: &'static str, message: &str) -> AppError {
+    Refusal::new(Kind::Unavailable, reason, message).into()
+}
+
+impl From<AppError> for Status {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::Refused(refusal) => refused(*refusal),
+            AppError::Upstream(status) => *status,
+            AppError::Store(ref store) if error.is_transient() => {
+                tracing::warn!(error = %store, "a transaction lost its race");
+                refused(Refusal::new(
+                    Kind::Conflict,
+                    "CONCURRENT_UPDATE",
+                    "Other calls changed the same rows. Retry with the same request id.",
+                ))
+            }
+            AppError::Store(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => {
+                let message = "The service has more work than database connections. Retry with the same request id after the delay.";
+                refused(Refusal::new(Kind::Exhausted, "OVERLOADED", message))
+            }
+            AppError::Store(store) => {
+                tracing::error!(error = %store, "the database failed");
+                refused(Refusal::new(
+                    Kind::Unavailable,
+                    "UNAVAILABLE",
+                    "The service cannot reach its data. Retry with the same request id.",
+                ))
+            }
+            AppError::Fault(fault) => {
+                tracing::error!(%fault, "a fault of the suite");
+                status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id; report it if it lasts.")
+            }
+        }
+    }
+}
+
+/// A status with its one `ErrorInfo` and nothing else.
+#[must_use]
+pub fn status(code: Code, reason: &'static str, message: &str) -> Status {
+    Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new()))
+}
+
+/// The status of a refusal, with all its details.
+#[must_use]
+pub fn refused(refusal: Refusal) -> Status {
+    let code = match refusal.kind {
+        Kind::Invalid => Code::InvalidArgument,
+        Kind::Precondition => Code::FailedPrecondition,
+        Kind::NotFound => Code::NotFound,
+        Kind::AlreadyExists => Code::AlreadyExists,
+        Kind::Denied => Code::PermissionDenied,
+        Kind::Conflict => Code::Aborted,
+        Kind::Exhausted => Code::ResourceExhausted,
+        Kind::Unavailable => Code::Unavailable,
+    };
+    let metadata: HashMap<String, String> = refusal.metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let mut details = ErrorDetails::with_error_info(refusal.reason, DOMAIN, metadata);
+    if !refusal.violations.is_empty() {
+        details.set_bad_request(
+            refusal
+                .violations
+                .into_iter()
+                .take(MOST_DETAILS)
+                .map(|v| FieldViolation::new(v.field, format!("{}: {}", v.reason, v.description)))
+                .collect::<Vec<_>>(),
+        );
+    }
+    if !refusal.conditions.is_empty() {
+        details.set_precondition_failure(
+            refusal
+                .conditions
+                .into_iter()
+                .take(MOST_DETAILS)
+                .map(|c| PreconditionViolation::new(c.name, c.subject, c.description))
+                .collect::<Vec<_>>(),
+        );
+    }
+    if matches!(code, Code::Unavailable | Code::ResourceExhausted) || matches!(refusal.reason, "CONCURRENT_UPDATE" | "CLOCK_ADVANCING") {
+        details.set_retry_info(Some(Duration::from_millis(500)));
+    }
+    Status::with_error_details(code, refusal.message, details)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refused;
+    use payterms_kernel::{Condition, Refusal, Violation};
+
+    #[test]
+    fn a_refusal_of_very_much_still_fits_a_header() {
+        let description = "INV-2026-000001 has 1,000.00 USD in a payment under way; wait for its end, please.".to_owned();
+        let subject =
+            "tenants/acme/customers/0199f000-0000-7000-8000-000000000000/invoices/0199f000-0000-7000-8000-000000000000".to_owned();
+        let condition = Condition { name: "PAYMENT_PENDING", subject: subject.clone(), description: description.clone() };
+        let state = Refusal::precondition("PAYMENT_PENDING", "Much.").with_conditions(vec![condition; 500]);
+        let fields = Refusal::invalid(vec![Violation { field: subject, reason: "DUPLICATE_ITEM", description }; 500]);
+        for refusal in [state, fields] {
+            // In base64 a third more; headers may have 16 KiB in all.
+            assert!(refused(refusal).details().len() < 11_000);
+        }
+    }
+}

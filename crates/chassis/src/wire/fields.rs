@@ -1,0 +1,345 @@
+//! One style of validation: every field of a request is checked, all violations come at once.
+//!
+//! A check answers a value even where the field is wrong; [`Fields::finish`] then refuses, so a
+//! parse function reads straight through.
+
+use crate::wire::{
+    call::{Call, Scope},
+    error::AppError,
+    names::{self, Name},
+};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use payterms_kernel::{
+    Currency, Money, Refusal, TenantId, Violation,
+    calendar::PaymentTerm,
+    money::{MAX_UNITS, MoneyError, WALLET_DECIMALS, parse_decimal},
+    text::{TextFault, check},
+};
+use payterms_proto::{google::r#type as google, invoicing::v1::PaymentTerm as PaymentTermMessage};
+use prost::Message;
+use prost_types::Timestamp;
+use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
+use tonic::Request;
+use uuid::Uuid;
+
+/// How fine an amount may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digits {
+    /// The currency's minor unit: documents, charges, top-ups.
+    MinorUnit,
+    /// Six decimals: entries, unit prices, quantities.
+    Wallet,
+}
+
+/// The checks of one request.
+#[derive(Debug)]
+pub struct Fields {
+    scope: Scope,
+    input_hash: Vec<u8>,
+    violations: Vec<Violation>,
+    hidden: bool,
+}
+
+impl Fields {
+    /// Takes a request apart: its scope and its message.
+    ///
+    /// # Errors
+    /// `Fault` if the access layer did not see the request.
+    pub fn open<M: Message>(request: Request<M>) -> Result<(Self, M), AppError> {
+        let scope = Scope::of(request.extensions())?;
+        let message = request.into_inner();
+        Ok((Self::of(scope, &message), message))
+    }
+
+    /// The checks of one message of a stream.
+    #[must_use]
+    pub fn of<M: Message>(scope: Scope, message: &M) -> Self {
+        let input_hash = Sha256::new().chain_update(&scope.method).chain_update(message.encode_to_vec()).finalize().to_vec();
+        Self { scope, input_hash, violations: Vec::new(), hidden: false }
+    }
+
+    /// Who calls, and how far.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Notes a violation.
+    pub fn wrong(&mut self, field: &str, reason: &'static str, description: impl Into<String>) {
+        self.violations.push(Violation { field: field.to_owned(), reason, description: description.into() });
+    }
+
+    /// Refuses if anything was wrong, then if a name is not the caller's to see.
+    ///
+    /// # Errors
+    /// All violations at once, or `RESOURCE_NOT_FOUND`.
+    pub fn finish(self) -> Result<(), AppError> {
+        if !self.violations.is_empty() {
+            return Err(Refusal::invalid(self.violations).into());
+        }
+        if self.hidden {
+            return Err(Refusal::not_found().into());
+        }
+        Ok(())
+    }
+
+    /// Refuses like [`Fields::finish`], then makes the call of a write.
+    ///
+    /// # Errors
+    /// As `finish`.
+    pub fn write(mut self, request_id: &str, tenant: TenantId) -> Result<Call, AppError> {
+        let request_id = self.request_id(request_id);
+        let call = Call {
+            caller: self.scope.caller.clone(),
+            tenant,
+            request_id,
+            method: self.scope.method.clone(),
+            input_hash: self.input_hash.clone(),
+        };
+        self.finish()?;
+        Ok(call)
+    }
+
+    fn request_id(&mut self, text: &str) -> Uuid {
+        if text.is_empty() {
+            self.wrong("request_id", "REQUEST_ID_REQUIRED", "Send a fresh UUID, and the same one when retrying.");
+        } else if names::uuid(text).is_none() {
+            self.wrong("request_id", "REQUEST_ID_INVALID", "Send a UUID in lower case with dashes.");
+        }
+        names::uuid(text).unwrap_or_default()
+    }
+
+    /// A resource name of the caller's tenant and, for a member, of the own customer.
+    pub fn name(&mut self, field: &str, text: &str, collections: &[&str]) -> Name {
+        if let Some(name) = names::parse(text, collections) {
+            let customer = (collections.first() == Some(&"customers")).then(|| name.id(0));
+            self.hidden |= !self.scope.covers(&name.tenant, customer);
+            return name;
+        }
+        self.wrong(field, "RESOURCE_NAME_INVALID", format!("Use the form {}.", names::form(collections)));
+        let tenant = self.scope.caller.tenant.clone().or_else(|| "unknown".parse().ok());
+        Name { tenant: tenant.unwrap_or_else(nobody), ids: Vec::new() }
+    }
+
+    /// The name of a thing of the tenant's that its customers may name too, such as a programme.
+    pub fn shared_name(&mut self, field: &str, text: &str, collections: &[&str]) -> Name {
+        if let Some(name) = names::parse(text, collections) {
+            self.hidden |= self.scope.caller.tenant.as_ref() != Some(&name.tenant);
+            return name;
+        }
+        self.name(field, text, collections)
+    }
+
+    /// The name of a thing that its parent has one of, such as `tenants/acme/testClock`.
+    pub fn singleton(&mut self, field: &str, text: &str, collections: &[&str], last: &str) -> Name {
+        let parent = text.strip_suffix(last).and_then(|rest| rest.strip_suffix('/')).unwrap_or_default();
+        if names::parse(parent, collections).is_none() {
+            self.wrong(field, "RESOURCE_NAME_INVALID", format!("Use the form {}/{last}.", names::form(collections)));
+            return Name { tenant: self.scope.caller.tenant.clone().unwrap_or_else(nobody), ids: Vec::new() };
+        }
+        self.name(field, parent, collections)
+    }
+
+    /// A free text of `least` to `most` characters.
+    pub fn text(&mut self, field: &str, text: &str, least: usize, most: usize) -> String {
+        if text.trim().chars().count() < least {
+            self.wrong(field, "FIELD_REQUIRED", format!("Write 1 to {most} characters."));
+        }
+        match check(text, most) {
+            Ok(()) => {}
+            Err(TextFault::TooLong) => self.wrong(field, "FIELD_TOO_LONG", format!("Write at most {most} characters.")),
+            Err(TextFault::InvalidChars) => self.wrong(field, "FIELD_INVALID_CHARS", "Remove control and reordering characters."),
+            Err(TextFault::CardNumber) => self.wrong(field, "CARD_NUMBER_FORBIDDEN", "Remove the card number: none is ever taken."),
+        }
+        text.to_owned()
+    }
+
+    /// The same, of several lines.
+    pub fn lines(&mut self, field: &str, text: &str, least: usize, most: usize) -> String {
+        self.text(field, &text.replace('\n', " "), least, most);
+        text.to_owned()
+    }
+
+    /// A positive amount.
+    pub fn money(&mut self, field: &str, money: Option<&google::Money>, digits: Digits) -> Money {
+        let nothing = Money::zero(fallback_currency());
+        let Some(money) = money else {
+            self.wrong(field, "FIELD_REQUIRED", "Set an amount.");
+            return nothing;
+        };
+        let currency = self.currency(&format!("{field}.currency_code"), &money.currency_code);
+        if money.nanos.unsigned_abs() > 999_999_999 || (money.units > 0 && money.nanos < 0) || (money.units < 0 && money.nanos > 0) {
+            self.wrong(field, "AMOUNT_OUT_OF_RANGE", "Units and nanos must agree in sign, nanos below a whole unit.");
+        } else if money.units.checked_abs().is_none_or(|units| units > MAX_UNITS) {
+            self.wrong(field, "AMOUNT_OUT_OF_RANGE", format!("Use at most {MAX_UNITS} units."));
+        } else if money.units < 0 || money.nanos < 0 || (money.units == 0 && money.nanos == 0) {
+            self.wrong(field, "AMOUNT_NOT_POSITIVE", "Use an amount above zero.");
+        } else {
+            let amount = Decimal::from(money.units).checked_add(Decimal::new(i64::from(money.nanos), 9)).unwrap_or_default();
+            let most = if digits == Digits::MinorUnit { currency.exponent() } else { WALLET_DECIMALS };
+            match Money::new(currency, amount) {
+                Ok(money) if amount.normalize().scale() <= most => return money,
+                _ => self.wrong(field, "AMOUNT_PRECISION", format!("Use at most {most} digits after the point.")),
+            }
+        }
+        nothing
+    }
+
+    /// A currency code.
+    pub fn currency(&mut self, field: &str, code: &str) -> Currency {
+        Currency::parse(code).unwrap_or_else(|| {
+            self.wrong(field, "CURRENCY_UNSUPPORTED", "Use an ISO 4217 code such as USD.");
+            fallback_currency()
+        })
+    }
+
+    /// A decimal in `least..=most` with at most `decimals` digits after the point.
+    pub fn decimal(&mut self, field: &str, decimal: Option<&google::Decimal>, decimals: u32, least: Decimal, most: Decimal) -> Decimal {
+        let Some(decimal) = decimal else {
+            self.wrong(field, "FIELD_REQUIRED", "Set a number.");
+            return Decimal::ZERO;
+        };
+        match parse_decimal(&decimal.value, decimals) {
+            Ok(value) if value >= least && value <= most => return value,
+            Ok(_) | Err(MoneyError::Overflow) => self.wrong(field, "FIELD_OUT_OF_RANGE", format!("Use a number from {least} to {most}.")),
+            Err(MoneyError::Precision(_)) => {
+                self.wrong(field, "AMOUNT_PRECISION", format!("Use at most {decimals} digits after the point."));
+            }
+            Err(_) => self.wrong(field, "AMOUNT_MALFORMED", "Write a plain decimal number such as 12.5."),
+        }
+        Decimal::ZERO
+    }
+
+    /// A whole number within a range.
+    pub fn number(&mut self, field: &str, number: i32, range: std::ops::RangeInclusive<i32>) -> u32 {
+        if !range.contains(&number) {
+            self.wrong(field, "FIELD_OUT_OF_RANGE", format!("Use a number from {} to {}.", range.start(), range.end()));
+        }
+        u32::try_from(number).unwrap_or_default()
+    }
+
+    /// A page size; 0 is the default, more than the most is the most.
+    pub fn page_size(&mut self, size: i32) -> u32 {
+        if size < 0 {
+            self.wrong("page_size", "PAGE_SIZE_INVALID", "Use 0 for the default, or a positive number.");
+        }
+        payterms_kernel::page::size(u32::try_from(size).unwrap_or_default())
+    }
+
+    /// An instant of the years 1 to 9999, to the microsecond.
+    pub fn instant(&mut self, field: &str, time: Option<&Timestamp>) -> DateTime<Utc> {
+        let Some(time) = time else {
+            self.wrong(field, "FIELD_REQUIRED", "Set an instant.");
+            return DateTime::UNIX_EPOCH;
+        };
+        let nanos = u32::try_from(time.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
+        let in_range = (-62_135_596_800..253_402_300_800).contains(&time.seconds);
+        if let Some(instant) = nanos.filter(|_| in_range).and_then(|nanos| DateTime::from_timestamp(time.seconds, nanos - nanos % 1_000)) {
+            instant
+        } else {
+            self.wrong(field, "TIMESTAMP_INVALID", "Use an instant of the years 1 to 9999.");
+            DateTime::UNIX_EPOCH
+        }
+    }
+
+    /// A calendar date of the years 1 to 9999 that may be missing.
+    pub fn optional_date(&mut self, field: &str, date: Option<&google::Date>) -> Option<NaiveDate> {
+        let date = date?;
+        let part = |number: i32| u32::try_from(number).unwrap_or_default();
+        let day = NaiveDate::from_ymd_opt(date.year, part(date.month), part(date.day));
+        let day = day.filter(|day| (1..=9_999).contains(&day.year()));
+        if day.is_none() {
+            self.wrong(field, "DATE_INVALID", "Use a date of the calendar, in the years 1 to 9999.");
+        }
+        day
+    }
+
+    /// An instant that may be missing.
+    pub fn optional_instant(&mut self, field: &str, time: Option<&Timestamp>) -> Option<DateTime<Utc>> {
+        time.map(|time| self.instant(field, Some(time)))
+    }
+
+    /// When something falls due.
+    pub fn term(&mut self, at: &str, term: Option<&PaymentTermMessage>) -> PaymentTerm {
+        use payterms_proto::invoicing::v1::payment_term::Kind;
+        let Some(term) = term else {
+            self.wrong(at, "FIELD_REQUIRED", "Say when the invoice falls due.");
+            return PaymentTerm::EndOfFollowingMonth;
+        };
+        let days = u16::try_from(self.number(&format!("{at}.days"), term.days, 0..=365)).unwrap_or_default();
+        match self.choice::<Kind>(&format!("{at}.kind"), term.kind) {
+            Some(Kind::NetDays) => PaymentTerm::NetDays(days),
+            Some(Kind::NetDaysEndOfMonth) => PaymentTerm::NetDaysEndOfMonth(days),
+            Some(Kind::EndOfMonthNetDays) => PaymentTerm::EndOfMonthNetDays(days),
+            Some(Kind::EndOfFollowingMonth | Kind::Unspecified) | None => {
+                if days != 0 {
+                    self.wrong(&format!("{at}.days"), "FIELD_OUT_OF_RANGE", "Use 0: this term counts no days.");
+                }
+                PaymentTerm::EndOfFollowingMonth
+            }
+        }
+    }
+
+    /// A value of an enum other than its unspecified one.
+    pub fn choice<E: TryFrom<i32> + Into<i32> + Copy>(&mut self, field: &str, number: i32) -> Option<E> {
+        let value = E::try_from(number).ok().filter(|_| number != 0);
+        if value.is_none() {
+            self.wrong(field, "ENUM_INVALID", "Choose a value of the enum.");
+        }
+        value
+    }
+
+    /// An ISO 3166-1 alpha-2 country.
+    pub fn country(&mut self, field: &str, code: &str) -> String {
+        if !payterms_kernel::country::is_country(code) {
+            self.wrong(field, "COUNTRY_INVALID", "Use two upper-case letters such as AU.");
+        }
+        code.to_owned()
+    }
+
+    /// A mail address of at most 254 characters; may be empty.
+    pub fn email(&mut self, field: &str, text: &str) -> String {
+        let text = self.text(field, text, 0, 254);
+        let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c == '@' || c == ',');
+        let valid = text.split_once('@').is_some_and(|(local, domain)| {
+            plain(local) && plain(domain) && domain.contains('.') && !domain.starts_with('.') && !domain.ends_with('.')
+        });
+        if !text.is_empty() && !valid {
+            self.wrong(field, "EMAIL_INVALID", "Write a mail address such as billing@example.com.");
+        }
+        text
+    }
+
+    /// The paths of an update mask, each one of `allowed`, one at least.
+    pub fn mask(&mut self, mask: Option<&prost_types::FieldMask>, allowed: &[&str]) -> Vec<String> {
+        let paths = mask.map(|mask| mask.paths.clone()).unwrap_or_default();
+        if paths.is_empty() {
+            self.wrong("update_mask", "FIELD_REQUIRED", "Name the fields to change.");
+        }
+        if paths.len() > 50 {
+            self.wrong("update_mask", "TOO_MANY_ITEMS", "Name at most 50 fields.");
+            return Vec::new();
+        }
+        for path in paths.iter().filter(|path| !allowed.contains(&path.as_str())) {
+            let shown: String = path.chars().filter(char::is_ascii_graphic).take(60).collect();
+            self.wrong(
+                "update_mask",
+                "FIELD_MASK_INVALID",
+                format!("{shown:?} cannot be changed here. Use some of {}.", allowed.join(", ")),
+            );
+        }
+        paths
+    }
+}
+
+/// Stands where a currency was wrong: the request is refused before it is used.
+fn fallback_currency() -> Currency {
+    #[expect(clippy::expect_used, reason = "a constant code; a test of the kernel parses it")]
+    Currency::parse("USD").expect("USD is a currency")
+}
+
+fn nobody() -> TenantId {
+    #[expect(clippy::expect_used, reason = "a constant slug; a test of the kernel parses such ones")]
+    "unknown".parse().expect("a slug")
+}

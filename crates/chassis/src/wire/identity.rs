@@ -1,0 +1,400 @@
+//! Tokens: Ed25519 keys, the internal token that services accept, and its verification.
+
+use crate::{key_file::KeyFile, ttl_cache::TtlCache, wire::call::Caller};
+use chrono::{DateTime, TimeDelta, Utc};
+use ed25519_dalek::{
+    SigningKey, VerifyingKey,
+    pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
+};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode, errors::ErrorKind};
+use payterms_kernel::{Clock, SystemClock};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{collections::HashMap, fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
+
+/// Seconds that an internal token lives.
+const INTERNAL_SECONDS: i64 = 60;
+/// The furthest that the end of an internal token may lie ahead: more than clocks differ, and far too short to be worth stealing.
+const LONGEST_INTERNAL: TimeDelta = TimeDelta::minutes(5);
+/// How far clocks may differ.
+pub const LEEWAY: TimeDelta = TimeDelta::seconds(5);
+/// How long one is used again: what is left of it then outlives the longest call.
+const AGAIN: TimeDelta = TimeDelta::seconds(20);
+
+/// The claims of an internal token.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tenant: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer: Option<uuid::Uuid>,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run_id: Option<String>,
+    exp: i64,
+}
+
+/// Why a token is refused. The caller is told whether it has expired; the rest is for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenFault {
+    /// Nobody whose key is known has signed it: anyone can send such a thing.
+    NotSigned(&'static str),
+    /// It is signed, and one of its claims is not accepted: whoever issues such tokens makes a mistake, or a key has leaked.
+    Claim(&'static str),
+    /// Its time is over.
+    Expired,
+}
+
+impl TokenFault {
+    /// Writes the fault to the log, without the token.
+    #[must_use]
+    pub fn logged(self, issuer: &str) -> Self {
+        match self {
+            Self::Claim(claim) => tracing::warn!(issuer, claim, "a signed token is refused"),
+            Self::NotSigned(fault) => tracing::debug!(fault, "a token is refused"),
+            Self::Expired => {}
+        }
+        self
+    }
+}
+
+/// The header of a token. One that names extensions which must be understood is refused: none are.
+///
+/// # Errors
+/// `NotSigned` for what is no header.
+pub fn header_of(token: &str) -> Result<Header, TokenFault> {
+    let header = decode_header(token).map_err(|_| TokenFault::NotSigned("form"))?;
+    if header.crit.is_some() { Err(TokenFault::NotSigned("crit")) } else { Ok(header) }
+}
+
+/// The claims of a token that one of the keys has signed, checked as `validation` says.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn claims_of<C: DeserializeOwned>(token: &str, keys: &[DecodingKey], validation: &Validation) -> Result<C, TokenFault> {
+    let mut fault = TokenFault::NotSigned("key");
+    for key in keys {
+        match decode::<C>(token, key, validation) {
+            Ok(decoded) => return Ok(decoded.claims),
+            Err(error) => fault = fault_of(error.kind()),
+        }
+        if !matches!(fault, TokenFault::NotSigned(_)) {
+            break;
+        }
+    }
+    Err(fault)
+}
+
+fn fault_of(error: &ErrorKind) -> TokenFault {
+    match error {
+        ErrorKind::ExpiredSignature => TokenFault::Expired,
+        ErrorKind::ImmatureSignature => TokenFault::Claim("nbf"),
+        ErrorKind::InvalidIssuer => TokenFault::Claim("iss"),
+        ErrorKind::InvalidAudience => TokenFault::Claim("aud"),
+        ErrorKind::InvalidSubject => TokenFault::Claim("sub"),
+        ErrorKind::MissingRequiredClaim(_) => TokenFault::Claim("one is missing"),
+        // The header was read before, and the signature is checked before the claims are.
+        ErrorKind::InvalidClaimFormat(_) | ErrorKind::Json(_) => TokenFault::Claim("form"),
+        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => TokenFault::NotSigned("algorithm"),
+        _ => TokenFault::NotSigned("signature"),
+    }
+}
+
+/// A token to use again, and the key that signed it.
+type Signed = (Arc<EncodingKey>, String);
+
+/// A private key that signs tokens in one name.
+#[derive(Clone)]
+pub struct Signer {
+    name: String,
+    key: Arc<KeyFile<EncodingKey>>,
+    clock: Arc<dyn Clock>,
+    /// By audience and caller.
+    made: Arc<TtlCache<(String, Caller), Signed>>,
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Signer({})", self.name)
+    }
+}
+
+impl Signer {
+    /// Reads the private key `<folder>/<name>.key`.
+    ///
+    /// # Errors
+    /// A sentence that names the file.
+    pub fn read(folder: &Path, name: &str, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        let parse = |pem: &str| EncodingKey::from_ed_pem(pem.as_bytes()).map_err(|error| error.to_string());
+        let key = KeyFile::read(folder.join(format!("{name}.key")), parse)?;
+        Ok(Self { name: name.to_owned(), key: Arc::new(key), clock, made: Arc::default() })
+    }
+
+    /// A token for one service, as `caller`, that lives a minute.
+    ///
+    /// # Errors
+    /// A sentence if the key cannot sign.
+    pub fn internal(&self, audience: &str, caller: &Caller) -> Result<String, String> {
+        let (now, use_for, key) = (self.clock.now(), (audience.to_owned(), caller.clone()), self.key.last_keys());
+        if let Some((signed_by, token)) = self.made.get(&use_for, now)
+            && Arc::ptr_eq(&signed_by, &key)
+        {
+            return Ok(token);
+        }
+        let token = self.signed(&key, audience, caller, INTERNAL_SECONDS)?;
+        self.made.insert(use_for, (key, token.clone()), now + AGAIN);
+        Ok(token)
+    }
+
+    /// A token that lives `seconds`.
+    ///
+    /// # Errors
+    /// A sentence if the key cannot sign.
+    pub fn token(&self, audience: &str, caller: &Caller, seconds: i64) -> Result<String, String> {
+        self.signed(&self.key.last_keys(), audience, caller, seconds)
+    }
+
+    fn signed(&self, key: &EncodingKey, audience: &str, caller: &Caller, seconds: i64) -> Result<String, String> {
+        let claims = Claims {
+            iss: self.name.clone(),
+            aud: audience.to_owned(),
+            sub: caller.subject.clone(),
+            tenant: caller.tenant.as_ref().map(ToString::to_string),
+            customer: caller.customer,
+            roles: caller.roles.clone(),
+            run_id: caller.run_id.clone(),
+            exp: self.clock.now().timestamp().saturating_add(seconds),
+        };
+        let header = Header { kid: Some(self.name.clone()), ..Header::new(Algorithm::EdDSA) };
+        encode(&header, &claims, key).map_err(|error| error.to_string())
+    }
+}
+
+/// How long a token that was verified is believed without looking again, as long as the keys do not change.
+pub const BELIEVED: TimeDelta = TimeDelta::seconds(60);
+
+/// Until when a token is believed that runs out at `exp`, seconds of the epoch.
+#[must_use]
+pub fn believed_until(exp: i64, now: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(exp, 0).map_or(now, |exp| exp.min(now + BELIEVED))
+}
+
+/// The public keys of all who may sign, by issuer.
+#[derive(Clone)]
+pub struct Verifier {
+    audience: String,
+    issuers: Arc<HashMap<String, KeyFile<Vec<DecodingKey>>>>,
+    verified: Arc<TtlCache<String, Verified>>,
+}
+
+/// What a token said, and the keys that it was checked with.
+#[derive(Clone)]
+struct Verified {
+    issuer: String,
+    caller: Caller,
+    keys: Arc<Vec<DecodingKey>>,
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Verifier({})", self.audience)
+    }
+}
+
+impl Verifier {
+    /// Reads the public keys `<folder>/<issuer>.pub` of those who may call `audience`; each file may hold several, so that a
+    /// key can be replaced without a gap.
+    ///
+    /// # Errors
+    /// A sentence that names the file.
+    pub fn read(folder: &Path, audience: &str, issuers: &[String]) -> Result<Self, String> {
+        let read = |issuer: &String| Ok((issuer.clone(), KeyFile::read(folder.join(format!("{issuer}.pub")), public_keys)?));
+        let issuers = issuers.iter().map(read).collect::<Result<_, String>>()?;
+        Ok(Self { audience: audience.to_owned(), issuers: Arc::new(issuers), verified: Arc::default() })
+    }
+
+    fn keys(&self, issuer: &str) -> Option<Arc<Vec<DecodingKey>>> {
+        self.issuers.get(issuer).and_then(KeyFile::keys)
+    }
+
+    /// Checks signature, issuer, audience, algorithm and lifetime, and answers who signed and who calls.
+    ///
+    /// # Errors
+    /// What is wrong with the token.
+    pub fn verify(&self, token: &str) -> Result<(String, Caller), TokenFault> {
+        let now = SystemClock.now();
+        if let Some(verified) = self.verified.get(token, now)
+            && self.keys(&verified.issuer).is_some_and(|keys| Arc::ptr_eq(&keys, &verified.keys))
+        {
+            return Ok((verified.issuer, verified.caller));
+        }
+        let issuer = claimed_issuer(token).ok_or_else(|| TokenFault::NotSigned("form").logged(""))?;
+        let keys = self.keys(&issuer).ok_or_else(|| TokenFault::NotSigned("issuer").logged(&issuer))?;
+        let (caller, until) = self.check(token, &issuer, &keys, now).map_err(|fault| fault.logged(&issuer))?;
+        self.verified.insert(token.to_owned(), Verified { issuer: issuer.clone(), caller: caller.clone(), keys }, until);
+        Ok((issuer, caller))
+    }
+
+    fn check(&self, token: &str, issuer: &str, keys: &[DecodingKey], now: DateTime<Utc>) -> Result<(Caller, DateTime<Utc>), TokenFault> {
+        header_of(token)?;
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_audience(&[&self.audience]);
+        validation.set_issuer(&[issuer]);
+        validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
+        validation.validate_nbf = true;
+        validation.leeway = LEEWAY.num_seconds().unsigned_abs();
+        let claims: Claims = claims_of(token, keys, &validation)?;
+        if claims.exp > (now + LONGEST_INTERNAL).timestamp() {
+            return Err(TokenFault::Claim("exp"));
+        }
+        let tenant = claims.tenant.as_deref().map(str::parse).transpose().map_err(|_| TokenFault::Claim("tenant"))?;
+        let caller = Caller { subject: claims.sub, roles: claims.roles, tenant, customer: claims.customer, run_id: claims.run_id };
+        Ok((caller, believed_until(claims.exp, now)))
+    }
+}
+
+/// The keys of a `.pub` file.
+fn public_keys(pem: &str) -> Result<Vec<DecodingKey>, String> {
+    let blocks = pem.split_inclusive("-----END PUBLIC KEY-----").filter(|block| !block.trim().is_empty());
+    let keys: Vec<_> =
+        blocks.map(|block| DecodingKey::from_ed_pem(block.as_bytes()).map_err(|error| error.to_string())).collect::<Result<_, _>>()?;
+    if keys.is_empty() { Err("no key".to_owned()) } else { Ok(keys) }
+}
+
+/// Reads the issuer without trust: it only chooses the keys of which one must then fit.
+fn claimed_issuer(token: &str) -> Option<String> {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    #[derive(Deserialize)]
+    struct Issuer {
+        iss: String,
+    }
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    Some(serde_json::from_slice::<Issuer>(&payload).ok()?.iss)
+}
+
+/// Makes a key pair `<name>.key` (mode 0600) and `<name>.pub` in `folder` unless it is there.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn ensure_key(folder: &Path, name: &str) -> Result<(), String> {
+    let private = folder.join(format!("{name}.key"));
+    let public = folder.join(format!("{name}.pub"));
+    let fault = |error: &dyn std::fmt::Display| format!("{}: {error}", private.display());
+    fs::create_dir_all(folder).map_err(|error| fault(&error))?;
+    let verifying = if private.exists() {
+        let pem = fs::read_to_string(&private).map_err(|error| fault(&error))?;
+        SigningKey::from_pkcs8_pem(&pem).map_err(|error| fault(&error))?.verifying_key()
+    } else {
+        let secret: [u8; 32] = rand::random();
+        let key = SigningKey::from_bytes(&secret);
+        let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| fault(&error))?;
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&private).map_err(|error| fault(&error))?;
+        file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| fault(&error))?;
+        key.verifying_key()
+    };
+    let stored = fs::read_to_string(&public).ok().and_then(|pem| VerifyingKey::from_public_key_pem(&pem).ok());
+    if stored != Some(verifying) {
+        let pem = verifying.to_public_key_pem(LineEnding::LF).map_err(|error| fault(&error))?;
+        fs::write(&public, pem).map_err(|error| fault(&error))?;
+    }
+    Ok(())
+}
+
+/// The public keys of `names` in `folder` as a JWKS document, for a gateway that accepts them.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn key_set(folder: &Path, names: &[&str]) -> Result<String, String> {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    let mut keys = Vec::new();
+    for name in names {
+        let path = folder.join(format!("{name}.pub"));
+        let pem = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let key = VerifyingKey::from_public_key_pem(&pem).map_err(|error| format!("{}: {error}", path.display()))?;
+        let x = URL_SAFE_NO_PAD.encode(key.as_bytes());
+        keys.push(serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": name, "x": x }));
+    }
+    Ok(serde_json::json!({ "keys": keys }).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Signer, TokenFault, Verifier, ensure_key, public_keys};
+    use crate::wire::call::Caller;
+    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+    use payterms_kernel::{Clock, SystemClock};
+    use serde_json::{Value, json};
+    use std::{fs, path::Path, sync::Arc};
+
+    fn caller() -> Caller {
+        Caller { subject: "ann".into(), roles: vec!["STAFF".into()], tenant: "acme".parse().ok(), customer: None, run_id: None }
+    }
+
+    /// The gateway's token with some claims and header fields other than usual.
+    fn token_with(folder: &Path, claims: &Value, header: Header) -> String {
+        let key = EncodingKey::from_ed_pem(&fs::read(folder.join("gateway.key")).unwrap()).unwrap();
+        let mut all = json!({ "iss": "gateway", "aud": "wallet", "sub": "ann", "exp": SystemClock.now().timestamp() + 60 });
+        all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+        encode(&Header { alg: Algorithm::EdDSA, ..header }, &all, &key).unwrap()
+    }
+
+    #[test]
+    fn only_a_known_issuers_fresh_token_for_this_audience_passes() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["gateway", "other"] {
+            ensure_key(folder.path(), name).unwrap();
+        }
+        let signer = Signer::read(folder.path(), "gateway", Arc::new(SystemClock)).unwrap();
+        let verifier = Verifier::read(folder.path(), "wallet", &["gateway".into()]).unwrap();
+        let token = signer.internal("wallet", &caller()).unwrap();
+        assert_eq!(verifier.verify(&token), Ok(("gateway".to_owned(), caller())));
+        let tampered = format!("{}x", &token[..token.len() - 1]);
+        assert_eq!(verifier.verify(&tampered), Err(TokenFault::NotSigned("signature")));
+        assert_eq!(verifier.verify(&signer.internal("invoicing", &caller()).unwrap()), Err(TokenFault::Claim("aud")));
+        assert_eq!(verifier.verify(&signer.token("wallet", &caller(), -60).unwrap()), Err(TokenFault::Expired));
+        let other = Signer::read(folder.path(), "other", Arc::new(SystemClock)).unwrap();
+        assert_eq!(verifier.verify(&other.internal("wallet", &caller()).unwrap()), Err(TokenFault::NotSigned("issuer")));
+        let none = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJnYXRld2F5IiwiYXVkIjoid2FsbGV0Iiwic3ViIjoieCIsImV4cCI6OTk5OTk5OTk5OX0.";
+        assert_eq!(verifier.verify(none), Err(TokenFault::NotSigned("form")));
+    }
+
+    #[test]
+    fn an_internal_token_lives_minutes_and_says_nothing_that_is_not_understood() {
+        let folder = tempfile::tempdir().unwrap();
+        ensure_key(folder.path(), "gateway").unwrap();
+        let verifier = Verifier::read(folder.path(), "wallet", &["gateway".into()]).unwrap();
+        let now = SystemClock.now().timestamp();
+        let with = |claims: Value| verifier.verify(&token_with(folder.path(), &claims, Header::default())).map(drop);
+        assert_eq!(with(json!({ "exp": now + 299 })), Ok(()));
+        assert_eq!(with(json!({ "exp": now + 330 })), Err(TokenFault::Claim("exp")));
+        assert_eq!(with(json!({ "exp": now + 10 * 365 * 86_400 })), Err(TokenFault::Claim("exp")));
+        assert_eq!(with(json!({ "exp": i64::MAX })), Err(TokenFault::Claim("exp")));
+        assert_eq!(with(json!({ "nbf": now + 60 })), Err(TokenFault::Claim("nbf")));
+        assert_eq!(with(json!({ "nbf": "soon" })), Err(TokenFault::Claim("form")));
+        let critical = Header { crit: Some(vec!["b64".into()]), ..Header::default() };
+        assert_eq!(verifier.verify(&token_with(folder.path(), &json!({}), critical)), Err(TokenFault::NotSigned("crit")));
+    }
+
+    #[test]
+    fn a_file_may_hold_the_next_key_beside_the_present_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut both = String::new();
+        for name in ["gateway", "next"] {
+            ensure_key(folder.path(), name).unwrap();
+            both += &fs::read_to_string(folder.path().join(format!("{name}.pub"))).unwrap();
+        }
+        assert_eq!(public_keys(&both).map(|keys| keys.len()), Ok(2));
+        assert!(public_keys("").is_err() && public_keys(&both[..both.len() - 40]).is_err());
+        let present = Signer::read(folder.path(), "gateway", Arc::new(SystemClock)).unwrap();
+        fs::copy(folder.path().join("next.key"), folder.path().join("gateway.key")).unwrap();
+        let next = Signer::read(folder.path(), "gateway", Arc::new(SystemClock)).unwrap();
+        fs::write(folder.path().join("gateway.pub"), both).unwrap();
+        let verifier = Verifier::read(folder.path(), "wallet", &["gateway".into()]).unwrap();
+        for signer in [present, next] {
+            assert!(verifier.verify(&signer.internal("wallet", &caller()).unwrap()).is_ok());
+        }
+    }
+}

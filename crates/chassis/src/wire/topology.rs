@@ -1,0 +1,59 @@
+//! Which service calls and hears which, read from `proto/topology.toml`.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The relations of one service.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relations {
+    /// The services that it may call.
+    pub calls: Vec<String>,
+    /// By source: the aggregate types whose events it takes.
+    #[serde(default)]
+    pub hears: BTreeMap<String, Vec<String>>,
+    /// Reasons of refusals that it bases on its copies.
+    pub rests_on_copies: Vec<String>,
+}
+
+/// All services of the suite.
+pub type Topology = BTreeMap<String, Relations>;
+
+/// The topology of the contract.
+///
+/// # Errors
+/// A sentence that names what is wrong in the file.
+pub fn load() -> Result<Topology, String> {
+    toml::from_str(payterms_proto::TOPOLOGY).map_err(|error| format!("topology.toml: {error}"))
+}
+
+/// Who hears `source`, and which aggregate types.
+#[must_use]
+pub fn subscribers(topology: &Topology, source: &str) -> BTreeMap<String, Vec<String>> {
+    topology.iter().filter_map(|(name, relations)| Some((name.clone(), relations.hears.get(source)?.clone()))).collect()
+}
+
+/// Whose tokens a service accepts: the gateway's, of those who call it or hand it events, and of
+/// the owner of test clocks.
+#[must_use]
+pub fn callers(topology: &Topology, service: &str) -> Vec<String> {
+    let calling =
+        topology.iter().filter(|(_, relations)| relations.calls.iter().any(|called| called == service)).map(|(name, _)| name.clone());
+    let heard = topology.get(service).map(|relations| relations.hears.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+    let mut callers: Vec<_> = calling.chain(heard).chain(["gateway".to_owned(), "invoicing".to_owned()]).collect();
+    callers.sort();
+    callers.dedup();
+    callers
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn calls_go_one_way() {
+        let order = ["plans", "invoicing", "credit", "wallet"];
+        let index = |name: &str| order.iter().position(|n| *n == name).unwrap();
+        for (name, relations) in super::load().unwrap() {
+            assert!(relations.calls.iter().all(|called| index(called) > index(&name)), "{name}");
+        }
+    }
+}
