@@ -1,21 +1,26 @@
 //! Invoicing, as plans reach it: reads in the caller's own name, steps of flows as a peer.
 
-use crate::{App, render::customer_name};
+use crate::{
+    app::App,
+    messages::{
+        invoicing::{facts, figures},
+        names::customer_name,
+    },
+};
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
     call::Caller,
-    names,
     peer_channel::PeerChannel,
     peers::{until_answered, until_done},
-    render::{date, date_of, money, money_of, timestamp},
+    render::{date, money, timestamp},
 };
 use payterms_kernel::{Id, Money, TenantId};
-use payterms_plans_domain::{Covered, Customer, Invoice, Plan, life::Figures, proposal::Facts};
+use payterms_plans_domain::{Customer, Invoice, Plan, life::Figures, proposal::Facts};
 use payterms_proto::invoicing::v1::{
-    BatchGetInvoicesRequest, BlockForOwnerRequest, CollectForOwnerRequest, GetCustomerRequest, Invoice as Told, InvoiceToBlock, Payment,
+    BatchGetInvoicesRequest, BlockForOwnerRequest, CollectForOwnerRequest, GetCustomerRequest, InvoiceToBlock, Payment,
     UnblockForOwnerRequest, block::Reason, collection_service_client::CollectionServiceClient,
-    customer_service_client::CustomerServiceClient, invoice::State, invoice_service_client::InvoiceServiceClient,
+    customer_service_client::CustomerServiceClient, invoice_service_client::InvoiceServiceClient,
 };
 use std::time::Duration;
 use tonic::{Request, Status};
@@ -72,8 +77,8 @@ impl<'a> Invoicing<'a> {
     pub async fn facts(&self, caller: &Caller, invoices: &[Id<Invoice>]) -> Result<Vec<Facts>, AppError> {
         let message = BatchGetInvoicesRequest { parent: self.customer.clone(), names: self.names(invoices) };
         let request = self.app.peers.request_as("invoicing", caller, message, BUDGET)?;
-        let told = InvoiceServiceClient::new(self.channel()?).batch_get_invoices(request).await?.into_inner().invoices;
-        told.iter().map(facts).collect()
+        let found = InvoiceServiceClient::new(self.channel()?).batch_get_invoices(request).await?.into_inner().invoices;
+        found.iter().map(facts).collect()
     }
 
     /// What is known of a plan's invoices now.
@@ -102,7 +107,12 @@ impl<'a> Invoicing<'a> {
     ///
     /// # Errors
     /// No answer after many tries. A refusal is a result.
-    pub async fn block(&self, step: Uuid, plan: &Plan, reason: Reason) -> Result<Result<Vec<(Id<Invoice>, Figures)>, Status>, AppError> {
+    pub async fn block_for_owner(
+        &self,
+        step: Uuid,
+        plan: &Plan,
+        reason: Reason,
+    ) -> Result<Result<Vec<(Id<Invoice>, Figures)>, Status>, AppError> {
         let invoices = plan.covered.iter().map(|own| InvoiceToBlock {
             invoice: format!("{}/invoices/{}", self.customer, own.invoice),
             expected_open: own.expected.is_positive().then(|| money(own.expected)),
@@ -129,7 +139,7 @@ impl<'a> Invoicing<'a> {
     ///
     /// # Errors
     /// No answer after many tries.
-    pub async fn unblock(&self, step: Uuid, plan: &Plan, breach: Option<(NaiveDate, bool)>) -> Result<(), AppError> {
+    pub async fn unblock_for_owner(&self, step: Uuid, plan: &Plan, breach: Option<(NaiveDate, bool)>) -> Result<(), AppError> {
         let ids: Vec<_> = plan.covered.iter().map(|own| own.invoice).collect();
         let message = UnblockForOwnerRequest {
             request_id: step.to_string(),
@@ -150,7 +160,7 @@ impl<'a> Invoicing<'a> {
     ///
     /// # Errors
     /// No answer after many tries. A refusal is a result.
-    pub async fn collect(&self, (step, attempt): (Uuid, Uuid), plan: &Plan) -> Result<Result<Payment, Status>, AppError> {
+    pub async fn collect_for_owner(&self, (step, attempt): (Uuid, Uuid), plan: &Plan) -> Result<Result<Payment, Status>, AppError> {
         let ids: Vec<_> = plan.covered.iter().map(|own| own.invoice).collect();
         let message = CollectForOwnerRequest {
             request_id: step.to_string(),
@@ -168,51 +178,4 @@ impl<'a> Invoicing<'a> {
         };
         Ok(until_answered(&NOT_COLLECTED, call).await?.map(|answer| answer.payment.unwrap_or_default()))
     }
-}
-
-fn fault(told: &Told) -> AppError {
-    AppError::Fault(format!("invoice {:?} as invoicing told it", told.name))
-}
-
-/// The invoice and what is known of it, as invoicing told.
-///
-/// # Errors
-/// `Fault` for a message that is not whole.
-pub fn figures(told: &Told) -> Result<(Id<Invoice>, Figures), AppError> {
-    let whole = || {
-        let money = |own: &Option<payterms_proto::google::r#type::Money>| own.as_ref().and_then(money_of);
-        let known = Figures {
-            open: money(&told.open)?,
-            paid: money(&told.paid)?,
-            due_on: told.due_date.as_ref().and_then(date_of).unwrap_or_default(),
-            revision: told.revision,
-        };
-        Some((Id::from_uuid(names::uuid(told.name.rsplit('/').next()?)?), known))
-    };
-    whole().ok_or_else(|| fault(told))
-}
-
-fn facts(told: &Told) -> Result<Facts, AppError> {
-    let (invoice, known) = figures(told)?;
-    let blocked = told.block.as_ref().map(|block| block.reason().as_str_name().trim_start_matches("REASON_").to_owned());
-    Ok(Facts {
-        covered: Covered {
-            invoice,
-            number: told.number.clone(),
-            due_on: known.due_on,
-            covered: known.open,
-            paid_before: known.paid,
-            open: known.open,
-            paid: known.paid,
-            expected: known.open,
-            revision: known.revision,
-        },
-        name: told.name.clone(),
-        state: State::try_from(told.state).unwrap_or_default().as_str_name().trim_start_matches("STATE_").to_owned(),
-        pending: told.pending.as_ref().and_then(money_of).ok_or_else(|| fault(told))?,
-        blocked: blocked.unwrap_or_default(),
-        top_up: told.top_up.is_some(),
-        deferred: told.deferral.as_ref().is_some_and(|own| !own.plans_allowed),
-        proposals: 0,
-    })
 }

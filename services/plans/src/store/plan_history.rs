@@ -64,9 +64,6 @@ fn taken(row: Model) -> Result<(i64, Taken), AppError> {
 }
 
 /// Edges of a plan after a sequence, oldest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -80,9 +77,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// When a customer last breached a plan.
-///
-/// # Errors
-/// The database's.
 pub async fn last_breach<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -96,10 +90,7 @@ pub async fn last_breach<C: ConnectionTrait>(
     Ok(query.order_by_desc(Column::At).limit(1).one(conn).await?.map(|row| row.at))
 }
 
-/// Writes the edges down that were taken since the plan was loaded.
-///
-/// # Errors
-/// The database's.
+/// Appends the edges that were taken since the plan was loaded.
 pub(super) async fn append<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) -> Result<(), AppError> {
     if plan.taken.is_empty() {
         return Ok(());

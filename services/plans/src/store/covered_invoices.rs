@@ -57,9 +57,6 @@ fn covered(row: Model) -> Result<(Uuid, Covered), AppError> {
 }
 
 /// What plans cover, by plan, in the order of their places.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn of_plans<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -75,9 +72,6 @@ pub(super) async fn of_plans<C: ConnectionTrait>(
 }
 
 /// Plans that cover an invoice, in the order of their ids.
-///
-/// # Errors
-/// The database's.
 pub async fn plans_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<Id<Plan>>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.eq(invoice.uuid()));
     let ids: Vec<Uuid> = query.select_only().column(Column::PlanId).order_by_asc(Column::PlanId).into_tuple().all(conn).await?;
@@ -91,9 +85,6 @@ struct Counted {
 }
 
 /// How often invoices were proposed since an instant.
-///
-/// # Errors
-/// The database's.
 pub async fn proposals<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -116,9 +107,6 @@ pub async fn proposals<C: ConnectionTrait>(
 }
 
 /// The invoices that live plans hold, of those named.
-///
-/// # Errors
-/// The database's.
 pub async fn held<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Id<Invoice>]) -> Result<Vec<Uuid>, AppError> {
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
@@ -157,9 +145,6 @@ pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: 
 }
 
 /// Deletes what a plan covers that was never sent.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: Id<Plan>) -> Result<(), AppError> {
     let query = Entity::delete_many().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PlanId.eq(plan.uuid()));
     query.exec(conn).await?;
