@@ -72,8 +72,8 @@ pub(crate) async fn save_lines(
     }
     let (mut scheduled, mut cancelled) = (Vec::new(), Vec::new());
     for line in lines.iter_mut() {
-        line.judge(day_in(zone, now), now);
-        let at = match line.judged_after() {
+        line.evaluate(day_in(zone, now), now);
+        let at = match line.next_evaluation() {
             (Some(at), _) => Some(at),
             (None, day) => day.map(|day| start_of_day(zone, day)),
         };

@@ -110,7 +110,7 @@ async fn end_attempt(
     }
     let collection_failed = plan.attempt_ended(attempt, ended, now)?;
     // Announcements and tries are for the job, which is due for them.
-    plan.judge(zone, now)?;
+    plan.evaluate(zone, now)?;
     if rested && plan.moving.is_some() {
         enqueue_block_switch(tx, plan.id.uuid()).await?;
     }

@@ -12,7 +12,7 @@ use payterms_chassis::{
     kill, names,
 };
 use payterms_kernel::Id;
-use payterms_plans_domain::life::Judged;
+use payterms_plans_domain::life::Evaluated;
 
 /// The job; its subject is the plan's id.
 pub const JOB: &str = "judge_plan";
@@ -29,13 +29,13 @@ pub async fn evaluate_plan(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(mut plan) = found else { return tx.commit_rows().await };
     let (zone, now) = (tx.time().zone, tx.now());
     let (mut details, mut leases) = (EventDetails::default(), Vec::new());
-    match plan.judge(zone, now)? {
-        Judged::Done => {}
-        Judged::Announce(index) => {
+    match plan.evaluate(zone, now)? {
+        Evaluated::Done => {}
+        Evaluated::Announce(index) => {
             plan.announce(index, now);
             details.announced = Some(index);
         }
-        Judged::Collect => {
+        Evaluated::Collect => {
             let attempt = tx.id::<Attempt>().uuid();
             plan.collect(attempt, zone, now)?;
             leases.push(app.flows.open(&tx, collect::FLOW, attempt).await?);

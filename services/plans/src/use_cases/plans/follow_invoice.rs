@@ -27,7 +27,7 @@ pub async fn follow_invoice(tx: &mut WriteTx, message: &InvoiceMessage) -> Resul
         }
         let rested = plan.moving.is_none();
         // Announcements and tries are for the job, which is due for them.
-        plan.judge(zone, now)?;
+        plan.evaluate(zone, now)?;
         if rested && plan.moving.is_some() {
             enqueue_block_switch(tx, id.uuid()).await?;
         }

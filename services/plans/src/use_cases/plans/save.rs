@@ -35,7 +35,7 @@ pub(super) async fn publish_plan(tx: &mut WriteTx, plan: &mut Plan, details: Eve
     };
     let id = plan.id.to_string();
     tx.emit("plan", &id, &event).await?;
-    match plan.next_judgement(tx.time().zone) {
+    match plan.next_evaluation(tx.time().zone) {
         Some(at) => schedule(tx, evaluate::JOB, &id, at).await?,
         None => cancel(tx, evaluate::JOB, &id).await?,
     }

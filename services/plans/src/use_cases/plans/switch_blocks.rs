@@ -100,7 +100,7 @@ async fn record_no_blocks(app: &App, lease: &Lease, driven: &Plan) -> Result<boo
     if plan.moves == driven.moves {
         plan.lifted(now);
     }
-    plan.judge(zone, now)?;
+    plan.evaluate(zone, now)?;
     publish_and_close(&mut tx, lease, &mut plan).await?;
     commit_switch(tx, &plan).await
 }
@@ -113,7 +113,7 @@ async fn record_blocks(app: &App, lease: &Lease, driven: &Plan, figures: &[(Id<I
     let (zone, now) = (tx.time().zone, tx.now());
     plan.blocked(figures, zone, now)?;
     // Announcements and tries are for the job; edges that follow are taken here.
-    plan.judge(zone, now)?;
+    plan.evaluate(zone, now)?;
     if plan.state == PlanState::Proposed && driven.state == PlanState::Pending && plan.moving.is_none() {
         answer_by_bands(&tx, &mut plan).await?;
     }
@@ -172,7 +172,7 @@ async fn record_refusal(app: &App, lease: &Lease, driven: &Plan, status: &Status
     let by_suite = matches!(&plan.moving, Some(Moving::Block { by, .. }) if by.side == Side::Suite);
     let (zone, now) = (tx.time().zone, tx.now());
     plan.not_blocked(now);
-    plan.judge(zone, now)?;
+    plan.evaluate(zone, now)?;
     if !by_suite {
         tx.refuse_intent(lease.intent, status).await?;
     }
