@@ -3,7 +3,10 @@
 
 use crate::fuzz::{Mutator, feed};
 use payterms_chassis::{Scope, access::Grant, call::Caller, xml};
-use payterms_credit::statements::{CsvMapping, DateOrder};
+use payterms_credit::{
+    bank_files::read_bank_file,
+    commands::bank_files::{CsvMapping, DateOrder},
+};
 use payterms_invoicing::{camt, paper, parse_import, templates, wording::Language};
 use payterms_invoicing_domain::MailKind;
 use payterms_kernel::{Kind, TenantId};
@@ -182,7 +185,7 @@ fn xml_and_statements() {
     ];
     feed(&[STATEMENT, &small], &words, &nests, |file| {
         let _ = xml::tree(file);
-        let refusals = [camt::read(file).err(), payterms_credit::statements::read(&tenant, file, None).err()];
+        let refusals = [camt::read(file).err(), read_bank_file(&tenant, file, None).err()];
         assert!(refusals.iter().flatten().all(|refusal| refusal.reason == "BANK_FILE_INVALID" && refusal.kind == Kind::Invalid));
     });
 }
@@ -238,7 +241,7 @@ fn csv_files_and_their_mappings() {
         let message = ImportCustomersRequest { request_id, parent: "tenants/acme".into(), csv: file.to_vec().into() };
         let _ = parse_import::import_customers(request(message));
         for place in [0, file.len() % 12] {
-            let _ = payterms_credit::statements::read(&tenant, file, Some(&mapping(place)));
+            let _ = read_bank_file(&tenant, file, Some(&mapping(place)));
         }
     });
 }

@@ -103,7 +103,7 @@ fn messages_of_the_contract() {
         let _ = PostDebitRequest::decode(bytes).map(|own| own.encode_to_vec());
         let _ = payterms_chassis::error::status(tonic::Code::Unknown, "INTERNAL", &String::from_utf8_lossy(bytes));
         if let Ok(message) = CreatePolicyRequest::decode(bytes) {
-            let _ = payterms_credit::parse_policies::create(request(message));
+            let _ = payterms_credit::messages::policies::create_policy(request(message));
         }
         if let Ok(message) = PreviewMailTemplateRequest::decode(bytes) {
             let _ = parse_mails::preview_template(request(message));

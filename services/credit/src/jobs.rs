@@ -1,46 +1,42 @@
-//! What falls due in credit.
+//! What falls due in credit: each job's name with its handler.
 
-use crate::{App, use_cases};
+use crate::{
+    app::App,
+    use_cases::{
+        applications::expire::{self as application, expire_application},
+        bank_links::{
+            check::{self, check_bank_link},
+            forget::{self, forget_bank_link},
+        },
+        draws::expire::{self as draw, expire_draw},
+        lines::evaluate::{self, evaluate_line},
+    },
+};
 use payterms_chassis::jobs::Jobs;
-
-/// Judges a line; the subject is its id.
-pub const JUDGE: &str = "judge_line";
-
-/// Expires an application; the subject is its id.
-pub const EXPIRE_APPLICATION: &str = "expire_application";
-
-/// Asks whether an applicant is through with the page of a link; the subject is its id.
-pub const ASK_BANK_LINK: &str = "ask_bank_link";
-
-/// Lets the provider forget a link; the subject is its id.
-pub const FORGET_BANK_LINK: &str = "forget_bank_link";
-
-/// Releases a purchase that was not captured in time; the subject is its draw's id.
-pub const EXPIRE_DRAW: &str = "expire_draw";
 
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
-    let (judged, expired, asked, forgotten, released) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
+    let (lines, applications, checked, forgotten, draws) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     Jobs::default()
-        .with(JUDGE, move |row| {
-            let app = judged.clone();
-            async move { use_cases::judge_line::run(&app, &row).await }
+        .with(evaluate::JOB, move |row| {
+            let app = lines.clone();
+            async move { evaluate_line(&app, &row).await }
         })
-        .with(EXPIRE_APPLICATION, move |row| {
-            let app = expired.clone();
-            async move { use_cases::apply::expire(&app, &row).await }
+        .with(application::JOB, move |row| {
+            let app = applications.clone();
+            async move { expire_application(&app, &row).await }
         })
-        .with(ASK_BANK_LINK, move |row| {
-            let app = asked.clone();
-            async move { use_cases::link_bank::ask(&app, &row).await }
+        .with(check::JOB, move |row| {
+            let app = checked.clone();
+            async move { check_bank_link(&app, &row).await }
         })
-        .with(FORGET_BANK_LINK, move |row| {
+        .with(forget::JOB, move |row| {
             let app = forgotten.clone();
-            async move { use_cases::link_bank::forget(&app, &row).await }
+            async move { forget_bank_link(&app, &row).await }
         })
-        .with(EXPIRE_DRAW, move |row| {
-            let app = released.clone();
-            async move { use_cases::expire_draw::run(&app, &row).await }
+        .with(draw::JOB, move |row| {
+            let app = draws.clone();
+            async move { expire_draw(&app, &row).await }
         })
 }

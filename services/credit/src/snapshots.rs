@@ -1,8 +1,11 @@
 //! The present state of what others hear from credit.
 
 use crate::{
-    render,
-    render_applications::{self, Parts},
+    messages::{
+        applications::{ApplicationParts, credit_application},
+        lines::credit_line,
+        purchases::purchase_captured,
+    },
     store::{applications, draws, lines},
 };
 use payterms_chassis::{
@@ -29,7 +32,7 @@ fn lines_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = lines::find_many(tx.conn(), tenant, &ids).await?;
         let state = |line| {
-            let credit_line = Some(render::line(tenant, line)?);
+            let credit_line = Some(credit_line(tenant, line)?);
             Ok::<_, AppError>(CreditLineChanged { credit_line, ..CreditLineChanged::default() }.encode_to_vec())
         };
         found.iter().map(|line| Ok((line.id.to_string(), state(line)?))).collect()
@@ -43,8 +46,8 @@ fn purchases_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let found = draws::find_many(tx.conn(), tenant, &ids).await?;
         let lines = lines::find_many(tx.conn(), tenant, &found.iter().map(|(line, _)| *line).collect::<Vec<_>>()).await?;
         let state = |(line, draw): &(_, Draw)| {
-            let line = lines.iter().find(|own| own.id == *line)?;
-            Some((draw.id.to_string(), render::purchase(tenant, line, draw).encode_to_vec()))
+            let line = lines.iter().find(|found| found.id == *line)?;
+            Some((draw.id.to_string(), purchase_captured(tenant, line, draw).encode_to_vec()))
         };
         Ok(found.iter().filter(|(_, draw)| draw.state == DrawState::Captured).filter_map(state).collect())
     })
@@ -56,9 +59,12 @@ fn applications_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let mut states = Vec::new();
         for id in ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid) {
-            let Some(own) = applications::find(tx.conn(), tenant, id).await?.filter(|own| own.state.is_open()) else { continue };
-            let credit_application = Some(render_applications::application(tenant, &own, &Parts::default(), false));
-            states.push((own.id.to_string(), ApplicationChanged { credit_application, asked_for_more: false }.encode_to_vec()));
+            let Some(application) = applications::find(tx.conn(), tenant, id).await?.filter(|application| application.state.is_open())
+            else {
+                continue;
+            };
+            let credit_application = Some(credit_application(tenant, &application, &ApplicationParts::default(), false));
+            states.push((application.id.to_string(), ApplicationChanged { credit_application, asked_for_more: false }.encode_to_vec()));
         }
         Ok(states)
     })

@@ -1,6 +1,6 @@
 //! What plans do with the events of other services.
 
-use crate::use_cases::{collect_plan, follow_invoice};
+use crate::use_cases::plans::{collect::follow_payment, follow_invoice::follow_invoice};
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers, tenants};
 use payterms_proto::{
@@ -27,18 +27,18 @@ fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
 
 fn invoice_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
-        let told = InvoiceChanged::decode(event.data.clone())?.invoice.unwrap_or_default();
+        let invoice = InvoiceChanged::decode(event.data.clone())?.invoice.unwrap_or_default();
         // No plan covers a draft.
-        if told.state() == invoice::State::Draft {
+        if invoice.state() == invoice::State::Draft {
             return Ok(());
         }
-        follow_invoice::run(tx, &told).await
+        follow_invoice(tx, &invoice).await
     })
 }
 
 fn payment_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
-        let told = PaymentChanged::decode(event.data.clone())?.payment.unwrap_or_default();
-        collect_plan::payment_changed(tx, &told).await
+        let payment = PaymentChanged::decode(event.data.clone())?.payment.unwrap_or_default();
+        follow_payment(tx, &payment).await
     })
 }

@@ -1,17 +1,17 @@
-//! What falls due in plans.
+//! What falls due in plans: each job's name with its handler.
 
-use crate::{App, use_cases};
+use crate::{
+    app::App,
+    use_cases::plans::evaluate::{self, evaluate_plan},
+};
 use payterms_chassis::jobs::Jobs;
-
-/// Judges a plan; the subject is its id.
-pub const JUDGE: &str = "judge_plan";
 
 /// All jobs.
 #[must_use]
 pub fn all(app: &App) -> Jobs {
-    let judged = app.clone();
-    Jobs::default().with(JUDGE, move |row| {
-        let app = judged.clone();
-        async move { use_cases::judge_plan::run(&app, &row).await }
+    let plans = app.clone();
+    Jobs::default().with(evaluate::JOB, move |row| {
+        let app = plans.clone();
+        async move { evaluate_plan(&app, &row).await }
     })
 }

@@ -1,42 +1,29 @@
 //! The plans service: what customers may propose, the plans and their instalments.
 
 pub mod api;
+pub mod app;
+pub mod commands;
 pub mod consume;
-pub mod invoicing;
 pub mod jobs;
-pub mod parse;
-pub mod parse_settings;
-pub mod render;
+pub mod messages;
+pub mod peers;
 pub mod snapshots;
 pub mod store;
 pub mod use_cases;
 
+use app::App;
 use clap::Args;
-use payterms_chassis::{
-    Db, Parts, Runtime, Service,
-    flow::{Drivers, Flows},
-    page::PageSigner,
-    peers::Peers,
-};
+use payterms_chassis::{Parts, Runtime, Service, flow::Drivers};
 use payterms_proto::plans::v1::{plan_service_server::PlanServiceServer, plan_settings_service_server::PlanSettingsServiceServer};
 use tonic::service::Routes;
+use use_cases::plans::{
+    collect::{self, drive_plan_collection},
+    switch_blocks::{self, drive_block_switch},
+};
 
 /// Options of plans alone: none.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Options {}
-
-/// What the use cases work with.
-#[derive(Debug, Clone)]
-pub struct App {
-    /// The database of plans.
-    pub db: Db,
-    /// Signs page tokens.
-    pub pages: PageSigner,
-    /// The flows of plans.
-    pub flows: Flows,
-    /// The other services.
-    pub peers: Peers,
-}
 
 /// The plans service.
 #[derive(Debug, Clone, Copy)]
@@ -51,15 +38,15 @@ impl Service for Plans {
         let app = App { db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers };
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(PlanSettingsServiceServer::new(api.clone())).add_service(PlanServiceServer::new(api));
-        let (moves, collections) = (app.clone(), app.clone());
+        let (switches, collections) = (app.clone(), app.clone());
         let drivers = Drivers::default()
-            .with(use_cases::move_plan::FLOW, move |lease| {
-                let app = moves.clone();
-                async move { use_cases::move_plan::drive(&app, &lease).await }
+            .with(switch_blocks::FLOW, move |lease| {
+                let app = switches.clone();
+                async move { drive_block_switch(&app, &lease).await }
             })
-            .with(use_cases::collect_plan::FLOW, move |lease| {
+            .with(collect::FLOW, move |lease| {
                 let app = collections.clone();
-                async move { use_cases::collect_plan::drive(&app, &lease).await }
+                async move { drive_plan_collection(&app, &lease).await }
             });
         Ok(Parts { routes, jobs: jobs::all(&app), drivers, snapshots: snapshots::all(), consumers: consume::all() })
     }

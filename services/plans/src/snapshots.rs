@@ -1,6 +1,6 @@
 //! The present state of what others hear from plans.
 
-use crate::{render, store::plans};
+use crate::{messages::plans::plan as plan_message, store::plans};
 use payterms_chassis::{
     AppError, WriteTx, names,
     snapshots::{Snapshots, States},
@@ -21,9 +21,9 @@ fn plans_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = plans::find_many(tx.conn(), tenant, &ids).await?;
-        let told = found.iter().filter(|plan| plan.state != PlanState::Pending);
+        let shown = found.iter().filter(|plan| plan.state != PlanState::Pending);
         let state =
-            |plan| Ok::<_, AppError>(PlanChanged { plan: Some(render::plan(tenant, plan)?), ..PlanChanged::default() }.encode_to_vec());
-        told.map(|plan| Ok((plan.id.to_string(), state(plan)?))).collect()
+            |plan| Ok::<_, AppError>(PlanChanged { plan: Some(plan_message(tenant, plan)?), ..PlanChanged::default() }.encode_to_vec());
+        shown.map(|plan| Ok((plan.id.to_string(), state(plan)?))).collect()
     })
 }

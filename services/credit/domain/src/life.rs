@@ -125,7 +125,7 @@ impl Line {
     }
 
     /// What follows from the day: an offer expires, something past due suspends, and no more past due restores.
-    pub fn judge(&mut self, today: NaiveDate, now: DateTime<Utc>) {
+    pub fn evaluate(&mut self, today: NaiveDate, now: DateTime<Utc>) {
         if self.moving.is_some() {
             return;
         }
@@ -144,11 +144,11 @@ impl Line {
         }
     }
 
-    /// When it is judged next: the instant at which an offer ends, or the day after the next due one.
+    /// When it is evaluated next: the instant at which an offer ends, or the day after the next due one.
     #[must_use]
-    pub fn judged_after(&self) -> (Option<DateTime<Utc>>, Option<NaiveDate>) {
+    pub fn next_evaluation(&self) -> (Option<DateTime<Utc>>, Option<NaiveDate>) {
         match self.state {
-            // It is judged again once the move is done.
+            // It is evaluated again once the move is done.
             _ if self.moving.is_some() => (None, None),
             LineState::Offered => (Some(self.expires_at), None),
             LineState::Active | LineState::Inactive | LineState::Suspended if !self.suspensions.contains(&Suspension::PastDue) => {

@@ -87,15 +87,15 @@ fn bought_in_june_it_is_owed_at_the_end_of_july() {
     assert_eq!(line.capture(&mut draws[0], "2026-06-02".parse().unwrap(), now), Ok(None), "once");
     line.next_due = draws[0].falls_due().unwrap();
     line.first_due = line.next_due;
-    line.judge("2026-07-31".parse().unwrap(), now);
+    line.evaluate("2026-07-31".parse().unwrap(), now);
     assert_eq!(line.state, LineState::Active, "the last day is in time");
-    line.judge("2026-08-01".parse().unwrap(), now);
+    line.evaluate("2026-08-01".parse().unwrap(), now);
     assert_eq!((line.state, line.suspensions.as_slice()), (LineState::Suspended, [Suspension::PastDue].as_slice()));
     line.next_due = None;
-    line.judge("2026-08-02".parse().unwrap(), now);
+    line.evaluate("2026-08-02".parse().unwrap(), now);
     assert_eq!(line.state, LineState::Suspended, "a block undoes no consequence");
     line.first_due = None;
-    line.judge("2026-08-02".parse().unwrap(), now);
+    line.evaluate("2026-08-02".parse().unwrap(), now);
     assert_eq!(line.state, LineState::Active, "paying does");
 }
 
@@ -117,7 +117,7 @@ fn every_pair_of_state_and_verb_is_an_edge_or_refused() {
                     line.restore(Actor::suite(), "", now)
                 }
                 Verb::Expire => {
-                    line.judge(NaiveDate::MIN, now + Days::new(31));
+                    line.evaluate(NaiveDate::MIN, now + Days::new(31));
                     if line.state == state { Err(payterms_kernel::Refusal::precondition("LINE_STATE", "")) } else { Ok(()) }
                 }
             };
@@ -264,7 +264,7 @@ proptest! {
             };
             (line.next_due, line.first_due) = (due(false), due(true));
             let was_late = line.suspensions.contains(&Suspension::PastDue);
-            line.judge(now.date_naive(), now);
+            line.evaluate(now.date_naive(), now);
             let exposure: i64 = told.iter().filter(|own| !own.gone).map(|own| own.owed.unwrap_or(own.amount)).sum();
             prop_assert_eq!(line.exposure().unwrap(), usd(exposure));
             let sum = |pick: fn(&Entry) -> Money| entries.iter().map(pick).fold(usd(0), |sum, own| sum.plus(own).unwrap());

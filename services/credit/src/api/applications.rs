@@ -2,8 +2,22 @@
 
 use super::Api;
 use crate::{
-    parse_applications as parse,
-    use_cases::{apply, link_bank, read_applications, review, submit},
+    messages::{applications as parse, bank_links},
+    use_cases::{
+        applications::{
+            claim::claim_application,
+            decide::decide_application,
+            read::{get_application, list_applications},
+            release::release_application,
+            replay_decision::replay_decision,
+            request_information::request_information,
+            start::start_application,
+            submit::submit_application,
+            upload::upload_bank_statement,
+            withdraw::withdraw_application,
+        },
+        bank_links::{confirm::confirm_bank_link, link::link_bank_account},
+    },
 };
 use payterms_chassis::answer;
 use payterms_proto::credit::v1::{
@@ -19,79 +33,79 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl ApplicationService for Api {
     async fn start_application(&self, request: Request<StartApplicationRequest>) -> Result<Response<StartApplicationResponse>, Status> {
-        let (call, customer, programme) = parse::start(request)?;
-        answer::write(&self.app.flows, &call, || apply::start(&self.app, &call, &customer, programme)).await
+        let (call, command) = parse::start_application(request)?;
+        answer::write(&self.app.flows, &call, || start_application(&self.app, &call, &command)).await
     }
 
     async fn link_bank_account(&self, request: Request<LinkBankAccountRequest>) -> Result<Response<LinkBankAccountResponse>, Status> {
-        let (call, named) = parse::link(request)?;
-        answer::write(&self.app.flows, &call, || link_bank::open(&self.app, &call, &named)).await
+        let (call, application) = bank_links::link_bank_account(request)?;
+        answer::write(&self.app.flows, &call, || link_bank_account(&self.app, &call, &application)).await
     }
 
     async fn confirm_bank_link(&self, request: Request<ConfirmBankLinkRequest>) -> Result<Response<ConfirmBankLinkResponse>, Status> {
-        let (call, named, link) = parse::confirm(request)?;
-        answer::write(&self.app.flows, &call, || link_bank::confirm(&self.app, &call, &named, link)).await
+        let (call, command) = bank_links::confirm_bank_link(request)?;
+        answer::write(&self.app.flows, &call, || confirm_bank_link(&self.app, &call, &command)).await
     }
 
     async fn upload_bank_statement(
         &self,
         request: Request<UploadBankStatementRequest>,
     ) -> Result<Response<UploadBankStatementResponse>, Status> {
-        let (call, named, upload) = parse::upload(request)?;
-        answer::write(&self.app.flows, &call, || apply::upload(&self.app, &call, &named, &upload)).await
+        let (call, upload) = parse::upload_bank_statement(request)?;
+        answer::write(&self.app.flows, &call, || upload_bank_statement(&self.app, &call, &upload)).await
     }
 
     async fn submit_application(&self, request: Request<SubmitApplicationRequest>) -> Result<Response<SubmitApplicationResponse>, Status> {
-        let (call, named) = parse::submit(request)?;
-        answer::write(&self.app.flows, &call, || submit::run(&self.app, &call, &named)).await
+        let (call, application) = parse::submit_application(request)?;
+        answer::write(&self.app.flows, &call, || submit_application(&self.app, &call, &application)).await
     }
 
     async fn withdraw_application(
         &self,
         request: Request<WithdrawApplicationRequest>,
     ) -> Result<Response<WithdrawApplicationResponse>, Status> {
-        let (call, named) = parse::withdraw(request)?;
-        answer::write(&self.app.flows, &call, || apply::withdraw(&self.app, &call, &named)).await
+        let (call, application) = parse::withdraw_application(request)?;
+        answer::write(&self.app.flows, &call, || withdraw_application(&self.app, &call, &application)).await
     }
 
     async fn claim_application(&self, request: Request<ClaimApplicationRequest>) -> Result<Response<ClaimApplicationResponse>, Status> {
-        let (call, named) = parse::claim(request)?;
-        answer::write(&self.app.flows, &call, || review::claim(&self.app, &call, &named)).await
+        let (call, application) = parse::claim_application(request)?;
+        answer::write(&self.app.flows, &call, || claim_application(&self.app, &call, &application)).await
     }
 
     async fn release_application(
         &self,
         request: Request<ReleaseApplicationRequest>,
     ) -> Result<Response<ReleaseApplicationResponse>, Status> {
-        let (call, named) = parse::release(request)?;
-        answer::write(&self.app.flows, &call, || review::release(&self.app, &call, &named)).await
+        let (call, application) = parse::release_application(request)?;
+        answer::write(&self.app.flows, &call, || release_application(&self.app, &call, &application)).await
     }
 
     async fn request_information(
         &self,
         request: Request<RequestInformationRequest>,
     ) -> Result<Response<RequestInformationResponse>, Status> {
-        let (call, named, explanation) = parse::ask(request)?;
-        answer::write(&self.app.flows, &call, || review::ask(&self.app, &call, &named, &explanation)).await
+        let (call, command) = parse::request_information(request)?;
+        answer::write(&self.app.flows, &call, || request_information(&self.app, &call, &command)).await
     }
 
     async fn decide_application(&self, request: Request<DecideApplicationRequest>) -> Result<Response<DecideApplicationResponse>, Status> {
-        let (call, named, verdict) = parse::decide(request)?;
-        answer::write(&self.app.flows, &call, || review::decide(&self.app, &call, &named, &verdict)).await
+        let (call, command) = parse::decide_application(request)?;
+        answer::write(&self.app.flows, &call, || decide_application(&self.app, &call, &command)).await
     }
 
     async fn replay_decision(&self, request: Request<ReplayDecisionRequest>) -> Result<Response<ReplayDecisionResponse>, Status> {
-        let named = parse::replay(request)?;
-        answer::read(read_applications::replay(&self.app, &named)).await
+        let application = parse::replay_decision(request)?;
+        answer::read(replay_decision(&self.app, &application)).await
     }
 
     async fn get_application(&self, request: Request<GetApplicationRequest>) -> Result<Response<GetApplicationResponse>, Status> {
-        let named = parse::get(request)?;
-        answer::read(read_applications::get(&self.app, &named)).await
+        let application = parse::get_application(request)?;
+        answer::read(get_application(&self.app, &application)).await
     }
 
     async fn list_applications(&self, request: Request<ListApplicationsRequest>) -> Result<Response<ListApplicationsResponse>, Status> {
-        let asked = parse::list(request)?;
-        answer::read(read_applications::list(&self.app, &asked)).await
+        let (filter, page) = parse::list_applications(request)?;
+        answer::read(list_applications(&self.app, &filter, &page)).await
     }
 }

@@ -2,11 +2,16 @@
 
 use super::Api;
 use crate::{
-    parse_draws as parse, parse_purchases,
+    commands::purchases::PurchaseItem,
+    messages::{draws as parse, purchases},
     use_cases::{
-        draw_for_payment,
-        purchase::{self, Item},
-        read_draws,
+        batch::submit_purchase,
+        draws::{
+            authorize_for_payment::authorize_for_payment,
+            capture_for_payment::capture_for_payment,
+            read::{get_draw, get_line_means, list_draws},
+            void_for_payment::void_for_payment,
+        },
     },
 };
 use payterms_chassis::answer;
@@ -21,53 +26,50 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl DrawService for Api {
     async fn authorize_draw(&self, request: Request<AuthorizeDrawRequest>) -> Result<Response<AuthorizeDrawResponse>, Status> {
-        let (call, command) = parse_purchases::authorize(request)?;
-        let item = Item { call, command };
-        answer::once(purchase::run(&self.app, item)).await
+        let (call, command) = purchases::authorize_draw(request)?;
+        answer::once(submit_purchase(&self.app, PurchaseItem { call, command })).await
     }
 
     async fn capture_draw(&self, request: Request<CaptureDrawRequest>) -> Result<Response<CaptureDrawResponse>, Status> {
-        let (call, command) = parse_purchases::capture(request)?;
-        let item = Item { call, command };
-        answer::once(purchase::run(&self.app, item)).await
+        let (call, command) = purchases::capture_draw(request)?;
+        answer::once(submit_purchase(&self.app, PurchaseItem { call, command })).await
     }
 
     async fn void_draw(&self, request: Request<VoidDrawRequest>) -> Result<Response<VoidDrawResponse>, Status> {
-        let (call, command) = parse_purchases::void(request)?;
-        let item = Item { call, command };
-        answer::once(purchase::run(&self.app, item)).await
+        let (call, command) = purchases::void_draw(request)?;
+        answer::once(submit_purchase(&self.app, PurchaseItem { call, command })).await
     }
 
     async fn get_line_means(&self, request: Request<GetLineMeansRequest>) -> Result<Response<GetLineMeansResponse>, Status> {
-        let named = parse::means(request)?;
-        answer::read(draw_for_payment::means(&self.app, &named)).await
+        let line = parse::get_line_means(request)?;
+        answer::read(get_line_means(&self.app, &line)).await
     }
 
     async fn authorize_for_payment(
         &self,
         request: Request<AuthorizeForPaymentRequest>,
     ) -> Result<Response<AuthorizeForPaymentResponse>, Status> {
-        let (call, named, to_defer) = parse::authorize(request)?;
-        answer::write(&self.app.flows, &call, || draw_for_payment::authorize(&self.app, &call, &named, &to_defer)).await
+        let (call, command) = parse::authorize_for_payment(request)?;
+        answer::write(&self.app.flows, &call, || authorize_for_payment(&self.app, &call, &command)).await
     }
 
     async fn capture_for_payment(&self, request: Request<CaptureForPaymentRequest>) -> Result<Response<CaptureForPaymentResponse>, Status> {
-        let (call, named) = parse::capture(request)?;
-        answer::write(&self.app.flows, &call, || draw_for_payment::capture(&self.app, &call, &named)).await
+        let (call, payment) = parse::capture_for_payment(request)?;
+        answer::write(&self.app.flows, &call, || capture_for_payment(&self.app, &call, &payment)).await
     }
 
     async fn void_for_payment(&self, request: Request<VoidForPaymentRequest>) -> Result<Response<VoidForPaymentResponse>, Status> {
-        let (call, named) = parse::void(request)?;
-        answer::write(&self.app.flows, &call, || draw_for_payment::void(&self.app, &call, &named)).await
+        let (call, payment) = parse::void_for_payment(request)?;
+        answer::write(&self.app.flows, &call, || void_for_payment(&self.app, &call, &payment)).await
     }
 
     async fn get_draw(&self, request: Request<GetDrawRequest>) -> Result<Response<GetDrawResponse>, Status> {
-        let (named, id) = parse::get(request)?;
-        answer::read(read_draws::get(&self.app, &named, id)).await
+        let draw = parse::get_draw(request)?;
+        answer::read(get_draw(&self.app, &draw)).await
     }
 
     async fn list_draws(&self, request: Request<ListDrawsRequest>) -> Result<Response<ListDrawsResponse>, Status> {
-        let (named, page) = parse::list(request)?;
-        answer::read(read_draws::list(&self.app, &named, &page)).await
+        let (line, page) = parse::list_draws(request)?;
+        answer::read(list_draws(&self.app, &line, &page)).await
     }
 }

@@ -6,7 +6,7 @@ mod lines;
 mod policies;
 mod programmes;
 
-use crate::App;
+use crate::app::App;
 
 /// Serves all methods of credit.
 #[derive(Debug, Clone)]

@@ -1,7 +1,17 @@
 //! `ProgrammeService`.
 
 use super::Api;
-use crate::{parse_programmes as parse, use_cases::programmes};
+use crate::{
+    messages::programmes as parse,
+    use_cases::programmes::{
+        close::close_programme,
+        create::create_programme,
+        eligibility::get_credit_options,
+        invite::invite_customer,
+        read::{get_programme, list_programmes},
+        update::update_programme,
+    },
+};
 use payterms_chassis::answer;
 use payterms_proto::credit::v1::{
     CloseProgrammeRequest, CloseProgrammeResponse, CreateProgrammeRequest, CreateProgrammeResponse, GetCreditOptionsRequest,
@@ -14,37 +24,37 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl ProgrammeService for Api {
     async fn create_programme(&self, request: Request<CreateProgrammeRequest>) -> Result<Response<CreateProgrammeResponse>, Status> {
-        let (call, asked) = parse::create(request)?;
-        answer::write(&self.app.flows, &call, || programmes::create(&self.app, &call, &asked)).await
+        let (call, draft) = parse::create_programme(request)?;
+        answer::write(&self.app.flows, &call, || create_programme(&self.app, &call, &draft)).await
     }
 
     async fn update_programme(&self, request: Request<UpdateProgrammeRequest>) -> Result<Response<UpdateProgrammeResponse>, Status> {
-        let (call, named, update) = parse::update(request)?;
-        answer::write(&self.app.flows, &call, || programmes::update(&self.app, &call, &named, &update)).await
+        let (call, command) = parse::update_programme(request)?;
+        answer::write(&self.app.flows, &call, || update_programme(&self.app, &call, &command)).await
     }
 
     async fn close_programme(&self, request: Request<CloseProgrammeRequest>) -> Result<Response<CloseProgrammeResponse>, Status> {
-        let (call, named) = parse::close(request)?;
-        answer::write(&self.app.flows, &call, || programmes::close(&self.app, &call, &named)).await
+        let (call, programme) = parse::close_programme(request)?;
+        answer::write(&self.app.flows, &call, || close_programme(&self.app, &call, &programme)).await
     }
 
     async fn get_programme(&self, request: Request<GetProgrammeRequest>) -> Result<Response<GetProgrammeResponse>, Status> {
-        let named = parse::get(request)?;
-        answer::read(programmes::get(&self.app, &named)).await
+        let programme = parse::get_programme(request)?;
+        answer::read(get_programme(&self.app, &programme)).await
     }
 
     async fn list_programmes(&self, request: Request<ListProgrammesRequest>) -> Result<Response<ListProgrammesResponse>, Status> {
-        let (tenant, page) = parse::list(request)?;
-        answer::read(programmes::list(&self.app, &tenant, &page)).await
+        let (tenant, page) = parse::list_programmes(request)?;
+        answer::read(list_programmes(&self.app, &tenant, &page)).await
     }
 
     async fn invite_customer(&self, request: Request<InviteCustomerRequest>) -> Result<Response<InviteCustomerResponse>, Status> {
-        let (call, asked) = parse::invite(request)?;
-        answer::write(&self.app.flows, &call, || programmes::invite(&self.app, &call, &asked)).await
+        let (call, command) = parse::invite_customer(request)?;
+        answer::write(&self.app.flows, &call, || invite_customer(&self.app, &call, &command)).await
     }
 
     async fn get_credit_options(&self, request: Request<GetCreditOptionsRequest>) -> Result<Response<GetCreditOptionsResponse>, Status> {
-        let named = parse::options(request)?;
-        answer::read(programmes::options(&self.app, &named)).await
+        let customer = parse::get_credit_options(request)?;
+        answer::read(get_credit_options(&self.app, &customer)).await
     }
 }

@@ -1,7 +1,7 @@
 //! The adapter of Plaid: hosted Link, `/transactions/get`, `/item/remove`, as its public API documents them.
 
 use super::{BankData, HostedPage, Opened, PageState, Read, Unknown};
-use crate::statements::hashed;
+use crate::bank_files::account_hash;
 use chrono::NaiveDate;
 use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full, Limited};
@@ -245,7 +245,7 @@ fn statements(
         // Plaid does not say since when it knows an account: since its first booking, at least.
         let from = bookings.iter().map(|own| own.day).min().unwrap_or(to).min(to);
         let closing = account.balances.current.map(|written| micros(currency, &written)).transpose()?;
-        statements.push(Statement { account: hashed(tenant, &number), currency, covers: (from, to), closing, bookings });
+        statements.push(Statement { account: account_hash(tenant, &number), currency, covers: (from, to), closing, bookings });
     }
     Ok(statements)
 }

@@ -1,7 +1,7 @@
 //! The adapter of the simulator's banks: HTTP and JSON.
 
 use super::{BankData, HostedPage, Opened, PageState, Read, Unknown};
-use crate::statements::hashed;
+use crate::bank_files::account_hash;
 use chrono::NaiveDate;
 use payterms_credit_domain::bank::{Booking, Statement};
 use payterms_kernel::{Currency, Money, TenantId};
@@ -74,7 +74,7 @@ fn statement(tenant: &TenantId, told: AccountMessage, covers: (NaiveDate, NaiveD
     };
     let bookings = told.bookings.into_iter().map(booking).collect::<Result<_, Unknown>>()?;
     let closing = Some(micros(currency, &told.closing)?);
-    Ok(Statement { account: hashed(tenant, &told.number), currency, covers, closing, bookings })
+    Ok(Statement { account: account_hash(tenant, &told.number), currency, covers, closing, bookings })
 }
 
 #[tonic::async_trait]

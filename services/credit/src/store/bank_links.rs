@@ -23,9 +23,6 @@ fn link(row: &QueryResult) -> Result<BankLink, AppError> {
 }
 
 /// The links of an application, oldest first.
-///
-/// # Errors
-/// The database's.
 pub async fn of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, application: Id<Application>) -> Result<Vec<BankLink>, AppError> {
     let select = format!("SELECT {COLUMNS} FROM bank_links WHERE tenant = $1 AND application_id = $2 ORDER BY created_at, id");
     let rows = sql::all(conn, &select, vec![tenant.as_str().into(), application.uuid().into()]).await?;
@@ -33,18 +30,12 @@ pub async fn of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, application: Id
 }
 
 /// One link.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<BankLink>) -> Result<Option<BankLink>, AppError> {
     let select = format!("SELECT {COLUMNS} FROM bank_links WHERE tenant = $1 AND id = $2");
     sql::one(conn, &select, vec![tenant.as_str().into(), id.uuid().into()]).await?.as_ref().map(link).transpose()
 }
 
 /// Inserts a link or saves its changes; its application is locked.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &BankLink) -> Result<(), AppError> {
     let upsert = format!(
         "INSERT INTO bank_links (tenant, {COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (tenant, id) \

@@ -1,4 +1,4 @@
-//! Tables `customers` and `planned_invoices`: copies of what invoicing tells.
+//! Tables `customers` and `planned_invoices`: copies, from events of invoicing.
 
 use payterms_chassis::{AppError, rows, sql};
 use payterms_credit_domain::{Customer, Invoice, purchase::Buyer};
@@ -27,18 +27,12 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// The copy of a customer; none where credit has not heard of it.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Customer>) -> Result<Option<Customer>, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(row.map(|row| Customer { id, country: row.country, tier: row.tier }))
 }
 
 /// What decides on the invoices of customers, as far as credit has heard of them.
-///
-/// # Errors
-/// The database's.
 pub async fn buyers<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -56,9 +50,6 @@ pub async fn buyers<C: ConnectionTrait>(
 }
 
 /// Saves the copy of a customer.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (customer, buyer): (&Customer, &Buyer)) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -74,11 +65,8 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (customer, bu
     Ok(())
 }
 
-/// Notes whether an invoice of a customer is in a payment plan.
-///
-/// # Errors
-/// The database's.
-pub async fn planned<C: ConnectionTrait>(
+/// Saves whether an invoice of a customer is in a payment plan.
+pub async fn save_planned<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     (customer, invoice): (Id<Customer>, Id<Invoice>),
@@ -94,9 +82,6 @@ pub async fn planned<C: ConnectionTrait>(
 }
 
 /// Those of these customers who have an invoice in a payment plan.
-///
-/// # Errors
-/// The database's.
 pub async fn planning<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Customer>]) -> Result<HashSet<Id<Customer>>, AppError> {
     let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
     let (among, values) = rows::among(conn, "customer_id", 2, &ids);
@@ -106,9 +91,6 @@ pub async fn planning<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id
 }
 
 /// Whether an invoice of a customer is in a payment plan.
-///
-/// # Errors
-/// The database's.
 pub async fn has_planned<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<bool, AppError> {
     let select = "SELECT invoice_id FROM planned_invoices WHERE tenant = $1 AND customer_id = $2 LIMIT 1";
     Ok(sql::one(conn, select, vec![tenant.as_str().into(), customer.uuid().into()]).await?.is_some())

@@ -1,6 +1,6 @@
 //! Table `draws`.
 
-use super::purchases::{purchase, purchase_text};
+use super::purchase_column::{purchase, purchase_text};
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, WriteTx,
@@ -66,18 +66,12 @@ fn draw(row: &Model) -> Result<Draw, AppError> {
 }
 
 /// One draw of a line.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (line, id): (Id<Line>, Id<Draw>)) -> Result<Option<Draw>, AppError> {
     let query = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::LineId.eq(line.uuid()));
     query.one(conn).await?.as_ref().map(draw).transpose()
 }
 
 /// Draws by their ids, each with its line.
-///
-/// # Errors
-/// The database's.
 pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Draw>]) -> Result<Vec<(Id<Line>, Draw)>, AppError> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -95,9 +89,6 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
 }
 
 /// Draws of a line below an id, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -111,9 +102,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// The draws of a payment on a line, in the order of their ids.
-///
-/// # Errors
-/// The database's.
 pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (line, payment): (Id<Line>, Uuid)) -> Result<Vec<Draw>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
     let query = query.filter(Column::LineId.eq(line.uuid())).order_by_asc(Column::Id);
@@ -121,9 +109,6 @@ pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (line, 
 }
 
 /// The captured draw that defers an invoice, and its line.
-///
-/// # Errors
-/// The database's.
 pub async fn of_invoice<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -136,9 +121,6 @@ pub async fn of_invoice<C: ConnectionTrait>(
 
 /// The days on which the next and the first draw of each of these lines falls due; lines on which nothing does are not
 /// among them.
-///
-/// # Errors
-/// The database's.
 pub async fn earliest_due<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -181,9 +163,6 @@ const COLUMNS: [rows::Column; 19] = [
 ];
 
 /// Inserts draws of lines or saves their changes.
-///
-/// # Errors
-/// The database's.
 pub async fn save_many(tx: &WriteTx, draws: &[(Id<Line>, Draw)]) -> Result<(), AppError> {
     let mut rows = Rows::new(COLUMNS);
     for (line, own) in draws {

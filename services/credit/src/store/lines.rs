@@ -1,6 +1,6 @@
 //! Table `credit_lines`.
 
-use super::history;
+use super::line_history;
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
@@ -103,34 +103,22 @@ fn line(row: Model) -> Result<Line, AppError> {
 }
 
 /// One line.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Line>) -> Result<Option<Line>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(line).transpose()
 }
 
 /// Lines by their ids.
-///
-/// # Errors
-/// The database's.
 pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Line>]) -> Result<Vec<Line>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
     query.all(conn).await?.into_iter().map(line).collect()
 }
 
 /// One line, its row locked.
-///
-/// # Errors
-/// The database's.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Line>) -> Result<Option<Line>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(line).transpose()
 }
 
 /// Lines by their ids, their rows locked in the order of their ids.
-///
-/// # Errors
-/// The database's.
 pub async fn lock_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Line>]) -> Result<Vec<Line>, AppError> {
     let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
     let ((among, values), lock) = (rows::among(conn, "id", 2, &ids), rows::for_update(conn));
@@ -140,9 +128,6 @@ pub async fn lock_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
 }
 
 /// The live line of a customer in a currency; in any currency where none is named, the newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn live<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -160,9 +145,6 @@ pub async fn live<C: ConnectionTrait>(
 }
 
 /// A line of a customer in a currency that is over and on which something is owed again.
-///
-/// # Errors
-/// The database's.
 pub async fn owed_again<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -174,9 +156,6 @@ pub async fn owed_again<C: ConnectionTrait>(
 }
 
 /// Lines below an id, newest first: of a customer or of all, in one of these states or in any.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -226,10 +205,7 @@ const COLUMNS: [rows::Column; 30] = [
     ("updated_at", Kind::Time),
 ];
 
-/// Inserts lines or saves their changes, and writes down the edges that were taken since they were loaded.
-///
-/// # Errors
-/// The database's.
+/// Inserts lines or saves their changes, and appends the edges that were taken since they were loaded.
 pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &[&Line]) -> Result<(), AppError> {
     let (mut new, mut changed) = (Rows::new(COLUMNS), Rows::new(COLUMNS));
     for own in lines {
@@ -278,7 +254,7 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &
         return Err(AppError::Fault(format!("{found} lines are there of {there} that changed")));
     }
     for own in lines.iter().filter(|own| !own.taken.is_empty()) {
-        history::append(conn, tenant, own).await?;
+        line_history::append(conn, tenant, own).await?;
     }
     Ok(())
 }

@@ -1,14 +1,19 @@
 //! The tables, each with its queries; every finder takes the tenant.
+#![expect(clippy::missing_errors_doc, reason = "a store fails as the database fails, or on a row that it did not write")]
 
 pub mod applications;
+pub mod bank_files;
 pub mod bank_links;
 pub mod customers;
+pub mod decisions;
+pub mod draw_entries;
 pub mod draws;
-pub mod entries;
-pub mod history;
-pub mod known;
+pub mod ended_payments;
+mod json;
+pub mod line_history;
 pub mod lines;
-pub mod payments;
+pub mod payment_history;
 pub mod policies;
 pub mod programmes;
-pub mod purchases;
+mod purchase_column;
+pub mod tax_rules;

@@ -1,5 +1,6 @@
 //! Table `policies`.
 
+use super::json::{of_json, to_json};
 use payterms_chassis::{
     AppError,
     columns::{currency, unknown},
@@ -8,9 +9,8 @@ use payterms_chassis::{
 use payterms_credit_domain::{
     Policy, PolicyState,
     policy::{Case, Terms},
-    standard,
 };
-use payterms_kernel::{Currency, Id, TenantId, id::step_id};
+use payterms_kernel::{Id, TenantId};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -38,22 +38,6 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A value as a column holds it.
-///
-/// # Errors
-/// `Fault` for a value that has no JSON.
-pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<String, AppError> {
-    serde_json::to_string(value).map_err(|error| AppError::Fault(error.to_string()))
-}
-
-/// A value of a column.
-///
-/// # Errors
-/// `Fault` for a text that is none.
-pub(super) fn of_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, AppError> {
-    serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a column of JSON: {error}")))
-}
-
 fn policy(row: &Model) -> Result<Policy, AppError> {
     let state = PolicyState::ALL.into_iter().find(|state| state.name() == row.state);
     Ok(Policy {
@@ -62,8 +46,8 @@ fn policy(row: &Model) -> Result<Policy, AppError> {
         state: state.ok_or_else(|| unknown("policy state", &row.state))?,
         currency: currency(&row.currency)?,
         number: row.number,
-        terms: of_json::<Terms>(&row.terms)?,
-        cases: of_json::<Vec<Case>>(&row.cases)?,
+        terms: of_json::<Terms>(&row.terms, "a policy's terms")?,
+        cases: of_json::<Vec<Case>>(&row.cases, "a policy's cases")?,
         version: row.version,
         created_at: row.created_at,
         published_at: row.published_at,
@@ -71,34 +55,22 @@ fn policy(row: &Model) -> Result<Policy, AppError> {
 }
 
 /// One policy.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Policy>) -> Result<Option<Policy>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.as_ref().map(policy).transpose()
 }
 
 /// One policy, its row locked.
-///
-/// # Errors
-/// The database's.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Policy>) -> Result<Option<Policy>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.as_ref().map(policy).transpose()
 }
 
 /// Policies below an id, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, before: Uuid, limit: u64) -> Result<Vec<Policy>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
     query.order_by_desc(Column::Id).limit(limit).all(conn).await?.iter().map(policy).collect()
 }
 
 /// The number of the tenant's last publication.
-///
-/// # Errors
-/// The database's.
 pub async fn last_number<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<i64, AppError> {
     let select = "SELECT coalesce(max(number), 0) AS number FROM policies WHERE tenant = $1";
     let row = sql::one(conn, select, vec![tenant.as_str().into()]).await?;
@@ -106,55 +78,22 @@ pub async fn last_number<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Res
 }
 
 /// Inserts a policy or saves its changes.
-///
-/// # Errors
-/// The database's.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &Policy) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, policy: &Policy) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
-        id: Set(own.id.uuid()),
-        title: Set(own.title.clone()),
-        state: Set(own.state.name().to_owned()),
-        currency: Set(own.currency.code().to_owned()),
-        number: Set(own.number),
-        terms: Set(json(&own.terms)?),
-        cases: Set(json(&own.cases)?),
-        version: Set(own.version),
-        created_at: Set(own.created_at),
-        published_at: Set(own.published_at),
+        id: Set(policy.id.uuid()),
+        title: Set(policy.title.clone()),
+        state: Set(policy.state.name().to_owned()),
+        currency: Set(policy.currency.code().to_owned()),
+        number: Set(policy.number),
+        terms: Set(to_json(&policy.terms)?),
+        cases: Set(to_json(&policy.cases)?),
+        version: Set(policy.version),
+        created_at: Set(policy.created_at),
+        published_at: Set(policy.published_at),
     };
     let changing = [Column::Title, Column::State, Column::Number, Column::Terms, Column::Cases, Column::Version, Column::PublishedAt];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
-}
-
-/// The standard policy in a currency, published by itself the first time that it is needed.
-///
-/// # Errors
-/// The database's.
-pub async fn standard<C: ConnectionTrait>(
-    conn: &C,
-    tenant: &TenantId,
-    currency: Currency,
-    now: ChronoDateTimeUtc,
-) -> Result<Policy, AppError> {
-    let id = step_id(Uuid::nil(), &format!("standard policy of {tenant} in {currency}, 1"));
-    if let Some(found) = find(conn, tenant, Id::from_uuid(id)).await? {
-        return Ok(found);
-    }
-    let own = Policy {
-        id: Id::from_uuid(id),
-        title: "Standard policy".to_owned(),
-        state: PolicyState::Published,
-        currency,
-        number: 0,
-        terms: standard::terms(),
-        cases: standard::cases(),
-        version: 1,
-        created_at: now,
-        published_at: Some(now),
-    };
-    save(conn, tenant, &own).await?;
-    Ok(own)
 }

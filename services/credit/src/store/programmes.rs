@@ -68,34 +68,22 @@ fn programme(row: Model) -> Result<Programme, AppError> {
 }
 
 /// One programme.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Programme>) -> Result<Option<Programme>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(programme).transpose()
 }
 
 /// Programmes by their ids.
-///
-/// # Errors
-/// The database's.
 pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Programme>]) -> Result<Vec<Programme>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
     query.all(conn).await?.into_iter().map(programme).collect()
 }
 
 /// One programme, its row locked.
-///
-/// # Errors
-/// The database's.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Programme>) -> Result<Option<Programme>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(programme).transpose()
 }
 
 /// Programmes below an id, newest first; only open ones where that is asked.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -110,9 +98,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts a programme or saves its changes.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &Programme) -> Result<(), AppError> {
     let (term_kind, term_days) = term_columns(own.term);
     let row = ActiveModel {
@@ -143,9 +128,6 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &Program
 }
 
 /// Invites a customer, or takes that back.
-///
-/// # Errors
-/// The database's.
 pub async fn invite<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -159,9 +141,6 @@ pub async fn invite<C: ConnectionTrait>(
 }
 
 /// The programmes that a customer is invited to.
-///
-/// # Errors
-/// The database's.
 pub async fn invited<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<Vec<Id<Programme>>, AppError> {
     let select = "SELECT programme_id FROM invitations WHERE tenant = $1 AND customer_id = $2 AND invited";
     let rows = sql::all(conn, select, vec![tenant.as_str().into(), customer.uuid().into()]).await?;

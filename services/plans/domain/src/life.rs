@@ -1,4 +1,4 @@
-//! How a plan lives: it follows what is paid and credited of its invoices, and is judged as days pass
+//! How a plan lives: it follows what is paid and credited of its invoices, and is evaluated as days pass
 //! (docs/domain.md, Plans, Life).
 
 use crate::{
@@ -34,9 +34,9 @@ pub struct Figures {
     pub revision: i64,
 }
 
-/// What a judgement found to do.
+/// What an evaluation found to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judged {
+pub enum Evaluated {
     /// Nothing but what the plan itself shows.
     Done,
     /// The customer is told of this instalment.
@@ -99,13 +99,13 @@ impl Plan {
     }
 
     /// Takes the edges that follow from what is paid, and from the day. While the blocks are being moved nothing
-    /// is judged; what it finds is done by the caller, who judges again.
+    /// is evaluated; what it finds is done by the caller, who evaluates again.
     ///
     /// # Errors
     /// None that stored amounts can cause.
-    pub fn judge(&mut self, zone: Tz, now: DateTime<Utc>) -> Result<Judged, Refusal> {
+    pub fn evaluate(&mut self, zone: Tz, now: DateTime<Utc>) -> Result<Evaluated, Refusal> {
         if self.moving.is_some() || self.state == PlanState::Pending || !self.state.is_followed() {
-            return Ok(Judged::Done);
+            return Ok(Evaluated::Done);
         }
         let nothing_open = !self.open()?.is_positive();
         match self.state {
@@ -115,18 +115,18 @@ impl Plan {
                 } else if self.answer_by.is_some_and(|by| by <= now) {
                     self.end(Verb::Lapse, Actor::suite(), TIME_LIMIT, now)?;
                 }
-                Ok(Judged::Done)
+                Ok(Evaluated::Done)
             }
             PlanState::Breached if nothing_open => {
                 self.end(Verb::Complete, Actor::suite(), "", now)?;
-                Ok(Judged::Done)
+                Ok(Evaluated::Done)
             }
-            PlanState::Active | PlanState::InGrace => self.judge_running(nothing_open, day_in(zone, now), now),
-            _ => Ok(Judged::Done),
+            PlanState::Active | PlanState::InGrace => self.evaluate_running(nothing_open, day_in(zone, now), now),
+            _ => Ok(Evaluated::Done),
         }
     }
 
-    fn judge_running(&mut self, nothing_open: bool, today: NaiveDate, now: DateTime<Utc>) -> Result<Judged, Refusal> {
+    fn evaluate_running(&mut self, nothing_open: bool, today: NaiveDate, now: DateTime<Utc>) -> Result<Evaluated, Refusal> {
         let late = self.next_instalment().is_some_and(|(_, own)| own.due_on < today);
         if self.state == PlanState::InGrace && !late {
             self.go(Verb::CatchUp, Actor::suite(), "", now)?;
@@ -134,7 +134,7 @@ impl Plan {
         }
         if nothing_open {
             self.end(Verb::Complete, Actor::suite(), "", now)?;
-            return Ok(Judged::Done);
+            return Ok(Evaluated::Done);
         }
         // A try that takes its time, such as the debit of a bank account, is waited for.
         if self.state == PlanState::Active && late && !self.is_collecting() {
@@ -145,10 +145,10 @@ impl Plan {
             self.end(Verb::Breach, Actor::suite(), "", now)?;
             self.late_since = None;
             self.breached_on = Some(today);
-            return Ok(Judged::Done);
+            return Ok(Evaluated::Done);
         }
         if self.is_to_collect(today, now)? {
-            return Ok(Judged::Collect);
+            return Ok(Evaluated::Collect);
         }
         if self.attempt.next_at.is_some_and(|at| at <= now) {
             // What was to be tried again is paid meanwhile.
@@ -159,7 +159,7 @@ impl Plan {
         let told = |own: &Instalment| own.announced_at.is_some() || own.amount == own.paid;
         let next = self.offer.instalments.iter().position(|own| !told(own));
         let due = next.and_then(|place| self.offer.instalments.get(place)).is_some_and(|own| announced_on(own) <= today);
-        Ok(next.filter(|_| due).map_or(Judged::Done, Judged::Announce))
+        Ok(next.filter(|_| due).map_or(Evaluated::Done, Evaluated::Announce))
     }
 
     /// The last day of grace.
@@ -190,9 +190,9 @@ impl Plan {
         self.begin_attempt(id, day_in(zone, now), now)
     }
 
-    /// When it is to be judged next; none where only news can change it.
+    /// When it is to be evaluated next; none where only news can change it.
     #[must_use]
-    pub fn next_judgement(&self, zone: Tz) -> Option<DateTime<Utc>> {
+    pub fn next_evaluation(&self, zone: Tz) -> Option<DateTime<Utc>> {
         if self.moving.is_some() {
             return None;
         }

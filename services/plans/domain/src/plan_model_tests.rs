@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use super::{
-    Judged,
+    Evaluated,
     tests::{at, block, day, proposed, settings, tell, usd, who},
 };
 use crate::{Plan, PlanState, Schedule, Side, Verb, collection::Ended, plan::Moving};
@@ -99,17 +99,17 @@ impl World {
             (0..2).for_each(|place| self.tell(plan, place));
             block(plan, now);
         }
-        while plan.moving.is_none() && plan.next_judgement(UTC).is_some_and(|next| next <= self.now) {
-            match plan.judge(UTC, self.now).unwrap() {
-                Judged::Announce(place) => plan.announce(place, self.now),
-                Judged::Collect => {
+        while plan.moving.is_none() && plan.next_evaluation(UTC).is_some_and(|next| next <= self.now) {
+            match plan.evaluate(UTC, self.now).unwrap() {
+                Evaluated::Announce(place) => plan.announce(place, self.now),
+                Evaluated::Collect => {
                     self.tries += 1;
                     plan.collect(Uuid::from_u128(self.tries), UTC, self.now).unwrap();
                 }
-                Judged::Done => {}
+                Evaluated::Done => {}
             }
         }
-        plan.judge(UTC, self.now).unwrap();
+        plan.evaluate(UTC, self.now).unwrap();
     }
 }
 

@@ -1,7 +1,7 @@
 //! Plans against a simple model: whatever the order of payments, credit notes, days and answers.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
-use super::{Figures, Judged};
+use super::{Evaluated, Figures};
 use crate::{
     Actor, Covered, EDGES, Invoice, Plan, PlanSettings, PlanState, Schedule, Side, Verb,
     collection::Ended,
@@ -156,10 +156,10 @@ fn what_people_and_days_do_walks_every_edge() {
         }
         let by = plan.answer_by.unwrap();
         assert_eq!(
-            (plan.judge(UTC, by - TimeDelta::seconds(1)), plan.taken.last().map(|own| own.verb) == Some(Verb::Lapse)),
-            (Ok(Judged::Done), false)
+            (plan.evaluate(UTC, by - TimeDelta::seconds(1)), plan.taken.last().map(|own| own.verb) == Some(Verb::Lapse)),
+            (Ok(Evaluated::Done), false)
         );
-        plan.judge(UTC, by).unwrap();
+        plan.evaluate(UTC, by).unwrap();
         assert_eq!((plan.state, plan.explanation.as_str()), (PlanState::Lapsed, super::TIME_LIMIT));
         note(&plan);
     }
@@ -172,35 +172,35 @@ fn what_people_and_days_do_walks_every_edge() {
     plan.end(Verb::Cancel, who(Side::Tenant), "", now).unwrap();
     note(&plan);
     let (mut plan, late) = (active(), at(day("2026-02-01")));
-    plan.judge(UTC, late).unwrap();
+    plan.evaluate(UTC, late).unwrap();
     plan.end(Verb::Cancel, who(Side::Tenant), "", late).unwrap();
     note(&plan);
     let mut plan = active();
-    plan.judge(UTC, late).unwrap();
+    plan.evaluate(UTC, late).unwrap();
     assert_eq!((plan.state, plan.grace_end()), (PlanState::InGrace, Some(day("2026-02-05"))));
     tell(&mut plan, 0, 0, 4_000, late);
-    plan.judge(UTC, late).unwrap();
+    plan.evaluate(UTC, late).unwrap();
     assert_eq!((plan.state, plan.grace_end()), (PlanState::Active, None));
     let march = at(day("2026-03-01"));
-    plan.judge(UTC, march).unwrap();
-    plan.judge(UTC, march + TimeDelta::days(5)).unwrap();
+    plan.evaluate(UTC, march).unwrap();
+    plan.evaluate(UTC, march + TimeDelta::days(5)).unwrap();
     assert_eq!((plan.state, plan.moving.clone()), (PlanState::Breached, Some(Moving::Lift)));
     plan.lifted(march);
     plan.block_for(Verb::Reinstate, who(Side::Tenant), "", march).unwrap();
     block(&mut plan, march);
     assert_eq!(plan.state, PlanState::Active);
-    plan.judge(UTC, march + TimeDelta::days(10)).unwrap();
+    plan.evaluate(UTC, march + TimeDelta::days(10)).unwrap();
     assert_eq!((plan.state, plan.late_since), (PlanState::InGrace, Some(day("2026-03-11"))), "new days of grace");
-    plan.judge(UTC, march + TimeDelta::days(15)).unwrap();
+    plan.evaluate(UTC, march + TimeDelta::days(15)).unwrap();
     plan.lifted(march);
     tell(&mut plan, 1, 0, 6_000, march);
-    plan.judge(UTC, march + TimeDelta::days(16)).unwrap();
+    plan.evaluate(UTC, march + TimeDelta::days(16)).unwrap();
     assert_eq!((plan.state, &plan.moving), (PlanState::Completed, &None), "its blocks have fallen before");
     note(&plan);
     let mut plan = active();
     tell(&mut plan, 0, 0, 4_000, now);
     tell(&mut plan, 1, 0, 6_000, now);
-    plan.judge(UTC, now).unwrap();
+    plan.evaluate(UTC, now).unwrap();
     assert_eq!((plan.state, plan.moving.clone()), (PlanState::Completed, Some(Moving::Lift)));
     note(&plan);
     let all: BTreeSet<_> = EDGES.iter().map(|edge| format!("{edge:?}")).collect();
@@ -288,23 +288,23 @@ fn money_goes_to_the_earliest_and_credit_notes_lower_the_last() {
 #[test]
 fn a_try_ends_once_and_a_new_instalment_begins_a_new_ladder() {
     let (mut plan, first) = (active(), at(day("2026-01-31")));
-    assert_eq!(plan.judge(UTC, at(day("2026-01-27"))), Ok(Judged::Done));
-    assert_eq!(plan.judge(UTC, at(day("2026-01-28"))), Ok(Judged::Announce(0)), "three days before");
+    assert_eq!(plan.evaluate(UTC, at(day("2026-01-27"))), Ok(Evaluated::Done));
+    assert_eq!(plan.evaluate(UTC, at(day("2026-01-28"))), Ok(Evaluated::Announce(0)), "three days before");
     plan.announce(0, at(day("2026-01-28")));
-    assert_eq!(plan.judge(UTC, first), Ok(Judged::Collect));
+    assert_eq!(plan.evaluate(UTC, first), Ok(Evaluated::Collect));
     let id = Uuid::from_u128(1);
     plan.collect(id, UTC, first).unwrap();
-    assert_eq!((plan.attempt.amount, plan.judge(UTC, first)), (33_340_000, Ok(Judged::Done)), "one at a time");
+    assert_eq!((plan.attempt.amount, plan.evaluate(UTC, first)), (33_340_000, Ok(Evaluated::Done)), "one at a time");
     let failed = Ended::Failed("card_declined".to_owned());
     assert_eq!(plan.attempt_ended(Uuid::from_u128(9), &failed, first), Ok(false), "another try's end");
     assert_eq!(plan.attempt_ended(id, &failed, first), Ok(true));
     assert_eq!(plan.attempt_ended(id, &failed, first), Ok(false));
-    assert_eq!((plan.attempt.next_at, plan.next_judgement(UTC)), (Some(first + TimeDelta::days(1)), Some(first + TimeDelta::days(1))));
-    plan.judge(UTC, first + TimeDelta::days(1)).unwrap();
+    assert_eq!((plan.attempt.next_at, plan.next_evaluation(UTC)), (Some(first + TimeDelta::days(1)), Some(first + TimeDelta::days(1))));
+    plan.evaluate(UTC, first + TimeDelta::days(1)).unwrap();
     assert_eq!((plan.state, plan.attempt.under_way), (PlanState::InGrace, false));
-    assert_eq!(plan.judge(UTC, first + TimeDelta::days(1)), Ok(Judged::Collect));
+    assert_eq!(plan.evaluate(UTC, first + TimeDelta::days(1)), Ok(Evaluated::Collect));
     plan.collect(Uuid::from_u128(2), UTC, first + TimeDelta::days(1)).unwrap();
-    plan.judge(UTC, first + TimeDelta::days(30)).unwrap();
+    plan.evaluate(UTC, first + TimeDelta::days(30)).unwrap();
     assert_eq!(plan.state, PlanState::InGrace, "a try under way is waited for");
     let until = first + TimeDelta::days(40);
     plan.attempt_ended(Uuid::from_u128(2), &Ended::From(until), first).unwrap();
@@ -321,18 +321,18 @@ fn who_must_be_told_first_is_not_late_meanwhile() {
     plan.accept(Verb::Approve, who(Side::Tenant), usd(10_000), now).unwrap();
     block(&mut plan, now);
     let (due, from) = (at(day("2026-01-31")), at(day("2026-02-02")));
-    assert_eq!(plan.judge(UTC, due), Ok(Judged::Collect));
+    assert_eq!(plan.evaluate(UTC, due), Ok(Evaluated::Collect));
     plan.collect(Uuid::from_u128(1), UTC, due).unwrap();
     assert_eq!(plan.attempt.told_at, None, "it was never told of");
     plan.attempt_ended(Uuid::from_u128(1), &Ended::From(from), due).unwrap();
-    assert_eq!(plan.judge(UTC, due), Ok(Judged::Announce(0)));
+    assert_eq!(plan.evaluate(UTC, due), Ok(Evaluated::Announce(0)));
     plan.announce(0, due);
-    plan.judge(UTC, due + TimeDelta::days(1)).unwrap();
-    assert_eq!((plan.state, plan.next_judgement(UTC)), (PlanState::Active, Some(from)), "the suite itself waits");
-    assert_eq!(plan.judge(UTC, from), Ok(Judged::Collect));
+    plan.evaluate(UTC, due + TimeDelta::days(1)).unwrap();
+    assert_eq!((plan.state, plan.next_evaluation(UTC)), (PlanState::Active, Some(from)), "the suite itself waits");
+    assert_eq!(plan.evaluate(UTC, from), Ok(Evaluated::Collect));
     plan.collect(Uuid::from_u128(2), UTC, from).unwrap();
     assert_eq!(plan.attempt.told_at, Some(due));
     plan.attempt_ended(Uuid::from_u128(2), &Ended::Failed("no_account".to_owned()), from).unwrap();
-    plan.judge(UTC, from).unwrap();
+    plan.evaluate(UTC, from).unwrap();
     assert_eq!(plan.state, PlanState::Breached, "no days of grace");
 }

@@ -3,7 +3,7 @@
 mod plans;
 mod settings;
 
-use crate::App;
+use crate::app::App;
 
 /// Serves all methods of plans.
 #[derive(Debug, Clone)]

@@ -1,7 +1,13 @@
 //! `PlanSettingsService`.
 
 use super::Api;
-use crate::{parse_settings as parse, use_cases::plan_settings};
+use crate::{
+    messages::settings as parse,
+    use_cases::settings::{
+        read::{get_plan_settings, get_proposal_options},
+        update::update_plan_settings,
+    },
+};
 use payterms_chassis::answer;
 use payterms_proto::plans::v1::{
     GetPlanSettingsRequest, GetPlanSettingsResponse, GetProposalOptionsRequest, GetProposalOptionsResponse, UpdatePlanSettingsRequest,
@@ -12,23 +18,23 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl PlanSettingsService for Api {
     async fn get_plan_settings(&self, request: Request<GetPlanSettingsRequest>) -> Result<Response<GetPlanSettingsResponse>, Status> {
-        let tenant = parse::get(request)?;
-        answer::read(plan_settings::get(&self.app, &tenant)).await
+        let tenant = parse::get_plan_settings(request)?;
+        answer::read(get_plan_settings(&self.app, &tenant)).await
     }
 
     async fn update_plan_settings(
         &self,
         request: Request<UpdatePlanSettingsRequest>,
     ) -> Result<Response<UpdatePlanSettingsResponse>, Status> {
-        let (call, update) = parse::update(request)?;
-        answer::write(&self.app.flows, &call, || plan_settings::update(&self.app, &call, &update)).await
+        let (call, command) = parse::update_plan_settings(request)?;
+        answer::write(&self.app.flows, &call, || update_plan_settings(&self.app, &call, &command)).await
     }
 
     async fn get_proposal_options(
         &self,
         request: Request<GetProposalOptionsRequest>,
     ) -> Result<Response<GetProposalOptionsResponse>, Status> {
-        let (caller, customer) = parse::options(request)?;
-        answer::read(plan_settings::options(&self.app, &caller, &customer)).await
+        let (caller, customer) = parse::get_proposal_options(request)?;
+        answer::read(get_proposal_options(&self.app, &caller, &customer)).await
     }
 }

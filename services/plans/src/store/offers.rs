@@ -88,9 +88,6 @@ fn schedule(text: &str) -> Result<Schedule, AppError> {
 }
 
 /// The offers of plans, by plan and place.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn of_plans<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -128,9 +125,6 @@ pub(super) async fn of_plans<C: ConnectionTrait>(
 }
 
 /// Replaces the offers of a plan.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) -> Result<(), AppError> {
     delete(conn, tenant, plan.id).await?;
     let offers: Vec<_> = (1_i64..).zip(std::iter::once(&plan.offer).chain(&plan.counter)).collect();
@@ -166,9 +160,6 @@ pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: 
 }
 
 /// Deletes the offers of a plan.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: Id<Plan>) -> Result<(), AppError> {
     let instalments = parts::Entity::delete_many().filter(parts::Column::Tenant.eq(tenant.as_str()));
     instalments.filter(parts::Column::PlanId.eq(plan.uuid())).exec(conn).await?;

@@ -1,6 +1,6 @@
 //! Table `plans`, whole with what they cover and their offers.
 
-use super::{covered, history, offers};
+use super::{covered_invoices, offers, plan_history};
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
@@ -68,7 +68,7 @@ fn moving(row: &Model) -> Result<Option<Moving>, AppError> {
         "" => None,
         LIFT => Some(Moving::Lift),
         verb => Some(Moving::Block {
-            verb: history::verb(verb)?,
+            verb: plan_history::verb(verb)?,
             by: Actor { side: side(&row.moving_side)?, subject: row.moving_subject.clone() },
             explanation: row.moving_explanation.clone(),
         }),
@@ -84,7 +84,7 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
         return Ok(Vec::new());
     }
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-    let mut covered = covered::of_plans(conn, tenant, &ids).await?;
+    let mut covered = covered_invoices::of_plans(conn, tenant, &ids).await?;
     let mut offers = offers::of_plans(conn, tenant, &ids).await?;
     let small = |number: i64| u32::try_from(number).unwrap_or_default();
     let plan = |row: Model| {
@@ -92,7 +92,7 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
         Ok(Plan {
             id: Id::from_uuid(row.id),
             customer: Id::from_uuid(row.customer_id),
-            state: history::state(&row.state)?,
+            state: plan_history::state(&row.state)?,
             currency: currency(&row.currency)?,
             covered: covered.remove(&row.id).unwrap_or_default(),
             offer: offers.remove(&(row.id, 1)).ok_or_else(fault)?,
@@ -131,36 +131,27 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
 }
 
 /// Plans by their ids.
-///
-/// # Errors
-/// The database's.
 pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Plan>]) -> Result<Vec<Plan>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
     whole(conn, tenant, query.all(conn).await?).await
 }
 
 /// One plan, its row locked.
-///
-/// # Errors
-/// The database's.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Plan>) -> Result<Option<Plan>, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?;
     Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
 }
 
 /// The plan that made a try to collect.
-///
-/// # Errors
-/// The database's.
 pub async fn of_attempt<C: ConnectionTrait>(conn: &C, tenant: &TenantId, attempt: Uuid) -> Result<Option<Id<Plan>>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::AttemptId.eq(attempt));
     let id: Option<Uuid> = query.select_only().column(Column::Id).into_tuple().one(conn).await?;
     Ok(id.map(Id::from_uuid))
 }
 
-/// Which plans are listed.
+/// Which plans are filter.
 #[derive(Debug, Clone)]
-pub struct Listed<'a> {
+pub struct PlanFilter<'a> {
     /// Whose; none: of all customers.
     pub customer: Option<Id<Customer>>,
     /// In one of these states; none: in any.
@@ -174,37 +165,31 @@ pub struct Listed<'a> {
 }
 
 /// Plans, newest first. One that is being sent is not shown.
-///
-/// # Errors
-/// The database's.
-pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, listed: &Listed<'_>, limit: u64) -> Result<Vec<Plan>, AppError> {
+pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, filter: &PlanFilter<'_>, limit: u64) -> Result<Vec<Plan>, AppError> {
     let mut query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::State.ne(PlanState::Pending.name()))
-        .filter(Column::Id.lt(listed.before));
-    if let Some(customer) = listed.customer {
+        .filter(Column::Id.lt(filter.before));
+    if let Some(customer) = filter.customer {
         query = query.filter(Column::CustomerId.eq(customer.uuid()));
     }
-    if !listed.states.is_empty() {
-        query = query.filter(Column::State.is_in(listed.states.iter().map(|state| state.name())));
+    if !filter.states.is_empty() {
+        query = query.filter(Column::State.is_in(filter.states.iter().map(|state| state.name())));
     }
-    if let Some(invoice) = listed.invoice {
-        let covering = covered::plans_of(conn, tenant, invoice).await?;
+    if let Some(invoice) = filter.invoice {
+        let covering = covered_invoices::plans_of(conn, tenant, invoice).await?;
         query = query.filter(Column::Id.is_in(covering.iter().map(|id| id.uuid())));
     }
-    if let Some(from) = listed.next_due.0 {
+    if let Some(from) = filter.next_due.0 {
         query = query.filter(Column::NextDue.gte(from.to_string()));
     }
-    if let Some(to) = listed.next_due.1 {
+    if let Some(to) = filter.next_due.1 {
         query = query.filter(Column::NextDue.lte(to.to_string()));
     }
     whole(conn, tenant, query.order_by_desc(Column::Id).limit(limit).all(conn).await?).await
 }
 
 /// Inserts a plan, or saves what became of it, with the edges that it took.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) -> Result<(), AppError> {
     let (moving, by, explanation) = match &plan.moving {
         None => (String::new(), None, String::new()),
@@ -254,18 +239,15 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) 
     let changing = Column::iter().filter(|column| !fixed(column));
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
-    covered::save(conn, tenant, plan).await?;
+    covered_invoices::save(conn, tenant, plan).await?;
     offers::save(conn, tenant, plan).await?;
-    history::append(conn, tenant, plan).await
+    plan_history::append(conn, tenant, plan).await
 }
 
 /// Deletes a plan that was never sent.
-///
-/// # Errors
-/// The database's.
 pub async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Plan>) -> Result<(), AppError> {
     offers::delete(conn, tenant, id).await?;
-    covered::delete(conn, tenant, id).await?;
+    covered_invoices::delete(conn, tenant, id).await?;
     Entity::delete_by_id((tenant.to_string(), id.uuid())).exec(conn).await?;
     Ok(())
 }

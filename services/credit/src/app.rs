@@ -1,0 +1,70 @@
+//! What use cases get: the database, the flows, the other services, the committer of purchases, the bank data.
+
+use crate::{bank_data::BankData, commands::purchases::PurchaseItem, seal::Seal};
+use payterms_chassis::{Answer, AppError, Db, committer::Committer, flow::Flows, page::PageSigner, peers::Peers};
+use payterms_kernel::Refusal;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Does purchases that wait together.
+pub type PurchaseCommitter = Committer<PurchaseItem, Answer<Vec<u8>>>;
+
+/// What the use cases work with.
+#[derive(Clone)]
+pub struct App {
+    /// The database of credit.
+    pub db: Db,
+    /// Signs page tokens.
+    pub pages: PageSigner,
+    /// The flows of credit.
+    pub flows: Flows,
+    /// The other services.
+    pub peers: Peers,
+    /// Purchases, which are batched.
+    pub purchases: PurchaseCommitter,
+    pub(crate) banks: Option<Banks>,
+}
+
+/// The provider of bank data, and what seals its tokens.
+#[derive(Clone)]
+pub(crate) struct Banks {
+    pub(crate) provider: Arc<dyn BankData>,
+    pub(crate) seal: Seal,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("db", &self.db).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    fn banks(&self) -> Result<&Banks, AppError> {
+        let message = "No provider of bank data is connected. Upload statements.";
+        Ok(self.banks.as_ref().ok_or_else(|| Refusal::precondition("FEATURE_DISABLED", message))?)
+    }
+
+    /// The provider of bank data.
+    ///
+    /// # Errors
+    /// `FEATURE_DISABLED` where this installation has none.
+    pub fn bank_data(&self) -> Result<&Arc<dyn BankData>, AppError> {
+        self.banks().map(|banks| &banks.provider)
+    }
+
+    /// Seals what opens the accounts of a link.
+    ///
+    /// # Errors
+    /// `FEATURE_DISABLED`; a fault.
+    pub fn seal(&self, link: Uuid, token: &str) -> Result<Vec<u8>, AppError> {
+        self.banks()?.seal.seal(link, token).map_err(AppError::Fault)
+    }
+
+    /// Opens what was sealed.
+    ///
+    /// # Errors
+    /// `FEATURE_DISABLED`; a fault where the key is another.
+    pub fn unseal(&self, link: Uuid, sealed: &[u8]) -> Result<String, AppError> {
+        self.banks()?.seal.open(link, sealed).map_err(AppError::Fault)
+    }
+}

@@ -1,0 +1,63 @@
+//! How a bank's file is read, and a file of an application.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+/// In which order a date stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DateOrder {
+    /// 2026-06-30.
+    YearMonthDay,
+    /// 30.06.2026.
+    DayMonthYear,
+    /// 06/30/2026.
+    MonthDayYear,
+}
+
+/// How a CSV file is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CsvMapping {
+    /// The column of the day, and how it is written.
+    pub date: (String, DateOrder),
+    /// The column of what came in or, below zero, went out; empty: it stands in two columns.
+    pub amount: String,
+    /// The columns of what came in, and of what went out.
+    pub sides: (String, String),
+    /// The column of the balance after a booking; empty: none.
+    pub balance: String,
+    /// The column of who paid or was paid; empty: none.
+    pub party: String,
+    /// The column of the bank's reference; empty: none.
+    pub reference: String,
+    /// What stands between columns.
+    pub separator: u8,
+    /// Whether the decimal sign is a comma.
+    pub decimal_comma: bool,
+    /// The account's hash, as of statements.
+    pub account: String,
+    /// Its currency, by its code.
+    pub currency: String,
+    /// The first and the last day that it covers; none: those of its bookings.
+    pub covers: (Option<NaiveDate>, Option<NaiveDate>),
+}
+
+/// An uploaded file, or what was read from linked accounts.
+#[derive(Debug, Clone)]
+pub struct BankFile {
+    /// SHA-256 of the original, in hexadecimal.
+    pub sha256: String,
+    /// What it is called.
+    pub title: String,
+    /// The original; empty where it is not asked for.
+    pub content: Vec<u8>,
+    /// How it is read; none: CAMT.053.
+    pub mapping: Option<CsvMapping>,
+    /// Whether it was read from a linked account.
+    pub linked: bool,
+    /// Accounts that it holds.
+    pub accounts: i64,
+    /// Bookings that it holds.
+    pub bookings: i64,
+    /// When it was uploaded.
+    pub at: DateTime<Utc>,
+}

@@ -1,0 +1,10 @@
+//! What use cases are asked for: references, commands and filters, plain data with names.
+
+pub mod applications;
+pub mod bank_files;
+pub mod customers;
+pub mod draws;
+pub mod lines;
+pub mod policies;
+pub mod programmes;
+pub mod purchases;

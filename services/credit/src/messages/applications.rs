@@ -1,0 +1,229 @@
+//! Applications.
+
+use super::{
+    bank_files::{MOST_BYTES, bank_file, bank_summary, csv_mapping},
+    bank_links::bank_link,
+    decisions::{decision, principal_reason},
+    lines::principal_reasons,
+    names::{APPLICATION, PROGRAMME, application_name, customer_name, customer_ref, programme_name},
+};
+use crate::commands::{
+    applications::{ApplicationRef, DecideApplication, ListApplications, RequestInformation, StartApplication, UploadStatement},
+    bank_files::BankFile,
+};
+use payterms_chassis::{
+    AppError, Call, Fields,
+    access::Grant,
+    etag,
+    fields::Digits,
+    names::Name,
+    page::Page,
+    render::{money, timestamp},
+};
+use payterms_credit_domain::{Advice, Application, ApplicationState, BankLink};
+use payterms_kernel::{Id, TenantId};
+use payterms_proto::credit::v1 as pb;
+use tonic::Request;
+
+pub(super) fn application_ref(fields: &Fields, name: &Name) -> ApplicationRef {
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    ApplicationRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), application: Id::from_uuid(name.id(1)), as_customer }
+}
+
+/// Starts an application under a programme.
+pub fn start_application(request: Request<pb::StartApplicationRequest>) -> Result<(Call, StartApplication), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let parent = fields.name("parent", &message.parent, &["customers"]);
+    let programme = fields.shared_name("programme", &message.programme, PROGRAMME);
+    let command = StartApplication { customer: customer_ref(&parent), programme: Id::from_uuid(programme.id(0)) };
+    Ok((fields.write(&message.request_id, parent.tenant)?, command))
+}
+
+/// Uploads a file.
+pub fn upload_bank_statement(request: Request<pb::UploadBankStatementRequest>) -> Result<(Call, UploadStatement), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, APPLICATION);
+    let title = fields.text("title", &message.title, 1, 200);
+    if message.content.is_empty() {
+        fields.wrong("content", "FIELD_REQUIRED", "Send the file.");
+    }
+    if message.content.len() > MOST_BYTES {
+        fields.wrong("content", "FIELD_TOO_LONG", "Send at most 2 MiB.");
+    }
+    let mapping = message.csv.as_ref().map(|csv| csv_mapping(&mut fields, &name.tenant, csv));
+    let application = application_ref(&fields, &name);
+    let command = UploadStatement { application, title, content: message.content.to_vec(), mapping };
+    Ok((fields.write(&message.request_id, name.tenant)?, command))
+}
+
+pub(super) fn application(mut fields: Fields, (request_id, name): (&str, &str)) -> Result<(Call, ApplicationRef), AppError> {
+    let name = fields.name("name", name, APPLICATION);
+    let application = application_ref(&fields, &name);
+    Ok((fields.write(request_id, name.tenant)?, application))
+}
+
+/// Asks for the decision.
+pub fn submit_application(request: Request<pb::SubmitApplicationRequest>) -> Result<(Call, ApplicationRef), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    application(fields, (&message.request_id, &message.name))
+}
+
+/// Takes an application back.
+pub fn withdraw_application(request: Request<pb::WithdrawApplicationRequest>) -> Result<(Call, ApplicationRef), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    application(fields, (&message.request_id, &message.name))
+}
+
+/// Takes an application on.
+pub fn claim_application(request: Request<pb::ClaimApplicationRequest>) -> Result<(Call, ApplicationRef), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    application(fields, (&message.request_id, &message.name))
+}
+
+/// Gives an application back to the queue.
+pub fn release_application(request: Request<pb::ReleaseApplicationRequest>) -> Result<(Call, ApplicationRef), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    application(fields, (&message.request_id, &message.name))
+}
+
+/// Asks the applicant for more.
+pub fn request_information(request: Request<pb::RequestInformationRequest>) -> Result<(Call, RequestInformation), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let explanation = fields.lines("explanation", &message.explanation, 1, 1_000);
+    let (call, application) = application(fields, (&message.request_id, &message.name))?;
+    Ok((call, RequestInformation { application, explanation }))
+}
+
+/// Decides.
+pub fn decide_application(request: Request<pb::DecideApplicationRequest>) -> Result<(Call, DecideApplication), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let approves = match fields.choice::<pb::Outcome>("outcome", message.outcome) {
+        Some(pb::Outcome::Refer) => {
+            fields.wrong("outcome", "ENUM_INVALID", "A person approves or declines.");
+            false
+        }
+        outcome => outcome == Some(pb::Outcome::Approve),
+    };
+    let limit = approves.then(|| fields.money("limit", message.limit.as_ref(), Digits::MinorUnit));
+    if !approves && message.limit.is_some() {
+        fields.wrong("limit", "FIELD_OUT_OF_RANGE", "Leave it out: a refusal has no limit.");
+    }
+    if approves && !message.reasons.is_empty() {
+        fields.wrong("reasons", "TOO_MANY_ITEMS", "Leave them out: an approval has none.");
+    }
+    if !approves && message.reasons.is_empty() {
+        fields.wrong("reasons", "FIELD_REQUIRED", "Name 1 to 4 reasons, in order.");
+    }
+    let reasons = principal_reasons(&mut fields, &message.reasons);
+    let explanation = fields.lines("explanation", &message.explanation, 1, 1_000);
+    let (call, application) = application(fields, (&message.request_id, &message.name))?;
+    Ok((call, DecideApplication { application, limit, reasons, explanation }))
+}
+
+fn readable_application(mut fields: Fields, name: &str) -> Result<ApplicationRef, AppError> {
+    let name = fields.name("name", name, APPLICATION);
+    let application = application_ref(&fields, &name);
+    fields.finish()?;
+    Ok(application)
+}
+
+/// Names an application to read.
+pub fn get_application(request: Request<pb::GetApplicationRequest>) -> Result<ApplicationRef, AppError> {
+    let (fields, message) = Fields::open(request)?;
+    readable_application(fields, &message.name)
+}
+
+/// Names an application whose decision is made again.
+pub fn replay_decision(request: Request<pb::ReplayDecisionRequest>) -> Result<ApplicationRef, AppError> {
+    let (fields, message) = Fields::open(request)?;
+    readable_application(fields, &message.name)
+}
+
+/// Asks for applications.
+pub fn list_applications(request: Request<pb::ListApplicationsRequest>) -> Result<(ListApplications, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let of_tenant = message.parent.split('/').count() == 2;
+    let parent = fields.name("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
+    let mut states = Vec::new();
+    if message.states.len() > ApplicationState::ALL.len() {
+        fields.wrong("states", "TOO_MANY_ITEMS", "Name each state once.");
+    }
+    for (index, number) in message.states.iter().take(ApplicationState::ALL.len()).enumerate() {
+        let state = fields.choice::<pb::credit_application::State>(&format!("states[{index}]"), *number);
+        states.extend(state.and_then(|state| ApplicationState::ALL.into_iter().find(|own| application_state(*own) == state)));
+    }
+    let page = Page::parse(&mut fields, &format!("{} {:?}", message.parent, message.states), message.page_size, &message.page_token);
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    fields.finish()?;
+    let customer = (!of_tenant).then(|| Id::from_uuid(parent.id(0)));
+    Ok((ListApplications { tenant: parent.tenant, customer, states, as_customer }, page))
+}
+
+/// An application's state.
+#[must_use]
+pub fn application_state(state: ApplicationState) -> pb::credit_application::State {
+    use pb::credit_application::State;
+    match state {
+        ApplicationState::Started => State::Started,
+        ApplicationState::AwaitingBankData => State::AwaitingBankData,
+        ApplicationState::Submitted => State::Submitted,
+        ApplicationState::InReview => State::InReview,
+        ApplicationState::MoreInformation => State::MoreInformation,
+        ApplicationState::Approved => State::Approved,
+        ApplicationState::Declined => State::Declined,
+        ApplicationState::Withdrawn => State::Withdrawn,
+        ApplicationState::Expired => State::Expired,
+    }
+}
+
+/// What is shown with an application.
+#[derive(Debug, Default)]
+pub struct ApplicationParts {
+    /// Its files.
+    pub files: Vec<BankFile>,
+    /// The policy's answer.
+    pub advice: Option<Advice>,
+    /// Its links to banks.
+    pub links: Vec<BankLink>,
+}
+
+/// An application. Customers see the policy's answer once it is decided, without what would have passed, and not who
+/// has claimed it.
+#[must_use]
+pub fn credit_application(
+    tenant: &TenantId,
+    application: &Application,
+    parts: &ApplicationParts,
+    as_customer: bool,
+) -> pb::CreditApplication {
+    let customer = customer_name(tenant, application.customer);
+    let decided = matches!(application.state, ApplicationState::Approved | ApplicationState::Declined);
+    let advice = parts.advice.as_ref().filter(|_| !as_customer || decided).map(|advice| {
+        let mut shown = decision(tenant, advice);
+        if as_customer {
+            shown.would_pass.clear();
+            shown.points_lacking = 0;
+        }
+        shown
+    });
+    let name = application_name(tenant, application.customer, application.id);
+    pb::CreditApplication {
+        links: parts.links.iter().map(|link| bank_link(&name, link, as_customer)).collect(),
+        name,
+        programme: programme_name(tenant, application.programme),
+        state: application_state(application.state).into(),
+        files: parts.files.iter().map(bank_file).collect(),
+        bank_data: parts.advice.as_ref().map(|advice| bank_summary(&advice.coverage)),
+        advice,
+        limit: application.limit.map(money),
+        reasons: application.reasons.iter().map(principal_reason).collect(),
+        explanation: application.explanation.clone(),
+        reviewer: if as_customer { String::new() } else { application.reviewer.clone() },
+        credit_line: application.line.map(|line| format!("{customer}/creditLines/{line}")).unwrap_or_default(),
+        reapply_time: application.reapply_at.map(timestamp),
+        expire_time: application.expires_at.map(timestamp),
+        create_time: Some(timestamp(application.created_at)),
+        update_time: Some(timestamp(application.updated_at)),
+        etag: etag::etag(application.version),
+    }
+}

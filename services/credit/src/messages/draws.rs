@@ -1,0 +1,165 @@
+//! Draws of payments of invoices, and draws as they are shown.
+
+use super::names::{DRAW, LINE, customer_name, draw_name, line_ref};
+use crate::commands::{
+    draws::{AuthorizeForPayment, DrawRef, PaymentRef},
+    lines::LineRef,
+};
+use payterms_chassis::{
+    AppError, Call, Fields,
+    fields::Digits,
+    names::Name,
+    page::Page,
+    render::{date, decimal, money, timestamp},
+};
+use payterms_credit_domain::{
+    Draw, DrawState, Invoice, Line,
+    purchase::{Item, Sold},
+};
+use payterms_kernel::{Id, Money, Refusal, TenantId};
+use payterms_proto::{credit::v1 as pb, invoicing::v1::InvoiceLine};
+use rust_decimal::Decimal;
+use tonic::Request;
+
+/// Invoices of one payment.
+const MOST_INVOICES: usize = 100;
+
+fn payment_ref(fields: &mut Fields, line: &str, payment: &str) -> (PaymentRef, bool) {
+    let line = fields.name("name", line, LINE);
+    let payment = fields.name("payment", payment, &["customers", "payments"]);
+    let foreign = is_foreign(&line, &payment);
+    (PaymentRef { line: line_ref(&line), payment: payment.id(1) }, foreign)
+}
+
+fn is_foreign(line: &Name, other: &Name) -> bool {
+    other.tenant != line.tenant || other.id(0) != line.id(0)
+}
+
+/// What a payment and invoices of another customer are named for does not exist.
+fn of_one_customer<T>(foreign: bool, parsed: T) -> Result<T, AppError> {
+    if foreign { Err(Refusal::not_found().into()) } else { Ok(parsed) }
+}
+
+/// Names a line to draw on.
+pub fn get_line_means(request: Request<pb::GetLineMeansRequest>) -> Result<LineRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, LINE);
+    fields.finish()?;
+    Ok(line_ref(&name))
+}
+
+/// Reserves for a payment.
+pub fn authorize_for_payment(request: Request<pb::AuthorizeForPaymentRequest>) -> Result<(Call, AuthorizeForPayment), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let (payment, mut foreign) = payment_ref(&mut fields, &message.name, &message.payment);
+    if message.invoices.is_empty() {
+        fields.wrong("invoices", "FIELD_REQUIRED", "Name 1 to 100 invoices.");
+    }
+    if message.invoices.len() > MOST_INVOICES {
+        fields.wrong("invoices", "TOO_MANY_ITEMS", "Name at most 100 invoices.");
+    }
+    let mut invoices: Vec<(Id<Invoice>, Money)> = Vec::new();
+    for (index, to_defer) in message.invoices.iter().take(MOST_INVOICES).enumerate() {
+        let name = fields.name(&format!("invoices[{index}].invoice"), &to_defer.invoice, &["customers", "invoices"]);
+        foreign |= name.tenant != payment.line.tenant || name.id(0) != payment.line.customer.uuid();
+        let amount = fields.money(&format!("invoices[{index}].amount"), to_defer.amount.as_ref(), Digits::MinorUnit);
+        let invoice = Id::from_uuid(name.id(1));
+        if invoices.iter().any(|(other, _)| *other == invoice) {
+            fields.wrong(&format!("invoices[{index}].invoice"), "DUPLICATE_ITEM", "Name each invoice once.");
+        }
+        invoices.push((invoice, amount));
+    }
+    let call = fields.write(&message.request_id, payment.line.tenant.clone())?;
+    of_one_customer(foreign, (call, AuthorizeForPayment { payment, invoices }))
+}
+
+/// Captures what a payment has reserved.
+pub fn capture_for_payment(request: Request<pb::CaptureForPaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let (payment, foreign) = payment_ref(&mut fields, &message.name, &message.payment);
+    let call = fields.write(&message.request_id, payment.line.tenant.clone())?;
+    of_one_customer(foreign, (call, payment))
+}
+
+/// Gives back what a payment has reserved.
+pub fn void_for_payment(request: Request<pb::VoidForPaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let (payment, foreign) = payment_ref(&mut fields, &message.name, &message.payment);
+    let call = fields.write(&message.request_id, payment.line.tenant.clone())?;
+    of_one_customer(foreign, (call, payment))
+}
+
+/// Names a draw.
+pub(super) fn draw_ref(name: &Name) -> DrawRef {
+    DrawRef { line: line_ref(name), draw: Id::from_uuid(name.id(2)) }
+}
+
+/// Names a draw to read.
+pub fn get_draw(request: Request<pb::GetDrawRequest>) -> Result<DrawRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, DRAW);
+    fields.finish()?;
+    Ok(draw_ref(&name))
+}
+
+/// Asks for draws.
+pub fn list_draws(request: Request<pb::ListDrawsRequest>) -> Result<(LineRef, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let parent = fields.name("parent", &message.parent, LINE);
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    fields.finish()?;
+    Ok((line_ref(&parent), page))
+}
+
+fn invoice_line(item: &Item, quantity: Decimal) -> InvoiceLine {
+    InvoiceLine {
+        description: item.description.clone(),
+        quantity: Some(decimal(quantity)),
+        unit_price: Some(money(item.unit_price)),
+        tax_category: item.tax_category.clone(),
+        amount: item.amount_of(quantity).ok().map(money),
+    }
+}
+
+/// A draw of a line, with what it sells.
+#[must_use]
+pub fn whole_draw(tenant: &TenantId, line: &Line, whole: &Draw) -> pb::Draw {
+    let sold = |sold: &Sold| pb::DrawLine {
+        line: Some(invoice_line(&sold.item, sold.item.quantity)),
+        rate_percent: Some(decimal(sold.rate_percent)),
+        tax_sentence: sold.sentence.clone(),
+        captured_quantity: Some(decimal(sold.captured)),
+    };
+    let lines = whole.purchase.iter().flat_map(|purchase| &purchase.lines).map(sold).collect();
+    pb::Draw { lines, ..draw(tenant, line, whole) }
+}
+
+/// A draw of a line, as lists show it.
+#[must_use]
+pub fn draw(tenant: &TenantId, line: &Line, draw: &Draw) -> pb::Draw {
+    use pb::draw::State;
+    let customer = customer_name(tenant, line.customer);
+    let state = match draw.state {
+        DrawState::Authorized => State::Authorized,
+        DrawState::Captured => State::Captured,
+        DrawState::Voided => State::Voided,
+        DrawState::Expired => State::Expired,
+    };
+    pb::Draw {
+        name: draw_name(tenant, line, draw),
+        state: state.into(),
+        amount: Some(money(draw.amount)),
+        captured: Some(money(draw.captured)),
+        repaid: Some(money(draw.repaid)),
+        invoice: draw.invoice.map(|id| format!("{customer}/invoices/{id}")).unwrap_or_default(),
+        payment: draw.payment.map(|id| format!("{customer}/payments/{id}")).unwrap_or_default(),
+        expire_time: draw.expires_at().map(timestamp),
+        description: draw.purchase.as_ref().map(|purchase| purchase.description.clone()).unwrap_or_default(),
+        lines: Vec::new(),
+        collect_automatically: draw.purchase.as_ref().is_some_and(|purchase| purchase.collect_automatically),
+        purchase_date: draw.purchased_on.map(date),
+        due_date: draw.due_on.map(date),
+        create_time: Some(timestamp(draw.created_at)),
+        update_time: Some(timestamp(draw.updated_at)),
+    }
+}

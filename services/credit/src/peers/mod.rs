@@ -1,0 +1,3 @@
+//! The other services, as credit reaches them.
+
+pub mod wallet;

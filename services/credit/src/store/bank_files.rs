@@ -1,0 +1,55 @@
+//! Table `bank_files`: what was uploaded for an application, and what was read from linked accounts.
+
+use super::json::{of_json, to_json};
+use crate::commands::bank_files::BankFile;
+use payterms_chassis::{AppError, sql};
+use payterms_credit_domain::Application;
+use payterms_kernel::{Id, TenantId};
+use sea_orm::{ConnectionTrait, QueryResult};
+
+/// Inserts a file; false where it is there already.
+pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Application>, file: &BankFile) -> Result<bool, AppError> {
+    let insert = "INSERT INTO bank_files (tenant, application_id, sha256, title, content, mapping, linked, accounts, bookings, at) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
+    let values = vec![
+        tenant.as_str().into(),
+        id.uuid().into(),
+        file.sha256.clone().into(),
+        file.title.clone().into(),
+        file.content.clone().into(),
+        file.mapping.as_ref().map(to_json).transpose()?.unwrap_or_default().into(),
+        file.linked.into(),
+        file.accounts.into(),
+        file.bookings.into(),
+        file.at.into(),
+    ];
+    Ok(sql::exec(conn, insert, values).await? == 1)
+}
+
+/// The files of an application, oldest first; with their originals where `whole`.
+pub async fn of_application<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<Application>,
+    whole: bool,
+) -> Result<Vec<BankFile>, AppError> {
+    let content = if whole { ", content" } else { "" };
+    let select = format!(
+        "SELECT sha256, title, mapping, linked, accounts, bookings, at{content} FROM bank_files WHERE tenant = $1 AND application_id = $2 ORDER BY at, sha256"
+    );
+    let rows = sql::all(conn, &select, vec![tenant.as_str().into(), id.uuid().into()]).await?;
+    let file = |row: &QueryResult| {
+        let mapping: String = row.try_get("", "mapping")?;
+        Ok(BankFile {
+            sha256: row.try_get("", "sha256")?,
+            title: row.try_get("", "title")?,
+            content: if whole { row.try_get("", "content")? } else { Vec::new() },
+            mapping: (!mapping.is_empty()).then(|| of_json(&mapping, "a mapping")).transpose()?,
+            linked: row.try_get("", "linked")?,
+            accounts: row.try_get("", "accounts")?,
+            bookings: row.try_get("", "bookings")?,
+            at: row.try_get("", "at")?,
+        })
+    };
+    rows.iter().map(file).collect()
+}

@@ -1,0 +1,17 @@
+//! Verbs of applications: of the applicant, of people of the tenant, who never act on their own, and of the policy.
+
+pub mod claim;
+pub mod decide;
+mod decide_by_policy;
+pub mod expire;
+pub mod load;
+pub mod read;
+mod read_accounts;
+pub mod release;
+pub mod replay_decision;
+pub mod request_information;
+pub mod save;
+pub mod start;
+pub mod submit;
+pub mod upload;
+pub mod withdraw;

@@ -1,0 +1,41 @@
+//! Reads of applications.
+
+use super::load::find_application;
+use crate::{
+    app::App,
+    commands::applications::{ApplicationRef, ListApplications},
+    messages::applications::{ApplicationParts, credit_application},
+    store::{applications, bank_files, bank_links, decisions},
+};
+use payterms_chassis::{AppError, page::Page};
+use payterms_credit_domain::Application;
+use payterms_proto::credit::v1::{GetApplicationResponse, ListApplicationsResponse};
+use uuid::Uuid;
+
+/// One application.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn get_application(app: &App, named: &ApplicationRef) -> Result<GetApplicationResponse, AppError> {
+    let conn = app.db.read(&named.tenant).await?;
+    let application = find_application(&conn, named).await?;
+    let files = bank_files::of_application(&conn, &named.tenant, application.id, false).await?;
+    let advice = decisions::last(&conn, &named.tenant, application.id).await?;
+    let links = bank_links::of(&conn, &named.tenant, application.id).await?;
+    let shown = credit_application(&named.tenant, &application, &ApplicationParts { files, advice, links }, named.as_customer);
+    Ok(GetApplicationResponse { credit_application: Some(shown) })
+}
+
+/// A page of applications, newest first, without their files and decisions.
+///
+/// # Errors
+/// `PAGE_TOKEN_INVALID`.
+pub async fn list_applications(app: &App, filter: &ListApplications, page: &Page) -> Result<ListApplicationsResponse, AppError> {
+    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
+    let conn = app.db.read(&filter.tenant).await?;
+    let mut found = applications::list(&conn, &filter.tenant, (filter.customer, &filter.states, before), page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut found, |application| application.id.to_string());
+    let shown =
+        |application: &Application| credit_application(&filter.tenant, application, &ApplicationParts::default(), filter.as_customer);
+    Ok(ListApplicationsResponse { credit_applications: found.iter().map(shown).collect(), next_page_token })
+}

@@ -1,0 +1,16 @@
+//! What use cases get: the database, the flows, the other services.
+
+use payterms_chassis::{Db, flow::Flows, page::PageSigner, peers::Peers};
+
+/// What the use cases work with.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The database of plans.
+    pub db: Db,
+    /// Signs page tokens.
+    pub pages: PageSigner,
+    /// The flows of plans.
+    pub flows: Flows,
+    /// The other services.
+    pub peers: Peers,
+}

@@ -1,0 +1,92 @@
+//! What invoicing sends, into what plans are made of.
+
+use chrono::DateTime;
+use payterms_chassis::{
+    AppError, names,
+    render::{date_of, money_of},
+};
+use payterms_kernel::{Currency, Id, Money};
+use payterms_plans_domain::{Covered, Invoice, collection::Ended, life::Figures, proposal::Facts};
+use payterms_proto::{
+    google::r#type::Money as MoneyMessage,
+    invoicing::v1::{Invoice as InvoiceMessage, Payment, invoice, payment},
+};
+use tonic::Status;
+use tonic_types::StatusExt;
+
+fn fault(message: &InvoiceMessage) -> AppError {
+    AppError::Fault(format!("invoice {:?} that invoicing sent", message.name))
+}
+
+/// An invoice, and what of it instalments are worked out from.
+///
+/// # Errors
+/// `Fault` for a message that is not whole.
+pub fn figures(message: &InvoiceMessage) -> Result<(Id<Invoice>, Figures), AppError> {
+    let whole = || {
+        let money = |amount: &Option<MoneyMessage>| amount.as_ref().and_then(money_of);
+        let figures = Figures {
+            open: money(&message.open)?,
+            paid: money(&message.paid)?,
+            due_on: message.due_date.as_ref().and_then(date_of).unwrap_or_default(),
+            revision: message.revision,
+        };
+        Some((Id::from_uuid(names::uuid(message.name.rsplit('/').next()?)?), figures))
+    };
+    whole().ok_or_else(|| fault(message))
+}
+
+/// What decides on a proposal of an invoice; how often it was proposed is not known to invoicing.
+pub fn facts(message: &InvoiceMessage) -> Result<Facts, AppError> {
+    let (id, figures) = figures(message)?;
+    let blocked = message.block.as_ref().map(|block| block.reason().as_str_name().trim_start_matches("REASON_").to_owned());
+    Ok(Facts {
+        covered: Covered {
+            invoice: id,
+            number: message.number.clone(),
+            due_on: figures.due_on,
+            covered: figures.open,
+            paid_before: figures.paid,
+            open: figures.open,
+            paid: figures.paid,
+            expected: figures.open,
+            revision: figures.revision,
+        },
+        name: message.name.clone(),
+        state: invoice::State::try_from(message.state).unwrap_or_default().as_str_name().trim_start_matches("STATE_").to_owned(),
+        pending: message.pending.as_ref().and_then(money_of).ok_or_else(|| fault(message))?,
+        blocked: blocked.unwrap_or_default(),
+        top_up: message.top_up.is_some(),
+        deferred: message.deferral.as_ref().is_some_and(|deferral| !deferral.plans_allowed),
+        proposals: 0,
+    })
+}
+
+/// How a payment that collects ended; none while it takes its time.
+#[must_use]
+pub fn collection_ended(message: &Payment, currency: Currency) -> Option<Ended> {
+    match message.state() {
+        payment::State::Processing | payment::State::Unspecified => None,
+        payment::State::Succeeded | payment::State::Partial => {
+            let paid = message.allocations.iter().filter_map(|allocation| allocation.paid.as_ref().and_then(money_of));
+            let sum = paid.fold(0_i64, |sum, amount| sum.saturating_add(amount.micros()));
+            Some(Ended::Paid(Money::from_micros(currency, sum)))
+        }
+        payment::State::Failed | payment::State::Cancelled => {
+            let reason = message.tenders.iter().map(|tender| tender.decline_code.clone()).find(|code| !code.is_empty());
+            Some(Ended::Failed(reason.unwrap_or_default()))
+        }
+    }
+}
+
+/// Why invoicing refuses to collect: the customer must be given notice first, or a reason.
+#[must_use]
+pub fn collection_refused(status: &Status) -> Ended {
+    let details = status.get_error_details();
+    let Some(info) = details.error_info() else { return Ended::Failed(String::new()) };
+    let from = info.metadata.get("from").and_then(|seconds| seconds.parse().ok()).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    match from.filter(|_| info.reason == "DEBIT_NOTICE_REQUIRED") {
+        Some(from) => Ended::From(from),
+        None => Ended::Failed(info.reason.clone()),
+    }
+}

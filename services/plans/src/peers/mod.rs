@@ -1,0 +1,3 @@
+//! The other services, as plans reach them.
+
+pub mod invoicing;

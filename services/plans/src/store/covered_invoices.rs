@@ -1,0 +1,152 @@
+//! Table `covered_invoices`: what each plan covers, and what is known of it.
+
+use chrono::{DateTime, Utc};
+use payterms_chassis::{
+    AppError,
+    columns::{date, money},
+};
+use payterms_kernel::{Id, TenantId};
+use payterms_plans_domain::{Covered, Invoice, Plan};
+use sea_orm::{ActiveValue::Set, FromQueryResult, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use std::collections::HashMap;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "covered_invoices")]
+/// A row. `live`: the plan holds the invoice; an index lets one do so at most.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    plan_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    invoice_id: Uuid,
+    place: i64,
+    number: String,
+    due_on: String,
+    covered: i64,
+    paid_before: i64,
+    open: i64,
+    paid: i64,
+    currency: String,
+    expected: i64,
+    revision: i64,
+    live: bool,
+    proposed_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn covered(row: Model) -> Result<(Uuid, Covered), AppError> {
+    let money = |micros| money(&row.currency, micros);
+    let own = Covered {
+        invoice: Id::from_uuid(row.invoice_id),
+        due_on: date(&row.due_on)?,
+        covered: money(row.covered)?,
+        paid_before: money(row.paid_before)?,
+        open: money(row.open)?,
+        paid: money(row.paid)?,
+        expected: money(row.expected)?,
+        revision: row.revision,
+        number: row.number,
+    };
+    Ok((row.plan_id, own))
+}
+
+/// What plans cover, by plan, in the order of their places.
+pub(super) async fn of_plans<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    plans: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<Covered>>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PlanId.is_in(plans.to_vec()));
+    let mut found: HashMap<Uuid, Vec<Covered>> = HashMap::new();
+    for row in query.order_by_asc(Column::Place).all(conn).await? {
+        let (plan, own) = covered(row)?;
+        found.entry(plan).or_default().push(own);
+    }
+    Ok(found)
+}
+
+/// Plans that cover an invoice, in the order of their ids.
+pub async fn plans_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<Id<Plan>>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.eq(invoice.uuid()));
+    let ids: Vec<Uuid> = query.select_only().column(Column::PlanId).order_by_asc(Column::PlanId).into_tuple().all(conn).await?;
+    Ok(ids.into_iter().map(Id::from_uuid).collect())
+}
+
+#[derive(Debug, FromQueryResult)]
+struct Counted {
+    invoice_id: Uuid,
+    proposals: i64,
+}
+
+/// How often invoices were proposed since an instant.
+pub async fn proposals<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoices: &[Id<Invoice>],
+    since: DateTime<Utc>,
+) -> Result<HashMap<Uuid, u32>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::InvoiceId.is_in(invoices.iter().map(|id| id.uuid())))
+        .filter(Column::ProposedAt.gt(since));
+    let counted = query
+        .select_only()
+        .column(Column::InvoiceId)
+        .column_as(Column::PlanId.count(), "proposals")
+        .group_by(Column::InvoiceId)
+        .into_model::<Counted>()
+        .all(conn)
+        .await?;
+    Ok(counted.into_iter().map(|own| (own.invoice_id, u32::try_from(own.proposals).unwrap_or(u32::MAX))).collect())
+}
+
+/// The invoices that live plans hold, of those named.
+pub async fn held<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Id<Invoice>]) -> Result<Vec<Uuid>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::InvoiceId.is_in(invoices.iter().map(|id| id.uuid())))
+        .filter(Column::Live.eq(true));
+    Ok(query.select_only().column(Column::InvoiceId).into_tuple().all(conn).await?)
+}
+
+/// Saves what a plan covers.
+///
+/// # Errors
+/// The database's; a second live plan of an invoice breaks an index.
+pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) -> Result<(), AppError> {
+    let rows = (1_i64..).zip(&plan.covered).map(|(place, own)| ActiveModel {
+        tenant: Set(tenant.to_string()),
+        plan_id: Set(plan.id.uuid()),
+        invoice_id: Set(own.invoice.uuid()),
+        place: Set(place),
+        number: Set(own.number.clone()),
+        due_on: Set(own.due_on.to_string()),
+        covered: Set(own.covered.micros()),
+        paid_before: Set(own.paid_before.micros()),
+        open: Set(own.open.micros()),
+        paid: Set(own.paid.micros()),
+        currency: Set(plan.currency.code().to_owned()),
+        expected: Set(own.expected.micros()),
+        revision: Set(own.revision),
+        live: Set(plan.state.is_live()),
+        proposed_at: Set(plan.created_at),
+    });
+    let changing =
+        [Column::DueOn, Column::Covered, Column::PaidBefore, Column::Open, Column::Paid, Column::Expected, Column::Revision, Column::Live];
+    let upsert = OnConflict::columns([Column::Tenant, Column::PlanId, Column::InvoiceId]).update_columns(changing).to_owned();
+    Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+/// Deletes what a plan covers that was never sent.
+pub(super) async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: Id<Plan>) -> Result<(), AppError> {
+    let query = Entity::delete_many().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PlanId.eq(plan.uuid()));
+    query.exec(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! What a plan would be, without any effect.
+
+use super::propose::{proposed_plan, read_facts};
+use crate::{app::App, commands::plans::ProposePlan, messages::plans::plan_preview};
+use payterms_chassis::{AppError, Call, call::Caller};
+use payterms_plans_domain::{Actor, Side, life::Figures};
+use payterms_proto::plans::v1::PreviewPlanResponse;
+use uuid::Uuid;
+
+/// Previews a plan.
+///
+/// # Errors
+/// Those of [`payterms_plans_domain::proposal::propose`].
+pub async fn preview_plan(app: &App, caller: &Caller, command: &ProposePlan) -> Result<PreviewPlanResponse, AppError> {
+    let facts = read_facts(app, caller, command).await?;
+    let tenant = &command.customer.tenant;
+    let call = Call::own("plans", tenant, "preview", Uuid::from_bytes(rand::random()), None);
+    let mut tx = app.db.begin_forward(&call).await?;
+    let by = Actor { side: Side::Customer, subject: caller.subject.clone() };
+    let mut plan = proposed_plan(&mut tx, command, facts, by).await?;
+    let (zone, now) = (tx.time().zone, tx.now());
+    drop(tx);
+    let figures: Vec<_> = plan
+        .covered
+        .iter()
+        .map(|invoice| {
+            (invoice.invoice, Figures { open: invoice.open, paid: invoice.paid, due_on: invoice.due_on, revision: invoice.revision })
+        })
+        .collect();
+    plan.blocked(&figures, zone, now)?;
+    Ok(PreviewPlanResponse { plan: Some(plan_preview(tenant, &plan)?) })
+}

@@ -1,0 +1,72 @@
+//! Sends a proposal: the intent, then a flow that blocks the invoices, all or none.
+
+use super::switch_blocks;
+use crate::{
+    app::App,
+    commands::plans::ProposePlan,
+    peers::invoicing::Invoicing,
+    store::{covered_invoices, plan_settings, plans},
+    use_cases::actor,
+};
+use chrono::TimeDelta;
+use payterms_chassis::{Answer, AppError, Call, WriteTx, call::Caller, kill};
+use payterms_kernel::calendar::day_in;
+use payterms_plans_domain::{
+    Actor, Plan, Side,
+    proposal::{Facts, propose},
+    settings::PROPOSAL_DAYS,
+};
+use payterms_proto::plans::v1::ProposePlanResponse;
+
+/// Proposes a plan.
+///
+/// # Errors
+/// Those of [`propose`]; the flow's, where an invoice changed meanwhile.
+pub async fn propose_plan(app: &App, call: &Call, command: &ProposePlan) -> Result<Answer<ProposePlanResponse>, AppError> {
+    if app.flows.knows(call).await? {
+        let mut tx = app.db.begin_forward(call).await?;
+        tx.seen().await?;
+        drop(tx);
+        return app.flows.answer(call, true).await;
+    }
+    let facts = read_facts(app, &call.caller, command).await?;
+    let mut tx = app.db.begin(call).await?;
+    if tx.seen().await?.is_some() {
+        drop(tx);
+        return app.flows.answer(call, true).await;
+    }
+    let plan = proposed_plan(&mut tx, command, facts, actor(call, Side::Customer)).await?;
+    plans::save(tx.conn(), &call.tenant, &plan).await?;
+    let lease = app.flows.open(&tx, switch_blocks::FLOW, plan.id.uuid()).await?;
+    kill::point("plan.before_intent");
+    tx.commit_intent(plan.id.uuid()).await?;
+    kill::point("plan.after_intent");
+    app.flows.spawn(lease);
+    app.flows.answer(call, false).await
+}
+
+/// What invoicing lets the caller see of the invoices.
+pub(super) async fn read_facts(app: &App, caller: &Caller, command: &ProposePlan) -> Result<Vec<Facts>, AppError> {
+    Invoicing::new(app, &command.customer.tenant, command.customer.customer).facts(caller, &command.invoices).await
+}
+
+/// The plan that is proposed, not saved yet.
+pub(super) async fn proposed_plan(tx: &mut WriteTx, command: &ProposePlan, mut facts: Vec<Facts>, by: Actor) -> Result<Plan, AppError> {
+    let tenant = command.customer.tenant.clone();
+    let now = tx.now();
+    let settings = plan_settings::find(tx.conn(), &tenant).await?;
+    let since = now - TimeDelta::days(PROPOSAL_DAYS);
+    let counted = covered_invoices::proposals(tx.conn(), &tenant, &command.invoices, since).await?;
+    let held = covered_invoices::held(tx.conn(), &tenant, &command.invoices).await?;
+    for invoice in &mut facts {
+        let id = invoice.covered.invoice.uuid();
+        invoice.proposals = counted.get(&id).copied().unwrap_or_default();
+        // Its block may be on its way.
+        if held.contains(&id) && invoice.blocked.is_empty() {
+            "PAYMENT_PLAN_PROPOSED".clone_into(&mut invoice.blocked);
+        }
+    }
+    let today = day_in(tx.time().zone, now);
+    let who = (tx.id(), command.customer.customer, by);
+    Ok(propose(who, facts, command.proposal.clone(), &settings, (today, now))?)
+}

@@ -1,0 +1,53 @@
+//! Reads of plans and their history.
+
+use super::load::find_plan;
+use crate::{
+    app::App,
+    commands::plans::{ListPlans, PlanHistory, PlanRef},
+    messages::plans::{plan as plan_message, plan_history_entry},
+    store::{
+        plan_history,
+        plans::{self, PlanFilter},
+    },
+};
+use payterms_chassis::{AppError, page::Page};
+use payterms_proto::plans::v1::{GetPlanResponse, ListPlanHistoryResponse, ListPlansResponse};
+use uuid::Uuid;
+
+/// One plan.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn get_plan(app: &App, named: &PlanRef) -> Result<GetPlanResponse, AppError> {
+    let conn = app.db.read(&named.tenant).await?;
+    let plan = find_plan(&conn, named).await?;
+    Ok(GetPlanResponse { plan: Some(plan_message(&named.tenant, &plan)?) })
+}
+
+/// A page of plans, newest first.
+///
+/// # Errors
+/// `PAGE_TOKEN_INVALID`.
+pub async fn list_plans(app: &App, filter: &ListPlans, page: &Page) -> Result<ListPlansResponse, AppError> {
+    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
+    let conn = app.db.read(&filter.tenant).await?;
+    let rows = PlanFilter { customer: filter.customer, states: &filter.states, invoice: filter.invoice, next_due: filter.next_due, before };
+    let mut found = plans::list(&conn, &filter.tenant, &rows, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut found, |plan| plan.id.to_string());
+    let plans = found.iter().map(|plan| plan_message(&filter.tenant, plan)).collect::<Result<_, _>>()?;
+    Ok(ListPlansResponse { plans, next_page_token })
+}
+
+/// A page of a plan's history, oldest first.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
+pub async fn list_plan_history(app: &App, history: &PlanHistory, page: &Page) -> Result<ListPlanHistoryResponse, AppError> {
+    let after = app.pages.cursor(page)?.unwrap_or(0_i64);
+    let conn = app.db.read(&history.plan.tenant).await?;
+    let plan = find_plan(&conn, &history.plan).await?;
+    let mut edges = plan_history::list(&conn, &history.plan.tenant, plan.id, after, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut edges, |(sequence, _)| sequence.to_string());
+    let entries = edges.iter().map(|(_, edge)| plan_history_entry(edge, history.as_customer)).collect();
+    Ok(ListPlanHistoryResponse { entries, next_page_token })
+}

@@ -1,0 +1,27 @@
+//! A breached plan gets another chance.
+
+use super::{load::lock_for_flow, switch_blocks::begin_block_switch};
+use crate::{app::App, commands::plans::ExplainedChange, store::covered_invoices, use_cases::actor};
+use payterms_chassis::{Answer, AppError, Call};
+use payterms_kernel::Refusal;
+use payterms_plans_domain::{Side, Verb};
+use prost::Message;
+
+/// Reinstates a plan: its invoices are blocked again next.
+///
+/// # Errors
+/// Those of [`payterms_plans_domain::Plan::block_for`], `RESOURCE_NOT_FOUND`; the flow's.
+pub async fn reinstate_plan<A: Message + Default>(app: &App, call: &Call, command: &ExplainedChange) -> Result<Answer<A>, AppError> {
+    let (tx, mut plan) = match lock_for_flow(app, call, &command.plan).await? {
+        Ok(opened) => opened,
+        Err(answer) => return Ok(answer),
+    };
+    plan.target(Verb::Reinstate)?;
+    let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
+    if !covered_invoices::held(tx.conn(), &call.tenant, &ids).await?.is_empty() {
+        let message = "Another plan holds an invoice of this one. Answer that one first.";
+        return Err(Refusal::precondition("INVOICE_BLOCKED", message).into());
+    }
+    plan.block_for(Verb::Reinstate, actor(call, Side::Tenant), &command.explanation, tx.now())?;
+    begin_block_switch(app, call, tx, plan).await
+}

@@ -1,0 +1,186 @@
+//! The flow that sets and lifts a plan's blocks: they are set before the plan shows that they stand, and lifted after
+//! its end is stored. What is to be done stands in the plan's row, so any driver resumes where another stopped.
+
+use super::save::{EventDetails, publish_plan};
+use crate::{
+    app::App,
+    peers::invoicing::Invoicing,
+    store::{plan_history, plan_settings, plans},
+};
+use payterms_chassis::{
+    Answer, AppError, Call, WriteTx, answer,
+    flow::{self, Lease},
+    kill,
+};
+use payterms_kernel::{Id, calendar::day_in, id::step_id};
+use payterms_plans_domain::{Actor, Invoice, Plan, PlanState, Side, Verb, life::Figures, plan::Moving};
+use payterms_proto::{invoicing::v1::block::Reason, plans::v1::ProposePlanResponse};
+use prost::Message;
+use tonic::Status;
+use uuid::Uuid;
+
+/// The kind of flow; its intent is the plan.
+pub const FLOW: &str = "plan";
+
+/// Why a proposal was refused without a person.
+const BAND: &str = "BAND";
+
+/// Stores which blocks are to be set or lifted, drives it, and answers when it is done.
+///
+/// # Errors
+/// What the flow is refused with.
+pub(super) async fn begin_block_switch<A: Message + Default>(
+    app: &App,
+    call: &Call,
+    mut tx: WriteTx,
+    mut plan: Plan,
+) -> Result<Answer<A>, AppError> {
+    publish_plan(&mut tx, &mut plan, EventDetails::default()).await?;
+    let lease = app.flows.open(&tx, FLOW, plan.id.uuid()).await?;
+    tx.commit_intent(plan.id.uuid()).await?;
+    kill::point("plan.after_answer");
+    app.flows.spawn(lease);
+    app.flows.answer(call, false).await
+}
+
+/// Drives the flow to its close.
+///
+/// # Errors
+/// No answer of invoicing; the recovery resumes.
+pub async fn drive_block_switch(app: &App, lease: &Lease) -> Result<(), AppError> {
+    loop {
+        let conn = app.db.read(&lease.tenant).await?;
+        let found = plans::find_many(&conn, &lease.tenant, &[Id::from_uuid(lease.intent)]).await?.pop();
+        drop(conn);
+        let Some(plan) = found else { return Ok(()) };
+        let invoicing = Invoicing::new(app, &lease.tenant, plan.customer);
+        let step = |what: &str| step_id(lease.intent, &format!("{what}/{}", plan.moves));
+        let done = match &plan.moving {
+            None => answer::retry(|| record_no_blocks(app, lease, &plan)).await?,
+            Some(Moving::Block { verb, .. }) => {
+                let reason = if *verb == Verb::Send { Reason::PaymentPlanProposed } else { Reason::PaymentPlanActive };
+                let blocked = invoicing.block_for_owner(step("block"), &plan, reason).await?;
+                kill::point("plan.after_block");
+                match &blocked {
+                    Ok(figures) => answer::retry(|| record_blocks(app, lease, &plan, figures)).await?,
+                    Err(status) => answer::retry(|| record_refusal(app, lease, &plan, status)).await?,
+                }
+            }
+            Some(Moving::Lift) => {
+                let breach = plan.breached_on.filter(|_| plan.state == PlanState::Breached).map(|day| (day, plan.accelerates));
+                invoicing.unblock_for_owner(step("unblock"), &plan, breach).await?;
+                kill::point("plan.after_unblock");
+                answer::retry(|| record_no_blocks(app, lease, &plan)).await?
+            }
+        };
+        if done {
+            return Ok(());
+        }
+    }
+}
+
+/// The call of the driver itself.
+fn driver_call(lease: &Lease, plan: &Plan) -> Call {
+    Call::own("plans", &lease.tenant, &format!("plan_moved/{}/{}", plan.moves, plan.state.name()), lease.intent, None)
+}
+
+/// The plan under the driver's lease.
+async fn lock_driven_plan(tx: &WriteTx, lease: &Lease) -> Result<Plan, AppError> {
+    let found = plans::lock(tx.conn(), &lease.tenant, Id::from_uuid(lease.intent)).await?;
+    flow::hold(tx, lease).await?;
+    found.ok_or_else(|| AppError::Fault(format!("no plan {}", lease.intent)))
+}
+
+/// The blocks are lifted, or there was nothing to do: what happened meanwhile is evaluated, and the flow
+/// closes where nothing is left to do. True where it closed.
+async fn record_no_blocks(app: &App, lease: &Lease, driven: &Plan) -> Result<bool, AppError> {
+    let mut tx = app.db.begin_apart(&driver_call(lease, driven)).await?;
+    let mut plan = lock_driven_plan(&tx, lease).await?;
+    let (zone, now) = (tx.time().zone, tx.now());
+    if plan.moves == driven.moves {
+        plan.lifted(now);
+    }
+    plan.evaluate(zone, now)?;
+    publish_and_close(&mut tx, lease, &mut plan).await?;
+    commit_switch(tx, &plan).await
+}
+
+/// The blocks stand: the verb is done, and what follows from it at once. A proposal may be answered by the
+/// tenant's bands.
+async fn record_blocks(app: &App, lease: &Lease, driven: &Plan, figures: &[(Id<Invoice>, Figures)]) -> Result<bool, AppError> {
+    let mut tx = app.db.begin_apart(&driver_call(lease, driven)).await?;
+    let mut plan = lock_driven_plan(&tx, lease).await?;
+    let (zone, now) = (tx.time().zone, tx.now());
+    plan.blocked(figures, zone, now)?;
+    // Announcements and tries are for the job; edges that follow are taken here.
+    plan.evaluate(zone, now)?;
+    if plan.state == PlanState::Proposed && driven.state == PlanState::Pending && plan.moving.is_none() {
+        answer_by_bands(&tx, &mut plan).await?;
+    }
+    publish_and_close(&mut tx, lease, &mut plan).await?;
+    commit_switch(tx, &plan).await
+}
+
+/// Commits; true where the flow has closed.
+async fn commit_switch(tx: WriteTx, plan: &Plan) -> Result<bool, AppError> {
+    kill::point("plan.before_record");
+    tx.commit_rows().await?;
+    kill::point("plan.after_record");
+    Ok(plan.moving.is_none())
+}
+
+/// The tenant's bands approve or refuse a proposal, or leave it to a person.
+async fn answer_by_bands(tx: &WriteTx, plan: &mut Plan) -> Result<(), AppError> {
+    let (tenant, now) = (&tx.call().tenant, tx.now());
+    let settings = plan_settings::find(tx.conn(), tenant).await?;
+    let breached = plan_history::last_breach(tx.conn(), tenant, plan.customer).await?;
+    let ago = breached.map(|at| (now - at).num_days());
+    let (count, last) = (plan.offer.instalments.len(), plan.offer.instalments.last().map(|instalment| instalment.due_on));
+    let days = last.map_or(0, |last| (last - day_in(tx.time().zone, now)).num_days());
+    let open = plan.open()?;
+    match settings.bands(open, u32::try_from(count).unwrap_or(u32::MAX), days, ago) {
+        Some(true) => plan.accept(Verb::Approve, Actor::suite(), open, now)?,
+        Some(false) => plan.end(Verb::Refuse, Actor::suite(), BAND, now)?,
+        None => {}
+    }
+    Ok(())
+}
+
+async fn publish_and_close(tx: &mut WriteTx, lease: &Lease, plan: &mut Plan) -> Result<(), AppError> {
+    let rendered = publish_plan(tx, plan, EventDetails::default()).await?;
+    if plan.moving.is_none() {
+        // All verbs answer with one field of the same number: their bytes are the same.
+        tx.answer_intent(lease.intent, &ProposePlanResponse { plan: Some(rendered) }).await?;
+        flow::close(tx, lease).await?;
+    }
+    Ok(())
+}
+
+/// The blocks were refused, none stands: a proposal was never there, any other plan stays as it was. Where a band
+/// had answered, its proposal still stands, and that is the proposer's answer.
+async fn record_refusal(app: &App, lease: &Lease, driven: &Plan, status: &Status) -> Result<bool, AppError> {
+    let mut tx = app.db.begin_apart(&driver_call(lease, driven)).await?;
+    let mut plan = lock_driven_plan(&tx, lease).await?;
+    if plan.state == PlanState::Pending {
+        plans::delete(tx.conn(), &lease.tenant, plan.id).await?;
+        tx.refuse_intent(lease.intent, status).await?;
+        flow::close(&tx, lease).await?;
+        kill::point("plan.before_refusal");
+        tx.commit_rows().await?;
+        return Ok(true);
+    }
+    let by_suite = matches!(&plan.moving, Some(Moving::Block { by, .. }) if by.side == Side::Suite);
+    let (zone, now) = (tx.time().zone, tx.now());
+    plan.not_blocked(now);
+    plan.evaluate(zone, now)?;
+    if !by_suite {
+        tx.refuse_intent(lease.intent, status).await?;
+    }
+    publish_and_close(&mut tx, lease, &mut plan).await?;
+    commit_switch(tx, &plan).await
+}
+
+/// Has the recovery drive the flow, where nobody waits for it.
+pub(super) async fn enqueue_block_switch(tx: &WriteTx, plan: Uuid) -> Result<(), AppError> {
+    flow::leave(tx, FLOW, plan).await
+}
