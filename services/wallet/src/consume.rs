@@ -2,7 +2,7 @@
 
 use crate::{
     store::{customers, settings},
-    use_cases::{change_settings, close_metered},
+    use_cases::{metered::follow::follow_metered_service, settings::save::publish_settings},
 };
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, tenants};
@@ -31,7 +31,7 @@ fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
         let mut settings = settings::lock(tx.conn(), &tx.call().tenant).await?;
         if settings.invoices_hidden != tenant.invoices_hidden {
             settings.invoices_hidden = tenant.invoices_hidden;
-            change_settings::publish(tx, &mut settings).await?;
+            publish_settings(tx, &mut settings).await?;
         }
         Ok(())
     })
@@ -39,19 +39,19 @@ fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
 
 fn customer_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
-        let told = CustomerChanged::decode(event.data.clone())?.customer.unwrap_or_default();
+        let message = CustomerChanged::decode(event.data.clone())?.customer.unwrap_or_default();
         let id = names::uuid(&event.aggregate_id).ok_or_else(|| AppError::Fault(format!("customer {:?}", event.aggregate_id)))?;
-        let tax = told.tax_treatment.as_ref().map(|tax| {
+        let tax = message.tax_treatment.as_ref().map(|tax| {
             let rate = tax.rate_percent.as_ref().map(|rate| parse_decimal(&rate.value, 6)).transpose()?.unwrap_or_default();
             Ok::<_, AppError>(Tax { rate_percent: rate, sentence: tax.sentence.clone(), version: tax.version })
         });
         let customer = Customer {
             id: Id::from_uuid(id),
-            country: told.country,
-            tier: told.tier,
-            has_legal_name: !told.legal_name.is_empty(),
-            has_billing_address: told.billing_address.is_some(),
-            has_billing_email: !told.billing_email.is_empty(),
+            country: message.country,
+            tier: message.tier,
+            has_legal_name: !message.legal_name.is_empty(),
+            has_billing_address: message.billing_address.is_some(),
+            has_billing_email: !message.billing_email.is_empty(),
             tax: tax.transpose()?,
         };
         customers::save(tx.conn(), &tx.call().tenant, &customer).await
@@ -60,7 +60,7 @@ fn customer_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, 
 
 fn service_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
-        let told = MeteredServiceChanged::decode(event.data.clone())?.metered_service.unwrap_or_default();
-        close_metered::heard(tx, &told).await
+        let service = MeteredServiceChanged::decode(event.data.clone())?.metered_service.unwrap_or_default();
+        follow_metered_service(tx, &service).await
     })
 }
