@@ -4,6 +4,7 @@
 pub mod batch;
 pub mod chargebacks;
 pub mod charges;
+pub mod customers;
 pub mod fees;
 pub mod holds;
 pub mod lots;

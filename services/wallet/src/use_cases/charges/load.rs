@@ -1,6 +1,6 @@
 //! Charges as they are under their wallet's lock, and as the provider knows them.
 
-use super::ask_provider::{ChargeOnce, charge_once};
+use super::charge_once::{ChargeOnce, charge_once};
 use crate::{
     app::App,
     provider::ProviderCharge,

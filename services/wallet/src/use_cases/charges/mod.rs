@@ -1,6 +1,6 @@
 //! Charges of payments: made in a flow over the provider, settled when they took their time, read.
 
-pub mod ask_provider;
+pub mod charge_once;
 pub mod create;
 pub mod load;
 pub mod read;

@@ -3,13 +3,12 @@
 use super::close::JOB;
 use crate::{
     commands::wallets::name_of,
-    messages::postpaid as messages,
+    messages::postpaid::agreement_name,
     store::{
         accruals::{self, Closing},
-        postpaid,
         wallets::{self, Locked},
     },
-    use_cases::wallets::save::save_wallet,
+    use_cases::{postpaid::save::publish_agreement, wallets::save::save_wallet},
 };
 use chrono::{Months, NaiveDate};
 use payterms_chassis::{
@@ -18,7 +17,7 @@ use payterms_chassis::{
     render::{date, money},
 };
 use payterms_kernel::{Money, TenantId, calendar::start_of_day};
-use payterms_proto::wallet::v1::{PostpaidAgreementChanged, UsageMonthClosed, UsageMonthLine};
+use payterms_proto::wallet::v1::{UsageMonthClosed, UsageMonthLine};
 use payterms_wallet_domain::{
     Wallet,
     month::{self, Billed},
@@ -63,11 +62,7 @@ pub(super) async fn save_closing(
     }
     save_wallet(tx, locked).await?;
     if let Some(agreement) = agreement {
-        postpaid::save(tx, agreement).await?;
-        let event = PostpaidAgreementChanged {
-            postpaid_agreement: Some(messages::postpaid_agreement(&name_of(&tenant, &locked.wallet), agreement)),
-        };
-        tx.emit("postpaid_agreement", &agreement.id.to_string(), &event).await?;
+        publish_agreement(tx, locked, agreement).await?;
     }
     if let Some(event) = usage_month_closed(&tenant, &locked.wallet, &closing, (&deposits, &used)) {
         tx.emit("usage_month", &id.to_string(), &event).await?;
@@ -88,7 +83,7 @@ fn usage_month_closed(
     };
     let name = name_of(tenant, wallet);
     some.then(|| UsageMonthClosed {
-        postpaid_agreement: closing.agreement.map(|agreement| messages::agreement_name(&name, agreement)).unwrap_or_default(),
+        postpaid_agreement: closing.agreement.map(|agreement| agreement_name(&name, agreement)).unwrap_or_default(),
         wallet: name,
         closing_id: closing.id.to_string(),
         month: Some(date(closing.month)),

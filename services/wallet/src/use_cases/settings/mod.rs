@@ -1,5 +1,6 @@
-//! A tenant's settings: changed, prepayment turned on and off, read.
+//! A tenant's settings: changed, followed, prepayment turned on and off, read.
 
+pub mod follow_tenant;
 pub mod read;
 pub mod save;
 pub mod turn_off;

@@ -1,7 +1,7 @@
 //! Sells credit by card.
 
 use super::{
-    load::charge_top_up,
+    charge::charge_top_up,
     save::{begin_top_up, record_top_up},
 };
 use crate::{

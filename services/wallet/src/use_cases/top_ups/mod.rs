@@ -4,8 +4,8 @@
 //! happens once per key; then credit, events and answer in one transaction. What dies in between
 //! is taken over: the provider is asked first, and never charged under another key.
 
+pub mod charge;
 pub mod create;
-pub mod load;
 pub mod read;
 pub mod save;
 pub mod settle;

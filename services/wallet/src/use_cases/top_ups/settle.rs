@@ -1,6 +1,6 @@
 //! Asks for the charge of a top-up that took its time.
 
-use super::{load::charge_top_up, save::record_top_up};
+use super::{charge::charge_top_up, save::record_top_up};
 use crate::{
     app::App,
     store::{top_ups, wallets},

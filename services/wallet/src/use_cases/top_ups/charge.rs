@@ -4,7 +4,7 @@ use crate::{
     app::App,
     provider::ProviderCharge,
     store::top_ups,
-    use_cases::charges::ask_provider::{ChargeOnce, charge_once},
+    use_cases::charges::charge_once::{ChargeOnce, charge_once},
 };
 use payterms_chassis::AppError;
 use payterms_kernel::{Id, TenantId};
