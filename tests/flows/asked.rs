@@ -1,9 +1,9 @@
-//! What is asked of the hot verbs beneath the transport, by a clock that the test turns.
+//! Items of the batched path, beneath the transport, by a clock that the test turns.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_chassis::call::{Call, Caller};
 use payterms_kernel::{Clock, Currency, Money, TenantId};
-use payterms_wallet::use_cases::hot::{Command, Item};
+use payterms_wallet::commands::batch::{BatchCommand, BatchItem};
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
@@ -38,7 +38,7 @@ pub fn call(tenant: &TenantId, id: Uuid, subject: &str) -> Call {
     Call { caller, tenant: tenant.clone(), request_id: id, method: "/mix".to_owned(), input_hash: vec![1] }
 }
 
-pub fn item(tenant: &TenantId, id: Uuid, command: Command) -> Item {
+pub fn item(tenant: &TenantId, id: Uuid, command: BatchCommand) -> BatchItem {
     let input_hash = format!("{command:?}").into_bytes();
-    Item { call: Call { input_hash, ..call(tenant, id, "backend") }, command }
+    BatchItem { call: Call { input_hash, ..call(tenant, id, "backend") }, command }
 }

@@ -8,9 +8,14 @@ use payterms_kernel::{Clock, Currency, Id, IdSource, Kind, Refusal, TenantId};
 use payterms_proto::wallet::v1::{AuthorizeHoldResponse, CaptureHoldResponse, PostDebitResponse, RecordUsageResponse, VoidHoldResponse};
 use payterms_testkit::postgres;
 use payterms_wallet::{
-    parse::{HoldRef, Take, WalletRef},
-    store::{known::Known, wallets},
-    use_cases::hot::{Command, Item, run_many},
+    commands::{
+        batch::{BatchCommand, BatchItem},
+        holds::HoldRef,
+        postings::Take,
+        wallets::WalletRef,
+    },
+    store::{RequestsByTransfer, lot_cache::LotCache, wallets},
+    use_cases::{batch::run_batch, wallets::save::save_wallets},
 };
 use payterms_wallet_domain::{
     Hold, LotKind, TransferKind, Wallet, hold, posting,
@@ -48,30 +53,30 @@ struct Shop {
     tenant: TenantId,
     wallets: Vec<Own>,
     /// Every request that was done: what it asked, and its answer.
-    done: HashMap<Uuid, (Item, Vec<u8>)>,
+    done: HashMap<Uuid, (BatchItem, Vec<u8>)>,
     ids: Vec<Uuid>,
 }
 
 impl Own {
     /// What is asked of a wallet next, at random.
-    fn asks(&self, dice: &mut StdRng, now: DateTime<Utc>) -> Command {
+    fn asks(&self, dice: &mut StdRng, now: DateTime<Utc>) -> BatchCommand {
         let wallet = self.named.clone();
         let hold = || self.holds.choose(&mut StdRng::seed_from_u64(7)).map(|(id, _)| *id);
         let take = |cents| Take { wallet: wallet.clone(), amount: usd(cents), description: String::new(), unlisted: true };
         let named = |hold| HoldRef { wallet: wallet.clone(), hold };
         let some = self.holds.choose(dice).map(|(id, _)| *id).or_else(hold);
         match (dice.random_range(0..10), some) {
-            (0..3, _) => Command::Take(take(dice.random_range(1..400)), TransferKind::Debit),
-            (3, _) => Command::Take(take(dice.random_range(1..50)), TransferKind::Fee),
+            (0..3, _) => BatchCommand::Take(take(dice.random_range(1..400)), TransferKind::Debit),
+            (3, _) => BatchCommand::Take(take(dice.random_range(1..50)), TransferKind::Fee),
             (4, _) | (5..7, None) => {
                 let expires = dice.random_bool(0.5).then(|| now + TimeDelta::hours(dice.random_range(1..40)));
-                Command::Authorize(take(dice.random_range(1..300)), expires)
+                BatchCommand::Authorize(take(dice.random_range(1..300)), expires)
             }
             (5, Some(hold)) => {
-                Command::Capture(named(hold), (dice.random_bool(0.6).then(|| usd(dice.random_range(1..300))), dice.random_bool(0.5)))
+                BatchCommand::Capture(named(hold), (dice.random_bool(0.6).then(|| usd(dice.random_range(1..300))), dice.random_bool(0.5)))
             }
-            (6, Some(hold)) => Command::Void(named(hold)),
-            (7, _) => Command::Void(named(Id::from_uuid(Uuid::from_u128(dice.random())))),
+            (6, Some(hold)) => BatchCommand::Void(named(hold)),
+            (7, _) => BatchCommand::Void(named(Id::from_uuid(Uuid::from_u128(dice.random())))),
             _ => {
                 let used = Use {
                     product: "calls".to_owned(),
@@ -79,13 +84,13 @@ impl Own {
                     unit_price: usd(dice.random_range(0..9)),
                     used_at: None,
                 };
-                Command::Use(wallet, used)
+                BatchCommand::Use(wallet, used)
             }
         }
     }
 
     /// Does it in the model; `real` is the hold that the database made.
-    fn does(&mut self, ids: &mut IdSource, command: &Command, real: Option<Id<Hold>>, now: DateTime<Utc>) -> Result<Came, Refusal> {
+    fn does(&mut self, ids: &mut IdSource, command: &BatchCommand, real: Option<Id<Hold>>, now: DateTime<Utc>) -> Result<Came, Refusal> {
         let mut wallet = self.wallet.clone();
         let taken = |own: &payterms_wallet_domain::Posting| Came::Taken {
             amount: own.amount.micros(),
@@ -101,18 +106,18 @@ impl Own {
         };
         let place = |id: &Id<Hold>| self.holds.iter().position(|(own, _)| own == id).ok_or_else(Refusal::not_found);
         let came = match command {
-            Command::Take(take, kind) => {
+            BatchCommand::Take(take, kind) => {
                 let into_negative = *kind == TransferKind::Fee;
                 let debit = Debit { amount: take.amount, kind: *kind, into_negative, description: String::new() };
                 taken(&posting::debit(&mut wallet, ids, debit, now)?)
             }
-            Command::Authorize(take, expires_at) => {
+            BatchCommand::Authorize(take, expires_at) => {
                 let hold = hold::authorize(&mut wallet, ids, (take.amount, *expires_at, String::new()), now)?;
                 let came = held(&hold, None);
                 self.holds.extend(real.map(|id| (id, hold)));
                 came
             }
-            Command::Capture(named, what) => {
+            BatchCommand::Capture(named, what) => {
                 let place = place(&named.hold)?;
                 let mut hold = self.holds[place].1.clone();
                 let posting = hold::capture(&mut wallet, &mut hold, ids, *what, now)?;
@@ -120,7 +125,7 @@ impl Own {
                 self.holds[place].1 = hold;
                 came
             }
-            Command::Void(named) => {
+            BatchCommand::Void(named) => {
                 let place = place(&named.hold)?;
                 let mut hold = self.holds[place].1.clone();
                 hold::void(&mut wallet, &mut hold, ids, now)?;
@@ -128,7 +133,7 @@ impl Own {
                 self.holds[place].1 = hold;
                 came
             }
-            Command::Use(_, used) => {
+            BatchCommand::Use(_, used) => {
                 let record = usage::record(&mut wallet, ids, used.clone(), now)?;
                 Came::Use { amount: record.amount.micros(), charged: record.transfer.is_some() }
             }
@@ -145,7 +150,7 @@ fn micros(money: Option<payterms_proto::google::r#type::Money>) -> i64 {
 }
 
 /// What the database answered, and the hold that it made.
-fn told(command: &Command, answer: &[u8]) -> (Came, Option<Id<Hold>>) {
+fn told(command: &BatchCommand, answer: &[u8]) -> (Came, Option<Id<Hold>>) {
     let held = |hold: payterms_proto::wallet::v1::Hold, left| {
         let id = hold.name.rsplit('/').next().and_then(|id| id.parse().ok()).map(Id::from_uuid);
         let state = hold.state().as_str_name();
@@ -155,19 +160,19 @@ fn told(command: &Command, answer: &[u8]) -> (Came, Option<Id<Hold>>) {
     };
     match command {
         // The two answers have the same shape.
-        Command::Take(..) => {
+        BatchCommand::Take(..) => {
             let own = PostDebitResponse::decode(answer).unwrap().posting.unwrap();
             let parts = own.parts.into_iter().map(|part| micros(part.amount)).collect();
             (Came::Taken { amount: micros(own.amount), balance: micros(own.balance_after), sequence: own.sequence, parts }, None)
         }
-        Command::Authorize(..) => held(AuthorizeHoldResponse::decode(answer).unwrap().hold.unwrap(), None),
-        Command::Capture(..) => {
+        BatchCommand::Authorize(..) => held(AuthorizeHoldResponse::decode(answer).unwrap().hold.unwrap(), None),
+        BatchCommand::Capture(..) => {
             let own = CaptureHoldResponse::decode(answer).unwrap();
             let left = micros(own.posting.unwrap().balance_after);
             (held(own.hold.unwrap(), Some(left)).0, None)
         }
-        Command::Void(_) => (held(VoidHoldResponse::decode(answer).unwrap().hold.unwrap(), None).0, None),
-        Command::Use(..) => {
+        BatchCommand::Void(_) => (held(VoidHoldResponse::decode(answer).unwrap().hold.unwrap(), None).0, None),
+        BatchCommand::Use(..) => {
             let own = RecordUsageResponse::decode(answer).unwrap().usage_record.unwrap();
             (Came::Use { amount: micros(own.amount), charged: !own.transfer_id.is_empty() }, None)
         }
@@ -177,7 +182,7 @@ fn told(command: &Command, answer: &[u8]) -> (Came, Option<Id<Hold>>) {
 /// A player of mixes on a database.
 struct Table {
     db: Db,
-    known: Known,
+    cache: LotCache,
     dice: StdRng,
     clock: Hand,
     shops: Vec<Shop>,
@@ -191,7 +196,7 @@ impl Table {
         let now = clock.now();
         let mut own = Self {
             db,
-            known: Known::default(),
+            cache: LotCache::default(),
             dice: StdRng::seed_from_u64(seed),
             clock,
             shops: Vec::new(),
@@ -232,7 +237,7 @@ impl Table {
         assert_eq!(locked[0].wallet, own.wallet);
         locked[0].wallet.grant(tx.ids(), new, self.clock.now()).unwrap();
         let mut after = locked[0].wallet.clone();
-        wallets::save_many(&tx, &mut locked).await.unwrap();
+        save_wallets(&tx, &mut locked, &RequestsByTransfer::new()).await.unwrap();
         tx.commit_rows().await.unwrap();
         after.transfers.clear();
         after.lots.retain(|lot| lot.remaining.is_positive());
@@ -240,10 +245,10 @@ impl Table {
     }
 
     /// A mix of a tenant: fresh requests, repeated ones, ids with other content, and ids of other tenants.
-    fn mix(&mut self, shop: usize) -> Vec<Item> {
+    fn mix(&mut self, shop: usize) -> Vec<BatchItem> {
         let foreign = self.shops[(shop + 1) % TENANTS.len()].ids.choose(&mut self.dice).copied();
         let own = &self.shops[shop];
-        let mut items: Vec<Item> = Vec::new();
+        let mut items: Vec<BatchItem> = Vec::new();
         let count = if self.dice.random_bool(0.3) { 1 } else { self.dice.random_range(1..14) };
         for _ in 0..count {
             let wallet = own.wallets.choose(&mut self.dice).unwrap();
@@ -265,7 +270,7 @@ impl Table {
     /// Does a mix in one transaction, and one by one in the model.
     async fn plays(&mut self, shop: usize) {
         let items = self.mix(shop);
-        let outcomes = run_many(&self.db, &self.known, &items).await.unwrap();
+        let outcomes = run_batch(&self.db, &self.cache, &items).await.unwrap();
         assert_eq!(outcomes.len(), items.len());
         let own = &mut self.shops[shop];
         for (item, outcome) in items.iter().zip(outcomes) {
@@ -317,11 +322,11 @@ impl Table {
     }
 }
 
-fn wallet_of(command: &Command) -> Id<Wallet> {
+fn wallet_of(command: &BatchCommand) -> Id<Wallet> {
     match command {
-        Command::Take(take, _) | Command::Authorize(take, _) => take.wallet.wallet,
-        Command::Capture(hold, _) | Command::Void(hold) => hold.wallet.wallet,
-        Command::Use(wallet, _) => wallet.wallet,
+        BatchCommand::Take(take, _) | BatchCommand::Authorize(take, _) => take.wallet.wallet,
+        BatchCommand::Capture(hold, _) | BatchCommand::Void(hold) => hold.wallet.wallet,
+        BatchCommand::Use(wallet, _) => wallet.wallet,
     }
 }
 

@@ -7,11 +7,15 @@ use super::{
 use payterms_chassis::{Call, Db, sql, tenants};
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet::{
-    parse::{Take, WalletRef},
-    store::{known::Known, recharges, wallets},
+    commands::{
+        batch::{BatchCommand, BatchItem},
+        postings::Take,
+        wallets::WalletRef,
+    },
+    store::{RequestsByTransfer, lot_cache::LotCache, recharges, wallets},
     use_cases::{
-        hot::{Command, Item, run_many},
-        single_call,
+        batch::{fast_path::try_single_call, run_batch},
+        wallets::save::save_wallets,
     },
 };
 use payterms_wallet_domain::{Account, AutoRecharge, LotKind, TaxKind, TransferKind, Wallet, wallet::NewLot};
@@ -42,13 +46,13 @@ async fn adds(db: &Db, named: &WalletRef, amount: Money, tax: TaxKind) {
     let (tax_kind, now) = (Some(tax), tx.now());
     let new = NewLot { kind: LotKind::Purchased, tax_kind, priority: 0, amount, expires_at: None, description: String::new() };
     locked[0].wallet.add_lot(tx.ids(), new, (TransferKind::TopUp, Account::ProviderClearing, usd(0)), now).unwrap();
-    wallets::save_many(&tx, &mut locked).await.unwrap();
+    save_wallets(&tx, &mut locked, &RequestsByTransfer::new()).await.unwrap();
     tx.commit_rows().await.unwrap();
 }
 
-fn debit(named: &WalletRef, cents: i64) -> Item {
+fn debit(named: &WalletRef, cents: i64) -> BatchItem {
     let take = Take { wallet: named.clone(), amount: usd(cents), description: "call \\x00 'quoted'".to_owned(), unlisted: true };
-    item(&named.tenant, fresh(), Command::Take(take, TransferKind::Debit))
+    item(&named.tenant, fresh(), BatchCommand::Take(take, TransferKind::Debit))
 }
 
 /// What is stored of a tenant, without the ids that differ from wallet to wallet.
@@ -73,16 +77,16 @@ async fn a_debit_alone_writes_what_one_of_a_batch_writes() {
     let tenants = ["acme", "globex"].map(|name| name.parse().unwrap());
     let mut stored = Vec::new();
     for (tenant, together) in tenants.iter().zip([true, false]) {
-        let (named, mut known) = (wallet(&db, tenant).await, Known::default());
+        let (named, mut cache) = (wallet(&db, tenant).await, LotCache::default());
         // The second takes the rest of the first lot and some of the deposit, which accrues; the third accrues more.
         for (nth, cents) in [100, 250, 150].into_iter().enumerate() {
-            known = if together { Known::default() } else { known };
+            cache = if together { LotCache::default() } else { cache };
             let asked = debit(&named, cents);
-            let kept = single_call::post(&db, &known, &asked).await.unwrap();
-            // A wallet that nothing is known of, or whose first use of a month it is, is not debited alone.
+            let kept = try_single_call(&db, &cache, &asked).await.unwrap();
+            // A wallet that is not in the cache, or whose first use of a month it is, is not debited alone.
             assert_eq!(kept.is_some(), !together && nth == 2);
             if kept.is_none() {
-                run_many(&db, &known, &[asked]).await.unwrap().remove(0).unwrap();
+                run_batch(&db, &cache, &[asked]).await.unwrap().remove(0).unwrap();
             }
         }
         stored.push(rows(&db, tenant).await);
@@ -98,9 +102,9 @@ async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
     let Some(db) = on_postgres(&clock).await else { return };
     for case in ["as it was", "credit came", "seen before", "other kind", "suspended", "zone", "test clock", "rules", "too much"] {
         let tenant: TenantId = format!("of-{}", case.replace(' ', "-")).parse().unwrap();
-        let (named, known) = (wallet(&db, &tenant).await, Known::default());
+        let (named, cache) = (wallet(&db, &tenant).await, LotCache::default());
         let first = debit(&named, 50);
-        run_many(&db, &known, std::slice::from_ref(&first)).await.unwrap().remove(0).unwrap();
+        run_batch(&db, &cache, std::slice::from_ref(&first)).await.unwrap().remove(0).unwrap();
         let mut asked = debit(&named, 50);
         match case {
             "credit came" => adds(&db, &named, usd(100), TaxKind::Deposit).await,
@@ -115,7 +119,7 @@ async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
             "test clock" => tenants::set_clock(db.connection(), &tenant, db.clock().now(), b"seed", None).await.unwrap(),
             "rules" => {
                 let tx = db.begin(&call(&tenant, fresh(), "staff")).await.unwrap();
-                let (own, _) = known.alone(&tenant, named.wallet).unwrap();
+                let (own, _) = cache.for_single_call(&tenant, named.wallet).unwrap();
                 recharges::save(tx.conn(), &tenant, &own.wallet, &AutoRecharge::default()).await.unwrap();
                 tx.commit_rows().await.unwrap();
             }
@@ -123,10 +127,10 @@ async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
             _ => {}
         }
         let before = rows(&db, &tenant).await;
-        let kept = single_call::post(&db, &known, &asked).await.unwrap();
+        let kept = try_single_call(&db, &cache, &asked).await.unwrap();
         assert_eq!(kept.is_some(), case == "as it was", "{case}");
         assert_eq!(rows(&db, &tenant).await == before, case != "as it was", "{case}: nothing is written");
-        let outcome = match run_many(&db, &known, &[asked.clone()]).await {
+        let outcome = match run_batch(&db, &cache, &[asked.clone()]).await {
             Ok(mut outcomes) => outcomes.remove(0),
             Err(error) => Err(error),
         };
@@ -143,7 +147,7 @@ async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
             _ => "done",
         };
         assert_eq!(told, expected, "{case}");
-        assert_eq!(known.alone(&tenant, named.wallet).map(|(_, zone)| zone.name()), zone_after(case), "{case}");
+        assert_eq!(cache.for_single_call(&tenant, named.wallet).map(|(_, zone)| zone.name()), zone_after(case), "{case}");
     }
     db.close().await;
 }
@@ -165,12 +169,12 @@ async fn two_replicas_that_debit_one_by_one_do_each_request_once() {
     let named = wallet(&db, &tenant).await;
     let asked: Vec<_> = (0..150).map(|_| debit(&named, 10)).collect();
     // Each asks for the same in its own order; there is credit for a hundred.
-    let replica = |mut items: Vec<Item>, db: Db| async move {
-        let known = Known::default();
+    let replica = |mut items: Vec<BatchItem>, db: Db| async move {
+        let cache = LotCache::default();
         let mut done = 0;
         items.shuffle(&mut rand::rng());
         for item in items {
-            let outcomes = payterms_chassis::answer::retry(|| run_many(&db, &known, std::slice::from_ref(&item))).await.unwrap();
+            let outcomes = payterms_chassis::answer::retry(|| run_batch(&db, &cache, std::slice::from_ref(&item))).await.unwrap();
             done += usize::from(outcomes.into_iter().all(|outcome| outcome.is_ok_and(|answer| !answer.replayed)));
         }
         done

@@ -1,17 +1,15 @@
-//! What the wallet does with the events of other services.
+//! The events of other services that the wallet hears, each with its use case.
 
-use crate::{
-    store::{customers, settings},
-    use_cases::{change_settings, close_metered},
+use crate::use_cases::{
+    customers::follow::follow_customer, metered::follow::follow_metered_service, settings::follow_tenant::follow_tenant,
 };
 use futures::future::BoxFuture;
-use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, tenants};
-use payterms_kernel::{Id, money::parse_decimal};
+use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names};
+use payterms_kernel::Id;
 use payterms_proto::{
     common::v1::Event,
-    invoicing::v1::{CustomerChanged, MeteredServiceChanged, TenantChanged, tenant::State},
+    invoicing::v1::{CustomerChanged, MeteredServiceChanged, TenantChanged},
 };
-use payterms_wallet_domain::{Customer, customer::Tax};
 use prost::Message;
 
 /// All consumers.
@@ -26,41 +24,21 @@ pub fn all() -> Consumers {
 fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let tenant = TenantChanged::decode(event.data.clone())?.tenant.unwrap_or_default();
-        let suspended = tenant.state() == State::Suspended;
-        tenants::register(tx.conn(), &tx.call().tenant, suspended, &tenant.time_zone).await?;
-        let mut settings = settings::lock(tx.conn(), &tx.call().tenant).await?;
-        if settings.invoices_hidden != tenant.invoices_hidden {
-            settings.invoices_hidden = tenant.invoices_hidden;
-            change_settings::publish(tx, &mut settings).await?;
-        }
-        Ok(())
+        follow_tenant(tx, &tenant).await
     })
 }
 
 fn customer_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
-        let told = CustomerChanged::decode(event.data.clone())?.customer.unwrap_or_default();
+        let customer = CustomerChanged::decode(event.data.clone())?.customer.unwrap_or_default();
         let id = names::uuid(&event.aggregate_id).ok_or_else(|| AppError::Fault(format!("customer {:?}", event.aggregate_id)))?;
-        let tax = told.tax_treatment.as_ref().map(|tax| {
-            let rate = tax.rate_percent.as_ref().map(|rate| parse_decimal(&rate.value, 6)).transpose()?.unwrap_or_default();
-            Ok::<_, AppError>(Tax { rate_percent: rate, sentence: tax.sentence.clone(), version: tax.version })
-        });
-        let customer = Customer {
-            id: Id::from_uuid(id),
-            country: told.country,
-            tier: told.tier,
-            has_legal_name: !told.legal_name.is_empty(),
-            has_billing_address: told.billing_address.is_some(),
-            has_billing_email: !told.billing_email.is_empty(),
-            tax: tax.transpose()?,
-        };
-        customers::save(tx.conn(), &tx.call().tenant, &customer).await
+        follow_customer(tx, Id::from_uuid(id), customer).await
     })
 }
 
 fn service_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
-        let told = MeteredServiceChanged::decode(event.data.clone())?.metered_service.unwrap_or_default();
-        close_metered::heard(tx, &told).await
+        let service = MeteredServiceChanged::decode(event.data.clone())?.metered_service.unwrap_or_default();
+        follow_metered_service(tx, &service).await
     })
 }

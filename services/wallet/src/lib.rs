@@ -1,29 +1,19 @@
 //! The wallet service: prepaid credit, its ledger, holds, and everything that fills or empties it.
 
 pub mod api;
+pub mod app;
+pub mod commands;
 pub mod consume;
-pub mod fee_messages;
 pub mod jobs;
-pub mod parse;
-pub mod parse_recharge;
-pub mod parse_settings;
-pub mod parse_settlements;
-pub mod parse_usage;
-pub mod postpaid_messages;
+pub mod messages;
 pub mod provider;
-pub mod render;
-pub mod render_payments;
 pub mod snapshots;
 pub mod store;
 pub mod use_cases;
 
+use app::App;
 use clap::Args;
-use payterms_chassis::{
-    AppError, Db, Parts, Runtime, Service,
-    flow::{Drivers, Flows},
-    page::PageSigner,
-};
-use payterms_kernel::Refusal;
+use payterms_chassis::{Parts, Runtime, Service, flow::Drivers};
 use payterms_proto::wallet::v1::{
     auto_recharge_service_server::AutoRechargeServiceServer, credit_line_method_service_server::CreditLineMethodServiceServer,
     fee_service_server::FeeServiceServer, hold_service_server::HoldServiceServer, lot_service_server::LotServiceServer,
@@ -35,7 +25,7 @@ use payterms_proto::wallet::v1::{
 use provider::{PaymentProvider, simulator::Simulator};
 use std::{path::PathBuf, sync::Arc};
 use tonic::service::Routes;
-use use_cases::hot::HotCommitter;
+use use_cases::{batch, charges, payments, setups, top_ups};
 
 /// Options of the wallet alone.
 #[derive(Debug, Clone, Default, Args)]
@@ -46,38 +36,6 @@ pub struct Options {
     /// File with the secret that the simulator signs its notifications with.
     #[arg(long, env = "PAYTERMS_SIMULATOR_SECRET", default_value = "keys/simulator.secret")]
     pub simulator_secret: PathBuf,
-}
-
-/// What the use cases work with.
-#[derive(Clone)]
-pub struct App {
-    /// The wallet's database.
-    pub db: Db,
-    /// Signs page tokens.
-    pub pages: PageSigner,
-    /// The wallet's flows.
-    pub flows: Flows,
-    /// What the wallet does all day, calls that wait together.
-    pub hot: HotCommitter,
-    simulator: Option<Arc<dyn PaymentProvider>>,
-}
-
-impl App {
-    /// The payment provider of that name.
-    ///
-    /// # Errors
-    /// `METHOD_NOT_OFFERED` where this installation has none of that name.
-    pub fn provider(&self, name: &str) -> Result<&Arc<dyn PaymentProvider>, AppError> {
-        self.simulator.as_ref().filter(|_| name == "simulator").ok_or_else(|| {
-            Refusal::precondition("METHOD_NOT_OFFERED", "No payment provider of that name is connected.").with("provider", name).into()
-        })
-    }
-}
-
-impl std::fmt::Debug for App {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("App").field("db", &self.db).finish_non_exhaustive()
-    }
 }
 
 /// The wallet service.
@@ -96,8 +54,8 @@ impl Service for Wallet {
             let secret = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
             Simulator::new(base, secret).map(|simulator| Arc::new(simulator) as Arc<dyn PaymentProvider>)
         });
-        let hot = use_cases::hot::committer(&runtime.db);
-        let app = App { hot, db: runtime.db, pages: runtime.pages, flows: runtime.flows, simulator: simulator.transpose()? };
+        let batches = batch::committer(&runtime.db);
+        let app = App { batches, db: runtime.db, pages: runtime.pages, flows: runtime.flows, simulator: simulator.transpose()? };
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(WalletServiceServer::new(api.clone()))
             .add_service(LotServiceServer::new(api.clone()))
@@ -120,20 +78,20 @@ impl Service for Wallet {
 fn drivers(app: &App) -> Drivers {
     let (top_ups, setups, charges, refunds) = (app.clone(), app.clone(), app.clone(), app.clone());
     Drivers::default()
-        .with(use_cases::create_top_up::FLOW, move |lease| {
+        .with(top_ups::create::FLOW, move |lease| {
             let app = top_ups.clone();
-            async move { use_cases::create_top_up::drive(&app, &lease).await }
+            async move { top_ups::create::drive_top_up(&app, &lease).await }
         })
-        .with(use_cases::start_method_setup::FLOW, move |lease| {
+        .with(setups::start::FLOW, move |lease| {
             let app = setups.clone();
-            async move { use_cases::start_method_setup::drive(&app, &lease).await }
+            async move { setups::start::drive_method_setup(&app, &lease).await }
         })
-        .with(use_cases::charge_for_payment::FLOW, move |lease| {
+        .with(charges::create::FLOW, move |lease| {
             let app = charges.clone();
-            async move { use_cases::charge_for_payment::drive(&app, &lease).await }
+            async move { charges::create::drive_charge(&app, &lease).await }
         })
-        .with(use_cases::refund_payment::FLOW, move |lease| {
+        .with(payments::refund::FLOW, move |lease| {
             let app = refunds.clone();
-            async move { use_cases::refund_payment::drive(&app, &lease).await }
+            async move { payments::refund::drive_refund(&app, &lease).await }
         })
 }

@@ -1,10 +1,10 @@
 //! The present state of what others hear from the wallet.
 
 use crate::{
-    parse::CustomerRef,
-    parse_recharge, render_payments,
+    commands::{customers::CustomerRef, wallets::name_of},
+    messages,
     store::{charges, recharges, settings, top_ups, wallets},
-    use_cases::{close_metered, close_month, create_top_up::wallet_name},
+    use_cases::{metered::close::closed_metered_month, months::save::closed_month},
 };
 use payterms_chassis::{
     WriteTx, names,
@@ -40,8 +40,8 @@ fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let mut states = Vec::with_capacity(found.len());
         for top_up in &found {
             let Some(wallet) = owners.get(&top_up.wallet) else { continue };
-            let told = TopUpChanged { top_up: Some(render_payments::top_up(&wallet_name(tenant, wallet), top_up)?) };
-            states.push((top_up.id.to_string(), told.encode_to_vec()));
+            let event = TopUpChanged { top_up: Some(messages::top_ups::top_up(&name_of(tenant, wallet), top_up)?) };
+            states.push((top_up.id.to_string(), event.encode_to_vec()));
         }
         Ok(states)
     })
@@ -57,8 +57,8 @@ fn charges_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             wallets::find_many(tx.conn(), tenant, &owners).await?.into_iter().map(|wallet| (wallet.id, wallet.customer)).collect();
         let state = |charge: &payterms_wallet_domain::Charge| {
             let customer = CustomerRef { tenant: tenant.clone(), customer: *owners.get(&charge.wallet)? };
-            let told = ChargeChanged { charge: Some(render_payments::charge(&customer, charge)) };
-            Some((charge.id.to_string(), told.encode_to_vec()))
+            let event = ChargeChanged { charge: Some(messages::charges::charge(&customer, charge)) };
+            Some((charge.id.to_string(), event.encode_to_vec()))
         };
         Ok(found.iter().filter_map(state).collect())
     })
@@ -71,7 +71,7 @@ fn recharges_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let owners = wallets::find_many(tx.conn(), tenant, &ids).await?;
         let rules = recharges::of(tx.conn(), tenant, &ids).await?;
         let state = |wallet: &payterms_wallet_domain::Wallet| {
-            let rendered = parse_recharge::render(&wallet_name(tenant, wallet), rules.get(&wallet.id)?);
+            let rendered = messages::recharges::auto_recharge(&name_of(tenant, wallet), rules.get(&wallet.id)?);
             Some((wallet.id.to_string(), AutoRechargeChanged { auto_recharge: Some(rendered) }.encode_to_vec()))
         };
         Ok(owners.iter().filter_map(state).collect())
@@ -84,31 +84,31 @@ fn settings_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         if !ids.iter().any(|id| id == tenant.as_str()) {
             return Ok(Vec::new());
         }
-        let own = settings::find(tx.conn(), tenant).await?;
-        let rendered = render_payments::settings(tenant, &own);
-        let told = WalletSettingsChanged { wallet_settings: Some(rendered), turned_off_by: String::new() };
-        Ok(vec![(tenant.to_string(), told.encode_to_vec())])
+        let found = settings::find(tx.conn(), tenant).await?;
+        let rendered = messages::settings::wallet_settings(tenant, &found);
+        let event = WalletSettingsChanged { wallet_settings: Some(rendered), turned_off_by: String::new() };
+        Ok(vec![(tenant.to_string(), event.encode_to_vec())])
     })
 }
 
-/// Months of services that were closed; each is billed once, however often it is told.
+/// Months of services that were closed; each is billed once, however often it is published.
 fn closes_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     Box::pin(async move {
         let mut states = Vec::new();
         for id in ids {
-            states.extend(close_metered::closed(tx, id).await?.map(|told| (id.clone(), told.encode_to_vec())));
+            states.extend(closed_metered_month(tx, id).await?.map(|event| (id.clone(), event.encode_to_vec())));
         }
         Ok(states)
     })
 }
 
-/// Months of wallets that were closed; each is billed once, however often it is told.
+/// Months of wallets that were closed; each is billed once, however often it is published.
 fn months_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     Box::pin(async move {
         let mut states = Vec::new();
         for id in ids {
             let Some(closing) = names::uuid(id) else { continue };
-            states.extend(close_month::closed(tx, closing).await?.map(|told| (id.clone(), told.encode_to_vec())));
+            states.extend(closed_month(tx, closing).await?.map(|event| (id.clone(), event.encode_to_vec())));
         }
         Ok(states)
     })

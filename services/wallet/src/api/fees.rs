@@ -1,7 +1,7 @@
 //! `FeeService`.
 
 use super::Api;
-use crate::{fee_messages as parse, use_cases::recurring_fees};
+use crate::{messages::fees as messages, use_cases::fees};
 use payterms_chassis::answer;
 use payterms_proto::wallet::v1::{
     CancelRecurringFeeRequest, CancelRecurringFeeResponse, CreateRecurringFeeRequest, CreateRecurringFeeResponse, ListFeesRequest,
@@ -15,25 +15,25 @@ impl FeeService for Api {
         &self,
         request: Request<CreateRecurringFeeRequest>,
     ) -> Result<Response<CreateRecurringFeeResponse>, Status> {
-        let (call, wallet, amount, description) = parse::create(request)?;
-        answer::write(&self.app.flows, &call, || recurring_fees::create(&self.app, &call, &wallet, (amount, &description))).await
+        let (call, command) = messages::create_recurring_fee(request)?;
+        answer::write(&self.app.flows, &call, || fees::create::create_recurring_fee(&self.app, &call, &command)).await
     }
 
     async fn cancel_recurring_fee(
         &self,
         request: Request<CancelRecurringFeeRequest>,
     ) -> Result<Response<CancelRecurringFeeResponse>, Status> {
-        let (call, wallet, fee) = parse::cancel(request)?;
-        answer::write(&self.app.flows, &call, || recurring_fees::cancel(&self.app, &call, &wallet, fee)).await
+        let (call, fee) = messages::cancel_recurring_fee(request)?;
+        answer::write(&self.app.flows, &call, || fees::cancel::cancel_recurring_fee(&self.app, &call, &fee)).await
     }
 
     async fn list_recurring_fees(&self, request: Request<ListRecurringFeesRequest>) -> Result<Response<ListRecurringFeesResponse>, Status> {
-        let (wallet, page) = parse::list_recurring(request)?;
-        answer::read(recurring_fees::list(&self.app, &wallet, &page)).await
+        let (wallet, page) = messages::list_recurring_fees(request)?;
+        answer::read(fees::read::list_recurring_fees(&self.app, &wallet, &page)).await
     }
 
     async fn list_fees(&self, request: Request<ListFeesRequest>) -> Result<Response<ListFeesResponse>, Status> {
-        let (wallet, page) = parse::list_taken(request)?;
-        answer::read(recurring_fees::list_taken(&self.app, &wallet, &page)).await
+        let (wallet, page) = messages::list_fees(request)?;
+        answer::read(fees::read::list_fees(&self.app, &wallet, &page)).await
     }
 }

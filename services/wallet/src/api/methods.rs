@@ -2,8 +2,8 @@
 
 use super::Api;
 use crate::{
-    parse,
-    use_cases::{change_methods, read_payments, settle_method_setup, start_method_setup, switch_credit_line},
+    messages,
+    use_cases::{methods, setups},
 };
 use payterms_chassis::answer;
 use payterms_proto::wallet::v1::{
@@ -18,57 +18,57 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl PaymentMethodService for Api {
     async fn start_method_setup(&self, request: Request<StartMethodSetupRequest>) -> Result<Response<StartMethodSetupResponse>, Status> {
-        let (call, customer, kind) = parse::start_method_setup(request)?;
-        answer::write(&self.app.flows, &call, || start_method_setup::run(&self.app, &call, &customer, kind)).await
+        let (call, command) = messages::setups::start_method_setup(request)?;
+        answer::write(&self.app.flows, &call, || setups::start::start_method_setup(&self.app, &call, &command)).await
     }
 
     async fn get_method_setup(&self, request: Request<GetMethodSetupRequest>) -> Result<Response<GetMethodSetupResponse>, Status> {
-        let (customer, setup) = parse::get_method_setup(request)?;
-        answer::read(settle_method_setup::read(&self.app, &customer, setup)).await
+        let (customer, setup) = messages::setups::get_method_setup(request)?;
+        answer::read(setups::read::get_method_setup(&self.app, &customer, setup)).await
     }
 
     async fn get_payment_method(&self, request: Request<GetPaymentMethodRequest>) -> Result<Response<GetPaymentMethodResponse>, Status> {
-        let (customer, method) = parse::get_payment_method(request)?;
-        answer::read(read_payments::method(&self.app, &customer, method)).await
+        let method = messages::methods::get_payment_method(request)?;
+        answer::read(methods::read::get_payment_method(&self.app, &method)).await
     }
 
     async fn list_payment_methods(
         &self,
         request: Request<ListPaymentMethodsRequest>,
     ) -> Result<Response<ListPaymentMethodsResponse>, Status> {
-        let (customer, page) = parse::list_payment_methods(request)?;
-        answer::read(read_payments::methods(&self.app, &customer, &page)).await
+        let (customer, page) = messages::methods::list_payment_methods(request)?;
+        answer::read(methods::read::list_payment_methods(&self.app, &customer, &page)).await
     }
 
     async fn remove_payment_method(
         &self,
         request: Request<RemovePaymentMethodRequest>,
     ) -> Result<Response<RemovePaymentMethodResponse>, Status> {
-        let (call, customer, method) = parse::remove_method(request)?;
-        answer::write(&self.app.flows, &call, || change_methods::remove(&self.app, &call, &customer, method)).await
+        let (call, method) = messages::methods::remove_payment_method(request)?;
+        answer::write(&self.app.flows, &call, || methods::remove::remove_payment_method(&self.app, &call, &method)).await
     }
 
     async fn set_purchase_default(
         &self,
         request: Request<SetPurchaseDefaultRequest>,
     ) -> Result<Response<SetPurchaseDefaultResponse>, Status> {
-        let (call, customer, method) = parse::set_purchase_default(request)?;
-        answer::write(&self.app.flows, &call, || change_methods::purchase_default(&self.app, &call, &customer, method)).await
+        let (call, method) = messages::methods::set_purchase_default(request)?;
+        answer::write(&self.app.flows, &call, || methods::set_purchase_default::set_purchase_default(&self.app, &call, &method)).await
     }
 
     async fn set_collection_method(
         &self,
         request: Request<SetCollectionMethodRequest>,
     ) -> Result<Response<SetCollectionMethodResponse>, Status> {
-        let (call, customer, method) = parse::set_collection(request)?;
-        answer::write(&self.app.flows, &call, || change_methods::collection(&self.app, &call, &customer, method)).await
+        let (call, method) = messages::methods::set_collection_method(request)?;
+        answer::write(&self.app.flows, &call, || methods::set_collection_method::set_collection_method(&self.app, &call, &method)).await
     }
 }
 
 #[tonic::async_trait]
 impl CreditLineMethodService for Api {
     async fn switch_credit_line(&self, request: Request<SwitchCreditLineRequest>) -> Result<Response<SwitchCreditLineResponse>, Status> {
-        let (call, customer, switch) = switch_credit_line::parse(request)?;
-        answer::write(&self.app.flows, &call, || switch_credit_line::run(&self.app, &call, &customer, switch)).await
+        let (call, command) = messages::methods::switch_credit_line(request)?;
+        answer::write(&self.app.flows, &call, || methods::switch_credit_line::switch_credit_line(&self.app, &call, &command)).await
     }
 }

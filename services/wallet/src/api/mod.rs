@@ -14,7 +14,7 @@ mod top_ups;
 mod usage;
 mod wallets;
 
-use crate::App;
+use crate::app::App;
 use payterms_chassis::AppError;
 use tonic::Status;
 use tonic_types::StatusExt;

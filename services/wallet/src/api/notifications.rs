@@ -1,7 +1,7 @@
 //! `NotificationService`.
 
 use super::Api;
-use crate::{parse, use_cases::receive_notification};
+use crate::{messages::notifications as messages, use_cases::notifications::receive};
 use payterms_chassis::answer;
 use payterms_proto::wallet::v1::{
     ReceiveNotificationRequest, ReceiveNotificationResponse, notification_service_server::NotificationService,
@@ -14,7 +14,7 @@ impl NotificationService for Api {
         &self,
         request: Request<ReceiveNotificationRequest>,
     ) -> Result<Response<ReceiveNotificationResponse>, Status> {
-        let (tenant, message) = parse::receive_notification(request)?;
-        answer::read(answer::retry(|| receive_notification::run(&self.app, &tenant, &message))).await
+        let notification = messages::receive_notification(request)?;
+        answer::read(answer::retry(|| receive::receive_notification(&self.app, &notification))).await
     }
 }

@@ -1,7 +1,7 @@
 //! `PostpaidService`.
 
 use super::Api;
-use crate::{postpaid_messages as parse, use_cases::postpaid};
+use crate::{messages::postpaid as messages, use_cases::postpaid};
 use payterms_chassis::answer;
 use payterms_proto::wallet::v1::{
     AskPostpaidRequest, AskPostpaidResponse, DecidePostpaidRequest, DecidePostpaidResponse, GetPostpaidAgreementRequest,
@@ -13,33 +13,33 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl PostpaidService for Api {
     async fn ask_postpaid(&self, request: Request<AskPostpaidRequest>) -> Result<Response<AskPostpaidResponse>, Status> {
-        let (call, wallet, terms) = parse::ask(request)?;
-        answer::write(&self.app.flows, &call, || postpaid::ask(&self.app, &call, &wallet, terms)).await
+        let (call, command) = messages::ask_postpaid(request)?;
+        answer::write(&self.app.flows, &call, || postpaid::ask::ask_postpaid(&self.app, &call, &command)).await
     }
 
     async fn decide_postpaid(&self, request: Request<DecidePostpaidRequest>) -> Result<Response<DecidePostpaidResponse>, Status> {
-        let (call, wallet, agreement, decide) = parse::decide(request)?;
-        answer::write(&self.app.flows, &call, || postpaid::decide(&self.app, &call, (&wallet, agreement), &decide)).await
+        let (call, command) = messages::decide_postpaid(request)?;
+        answer::write(&self.app.flows, &call, || postpaid::decide::decide_postpaid(&self.app, &call, &command)).await
     }
 
     async fn terminate_postpaid(&self, request: Request<TerminatePostpaidRequest>) -> Result<Response<TerminatePostpaidResponse>, Status> {
-        let (call, wallet, agreement, explanation) = parse::terminate(request)?;
-        answer::write(&self.app.flows, &call, || postpaid::terminate(&self.app, &call, (&wallet, agreement), &explanation)).await
+        let (call, command) = messages::terminate_postpaid(request)?;
+        answer::write(&self.app.flows, &call, || postpaid::terminate::terminate_postpaid(&self.app, &call, &command)).await
     }
 
     async fn get_postpaid_agreement(
         &self,
         request: Request<GetPostpaidAgreementRequest>,
     ) -> Result<Response<GetPostpaidAgreementResponse>, Status> {
-        let (wallet, agreement) = parse::get(request)?;
-        answer::read(postpaid::get(&self.app, (&wallet, agreement))).await
+        let agreement = messages::get_postpaid_agreement(request)?;
+        answer::read(postpaid::read::get_postpaid_agreement(&self.app, &agreement)).await
     }
 
     async fn list_postpaid_agreements(
         &self,
         request: Request<ListPostpaidAgreementsRequest>,
     ) -> Result<Response<ListPostpaidAgreementsResponse>, Status> {
-        let (wallet, page) = parse::list(request)?;
-        answer::read(postpaid::list(&self.app, &wallet, &page)).await
+        let (wallet, page) = messages::list_postpaid_agreements(request)?;
+        answer::read(postpaid::read::list_postpaid_agreements(&self.app, &wallet, &page)).await
     }
 }

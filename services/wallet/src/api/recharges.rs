@@ -1,7 +1,7 @@
 //! `AutoRechargeService`.
 
 use super::Api;
-use crate::{parse_recharge as parse, use_cases::update_recharge};
+use crate::{messages::recharges as messages, use_cases::recharges};
 use payterms_chassis::answer;
 use payterms_proto::wallet::v1::{
     GetAutoRechargeRequest, GetAutoRechargeResponse, RetryAutoRechargeRequest, RetryAutoRechargeResponse, UpdateAutoRechargeRequest,
@@ -12,20 +12,20 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl AutoRechargeService for Api {
     async fn get_auto_recharge(&self, request: Request<GetAutoRechargeRequest>) -> Result<Response<GetAutoRechargeResponse>, Status> {
-        let wallet = parse::get(request)?;
-        answer::read(update_recharge::read(&self.app, &wallet)).await
+        let wallet = messages::get_auto_recharge(request)?;
+        answer::read(recharges::read::get_auto_recharge(&self.app, &wallet)).await
     }
 
     async fn update_auto_recharge(
         &self,
         request: Request<UpdateAutoRechargeRequest>,
     ) -> Result<Response<UpdateAutoRechargeResponse>, Status> {
-        let (call, update) = parse::update(request)?;
-        answer::write(&self.app.flows, &call, || update_recharge::update(&self.app, &call, &update)).await
+        let (call, update) = messages::update_auto_recharge(request)?;
+        answer::write(&self.app.flows, &call, || recharges::update::update_auto_recharge(&self.app, &call, &update)).await
     }
 
     async fn retry_auto_recharge(&self, request: Request<RetryAutoRechargeRequest>) -> Result<Response<RetryAutoRechargeResponse>, Status> {
-        let (call, wallet) = parse::retry(request)?;
-        answer::write(&self.app.flows, &call, || update_recharge::retry(&self.app, &call, &wallet)).await
+        let (call, wallet) = messages::retry_auto_recharge(request)?;
+        answer::write(&self.app.flows, &call, || recharges::retry::retry_auto_recharge(&self.app, &call, &wallet)).await
     }
 }

@@ -1,10 +1,7 @@
 //! `SettingsService`.
 
 use super::Api;
-use crate::{
-    parse_settings as parse,
-    use_cases::{change_settings, read_payments},
-};
+use crate::{messages::settings as messages, use_cases::settings};
 use payterms_chassis::answer;
 use payterms_proto::wallet::v1::{
     GetPrepaymentOptionsRequest, GetPrepaymentOptionsResponse, GetWalletSettingsRequest, GetWalletSettingsResponse,
@@ -16,33 +13,33 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl SettingsService for Api {
     async fn get_wallet_settings(&self, request: Request<GetWalletSettingsRequest>) -> Result<Response<GetWalletSettingsResponse>, Status> {
-        let tenant = parse::get(request)?;
-        answer::read(read_payments::settings(&self.app, &tenant)).await
+        let tenant = messages::get_wallet_settings(request)?;
+        answer::read(settings::read::get_wallet_settings(&self.app, &tenant)).await
     }
 
     async fn update_wallet_settings(
         &self,
         request: Request<UpdateWalletSettingsRequest>,
     ) -> Result<Response<UpdateWalletSettingsResponse>, Status> {
-        let (call, update) = parse::update(request)?;
-        answer::write(&self.app.flows, &call, || change_settings::update(&self.app, &call, &update)).await
+        let (call, update) = messages::update_wallet_settings(request)?;
+        answer::write(&self.app.flows, &call, || settings::update::update_wallet_settings(&self.app, &call, &update)).await
     }
 
     async fn turn_on_prepayment(&self, request: Request<TurnOnPrepaymentRequest>) -> Result<Response<TurnOnPrepaymentResponse>, Status> {
-        let (call, offered) = parse::turn_on(request)?;
-        answer::write(&self.app.flows, &call, || change_settings::turn_on(&self.app, &call, offered.clone())).await
+        let (call, offered) = messages::turn_on_prepayment(request)?;
+        answer::write(&self.app.flows, &call, || settings::turn_on::turn_on_prepayment(&self.app, &call, offered.clone())).await
     }
 
     async fn turn_off_prepayment(&self, request: Request<TurnOffPrepaymentRequest>) -> Result<Response<TurnOffPrepaymentResponse>, Status> {
-        let call = parse::turn_off(request)?;
-        answer::write(&self.app.flows, &call, || change_settings::turn_off(&self.app, &call)).await
+        let call = messages::turn_off_prepayment(request)?;
+        answer::write(&self.app.flows, &call, || settings::turn_off::turn_off_prepayment(&self.app, &call)).await
     }
 
     async fn get_prepayment_options(
         &self,
         request: Request<GetPrepaymentOptionsRequest>,
     ) -> Result<Response<GetPrepaymentOptionsResponse>, Status> {
-        let customer = parse::options(request)?;
-        answer::read(read_payments::options(&self.app, &customer)).await
+        let customer = messages::get_prepayment_options(request)?;
+        answer::read(settings::read::get_prepayment_options(&self.app, &customer)).await
     }
 }

@@ -1,10 +1,7 @@
 //! `TopUpService`.
 
 use super::Api;
-use crate::{
-    parse,
-    use_cases::{create_top_up, read_payments},
-};
+use crate::{messages::top_ups as messages, use_cases::top_ups};
 use payterms_chassis::answer;
 use payterms_proto::wallet::v1::{
     CreateTopUpRequest, CreateTopUpResponse, GetTopUpRequest, GetTopUpResponse, ListTopUpsRequest, ListTopUpsResponse,
@@ -15,17 +12,17 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl TopUpService for Api {
     async fn create_top_up(&self, request: Request<CreateTopUpRequest>) -> Result<Response<CreateTopUpResponse>, Status> {
-        let (call, command) = parse::create_top_up(request)?;
-        answer::write(&self.app.flows, &call, || create_top_up::run(&self.app, &call, &command)).await
+        let (call, command) = messages::create_top_up(request)?;
+        answer::write(&self.app.flows, &call, || top_ups::create::create_top_up(&self.app, &call, &command)).await
     }
 
     async fn get_top_up(&self, request: Request<GetTopUpRequest>) -> Result<Response<GetTopUpResponse>, Status> {
-        let (wallet, top_up) = parse::get_top_up(request)?;
-        answer::read(read_payments::top_up(&self.app, &wallet, top_up)).await
+        let (wallet, top_up) = messages::get_top_up(request)?;
+        answer::read(top_ups::read::get_top_up(&self.app, &wallet, top_up)).await
     }
 
     async fn list_top_ups(&self, request: Request<ListTopUpsRequest>) -> Result<Response<ListTopUpsResponse>, Status> {
-        let (wallet, page) = parse::list_top_ups(request)?;
-        answer::read(read_payments::top_ups(&self.app, &wallet, &page)).await
+        let (wallet, page) = messages::list_top_ups(request)?;
+        answer::read(top_ups::read::list_top_ups(&self.app, &wallet, &page)).await
     }
 }

@@ -2,11 +2,9 @@
 
 use super::{Api, why};
 use crate::{
-    parse_usage as parse,
-    use_cases::{
-        hot::{self, Item},
-        record_usage,
-    },
+    commands::batch::BatchItem,
+    messages::usage as messages,
+    use_cases::{batch, usage::read},
 };
 use futures::StreamExt;
 use payterms_chassis::{AppError, Scope, answer, body};
@@ -18,14 +16,14 @@ use tonic::{Request, Response, Status, Streaming};
 
 /// Uses of a stream that are recorded together.
 const CHUNK: usize = 500;
-/// Refusals that a stream's answer tells of one by one.
-const TOLD: usize = 100;
+/// Refusals that a stream's answer lists one by one.
+const LISTED: usize = 100;
 
 #[tonic::async_trait]
 impl UsageService for Api {
     async fn record_usage(&self, request: Request<RecordUsageRequest>) -> Result<Response<RecordUsageResponse>, Status> {
-        let item = parse::item(&Scope::of(request.extensions())?, request.get_ref())?;
-        answer::once(hot::run(&self.app, item)).await
+        let item = messages::record_usage(&Scope::of(request.extensions())?, request.get_ref())?;
+        answer::once(batch::submit(&self.app, item)).await
     }
 
     async fn record_usage_stream(
@@ -40,7 +38,7 @@ impl UsageService for Api {
             let mut items = Vec::with_capacity(chunk.len());
             for message in chunk {
                 let record = message.map_err(body::stream_ended)?.record.unwrap_or_default();
-                match parse::item(&scope, &record) {
+                match messages::record_usage(&scope, &record) {
                     Ok(item) => items.push((index, item)),
                     Err(error) => refuse(&mut tally, index, record.request_id, error),
                 }
@@ -52,18 +50,18 @@ impl UsageService for Api {
     }
 
     async fn list_usage_records(&self, request: Request<ListUsageRecordsRequest>) -> Result<Response<ListUsageRecordsResponse>, Status> {
-        let (wallet, page, product) = parse::list(request)?;
-        answer::read(record_usage::list(&self.app, &wallet, &page, &product)).await
+        let (filter, page) = messages::list_usage_records(request)?;
+        answer::read(read::list_usage_records(&self.app, &filter, &page)).await
     }
 }
 
 impl Api {
     /// Records a chunk of a stream, after those that wait, and counts what became of each use.
-    async fn record(&self, tally: &mut RecordUsageStreamResponse, items: Vec<(i64, Item)>) -> Result<(), Status> {
-        let (places, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
-        let ids: Vec<_> = items.iter().map(|item: &Item| item.call.request_id).collect();
-        let outcomes = hot::run_all(&self.app, items).await?;
-        for ((index, id), outcome) in places.into_iter().zip(ids).zip(outcomes) {
+    async fn record(&self, tally: &mut RecordUsageStreamResponse, items: Vec<(i64, BatchItem)>) -> Result<(), Status> {
+        let (indexes, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+        let ids: Vec<_> = items.iter().map(|item: &BatchItem| item.call.request_id).collect();
+        let outcomes = batch::submit_many(&self.app, items).await?;
+        for ((index, id), outcome) in indexes.into_iter().zip(ids).zip(outcomes) {
             match outcome {
                 Ok(answer) if answer.replayed => tally.replayed_count += 1,
                 Ok(_) => tally.recorded_count += 1,
@@ -76,7 +74,7 @@ impl Api {
 
 fn refuse(tally: &mut RecordUsageStreamResponse, index: i64, request_id: String, error: AppError) {
     tally.refused_count += 1;
-    if tally.refusals.len() < TOLD {
+    if tally.refusals.len() < LISTED {
         let (reason, message) = why(error);
         tally.refusals.push(UsageRefusal { index, request_id, reason, message });
     }

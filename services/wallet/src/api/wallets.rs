@@ -2,8 +2,8 @@
 
 use super::Api;
 use crate::{
-    parse,
-    use_cases::{open_wallet, read},
+    messages::wallets as messages,
+    use_cases::wallets::{open, read},
 };
 use payterms_chassis::answer;
 use payterms_proto::wallet::v1::{
@@ -15,27 +15,27 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl WalletService for Api {
     async fn open_wallet(&self, request: Request<OpenWalletRequest>) -> Result<Response<OpenWalletResponse>, Status> {
-        let (call, customer, currency) = parse::open_wallet(request)?;
-        answer::write(&self.app.flows, &call, || open_wallet::run(&self.app, &call, customer, currency)).await
+        let (call, command) = messages::open_wallet(request)?;
+        answer::write(&self.app.flows, &call, || open::open_wallet(&self.app, &call, &command)).await
     }
 
     async fn get_wallet(&self, request: Request<GetWalletRequest>) -> Result<Response<GetWalletResponse>, Status> {
-        let wallet = parse::get_wallet(request)?;
-        answer::read(read::wallet(&self.app, &wallet)).await
+        let wallet = messages::get_wallet(request)?;
+        answer::read(read::get_wallet(&self.app, &wallet)).await
     }
 
     async fn list_wallets(&self, request: Request<ListWalletsRequest>) -> Result<Response<ListWalletsResponse>, Status> {
-        let (tenant, customer, page) = parse::list_wallets(request)?;
-        answer::read(read::wallets(&self.app, &tenant, customer, &page)).await
+        let (customer, page) = messages::list_wallets(request)?;
+        answer::read(read::list_wallets(&self.app, &customer, &page)).await
     }
 
     async fn get_balance(&self, request: Request<GetBalanceRequest>) -> Result<Response<GetBalanceResponse>, Status> {
-        let (wallet, as_of) = parse::get_balance(request)?;
-        answer::read(read::balance(&self.app, &wallet, as_of)).await
+        let (wallet, as_of) = messages::get_balance(request)?;
+        answer::read(read::get_balance(&self.app, &wallet, as_of)).await
     }
 
     async fn list_entries(&self, request: Request<ListEntriesRequest>) -> Result<Response<ListEntriesResponse>, Status> {
-        let (wallet, page) = parse::list_entries(request)?;
-        answer::read(read::entries(&self.app, &wallet, &page)).await
+        let (wallet, page) = messages::list_entries(request)?;
+        answer::read(read::list_entries(&self.app, &wallet, &page)).await
     }
 }

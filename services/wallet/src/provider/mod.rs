@@ -3,6 +3,7 @@
 pub mod simulator;
 
 use chrono::{DateTime, Utc};
+use payterms_chassis::{AppError, error::not_yet};
 use payterms_kernel::{Money, TenantId};
 use payterms_wallet_domain::{MethodKind, method_setup::SavedCard, refund::Refunded, top_up::Charged};
 use uuid::Uuid;
@@ -11,6 +12,14 @@ use uuid::Uuid;
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the provider's answer is unknown: {0}")]
 pub struct Unknown(pub String);
+
+/// The refusal where the provider did not say what happened: the flow waits and asks again.
+#[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
+pub fn unanswered(unknown: Unknown) -> AppError {
+    tracing::warn!(error = %unknown, "the payment provider does not answer");
+    not_yet("PROVIDER_UNAVAILABLE", "The payment provider does not answer. Retry with the same request id.")
+}
 
 /// A hosted page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +59,7 @@ pub struct RefundOrder {
 }
 
 /// What the provider knows of a charge: its id and how it stands.
-pub type KnownCharge = (String, Charged);
+pub type ProviderCharge = (String, Charged);
 
 /// What a notification is about; the provider is asked how it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,10 +80,10 @@ pub trait PaymentProvider: Send + Sync + 'static {
     async fn saved_card(&self, tenant: &TenantId, setup_id: &str) -> Result<Option<SavedCard>, Unknown>;
 
     /// Charges, once per key.
-    async fn charge(&self, order: &ChargeOrder) -> Result<KnownCharge, Unknown>;
+    async fn charge(&self, order: &ChargeOrder) -> Result<ProviderCharge, Unknown>;
 
     /// What became of the charge with a key; none if the provider has never heard of it.
-    async fn find_charge(&self, tenant: &TenantId, key: Uuid, now: DateTime<Utc>) -> Result<Option<KnownCharge>, Unknown>;
+    async fn find_charge(&self, tenant: &TenantId, key: Uuid, now: DateTime<Utc>) -> Result<Option<ProviderCharge>, Unknown>;
 
     /// Gives back, once per key: asked again it tells what became of it.
     async fn refund(&self, order: &RefundOrder) -> Result<(String, Refunded), Unknown>;

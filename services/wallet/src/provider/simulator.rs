@@ -1,6 +1,6 @@
 //! The adapter of the payment simulator: HTTP and JSON.
 
-use super::{ChargeOrder, HostedPage, KnownCharge, News, PaymentProvider, RefundOrder, Unknown};
+use super::{ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, RefundOrder, Unknown};
 use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, Mac};
 use payterms_kernel::{Currency, Money, TenantId};
@@ -91,7 +91,7 @@ fn unknown(error: &reqwest::Error) -> Unknown {
     Unknown(error.to_string())
 }
 
-fn known(message: ChargeMessage) -> Result<KnownCharge, Unknown> {
+fn provider_charge(message: ChargeMessage) -> Result<ProviderCharge, Unknown> {
     let charged = match (message.state.as_str(), message.ready_at) {
         ("succeeded", _) => Charged::Succeeded,
         ("declined", _) => Charged::Declined(message.decline_code),
@@ -126,7 +126,7 @@ impl PaymentProvider for Simulator {
         }))
     }
 
-    async fn charge(&self, order: &ChargeOrder) -> Result<KnownCharge, Unknown> {
+    async fn charge(&self, order: &ChargeOrder) -> Result<ProviderCharge, Unknown> {
         let body = json!({
             "key": order.key, "saved": order.token, "amount": order.amount.amount().to_string(),
             "currency": order.amount.currency().code(), "now": order.now,
@@ -137,10 +137,10 @@ impl PaymentProvider for Simulator {
             return Ok((String::new(), Charged::Declined(REJECTED.to_owned())));
         }
         let response = response.error_for_status().map_err(|error| unknown(&error))?;
-        known(response.json().await.map_err(|error| unknown(&error))?)
+        provider_charge(response.json().await.map_err(|error| unknown(&error))?)
     }
 
-    async fn find_charge(&self, tenant: &TenantId, key: Uuid, now: DateTime<Utc>) -> Result<Option<KnownCharge>, Unknown> {
+    async fn find_charge(&self, tenant: &TenantId, key: Uuid, now: DateTime<Utc>) -> Result<Option<ProviderCharge>, Unknown> {
         let at = now.to_rfc3339_opts(SecondsFormat::Micros, true);
         let request = self.client.get(format!("{}/v1/{tenant}/charges/{key}?now={at}", self.base));
         let response = request.send().await.map_err(|error| unknown(&error))?;
@@ -148,7 +148,7 @@ impl PaymentProvider for Simulator {
             return Ok(None);
         }
         let response = response.error_for_status().map_err(|error| unknown(&error))?;
-        known(response.json().await.map_err(|error| unknown(&error))?).map(Some)
+        provider_charge(response.json().await.map_err(|error| unknown(&error))?).map(Some)
     }
 
     async fn refund(&self, order: &RefundOrder) -> Result<(String, Refunded), Unknown> {
@@ -174,19 +174,19 @@ impl PaymentProvider for Simulator {
             return Ok(None);
         }
         let response = response.error_for_status().map_err(|error| unknown(&error))?;
-        let told: ReturnMessage = response.json().await.map_err(|error| unknown(&error))?;
-        let currency = Currency::parse(&told.currency).ok_or_else(|| Unknown(format!("a currency {:?}", told.currency)))?;
-        Money::parse(currency, &told.amount).map(Some).map_err(|error| Unknown(error.to_string()))
+        let message: ReturnMessage = response.json().await.map_err(|error| unknown(&error))?;
+        let currency = Currency::parse(&message.currency).ok_or_else(|| Unknown(format!("a currency {:?}", message.currency)))?;
+        Money::parse(currency, &message.amount).map(Some).map_err(|error| Unknown(error.to_string()))
     }
 
     fn read_notification(&self, body: &[u8], signature: &str) -> Result<Option<News>, String> {
         let given = hex::decode(signature).unwrap_or_default();
         let mac = Hmac::<Sha256>::new_from_slice(&self.secret).map_err(|error| error.to_string())?;
         mac.chain_update(body).verify_slice(&given).map_err(|_| "the signature is not the simulator's".to_owned())?;
-        let told = serde_json::from_slice::<Notification>(body).ok();
-        Ok(told.and_then(|told| match told.kind.as_str() {
-            "setup.completed" => Some(News::Setup(told.id)),
-            "charge.returned" => Some(News::Return(told.id)),
+        let message = serde_json::from_slice::<Notification>(body).ok();
+        Ok(message.and_then(|message| match message.kind.as_str() {
+            "setup.completed" => Some(News::Setup(message.id)),
+            "charge.returned" => Some(News::Return(message.id)),
             _ => None,
         }))
     }

@@ -66,10 +66,10 @@ async fn summed<C: ConnectionTrait>(conn: &C, filter: &str, values: Vec<sea_orm:
     let mut open = Open::default();
     for row in sql::all(conn, &select, values).await? {
         let (funding, code): (String, String) = (row.try_get("", "funding")?, row.try_get("", "currency")?);
-        let own = (row.try_get("", "label")?, money(&code, row.try_get("", "amount")?)?);
+        let line = (row.try_get("", "label")?, money(&code, row.try_get("", "amount")?)?);
         match funding.as_str() {
-            "DEPOSIT" => open.deposit.push(own),
-            "POSTPAID" => open.postpaid.push(own),
+            "DEPOSIT" => open.deposit.push(line),
+            "POSTPAID" => open.postpaid.push(line),
             other => return Err(unknown("funding", other)),
         }
     }
@@ -83,9 +83,6 @@ fn taken(ends: bool) -> &'static str {
 }
 
 /// What is not closed of a wallet's months up to one, and what else accrued to an agreement that ends.
-///
-/// # Errors
-/// The database's.
 pub async fn open<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -97,9 +94,6 @@ pub async fn open<C: ConnectionTrait>(
 }
 
 /// Whether something is not closed of a wallet's later months.
-///
-/// # Errors
-/// The database's.
 pub async fn later<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, month: NaiveDate) -> Result<bool, AppError> {
     let select = "SELECT label FROM accruals WHERE tenant = $1 AND wallet_id = $2 AND closing_id = $3 AND month > $4 LIMIT 1";
     let values = vec![tenant.as_str().into(), wallet.uuid().into(), Uuid::nil().into(), month.to_string().into()];
@@ -125,10 +119,7 @@ pub struct Closing {
     pub created_at: DateTime<Utc>,
 }
 
-/// Closes what [`open`] has told.
-///
-/// # Errors
-/// The database's.
+/// Closes what [`open`] found.
 pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Closing, ends: bool) -> Result<(), AppError> {
     let insert = "INSERT INTO month_closings (tenant, id, wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at) \
                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
@@ -153,9 +144,6 @@ pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Cl
 }
 
 /// A closing, with what it closed.
-///
-/// # Errors
-/// The database's.
 pub async fn closed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -> Result<Option<(Closing, Open)>, AppError> {
     let select = "SELECT wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at FROM month_closings \
                   WHERE tenant = $1 AND id = $2";

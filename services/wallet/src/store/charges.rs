@@ -63,9 +63,6 @@ fn charge(row: Model) -> Result<Charge, AppError> {
 }
 
 /// Charges of these ids.
-///
-/// # Errors
-/// The database's.
 pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Charge>]) -> Result<Vec<Charge>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
@@ -73,44 +70,29 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
 }
 
 /// One charge.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Charge>) -> Result<Option<Charge>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(charge).transpose()
 }
 
 /// The charge that a step of a payment made.
-///
-/// # Errors
-/// The database's.
 pub async fn of_step<C: ConnectionTrait>(conn: &C, tenant: &TenantId, step: Uuid) -> Result<Option<Charge>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::StepId.eq(step));
     query.one(conn).await?.map(charge).transpose()
 }
 
 /// The charge that the provider knows by this id.
-///
-/// # Errors
-/// The database's.
 pub async fn at_provider<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: &str) -> Result<Option<Charge>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ProviderChargeId.eq(id));
     query.one(conn).await?.map(charge).transpose()
 }
 
 /// All charges of a payment.
-///
-/// # Errors
-/// The database's.
 pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<Vec<Charge>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
     query.all(conn).await?.into_iter().map(charge).collect()
 }
 
 /// Inserts a charge or saves what became of it.
-///
-/// # Errors
-/// The database's.
 pub async fn save(tx: &WriteTx, charge: &Charge) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),
@@ -124,9 +106,9 @@ pub async fn save(tx: &WriteTx, charge: &Charge) -> Result<(), AppError> {
         currency: Set(charge.amount.currency().code().to_owned()),
         decline_code: Set(charge.decline_code.clone()),
         provider_charge_id: Set(charge.provider_charge_id.clone()),
-        charged_back: Set(charge.charged_back.map(|own| own.amount.micros())),
-        back_from_invoices: Set(charge.charged_back.map(|own| own.from_invoices.micros())),
-        back_from_surplus: Set(charge.charged_back.map(|own| own.from_surplus.micros())),
+        charged_back: Set(charge.charged_back.map(|back| back.amount.micros())),
+        back_from_invoices: Set(charge.charged_back.map(|back| back.from_invoices.micros())),
+        back_from_surplus: Set(charge.charged_back.map(|back| back.from_surplus.micros())),
         created_at: Set(charge.created_at),
         updated_at: Set(charge.updated_at),
     };

@@ -31,9 +31,6 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// The copy of a customer; none where the wallet has not heard of it.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Customer>) -> Result<Option<Customer>, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(row.map(|row| Customer {
@@ -52,9 +49,6 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Custom
 }
 
 /// Saves the copy of a customer.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: &Customer) -> Result<(), AppError> {
     let rate = |tax: &Tax| tax.rate_percent.checked_mul(Decimal::from(1_000_000)).and_then(|rate| rate.to_i64());
     let row = ActiveModel {

@@ -108,15 +108,12 @@ pub(super) fn rows(tenant: &TenantId, transfers: &[(Id<Wallet>, Transfer)]) -> R
 fn lines(entries: &[Entry]) -> Vec<(&Entry, Option<Account>)> {
     let plain = |entry: &Entry| entry.lot.is_none() && entry.running.is_none();
     match entries {
-        [own, other] | [other, own] if plain(other) => vec![(own, Some(other.account))],
+        [entry, other] | [other, entry] if plain(other) => vec![(entry, Some(other.account))],
         all => all.iter().map(|entry| (entry, None)).collect(),
     }
 }
 
 /// What a payment took from which lot, in that order.
-///
-/// # Errors
-/// The database's.
 pub async fn taken_by<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<Vec<(Lot, Money)>, AppError> {
     let Some(transfer) = transfers::of_credit(conn, tenant, payment).await? else { return Ok(Vec::new()) };
     let rows = Entity::find()
@@ -173,9 +170,6 @@ struct LineRow {
 }
 
 /// A wallet's history below the sequence `before`, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -222,9 +216,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// The last entry recorded by an instant: its sequence and the balance after it.
-///
-/// # Errors
-/// The database's.
 pub async fn last_recorded<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -244,9 +235,6 @@ pub async fn last_recorded<C: ConnectionTrait>(
 
 /// The sum of all entries in force by an instant, by effective time, and the last sequence among
 /// them.
-///
-/// # Errors
-/// The database's.
 pub async fn effective_sum<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,

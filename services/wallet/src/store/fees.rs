@@ -74,17 +74,11 @@ fn recurring(row: Model) -> Result<RecurringFee, AppError> {
 }
 
 /// One recurring fee.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<RecurringFee>) -> Result<Option<RecurringFee>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(recurring).transpose()
 }
 
 /// Recurring fees of a wallet after an id, oldest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -98,9 +92,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts a recurring fee or saves it.
-///
-/// # Errors
-/// The database's.
 pub async fn save(tx: &WriteTx, fee: &RecurringFee) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),
@@ -123,9 +114,6 @@ pub async fn save(tx: &WriteTx, fee: &RecurringFee) -> Result<(), AppError> {
 }
 
 /// Inserts fees that were taken.
-///
-/// # Errors
-/// The database's.
 pub async fn insert_many(tx: &WriteTx, fees: &[Fee]) -> Result<(), AppError> {
     if fees.is_empty() {
         return Ok(());
@@ -146,9 +134,6 @@ pub async fn insert_many(tx: &WriteTx, fees: &[Fee]) -> Result<(), AppError> {
 }
 
 /// Fees of a wallet below a sequence, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn taken<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,

@@ -91,18 +91,12 @@ async fn with_pins<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Mo
 }
 
 /// One hold of a wallet.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, id: Id<Hold>) -> Result<Option<Hold>, AppError> {
     let found = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::WalletId.eq(wallet.uuid())).one(conn).await?;
     Ok(with_pins(conn, tenant, found.into_iter().collect()).await?.pop())
 }
 
 /// Holds of these ids, each with its wallet.
-///
-/// # Errors
-/// The database's.
 pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Hold>]) -> Result<Vec<(Id<Wallet>, Hold)>, AppError> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -116,9 +110,6 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
 }
 
 /// The hold of a payment.
-///
-/// # Errors
-/// The database's.
 pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<Option<Hold>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
     let found = query.one(conn).await?;
@@ -126,18 +117,12 @@ pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment
 }
 
 /// The wallet of a hold, for the job that knows only the hold.
-///
-/// # Errors
-/// The database's.
 pub async fn wallet_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Hold>) -> Result<Option<Id<Wallet>>, AppError> {
     let found = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(found.map(|row| Id::from_uuid(row.wallet_id)))
 }
 
 /// Holds of a wallet below the id `before`, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -157,17 +142,11 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts or updates a hold, and its pins as they are now.
-///
-/// # Errors
-/// The database's.
 pub async fn save(tx: &WriteTx, wallet: Id<Wallet>, hold: &Hold) -> Result<(), AppError> {
     save_many(tx, &[(wallet, hold.clone())]).await
 }
 
 /// Inserts or updates holds of wallets, and their pins as they are now.
-///
-/// # Errors
-/// The database's.
 pub async fn save_many(tx: &WriteTx, saved: &[(Id<Wallet>, Hold)]) -> Result<(), AppError> {
     if saved.is_empty() {
         return Ok(());
@@ -205,7 +184,7 @@ pub async fn save_many(tx: &WriteTx, saved: &[(Id<Wallet>, Hold)]) -> Result<(),
     };
     let rows: Vec<_> = saved
         .iter()
-        .flat_map(|(_, hold)| (1_i64..).zip(&hold.pins).map(|(place, own)| pin(hold, place, own)).collect::<Vec<_>>())
+        .flat_map(|(_, hold)| (1_i64..).zip(&hold.pins).map(|(place, part)| pin(hold, place, part)).collect::<Vec<_>>())
         .collect();
     if !rows.is_empty() {
         pins::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;

@@ -6,9 +6,6 @@ use payterms_kernel::Id;
 use payterms_wallet_domain::PaymentMethod;
 
 /// The last switch, and whether it was refused.
-///
-/// # Errors
-/// The database's.
 pub async fn last(tx: &WriteTx, line: Id<PaymentMethod>) -> Result<Option<(i64, bool)>, AppError> {
     let select = "SELECT number, refused FROM line_switches WHERE tenant = $1 AND line_id = $2";
     let row = sql::one(tx.conn(), select, vec![tx.call().tenant.as_str().into(), line.uuid().into()]).await?;
@@ -16,9 +13,6 @@ pub async fn last(tx: &WriteTx, line: Id<PaymentMethod>) -> Result<Option<(i64, 
 }
 
 /// Notes a switch.
-///
-/// # Errors
-/// The database's.
 pub async fn note(tx: &WriteTx, line: Id<PaymentMethod>, (number, refused): (i64, bool)) -> Result<(), AppError> {
     let upsert = "INSERT INTO line_switches (tenant, line_id, number, refused) VALUES ($1, $2, $3, $4) \
                   ON CONFLICT (tenant, line_id) DO UPDATE SET number = excluded.number, refused = excluded.refused";

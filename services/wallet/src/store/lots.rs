@@ -84,9 +84,6 @@ fn lot(row: Model) -> Result<Lot, AppError> {
 }
 
 /// The lots of wallets that have something left, by wallet, in debit order.
-///
-/// # Errors
-/// The database's.
 pub async fn live_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallets: &[Uuid]) -> Result<HashMap<Uuid, Vec<Lot>>, AppError> {
     if wallets.is_empty() {
         return Ok(HashMap::new());
@@ -126,12 +123,12 @@ const CHANGING: [rows::Column; 5] =
 
 /// The rows of lots that are new, and of those that are not as they were before.
 pub(super) fn rows(tenant: &TenantId, changed: &[(&Wallet, &[Lot])]) -> (Rows<14>, Rows<5>) {
-    let (mut fresh, mut known) = (Rows::new(COLUMNS), Rows::new(CHANGING));
+    let (mut fresh, mut changed_rows) = (Rows::new(COLUMNS), Rows::new(CHANGING));
     for (wallet, before) in changed {
         for lot in &wallet.lots {
-            match before.iter().find(|own| own.id == lot.id) {
-                Some(own) if own == lot => {}
-                Some(_) => known.push([
+            match before.iter().find(|found| found.id == lot.id) {
+                Some(found) if found == lot => {}
+                Some(_) => changed_rows.push([
                     tenant.as_str().into(),
                     lot.id.uuid().into(),
                     lot.remaining.micros().into(),
@@ -157,13 +154,10 @@ pub(super) fn rows(tenant: &TenantId, changed: &[(&Wallet, &[Lot])]) -> (Rows<14
             }
         }
     }
-    (fresh, known)
+    (fresh, changed_rows)
 }
 
 /// Lots of these ids, whether or not something is left of them.
-///
-/// # Errors
-/// The database's.
 pub async fn find_many<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -174,18 +168,12 @@ pub async fn find_many<C: ConnectionTrait>(
 }
 
 /// One lot of a wallet, whether or not something is left of it.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, id: Id<Lot>) -> Result<Option<Lot>, AppError> {
     let found = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::WalletId.eq(wallet.uuid())).one(conn).await?;
     found.map(lot).transpose()
 }
 
 /// Used-up lots of a wallet after the sequence `after`, oldest first.
-///
-/// # Errors
-/// The database's.
 pub async fn used_up<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,

@@ -30,7 +30,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn service(row: Model) -> Result<MeteredService, AppError> {
-    let access = Access::ALL.into_iter().find(|own| own.name() == row.access);
+    let access = Access::ALL.into_iter().find(|access| access.name() == row.access);
     Ok(MeteredService {
         id: row.id,
         customer: Id::from_uuid(row.customer_id),
@@ -42,9 +42,6 @@ fn service(row: Model) -> Result<MeteredService, AppError> {
 }
 
 /// The services of customers that meter these products.
-///
-/// # Errors
-/// The database's.
 pub async fn of_products<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -61,25 +58,16 @@ pub async fn of_products<C: ConnectionTrait>(
 }
 
 /// One service.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -> Result<Option<MeteredService>, AppError> {
     Entity::find_by_id((tenant.to_string(), id)).one(conn).await?.map(service).transpose()
 }
 
 /// One service, its row locked: an event and the end of a month both change it.
-///
-/// # Errors
-/// The database's.
 pub async fn lock(tx: &WriteTx, id: Uuid) -> Result<Option<MeteredService>, AppError> {
     Entity::find_by_id((tx.call().tenant.to_string(), id)).lock_exclusive().one(tx.conn()).await?.map(service).transpose()
 }
 
 /// Inserts or saves a service.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, service: &MeteredService) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -96,9 +84,6 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, service: &Met
 }
 
 /// What was used in a month, by unit price: the price and how much.
-///
-/// # Errors
-/// The database's.
 pub async fn used<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,

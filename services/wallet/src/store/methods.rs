@@ -98,9 +98,6 @@ fn method(row: Model) -> Result<PaymentMethod, AppError> {
 }
 
 /// A customer's active methods and pointers.
-///
-/// # Errors
-/// The database's.
 pub async fn of_customer<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<Methods, AppError> {
     let rows = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
@@ -119,9 +116,6 @@ pub async fn of_customer<C: ConnectionTrait>(conn: &C, tenant: &TenantId, custom
 }
 
 /// Locks a customer's pointers, made if missing, and loads the methods.
-///
-/// # Errors
-/// The database's.
 pub async fn lock(tx: &WriteTx, customer: Id<Customer>) -> Result<Methods, AppError> {
     let tenant = &tx.call().tenant;
     let row = pointers::ActiveModel {
@@ -139,9 +133,6 @@ pub async fn lock(tx: &WriteTx, customer: Id<Customer>) -> Result<Methods, AppEr
 }
 
 /// One method of a customer, removed ones too.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -153,17 +144,11 @@ pub async fn find<C: ConnectionTrait>(
 }
 
 /// One method, whosever it is: for a flow that has checked before.
-///
-/// # Errors
-/// The database's.
 pub async fn get<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<PaymentMethod>) -> Result<Option<PaymentMethod>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(method).transpose()
 }
 
 /// Inserts a method or saves that it was removed or charged back.
-///
-/// # Errors
-/// The database's.
 pub async fn save(tx: &WriteTx, customer: Id<Customer>, method: &PaymentMethod) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),
@@ -187,9 +172,6 @@ pub async fn save(tx: &WriteTx, customer: Id<Customer>, method: &PaymentMethod) 
 }
 
 /// Saves the pointers.
-///
-/// # Errors
-/// The database's.
 pub async fn save_pointers(tx: &WriteTx, customer: Id<Customer>, methods: &Methods) -> Result<(), AppError> {
     let row = pointers::ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),

@@ -1,5 +1,6 @@
 //! The wallet's tables: SeaORM entities and their queries. Models stop here; every finder takes
 //! the tenant.
+#![expect(clippy::missing_errors_doc, reason = "what only the database can cause is not said of each function")]
 
 pub mod accruals;
 pub mod changes;
@@ -8,8 +9,8 @@ pub mod customers;
 pub mod entries;
 pub mod fees;
 pub mod holds;
-pub mod known;
 pub mod line_switches;
+pub mod lot_cache;
 pub mod lots;
 pub mod metered;
 pub mod methods;
@@ -32,26 +33,30 @@ use uuid::Uuid;
 
 pub(crate) use payterms_chassis::columns::{amount, amounts_text, currency, money, unknown};
 
-/// Who asked for a row, by which request and with which content: its idempotency and audit, beside what it says.
+/// The request that wrote a row, its content, and who sent it: the row's idempotency and audit, beside what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestStamp {
     request_id: Uuid,
     input_hash: Vec<u8>,
     actor: String,
 }
 
-/// Who asked for which transfers.
-pub type AskedBy = BTreeMap<Id<Transfer>, Asked>;
+/// The requests of transfers that keep them.
+pub type RequestsByTransfer = BTreeMap<Id<Transfer>, RequestStamp>;
 
-impl Asked {
-    /// By a call.
+impl RequestStamp {
+    /// That of a call.
     #[must_use]
-    pub fn by(call: &Call) -> Self {
+    pub fn of(call: &Call) -> Self {
         Self { request_id: call.request_id, input_hash: call.input_hash.clone(), actor: call.caller.subject.clone() }
     }
 
     /// The values of `request_id`, `input_hash` and `actor`.
-    fn values(asked: Option<&Self>) -> [Value; 3] {
-        [asked.map(|own| own.request_id).into(), asked.map(|own| own.input_hash.clone()).into(), asked.map(|own| own.actor.clone()).into()]
+    fn values(stamp: Option<&Self>) -> [Value; 3] {
+        [
+            stamp.map(|stamp| stamp.request_id).into(),
+            stamp.map(|stamp| stamp.input_hash.clone()).into(),
+            stamp.map(|stamp| stamp.actor.clone()).into(),
+        ]
     }
 }

@@ -55,9 +55,6 @@ fn agreement(row: Model) -> Result<Agreement, AppError> {
 }
 
 /// One agreement of a wallet.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -69,9 +66,6 @@ pub async fn find<C: ConnectionTrait>(
 }
 
 /// The agreement of a wallet that is asked for or active; there is one at most, held by the wallet's lock.
-///
-/// # Errors
-/// The database's.
 pub async fn live<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>) -> Result<Option<Agreement>, AppError> {
     let states = [AgreementState::Requested, AgreementState::Active].map(AgreementState::name);
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::WalletId.eq(wallet.uuid()));
@@ -79,9 +73,6 @@ pub async fn live<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wa
 }
 
 /// Agreements of a wallet below an id, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -95,24 +86,21 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts an agreement, or saves what became of it.
-///
-/// # Errors
-/// The database's.
-pub async fn save(tx: &WriteTx, own: &Agreement) -> Result<(), AppError> {
+pub async fn save(tx: &WriteTx, agreement: &Agreement) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),
-        id: Set(own.id.uuid()),
-        wallet_id: Set(own.wallet.uuid()),
-        state: Set(own.state.name().to_owned()),
-        commitment: Set(own.terms.commitment.micros()),
-        credit_limit: Set(own.terms.limit.micros()),
-        currency: Set(own.terms.limit.currency().code().to_owned()),
-        first_month: Set(own.first_month.map(|month| month.to_string())),
-        billed: Set(own.billed.into()),
-        explanation: Set(own.explanation.clone()),
-        version: Set(own.version),
-        created_at: Set(own.created_at),
-        updated_at: Set(own.updated_at),
+        id: Set(agreement.id.uuid()),
+        wallet_id: Set(agreement.wallet.uuid()),
+        state: Set(agreement.state.name().to_owned()),
+        commitment: Set(agreement.terms.commitment.micros()),
+        credit_limit: Set(agreement.terms.limit.micros()),
+        currency: Set(agreement.terms.limit.currency().code().to_owned()),
+        first_month: Set(agreement.first_month.map(|month| month.to_string())),
+        billed: Set(agreement.billed.into()),
+        explanation: Set(agreement.explanation.clone()),
+        version: Set(agreement.version),
+        created_at: Set(agreement.created_at),
+        updated_at: Set(agreement.updated_at),
     };
     let changing = [
         Column::State,

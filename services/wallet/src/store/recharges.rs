@@ -65,9 +65,6 @@ fn recharge(row: &Model) -> Result<AutoRecharge, AppError> {
 }
 
 /// The rules of wallets, by wallet; those without any are left out.
-///
-/// # Errors
-/// The database's.
 pub async fn of<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -81,17 +78,11 @@ pub async fn of<C: ConnectionTrait>(
 }
 
 /// The rules of one wallet; none are rules too.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>) -> Result<AutoRecharge, AppError> {
     Ok(of(conn, tenant, &[wallet]).await?.remove(&wallet).unwrap_or_default())
 }
 
 /// Saves the rules of a wallet and how they stand.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: &Wallet, recharge: &AutoRecharge) -> Result<(), AppError> {
     let rules = &recharge.rules;
     let (amount, up_to) = match rules.threshold.map(|(_, then)| then) {

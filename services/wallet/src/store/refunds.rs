@@ -49,26 +49,17 @@ fn refund(row: Model) -> Result<Refund, AppError> {
 }
 
 /// One refund.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Refund>) -> Result<Option<Refund>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(refund).transpose()
 }
 
 /// The refund that a step made.
-///
-/// # Errors
-/// The database's.
 pub async fn of_step<C: ConnectionTrait>(conn: &C, tenant: &TenantId, step: Uuid) -> Result<Option<Refund>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::StepId.eq(step));
     query.one(conn).await?.map(refund).transpose()
 }
 
 /// What was given back, or is being, of a payment: of one of its charges, or of its credit.
-///
-/// # Errors
-/// The database's.
 pub async fn sum_of<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -87,9 +78,6 @@ pub async fn sum_of<C: ConnectionTrait>(
 }
 
 /// Inserts a refund or saves what became of it.
-///
-/// # Errors
-/// The database's.
 pub async fn save(tx: &WriteTx, refund: &Refund) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),

@@ -56,18 +56,12 @@ fn settings(row: &Model) -> Result<WalletSettings, AppError> {
 }
 
 /// The settings of a tenant; fresh ones where none were ever saved.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<WalletSettings, AppError> {
     let row = Entity::find_by_id(tenant.to_string()).one(conn).await?;
     row.as_ref().map_or_else(|| Ok(WalletSettings::fresh()), settings)
 }
 
 /// The settings of a tenant, their row locked, made if missing.
-///
-/// # Errors
-/// The database's.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<WalletSettings, AppError> {
     let keep = OnConflict::column(Column::Tenant).update_column(Column::Tenant).to_owned();
     Entity::insert(row(tenant, &WalletSettings::fresh())).on_conflict(keep).exec_without_returning(conn).await?;
@@ -95,9 +89,6 @@ fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
 }
 
 /// Saves the settings of a tenant.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, settings: &WalletSettings) -> Result<(), AppError> {
     let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant));
     let upsert = OnConflict::column(Column::Tenant).update_columns(changing).to_owned();

@@ -51,25 +51,16 @@ fn setup(row: Model) -> Result<MethodSetup, AppError> {
 }
 
 /// One set-up.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<MethodSetup>) -> Result<Option<MethodSetup>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(setup).transpose()
 }
 
 /// One set-up, its row locked.
-///
-/// # Errors
-/// The database's.
 pub async fn lock(tx: &WriteTx, id: Id<MethodSetup>) -> Result<Option<MethodSetup>, AppError> {
     Entity::find_by_id((tx.call().tenant.to_string(), id.uuid())).lock_exclusive().one(tx.conn()).await?.map(setup).transpose()
 }
 
 /// The set-up that the provider knows by this id.
-///
-/// # Errors
-/// The database's.
 pub async fn at_provider<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -84,9 +75,6 @@ pub async fn at_provider<C: ConnectionTrait>(
 }
 
 /// Inserts or updates a set-up.
-///
-/// # Errors
-/// The database's.
 pub async fn save(tx: &WriteTx, setup: &MethodSetup) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),

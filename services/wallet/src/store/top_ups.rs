@@ -70,26 +70,17 @@ fn top_up(row: Model) -> Result<TopUp, AppError> {
 }
 
 /// One top-up.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<TopUp>) -> Result<Option<TopUp>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(top_up).transpose()
 }
 
 /// The top-up whose charge the provider knows by this id.
-///
-/// # Errors
-/// The database's.
 pub async fn at_provider<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: &str) -> Result<Option<TopUp>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ProviderChargeId.eq(id));
     query.one(conn).await?.map(top_up).transpose()
 }
 
 /// The top-ups of these ids.
-///
-/// # Errors
-/// The database's.
 pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<TopUp>]) -> Result<Vec<TopUp>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
@@ -97,9 +88,6 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
 }
 
 /// Top-ups of a wallet below the id `before`, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -113,9 +101,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// What recharges of a wallet have charged since an instant, open ones too.
-///
-/// # Errors
-/// The database's.
 pub async fn recharged_since<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -137,9 +122,6 @@ pub async fn recharged_since<C: ConnectionTrait>(
 }
 
 /// Inserts a top-up or saves what became of it.
-///
-/// # Errors
-/// The database's.
 pub async fn save(tx: &WriteTx, top_up: &TopUp) -> Result<(), AppError> {
     let rate = top_up.tax_rate.checked_mul(Decimal::from(1_000_000)).and_then(|rate| rate.to_i64()).unwrap_or_default();
     let row = ActiveModel {

@@ -1,6 +1,6 @@
 //! Table `transfers`: written once, never changed.
 
-use super::{Asked, AskedBy, money, unknown};
+use super::{RequestStamp, RequestsByTransfer, money, unknown};
 use payterms_chassis::{
     AppError,
     rows::{self, Kind, Rows},
@@ -57,26 +57,20 @@ const KINDS: [(TransferKind, &str); 18] = [
 ];
 
 fn kind_name(kind: TransferKind) -> &'static str {
-    KINDS.iter().find(|(own, _)| *own == kind).map_or("", |(_, name)| name)
+    KINDS.iter().find(|(found, _)| *found == kind).map_or("", |(_, name)| name)
 }
 
 /// The kind of a column.
 pub(crate) fn kind(name: &str) -> Result<TransferKind, AppError> {
-    KINDS.iter().find(|(_, own)| *own == name).map(|(kind, _)| *kind).ok_or_else(|| unknown("transfer kind", name))
+    KINDS.iter().find(|(_, found)| *found == name).map(|(kind, _)| *kind).ok_or_else(|| unknown("transfer kind", name))
 }
 
 /// Whether what a payment charged beyond its invoices has become credit already.
-///
-/// # Errors
-/// The database's.
 pub async fn has_surplus<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<bool, AppError> {
     has_any(conn, tenant, (payment, &[TransferKind::Surplus])).await
 }
 
 /// Whether a payment has a transfer of one of these kinds.
-///
-/// # Errors
-/// The database's.
 pub async fn has_any<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (payment, kinds): (Uuid, &[TransferKind])) -> Result<bool, AppError> {
     let kinds = kinds.iter().map(|kind| kind_name(*kind));
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
@@ -84,9 +78,6 @@ pub async fn has_any<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (payment, 
 }
 
 /// What a payment charged beyond its invoices, and became credit.
-///
-/// # Errors
-/// The database's.
 pub async fn surplus_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid, currency: Currency) -> Result<Money, AppError> {
     let select = "SELECT CAST(COALESCE(SUM(CASE WHEN e.account = 'INVOICE_SETTLEMENT' THEN -e.amount ELSE e.amount END), 0) AS bigint) \
                   AS surplus FROM transfers t JOIN entries e ON e.tenant = t.tenant AND e.transfer_id = t.id \
@@ -98,9 +89,6 @@ pub async fn surplus_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment
 }
 
 /// The id of the transfer by which a payment took credit.
-///
-/// # Errors
-/// The database's.
 pub(crate) async fn of_credit<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<Option<Uuid>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
     Ok(query.filter(Column::Kind.eq(kind_name(TransferKind::InvoiceCredit))).one(conn).await?.map(|row| row.id))
@@ -124,13 +112,13 @@ const COLUMNS: [rows::Column; 11] = [
 ///
 /// # Errors
 /// `Fault` if one does not sum to zero.
-pub(super) fn rows(tenant: &TenantId, transfers: &[(Id<Wallet>, Transfer)], asked: &AskedBy) -> Result<Rows<11>, AppError> {
+pub(super) fn rows(tenant: &TenantId, transfers: &[(Id<Wallet>, Transfer)], requests: &RequestsByTransfer) -> Result<Rows<11>, AppError> {
     let mut rows = Rows::new(COLUMNS);
     for (wallet, transfer) in transfers {
         if !transfer.is_balanced()? {
             return Err(AppError::Fault(format!("transfer {} does not sum to zero", transfer.id)));
         }
-        let [request_id, input_hash, actor] = Asked::values(asked.get(&transfer.id));
+        let [request_id, input_hash, actor] = RequestStamp::values(requests.get(&transfer.id));
         rows.push([
             tenant.as_str().into(),
             transfer.id.uuid().into(),
@@ -149,10 +137,11 @@ pub(super) fn rows(tenant: &TenantId, transfers: &[(Id<Wallet>, Transfer)], aske
 }
 
 /// The postings of debits and fees, by their request ids.
-///
-/// # Errors
-/// The database's.
-pub async fn asked_by<C: ConnectionTrait>(conn: &C, tenant: &TenantId, requests: &[Uuid]) -> Result<HashMap<Uuid, Posting>, AppError> {
+pub async fn postings_by_request<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    requests: &[Uuid],
+) -> Result<HashMap<Uuid, Posting>, AppError> {
     if requests.is_empty() {
         return Ok(HashMap::new());
     }

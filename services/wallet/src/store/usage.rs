@@ -1,6 +1,6 @@
 //! Table `usage_records`: written once, never changed.
 
-use super::{Asked, money, unknown};
+use super::{RequestStamp, money, unknown};
 use payterms_chassis::{
     AppError,
     rows::{self, Kind, Rows},
@@ -68,18 +68,15 @@ const COLUMNS: [rows::Column; 18] = [
 ];
 
 /// Inserts records, each with its wallet and its request.
-///
-/// # Errors
-/// The database's.
 pub async fn insert_many<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    records: &[(Id<Wallet>, UsageRecord, Asked)],
+    records: &[(Id<Wallet>, UsageRecord, RequestStamp)],
 ) -> Result<(), AppError> {
     let millionths = |value: Decimal| value.checked_mul(Decimal::from(1_000_000)).and_then(|value| value.to_i64()).unwrap_or_default();
     let mut rows = Rows::new(COLUMNS);
-    for (wallet, record, asked) in records {
-        let [request_id, input_hash, actor] = Asked::values(Some(asked));
+    for (wallet, record, stamp) in records {
+        let [request_id, input_hash, actor] = RequestStamp::values(Some(stamp));
         rows.push([
             tenant.as_str().into(),
             record.id.uuid().into(),
@@ -93,9 +90,9 @@ pub async fn insert_many<C: ConnectionTrait>(
             record.used_at.into(),
             record.recorded_at.into(),
             record.sequence.into(),
-            record.metered.map(|own| own.service).into(),
-            record.metered.map(|own| own.month.to_string()).into(),
-            record.metered.is_some_and(|own| own.late).into(),
+            record.metered.map(|metered| metered.service).into(),
+            record.metered.map(|metered| metered.month.to_string()).into(),
+            record.metered.is_some_and(|metered| metered.late).into(),
             request_id,
             input_hash,
             actor,
@@ -106,10 +103,11 @@ pub async fn insert_many<C: ConnectionTrait>(
 }
 
 /// Records by their request ids.
-///
-/// # Errors
-/// The database's.
-pub async fn asked_by<C: ConnectionTrait>(conn: &C, tenant: &TenantId, requests: &[Uuid]) -> Result<HashMap<Uuid, UsageRecord>, AppError> {
+pub async fn records_by_request<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    requests: &[Uuid],
+) -> Result<HashMap<Uuid, UsageRecord>, AppError> {
     if requests.is_empty() {
         return Ok(HashMap::new());
     }
@@ -135,9 +133,6 @@ fn record(row: Model) -> Result<UsageRecord, AppError> {
 }
 
 /// Records of a wallet below the sequence `before`, newest first; of one product if one is named.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,

@@ -1,6 +1,6 @@
-//! Table `wallets`, and the wallet as a whole: locked, loaded with its live lots, saved.
+//! Table `wallets`, and the wallet as a whole: locked, and loaded with its live lots; `changes` saves it.
 
-use super::{AskedBy, changes::Changes, currency, known::Known, lots, money, unknown};
+use super::{currency, lot_cache::LotCache, lots, money, unknown};
 use payterms_chassis::{AppError, WriteTx, rows};
 use payterms_kernel::{Currency, Id, Money, TenantId};
 use payterms_wallet_domain::{Customer, Wallet};
@@ -96,34 +96,28 @@ pub(super) fn row(tenant: &TenantId, wallet: &Wallet) -> Model {
 }
 
 /// Locks wallets in the order of their ids and loads them with their live lots.
-///
-/// # Errors
-/// The database's.
 pub async fn lock_many(tx: &WriteTx, ids: &[Id<Wallet>]) -> Result<Vec<Locked>, AppError> {
-    lock_known(tx, ids, None).await
+    lock_cached(tx, ids, None).await
 }
 
-/// The same; lots that are known are not read again.
-///
-/// # Errors
-/// The database's.
-pub async fn lock_known(tx: &WriteTx, ids: &[Id<Wallet>], known: Option<&Known>) -> Result<Vec<Locked>, AppError> {
+/// The same; lots that the cache has are not read again.
+pub async fn lock_cached(tx: &WriteTx, ids: &[Id<Wallet>], cache: Option<&LotCache>) -> Result<Vec<Locked>, AppError> {
     let tenant = &tx.call().tenant;
     let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
     let (among, values) = rows::among(tx.conn(), "id", 2, &ids);
     let lock = rows::for_update(tx.conn());
     let select = format!("SELECT * FROM wallets WHERE tenant = $1 AND {among} ORDER BY id{lock}");
     let rows = Entity::find().from_raw_sql(rows::of_tenant(tx.conn(), &select, tenant, values)).all(tx.conn()).await?;
-    let (mut wallets, mut unknown) = (Vec::with_capacity(rows.len()), Vec::new());
+    let (mut wallets, mut missing) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in &rows {
         let mut wallet = wallet(row)?;
-        match known.and_then(|known| known.lots(tenant, &wallet)) {
+        match cache.and_then(|cache| cache.lots(tenant, &wallet)) {
             Some(lots) => wallet.lots = lots,
-            None => unknown.push(row.id),
+            None => missing.push(row.id),
         }
         wallets.push(wallet);
     }
-    let mut live = lots::live_of(tx.conn(), tenant, &unknown).await?;
+    let mut live = lots::live_of(tx.conn(), tenant, &missing).await?;
     let with_lots = |mut wallet: Wallet| {
         wallet.lots.extend(live.remove(&wallet.id.uuid()).unwrap_or_default());
         Locked::new(wallet)
@@ -132,42 +126,17 @@ pub async fn lock_known(tx: &WriteTx, ids: &[Id<Wallet>], known: Option<&Known>)
 }
 
 /// Locks one wallet of a customer; none if there is no such wallet.
-///
-/// # Errors
-/// The database's.
 pub async fn lock(tx: &WriteTx, customer: Id<Customer>, id: Id<Wallet>) -> Result<Option<Locked>, AppError> {
     Ok(lock_many(tx, &[id]).await?.pop().filter(|locked| locked.wallet.customer == customer))
 }
 
-/// Saves what decisions changed of wallets.
-///
-/// # Errors
-/// The database's.
-pub async fn save_many(tx: &WriteTx, changed: &mut [Locked]) -> Result<(), AppError> {
-    save_asked(tx, changed, &AskedBy::new()).await
-}
-
-/// The same, where some transfers keep the request that they are of.
-///
-/// # Errors
-/// The database's.
-pub async fn save_asked(tx: &WriteTx, changed: &mut [Locked], asked: &AskedBy) -> Result<(), AppError> {
-    Changes::of(&tx.call().tenant, tx.time().zone, changed, asked)?.save(tx).await
-}
-
 /// Inserts a new wallet.
-///
-/// # Errors
-/// The database's.
 pub async fn insert(tx: &WriteTx, wallet: &Wallet) -> Result<(), AppError> {
     Entity::insert(row(&tx.call().tenant, wallet).into_active_model().reset_all()).exec_without_returning(tx.conn()).await?;
     Ok(())
 }
 
 /// The customer's wallet in a currency.
-///
-/// # Errors
-/// The database's.
 pub async fn find_in_currency<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -184,9 +153,6 @@ pub async fn find_in_currency<C: ConnectionTrait>(
 }
 
 /// One wallet of a customer with its live lots.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -200,9 +166,6 @@ pub async fn find<C: ConnectionTrait>(
 }
 
 /// The wallets of these ids, without their lots.
-///
-/// # Errors
-/// The database's.
 pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Wallet>]) -> Result<Vec<Wallet>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
     let rows = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids)).all(conn).await?;
@@ -210,9 +173,6 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
 }
 
 /// A customer's wallets after `after`, oldest first, with their live lots.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,

@@ -1,0 +1,70 @@
+//! The input of the batched path: one command of a wallet, with the call that it came by.
+
+use super::{
+    holds::{Capture, HoldRef},
+    postings::Take,
+    wallets::WalletRef,
+};
+use chrono::{DateTime, Utc};
+use payterms_chassis::{
+    Answer, Call,
+    committer::{Committer, Key},
+};
+use payterms_kernel::Id;
+use payterms_wallet_domain::{Hold, TransferKind, usage::Use};
+
+/// One of the batched verbs.
+#[derive(Debug, Clone)]
+pub enum BatchCommand {
+    /// A debit, or a fee.
+    Take(Take, TransferKind),
+    /// Credit is reserved, until an instant.
+    Authorize(Take, Option<DateTime<Utc>>),
+    /// A part or all of a hold is taken.
+    Capture(HoldRef, Capture),
+    /// A hold is released.
+    Void(HoldRef),
+    /// A use is recorded.
+    Use(WalletRef, Use),
+}
+
+impl BatchCommand {
+    /// The wallet that it changes.
+    #[must_use]
+    pub fn wallet(&self) -> &WalletRef {
+        match self {
+            Self::Take(take, _) | Self::Authorize(take, _) => &take.wallet,
+            Self::Capture(hold, _) | Self::Void(hold) => &hold.wallet,
+            Self::Use(wallet, _) => wallet,
+        }
+    }
+
+    /// The hold that it names.
+    #[must_use]
+    pub fn hold(&self) -> Option<Id<Hold>> {
+        match self {
+            Self::Capture(hold, _) | Self::Void(hold) => Some(hold.hold),
+            _ => None,
+        }
+    }
+}
+
+/// One command with the call that identifies it.
+#[derive(Debug, Clone)]
+pub struct BatchItem {
+    /// The call.
+    pub call: Call,
+    /// The command.
+    pub command: BatchCommand,
+}
+
+impl BatchItem {
+    /// The queue that it waits in.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        Key::of(&self.call, self.command.wallet().wallet.uuid())
+    }
+}
+
+/// Commits items of one queue together; `use_cases::batch` does the work.
+pub type BatchCommitter = Committer<BatchItem, Answer<Vec<u8>>>;

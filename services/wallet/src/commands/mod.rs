@@ -1,0 +1,17 @@
+//! The input of use cases: references, commands and filters, already checked. Plain data, one file a noun.
+
+pub mod batch;
+pub mod customers;
+pub mod fees;
+pub mod holds;
+pub mod lots;
+pub mod methods;
+pub mod notifications;
+pub mod payments;
+pub mod postings;
+pub mod postpaid;
+pub mod recharges;
+pub mod settings;
+pub mod top_ups;
+pub mod usage;
+pub mod wallets;

@@ -1,0 +1,128 @@
+//! Payment methods, and credit lines as methods.
+
+use super::names::{CUSTOMER, METHOD, customer_ref};
+use crate::commands::{
+    customers::CustomerRef,
+    methods::{LineState, MethodRef, SwitchCreditLine},
+};
+use payterms_chassis::{AppError, Call, Fields, names::Name, page::Page, render::timestamp};
+use payterms_kernel::Id;
+use payterms_proto::wallet::v1::{self as pb, switch_credit_line_request::To};
+use payterms_wallet_domain::{MethodKind, Methods, PaymentMethod};
+use tonic::Request;
+
+/// A kind that a request names.
+pub(super) fn method_kind(fields: &mut Fields, field: &str, number: i32) -> Option<MethodKind> {
+    use pb::payment_method::Kind;
+    match fields.choice(field, number)? {
+        Kind::Card => Some(MethodKind::Card),
+        Kind::BankTransfer => Some(MethodKind::BankTransfer),
+        Kind::BankDebit => Some(MethodKind::BankDebit),
+        // A line is switched in credit.
+        Kind::CreditLine => {
+            fields.wrong(field, "ENUM_INVALID", "A credit line is activated, not set up or offered here.");
+            None
+        }
+        Kind::Unspecified => None,
+    }
+}
+
+fn method_ref(name: &Name) -> MethodRef {
+    MethodRef { customer: customer_ref(name), method: Id::from_uuid(name.id(1)) }
+}
+
+/// Names a method to read.
+pub fn get_payment_method(request: Request<pb::GetPaymentMethodRequest>) -> Result<MethodRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, METHOD);
+    fields.finish()?;
+    Ok(method_ref(&name))
+}
+
+/// Names a customer whose methods are listed.
+pub fn list_payment_methods(request: Request<pb::ListPaymentMethodsRequest>) -> Result<(CustomerRef, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let parent = fields.name("parent", &message.parent, CUSTOMER);
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    fields.finish()?;
+    Ok((customer_ref(&parent), page))
+}
+
+/// A verb on a method.
+fn on_method(mut fields: Fields, request_id: &str, name: &str) -> Result<(Call, MethodRef), AppError> {
+    let name = fields.name("name", name, METHOD);
+    let call = fields.write(request_id, name.tenant.clone())?;
+    Ok((call, method_ref(&name)))
+}
+
+/// Removes a method.
+pub fn remove_payment_method(request: Request<pb::RemovePaymentMethodRequest>) -> Result<(Call, MethodRef), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    on_method(fields, &message.request_id, &message.name)
+}
+
+/// Makes a method the purchase default.
+pub fn set_purchase_default(request: Request<pb::SetPurchaseDefaultRequest>) -> Result<(Call, MethodRef), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    on_method(fields, &message.request_id, &message.name)
+}
+
+/// Makes a method the collection method.
+pub fn set_collection_method(request: Request<pb::SetCollectionMethodRequest>) -> Result<(Call, MethodRef), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    on_method(fields, &message.request_id, &message.name)
+}
+
+/// Switches a credit line as a method.
+pub fn switch_credit_line(request: Request<pb::SwitchCreditLineRequest>) -> Result<(Call, SwitchCreditLine), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("credit_line", &message.credit_line, &["customers", "creditLines"]);
+    let to = match fields.choice::<To>("to", message.to).unwrap_or(To::On) {
+        To::On | To::Unspecified => LineState::On,
+        To::Off => LineState::Off,
+        To::Removed => LineState::Removed,
+    };
+    let call = fields.write(&message.request_id, name.tenant.clone())?;
+    Ok((call, SwitchCreditLine { customer: customer_ref(&name), line: Id::from_uuid(name.id(1)), to, number: message.number }))
+}
+
+pub(super) fn method_name(customer: &str, method: Id<PaymentMethod>) -> String {
+    format!("{customer}/paymentMethods/{method}")
+}
+
+/// A kind of method.
+pub(super) fn kind(kind: MethodKind) -> i32 {
+    match kind {
+        MethodKind::Card => pb::payment_method::Kind::Card.into(),
+        MethodKind::BankTransfer => pb::payment_method::Kind::BankTransfer.into(),
+        MethodKind::BankDebit => pb::payment_method::Kind::BankDebit.into(),
+        MethodKind::CreditLine => pb::payment_method::Kind::CreditLine.into(),
+    }
+}
+
+/// A method, and what points to it.
+#[must_use]
+pub fn payment_method(customer: &str, method: &PaymentMethod, methods: &Methods) -> pb::PaymentMethod {
+    let state = if method.active { pb::payment_method::State::Active } else { pb::payment_method::State::Removed };
+    pb::PaymentMethod {
+        name: method_name(customer, method.id),
+        kind: kind(method.kind),
+        state: state.into(),
+        brand: method.brand.clone(),
+        last_four: method.last_four.clone(),
+        expire_month: i32::try_from(method.expire_month).unwrap_or_default(),
+        expire_year: method.expire_year,
+        purchase_default: methods.purchase_default == Some(method.id),
+        collection_method: methods.collection == Some(method.id),
+        create_time: Some(timestamp(method.created_at)),
+        charged_back: method.charged_back,
+        mandate_reference: method.mandate.clone(),
+    }
+}
+
+/// What a customer's methods are after a change.
+#[must_use]
+pub fn payment_methods_changed(customer: &str, methods: &Methods) -> pb::PaymentMethodsChanged {
+    let payment_methods = methods.active.iter().map(|method| payment_method(customer, method, methods)).collect();
+    pb::PaymentMethodsChanged { customer: customer.to_owned(), payment_methods }
+}

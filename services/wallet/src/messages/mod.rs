@@ -1,0 +1,23 @@
+//! Between the contract and the commands, a file a noun: a function named as an RPC parses its request, and notes all
+//! violations at once; a function named as a message renders it.
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "parsing refuses with all violations at once, rendering fails for amounts that no column could hold"
+)]
+
+pub mod charges;
+pub mod fees;
+pub mod holds;
+pub mod lots;
+pub mod methods;
+mod names;
+pub mod notifications;
+pub mod payments;
+pub mod postings;
+pub mod postpaid;
+pub mod recharges;
+pub mod settings;
+pub mod setups;
+pub mod top_ups;
+pub mod usage;
+pub mod wallets;

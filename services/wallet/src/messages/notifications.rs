@@ -1,0 +1,19 @@
+//! Notifications of payment providers.
+
+use crate::commands::notifications::Notification;
+use payterms_chassis::{AppError, Fields};
+use payterms_proto::wallet::v1 as pb;
+use tonic::Request;
+
+/// Takes in a provider's notification.
+pub fn receive_notification(request: Request<pb::ReceiveNotificationRequest>) -> Result<Notification, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.name("tenant", &message.tenant, &[]).tenant;
+    fields.text("provider", &message.provider, 1, 40);
+    fields.text("signature", &message.signature, 1, 1_000);
+    if message.body.len() > 65_536 {
+        fields.wrong("body", "FIELD_TOO_LONG", "Send at most 64 KiB.");
+    }
+    fields.finish()?;
+    Ok(Notification { tenant, provider: message.provider, body: message.body.into(), signature: message.signature })
+}

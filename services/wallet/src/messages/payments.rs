@@ -1,0 +1,114 @@
+//! Steps of invoicing's payments.
+
+use super::names::{CUSTOMER, METHOD, customer_ref};
+use crate::commands::{
+    customers::CustomerRef,
+    payments::{ChargeForPayment, HoldForPayment, PaymentRef, RecordTransfer, RefundPayment, SettlePayment},
+};
+use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name};
+use payterms_kernel::{Currency, Id, Money, Refusal};
+use payterms_proto::wallet::v1 as pb;
+use payterms_wallet_domain::{TaxKind, settlement::Arrived};
+use std::cmp::Ordering;
+use tonic::Request;
+
+/// Names of one request belong to one customer.
+fn same_customer(names: &[&Name]) -> Result<(), AppError> {
+    let one = names.windows(2).all(|pair| matches!(pair, [a, b] if a.tenant == b.tenant && a.id(0) == b.id(0)));
+    if one { Ok(()) } else { Err(Refusal::not_found().into()) }
+}
+
+/// Asks what can be paid with.
+pub fn get_payment_means(request: Request<pb::GetPaymentMeansRequest>) -> Result<(CustomerRef, Currency), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, CUSTOMER);
+    let currency = fields.currency("currency_code", &message.currency_code);
+    fields.finish()?;
+    Ok((customer_ref(&name), currency))
+}
+
+/// Reserves credit: how much, and whether it pays tax.
+pub fn hold_for_payment(request: Request<pb::HoldForPaymentRequest>) -> Result<(Call, HoldForPayment), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let customer = fields.name("parent", &message.parent, CUSTOMER);
+    let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let call = fields.write(&message.request_id, customer.tenant.clone())?;
+    same_customer(&[&customer, &payment])?;
+    let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() };
+    Ok((call, HoldForPayment { payment: named, amount, taxed: message.taxed }))
+}
+
+/// Gives back what is reserved.
+pub fn release_payment(request: Request<pb::ReleasePaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let customer = fields.name("parent", &message.parent, CUSTOMER);
+    let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
+    let currency = fields.currency("currency_code", &message.currency_code);
+    let call = fields.write(&message.request_id, customer.tenant.clone())?;
+    same_customer(&[&customer, &payment])?;
+    Ok((call, PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency }))
+}
+
+/// Settles a payment.
+pub fn settle_payment(request: Request<pb::SettlePaymentRequest>) -> Result<(Call, SettlePayment), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let customer = fields.name("parent", &message.parent, CUSTOMER);
+    let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
+    let currency = fields.currency("currency_code", &message.currency_code);
+    let surplus = message.surplus.as_ref().map(|surplus| fields.money("surplus", Some(surplus), Digits::MinorUnit));
+    let call = fields.write(&message.request_id, customer.tenant.clone())?;
+    same_customer(&[&customer, &payment])?;
+    let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency };
+    Ok((call, SettlePayment { payment: named, credit: message.credit, surplus }))
+}
+
+/// Charges a method.
+pub fn charge_for_payment(request: Request<pb::ChargeForPaymentRequest>) -> Result<(Call, ChargeForPayment), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let customer = fields.name("parent", &message.parent, CUSTOMER);
+    let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
+    let method = (!message.payment_method.is_empty()).then(|| fields.name("payment_method", &message.payment_method, METHOD));
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let call = fields.write(&message.request_id, customer.tenant.clone())?;
+    same_customer(&[&customer, &payment, method.as_ref().unwrap_or(&customer)])?;
+    let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() };
+    Ok((call, ChargeForPayment { payment: named, method: method.map(|method| Id::from_uuid(method.id(1))), amount }))
+}
+
+/// Gives back a part of what a payment took.
+pub fn refund_payment(request: Request<pb::RefundPaymentRequest>) -> Result<(Call, RefundPayment), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let customer = fields.name("parent", &message.parent, CUSTOMER);
+    let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let charge_step = payterms_chassis::names::uuid(&message.charge_request_id);
+    if charge_step.is_none() && !message.charge_request_id.is_empty() {
+        fields.wrong("charge_request_id", "REQUEST_ID_INVALID", "Give the UUID of the step that charged, or leave it empty.");
+    }
+    let call = fields.write(&message.request_id, customer.tenant.clone())?;
+    same_customer(&[&customer, &payment])?;
+    let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() };
+    Ok((call, RefundPayment { payment: named, amount, charge_step, to_credit: message.to_credit }))
+}
+
+/// Books what arrived by transfer.
+pub fn record_transfer(request: Request<pb::RecordTransferRequest>) -> Result<(Call, RecordTransfer), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let customer = fields.name("parent", &message.parent, CUSTOMER);
+    let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let bought = message.bought.as_ref().map(|bought| fields.money("bought", Some(bought), Digits::MinorUnit));
+    let taxed = message.tax.as_ref().filter(|tax| tax.units != 0 || tax.nanos != 0);
+    let tax = taxed.map(|tax| fields.money("tax", Some(tax), Digits::MinorUnit));
+    let kind = bought.and_then(|_| fields.choice::<pb::TaxKind>("tax_kind", message.tax_kind));
+    let kind = if kind == Some(pb::TaxKind::TaxedSale) { TaxKind::TaxedSale } else { TaxKind::Deposit };
+    if bought.is_some_and(|bought| bought.compare(amount).is_ok_and(Ordering::is_gt)) {
+        fields.wrong("bought", "AMOUNT_OUT_OF_RANGE", "No more can be bought than has arrived.");
+    }
+    let call = fields.write(&message.request_id, customer.tenant.clone())?;
+    same_customer(&[&customer, &payment])?;
+    let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() };
+    let bought = bought.map(|bought| (bought, tax.unwrap_or_else(|| Money::zero(bought.currency())), kind));
+    Ok((call, RecordTransfer { payment: named, arrived: Arrived { payment: payment.id(1), amount, bought } }))
+}

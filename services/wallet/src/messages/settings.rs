@@ -1,0 +1,153 @@
+//! A tenant's settings, and what they let a customer do.
+
+use super::{
+    lots::tax_kind,
+    methods::{kind, method_kind},
+    names::{CUSTOMER, customer_ref},
+};
+use crate::commands::{customers::CustomerRef, settings::UpdateSettings};
+use payterms_chassis::{AppError, Call, Fields, etag, fields::Digits, render::money};
+use payterms_kernel::{Money, TenantId};
+use payterms_proto::{google::r#type::Money as MoneyMessage, wallet::v1 as pb};
+use payterms_wallet_domain::{MethodKind, TaxKind, WalletSettings};
+use tonic::Request;
+
+const SETTINGS: &str = "walletSettings";
+
+/// Names settings to read.
+pub fn get_wallet_settings(request: Request<pb::GetWalletSettingsRequest>) -> Result<TenantId, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.singleton("name", &message.name, &[], SETTINGS).tenant;
+    fields.finish()?;
+    Ok(tenant)
+}
+
+/// Changes settings.
+pub fn update_wallet_settings(request: Request<pb::UpdateWalletSettingsRequest>) -> Result<(Call, UpdateSettings), AppError> {
+    const CHANGING: [&str; 7] =
+        ["provider", "provider_default", "methods", "top_up_tax_kind", "minimums", "purchased_expire_days", "postpaid_minimums"];
+    let (mut fields, message) = Fields::open(request)?;
+    let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
+    let used = |path: &str| paths.iter().any(|named| named == path);
+    let new = message.wallet_settings.unwrap_or_default();
+    let tenant = fields.singleton("wallet_settings.name", &new.name, &[], SETTINGS).tenant;
+    if used("provider") && !matches!(new.provider.as_str(), "" | "simulator") {
+        fields.wrong("wallet_settings.provider", "FIELD_INVALID_CHARS", "Use simulator, or nothing.");
+    }
+    let tax = used("top_up_tax_kind").then(|| fields.choice::<pb::TaxKind>("wallet_settings.top_up_tax_kind", new.top_up_tax_kind));
+    let update = UpdateSettings {
+        provider: new.provider.clone(),
+        provider_default: new.provider_default,
+        methods: if used("methods") { parse_kinds(&mut fields, "wallet_settings.methods", &new.methods) } else { Vec::new() },
+        top_up_tax_kind: if tax.flatten() == Some(pb::TaxKind::TaxedSale) { TaxKind::TaxedSale } else { TaxKind::Deposit },
+        minimums: if used("minimums") { parse_minimums(&mut fields, &new.minimums) } else { Vec::new() },
+        postpaid_minimums: if used("postpaid_minimums") { parse_commitments(&mut fields, &new.postpaid_minimums) } else { Vec::new() },
+        purchased_expire_days: fields.number("wallet_settings.purchased_expire_days", new.purchased_expire_days, 0..=3_650),
+        etag: fields.text("wallet_settings.etag", &new.etag, 0, 100),
+        paths,
+    };
+    Ok((fields.write(&message.request_id, tenant)?, update))
+}
+
+fn parse_kinds(fields: &mut Fields, field: &str, numbers: &[i32]) -> Vec<MethodKind> {
+    let mut kinds = Vec::new();
+    for number in numbers.iter().take(10) {
+        let kind = method_kind(fields, field, *number);
+        if kind.is_some_and(|kind| kinds.contains(&kind)) {
+            fields.wrong(field, "DUPLICATE_ITEM", "Name each kind once.");
+        }
+        kinds.extend(kind);
+    }
+    if numbers.len() > 10 {
+        fields.wrong(field, "TOO_MANY_ITEMS", "Name at most 10 kinds.");
+    }
+    kinds
+}
+
+fn parse_minimums(fields: &mut Fields, messages: &[pb::Minimum]) -> Vec<(MethodKind, Money)> {
+    let field = "wallet_settings.minimums";
+    if messages.len() > 50 {
+        fields.wrong(field, "TOO_MANY_ITEMS", "Send at most 50 minimums.");
+        return Vec::new();
+    }
+    let mut parsed: Vec<(MethodKind, Money)> = Vec::new();
+    for (index, message) in messages.iter().enumerate() {
+        let kind = method_kind(fields, &format!("{field}[{index}].kind"), message.kind);
+        let least = fields.money(&format!("{field}[{index}].amount"), message.amount.as_ref(), Digits::MinorUnit);
+        if parsed.iter().any(|(other, amount)| Some(*other) == kind && amount.currency() == least.currency()) {
+            fields.wrong(&format!("{field}[{index}]"), "DUPLICATE_ITEM", "Write one minimum per kind and currency.");
+        }
+        parsed.extend(kind.map(|kind| (kind, least)));
+    }
+    parsed
+}
+
+fn parse_commitments(fields: &mut Fields, messages: &[MoneyMessage]) -> Vec<Money> {
+    let field = "wallet_settings.postpaid_minimums";
+    if messages.len() > 50 {
+        fields.wrong(field, "TOO_MANY_ITEMS", "Send at most 50 minimums.");
+    }
+    let mut parsed: Vec<Money> = Vec::new();
+    for (index, message) in messages.iter().take(50).enumerate() {
+        let least = fields.money(&format!("{field}[{index}]"), Some(message), Digits::MinorUnit);
+        if parsed.iter().any(|other| other.currency() == least.currency()) {
+            fields.wrong(&format!("{field}[{index}]"), "DUPLICATE_ITEM", "Write one minimum per currency.");
+        }
+        parsed.push(least);
+    }
+    parsed
+}
+
+/// Turns prepayment on.
+pub fn turn_on_prepayment(request: Request<pb::TurnOnPrepaymentRequest>) -> Result<(Call, Vec<MethodKind>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.singleton("name", &message.name, &[], SETTINGS).tenant;
+    let offered = parse_kinds(&mut fields, "methods", &message.methods);
+    Ok((fields.write(&message.request_id, tenant)?, offered))
+}
+
+/// Turns prepayment off.
+pub fn turn_off_prepayment(request: Request<pb::TurnOffPrepaymentRequest>) -> Result<Call, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.singleton("name", &message.name, &[], SETTINGS).tenant;
+    fields.write(&message.request_id, tenant)
+}
+
+/// Asks what a customer may do.
+pub fn get_prepayment_options(request: Request<pb::GetPrepaymentOptionsRequest>) -> Result<CustomerRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, CUSTOMER);
+    fields.finish()?;
+    Ok(customer_ref(&name))
+}
+
+/// Least amounts.
+#[must_use]
+pub fn minimums(minimums: &[(MethodKind, Money)]) -> Vec<pb::Minimum> {
+    minimums.iter().map(|(method, least)| pb::Minimum { kind: kind(*method), amount: Some(money(*least)) }).collect()
+}
+
+/// Kinds of method.
+#[must_use]
+pub fn kinds(kinds: &[MethodKind]) -> Vec<i32> {
+    kinds.iter().copied().map(kind).collect()
+}
+
+/// A tenant's settings.
+#[must_use]
+pub fn wallet_settings(tenant: &TenantId, settings: &WalletSettings) -> pb::WalletSettings {
+    pb::WalletSettings {
+        name: format!("tenants/{tenant}/walletSettings"),
+        provider: settings.provider.clone(),
+        provider_default: settings.provider_default,
+        methods: kinds(&settings.methods),
+        top_up_tax_kind: tax_kind(Some(settings.top_up_tax_kind)).into(),
+        minimums: minimums(&settings.minimums),
+        postpaid_minimums: settings.postpaid_minimums.iter().copied().map(money).collect(),
+        prepayment: settings.prepayment,
+        prepayment_methods: kinds(&settings.prepayment_methods),
+        etag: etag::etag(settings.version),
+        purchased_expire_days: i32::try_from(settings.purchased_expire_days).unwrap_or_default(),
+        warnings: settings.warnings().into_iter().map(str::to_owned).collect(),
+    }
+}

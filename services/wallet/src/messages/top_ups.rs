@@ -1,0 +1,79 @@
+//! Top-ups.
+
+use super::{
+    lots::tax_kind,
+    methods::method_name,
+    names::{METHOD, WALLET, list_of_wallet, wallet_ref},
+};
+use crate::commands::{top_ups::CreateTopUp, wallets::WalletRef};
+use payterms_chassis::{
+    AppError, Call, Fields,
+    fields::Digits,
+    page::Page,
+    render::{decimal, money, timestamp},
+};
+use payterms_kernel::{Id, Refusal};
+use payterms_proto::wallet::v1 as pb;
+use payterms_wallet_domain::{TopUp, TopUpState, top_up::Source};
+use tonic::Request;
+
+/// Buys credit.
+pub fn create_top_up(request: Request<pb::CreateTopUpRequest>) -> Result<(Call, CreateTopUp), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("wallet", &message.wallet, WALLET);
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let method = (!message.payment_method.is_empty()).then(|| fields.name("payment_method", &message.payment_method, METHOD));
+    let foreign = method.as_ref().is_some_and(|method| method.tenant != name.tenant || method.id(0) != name.id(0));
+    let call = fields.write(&message.request_id, name.tenant.clone())?;
+    if foreign {
+        return Err(Refusal::not_found().into());
+    }
+    Ok((call, CreateTopUp { wallet: wallet_ref(&name), amount, method: method.map(|method| Id::from_uuid(method.id(1))) }))
+}
+
+/// Names a top-up to read.
+pub fn get_top_up(request: Request<pb::GetTopUpRequest>) -> Result<(WalletRef, Id<TopUp>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, &["customers", "wallets", "topUps"]);
+    fields.finish()?;
+    Ok((wallet_ref(&name), Id::from_uuid(name.id(2))))
+}
+
+/// Names a wallet whose top-ups are listed.
+pub fn list_top_ups(request: Request<pb::ListTopUpsRequest>) -> Result<(WalletRef, Page), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    list_of_wallet(fields, &message.parent, message.page_size, &message.page_token)
+}
+
+/// A top-up into the wallet of that name.
+pub fn top_up(wallet: &str, top_up: &TopUp) -> Result<pb::TopUp, AppError> {
+    let state = match top_up.state {
+        TopUpState::Processing => pb::top_up::State::Processing,
+        TopUpState::Succeeded => pb::top_up::State::Succeeded,
+        TopUpState::Failed => pb::top_up::State::Failed,
+        TopUpState::RequiresAction => pb::top_up::State::RequiresAction,
+        TopUpState::ChargedBack => pb::top_up::State::ChargedBack,
+    };
+    let source = match top_up.source {
+        Source::Customer => pb::top_up::Source::Customer,
+        Source::AutoRecharge => pb::top_up::Source::AutoRecharge,
+    };
+    let customer = wallet.split("/wallets/").next().unwrap_or_default();
+    Ok(pb::TopUp {
+        name: format!("{wallet}/topUps/{}", top_up.id),
+        state: state.into(),
+        amount: Some(money(top_up.amount)),
+        credit: Some(money(top_up.amount.minus(top_up.tax)?)),
+        tax: Some(money(top_up.tax)),
+        tax_kind: tax_kind(Some(top_up.tax_kind)).into(),
+        tax_rate_percent: Some(decimal(top_up.tax_rate)),
+        tax_version: top_up.tax_version,
+        tax_sentence: top_up.tax_sentence.clone(),
+        payment_method: method_name(customer, top_up.method),
+        decline_code: top_up.decline_code.clone(),
+        provider_charge_id: top_up.provider_charge_id.clone(),
+        create_time: Some(timestamp(top_up.created_at)),
+        update_time: Some(timestamp(top_up.updated_at)),
+        source: source.into(),
+    })
+}

@@ -1,0 +1,135 @@
+//! Wallets, their balances and their history.
+
+use super::names::{CUSTOMER, WALLET, customer_ref, list_of_wallet, wallet_ref};
+// A line of the history is a view over several tables, which the store reads as one.
+use crate::{
+    commands::{
+        customers::CustomerRef,
+        wallets::{AsOf, OpenWallet, WalletRef, name_of},
+    },
+    messages::lots::lot_name,
+    store::entries::Line,
+};
+use chrono::{DateTime, Utc};
+use payterms_chassis::{
+    AppError, Call, Fields, etag,
+    page::Page,
+    render::{money, timestamp},
+};
+use payterms_kernel::{Money, TenantId};
+use payterms_proto::wallet::v1 as pb;
+use payterms_wallet_domain::{TransferKind, Wallet};
+use tonic::Request;
+
+/// Opens a wallet.
+pub fn open_wallet(request: Request<pb::OpenWalletRequest>) -> Result<(Call, OpenWallet), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let parent = fields.name("parent", &message.parent, CUSTOMER);
+    let currency = fields.currency("currency_code", &message.currency_code);
+    let call = fields.write(&message.request_id, parent.tenant.clone())?;
+    Ok((call, OpenWallet { customer: customer_ref(&parent), currency }))
+}
+
+/// Names a wallet to read.
+pub fn get_wallet(request: Request<pb::GetWalletRequest>) -> Result<WalletRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, WALLET);
+    fields.finish()?;
+    Ok(wallet_ref(&name))
+}
+
+/// Names a customer whose wallets are listed.
+pub fn list_wallets(request: Request<pb::ListWalletsRequest>) -> Result<(CustomerRef, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let parent = fields.name("parent", &message.parent, CUSTOMER);
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    fields.finish()?;
+    Ok((customer_ref(&parent), page))
+}
+
+/// Names wallet and instant.
+pub fn get_balance(request: Request<pb::GetBalanceRequest>) -> Result<(WalletRef, AsOf), AppError> {
+    use pb::get_balance_request::AsOf as Message;
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, WALLET);
+    let as_of = match &message.as_of {
+        None => AsOf::Now,
+        Some(Message::AtTime(at)) => AsOf::Recorded(fields.instant("at_time", Some(at))),
+        Some(Message::EffectiveAtTime(at)) => AsOf::Effective(fields.instant("effective_at_time", Some(at))),
+    };
+    fields.finish()?;
+    Ok((wallet_ref(&name), as_of))
+}
+
+/// Names a wallet whose entries are listed.
+pub fn list_entries(request: Request<pb::ListEntriesRequest>) -> Result<(WalletRef, Page), AppError> {
+    let (fields, message) = Fields::open(request)?;
+    list_of_wallet(fields, &message.parent, message.page_size, &message.page_token)
+}
+
+/// A wallet with its balance at `now`.
+pub fn wallet(tenant: &TenantId, wallet: &Wallet, now: DateTime<Utc>) -> Result<pb::Wallet, AppError> {
+    Ok(pb::Wallet {
+        name: name_of(tenant, wallet),
+        currency_code: wallet.currency.code().to_owned(),
+        balance: Some(balance(wallet, now)?),
+        create_time: Some(timestamp(wallet.created_at)),
+        update_time: Some(timestamp(wallet.updated_at)),
+        etag: etag::etag(wallet.version),
+    })
+}
+
+/// A wallet's balance at `now`.
+pub fn balance(wallet: &Wallet, now: DateTime<Utc>) -> Result<pb::Balance, AppError> {
+    Ok(pb::Balance {
+        posted: Some(money(wallet.posted)),
+        held: Some(money(wallet.held()?)),
+        available: Some(money(wallet.available(now)?)),
+        time: Some(timestamp(now)),
+        sequence: wallet.sequence,
+    })
+}
+
+/// A balance of the past.
+#[must_use]
+pub fn past_balance(posted: Money, sequence: i64, at: DateTime<Utc>) -> pb::Balance {
+    pb::Balance { posted: Some(money(posted)), held: None, available: None, time: Some(timestamp(at)), sequence }
+}
+
+/// A line of a wallet's history.
+#[must_use]
+pub fn entry(wallet: &str, line: &Line) -> pb::Entry {
+    pb::Entry {
+        name: format!("{wallet}/entries/{}", line.sequence),
+        sequence: line.sequence,
+        kind: entry_kind(line.kind).into(),
+        amount: Some(money(line.amount)),
+        balance_after: Some(money(line.balance_after)),
+        lot: line.lot.map(|lot| lot_name(wallet, lot)).unwrap_or_default(),
+        transfer_id: line.transfer.to_string(),
+        description: line.description.clone(),
+        record_time: Some(timestamp(line.recorded_at)),
+        effective_time: Some(timestamp(line.effective_at)),
+    }
+}
+
+fn entry_kind(kind: TransferKind) -> pb::entry::Kind {
+    match kind {
+        TransferKind::Grant => pb::entry::Kind::Grant,
+        TransferKind::GrantVoid => pb::entry::Kind::GrantVoid,
+        TransferKind::Debit => pb::entry::Kind::Debit,
+        TransferKind::Capture => pb::entry::Kind::Capture,
+        TransferKind::Usage => pb::entry::Kind::Usage,
+        TransferKind::Fee => pb::entry::Kind::Fee,
+        TransferKind::TopUp | TransferKind::TransferTopUp => pb::entry::Kind::TopUp,
+        TransferKind::Expiry => pb::entry::Kind::Expiry,
+        TransferKind::OwedSettlement => pb::entry::Kind::OwedSettlement,
+        TransferKind::InvoiceCredit => pb::entry::Kind::InvoiceCredit,
+        TransferKind::Surplus => pb::entry::Kind::Surplus,
+        TransferKind::Chargeback => pb::entry::Kind::Chargeback,
+        TransferKind::PostpaidClose => pb::entry::Kind::PostpaidClose,
+        TransferKind::InvoiceRefund => pb::entry::Kind::InvoiceRefund,
+        // What goes to or from an invoice alone moves no customer's credit, and is no line of a wallet's history.
+        TransferKind::Charge | TransferKind::BankTransfer | TransferKind::MonthClose => pb::entry::Kind::Unspecified,
+    }
+}

@@ -1,0 +1,63 @@
+//! Locks the wallets of a batch and reads what its items name.
+
+use crate::{
+    commands::batch::{BatchCommand, BatchItem},
+    store::{
+        RequestStamp, RequestsByTransfer, holds,
+        lot_cache::LotCache,
+        wallets::{self, Locked},
+    },
+    use_cases::usage::load::Meters,
+};
+use payterms_chassis::{AppError, Call, WriteTx, batch::Told};
+use payterms_kernel::Id;
+use payterms_wallet_domain::{Fee, Hold, UsageRecord, Wallet};
+use std::collections::{HashMap, HashSet};
+
+/// The wallets and holds of a batch, and what was decided on them.
+pub(super) struct LoadedBatch {
+    pub(super) wallets: Vec<Locked>,
+    /// Where each wallet stands among `wallets`.
+    pub(super) indexes: HashMap<Id<Wallet>, usize>,
+    pub(super) holds: HashMap<Id<Hold>, (Id<Wallet>, Hold)>,
+    pub(super) changed_holds: Vec<Id<Hold>>,
+    pub(super) answers: Vec<(Call, Vec<u8>)>,
+    pub(super) events: Vec<Told>,
+    pub(super) requests: RequestsByTransfer,
+    pub(super) uses: Vec<(Id<Wallet>, UsageRecord, RequestStamp)>,
+    pub(super) meters: Meters,
+    pub(super) fees: Vec<Fee>,
+    /// Wallets that no rule recharges, known once the batch is saved.
+    pub(super) without_rules: HashSet<Id<Wallet>>,
+}
+
+impl LoadedBatch {
+    pub(super) async fn load(tx: &WriteTx, cache: &LotCache, items: &[BatchItem]) -> Result<Self, AppError> {
+        let mut ids: Vec<_> = items.iter().map(|item| item.command.wallet().wallet).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let wallets = wallets::lock_cached(tx, &ids, Some(cache)).await?;
+        let indexes = wallets.iter().enumerate().map(|(index, locked)| (locked.wallet.id, index)).collect();
+        let named: Vec<_> = items.iter().filter_map(|item| item.command.hold()).collect();
+        let holds = holds::find_many(tx.conn(), &tx.call().tenant, &named).await?;
+        let holds = holds.into_iter().map(|(wallet, hold)| (hold.id, (wallet, hold))).collect();
+        let uses = items.iter().filter_map(|item| match &item.command {
+            BatchCommand::Use(wallet, used) => Some((wallet.customer, used.product.as_str())),
+            _ => None,
+        });
+        let meters = Meters::load(tx, uses).await?;
+        Ok(Self {
+            wallets,
+            indexes,
+            holds,
+            changed_holds: Vec::new(),
+            answers: Vec::new(),
+            events: Vec::new(),
+            requests: RequestsByTransfer::new(),
+            uses: Vec::new(),
+            meters,
+            fees: Vec::new(),
+            without_rules: HashSet::new(),
+        })
+    }
+}

@@ -1,0 +1,171 @@
+//! The batched path: debits, fees, uses and the verbs of holds, many calls in one transaction.
+//!
+//! **Phases.** A call waits in a queue of `chassis::committer` while the batch before it is at the database; then all that
+//! wait in the queue are taken together. `run_batch` begins a transaction. `load` locks the wallets of the batch and reads
+//! what its items name. After the locks the request ids are looked up: an item that was answered before gets the same
+//! answer (`replay`) and is not decided again. `decide` lets the domain decide the other items one after the other, each on
+//! what the items before it left. `save` writes everything. After the commit the wallets go into the process's cache
+//! (`store::lot_cache`), and each caller gets its own answer or its own refusal. A single call is a batch of one.
+//!
+//! **Statements.** There is a statement for each table, not for each item: one locks the wallets, one reads the lots of those
+//! that the cache has not, one looks the request ids up, one reads the rules of recharge, and each table that gets rows
+//! gets them in one (lists on PostgreSQL, inserts of many rows on SQLite, cut where they are very long). A batch of debits
+//! whose wallets are cached makes three reads and at most seven writes. Three things cost statements of their own: a customer with
+//! metered uses (two reads), a wallet that is to be recharged, and a lot that a hold has kept beyond its time (a due row each).
+//!
+//! **Bounds.** A batch takes at most `BATCH` items, unless one caller alone brings more. No timer makes a call wait. A queue
+//! holds 8 000 items and all queues together 16 000; a call that finds no room is refused with `OVERLOADED`, and nothing of it
+//! is done. Four batches are at the database at once, each of another queue; the queue that has waited longest is next.
+//!
+//! **Ordering.** A queue belongs to one tenant, one subject, one run of a test clock and one half of the tenant's wallets, and
+//! has at most one batch at the database. So within a process the calls of one subject on one wallet are done in the order in
+//! which they came, and items that a caller sends together are done in their order on each wallet. Calls on different
+//! wallets, of different subjects or in different processes have no order but that of the row locks.
+//!
+//! **Fallback.** A refused item leaves its wallet as it was, and the rest of the batch is saved. A batch that lost a race is run
+//! again, five times at most. A batch that fails as a whole is split in half, again and again, until the call that causes
+//! the failure is alone. If the database itself is away nothing is split, and every call gets the error. Before all this
+//! comes `fast_path`: on PostgreSQL a debit or an unlisted fee that is alone in its batch is decided on the cached wallet
+//! and posted by one procedure call. Whatever the procedure does not post, the batch decides again under the lock.
+//!
+//! **Two replicas.** Nothing here needs to be the only process: queues gather calls, and the rows' locks keep the books.
+//! - Two batches on one wallet follow one another, because each locks the wallet's row first. Both lock several wallets in
+//!   the order of their ids, so neither waits for the other in a circle.
+//! - A request that reaches both replicas is done once. Request ids are looked up after the locks, so the second batch
+//!   finds the answer of the first. If both write the same id on different wallets, the table's unique index breaks the
+//!   later batch; it is run again, and finds the id. (Two verbs that keep their requests in different tables are the one
+//!   exception; decision 18 says why it does no harm.)
+//! - The cache never decides what is stale. Cached lots count only if the locked row equals the cached row in every column.
+//!   Whatever changes lots changes the row's version (`store::changes` saves nothing else), and a row that a restored
+//!   backup or a failover took back differs in its time. So what another replica changed is read again. The fast path makes
+//!   the same comparison inside its procedure, under the lock.
+//! - Each process announces its batches under an aggregate of its own, so no two wait for each other's event.
+//!
+//! Random batches come to what the same calls come to one by one (`tests/flows/mixes.rs`); `tests/flows/single_call.rs` compares
+//! the rows of the fast path with those of the batch, and lets two replicas debit one wallet. Decisions 18 and 19
+//! (`docs/adr`) say why it is built so.
+
+pub mod decide;
+pub mod fast_path;
+pub mod load;
+mod replay;
+mod save;
+
+use crate::{
+    app::App,
+    commands::batch::{BatchCommitter, BatchItem},
+    store::lot_cache::LotCache,
+};
+use load::LoadedBatch;
+use payterms_chassis::{
+    Answer, AppError, Db,
+    batch::{self, Known},
+    committer::{Bounds, Committer, Key},
+    tx::Time,
+};
+use prost::Message;
+use std::{collections::HashMap, sync::Arc};
+
+/// Items of one transaction.
+const BATCH: usize = 1_000;
+
+/// What became of one item.
+pub type Outcome = Result<Answer<Vec<u8>>, AppError>;
+
+/// A committer over the wallet's database. The one writer of SQLite takes a batch after the other; on PostgreSQL
+/// tenants do not wait for each other.
+#[must_use]
+pub fn committer(db: &Db) -> BatchCommitter {
+    let (db, cache) = (db.clone(), Arc::new(LotCache::default()));
+    Committer::new(Bounds { batch: BATCH, of_one: 8_000, in_all: 16_000, at_once: 4 }, move |items: Arc<[BatchItem]>| {
+        let (db, cache) = (db.clone(), cache.clone());
+        async move { run_batch(&db, &cache, &items).await }
+    })
+}
+
+/// Does one item, together with those that wait.
+///
+/// # Errors
+/// Those of the verb, `RESOURCE_NOT_FOUND`, `OVERLOADED`.
+pub async fn submit<M: Message + Default>(app: &App, item: BatchItem) -> Result<Answer<M>, AppError> {
+    let answer = app.batches.submit(item.key(), item).await?;
+    Ok(Answer { message: M::decode(answer.message.as_slice())?, replayed: answer.replayed, versions: answer.versions })
+}
+
+/// Does the items of one caller together with those that wait, each wallet's in their order; answers each.
+///
+/// # Errors
+/// `OVERLOADED`: then none of a shard was done, and the same request ids may come again.
+pub async fn submit_many(app: &App, items: Vec<BatchItem>) -> Result<Vec<Outcome>, AppError> {
+    let mut shards: HashMap<Key, Vec<(usize, BatchItem)>> = HashMap::new();
+    let count = items.len();
+    for (index, item) in items.into_iter().enumerate() {
+        shards.entry(item.key()).or_default().push((index, item));
+    }
+    let done = shards.into_iter().map(|(key, shard)| async move {
+        let (indexes, items): (Vec<_>, Vec<_>) = shard.into_iter().unzip();
+        Ok::<_, AppError>(indexes.into_iter().zip(app.batches.submit_many(key, items).await?))
+    });
+    let mut outcomes: Vec<Option<Outcome>> = std::iter::repeat_with(|| None).take(count).collect();
+    for (index, outcome) in futures::future::try_join_all(done).await?.into_iter().flatten() {
+        if let Some(at) = outcomes.get_mut(index) {
+            *at = Some(outcome);
+        }
+    }
+    let missing = || Err(AppError::Fault("a batch ended without an outcome".to_owned()));
+    Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(missing)).collect())
+}
+
+/// Does the items of one tenant, in their order, in one transaction.
+///
+/// # Errors
+/// The database's: then none is done.
+pub async fn run_batch(db: &Db, cache: &LotCache, items: &[BatchItem]) -> Result<Vec<Outcome>, AppError> {
+    let Some(first) = items.first() else { return Ok(Vec::new()) };
+    if let [only] = items {
+        match fast_path::try_single_call(db, cache, only).await {
+            Ok(Some(answer)) => return Ok(vec![Ok(answer)]),
+            Ok(None) => {}
+            // If it was posted all the same, the batch finds its request id.
+            Err(error) => tracing::debug!(%error, "a debit goes the way of a batch"),
+        }
+    }
+    let mut tx = db.begin(&first.call).await?;
+    let mut loaded = LoadedBatch::load(&tx, cache, items).await?;
+    let calls: Vec<_> = items.iter().map(|item| &item.call).collect();
+    let mut answered = batch::seen(&tx, &calls).await?;
+    replay::render_answers(&tx, items, &mut answered).await?;
+    let (mut outcomes, mut fresh) = (Vec::with_capacity(items.len()), None);
+    for item in items {
+        if let Some(seen) = answered.get(&item.call.request_id) {
+            outcomes.push(batch::replay(&item.call, seen));
+            continue;
+        }
+        outcomes.push(loaded.decide(&mut tx, item).map(|answer| {
+            // The same id may come twice in one batch.
+            let seen = Known { input_hash: item.call.input_hash.clone(), answer: Some(answer.clone()) };
+            answered.insert(item.call.request_id, seen);
+            fresh.get_or_insert(item.call.request_id);
+            Answer { message: answer, replayed: false, versions: Vec::new() }
+        }));
+    }
+    if let Some(id) = fresh {
+        // An id is answered once, so no other batch has this cause.
+        tx.ids_from(&format!("batch/{id}"));
+        let versions = loaded.save(&mut tx, first.key().teller(db.writer_id())).await?;
+        for (item, outcome) in items.iter().zip(&mut outcomes) {
+            if let (Some(version), Ok(answer)) = (versions.get(&item.command.wallet().wallet.uuid()), outcome)
+                && !answer.replayed
+            {
+                answer.versions.push(format!("wallet/{}@{version}", item.command.wallet().wallet));
+            }
+        }
+    }
+    let Time { zone, tested, .. } = tx.time();
+    tx.commit_rows().await?;
+    for locked in loaded.wallets.into_iter().filter(|_| fresh.is_some()) {
+        let single_call = loaded.without_rules.contains(&locked.wallet.id) && !tested;
+        cache.insert(&first.call.tenant, locked.wallet, single_call.then_some(zone));
+    }
+    Ok(outcomes)
+}

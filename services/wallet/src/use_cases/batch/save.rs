@@ -1,0 +1,70 @@
+//! Saves everything that was decided in a batch, a statement for each table.
+
+use super::load::LoadedBatch;
+use crate::{
+    commands::wallets::name_of,
+    store::{fees, holds, usage, wallets::Locked},
+    use_cases::{holds::expire, lots::expire::schedule_overdue_lots, recharges::save::schedule_recharges, wallets::save::save_wallets},
+};
+use payterms_chassis::{
+    AppError, WriteTx, batch,
+    jobs::{cancel_many, schedule_many},
+    render::money,
+};
+use payterms_kernel::{Id, TenantId};
+use payterms_proto::wallet::v1::{PostedWallet, PostingsMade};
+use payterms_wallet_domain::{Hold, HoldState, Wallet};
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+impl LoadedBatch {
+    /// Saves the batch; answers the version that each wallet with an event of its own came to. `writer` is the aggregate of
+    /// the batch's one event.
+    pub(super) async fn save(&mut self, tx: &mut WriteTx, writer: Uuid) -> Result<HashMap<Uuid, i64>, AppError> {
+        let (tenant, now) = (tx.call().tenant.clone(), tx.now());
+        batch::answer(tx, std::mem::take(&mut self.answers)).await?;
+        self.changed_holds.sort_unstable();
+        self.changed_holds.dedup();
+        let holds: Vec<_> = self.changed_holds.iter().filter_map(|id| self.holds.get(id)).cloned().collect();
+        save_wallets(tx, &mut self.wallets, &self.requests).await?;
+        save_holds(tx, &holds).await?;
+        usage::insert_many(tx.conn(), &tenant, &self.uses).await?;
+        fees::insert_many(tx, &self.fees).await?;
+        let posted: Vec<_> = self.wallets.iter().filter_map(|locked| posted_wallet(&tenant, locked)).collect();
+        if !posted.is_empty() {
+            tx.tell("postings", &writer.to_string(), &PostingsMade { wallets: posted }).await?;
+        }
+        let versions = batch::emit(tx, "wallet", std::mem::take(&mut self.events)).await?;
+        let ruled = schedule_recharges(tx, self.wallets.iter().map(|locked| &locked.wallet)).await?;
+        self.without_rules = self.wallets.iter().map(|locked| locked.wallet.id).filter(|id| !ruled.contains(id)).collect();
+        let freed: HashSet<_> = holds.iter().map(|(wallet, _)| *wallet).collect();
+        for locked in self.wallets.iter().filter(|locked| freed.contains(&locked.wallet.id)) {
+            schedule_overdue_lots(tx, &locked.wallet, now).await?;
+        }
+        Ok(versions)
+    }
+}
+
+/// Saves holds, and when each that stands is to expire.
+async fn save_holds(tx: &WriteTx, changed: &[(Id<Wallet>, Hold)]) -> Result<(), AppError> {
+    holds::save_many(tx, changed).await?;
+    let (open, ended): (Vec<_>, Vec<_>) = changed.iter().partition(|(_, hold)| hold.state == HoldState::Active);
+    let due: Vec<_> = open.iter().map(|(_, hold)| (hold.id.to_string(), hold.expires_at)).collect();
+    schedule_many(tx, expire::JOB, &due).await?;
+    let ids: Vec<_> = ended.iter().map(|(_, hold)| hold.id.to_string()).collect();
+    cancel_many(tx, expire::JOB, &ids).await?;
+    Ok(())
+}
+
+/// What was posted to a wallet; none where nothing was.
+pub(super) fn posted_wallet(tenant: &TenantId, locked: &Locked) -> Option<PostedWallet> {
+    let ((sequence, uses), wallet) = (locked.counted(), &locked.wallet);
+    let posted = wallet.sequence > sequence;
+    (posted || wallet.usage_count > uses).then(|| PostedWallet {
+        wallet: name_of(tenant, wallet),
+        first_sequence: if posted { sequence.saturating_add(1) } else { 0 },
+        last_sequence: if posted { wallet.sequence } else { 0 },
+        usage_count: wallet.usage_count.saturating_sub(uses),
+        posted: Some(money(wallet.posted)),
+    })
+}

@@ -1,0 +1,3 @@
+//! Chargebacks: what an issuer has taken back.
+
+pub mod record;

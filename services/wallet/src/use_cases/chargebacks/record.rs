@@ -1,0 +1,118 @@
+//! Takes in what an issuer has taken back: the provider is asked, whoever brought the news.
+
+use crate::{
+    app::App,
+    commands::{customers::CustomerRef, wallets::name_of},
+    messages,
+    provider::unanswered,
+    store::{
+        charges, methods, refunds, top_ups, transfers,
+        wallets::{self, Locked},
+    },
+    use_cases::{charges::save::publish_charge, recharges::save::schedule_recharges, wallets::save::save_wallet},
+};
+use payterms_chassis::{AppError, Call, WriteTx, error::not_yet, kill, render::money};
+use payterms_kernel::{Id, Money, TenantId, calendar::day_in};
+use payterms_proto::wallet::v1::{ChargedBack, TopUpChanged};
+use payterms_wallet_domain::{Charge, ChargeState, PaymentMethod, TopUp, TopUpState, Wallet, chargeback};
+
+/// Looks a charge up and takes back what the issuer took; again changes nothing.
+///
+/// # Errors
+/// `PROVIDER_UNAVAILABLE`; the provider sends the notification again.
+pub async fn record_notified_chargeback(app: &App, tenant: &TenantId, (provider, charge_id): (&str, &str)) -> Result<(), AppError> {
+    let Some(taken) = app.provider(provider)?.find_return(tenant, charge_id).await.map_err(unanswered)? else {
+        tracing::warn!(charge = charge_id, "the provider told of a chargeback that it does not know");
+        return Ok(());
+    };
+    let conn = app.db.read(tenant).await?;
+    let top_up = top_ups::at_provider(&conn, tenant, charge_id).await?;
+    let charge = charges::at_provider(&conn, tenant, charge_id).await?;
+    drop(conn);
+    match (top_up, charge) {
+        (Some(top_up), _) => record_of_top_up(app, tenant, (top_up.id, top_up.wallet), taken).await,
+        (None, Some(charge)) => record_of_charge(app, tenant, (charge.id, charge.wallet), taken).await,
+        // Not recorded yet, or none of ours: the provider sends it again, and gives up in the end.
+        (None, None) => Err(unrecorded()),
+    }
+}
+
+fn unrecorded() -> AppError {
+    not_yet("UNAVAILABLE", "The charge is not recorded yet. Send the notification again.")
+}
+
+async fn record_of_top_up(app: &App, tenant: &TenantId, (id, wallet): (Id<TopUp>, Id<Wallet>), taken: Money) -> Result<(), AppError> {
+    let call = Call::own("wallet", tenant, "charge_returned", id.uuid(), None);
+    let mut tx = app.db.begin_forward(&call).await?;
+    let Some(mut locked) = wallets::lock_many(&tx, &[wallet]).await?.pop() else { return Ok(()) };
+    let Some(mut top_up) = top_ups::find(tx.conn(), tenant, id).await? else { return Ok(()) };
+    if top_up.state == TopUpState::Processing {
+        return Err(unrecorded());
+    }
+    let now = tx.now();
+    if !chargeback::of_top_up(&mut top_up, &mut locked.wallet, tx.ids(), taken, now)? {
+        tracing::info!(top_up = %id, state = top_up.state.name(), %taken, "nothing of a top-up is taken back");
+        return Ok(());
+    }
+    top_ups::save(&tx, &top_up).await?;
+    let event = TopUpChanged { top_up: Some(messages::top_ups::top_up(&name_of(tenant, &locked.wallet), &top_up)?) };
+    tx.emit("top_up", &id.to_string(), &event).await?;
+    publish_chargeback(&mut tx, &mut locked, (Some(top_up.method), taken)).await?;
+    tx.commit_rows().await
+}
+
+async fn record_of_charge(app: &App, tenant: &TenantId, (id, wallet): (Id<Charge>, Id<Wallet>), taken: Money) -> Result<(), AppError> {
+    let call = Call::own("wallet", tenant, "charge_returned", id.uuid(), None);
+    let mut tx = app.db.begin_forward(&call).await?;
+    let Some(mut locked) = wallets::lock_many(&tx, &[wallet]).await?.pop() else { return Ok(()) };
+    let Some(mut charge) = charges::find(tx.conn(), tenant, id).await? else { return Ok(()) };
+    if charge.state == ChargeState::Processing {
+        return Err(unrecorded());
+    }
+    let currency = locked.wallet.currency;
+    let refunded = refunds::sum_of(tx.conn(), tenant, charge.payment, Some(id), currency).await?;
+    let surplus = transfers::surplus_of(tx.conn(), tenant, charge.payment, currency).await?;
+    let others = charges::of_payment(tx.conn(), tenant, charge.payment).await?;
+    let surplus = chargeback::surplus_left(surplus, &others, charge.payment)?;
+    let now = tx.now();
+    if !chargeback::of_charge(&mut charge, &mut locked.wallet, tx.ids(), (taken, refunded, surplus), now)? {
+        tracing::info!(charge = %id, state = charge.state.name(), %taken, "nothing of a charge is taken back");
+        return Ok(());
+    }
+    let customer = CustomerRef { tenant: tenant.clone(), customer: locked.wallet.customer };
+    publish_charge(&mut tx, &customer, &charge).await?;
+    publish_chargeback(&mut tx, &mut locked, (charge.method, taken)).await?;
+    kill::point("chargeback.before_commit");
+    tx.commit_rows().await?;
+    kill::point("chargeback.after_commit");
+    Ok(())
+}
+
+/// Saves the wallet and publishes it; the method is not charged without a person any more.
+async fn publish_chargeback(
+    tx: &mut WriteTx,
+    locked: &mut Locked,
+    (method, taken): (Option<Id<PaymentMethod>>, Money),
+) -> Result<(), AppError> {
+    let (tenant, now) = (tx.call().tenant.clone(), tx.now());
+    let after = messages::wallets::wallet(&tenant, &locked.wallet, now)?;
+    save_wallet(tx, locked).await?;
+    let event = ChargedBack { wallet: Some(after), amount: Some(money(taken)) };
+    tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
+    let customer = locked.wallet.customer;
+    let mut saved = methods::lock(tx, customer).await?;
+    let found = match method {
+        Some(id) => methods::find(tx.conn(), &tenant, customer, id).await?,
+        None => None,
+    };
+    if let Some(mut method) = found {
+        method.charged_back = true;
+        methods::save(tx, customer, &method).await?;
+        saved.stop_charging(method.id, day_in(tx.time().zone, now));
+        methods::save_pointers(tx, customer, &saved).await?;
+        let name = CustomerRef { tenant, customer }.name();
+        tx.emit("payment_methods", &customer.to_string(), &messages::methods::payment_methods_changed(&name, &saved)).await?;
+    }
+    schedule_recharges(tx, [&locked.wallet]).await?;
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! Asks for a charge that took its time.
+
+use super::{
+    load::{charge_at_provider, lock_charge},
+    save::record_charge,
+};
+use crate::app::App;
+use payterms_chassis::{
+    AppError,
+    jobs::{DueRow, take},
+    names,
+};
+use payterms_kernel::Id;
+
+/// The job; its subject is the charge's id.
+pub const JOB: &str = "settle_charge";
+
+/// Asks for a charge that took its time.
+///
+/// # Errors
+/// `PROVIDER_UNAVAILABLE`; the row stays due.
+pub async fn settle_charge(app: &App, row: &DueRow) -> Result<(), AppError> {
+    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("charge {:?}", row.subject))) };
+    let outcome = charge_at_provider(app, &row.tenant, Id::from_uuid(id), true).await?;
+    let call = row.call("wallet", id);
+    let mut tx = app.db.begin_forward(&call).await?;
+    let Some((mut charge, mut locked)) = lock_charge(&tx, &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
+    if !take(&tx, row).await? {
+        return Ok(());
+    }
+    record_charge(&mut tx, &mut locked, &mut charge, outcome).await?;
+    tx.commit_rows().await
+}

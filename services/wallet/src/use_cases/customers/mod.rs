@@ -1,0 +1,3 @@
+//! Customers of invoicing, of which the wallet has a copy.
+
+pub mod follow;

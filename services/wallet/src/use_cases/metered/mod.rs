@@ -1,0 +1,4 @@
+//! Metered services of invoicing: followed, and closed at each month's end.
+
+pub mod close;
+pub mod follow;

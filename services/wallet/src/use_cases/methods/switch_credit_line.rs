@@ -1,0 +1,61 @@
+//! Makes a credit line a method, puts it aside, or removes it: check and pointers in one transaction, so that the card
+//! which takes its place cannot be removed between them.
+
+use crate::{
+    app::App,
+    commands::methods::{LineState, SwitchCreditLine},
+    messages::methods as messages,
+    store::{line_switches, methods},
+};
+use payterms_chassis::{Answer, AppError, Call, kill};
+use payterms_kernel::{Refusal, calendar::day_in};
+use payterms_proto::wallet::v1::SwitchCreditLineResponse;
+use payterms_wallet_domain::{MethodKind, PaymentMethod};
+
+/// Switches a credit line as a method.
+///
+/// # Errors
+/// `OTHER_METHOD_REQUIRED`.
+pub async fn switch_credit_line(
+    app: &App,
+    call: &Call,
+    SwitchCreditLine { customer: named, line, to, number }: &SwitchCreditLine,
+) -> Result<Answer<SwitchCreditLineResponse>, AppError> {
+    let (id, number) = (*line, *number);
+    let mut tx = app.db.begin_forward(call).await?;
+    let mut saved = methods::lock(&tx, named.customer).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    // A driver that was thought dead must not undo what came after it.
+    if line_switches::last(&tx, id).await?.is_some_and(|(last, refused)| last > number || (last == number && refused)) {
+        let message = "This switch of the line was refused, or a later one came. Begin anew.";
+        return Err(Refusal::precondition("OTHER_METHOD_REQUIRED", message).into());
+    }
+    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let found = methods::find(tx.conn(), &named.tenant, named.customer, id).await?.filter(|method| method.kind == MethodKind::CreditLine);
+    let mut method = found.unwrap_or_else(|| PaymentMethod::of_line(id, now));
+    match to {
+        LineState::Off => {
+            if let Err(refusal) = saved.put_aside(id, today) {
+                line_switches::note(&tx, id, (number, true)).await?;
+                tx.commit_rows().await?;
+                return Err(refusal.into());
+            }
+        }
+        LineState::Removed => saved.remove(id, today),
+        LineState::On => {
+            method.active = true;
+            saved.switch_on(&method);
+        }
+    }
+    method.active = saved.get(id).is_some();
+    line_switches::note(&tx, id, (number, false)).await?;
+    methods::save(&tx, named.customer, &method).await?;
+    methods::save_pointers(&tx, named.customer, &saved).await?;
+    let name = named.name();
+    tx.emit("payment_methods", &named.customer.to_string(), &messages::payment_methods_changed(&name, &saved)).await?;
+    kill::point("switch_credit_line.before_commit");
+    let payment_methods = saved.active.iter().map(|method| messages::payment_method(&name, method, &saved)).collect();
+    tx.commit(SwitchCreditLineResponse { payment_methods }).await
+}

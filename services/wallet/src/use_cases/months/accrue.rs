@@ -1,0 +1,51 @@
+//! What transfers add to the months of their wallets, which invoices are made of.
+
+use crate::store::{accruals::Sums, wallets::Locked};
+use chrono::{DateTime, Months, Utc};
+use chrono_tz::Tz;
+use payterms_chassis::AppError;
+use payterms_kernel::{
+    Money,
+    calendar::{day_in, first_of_month, start_of_day},
+};
+use payterms_wallet_domain::month::accrued;
+
+/// Characters of a label: what a line of an invoice shows.
+const LABEL: usize = 200;
+
+/// Wallets whose month is to be closed, and when.
+pub type Closings = Vec<(String, DateTime<Utc>)>;
+
+/// What accrued in one transaction.
+#[derive(Debug)]
+pub struct Accrued {
+    /// What is added to the months' sums.
+    pub sums: Sums,
+    /// The month ends that fall due.
+    pub closings: Closings,
+}
+
+/// What transfers add to the months of their wallets; where a wallet had nothing to invoice, the end of the month
+/// falls due.
+///
+/// # Errors
+/// `Fault` for an amount that no column could hold.
+pub fn accrue(zone: Tz, changed: &mut [Locked]) -> Result<Accrued, AppError> {
+    let (mut sums, mut closings) = (Sums::new(), Closings::new());
+    for Locked { wallet, .. } in changed {
+        for transfer in &wallet.transfers {
+            let month = first_of_month(day_in(zone, transfer.recorded_at));
+            for (funding, label, amount) in accrued(wallet, transfer)? {
+                let zero = Money::zero(wallet.currency);
+                let sum = sums.entry((wallet.id, month, funding, label.chars().take(LABEL).collect())).or_insert(zero);
+                *sum = sum.plus(amount)?;
+                wallet.closes = wallet.closes.or_else(|| {
+                    let next = month.checked_add_months(Months::new(1)).unwrap_or(month);
+                    closings.push((wallet.id.to_string(), start_of_day(zone, next)));
+                    Some(month)
+                });
+            }
+        }
+    }
+    Ok(Accrued { sums, closings })
+}

@@ -1,0 +1,3 @@
+//! Notifications of payment providers.
+
+pub mod receive;

@@ -1,0 +1,32 @@
+//! Takes in what a provider sends by itself: the signature is checked, then the provider is asked.
+
+use crate::{
+    app::App,
+    commands::notifications::Notification,
+    provider::News,
+    use_cases::{chargebacks::record::record_notified_chargeback, setups::settle::settle_notified_setup},
+};
+use payterms_chassis::AppError;
+use payterms_kernel::{Kind, Refusal};
+use payterms_proto::wallet::v1::ReceiveNotificationResponse;
+
+/// Receives a notification.
+///
+/// # Errors
+/// `PROVIDER_SIGNATURE`.
+pub async fn receive_notification(app: &App, notification: &Notification) -> Result<ReceiveNotificationResponse, AppError> {
+    let wrong = |text: &str| AppError::from(Refusal::new(Kind::Denied, "PROVIDER_SIGNATURE", text));
+    let provider = app.provider(&notification.provider).map_err(|_| wrong("There is no such provider."))?;
+    let news = provider.read_notification(&notification.body, &notification.signature).map_err(|error| {
+        tracing::warn!(provider = %notification.provider, %error, "a notification was refused");
+        wrong("The signature is not the provider's.")
+    })?;
+    match news {
+        Some(News::Setup(id)) => Box::pin(settle_notified_setup(app, &notification.tenant, (&notification.provider, &id))).await?,
+        Some(News::Return(charge)) => {
+            Box::pin(record_notified_chargeback(app, &notification.tenant, (&notification.provider, &charge))).await?;
+        }
+        None => {}
+    }
+    Ok(ReceiveNotificationResponse {})
+}

@@ -1,0 +1,42 @@
+//! Reserves credit for a payment.
+
+use super::{load::lock_payment_wallet, save::save_payment_hold};
+use crate::{app::App, commands::payments::HoldForPayment, store::holds};
+use payterms_chassis::{Answer, AppError, Call};
+use payterms_proto::wallet::v1::{HoldForPaymentResponse, PaymentHeld};
+use payterms_wallet_domain::settlement;
+
+/// Reserves credit.
+///
+/// # Errors
+/// Those of [`settlement::hold`], `HOLD_STATE` after a release.
+pub async fn hold_for_payment(
+    app: &App,
+    call: &Call,
+    HoldForPayment { payment: named, amount, taxed }: &HoldForPayment,
+) -> Result<Answer<HoldForPaymentResponse>, AppError> {
+    let mut tx = app.db.begin_forward(call).await?;
+    let mut locked = lock_payment_wallet(&mut tx, named).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    if let Some(hold) = holds::of_payment(tx.conn(), &call.tenant, named.payment).await? {
+        settlement::held_before(&hold, *amount)?;
+        return tx.commit(HoldForPaymentResponse {}).await;
+    }
+    let now = tx.now();
+    let hold = match settlement::hold(&mut locked.wallet, tx.ids(), (named.payment, *amount, *taxed), now) {
+        Err(refusal) if refusal.reason == settlement::REFUSED => {
+            // Stored: a driver that comes after this one must get the same answer, though credit has come.
+            let grave = settlement::never_held(&locked.wallet, tx.ids(), (named.payment, settlement::REFUSED), now);
+            holds::save(&tx, locked.wallet.id, &grave).await?;
+            tx.commit_rows().await?;
+            return Err(refusal.into());
+        }
+        held => held?,
+    };
+    let (wallet, rendered) = save_payment_hold(&mut tx, &mut locked, &hold).await?;
+    let event = PaymentHeld { wallet: Some(wallet), hold: Some(rendered) };
+    tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
+    tx.commit(HoldForPaymentResponse {}).await
+}

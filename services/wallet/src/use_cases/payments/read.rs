@@ -1,0 +1,39 @@
+//! Reads what a customer can pay with.
+
+use crate::{
+    app::App,
+    commands::customers::CustomerRef,
+    messages::methods as messages,
+    store::{customers, methods, wallets},
+};
+use payterms_chassis::{AppError, render::money};
+use payterms_kernel::{Currency, Money, Refusal};
+use payterms_proto::wallet::v1::GetPaymentMeansResponse;
+use payterms_wallet_domain::settlement;
+
+/// What a customer can pay with now.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn get_payment_means(app: &App, named: &CustomerRef, currency: Currency) -> Result<GetPaymentMeansResponse, AppError> {
+    let conn = app.db.read(&named.tenant).await?;
+    customers::find(&conn, &named.tenant, named.customer).await?.ok_or_else(Refusal::not_found)?;
+    let saved = methods::of_customer(&conn, &named.tenant, named.customer).await?;
+    let wallet = wallets::find_in_currency(&conn, &named.tenant, named.customer, currency).await?;
+    let wallet = match wallet {
+        Some(wallet) => wallets::find(&conn, &named.tenant, named.customer, wallet.id).await?,
+        None => None,
+    };
+    drop(conn);
+    let now = app.db.tenant_now(&named.tenant).await?;
+    let available = |taxed| {
+        let free = wallet.as_ref().map(|wallet| settlement::available_for(wallet, taxed, now)).transpose()?;
+        Ok::<_, AppError>(free.filter(|free| free.is_positive()).unwrap_or_else(|| Money::zero(currency)))
+    };
+    let name = named.name();
+    Ok(GetPaymentMeansResponse {
+        available: Some(money(available(false)?)),
+        available_for_taxed: Some(money(available(true)?)),
+        payment_methods: saved.active.iter().map(|method| messages::payment_method(&name, method, &saved)).collect(),
+    })
+}

@@ -1,0 +1,41 @@
+//! Books what arrived by transfer for a payment, once: it pays invoices, or buys credit.
+
+use super::{load::lock_payment_wallet, save::bought_lot};
+use crate::{
+    app::App,
+    commands::payments::RecordTransfer,
+    messages::wallets as messages,
+    store::{settings, transfers},
+    use_cases::{recharges::save::schedule_recharges, wallets::save::save_wallet},
+};
+use payterms_chassis::{Answer, AppError, Call, render::money};
+use payterms_proto::wallet::v1::{RecordTransferResponse, TransferRecorded};
+use payterms_wallet_domain::{TransferKind, settlement};
+
+/// Books what arrived by transfer for a payment, once: it pays invoices, or buys credit.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn record_transfer(
+    app: &App,
+    call: &Call,
+    RecordTransfer { payment: named, arrived }: &RecordTransfer,
+) -> Result<Answer<RecordTransferResponse>, AppError> {
+    let mut tx = app.db.begin_forward(call).await?;
+    let mut locked = lock_payment_wallet(&mut tx, named).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    if !transfers::has_any(tx.conn(), &call.tenant, (named.payment, &[TransferKind::BankTransfer, TransferKind::TransferTopUp])).await? {
+        let now = tx.now();
+        let expires_at = settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(now);
+        let lot = settlement::transfer(&mut locked.wallet, tx.ids(), *arrived, expires_at, now)?;
+        let lot = bought_lot(&tx, &locked, (lot, expires_at)).await?;
+        let wallet = Some(messages::wallet(&call.tenant, &locked.wallet, now)?);
+        save_wallet(&tx, &mut locked).await?;
+        schedule_recharges(&tx, [&locked.wallet]).await?;
+        let event = TransferRecorded { wallet, payment: named.name(), amount: Some(money(arrived.amount)), lot };
+        tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
+    }
+    tx.commit(RecordTransferResponse {}).await
+}

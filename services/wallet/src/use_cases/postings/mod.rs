@@ -1,0 +1,3 @@
+//! Debits and fees, decided in batches.
+
+pub mod debit;

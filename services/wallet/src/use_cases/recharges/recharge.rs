@@ -1,0 +1,89 @@
+//! Evaluates the rules of a wallet, and tops it up where one asks for credit.
+
+use super::{load::take_due_wallet, save::publish_recharge};
+use crate::{
+    app::App,
+    commands::wallets::name_of,
+    store::{customers, methods, recharges, settings, top_ups},
+    use_cases::top_ups::save::begin_top_up,
+};
+use payterms_chassis::{AppError, WriteTx, flow::Lease, jobs::DueRow, kill};
+use payterms_kernel::{
+    Money, Refusal,
+    calendar::{day_in, first_of_month, start_of_day},
+};
+use payterms_wallet_domain::{
+    AutoRecharge, TopUp, Wallet,
+    recharge::Rules,
+    top_up::{self, Source, Terms},
+};
+
+/// The job; its subject is the wallet's id.
+pub const JOB: &str = "recharge";
+
+/// Evaluates the rules of an enqueued wallet and, where one asks for credit, tops it up.
+/// A provider that does not answer leaves the top-up to its recovery.
+pub async fn recharge_wallet(app: &App, row: &DueRow) -> Result<(), AppError> {
+    let Some((mut tx, wallet)) = take_due_wallet(app, row).await? else { return Ok(()) };
+    let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
+    let lease = match recharge.wanted(&wallet, tx.now())? {
+        Some(credit) => begin_recharge(app, &mut tx, &wallet, &mut recharge, credit).await?,
+        None => None,
+    };
+    tx.commit_rows().await?;
+    kill::point("recharge.after_intent");
+    match lease {
+        Some(lease) => app.flows.drive(lease).await,
+        None => Ok(()),
+    }
+}
+
+/// Asks for a recharge; what cannot be asked for is shown as a failure, never silent.
+async fn begin_recharge(
+    app: &App,
+    tx: &mut WriteTx,
+    wallet: &Wallet,
+    recharge: &mut AutoRecharge,
+    credit: Money,
+) -> Result<Option<Lease>, AppError> {
+    match evaluate_rules(tx, wallet, &recharge.rules, credit).await? {
+        Ok(top_up) => {
+            recharge.begin(top_up.id, wallet, tx.now())?;
+            let lease = begin_top_up(app, tx, &name_of(&tx.call().tenant, wallet), &top_up).await?;
+            publish_recharge(tx, wallet, recharge).await?;
+            Ok(Some(lease))
+        }
+        Err(refusal) => {
+            recharge.refused(&refusal, tx.now());
+            publish_recharge(tx, wallet, recharge).await?;
+            Ok(None)
+        }
+    }
+}
+
+/// The top-up that a recharge makes: the least amount whose credit reaches, at least the minimum.
+async fn evaluate_rules(tx: &mut WriteTx, wallet: &Wallet, rules: &Rules, credit: Money) -> Result<Result<TopUp, Refusal>, AppError> {
+    let tenant = tx.call().tenant.clone();
+    let settings = settings::find(tx.conn(), &tenant).await?;
+    let customer = customers::find(tx.conn(), &tenant, wallet.customer).await?.ok_or_else(Refusal::not_found)?;
+    let saved = methods::of_customer(tx.conn(), &tenant, wallet.customer).await?;
+    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let Some(method) = saved.collection.and_then(|id| saved.get(id)) else { return Ok(Err(no_collection_method())) };
+    let terms = Terms { settings: &settings, customer: &customer, method, today };
+    let month = start_of_day(tx.time().zone, first_of_month(today));
+    let charged = top_ups::recharged_since(tx.conn(), &tenant, wallet, month).await?;
+    let top_up = (|| {
+        let rate = customer.must_have_tax()?.rate_percent;
+        let amount = top_up::amount_for_credit(credit, rate, settings.top_up_tax_kind)?;
+        let amount = amount.max(settings.minimum(method.kind, wallet.currency)?)?;
+        rules.must_stay_below_ceiling(charged, amount)?;
+        top_up::ask(wallet, tx.ids(), &terms, (amount, Source::AutoRecharge), now)
+    })();
+    Ok(top_up)
+}
+
+/// There is no card that could be charged without a person present.
+#[must_use]
+pub fn no_collection_method() -> Refusal {
+    Refusal::precondition("COLLECTION_METHOD_REQUIRED", "There is no card to charge without a person present. Choose a collection method.")
+}

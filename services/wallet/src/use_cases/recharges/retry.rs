@@ -1,0 +1,42 @@
+//! Tries a failed recharge again: on request, or when its time has come.
+
+use super::{
+    load::take_due_wallet,
+    save::{publish_recharge, schedule_recharges},
+};
+use crate::{
+    app::App, commands::wallets::WalletRef, messages::recharges as messages, store::recharges, use_cases::wallets::load::lock_wallet,
+};
+use payterms_chassis::{Answer, AppError, Call, jobs::DueRow};
+use payterms_proto::wallet::v1::RetryAutoRechargeResponse;
+
+/// The job; its subject is the wallet's id.
+pub const JOB: &str = "retry_recharge";
+
+/// Evaluates the rules again after a failure.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`, `RECHARGE_STATE`.
+pub async fn retry_auto_recharge(app: &App, call: &Call, named: &WalletRef) -> Result<Answer<RetryAutoRechargeResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    let wallet = lock_wallet(&tx, named).await?.wallet;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    let mut recharge = recharges::find(tx.conn(), &call.tenant, wallet.id).await?;
+    recharge.retry()?;
+    publish_recharge(&mut tx, &wallet, &recharge).await?;
+    schedule_recharges(&tx, [&wallet]).await?;
+    tx.commit(RetryAutoRechargeResponse { auto_recharge: Some(messages::auto_recharge(&named.name(), &recharge)) }).await
+}
+
+/// The time of a failed recharge has come: it is tried again.
+pub async fn retry_failed_recharge(app: &App, row: &DueRow) -> Result<(), AppError> {
+    let Some((mut tx, wallet)) = take_due_wallet(app, row).await? else { return Ok(()) };
+    let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
+    if recharge.retry().is_ok() {
+        publish_recharge(&mut tx, &wallet, &recharge).await?;
+        schedule_recharges(&tx, [&wallet]).await?;
+    }
+    tx.commit_rows().await
+}

@@ -1,0 +1,50 @@
+//! Saves and publishes how the rules of a wallet stand, and enqueues wallets whose rules want credit.
+
+use super::{recharge, retry};
+use crate::{commands::wallets::name_of, messages::recharges as messages, store::recharges};
+use payterms_chassis::{
+    AppError, WriteTx,
+    jobs::{cancel, schedule, schedule_once},
+};
+use payterms_kernel::Id;
+use payterms_proto::wallet::v1::AutoRechargeChanged;
+use payterms_wallet_domain::{AutoRecharge, TopUp, Wallet};
+use std::collections::HashSet;
+
+/// Enqueues those of the wallets whose rules ask for credit now; answers those that have rules.
+pub async fn schedule_recharges(tx: &WriteTx, changed: impl IntoIterator<Item = &Wallet>) -> Result<HashSet<Id<Wallet>>, AppError> {
+    let changed: Vec<_> = changed.into_iter().collect();
+    let ids: Vec<_> = changed.iter().map(|wallet| wallet.id).collect();
+    let rules = recharges::of(tx.conn(), &tx.call().tenant, &ids).await?;
+    for wallet in changed {
+        if let Some(rule) = rules.get(&wallet.id)
+            && rule.wanted(wallet, tx.now())?.is_some()
+        {
+            schedule_once(tx, recharge::JOB, &wallet.id.to_string(), tx.now()).await?;
+        }
+    }
+    Ok(rules.into_keys().collect())
+}
+
+/// Notes the end of a recharge and enqueues the wallet again; other top-ups only enqueue it.
+pub async fn end_recharge(tx: &mut WriteTx, wallet: &Wallet, top_up: &TopUp) -> Result<(), AppError> {
+    let mut recharge = recharges::find(tx.conn(), &tx.call().tenant, wallet.id).await?;
+    if recharge.open == Some(top_up.id) {
+        recharge.end(top_up, tx.now());
+        publish_recharge(tx, wallet, &recharge).await?;
+    }
+    schedule_recharges(tx, [wallet]).await?;
+    Ok(())
+}
+
+/// Saves the rules and publishes how they stand; a failure's next try is scheduled.
+pub async fn publish_recharge(tx: &mut WriteTx, wallet: &Wallet, recharge: &AutoRecharge) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    recharges::save(tx.conn(), &tenant, wallet, recharge).await?;
+    match recharge.retry_at {
+        Some(at) => schedule(tx, retry::JOB, &wallet.id.to_string(), at).await?,
+        None => cancel(tx, retry::JOB, &wallet.id.to_string()).await?,
+    }
+    let rendered = messages::auto_recharge(&name_of(&tenant, wallet), recharge);
+    tx.emit("auto_recharge", &wallet.id.to_string(), &AutoRechargeChanged { auto_recharge: Some(rendered) }).await
+}

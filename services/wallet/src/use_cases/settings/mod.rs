@@ -1,0 +1,8 @@
+//! A tenant's settings: changed, followed, prepayment turned on and off, read.
+
+pub mod follow_tenant;
+pub mod read;
+pub mod save;
+pub mod turn_off;
+pub mod turn_on;
+pub mod update;

@@ -1,0 +1,29 @@
+//! Reads a set-up.
+
+use super::settle::settle_method_setup;
+use crate::{app::App, commands::customers::CustomerRef, messages::setups as messages, store::setups};
+use payterms_chassis::AppError;
+use payterms_kernel::{Id, Refusal};
+use payterms_proto::wallet::v1::GetMethodSetupResponse;
+use payterms_wallet_domain::{MethodSetup, method_setup::SetupState};
+
+/// Answers a set-up; while it is PENDING the provider is asked first.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn get_method_setup(app: &App, named: &CustomerRef, id: Id<MethodSetup>) -> Result<GetMethodSetupResponse, AppError> {
+    let find = || async {
+        let conn = app.db.read(&named.tenant).await?;
+        let setup = setups::find(&conn, &named.tenant, id).await?.filter(|setup| setup.customer == named.customer);
+        setup.ok_or_else(|| AppError::from(Refusal::not_found()))
+    };
+    let mut setup = find().await?;
+    if setup.state == SetupState::Pending {
+        // A provider that does not answer now sends a notification later: the state stays as it is stored.
+        if let Err(error) = settle_method_setup(app, &named.tenant, &setup).await {
+            tracing::debug!(%error, "a set-up stays as it is known");
+        }
+        setup = find().await?;
+    }
+    Ok(GetMethodSetupResponse { method_setup: Some(messages::method_setup(&named.name(), &setup)) })
+}

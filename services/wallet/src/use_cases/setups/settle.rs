@@ -1,0 +1,52 @@
+//! Takes in what a person did on the hosted page: the provider is asked, whoever brought the news.
+
+use super::expire;
+use crate::{
+    app::App,
+    commands::customers::CustomerRef,
+    messages,
+    provider::unanswered,
+    store::{methods, setups},
+};
+use payterms_chassis::{AppError, Call, jobs::cancel};
+use payterms_kernel::TenantId;
+use payterms_proto::wallet::v1::MethodSetupChanged;
+use payterms_wallet_domain::{MethodSetup, method_setup::SetupState};
+
+/// Settles the set-up of a notification: a person was on its page.
+///
+/// # Errors
+/// `PROVIDER_UNAVAILABLE`; the provider sends the notification again.
+pub async fn settle_notified_setup(app: &App, tenant: &TenantId, (provider, setup): (&str, &str)) -> Result<(), AppError> {
+    let conn = app.db.read(tenant).await?;
+    let setup = setups::at_provider(&conn, tenant, provider, setup).await?;
+    drop(conn);
+    match setup {
+        Some(setup) => settle_method_setup(app, tenant, &setup).await,
+        None => Ok(()),
+    }
+}
+
+/// Asks the provider for the saved method, and saves it.
+pub(super) async fn settle_method_setup(app: &App, tenant: &TenantId, setup: &MethodSetup) -> Result<(), AppError> {
+    let provider = app.provider(&setup.provider)?;
+    let Some(card) = provider.saved_card(tenant, &setup.provider_setup_id).await.map_err(unanswered)? else { return Ok(()) };
+    let call = Call::own("wallet", tenant, "settle_method_setup", setup.id.uuid(), None);
+    let mut tx = app.db.begin_forward(&call).await?;
+    let mut saved = methods::lock(&tx, setup.customer).await?;
+    let Some(mut setup) = setups::lock(&tx, setup.id).await?.filter(|setup| setup.state == SetupState::Pending) else { return Ok(()) };
+    let now = tx.now();
+    let customer = CustomerRef { tenant: tenant.clone(), customer: setup.customer };
+    if let Some(method) = setup.card_saved(tx.id(), card, now) {
+        methods::save(&tx, setup.customer, &method).await?;
+        saved.add(method);
+        methods::save_pointers(&tx, setup.customer, &saved).await?;
+        let event = messages::methods::payment_methods_changed(&customer.name(), &saved);
+        tx.emit("payment_methods", &setup.customer.to_string(), &event).await?;
+    }
+    setups::save(&tx, &setup).await?;
+    cancel(&tx, expire::JOB, &setup.id.to_string()).await?;
+    let event = MethodSetupChanged { method_setup: Some(messages::setups::method_setup(&customer.name(), &setup)) };
+    tx.emit("method_setup", &setup.id.to_string(), &event).await?;
+    tx.commit_rows().await
+}

@@ -1,0 +1,23 @@
+//! Reads records of uses.
+
+use crate::{app::App, commands::usage::UsageFilter, messages::usage as messages, store::usage, use_cases::wallets::load::find_wallet};
+use payterms_chassis::{AppError, page::Page};
+use payterms_proto::wallet::v1::ListUsageRecordsResponse;
+
+/// A page of a wallet's records, newest first.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
+pub async fn list_usage_records(app: &App, filter: &UsageFilter, page: &Page) -> Result<ListUsageRecordsResponse, AppError> {
+    let UsageFilter { wallet: named, product } = filter;
+    let before = app.pages.cursor(page)?.unwrap_or(i64::MAX);
+    let conn = app.db.read(&named.tenant).await?;
+    find_wallet(&conn, named).await?;
+    let mut listed = usage::list(&conn, &named.tenant, named.wallet, (product, before), page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut listed, |record| record.sequence.to_string());
+    let name = named.name();
+    Ok(ListUsageRecordsResponse {
+        usage_records: listed.iter().map(|record| messages::usage_record(&name, record)).collect(),
+        next_page_token,
+    })
+}

@@ -1,0 +1,82 @@
+//! Reads wallets, balances and history: no locks, no writes, one read transaction each.
+
+use super::load::find_wallet;
+use crate::{
+    app::App,
+    commands::{
+        customers::CustomerRef,
+        wallets::{AsOf, WalletRef},
+    },
+    messages::wallets as messages,
+    store::{entries, wallets},
+};
+use payterms_chassis::{AppError, page::Page};
+use payterms_kernel::Money;
+use payterms_proto::wallet::v1 as pb;
+use uuid::Uuid;
+
+/// One wallet with its balance now.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn get_wallet(app: &App, named: &WalletRef) -> Result<pb::GetWalletResponse, AppError> {
+    let conn = app.db.read(&named.tenant).await?;
+    let wallet = find_wallet(&conn, named).await?;
+    drop(conn);
+    let now = app.db.tenant_now(&named.tenant).await?;
+    Ok(pb::GetWalletResponse { wallet: Some(messages::wallet(&named.tenant, &wallet, now)?) })
+}
+
+/// A page of a customer's wallets.
+///
+/// # Errors
+/// `PAGE_TOKEN_INVALID`.
+pub async fn list_wallets(app: &App, named: &CustomerRef, page: &Page) -> Result<pb::ListWalletsResponse, AppError> {
+    let after = app.pages.cursor(page)?.unwrap_or(Uuid::nil());
+    let conn = app.db.read(&named.tenant).await?;
+    let mut found = wallets::list(&conn, &named.tenant, named.customer, after, page.reads()).await?;
+    drop(conn);
+    let now = app.db.tenant_now(&named.tenant).await?;
+    let next_page_token = app.pages.cut(page, &mut found, |wallet| wallet.id.to_string());
+    let wallets = found.iter().map(|wallet| messages::wallet(&named.tenant, wallet, now)).collect::<Result<_, _>>()?;
+    Ok(pb::ListWalletsResponse { wallets, next_page_token })
+}
+
+/// The balance now or at a past instant.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn get_balance(app: &App, named: &WalletRef, as_of: AsOf) -> Result<pb::GetBalanceResponse, AppError> {
+    let conn = app.db.read(&named.tenant).await?;
+    let wallet = find_wallet(&conn, named).await?;
+    let balance = match as_of {
+        AsOf::Now => {
+            drop(conn);
+            messages::balance(&wallet, app.db.tenant_now(&named.tenant).await?)?
+        }
+        AsOf::Recorded(at) => {
+            let last = entries::last_recorded(&conn, &named.tenant, wallet.id, at).await?;
+            let (sequence, posted) = last.unwrap_or((0, Money::zero(wallet.currency)));
+            messages::past_balance(posted, sequence, at)
+        }
+        AsOf::Effective(at) => {
+            let (sequence, posted) = entries::effective_sum(&conn, &named.tenant, &wallet, at).await?;
+            messages::past_balance(posted, sequence, at)
+        }
+    };
+    Ok(pb::GetBalanceResponse { balance: Some(balance) })
+}
+
+/// A page of a wallet's history, newest first.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
+pub async fn list_entries(app: &App, named: &WalletRef, page: &Page) -> Result<pb::ListEntriesResponse, AppError> {
+    let before = app.pages.cursor(page)?.unwrap_or(i64::MAX);
+    let conn = app.db.read(&named.tenant).await?;
+    find_wallet(&conn, named).await?;
+    let mut lines = entries::list(&conn, &named.tenant, named.wallet, before, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut lines, |line| line.sequence.to_string());
+    let name = named.name();
+    Ok(pb::ListEntriesResponse { entries: lines.iter().map(|line| messages::entry(&name, line)).collect(), next_page_token })
+}

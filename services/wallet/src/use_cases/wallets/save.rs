@@ -1,0 +1,27 @@
+//! Saves what decisions changed of wallets: their rows, what goes to the month's invoices, and when a month is to be
+//! closed that had nothing to invoice before.
+
+use crate::{
+    store::{RequestsByTransfer, changes::Changes, wallets::Locked},
+    use_cases::months::{accrue::accrue, close},
+};
+use payterms_chassis::{AppError, WriteTx, jobs::schedule_many};
+
+/// Saves what changed of one wallet.
+///
+/// # Errors
+/// `Fault` where a decision broke a rule of the books.
+pub async fn save_wallet(tx: &WriteTx, changed: &mut Locked) -> Result<(), AppError> {
+    save_wallets(tx, std::slice::from_mut(changed), &RequestsByTransfer::new()).await
+}
+
+/// Saves what changed of wallets, where some transfers keep the request that they are of.
+///
+/// # Errors
+/// `Fault` where a decision broke a rule of the books.
+pub async fn save_wallets(tx: &WriteTx, changed: &mut [Locked], requests: &RequestsByTransfer) -> Result<(), AppError> {
+    let accrued = accrue(tx.time().zone, changed)?;
+    let changes = Changes::of(&tx.call().tenant, changed, &accrued.sums, requests)?;
+    schedule_many(tx, close::JOB, &accrued.closings).await?;
+    changes.save(tx).await
+}
