@@ -11,7 +11,7 @@ use payterms_kernel::{Id, Money, TenantId, id::step_id};
 use payterms_wallet_domain::PaymentMethod;
 use uuid::Uuid;
 
-/// What is charged, fixed before the provider is charge.
+/// What is charged, fixed before the provider is asked.
 #[derive(Debug, Clone)]
 pub struct ChargeOnce {
     /// The kind of work, for kill points.
