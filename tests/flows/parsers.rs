@@ -4,7 +4,11 @@
 use crate::fuzz::{Mutator, feed};
 use payterms_chassis::{Scope, access::Grant, call::Caller, xml};
 use payterms_credit::statements::{CsvMapping, DateOrder};
-use payterms_invoicing::{camt, paper, parse_import, templates, wording::Language};
+use payterms_invoicing::{
+    bank_files::camt,
+    documents::{paper, wording::Language},
+    parse_import, templates,
+};
 use payterms_invoicing_domain::MailKind;
 use payterms_kernel::{Kind, TenantId};
 use payterms_proto::invoicing::v1::{ImportCustomersRequest, PreviewMailTemplateRequest};

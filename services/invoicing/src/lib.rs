@@ -3,13 +3,13 @@
 
 pub mod api;
 pub mod approval_messages;
+pub mod bank_files;
 pub mod bank_messages;
-pub mod camt;
 pub mod consume;
+pub mod documents;
 pub mod jobs;
 pub mod mailer;
 pub mod metered_messages;
-pub mod paper;
 pub mod parse;
 pub mod parse_collections;
 pub mod parse_documents;
@@ -23,15 +23,10 @@ pub mod render_invoices;
 pub mod render_mails;
 pub mod render_payments;
 pub mod render_statements;
-pub mod sheets;
 pub mod snapshots;
 pub mod store;
-pub mod template_bounds;
 pub mod templates;
-pub mod templates_of_credit;
-pub mod templates_of_plans;
 pub mod use_cases;
-pub mod wording;
 
 use clap::Args;
 use mailer::Mailer;

@@ -1,7 +1,7 @@
 //! Requests about mails and their templates → what is asked for.
 #![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
-use crate::{render_mails, wording::Language};
+use crate::{documents::wording::Language, render_mails};
 use payterms_chassis::{AppError, Call, Fields, page::Page};
 use payterms_invoicing_domain::{Customer, Mail, MailKind};
 use payterms_kernel::{Id, Refusal, TenantId};

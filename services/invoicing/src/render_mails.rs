@@ -1,6 +1,6 @@
 //! Mails and templates → messages of the contract.
 
-use crate::{render::customer_name, wording::Language};
+use crate::{documents::wording::Language, render::customer_name};
 use payterms_chassis::render::timestamp;
 use payterms_invoicing_domain::{Mail, MailKind, MailState, mail::Attachment};
 use payterms_kernel::TenantId;

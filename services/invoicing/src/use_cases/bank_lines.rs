@@ -7,7 +7,9 @@ use super::{
     transfer_top_up,
 };
 use crate::{
-    App, bank_messages as render, camt, jobs,
+    App,
+    bank_files::camt,
+    bank_messages as render, jobs,
     parse_invoices::InvoiceRef,
     store::{bank_lines, invoice_lists, invoices, payments},
 };

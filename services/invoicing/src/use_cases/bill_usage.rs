@@ -3,8 +3,8 @@
 
 use super::{create_payment, finalize_invoice};
 use crate::{
+    documents::wording::Language,
     store::{customers, invoice_lists, invoices, tenants},
-    wording::Language,
 };
 use payterms_chassis::{AppError, WriteTx, names, render::money_of};
 use payterms_invoicing_domain::{

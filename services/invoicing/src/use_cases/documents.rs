@@ -5,14 +5,13 @@ use super::{
     read_statements,
 };
 use crate::{
-    App, paper,
+    App,
+    documents::{paper, sheets, wording::Language},
     parse_documents::{DocumentRef, Download},
     render::customer_name,
     render_invoices::invoice_name,
     render_statements::name as statement_name,
-    sheets,
     store::{credit_notes, customers, invoice_lists, invoices, receipts, tenants, versions},
-    wording::Language,
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use payterms_chassis::AppError;

@@ -1,7 +1,7 @@
 //! What is mailed when a credit line moves, its limit is cut, or an application is answered.
 
 use super::write_mail::{Letter, to_customer};
-use crate::wording::Language;
+use crate::documents::wording::Language;
 use payterms_chassis::{
     AppError, WriteTx, names,
     render::{date_of, instant_of, money_of},

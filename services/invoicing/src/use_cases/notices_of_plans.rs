@@ -1,7 +1,7 @@
 //! What is mailed when a payment plan moves, when an instalment comes near, when one could not be collected.
 
 use super::write_mail::{Letter, to_customer, to_tenant};
-use crate::{store::customers, wording::Language};
+use crate::{documents::wording::Language, store::customers};
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, WriteTx, names,

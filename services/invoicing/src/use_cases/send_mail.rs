@@ -6,11 +6,12 @@ use super::{
     write_mail::publish,
 };
 use crate::{
-    App, jobs,
+    App,
+    documents::wording::Language,
+    jobs,
     mailer::{MailError, Outgoing},
     render_mails as render,
     store::{customers, invoices, mails, receipts, statements, tenants},
-    wording::Language,
 };
 use payterms_chassis::{
     Answer, AppError, Call,

@@ -9,10 +9,11 @@ use super::{
     take_back_invoice,
 };
 use crate::{
-    App, jobs,
+    App,
+    documents::wording::Language,
+    jobs,
     parse_top_ups::Raise,
     store::{bank_lines, invoices, tenants},
-    wording::Language,
 };
 use chrono::{Days, TimeDelta};
 use payterms_chassis::{

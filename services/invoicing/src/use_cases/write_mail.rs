@@ -2,10 +2,10 @@
 
 use super::send_mail;
 use crate::{
+    documents::wording::Language,
     render_mails as render,
     store::{customers, mails, tenants},
     templates::{self, Variables},
-    wording::Language,
 };
 use payterms_chassis::{AppError, WriteTx, flow};
 use payterms_invoicing_domain::{Customer, Mail, MailKind, Tenant, mail::Attachment};

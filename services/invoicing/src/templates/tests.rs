@@ -1,7 +1,7 @@
 //! What templates may and may not do.
 
 use super::{ours, render, samples};
-use crate::wording::Language;
+use crate::documents::wording::Language;
 use payterms_invoicing_domain::MailKind;
 
 const OPTIONAL: [&str; 10] =

@@ -90,7 +90,7 @@ pub fn check(source: &str, syntax: SyntaxConfig) -> Result<(), String> {
     }
     let mut scan = Scan { blocks: Vec::new(), statements: 0, parts: 0, brackets: Vec::new(), statement: None, after_value: false };
     for token in tokenize(source, false, syntax) {
-        let (token, span) = token.map_err(|error| super::templates::told(&error))?;
+        let (token, span) = token.map_err(|error| super::error_text(&error))?;
         scan.token(&token).map_err(|what| at(&what, span))?;
     }
     Ok(())

@@ -1,7 +1,11 @@
 //! The words of mails: ours in English and French, or the tenant's own. Strict, and sandboxed: a template
 //! sees its variables and nothing else, and its work is bounded.
 
-use crate::{template_bounds, templates_of_credit, templates_of_plans, wording::Language};
+mod bounds;
+mod credit;
+mod plans;
+
+use crate::documents::wording::Language;
 use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig};
 use payterms_invoicing_domain::MailKind;
 use payterms_kernel::{Kind, Refusal};
@@ -19,40 +23,40 @@ pub type Variables = Map<String, Value>;
 /// Our own subject and text.
 #[must_use]
 pub fn ours(kind: MailKind, language: Language) -> (&'static str, &'static str) {
-    let [english, french] = templates_of_plans::ours(kind).or_else(|| templates_of_credit::ours(kind)).unwrap_or_else(|| own(kind));
+    let [english, french] = plans::ours(kind).or_else(|| credit::ours(kind)).unwrap_or_else(|| of_invoicing(kind));
     let (subject, text) = language.say(english, french).split_once('\n').unwrap_or_default();
     (subject, text.trim_start_matches('\n'))
 }
 
-fn own(kind: MailKind) -> [&'static str; 2] {
+fn of_invoicing(kind: MailKind) -> [&'static str; 2] {
     match kind {
-        MailKind::Receipt => [include_str!("../templates/receipt.en.txt"), include_str!("../templates/receipt.fr.txt")],
+        MailKind::Receipt => [include_str!("../../templates/receipt.en.txt"), include_str!("../../templates/receipt.fr.txt")],
         MailKind::CollectionFailed => {
-            [include_str!("../templates/collection_failed.en.txt"), include_str!("../templates/collection_failed.fr.txt")]
+            [include_str!("../../templates/collection_failed.en.txt"), include_str!("../../templates/collection_failed.fr.txt")]
         }
         MailKind::AuthenticationNeeded => {
-            [include_str!("../templates/authentication_needed.en.txt"), include_str!("../templates/authentication_needed.fr.txt")]
+            [include_str!("../../templates/authentication_needed.en.txt"), include_str!("../../templates/authentication_needed.fr.txt")]
         }
         MailKind::RechargeFailed => {
-            [include_str!("../templates/recharge_failed.en.txt"), include_str!("../templates/recharge_failed.fr.txt")]
+            [include_str!("../../templates/recharge_failed.en.txt"), include_str!("../../templates/recharge_failed.fr.txt")]
         }
         MailKind::PrepaymentTurnedOff => {
-            [include_str!("../templates/prepayment_turned_off.en.txt"), include_str!("../templates/prepayment_turned_off.fr.txt")]
+            [include_str!("../../templates/prepayment_turned_off.en.txt"), include_str!("../../templates/prepayment_turned_off.fr.txt")]
         }
         MailKind::ServiceOverdue => {
-            [include_str!("../templates/service_overdue.en.txt"), include_str!("../templates/service_overdue.fr.txt")]
+            [include_str!("../../templates/service_overdue.en.txt"), include_str!("../../templates/service_overdue.fr.txt")]
         }
         MailKind::ServiceSuspended => {
-            [include_str!("../templates/service_suspended.en.txt"), include_str!("../templates/service_suspended.fr.txt")]
+            [include_str!("../../templates/service_suspended.en.txt"), include_str!("../../templates/service_suspended.fr.txt")]
         }
         MailKind::ServiceRestored => {
-            [include_str!("../templates/service_restored.en.txt"), include_str!("../templates/service_restored.fr.txt")]
+            [include_str!("../../templates/service_restored.en.txt"), include_str!("../../templates/service_restored.fr.txt")]
         }
-        MailKind::Reminder => [include_str!("../templates/reminder.en.txt"), include_str!("../templates/reminder.fr.txt")],
-        MailKind::Statement => [include_str!("../templates/statement.en.txt"), include_str!("../templates/statement.fr.txt")],
-        MailKind::DebitNotice => [include_str!("../templates/debit_notice.en.txt"), include_str!("../templates/debit_notice.fr.txt")],
+        MailKind::Reminder => [include_str!("../../templates/reminder.en.txt"), include_str!("../../templates/reminder.fr.txt")],
+        MailKind::Statement => [include_str!("../../templates/statement.en.txt"), include_str!("../../templates/statement.fr.txt")],
+        MailKind::DebitNotice => [include_str!("../../templates/debit_notice.en.txt"), include_str!("../../templates/debit_notice.fr.txt")],
         MailKind::TransferInvoice => {
-            [include_str!("../templates/transfer_invoice.en.txt"), include_str!("../templates/transfer_invoice.fr.txt")]
+            [include_str!("../../templates/transfer_invoice.en.txt"), include_str!("../../templates/transfer_invoice.fr.txt")]
         }
         _ => ["", ""],
     }
@@ -123,8 +127,8 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
                 add("suspend_on", json!(language.date(day)));
             }
         }
-        _ if templates_of_credit::ours(kind).is_some() => templates_of_credit::samples(language, &mut samples),
-        _ => templates_of_plans::samples(kind, language, &mut samples),
+        _ if credit::ours(kind).is_some() => credit::samples(language, &mut samples),
+        _ => plans::samples(kind, language, &mut samples),
     }
     samples
 }
@@ -134,7 +138,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
 /// # Errors
 /// `TEMPLATE_INVALID`, with part and line; `OVERLOADED` where there is no thread to be had.
 pub fn render(words: (&str, &str), variables: &Variables) -> Result<(String, String), Refusal> {
-    on_stack(template_bounds::STACK, || render_here(words, variables))
+    on_stack(bounds::STACK, || render_here(words, variables))
 }
 
 fn on_stack<T: Send>(bytes: usize, work: impl FnOnce() -> Result<T, Refusal> + Send) -> Result<T, Refusal> {
@@ -148,16 +152,16 @@ fn on_stack<T: Send>(bytes: usize, work: impl FnOnce() -> Result<T, Refusal> + S
 fn render_here((subject, text): (&str, &str), variables: &Variables) -> Result<(String, String), Refusal> {
     // Without filters and functions: some of them make much out of little.
     let mut environment = Environment::empty();
-    let syntax = SyntaxConfig::builder().trim_blocks(true).build().map_err(|error| invalid("text", &told(&error)))?;
+    let syntax = SyntaxConfig::builder().trim_blocks(true).build().map_err(|error| invalid("text", &error_text(&error)))?;
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     environment.set_syntax(syntax.clone());
     let context = minijinja::Value::from(minijinja::value::Serde(variables));
     let one = |part: &'static str, source: &str| {
-        template_bounds::check(source, syntax.clone()).map_err(|what| invalid(part, &what))?;
-        let template = environment.template_from_str(source).map_err(|error| invalid(part, &told(&error)))?;
+        bounds::check(source, syntax.clone()).map_err(|what| invalid(part, &what))?;
+        let template = environment.template_from_str(source).map_err(|error| invalid(part, &error_text(&error)))?;
         let mut made = Bounded(Vec::new());
-        template.render_captured_to(&context, &mut made).map_err(|error| invalid(part, &told(&error)))?;
+        template.render_captured_to(&context, &mut made).map_err(|error| invalid(part, &error_text(&error)))?;
         String::from_utf8(made.0).map_err(|_| invalid(part, "it makes no text"))
     };
     let subject = one("subject", subject)?;
@@ -184,7 +188,7 @@ impl io::Write for Bounded {
 }
 
 /// What the engine says of an error, with its line.
-pub(crate) fn told(error: &minijinja::Error) -> String {
+pub(crate) fn error_text(error: &minijinja::Error) -> String {
     let what = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
     error.line().map_or_else(|| what.clone(), |line| format!("{what}, line {line}"))
 }
@@ -195,9 +199,7 @@ fn invalid(part: &'static str, error: &str) -> Refusal {
 }
 
 #[cfg(test)]
-#[path = "templates_tests.rs"]
 mod tests;
 
 #[cfg(test)]
-#[path = "template_bounds_tests.rs"]
 mod bounds_tests;

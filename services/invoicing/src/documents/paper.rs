@@ -30,8 +30,8 @@ const COLUMNS: [f32; 3] = [365.0, 455.0, RIGHT];
 /// How wide the first column is.
 const FIRST: f32 = 240.0;
 
-const REGULAR: &[u8] = include_bytes!("../fonts/NotoSans-Regular.ttf");
-const BOLD: &[u8] = include_bytes!("../fonts/NotoSans-Bold.ttf");
+const REGULAR: &[u8] = include_bytes!("../../fonts/NotoSans-Regular.ttf");
+const BOLD: &[u8] = include_bytes!("../../fonts/NotoSans-Bold.ttf");
 
 /// What a document shows, all of it as text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

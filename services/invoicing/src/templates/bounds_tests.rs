@@ -1,7 +1,7 @@
 //! Templates that would overflow the stack or fill the memory, and the deepest ones that pass.
 
-use super::{on_stack, render, render_here, samples};
-use crate::{template_bounds::STACK, wording::Language};
+use super::{bounds::STACK, on_stack, render, render_here, samples};
+use crate::documents::wording::Language;
 use payterms_invoicing_domain::MailKind;
 
 /// A text of `count` repetitions between a head and a tail that is repeated as often.

@@ -136,7 +136,7 @@ fn clean(text: &str) -> String {
 mod tests {
     use super::read;
 
-    const FILE: &str = include_str!("../../../crates/suite/demo/statement.xml");
+    const FILE: &str = include_str!("../../../../crates/suite/demo/statement.xml");
 
     #[test]
     fn credits_are_read_and_all_else_is_passed_over() {

@@ -1,6 +1,6 @@
 //! What invoices, credit notes, receipts and statements show on paper, in the customer's language.
 
-use crate::{paper::Sheet, wording::Language};
+use super::{paper::Sheet, wording::Language};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceVersion, Issue, Line, Party, Receipt, Statement, TaxAmount};
 use payterms_kernel::Money;

@@ -1,12 +1,13 @@
 //! Our words of the mails about payment plans, and values to try them with.
 
-use crate::{templates::Variables, wording::Language};
+use super::Variables;
+use crate::documents::wording::Language;
 use payterms_invoicing_domain::MailKind;
 use serde_json::json;
 
 macro_rules! both {
     ($name:literal) => {
-        [include_str!(concat!("../templates/", $name, ".en.txt")), include_str!(concat!("../templates/", $name, ".fr.txt"))]
+        [include_str!(concat!("../../templates/", $name, ".en.txt")), include_str!(concat!("../../templates/", $name, ".fr.txt"))]
     };
 }
 
