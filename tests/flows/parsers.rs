@@ -7,7 +7,8 @@ use payterms_credit::statements::{CsvMapping, DateOrder};
 use payterms_invoicing::{
     bank_files::camt,
     documents::{paper, wording::Language},
-    parse_import, templates,
+    messages::customer_import,
+    templates,
 };
 use payterms_invoicing_domain::MailKind;
 use payterms_kernel::{Kind, TenantId};
@@ -240,7 +241,7 @@ fn csv_files_and_their_mappings() {
     feed(&[customers, bank, other], &words, &nests, |file| {
         let request_id = uuid::Uuid::nil().to_string();
         let message = ImportCustomersRequest { request_id, parent: "tenants/acme".into(), csv: file.to_vec().into() };
-        let _ = parse_import::import_customers(request(message));
+        let _ = customer_import::import_customers(request(message));
         for place in [0, file.len() % 12] {
             let _ = payterms_credit::statements::read(&tenant, file, Some(&mapping(place)));
         }

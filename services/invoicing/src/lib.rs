@@ -2,27 +2,13 @@
 //! clocks of sandbox tenants.
 
 pub mod api;
-pub mod approval_messages;
 pub mod bank_files;
-pub mod bank_messages;
+pub mod commands;
 pub mod consume;
 pub mod documents;
 pub mod jobs;
 pub mod mailer;
-pub mod metered_messages;
-pub mod parse;
-pub mod parse_collections;
-pub mod parse_documents;
-pub mod parse_import;
-pub mod parse_invoices;
-pub mod parse_mails;
-pub mod parse_payments;
-pub mod parse_top_ups;
-pub mod render;
-pub mod render_invoices;
-pub mod render_mails;
-pub mod render_payments;
-pub mod render_statements;
+pub mod messages;
 pub mod snapshots;
 pub mod store;
 pub mod templates;

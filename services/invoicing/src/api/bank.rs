@@ -1,7 +1,7 @@
 //! `BankService`.
 
 use super::Api;
-use crate::{bank_messages as parse, use_cases::bank_lines};
+use crate::{messages, use_cases::bank_lines};
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
     GetBankLineRequest, GetBankLineResponse, ImportBankStatementRequest, ImportBankStatementResponse, ListBankLinesRequest,
@@ -15,22 +15,22 @@ impl BankService for Api {
         &self,
         request: Request<ImportBankStatementRequest>,
     ) -> Result<Response<ImportBankStatementResponse>, Status> {
-        let (call, file) = parse::import(request)?;
+        let (call, file) = messages::bank_lines::import_bank_statement(request)?;
         answer::write(&self.app.flows, &call, || bank_lines::import(&self.app, &call, &file)).await
     }
 
     async fn match_bank_line(&self, request: Request<MatchBankLineRequest>) -> Result<Response<MatchBankLineResponse>, Status> {
-        let (call, line, invoice) = parse::match_line(request)?;
+        let (call, line, invoice) = messages::bank_lines::match_bank_line(request)?;
         answer::write(&self.app.flows, &call, || bank_lines::match_line(&self.app, &call, line, &invoice)).await
     }
 
     async fn get_bank_line(&self, request: Request<GetBankLineRequest>) -> Result<Response<GetBankLineResponse>, Status> {
-        let (tenant, line) = parse::get(request)?;
+        let (tenant, line) = messages::bank_lines::get_bank_line(request)?;
         answer::read(bank_lines::get(&self.app, &tenant, line)).await
     }
 
     async fn list_bank_lines(&self, request: Request<ListBankLinesRequest>) -> Result<Response<ListBankLinesResponse>, Status> {
-        let (tenant, state, page) = parse::list(request)?;
+        let (tenant, state, page) = messages::bank_lines::list_bank_lines(request)?;
         answer::read(bank_lines::list(&self.app, &tenant, state, &page)).await
     }
 }

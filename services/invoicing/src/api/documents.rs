@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::{
-    parse_documents as parse,
+    messages,
     use_cases::{documents, read_receipts, read_statements},
 };
 use futures::{
@@ -24,7 +24,7 @@ impl DocumentService for Api {
     type DownloadDocumentsStream = BoxStream<'static, Result<DownloadDocumentsResponse, Status>>;
 
     async fn get_document(&self, request: Request<GetDocumentRequest>) -> Result<Response<GetDocumentResponse>, Status> {
-        let named = parse::get_document(request)?;
+        let named = messages::documents::get_document(request)?;
         answer::read(documents::one(&self.app, &named)).await
     }
 
@@ -32,7 +32,7 @@ impl DocumentService for Api {
         &self,
         request: Request<DownloadDocumentsRequest>,
     ) -> Result<Response<Self::DownloadDocumentsStream>, Status> {
-        let asked = parse::download(request)?;
+        let asked = messages::documents::download_documents(request)?;
         let mut documents = documents::all(&self.app, asked).await?;
         // A task of its own reads and prints: the answer's body may be dropped at any moment, also in the middle of a read.
         let (sender, receiver) = mpsc::channel(1);
@@ -52,12 +52,12 @@ impl DocumentService for Api {
 #[tonic::async_trait]
 impl ReceiptService for Api {
     async fn get_receipt(&self, request: Request<GetReceiptRequest>) -> Result<Response<GetReceiptResponse>, Status> {
-        let (tenant, customer, receipt) = parse::get_receipt(request)?;
+        let (tenant, customer, receipt) = messages::receipts::get_receipt(request)?;
         answer::read(read_receipts::receipt(&self.app, (&tenant, customer), receipt)).await
     }
 
     async fn list_receipts(&self, request: Request<ListReceiptsRequest>) -> Result<Response<ListReceiptsResponse>, Status> {
-        let (tenant, customer, page) = parse::list_receipts(request)?;
+        let (tenant, customer, page) = messages::receipts::list_receipts(request)?;
         answer::read(read_receipts::receipts(&self.app, (&tenant, customer), &page)).await
     }
 }
@@ -65,12 +65,12 @@ impl ReceiptService for Api {
 #[tonic::async_trait]
 impl StatementService for Api {
     async fn get_statement(&self, request: Request<GetStatementRequest>) -> Result<Response<GetStatementResponse>, Status> {
-        let named = parse::get_statement(request)?;
+        let named = messages::statements::get_statement(request)?;
         answer::read(read_statements::statement(&self.app, &named)).await
     }
 
     async fn list_statements(&self, request: Request<ListStatementsRequest>) -> Result<Response<ListStatementsResponse>, Status> {
-        let (tenant, customer, as_customer, page) = parse::list_statements(request)?;
+        let (tenant, customer, as_customer, page) = messages::statements::list_statements(request)?;
         answer::read(read_statements::list(&self.app, (&tenant, customer, as_customer), &page)).await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::{
-    parse_mails as parse,
+    messages,
     use_cases::{mails, send_mail},
 };
 use payterms_chassis::answer;
@@ -17,17 +17,17 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl MailService for Api {
     async fn list_mails(&self, request: Request<ListMailsRequest>) -> Result<Response<ListMailsResponse>, Status> {
-        let (tenant, customer, page) = parse::list_mails(request)?;
+        let (tenant, customer, page) = messages::mails::list_mails(request)?;
         answer::read(mails::list(&self.app, &tenant, customer, &page)).await
     }
 
     async fn get_mail(&self, request: Request<GetMailRequest>) -> Result<Response<GetMailResponse>, Status> {
-        let (tenant, mail) = parse::get_mail(request)?;
+        let (tenant, mail) = messages::mails::get_mail(request)?;
         answer::read(mails::mail(&self.app, &tenant, mail)).await
     }
 
     async fn retry_mail(&self, request: Request<RetryMailRequest>) -> Result<Response<RetryMailResponse>, Status> {
-        let (call, mail) = parse::retry_mail(request)?;
+        let (call, mail) = messages::mails::retry_mail(request)?;
         answer::write(&self.app.flows, &call, || send_mail::retry(&self.app, &call, mail)).await
     }
 }
@@ -35,7 +35,7 @@ impl MailService for Api {
 #[tonic::async_trait]
 impl MailTemplateService for Api {
     async fn get_mail_template(&self, request: Request<GetMailTemplateRequest>) -> Result<Response<GetMailTemplateResponse>, Status> {
-        let (tenant, which) = parse::get_template(request)?;
+        let (tenant, which) = messages::mail_templates::get_mail_template(request)?;
         answer::read(mails::template(&self.app, &tenant, which)).await
     }
 
@@ -43,12 +43,12 @@ impl MailTemplateService for Api {
         &self,
         request: Request<UpdateMailTemplateRequest>,
     ) -> Result<Response<UpdateMailTemplateResponse>, Status> {
-        let (call, given) = parse::update_template(request)?;
+        let (call, given) = messages::mail_templates::update_mail_template(request)?;
         answer::write(&self.app.flows, &call, || mails::update(&self.app, &call, &given)).await
     }
 
     async fn reset_mail_template(&self, request: Request<ResetMailTemplateRequest>) -> Result<Response<ResetMailTemplateResponse>, Status> {
-        let (call, which) = parse::reset_template(request)?;
+        let (call, which) = messages::mail_templates::reset_mail_template(request)?;
         answer::write(&self.app.flows, &call, || mails::reset(&self.app, &call, which)).await
     }
 
@@ -56,7 +56,7 @@ impl MailTemplateService for Api {
         &self,
         request: Request<PreviewMailTemplateRequest>,
     ) -> Result<Response<PreviewMailTemplateResponse>, Status> {
-        let given = parse::preview_template(request)?;
+        let given = messages::mail_templates::preview_mail_template(request)?;
         Ok(Response::new(mails::preview(&given)?))
     }
 }

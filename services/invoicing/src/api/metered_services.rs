@@ -1,7 +1,7 @@
 //! `MeteredServiceService`.
 
 use super::Api;
-use crate::{metered_messages as parse, use_cases::metered_services};
+use crate::{messages, use_cases::metered_services};
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
     DisableMeteredServiceRequest, DisableMeteredServiceResponse, EnableMeteredServiceRequest, EnableMeteredServiceResponse,
@@ -16,7 +16,7 @@ impl MeteredServiceService for Api {
         &self,
         request: Request<EnableMeteredServiceRequest>,
     ) -> Result<Response<EnableMeteredServiceResponse>, Status> {
-        let (call, customer, terms) = parse::enable(request)?;
+        let (call, customer, terms) = messages::metered_services::enable_metered_service(request)?;
         answer::write(&self.app.flows, &call, || metered_services::enable(&self.app, &call, customer, &terms)).await
     }
 
@@ -24,12 +24,12 @@ impl MeteredServiceService for Api {
         &self,
         request: Request<DisableMeteredServiceRequest>,
     ) -> Result<Response<DisableMeteredServiceResponse>, Status> {
-        let (call, named) = parse::disable(request)?;
+        let (call, named) = messages::metered_services::disable_metered_service(request)?;
         answer::write(&self.app.flows, &call, || metered_services::disable(&self.app, &call, &named)).await
     }
 
     async fn get_metered_service(&self, request: Request<GetMeteredServiceRequest>) -> Result<Response<GetMeteredServiceResponse>, Status> {
-        let named = parse::get(request)?;
+        let named = messages::metered_services::get_metered_service(request)?;
         answer::read(metered_services::get(&self.app, &named)).await
     }
 
@@ -37,7 +37,7 @@ impl MeteredServiceService for Api {
         &self,
         request: Request<ListMeteredServicesRequest>,
     ) -> Result<Response<ListMeteredServicesResponse>, Status> {
-        let (tenant, customer, page) = parse::list(request)?;
+        let (tenant, customer, page) = messages::metered_services::list_metered_services(request)?;
         answer::read(metered_services::list(&self.app, (&tenant, customer), &page)).await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::{
-    parse_payments as parse,
+    messages,
     use_cases::{announced, create_payment, read_payments},
 };
 use payterms_chassis::answer;
@@ -17,27 +17,27 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl PaymentService for Api {
     async fn create_payment(&self, request: Request<CreatePaymentRequest>) -> Result<Response<CreatePaymentResponse>, Status> {
-        let (call, to_pay) = parse::create_payment(request)?;
+        let (call, to_pay) = messages::payments::create_payment(request)?;
         answer::write(&self.app.flows, &call, || create_payment::run(&self.app, &call, &to_pay)).await
     }
 
     async fn pay_later(&self, request: Request<PayLaterRequest>) -> Result<Response<PayLaterResponse>, Status> {
-        let (call, to_pay) = parse::pay_later(request)?;
+        let (call, to_pay) = messages::payments::pay_later(request)?;
         answer::write(&self.app.flows, &call, || create_payment::run(&self.app, &call, &to_pay)).await
     }
 
     async fn apply_credit(&self, request: Request<ApplyCreditRequest>) -> Result<Response<ApplyCreditResponse>, Status> {
-        let (call, to_pay) = parse::apply_credit(request)?;
+        let (call, to_pay) = messages::payments::apply_credit(request)?;
         answer::write(&self.app.flows, &call, || create_payment::run(&self.app, &call, &to_pay)).await
     }
 
     async fn quote_payment(&self, request: Request<QuotePaymentRequest>) -> Result<Response<QuotePaymentResponse>, Status> {
-        let to_pay = parse::quote_payment(request)?;
+        let to_pay = messages::payments::quote_payment(request)?;
         answer::read(create_payment::quote(&self.app, &to_pay)).await
     }
 
     async fn cancel_payment(&self, request: Request<CancelPaymentRequest>) -> Result<Response<CancelPaymentResponse>, Status> {
-        let (call, named) = parse::cancel_payment(request)?;
+        let (call, named) = messages::payments::cancel_payment(request)?;
         answer::write(&self.app.flows, &call, || announced::cancel(&self.app, &call, &named)).await
     }
 
@@ -45,17 +45,17 @@ impl PaymentService for Api {
         &self,
         request: Request<RecordOutsidePaymentRequest>,
     ) -> Result<Response<RecordOutsidePaymentResponse>, Status> {
-        let (call, told) = parse::record_outside(request)?;
+        let (call, told) = messages::payments::record_outside_payment(request)?;
         answer::write(&self.app.flows, &call, || announced::outside(&self.app, &call, &told)).await
     }
 
     async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {
-        let named = parse::get_payment(request)?;
+        let named = messages::payments::get_payment(request)?;
         answer::read(read_payments::payment(&self.app, &named)).await
     }
 
     async fn list_payments(&self, request: Request<ListPaymentsRequest>) -> Result<Response<ListPaymentsResponse>, Status> {
-        let (tenant, customer, page, as_customer) = parse::list_payments(request)?;
+        let (tenant, customer, page, as_customer) = messages::payments::list_payments(request)?;
         answer::read(read_payments::payments(&self.app, (&tenant, customer), &page, as_customer)).await
     }
 }

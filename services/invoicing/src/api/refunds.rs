@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::{
-    parse_payments as parse,
+    messages,
     use_cases::{read_payments, refund},
 };
 use payterms_chassis::answer;
@@ -15,17 +15,17 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl RefundService for Api {
     async fn unapply_payment(&self, request: Request<UnapplyPaymentRequest>) -> Result<Response<UnapplyPaymentResponse>, Status> {
-        let (call, invoice, payment, amount) = parse::unapply(request)?;
+        let (call, invoice, payment, amount) = messages::refunds::unapply_payment(request)?;
         answer::write(&self.app.flows, &call, || refund::unapply(&self.app, &call, &invoice, (payment, amount))).await
     }
 
     async fn get_refund(&self, request: Request<GetRefundRequest>) -> Result<Response<GetRefundResponse>, Status> {
-        let (invoice, id) = parse::get_refund(request)?;
+        let (invoice, id) = messages::refunds::get_refund(request)?;
         answer::read(read_payments::refund(&self.app, &invoice, id)).await
     }
 
     async fn list_refunds(&self, request: Request<ListRefundsRequest>) -> Result<Response<ListRefundsResponse>, Status> {
-        let (invoice, page) = parse::list_refunds(request)?;
+        let (invoice, page) = messages::refunds::list_refunds(request)?;
         answer::read(read_payments::refunds(&self.app, &invoice, &page)).await
     }
 }

@@ -4,7 +4,7 @@
 //! `RunDue` does what is left of a round when it is asked again.
 
 use crate::{
-    App, render,
+    App, messages,
     store::{tenants, test_clocks},
 };
 use chrono::{DateTime, Utc};
@@ -26,8 +26,10 @@ use std::time::Duration;
 
 /// The kind of flow.
 pub const FLOW: &str = "advance_test_clock";
+
 /// How long the verb waits before it answers with the clock still on its way.
 const PATIENCE: Duration = Duration::from_secs(20);
+
 /// The order in which services run what is due at one instant.
 const ORDER: [&str; 4] = ["wallet", "invoicing", "credit", "plans"];
 
@@ -54,7 +56,7 @@ pub async fn run(app: &App, call: &Call, target: DateTime<Utc>) -> Result<Answer
 async fn still(app: &App, tenant: &TenantId) -> Result<AdvanceTestClockResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let clock = test_clocks::find(&conn, tenant).await?.ok_or_else(Refusal::not_found)?;
-    Ok(AdvanceTestClockResponse { test_clock: Some(render::test_clock(tenant, &clock)) })
+    Ok(AdvanceTestClockResponse { test_clock: Some(messages::test_clocks::test_clock(tenant, &clock)) })
 }
 
 /// Stores the intent and starts its driver.
@@ -97,7 +99,7 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
         }
         let run = (clock.state == ClockState::Stuck).then_some(clock.run_id.as_str());
         states::set_clock(tx.conn(), &lease.tenant, clock.now, &clock.seed, run).await?;
-        let answer = AdvanceTestClockResponse { test_clock: Some(render::test_clock(&lease.tenant, &clock)) };
+        let answer = AdvanceTestClockResponse { test_clock: Some(messages::test_clocks::test_clock(&lease.tenant, &clock)) };
         tx.answer_intent(lease.intent, &answer).await?;
         flow::close(&tx, lease).await?;
         return tx.commit_rows().await;

@@ -4,7 +4,7 @@
 use super::create_payment::publish;
 use crate::{
     App,
-    parse_payments::{Outside, PaymentRef},
+    commands::payments::{OutsidePayment, PaymentRef},
     store::{invoices, payments},
 };
 use payterms_chassis::{
@@ -64,7 +64,7 @@ pub async fn lapse(app: &App, row: &DueRow) -> Result<(), AppError> {
 ///
 /// # Errors
 /// Those of [`Payment::outside`], `RESOURCE_NOT_FOUND`.
-pub async fn outside(app: &App, call: &Call, told: &Outside) -> Result<Answer<RecordOutsidePaymentResponse>, AppError> {
+pub async fn outside(app: &App, call: &Call, told: &OutsidePayment) -> Result<Answer<RecordOutsidePaymentResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let ids: Vec<_> = told.invoices.iter().map(|(id, _)| *id).collect();
     let mut owned = invoices::lock_many(tx.conn(), &call.tenant, &ids).await?;

@@ -2,8 +2,9 @@
 
 use super::{create_invoice::locked, take_back_invoice};
 use crate::{
-    App, approval_messages as messages,
-    parse_invoices::InvoiceRef,
+    App,
+    commands::invoices::InvoiceRef,
+    messages,
     store::{approvals, invoices, tenants},
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx, page::Page};
@@ -82,7 +83,7 @@ pub async fn propose<A: ProposalAnswer>(
 async fn publish(tx: &mut WriteTx, (own, customer): (&Approval, Id<Customer>)) -> Result<ApprovalMessage, AppError> {
     let tenant = tx.call().tenant.clone();
     approvals::save(tx.conn(), &tenant, (own, customer)).await?;
-    let rendered = messages::approval(&tenant, customer, own);
+    let rendered = messages::approvals::approval(&tenant, customer, own);
     tx.emit("approval", &own.id.to_string(), &ApprovalChanged { approval: Some(rendered.clone()) }).await?;
     Ok(rendered)
 }
@@ -138,7 +139,7 @@ pub(super) async fn must_be_allowed(tx: &WriteTx, amount: Money) -> Result<(), A
 pub async fn get(app: &App, tenant: &TenantId, id: Id<Approval>) -> Result<GetApprovalResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let (own, customer) = approvals::find(&conn, tenant, id).await?.ok_or_else(Refusal::not_found)?;
-    Ok(GetApprovalResponse { approval: Some(messages::approval(tenant, customer, &own)) })
+    Ok(GetApprovalResponse { approval: Some(messages::approvals::approval(tenant, customer, &own)) })
 }
 
 /// A page of approvals, newest first.
@@ -150,6 +151,6 @@ pub async fn list(app: &App, tenant: &TenantId, state: Option<ApprovalState>, pa
     let conn = app.db.read(tenant).await?;
     let mut found = approvals::list(&conn, tenant, (state, before), page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |(own, _)| own.id.to_string());
-    let approvals = found.iter().map(|(own, customer)| messages::approval(tenant, *customer, own)).collect();
+    let approvals = found.iter().map(|(own, customer)| messages::approvals::approval(tenant, *customer, own)).collect();
     Ok(ListApprovalsResponse { approvals, next_page_token })
 }

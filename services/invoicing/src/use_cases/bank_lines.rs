@@ -9,8 +9,8 @@ use super::{
 use crate::{
     App,
     bank_files::camt,
-    bank_messages as render, jobs,
-    parse_invoices::InvoiceRef,
+    commands::invoices::InvoiceRef,
+    jobs, messages,
     store::{bank_lines, invoice_lists, invoices, payments},
 };
 use payterms_chassis::{
@@ -66,7 +66,7 @@ pub async fn import(app: &App, call: &Call, file: &[u8]) -> Result<Answer<Import
     }
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let answer = ImportBankStatementResponse {
-        bank_lines: taken.iter().map(|line| render::rendered(&call.tenant, line)).collect(),
+        bank_lines: taken.iter().map(|line| messages::bank_lines::bank_line(&call.tenant, line)).collect(),
         duplicate_count: count(duplicates),
         ignored_count: count(credits.ignored),
     };
@@ -97,7 +97,7 @@ async fn fresh(tx: &WriteTx, lines: Vec<Shown>) -> Result<(Vec<Shown>, usize), A
 
 /// Tells of a line; one that is matched is left to its flow.
 async fn told(tx: &mut WriteTx, line: &BankLine) -> Result<(), AppError> {
-    let event = BankLineChanged { bank_line: Some(render::anonymous(&tx.call().tenant, line)) };
+    let event = BankLineChanged { bank_line: Some(messages::bank_lines::anonymous_bank_line(&tx.call().tenant, line)) };
     tx.emit("bank_line", &line.id.to_string(), &event).await?;
     if line.state == LineState::Matched && line.payment.is_none() {
         flow::leave(tx, FLOW, line.id.uuid()).await?;
@@ -119,7 +119,7 @@ pub async fn match_line(app: &App, call: &Call, id: Id<BankLine>, named: &Invoic
     line.match_to(&invoice)?;
     bank_lines::save_many(tx.conn(), &call.tenant, std::slice::from_ref(&line)).await?;
     told(&mut tx, &line).await?;
-    tx.commit(MatchBankLineResponse { bank_line: Some(render::rendered(&call.tenant, &line)) }).await
+    tx.commit(MatchBankLineResponse { bank_line: Some(messages::bank_lines::bank_line(&call.tenant, &line)) }).await
 }
 
 /// Drives the flow: makes the payment of a matched line, once, and leaves that to its own driver.
@@ -174,7 +174,7 @@ pub async fn drive(app: &App, lease: &Lease) -> Result<(), AppError> {
 pub async fn get(app: &App, tenant: &TenantId, id: Id<BankLine>) -> Result<GetBankLineResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let found = bank_lines::find(&conn, tenant, id).await?.ok_or_else(Refusal::not_found)?;
-    Ok(GetBankLineResponse { bank_line: Some(render::rendered(tenant, &found)) })
+    Ok(GetBankLineResponse { bank_line: Some(messages::bank_lines::bank_line(tenant, &found)) })
 }
 
 /// A page of lines, newest first.
@@ -186,5 +186,8 @@ pub async fn list(app: &App, tenant: &TenantId, state: Option<LineState>, page: 
     let conn = app.db.read(tenant).await?;
     let mut found = bank_lines::list(&conn, tenant, (state, before), page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
-    Ok(ListBankLinesResponse { bank_lines: found.iter().map(|own| render::rendered(tenant, own)).collect(), next_page_token })
+    Ok(ListBankLinesResponse {
+        bank_lines: found.iter().map(|own| messages::bank_lines::bank_line(tenant, own)).collect(),
+        next_page_token,
+    })
 }

@@ -3,8 +3,10 @@
 use super::{collect_invoice::schedule_next, create_invoice::locked, finalize_invoice::publish};
 use crate::{
     App,
-    parse_collections::{Expected, Owned},
-    parse_invoices::InvoiceRef,
+    commands::{
+        collections::{ExpectedOpen, OwnerInvoices},
+        invoices::InvoiceRef,
+    },
     store::invoices,
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
@@ -45,7 +47,7 @@ pub async fn unblock(app: &App, call: &Call, named: &InvoiceRef) -> Result<Answe
 }
 
 /// Locks all of an owner's invoices.
-async fn lock_all(tx: &WriteTx, call: &Call, owned: &Owned) -> Result<Vec<Invoice>, AppError> {
+async fn lock_all(tx: &WriteTx, call: &Call, owned: &OwnerInvoices) -> Result<Vec<Invoice>, AppError> {
     let ids: Vec<_> = owned.invoices.iter().map(|(id, _)| *id).collect();
     let found = invoices::lock_many(tx.conn(), &call.tenant, &ids).await?;
     if found.len() < ids.len() || found.iter().any(|invoice| invoice.customer != owned.customer) {
@@ -61,7 +63,7 @@ async fn lock_all(tx: &WriteTx, call: &Call, owned: &Owned) -> Result<Vec<Invoic
 pub async fn block_for_owner(
     app: &App,
     call: &Call,
-    owned: &Owned,
+    owned: &OwnerInvoices,
     reason: BlockReason,
 ) -> Result<Answer<BlockForOwnerResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
@@ -72,7 +74,7 @@ pub async fn block_for_owner(
     let now = tx.now();
     let mut rendered = Vec::with_capacity(found.len());
     for invoice in &mut found {
-        let expected = owned.invoices.iter().find(|(id, _)| *id == invoice.id).map_or(Expected::Anything, |(_, expected)| *expected);
+        let expected = owned.invoices.iter().find(|(id, _)| *id == invoice.id).map_or(ExpectedOpen::Anything, |(_, expected)| *expected);
         must_be_as_expected(invoice, reason, expected)?;
         invoice.set_block(Block { reason, owner: owned.owner.clone(), since: day_in(tx.time().zone, now) }, now)?;
         rendered.push(publish(&mut tx, invoice).await?);
@@ -80,16 +82,16 @@ pub async fn block_for_owner(
     tx.commit(BlockForOwnerResponse { invoices: rendered }).await
 }
 
-fn must_be_as_expected(invoice: &Invoice, reason: BlockReason, expected: Expected) -> Result<(), AppError> {
+fn must_be_as_expected(invoice: &Invoice, reason: BlockReason, expected: ExpectedOpen) -> Result<(), AppError> {
     if reason == BlockReason::PlanProposed && invoice.pending.is_positive() {
         let message = format!("A payment under way has reserved {} of an invoice. Wait for its end.", invoice.pending);
         return Err(Refusal::precondition("PAYMENT_PENDING", message).with("invoice", invoice.id).into());
     }
     let open = invoice.open()?;
     let most = match expected {
-        Expected::Anything => return Ok(()),
-        Expected::AtMost(most) => most,
-        Expected::Nothing => Money::zero(invoice.currency),
+        ExpectedOpen::Anything => return Ok(()),
+        ExpectedOpen::AtMost(most) => most,
+        ExpectedOpen::Nothing => Money::zero(invoice.currency),
     };
     if open.compare(most)?.is_gt() {
         let message = format!("{open} are open on an invoice; {most} were expected. Look at the plan again.");
@@ -102,7 +104,7 @@ fn must_be_as_expected(invoice: &Invoice, reason: BlockReason, expected: Expecte
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn unblock_for_owner(app: &App, call: &Call, owned: &Owned) -> Result<Answer<UnblockForOwnerResponse>, AppError> {
+pub async fn unblock_for_owner(app: &App, call: &Call, owned: &OwnerInvoices) -> Result<Answer<UnblockForOwnerResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
     let mut found = lock_all(&tx, call, owned).await?;
     if let Some(answer) = tx.replay().await? {

@@ -5,7 +5,7 @@ use super::{
     create_payment::{FLOW, publish},
     payment_steps::Wallet,
 };
-use crate::{App, parse_collections::Collect, store::invoices};
+use crate::{App, commands::collections::CollectForOwner, store::invoices};
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_chassis::{Answer, AppError, Call, kill, render::timestamp};
 use payterms_invoicing_domain::{
@@ -23,7 +23,7 @@ use payterms_proto::{
 ///
 /// # Errors
 /// `INVOICE_BLOCKED` by another, `NOTHING_PAYABLE`, `DEBIT_NOTICE_REQUIRED`, `RESOURCE_NOT_FOUND`.
-pub async fn run(app: &App, call: &Call, collect: &Collect) -> Result<Answer<CollectForOwnerResponse>, AppError> {
+pub async fn run(app: &App, call: &Call, collect: &CollectForOwner) -> Result<Answer<CollectForOwnerResponse>, AppError> {
     if app.flows.knows(call).await? {
         let mut tx = app.db.begin_forward(call).await?;
         tx.seen().await?;
@@ -57,7 +57,7 @@ pub async fn run(app: &App, call: &Call, collect: &Collect) -> Result<Answer<Col
 }
 
 /// The invoices of which something is payable, and what is collected of them.
-fn payable(owned: &[Invoice], collect: &Collect) -> Result<Asked, AppError> {
+fn payable(owned: &[Invoice], collect: &CollectForOwner) -> Result<Asked, AppError> {
     let (mut invoices, mut sum) = (Vec::new(), Money::zero(collect.amount.currency()));
     for own in owned.iter().filter(|own| own.state == InvoiceState::Open) {
         // Without its block the owner has nothing to collect here any more.

@@ -7,7 +7,7 @@ use super::{
     finalize_invoice, notices,
     payment_steps::Wallet,
 };
-use crate::{App, jobs, parse_invoices::InvoiceRef, store::invoices};
+use crate::{App, commands::invoices::InvoiceRef, jobs, store::invoices};
 use payterms_chassis::{
     Answer, AppError, Call, WriteTx,
     jobs::{DueRow, schedule_many, take},

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     App,
-    parse_invoices::InvoiceRef,
-    render_invoices as render,
+    commands::invoices::InvoiceRef,
+    messages,
     store::{series, versions},
 };
 use payterms_chassis::{Answer, AppError, Call, page::Page};
@@ -35,7 +35,7 @@ pub async fn run(app: &App, call: &Call, named: &InvoiceRef, reason: &str) -> Re
     let version = InvoiceVersion::correct(id, (&invoice, before.as_ref()), (&tenant, &customer), issue, now)?;
     series::save(tx.conn(), &call.tenant, &series).await?;
     versions::insert(tx.conn(), &call.tenant, (&version, invoice.customer)).await?;
-    let rendered = render::version(&call.tenant, &invoice, &version);
+    let rendered = messages::invoice_versions::invoice_version(&call.tenant, &invoice, &version);
     tx.emit("invoice_version", &version.id.to_string(), &InvoiceCorrected { invoice_version: Some(rendered.clone()) }).await?;
     tx.commit(CorrectInvoiceResponse { invoice_version: Some(rendered) }).await
 }
@@ -50,6 +50,6 @@ pub async fn list(app: &App, named: &InvoiceRef, page: &Page) -> Result<ListInvo
     let invoice = visible(&conn, named).await?;
     let mut found = versions::list(&conn, &named.tenant, invoice.id, after, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
-    let invoice_versions = found.iter().map(|own| render::version(&named.tenant, &invoice, own)).collect();
+    let invoice_versions = found.iter().map(|own| messages::invoice_versions::invoice_version(&named.tenant, &invoice, own)).collect();
     Ok(ListInvoiceVersionsResponse { invoice_versions, next_page_token })
 }

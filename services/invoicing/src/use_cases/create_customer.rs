@@ -2,8 +2,8 @@
 
 use crate::{
     App,
-    parse::CustomerFields,
-    render,
+    commands::customers::CustomerFields,
+    messages,
     store::{customers, tenants},
 };
 use chrono::{DateTime, Utc};
@@ -25,7 +25,7 @@ pub async fn run(app: &App, call: &Call, new: &CustomerFields) -> Result<Answer<
     let now = tx.now();
     let customer = made(&mut tx, &tenant, new, now);
     customers::save_many(tx.conn(), &call.tenant, std::slice::from_ref(&customer)).await?;
-    let rendered = render::customer(&call.tenant, &customer);
+    let rendered = messages::customers::customer(&call.tenant, &customer);
     tx.emit("customer", &customer.id.to_string(), &CustomerChanged { customer: Some(rendered.clone()) }).await?;
     tx.commit(CreateCustomerResponse { customer: Some(rendered) }).await
 }

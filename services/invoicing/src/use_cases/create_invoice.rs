@@ -3,8 +3,8 @@
 use super::read_invoices::hidden;
 use crate::{
     App,
-    parse_invoices::{DraftFields, InvoiceRef},
-    render_invoices as render,
+    commands::invoices::{DraftFields, InvoiceRef},
+    messages,
     store::{customers, invoices, tenants},
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx, etag};
@@ -30,7 +30,7 @@ pub async fn run(
     let now = tx.now();
     let invoice = Invoice::draft(tx.id(), (&tenant, &customer), currency, content.clone(), now)?;
     invoices::save_draft(tx.conn(), &call.tenant, &invoice).await?;
-    let rendered = render::invoice(&call.tenant, &invoice, day_in(tx.time().zone, now))?;
+    let rendered = messages::invoices::invoice(&call.tenant, &invoice, day_in(tx.time().zone, now))?;
     tx.commit(CreateInvoiceResponse { invoice: Some(rendered) }).await
 }
 
@@ -88,7 +88,7 @@ pub async fn update(
     let now = tx.now();
     invoice.rewrite((&tenant, &customer), content, now)?;
     invoices::save_draft(tx.conn(), &call.tenant, &invoice).await?;
-    let rendered = render::invoice(&call.tenant, &invoice, day_in(tx.time().zone, now))?;
+    let rendered = messages::invoices::invoice(&call.tenant, &invoice, day_in(tx.time().zone, now))?;
     tx.commit(UpdateInvoiceResponse { invoice: Some(rendered) }).await
 }
 

@@ -9,9 +9,9 @@ use super::{
     payment_steps::{Charged, Wallet},
 };
 use crate::{
-    App, jobs,
-    parse_payments::ToPay,
-    render_payments as render,
+    App,
+    commands::payments::ToPay,
+    jobs, messages,
     store::{invoices, payments, tenants},
 };
 use chrono::TimeDelta;
@@ -117,7 +117,7 @@ pub async fn quote(app: &App, to_pay: &ToPay) -> Result<QuotePaymentResponse, Ap
     payment_means::must_have_credit(&payment, &means)?;
     pay_later::must_have_line(&payment, line.as_ref())?;
     let available_credit = if payment.taxed { means.available_for_taxed } else { means.available };
-    let shown = PaymentMessage { name: String::new(), ..render::payment(&to_pay.tenant, &payment) };
+    let shown = PaymentMessage { name: String::new(), ..messages::payments::payment(&to_pay.tenant, &payment) };
     Ok(QuotePaymentResponse { payment: Some(shown), available_credit })
 }
 
@@ -159,7 +159,7 @@ pub(super) async fn publish(tx: &mut WriteTx, payment: &mut Payment, owned: &mut
     for invoice in owned.iter() {
         super::finalize_invoice::publish(tx, invoice).await?;
     }
-    let rendered = render::payment(&tenant, payment);
+    let rendered = messages::payments::payment(&tenant, payment);
     tx.emit("payment", &payment.id.to_string(), &PaymentChanged { payment: Some(rendered.clone()) }).await?;
     Ok(rendered)
 }
@@ -281,7 +281,7 @@ async fn record(app: &App, lease: &Lease, driven: &Payment, ended: bool) -> Resu
         }
         publish(&mut tx, &mut payment, &mut owned).await?
     } else {
-        render::payment(&lease.tenant, &payment)
+        messages::payments::payment(&lease.tenant, &payment)
     };
     // Both verbs answer with one field of the same number: their bytes are the same.
     tx.answer_intent(lease.intent, &CreatePaymentResponse::of(rendered)).await?;

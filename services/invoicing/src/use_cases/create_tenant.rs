@@ -1,7 +1,7 @@
 //! Registers a tenant.
 
 use super::{turn_month, update_tenant::publish};
-use crate::{App, parse::TenantFields, render, store::tenants};
+use crate::{App, commands::tenants::TenantFields, messages, store::tenants};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::Tenant;
 use payterms_kernel::{Currency, Kind, Money, Refusal};
@@ -42,7 +42,7 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields) -> Result<Answer<Cr
     tenants::insert(tx.conn(), &tenant).await?;
     publish(&mut tx, &tenant).await?;
     turn_month::schedule_first(&tx).await?;
-    tx.commit(CreateTenantResponse { tenant: Some(render::tenant(&tenant)) }).await
+    tx.commit(CreateTenantResponse { tenant: Some(messages::tenants::tenant(&tenant)) }).await
 }
 
 /// 50.00 AUD.

@@ -6,11 +6,9 @@ use super::{
 };
 use crate::{
     App,
+    commands::documents::{DocumentRef, DownloadDocuments},
     documents::{paper, sheets, wording::Language},
-    parse_documents::{DocumentRef, Download},
-    render::customer_name,
-    render_invoices::invoice_name,
-    render_statements::name as statement_name,
+    messages::{customers::customer_name, invoices::invoice_name, statements::statement_name},
     store::{credit_notes, customers, invoice_lists, invoices, receipts, tenants, versions},
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream};
@@ -23,6 +21,7 @@ use uuid::Uuid;
 
 /// Documents that are read at once.
 const PAGE: u64 = 50;
+
 /// Invoices that a statement and its mail list at most.
 pub(super) const MOST_LISTED: u64 = 500;
 
@@ -169,7 +168,7 @@ enum At {
 /// `RESOURCE_NOT_FOUND`.
 pub async fn all(
     app: &App,
-    asked: Download,
+    asked: DownloadDocuments,
 ) -> Result<impl Stream<Item = Result<DownloadDocumentsResponse, AppError>> + Send + use<>, AppError> {
     let conn = app.db.read(&asked.tenant).await?;
     let language = language(&conn, &asked.tenant, asked.customer).await?;
@@ -194,8 +193,8 @@ pub async fn all(
     Ok(pages.try_flatten().boxed())
 }
 
-async fn page(app: &App, asked: &Download, at: At) -> Result<(Vec<Printable>, At), AppError> {
-    let Download { tenant, customer, from, to, .. } = asked;
+async fn page(app: &App, asked: &DownloadDocuments, at: At) -> Result<(Vec<Printable>, At), AppError> {
+    let DownloadDocuments { tenant, customer, from, to, .. } = asked;
     let conn = app.db.read(tenant).await?;
     let is_full = |count: usize| count as u64 == PAGE;
     Ok(match at {

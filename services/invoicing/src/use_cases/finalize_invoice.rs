@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     App,
-    parse_invoices::InvoiceRef,
-    render_invoices as render,
+    commands::invoices::InvoiceRef,
+    messages,
     store::{invoice_parts, invoices, receivables, series},
 };
 use chrono::NaiveDate;
@@ -72,7 +72,7 @@ pub(super) async fn number_from<T>(tx: &WriteTx, take: impl FnOnce(&mut Series, 
 pub async fn publish(tx: &mut WriteTx, invoice: &Invoice) -> Result<InvoiceMessage, AppError> {
     let tenant = tx.call().tenant.clone();
     invoices::save_many(tx.conn(), &tenant, std::slice::from_ref(invoice)).await?;
-    let rendered = render::invoice(&tenant, invoice, day_in(tx.time().zone, tx.now()))?;
+    let rendered = messages::invoices::invoice(&tenant, invoice, day_in(tx.time().zone, tx.now()))?;
     tx.emit("invoice", &invoice.id.to_string(), &InvoiceChanged { invoice: Some(rendered.clone()) }).await?;
     remind::plan(tx, std::slice::from_ref(invoice)).await?;
     receivables::post(tx.conn(), &tenant, invoice, day_in(tx.time().zone, tx.now())).await?;

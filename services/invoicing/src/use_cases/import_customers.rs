@@ -4,8 +4,8 @@
 use super::create_customer::made;
 use crate::{
     App,
-    parse_import::Row,
-    render,
+    commands::customers::ImportedCustomer,
+    messages::{self, customers::customer_name},
     store::{customers, tenants},
 };
 use payterms_chassis::{Answer, AppError, Call};
@@ -16,7 +16,7 @@ use payterms_proto::invoicing::v1::{CustomerChanged, ImportCustomersResponse, Im
 ///
 /// # Errors
 /// `TENANT_SUSPENDED`.
-pub async fn run(app: &App, call: &Call, rows: &[Row]) -> Result<Answer<ImportCustomersResponse>, AppError> {
+pub async fn run(app: &App, call: &Call, rows: &[ImportedCustomer]) -> Result<Answer<ImportCustomersResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
@@ -28,7 +28,7 @@ pub async fn run(app: &App, call: &Call, rows: &[Row]) -> Result<Answer<ImportCu
         match &row.customer {
             Ok(new) => {
                 let customer = made(&mut tx, &tenant, new, now);
-                let name = render::customer_name(&call.tenant, customer.id);
+                let name = customer_name(&call.tenant, customer.id);
                 told.push(ImportedRow { line: row.line, customer: name, violations: Vec::new() });
                 added.push(customer);
             }
@@ -37,7 +37,7 @@ pub async fn run(app: &App, call: &Call, rows: &[Row]) -> Result<Answer<ImportCu
     }
     customers::save_many(tx.conn(), &call.tenant, &added).await?;
     for customer in &added {
-        let event = CustomerChanged { customer: Some(render::customer(&call.tenant, customer)) };
+        let event = CustomerChanged { customer: Some(messages::customers::customer(&call.tenant, customer)) };
         tx.emit("customer", &customer.id.to_string(), &event).await?;
     }
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);

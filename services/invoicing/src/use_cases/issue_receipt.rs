@@ -2,7 +2,7 @@
 
 use super::notices;
 use crate::{
-    render_invoices as render,
+    messages,
     store::{customers, receipts, series, tenants},
 };
 use payterms_chassis::{AppError, WriteTx, names, render::money_of};
@@ -40,7 +40,7 @@ pub async fn run(tx: &mut WriteTx, top_up: &TopUp) -> Result<(), AppError> {
     let receipt = Receipt::issue(tx.id(), (&seller, &buyer), bought, (&mut series, today), now)?;
     series::save(tx.conn(), &tenant, &series).await?;
     receipts::insert(tx.conn(), &tenant, &receipt).await?;
-    let event = ReceiptIssued { receipt: Some(render::receipt(&tenant, &receipt)) };
+    let event = ReceiptIssued { receipt: Some(messages::receipts::receipt(&tenant, &receipt)) };
     tx.emit("receipt", &receipt.id.to_string(), &event).await?;
     notices::receipt(tx, &receipt).await
 }

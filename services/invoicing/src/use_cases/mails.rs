@@ -2,8 +2,8 @@
 
 use crate::{
     App,
-    parse_mails::{Given, Which},
-    render_mails as render,
+    commands::mail_templates::{TemplateRef, TemplateText},
+    messages,
     store::mails,
     templates,
 };
@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub async fn mail(app: &App, tenant: &TenantId, id: Id<Mail>) -> Result<pb::GetMailResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let found = mails::find(&conn, tenant, id).await?.ok_or_else(Refusal::not_found)?;
-    Ok(pb::GetMailResponse { mail: Some(render::mail(tenant, &found)) })
+    Ok(pb::GetMailResponse { mail: Some(messages::mails::mail(tenant, &found)) })
 }
 
 /// A page of mails, newest first.
@@ -32,19 +32,19 @@ pub async fn list(app: &App, tenant: &TenantId, customer: Option<Id<Customer>>, 
     let conn = app.db.read(tenant).await?;
     let mut found = mails::list(&conn, tenant, (customer, before), page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
-    Ok(pb::ListMailsResponse { mails: found.iter().map(|own| render::listed(tenant, own)).collect(), next_page_token })
+    Ok(pb::ListMailsResponse { mails: found.iter().map(|own| messages::mails::listed_mail(tenant, own)).collect(), next_page_token })
 }
 
 /// The template that is used.
 ///
 /// # Errors
 /// The database's.
-pub async fn template(app: &App, tenant: &TenantId, which: Which) -> Result<pb::GetMailTemplateResponse, AppError> {
+pub async fn template(app: &App, tenant: &TenantId, which: TemplateRef) -> Result<pb::GetMailTemplateResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let own = mails::template(&conn, tenant, (which.0, which.1.code())).await?;
     let shown = match &own {
-        Some((subject, text)) => render::template(which, (subject, text), true),
-        None => render::template(which, templates::ours(which.0, which.1), false),
+        Some((subject, text)) => messages::mail_templates::mail_template(which, (subject, text), true),
+        None => messages::mail_templates::mail_template(which, templates::ours(which.0, which.1), false),
     };
     Ok(pb::GetMailTemplateResponse { mail_template: Some(shown) })
 }
@@ -53,7 +53,11 @@ pub async fn template(app: &App, tenant: &TenantId, which: Which) -> Result<pb::
 ///
 /// # Errors
 /// `TEMPLATE_INVALID`.
-pub async fn update(app: &App, call: &Call, (which, subject, text): &Given) -> Result<Answer<pb::UpdateMailTemplateResponse>, AppError> {
+pub async fn update(
+    app: &App,
+    call: &Call,
+    (which, subject, text): &TemplateText,
+) -> Result<Answer<pb::UpdateMailTemplateResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
@@ -68,7 +72,7 @@ pub async fn update(app: &App, call: &Call, (which, subject, text): &Given) -> R
 ///
 /// # Errors
 /// The database's.
-pub async fn reset(app: &App, call: &Call, which: Which) -> Result<Answer<pb::ResetMailTemplateResponse>, AppError> {
+pub async fn reset(app: &App, call: &Call, which: TemplateRef) -> Result<Answer<pb::ResetMailTemplateResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
@@ -78,8 +82,8 @@ pub async fn reset(app: &App, call: &Call, which: Which) -> Result<Answer<pb::Re
     tx.commit(pb::ResetMailTemplateResponse { mail_template: Some(shown) }).await
 }
 
-async fn told(tx: &mut WriteTx, which: Which, words: (&str, &str), customized: bool) -> Result<pb::MailTemplate, AppError> {
-    let shown = render::template(which, words, customized);
+async fn told(tx: &mut WriteTx, which: TemplateRef, words: (&str, &str), customized: bool) -> Result<pb::MailTemplate, AppError> {
+    let shown = messages::mail_templates::mail_template(which, words, customized);
     let event = pb::MailTemplateChanged { mail_template: Some(shown.clone()) };
     tx.emit("mail_template", &format!("{}.{}", which.0.name(), which.1.code()), &event).await?;
     Ok(shown)
@@ -89,7 +93,7 @@ async fn told(tx: &mut WriteTx, which: Which, words: (&str, &str), customized: b
 ///
 /// # Errors
 /// `TEMPLATE_INVALID`.
-pub fn preview((which, subject, text): &Given) -> Result<pb::PreviewMailTemplateResponse, AppError> {
+pub fn preview((which, subject, text): &TemplateText) -> Result<pb::PreviewMailTemplateResponse, AppError> {
     let (subject, text) = templates::render((subject, text), &templates::samples(which.0, which.1))?;
     Ok(pb::PreviewMailTemplateResponse { subject, text })
 }

@@ -2,8 +2,9 @@
 
 use super::{notices, payment_steps::Wallet};
 use crate::{
-    App, jobs,
-    metered_messages::{self as render, ServiceRef},
+    App,
+    commands::metered_services::MeteredServiceRef,
+    jobs, messages,
     store::{customers, metered, tenants},
 };
 use payterms_chassis::{
@@ -51,7 +52,10 @@ pub async fn enable(
         None => MeteredService::enable(tx.id(), customer, terms.clone(), now),
     };
     publish(&mut tx, &service).await?;
-    tx.commit(pb::EnableMeteredServiceResponse { metered_service: Some(render::rendered(&call.tenant, &service)) }).await
+    tx.commit(pb::EnableMeteredServiceResponse {
+        metered_service: Some(messages::metered_services::metered_service(&call.tenant, &service)),
+    })
+    .await
 }
 
 /// Switches a service off.
@@ -61,7 +65,7 @@ pub async fn enable(
 pub async fn disable(
     app: &App,
     call: &Call,
-    (tenant, customer, id): &ServiceRef,
+    (tenant, customer, id): &MeteredServiceRef,
 ) -> Result<Answer<pb::DisableMeteredServiceResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let found = metered::lock(tx.conn(), tenant, *id).await?.filter(|own| own.customer == *customer);
@@ -71,17 +75,18 @@ pub async fn disable(
     }
     service.disable(tx.now());
     publish(&mut tx, &service).await?;
-    tx.commit(pb::DisableMeteredServiceResponse { metered_service: Some(render::rendered(tenant, &service)) }).await
+    tx.commit(pb::DisableMeteredServiceResponse { metered_service: Some(messages::metered_services::metered_service(tenant, &service)) })
+        .await
 }
 
 /// One service.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn get(app: &App, (tenant, customer, id): &ServiceRef) -> Result<pb::GetMeteredServiceResponse, AppError> {
+pub async fn get(app: &App, (tenant, customer, id): &MeteredServiceRef) -> Result<pb::GetMeteredServiceResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let found = metered::find(&conn, tenant, *id).await?.filter(|own| own.customer == *customer).ok_or_else(Refusal::not_found)?;
-    Ok(pb::GetMeteredServiceResponse { metered_service: Some(render::rendered(tenant, &found)) })
+    Ok(pb::GetMeteredServiceResponse { metered_service: Some(messages::metered_services::metered_service(tenant, &found)) })
 }
 
 /// A page of a customer's services, oldest first.
@@ -97,7 +102,7 @@ pub async fn list(
     let conn = app.db.read(tenant).await?;
     let mut found = metered::list(&conn, tenant, customer, after, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
-    let metered_services = found.iter().map(|own| render::rendered(tenant, own)).collect();
+    let metered_services = found.iter().map(|own| messages::metered_services::metered_service(tenant, own)).collect();
     Ok(pb::ListMeteredServicesResponse { metered_services, next_page_token })
 }
 
@@ -110,7 +115,7 @@ async fn publish(tx: &mut WriteTx, service: &MeteredService) -> Result<(), AppEr
         Some(at) => schedule(tx, jobs::SUSPEND_SERVICE, &service.id.to_string(), at).await?,
         None => cancel(tx, jobs::SUSPEND_SERVICE, &service.id.to_string()).await?,
     }
-    let event = pb::MeteredServiceChanged { metered_service: Some(render::rendered(&tenant, service)) };
+    let event = pb::MeteredServiceChanged { metered_service: Some(messages::metered_services::metered_service(&tenant, service)) };
     tx.emit("metered_service", &service.id.to_string(), &event).await
 }
 

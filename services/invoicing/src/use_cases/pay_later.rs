@@ -3,9 +3,8 @@
 
 use crate::{
     App,
-    parse_payments::{Means, ToPay},
-    render::customer_name,
-    render_payments::payment_name,
+    commands::payments::{Means, ToPay},
+    messages::{customers::customer_name, payments::payment_name},
 };
 use payterms_chassis::{
     AppError,

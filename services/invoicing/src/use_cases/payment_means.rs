@@ -3,7 +3,7 @@
 use super::{pay_later, payment_steps::Wallet};
 use crate::{
     App,
-    parse_payments::{Means, ToPay},
+    commands::payments::{Means, ToPay},
     store::invoices,
 };
 use payterms_chassis::{AppError, render::money_of};

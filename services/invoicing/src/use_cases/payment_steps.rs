@@ -1,7 +1,10 @@
 //! The steps that a payment takes in the wallet. Each has a request id made from the payment and the
 //! step; an answer that does not come is asked for again with the same id.
 
-use crate::{App, render::customer_name, render_payments::payment_name};
+use crate::{
+    App,
+    messages::{customers::customer_name, payments::payment_name},
+};
 use payterms_chassis::{
     AppError,
     call::Caller,

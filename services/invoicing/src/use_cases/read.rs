@@ -1,7 +1,7 @@
 //! The reads: no locks, no writes, one read transaction each.
 
 use crate::{
-    App, render,
+    App, messages,
     store::{customers, tenants, test_clocks},
 };
 use payterms_chassis::{AppError, page::Page, tenants as states};
@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub async fn tenant(app: &App, tenant: &TenantId) -> Result<pb::GetTenantResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let tenant = tenants::find(&conn, tenant).await?.ok_or_else(Refusal::not_found)?;
-    Ok(pb::GetTenantResponse { tenant: Some(render::tenant(&tenant)) })
+    Ok(pb::GetTenantResponse { tenant: Some(messages::tenants::tenant(&tenant)) })
 }
 
 /// A page of all tenants, by slug.
@@ -33,7 +33,7 @@ pub async fn tenants(app: &App, page: &Page) -> Result<pb::ListTenantsResponse, 
     }
     let conn = app.db.read_all(&slugs.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let found = tenants::find_many(&conn, &slugs).await?;
-    Ok(pb::ListTenantsResponse { tenants: found.iter().map(render::tenant).collect(), next_page_token })
+    Ok(pb::ListTenantsResponse { tenants: found.iter().map(messages::tenants::tenant).collect(), next_page_token })
 }
 
 /// One customer.
@@ -43,7 +43,7 @@ pub async fn tenants(app: &App, page: &Page) -> Result<pb::ListTenantsResponse, 
 pub async fn customer(app: &App, tenant: &TenantId, id: Id<Customer>) -> Result<pb::GetCustomerResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let customer = customers::find(&conn, tenant, id).await?.ok_or_else(Refusal::not_found)?;
-    Ok(pb::GetCustomerResponse { customer: Some(render::customer(tenant, &customer)) })
+    Ok(pb::GetCustomerResponse { customer: Some(messages::customers::customer(tenant, &customer)) })
 }
 
 /// A page of a tenant's customers, oldest first.
@@ -55,7 +55,10 @@ pub async fn customers(app: &App, tenant: &TenantId, page: &Page) -> Result<pb::
     let conn = app.db.read(tenant).await?;
     let mut found = customers::list(&conn, tenant, after, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |customer| customer.id.to_string());
-    Ok(pb::ListCustomersResponse { customers: found.iter().map(|customer| render::customer(tenant, customer)).collect(), next_page_token })
+    Ok(pb::ListCustomersResponse {
+        customers: found.iter().map(|customer| messages::customers::customer(tenant, customer)).collect(),
+        next_page_token,
+    })
 }
 
 /// The clock of a tenant.
@@ -65,5 +68,5 @@ pub async fn customers(app: &App, tenant: &TenantId, page: &Page) -> Result<pb::
 pub async fn test_clock(app: &App, tenant: &TenantId) -> Result<pb::GetTestClockResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let clock = test_clocks::find(&conn, tenant).await?.ok_or_else(Refusal::not_found)?;
-    Ok(pb::GetTestClockResponse { test_clock: Some(render::test_clock(tenant, &clock)) })
+    Ok(pb::GetTestClockResponse { test_clock: Some(messages::test_clocks::test_clock(tenant, &clock)) })
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     App,
-    parse_invoices::{BatchGet, InvoiceRef, ListInvoices},
-    render_invoices as render,
+    commands::invoices::{BatchGetInvoices, InvoiceRef, ListInvoices},
+    messages,
     store::{credit_notes, customers, invoice_lists, invoices, outstanding, tenants},
 };
 use chrono::NaiveDate;
@@ -37,14 +37,14 @@ pub async fn invoice(app: &App, named: &InvoiceRef) -> Result<pb::GetInvoiceResp
     let invoice = visible(&conn, named).await?;
     drop(conn);
     let today = app.db.tenant_today(&named.tenant).await?;
-    Ok(pb::GetInvoiceResponse { invoice: Some(render::invoice(&named.tenant, &invoice, today)?) })
+    Ok(pb::GetInvoiceResponse { invoice: Some(messages::invoices::invoice(&named.tenant, &invoice, today)?) })
 }
 
 /// Several invoices of a customer.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND` where one is not there.
-pub async fn batch(app: &App, asked: &BatchGet) -> Result<pb::BatchGetInvoicesResponse, AppError> {
+pub async fn batch(app: &App, asked: &BatchGetInvoices) -> Result<pb::BatchGetInvoicesResponse, AppError> {
     let today = app.db.tenant_today(&asked.tenant).await?;
     let conn = app.db.read(&asked.tenant).await?;
     let found = invoices::find_many(&conn, &asked.tenant, &asked.invoices).await?;
@@ -52,7 +52,7 @@ pub async fn batch(app: &App, asked: &BatchGet) -> Result<pb::BatchGetInvoicesRe
     let shown = |own: &&Invoice| own.customer == asked.customer && !unseen && !(asked.as_customer && own.state == InvoiceState::Draft);
     let one = |id: &Id<Invoice>| {
         let own = found.iter().find(|own| own.id == *id).filter(shown).ok_or_else(Refusal::not_found)?;
-        render::invoice(&asked.tenant, own, today)
+        messages::invoices::invoice(&asked.tenant, own, today)
     };
     let invoices = asked.invoices.iter().map(one).collect::<Result<_, AppError>>()?;
     Ok(pb::BatchGetInvoicesResponse { invoices })
@@ -70,7 +70,7 @@ pub async fn explain(app: &App, named: &InvoiceRef) -> Result<pb::ExplainInvoice
     let today = app.db.tenant_today(&named.tenant).await?;
     let zone = tenant.time_zone.parse().unwrap_or_default();
     let facts = payterms_invoicing_domain::explain::explain(&invoice, (&tenant.dunning.reminder_days, zone), today)?;
-    Ok(pb::ExplainInvoiceResponse { facts: facts.into_iter().map(render::fact).collect() })
+    Ok(pb::ExplainInvoiceResponse { facts: facts.into_iter().map(messages::invoices::fact).collect() })
 }
 
 /// A page of a customer's invoices, newest first.
@@ -88,7 +88,7 @@ pub async fn invoices(app: &App, asked: &ListInvoices) -> Result<pb::ListInvoice
     drop(conn);
     let next_page_token = app.pages.cut(&asked.page, &mut found, |invoice| invoice.id.to_string());
     let today: NaiveDate = app.db.tenant_today(&asked.tenant).await?;
-    let invoices = found.iter().map(|invoice| render::invoice(&asked.tenant, invoice, today)).collect::<Result<_, _>>()?;
+    let invoices = found.iter().map(|invoice| messages::invoices::invoice(&asked.tenant, invoice, today)).collect::<Result<_, _>>()?;
     Ok(pb::ListInvoicesResponse { invoices, next_page_token })
 }
 
@@ -110,7 +110,7 @@ pub async fn outstanding(
         return Ok(pb::GetOutstandingResponse::default());
     }
     let found = outstanding::of_customer(&conn, tenant, customer, today).await?;
-    Ok(pb::GetOutstandingResponse { outstanding: found.iter().map(render::outstanding).collect() })
+    Ok(pb::GetOutstandingResponse { outstanding: found.iter().map(messages::outstanding::outstanding).collect() })
 }
 
 /// A page of an invoice's credit notes, oldest first.
@@ -123,6 +123,6 @@ pub async fn credit_notes(app: &App, named: &InvoiceRef, page: &Page) -> Result<
     let invoice = visible(&conn, named).await?;
     let mut found = credit_notes::list(&conn, &named.tenant, invoice.id, after, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |note| note.id.to_string());
-    let credit_notes = found.iter().map(|note| render::credit_note(&named.tenant, &invoice, note)).collect();
+    let credit_notes = found.iter().map(|note| messages::credit_notes::credit_note(&named.tenant, &invoice, note)).collect();
     Ok(pb::ListCreditNotesResponse { credit_notes, next_page_token })
 }

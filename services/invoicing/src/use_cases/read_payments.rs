@@ -3,9 +3,8 @@
 use super::read_invoices::{hidden, visible};
 use crate::{
     App,
-    parse_invoices::InvoiceRef,
-    parse_payments::PaymentRef,
-    render_payments as render,
+    commands::{invoices::InvoiceRef, payments::PaymentRef},
+    messages,
     store::{payments, refunds},
 };
 use payterms_chassis::{AppError, page::Page};
@@ -25,7 +24,7 @@ pub async fn payment(app: &App, named: &PaymentRef) -> Result<pb::GetPaymentResp
     if named.as_customer && hidden(&conn, &named.tenant).await? {
         return Err(Refusal::not_found().into());
     }
-    Ok(pb::GetPaymentResponse { payment: Some(render::payment(&named.tenant, &payment)) })
+    Ok(pb::GetPaymentResponse { payment: Some(messages::payments::payment(&named.tenant, &payment)) })
 }
 
 /// A page of a customer's payments, newest first.
@@ -45,7 +44,10 @@ pub async fn payments(
     }
     let mut found = payments::list(&conn, tenant, customer, before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |payment| payment.id.to_string());
-    Ok(pb::ListPaymentsResponse { payments: found.iter().map(|payment| render::payment(tenant, payment)).collect(), next_page_token })
+    Ok(pb::ListPaymentsResponse {
+        payments: found.iter().map(|payment| messages::payments::payment(tenant, payment)).collect(),
+        next_page_token,
+    })
 }
 
 /// One refund of an invoice.
@@ -57,7 +59,7 @@ pub async fn refund(app: &App, named: &InvoiceRef, id: Id<Refund>) -> Result<pb:
     let invoice = visible(&conn, named).await?;
     let found = refunds::find(&conn, &named.tenant, id).await?;
     let refund = found.filter(|refund| refund.invoice == invoice.id).ok_or_else(Refusal::not_found)?;
-    Ok(pb::GetRefundResponse { refund: Some(render::refund(&named.tenant, &refund)) })
+    Ok(pb::GetRefundResponse { refund: Some(messages::refunds::refund(&named.tenant, &refund)) })
 }
 
 /// A page of an invoice's refunds, oldest first.
@@ -70,5 +72,8 @@ pub async fn refunds(app: &App, named: &InvoiceRef, page: &Page) -> Result<pb::L
     let invoice = visible(&conn, named).await?;
     let mut found = refunds::list(&conn, &named.tenant, invoice.id, after, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |refund| refund.id.to_string());
-    Ok(pb::ListRefundsResponse { refunds: found.iter().map(|refund| render::refund(&named.tenant, refund)).collect(), next_page_token })
+    Ok(pb::ListRefundsResponse {
+        refunds: found.iter().map(|refund| messages::refunds::refund(&named.tenant, refund)).collect(),
+        next_page_token,
+    })
 }

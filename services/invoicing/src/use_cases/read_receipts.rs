@@ -1,6 +1,6 @@
 //! Reads of receipts; customers always see their own.
 
-use crate::{App, render_invoices as render, store::receipts};
+use crate::{App, messages, store::receipts};
 use payterms_chassis::{AppError, page::Page};
 use payterms_invoicing_domain::{Customer, Receipt};
 use payterms_kernel::{Id, Refusal, TenantId};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 pub async fn receipt(app: &App, (tenant, customer): (&TenantId, Id<Customer>), id: Id<Receipt>) -> Result<GetReceiptResponse, AppError> {
     let conn = app.db.read(tenant).await?;
     let found = receipts::find(&conn, tenant, id).await?.filter(|own| own.customer == customer).ok_or_else(Refusal::not_found)?;
-    Ok(GetReceiptResponse { receipt: Some(render::receipt(tenant, &found)) })
+    Ok(GetReceiptResponse { receipt: Some(messages::receipts::receipt(tenant, &found)) })
 }
 
 /// A page of a customer's receipts, newest first.
@@ -26,5 +26,5 @@ pub async fn receipts(app: &App, (tenant, customer): (&TenantId, Id<Customer>), 
     let conn = app.db.read(tenant).await?;
     let mut found = receipts::list(&conn, tenant, customer, before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
-    Ok(ListReceiptsResponse { receipts: found.iter().map(|own| render::receipt(tenant, own)).collect(), next_page_token })
+    Ok(ListReceiptsResponse { receipts: found.iter().map(|own| messages::receipts::receipt(tenant, own)).collect(), next_page_token })
 }

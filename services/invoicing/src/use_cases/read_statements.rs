@@ -1,7 +1,7 @@
 //! Reads of statements; hidden from customers with the invoices that they tell of.
 
 use super::read_invoices::hidden;
-use crate::{App, parse_documents::StatementRef, render_statements as render, store::statements};
+use crate::{App, commands::statements::StatementRef, messages, store::statements};
 use payterms_chassis::{AppError, page::Page};
 use payterms_invoicing_domain::{Customer, Statement};
 use payterms_kernel::{Id, Refusal, TenantId};
@@ -26,7 +26,7 @@ pub(super) async fn visible<C: ConnectionTrait>(conn: &C, named: &StatementRef) 
 pub async fn statement(app: &App, named: &StatementRef) -> Result<GetStatementResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
     let found = visible(&conn, named).await?;
-    Ok(GetStatementResponse { statement: Some(render::statement(&named.tenant, &found)) })
+    Ok(GetStatementResponse { statement: Some(messages::statements::statement(&named.tenant, &found)) })
 }
 
 /// A page of a customer's statements, newest first.
@@ -45,5 +45,8 @@ pub async fn list(
     }
     let mut found = statements::list(&conn, tenant, customer, before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
-    Ok(ListStatementsResponse { statements: found.iter().map(|own| render::statement(tenant, own)).collect(), next_page_token })
+    Ok(ListStatementsResponse {
+        statements: found.iter().map(|own| messages::statements::statement(tenant, own)).collect(),
+        next_page_token,
+    })
 }

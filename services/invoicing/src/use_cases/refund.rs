@@ -6,8 +6,8 @@
 use super::{approvals, collect_invoice, create_invoice::locked, finalize_invoice, payment_steps::Wallet};
 use crate::{
     App,
-    parse_invoices::InvoiceRef,
-    render_invoices, render_payments as render,
+    commands::invoices::InvoiceRef,
+    messages,
     store::{credit_notes, invoices, payments, refunds},
 };
 use chrono::TimeDelta;
@@ -101,7 +101,7 @@ async fn store(tx: &mut WriteTx, (refund, invoice, lowered): (&Refund, &Invoice,
     let tenant = tx.call().tenant.clone();
     for payment in lowered.iter().filter(|own| refund.parts.iter().any(|part| part.payment == own.id)) {
         payments::save(tx.conn(), &tenant, payment).await?;
-        let event = PaymentChanged { payment: Some(render::payment(&tenant, payment)) };
+        let event = PaymentChanged { payment: Some(messages::payments::payment(&tenant, payment)) };
         tx.emit("payment", &payment.id.to_string(), &event).await?;
     }
     finalize_invoice::publish(tx, invoice).await?;
@@ -111,7 +111,7 @@ async fn store(tx: &mut WriteTx, (refund, invoice, lowered): (&Refund, &Invoice,
 async fn publish(tx: &mut WriteTx, refund: &Refund) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     refunds::save(tx.conn(), &tenant, refund).await?;
-    tx.emit("refund", &refund.id.to_string(), &RefundChanged { refund: Some(render::refund(&tenant, refund)) }).await
+    tx.emit("refund", &refund.id.to_string(), &RefundChanged { refund: Some(messages::refunds::refund(&tenant, refund)) }).await
 }
 
 /// Drives the flow to its close.
@@ -146,11 +146,11 @@ async fn record(app: &App, lease: &Lease, mut refund: Refund) -> Result<(), AppE
     let now = tx.now();
     refund.end(now);
     publish(&mut tx, &refund).await?;
-    let shown = Some(render_invoices::invoice(tenant, &invoice, day_in(tx.time().zone, now))?);
-    let rendered = Some(render::refund(tenant, &refund));
+    let shown = Some(messages::invoices::invoice(tenant, &invoice, day_in(tx.time().zone, now))?);
+    let rendered = Some(messages::refunds::refund(tenant, &refund));
     if let Some(note) = refund.credit_note {
         let note = credit_notes::find(tx.conn(), tenant, note).await?;
-        let credit_note = note.map(|note| render_invoices::credit_note(tenant, &invoice, &note));
+        let credit_note = note.map(|note| messages::credit_notes::credit_note(tenant, &invoice, &note));
         tx.answer_intent(lease.intent, &CreateCreditNoteResponse { credit_note, invoice: shown, refund: rendered }).await?;
     } else {
         tx.answer_intent(lease.intent, &UnapplyPaymentResponse { refund: rendered, invoice: shown }).await?;

@@ -1,7 +1,7 @@
 //! After a change of tax rules: resolves the treatment of a country's customers, a page at a time.
 
 use crate::{
-    App, jobs, render,
+    App, jobs, messages,
     store::{customers, tenants},
 };
 use payterms_chassis::{
@@ -38,7 +38,7 @@ pub async fn run(app: &App, row: &DueRow) -> Result<(), AppError> {
     }
     customers::save_many(tx.conn(), &row.tenant, &page).await?;
     for customer in &page {
-        let event = CustomerChanged { customer: Some(render::customer(&row.tenant, customer)) };
+        let event = CustomerChanged { customer: Some(messages::customers::customer(&row.tenant, customer)) };
         tx.emit("customer", &customer.id.to_string(), &event).await?;
     }
     tx.commit_rows().await

@@ -10,7 +10,7 @@ use crate::{
     documents::wording::Language,
     jobs,
     mailer::{MailError, Outgoing},
-    render_mails as render,
+    messages,
     store::{customers, invoices, mails, receipts, statements, tenants},
 };
 use payterms_chassis::{
@@ -142,6 +142,6 @@ pub async fn retry(app: &App, call: &Call, id: Id<Mail>) -> Result<Answer<RetryM
     mail.retry(tx.now())?;
     publish(&mut tx, &mail).await?;
     flow::leave(&tx, FLOW, mail.id.uuid()).await?;
-    let mail = render::listed(&call.tenant, &mail);
+    let mail = messages::mails::listed_mail(&call.tenant, &mail);
     tx.commit(RetryMailResponse { mail: Some(mail) }).await
 }

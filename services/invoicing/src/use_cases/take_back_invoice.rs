@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     App,
-    parse_invoices::InvoiceRef,
-    render_invoices as render,
+    commands::invoices::InvoiceRef,
+    messages,
     store::{credit_notes, invoice_parts, series},
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
@@ -110,7 +110,7 @@ pub(super) async fn issue(
     let reason = reason.to_owned();
     let note = CreditNote { id, invoice: invoice.id, number, issue_date, amount, taxes, reason, created_at: now };
     credit_notes::insert(tx.conn(), &tenant, &note).await?;
-    let rendered = render::credit_note(&tenant, invoice, &note);
+    let rendered = messages::credit_notes::credit_note(&tenant, invoice, &note);
     tx.emit("credit_note", &note.id.to_string(), &CreditNoteIssued { credit_note: Some(rendered.clone()) }).await?;
     Ok(rendered)
 }

@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     App,
+    commands::top_ups::RaiseTopUp,
     documents::wording::Language,
     jobs,
-    parse_top_ups::Raise,
     store::{bank_lines, invoices, tenants},
 };
 use chrono::{Days, TimeDelta};
@@ -41,7 +41,7 @@ pub async fn run(
     app: &App,
     call: &Call,
     customer: Id<Customer>,
-    (amount, raise): (Money, &Raise),
+    (amount, raise): (Money, &RaiseTopUp),
 ) -> Result<Answer<RaiseTransferTopUpResponse>, AppError> {
     let offer = Wallet::new(app, &call.tenant, customer).offer(amount.currency()).await?;
     let mut tx = app.db.begin(call).await?;

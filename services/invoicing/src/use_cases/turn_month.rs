@@ -3,7 +3,7 @@
 
 use super::{documents::MOST_LISTED, notices, read_invoices::hidden};
 use crate::{
-    App, jobs, render_statements as render,
+    App, jobs, messages,
     store::{invoice_lists, outstanding, receivables, statements},
 };
 use chrono::{DateTime, Days, Months, NaiveDate, Utc};
@@ -92,7 +92,7 @@ async fn page(tx: &mut WriteTx, due: DateTime<Utc>, (month, after): (NaiveDate, 
         let drawn = draw_up(tx, customer, (month, next, before)).await?;
         statements::insert_many(tx.conn(), &tenant, &drawn).await?;
         for statement in &drawn {
-            let event = StatementIssued { statement: Some(render::statement(&tenant, statement)) };
+            let event = StatementIssued { statement: Some(messages::statements::statement(&tenant, statement)) };
             tx.emit("statement", &statement.id.to_string(), &event).await?;
         }
         if silent {

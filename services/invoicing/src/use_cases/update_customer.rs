@@ -2,8 +2,8 @@
 
 use crate::{
     App,
-    parse::UpdateCustomer,
-    render,
+    commands::customers::UpdateCustomer,
+    messages,
     store::{customers, tenants},
 };
 use payterms_chassis::{Answer, AppError, Call, etag};
@@ -39,7 +39,7 @@ pub async fn run(app: &App, call: &Call, update: &UpdateCustomer) -> Result<Answ
     customer.resolve_tax(&tenant, now);
     customer.touch(now);
     customers::save_many(tx.conn(), &call.tenant, std::slice::from_ref(&customer)).await?;
-    let rendered = render::customer(&call.tenant, &customer);
+    let rendered = messages::customers::customer(&call.tenant, &customer);
     tx.emit("customer", &customer.id.to_string(), &CustomerChanged { customer: Some(rendered.clone()) }).await?;
     tx.commit(UpdateCustomerResponse { customer: Some(rendered) }).await
 }

@@ -1,7 +1,7 @@
 //! Changes a tenant: its settings, its suspension.
 
 use super::remind;
-use crate::{App, jobs, parse::TenantFields, render, store::tenants};
+use crate::{App, commands::tenants::TenantFields, jobs, messages, store::tenants};
 use payterms_chassis::{Answer, AppError, Call, WriteTx, etag, jobs::schedule, tenants as states};
 use payterms_invoicing_domain::Tenant;
 use payterms_kernel::{Kind, Refusal};
@@ -43,7 +43,7 @@ pub async fn run(app: &App, call: &Call, new: &TenantFields, paths: &[String]) -
     if (&before.dunning.reminder_days, before.invoices_hidden) != (&tenant.dunning.reminder_days, tenant.invoices_hidden) {
         remind::schedule_anew(&tx).await?;
     }
-    tx.commit(UpdateTenantResponse { tenant: Some(render::tenant(&tenant)) }).await
+    tx.commit(UpdateTenantResponse { tenant: Some(messages::tenants::tenant(&tenant)) }).await
 }
 
 /// Customers of countries whose rule changed get their treatment anew.
@@ -65,7 +65,7 @@ pub async fn suspend(app: &App, call: &Call) -> Result<Answer<SuspendTenantRespo
         return Ok(answer);
     }
     set_suspended(&mut tx, &mut tenant, true).await?;
-    tx.commit(SuspendTenantResponse { tenant: Some(render::tenant(&tenant)) }).await
+    tx.commit(SuspendTenantResponse { tenant: Some(messages::tenants::tenant(&tenant)) }).await
 }
 
 /// Ends a suspension; again changes nothing.
@@ -79,7 +79,7 @@ pub async fn activate(app: &App, call: &Call) -> Result<Answer<ActivateTenantRes
         return Ok(answer);
     }
     set_suspended(&mut tx, &mut tenant, false).await?;
-    tx.commit(ActivateTenantResponse { tenant: Some(render::tenant(&tenant)) }).await
+    tx.commit(ActivateTenantResponse { tenant: Some(messages::tenants::tenant(&tenant)) }).await
 }
 
 async fn set_suspended(tx: &mut WriteTx, tenant: &mut Tenant, suspended: bool) -> Result<(), AppError> {
@@ -98,5 +98,5 @@ async fn set_suspended(tx: &mut WriteTx, tenant: &mut Tenant, suspended: bool) -
 pub async fn publish(tx: &mut WriteTx, tenant: &Tenant) -> Result<(), AppError> {
     tenants::save(tx.conn(), tenant).await?;
     states::register(tx.conn(), &tenant.id, tenant.suspended, &tenant.time_zone).await?;
-    tx.emit("tenant", tenant.id.as_str(), &TenantChanged { tenant: Some(render::tenant(tenant)) }).await
+    tx.emit("tenant", tenant.id.as_str(), &TenantChanged { tenant: Some(messages::tenants::tenant(tenant)) }).await
 }

@@ -3,7 +3,7 @@
 use super::send_mail;
 use crate::{
     documents::wording::Language,
-    render_mails as render,
+    messages,
     store::{customers, mails, tenants},
     templates::{self, Variables},
 };
@@ -126,5 +126,5 @@ async fn queue(tx: &mut WriteTx, mail: &Mail) -> Result<(), AppError> {
 pub async fn publish(tx: &mut WriteTx, mail: &Mail) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     mails::save(tx.conn(), &tenant, mail).await?;
-    tx.emit("mail", &mail.id.to_string(), &MailChanged { mail: Some(render::anonymous(&tenant, mail)) }).await
+    tx.emit("mail", &mail.id.to_string(), &MailChanged { mail: Some(messages::mails::anonymous_mail(&tenant, mail)) }).await
 }

@@ -1,52 +1,40 @@
-//! Requests about invoices and credit notes → commands of the domain.
-#![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
+//! Invoices: requests → commands, and invoices → messages.
 
-use crate::{parse::category, parse_collections::own_invoices};
+use super::{
+    addresses::render_address,
+    collections::{block, block_reason, collection},
+    customers::customer_name,
+    metered_services::metered_service_name,
+    refs::{INVOICE, invoice_ref, invoices_of_customer},
+    tenants::tax_category,
+    top_ups::render_top_up,
+};
+use crate::commands::invoices::{BatchGetInvoices, DraftFields, InvoiceRef, ListInvoices};
 use chrono::NaiveDate;
-use payterms_chassis::{AppError, Call, Fields, access::Grant, fields::Digits, names::Name, page::Page};
-use payterms_invoicing_domain::{BlockReason, Content, Customer, Invoice, InvoiceState, Line};
-use payterms_kernel::{Currency, Id, Money, Refusal, TenantId, calendar::PaymentTerm};
+use payterms_chassis::{
+    AppError, Call, Fields,
+    access::Grant,
+    etag,
+    fields::Digits,
+    page::Page,
+    render::{date, decimal, money, term, timestamp},
+};
+use payterms_invoicing_domain::{
+    Content, Customer, Invoice, InvoiceState, Line, Party, TaxAmount,
+    deferral::Deferral,
+    explain::{Fact, Topic},
+    usage_month::UsageMonth,
+};
+use payterms_kernel::{Currency, Id, Refusal, TenantId, calendar::PaymentTerm};
 use payterms_proto::invoicing::v1 as pb;
 use rust_decimal::Decimal;
 use tonic::Request;
 
-/// The collections of an invoice's name.
-pub const INVOICE: &[&str] = &["customers", "invoices"];
 /// Lines of one invoice.
 const MOST_LINES: usize = 500;
+
 /// The largest quantity of a line.
 const MOST_QUANTITY: i64 = 1_000_000_000;
-
-/// Names an invoice.
-#[derive(Debug, Clone)]
-pub struct InvoiceRef {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// Who buys.
-    pub customer: Id<Customer>,
-    /// The invoice.
-    pub invoice: Id<Invoice>,
-    /// Whether a member of the customer asks: drafts and hidden invoices are not for them.
-    pub as_customer: bool,
-}
-
-pub(crate) fn invoice_ref(fields: &Fields, name: &Name) -> InvoiceRef {
-    InvoiceRef {
-        tenant: name.tenant.clone(),
-        customer: Id::from_uuid(name.id(0)),
-        invoice: Id::from_uuid(name.id(1)),
-        as_customer: fields.scope().grant == Grant::OwnCustomer,
-    }
-}
-
-/// A draft that is written or changed; of a change only what the mask names counts.
-#[derive(Debug, Clone)]
-pub struct DraftFields {
-    /// What it says.
-    pub content: Content,
-    /// The version that may be changed; empty: any.
-    pub etag: String,
-}
 
 /// A field is checked when it will be used.
 fn draft_fields(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) -> bool) -> DraftFields {
@@ -91,7 +79,7 @@ fn lines(fields: &mut Fields, lines: &[pb::InvoiceLine]) -> Vec<Line> {
             description: fields.text(&at("description"), &line.description, 1, 200),
             quantity,
             unit_price: fields.money(&at("unit_price"), line.unit_price.as_ref(), Digits::Wallet),
-            tax_category: category(fields, &at("tax_category"), &line.tax_category),
+            tax_category: tax_category(fields, &at("tax_category"), &line.tax_category),
         });
     }
     parsed
@@ -157,35 +145,6 @@ pub fn write_off_invoice(request: Request<pb::WriteOffInvoiceRequest>) -> Result
     Ok((fields.write(&message.request_id, name.tenant.clone())?, named))
 }
 
-/// Takes a part off.
-pub fn create_credit_note(request: Request<pb::CreateCreditNoteRequest>) -> Result<(Call, InvoiceRef, Money, String), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("parent", &message.parent, INVOICE);
-    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
-    let reason = fields.text("reason", &message.reason, 1, 200);
-    let named = invoice_ref(&fields, &name);
-    Ok((fields.write(&message.request_id, name.tenant.clone())?, named, amount, reason))
-}
-
-/// Puts the present details on an invoice.
-pub fn correct_invoice(request: Request<pb::CorrectInvoiceRequest>) -> Result<(Call, InvoiceRef, String), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("name", &message.name, INVOICE);
-    let reason = fields.text("reason", &message.reason, 1, 200);
-    let named = invoice_ref(&fields, &name);
-    Ok((fields.write(&message.request_id, name.tenant.clone())?, named, reason))
-}
-
-/// Asks for the later versions of an invoice.
-pub fn list_versions(request: Request<pb::ListInvoiceVersionsRequest>) -> Result<(InvoiceRef, Page), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("parent", &message.parent, INVOICE);
-    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
-    let named = invoice_ref(&fields, &name);
-    fields.finish()?;
-    Ok((named, page))
-}
-
 /// Names an invoice to read.
 pub fn get_invoice(request: Request<pb::GetInvoiceRequest>) -> Result<InvoiceRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
@@ -195,30 +154,17 @@ pub fn get_invoice(request: Request<pb::GetInvoiceRequest>) -> Result<InvoiceRef
     Ok(named)
 }
 
-/// Invoices of one customer.
-#[derive(Debug, Clone)]
-pub struct BatchGet {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// Whose they are.
-    pub customer: Id<Customer>,
-    /// The invoices, in the order of the answer.
-    pub invoices: Vec<Id<Invoice>>,
-    /// Whether a customer asks, who does not see drafts.
-    pub as_customer: bool,
-}
-
 /// Names invoices to read.
-pub fn batch_get_invoices(request: Request<pb::BatchGetInvoicesRequest>) -> Result<BatchGet, AppError> {
+pub fn batch_get_invoices(request: Request<pb::BatchGetInvoicesRequest>) -> Result<BatchGetInvoices, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
-    let (invoices, foreign) = own_invoices(&mut fields, &parent, "names", &message.names);
+    let (invoices, foreign) = invoices_of_customer(&mut fields, &parent, "names", &message.names);
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     fields.finish()?;
     if foreign {
         return Err(Refusal::not_found().into());
     }
-    Ok(BatchGet { tenant: parent.tenant.clone(), customer: Id::from_uuid(parent.id(0)), invoices, as_customer })
+    Ok(BatchGetInvoices { tenant: parent.tenant.clone(), customer: Id::from_uuid(parent.id(0)), invoices, as_customer })
 }
 
 /// Names an invoice to explain.
@@ -228,35 +174,6 @@ pub fn explain_invoice(request: Request<pb::ExplainInvoiceRequest>) -> Result<In
     let named = invoice_ref(&fields, &name);
     fields.finish()?;
     Ok(named)
-}
-
-/// Asks for invoices of a customer.
-#[derive(Debug, Clone)]
-pub struct ListInvoices {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// Who buys.
-    pub customer: Id<Customer>,
-    /// Only those of this state.
-    pub state: Option<InvoiceState>,
-    /// Only those that are blocked for this reason.
-    pub blocked_for: Option<BlockReason>,
-    /// Whether a member of the customer asks.
-    pub as_customer: bool,
-    /// Which page.
-    pub page: Page,
-}
-
-/// A reason of blocks.
-pub(crate) fn block_reason(fields: &mut Fields, field: &str, number: i32) -> Option<BlockReason> {
-    use pb::block::Reason;
-    fields.choice::<Reason>(field, number).and_then(|reason| match reason {
-        Reason::Unspecified => None,
-        Reason::PaymentPlanProposed => Some(BlockReason::PlanProposed),
-        Reason::PaymentPlanActive => Some(BlockReason::PlanActive),
-        Reason::Disputed => Some(BlockReason::Disputed),
-        Reason::Manual => Some(BlockReason::Manual),
-    })
 }
 
 /// Asks for invoices.
@@ -281,21 +198,126 @@ pub fn list_invoices(request: Request<pb::ListInvoicesRequest>) -> Result<ListIn
     Ok(ListInvoices { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), state, blocked_for, as_customer, page })
 }
 
-/// Asks what is open of a customer's invoices.
-pub fn get_outstanding(request: Request<pb::GetOutstandingRequest>) -> Result<(TenantId, Id<Customer>, bool), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("parent", &message.parent, &["customers"]);
-    let as_customer = fields.scope().grant == Grant::OwnCustomer;
-    fields.finish()?;
-    Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), as_customer))
+/// The name of an invoice.
+#[must_use]
+pub fn invoice_name(tenant: &TenantId, invoice: &Invoice) -> String {
+    format!("{}/invoices/{}", customer_name(tenant, invoice.customer), invoice.id)
 }
 
-/// Asks for the credit notes of an invoice.
-pub fn list_credit_notes(request: Request<pb::ListCreditNotesRequest>) -> Result<(InvoiceRef, Page), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("parent", &message.parent, INVOICE);
-    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
-    let named = invoice_ref(&fields, &name);
-    fields.finish()?;
-    Ok((named, page))
+fn invoice_state(state: InvoiceState) -> i32 {
+    match state {
+        InvoiceState::Draft => pb::invoice::State::Draft,
+        InvoiceState::Open => pb::invoice::State::Open,
+        InvoiceState::Paid => pb::invoice::State::Paid,
+        InvoiceState::Void => pb::invoice::State::Void,
+        InvoiceState::Uncollectible => pb::invoice::State::Uncollectible,
+    }
+    .into()
+}
+
+/// An invoice as it stands on a day of the tenant's.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result<pb::Invoice, AppError> {
+    let issue = invoice.issue.as_ref();
+    Ok(pb::Invoice {
+        name: invoice_name(tenant, invoice),
+        state: invoice_state(invoice.state),
+        number: issue.map(|issue| issue.number.clone()).unwrap_or_default(),
+        currency_code: invoice.currency.code().to_owned(),
+        prices_include_tax: invoice.content.prices_include_tax,
+        payment_term: Some(term(invoice.content.term)),
+        lines: invoice.content.lines.iter().map(line).collect::<Result<_, _>>()?,
+        supply_date: invoice.content.supply_date.map(date),
+        memo: invoice.content.memo.clone(),
+        issue_date: issue.map(|issue| date(issue.issue_date)),
+        due_date: issue.map(|issue| date(issue.due_date)),
+        taxes: invoice.amounts.taxes.iter().map(tax_amount).collect(),
+        net: Some(money(invoice.amounts.net)),
+        total: Some(money(invoice.amounts.total)),
+        paid: Some(money(invoice.paid)),
+        credited: Some(money(invoice.credited)),
+        written_off: Some(money(invoice.written_off)),
+        open: Some(money(invoice.open()?)),
+        pending: Some(money(invoice.pending)),
+        past_due: invoice.past_due(today)?,
+        seller: issue.map(|issue| party(&issue.seller)),
+        buyer: issue.map(|issue| party(&issue.buyer)),
+        create_time: Some(timestamp(invoice.created_at)),
+        update_time: Some(timestamp(invoice.updated_at)),
+        etag: etag::etag(invoice.version),
+        revision: invoice.version,
+        collect_automatically: invoice.content.collect_automatically,
+        collection: Some(collection(&invoice.collection)),
+        block: invoice.block.as_ref().map(block),
+        usage_month: invoice.usage.map(|own| usage_month(&customer_name(tenant, invoice.customer), own)),
+        top_up: invoice.top_up.as_ref().map(render_top_up),
+        deferral: invoice.deferral.map(|own| deferral(&customer_name(tenant, invoice.customer), own)),
+        metered_service: invoice.billed.map(|own| metered_service_name(tenant, invoice.customer, own.service)).unwrap_or_default(),
+    })
+}
+
+fn usage_month(customer: &str, own: UsageMonth) -> pb::UsageMonth {
+    let wallet = format!("{customer}/wallets/{}", own.wallet);
+    let postpaid_agreement = own.agreement.map(|id| format!("{wallet}/postpaidAgreements/{id}")).unwrap_or_default();
+    pb::UsageMonth { wallet, month: Some(date(own.month)), postpaid_agreement }
+}
+
+fn deferral(customer: &str, own: Deferral) -> pb::Deferral {
+    let credit_line = format!("{customer}/creditLines/{}", own.line);
+    pb::Deferral {
+        draw: format!("{credit_line}/draws/{}", own.draw),
+        credit_line,
+        amount: Some(money(own.amount)),
+        purchase_date: Some(date(own.purchased_on)),
+        plans_allowed: own.plans_allowed,
+    }
+}
+
+fn line(line: &Line) -> Result<pb::InvoiceLine, AppError> {
+    Ok(pb::InvoiceLine {
+        description: line.description.clone(),
+        quantity: Some(decimal(line.quantity)),
+        unit_price: Some(money(line.unit_price)),
+        tax_category: line.tax_category.clone(),
+        amount: Some(money(line.amount()?)),
+    })
+}
+
+/// A part of an amount with its rate.
+#[must_use]
+pub fn tax_amount(own: &TaxAmount) -> pb::TaxAmount {
+    pb::TaxAmount {
+        rate_percent: Some(decimal(own.rate.percent)),
+        sentence: own.rate.sentence.clone(),
+        net: Some(money(own.net)),
+        tax: Some(money(own.tax)),
+    }
+}
+
+/// A seller or buyer, as a document shows it.
+#[must_use]
+pub fn party(party: &Party) -> pb::Party {
+    pb::Party {
+        legal_name: party.legal_name.clone(),
+        address: party.address.as_ref().map(render_address),
+        country: party.country.clone(),
+        tax_id: party.tax_id.clone(),
+    }
+}
+
+/// Why an invoice stands as it does.
+#[must_use]
+pub fn fact(fact: Fact) -> pb::explain_invoice_response::Fact {
+    use pb::explain_invoice_response::Topic as Told;
+    let topic = match fact.topic {
+        Topic::State => Told::State,
+        Topic::Due => Told::Due,
+        Topic::Block => Told::Block,
+        Topic::Pending => Told::Pending,
+        Topic::Collection => Told::Collection,
+        Topic::Reminder => Told::Reminder,
+    };
+    pb::explain_invoice_response::Fact { topic: topic.into(), sentence: fact.sentence, time: fact.at.map(timestamp) }
 }

@@ -1,24 +1,15 @@
-//! Requests about top-ups by transfer → commands of the domain.
-#![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
+//! Top-ups by transfer: requests → commands, and top-ups → messages.
 
-use crate::parse::address;
+use super::addresses::{address, render_address};
+use crate::commands::top_ups::RaiseTopUp;
 use payterms_chassis::{AppError, Call, Fields, access::Grant, fields::Digits};
 use payterms_invoicing_domain::{Customer, TopUp};
 use payterms_kernel::{Id, Money};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
-/// Whom an invoice is made out to, and who asks.
-#[derive(Debug, Clone)]
-pub struct Raise {
-    /// Whom it is made out to; its tax and bank details are the tenant's.
-    pub top_up: TopUp,
-    /// Whether a member of the customer asks.
-    pub as_customer: bool,
-}
-
 /// Raises an invoice.
-pub fn raise(request: Request<pb::RaiseTransferTopUpRequest>) -> Result<(Call, Id<Customer>, Money, Raise), AppError> {
+pub fn raise_transfer_top_up(request: Request<pb::RaiseTransferTopUpRequest>) -> Result<(Call, Id<Customer>, Money, RaiseTopUp), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
@@ -28,7 +19,7 @@ pub fn raise(request: Request<pb::RaiseTransferTopUpRequest>) -> Result<(Call, I
     let top_up = top_up(&mut fields, &message.top_up.unwrap_or_default());
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
-    Ok((call, Id::from_uuid(parent.id(0)), amount, Raise { top_up, as_customer }))
+    Ok((call, Id::from_uuid(parent.id(0)), amount, RaiseTopUp { top_up, as_customer }))
 }
 
 fn top_up(fields: &mut Fields, own: &pb::TransferTopUp) -> TopUp {
@@ -53,4 +44,11 @@ fn top_up(fields: &mut Fields, own: &pb::TransferTopUp) -> TopUp {
         taxed: false,
         bank_details: String::new(),
     }
+}
+
+/// Whom a top-up is made out to.
+#[must_use]
+pub fn render_top_up(own: &TopUp) -> pb::TransferTopUp {
+    let TopUp { company_name, address: place, company_id, email, contact_name, phone, taxed, bank_details: _ } = own.clone();
+    pb::TransferTopUp { company_name, address: place.as_ref().map(render_address), company_id, email, contact_name, phone, taxed }
 }

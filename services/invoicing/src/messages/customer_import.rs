@@ -1,6 +1,7 @@
 //! A CSV file of customers → rows, each checked like a customer that is added alone.
 
-use crate::parse::{CustomerFields, customer_fields};
+use super::customers::customer_fields;
+use crate::commands::customers::{CustomerFields, ImportedCustomer};
 use payterms_chassis::{AppError, Call, Fields, Scope};
 use payterms_kernel::{Kind, Refusal};
 use payterms_proto::invoicing::v1 as pb;
@@ -8,8 +9,10 @@ use tonic::Request;
 
 /// Bytes of a file.
 const MOST_BYTES: usize = 1 << 20;
+
 /// Rows of a file.
 const MOST_ROWS: usize = 500;
+
 /// The columns that a file may have.
 const COLUMNS: [&str; 11] = [
     "country",
@@ -25,20 +28,11 @@ const COLUMNS: [&str; 11] = [
     "address_country",
 ];
 
-/// One row: its line, and the customer or all that is wrong.
-#[derive(Debug, Clone)]
-pub struct Row {
-    /// Its line in the file.
-    pub line: i32,
-    /// What is added, or why not.
-    pub customer: Result<CustomerFields, Vec<String>>,
-}
-
 /// Adds the customers of a file.
 ///
 /// # Errors
 /// `CSV_INVALID`, and all violations of the request at once.
-pub fn import_customers(request: Request<pb::ImportCustomersRequest>) -> Result<(Call, Vec<Row>), AppError> {
+pub fn import_customers(request: Request<pb::ImportCustomersRequest>) -> Result<(Call, Vec<ImportedCustomer>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     if message.csv.is_empty() {
@@ -56,7 +50,7 @@ fn invalid(message: impl Into<String>) -> AppError {
     Refusal::new(Kind::Invalid, "CSV_INVALID", message).into()
 }
 
-fn rows(scope: &Scope, file: &[u8]) -> Result<Vec<Row>, AppError> {
+fn rows(scope: &Scope, file: &[u8]) -> Result<Vec<ImportedCustomer>, AppError> {
     let mut reader = csv::Reader::from_reader(file);
     let unreadable = |error: &csv::Error| {
         let line = error.position().map_or(0, csv::Position::line);
@@ -78,7 +72,7 @@ fn rows(scope: &Scope, file: &[u8]) -> Result<Vec<Row>, AppError> {
         }
         let line = record.position().map_or(0, csv::Position::line);
         let cell = |name: &str| names.iter().position(|own| own == name).and_then(|place| record.get(place)).unwrap_or_default().trim();
-        rows.push(Row { line: i32::try_from(line).unwrap_or(i32::MAX), customer: customer(scope, cell) });
+        rows.push(ImportedCustomer { line: i32::try_from(line).unwrap_or(i32::MAX), customer: customer(scope, cell) });
     }
     if rows.is_empty() {
         return Err(invalid("The file has no row beside the names of its columns."));

@@ -1,14 +1,45 @@
-//! Mails and templates → messages of the contract.
+//! Mails: requests → references, and mails → messages.
 
-use crate::{documents::wording::Language, render::customer_name};
-use payterms_chassis::render::timestamp;
-use payterms_invoicing_domain::{Mail, MailKind, MailState, mail::Attachment};
-use payterms_kernel::TenantId;
+use super::customers::customer_name;
+use payterms_chassis::{AppError, Call, Fields, page::Page, render::timestamp};
+use payterms_invoicing_domain::{Customer, Mail, MailKind, MailState, mail::Attachment};
+use payterms_kernel::{Id, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
+use tonic::Request;
+
+/// Asks for mails: the tenant, a customer if one is named, the page.
+pub fn list_mails(request: Request<pb::ListMailsRequest>) -> Result<(TenantId, Option<Id<Customer>>, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.name("parent", &message.parent, &[]).tenant;
+    let customer = (!message.customer.is_empty()).then(|| fields.name("customer", &message.customer, &["customers"]));
+    let list = format!("{} {}", message.parent, message.customer);
+    let page = Page::parse(&mut fields, &list, message.page_size, &message.page_token);
+    fields.finish()?;
+    if customer.as_ref().is_some_and(|customer| customer.tenant != tenant) {
+        return Err(Refusal::not_found().into());
+    }
+    Ok((tenant, customer.map(|customer| Id::from_uuid(customer.id(0))), page))
+}
+
+/// Names a mail to read.
+pub fn get_mail(request: Request<pb::GetMailRequest>) -> Result<(TenantId, Id<Mail>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, &["mails"]);
+    fields.finish()?;
+    Ok((name.tenant.clone(), Id::from_uuid(name.id(0))))
+}
+
+/// Names a mail to send again.
+pub fn retry_mail(request: Request<pb::RetryMailRequest>) -> Result<(Call, Id<Mail>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, &["mails"]);
+    let id = Id::from_uuid(name.id(0));
+    Ok((fields.write(&message.request_id, name.tenant)?, id))
+}
 
 /// The kind of a mail.
 #[must_use]
-pub fn kind(kind: MailKind) -> pb::MailKind {
+pub fn mail_kind(kind: MailKind) -> pb::MailKind {
     match kind {
         MailKind::Receipt => pb::MailKind::Receipt,
         MailKind::CollectionFailed => pb::MailKind::CollectionFailed,
@@ -46,7 +77,7 @@ pub fn kind(kind: MailKind) -> pb::MailKind {
 
 /// A mail without anything personal, for events.
 #[must_use]
-pub fn anonymous(tenant: &TenantId, mail: &Mail) -> pb::Mail {
+pub fn anonymous_mail(tenant: &TenantId, mail: &Mail) -> pb::Mail {
     let customer = mail.customer.map(|customer| customer_name(tenant, customer)).unwrap_or_default();
     let state = match mail.state {
         MailState::Pending => pb::mail::State::Pending,
@@ -60,7 +91,7 @@ pub fn anonymous(tenant: &TenantId, mail: &Mail) -> pb::Mail {
     };
     pb::Mail {
         name: format!("tenants/{tenant}/mails/{}", mail.id),
-        kind: kind(mail.kind).into(),
+        kind: mail_kind(mail.kind).into(),
         state: state.into(),
         attachments: mail.attachments.iter().map(attachment).collect(),
         attempt_count: i32::try_from(mail.attempts).unwrap_or(i32::MAX),
@@ -74,24 +105,12 @@ pub fn anonymous(tenant: &TenantId, mail: &Mail) -> pb::Mail {
 
 /// A mail without its text, for lists.
 #[must_use]
-pub fn listed(tenant: &TenantId, mail: &Mail) -> pb::Mail {
-    pb::Mail { recipients: mail.to.clone(), subject: mail.subject.clone(), ..anonymous(tenant, mail) }
+pub fn listed_mail(tenant: &TenantId, mail: &Mail) -> pb::Mail {
+    pb::Mail { recipients: mail.to.clone(), subject: mail.subject.clone(), ..anonymous_mail(tenant, mail) }
 }
 
 /// A whole mail.
 #[must_use]
 pub fn mail(tenant: &TenantId, mail: &Mail) -> pb::Mail {
-    pb::Mail { text: mail.text.clone(), ..listed(tenant, mail) }
-}
-
-/// A template.
-#[must_use]
-pub fn template((of, language): (MailKind, Language), (subject, text): (&str, &str), customized: bool) -> pb::MailTemplate {
-    pb::MailTemplate {
-        kind: kind(of).into(),
-        locale: language.code().to_owned(),
-        subject: subject.to_owned(),
-        text: text.to_owned(),
-        customized,
-    }
+    pb::Mail { text: mail.text.clone(), ..listed_mail(tenant, mail) }
 }

@@ -1,7 +1,7 @@
 //! Metered services: requests → commands, and services → messages.
-#![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
-use crate::{parse::category, render::customer_name};
+use super::{customers::customer_name, tenants::tax_category};
+use crate::commands::metered_services::MeteredServiceRef;
 use payterms_chassis::{
     AppError, Call, Fields,
     page::Page,
@@ -15,11 +15,8 @@ use tonic::Request;
 /// The collections of a service's name.
 const SERVICE: &[&str] = &["customers", "meteredServices"];
 
-/// Names a service of a customer.
-pub type ServiceRef = (TenantId, Id<Customer>, Id<MeteredService>);
-
 /// Enables a service.
-pub fn enable(request: Request<pb::EnableMeteredServiceRequest>) -> Result<(Call, Id<Customer>, Terms), AppError> {
+pub fn enable_metered_service(request: Request<pb::EnableMeteredServiceRequest>) -> Result<(Call, Id<Customer>, Terms), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     if message.metered_service.is_none() {
@@ -31,7 +28,7 @@ pub fn enable(request: Request<pb::EnableMeteredServiceRequest>) -> Result<(Call
         display_name: fields.text("metered_service.display_name", &own.display_name, 1, 200),
         currency: fields.currency("metered_service.currency_code", &own.currency_code),
         prices_include_tax: own.prices_include_tax,
-        tax_category: category(&mut fields, "metered_service.tax_category", &own.tax_category),
+        tax_category: tax_category(&mut fields, "metered_service.tax_category", &own.tax_category),
         term: fields.term("metered_service.payment_term", own.payment_term.as_ref()),
     };
     let call = fields.write(&message.request_id, name.tenant.clone())?;
@@ -39,7 +36,7 @@ pub fn enable(request: Request<pb::EnableMeteredServiceRequest>) -> Result<(Call
 }
 
 /// Switches a service off.
-pub fn disable(request: Request<pb::DisableMeteredServiceRequest>) -> Result<(Call, ServiceRef), AppError> {
+pub fn disable_metered_service(request: Request<pb::DisableMeteredServiceRequest>) -> Result<(Call, MeteredServiceRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, SERVICE);
     let named = (name.tenant.clone(), Id::from_uuid(name.id(0)), Id::from_uuid(name.id(1)));
@@ -47,7 +44,7 @@ pub fn disable(request: Request<pb::DisableMeteredServiceRequest>) -> Result<(Ca
 }
 
 /// Names a service to read.
-pub fn get(request: Request<pb::GetMeteredServiceRequest>) -> Result<ServiceRef, AppError> {
+pub fn get_metered_service(request: Request<pb::GetMeteredServiceRequest>) -> Result<MeteredServiceRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, SERVICE);
     fields.finish()?;
@@ -55,7 +52,7 @@ pub fn get(request: Request<pb::GetMeteredServiceRequest>) -> Result<ServiceRef,
 }
 
 /// Asks for services.
-pub fn list(request: Request<pb::ListMeteredServicesRequest>) -> Result<(TenantId, Id<Customer>, Page), AppError> {
+pub fn list_metered_services(request: Request<pb::ListMeteredServicesRequest>) -> Result<(TenantId, Id<Customer>, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
@@ -65,13 +62,13 @@ pub fn list(request: Request<pb::ListMeteredServicesRequest>) -> Result<(TenantI
 
 /// The name of a service.
 #[must_use]
-pub fn name(tenant: &TenantId, customer: Id<Customer>, service: Id<MeteredService>) -> String {
+pub fn metered_service_name(tenant: &TenantId, customer: Id<Customer>, service: Id<MeteredService>) -> String {
     format!("{}/meteredServices/{service}", customer_name(tenant, customer))
 }
 
 /// A service.
 #[must_use]
-pub fn rendered(tenant: &TenantId, service: &MeteredService) -> pb::MeteredService {
+pub fn metered_service(tenant: &TenantId, service: &MeteredService) -> pb::MeteredService {
     let state = match service.state {
         ServiceState::Active => pb::metered_service::State::Active,
         ServiceState::Overdue => pb::metered_service::State::Overdue,
@@ -79,7 +76,7 @@ pub fn rendered(tenant: &TenantId, service: &MeteredService) -> pb::MeteredServi
         ServiceState::Disabled => pb::metered_service::State::Disabled,
     };
     pb::MeteredService {
-        name: name(tenant, service.customer, service.id),
+        name: metered_service_name(tenant, service.customer, service.id),
         product: service.terms.product.clone(),
         display_name: service.terms.display_name.clone(),
         currency_code: service.terms.currency.code().to_owned(),

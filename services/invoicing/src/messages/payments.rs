@@ -1,60 +1,38 @@
-//! Requests about payments → commands of the domain.
-#![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
+//! Payments: requests → commands, and payments → messages.
 
-use crate::parse_invoices::{INVOICE, InvoiceRef, invoice_ref};
-use payterms_chassis::{AppError, Call, Fields, access::Grant, fields::Digits, names::Name, page::Page};
-use payterms_invoicing_domain::{Customer, Invoice, Payment, Refund};
-use payterms_kernel::{Currency, Id, Money, Refusal, TenantId};
+use super::{customers::customer_name, refs::INVOICE};
+use crate::commands::payments::{Means, OutsidePayment, PaymentRef, ToPay};
+use payterms_chassis::{
+    AppError, Call, Fields,
+    access::Grant,
+    fields::Digits,
+    names::Name,
+    page::Page,
+    render::{money, timestamp},
+};
+use payterms_invoicing_domain::{Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source};
+use payterms_kernel::{Id, Money, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 use uuid::Uuid;
 
-/// Invoices of one payment.
+/// InvoicesToPay of one payment.
 const MOST_INVOICES: usize = 100;
+
 /// Tenders of one payment.
 const MOST_TENDERS: usize = 5;
 
-/// What a tender is to pay with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Means {
-    /// The customer's credit.
-    Credit,
-    /// A card; none: the purchase default.
-    Card(Option<Uuid>),
-    /// A bank transfer that the payer will make.
-    Transfer,
-    /// The purchase default, which must be a credit line.
-    Line,
-}
+/// InvoicesToPay with their amounts, and whether one is another customer's.
+pub type InvoicesToPay = (Vec<(Id<Invoice>, Option<Money>)>, bool);
 
-/// What is to be paid with what.
-#[derive(Debug, Clone)]
-pub struct ToPay {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// Who pays.
-    pub customer: Id<Customer>,
-    /// The invoices; none: all that are open.
-    pub invoices: Vec<(Id<Invoice>, Option<Money>)>,
-    /// The tenders.
-    pub tenders: Vec<(Means, Option<Money>)>,
-    /// The currency, where no invoice is named.
-    pub currency: Option<Currency>,
-    /// Whether a member of the customer asks: drafts and hidden invoices are not for them.
-    pub as_customer: bool,
-}
-
-/// Invoices with their amounts, and whether one is another customer's.
-pub type Invoices = (Vec<(Id<Invoice>, Option<Money>)>, bool);
-
-fn invoices(fields: &mut Fields, parent: &Name, asked: &[pb::InvoiceToPay], currency: &str) -> Invoices {
+fn invoices(fields: &mut Fields, parent: &Name, asked: &[pb::InvoiceToPay], currency: &str) -> InvoicesToPay {
     if asked.len() > MOST_INVOICES {
         fields.wrong("invoices", "TOO_MANY_ITEMS", "Name at most 100 invoices.");
     }
     if !asked.is_empty() && !currency.is_empty() {
         fields.wrong("currency_code", "FIELD_OUT_OF_RANGE", "Leave it empty: the invoices have a currency.");
     }
-    let (mut parsed, mut foreign): Invoices = (Vec::new(), false);
+    let (mut parsed, mut foreign): InvoicesToPay = (Vec::new(), false);
     for (place, own) in asked.iter().take(MOST_INVOICES).enumerate() {
         let name = fields.name(&format!("invoices[{place}].invoice"), &own.invoice, INVOICE);
         foreign |= name.tenant != parent.tenant || name.id(0) != parent.id(0);
@@ -120,7 +98,7 @@ fn to_pay(fields: &mut Fields, (parent, currency): (&str, &str), asked: &[pb::In
     (ToPay { tenant: parent.tenant.clone(), customer, invoices, tenders, currency, as_customer }, foreign || alien)
 }
 
-fn own((to_pay, foreign): (ToPay, bool)) -> Result<ToPay, AppError> {
+fn must_be_of_customer((to_pay, foreign): (ToPay, bool)) -> Result<ToPay, AppError> {
     if foreign { Err(Refusal::not_found().into()) } else { Ok(to_pay) }
 }
 
@@ -129,7 +107,7 @@ pub fn create_payment(request: Request<pb::CreatePaymentRequest>) -> Result<(Cal
     let (mut fields, message) = Fields::open(request)?;
     let asked = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &message.tenders);
     let call = fields.write(&message.request_id, asked.0.tenant.clone())?;
-    Ok((call, own(asked)?))
+    Ok((call, must_be_of_customer(asked)?))
 }
 
 /// Defers invoices on the credit line that is the purchase default.
@@ -145,7 +123,7 @@ pub fn pay_later(request: Request<pb::PayLaterRequest>) -> Result<(Call, ToPay),
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
     let customer = Id::from_uuid(parent.id(0));
     let tenders = vec![(Means::Line, None)];
-    Ok((call, own((ToPay { tenant: parent.tenant, customer, invoices, tenders, currency: None, as_customer }, foreign))?))
+    Ok((call, must_be_of_customer((ToPay { tenant: parent.tenant, customer, invoices, tenders, currency: None, as_customer }, foreign))?))
 }
 
 /// Pays invoices with credit.
@@ -156,7 +134,7 @@ pub fn apply_credit(request: Request<pb::ApplyCreditRequest>) -> Result<(Call, T
     let mut asked = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &[credit]);
     asked.0.tenders = vec![(Means::Credit, amount)];
     let call = fields.write(&message.request_id, asked.0.tenant.clone())?;
-    Ok((call, own(asked)?))
+    Ok((call, must_be_of_customer(asked)?))
 }
 
 /// Asks what a payment would do.
@@ -164,20 +142,7 @@ pub fn quote_payment(request: Request<pb::QuotePaymentRequest>) -> Result<ToPay,
     let (mut fields, message) = Fields::open(request)?;
     let asked = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &message.tenders);
     fields.finish()?;
-    own(asked)
-}
-
-/// Names a payment.
-#[derive(Debug, Clone)]
-pub struct PaymentRef {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// Who pays.
-    pub customer: Id<Customer>,
-    /// The payment.
-    pub payment: Id<Payment>,
-    /// Whether a member of the customer asks.
-    pub as_customer: bool,
+    must_be_of_customer(asked)
 }
 
 /// Names a payment to read.
@@ -199,39 +164,6 @@ pub fn list_payments(request: Request<pb::ListPaymentsRequest>) -> Result<(Tenan
     Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), page, as_customer))
 }
 
-/// Takes what a payment has paid of an invoice off it; none: all of it.
-pub fn unapply(request: Request<pb::UnapplyPaymentRequest>) -> Result<(Call, InvoiceRef, Id<Payment>, Option<Money>), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
-    let invoice = fields.name("invoice", &message.invoice, INVOICE);
-    let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
-    let named = invoice_ref(&fields, &invoice);
-    let call = fields.write(&message.request_id, payment.tenant.clone())?;
-    if payment.tenant != invoice.tenant || payment.id(0) != invoice.id(0) {
-        return Err(Refusal::not_found().into());
-    }
-    Ok((call, named, Id::from_uuid(payment.id(1)), amount))
-}
-
-/// Names a refund to read.
-pub fn get_refund(request: Request<pb::GetRefundRequest>) -> Result<(InvoiceRef, Id<Refund>), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("name", &message.name, &["customers", "invoices", "refunds"]);
-    let named = invoice_ref(&fields, &name);
-    fields.finish()?;
-    Ok((named, Id::from_uuid(name.id(2))))
-}
-
-/// Asks for the refunds of an invoice.
-pub fn list_refunds(request: Request<pb::ListRefundsRequest>) -> Result<(InvoiceRef, Page), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("parent", &message.parent, INVOICE);
-    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
-    let named = invoice_ref(&fields, &name);
-    fields.finish()?;
-    Ok((named, page))
-}
-
 /// Cancels a payment that waits for a transfer.
 pub fn cancel_payment(request: Request<pb::CancelPaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
@@ -242,21 +174,8 @@ pub fn cancel_payment(request: Request<pb::CancelPaymentRequest>) -> Result<(Cal
     Ok((call, PaymentRef { tenant: name.tenant, customer, payment, as_customer }))
 }
 
-/// What was paid elsewhere.
-#[derive(Debug, Clone)]
-pub struct Outside {
-    /// Who paid.
-    pub customer: Id<Customer>,
-    /// The invoices.
-    pub invoices: Vec<(Id<Invoice>, Option<Money>)>,
-    /// How much; none: all that is payable.
-    pub amount: Option<Money>,
-    /// What proves it.
-    pub reference: String,
-}
-
 /// Records what was paid elsewhere.
-pub fn record_outside(request: Request<pb::RecordOutsidePaymentRequest>) -> Result<(Call, Outside), AppError> {
+pub fn record_outside_payment(request: Request<pb::RecordOutsidePaymentRequest>) -> Result<(Call, OutsidePayment), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
     if message.invoices.is_empty() {
@@ -269,5 +188,73 @@ pub fn record_outside(request: Request<pb::RecordOutsidePaymentRequest>) -> Resu
     if foreign {
         return Err(Refusal::not_found().into());
     }
-    Ok((call, Outside { customer: Id::from_uuid(parent.id(0)), invoices, amount, reference }))
+    Ok((call, OutsidePayment { customer: Id::from_uuid(parent.id(0)), invoices, amount, reference }))
+}
+
+/// The name of a payment.
+#[must_use]
+pub fn payment_name(tenant: &TenantId, payment: &Payment) -> String {
+    format!("{}/payments/{}", customer_name(tenant, payment.customer), payment.id)
+}
+
+/// A payment.
+#[must_use]
+pub fn payment(tenant: &TenantId, payment: &Payment) -> pb::Payment {
+    let state = match payment.state {
+        PaymentState::Processing => pb::payment::State::Processing,
+        PaymentState::Succeeded => pb::payment::State::Succeeded,
+        PaymentState::Partial => pb::payment::State::Partial,
+        PaymentState::Failed => pb::payment::State::Failed,
+        PaymentState::Cancelled => pb::payment::State::Cancelled,
+    };
+    let customer = customer_name(tenant, payment.customer);
+    let allocation = |own: &Allocation| pb::PaymentAllocation {
+        invoice: format!("{customer}/invoices/{}", own.invoice),
+        amount: Some(money(own.amount)),
+        paid: Some(money(own.paid)),
+        refunded: Some(money(own.refunded)),
+        deferred: Some(money(own.deferred)),
+    };
+    pb::Payment {
+        name: payment_name(tenant, payment),
+        state: state.into(),
+        allocations: payment.allocations.iter().map(allocation).collect(),
+        tenders: payment.tenders.iter().map(|own| tender(&customer, own)).collect(),
+        surplus: Some(money(payment.surplus)),
+        create_time: Some(timestamp(payment.created_at)),
+        update_time: Some(timestamp(payment.updated_at)),
+        automatic: payment.automatic,
+        reference: payment.reference.clone(),
+        owner: payment.owner.clone(),
+    }
+}
+
+fn tender(customer: &str, tender: &Tender) -> pb::PaymentTender {
+    let state = match tender.state {
+        TenderState::Processing => pb::payment_tender::State::Processing,
+        TenderState::Succeeded => pb::payment_tender::State::Succeeded,
+        TenderState::Failed(_) => pb::payment_tender::State::Failed,
+        TenderState::Released => pb::payment_tender::State::Released,
+    };
+    pb::PaymentTender {
+        credit: tender.source == Source::Credit,
+        announced: tender.source == Source::Announced,
+        outside: tender.source == Source::Outside,
+        credit_line: matches!(tender.source, Source::Line(_)),
+        payment_method: if let Source::Card(method) | Source::BankDebit(method) | Source::Line(method) = tender.source {
+            format!("{customer}/paymentMethods/{method}")
+        } else {
+            String::new()
+        },
+        amount: Some(money(tender.amount)),
+        state: state.into(),
+        refunded: Some(money(tender.refunded)),
+        charged_back: Some(money(tender.charged_back)),
+        bank_line: if let Source::Transfer(line) = tender.source {
+            format!("{}/bankLines/{line}", customer.split("/customers/").next().unwrap_or_default())
+        } else {
+            String::new()
+        },
+        decline_code: if let TenderState::Failed(code) = &tender.state { code.clone() } else { String::new() },
+    }
 }

@@ -1,10 +1,10 @@
 //! Bank lines: requests → commands, and lines → messages.
-#![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
-use crate::{
-    parse_invoices::{INVOICE, InvoiceRef, invoice_ref},
-    render::customer_name,
+use super::{
+    customers::customer_name,
+    refs::{INVOICE, invoice_ref},
 };
+use crate::commands::invoices::InvoiceRef;
 use payterms_chassis::{
     AppError, Call, Fields,
     page::Page,
@@ -19,7 +19,7 @@ use tonic::Request;
 const MOST_BYTES: usize = 2 * 1_024 * 1_024;
 
 /// Takes a file in.
-pub fn import(request: Request<pb::ImportBankStatementRequest>) -> Result<(Call, Vec<u8>), AppError> {
+pub fn import_bank_statement(request: Request<pb::ImportBankStatementRequest>) -> Result<(Call, Vec<u8>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     if message.camt.is_empty() {
@@ -32,7 +32,7 @@ pub fn import(request: Request<pb::ImportBankStatementRequest>) -> Result<(Call,
 }
 
 /// Matches a line to an invoice.
-pub fn match_line(request: Request<pb::MatchBankLineRequest>) -> Result<(Call, Id<BankLine>, InvoiceRef), AppError> {
+pub fn match_bank_line(request: Request<pb::MatchBankLineRequest>) -> Result<(Call, Id<BankLine>, InvoiceRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let line = fields.name("name", &message.name, &["bankLines"]);
     let invoice = fields.name("invoice", &message.invoice, INVOICE);
@@ -45,7 +45,7 @@ pub fn match_line(request: Request<pb::MatchBankLineRequest>) -> Result<(Call, I
 }
 
 /// Names a line to read.
-pub fn get(request: Request<pb::GetBankLineRequest>) -> Result<(TenantId, Id<BankLine>), AppError> {
+pub fn get_bank_line(request: Request<pb::GetBankLineRequest>) -> Result<(TenantId, Id<BankLine>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, &["bankLines"]);
     fields.finish()?;
@@ -53,7 +53,7 @@ pub fn get(request: Request<pb::GetBankLineRequest>) -> Result<(TenantId, Id<Ban
 }
 
 /// Asks for lines: of one state, or of any.
-pub fn list(request: Request<pb::ListBankLinesRequest>) -> Result<(TenantId, Option<LineState>, Page), AppError> {
+pub fn list_bank_lines(request: Request<pb::ListBankLinesRequest>) -> Result<(TenantId, Option<LineState>, Page), AppError> {
     use pb::bank_line::State;
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
@@ -70,7 +70,7 @@ pub fn list(request: Request<pb::ListBankLinesRequest>) -> Result<(TenantId, Opt
 
 /// A line.
 #[must_use]
-pub fn rendered(tenant: &TenantId, own: &BankLine) -> pb::BankLine {
+pub fn bank_line(tenant: &TenantId, own: &BankLine) -> pb::BankLine {
     let state = match own.state {
         LineState::Unmatched => pb::bank_line::State::Unmatched,
         LineState::Matched => pb::bank_line::State::Matched,
@@ -93,6 +93,6 @@ pub fn rendered(tenant: &TenantId, own: &BankLine) -> pb::BankLine {
 
 /// A line without who paid and what they wrote, for events.
 #[must_use]
-pub fn anonymous(tenant: &TenantId, own: &BankLine) -> pb::BankLine {
-    pb::BankLine { payer: String::new(), text: String::new(), account: String::new(), ..rendered(tenant, own) }
+pub fn anonymous_bank_line(tenant: &TenantId, own: &BankLine) -> pb::BankLine {
+    pb::BankLine { payer: String::new(), text: String::new(), account: String::new(), ..bank_line(tenant, own) }
 }

@@ -1,10 +1,10 @@
 //! Approvals: requests → commands, and approvals → messages.
-#![expect(clippy::missing_errors_doc, reason = "every function here refuses with all violations at once")]
 
-use crate::{
-    parse_invoices::{INVOICE, InvoiceRef, invoice_ref},
-    render::customer_name,
+use super::{
+    customers::customer_name,
+    refs::{INVOICE, invoice_ref},
 };
+use crate::commands::invoices::InvoiceRef;
 use payterms_chassis::{
     AppError, Call, Fields,
     fields::Digits,
@@ -22,7 +22,7 @@ use tonic::Request;
 const APPROVAL: &[&str] = &["approvals"];
 
 /// Proposes a write-off, of what is open.
-pub fn write_off(request: Request<pb::ProposeWriteOffRequest>) -> Result<(Call, InvoiceRef, Option<Money>, String), AppError> {
+pub fn propose_write_off(request: Request<pb::ProposeWriteOffRequest>) -> Result<(Call, InvoiceRef, Option<Money>, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("invoice", &message.invoice, INVOICE);
     let reason = fields.text("reason", &message.reason, 1, 200);
@@ -31,7 +31,7 @@ pub fn write_off(request: Request<pb::ProposeWriteOffRequest>) -> Result<(Call, 
 }
 
 /// Proposes a credit note, of an amount.
-pub fn credit_note(request: Request<pb::ProposeCreditNoteRequest>) -> Result<(Call, InvoiceRef, Option<Money>, String), AppError> {
+pub fn propose_credit_note(request: Request<pb::ProposeCreditNoteRequest>) -> Result<(Call, InvoiceRef, Option<Money>, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("invoice", &message.invoice, INVOICE);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
@@ -41,7 +41,7 @@ pub fn credit_note(request: Request<pb::ProposeCreditNoteRequest>) -> Result<(Ca
 }
 
 /// Says yes or no, and why.
-pub fn decide(request: Request<pb::DecideApprovalRequest>) -> Result<(Call, Id<Approval>, bool, String), AppError> {
+pub fn decide_approval(request: Request<pb::DecideApprovalRequest>) -> Result<(Call, Id<Approval>, bool, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, APPROVAL);
     let explanation = fields.text("explanation", &message.explanation, 0, 1_000);
@@ -50,7 +50,7 @@ pub fn decide(request: Request<pb::DecideApprovalRequest>) -> Result<(Call, Id<A
 }
 
 /// Names an approval to read.
-pub fn get(request: Request<pb::GetApprovalRequest>) -> Result<(TenantId, Id<Approval>), AppError> {
+pub fn get_approval(request: Request<pb::GetApprovalRequest>) -> Result<(TenantId, Id<Approval>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, APPROVAL);
     fields.finish()?;
@@ -58,7 +58,7 @@ pub fn get(request: Request<pb::GetApprovalRequest>) -> Result<(TenantId, Id<App
 }
 
 /// Asks for approvals.
-pub fn list(request: Request<pb::ListApprovalsRequest>) -> Result<(TenantId, Option<ApprovalState>, Page), AppError> {
+pub fn list_approvals(request: Request<pb::ListApprovalsRequest>) -> Result<(TenantId, Option<ApprovalState>, Page), AppError> {
     use pb::approval::State;
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &[]);

@@ -1,0 +1,12 @@
+//! What use cases are asked for: references, commands and filters. Plain data, without parsing and without I/O.
+
+pub mod collections;
+pub mod customers;
+pub mod documents;
+pub mod invoices;
+pub mod mail_templates;
+pub mod metered_services;
+pub mod payments;
+pub mod statements;
+pub mod tenants;
+pub mod top_ups;

@@ -1,0 +1,35 @@
+//! What is open of a customer's invoices, both ways.
+
+use crate::store::outstanding::Outstanding;
+use payterms_chassis::{
+    AppError, Fields,
+    access::Grant,
+    render::{date, money},
+};
+use payterms_invoicing_domain::Customer;
+use payterms_kernel::{Id, TenantId};
+use payterms_proto::invoicing::v1 as pb;
+use tonic::Request;
+
+/// Asks what is open of a customer's invoices.
+pub fn get_outstanding(request: Request<pb::GetOutstandingRequest>) -> Result<(TenantId, Id<Customer>, bool), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, &["customers"]);
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    fields.finish()?;
+    Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), as_customer))
+}
+
+/// What is open in one currency.
+#[must_use]
+pub fn outstanding(own: &Outstanding) -> pb::Outstanding {
+    let count = |count: i64| i32::try_from(count).unwrap_or(i32::MAX);
+    pb::Outstanding {
+        open: Some(money(own.open)),
+        past_due: Some(money(own.past_due)),
+        pending: Some(money(own.pending)),
+        invoice_count: count(own.count),
+        past_due_count: count(own.past_due_count),
+        next_due_date: own.next_due.map(date),
+    }
+}
