@@ -3,7 +3,19 @@
 use super::Api;
 use crate::{
     messages,
-    use_cases::{correct_invoice, create_invoice, finalize_invoice, read_invoices, take_back_invoice},
+    use_cases::{
+        credit_notes::{create::create_credit_note, read::list_credit_notes},
+        invoices::{
+            correct::correct_invoice,
+            create::create_invoice,
+            delete::delete_invoice,
+            finalize::finalize_invoice,
+            read::{batch_get_invoices, explain_invoice, get_invoice, get_outstanding, list_invoice_versions, list_invoices},
+            update::update_invoice,
+            void::void_invoice,
+            write_off::write_off_invoice,
+        },
+    },
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
@@ -20,72 +32,72 @@ use tonic::{Request, Response, Status};
 impl InvoiceService for Api {
     async fn create_invoice(&self, request: Request<CreateInvoiceRequest>) -> Result<Response<CreateInvoiceResponse>, Status> {
         let (call, customer, currency, content) = messages::invoices::create_invoice(request)?;
-        answer::write(&self.app.flows, &call, || create_invoice::run(&self.app, &call, customer, (currency, &content))).await
+        answer::write(&self.app.flows, &call, || create_invoice(&self.app, &call, customer, (currency, &content))).await
     }
 
     async fn update_invoice(&self, request: Request<UpdateInvoiceRequest>) -> Result<Response<UpdateInvoiceResponse>, Status> {
         let (call, named, draft, paths) = messages::invoices::update_invoice(request)?;
-        answer::write(&self.app.flows, &call, || create_invoice::update(&self.app, &call, &named, (&draft, &paths))).await
+        answer::write(&self.app.flows, &call, || update_invoice(&self.app, &call, &named, (&draft, &paths))).await
     }
 
     async fn delete_invoice(&self, request: Request<DeleteInvoiceRequest>) -> Result<Response<DeleteInvoiceResponse>, Status> {
         let (call, named) = messages::invoices::delete_invoice(request)?;
-        answer::write(&self.app.flows, &call, || create_invoice::delete(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || delete_invoice(&self.app, &call, &named)).await
     }
 
     async fn finalize_invoice(&self, request: Request<FinalizeInvoiceRequest>) -> Result<Response<FinalizeInvoiceResponse>, Status> {
         let (call, named, etag) = messages::invoices::finalize_invoice(request)?;
-        answer::write(&self.app.flows, &call, || finalize_invoice::run(&self.app, &call, &named, &etag)).await
+        answer::write(&self.app.flows, &call, || finalize_invoice(&self.app, &call, &named, &etag)).await
     }
 
     async fn void_invoice(&self, request: Request<VoidInvoiceRequest>) -> Result<Response<VoidInvoiceResponse>, Status> {
         let (call, named, reason) = messages::invoices::void_invoice(request)?;
-        answer::write(&self.app.flows, &call, || take_back_invoice::void(&self.app, &call, &named, &reason)).await
+        answer::write(&self.app.flows, &call, || void_invoice(&self.app, &call, &named, &reason)).await
     }
 
     async fn write_off_invoice(&self, request: Request<WriteOffInvoiceRequest>) -> Result<Response<WriteOffInvoiceResponse>, Status> {
         let (call, named) = messages::invoices::write_off_invoice(request)?;
-        answer::write(&self.app.flows, &call, || take_back_invoice::write_off(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || write_off_invoice(&self.app, &call, &named)).await
     }
 
     async fn create_credit_note(&self, request: Request<CreateCreditNoteRequest>) -> Result<Response<CreateCreditNoteResponse>, Status> {
         let (call, named, amount, reason) = messages::credit_notes::create_credit_note(request)?;
-        answer::write(&self.app.flows, &call, || take_back_invoice::credit(&self.app, &call, &named, (amount, &reason))).await
+        answer::write(&self.app.flows, &call, || create_credit_note(&self.app, &call, &named, (amount, &reason))).await
     }
 
     async fn get_invoice(&self, request: Request<GetInvoiceRequest>) -> Result<Response<GetInvoiceResponse>, Status> {
         let named = messages::invoices::get_invoice(request)?;
-        answer::read(read_invoices::invoice(&self.app, &named)).await
+        answer::read(get_invoice(&self.app, &named)).await
     }
 
     async fn list_invoices(&self, request: Request<ListInvoicesRequest>) -> Result<Response<ListInvoicesResponse>, Status> {
         let asked = messages::invoices::list_invoices(request)?;
-        answer::read(read_invoices::invoices(&self.app, &asked)).await
+        answer::read(list_invoices(&self.app, &asked)).await
     }
 
     async fn batch_get_invoices(&self, request: Request<BatchGetInvoicesRequest>) -> Result<Response<BatchGetInvoicesResponse>, Status> {
         let asked = messages::invoices::batch_get_invoices(request)?;
-        answer::read(read_invoices::batch(&self.app, &asked)).await
+        answer::read(batch_get_invoices(&self.app, &asked)).await
     }
 
     async fn explain_invoice(&self, request: Request<ExplainInvoiceRequest>) -> Result<Response<ExplainInvoiceResponse>, Status> {
         let named = messages::invoices::explain_invoice(request)?;
-        answer::read(read_invoices::explain(&self.app, &named)).await
+        answer::read(explain_invoice(&self.app, &named)).await
     }
 
     async fn get_outstanding(&self, request: Request<GetOutstandingRequest>) -> Result<Response<GetOutstandingResponse>, Status> {
         let (tenant, customer, as_customer) = messages::outstanding::get_outstanding(request)?;
-        answer::read(read_invoices::outstanding(&self.app, &tenant, customer, as_customer)).await
+        answer::read(get_outstanding(&self.app, &tenant, customer, as_customer)).await
     }
 
     async fn list_credit_notes(&self, request: Request<ListCreditNotesRequest>) -> Result<Response<ListCreditNotesResponse>, Status> {
         let (named, page) = messages::credit_notes::list_credit_notes(request)?;
-        answer::read(read_invoices::credit_notes(&self.app, &named, &page)).await
+        answer::read(list_credit_notes(&self.app, &named, &page)).await
     }
 
     async fn correct_invoice(&self, request: Request<CorrectInvoiceRequest>) -> Result<Response<CorrectInvoiceResponse>, Status> {
         let (call, named, reason) = messages::invoice_versions::correct_invoice(request)?;
-        answer::write(&self.app.flows, &call, || correct_invoice::run(&self.app, &call, &named, &reason)).await
+        answer::write(&self.app.flows, &call, || correct_invoice(&self.app, &call, &named, &reason)).await
     }
 
     async fn list_invoice_versions(
@@ -93,6 +105,6 @@ impl InvoiceService for Api {
         request: Request<ListInvoiceVersionsRequest>,
     ) -> Result<Response<ListInvoiceVersionsResponse>, Status> {
         let (named, page) = messages::invoice_versions::list_invoice_versions(request)?;
-        answer::read(correct_invoice::list(&self.app, &named, &page)).await
+        answer::read(list_invoice_versions(&self.app, &named, &page)).await
     }
 }

@@ -3,7 +3,17 @@
 use super::Api;
 use crate::{
     messages,
-    use_cases::{mails, send_mail},
+    use_cases::{
+        mail_templates::{
+            preview::preview_mail_template,
+            read::get_mail_template,
+            update::{reset_mail_template, update_mail_template},
+        },
+        mails::{
+            read::{get_mail, list_mails},
+            retry::retry_mail,
+        },
+    },
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
@@ -18,17 +28,17 @@ use tonic::{Request, Response, Status};
 impl MailService for Api {
     async fn list_mails(&self, request: Request<ListMailsRequest>) -> Result<Response<ListMailsResponse>, Status> {
         let (tenant, customer, page) = messages::mails::list_mails(request)?;
-        answer::read(mails::list(&self.app, &tenant, customer, &page)).await
+        answer::read(list_mails(&self.app, &tenant, customer, &page)).await
     }
 
     async fn get_mail(&self, request: Request<GetMailRequest>) -> Result<Response<GetMailResponse>, Status> {
         let (tenant, mail) = messages::mails::get_mail(request)?;
-        answer::read(mails::mail(&self.app, &tenant, mail)).await
+        answer::read(get_mail(&self.app, &tenant, mail)).await
     }
 
     async fn retry_mail(&self, request: Request<RetryMailRequest>) -> Result<Response<RetryMailResponse>, Status> {
         let (call, mail) = messages::mails::retry_mail(request)?;
-        answer::write(&self.app.flows, &call, || send_mail::retry(&self.app, &call, mail)).await
+        answer::write(&self.app.flows, &call, || retry_mail(&self.app, &call, mail)).await
     }
 }
 
@@ -36,7 +46,7 @@ impl MailService for Api {
 impl MailTemplateService for Api {
     async fn get_mail_template(&self, request: Request<GetMailTemplateRequest>) -> Result<Response<GetMailTemplateResponse>, Status> {
         let (tenant, which) = messages::mail_templates::get_mail_template(request)?;
-        answer::read(mails::template(&self.app, &tenant, which)).await
+        answer::read(get_mail_template(&self.app, &tenant, which)).await
     }
 
     async fn update_mail_template(
@@ -44,12 +54,12 @@ impl MailTemplateService for Api {
         request: Request<UpdateMailTemplateRequest>,
     ) -> Result<Response<UpdateMailTemplateResponse>, Status> {
         let (call, given) = messages::mail_templates::update_mail_template(request)?;
-        answer::write(&self.app.flows, &call, || mails::update(&self.app, &call, &given)).await
+        answer::write(&self.app.flows, &call, || update_mail_template(&self.app, &call, &given)).await
     }
 
     async fn reset_mail_template(&self, request: Request<ResetMailTemplateRequest>) -> Result<Response<ResetMailTemplateResponse>, Status> {
         let (call, which) = messages::mail_templates::reset_mail_template(request)?;
-        answer::write(&self.app.flows, &call, || mails::reset(&self.app, &call, which)).await
+        answer::write(&self.app.flows, &call, || reset_mail_template(&self.app, &call, which)).await
     }
 
     async fn preview_mail_template(
@@ -57,6 +67,6 @@ impl MailTemplateService for Api {
         request: Request<PreviewMailTemplateRequest>,
     ) -> Result<Response<PreviewMailTemplateResponse>, Status> {
         let given = messages::mail_templates::preview_mail_template(request)?;
-        Ok(Response::new(mails::preview(&given)?))
+        Ok(Response::new(preview_mail_template(&given)?))
     }
 }

@@ -1,7 +1,14 @@
 //! `MeteredServiceService`.
 
 use super::Api;
-use crate::{messages, use_cases::metered_services};
+use crate::{
+    messages,
+    use_cases::metered_services::{
+        disable::disable_metered_service,
+        enable::enable_metered_service,
+        read::{get_metered_service, list_metered_services},
+    },
+};
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
     DisableMeteredServiceRequest, DisableMeteredServiceResponse, EnableMeteredServiceRequest, EnableMeteredServiceResponse,
@@ -17,7 +24,7 @@ impl MeteredServiceService for Api {
         request: Request<EnableMeteredServiceRequest>,
     ) -> Result<Response<EnableMeteredServiceResponse>, Status> {
         let (call, customer, terms) = messages::metered_services::enable_metered_service(request)?;
-        answer::write(&self.app.flows, &call, || metered_services::enable(&self.app, &call, customer, &terms)).await
+        answer::write(&self.app.flows, &call, || enable_metered_service(&self.app, &call, customer, &terms)).await
     }
 
     async fn disable_metered_service(
@@ -25,12 +32,12 @@ impl MeteredServiceService for Api {
         request: Request<DisableMeteredServiceRequest>,
     ) -> Result<Response<DisableMeteredServiceResponse>, Status> {
         let (call, named) = messages::metered_services::disable_metered_service(request)?;
-        answer::write(&self.app.flows, &call, || metered_services::disable(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || disable_metered_service(&self.app, &call, &named)).await
     }
 
     async fn get_metered_service(&self, request: Request<GetMeteredServiceRequest>) -> Result<Response<GetMeteredServiceResponse>, Status> {
         let named = messages::metered_services::get_metered_service(request)?;
-        answer::read(metered_services::get(&self.app, &named)).await
+        answer::read(get_metered_service(&self.app, &named)).await
     }
 
     async fn list_metered_services(
@@ -38,6 +45,6 @@ impl MeteredServiceService for Api {
         request: Request<ListMeteredServicesRequest>,
     ) -> Result<Response<ListMeteredServicesResponse>, Status> {
         let (tenant, customer, page) = messages::metered_services::list_metered_services(request)?;
-        answer::read(metered_services::list(&self.app, (&tenant, customer), &page)).await
+        answer::read(list_metered_services(&self.app, (&tenant, customer), &page)).await
     }
 }

@@ -3,7 +3,13 @@
 use super::Api;
 use crate::{
     messages,
-    use_cases::{announced, create_payment, read_payments},
+    use_cases::payments::{
+        cancel::cancel_payment,
+        create::create_payment,
+        quote::quote_payment,
+        read::{get_payment, list_payments},
+        record_outside::record_outside_payment,
+    },
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
@@ -18,27 +24,27 @@ use tonic::{Request, Response, Status};
 impl PaymentService for Api {
     async fn create_payment(&self, request: Request<CreatePaymentRequest>) -> Result<Response<CreatePaymentResponse>, Status> {
         let (call, to_pay) = messages::payments::create_payment(request)?;
-        answer::write(&self.app.flows, &call, || create_payment::run(&self.app, &call, &to_pay)).await
+        answer::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
     }
 
     async fn pay_later(&self, request: Request<PayLaterRequest>) -> Result<Response<PayLaterResponse>, Status> {
         let (call, to_pay) = messages::payments::pay_later(request)?;
-        answer::write(&self.app.flows, &call, || create_payment::run(&self.app, &call, &to_pay)).await
+        answer::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
     }
 
     async fn apply_credit(&self, request: Request<ApplyCreditRequest>) -> Result<Response<ApplyCreditResponse>, Status> {
         let (call, to_pay) = messages::payments::apply_credit(request)?;
-        answer::write(&self.app.flows, &call, || create_payment::run(&self.app, &call, &to_pay)).await
+        answer::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
     }
 
     async fn quote_payment(&self, request: Request<QuotePaymentRequest>) -> Result<Response<QuotePaymentResponse>, Status> {
         let to_pay = messages::payments::quote_payment(request)?;
-        answer::read(create_payment::quote(&self.app, &to_pay)).await
+        answer::read(quote_payment(&self.app, &to_pay)).await
     }
 
     async fn cancel_payment(&self, request: Request<CancelPaymentRequest>) -> Result<Response<CancelPaymentResponse>, Status> {
         let (call, named) = messages::payments::cancel_payment(request)?;
-        answer::write(&self.app.flows, &call, || announced::cancel(&self.app, &call, &named)).await
+        answer::write(&self.app.flows, &call, || cancel_payment(&self.app, &call, &named)).await
     }
 
     async fn record_outside_payment(
@@ -46,16 +52,16 @@ impl PaymentService for Api {
         request: Request<RecordOutsidePaymentRequest>,
     ) -> Result<Response<RecordOutsidePaymentResponse>, Status> {
         let (call, told) = messages::payments::record_outside_payment(request)?;
-        answer::write(&self.app.flows, &call, || announced::outside(&self.app, &call, &told)).await
+        answer::write(&self.app.flows, &call, || record_outside_payment(&self.app, &call, &told)).await
     }
 
     async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {
         let named = messages::payments::get_payment(request)?;
-        answer::read(read_payments::payment(&self.app, &named)).await
+        answer::read(get_payment(&self.app, &named)).await
     }
 
     async fn list_payments(&self, request: Request<ListPaymentsRequest>) -> Result<Response<ListPaymentsResponse>, Status> {
         let (tenant, customer, page, as_customer) = messages::payments::list_payments(request)?;
-        answer::read(read_payments::payments(&self.app, (&tenant, customer), &page, as_customer)).await
+        answer::read(list_payments(&self.app, (&tenant, customer), &page, as_customer)).await
     }
 }

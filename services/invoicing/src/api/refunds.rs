@@ -3,7 +3,10 @@
 use super::Api;
 use crate::{
     messages,
-    use_cases::{read_payments, refund},
+    use_cases::refunds::{
+        read::{get_refund, list_refunds},
+        unapply::unapply_payment,
+    },
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
@@ -16,16 +19,16 @@ use tonic::{Request, Response, Status};
 impl RefundService for Api {
     async fn unapply_payment(&self, request: Request<UnapplyPaymentRequest>) -> Result<Response<UnapplyPaymentResponse>, Status> {
         let (call, invoice, payment, amount) = messages::refunds::unapply_payment(request)?;
-        answer::write(&self.app.flows, &call, || refund::unapply(&self.app, &call, &invoice, (payment, amount))).await
+        answer::write(&self.app.flows, &call, || unapply_payment(&self.app, &call, &invoice, (payment, amount))).await
     }
 
     async fn get_refund(&self, request: Request<GetRefundRequest>) -> Result<Response<GetRefundResponse>, Status> {
         let (invoice, id) = messages::refunds::get_refund(request)?;
-        answer::read(read_payments::refund(&self.app, &invoice, id)).await
+        answer::read(get_refund(&self.app, &invoice, id)).await
     }
 
     async fn list_refunds(&self, request: Request<ListRefundsRequest>) -> Result<Response<ListRefundsResponse>, Status> {
         let (invoice, page) = messages::refunds::list_refunds(request)?;
-        answer::read(read_payments::refunds(&self.app, &invoice, &page)).await
+        answer::read(list_refunds(&self.app, &invoice, &page)).await
     }
 }

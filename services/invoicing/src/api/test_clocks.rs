@@ -3,7 +3,7 @@
 use super::Api;
 use crate::{
     messages,
-    use_cases::{advance_test_clock, read, start_test_clock},
+    use_cases::test_clocks::{advance::advance_test_clock, read::get_test_clock, start::start_test_clock},
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
@@ -16,16 +16,16 @@ use tonic::{Request, Response, Status};
 impl TestClockService for Api {
     async fn start_test_clock(&self, request: Request<StartTestClockRequest>) -> Result<Response<StartTestClockResponse>, Status> {
         let (call, now, seed) = messages::test_clocks::start_test_clock(request)?;
-        answer::write(&self.app.flows, &call, || start_test_clock::run(&self.app, &call, now, &seed)).await
+        answer::write(&self.app.flows, &call, || start_test_clock(&self.app, &call, now, &seed)).await
     }
 
     async fn advance_test_clock(&self, request: Request<AdvanceTestClockRequest>) -> Result<Response<AdvanceTestClockResponse>, Status> {
         let (call, target) = messages::test_clocks::advance_test_clock(request)?;
-        answer::write(&self.app.flows, &call, || advance_test_clock::run(&self.app, &call, target)).await
+        answer::write(&self.app.flows, &call, || advance_test_clock(&self.app, &call, target)).await
     }
 
     async fn get_test_clock(&self, request: Request<GetTestClockRequest>) -> Result<Response<GetTestClockResponse>, Status> {
         let tenant = messages::test_clocks::get_test_clock(request)?;
-        answer::read(read::test_clock(&self.app, &tenant)).await
+        answer::read(get_test_clock(&self.app, &tenant)).await
     }
 }

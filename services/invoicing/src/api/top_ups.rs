@@ -1,7 +1,7 @@
 //! `TransferTopUpService`.
 
 use super::Api;
-use crate::{messages, use_cases::transfer_top_up};
+use crate::{messages, use_cases::top_ups::raise::raise_transfer_top_up};
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
     RaiseTransferTopUpRequest, RaiseTransferTopUpResponse, transfer_top_up_service_server::TransferTopUpService,
@@ -15,6 +15,6 @@ impl TransferTopUpService for Api {
         request: Request<RaiseTransferTopUpRequest>,
     ) -> Result<Response<RaiseTransferTopUpResponse>, Status> {
         let (call, customer, amount, raise) = messages::top_ups::raise_transfer_top_up(request)?;
-        answer::write(&self.app.flows, &call, || transfer_top_up::run(&self.app, &call, customer, (amount, &raise))).await
+        answer::write(&self.app.flows, &call, || raise_transfer_top_up(&self.app, &call, customer, (amount, &raise))).await
     }
 }

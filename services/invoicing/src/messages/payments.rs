@@ -16,14 +16,14 @@ use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 use uuid::Uuid;
 
-/// InvoicesToPay of one payment.
+/// Invoices of one payment.
 const MOST_INVOICES: usize = 100;
 
 /// Tenders of one payment.
 const MOST_TENDERS: usize = 5;
 
-/// InvoicesToPay with their amounts, and whether one is another customer's.
-pub type InvoicesToPay = (Vec<(Id<Invoice>, Option<Money>)>, bool);
+/// Invoices with their amounts, and whether one is another customer's.
+type InvoicesToPay = (Vec<(Id<Invoice>, Option<Money>)>, bool);
 
 fn invoices(fields: &mut Fields, parent: &Name, asked: &[pb::InvoiceToPay], currency: &str) -> InvoicesToPay {
     if asked.len() > MOST_INVOICES {

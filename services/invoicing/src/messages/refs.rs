@@ -9,6 +9,7 @@ use payterms_kernel::Id;
 pub const INVOICE: &[&str] = &["customers", "invoices"];
 
 /// The invoice that a name means.
+#[must_use]
 pub fn invoice_ref(fields: &Fields, name: &Name) -> InvoiceRef {
     InvoiceRef {
         tenant: name.tenant.clone(),

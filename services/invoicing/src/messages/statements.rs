@@ -18,6 +18,7 @@ use tonic::Request;
 pub const STATEMENT: &[&str] = &["customers", "statements"];
 
 /// The statement that a name means.
+#[must_use]
 pub fn statement_ref(fields: &Fields, name: &names::Name) -> StatementRef {
     StatementRef {
         tenant: name.tenant.clone(),
