@@ -74,9 +74,9 @@ fn auto_recharge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture
 
 fn wallet_settings_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
-        let told = WalletSettingsChanged::decode(event.data.clone())?;
-        if !told.turned_off_by.is_empty() {
-            mail_prepayment_turned_off(tx, told.turned_off_by).await?;
+        let change = WalletSettingsChanged::decode(event.data.clone())?;
+        if !change.turned_off_by.is_empty() {
+            mail_prepayment_turned_off(tx, change.turned_off_by).await?;
         }
         Ok(())
     })

@@ -20,18 +20,18 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl ApprovalService for Api {
     async fn propose_write_off(&self, request: Request<ProposeWriteOffRequest>) -> Result<Response<ProposeWriteOffResponse>, Status> {
-        let (call, invoice, proposal, reason) = messages::approvals::propose_write_off(request)?;
-        answer::write(&self.app.flows, &call, || propose_approval(&self.app, &call, &invoice, (proposal, &reason))).await
+        let (call, proposal) = messages::approvals::propose_write_off(request)?;
+        answer::write(&self.app.flows, &call, || propose_approval(&self.app, &call, &proposal)).await
     }
 
     async fn propose_credit_note(&self, request: Request<ProposeCreditNoteRequest>) -> Result<Response<ProposeCreditNoteResponse>, Status> {
-        let (call, invoice, proposal, reason) = messages::approvals::propose_credit_note(request)?;
-        answer::write(&self.app.flows, &call, || propose_approval(&self.app, &call, &invoice, (proposal, &reason))).await
+        let (call, proposal) = messages::approvals::propose_credit_note(request)?;
+        answer::write(&self.app.flows, &call, || propose_approval(&self.app, &call, &proposal)).await
     }
 
     async fn decide_approval(&self, request: Request<DecideApprovalRequest>) -> Result<Response<DecideApprovalResponse>, Status> {
-        let (call, id, approve, explanation) = messages::approvals::decide_approval(request)?;
-        answer::write(&self.app.flows, &call, || decide_approval(&self.app, &call, id, (approve, &explanation))).await
+        let (call, decision) = messages::approvals::decide_approval(request)?;
+        answer::write(&self.app.flows, &call, || decide_approval(&self.app, &call, &decision)).await
     }
 
     async fn get_approval(&self, request: Request<GetApprovalRequest>) -> Result<Response<GetApprovalResponse>, Status> {

@@ -27,8 +27,8 @@ impl BankService for Api {
     }
 
     async fn match_bank_line(&self, request: Request<MatchBankLineRequest>) -> Result<Response<MatchBankLineResponse>, Status> {
-        let (call, line, invoice) = messages::bank_lines::match_bank_line(request)?;
-        answer::write(&self.app.flows, &call, || match_bank_line(&self.app, &call, line, &invoice)).await
+        let (call, matched) = messages::bank_lines::match_bank_line(request)?;
+        answer::write(&self.app.flows, &call, || match_bank_line(&self.app, &call, &matched)).await
     }
 
     async fn get_bank_line(&self, request: Request<GetBankLineRequest>) -> Result<Response<GetBankLineResponse>, Status> {

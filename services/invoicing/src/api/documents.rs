@@ -30,8 +30,8 @@ impl DocumentService for Api {
         &self,
         request: Request<DownloadDocumentsRequest>,
     ) -> Result<Response<Self::DownloadDocumentsStream>, Status> {
-        let asked = messages::documents::download_documents(request)?;
-        let mut documents = download_documents(&self.app, asked).await?;
+        let download = messages::documents::download_documents(request)?;
+        let mut documents = download_documents(&self.app, download).await?;
         // A task of its own reads and prints: the answer's body may be dropped at any moment, also in the middle of a read.
         let (sender, receiver) = mpsc::channel(1);
         let printing = async move {

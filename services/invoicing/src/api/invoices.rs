@@ -31,13 +31,13 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl InvoiceService for Api {
     async fn create_invoice(&self, request: Request<CreateInvoiceRequest>) -> Result<Response<CreateInvoiceResponse>, Status> {
-        let (call, customer, currency, content) = messages::invoices::create_invoice(request)?;
-        answer::write(&self.app.flows, &call, || create_invoice(&self.app, &call, customer, (currency, &content))).await
+        let (call, new) = messages::invoices::create_invoice(request)?;
+        answer::write(&self.app.flows, &call, || create_invoice(&self.app, &call, &new)).await
     }
 
     async fn update_invoice(&self, request: Request<UpdateInvoiceRequest>) -> Result<Response<UpdateInvoiceResponse>, Status> {
-        let (call, named, draft, paths) = messages::invoices::update_invoice(request)?;
-        answer::write(&self.app.flows, &call, || update_invoice(&self.app, &call, &named, (&draft, &paths))).await
+        let (call, update) = messages::invoices::update_invoice(request)?;
+        answer::write(&self.app.flows, &call, || update_invoice(&self.app, &call, &update)).await
     }
 
     async fn delete_invoice(&self, request: Request<DeleteInvoiceRequest>) -> Result<Response<DeleteInvoiceResponse>, Status> {
@@ -61,8 +61,8 @@ impl InvoiceService for Api {
     }
 
     async fn create_credit_note(&self, request: Request<CreateCreditNoteRequest>) -> Result<Response<CreateCreditNoteResponse>, Status> {
-        let (call, named, amount, reason) = messages::credit_notes::create_credit_note(request)?;
-        answer::write(&self.app.flows, &call, || create_credit_note(&self.app, &call, &named, (amount, &reason))).await
+        let (call, note) = messages::credit_notes::create_credit_note(request)?;
+        answer::write(&self.app.flows, &call, || create_credit_note(&self.app, &call, &note)).await
     }
 
     async fn get_invoice(&self, request: Request<GetInvoiceRequest>) -> Result<Response<GetInvoiceResponse>, Status> {
@@ -71,13 +71,13 @@ impl InvoiceService for Api {
     }
 
     async fn list_invoices(&self, request: Request<ListInvoicesRequest>) -> Result<Response<ListInvoicesResponse>, Status> {
-        let asked = messages::invoices::list_invoices(request)?;
-        answer::read(list_invoices(&self.app, &asked)).await
+        let (filter, page) = messages::invoices::list_invoices(request)?;
+        answer::read(list_invoices(&self.app, &filter, &page)).await
     }
 
     async fn batch_get_invoices(&self, request: Request<BatchGetInvoicesRequest>) -> Result<Response<BatchGetInvoicesResponse>, Status> {
-        let asked = messages::invoices::batch_get_invoices(request)?;
-        answer::read(batch_get_invoices(&self.app, &asked)).await
+        let batch = messages::invoices::batch_get_invoices(request)?;
+        answer::read(batch_get_invoices(&self.app, &batch)).await
     }
 
     async fn explain_invoice(&self, request: Request<ExplainInvoiceRequest>) -> Result<Response<ExplainInvoiceResponse>, Status> {
@@ -86,8 +86,8 @@ impl InvoiceService for Api {
     }
 
     async fn get_outstanding(&self, request: Request<GetOutstandingRequest>) -> Result<Response<GetOutstandingResponse>, Status> {
-        let (tenant, customer, as_customer) = messages::outstanding::get_outstanding(request)?;
-        answer::read(get_outstanding(&self.app, &tenant, customer, as_customer)).await
+        let customer = messages::outstanding::get_outstanding(request)?;
+        answer::read(get_outstanding(&self.app, &customer)).await
     }
 
     async fn list_credit_notes(&self, request: Request<ListCreditNotesRequest>) -> Result<Response<ListCreditNotesResponse>, Status> {

@@ -44,7 +44,7 @@ impl MeteredServiceService for Api {
         &self,
         request: Request<ListMeteredServicesRequest>,
     ) -> Result<Response<ListMeteredServicesResponse>, Status> {
-        let (tenant, customer, page) = messages::metered_services::list_metered_services(request)?;
-        answer::read(list_metered_services(&self.app, (&tenant, customer), &page)).await
+        let (customer, page) = messages::metered_services::list_metered_services(request)?;
+        answer::read(list_metered_services(&self.app, &customer, &page)).await
     }
 }

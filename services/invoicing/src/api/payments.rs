@@ -51,8 +51,8 @@ impl PaymentService for Api {
         &self,
         request: Request<RecordOutsidePaymentRequest>,
     ) -> Result<Response<RecordOutsidePaymentResponse>, Status> {
-        let (call, told) = messages::payments::record_outside_payment(request)?;
-        answer::write(&self.app.flows, &call, || record_outside_payment(&self.app, &call, &told)).await
+        let (call, outside) = messages::payments::record_outside_payment(request)?;
+        answer::write(&self.app.flows, &call, || record_outside_payment(&self.app, &call, &outside)).await
     }
 
     async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {
@@ -61,7 +61,7 @@ impl PaymentService for Api {
     }
 
     async fn list_payments(&self, request: Request<ListPaymentsRequest>) -> Result<Response<ListPaymentsResponse>, Status> {
-        let (tenant, customer, page, as_customer) = messages::payments::list_payments(request)?;
-        answer::read(list_payments(&self.app, (&tenant, customer), &page, as_customer)).await
+        let (customer, page) = messages::payments::list_payments(request)?;
+        answer::read(list_payments(&self.app, &customer, &page)).await
     }
 }

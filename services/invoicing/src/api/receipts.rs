@@ -14,12 +14,12 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl ReceiptService for Api {
     async fn get_receipt(&self, request: Request<GetReceiptRequest>) -> Result<Response<GetReceiptResponse>, Status> {
-        let (tenant, customer, receipt) = messages::receipts::get_receipt(request)?;
-        answer::read(get_receipt(&self.app, (&tenant, customer), receipt)).await
+        let named = messages::receipts::get_receipt(request)?;
+        answer::read(get_receipt(&self.app, &named)).await
     }
 
     async fn list_receipts(&self, request: Request<ListReceiptsRequest>) -> Result<Response<ListReceiptsResponse>, Status> {
-        let (tenant, customer, page) = messages::receipts::list_receipts(request)?;
-        answer::read(list_receipts(&self.app, (&tenant, customer), &page)).await
+        let (customer, page) = messages::receipts::list_receipts(request)?;
+        answer::read(list_receipts(&self.app, &customer, &page)).await
     }
 }

@@ -18,8 +18,8 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl RefundService for Api {
     async fn unapply_payment(&self, request: Request<UnapplyPaymentRequest>) -> Result<Response<UnapplyPaymentResponse>, Status> {
-        let (call, invoice, payment, amount) = messages::refunds::unapply_payment(request)?;
-        answer::write(&self.app.flows, &call, || unapply_payment(&self.app, &call, &invoice, (payment, amount))).await
+        let (call, unapply) = messages::refunds::unapply_payment(request)?;
+        answer::write(&self.app.flows, &call, || unapply_payment(&self.app, &call, &unapply)).await
     }
 
     async fn get_refund(&self, request: Request<GetRefundRequest>) -> Result<Response<GetRefundResponse>, Status> {

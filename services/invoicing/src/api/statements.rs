@@ -19,7 +19,7 @@ impl StatementService for Api {
     }
 
     async fn list_statements(&self, request: Request<ListStatementsRequest>) -> Result<Response<ListStatementsResponse>, Status> {
-        let (tenant, customer, as_customer, page) = messages::statements::list_statements(request)?;
-        answer::read(list_statements(&self.app, (&tenant, customer, as_customer), &page)).await
+        let (customer, page) = messages::statements::list_statements(request)?;
+        answer::read(list_statements(&self.app, &customer, &page)).await
     }
 }

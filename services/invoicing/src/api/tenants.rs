@@ -36,8 +36,8 @@ impl TenantService for Api {
     }
 
     async fn update_tenant(&self, request: Request<UpdateTenantRequest>) -> Result<Response<UpdateTenantResponse>, Status> {
-        let (call, new, paths) = messages::tenants::update_tenant(request)?;
-        answer::write(&self.app.flows, &call, || update_tenant(&self.app, &call, &new, &paths)).await
+        let (call, update) = messages::tenants::update_tenant(request)?;
+        answer::write(&self.app.flows, &call, || update_tenant(&self.app, &call, &update)).await
     }
 
     async fn suspend_tenant(&self, request: Request<SuspendTenantRequest>) -> Result<Response<SuspendTenantResponse>, Status> {

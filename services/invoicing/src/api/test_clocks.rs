@@ -15,8 +15,8 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl TestClockService for Api {
     async fn start_test_clock(&self, request: Request<StartTestClockRequest>) -> Result<Response<StartTestClockResponse>, Status> {
-        let (call, now, seed) = messages::test_clocks::start_test_clock(request)?;
-        answer::write(&self.app.flows, &call, || start_test_clock(&self.app, &call, now, &seed)).await
+        let (call, new) = messages::test_clocks::start_test_clock(request)?;
+        answer::write(&self.app.flows, &call, || start_test_clock(&self.app, &call, &new)).await
     }
 
     async fn advance_test_clock(&self, request: Request<AdvanceTestClockRequest>) -> Result<Response<AdvanceTestClockResponse>, Status> {

@@ -14,7 +14,7 @@ impl TransferTopUpService for Api {
         &self,
         request: Request<RaiseTransferTopUpRequest>,
     ) -> Result<Response<RaiseTransferTopUpResponse>, Status> {
-        let (call, customer, amount, raise) = messages::top_ups::raise_transfer_top_up(request)?;
-        answer::write(&self.app.flows, &call, || raise_transfer_top_up(&self.app, &call, customer, (amount, &raise))).await
+        let (call, raise) = messages::top_ups::raise_transfer_top_up(request)?;
+        answer::write(&self.app.flows, &call, || raise_transfer_top_up(&self.app, &call, &raise)).await
     }
 }

@@ -43,6 +43,6 @@ pub struct CollectForOwner {
     pub later: Option<Money>,
     /// The owner's word for the try.
     pub reference: String,
-    /// When the customer was told.
-    pub told_at: Option<DateTime<Utc>>,
+    /// When the customer got its notice.
+    pub notified_at: Option<DateTime<Utc>>,
 }

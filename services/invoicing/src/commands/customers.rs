@@ -1,7 +1,7 @@
 //! What is asked of customers.
 
 use payterms_invoicing_domain::{Address, Contact, Customer};
-use payterms_kernel::Id;
+use payterms_kernel::{Id, TenantId};
 
 /// What a customer is given.
 #[derive(Debug, Clone)]
@@ -44,4 +44,15 @@ pub struct ImportedCustomer {
     pub line: i32,
     /// What is added, or why not.
     pub customer: Result<CustomerFields, Vec<String>>,
+}
+
+/// Names a customer.
+#[derive(Debug, Clone)]
+pub struct CustomerRef {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Which.
+    pub customer: Id<Customer>,
+    /// Whether a member of the customer asks: drafts and hidden invoices are not for them.
+    pub as_customer: bool,
 }

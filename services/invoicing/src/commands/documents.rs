@@ -1,8 +1,8 @@
 //! Documents that are asked for.
 
-use crate::commands::{invoices::InvoiceRef, statements::StatementRef};
+use super::{invoices::InvoiceRef, receipts::ReceiptRef, statements::StatementRef};
 use chrono::NaiveDate;
-use payterms_invoicing_domain::{CreditNote, Customer, InvoiceVersion, Receipt};
+use payterms_invoicing_domain::{CreditNote, Customer, InvoiceVersion};
 use payterms_kernel::{Id, TenantId};
 
 /// A document that is named.
@@ -17,14 +17,7 @@ pub enum DocumentRef {
     /// A statement.
     Statement(StatementRef),
     /// A receipt.
-    Receipt {
-        /// The tenant.
-        tenant: TenantId,
-        /// Whose it is.
-        customer: Id<Customer>,
-        /// The receipt.
-        receipt: Id<Receipt>,
-    },
+    Receipt(ReceiptRef),
 }
 
 impl DocumentRef {
@@ -34,7 +27,7 @@ impl DocumentRef {
         match self {
             Self::Invoice(named) | Self::CreditNote(named, _) | Self::Version(named, _) => (&named.tenant, named.customer),
             Self::Statement(named) => (&named.tenant, named.customer),
-            Self::Receipt { tenant, customer, .. } => (tenant, *customer),
+            Self::Receipt(named) => (&named.tenant, named.customer),
         }
     }
 }

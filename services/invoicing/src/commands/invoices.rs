@@ -1,8 +1,7 @@
 //! What is asked of invoices and drafts.
 
-use payterms_chassis::page::Page;
 use payterms_invoicing_domain::{BlockReason, Content, Customer, Invoice, InvoiceState};
-use payterms_kernel::{Id, TenantId};
+use payterms_kernel::{Currency, Id, TenantId};
 
 /// Names an invoice.
 #[derive(Debug, Clone)]
@@ -39,9 +38,9 @@ pub struct BatchGetInvoices {
     pub as_customer: bool,
 }
 
-/// Asks for invoices of a customer.
+/// Which invoices of a customer are listed.
 #[derive(Debug, Clone)]
-pub struct ListInvoices {
+pub struct InvoiceFilter {
     /// The tenant.
     pub tenant: TenantId,
     /// Who buys.
@@ -52,6 +51,26 @@ pub struct ListInvoices {
     pub blocked_for: Option<BlockReason>,
     /// Whether a member of the customer asks.
     pub as_customer: bool,
-    /// Which page.
-    pub page: Page,
+}
+
+/// Writes a draft.
+#[derive(Debug, Clone)]
+pub struct CreateInvoice {
+    /// Who buys.
+    pub customer: Id<Customer>,
+    /// The currency of all lines.
+    pub currency: Currency,
+    /// What it says.
+    pub content: Content,
+}
+
+/// Changes a draft.
+#[derive(Debug, Clone)]
+pub struct UpdateInvoice {
+    /// Which.
+    pub invoice: InvoiceRef,
+    /// The new values.
+    pub fields: DraftFields,
+    /// Which of them count.
+    pub paths: Vec<String>,
 }

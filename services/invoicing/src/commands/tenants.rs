@@ -31,3 +31,12 @@ pub struct TenantFields {
     /// The version that may be changed; empty: any.
     pub etag: String,
 }
+
+/// Changes a tenant.
+#[derive(Debug, Clone)]
+pub struct UpdateTenant {
+    /// The new values.
+    pub fields: TenantFields,
+    /// Which of them count.
+    pub paths: Vec<String>,
+}

@@ -4,7 +4,7 @@ use super::{
     customers::customer_name,
     refs::{INVOICE, invoice_ref},
 };
-use crate::commands::invoices::InvoiceRef;
+use crate::commands::approvals::{DecideApproval, ProposeApproval};
 use payterms_chassis::{
     AppError, Call, Fields,
     fields::Digits,
@@ -15,38 +15,38 @@ use payterms_invoicing_domain::{
     Approval, Customer,
     approval::{ApprovalState, Proposal},
 };
-use payterms_kernel::{Id, Money, TenantId};
+use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 const APPROVAL: &[&str] = &["approvals"];
 
 /// Proposes a write-off, of what is open.
-pub fn propose_write_off(request: Request<pb::ProposeWriteOffRequest>) -> Result<(Call, InvoiceRef, Option<Money>, String), AppError> {
+pub fn propose_write_off(request: Request<pb::ProposeWriteOffRequest>) -> Result<(Call, ProposeApproval), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("invoice", &message.invoice, INVOICE);
     let reason = fields.text("reason", &message.reason, 1, 200);
-    let named = invoice_ref(&fields, &name);
-    Ok((fields.write(&message.request_id, name.tenant)?, named, None, reason))
+    let proposal = ProposeApproval { invoice: invoice_ref(&fields, &name), credit: None, reason };
+    Ok((fields.write(&message.request_id, name.tenant)?, proposal))
 }
 
 /// Proposes a credit note, of an amount.
-pub fn propose_credit_note(request: Request<pb::ProposeCreditNoteRequest>) -> Result<(Call, InvoiceRef, Option<Money>, String), AppError> {
+pub fn propose_credit_note(request: Request<pb::ProposeCreditNoteRequest>) -> Result<(Call, ProposeApproval), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("invoice", &message.invoice, INVOICE);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
     let reason = fields.text("reason", &message.reason, 1, 200);
-    let named = invoice_ref(&fields, &name);
-    Ok((fields.write(&message.request_id, name.tenant)?, named, Some(amount), reason))
+    let proposal = ProposeApproval { invoice: invoice_ref(&fields, &name), credit: Some(amount), reason };
+    Ok((fields.write(&message.request_id, name.tenant)?, proposal))
 }
 
 /// Says yes or no, and why.
-pub fn decide_approval(request: Request<pb::DecideApprovalRequest>) -> Result<(Call, Id<Approval>, bool, String), AppError> {
+pub fn decide_approval(request: Request<pb::DecideApprovalRequest>) -> Result<(Call, DecideApproval), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, APPROVAL);
     let explanation = fields.text("explanation", &message.explanation, 0, 1_000);
-    let id = Id::from_uuid(name.id(0));
-    Ok((fields.write(&message.request_id, name.tenant)?, id, message.approve, explanation))
+    let decision = DecideApproval { approval: Id::from_uuid(name.id(0)), approve: message.approve, explanation };
+    Ok((fields.write(&message.request_id, name.tenant)?, decision))
 }
 
 /// Names an approval to read.

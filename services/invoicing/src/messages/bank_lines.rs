@@ -4,7 +4,7 @@ use super::{
     customers::customer_name,
     refs::{INVOICE, invoice_ref},
 };
-use crate::commands::invoices::InvoiceRef;
+use crate::commands::bank_lines::MatchBankLine;
 use payterms_chassis::{
     AppError, Call, Fields,
     page::Page,
@@ -32,7 +32,7 @@ pub fn import_bank_statement(request: Request<pb::ImportBankStatementRequest>) -
 }
 
 /// Matches a line to an invoice.
-pub fn match_bank_line(request: Request<pb::MatchBankLineRequest>) -> Result<(Call, Id<BankLine>, InvoiceRef), AppError> {
+pub fn match_bank_line(request: Request<pb::MatchBankLineRequest>) -> Result<(Call, MatchBankLine), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let line = fields.name("name", &message.name, &["bankLines"]);
     let invoice = fields.name("invoice", &message.invoice, INVOICE);
@@ -41,7 +41,7 @@ pub fn match_bank_line(request: Request<pb::MatchBankLineRequest>) -> Result<(Ca
     if line.tenant != invoice.tenant {
         return Err(Refusal::not_found().into());
     }
-    Ok((call, Id::from_uuid(line.id(0)), named))
+    Ok((call, MatchBankLine { line: Id::from_uuid(line.id(0)), invoice: named }))
 }
 
 /// Names a line to read.

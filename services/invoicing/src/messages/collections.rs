@@ -115,13 +115,13 @@ pub fn collect_for_owner(request: Request<pb::CollectForOwnerRequest>) -> Result
         None => fields.text("reference", &message.reference, 1, 100),
     };
     let later = message.later.as_ref().map(|later| fields.money("later", Some(later), Digits::MinorUnit));
-    let told_at = fields.optional_instant("notice_time", message.notice_time.as_ref());
+    let notified_at = fields.optional_instant("notice_time", message.notice_time.as_ref());
     let (invoices, foreign) = invoices_of_customer(&mut fields, &parent, "invoices", &message.invoices);
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
     if foreign {
         return Err(Refusal::not_found().into());
     }
-    Ok((call, CollectForOwner { customer: Id::from_uuid(parent.id(0)), owner, invoices, amount, later, reference, told_at }))
+    Ok((call, CollectForOwner { customer: Id::from_uuid(parent.id(0)), owner, invoices, amount, later, reference, notified_at }))
 }
 
 /// A reason of blocks.

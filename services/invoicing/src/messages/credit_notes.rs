@@ -4,7 +4,7 @@ use super::{
     invoices::{invoice_name, tax_amount},
     refs::{INVOICE, invoice_ref},
 };
-use crate::commands::invoices::InvoiceRef;
+use crate::commands::{credit_notes::CreateCreditNote, invoices::InvoiceRef};
 use payterms_chassis::{
     AppError, Call, Fields,
     fields::Digits,
@@ -12,18 +12,18 @@ use payterms_chassis::{
     render::{date, money, timestamp},
 };
 use payterms_invoicing_domain::{CreditNote, Invoice};
-use payterms_kernel::{Money, TenantId};
+use payterms_kernel::TenantId;
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 /// Takes a part off.
-pub fn create_credit_note(request: Request<pb::CreateCreditNoteRequest>) -> Result<(Call, InvoiceRef, Money, String), AppError> {
+pub fn create_credit_note(request: Request<pb::CreateCreditNoteRequest>) -> Result<(Call, CreateCreditNote), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, INVOICE);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
     let reason = fields.text("reason", &message.reason, 1, 200);
-    let named = invoice_ref(&fields, &name);
-    Ok((fields.write(&message.request_id, name.tenant.clone())?, named, amount, reason))
+    let note = CreateCreditNote { invoice: invoice_ref(&fields, &name), amount, reason };
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, note))
 }
 
 /// Asks for the credit notes of an invoice.

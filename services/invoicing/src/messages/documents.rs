@@ -1,7 +1,7 @@
 //! Requests about documents → references.
 
 use super::{
-    receipts::RECEIPT,
+    receipts::{RECEIPT, receipt_ref},
     refs::{INVOICE, invoice_ref},
     statements::{STATEMENT, statement_ref},
 };
@@ -22,7 +22,7 @@ pub fn get_document(request: Request<pb::GetDocumentRequest>) -> Result<Document
     let is = |collections: &[&str]| names::parse(&message.name, collections).is_some();
     let named = if is(RECEIPT) {
         let name = fields.name("name", &message.name, RECEIPT);
-        DocumentRef::Receipt { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), receipt: Id::from_uuid(name.id(1)) }
+        DocumentRef::Receipt(receipt_ref(&name))
     } else if is(STATEMENT) {
         let name = fields.name("name", &message.name, STATEMENT);
         DocumentRef::Statement(statement_ref(&fields, &name))

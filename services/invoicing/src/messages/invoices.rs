@@ -9,7 +9,7 @@ use super::{
     tenants::tax_category,
     top_ups::render_top_up,
 };
-use crate::commands::invoices::{BatchGetInvoices, DraftFields, InvoiceRef, ListInvoices};
+use crate::commands::invoices::{BatchGetInvoices, CreateInvoice, DraftFields, InvoiceFilter, InvoiceRef, UpdateInvoice};
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, Call, Fields,
@@ -20,12 +20,12 @@ use payterms_chassis::{
     render::{date, decimal, money, term, timestamp},
 };
 use payterms_invoicing_domain::{
-    Content, Customer, Invoice, InvoiceState, Line, Party, TaxAmount,
+    Content, Invoice, InvoiceState, Line, Party, TaxAmount,
     deferral::Deferral,
     explain::{Fact, Topic},
     usage_month::UsageMonth,
 };
-use payterms_kernel::{Currency, Id, Refusal, TenantId, calendar::PaymentTerm};
+use payterms_kernel::{Id, Refusal, TenantId, calendar::PaymentTerm};
 use payterms_proto::invoicing::v1 as pb;
 use rust_decimal::Decimal;
 use tonic::Request;
@@ -86,7 +86,7 @@ fn lines(fields: &mut Fields, lines: &[pb::InvoiceLine]) -> Vec<Line> {
 }
 
 /// Writes a draft.
-pub fn create_invoice(request: Request<pb::CreateInvoiceRequest>) -> Result<(Call, Id<Customer>, Currency, Content), AppError> {
+pub fn create_invoice(request: Request<pb::CreateInvoiceRequest>) -> Result<(Call, CreateInvoice), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     if message.invoice.is_none() {
@@ -96,19 +96,19 @@ pub fn create_invoice(request: Request<pb::CreateInvoiceRequest>) -> Result<(Cal
     let currency = fields.currency("invoice.currency_code", &invoice.currency_code);
     let draft = draft_fields(&mut fields, &invoice, |_| true);
     let call = fields.write(&message.request_id, name.tenant.clone())?;
-    Ok((call, Id::from_uuid(name.id(0)), currency, draft.content))
+    Ok((call, CreateInvoice { customer: Id::from_uuid(name.id(0)), currency, content: draft.content }))
 }
 
 /// Changes a draft.
-pub fn update_invoice(request: Request<pb::UpdateInvoiceRequest>) -> Result<(Call, InvoiceRef, DraftFields, Vec<String>), AppError> {
+pub fn update_invoice(request: Request<pb::UpdateInvoiceRequest>) -> Result<(Call, UpdateInvoice), AppError> {
     const CHANGING: [&str; 6] = ["prices_include_tax", "payment_term", "lines", "supply_date", "memo", "collect_automatically"];
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
     let invoice = message.invoice.unwrap_or_default();
     let name = fields.name("invoice.name", &invoice.name, INVOICE);
     let draft = draft_fields(&mut fields, &invoice, |path| paths.iter().any(|own| own == path));
-    let named = invoice_ref(&fields, &name);
-    Ok((fields.write(&message.request_id, name.tenant.clone())?, named, draft, paths))
+    let update = UpdateInvoice { invoice: invoice_ref(&fields, &name), fields: draft, paths };
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, update))
 }
 
 /// Drops a draft.
@@ -177,7 +177,7 @@ pub fn explain_invoice(request: Request<pb::ExplainInvoiceRequest>) -> Result<In
 }
 
 /// Asks for invoices.
-pub fn list_invoices(request: Request<pb::ListInvoicesRequest>) -> Result<ListInvoices, AppError> {
+pub fn list_invoices(request: Request<pb::ListInvoicesRequest>) -> Result<(InvoiceFilter, Page), AppError> {
     use pb::invoice::State;
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
@@ -195,7 +195,7 @@ pub fn list_invoices(request: Request<pb::ListInvoicesRequest>) -> Result<ListIn
     let page = Page::parse(&mut fields, &list, message.page_size, &message.page_token);
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     fields.finish()?;
-    Ok(ListInvoices { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), state, blocked_for, as_customer, page })
+    Ok((InvoiceFilter { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), state, blocked_for, as_customer }, page))
 }
 
 /// The name of an invoice.

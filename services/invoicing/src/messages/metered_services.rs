@@ -1,9 +1,10 @@
 //! Metered services: requests → commands, and services → messages.
 
-use super::{customers::customer_name, tenants::tax_category};
-use crate::commands::metered_services::MeteredServiceRef;
+use super::{customers::customer_name, refs::customer_ref, tenants::tax_category};
+use crate::commands::{customers::CustomerRef, metered_services::MeteredServiceRef};
 use payterms_chassis::{
     AppError, Call, Fields,
+    names::Name,
     page::Page,
     render::{term, timestamp},
 };
@@ -14,6 +15,10 @@ use tonic::Request;
 
 /// The collections of a service's name.
 const SERVICE: &[&str] = &["customers", "meteredServices"];
+
+fn service_ref(name: &Name) -> MeteredServiceRef {
+    MeteredServiceRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), service: Id::from_uuid(name.id(1)) }
+}
 
 /// Enables a service.
 pub fn enable_metered_service(request: Request<pb::EnableMeteredServiceRequest>) -> Result<(Call, Id<Customer>, Terms), AppError> {
@@ -39,7 +44,7 @@ pub fn enable_metered_service(request: Request<pb::EnableMeteredServiceRequest>)
 pub fn disable_metered_service(request: Request<pb::DisableMeteredServiceRequest>) -> Result<(Call, MeteredServiceRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, SERVICE);
-    let named = (name.tenant.clone(), Id::from_uuid(name.id(0)), Id::from_uuid(name.id(1)));
+    let named = service_ref(&name);
     Ok((fields.write(&message.request_id, name.tenant)?, named))
 }
 
@@ -48,16 +53,17 @@ pub fn get_metered_service(request: Request<pb::GetMeteredServiceRequest>) -> Re
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, SERVICE);
     fields.finish()?;
-    Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), Id::from_uuid(name.id(1))))
+    Ok(service_ref(&name))
 }
 
 /// Asks for services.
-pub fn list_metered_services(request: Request<pb::ListMeteredServicesRequest>) -> Result<(TenantId, Id<Customer>, Page), AppError> {
+pub fn list_metered_services(request: Request<pb::ListMeteredServicesRequest>) -> Result<(CustomerRef, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    let customer = customer_ref(&fields, &name);
     fields.finish()?;
-    Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), page))
+    Ok((customer, page))
 }
 
 /// The name of a service.

@@ -1,23 +1,22 @@
 //! What is open of a customer's invoices, both ways.
 
-use crate::store::outstanding::Outstanding;
+use super::refs::customer_ref;
+use crate::commands::customers::CustomerRef;
 use payterms_chassis::{
     AppError, Fields,
-    access::Grant,
     render::{date, money},
 };
-use payterms_invoicing_domain::Customer;
-use payterms_kernel::{Id, TenantId};
+use payterms_invoicing_domain::Outstanding;
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 /// Asks what is open of a customer's invoices.
-pub fn get_outstanding(request: Request<pb::GetOutstandingRequest>) -> Result<(TenantId, Id<Customer>, bool), AppError> {
+pub fn get_outstanding(request: Request<pb::GetOutstandingRequest>) -> Result<CustomerRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
-    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    let customer = customer_ref(&fields, &name);
     fields.finish()?;
-    Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), as_customer))
+    Ok(customer)
 }
 
 /// What is open in one currency.

@@ -1,7 +1,13 @@
 //! Payments: requests → commands, and payments → messages.
 
-use super::{customers::customer_name, refs::INVOICE};
-use crate::commands::payments::{Means, OutsidePayment, PaymentRef, ToPay};
+use super::{
+    customers::customer_name,
+    refs::{INVOICE, customer_ref},
+};
+use crate::commands::{
+    customers::CustomerRef,
+    payments::{Means, OutsidePayment, PaymentRef, ToPay},
+};
 use payterms_chassis::{
     AppError, Call, Fields,
     access::Grant,
@@ -10,7 +16,7 @@ use payterms_chassis::{
     page::Page,
     render::{money, timestamp},
 };
-use payterms_invoicing_domain::{Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source};
+use payterms_invoicing_domain::{Allocation, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source};
 use payterms_kernel::{Id, Money, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
@@ -154,14 +160,14 @@ pub fn get_payment(request: Request<pb::GetPaymentRequest>) -> Result<PaymentRef
     Ok(PaymentRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), payment: Id::from_uuid(name.id(1)), as_customer })
 }
 
-/// Asks for payments; true where a member of the customer asks.
-pub fn list_payments(request: Request<pb::ListPaymentsRequest>) -> Result<(TenantId, Id<Customer>, Page, bool), AppError> {
+/// Asks for payments.
+pub fn list_payments(request: Request<pb::ListPaymentsRequest>) -> Result<(CustomerRef, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
-    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    let customer = customer_ref(&fields, &name);
     fields.finish()?;
-    Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), page, as_customer))
+    Ok((customer, page))
 }
 
 /// Cancels a payment that waits for a transfer.

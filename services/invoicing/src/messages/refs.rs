@@ -1,6 +1,6 @@
 //! Names of customers and invoices in requests → references.
 
-use crate::commands::invoices::InvoiceRef;
+use crate::commands::{customers::CustomerRef, invoices::InvoiceRef};
 use payterms_chassis::{Fields, access::Grant, names::Name};
 use payterms_invoicing_domain::Invoice;
 use payterms_kernel::Id;
@@ -51,4 +51,14 @@ pub fn invoices_of_customer(fields: &mut Fields, parent: &Name, field: &str, nam
         foreign |= alien;
     }
     (invoices, foreign)
+}
+
+/// The customer that a name means.
+#[must_use]
+pub fn customer_ref(fields: &Fields, name: &Name) -> CustomerRef {
+    CustomerRef {
+        tenant: name.tenant.clone(),
+        customer: Id::from_uuid(name.id(0)),
+        as_customer: fields.scope().grant == Grant::OwnCustomer,
+    }
 }

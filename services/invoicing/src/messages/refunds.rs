@@ -4,20 +4,20 @@ use super::{
     customers::customer_name,
     refs::{INVOICE, invoice_ref},
 };
-use crate::commands::invoices::InvoiceRef;
+use crate::commands::{invoices::InvoiceRef, refunds::UnapplyPayment};
 use payterms_chassis::{
     AppError, Call, Fields,
     fields::Digits,
     page::Page,
     render::{money, timestamp},
 };
-use payterms_invoicing_domain::{Destination, Payment, Refund, RefundPart};
-use payterms_kernel::{Id, Money, Refusal, TenantId};
+use payterms_invoicing_domain::{Destination, Refund, RefundPart};
+use payterms_kernel::{Id, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 /// Takes what a payment has paid of an invoice off it; none: all of it.
-pub fn unapply_payment(request: Request<pb::UnapplyPaymentRequest>) -> Result<(Call, InvoiceRef, Id<Payment>, Option<Money>), AppError> {
+pub fn unapply_payment(request: Request<pb::UnapplyPaymentRequest>) -> Result<(Call, UnapplyPayment), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
     let invoice = fields.name("invoice", &message.invoice, INVOICE);
@@ -27,7 +27,7 @@ pub fn unapply_payment(request: Request<pb::UnapplyPaymentRequest>) -> Result<(C
     if payment.tenant != invoice.tenant || payment.id(0) != invoice.id(0) {
         return Err(Refusal::not_found().into());
     }
-    Ok((call, named, Id::from_uuid(payment.id(1)), amount))
+    Ok((call, UnapplyPayment { invoice: named, payment: Id::from_uuid(payment.id(1)), amount }))
 }
 
 /// Names a refund to read.

@@ -1,7 +1,7 @@
 //! Statements: requests → references, and statements → messages.
 
-use super::customers::customer_name;
-use crate::commands::statements::StatementRef;
+use super::{customers::customer_name, refs::customer_ref};
+use crate::commands::{customers::CustomerRef, statements::StatementRef};
 use payterms_chassis::{
     AppError, Fields,
     access::Grant,
@@ -9,7 +9,7 @@ use payterms_chassis::{
     page::Page,
     render::{date, money, timestamp},
 };
-use payterms_invoicing_domain::{Customer, Statement};
+use payterms_invoicing_domain::Statement;
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
@@ -37,14 +37,14 @@ pub fn get_statement(request: Request<pb::GetStatementRequest>) -> Result<Statem
     Ok(named)
 }
 
-/// Asks for statements; true where a member of the customer asks.
-pub fn list_statements(request: Request<pb::ListStatementsRequest>) -> Result<(TenantId, Id<Customer>, bool, Page), AppError> {
+/// Asks for statements.
+pub fn list_statements(request: Request<pb::ListStatementsRequest>) -> Result<(CustomerRef, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
-    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    let customer = customer_ref(&fields, &name);
     fields.finish()?;
-    Ok((name.tenant.clone(), Id::from_uuid(name.id(0)), as_customer, page))
+    Ok((customer, page))
 }
 
 /// The name of a statement.

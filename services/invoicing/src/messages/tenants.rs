@@ -1,7 +1,7 @@
 //! Tenants: requests → commands, and tenants → messages.
 
 use super::addresses::{address, render_address};
-use crate::commands::tenants::TenantFields;
+use crate::commands::tenants::{TenantFields, UpdateTenant};
 use payterms_chassis::{
     AppError, Call, Fields, etag,
     fields::Digits,
@@ -150,7 +150,7 @@ pub fn create_tenant(request: Request<pb::CreateTenantRequest>) -> Result<(Call,
 }
 
 /// Changes a tenant.
-pub fn update_tenant(request: Request<pb::UpdateTenantRequest>) -> Result<(Call, TenantFields, Vec<String>), AppError> {
+pub fn update_tenant(request: Request<pb::UpdateTenantRequest>) -> Result<(Call, UpdateTenant), AppError> {
     const CHANGING: [&str; 9] = [
         "display_name",
         "time_zone",
@@ -167,7 +167,7 @@ pub fn update_tenant(request: Request<pb::UpdateTenantRequest>) -> Result<(Call,
     let tenant = message.tenant.unwrap_or_default();
     let name = fields.name("tenant.name", &tenant.name, &[]);
     let tenant = tenant_fields(&mut fields, &tenant, |path| paths.iter().any(|own| own == path));
-    Ok((fields.write(&message.request_id, name.tenant)?, tenant, paths))
+    Ok((fields.write(&message.request_id, name.tenant)?, UpdateTenant { fields: tenant, paths }))
 }
 
 fn tenant_verb(mut fields: Fields, request_id: &str, name: &str) -> Result<Call, AppError> {

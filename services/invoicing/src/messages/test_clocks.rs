@@ -1,5 +1,6 @@
 //! Test clocks: requests → commands, and clocks → messages.
 
+use crate::commands::test_clocks::StartTestClock;
 use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, Call, Fields, render::timestamp};
 use payterms_invoicing_domain::{ClockState, TestClock};
@@ -8,7 +9,7 @@ use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 /// Gives a tenant a test clock.
-pub fn start_test_clock(request: Request<pb::StartTestClockRequest>) -> Result<(Call, DateTime<Utc>, String), AppError> {
+pub fn start_test_clock(request: Request<pb::StartTestClockRequest>) -> Result<(Call, StartTestClock), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
     let now = fields.instant("now", message.now.as_ref());
@@ -16,7 +17,7 @@ pub fn start_test_clock(request: Request<pb::StartTestClockRequest>) -> Result<(
         fields.wrong("now", "TIME_OUT_OF_RANGE", "Use an instant of the years 1970 to 9998.");
     }
     let seed = fields.text("seed", &message.seed, 0, 100);
-    Ok((fields.write(&message.request_id, tenant)?, now, seed))
+    Ok((fields.write(&message.request_id, tenant)?, StartTestClock { now, seed }))
 }
 
 /// Advances a test clock.

@@ -3,13 +3,13 @@
 use super::addresses::{address, render_address};
 use crate::commands::top_ups::RaiseTopUp;
 use payterms_chassis::{AppError, Call, Fields, access::Grant, fields::Digits};
-use payterms_invoicing_domain::{Customer, TopUp};
-use payterms_kernel::{Id, Money};
+use payterms_invoicing_domain::TopUp;
+use payterms_kernel::Id;
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 /// Raises an invoice.
-pub fn raise_transfer_top_up(request: Request<pb::RaiseTransferTopUpRequest>) -> Result<(Call, Id<Customer>, Money, RaiseTopUp), AppError> {
+pub fn raise_transfer_top_up(request: Request<pb::RaiseTransferTopUpRequest>) -> Result<(Call, RaiseTopUp), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
@@ -19,7 +19,7 @@ pub fn raise_transfer_top_up(request: Request<pb::RaiseTransferTopUpRequest>) ->
     let top_up = top_up(&mut fields, &message.top_up.unwrap_or_default());
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
-    Ok((call, Id::from_uuid(parent.id(0)), amount, RaiseTopUp { top_up, as_customer }))
+    Ok((call, RaiseTopUp { customer: Id::from_uuid(parent.id(0)), amount, top_up, as_customer }))
 }
 
 fn top_up(fields: &mut Fields, own: &pb::TransferTopUp) -> TopUp {

@@ -1,13 +1,12 @@
 //! Proposes what takes a second person.
 
 use super::save::publish_approval;
-use crate::{app::App, commands::invoices::InvoiceRef, use_cases::invoices::load::lock_invoice};
+use crate::{app::App, commands::approvals::ProposeApproval, use_cases::invoices::load::lock_invoice};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::{
     Approval,
     approval::{ApprovalState, Proposal},
 };
-use payterms_kernel::Money;
 use payterms_proto::invoicing::v1::{Approval as ApprovalMessage, ProposeCreditNoteResponse, ProposeWriteOffResponse};
 use prost::Message;
 
@@ -34,20 +33,15 @@ impl ProposalAnswer for ProposeCreditNoteResponse {
 ///
 /// # Errors
 /// Those of the deed, `RESOURCE_NOT_FOUND`.
-pub async fn propose_approval<A: ProposalAnswer>(
-    app: &App,
-    call: &Call,
-    named: &InvoiceRef,
-    (credit, reason): (Option<Money>, &str),
-) -> Result<Answer<A>, AppError> {
+pub async fn propose_approval<A: ProposalAnswer>(app: &App, call: &Call, proposed: &ProposeApproval) -> Result<Answer<A>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let invoice = lock_invoice(&tx, named).await?;
+    let invoice = lock_invoice(&tx, &proposed.invoice).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
     let now = tx.now();
     let mut would_be = invoice.clone();
-    let proposal = if let Some(amount) = credit {
+    let proposal = if let Some(amount) = proposed.credit {
         would_be.credit(amount, now)?;
         Proposal::CreditNote(amount)
     } else {
@@ -59,7 +53,7 @@ pub async fn propose_approval<A: ProposalAnswer>(
         invoice: invoice.id,
         proposal,
         state: ApprovalState::Proposed,
-        reason: reason.to_owned(),
+        reason: proposed.reason.clone(),
         proposed_by: call.caller.subject.clone(),
         decided_by: String::new(),
         explanation: String::new(),

@@ -43,7 +43,7 @@ pub async fn collect_for_owner(app: &App, call: &Call, collect: &CollectForOwner
         return app.flows.answer(call, true).await;
     }
     let now = tx.now();
-    must_be_notified(&means.payment_methods, collect.told_at, now)?;
+    must_be_notified(&means.payment_methods, collect.notified_at, now)?;
     let asked = payable_for_owner(&owned, collect)?;
     owned.retain(|own| asked.invoices.iter().any(|(id, _)| *id == own.id));
     let mut payment = payment::ask(tx.ids(), collect.customer, &mut owned, &asked, now)?;
@@ -84,8 +84,8 @@ fn payable_for_owner(owned: &[Invoice], collect: &CollectForOwner) -> Result<Ask
 }
 
 /// A bank account is debited when the customer was told long enough ahead.
-fn must_be_notified(methods: &[PaymentMethod], told_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<(), AppError> {
-    let from = told_at.unwrap_or(now) + TimeDelta::days(NOTICE_DAYS);
+fn must_be_notified(methods: &[PaymentMethod], notified_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<(), AppError> {
+    let from = notified_at.unwrap_or(now) + TimeDelta::days(NOTICE_DAYS);
     if from <= now || !methods.iter().any(|own| own.collection_method && own.kind() == Kind::BankDebit) {
         return Ok(());
     }

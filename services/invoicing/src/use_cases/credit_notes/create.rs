@@ -3,7 +3,7 @@
 use super::save::issue_credit_note;
 use crate::{
     app::App,
-    commands::invoices::InvoiceRef,
+    commands::credit_notes::CreateCreditNote,
     use_cases::{
         approvals::limit::must_be_within_limit,
         invoices::{load::lock_invoice, save::publish_invoice},
@@ -22,10 +22,10 @@ use payterms_proto::invoicing::v1::CreateCreditNoteResponse;
 pub async fn create_credit_note(
     app: &App,
     call: &Call,
-    named: &InvoiceRef,
-    (amount, reason): (Money, &str),
+    CreateCreditNote { invoice: named, amount, reason }: &CreateCreditNote,
 ) -> Result<Answer<CreateCreditNoteResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
+    let amount = *amount;
     let mut invoice = lock_invoice(&tx, named).await?;
     if tx.seen().await?.is_some() {
         drop(tx);

@@ -23,16 +23,16 @@ pub async fn import_customers(app: &App, call: &Call, rows: &[ImportedCustomer])
     }
     let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     let now = tx.now();
-    let (mut added, mut told) = (Vec::new(), Vec::with_capacity(rows.len()));
+    let (mut added, mut imported) = (Vec::new(), Vec::with_capacity(rows.len()));
     for row in rows {
         match &row.customer {
             Ok(new) => {
                 let customer = new_customer(&mut tx, &tenant, new, now);
                 let name = customer_name(&call.tenant, customer.id);
-                told.push(ImportedRow { line: row.line, customer: name, violations: Vec::new() });
+                imported.push(ImportedRow { line: row.line, customer: name, violations: Vec::new() });
                 added.push(customer);
             }
-            Err(violations) => told.push(ImportedRow { line: row.line, customer: String::new(), violations: violations.clone() }),
+            Err(violations) => imported.push(ImportedRow { line: row.line, customer: String::new(), violations: violations.clone() }),
         }
     }
     customers::save_many(tx.conn(), &call.tenant, &added).await?;
@@ -42,5 +42,5 @@ pub async fn import_customers(app: &App, call: &Call, rows: &[ImportedCustomer])
     }
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let (added_count, refused_count) = (count(added.len()), count(rows.len().saturating_sub(added.len())));
-    tx.commit(ImportCustomersResponse { rows: told, added_count, refused_count }).await
+    tx.commit(ImportCustomersResponse { rows: imported, added_count, refused_count }).await
 }

@@ -39,8 +39,8 @@ pub async fn get_document(app: &App, named: &DocumentRef) -> Result<GetDocumentR
             let statement = find_visible_statement(&conn, named).await?;
             printable_statement(&conn, tenant, statement).await?
         }
-        DocumentRef::Receipt { receipt, .. } => {
-            let found = receipts::find(&conn, tenant, *receipt).await?.filter(|own| own.customer == customer);
+        DocumentRef::Receipt(named) => {
+            let found = receipts::find(&conn, tenant, named.receipt).await?.filter(|own| own.customer == customer);
             Printable::Receipt(Box::new(found.ok_or_else(Refusal::not_found)?))
         }
     };

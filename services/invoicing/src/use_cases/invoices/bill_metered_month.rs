@@ -21,18 +21,18 @@ const MOST_PRICES: usize = 400;
 ///
 /// # Errors
 /// `TAX_UNKNOWN`, and `Fault` for what no service of ours can have told.
-pub async fn bill_metered_month(tx: &mut WriteTx, told: &MeteredUsageClosed) -> Result<(), AppError> {
+pub async fn bill_metered_month(tx: &mut WriteTx, event: &MeteredUsageClosed) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    let fault = || AppError::Fault(format!("the close of {:?}", told.metered_service));
-    let name = names::parse(&told.metered_service, &["customers", "meteredServices"]).ok_or_else(fault)?;
-    let month = told.month.as_ref().and_then(date_of).ok_or_else(fault)?;
+    let fault = || AppError::Fault(format!("the close of {:?}", event.metered_service));
+    let name = names::parse(&event.metered_service, &["customers", "meteredServices"]).ok_or_else(fault)?;
+    let month = event.month.as_ref().and_then(date_of).ok_or_else(fault)?;
     let service = metered::lock(tx.conn(), &tenant, Id::from_uuid(name.id(1))).await?.ok_or_else(fault)?;
     if invoice_lists::is_billed(tx.conn(), &tenant, Billed { service: service.id, month }).await? {
         return Ok(());
     }
     let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
     let buyer = customers::find(tx.conn(), &tenant, service.customer).await?.ok_or_else(fault)?;
-    let lines = lines(&service, month, &told.lines)?;
+    let lines = lines(&service, month, &event.lines)?;
     let billable = lines.iter().map(Line::amount).try_fold(Money::zero(service.terms.currency), |sum, own| sum.plus(own?))?;
     if !billable.is_positive() {
         return Ok(());
@@ -59,12 +59,12 @@ pub async fn bill_metered_month(tx: &mut WriteTx, told: &MeteredUsageClosed) -> 
     Ok(())
 }
 
-fn lines(service: &MeteredService, month: NaiveDate, told: &[metered_usage_closed::Line]) -> Result<Vec<Line>, AppError> {
+fn lines(service: &MeteredService, month: NaiveDate, used: &[metered_usage_closed::Line]) -> Result<Vec<Line>, AppError> {
     let fault = || AppError::Fault(format!("a line of the close of service {}", service.id));
     let description = format!("{} {}-{:02}", service.terms.display_name, month.year(), month.month());
-    let mut lines = Vec::with_capacity(told.len());
+    let mut lines = Vec::with_capacity(used.len());
     let mut rest = Money::zero(service.terms.currency);
-    for own in told {
+    for own in used {
         let unit_price = own.unit_price.as_ref().and_then(money_of).ok_or_else(fault)?;
         let quantity = parse_decimal(&own.quantity.as_ref().ok_or_else(fault)?.value, 6)?;
         if lines.len() < MOST_PRICES {

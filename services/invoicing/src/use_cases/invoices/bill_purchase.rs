@@ -27,9 +27,9 @@ use rust_decimal::Decimal;
 ///
 /// # Errors
 /// `Fault` for what no service of ours can have told.
-pub async fn bill_purchase(tx: &mut WriteTx, told: &PurchaseCaptured) -> Result<(), AppError> {
+pub async fn bill_purchase(tx: &mut WriteTx, event: &PurchaseCaptured) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    let draw = told.draw.clone().unwrap_or_default();
+    let draw = event.draw.clone().unwrap_or_default();
     let fault = || AppError::Fault(format!("the purchase {:?}", draw.name));
     let name = names::parse(&draw.invoice, &["customers", "invoices"]).ok_or_else(fault)?;
     let id: Id<Invoice> = Id::from_uuid(name.id(1));
@@ -38,7 +38,7 @@ pub async fn bill_purchase(tx: &mut WriteTx, told: &PurchaseCaptured) -> Result<
     }
     let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
     let buyer = customers::find(tx.conn(), &tenant, Id::from_uuid(name.id(0))).await?.ok_or_else(fault)?;
-    let sale = sale(tx, told, id)?;
+    let sale = sale(tx, event, id)?;
     let now = tx.now();
     let invoice = take_number(tx, |series, today| Invoice::of_sale((&seller, &buyer), sale, (series, today), now)).await?;
     invoices::save_draft(tx.conn(), &tenant, &invoice).await?;
@@ -48,13 +48,13 @@ pub async fn bill_purchase(tx: &mut WriteTx, told: &PurchaseCaptured) -> Result<
     Ok(())
 }
 
-fn decimal(told: Option<&DecimalMessage>) -> Result<Decimal, AppError> {
-    Ok(told.map(|own| parse_decimal(&own.value, 6)).transpose()?.unwrap_or_default())
+fn decimal(event: Option<&DecimalMessage>) -> Result<Decimal, AppError> {
+    Ok(event.map(|own| parse_decimal(&own.value, 6)).transpose()?.unwrap_or_default())
 }
 
 /// What was captured of the purchase.
-fn sale(tx: &WriteTx, told: &PurchaseCaptured, id: Id<Invoice>) -> Result<Sale, AppError> {
-    let draw = told.draw.clone().unwrap_or_default();
+fn sale(tx: &WriteTx, event: &PurchaseCaptured, id: Id<Invoice>) -> Result<Sale, AppError> {
+    let draw = event.draw.clone().unwrap_or_default();
     let fault = || AppError::Fault(format!("the purchase {:?}", draw.name));
     let name = names::parse(&draw.name, &["customers", "creditLines", "draws"]).ok_or_else(fault)?;
     let (mut lines, mut rates) = (Vec::with_capacity(draw.lines.len()), Vec::with_capacity(draw.lines.len()));
@@ -70,7 +70,7 @@ fn sale(tx: &WriteTx, told: &PurchaseCaptured, id: Id<Invoice>) -> Result<Sale, 
     let amount = draw.captured.as_ref().and_then(money_of).ok_or_else(fault)?;
     let purchased_on = draw.purchase_date.as_ref().and_then(date_of).ok_or_else(fault)?;
     let due_on = draw.due_date.as_ref().and_then(date_of).ok_or_else(fault)?;
-    let term = told.payment_term.unwrap_or_default();
+    let term = event.payment_term.unwrap_or_default();
     let (zone, now) = (tx.time().zone, tx.now());
     let content = Content {
         prices_include_tax: true,
@@ -80,7 +80,7 @@ fn sale(tx: &WriteTx, told: &PurchaseCaptured, id: Id<Invoice>) -> Result<Sale, 
         memo: draw.description.clone(),
         collect_automatically: draw.collect_automatically,
     };
-    let deferral = Deferral { line: name.id(1), draw: name.id(2), amount, purchased_on, plans_allowed: told.plans_allowed };
+    let deferral = Deferral { line: name.id(1), draw: name.id(2), amount, purchased_on, plans_allowed: event.plans_allowed };
     let deferred = Deferred { invoice: id, deferral, due_on, collect_at: start_of_day(zone, due_on).max(now) };
     Ok(Sale { content, rates, currency: amount.currency(), deferred })
 }

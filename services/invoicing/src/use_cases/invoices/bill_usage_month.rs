@@ -27,12 +27,12 @@ use rust_decimal::Decimal;
 /// # Errors
 /// `PROFILE_INCOMPLETE` and `TAX_UNKNOWN`, after which it is a dead letter to be tried again;
 /// `Fault` for what no service of ours can have told.
-pub async fn bill_usage_month(tx: &mut WriteTx, told: &UsageMonthClosed) -> Result<(), AppError> {
+pub async fn bill_usage_month(tx: &mut WriteTx, event: &UsageMonthClosed) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    let fault = || AppError::Fault(format!("the close of {:?}", told.wallet));
-    let name = names::parse(&told.wallet, &["customers", "wallets"]).ok_or_else(fault)?;
-    let closing = names::uuid(&told.closing_id).ok_or_else(fault)?;
-    let month = told.month.as_ref().and_then(date_of).ok_or_else(fault)?;
+    let fault = || AppError::Fault(format!("the close of {:?}", event.wallet));
+    let name = names::parse(&event.wallet, &["customers", "wallets"]).ok_or_else(fault)?;
+    let closing = names::uuid(&event.closing_id).ok_or_else(fault)?;
+    let month = event.month.as_ref().and_then(date_of).ok_or_else(fault)?;
     if invoice_lists::is_of_closing(tx.conn(), &tenant, closing).await? {
         return Ok(());
     }
@@ -42,15 +42,15 @@ pub async fn bill_usage_month(tx: &mut WriteTx, told: &UsageMonthClosed) -> Resu
     let (sides, language) = ((&seller, &buyer), Language::of(&buyer.locale));
     let usage = language.say("Usage", "Consommation");
     let prepaid = UsageMonth { closing, wallet: name.id(1), month, agreement: None };
-    let paid = lines(&sums(&told.prepaid_lines)?, usage)?;
+    let paid = lines(&sums(&event.prepaid_lines)?, usage)?;
     if let Some(currency) = paid.first().map(|line| line.unit_price.currency()) {
         let mut invoice = issue_usage_invoice(tx, sides, (prepaid, currency), (paid, String::new())).await?;
         let now = tx.now();
         let mut payment = Payment::by_deposits(prepaid, &mut invoice, now)?;
         publish_payment(tx, &mut payment, &mut vec![invoice]).await?;
     }
-    let agreement = names::parse(&told.postpaid_agreement, &["customers", "wallets", "postpaidAgreements"]).map(|own| own.id(2));
-    let due = postpaid_lines(told, language)?;
+    let agreement = names::parse(&event.postpaid_agreement, &["customers", "wallets", "postpaidAgreements"]).map(|own| own.id(2));
+    let due = postpaid_lines(event, language)?;
     if let Some(currency) = due.first().map(|line| line.unit_price.currency()) {
         let postpaid = UsageMonth { agreement: Some(agreement.ok_or_else(fault)?), ..prepaid };
         let invoice = issue_usage_invoice(tx, sides, (postpaid, currency), (due, where_to(&seller, language))).await?;
@@ -74,22 +74,22 @@ async fn issue_usage_invoice(
     Ok(invoice)
 }
 
-fn amount(told: Option<&MoneyMessage>) -> Result<Money, AppError> {
-    told.and_then(money_of).ok_or_else(|| AppError::Fault("a month without an amount".to_owned()))
+fn amount(event: Option<&MoneyMessage>) -> Result<Money, AppError> {
+    event.and_then(money_of).ok_or_else(|| AppError::Fault("a month without an amount".to_owned()))
 }
 
-fn sums(told: &[UsageMonthLine]) -> Result<Vec<(String, Money)>, AppError> {
-    told.iter().map(|line| Ok((line.label.clone(), amount(line.amount.as_ref())?))).collect()
+fn sums(event: &[UsageMonthLine]) -> Result<Vec<(String, Money)>, AppError> {
+    event.iter().map(|line| Ok((line.label.clone(), amount(line.amount.as_ref())?))).collect()
 }
 
 /// What was used, what is missing to the commitment, and the commitment of the months after a termination.
-fn postpaid_lines(told: &UsageMonthClosed, language: Language) -> Result<Vec<Line>, AppError> {
-    let mut due = lines(&sums(&told.postpaid_lines)?, language.say("Usage", "Consommation"))?;
-    let months = told.rest_month_count;
+fn postpaid_lines(event: &UsageMonthClosed, language: Language) -> Result<Vec<Line>, AppError> {
+    let mut due = lines(&sums(&event.postpaid_lines)?, language.say("Usage", "Consommation"))?;
+    let months = event.rest_month_count;
     let rest = format!("{} ({months})", language.say("Commitment of the remaining months", "Engagement des mois restants"));
     let missing = language.say("Shortfall of the monthly commitment", "Complément de l’engagement mensuel").to_owned();
-    for (description, told) in [(missing, &told.shortfall), (rest, &told.rest)] {
-        let unit_price = amount(told.as_ref())?;
+    for (description, event) in [(missing, &event.shortfall), (rest, &event.rest)] {
+        let unit_price = amount(event.as_ref())?;
         if unit_price.is_positive() {
             due.push(Line { description, quantity: Decimal::ONE, unit_price, tax_category: String::new() });
         }

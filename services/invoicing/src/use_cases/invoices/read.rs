@@ -3,14 +3,17 @@
 use super::load::{are_invoices_hidden, find_visible_invoice};
 use crate::{
     app::App,
-    commands::invoices::{BatchGetInvoices, InvoiceRef, ListInvoices},
+    commands::{
+        customers::CustomerRef,
+        invoices::{BatchGetInvoices, InvoiceFilter, InvoiceRef},
+    },
     messages,
     store::{customers, invoice_lists, invoices, outstanding, tenants, versions},
 };
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, page::Page};
-use payterms_invoicing_domain::{Customer, Invoice, InvoiceState};
-use payterms_kernel::{Id, Refusal, TenantId};
+use payterms_invoicing_domain::{Invoice, InvoiceState};
+use payterms_kernel::{Id, Refusal};
 use payterms_proto::invoicing::{v1 as pb, v1::ListInvoiceVersionsResponse};
 use uuid::Uuid;
 
@@ -30,17 +33,17 @@ pub async fn get_invoice(app: &App, named: &InvoiceRef) -> Result<pb::GetInvoice
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND` where one is not there.
-pub async fn batch_get_invoices(app: &App, asked: &BatchGetInvoices) -> Result<pb::BatchGetInvoicesResponse, AppError> {
-    let today = app.db.tenant_today(&asked.tenant).await?;
-    let conn = app.db.read(&asked.tenant).await?;
-    let found = invoices::find_many(&conn, &asked.tenant, &asked.invoices).await?;
-    let unseen = asked.as_customer && are_invoices_hidden(&conn, &asked.tenant).await?;
-    let shown = |own: &&Invoice| own.customer == asked.customer && !unseen && !(asked.as_customer && own.state == InvoiceState::Draft);
+pub async fn batch_get_invoices(app: &App, batch: &BatchGetInvoices) -> Result<pb::BatchGetInvoicesResponse, AppError> {
+    let today = app.db.tenant_today(&batch.tenant).await?;
+    let conn = app.db.read(&batch.tenant).await?;
+    let found = invoices::find_many(&conn, &batch.tenant, &batch.invoices).await?;
+    let unseen = batch.as_customer && are_invoices_hidden(&conn, &batch.tenant).await?;
+    let shown = |own: &&Invoice| own.customer == batch.customer && !unseen && !(batch.as_customer && own.state == InvoiceState::Draft);
     let one = |id: &Id<Invoice>| {
         let own = found.iter().find(|own| own.id == *id).filter(shown).ok_or_else(Refusal::not_found)?;
-        messages::invoices::invoice(&asked.tenant, own, today)
+        messages::invoices::invoice(&batch.tenant, own, today)
     };
-    let invoices = asked.invoices.iter().map(one).collect::<Result<_, AppError>>()?;
+    let invoices = batch.invoices.iter().map(one).collect::<Result<_, AppError>>()?;
     Ok(pb::BatchGetInvoicesResponse { invoices })
 }
 
@@ -63,18 +66,18 @@ pub async fn explain_invoice(app: &App, named: &InvoiceRef) -> Result<pb::Explai
 ///
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
-pub async fn list_invoices(app: &App, asked: &ListInvoices) -> Result<pb::ListInvoicesResponse, AppError> {
-    let before = app.pages.cursor(&asked.page)?.unwrap_or(Uuid::max());
-    let conn = app.db.read(&asked.tenant).await?;
-    if asked.as_customer && are_invoices_hidden(&conn, &asked.tenant).await? {
+pub async fn list_invoices(app: &App, filter: &InvoiceFilter, page: &Page) -> Result<pb::ListInvoicesResponse, AppError> {
+    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
+    let conn = app.db.read(&filter.tenant).await?;
+    if filter.as_customer && are_invoices_hidden(&conn, &filter.tenant).await? {
         return Ok(pb::ListInvoicesResponse::default());
     }
-    let listed = invoice_lists::Listed { state: asked.state, blocked_for: asked.blocked_for, issued_only: asked.as_customer, before };
-    let mut found = invoice_lists::list(&conn, &asked.tenant, asked.customer, listed, asked.page.reads()).await?;
+    let listed = invoice_lists::Listed { state: filter.state, blocked_for: filter.blocked_for, issued_only: filter.as_customer, before };
+    let mut found = invoice_lists::list(&conn, &filter.tenant, filter.customer, listed, page.reads()).await?;
     drop(conn);
-    let next_page_token = app.pages.cut(&asked.page, &mut found, |invoice| invoice.id.to_string());
-    let today: NaiveDate = app.db.tenant_today(&asked.tenant).await?;
-    let invoices = found.iter().map(|invoice| messages::invoices::invoice(&asked.tenant, invoice, today)).collect::<Result<_, _>>()?;
+    let next_page_token = app.pages.cut(page, &mut found, |invoice| invoice.id.to_string());
+    let today: NaiveDate = app.db.tenant_today(&filter.tenant).await?;
+    let invoices = found.iter().map(|invoice| messages::invoices::invoice(&filter.tenant, invoice, today)).collect::<Result<_, _>>()?;
     Ok(pb::ListInvoicesResponse { invoices, next_page_token })
 }
 
@@ -84,18 +87,16 @@ pub async fn list_invoices(app: &App, asked: &ListInvoices) -> Result<pb::ListIn
 /// `RESOURCE_NOT_FOUND`.
 pub async fn get_outstanding(
     app: &App,
-    tenant: &TenantId,
-    customer: Id<Customer>,
-    as_customer: bool,
+    CustomerRef { tenant, customer, as_customer }: &CustomerRef,
 ) -> Result<pb::GetOutstandingResponse, AppError> {
     // Before a connection is held: two at once by many callers would wait for each other.
     let today = app.db.tenant_today(tenant).await?;
     let conn = app.db.read(tenant).await?;
-    customers::find(&conn, tenant, customer).await?.ok_or_else(Refusal::not_found)?;
-    if as_customer && are_invoices_hidden(&conn, tenant).await? {
+    customers::find(&conn, tenant, *customer).await?.ok_or_else(Refusal::not_found)?;
+    if *as_customer && are_invoices_hidden(&conn, tenant).await? {
         return Ok(pb::GetOutstandingResponse::default());
     }
-    let found = outstanding::of_customer(&conn, tenant, customer, today).await?;
+    let found = outstanding::of_customer(&conn, tenant, *customer, today).await?;
     Ok(pb::GetOutstandingResponse { outstanding: found.iter().map(messages::outstanding::outstanding).collect() })
 }
 

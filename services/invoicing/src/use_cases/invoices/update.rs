@@ -1,12 +1,7 @@
 //! Changes drafts.
 
 use super::load::{find_sides, lock_invoice};
-use crate::{
-    app::App,
-    commands::invoices::{DraftFields, InvoiceRef},
-    messages,
-    store::invoices,
-};
+use crate::{app::App, commands::invoices::UpdateInvoice, messages, store::invoices};
 use payterms_chassis::{Answer, AppError, Call, etag};
 use payterms_kernel::calendar::day_in;
 use payterms_proto::invoicing::v1::UpdateInvoiceResponse;
@@ -18,8 +13,7 @@ use payterms_proto::invoicing::v1::UpdateInvoiceResponse;
 pub async fn update_invoice(
     app: &App,
     call: &Call,
-    named: &InvoiceRef,
-    (new, paths): (&DraftFields, &[String]),
+    UpdateInvoice { invoice: named, fields: new, paths }: &UpdateInvoice,
 ) -> Result<Answer<UpdateInvoiceResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut invoice = lock_invoice(&tx, named).await?;

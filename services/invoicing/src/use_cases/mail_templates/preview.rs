@@ -8,7 +8,9 @@ use payterms_proto::invoicing::v1 as pb;
 ///
 /// # Errors
 /// `TEMPLATE_INVALID`.
-pub fn preview_mail_template((which, subject, text): &TemplateText) -> Result<pb::PreviewMailTemplateResponse, AppError> {
-    let (subject, text) = templates::render((subject, text), &templates::samples(which.0, which.1))?;
+pub fn preview_mail_template(
+    TemplateText { template: named, subject, text }: &TemplateText,
+) -> Result<pb::PreviewMailTemplateResponse, AppError> {
+    let (subject, text) = templates::render((subject, text), &templates::samples(named.kind, named.language))?;
     Ok(pb::PreviewMailTemplateResponse { subject, text })
 }

@@ -17,37 +17,37 @@ use payterms_proto::invoicing::v1 as pb;
 pub async fn update_mail_template(
     app: &App,
     call: &Call,
-    (which, subject, text): &TemplateText,
+    TemplateText { template: named, subject, text }: &TemplateText,
 ) -> Result<Answer<pb::UpdateMailTemplateResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    templates::render((subject, text), &templates::samples(which.0, which.1))?;
-    mails::set_template(tx.conn(), &call.tenant, (which.0, which.1.code()), Some((subject, text))).await?;
-    let shown = publish_mail_template(&mut tx, *which, (subject, text), true).await?;
+    templates::render((subject, text), &templates::samples(named.kind, named.language))?;
+    mails::set_template(tx.conn(), &call.tenant, (named.kind, named.language.code()), Some((subject, text))).await?;
+    let shown = publish_mail_template(&mut tx, *named, (subject, text), true).await?;
     tx.commit(pb::UpdateMailTemplateResponse { mail_template: Some(shown) }).await
 }
 
 /// Goes back to ours.
-pub async fn reset_mail_template(app: &App, call: &Call, which: TemplateRef) -> Result<Answer<pb::ResetMailTemplateResponse>, AppError> {
+pub async fn reset_mail_template(app: &App, call: &Call, named: TemplateRef) -> Result<Answer<pb::ResetMailTemplateResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    mails::set_template(tx.conn(), &call.tenant, (which.0, which.1.code()), None).await?;
-    let shown = publish_mail_template(&mut tx, which, templates::ours(which.0, which.1), false).await?;
+    mails::set_template(tx.conn(), &call.tenant, (named.kind, named.language.code()), None).await?;
+    let shown = publish_mail_template(&mut tx, named, templates::ours(named.kind, named.language), false).await?;
     tx.commit(pb::ResetMailTemplateResponse { mail_template: Some(shown) }).await
 }
 
 async fn publish_mail_template(
     tx: &mut WriteTx,
-    which: TemplateRef,
+    named: TemplateRef,
     words: (&str, &str),
     customized: bool,
 ) -> Result<pb::MailTemplate, AppError> {
-    let shown = messages::mail_templates::mail_template(which, words, customized);
+    let shown = messages::mail_templates::mail_template(named, words, customized);
     let event = pb::MailTemplateChanged { mail_template: Some(shown.clone()) };
-    tx.emit("mail_template", &format!("{}.{}", which.0.name(), which.1.code()), &event).await?;
+    tx.emit("mail_template", &format!("{}.{}", named.kind.name(), named.language.code()), &event).await?;
     Ok(shown)
 }

@@ -2,10 +2,12 @@
 //! went off, how metered services stand.
 
 use super::write::{Letter, write_to_address, write_to_customer, write_to_tenant};
-use crate::store::{outstanding::Outstanding, tenants};
+use crate::store::tenants;
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx, names};
-use payterms_invoicing_domain::{CollectionState, Invoice, Issue, MailKind, MeteredService, Receipt, Statement, mail::Attachment};
+use payterms_invoicing_domain::{
+    CollectionState, Invoice, Issue, MailKind, MeteredService, Outstanding, Receipt, Statement, mail::Attachment,
+};
 use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
 use payterms_proto::wallet::v1::{AutoRecharge, PaymentMethod};
 use serde_json::json;

@@ -13,16 +13,18 @@ use payterms_proto::invoicing::v1 as pb;
 pub async fn disable_metered_service(
     app: &App,
     call: &Call,
-    (tenant, customer, id): &MeteredServiceRef,
+    named: &MeteredServiceRef,
 ) -> Result<Answer<pb::DisableMeteredServiceResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let found = metered::lock(tx.conn(), tenant, *id).await?.filter(|own| own.customer == *customer);
+    let found = metered::lock(tx.conn(), &named.tenant, named.service).await?.filter(|own| own.customer == named.customer);
     let mut service = found.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
     service.disable(tx.now());
     publish_metered_service(&mut tx, &service).await?;
-    tx.commit(pb::DisableMeteredServiceResponse { metered_service: Some(messages::metered_services::metered_service(tenant, &service)) })
-        .await
+    tx.commit(pb::DisableMeteredServiceResponse {
+        metered_service: Some(messages::metered_services::metered_service(&call.tenant, &service)),
+    })
+    .await
 }

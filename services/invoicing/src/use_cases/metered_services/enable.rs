@@ -40,7 +40,7 @@ pub async fn enable_metered_service(
         Some(mut known) => {
             known.enable_again(terms.clone(), now)?;
             // What it still owes is no clean slate.
-            known.judge(metered::standing(tx.conn(), &call.tenant, known.id).await?, now);
+            known.evaluate(metered::standing(tx.conn(), &call.tenant, known.id).await?, now);
             known
         }
         None => MeteredService::enable(tx.id(), customer, terms.clone(), now),

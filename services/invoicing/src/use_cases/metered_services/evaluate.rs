@@ -12,7 +12,7 @@ pub async fn evaluate_metered_service(tx: &mut WriteTx, id: Id<MeteredService>) 
     let Some(mut service) = metered::lock(tx.conn(), &tenant, id).await? else { return Ok(()) };
     let standing = metered::standing(tx.conn(), &tenant, id).await?;
     let (before, now) = (service.state, tx.now());
-    if service.judge(standing, now) {
+    if service.evaluate(standing, now) {
         publish_metered_service(tx, &service).await?;
         let kind = if service.state == ServiceState::Overdue { MailKind::ServiceOverdue } else { MailKind::ServiceRestored };
         mail_service_standing(tx, kind, &service).await?;

@@ -1,9 +1,14 @@
 //! Reads of payments; they name invoices, and are hidden from customers with them.
 
-use crate::{app::App, commands::payments::PaymentRef, messages, store::payments, use_cases::invoices::load::are_invoices_hidden};
+use crate::{
+    app::App,
+    commands::{customers::CustomerRef, payments::PaymentRef},
+    messages,
+    store::payments,
+    use_cases::invoices::load::are_invoices_hidden,
+};
 use payterms_chassis::{AppError, page::Page};
-use payterms_invoicing_domain::Customer;
-use payterms_kernel::{Id, Refusal, TenantId};
+use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1 as pb;
 use uuid::Uuid;
 
@@ -27,16 +32,15 @@ pub async fn get_payment(app: &App, named: &PaymentRef) -> Result<pb::GetPayment
 /// `PAGE_TOKEN_INVALID`.
 pub async fn list_payments(
     app: &App,
-    (tenant, customer): (&TenantId, Id<Customer>),
+    CustomerRef { tenant, customer, as_customer }: &CustomerRef,
     page: &Page,
-    as_customer: bool,
 ) -> Result<pb::ListPaymentsResponse, AppError> {
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(tenant).await?;
-    if as_customer && are_invoices_hidden(&conn, tenant).await? {
+    if *as_customer && are_invoices_hidden(&conn, tenant).await? {
         return Ok(pb::ListPaymentsResponse::default());
     }
-    let mut found = payments::list(&conn, tenant, customer, before, page.reads()).await?;
+    let mut found = payments::list(&conn, tenant, *customer, before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |payment| payment.id.to_string());
     Ok(pb::ListPaymentsResponse {
         payments: found.iter().map(|payment| messages::payments::payment(tenant, payment)).collect(),

@@ -14,20 +14,20 @@ use payterms_proto::invoicing::v1::RecordOutsidePaymentResponse;
 pub async fn record_outside_payment(
     app: &App,
     call: &Call,
-    told: &OutsidePayment,
+    outside: &OutsidePayment,
 ) -> Result<Answer<RecordOutsidePaymentResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let ids: Vec<_> = told.invoices.iter().map(|(id, _)| *id).collect();
+    let ids: Vec<_> = outside.invoices.iter().map(|(id, _)| *id).collect();
     let mut owned = invoices::lock_many(tx.conn(), &call.tenant, &ids).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let foreign = |own: &Invoice| own.customer != told.customer || own.state == InvoiceState::Draft;
+    let foreign = |own: &Invoice| own.customer != outside.customer || own.state == InvoiceState::Draft;
     if owned.len() < ids.len() || owned.iter().any(foreign) {
         return Err(Refusal::not_found().into());
     }
     let now = tx.now();
-    let mut payment = Payment::outside(tx.ids(), &mut owned, (told.invoices.clone(), told.amount), told.reference.clone(), now)?;
+    let mut payment = Payment::outside(tx.ids(), &mut owned, (outside.invoices.clone(), outside.amount), outside.reference.clone(), now)?;
     let rendered = publish_payment(&mut tx, &mut payment, &mut owned).await?;
     tx.commit(RecordOutsidePaymentResponse { payment: Some(rendered) }).await
 }

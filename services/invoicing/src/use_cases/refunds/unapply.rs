@@ -3,14 +3,14 @@
 use super::save::begin_refund;
 use crate::{
     app::App,
-    commands::invoices::InvoiceRef,
+    commands::refunds::UnapplyPayment,
     store::payments,
     use_cases::{approvals::limit::must_be_within_limit, collections::schedule::schedule_collections, invoices::load::lock_invoice},
 };
 use chrono::TimeDelta;
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_invoicing_domain::{Payment, Refund};
-use payterms_kernel::{Id, Money, Refusal, calendar::start_of_day};
+use payterms_invoicing_domain::Refund;
+use payterms_kernel::{Money, Refusal, calendar::start_of_day};
 use payterms_proto::invoicing::v1::UnapplyPaymentResponse;
 
 /// Takes what a payment has paid off an invoice.
@@ -20,8 +20,7 @@ use payterms_proto::invoicing::v1::UnapplyPaymentResponse;
 pub async fn unapply_payment(
     app: &App,
     call: &Call,
-    named: &InvoiceRef,
-    (payment, amount): (Id<Payment>, Option<Money>),
+    UnapplyPayment { invoice: named, payment, amount }: &UnapplyPayment,
 ) -> Result<Answer<UnapplyPaymentResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut invoice = lock_invoice(&tx, named).await?;
@@ -30,9 +29,9 @@ pub async fn unapply_payment(
         return app.flows.answer(call, true).await;
     }
     let mut own = payments::lock_of_invoice(tx.conn(), &call.tenant, invoice.id).await?;
-    own.retain(|own| own.id == payment);
+    own.retain(|own| own.id == *payment);
     if own.is_empty() {
-        let found = payments::find(tx.conn(), &call.tenant, payment).await?;
+        let found = payments::find(tx.conn(), &call.tenant, *payment).await?;
         found.filter(|own| own.customer == named.customer).ok_or_else(Refusal::not_found)?;
     }
     let zero = Money::zero(invoice.currency);

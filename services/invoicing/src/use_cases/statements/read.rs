@@ -1,9 +1,15 @@
 //! Reads of statements; hidden from customers with the invoices that they tell of.
 
-use crate::{app::App, commands::statements::StatementRef, messages, store::statements, use_cases::invoices::load::are_invoices_hidden};
+use crate::{
+    app::App,
+    commands::{customers::CustomerRef, statements::StatementRef},
+    messages,
+    store::statements,
+    use_cases::invoices::load::are_invoices_hidden,
+};
 use payterms_chassis::{AppError, page::Page};
-use payterms_invoicing_domain::{Customer, Statement};
-use payterms_kernel::{Id, Refusal, TenantId};
+use payterms_invoicing_domain::Statement;
+use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::{GetStatementResponse, ListStatementsResponse};
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
@@ -34,15 +40,15 @@ pub async fn get_statement(app: &App, named: &StatementRef) -> Result<GetStateme
 /// `PAGE_TOKEN_INVALID`.
 pub async fn list_statements(
     app: &App,
-    (tenant, customer, as_customer): (&TenantId, Id<Customer>, bool),
+    CustomerRef { tenant, customer, as_customer }: &CustomerRef,
     page: &Page,
 ) -> Result<ListStatementsResponse, AppError> {
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(tenant).await?;
-    if as_customer && are_invoices_hidden(&conn, tenant).await? {
+    if *as_customer && are_invoices_hidden(&conn, tenant).await? {
         return Ok(ListStatementsResponse::default());
     }
-    let mut found = statements::list(&conn, tenant, customer, before, page.reads()).await?;
+    let mut found = statements::list(&conn, tenant, *customer, before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
     Ok(ListStatementsResponse {
         statements: found.iter().map(|own| messages::statements::statement(tenant, own)).collect(),

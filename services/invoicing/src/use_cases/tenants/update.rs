@@ -3,7 +3,7 @@
 use super::save::publish_tenant;
 use crate::{
     app::App,
-    commands::tenants::TenantFields,
+    commands::tenants::UpdateTenant,
     messages,
     store::tenants,
     use_cases::{customers::resolve_tax, reminders::plan::enqueue_reminder_planning},
@@ -17,7 +17,11 @@ use payterms_proto::invoicing::v1::UpdateTenantResponse;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`, `TENANT_SUSPENDED`.
-pub async fn update_tenant(app: &App, call: &Call, new: &TenantFields, paths: &[String]) -> Result<Answer<UpdateTenantResponse>, AppError> {
+pub async fn update_tenant(
+    app: &App,
+    call: &Call,
+    UpdateTenant { fields: new, paths }: &UpdateTenant,
+) -> Result<Answer<UpdateTenantResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
     let mut tenant = tenants::lock(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {

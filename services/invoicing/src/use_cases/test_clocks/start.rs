@@ -3,10 +3,10 @@
 use super::advance::begin_advance;
 use crate::{
     app::App,
+    commands::test_clocks::StartTestClock,
     store::{tenants, test_clocks},
     use_cases::statements::turn_month::schedule_month_turn_from,
 };
-use chrono::{DateTime, Utc};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::TestClock;
 use payterms_kernel::Refusal;
@@ -16,7 +16,7 @@ use payterms_proto::invoicing::v1::StartTestClockResponse;
 ///
 /// # Errors
 /// `CLOCK_NOT_SANDBOX`, `CLOCK_STATE` where there is a clock.
-pub async fn start_test_clock(app: &App, call: &Call, now: DateTime<Utc>, seed: &str) -> Result<Answer<StartTestClockResponse>, AppError> {
+pub async fn start_test_clock(app: &App, call: &Call, new: &StartTestClock) -> Result<Answer<StartTestClockResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
     let tenant = tenants::lock(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     if tx.seen().await?.is_some() {
@@ -30,7 +30,7 @@ pub async fn start_test_clock(app: &App, call: &Call, now: DateTime<Utc>, seed: 
     if let Some(clock) = test_clocks::lock(tx.conn(), &call.tenant).await? {
         return Err(Refusal::state("CLOCK_STATE", "The test clock", clock.state.name(), &["AdvanceTestClock"]).into());
     }
-    schedule_month_turn_from(&tx, now).await?;
-    begin_advance(app, tx, TestClock::standing(now, seed.as_bytes().to_vec()), now).await?;
+    schedule_month_turn_from(&tx, new.now).await?;
+    begin_advance(app, tx, TestClock::standing(new.now, new.seed.as_bytes().to_vec()), new.now).await?;
     app.flows.answer(call, false).await
 }

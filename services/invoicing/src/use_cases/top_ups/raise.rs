@@ -17,8 +17,8 @@ use crate::{
 };
 use chrono::Days;
 use payterms_chassis::{Answer, AppError, Call, jobs::schedule};
-use payterms_invoicing_domain::{Customer, Invoice, TopUp};
-use payterms_kernel::{Id, Money, Refusal, calendar::start_of_day};
+use payterms_invoicing_domain::{Invoice, TopUp};
+use payterms_kernel::{Refusal, calendar::start_of_day};
 use payterms_proto::invoicing::v1::RaiseTransferTopUpResponse;
 
 /// Runs the verb.
@@ -26,15 +26,11 @@ use payterms_proto::invoicing::v1::RaiseTransferTopUpResponse;
 /// # Errors
 /// Those of [`payterms_invoicing_domain::top_up::Offer::must_sell`] and [`Invoice::raise`],
 /// `BANK_DETAILS_REQUIRED`, `RESOURCE_NOT_FOUND`.
-pub async fn raise_transfer_top_up(
-    app: &App,
-    call: &Call,
-    customer: Id<Customer>,
-    (amount, raise): (Money, &RaiseTopUp),
-) -> Result<Answer<RaiseTransferTopUpResponse>, AppError> {
-    let offer = Wallet::new(app, &call.tenant, customer).offer(amount.currency()).await?;
+pub async fn raise_transfer_top_up(app: &App, call: &Call, raise: &RaiseTopUp) -> Result<Answer<RaiseTransferTopUpResponse>, AppError> {
+    let amount = raise.amount;
+    let offer = Wallet::new(app, &call.tenant, raise.customer).offer(amount.currency()).await?;
     let mut tx = app.db.begin(call).await?;
-    let (tenant, customer) = find_sides(&tx, &call.tenant, customer).await?;
+    let (tenant, customer) = find_sides(&tx, &call.tenant, raise.customer).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
