@@ -3,11 +3,21 @@
 
 use crate::fuzz::{Mutator, feed};
 use payterms_chassis::{Scope, access::Grant, call::Caller, xml};
+<<<<<<< HEAD
 use payterms_credit::{
     bank_files::read_bank_file,
     commands::bank_files::{CsvMapping, DateOrder},
 };
 use payterms_invoicing::{camt, paper, parse_import, templates, wording::Language};
+=======
+use payterms_credit::statements::{CsvMapping, DateOrder};
+use payterms_invoicing::{
+    bank_files::camt,
+    documents::{paper, wording::Language},
+    messages::customer_import,
+    templates,
+};
+>>>>>>> layout-invoicing
 use payterms_invoicing_domain::MailKind;
 use payterms_kernel::{Kind, TenantId};
 use payterms_proto::invoicing::v1::{ImportCustomersRequest, PreviewMailTemplateRequest};
@@ -239,7 +249,7 @@ fn csv_files_and_their_mappings() {
     feed(&[customers, bank, other], &words, &nests, |file| {
         let request_id = uuid::Uuid::nil().to_string();
         let message = ImportCustomersRequest { request_id, parent: "tenants/acme".into(), csv: file.to_vec().into() };
-        let _ = parse_import::import_customers(request(message));
+        let _ = customer_import::import_customers(request(message));
         for place in [0, file.len() % 12] {
             let _ = read_bank_file(&tenant, file, Some(&mapping(place)));
         }

@@ -8,7 +8,7 @@ use crate::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use payterms_chassis::{Fields, identity, layers::parse_timeout, names, page::PageSigner};
-use payterms_invoicing::parse_mails;
+use payterms_invoicing::messages::mail_templates;
 use payterms_kernel::{Currency, Money, SystemClock, TenantId, money::parse_decimal, text};
 use payterms_proto::{
     common::v1::Event,
@@ -106,7 +106,7 @@ fn messages_of_the_contract() {
             let _ = payterms_credit::messages::policies::create_policy(request(message));
         }
         if let Ok(message) = PreviewMailTemplateRequest::decode(bytes) {
-            let _ = parse_mails::preview_template(request(message));
+            let _ = mail_templates::preview_mail_template(request(message));
         }
     });
 }

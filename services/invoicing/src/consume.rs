@@ -1,7 +1,14 @@
 //! What invoicing does with the events of other services.
 
 use crate::use_cases::{
-    bill_metered, bill_purchase, bill_usage, chargeback, create_payment, issue_receipt, notices, notices_of_credit, notices_of_plans,
+    invoices::{bill_metered_month::bill_metered_month, bill_purchase::bill_purchase, bill_usage_month::bill_usage_month},
+    mails::{
+        credit_notices::{mail_credit_application, mail_credit_line},
+        notices::{mail_prepayment_turned_off, mail_recharge_failed},
+        plan_notices::mail_plan,
+    },
+    payments::{charge_back::take_charge_back, resume::enqueue_resume},
+    receipts::issue::issue_receipt,
 };
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers};
@@ -36,8 +43,8 @@ fn charge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
     Box::pin(async move {
         let charge = ChargeChanged::decode(event.data.clone())?.charge.unwrap_or_default();
         match charge.state() {
-            State::Succeeded | State::Failed => create_payment::charge_ended(tx, &charge.payment).await,
-            State::ChargedBack => chargeback::run(tx, &charge).await,
+            State::Succeeded | State::Failed => enqueue_resume(tx, &charge.payment).await,
+            State::ChargedBack => take_charge_back(tx, &charge).await,
             State::Processing | State::Unspecified => Ok(()),
         }
     })
@@ -48,7 +55,7 @@ fn top_up_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
         let top_up = TopUpChanged::decode(event.data.clone())?.top_up.unwrap_or_default();
         // The receipt of what was bought is due even where the issuer has taken it back since.
         if matches!(top_up.state(), top_up::State::Succeeded | top_up::State::ChargedBack) {
-            issue_receipt::run(tx, &top_up).await?;
+            issue_receipt(tx, &top_up).await?;
         }
         Ok(())
     })
@@ -59,7 +66,7 @@ fn auto_recharge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture
         let recharge = AutoRechargeChanged::decode(event.data.clone())?.auto_recharge.unwrap_or_default();
         // A snapshot repeats what was told before.
         if recharge.state() == auto_recharge::State::Failed && !event.snapshot {
-            notices::recharge_failed(tx, &recharge).await?;
+            mail_recharge_failed(tx, &recharge).await?;
         }
         Ok(())
     })
@@ -67,34 +74,34 @@ fn auto_recharge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture
 
 fn wallet_settings_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
-        let told = WalletSettingsChanged::decode(event.data.clone())?;
-        if !told.turned_off_by.is_empty() {
-            notices::prepayment_turned_off(tx, told.turned_off_by).await?;
+        let change = WalletSettingsChanged::decode(event.data.clone())?;
+        if !change.turned_off_by.is_empty() {
+            mail_prepayment_turned_off(tx, change.turned_off_by).await?;
         }
         Ok(())
     })
 }
 
 fn application_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { notices_of_credit::application(tx, &ApplicationChanged::decode(event.data.clone())?).await })
+    Box::pin(async move { mail_credit_application(tx, &ApplicationChanged::decode(event.data.clone())?).await })
 }
 
 fn line_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { notices_of_credit::run(tx, &CreditLineChanged::decode(event.data.clone())?).await })
+    Box::pin(async move { mail_credit_line(tx, &CreditLineChanged::decode(event.data.clone())?).await })
 }
 
 fn purchase_captured<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { bill_purchase::run(tx, &PurchaseCaptured::decode(event.data.clone())?).await })
+    Box::pin(async move { bill_purchase(tx, &PurchaseCaptured::decode(event.data.clone())?).await })
 }
 
 fn plan_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { notices_of_plans::run(tx, &PlanChanged::decode(event.data.clone())?).await })
+    Box::pin(async move { mail_plan(tx, &PlanChanged::decode(event.data.clone())?).await })
 }
 
 fn metered_usage_closed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { bill_metered::run(tx, &MeteredUsageClosed::decode(event.data.clone())?).await })
+    Box::pin(async move { bill_metered_month(tx, &MeteredUsageClosed::decode(event.data.clone())?).await })
 }
 
 fn usage_month_closed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { bill_usage::run(tx, &UsageMonthClosed::decode(event.data.clone())?).await })
+    Box::pin(async move { bill_usage_month(tx, &UsageMonthClosed::decode(event.data.clone())?).await })
 }

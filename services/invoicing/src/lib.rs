@@ -2,45 +2,24 @@
 //! clocks of sandbox tenants.
 
 pub mod api;
-pub mod approval_messages;
-pub mod bank_messages;
-pub mod camt;
+pub mod app;
+pub mod bank_files;
+pub mod commands;
 pub mod consume;
+pub mod documents;
 pub mod jobs;
 pub mod mailer;
-pub mod metered_messages;
-pub mod paper;
-pub mod parse;
-pub mod parse_collections;
-pub mod parse_documents;
-pub mod parse_import;
-pub mod parse_invoices;
-pub mod parse_mails;
-pub mod parse_payments;
-pub mod parse_top_ups;
-pub mod render;
-pub mod render_invoices;
-pub mod render_mails;
-pub mod render_payments;
-pub mod render_statements;
-pub mod sheets;
+pub mod messages;
+pub mod peers;
 pub mod snapshots;
 pub mod store;
-pub mod template_bounds;
 pub mod templates;
-pub mod templates_of_credit;
-pub mod templates_of_plans;
 pub mod use_cases;
-pub mod wording;
 
+use app::App;
 use clap::Args;
 use mailer::Mailer;
-use payterms_chassis::{
-    Db, Parts, Runtime, Service,
-    flow::{Drivers, Flows},
-    page::PageSigner,
-    peers::Peers,
-};
+use payterms_chassis::{Parts, Runtime, Service, flow::Drivers};
 use payterms_proto::invoicing::v1::{
     approval_service_server::ApprovalServiceServer, bank_service_server::BankServiceServer,
     collection_service_server::CollectionServiceServer, customer_service_server::CustomerServiceServer,
@@ -51,6 +30,7 @@ use payterms_proto::invoicing::v1::{
     test_clock_service_server::TestClockServiceServer, transfer_top_up_service_server::TransferTopUpServiceServer,
 };
 use tonic::service::Routes;
+use use_cases::{bank_lines, mails, payments, refunds, test_clocks};
 
 /// Options of invoicing alone.
 #[derive(Debug, Clone, Args)]
@@ -61,21 +41,6 @@ pub struct Options {
     /// The address that mails are from; the tenant's is where replies go.
     #[arg(long, env = "PAYTERMS_MAIL_FROM", default_value = "billing@payterms.example")]
     pub mail_from: String,
-}
-
-/// What the use cases work with.
-#[derive(Debug, Clone)]
-pub struct App {
-    /// Invoicing's database.
-    pub db: Db,
-    /// Signs page tokens.
-    pub pages: PageSigner,
-    /// Invoicing's flows.
-    pub flows: Flows,
-    /// The other services.
-    pub peers: Peers,
-    /// Where mails go.
-    pub mailer: Mailer,
 }
 
 /// The invoicing service.
@@ -107,29 +72,29 @@ impl Service for Invoicing {
             .add_service(DocumentServiceServer::new(api.clone()))
             .add_service(CollectionServiceServer::new(api.clone()))
             .add_service(TestClockServiceServer::new(api));
-        let (clocks, payments, refunds, mails) = (app.clone(), app.clone(), app.clone(), app.clone());
-        let lines = app.clone();
-        let drivers = Drivers::default()
-            .with(use_cases::bank_lines::FLOW, move |lease| {
-                let app = lines.clone();
-                async move { use_cases::bank_lines::drive(&app, &lease).await }
-            })
-            .with(use_cases::send_mail::FLOW, move |lease| {
-                let app = mails.clone();
-                async move { use_cases::send_mail::drive(&app, &lease).await }
-            })
-            .with(use_cases::advance_test_clock::FLOW, move |lease| {
-                let app = clocks.clone();
-                async move { use_cases::advance_test_clock::drive(&app, &lease).await }
-            })
-            .with(use_cases::create_payment::FLOW, move |lease| {
-                let app = payments.clone();
-                async move { use_cases::create_payment::drive(&app, &lease).await }
-            })
-            .with(use_cases::refund::FLOW, move |lease| {
-                let app = refunds.clone();
-                async move { use_cases::refund::drive(&app, &lease).await }
-            });
+        let drivers = drivers(&app);
         Ok(Parts { routes, jobs: jobs::all(&app), drivers, snapshots: snapshots::all(), consumers: consume::all() })
+    }
+}
+
+/// The drivers of all flows.
+fn drivers(app: &App) -> Drivers {
+    macro_rules! drivers {
+        ($($name:path => $driver:path,)*) => {
+            Drivers::default()$(.with($name, {
+                let app = app.clone();
+                move |lease| {
+                    let app = app.clone();
+                    async move { $driver(&app, &lease).await }
+                }
+            }))*
+        };
+    }
+    drivers! {
+        bank_lines::pay::FLOW => bank_lines::pay::drive_bank_line,
+        mails::send::FLOW => mails::send::drive_mail,
+        test_clocks::advance::FLOW => test_clocks::advance::drive_test_clock,
+        payments::drive::FLOW => payments::drive::drive_payment,
+        refunds::drive::FLOW => refunds::drive::drive_refund,
     }
 }

@@ -1,7 +1,7 @@
 //! The present state of what others hear from invoicing.
 
 use crate::{
-    metered_messages, render, render_invoices, render_payments,
+    messages,
     store::{customers, invoices, metered, payments, tenants},
 };
 use payterms_chassis::{
@@ -26,7 +26,7 @@ pub fn all() -> Snapshots {
 fn tenants_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     Box::pin(async move {
         let found = tenants::find_many(tx.conn(), ids).await?;
-        let state = |tenant| TenantChanged { tenant: Some(render::tenant(tenant)) }.encode_to_vec();
+        let state = |tenant| TenantChanged { tenant: Some(messages::tenants::tenant(tenant)) }.encode_to_vec();
         Ok(found.iter().map(|tenant| (tenant.id.to_string(), state(tenant))).collect())
     })
 }
@@ -36,7 +36,7 @@ fn customers_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = customers::find_many(tx.conn(), tenant, &ids).await?;
-        let state = |customer| CustomerChanged { customer: Some(render::customer(tenant, customer)) }.encode_to_vec();
+        let state = |customer| CustomerChanged { customer: Some(messages::customers::customer(tenant, customer)) }.encode_to_vec();
         Ok(found.iter().map(|customer| (customer.id.to_string(), state(customer))).collect())
     })
 }
@@ -47,7 +47,7 @@ fn invoices_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = invoices::find_many(tx.conn(), tenant, &ids).await?;
         let state =
-            |own| Ok::<_, AppError>(InvoiceChanged { invoice: Some(render_invoices::invoice(tenant, own, today)?) }.encode_to_vec());
+            |own| Ok::<_, AppError>(InvoiceChanged { invoice: Some(messages::invoices::invoice(tenant, own, today)?) }.encode_to_vec());
         found.iter().map(|own| Ok((own.id.to_string(), state(own)?))).collect()
     })
 }
@@ -57,7 +57,7 @@ fn payments_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = payments::find_many(tx.conn(), tenant, &ids).await?;
-        let state = |own| PaymentChanged { payment: Some(render_payments::payment(tenant, own)) }.encode_to_vec();
+        let state = |own| PaymentChanged { payment: Some(messages::payments::payment(tenant, own)) }.encode_to_vec();
         Ok(found.iter().map(|own| (own.id.to_string(), state(own))).collect())
     })
 }
@@ -67,7 +67,8 @@ fn services_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = metered::find_many(tx.conn(), tenant, &ids).await?;
-        let state = |own| MeteredServiceChanged { metered_service: Some(metered_messages::rendered(tenant, own)) }.encode_to_vec();
+        let state =
+            |own| MeteredServiceChanged { metered_service: Some(messages::metered_services::metered_service(tenant, own)) }.encode_to_vec();
         Ok(found.iter().map(|own| (own.id.to_string(), state(own))).collect())
     })
 }

@@ -147,7 +147,7 @@ impl MeteredService {
 
     /// Judges it by its invoices: overdue while one has failed, active again when none is in trouble.
     /// True where that changed it.
-    pub fn judge(&mut self, standing: Standing, now: DateTime<Utc>) -> bool {
+    pub fn evaluate(&mut self, standing: Standing, now: DateTime<Utc>) -> bool {
         let next = match self.state {
             ServiceState::Active if standing.failed_unblocked > 0 => ServiceState::Overdue,
             ServiceState::Overdue | ServiceState::Suspended if standing.troubled == 0 => ServiceState::Active,
@@ -217,19 +217,19 @@ mod tests {
     fn a_failure_makes_it_overdue_then_suspended_and_payment_restores_it() {
         let mut own = service();
         let failed = Standing { failed: 1, failed_unblocked: 1, troubled: 1 };
-        assert!(!own.judge(Standing { troubled: 1, ..Standing::default() }, NOW), "a rung is left");
-        assert!(own.judge(failed, NOW));
+        assert!(!own.evaluate(Standing { troubled: 1, ..Standing::default() }, NOW), "a rung is left");
+        assert!(own.evaluate(failed, NOW));
         assert_eq!(
             (own.state, own.suspended_at(Some(3)), own.suspended_at(None)),
             (ServiceState::Overdue, Some(NOW + TimeDelta::days(3)), None)
         );
         assert!(!own.suspend(Standing { failed_unblocked: 0, ..failed }, NOW), "a block keeps it from new consequences");
         assert!(own.suspend(failed, NOW));
-        assert!(!own.judge(Standing { troubled: 1, ..Standing::default() }, NOW), "a retry under way restores nothing");
-        assert!(own.judge(Standing::default(), NOW));
+        assert!(!own.evaluate(Standing { troubled: 1, ..Standing::default() }, NOW), "a retry under way restores nothing");
+        assert!(own.evaluate(Standing::default(), NOW));
         assert_eq!((own.state, own.overdue_since), (ServiceState::Active, None));
         own.disable(NOW);
-        assert!(!own.judge(failed, NOW), "what is off has no status to lose");
+        assert!(!own.evaluate(failed, NOW), "what is off has no status to lose");
         assert!(own.enable_again(own.terms.clone(), NOW).is_ok());
         assert_eq!(own.enable_again(own.terms.clone(), NOW).unwrap_err().reason, "SERVICE_STATE");
     }

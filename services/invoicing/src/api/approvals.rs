@@ -1,7 +1,14 @@
 //! `ApprovalService`.
 
 use super::Api;
-use crate::{approval_messages as parse, use_cases::approvals};
+use crate::{
+    messages,
+    use_cases::approvals::{
+        decide::decide_approval,
+        propose::propose_approval,
+        read::{get_approval, list_approvals},
+    },
+};
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
     DecideApprovalRequest, DecideApprovalResponse, GetApprovalRequest, GetApprovalResponse, ListApprovalsRequest, ListApprovalsResponse,
@@ -13,27 +20,27 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl ApprovalService for Api {
     async fn propose_write_off(&self, request: Request<ProposeWriteOffRequest>) -> Result<Response<ProposeWriteOffResponse>, Status> {
-        let (call, invoice, proposal, reason) = parse::write_off(request)?;
-        answer::write(&self.app.flows, &call, || approvals::propose(&self.app, &call, &invoice, (proposal, &reason))).await
+        let (call, proposal) = messages::approvals::propose_write_off(request)?;
+        answer::write(&self.app.flows, &call, || propose_approval(&self.app, &call, &proposal)).await
     }
 
     async fn propose_credit_note(&self, request: Request<ProposeCreditNoteRequest>) -> Result<Response<ProposeCreditNoteResponse>, Status> {
-        let (call, invoice, proposal, reason) = parse::credit_note(request)?;
-        answer::write(&self.app.flows, &call, || approvals::propose(&self.app, &call, &invoice, (proposal, &reason))).await
+        let (call, proposal) = messages::approvals::propose_credit_note(request)?;
+        answer::write(&self.app.flows, &call, || propose_approval(&self.app, &call, &proposal)).await
     }
 
     async fn decide_approval(&self, request: Request<DecideApprovalRequest>) -> Result<Response<DecideApprovalResponse>, Status> {
-        let (call, id, approve, explanation) = parse::decide(request)?;
-        answer::write(&self.app.flows, &call, || approvals::decide(&self.app, &call, id, (approve, &explanation))).await
+        let (call, decision) = messages::approvals::decide_approval(request)?;
+        answer::write(&self.app.flows, &call, || decide_approval(&self.app, &call, &decision)).await
     }
 
     async fn get_approval(&self, request: Request<GetApprovalRequest>) -> Result<Response<GetApprovalResponse>, Status> {
-        let (tenant, id) = parse::get(request)?;
-        answer::read(approvals::get(&self.app, &tenant, id)).await
+        let (tenant, id) = messages::approvals::get_approval(request)?;
+        answer::read(get_approval(&self.app, &tenant, id)).await
     }
 
     async fn list_approvals(&self, request: Request<ListApprovalsRequest>) -> Result<Response<ListApprovalsResponse>, Status> {
-        let (tenant, state, page) = parse::list(request)?;
-        answer::read(approvals::list(&self.app, &tenant, state, &page)).await
+        let (tenant, state, page) = messages::approvals::list_approvals(request)?;
+        answer::read(list_approvals(&self.app, &tenant, state, &page)).await
     }
 }

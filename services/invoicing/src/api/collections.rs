@@ -2,8 +2,13 @@
 
 use super::Api;
 use crate::{
-    parse_collections as parse,
-    use_cases::{block_invoice, collect_for_owner, collect_invoice},
+    messages,
+    use_cases::collections::{
+        block::{block_invoice, unblock_invoice},
+        block_for_owner::{block_for_owner, unblock_for_owner},
+        collect_for_owner::collect_for_owner,
+        retry::retry_collection,
+    },
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
@@ -16,32 +21,32 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl CollectionService for Api {
     async fn retry_collection(&self, request: Request<RetryCollectionRequest>) -> Result<Response<RetryCollectionResponse>, Status> {
-        let (call, named) = parse::retry_collection(request)?;
-        answer::write(&self.app.flows, &call, || collect_invoice::retry(&self.app, &call, &named)).await
+        let (call, named) = messages::collections::retry_collection(request)?;
+        answer::write(&self.app.flows, &call, || retry_collection(&self.app, &call, &named)).await
     }
 
     async fn block_invoice(&self, request: Request<BlockInvoiceRequest>) -> Result<Response<BlockInvoiceResponse>, Status> {
-        let (call, named, reason) = parse::block_invoice(request)?;
-        answer::write(&self.app.flows, &call, || block_invoice::block(&self.app, &call, &named, reason)).await
+        let (call, named, reason) = messages::collections::block_invoice(request)?;
+        answer::write(&self.app.flows, &call, || block_invoice(&self.app, &call, &named, reason)).await
     }
 
     async fn unblock_invoice(&self, request: Request<UnblockInvoiceRequest>) -> Result<Response<UnblockInvoiceResponse>, Status> {
-        let (call, named) = parse::unblock_invoice(request)?;
-        answer::write(&self.app.flows, &call, || block_invoice::unblock(&self.app, &call, &named)).await
+        let (call, named) = messages::collections::unblock_invoice(request)?;
+        answer::write(&self.app.flows, &call, || unblock_invoice(&self.app, &call, &named)).await
     }
 
     async fn block_for_owner(&self, request: Request<BlockForOwnerRequest>) -> Result<Response<BlockForOwnerResponse>, Status> {
-        let (call, owned, reason) = parse::block_for_owner(request)?;
-        answer::write(&self.app.flows, &call, || block_invoice::block_for_owner(&self.app, &call, &owned, reason)).await
+        let (call, owned, reason) = messages::collections::block_for_owner(request)?;
+        answer::write(&self.app.flows, &call, || block_for_owner(&self.app, &call, &owned, reason)).await
     }
 
     async fn unblock_for_owner(&self, request: Request<UnblockForOwnerRequest>) -> Result<Response<UnblockForOwnerResponse>, Status> {
-        let (call, owned) = parse::unblock_for_owner(request)?;
-        answer::write(&self.app.flows, &call, || block_invoice::unblock_for_owner(&self.app, &call, &owned)).await
+        let (call, owned) = messages::collections::unblock_for_owner(request)?;
+        answer::write(&self.app.flows, &call, || unblock_for_owner(&self.app, &call, &owned)).await
     }
 
     async fn collect_for_owner(&self, request: Request<CollectForOwnerRequest>) -> Result<Response<CollectForOwnerResponse>, Status> {
-        let (call, collect) = parse::collect_for_owner(request)?;
-        answer::write(&self.app.flows, &call, || collect_for_owner::run(&self.app, &call, &collect)).await
+        let (call, collect) = messages::collections::collect_for_owner(request)?;
+        answer::write(&self.app.flows, &call, || collect_for_owner(&self.app, &call, &collect)).await
     }
 }

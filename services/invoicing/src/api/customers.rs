@@ -2,8 +2,13 @@
 
 use super::Api;
 use crate::{
-    parse, parse_import,
-    use_cases::{create_customer, import_customers, read, update_customer},
+    messages,
+    use_cases::customers::{
+        create::create_customer,
+        import::import_customers,
+        read::{get_customer, list_customers},
+        update::update_customer,
+    },
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
@@ -16,27 +21,27 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl CustomerService for Api {
     async fn create_customer(&self, request: Request<CreateCustomerRequest>) -> Result<Response<CreateCustomerResponse>, Status> {
-        let (call, new) = parse::create_customer(request)?;
-        answer::write(&self.app.flows, &call, || create_customer::run(&self.app, &call, &new)).await
+        let (call, new) = messages::customers::create_customer(request)?;
+        answer::write(&self.app.flows, &call, || create_customer(&self.app, &call, &new)).await
     }
 
     async fn get_customer(&self, request: Request<GetCustomerRequest>) -> Result<Response<GetCustomerResponse>, Status> {
-        let (tenant, customer) = parse::get_customer(request)?;
-        answer::read(read::customer(&self.app, &tenant, customer)).await
+        let (tenant, customer) = messages::customers::get_customer(request)?;
+        answer::read(get_customer(&self.app, &tenant, customer)).await
     }
 
     async fn list_customers(&self, request: Request<ListCustomersRequest>) -> Result<Response<ListCustomersResponse>, Status> {
-        let (tenant, page) = parse::list_customers(request)?;
-        answer::read(read::customers(&self.app, &tenant, &page)).await
+        let (tenant, page) = messages::customers::list_customers(request)?;
+        answer::read(list_customers(&self.app, &tenant, &page)).await
     }
 
     async fn import_customers(&self, request: Request<ImportCustomersRequest>) -> Result<Response<ImportCustomersResponse>, Status> {
-        let (call, rows) = parse_import::import_customers(request)?;
-        answer::write(&self.app.flows, &call, || import_customers::run(&self.app, &call, &rows)).await
+        let (call, rows) = messages::customer_import::import_customers(request)?;
+        answer::write(&self.app.flows, &call, || import_customers(&self.app, &call, &rows)).await
     }
 
     async fn update_customer(&self, request: Request<UpdateCustomerRequest>) -> Result<Response<UpdateCustomerResponse>, Status> {
-        let (call, update) = parse::update_customer(request)?;
-        answer::write(&self.app.flows, &call, || update_customer::run(&self.app, &call, &update)).await
+        let (call, update) = messages::customers::update_customer(request)?;
+        answer::write(&self.app.flows, &call, || update_customer(&self.app, &call, &update)).await
     }
 }

@@ -2,8 +2,20 @@
 
 use super::Api;
 use crate::{
-    parse_invoices as parse,
-    use_cases::{correct_invoice, create_invoice, finalize_invoice, read_invoices, take_back_invoice},
+    messages,
+    use_cases::{
+        credit_notes::{create::create_credit_note, read::list_credit_notes},
+        invoices::{
+            correct::correct_invoice,
+            create::create_invoice,
+            delete::delete_invoice,
+            finalize::finalize_invoice,
+            read::{batch_get_invoices, explain_invoice, get_invoice, get_outstanding, list_invoice_versions, list_invoices},
+            update::update_invoice,
+            void::void_invoice,
+            write_off::write_off_invoice,
+        },
+    },
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
@@ -19,80 +31,80 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl InvoiceService for Api {
     async fn create_invoice(&self, request: Request<CreateInvoiceRequest>) -> Result<Response<CreateInvoiceResponse>, Status> {
-        let (call, customer, currency, content) = parse::create_invoice(request)?;
-        answer::write(&self.app.flows, &call, || create_invoice::run(&self.app, &call, customer, (currency, &content))).await
+        let (call, new) = messages::invoices::create_invoice(request)?;
+        answer::write(&self.app.flows, &call, || create_invoice(&self.app, &call, &new)).await
     }
 
     async fn update_invoice(&self, request: Request<UpdateInvoiceRequest>) -> Result<Response<UpdateInvoiceResponse>, Status> {
-        let (call, named, draft, paths) = parse::update_invoice(request)?;
-        answer::write(&self.app.flows, &call, || create_invoice::update(&self.app, &call, &named, (&draft, &paths))).await
+        let (call, update) = messages::invoices::update_invoice(request)?;
+        answer::write(&self.app.flows, &call, || update_invoice(&self.app, &call, &update)).await
     }
 
     async fn delete_invoice(&self, request: Request<DeleteInvoiceRequest>) -> Result<Response<DeleteInvoiceResponse>, Status> {
-        let (call, named) = parse::delete_invoice(request)?;
-        answer::write(&self.app.flows, &call, || create_invoice::delete(&self.app, &call, &named)).await
+        let (call, named) = messages::invoices::delete_invoice(request)?;
+        answer::write(&self.app.flows, &call, || delete_invoice(&self.app, &call, &named)).await
     }
 
     async fn finalize_invoice(&self, request: Request<FinalizeInvoiceRequest>) -> Result<Response<FinalizeInvoiceResponse>, Status> {
-        let (call, named, etag) = parse::finalize_invoice(request)?;
-        answer::write(&self.app.flows, &call, || finalize_invoice::run(&self.app, &call, &named, &etag)).await
+        let (call, named, etag) = messages::invoices::finalize_invoice(request)?;
+        answer::write(&self.app.flows, &call, || finalize_invoice(&self.app, &call, &named, &etag)).await
     }
 
     async fn void_invoice(&self, request: Request<VoidInvoiceRequest>) -> Result<Response<VoidInvoiceResponse>, Status> {
-        let (call, named, reason) = parse::void_invoice(request)?;
-        answer::write(&self.app.flows, &call, || take_back_invoice::void(&self.app, &call, &named, &reason)).await
+        let (call, named, reason) = messages::invoices::void_invoice(request)?;
+        answer::write(&self.app.flows, &call, || void_invoice(&self.app, &call, &named, &reason)).await
     }
 
     async fn write_off_invoice(&self, request: Request<WriteOffInvoiceRequest>) -> Result<Response<WriteOffInvoiceResponse>, Status> {
-        let (call, named) = parse::write_off_invoice(request)?;
-        answer::write(&self.app.flows, &call, || take_back_invoice::write_off(&self.app, &call, &named)).await
+        let (call, named) = messages::invoices::write_off_invoice(request)?;
+        answer::write(&self.app.flows, &call, || write_off_invoice(&self.app, &call, &named)).await
     }
 
     async fn create_credit_note(&self, request: Request<CreateCreditNoteRequest>) -> Result<Response<CreateCreditNoteResponse>, Status> {
-        let (call, named, amount, reason) = parse::create_credit_note(request)?;
-        answer::write(&self.app.flows, &call, || take_back_invoice::credit(&self.app, &call, &named, (amount, &reason))).await
+        let (call, note) = messages::credit_notes::create_credit_note(request)?;
+        answer::write(&self.app.flows, &call, || create_credit_note(&self.app, &call, &note)).await
     }
 
     async fn get_invoice(&self, request: Request<GetInvoiceRequest>) -> Result<Response<GetInvoiceResponse>, Status> {
-        let named = parse::get_invoice(request)?;
-        answer::read(read_invoices::invoice(&self.app, &named)).await
+        let named = messages::invoices::get_invoice(request)?;
+        answer::read(get_invoice(&self.app, &named)).await
     }
 
     async fn list_invoices(&self, request: Request<ListInvoicesRequest>) -> Result<Response<ListInvoicesResponse>, Status> {
-        let asked = parse::list_invoices(request)?;
-        answer::read(read_invoices::invoices(&self.app, &asked)).await
+        let (filter, page) = messages::invoices::list_invoices(request)?;
+        answer::read(list_invoices(&self.app, &filter, &page)).await
     }
 
     async fn batch_get_invoices(&self, request: Request<BatchGetInvoicesRequest>) -> Result<Response<BatchGetInvoicesResponse>, Status> {
-        let asked = parse::batch_get_invoices(request)?;
-        answer::read(read_invoices::batch(&self.app, &asked)).await
+        let batch = messages::invoices::batch_get_invoices(request)?;
+        answer::read(batch_get_invoices(&self.app, &batch)).await
     }
 
     async fn explain_invoice(&self, request: Request<ExplainInvoiceRequest>) -> Result<Response<ExplainInvoiceResponse>, Status> {
-        let named = parse::explain_invoice(request)?;
-        answer::read(read_invoices::explain(&self.app, &named)).await
+        let named = messages::invoices::explain_invoice(request)?;
+        answer::read(explain_invoice(&self.app, &named)).await
     }
 
     async fn get_outstanding(&self, request: Request<GetOutstandingRequest>) -> Result<Response<GetOutstandingResponse>, Status> {
-        let (tenant, customer, as_customer) = parse::get_outstanding(request)?;
-        answer::read(read_invoices::outstanding(&self.app, &tenant, customer, as_customer)).await
+        let customer = messages::outstanding::get_outstanding(request)?;
+        answer::read(get_outstanding(&self.app, &customer)).await
     }
 
     async fn list_credit_notes(&self, request: Request<ListCreditNotesRequest>) -> Result<Response<ListCreditNotesResponse>, Status> {
-        let (named, page) = parse::list_credit_notes(request)?;
-        answer::read(read_invoices::credit_notes(&self.app, &named, &page)).await
+        let (named, page) = messages::credit_notes::list_credit_notes(request)?;
+        answer::read(list_credit_notes(&self.app, &named, &page)).await
     }
 
     async fn correct_invoice(&self, request: Request<CorrectInvoiceRequest>) -> Result<Response<CorrectInvoiceResponse>, Status> {
-        let (call, named, reason) = parse::correct_invoice(request)?;
-        answer::write(&self.app.flows, &call, || correct_invoice::run(&self.app, &call, &named, &reason)).await
+        let (call, named, reason) = messages::invoice_versions::correct_invoice(request)?;
+        answer::write(&self.app.flows, &call, || correct_invoice(&self.app, &call, &named, &reason)).await
     }
 
     async fn list_invoice_versions(
         &self,
         request: Request<ListInvoiceVersionsRequest>,
     ) -> Result<Response<ListInvoiceVersionsResponse>, Status> {
-        let (named, page) = parse::list_versions(request)?;
-        answer::read(correct_invoice::list(&self.app, &named, &page)).await
+        let (named, page) = messages::invoice_versions::list_invoice_versions(request)?;
+        answer::read(list_invoice_versions(&self.app, &named, &page)).await
     }
 }

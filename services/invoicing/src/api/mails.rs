@@ -2,8 +2,18 @@
 
 use super::Api;
 use crate::{
-    parse_mails as parse,
-    use_cases::{mails, send_mail},
+    messages,
+    use_cases::{
+        mail_templates::{
+            preview::preview_mail_template,
+            read::get_mail_template,
+            update::{reset_mail_template, update_mail_template},
+        },
+        mails::{
+            read::{get_mail, list_mails},
+            retry::retry_mail,
+        },
+    },
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
@@ -17,46 +27,46 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl MailService for Api {
     async fn list_mails(&self, request: Request<ListMailsRequest>) -> Result<Response<ListMailsResponse>, Status> {
-        let (tenant, customer, page) = parse::list_mails(request)?;
-        answer::read(mails::list(&self.app, &tenant, customer, &page)).await
+        let (tenant, customer, page) = messages::mails::list_mails(request)?;
+        answer::read(list_mails(&self.app, &tenant, customer, &page)).await
     }
 
     async fn get_mail(&self, request: Request<GetMailRequest>) -> Result<Response<GetMailResponse>, Status> {
-        let (tenant, mail) = parse::get_mail(request)?;
-        answer::read(mails::mail(&self.app, &tenant, mail)).await
+        let (tenant, mail) = messages::mails::get_mail(request)?;
+        answer::read(get_mail(&self.app, &tenant, mail)).await
     }
 
     async fn retry_mail(&self, request: Request<RetryMailRequest>) -> Result<Response<RetryMailResponse>, Status> {
-        let (call, mail) = parse::retry_mail(request)?;
-        answer::write(&self.app.flows, &call, || send_mail::retry(&self.app, &call, mail)).await
+        let (call, mail) = messages::mails::retry_mail(request)?;
+        answer::write(&self.app.flows, &call, || retry_mail(&self.app, &call, mail)).await
     }
 }
 
 #[tonic::async_trait]
 impl MailTemplateService for Api {
     async fn get_mail_template(&self, request: Request<GetMailTemplateRequest>) -> Result<Response<GetMailTemplateResponse>, Status> {
-        let (tenant, which) = parse::get_template(request)?;
-        answer::read(mails::template(&self.app, &tenant, which)).await
+        let (tenant, which) = messages::mail_templates::get_mail_template(request)?;
+        answer::read(get_mail_template(&self.app, &tenant, which)).await
     }
 
     async fn update_mail_template(
         &self,
         request: Request<UpdateMailTemplateRequest>,
     ) -> Result<Response<UpdateMailTemplateResponse>, Status> {
-        let (call, given) = parse::update_template(request)?;
-        answer::write(&self.app.flows, &call, || mails::update(&self.app, &call, &given)).await
+        let (call, given) = messages::mail_templates::update_mail_template(request)?;
+        answer::write(&self.app.flows, &call, || update_mail_template(&self.app, &call, &given)).await
     }
 
     async fn reset_mail_template(&self, request: Request<ResetMailTemplateRequest>) -> Result<Response<ResetMailTemplateResponse>, Status> {
-        let (call, which) = parse::reset_template(request)?;
-        answer::write(&self.app.flows, &call, || mails::reset(&self.app, &call, which)).await
+        let (call, which) = messages::mail_templates::reset_mail_template(request)?;
+        answer::write(&self.app.flows, &call, || reset_mail_template(&self.app, &call, which)).await
     }
 
     async fn preview_mail_template(
         &self,
         request: Request<PreviewMailTemplateRequest>,
     ) -> Result<Response<PreviewMailTemplateResponse>, Status> {
-        let given = parse::preview_template(request)?;
-        Ok(Response::new(mails::preview(&given)?))
+        let given = messages::mail_templates::preview_mail_template(request)?;
+        Ok(Response::new(preview_mail_template(&given)?))
     }
 }

@@ -1,7 +1,14 @@
 //! `MeteredServiceService`.
 
 use super::Api;
-use crate::{metered_messages as parse, use_cases::metered_services};
+use crate::{
+    messages,
+    use_cases::metered_services::{
+        disable::disable_metered_service,
+        enable::enable_metered_service,
+        read::{get_metered_service, list_metered_services},
+    },
+};
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
     DisableMeteredServiceRequest, DisableMeteredServiceResponse, EnableMeteredServiceRequest, EnableMeteredServiceResponse,
@@ -16,28 +23,28 @@ impl MeteredServiceService for Api {
         &self,
         request: Request<EnableMeteredServiceRequest>,
     ) -> Result<Response<EnableMeteredServiceResponse>, Status> {
-        let (call, customer, terms) = parse::enable(request)?;
-        answer::write(&self.app.flows, &call, || metered_services::enable(&self.app, &call, customer, &terms)).await
+        let (call, customer, terms) = messages::metered_services::enable_metered_service(request)?;
+        answer::write(&self.app.flows, &call, || enable_metered_service(&self.app, &call, customer, &terms)).await
     }
 
     async fn disable_metered_service(
         &self,
         request: Request<DisableMeteredServiceRequest>,
     ) -> Result<Response<DisableMeteredServiceResponse>, Status> {
-        let (call, named) = parse::disable(request)?;
-        answer::write(&self.app.flows, &call, || metered_services::disable(&self.app, &call, &named)).await
+        let (call, named) = messages::metered_services::disable_metered_service(request)?;
+        answer::write(&self.app.flows, &call, || disable_metered_service(&self.app, &call, &named)).await
     }
 
     async fn get_metered_service(&self, request: Request<GetMeteredServiceRequest>) -> Result<Response<GetMeteredServiceResponse>, Status> {
-        let named = parse::get(request)?;
-        answer::read(metered_services::get(&self.app, &named)).await
+        let named = messages::metered_services::get_metered_service(request)?;
+        answer::read(get_metered_service(&self.app, &named)).await
     }
 
     async fn list_metered_services(
         &self,
         request: Request<ListMeteredServicesRequest>,
     ) -> Result<Response<ListMeteredServicesResponse>, Status> {
-        let (tenant, customer, page) = parse::list(request)?;
-        answer::read(metered_services::list(&self.app, (&tenant, customer), &page)).await
+        let (customer, page) = messages::metered_services::list_metered_services(request)?;
+        answer::read(list_metered_services(&self.app, &customer, &page)).await
     }
 }

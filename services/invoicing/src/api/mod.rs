@@ -1,7 +1,7 @@
 //! The gRPC methods: parse, run the use case, answer.
 
 mod approvals;
-mod bank;
+mod bank_lines;
 mod collections;
 mod customers;
 mod documents;
@@ -9,12 +9,14 @@ mod invoices;
 mod mails;
 mod metered_services;
 mod payments;
+mod receipts;
 mod refunds;
+mod statements;
 mod tenants;
 mod test_clocks;
 mod top_ups;
 
-use crate::App;
+use crate::app::App;
 
 /// Serves all methods of invoicing.
 #[derive(Debug, Clone)]

@@ -2,8 +2,14 @@
 
 use super::Api;
 use crate::{
-    parse_payments as parse,
-    use_cases::{announced, create_payment, read_payments},
+    messages,
+    use_cases::payments::{
+        cancel::cancel_payment,
+        create::create_payment,
+        quote::quote_payment,
+        read::{get_payment, list_payments},
+        record_outside::record_outside_payment,
+    },
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
@@ -17,45 +23,45 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl PaymentService for Api {
     async fn create_payment(&self, request: Request<CreatePaymentRequest>) -> Result<Response<CreatePaymentResponse>, Status> {
-        let (call, to_pay) = parse::create_payment(request)?;
-        answer::write(&self.app.flows, &call, || create_payment::run(&self.app, &call, &to_pay)).await
+        let (call, to_pay) = messages::payments::create_payment(request)?;
+        answer::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
     }
 
     async fn pay_later(&self, request: Request<PayLaterRequest>) -> Result<Response<PayLaterResponse>, Status> {
-        let (call, to_pay) = parse::pay_later(request)?;
-        answer::write(&self.app.flows, &call, || create_payment::run(&self.app, &call, &to_pay)).await
+        let (call, to_pay) = messages::payments::pay_later(request)?;
+        answer::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
     }
 
     async fn apply_credit(&self, request: Request<ApplyCreditRequest>) -> Result<Response<ApplyCreditResponse>, Status> {
-        let (call, to_pay) = parse::apply_credit(request)?;
-        answer::write(&self.app.flows, &call, || create_payment::run(&self.app, &call, &to_pay)).await
+        let (call, to_pay) = messages::payments::apply_credit(request)?;
+        answer::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
     }
 
     async fn quote_payment(&self, request: Request<QuotePaymentRequest>) -> Result<Response<QuotePaymentResponse>, Status> {
-        let to_pay = parse::quote_payment(request)?;
-        answer::read(create_payment::quote(&self.app, &to_pay)).await
+        let to_pay = messages::payments::quote_payment(request)?;
+        answer::read(quote_payment(&self.app, &to_pay)).await
     }
 
     async fn cancel_payment(&self, request: Request<CancelPaymentRequest>) -> Result<Response<CancelPaymentResponse>, Status> {
-        let (call, named) = parse::cancel_payment(request)?;
-        answer::write(&self.app.flows, &call, || announced::cancel(&self.app, &call, &named)).await
+        let (call, named) = messages::payments::cancel_payment(request)?;
+        answer::write(&self.app.flows, &call, || cancel_payment(&self.app, &call, &named)).await
     }
 
     async fn record_outside_payment(
         &self,
         request: Request<RecordOutsidePaymentRequest>,
     ) -> Result<Response<RecordOutsidePaymentResponse>, Status> {
-        let (call, told) = parse::record_outside(request)?;
-        answer::write(&self.app.flows, &call, || announced::outside(&self.app, &call, &told)).await
+        let (call, outside) = messages::payments::record_outside_payment(request)?;
+        answer::write(&self.app.flows, &call, || record_outside_payment(&self.app, &call, &outside)).await
     }
 
     async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {
-        let named = parse::get_payment(request)?;
-        answer::read(read_payments::payment(&self.app, &named)).await
+        let named = messages::payments::get_payment(request)?;
+        answer::read(get_payment(&self.app, &named)).await
     }
 
     async fn list_payments(&self, request: Request<ListPaymentsRequest>) -> Result<Response<ListPaymentsResponse>, Status> {
-        let (tenant, customer, page, as_customer) = parse::list_payments(request)?;
-        answer::read(read_payments::payments(&self.app, (&tenant, customer), &page, as_customer)).await
+        let (customer, page) = messages::payments::list_payments(request)?;
+        answer::read(list_payments(&self.app, &customer, &page)).await
     }
 }

@@ -2,8 +2,11 @@
 
 use super::Api;
 use crate::{
-    parse_payments as parse,
-    use_cases::{read_payments, refund},
+    messages,
+    use_cases::refunds::{
+        read::{get_refund, list_refunds},
+        unapply::unapply_payment,
+    },
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
@@ -15,17 +18,17 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl RefundService for Api {
     async fn unapply_payment(&self, request: Request<UnapplyPaymentRequest>) -> Result<Response<UnapplyPaymentResponse>, Status> {
-        let (call, invoice, payment, amount) = parse::unapply(request)?;
-        answer::write(&self.app.flows, &call, || refund::unapply(&self.app, &call, &invoice, (payment, amount))).await
+        let (call, unapply) = messages::refunds::unapply_payment(request)?;
+        answer::write(&self.app.flows, &call, || unapply_payment(&self.app, &call, &unapply)).await
     }
 
     async fn get_refund(&self, request: Request<GetRefundRequest>) -> Result<Response<GetRefundResponse>, Status> {
-        let (invoice, id) = parse::get_refund(request)?;
-        answer::read(read_payments::refund(&self.app, &invoice, id)).await
+        let (invoice, id) = messages::refunds::get_refund(request)?;
+        answer::read(get_refund(&self.app, &invoice, id)).await
     }
 
     async fn list_refunds(&self, request: Request<ListRefundsRequest>) -> Result<Response<ListRefundsResponse>, Status> {
-        let (invoice, page) = parse::list_refunds(request)?;
-        answer::read(read_payments::refunds(&self.app, &invoice, &page)).await
+        let (invoice, page) = messages::refunds::list_refunds(request)?;
+        answer::read(list_refunds(&self.app, &invoice, &page)).await
     }
 }

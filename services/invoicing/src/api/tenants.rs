@@ -2,8 +2,13 @@
 
 use super::Api;
 use crate::{
-    parse,
-    use_cases::{create_tenant, read, update_tenant},
+    messages,
+    use_cases::tenants::{
+        create::create_tenant,
+        read::{get_tenant, list_tenants},
+        suspend::{activate_tenant, suspend_tenant},
+        update::update_tenant,
+    },
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
@@ -16,32 +21,32 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl TenantService for Api {
     async fn create_tenant(&self, request: Request<CreateTenantRequest>) -> Result<Response<CreateTenantResponse>, Status> {
-        let (call, new) = parse::create_tenant(request)?;
-        answer::write(&self.app.flows, &call, || create_tenant::run(&self.app, &call, &new)).await
+        let (call, new) = messages::tenants::create_tenant(request)?;
+        answer::write(&self.app.flows, &call, || create_tenant(&self.app, &call, &new)).await
     }
 
     async fn get_tenant(&self, request: Request<GetTenantRequest>) -> Result<Response<GetTenantResponse>, Status> {
-        let tenant = parse::get_tenant(request)?;
-        answer::read(read::tenant(&self.app, &tenant)).await
+        let tenant = messages::tenants::get_tenant(request)?;
+        answer::read(get_tenant(&self.app, &tenant)).await
     }
 
     async fn list_tenants(&self, request: Request<ListTenantsRequest>) -> Result<Response<ListTenantsResponse>, Status> {
-        let page = parse::list_tenants(request)?;
-        answer::read(read::tenants(&self.app, &page)).await
+        let page = messages::tenants::list_tenants(request)?;
+        answer::read(list_tenants(&self.app, &page)).await
     }
 
     async fn update_tenant(&self, request: Request<UpdateTenantRequest>) -> Result<Response<UpdateTenantResponse>, Status> {
-        let (call, new, paths) = parse::update_tenant(request)?;
-        answer::write(&self.app.flows, &call, || update_tenant::run(&self.app, &call, &new, &paths)).await
+        let (call, update) = messages::tenants::update_tenant(request)?;
+        answer::write(&self.app.flows, &call, || update_tenant(&self.app, &call, &update)).await
     }
 
     async fn suspend_tenant(&self, request: Request<SuspendTenantRequest>) -> Result<Response<SuspendTenantResponse>, Status> {
-        let call = parse::suspend_tenant(request)?;
-        answer::write(&self.app.flows, &call, || update_tenant::suspend(&self.app, &call)).await
+        let call = messages::tenants::suspend_tenant(request)?;
+        answer::write(&self.app.flows, &call, || suspend_tenant(&self.app, &call)).await
     }
 
     async fn activate_tenant(&self, request: Request<ActivateTenantRequest>) -> Result<Response<ActivateTenantResponse>, Status> {
-        let call = parse::activate_tenant(request)?;
-        answer::write(&self.app.flows, &call, || update_tenant::activate(&self.app, &call)).await
+        let call = messages::tenants::activate_tenant(request)?;
+        answer::write(&self.app.flows, &call, || activate_tenant(&self.app, &call)).await
     }
 }

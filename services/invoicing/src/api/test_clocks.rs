@@ -2,8 +2,8 @@
 
 use super::Api;
 use crate::{
-    parse,
-    use_cases::{advance_test_clock, read, start_test_clock},
+    messages,
+    use_cases::test_clocks::{advance::advance_test_clock, read::get_test_clock, start::start_test_clock},
 };
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
@@ -15,17 +15,17 @@ use tonic::{Request, Response, Status};
 #[tonic::async_trait]
 impl TestClockService for Api {
     async fn start_test_clock(&self, request: Request<StartTestClockRequest>) -> Result<Response<StartTestClockResponse>, Status> {
-        let (call, now, seed) = parse::start_test_clock(request)?;
-        answer::write(&self.app.flows, &call, || start_test_clock::run(&self.app, &call, now, &seed)).await
+        let (call, new) = messages::test_clocks::start_test_clock(request)?;
+        answer::write(&self.app.flows, &call, || start_test_clock(&self.app, &call, &new)).await
     }
 
     async fn advance_test_clock(&self, request: Request<AdvanceTestClockRequest>) -> Result<Response<AdvanceTestClockResponse>, Status> {
-        let (call, target) = parse::advance_test_clock(request)?;
-        answer::write(&self.app.flows, &call, || advance_test_clock::run(&self.app, &call, target)).await
+        let (call, target) = messages::test_clocks::advance_test_clock(request)?;
+        answer::write(&self.app.flows, &call, || advance_test_clock(&self.app, &call, target)).await
     }
 
     async fn get_test_clock(&self, request: Request<GetTestClockRequest>) -> Result<Response<GetTestClockResponse>, Status> {
-        let tenant = parse::get_test_clock(request)?;
-        answer::read(read::test_clock(&self.app, &tenant)).await
+        let tenant = messages::test_clocks::get_test_clock(request)?;
+        answer::read(get_test_clock(&self.app, &tenant)).await
     }
 }

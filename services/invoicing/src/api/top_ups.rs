@@ -1,7 +1,7 @@
 //! `TransferTopUpService`.
 
 use super::Api;
-use crate::{parse_top_ups as parse, use_cases::transfer_top_up};
+use crate::{messages, use_cases::top_ups::raise::raise_transfer_top_up};
 use payterms_chassis::answer;
 use payterms_proto::invoicing::v1::{
     RaiseTransferTopUpRequest, RaiseTransferTopUpResponse, transfer_top_up_service_server::TransferTopUpService,
@@ -14,7 +14,7 @@ impl TransferTopUpService for Api {
         &self,
         request: Request<RaiseTransferTopUpRequest>,
     ) -> Result<Response<RaiseTransferTopUpResponse>, Status> {
-        let (call, customer, amount, raise) = parse::raise(request)?;
-        answer::write(&self.app.flows, &call, || transfer_top_up::run(&self.app, &call, customer, (amount, &raise))).await
+        let (call, raise) = messages::top_ups::raise_transfer_top_up(request)?;
+        answer::write(&self.app.flows, &call, || raise_transfer_top_up(&self.app, &call, &raise)).await
     }
 }

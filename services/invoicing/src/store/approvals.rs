@@ -68,25 +68,16 @@ fn approval(row: Model) -> Result<Known, AppError> {
 }
 
 /// One approval.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Approval>) -> Result<Option<Known>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(approval).transpose()
 }
 
 /// One approval, its row locked.
-///
-/// # Errors
-/// The database's.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Approval>) -> Result<Option<Known>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(approval).transpose()
 }
 
 /// Approvals below an id, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -101,9 +92,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts an approval, or saves its answer.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (own, customer): (&Approval, Id<Customer>)) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),

@@ -58,25 +58,16 @@ fn line(row: Model) -> Result<BankLine, AppError> {
 }
 
 /// One line.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<BankLine>) -> Result<Option<BankLine>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(line).transpose()
 }
 
 /// One line, locked.
-///
-/// # Errors
-/// The database's.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<BankLine>) -> Result<Option<BankLine>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(line).transpose()
 }
 
 /// Which of these references of an account are known.
-///
-/// # Errors
-/// The database's.
 pub async fn known<C: ConnectionTrait>(conn: &C, tenant: &TenantId, account: &str, references: &[&str]) -> Result<Vec<String>, AppError> {
     let query = Entity::find()
         .select_only()
@@ -88,18 +79,12 @@ pub async fn known<C: ConnectionTrait>(conn: &C, tenant: &TenantId, account: &st
 }
 
 /// Whether a line is matched to an invoice whose payment is not made yet.
-///
-/// # Errors
-/// The database's.
 pub async fn is_awaited<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<bool, AppError> {
     let matched = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.eq(invoice.uuid()));
     Ok(matched.filter(Column::PaymentId.is_null()).one(conn).await?.is_some())
 }
 
 /// Lines below an id, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -114,9 +99,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts lines, or saves what they pay.
-///
-/// # Errors
-/// The database's.
 pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &[BankLine]) -> Result<(), AppError> {
     let rows = lines.iter().map(|own| ActiveModel {
         tenant: Set(tenant.to_string()),

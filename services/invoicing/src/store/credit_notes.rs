@@ -58,9 +58,6 @@ mod taxes {
 }
 
 /// Inserts a note.
-///
-/// # Errors
-/// The database's.
 pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, note: &CreditNote) -> Result<(), AppError> {
     let code = note.amount.currency().code();
     let row = ActiveModel {
@@ -90,18 +87,12 @@ pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, note: &Cred
 }
 
 /// One note of an invoice.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<CreditNote>) -> Result<Option<CreditNote>, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
 }
 
 /// Notes of an invoice after an id, oldest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -116,9 +107,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Notes of a customer that were issued between two days, after an id, oldest first.
-///
-/// # Errors
-/// The database's.
 pub async fn issued<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,

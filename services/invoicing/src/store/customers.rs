@@ -121,25 +121,16 @@ fn customer(row: Model) -> Result<Customer, AppError> {
 }
 
 /// One customer, its row locked where the connection is a write transaction.
-///
-/// # Errors
-/// The database's.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Customer>) -> Result<Option<Customer>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(customer).transpose()
 }
 
 /// One customer.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Customer>) -> Result<Option<Customer>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(customer).transpose()
 }
 
 /// The customers of these ids.
-///
-/// # Errors
-/// The database's.
 pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Customer>]) -> Result<Vec<Customer>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
@@ -147,18 +138,12 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
 }
 
 /// Customers after the id `after`, oldest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, after: Uuid, limit: u64) -> Result<Vec<Customer>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.gt(after));
     query.order_by_asc(Column::Id).limit(limit).all(conn).await?.into_iter().map(customer).collect()
 }
 
 /// Customers of a country after the id `after`, oldest first, their rows locked.
-///
-/// # Errors
-/// The database's.
 pub async fn lock_of_country<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -171,9 +156,6 @@ pub async fn lock_of_country<C: ConnectionTrait>(
 }
 
 /// Inserts or updates customers.
-///
-/// # Errors
-/// The database's.
 pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customers: &[Customer]) -> Result<(), AppError> {
     if customers.is_empty() {
         return Ok(());

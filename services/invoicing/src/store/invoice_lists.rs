@@ -21,9 +21,6 @@ pub struct Listed {
 }
 
 /// Invoices of a customer, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -49,9 +46,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Invoices of a customer that were issued between two days, after an id, oldest first.
-///
-/// # Errors
-/// The database's.
 pub async fn issued<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -69,9 +63,6 @@ pub async fn issued<C: ConnectionTrait>(
 }
 
 /// The issued invoices with these numbers.
-///
-/// # Errors
-/// The database's.
 pub async fn by_numbers<C: ConnectionTrait>(conn: &C, tenant: &TenantId, numbers: &[String]) -> Result<Vec<Invoice>, AppError> {
     if numbers.is_empty() {
         return Ok(Vec::new());
@@ -81,9 +72,6 @@ pub async fn by_numbers<C: ConnectionTrait>(conn: &C, tenant: &TenantId, numbers
 }
 
 /// Whether a service's month is billed.
-///
-/// # Errors
-/// The database's.
 pub async fn is_billed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, billed: Billed) -> Result<bool, AppError> {
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
@@ -93,18 +81,12 @@ pub async fn is_billed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, billed: 
 }
 
 /// Whether what a closing told is billed.
-///
-/// # Errors
-/// The database's.
 pub async fn is_of_closing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: Uuid) -> Result<bool, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::UsageClosing.eq(closing));
     Ok(query.one(conn).await?.is_some())
 }
 
 /// Open invoices of a tenant after an id, locked in the order of their ids.
-///
-/// # Errors
-/// The database's.
 pub async fn lock_open_after<C: ConnectionTrait>(conn: &C, tenant: &TenantId, after: Uuid, limit: u64) -> Result<Vec<Invoice>, AppError> {
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))

@@ -65,9 +65,6 @@ mod taxes {
 pub type Parts = (Vec<Line>, Vec<TaxAmount>);
 
 /// The parts of invoices, by id.
-///
-/// # Errors
-/// The database's.
 pub async fn of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Uuid]) -> Result<HashMap<Uuid, Parts>, AppError> {
     let mut parts: HashMap<Uuid, Parts> = HashMap::new();
     let found = lines::Entity::find()
@@ -101,9 +98,6 @@ pub async fn of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Uuid]) -
 }
 
 /// Deletes the parts of a draft.
-///
-/// # Errors
-/// The database's.
 pub async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Uuid) -> Result<(), AppError> {
     let own = lines::Entity::delete_many().filter(lines::Column::Tenant.eq(tenant.as_str()));
     own.filter(lines::Column::InvoiceId.eq(invoice)).exec(conn).await?;
@@ -117,9 +111,6 @@ async fn delete_taxes<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: 
 }
 
 /// Writes the lines of an invoice.
-///
-/// # Errors
-/// The database's.
 pub async fn insert_lines<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice) -> Result<(), AppError> {
     let rows = (1_i64..).zip(&invoice.content.lines).map(|(place, line)| lines::ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -136,9 +127,6 @@ pub async fn insert_lines<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoi
 }
 
 /// Writes the taxes of an invoice as they are now.
-///
-/// # Errors
-/// The database's.
 pub async fn save_taxes<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice) -> Result<(), AppError> {
     delete_taxes(conn, tenant, invoice.id.uuid()).await?;
     let rows = (1_i64..).zip(&invoice.amounts.taxes).map(|(place, own)| taxes::ActiveModel {

@@ -202,9 +202,6 @@ pub(super) async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows:
 }
 
 /// Invoices of these ids, locked in the order of their ids.
-///
-/// # Errors
-/// The database's.
 pub async fn lock_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Invoice>]) -> Result<Vec<Invoice>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
@@ -217,9 +214,6 @@ const MOST_OPEN: u64 = 100;
 
 /// Open invoices of a customer in a currency but those of top-ups, the oldest due first chosen, locked in the order of their
 /// ids.
-///
-/// # Errors
-/// The database's.
 pub async fn lock_open<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -245,9 +239,6 @@ pub async fn lock_open<C: ConnectionTrait>(
 }
 
 /// One invoice of a customer, locked.
-///
-/// # Errors
-/// The database's.
 pub async fn lock<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -258,9 +249,6 @@ pub async fn lock<C: ConnectionTrait>(
 }
 
 /// Invoices of these ids.
-///
-/// # Errors
-/// The database's.
 pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Invoice>]) -> Result<Vec<Invoice>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
@@ -329,9 +317,6 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
 }
 
 /// Inserts or replaces a draft with its lines and taxes.
-///
-/// # Errors
-/// The database's.
 pub async fn save_draft<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice) -> Result<(), AppError> {
     save_many(conn, tenant, std::slice::from_ref(invoice)).await?;
     parts::delete(conn, tenant, invoice.id.uuid()).await?;
@@ -340,9 +325,6 @@ pub async fn save_draft<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice
 }
 
 /// Saves the rows of invoices; taxes are saved where a verb changes them.
-///
-/// # Errors
-/// The database's.
 pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Invoice]) -> Result<(), AppError> {
     if invoices.is_empty() {
         return Ok(());
@@ -356,9 +338,6 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices
 }
 
 /// Deletes a draft.
-///
-/// # Errors
-/// The database's.
 pub async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Invoice>) -> Result<(), AppError> {
     parts::delete(conn, tenant, id.uuid()).await?;
     Entity::delete_by_id((tenant.to_string(), id.uuid())).exec(conn).await?;

@@ -97,25 +97,16 @@ fn mail(row: Model) -> Result<Mail, AppError> {
 }
 
 /// One mail.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Mail>) -> Result<Option<Mail>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(mail).transpose()
 }
 
 /// One mail, locked.
-///
-/// # Errors
-/// The database's.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Mail>) -> Result<Option<Mail>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(mail).transpose()
 }
 
 /// Mails below an id, newest first; only those to a customer where one is named.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -130,9 +121,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts a mail, or saves what became of it.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) -> Result<(), AppError> {
     let fault = |error: serde_json::Error| AppError::Fault(error.to_string());
     let row = ActiveModel {
@@ -158,9 +146,6 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) 
 }
 
 /// Subject and text of a tenant's own template.
-///
-/// # Errors
-/// The database's.
 pub async fn template<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -171,9 +156,6 @@ pub async fn template<C: ConnectionTrait>(
 }
 
 /// Sets a tenant's own template, or takes it away.
-///
-/// # Errors
-/// The database's.
 pub async fn set_template<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,

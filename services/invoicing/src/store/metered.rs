@@ -64,17 +64,11 @@ fn service(row: Model) -> Result<MeteredService, AppError> {
 }
 
 /// One service.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<MeteredService>) -> Result<Option<MeteredService>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(service).transpose()
 }
 
 /// The services of these ids.
-///
-/// # Errors
-/// The database's.
 pub async fn find_many<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -86,17 +80,11 @@ pub async fn find_many<C: ConnectionTrait>(
 }
 
 /// One service, locked.
-///
-/// # Errors
-/// The database's.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<MeteredService>) -> Result<Option<MeteredService>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(service).transpose()
 }
 
 /// The service of a customer that meters a product, locked.
-///
-/// # Errors
-/// The database's.
 pub async fn lock_of_product<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -112,9 +100,6 @@ pub async fn lock_of_product<C: ConnectionTrait>(
 }
 
 /// Services of a customer after an id, oldest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -130,9 +115,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// How the invoices of a service stand.
-///
-/// # Errors
-/// The database's.
 pub async fn standing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<MeteredService>) -> Result<Standing, AppError> {
     let select = "SELECT SUM(CASE WHEN collection_state = 'FAILED' THEN 1 ELSE 0 END) AS failed, \
                   SUM(CASE WHEN collection_state = 'FAILED' AND block_reason = '' THEN 1 ELSE 0 END) AS failed_unblocked, \
@@ -144,9 +126,6 @@ pub async fn standing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Me
 }
 
 /// Inserts or saves a service.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, service: &MeteredService) -> Result<(), AppError> {
     let (term_kind, term_days) = term_columns(service.terms.term);
     let row = ActiveModel {

@@ -3,31 +3,11 @@
 use super::{currency, date};
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, sql};
-use payterms_invoicing_domain::Customer;
+use payterms_invoicing_domain::{Customer, Outstanding};
 use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::ConnectionTrait;
 
-/// What is open in one currency.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outstanding {
-    /// What is left to pay.
-    pub open: Money,
-    /// The part of it that is past due.
-    pub past_due: Money,
-    /// What open payments have reserved.
-    pub pending: Money,
-    /// How many invoices.
-    pub count: i64,
-    /// How many of them are past due.
-    pub past_due_count: i64,
-    /// The next due date.
-    pub next_due: Option<NaiveDate>,
-}
-
 /// What is open of a customer's invoices on a day, by currency.
-///
-/// # Errors
-/// The database's.
 pub async fn of_customer<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,

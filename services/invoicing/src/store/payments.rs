@@ -193,18 +193,12 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
 }
 
 /// One payment.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Payment>) -> Result<Option<Payment>, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
 }
 
 /// Payments by their ids.
-///
-/// # Errors
-/// The database's.
 pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Payment>]) -> Result<Vec<Payment>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
@@ -212,9 +206,6 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
 }
 
 /// Ended payments that have paid something of an invoice, newest first, locked in the order of their ids.
-///
-/// # Errors
-/// The database's.
 pub async fn lock_of_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<Payment>, AppError> {
     let ids: Vec<Uuid> = allocations::Entity::find()
         .select_only()
@@ -233,9 +224,6 @@ pub async fn lock_of_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, in
 }
 
 /// The payment that waits for a transfer for an invoice, the oldest first, locked.
-///
-/// # Errors
-/// The database's.
 pub async fn lock_announced<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Option<Payment>, AppError> {
     let ids: Vec<Uuid> = allocations::Entity::find()
         .select_only()
@@ -254,9 +242,6 @@ pub async fn lock_announced<C: ConnectionTrait>(conn: &C, tenant: &TenantId, inv
 }
 
 /// Payments of a customer below an id, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -273,9 +258,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts a payment, or saves what became of it.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Payment) -> Result<(), AppError> {
     let code = payment.currency.code();
     let row = ActiveModel {

@@ -70,26 +70,17 @@ fn receipt(row: Model) -> Result<Receipt, AppError> {
 }
 
 /// One receipt.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Receipt>) -> Result<Option<Receipt>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(receipt).transpose()
 }
 
 /// Whether a top-up has its receipt.
-///
-/// # Errors
-/// The database's.
 pub async fn is_issued<C: ConnectionTrait>(conn: &C, tenant: &TenantId, top_up: Uuid) -> Result<bool, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::TopUpId.eq(top_up));
     Ok(query.one(conn).await?.is_some())
 }
 
 /// Receipts of a customer below an id, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -105,9 +96,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Receipts of a customer that were issued between two days, after an id, oldest first.
-///
-/// # Errors
-/// The database's.
 pub async fn issued<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -124,9 +112,6 @@ pub async fn issued<C: ConnectionTrait>(
 }
 
 /// Inserts a receipt.
-///
-/// # Errors
-/// The database's.
 pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, receipt: &Receipt) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),

@@ -12,9 +12,6 @@ use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 /// Notes what has changed of an invoice since it was noted last.
-///
-/// # Errors
-/// The database's.
 pub async fn post<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result<(), AppError> {
     let select = "SELECT kind, CAST(SUM(amount) AS bigint) AS amount, COUNT(*) AS places FROM receivables \
                   WHERE tenant = $1 AND invoice_id = $2 GROUP BY kind";
@@ -53,9 +50,6 @@ pub async fn post<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Inv
 }
 
 /// The next customers after an id who have a movement in a month, or owed something when it began.
-///
-/// # Errors
-/// The database's.
 pub async fn customers<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -78,9 +72,6 @@ pub async fn customers<C: ConnectionTrait>(
 }
 
 /// What a customer's movements of a month come to, by currency.
-///
-/// # Errors
-/// The database's.
 pub async fn moved<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,

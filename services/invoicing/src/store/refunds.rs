@@ -103,18 +103,12 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
 const ENDED: &str = "SUCCEEDED";
 
 /// One refund.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Refund>) -> Result<Option<Refund>, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
 }
 
 /// Refunds of an invoice after an id, oldest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -129,9 +123,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts a refund, or saves what became of it.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, refund: &Refund) -> Result<(), AppError> {
     let code = refund.currency().code();
     let row = ActiveModel {

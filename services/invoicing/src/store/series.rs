@@ -8,9 +8,6 @@ use payterms_kernel::TenantId;
 use sea_orm::{ConnectionTrait, DbBackend};
 
 /// The series of a prefix, locked.
-///
-/// # Errors
-/// The database's.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, prefix: &'static str) -> Result<Series, AppError> {
     let fresh = Series::new(prefix);
     let insert = "INSERT INTO number_series (tenant, prefix, year, last_number, last_date) VALUES ($1, $2, 0, 0, '0001-01-01') ON CONFLICT DO NOTHING";
@@ -28,9 +25,6 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, prefix: &'sta
 }
 
 /// Saves a series.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, series: &Series) -> Result<(), AppError> {
     let update = "UPDATE number_series SET year = $3, last_number = $4, last_date = $5 WHERE tenant = $1 AND prefix = $2";
     let values = vec![

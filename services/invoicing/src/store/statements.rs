@@ -53,17 +53,11 @@ fn statement(row: &Model) -> Result<Statement, AppError> {
 }
 
 /// One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Statement>) -> Result<Option<Statement>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.as_ref().map(statement).transpose()
 }
 
 /// A customer's statements of a month.
-///
-/// # Errors
-/// The database's.
 pub async fn of_month<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -78,9 +72,6 @@ pub async fn of_month<C: ConnectionTrait>(
 }
 
 /// Statements of a customer below an id, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -96,9 +87,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts statements.
-///
-/// # Errors
-/// The database's.
 pub async fn insert_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, statements: &[Statement]) -> Result<(), AppError> {
     let rows = statements.iter().map(|own| ActiveModel {
         tenant: Set(tenant.to_string()),

@@ -146,45 +146,30 @@ async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Ve
 }
 
 /// One tenant, its row locked where the connection is a write transaction.
-///
-/// # Errors
-/// The database's.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<Tenant>, AppError> {
     let row = Entity::find_by_id(tenant.to_string()).lock_exclusive().one(conn).await?;
     Ok(with_rules(conn, row.into_iter().collect()).await?.pop())
 }
 
 /// One tenant, kept from changing until the write transaction ends.
-///
-/// # Errors
-/// The database's.
 pub async fn hold<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<Tenant>, AppError> {
     let row = Entity::find_by_id(tenant.to_string()).lock_shared().one(conn).await?;
     Ok(with_rules(conn, row.into_iter().collect()).await?.pop())
 }
 
 /// One tenant.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<Tenant>, AppError> {
     let row = Entity::find_by_id(tenant.to_string()).one(conn).await?;
     Ok(with_rules(conn, row.into_iter().collect()).await?.pop())
 }
 
 /// The tenants of these slugs, in their order.
-///
-/// # Errors
-/// The database's.
 pub async fn find_many<C: ConnectionTrait>(conn: &C, slugs: &[String]) -> Result<Vec<Tenant>, AppError> {
     let rows = Entity::find().filter(Column::Tenant.is_in(slugs.to_vec())).order_by_asc(Column::Tenant).limit(1_000).all(conn).await?;
     with_rules(conn, rows).await
 }
 
 /// When a tenant's open invoices are reminded.
-///
-/// # Errors
-/// The database's.
 pub async fn reminder_days<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Vec<i16>, AppError> {
     let row = Entity::find_by_id(tenant.to_string()).one(conn).await?;
     row.filter(|row| !row.invoices_hidden).map_or(Ok(Vec::new()), |row| numbers(&row.reminder_days))
@@ -213,18 +198,12 @@ fn row(tenant: &Tenant) -> Result<ActiveModel, AppError> {
 
 /// Inserts a new tenant's row. Of two registrations of one slug the second fails here, and finds
 /// the first when it is tried again.
-///
-/// # Errors
-/// The database's.
 pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), AppError> {
     Entity::insert(row(tenant)?).exec_without_returning(conn).await?;
     Ok(())
 }
 
 /// Inserts or updates a tenant with its rules.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), AppError> {
     let changing = [
         Column::DisplayName,

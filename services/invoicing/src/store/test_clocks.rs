@@ -41,25 +41,16 @@ fn clock(row: Model) -> Result<TestClock, AppError> {
 }
 
 /// The clock of a tenant, its row locked where the connection is a write transaction.
-///
-/// # Errors
-/// The database's.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<TestClock>, AppError> {
     Entity::find_by_id(tenant.to_string()).lock_exclusive().one(conn).await?.map(clock).transpose()
 }
 
 /// The clock of a tenant.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<TestClock>, AppError> {
     Entity::find_by_id(tenant.to_string()).one(conn).await?.map(clock).transpose()
 }
 
 /// Inserts or updates the clock of a tenant.
-///
-/// # Errors
-/// The database's.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, clock: &TestClock) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),

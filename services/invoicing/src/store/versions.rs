@@ -52,17 +52,11 @@ fn version(row: Model) -> Result<InvoiceVersion, AppError> {
 }
 
 /// One version.
-///
-/// # Errors
-/// The database's.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<InvoiceVersion>) -> Result<Option<InvoiceVersion>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(version).transpose()
 }
 
 /// The last versions of invoices, by invoice.
-///
-/// # Errors
-/// The database's.
 pub async fn last_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Id<Invoice>]) -> Result<Vec<InvoiceVersion>, AppError> {
     let ids = invoices.iter().map(|id| id.uuid());
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.is_in(ids));
@@ -76,9 +70,6 @@ pub async fn last_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: 
 }
 
 /// Versions of an invoice after an id, oldest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -92,9 +83,6 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Versions of a customer's invoices that were issued between two days, after an id, oldest first.
-///
-/// # Errors
-/// The database's.
 pub async fn issued<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -111,9 +99,6 @@ pub async fn issued<C: ConnectionTrait>(
 }
 
 /// Inserts a version.
-///
-/// # Errors
-/// The database's.
 pub async fn insert<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,

@@ -1,0 +1,43 @@
+//! `BankService`.
+
+use super::Api;
+use crate::{
+    messages,
+    use_cases::bank_lines::{
+        import::import_bank_statement,
+        match_line::match_bank_line,
+        read::{get_bank_line, list_bank_lines},
+    },
+};
+use payterms_chassis::answer;
+use payterms_proto::invoicing::v1::{
+    GetBankLineRequest, GetBankLineResponse, ImportBankStatementRequest, ImportBankStatementResponse, ListBankLinesRequest,
+    ListBankLinesResponse, MatchBankLineRequest, MatchBankLineResponse, bank_service_server::BankService,
+};
+use tonic::{Request, Response, Status};
+
+#[tonic::async_trait]
+impl BankService for Api {
+    async fn import_bank_statement(
+        &self,
+        request: Request<ImportBankStatementRequest>,
+    ) -> Result<Response<ImportBankStatementResponse>, Status> {
+        let (call, file) = messages::bank_lines::import_bank_statement(request)?;
+        answer::write(&self.app.flows, &call, || import_bank_statement(&self.app, &call, &file)).await
+    }
+
+    async fn match_bank_line(&self, request: Request<MatchBankLineRequest>) -> Result<Response<MatchBankLineResponse>, Status> {
+        let (call, matched) = messages::bank_lines::match_bank_line(request)?;
+        answer::write(&self.app.flows, &call, || match_bank_line(&self.app, &call, &matched)).await
+    }
+
+    async fn get_bank_line(&self, request: Request<GetBankLineRequest>) -> Result<Response<GetBankLineResponse>, Status> {
+        let (tenant, line) = messages::bank_lines::get_bank_line(request)?;
+        answer::read(get_bank_line(&self.app, &tenant, line)).await
+    }
+
+    async fn list_bank_lines(&self, request: Request<ListBankLinesRequest>) -> Result<Response<ListBankLinesResponse>, Status> {
+        let (tenant, state, page) = messages::bank_lines::list_bank_lines(request)?;
+        answer::read(list_bank_lines(&self.app, &tenant, state, &page)).await
+    }
+}

@@ -1,0 +1,3 @@
+//! Files of banks, read as hostile input.
+
+pub mod camt;

@@ -1,0 +1,58 @@
+//! What is asked of customers.
+
+use payterms_invoicing_domain::{Address, Contact, Customer};
+use payterms_kernel::{Id, TenantId};
+
+/// What a customer is given.
+#[derive(Debug, Clone)]
+pub struct CustomerFields {
+    /// Registered name.
+    pub legal_name: String,
+    /// Billing address.
+    pub address: Option<Address>,
+    /// Where documents go.
+    pub billing_email: String,
+    /// Where it is taxed.
+    pub country: String,
+    /// Tax number.
+    pub tax_id: String,
+    /// Tier.
+    pub tier: String,
+    /// Language.
+    pub locale: String,
+    /// People to write to.
+    pub contacts: Vec<Contact>,
+    /// The version that may be changed; empty: any.
+    pub etag: String,
+}
+
+/// Changes a customer.
+#[derive(Debug, Clone)]
+pub struct UpdateCustomer {
+    /// Which.
+    pub customer: Id<Customer>,
+    /// The new values.
+    pub fields: CustomerFields,
+    /// Which of them count.
+    pub paths: Vec<String>,
+}
+
+/// One row: its line, and the customer or all that is wrong.
+#[derive(Debug, Clone)]
+pub struct ImportedCustomer {
+    /// Its line in the file.
+    pub line: i32,
+    /// What is added, or why not.
+    pub customer: Result<CustomerFields, Vec<String>>,
+}
+
+/// Names a customer.
+#[derive(Debug, Clone)]
+pub struct CustomerRef {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Which.
+    pub customer: Id<Customer>,
+    /// Whether a member of the customer asks: drafts and hidden invoices are not for them.
+    pub as_customer: bool,
+}

@@ -1,0 +1,180 @@
+//! What invoices, credit notes, receipts and statements show on paper, in the customer's language.
+
+use super::{paper::Sheet, wording::Language};
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceVersion, Issue, Line, Party, Receipt, Statement, TaxAmount};
+use payterms_kernel::Money;
+
+fn party(party: &Party, language: Language) -> Vec<String> {
+    let mut lines = vec![party.legal_name.clone()];
+    if let Some(address) = &party.address {
+        lines.extend(address.lines.iter().cloned());
+        let place: Vec<_> =
+            [&address.postal_code, &address.city, &address.region].into_iter().filter(|part| !part.is_empty()).cloned().collect();
+        lines.push(place.join(" "));
+    }
+    lines.push(party.country.clone());
+    if !party.tax_id.is_empty() {
+        lines.push(format!("{} {}", language.say("Tax number", "N° fiscal"), party.tax_id));
+    }
+    lines
+}
+
+fn sheet(language: Language, title: String, (seller, buyer, mentions): (&Party, &Party, &str)) -> Sheet {
+    Sheet {
+        title,
+        seller: party(seller, language),
+        buyer: party(buyer, language),
+        heads: [
+            language.say("Description", "Désignation"),
+            language.say("Quantity", "Quantité"),
+            language.say("Unit price", "Prix unitaire"),
+            language.say("Amount", "Montant"),
+        ]
+        .map(str::to_owned),
+        foot: mentions.to_owned(),
+        page: "Page".to_owned(),
+        ..Sheet::default()
+    }
+}
+
+/// Net, tax by rate, and the total; sentences of the rates once each.
+fn taxes(sheet: &mut Sheet, language: Language, (net, taxes, total): (Money, &[TaxAmount], Money)) {
+    sheet.sums.push((language.say("Net", "Total HT").to_owned(), language.money(net)));
+    for own in taxes {
+        let label = format!("{} {} %", language.say("Tax", "TVA"), language.number(own.rate.percent));
+        let label = format!("{label} {} {}", language.say("on", "sur"), language.money(own.net));
+        sheet.sums.push((label, language.money(own.tax)));
+        if !own.rate.sentence.is_empty() && !sheet.sentences.contains(&own.rate.sentence) {
+            sheet.sentences.push(own.rate.sentence.clone());
+        }
+    }
+    sheet.sums.push((language.say("Total", "Total TTC").to_owned(), language.money(total)));
+}
+
+fn row(language: Language, line: &Line) -> Result<[String; 4], AppError> {
+    Ok([line.description.clone(), language.number(line.quantity), language.money(line.unit_price), language.money(line.amount()?)])
+}
+
+/// An issued invoice as it was issued: what has been paid since does not change it.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn invoice(language: Language, invoice: &Invoice, issue: &Issue) -> Result<Sheet, AppError> {
+    let title = format!("{} {}", language.say("Invoice", "Facture"), issue.number);
+    let mut sheet = sheet(language, title, (&issue.seller, &issue.buyer, &issue.mentions));
+    let supplied = invoice.content.supply_date.unwrap_or(issue.issue_date);
+    sheet.facts = vec![
+        (language.say("Issue date", "Date d’émission").to_owned(), language.date(issue.issue_date)),
+        (language.say("Supply date", "Date de la prestation").to_owned(), language.date(supplied)),
+        (language.say("Due date", "Échéance").to_owned(), language.date(issue.due_date)),
+    ];
+    sheet.rows = invoice.content.lines.iter().map(|line| row(language, line)).collect::<Result<_, _>>()?;
+    if invoice.content.prices_include_tax {
+        sheet.sentences.push(language.say("Prices include tax.", "Les prix s’entendent toutes taxes comprises.").to_owned());
+    }
+    taxes(&mut sheet, language, (invoice.amounts.net, &invoice.amounts.taxes, invoice.amounts.total));
+    if let Some(top_up) = &invoice.top_up {
+        let due = language.date(issue.due_date);
+        let please = language.say("Please transfer by", "À virer avant le");
+        let reference = language.say("Payment reference:", "Référence du virement :");
+        sheet.sentences.push(format!("{please} {due}: {} {reference} {}", top_up.bank_details, issue.number));
+    }
+    if !invoice.content.memo.is_empty() {
+        sheet.sentences.push(invoice.content.memo.clone());
+    }
+    Ok(sheet)
+}
+
+/// A credit note of an invoice.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn credit_note(language: Language, (issue, note): (&Issue, &CreditNote)) -> Result<Sheet, AppError> {
+    let title = format!("{} {}", language.say("Credit note", "Avoir"), note.number);
+    let mut sheet = sheet(language, title, (&issue.seller, &issue.buyer, &issue.mentions));
+    sheet.facts = vec![
+        (language.say("Issue date", "Date d’émission").to_owned(), language.date(note.issue_date)),
+        (language.say("Invoice", "Facture").to_owned(), format!("{} ({})", issue.number, language.date(issue.issue_date))),
+    ];
+    let net = note.taxes.iter().try_fold(Money::zero(note.amount.currency()), |sum, own| sum.plus(own.net))?;
+    sheet.rows = vec![[note.reason.clone(), "1".to_owned(), language.money(net), language.money(net)]];
+    taxes(&mut sheet, language, (net, &note.taxes, note.amount));
+    Ok(sheet)
+}
+
+/// A receipt.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn receipt(language: Language, receipt: &Receipt) -> Result<Sheet, AppError> {
+    let title = format!("{} {}", language.say("Receipt", "Reçu"), receipt.number);
+    let mut sheet = sheet(language, title, (&receipt.seller, &receipt.buyer, &receipt.mentions));
+    sheet.facts = vec![(language.say("Paid on", "Payé le").to_owned(), language.date(receipt.issue_date))];
+    let net = language.money(receipt.tax.net);
+    sheet.rows = vec![[language.say("Prepaid credit", "Crédit prépayé").to_owned(), "1".to_owned(), net.clone(), net]];
+    if receipt.taxed {
+        taxes(&mut sheet, language, (receipt.tax.net, std::slice::from_ref(&receipt.tax), receipt.amount));
+    } else {
+        sheet.sums.push((language.say("Total", "Total").to_owned(), language.money(receipt.amount)));
+        let sentence = language.say(
+            "No tax is taken here: it is on the invoices that this credit pays.",
+            "Aucune taxe n’est perçue ici : elle figure sur les factures que ce crédit paie.",
+        );
+        sheet.sentences.push(sentence.to_owned());
+    }
+    Ok(sheet)
+}
+
+/// A statement with the invoices of its month.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn statement(language: Language, own: &Statement, invoices: &[Invoice], (seller, buyer): (&Party, &Party)) -> Result<Sheet, AppError> {
+    let title = format!("{} {}", language.say("Statement", "Relevé"), language.month(own.month));
+    let mut sheet = sheet(language, title, (seller, buyer, ""));
+    sheet.heads = [
+        language.say("Invoice", "Facture"),
+        language.say("Issued", "Émise le"),
+        language.say("Due", "Échéance"),
+        language.say("Total", "Total"),
+    ]
+    .map(str::to_owned);
+    for invoice in invoices {
+        let Some(issue) = &invoice.issue else { continue };
+        let (issued, due) = (issue.issue_date.to_string(), issue.due_date.to_string());
+        sheet.rows.push([issue.number.clone(), issued, due, language.money(invoice.amounts.total)]);
+    }
+    let sums = [
+        (language.say("Owed before", "Solde précédent"), own.opening),
+        (language.say("Invoiced", "Facturé"), own.moved.issued),
+        (language.say("Credited", "Avoirs"), own.moved.credited.negated()),
+        (language.say("Written off", "Passé en perte"), own.moved.written_off.negated()),
+        (language.say("Paid", "Payé"), own.moved.paid.negated()),
+        (language.say("Owed now", "Solde"), own.closing),
+    ];
+    let always = |place: usize| place == 0 || place == sums.len().saturating_sub(1);
+    let told = sums.iter().enumerate().filter(|(place, (_, amount))| always(*place) || !amount.is_zero());
+    sheet.sums = told.map(|(_, (label, amount))| ((*label).to_owned(), language.money(*amount))).collect();
+    Ok(sheet)
+}
+
+/// A later version of an invoice: other details, the same amounts.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn version(language: Language, invoice: &Invoice, (issue, own): (&Issue, &InvoiceVersion)) -> Result<Sheet, AppError> {
+    let (seller, buyer, mentions) = (own.seller.clone(), own.buyer.clone(), own.mentions.clone());
+    let mut sheet = self::invoice(language, invoice, &Issue { seller, buyer, mentions, ..issue.clone() })?;
+    if own.is_corrective(invoice) {
+        sheet.title = format!("{} {}", language.say("Corrective invoice", "Facture rectificative"), own.number);
+        let first = format!("{} ({})", issue.number, language.date(issue.issue_date));
+        sheet.facts.insert(0, (language.say("Corrects", "Rectifie").to_owned(), first));
+        sheet.facts.insert(0, (language.say("Corrected on", "Rectifiée le").to_owned(), language.date(own.issue_date)));
+    } else {
+        let told = format!("{} {}", own.version, language.say("of", "du"));
+        sheet.facts.push((language.say("Version", "Version").to_owned(), format!("{told} {}", language.date(own.issue_date))));
+    }
+    sheet.sentences.push(own.reason.clone());
+    Ok(sheet)
+}

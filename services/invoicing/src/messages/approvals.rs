@@ -1,0 +1,102 @@
+//! Approvals: requests → commands, and approvals → messages.
+
+use super::{
+    customers::customer_name,
+    refs::{INVOICE, invoice_ref},
+};
+use crate::commands::approvals::{DecideApproval, ProposeApproval};
+use payterms_chassis::{
+    AppError, Call, Fields,
+    fields::Digits,
+    page::Page,
+    render::{money, timestamp},
+};
+use payterms_invoicing_domain::{
+    Approval, Customer,
+    approval::{ApprovalState, Proposal},
+};
+use payterms_kernel::{Id, TenantId};
+use payterms_proto::invoicing::v1 as pb;
+use tonic::Request;
+
+const APPROVAL: &[&str] = &["approvals"];
+
+/// Proposes a write-off, of what is open.
+pub fn propose_write_off(request: Request<pb::ProposeWriteOffRequest>) -> Result<(Call, ProposeApproval), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("invoice", &message.invoice, INVOICE);
+    let reason = fields.text("reason", &message.reason, 1, 200);
+    let proposal = ProposeApproval { invoice: invoice_ref(&fields, &name), credit: None, reason };
+    Ok((fields.write(&message.request_id, name.tenant)?, proposal))
+}
+
+/// Proposes a credit note, of an amount.
+pub fn propose_credit_note(request: Request<pb::ProposeCreditNoteRequest>) -> Result<(Call, ProposeApproval), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("invoice", &message.invoice, INVOICE);
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let reason = fields.text("reason", &message.reason, 1, 200);
+    let proposal = ProposeApproval { invoice: invoice_ref(&fields, &name), credit: Some(amount), reason };
+    Ok((fields.write(&message.request_id, name.tenant)?, proposal))
+}
+
+/// Says yes or no, and why.
+pub fn decide_approval(request: Request<pb::DecideApprovalRequest>) -> Result<(Call, DecideApproval), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, APPROVAL);
+    let explanation = fields.text("explanation", &message.explanation, 0, 1_000);
+    let decision = DecideApproval { approval: Id::from_uuid(name.id(0)), approve: message.approve, explanation };
+    Ok((fields.write(&message.request_id, name.tenant)?, decision))
+}
+
+/// Names an approval to read.
+pub fn get_approval(request: Request<pb::GetApprovalRequest>) -> Result<(TenantId, Id<Approval>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, APPROVAL);
+    fields.finish()?;
+    Ok((name.tenant.clone(), Id::from_uuid(name.id(0))))
+}
+
+/// Asks for approvals.
+pub fn list_approvals(request: Request<pb::ListApprovalsRequest>) -> Result<(TenantId, Option<ApprovalState>, Page), AppError> {
+    use pb::approval::State;
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, &[]);
+    let state = if message.state == 0 { None } else { fields.choice::<State>("state", message.state) };
+    let state = state.and_then(|state| match state {
+        State::Unspecified => None,
+        State::Proposed => Some(ApprovalState::Proposed),
+        State::Approved => Some(ApprovalState::Approved),
+        State::Refused => Some(ApprovalState::Refused),
+    });
+    let page = Page::parse(&mut fields, &format!("{} {}", message.parent, message.state), message.page_size, &message.page_token);
+    fields.finish()?;
+    Ok((name.tenant.clone(), state, page))
+}
+
+/// An approval of an invoice of a customer.
+#[must_use]
+pub fn approval(tenant: &TenantId, customer: Id<Customer>, own: &Approval) -> pb::Approval {
+    let state = match own.state {
+        ApprovalState::Proposed => pb::approval::State::Proposed,
+        ApprovalState::Approved => pb::approval::State::Approved,
+        ApprovalState::Refused => pb::approval::State::Refused,
+    };
+    let kind = match own.proposal {
+        Proposal::WriteOff(_) => pb::approval::Kind::WriteOff,
+        Proposal::CreditNote(_) => pb::approval::Kind::CreditNote,
+    };
+    pb::Approval {
+        name: format!("tenants/{tenant}/approvals/{}", own.id),
+        state: state.into(),
+        invoice: format!("{}/invoices/{}", customer_name(tenant, customer), own.invoice),
+        kind: kind.into(),
+        amount: Some(money(own.proposal.amount())),
+        reason: own.reason.clone(),
+        proposed_by: own.proposed_by.clone(),
+        decided_by: own.decided_by.clone(),
+        explanation: own.explanation.clone(),
+        create_time: Some(timestamp(own.created_at)),
+        update_time: Some(timestamp(own.updated_at)),
+    }
+}

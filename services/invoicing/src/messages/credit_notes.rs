@@ -1,0 +1,52 @@
+//! Credit notes: requests → commands, and notes → messages.
+
+use super::{
+    invoices::{invoice_name, tax_amount},
+    refs::{INVOICE, invoice_ref},
+};
+use crate::commands::{credit_notes::CreateCreditNote, invoices::InvoiceRef};
+use payterms_chassis::{
+    AppError, Call, Fields,
+    fields::Digits,
+    page::Page,
+    render::{date, money, timestamp},
+};
+use payterms_invoicing_domain::{CreditNote, Invoice};
+use payterms_kernel::TenantId;
+use payterms_proto::invoicing::v1 as pb;
+use tonic::Request;
+
+/// Takes a part off.
+pub fn create_credit_note(request: Request<pb::CreateCreditNoteRequest>) -> Result<(Call, CreateCreditNote), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, INVOICE);
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let reason = fields.text("reason", &message.reason, 1, 200);
+    let note = CreateCreditNote { invoice: invoice_ref(&fields, &name), amount, reason };
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, note))
+}
+
+/// Asks for the credit notes of an invoice.
+pub fn list_credit_notes(request: Request<pb::ListCreditNotesRequest>) -> Result<(InvoiceRef, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, INVOICE);
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    let named = invoice_ref(&fields, &name);
+    fields.finish()?;
+    Ok((named, page))
+}
+
+/// A credit note of an invoice.
+#[must_use]
+pub fn credit_note(tenant: &TenantId, invoice: &Invoice, note: &CreditNote) -> pb::CreditNote {
+    pb::CreditNote {
+        name: format!("{}/creditNotes/{}", invoice_name(tenant, invoice), note.id),
+        number: note.number.clone(),
+        invoice_number: invoice.issue.as_ref().map(|issue| issue.number.clone()).unwrap_or_default(),
+        issue_date: Some(date(note.issue_date)),
+        amount: Some(money(note.amount)),
+        taxes: note.taxes.iter().map(tax_amount).collect(),
+        reason: note.reason.clone(),
+        create_time: Some(timestamp(note.created_at)),
+    }
+}

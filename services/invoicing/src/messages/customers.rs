@@ -1,0 +1,148 @@
+//! Customers: requests → commands, and customers → messages.
+
+use super::addresses::{address, render_address};
+use crate::commands::customers::{CustomerFields, UpdateCustomer};
+use payterms_chassis::{
+    AppError, Call, Fields,
+    call::Caller,
+    etag,
+    page::Page,
+    render::{decimal, timestamp},
+};
+use payterms_invoicing_domain::{Contact, Customer, TaxTreatment};
+use payterms_kernel::{Id, TenantId};
+use payterms_proto::invoicing::v1 as pb;
+use tonic::Request;
+
+/// A field is checked when it will be used.
+pub fn customer_fields(fields: &mut Fields, customer: &pb::Customer, used: impl Fn(&str) -> bool) -> CustomerFields {
+    let text = |fields: &mut Fields, name: &str, text: &str, most: usize| {
+        if used(name) { fields.text(&format!("customer.{name}"), text, 0, most) } else { String::new() }
+    };
+    let locale = text(fields, "locale", &customer.locale, 10);
+    if !matches!(locale.as_str(), "" | "en" | "fr") {
+        fields.wrong("customer.locale", "FIELD_INVALID_CHARS", "Use en or fr.");
+    }
+    CustomerFields {
+        legal_name: text(fields, "legal_name", &customer.legal_name, 200),
+        address: customer
+            .billing_address
+            .as_ref()
+            .filter(|_| used("billing_address"))
+            .map(|own| address(fields, "customer.billing_address", own)),
+        billing_email: if used("billing_email") { fields.email("customer.billing_email", &customer.billing_email) } else { String::new() },
+        country: if used("country") { fields.country("customer.country", &customer.country) } else { String::new() },
+        tax_id: text(fields, "tax_id", &customer.tax_id, 40),
+        tier: text(fields, "tier", &customer.tier, 40),
+        locale: if locale.is_empty() { "en".to_owned() } else { locale },
+        contacts: if used("contacts") { contacts(fields, &customer.contacts) } else { Vec::new() },
+        etag: fields.text("customer.etag", &customer.etag, 0, 100),
+    }
+}
+
+fn contacts(fields: &mut Fields, contacts: &[pb::Contact]) -> Vec<Contact> {
+    if contacts.len() > 20 {
+        fields.wrong("customer.contacts", "TOO_MANY_ITEMS", "Name at most 20 contacts.");
+        return Vec::new();
+    }
+    let mut parsed = Vec::with_capacity(contacts.len());
+    for (place, contact) in contacts.iter().enumerate() {
+        let at = |name: &str| format!("customer.contacts[{place}].{name}");
+        if contact.email.is_empty() {
+            fields.wrong(&at("email"), "FIELD_REQUIRED", "Write the contact's mail address.");
+        }
+        parsed.push(Contact {
+            name: fields.text(&at("name"), &contact.name, 0, 200),
+            email: fields.email(&at("email"), &contact.email),
+            receives_documents: contact.receives_documents,
+        });
+    }
+    parsed
+}
+
+/// Adds a customer.
+pub fn create_customer(request: Request<pb::CreateCustomerRequest>) -> Result<(Call, CustomerFields), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.name("parent", &message.parent, &[]).tenant;
+    if message.customer.is_none() {
+        fields.wrong("customer", "FIELD_REQUIRED", "Describe the customer.");
+    }
+    let customer = customer_fields(&mut fields, &message.customer.unwrap_or_default(), |_| true);
+    Ok((fields.write(&message.request_id, tenant)?, customer))
+}
+
+/// The fields of the own profile, and those that only the tenant may change.
+fn changeable_fields(caller: &Caller) -> &'static [&'static str] {
+    const OWN: &[&str] = &["legal_name", "billing_address", "billing_email", "tax_id", "locale", "contacts"];
+    const ALL: &[&str] = &["legal_name", "billing_address", "billing_email", "tax_id", "locale", "contacts", "country", "tier"];
+    if ["OWNER", "ADMIN", "STAFF", "SERVICE"].iter().any(|role| caller.has(role)) { ALL } else { OWN }
+}
+
+/// Changes a customer.
+pub fn update_customer(request: Request<pb::UpdateCustomerRequest>) -> Result<(Call, UpdateCustomer), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let allowed = changeable_fields(&fields.scope().caller);
+    let paths = fields.mask(message.update_mask.as_ref(), allowed);
+    let customer = message.customer.unwrap_or_default();
+    let name = fields.name("customer.name", &customer.name, &["customers"]);
+    let new = customer_fields(&mut fields, &customer, |path| paths.iter().any(|own| own == path));
+    let call = fields.write(&message.request_id, name.tenant.clone())?;
+    Ok((call, UpdateCustomer { customer: Id::from_uuid(name.id(0)), fields: new, paths }))
+}
+
+/// Names a customer to read.
+pub fn get_customer(request: Request<pb::GetCustomerRequest>) -> Result<(TenantId, Id<Customer>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, &["customers"]);
+    fields.finish()?;
+    Ok((name.tenant.clone(), Id::from_uuid(name.id(0))))
+}
+
+/// Asks for customers.
+pub fn list_customers(request: Request<pb::ListCustomersRequest>) -> Result<(TenantId, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.name("parent", &message.parent, &[]).tenant;
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    fields.finish()?;
+    Ok((tenant, page))
+}
+
+/// The name of a customer.
+#[must_use]
+pub fn customer_name(tenant: &TenantId, customer: Id<Customer>) -> String {
+    format!("tenants/{tenant}/customers/{customer}")
+}
+
+/// A customer.
+#[must_use]
+pub fn customer(tenant: &TenantId, customer: &Customer) -> pb::Customer {
+    pb::Customer {
+        name: customer_name(tenant, customer.id),
+        legal_name: customer.legal_name.clone(),
+        billing_address: customer.address.as_ref().map(render_address),
+        billing_email: customer.billing_email.clone(),
+        country: customer.country.clone(),
+        tax_id: customer.tax_id.clone(),
+        tier: customer.tier.clone(),
+        locale: customer.locale.clone(),
+        tax_treatment: customer.tax.as_ref().map(tax_treatment),
+        create_time: Some(timestamp(customer.created_at)),
+        update_time: Some(timestamp(customer.updated_at)),
+        etag: etag::etag(customer.version),
+        contacts: customer.contacts.iter().map(contact).collect(),
+    }
+}
+
+fn contact(contact: &Contact) -> pb::Contact {
+    let Contact { name, email, receives_documents } = contact.clone();
+    pb::Contact { name, email, receives_documents }
+}
+
+fn tax_treatment(tax: &TaxTreatment) -> pb::TaxTreatment {
+    pb::TaxTreatment {
+        rate_percent: Some(decimal(tax.rate_percent)),
+        sentence: tax.sentence.clone(),
+        version: tax.version,
+        valid_from_time: Some(timestamp(tax.valid_from)),
+    }
+}

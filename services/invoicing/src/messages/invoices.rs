@@ -1,0 +1,323 @@
+//! Invoices: requests → commands, and invoices → messages.
+
+use super::{
+    addresses::render_address,
+    collections::{block, block_reason, collection},
+    customers::customer_name,
+    metered_services::metered_service_name,
+    refs::{INVOICE, invoice_ref, invoices_of_customer},
+    tenants::tax_category,
+    top_ups::render_top_up,
+};
+use crate::commands::invoices::{BatchGetInvoices, CreateInvoice, DraftFields, InvoiceFilter, InvoiceRef, UpdateInvoice};
+use chrono::NaiveDate;
+use payterms_chassis::{
+    AppError, Call, Fields,
+    access::Grant,
+    etag,
+    fields::Digits,
+    page::Page,
+    render::{date, decimal, money, term, timestamp},
+};
+use payterms_invoicing_domain::{
+    Content, Invoice, InvoiceState, Line, Party, TaxAmount,
+    deferral::Deferral,
+    explain::{Fact, Topic},
+    usage_month::UsageMonth,
+};
+use payterms_kernel::{Id, Refusal, TenantId, calendar::PaymentTerm};
+use payterms_proto::invoicing::v1 as pb;
+use rust_decimal::Decimal;
+use tonic::Request;
+
+/// Lines of one invoice.
+const MOST_LINES: usize = 500;
+
+/// The largest quantity of a line.
+const MOST_QUANTITY: i64 = 1_000_000_000;
+
+/// A field is checked when it will be used.
+fn draft_fields(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) -> bool) -> DraftFields {
+    let term = if used("payment_term") {
+        fields.term("invoice.payment_term", invoice.payment_term.as_ref())
+    } else {
+        PaymentTerm::EndOfFollowingMonth
+    };
+    DraftFields {
+        content: Content {
+            prices_include_tax: invoice.prices_include_tax,
+            term,
+            lines: if used("lines") { lines(fields, &invoice.lines) } else { Vec::new() },
+            supply_date: supply_date(fields, invoice, &used),
+            collect_automatically: invoice.collect_automatically,
+            memo: if used("memo") { fields.text("invoice.memo", &invoice.memo, 0, 1_000) } else { String::new() },
+        },
+        etag: fields.text("invoice.etag", &invoice.etag, 0, 100),
+    }
+}
+
+fn supply_date(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) -> bool) -> Option<NaiveDate> {
+    if used("supply_date") { fields.optional_date("invoice.supply_date", invoice.supply_date.as_ref()) } else { None }
+}
+
+fn lines(fields: &mut Fields, lines: &[pb::InvoiceLine]) -> Vec<Line> {
+    if lines.is_empty() {
+        fields.wrong("invoice.lines", "FIELD_REQUIRED", "Write 1 to 500 lines.");
+    }
+    if lines.len() > MOST_LINES {
+        fields.wrong("invoice.lines", "TOO_MANY_ITEMS", "Write at most 500 lines.");
+        return Vec::new();
+    }
+    let mut parsed = Vec::with_capacity(lines.len());
+    for (place, line) in lines.iter().enumerate() {
+        let at = |name: &str| format!("invoice.lines[{place}].{name}");
+        let quantity = match &line.quantity {
+            None => Decimal::ONE,
+            quantity => fields.decimal(&at("quantity"), quantity.as_ref(), 6, Decimal::new(1, 6), Decimal::from(MOST_QUANTITY)),
+        };
+        parsed.push(Line {
+            description: fields.text(&at("description"), &line.description, 1, 200),
+            quantity,
+            unit_price: fields.money(&at("unit_price"), line.unit_price.as_ref(), Digits::Wallet),
+            tax_category: tax_category(fields, &at("tax_category"), &line.tax_category),
+        });
+    }
+    parsed
+}
+
+/// Writes a draft.
+pub fn create_invoice(request: Request<pb::CreateInvoiceRequest>) -> Result<(Call, CreateInvoice), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, &["customers"]);
+    if message.invoice.is_none() {
+        fields.wrong("invoice", "FIELD_REQUIRED", "Describe the invoice.");
+    }
+    let invoice = message.invoice.unwrap_or_default();
+    let currency = fields.currency("invoice.currency_code", &invoice.currency_code);
+    let draft = draft_fields(&mut fields, &invoice, |_| true);
+    let call = fields.write(&message.request_id, name.tenant.clone())?;
+    Ok((call, CreateInvoice { customer: Id::from_uuid(name.id(0)), currency, content: draft.content }))
+}
+
+/// Changes a draft.
+pub fn update_invoice(request: Request<pb::UpdateInvoiceRequest>) -> Result<(Call, UpdateInvoice), AppError> {
+    const CHANGING: [&str; 6] = ["prices_include_tax", "payment_term", "lines", "supply_date", "memo", "collect_automatically"];
+    let (mut fields, message) = Fields::open(request)?;
+    let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
+    let invoice = message.invoice.unwrap_or_default();
+    let name = fields.name("invoice.name", &invoice.name, INVOICE);
+    let draft = draft_fields(&mut fields, &invoice, |path| paths.iter().any(|own| own == path));
+    let update = UpdateInvoice { invoice: invoice_ref(&fields, &name), fields: draft, paths };
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, update))
+}
+
+/// Drops a draft.
+pub fn delete_invoice(request: Request<pb::DeleteInvoiceRequest>) -> Result<(Call, InvoiceRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, INVOICE);
+    let named = invoice_ref(&fields, &name);
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, named))
+}
+
+/// Issues a draft.
+pub fn finalize_invoice(request: Request<pb::FinalizeInvoiceRequest>) -> Result<(Call, InvoiceRef, String), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, INVOICE);
+    let etag = fields.text("etag", &message.etag, 0, 100);
+    let named = invoice_ref(&fields, &name);
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, named, etag))
+}
+
+/// Takes an invoice back.
+pub fn void_invoice(request: Request<pb::VoidInvoiceRequest>) -> Result<(Call, InvoiceRef, String), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, INVOICE);
+    let reason = fields.text("reason", &message.reason, 1, 200);
+    let named = invoice_ref(&fields, &name);
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, named, reason))
+}
+
+/// Gives up what is open.
+pub fn write_off_invoice(request: Request<pb::WriteOffInvoiceRequest>) -> Result<(Call, InvoiceRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, INVOICE);
+    let named = invoice_ref(&fields, &name);
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, named))
+}
+
+/// Names an invoice to read.
+pub fn get_invoice(request: Request<pb::GetInvoiceRequest>) -> Result<InvoiceRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, INVOICE);
+    let named = invoice_ref(&fields, &name);
+    fields.finish()?;
+    Ok(named)
+}
+
+/// Names invoices to read.
+pub fn batch_get_invoices(request: Request<pb::BatchGetInvoicesRequest>) -> Result<BatchGetInvoices, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let parent = fields.name("parent", &message.parent, &["customers"]);
+    let (invoices, foreign) = invoices_of_customer(&mut fields, &parent, "names", &message.names);
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    fields.finish()?;
+    if foreign {
+        return Err(Refusal::not_found().into());
+    }
+    Ok(BatchGetInvoices { tenant: parent.tenant.clone(), customer: Id::from_uuid(parent.id(0)), invoices, as_customer })
+}
+
+/// Names an invoice to explain.
+pub fn explain_invoice(request: Request<pb::ExplainInvoiceRequest>) -> Result<InvoiceRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, INVOICE);
+    let named = invoice_ref(&fields, &name);
+    fields.finish()?;
+    Ok(named)
+}
+
+/// Asks for invoices.
+pub fn list_invoices(request: Request<pb::ListInvoicesRequest>) -> Result<(InvoiceFilter, Page), AppError> {
+    use pb::invoice::State;
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, &["customers"]);
+    let state = if message.state == 0 { None } else { fields.choice::<State>("state", message.state) };
+    let state = state.and_then(|state| match state {
+        State::Unspecified => None,
+        State::Draft => Some(InvoiceState::Draft),
+        State::Open => Some(InvoiceState::Open),
+        State::Paid => Some(InvoiceState::Paid),
+        State::Void => Some(InvoiceState::Void),
+        State::Uncollectible => Some(InvoiceState::Uncollectible),
+    });
+    let blocked_for = if message.block_reason == 0 { None } else { block_reason(&mut fields, "block_reason", message.block_reason) };
+    let list = format!("{} {} {}", message.parent, message.state, message.block_reason);
+    let page = Page::parse(&mut fields, &list, message.page_size, &message.page_token);
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    fields.finish()?;
+    Ok((InvoiceFilter { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), state, blocked_for, as_customer }, page))
+}
+
+/// The name of an invoice.
+#[must_use]
+pub fn invoice_name(tenant: &TenantId, invoice: &Invoice) -> String {
+    format!("{}/invoices/{}", customer_name(tenant, invoice.customer), invoice.id)
+}
+
+fn invoice_state(state: InvoiceState) -> i32 {
+    match state {
+        InvoiceState::Draft => pb::invoice::State::Draft,
+        InvoiceState::Open => pb::invoice::State::Open,
+        InvoiceState::Paid => pb::invoice::State::Paid,
+        InvoiceState::Void => pb::invoice::State::Void,
+        InvoiceState::Uncollectible => pb::invoice::State::Uncollectible,
+    }
+    .into()
+}
+
+/// An invoice as it stands on a day of the tenant's.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result<pb::Invoice, AppError> {
+    let issue = invoice.issue.as_ref();
+    Ok(pb::Invoice {
+        name: invoice_name(tenant, invoice),
+        state: invoice_state(invoice.state),
+        number: issue.map(|issue| issue.number.clone()).unwrap_or_default(),
+        currency_code: invoice.currency.code().to_owned(),
+        prices_include_tax: invoice.content.prices_include_tax,
+        payment_term: Some(term(invoice.content.term)),
+        lines: invoice.content.lines.iter().map(line).collect::<Result<_, _>>()?,
+        supply_date: invoice.content.supply_date.map(date),
+        memo: invoice.content.memo.clone(),
+        issue_date: issue.map(|issue| date(issue.issue_date)),
+        due_date: issue.map(|issue| date(issue.due_date)),
+        taxes: invoice.amounts.taxes.iter().map(tax_amount).collect(),
+        net: Some(money(invoice.amounts.net)),
+        total: Some(money(invoice.amounts.total)),
+        paid: Some(money(invoice.paid)),
+        credited: Some(money(invoice.credited)),
+        written_off: Some(money(invoice.written_off)),
+        open: Some(money(invoice.open()?)),
+        pending: Some(money(invoice.pending)),
+        past_due: invoice.past_due(today)?,
+        seller: issue.map(|issue| party(&issue.seller)),
+        buyer: issue.map(|issue| party(&issue.buyer)),
+        create_time: Some(timestamp(invoice.created_at)),
+        update_time: Some(timestamp(invoice.updated_at)),
+        etag: etag::etag(invoice.version),
+        revision: invoice.version,
+        collect_automatically: invoice.content.collect_automatically,
+        collection: Some(collection(&invoice.collection)),
+        block: invoice.block.as_ref().map(block),
+        usage_month: invoice.usage.map(|own| usage_month(&customer_name(tenant, invoice.customer), own)),
+        top_up: invoice.top_up.as_ref().map(render_top_up),
+        deferral: invoice.deferral.map(|own| deferral(&customer_name(tenant, invoice.customer), own)),
+        metered_service: invoice.billed.map(|own| metered_service_name(tenant, invoice.customer, own.service)).unwrap_or_default(),
+    })
+}
+
+fn usage_month(customer: &str, own: UsageMonth) -> pb::UsageMonth {
+    let wallet = format!("{customer}/wallets/{}", own.wallet);
+    let postpaid_agreement = own.agreement.map(|id| format!("{wallet}/postpaidAgreements/{id}")).unwrap_or_default();
+    pb::UsageMonth { wallet, month: Some(date(own.month)), postpaid_agreement }
+}
+
+fn deferral(customer: &str, own: Deferral) -> pb::Deferral {
+    let credit_line = format!("{customer}/creditLines/{}", own.line);
+    pb::Deferral {
+        draw: format!("{credit_line}/draws/{}", own.draw),
+        credit_line,
+        amount: Some(money(own.amount)),
+        purchase_date: Some(date(own.purchased_on)),
+        plans_allowed: own.plans_allowed,
+    }
+}
+
+fn line(line: &Line) -> Result<pb::InvoiceLine, AppError> {
+    Ok(pb::InvoiceLine {
+        description: line.description.clone(),
+        quantity: Some(decimal(line.quantity)),
+        unit_price: Some(money(line.unit_price)),
+        tax_category: line.tax_category.clone(),
+        amount: Some(money(line.amount()?)),
+    })
+}
+
+/// A part of an amount with its rate.
+#[must_use]
+pub fn tax_amount(own: &TaxAmount) -> pb::TaxAmount {
+    pb::TaxAmount {
+        rate_percent: Some(decimal(own.rate.percent)),
+        sentence: own.rate.sentence.clone(),
+        net: Some(money(own.net)),
+        tax: Some(money(own.tax)),
+    }
+}
+
+/// A seller or buyer, as a document shows it.
+#[must_use]
+pub fn party(party: &Party) -> pb::Party {
+    pb::Party {
+        legal_name: party.legal_name.clone(),
+        address: party.address.as_ref().map(render_address),
+        country: party.country.clone(),
+        tax_id: party.tax_id.clone(),
+    }
+}
+
+/// Why an invoice stands as it does.
+#[must_use]
+pub fn fact(fact: Fact) -> pb::explain_invoice_response::Fact {
+    use pb::explain_invoice_response::Topic as Told;
+    let topic = match fact.topic {
+        Topic::State => Told::State,
+        Topic::Due => Told::Due,
+        Topic::Block => Told::Block,
+        Topic::Pending => Told::Pending,
+        Topic::Collection => Told::Collection,
+        Topic::Reminder => Told::Reminder,
+    };
+    pb::explain_invoice_response::Fact { topic: topic.into(), sentence: fact.sentence, time: fact.at.map(timestamp) }
+}

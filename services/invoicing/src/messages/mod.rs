@@ -1,0 +1,26 @@
+//! Both ways of each noun: requests of the contract → commands, with all violations of a request at once, and domain →
+//! messages.
+#![expect(clippy::missing_errors_doc, reason = "every function of requests refuses with all violations at once")]
+
+pub mod addresses;
+pub mod approvals;
+pub mod bank_lines;
+pub mod collections;
+pub mod credit_notes;
+pub mod customer_import;
+pub mod customers;
+pub mod documents;
+pub mod invoice_versions;
+pub mod invoices;
+pub mod mail_templates;
+pub mod mails;
+pub mod metered_services;
+pub mod outstanding;
+pub mod payments;
+pub mod receipts;
+pub mod refs;
+pub mod refunds;
+pub mod statements;
+pub mod tenants;
+pub mod test_clocks;
+pub mod top_ups;

@@ -1,0 +1,266 @@
+//! Payments: requests → commands, and payments → messages.
+
+use super::{
+    customers::customer_name,
+    refs::{INVOICE, customer_ref},
+};
+use crate::commands::{
+    customers::CustomerRef,
+    payments::{Means, OutsidePayment, PaymentRef, ToPay},
+};
+use payterms_chassis::{
+    AppError, Call, Fields,
+    access::Grant,
+    fields::Digits,
+    names::Name,
+    page::Page,
+    render::{money, timestamp},
+};
+use payterms_invoicing_domain::{Allocation, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source};
+use payterms_kernel::{Id, Money, Refusal, TenantId};
+use payterms_proto::invoicing::v1 as pb;
+use tonic::Request;
+use uuid::Uuid;
+
+/// Invoices of one payment.
+const MOST_INVOICES: usize = 100;
+
+/// Tenders of one payment.
+const MOST_TENDERS: usize = 5;
+
+/// Invoices with their amounts, and whether one is another customer's.
+type InvoicesToPay = (Vec<(Id<Invoice>, Option<Money>)>, bool);
+
+fn invoices(fields: &mut Fields, parent: &Name, asked: &[pb::InvoiceToPay], currency: &str) -> InvoicesToPay {
+    if asked.len() > MOST_INVOICES {
+        fields.wrong("invoices", "TOO_MANY_ITEMS", "Name at most 100 invoices.");
+    }
+    if !asked.is_empty() && !currency.is_empty() {
+        fields.wrong("currency_code", "FIELD_OUT_OF_RANGE", "Leave it empty: the invoices have a currency.");
+    }
+    let (mut parsed, mut foreign): InvoicesToPay = (Vec::new(), false);
+    for (place, own) in asked.iter().take(MOST_INVOICES).enumerate() {
+        let name = fields.name(&format!("invoices[{place}].invoice"), &own.invoice, INVOICE);
+        foreign |= name.tenant != parent.tenant || name.id(0) != parent.id(0);
+        let amount = own.amount.as_ref().map(|amount| fields.money(&format!("invoices[{place}].amount"), Some(amount), Digits::MinorUnit));
+        let id = Id::from_uuid(name.id(1));
+        if parsed.iter().any(|(other, _)| *other == id) {
+            fields.wrong(&format!("invoices[{place}].invoice"), "DUPLICATE_ITEM", "Name each invoice once.");
+        }
+        parsed.push((id, amount));
+    }
+    (parsed, foreign)
+}
+
+fn tenders(fields: &mut Fields, parent: &Name, asked: &[pb::TenderToUse]) -> (Vec<(Means, Option<Money>)>, bool) {
+    use pb::tender_to_use::Source;
+    if asked.is_empty() {
+        fields.wrong("tenders", "FIELD_REQUIRED", "Name 1 to 5 tenders.");
+    }
+    if asked.len() > MOST_TENDERS {
+        fields.wrong("tenders", "TOO_MANY_ITEMS", "Name at most 5 tenders.");
+    }
+    let (mut parsed, mut foreign): (Vec<(Means, Option<Money>)>, bool) = (Vec::new(), false);
+    for (place, own) in asked.iter().take(MOST_TENDERS).enumerate() {
+        let at = format!("tenders[{place}]");
+        let means = match &own.source {
+            Some(Source::Credit(true)) => Means::Credit,
+            Some(Source::PaymentMethod(method)) if method.is_empty() => Means::Card(None),
+            Some(Source::PaymentMethod(method)) => {
+                let name = fields.name(&format!("{at}.payment_method"), method, &["customers", "paymentMethods"]);
+                foreign |= name.tenant != parent.tenant || name.id(0) != parent.id(0);
+                Means::Card(Some(name.id(1)))
+            }
+            Some(Source::BankTransfer(true)) => {
+                if asked.len() > 1 {
+                    fields.wrong(&at, "TENDERS_MISMATCH", "Announce a transfer alone; pay the rest by a payment of its own.");
+                }
+                Means::Transfer
+            }
+            Some(Source::Credit(false) | Source::BankTransfer(false)) | None => {
+                fields.wrong(&format!("{at}.source"), "FIELD_REQUIRED", "Set credit or bank_transfer to true, or name a payment method.");
+                Means::Credit
+            }
+        };
+        if parsed.iter().any(|(other, _)| *other == means) {
+            fields.wrong(&at, "DUPLICATE_ITEM", "Name each source once.");
+        }
+        let amount = own.amount.as_ref().map(|amount| fields.money(&format!("{at}.amount"), Some(amount), Digits::MinorUnit));
+        parsed.push((means, amount));
+    }
+    if parsed.iter().filter(|(_, amount)| amount.is_none()).count() > 1 {
+        fields.wrong("tenders", "FIELD_REQUIRED", "Set the amounts of all tenders but one.");
+    }
+    (parsed, foreign)
+}
+
+fn to_pay(fields: &mut Fields, (parent, currency): (&str, &str), asked: &[pb::InvoiceToPay], with: &[pb::TenderToUse]) -> (ToPay, bool) {
+    let parent = fields.name("parent", parent, &["customers"]);
+    let (invoices, foreign) = invoices(fields, &parent, asked, currency);
+    let (tenders, alien) = tenders(fields, &parent, with);
+    let currency = if asked.is_empty() { Some(fields.currency("currency_code", currency)) } else { None };
+    let customer = if parent.ids.is_empty() { Id::from_uuid(Uuid::nil()) } else { Id::from_uuid(parent.id(0)) };
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    (ToPay { tenant: parent.tenant.clone(), customer, invoices, tenders, currency, as_customer }, foreign || alien)
+}
+
+fn must_be_of_customer((to_pay, foreign): (ToPay, bool)) -> Result<ToPay, AppError> {
+    if foreign { Err(Refusal::not_found().into()) } else { Ok(to_pay) }
+}
+
+/// Pays invoices.
+pub fn create_payment(request: Request<pb::CreatePaymentRequest>) -> Result<(Call, ToPay), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let asked = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &message.tenders);
+    let call = fields.write(&message.request_id, asked.0.tenant.clone())?;
+    Ok((call, must_be_of_customer(asked)?))
+}
+
+/// Defers invoices on the credit line that is the purchase default.
+pub fn pay_later(request: Request<pb::PayLaterRequest>) -> Result<(Call, ToPay), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    if message.invoices.is_empty() {
+        fields.wrong("invoices", "FIELD_REQUIRED", "Name 1 to 100 invoices.");
+    }
+    let named: Vec<_> = message.invoices.iter().map(|name| pb::InvoiceToPay { invoice: name.clone(), amount: None }).collect();
+    let parent = fields.name("parent", &message.parent, &["customers"]);
+    let (invoices, foreign) = invoices(&mut fields, &parent, &named, "");
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    let call = fields.write(&message.request_id, parent.tenant.clone())?;
+    let customer = Id::from_uuid(parent.id(0));
+    let tenders = vec![(Means::Line, None)];
+    Ok((call, must_be_of_customer((ToPay { tenant: parent.tenant, customer, invoices, tenders, currency: None, as_customer }, foreign))?))
+}
+
+/// Pays invoices with credit.
+pub fn apply_credit(request: Request<pb::ApplyCreditRequest>) -> Result<(Call, ToPay), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
+    let credit = pb::TenderToUse { source: Some(pb::tender_to_use::Source::Credit(true)), amount: None };
+    let mut asked = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &[credit]);
+    asked.0.tenders = vec![(Means::Credit, amount)];
+    let call = fields.write(&message.request_id, asked.0.tenant.clone())?;
+    Ok((call, must_be_of_customer(asked)?))
+}
+
+/// Asks what a payment would do.
+pub fn quote_payment(request: Request<pb::QuotePaymentRequest>) -> Result<ToPay, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let asked = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &message.tenders);
+    fields.finish()?;
+    must_be_of_customer(asked)
+}
+
+/// Names a payment to read.
+pub fn get_payment(request: Request<pb::GetPaymentRequest>) -> Result<PaymentRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, &["customers", "payments"]);
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    fields.finish()?;
+    Ok(PaymentRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), payment: Id::from_uuid(name.id(1)), as_customer })
+}
+
+/// Asks for payments.
+pub fn list_payments(request: Request<pb::ListPaymentsRequest>) -> Result<(CustomerRef, Page), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("parent", &message.parent, &["customers"]);
+    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    let customer = customer_ref(&fields, &name);
+    fields.finish()?;
+    Ok((customer, page))
+}
+
+/// Cancels a payment that waits for a transfer.
+pub fn cancel_payment(request: Request<pb::CancelPaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, &["customers", "payments"]);
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    let call = fields.write(&message.request_id, name.tenant.clone())?;
+    let (customer, payment) = (Id::from_uuid(name.id(0)), Id::from_uuid(name.id(1)));
+    Ok((call, PaymentRef { tenant: name.tenant, customer, payment, as_customer }))
+}
+
+/// Records what was paid elsewhere.
+pub fn record_outside_payment(request: Request<pb::RecordOutsidePaymentRequest>) -> Result<(Call, OutsidePayment), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let parent = fields.name("parent", &message.parent, &["customers"]);
+    if message.invoices.is_empty() {
+        fields.wrong("invoices", "FIELD_REQUIRED", "Name 1 to 100 invoices.");
+    }
+    let (invoices, foreign) = invoices(&mut fields, &parent, &message.invoices, "");
+    let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
+    let reference = fields.text("reference", &message.reference, 1, 200);
+    let call = fields.write(&message.request_id, parent.tenant.clone())?;
+    if foreign {
+        return Err(Refusal::not_found().into());
+    }
+    Ok((call, OutsidePayment { customer: Id::from_uuid(parent.id(0)), invoices, amount, reference }))
+}
+
+/// The name of a payment.
+#[must_use]
+pub fn payment_name(tenant: &TenantId, payment: &Payment) -> String {
+    format!("{}/payments/{}", customer_name(tenant, payment.customer), payment.id)
+}
+
+/// A payment.
+#[must_use]
+pub fn payment(tenant: &TenantId, payment: &Payment) -> pb::Payment {
+    let state = match payment.state {
+        PaymentState::Processing => pb::payment::State::Processing,
+        PaymentState::Succeeded => pb::payment::State::Succeeded,
+        PaymentState::Partial => pb::payment::State::Partial,
+        PaymentState::Failed => pb::payment::State::Failed,
+        PaymentState::Cancelled => pb::payment::State::Cancelled,
+    };
+    let customer = customer_name(tenant, payment.customer);
+    let allocation = |own: &Allocation| pb::PaymentAllocation {
+        invoice: format!("{customer}/invoices/{}", own.invoice),
+        amount: Some(money(own.amount)),
+        paid: Some(money(own.paid)),
+        refunded: Some(money(own.refunded)),
+        deferred: Some(money(own.deferred)),
+    };
+    pb::Payment {
+        name: payment_name(tenant, payment),
+        state: state.into(),
+        allocations: payment.allocations.iter().map(allocation).collect(),
+        tenders: payment.tenders.iter().map(|own| tender(&customer, own)).collect(),
+        surplus: Some(money(payment.surplus)),
+        create_time: Some(timestamp(payment.created_at)),
+        update_time: Some(timestamp(payment.updated_at)),
+        automatic: payment.automatic,
+        reference: payment.reference.clone(),
+        owner: payment.owner.clone(),
+    }
+}
+
+fn tender(customer: &str, tender: &Tender) -> pb::PaymentTender {
+    let state = match tender.state {
+        TenderState::Processing => pb::payment_tender::State::Processing,
+        TenderState::Succeeded => pb::payment_tender::State::Succeeded,
+        TenderState::Failed(_) => pb::payment_tender::State::Failed,
+        TenderState::Released => pb::payment_tender::State::Released,
+    };
+    pb::PaymentTender {
+        credit: tender.source == Source::Credit,
+        announced: tender.source == Source::Announced,
+        outside: tender.source == Source::Outside,
+        credit_line: matches!(tender.source, Source::Line(_)),
+        payment_method: if let Source::Card(method) | Source::BankDebit(method) | Source::Line(method) = tender.source {
+            format!("{customer}/paymentMethods/{method}")
+        } else {
+            String::new()
+        },
+        amount: Some(money(tender.amount)),
+        state: state.into(),
+        refunded: Some(money(tender.refunded)),
+        charged_back: Some(money(tender.charged_back)),
+        bank_line: if let Source::Transfer(line) = tender.source {
+            format!("{}/bankLines/{line}", customer.split("/customers/").next().unwrap_or_default())
+        } else {
+            String::new()
+        },
+        decline_code: if let TenderState::Failed(code) = &tender.state { code.clone() } else { String::new() },
+    }
+}

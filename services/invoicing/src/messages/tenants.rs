@@ -1,0 +1,251 @@
+//! Tenants: requests → commands, and tenants → messages.
+
+use super::addresses::{address, render_address};
+use crate::commands::tenants::{TenantFields, UpdateTenant};
+use payterms_chassis::{
+    AppError, Call, Fields, etag,
+    fields::Digits,
+    page::Page,
+    render::{decimal, money, timestamp},
+};
+use payterms_invoicing_domain::{Business, Dunning, TaxRule, Tenant};
+use payterms_kernel::{Money, TenantId};
+use payterms_proto::invoicing::v1 as pb;
+use rust_decimal::Decimal;
+use tonic::Request;
+
+/// A field is checked when it will be used.
+fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -> bool) -> TenantFields {
+    let text = |fields: &mut Fields, name: &str, text: &str, least: usize, most: usize| {
+        if used(name) { fields.text(&format!("tenant.{name}"), text, least, most) } else { String::new() }
+    };
+    let time_zone = text(fields, "time_zone", &tenant.time_zone, 1, 64);
+    if used("time_zone") && time_zone.parse::<chrono_tz::Tz>().is_err() {
+        fields.wrong("tenant.time_zone", "TIME_ZONE_INVALID", "Use a name of the IANA database such as Australia/Sydney.");
+    }
+    TenantFields {
+        display_name: text(fields, "display_name", &tenant.display_name, 1, 200),
+        country: if used("country") { fields.country("tenant.country", &tenant.country) } else { String::new() },
+        time_zone,
+        sandbox: tenant.sandbox,
+        invoices_hidden: tenant.invoices_hidden,
+        overpayment_refused: tenant.overpayment_refused,
+        business: if used("business") { business(fields, &tenant.business.clone().unwrap_or_default()) } else { Business::default() },
+        dunning: if used("dunning") { dunning(fields, &tenant.dunning.clone().unwrap_or_default()) } else { Dunning::default() },
+        transfer_tolerances: figures(fields, ("transfer_tolerances", &tenant.transfer_tolerances), &used),
+        approval_limits: figures(fields, ("approval_limits", &tenant.approval_limits), &used),
+        tax_rules: if used("tax_rules") { tax_rules(fields, &tenant.tax_rules) } else { Vec::new() },
+        etag: fields.text("tenant.etag", &tenant.etag, 0, 100),
+    }
+}
+
+fn dunning(fields: &mut Fields, own: &pb::DunningSettings) -> Dunning {
+    const MOST_STEPS: usize = 20;
+    if own.reminder_days.len() > MOST_STEPS {
+        fields.wrong("tenant.dunning.reminder_days", "TOO_MANY_ITEMS", "Remind at most 20 times.");
+    }
+    let mut reminder_days = Vec::new();
+    for day in own.reminder_days.iter().take(MOST_STEPS) {
+        if !(-365..=365).contains(day) {
+            fields.wrong("tenant.dunning.reminder_days", "FIELD_OUT_OF_RANGE", "Use -365 to 365 days from the due date.");
+        }
+        let day = i16::try_from(*day).unwrap_or_default();
+        if reminder_days.contains(&day) {
+            fields.wrong("tenant.dunning.reminder_days", "DUPLICATE_ITEM", "Write each day once.");
+        }
+        reminder_days.push(day);
+    }
+    reminder_days.sort_unstable();
+    let days = fields.number("tenant.dunning.suspend_after_days", own.suspend_after_days, 0..=365);
+    Dunning { suspend_after_days: u16::try_from(days).ok().filter(|_| own.suspend_overdue_services), reminder_days }
+}
+
+fn business(fields: &mut Fields, own: &pb::BusinessDetails) -> Business {
+    let at = |name: &str| format!("tenant.business.{name}");
+    let portal_url = fields.text(&at("portal_url"), &own.portal_url, 0, 200);
+    if !portal_url.is_empty() && !portal_url.starts_with("https://") {
+        fields.wrong(&at("portal_url"), "FIELD_INVALID_CHARS", "Use an address that begins with https://.");
+    }
+    Business {
+        legal_name: fields.text(&at("legal_name"), &own.legal_name, 0, 200),
+        address: own.address.as_ref().map(|own| address(fields, &at("address"), own)),
+        tax_id: fields.text(&at("tax_id"), &own.tax_id, 0, 40),
+        legal_mentions: fields.text(&at("legal_mentions"), &own.legal_mentions, 0, 1_000),
+        contact_email: fields.email(&at("contact_email"), &own.contact_email),
+        portal_url,
+        bank_details: fields.text(&at("bank_details"), &own.bank_details, 0, 300),
+    }
+}
+
+/// Amounts, one a currency.
+fn figures(fields: &mut Fields, (name, own): (&str, &[payterms_proto::google::r#type::Money]), used: &impl Fn(&str) -> bool) -> Vec<Money> {
+    let field = format!("tenant.{name}");
+    if !used(name) {
+        return Vec::new();
+    }
+    if own.len() > 50 {
+        fields.wrong(&field, "TOO_MANY_ITEMS", "Send at most 50 figures.");
+    }
+    let mut parsed: Vec<Money> = Vec::new();
+    for (place, figure) in own.iter().take(50).enumerate() {
+        let figure = fields.money(&format!("{field}[{place}]"), Some(figure), Digits::MinorUnit);
+        if parsed.iter().any(|other| other.currency() == figure.currency()) {
+            fields.wrong(&format!("{field}[{place}]"), "DUPLICATE_ITEM", "Write one figure per currency.");
+        }
+        parsed.push(figure);
+    }
+    parsed
+}
+
+fn tax_rules(fields: &mut Fields, rules: &[pb::TaxRule]) -> Vec<TaxRule> {
+    if rules.len() > 300 {
+        fields.wrong("tenant.tax_rules", "TOO_MANY_ITEMS", "Send at most 300 rules.");
+        return Vec::new();
+    }
+    let mut parsed: Vec<TaxRule> = Vec::new();
+    for (place, rule) in rules.iter().enumerate() {
+        let at = format!("tenant.tax_rules[{place}]");
+        let rule = TaxRule {
+            country: fields.country(&format!("{at}.country"), &rule.country),
+            rate_percent: fields.decimal(&format!("{at}.rate_percent"), rule.rate_percent.as_ref(), 4, Decimal::ZERO, Decimal::from(100)),
+            sentence: fields.text(&format!("{at}.sentence"), &rule.sentence, 0, 500),
+            category: tax_category(fields, &format!("{at}.category"), &rule.category),
+            with_tax_id: rule.with_tax_id,
+        };
+        if parsed.iter().any(|other| tax_rule_key(other) == tax_rule_key(&rule)) {
+            fields.wrong(&at, "DUPLICATE_ITEM", "Write one rule per country, category and with_tax_id.");
+        }
+        parsed.push(rule);
+    }
+    parsed.sort_by(|a, b| tax_rule_key(a).cmp(&tax_rule_key(b)));
+    parsed
+}
+
+/// What a tenant has one tax rule for.
+fn tax_rule_key(rule: &TaxRule) -> (&str, &str, bool) {
+    (&rule.country, &rule.category, rule.with_tax_id)
+}
+
+/// The name of what is sold, as tax rules and lines use it; empty: the standard category.
+pub fn tax_category(fields: &mut Fields, field: &str, text: &str) -> String {
+    if !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+        fields.wrong(field, "FIELD_INVALID_CHARS", "Use lower-case letters, digits and underscores.");
+    }
+    fields.text(field, text, 0, 40)
+}
+
+/// Registers a tenant.
+pub fn create_tenant(request: Request<pb::CreateTenantRequest>) -> Result<(Call, TenantFields), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let id = message.tenant_id.parse::<TenantId>();
+    if id.is_err() {
+        fields.wrong("tenant_id", "RESOURCE_NAME_INVALID", "Use 3 to 40 lower-case letters, digits or inner dashes, a letter first.");
+    }
+    if message.tenant.is_none() {
+        fields.wrong("tenant", "FIELD_REQUIRED", "Describe the tenant.");
+    }
+    let tenant = tenant_fields(&mut fields, &message.tenant.unwrap_or_default(), |_| true);
+    let name = fields.name("tenant_id", &format!("tenants/{}", id.map_or_else(|_| "unknown".into(), |id| id.to_string())), &[]);
+    Ok((fields.write(&message.request_id, name.tenant)?, tenant))
+}
+
+/// Changes a tenant.
+pub fn update_tenant(request: Request<pb::UpdateTenantRequest>) -> Result<(Call, UpdateTenant), AppError> {
+    const CHANGING: [&str; 9] = [
+        "display_name",
+        "time_zone",
+        "invoices_hidden",
+        "tax_rules",
+        "overpayment_refused",
+        "business",
+        "dunning",
+        "transfer_tolerances",
+        "approval_limits",
+    ];
+    let (mut fields, message) = Fields::open(request)?;
+    let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
+    let tenant = message.tenant.unwrap_or_default();
+    let name = fields.name("tenant.name", &tenant.name, &[]);
+    let tenant = tenant_fields(&mut fields, &tenant, |path| paths.iter().any(|own| own == path));
+    Ok((fields.write(&message.request_id, name.tenant)?, UpdateTenant { fields: tenant, paths }))
+}
+
+fn tenant_verb(mut fields: Fields, request_id: &str, name: &str) -> Result<Call, AppError> {
+    let tenant = fields.name("name", name, &[]).tenant;
+    fields.write(request_id, tenant)
+}
+
+/// Suspends a tenant.
+pub fn suspend_tenant(request: Request<pb::SuspendTenantRequest>) -> Result<Call, AppError> {
+    let (fields, message) = Fields::open(request)?;
+    tenant_verb(fields, &message.request_id, &message.name)
+}
+
+/// Activates a tenant.
+pub fn activate_tenant(request: Request<pb::ActivateTenantRequest>) -> Result<Call, AppError> {
+    let (fields, message) = Fields::open(request)?;
+    tenant_verb(fields, &message.request_id, &message.name)
+}
+
+/// Names a tenant to read.
+pub fn get_tenant(request: Request<pb::GetTenantRequest>) -> Result<TenantId, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.name("name", &message.name, &[]).tenant;
+    fields.finish()?;
+    Ok(tenant)
+}
+
+/// Asks for tenants.
+pub fn list_tenants(request: Request<pb::ListTenantsRequest>) -> Result<Page, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let page = Page::parse(&mut fields, "", message.page_size, &message.page_token);
+    fields.finish()?;
+    Ok(page)
+}
+
+/// A tenant.
+#[must_use]
+pub fn tenant(tenant: &Tenant) -> pb::Tenant {
+    let rule = |rule: &payterms_invoicing_domain::TaxRule| pb::TaxRule {
+        country: rule.country.clone(),
+        rate_percent: Some(decimal(rule.rate_percent)),
+        sentence: rule.sentence.clone(),
+        category: rule.category.clone(),
+        with_tax_id: rule.with_tax_id,
+    };
+    pb::Tenant {
+        name: format!("tenants/{}", tenant.id),
+        display_name: tenant.display_name.clone(),
+        country: tenant.country.clone(),
+        time_zone: tenant.time_zone.clone(),
+        sandbox: tenant.sandbox,
+        invoices_hidden: tenant.invoices_hidden,
+        overpayment_refused: tenant.overpayment_refused,
+        business: Some(render_business(&tenant.business)),
+        dunning: Some(pb::DunningSettings {
+            suspend_overdue_services: tenant.dunning.suspend_after_days.is_some(),
+            suspend_after_days: tenant.dunning.suspend_after_days.unwrap_or_default().into(),
+            reminder_days: tenant.dunning.reminder_days.iter().map(|day| i32::from(*day)).collect(),
+        }),
+        transfer_tolerances: tenant.transfer_tolerances.iter().copied().map(money).collect(),
+        approval_limits: tenant.approval_limits.iter().copied().map(money).collect(),
+        tax_rules: tenant.tax_rules.iter().map(rule).collect(),
+        state: if tenant.suspended { pb::tenant::State::Suspended } else { pb::tenant::State::Active }.into(),
+        create_time: Some(timestamp(tenant.created_at)),
+        update_time: Some(timestamp(tenant.updated_at)),
+        etag: etag::etag(tenant.version),
+    }
+}
+
+fn render_business(business: &Business) -> pb::BusinessDetails {
+    let Business { legal_name, address: own, tax_id, legal_mentions, contact_email, portal_url, bank_details } = business.clone();
+    pb::BusinessDetails {
+        legal_name,
+        address: own.as_ref().map(render_address),
+        tax_id,
+        legal_mentions,
+        contact_email,
+        portal_url,
+        bank_details,
+    }
+}

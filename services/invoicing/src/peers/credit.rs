@@ -1,0 +1,108 @@
+//! Credit, as invoicing reaches it: the line of a payment, each step with a request id made from the payment and the step.
+
+use crate::{
+    app::App,
+    messages::{customers::customer_name, payments::payment_name},
+};
+use payterms_chassis::{
+    AppError,
+    call::Caller,
+    peer_channel::PeerChannel,
+    peers::{reason, until_answered, until_done},
+    render::money,
+};
+use payterms_invoicing_domain::{Customer, Invoice, Payment, deferral::line_of};
+use payterms_kernel::{Id, Money, TenantId, id::step_id};
+use payterms_proto::credit::v1::{
+    AuthorizeForPaymentRequest, CaptureForPaymentRequest, CaptureForPaymentResponse, GetLineMeansRequest, GetLineMeansResponse,
+    InvoiceToDefer, VoidForPaymentRequest, draw_service_client::DrawServiceClient,
+};
+use std::time::Duration;
+use tonic::Request;
+use uuid::Uuid;
+
+/// How long one try of a step may take.
+const BUDGET: Duration = Duration::from_secs(10);
+
+/// Why a line gives nothing: what stands against a draw, or the payment was given up before. What was reserved is made owed
+/// or given back; no line can refuse that.
+const NOT_DRAWN: [&str; 5] = ["CREDIT_LIMIT_EXCEEDED", "CURRENCY_MISMATCH", "DRAW_STATE", "INVOICE_IN_PLAN", "LINE_STATE"];
+
+/// What can be drawn on a line of a customer.
+///
+/// # Errors
+/// Those of credit.
+pub async fn line_means(app: &App, tenant: &TenantId, customer: Id<Customer>, line: Uuid) -> Result<GetLineMeansResponse, AppError> {
+    let name = format!("{}/creditLines/{line}", customer_name(tenant, customer));
+    let caller = Caller::service("invoicing", tenant, None);
+    let request = app.peers.request("credit", &caller, GetLineMeansRequest { name }, BUDGET)?;
+    Ok(DrawServiceClient::new(app.peers.channel("credit")?).get_line_means(request).await?.into_inner())
+}
+
+/// A line, as a payment draws on it.
+#[derive(Debug)]
+pub struct Line<'a> {
+    app: &'a App,
+    tenant: &'a TenantId,
+    intent: Uuid,
+    customer: String,
+    name: String,
+    payment: String,
+}
+
+impl<'a> Line<'a> {
+    /// The line that covers a part of a payment, if one does.
+    #[must_use]
+    pub fn of(app: &'a App, tenant: &'a TenantId, payment: &Payment) -> Option<Self> {
+        let (line, _) = line_of(&payment.tenders)?;
+        let customer = customer_name(tenant, payment.customer);
+        let name = format!("{customer}/creditLines/{line}");
+        Some(Self { app, tenant, intent: payment.id.uuid(), customer, name, payment: payment_name(tenant, payment) })
+    }
+
+    fn client(&self) -> Result<DrawServiceClient<PeerChannel>, AppError> {
+        Ok(DrawServiceClient::new(self.app.peers.channel("credit")?))
+    }
+
+    fn request<M>(&self, message: M) -> Result<Request<M>, AppError> {
+        self.app.peers.request("credit", &Caller::service("invoicing", self.tenant, None), message, BUDGET)
+    }
+
+    fn step(&self, step: &str) -> String {
+        step_id(self.intent, step).to_string()
+    }
+
+    /// Reserves what invoices are deferred of; the reason where it is refused.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn authorize(&self, to_defer: Vec<(Id<Invoice>, Money)>) -> Result<Result<(), String>, AppError> {
+        let invoice = |(id, amount)| InvoiceToDefer { invoice: format!("{}/invoices/{id}", self.customer), amount: Some(money(amount)) };
+        let invoices = to_defer.into_iter().map(invoice).collect();
+        let (request_id, name, payment) = (self.step("draw"), self.name.clone(), self.payment.clone());
+        let message = AuthorizeForPaymentRequest { request_id, name, payment, invoices };
+        let answer =
+            until_answered(&NOT_DRAWN, || async { Ok(self.client()?.authorize_for_payment(self.request(message.clone())?).await?) });
+        Ok(answer.await?.map(|_| ()).map_err(|status| reason(&status).unwrap_or_default()))
+    }
+
+    /// Makes what is reserved owed.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn capture(&self) -> Result<CaptureForPaymentResponse, AppError> {
+        let (request_id, name, payment) = (self.step("capture"), self.name.clone(), self.payment.clone());
+        let message = CaptureForPaymentRequest { request_id, name, payment };
+        until_done(|| async { Ok(self.client()?.capture_for_payment(self.request(message.clone())?).await?) }).await
+    }
+
+    /// Gives back what is reserved.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn void(&self) -> Result<(), AppError> {
+        let (request_id, name, payment) = (self.step("void"), self.name.clone(), self.payment.clone());
+        let message = VoidForPaymentRequest { request_id, name, payment };
+        until_done(|| async { Ok(self.client()?.void_for_payment(self.request(message.clone())?).await?) }).await.map(|_| ())
+    }
+}

@@ -1,0 +1,253 @@
+//! A customer's wallet, as invoicing reaches it. Each step of a payment has a request id made from the payment and the
+//! step; an answer that does not come is requested again with the same id.
+
+use crate::{
+    app::App,
+    messages::{customers::customer_name, payments::payment_name},
+};
+use payterms_chassis::{
+    AppError,
+    call::Caller,
+    names,
+    peer_channel::PeerChannel,
+    peers::{reason, until_answered, until_done},
+    render::{money, money_of},
+};
+use payterms_invoicing_domain::{
+    Customer, Destination, Payment, RefundPart,
+    top_up::{Bought, Offer},
+};
+use payterms_kernel::{Currency, Id, Money, TenantId, id::step_id};
+use payterms_proto::wallet::v1::{
+    Charge, ChargeForPaymentRequest, GetChargeRequest, GetPaymentMeansRequest, GetPaymentMeansResponse, GetWalletSettingsRequest,
+    HoldForPaymentRequest, PaymentMethod, RecordTransferRequest, RefundPaymentRequest, ReleasePaymentRequest, SettlePaymentRequest,
+    TaxKind, charge::State, payment_method::Kind, settings_service_client::SettingsServiceClient,
+    settlement_service_client::SettlementServiceClient,
+};
+use std::time::Duration;
+use tonic::Request;
+use uuid::Uuid;
+
+/// How long one try of a step may take.
+const BUDGET: Duration = Duration::from_secs(10);
+
+/// Why credit is not held: there is less than is asked for, or the payment was released before. No other step can be
+/// refused: a charge that is declined is a result, and what was begun is settled, released or given back.
+const NOT_HELD: [&str; 2] = ["INSUFFICIENT_FUNDS", "HOLD_STATE"];
+
+/// What became of a charge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Charged {
+    /// The money is taken.
+    Succeeded,
+    /// It is not, for this reason.
+    Failed(String),
+    /// The provider takes its time.
+    Waits,
+}
+
+/// A customer's wallet, as invoicing reaches it.
+#[derive(Debug)]
+pub struct Wallet<'a> {
+    app: &'a App,
+    tenant: &'a TenantId,
+    customer: String,
+    /// What the ids of the steps come from.
+    intent: Uuid,
+    payment_name: String,
+}
+
+impl<'a> Wallet<'a> {
+    /// The wallet of a customer.
+    #[must_use]
+    pub fn new(app: &'a App, tenant: &'a TenantId, customer: Id<Customer>) -> Self {
+        Self { app, tenant, customer: customer_name(tenant, customer), intent: Uuid::nil(), payment_name: String::new() }
+    }
+
+    /// The same, for the steps of one payment.
+    #[must_use]
+    pub fn of(self, payment: &Payment) -> Self {
+        Self { intent: payment.id.uuid(), payment_name: payment_name(self.tenant, payment), ..self }
+    }
+
+    /// The same, for the steps of a refund of one payment.
+    #[must_use]
+    pub fn refunding(self, refund: Uuid, payment: Id<Payment>) -> Self {
+        let payment_name = format!("{}/payments/{payment}", self.customer);
+        Self { intent: refund, payment_name, ..self }
+    }
+
+    fn step(&self, step: &str) -> String {
+        step_id(self.intent, step).to_string()
+    }
+
+    fn client(&self) -> Result<SettlementServiceClient<PeerChannel>, AppError> {
+        Ok(SettlementServiceClient::new(self.app.peers.channel("wallet")?))
+    }
+
+    fn request<M>(&self, message: M) -> Result<Request<M>, AppError> {
+        self.app.peers.request("wallet", &Caller::service("invoicing", self.tenant, None), message, BUDGET)
+    }
+
+    /// What the customer can pay with.
+    ///
+    /// # Errors
+    /// The wallet's.
+    pub async fn means(&self, currency: Currency) -> Result<GetPaymentMeansResponse, AppError> {
+        let message = GetPaymentMeansRequest { parent: self.customer.clone(), currency_code: currency.code().to_owned() };
+        Ok(self.client()?.get_payment_means(self.request(message)?).await?.into_inner())
+    }
+
+    /// Reserves credit; the reason where it is refused.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn hold(&self, amount: Money, taxed: bool) -> Result<Result<(), String>, AppError> {
+        let message = HoldForPaymentRequest {
+            request_id: self.step("hold"),
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            amount: Some(money(amount)),
+            taxed,
+        };
+        let answer = until_answered(&NOT_HELD, || async { Ok(self.client()?.hold_for_payment(self.request(message.clone())?).await?) });
+        Ok(answer.await?.map(|_| ()).map_err(|status| reason(&status).unwrap_or_default()))
+    }
+
+    /// Charges a card, in the order of tenders; none: the collection method.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn charge(&self, place: usize, method: Option<Uuid>, amount: Money) -> Result<Charged, AppError> {
+        let message = ChargeForPaymentRequest {
+            request_id: self.step(&charge_step(place)),
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            payment_method: method.map(|method| format!("{}/paymentMethods/{method}", self.customer)).unwrap_or_default(),
+            amount: Some(money(amount)),
+        };
+        let answer = until_done(|| async { Ok(self.client()?.charge_for_payment(self.request(message.clone())?).await?) });
+        let charge = answer.await?.charge.unwrap_or_default();
+        match outcome(&charge) {
+            // The first answer is kept: how the charge stands now is asked apart.
+            Charged::Waits => self.charge_now(&charge.name).await,
+            known => Ok(known),
+        }
+    }
+
+    async fn charge_now(&self, name: &str) -> Result<Charged, AppError> {
+        let message = GetChargeRequest { name: name.to_owned() };
+        let answer = until_done(|| async { Ok(self.client()?.get_charge(self.request(message.clone())?).await?) });
+        Ok(outcome(&answer.await?.charge.unwrap_or_default()))
+    }
+
+    /// Gives back what is reserved.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn release(&self, currency: Currency) -> Result<(), AppError> {
+        let message = ReleasePaymentRequest {
+            request_id: self.step("release"),
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            currency_code: currency.code().to_owned(),
+        };
+        until_done(|| async { Ok(self.client()?.release_payment(self.request(message.clone())?).await?) }).await.map(|_| ())
+    }
+
+    /// Takes the reserved credit, and makes a surplus credit.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn settle(&self, currency: Currency, credit: bool, surplus: Option<Money>) -> Result<(), AppError> {
+        let message = SettlePaymentRequest {
+            request_id: self.step("settle"),
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            currency_code: currency.code().to_owned(),
+            surplus: surplus.map(money),
+            credit,
+        };
+        until_done(|| async { Ok(self.client()?.settle_payment(self.request(message.clone())?).await?) }).await.map(|_| ())
+    }
+
+    /// How credit is sold by transfer in a currency.
+    ///
+    /// # Errors
+    /// The wallet's.
+    pub async fn offer(&self, currency: Currency) -> Result<Offer, AppError> {
+        let mut client = SettingsServiceClient::new(self.app.peers.channel("wallet")?);
+        let message = GetWalletSettingsRequest { name: format!("tenants/{}/walletSettings", self.tenant) };
+        let settings = client.get_wallet_settings(self.request(message)?).await?.into_inner().wallet_settings.unwrap_or_default();
+        let minimums = settings.minimums.iter().filter(|own| own.kind() == Kind::BankTransfer);
+        Ok(Offer {
+            prepayment: settings.prepayment,
+            by_transfer: settings.prepayment_methods().any(|kind| kind == Kind::BankTransfer),
+            minimum: minimums.filter_map(|own| money_of(own.amount.as_ref()?)).find(|least| least.currency() == currency),
+            taxed: settings.top_up_tax_kind() == TaxKind::TaxedSale,
+        })
+    }
+
+    /// Books what arrived by bank transfer: it pays invoices, but for what it buys.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn record_transfer(&self, amount: Money, bought: Option<Bought>) -> Result<(), AppError> {
+        let tax_kind = bought.map(|own| if own.taxed { TaxKind::TaxedSale } else { TaxKind::Deposit });
+        let message = RecordTransferRequest {
+            request_id: self.step("transfer"),
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            amount: Some(money(amount)),
+            bought: bought.map(|own| money(own.amount)),
+            tax: bought.map(|own| money(own.tax)),
+            tax_kind: tax_kind.unwrap_or_default().into(),
+        };
+        until_done(|| async { Ok(self.client()?.record_transfer(self.request(message.clone())?).await?) }).await.map(|_| ())
+    }
+
+    /// Gives back a part of a refund; all of it becomes credit where the payment is unapplied.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn refund(&self, step: usize, part: &RefundPart, unapplied: bool) -> Result<Destination, AppError> {
+        let charged = step_id(part.payment.uuid(), &charge_step(part.place)).to_string();
+        let message = RefundPaymentRequest {
+            request_id: self.step(&format!("part/{step}")),
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            amount: Some(money(part.amount)),
+            charge_request_id: if part.from_credit { String::new() } else { charged },
+            to_credit: unapplied || part.to_credit,
+        };
+        let answer = until_done(|| async { Ok(self.client()?.refund_payment(self.request(message.clone())?).await?) });
+        let credited = answer.await?.credited;
+        Ok(if credited { Destination::Credit } else { Destination::Card })
+    }
+}
+
+/// The id of the step that charges the tender at a place.
+#[must_use]
+pub fn charge_id(payment: &Payment, place: usize) -> String {
+    step_id(payment.id.uuid(), &charge_step(place)).to_string()
+}
+
+/// The step that charges the tender at a place.
+fn charge_step(place: usize) -> String {
+    format!("charge/{place}")
+}
+
+fn outcome(charge: &Charge) -> Charged {
+    match charge.state() {
+        // Taken back already: its own event tells, once this is recorded.
+        State::Succeeded | State::ChargedBack => Charged::Succeeded,
+        State::Failed => Charged::Failed(charge.decline_code.clone()),
+        State::Processing | State::Unspecified => Charged::Waits,
+    }
+}
+
+/// The UUID of a method.
+#[must_use]
+pub fn method_id(own: &PaymentMethod) -> Option<Uuid> {
+    own.name.rsplit('/').next().and_then(names::uuid)
+}

@@ -1,0 +1,41 @@
+//! What templates may and may not do.
+
+use super::{ours, render, samples};
+use crate::documents::wording::Language;
+use payterms_invoicing_domain::MailKind;
+
+const OPTIONAL: [&str; 10] =
+    ["past_due", "link", "next_try", "suspend_on", "late", "automatic", "accelerates", "nothing_open", "explanation", "note"];
+
+#[test]
+fn every_mail_reads_well_in_both_languages_with_and_without_its_options() {
+    for kind in MailKind::ALL {
+        for language in Language::ALL {
+            let full = samples(kind, language);
+            let bare =
+                full.iter().map(|(name, value)| (name.clone(), if OPTIONAL.contains(&name.as_str()) { "".into() } else { value.clone() }));
+            for variables in [full.clone(), bare.collect()] {
+                let (subject, text) = render(ours(kind, language), &variables).unwrap();
+                assert!(!subject.is_empty() && !subject.contains('{') && text.len() > 40, "{kind:?} {subject}");
+                assert!(!text.contains("\n\n\n"), "{kind:?} {}: {text}", language.code());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_template_sees_nothing_else_and_ends() {
+    let variables = samples(MailKind::Receipt, Language::English);
+    let refused = |text: &str| render(("Hello", text), &variables).unwrap_err();
+    assert_eq!(refused("{{ password }}").reason, "TEMPLATE_INVALID");
+    assert_eq!(refused("{% include \"/etc/passwd\" %}").reason, "TEMPLATE_INVALID");
+    assert_eq!(refused("{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}").reason, "TEMPLATE_INVALID");
+    let doubled = format!("{{% set a = number %}}{}", "{% set a = a ~ a %}".repeat(40));
+    for grows in [doubled.as_str(), "{{ number * 9999999 }}", "{{ [1, 2] + [3] }}", "{{ number|replace(\"R\", \"RRRR\") }}"] {
+        assert_eq!(refused(grows).reason, "TEMPLATE_INVALID", "{grows}");
+    }
+    let long = format!("{{% for a in number %}}{}{{% endfor %}}", "x".repeat(20_000));
+    assert_eq!(refused(&long).reason, "TEMPLATE_INVALID");
+    assert!(refused("one\n{% if %}").message.contains("line 2"));
+    assert_eq!(render(("{{ seller }}\nBcc: x", "y"), &variables).unwrap().0, "Acme Telecom Bcc: x");
+}

@@ -1,0 +1,40 @@
+//! A second person decides; what is approved is done in the same transaction.
+
+use super::save::publish_approval;
+use crate::{
+    app::App,
+    commands::approvals::DecideApproval,
+    store::{approvals, invoices},
+    use_cases::{credit_notes::create::apply_credit_note, invoices::write_off::give_up_invoice},
+};
+use payterms_chassis::{Answer, AppError, Call};
+use payterms_invoicing_domain::approval::Proposal;
+use payterms_kernel::Refusal;
+use payterms_proto::invoicing::v1::DecideApprovalResponse;
+
+/// Decides, and does what was approved.
+///
+/// # Errors
+/// `SEPARATION_OF_DUTIES`, `APPROVAL_STATE`, `APPROVAL_EXCEEDED`, those of the deed, `RESOURCE_NOT_FOUND`.
+pub async fn decide_approval(app: &App, call: &Call, decision: &DecideApproval) -> Result<Answer<DecideApprovalResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    // The invoice is locked first, as by every other verb.
+    let (known, customer) = approvals::find(tx.conn(), &call.tenant, decision.approval).await?.ok_or_else(Refusal::not_found)?;
+    let invoice = invoices::lock(tx.conn(), &call.tenant, customer, known.invoice).await?;
+    let mut invoice = invoice.ok_or_else(Refusal::not_found)?;
+    let (mut own, _) = approvals::lock(tx.conn(), &call.tenant, decision.approval).await?.ok_or_else(Refusal::not_found)?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    let now = tx.now();
+    own.decide(&call.caller.subject, (decision.approve, decision.explanation.clone()), now)?;
+    if decision.approve {
+        own.proposal.must_cover(invoice.open()?)?;
+        match own.proposal {
+            Proposal::WriteOff(_) => give_up_invoice(&mut tx, &mut invoice).await.map(|_| ())?,
+            Proposal::CreditNote(amount) => apply_credit_note(&mut tx, &mut invoice, (amount, &own.reason)).await?,
+        }
+    }
+    let rendered = publish_approval(&mut tx, (&own, customer)).await?;
+    tx.commit(DecideApprovalResponse { approval: Some(rendered) }).await
+}

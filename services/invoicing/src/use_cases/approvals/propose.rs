@@ -1,0 +1,66 @@
+//! Proposes what takes a second person.
+
+use super::save::publish_approval;
+use crate::{app::App, commands::approvals::ProposeApproval, use_cases::invoices::load::lock_invoice};
+use payterms_chassis::{Answer, AppError, Call};
+use payterms_invoicing_domain::{
+    Approval,
+    approval::{ApprovalState, Proposal},
+};
+use payterms_proto::invoicing::v1::{Approval as ApprovalMessage, ProposeCreditNoteResponse, ProposeWriteOffResponse};
+use prost::Message;
+
+/// The answers of both proposals have the same shape: one field, the approval.
+pub trait ProposalAnswer: Message + Default {
+    /// The answer that holds an approval.
+    fn of(approval: ApprovalMessage) -> Self;
+}
+
+impl ProposalAnswer for ProposeWriteOffResponse {
+    fn of(approval: ApprovalMessage) -> Self {
+        Self { approval: Some(approval) }
+    }
+}
+
+impl ProposalAnswer for ProposeCreditNoteResponse {
+    fn of(approval: ApprovalMessage) -> Self {
+        Self { approval: Some(approval) }
+    }
+}
+
+/// Proposes a credit note of an amount, or else a write-off of what is open; what would be refused now is not
+/// proposed.
+///
+/// # Errors
+/// Those of the deed, `RESOURCE_NOT_FOUND`.
+pub async fn propose_approval<A: ProposalAnswer>(app: &App, call: &Call, proposed: &ProposeApproval) -> Result<Answer<A>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    let invoice = lock_invoice(&tx, &proposed.invoice).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    let now = tx.now();
+    let mut would_be = invoice.clone();
+    let proposal = if let Some(amount) = proposed.credit {
+        would_be.credit(amount, now)?;
+        Proposal::CreditNote(amount)
+    } else {
+        would_be.write_off(now)?;
+        Proposal::WriteOff(invoice.open()?)
+    };
+    let approval = Approval {
+        id: tx.id(),
+        invoice: invoice.id,
+        proposal,
+        state: ApprovalState::Proposed,
+        reason: proposed.reason.clone(),
+        proposed_by: call.caller.subject.clone(),
+        decided_by: String::new(),
+        explanation: String::new(),
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    let rendered = publish_approval(&mut tx, (&approval, invoice.customer)).await?;
+    tx.commit(A::of(rendered)).await
+}

@@ -1,0 +1,7 @@
+//! Bank statements: lines are taken in once, matched to invoices, and become payments.
+
+pub mod import;
+pub mod match_line;
+pub mod pay;
+pub mod read;
+pub mod save;

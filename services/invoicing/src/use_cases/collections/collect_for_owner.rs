@@ -1,0 +1,94 @@
+//! Collects for the owner of a block, such as an active plan: a payment from the collection method over
+//! several invoices, at most what is payable. The flow is that of any payment.
+
+use crate::{
+    app::App,
+    commands::collections::CollectForOwner,
+    peers::wallet::Wallet,
+    store::invoices,
+    use_cases::payments::{drive, save::publish_payment},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use payterms_chassis::{Answer, AppError, Call, kill, render::timestamp};
+use payterms_invoicing_domain::{
+    Invoice, InvoiceState,
+    collection::NOTICE_DAYS,
+    payment::{self, Asked, Source},
+};
+use payterms_kernel::{Money, Refusal};
+use payterms_proto::{
+    invoicing::v1::CollectForOwnerResponse,
+    wallet::v1::{PaymentMethod, payment_method::Kind},
+};
+
+/// Runs the verb.
+///
+/// # Errors
+/// `INVOICE_BLOCKED` by another, `NOTHING_PAYABLE`, `DEBIT_NOTICE_REQUIRED`, `RESOURCE_NOT_FOUND`.
+pub async fn collect_for_owner(app: &App, call: &Call, collect: &CollectForOwner) -> Result<Answer<CollectForOwnerResponse>, AppError> {
+    if app.flows.knows(call).await? {
+        let mut tx = app.db.begin_forward(call).await?;
+        tx.seen().await?;
+        drop(tx);
+        return app.flows.answer(call, true).await;
+    }
+    let means = Wallet::new(app, &call.tenant, collect.customer).means(collect.amount.currency()).await?;
+    let mut tx = app.db.begin_forward(call).await?;
+    let mut owned = invoices::lock_many(tx.conn(), &call.tenant, &collect.invoices).await?;
+    if owned.len() < collect.invoices.len() || owned.iter().any(|own| own.customer != collect.customer) {
+        return Err(Refusal::not_found().into());
+    }
+    if tx.seen().await?.is_some() {
+        drop(tx);
+        return app.flows.answer(call, true).await;
+    }
+    let now = tx.now();
+    must_be_notified(&means.payment_methods, collect.notified_at, now)?;
+    let asked = payable_for_owner(&owned, collect)?;
+    owned.retain(|own| asked.invoices.iter().any(|(id, _)| *id == own.id));
+    let mut payment = payment::ask(tx.ids(), collect.customer, &mut owned, &asked, now)?;
+    payment.automatic = true;
+    payment.owner.clone_from(&collect.owner);
+    payment.reference.clone_from(&collect.reference);
+    let lease = app.flows.open(&tx, drive::FLOW, payment.id.uuid()).await?;
+    publish_payment(&mut tx, &mut payment, &mut owned).await?;
+    tx.commit_intent(payment.id.uuid()).await?;
+    kill::point("owners_collection.after_intent");
+    app.flows.spawn(lease);
+    app.flows.answer(call, false).await
+}
+
+/// The invoices of which something is payable, and what is collected of them.
+fn payable_for_owner(owned: &[Invoice], collect: &CollectForOwner) -> Result<Asked, AppError> {
+    let (mut invoices, mut sum) = (Vec::new(), Money::zero(collect.amount.currency()));
+    for own in owned.iter().filter(|own| own.state == InvoiceState::Open) {
+        // Without its block the owner has nothing to collect here any more.
+        let Some(block) = &own.block else { continue };
+        if block.owner != collect.owner {
+            own.must_not_be_blocked()?;
+        }
+        let payable = own.payable()?;
+        if payable.is_positive() {
+            invoices.push((own.id, None));
+            sum = sum.plus(payable)?;
+        }
+    }
+    // What falls due later is left alone: payments under way pay what is due first.
+    let due = collect.later.map_or(Ok(sum), |later| sum.minus(later.min(sum)?))?;
+    if !due.is_positive() {
+        let message = "Nothing of these invoices can be paid now: they are paid, or a payment is under way.";
+        return Err(Refusal::precondition("NOTHING_PAYABLE", message).into());
+    }
+    let amount = collect.amount.min(due)?;
+    Ok(Asked { invoices, tenders: vec![(Source::Collection, Some(amount))], surplus_allowed: false, deferred_on: None })
+}
+
+/// A bank account is debited when the customer was told long enough ahead.
+fn must_be_notified(methods: &[PaymentMethod], notified_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<(), AppError> {
+    let from = notified_at.unwrap_or(now) + TimeDelta::days(NOTICE_DAYS);
+    if from <= now || !methods.iter().any(|own| own.collection_method && own.kind() == Kind::BankDebit) {
+        return Ok(());
+    }
+    let message = format!("A bank account is debited {NOTICE_DAYS} days after the notice at the earliest: from {from}.");
+    Err(Refusal::precondition("DEBIT_NOTICE_REQUIRED", message).with("from", timestamp(from).seconds).into())
+}

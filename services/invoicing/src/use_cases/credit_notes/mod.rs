@@ -1,0 +1,5 @@
+//! Credit notes.
+
+pub mod create;
+pub mod read;
+pub mod save;

@@ -1,0 +1,30 @@
+//! Numbers and stores credit notes.
+
+use crate::{
+    messages,
+    store::{credit_notes, invoice_parts, series},
+};
+use payterms_chassis::{AppError, WriteTx};
+use payterms_invoicing_domain::{CreditNote, Invoice, TaxAmount, number::CREDIT_NOTES};
+use payterms_kernel::{Id, Money, calendar::day_in};
+use payterms_proto::invoicing::v1::{CreditNote as CreditNoteMessage, CreditNoteIssued};
+
+/// Numbers and stores a credit note, and what it leaves of the invoice's taxes.
+pub async fn issue_credit_note(
+    tx: &mut WriteTx,
+    invoice: &Invoice,
+    (id, amount, taxes): (Id<CreditNote>, Money, Vec<TaxAmount>),
+    reason: &str,
+) -> Result<CreditNoteMessage, AppError> {
+    let (tenant, now) = (tx.call().tenant.clone(), tx.now());
+    invoice_parts::save_taxes(tx.conn(), &tenant, invoice).await?;
+    let mut series = series::lock(tx.conn(), &tenant, CREDIT_NOTES).await?;
+    let (number, issue_date) = series.take(day_in(tx.time().zone, now));
+    series::save(tx.conn(), &tenant, &series).await?;
+    let reason = reason.to_owned();
+    let note = CreditNote { id, invoice: invoice.id, number, issue_date, amount, taxes, reason, created_at: now };
+    credit_notes::insert(tx.conn(), &tenant, &note).await?;
+    let rendered = messages::credit_notes::credit_note(&tenant, invoice, &note);
+    tx.emit("credit_note", &note.id.to_string(), &CreditNoteIssued { credit_note: Some(rendered.clone()) }).await?;
+    Ok(rendered)
+}

@@ -1,0 +1,46 @@
+//! Adds the customers of a file: the rows that are right, in one transaction, and says what is wrong
+//! with the others.
+
+use super::save::new_customer;
+use crate::{
+    app::App,
+    commands::customers::ImportedCustomer,
+    messages::{self, customers::customer_name},
+    store::{customers, tenants},
+};
+use payterms_chassis::{Answer, AppError, Call};
+use payterms_kernel::Refusal;
+use payterms_proto::invoicing::v1::{CustomerChanged, ImportCustomersResponse, ImportedRow};
+
+/// Runs the verb.
+///
+/// # Errors
+/// `TENANT_SUSPENDED`.
+pub async fn import_customers(app: &App, call: &Call, rows: &[ImportedCustomer]) -> Result<Answer<ImportCustomersResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
+    let now = tx.now();
+    let (mut added, mut imported) = (Vec::new(), Vec::with_capacity(rows.len()));
+    for row in rows {
+        match &row.customer {
+            Ok(new) => {
+                let customer = new_customer(&mut tx, &tenant, new, now);
+                let name = customer_name(&call.tenant, customer.id);
+                imported.push(ImportedRow { line: row.line, customer: name, violations: Vec::new() });
+                added.push(customer);
+            }
+            Err(violations) => imported.push(ImportedRow { line: row.line, customer: String::new(), violations: violations.clone() }),
+        }
+    }
+    customers::save_many(tx.conn(), &call.tenant, &added).await?;
+    for customer in &added {
+        let event = CustomerChanged { customer: Some(messages::customers::customer(&call.tenant, customer)) };
+        tx.emit("customer", &customer.id.to_string(), &event).await?;
+    }
+    let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    let (added_count, refused_count) = (count(added.len()), count(rows.len().saturating_sub(added.len())));
+    tx.commit(ImportCustomersResponse { rows: imported, added_count, refused_count }).await
+}

@@ -1,0 +1,46 @@
+//! After a change of tax rules: resolves the treatment of a country's customers, a page at a time.
+
+use crate::{
+    app::App,
+    messages,
+    store::{customers, tenants},
+};
+use payterms_chassis::{
+    AppError,
+    jobs::{DueRow, schedule, take},
+    names,
+};
+use payterms_proto::invoicing::v1::CustomerChanged;
+
+/// Resolves the tax treatment of customers anew; the subject is `country/after`.
+pub const JOB: &str = "resolve_tax";
+
+/// Customers in one transaction.
+const PAGE: u64 = 200;
+
+/// Runs the job.
+pub async fn resolve_tax(app: &App, row: &DueRow) -> Result<(), AppError> {
+    let parsed = row.subject.split_once('/').and_then(|(country, after)| Some((country, names::uuid(after)?)));
+    let Some((country, after)) = parsed else { return Err(AppError::Fault(format!("page {:?}", row.subject))) };
+    let call = row.call("invoicing", after);
+    let mut tx = app.db.begin_forward(&call).await?;
+    let mut page = customers::lock_of_country(tx.conn(), &row.tenant, country, after, PAGE).await?;
+    if !take(&tx, row).await? {
+        return Ok(());
+    }
+    let Some(tenant) = tenants::find(tx.conn(), &row.tenant).await? else { return Ok(()) };
+    let now = tx.now();
+    if let Some(last) = page.last().filter(|_| page.len() as u64 == PAGE) {
+        schedule(&tx, JOB, &format!("{country}/{}", last.id), now).await?;
+    }
+    page.retain_mut(|customer| customer.resolve_tax(&tenant, now));
+    for customer in &mut page {
+        customer.touch(now);
+    }
+    customers::save_many(tx.conn(), &row.tenant, &page).await?;
+    for customer in &page {
+        let event = CustomerChanged { customer: Some(messages::customers::customer(&row.tenant, customer)) };
+        tx.emit("customer", &customer.id.to_string(), &event).await?;
+    }
+    tx.commit_rows().await
+}

@@ -1,0 +1,45 @@
+//! Changes a customer; a new country brings a new tax treatment.
+
+use crate::{
+    app::App,
+    commands::customers::UpdateCustomer,
+    messages,
+    store::{customers, tenants},
+};
+use payterms_chassis::{Answer, AppError, Call, etag};
+use payterms_kernel::Refusal;
+use payterms_proto::invoicing::v1::{CustomerChanged, UpdateCustomerResponse};
+
+/// Runs the verb.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`, `TENANT_SUSPENDED`.
+pub async fn update_customer(app: &App, call: &Call, update: &UpdateCustomer) -> Result<Answer<UpdateCustomerResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    let mut customer = customers::lock(tx.conn(), &call.tenant, update.customer).await?.ok_or_else(Refusal::not_found)?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    let new = &update.fields;
+    etag::check(&new.etag, customer.version)?;
+    for path in &update.paths {
+        match path.as_str() {
+            "legal_name" => customer.legal_name.clone_from(&new.legal_name),
+            "billing_address" => customer.address.clone_from(&new.address),
+            "billing_email" => customer.billing_email.clone_from(&new.billing_email),
+            "tax_id" => customer.tax_id.clone_from(&new.tax_id),
+            "locale" => customer.locale.clone_from(&new.locale),
+            "contacts" => customer.contacts.clone_from(&new.contacts),
+            "country" => customer.country.clone_from(&new.country),
+            _ => customer.tier.clone_from(&new.tier),
+        }
+    }
+    let now = tx.now();
+    let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
+    customer.resolve_tax(&tenant, now);
+    customer.touch(now);
+    customers::save_many(tx.conn(), &call.tenant, std::slice::from_ref(&customer)).await?;
+    let rendered = messages::customers::customer(&call.tenant, &customer);
+    tx.emit("customer", &customer.id.to_string(), &CustomerChanged { customer: Some(rendered.clone()) }).await?;
+    tx.commit(UpdateCustomerResponse { customer: Some(rendered) }).await
+}

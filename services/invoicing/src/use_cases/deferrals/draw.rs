@@ -1,0 +1,75 @@
+//! The part of a payment that a credit line covers: reserve, make owed, give back.
+
+use crate::{app::App, peers::credit::Line};
+use payterms_chassis::{
+    AppError, kill, names,
+    render::{date_of, money_of},
+};
+use payterms_invoicing_domain::{
+    Payment, Tender, TenderState,
+    deferral::{Deferral, Deferred, line_of},
+    payment::Source,
+};
+use payterms_kernel::{Id, TenantId, calendar::start_of_day};
+
+fn line_tender(payment: &mut Payment) -> Option<&mut Tender> {
+    payment.tenders.iter_mut().find(|own| matches!(own.source, Source::Line(_)))
+}
+
+/// Reserves what the line is to cover; false where it is refused.
+///
+/// # Errors
+/// No answer after many tries.
+pub async fn reserve_on_line(app: &App, tenant: &TenantId, payment: &mut Payment) -> Result<bool, AppError> {
+    let Some(line) = Line::of(app, tenant, payment) else { return Ok(true) };
+    let answer = line.authorize(payment.to_defer()).await?;
+    kill::point("payment.after_draw");
+    if let (Err(reason), Some(own)) = (&answer, line_tender(payment)) {
+        own.state = TenderState::Failed(reason.clone());
+    }
+    Ok(answer.is_ok())
+}
+
+/// Gives back what is reserved, where another tender has failed.
+///
+/// # Errors
+/// No answer after many tries.
+pub async fn release_line(app: &App, tenant: &TenantId, payment: &mut Payment) -> Result<(), AppError> {
+    let Some(line) = Line::of(app, tenant, payment) else { return Ok(()) };
+    line.void().await?;
+    kill::point("payment.after_void");
+    if let Some(own) = line_tender(payment).filter(|own| own.state == TenderState::Processing) {
+        own.state = TenderState::Released;
+    }
+    Ok(())
+}
+
+/// Makes what is reserved owed, and notes how the invoices are deferred.
+///
+/// # Errors
+/// No answer after many tries.
+pub async fn draw_on_line(app: &App, tenant: &TenantId, payment: &mut Payment) -> Result<(), AppError> {
+    let Some((Some(line), (id, _))) = Some(Line::of(app, tenant, payment)).zip(line_of(&payment.tenders)) else { return Ok(()) };
+    let captured = line.capture().await?;
+    kill::point("payment.after_capture");
+    let zone = app.db.tenant_zone(tenant).await?;
+    let fault = || AppError::Fault(format!("draws of payment {} as credit told them", payment.id));
+    let uuid = |name: &str| name.rsplit('/').next().and_then(names::uuid).ok_or_else(fault);
+    let mut deferred = Vec::with_capacity(captured.draws.len());
+    for own in &captured.draws {
+        let due_on = own.due_date.as_ref().and_then(date_of).ok_or_else(fault)?;
+        let deferral = Deferral {
+            line: id,
+            draw: uuid(&own.name)?,
+            amount: own.captured.as_ref().and_then(money_of).ok_or_else(fault)?,
+            purchased_on: own.purchase_date.as_ref().and_then(date_of).ok_or_else(fault)?,
+            plans_allowed: captured.plans_allowed,
+        };
+        deferred.push(Deferred { invoice: Id::from_uuid(uuid(&own.invoice)?), deferral, due_on, collect_at: start_of_day(zone, due_on) });
+    }
+    payment.deferred = deferred;
+    if let Some(own) = line_tender(payment) {
+        own.state = TenderState::Succeeded;
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! What can be drawn on a credit line, requested before anything is locked.
+
+use crate::{
+    app::App,
+    commands::payments::{Means, ToPay},
+    peers::{credit::line_means, wallet::method_id},
+};
+use payterms_chassis::{AppError, render::money_of};
+use payterms_invoicing_domain::{Payment, deferral::line_of};
+use payterms_kernel::{Kind as RefusalKind, Money, Refusal};
+use payterms_proto::wallet::v1::{GetPaymentMeansResponse, PaymentMethod, payment_method::Kind};
+
+/// What can be drawn on the line that a payment names.
+#[derive(Debug, Clone)]
+pub struct LineMeans {
+    available: Money,
+    barred: Option<Refusal>,
+}
+
+/// The line among what a payment is to use; none where no tender means one.
+fn chosen_line<'a>(to_pay: &ToPay, known: &'a GetPaymentMeansResponse) -> Option<&'a PaymentMethod> {
+    let lines = known.payment_methods.iter().filter(|own| own.kind() == Kind::CreditLine);
+    let named = |own: &PaymentMethod, means: &Means| match means {
+        Means::Line | Means::Card(None) => own.purchase_default,
+        Means::Card(asked) => method_id(own) == *asked,
+        Means::Credit | Means::Transfer => false,
+    };
+    lines.into_iter().find(|own| to_pay.tenders.iter().any(|(means, _)| named(own, means)))
+}
+
+/// Asks credit what can be drawn, where a tender means a line.
+///
+/// # Errors
+/// Those of credit.
+pub async fn find_line_means(app: &App, to_pay: &ToPay, known: &GetPaymentMeansResponse) -> Result<Option<LineMeans>, AppError> {
+    let Some(line) = chosen_line(to_pay, known).and_then(method_id) else { return Ok(None) };
+    let means = line_means(app, &to_pay.tenant, to_pay.customer, line).await?;
+    let available = means.available.as_ref().and_then(money_of).ok_or_else(|| AppError::Fault("means without an amount".to_owned()))?;
+    let state = means.state().as_str_name().trim_start_matches("STATE_").to_owned();
+    let barred = match means.barred_reason.as_str() {
+        "" => None,
+        "CONCURRENT_UPDATE" => Some(Refusal::new(RefusalKind::Conflict, "CONCURRENT_UPDATE", means.barred_message)),
+        "INVOICE_IN_PLAN" => Some(Refusal::precondition("INVOICE_IN_PLAN", means.barred_message)),
+        _ => Some(Refusal::precondition("LINE_STATE", means.barred_message).with("state", state)),
+    };
+    Ok(Some(LineMeans { available, barred }))
+}
+
+/// Refuses what cannot be drawn, before anything moves.
+///
+/// # Errors
+/// `LINE_STATE`, `INVOICE_IN_PLAN`, `CURRENCY_MISMATCH` with the line's currency, `CREDIT_LIMIT_EXCEEDED`.
+pub fn must_have_line(payment: &Payment, means: Option<&LineMeans>) -> Result<(), AppError> {
+    let (Some((_, asked)), Some(means)) = (line_of(&payment.tenders), means) else { return Ok(()) };
+    let available = means.available;
+    let short = asked.compare(available).map_err(Refusal::from)?.is_gt();
+    if let Some(refusal) = &means.barred {
+        return Err(refusal.clone().into());
+    }
+    if short {
+        let message = format!("{available} can be drawn on the line; {asked} were asked.");
+        return Err(Refusal::precondition("CREDIT_LIMIT_EXCEEDED", message)
+            .with("available", available.amount())
+            .with("asked", asked.amount())
+            .into());
+    }
+    Ok(())
+}

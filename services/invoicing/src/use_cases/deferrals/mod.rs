@@ -1,0 +1,4 @@
+//! What a credit line covers of a payment.
+
+pub mod draw;
+pub mod means;

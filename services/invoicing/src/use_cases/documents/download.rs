@@ -1,0 +1,105 @@
+//! All documents of a customer, a few at a time.
+
+use super::{
+    load::{document_language, newest_versions},
+    print::Printable,
+};
+use crate::{
+    app::App,
+    commands::documents::DownloadDocuments,
+    store::{credit_notes, invoice_lists, invoices, receipts, versions},
+    use_cases::invoices::load::are_invoices_hidden,
+};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::{CreditNote, InvoiceVersion};
+use payterms_proto::invoicing::v1::DownloadDocumentsResponse;
+use uuid::Uuid;
+
+/// Documents that are read at once.
+const PAGE: u64 = 50;
+
+/// Which kind of document is read, and after which id.
+#[derive(Debug, Clone, Copy)]
+enum At {
+    Invoices(Uuid),
+    Corrections(Uuid),
+    CreditNotes(Uuid),
+    Receipts(Uuid),
+    End,
+}
+
+/// All documents, one after the other; no more than a page of them is held.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn download_documents(
+    app: &App,
+    asked: DownloadDocuments,
+) -> Result<impl Stream<Item = Result<DownloadDocumentsResponse, AppError>> + Send + use<>, AppError> {
+    let conn = app.db.read(&asked.tenant).await?;
+    let language = document_language(&conn, &asked.tenant, asked.customer).await?;
+    let begin = if asked.as_customer && are_invoices_hidden(&conn, &asked.tenant).await? {
+        At::Receipts(Uuid::nil())
+    } else {
+        At::Invoices(Uuid::nil())
+    };
+    drop(conn);
+    let app = app.clone();
+    let pages = stream::try_unfold(begin, move |at| {
+        let (app, asked) = (app.clone(), asked.clone());
+        async move {
+            if matches!(at, At::End) {
+                return Ok(None);
+            }
+            let (found, next) = read_page(&app, &asked, at).await?;
+            let printed: Vec<_> = found
+                .iter()
+                .map(|own| own.print(&asked.tenant, language).map(|document| DownloadDocumentsResponse { document: Some(document) }))
+                .collect();
+            Ok::<_, AppError>(Some((stream::iter(printed), next)))
+        }
+    });
+    Ok(pages.try_flatten().boxed())
+}
+
+async fn read_page(app: &App, asked: &DownloadDocuments, at: At) -> Result<(Vec<Printable>, At), AppError> {
+    let DownloadDocuments { tenant, customer, from, to, .. } = asked;
+    let conn = app.db.read(tenant).await?;
+    let is_full = |count: usize| count as u64 == PAGE;
+    Ok(match at {
+        At::Invoices(after) => {
+            let found = invoice_lists::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
+            (newest_versions(&conn, tenant, found).await?, last.map_or(At::Corrections(Uuid::nil()), At::Invoices))
+        }
+        At::Corrections(after) => {
+            let found = versions::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
+            let ids: Vec<_> = found.iter().map(|own| own.invoice).collect();
+            let own = invoices::find_many(&conn, tenant, &ids).await?;
+            let with = |version: InvoiceVersion| {
+                let invoice = own.iter().find(|own| own.id == version.invoice).filter(|own| version.is_corrective(own))?.clone();
+                Some(Printable::Version(Box::new((invoice, version))))
+            };
+            (found.into_iter().filter_map(with).collect(), last.map_or(At::CreditNotes(Uuid::nil()), At::Corrections))
+        }
+        At::CreditNotes(after) => {
+            let notes = credit_notes::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let last = notes.last().map(|own| own.id.uuid()).filter(|_| is_full(notes.len()));
+            let ids: Vec<_> = notes.iter().map(|note| note.invoice).collect();
+            let own = invoices::find_many(&conn, tenant, &ids).await?;
+            let with = |note: CreditNote| {
+                let invoice = own.iter().find(|own| own.id == note.invoice)?.clone();
+                Some(Printable::CreditNote(Box::new(invoice), note))
+            };
+            (notes.into_iter().filter_map(with).collect(), last.map_or(At::Receipts(Uuid::nil()), At::CreditNotes))
+        }
+        At::Receipts(after) => {
+            let found = receipts::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
+            (found.into_iter().map(|own| Printable::Receipt(Box::new(own))).collect(), last.map_or(At::End, At::Receipts))
+        }
+        At::End => (Vec::new(), At::End),
+    })
+}

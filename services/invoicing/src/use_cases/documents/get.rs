@@ -1,0 +1,50 @@
+//! One document.
+
+use super::{
+    load::{document_language, newest_versions, printable_statement},
+    print::Printable,
+};
+use crate::{
+    app::App,
+    commands::documents::DocumentRef,
+    store::{credit_notes, receipts, versions},
+    use_cases::{invoices::load::find_visible_invoice, statements::read::find_visible_statement},
+};
+use payterms_chassis::AppError;
+use payterms_kernel::Refusal;
+use payterms_proto::invoicing::v1::GetDocumentResponse;
+
+/// One document.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn get_document(app: &App, named: &DocumentRef) -> Result<GetDocumentResponse, AppError> {
+    let (tenant, customer) = named.of();
+    let conn = app.db.read(tenant).await?;
+    let printable = match named {
+        DocumentRef::Invoice(named) => {
+            newest_versions(&conn, tenant, vec![find_visible_invoice(&conn, named).await?]).await?.pop().ok_or_else(Refusal::not_found)?
+        }
+        DocumentRef::Version(named, version) => {
+            let invoice = find_visible_invoice(&conn, named).await?;
+            let version = versions::find(&conn, tenant, *version).await?.filter(|own| own.invoice == invoice.id);
+            Printable::Version(Box::new((invoice, version.ok_or_else(Refusal::not_found)?)))
+        }
+        DocumentRef::CreditNote(named, note) => {
+            let invoice = find_visible_invoice(&conn, named).await?;
+            let note = credit_notes::find(&conn, tenant, *note).await?.filter(|note| note.invoice == invoice.id);
+            Printable::CreditNote(Box::new(invoice), note.ok_or_else(Refusal::not_found)?)
+        }
+        DocumentRef::Statement(named) => {
+            let statement = find_visible_statement(&conn, named).await?;
+            printable_statement(&conn, tenant, statement).await?
+        }
+        DocumentRef::Receipt(named) => {
+            let found = receipts::find(&conn, tenant, named.receipt).await?.filter(|own| own.customer == customer);
+            Printable::Receipt(Box::new(found.ok_or_else(Refusal::not_found)?))
+        }
+    };
+    let language = document_language(&conn, tenant, customer).await?;
+    drop(conn);
+    Ok(GetDocumentResponse { document: Some(printable.print(tenant, language)?) })
+}

@@ -1,0 +1,107 @@
+//! Bills the month of a wallet that the wallet has closed, once: what deposits paid by an invoice that is
+//! paid already, what accrued to a postpaid agreement by one that is to be transferred.
+
+use super::save::{issue_draft, publish_invoice};
+use crate::{
+    documents::wording::Language,
+    store::{customers, invoice_lists, invoices, tenants},
+    use_cases::payments::save::publish_payment,
+};
+use payterms_chassis::{
+    AppError, WriteTx, names,
+    render::{date_of, money_of},
+};
+use payterms_invoicing_domain::{
+    Customer, Invoice, Line, Payment, Tenant,
+    usage_month::{UsageMonth, lines},
+};
+use payterms_kernel::{Currency, Id, Money, calendar::day_in};
+use payterms_proto::{
+    google::r#type::Money as MoneyMessage,
+    wallet::v1::{UsageMonthClosed, UsageMonthLine},
+};
+use rust_decimal::Decimal;
+
+/// Runs it.
+///
+/// # Errors
+/// `PROFILE_INCOMPLETE` and `TAX_UNKNOWN`, after which it is a dead letter to be tried again;
+/// `Fault` for what no service of ours can have told.
+pub async fn bill_usage_month(tx: &mut WriteTx, event: &UsageMonthClosed) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    let fault = || AppError::Fault(format!("the close of {:?}", event.wallet));
+    let name = names::parse(&event.wallet, &["customers", "wallets"]).ok_or_else(fault)?;
+    let closing = names::uuid(&event.closing_id).ok_or_else(fault)?;
+    let month = event.month.as_ref().and_then(date_of).ok_or_else(fault)?;
+    if invoice_lists::is_of_closing(tx.conn(), &tenant, closing).await? {
+        return Ok(());
+    }
+    let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
+    let buyer = customers::find(tx.conn(), &tenant, Id::from_uuid(name.id(0))).await?.ok_or_else(fault)?;
+    buyer.must_have_billing_profile()?;
+    let (sides, language) = ((&seller, &buyer), Language::of(&buyer.locale));
+    let usage = language.say("Usage", "Consommation");
+    let prepaid = UsageMonth { closing, wallet: name.id(1), month, agreement: None };
+    let paid = lines(&sums(&event.prepaid_lines)?, usage)?;
+    if let Some(currency) = paid.first().map(|line| line.unit_price.currency()) {
+        let mut invoice = issue_usage_invoice(tx, sides, (prepaid, currency), (paid, String::new())).await?;
+        let now = tx.now();
+        let mut payment = Payment::by_deposits(prepaid, &mut invoice, now)?;
+        publish_payment(tx, &mut payment, &mut vec![invoice]).await?;
+    }
+    let agreement = names::parse(&event.postpaid_agreement, &["customers", "wallets", "postpaidAgreements"]).map(|own| own.id(2));
+    let due = postpaid_lines(event, language)?;
+    if let Some(currency) = due.first().map(|line| line.unit_price.currency()) {
+        let postpaid = UsageMonth { agreement: Some(agreement.ok_or_else(fault)?), ..prepaid };
+        let invoice = issue_usage_invoice(tx, sides, (postpaid, currency), (due, where_to(&seller, language))).await?;
+        publish_invoice(tx, &invoice).await?;
+    }
+    Ok(())
+}
+
+async fn issue_usage_invoice(
+    tx: &mut WriteTx,
+    sides: (&Tenant, &Customer),
+    (month, currency): (UsageMonth, Currency),
+    (lines, memo): (Vec<Line>, String),
+) -> Result<Invoice, AppError> {
+    let tenant = tx.call().tenant.clone();
+    let (id, now) = (tx.id(), tx.now());
+    let mut invoice = Invoice::draft(id, sides, currency, month.content(lines, memo, day_in(tx.time().zone, now)), now)?;
+    invoice.usage = Some(month);
+    invoices::save_draft(tx.conn(), &tenant, &invoice).await?;
+    issue_draft(tx, &mut invoice, sides).await?;
+    Ok(invoice)
+}
+
+fn amount(event: Option<&MoneyMessage>) -> Result<Money, AppError> {
+    event.and_then(money_of).ok_or_else(|| AppError::Fault("a month without an amount".to_owned()))
+}
+
+fn sums(event: &[UsageMonthLine]) -> Result<Vec<(String, Money)>, AppError> {
+    event.iter().map(|line| Ok((line.label.clone(), amount(line.amount.as_ref())?))).collect()
+}
+
+/// What was used, what is missing to the commitment, and the commitment of the months after a termination.
+fn postpaid_lines(event: &UsageMonthClosed, language: Language) -> Result<Vec<Line>, AppError> {
+    let mut due = lines(&sums(&event.postpaid_lines)?, language.say("Usage", "Consommation"))?;
+    let months = event.rest_month_count;
+    let rest = format!("{} ({months})", language.say("Commitment of the remaining months", "Engagement des mois restants"));
+    let missing = language.say("Shortfall of the monthly commitment", "Complément de l’engagement mensuel").to_owned();
+    for (description, event) in [(missing, &event.shortfall), (rest, &event.rest)] {
+        let unit_price = amount(event.as_ref())?;
+        if unit_price.is_positive() {
+            due.push(Line { description, quantity: Decimal::ONE, unit_price, tax_category: String::new() });
+        }
+    }
+    Ok(due)
+}
+
+fn where_to(seller: &Tenant, language: Language) -> String {
+    let details = &seller.business.bank_details;
+    if details.is_empty() {
+        return String::new();
+    }
+    let please = language.say("Please transfer with the invoice's number to", "À virer avec le numéro de la facture à");
+    format!("{please}: {details}")
+}

@@ -1,0 +1,25 @@
+//! Writes drafts.
+
+use super::load::find_sides;
+use crate::{app::App, commands::invoices::CreateInvoice, messages, store::invoices};
+use payterms_chassis::{Answer, AppError, Call};
+use payterms_invoicing_domain::Invoice;
+use payterms_kernel::calendar::day_in;
+use payterms_proto::invoicing::v1::CreateInvoiceResponse;
+
+/// Runs the verb.
+///
+/// # Errors
+/// Those of [`Invoice::draft`], and `RESOURCE_NOT_FOUND`.
+pub async fn create_invoice(app: &App, call: &Call, new: &CreateInvoice) -> Result<Answer<CreateInvoiceResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    let (tenant, customer) = find_sides(&tx, &call.tenant, new.customer).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    let now = tx.now();
+    let invoice = Invoice::draft(tx.id(), (&tenant, &customer), new.currency, new.content.clone(), now)?;
+    invoices::save_draft(tx.conn(), &call.tenant, &invoice).await?;
+    let rendered = messages::invoices::invoice(&call.tenant, &invoice, day_in(tx.time().zone, now))?;
+    tx.commit(CreateInvoiceResponse { invoice: Some(rendered) }).await
+}

@@ -1,0 +1,115 @@
+//! Reads of invoices, their versions and what is open of them.
+
+use super::load::{are_invoices_hidden, find_visible_invoice};
+use crate::{
+    app::App,
+    commands::{
+        customers::CustomerRef,
+        invoices::{BatchGetInvoices, InvoiceFilter, InvoiceRef},
+    },
+    messages,
+    store::{customers, invoice_lists, invoices, outstanding, tenants, versions},
+};
+use chrono::NaiveDate;
+use payterms_chassis::{AppError, page::Page};
+use payterms_invoicing_domain::{Invoice, InvoiceState};
+use payterms_kernel::{Id, Refusal};
+use payterms_proto::invoicing::{v1 as pb, v1::ListInvoiceVersionsResponse};
+use uuid::Uuid;
+
+/// One invoice.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn get_invoice(app: &App, named: &InvoiceRef) -> Result<pb::GetInvoiceResponse, AppError> {
+    let conn = app.db.read(&named.tenant).await?;
+    let invoice = find_visible_invoice(&conn, named).await?;
+    drop(conn);
+    let today = app.db.tenant_today(&named.tenant).await?;
+    Ok(pb::GetInvoiceResponse { invoice: Some(messages::invoices::invoice(&named.tenant, &invoice, today)?) })
+}
+
+/// Several invoices of a customer.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND` where one is not there.
+pub async fn batch_get_invoices(app: &App, batch: &BatchGetInvoices) -> Result<pb::BatchGetInvoicesResponse, AppError> {
+    let today = app.db.tenant_today(&batch.tenant).await?;
+    let conn = app.db.read(&batch.tenant).await?;
+    let found = invoices::find_many(&conn, &batch.tenant, &batch.invoices).await?;
+    let unseen = batch.as_customer && are_invoices_hidden(&conn, &batch.tenant).await?;
+    let shown = |own: &&Invoice| own.customer == batch.customer && !unseen && !(batch.as_customer && own.state == InvoiceState::Draft);
+    let one = |id: &Id<Invoice>| {
+        let own = found.iter().find(|own| own.id == *id).filter(shown).ok_or_else(Refusal::not_found)?;
+        messages::invoices::invoice(&batch.tenant, own, today)
+    };
+    let invoices = batch.invoices.iter().map(one).collect::<Result<_, AppError>>()?;
+    Ok(pb::BatchGetInvoicesResponse { invoices })
+}
+
+/// Why an invoice stands as it does.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn explain_invoice(app: &App, named: &InvoiceRef) -> Result<pb::ExplainInvoiceResponse, AppError> {
+    let conn = app.db.read(&named.tenant).await?;
+    let invoice = find_visible_invoice(&conn, named).await?;
+    let tenant = tenants::find(&conn, &named.tenant).await?.ok_or_else(Refusal::not_found)?;
+    drop(conn);
+    let today = app.db.tenant_today(&named.tenant).await?;
+    let zone = tenant.time_zone.parse().unwrap_or_default();
+    let facts = payterms_invoicing_domain::explain::explain(&invoice, (&tenant.dunning.reminder_days, zone), today)?;
+    Ok(pb::ExplainInvoiceResponse { facts: facts.into_iter().map(messages::invoices::fact).collect() })
+}
+
+/// A page of a customer's invoices, newest first.
+///
+/// # Errors
+/// `PAGE_TOKEN_INVALID`.
+pub async fn list_invoices(app: &App, filter: &InvoiceFilter, page: &Page) -> Result<pb::ListInvoicesResponse, AppError> {
+    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
+    let conn = app.db.read(&filter.tenant).await?;
+    if filter.as_customer && are_invoices_hidden(&conn, &filter.tenant).await? {
+        return Ok(pb::ListInvoicesResponse::default());
+    }
+    let listed = invoice_lists::Listed { state: filter.state, blocked_for: filter.blocked_for, issued_only: filter.as_customer, before };
+    let mut found = invoice_lists::list(&conn, &filter.tenant, filter.customer, listed, page.reads()).await?;
+    drop(conn);
+    let next_page_token = app.pages.cut(page, &mut found, |invoice| invoice.id.to_string());
+    let today: NaiveDate = app.db.tenant_today(&filter.tenant).await?;
+    let invoices = found.iter().map(|invoice| messages::invoices::invoice(&filter.tenant, invoice, today)).collect::<Result<_, _>>()?;
+    Ok(pb::ListInvoicesResponse { invoices, next_page_token })
+}
+
+/// What is open of a customer's invoices, by currency.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn get_outstanding(
+    app: &App,
+    CustomerRef { tenant, customer, as_customer }: &CustomerRef,
+) -> Result<pb::GetOutstandingResponse, AppError> {
+    // Before a connection is held: two at once by many callers would wait for each other.
+    let today = app.db.tenant_today(tenant).await?;
+    let conn = app.db.read(tenant).await?;
+    customers::find(&conn, tenant, *customer).await?.ok_or_else(Refusal::not_found)?;
+    if *as_customer && are_invoices_hidden(&conn, tenant).await? {
+        return Ok(pb::GetOutstandingResponse::default());
+    }
+    let found = outstanding::of_customer(&conn, tenant, *customer, today).await?;
+    Ok(pb::GetOutstandingResponse { outstanding: found.iter().map(messages::outstanding::outstanding).collect() })
+}
+
+/// A page of an invoice's later versions, oldest first.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
+pub async fn list_invoice_versions(app: &App, named: &InvoiceRef, page: &Page) -> Result<ListInvoiceVersionsResponse, AppError> {
+    let after = app.pages.cursor(page)?.unwrap_or(Uuid::nil());
+    let conn = app.db.read(&named.tenant).await?;
+    let invoice = find_visible_invoice(&conn, named).await?;
+    let mut found = versions::list(&conn, &named.tenant, invoice.id, after, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
+    let invoice_versions = found.iter().map(|own| messages::invoice_versions::invoice_version(&named.tenant, &invoice, own)).collect();
+    Ok(ListInvoiceVersionsResponse { invoice_versions, next_page_token })
+}

@@ -1,0 +1,39 @@
+//! Takes an invoice back whole.
+
+use super::{
+    load::{find_sides, lock_invoice},
+    save::publish_invoice,
+};
+use crate::{
+    app::App,
+    commands::invoices::InvoiceRef,
+    store::invoice_parts,
+    use_cases::{approvals::limit::must_be_within_limit, credit_notes::save::issue_credit_note},
+};
+use payterms_chassis::{Answer, AppError, Call};
+use payterms_proto::invoicing::v1::VoidInvoiceResponse;
+
+/// Takes an invoice back whole; in the European Union by a credit note over all of it.
+///
+/// # Errors
+/// Those of [`Invoice::void`], `RESOURCE_NOT_FOUND`.
+pub async fn void_invoice(app: &App, call: &Call, named: &InvoiceRef, reason: &str) -> Result<Answer<VoidInvoiceResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    let mut invoice = lock_invoice(&tx, named).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    must_be_within_limit(&tx, invoice.amounts.total).await?;
+    let (tenant, _) = find_sides(&tx, &call.tenant, named.customer).await?;
+    let now = tx.now();
+    let taxes = invoice.void(now)?;
+    let credit_note = if tenant.voids_by_credit_note() {
+        let note = tx.id();
+        Some(issue_credit_note(&mut tx, &invoice, (note, invoice.amounts.total, taxes), reason).await?)
+    } else {
+        invoice_parts::save_taxes(tx.conn(), &call.tenant, &invoice).await?;
+        None
+    };
+    let rendered = publish_invoice(&mut tx, &invoice).await?;
+    tx.commit(VoidInvoiceResponse { invoice: Some(rendered), credit_note }).await
+}

@@ -1,0 +1,5 @@
+//! The tenant's templates of mails.
+
+pub mod preview;
+pub mod read;
+pub mod update;

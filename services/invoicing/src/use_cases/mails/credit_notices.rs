@@ -1,0 +1,100 @@
+//! What is mailed when a credit line moves, its limit is cut, or an application is answered.
+
+use super::write::{Letter, write_to_customer};
+use crate::documents::wording::Language;
+use payterms_chassis::{
+    AppError, WriteTx, names,
+    render::{date_of, instant_of, money_of},
+};
+use payterms_invoicing_domain::MailKind;
+use payterms_kernel::{Id, calendar::day_in};
+use payterms_proto::{
+    credit::v1::{
+        ApplicationChanged, CreditLineChanged, LineHistoryEntry,
+        credit_application::State as ApplicationState,
+        credit_line::{State, Suspension},
+        line_history_entry::Side,
+    },
+    google::r#type::Money,
+};
+use serde_json::Value;
+
+/// The mail of an edge; none where nobody needs one. A second reason to suspend changes nothing for the customer.
+fn kind_of_edge(edge: &LineHistoryEntry) -> Option<MailKind> {
+    match edge.verb.as_str() {
+        "OFFER" => Some(MailKind::LineOffered),
+        "SUSPEND" if edge.from() != State::Suspended => Some(MailKind::LineSuspended),
+        "RESTORE" if edge.to() != State::Suspended => Some(MailKind::LineRestored),
+        "CUT_LIMIT" => Some(MailKind::LimitCut),
+        _ => None,
+    }
+}
+
+/// Mails what a line's event tells. A snapshot tells no edge.
+///
+/// # Errors
+/// `Fault` for a name that is none.
+pub async fn mail_credit_line(tx: &mut WriteTx, event: &CreditLineChanged) -> Result<(), AppError> {
+    let Some(line) = &event.credit_line else { return Ok(()) };
+    let name = names::parse(&line.name, &["customers", "creditLines"]);
+    let name = name.ok_or_else(|| AppError::Fault(format!("line {:?}", line.name)))?;
+    for edge in &event.edges {
+        let Some(kind) = kind_of_edge(edge) else { continue };
+        let zone = tx.time().zone;
+        let activate_by = line.expire_time.as_ref().and_then(instant_of).map(|at| day_in(zone, at));
+        // The words of a person of the tenant are for the customer; why a line was offered is not.
+        let said = if edge.side() == Side::Tenant && kind != MailKind::LineOffered { edge.explanation.clone() } else { String::new() };
+        let past_due = line.suspensions().any(|own| own == Suspension::PastDue);
+        let letter = Letter {
+            kind,
+            variables: |language: Language| {
+                let amount = |own: &Option<Money>| own.as_ref().and_then(money_of).map(|own| language.money(own)).unwrap_or_default();
+                let due = line.next_due_date.as_ref().and_then(date_of);
+                vec![
+                    ("limit", amount(&line.limit).into()),
+                    ("exposure", amount(&line.exposure).into()),
+                    ("available", amount(&line.available).into()),
+                    ("activate_by", activate_by.map(|day| language.date(day)).unwrap_or_default().into()),
+                    ("next_due", due.map(|day| language.date(day)).unwrap_or_default().into()),
+                    ("explanation", said.clone().into()),
+                    ("past_due", Value::from(if past_due { "true" } else { "" })),
+                    ("reasons", line.limit_reasons.clone().into()),
+                ]
+            },
+            page: format!("/credit-lines/{}", name.id(1)),
+            attachments: Vec::new(),
+        };
+        write_to_customer(tx, Id::from_uuid(name.id(0)), letter).await?;
+    }
+    Ok(())
+}
+
+/// Mails what an application's event tells: each of these states is entered by one event, which names it as news.
+///
+/// # Errors
+/// `Fault` for a name that is none.
+pub async fn mail_credit_application(tx: &mut WriteTx, event: &ApplicationChanged) -> Result<(), AppError> {
+    let Some(own) = &event.credit_application else { return Ok(()) };
+    let kind = match own.state() {
+        ApplicationState::Declined => MailKind::CreditDeclined,
+        ApplicationState::MoreInformation if event.asked_for_more => MailKind::CreditInformation,
+        _ => return Ok(()),
+    };
+    let name = names::parse(&own.name, &["customers", "creditApplications"]);
+    let name = name.ok_or_else(|| AppError::Fault(format!("application {:?}", own.name)))?;
+    let reapply_on = own.reapply_time.as_ref().and_then(instant_of).map(|at| day_in(tx.time().zone, at));
+    let reasons: Vec<String> = own.reasons.iter().map(|reason| reason.text.clone()).collect();
+    let letter = Letter {
+        kind,
+        variables: |language: Language| {
+            vec![
+                ("explanation", own.explanation.clone().into()),
+                ("reasons", reasons.clone().into()),
+                ("reapply_on", reapply_on.map(|day| language.date(day)).unwrap_or_default().into()),
+            ]
+        },
+        page: format!("/credit-applications/{}", name.id(1)),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, Id::from_uuid(name.id(0)), letter).await
+}

@@ -1,0 +1,10 @@
+//! Mails: written with what they tell of, sent apart from it.
+
+pub mod credit_notices;
+pub mod notices;
+pub mod plan_notices;
+pub mod read;
+pub mod retry;
+pub mod save;
+pub mod send;
+pub mod write;

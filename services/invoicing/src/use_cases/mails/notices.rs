@@ -1,0 +1,204 @@
+//! What is mailed when something happened: receipts, failed collections and recharges, prepayment that
+//! went off, how metered services stand.
+
+use super::write::{Letter, write_to_address, write_to_customer, write_to_tenant};
+use crate::store::tenants;
+use chrono::NaiveDate;
+use payterms_chassis::{AppError, WriteTx, names};
+use payterms_invoicing_domain::{
+    CollectionState, Invoice, Issue, MailKind, MeteredService, Outstanding, Receipt, Statement, mail::Attachment,
+};
+use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
+use payterms_proto::wallet::v1::{AutoRecharge, PaymentMethod};
+use serde_json::json;
+
+/// The receipt of a top-up.
+pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt) -> Result<(), AppError> {
+    let (number, amount, day) = (receipt.number.clone(), receipt.amount, receipt.issue_date);
+    let letter = Letter {
+        kind: MailKind::Receipt,
+        variables: |language| {
+            vec![("number", number.into()), ("amount", language.money(amount).into()), ("date", language.date(day).into())]
+        },
+        page: format!("/receipts/{}", receipt.id),
+        attachments: vec![Attachment::Receipt(receipt.id.uuid())],
+    };
+    write_to_customer(tx, receipt.customer, letter).await
+}
+
+/// An automatic collection ended without money.
+pub async fn mail_collection_ended(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppError> {
+    let kind = match invoice.collection.state {
+        CollectionState::RequiresAction => MailKind::AuthenticationNeeded,
+        CollectionState::Scheduled | CollectionState::Failed if !invoice.collection.reason.is_empty() => MailKind::CollectionFailed,
+        _ => return Ok(()),
+    };
+    let zone = tx.time().zone;
+    let number = invoice.issue.as_ref().map(|issue| issue.number.clone()).unwrap_or_default();
+    let (open, reason, next) = (invoice.open()?, invoice.collection.reason.clone(), invoice.collection.next_at);
+    let letter = Letter {
+        kind,
+        variables: |language| {
+            let mut variables = vec![("number", number.into()), ("amount", language.money(open).into())];
+            if kind == MailKind::CollectionFailed {
+                let next = next.map(|at| language.date(day_in(zone, at))).unwrap_or_default();
+                variables.extend([("reason", reason.into()), ("next_try", next.into())]);
+            }
+            variables
+        },
+        page: format!("/invoices/{}", invoice.id),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, invoice.customer, letter).await
+}
+
+/// An auto-recharge failed or stopped.
+///
+/// # Errors
+/// `Fault` for a name that is none.
+pub async fn mail_recharge_failed(tx: &mut WriteTx, recharge: &AutoRecharge) -> Result<(), AppError> {
+    let wallet = recharge.name.trim_end_matches("/autoRecharge");
+    let name = names::parse(wallet, &["customers", "wallets"]).ok_or_else(|| AppError::Fault(format!("recharge {:?}", recharge.name)))?;
+    let next = recharge.next_retry_time.and_then(|at| chrono::DateTime::from_timestamp(at.seconds, 0));
+    let (zone, reason) = (tx.time().zone, recharge.failure_reason.clone());
+    let kind = if reason == "REQUIRES_ACTION" { MailKind::AuthenticationNeeded } else { MailKind::RechargeFailed };
+    let letter = Letter {
+        kind,
+        variables: |language| {
+            if kind == MailKind::AuthenticationNeeded {
+                return vec![("number", "".into()), ("amount", "".into())];
+            }
+            vec![("reason", reason.into()), ("next_try", next.map(|at| language.date(day_in(zone, at))).unwrap_or_default().into())]
+        },
+        page: format!("/wallets/{}", name.id(1)),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, Id::from_uuid(name.id(0)), letter).await
+}
+
+/// Prepayment went off by itself.
+pub async fn mail_prepayment_turned_off(tx: &mut WriteTx, condition: String) -> Result<(), AppError> {
+    write_to_tenant(tx, MailKind::PrepaymentTurnedOff, vec![("reason", condition.into())]).await
+}
+
+/// How a metered service stands now.
+pub async fn mail_service_standing(tx: &mut WriteTx, kind: MailKind, service: &MeteredService) -> Result<(), AppError> {
+    let zone = tx.time().zone;
+    let after_days = tenants::find(tx.conn(), &tx.call().tenant).await?.and_then(|own| own.dunning.suspend_after_days);
+    let (name, suspended_at) = (service.terms.display_name.clone(), service.suspended_at(after_days));
+    let letter = Letter {
+        kind,
+        variables: |language| {
+            let mut variables = vec![("service", name.into())];
+            if kind == MailKind::ServiceOverdue {
+                variables.push(("suspend_on", suspended_at.map(|at| language.date(day_in(zone, at))).unwrap_or_default().into()));
+            }
+            variables
+        },
+        page: format!("/services/{}", service.id),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, service.customer, letter).await
+}
+
+/// An open invoice is reminded.
+pub async fn mail_reminder(tx: &mut WriteTx, invoice: &Invoice, today: NaiveDate) -> Result<(), AppError> {
+    let Some(issue) = invoice.issue.clone() else { return Ok(()) };
+    let (open, late) = (invoice.open()?, if invoice.past_due(today)? { "true" } else { "" });
+    let letter = Letter {
+        kind: MailKind::Reminder,
+        variables: |language| {
+            vec![
+                ("number", issue.number.into()),
+                ("amount", language.money(open).into()),
+                ("due_date", language.date(issue.due_date).into()),
+                ("late", late.into()),
+            ]
+        },
+        page: format!("/invoices/{}", invoice.id),
+        attachments: vec![Attachment::Invoice(invoice.id.uuid())],
+    };
+    write_to_customer(tx, invoice.customer, letter).await
+}
+
+/// The most invoices that go with a statement's mail.
+const MOST_ATTACHED: usize = 20;
+
+/// A month is over: one mail with its statements and invoices.
+pub async fn mail_statements(
+    tx: &mut WriteTx,
+    statements: &[Statement],
+    invoices: &[Invoice],
+    next_due: &[Outstanding],
+) -> Result<(), AppError> {
+    let Some(first) = statements.first() else { return Ok(()) };
+    let (customer, month) = (first.customer, first.month);
+    let due = |statement: &Statement| next_due.iter().find(|own| own.open.currency() == statement.currency()).and_then(|own| own.next_due);
+    let mut listed = Vec::with_capacity(invoices.len());
+    for invoice in invoices {
+        listed.extend(invoice.issue.as_ref().map(|issue| (issue, invoice)).map(|(issue, own)| (issue, own.amounts.total, own.open())));
+    }
+    let mut attachments: Vec<_> = statements.iter().map(|own| Attachment::Statement(own.id.uuid())).collect();
+    attachments.extend(invoices.iter().take(MOST_ATTACHED).map(|own| Attachment::Invoice(own.id.uuid())));
+    let letter = Letter {
+        kind: MailKind::Statement,
+        variables: |language| {
+            let total = |own: &Statement| {
+                let next_due = due(own).map(|day| language.date(day)).unwrap_or_default();
+                json!({ "issued": language.money(own.moved.issued), "closing": language.money(own.closing), "next_due": next_due })
+            };
+            let line = |(issue, total, open): (&Issue, Money, Result<Money, MoneyError>)| {
+                let open = open.map(|open| language.money(open)).unwrap_or_default();
+                json!({ "number": issue.number, "total": language.money(total), "due_date": language.date(issue.due_date), "open": open })
+            };
+            let totals: Vec<_> = statements.iter().map(total).collect();
+            let lines: Vec<_> = listed.into_iter().map(line).collect();
+            vec![("month", language.month(month).into()), ("totals", totals.into()), ("invoices", lines.into())]
+        },
+        page: format!("/statements/{}", first.id),
+        attachments,
+    };
+    write_to_customer(tx, customer, letter).await
+}
+
+/// Credit is to be paid by transfer.
+pub async fn mail_transfer_invoice(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppError> {
+    let (Some(issue), Some(top_up)) = (invoice.issue.clone(), invoice.top_up.clone()) else { return Ok(()) };
+    let total = invoice.amounts.total;
+    let letter = Letter {
+        kind: MailKind::TransferInvoice,
+        variables: |language| {
+            vec![
+                ("customer", top_up.company_name.into()),
+                ("number", issue.number.into()),
+                ("amount", language.money(total).into()),
+                ("due_date", language.date(issue.due_date).into()),
+                ("bank_details", top_up.bank_details.into()),
+            ]
+        },
+        page: format!("/invoices/{}", invoice.id),
+        attachments: vec![Attachment::Invoice(invoice.id.uuid())],
+    };
+    write_to_address(tx, invoice.customer, top_up.email, letter).await
+}
+
+/// A bank account will be debited for an invoice.
+pub async fn mail_debit_notice(tx: &mut WriteTx, invoice: &Invoice, account: PaymentMethod) -> Result<(), AppError> {
+    let (Some(issue), Some(at)) = (invoice.issue.clone(), invoice.collection.next_at) else { return Ok(()) };
+    let (amount, day) = (invoice.payable()?, day_in(tx.time().zone, at));
+    let letter = Letter {
+        kind: MailKind::DebitNotice,
+        variables: |language| {
+            vec![
+                ("number", issue.number.into()),
+                ("amount", language.money(amount).into()),
+                ("date", language.date(day).into()),
+                ("account", account.last_four.into()),
+                ("mandate", account.mandate_reference.into()),
+            ]
+        },
+        page: format!("/invoices/{}", invoice.id),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, invoice.customer, letter).await
+}

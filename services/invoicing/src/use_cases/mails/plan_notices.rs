@@ -1,0 +1,156 @@
+//! What is mailed when a payment plan moves, when an instalment comes near, when one could not be collected.
+
+use super::write::{Letter, write_to_customer, write_to_tenant};
+use crate::{documents::wording::Language, store::customers};
+use chrono::NaiveDate;
+use payterms_chassis::{
+    AppError, WriteTx, names,
+    render::{date_of, instant_of, money_of},
+};
+use payterms_invoicing_domain::{Customer, MailKind};
+use payterms_kernel::{Id, calendar::day_in};
+use payterms_proto::{
+    google::r#type::Money,
+    plans::v1::{Instalment, Plan, PlanChanged, PlanHistoryEntry},
+};
+use prost_types::Timestamp;
+use serde_json::{Value, json};
+
+/// Who is told of an edge, and with which mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Notice {
+    Customer(MailKind),
+    Tenant(MailKind),
+}
+
+fn notices_of_verb(verb: &str) -> &'static [Notice] {
+    match verb {
+        "SEND" => &[Notice::Tenant(MailKind::PlanReceived)],
+        "COUNTER" => &[Notice::Customer(MailKind::PlanCountered)],
+        "DECLINE_COUNTER" | "WITHDRAW" => &[Notice::Tenant(MailKind::PlanAnswered)],
+        "APPROVE" => &[Notice::Customer(MailKind::PlanApproved)],
+        "ACCEPT_COUNTER" => &[Notice::Customer(MailKind::PlanApproved), Notice::Tenant(MailKind::PlanAnswered)],
+        "REFUSE" => &[Notice::Customer(MailKind::PlanRefused)],
+        "LAPSE" => &[Notice::Customer(MailKind::PlanLapsed)],
+        "MISS" => &[Notice::Customer(MailKind::PlanLate)],
+        "CATCH_UP" | "REINSTATE" => &[Notice::Customer(MailKind::PlanResumed)],
+        "BREACH" => &[Notice::Customer(MailKind::PlanBreached)],
+        "CANCEL" => &[Notice::Customer(MailKind::PlanCancelled)],
+        "COMPLETE" => &[Notice::Customer(MailKind::PlanCompleted)],
+        _ => &[],
+    }
+}
+
+/// Mails what a plan's event tells. A snapshot tells no edge.
+///
+/// # Errors
+/// `Fault` for a name that is none.
+pub async fn mail_plan(tx: &mut WriteTx, event: &PlanChanged) -> Result<(), AppError> {
+    let Some(plan) = &event.plan else { return Ok(()) };
+    let name = names::parse(&plan.name, &["customers", "plans"]).ok_or_else(|| AppError::Fault(format!("plan {:?}", plan.name)))?;
+    let customer: Id<Customer> = Id::from_uuid(name.id(0));
+    let page = format!("/plans/{}", name.id(1));
+    for edge in &event.edges {
+        for own in notices_of_verb(&edge.verb) {
+            match own {
+                Notice::Customer(kind) => notify_customer(tx, (customer, &page), *kind, plan, None).await?,
+                Notice::Tenant(kind) => notify_tenant(tx, customer, *kind, plan, edge).await?,
+            }
+        }
+    }
+    if let Some(announced) = event.announced.clone() {
+        notify_customer(tx, (customer, &page), MailKind::InstalmentDue, plan, Some(announced)).await?;
+    }
+    if event.collection_failed {
+        notify_customer(tx, (customer, &page), MailKind::InstalmentFailed, plan, None).await?;
+    }
+    Ok(())
+}
+
+async fn notify_customer(
+    tx: &mut WriteTx,
+    (customer, page): (Id<Customer>, &str),
+    kind: MailKind,
+    plan: &Plan,
+    announced: Option<Instalment>,
+) -> Result<(), AppError> {
+    let zone = tx.time().zone;
+    let day = |time: Option<Timestamp>| time.as_ref().and_then(instant_of).map(|at| day_in(zone, at));
+    let (answer_by, next_try) = (day(plan.answer_before_time), day(plan.collection.as_ref().and_then(|own| own.next_attempt_time)));
+    let next = announced.or_else(|| plan.next_instalment.clone());
+    let letter = Letter {
+        kind,
+        variables: |language| {
+            let mut variables = common(plan, language);
+            let shown = |day: Option<NaiveDate>| Value::from(day.map(|day| language.date(day)).unwrap_or_default());
+            let left = next.as_ref().and_then(unpaid).map(|left| language.money(left)).unwrap_or_default();
+            let offered = plan.counter_offer.as_ref().filter(|_| kind == MailKind::PlanCountered);
+            if let Some(offer) = offered {
+                variables.push(("instalments", parts(&offer.instalments, language)));
+            }
+            variables.extend([
+                ("answer_by", shown(answer_by)),
+                ("next_amount", left.into()),
+                ("next_date", shown(next.as_ref().and_then(|own| own.due_date.as_ref()).and_then(date_of))),
+                ("grace_end", shown(plan.grace_end_date.as_ref().and_then(date_of))),
+                ("next_try", shown(next_try)),
+                ("reason", plan.collection.as_ref().map(|own| own.failure_reason.clone()).unwrap_or_default().into()),
+            ]);
+            variables
+        },
+        page: page.to_owned(),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, customer, letter).await
+}
+
+/// The tenant reads English.
+async fn notify_tenant(
+    tx: &mut WriteTx,
+    customer: Id<Customer>,
+    kind: MailKind,
+    plan: &Plan,
+    edge: &PlanHistoryEntry,
+) -> Result<(), AppError> {
+    let language = Language::English;
+    let tenant = tx.call().tenant.clone();
+    let buyer = customers::find(tx.conn(), &tenant, customer).await?.map(|own| own.legal_name).unwrap_or_default();
+    let answer_by =
+        plan.answer_before_time.as_ref().and_then(instant_of).map(|at| language.date(day_in(tx.time().zone, at))).unwrap_or_default();
+    let mut variables = common(plan, language);
+    variables.extend([
+        ("buyer", buyer.into()),
+        ("note", plan.note.clone().into()),
+        ("answer_by", answer_by.into()),
+        ("answer", edge.verb.clone().into()),
+    ]);
+    write_to_tenant(tx, kind, variables).await
+}
+
+fn common(plan: &Plan, language: Language) -> Vec<(&'static str, Value)> {
+    let numbers = plan.invoices.iter().map(|own| own.number.as_str()).collect::<Vec<_>>().join(", ");
+    let open = plan.open.as_ref().and_then(money_of).map(|open| language.money(open)).unwrap_or_default();
+    let flag = |holds: bool| Value::from(if holds { "true" } else { "" });
+    vec![
+        ("invoices", numbers.into()),
+        ("open", open.into()),
+        ("instalments", parts(&plan.instalments, language)),
+        ("explanation", plan.explanation.clone().into()),
+        ("automatic", flag(plan.collect_automatically)),
+        ("accelerates", flag(plan.due_at_once_on_breach)),
+        ("nothing_open", flag(plan.open.as_ref().and_then(money_of).is_some_and(|open| !open.is_positive()))),
+    ]
+}
+
+fn parts(instalments: &[Instalment], language: Language) -> Value {
+    let part = |own: &Instalment| {
+        let amount = own.amount.as_ref().and_then(money_of).map(|amount| language.money(amount)).unwrap_or_default();
+        json!({ "date": own.due_date.as_ref().and_then(date_of).map(|day| language.date(day)).unwrap_or_default(), "amount": amount })
+    };
+    instalments.iter().map(part).collect::<Vec<_>>().into()
+}
+
+fn unpaid(own: &Instalment) -> Option<payterms_kernel::Money> {
+    let part = |money: &Option<Money>| money.as_ref().and_then(money_of);
+    part(&own.amount)?.minus(part(&own.paid)?).ok()
+}

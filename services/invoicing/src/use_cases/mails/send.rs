@@ -1,0 +1,108 @@
+//! Sends mails: a flow of one step that nobody waits for. A mail that dies between the mail server and
+//! the record is sent again, with the same message id.
+
+use super::{retry, save::publish_mail};
+use crate::{
+    app::App,
+    documents::wording::Language,
+    mailer::{MailError, Outgoing},
+    store::{customers, invoices, mails, receipts, statements, tenants},
+    use_cases::documents::{
+        load::{newest_versions, printable_statement},
+        print::Printable,
+    },
+};
+use payterms_chassis::{
+    AppError, Call,
+    flow::{self, Lease},
+    jobs::schedule,
+    kill,
+};
+use payterms_invoicing_domain::{
+    Mail, MailState,
+    mail::{Attachment, Tried},
+};
+use payterms_kernel::{Id, TenantId};
+use sea_orm::ConnectionTrait;
+
+/// The kind of flow.
+pub const FLOW: &str = "send_mail";
+
+/// Drives the flow to its close.
+pub async fn drive_mail(app: &App, lease: &Lease) -> Result<(), AppError> {
+    let id = Id::from_uuid(lease.intent);
+    let conn = app.db.read(&lease.tenant).await?;
+    let Some(mail) = mails::find(&conn, &lease.tenant, id).await? else { return Ok(()) };
+    let tried = if mail.state == MailState::Pending {
+        let (mut outgoing, printables, language) = outgoing(&conn, &lease.tenant, &mail).await?;
+        drop(conn);
+        let tenant = lease.tenant.clone();
+        let print = move || printables.iter().map(|own| own.print(&tenant, language)).collect::<Result<Vec<_>, _>>();
+        let printed = tokio::task::spawn_blocking(print).await.map_err(|error| AppError::Fault(format!("printing: {error}")))??;
+        outgoing.documents = printed.into_iter().map(|own| (own.file_name, own.content.to_vec())).collect();
+        must_hold(app, lease).await?;
+        Some(match app.mailer.send(&outgoing).await {
+            Ok(()) => Tried::Sent,
+            Err(MailError::Refused) => Tried::Refused,
+            Err(MailError::Unreachable) => Tried::Unreachable,
+        })
+    } else {
+        drop(conn);
+        None
+    };
+    kill::point("mail.after_send");
+    let call = Call::own("invoicing", &lease.tenant, "mail_sent", lease.intent, None);
+    let mut tx = app.db.begin_apart(&call).await?;
+    let Some(mut mail) = mails::lock(tx.conn(), &lease.tenant, id).await? else { return Ok(()) };
+    flow::hold(&tx, lease).await?;
+    if let Some(tried) = tried.filter(|_| mail.state == MailState::Pending) {
+        let next = mail.tried(&tried, tx.now());
+        publish_mail(&mut tx, &mail).await?;
+        if let Some(at) = next {
+            schedule(&tx, retry::JOB, &mail.id.to_string(), at).await?;
+        }
+    }
+    flow::close(&tx, lease).await?;
+    tx.commit_rows().await
+}
+
+/// Of two drivers of one mail only the later one sends it.
+async fn must_hold(app: &App, lease: &Lease) -> Result<(), AppError> {
+    let tx = app.db.begin_apart(&Call::own("invoicing", &lease.tenant, FLOW, lease.intent, None)).await?;
+    flow::hold(&tx, lease).await
+}
+
+/// A mail, what goes with it, and the language of both.
+async fn outgoing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) -> Result<(Outgoing, Vec<Printable>, Language), AppError> {
+    let seller = tenants::find(conn, tenant).await?.ok_or_else(|| AppError::Fault(format!("no tenant {tenant}")))?;
+    let language = match mail.customer {
+        Some(customer) => customers::find(conn, tenant, customer).await?.map(|customer| Language::of(&customer.locale)),
+        None => None,
+    };
+    let mut printables = Vec::with_capacity(mail.attachments.len());
+    for attachment in &mail.attachments {
+        let found = match attachment {
+            Attachment::Invoice(id) => {
+                let found = invoices::find_many(conn, tenant, &[Id::from_uuid(*id)]).await?;
+                newest_versions(conn, tenant, found).await?.pop()
+            }
+            Attachment::Statement(id) => match statements::find(conn, tenant, Id::from_uuid(*id)).await? {
+                Some(statement) => Some(printable_statement(conn, tenant, statement).await?),
+                None => None,
+            },
+            Attachment::Receipt(id) => receipts::find(conn, tenant, Id::from_uuid(*id)).await?.map(|own| Printable::Receipt(Box::new(own))),
+        };
+        printables.extend(found);
+    }
+    let outgoing = Outgoing {
+        id: mail.id.to_string(),
+        from_name: seller.display_name,
+        reply_to: seller.business.contact_email,
+        to: mail.to.clone(),
+        subject: mail.subject.clone(),
+        text: mail.text.clone(),
+        documents: Vec::new(),
+        written_at: mail.created_at.into(),
+    };
+    Ok((outgoing, printables, language.unwrap_or(Language::English)))
+}

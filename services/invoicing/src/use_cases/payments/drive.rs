@@ -1,0 +1,154 @@
+//! Drives a payment: a flow over the wallet.
+//!
+//! Intent, reservation and lease in one transaction; then credit is held, cards are charged in order
+//! (the first charge that succeeds is the point of no return), then all is settled in the wallet, then
+//! recorded here. Each step has a request id of its own, so that whoever drives takes it once.
+
+use super::save::publish_payment;
+use crate::{
+    app::App,
+    messages,
+    peers::wallet::{Charged, Wallet},
+    store::{invoices, payments},
+    use_cases::{
+        collections::schedule::schedule_collections,
+        deferrals::draw::{draw_on_line, release_line, reserve_on_line},
+        mails::notices::mail_collection_ended,
+    },
+};
+use payterms_chassis::{
+    AppError, Call,
+    flow::{self, Lease},
+    kill,
+};
+use payterms_invoicing_domain::{Payment, PaymentState, TenderState, payment::Source};
+use payterms_kernel::Id;
+use payterms_proto::invoicing::v1::CreatePaymentResponse;
+
+/// The kind of flow.
+pub const FLOW: &str = "payment";
+
+/// Drives the flow to its close.
+///
+/// # Errors
+/// Those of a wallet that does not answer; the recovery goes on.
+pub async fn drive_payment(app: &App, lease: &Lease) -> Result<(), AppError> {
+    let conn = app.db.read(&lease.tenant).await?;
+    let found = payments::find(&conn, &lease.tenant, Id::from_uuid(lease.intent)).await?;
+    drop(conn);
+    let Some(mut payment) = found else { return Ok(()) };
+    let ended = payment.state != PaymentState::Processing || take_steps(app, lease, &mut payment).await?;
+    kill::point("payment.before_record");
+    record_payment(app, lease, &payment, ended).await?;
+    kill::point("payment.after_record");
+    Ok(())
+}
+
+/// Takes all steps in the wallet; false while a card takes its time.
+async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<bool, AppError> {
+    let wallet = Wallet::new(app, &lease.tenant, payment.customer).of(payment);
+    let (credit, bought) = (payment.credit()?, payment.bought);
+    let mut failed = false;
+    if let Some(amount) = credit {
+        if let Err(reason) = wallet.hold(amount, payment.taxed).await? {
+            mark_credit(payment, &TenderState::Failed(reason));
+            failed = true;
+        }
+        kill::point("payment.after_hold");
+    }
+    if !failed {
+        failed = !reserve_on_line(app, &lease.tenant, payment).await?;
+    }
+    for place in 0..payment.tenders.len() {
+        let Some(tender) = payment.tenders.get_mut(place) else { break };
+        let method = match tender.source {
+            Source::Credit | Source::Outside | Source::Line(_) => continue,
+            // It has arrived: there is nothing that could fail.
+            Source::Transfer(_) => {
+                wallet.record_transfer(tender.amount, bought).await?;
+                tender.state = TenderState::Succeeded;
+                kill::point("payment.after_transfer");
+                continue;
+            }
+            Source::Card(method) | Source::BankDebit(method) => Some(method),
+            Source::Collection => None,
+            // It waits for its line, which becomes the tender's source.
+            Source::Announced => return Ok(false),
+        };
+        let debit = matches!(tender.source, Source::BankDebit(_));
+        if failed {
+            tender.state = TenderState::Released;
+            continue;
+        }
+        match wallet.charge(place, method, tender.amount).await? {
+            Charged::Succeeded => tender.state = TenderState::Succeeded,
+            Charged::Waits => return Ok(false),
+            Charged::Failed(reason) => {
+                tender.state = TenderState::Failed(reason);
+                // A bank account is no part of all or nothing.
+                failed |= !debit;
+            }
+        }
+        kill::point("payment.after_charge");
+    }
+    if failed {
+        release_line(app, &lease.tenant, payment).await?;
+    }
+    if failed && credit.is_some() {
+        wallet.release(payment.currency).await?;
+        kill::point("payment.after_release");
+        if payment.tenders.iter().any(|tender| tender.source == Source::Credit && tender.state == TenderState::Processing) {
+            mark_credit(payment, &TenderState::Released);
+        }
+    } else if !failed {
+        mark_credit(payment, &TenderState::Succeeded);
+    }
+    let surplus = payment.charged_beyond()?;
+    if (credit.is_some() && !failed) || surplus.is_some() {
+        wallet.settle(payment.currency, credit.is_some() && !failed, surplus).await?;
+        kill::point("payment.after_settle");
+    }
+    if !failed {
+        draw_on_line(app, &lease.tenant, payment).await?;
+    }
+    Ok(true)
+}
+
+fn mark_credit(payment: &mut Payment, state: &TenderState) {
+    for tender in payment.tenders.iter_mut().filter(|tender| tender.source == Source::Credit) {
+        tender.state = state.clone();
+    }
+}
+
+/// Records what became of a payment; one that waits for a card answers so, and is driven again later.
+async fn record_payment(app: &App, lease: &Lease, driven: &Payment, ended: bool) -> Result<(), AppError> {
+    let call = Call::own("invoicing", &lease.tenant, "payment_ended", lease.intent, None);
+    let mut tx = app.db.begin_forward(&call).await?;
+    let ids: Vec<_> = driven.allocations.iter().map(|own| own.invoice).collect();
+    let mut owned = invoices::lock_many(tx.conn(), &lease.tenant, &ids).await?;
+    flow::hold(&tx, lease).await?;
+    let found = payments::find(tx.conn(), &lease.tenant, driven.id).await?;
+    let mut payment = found.ok_or_else(|| AppError::Fault(format!("no payment {}", driven.id)))?;
+    let now = tx.now();
+    let rendered = if ended && payment.state == PaymentState::Processing {
+        payment.tenders.clone_from(&driven.tenders);
+        payment.deferred.clone_from(&driven.deferred);
+        payment.close(&mut owned, now)?;
+        if !payment.deferred.is_empty() {
+            schedule_collections(&tx, &owned).await?;
+        }
+        if payment.automatic && payment.owner.is_empty() {
+            schedule_collections(&tx, &owned).await?;
+            if let Some(invoice) = owned.first() {
+                mail_collection_ended(&mut tx, invoice).await?;
+            }
+        }
+        publish_payment(&mut tx, &mut payment, &mut owned).await?
+    } else {
+        messages::payments::payment(&lease.tenant, &payment)
+    };
+    // All verbs answer with one field of the same number: their bytes are the same.
+    tx.answer_intent(lease.intent, &CreatePaymentResponse { payment: Some(rendered) }).await?;
+    flow::close(&tx, lease).await?;
+    tx.commit_rows().await
+}

@@ -1,0 +1,15 @@
+//! Payments of invoices.
+
+pub mod cancel;
+pub mod charge_back;
+pub mod create;
+pub mod drive;
+pub mod lapse;
+pub mod load;
+pub mod means;
+pub mod plan;
+pub mod quote;
+pub mod read;
+pub mod record_outside;
+pub mod resume;
+pub mod save;

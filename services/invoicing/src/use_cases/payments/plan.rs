@@ -1,0 +1,49 @@
+//! Plans a payment on its locked invoices.
+
+use super::means::source_of;
+use crate::{
+    commands::payments::ToPay,
+    store::{invoices, tenants},
+};
+use payterms_chassis::{AppError, WriteTx};
+use payterms_invoicing_domain::{
+    Invoice, InvoiceState, Payment,
+    payment::{self, Asked, Source},
+};
+use payterms_kernel::{Money, Refusal, Violation, calendar::day_in};
+use payterms_proto::wallet::v1::GetPaymentMeansResponse;
+
+/// Locks the invoices that are to be paid.
+pub async fn lock_invoices_to_pay(tx: &WriteTx, to_pay: &ToPay) -> Result<Vec<Invoice>, AppError> {
+    let ids: Vec<_> = to_pay.invoices.iter().map(|(id, _)| *id).collect();
+    match to_pay.currency {
+        Some(currency) => invoices::lock_open(tx.conn(), &to_pay.tenant, to_pay.customer, currency).await,
+        None => invoices::lock_many(tx.conn(), &to_pay.tenant, &ids).await,
+    }
+}
+
+/// Plans the payment on its locked invoices.
+pub async fn plan_payment(
+    tx: &mut WriteTx,
+    to_pay: &ToPay,
+    means: &GetPaymentMeansResponse,
+    owned: &mut [Invoice],
+) -> Result<Payment, AppError> {
+    let tenant = tenants::find(tx.conn(), &to_pay.tenant).await?.ok_or_else(Refusal::not_found)?;
+    let foreign = |invoice: &Invoice| invoice.customer != to_pay.customer;
+    let unseen = |invoice: &Invoice| to_pay.as_customer && (invoice.state == InvoiceState::Draft || tenant.invoices_hidden);
+    if owned.len() < to_pay.invoices.len() || owned.iter().any(|invoice| foreign(invoice) || unseen(invoice)) {
+        return Err(Refusal::not_found().into());
+    }
+    let tenders = to_pay.tenders.iter().map(|(source, amount)| Ok((source_of(*source, means)?, *amount)));
+    let tenders: Vec<(Source, Option<Money>)> = tenders.collect::<Result<_, AppError>>()?;
+    let twice = |own: &(Source, Option<Money>)| tenders.iter().filter(|other| other.0 == own.0).count() > 1;
+    if tenders.iter().any(twice) {
+        let description = "Name each source once; an empty method is the purchase default.".to_owned();
+        return Err(Refusal::invalid(vec![Violation { field: "tenders".into(), reason: "DUPLICATE_ITEM", description }]).into());
+    }
+    let now = tx.now();
+    let deferred_on = Some(day_in(tx.time().zone, now));
+    let asked = Asked { invoices: to_pay.invoices.clone(), tenders, surplus_allowed: !tenant.overpayment_refused, deferred_on };
+    Ok(payment::ask(tx.ids(), to_pay.customer, owned, &asked, now)?)
+}

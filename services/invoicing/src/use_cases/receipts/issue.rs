@@ -1,0 +1,46 @@
+//! Issues and mails the receipt of a top-up of the wallet, once.
+
+use crate::{
+    messages,
+    store::{customers, receipts, series, tenants},
+    use_cases::mails::notices::mail_receipt,
+};
+use payterms_chassis::{AppError, WriteTx, names, render::money_of};
+use payterms_invoicing_domain::{Rate, Receipt, number::RECEIPTS, receipt::Bought};
+use payterms_kernel::{Id, calendar::day_in, money::parse_decimal};
+use payterms_proto::{
+    invoicing::v1::ReceiptIssued,
+    wallet::v1::{TaxKind, TopUp},
+};
+
+/// Runs it.
+///
+/// # Errors
+/// `Fault` for a top-up of a customer who is not there.
+pub async fn issue_receipt(tx: &mut WriteTx, top_up: &TopUp) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    let fault = || AppError::Fault(format!("top-up {:?}", top_up.name));
+    let name = names::parse(&top_up.name, &["customers", "wallets", "topUps"]).ok_or_else(fault)?;
+    if receipts::is_issued(tx.conn(), &tenant, name.id(2)).await? {
+        return Ok(());
+    }
+    let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
+    let buyer = customers::find(tx.conn(), &tenant, Id::from_uuid(name.id(0))).await?.ok_or_else(fault)?;
+    let rate = top_up.tax_rate_percent.as_ref().map(|rate| parse_decimal(&rate.value, 6)).transpose()?.unwrap_or_default();
+    let bought = Bought {
+        top_up: name.id(2),
+        wallet: name.id(1),
+        taxed: top_up.tax_kind() == TaxKind::TaxedSale,
+        amount: top_up.amount.as_ref().and_then(money_of).ok_or_else(fault)?,
+        tax: top_up.tax.as_ref().and_then(money_of).ok_or_else(fault)?,
+        rate: Rate { percent: rate, sentence: top_up.tax_sentence.clone() },
+    };
+    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let mut series = series::lock(tx.conn(), &tenant, RECEIPTS).await?;
+    let receipt = Receipt::issue(tx.id(), (&seller, &buyer), bought, (&mut series, today), now)?;
+    series::save(tx.conn(), &tenant, &series).await?;
+    receipts::insert(tx.conn(), &tenant, &receipt).await?;
+    let event = ReceiptIssued { receipt: Some(messages::receipts::receipt(&tenant, &receipt)) };
+    tx.emit("receipt", &receipt.id.to_string(), &event).await?;
+    mail_receipt(tx, &receipt).await
+}

@@ -1,0 +1,4 @@
+//! Receipts of top-ups.
+
+pub mod issue;
+pub mod read;

@@ -1,0 +1,46 @@
+//! Takes what a payment has paid off an invoice.
+
+use super::save::begin_refund;
+use crate::{
+    app::App,
+    commands::refunds::UnapplyPayment,
+    store::payments,
+    use_cases::{approvals::limit::must_be_within_limit, collections::schedule::schedule_collections, invoices::load::lock_invoice},
+};
+use chrono::TimeDelta;
+use payterms_chassis::{Answer, AppError, Call};
+use payterms_invoicing_domain::Refund;
+use payterms_kernel::{Money, Refusal, calendar::start_of_day};
+use payterms_proto::invoicing::v1::UnapplyPaymentResponse;
+
+/// Takes what a payment has paid off an invoice.
+///
+/// # Errors
+/// `INVOICE_STATE`, `SECOND_PERSON_REQUIRED`, `REFUND_TOO_LARGE`, `RESOURCE_NOT_FOUND`.
+pub async fn unapply_payment(
+    app: &App,
+    call: &Call,
+    UnapplyPayment { invoice: named, payment, amount }: &UnapplyPayment,
+) -> Result<Answer<UnapplyPaymentResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    let mut invoice = lock_invoice(&tx, named).await?;
+    if tx.seen().await?.is_some() {
+        drop(tx);
+        return app.flows.answer(call, true).await;
+    }
+    let mut own = payments::lock_of_invoice(tx.conn(), &call.tenant, invoice.id).await?;
+    own.retain(|own| own.id == *payment);
+    if own.is_empty() {
+        let found = payments::find(tx.conn(), &call.tenant, *payment).await?;
+        found.filter(|own| own.customer == named.customer).ok_or_else(Refusal::not_found)?;
+    }
+    let zero = Money::zero(invoice.currency);
+    let amount = amount.unwrap_or_else(|| own.first().map_or(zero, |own| own.paid_of(invoice.id)));
+    must_be_within_limit(&tx, amount).await?;
+    let (now, zone) = (tx.now(), tx.time().zone);
+    let due = invoice.issue.as_ref().map_or(now, |issue| start_of_day(zone, issue.due_date));
+    invoice.reopen(amount, due.max(now + TimeDelta::days(1)), now)?;
+    let refund = Refund::of(tx.ids(), &invoice, &mut own, (amount, None), now)?;
+    schedule_collections(&tx, std::slice::from_ref(&invoice)).await?;
+    begin_refund(app, tx, call, (&refund, &invoice, &own)).await
+}

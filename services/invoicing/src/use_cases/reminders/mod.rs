@@ -1,0 +1,4 @@
+//! Reminders of open invoices.
+
+pub mod plan;
+pub mod send;

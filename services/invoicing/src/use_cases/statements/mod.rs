@@ -1,0 +1,4 @@
+//! Monthly statements.
+
+pub mod read;
+pub mod turn_month;

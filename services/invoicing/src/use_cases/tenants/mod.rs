@@ -1,0 +1,7 @@
+//! The register of tenants.
+
+pub mod create;
+pub mod read;
+pub mod save;
+pub mod suspend;
+pub mod update;

@@ -1,0 +1,5 @@
+//! Test clocks of sandbox tenants.
+
+pub mod advance;
+pub mod read;
+pub mod start;

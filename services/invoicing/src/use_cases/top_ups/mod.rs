@@ -1,0 +1,5 @@
+//! Credit that is sold by bank transfer.
+
+pub mod lapse;
+pub mod raise;
+pub mod shortfall;
