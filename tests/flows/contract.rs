@@ -2,10 +2,7 @@
 //! method with every role, and what the transport itself may be given.
 
 use crate::invariants;
-use payterms_chassis::{
-    access::{AccessTable, Grant},
-    layers::is_inner,
-};
+use payterms_chassis::{access::AccessTable, call::Grant, layers::is_inner};
 use payterms_testkit::{World, on_both, people::person, reason, violations};
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MethodDescriptor, Value};

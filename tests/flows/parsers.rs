@@ -2,22 +2,17 @@
 //! the memory or panics, and what a template or a file is refused for says so.
 
 use crate::fuzz::{Mutator, feed};
-use payterms_chassis::{Scope, access::Grant, call::Caller, xml};
-<<<<<<< HEAD
+use payterms_chassis::{Scope, call::Caller, call::Grant, xml};
 use payterms_credit::{
     bank_files::read_bank_file,
     commands::bank_files::{CsvMapping, DateOrder},
 };
-use payterms_invoicing::{camt, paper, parse_import, templates, wording::Language};
-=======
-use payterms_credit::statements::{CsvMapping, DateOrder};
 use payterms_invoicing::{
     bank_files::camt,
     documents::{paper, wording::Language},
     messages::customer_import,
     templates,
 };
->>>>>>> layout-invoicing
 use payterms_invoicing_domain::MailKind;
 use payterms_kernel::{Kind, TenantId};
 use payterms_proto::invoicing::v1::{ImportCustomersRequest, PreviewMailTemplateRequest};

@@ -4,7 +4,7 @@ use super::{
     asked::{Hand, call, item, usd},
     mixes::on_postgres,
 };
-use payterms_chassis::{Call, Db, sql, tenants};
+use payterms_chassis::{Call, Db, retry, sql, tenants};
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet::{
     commands::{
@@ -174,7 +174,7 @@ async fn two_replicas_that_debit_one_by_one_do_each_request_once() {
         let mut done = 0;
         items.shuffle(&mut rand::rng());
         for item in items {
-            let outcomes = payterms_chassis::answer::retry(|| run_batch(&db, &cache, std::slice::from_ref(&item))).await.unwrap();
+            let outcomes = retry(|| run_batch(&db, &cache, std::slice::from_ref(&item))).await.unwrap();
             done += usize::from(outcomes.into_iter().all(|outcome| outcome.is_ok_and(|answer| !answer.replayed)));
         }
         done

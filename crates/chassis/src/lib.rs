@@ -17,11 +17,11 @@ pub mod wire;
 
 pub use boot::{Parts, Runtime, Service};
 pub use bus::{copies, inbox, operations, peer_channel, peers, relay, run_due, snapshots};
-pub use db::{Db, WriteTx, batch, columns, committer, pool, rows, single_call, sql, tenants, transaction, tx};
+pub use db::{Db, WriteTx, batch, columns, committer, pool, retry::retry, rows, single_call, sql, tenants, transaction, tx};
 pub use edge::{access, body, layers, reflection, serve};
-pub use flow::{handler as answer, housekeeping, jobs};
+pub use flow::{handler, housekeeping, jobs};
 pub use wire::{
-    answer::Answer,
+    answer::{self, Answer},
     call::{self, Call, Caller, Scope},
     deadline,
     error::{self, AppError},

@@ -12,7 +12,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use payterms_chassis::{answer::REPLAYED, peers, serve::serve};
+use payterms_chassis::{answer::REPLAYED, error::reason, serve::serve};
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -70,7 +70,7 @@ impl Told {
     /// Its gRPC status, which is in the trailers or, without a body, in the headers.
     fn code(&self) -> (Code, String) {
         let status = Status::from_header_map(&self.trailers).or_else(|| Status::from_header_map(&self.headers));
-        status.map_or((Code::Ok, String::new()), |status| (status.code(), peers::reason(&status).unwrap_or_default()))
+        status.map_or((Code::Ok, String::new()), |status| (status.code(), reason(&status).unwrap_or_default()))
     }
 
     fn is_replay(&self) -> bool {

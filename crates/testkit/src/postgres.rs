@@ -1,5 +1,6 @@
-//! A PostgreSQL for tests: the one that `TEST_POSTGRES_URL` names, or a private throw-away server.
-//! A database per test, from a template.
+//! A PostgreSQL for tests: the one that `TEST_POSTGRES_URL` names, or a private throw-away server. A database per test,
+//! from a template: that of this process, or the one that `TEST_POSTGRES_TEMPLATE` names where a runner with a process
+//! per test has made it.
 
 use crate::private_postgres::{Private, binaries};
 use payterms_chassis::db::steady;
@@ -11,8 +12,10 @@ use std::sync::{
 
 static SERVER: OnceLock<Option<Server>> = OnceLock::new();
 static TEMPLATE: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
-static COPY: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 static NEXT: AtomicU32 = AtomicU32::new(1);
+
+/// Settings of a server that many tests share.
+const SETTINGS: &str = "-c max_connections=1000 -c shared_buffers=64MB";
 
 struct Server {
     /// `owner@host:port`.
@@ -29,10 +32,10 @@ struct Server {
 pub async fn database() -> Option<String> {
     let server = SERVER.get_or_init(start).as_ref()?;
     let template = TEMPLATE.get_or_init(|| template(server)).await;
-    let name = format!("{template}_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    let admin = connect(server, "postgres").await;
-    // Copying a template needs that nobody else copies it at this moment.
-    let _one = COPY.lock().await;
+    let name = format!("{template}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let admin = session(format!("postgres://{}/postgres", server.owner)).await;
+    // A template that is being copied cannot be copied: processes wait for each other as well.
+    admin.execute_unprepared("SELECT pg_advisory_lock(7265)").await.expect("a lock");
     admin.execute_unprepared(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await.expect("a database from the template");
     admin.close().await.expect("closes");
     Some(format!("{}/{name}", server.place))
@@ -82,10 +85,24 @@ pub async fn open(url: String) -> DatabaseConnection {
     Database::connect(steady(&mut options).to_owned()).await.expect("the database connects")
 }
 
+#[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
 async fn template(server: &Server) -> String {
+    if let Ok(name) = std::env::var("TEST_POSTGRES_TEMPLATE") {
+        return name;
+    }
     let name = format!("payterms_{}", std::process::id());
     migrated(&server.owner, &name).await;
     name
+}
+
+/// Starts a server for a runner with a process per test, until that has ended; answers the environment that leads its
+/// tests there, a line for each name. Nothing where PostgreSQL is not to be had.
+pub async fn for_runner(runner: u32) -> String {
+    let Some(binaries) = binaries() else { return String::new() };
+    let place = Private::start_for(&binaries, &format!("-c fsync=off {SETTINGS}"), runner).place;
+    let owner = format!("postgres@{place}");
+    migrated(&owner, "payterms_template").await;
+    format!("TEST_POSTGRES_URL=postgres://{owner}/postgres\nTEST_POSTGRES_TEMPLATE=payterms_template\n")
 }
 
 /// Makes a database with all schemas, on the server of `owner@host:port`.
@@ -127,6 +144,6 @@ fn start() -> Option<Server> {
         let place = owner.rsplit('@').next().unwrap_or_default().to_owned();
         return Some(Server { owner, place, _private: None });
     }
-    let private = private("-c max_connections=1000 -c shared_buffers=64MB")?;
+    let private = private(SETTINGS)?;
     Some(Server { owner: format!("postgres@{}", private.place), place: private.place.clone(), _private: Some(private) })
 }

@@ -49,6 +49,30 @@ impl Private {
     /// Where it does not start.
     #[must_use]
     pub fn start(binaries: &Path, settings: &str) -> Self {
+        Self::run_by(binaries, settings, |server, folder| {
+            // The shell outlives this process by the time it takes to stop the server.
+            format!(
+                "while {server} >>{folder}/log 2>&1 & do server=$!; read _ || break; wait $server; done; kill -INT $server; wait; rm -rf {folder}"
+            )
+        })
+    }
+
+    /// Starts a server that outlives this process: it ends, and goes, once the process `runner` has ended.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    #[must_use]
+    pub fn start_for(binaries: &Path, settings: &str, runner: u32) -> Self {
+        Self::run_by(binaries, settings, |server, folder| {
+            format!(
+                "{server} >>{folder}/log 2>&1 & server=$!; while [ -e /proc/{runner} ] || ps -p {runner} >/dev/null 2>&1; do sleep 1; done; \
+                 kill -INT $server; wait; rm -rf {folder}"
+            )
+        })
+    }
+
+    /// Makes a server whose shell script is `keep`: it is given the server's command and its folder.
+    fn run_by(binaries: &Path, settings: &str, keep: impl Fn(&str, &str) -> String) -> Self {
         let folder = tempfile::Builder::new().prefix("payterms-pg-").tempdir().expect("a folder").keep();
         if rustix::process::geteuid().is_root() {
             let changed = Command::new("chown").arg("postgres").arg(&folder).status().expect("chown runs");
@@ -64,15 +88,11 @@ impl Private {
             data.display(),
             folder.display()
         );
-        // The shell outlives this process by the time it takes to stop the server.
-        let keep = format!(
-            "while {server} >>{0}/log 2>&1 & do server=$!; read _ || break; wait $server; done; kill -INT $server; wait; rm -rf {0}",
-            folder.display()
-        );
-        let keeper = as_owner(&keep).stdin(Stdio::piped()).spawn().expect("sh runs");
-        let own = Self { place: format!("127.0.0.1:{port}"), folder, keeper: Mutex::new(keeper) };
-        own.wait_until_ready();
-        own
+        let script = keep(&server, &folder.display().to_string());
+        let keeper = as_owner(&script).stdin(Stdio::piped()).spawn().expect("sh runs");
+        let made = Self { place: format!("127.0.0.1:{port}"), folder, keeper: Mutex::new(keeper) };
+        made.wait_until_ready();
+        made
     }
 
     /// Starts the server after a stop.

@@ -8,6 +8,7 @@ mod errors;
 mod rooms;
 mod states;
 mod tidy;
+mod words;
 
 use std::{fs, path::PathBuf, process::ExitCode};
 

@@ -8,7 +8,13 @@ use std::{
 };
 
 /// Crates whose rooms are held apart, with those that stand above all others and may need any of them.
-const CRATES: [(&str, &[&str]); 1] = [("crates/chassis", &["boot", "lib"])];
+const CRATES: [(&str, &[&str]); 5] = [
+    ("crates/chassis", &["boot", "lib"]),
+    ("services/wallet", &["lib"]),
+    ("services/invoicing", &["lib"]),
+    ("services/credit", &["lib"]),
+    ("services/plans", &["lib"]),
+];
 
 /// Which rooms each room needs.
 type Needs = BTreeMap<String, BTreeSet<String>>;

@@ -53,6 +53,7 @@ pub fn check(root: &Path) -> Result<(), String> {
     }
     directions(root, &mut wrong);
     crate::rooms::check(root, &mut wrong);
+    crate::words::check(root, &files, &mut wrong);
     columns(root, &mut wrong);
     reasons(root, &files, &mut wrong);
     policies(root, &mut wrong);

@@ -87,7 +87,7 @@ impl Inbox {
         let fault = |what: &str| AppError::Fault(format!("event {}: {what}", event.id));
         let tenant: TenantId = event.tenant.parse().map_err(|_| fault("no tenant"))?;
         let id = Uuid::try_parse(&event.id).map_err(|_| fault("no id"))?;
-        let call = Call::own(self.db.service(), &tenant, &event.r#type, id, None);
+        let call = Call::internal(self.db.service(), &tenant, &event.r#type, id, None);
         let mut tx = self.db.begin_apart(&call).await?;
         let head = head(&tx, event).await?;
         if event.version <= head {
@@ -121,7 +121,7 @@ impl Inbox {
     /// Notes that an event could not be applied; answers how often that is now.
     async fn note_failure(&self, event: &Event, error: &AppError) -> Result<i64, AppError> {
         let (Ok(tenant), Ok(id)) = (event.tenant.parse(), Uuid::try_parse(&event.id)) else { return Ok(0) };
-        let tx = self.db.begin_apart(&Call::own(self.db.service(), &tenant, &event.r#type, id, None)).await?;
+        let tx = self.db.begin_apart(&Call::internal(self.db.service(), &tenant, &event.r#type, id, None)).await?;
         head(&tx, event).await?;
         note(&tx, event, id, Some(event.encode_to_vec())).await?;
         let count = "UPDATE inbox SET attempts = attempts + 1, failure = $2 WHERE event_id = $1";

@@ -1,7 +1,6 @@
 //! Channels to the other services: a call carries a token signed here, what is left of the
 //! deadline, and the trace.
 
-pub use crate::wire::error::reason;
 use crate::{
     bus::{
         copies::Copies,
@@ -11,7 +10,7 @@ use crate::{
     wire::{
         call::Caller,
         deadline::time_left,
-        error::{AppError, not_yet},
+        error::{AppError, not_yet, reason},
         identity::Signer,
     },
 };

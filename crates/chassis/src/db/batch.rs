@@ -1,4 +1,4 @@
-//! Many requests of one tenant in one transaction: looked up at once, answered at once, told at once.
+//! Many requests of one tenant in one transaction: looked up, answered and published in a fixed number of statements.
 
 use crate::{
     db::{
@@ -28,7 +28,7 @@ const INSTEAD_OF_REFUSED: &str = "ON CONFLICT (tenant, request_id) DO UPDATE SET
 
 /// One event of an aggregate.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct BatchEvent {
     /// The call that it is of: who did it, and by which request.
     pub by: Call,
     /// The aggregate's id.
@@ -88,7 +88,7 @@ const REQUESTS: [Column; 6] = [
 ///
 /// # Errors
 /// The database's.
-pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<Told>) -> Result<HashMap<Uuid, i64>, AppError> {
+pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<BatchEvent>) -> Result<HashMap<Uuid, i64>, AppError> {
     if events.is_empty() {
         return Ok(HashMap::new());
     }
@@ -118,7 +118,7 @@ pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<Told>) -> Resul
     for (event, hash) in events.into_iter().zip(hashes) {
         let version = next.entry(event.id).or_default();
         *version = version.saturating_add(1);
-        let (id, event_id) = (event.id.to_string(), tx.id::<Told>().uuid());
+        let (id, event_id) = (event.id.to_string(), tx.id::<BatchEvent>().uuid());
         outbox.push([
             event_id.into(),
             tenant.clone().into(),
@@ -152,9 +152,9 @@ pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<Told>) -> Resul
     Ok(last)
 }
 
-/// What is known of a request that was seen before.
+/// A request that was stored before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct StoredRequest {
     /// Of what it asked.
     pub input_hash: Vec<u8>,
     /// What it was answered; none where the rows that it wrote tell.
@@ -165,7 +165,7 @@ pub struct Known {
 ///
 /// # Errors
 /// The database's.
-pub async fn seen(tx: &WriteTx, calls: &[&Call]) -> Result<HashMap<Uuid, Known>, AppError> {
+pub async fn stored_requests(tx: &WriteTx, calls: &[&Call]) -> Result<HashMap<Uuid, StoredRequest>, AppError> {
     let ids: Vec<_> = calls.iter().map(|call| call.request_id).collect();
     let (among, ids) = among(tx.conn(), "request_id", 2, &ids);
     // What was refused is judged anew.
@@ -182,7 +182,7 @@ pub async fn seen(tx: &WriteTx, calls: &[&Call]) -> Result<HashMap<Uuid, Known>,
     values.extend(ids);
     let mut found = HashMap::new();
     for row in sql::all(tx.conn(), &select, values).await? {
-        let request = Known { input_hash: row.try_get("", "input_hash")?, answer: row.try_get("", "answer")? };
+        let request = StoredRequest { input_hash: row.try_get("", "input_hash")?, answer: row.try_get("", "answer")? };
         found.insert(row.try_get("", "request_id")?, request);
     }
     Ok(found)
@@ -192,7 +192,7 @@ pub async fn seen(tx: &WriteTx, calls: &[&Call]) -> Result<HashMap<Uuid, Known>,
 ///
 /// # Errors
 /// `REQUEST_ID_REUSED`.
-pub fn same(call: &Call, known: &Known) -> Result<(), AppError> {
+pub fn same(call: &Call, known: &StoredRequest) -> Result<(), AppError> {
     if known.input_hash == call.input_hash { Ok(()) } else { Err(reused(call).into()) }
 }
 
@@ -200,7 +200,7 @@ pub fn same(call: &Call, known: &Known) -> Result<(), AppError> {
 ///
 /// # Errors
 /// `REQUEST_ID_REUSED` if the id came with other content.
-pub fn replay(call: &Call, known: &Known) -> Result<Answer<Vec<u8>>, AppError> {
+pub fn replay(call: &Call, known: &StoredRequest) -> Result<Answer<Vec<u8>>, AppError> {
     same(call, known)?;
     let answer = known.answer.clone().ok_or_else(|| AppError::Fault("a request without an answer was asked for".to_owned()))?;
     Ok(Answer::replay(answer))

@@ -25,9 +25,10 @@ impl Key {
         Self { tenant: call.tenant.clone(), subject: call.caller.subject.clone(), run_id: call.caller.run_id.clone(), shard }
     }
 
-    /// The aggregate whose events tell of what a process does under this key: shards do not wait for each other's.
+    /// The aggregate that events of this process under this key belong to. Each shard has its own, so that versions of one
+    /// do not wait for the other.
     #[must_use]
-    pub fn teller(&self, writer: Uuid) -> Uuid {
+    pub fn event_stream(&self, writer: Uuid) -> Uuid {
         Uuid::from_u128(writer.as_u128() ^ self.shard)
     }
 }

@@ -44,8 +44,8 @@ pub struct Db {
     service: &'static str,
     /// Wakes the relay after a commit that left events.
     pub committed: Arc<Notify>,
-    /// Wakes the recovery after a commit that left a flow to it.
-    pub left: Arc<Notify>,
+    /// Wakes the recovery after a commit that enqueued a flow.
+    pub flow_enqueued: Arc<Notify>,
     /// The file of an embedded database, which no second process uses.
     file: Option<Arc<DatabaseFile>>,
     /// Tables besides `requests` whose rows keep the request that wrote them.
@@ -149,7 +149,7 @@ impl Db {
             clock,
             service,
             committed: Arc::default(),
-            left: Arc::default(),
+            flow_enqueued: Arc::default(),
             file: None,
             requests_in: &[],
             writer_id: Uuid::from_bytes(rand::random()),

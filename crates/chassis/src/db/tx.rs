@@ -46,8 +46,8 @@ pub struct WriteTx {
     txn: Transaction,
     call: Call,
     committed: Arc<Notify>,
-    left: Arc<Notify>,
-    leaves: AtomicBool,
+    flow_enqueued: Arc<Notify>,
+    enqueues_flow: AtomicBool,
     time: Time,
     ids: IdSource,
     versions: Vec<String>,
@@ -57,9 +57,9 @@ pub struct WriteTx {
 
 impl WriteTx {
     pub(crate) fn new(txn: Transaction, call: Call, db: &Db, time: Time, ids: IdSource) -> Self {
-        let (committed, left) = (db.committed.clone(), db.left.clone());
-        let (leaves, requests_in) = (AtomicBool::new(false), db.requests_in);
-        Self { txn, call, committed, left, leaves, time, ids, versions: Vec::new(), looked_up: false, requests_in }
+        let (committed, flow_enqueued) = (db.committed.clone(), db.flow_enqueued.clone());
+        let (enqueues_flow, requests_in) = (AtomicBool::new(false), db.requests_in);
+        Self { txn, call, committed, flow_enqueued, enqueues_flow, time, ids, versions: Vec::new(), looked_up: false, requests_in }
     }
 
     /// The connection that statements of this transaction go through.
@@ -101,9 +101,9 @@ impl WriteTx {
         self.ids.make()
     }
 
-    /// Notes that this transaction leaves a flow to the recovery, which is woken by the commit.
-    pub(crate) fn leaves_a_flow(&self) {
-        self.leaves.store(true, Ordering::Relaxed);
+    /// Lets the commit of this transaction wake the recovery, because it enqueues a flow.
+    pub(crate) fn wake_recovery(&self) {
+        self.enqueues_flow.store(true, Ordering::Relaxed);
     }
 
     /// The answer given before to this request id, if there is one. Call it after the locks.
@@ -197,7 +197,7 @@ impl WriteTx {
     ///
     /// # Errors
     /// The database's.
-    pub async fn tell<E: Message + Name>(&mut self, aggregate: &str, id: &str, event: &E) -> Result<(), AppError> {
+    pub async fn emit_without_audit<E: Message + Name>(&mut self, aggregate: &str, id: &str, event: &E) -> Result<(), AppError> {
         let data = event.encode_to_vec();
         let head = self.next_head(aggregate, id, &data).await?;
         let event_id = self.ids.make::<Self>().uuid();
@@ -297,8 +297,8 @@ impl WriteTx {
         self.txn.commit().await?;
         kill::point_of("commit.after", &self.call.method);
         self.committed.notify_one();
-        if self.leaves.into_inner() {
-            self.left.notify_one();
+        if self.enqueues_flow.into_inner() {
+            self.flow_enqueued.notify_one();
         }
         Ok(())
     }

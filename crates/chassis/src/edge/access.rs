@@ -1,6 +1,6 @@
 //! The access table: RPC × role, and whose key may assert the role, read from `proto/access.toml`; the default is no.
 
-pub use crate::wire::call::Grant;
+use crate::wire::call::Grant;
 use serde::Deserialize;
 use std::collections::HashMap;
 

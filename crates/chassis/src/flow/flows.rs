@@ -268,7 +268,7 @@ impl Flows {
             let pause = Duration::from_millis(if more { 50 } else { 1_000 });
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.leases.db.left.notified() => {}
+                () = self.leases.db.flow_enqueued.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -330,19 +330,19 @@ fn stored_refusal(refused: Vec<u8>) -> Result<Status, AppError> {
     Ok(Status::with_details(Code::from_i32(whole.code), whole.message, refused.into()))
 }
 
-/// Stores a flow that nobody waits for: the recovery is its first driver, woken by the commit; of another replica
-/// within a second or so.
+/// Enqueues a flow that nobody waits for. The commit wakes the recovery of this process, which drives it; another
+/// replica finds it within a second.
 ///
 /// # Errors
 /// The database's.
-pub async fn leave(tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<(), AppError> {
+pub async fn enqueue(tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<(), AppError> {
     let fence = tx.time().real.timestamp_micros();
     let lease = Lease { tenant: tx.call().tenant.clone(), flow, intent, fence, taken_over: false };
     let insert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ($1, $2, $3, $4, $5, $6) \
                   ON CONFLICT DO NOTHING";
     let lapsed = chrono::DateTime::UNIX_EPOCH;
     sql::exec(tx.conn(), insert, [key(&lease), vec![Uuid::nil().into(), fence.into(), lapsed.into()]].concat()).await?;
-    tx.leaves_a_flow();
+    tx.wake_recovery();
     Ok(())
 }
 

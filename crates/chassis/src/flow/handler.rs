@@ -1,13 +1,10 @@
 //! What a handler of the API calls: it runs the use case, again where it lost a race, and makes the response.
 
-pub use crate::{
-    db::retry::retry,
-    wire::answer::{Answer, REPLAYED, VERSION},
-};
 use crate::{
-    db::{sql, tx::reused},
+    db::{retry::retry, sql, tx::reused},
     flow::Flows,
     wire::{
+        answer::Answer,
         call::Call,
         error::{AppError, says_no},
     },

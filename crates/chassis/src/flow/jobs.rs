@@ -39,7 +39,7 @@ impl DueRow {
     #[must_use]
     pub fn call(&self, service: &str, subject: Uuid) -> Call {
         let cause = format!("{} {} {}", self.job, self.due.timestamp_micros(), self.ordinal);
-        Call::own(service, &self.tenant, &cause, subject, self.run_id.clone())
+        Call::internal(service, &self.tenant, &cause, subject, self.run_id.clone())
     }
 }
 

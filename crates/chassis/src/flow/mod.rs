@@ -6,4 +6,4 @@ pub mod handler;
 pub mod housekeeping;
 pub mod jobs;
 
-pub use flows::{Drivers, Flows, Lease, Leases, close, hold, leave};
+pub use flows::{Drivers, Flows, Lease, Leases, close, enqueue, hold};

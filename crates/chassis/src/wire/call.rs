@@ -106,7 +106,7 @@ pub struct Call {
 impl Call {
     /// A write that no caller asked for: its id comes from the cause, so that it happens once.
     #[must_use]
-    pub fn own(service: &str, tenant: &TenantId, cause: &str, intent: Uuid, run_id: Option<String>) -> Self {
+    pub fn internal(service: &str, tenant: &TenantId, cause: &str, intent: Uuid, run_id: Option<String>) -> Self {
         Self {
             caller: Caller::service(service, tenant, run_id),
             tenant: tenant.clone(),

@@ -154,7 +154,7 @@ impl Line {
             let past_due = self.suspensions.contains(&Suspension::PastDue);
             let allowed = if past_due { vec!["CreatePayment of what is past due"] } else { crate::edges::allowed(self.state) };
             bars.push(Refusal::state("LINE_STATE", "The line", self.state.name(), &allowed));
-        } else if self.moving.as_ref().is_some_and(|moving| matches!(moving.verb, Verb::Deactivate | Verb::Close)) {
+        } else if self.pending_transition.as_ref().is_some_and(|pending| matches!(pending.verb, Verb::Deactivate | Verb::Close)) {
             bars.push(Refusal::new(Kind::Conflict, "CONCURRENT_UPDATE", "The line is being put aside or closed."));
         }
         if in_plan {

@@ -2,7 +2,7 @@
 
 use crate::{
     edges::{self, Verb},
-    line::{Line, LineState, Moving, Suspension, Taken},
+    line::{Line, LineState, PendingTransition, Suspension, Taken},
     programme::Programme,
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -21,7 +21,7 @@ impl Line {
     }
 
     fn must_rest(&self) -> Result<(), Refusal> {
-        match &self.moving {
+        match &self.pending_transition {
             None => Ok(()),
             Some(_) => Err(Refusal::new(Kind::Conflict, "CONCURRENT_UPDATE", "Another change of the line is under way. Try again soon.")),
         }
@@ -41,7 +41,7 @@ impl Line {
             let message = format!("{exposure} is owed or authorised on the line. Close it once that is zero; suspend it meanwhile.");
             return Err(Refusal::precondition("LINE_IN_USE", message).with("exposure", exposure.amount()));
         }
-        self.moving = Some(Moving { verb, by, explanation: explanation.to_owned() });
+        self.pending_transition = Some(PendingTransition { verb, by, explanation: explanation.to_owned() });
         self.moves = self.moves.saturating_add(1);
         self.touch(now);
         Ok(())
@@ -49,7 +49,7 @@ impl Line {
 
     /// The wallet has done its part: the verb is done.
     pub fn moved(&mut self, now: DateTime<Utc>) {
-        if let Some(Moving { verb, by, explanation }) = self.moving.take() {
+        if let Some(PendingTransition { verb, by, explanation }) = self.pending_transition.take() {
             if verb == Verb::Close {
                 self.suspensions.clear();
                 self.before = None;
@@ -60,7 +60,7 @@ impl Line {
 
     /// The wallet refused: the line stays as it was.
     pub fn not_moved(&mut self, now: DateTime<Utc>) {
-        self.moving = None;
+        self.pending_transition = None;
         self.touch(now);
     }
 
@@ -126,7 +126,7 @@ impl Line {
 
     /// What follows from the day: an offer expires, something past due suspends, and no more past due restores.
     pub fn evaluate(&mut self, today: NaiveDate, now: DateTime<Utc>) {
-        if self.moving.is_some() {
+        if self.pending_transition.is_some() {
             return;
         }
         if self.state == LineState::Offered && self.expires_at <= now {
@@ -149,7 +149,7 @@ impl Line {
     pub fn next_evaluation(&self) -> (Option<DateTime<Utc>>, Option<NaiveDate>) {
         match self.state {
             // It is evaluated again once the move is done.
-            _ if self.moving.is_some() => (None, None),
+            _ if self.pending_transition.is_some() => (None, None),
             LineState::Offered => (Some(self.expires_at), None),
             LineState::Active | LineState::Inactive | LineState::Suspended if !self.suspensions.contains(&Suspension::PastDue) => {
                 (None, self.next_due.and_then(|due| due.succ_opt()))

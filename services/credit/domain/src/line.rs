@@ -97,7 +97,7 @@ pub struct Taken {
 
 /// A verb that changes the method in the wallet: it is done once the wallet has done so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moving {
+pub struct PendingTransition {
     /// The verb.
     pub verb: Verb,
     /// Who asked.
@@ -144,7 +144,7 @@ pub struct Line {
     /// The same, blocked or not.
     pub first_due: Option<NaiveDate>,
     /// What is being done about its method.
-    pub moving: Option<Moving>,
+    pub pending_transition: Option<PendingTransition>,
     /// Counts the moves.
     pub moves: i64,
     /// Counts the entries of its exposure.
@@ -203,7 +203,7 @@ impl Line {
             limit_reasons: Vec::new(),
             next_due: None,
             first_due: None,
-            moving: None,
+            pending_transition: None,
             moves: 0,
             entries: 0,
             taken: Vec::new(),

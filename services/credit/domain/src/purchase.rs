@@ -120,7 +120,7 @@ pub struct Purchase {
 
 /// What is to be authorised.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct PurchaseRequest {
     /// What is sold.
     pub items: Vec<Item>,
     /// What for.
@@ -134,7 +134,7 @@ pub struct Asked {
 /// A line of a purchase by its place, and how many of it are captured; none: all.
 pub type Part = (usize, Option<Decimal>);
 
-impl Asked {
+impl PurchaseRequest {
     fn expires(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, Refusal> {
         let at = self.expires_at.unwrap_or_else(|| now + TimeDelta::days(DEFAULT_DAYS));
         if at <= now {
@@ -200,7 +200,7 @@ impl Line {
     pub fn purchase(
         &mut self,
         ids: &mut IdSource,
-        asked: &Asked,
+        asked: &PurchaseRequest,
         (buyer, rules): (&Buyer, &[TaxRule]),
         (cap, in_plan): (Money, bool),
         now: DateTime<Utc>,

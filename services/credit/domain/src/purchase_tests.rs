@@ -4,7 +4,7 @@ use crate::{
     Draw, DrawState, Line, LineState,
     draw::Figures,
     line_model_tests::{active, usd},
-    purchase::{Asked, Buyer, Item, Part, TaxRule},
+    purchase::{Buyer, Item, Part, PurchaseRequest, TaxRule},
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use payterms_kernel::{Currency, IdSource, Money, Refusal};
@@ -20,8 +20,8 @@ pub(crate) fn item(cents: i64, quantity: &str) -> Item {
     Item { description: "Tea".into(), quantity: quantity.parse().unwrap(), unit_price: usd(cents), tax_category: String::new() }
 }
 
-pub(crate) fn asked(items: Vec<Item>) -> Asked {
-    Asked { items, description: "Order 7".into(), collect_automatically: false, expires_at: None }
+pub(crate) fn asked(items: Vec<Item>) -> PurchaseRequest {
+    PurchaseRequest { items, description: "Order 7".into(), collect_automatically: false, expires_at: None }
 }
 
 pub(crate) fn rules() -> Vec<TaxRule> {
@@ -39,7 +39,7 @@ pub(crate) fn buyer() -> Buyer {
     Buyer { country: "US".into(), has_tax_id: false, lacking: Vec::new() }
 }
 
-fn buy(line: &mut Line, asked: &Asked, buyer: &Buyer) -> Result<Draw, Refusal> {
+fn buy(line: &mut Line, asked: &PurchaseRequest, buyer: &Buyer) -> Result<Draw, Refusal> {
     let mut ids = IdSource::new(NOW, b"seed", "buy");
     line.purchase(&mut ids, asked, (buyer, &rules()), (usd(5_000), false), NOW).map(|(draw, _)| draw)
 }
@@ -68,9 +68,9 @@ fn all_that_is_against_a_purchase_is_told_at_once() {
 fn what_could_keep_the_invoice_from_being_made_is_refused() {
     let euro = Money::from_micros(Currency::parse("EUR").unwrap(), 1_000_000);
     let unknown = Item { tax_category: "books".into(), ..item(1, "1") };
-    let late = |days: u64| Asked { expires_at: Some(NOW + Days::new(days)), ..asked(vec![item(1, "1")]) };
+    let late = |days: u64| PurchaseRequest { expires_at: Some(NOW + Days::new(days)), ..asked(vec![item(1, "1")]) };
     let lacking = Buyer { lacking: vec!["billing_address".into()], ..buyer() };
-    let cases: [(&str, Asked, Buyer); 9] = [
+    let cases: [(&str, PurchaseRequest, Buyer); 9] = [
         ("CURRENCY_MISMATCH", asked(vec![item(1, "1"), Item { unit_price: euro, ..item(1, "1") }]), buyer()),
         ("CURRENCY_MISMATCH", asked(vec![Item { unit_price: euro, ..item(1, "1") }]), buyer()),
         ("TAX_UNKNOWN", asked(vec![item(1, "1"), unknown]), buyer()),

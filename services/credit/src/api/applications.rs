@@ -19,7 +19,7 @@ use crate::{
         bank_links::{confirm::confirm_bank_link, link::link_bank_account},
     },
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::credit::v1::{
     ClaimApplicationRequest, ClaimApplicationResponse, ConfirmBankLinkRequest, ConfirmBankLinkResponse, DecideApplicationRequest,
     DecideApplicationResponse, GetApplicationRequest, GetApplicationResponse, LinkBankAccountRequest, LinkBankAccountResponse,
@@ -34,17 +34,17 @@ use tonic::{Request, Response, Status};
 impl ApplicationService for Api {
     async fn start_application(&self, request: Request<StartApplicationRequest>) -> Result<Response<StartApplicationResponse>, Status> {
         let (call, command) = parse::start_application(request)?;
-        answer::write(&self.app.flows, &call, || start_application(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || start_application(&self.app, &call, &command)).await
     }
 
     async fn link_bank_account(&self, request: Request<LinkBankAccountRequest>) -> Result<Response<LinkBankAccountResponse>, Status> {
         let (call, application) = bank_links::link_bank_account(request)?;
-        answer::write(&self.app.flows, &call, || link_bank_account(&self.app, &call, &application)).await
+        handler::write(&self.app.flows, &call, || link_bank_account(&self.app, &call, &application)).await
     }
 
     async fn confirm_bank_link(&self, request: Request<ConfirmBankLinkRequest>) -> Result<Response<ConfirmBankLinkResponse>, Status> {
         let (call, command) = bank_links::confirm_bank_link(request)?;
-        answer::write(&self.app.flows, &call, || confirm_bank_link(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || confirm_bank_link(&self.app, &call, &command)).await
     }
 
     async fn upload_bank_statement(
@@ -52,12 +52,12 @@ impl ApplicationService for Api {
         request: Request<UploadBankStatementRequest>,
     ) -> Result<Response<UploadBankStatementResponse>, Status> {
         let (call, upload) = parse::upload_bank_statement(request)?;
-        answer::write(&self.app.flows, &call, || upload_bank_statement(&self.app, &call, &upload)).await
+        handler::write(&self.app.flows, &call, || upload_bank_statement(&self.app, &call, &upload)).await
     }
 
     async fn submit_application(&self, request: Request<SubmitApplicationRequest>) -> Result<Response<SubmitApplicationResponse>, Status> {
         let (call, application) = parse::submit_application(request)?;
-        answer::write(&self.app.flows, &call, || submit_application(&self.app, &call, &application)).await
+        handler::write(&self.app.flows, &call, || submit_application(&self.app, &call, &application)).await
     }
 
     async fn withdraw_application(
@@ -65,12 +65,12 @@ impl ApplicationService for Api {
         request: Request<WithdrawApplicationRequest>,
     ) -> Result<Response<WithdrawApplicationResponse>, Status> {
         let (call, application) = parse::withdraw_application(request)?;
-        answer::write(&self.app.flows, &call, || withdraw_application(&self.app, &call, &application)).await
+        handler::write(&self.app.flows, &call, || withdraw_application(&self.app, &call, &application)).await
     }
 
     async fn claim_application(&self, request: Request<ClaimApplicationRequest>) -> Result<Response<ClaimApplicationResponse>, Status> {
         let (call, application) = parse::claim_application(request)?;
-        answer::write(&self.app.flows, &call, || claim_application(&self.app, &call, &application)).await
+        handler::write(&self.app.flows, &call, || claim_application(&self.app, &call, &application)).await
     }
 
     async fn release_application(
@@ -78,7 +78,7 @@ impl ApplicationService for Api {
         request: Request<ReleaseApplicationRequest>,
     ) -> Result<Response<ReleaseApplicationResponse>, Status> {
         let (call, application) = parse::release_application(request)?;
-        answer::write(&self.app.flows, &call, || release_application(&self.app, &call, &application)).await
+        handler::write(&self.app.flows, &call, || release_application(&self.app, &call, &application)).await
     }
 
     async fn request_information(
@@ -86,26 +86,26 @@ impl ApplicationService for Api {
         request: Request<RequestInformationRequest>,
     ) -> Result<Response<RequestInformationResponse>, Status> {
         let (call, command) = parse::request_information(request)?;
-        answer::write(&self.app.flows, &call, || request_information(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || request_information(&self.app, &call, &command)).await
     }
 
     async fn decide_application(&self, request: Request<DecideApplicationRequest>) -> Result<Response<DecideApplicationResponse>, Status> {
         let (call, command) = parse::decide_application(request)?;
-        answer::write(&self.app.flows, &call, || decide_application(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || decide_application(&self.app, &call, &command)).await
     }
 
     async fn replay_decision(&self, request: Request<ReplayDecisionRequest>) -> Result<Response<ReplayDecisionResponse>, Status> {
         let application = parse::replay_decision(request)?;
-        answer::read(replay_decision(&self.app, &application)).await
+        handler::read(replay_decision(&self.app, &application)).await
     }
 
     async fn get_application(&self, request: Request<GetApplicationRequest>) -> Result<Response<GetApplicationResponse>, Status> {
         let application = parse::get_application(request)?;
-        answer::read(get_application(&self.app, &application)).await
+        handler::read(get_application(&self.app, &application)).await
     }
 
     async fn list_applications(&self, request: Request<ListApplicationsRequest>) -> Result<Response<ListApplicationsResponse>, Status> {
         let (filter, page) = parse::list_applications(request)?;
-        answer::read(list_applications(&self.app, &filter, &page)).await
+        handler::read(list_applications(&self.app, &filter, &page)).await
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         },
     },
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::credit::v1::{
     AuthorizeDrawRequest, AuthorizeDrawResponse, AuthorizeForPaymentRequest, AuthorizeForPaymentResponse, CaptureDrawRequest,
     CaptureDrawResponse, CaptureForPaymentRequest, CaptureForPaymentResponse, GetDrawRequest, GetDrawResponse, GetLineMeansRequest,
@@ -27,22 +27,22 @@ use tonic::{Request, Response, Status};
 impl DrawService for Api {
     async fn authorize_draw(&self, request: Request<AuthorizeDrawRequest>) -> Result<Response<AuthorizeDrawResponse>, Status> {
         let (call, command) = purchases::authorize_draw(request)?;
-        answer::once(submit_purchase(&self.app, PurchaseItem { call, command })).await
+        handler::once(submit_purchase(&self.app, PurchaseItem { call, command })).await
     }
 
     async fn capture_draw(&self, request: Request<CaptureDrawRequest>) -> Result<Response<CaptureDrawResponse>, Status> {
         let (call, command) = purchases::capture_draw(request)?;
-        answer::once(submit_purchase(&self.app, PurchaseItem { call, command })).await
+        handler::once(submit_purchase(&self.app, PurchaseItem { call, command })).await
     }
 
     async fn void_draw(&self, request: Request<VoidDrawRequest>) -> Result<Response<VoidDrawResponse>, Status> {
         let (call, command) = purchases::void_draw(request)?;
-        answer::once(submit_purchase(&self.app, PurchaseItem { call, command })).await
+        handler::once(submit_purchase(&self.app, PurchaseItem { call, command })).await
     }
 
     async fn get_line_means(&self, request: Request<GetLineMeansRequest>) -> Result<Response<GetLineMeansResponse>, Status> {
         let line = parse::get_line_means(request)?;
-        answer::read(get_line_means(&self.app, &line)).await
+        handler::read(get_line_means(&self.app, &line)).await
     }
 
     async fn authorize_for_payment(
@@ -50,26 +50,26 @@ impl DrawService for Api {
         request: Request<AuthorizeForPaymentRequest>,
     ) -> Result<Response<AuthorizeForPaymentResponse>, Status> {
         let (call, command) = parse::authorize_for_payment(request)?;
-        answer::write(&self.app.flows, &call, || authorize_for_payment(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || authorize_for_payment(&self.app, &call, &command)).await
     }
 
     async fn capture_for_payment(&self, request: Request<CaptureForPaymentRequest>) -> Result<Response<CaptureForPaymentResponse>, Status> {
         let (call, payment) = parse::capture_for_payment(request)?;
-        answer::write(&self.app.flows, &call, || capture_for_payment(&self.app, &call, &payment)).await
+        handler::write(&self.app.flows, &call, || capture_for_payment(&self.app, &call, &payment)).await
     }
 
     async fn void_for_payment(&self, request: Request<VoidForPaymentRequest>) -> Result<Response<VoidForPaymentResponse>, Status> {
         let (call, payment) = parse::void_for_payment(request)?;
-        answer::write(&self.app.flows, &call, || void_for_payment(&self.app, &call, &payment)).await
+        handler::write(&self.app.flows, &call, || void_for_payment(&self.app, &call, &payment)).await
     }
 
     async fn get_draw(&self, request: Request<GetDrawRequest>) -> Result<Response<GetDrawResponse>, Status> {
         let draw = parse::get_draw(request)?;
-        answer::read(get_draw(&self.app, &draw)).await
+        handler::read(get_draw(&self.app, &draw)).await
     }
 
     async fn list_draws(&self, request: Request<ListDrawsRequest>) -> Result<Response<ListDrawsResponse>, Status> {
         let (line, page) = parse::list_draws(request)?;
-        answer::read(list_draws(&self.app, &line, &page)).await
+        handler::read(list_draws(&self.app, &line, &page)).await
     }
 }

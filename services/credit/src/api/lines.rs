@@ -13,7 +13,7 @@ use crate::{
         switch::switch_line,
     },
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::credit::v1::{
     ActivateLineRequest, ActivateLineResponse, ChangeLimitRequest, ChangeLimitResponse, CloseLineRequest, CloseLineResponse,
     DeactivateLineRequest, DeactivateLineResponse, DeclineLineRequest, DeclineLineResponse, GetCreditLineRequest, GetCreditLineResponse,
@@ -27,66 +27,66 @@ use tonic::{Request, Response, Status};
 impl CreditLineService for Api {
     async fn offer_line(&self, request: Request<OfferLineRequest>) -> Result<Response<OfferLineResponse>, Status> {
         let (call, command) = parse::offer_line(request)?;
-        answer::write(&self.app.flows, &call, || offer_line(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || offer_line(&self.app, &call, &command)).await
     }
 
     async fn activate_line(&self, request: Request<ActivateLineRequest>) -> Result<Response<ActivateLineResponse>, Status> {
         let (call, command) = parse::activate_line(request)?;
-        answer::write(&self.app.flows, &call, || switch_line(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || switch_line(&self.app, &call, &command)).await
     }
 
     async fn decline_line(&self, request: Request<DeclineLineRequest>) -> Result<Response<DeclineLineResponse>, Status> {
         let (call, line) = parse::decline_line(request)?;
-        answer::write(&self.app.flows, &call, || decline_line(&self.app, &call, &line)).await
+        handler::write(&self.app.flows, &call, || decline_line(&self.app, &call, &line)).await
     }
 
     async fn deactivate_line(&self, request: Request<DeactivateLineRequest>) -> Result<Response<DeactivateLineResponse>, Status> {
         let (call, command) = parse::deactivate_line(request)?;
-        answer::write(&self.app.flows, &call, || switch_line(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || switch_line(&self.app, &call, &command)).await
     }
 
     async fn reactivate_line(&self, request: Request<ReactivateLineRequest>) -> Result<Response<ReactivateLineResponse>, Status> {
         let (call, command) = parse::reactivate_line(request)?;
-        answer::write(&self.app.flows, &call, || switch_line(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || switch_line(&self.app, &call, &command)).await
     }
 
     async fn suspend_line(&self, request: Request<SuspendLineRequest>) -> Result<Response<SuspendLineResponse>, Status> {
         let (call, command) = parse::suspend_line(request)?;
-        answer::write(&self.app.flows, &call, || suspend_line(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || suspend_line(&self.app, &call, &command)).await
     }
 
     async fn restore_line(&self, request: Request<RestoreLineRequest>) -> Result<Response<RestoreLineResponse>, Status> {
         let (call, command) = parse::restore_line(request)?;
-        answer::write(&self.app.flows, &call, || restore_line(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || restore_line(&self.app, &call, &command)).await
     }
 
     async fn close_line(&self, request: Request<CloseLineRequest>) -> Result<Response<CloseLineResponse>, Status> {
         let (call, command) = parse::close_line(request)?;
-        answer::write(&self.app.flows, &call, || switch_line(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || switch_line(&self.app, &call, &command)).await
     }
 
     async fn change_limit(&self, request: Request<ChangeLimitRequest>) -> Result<Response<ChangeLimitResponse>, Status> {
         let (call, command) = parse::change_limit(request)?;
-        answer::write(&self.app.flows, &call, || change_limit(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || change_limit(&self.app, &call, &command)).await
     }
 
     async fn get_credit_line(&self, request: Request<GetCreditLineRequest>) -> Result<Response<GetCreditLineResponse>, Status> {
         let line = parse::get_credit_line(request)?;
-        answer::read(get_credit_line(&self.app, &line)).await
+        handler::read(get_credit_line(&self.app, &line)).await
     }
 
     async fn list_credit_lines(&self, request: Request<ListCreditLinesRequest>) -> Result<Response<ListCreditLinesResponse>, Status> {
         let (filter, page) = parse::list_credit_lines(request)?;
-        answer::read(list_credit_lines(&self.app, &filter, &page)).await
+        handler::read(list_credit_lines(&self.app, &filter, &page)).await
     }
 
     async fn list_line_history(&self, request: Request<ListLineHistoryRequest>) -> Result<Response<ListLineHistoryResponse>, Status> {
         let (history, page) = parse::list_line_history(request)?;
-        answer::read(list_line_history(&self.app, &history, &page)).await
+        handler::read(list_line_history(&self.app, &history, &page)).await
     }
 
     async fn get_exposure(&self, request: Request<GetExposureRequest>) -> Result<Response<GetExposureResponse>, Status> {
         let (line, at) = parse::get_exposure(request)?;
-        answer::read(get_exposure(&self.app, &line, at)).await
+        handler::read(get_exposure(&self.app, &line, at)).await
     }
 }

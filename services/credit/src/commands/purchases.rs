@@ -4,7 +4,7 @@ use super::{draws::DrawRef, lines::LineRef};
 use payterms_chassis::Call;
 use payterms_credit_domain::{
     Draw,
-    purchase::{Asked, Part},
+    purchase::{Part, PurchaseRequest},
 };
 use payterms_kernel::Id;
 
@@ -12,7 +12,7 @@ use payterms_kernel::Id;
 #[derive(Debug, Clone)]
 pub enum PurchaseCommand {
     /// A purchase is reserved.
-    Authorize(LineRef, Asked),
+    Authorize(LineRef, PurchaseRequest),
     /// All or some of a purchase becomes owed.
     Capture(DrawRef, Vec<Part>),
     /// A purchase is released.

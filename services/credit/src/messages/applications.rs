@@ -13,7 +13,7 @@ use crate::commands::{
 };
 use payterms_chassis::{
     AppError, Call, Fields,
-    access::Grant,
+    call::Grant,
     etag,
     fields::Digits,
     names::Name,

@@ -5,7 +5,7 @@ use crate::commands::lines::{ChangeLimit, ExplainedChange, LineHistory, LineRef,
 use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError, Call, Fields,
-    access::Grant,
+    call::Grant,
     etag,
     fields::Digits,
     page::Page,

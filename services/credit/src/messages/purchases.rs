@@ -8,7 +8,7 @@ use crate::commands::{draws::DrawRef, purchases::PurchaseCommand};
 use payterms_chassis::{AppError, Call, Fields, fields::Digits, render::term};
 use payterms_credit_domain::{
     Draw, Line,
-    purchase::{Asked, Item, Part},
+    purchase::{Item, Part, PurchaseRequest},
 };
 use payterms_kernel::TenantId;
 use payterms_proto::{credit::v1 as pb, google::r#type::Decimal as DecimalMessage, invoicing::v1::InvoiceLine};
@@ -55,7 +55,7 @@ pub fn authorize_draw(request: Request<pb::AuthorizeDrawRequest>) -> Result<(Cal
         fields.wrong("lines", "TOO_MANY_ITEMS", "Write at most 500 lines.");
     }
     let items = message.lines.iter().take(MOST_LINES).enumerate().map(|(index, line)| item(&mut fields, index, line)).collect();
-    let purchase = Asked {
+    let purchase = PurchaseRequest {
         items,
         description: fields.text("description", &message.description, 0, 1_000),
         collect_automatically: message.collect_automatically,

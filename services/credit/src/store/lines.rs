@@ -7,7 +7,7 @@ use payterms_chassis::{
     columns::{date, money, side, term, term_columns, unknown},
     rows::{self, Kind, Rows},
 };
-use payterms_credit_domain::{Customer, Line, LineState, Suspension, Verb, line::Moving};
+use payterms_credit_domain::{Customer, Line, LineState, Suspension, Verb, line::PendingTransition};
 use payterms_kernel::{Actor, Currency, Id, TenantId};
 use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
 
@@ -64,13 +64,13 @@ fn suspension(name: &str) -> Result<Suspension, AppError> {
     Suspension::ALL.into_iter().find(|own| own.name() == name).ok_or_else(|| unknown("suspension", name))
 }
 
-fn moving(row: &Model) -> Result<Option<Moving>, AppError> {
+fn pending_transition(row: &Model) -> Result<Option<PendingTransition>, AppError> {
     if row.moving.is_empty() {
         return Ok(None);
     }
     let verb = Verb::ALL.into_iter().find(|verb| verb.name() == row.moving).ok_or_else(|| unknown("verb", &row.moving))?;
     let by = Actor { side: side(&row.moving_side)?, subject: row.moving_subject.clone() };
-    Ok(Some(Moving { verb, by, explanation: row.moving_explanation.clone() }))
+    Ok(Some(PendingTransition { verb, by, explanation: row.moving_explanation.clone() }))
 }
 
 fn line(row: Model) -> Result<Line, AppError> {
@@ -91,7 +91,7 @@ fn line(row: Model) -> Result<Line, AppError> {
         limit_reasons: row.limit_reasons.lines().map(str::to_owned).collect(),
         next_due: row.next_due.as_deref().map(date).transpose()?,
         first_due: row.first_due.as_deref().map(date).transpose()?,
-        moving: moving(&row)?,
+        pending_transition: pending_transition(&row)?,
         moves: row.moves,
         entries: row.entries,
         taken: Vec::new(),
@@ -212,7 +212,7 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &
         // One that was offered in this transaction, or has not changed since.
         let rows = if own.version <= 1 { &mut new } else { &mut changed };
         let (term_kind, term_days) = term_columns(own.term);
-        let moving = own.moving.as_ref();
+        let moving = own.pending_transition.as_ref();
         let word = |text: Option<&str>| text.unwrap_or_default().into();
         rows.push([
             tenant.as_str().into(),

@@ -9,7 +9,7 @@ use crate::{
         read::{get_approval, list_approvals},
     },
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
     DecideApprovalRequest, DecideApprovalResponse, GetApprovalRequest, GetApprovalResponse, ListApprovalsRequest, ListApprovalsResponse,
     ProposeCreditNoteRequest, ProposeCreditNoteResponse, ProposeWriteOffRequest, ProposeWriteOffResponse,
@@ -21,26 +21,26 @@ use tonic::{Request, Response, Status};
 impl ApprovalService for Api {
     async fn propose_write_off(&self, request: Request<ProposeWriteOffRequest>) -> Result<Response<ProposeWriteOffResponse>, Status> {
         let (call, proposal) = messages::approvals::propose_write_off(request)?;
-        answer::write(&self.app.flows, &call, || propose_approval(&self.app, &call, &proposal)).await
+        handler::write(&self.app.flows, &call, || propose_approval(&self.app, &call, &proposal)).await
     }
 
     async fn propose_credit_note(&self, request: Request<ProposeCreditNoteRequest>) -> Result<Response<ProposeCreditNoteResponse>, Status> {
         let (call, proposal) = messages::approvals::propose_credit_note(request)?;
-        answer::write(&self.app.flows, &call, || propose_approval(&self.app, &call, &proposal)).await
+        handler::write(&self.app.flows, &call, || propose_approval(&self.app, &call, &proposal)).await
     }
 
     async fn decide_approval(&self, request: Request<DecideApprovalRequest>) -> Result<Response<DecideApprovalResponse>, Status> {
         let (call, decision) = messages::approvals::decide_approval(request)?;
-        answer::write(&self.app.flows, &call, || decide_approval(&self.app, &call, &decision)).await
+        handler::write(&self.app.flows, &call, || decide_approval(&self.app, &call, &decision)).await
     }
 
     async fn get_approval(&self, request: Request<GetApprovalRequest>) -> Result<Response<GetApprovalResponse>, Status> {
         let (tenant, id) = messages::approvals::get_approval(request)?;
-        answer::read(get_approval(&self.app, &tenant, id)).await
+        handler::read(get_approval(&self.app, &tenant, id)).await
     }
 
     async fn list_approvals(&self, request: Request<ListApprovalsRequest>) -> Result<Response<ListApprovalsResponse>, Status> {
         let (tenant, state, page) = messages::approvals::list_approvals(request)?;
-        answer::read(list_approvals(&self.app, &tenant, state, &page)).await
+        handler::read(list_approvals(&self.app, &tenant, state, &page)).await
     }
 }

@@ -9,7 +9,7 @@ use crate::{
         read::{get_bank_line, list_bank_lines},
     },
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
     GetBankLineRequest, GetBankLineResponse, ImportBankStatementRequest, ImportBankStatementResponse, ListBankLinesRequest,
     ListBankLinesResponse, MatchBankLineRequest, MatchBankLineResponse, bank_service_server::BankService,
@@ -23,21 +23,21 @@ impl BankService for Api {
         request: Request<ImportBankStatementRequest>,
     ) -> Result<Response<ImportBankStatementResponse>, Status> {
         let (call, file) = messages::bank_lines::import_bank_statement(request)?;
-        answer::write(&self.app.flows, &call, || import_bank_statement(&self.app, &call, &file)).await
+        handler::write(&self.app.flows, &call, || import_bank_statement(&self.app, &call, &file)).await
     }
 
     async fn match_bank_line(&self, request: Request<MatchBankLineRequest>) -> Result<Response<MatchBankLineResponse>, Status> {
         let (call, matched) = messages::bank_lines::match_bank_line(request)?;
-        answer::write(&self.app.flows, &call, || match_bank_line(&self.app, &call, &matched)).await
+        handler::write(&self.app.flows, &call, || match_bank_line(&self.app, &call, &matched)).await
     }
 
     async fn get_bank_line(&self, request: Request<GetBankLineRequest>) -> Result<Response<GetBankLineResponse>, Status> {
         let (tenant, line) = messages::bank_lines::get_bank_line(request)?;
-        answer::read(get_bank_line(&self.app, &tenant, line)).await
+        handler::read(get_bank_line(&self.app, &tenant, line)).await
     }
 
     async fn list_bank_lines(&self, request: Request<ListBankLinesRequest>) -> Result<Response<ListBankLinesResponse>, Status> {
         let (tenant, state, page) = messages::bank_lines::list_bank_lines(request)?;
-        answer::read(list_bank_lines(&self.app, &tenant, state, &page)).await
+        handler::read(list_bank_lines(&self.app, &tenant, state, &page)).await
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         retry::retry_collection,
     },
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
     BlockForOwnerRequest, BlockForOwnerResponse, BlockInvoiceRequest, BlockInvoiceResponse, CollectForOwnerRequest,
     CollectForOwnerResponse, RetryCollectionRequest, RetryCollectionResponse, UnblockForOwnerRequest, UnblockForOwnerResponse,
@@ -22,31 +22,31 @@ use tonic::{Request, Response, Status};
 impl CollectionService for Api {
     async fn retry_collection(&self, request: Request<RetryCollectionRequest>) -> Result<Response<RetryCollectionResponse>, Status> {
         let (call, named) = messages::collections::retry_collection(request)?;
-        answer::write(&self.app.flows, &call, || retry_collection(&self.app, &call, &named)).await
+        handler::write(&self.app.flows, &call, || retry_collection(&self.app, &call, &named)).await
     }
 
     async fn block_invoice(&self, request: Request<BlockInvoiceRequest>) -> Result<Response<BlockInvoiceResponse>, Status> {
         let (call, named, reason) = messages::collections::block_invoice(request)?;
-        answer::write(&self.app.flows, &call, || block_invoice(&self.app, &call, &named, reason)).await
+        handler::write(&self.app.flows, &call, || block_invoice(&self.app, &call, &named, reason)).await
     }
 
     async fn unblock_invoice(&self, request: Request<UnblockInvoiceRequest>) -> Result<Response<UnblockInvoiceResponse>, Status> {
         let (call, named) = messages::collections::unblock_invoice(request)?;
-        answer::write(&self.app.flows, &call, || unblock_invoice(&self.app, &call, &named)).await
+        handler::write(&self.app.flows, &call, || unblock_invoice(&self.app, &call, &named)).await
     }
 
     async fn block_for_owner(&self, request: Request<BlockForOwnerRequest>) -> Result<Response<BlockForOwnerResponse>, Status> {
         let (call, owned, reason) = messages::collections::block_for_owner(request)?;
-        answer::write(&self.app.flows, &call, || block_for_owner(&self.app, &call, &owned, reason)).await
+        handler::write(&self.app.flows, &call, || block_for_owner(&self.app, &call, &owned, reason)).await
     }
 
     async fn unblock_for_owner(&self, request: Request<UnblockForOwnerRequest>) -> Result<Response<UnblockForOwnerResponse>, Status> {
         let (call, owned) = messages::collections::unblock_for_owner(request)?;
-        answer::write(&self.app.flows, &call, || unblock_for_owner(&self.app, &call, &owned)).await
+        handler::write(&self.app.flows, &call, || unblock_for_owner(&self.app, &call, &owned)).await
     }
 
     async fn collect_for_owner(&self, request: Request<CollectForOwnerRequest>) -> Result<Response<CollectForOwnerResponse>, Status> {
         let (call, collect) = messages::collections::collect_for_owner(request)?;
-        answer::write(&self.app.flows, &call, || collect_for_owner(&self.app, &call, &collect)).await
+        handler::write(&self.app.flows, &call, || collect_for_owner(&self.app, &call, &collect)).await
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         update::update_customer,
     },
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
     CreateCustomerRequest, CreateCustomerResponse, GetCustomerRequest, GetCustomerResponse, ImportCustomersRequest,
     ImportCustomersResponse, ListCustomersRequest, ListCustomersResponse, UpdateCustomerRequest, UpdateCustomerResponse,
@@ -22,26 +22,26 @@ use tonic::{Request, Response, Status};
 impl CustomerService for Api {
     async fn create_customer(&self, request: Request<CreateCustomerRequest>) -> Result<Response<CreateCustomerResponse>, Status> {
         let (call, new) = messages::customers::create_customer(request)?;
-        answer::write(&self.app.flows, &call, || create_customer(&self.app, &call, &new)).await
+        handler::write(&self.app.flows, &call, || create_customer(&self.app, &call, &new)).await
     }
 
     async fn get_customer(&self, request: Request<GetCustomerRequest>) -> Result<Response<GetCustomerResponse>, Status> {
         let (tenant, customer) = messages::customers::get_customer(request)?;
-        answer::read(get_customer(&self.app, &tenant, customer)).await
+        handler::read(get_customer(&self.app, &tenant, customer)).await
     }
 
     async fn list_customers(&self, request: Request<ListCustomersRequest>) -> Result<Response<ListCustomersResponse>, Status> {
         let (tenant, page) = messages::customers::list_customers(request)?;
-        answer::read(list_customers(&self.app, &tenant, &page)).await
+        handler::read(list_customers(&self.app, &tenant, &page)).await
     }
 
     async fn import_customers(&self, request: Request<ImportCustomersRequest>) -> Result<Response<ImportCustomersResponse>, Status> {
         let (call, rows) = messages::customer_import::import_customers(request)?;
-        answer::write(&self.app.flows, &call, || import_customers(&self.app, &call, &rows)).await
+        handler::write(&self.app.flows, &call, || import_customers(&self.app, &call, &rows)).await
     }
 
     async fn update_customer(&self, request: Request<UpdateCustomerRequest>) -> Result<Response<UpdateCustomerResponse>, Status> {
         let (call, update) = messages::customers::update_customer(request)?;
-        answer::write(&self.app.flows, &call, || update_customer(&self.app, &call, &update)).await
+        handler::write(&self.app.flows, &call, || update_customer(&self.app, &call, &update)).await
     }
 }

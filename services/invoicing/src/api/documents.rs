@@ -9,7 +9,7 @@ use futures::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use payterms_chassis::{AppError, answer};
+use payterms_chassis::{AppError, handler};
 use payterms_proto::invoicing::v1::{
     DownloadDocumentsRequest, DownloadDocumentsResponse, GetDocumentRequest, GetDocumentResponse, document_service_server::DocumentService,
 };
@@ -23,7 +23,7 @@ impl DocumentService for Api {
 
     async fn get_document(&self, request: Request<GetDocumentRequest>) -> Result<Response<GetDocumentResponse>, Status> {
         let named = messages::documents::get_document(request)?;
-        answer::read(get_document(&self.app, &named)).await
+        handler::read(get_document(&self.app, &named)).await
     }
 
     async fn download_documents(

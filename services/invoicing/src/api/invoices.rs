@@ -17,7 +17,7 @@ use crate::{
         },
     },
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
     BatchGetInvoicesRequest, BatchGetInvoicesResponse, CorrectInvoiceRequest, CorrectInvoiceResponse, CreateCreditNoteRequest,
     CreateCreditNoteResponse, CreateInvoiceRequest, CreateInvoiceResponse, DeleteInvoiceRequest, DeleteInvoiceResponse,
@@ -32,72 +32,72 @@ use tonic::{Request, Response, Status};
 impl InvoiceService for Api {
     async fn create_invoice(&self, request: Request<CreateInvoiceRequest>) -> Result<Response<CreateInvoiceResponse>, Status> {
         let (call, new) = messages::invoices::create_invoice(request)?;
-        answer::write(&self.app.flows, &call, || create_invoice(&self.app, &call, &new)).await
+        handler::write(&self.app.flows, &call, || create_invoice(&self.app, &call, &new)).await
     }
 
     async fn update_invoice(&self, request: Request<UpdateInvoiceRequest>) -> Result<Response<UpdateInvoiceResponse>, Status> {
         let (call, update) = messages::invoices::update_invoice(request)?;
-        answer::write(&self.app.flows, &call, || update_invoice(&self.app, &call, &update)).await
+        handler::write(&self.app.flows, &call, || update_invoice(&self.app, &call, &update)).await
     }
 
     async fn delete_invoice(&self, request: Request<DeleteInvoiceRequest>) -> Result<Response<DeleteInvoiceResponse>, Status> {
         let (call, named) = messages::invoices::delete_invoice(request)?;
-        answer::write(&self.app.flows, &call, || delete_invoice(&self.app, &call, &named)).await
+        handler::write(&self.app.flows, &call, || delete_invoice(&self.app, &call, &named)).await
     }
 
     async fn finalize_invoice(&self, request: Request<FinalizeInvoiceRequest>) -> Result<Response<FinalizeInvoiceResponse>, Status> {
         let (call, named, etag) = messages::invoices::finalize_invoice(request)?;
-        answer::write(&self.app.flows, &call, || finalize_invoice(&self.app, &call, &named, &etag)).await
+        handler::write(&self.app.flows, &call, || finalize_invoice(&self.app, &call, &named, &etag)).await
     }
 
     async fn void_invoice(&self, request: Request<VoidInvoiceRequest>) -> Result<Response<VoidInvoiceResponse>, Status> {
         let (call, named, reason) = messages::invoices::void_invoice(request)?;
-        answer::write(&self.app.flows, &call, || void_invoice(&self.app, &call, &named, &reason)).await
+        handler::write(&self.app.flows, &call, || void_invoice(&self.app, &call, &named, &reason)).await
     }
 
     async fn write_off_invoice(&self, request: Request<WriteOffInvoiceRequest>) -> Result<Response<WriteOffInvoiceResponse>, Status> {
         let (call, named) = messages::invoices::write_off_invoice(request)?;
-        answer::write(&self.app.flows, &call, || write_off_invoice(&self.app, &call, &named)).await
+        handler::write(&self.app.flows, &call, || write_off_invoice(&self.app, &call, &named)).await
     }
 
     async fn create_credit_note(&self, request: Request<CreateCreditNoteRequest>) -> Result<Response<CreateCreditNoteResponse>, Status> {
         let (call, note) = messages::credit_notes::create_credit_note(request)?;
-        answer::write(&self.app.flows, &call, || create_credit_note(&self.app, &call, &note)).await
+        handler::write(&self.app.flows, &call, || create_credit_note(&self.app, &call, &note)).await
     }
 
     async fn get_invoice(&self, request: Request<GetInvoiceRequest>) -> Result<Response<GetInvoiceResponse>, Status> {
         let named = messages::invoices::get_invoice(request)?;
-        answer::read(get_invoice(&self.app, &named)).await
+        handler::read(get_invoice(&self.app, &named)).await
     }
 
     async fn list_invoices(&self, request: Request<ListInvoicesRequest>) -> Result<Response<ListInvoicesResponse>, Status> {
         let (filter, page) = messages::invoices::list_invoices(request)?;
-        answer::read(list_invoices(&self.app, &filter, &page)).await
+        handler::read(list_invoices(&self.app, &filter, &page)).await
     }
 
     async fn batch_get_invoices(&self, request: Request<BatchGetInvoicesRequest>) -> Result<Response<BatchGetInvoicesResponse>, Status> {
         let batch = messages::invoices::batch_get_invoices(request)?;
-        answer::read(batch_get_invoices(&self.app, &batch)).await
+        handler::read(batch_get_invoices(&self.app, &batch)).await
     }
 
     async fn explain_invoice(&self, request: Request<ExplainInvoiceRequest>) -> Result<Response<ExplainInvoiceResponse>, Status> {
         let named = messages::invoices::explain_invoice(request)?;
-        answer::read(explain_invoice(&self.app, &named)).await
+        handler::read(explain_invoice(&self.app, &named)).await
     }
 
     async fn get_outstanding(&self, request: Request<GetOutstandingRequest>) -> Result<Response<GetOutstandingResponse>, Status> {
         let customer = messages::outstanding::get_outstanding(request)?;
-        answer::read(get_outstanding(&self.app, &customer)).await
+        handler::read(get_outstanding(&self.app, &customer)).await
     }
 
     async fn list_credit_notes(&self, request: Request<ListCreditNotesRequest>) -> Result<Response<ListCreditNotesResponse>, Status> {
         let (named, page) = messages::credit_notes::list_credit_notes(request)?;
-        answer::read(list_credit_notes(&self.app, &named, &page)).await
+        handler::read(list_credit_notes(&self.app, &named, &page)).await
     }
 
     async fn correct_invoice(&self, request: Request<CorrectInvoiceRequest>) -> Result<Response<CorrectInvoiceResponse>, Status> {
         let (call, named, reason) = messages::invoice_versions::correct_invoice(request)?;
-        answer::write(&self.app.flows, &call, || correct_invoice(&self.app, &call, &named, &reason)).await
+        handler::write(&self.app.flows, &call, || correct_invoice(&self.app, &call, &named, &reason)).await
     }
 
     async fn list_invoice_versions(
@@ -105,6 +105,6 @@ impl InvoiceService for Api {
         request: Request<ListInvoiceVersionsRequest>,
     ) -> Result<Response<ListInvoiceVersionsResponse>, Status> {
         let (named, page) = messages::invoice_versions::list_invoice_versions(request)?;
-        answer::read(list_invoice_versions(&self.app, &named, &page)).await
+        handler::read(list_invoice_versions(&self.app, &named, &page)).await
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         },
     },
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
     GetMailRequest, GetMailResponse, GetMailTemplateRequest, GetMailTemplateResponse, ListMailsRequest, ListMailsResponse,
     PreviewMailTemplateRequest, PreviewMailTemplateResponse, ResetMailTemplateRequest, ResetMailTemplateResponse, RetryMailRequest,
@@ -28,17 +28,17 @@ use tonic::{Request, Response, Status};
 impl MailService for Api {
     async fn list_mails(&self, request: Request<ListMailsRequest>) -> Result<Response<ListMailsResponse>, Status> {
         let (tenant, customer, page) = messages::mails::list_mails(request)?;
-        answer::read(list_mails(&self.app, &tenant, customer, &page)).await
+        handler::read(list_mails(&self.app, &tenant, customer, &page)).await
     }
 
     async fn get_mail(&self, request: Request<GetMailRequest>) -> Result<Response<GetMailResponse>, Status> {
         let (tenant, mail) = messages::mails::get_mail(request)?;
-        answer::read(get_mail(&self.app, &tenant, mail)).await
+        handler::read(get_mail(&self.app, &tenant, mail)).await
     }
 
     async fn retry_mail(&self, request: Request<RetryMailRequest>) -> Result<Response<RetryMailResponse>, Status> {
         let (call, mail) = messages::mails::retry_mail(request)?;
-        answer::write(&self.app.flows, &call, || retry_mail(&self.app, &call, mail)).await
+        handler::write(&self.app.flows, &call, || retry_mail(&self.app, &call, mail)).await
     }
 }
 
@@ -46,7 +46,7 @@ impl MailService for Api {
 impl MailTemplateService for Api {
     async fn get_mail_template(&self, request: Request<GetMailTemplateRequest>) -> Result<Response<GetMailTemplateResponse>, Status> {
         let (tenant, which) = messages::mail_templates::get_mail_template(request)?;
-        answer::read(get_mail_template(&self.app, &tenant, which)).await
+        handler::read(get_mail_template(&self.app, &tenant, which)).await
     }
 
     async fn update_mail_template(
@@ -54,12 +54,12 @@ impl MailTemplateService for Api {
         request: Request<UpdateMailTemplateRequest>,
     ) -> Result<Response<UpdateMailTemplateResponse>, Status> {
         let (call, given) = messages::mail_templates::update_mail_template(request)?;
-        answer::write(&self.app.flows, &call, || update_mail_template(&self.app, &call, &given)).await
+        handler::write(&self.app.flows, &call, || update_mail_template(&self.app, &call, &given)).await
     }
 
     async fn reset_mail_template(&self, request: Request<ResetMailTemplateRequest>) -> Result<Response<ResetMailTemplateResponse>, Status> {
         let (call, which) = messages::mail_templates::reset_mail_template(request)?;
-        answer::write(&self.app.flows, &call, || reset_mail_template(&self.app, &call, which)).await
+        handler::write(&self.app.flows, &call, || reset_mail_template(&self.app, &call, which)).await
     }
 
     async fn preview_mail_template(

@@ -9,7 +9,7 @@ use crate::{
         read::{get_metered_service, list_metered_services},
     },
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
     DisableMeteredServiceRequest, DisableMeteredServiceResponse, EnableMeteredServiceRequest, EnableMeteredServiceResponse,
     GetMeteredServiceRequest, GetMeteredServiceResponse, ListMeteredServicesRequest, ListMeteredServicesResponse,
@@ -24,7 +24,7 @@ impl MeteredServiceService for Api {
         request: Request<EnableMeteredServiceRequest>,
     ) -> Result<Response<EnableMeteredServiceResponse>, Status> {
         let (call, customer, terms) = messages::metered_services::enable_metered_service(request)?;
-        answer::write(&self.app.flows, &call, || enable_metered_service(&self.app, &call, customer, &terms)).await
+        handler::write(&self.app.flows, &call, || enable_metered_service(&self.app, &call, customer, &terms)).await
     }
 
     async fn disable_metered_service(
@@ -32,12 +32,12 @@ impl MeteredServiceService for Api {
         request: Request<DisableMeteredServiceRequest>,
     ) -> Result<Response<DisableMeteredServiceResponse>, Status> {
         let (call, named) = messages::metered_services::disable_metered_service(request)?;
-        answer::write(&self.app.flows, &call, || disable_metered_service(&self.app, &call, &named)).await
+        handler::write(&self.app.flows, &call, || disable_metered_service(&self.app, &call, &named)).await
     }
 
     async fn get_metered_service(&self, request: Request<GetMeteredServiceRequest>) -> Result<Response<GetMeteredServiceResponse>, Status> {
         let named = messages::metered_services::get_metered_service(request)?;
-        answer::read(get_metered_service(&self.app, &named)).await
+        handler::read(get_metered_service(&self.app, &named)).await
     }
 
     async fn list_metered_services(
@@ -45,6 +45,6 @@ impl MeteredServiceService for Api {
         request: Request<ListMeteredServicesRequest>,
     ) -> Result<Response<ListMeteredServicesResponse>, Status> {
         let (customer, page) = messages::metered_services::list_metered_services(request)?;
-        answer::read(list_metered_services(&self.app, &customer, &page)).await
+        handler::read(list_metered_services(&self.app, &customer, &page)).await
     }
 }

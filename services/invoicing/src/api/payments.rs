@@ -11,7 +11,7 @@ use crate::{
         record_outside::record_outside_payment,
     },
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
     ApplyCreditRequest, ApplyCreditResponse, CancelPaymentRequest, CancelPaymentResponse, CreatePaymentRequest, CreatePaymentResponse,
     GetPaymentRequest, GetPaymentResponse, ListPaymentsRequest, ListPaymentsResponse, PayLaterRequest, PayLaterResponse,
@@ -24,27 +24,27 @@ use tonic::{Request, Response, Status};
 impl PaymentService for Api {
     async fn create_payment(&self, request: Request<CreatePaymentRequest>) -> Result<Response<CreatePaymentResponse>, Status> {
         let (call, to_pay) = messages::payments::create_payment(request)?;
-        answer::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
+        handler::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
     }
 
     async fn pay_later(&self, request: Request<PayLaterRequest>) -> Result<Response<PayLaterResponse>, Status> {
         let (call, to_pay) = messages::payments::pay_later(request)?;
-        answer::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
+        handler::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
     }
 
     async fn apply_credit(&self, request: Request<ApplyCreditRequest>) -> Result<Response<ApplyCreditResponse>, Status> {
         let (call, to_pay) = messages::payments::apply_credit(request)?;
-        answer::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
+        handler::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
     }
 
     async fn quote_payment(&self, request: Request<QuotePaymentRequest>) -> Result<Response<QuotePaymentResponse>, Status> {
         let to_pay = messages::payments::quote_payment(request)?;
-        answer::read(quote_payment(&self.app, &to_pay)).await
+        handler::read(quote_payment(&self.app, &to_pay)).await
     }
 
     async fn cancel_payment(&self, request: Request<CancelPaymentRequest>) -> Result<Response<CancelPaymentResponse>, Status> {
         let (call, named) = messages::payments::cancel_payment(request)?;
-        answer::write(&self.app.flows, &call, || cancel_payment(&self.app, &call, &named)).await
+        handler::write(&self.app.flows, &call, || cancel_payment(&self.app, &call, &named)).await
     }
 
     async fn record_outside_payment(
@@ -52,16 +52,16 @@ impl PaymentService for Api {
         request: Request<RecordOutsidePaymentRequest>,
     ) -> Result<Response<RecordOutsidePaymentResponse>, Status> {
         let (call, outside) = messages::payments::record_outside_payment(request)?;
-        answer::write(&self.app.flows, &call, || record_outside_payment(&self.app, &call, &outside)).await
+        handler::write(&self.app.flows, &call, || record_outside_payment(&self.app, &call, &outside)).await
     }
 
     async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {
         let named = messages::payments::get_payment(request)?;
-        answer::read(get_payment(&self.app, &named)).await
+        handler::read(get_payment(&self.app, &named)).await
     }
 
     async fn list_payments(&self, request: Request<ListPaymentsRequest>) -> Result<Response<ListPaymentsResponse>, Status> {
         let (customer, page) = messages::payments::list_payments(request)?;
-        answer::read(list_payments(&self.app, &customer, &page)).await
+        handler::read(list_payments(&self.app, &customer, &page)).await
     }
 }

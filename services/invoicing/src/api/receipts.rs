@@ -5,7 +5,7 @@ use crate::{
     messages,
     use_cases::receipts::read::{get_receipt, list_receipts},
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
     GetReceiptRequest, GetReceiptResponse, ListReceiptsRequest, ListReceiptsResponse, receipt_service_server::ReceiptService,
 };
@@ -15,11 +15,11 @@ use tonic::{Request, Response, Status};
 impl ReceiptService for Api {
     async fn get_receipt(&self, request: Request<GetReceiptRequest>) -> Result<Response<GetReceiptResponse>, Status> {
         let named = messages::receipts::get_receipt(request)?;
-        answer::read(get_receipt(&self.app, &named)).await
+        handler::read(get_receipt(&self.app, &named)).await
     }
 
     async fn list_receipts(&self, request: Request<ListReceiptsRequest>) -> Result<Response<ListReceiptsResponse>, Status> {
         let (customer, page) = messages::receipts::list_receipts(request)?;
-        answer::read(list_receipts(&self.app, &customer, &page)).await
+        handler::read(list_receipts(&self.app, &customer, &page)).await
     }
 }

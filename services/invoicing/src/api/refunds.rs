@@ -8,7 +8,7 @@ use crate::{
         unapply::unapply_payment,
     },
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
     GetRefundRequest, GetRefundResponse, ListRefundsRequest, ListRefundsResponse, UnapplyPaymentRequest, UnapplyPaymentResponse,
     refund_service_server::RefundService,
@@ -19,16 +19,16 @@ use tonic::{Request, Response, Status};
 impl RefundService for Api {
     async fn unapply_payment(&self, request: Request<UnapplyPaymentRequest>) -> Result<Response<UnapplyPaymentResponse>, Status> {
         let (call, unapply) = messages::refunds::unapply_payment(request)?;
-        answer::write(&self.app.flows, &call, || unapply_payment(&self.app, &call, &unapply)).await
+        handler::write(&self.app.flows, &call, || unapply_payment(&self.app, &call, &unapply)).await
     }
 
     async fn get_refund(&self, request: Request<GetRefundRequest>) -> Result<Response<GetRefundResponse>, Status> {
         let (invoice, id) = messages::refunds::get_refund(request)?;
-        answer::read(get_refund(&self.app, &invoice, id)).await
+        handler::read(get_refund(&self.app, &invoice, id)).await
     }
 
     async fn list_refunds(&self, request: Request<ListRefundsRequest>) -> Result<Response<ListRefundsResponse>, Status> {
         let (invoice, page) = messages::refunds::list_refunds(request)?;
-        answer::read(list_refunds(&self.app, &invoice, &page)).await
+        handler::read(list_refunds(&self.app, &invoice, &page)).await
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     messages,
     use_cases::statements::read::{get_statement, list_statements},
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
     GetStatementRequest, GetStatementResponse, ListStatementsRequest, ListStatementsResponse, statement_service_server::StatementService,
 };
@@ -15,11 +15,11 @@ use tonic::{Request, Response, Status};
 impl StatementService for Api {
     async fn get_statement(&self, request: Request<GetStatementRequest>) -> Result<Response<GetStatementResponse>, Status> {
         let named = messages::statements::get_statement(request)?;
-        answer::read(get_statement(&self.app, &named)).await
+        handler::read(get_statement(&self.app, &named)).await
     }
 
     async fn list_statements(&self, request: Request<ListStatementsRequest>) -> Result<Response<ListStatementsResponse>, Status> {
         let (customer, page) = messages::statements::list_statements(request)?;
-        answer::read(list_statements(&self.app, &customer, &page)).await
+        handler::read(list_statements(&self.app, &customer, &page)).await
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         update::update_tenant,
     },
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
     ActivateTenantRequest, ActivateTenantResponse, CreateTenantRequest, CreateTenantResponse, GetTenantRequest, GetTenantResponse,
     ListTenantsRequest, ListTenantsResponse, SuspendTenantRequest, SuspendTenantResponse, UpdateTenantRequest, UpdateTenantResponse,
@@ -22,31 +22,31 @@ use tonic::{Request, Response, Status};
 impl TenantService for Api {
     async fn create_tenant(&self, request: Request<CreateTenantRequest>) -> Result<Response<CreateTenantResponse>, Status> {
         let (call, new) = messages::tenants::create_tenant(request)?;
-        answer::write(&self.app.flows, &call, || create_tenant(&self.app, &call, &new)).await
+        handler::write(&self.app.flows, &call, || create_tenant(&self.app, &call, &new)).await
     }
 
     async fn get_tenant(&self, request: Request<GetTenantRequest>) -> Result<Response<GetTenantResponse>, Status> {
         let tenant = messages::tenants::get_tenant(request)?;
-        answer::read(get_tenant(&self.app, &tenant)).await
+        handler::read(get_tenant(&self.app, &tenant)).await
     }
 
     async fn list_tenants(&self, request: Request<ListTenantsRequest>) -> Result<Response<ListTenantsResponse>, Status> {
         let page = messages::tenants::list_tenants(request)?;
-        answer::read(list_tenants(&self.app, &page)).await
+        handler::read(list_tenants(&self.app, &page)).await
     }
 
     async fn update_tenant(&self, request: Request<UpdateTenantRequest>) -> Result<Response<UpdateTenantResponse>, Status> {
         let (call, update) = messages::tenants::update_tenant(request)?;
-        answer::write(&self.app.flows, &call, || update_tenant(&self.app, &call, &update)).await
+        handler::write(&self.app.flows, &call, || update_tenant(&self.app, &call, &update)).await
     }
 
     async fn suspend_tenant(&self, request: Request<SuspendTenantRequest>) -> Result<Response<SuspendTenantResponse>, Status> {
         let call = messages::tenants::suspend_tenant(request)?;
-        answer::write(&self.app.flows, &call, || suspend_tenant(&self.app, &call)).await
+        handler::write(&self.app.flows, &call, || suspend_tenant(&self.app, &call)).await
     }
 
     async fn activate_tenant(&self, request: Request<ActivateTenantRequest>) -> Result<Response<ActivateTenantResponse>, Status> {
         let call = messages::tenants::activate_tenant(request)?;
-        answer::write(&self.app.flows, &call, || activate_tenant(&self.app, &call)).await
+        handler::write(&self.app.flows, &call, || activate_tenant(&self.app, &call)).await
     }
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::commands::documents::{DocumentRef, DownloadDocuments};
 use chrono::NaiveDate;
-use payterms_chassis::{AppError, Fields, access::Grant, names};
+use payterms_chassis::{AppError, Fields, call::Grant, names};
 use payterms_kernel::Id;
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;

@@ -13,7 +13,7 @@ use crate::commands::invoices::{BatchGetInvoices, CreateInvoice, DraftFields, In
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, Call, Fields,
-    access::Grant,
+    call::Grant,
     etag,
     fields::Digits,
     page::Page,

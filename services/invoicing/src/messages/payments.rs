@@ -10,7 +10,7 @@ use crate::commands::{
 };
 use payterms_chassis::{
     AppError, Call, Fields,
-    access::Grant,
+    call::Grant,
     fields::Digits,
     names::Name,
     page::Page,

@@ -1,7 +1,7 @@
 //! Names of customers and invoices in requests → references.
 
 use crate::commands::{customers::CustomerRef, invoices::InvoiceRef};
-use payterms_chassis::{Fields, access::Grant, names::Name};
+use payterms_chassis::{Fields, call::Grant, names::Name};
 use payterms_invoicing_domain::Invoice;
 use payterms_kernel::Id;
 

@@ -4,7 +4,7 @@ use super::{customers::customer_name, refs::customer_ref};
 use crate::commands::{customers::CustomerRef, statements::StatementRef};
 use payterms_chassis::{
     AppError, Fields,
-    access::Grant,
+    call::Grant,
     names,
     page::Page,
     render::{date, money, timestamp},

@@ -2,7 +2,7 @@
 
 use super::addresses::{address, render_address};
 use crate::commands::top_ups::RaiseTopUp;
-use payterms_chassis::{AppError, Call, Fields, access::Grant, fields::Digits};
+use payterms_chassis::{AppError, Call, Fields, call::Grant, fields::Digits};
 use payterms_invoicing_domain::TopUp;
 use payterms_kernel::Id;
 use payterms_proto::invoicing::v1 as pb;

@@ -7,8 +7,9 @@ use crate::{
 use payterms_chassis::{
     AppError,
     call::Caller,
+    error::reason,
     peer_channel::PeerChannel,
-    peers::{reason, until_answered, until_done},
+    peers::{until_answered, until_done},
     render::money,
 };
 use payterms_invoicing_domain::{Customer, Invoice, Payment, deferral::line_of};

@@ -8,9 +8,10 @@ use crate::{
 use payterms_chassis::{
     AppError,
     call::Caller,
+    error::reason,
     names,
     peer_channel::PeerChannel,
-    peers::{reason, until_answered, until_done},
+    peers::{until_answered, until_done},
     render::{money, money_of},
 };
 use payterms_invoicing_domain::{

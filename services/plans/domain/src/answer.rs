@@ -4,7 +4,7 @@
 use crate::{
     edges::Verb,
     life::Figures,
-    plan::{Moving, Offer, Plan, PlanState},
+    plan::{Offer, PendingTransition, Plan, PlanState},
     proposal::Terms,
     schedule::Schedule,
     settings::PlanSettings,
@@ -103,7 +103,7 @@ impl Plan {
     /// # Errors
     /// None that a plan whose blocks were set can cause.
     pub fn blocked(&mut self, figures: &[(Id<crate::Invoice>, Figures)], zone: Tz, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let Some(Moving::Block { verb, by, explanation }) = self.moving.take() else { return Ok(()) };
+        let Some(PendingTransition::Block { verb, by, explanation }) = self.pending_transition.take() else { return Ok(()) };
         for (invoice, known) in figures {
             self.follow(*invoice, *known, now)?;
         }
@@ -149,15 +149,15 @@ impl Plan {
 
     /// The blocks are lifted.
     pub fn lifted(&mut self, now: DateTime<Utc>) {
-        if self.moving == Some(Moving::Lift) {
-            self.moving = None;
+        if self.pending_transition == Some(PendingTransition::Lift) {
+            self.pending_transition = None;
             self.touch(now);
         }
     }
 
     /// The blocks were refused: nothing was done.
     pub fn not_blocked(&mut self, now: DateTime<Utc>) {
-        self.moving = None;
+        self.pending_transition = None;
         self.touch(now);
     }
 }

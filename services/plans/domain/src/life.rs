@@ -104,7 +104,7 @@ impl Plan {
     /// # Errors
     /// None that stored amounts can cause.
     pub fn evaluate(&mut self, zone: Tz, now: DateTime<Utc>) -> Result<Evaluated, Refusal> {
-        if self.moving.is_some() || self.state == PlanState::Pending || !self.state.is_followed() {
+        if self.pending_transition.is_some() || self.state == PlanState::Pending || !self.state.is_followed() {
             return Ok(Evaluated::Done);
         }
         let nothing_open = !self.open()?.is_positive();
@@ -193,7 +193,7 @@ impl Plan {
     /// When it is to be evaluated next; none where only news can change it.
     #[must_use]
     pub fn next_evaluation(&self, zone: Tz) -> Option<DateTime<Utc>> {
-        if self.moving.is_some() {
+        if self.pending_transition.is_some() {
             return None;
         }
         if matches!(self.state, PlanState::Proposed | PlanState::Countered) {

@@ -127,7 +127,7 @@ pub struct Offer {
 
 /// What is being done about the blocks: a flow over invoicing is open while this is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Moving {
+pub enum PendingTransition {
     /// The invoices are being blocked so that the verb can be done.
     Block {
         /// The verb that follows.
@@ -198,7 +198,7 @@ pub struct Plan {
     /// How the collection of what is due stands.
     pub attempt: Attempt,
     /// What is being done about the blocks.
-    pub moving: Option<Moving>,
+    pub pending_transition: Option<PendingTransition>,
     /// Counts what was done about the blocks: each has step ids of its own.
     pub moves: i64,
     /// The edges that were taken since it was loaded.
@@ -240,7 +240,7 @@ impl Plan {
     /// # Errors
     /// `CONCURRENT_UPDATE`.
     pub fn must_rest(&self) -> Result<(), Refusal> {
-        if self.moving.is_none() {
+        if self.pending_transition.is_none() {
             return Ok(());
         }
         let message = "The plan's invoices are being blocked or unblocked. Retry in a moment.";
@@ -254,7 +254,7 @@ impl Plan {
     pub fn block_for(&mut self, verb: Verb, by: Actor, explanation: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.target(verb)?;
         self.must_rest()?;
-        self.moving = Some(Moving::Block { verb, by, explanation: explanation.to_owned() });
+        self.pending_transition = Some(PendingTransition::Block { verb, by, explanation: explanation.to_owned() });
         for own in &mut self.covered {
             own.expected = own.open;
         }
@@ -276,7 +276,7 @@ impl Plan {
         self.attempt.next_at = None;
         self.attempt.waits = false;
         if held {
-            self.moving = Some(Moving::Lift);
+            self.pending_transition = Some(PendingTransition::Lift);
             self.moves = self.moves.saturating_add(1);
         }
         Ok(())

@@ -6,7 +6,7 @@ use super::{
     Evaluated,
     tests::{at, block, day, proposed, settings, tell, usd, who},
 };
-use crate::{Plan, PlanState, Schedule, Side, Verb, collection::Ended, plan::Moving};
+use crate::{Plan, PlanState, Schedule, Side, Verb, collection::Ended, plan::PendingTransition};
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use chrono_tz::UTC;
 use proptest::prelude::*;
@@ -94,12 +94,12 @@ impl World {
         if let Event::Pay(place, _) | Event::Credit(place, _) | Event::TakeBack(place, _) | Event::Repeat(place) = *event {
             self.tell(plan, place);
         }
-        if matches!(plan.moving, Some(Moving::Block { .. })) {
+        if matches!(plan.pending_transition, Some(PendingTransition::Block { .. })) {
             // What invoicing sees under its locks.
             (0..2).for_each(|place| self.tell(plan, place));
             block(plan, now);
         }
-        while plan.moving.is_none() && plan.next_evaluation(UTC).is_some_and(|next| next <= self.now) {
+        while plan.pending_transition.is_none() && plan.next_evaluation(UTC).is_some_and(|next| next <= self.now) {
             match plan.evaluate(UTC, self.now).unwrap() {
                 Evaluated::Announce(place) => plan.announce(place, self.now),
                 Evaluated::Collect => {
@@ -148,7 +148,7 @@ proptest! {
                     prop_assert!(open > 0 && late && (today < last || plan.is_collecting() || plan.reinstated_on == Some(today)));
                 }
                 PlanState::Proposed | PlanState::Countered => prop_assert!(open > 0 && plan.answer_by.unwrap() > world.now),
-                PlanState::Breached => prop_assert!(open > 0 || plan.moving.is_some()),
+                PlanState::Breached => prop_assert!(open > 0 || plan.pending_transition.is_some()),
                 _ => {}
             }
             prop_assert!(before == plan.state || !plan.taken.is_empty());

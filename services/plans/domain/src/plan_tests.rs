@@ -6,7 +6,7 @@ use crate::{
     Actor, Covered, EDGES, Invoice, Plan, PlanSettings, PlanState, Schedule, Side, Verb,
     collection::Ended,
     edges::target,
-    plan::Moving,
+    plan::PendingTransition,
     proposal::{Facts, Proposal, propose},
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -145,7 +145,7 @@ fn what_people_and_days_do_walks_every_edge() {
                 counter(&mut plan);
             }
             plan.end(verb, who(Side::Tenant), "why", now).unwrap();
-            assert_eq!(plan.moving, Some(Moving::Lift));
+            assert_eq!(plan.pending_transition, Some(PendingTransition::Lift));
             note(&plan);
         }
     }
@@ -184,7 +184,7 @@ fn what_people_and_days_do_walks_every_edge() {
     let march = at(day("2026-03-01"));
     plan.evaluate(UTC, march).unwrap();
     plan.evaluate(UTC, march + TimeDelta::days(5)).unwrap();
-    assert_eq!((plan.state, plan.moving.clone()), (PlanState::Breached, Some(Moving::Lift)));
+    assert_eq!((plan.state, plan.pending_transition.clone()), (PlanState::Breached, Some(PendingTransition::Lift)));
     plan.lifted(march);
     plan.block_for(Verb::Reinstate, who(Side::Tenant), "", march).unwrap();
     block(&mut plan, march);
@@ -195,13 +195,13 @@ fn what_people_and_days_do_walks_every_edge() {
     plan.lifted(march);
     tell(&mut plan, 1, 0, 6_000, march);
     plan.evaluate(UTC, march + TimeDelta::days(16)).unwrap();
-    assert_eq!((plan.state, &plan.moving), (PlanState::Completed, &None), "its blocks have fallen before");
+    assert_eq!((plan.state, &plan.pending_transition), (PlanState::Completed, &None), "its blocks have fallen before");
     note(&plan);
     let mut plan = active();
     tell(&mut plan, 0, 0, 4_000, now);
     tell(&mut plan, 1, 0, 6_000, now);
     plan.evaluate(UTC, now).unwrap();
-    assert_eq!((plan.state, plan.moving.clone()), (PlanState::Completed, Some(Moving::Lift)));
+    assert_eq!((plan.state, plan.pending_transition.clone()), (PlanState::Completed, Some(PendingTransition::Lift)));
     note(&plan);
     let all: BTreeSet<_> = EDGES.iter().map(|edge| format!("{edge:?}")).collect();
     assert_eq!(seen, all);

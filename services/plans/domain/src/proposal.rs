@@ -5,7 +5,7 @@ use crate::{
     Customer,
     collection::Attempt,
     edges::Verb,
-    plan::{Covered, Moving, Offer, Plan, PlanState},
+    plan::{Covered, Offer, PendingTransition, Plan, PlanState},
     schedule::{Instalment, MOST_INSTALMENTS, Schedule, instalments},
     settings::{Consequence, Kind, PlanSettings},
 };
@@ -225,7 +225,7 @@ pub fn propose(
         breached_on: None,
         reinstated_on: None,
         attempt: Attempt::default(),
-        moving: Some(Moving::Block { verb: Verb::Send, by, explanation: String::new() }),
+        pending_transition: Some(PendingTransition::Block { verb: Verb::Send, by, explanation: String::new() }),
         moves: 1,
         taken: Vec::new(),
         version: 1,

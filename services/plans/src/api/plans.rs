@@ -15,7 +15,7 @@ use crate::{
         retry_collection::retry_plan_collection,
     },
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::plans::v1::{
     AcceptCounterOfferRequest, AcceptCounterOfferResponse, ApprovePlanRequest, ApprovePlanResponse, CancelPlanRequest, CancelPlanResponse,
     CounterPlanRequest, CounterPlanResponse, DeclineCounterOfferRequest, DeclineCounterOfferResponse, GetPlanRequest, GetPlanResponse,
@@ -29,27 +29,27 @@ use tonic::{Request, Response, Status};
 impl PlanService for Api {
     async fn preview_plan(&self, request: Request<PreviewPlanRequest>) -> Result<Response<PreviewPlanResponse>, Status> {
         let (caller, command) = parse::preview_plan(request)?;
-        answer::read(preview_plan(&self.app, &caller, &command)).await
+        handler::read(preview_plan(&self.app, &caller, &command)).await
     }
 
     async fn propose_plan(&self, request: Request<ProposePlanRequest>) -> Result<Response<ProposePlanResponse>, Status> {
         let (call, command) = parse::propose_plan(request)?;
-        answer::write(&self.app.flows, &call, || propose_plan(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || propose_plan(&self.app, &call, &command)).await
     }
 
     async fn approve_plan(&self, request: Request<ApprovePlanRequest>) -> Result<Response<ApprovePlanResponse>, Status> {
         let (call, command) = parse::approve_plan(request)?;
-        answer::write(&self.app.flows, &call, || accept_plan(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || accept_plan(&self.app, &call, &command)).await
     }
 
     async fn refuse_plan(&self, request: Request<RefusePlanRequest>) -> Result<Response<RefusePlanResponse>, Status> {
         let (call, command) = parse::refuse_plan(request)?;
-        answer::write(&self.app.flows, &call, || end_plan(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || end_plan(&self.app, &call, &command)).await
     }
 
     async fn counter_plan(&self, request: Request<CounterPlanRequest>) -> Result<Response<CounterPlanResponse>, Status> {
         let (call, command) = parse::counter_plan(request)?;
-        answer::write(&self.app.flows, &call, || counter_plan(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || counter_plan(&self.app, &call, &command)).await
     }
 
     async fn accept_counter_offer(
@@ -57,7 +57,7 @@ impl PlanService for Api {
         request: Request<AcceptCounterOfferRequest>,
     ) -> Result<Response<AcceptCounterOfferResponse>, Status> {
         let (call, command) = parse::accept_counter_offer(request)?;
-        answer::write(&self.app.flows, &call, || accept_plan(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || accept_plan(&self.app, &call, &command)).await
     }
 
     async fn decline_counter_offer(
@@ -65,22 +65,22 @@ impl PlanService for Api {
         request: Request<DeclineCounterOfferRequest>,
     ) -> Result<Response<DeclineCounterOfferResponse>, Status> {
         let (call, command) = parse::decline_counter_offer(request)?;
-        answer::write(&self.app.flows, &call, || decline_counter_offer(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || decline_counter_offer(&self.app, &call, &command)).await
     }
 
     async fn withdraw_plan(&self, request: Request<WithdrawPlanRequest>) -> Result<Response<WithdrawPlanResponse>, Status> {
         let (call, command) = parse::withdraw_plan(request)?;
-        answer::write(&self.app.flows, &call, || end_plan(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || end_plan(&self.app, &call, &command)).await
     }
 
     async fn cancel_plan(&self, request: Request<CancelPlanRequest>) -> Result<Response<CancelPlanResponse>, Status> {
         let (call, command) = parse::cancel_plan(request)?;
-        answer::write(&self.app.flows, &call, || end_plan(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || end_plan(&self.app, &call, &command)).await
     }
 
     async fn reinstate_plan(&self, request: Request<ReinstatePlanRequest>) -> Result<Response<ReinstatePlanResponse>, Status> {
         let (call, command) = parse::reinstate_plan(request)?;
-        answer::write(&self.app.flows, &call, || reinstate_plan(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || reinstate_plan(&self.app, &call, &command)).await
     }
 
     async fn retry_plan_collection(
@@ -88,21 +88,21 @@ impl PlanService for Api {
         request: Request<RetryPlanCollectionRequest>,
     ) -> Result<Response<RetryPlanCollectionResponse>, Status> {
         let (call, plan) = parse::retry_plan_collection(request)?;
-        answer::write(&self.app.flows, &call, || retry_plan_collection(&self.app, &call, &plan)).await
+        handler::write(&self.app.flows, &call, || retry_plan_collection(&self.app, &call, &plan)).await
     }
 
     async fn get_plan(&self, request: Request<GetPlanRequest>) -> Result<Response<GetPlanResponse>, Status> {
         let plan = parse::get_plan(request)?;
-        answer::read(get_plan(&self.app, &plan)).await
+        handler::read(get_plan(&self.app, &plan)).await
     }
 
     async fn list_plans(&self, request: Request<ListPlansRequest>) -> Result<Response<ListPlansResponse>, Status> {
         let (filter, page) = parse::list_plans(request)?;
-        answer::read(list_plans(&self.app, &filter, &page)).await
+        handler::read(list_plans(&self.app, &filter, &page)).await
     }
 
     async fn list_plan_history(&self, request: Request<ListPlanHistoryRequest>) -> Result<Response<ListPlanHistoryResponse>, Status> {
         let (history, page) = parse::list_plan_history(request)?;
-        answer::read(list_plan_history(&self.app, &history, &page)).await
+        handler::read(list_plan_history(&self.app, &history, &page)).await
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         update::update_plan_settings,
     },
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::plans::v1::{
     GetPlanSettingsRequest, GetPlanSettingsResponse, GetProposalOptionsRequest, GetProposalOptionsResponse, UpdatePlanSettingsRequest,
     UpdatePlanSettingsResponse, plan_settings_service_server::PlanSettingsService,
@@ -19,7 +19,7 @@ use tonic::{Request, Response, Status};
 impl PlanSettingsService for Api {
     async fn get_plan_settings(&self, request: Request<GetPlanSettingsRequest>) -> Result<Response<GetPlanSettingsResponse>, Status> {
         let tenant = parse::get_plan_settings(request)?;
-        answer::read(get_plan_settings(&self.app, &tenant)).await
+        handler::read(get_plan_settings(&self.app, &tenant)).await
     }
 
     async fn update_plan_settings(
@@ -27,7 +27,7 @@ impl PlanSettingsService for Api {
         request: Request<UpdatePlanSettingsRequest>,
     ) -> Result<Response<UpdatePlanSettingsResponse>, Status> {
         let (call, command) = parse::update_plan_settings(request)?;
-        answer::write(&self.app.flows, &call, || update_plan_settings(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || update_plan_settings(&self.app, &call, &command)).await
     }
 
     async fn get_proposal_options(
@@ -35,6 +35,6 @@ impl PlanSettingsService for Api {
         request: Request<GetProposalOptionsRequest>,
     ) -> Result<Response<GetProposalOptionsResponse>, Status> {
         let (caller, customer) = parse::get_proposal_options(request)?;
-        answer::read(get_proposal_options(&self.app, &caller, &customer)).await
+        handler::read(get_proposal_options(&self.app, &caller, &customer)).await
     }
 }

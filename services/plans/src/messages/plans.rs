@@ -7,8 +7,8 @@ use super::{
 use crate::commands::plans::{AcceptPlan, CounterPlan, EndPlan, ExplainedChange, ListPlans, PlanHistory, PlanRef, ProposePlan};
 use payterms_chassis::{
     AppError, Call, Fields,
-    access::Grant,
     call::Caller,
+    call::Grant,
     etag,
     fields::Digits,
     names::Name,

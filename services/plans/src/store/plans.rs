@@ -7,7 +7,7 @@ use payterms_chassis::{
     columns::{currency, date, side},
 };
 use payterms_kernel::{Id, TenantId, ladder::Ladder};
-use payterms_plans_domain::{Actor, Customer, Invoice, Plan, PlanState, collection::Attempt, plan::Moving};
+use payterms_plans_domain::{Actor, Customer, Invoice, Plan, PlanState, collection::Attempt, plan::PendingTransition};
 use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
 /// What `moving` holds while blocks are lifted; a verb's name while they are set.
@@ -63,11 +63,11 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-fn moving(row: &Model) -> Result<Option<Moving>, AppError> {
+fn pending_transition(row: &Model) -> Result<Option<PendingTransition>, AppError> {
     Ok(match row.moving.as_str() {
         "" => None,
-        LIFT => Some(Moving::Lift),
-        verb => Some(Moving::Block {
+        LIFT => Some(PendingTransition::Lift),
+        verb => Some(PendingTransition::Block {
             verb: plan_history::verb(verb)?,
             by: Actor { side: side(&row.moving_side)?, subject: row.moving_subject.clone() },
             explanation: row.moving_explanation.clone(),
@@ -117,7 +117,7 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
                 reason: row.attempt_reason.clone(),
                 through: day(row.attempt_through.as_ref())?,
             },
-            moving: moving(&row)?,
+            pending_transition: pending_transition(&row)?,
             moves: row.moves,
             taken: Vec::new(),
             version: row.version,
@@ -191,10 +191,10 @@ pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, filter: &Plan
 
 /// Inserts a plan, or saves what became of it, with the edges that it took.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) -> Result<(), AppError> {
-    let (moving, by, explanation) = match &plan.moving {
+    let (moving, by, explanation) = match &plan.pending_transition {
         None => (String::new(), None, String::new()),
-        Some(Moving::Lift) => (LIFT.to_owned(), None, String::new()),
-        Some(Moving::Block { verb, by, explanation }) => (verb.name().to_owned(), Some(by), explanation.clone()),
+        Some(PendingTransition::Lift) => (LIFT.to_owned(), None, String::new()),
+        Some(PendingTransition::Block { verb, by, explanation }) => (verb.name().to_owned(), Some(by), explanation.clone()),
     };
     let next_due = plan.next_instalment().map(|(_, own)| own.due_on).filter(|_| plan.state.is_running());
     let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());

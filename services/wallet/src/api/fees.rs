@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::{messages::fees as messages, use_cases::fees};
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::wallet::v1::{
     CancelRecurringFeeRequest, CancelRecurringFeeResponse, CreateRecurringFeeRequest, CreateRecurringFeeResponse, ListFeesRequest,
     ListFeesResponse, ListRecurringFeesRequest, ListRecurringFeesResponse, fee_service_server::FeeService,
@@ -16,7 +16,7 @@ impl FeeService for Api {
         request: Request<CreateRecurringFeeRequest>,
     ) -> Result<Response<CreateRecurringFeeResponse>, Status> {
         let (call, command) = messages::create_recurring_fee(request)?;
-        answer::write(&self.app.flows, &call, || fees::create::create_recurring_fee(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || fees::create::create_recurring_fee(&self.app, &call, &command)).await
     }
 
     async fn cancel_recurring_fee(
@@ -24,16 +24,16 @@ impl FeeService for Api {
         request: Request<CancelRecurringFeeRequest>,
     ) -> Result<Response<CancelRecurringFeeResponse>, Status> {
         let (call, fee) = messages::cancel_recurring_fee(request)?;
-        answer::write(&self.app.flows, &call, || fees::cancel::cancel_recurring_fee(&self.app, &call, &fee)).await
+        handler::write(&self.app.flows, &call, || fees::cancel::cancel_recurring_fee(&self.app, &call, &fee)).await
     }
 
     async fn list_recurring_fees(&self, request: Request<ListRecurringFeesRequest>) -> Result<Response<ListRecurringFeesResponse>, Status> {
         let (wallet, page) = messages::list_recurring_fees(request)?;
-        answer::read(fees::read::list_recurring_fees(&self.app, &wallet, &page)).await
+        handler::read(fees::read::list_recurring_fees(&self.app, &wallet, &page)).await
     }
 
     async fn list_fees(&self, request: Request<ListFeesRequest>) -> Result<Response<ListFeesResponse>, Status> {
         let (wallet, page) = messages::list_fees(request)?;
-        answer::read(fees::read::list_fees(&self.app, &wallet, &page)).await
+        handler::read(fees::read::list_fees(&self.app, &wallet, &page)).await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::{messages::notifications as messages, use_cases::notifications::receive};
-use payterms_chassis::answer;
+use payterms_chassis::{handler, retry};
 use payterms_proto::wallet::v1::{
     ReceiveNotificationRequest, ReceiveNotificationResponse, notification_service_server::NotificationService,
 };
@@ -15,6 +15,6 @@ impl NotificationService for Api {
         request: Request<ReceiveNotificationRequest>,
     ) -> Result<Response<ReceiveNotificationResponse>, Status> {
         let notification = messages::receive_notification(request)?;
-        answer::read(answer::retry(|| receive::receive_notification(&self.app, &notification))).await
+        handler::read(retry(|| receive::receive_notification(&self.app, &notification))).await
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     messages::postings as messages,
     use_cases::batch::{self, Outcome},
 };
-use payterms_chassis::{AppError, answer};
+use payterms_chassis::{AppError, handler};
 use payterms_proto::wallet::v1::{
     DebitResult, PostDebitRequest, PostDebitResponse, PostDebitsRequest, PostDebitsResponse, PostFeeRequest, PostFeeResponse,
     posting_service_server::PostingService,
@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 impl PostingService for Api {
     async fn post_debit(&self, request: Request<PostDebitRequest>) -> Result<Response<PostDebitResponse>, Status> {
         let item = messages::post_debit(request)?;
-        answer::once(batch::submit(&self.app, item)).await
+        handler::once(batch::submit(&self.app, item)).await
     }
 
     async fn post_debits(&self, request: Request<PostDebitsRequest>) -> Result<Response<PostDebitsResponse>, Status> {
@@ -45,7 +45,7 @@ impl PostingService for Api {
 
     async fn post_fee(&self, request: Request<PostFeeRequest>) -> Result<Response<PostFeeResponse>, Status> {
         let item = messages::post_fee(request)?;
-        answer::once(batch::submit(&self.app, item)).await
+        handler::once(batch::submit(&self.app, item)).await
     }
 }
 

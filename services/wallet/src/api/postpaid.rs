@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::{messages::postpaid as messages, use_cases::postpaid};
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::wallet::v1::{
     AskPostpaidRequest, AskPostpaidResponse, DecidePostpaidRequest, DecidePostpaidResponse, GetPostpaidAgreementRequest,
     GetPostpaidAgreementResponse, ListPostpaidAgreementsRequest, ListPostpaidAgreementsResponse, TerminatePostpaidRequest,
@@ -14,17 +14,17 @@ use tonic::{Request, Response, Status};
 impl PostpaidService for Api {
     async fn ask_postpaid(&self, request: Request<AskPostpaidRequest>) -> Result<Response<AskPostpaidResponse>, Status> {
         let (call, command) = messages::ask_postpaid(request)?;
-        answer::write(&self.app.flows, &call, || postpaid::ask::ask_postpaid(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || postpaid::ask::ask_postpaid(&self.app, &call, &command)).await
     }
 
     async fn decide_postpaid(&self, request: Request<DecidePostpaidRequest>) -> Result<Response<DecidePostpaidResponse>, Status> {
         let (call, command) = messages::decide_postpaid(request)?;
-        answer::write(&self.app.flows, &call, || postpaid::decide::decide_postpaid(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || postpaid::decide::decide_postpaid(&self.app, &call, &command)).await
     }
 
     async fn terminate_postpaid(&self, request: Request<TerminatePostpaidRequest>) -> Result<Response<TerminatePostpaidResponse>, Status> {
         let (call, command) = messages::terminate_postpaid(request)?;
-        answer::write(&self.app.flows, &call, || postpaid::terminate::terminate_postpaid(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || postpaid::terminate::terminate_postpaid(&self.app, &call, &command)).await
     }
 
     async fn get_postpaid_agreement(
@@ -32,7 +32,7 @@ impl PostpaidService for Api {
         request: Request<GetPostpaidAgreementRequest>,
     ) -> Result<Response<GetPostpaidAgreementResponse>, Status> {
         let agreement = messages::get_postpaid_agreement(request)?;
-        answer::read(postpaid::read::get_postpaid_agreement(&self.app, &agreement)).await
+        handler::read(postpaid::read::get_postpaid_agreement(&self.app, &agreement)).await
     }
 
     async fn list_postpaid_agreements(
@@ -40,6 +40,6 @@ impl PostpaidService for Api {
         request: Request<ListPostpaidAgreementsRequest>,
     ) -> Result<Response<ListPostpaidAgreementsResponse>, Status> {
         let (wallet, page) = messages::list_postpaid_agreements(request)?;
-        answer::read(postpaid::read::list_postpaid_agreements(&self.app, &wallet, &page)).await
+        handler::read(postpaid::read::list_postpaid_agreements(&self.app, &wallet, &page)).await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::{messages::recharges as messages, use_cases::recharges};
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::wallet::v1::{
     GetAutoRechargeRequest, GetAutoRechargeResponse, RetryAutoRechargeRequest, RetryAutoRechargeResponse, UpdateAutoRechargeRequest,
     UpdateAutoRechargeResponse, auto_recharge_service_server::AutoRechargeService,
@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 impl AutoRechargeService for Api {
     async fn get_auto_recharge(&self, request: Request<GetAutoRechargeRequest>) -> Result<Response<GetAutoRechargeResponse>, Status> {
         let wallet = messages::get_auto_recharge(request)?;
-        answer::read(recharges::read::get_auto_recharge(&self.app, &wallet)).await
+        handler::read(recharges::read::get_auto_recharge(&self.app, &wallet)).await
     }
 
     async fn update_auto_recharge(
@@ -21,11 +21,11 @@ impl AutoRechargeService for Api {
         request: Request<UpdateAutoRechargeRequest>,
     ) -> Result<Response<UpdateAutoRechargeResponse>, Status> {
         let (call, update) = messages::update_auto_recharge(request)?;
-        answer::write(&self.app.flows, &call, || recharges::update::update_auto_recharge(&self.app, &call, &update)).await
+        handler::write(&self.app.flows, &call, || recharges::update::update_auto_recharge(&self.app, &call, &update)).await
     }
 
     async fn retry_auto_recharge(&self, request: Request<RetryAutoRechargeRequest>) -> Result<Response<RetryAutoRechargeResponse>, Status> {
         let (call, wallet) = messages::retry_auto_recharge(request)?;
-        answer::write(&self.app.flows, &call, || recharges::retry::retry_auto_recharge(&self.app, &call, &wallet)).await
+        handler::write(&self.app.flows, &call, || recharges::retry::retry_auto_recharge(&self.app, &call, &wallet)).await
     }
 }

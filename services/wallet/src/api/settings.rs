@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::{messages::settings as messages, use_cases::settings};
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::wallet::v1::{
     GetPrepaymentOptionsRequest, GetPrepaymentOptionsResponse, GetWalletSettingsRequest, GetWalletSettingsResponse,
     TurnOffPrepaymentRequest, TurnOffPrepaymentResponse, TurnOnPrepaymentRequest, TurnOnPrepaymentResponse, UpdateWalletSettingsRequest,
@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 impl SettingsService for Api {
     async fn get_wallet_settings(&self, request: Request<GetWalletSettingsRequest>) -> Result<Response<GetWalletSettingsResponse>, Status> {
         let tenant = messages::get_wallet_settings(request)?;
-        answer::read(settings::read::get_wallet_settings(&self.app, &tenant)).await
+        handler::read(settings::read::get_wallet_settings(&self.app, &tenant)).await
     }
 
     async fn update_wallet_settings(
@@ -22,17 +22,17 @@ impl SettingsService for Api {
         request: Request<UpdateWalletSettingsRequest>,
     ) -> Result<Response<UpdateWalletSettingsResponse>, Status> {
         let (call, update) = messages::update_wallet_settings(request)?;
-        answer::write(&self.app.flows, &call, || settings::update::update_wallet_settings(&self.app, &call, &update)).await
+        handler::write(&self.app.flows, &call, || settings::update::update_wallet_settings(&self.app, &call, &update)).await
     }
 
     async fn turn_on_prepayment(&self, request: Request<TurnOnPrepaymentRequest>) -> Result<Response<TurnOnPrepaymentResponse>, Status> {
         let (call, offered) = messages::turn_on_prepayment(request)?;
-        answer::write(&self.app.flows, &call, || settings::turn_on::turn_on_prepayment(&self.app, &call, offered.clone())).await
+        handler::write(&self.app.flows, &call, || settings::turn_on::turn_on_prepayment(&self.app, &call, offered.clone())).await
     }
 
     async fn turn_off_prepayment(&self, request: Request<TurnOffPrepaymentRequest>) -> Result<Response<TurnOffPrepaymentResponse>, Status> {
         let call = messages::turn_off_prepayment(request)?;
-        answer::write(&self.app.flows, &call, || settings::turn_off::turn_off_prepayment(&self.app, &call)).await
+        handler::write(&self.app.flows, &call, || settings::turn_off::turn_off_prepayment(&self.app, &call)).await
     }
 
     async fn get_prepayment_options(
@@ -40,6 +40,6 @@ impl SettingsService for Api {
         request: Request<GetPrepaymentOptionsRequest>,
     ) -> Result<Response<GetPrepaymentOptionsResponse>, Status> {
         let customer = messages::get_prepayment_options(request)?;
-        answer::read(settings::read::get_prepayment_options(&self.app, &customer)).await
+        handler::read(settings::read::get_prepayment_options(&self.app, &customer)).await
     }
 }

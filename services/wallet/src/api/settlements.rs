@@ -5,7 +5,7 @@ use crate::{
     messages::{charges as charge_messages, payments as messages},
     use_cases::{charges, payments},
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::wallet::v1::{
     ChargeForPaymentRequest, ChargeForPaymentResponse, GetChargeRequest, GetChargeResponse, GetPaymentMeansRequest,
     GetPaymentMeansResponse, HoldForPaymentRequest, HoldForPaymentResponse, RecordTransferRequest, RecordTransferResponse,
@@ -18,41 +18,41 @@ use tonic::{Request, Response, Status};
 impl SettlementService for Api {
     async fn get_payment_means(&self, request: Request<GetPaymentMeansRequest>) -> Result<Response<GetPaymentMeansResponse>, Status> {
         let (customer, currency) = messages::get_payment_means(request)?;
-        answer::read(payments::read::get_payment_means(&self.app, &customer, currency)).await
+        handler::read(payments::read::get_payment_means(&self.app, &customer, currency)).await
     }
 
     async fn hold_for_payment(&self, request: Request<HoldForPaymentRequest>) -> Result<Response<HoldForPaymentResponse>, Status> {
         let (call, command) = messages::hold_for_payment(request)?;
-        answer::write(&self.app.flows, &call, || payments::hold::hold_for_payment(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || payments::hold::hold_for_payment(&self.app, &call, &command)).await
     }
 
     async fn release_payment(&self, request: Request<ReleasePaymentRequest>) -> Result<Response<ReleasePaymentResponse>, Status> {
         let (call, payment) = messages::release_payment(request)?;
-        answer::write(&self.app.flows, &call, || payments::release::release_payment(&self.app, &call, &payment)).await
+        handler::write(&self.app.flows, &call, || payments::release::release_payment(&self.app, &call, &payment)).await
     }
 
     async fn charge_for_payment(&self, request: Request<ChargeForPaymentRequest>) -> Result<Response<ChargeForPaymentResponse>, Status> {
         let (call, command) = messages::charge_for_payment(request)?;
-        answer::write(&self.app.flows, &call, || charges::create::charge_for_payment(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || charges::create::charge_for_payment(&self.app, &call, &command)).await
     }
 
     async fn get_charge(&self, request: Request<GetChargeRequest>) -> Result<Response<GetChargeResponse>, Status> {
         let charge = charge_messages::get_charge(request)?;
-        answer::read(charges::read::get_charge(&self.app, &charge)).await
+        handler::read(charges::read::get_charge(&self.app, &charge)).await
     }
 
     async fn settle_payment(&self, request: Request<SettlePaymentRequest>) -> Result<Response<SettlePaymentResponse>, Status> {
         let (call, command) = messages::settle_payment(request)?;
-        answer::write(&self.app.flows, &call, || payments::settle::settle_payment(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || payments::settle::settle_payment(&self.app, &call, &command)).await
     }
 
     async fn refund_payment(&self, request: Request<RefundPaymentRequest>) -> Result<Response<RefundPaymentResponse>, Status> {
         let (call, command) = messages::refund_payment(request)?;
-        answer::write(&self.app.flows, &call, || payments::refund::refund_payment(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || payments::refund::refund_payment(&self.app, &call, &command)).await
     }
 
     async fn record_transfer(&self, request: Request<RecordTransferRequest>) -> Result<Response<RecordTransferResponse>, Status> {
         let (call, command) = messages::record_transfer(request)?;
-        answer::write(&self.app.flows, &call, || payments::record_transfer::record_transfer(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || payments::record_transfer::record_transfer(&self.app, &call, &command)).await
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     use_cases::{batch, usage::read},
 };
 use futures::StreamExt;
-use payterms_chassis::{AppError, Scope, answer, body};
+use payterms_chassis::{AppError, Scope, body, handler};
 use payterms_proto::wallet::v1::{
     ListUsageRecordsRequest, ListUsageRecordsResponse, RecordUsageRequest, RecordUsageResponse, RecordUsageStreamRequest,
     RecordUsageStreamResponse, UsageRefusal, usage_service_server::UsageService,
@@ -23,7 +23,7 @@ const LISTED: usize = 100;
 impl UsageService for Api {
     async fn record_usage(&self, request: Request<RecordUsageRequest>) -> Result<Response<RecordUsageResponse>, Status> {
         let item = messages::record_usage(&Scope::of(request.extensions())?, request.get_ref())?;
-        answer::once(batch::submit(&self.app, item)).await
+        handler::once(batch::submit(&self.app, item)).await
     }
 
     async fn record_usage_stream(
@@ -51,7 +51,7 @@ impl UsageService for Api {
 
     async fn list_usage_records(&self, request: Request<ListUsageRecordsRequest>) -> Result<Response<ListUsageRecordsResponse>, Status> {
         let (filter, page) = messages::list_usage_records(request)?;
-        answer::read(read::list_usage_records(&self.app, &filter, &page)).await
+        handler::read(read::list_usage_records(&self.app, &filter, &page)).await
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     messages::wallets as messages,
     use_cases::wallets::{open, read},
 };
-use payterms_chassis::answer;
+use payterms_chassis::handler;
 use payterms_proto::wallet::v1::{
     GetBalanceRequest, GetBalanceResponse, GetWalletRequest, GetWalletResponse, ListEntriesRequest, ListEntriesResponse,
     ListWalletsRequest, ListWalletsResponse, OpenWalletRequest, OpenWalletResponse, wallet_service_server::WalletService,
@@ -16,26 +16,26 @@ use tonic::{Request, Response, Status};
 impl WalletService for Api {
     async fn open_wallet(&self, request: Request<OpenWalletRequest>) -> Result<Response<OpenWalletResponse>, Status> {
         let (call, command) = messages::open_wallet(request)?;
-        answer::write(&self.app.flows, &call, || open::open_wallet(&self.app, &call, &command)).await
+        handler::write(&self.app.flows, &call, || open::open_wallet(&self.app, &call, &command)).await
     }
 
     async fn get_wallet(&self, request: Request<GetWalletRequest>) -> Result<Response<GetWalletResponse>, Status> {
         let wallet = messages::get_wallet(request)?;
-        answer::read(read::get_wallet(&self.app, &wallet)).await
+        handler::read(read::get_wallet(&self.app, &wallet)).await
     }
 
     async fn list_wallets(&self, request: Request<ListWalletsRequest>) -> Result<Response<ListWalletsResponse>, Status> {
         let (customer, page) = messages::list_wallets(request)?;
-        answer::read(read::list_wallets(&self.app, &customer, &page)).await
+        handler::read(read::list_wallets(&self.app, &customer, &page)).await
     }
 
     async fn get_balance(&self, request: Request<GetBalanceRequest>) -> Result<Response<GetBalanceResponse>, Status> {
         let (wallet, as_of) = messages::get_balance(request)?;
-        answer::read(read::get_balance(&self.app, &wallet, as_of)).await
+        handler::read(read::get_balance(&self.app, &wallet, as_of)).await
     }
 
     async fn list_entries(&self, request: Request<ListEntriesRequest>) -> Result<Response<ListEntriesResponse>, Status> {
         let (wallet, page) = messages::list_entries(request)?;
-        answer::read(read::list_entries(&self.app, &wallet, &page)).await
+        handler::read(read::list_entries(&self.app, &wallet, &page)).await
     }
 }

@@ -13,9 +13,9 @@ use crate::{
     store::{applications, bank_links, programmes},
 };
 use payterms_chassis::{
-    Answer, AppError, Call, answer,
+    Answer, AppError, Call,
     flow::{self, Lease},
-    kill, tenants,
+    kill, retry, tenants,
 };
 use payterms_credit_domain::{Application, ApplicationState};
 use payterms_kernel::{Id, calendar::day_in};
@@ -58,14 +58,14 @@ pub async fn drive_submission(app: &App, lease: &Lease) -> Result<(), AppError> 
     let today = state.map_or(application.updated_at.date_naive(), |state| day_in(state.zone, application.updated_at));
     let accounts = read_accounts(app, lease, (links, today)).await?;
     kill::point("application.after_read");
-    answer::retry(|| record_submission(app, lease, (&application, &accounts))).await
+    retry(|| record_submission(app, lease, (&application, &accounts))).await
 }
 
 /// Closes the flow: decides, or gives the application back and says why.
 async fn record_submission(app: &App, lease: &Lease, (submitted, accounts): (&Application, &AccountsRead)) -> Result<(), AppError> {
     // It may be submitted again: each time has ids of its own.
     let cause = format!("application_read/{}", submitted.version);
-    let mut tx = app.db.begin_apart(&Call::own("credit", &lease.tenant, &cause, lease.intent, None)).await?;
+    let mut tx = app.db.begin_apart(&Call::internal("credit", &lease.tenant, &cause, lease.intent, None)).await?;
     let found = applications::lock(tx.conn(), &lease.tenant, Id::from_uuid(lease.intent)).await?;
     flow::hold(&tx, lease).await?;
     let mut application = found.ok_or_else(|| AppError::Fault(format!("no application {}", lease.intent)))?;

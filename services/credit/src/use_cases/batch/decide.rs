@@ -5,7 +5,7 @@ use crate::{
     commands::purchases::{PurchaseCommand, PurchaseItem},
     messages::{draws::whole_draw, purchases::purchase_captured},
 };
-use payterms_chassis::{AppError, WriteTx, batch::Told as Event};
+use payterms_chassis::{AppError, WriteTx, batch::BatchEvent as Event};
 use payterms_kernel::{Refusal, calendar::day_in};
 use payterms_proto::credit::v1::{AuthorizeDrawResponse, CaptureDrawResponse, PurchaseCaptured, VoidDrawResponse};
 use prost::{Message, Name};

@@ -4,7 +4,7 @@ use crate::{
     commands::purchases::{PurchaseCommand, PurchaseItem},
     store::{customers, draws, lines, programmes, tax_rules},
 };
-use payterms_chassis::{AppError, Call, WriteTx, batch::Told as Event};
+use payterms_chassis::{AppError, Call, WriteTx, batch::BatchEvent as Event};
 use payterms_credit_domain::{
     Customer, Draw, Line, Programme,
     draw::Entry,

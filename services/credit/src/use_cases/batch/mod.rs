@@ -65,7 +65,7 @@ use crate::{
 use load::Batch;
 use payterms_chassis::{
     Answer, AppError, Db,
-    batch::{self, Known},
+    batch::{self, StoredRequest},
     committer::{Bounds, Committer, Key},
     kill,
 };
@@ -103,7 +103,7 @@ async fn run_batch(db: &Db, items: &[PurchaseItem]) -> Result<Vec<Outcome>, AppE
     let mut tx = db.begin(&first.call).await?;
     let mut state = Batch::load(&tx, items).await?;
     let calls: Vec<_> = items.iter().map(|item| &item.call).collect();
-    let mut answered = batch::seen(&tx, &calls).await?;
+    let mut answered = batch::stored_requests(&tx, &calls).await?;
     let (mut outcomes, mut fresh) = (Vec::with_capacity(items.len()), Vec::new());
     for item in items {
         if let Some(known) = answered.get(&item.call.request_id) {
@@ -111,7 +111,7 @@ async fn run_batch(db: &Db, items: &[PurchaseItem]) -> Result<Vec<Outcome>, AppE
             continue;
         }
         outcomes.push(state.decide(&mut tx, item).map(|answer| {
-            let known = Known { input_hash: item.call.input_hash.clone(), answer: Some(answer.clone()) };
+            let known = StoredRequest { input_hash: item.call.input_hash.clone(), answer: Some(answer.clone()) };
             answered.insert(item.call.request_id, known);
             fresh.push((item.call.clone(), answer.clone()));
             Answer { message: answer, replayed: false, versions: Vec::new() }

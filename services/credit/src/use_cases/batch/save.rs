@@ -10,7 +10,7 @@ use crate::{
 };
 use payterms_chassis::{
     AppError, WriteTx,
-    batch::{self, Told as Event},
+    batch::{self, BatchEvent as Event},
     jobs::{cancel_many, schedule_many},
 };
 use payterms_credit_domain::{Draw, Line};

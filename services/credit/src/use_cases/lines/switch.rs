@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{app::App, commands::lines::SwitchLine, peers::wallet, store::lines, use_cases::actor};
 use payterms_chassis::{
-    Answer, AppError, Call, WriteTx, answer,
+    Answer, AppError, Call, WriteTx,
     flow::{self, Lease},
-    kill,
+    kill, retry,
 };
 use payterms_credit_domain::{Line, LineState, Verb};
 use payterms_kernel::{Id, Side, id::step_id};
@@ -63,17 +63,17 @@ pub async fn drive_line_switch(app: &App, lease: &Lease) -> Result<(), AppError>
     drop(conn);
     let Some(line) = found else { return Ok(()) };
     let mut switched = Ok(());
-    if let Some(to) = line.moving.as_ref().and_then(|moving| switch_for(&line, moving.verb)) {
+    if let Some(to) = line.pending_transition.as_ref().and_then(|pending| switch_for(&line, pending.verb)) {
         let step = step_id(lease.intent, &format!("switch/{}", line.moves));
         switched = wallet::switch_credit_line(app, &lease.tenant, step, &line, to).await?;
         kill::point("line.after_switch");
     }
-    answer::retry(|| record_line_switch(app, lease, &line, &switched)).await
+    retry(|| record_line_switch(app, lease, &line, &switched)).await
 }
 
 /// Closes the flow: the verb is done, or its intent is undone and the wallet's refusal is the answer.
 async fn record_line_switch(app: &App, lease: &Lease, driven: &Line, switched: &Result<(), Status>) -> Result<(), AppError> {
-    let call = Call::own("credit", &lease.tenant, &format!("line_moved/{}", driven.moves), lease.intent, None);
+    let call = Call::internal("credit", &lease.tenant, &format!("line_moved/{}", driven.moves), lease.intent, None);
     let mut tx: WriteTx = app.db.begin_apart(&call).await?;
     let found = lines::lock(tx.conn(), &lease.tenant, driven.id).await?;
     flow::hold(&tx, lease).await?;

@@ -28,7 +28,7 @@ pub async fn drive_bank_line(app: &App, lease: &Lease) -> Result<(), AppError> {
     let found = bank_lines::find(&conn, tenant, id).await?;
     drop(conn);
     let Some(invoice) = found.and_then(|line| line.invoice) else { return Ok(()) };
-    let call = Call::own("invoicing", tenant, "bank_line_matched", lease.intent, None);
+    let call = Call::internal("invoicing", tenant, "bank_line_matched", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let mut owned = invoices::lock_many(tx.conn(), tenant, &[invoice]).await?;
     let Some(mut line) = bank_lines::lock(tx.conn(), tenant, id).await? else { return Ok(()) };

@@ -23,7 +23,7 @@ pub async fn resend_mail(app: &App, row: &DueRow) -> Result<(), AppError> {
         return Ok(());
     }
     if mail.state == MailState::Pending {
-        flow::leave(&tx, send::FLOW, id).await?;
+        flow::enqueue(&tx, send::FLOW, id).await?;
     }
     tx.commit_rows().await
 }
@@ -40,7 +40,7 @@ pub async fn retry_mail(app: &App, call: &Call, id: Id<Mail>) -> Result<Answer<R
     }
     mail.retry(tx.now())?;
     publish_mail(&mut tx, &mail).await?;
-    flow::leave(&tx, send::FLOW, mail.id.uuid()).await?;
+    flow::enqueue(&tx, send::FLOW, mail.id.uuid()).await?;
     let mail = messages::mails::listed_mail(&call.tenant, &mail);
     tx.commit(RetryMailResponse { mail: Some(mail) }).await
 }

@@ -51,7 +51,7 @@ pub async fn drive_mail(app: &App, lease: &Lease) -> Result<(), AppError> {
         None
     };
     kill::point("mail.after_send");
-    let call = Call::own("invoicing", &lease.tenant, "mail_sent", lease.intent, None);
+    let call = Call::internal("invoicing", &lease.tenant, "mail_sent", lease.intent, None);
     let mut tx = app.db.begin_apart(&call).await?;
     let Some(mut mail) = mails::lock(tx.conn(), &lease.tenant, id).await? else { return Ok(()) };
     flow::hold(&tx, lease).await?;
@@ -68,7 +68,7 @@ pub async fn drive_mail(app: &App, lease: &Lease) -> Result<(), AppError> {
 
 /// Of two drivers of one mail only the later one sends it.
 async fn must_hold(app: &App, lease: &Lease) -> Result<(), AppError> {
-    let tx = app.db.begin_apart(&Call::own("invoicing", &lease.tenant, FLOW, lease.intent, None)).await?;
+    let tx = app.db.begin_apart(&Call::internal("invoicing", &lease.tenant, FLOW, lease.intent, None)).await?;
     flow::hold(&tx, lease).await
 }
 

@@ -109,7 +109,7 @@ async fn words(
 async fn enqueue_mail(tx: &mut WriteTx, mail: &Mail) -> Result<(), AppError> {
     publish_mail(tx, mail).await?;
     if mail.state == payterms_invoicing_domain::MailState::Pending {
-        flow::leave(tx, send::FLOW, mail.id.uuid()).await?;
+        flow::enqueue(tx, send::FLOW, mail.id.uuid()).await?;
     }
     Ok(())
 }

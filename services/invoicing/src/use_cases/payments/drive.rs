@@ -122,7 +122,7 @@ fn mark_credit(payment: &mut Payment, state: &TenderState) {
 
 /// Records what became of a payment; one that waits for a card answers so, and is driven again later.
 async fn record_payment(app: &App, lease: &Lease, driven: &Payment, ended: bool) -> Result<(), AppError> {
-    let call = Call::own("invoicing", &lease.tenant, "payment_ended", lease.intent, None);
+    let call = Call::internal("invoicing", &lease.tenant, "payment_ended", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let ids: Vec<_> = driven.allocations.iter().map(|own| own.invoice).collect();
     let mut owned = invoices::lock_many(tx.conn(), &lease.tenant, &ids).await?;

@@ -20,7 +20,7 @@ use payterms_proto::invoicing::v1::{Payment as PaymentMessage, QuotePaymentRespo
 pub async fn quote_payment(app: &App, to_pay: &ToPay) -> Result<QuotePaymentResponse, AppError> {
     let means = find_means(app, to_pay).await?;
     let line = find_line_means(app, to_pay, &means).await?;
-    let call = Call::own("invoicing", &to_pay.tenant, "quote", uuid::Uuid::from_bytes(rand::random()), None);
+    let call = Call::internal("invoicing", &to_pay.tenant, "quote", uuid::Uuid::from_bytes(rand::random()), None);
     let mut tx = app.db.begin_forward(&call).await?;
     let mut owned = lock_invoices_to_pay(&tx, to_pay).await?;
     let payment = plan_payment(&mut tx, to_pay, &means, &mut owned).await?;

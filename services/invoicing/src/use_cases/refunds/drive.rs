@@ -46,7 +46,7 @@ pub async fn drive_refund(app: &App, lease: &Lease) -> Result<(), AppError> {
 /// Records where the money is, and answers.
 async fn record_refund(app: &App, lease: &Lease, mut refund: Refund) -> Result<(), AppError> {
     let tenant = &lease.tenant;
-    let call = Call::own("invoicing", tenant, "refund_ended", lease.intent, None);
+    let call = Call::internal("invoicing", tenant, "refund_ended", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let fault = || AppError::Fault(format!("refund {} without its invoice", refund.id));
     let invoice = invoices::lock(tx.conn(), tenant, refund.customer, refund.invoice).await?.ok_or_else(fault)?;

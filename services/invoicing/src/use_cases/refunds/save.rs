@@ -44,7 +44,7 @@ pub async fn begin_refund<A: prost::Message + Default>(
 /// Stores the intent; nobody waits for its end.
 pub async fn enqueue_refund(tx: &mut WriteTx, stored: (&Refund, &Invoice, &[Payment])) -> Result<(), AppError> {
     store_refund(tx, stored).await?;
-    flow::leave(tx, drive::FLOW, stored.0.id.uuid()).await
+    flow::enqueue(tx, drive::FLOW, stored.0.id.uuid()).await
 }
 
 async fn store_refund(tx: &mut WriteTx, (refund, invoice, lowered): (&Refund, &Invoice, &[Payment])) -> Result<(), AppError> {

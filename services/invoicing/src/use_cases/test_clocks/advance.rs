@@ -81,7 +81,7 @@ pub async fn drive_test_clock(app: &App, lease: &Lease) -> Result<(), AppError> 
         if clock.state == ClockState::Ready {
             run_due(app, &lease.tenant, &clock, false).await?;
         }
-        let call = Call::own("invoicing", &lease.tenant, FLOW, lease.intent, Some(clock.run_id.clone()));
+        let call = Call::internal("invoicing", &lease.tenant, FLOW, lease.intent, Some(clock.run_id.clone()));
         let tx = app.db.begin_apart(&call).await?;
         flow::hold(&tx, lease).await?;
         test_clocks::save(tx.conn(), &lease.tenant, &clock).await?;

@@ -12,9 +12,9 @@ use crate::{
     store::plans,
 };
 use payterms_chassis::{
-    AppError, Call, WriteTx, answer,
+    AppError, Call, WriteTx,
     flow::{self, Lease},
-    kill, names,
+    kill, names, retry,
 };
 use payterms_kernel::{Id, id::step_id};
 use payterms_plans_domain::{Invoice, Plan, collection::Ended, life::Figures};
@@ -59,7 +59,7 @@ pub async fn drive_plan_collection(app: &App, lease: &Lease) -> Result<(), AppEr
             figures = invoicing.figures(&plan).await?;
         }
     }
-    answer::retry(|| record_plan_collection(app, lease, ended.as_ref(), &figures)).await
+    retry(|| record_plan_collection(app, lease, ended.as_ref(), &figures)).await
 }
 
 /// Closes the flow with how the try ended.
@@ -69,7 +69,7 @@ async fn record_plan_collection(
     ended: Option<&Ended>,
     figures: &[(Id<Invoice>, Figures)],
 ) -> Result<(), AppError> {
-    let call = Call::own("plans", &lease.tenant, "plan_collected", lease.intent, None);
+    let call = Call::internal("plans", &lease.tenant, "plan_collected", lease.intent, None);
     let mut tx = app.db.begin_apart(&call).await?;
     let found = plans::of_attempt(tx.conn(), &lease.tenant, lease.intent).await?;
     let plan = match found {
@@ -104,14 +104,14 @@ async fn end_attempt(
     (attempt, ended): (Uuid, &Ended),
     figures: &[(Id<Invoice>, Figures)],
 ) -> Result<(), AppError> {
-    let (before, rested, zone, now) = (plan.version, plan.moving.is_none(), tx.time().zone, tx.now());
+    let (before, rested, zone, now) = (plan.version, plan.pending_transition.is_none(), tx.time().zone, tx.now());
     for (invoice, current) in figures {
         plan.follow(*invoice, *current, now)?;
     }
     let collection_failed = plan.attempt_ended(attempt, ended, now)?;
     // Announcements and tries are for the job, which is due for them.
     plan.evaluate(zone, now)?;
-    if rested && plan.moving.is_some() {
+    if rested && plan.pending_transition.is_some() {
         enqueue_block_switch(tx, plan.id.uuid()).await?;
     }
     if plan.version != before {

@@ -42,7 +42,7 @@ pub async fn evaluate_plan(app: &App, row: &DueRow) -> Result<(), AppError> {
         }
     }
     // It was at rest before, so the move is a new one.
-    if plan.moving.is_some() && !plan.taken.is_empty() {
+    if plan.pending_transition.is_some() && !plan.taken.is_empty() {
         leases.push(app.flows.open(&tx, switch_blocks::FLOW, id).await?);
     }
     publish_plan(&mut tx, &mut plan, details).await?;

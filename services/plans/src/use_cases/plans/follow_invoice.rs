@@ -18,17 +18,17 @@ pub async fn follow_invoice(tx: &mut WriteTx, message: &InvoiceMessage) -> Resul
     let (invoice, figures) = figures(message)?;
     for id in covered_invoices::plans_of(tx.conn(), &tenant, invoice).await? {
         let Some(mut plan) = plans::lock(tx.conn(), &tenant, id).await? else { continue };
-        if !plan.state.is_followed() && plan.moving.is_none() {
+        if !plan.state.is_followed() && plan.pending_transition.is_none() {
             continue;
         }
         let (zone, now) = (tx.time().zone, tx.now());
         if !plan.follow(invoice, figures, now)? {
             continue;
         }
-        let rested = plan.moving.is_none();
+        let rested = plan.pending_transition.is_none();
         // Announcements and tries are for the job, which is due for them.
         plan.evaluate(zone, now)?;
-        if rested && plan.moving.is_some() {
+        if rested && plan.pending_transition.is_some() {
             enqueue_block_switch(tx, id.uuid()).await?;
         }
         if plan.state == PlanState::Pending {

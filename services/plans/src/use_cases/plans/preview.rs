@@ -14,7 +14,7 @@ use uuid::Uuid;
 pub async fn preview_plan(app: &App, caller: &Caller, command: &ProposePlan) -> Result<PreviewPlanResponse, AppError> {
     let facts = read_facts(app, caller, command).await?;
     let tenant = &command.customer.tenant;
-    let call = Call::own("plans", tenant, "preview", Uuid::from_bytes(rand::random()), None);
+    let call = Call::internal("plans", tenant, "preview", Uuid::from_bytes(rand::random()), None);
     let mut tx = app.db.begin_forward(&call).await?;
     let by = Actor { side: Side::Customer, subject: caller.subject.clone() };
     let mut plan = proposed_plan(&mut tx, command, facts, by).await?;

@@ -8,12 +8,12 @@ use crate::{
     store::{plan_history, plan_settings, plans},
 };
 use payterms_chassis::{
-    Answer, AppError, Call, WriteTx, answer,
+    Answer, AppError, Call, WriteTx,
     flow::{self, Lease},
-    kill,
+    kill, retry,
 };
 use payterms_kernel::{Id, calendar::day_in, id::step_id};
-use payterms_plans_domain::{Actor, Invoice, Plan, PlanState, Side, Verb, life::Figures, plan::Moving};
+use payterms_plans_domain::{Actor, Invoice, Plan, PlanState, Side, Verb, life::Figures, plan::PendingTransition};
 use payterms_proto::{invoicing::v1::block::Reason, plans::v1::ProposePlanResponse};
 use prost::Message;
 use tonic::Status;
@@ -55,22 +55,22 @@ pub async fn drive_block_switch(app: &App, lease: &Lease) -> Result<(), AppError
         let Some(plan) = found else { return Ok(()) };
         let invoicing = Invoicing::new(app, &lease.tenant, plan.customer);
         let step = |what: &str| step_id(lease.intent, &format!("{what}/{}", plan.moves));
-        let done = match &plan.moving {
-            None => answer::retry(|| record_no_blocks(app, lease, &plan)).await?,
-            Some(Moving::Block { verb, .. }) => {
+        let done = match &plan.pending_transition {
+            None => retry(|| record_no_blocks(app, lease, &plan)).await?,
+            Some(PendingTransition::Block { verb, .. }) => {
                 let reason = if *verb == Verb::Send { Reason::PaymentPlanProposed } else { Reason::PaymentPlanActive };
                 let blocked = invoicing.block_for_owner(step("block"), &plan, reason).await?;
                 kill::point("plan.after_block");
                 match &blocked {
-                    Ok(figures) => answer::retry(|| record_blocks(app, lease, &plan, figures)).await?,
-                    Err(status) => answer::retry(|| record_refusal(app, lease, &plan, status)).await?,
+                    Ok(figures) => retry(|| record_blocks(app, lease, &plan, figures)).await?,
+                    Err(status) => retry(|| record_refusal(app, lease, &plan, status)).await?,
                 }
             }
-            Some(Moving::Lift) => {
+            Some(PendingTransition::Lift) => {
                 let breach = plan.breached_on.filter(|_| plan.state == PlanState::Breached).map(|day| (day, plan.accelerates));
                 invoicing.unblock_for_owner(step("unblock"), &plan, breach).await?;
                 kill::point("plan.after_unblock");
-                answer::retry(|| record_no_blocks(app, lease, &plan)).await?
+                retry(|| record_no_blocks(app, lease, &plan)).await?
             }
         };
         if done {
@@ -81,7 +81,7 @@ pub async fn drive_block_switch(app: &App, lease: &Lease) -> Result<(), AppError
 
 /// The call of the driver itself.
 fn driver_call(lease: &Lease, plan: &Plan) -> Call {
-    Call::own("plans", &lease.tenant, &format!("plan_moved/{}/{}", plan.moves, plan.state.name()), lease.intent, None)
+    Call::internal("plans", &lease.tenant, &format!("plan_moved/{}/{}", plan.moves, plan.state.name()), lease.intent, None)
 }
 
 /// The plan under the driver's lease.
@@ -114,7 +114,7 @@ async fn record_blocks(app: &App, lease: &Lease, driven: &Plan, figures: &[(Id<I
     plan.blocked(figures, zone, now)?;
     // Announcements and tries are for the job; edges that follow are taken here.
     plan.evaluate(zone, now)?;
-    if plan.state == PlanState::Proposed && driven.state == PlanState::Pending && plan.moving.is_none() {
+    if plan.state == PlanState::Proposed && driven.state == PlanState::Pending && plan.pending_transition.is_none() {
         answer_by_bands(&tx, &mut plan).await?;
     }
     publish_and_close(&mut tx, lease, &mut plan).await?;
@@ -126,7 +126,7 @@ async fn commit_switch(tx: WriteTx, plan: &Plan) -> Result<bool, AppError> {
     kill::point("plan.before_record");
     tx.commit_rows().await?;
     kill::point("plan.after_record");
-    Ok(plan.moving.is_none())
+    Ok(plan.pending_transition.is_none())
 }
 
 /// The tenant's bands approve or refuse a proposal, or leave it to a person.
@@ -148,7 +148,7 @@ async fn answer_by_bands(tx: &WriteTx, plan: &mut Plan) -> Result<(), AppError> 
 
 async fn publish_and_close(tx: &mut WriteTx, lease: &Lease, plan: &mut Plan) -> Result<(), AppError> {
     let rendered = publish_plan(tx, plan, EventDetails::default()).await?;
-    if plan.moving.is_none() {
+    if plan.pending_transition.is_none() {
         // All verbs answer with one field of the same number: their bytes are the same.
         tx.answer_intent(lease.intent, &ProposePlanResponse { plan: Some(rendered) }).await?;
         flow::close(tx, lease).await?;
@@ -169,7 +169,7 @@ async fn record_refusal(app: &App, lease: &Lease, driven: &Plan, status: &Status
         tx.commit_rows().await?;
         return Ok(true);
     }
-    let by_suite = matches!(&plan.moving, Some(Moving::Block { by, .. }) if by.side == Side::Suite);
+    let by_suite = matches!(&plan.pending_transition, Some(PendingTransition::Block { by, .. }) if by.side == Side::Suite);
     let (zone, now) = (tx.time().zone, tx.now());
     plan.not_blocked(now);
     plan.evaluate(zone, now)?;
@@ -182,5 +182,5 @@ async fn record_refusal(app: &App, lease: &Lease, driven: &Plan, status: &Status
 
 /// Has the recovery drive the flow, where nobody waits for it.
 pub(super) async fn enqueue_block_switch(tx: &WriteTx, plan: Uuid) -> Result<(), AppError> {
-    flow::leave(tx, FLOW, plan).await
+    flow::enqueue(tx, FLOW, plan).await
 }

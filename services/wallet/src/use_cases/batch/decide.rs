@@ -11,7 +11,7 @@ use crate::{
     },
 };
 use chrono::{DateTime, Utc};
-use payterms_chassis::{AppError, WriteTx, batch::Told};
+use payterms_chassis::{AppError, WriteTx, batch::BatchEvent};
 use payterms_kernel::{Id, IdSource, Refusal, TenantId};
 use payterms_wallet_domain::{Fee, Hold, Transfer, UsageRecord, Wallet};
 use prost::{Message, Name};
@@ -104,7 +104,7 @@ impl LoadedBatch {
         match decision.row {
             RequestRow::Answer { event, data } => {
                 self.answers.push((item.call.clone(), decision.answer.clone()));
-                self.events.push(Told { by: item.call.clone(), id: named.wallet.uuid(), kind: event, data });
+                self.events.push(BatchEvent { by: item.call.clone(), id: named.wallet.uuid(), kind: event, data });
             }
             RequestRow::Transfer(transfer, fee) => {
                 self.requests.insert(transfer, RequestStamp::of(&item.call));

@@ -42,7 +42,7 @@ pub async fn try_single_call(db: &Db, cache: &LotCache, item: &BatchItem) -> Res
         return Ok(None);
     }
     let Some(mut input) = changes.single_call_input(tenant, &before)? else { return Ok(None) };
-    let writer = item.key().teller(db.writer_id()).to_string();
+    let writer = item.key().event_stream(db.writer_id()).to_string();
     input.insert("request_id".to_owned(), json!(call.request_id));
     input.insert("time_zone".to_owned(), json!(zone.name()));
     input.insert("event".to_owned(), single_call::event(&mut ids, ("postings", &writer), &event, now));

@@ -9,7 +9,7 @@ use crate::{
     },
     use_cases::usage::load::Meters,
 };
-use payterms_chassis::{AppError, Call, WriteTx, batch::Told};
+use payterms_chassis::{AppError, Call, WriteTx, batch::BatchEvent};
 use payterms_kernel::Id;
 use payterms_wallet_domain::{Fee, Hold, UsageRecord, Wallet};
 use std::collections::{HashMap, HashSet};
@@ -22,7 +22,7 @@ pub(super) struct LoadedBatch {
     pub(super) holds: HashMap<Id<Hold>, (Id<Wallet>, Hold)>,
     pub(super) changed_holds: Vec<Id<Hold>>,
     pub(super) answers: Vec<(Call, Vec<u8>)>,
-    pub(super) events: Vec<Told>,
+    pub(super) events: Vec<BatchEvent>,
     pub(super) requests: RequestsByTransfer,
     pub(super) uses: Vec<(Id<Wallet>, UsageRecord, RequestStamp)>,
     pub(super) meters: Meters,

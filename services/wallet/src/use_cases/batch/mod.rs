@@ -59,7 +59,7 @@ use crate::{
 use load::LoadedBatch;
 use payterms_chassis::{
     Answer, AppError, Db,
-    batch::{self, Known},
+    batch::{self, StoredRequest},
     committer::{Bounds, Committer, Key},
     tx::Time,
 };
@@ -133,7 +133,7 @@ pub async fn run_batch(db: &Db, cache: &LotCache, items: &[BatchItem]) -> Result
     let mut tx = db.begin(&first.call).await?;
     let mut loaded = LoadedBatch::load(&tx, cache, items).await?;
     let calls: Vec<_> = items.iter().map(|item| &item.call).collect();
-    let mut answered = batch::seen(&tx, &calls).await?;
+    let mut answered = batch::stored_requests(&tx, &calls).await?;
     replay::render_answers(&tx, items, &mut answered).await?;
     let (mut outcomes, mut fresh) = (Vec::with_capacity(items.len()), None);
     for item in items {
@@ -143,7 +143,7 @@ pub async fn run_batch(db: &Db, cache: &LotCache, items: &[BatchItem]) -> Result
         }
         outcomes.push(loaded.decide(&mut tx, item).map(|answer| {
             // The same id may come twice in one batch.
-            let seen = Known { input_hash: item.call.input_hash.clone(), answer: Some(answer.clone()) };
+            let seen = StoredRequest { input_hash: item.call.input_hash.clone(), answer: Some(answer.clone()) };
             answered.insert(item.call.request_id, seen);
             fresh.get_or_insert(item.call.request_id);
             Answer { message: answer, replayed: false, versions: Vec::new() }
@@ -152,7 +152,7 @@ pub async fn run_batch(db: &Db, cache: &LotCache, items: &[BatchItem]) -> Result
     if let Some(id) = fresh {
         // An id is answered once, so no other batch has this cause.
         tx.ids_from(&format!("batch/{id}"));
-        let versions = loaded.save(&mut tx, first.key().teller(db.writer_id())).await?;
+        let versions = loaded.save(&mut tx, first.key().event_stream(db.writer_id())).await?;
         for (item, outcome) in items.iter().zip(&mut outcomes) {
             if let (Some(version), Ok(answer)) = (versions.get(&item.command.wallet().wallet.uuid()), outcome)
                 && !answer.replayed

@@ -6,7 +6,7 @@ use crate::{
     messages,
     store::{transfers, usage},
 };
-use payterms_chassis::{AppError, WriteTx, batch::Known};
+use payterms_chassis::{AppError, WriteTx, batch::StoredRequest};
 use payterms_proto::wallet::v1::{PostDebitResponse, PostFeeResponse, RecordUsageResponse};
 use payterms_wallet_domain::TransferKind;
 use prost::Message;
@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Renders the answers of requests that were seen before, where they came with the same content.
-pub(super) async fn render_answers(tx: &WriteTx, items: &[BatchItem], answered: &mut HashMap<Uuid, Known>) -> Result<(), AppError> {
+pub(super) async fn render_answers(tx: &WriteTx, items: &[BatchItem], answered: &mut HashMap<Uuid, StoredRequest>) -> Result<(), AppError> {
     let same = |item: &&BatchItem| {
         answered.get(&item.call.request_id).is_some_and(|seen| seen.answer.is_none() && seen.input_hash == item.call.input_hash)
     };

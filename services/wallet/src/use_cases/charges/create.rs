@@ -95,7 +95,7 @@ fn usable(app: &App, method: Option<&PaymentMethod>, today: NaiveDate) -> Result
 pub async fn drive_charge(app: &App, lease: &Lease) -> Result<(), AppError> {
     let outcome = charge_at_provider(app, &lease.tenant, Id::from_uuid(lease.intent), lease.taken_over).await?;
     kill::point("payment_charge.before_record");
-    let call = Call::own("wallet", &lease.tenant, "payment_charged", lease.intent, None);
+    let call = Call::internal("wallet", &lease.tenant, "payment_charged", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some((mut charge, mut locked)) = lock_charge(&tx, &lease.tenant, Id::from_uuid(lease.intent)).await? else { return Ok(()) };
     flow::hold(&tx, lease).await?;

@@ -149,7 +149,7 @@ async fn publish_refund(tx: &mut WriteTx, locked: &mut Locked, refund: &Refund, 
 pub async fn drive_refund(app: &App, lease: &Lease) -> Result<(), AppError> {
     let (provider_id, refunded) = refund_at_provider(app, lease).await?;
     kill::point("payment_refund.before_record");
-    let call = Call::own("wallet", &lease.tenant, "payment_refunded", lease.intent, None);
+    let call = Call::internal("wallet", &lease.tenant, "payment_refunded", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(found) = refunds::find(tx.conn(), &lease.tenant, Id::from_uuid(lease.intent)).await? else { return Ok(()) };
     let Some(mut locked) = wallets::lock_many(&tx, &[found.wallet]).await?.pop() else { return Ok(()) };

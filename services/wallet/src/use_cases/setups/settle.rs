@@ -31,7 +31,7 @@ pub async fn settle_notified_setup(app: &App, tenant: &TenantId, (provider, setu
 pub(super) async fn settle_method_setup(app: &App, tenant: &TenantId, setup: &MethodSetup) -> Result<(), AppError> {
     let provider = app.provider(&setup.provider)?;
     let Some(card) = provider.saved_card(tenant, &setup.provider_setup_id).await.map_err(unanswered)? else { return Ok(()) };
-    let call = Call::own("wallet", tenant, "settle_method_setup", setup.id.uuid(), None);
+    let call = Call::internal("wallet", tenant, "settle_method_setup", setup.id.uuid(), None);
     let mut tx = app.db.begin_forward(&call).await?;
     let mut saved = methods::lock(&tx, setup.customer).await?;
     let Some(mut setup) = setups::lock(&tx, setup.id).await?.filter(|setup| setup.state == SetupState::Pending) else { return Ok(()) };

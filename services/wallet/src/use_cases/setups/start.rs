@@ -67,7 +67,7 @@ pub async fn drive_method_setup(app: &App, lease: &Lease) -> Result<(), AppError
         .await
         .map_err(unanswered)?;
     kill::point("method_setup.before_record");
-    let call = Call::own("wallet", &lease.tenant, "page_made", lease.intent, None);
+    let call = Call::internal("wallet", &lease.tenant, "page_made", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(mut setup) = setups::lock(&tx, id).await?.filter(|setup| setup.state == SetupState::Created) else { return Ok(()) };
     flow::hold(&tx, lease).await?;

@@ -64,7 +64,7 @@ pub async fn drive_top_up(app: &App, lease: &Lease) -> Result<(), AppError> {
     let id = Id::from_uuid(lease.intent);
     let outcome = charge_top_up(app, &lease.tenant, id, lease.taken_over).await?;
     kill::point("top_up.before_record");
-    let call = Call::own("wallet", &lease.tenant, "top_up_charged", lease.intent, None);
+    let call = Call::internal("wallet", &lease.tenant, "top_up_charged", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(top_up) = top_ups::find(tx.conn(), &lease.tenant, id).await? else { return Ok(()) };
     let Some(mut locked) = wallets::lock_many(&tx, &[top_up.wallet]).await?.pop() else { return Ok(()) };
