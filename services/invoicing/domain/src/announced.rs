@@ -4,7 +4,7 @@
 use crate::{
     bank::BankLine,
     invoice::Invoice,
-    payment::{Asked, Payment, PaymentState, Source, TenderState, ask},
+    payment::{Payment, PaymentRequest, PaymentState, Source, TenderState, ask},
 };
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal};
@@ -62,7 +62,7 @@ impl Payment {
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {
         let customer = invoices.first().map(|own| own.customer).ok_or_else(Refusal::not_found)?;
-        let asked = Asked { invoices: asked, tenders: vec![(Source::Outside, amount)], surplus_allowed: false, deferred_on: None };
+        let asked = PaymentRequest { invoices: asked, tenders: vec![(Source::Outside, amount)], surplus_allowed: false, deferred_on: None };
         let mut payment = ask(ids, customer, invoices, &asked, now)?;
         payment.reference = reference;
         for tender in &mut payment.tenders {
@@ -79,7 +79,7 @@ mod tests {
         BankLine, InvoiceState, Payment, PaymentState, TenderState,
         bank::{LineState, Shown},
         payment::{
-            Asked, Source, ask,
+            PaymentRequest, Source, ask,
             tests::{customer, invoices},
         },
     };
@@ -122,7 +122,8 @@ mod tests {
             [(10_000, PaymentState::Succeeded, 0, 0), (6_000, PaymentState::Partial, 4_000, 0), (12_000, PaymentState::Succeeded, 0, 2_000)]
         {
             let mut own = invoices(&[10_000]);
-            let asked = Asked { invoices: Vec::new(), tenders: vec![(Source::Announced, None)], surplus_allowed: true, deferred_on: None };
+            let asked =
+                PaymentRequest { invoices: Vec::new(), tenders: vec![(Source::Announced, None)], surplus_allowed: true, deferred_on: None };
             let mut payment = ask(&mut ids(), customer().id, &mut own, &asked, NOW).unwrap();
             assert!(payment.is_announced() && own[0].payable().unwrap().is_zero());
             payment.arrived(&mut line(came), NOW);
@@ -132,7 +133,8 @@ mod tests {
             assert_eq!((payment.state, own[0].open().unwrap(), payment.surplus), (state, usd(open), usd(surplus)), "{came}");
         }
         let mut own = invoices(&[10_000]);
-        let asked = Asked { invoices: Vec::new(), tenders: vec![(Source::Announced, None)], surplus_allowed: true, deferred_on: None };
+        let asked =
+            PaymentRequest { invoices: Vec::new(), tenders: vec![(Source::Announced, None)], surplus_allowed: true, deferred_on: None };
         let mut payment = ask(&mut ids(), customer().id, &mut own, &asked, NOW).unwrap();
         payment.cancel(&mut own, NOW).unwrap();
         assert_eq!((payment.state, own[0].payable().unwrap()), (PaymentState::Cancelled, usd(10_000)));

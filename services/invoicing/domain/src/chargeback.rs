@@ -63,7 +63,7 @@ mod tests {
     use crate::{
         InvoiceState, Payment, TenderState,
         payment::{
-            Asked, Source, ask,
+            PaymentRequest, Source, ask,
             tests::{customer, invoices},
         },
     };
@@ -78,7 +78,7 @@ mod tests {
     fn paid(own: &mut [crate::Invoice]) -> Payment {
         let now = DateTime::UNIX_EPOCH;
         let tenders = vec![(Source::Credit, Some(usd(3_000))), (Source::Card(Uuid::nil()), Some(usd(9_000)))];
-        let asked = Asked { invoices: Vec::new(), tenders, surplus_allowed: true, deferred_on: None };
+        let asked = PaymentRequest { invoices: Vec::new(), tenders, surplus_allowed: true, deferred_on: None };
         let mut payment = ask(&mut IdSource::new(now, b"seed", "test"), customer().id, own, &asked, now).unwrap();
         payment.tenders.iter_mut().for_each(|own| own.state = TenderState::Succeeded);
         payment.close(own, now).unwrap();

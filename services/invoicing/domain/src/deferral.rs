@@ -162,7 +162,7 @@ mod tests {
     use crate::{
         collection::CollectionState,
         invoice::InvoiceState,
-        payment::{Asked, PaymentState, Source, TenderState, ask, tests::invoices},
+        payment::{PaymentRequest, PaymentState, Source, TenderState, ask, tests::invoices},
     };
     use chrono::{DateTime, NaiveDate};
     use payterms_kernel::{Currency, IdSource, Money};
@@ -172,8 +172,8 @@ mod tests {
         Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000)
     }
 
-    fn asked(tenders: Vec<(Source, Option<Money>)>) -> Asked {
-        Asked { invoices: Vec::new(), tenders, surplus_allowed: true, deferred_on: NaiveDate::from_ymd_opt(2026, 1, 2) }
+    fn asked(tenders: Vec<(Source, Option<Money>)>) -> PaymentRequest {
+        PaymentRequest { invoices: Vec::new(), tenders, surplus_allowed: true, deferred_on: NaiveDate::from_ymd_opt(2026, 1, 2) }
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
         let mut refused = |tenders, today: &str| {
             let mut owned = invoices(&[10_000]);
             let asked = super::tests::asked(tenders);
-            ask(&mut ids, customer, &mut owned, &Asked { deferred_on: today.parse().ok(), ..asked }, now).unwrap_err().reason
+            ask(&mut ids, customer, &mut owned, &PaymentRequest { deferred_on: today.parse().ok(), ..asked }, now).unwrap_err().reason
         };
         assert_eq!(refused(vec![line, (Source::BankDebit(Uuid::nil()), Some(usd(1)))], "2026-01-02"), "TENDERS_MISMATCH");
         assert_eq!(refused(vec![(Source::Line(Uuid::max()), Some(usd(9_999)))], "2026-01-02"), "TENDERS_MISMATCH");

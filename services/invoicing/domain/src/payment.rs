@@ -113,7 +113,7 @@ pub struct Payment {
 /// What is asked: invoices (none: all that are open) with the amount for each (none: what is payable), tenders with the amount
 /// from each (none, for one of them: the rest).
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct PaymentRequest {
     /// The invoices.
     pub invoices: Vec<(Id<Invoice>, Option<Money>)>,
     /// The tenders.
@@ -134,7 +134,7 @@ pub fn ask(
     ids: &mut IdSource,
     customer: Id<Customer>,
     invoices: &mut [Invoice],
-    asked: &Asked,
+    asked: &PaymentRequest,
     now: DateTime<Utc>,
 ) -> Result<Payment, Refusal> {
     let currency = one_currency(invoices)?;
@@ -202,7 +202,7 @@ fn nothing_payable() -> Refusal {
 }
 
 /// What goes to which invoice: as instructed, each at most what is payable, oldest due first.
-fn instructed(invoices: &[Invoice], asked: &Asked) -> Result<Vec<(Id<Invoice>, Money)>, Refusal> {
+fn instructed(invoices: &[Invoice], asked: &PaymentRequest) -> Result<Vec<(Id<Invoice>, Money)>, Refusal> {
     let mut order: Vec<&Invoice> = invoices.iter().collect();
     order.sort_by_key(|own| (own.issue.as_ref().map(|issue| issue.due_date), own.issue.as_ref().map(|issue| issue.number.clone())));
     let mut parts = Vec::with_capacity(order.len());

@@ -1,6 +1,6 @@
 //! Tests of payments, some against a simple model.
 
-use super::{Asked, PaymentState, Source, TenderState, ask};
+use super::{PaymentRequest, PaymentState, Source, TenderState, ask};
 use crate::{
     Content, Invoice, InvoiceState, Line, Series,
     customer::Customer,
@@ -95,12 +95,12 @@ pub(crate) fn invoices(cents: &[i64]) -> Vec<Invoice> {
         .collect()
 }
 
-fn all(tenders: &[(Source, Option<i64>)]) -> Asked {
+fn all(tenders: &[(Source, Option<i64>)]) -> PaymentRequest {
     let tenders = tenders.iter().map(|(source, cents)| (*source, cents.map(usd))).collect();
-    Asked { invoices: Vec::new(), tenders, surplus_allowed: true, deferred_on: None }
+    PaymentRequest { invoices: Vec::new(), tenders, surplus_allowed: true, deferred_on: None }
 }
 
-fn plan(invoices: &mut [Invoice], asked: &Asked) -> Result<super::Payment, payterms_kernel::Refusal> {
+fn plan(invoices: &mut [Invoice], asked: &PaymentRequest) -> Result<super::Payment, payterms_kernel::Refusal> {
     ask(&mut IdSource::new(NOW, b"seed", "test"), customer().id, invoices, asked, NOW)
 }
 
@@ -153,20 +153,20 @@ fn money_goes_to_the_oldest_due_first_and_the_rest_becomes_credit() {
     payment.close(&mut own, NOW).unwrap();
     let more = plan(&mut own, &all(&[(CARD, Some(9_999))])).unwrap();
     assert_eq!(more.surplus, usd(9_999 - 2_500));
-    let refused = Asked { surplus_allowed: false, ..all(&[(CARD, Some(1))]) };
+    let refused = PaymentRequest { surplus_allowed: false, ..all(&[(CARD, Some(1))]) };
     assert_eq!(plan(&mut own, &refused).unwrap_err().reason, "NOTHING_PAYABLE");
 }
 
 #[test]
 fn what_does_not_add_up_is_refused() {
     let mut own = invoices(&[1_000]);
-    let only = |asked: Asked, own: &mut [Invoice]| plan(own, &asked).unwrap_err().reason;
+    let only = |asked: PaymentRequest, own: &mut [Invoice]| plan(own, &asked).unwrap_err().reason;
     assert_eq!(only(all(&[(Source::Credit, Some(1_001))]), &mut own), "OVERPAYMENT_NOT_ALLOWED", "credit is not paid into credit");
     assert_eq!(only(all(&[(Source::Credit, Some(1_000)), (CARD, None)]), &mut own), "TENDERS_MISMATCH");
-    let instructed = |cents| Asked { invoices: vec![(own_id(1), Some(usd(cents)))], ..all(&[(CARD, Some(400))]) };
+    let instructed = |cents| PaymentRequest { invoices: vec![(own_id(1), Some(usd(cents)))], ..all(&[(CARD, Some(400))]) };
     assert_eq!(only(instructed(500), &mut own), "TENDERS_MISMATCH");
     assert_eq!(only(instructed(1_001), &mut own), "ALLOCATION_TOO_LARGE");
-    assert_eq!(only(Asked { surplus_allowed: false, ..all(&[(CARD, Some(1_001))]) }, &mut own), "OVERPAYMENT_NOT_ALLOWED");
+    assert_eq!(only(PaymentRequest { surplus_allowed: false, ..all(&[(CARD, Some(1_001))]) }, &mut own), "OVERPAYMENT_NOT_ALLOWED");
 }
 
 fn own_id(id: u128) -> Id<Invoice> {
@@ -177,7 +177,7 @@ fn own_id(id: u128) -> Id<Invoice> {
 fn a_payment_first_reverses_a_write_off() {
     let mut own = invoices(&[1_000]);
     own[0].write_off(NOW).unwrap();
-    let one = |cents| Asked { invoices: vec![(own_id(1), None)], ..all(&[(CARD, cents)]) };
+    let one = |cents| PaymentRequest { invoices: vec![(own_id(1), None)], ..all(&[(CARD, cents)]) };
     let mut failed = plan(&mut own, &one(Some(600))).unwrap();
     assert_eq!((own[0].written_off, own[0].pending), (usd(400), usd(600)));
     failed.tenders[0].state = TenderState::Failed("no".into());

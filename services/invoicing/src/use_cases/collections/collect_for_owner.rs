@@ -13,7 +13,7 @@ use payterms_chassis::{Answer, AppError, Call, kill, render::timestamp};
 use payterms_invoicing_domain::{
     Invoice, InvoiceState,
     collection::NOTICE_DAYS,
-    payment::{self, Asked, Source},
+    payment::{self, PaymentRequest, Source},
 };
 use payterms_kernel::{Money, Refusal};
 use payterms_proto::{
@@ -21,7 +21,7 @@ use payterms_proto::{
     wallet::v1::{PaymentMethod, payment_method::Kind},
 };
 
-/// Runs the verb.
+/// Begins a payment of what is payable of an owner's invoices.
 ///
 /// # Errors
 /// `INVOICE_BLOCKED` by another, `NOTHING_PAYABLE`, `DEBIT_NOTICE_REQUIRED`, `RESOURCE_NOT_FOUND`.
@@ -44,9 +44,9 @@ pub async fn collect_for_owner(app: &App, call: &Call, collect: &CollectForOwner
     }
     let now = tx.now();
     must_be_notified(&means.payment_methods, collect.notified_at, now)?;
-    let asked = payable_for_owner(&owned, collect)?;
-    owned.retain(|own| asked.invoices.iter().any(|(id, _)| *id == own.id));
-    let mut payment = payment::ask(tx.ids(), collect.customer, &mut owned, &asked, now)?;
+    let request = payable_for_owner(&owned, collect)?;
+    owned.retain(|own| request.invoices.iter().any(|(id, _)| *id == own.id));
+    let mut payment = payment::ask(tx.ids(), collect.customer, &mut owned, &request, now)?;
     payment.automatic = true;
     payment.owner.clone_from(&collect.owner);
     payment.reference.clone_from(&collect.reference);
@@ -59,7 +59,7 @@ pub async fn collect_for_owner(app: &App, call: &Call, collect: &CollectForOwner
 }
 
 /// The invoices of which something is payable, and what is collected of them.
-fn payable_for_owner(owned: &[Invoice], collect: &CollectForOwner) -> Result<Asked, AppError> {
+fn payable_for_owner(owned: &[Invoice], collect: &CollectForOwner) -> Result<PaymentRequest, AppError> {
     let (mut invoices, mut sum) = (Vec::new(), Money::zero(collect.amount.currency()));
     for own in owned.iter().filter(|own| own.state == InvoiceState::Open) {
         // Without its block the owner has nothing to collect here any more.
@@ -80,7 +80,7 @@ fn payable_for_owner(owned: &[Invoice], collect: &CollectForOwner) -> Result<Ask
         return Err(Refusal::precondition("NOTHING_PAYABLE", message).into());
     }
     let amount = collect.amount.min(due)?;
-    Ok(Asked { invoices, tenders: vec![(Source::Collection, Some(amount))], surplus_allowed: false, deferred_on: None })
+    Ok(PaymentRequest { invoices, tenders: vec![(Source::Collection, Some(amount))], surplus_allowed: false, deferred_on: None })
 }
 
 /// A bank account is debited when the customer was told long enough ahead.

@@ -8,7 +8,7 @@ use crate::{
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{
     Invoice, InvoiceState, Payment,
-    payment::{self, Asked, Source},
+    payment::{self, PaymentRequest, Source},
 };
 use payterms_kernel::{Money, Refusal, Violation, calendar::day_in};
 use payterms_proto::wallet::v1::GetPaymentMeansResponse;
@@ -44,6 +44,6 @@ pub async fn plan_payment(
     }
     let now = tx.now();
     let deferred_on = Some(day_in(tx.time().zone, now));
-    let asked = Asked { invoices: to_pay.invoices.clone(), tenders, surplus_allowed: !tenant.overpayment_refused, deferred_on };
-    Ok(payment::ask(tx.ids(), to_pay.customer, owned, &asked, now)?)
+    let request = PaymentRequest { invoices: to_pay.invoices.clone(), tenders, surplus_allowed: !tenant.overpayment_refused, deferred_on };
+    Ok(payment::ask(tx.ids(), to_pay.customer, owned, &request, now)?)
 }
