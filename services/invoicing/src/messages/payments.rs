@@ -31,15 +31,15 @@ const MOST_TENDERS: usize = 5;
 /// Invoices with their amounts, and whether one is another customer's.
 type InvoicesToPay = (Vec<(Id<Invoice>, Option<Money>)>, bool);
 
-fn invoices(fields: &mut Fields, parent: &Name, asked: &[pb::InvoiceToPay], currency: &str) -> InvoicesToPay {
-    if asked.len() > MOST_INVOICES {
+fn invoices(fields: &mut Fields, parent: &Name, requested: &[pb::InvoiceToPay], currency: &str) -> InvoicesToPay {
+    if requested.len() > MOST_INVOICES {
         fields.wrong("invoices", "TOO_MANY_ITEMS", "Name at most 100 invoices.");
     }
-    if !asked.is_empty() && !currency.is_empty() {
+    if !requested.is_empty() && !currency.is_empty() {
         fields.wrong("currency_code", "FIELD_OUT_OF_RANGE", "Leave it empty: the invoices have a currency.");
     }
     let (mut parsed, mut foreign): InvoicesToPay = (Vec::new(), false);
-    for (place, own) in asked.iter().take(MOST_INVOICES).enumerate() {
+    for (place, own) in requested.iter().take(MOST_INVOICES).enumerate() {
         let name = fields.name(&format!("invoices[{place}].invoice"), &own.invoice, INVOICE);
         foreign |= name.tenant != parent.tenant || name.id(0) != parent.id(0);
         let amount = own.amount.as_ref().map(|amount| fields.money(&format!("invoices[{place}].amount"), Some(amount), Digits::MinorUnit));
@@ -52,16 +52,16 @@ fn invoices(fields: &mut Fields, parent: &Name, asked: &[pb::InvoiceToPay], curr
     (parsed, foreign)
 }
 
-fn tenders(fields: &mut Fields, parent: &Name, asked: &[pb::TenderToUse]) -> (Vec<(Means, Option<Money>)>, bool) {
+fn tenders(fields: &mut Fields, parent: &Name, requested: &[pb::TenderToUse]) -> (Vec<(Means, Option<Money>)>, bool) {
     use pb::tender_to_use::Source;
-    if asked.is_empty() {
+    if requested.is_empty() {
         fields.wrong("tenders", "FIELD_REQUIRED", "Name 1 to 5 tenders.");
     }
-    if asked.len() > MOST_TENDERS {
+    if requested.len() > MOST_TENDERS {
         fields.wrong("tenders", "TOO_MANY_ITEMS", "Name at most 5 tenders.");
     }
     let (mut parsed, mut foreign): (Vec<(Means, Option<Money>)>, bool) = (Vec::new(), false);
-    for (place, own) in asked.iter().take(MOST_TENDERS).enumerate() {
+    for (place, own) in requested.iter().take(MOST_TENDERS).enumerate() {
         let at = format!("tenders[{place}]");
         let means = match &own.source {
             Some(Source::Credit(true)) => Means::Credit,
@@ -72,7 +72,7 @@ fn tenders(fields: &mut Fields, parent: &Name, asked: &[pb::TenderToUse]) -> (Ve
                 Means::Card(Some(name.id(1)))
             }
             Some(Source::BankTransfer(true)) => {
-                if asked.len() > 1 {
+                if requested.len() > 1 {
                     fields.wrong(&at, "TENDERS_MISMATCH", "Announce a transfer alone; pay the rest by a payment of its own.");
                 }
                 Means::Transfer
@@ -94,11 +94,16 @@ fn tenders(fields: &mut Fields, parent: &Name, asked: &[pb::TenderToUse]) -> (Ve
     (parsed, foreign)
 }
 
-fn to_pay(fields: &mut Fields, (parent, currency): (&str, &str), asked: &[pb::InvoiceToPay], with: &[pb::TenderToUse]) -> (ToPay, bool) {
+fn to_pay(
+    fields: &mut Fields,
+    (parent, currency): (&str, &str),
+    requested: &[pb::InvoiceToPay],
+    sources: &[pb::TenderToUse],
+) -> (ToPay, bool) {
     let parent = fields.name("parent", parent, &["customers"]);
-    let (invoices, foreign) = invoices(fields, &parent, asked, currency);
-    let (tenders, alien) = tenders(fields, &parent, with);
-    let currency = if asked.is_empty() { Some(fields.currency("currency_code", currency)) } else { None };
+    let (invoices, foreign) = invoices(fields, &parent, requested, currency);
+    let (tenders, alien) = tenders(fields, &parent, sources);
+    let currency = if requested.is_empty() { Some(fields.currency("currency_code", currency)) } else { None };
     let customer = if parent.ids.is_empty() { Id::from_uuid(Uuid::nil()) } else { Id::from_uuid(parent.id(0)) };
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     (ToPay { tenant: parent.tenant.clone(), customer, invoices, tenders, currency, as_customer }, foreign || alien)
@@ -111,9 +116,9 @@ fn must_be_of_customer((to_pay, foreign): (ToPay, bool)) -> Result<ToPay, AppErr
 /// Pays invoices.
 pub fn create_payment(request: Request<pb::CreatePaymentRequest>) -> Result<(Call, ToPay), AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let asked = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &message.tenders);
-    let call = fields.write(&message.request_id, asked.0.tenant.clone())?;
-    Ok((call, must_be_of_customer(asked)?))
+    let command = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &message.tenders);
+    let call = fields.write(&message.request_id, command.0.tenant.clone())?;
+    Ok((call, must_be_of_customer(command)?))
 }
 
 /// Defers invoices on the credit line that is the purchase default.
@@ -137,18 +142,18 @@ pub fn apply_credit(request: Request<pb::ApplyCreditRequest>) -> Result<(Call, T
     let (mut fields, message) = Fields::open(request)?;
     let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
     let credit = pb::TenderToUse { source: Some(pb::tender_to_use::Source::Credit(true)), amount: None };
-    let mut asked = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &[credit]);
-    asked.0.tenders = vec![(Means::Credit, amount)];
-    let call = fields.write(&message.request_id, asked.0.tenant.clone())?;
-    Ok((call, must_be_of_customer(asked)?))
+    let mut command = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &[credit]);
+    command.0.tenders = vec![(Means::Credit, amount)];
+    let call = fields.write(&message.request_id, command.0.tenant.clone())?;
+    Ok((call, must_be_of_customer(command)?))
 }
 
 /// Asks what a payment would do.
 pub fn quote_payment(request: Request<pb::QuotePaymentRequest>) -> Result<ToPay, AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let asked = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &message.tenders);
+    let command = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &message.tenders);
     fields.finish()?;
-    must_be_of_customer(asked)
+    must_be_of_customer(command)
 }
 
 /// Names a payment to read.

@@ -6,7 +6,7 @@ use payterms_chassis::{AppError, WriteTx, flow};
 use payterms_invoicing_domain::{BankLine, bank::LineState};
 use payterms_proto::invoicing::v1::BankLineChanged;
 
-/// Tells of a line; one that is matched is left to its flow.
+/// Emits a line's event; one that is matched is enqueued for its flow.
 pub async fn publish_bank_line(tx: &mut WriteTx, line: &BankLine) -> Result<(), AppError> {
     let event = BankLineChanged { bank_line: Some(messages::bank_lines::anonymous_bank_line(&tx.call().tenant, line)) };
     tx.emit("bank_line", &line.id.to_string(), &event).await?;

@@ -14,7 +14,7 @@ use payterms_proto::invoicing::v1::{BlockInvoiceResponse, UnblockInvoiceResponse
 /// Blocks an invoice for the tenant's people.
 ///
 /// # Errors
-/// Those of [`Invoice::set_block`], `RESOURCE_NOT_FOUND`.
+/// Those of [`payterms_invoicing_domain::Invoice::set_block`], `RESOURCE_NOT_FOUND`.
 pub async fn block_invoice(
     app: &App,
     call: &Call,

@@ -25,7 +25,7 @@ use uuid::Uuid;
 /// Collects an invoice; the subject is the invoice's id.
 pub const JOB: &str = "collect";
 
-/// Runs the job: a payment of what is payable begins, and is driven apart from it.
+/// A payment of what is payable begins, and is driven apart from the job.
 pub async fn collect_invoice(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("invoice {:?}", row.subject))) };
     let call = row.call("invoicing", id);

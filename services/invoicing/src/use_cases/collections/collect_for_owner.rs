@@ -21,7 +21,7 @@ use payterms_proto::{
     wallet::v1::{PaymentMethod, payment_method::Kind},
 };
 
-/// Runs the verb.
+/// Begins a payment of what is payable of an owner's invoices.
 ///
 /// # Errors
 /// `INVOICE_BLOCKED` by another, `NOTHING_PAYABLE`, `DEBIT_NOTICE_REQUIRED`, `RESOURCE_NOT_FOUND`.
@@ -44,9 +44,9 @@ pub async fn collect_for_owner(app: &App, call: &Call, collect: &CollectForOwner
     }
     let now = tx.now();
     must_be_notified(&means.payment_methods, collect.notified_at, now)?;
-    let asked = payable_for_owner(&owned, collect)?;
-    owned.retain(|own| asked.invoices.iter().any(|(id, _)| *id == own.id));
-    let mut payment = payment::ask(tx.ids(), collect.customer, &mut owned, &asked, now)?;
+    let request = payable_for_owner(&owned, collect)?;
+    owned.retain(|own| request.invoices.iter().any(|(id, _)| *id == own.id));
+    let mut payment = payment::ask(tx.ids(), collect.customer, &mut owned, &request, now)?;
     payment.automatic = true;
     payment.owner.clone_from(&collect.owner);
     payment.reference.clone_from(&collect.reference);

@@ -1,17 +1,12 @@
 //! Adds a customer.
 
-use super::save::new_customer;
-use crate::{
-    app::App,
-    commands::customers::CustomerFields,
-    messages,
-    store::{customers, tenants},
-};
+use super::save::{new_customer, publish_customers};
+use crate::{app::App, commands::customers::CustomerFields, messages, store::tenants};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::Refusal;
-use payterms_proto::invoicing::v1::{CreateCustomerResponse, CustomerChanged};
+use payterms_proto::invoicing::v1::CreateCustomerResponse;
 
-/// Runs the verb.
+/// Adds a customer.
 ///
 /// # Errors
 /// `TENANT_SUSPENDED`.
@@ -23,8 +18,7 @@ pub async fn create_customer(app: &App, call: &Call, new: &CustomerFields) -> Re
     let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     let now = tx.now();
     let customer = new_customer(&mut tx, &tenant, new, now);
-    customers::save_many(tx.conn(), &call.tenant, std::slice::from_ref(&customer)).await?;
+    publish_customers(&mut tx, std::slice::from_ref(&customer)).await?;
     let rendered = messages::customers::customer(&call.tenant, &customer);
-    tx.emit("customer", &customer.id.to_string(), &CustomerChanged { customer: Some(rendered.clone()) }).await?;
     tx.commit(CreateCustomerResponse { customer: Some(rendered) }).await
 }

@@ -1,18 +1,13 @@
 //! Adds the customers of a file: the rows that are right, in one transaction, and says what is wrong
 //! with the others.
 
-use super::save::new_customer;
-use crate::{
-    app::App,
-    commands::customers::ImportedCustomer,
-    messages::{self, customers::customer_name},
-    store::{customers, tenants},
-};
+use super::save::{new_customer, publish_customers};
+use crate::{app::App, commands::customers::ImportedCustomer, messages::customers::customer_name, store::tenants};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::Refusal;
-use payterms_proto::invoicing::v1::{CustomerChanged, ImportCustomersResponse, ImportedRow};
+use payterms_proto::invoicing::v1::{ImportCustomersResponse, ImportedRow};
 
-/// Runs the verb.
+/// Adds customers.
 ///
 /// # Errors
 /// `TENANT_SUSPENDED`.
@@ -35,11 +30,7 @@ pub async fn import_customers(app: &App, call: &Call, rows: &[ImportedCustomer])
             Err(violations) => imported.push(ImportedRow { line: row.line, customer: String::new(), violations: violations.clone() }),
         }
     }
-    customers::save_many(tx.conn(), &call.tenant, &added).await?;
-    for customer in &added {
-        let event = CustomerChanged { customer: Some(messages::customers::customer(&call.tenant, customer)) };
-        tx.emit("customer", &customer.id.to_string(), &event).await?;
-    }
+    publish_customers(&mut tx, &added).await?;
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let (added_count, refused_count) = (count(added.len()), count(rows.len().saturating_sub(added.len())));
     tx.commit(ImportCustomersResponse { rows: imported, added_count, refused_count }).await

@@ -1,8 +1,8 @@
 //! After a change of tax rules: resolves the treatment of a country's customers, a page at a time.
 
+use super::save::publish_customers;
 use crate::{
     app::App,
-    messages,
     store::{customers, tenants},
 };
 use payterms_chassis::{
@@ -10,7 +10,6 @@ use payterms_chassis::{
     jobs::{DueRow, schedule, take},
     names,
 };
-use payterms_proto::invoicing::v1::CustomerChanged;
 
 /// Resolves the tax treatment of customers anew; the subject is `country/after`.
 pub const JOB: &str = "resolve_tax";
@@ -18,7 +17,7 @@ pub const JOB: &str = "resolve_tax";
 /// Customers in one transaction.
 const PAGE: u64 = 200;
 
-/// Runs the job.
+/// Resolves a page of customers.
 pub async fn resolve_tax(app: &App, row: &DueRow) -> Result<(), AppError> {
     let parsed = row.subject.split_once('/').and_then(|(country, after)| Some((country, names::uuid(after)?)));
     let Some((country, after)) = parsed else { return Err(AppError::Fault(format!("page {:?}", row.subject))) };
@@ -37,10 +36,6 @@ pub async fn resolve_tax(app: &App, row: &DueRow) -> Result<(), AppError> {
     for customer in &mut page {
         customer.touch(now);
     }
-    customers::save_many(tx.conn(), &row.tenant, &page).await?;
-    for customer in &page {
-        let event = CustomerChanged { customer: Some(messages::customers::customer(&row.tenant, customer)) };
-        tx.emit("customer", &customer.id.to_string(), &event).await?;
-    }
+    publish_customers(&mut tx, &page).await?;
     tx.commit_rows().await
 }

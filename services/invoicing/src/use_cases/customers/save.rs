@@ -1,9 +1,10 @@
 //! Makes and saves customers.
 
-use crate::commands::customers::CustomerFields;
+use crate::{commands::customers::CustomerFields, messages, store::customers};
 use chrono::{DateTime, Utc};
-use payterms_chassis::WriteTx;
+use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{Customer, Tenant};
+use payterms_proto::invoicing::v1::CustomerChanged;
 
 /// A new customer with its tax treatment.
 pub fn new_customer(tx: &mut WriteTx, tenant: &Tenant, new: &CustomerFields, now: DateTime<Utc>) -> Customer {
@@ -25,4 +26,15 @@ pub fn new_customer(tx: &mut WriteTx, tenant: &Tenant, new: &CustomerFields, now
     };
     customer.resolve_tax(tenant, now);
     customer
+}
+
+/// Saves customers and emits an event for each.
+pub async fn publish_customers(tx: &mut WriteTx, changed: &[Customer]) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    customers::save_many(tx.conn(), &tenant, changed).await?;
+    for customer in changed {
+        let event = CustomerChanged { customer: Some(messages::customers::customer(&tenant, customer)) };
+        tx.emit("customer", &customer.id.to_string(), &event).await?;
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Changes a customer; a new country brings a new tax treatment.
 
+use super::save::publish_customers;
 use crate::{
     app::App,
     commands::customers::UpdateCustomer,
@@ -8,9 +9,9 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, etag};
 use payterms_kernel::Refusal;
-use payterms_proto::invoicing::v1::{CustomerChanged, UpdateCustomerResponse};
+use payterms_proto::invoicing::v1::UpdateCustomerResponse;
 
-/// Runs the verb.
+/// Changes what the paths name of a customer.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`, `TENANT_SUSPENDED`.
@@ -38,8 +39,7 @@ pub async fn update_customer(app: &App, call: &Call, update: &UpdateCustomer) ->
     let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     customer.resolve_tax(&tenant, now);
     customer.touch(now);
-    customers::save_many(tx.conn(), &call.tenant, std::slice::from_ref(&customer)).await?;
+    publish_customers(&mut tx, std::slice::from_ref(&customer)).await?;
     let rendered = messages::customers::customer(&call.tenant, &customer);
-    tx.emit("customer", &customer.id.to_string(), &CustomerChanged { customer: Some(rendered.clone()) }).await?;
     tx.commit(UpdateCustomerResponse { customer: Some(rendered) }).await
 }

@@ -22,7 +22,7 @@ fn chosen_line<'a>(to_pay: &ToPay, known: &'a GetPaymentMeansResponse) -> Option
     let lines = known.payment_methods.iter().filter(|own| own.kind() == Kind::CreditLine);
     let named = |own: &PaymentMethod, means: &Means| match means {
         Means::Line | Means::Card(None) => own.purchase_default,
-        Means::Card(asked) => method_id(own) == *asked,
+        Means::Card(method) => method_id(own) == *method,
         Means::Credit | Means::Transfer => false,
     };
     lines.into_iter().find(|own| to_pay.tenders.iter().any(|(means, _)| named(own, means)))

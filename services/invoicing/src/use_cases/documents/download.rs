@@ -21,7 +21,7 @@ const PAGE: u64 = 50;
 
 /// Which kind of document is read, and after which id.
 #[derive(Debug, Clone, Copy)]
-enum At {
+enum Cursor {
     Invoices(Uuid),
     Corrections(Uuid),
     CreditNotes(Uuid),
@@ -35,27 +35,27 @@ enum At {
 /// `RESOURCE_NOT_FOUND`.
 pub async fn download_documents(
     app: &App,
-    asked: DownloadDocuments,
+    download: DownloadDocuments,
 ) -> Result<impl Stream<Item = Result<DownloadDocumentsResponse, AppError>> + Send + use<>, AppError> {
-    let conn = app.db.read(&asked.tenant).await?;
-    let language = document_language(&conn, &asked.tenant, asked.customer).await?;
-    let begin = if asked.as_customer && are_invoices_hidden(&conn, &asked.tenant).await? {
-        At::Receipts(Uuid::nil())
+    let conn = app.db.read(&download.tenant).await?;
+    let language = document_language(&conn, &download.tenant, download.customer).await?;
+    let begin = if download.as_customer && are_invoices_hidden(&conn, &download.tenant).await? {
+        Cursor::Receipts(Uuid::nil())
     } else {
-        At::Invoices(Uuid::nil())
+        Cursor::Invoices(Uuid::nil())
     };
     drop(conn);
     let app = app.clone();
     let pages = stream::try_unfold(begin, move |at| {
-        let (app, asked) = (app.clone(), asked.clone());
+        let (app, download) = (app.clone(), download.clone());
         async move {
-            if matches!(at, At::End) {
+            if matches!(at, Cursor::End) {
                 return Ok(None);
             }
-            let (found, next) = read_page(&app, &asked, at).await?;
+            let (found, next) = read_page(&app, &download, at).await?;
             let printed: Vec<_> = found
                 .iter()
-                .map(|own| own.print(&asked.tenant, language).map(|document| DownloadDocumentsResponse { document: Some(document) }))
+                .map(|own| own.print(&download.tenant, language).map(|document| DownloadDocumentsResponse { document: Some(document) }))
                 .collect();
             Ok::<_, AppError>(Some((stream::iter(printed), next)))
         }
@@ -63,17 +63,17 @@ pub async fn download_documents(
     Ok(pages.try_flatten().boxed())
 }
 
-async fn read_page(app: &App, asked: &DownloadDocuments, at: At) -> Result<(Vec<Printable>, At), AppError> {
-    let DownloadDocuments { tenant, customer, from, to, .. } = asked;
+async fn read_page(app: &App, download: &DownloadDocuments, at: Cursor) -> Result<(Vec<Printable>, Cursor), AppError> {
+    let DownloadDocuments { tenant, customer, from, to, .. } = download;
     let conn = app.db.read(tenant).await?;
     let is_full = |count: usize| count as u64 == PAGE;
     Ok(match at {
-        At::Invoices(after) => {
+        Cursor::Invoices(after) => {
             let found = invoice_lists::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
             let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
-            (newest_versions(&conn, tenant, found).await?, last.map_or(At::Corrections(Uuid::nil()), At::Invoices))
+            (newest_versions(&conn, tenant, found).await?, last.map_or(Cursor::Corrections(Uuid::nil()), Cursor::Invoices))
         }
-        At::Corrections(after) => {
+        Cursor::Corrections(after) => {
             let found = versions::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
             let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
             let ids: Vec<_> = found.iter().map(|own| own.invoice).collect();
@@ -82,9 +82,9 @@ async fn read_page(app: &App, asked: &DownloadDocuments, at: At) -> Result<(Vec<
                 let invoice = own.iter().find(|own| own.id == version.invoice).filter(|own| version.is_corrective(own))?.clone();
                 Some(Printable::Version(Box::new((invoice, version))))
             };
-            (found.into_iter().filter_map(with).collect(), last.map_or(At::CreditNotes(Uuid::nil()), At::Corrections))
+            (found.into_iter().filter_map(with).collect(), last.map_or(Cursor::CreditNotes(Uuid::nil()), Cursor::Corrections))
         }
-        At::CreditNotes(after) => {
+        Cursor::CreditNotes(after) => {
             let notes = credit_notes::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
             let last = notes.last().map(|own| own.id.uuid()).filter(|_| is_full(notes.len()));
             let ids: Vec<_> = notes.iter().map(|note| note.invoice).collect();
@@ -93,13 +93,13 @@ async fn read_page(app: &App, asked: &DownloadDocuments, at: At) -> Result<(Vec<
                 let invoice = own.iter().find(|own| own.id == note.invoice)?.clone();
                 Some(Printable::CreditNote(Box::new(invoice), note))
             };
-            (notes.into_iter().filter_map(with).collect(), last.map_or(At::Receipts(Uuid::nil()), At::CreditNotes))
+            (notes.into_iter().filter_map(with).collect(), last.map_or(Cursor::Receipts(Uuid::nil()), Cursor::CreditNotes))
         }
-        At::Receipts(after) => {
+        Cursor::Receipts(after) => {
             let found = receipts::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
             let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
-            (found.into_iter().map(|own| Printable::Receipt(Box::new(own))).collect(), last.map_or(At::End, At::Receipts))
+            (found.into_iter().map(|own| Printable::Receipt(Box::new(own))).collect(), last.map_or(Cursor::End, Cursor::Receipts))
         }
-        At::End => (Vec::new(), At::End),
+        Cursor::End => (Vec::new(), Cursor::End),
     })
 }

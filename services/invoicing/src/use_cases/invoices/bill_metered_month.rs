@@ -17,7 +17,7 @@ use payterms_proto::wallet::v1::{MeteredUsageClosed, metered_usage_closed};
 /// The most lines by price; what is more comes as one line.
 const MOST_PRICES: usize = 400;
 
-/// Runs it. What cannot be issued stays a draft, for the tenant's people to complete.
+/// Bills a month of a metered service. What cannot be issued stays a draft, for the tenant's people to complete.
 ///
 /// # Errors
 /// `TAX_UNKNOWN`, and `Fault` for what no service of ours can have told.

@@ -23,7 +23,7 @@ use payterms_kernel::{
 use payterms_proto::{credit::v1::PurchaseCaptured, google::r#type::Decimal as DecimalMessage};
 use rust_decimal::Decimal;
 
-/// Runs it; a purchase that has its invoice is left alone.
+/// Bills a purchase; one that has its invoice is left alone.
 ///
 /// # Errors
 /// `Fault` for what no service of ours can have told.

@@ -22,7 +22,7 @@ use payterms_proto::{
 };
 use rust_decimal::Decimal;
 
-/// Runs it.
+/// Bills a month of a wallet.
 ///
 /// # Errors
 /// `PROFILE_INCOMPLETE` and `TAX_UNKNOWN`, after which it is a dead letter to be tried again;

@@ -12,7 +12,7 @@ use payterms_invoicing_domain::{InvoiceVersion, number::CORRECTIONS};
 use payterms_kernel::calendar::day_in;
 use payterms_proto::invoicing::v1::{CorrectInvoiceResponse, InvoiceCorrected};
 
-/// Runs the verb.
+/// Puts the present details on an invoice as a later version.
 ///
 /// # Errors
 /// Those of [`InvoiceVersion::correct`], `RESOURCE_NOT_FOUND`.

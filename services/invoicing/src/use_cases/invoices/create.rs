@@ -7,7 +7,7 @@ use payterms_invoicing_domain::Invoice;
 use payterms_kernel::calendar::day_in;
 use payterms_proto::invoicing::v1::CreateInvoiceResponse;
 
-/// Runs the verb.
+/// Writes a draft.
 ///
 /// # Errors
 /// Those of [`Invoice::draft`], and `RESOURCE_NOT_FOUND`.

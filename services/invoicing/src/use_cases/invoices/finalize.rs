@@ -8,10 +8,10 @@ use crate::{app::App, commands::invoices::InvoiceRef, use_cases::collections::sc
 use payterms_chassis::{Answer, AppError, Call, etag};
 use payterms_proto::invoicing::v1::FinalizeInvoiceResponse;
 
-/// Runs the verb.
+/// Issues a draft.
 ///
 /// # Errors
-/// Those of [`Invoice::finalize`], `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`.
+/// Those of [`payterms_invoicing_domain::Invoice::finalize`], `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`.
 pub async fn finalize_invoice(app: &App, call: &Call, named: &InvoiceRef, etag: &str) -> Result<Answer<FinalizeInvoiceResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut invoice = lock_invoice(&tx, named).await?;

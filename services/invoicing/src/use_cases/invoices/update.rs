@@ -9,7 +9,7 @@ use payterms_proto::invoicing::v1::UpdateInvoiceResponse;
 /// Changes what `paths` name of a draft.
 ///
 /// # Errors
-/// Those of [`Invoice::rewrite`], `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`.
+/// Those of [`payterms_invoicing_domain::Invoice::rewrite`], `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`.
 pub async fn update_invoice(
     app: &App,
     call: &Call,

@@ -16,7 +16,7 @@ use payterms_proto::invoicing::v1::VoidInvoiceResponse;
 /// Takes an invoice back whole; in the European Union by a credit note over all of it.
 ///
 /// # Errors
-/// Those of [`Invoice::void`], `RESOURCE_NOT_FOUND`.
+/// Those of [`payterms_invoicing_domain::Invoice::void`], `RESOURCE_NOT_FOUND`.
 pub async fn void_invoice(app: &App, call: &Call, named: &InvoiceRef, reason: &str) -> Result<Answer<VoidInvoiceResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut invoice = lock_invoice(&tx, named).await?;

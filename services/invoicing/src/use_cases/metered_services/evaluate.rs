@@ -6,7 +6,7 @@ use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{MailKind, MeteredService, ServiceState};
 use payterms_kernel::Id;
 
-/// Judges a service after one of its invoices has changed.
+/// Evaluates a service after one of its invoices has changed.
 pub async fn evaluate_metered_service(tx: &mut WriteTx, id: Id<MeteredService>) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let Some(mut service) = metered::lock(tx.conn(), &tenant, id).await? else { return Ok(()) };

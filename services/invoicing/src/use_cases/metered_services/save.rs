@@ -12,7 +12,7 @@ use payterms_chassis::{
 use payterms_invoicing_domain::MeteredService;
 use payterms_proto::invoicing::v1 as pb;
 
-/// Saves a service, tells how it stands, and schedules its suspension while it is overdue.
+/// Saves a service, emits its event, and schedules its suspension while it is overdue.
 pub async fn publish_metered_service(tx: &mut WriteTx, service: &MeteredService) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     metered::save(tx.conn(), &tenant, service).await?;

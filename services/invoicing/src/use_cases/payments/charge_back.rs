@@ -24,7 +24,7 @@ pub const JOB: &str = "take_chargeback";
 /// How often it is looked whether a payment has ended.
 const PAUSE: TimeDelta = TimeDelta::hours(1);
 
-/// Takes the event in. While the payment is under way it is kept: other events must not wait for it.
+/// Takes the event in. While the payment is under way it is retried later: other events must not wait for it.
 ///
 /// # Errors
 /// `Fault` for what no wallet can have told.
@@ -47,7 +47,7 @@ pub async fn take_charge_back(tx: &mut WriteTx, charge: &Charge) -> Result<(), A
     apply_charge_back(tx, found.id, taken).await
 }
 
-/// A chargeback that was kept: it is applied once its payment has ended.
+/// A chargeback that came too early: it is applied once its payment has ended.
 pub async fn retry_charge_back(app: &App, row: &DueRow) -> Result<(), AppError> {
     let fault = || AppError::Fault(format!("chargeback {:?}", row.subject));
     let [id, place, invoices, surplus] = row.subject.split('/').collect::<Vec<_>>()[..] else { return Err(fault()) };

@@ -41,10 +41,10 @@ impl PaymentAnswer for ApplyCreditResponse {
     }
 }
 
-/// Runs the verb.
+/// Pays invoices; answers when the payment has ended or waits.
 ///
 /// # Errors
-/// Those of [`payment::ask`], `INSUFFICIENT_FUNDS`, `RESOURCE_NOT_FOUND`.
+/// Those of [`payterms_invoicing_domain::payment::ask`], `INSUFFICIENT_FUNDS`, `RESOURCE_NOT_FOUND`.
 pub async fn create_payment<A: PaymentAnswer>(app: &App, call: &Call, to_pay: &ToPay) -> Result<Answer<A>, AppError> {
     if app.flows.knows(call).await? {
         let mut tx = app.db.begin_forward(call).await?;

@@ -11,7 +11,7 @@ use payterms_invoicing_domain::{Payment, payment::Source};
 use payterms_kernel::{Currency, Money, Refusal};
 use payterms_proto::wallet::v1::{GetPaymentMeansResponse, PaymentMethod, payment_method::Kind as MethodKind};
 
-/// What the customer can pay with, asked before anything is locked.
+/// What the customer can pay with, requested before anything is locked.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`; the wallet's.
@@ -43,23 +43,23 @@ pub fn source_of(means: Means, known: &GetPaymentMeansResponse) -> Result<Source
             _ => Source::Card(id),
         })
     };
-    let asked = match means {
+    let method = match means {
         Means::Credit => return Ok(Source::Credit),
         Means::Transfer => return Ok(Source::Announced),
-        Means::Card(asked) => asked,
+        Means::Card(method) => method,
         Means::Line => {
             let default = known.payment_methods.iter().find(|own| own.purchase_default).filter(|own| own.kind() == MethodKind::CreditLine);
             let message = "The purchase default is no credit line. An admin or billing manager makes it that first.";
             return default.and_then(source).ok_or_else(|| Refusal::precondition("LINE_NOT_DEFAULT", message).into());
         }
     };
-    let Some(asked) = asked else {
+    let Some(method) = method else {
         return known.payment_methods.iter().find(|own| own.purchase_default).and_then(source).ok_or_else(|| {
             let message = "The customer has saved no payment method. Save one, or name one.";
             Refusal::precondition("COLLECTION_METHOD_REQUIRED", message).into()
         });
     };
-    let same = |own: &Source| matches!(own, Source::Card(id) | Source::BankDebit(id) | Source::Line(id) if *id == asked);
+    let same = |own: &Source| matches!(own, Source::Card(id) | Source::BankDebit(id) | Source::Line(id) if *id == method);
     let found = known.payment_methods.iter().filter_map(source).find(same);
     found.ok_or_else(|| Refusal::not_found().into())
 }

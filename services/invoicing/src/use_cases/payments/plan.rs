@@ -44,6 +44,6 @@ pub async fn plan_payment(
     }
     let now = tx.now();
     let deferred_on = Some(day_in(tx.time().zone, now));
-    let asked = PaymentRequest { invoices: to_pay.invoices.clone(), tenders, surplus_allowed: !tenant.overpayment_refused, deferred_on };
-    Ok(payment::ask(tx.ids(), to_pay.customer, owned, &asked, now)?)
+    let request = PaymentRequest { invoices: to_pay.invoices.clone(), tenders, surplus_allowed: !tenant.overpayment_refused, deferred_on };
+    Ok(payment::ask(tx.ids(), to_pay.customer, owned, &request, now)?)
 }

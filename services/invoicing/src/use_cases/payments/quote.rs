@@ -16,7 +16,7 @@ use payterms_proto::invoicing::v1::{Payment as PaymentMessage, QuotePaymentRespo
 /// What the payment would be, without any effect.
 ///
 /// # Errors
-/// Those of [`run`].
+/// Those of [`super::create::create_payment`].
 pub async fn quote_payment(app: &App, to_pay: &ToPay) -> Result<QuotePaymentResponse, AppError> {
     let means = find_means(app, to_pay).await?;
     let line = find_line_means(app, to_pay, &means).await?;

@@ -12,16 +12,16 @@ use payterms_invoicing_domain::PaymentState;
 use payterms_kernel::Id;
 use std::time::Duration;
 
-/// Goes on with a payment whose card took its time; the subject is the payment's id.
+/// Resumes a payment whose card took its time; the subject is the payment's id.
 pub const JOB: &str = "go_on_with_payment";
 
 /// How often it is looked whether a payment's driver has gone, before a due row waits for another turn.
 const PATIENCE: u32 = 40;
 
-/// Goes on with a payment after its card has taken its time.
+/// Drives a payment again after its card has taken its time.
 ///
 /// # Errors
-/// The database's; while the payment's driver is still about, the row stays due.
+/// While the payment's driver is still at work, the row stays due.
 pub async fn resume_payment(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("payment {:?}", row.subject))) };
     let call = row.call("invoicing", id);
@@ -53,7 +53,7 @@ pub async fn resume_payment(app: &App, row: &DueRow) -> Result<(), AppError> {
     Ok(())
 }
 
-/// The event of a charge that ended while its payment waited.
+/// A charge has ended: its payment is resumed where it waited.
 pub async fn enqueue_resume(tx: &WriteTx, payment: &str) -> Result<(), AppError> {
     let id = payment.rsplit('/').next().and_then(names::uuid).ok_or_else(|| AppError::Fault(format!("payment {payment:?}")))?;
     let found = payments::find(tx.conn(), &tx.call().tenant, Id::from_uuid(id)).await?;

@@ -13,7 +13,7 @@ use payterms_proto::{
     wallet::v1::{TaxKind, TopUp},
 };
 
-/// Runs it.
+/// Issues the receipt of a top-up; one that has its receipt is left alone.
 ///
 /// # Errors
 /// `Fault` for a top-up of a customer who is not there.

@@ -59,7 +59,7 @@ pub async fn plan_all_reminders(app: &App, row: &DueRow) -> Result<(), AppError>
     tx.commit_rows().await
 }
 
-/// Schedules that.
+/// Enqueues the planning of all open invoices.
 pub async fn enqueue_reminder_planning(tx: &WriteTx) -> Result<(), AppError> {
     Ok(schedule(tx, JOB, &Uuid::nil().to_string(), tx.now()).await?)
 }

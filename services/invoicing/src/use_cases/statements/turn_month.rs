@@ -49,7 +49,7 @@ fn next_turn(tx: &WriteTx, now: DateTime<Utc>) -> DateTime<Utc> {
     start_of_day(zone, months_on(first_of_month(day_in(zone, now)), 1))
 }
 
-/// Runs the job: the turn begins its pages and the next turn, a page draws its customers' statements up.
+/// The turn begins its pages and the next turn, a page draws its customers' statements up.
 pub async fn turn_month(app: &App, row: &DueRow) -> Result<(), AppError> {
     let mut tx = app.db.begin_forward(&row.call("invoicing", Uuid::nil())).await?;
     // A month opens with what the one before closed with: its pages come first, after a standstill too.

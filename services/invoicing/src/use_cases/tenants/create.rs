@@ -7,7 +7,7 @@ use payterms_invoicing_domain::Tenant;
 use payterms_kernel::{Currency, Kind, Money, Refusal};
 use payterms_proto::invoicing::v1::CreateTenantResponse;
 
-/// Runs the verb.
+/// Registers a tenant.
 ///
 /// # Errors
 /// `RESOURCE_ALREADY_EXISTS`.

@@ -26,7 +26,7 @@ pub const FLOW: &str = "advance_test_clock";
 /// How long the verb waits before it answers with the clock still on its way.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs the verb.
+/// Advances a tenant's test clock.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `CLOCK_STATE`, `TIME_IN_PAST`, `TIME_OUT_OF_RANGE`.

@@ -12,7 +12,7 @@ use payterms_invoicing_domain::TestClock;
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::StartTestClockResponse;
 
-/// Runs the verb: the clock stands at `now` in every service when it answers.
+/// Gives a tenant a test clock: it stands at its instant in every service when this answers.
 ///
 /// # Errors
 /// `CLOCK_NOT_SANDBOX`, `CLOCK_STATE` where there is a clock.

@@ -21,7 +21,7 @@ use payterms_invoicing_domain::{Invoice, TopUp};
 use payterms_kernel::{Refusal, calendar::start_of_day};
 use payterms_proto::invoicing::v1::RaiseTransferTopUpResponse;
 
-/// Runs the verb.
+/// Raises the invoice.
 ///
 /// # Errors
 /// Those of [`payterms_invoicing_domain::top_up::Offer::must_sell`] and [`Invoice::raise`],
