@@ -4,7 +4,7 @@ use crate::{
     Customer, Draw, DrawState, EDGES, Invoice, Line, LineState, Programme, ProgrammeState, Suspension, Verb,
     draw::{Entry, Figures},
     line::Offer,
-    purchase_tests::{asked, buyer, item, rules},
+    purchase_tests::{buyer, item, request, rules},
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use payterms_kernel::{Actor, Currency, Id, IdSource, Money, calendar::PaymentTerm};
@@ -202,7 +202,7 @@ proptest! {
                 Move::Buy(price, quantity) => {
                     let exposure: i64 = told.iter().filter(|own| !own.gone).map(|own| own.owed.unwrap_or(own.amount)).sum();
                     let fits = price * quantity <= line.limit.micros() / 10_000 - exposure && line.state == LineState::Active;
-                    let bought = line.purchase(&mut ids, &asked(vec![item(price, &quantity.to_string())]), (&buyer(), &rules()), (usd(5_000), false), now);
+                    let bought = line.purchase(&mut ids, &request(vec![item(price, &quantity.to_string())]), (&buyer(), &rules()), (usd(5_000), false), now);
                     prop_assert_eq!(bought.is_ok(), fits);
                     if let Ok((draw, entry)) = bought {
                         draws.push(draw);

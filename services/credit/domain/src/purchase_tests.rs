@@ -20,7 +20,7 @@ pub(crate) fn item(cents: i64, quantity: &str) -> Item {
     Item { description: "Tea".into(), quantity: quantity.parse().unwrap(), unit_price: usd(cents), tax_category: String::new() }
 }
 
-pub(crate) fn asked(items: Vec<Item>) -> PurchaseRequest {
+pub(crate) fn request(items: Vec<Item>) -> PurchaseRequest {
     PurchaseRequest { items, description: "Order 7".into(), collect_automatically: false, expires_at: None }
 }
 
@@ -39,9 +39,9 @@ pub(crate) fn buyer() -> Buyer {
     Buyer { country: "US".into(), has_tax_id: false, lacking: Vec::new() }
 }
 
-fn buy(line: &mut Line, asked: &PurchaseRequest, buyer: &Buyer) -> Result<Draw, Refusal> {
+fn buy(line: &mut Line, request: &PurchaseRequest, buyer: &Buyer) -> Result<Draw, Refusal> {
     let mut ids = IdSource::new(NOW, b"seed", "buy");
-    line.purchase(&mut ids, asked, (buyer, &rules()), (usd(5_000), false), NOW).map(|(draw, _)| draw)
+    line.purchase(&mut ids, request, (buyer, &rules()), (usd(5_000), false), NOW).map(|(draw, _)| draw)
 }
 
 fn capture(line: &mut Line, draw: &mut Draw, parts: &[Part], now: DateTime<Utc>) -> Result<(), Refusal> {
@@ -56,7 +56,7 @@ fn all_that_is_against_a_purchase_is_told_at_once() {
     let lacking = Buyer { lacking: vec!["billing_address".into()], ..buyer() };
     let unknown = Item { tax_category: "books".into(), ..item(600_000, "1") };
     let mut ids = IdSource::new(NOW, b"seed", "buy");
-    let refused = line.purchase(&mut ids, &asked(vec![unknown]), (&lacking, &rules()), (usd(5_000), true), NOW).unwrap_err();
+    let refused = line.purchase(&mut ids, &request(vec![unknown]), (&lacking, &rules()), (usd(5_000), true), NOW).unwrap_err();
     let told: Vec<_> = refused.conditions.iter().map(|own| own.name).collect();
     assert_eq!(refused.reason, "LINE_STATE");
     assert_eq!(told, ["LINE_STATE", "INVOICE_IN_PLAN", "PROFILE_INCOMPLETE", "TAX_UNKNOWN", "CREDIT_LIMIT_EXCEEDED"]);
@@ -68,23 +68,23 @@ fn all_that_is_against_a_purchase_is_told_at_once() {
 fn what_could_keep_the_invoice_from_being_made_is_refused() {
     let euro = Money::from_micros(Currency::parse("EUR").unwrap(), 1_000_000);
     let unknown = Item { tax_category: "books".into(), ..item(1, "1") };
-    let late = |days: u64| PurchaseRequest { expires_at: Some(NOW + Days::new(days)), ..asked(vec![item(1, "1")]) };
+    let late = |days: u64| PurchaseRequest { expires_at: Some(NOW + Days::new(days)), ..request(vec![item(1, "1")]) };
     let lacking = Buyer { lacking: vec!["billing_address".into()], ..buyer() };
     let cases: [(&str, PurchaseRequest, Buyer); 9] = [
-        ("CURRENCY_MISMATCH", asked(vec![item(1, "1"), Item { unit_price: euro, ..item(1, "1") }]), buyer()),
-        ("CURRENCY_MISMATCH", asked(vec![Item { unit_price: euro, ..item(1, "1") }]), buyer()),
-        ("TAX_UNKNOWN", asked(vec![item(1, "1"), unknown]), buyer()),
-        ("TAX_UNKNOWN", asked(vec![item(1, "1")]), Buyer { country: "DE".into(), ..buyer() }),
-        ("PROFILE_INCOMPLETE", asked(vec![item(1, "1")]), lacking),
-        ("INVOICE_EMPTY", asked(vec![item(1, "0.4")]), buyer()),
-        ("CREDIT_LIMIT_EXCEEDED", asked(vec![item(500, "2"), item(1, "1")]), buyer()),
+        ("CURRENCY_MISMATCH", request(vec![item(1, "1"), Item { unit_price: euro, ..item(1, "1") }]), buyer()),
+        ("CURRENCY_MISMATCH", request(vec![Item { unit_price: euro, ..item(1, "1") }]), buyer()),
+        ("TAX_UNKNOWN", request(vec![item(1, "1"), unknown]), buyer()),
+        ("TAX_UNKNOWN", request(vec![item(1, "1")]), Buyer { country: "DE".into(), ..buyer() }),
+        ("PROFILE_INCOMPLETE", request(vec![item(1, "1")]), lacking),
+        ("INVOICE_EMPTY", request(vec![item(1, "0.4")]), buyer()),
+        ("CREDIT_LIMIT_EXCEEDED", request(vec![item(500, "2"), item(1, "1")]), buyer()),
         ("TIME_IN_PAST", late(0), buyer()),
         ("TIME_OUT_OF_RANGE", late(91), buyer()),
     ];
-    for (reason, asked, buyer) in cases {
+    for (reason, request, buyer) in cases {
         let mut line = active(NOW);
         let before = line.clone();
-        let refusal = buy(&mut line, &asked, &buyer).unwrap_err();
+        let refusal = buy(&mut line, &request, &buyer).unwrap_err();
         let told = refusal.violations.first().map_or(refusal.reason, |own| own.reason);
         assert_eq!((told, &line), (reason, &before), "a refusal changes nothing");
     }
@@ -93,16 +93,16 @@ fn what_could_keep_the_invoice_from_being_made_is_refused() {
 #[test]
 fn the_tax_is_that_of_the_authorisation() {
     let mut line = active(NOW);
-    let draw = buy(&mut line, &asked(vec![item(300, "1.5")]), &Buyer { has_tax_id: true, ..buyer() }).unwrap();
+    let draw = buy(&mut line, &request(vec![item(300, "1.5")]), &Buyer { has_tax_id: true, ..buyer() }).unwrap();
     assert_eq!((draw.amount, draw.purchase.unwrap().lines[0].rate_percent), (usd(450), Decimal::ZERO));
-    let draw = buy(&mut line, &asked(vec![item(300, "1")]), &buyer()).unwrap();
+    let draw = buy(&mut line, &request(vec![item(300, "1")]), &buyer()).unwrap();
     assert_eq!((draw.amount, draw.purchase.unwrap().lines[0].rate_percent), (usd(300), Decimal::from(20)), "prices include tax");
 }
 
 #[test]
 fn a_part_is_captured_once_and_the_rest_released() {
     let mut line = active(NOW);
-    let mut draw = buy(&mut line, &asked(vec![item(100, "3"), item(50, "2")]), &buyer()).unwrap();
+    let mut draw = buy(&mut line, &request(vec![item(100, "3"), item(50, "2")]), &buyer()).unwrap();
     assert_eq!((draw.amount, draw.invoice, line.authorized), (usd(400), None, usd(400)));
     let before = draw.clone();
     for parts in [vec![(2, None)], vec![(0, Some(Decimal::from(4)))]] {
@@ -128,7 +128,7 @@ fn a_part_is_captured_once_and_the_rest_released() {
 #[test]
 fn it_expires_and_a_payments_draw_does_not() {
     let mut line = active(NOW);
-    let mut draw = buy(&mut line, &asked(vec![item(100, "1")]), &buyer()).unwrap();
+    let mut draw = buy(&mut line, &request(vec![item(100, "1")]), &buyer()).unwrap();
     let end = NOW + Days::new(7);
     assert_eq!(draw.expires_at(), Some(end), "seven days where none are named");
     assert_eq!(line.expire(&mut draw, end - Days::new(1)), Ok(None));

@@ -4,6 +4,7 @@ pub mod applications;
 pub mod bank_files;
 pub mod customers;
 pub mod draws;
+pub mod invoices;
 pub mod lines;
 pub mod policies;
 pub mod programmes;

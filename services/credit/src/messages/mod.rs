@@ -7,6 +7,7 @@ pub mod bank_links;
 pub mod decisions;
 pub mod draws;
 mod features;
+pub mod invoicing;
 pub mod lines;
 pub mod names;
 pub mod policies;

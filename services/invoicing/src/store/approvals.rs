@@ -42,9 +42,9 @@ const WRITE_OFF: &str = "WRITE_OFF";
 const CREDIT_NOTE: &str = "CREDIT_NOTE";
 
 /// An approval, and whose invoice it is about.
-pub type Known = (Approval, Id<Customer>);
+pub type OfCustomer = (Approval, Id<Customer>);
 
-fn approval(row: Model) -> Result<Known, AppError> {
+fn approval(row: Model) -> Result<OfCustomer, AppError> {
     let amount = Money::from_micros(currency(&row.currency)?, row.amount);
     let state = ApprovalState::ALL.into_iter().find(|state| state.name() == row.state);
     let own = Approval {
@@ -68,12 +68,12 @@ fn approval(row: Model) -> Result<Known, AppError> {
 }
 
 /// One approval.
-pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Approval>) -> Result<Option<Known>, AppError> {
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Approval>) -> Result<Option<OfCustomer>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(approval).transpose()
 }
 
 /// One approval, its row locked.
-pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Approval>) -> Result<Option<Known>, AppError> {
+pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Approval>) -> Result<Option<OfCustomer>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(approval).transpose()
 }
 
@@ -83,7 +83,7 @@ pub async fn list<C: ConnectionTrait>(
     tenant: &TenantId,
     (state, before): (Option<ApprovalState>, Uuid),
     limit: u64,
-) -> Result<Vec<Known>, AppError> {
+) -> Result<Vec<OfCustomer>, AppError> {
     let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
     if let Some(state) = state {
         query = query.filter(Column::State.eq(state.name()));

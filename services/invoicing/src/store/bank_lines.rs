@@ -67,8 +67,13 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<BankLi
     Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(line).transpose()
 }
 
-/// Which of these references of an account are known.
-pub async fn known<C: ConnectionTrait>(conn: &C, tenant: &TenantId, account: &str, references: &[&str]) -> Result<Vec<String>, AppError> {
+/// Which of these references of an account are stored.
+pub async fn stored_references<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    account: &str,
+    references: &[&str],
+) -> Result<Vec<String>, AppError> {
     let query = Entity::find()
         .select_only()
         .column(Column::Reference)

@@ -4,7 +4,7 @@
 
 use super::{
     Evaluated,
-    tests::{at, block, day, proposed, settings, tell, usd, who},
+    tests::{at, block, day, proposed, publish_figures, settings, usd, who},
 };
 use crate::{Plan, PlanState, Schedule, Side, Verb, collection::Ended, plan::PendingTransition};
 use chrono::{DateTime, Days, TimeDelta, Utc};
@@ -62,8 +62,8 @@ impl World {
         total - paid - credited
     }
 
-    fn tell(&self, plan: &mut Plan, place: usize) {
-        tell(plan, place, self.open(place), self.invoices[place].0, self.now);
+    fn publish_figures(&self, plan: &mut Plan, place: usize) {
+        publish_figures(plan, place, self.open(place), self.invoices[place].0, self.now);
     }
 
     fn happens(&mut self, plan: &mut Plan, event: &Event) {
@@ -92,11 +92,11 @@ impl World {
             Event::Repeat(_) => {}
         }
         if let Event::Pay(place, _) | Event::Credit(place, _) | Event::TakeBack(place, _) | Event::Repeat(place) = *event {
-            self.tell(plan, place);
+            self.publish_figures(plan, place);
         }
         if matches!(plan.pending_transition, Some(PendingTransition::Block { .. })) {
             // What invoicing sees under its locks.
-            (0..2).for_each(|place| self.tell(plan, place));
+            (0..2).for_each(|place| self.publish_figures(plan, place));
             block(plan, now);
         }
         while plan.pending_transition.is_none() && plan.next_evaluation(UTC).is_some_and(|next| next <= self.now) {

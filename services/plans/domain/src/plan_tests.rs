@@ -102,7 +102,7 @@ fn amounts(plan: &Plan) -> Vec<(i64, i64)> {
 }
 
 /// What the world says of one invoice.
-pub(crate) fn tell(plan: &mut Plan, place: usize, open: i64, paid: i64, now: DateTime<Utc>) {
+pub(crate) fn publish_figures(plan: &mut Plan, place: usize, open: i64, paid: i64, now: DateTime<Utc>) {
     let invoice = plan.covered[place].invoice;
     let figures = Figures { open: usd(open), paid: usd(paid), due_on: plan.covered[place].due_on, revision: now.timestamp() };
     plan.follow(invoice, figures, now).unwrap();
@@ -178,7 +178,7 @@ fn what_people_and_days_do_walks_every_edge() {
     let mut plan = active();
     plan.evaluate(UTC, late).unwrap();
     assert_eq!((plan.state, plan.grace_end()), (PlanState::InGrace, Some(day("2026-02-05"))));
-    tell(&mut plan, 0, 0, 4_000, late);
+    publish_figures(&mut plan, 0, 0, 4_000, late);
     plan.evaluate(UTC, late).unwrap();
     assert_eq!((plan.state, plan.grace_end()), (PlanState::Active, None));
     let march = at(day("2026-03-01"));
@@ -193,13 +193,13 @@ fn what_people_and_days_do_walks_every_edge() {
     assert_eq!((plan.state, plan.late_since), (PlanState::InGrace, Some(day("2026-03-11"))), "new days of grace");
     plan.evaluate(UTC, march + TimeDelta::days(15)).unwrap();
     plan.lifted(march);
-    tell(&mut plan, 1, 0, 6_000, march);
+    publish_figures(&mut plan, 1, 0, 6_000, march);
     plan.evaluate(UTC, march + TimeDelta::days(16)).unwrap();
     assert_eq!((plan.state, &plan.pending_transition), (PlanState::Completed, &None), "its blocks have fallen before");
     note(&plan);
     let mut plan = active();
-    tell(&mut plan, 0, 0, 4_000, now);
-    tell(&mut plan, 1, 0, 6_000, now);
+    publish_figures(&mut plan, 0, 0, 4_000, now);
+    publish_figures(&mut plan, 1, 0, 6_000, now);
     plan.evaluate(UTC, now).unwrap();
     assert_eq!((plan.state, plan.pending_transition.clone()), (PlanState::Completed, Some(PendingTransition::Lift)));
     note(&plan);
@@ -259,7 +259,7 @@ fn the_proposer_never_approves_and_what_was_seen_binds() {
     let busy = plan.accept(Verb::Approve, who(Side::Tenant), usd(10_000), now).unwrap_err();
     assert_eq!(busy.reason, "CONCURRENT_UPDATE", "one answer at a time");
     // 40.00 were paid while the answer was on its way: the last instalments are lowered.
-    tell(&mut plan, 0, 0, 4_000, now);
+    publish_figures(&mut plan, 0, 0, 4_000, now);
     block(&mut plan, now);
     assert_eq!((plan.state, amounts(&plan)), (PlanState::Active, vec![(3_334, 0), (2_666, 0)]));
     let mut own = proposed();
@@ -273,13 +273,13 @@ fn the_proposer_never_approves_and_what_was_seen_binds() {
 fn money_goes_to_the_earliest_and_credit_notes_lower_the_last() {
     let (mut plan, now) = (active(), at(day("2026-01-05")));
     assert_eq!(amounts(&plan), [(3_334, 0), (3_333, 0), (3_333, 0)]);
-    tell(&mut plan, 0, 0, 4_000, now);
+    publish_figures(&mut plan, 0, 0, 4_000, now);
     assert_eq!(amounts(&plan), [(3_334, 3_334), (3_333, 666), (3_333, 0)]);
-    tell(&mut plan, 1, 2_000, 0, now);
+    publish_figures(&mut plan, 1, 2_000, 0, now);
     assert_eq!(amounts(&plan), [(3_334, 3_334), (2_666, 666), (0, 0)], "40.00 are credited");
-    tell(&mut plan, 0, 4_000, 0, now);
+    publish_figures(&mut plan, 0, 4_000, 0, now);
     assert_eq!(amounts(&plan), [(3_334, 0), (2_666, 0), (0, 0)], "a payment is taken back");
-    tell(&mut plan, 1, 7_000, -1_000, now);
+    publish_figures(&mut plan, 1, 7_000, -1_000, now);
     assert_eq!(plan.offer.instalments.iter().map(|own| own.unpaid().unwrap().micros()).sum::<i64>(), 110_000_000);
     let older = Figures { open: usd(1), paid: usd(0), due_on: day("2026-01-10"), revision: 0 };
     assert_eq!(plan.follow(plan.covered[0].invoice, older, now), Ok(false), "older news");

@@ -17,7 +17,7 @@
 //! gets a second one beyond 30,000 values). Load has one each for lines, draws and programmes, one more each for buyers,
 //! plans and tax rules where something is authorised, and the lookup of the requests. Save has one each for answers,
 //! draws, entries, next due days and lines, three for each of the aggregates `draw`, `credit_line` and `purchase` that
-//! has events, and one or two for each of the jobs `judge_line` and `expire_draw`. The exception: a line is evaluated for
+//! has events, and at most three for each of the jobs `judge_line` and `expire_draw`. The exception: a line is evaluated for
 //! the day when it is saved, and one whose state this changes adds two for its history.
 //!
 //! # What bounds a batch

@@ -68,8 +68,9 @@ async fn fresh_lines(tx: &WriteTx, lines: Vec<Shown>) -> Result<(Vec<Shown>, usi
     let mut fresh = Vec::new();
     for (account, lines) in by_account {
         let references: Vec<_> = lines.iter().map(|line| line.reference.as_str()).collect();
-        let known: BTreeSet<_> = bank_lines::known(tx.conn(), &tx.call().tenant, &account, &references).await?.into_iter().collect();
-        fresh.extend(lines.into_iter().filter(|line| !known.contains(&line.reference)));
+        let stored: BTreeSet<_> =
+            bank_lines::stored_references(tx.conn(), &tx.call().tenant, &account, &references).await?.into_iter().collect();
+        fresh.extend(lines.into_iter().filter(|line| !stored.contains(&line.reference)));
     }
     fresh.sort_by_key(|line| order.iter().position(|own| own.0 == line.account && own.1 == line.reference));
     let duplicates = all.saturating_sub(fresh.len());
