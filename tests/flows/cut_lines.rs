@@ -112,6 +112,40 @@ async fn survives<T>(line: &FaultyLine, fault: Fault, act: impl AsyncFn() -> Res
     panic!("{fault:?}: it does not end");
 }
 
+/// Nothing was made or lost in the wallet and in invoicing, and their books agree.
+async fn books_hold(services: &Services) {
+    let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
+    invariants::hold_in(data, postgres).await;
+    invariants::books_agree_in(data, postgres).await;
+}
+
+/// Plays a scenario on each database.
+macro_rules! on_both_in_processes {
+    ($($scenario:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                Box::pin(super::$scenario(false)).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                Box::pin(super::$scenario(true)).await;
+            })+
+        }
+    };
+}
+
+on_both_in_processes!(
+    a_payment_outlives_its_line_to_the_wallet,
+    a_payment_outlives_its_line_to_credit,
+    a_credit_line_is_switched_whatever_becomes_of_the_line_to_the_wallet,
+    a_proposal_outlives_its_line_to_invoicing,
+    an_instalment_does_not_fail_by_a_broken_line,
+    a_call_through_the_door_is_done_once_whatever_becomes_of_its_line,
+);
+
 async fn funds(services: &Services, people: &People) {
     let grant = GrantCreditRequest { request_id: request_id(), wallet: people.wallet.clone(), amount: usd(3_000), ..Default::default() };
     let staff = services.rig().someone("STAFF", None);
@@ -129,9 +163,8 @@ fn pays(people: &People, invoice: &str, tenders: Vec<payterms_proto::invoicing::
 }
 
 /// 100 = 30 credit + 70 card.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_payment_outlives_its_line_to_the_wallet() {
-    let Some(rig) = rig::start(false).await else { return };
+async fn a_payment_outlives_its_line_to_the_wallet(on_postgres: bool) {
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     let services = Services::on_lines(rig, &[("invoicing", "wallet")]);
@@ -147,14 +180,12 @@ async fn a_payment_outlives_its_line_to_the_wallet() {
     }
     assert_eq!(services.rig().charges().await, vec!["70"; faults().len()], "each once");
     assert!(mails(&owner, MailKind::CollectionFailed).await.is_empty());
-    invariants::hold_in(services.rig().data(), None).await;
-    invariants::books_agree_in(services.rig().data(), None).await;
+    books_hold(&services).await;
 }
 
 /// All of it by the line.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_payment_outlives_its_line_to_credit() {
-    let Some(rig) = rig::start(false).await else { return };
+async fn a_payment_outlives_its_line_to_credit(on_postgres: bool) {
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     let programme = programme(&owner, Programme::default()).await;
@@ -171,15 +202,13 @@ async fn a_payment_outlives_its_line_to_credit() {
         assert_eq!(payment.state(), State::Succeeded, "{fault:?}");
         assert!(read(&owner, &invoice.name).await.unwrap().deferral.is_some(), "{fault:?}");
     }
-    credit_agrees_in(services.rig().data(), None).await;
-    invariants::hold_in(services.rig().data(), None).await;
-    invariants::books_agree_in(services.rig().data(), None).await;
+    credit_agrees_in(services.rig().data(), services.rig().postgres.as_deref()).await;
+    books_hold(&services).await;
 }
 
 /// A line is put aside and made a method again.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_credit_line_is_switched_whatever_becomes_of_the_line_to_the_wallet() {
-    let Some(rig) = rig::start(false).await else { return };
+async fn a_credit_line_is_switched_whatever_becomes_of_the_line_to_the_wallet(on_postgres: bool) {
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     let programme = programme(&owner, Programme::default()).await;
@@ -204,13 +233,12 @@ async fn a_credit_line_is_switched_whatever_becomes_of_the_line_to_the_wallet() 
         let should = if number % 2 == 0 { credit_line::State::Inactive } else { credit_line::State::Active };
         assert_eq!(state, should, "{place:?} {cut:?}");
     }
-    credit_agrees_in(services.rig().data(), None).await;
+    credit_agrees_in(services.rig().data(), services.rig().postgres.as_deref()).await;
 }
 
 /// A proposal sets its block, and is withdrawn.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_proposal_outlives_its_line_to_invoicing() {
-    let Some(rig) = rig::start(false).await else { return };
+async fn a_proposal_outlives_its_line_to_invoicing(on_postgres: bool) {
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     let settings = PlanSettings::default();
@@ -230,12 +258,12 @@ async fn a_proposal_outlives_its_line_to_invoicing() {
         assert_eq!(plan.state(), plan::State::Withdrawn, "{fault:?}");
         assert_eq!(read(&owner, &invoice.name).await.unwrap().block, None, "{fault:?}");
     }
-    plans_agree_in(services.rig().data(), None).await;
-    invariants::hold_in(services.rig().data(), None).await;
+    plans_agree_in(services.rig().data(), services.rig().postgres.as_deref()).await;
+    books_hold(&services).await;
 }
 
 /// An instalment falls due while the line is broken: it is collected later, once, and nobody is mailed that it failed.
-async fn instalments(on_postgres: bool) {
+async fn an_instalment_does_not_fail_by_a_broken_line(on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     let (owner, staff) = (rig.someone("OWNER", None), rig.someone("STAFF", None));
@@ -278,26 +306,13 @@ async fn instalments(on_postgres: bool) {
         assert!(mails(&owner, MailKind::InstalmentFailed).await.is_empty(), "{fault:?}: nobody is mailed");
     }
     assert_eq!(services.rig().charges().await, vec!["100"; faults.len()], "each once");
-    let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
-    plans_agree_in(data, postgres).await;
-    invariants::hold_in(data, postgres).await;
-    invariants::books_agree_in(data, postgres).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_instalment_does_not_fail_by_a_broken_line_on_sqlite() {
-    Box::pin(instalments(false)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_instalment_does_not_fail_by_a_broken_line_on_postgres() {
-    Box::pin(instalments(true)).await;
+    plans_agree_in(services.rig().data(), services.rig().postgres.as_deref()).await;
+    books_hold(&services).await;
 }
 
 /// Through the door a cut call may end without a word of the suite's; with one, it is to come again.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_call_through_the_door_is_done_once_whatever_becomes_of_its_line() {
-    let Some(rig) = rig::start(false).await else { return };
+async fn a_call_through_the_door_is_done_once_whatever_becomes_of_its_line(on_postgres: bool) {
+    let Some(rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     let services = Services::on_lines(rig, &[("gateway", "wallet"), ("gateway", "invoicing"), ("gateway", "credit"), ("gateway", "plans")]);
     let (staff, line) = (services.rig().someone("STAFF", None), services.line("gateway", "wallet"));

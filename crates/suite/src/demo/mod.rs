@@ -51,7 +51,7 @@ pub async fn play(usage: Option<PathBuf>, postgres: Option<String>) -> Result<()
     let outcome = Box::pin(stories(&mut stage, &usage)).await;
     stage.suite.stop().await;
     outcome?;
-    println!("\nAll as must_hold, in {:.1} s.", began.elapsed().as_secs_f32());
+    println!("\nAll as told, in {:.1} s.", began.elapsed().as_secs_f32());
     Ok(())
 }
 
