@@ -75,13 +75,13 @@ async fn a_service_that_is_down_is_named_and_the_rest_is_told() {
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     issued(&owner, draft(&people.customer, "USD", vec![line("Plan", amount("USD", 9, 0))])).await;
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     let whole = until(async || overview(&people.admin, &people.customer).await, |seen| seen.unreachable.is_empty()).await;
     assert_eq!((whole.wallets.len(), whole.outstanding.len()), (1, 1));
     services.stop("wallet");
     let seen = overview(&people.admin, &people.customer).await.unwrap();
     assert_eq!((seen.unreachable, seen.wallets.len(), seen.outstanding), (vec!["wallet".to_owned()], 0, whole.outstanding.clone()));
-    services.restart("wallet", None);
+    services.restart("wallet", None).await;
     services.stop("invoicing");
     let seen = until(async || overview(&people.admin, &people.customer).await, |seen| !seen.wallets.is_empty()).await;
     assert_eq!((seen.unreachable, seen.outstanding.len()), (vec!["invoicing".to_owned()], 0));

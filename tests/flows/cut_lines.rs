@@ -167,7 +167,7 @@ async fn a_payment_outlives_its_line_to_the_wallet(on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
-    let services = Services::on_lines(rig, &[("invoicing", "wallet")]);
+    let services = Services::on_lines(rig, &[("invoicing", "wallet")]).await;
     funds(&services, &people).await;
     for fault in faults() {
         let invoice = issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await;
@@ -192,7 +192,7 @@ async fn a_payment_outlives_its_line_to_credit(on_postgres: bool) {
     let own = retry(async || offer(&owner, &people.customer, &programme.name, 1_000).await).await;
     let activate = ActivateLineRequest { request_id: request_id(), name: own.name.clone() };
     retry(async || people.admin.lines().activate_line(activate.clone()).await).await;
-    let services = Services::on_lines(rig, &[("invoicing", "credit")]);
+    let services = Services::on_lines(rig, &[("invoicing", "credit")]).await;
     for fault in faults() {
         let made = async || Ok(issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(10))])).await);
         let invoice = retry(made).await;
@@ -215,7 +215,7 @@ async fn a_credit_line_is_switched_whatever_becomes_of_the_line_to_the_wallet(on
     let own = retry(async || offer(&owner, &people.customer, &programme.name, 1_000).await).await;
     let activate = ActivateLineRequest { request_id: request_id(), name: own.name.clone() };
     retry(async || people.admin.lines().activate_line(activate.clone()).await).await;
-    let services = Services::on_lines(rig, &[("credit", "wallet")]);
+    let services = Services::on_lines(rig, &[("credit", "wallet")]).await;
     for (number, (_, place, cut)) in faults().into_iter().enumerate() {
         let (id, name) = (request_id(), own.name.clone());
         let off = DeactivateLineRequest { request_id: id.clone(), name: name.clone() };
@@ -243,7 +243,7 @@ async fn a_proposal_outlives_its_line_to_invoicing(on_postgres: bool) {
     let owner = rig.someone("OWNER", None);
     let settings = PlanSettings::default();
     allow(&owner, settings, &[]).await;
-    let services = Services::on_lines(rig, &[("plans", "invoicing")]);
+    let services = Services::on_lines(rig, &[("plans", "invoicing")]).await;
     for fault in faults() {
         let made = async || Ok(issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await);
         let invoice = retry(made).await;
@@ -271,7 +271,7 @@ async fn an_instalment_does_not_fail_by_a_broken_line(on_postgres: bool) {
     let clock = "tenants/acme/testClock".to_owned();
     let start = StartTestClockRequest { request_id: request_id(), parent: "tenants/acme".into(), now: at(START), seed: "seed".into() };
     owner.clock().start_test_clock(start).await.unwrap();
-    let services = Services::on_lines(rig, &[("plans", "invoicing")]);
+    let services = Services::on_lines(rig, &[("plans", "invoicing")]).await;
     let line = services.line("plans", "invoicing");
     let faults = [
         (0, Place::Answer, Cut::Foreign("9")),
@@ -314,7 +314,8 @@ async fn an_instalment_does_not_fail_by_a_broken_line(on_postgres: bool) {
 async fn a_call_through_the_door_is_done_once_whatever_becomes_of_its_line(on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
-    let services = Services::on_lines(rig, &[("gateway", "wallet"), ("gateway", "invoicing"), ("gateway", "credit"), ("gateway", "plans")]);
+    let services =
+        Services::on_lines(rig, &[("gateway", "wallet"), ("gateway", "invoicing"), ("gateway", "credit"), ("gateway", "plans")]).await;
     let (staff, line) = (services.rig().someone("STAFF", None), services.line("gateway", "wallet"));
     for (_, place, cut) in faults() {
         let grant = GrantCreditRequest { request_id: request_id(), wallet: people.wallet.clone(), amount: usd(1), ..Default::default() };

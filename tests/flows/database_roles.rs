@@ -235,7 +235,7 @@ async fn a_service_that_waits_for_its_schema_says_so_and_begins_when_it_is_there
     let at = free_address();
     // The role is the server's, not the database's; another database of this server has made it.
     postgres::database().await;
-    let _wallet = Process::service(env!("CARGO_BIN_EXE_payterms-under-test"), "wallet", at, &arguments, &[]);
+    let _wallet = Process::service(env!("CARGO_BIN_EXE_payterms-under-test"), "wallet", at, &arguments, &[]).await;
     let readiness = async || {
         let answer = reqwest::get(format!("http://{at}/readyz")).await.map_err(|error| Status::unavailable(error.to_string()))?;
         Ok((answer.status().as_u16(), answer.text().await.unwrap()))

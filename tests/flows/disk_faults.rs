@@ -46,9 +46,9 @@ async fn served(environment: Vec<(String, String)>) -> (Services, People) {
     let rig = rig::start(false).await.unwrap();
     let people = rig.prepare("tok_visa").await;
     grant(&rig, &people, 100_000).await;
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     services.environment = environment;
-    services.restart("wallet", None);
+    services.restart("wallet", None).await;
     (services, people)
 }
 
@@ -69,7 +69,7 @@ async fn debits(services: &Services, people: &People, count: usize) -> Vec<(Post
 /// What was acknowledged is in the file after the process has died, and is answered as it was.
 async fn all_is_kept(services: &mut Services, acknowledged: &[(PostDebitRequest, Vec<u8>)], what: &str) {
     services.environment.clear();
-    services.restart("wallet", None);
+    services.restart("wallet", None).await;
     let (conn, _) = rows_of("wallet", services.rig().data(), None).await;
     let select = "SELECT HEX(request_id)HEX AS told FROM transfers WHERE request_id IS NOT NULL";
     let stored: BTreeSet<_> = told(&conn, select).await.into_iter().collect();
@@ -143,7 +143,7 @@ async fn what_was_acknowledged_survives_a_full_disk() {
         std::os::unix::fs::symlink(&there, &here).unwrap();
     }
     // SQLite follows the link of the database and puts its log beside the real file.
-    services.restart("wallet", None);
+    services.restart("wallet", None).await;
     let mut acknowledged = debits(&services, &people, 3).await;
     let ballast = disk.path().join("ballast");
     let _ = fs::write(&ballast, vec![0; 6 << 20]);

@@ -295,7 +295,7 @@ async fn a_service_that_hangs_costs_seconds() {
     let rig = rig::start(false).await.unwrap();
     let people = rig.prepare("tok_visa").await;
     grant(&rig, &people, 10).await;
-    let services = Services::of(rig);
+    let services = Services::of(rig).await;
     let service = services.rig().someone("SERVICE", None);
     let debit =
         PostDebitRequest { request_id: request_id(), wallet: people.wallet.clone(), amount: amount("USD", 1, 0), ..Default::default() };
@@ -318,7 +318,7 @@ async fn a_service_that_hangs_costs_seconds() {
 async fn a_peer_that_hangs_costs_seconds() {
     let rig = rig::start(false).await.unwrap();
     let people = rig.prepare("tok_visa").await;
-    let services = Services::of(rig);
+    let services = Services::of(rig).await;
     let owner = services.rig().someone("OWNER", None);
     let terms = MeteredService {
         product: "maps".into(),

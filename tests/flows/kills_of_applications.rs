@@ -87,7 +87,7 @@ async fn one_line(services: &Services, people: &People, point: &str) {
 async fn submits(point: &'static str, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, _, own) = linked(&rig, "bank_steady").await;
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     let request = SubmitApplicationRequest { request_id: request_id(), name: own.name.clone() };
     let (caller, sent) = (people.admin.clone(), request.clone());
     services.die_at("credit", point, async move { caller.applications().submit_application(sent).await }).await;
@@ -113,7 +113,7 @@ async fn decides(point: &'static str, on_postgres: bool) {
     people.admin.applications().submit_application(submit).await.unwrap();
     let claim = ClaimApplicationRequest { request_id: request_id(), name: own.name.clone() };
     owner.applications().claim_application(claim).await.unwrap();
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     let request = DecideApplicationRequest {
         request_id: request_id(),
         name: own.name,
@@ -136,7 +136,7 @@ async fn offers(point: &'static str, on_postgres: bool) {
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     let programme = programme(&owner, Programme::default()).await;
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     let request = OfferLineRequest {
         request_id: request_id(),
         parent: people.customer.clone(),

@@ -112,7 +112,7 @@ async fn methods(people: &People) -> Vec<PaymentMethod> {
 async fn switches_on((service, point): (&'static str, &'static str), on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, line) = prepare(&rig, "tok_visa").await;
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     let request = ActivateLineRequest { request_id: request_id(), name: line.name.clone() };
     let (caller, sent) = (people.admin.clone(), request.clone());
     services.die_at(service, point, async move { caller.lines().activate_line(sent).await }).await;
@@ -135,7 +135,7 @@ async fn pays_later((service, point): (&'static str, &'static str), token: &str,
     let owner = rig.someone("OWNER", None);
     let invoice = issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await;
     let card = methods(&people).await.into_iter().find(|own| own.kind() == Kind::Card).unwrap().name;
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     let request = CreatePaymentRequest {
         request_id: request_id(),
         parent: people.customer.clone(),
@@ -165,7 +165,7 @@ async fn buys((service, point): (&'static str, &'static str), captured: bool, on
     let activate = ActivateLineRequest { request_id: request_id(), name: line.name.clone() };
     retry(async || people.admin.lines().activate_line(activate.clone()).await).await;
     let (shop, owner) = (rig.someone("SERVICE", None), rig.someone("OWNER", None));
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     let (parent, lines) = (line.name.clone(), vec![item("Tea", usd(20))]);
     let request = AuthorizeDrawRequest { request_id: request_id(), parent, lines, ..AuthorizeDrawRequest::default() };
     let ids = [request_id(), request_id()];

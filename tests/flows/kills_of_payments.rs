@@ -92,7 +92,7 @@ pub(crate) fn pays(people: &People, invoice: &Invoice) -> CreatePaymentRequest {
 async fn scenario((service, point): (&'static str, &'static str), token: &str, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, invoice) = prepare(&rig, token).await;
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     let request = pays(&people, &invoice);
     let (caller, sent) = (people.admin.clone(), request.clone());
     services.die_at(service, point, async move { caller.payments().create_payment(sent).await }).await;

@@ -99,7 +99,7 @@ async fn scenario((verb, service, point): (Verb, &'static str, &'static str), on
         Verb::Propose => None,
         _ => people.admin.plans().propose_plan(asked.clone()).await.unwrap().into_inner().plan,
     };
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     let name = sent.as_ref().map(|plan| plan.name.clone()).unwrap_or_default();
     let yes = ApprovePlanRequest { request_id: request_id(), name: name.clone(), total_seen: amount("USD", 120, 0), etag: String::new() };
     let no = RefusePlanRequest { request_id: request_id(), name, explanation: "No.".into() };
@@ -141,7 +141,7 @@ async fn refused_after_the_intent(on_postgres: bool) {
     let (people, invoices) = prepare(&rig).await;
     let asked = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(3, 28));
     let owner = rig.someone("OWNER", None);
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     let (admin, sent) = (people.admin.clone(), asked.clone());
     // It dies with its intent stored; the second invoice is disputed before it comes back.
     let block = BlockInvoiceRequest { request_id: request_id(), name: invoices[1].name.clone(), reason: Reason::Disputed.into() };
@@ -227,7 +227,7 @@ async fn collected((service, point): (&'static str, &'static str), on_postgres: 
         until(read, ready).await;
     };
     clock(to(8)).await;
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     let (caller, sent) = (owner.clone(), to(10));
     let dies = sent.clone();
     services.die_at(service, point, async move { caller.clock().advance_test_clock(dies).await }).await;
@@ -256,7 +256,7 @@ async fn paid_while_it_lay_dead(on_postgres: bool) {
         amount: amount("USD", 40, 0),
         reference: "Cash".into(),
     };
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     let (admin, sent) = (people.admin.clone(), asked.clone());
     let dying = async move { admin.plans().propose_plan(sent).await };
     services
@@ -300,7 +300,7 @@ async fn a_try_of_a_plan_that_was_cancelled_takes_nothing() {
     staff.plans().approve_plan(yes).await.unwrap();
     let advance = AdvanceTestClockRequest { request_id: request_id(), name, target_time: at(START + 9 * DAY) };
     retry(async || owner.clock().advance_test_clock(advance.clone()).await).await;
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     let good = until(
         async || Ok(shop::save_card(&people.admin, services.rig().gateway, &people.customer, "tok_visa").await),
         |saved| saved.as_ref().is_ok_and(Result::is_ok),

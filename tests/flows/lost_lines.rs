@@ -25,7 +25,7 @@ async fn a_line_to_the_database_that_is_lost_is_replaced() {
     let (server, name) = place.split_once('/').unwrap();
     let line = SlowLine::open(tokio::net::lookup_host(server).await.unwrap().next().unwrap(), Duration::ZERO).await;
     rig.postgres = Some(format!("{}/{name}", line.address));
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     let service = services.rig().someone("SERVICE", None);
     let debit = || PostDebitRequest {
         request_id: request_id(),
@@ -53,7 +53,7 @@ async fn a_line_to_the_database_that_is_lost_is_replaced() {
 
     let mut rig = services.into_rig();
     rig.postgres = Some(place);
-    rig.restart(None);
+    rig.restart(None).await;
     let service = rig.someone("SERVICE", None);
     for (request, answer) in answered {
         let again = retry(async || service.postings().post_debit(request.clone()).await).await;

@@ -207,7 +207,7 @@ async fn killed((service, point): (&'static str, &'static str), on_postgres: boo
     let pay = crate::kills_of_payments::pays(&people, &invoice);
     people.admin.payments().create_payment(pay).await.unwrap();
     let owner = rig.someone("OWNER", None);
-    let mut services = Services::of(rig);
+    let mut services = Services::of(rig).await;
     let request = note_of(&invoice.name, amount("USD", 80, 0));
     let (caller, sent) = (owner.clone(), request.clone());
     services.die_at(service, point, async move { caller.invoices().create_credit_note(sent).await }).await;

@@ -14,5 +14,5 @@ pub async fn start(on_postgres: bool) -> Option<Rig> {
 /// The same, with more options of the suite.
 pub async fn start_with(on_postgres: bool, options: &[String]) -> Option<Rig> {
     let database = if on_postgres { Some(postgres::database().await?) } else { None };
-    Some(Rig::start(BINARY, database, options))
+    Some(Rig::start(BINARY, database, options).await)
 }

@@ -91,7 +91,7 @@ impl Stage {
     /// Starts the suite on a durable PostgreSQL, or on SQLite: a tenant, a customer, a wallet with a million in it.
     pub async fn start(durable: Option<&Durable>) -> Self {
         let binary = std::env::current_exe().expect("this binary").display().to_string();
-        let rig = Rig::start(&binary, durable.map(Durable::database), &[]);
+        let rig = Rig::start(&binary, durable.map(Durable::database), &[]).await;
         let people = rig.prepare("tok_visa").await;
         let grant = GrantCreditRequest {
             request_id: request_id(),
@@ -102,7 +102,7 @@ impl Stage {
         rig.someone("STAFF", None).lots().grant_credit(grant).await.expect("credit");
         // A trace of a hundred, as in production.
         let (collector, otlp) = Collector::start();
-        let services = Services::with(rig, vec![otlp, "--trace-ratio=0.01".to_owned()]);
+        let services = Services::with(rig, vec![otlp, "--trace-ratio=0.01".to_owned()]).await;
         Self { services, wallet: people.wallet, customer: people.customer, collector }
     }
 
@@ -114,7 +114,7 @@ impl Stage {
             let server = tokio::net::lookup_host(server).await.expect("a host").next().expect("an address");
             rig.postgres = Some(format!("{}/{name}", line(server).await));
         }
-        Self { services: Services::of(rig), wallet, customer, collector }
+        Self { services: Services::of(rig).await, wallet, customer, collector }
     }
 
     /// How many spans have arrived; some do unless the run is quick.

@@ -228,7 +228,7 @@ async fn sqlite(measure: &Measure) -> Small {
         one.push(alone.ids.len() as f64 / alone.seconds);
         many.push(all.ids.len() as f64 / all.seconds);
         let before = std::time::Instant::now();
-        stage.services.restart("wallet", None);
+        stage.services.restart("wallet", None).await;
         let read = GetBalanceRequest { name: stage.wallet.clone(), as_of: None };
         let session = stage.straight("wallet", 1).pop().expect("a session");
         while session.wallets().get_balance(read.clone()).await.is_err() {

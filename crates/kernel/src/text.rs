@@ -1,5 +1,7 @@
 //! Free text: what no field may hold, whatever it is for.
 
+use iban::Iban;
+
 /// What is wrong with a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextFault {
@@ -11,21 +13,34 @@ pub enum TextFault {
     CardNumber,
 }
 
-/// Checks a free text against its limit (in characters), its characters and card numbers.
+/// Checks a free text against its limit (in characters), its characters and card numbers. An IBAN is none, whatever its digits.
 ///
 /// # Errors
 /// The first fault found.
 pub fn check(text: &str, limit: usize) -> Result<(), TextFault> {
+    check_token(text, limit)?;
+    if holds_card_number(&without_ibans(text)) { Err(TextFault::CardNumber) } else { Ok(()) }
+}
+
+/// Checks a reference or a number of the trade. It may be longer than any card number, and then some of its digits often
+/// look like one.
+///
+/// # Errors
+/// The first fault found.
+pub fn check_reference(text: &str, limit: usize) -> Result<(), TextFault> {
+    check_token(text, limit)?;
+    if is_card_number(&without_ibans(text)) { Err(TextFault::CardNumber) } else { Ok(()) }
+}
+
+/// Checks what a program made, such as a signature: any digits may stand in it.
+///
+/// # Errors
+/// The first fault found.
+pub fn check_token(text: &str, limit: usize) -> Result<(), TextFault> {
     if text.chars().count() > limit {
         return Err(TextFault::TooLong);
     }
-    if text.chars().any(is_forbidden) {
-        return Err(TextFault::InvalidChars);
-    }
-    if holds_card_number(text) {
-        return Err(TextFault::CardNumber);
-    }
-    Ok(())
+    if text.chars().any(is_forbidden) { Err(TextFault::InvalidChars) } else { Ok(()) }
 }
 
 /// A text for people without the passwords in its addresses, `scheme://user:password@host` and `?password=…`. A person
@@ -73,6 +88,37 @@ pub fn holds_card_number(text: &str) -> bool {
 #[must_use]
 pub fn is_card_number(text: &str) -> bool {
     digit_runs(text).iter().any(|run| is_card(run))
+}
+
+/// A text with each valid IBAN in it, spaced or not, replaced by its country.
+fn without_ibans(text: &str) -> String {
+    let (mut rest, mut left) = (text, String::with_capacity(text.len()));
+    while let Some(first) = rest.chars().next() {
+        let length = iban_length(rest).unwrap_or(first.len_utf8());
+        let (taken, after) = rest.split_at(length);
+        left.push_str(if length > first.len_utf8() { "IBAN" } else { taken });
+        rest = after;
+    }
+    left
+}
+
+/// How many bytes of a text are the IBAN that it begins with: its country, two digits, and what else the country says.
+fn iban_length(text: &str) -> Option<usize> {
+    let country = |text: &str| text.chars().take(2).filter(char::is_ascii_uppercase).count() == 2;
+    if !country(text) {
+        return None;
+    }
+    let mut compact = String::new();
+    for (at, c) in text.char_indices().filter(|(_, c)| *c != ' ') {
+        if !c.is_ascii_alphanumeric() || compact.len() == 34 {
+            return None;
+        }
+        compact.push(c);
+        if compact.len() >= 15 && compact.parse::<Iban>().is_ok() {
+            return Some(at + c.len_utf8());
+        }
+    }
+    None
 }
 
 fn digit_runs(text: &str) -> Vec<Vec<u32>> {
@@ -125,7 +171,7 @@ fn passes_luhn(digits: &[u32]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{TextFault, check, holds_card_number, is_card_number, without_passwords};
+    use super::{TextFault, check, check_reference, check_token, holds_card_number, is_card_number, without_passwords};
 
     #[test]
     fn a_long_number_is_no_card_number_though_some_of_its_digits_are() {
@@ -167,5 +213,20 @@ mod tests {
         assert_eq!(check("a\u{202E}b", 10), Err(TextFault::InvalidChars));
         assert_eq!(check("4242424242424242", 20), Err(TextFault::CardNumber));
         assert_eq!(check("Größe 東京", 10), Ok(()));
+        assert_eq!((check_token("abc", 2), check_token("a\u{0}b", 10)), (Err(TextFault::TooLong), Err(TextFault::InvalidChars)));
+    }
+
+    #[test]
+    fn long_numbers_of_the_trade_are_taken_and_cards_are_not() {
+        // IBANs and a Swiss payment reference in which some digits would be a card number.
+        for text in ["Bank 4, IBAN DE75512108001245126199", "BE30 5390 0224 8996", "21 00000 00003 13947 14300 09017"] {
+            assert!(holds_card_number(text), "{text}");
+            assert_eq!(check_reference(text, 100), Ok(()), "{text}");
+        }
+        assert_eq!(check("Pay to DE75 5121 0800 1245 1261 99.", 100), Ok(()));
+        for text in ["paid with 4242 4242 4242 4242", "AB4242424242424242", "IBAN BE30539002248996, card 4242424242424242"] {
+            assert_eq!(check_reference(text, 100), Err(TextFault::CardNumber), "{text}");
+        }
+        assert_eq!(check_token("4242424242424242", 100), Ok(()));
     }
 }

@@ -73,5 +73,5 @@ async fn send(gateway: SocketAddr, url: &str, token: &str) -> Result<(), Status>
         .body(format!("token={token}"))
         .send()
         .await;
-    form.and_then(reqwest::Response::error_for_status).map(|_| ()).map_err(|error| Status::unavailable(error.to_string()))
+    form.and_then(reqwest::Response::error_for_status).map(|_| ()).map_err(|error| Status::unavailable(format!("{error:?}")))
 }

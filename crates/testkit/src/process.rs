@@ -23,8 +23,8 @@ pub fn free_address() -> SocketAddr {
     const FIRST: u16 = 12_000;
     const PORTS: u16 = 20_000;
     // Test processes side by side begin at different places.
-    let own = u16::try_from(std::process::id() % 400).unwrap_or_default() * 50;
-    let address = |given: u16| SocketAddr::from(([127, 0, 0, 1], FIRST + (own + given) % PORTS));
+    let first = u16::try_from(std::process::id() % 400).unwrap_or_default() * 50;
+    let address = |given: u16| SocketAddr::from(([127, 0, 0, 1], FIRST + (first + given) % PORTS));
     let mut fresh = (0..PORTS).map(|_| address(GIVEN.fetch_add(1, Ordering::Relaxed) % PORTS));
     fresh.find(|at| TcpListener::bind(at).is_ok()).expect("a free port")
 }
@@ -35,27 +35,35 @@ pub struct Process(Child);
 
 impl Process {
     /// Starts `binary` and waits until it says that it serves.
-    fn spawn(binary: &str, arguments: &[String], ready: &str) -> Self {
+    async fn spawn(binary: &str, arguments: Vec<String>, ready: &'static str) -> Self {
         let mut command = Command::new(binary);
-        let mut child = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the suite starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let said = lines.by_ref().map_while(Result::ok).any(|line| line.contains(ready));
-        assert!(said, "{binary} {arguments:?} serves");
-        std::thread::spawn(move || lines.for_each(drop));
-        Self(child)
+        command.args(&arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+        Self::started(move || {
+            let mut process = Self(command.spawn().expect("the suite starts"));
+            let mut lines = BufReader::new(process.0.stdout.take().expect("a pipe")).lines();
+            let said = lines.by_ref().map_while(Result::ok).any(|line| line.contains(ready));
+            assert!(said, "{arguments:?} serves");
+            std::thread::spawn(move || lines.for_each(drop));
+            process
+        })
+        .await
+    }
+
+    /// Waits on a thread of its own: scenarios that run side by side on one thread have requests half sent meanwhile, and a
+    /// server closes a connection that says nothing.
+    async fn started(start: impl FnOnce() -> Self + Send + 'static) -> Self {
+        tokio::task::spawn_blocking(start).await.expect("the process serves")
     }
 
     /// The simulator on its own file in `data`.
-    #[must_use]
-    pub fn simulator(binary: &str, data: &Path, at: SocketAddr, gateway: SocketAddr) -> Self {
+    pub async fn simulator(binary: &str, data: &Path, at: SocketAddr, gateway: SocketAddr) -> Self {
         let arguments =
             ["simulator".to_owned(), format!("--data={}", data.display()), format!("--at={at}"), format!("--notify=http://{gateway}")];
-        Self::spawn(binary, &arguments, "serves on")
+        Self::spawn(binary, arguments.to_vec(), "serves on").await
     }
 
     /// The suite on SQLite in `data`, or on `postgres`, killing itself at a point if one is named.
-    #[must_use]
-    pub fn suite(
+    pub async fn suite(
         binary: &str,
         data: &Path,
         (gateway, simulator): (SocketAddr, SocketAddr),
@@ -69,31 +77,33 @@ impl Process {
             .chain(kill_at.map(|point| format!("--kill-at={point}")))
             .chain(options.iter().cloned())
             .collect();
-        Self::suite_with(binary, data, (gateway, simulator), &more)
+        Self::suite_with(binary, data, (gateway, simulator), &more).await
     }
 
     /// The suite on SQLite in `data`, with more arguments.
-    #[must_use]
-    pub fn suite_with(binary: &str, data: &Path, (gateway, simulator): (SocketAddr, SocketAddr), more: &[String]) -> Self {
+    pub async fn suite_with(binary: &str, data: &Path, (gateway, simulator): (SocketAddr, SocketAddr), more: &[String]) -> Self {
         let mut arguments =
             vec![format!("--data={}", data.display()), format!("--listen={gateway}"), format!("--simulator=http://{simulator}")];
         arguments.extend_from_slice(more);
-        Self::spawn(binary, &arguments, "Ready after")
+        Self::spawn(binary, arguments, "Ready after").await
     }
 
     /// One service of the suite, with its arguments; it serves on `at` when this answers.
-    #[must_use]
-    pub fn service(binary: &str, name: &str, at: SocketAddr, arguments: &[String], environment: &[(String, String)]) -> Self {
+    pub async fn service(binary: &str, name: &str, at: SocketAddr, arguments: &[String], environment: &[(String, String)]) -> Self {
         let mut command = Command::new(binary);
         command.args(["service", name]).arg(format!("--listen={at}")).args(arguments);
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("the service starts");
-        let until = Instant::now() + Duration::from_secs(30);
-        while std::net::TcpStream::connect(at).is_err() {
-            assert!(child.try_wait().expect("a child").is_none() && Instant::now() < until, "{name} {arguments:?} serves");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        Self(child)
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        Self::started(move || {
+            let mut process = Self(command.spawn().expect("the service starts"));
+            let until = Instant::now() + Duration::from_secs(30);
+            while std::net::TcpStream::connect(at).is_err() {
+                assert!(process.0.try_wait().expect("a child").is_none() && Instant::now() < until, "{command:?} serves");
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            process
+        })
+        .await
     }
 
     /// The process' id.

@@ -45,24 +45,21 @@ pub struct Services {
 impl Services {
     /// Starts each service on what a rig has prepared, with a line that can break between each of these pairs, caller
     /// first.
-    #[must_use]
-    pub fn on_lines(rig: Rig, pairs: &[(&'static str, &'static str)]) -> Self {
-        Self::between(rig, Vec::new(), pairs)
+    pub async fn on_lines(rig: Rig, pairs: &[(&'static str, &'static str)]) -> Self {
+        Self::between(rig, Vec::new(), pairs).await
     }
 
     /// Starts each service on what a rig has prepared.
-    #[must_use]
-    pub fn of(rig: Rig) -> Self {
-        Self::with(rig, Vec::new())
+    pub async fn of(rig: Rig) -> Self {
+        Self::with(rig, Vec::new()).await
     }
 
     /// The same, with more options for each.
-    #[must_use]
-    pub fn with(rig: Rig, options: Vec<String>) -> Self {
-        Self::between(rig, options, &[])
+    pub async fn with(rig: Rig, options: Vec<String>) -> Self {
+        Self::between(rig, options, &[]).await
     }
 
-    fn between(mut rig: Rig, options: Vec<String>, pairs: &[(&'static str, &'static str)]) -> Self {
+    async fn between(mut rig: Rig, options: Vec<String>, pairs: &[(&'static str, &'static str)]) -> Self {
         drop(rig.suite.take());
         let mut own = Self {
             rig,
@@ -77,7 +74,7 @@ impl Services {
         };
         own.lines = pairs.iter().map(|pair| (*pair, FaultyLine::to(own.at(pair.1)))).collect();
         for name in ["wallet", "invoicing", "credit", "plans", "gateway"] {
-            own.restart(name, None);
+            own.restart(name, None).await;
         }
         own
     }
@@ -122,7 +119,7 @@ impl Services {
     }
 
     /// Starts a service, killing itself at a point if one is named.
-    pub fn restart(&mut self, name: &'static str, kill_at: Option<&str>) {
+    pub async fn restart(&mut self, name: &'static str, kill_at: Option<&str>) {
         drop(self.running.remove(name));
         let (data, provider) = (self.rig.data().display().to_string(), self.rig.provider);
         let mut arguments = vec![
@@ -155,7 +152,8 @@ impl Services {
         }
         arguments.extend(self.options.iter().cloned());
         arguments.extend(kill_at.map(|point| format!("--kill-at={point}")));
-        self.running.insert(name, Process::service(&self.rig.binary, name, self.at(name), &arguments, &self.environment));
+        let process = Process::service(&self.rig.binary, name, self.at(name), &arguments, &self.environment).await;
+        self.running.insert(name, process);
     }
 
     /// Tells a service to end, and waits until it has.
@@ -189,12 +187,12 @@ impl Services {
     where
         F::Output: Send + 'static,
     {
-        self.restart(name, Some(point));
+        self.restart(name, Some(point)).await;
         let acting = tokio::spawn(act);
         let mut doomed = self.running.remove(name).unwrap();
         tokio::task::spawn_blocking(move || doomed.wait_for_end()).await.unwrap();
         meanwhile.await;
-        self.restart(name, None);
+        self.restart(name, None).await;
         let _ = acting.await.unwrap();
     }
 }
@@ -212,13 +210,12 @@ pub struct People {
 
 impl Rig {
     /// A rig with a running suite of `binary`, on SQLite or on a migrated database `host:port/name`.
-    #[must_use]
-    pub fn start(binary: &str, postgres: Option<String>, options: &[String]) -> Self {
+    pub async fn start(binary: &str, postgres: Option<String>, options: &[String]) -> Self {
         let (binary, folder) = (binary.to_owned(), tempfile::tempdir().unwrap());
         let (gateway, provider) = (free_address(), free_address());
-        let simulator = Process::simulator(&binary, folder.path(), provider, gateway);
+        let simulator = Process::simulator(&binary, folder.path(), provider, gateway).await;
         let mut rig = Self { binary, folder, gateway, provider, postgres, options: options.to_vec(), suite: None, _simulator: simulator };
-        rig.restart(None);
+        rig.restart(None).await;
         rig
     }
 
@@ -229,10 +226,10 @@ impl Rig {
     }
 
     /// Starts the suite, killing itself at a point if one is named.
-    pub fn restart(&mut self, kill_at: Option<&str>) {
+    pub async fn restart(&mut self, kill_at: Option<&str>) {
         drop(self.suite.take());
         let places = (self.gateway, self.provider);
-        self.suite = Some(Process::suite(&self.binary, self.folder.path(), places, self.postgres.as_deref(), kill_at, &self.options));
+        self.suite = Some(Process::suite(&self.binary, self.folder.path(), places, self.postgres.as_deref(), kill_at, &self.options).await);
     }
 
     /// Starts the suite so that it dies at a point, does what makes it die, and starts it again.
@@ -240,12 +237,12 @@ impl Rig {
     where
         F::Output: Send + 'static,
     {
-        self.restart(Some(point));
+        self.restart(Some(point)).await;
         let acting = tokio::spawn(act);
         let mut doomed = self.suite.take().unwrap();
         tokio::task::spawn_blocking(move || doomed.wait_for_end()).await.unwrap();
         let _ = acting.await.unwrap();
-        self.restart(None);
+        self.restart(None).await;
     }
 
     /// Someone with one role of tenant `acme`.

@@ -13,7 +13,7 @@ use payterms_kernel::{
     Currency, Money, Refusal, TenantId, Violation,
     calendar::PaymentTerm,
     money::{MAX_UNITS, MoneyError, WALLET_DECIMALS, parse_decimal},
-    text::{TextFault, check},
+    text::{self, TextFault},
 };
 use payterms_proto::{google::r#type as google, invoicing::v1::PaymentTerm as PaymentTermMessage};
 use prost::Message;
@@ -143,6 +143,26 @@ impl Fields {
 
     /// A free text of `least` to `most` characters.
     pub fn text(&mut self, field: &str, text: &str, least: usize, most: usize) -> String {
+        self.checked(field, text, (least, most), text::check)
+    }
+
+    /// A reference or a number of the trade, such as an IBAN: some of its digits may look like a card number.
+    pub fn reference(&mut self, field: &str, text: &str, least: usize, most: usize) -> String {
+        self.checked(field, text, (least, most), text::check_reference)
+    }
+
+    /// What a program made, such as a signature or an etag: any digits may stand in it.
+    pub fn token(&mut self, field: &str, text: &str, least: usize, most: usize) -> String {
+        self.checked(field, text, (least, most), text::check_token)
+    }
+
+    fn checked(
+        &mut self,
+        field: &str,
+        text: &str,
+        (least, most): (usize, usize),
+        check: impl Fn(&str, usize) -> Result<(), TextFault>,
+    ) -> String {
         if text.trim().chars().count() < least {
             self.wrong(field, "FIELD_REQUIRED", format!("Write 1 to {most} characters."));
         }

@@ -22,7 +22,7 @@ impl Page {
     #[must_use]
     pub fn parse(fields: &mut Fields, parent: &str, size: i32, token: &str) -> Self {
         let list = format!("{} {parent}", fields.scope().method);
-        Self { list, size: fields.page_size(size), token: fields.text("page_token", token, 0, 1_000) }
+        Self { list, size: fields.page_size(size), token: fields.token("page_token", token, 0, 1_000) }
     }
 
     /// How many items to read: one more tells whether there is another page.

@@ -93,7 +93,7 @@ pub fn change_limit(request: Request<pb::ChangeLimitRequest>) -> Result<(Call, C
     let name = fields.name("name", &message.name, LINE);
     let limit = fields.money("limit", message.limit.as_ref(), Digits::MinorUnit);
     let reasons = principal_reasons(&mut fields, &message.reasons);
-    let etag = fields.text("etag", &message.etag, 0, 100);
+    let etag = fields.token("etag", &message.etag, 0, 100);
     let call = fields.write(&message.request_id, name.tenant.clone())?;
     Ok((call, ChangeLimit { line: line_ref(&name), limit, reasons, etag }))
 }

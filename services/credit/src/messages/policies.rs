@@ -101,7 +101,7 @@ pub fn update_policy(request: Request<pb::UpdatePolicyRequest>) -> Result<(Call,
     let policy_message = message.policy.unwrap_or_default();
     let name = fields.name("policy.name", &policy_message.name, POLICY);
     let new = policy(&mut fields, &policy_message);
-    let etag = fields.text("policy.etag", &policy_message.etag, 0, 100);
+    let etag = fields.token("policy.etag", &policy_message.etag, 0, 100);
     let command = UpdatePolicy { policy: policy_ref(&name), new, etag };
     Ok((fields.write(&message.request_id, name.tenant)?, command))
 }

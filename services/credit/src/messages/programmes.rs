@@ -145,7 +145,7 @@ pub fn update_programme(request: Request<pb::UpdateProgrammeRequest>) -> Result<
         fields.wrong("programme.limit_cap", "FIELD_REQUIRED", "Set the cap.");
     }
     let new = programme(&mut fields, &looked_at);
-    let etag = fields.text("programme.etag", &stated.etag, 0, 100);
+    let etag = fields.token("programme.etag", &stated.etag, 0, 100);
     let command = UpdateProgramme { programme: programme_ref(&name), new, paths, etag };
     Ok((fields.write(&message.request_id, name.tenant)?, command))
 }

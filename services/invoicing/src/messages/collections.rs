@@ -5,12 +5,7 @@ use crate::commands::{
     collections::{CollectForOwner, ExpectedOpen, OwnerInvoices},
     invoices::InvoiceRef,
 };
-use payterms_chassis::{
-    AppError, Call, Fields,
-    fields::Digits,
-    names::{self, Name},
-    render::timestamp,
-};
+use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name, render::timestamp};
 use payterms_invoicing_domain::{Block, BlockReason, Collection, CollectionState, Invoice};
 use payterms_kernel::{Id, Refusal};
 use payterms_proto::invoicing::v1 as pb;
@@ -61,7 +56,7 @@ fn invoices_of_owner(
 pub fn block_for_owner(request: Request<pb::BlockForOwnerRequest>) -> Result<(Call, OwnerInvoices, BlockReason), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
-    let owner = owner(&mut fields, &message.owner);
+    let owner = fields.token("owner", &message.owner, 1, 200);
     let reason = block_reason(&mut fields, "reason", message.reason);
     check_invoice_count(&mut fields, "invoices", message.invoices.len());
     let (mut invoices, mut foreign): (Vec<(Id<Invoice>, ExpectedOpen)>, _) = (Vec::new(), false);
@@ -87,7 +82,7 @@ pub fn block_for_owner(request: Request<pb::BlockForOwnerRequest>) -> Result<(Ca
 pub fn unblock_for_owner(request: Request<pb::UnblockForOwnerRequest>) -> Result<(Call, OwnerInvoices), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
-    let owner = owner(&mut fields, &message.owner);
+    let owner = fields.token("owner", &message.owner, 1, 200);
     let (invoices, foreign) = invoices_of_customer(&mut fields, &parent, "invoices", &message.invoices);
     let invoices = invoices.into_iter().map(|id| (id, ExpectedOpen::Anything)).collect();
     let breach = fields.optional_date("breach_date", message.breach_date.as_ref()).map(|day| (day, message.due_at_once));
@@ -95,25 +90,13 @@ pub fn unblock_for_owner(request: Request<pb::UnblockForOwnerRequest>) -> Result
     Ok((call, OwnerInvoices { breach, ..invoices_of_owner(&parent, owner, invoices, foreign)? }))
 }
 
-/// A plan's name, whose ids may look like a card number, or another owner's text.
-fn owner(fields: &mut Fields, text: &str) -> String {
-    match names::parse(text, &["customers", "plans"]) {
-        Some(_) => text.to_owned(),
-        None => fields.text("owner", text, 1, 200),
-    }
-}
-
 /// Collects for an owner.
 pub fn collect_for_owner(request: Request<pb::CollectForOwnerRequest>) -> Result<(Call, CollectForOwner), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
-    let owner = owner(&mut fields, &message.owner);
+    let owner = fields.token("owner", &message.owner, 1, 200);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
-    // An id may look like a card number; it is none.
-    let reference = match names::uuid(&message.reference) {
-        Some(_) => message.reference.clone(),
-        None => fields.text("reference", &message.reference, 1, 100),
-    };
+    let reference = fields.token("reference", &message.reference, 1, 100);
     let later = message.later.as_ref().map(|later| fields.money("later", Some(later), Digits::MinorUnit));
     let notified_at = fields.optional_instant("notice_time", message.notice_time.as_ref());
     let (invoices, foreign) = invoices_of_customer(&mut fields, &parent, "invoices", &message.invoices);

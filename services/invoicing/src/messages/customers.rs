@@ -36,7 +36,7 @@ pub fn customer_fields(fields: &mut Fields, customer: &pb::Customer, used: impl 
         tier: text(fields, "tier", &customer.tier, 40),
         locale: if locale.is_empty() { "en".to_owned() } else { locale },
         contacts: if used("contacts") { contacts(fields, &customer.contacts) } else { Vec::new() },
-        etag: fields.text("customer.etag", &customer.etag, 0, 100),
+        etag: fields.token("customer.etag", &customer.etag, 0, 100),
     }
 }
 

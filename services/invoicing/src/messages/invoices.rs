@@ -52,7 +52,7 @@ fn draft_fields(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) 
             collect_automatically: invoice.collect_automatically,
             memo: if used("memo") { fields.text("invoice.memo", &invoice.memo, 0, 1_000) } else { String::new() },
         },
-        etag: fields.text("invoice.etag", &invoice.etag, 0, 100),
+        etag: fields.token("invoice.etag", &invoice.etag, 0, 100),
     }
 }
 
@@ -123,7 +123,7 @@ pub fn delete_invoice(request: Request<pb::DeleteInvoiceRequest>) -> Result<(Cal
 pub fn finalize_invoice(request: Request<pb::FinalizeInvoiceRequest>) -> Result<(Call, InvoiceRef, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, INVOICE);
-    let etag = fields.text("etag", &message.etag, 0, 100);
+    let etag = fields.token("etag", &message.etag, 0, 100);
     let named = invoice_ref(&fields, &name);
     Ok((fields.write(&message.request_id, name.tenant.clone())?, named, etag))
 }

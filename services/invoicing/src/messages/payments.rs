@@ -194,7 +194,7 @@ pub fn record_outside_payment(request: Request<pb::RecordOutsidePaymentRequest>)
     }
     let (invoices, foreign) = invoices(&mut fields, &parent, &message.invoices, "");
     let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
-    let reference = fields.text("reference", &message.reference, 1, 200);
+    let reference = fields.reference("reference", &message.reference, 1, 200);
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
     if foreign {
         return Err(Refusal::not_found().into());

@@ -35,7 +35,7 @@ fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -
         transfer_tolerances: figures(fields, ("transfer_tolerances", &tenant.transfer_tolerances), &used),
         approval_limits: figures(fields, ("approval_limits", &tenant.approval_limits), &used),
         tax_rules: if used("tax_rules") { tax_rules(fields, &tenant.tax_rules) } else { Vec::new() },
-        etag: fields.text("tenant.etag", &tenant.etag, 0, 100),
+        etag: fields.token("tenant.etag", &tenant.etag, 0, 100),
     }
 }
 
@@ -69,11 +69,11 @@ fn business(fields: &mut Fields, own: &pb::BusinessDetails) -> Business {
     Business {
         legal_name: fields.text(&at("legal_name"), &own.legal_name, 0, 200),
         address: own.address.as_ref().map(|own| address(fields, &at("address"), own)),
-        tax_id: fields.text(&at("tax_id"), &own.tax_id, 0, 40),
+        tax_id: fields.reference(&at("tax_id"), &own.tax_id, 0, 40),
         legal_mentions: fields.text(&at("legal_mentions"), &own.legal_mentions, 0, 1_000),
         contact_email: fields.email(&at("contact_email"), &own.contact_email),
         portal_url,
-        bank_details: fields.text(&at("bank_details"), &own.bank_details, 0, 300),
+        bank_details: fields.reference(&at("bank_details"), &own.bank_details, 0, 300),
     }
 }
 

@@ -37,10 +37,10 @@ fn top_up(fields: &mut Fields, own: &pb::TransferTopUp) -> TopUp {
     TopUp {
         company_name: fields.text(&at("company_name"), &own.company_name, 1, 200),
         address: own.address.as_ref().map(|own| address(fields, &at("address"), own)),
-        company_id: fields.text(&at("company_id"), &own.company_id, 0, 40),
+        company_id: fields.reference(&at("company_id"), &own.company_id, 0, 40),
         email: fields.email(&at("email"), &own.email),
         contact_name: fields.text(&at("contact_name"), &own.contact_name, 1, 100),
-        phone: fields.text(&at("phone"), &own.phone, 0, 30),
+        phone: fields.reference(&at("phone"), &own.phone, 0, 30),
         taxed: false,
         bank_details: String::new(),
     }

@@ -80,7 +80,7 @@ pub fn approve_plan(request: Request<pb::ApprovePlanRequest>) -> Result<(Call, A
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, PLAN);
     let total_seen = fields.money("total_seen", message.total_seen.as_ref(), Digits::MinorUnit);
-    let etag = fields.text("etag", &message.etag, 0, 100);
+    let etag = fields.token("etag", &message.etag, 0, 100);
     let command = AcceptPlan { plan: plan_ref(&name), verb: Verb::Approve, total_seen, etag };
     Ok((fields.write(&message.request_id, name.tenant)?, command))
 }

@@ -90,7 +90,7 @@ pub fn update_plan_settings(request: Request<pb::UpdatePlanSettingsRequest>) -> 
     if used("refusal_band") {
         new.refusal_band = settings.refusal_band.as_ref().map(|band| refusal_band(&mut fields, band));
     }
-    let etag = fields.text("plan_settings.etag", &settings.etag, 0, 100);
+    let etag = fields.token("plan_settings.etag", &settings.etag, 0, 100);
     Ok((fields.write(&message.request_id, tenant)?, UpdateSettings { new, kinds, intervals, paths, etag }))
 }
 

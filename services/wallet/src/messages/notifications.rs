@@ -10,7 +10,7 @@ pub fn receive_notification(request: Request<pb::ReceiveNotificationRequest>) ->
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("tenant", &message.tenant, &[]).tenant;
     fields.text("provider", &message.provider, 1, 40);
-    fields.text("signature", &message.signature, 1, 1_000);
+    fields.token("signature", &message.signature, 1, 1_000);
     if message.body.len() > 65_536 {
         fields.wrong("body", "FIELD_TOO_LONG", "Send at most 64 KiB.");
     }

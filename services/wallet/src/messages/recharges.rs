@@ -48,7 +48,7 @@ pub fn update_auto_recharge(request: Request<pb::UpdateAutoRechargeRequest>) -> 
         repair_negative: new.repair_negative,
         ceiling: new.monthly_ceiling.as_ref().map(|most| fields.money("auto_recharge.monthly_ceiling", Some(most), Digits::MinorUnit)),
     };
-    let etag = fields.text("auto_recharge.etag", &new.etag, 0, 100);
+    let etag = fields.token("auto_recharge.etag", &new.etag, 0, 100);
     Ok((fields.write(&message.request_id, name.tenant.clone())?, UpdateAutoRecharge { wallet: wallet_ref(&name), rules, etag }))
 }
 

@@ -43,7 +43,7 @@ pub fn update_wallet_settings(request: Request<pb::UpdateWalletSettingsRequest>)
         minimums: if used("minimums") { parse_minimums(&mut fields, &new.minimums) } else { Vec::new() },
         postpaid_minimums: if used("postpaid_minimums") { parse_commitments(&mut fields, &new.postpaid_minimums) } else { Vec::new() },
         purchased_expire_days: fields.number("wallet_settings.purchased_expire_days", new.purchased_expire_days, 0..=3_650),
-        etag: fields.text("wallet_settings.etag", &new.etag, 0, 100),
+        etag: fields.token("wallet_settings.etag", &new.etag, 0, 100),
         paths,
     };
     Ok((fields.write(&message.request_id, tenant)?, update))
