@@ -16,6 +16,7 @@ impl MigratorTrait for Credit {
             Box::new(system::FEWER_INDEXES),
             Box::new(hot::STEP),
             Box::new(system::GUARDED),
+            Box::new(underwriting::STEP),
         ]
     }
 }
@@ -211,4 +212,31 @@ mod hot {
     ];
 
     pub const STEP: Step = Step { name: "credit_0002_hot", postgres: POSTGRES, statements: STATEMENTS, tables: &[] };
+}
+
+/// What underwriting knows more of: the applicant's own name as a hash, plans with their invoices, findings of files.
+mod underwriting {
+    use crate::ddl::{Guard, Step, Table};
+
+    const STATEMENTS: &[&str] = &[
+        "ALTER TABLE customers ADD COLUMN name_key text NOT NULL DEFAULT ''",
+        "ALTER TABLE known_invoices ADD COLUMN written_off boolean NOT NULL DEFAULT false",
+        // Whether its terms hold: it runs or was completed.
+        "ALTER TABLE known_plans ADD COLUMN holds boolean NOT NULL DEFAULT false",
+        // Whether an instalment was missed.
+        "ALTER TABLE known_plans ADD COLUMN missed boolean NOT NULL DEFAULT false",
+        "ALTER TABLE bank_files ADD COLUMN format text NOT NULL DEFAULT ''",
+        "ALTER TABLE bank_files ADD COLUMN preset text NOT NULL DEFAULT ''",
+        "ALTER TABLE bank_files ADD COLUMN findings text NOT NULL DEFAULT '[]'",
+        "ALTER TABLE bank_files ADD COLUMN finding_count bigint NOT NULL DEFAULT 0",
+    ];
+
+    const TABLES: &[Table] = &[Table {
+        name: "known_plan_invoices",
+        columns: "tenant text NOT NULL, plan_id {uuid} NOT NULL, invoice_id {uuid} NOT NULL, PRIMARY KEY (tenant, plan_id, invoice_id)",
+        indexes: &["CREATE INDEX known_plan_invoices_by_invoice ON known_plan_invoices (tenant, invoice_id)"],
+        guard: Guard::Tenant,
+    }];
+
+    pub const STEP: Step = Step { name: "credit_0003_underwriting", postgres: &[], statements: STATEMENTS, tables: TABLES };
 }

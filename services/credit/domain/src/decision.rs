@@ -3,7 +3,7 @@
 use crate::{
     bank::Coverage,
     feature::{Feature, Features},
-    policy::{Condition, Op, Policy, Terms},
+    policy::{Condition, Op, Policy, Rule, Terms},
 };
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Id, Money};
@@ -80,6 +80,9 @@ pub struct Decided {
     pub outcome: Outcome,
     /// The limit, in millionths; 0 where it declines.
     pub limit: i64,
+    /// What the inflow carries beyond what is offered at once, limit included, for a person to decide on; 0: no more.
+    #[serde(default)]
+    pub advised: i64,
     /// Points in all.
     pub score: i64,
     /// Every rule, in the policy's order.
@@ -120,16 +123,7 @@ const INFLOW_UNKNOWN: &str = "INFLOW_UNKNOWN";
 #[must_use]
 pub fn decide(terms: &Terms, features: &Features, cap: i64) -> Decided {
     let known = |feature: Feature| features.get(&feature).copied();
-    let rules: Vec<_> = terms
-        .rules
-        .iter()
-        .map(|rule| RuleOutcome {
-            code: rule.code.clone(),
-            matched: rule.conditions.iter().all(|condition| condition.holds(features)),
-            outcome: rule.outcome,
-            inputs: rule.conditions.iter().map(|condition| (condition.feature, known(condition.feature))).collect(),
-        })
-        .collect();
+    let rules = rule_outcomes(terms, features);
     let points: Vec<_> = terms
         .scorecard
         .iter()
@@ -163,9 +157,13 @@ pub fn decide(terms: &Terms, features: &Features, cap: i64) -> Decided {
     if by_limit != Outcome::Approve {
         would_pass.push(Condition { feature: Feature::MonthlyInflow, op: Op::AtLeast, value: inflow_for(terms) });
     }
+    let carried = if outcome == Outcome::Decline || too_small { 0 } else { limit };
+    // A person who decides sees all that the inflow carries.
+    let at_once = terms.offered_at_once.filter(|most| outcome == Outcome::Approve && carried > *most);
     Decided {
         outcome,
-        limit: if outcome == Outcome::Decline || too_small { 0 } else { limit },
+        limit: at_once.map_or(carried, |most| to_step(most, terms.step)),
+        advised: at_once.map_or(0, |_| carried),
         score,
         rules,
         points,
@@ -175,12 +173,27 @@ pub fn decide(terms: &Terms, features: &Features, cap: i64) -> Decided {
     }
 }
 
+/// What each hard rule comes to, in the policy's order.
+fn rule_outcomes(terms: &Terms, features: &Features) -> Vec<RuleOutcome> {
+    let known = |feature: Feature| features.get(&feature).copied();
+    let outcome = |rule: &Rule| RuleOutcome {
+        code: rule.code.clone(),
+        matched: rule.conditions.iter().all(|condition| condition.holds(features)),
+        outcome: rule.outcome,
+        inputs: rule.conditions.iter().map(|condition| (condition.feature, known(condition.feature))).collect(),
+    };
+    terms.rules.iter().map(outcome).collect()
+}
+
 /// The limit that the inflow carries: its share, rounded down to the step, up to the cap.
 fn limit(terms: &Terms, inflow: Option<i64>, cap: i64) -> i64 {
     let share = i128::from(inflow.unwrap_or_default().max(0)).saturating_mul(i128::from(terms.share_of_inflow)).checked_div(10_000);
-    let share = i64::try_from(share.unwrap_or_default()).unwrap_or(i64::MAX).min(cap);
-    let over = share.checked_rem(terms.step).unwrap_or_default();
-    share.saturating_sub(over)
+    to_step(i64::try_from(share.unwrap_or_default()).unwrap_or(i64::MAX).min(cap), terms.step)
+}
+
+/// An amount rounded down to the step.
+fn to_step(amount: i64, step: i64) -> i64 {
+    amount.saturating_sub(amount.checked_rem(step).unwrap_or_default())
 }
 
 /// The inflow from which the smallest limit is reached.

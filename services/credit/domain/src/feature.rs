@@ -23,7 +23,7 @@ pub enum Unit {
 /// What is known of a customer's bank accounts, and of what it has done here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Feature {
-    /// Average of what came in, in a whole calendar month, without transfers between the customer's own accounts.
+    /// Average of what customers paid in a whole calendar month: what came in without what was set apart.
     MonthlyInflow,
     /// Average of what went out, likewise.
     MonthlyOutflow,
@@ -53,11 +53,21 @@ pub enum Feature {
     PlansKept,
     /// Payment plans that were breached.
     PlansBreached,
+    /// Payments of the customer that came back in the last 180 days: unpaid direct debits, cheques without cover.
+    ReturnedOwnPayments,
+    /// Share of all that came in, in the last 180 days, that came back: bounced deposits.
+    ReturnedDeposits,
+    /// Share of all that came in that went back to where it came from within 14 days.
+    CircularFlow,
+    /// Days since the last day that all accounts are covered to.
+    StatementAge,
+    /// Bookings that may be the same as another one.
+    SuspectedDuplicates,
 }
 
 impl Feature {
     /// All features.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 20] = [
         Self::MonthlyInflow,
         Self::MonthlyOutflow,
         Self::InflowTrend,
@@ -73,6 +83,11 @@ impl Feature {
         Self::OpenInvoices,
         Self::PlansKept,
         Self::PlansBreached,
+        Self::ReturnedOwnPayments,
+        Self::ReturnedDeposits,
+        Self::CircularFlow,
+        Self::StatementAge,
+        Self::SuspectedDuplicates,
     ];
 
     /// The name of the feature, as in the contract.
@@ -94,6 +109,11 @@ impl Feature {
             Self::OpenInvoices => "OPEN_INVOICES",
             Self::PlansKept => "PLANS_KEPT",
             Self::PlansBreached => "PLANS_BREACHED",
+            Self::ReturnedOwnPayments => "RETURNED_OWN_PAYMENTS",
+            Self::ReturnedDeposits => "RETURNED_DEPOSITS",
+            Self::CircularFlow => "CIRCULAR_FLOW",
+            Self::StatementAge => "STATEMENT_AGE",
+            Self::SuspectedDuplicates => "SUSPECTED_DUPLICATES",
         }
     }
 
@@ -107,10 +127,17 @@ impl Feature {
             | Self::AverageBalance
             | Self::PaidVolume
             | Self::OpenInvoices => Unit::Money,
-            Self::InflowTrend | Self::InflowVolatility | Self::PayerConcentration => Unit::BasisPoints,
-            Self::DaysNegative => Unit::Days,
+            Self::InflowTrend | Self::InflowVolatility | Self::PayerConcentration | Self::ReturnedDeposits | Self::CircularFlow => {
+                Unit::BasisPoints
+            }
+            Self::DaysNegative | Self::StatementAge => Unit::Days,
             Self::MonthsOfHistory => Unit::Months,
-            Self::ReturnedPayments | Self::PaidLate | Self::PlansKept | Self::PlansBreached => Unit::Count,
+            Self::ReturnedPayments
+            | Self::PaidLate
+            | Self::PlansKept
+            | Self::PlansBreached
+            | Self::ReturnedOwnPayments
+            | Self::SuspectedDuplicates => Unit::Count,
         }
     }
 }

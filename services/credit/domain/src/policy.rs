@@ -154,6 +154,10 @@ pub struct Terms {
     pub step: i64,
     /// The smallest limit, in millionths; below it declines.
     pub least: i64,
+    /// The largest limit that is offered without a person, in millionths; none: any. What is carried beyond it is
+    /// referred to a person as an increase.
+    #[serde(default)]
+    pub offered_at_once: Option<i64>,
 }
 
 /// A test case of a policy's own.
