@@ -187,7 +187,7 @@ impl Player<'_> {
         if state == i32::from(Started) || (state == i32::from(MoreInformation) && self.dice.random()) {
             let content = statement(self.dice.random_range(1_000..50_000), 900).into();
             let title = "The year 2025".to_owned();
-            let upload = UploadBankStatementRequest { request_id: request_id(), name, title, content, csv: Some(mapping()) };
+            let upload = UploadBankStatementRequest { request_id: request_id(), name, title, content, csv: Some(mapping()), preset: 0 };
             return answered("upload", seed, &own.upload_bank_statement(upload).await);
         }
         if state != i32::from(InReview) {

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{Datelike, Days, NaiveDate};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use std::fmt::Write;
 
@@ -28,8 +28,23 @@ struct Bank {
     outflow: i64,
     /// The balance at the end.
     closing: i64,
+    /// What happens on its accounts beside that.
+    story: Story,
     /// How it answers.
     behaviour: Behaviour,
+}
+
+/// What happens beside what payers pay and what goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Story {
+    /// Nothing.
+    Plain,
+    /// Each month 60,000 go round between two accounts, a day apart.
+    Circle,
+    /// In the two months before the last day a deposit of 200,000 bounces after two days.
+    Bounces,
+    /// Each month a loan of 20,000 is paid out.
+    Loans,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,14 +59,21 @@ enum Behaviour {
     LetsNobodyIn,
 }
 
+/// What a smaller business is paid.
+const FOUR_SMALL: &[(&str, i64)] = &[("Globex", 4_000), ("Initech", 3_000), ("Umbrella", 2_000), ("Hooli", 1_000)];
 const FOUR: &[(&str, i64)] = &[("Globex", 12_000), ("Initech", 10_000), ("Umbrella", 9_000), ("Hooli", 9_000)];
 
 const fn bank(token: &'static str, name: &'static str, payers: &'static [(&'static str, i64)]) -> Bank {
-    Bank { token, name, currency: "USD", payers, outflow: 30_000, closing: 160_000, behaviour: Behaviour::Answers }
+    let (story, behaviour) = (Story::Plain, Behaviour::Answers);
+    Bank { token, name, currency: "USD", payers, outflow: 30_000, closing: 160_000, story, behaviour }
+}
+
+const fn story(token: &'static str, name: &'static str, story: Story) -> Bank {
+    Bank { outflow: 8_000, story, ..bank(token, name, FOUR_SMALL) }
 }
 
 /// All test banks.
-const BANKS: [Bank; 8] = [
+const BANKS: [Bank; 12] = [
     bank("bank_steady", "Steady Bank", FOUR),
     bank("bank_one_payer", "Single Bank", &[("Globex", 40_000)]),
     Bank { outflow: 40_000, closing: -2_000, ..bank("bank_overdrawn", "Overdrawn Bank", FOUR) },
@@ -60,35 +82,77 @@ const BANKS: [Bank; 8] = [
     Bank { behaviour: Behaviour::CollectsFor(i64::MAX), ..bank("bank_never_ready", "Endless Bank", FOUR) },
     Bank { behaviour: Behaviour::LosesTheAnswer, ..bank("bank_lost_answer", "Lost Bank", FOUR) },
     Bank { behaviour: Behaviour::LetsNobodyIn, ..bank("bank_login_required", "Locked Bank", FOUR) },
+    story("bank_circle", "Round Bank", Story::Circle),
+    story("bank_bounces", "Bouncing Bank", Story::Bounces),
+    story("bank_loans", "Lending Bank", Story::Loans),
+    Bank { outflow: 100_000, ..bank("bank_large", "Large Bank", &[("Globex", 60_000), ("Initech", 45_000), ("Hooli", 45_000)]) },
 ];
 
 fn find(token: &str) -> Option<&'static Bank> {
     BANKS.iter().find(|bank| bank.token == token)
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 struct Booking {
     day: NaiveDate,
-    amount: String,
+    amount: i64,
     party: String,
     reference: String,
     returned: bool,
+    category: &'static str,
 }
 
-/// What the account tells of some days: each month the same.
-fn bookings(bank: &Bank, (from, to): (NaiveDate, NaiveDate)) -> Vec<Booking> {
-    let days = std::iter::successors(Some(from), |day| day.checked_add_days(Days::new(1))).take_while(|day| *day <= to);
+/// A booking as it is answered: its amount is a text.
+fn message(booking: &Booking) -> serde_json::Value {
+    json!({
+        "day": booking.day, "amount": booking.amount.to_string(), "party": booking.party, "reference": booking.reference,
+        "returned": booking.returned, "category": booking.category,
+    })
+}
+
+fn booking(day: NaiveDate, amount: i64, party: &str) -> Booking {
+    Booking { day, amount, party: party.to_owned(), reference: format!("{day} {party} {amount}"), returned: false, category: "" }
+}
+
+fn days((from, to): (NaiveDate, NaiveDate)) -> impl Iterator<Item = NaiveDate> {
+    std::iter::successors(Some(from), |day| day.checked_add_days(Days::new(1))).take_while(move |day| *day <= to)
+}
+
+/// What payers pay and what goes out: each month the same.
+fn bookings(bank: &'static Bank, covers: (NaiveDate, NaiveDate)) -> Vec<Booking> {
     let on = |day: NaiveDate| {
         let payers = (1_u32..).zip(bank.payers).filter(move |(place, _)| day.day() == place.saturating_mul(5));
-        let paid = payers.map(move |(_, (party, amount))| (day, amount.to_string(), (*party).to_owned()));
-        let rent = (day.day() == 22).then(|| (day, format!("-{}", bank.outflow), "Rent and wages".to_owned()));
-        paid.chain(rent)
+        let paid = payers.map(move |(_, (party, amount))| booking(day, *amount, party));
+        let rent = (day.day() == 22).then(|| booking(day, bank.outflow.saturating_neg(), "Rent and wages"));
+        paid.chain(rent).chain(of_story(bank.story, day, covers.1))
     };
-    let booking = |(day, amount, party): (NaiveDate, String, String)| {
-        let reference = format!("{day} {party}");
-        Booking { day, amount, party, reference, returned: false }
+    days(covers).flat_map(on).collect()
+}
+
+/// What happens on the first account beside that.
+fn of_story(story: Story, day: NaiveDate, last: NaiveDate) -> Option<Booking> {
+    let months = |day: NaiveDate| day.year().saturating_mul(12).saturating_add(day.month0().cast_signed());
+    match (story, day.day()) {
+        (Story::Circle, 10) => Some(booking(day, -60_000, "Transfer to savings")),
+        (Story::Circle, 13) => Some(booking(day, 60_000, "Transfer from savings")),
+        (Story::Loans, 8) => Some(Booking { category: "TRANSFER_IN_CASH_ADVANCES_AND_LOANS", ..booking(day, 20_000, "Lender") }),
+        (Story::Bounces, 11 | 13) if (1..=2).contains(&months(last).saturating_sub(months(day))) => {
+            let returned = day.day() == 13;
+            let (amount, party) = if returned { (-200_000, "Deposited item") } else { (200_000, "Kite") };
+            Some(Booking { returned, ..booking(day, amount, party) })
+        }
+        _ => None,
+    }
+}
+
+/// The second account of the circle.
+fn savings((from, to): (NaiveDate, NaiveDate)) -> Vec<Booking> {
+    let on = |day: NaiveDate| match day.day() {
+        11 => Some(booking(day, 60_000, "Transfer from checking")),
+        12 => Some(booking(day, -60_000, "Transfer to checking")),
+        _ => None,
     };
-    days.flat_map(on).map(booking).collect()
+    days((from, to)).filter_map(on).collect()
 }
 
 /// Makes a page.
@@ -136,11 +200,20 @@ pub async fn read(State(world): State<World>, Path(tenant): Path<String>, Json(r
         Behaviour::LetsNobodyIn => return StatusCode::GONE.into_response(),
         Behaviour::Answers | Behaviour::CollectsFor(_) | Behaviour::LosesTheAnswer => {}
     }
-    let account = json!({
-        "number": format!("{} 0001", bank.name), "currency": bank.currency, "closing": bank.closing.to_string(),
-        "bookings": bookings(bank, (request.from, request.to)),
-    });
-    Json(vec![account]).into_response()
+    let account = |number: &str, closing: i64, bookings: &[Booking]| {
+        json!({
+            "number": format!("{} {number}", bank.name), "currency": bank.currency, "closing": closing.to_string(),
+            "bookings": bookings.iter().map(message).collect::<Vec<_>>(),
+        })
+    };
+    let covers = (request.from, request.to);
+    let mut accounts = vec![account("0001", bank.closing, &bookings(bank, covers))];
+    if bank.story == Story::Circle {
+        let savings = savings(covers);
+        let closing = savings.iter().fold(1_000_i64, |sum, own| sum.saturating_add(own.amount));
+        accounts.push(account("0002", closing, &savings));
+    }
+    Json(accounts).into_response()
 }
 
 /// An answer that breaks off.

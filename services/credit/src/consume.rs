@@ -1,7 +1,8 @@
 //! What credit does with the events of other services.
 
 use crate::{
-    messages::invoicing,
+    holder_name::name_key,
+    messages::{invoicing, plans},
     store::{customers, payment_history, tax_rules},
     use_cases::lines::follow_invoice::follow_invoice,
 };
@@ -12,7 +13,7 @@ use payterms_kernel::Id;
 use payterms_proto::{
     common::v1::Event,
     invoicing::v1::{CustomerChanged, InvoiceChanged, TenantChanged, invoice, tenant::State},
-    plans::v1::{PlanChanged, plan},
+    plans::v1::PlanChanged,
 };
 use prost::Message;
 
@@ -40,8 +41,10 @@ fn customer_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, 
         let message = CustomerChanged::decode(event.data.clone())?.customer.unwrap_or_default();
         let id = names::uuid(&event.aggregate_id).ok_or_else(|| AppError::Fault(format!("customer {:?}", event.aggregate_id)))?;
         let buyer = invoicing::buyer(&message);
+        let tenant = &tx.call().tenant;
+        let key = name_key(tenant, &message.legal_name);
         let customer = Customer { id: Id::from_uuid(id), country: message.country, tier: message.tier };
-        customers::save(tx.conn(), &tx.call().tenant, (&customer, &buyer)).await
+        customers::save(tx.conn(), tenant, (&customer, &buyer, key)).await
     })
 }
 
@@ -59,8 +62,6 @@ fn invoice_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, R
 fn plan_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let plan = PlanChanged::decode(event.data.clone())?.plan.unwrap_or_default();
-        let name = names::parse(&plan.name, &["customers", "plans"]).ok_or_else(|| AppError::Fault(format!("plan {:?}", plan.name)))?;
-        let (completed, breached) = (plan.state() == plan::State::Completed, plan.state() == plan::State::Breached);
-        payment_history::save_plan(tx.conn(), &tx.call().tenant, (name.id(1), Id::from_uuid(name.id(0))), (completed, breached)).await
+        payment_history::save_plan(tx.conn(), &tx.call().tenant, &plans::standing(&plan)?).await
     })
 }

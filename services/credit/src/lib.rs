@@ -6,6 +6,7 @@ pub mod bank_data;
 pub mod bank_files;
 pub mod commands;
 pub mod consume;
+pub mod holder_name;
 pub mod jobs;
 pub mod messages;
 pub mod peers;
@@ -64,7 +65,7 @@ pub struct Credit;
 
 impl Service for Credit {
     const NAME: &'static str = "credit";
-    const SCHEMA_VERSION: &'static str = "system_0004_guarded";
+    const SCHEMA_VERSION: &'static str = "credit_0003_underwriting";
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {

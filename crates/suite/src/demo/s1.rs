@@ -144,6 +144,7 @@ impl Later {
             title: "Checking account".to_owned(),
             content: file.as_bytes().to_vec().into(),
             csv: Some(mapping),
+            ..UploadBankStatementRequest::default()
         };
         self.admin.applications().upload_bank_statement(upload).await.map_err(sentence_of)?;
         let submit = SubmitApplicationRequest { request_id: request_id(), name: name.clone() };

@@ -7,6 +7,7 @@ use crate::{
         applications::{
             claim::claim_application,
             decide::decide_application,
+            describe::describe_bank_file,
             read::{get_application, list_applications},
             release::release_application,
             replay_decision::replay_decision,
@@ -22,7 +23,7 @@ use crate::{
 use payterms_chassis::handler;
 use payterms_proto::credit::v1::{
     ClaimApplicationRequest, ClaimApplicationResponse, ConfirmBankLinkRequest, ConfirmBankLinkResponse, DecideApplicationRequest,
-    DecideApplicationResponse, GetApplicationRequest, GetApplicationResponse, LinkBankAccountRequest, LinkBankAccountResponse,
+    DecideApplicationResponse, DescribeBankFileRequest, DescribeBankFileResponse, GetApplicationRequest, GetApplicationResponse, LinkBankAccountRequest, LinkBankAccountResponse,
     ListApplicationsRequest, ListApplicationsResponse, ReleaseApplicationRequest, ReleaseApplicationResponse, ReplayDecisionRequest,
     ReplayDecisionResponse, RequestInformationRequest, RequestInformationResponse, StartApplicationRequest, StartApplicationResponse,
     SubmitApplicationRequest, SubmitApplicationResponse, UploadBankStatementRequest, UploadBankStatementResponse,
@@ -53,6 +54,11 @@ impl ApplicationService for Api {
     ) -> Result<Response<UploadBankStatementResponse>, Status> {
         let (call, upload) = parse::upload_bank_statement(request)?;
         handler::write(&self.app.flows, &call, || upload_bank_statement(&self.app, &call, &upload)).await
+    }
+
+    async fn describe_bank_file(&self, request: Request<DescribeBankFileRequest>) -> Result<Response<DescribeBankFileResponse>, Status> {
+        let file = parse::describe_bank_file(request)?;
+        handler::read(describe_bank_file(&self.app, &file)).await
     }
 
     async fn submit_application(&self, request: Request<SubmitApplicationRequest>) -> Result<Response<SubmitApplicationResponse>, Status> {

@@ -1,5 +1,6 @@
 //! The port to providers of bank data, and their adapters.
 
+mod categories;
 pub mod plaid;
 pub mod simulator;
 

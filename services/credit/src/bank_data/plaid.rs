@@ -1,7 +1,7 @@
 //! The adapter of Plaid: hosted Link, `/transactions/get`, `/item/remove`, as its public API documents them.
 
-use super::{BankData, HostedPage, Opened, PageState, Read, Unknown};
-use crate::bank_files::account_hash;
+use super::{BankData, HostedPage, Opened, PageState, Read, Unknown, categories};
+use crate::bank_files::{account_hash, pulled};
 use chrono::NaiveDate;
 use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full, Limited};
@@ -12,7 +12,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use payterms_credit_domain::{
-    bank::{Booking, Statement},
+    bank::{Booking, Reference, ReferenceKind, Returned, Statement},
     link::PAGE_HOURS,
 };
 use payterms_kernel::{Currency, Money, TenantId};
@@ -150,9 +150,6 @@ struct Category {
     detailed: String,
 }
 
-/// The bank charged for a payment that came back.
-const RETURNED: &str = "BANK_FEES_INSUFFICIENT_FUNDS";
-
 /// An amount as it is written, in millionths: no fraction of a computer's comes in between.
 fn micros(currency: Currency, written: &RawValue) -> Result<i64, Unknown> {
     let text = written.get();
@@ -238,14 +235,21 @@ fn statements(
             let party = own.merchant_name.as_ref().or(own.name.as_ref()).cloned().unwrap_or_default();
             // Plaid counts what goes out.
             let amount = micros(currency, &own.amount)?.saturating_neg();
-            let returned = own.personal_finance_category.as_ref().is_some_and(|own| own.detailed == RETURNED);
-            Ok(Booking { day: own.date, amount, party, reference: own.transaction_id.clone(), returned })
+            let category = own.personal_finance_category.as_ref().map(|own| own.detailed.as_str()).unwrap_or_default();
+            let reference = Reference { kind: ReferenceKind::Servicer, value: own.transaction_id.clone() };
+            Ok(Booking {
+                text: own.name.clone().unwrap_or_default(),
+                references: vec![reference],
+                returned: (category == categories::RETURNED).then_some(Returned::OwnPayment),
+                kind: categories::kind(category),
+                ..Booking::plain(own.date, amount, &party)
+            })
         };
         let bookings = own.map(booking).collect::<Result<Vec<_>, Unknown>>()?;
         // Plaid does not say since when it knows an account: since its first booking, at least.
         let from = bookings.iter().map(|own| own.day).min().unwrap_or(to).min(to);
         let closing = account.balances.current.map(|written| micros(currency, &written)).transpose()?;
-        statements.push(Statement { account: account_hash(tenant, &number), currency, covers: (from, to), closing, bookings });
+        statements.push(pulled((account_hash(tenant, &number), currency), (from, to), closing, bookings));
     }
     Ok(statements)
 }

@@ -1,9 +1,9 @@
 //! The adapter of the simulator's banks: HTTP and JSON.
 
-use super::{BankData, HostedPage, Opened, PageState, Read, Unknown};
-use crate::bank_files::account_hash;
+use super::{BankData, HostedPage, Opened, PageState, Read, Unknown, categories};
+use crate::bank_files::{account_hash, pulled};
 use chrono::NaiveDate;
-use payterms_credit_domain::bank::{Booking, Statement};
+use payterms_credit_domain::bank::{Booking, Reference, ReferenceKind, Returned, Statement};
 use payterms_kernel::{Currency, Money, TenantId};
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -41,6 +41,8 @@ struct BookingMessage {
     party: String,
     reference: String,
     returned: bool,
+    #[serde(default)]
+    category: String,
 }
 
 impl Simulator {
@@ -70,11 +72,14 @@ fn statement(tenant: &TenantId, told: AccountMessage, covers: (NaiveDate, NaiveD
     let currency = Currency::parse(&told.currency).ok_or_else(|| Unknown(format!("a currency {:?}", told.currency)))?;
     let booking = |own: BookingMessage| {
         let amount = micros(currency, &own.amount)?;
-        Ok(Booking { day: own.day, amount, party: own.party, reference: own.reference, returned: own.returned })
+        let reference = Reference { kind: ReferenceKind::Servicer, value: own.reference };
+        let returned = own.returned.then_some(Returned::Unstated);
+        let kind = categories::kind(&own.category);
+        Ok(Booking { references: vec![reference], returned, kind, ..Booking::plain(own.day, amount, &own.party) })
     };
     let bookings = told.bookings.into_iter().map(booking).collect::<Result<_, Unknown>>()?;
     let closing = Some(micros(currency, &told.closing)?);
-    Ok(Statement { account: account_hash(tenant, &told.number), currency, covers, closing, bookings })
+    Ok(pulled((account_hash(tenant, &told.number), currency), covers, closing, bookings))
 }
 
 #[tonic::async_trait]

@@ -3,7 +3,7 @@
 use super::{MOST_BOOKINGS, clean, invalid};
 use crate::commands::bank_files::{CsvMapping, DateOrder};
 use chrono::NaiveDate;
-use payterms_credit_domain::bank::{Booking, Statement};
+use payterms_credit_domain::bank::{Booking, Reference, ReferenceKind, Source, Statement, StatementId};
 use payterms_kernel::{Currency, Money, Refusal};
 
 /// Wrong rows that a refusal names.
@@ -48,8 +48,9 @@ pub(super) fn read_csv(file: &[u8], mapping: &CsvMapping) -> Result<Statement, R
             continue;
         };
         balances.push((booked, number(balance)));
-        let (party, reference) = (clean(text(party)), clean(text(reference)));
-        bookings.push(Booking { day: booked, amount: moved, party, reference, returned: false });
+        let value = clean(text(reference));
+        let references = (!value.is_empty()).then_some(Reference { kind: ReferenceKind::Bank, value });
+        bookings.push(Booking { references: references.into_iter().collect(), ..Booking::plain(booked, moved, &clean(text(party))) });
     }
     if !wrong.is_empty() {
         let (rows, more) =
@@ -61,7 +62,17 @@ pub(super) fn read_csv(file: &[u8], mapping: &CsvMapping) -> Result<Statement, R
     let covers = mapping.covers.0.or_else(|| days().min()).zip(mapping.covers.1.or_else(|| days().max()));
     let covers = covers.filter(|(from, to)| from <= to && days().all(|day| *from <= day && day <= *to));
     let covers = covers.ok_or_else(|| invalid("The file has no booking, or one outside the period that the mapping tells."))?;
-    Ok(Statement { account: mapping.account.clone(), currency, covers, closing: closing(&balances), bookings })
+    Ok(Statement {
+        account: mapping.account.clone(),
+        currency,
+        source: Source::File("CSV"),
+        id: StatementId::default(),
+        covers,
+        whole: mapping.covers.0.is_some() && mapping.covers.1.is_some(),
+        closing: closing(&balances),
+        tells_returns: false,
+        bookings,
+    })
 }
 
 /// The balance after the last booking: the last row's, or the first one's of a file that begins with the newest.

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use payterms_chassis::AppError;
-use payterms_credit_domain::bank::{Booking, Statement};
+use payterms_credit_domain::bank::{Booking, BookingKind, Reference, ReferenceKind, Returned, Source, Statement, StatementId};
 use payterms_kernel::Currency;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,50 @@ struct StoredStatement {
     currency: String,
     covers: (NaiveDate, NaiveDate),
     closing: Option<i64>,
-    bookings: Vec<Booking>,
+    bookings: Vec<StoredBooking>,
+}
+
+/// A booking, as it is stored. Older files have only the first five fields.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredBooking {
+    day: NaiveDate,
+    amount: i64,
+    party: String,
+    reference: String,
+    returned: bool,
+    #[serde(default)]
+    whose: Option<Returned>,
+    #[serde(default)]
+    kind: BookingKind,
+    #[serde(default)]
+    text: String,
+}
+
+fn stored(booking: &Booking) -> StoredBooking {
+    StoredBooking {
+        day: booking.day,
+        amount: booking.amount,
+        party: booking.party.clone(),
+        reference: booking.references.first().map(|own| own.value.clone()).unwrap_or_default(),
+        returned: booking.returned.is_some(),
+        whose: booking.returned,
+        kind: booking.kind,
+        text: booking.text.clone(),
+    }
+}
+
+fn booking(stored: StoredBooking) -> Booking {
+    let reference = Reference { kind: ReferenceKind::Servicer, value: stored.reference };
+    Booking {
+        day: stored.day,
+        amount: stored.amount,
+        party: stored.party,
+        text: stored.text,
+        references: Some(reference).filter(|own| !own.value.is_empty()).into_iter().collect(),
+        returned: stored.whose.or(stored.returned.then_some(Returned::Unstated)),
+        kind: stored.kind,
+        parts: Vec::new(),
+    }
 }
 
 /// What is stored of linked accounts that were read.
@@ -26,7 +69,7 @@ pub fn encode_linked(statements: &[Statement]) -> Result<Vec<u8>, AppError> {
         currency: statement.currency.code().to_owned(),
         covers: statement.covers,
         closing: statement.closing,
-        bookings: statement.bookings.clone(),
+        bookings: statement.bookings.iter().map(stored).collect(),
     };
     serde_json::to_vec(&statements.iter().map(stored).collect::<Vec<_>>()).map_err(|error| AppError::Fault(error.to_string()))
 }
@@ -39,7 +82,20 @@ pub fn decode_linked(content: &[u8]) -> Result<Vec<Statement>, AppError> {
     let stored: Vec<StoredStatement> = serde_json::from_slice(content).map_err(|error| AppError::Fault(error.to_string()))?;
     let statement = |stored: StoredStatement| {
         let currency = Currency::parse(&stored.currency).ok_or_else(|| AppError::Fault(format!("a currency {:?}", stored.currency)))?;
-        Ok(Statement { account: stored.account, currency, covers: stored.covers, closing: stored.closing, bookings: stored.bookings })
+        let bookings = stored.bookings.into_iter().map(booking).collect();
+        Ok(pulled((stored.account, currency), stored.covers, stored.closing, bookings))
     };
     stored.into_iter().map(statement).collect()
+}
+
+/// A pull of a linked account: the provider answers every booking of the days.
+#[must_use]
+pub fn pulled(
+    (account, currency): (String, Currency),
+    covers: (NaiveDate, NaiveDate),
+    closing: Option<i64>,
+    bookings: Vec<Booking>,
+) -> Statement {
+    let (source, id) = (Source::Link, StatementId::default());
+    Statement { account, currency, source, id, covers, whole: true, closing, tells_returns: true, bookings }
 }

@@ -1,15 +1,17 @@
-//! Bank statements: files that an applicant uploads, CAMT.053 or CSV with a mapping, and the stored form of what was read
-//! from linked accounts. An uploaded file is hostile until it is read; of an account only a hash is stored.
+//! Bank statements: files that an applicant uploads, and the stored form of what was read from linked accounts. An
+//! uploaded file is hostile until it is read; of an account only a hash is stored.
 
-mod camt;
 mod csv;
 mod linked;
+mod model;
 #[cfg(test)]
 mod tests;
 
-pub use linked::{decode_linked, encode_linked};
+pub use linked::{decode_linked, encode_linked, pulled};
 
-use crate::commands::bank_files::CsvMapping;
+use crate::commands::bank_files::{BankFinding, Reading};
+use chrono::NaiveDate;
+use payterms_bank_files::{Limits, Source, account_key};
 use payterms_credit_domain::bank::Statement;
 use payterms_kernel::{Kind, Refusal, TenantId};
 use sha2::{Digest, Sha256};
@@ -17,6 +19,8 @@ use std::collections::BTreeSet;
 
 /// Bookings of one file.
 pub const MOST_BOOKINGS: usize = 20_000;
+/// Findings of one file that are listed.
+pub const MOST_FINDINGS: usize = 200;
 /// Characters of a party's name and of a reference.
 const MOST_TEXT: usize = 140;
 
@@ -24,10 +28,25 @@ fn invalid(what: impl Into<String>) -> Refusal {
     Refusal::new(Kind::Invalid, "BANK_FILE_INVALID", what)
 }
 
-/// What tells an account from others, without its number.
+/// What a file was read as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadFile {
+    /// Its format.
+    pub format: &'static str,
+    /// What it says of each account.
+    pub statements: Vec<Statement>,
+    /// The last characters of each statement's account number.
+    pub endings: Vec<String>,
+    /// What of it could not be used, or not as it stands: the first of it.
+    pub findings: Vec<BankFinding>,
+    /// How many findings there are.
+    pub finding_count: usize,
+}
+
+/// What distinguishes an account from others, without its number: however it is written, in whatever format.
 #[must_use]
 pub fn account_hash(tenant: &TenantId, account: &str) -> String {
-    let plain: String = account.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_uppercase();
+    let plain = account_key(account);
     hex::encode(Sha256::digest(format!("{tenant}/{plain}")).get(..12).unwrap_or_default())
 }
 
@@ -36,15 +55,20 @@ fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST_TEXT).collect::<String>().trim().to_owned()
 }
 
-/// Reads a file; none: no mapping, so it is CAMT.053.
+/// Reads a file. `today` is the day on which it was uploaded: no booking may be after it.
 ///
 /// # Errors
 /// `BANK_FILE_INVALID` with what is wrong.
-pub fn read_bank_file(tenant: &TenantId, file: &[u8], mapping: Option<&CsvMapping>) -> Result<Vec<Statement>, Refusal> {
-    match mapping {
-        Some(mapping) => Ok(vec![csv::read_csv(file, mapping)?]),
-        None => camt::read_camt(tenant, file),
+pub fn read_bank_file(tenant: &TenantId, file: &[u8], reading: &Reading, today: NaiveDate) -> Result<ReadFile, Refusal> {
+    if let (Some(mapping), None) = (&reading.mapping, reading.preset) {
+        let statement = csv::read_csv(file, mapping)?;
+        let (statements, endings) = (vec![statement], vec![String::new()]);
+        return Ok(ReadFile { format: "CSV", statements, endings, findings: Vec::new(), finding_count: 0 });
     }
+    let limits = Limits { entries: MOST_BOOKINGS, ..Limits::default() };
+    let source = reading.preset.map_or(Source::Detect, Source::Preset);
+    let read = payterms_bank_files::read(file, source, today, limits).map_err(|error| invalid(error.message))?;
+    model::read_file(tenant, &read, reading.mapping.as_ref())
 }
 
 /// How many accounts statements are of.

@@ -1,6 +1,6 @@
 //! What is asked of applications and of the links of an applicant's accounts.
 
-use super::{bank_files::CsvMapping, customers::CustomerRef};
+use super::{bank_files::Reading, customers::CustomerRef};
 use payterms_credit_domain::{Application, ApplicationState, BankLink, Customer, Programme};
 use payterms_kernel::{Id, Money, TenantId};
 
@@ -44,8 +44,19 @@ pub struct UploadStatement {
     pub title: String,
     /// The original.
     pub content: Vec<u8>,
-    /// How it is read; none: CAMT.053.
-    pub mapping: Option<CsvMapping>,
+    /// How it is read.
+    pub reading: Reading,
+}
+
+/// What would be read of a file.
+#[derive(Debug, Clone)]
+pub struct DescribeFile {
+    /// For which application.
+    pub application: ApplicationRef,
+    /// The original.
+    pub content: Vec<u8>,
+    /// How it is read.
+    pub reading: Reading,
 }
 
 /// The applicant is asked for more.

@@ -1,6 +1,7 @@
 //! How a bank's file is read, and a file of an application.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use payterms_bank_files::Preset;
 use serde::{Deserialize, Serialize};
 
 /// In which order a date stands.
@@ -39,6 +40,38 @@ pub struct CsvMapping {
     pub currency: String,
     /// The first and the last day that it covers; none: those of its bookings.
     pub covers: (Option<NaiveDate>, Option<NaiveDate>),
+    /// The column of the row's currency; empty: none.
+    #[serde(default)]
+    pub currency_column: String,
+    /// The column that says whether the row is booked; empty: none.
+    #[serde(default)]
+    pub status_column: String,
+    /// The column that says whether an amount came in or went out; empty: none.
+    #[serde(default)]
+    pub direction_column: String,
+    /// Columns of what else was written.
+    #[serde(default)]
+    pub text_columns: Vec<String>,
+}
+
+/// How a file is read: by a mapping, as a bank's export, or by what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// How a CSV file is read. With a preset its account, currency and period alone count.
+    pub mapping: Option<CsvMapping>,
+    /// The bank whose CSV export it is.
+    pub preset: Option<Preset>,
+}
+
+/// Something in a file that cannot be used, or not as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BankFinding {
+    /// Where.
+    pub place: String,
+    /// What kind.
+    pub kind: String,
+    /// A sentence for people.
+    pub message: String,
 }
 
 /// An uploaded file, or what was read from linked accounts.
@@ -50,8 +83,14 @@ pub struct BankFile {
     pub title: String,
     /// The original; empty where it is not asked for.
     pub content: Vec<u8>,
-    /// How it is read; none: CAMT.053.
-    pub mapping: Option<CsvMapping>,
+    /// How it is read.
+    pub reading: Reading,
+    /// Its format; empty where it was read from a linked account, or before formats were stored.
+    pub format: String,
+    /// What of it could not be used: the first of it.
+    pub findings: Vec<BankFinding>,
+    /// How many findings there are.
+    pub finding_count: i64,
     /// Whether it was read from a linked account.
     pub linked: bool,
     /// Accounts that it holds.

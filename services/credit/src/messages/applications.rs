@@ -1,14 +1,14 @@
 //! Applications.
 
 use super::{
-    bank_files::{MOST_BYTES, bank_file, bank_summary, csv_mapping},
+    bank_files::{bank_file, bank_summary, content},
     bank_links::bank_link,
     decisions::{decision, principal_reason},
     lines::principal_reasons,
     names::{APPLICATION, PROGRAMME, application_name, customer_name, customer_ref, programme_name},
 };
 use crate::commands::{
-    applications::{ApplicationRef, DecideApplication, ListApplications, RequestInformation, StartApplication, UploadStatement},
+    applications::{ApplicationRef, DecideApplication, DescribeFile, ListApplications, RequestInformation, StartApplication, UploadStatement},
     bank_files::BankFile,
 };
 use payterms_chassis::{
@@ -44,16 +44,20 @@ pub fn upload_bank_statement(request: Request<pb::UploadBankStatementRequest>) -
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, APPLICATION);
     let title = fields.text("title", &message.title, 1, 200);
-    if message.content.is_empty() {
-        fields.wrong("content", "FIELD_REQUIRED", "Send the file.");
-    }
-    if message.content.len() > MOST_BYTES {
-        fields.wrong("content", "FIELD_TOO_LONG", "Send at most 2 MiB.");
-    }
-    let mapping = message.csv.as_ref().map(|csv| csv_mapping(&mut fields, &name.tenant, csv));
+    let (content, reading) = content(&mut fields, &name.tenant, (&message.content, message.csv.as_ref(), message.preset));
     let application = application_ref(&fields, &name);
-    let command = UploadStatement { application, title, content: message.content.to_vec(), mapping };
+    let command = UploadStatement { application, title, content, reading };
     Ok((fields.write(&message.request_id, name.tenant)?, command))
+}
+
+/// Asks what would be read of a file.
+pub fn describe_bank_file(request: Request<pb::DescribeBankFileRequest>) -> Result<DescribeFile, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, APPLICATION);
+    let (content, reading) = content(&mut fields, &name.tenant, (&message.content, message.csv.as_ref(), message.preset));
+    let application = application_ref(&fields, &name);
+    fields.finish()?;
+    Ok(DescribeFile { application, content, reading })
 }
 
 pub(super) fn application(mut fields: Fields, (request_id, name): (&str, &str)) -> Result<(Call, ApplicationRef), AppError> {
@@ -203,6 +207,7 @@ pub fn credit_application(
         if as_customer {
             shown.would_pass.clear();
             shown.points_lacking = 0;
+            shown.set_apart.clear();
         }
         shown
     });

@@ -1,34 +1,48 @@
 //! Files of bank statements, and what they cover.
 
 use crate::{
-    bank_files::account_hash,
-    commands::bank_files::{BankFile, CsvMapping, DateOrder},
+    bank_files::{ReadFile, account_hash},
+    commands::bank_files::{BankFile, BankFinding, CsvMapping, DateOrder, Reading},
 };
 use payterms_chassis::{
     Fields,
-    render::{date, timestamp},
+    render::{date, money, timestamp},
 };
-use payterms_credit_domain::bank::{Coverage, Gap};
-use payterms_kernel::TenantId;
+use payterms_bank_files::Preset;
+use payterms_credit_domain::bank::{Coverage, Gap, Statement};
+use payterms_kernel::{Money, TenantId};
 use payterms_proto::credit::v1 as pb;
 
+/// Columns of texts.
+const MOST_TEXT_COLUMNS: usize = 10;
+/// Statements of a file that are described.
+const MOST_DESCRIBED: usize = 100;
 /// Bytes of one file.
-pub(super) const MOST_BYTES: usize = 2 * 1_024 * 1_024;
+const MOST_BYTES: usize = 2 * 1_024 * 1_024;
 
 /// How a CSV file is read. Account numbers may look like card numbers: only a hash of one goes on from here.
-pub(super) fn csv_mapping(fields: &mut Fields, tenant: &TenantId, message: &pb::CsvMapping) -> CsvMapping {
+fn csv_mapping(fields: &mut Fields, tenant: &TenantId, (message, has_preset): (&pb::CsvMapping, bool)) -> CsvMapping {
     use pb::csv_mapping::DateOrder as Order;
     let mut column = |field: &str, text: &str, least: usize| fields.text(&format!("csv.{field}"), text, least, 60);
-    let date = column("date_column", &message.date_column, 1);
+    let date = column("date_column", &message.date_column, usize::from(!has_preset));
     let amount = column("amount_column", &message.amount_column, 0);
     let sides = (column("credit_column", &message.credit_column, 0), column("debit_column", &message.debit_column, 0));
     let balance = column("balance_column", &message.balance_column, 0);
     let party = column("party_column", &message.party_column, 0);
     let reference = column("reference_column", &message.reference_column, 0);
-    if amount.is_empty() == (sides.0.is_empty() || sides.1.is_empty()) {
+    let currency_column = column("currency_column", &message.currency_column, 0);
+    let status_column = column("status_column", &message.status_column, 0);
+    let direction_column = column("direction_column", &message.direction_column, 0);
+    let text_columns = message.text_columns.iter().take(MOST_TEXT_COLUMNS);
+    let text_columns = text_columns.map(|text| column("text_columns", text, 1)).collect();
+    if message.text_columns.len() > MOST_TEXT_COLUMNS {
+        fields.wrong("csv.text_columns", "TOO_MANY_ITEMS", "Name at most 10.");
+    }
+    if !has_preset && amount.is_empty() == (sides.0.is_empty() || sides.1.is_empty()) {
         fields.wrong("csv.amount_column", "FIELD_REQUIRED", "Name the amount's column, or those of credit and debit.");
     }
-    let order = match fields.choice::<Order>("csv.date_order", message.date_order) {
+    let order = if has_preset { None } else { fields.choice::<Order>("csv.date_order", message.date_order) };
+    let order = match order {
         Some(Order::DayMonthYear) => DateOrder::DayMonthYear,
         Some(Order::MonthDayYear) => DateOrder::MonthDayYear,
         _ => DateOrder::YearMonthDay,
@@ -60,6 +74,10 @@ pub(super) fn csv_mapping(fields: &mut Fields, tenant: &TenantId, message: &pb::
         account: account_hash(tenant, &message.account),
         currency: fields.currency("csv.currency_code", &message.currency_code).code().to_owned(),
         covers: (from, to),
+        currency_column,
+        status_column,
+        direction_column,
+        text_columns,
     }
 }
 
@@ -72,6 +90,60 @@ pub(super) fn bank_file(file: &BankFile) -> pb::BankFile {
         booking_count: i32::try_from(file.bookings).unwrap_or(i32::MAX),
         create_time: Some(timestamp(file.at)),
         linked: file.linked,
+        findings: file.findings.iter().map(finding).collect(),
+        format: file.format.clone(),
+        finding_count: i32::try_from(file.finding_count).unwrap_or(i32::MAX),
+    }
+}
+
+/// A file that is sent, and how it is read.
+pub(super) fn content(
+    fields: &mut Fields,
+    tenant: &TenantId,
+    (content, csv, preset): (&[u8], Option<&pb::CsvMapping>, i32),
+) -> (Vec<u8>, Reading) {
+    if content.is_empty() {
+        fields.wrong("content", "FIELD_REQUIRED", "Send the file.");
+    }
+    if content.len() > MOST_BYTES {
+        fields.wrong("content", "FIELD_TOO_LONG", "Send at most 2 MiB.");
+    }
+    let chosen = if preset == 0 { None } else { fields.choice::<pb::CsvPreset>("preset", preset) };
+    let named = |preset: pb::CsvPreset| Preset::ALL.into_iter().find(|own| preset.as_str_name() == format!("CSV_PRESET_{}", own.name()));
+    let mapping = csv.map(|csv| csv_mapping(fields, tenant, (csv, preset != 0)));
+    (content.to_vec(), Reading { mapping, preset: chosen.and_then(named) })
+}
+
+/// Something in a file that cannot be used, or not as it stands.
+pub fn finding(own: &BankFinding) -> pb::BankFinding {
+    pb::BankFinding { place: own.place.clone(), kind: own.kind.clone(), message: own.message.clone() }
+}
+
+/// What would be read of a file.
+#[must_use]
+pub fn description(read: &ReadFile) -> pb::DescribeBankFileResponse {
+    let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    let statement = |(own, ending): (&Statement, &String)| {
+        let amount = |micros| Some(money(Money::from_micros(own.currency, micros)));
+        let sum = |sign: i64| own.bookings.iter().map(|booking| booking.amount).filter(|own| own.signum() == sign).fold(0_i64, i64::saturating_add);
+        pb::BankStatementSummary {
+            account_ending: ending.clone(),
+            currency_code: own.currency.code().to_owned(),
+            from_date: Some(date(own.covers.0)),
+            to_date: Some(date(own.covers.1)),
+            whole: own.whole,
+            booking_count: count(own.bookings.len()),
+            inflow: amount(sum(1)),
+            outflow: amount(sum(-1).saturating_neg()),
+            closing_balance: own.closing.and_then(amount),
+            tells_returns: own.tells_returns,
+        }
+    };
+    pb::DescribeBankFileResponse {
+        format: read.format.to_owned(),
+        statements: read.statements.iter().zip(&read.endings).take(MOST_DESCRIBED).map(statement).collect(),
+        findings: read.findings.iter().map(finding).collect(),
+        finding_count: count(read.finding_count),
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
 use payterms_chassis::render::money;
 use payterms_credit_domain::{
     Advice,
+    bank::{ApartRule, SetApart},
     decision::{Points, Reason, RuleOutcome},
 };
 use payterms_kernel::{Money, TenantId};
@@ -19,10 +20,21 @@ pub fn principal_reason(reason: &Reason) -> pb::PrincipalReason {
     pb::PrincipalReason { code: reason.code.clone(), text: reason.text.clone() }
 }
 
+fn apart_rule(rule: ApartRule) -> pb::ApartRule {
+    pb::ApartRule::from_str_name(&format!("APART_RULE_{}", rule.name())).unwrap_or_default()
+}
+
 /// What a policy came to.
 #[must_use]
 pub fn decision(tenant: &TenantId, advice: &Advice) -> pb::Decision {
     let made = &advice.decided;
+    let amount = |micros| money(Money::from_micros(advice.cap.currency(), micros));
+    let set_apart = |own: &SetApart| pb::SetApart {
+        rule: apart_rule(own.rule).into(),
+        booking_count: i32::try_from(own.count).unwrap_or(i32::MAX),
+        inflow: Some(amount(own.inflow)),
+        outflow: Some(amount(own.outflow)),
+    };
     let rule = |rule: &RuleOutcome| pb::RuleOutcome {
         code: rule.code.clone(),
         matched: rule.matched,
@@ -34,7 +46,7 @@ pub fn decision(tenant: &TenantId, advice: &Advice) -> pb::Decision {
         features: feature_values(&advice.features),
         limit_cap: Some(money(advice.cap)),
         outcome: render_outcome(made.outcome).into(),
-        limit: Some(money(Money::from_micros(advice.cap.currency(), made.limit))),
+        limit: Some(amount(made.limit)),
         score: render_points(made.score),
         rules: made.rules.iter().map(rule).collect(),
         scorecard: made
@@ -49,5 +61,7 @@ pub fn decision(tenant: &TenantId, advice: &Advice) -> pb::Decision {
         reasons: made.reasons.iter().map(principal_reason).collect(),
         would_pass: made.would_pass.iter().map(render_condition).collect(),
         points_lacking: render_points(made.points_lacking),
+        advised_limit: (made.advised > 0).then(|| amount(made.advised)),
+        set_apart: advice.coverage.set_apart.iter().map(set_apart).collect(),
     }
 }

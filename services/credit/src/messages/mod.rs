@@ -10,6 +10,7 @@ mod features;
 pub mod invoicing;
 pub mod lines;
 pub mod names;
+pub mod plans;
 pub mod policies;
 mod policy_terms;
 pub mod programmes;

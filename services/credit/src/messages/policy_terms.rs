@@ -109,7 +109,12 @@ pub(super) fn terms(fields: &mut Fields, message: &pb::PolicyTerms, currency: Cu
     let share = fields.decimal(&at("share_of_inflow"), message.share_of_inflow.as_ref(), 4, least_share, most_share);
     let step = fields.money(&at("limit_step"), message.limit_step.as_ref(), Digits::MinorUnit);
     let least = fields.money(&at("least_limit"), message.least_limit.as_ref(), Digits::MinorUnit);
-    for (field, amount) in [("limit_step", step), ("least_limit", least)] {
+    let at_once = message.offered_at_once.as_ref().map(|most| fields.money(&at("offered_at_once"), Some(most), Digits::MinorUnit));
+    if at_once.is_some_and(|most| most.is_positive() && most.micros() < least.micros().max(step.micros())) {
+        fields.wrong(&at("offered_at_once"), "FIELD_OUT_OF_RANGE", "Write the smallest limit and a step at least, or leave it out.");
+    }
+    let amounts = [("limit_step", Some(step)), ("least_limit", Some(least)), ("offered_at_once", at_once)];
+    for (field, amount) in amounts.into_iter().filter_map(|(field, amount)| Some((field, amount?))) {
         if amount.is_positive() && amount.currency() != currency {
             fields.wrong(&at(field), "CURRENCY_MISMATCH", "Write it in the policy's currency.");
         }
@@ -127,6 +132,7 @@ pub(super) fn terms(fields: &mut Fields, message: &pb::PolicyTerms, currency: Cu
         share_of_inflow: whole.unwrap_or(1).max(1),
         step: step.micros().max(1),
         least: least.micros().max(1),
+        offered_at_once: at_once.map(Money::micros),
     }
 }
 
@@ -177,5 +183,6 @@ pub(super) fn render_terms(terms: &Terms, currency: Currency) -> pb::PolicyTerms
         share_of_inflow: Some(decimal(Decimal::new(terms.share_of_inflow, 4))),
         limit_step: amount(terms.step),
         least_limit: amount(terms.least),
+        offered_at_once: terms.offered_at_once.and_then(amount),
     }
 }

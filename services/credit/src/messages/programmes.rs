@@ -20,8 +20,8 @@ use tonic::Request;
 
 const MOST_COUNTRIES: usize = 250;
 const MOST_TIERS: usize = 50;
-/// The largest limit where none is set, in units of the currency (docs/domain.md, Programme).
-const DEFAULT_CAP_MICROS: i64 = 50_000_000_000;
+/// The largest limit, also where none is set, in units of the currency (docs/domain.md, Programme).
+const MOST_CAP_MICROS: i64 = 50_000_000_000;
 
 fn texts(fields: &mut Fields, field: &str, texts: &[String], most: usize) -> Vec<String> {
     if texts.len() > most {
@@ -48,9 +48,12 @@ fn programme(fields: &mut Fields, message: &pb::Programme) -> Programme {
         fields.currency(&at("currency_code"), &message.currency_code)
     };
     let cap = match &message.limit_cap {
-        None => Money::from_micros(currency, DEFAULT_CAP_MICROS),
+        None => Money::from_micros(currency, MOST_CAP_MICROS),
         Some(cap) => fields.money(&at("limit_cap"), Some(cap), Digits::MinorUnit),
     };
+    if cap.micros() > MOST_CAP_MICROS {
+        fields.wrong(&at("limit_cap"), "FIELD_OUT_OF_RANGE", "A programme's lines go up to 50,000.00 at most.");
+    }
     let countries = texts(fields, &at("countries"), &message.countries, MOST_COUNTRIES);
     for (index, country) in countries.iter().enumerate() {
         fields.country(&format!("programme.countries[{index}]"), country);

@@ -1,7 +1,8 @@
 //! Table `bank_files`: what was uploaded for an application, and what was read from linked accounts.
 
 use super::json::{of_json, to_json};
-use crate::commands::bank_files::BankFile;
+use crate::commands::bank_files::{BankFile, Reading};
+use payterms_bank_files::Preset;
 use payterms_chassis::{AppError, sql};
 use payterms_credit_domain::Application;
 use payterms_kernel::{Id, TenantId};
@@ -9,19 +10,23 @@ use sea_orm::{ConnectionTrait, QueryResult};
 
 /// Inserts a file; false where it is there already.
 pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Application>, file: &BankFile) -> Result<bool, AppError> {
-    let insert = "INSERT INTO bank_files (tenant, application_id, sha256, title, content, mapping, linked, accounts, bookings, at) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
+    let insert = "INSERT INTO bank_files (tenant, application_id, sha256, title, content, mapping, linked, accounts, bookings, at, \
+                  format, preset, findings, finding_count) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING";
     let values = vec![
         tenant.as_str().into(),
         id.uuid().into(),
         file.sha256.clone().into(),
         file.title.clone().into(),
         file.content.clone().into(),
-        file.mapping.as_ref().map(to_json).transpose()?.unwrap_or_default().into(),
+        file.reading.mapping.as_ref().map(to_json).transpose()?.unwrap_or_default().into(),
         file.linked.into(),
         file.accounts.into(),
         file.bookings.into(),
         file.at.into(),
+        file.format.clone().into(),
+        file.reading.preset.map(Preset::name).unwrap_or_default().into(),
+        to_json(&file.findings)?.into(),
+        file.finding_count.into(),
     ];
     Ok(sql::exec(conn, insert, values).await? == 1)
 }
@@ -35,16 +40,21 @@ pub async fn of_application<C: ConnectionTrait>(
 ) -> Result<Vec<BankFile>, AppError> {
     let content = if whole { ", content" } else { "" };
     let select = format!(
-        "SELECT sha256, title, mapping, linked, accounts, bookings, at{content} FROM bank_files WHERE tenant = $1 AND application_id = $2 ORDER BY at, sha256"
+        "SELECT sha256, title, mapping, linked, accounts, bookings, at, format, preset, findings, finding_count{content} FROM bank_files WHERE tenant = $1 AND application_id = $2 ORDER BY at, sha256"
     );
     let rows = sql::all(conn, &select, vec![tenant.as_str().into(), id.uuid().into()]).await?;
     let file = |row: &QueryResult| {
-        let mapping: String = row.try_get("", "mapping")?;
+        let (mapping, findings): (String, String) = (row.try_get("", "mapping")?, row.try_get("", "findings")?);
+        let preset: String = row.try_get("", "preset")?;
+        let mapping = (!mapping.is_empty()).then(|| of_json(&mapping, "a mapping")).transpose()?;
         Ok(BankFile {
             sha256: row.try_get("", "sha256")?,
             title: row.try_get("", "title")?,
             content: if whole { row.try_get("", "content")? } else { Vec::new() },
-            mapping: (!mapping.is_empty()).then(|| of_json(&mapping, "a mapping")).transpose()?,
+            reading: Reading { mapping, preset: Preset::ALL.into_iter().find(|own| own.name() == preset) },
+            format: row.try_get("", "format")?,
+            findings: of_json(&findings, "findings")?,
+            finding_count: row.try_get("", "finding_count")?,
             linked: row.try_get("", "linked")?,
             accounts: row.try_get("", "accounts")?,
             bookings: row.try_get("", "bookings")?,

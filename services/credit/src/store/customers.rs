@@ -18,6 +18,7 @@ pub struct Model {
     tier: String,
     has_tax_id: bool,
     lacking: String,
+    name_key: String,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -49,8 +50,18 @@ pub async fn buyers<C: ConnectionTrait>(
     Ok(query.all(conn).await?.into_iter().map(buyer).collect())
 }
 
-/// Saves the copy of a customer.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (customer, buyer): (&Customer, &Buyer)) -> Result<(), AppError> {
+/// What a customer's legal name is compared by; empty where it is not known.
+pub async fn name_key<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Customer>) -> Result<String, AppError> {
+    let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
+    Ok(row.map(|row| row.name_key).unwrap_or_default())
+}
+
+/// Saves the copy of a customer, with what its legal name is compared by.
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (customer, buyer, name_key): (&Customer, &Buyer, String),
+) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(customer.id.uuid()),
@@ -58,6 +69,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (customer, bu
         tier: Set(customer.tier.clone()),
         has_tax_id: Set(buyer.has_tax_id),
         lacking: Set(buyer.lacking.join(" ")),
+        name_key: Set(name_key),
     };
     let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id));
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();

@@ -1,4 +1,4 @@
-//! Tables `known_invoices` and `known_plans`: copies, from events, of how a customer pays; features are made of them.
+//! Tables `known_invoices`, `known_plans` and `known_plan_invoices`: copies, from events, of how a customer pays; features are made of them.
 
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, sql};
@@ -29,6 +29,27 @@ pub struct InvoiceStanding {
     pub due_on: NaiveDate,
     /// Whether something of it was open after its due date.
     pub late: bool,
+    /// Whether something of it was written off.
+    pub written_off: bool,
+}
+
+/// How a payment plan stands.
+#[derive(Debug, Clone)]
+pub struct PlanStanding {
+    /// The plan.
+    pub id: Uuid,
+    /// Whose it is.
+    pub customer: Id<Customer>,
+    /// Whether it was completed, and something of it paid.
+    pub kept: bool,
+    /// Whether it is breached.
+    pub breached: bool,
+    /// Whether its dates count instead of the invoices' own: it runs, or was completed.
+    pub holds: bool,
+    /// Whether an instalment is missed.
+    pub missed: bool,
+    /// The invoices that it covers.
+    pub invoices: Vec<Uuid>,
 }
 
 /// Saves how an invoice stood on a day; once late it stays so.
@@ -38,9 +59,9 @@ pub async fn save_invoice<C: ConnectionTrait>(
     invoice: &InvoiceStanding,
     day: NaiveDate,
 ) -> Result<(), AppError> {
-    let upsert = "INSERT INTO known_invoices (tenant, invoice_id, customer_id, currency, paid, open, issued_on, due_on, late) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant, invoice_id) DO UPDATE SET paid = excluded.paid, \
-                  open = excluded.open, due_on = excluded.due_on, late = known_invoices.late OR excluded.late \
+    let upsert = "INSERT INTO known_invoices (tenant, invoice_id, customer_id, currency, paid, open, issued_on, due_on, late, written_off) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $11) ON CONFLICT (tenant, invoice_id) DO UPDATE SET paid = excluded.paid, \
+                  open = excluded.open, due_on = excluded.due_on, written_off = excluded.written_off, late = known_invoices.late OR excluded.late \
                   OR (known_invoices.open > 0 AND known_invoices.due_on < $10)";
     let values = vec![
         tenant.as_str().into(),
@@ -53,6 +74,7 @@ pub async fn save_invoice<C: ConnectionTrait>(
         invoice.due_on.to_string().into(),
         invoice.late.into(),
         day.to_string().into(),
+        invoice.written_off.into(),
     ];
     sql::exec(conn, upsert, values).await?;
     Ok(())
@@ -65,18 +87,27 @@ pub async fn delete_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, inv
     Ok(())
 }
 
-/// Saves how a plan stands; once breached it stays so.
-pub async fn save_plan<C: ConnectionTrait>(
-    conn: &C,
-    tenant: &TenantId,
-    (plan, customer): (Uuid, Id<Customer>),
-    (kept, breached): (bool, bool),
-) -> Result<(), AppError> {
-    let upsert = "INSERT INTO known_plans (tenant, plan_id, customer_id, kept, breached) VALUES ($1, $2, $3, $4, $5) \
-                  ON CONFLICT (tenant, plan_id) DO UPDATE SET kept = excluded.kept, breached = known_plans.breached OR excluded.breached";
-    sql::exec(conn, upsert, vec![tenant.as_str().into(), plan.into(), customer.uuid().into(), kept.into(), breached.into()]).await?;
+/// Saves how a plan stands; once breached, or once an instalment was missed, it stays so.
+pub async fn save_plan<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &PlanStanding) -> Result<(), AppError> {
+    let upsert = "INSERT INTO known_plans (tenant, plan_id, customer_id, kept, breached, holds, missed) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+                  ON CONFLICT (tenant, plan_id) DO UPDATE SET kept = excluded.kept, breached = known_plans.breached OR excluded.breached, \
+                  holds = excluded.holds, missed = known_plans.missed OR excluded.missed";
+    let flags = [plan.kept, plan.breached, plan.holds, plan.missed].map(Into::into);
+    let values = [vec![tenant.as_str().into(), plan.id.into(), plan.customer.uuid().into()], flags.to_vec()].concat();
+    sql::exec(conn, upsert, values).await?;
+    let insert = "INSERT INTO known_plan_invoices (tenant, plan_id, invoice_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    for invoice in &plan.invoices {
+        sql::exec(conn, insert, vec![tenant.as_str().into(), plan.id.into(), (*invoice).into()]).await?;
+    }
     Ok(())
 }
+
+/// Of an invoice `i`: a plan's dates count instead of its own, and none of them was missed.
+const IN_A_KEPT_PLAN: &str = "EXISTS (SELECT 1 FROM known_plan_invoices p JOIN known_plans k ON k.tenant = p.tenant AND k.plan_id = p.plan_id \
+     WHERE p.tenant = i.tenant AND p.invoice_id = i.invoice_id AND k.holds AND NOT k.missed AND NOT k.breached)";
+/// Of a plan `k`: an invoice of it was written off.
+const WRITTEN_OFF: &str = "EXISTS (SELECT 1 FROM known_plan_invoices p JOIN known_invoices i ON i.tenant = p.tenant AND i.invoice_id = p.invoice_id \
+     WHERE p.tenant = k.tenant AND p.plan_id = k.plan_id AND i.written_off)";
 
 /// The features of what a customer has done here.
 pub async fn features<C: ConnectionTrait>(
@@ -86,22 +117,27 @@ pub async fn features<C: ConnectionTrait>(
     today: NaiveDate,
 ) -> Result<Features, AppError> {
     let since = today.checked_sub_days(chrono::Days::new(DAYS)).unwrap_or(today);
-    let select = "SELECT CAST(coalesce(sum(CASE WHEN issued_on >= $4 AND (late OR (open > 0 AND due_on < $5)) THEN 1 ELSE 0 END), 0) AS bigint) AS late, \
+    let late = format!("i.issued_on >= $4 AND (i.late OR (i.open > 0 AND i.due_on < $5)) AND (i.written_off OR NOT {IN_A_KEPT_PLAN})");
+    let select = format!(
+        "SELECT CAST(coalesce(sum(CASE WHEN {late} THEN 1 ELSE 0 END), 0) AS bigint) AS late, \
                   CAST(coalesce(sum(CASE WHEN issued_on >= $4 AND currency = $3 THEN paid ELSE 0 END), 0) AS bigint) AS volume, \
                   CAST(coalesce(sum(CASE WHEN currency = $3 THEN open ELSE 0 END), 0) AS bigint) AS open \
-                  FROM known_invoices WHERE tenant = $1 AND customer_id = $2";
+                  FROM known_invoices i WHERE tenant = $1 AND customer_id = $2"
+    );
     let values =
         vec![tenant.as_str().into(), customer.uuid().into(), currency.code().into(), since.to_string().into(), today.to_string().into()];
     let mut features = Features::new();
-    if let Some(row) = sql::one(conn, select, values).await? {
+    if let Some(row) = sql::one(conn, &select, values).await? {
         features.insert(Feature::PaidLate, row.try_get("", "late")?);
         features.insert(Feature::PaidVolume, row.try_get("", "volume")?);
         features.insert(Feature::OpenInvoices, row.try_get("", "open")?);
     }
-    let select = "SELECT CAST(coalesce(sum(CASE WHEN kept THEN 1 ELSE 0 END), 0) AS bigint) AS kept, \
-                  CAST(coalesce(sum(CASE WHEN breached THEN 1 ELSE 0 END), 0) AS bigint) AS breached \
-                  FROM known_plans WHERE tenant = $1 AND customer_id = $2";
-    if let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), customer.uuid().into()]).await? {
+    let select = format!(
+        "SELECT CAST(coalesce(sum(CASE WHEN k.kept AND NOT {WRITTEN_OFF} THEN 1 ELSE 0 END), 0) AS bigint) AS kept, \
+         CAST(coalesce(sum(CASE WHEN breached THEN 1 ELSE 0 END), 0) AS bigint) AS breached \
+         FROM known_plans k WHERE tenant = $1 AND customer_id = $2"
+    );
+    if let Some(row) = sql::one(conn, &select, vec![tenant.as_str().into(), customer.uuid().into()]).await? {
         features.insert(Feature::PlansKept, row.try_get("", "kept")?);
         features.insert(Feature::PlansBreached, row.try_get("", "breached")?);
     }

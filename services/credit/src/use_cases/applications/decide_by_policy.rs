@@ -4,7 +4,8 @@
 use super::read_accounts::AccountsRead;
 use crate::{
     bank_files::{account_count, booking_count, decode_linked, encode_linked, read_bank_file},
-    commands::bank_files::BankFile,
+    commands::bank_files::{BankFile, Reading},
+    holder_name::is_holder,
     store::{applications, bank_files, bank_links, customers, decisions, payment_history, policies},
     use_cases::lines::{
         offer::new_line,
@@ -68,7 +69,10 @@ fn linked_file(link: &BankLink, statements: &[Statement], now: DateTime<Utc>) ->
         sha256: hex::encode(Sha256::digest(&content)),
         title: link.institution.clone(),
         content,
-        mapping: None,
+        reading: Reading::default(),
+        format: String::new(),
+        findings: Vec::new(),
+        finding_count: 0,
         linked: true,
         accounts: account_count(statements),
         bookings: booking_count(statements),
@@ -84,10 +88,12 @@ async fn bank_data(tx: &WriteTx, application: &Application, programme: &Programm
         if file.linked {
             statements.extend(decode_linked(&file.content)?);
         } else {
-            statements.extend(read_bank_file(tenant, &file.content, file.mapping.as_ref())?);
+            let uploaded_on = day_in(tx.time().zone, file.at);
+            statements.extend(read_bank_file(tenant, &file.content, &file.reading, uploaded_on)?.statements);
         }
     }
-    Ok(BankData::of(programme.currency, &statements))
+    let key = customers::name_key(tx.conn(), tenant, application.customer).await?;
+    Ok(BankData::of(programme.currency, &statements, &|party| is_holder(tenant, &key, party)))
 }
 
 /// The policy's answer, stored with all that led to it, and what follows.
@@ -98,8 +104,8 @@ async fn evaluate_policy(
     now: DateTime<Utc>,
 ) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    let mut features = data.features();
     let today = day_in(tx.time().zone, now);
+    let mut features = data.features(today);
     features.extend(payment_history::features(tx.conn(), &tenant, (application.customer, programme.currency), today).await?);
     let policy = policies::find(tx.conn(), &tenant, programme.policy).await?;
     let policy = policy.ok_or_else(|| AppError::Fault(format!("programme {} without a policy", programme.id)))?;

@@ -3,6 +3,7 @@
 pub mod claim;
 pub mod decide;
 mod decide_by_policy;
+pub mod describe;
 pub mod expire;
 pub mod load;
 pub mod read;

@@ -5,6 +5,7 @@ use crate::{
     app::App,
     bank_files::{account_count, booking_count, read_bank_file},
     commands::{applications::UploadStatement, bank_files::BankFile},
+    messages::bank_files::finding,
     store::bank_files,
 };
 use payterms_chassis::{Answer, AppError, Call};
@@ -20,7 +21,8 @@ pub async fn upload_bank_statement(
     call: &Call,
     upload: &UploadStatement,
 ) -> Result<Answer<UploadBankStatementResponse>, AppError> {
-    let statements = read_bank_file(&call.tenant, &upload.content, upload.mapping.as_ref())?;
+    let today = app.db.tenant_today(&call.tenant).await?;
+    let read = read_bank_file(&call.tenant, &upload.content, &upload.reading, today)?;
     let mut tx = app.db.begin(call).await?;
     let (mut application, programme) = lock_application(&tx, &upload.application).await?;
     if let Some(answer) = tx.replay().await? {
@@ -31,10 +33,13 @@ pub async fn upload_bank_statement(
         sha256: hex::encode(Sha256::digest(&upload.content)),
         title: upload.title.clone(),
         content: upload.content.clone(),
-        mapping: upload.mapping.clone(),
+        reading: upload.reading.clone(),
+        format: read.format.to_owned(),
+        findings: read.findings.clone(),
+        finding_count: i64::try_from(read.finding_count).unwrap_or(i64::MAX),
         linked: false,
-        accounts: account_count(&statements),
-        bookings: booking_count(&statements),
+        accounts: account_count(&read.statements),
+        bookings: booking_count(&read.statements),
         at: now,
     };
     let mut after = application.clone();
@@ -43,5 +48,6 @@ pub async fn upload_bank_statement(
         application = after;
     }
     let credit_application = Some(publish_application(&mut tx, (&application, &programme), upload.application.as_customer).await?);
-    tx.commit(UploadBankStatementResponse { credit_application }).await
+    let findings = read.findings.iter().map(finding).collect();
+    tx.commit(UploadBankStatementResponse { credit_application, findings }).await
 }

@@ -57,6 +57,7 @@ async fn save_standing(tx: &WriteTx, command: &FollowInvoice, at: DateTime<Utc>)
         issued_on: command.issued_on,
         due_on,
         late: open.is_positive() && due_on < day,
+        written_off: command.figures.written_off,
     };
     payment_history::save_invoice(tx.conn(), &tx.call().tenant, &standing, day).await
 }

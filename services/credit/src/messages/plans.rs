@@ -1,0 +1,25 @@
+//! What plans sends, as far as it says how a customer pays.
+
+use crate::store::payment_history::PlanStanding;
+use payterms_chassis::{AppError, names, render::money_of};
+use payterms_kernel::{Id, Money};
+use payterms_proto::plans::v1::{Instalment, Plan, plan::State};
+
+/// How a plan stands; a fault where the message is not whole.
+pub fn standing(plan: &Plan) -> Result<PlanStanding, AppError> {
+    let fault = || AppError::Fault(format!("plan {:?} that plans sent", plan.name));
+    let name = names::parse(&plan.name, &["customers", "plans"]).ok_or_else(fault)?;
+    let invoice = |name: &str| names::parse(name, &["customers", "invoices"]).map(|name| name.id(1)).ok_or_else(fault);
+    let paid = |own: &Instalment| own.paid.as_ref().and_then(money_of).is_some_and(Money::is_positive);
+    let state = plan.state();
+    Ok(PlanStanding {
+        id: name.id(1),
+        customer: Id::from_uuid(name.id(0)),
+        // One that ended because all of it was credited was not paid.
+        kept: state == State::Completed && plan.instalments.iter().any(paid),
+        breached: state == State::Breached,
+        holds: matches!(state, State::Active | State::InGrace | State::Completed),
+        missed: matches!(state, State::InGrace | State::Breached),
+        invoices: plan.invoices.iter().map(|own| invoice(&own.invoice)).collect::<Result<_, _>>()?,
+    })
+}
