@@ -74,6 +74,8 @@ pub enum FindingKind {
     NoAccount,
     /// A statement without entries.
     NoEntries,
+    /// The account is that of a credit card: what comes in is no income.
+    CardAccount,
     /// A version of the format that is newer than what this reader was made for; it was read all the same.
     OtherVersion,
 }
@@ -101,6 +103,7 @@ impl FindingKind {
             Self::Unreadable => "UNREADABLE",
             Self::NoAccount => "NO_ACCOUNT",
             Self::NoEntries => "NO_ENTRIES",
+            Self::CardAccount => "CARD_ACCOUNT",
             Self::OtherVersion => "OTHER_VERSION",
         }
     }
@@ -116,6 +119,7 @@ impl FindingKind {
                 | Self::PartsUnstated
                 | Self::NoBooking
                 | Self::NoEntries
+                | Self::CardAccount
                 | Self::OtherVersion
         )
     }

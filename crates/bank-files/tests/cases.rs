@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use chrono::NaiveDate;
-use payterms_bank_files::{BankFile, FindingKind, Limits, ReferenceKind, Source, Status, read};
+use payterms_bank_files::{BankFile, CsvMapping, DateOrder, FindingKind, Limits, Preset, ReferenceKind, Source, Status, read};
 use payterms_kernel::Money;
 
 fn today() -> NaiveDate {
@@ -12,6 +12,11 @@ fn today() -> NaiveDate {
 fn file(name: &str) -> BankFile {
     let bytes = std::fs::read(format!("{}/tests/files/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     read(&bytes, Source::Detect, today(), Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn mapped(name: &str, mapping: &CsvMapping) -> BankFile {
+    let bytes = std::fs::read(format!("{}/tests/files/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    read(&bytes, Source::Csv(mapping), today(), Limits::default()).unwrap()
 }
 
 /// Amount, party and whether a text to search holds the number.
@@ -134,4 +139,46 @@ fn statements_for_underwriting_have_their_inflow() {
 
 fn day(month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, month, day).unwrap()
+}
+
+#[test]
+fn exports_of_banks_are_read_as_downloaded() {
+    for (name, preset) in [("chase.csv", Preset::Chase), ("bank-of-america.csv", Preset::BankOfAmerica)] {
+        let read = file(name);
+        assert_eq!(read.preset, Some(preset));
+        assert_eq!(inflow(&read), vec!["10000.00 USD"; 6], "{name}");
+        let statement = &read.statements[0];
+        assert_eq!((statement.entries.len(), statement.closing.unwrap().amount.to_string()), (30, "32000.00 USD".to_owned()), "{name}");
+        let first = &statement.entries[0];
+        assert_eq!((first.booked_on, first.party.as_str()), (day(1, 5), "Globex"), "{name}: oldest first");
+    }
+    let summary = &file("bank-of-america.csv").statements[0];
+    assert_eq!((summary.period, summary.is_whole()), (Some((day(1, 1), day(6, 30))), true));
+    assert_eq!(file("bank-of-america.csv").findings.iter().map(|own| own.kind).collect::<Vec<_>>(), [FindingKind::NoBooking]);
+}
+
+#[test]
+fn currencies_of_one_file_are_never_summed() {
+    let usd = payterms_kernel::Currency::parse("USD");
+    let mut mapping = CsvMapping {
+        date_column: "Date".to_owned(),
+        date_order: DateOrder::MonthDayYear,
+        amount_column: "Amount".to_owned(),
+        party_column: "Who".to_owned(),
+        account: "A1".to_owned(),
+        currency: usd,
+        ..CsvMapping::default()
+    };
+    // With and without a word of the column.
+    for column in ["", "Currency"] {
+        column.clone_into(&mut mapping.currency_column);
+        let read = mapped("multi-currency.csv", &mapping);
+        assert_eq!(inflow(&read), vec!["6000.00 USD"; 6]);
+        assert_eq!(read.findings.iter().filter(|own| own.kind == FindingKind::OtherCurrency).count(), 6);
+        assert_eq!(read.findings[0].place.line, 2);
+    }
+    mapping.currency = None;
+    let read = mapped("multi-currency.csv", &mapping);
+    let statements: Vec<_> = read.statements.iter().map(|own| (own.currency.unwrap().code(), own.entries.len())).collect();
+    assert_eq!(statements, [("JPY", 6), ("USD", 24)]);
 }

@@ -1,4 +1,4 @@
-//! Exports of banks as they are downloaded: how each names its columns.
+//! Banks whose exports are read as they are downloaded.
 
 /// A bank whose CSV export is read without a mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
