@@ -336,7 +336,11 @@ pub(crate) async fn a_policy_is_published_once_its_cases_pass_and_never_changes(
     let replayed = desk.owner.applications().replay_decision(ReplayDecisionRequest { name: name.clone() }).await.unwrap().into_inner();
     assert_eq!((replayed.identical, replayed.kept.unwrap().policy), (true, desk.programme.policy.clone()));
     let list = ListPoliciesRequest { parent: "tenants/acme".into(), ..Default::default() };
-    assert_eq!(desk.owner.policies().list_policies(list).await.unwrap().into_inner().policies.len(), 3, "both versions of the standard policy, and ours");
+    assert_eq!(
+        desk.owner.policies().list_policies(list).await.unwrap().into_inner().policies.len(),
+        3,
+        "both versions of the standard policy, and ours"
+    );
 }
 
 async fn what_is_no_statement_is_refused(world: &World) {

@@ -41,7 +41,7 @@ async fn confirm(desk: &Desk, link: &BankLink) -> Result<CreditApplication, Stat
 }
 
 /// An application with an account linked at a test bank.
-async fn linked(world: &World, desk: &Desk, bank: &str) -> CreditApplication {
+pub(crate) async fn linked(world: &World, desk: &Desk, bank: &str) -> CreditApplication {
     let name = desk.start().await.unwrap().name;
     let made = link(desk, &name).await.unwrap();
     shop::sign_in(world.suite.gateway, &made.url, bank).await.unwrap();

@@ -78,6 +78,7 @@ mod stories;
 mod top_ups;
 mod traces;
 mod transfers;
+mod underwriting;
 mod usage;
 mod versions;
 mod wallets;

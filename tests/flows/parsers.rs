@@ -5,7 +5,7 @@ use crate::fuzz::{Mutator, feed};
 use payterms_chassis::{Scope, call::Caller, call::Grant, xml};
 use payterms_credit::{
     bank_files::read_bank_file,
-    commands::bank_files::{CsvMapping, DateOrder},
+    commands::bank_files::{CsvMapping, DateOrder, Reading},
 };
 use payterms_invoicing::{
     bank_files::camt,
@@ -18,6 +18,9 @@ use payterms_kernel::{Kind, TenantId};
 use payterms_proto::invoicing::v1::{ImportCustomersRequest, PreviewMailTemplateRequest};
 use payterms_testkit::{World, on_both, reason};
 use tonic::Request;
+
+/// The day on which the files are read.
+const TODAY: chrono::NaiveDate = chrono::NaiveDate::from_ymd_opt(2026, 7, 15).unwrap();
 
 on_both!(a_hostile_template_is_refused_and_the_service_goes_on);
 
@@ -190,7 +193,7 @@ fn xml_and_statements() {
     ];
     feed(&[STATEMENT, &small], &words, &nests, |file| {
         let _ = xml::tree(file);
-        let refusals = [camt::read(file).err(), read_bank_file(&tenant, file, None).err()];
+        let refusals = [camt::read(file).err(), read_bank_file(&tenant, file, &Reading::default(), TODAY).err()];
         assert!(refusals.iter().flatten().all(|refusal| refusal.reason == "BANK_FILE_INVALID" && refusal.kind == Kind::Invalid));
     });
 }
@@ -240,13 +243,18 @@ fn csv_files_and_their_mappings() {
         account: "a".into(),
         currency: "EUR".into(),
         covers: (None, None),
+        currency_column: String::new(),
+        status_column: if place.is_multiple_of(5) { "Who".into() } else { String::new() },
+        direction_column: String::new(),
+        text_columns: vec!["Who".into()],
     };
     feed(&[customers, bank, other], &words, &nests, |file| {
         let request_id = uuid::Uuid::nil().to_string();
         let message = ImportCustomersRequest { request_id, parent: "tenants/acme".into(), csv: file.to_vec().into() };
         let _ = customer_import::import_customers(request(message));
         for place in [0, file.len() % 12] {
-            let _ = read_bank_file(&tenant, file, Some(&mapping(place)));
+            let reading = Reading { mapping: Some(mapping(place)), preset: None };
+            let _ = read_bank_file(&tenant, file, &reading, TODAY);
         }
     });
 }

@@ -23,11 +23,11 @@ use crate::{
 use payterms_chassis::handler;
 use payterms_proto::credit::v1::{
     ClaimApplicationRequest, ClaimApplicationResponse, ConfirmBankLinkRequest, ConfirmBankLinkResponse, DecideApplicationRequest,
-    DecideApplicationResponse, DescribeBankFileRequest, DescribeBankFileResponse, GetApplicationRequest, GetApplicationResponse, LinkBankAccountRequest, LinkBankAccountResponse,
-    ListApplicationsRequest, ListApplicationsResponse, ReleaseApplicationRequest, ReleaseApplicationResponse, ReplayDecisionRequest,
-    ReplayDecisionResponse, RequestInformationRequest, RequestInformationResponse, StartApplicationRequest, StartApplicationResponse,
-    SubmitApplicationRequest, SubmitApplicationResponse, UploadBankStatementRequest, UploadBankStatementResponse,
-    WithdrawApplicationRequest, WithdrawApplicationResponse, application_service_server::ApplicationService,
+    DecideApplicationResponse, DescribeBankFileRequest, DescribeBankFileResponse, GetApplicationRequest, GetApplicationResponse,
+    LinkBankAccountRequest, LinkBankAccountResponse, ListApplicationsRequest, ListApplicationsResponse, ReleaseApplicationRequest,
+    ReleaseApplicationResponse, ReplayDecisionRequest, ReplayDecisionResponse, RequestInformationRequest, RequestInformationResponse,
+    StartApplicationRequest, StartApplicationResponse, SubmitApplicationRequest, SubmitApplicationResponse, UploadBankStatementRequest,
+    UploadBankStatementResponse, WithdrawApplicationRequest, WithdrawApplicationResponse, application_service_server::ApplicationService,
 };
 use tonic::{Request, Response, Status};
 

@@ -1,7 +1,6 @@
 //! Bank statements: files that an applicant uploads, and the stored form of what was read from linked accounts. An
 //! uploaded file is hostile until it is read; of an account only a hash is stored.
 
-mod csv;
 mod linked;
 mod model;
 #[cfg(test)]
@@ -60,13 +59,13 @@ fn clean(text: &str) -> String {
 /// # Errors
 /// `BANK_FILE_INVALID` with what is wrong.
 pub fn read_bank_file(tenant: &TenantId, file: &[u8], reading: &Reading, today: NaiveDate) -> Result<ReadFile, Refusal> {
-    if let (Some(mapping), None) = (&reading.mapping, reading.preset) {
-        let statement = csv::read_csv(file, mapping)?;
-        let (statements, endings) = (vec![statement], vec![String::new()]);
-        return Ok(ReadFile { format: "CSV", statements, endings, findings: Vec::new(), finding_count: 0 });
-    }
     let limits = Limits { entries: MOST_BOOKINGS, ..Limits::default() };
-    let source = reading.preset.map_or(Source::Detect, Source::Preset);
+    let mapping = reading.mapping.as_ref().filter(|_| reading.preset.is_none()).map(model::csv_mapping);
+    let source = match (&mapping, reading.preset) {
+        (Some(mapping), _) => Source::Csv(mapping),
+        (None, Some(preset)) => Source::Preset(preset),
+        (None, None) => Source::Detect,
+    };
     let read = payterms_bank_files::read(file, source, today, limits).map_err(|error| invalid(error.message))?;
     model::read_file(tenant, &read, reading.mapping.as_ref())
 }

@@ -1,7 +1,7 @@
 //! From the neutral model of bank files to statements that are decided on.
 
 use super::{MOST_FINDINGS, ReadFile, account_hash, clean, invalid};
-use crate::commands::bank_files::{BankFinding, CsvMapping};
+use crate::commands::bank_files::{BankFinding, CsvMapping, DateOrder};
 use chrono::NaiveDate;
 use payterms_bank_files::{self as files, BankFile, Entry, Format, Status};
 use payterms_credit_domain::bank::{Booking, BookingKind, Reference, ReferenceKind, Returned, Source, Statement, StatementId};
@@ -13,21 +13,53 @@ const ENDING: usize = 4;
 /// References of a booking.
 const MOST_REFERENCES: usize = 8;
 
+/// A mapping as the reader takes it. It names the account by its hash, which is what statements keep.
+pub(super) fn csv_mapping(mapping: &CsvMapping) -> files::CsvMapping {
+    files::CsvMapping {
+        date_column: mapping.date.0.clone(),
+        date_order: match mapping.date.1 {
+            DateOrder::YearMonthDay => files::DateOrder::YearMonthDay,
+            DateOrder::DayMonthYear => files::DateOrder::DayMonthYear,
+            DateOrder::MonthDayYear => files::DateOrder::MonthDayYear,
+        },
+        direction_column: mapping.direction_column.clone(),
+        amount_column: mapping.amount.clone(),
+        credit_column: mapping.sides.0.clone(),
+        debit_column: mapping.sides.1.clone(),
+        balance_column: mapping.balance.clone(),
+        party_column: mapping.party.clone(),
+        reference_column: mapping.reference.clone(),
+        text_columns: mapping.text_columns.clone(),
+        status_column: mapping.status_column.clone(),
+        currency_column: mapping.currency_column.clone(),
+        separator: Some(char::from(mapping.separator)),
+        decimal_comma: mapping.decimal_comma,
+        account: mapping.account.clone(),
+        currency: Currency::parse(&mapping.currency),
+        period: mapping.covers,
+        ..files::CsvMapping::default()
+    }
+}
+
 /// The statements of a file; refused where nothing of it can be used.
 pub(super) fn read_file(tenant: &TenantId, file: &BankFile, mapping: Option<&CsvMapping>) -> Result<ReadFile, Refusal> {
+    if let Some(card) = file.findings.iter().find(|own| own.kind == files::FindingKind::CardAccount) {
+        return Err(invalid(format!("{} Send statements of bank accounts.", card.message)));
+    }
     let (mut statements, mut endings) = (Vec::new(), Vec::new());
     for own in &file.statements {
         let number = own.account.trim();
         // A bank's export names no account: the applicant does, or it is the one account of that bank's exports.
-        let account = match (number.is_empty(), mapping) {
-            (true, Some(mapping)) => mapping.account.clone(),
-            (true, None) => account_hash(tenant, file.preset.map_or("", files::Preset::name)),
-            (false, _) => account_hash(tenant, number),
+        let (account, shown) = match (number.is_empty(), mapping) {
+            (true, None) => (account_hash(tenant, file.preset.map_or("", files::Preset::name)), ""),
+            (true, Some(mapping)) => (mapping.account.clone(), ""),
+            (false, Some(mapping)) if mapping.account == number => (mapping.account.clone(), ""),
+            (false, _) => (account_hash(tenant, number), number),
         };
         let Some(statement) = statement(file.format, own, (account, mapping)) else { continue };
         statements.push(statement);
-        let skipped = number.chars().count().saturating_sub(ENDING);
-        endings.push(number.chars().skip(skipped).collect());
+        let skipped = shown.chars().count().saturating_sub(ENDING);
+        endings.push(shown.chars().skip(skipped).collect());
     }
     let is_empty = statements.iter().all(|statement: &Statement| statement.bookings.is_empty());
     let first = file.findings.first();
@@ -35,11 +67,8 @@ pub(super) fn read_file(tenant: &TenantId, file: &BankFile, mapping: Option<&Csv
         let why = first.map_or("It holds no statement of an account.".to_owned(), |own| format!("{}: {}", own.place, own.message));
         return Err(invalid(format!("Nothing of the file can be used. {why}")));
     }
-    let finding = |own: &files::Finding| BankFinding {
-        place: own.place.to_string(),
-        kind: own.kind.name().to_owned(),
-        message: own.message.clone(),
-    };
+    let finding =
+        |own: &files::Finding| BankFinding { place: own.place.to_string(), kind: own.kind.name().to_owned(), message: own.message.clone() };
     let findings = file.findings.iter().take(MOST_FINDINGS).map(finding).collect();
     Ok(ReadFile { format: file.format.name(), statements, endings, findings, finding_count: file.findings.len() })
 }
@@ -53,7 +82,8 @@ fn statement(format: Format, own: &files::Statement, (account, mapping): (String
     let covers = period.or_else(|| days().min().zip(days().max())).filter(|(from, to)| from <= to)?;
     let closing = own.closing.filter(|balance| balance.amount.currency() == currency);
     // What was booked after the day of the balance is not in it.
-    let later = |on: NaiveDate| bookings.iter().filter(move |booking| booking.day > on).fold(0_i64, |sum, own| sum.saturating_add(own.amount));
+    let later =
+        |on: NaiveDate| bookings.iter().filter(move |booking| booking.day > on).fold(0_i64, |sum, own| sum.saturating_add(own.amount));
     let closing = closing.map(|balance| balance.amount.micros().saturating_add(later(balance.on)));
     // Balances, where there are both, know better than a stated period whether bookings are missing.
     let whole = if own.opening.is_some() && own.closing.is_some() { own.is_whole() } else { period.is_some() };

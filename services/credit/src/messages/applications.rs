@@ -8,7 +8,9 @@ use super::{
     names::{APPLICATION, PROGRAMME, application_name, customer_name, customer_ref, programme_name},
 };
 use crate::commands::{
-    applications::{ApplicationRef, DecideApplication, DescribeFile, ListApplications, RequestInformation, StartApplication, UploadStatement},
+    applications::{
+        ApplicationRef, DecideApplication, DescribeFile, ListApplications, RequestInformation, StartApplication, UploadStatement,
+    },
     bank_files::BankFile,
 };
 use payterms_chassis::{

@@ -4,11 +4,11 @@ use crate::{
     bank_files::{ReadFile, account_hash},
     commands::bank_files::{BankFile, BankFinding, CsvMapping, DateOrder, Reading},
 };
+use payterms_bank_files::Preset;
 use payterms_chassis::{
     Fields,
     render::{date, money, timestamp},
 };
-use payterms_bank_files::Preset;
 use payterms_credit_domain::bank::{Coverage, Gap, Statement};
 use payterms_kernel::{Money, TenantId};
 use payterms_proto::credit::v1 as pb;
@@ -125,7 +125,9 @@ pub fn description(read: &ReadFile) -> pb::DescribeBankFileResponse {
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let statement = |(own, ending): (&Statement, &String)| {
         let amount = |micros| Some(money(Money::from_micros(own.currency, micros)));
-        let sum = |sign: i64| own.bookings.iter().map(|booking| booking.amount).filter(|own| own.signum() == sign).fold(0_i64, i64::saturating_add);
+        let sum = |sign: i64| {
+            own.bookings.iter().map(|booking| booking.amount).filter(|own| own.signum() == sign).fold(0_i64, i64::saturating_add)
+        };
         pb::BankStatementSummary {
             account_ending: ending.clone(),
             currency_code: own.currency.code().to_owned(),

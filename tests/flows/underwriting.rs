@@ -1,0 +1,279 @@
+//! What underwriting believes of bank data: money that goes round, deposits that bounce, loans, files that overlap.
+
+use crate::{
+    applications::{Desk, desk, known},
+    applications_linked::linked,
+    clocks::advance,
+    collections::{DAY, START},
+    invariants,
+    invariants_of_credit::credit_agrees,
+    lines::usd,
+};
+use payterms_proto::{
+    credit::v1::{
+        ApartRule, BackTestPolicyRequest, CreateProgrammeRequest, CreditApplication, CsvMapping, CsvPreset, Decision,
+        DescribeBankFileRequest, Feature, GetCreditLineRequest, GetPolicyRequest, ListPoliciesRequest, Outcome, Programme,
+        UploadBankStatementRequest, UploadBankStatementResponse, credit_application::State, csv_mapping::DateOrder,
+    },
+    google::r#type::Date,
+};
+use payterms_suite::client::request_id;
+use payterms_testkit::{World, on_both, reason, violations};
+use tonic::Status;
+
+on_both!(
+    a_circle_between_own_accounts_goes_to_a_person,
+    deposits_that_bounce_are_no_inflow,
+    loans_are_no_inflow,
+    above_ten_thousand_a_person_decides_on_the_rest,
+    files_of_banks_come_to_the_values_of_their_bookings,
+    exports_of_banks_are_read_by_their_presets,
+    rows_in_another_currency_are_set_apart,
+    what_may_be_one_booking_is_for_a_person,
+    what_a_file_holds_is_described_before_it_is_read,
+    both_versions_of_the_standard_policy_can_be_read_and_compared,
+);
+
+/// Inflow, limit, and the rules that matched.
+fn decided(advice: &Decision) -> (String, Option<i64>, Vec<String>) {
+    let matched = advice.rules.iter().filter(|rule| rule.matched).map(|rule| rule.code.clone()).collect();
+    (known(advice, Feature::MonthlyInflow).unwrap_or_default(), advice.limit.as_ref().map(|limit| limit.units), matched)
+}
+
+fn apart(advice: &Decision) -> Vec<(ApartRule, i32, i64, i64)> {
+    let units = |money: &Option<payterms_proto::google::r#type::Money>| money.as_ref().map_or(0, |money| money.units);
+    advice.set_apart.iter().map(|own| (own.rule(), own.booking_count, units(&own.inflow), units(&own.outflow))).collect()
+}
+
+/// What the policy came to for an account of a test bank, and where the application stands.
+async fn linked_to(world: &World, desk: &Desk, bank: &str) -> (CreditApplication, Decision) {
+    let own = linked(world, desk, bank).await;
+    let shown = desk.submit(&own.name).await.unwrap();
+    let advice = desk.read(&desk.reviewer, &own.name).await.advice.unwrap();
+    (shown, advice)
+}
+
+async fn a_circle_between_own_accounts_goes_to_a_person(world: &World) {
+    let desk = desk(world, Programme::default()).await;
+    let (shown, advice) = linked_to(world, &desk, "bank_circle").await;
+    assert_eq!(shown.state(), State::InReview);
+    assert_eq!(decided(&advice), ("10000".into(), Some(1_500), vec!["CIRCULAR_FLOW".into()]));
+    assert_eq!(known(&advice, Feature::CircularFlow).as_deref(), Some("0.4615"), "60,000 of 130,000");
+    let [(ApartRule::OwnTransfer, count, inflow, outflow)] = apart(&advice)[..] else { panic!("{:?}", advice.set_apart) };
+    assert_eq!((i64::from(count) * 30_000, inflow), (inflow + outflow, outflow), "both sides of each");
+    assert_eq!(advice.reasons[0].code, "CIRCULAR_FLOW");
+    invariants::hold(world).await;
+}
+
+async fn deposits_that_bounce_are_no_inflow(world: &World) {
+    let desk = desk(world, Programme::default()).await;
+    let (shown, advice) = linked_to(world, &desk, "bank_bounces").await;
+    assert_eq!(shown.state(), State::InReview);
+    assert_eq!(decided(&advice), ("10000".into(), Some(1_500), vec!["RETURNED_DEPOSITS".into()]));
+    let returned = [Feature::ReturnedPayments, Feature::ReturnedOwnPayments].map(|feature| known(&advice, feature).unwrap());
+    assert_eq!(returned, ["2", "0"]);
+    assert_eq!(apart(&advice), [(ApartRule::ReturnedDeposit, 4, 400_000, 400_000)]);
+}
+
+async fn loans_are_no_inflow(world: &World) {
+    let desk = desk(world, Programme::default()).await;
+    let (shown, advice) = linked_to(world, &desk, "bank_loans").await;
+    assert_eq!((shown.state(), shown.limit), (State::Approved, usd(1_500)));
+    assert!(shown.advice.unwrap().set_apart.is_empty(), "what was set apart is the tenant's");
+    assert_eq!(decided(&advice), ("10000".into(), Some(1_500), Vec::new()));
+    let [(ApartRule::LoanPaidOut, _, inflow, 0)] = apart(&advice)[..] else { panic!("{:?}", advice.set_apart) };
+    assert!(inflow > 200_000);
+}
+
+async fn above_ten_thousand_a_person_decides_on_the_rest(world: &World) {
+    let desk = desk(world, Programme::default()).await;
+    let (shown, advice) = linked_to(world, &desk, "bank_large").await;
+    assert_eq!((shown.state(), shown.limit), (State::Approved, usd(10_000)));
+    assert_eq!((advice.outcome(), advice.limit.clone(), advice.advised_limit.clone()), (Outcome::Approve, usd(10_000), usd(22_500)));
+    let line = GetCreditLineRequest { name: shown.credit_line };
+    assert_eq!(desk.admin.lines().get_credit_line(line).await.unwrap().into_inner().credit_line.unwrap().limit, usd(10_000));
+    let large = Programme { title: "Larger".into(), limit_cap: usd(50_001), ..Programme::default() };
+    let create = CreateProgrammeRequest { request_id: request_id(), parent: "tenants/acme".into(), programme: Some(large) };
+    let refused = desk.owner.programmes().create_programme(create).await.unwrap_err();
+    assert!(violations(&refused)[0].starts_with("programme.limit_cap"), "{refused:?}");
+    credit_agrees(world).await;
+    invariants::hold(world).await;
+}
+
+fn july(day: i64) -> i64 {
+    START + (180 + day) * DAY
+}
+
+impl Desk {
+    async fn uploads(
+        &self,
+        name: &str,
+        content: &[u8],
+        csv: Option<CsvMapping>,
+        preset: CsvPreset,
+    ) -> Result<UploadBankStatementResponse, Status> {
+        let request = UploadBankStatementRequest {
+            request_id: request_id(),
+            name: name.to_owned(),
+            title: "Statement".into(),
+            content: content.to_vec().into(),
+            csv,
+            preset: preset.into(),
+        };
+        Ok(self.admin.applications().upload_bank_statement(request).await?.into_inner())
+    }
+
+    /// The policy's answer to one file.
+    async fn answer(&self, content: &[u8], csv: Option<CsvMapping>, preset: CsvPreset) -> Decision {
+        let name = self.start().await.unwrap().name;
+        self.uploads(&name, content, csv, preset).await.unwrap();
+        self.submit(&name).await.unwrap();
+        let advice = self.read(&self.reviewer, &name).await.advice.unwrap();
+        self.withdraw(&name).await;
+        advice
+    }
+}
+
+macro_rules! case {
+    ($name:literal) => {
+        include_bytes!(concat!("../../crates/bank-files/tests/files/", $name)).as_slice()
+    };
+}
+
+async fn files_of_banks_come_to_the_values_of_their_bookings(world: &World) {
+    let desk = desk(world, Programme { cool_down_days: 1, ..Programme::default() }).await;
+    advance(world, july(14)).await;
+    let file = async |content: &[u8]| desk.answer(content, None, CsvPreset::Unspecified).await;
+    let cases = [
+        (case!("nonref-five-a-day.xml"), "10000", "0", vec!["ONE_PAYER"], Outcome::Refer),
+        (case!("urdd.xml"), "10600", "0", vec![], Outcome::Approve),
+        (case!("bounced-deposits.xml"), "10000", "2", vec!["RETURNED_DEPOSITS"], Outcome::Refer),
+        (case!("bal-dttm.xml"), "10000", "0", vec![], Outcome::Approve),
+    ];
+    for (day, (content, inflow, returned, rules, outcome)) in (16..).step_by(2).zip(cases) {
+        let advice = file(content).await;
+        let (known_inflow, limit, matched) = decided(&advice);
+        assert_eq!((known_inflow.as_str(), limit, matched), (inflow, Some(1_500), rules.into_iter().map(str::to_owned).collect()));
+        assert_eq!((known(&advice, Feature::ReturnedPayments).as_deref(), advice.outcome()), (Some(returned), outcome));
+        assert!(known(&advice, Feature::LowestBalance).is_some(), "balances are known");
+        advance(world, july(day)).await;
+    }
+    invariants::hold(world).await;
+}
+
+async fn exports_of_banks_are_read_by_their_presets(world: &World) {
+    let desk = desk(world, Programme { cool_down_days: 1, ..Programme::default() }).await;
+    advance(world, july(14)).await;
+    let period = |month, day| Some(Date { year: 2026, month, day });
+    let account = CsvMapping {
+        account: "0042".into(),
+        currency_code: "USD".into(),
+        from_date: period(1, 1),
+        to_date: period(6, 30),
+        ..CsvMapping::default()
+    };
+    let presets = [(case!("chase.csv"), CsvPreset::Chase), (case!("bank-of-america.csv"), CsvPreset::BankOfAmerica)];
+    for (day, (content, preset)) in (16..).step_by(2).zip(presets) {
+        let advice = desk.answer(content, Some(account.clone()), preset).await;
+        assert_eq!(decided(&advice), ("10000".into(), Some(1_500), vec!["RETURNS_UNKNOWN".into()]), "{preset:?}");
+        assert!(known(&advice, Feature::LowestBalance).is_some());
+        advance(world, july(day)).await;
+    }
+    // Found by its columns, without the applicant's word for it.
+    let name = desk.start().await.unwrap().name;
+    let read = desk.uploads(&name, case!("chase.csv"), None, CsvPreset::Unspecified).await.unwrap();
+    assert_eq!(read.credit_application.unwrap().files[0].booking_count, 30);
+}
+
+async fn rows_in_another_currency_are_set_apart(world: &World) {
+    let desk = desk(world, Programme { cool_down_days: 1, ..Programme::default() }).await;
+    advance(world, july(14)).await;
+    let mapping = CsvMapping {
+        date_column: "Date".into(),
+        date_order: DateOrder::MonthDayYear.into(),
+        amount_column: "Amount".into(),
+        party_column: "Who".into(),
+        account: "0042".into(),
+        currency_code: "USD".into(),
+        from_date: Some(Date { year: 2026, month: 1, day: 1 }),
+        to_date: Some(Date { year: 2026, month: 6, day: 30 }),
+        ..CsvMapping::default()
+    };
+    for csv in [mapping.clone(), CsvMapping { currency_column: "Currency".into(), ..mapping }] {
+        let name = desk.start().await.unwrap().name;
+        let read = desk.uploads(&name, case!("multi-currency.csv"), Some(csv), CsvPreset::Unspecified).await;
+        // Without the column's name it may be refused; it is never read as dollars.
+        if let Ok(read) = read {
+            assert_eq!(read.findings.iter().filter(|own| own.kind == "OTHER_CURRENCY").count(), 6, "{:?}", read.findings);
+            let kept = &read.credit_application.unwrap().files[0];
+            assert_eq!((kept.format.as_str(), kept.findings.len(), kept.finding_count), ("CSV", 6, 6), "kept with the file");
+            desk.submit(&name).await.unwrap();
+            let advice = desk.read(&desk.reviewer, &name).await.advice.unwrap();
+            assert_eq!(known(&advice, Feature::MonthlyInflow).as_deref(), Some("6000"));
+        } else {
+            assert_eq!(reason(&read.unwrap_err()), "BANK_FILE_INVALID");
+        }
+        desk.withdraw(&name).await;
+        advance(world, july(16)).await;
+    }
+}
+
+async fn what_may_be_one_booking_is_for_a_person(world: &World) {
+    let desk = desk(world, Programme::default()).await;
+    advance(world, july(14)).await;
+    let name = desk.start().await.unwrap().name;
+    let whole = String::from_utf8(case!("nonref-five-a-day.xml").to_vec()).unwrap();
+    // The same account cut inside a day, without periods: what cannot be told apart is for a person.
+    let (from, to) = (whole.find("<FrToDt>").unwrap(), whole.find("</FrToDt>").unwrap() + "</FrToDt>".len());
+    let unstated = format!("{}{}", &whole[..from], &whole[to..]);
+    let entries: Vec<_> = unstated.match_indices("<Ntry>").map(|(at, _)| at).collect();
+    let end = unstated.rfind("</Ntry>").unwrap() + "</Ntry>".len();
+    let (first, cut) = (entries[0], entries[entries.len() / 2 + 2]);
+    let parts = [format!("{}{}", &unstated[..cut], &unstated[end..]), format!("{}{}", &unstated[..first], &unstated[cut..])];
+    for part in &parts {
+        desk.uploads(&name, part.as_bytes(), None, CsvPreset::Unspecified).await.unwrap();
+    }
+    desk.submit(&name).await.unwrap();
+    let advice = desk.read(&desk.reviewer, &name).await.advice.unwrap();
+    let suspected: i64 = known(&advice, Feature::SuspectedDuplicates).unwrap().parse().unwrap();
+    assert!(suspected > 0 && advice.outcome() == Outcome::Refer);
+    assert!(advice.rules.iter().any(|rule| rule.code == "SUSPECTED_DUPLICATES" && rule.matched));
+    assert_eq!(apart(&advice)[0].0, ApartRule::SuspectedDuplicate);
+    invariants::hold(world).await;
+}
+
+async fn what_a_file_holds_is_described_before_it_is_read(world: &World) {
+    let desk = desk(world, Programme::default()).await;
+    advance(world, july(14)).await;
+    let name = desk.start().await.unwrap().name;
+    let before = desk.read(&desk.reviewer, &name).await;
+    let describe = async |content: &[u8]| {
+        let request =
+            DescribeBankFileRequest { name: name.clone(), content: content.to_vec().into(), ..DescribeBankFileRequest::default() };
+        desk.admin.applications().describe_bank_file(request).await.map(tonic::Response::into_inner)
+    };
+    let described = describe(case!("bal-dttm.xml")).await.unwrap();
+    let own = &described.statements[0];
+    assert_eq!((described.format.as_str(), described.finding_count, own.currency_code.as_str()), ("CAMT_053", 0, "USD"));
+    assert_eq!((own.booking_count, own.whole, own.tells_returns), (30, true, true));
+    assert_eq!((own.inflow.clone(), own.outflow.clone(), own.closing_balance.clone()), (usd(60_000), usd(48_000), usd(32_000)));
+    assert_eq!(own.to_date, Some(Date { year: 2026, month: 6, day: 30 }));
+    assert_eq!(reason(&describe(b"%PDF-1.7").await.unwrap_err()), "BANK_FILE_INVALID");
+    assert_eq!(desk.read(&desk.reviewer, &name).await, before, "nothing has changed");
+}
+
+async fn both_versions_of_the_standard_policy_can_be_read_and_compared(world: &World) {
+    let desk = desk(world, Programme::default()).await;
+    let list = ListPoliciesRequest { parent: "tenants/acme".into(), ..ListPoliciesRequest::default() };
+    let policies = desk.owner.policies().list_policies(list).await.unwrap().into_inner().policies;
+    let version = |number: i64| policies.iter().find(|own| own.title == format!("Standard policy, version {number}")).unwrap().clone();
+    assert_eq!(version(2).name, desk.programme.policy, "new programmes decide by the newest");
+    let first = GetPolicyRequest { name: version(1).name };
+    let first = desk.owner.policies().get_policy(first).await.unwrap().into_inner().policy.unwrap();
+    assert_eq!((first.terms.clone().unwrap().offered_at_once, first.terms.unwrap().rules.len()), (None, 8));
+    assert_eq!(version(2).terms.unwrap().offered_at_once, usd(10_000));
+    linked_to(world, &desk, "bank_circle").await;
+    let back = BackTestPolicyRequest { name: version(1).name };
+    let tested = desk.owner.policies().back_test_policy(back).await.unwrap().into_inner().decisions.remove(0);
+    assert_eq!((tested.outcome(), tested.would_be()), (Outcome::Refer, Outcome::Approve), "version 1 does not see the circle");
+}
