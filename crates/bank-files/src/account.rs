@@ -9,6 +9,14 @@ pub(crate) fn shown_account(text: &str) -> String {
     if is_iban(&plain.to_uppercase()) { plain.to_uppercase() } else { text }
 }
 
+/// The account as it is shown, without a currency behind an IBAN.
+pub(crate) fn without_currency(text: &str) -> String {
+    let shown = shown_account(text);
+    let plain: String = shown.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_uppercase();
+    let before = plain.get(..plain.len().saturating_sub(3)).unwrap_or_default();
+    if is_iban(before) && !is_iban(&plain) { before.to_owned() } else { shown }
+}
+
 /// What an account is compared by: upper-case letters and digits alone. A German bank code with an account number is the IBAN
 /// that they make, so that MT940 and CAMT name the same account; a currency after an IBAN is no part of it.
 #[must_use]

@@ -13,6 +13,8 @@ mod csv;
 mod encoding;
 mod finding;
 mod model;
+mod mt940;
+mod ofx;
 mod reader;
 mod xml;
 

@@ -6,6 +6,7 @@ use crate::{
     encoding,
     finding::{FileError, Finding, FindingKind, Place},
     model::{BankFile, Entry},
+    mt940, ofx,
 };
 use chrono::NaiveDate;
 
@@ -51,17 +52,27 @@ pub fn read(file: &[u8], source: Source<'_>, today: NaiveDate, limits: Limits) -
     refuse_other_kinds(file)?;
     let text = encoding::decode(file)?;
     let context = Context { today, limits, entries: 0, findings: Vec::new() };
-    match source {
-        Source::Csv(mapping) => csv::read_mapped(&text, mapping, context),
-        Source::Preset(preset) => csv::read_preset(&text, preset, context),
-        Source::Detect => detect(&text, context),
+    let mut file = match source {
+        Source::Csv(mapping) => csv::read_mapped(&text, mapping, context)?,
+        Source::Preset(preset) => csv::read_preset(&text, preset, context)?,
+        Source::Detect => detect(&text, context)?,
+    };
+    for statement in &mut file.statements {
+        // No file can say what happens after today.
+        statement.period = statement.period.map(|(from, to)| (from, to.min(today))).filter(|(from, to)| from <= to);
     }
+    Ok(file)
 }
 
 fn detect(text: &str, context: Context) -> Result<BankFile, FileError> {
-    let start = text.trim_start();
-    if start.starts_with('<') {
+    if ofx::is_ofx(text) {
+        return ofx::read(text, context);
+    }
+    if text.trim_start().starts_with('<') {
         return camt::read(text, context);
+    }
+    if mt940::is_mt940(text) {
+        return mt940::read(text, context);
     }
     csv::read_detected(text, context)
 }

@@ -115,7 +115,8 @@ fn described(own: &Element, message: &str) -> String {
 
 /// A single part whose amount is another one than was booked, without charges that explain it. What was booked holds.
 fn note_single_difference(own: &Element, part: &Element, head: &Head, place: Place, context: &mut Context) -> Result<(), FileError> {
-    let Some(stated) = amounts::of_part(part, head.amount) else { return Ok(()) };
+    // An amount of 0.00 at a part is a field that the bank does not fill.
+    let Some(stated) = amounts::of_part(part, head.amount).filter(|stated| !stated.is_zero()) else { return Ok(()) };
     let stated = if stated.is_negative() == head.amount.is_negative() { stated } else { stated.negated() };
     let difference = head.amount.minus(stated).ok().filter(|difference| !difference.is_zero());
     let charges = details::charges(own, &[part], head.amount.currency());
