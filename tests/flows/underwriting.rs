@@ -60,7 +60,7 @@ async fn a_circle_between_own_accounts_goes_to_a_person(world: &World) {
     assert_eq!(decided(&advice), ("10000".into(), Some(1_500), vec!["CIRCULAR_FLOW".into()]));
     assert_eq!(known(&advice, Feature::CircularFlow).as_deref(), Some("0.4615"), "60,000 of 130,000");
     let [(ApartRule::OwnTransfer, count, inflow, outflow)] = apart(&advice)[..] else { panic!("{:?}", advice.set_apart) };
-    assert_eq!((i64::from(count) * 30_000, inflow), (inflow + outflow, outflow), "both sides of each");
+    assert_eq!((i64::from(count) * 60_000, inflow), (inflow + outflow, outflow), "both sides of each");
     assert_eq!(advice.reasons[0].code, "CIRCULAR_FLOW");
     invariants::hold(world).await;
 }

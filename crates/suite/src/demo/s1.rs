@@ -258,7 +258,9 @@ async fn refused(stage: &mut Stage, later: &Later) -> Result<(), String> {
 async fn approved(stage: &mut Stage, later: &Later) -> Result<String, String> {
     day(stage, 5, 10).await?;
     let seen = later.apply(YEAR, (date(2026, 5, 1), date(2027, 4, 30))).await?;
-    must_hold(seen.advice.as_ref().is_some_and(|own| own.outcome() == Outcome::Approve), "the policy advises it")?;
+    // A CSV file does not say which payments came back: the policy leaves it to a person, and says what the inflow carries.
+    let advised = |own: &Decision| own.outcome() == Outcome::Refer && own.limit.as_ref().is_some_and(|limit| limit.units >= 5_000);
+    must_hold(seen.advice.as_ref().is_some_and(advised), "the policy advises a limit")?;
     stage.print_step("Juniper admin", "applies again with a year of statements.");
     stage.print_step("Reviewer", &format!("claims it; the policy says {}.", outcome(&seen)));
     let yes = later.decide(&seen.name, Some(5_000), Vec::new(), "A steady year.").await?;

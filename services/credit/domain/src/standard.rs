@@ -32,7 +32,7 @@ pub fn terms() -> Terms {
     Terms { rules: rules(), offered_at_once: Some(OFFERED_AT_ONCE), ..terms_of_version_1() }
 }
 
-/// The rules of version 1, with those on what keeps bank data from being believed after the ones that decline.
+/// The rules of version 1, with doubts about bank data after those that decline, and what it does not say at the end.
 fn rules() -> Vec<Rule> {
     use Feature::{CircularFlow, ReturnedDeposits, ReturnedOwnPayments, StatementAge, SuspectedDuplicates};
     let mut rules = terms_of_version_1().rules;
@@ -44,17 +44,20 @@ fn rules() -> Vec<Rule> {
             Outcome::Decline,
         );
     }
-    let reasons = [
+    let doubts = [
         ("CIRCULAR_FLOW", "More than a tenth of what comes in goes back to where it came from.", (CircularFlow, Op::Above, 1_000)),
         ("RETURNED_DEPOSITS", "More than a twentieth of what came in came back.", (ReturnedDeposits, Op::Above, 500)),
         ("SUSPECTED_DUPLICATES", "Several statements hold bookings that may be the same.", (SuspectedDuplicates, Op::AtLeast, 1)),
+    ];
+    let unknown = [
         ("STATEMENTS_OLD", "The statements end more than 45 days ago.", (StatementAge, Op::Above, 45)),
         ("RETURNS_UNKNOWN", "The statements do not say which payments came back.", (ReturnedOwnPayments, Op::Missing, 0)),
         ("PAYERS_UNKNOWN", "The statements do not say who paid.", (CircularFlow, Op::Missing, 0)),
     ];
+    let referring = |(code, reason, condition): (&str, &str, _)| rule(code, reason, condition, Outcome::Refer);
     let declining = rules.iter().take_while(|rule| rule.outcome == Outcome::Decline).count();
-    let referring = reasons.map(|(code, reason, condition)| rule(code, reason, condition, Outcome::Refer));
-    rules.splice(declining..declining, referring);
+    rules.splice(declining..declining, doubts.map(referring));
+    rules.extend(unknown.map(referring));
     rules
 }
 

@@ -3,7 +3,10 @@
 use super::{ReadFile, account_hash, read_bank_file};
 use crate::commands::bank_files::{CsvMapping, DateOrder, Reading};
 use chrono::NaiveDate;
-use payterms_credit_domain::bank::Returned;
+use payterms_credit_domain::{
+    Feature,
+    bank::{BankData, Returned},
+};
 use payterms_kernel::{Refusal, TenantId};
 
 fn tenant() -> TenantId {
@@ -39,7 +42,11 @@ fn read(file: &[u8], mapping: Option<CsvMapping>) -> Result<ReadFile, Refusal> {
 fn a_csv_file_is_read_by_its_mapping() {
     let file = "\u{feff}Date;Who;Amount;Balance\n30.06.2026;Müller;1.234,50;2.000,00\n29.06.2026;Rent;-900,00;765,50\n";
     let statement = read(file.as_bytes(), Some(mapping())).unwrap().statements.remove(0);
-    assert_eq!(statement.bookings.iter().map(|booking| booking.amount).collect::<Vec<_>>(), [1_234_500_000, -900_000_000]);
+    assert_eq!(
+        statement.bookings.iter().map(|booking| booking.amount).collect::<Vec<_>>(),
+        [-900_000_000, 1_234_500_000],
+        "the oldest first"
+    );
     assert_eq!(
         (statement.closing, statement.covers.0),
         (Some(2_000_000_000), NaiveDate::from_ymd_opt(2026, 6, 29).unwrap()),
@@ -81,4 +88,31 @@ fn a_camt_file_is_read_with_its_period_its_balance_and_its_returns() {
     assert!(statement.whole && statement.tells_returns);
     assert!(read(b"<Document/>", None).is_err());
     assert!(read(b"%PDF-1.4", None).unwrap_err().message.contains("PDF"));
+}
+
+#[test]
+fn one_account_in_two_formats_is_one_and_its_bookings_are_the_same() {
+    let entry = |amount: &str, side: &str, day: &str, name: &str| {
+        format!(
+            "<Ntry><Amt Ccy=\"EUR\">{amount}</Amt><CdtDbtInd>{side}</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>{day}</Dt></BookgDt>\
+             <NtryDtls><TxDtls><RltdPties><Dbtr><Nm>{name}</Nm></Dbtr></RltdPties></TxDtls></NtryDtls></Ntry>"
+        )
+    };
+    let camt = format!(
+        "<Document><BkToCstmrStmt><Stmt><FrToDt><FrDtTm>2026-06-01T00:00:00</FrDtTm><ToDtTm>2026-06-30T23:59:59</ToDtTm></FrToDt>\
+         <Acct><Id><IBAN>DE89 3704 0044 0532 0130 00</IBAN></Id><Ccy>EUR</Ccy></Acct>{}{}</Stmt></BkToCstmrStmt></Document>",
+        entry("100.00", "CRDT", "2026-06-05", "Globex GmbH"),
+        entry("100.00", "CRDT", "2026-06-05", "Globex GmbH"),
+    );
+    let mt940 = "\r\n:20:STARTUMS\r\n:25:37040044/532013000\r\n:28C:1/1\r\n:60F:C260601EUR0,00\r\n:61:2606050605C100,00NTRFNONREF\r\n\
+                 :86:166?00GUTSCHRIFT?32GLOBEX\r\n:61:2606050605C100,00NTRFNONREF\r\n:86:166?00GUTSCHRIFT?32GLOBEX\r\n:62F:C260630EUR200,00\r\n-";
+    let files = [read(camt.as_bytes(), None).unwrap(), read(mt940.as_bytes(), None).unwrap()];
+    assert_eq!([files[0].format, files[1].format], ["CAMT_053", "MT940"]);
+    let statements: Vec<_> = files.into_iter().flat_map(|file| file.statements).collect();
+    assert!(statements.iter().all(|own| own.whole), "{statements:?}");
+    let euro = payterms_kernel::Currency::parse("EUR").unwrap();
+    let data = BankData::of(euro, &statements, &|_| false);
+    let features = data.features(NaiveDate::from_ymd_opt(2026, 7, 15).unwrap());
+    assert_eq!((data.coverage().accounts, features[&Feature::MonthlyInflow]), (1, 200_000_000));
+    assert_eq!((features[&Feature::SuspectedDuplicates], features[&Feature::ReturnedPayments]), (0, 0));
 }

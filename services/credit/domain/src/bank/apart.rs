@@ -14,6 +14,8 @@ mod transfers;
 /// Days before a return within which what came back is looked for; fewer where only a word of the text says so.
 const RETURN_DAYS: i64 = 60;
 const RETURN_BY_TEXT_DAYS: i64 = 10;
+/// Days within which a deposit that goes back whole to who paid it counts as returned, whatever the bank calls it.
+const RETURN_BY_AMOUNT_DAYS: i64 = 5;
 /// Days before a refund within which the payment that it refunds is looked for.
 const REFUND_DAYS: i64 = 60;
 /// Days within which cash that was withdrawn and paid in again is one round trip.
@@ -97,6 +99,8 @@ pub(super) struct Item {
     pub suspected: bool,
     /// Whether a payment came back.
     pub returned: Option<Returned>,
+    /// Whether that follows from amount and party alone.
+    pub is_inferred: bool,
     /// The other account, where it is a transfer between the applicant's accounts.
     pub other_account: Option<usize>,
     /// What it is.
@@ -130,6 +134,7 @@ pub(super) fn set_apart<'a>(accounts: impl Iterator<Item = &'a [Kept]>, is_holde
             amount: booking.amount,
             suspected: kept.suspected,
             returned: booking.returned,
+            is_inferred: false,
             other_account: None,
             kind: booking.kind,
             parts: booking.parts.clone(),
@@ -200,6 +205,10 @@ impl Counted {
             let original = |earlier: &mut Earlier| earlier.take(&item, days);
             match item.returned.or((item.says_returned && item.amount < 0).then_some(Returned::Unstated)) {
                 _ if item.suspected || item.amount == 0 => {}
+                None if item.amount < 0 && item.is_named => match earlier.take_same_party(&item, RETURN_BY_AMOUNT_DAYS) {
+                    Some(original) => self.came_back_unsaid(place, original),
+                    None => earlier.add(place, &item),
+                },
                 None => earlier.add(place, &item),
                 Some(_) if item.amount > 0 => {
                     self.resolve(place, Some(Returned::OwnPayment));
@@ -229,6 +238,16 @@ impl Counted {
                 }
             }
         }
+    }
+
+    /// A deposit went back whole within days. It may be a bounce that the bank does not name, or money that goes round:
+    /// it is no inflow either way, and is still measured as going round.
+    fn came_back_unsaid(&mut self, place: usize, original: usize) {
+        if let Some(item) = self.items.get_mut(place) {
+            (item.returned, item.is_inferred) = (Some(Returned::Deposit), true);
+        }
+        self.take_all(place, ApartRule::ReturnedDeposit);
+        self.take_all(original, ApartRule::ReturnedDeposit);
     }
 
     fn resolve(&mut self, place: usize, returned: Option<Returned>) {
@@ -342,6 +361,16 @@ impl Earlier {
         let found = self.by_party.get_mut(&(item.account, opposite, item.party.clone()))?;
         let (day, place) = found.pop()?;
         (days_between(day, item.day) <= days).then_some(place)
+    }
+
+    /// The newest booking of the opposite amount and of the same party, where it is not older than so many days.
+    fn take_same_party(&mut self, item: &Item, days: i64) -> Option<usize> {
+        let opposite = item.amount.checked_neg()?;
+        let newest = self.by_party.get(&(item.account, opposite, item.party.clone()))?.last()?;
+        if days_between(newest.0, item.day) > days {
+            return None;
+        }
+        self.take(item, days)
     }
 
     /// The same, of any party where there is none of its own.

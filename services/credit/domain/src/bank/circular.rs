@@ -29,7 +29,8 @@ fn counterparty(item: &Item) -> Option<Counterparty> {
 /// where the statements name no counterparty of what came in.
 pub(super) fn circular_flow(counted: &Counted, (from, to): (NaiveDate, NaiveDate)) -> Option<i64> {
     // A booking that came back did not go anywhere.
-    let moved = |item: &&Item| !item.suspected && !matches!(item.returned, Some(Returned::OwnPayment | Returned::Deposit));
+    let came_back = |item: &Item| matches!(item.returned, Some(Returned::OwnPayment | Returned::Deposit)) && !item.is_inferred;
+    let moved = |item: &&Item| !item.suspected && !came_back(item);
     let mut came: BTreeMap<Counterparty, VecDeque<(NaiveDate, i64)>> = BTreeMap::new();
     let (mut is_known, mut is_moved, mut sum) = (false, false, 0_i64);
     for item in counted.items.iter().filter(moved).filter(|item| from <= item.day) {

@@ -211,6 +211,10 @@ fn what_came_back_is_set_apart_with_what_it_undoes() {
     assert_eq!((features[&Feature::ReturnedOwnPayments], features[&Feature::MonthlyOutflow] / UNIT), (1, 35), "a fee is a cost");
     let by_text = [may(vec![booking("2026-05-04", 100, "Kite"), booking("2026-05-06", -100, "RETURNED DEPOSIT ITEM")])];
     assert_eq!((inflow(&by_text), known(&by_text)[&Feature::ReturnedPayments]), ((0, 0), 1));
+    let unsaid = [may(vec![booking("2026-05-03", 900, "Globex"), booking("2026-05-04", 100, "Kite"), booking("2026-05-06", -100, "KITE")])];
+    let features = known(&unsaid);
+    assert_eq!((inflow(&unsaid), features[&Feature::ReturnedPayments]), ((900, 0), 1), "it went back whole to who paid it");
+    assert_eq!(features[&Feature::CircularFlow], 1_000, "and is money that goes round");
     let no_pair = [may(vec![booking("2026-05-04", 90, "Kite"), booking("2026-05-06", -100, "Tax return service")])];
     assert_eq!((inflow(&no_pair), known(&no_pair)[&Feature::ReturnedPayments]), ((90, 0), 0), "a word alone returns nothing");
 }
