@@ -13,9 +13,9 @@ use payterms_kernel::calendar::start_of_day;
 use payterms_proto::{
     credit::v1::{
         ActivateLineRequest, ClaimApplicationRequest, ConfirmBankLinkRequest, CreateProgrammeRequest, CreditApplication, CreditLine,
-        CsvMapping, DecideApplicationRequest, GetApplicationRequest, GetCreditLineRequest, GetCreditOptionsRequest, GetExposureRequest,
-        LinkBankAccountRequest, Outcome, Programme, StartApplicationRequest, SubmitApplicationRequest, UploadBankStatementRequest,
-        credit_application, credit_line::State, csv_mapping::DateOrder,
+        CsvMapping, DecideApplicationRequest, Decision, GetApplicationRequest, GetCreditLineRequest, GetCreditOptionsRequest,
+        GetExposureRequest, LinkBankAccountRequest, Outcome, Programme, StartApplicationRequest, SubmitApplicationRequest,
+        UploadBankStatementRequest, credit_application, credit_line::State, csv_mapping::DateOrder,
     },
     google::r#type::Date,
     invoicing::v1::{

@@ -112,21 +112,18 @@ fn bookings(own: &files::Statement, currency: Currency) -> Vec<Booking> {
             continue;
         };
         let paid = (booking.party.clone(), booking.amount);
-        match batches.get(&entry.place.entry).and_then(|place| bookings.get_mut(*place)) {
-            Some(batch) => {
-                if batch.party != booking.party {
-                    batch.party.clear();
-                }
-                batch.references.retain(|reference| booking.references.contains(reference));
-                batch.parts.push(paid);
+        if let Some(batch) = batches.get(&entry.place.entry).and_then(|place| bookings.get_mut(*place)) {
+            if batch.party != booking.party {
+                batch.party.clear();
             }
-            None => {
-                batches.insert(entry.place.entry, bookings.len());
-                booking.amount = part.entry_amount.micros();
-                booking.parts = vec![paid];
-                bookings.push(booking);
-            }
+            batch.references.retain(|reference| booking.references.contains(reference));
+            batch.parts.push(paid);
+            continue;
         }
+        batches.insert(entry.place.entry, bookings.len());
+        booking.amount = part.entry_amount.micros();
+        booking.parts = vec![paid];
+        bookings.push(booking);
     }
     bookings
 }

@@ -115,6 +115,7 @@ pub(super) fn content(
 }
 
 /// Something in a file that cannot be used, or not as it stands.
+#[must_use]
 pub fn finding(own: &BankFinding) -> pb::BankFinding {
     pb::BankFinding { place: own.place.clone(), kind: own.kind.clone(), message: own.message.clone() }
 }

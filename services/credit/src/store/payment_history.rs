@@ -35,6 +35,7 @@ pub struct InvoiceStanding {
 
 /// How a payment plan stands.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 pub struct PlanStanding {
     /// The plan.
     pub id: Uuid,

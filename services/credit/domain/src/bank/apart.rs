@@ -9,7 +9,10 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
+mod earlier;
 mod transfers;
+
+use earlier::Earlier;
 
 /// Days before a return within which what came back is looked for; fewer where only a word of the text says so.
 const RETURN_DAYS: i64 = 60;
@@ -86,6 +89,7 @@ pub struct SetApart {
 
 /// A booking with what of it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is what a text or a name says, read once")]
 pub(super) struct Item {
     /// Which account.
     pub account: usize,
@@ -339,55 +343,4 @@ impl Counted {
 /// Whole days from one day to a later one; below zero where it is earlier.
 pub(super) fn days_between(from: NaiveDate, to: NaiveDate) -> i64 {
     to.signed_duration_since(from).num_days()
-}
-
-/// Bookings that a later one may undo, by account, amount and party; the newest of them is found first.
-#[derive(Debug, Default)]
-struct Earlier {
-    by_party: BTreeMap<(usize, i64, Vec<String>), Vec<(NaiveDate, usize)>>,
-    parties: BTreeMap<(usize, i64), Vec<(NaiveDate, usize, Vec<String>)>>,
-}
-
-impl Earlier {
-    fn add(&mut self, place: usize, item: &Item) {
-        let party = item.party.clone();
-        self.by_party.entry((item.account, item.amount, party.clone())).or_default().push((item.day, place));
-        self.parties.entry((item.account, item.amount)).or_default().push((item.day, place, party));
-    }
-
-    /// The newest booking of the opposite amount and of the same party, not older than so many days.
-    fn take_of_party(&mut self, item: &Item, days: i64) -> Option<usize> {
-        let opposite = item.amount.checked_neg()?;
-        let found = self.by_party.get_mut(&(item.account, opposite, item.party.clone()))?;
-        let (day, place) = found.pop()?;
-        (days_between(day, item.day) <= days).then_some(place)
-    }
-
-    /// The newest booking of the opposite amount and of the same party, where it is not older than so many days.
-    fn take_same_party(&mut self, item: &Item, days: i64) -> Option<usize> {
-        let opposite = item.amount.checked_neg()?;
-        let newest = self.by_party.get(&(item.account, opposite, item.party.clone()))?.last()?;
-        if days_between(newest.0, item.day) > days {
-            return None;
-        }
-        self.take(item, days)
-    }
-
-    /// The same, of any party where there is none of its own.
-    fn take(&mut self, item: &Item, days: i64) -> Option<usize> {
-        let of_party = self.take_of_party(item, days);
-        let opposite = item.amount.checked_neg()?;
-        let all = self.parties.get_mut(&(item.account, opposite))?;
-        if let Some(place) = of_party {
-            if let Some(index) = all.iter().rposition(|(_, own, _)| *own == place) {
-                all.remove(index);
-            }
-            return Some(place);
-        }
-        let (day, place, party) = all.pop()?;
-        if let Some(same) = self.by_party.get_mut(&(item.account, opposite, party)) {
-            same.retain(|(_, own)| *own != place);
-        }
-        (days_between(day, item.day) <= days).then_some(place)
-    }
 }
