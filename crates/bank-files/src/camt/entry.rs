@@ -149,6 +149,7 @@ fn batch(
     }
     let count = amounts.iter().filter(|amount| !amount.is_zero()).count();
     let mut number = 0_usize;
+    let shared = shared(own);
     for (at, (part, amount)) in parts.iter().zip(amounts).enumerate() {
         let place = Place { part: at.saturating_add(1), ..place };
         if amount.is_zero() {
@@ -156,13 +157,20 @@ fn batch(
             continue;
         }
         number = number.saturating_add(1);
-        let mut made = entry(own, &[part], *amount, head, place);
-        made.search = details::search(own, &[part], false);
+        let mut made = entry(&shared, &[part], *amount, head, place);
+        made.search = details::search(&shared, &[part], false);
         made.charges = details::charges(part, &[part], amount.currency());
         made.part_of = Some(PartOf { entry_amount: head.amount, number, count, difference, by_charges });
         context.push(&mut statement.entries, made)?;
     }
     Ok(())
+}
+
+/// What each part of a batch takes from its entry, without the parts: they would be gone through once for each of them.
+fn shared(own: &Element) -> Element {
+    let first = |name: &str| own.at(name).cloned();
+    let children = ["NtryRef", "AcctSvcrRef", "BkTxCd", "AddtlNtryInf"].into_iter().filter_map(first).collect();
+    Element { name: own.name.clone(), children, ..Element::default() }
 }
 
 fn entry(own: &Element, parts: &[&Element], amount: Money, head: &Head, place: Place) -> Entry {

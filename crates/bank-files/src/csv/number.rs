@@ -9,6 +9,9 @@ use payterms_kernel::{Currency, Money};
 /// What stands at an amount and names a currency.
 const SIGNS: [(&str, &str); 4] = [("€", "EUR"), ("£", "GBP"), ("₹", "INR"), ("zł", "PLN")];
 
+/// Bytes of an amount with its signs; what is longer is none.
+const MOST_BYTES: usize = 64;
+
 /// An amount with its sign. None where the field is empty.
 pub(super) fn read(text: &str, decimal_comma: bool, currency: Currency) -> Result<Option<Money>, Fault> {
     let text = text.trim();
@@ -17,6 +20,9 @@ pub(super) fn read(text: &str, decimal_comma: bool, currency: Currency) -> Resul
     }
     let shown: String = text.chars().take(40).collect();
     let bad = || (FindingKind::BadAmount, format!("Its amount {shown:?} is no number in the form that is expected."));
+    if text.len() > MOST_BYTES {
+        return Err(bad());
+    }
     let (negative, digits) = without_signs(text, currency)?.ok_or_else(bad)?;
     let plain = plain(&digits, decimal_comma).ok_or_else(bad)?;
     let money = amount::checked(currency, &plain, text)?;
