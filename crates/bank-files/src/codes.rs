@@ -140,7 +140,7 @@ pub fn is_ach_return(word: &str) -> bool {
 #[must_use]
 pub fn ach_return_in(text: &str) -> Option<&str> {
     let words = || text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let says = words().any(|word| ["RETURN", "RETURNED", "RETURNS", "RTN", "NSF"].iter().any(|own| word.eq_ignore_ascii_case(own)));
+    let says = words().any(|word| ["RETURN", "RETURNED", "RETURNS", "RTN", "NSF"].iter().any(|sign| word.eq_ignore_ascii_case(sign)));
     words().find(|word| is_ach_return(word)).filter(|_| says)
 }
 

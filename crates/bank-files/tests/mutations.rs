@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::path::PathBuf;
 
 /// Mutations of each file by the fixed sequence.
-const ROUNDS: u64 = 30;
+const ROUNDS: u64 = 20;
 /// Pieces that readers look for, to be put anywhere.
 const PIECES: [&[u8]; 24] = [
     b"<",
@@ -171,7 +171,7 @@ fn files_that_are_made_to_be_slow_are_read_to_their_end() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(120))]
+    #![proptest_config(ProptestConfig::with_cases(80))]
 
     #[test]
     fn no_edit_of_a_sample_makes_a_reader_panic(which in 0_usize..64, edits in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..30, prop::collection::vec(any::<u8>(), 0..12)), 1..5)) {

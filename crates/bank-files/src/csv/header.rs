@@ -96,7 +96,7 @@ fn is_wells_fargo(rows: &[Row]) -> bool {
 
 /// Rows of Wise's history as rows of one balance each: what went out of the source, what came into the target.
 fn wise_history(header: &Row, rows: &[Row]) -> Vec<Row> {
-    let place = |name: &str| header.fields.iter().position(|own| plain(own) == plain(name));
+    let place = |name: &str| header.fields.iter().position(|field| plain(field) == plain(name));
     let field = |row: &Row, name: &str| row.field(place(name)).to_owned();
     let mut made = Vec::new();
     for row in rows {

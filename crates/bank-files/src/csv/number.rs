@@ -36,7 +36,7 @@ fn without_signs(text: &str, currency: Currency) -> Result<Option<(bool, String)
     let mut plus = 0_usize;
     loop {
         let now = rest.trim();
-        let next = if let Some(inner) = now.strip_prefix('(').and_then(|own| own.strip_suffix(')')) {
+        let next = if let Some(inner) = now.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
             minus = minus.saturating_add(1);
             inner.to_owned()
         } else if let Some(inner) = now.strip_prefix('-').or_else(|| now.strip_suffix('-')) {
@@ -100,7 +100,7 @@ fn plain(digits: &str, decimal_comma: bool) -> Option<String> {
     let one_kind = whole.chars().filter(|c| separator(*c)).collect::<std::collections::BTreeSet<_>>().len() <= 1;
     let grouped = match groups.as_slice() {
         [first, middle @ .., last] => {
-            (1..=3).contains(&first.len()) && last.len() == 3 && middle.iter().all(|own| (2..=3).contains(&own.len()))
+            (1..=3).contains(&first.len()) && last.len() == 3 && middle.iter().all(|group| (2..=3).contains(&group.len()))
         }
         _ => true,
     };

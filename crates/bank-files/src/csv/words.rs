@@ -79,7 +79,7 @@ pub(super) fn find_unnamed(plan: &Plan, header: &Row, rows: &[Row], columns: &mu
     }
     if let (None, Some(amount), Some(currency)) = (columns.direction, columns.amount, plan.default_currency.or(Currency::parse("USD"))) {
         let unsigned = words(amount)
-            .all(|word| !number::read(word, plan.decimal_comma, currency).is_ok_and(|own| own.is_some_and(Money::is_negative)));
+            .all(|word| !number::read(word, plan.decimal_comma, currency).is_ok_and(|amount| amount.is_some_and(Money::is_negative)));
         let says =
             |place: &usize| words(*place).any(|word| came_in(word) == Some(false)) && words(*place).all(|word| came_in(word).is_some());
         columns.direction = candidates(&DIRECTION).into_iter().filter(|_| unsigned).find(says);
