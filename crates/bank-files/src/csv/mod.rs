@@ -66,6 +66,7 @@ fn read_found(found: Found, mut context: Context) -> Result<BankFile, FileError>
     if plan.preset.is_none() {
         words::find_unnamed(&plan, &header, &rows, &mut columns);
     }
+    words::find_signs(&plan, &rows, &mut columns);
     header::check_order(&plan, &columns, &rows)?;
     if let (Some(from), Some(to)) = plan.period
         && from > to

@@ -24,7 +24,7 @@ pub(super) fn read(text: &str, decimal_comma: bool, currency: Currency) -> Resul
         return Err(bad());
     }
     let (negative, digits) = without_signs(text, currency)?.ok_or_else(bad)?;
-    let plain = plain(&digits, decimal_comma).ok_or_else(bad)?;
+    let plain = plain(&digits, decimal_comma, currency.exponent()).ok_or_else(bad)?;
     let money = amount::checked(currency, &plain, text)?;
     Ok(Some(if negative { money.negated() } else { money }))
 }
@@ -90,8 +90,8 @@ fn currency_mark(text: &str) -> Option<(&str, Option<&str>)> {
 }
 
 /// A plain decimal. A sign of groups stands between groups alone: a decimal sign that is not the expected one would make the
-/// amount larger.
-fn plain(digits: &str, decimal_comma: bool) -> Option<String> {
+/// amount larger. Three digits after it are a group in a currency of fewer: they would make the amount smaller.
+fn plain(digits: &str, decimal_comma: bool, exponent: u32) -> Option<String> {
     let (group, point) = if decimal_comma { ('.', ',') } else { (',', '.') };
     let (whole, fraction) = digits.split_once(point).map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
     let spaced = |c: char| matches!(c, ' ' | '\u{A0}' | '\u{202F}' | '\'' | '\u{2019}');
@@ -108,6 +108,9 @@ fn plain(digits: &str, decimal_comma: bool) -> Option<String> {
     // `.50` is half a unit.
     let whole = if whole.is_empty() && fraction.is_some() { "0".to_owned() } else { whole };
     if !grouped || !one_kind || !whole.bytes().all(|b| b.is_ascii_digit()) || whole.is_empty() {
+        return None;
+    }
+    if exponent < 3 && fraction.is_some_and(|fraction| fraction.len() == 3) {
         return None;
     }
     match fraction.filter(|fraction| !fraction.is_empty()) {
@@ -156,6 +159,8 @@ mod tests {
         let usd = currency("USD").unwrap();
         for (text, comma) in [
             ("1,5", false),
+            ("1.000", false),
+            ("1,000", true),
             ("12,34", false),
             ("1.234,56", false),
             ("1,234.56", true),

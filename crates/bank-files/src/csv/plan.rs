@@ -105,6 +105,9 @@ pub(super) struct Columns {
     pub(super) amount: Option<usize>,
     pub(super) credit: Option<usize>,
     pub(super) debit: Option<usize>,
+    /// Whether most credits have a minus, as with Citi's cards; and most debits.
+    pub(super) credit_is_negative: bool,
+    pub(super) debit_is_negative: bool,
     pub(super) direction: Option<usize>,
     pub(super) balance: Option<usize>,
     pub(super) party: Vec<usize>,
@@ -142,6 +145,8 @@ impl Columns {
             amount: place(&plan.amount),
             credit: place(&plan.credit),
             debit: place(&plan.debit),
+            credit_is_negative: false,
+            debit_is_negative: false,
             direction: place(&plan.direction),
             balance: place(&plan.balance),
             party: places(&plan.party),

@@ -86,6 +86,19 @@ pub(super) fn find_unnamed(plan: &Plan, header: &Row, rows: &[Row], columns: &mu
     }
 }
 
+/// Which sign the credits and the debits have where two columns tell them: that of most.
+pub(super) fn find_signs(plan: &Plan, rows: &[Row], columns: &mut Columns) {
+    let Some(currency) = plan.default_currency.or(Currency::parse("USD")) else { return };
+    let mostly_negative = |place: Option<usize>| {
+        let amounts = rows.iter().filter_map(|row| number::read(row.field(place), plan.decimal_comma, currency).ok().flatten());
+        let (below, above): (Vec<Money>, Vec<Money>) = amounts.filter(|amount| !amount.is_zero()).partition(|amount| amount.is_negative());
+        below.len() > above.len()
+    };
+    // Only an export that is known to may write a minus at what came in; elsewhere it takes something back.
+    columns.credit_is_negative = plan.preset.is_some() && mostly_negative(columns.credit);
+    columns.debit_is_negative = mostly_negative(columns.debit);
+}
+
 /// Whether a column that is called `Pending` says yes.
 pub(super) fn is_yes(header: &Row, place: usize, word: &str) -> bool {
     plain(header.field(Some(place))) == "pending" && matches!(plain(word).as_str(), "yes" | "true" | "y" | "1" | "x")

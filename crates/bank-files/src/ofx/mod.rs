@@ -151,6 +151,10 @@ fn day(text: &str) -> Option<NaiveDate> {
 /// An amount with its sign; the decimal sign is a point or a comma, and some banks group by the other one.
 fn money(text: &str, currency: Currency) -> Result<Money, Fault> {
     let text = text.trim();
+    // A single comma before three digits may be a decimal sign or that of a group.
+    if !text.contains('.') && currency.exponent() < 3 && text.rsplit_once(',').is_some_and(|(_, fraction)| fraction.len() == 3) {
+        return Err((FindingKind::BadAmount, format!("Its amount {:?} can be read in two ways.", clean::clean(text, 40))));
+    }
     let plain = match (text.rfind(','), text.rfind('.')) {
         (Some(comma), Some(point)) if comma > point => text.replace('.', "").replace(',', "."),
         (Some(_), Some(_)) => text.replace(',', ""),
