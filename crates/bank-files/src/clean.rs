@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 /// Characters of a text for people.
 pub(crate) const MOST_TEXT: usize = 2_000;
+/// Texts of one entry in which numbers are looked for: a batch without amounts is one line with the texts of all its parts.
+const MOST_SEARCHED: usize = 1_000;
 /// Characters of a name or a reference.
 pub(crate) const MOST_NAME: usize = 200;
 
@@ -84,6 +86,9 @@ pub(crate) fn joined_for_people(pieces: &[&str]) -> String {
 pub(crate) fn search_texts<'a>(texts: impl IntoIterator<Item = Cow<'a, str>>) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for text in texts {
+        if all.len() >= MOST_SEARCHED {
+            break;
+        }
         let text = clean(&text, MOST_TEXT);
         if !text.is_empty() && !is_placeholder(&text) && !all.contains(&text) {
             all.push(text);
@@ -96,6 +101,10 @@ pub(crate) fn search_texts<'a>(texts: impl IntoIterator<Item = Cow<'a, str>>) ->
 pub(crate) fn shown<'a>(texts: impl IntoIterator<Item = Cow<'a, str>>) -> String {
     let mut line = String::new();
     for text in texts {
+        // A character has four bytes at most: the rest would be cut off.
+        if line.len() > MOST_TEXT.saturating_mul(4) {
+            break;
+        }
         let text = clean(&text, MOST_TEXT);
         if !text.is_empty() && !is_placeholder(&text) && !line.contains(&text) {
             if !line.is_empty() {

@@ -91,13 +91,13 @@ pub fn iso_purpose(code: &str) -> Kind {
 #[must_use]
 pub fn bai(code: &str) -> Meaning {
     match code {
-        "123" | "168" | "252" | "257" | "258" => Meaning::back(Some(true)),
-        "555" | "557" | "558" | "559" | "566" | "568" | "595" => Meaning::back(Some(false)),
+        "123" | "168" | "252" | "255" | "257" | "258" | "261" | "266" | "268" => Meaning::back(Some(true)),
+        "468" | "552" | "555" | "557" | "558" | "561" | "566" | "568" => Meaning::back(Some(false)),
         "171" | "481" => Meaning::of(Kind::Loan),
-        "145" | "201" | "275" | "501" | "575" => Meaning::of(Kind::OwnTransfer),
-        "354" | "654" => Meaning::of(Kind::Interest),
-        "366" | "560" => Meaning::of(Kind::Cash),
-        "698" => Meaning::of(Kind::Fee),
+        "145" | "201" | "275" | "277" | "347" | "501" | "575" | "577" | "656" => Meaning::of(Kind::OwnTransfer),
+        "346" | "354" | "359" | "654" | "659" => Meaning::of(Kind::Interest),
+        "295" | "366" | "595" | "666" => Meaning::of(Kind::Cash),
+        "564" | "567" | "661" | "698" => Meaning::of(Kind::Fee),
         _ => Meaning::default(),
     }
 }
@@ -120,10 +120,11 @@ pub fn swift(code: &str) -> Meaning {
 pub fn german(code: &str) -> Meaning {
     match code {
         "009" | "059" | "108" | "109" | "111" | "159" | "181" | "184" => Meaning::back(None),
-        "082" | "083" | "482" => Meaning::of(Kind::Cash),
-        "801" | "802" | "803" | "804" | "805" | "807" | "808" | "809" | "821" | "822" => Meaning::of(Kind::Fee),
-        "814" => Meaning::of(Kind::Interest),
-        "833" => Meaning::of(Kind::OwnTransfer),
+        "082" | "083" => Meaning::of(Kind::Cash),
+        "801" | "802" | "803" | "804" | "805" | "806" | "807" | "808" | "809" | "810" | "811" => Meaning::of(Kind::Fee),
+        "812" | "814" | "815" | "817" => Meaning::of(Kind::Interest),
+        "823" | "833" | "834" => Meaning::of(Kind::OwnTransfer),
+        "825" | "832" => Meaning::of(Kind::Loan),
         _ => Meaning::default(),
     }
 }
@@ -139,7 +140,7 @@ pub fn is_ach_return(word: &str) -> bool {
 #[must_use]
 pub fn ach_return_in(text: &str) -> Option<&str> {
     let words = || text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let says = words().any(|word| ["RETURN", "RETURNED", "RETURNS", "RTN", "NSF"].iter().any(|own| word.eq_ignore_ascii_case(own)));
+    let says = words().any(|word| ["RETURN", "RETURNED", "RETURNS", "RTN", "NSF"].iter().any(|sign| word.eq_ignore_ascii_case(sign)));
     words().find(|word| is_ach_return(word)).filter(|_| says)
 }
 
@@ -169,7 +170,7 @@ pub fn plaid(primary: &str, detailed: &str) -> Kind {
 
 #[cfg(test)]
 mod tests {
-    use super::{ach_return_in, iso, plaid};
+    use super::{ach_return_in, bai, german, iso, plaid, swift};
     use crate::model::Kind;
 
     #[test]
@@ -212,6 +213,13 @@ mod tests {
         }
         assert_eq!(plaid("LOAN_DISBURSEMENTS", ""), Kind::Loan);
         assert_eq!(plaid("TRANSFER_IN", "TRANSFER_IN_ACCOUNT_TRANSFER"), Kind::OwnTransfer);
+    }
+
+    #[test]
+    fn codes_of_other_sets_say_whose_payment_came_back() {
+        assert_eq!((bai("555").own_payment, bai("257").own_payment), (Some(false), Some(true)));
+        assert!(german("109").is_return && swift("RTI").is_return && !german("166").is_return && !swift("TRF").is_return);
+        assert_eq!((bai("275").kind, german("833").kind, swift("LDP").kind), (Kind::OwnTransfer, Kind::OwnTransfer, Kind::Loan));
     }
 
     #[test]

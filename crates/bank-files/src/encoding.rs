@@ -29,7 +29,7 @@ fn marked(file: &[u8], encoding: &'static Encoding) -> Result<String, FileError>
         .ok_or_else(|| FileError::new(format!("The file begins as {name}, but is not in {name}.")))?;
     let head: Vec<u8> = text.bytes().take(MOST_DECLARATION).collect();
     if let Some(label) = declared(&head) {
-        let same = Encoding::for_label(label.as_bytes()).is_some_and(|own| (own == UTF_8) == (encoding == UTF_8) && is_unicode(own));
+        let same = Encoding::for_label(label.as_bytes()).is_some_and(|named| (named == UTF_8) == (encoding == UTF_8) && is_unicode(named));
         if !same {
             return Err(FileError::new(format!("The file says that it is in {label}, but is in {name}.")));
         }
@@ -50,7 +50,7 @@ fn unmarked(file: &[u8]) -> Result<String, FileError> {
         };
     };
     let encoding = Encoding::for_label(label.as_bytes());
-    let encoding = encoding.filter(|own| is_unicode(own) || *own == ISO_8859_15 || *own == WINDOWS_1252);
+    let encoding = encoding.filter(|named| is_unicode(named) || *named == ISO_8859_15 || *named == WINDOWS_1252);
     let encoding = encoding
         .ok_or_else(|| FileError::new(format!("The file is in {label}: send UTF-8, UTF-16, ISO-8859-1 or -15, or windows-1252.")))?;
     match plain {
@@ -79,13 +79,13 @@ fn is_xml(head: &[u8]) -> bool {
 }
 
 fn ofx_says_unicode(head: &[u8]) -> bool {
-    head.starts_with(b"OFXHEADER") && head.windows(14).any(|own| own == b"ENCODING:UTF-8" || own == b"ENCODING:UNICO")
+    head.starts_with(b"OFXHEADER") && head.windows(14).any(|bytes| bytes == b"ENCODING:UTF-8" || bytes == b"ENCODING:UNICO")
 }
 
 /// The encoding of an XML declaration.
 fn declared(head: &[u8]) -> Option<String> {
     let text = head.trim_ascii_start().strip_prefix(b"<?xml")?;
-    let end = text.windows(2).position(|own| own == b"?>")?;
+    let end = text.windows(2).position(|bytes| bytes == b"?>")?;
     let text = std::str::from_utf8(text.get(..end)?).ok()?;
     let (_, rest) = text.split_once("encoding")?;
     let rest = rest.trim_start().strip_prefix('=')?.trim_start();

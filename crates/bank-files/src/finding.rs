@@ -18,9 +18,9 @@ pub struct Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let named = [("statement", self.statement), ("entry", self.entry), ("part", self.part), ("line", self.line)];
-        let said: Vec<_> = named.iter().filter(|(_, at)| *at > 0).map(|(name, at)| format!("{name} {at}")).collect();
-        f.write_str(if said.is_empty() { "the file" } else { "" })?;
-        f.write_str(&said.join(", "))
+        let parts: Vec<_> = named.iter().filter(|(_, at)| *at > 0).map(|(name, at)| format!("{name} {at}")).collect();
+        f.write_str(if parts.is_empty() { "the file" } else { "" })?;
+        f.write_str(&parts.join(", "))
     }
 }
 

@@ -10,7 +10,7 @@ use quick_xml::{
 pub(crate) const MOST_DEPTH: usize = 40;
 
 /// An element with what is in it; names are without their prefix.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Element {
     /// Its name.
     pub(crate) name: String,

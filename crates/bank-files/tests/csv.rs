@@ -243,6 +243,23 @@ fn exports_of_wise_and_revolut_have_a_statement_for_each_currency() {
 }
 
 #[test]
+fn a_sign_that_differs_from_those_of_its_column_is_set_apart() {
+    let two = CsvMapping { amount_column: String::new(), credit_column: "In".to_owned(), debit_column: "Out".to_owned(), ..mapping() };
+    let text = "Date,Text,In,Out\n06/01/2026,a,5.00,\n06/02/2026,b,6.00,\n06/03/2026,c,-7.00,\n06/04/2026,d,,-1.00\n06/05/2026,e,,-2.00\n06/06/2026,f,,3.00\n";
+    let read = mapped(text, &two);
+    assert_eq!(amounts(&read), ["2026-06-01 5.00 USD", "2026-06-02 6.00 USD", "2026-06-04 -1.00 USD", "2026-06-05 -2.00 USD"]);
+    assert_eq!(kinds(&read), [FindingKind::BadAmount, FindingKind::BadAmount]);
+    let single = mapped("Date,Text,In,Out\n06/01/2026,a,-5.00,\n", &two);
+    assert_eq!((amounts(&single).len(), kinds(&single)), (0, vec![FindingKind::BadAmount]));
+}
+
+#[test]
+fn exports_that_were_put_together_have_their_header_again() {
+    let read = mapped("Date,Text,Amount\n06/01/2026,a,1.00\nDate,Text,Amount\n06/02/2026,b,2.00\n", &mapping());
+    assert_eq!((amounts(&read).len(), kinds(&read)), (2, vec![FindingKind::NoBooking]));
+}
+
+#[test]
 fn a_preset_that_does_not_fit_is_refused() {
     let refused = read(b"a,b\n1,2\n", Source::Preset(Preset::Chase), today(), Limits::default()).unwrap_err();
     assert!(refused.message.contains("CHASE"), "{refused}");

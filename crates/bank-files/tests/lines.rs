@@ -103,6 +103,13 @@ fn amounts_of_ofx_without_signs_have_those_of_their_types() {
 }
 
 #[test]
+fn an_amount_of_ofx_that_can_be_read_in_two_ways_is_a_finding() {
+    let file = String::from_utf8_lossy(include_bytes!("files/export-1.ofx")).replace("-8000.00", "-8,000");
+    let read = try_read(file.as_bytes()).unwrap();
+    assert_eq!((amounts(&read).len(), kinds(&read)), (2, vec![FindingKind::BadAmount, FindingKind::ZeroAmount]));
+}
+
+#[test]
 fn what_is_hostile_or_cut_off_is_refused() {
     let whole = String::from_utf8_lossy(include_bytes!("files/export-1.ofx")).into_owned();
     let deep = format!("<OFX>{}", "<A>".repeat(5_000));

@@ -20,7 +20,7 @@ pub(super) fn of_part(part: &Element, whole: Money) -> Option<Money> {
 fn unsigned(part: &Element, whole: Money) -> Option<Money> {
     let currency = whole.currency();
     PATHS.iter().find_map(|path| {
-        let written = part.at(path).filter(|own| own.currency.is_empty() || own.currency.trim() == currency.code())?;
+        let written = part.at(path).filter(|amount| amount.currency.is_empty() || amount.currency.trim() == currency.code())?;
         amount::decimal(currency, &written.text).ok().filter(|amount| !amount.is_negative())
     })
 }

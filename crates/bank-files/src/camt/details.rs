@@ -29,7 +29,7 @@ pub(super) fn party(parts: &[&Element], came_in: bool, returned: Option<&Returne
 fn side_of(parties: &Element, side: &str) -> (String, String) {
     let paths = [side.to_owned(), format!("Ultmt{side}")]
         .into_iter()
-        .flat_map(|own| [format!("{own}/Nm"), format!("{own}/Pty/Nm"), format!("{own}/Agt/FinInstnId/Nm")]);
+        .flat_map(|role| [format!("{role}/Nm"), format!("{role}/Pty/Nm"), format!("{role}/Agt/FinInstnId/Nm")]);
     let name = paths.map(|path| clean::name(parties.text_at(&path))).find(|name| !clean::is_placeholder(name));
     let account = parties.first_text(&[&format!("{side}Acct/Id/IBAN"), &format!("{side}Acct/Id/Othr/Id"), &format!("{side}Acct/Id/BBAN")]);
     let account = if clean::is_placeholder(account) { String::new() } else { account::shown_account(account) };
@@ -37,7 +37,7 @@ fn side_of(parties: &Element, side: &str) -> (String, String) {
 }
 
 /// References of the parts, then of the entry; placeholders are none.
-pub(super) fn references(own: &Element, parts: &[&Element]) -> Vec<Reference> {
+pub(super) fn references(ntry: &Element, parts: &[&Element]) -> Vec<Reference> {
     let paths = [
         ("Refs/AcctSvcrRef", ReferenceKind::AccountServicer),
         ("Refs/EndToEndId", ReferenceKind::EndToEnd),
@@ -50,7 +50,7 @@ pub(super) fn references(own: &Element, parts: &[&Element]) -> Vec<Reference> {
         ("Refs/Prtry/Ref", ReferenceKind::Bank),
     ];
     let of_parts = parts.iter().flat_map(|part| paths.iter().map(|(path, kind)| (part.text_at(path), *kind)));
-    let of_entry = [(own.text_at("AcctSvcrRef"), ReferenceKind::AccountServicer), (own.text_at("NtryRef"), ReferenceKind::EntryRef)];
+    let of_entry = [(ntry.text_at("AcctSvcrRef"), ReferenceKind::AccountServicer), (ntry.text_at("NtryRef"), ReferenceKind::EntryRef)];
     let mut all: Vec<Reference> = Vec::new();
     for (value, kind) in of_parts.chain(of_entry).filter(|(value, _)| !clean::is_placeholder(value)) {
         let reference = Reference { kind, value: clean::name(value) };
@@ -69,21 +69,21 @@ fn free_texts(part: &Element) -> Vec<&str> {
 /// The structured texts of a part: numbers of documents, the creditor's reference, what was added.
 fn structured_texts(part: &Element) -> Vec<&str> {
     let mut texts = Vec::new();
-    for own in part.all("RmtInf").flat_map(|info| info.all("Strd")) {
-        for document in own.all("RfrdDocInf") {
+    for strd in part.all("RmtInf").flat_map(|info| info.all("Strd")) {
+        for document in strd.all("RfrdDocInf") {
             texts.push(document.text_at("Nb"));
             texts.extend(document.all("LineDtls").flat_map(|line| line.all("Id")).map(|id| id.text_at("Nb")));
         }
-        texts.push(own.text_at("CdtrRefInf/Ref"));
-        texts.push(own.text_at("CdtrRefInf/CdtrRef"));
-        texts.extend(own.all("AddtlRmtInf").map(|text| text.text.as_str()));
+        texts.push(strd.text_at("CdtrRefInf/Ref"));
+        texts.push(strd.text_at("CdtrRefInf/CdtrRef"));
+        texts.extend(strd.all("AddtlRmtInf").map(|text| text.text.as_str()));
     }
     texts
 }
 
 /// The texts in which numbers are looked for. What stands at the whole entry is no text of a part: a number there would be that
 /// of each part.
-pub(super) fn search(own: &Element, parts: &[&Element], with_entry: bool) -> Vec<String> {
+pub(super) fn search(ntry: &Element, parts: &[&Element], with_entry: bool) -> Vec<String> {
     let mut texts: Vec<Cow<'_, str>> = Vec::new();
     for part in parts {
         let free = free_texts(part);
@@ -94,13 +94,13 @@ pub(super) fn search(own: &Element, parts: &[&Element], with_entry: bool) -> Vec
         texts.push(part.text_at("Refs/EndToEndId").into());
     }
     if with_entry {
-        texts.push(own.text_at("AddtlNtryInf").into());
+        texts.push(ntry.text_at("AddtlNtryInf").into());
     }
     clean::search_texts(texts)
 }
 
 /// All that a person wrote or the bank added.
-pub(super) fn text(own: &Element, parts: &[&Element]) -> String {
+pub(super) fn text(ntry: &Element, parts: &[&Element]) -> String {
     let mut texts: Vec<Cow<'_, str>> = Vec::new();
     for part in parts {
         texts.push(clean::joined_for_people(&free_texts(part)).into());
@@ -108,7 +108,7 @@ pub(super) fn text(own: &Element, parts: &[&Element]) -> String {
         texts.push(part.text_at("AddtlTxInf").into());
         texts.extend(part.all("RtrInf").flat_map(|info| info.all("AddtlInf")).map(|info| Cow::from(info.text.as_str())));
     }
-    texts.push(own.text_at("AddtlNtryInf").into());
+    texts.push(ntry.text_at("AddtlNtryInf").into());
     texts.extend(parts.iter().map(|part| Cow::from(part.text_at("Refs/EndToEndId"))));
     clean::shown(texts)
 }
@@ -116,10 +116,11 @@ pub(super) fn text(own: &Element, parts: &[&Element]) -> String {
 /// What the payer states for single documents.
 pub(super) fn named_amounts(parts: &[&Element], currency: Currency) -> Vec<(String, Money)> {
     let mut named = Vec::new();
-    for own in parts.iter().flat_map(|part| part.all("RmtInf")).flat_map(|info| info.all("Strd")) {
-        let numbers: Vec<&str> = own.all("RfrdDocInf").map(|document| document.text_at("Nb")).filter(|number| !number.is_empty()).collect();
+    for strd in parts.iter().flat_map(|part| part.all("RmtInf")).flat_map(|info| info.all("Strd")) {
+        let numbers: Vec<&str> =
+            strd.all("RfrdDocInf").map(|document| document.text_at("Nb")).filter(|number| !number.is_empty()).collect();
         let stated =
-            ["RfrdDocAmt/RmtdAmt", "RfrdDocAmt/RmtdAmtAndTp/Amt", "RfrdDocAmt/RmtAmtAndTp/Amt"].into_iter().find_map(|path| own.at(path));
+            ["RfrdDocAmt/RmtdAmt", "RfrdDocAmt/RmtdAmtAndTp/Amt", "RfrdDocAmt/RmtAmtAndTp/Amt"].into_iter().find_map(|path| strd.at(path));
         let amount = stated
             .filter(|stated| stated.currency.is_empty() || stated.currency == currency.code())
             .and_then(|stated| amount::decimal(currency, &stated.text).ok());
@@ -133,7 +134,7 @@ pub(super) fn named_amounts(parts: &[&Element], currency: Currency) -> Vec<(Stri
 }
 
 /// The charges that the entry or, where it names none, its parts name: below zero where the bank gives some back.
-pub(super) fn charges(own: &Element, parts: &[&Element], currency: Currency) -> Option<Money> {
+pub(super) fn charges(ntry: &Element, parts: &[&Element], currency: Currency) -> Option<Money> {
     let sum = |elements: &mut dyn Iterator<Item = &Element>| -> Option<Money> {
         let mut sum = Money::zero(currency);
         for charge in elements.flat_map(|element| element.all("Chrgs")).flat_map(records) {
@@ -144,7 +145,7 @@ pub(super) fn charges(own: &Element, parts: &[&Element], currency: Currency) -> 
         }
         Some(sum).filter(|sum| !sum.is_zero())
     };
-    sum(&mut std::iter::once(own)).or_else(|| sum(&mut parts.iter().copied()))
+    sum(&mut std::iter::once(ntry)).or_else(|| sum(&mut parts.iter().copied()))
 }
 
 /// The records of charges: version 02 has them without an element of their own.

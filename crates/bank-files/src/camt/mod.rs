@@ -36,7 +36,7 @@ pub(crate) fn read(text: &str, mut context: Context) -> Result<BankFile, FileErr
     let (format, version) = (first.format, first.version);
     if messages.iter().any(|message| message.format != format) {
         return Err(FileError::new(
-            "The file holds CAMT messages of several kinds, which tell the same bookings twice. Send each on its own.",
+            "The file holds CAMT messages of several kinds, which tell the same bookings twice. Send each by itself.",
         ));
     }
     if let Some(version) = version.filter(|version| !VERSIONS.contains(version)) {
@@ -103,14 +103,14 @@ fn statement(report: &Element, message: &Message<'_>, number: usize, context: &m
         sequence: clean::name(report.first_text(&["ElctrncSeqNb", "LglSeqNb", "RptgSeq/EQSeq"])),
         page: clean::name(page(report, message)),
         period: period(report, opening, closing),
-        opening: opening.map(|(own, _)| own),
-        closing: closing.map(|(own, _)| own),
+        opening: opening.map(|(balance, _)| balance),
+        closing: closing.map(|(balance, _)| balance),
         entries: Vec::new(),
     };
     let mut entries = 0_usize;
-    for own in report.all("Ntry") {
+    for ntry in report.all("Ntry") {
         entries = entries.saturating_add(1);
-        entry::read(own, &mut read, Place { entry: entries, ..place }, context)?;
+        entry::read(ntry, &mut read, Place { entry: entries, ..place }, context)?;
     }
     if entries == 0 {
         context.note(place, FindingKind::NoEntries, "The statement holds no entries.")?;
@@ -126,7 +126,7 @@ fn page<'a>(report: &'a Element, message: &Message<'a>) -> &'a str {
 
 /// The account's currency: as stated, else that of a balance, else of the first entry that has one.
 fn account_currency(report: &Element) -> Option<Currency> {
-    let amounts = report.all("Bal").chain(report.all("Ntry")).filter_map(|own| own.at("Amt"));
+    let amounts = report.all("Bal").chain(report.all("Ntry")).filter_map(|element| element.at("Amt"));
     let mut codes = std::iter::once(report.text_at("Acct/Ccy")).chain(amounts.map(|amount| amount.currency.as_str()));
     codes.find_map(|code| Currency::parse(code.trim()))
 }
@@ -141,9 +141,9 @@ fn balance(report: &Element, kinds: &[&'static str], currency: Option<Currency>)
 }
 
 fn signed_balance(bal: &Element, currency: Currency) -> Option<Balance> {
-    let own = bal.at("Amt").filter(|own| own.currency.is_empty() || own.currency == currency.code())?;
+    let written = bal.at("Amt").filter(|written| written.currency.is_empty() || written.currency == currency.code())?;
     let on = day(bal.first_text(&["Dt/Dt", "Dt/DtTm", "Dt"]))?;
-    let amount = amount::decimal(currency, &own.text).ok().filter(|amount| !amount.is_negative())?;
+    let amount = amount::decimal(currency, &written.text).ok().filter(|amount| !amount.is_negative())?;
     Some(Balance { on, amount: signed(amount, bal.text_at("CdtDbtInd"))? })
 }
 

@@ -43,7 +43,7 @@ fn compact(text: &str, order: DateOrder) -> Option<NaiveDate> {
 fn named(a: &str, b: &str, c: &str) -> Option<NaiveDate> {
     let month = |text: &str| {
         let start = text.get(..3)?.to_ascii_lowercase();
-        let place = MONTHS.iter().position(|own| *own == start)?;
+        let place = MONTHS.iter().position(|month| *month == start)?;
         u32::try_from(place).ok()?.checked_add(1)
     };
     let (month, day) = match (month(a), month(b)) {

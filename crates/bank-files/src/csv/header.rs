@@ -12,6 +12,14 @@ use payterms_kernel::Currency;
 
 /// Rows before a header, such as a summary.
 const MOST_BEFORE: usize = 50;
+/// Columns of a header.
+const MOST_COLUMNS: usize = 200;
+
+/// The names in the rows among which the header is looked for; none where a row has too many to be one.
+fn names_of(rows: &[Row]) -> Vec<Vec<String>> {
+    let names = |row: &Row| row.fields.iter().filter(|_| row.fields.len() <= MOST_COLUMNS).map(|name| plain(name)).collect();
+    rows.iter().take(MOST_BEFORE).map(names).collect()
+}
 
 /// A file of which it is known how to read it.
 pub(super) struct Found {
@@ -37,11 +45,7 @@ pub(super) fn of_mapping(plan: &Plan, rows: Vec<Row>) -> Result<Found, FileError
         return Err(FileError::new("The mapping names a column for the amount and others for credit and debit: one of both tells it."));
     }
     let wanted: Vec<&String> = if by_amount { vec![&plan.date, &plan.amount] } else { vec![&plan.date, &plan.credit, &plan.debit] };
-    let is_header = |row: &Row| {
-        let names: Vec<String> = row.fields.iter().map(|name| plain(name)).collect();
-        wanted.iter().all(|name| names.contains(&plain(name)))
-    };
-    let at = rows.iter().take(MOST_BEFORE).position(is_header);
+    let at = names_of(&rows).iter().position(|names| wanted.iter().all(|name| names.contains(&plain(name))));
     if let (None, Some(first)) = (at, rows.first()) {
         // Says which of its columns is missing.
         Columns::of(plan, first)?;
@@ -53,8 +57,9 @@ pub(super) fn of_mapping(plan: &Plan, rows: Vec<Row>) -> Result<Found, FileError
 pub(super) fn of_presets(text: &str, presets: &[Preset], most: usize) -> Result<Option<Found>, FileError> {
     for separator in [b',', b';', b'\t'] {
         let rows = table::rows(text, separator, most)?;
+        let names = names_of(&rows);
         for layout in presets.iter().flat_map(|preset| layouts::layouts(*preset)) {
-            if let Some(at) = rows.iter().take(MOST_BEFORE).position(|row| layout.is_header(row)) {
+            if let Some(at) = names.iter().position(|names| layout.is_header(names)) {
                 return Ok(found(layout, rows, at));
             }
         }
@@ -91,7 +96,7 @@ fn is_wells_fargo(rows: &[Row]) -> bool {
 
 /// Rows of Wise's history as rows of one balance each: what went out of the source, what came into the target.
 fn wise_history(header: &Row, rows: &[Row]) -> Vec<Row> {
-    let place = |name: &str| header.fields.iter().position(|own| plain(own) == plain(name));
+    let place = |name: &str| header.fields.iter().position(|field| plain(field) == plain(name));
     let field = |row: &Row, name: &str| row.field(place(name)).to_owned();
     let mut made = Vec::new();
     for row in rows {

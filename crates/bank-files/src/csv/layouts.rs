@@ -1,10 +1,6 @@
 //! How each bank's export names its columns; here the banks of the United States.
 
-use super::{
-    DateOrder, Preset, european,
-    plan::Plan,
-    table::{Row, plain},
-};
+use super::{DateOrder, Preset, european, plan::Plan, table::plain};
 use crate::model::ReferenceKind;
 use payterms_kernel::Currency;
 
@@ -16,9 +12,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Whether a row is its header.
-    pub(super) fn is_header(&self, row: &Row) -> bool {
-        let names: Vec<String> = row.fields.iter().map(|name| plain(name)).collect();
+    /// Whether a row with these names is its header.
+    pub(super) fn is_header(&self, names: &[String]) -> bool {
         !self.required.is_empty() && self.required.iter().all(|name| names.contains(&plain(name)))
     }
 }

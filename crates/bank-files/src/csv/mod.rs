@@ -30,7 +30,7 @@ use table::Row;
 
 /// Reads a file by a mapping.
 pub(crate) fn read_mapped(text: &str, mapping: &CsvMapping, context: Context) -> Result<BankFile, FileError> {
-    let separator = u8::try_from(mapping.separator.unwrap_or(',')).ok().filter(|own| own.is_ascii_punctuation() || *own == b'\t');
+    let separator = u8::try_from(mapping.separator.unwrap_or(',')).ok().filter(|byte| byte.is_ascii_punctuation() || *byte == b'\t');
     let separator = separator.ok_or_else(|| FileError::new("The separator of columns is one of , ; | or a tab."))?;
     let rows = table::rows(text, separator, context.limits.elements)?;
     read_found(header::of_mapping(&Plan::of(mapping), rows)?, context)
@@ -66,6 +66,7 @@ fn read_found(found: Found, mut context: Context) -> Result<BankFile, FileError>
     if plan.preset.is_none() {
         words::find_unnamed(&plan, &header, &rows, &mut columns);
     }
+    words::find_signs(&plan, &rows, &mut columns);
     header::check_order(&plan, &columns, &rows)?;
     if let (Some(from), Some(to)) = plan.period
         && from > to
@@ -102,7 +103,7 @@ fn read_row(reader: &Reader<'_>, row: &Row, place: Place, groups: &mut Vec<Group
         (Err(_), Some(sentence)) => return context.note(place, FindingKind::NoBooking, sentence.clone()),
         (Err((kind, message)), None) => return context.note(place, kind, message),
     };
-    let at = groups.iter().position(|own| own.statement.account == account && own.statement.currency == Some(currency));
+    let at = groups.iter().position(|group| group.statement.account == account && group.statement.currency == Some(currency));
     let at = at.unwrap_or_else(|| {
         let period = reader.plan.period.0.zip(reader.plan.period.1);
         let statement = Statement { account, currency: Some(currency), period, ..Statement::default() };

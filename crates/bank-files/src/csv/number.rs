@@ -9,6 +9,9 @@ use payterms_kernel::{Currency, Money};
 /// What stands at an amount and names a currency.
 const SIGNS: [(&str, &str); 4] = [("€", "EUR"), ("£", "GBP"), ("₹", "INR"), ("zł", "PLN")];
 
+/// Bytes of an amount with its signs; what is longer is none.
+const MOST_BYTES: usize = 64;
+
 /// An amount with its sign. None where the field is empty.
 pub(super) fn read(text: &str, decimal_comma: bool, currency: Currency) -> Result<Option<Money>, Fault> {
     let text = text.trim();
@@ -17,8 +20,11 @@ pub(super) fn read(text: &str, decimal_comma: bool, currency: Currency) -> Resul
     }
     let shown: String = text.chars().take(40).collect();
     let bad = || (FindingKind::BadAmount, format!("Its amount {shown:?} is no number in the form that is expected."));
+    if text.len() > MOST_BYTES {
+        return Err(bad());
+    }
     let (negative, digits) = without_signs(text, currency)?.ok_or_else(bad)?;
-    let plain = plain(&digits, decimal_comma).ok_or_else(bad)?;
+    let plain = plain(&digits, decimal_comma, currency.exponent()).ok_or_else(bad)?;
     let money = amount::checked(currency, &plain, text)?;
     Ok(Some(if negative { money.negated() } else { money }))
 }
@@ -30,7 +36,7 @@ fn without_signs(text: &str, currency: Currency) -> Result<Option<(bool, String)
     let mut plus = 0_usize;
     loop {
         let now = rest.trim();
-        let next = if let Some(inner) = now.strip_prefix('(').and_then(|own| own.strip_suffix(')')) {
+        let next = if let Some(inner) = now.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
             minus = minus.saturating_add(1);
             inner.to_owned()
         } else if let Some(inner) = now.strip_prefix('-').or_else(|| now.strip_suffix('-')) {
@@ -84,8 +90,8 @@ fn currency_mark(text: &str) -> Option<(&str, Option<&str>)> {
 }
 
 /// A plain decimal. A sign of groups stands between groups alone: a decimal sign that is not the expected one would make the
-/// amount larger.
-fn plain(digits: &str, decimal_comma: bool) -> Option<String> {
+/// amount larger. Three digits after it are a group in a currency of fewer: they would make the amount smaller.
+fn plain(digits: &str, decimal_comma: bool, exponent: u32) -> Option<String> {
     let (group, point) = if decimal_comma { ('.', ',') } else { (',', '.') };
     let (whole, fraction) = digits.split_once(point).map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
     let spaced = |c: char| matches!(c, ' ' | '\u{A0}' | '\u{202F}' | '\'' | '\u{2019}');
@@ -94,7 +100,7 @@ fn plain(digits: &str, decimal_comma: bool) -> Option<String> {
     let one_kind = whole.chars().filter(|c| separator(*c)).collect::<std::collections::BTreeSet<_>>().len() <= 1;
     let grouped = match groups.as_slice() {
         [first, middle @ .., last] => {
-            (1..=3).contains(&first.len()) && last.len() == 3 && middle.iter().all(|own| (2..=3).contains(&own.len()))
+            (1..=3).contains(&first.len()) && last.len() == 3 && middle.iter().all(|group| (2..=3).contains(&group.len()))
         }
         _ => true,
     };
@@ -102,6 +108,9 @@ fn plain(digits: &str, decimal_comma: bool) -> Option<String> {
     // `.50` is half a unit.
     let whole = if whole.is_empty() && fraction.is_some() { "0".to_owned() } else { whole };
     if !grouped || !one_kind || !whole.bytes().all(|b| b.is_ascii_digit()) || whole.is_empty() {
+        return None;
+    }
+    if exponent < 3 && fraction.is_some_and(|fraction| fraction.len() == 3) {
         return None;
     }
     match fraction.filter(|fraction| !fraction.is_empty()) {
@@ -150,6 +159,8 @@ mod tests {
         let usd = currency("USD").unwrap();
         for (text, comma) in [
             ("1,5", false),
+            ("1.000", false),
+            ("1,000", true),
             ("12,34", false),
             ("1.234,56", false),
             ("1,234.56", true),

@@ -105,6 +105,9 @@ pub(super) struct Columns {
     pub(super) amount: Option<usize>,
     pub(super) credit: Option<usize>,
     pub(super) debit: Option<usize>,
+    /// Whether most credits have a minus, as with Citi's cards; and most debits.
+    pub(super) credit_is_negative: bool,
+    pub(super) debit_is_negative: bool,
     pub(super) direction: Option<usize>,
     pub(super) balance: Option<usize>,
     pub(super) party: Vec<usize>,
@@ -125,14 +128,14 @@ impl Columns {
     pub(super) fn of(plan: &Plan, header: &Row) -> Result<Self, FileError> {
         let names: Vec<String> = header.fields.iter().map(|name| plain(name)).collect();
         for name in plan.names() {
-            let count = names.iter().filter(|own| **own == plain(name)).count();
+            let count = names.iter().filter(|column| **column == plain(name)).count();
             // What a preset names besides what it was recognised by may be missing.
             if count > 1 || count == 0 && plan.preset.is_none() {
                 let what = if count == 0 { "no column" } else { "more than one column" };
                 return Err(FileError::new(format!("The file has {what} named {name:?}; its columns are named in line {}.", header.line)));
             }
         }
-        let place = |name: &String| names.iter().position(|own| !name.is_empty() && *own == plain(name));
+        let place = |name: &String| names.iter().position(|column| !name.is_empty() && *column == plain(name));
         let places = |list: &[String]| list.iter().filter_map(place).collect::<Vec<_>>();
         Ok(Self {
             count: trimmed_count(&header.fields),
@@ -142,6 +145,8 @@ impl Columns {
             amount: place(&plan.amount),
             credit: place(&plan.credit),
             debit: place(&plan.debit),
+            credit_is_negative: false,
+            debit_is_negative: false,
             direction: place(&plan.direction),
             balance: place(&plan.balance),
             party: places(&plan.party),

@@ -64,6 +64,10 @@ impl Reader<'_> {
 
     /// The sentence of a row that states a balance or a total and no booking.
     pub(super) fn no_booking(&self, row: &Row) -> Option<String> {
+        // Exports of several months that were put together.
+        if row.fields == self.header.fields {
+            return Some("The row is the header again.".to_owned());
+        }
         let moved = [self.columns.amount, self.columns.credit, self.columns.debit];
         if moved.iter().any(|place| !row.field(*place).is_empty()) {
             return None;
@@ -172,7 +176,7 @@ impl Reader<'_> {
         let stated = if self.columns.amount.is_some() {
             self.by_amount(row, currency)?
         } else {
-            two_columns(number(self.columns.credit)?, number(self.columns.debit)?)?
+            self.two_columns(number(self.columns.credit)?, number(self.columns.debit)?)?
         };
         let amount = match (stated, charges.filter(|_| self.plan.charges_beside)) {
             (Some(amount), Some(charges)) => {
@@ -186,6 +190,21 @@ impl Reader<'_> {
                 Err((FindingKind::ZeroAmount, "Its amount is 0.00: nothing came in or went out.".to_owned()))
             }
             Some(amount) => Ok(Moved { amount, charges }),
+        }
+    }
+
+    /// What came in or went out by two columns. What went out has one sign throughout, with or without a minus; a sign that differs
+    /// from the others is the bank's word for something else.
+    fn two_columns(&self, credit: Option<Money>, debit: Option<Money>) -> Result<Option<Money>, Fault> {
+        let some = |amount: Option<Money>| amount.filter(|amount| !amount.is_zero());
+        let odd = |what: &str| Err((FindingKind::BadAmount, format!("Its {what} has another sign than the others of its column.")));
+        match (some(credit), some(debit)) {
+            (Some(_), Some(_)) => Err((FindingKind::BadAmount, "It has both a credit and a debit.".to_owned())),
+            (Some(came), None) if came.is_negative() != self.columns.credit_is_negative => odd("credit"),
+            (None, Some(went)) if went.is_negative() != self.columns.debit_is_negative => odd("debit"),
+            (Some(came), None) => Ok(Some(abs(came))),
+            (None, Some(went)) => Ok(Some(abs(went).negated())),
+            (None, None) => Ok(credit.or(debit)),
         }
     }
 
@@ -222,17 +241,6 @@ impl Reader<'_> {
 
 fn abs(amount: Money) -> Money {
     if amount.is_negative() { amount.negated() } else { amount }
-}
-
-/// What came in or went out by two columns, whatever signs they have.
-fn two_columns(credit: Option<Money>, debit: Option<Money>) -> Result<Option<Money>, Fault> {
-    let some = |amount: Option<Money>| amount.filter(|amount| !amount.is_zero());
-    match (some(credit), some(debit)) {
-        (Some(_), Some(_)) => Err((FindingKind::BadAmount, "It has both a credit and a debit.".to_owned())),
-        (Some(came), None) => Ok(Some(abs(came))),
-        (None, Some(went)) => Ok(Some(abs(went).negated())),
-        (None, None) => Ok(credit.or(debit)),
-    }
 }
 
 /// Who it is in a description of an ACH payment: `ORIG CO NAME:Globex ORIG ID:…`.

@@ -79,11 +79,24 @@ pub(super) fn find_unnamed(plan: &Plan, header: &Row, rows: &[Row], columns: &mu
     }
     if let (None, Some(amount), Some(currency)) = (columns.direction, columns.amount, plan.default_currency.or(Currency::parse("USD"))) {
         let unsigned = words(amount)
-            .all(|word| !number::read(word, plan.decimal_comma, currency).is_ok_and(|own| own.is_some_and(Money::is_negative)));
+            .all(|word| !number::read(word, plan.decimal_comma, currency).is_ok_and(|amount| amount.is_some_and(Money::is_negative)));
         let says =
             |place: &usize| words(*place).any(|word| came_in(word) == Some(false)) && words(*place).all(|word| came_in(word).is_some());
         columns.direction = candidates(&DIRECTION).into_iter().filter(|_| unsigned).find(says);
     }
+}
+
+/// Which sign the credits and the debits have where two columns tell them: that of most.
+pub(super) fn find_signs(plan: &Plan, rows: &[Row], columns: &mut Columns) {
+    let Some(currency) = plan.default_currency.or(Currency::parse("USD")) else { return };
+    let mostly_negative = |place: Option<usize>| {
+        let amounts = rows.iter().filter_map(|row| number::read(row.field(place), plan.decimal_comma, currency).ok().flatten());
+        let (below, above): (Vec<Money>, Vec<Money>) = amounts.filter(|amount| !amount.is_zero()).partition(|amount| amount.is_negative());
+        below.len() > above.len()
+    };
+    // Only an export that is known to may write a minus at what came in; elsewhere it takes something back.
+    columns.credit_is_negative = plan.preset.is_some() && mostly_negative(columns.credit);
+    columns.debit_is_negative = mostly_negative(columns.debit);
 }
 
 /// Whether a column that is called `Pending` says yes.

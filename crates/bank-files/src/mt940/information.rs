@@ -35,16 +35,16 @@ impl Information {
 /// Reads the lines of the field.
 pub(super) fn read(lines: &[&str], currency: Currency) -> Information {
     let joined = lines.concat();
-    if let Some(said) = structured::by_numbers(&joined) {
-        return said;
+    if let Some(information) = structured::by_numbers(&joined) {
+        return information;
     }
     let tags = tags(&joined);
     if !tags.is_empty() {
         return by_tags(&tags, lines, currency);
     }
-    let mut said = Information { texts: vec![clean::joined_for_people(lines)], ..Information::default() };
-    said.search = vec![lines.join(" "), joined];
-    said
+    let mut information = Information { texts: vec![clean::joined_for_people(lines)], ..Information::default() };
+    information.search = vec![lines.join(" "), joined];
+    information
 }
 
 /// Tags between strokes.
@@ -71,7 +71,7 @@ fn tags(text: &str) -> Vec<(&'static str, &str)> {
 }
 
 fn by_tags(tags: &[(&str, &str)], lines: &[&str], currency: Currency) -> Information {
-    let mut said = Information::default();
+    let mut information = Information::default();
     let (mut name, mut number) = ("", "");
     for (tag, value) in tags {
         let value = value.trim_matches(['/', ' ']);
@@ -83,11 +83,11 @@ fn by_tags(tags: &[(&str, &str)], lines: &[&str], currency: Currency) -> Informa
             _ => None,
         };
         if let Some(kind) = reference {
-            said.references.push((kind, value.to_owned()));
+            information.references.push((kind, value.to_owned()));
         }
         match *tag {
-            "REMI" => remittance(value, &mut said),
-            "EREF" => said.search.push(value.to_owned()),
+            "REMI" => remittance(value, &mut information),
+            "EREF" => information.search.push(value.to_owned()),
             "NAME" if name.is_empty() => name = value,
             "IBAN" if number.is_empty() => number = value,
             // Account, bank, name and city.
@@ -96,24 +96,24 @@ fn by_tags(tags: &[(&str, &str)], lines: &[&str], currency: Currency) -> Informa
                 number = parts.next().unwrap_or_default();
                 name = parts.nth(1).unwrap_or_default();
             }
-            "RTRN" => said.return_reason = clean::clean(value.split('/').next().unwrap_or_default(), 40),
-            "CHGS" => said.charges = charges(&format!("/CHGS/{value}"), currency),
+            "RTRN" => information.return_reason = clean::clean(value.split('/').next().unwrap_or_default(), 40),
+            "CHGS" => information.charges = charges(&format!("/CHGS/{value}"), currency),
             _ => {}
         }
     }
-    said.with_party(name, number);
+    information.with_party(name, number);
     // All of it is there for people; most of it stands in what was found already.
-    said.texts.push(clean::joined_for_people(lines));
-    said
+    information.texts.push(clean::joined_for_people(lines));
+    information
 }
 
 /// `USTD//text`, `STRD/CUR/reference`, or the text itself.
-fn remittance(value: &str, said: &mut Information) {
+fn remittance(value: &str, information: &mut Information) {
     let text = value.strip_prefix("USTD/").or_else(|| value.strip_prefix("STRD/")).unwrap_or(value).trim_matches('/');
-    said.texts.push(text.to_owned());
-    said.search.push(text.to_owned());
+    information.texts.push(text.to_owned());
+    information.search.push(text.to_owned());
     if let Some((_, reference)) = text.split_once('/').filter(|_| value.starts_with("STRD/")) {
-        said.search.push(reference.to_owned());
+        information.search.push(reference.to_owned());
     }
 }
 

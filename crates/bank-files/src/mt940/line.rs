@@ -43,7 +43,7 @@ pub(super) fn read_all(
         count = count.saturating_add(1);
         let place = Place { entry: count, line: field.line, ..place };
         let information: Vec<&str> =
-            after.iter().take_while(|own| own.tag == "86").flat_map(|own| own.lines.iter().map(String::as_str)).collect();
+            after.iter().take_while(|field| field.tag == "86").flat_map(|field| field.lines.iter().map(String::as_str)).collect();
         match parse(field, currency).and_then(|line| entry(&line, &information, place, until, context.today)) {
             Ok(entry) => {
                 if entry.status == Status::Pending {
@@ -86,7 +86,7 @@ fn near(text: &str, value_on: NaiveDate) -> Option<NaiveDate> {
     let (month, day) = (text.get(..2)?.parse().ok()?, text.get(2..4)?.parse().ok()?);
     let years = [value_on.year(), value_on.year().saturating_sub(1), value_on.year().saturating_add(1)];
     let days = years.into_iter().filter_map(|year| NaiveDate::from_ymd_opt(year, month, day));
-    days.min_by_key(|own| own.signed_duration_since(value_on).num_days().abs())
+    days.min_by_key(|day| day.signed_duration_since(value_on).num_days().abs())
 }
 
 fn parse(field: &Field, currency: Currency) -> Result<Line<'_>, Fault> {
@@ -135,14 +135,14 @@ fn entry(line: &Line<'_>, lines: &[&str], place: Place, until: Option<NaiveDate>
         return Err((FindingKind::FutureDay, format!("Its day of booking, {booked_on}, is after today, {today}.")));
     }
     let currency = line.amount.currency();
-    let said = information::read(lines, currency);
+    let information = information::read(lines, currency);
     let came_in = line.amount.is_positive();
     let swift = codes::swift(line.kind.get(1..).unwrap_or_default());
-    let meaning = if swift == Meaning::default() { codes::german(&said.code) } else { swift };
-    let code = if said.code.is_empty() { line.kind.to_owned() } else { format!("{}/{}", line.kind, said.code) };
-    let mut texts = said.texts.clone();
+    let meaning = if swift == Meaning::default() { codes::german(&information.code) } else { swift };
+    let code = if information.code.is_empty() { line.kind.to_owned() } else { format!("{}/{}", line.kind, information.code) };
+    let mut texts = information.texts.clone();
     texts.push(line.supplement.clone());
-    let mut search = said.search.clone();
+    let mut search = information.search.clone();
     search.extend([line.reference.to_owned(), line.supplement.clone()]);
     Ok(Entry {
         place,
@@ -151,32 +151,32 @@ fn entry(line: &Line<'_>, lines: &[&str], place: Place, until: Option<NaiveDate>
         value_on: Some(line.value_on),
         amount: line.amount,
         reversal: line.reversal,
-        returned: returned(&said, line.reversal, meaning, came_in, &code),
+        returned: returned(&information, line.reversal, meaning, came_in, &code),
         kind: meaning.kind,
-        references: references(line, &said),
+        references: references(line, &information),
         code: clean::clean(&code, 60),
-        party: said.party.clone(),
-        party_account: said.party_account.clone(),
+        party: information.party.clone(),
+        party_account: information.party_account.clone(),
         text: clean::shown(texts.into_iter().map(std::borrow::Cow::from)),
         search: clean::search_texts(search.into_iter().map(std::borrow::Cow::from)),
         named_amounts: Vec::new(),
-        charges: said.charges.or_else(|| information::charges(&line.supplement, currency)),
+        charges: information.charges.or_else(|| information::charges(&line.supplement, currency)),
         part_of: None,
     })
 }
 
-fn returned(said: &Information, reversal: bool, meaning: Meaning, came_in: bool, code: &str) -> Option<Returned> {
-    let own = Meaning { is_return: true, ..meaning };
-    if !said.return_reason.is_empty() {
-        return own.returned(came_in, &said.return_reason);
+fn returned(information: &Information, reversal: bool, meaning: Meaning, came_in: bool, code: &str) -> Option<Returned> {
+    let back = Meaning { is_return: true, ..meaning };
+    if !information.return_reason.is_empty() {
+        return back.returned(came_in, &information.return_reason);
     }
     if meaning.is_return {
         return meaning.returned(came_in, code.rsplit('/').next().unwrap_or(code));
     }
     if reversal && !matches!(meaning.kind, Kind::Fee | Kind::Interest) {
-        return own.returned(came_in, "REVERSAL");
+        return back.returned(came_in, "REVERSAL");
     }
-    said.texts.iter().find_map(|text| codes::ach_return_in(text)).and_then(|reason| own.returned(came_in, reason))
+    information.texts.iter().find_map(|text| codes::ach_return_in(text)).and_then(|reason| back.returned(came_in, reason))
 }
 
 /// A word that says that the reference stands in field 86.
@@ -184,10 +184,10 @@ fn points_on(value: &str) -> bool {
     matches!(value.trim().trim_end_matches('+'), "EREF" | "KREF" | "MREF" | "PREF" | "MARF" | "IREF" | "BREF" | "RREF")
 }
 
-fn references(line: &Line<'_>, said: &Information) -> Vec<Reference> {
+fn references(line: &Line<'_>, information: &Information) -> Vec<Reference> {
     let by_payer = if line.kind.ends_with("CHK") { ReferenceKind::Cheque } else { ReferenceKind::Instruction };
-    let own = [(ReferenceKind::AccountServicer, line.bank_reference), (by_payer, line.reference)];
-    let all = own.into_iter().chain(said.references.iter().map(|(kind, value)| (*kind, value.as_str())));
+    let of_line = [(ReferenceKind::AccountServicer, line.bank_reference), (by_payer, line.reference)];
+    let all = of_line.into_iter().chain(information.references.iter().map(|(kind, value)| (*kind, value.as_str())));
     let mut made: Vec<Reference> = Vec::new();
     for (kind, value) in all.filter(|(_, value)| !clean::is_placeholder(value) && !points_on(value)) {
         let reference = Reference { kind, value: clean::name(value) };

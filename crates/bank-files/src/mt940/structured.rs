@@ -21,10 +21,10 @@ pub(super) fn by_numbers(text: &str) -> Option<Information> {
         fields.iter().filter(|(number, _)| (from..=to).contains(number)).map(|(_, value)| *value).collect()
     };
     let purpose: Vec<&str> = [all("20", "29"), all("60", "63")].concat();
-    let mut said = Information { code: code.to_owned(), ..Information::default() };
+    let mut information = Information { code: code.to_owned(), ..Information::default() };
     let name = all("32", "33").concat();
     let numbers = [all("38", "38").concat(), all("31", "31").concat()];
-    said.with_party(&name, numbers.iter().find(|number| !number.trim().is_empty()).map_or("", String::as_str));
+    information.with_party(&name, numbers.iter().find(|number| !number.trim().is_empty()).map_or("", String::as_str));
     let whole = purpose.concat();
     let parts = parts(&whole);
     for (word, value) in &parts {
@@ -35,15 +35,15 @@ pub(super) fn by_numbers(text: &str) -> Option<Information> {
             "RREF+" => ReferenceKind::Bank,
             _ => continue,
         };
-        said.references.push((kind, (*value).to_owned()));
+        information.references.push((kind, (*value).to_owned()));
     }
     let text = parts.iter().find(|(word, _)| *word == "SVWZ+").map(|(_, value)| (*value).to_owned());
-    said.return_reason = text.as_deref().map(return_reason).unwrap_or_default();
+    information.return_reason = text.as_deref().map(return_reason).unwrap_or_default();
     let end_to_end = parts.iter().find(|(word, _)| *word == "EREF+").map(|(_, value)| (*value).to_owned());
-    said.search = text.iter().cloned().chain([whole.clone(), purpose.join(" ")]).chain(end_to_end).collect();
+    information.search = text.iter().cloned().chain([whole.clone(), purpose.join(" ")]).chain(end_to_end).collect();
     let payer = parts.iter().filter(|(word, _)| matches!(*word, "ABWA+" | "ABWE+")).map(|(_, value)| (*value).to_owned());
-    said.texts = text.into_iter().chain(payer).chain([clean::joined_for_people(&purpose), all("00", "00").concat()]).collect();
-    Some(said)
+    information.texts = text.into_iter().chain(payer).chain([clean::joined_for_people(&purpose), all("00", "00").concat()]).collect();
+    Some(information)
 }
 
 /// The named parts of a purpose, in their order.
@@ -64,7 +64,7 @@ fn return_reason(purpose: &str) -> String {
     let says = ["RETURN", "RÜCK", "RUECK", "RETOURE"].iter().any(|word| upper.contains(word));
     let is_reason = |word: &&str| {
         word.len() == 4
-            && ["AC", "AG", "AM", "BE", "CN", "DN", "FF", "MD", "MS", "RC", "RR", "SL", "TM"].iter().any(|own| word.starts_with(own))
+            && ["AC", "AG", "AM", "BE", "CN", "DN", "FF", "MD", "MS", "RC", "RR", "SL", "TM"].iter().any(|start| word.starts_with(start))
             && word.bytes().skip(2).all(|b| b.is_ascii_digit())
     };
     upper.split(|c: char| !c.is_ascii_alphanumeric()).find(is_reason).filter(|_| says).map(str::to_owned).unwrap_or_default()

@@ -95,7 +95,7 @@ fn statement(report: &Element, number: usize, context: &mut Context) -> Result<O
     let (mut entries, mut pending) = (Vec::new(), Vec::new());
     find_all(report, "STMTTRN", &mut entries);
     find_all(report, "STMTTRNP", &mut pending);
-    let own = Account { currency, is_card, unsigned: are_unsigned(&entries) };
+    let account = Account { currency, is_card, unsigned: are_unsigned(&entries) };
     let list_day = |name: &str| day(report.first_text(&[&format!("BANKTRANLIST/{name}"), name]));
     let period = list_day("DTSTART").zip(list_day("DTEND")).filter(|(from, to)| from <= to);
     let balance = day(report.text_at("LEDGERBAL/DTASOF")).zip(money(report.text_at("LEDGERBAL/BALAMT"), currency).ok());
@@ -109,7 +109,7 @@ fn statement(report: &Element, number: usize, context: &mut Context) -> Result<O
     let all = entries.iter().map(|entry| (*entry, Status::Booked)).chain(pending.iter().map(|entry| (*entry, Status::Pending)));
     for (at, (element, status)) in all.enumerate() {
         let place = Place { entry: at.saturating_add(1), ..place };
-        match entry(element, status, &own, place, context.today) {
+        match entry(element, status, &account, place, context.today) {
             Ok(entry) => {
                 if entry.status != Status::Booked {
                     context.note(place, FindingKind::NotBooked, format!("It is not booked ({}).", clean::clean(&entry.text, 80)))?;
@@ -151,6 +151,10 @@ fn day(text: &str) -> Option<NaiveDate> {
 /// An amount with its sign; the decimal sign is a point or a comma, and some banks group by the other one.
 fn money(text: &str, currency: Currency) -> Result<Money, Fault> {
     let text = text.trim();
+    // A single comma before three digits may be a decimal sign or that of a group.
+    if !text.contains('.') && currency.exponent() < 3 && text.rsplit_once(',').is_some_and(|(_, fraction)| fraction.len() == 3) {
+        return Err((FindingKind::BadAmount, format!("Its amount {:?} can be read in two ways.", clean::clean(text, 40))));
+    }
     let plain = match (text.rfind(','), text.rfind('.')) {
         (Some(comma), Some(point)) if comma > point => text.replace('.', "").replace(',', "."),
         (Some(_), Some(_)) => text.replace(',', ""),
@@ -160,17 +164,17 @@ fn money(text: &str, currency: Currency) -> Result<Money, Fault> {
     amount::decimal(currency, &plain)
 }
 
-fn entry(own: &Element, status: Status, account: &Account, place: Place, today: NaiveDate) -> Result<Entry, Fault> {
-    let written = own.first_text(&["DTPOSTED", "DTTRAN", "DTUSER"]);
+fn entry(element: &Element, status: Status, account: &Account, place: Place, today: NaiveDate) -> Result<Entry, Fault> {
+    let written = element.first_text(&["DTPOSTED", "DTTRAN", "DTUSER"]);
     if written.is_empty() {
         return Err((FindingKind::NoDay, "It has no day of booking (DTPOSTED).".to_owned()));
     }
     let booked_on = day(written).ok_or_else(|| (FindingKind::BadDay, format!("{:?} is no day.", clean::clean(written, 40))))?;
-    let kind = own.text_at("TRNTYPE");
-    let status = match own.text_at("CORRECTACTION") {
+    let kind = element.text_at("TRNTYPE");
+    let status = match element.text_at("CORRECTACTION") {
         "REPLACE" => {
             let message =
-                format!("It replaces an earlier entry, {:?}: a person has to look at both.", clean::name(own.text_at("CORRECTFITID")));
+                format!("It replaces an earlier entry, {:?}: a person has to look at both.", clean::name(element.text_at("CORRECTFITID")));
             return Err((FindingKind::Unreadable, message));
         }
         "DELETE" => Status::Information,
@@ -180,27 +184,27 @@ fn entry(own: &Element, status: Status, account: &Account, place: Place, today: 
     if booked_on > today && status == Status::Booked {
         return Err((FindingKind::FutureDay, format!("Its day of booking, {booked_on}, is after today, {today}.")));
     }
-    let symbol = own.text_at("CURRENCY/CURSYM");
+    let symbol = element.text_at("CURRENCY/CURSYM");
     if !symbol.is_empty() && symbol != account.currency.code() {
         return Err((FindingKind::OtherCurrency, format!("It is in {:?}, the account in {}.", clean::clean(symbol, 10), account.currency)));
     }
-    let amount = money(own.text_at("TRNAMT"), account.currency)?;
+    let amount = money(element.text_at("TRNAMT"), account.currency)?;
     if amount.is_zero() {
         return Err((FindingKind::ZeroAmount, "Its amount is 0.00: nothing came in or went out.".to_owned()));
     }
     let amount = if account.unsigned && WENT_OUT.contains(&kind) { amount.negated() } else { amount };
-    let name = own.first_text(&["NAME", "PAYEE/NAME"]);
-    let (extended, memo) = (own.text_at("EXTDNAME"), own.text_at("MEMO"));
+    let name = element.first_text(&["NAME", "PAYEE/NAME"]);
+    let (extended, memo) = (element.text_at("EXTDNAME"), element.text_at("MEMO"));
     let party = if clean::is_placeholder(extended) { name } else { extended };
     let came_in = amount.is_positive();
     let sense = sense(kind, &[name, memo], account.is_card && came_in);
     let reason = [name, memo].into_iter().find_map(codes::ach_return_in);
-    let other = own.first_text(&["BANKACCTTO/ACCTID", "CCACCTTO/ACCTID"]);
+    let other = element.first_text(&["BANKACCTTO/ACCTID", "CCACCTTO/ACCTID"]);
     Ok(Entry {
         place,
         status,
         booked_on,
-        value_on: day(own.text_at("DTAVAIL")),
+        value_on: day(element.text_at("DTAVAIL")),
         amount,
         reversal: false,
         returned: reason
@@ -208,7 +212,7 @@ fn entry(own: &Element, status: Status, account: &Account, place: Place, today: 
             .and_then(|reason| codes::Meaning { is_return: true, ..codes::Meaning::default() }.returned(came_in, reason)),
         kind: sense,
         code: clean::clean(kind, 60),
-        references: references(own),
+        references: references(element),
         party: clean::name(party),
         party_account: if other.is_empty() { String::new() } else { account::shown_account(other) },
         text: clean::shown([party, name, memo].map(Cow::from)),
@@ -218,7 +222,7 @@ fn entry(own: &Element, status: Status, account: &Account, place: Place, today: 
             memo.into(),
             format!("{name}{memo}").into(),
             extended.into(),
-            own.text_at("REFNUM").into(),
+            element.text_at("REFNUM").into(),
         ]),
         named_amounts: Vec::new(),
         charges: None,
@@ -239,13 +243,13 @@ fn sense(kind: &str, texts: &[&str], into_card: bool) -> Kind {
     }
 }
 
-fn references(own: &Element) -> Vec<Reference> {
+fn references(element: &Element) -> Vec<Reference> {
     let paths = [
         ("FITID", ReferenceKind::AccountServicer),
         ("SRVRTID", ReferenceKind::Bank),
         ("REFNUM", ReferenceKind::Bank),
         ("CHECKNUM", ReferenceKind::Cheque),
     ];
-    let all = paths.into_iter().map(|(path, kind)| Reference { kind, value: clean::name(own.text_at(path)) });
+    let all = paths.into_iter().map(|(path, kind)| Reference { kind, value: clean::name(element.text_at(path)) });
     all.filter(|reference| !clean::is_placeholder(&reference.value)).collect()
 }
