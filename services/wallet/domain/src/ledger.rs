@@ -70,6 +70,8 @@ pub enum TransferKind {
     Chargeback,
     /// Bank clearing → purchased credit (and tax payable): a bank line matched to an invoice of a top-up.
     TransferTopUp,
+    /// The reverse of what a bank line had paid or bought: its match was taken back, or the bank took the money back.
+    TransferReturn,
 }
 
 /// One side of a transfer. Credit is positive, debit negative.

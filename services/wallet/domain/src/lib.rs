@@ -21,6 +21,7 @@ pub mod refund;
 pub mod settings;
 pub mod settlement;
 pub mod top_up;
+pub mod transfer_return;
 pub mod usage;
 pub mod wallet;
 

@@ -85,6 +85,17 @@ pub struct RefundPayment {
     pub to_credit: bool,
 }
 
+/// Books back what a bank line had paid.
+#[derive(Debug, Clone)]
+pub struct ReturnTransfer {
+    /// For which payment.
+    pub payment: PaymentRef,
+    /// All that had arrived.
+    pub amount: Money,
+    /// The part of it that had become credit.
+    pub surplus: Option<Money>,
+}
+
 /// Books what arrived by transfer.
 #[derive(Debug, Clone)]
 pub struct RecordTransfer {

@@ -3,7 +3,7 @@
 use super::names::{CUSTOMER, METHOD, customer_ref};
 use crate::commands::{
     customers::CustomerRef,
-    payments::{ChargeForPayment, HoldForPayment, PaymentRef, RecordTransfer, RefundPayment, SettlePayment},
+    payments::{ChargeForPayment, HoldForPayment, PaymentRef, RecordTransfer, RefundPayment, ReturnTransfer, SettlePayment},
 };
 use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name};
 use payterms_kernel::{Currency, Id, Money, Refusal};
@@ -90,6 +90,22 @@ pub fn refund_payment(request: Request<pb::RefundPaymentRequest>) -> Result<(Cal
     same_customer(&[&customer, &payment])?;
     let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() };
     Ok((call, RefundPayment { payment: named, amount, charge_step, to_credit: message.to_credit }))
+}
+
+/// Books back what a bank line had paid.
+pub fn return_transfer(request: Request<pb::ReturnTransferRequest>) -> Result<(Call, ReturnTransfer), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let customer = fields.name("parent", &message.parent, CUSTOMER);
+    let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let surplus = message.surplus.as_ref().map(|surplus| fields.money("surplus", Some(surplus), Digits::MinorUnit));
+    if surplus.is_some_and(|surplus| surplus.compare(amount).is_ok_and(Ordering::is_gt)) {
+        fields.wrong("surplus", "AMOUNT_OUT_OF_RANGE", "No more can have become credit than had arrived.");
+    }
+    let call = fields.write(&message.request_id, customer.tenant.clone())?;
+    same_customer(&[&customer, &payment])?;
+    let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() };
+    Ok((call, ReturnTransfer { payment: named, amount, surplus }))
 }
 
 /// Books what arrived by transfer.

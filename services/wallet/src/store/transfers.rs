@@ -7,7 +7,7 @@ use payterms_chassis::{
     sql,
 };
 use payterms_kernel::{Currency, Id, Money, TenantId};
-use payterms_wallet_domain::{Transfer, TransferKind, Wallet, posting::Posting};
+use payterms_wallet_domain::{Lot, Transfer, TransferKind, Wallet, posting::Posting};
 use sea_orm::entity::prelude::*;
 use std::collections::HashMap;
 
@@ -35,7 +35,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-const KINDS: [(TransferKind, &str); 18] = [
+const KINDS: [(TransferKind, &str); 19] = [
     (TransferKind::Grant, "GRANT"),
     (TransferKind::GrantVoid, "GRANT_VOID"),
     (TransferKind::Debit, "DEBIT"),
@@ -54,6 +54,7 @@ const KINDS: [(TransferKind, &str); 18] = [
     (TransferKind::MonthClose, "MONTH_CLOSE"),
     (TransferKind::Chargeback, "CHARGEBACK"),
     (TransferKind::PostpaidClose, "POSTPAID_CLOSE"),
+    (TransferKind::TransferReturn, "TRANSFER_RETURN"),
 ];
 
 fn kind_name(kind: TransferKind) -> &'static str {
@@ -86,6 +87,20 @@ pub async fn surplus_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment
     let row = sql::one(conn, select, values).await?;
     let micros = row.map(|row| row.try_get("", "surplus")).transpose()?;
     Ok(Money::from_micros(currency, micros.unwrap_or_default()))
+}
+
+/// The lot that a payment made of what it had beyond its invoices, or that a transfer bought.
+pub async fn bought_lot<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: Uuid,
+    kind: TransferKind,
+) -> Result<Option<Id<Lot>>, AppError> {
+    let select = "SELECT e.lot_id FROM transfers t JOIN entries e ON e.tenant = t.tenant AND e.transfer_id = t.id \
+                  WHERE t.tenant = $1 AND t.payment_id = $2 AND t.kind = $3 AND e.lot_id IS NOT NULL ORDER BY e.line LIMIT 1";
+    let values = vec![tenant.as_str().into(), payment.into(), kind_name(kind).into()];
+    let row = sql::one(conn, select, values).await?;
+    Ok(row.map(|row| row.try_get("", "lot_id")).transpose()?.map(Id::from_uuid))
 }
 
 /// The id of the transfer by which a payment took credit.

@@ -9,5 +9,6 @@ pub mod read;
 pub mod record_transfer;
 pub mod refund;
 pub mod release;
+pub mod return_transfer;
 pub mod save;
 pub mod settle;
