@@ -4,6 +4,7 @@
 //! `cargo run -p payterms-xtask -- states` draws the state machines into the READMEs of their services;
 //! `cargo run -p payterms-xtask -- tidy` checks the rules of the tree, as the test does.
 
+mod citations;
 mod errors;
 mod rooms;
 mod states;

@@ -1,4 +1,5 @@
-//! Lines of bank statements: what has arrived, and which invoice it pays (docs/domain.md, Payment).
+//! Lines of bank statements: what has arrived, and which invoice it pays
+//! (docs/domain/invoicing.md#transfers-are-accepted).
 
 use crate::{
     customer::Customer,
