@@ -8,6 +8,7 @@
 mod citations;
 mod errors;
 mod readmes;
+mod recipes;
 mod rooms;
 mod states;
 mod tidy;
