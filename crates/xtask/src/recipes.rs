@@ -1,24 +1,21 @@
-//! The recipes of `docs/adding-*.md` cite files and what is in them, each in a list item of the form
+//! Recipes and walks in Markdown cite files and what is in them, each in a list item of the form
 //! ``- `path/to/file.rs`: `identifier`, `identifier` ``. Here it is checked that each file is there and contains its identifiers, so
 //! that a recipe cannot describe code that has changed.
 
 use std::{fs, path::Path};
 
-/// A citation of a recipe: a file, and what is in it.
+/// A citation: a file, and what is in it.
 #[derive(Debug, PartialEq, Eq)]
 struct Citation<'a> {
     path: &'a str,
     identifiers: Vec<&'a str>,
 }
 
-/// Notes each citation of a recipe whose file or identifier does not exist.
+/// Notes each citation whose file or identifier does not exist.
 pub fn check(root: &Path, wrong: &mut Vec<String>) {
-    for recipe in crate::tidy::files_ending(&root.join("docs"), &["md"]) {
-        if !recipe.file_name().is_some_and(|name| name.to_string_lossy().starts_with("adding-")) {
-            continue;
-        }
-        let text = fs::read_to_string(&recipe).unwrap_or_default();
-        let shown = recipe.strip_prefix(root).unwrap_or(&recipe).display().to_string();
+    for page in crate::tidy::files_ending(root, &["md"]) {
+        let text = fs::read_to_string(&page).unwrap_or_default();
+        let shown = page.strip_prefix(root).unwrap_or(&page).display().to_string();
         for (number, citation) in (1..).zip(text.lines()).filter_map(|(number, line)| Some((number, citation(line)?))) {
             let Ok(cited) = fs::read_to_string(root.join(citation.path)) else {
                 wrong.push(format!("{shown}:{number}: there is no file {}", citation.path));
