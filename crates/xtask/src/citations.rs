@@ -13,7 +13,8 @@ const ENDINGS: [&str; 8] = ["rs", "md", "proto", "toml", "sql", "py", "yaml", "y
 /// The anchors of each page, by the page's path from the root.
 type Pages = BTreeMap<PathBuf, Vec<String>>;
 
-/// Notes each citation whose page or anchor does not exist, and each anchor that a page has twice.
+/// Notes each citation whose page or anchor does not exist, each anchor that a page has twice, and each decision that is not
+/// listed.
 pub fn check(root: &Path, wrong: &mut Vec<String>) {
     let files = crate::tidy::files_ending(root, &ENDINGS);
     let texts: Vec<_> = files
@@ -27,6 +28,11 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
         {
             wrong.push(format!("{}: anchor {position}, {anchor:?}, is there twice", page.display()));
         }
+    }
+    let decisions = fs::read_to_string(root.join("docs/adr/README.md")).unwrap_or_default();
+    let listed = |page: &Path| page.file_name().is_some_and(|name| decisions.contains(&format!("({})", name.to_string_lossy())));
+    for page in pages.keys().filter(|page| page.starts_with("docs/adr") && !page.ends_with("README.md") && !listed(page)) {
+        wrong.push(format!("{}: docs/adr/README.md does not list it", page.display()));
     }
     // The examples of this file cite what does not exist.
     for (file, text) in texts.iter().filter(|(file, _)| !file.ends_with("xtask/src/citations.rs")) {
