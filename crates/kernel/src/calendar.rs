@@ -25,7 +25,7 @@ pub fn nth_month(first: NaiveDate, n: u32, asked_day: u32) -> Option<NaiveDate> 
     month.with_day(asked_day.min(month_end(month).day()))
 }
 
-/// When an invoice falls due (docs/domain.md, Money and time).
+/// When an invoice falls due (docs/domain/money-and-time.md#payment-terms).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PaymentTerm {
     /// Issue date and so many days.

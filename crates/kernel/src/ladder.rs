@@ -1,4 +1,4 @@
-//! Retries of a charge that failed with nobody present (docs/domain.md, Retries): on days 1, 3, 5 and 7
+//! Retries of a charge that failed with nobody present (docs/domain/invoicing.md#retries): on days 1, 3, 5 and 7
 //! after the first failure, five attempts in all; what cannot succeed is not tried again.
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -5,7 +5,7 @@ use rust_decimal::{Decimal, prelude::ToPrimitive};
 
 /// Equal parts at the minor unit; what is left over goes, one minor unit each, to the first.
 ///
-/// 100.00 in 3 is 33.34, 33.33, 33.33 (docs/domain.md, Plans, Schedule).
+/// 100.00 in 3 is 33.34, 33.33, 33.33 (docs/domain/plans.md#schedule).
 ///
 /// # Errors
 /// `Precision` if the amount is not whole minor units, `Overflow` if `parts` is zero.

@@ -1,5 +1,5 @@
 //! Bank data: what statements and linked accounts tell, put together without counting anything twice, and the features
-//! that follow from it (docs/domain.md, Credit, Application).
+//! that follow from it (docs/domain/credit.md#bank-data).
 
 use crate::feature::{Feature, Features};
 use chrono::{Days, NaiveDate};

@@ -1,5 +1,5 @@
 //! Payments whose money moves elsewhere: a bank transfer that is announced and waits for its line, and what
-//! staff say was paid outside (docs/domain.md, Payment).
+//! staff say was paid outside (docs/domain/invoicing.md#slow-tenders).
 
 use crate::{
     bank::BankLine,

@@ -1,5 +1,5 @@
 //! Chargebacks: an issuer takes back what a card had paid, and the invoices are open again
-//! (docs/domain.md, Refund).
+//! (docs/domain/invoicing.md#chargeback).
 
 use crate::{
     invoice::Invoice,

@@ -1,5 +1,5 @@
 //! Answers to a proposal: approved as seen, refused, countered, withdrawn; the proposer never approves
-//! (docs/domain.md, Plans, Answer).
+//! (docs/domain/plans.md#answers).
 
 use crate::{
     edges::Verb,

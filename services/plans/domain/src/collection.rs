@@ -1,5 +1,5 @@
 //! What is due of a plan is collected through invoicing, one try at a time
-//! (docs/domain.md, Plans, Life).
+//! (docs/domain/plans.md#instalments).
 
 use crate::plan::Plan;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};

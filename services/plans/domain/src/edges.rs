@@ -1,4 +1,4 @@
-//! The state machine of a plan, as data: nothing else moves a plan (docs/domain.md, Plans, Life).
+//! The state machine of a plan, as data: nothing else moves a plan (docs/domain/plans.md#plan-states).
 
 use crate::plan::PlanState::{
     self, Active, Breached, Cancelled, Completed, Countered, InGrace, Lapsed, Pending, Proposed, Refused, Withdrawn,

@@ -1,6 +1,6 @@
 //! The rules of payment plans: what may be proposed, who answers, and how a plan lives and ends.
 //!
-//! Pure: no I/O, no clock. docs/domain.md is the law.
+//! Pure: no I/O, no clock. docs/domain/plans.md is the law.
 
 pub mod answer;
 pub mod collection;

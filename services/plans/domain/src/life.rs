@@ -1,5 +1,5 @@
 //! How a plan lives: it follows what is paid and credited of its invoices, and is evaluated as days pass
-//! (docs/domain.md, Plans, Life).
+//! (docs/domain/plans.md#life-of-a-plan).
 
 use crate::{
     Instalment, Invoice,

@@ -1,5 +1,5 @@
 //! What may be proposed: every reason why not at once, and exactly what is stored
-//! (docs/domain.md, Plans, Proposal).
+//! (docs/domain/plans.md#proposals).
 
 use crate::{
     Customer,

@@ -1,4 +1,4 @@
-//! When is paid: dates that keep the asked day, and equal parts (docs/domain.md, Plans, Schedule).
+//! When is paid: dates that keep the asked day, and equal parts (docs/domain/plans.md#schedules).
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use payterms_kernel::{Money, calendar::nth_month, money::MoneyError, split};

@@ -1,5 +1,5 @@
 //! What a tenant lets its customers propose, and what it answers without a person
-//! (docs/domain.md, Plans, Settings).
+//! (docs/domain/plans.md#settings).
 
 use crate::schedule::Schedule;
 use payterms_kernel::Money;

@@ -1,5 +1,5 @@
 //! Chargebacks: an issuer takes a charge back, whatever has become of the money
-//! (docs/domain.md, Ledger, Refund).
+//! (docs/domain/wallet.md#chargeback-movement, docs/domain/invoicing.md#chargeback).
 
 use crate::{
     ledger::{Account, TransferKind},

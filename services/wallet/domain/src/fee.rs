@@ -1,5 +1,5 @@
 //! Fees: recurring ones are taken in advance, monthly on the day of their start, even into a negative
-//! balance, until they are cancelled; no pro rata (docs/domain.md, Usage and fees).
+//! balance, until they are cancelled; no pro rata (docs/domain/wallet.md#recurring-fees).
 
 use crate::{
     ledger::{Transfer, TransferKind},

@@ -1,4 +1,4 @@
-//! Holds: credit reserved now and taken later (docs/domain.md, Holds).
+//! Holds: credit reserved now and taken later (docs/domain/wallet.md#holds).
 //!
 //! A hold pins the lots that it will come from, so two holds never promise the same money and a
 //! pinned part outlives the lot's expiry until the hold ends.

@@ -1,4 +1,4 @@
-//! The double-entry ledger: transfers whose entries sum to zero (docs/domain.md, Ledger).
+//! The double-entry ledger: transfers whose entries sum to zero (docs/domain/wallet.md#ledger).
 
 use crate::lot::Lot;
 use chrono::{DateTime, Utc};

@@ -1,7 +1,7 @@
 //! The wallet's rules: lots, the ledger, holds, top-ups, recharges, methods, prepayment.
 //!
 //! Pure: no I/O, no clock; a decision is given the time and the ids, changes the aggregate it is
-//! given, and leaves the transfers it made for the store to save. docs/domain.md is the law.
+//! given, and leaves the transfers it made for the store to save. docs/domain/wallet.md is the law.
 
 pub mod chargeback;
 pub mod customer;

@@ -1,4 +1,4 @@
-//! Lots: parts of a wallet's credit with one origin (docs/domain.md, Wallet, Lots).
+//! Lots: parts of a wallet's credit with one origin (docs/domain/wallet.md#lots).
 
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Id, Money, money::MoneyError};

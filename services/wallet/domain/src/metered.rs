@@ -1,5 +1,5 @@
 //! Metered services: use that accrues in the wallet and is billed by invoicing after the month's end
-//! (docs/domain.md, Metered services).
+//! (docs/domain/invoicing.md#metered-services).
 
 use crate::{
     customer::Customer,

@@ -1,5 +1,5 @@
 //! Payment methods, and the two pointers
-//! (docs/domain.md, Payment methods).
+//! (docs/domain/wallet.md#payment-methods, docs/domain/wallet.md#two-pointers).
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use payterms_kernel::{Id, Refusal};

@@ -1,4 +1,4 @@
-//! The set-up of a payment method on the provider's page (docs/domain.md, Payment methods).
+//! The set-up of a payment method on the provider's page (docs/domain/wallet.md#method-setup).
 
 use crate::{
     customer::Customer,

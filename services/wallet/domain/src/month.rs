@@ -1,5 +1,5 @@
 //! The month's end of a wallet: what deposits paid, and what a postpaid wallet used, goes to invoices
-//! (docs/domain.md, Ledger, Usage and fees, Postpaid).
+//! (docs/domain/wallet.md#closing-movements, docs/domain/wallet.md#postpaid-month).
 
 use crate::{
     ledger::{Account, Transfer, TransferKind},

@@ -1,5 +1,5 @@
 //! Postpaid agreements: what is used accrues, and a month is invoiced at the larger of usage and commitment
-//! (docs/domain.md, Postpaid).
+//! (docs/domain/wallet.md#postpaid-agreements).
 
 use crate::{customer::Customer, settings::WalletSettings, wallet::Wallet};
 use chrono::{DateTime, Months, NaiveDate, Utc};

@@ -1,5 +1,5 @@
 //! Auto-recharge: when a wallet buys credit by itself, and how much
-//! (docs/domain.md, Auto-recharge).
+//! (docs/domain/wallet.md#auto-recharge).
 //!
 //! Triggers only mark; one recharge is open per wallet; when it ends the rules are judged again.
 

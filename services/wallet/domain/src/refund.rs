@@ -1,5 +1,5 @@
 //! What a payment of invoices took is given back: credit to lots like those it came from, a charge to
-//! its card or, where the card does not take it, to credit (docs/domain.md, Refund).
+//! its card or, where the card does not take it, to credit (docs/domain/invoicing.md#refund-to-credit).
 
 use crate::{
     ledger::{Account, TransferKind},

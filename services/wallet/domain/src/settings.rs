@@ -1,4 +1,4 @@
-//! What a tenant sells credit with, and the switch of prepayment (docs/domain.md, Prepayment).
+//! What a tenant sells credit with, and the switch of prepayment (docs/domain/wallet.md#prepayment).
 
 use crate::{lot::TaxKind, method::MethodKind};
 use chrono::{DateTime, TimeDelta, Utc};

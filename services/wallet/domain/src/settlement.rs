@@ -1,5 +1,5 @@
 //! What a payment of invoices does in the wallet: credit is held, cards are charged, then all of it is
-//! settled (docs/domain.md, Payment, Ledger).
+//! settled (docs/domain/invoicing.md#payment-steps, docs/domain/wallet.md#settlement-account).
 
 use crate::{
     chargeback::ChargedBack,

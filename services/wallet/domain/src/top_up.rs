@@ -1,5 +1,5 @@
 //! Top-ups by card: what is asked of the provider, what the wallet gets
-//! (docs/domain.md, Top-ups).
+//! (docs/domain/wallet.md#top-ups).
 
 use crate::{
     customer::{Customer, Tax},

@@ -1,5 +1,5 @@
 //! What a bank line had paid is booked back: its match was taken back, or the bank took the money back
-//! (docs/domain.md, Ledger).
+//! (docs/domain/wallet.md#transfer-return-movement).
 
 use crate::{
     ledger::{Account, TransferKind},

@@ -1,4 +1,4 @@
-//! Usage: what was used, at which price (docs/domain.md, Usage and fees).
+//! Usage: what was used, at which price (docs/domain/wallet.md#usage).
 
 use crate::{
     ledger::{Transfer, TransferKind},

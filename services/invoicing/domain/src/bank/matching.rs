@@ -1,4 +1,4 @@
-//! Which invoices a line pays by itself, and what is for a person to decide (docs/domain.md, Payment).
+//! Which invoices a line pays by itself, and what is for a person to decide (docs/domain/invoicing.md#bank-lines).
 
 use super::{Candidate, Paid, SuggestReason};
 use crate::{

@@ -1,4 +1,4 @@
-//! Lines of bank statements: what has arrived, and which invoices it pays (docs/domain.md, Payment).
+//! Lines of bank statements: what has arrived, and which invoices it pays (docs/domain/invoicing.md#bank-lines).
 
 mod matching;
 mod numbers;

@@ -1,5 +1,5 @@
 //! The numbers of documents in what a payer wrote, and the reference that a payer is asked to write
-//! (docs/domain.md, Payment).
+//! (docs/domain/invoicing.md#bank-lines).
 
 use crate::number::{CORRECTIONS, INVOICES};
 

@@ -1,3 +1,5 @@
+//! Lines through all states, and evaluations reason by reason.
+
 use super::{Automation, BankLine, Dismissal, Evaluation, LineState, Named, Shown, SuggestReason, evaluate};
 use crate::{Customer, Invoice, InvoiceState, Payment, TenderState, payment::tests::invoices};
 use chrono::{DateTime, Utc};
