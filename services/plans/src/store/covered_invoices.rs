@@ -107,7 +107,7 @@ pub async fn proposals<C: ConnectionTrait>(
 }
 
 /// The invoices among `invoices` that a live plan holds.
-pub async fn held<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Id<Invoice>]) -> Result<Vec<Uuid>, AppError> {
+pub async fn held_by_live_plans<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Id<Invoice>]) -> Result<Vec<Uuid>, AppError> {
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::InvoiceId.is_in(invoices.iter().map(|id| id.uuid())))

@@ -59,7 +59,7 @@ pub(super) async fn proposed_plan(tx: &mut WriteTx, command: &ProposePlan, mut f
     let settings = plan_settings::find(tx.conn(), &tenant).await?;
     let since = now - TimeDelta::days(PROPOSAL_DAYS);
     let counted = covered_invoices::proposals(tx.conn(), &tenant, &command.invoices, since).await?;
-    let held_by_plans = covered_invoices::held(tx.conn(), &tenant, &command.invoices).await?;
+    let held_by_plans = covered_invoices::held_by_live_plans(tx.conn(), &tenant, &command.invoices).await?;
     for invoice in &mut facts {
         let id = invoice.covered.invoice.uuid();
         invoice.proposals = counted.get(&id).copied().unwrap_or_default();

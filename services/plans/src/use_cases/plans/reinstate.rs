@@ -19,7 +19,7 @@ pub async fn reinstate_plan<A: Message + Default>(app: &App, call: &Call, comman
     };
     plan.target(Verb::Reinstate)?;
     let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
-    if !covered_invoices::held(tx.conn(), &call.tenant, &ids).await?.is_empty() {
+    if !covered_invoices::held_by_live_plans(tx.conn(), &call.tenant, &ids).await?.is_empty() {
         let message = "Another plan holds an invoice of this one. Answer that one first.";
         return Err(Refusal::precondition("INVOICE_BLOCKED", message).into());
     }
