@@ -138,9 +138,8 @@ impl Signer {
     /// # Errors
     /// A sentence if the key cannot sign the claims.
     pub fn internal(&self, audience: &str, caller: &Caller) -> Result<String, String> {
-        let now = self.clock.now();
         let cache_key = (audience.to_owned(), caller.clone());
-        let key = self.key.last_keys();
+        let (now, key) = (self.clock.now(), self.key.last_keys());
         if let Some((signed_by, token)) = self.signed.get(&cache_key, now)
             && Arc::ptr_eq(&signed_by, &key)
         {
@@ -207,8 +206,7 @@ impl std::fmt::Debug for Verifier {
 }
 
 impl Verifier {
-    /// Reads the public keys `<folder>/<issuer>.pub` of the issuers that may call `audience`. A file may hold several keys, so
-    /// that a key can be replaced without a gap.
+    /// Reads the keys `<folder>/<issuer>.pub` of issuers that may call `audience`. A file may hold an old and a new key.
     ///
     /// # Errors
     /// A sentence that names the file.
