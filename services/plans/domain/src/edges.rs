@@ -1,5 +1,5 @@
-//! The state machine of a plan, as data: a plan changes its state only along these edges (docs/domain.md, Plans,
-//! Life).
+//! The state machine of a plan, as data: a plan changes its state only along these edges
+//! (docs/domain.md, Plans, Life).
 
 use crate::plan::PlanState::{
     self, Active, Breached, Cancelled, Completed, Countered, InGrace, Lapsed, Pending, Proposed, Refused, Withdrawn,

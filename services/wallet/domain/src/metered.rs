@@ -1,5 +1,5 @@
-//! Metered services: usage that accrues in the wallet and that invoicing bills after the month's end (docs/domain.md, Metered
-//! services).
+//! Metered services: usage that accrues in the wallet and that invoicing bills after the month's end
+//! (docs/domain.md, Metered services).
 
 use crate::{
     customer::Customer,

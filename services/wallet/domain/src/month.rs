@@ -1,5 +1,5 @@
-//! The month's end of a wallet: the use that deposits paid, and the use of a postpaid wallet, go to invoices (docs/domain.md,
-//! Ledger, Usage and fees, Postpaid).
+//! The month's end of a wallet: the use that deposits paid, and the use of a postpaid wallet, go to invoices
+//! (docs/domain.md, Ledger, Usage and fees, Postpaid).
 
 use crate::{
     ledger::{Account, Transfer, TransferKind},

@@ -1,5 +1,5 @@
-//! Postpaid agreements: usage accrues, and a month is invoiced at the larger of usage and commitment (docs/domain.md,
-//! Postpaid).
+//! Postpaid agreements: usage accrues, and a month is invoiced at the larger of usage and commitment
+//! (docs/domain.md, Postpaid).
 
 use crate::{customer::Customer, settings::WalletSettings, wallet::Wallet};
 use chrono::{DateTime, Months, NaiveDate, Utc};

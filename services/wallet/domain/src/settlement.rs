@@ -1,5 +1,5 @@
-//! The wallet's part in a payment of invoices: credit is held, cards are charged, then all of it is settled (docs/domain.md,
-//! Payment, Ledger).
+//! The wallet's part in a payment of invoices: credit is held, cards are charged, then all of it is settled
+//! (docs/domain.md, Payment, Ledger).
 
 use crate::{
     chargeback::ChargedBack,
