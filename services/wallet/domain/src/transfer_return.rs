@@ -31,9 +31,9 @@ pub struct Returned {
 /// `CURRENCY_MISMATCH`.
 pub fn return_transfer(wallet: &mut Wallet, ids: &mut IdSource, returned: Returned, now: DateTime<Utc>) -> Result<(), Refusal> {
     wallet.takes(returned.amount)?;
-    let payment = (TransferKind::TransferReturn, Some(returned.payment));
+    let (kind, payment) = (TransferKind::TransferReturn, Some(returned.payment));
     let sides = vec![(Account::InvoiceSettlement, None, returned.amount.negated()), (Account::BankClearing, None, returned.amount)];
-    post(wallet, ids, payment, sides, now)?;
+    post(wallet, ids, kind, payment, sides, now)?;
     let Some(surplus) = returned.surplus.filter(|surplus| surplus.is_positive()) else { return Ok(()) };
     let mut sides = vec![(Account::InvoiceSettlement, None, surplus)];
     let mut spent = surplus;
@@ -51,7 +51,7 @@ pub fn return_transfer(wallet: &mut Wallet, ids: &mut IdSource, returned: Return
         wallet.owed_back = wallet.owed_back.plus(spent)?;
         sides.push((Account::CustomerCredit, None, spent.negated()));
     }
-    post(wallet, ids, payment, sides, now)
+    post(wallet, ids, kind, payment, sides, now)
 }
 
 #[cfg(test)]
@@ -85,7 +85,7 @@ mod tests {
             let mut wallet = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), aud("0").currency(), NOW);
             let (payment, amount) = (Uuid::max(), aud("120"));
             settlement::transfer(&mut wallet, &mut ids, Arrived { payment, amount, bought: None }, None, NOW).unwrap();
-            let lot = settlement::surplus(&mut wallet, &mut ids, (payment, aud("20"), None), NOW).unwrap();
+            let lot = settlement::surplus(&mut wallet, &mut ids, payment, aud("20"), None, NOW).unwrap();
             if !aud(spent).is_zero() {
                 let debit = Debit { amount: aud(spent), kind: TransferKind::Usage, into_negative: false, description: String::new() };
                 posting::debit(&mut wallet, &mut ids, debit, NOW).unwrap();

@@ -130,7 +130,7 @@ fn entry_kind(kind: TransferKind) -> pb::entry::Kind {
         TransferKind::TransferReturn => pb::entry::Kind::TransferReturn,
         TransferKind::PostpaidClose => pb::entry::Kind::PostpaidClose,
         TransferKind::InvoiceRefund => pb::entry::Kind::InvoiceRefund,
-        // What goes to or from an invoice alone moves no customer's credit, and is no line of a wallet's history.
+        // These move no customer credit, so they have no line in a wallet's history.
         TransferKind::Charge | TransferKind::BankTransfer | TransferKind::MonthClose => pb::entry::Kind::Unspecified,
     }
 }

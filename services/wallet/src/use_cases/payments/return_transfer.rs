@@ -30,7 +30,7 @@ pub async fn return_transfer(
         return Ok(answer);
     }
     // It outlives the stored answer: a step that comes again after a month books nothing back.
-    if !transfers::has_any(tx.conn(), &call.tenant, (named.payment, &[TransferKind::TransferReturn])).await? {
+    if !transfers::has_any(tx.conn(), &call.tenant, named.payment, &[TransferKind::TransferReturn]).await? {
         let now = tx.now();
         let lot = transfers::bought_lot(tx.conn(), &call.tenant, named.payment, TransferKind::Surplus).await?;
         let returned = Returned { payment: named.payment, amount: *amount, surplus: *surplus, lot };
