@@ -13,6 +13,7 @@ const MOST_LINES: usize = 400;
 /// What a crate of the suite may depend on within the suite; a folder's first match counts.
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("crates/kernel", &[]),
+    ("crates/bank-files", &["kernel"]),
     ("proto", &[]),
     ("migrations", &["kernel"]),
     ("crates/chassis", &["kernel", "proto"]),
