@@ -64,7 +64,8 @@ async fn state_of(till: &Till, invoice: &str) -> invoice::State {
 async fn a_line_pays_all_invoices_that_it_names(world: &World) {
     let till = till(world, 0).await;
     let second = another(&till, 100).await;
-    let text = format!("{} and {}", second.number, till.invoice.number);
+    assert!(second.payment_reference.starts_with("RF"), "{second:?}");
+    let text = format!("{} and {}", second.payment_reference, till.invoice.number);
     let imported = import(&till.owner, camt(&[("200.00", &text, "A1")])).await.unwrap();
     let line = only(&imported);
     assert_eq!((line.state(), line.invoices.len(), line.customer.as_str()), (State::Matched, 2, till.customer.as_str()));
