@@ -1,5 +1,5 @@
-//! How a customer stands, gathered from all services at once. What cannot be reached is named, and a
-//! refusal of all is the refusal of the whole.
+//! The account overview of a customer, gathered from all services at once. Services that cannot be reached are named
+//! in it; if a service refuses, the whole overview is refused.
 
 use crate::versions::Versions;
 use http::HeaderValue;
@@ -31,22 +31,23 @@ use payterms_proto::{
 use std::{sync::Arc, time::Duration};
 use tonic::{Code, Request, Response, Status};
 
-/// Days ahead of which a lot's expiry is told.
+/// Lots that expire within this many days are shown.
 const DAYS_AHEAD: i64 = 30;
-/// Statements that are shown.
+/// How many statements are shown.
 const STATEMENTS: i32 = 12;
-/// How long one service may take, unless the caller's deadline is shorter.
+/// How long one service may take, unless the caller's deadline is shorter. A service that hangs must not hold up the
+/// parts of the others.
 const BUDGET: Duration = Duration::from_secs(10);
-/// Gathers.
+/// Serves account overviews.
 #[derive(Debug, Clone)]
 pub struct Accounts {
-    /// The services, called in the caller's own name.
+    /// The services. They are called on behalf of the caller, so that each checks the caller's own permissions.
     pub peers: Peers,
-    /// Which versions the owners have.
+    /// Finds the versions that the owners of aggregates have.
     pub versions: Arc<Versions>,
 }
 
-/// What the wallet knows.
+/// The wallet's part of the overview.
 #[derive(Debug, Default)]
 struct FromWallet {
     wallets: Vec<Wallet>,
@@ -55,7 +56,7 @@ struct FromWallet {
     prepayment: bool,
 }
 
-/// What invoicing knows.
+/// Invoicing's part of the overview.
 #[derive(Debug, Default)]
 struct FromInvoicing {
     outstanding: Vec<Outstanding>,
@@ -68,7 +69,7 @@ impl Accounts {
         self.peers.request_as(service, caller, message, BUDGET)
     }
 
-    async fn ask_wallet(&self, caller: &Caller, customer: &str) -> Result<FromWallet, AppError> {
+    async fn read_wallet_part(&self, caller: &Caller, customer: &str) -> Result<FromWallet, AppError> {
         let channel = self.peers.channel("wallet")?;
         let (mut wallets, mut methods, mut settings) = (
             WalletServiceClient::new(channel.clone()),
@@ -96,29 +97,29 @@ impl Accounts {
         })
     }
 
-    /// The first page of a wallet's lots holds the live ones, those that expire soonest first.
+    /// The lots that expire soon. One page is enough: live lots come first in it, those that expire soonest at its start.
     async fn expiring(&self, caller: &Caller, wallet: &Wallet, mut lots: LotServiceClient<PeerChannel>) -> Result<Vec<Lot>, AppError> {
         let list = ListLotsRequest { parent: wallet.name.clone(), page_size: 500, ..Default::default() };
         let listed = lots.list_lots(self.request("wallet", caller, list)?).await?.into_inner().lots;
         let now = wallet.balance.as_ref().and_then(|balance| balance.time).unwrap_or_default().seconds;
         let until = now.saturating_add(DAYS_AHEAD * 86_400);
         let soon = |lot: &Lot| lot.expire_time.is_some_and(|expiry| (now..=until).contains(&expiry.seconds));
-        let left = |lot: &Lot| lot.remaining.as_ref().is_some_and(|left| left.units > 0 || left.nanos > 0);
-        Ok(listed.into_iter().filter(|lot| soon(lot) && left(lot)).collect())
+        let has_remainder = |lot: &Lot| lot.remaining.as_ref().is_some_and(|amount| amount.units > 0 || amount.nanos > 0);
+        Ok(listed.into_iter().filter(|lot| soon(lot) && has_remainder(lot)).collect())
     }
 
-    async fn ask_invoicing(&self, caller: &Caller, customer: &str) -> Result<FromInvoicing, AppError> {
+    async fn read_invoicing_part(&self, caller: &Caller, customer: &str) -> Result<FromInvoicing, AppError> {
         let channel = self.peers.channel("invoicing")?;
         let (mut invoices, mut services, mut statements) = (
             InvoiceServiceClient::new(channel.clone()),
             MeteredServiceServiceClient::new(channel.clone()),
             StatementServiceClient::new(channel),
         );
-        let ask = GetOutstandingRequest { parent: customer.to_owned() };
+        let open = GetOutstandingRequest { parent: customer.to_owned() };
         let metered = ListMeteredServicesRequest { parent: customer.to_owned(), ..Default::default() };
         let newest = ListStatementsRequest { parent: customer.to_owned(), page_size: STATEMENTS, ..Default::default() };
         let (outstanding, metered, newest) = tokio::try_join!(
-            invoices.get_outstanding(self.request("invoicing", caller, ask)?),
+            invoices.get_outstanding(self.request("invoicing", caller, open)?),
             services.list_metered_services(self.request("invoicing", caller, metered)?),
             statements.list_statements(self.request("invoicing", caller, newest)?),
         )?;
@@ -131,7 +132,7 @@ impl Accounts {
 }
 
 impl Accounts {
-    async fn ask_plans(&self, caller: &Caller, customer: &str) -> Result<Vec<Plan>, AppError> {
+    async fn read_plans(&self, caller: &Caller, customer: &str) -> Result<Vec<Plan>, AppError> {
         let states = [PlanState::Proposed, PlanState::Countered, PlanState::Active, PlanState::InGrace, PlanState::Breached];
         let states = states.map(i32::from).to_vec();
         let list = ListPlansRequest { parent: customer.to_owned(), states, ..ListPlansRequest::default() };
@@ -141,7 +142,7 @@ impl Accounts {
 }
 
 impl Accounts {
-    async fn ask_credit(&self, caller: &Caller, customer: &str) -> Result<Vec<CreditLine>, AppError> {
+    async fn read_credit_lines(&self, caller: &Caller, customer: &str) -> Result<Vec<CreditLine>, AppError> {
         let states = [LineState::Offered, LineState::Active, LineState::Inactive, LineState::Suspended].map(i32::from).to_vec();
         let list = ListCreditLinesRequest { parent: customer.to_owned(), states, ..ListCreditLinesRequest::default() };
         let mut lines = CreditLineServiceClient::new(self.peers.channel("credit")?);
@@ -149,7 +150,8 @@ impl Accounts {
     }
 }
 
-/// A part, or the name of the service that could not be reached; a refusal stays one.
+/// One part of the overview. If its service could not be reached, an empty part, and the service's name is added to
+/// `unreachable`. A refusal is passed on, because an overview without that part would look complete.
 fn part<T: Default>(service: &str, gathered: Result<T, AppError>, unreachable: &mut Vec<String>) -> Result<T, Status> {
     gathered.or_else(|error| {
         let status = Status::from(error);
@@ -174,33 +176,34 @@ impl AccountService for Accounts {
         fields.name("name", &message.name, &["customers"]);
         let caller = fields.scope().caller.clone();
         fields.finish()?;
-        let left = DEADLINE.try_with(|deadline| deadline.saturating_duration_since(tokio::time::Instant::now()));
-        let left = left.unwrap_or(BUDGET).min(BUDGET);
-        // A tenth of the time is kept for the answer itself.
-        let budget = left.saturating_sub(left / 10);
+        let time_left = DEADLINE.try_with(|deadline| deadline.saturating_duration_since(tokio::time::Instant::now()));
+        let time_left = time_left.unwrap_or(BUDGET).min(BUDGET);
+        // A tenth of the time is kept for sending the answer.
+        let budget = time_left.saturating_sub(time_left / 10);
         let until = tokio::time::Instant::now() + budget;
-        let late = || AppError::from(Status::deadline_exceeded("late"));
-        // A customer that was made a moment ago is there in every part.
+        let too_late = || AppError::from(Status::deadline_exceeded("late"));
+        // The services keep copies of customers. The version of the customer goes along with every call, so that a
+        // service whose copy is behind waits for it and does not answer that there is no such customer.
         let customer = names::parse(&message.name, &["customers"]).map(|name| name.id(0)).unwrap_or_default();
-        let made = HeaderValue::from_str(&format!("customer/{customer}")).ok();
-        let named = match made {
-            Some(made) => self.versions.of_owners(&caller, &made, budget / 4).await,
+        let aggregate = HeaderValue::from_str(&format!("customer/{customer}")).ok();
+        let versions = match aggregate {
+            Some(aggregate) => self.versions.of_owners(&caller, &aggregate, budget / 4).await,
             None => None,
         };
         let parts = async {
             tokio::join!(
-                tokio::time::timeout_at(until, self.ask_wallet(&caller, &message.name)),
-                tokio::time::timeout_at(until, self.ask_invoicing(&caller, &message.name)),
-                tokio::time::timeout_at(until, self.ask_credit(&caller, &message.name)),
-                tokio::time::timeout_at(until, self.ask_plans(&caller, &message.name)),
+                tokio::time::timeout_at(until, self.read_wallet_part(&caller, &message.name)),
+                tokio::time::timeout_at(until, self.read_invoicing_part(&caller, &message.name)),
+                tokio::time::timeout_at(until, self.read_credit_lines(&caller, &message.name)),
+                tokio::time::timeout_at(until, self.read_plans(&caller, &message.name)),
             )
         };
-        let (wallet, invoicing, credit, plans) = NAMED.scope(named, parts).await;
+        let (wallet, invoicing, credit, plans) = NAMED.scope(versions, parts).await;
         let mut unreachable = Vec::new();
-        let wallet = part("wallet", wallet.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
-        let invoicing = part("invoicing", invoicing.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
-        let credit_lines = part("credit", credit.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
-        let plans = part("plans", plans.unwrap_or_else(|_| Err(late())), &mut unreachable)?;
+        let wallet = part("wallet", wallet.unwrap_or_else(|_| Err(too_late())), &mut unreachable)?;
+        let invoicing = part("invoicing", invoicing.unwrap_or_else(|_| Err(too_late())), &mut unreachable)?;
+        let credit_lines = part("credit", credit.unwrap_or_else(|_| Err(too_late())), &mut unreachable)?;
+        let plans = part("plans", plans.unwrap_or_else(|_| Err(too_late())), &mut unreachable)?;
         let account_overview = AccountOverview {
             customer: message.name,
             wallets: wallet.wallets,

@@ -1,8 +1,8 @@
-//! Answers on their way to callers, who may read them slowly or not at all. What a caller does not read waits here and is
-//! counted against it, and not on the connection to a service, which others share.
+//! Answers on their way to callers, who may read slowly or not at all. Unread data waits in the gateway, where it counts
+//! against its caller, and not on the connection to the service, because all callers share that connection.
 //!
-//! A refusal has no body: its status stands in its headers, which must end it. Clients in Go take headers that do not end an
-//! answer, and no trailers after them, for a broken answer.
+//! A refusal has no body: its status is in its headers, and the headers must end the stream. Go clients report a broken
+//! answer if headers do not end the stream and no trailers follow.
 
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
@@ -15,21 +15,21 @@ use std::{convert::Infallible, time::Duration};
 use tokio::sync::mpsc::{self, Sender, error::SendTimeoutError};
 use tonic::{Code, Status};
 
-/// An answer larger than this is counted by its bytes while it waits.
+/// The bytes of an answer larger than this count against its caller until it is read.
 const SMALL: usize = 64 << 10;
-/// How long nothing of a stream may be read.
+/// A stream of which the caller reads nothing for this long is ended, so that it does not occupy the service for ever.
 const UNREAD: Duration = Duration::from_secs(20);
 
-/// An answer with one message, read whole.
+/// A completely received answer with one message.
 #[derive(Debug)]
 pub(crate) struct Whole {
     head: Parts,
     frames: Vec<Frame<Bytes>>,
-    /// Its bytes, where they are many.
-    pub large: Option<usize>,
+    /// Its size in bytes, if it is larger than [`SMALL`].
+    pub large_size: Option<usize>,
 }
 
-/// Reads an answer with one message whole, so that it leaves the connection.
+/// Receives an answer with one message completely, so that it does not block the shared connection.
 pub(crate) async fn whole(answer: http::Response<Incoming>) -> Result<Whole, Box<Status>> {
     let (head, mut incoming) = answer.into_parts();
     let (mut frames, mut bytes) = (Vec::new(), 0_usize);
@@ -42,38 +42,38 @@ pub(crate) async fn whole(answer: http::Response<Incoming>) -> Result<Whole, Box
         }
         frames.push(frame);
     }
-    Ok(Whole { head, frames, large: (bytes > SMALL).then_some(bytes) })
+    Ok(Whole { head, frames, large_size: (bytes > SMALL).then_some(bytes) })
 }
 
 impl Whole {
-    /// The response, which holds something until it was read.
-    pub(crate) fn into_response<H: Send + 'static>(self, held: H) -> Response {
+    /// The response. It keeps `guard` until the caller has read it.
+    pub(crate) fn into_response<H: Send + 'static>(self, guard: H) -> Response {
         if self.frames.is_empty() {
             return Response::from_parts(self.head, Body::empty());
         }
         let frames = stream::iter(self.frames.into_iter().map(Ok::<_, Infallible>));
-        Response::from_parts(self.head, body::holding(StreamBody::new(frames), held))
+        Response::from_parts(self.head, body::holding(StreamBody::new(frames), guard))
     }
 }
 
-/// Passes a stream on as it comes. It holds something until the caller has read it or ended it.
-pub(crate) fn stream<H: Send + 'static>(answer: http::Response<Incoming>, held: H) -> Response {
+/// Passes a stream on frame by frame. It keeps `guard` until the caller has read it or ended it.
+pub(crate) fn stream<H: Send + 'static>(answer: http::Response<Incoming>, guard: H) -> Response {
     if answer.body().is_end_stream() {
         return answer.map(|_| Body::empty());
     }
-    answer.map(|body| passed_on(Body::new(body), held, UNREAD))
+    answer.map(|body| passed_on(Body::new(body), guard, UNREAD))
 }
 
-fn passed_on<H: Send + 'static>(body: Body, held: H, unread: Duration) -> Body {
+fn passed_on<H: Send + 'static>(body: Body, guard: H, unread: Duration) -> Body {
     let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(pass_on(body, sender, held, unread));
+    tokio::spawn(pass_on(body, sender, guard, unread));
     Body::new(StreamBody::new(stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)))))
 }
 
-/// Passes frames on until one is not taken in time. Then the service is done with the stream, and its caller, who may come
-/// back to it, learns why it ends.
-async fn pass_on<H>(mut body: Body, sender: Sender<Result<Frame<Bytes>, Infallible>>, _held: H, unread: Duration) {
-    let ends = loop {
+/// Passes frames on until the caller does not read one in time. Then the stream to the service is closed at once, so that
+/// the service can drop it, and the caller gets the reason when it reads on.
+async fn pass_on<H>(mut body: Body, sender: Sender<Result<Frame<Bytes>, Infallible>>, _guard: H, unread: Duration) {
+    let status = loop {
         let frame = tokio::select! {
             () = sender.closed() => return,
             frame = body.frame() => frame,
@@ -90,7 +90,7 @@ async fn pass_on<H>(mut body: Body, sender: Sender<Result<Frame<Bytes>, Infallib
     };
     drop(body);
     let mut trailers = HeaderMap::new();
-    if ends.add_header(&mut trailers).is_ok() {
+    if status.add_header(&mut trailers).is_ok() {
         let _ = sender.send(Ok(Frame::trailers(trailers))).await;
     }
 }
@@ -130,24 +130,24 @@ mod tests {
     #[tokio::test]
     async fn a_stream_that_nobody_reads_ends_with_its_reason() {
         let piece = || Piece::Ok(Bytes::from_static(b"piece"));
-        let (held, patience) = (Arc::new(()), Duration::from_millis(20));
+        let (guard, patience) = (Arc::new(()), Duration::from_millis(20));
         let alive = Arc::new(());
         let endless = body::holding(pieces(vec![piece(), piece(), piece()]), alive.clone());
-        let unread = passed_on(endless, held.clone(), patience);
+        let unread = passed_on(endless, guard.clone(), patience);
         while Arc::strong_count(&alive) > 1 {
             tokio::time::sleep(patience).await;
         }
-        assert_eq!(Arc::strong_count(&held), 2, "it counts until its caller ends it");
+        assert_eq!(Arc::strong_count(&guard), 2, "it counts until its caller ends it");
         assert_eq!(read(unread).await, (5, Some(Code::DeadlineExceeded)));
-        let cut = passed_on(pieces(vec![piece(), Err(std::io::Error::other("reset"))]), held.clone(), patience);
+        let cut = passed_on(pieces(vec![piece(), Err(std::io::Error::other("reset"))]), guard.clone(), patience);
         assert_eq!(read(cut).await, (5, Some(Code::Unavailable)));
         let silent = Body::from_stream(futures::stream::pending::<Piece>());
-        let mut silent = passed_on(silent, held.clone(), patience);
+        let mut silent = passed_on(silent, guard.clone(), patience);
         assert!(tokio::time::timeout(patience * 5, silent.frame()).await.is_err(), "a service may think");
         drop(silent);
-        while Arc::strong_count(&held) > 1 {
+        while Arc::strong_count(&guard) > 1 {
             tokio::time::sleep(patience).await;
         }
-        assert_eq!(read(passed_on(pieces(vec![piece(), piece()]), held, patience)).await, (10, None));
+        assert_eq!(read(passed_on(pieces(vec![piece(), piece()]), guard, patience)).await, (10, None));
     }
 }

@@ -1,4 +1,5 @@
-//! Callers' tokens: a JWT signed by a key of the JWKS file, checked here and nowhere else.
+//! Callers' tokens: JWTs signed by a key of the JWKS file. Only the gateway checks them; the services accept only the
+//! internal tokens that it issues.
 
 use clap::Args;
 use jsonwebtoken::{
@@ -19,13 +20,13 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 /// The audience that callers' tokens must name.
 pub const AUDIENCE: &str = "payterms";
 
-/// Roles that only the suite itself has: a caller's token never brings them in.
+/// Roles that only the suite's own services have. They are removed from callers' tokens.
 const INNER_ROLES: [&str; 1] = [PEER];
 
-/// Characters of a subject: what identity providers keep to.
+/// The most characters of a subject: the limit that `OpenID` Connect sets for `sub`.
 const LONGEST_SUBJECT: usize = 255;
 
-/// What callers' tokens must be like.
+/// Requirements on callers' tokens.
 #[derive(Debug, Clone, Args)]
 pub struct TokenOptions {
     /// The `iss` that callers' tokens must have; without it any issuer whose key is in the JWKS file is accepted.
@@ -36,7 +37,7 @@ pub struct TokenOptions {
     pub longest_token_seconds: i64,
 }
 
-/// A day: what a person works through with one sign-in. A token cannot be called back.
+/// A day, so that one sign-in lasts for a working day. It is limited because a token cannot be revoked.
 pub const LONGEST_TOKEN_SECONDS: i64 = 86_400;
 
 impl Default for TokenOptions {
@@ -66,7 +67,7 @@ type Keys = HashMap<String, (Algorithm, DecodingKey)>;
 pub struct KeySet {
     file: KeyFile<Keys>,
     options: TokenOptions,
-    /// Callers by token, and the keys that it was checked with.
+    /// Callers by token, with the keys with which the token was checked: after a change of the keys it is checked again.
     verified: TtlCache<String, (Arc<Keys>, Caller)>,
 }
 
@@ -80,15 +81,15 @@ impl KeySet {
     /// Reads a JWKS file, now and whenever it changes.
     ///
     /// # Errors
-    /// A sentence that names file and key.
+    /// A sentence that names the file and the key, if the file cannot be read or a key is not usable.
     pub fn read(file: &Path, options: TokenOptions) -> Result<Self, String> {
         Ok(Self { file: KeyFile::read(file.to_owned(), parse)?, options, verified: TtlCache::default() })
     }
 
-    /// Checks signature, algorithm, audience, issuer, lifetime and subject, and answers who calls.
+    /// Checks signature, algorithm, audience, issuer, lifetime and subject, and answers the caller.
     ///
     /// # Errors
-    /// What is wrong with the token.
+    /// The fault of the token.
     pub fn verify(&self, token: &str) -> Result<Caller, TokenFault> {
         let now = SystemClock.now();
         let keys = self.file.keys().ok_or_else(|| TokenFault::NotSigned("key").logged(""))?;
@@ -109,7 +110,7 @@ impl KeySet {
     fn check(&self, token: &str, keys: &Keys, now: i64) -> Result<Claims, TokenFault> {
         let header = header_of(token)?;
         let (algorithm, key) = header.kid.and_then(|kid| keys.get(&kid)).ok_or(TokenFault::NotSigned("kid"))?;
-        // The key decides the algorithm, never the token.
+        // The algorithm is that of the key. One named by the token could be chosen by an attacker.
         let mut validation = Validation::new(*algorithm);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "aud", "sub"]);
@@ -124,9 +125,9 @@ impl KeySet {
         if claims.iat.is_some_and(|iat| iat > now.saturating_add(leeway)) {
             return Err(TokenFault::Claim("iat"));
         }
-        // A token that does not say when it was issued is taken for a new one.
-        let lives = claims.exp.saturating_sub(claims.iat.map_or(now, |iat| iat.min(now)));
-        if lives > self.options.longest_token_seconds.saturating_add(leeway) {
+        // A token without `iat` counts as issued now, so it may live for the longest lifetime from now on at most.
+        let lifetime = claims.exp.saturating_sub(claims.iat.map_or(now, |iat| iat.min(now)));
+        if lifetime > self.options.longest_token_seconds.saturating_add(leeway) {
             return Err(TokenFault::Claim("exp"));
         }
         if is_hostile(&claims.sub) {
@@ -136,7 +137,8 @@ impl KeySet {
     }
 }
 
-/// Whether a subject may not be written where it is kept and shown: in audit rows and logs.
+/// Whether a subject must not be stored and shown in audit rows and logs: it is empty, too long, has control characters,
+/// or looks like a card number. An id is never refused, though its digits may look like a card number.
 fn is_hostile(subject: &str) -> bool {
     if uuid::Uuid::try_parse(subject).is_ok() {
         return false;

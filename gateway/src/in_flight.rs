@@ -1,4 +1,4 @@
-//! What is under way, by caller and by tenant, so that nobody takes all the places that others need.
+//! Counts what is under way, by caller and by tenant, so that one of them cannot use up what others need.
 
 use payterms_chassis::{call::Caller, error::refused};
 use payterms_kernel::{Kind, Refusal};
@@ -8,36 +8,37 @@ use std::{
 };
 use tonic::Status;
 
-/// How many may be under way at once.
+/// How much may be under way at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Most {
-    /// What is counted, as the refusal names it.
+    /// The name of what is counted, for the text of a refusal.
     what: &'static str,
     of_caller: usize,
     of_tenant: usize,
 }
 
-/// Calls, from the beginning of their message to the end of their answer: more than a busy back end's five hundred, less than
-/// a third of the 2,048 that a service takes. One tenant leaves places for the others.
+/// Calls, from the first byte of their message to the end of their answer. A busy back end has about five hundred at once,
+/// and a service accepts 2,048: so one caller can have less than a third of them, and one tenant leaves room for others.
 pub const CALLS: Most = Most { what: "calls", of_caller: 640, of_tenant: 1_280 };
-/// Streams of either side, of the 256 that a service takes.
+/// Streams from clients and from servers. A service accepts 256.
 pub const STREAMS: Most = Most { what: "streams", of_caller: 48, of_tenant: 96 };
-/// Messages above 64 KiB that arrive, of the 64 that a process takes in at once.
+/// Messages above 64 KiB that are being received. A process receives 64 at once.
 pub const LARGE_MESSAGES: Most = Most { what: "messages above 64 KiB", of_caller: 16, of_tenant: 32 };
-/// Bytes of answers above 64 KiB that were not read yet.
+/// Bytes of answers above 64 KiB that callers have not read yet. They occupy memory of the gateway.
 pub const UNREAD_BYTES: Most = Most { what: "bytes of unread answers", of_caller: 64 << 20, of_tenant: 128 << 20 };
 
-/// Whose calls are counted together: a tenant (or those without one), and a subject of it (none: the tenant as a whole).
+/// Calls with the same key are counted together: the tenant (`None` for callers without one) and the subject (`None` for
+/// the whole tenant).
 type Key = (Option<String>, Option<String>);
 
-/// What is under way of one kind.
+/// Counts what is under way of one kind.
 #[derive(Debug, Clone)]
 pub struct InFlight {
     counts: Arc<Mutex<HashMap<Key, usize>>>,
     most: Most,
 }
 
-/// Something under way; it is over when this is dropped.
+/// Counts as under way until it is dropped.
 #[derive(Debug)]
 pub struct UnderWay {
     counts: InFlight,
@@ -46,7 +47,7 @@ pub struct UnderWay {
 }
 
 impl InFlight {
-    /// Nothing is under way yet.
+    /// A count of nothing.
     #[must_use]
     pub fn new(most: Most) -> Self {
         Self { counts: Arc::default(), most }
@@ -56,18 +57,18 @@ impl InFlight {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts one in.
+    /// Adds one.
     ///
     /// # Errors
-    /// `OVERLOADED` where the caller or its tenant has too many under way.
+    /// `OVERLOADED` if the caller or its tenant has too much under way.
     pub fn begin(&self, caller: &Caller) -> Result<UnderWay, Box<Status>> {
         self.begin_many(caller, 1)
     }
 
-    /// Counts so many in.
+    /// Adds this amount.
     ///
     /// # Errors
-    /// `OVERLOADED` where the caller or its tenant has too many under way.
+    /// `OVERLOADED` if the caller or its tenant has too much under way.
     pub fn begin_many(&self, caller: &Caller, amount: usize) -> Result<UnderWay, Box<Status>> {
         let tenant = caller.tenant.as_ref().map(ToString::to_string);
         let keys = [(tenant.clone(), Some(caller.subject.clone())), (tenant, None)];

@@ -1,6 +1,5 @@
-//! The gateway: the one door to the suite. It checks who calls, exchanges the caller's token for
-//! a short-lived internal one, and passes the call on. It stores nothing and knows no rule of
-//! money.
+//! The gateway: the only public entrance to the suite. It identifies the caller, replaces the caller's token by a
+//! short-lived internal one, and passes the call on. It stores nothing and has no business rules.
 
 pub mod account;
 mod answer;
@@ -31,7 +30,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-/// Options of the gateway alone.
+/// Options that only the gateway has.
 #[derive(Debug, Clone, Args)]
 pub struct GatewayOptions {
     /// File with the public keys (JWKS) of those who issue callers' tokens.
@@ -40,7 +39,7 @@ pub struct GatewayOptions {
     /// Address of the payment simulator, whose hosted page is then served at `/simulator/`.
     #[arg(long, env = "PAYTERMS_SIMULATOR")]
     pub simulator: Option<String>,
-    /// What callers' tokens must be like.
+    /// Requirements on callers' tokens.
     #[command(flatten)]
     pub tokens: TokenOptions,
 }
@@ -50,16 +49,17 @@ struct Options {
     #[command(flatten)]
     common: CommonOptions,
     #[command(flatten)]
-    own: GatewayOptions,
+    gateway: GatewayOptions,
 }
 
-/// What the door itself serves, and what every service has behind it.
-const OWN: [&str; 2] = ["payterms.gateway.v1.AccountService", "payterms.common.v1.OperationsService"];
+/// The public services that no single package behind the gateway has: the gateway's own one, and the one that every
+/// service behind it has.
+const GATEWAY_SERVICES: [&str; 2] = ["payterms.gateway.v1.AccountService", "payterms.common.v1.OperationsService"];
 
 /// Starts the gateway on a bound listener.
 ///
 /// # Errors
-/// A sentence that says what is missing or wrong.
+/// A sentence that names the missing or wrong option, file or key.
 pub async fn start(
     keys: &std::path::Path,
     peers: &BTreeMap<String, String>,
@@ -73,23 +73,23 @@ pub async fn start(
     let access = AccessTable::load()?;
     let packages: Vec<_> = peers.keys().map(String::as_str).collect();
     let mut services = access.services(&packages);
-    services.extend(OWN.map(str::to_owned));
-    let (open, _health) = reflection::with_reflection_and_health(Routes::default(), &services).await?;
+    services.extend(GATEWAY_SERVICES.map(str::to_owned));
+    let (unauthenticated, _health) = reflection::with_reflection_and_health(Routes::default(), &services).await?;
     let signer = Signer::read(keys, "gateway", Arc::new(SystemClock))?;
-    let known = Peers::new(signer.clone(), peers)?;
-    let web = web::routes(web::Web::new(known.clone(), options.simulator.clone()));
-    let versions = Arc::new(versions::Versions::new(&topology::load()?, known.clone()));
-    let door = route::Router::new(KeySet::read(&options.jwks, options.tokens.clone())?, access, signer, peers, versions.clone())?;
-    let guard = door.clone();
-    let own = Routes::new(AccountServiceServer::new(account::Accounts { peers: known, versions }))
+    let clients = Peers::new(signer.clone(), peers)?;
+    let web = web::routes(web::Web::new(clients.clone(), options.simulator.clone()));
+    let versions = Arc::new(versions::Versions::new(&topology::load()?, clients.clone()));
+    let router = route::Router::new(KeySet::read(&options.jwks, options.tokens.clone())?, access, signer, peers, versions.clone())?;
+    let guard = router.clone();
+    let account = Routes::new(AccountServiceServer::new(account::Accounts { peers: clients, versions }))
         .into_axum_router()
         .reset_fallback()
         .layer(from_fn(layers::deadline))
         .layer(from_fn(move |request, next| route::admit(guard.clone(), request, next)));
-    let open = open.route_layer(from_fn(layers::small_message));
-    let routes = open.merge(web).merge(own).fallback(move |request: axum::extract::Request| {
-        let door = door.clone();
-        async move { door.pass(request).await }
+    let unauthenticated = unauthenticated.route_layer(from_fn(layers::small_message));
+    let routes = unauthenticated.merge(web).merge(account).fallback(move |request: axum::extract::Request| {
+        let router = router.clone();
+        async move { router.pass(request).await }
     });
     Running::spawn(listener, |listener| serve::serve(listener, layers::edge(routes), stop))
 }
@@ -100,14 +100,15 @@ pub fn main() -> ExitCode {
     main_with(std::env::args_os().collect())
 }
 
-/// The same, with arguments of the caller's; the first is the program's name.
+/// Like [`main`], with the given arguments. The first is the program's name.
 #[must_use]
 pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
     let options = match config::read::<Options>(arguments) {
         Ok(options) => options,
         Err(refused) => return config::explain(refused),
     };
-    let outcome = tokio::runtime::Runtime::new().map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(run(options)));
+    let outcome =
+        tokio::runtime::Runtime::new().map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(run_gateway(options)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
@@ -117,12 +118,12 @@ pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-async fn run(options: Options) -> Result<(), String> {
+async fn run_gateway(options: Options) -> Result<(), String> {
     let _telemetry = Telemetry::start("gateway", &options.common.log, &options.common.tracing)?;
     let peers = options.common.peer_addresses()?;
     let stop = stop_on_signal()?;
     let listener = TcpListener::bind(options.common.listen).await.map_err(|error| format!("{}: {error}", options.common.listen))?;
-    let running = start(&options.common.keys, &peers, listener, &options.own, stop).await?;
+    let running = start(&options.common.keys, &peers, listener, &options.gateway, stop).await?;
     tracing::info!(service = "gateway", address = %running.address, "serves");
     running.ended().await
 }

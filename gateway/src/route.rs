@@ -1,4 +1,4 @@
-//! Routing: the package in the path names the service; messages pass untouched.
+//! Routing: the package in the path names the service. Messages are passed on unchanged.
 
 use crate::{
     answer,
@@ -33,25 +33,34 @@ use std::{
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-/// Metadata that names the service of a call that every service has.
+/// The metadata that names the service, for methods that every service has.
 const SERVICE: &str = "payterms-service";
 
-/// The way from the door to the services.
+/// Whether a call has streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CallKind {
+    /// One message in each direction.
+    OneMessage,
+    /// A stream in at least one direction.
+    Stream,
+}
+
+/// Passes calls on to the services.
 #[derive(Clone)]
 pub struct Router {
     keys: Arc<KeySet>,
     access: Arc<AccessTable>,
     signer: Arc<Signer>,
     services: Arc<HashMap<String, Authority>>,
-    /// Each has one connection to a service. Calls with one message take turns among the first ones; streams, which may
-    /// fill a connection for as long as their callers like, have the last for themselves.
+    /// Each client has one connection to a service. Calls with one message take turns among the first ones. Streams use
+    /// only the last one, because a slow reader of a stream can block its connection for as long as it likes.
     clients: Arc<[Client<HttpConnector, Body>]>,
     next: Arc<AtomicUsize>,
     bounds: Bounds,
     versions: Arc<Versions>,
 }
 
-/// What callers have under way.
+/// The limits on what callers have under way.
 #[derive(Debug, Clone)]
 struct Bounds {
     calls: InFlight,
@@ -70,17 +79,18 @@ impl Bounds {
         }
     }
 
-    /// A call whose message is there whole, and counts from before it was read: who sends half of it takes nothing behind the
-    /// door, and nothing of others before it.
-    async fn whole(&self, counted: &InFlight, request: Request, caller: &Caller) -> Result<(Request, UnderWay), Box<Status>> {
-        let under_way = counted.begin(caller)?;
+    /// Receives the whole message of a call before it is passed on, so that a caller who sends only half of a message
+    /// occupies nothing in a service. The call is counted before its message is read, so that half-sent messages count.
+    async fn receive_whole(&self, limit: &InFlight, request: Request, caller: &Caller) -> Result<(Request, UnderWay), Box<Status>> {
+        let under_way = limit.begin(caller)?;
         Ok((body::whole_if(request, body::MESSAGE, || self.large.begin(caller)).await?, under_way))
     }
 }
 
-/// Connections to one service: for calls with one message, and for streams.
+/// Connections to one service for calls with one message. One more is used for streams.
 const CONNECTIONS: usize = 4;
-/// How often a service is asked for a sign of life, and how long it may take: a process that hangs costs seconds.
+/// How often a connection is checked with a ping, and how long the reply may take. A process that hangs is noticed after
+/// seconds, and not when the network times out.
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
 
 impl std::fmt::Debug for Router {
@@ -93,7 +103,7 @@ impl Router {
     /// A router to services at these addresses (`http://host:port`).
     ///
     /// # Errors
-    /// A sentence that names the address that is none.
+    /// A sentence that names the address that is not a valid one.
     pub fn new(
         keys: KeySet,
         access: AccessTable,
@@ -133,10 +143,10 @@ impl Router {
         })
     }
 
-    /// The client that a call goes through.
-    fn client(&self, is_stream: bool) -> Option<&Client<HttpConnector, Body>> {
+    /// The client for a call.
+    fn client(&self, kind: CallKind) -> Option<&Client<HttpConnector, Body>> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % CONNECTIONS;
-        self.clients.get(if is_stream { CONNECTIONS } else { turn })
+        self.clients.get(if kind == CallKind::Stream { CONNECTIONS } else { turn })
     }
 
     /// Checks the caller and passes the call on.
@@ -149,17 +159,19 @@ impl Router {
 
     async fn try_pass(&self, request: Request) -> Result<Response, Box<Status>> {
         let path = request.uri().path().to_owned();
-        // Who calls comes first: nobody learns without a token what there is.
+        // The token is checked first, so that nobody without one learns which methods exist.
         let caller = self.caller(request.headers())?;
         if !self.access.has(&path) {
             return Err(Box::new(unknown()));
         }
-        // The service decides on the role, once.
+        // Roles are checked by the service only, so that there is one place for that rule.
         let (service, authority) = self.service_of(&path, request.headers())?;
-        let (sends, answers) = (is_client_stream(&path), is_server_stream(&path));
-        let counted = if sends || answers { &self.bounds.streams } else { &self.bounds.calls };
+        let sends_stream = is_client_stream(&path);
+        let answers_stream = is_server_stream(&path);
+        let kind = if sends_stream || answers_stream { CallKind::Stream } else { CallKind::OneMessage };
+        let limit = if kind == CallKind::Stream { &self.bounds.streams } else { &self.bounds.calls };
         let (mut request, under_way) =
-            if sends { (request, counted.begin(&caller)?) } else { self.bounds.whole(counted, request, &caller).await? };
+            if sends_stream { (request, limit.begin(&caller)?) } else { self.bounds.receive_whole(limit, request, &caller).await? };
         let token = self.signer.internal(service, &caller).map_err(|error| {
             tracing::error!(%error, "an internal token could not be signed");
             Box::new(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id."))
@@ -173,46 +185,47 @@ impl Router {
         if let Ok(trace) = HeaderValue::from_str(&telemetry::trace_parent()) {
             headers.insert("traceparent", trace);
         }
-        let budget = headers.get("grpc-timeout").and_then(|given| parse_timeout(given.to_str().ok()?));
+        let budget = headers.get("grpc-timeout").and_then(|timeout| parse_timeout(timeout.to_str().ok()?));
         let budget = budget.unwrap_or(Duration::from_secs(30)).min(Duration::from_secs(30)) + Duration::from_millis(200);
         let until = Instant::now() + budget;
-        let Some(client) = self.client(sends || answers).cloned() else { return Err(Box::new(unknown())) };
+        let Some(client) = self.client(kind).cloned() else { return Err(Box::new(unknown())) };
         let (versions, service, unread) = (self.versions.clone(), service.to_owned(), self.bounds.unread.clone());
         let answered = async move {
             let answer = versions.send(&client, &caller, request, until).await.map_err(|error| {
                 tracing::warn!(%service, %error, "a service does not answer");
                 Box::new(Status::unavailable("no answer"))
             })?;
-            if answers {
+            if answers_stream {
                 return Ok(answer::stream(answer, under_way));
             }
-            // Others share the connection: what this caller does not read leaves it.
+            // The connection is shared, so an answer that this caller does not read must not stay on it.
             let answer = answer::whole(answer).await?;
-            let bytes = answer.large.map(|bytes| unread.begin_many(&caller, bytes)).transpose()?;
+            let bytes = answer.large_size.map(|bytes| unread.begin_many(&caller, bytes)).transpose()?;
             Ok(answer.into_response((under_way, bytes)))
         };
-        // A task of its own: a call counts as under way until the service is done with it, though its caller is gone.
+        // It runs in its own task, so that it is not cancelled when its caller goes away: the call counts as under way
+        // until the service has finished it.
         let answer = tokio::spawn(tokio::time::timeout_at(until, answered)).await;
         answer.map_err(|_| Box::new(Status::unavailable("the process ends")))?.unwrap_or_else(|_| {
             Err(Box::new(status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "The time is over. Retry with the same request id.")))
         })
     }
 
-    /// The service that a path names, `/payterms.<service>.v1.X/Y`; what every service has is told
-    /// apart by the header.
+    /// The service that a path names, `/payterms.<service>.v1.X/Y`. For methods that every service has, the header
+    /// names it.
     fn service_of(&self, path: &str, headers: &http::HeaderMap) -> Result<(&str, &Authority), Box<Status>> {
-        let known = |name: &str| self.services.get_key_value(name).map(|(name, authority)| (name.as_str(), authority));
+        let service = |name: &str| self.services.get_key_value(name).map(|(name, authority)| (name.as_str(), authority));
         let name = path.strip_prefix("/payterms.").and_then(|rest| rest.split_once(".v1.")).map(|(name, _)| name);
         if name == Some("common") && !is_inner(path) {
             let named = headers.get(SERVICE).and_then(|name| name.to_str().ok()).unwrap_or_default();
-            return known(named).ok_or_else(|| {
+            return service(named).ok_or_else(|| {
                 let mut names: Vec<_> = self.services.keys().map(String::as_str).collect();
                 names.sort_unstable();
                 let message = format!("Name the service that is meant in the metadata {SERVICE}: one of {}.", names.join(", "));
                 Box::new(status(Code::InvalidArgument, "SERVICE_UNKNOWN", &message))
             });
         }
-        name.and_then(known).ok_or_else(|| Box::new(unknown()))
+        name.and_then(service).ok_or_else(|| Box::new(unknown()))
     }
 
     fn caller(&self, headers: &http::HeaderMap) -> Result<Caller, Box<Status>> {
@@ -229,14 +242,14 @@ impl Router {
     }
 }
 
-/// Checks a call of the gateway's own methods, as the services check theirs.
-pub async fn admit(door: Router, mut request: Request, next: Next) -> Response {
+/// Checks a call of the gateway's own methods, in the same way as the services check calls of theirs.
+pub async fn admit(router: Router, mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
-    match layers::admit(&door.access, |token| door.keys.verify(token).map(|caller| (String::new(), caller)), &path, request.headers()) {
+    match layers::admit(&router.access, |token| router.keys.verify(token).map(|caller| (String::new(), caller)), &path, request.headers()) {
         Ok(scope) => {
             let caller = scope.caller.clone();
             request.extensions_mut().insert(scope);
-            match door.bounds.whole(&door.bounds.calls, request, &caller).await {
+            match router.bounds.receive_whole(&router.bounds.calls, request, &caller).await {
                 Ok((request, _under_way)) => next.run(request).await,
                 Err(status) => refuse(*status),
             }

@@ -1,5 +1,6 @@
-//! The second call finds what the first one made: versions that answers named go along with the calls that need them, and a
-//! call that was refused because of a copy that is behind is repeated once.
+//! A call sees what the caller's earlier calls changed, also if another service answers it from a copy. For that, the
+//! gateway remembers the versions that answers name and sends them along with later calls, and a service waits until its
+//! copies have these versions. A call that is refused because a copy is behind is repeated once.
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -27,23 +28,24 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// How long a version that an answer named is sent along. Copies are behind for milliseconds; where one is behind for
-/// longer, its caller is told so.
+/// How long a version is remembered. Copies are behind for milliseconds. If one is behind for longer, the caller gets an
+/// error that says so.
 const REMEMBERED_FOR: Duration = Duration::from_secs(10);
-/// Versions that are remembered at once, of all tenants.
+/// The most versions that are remembered, of all tenants, so that memory stays bounded.
 const MOST: usize = 20_000;
-/// Versions that one call sends along.
+/// The most versions that are sent along with one call, so that its headers stay small.
 const MOST_SENT: usize = 20;
-/// How long an owner may take to say which versions it has.
+/// How long a service may take to answer which versions it has. The time is taken from that of the caller's call.
 const OWNER_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
-/// The versions that answers named of late, and who owns what.
+/// The versions that recent answers named, and the owners of aggregates.
 #[derive(Debug)]
 pub struct Versions {
     newest: TtlCache<(TenantId, String, String), i64>,
-    /// Held while a version is compared and replaced: of two answers at once the newer version stays.
+    /// Locked while a version is compared and replaced. Without it, of two answers at the same time the older version
+    /// could replace the newer one.
     replacing: Mutex<()>,
-    /// By type of aggregate, of those that some service keeps copies of: its owner.
+    /// The owner by type of aggregate, for the types that another service keeps copies of.
     owners: HashMap<String, String>,
     peers: Peers,
 }
@@ -52,16 +54,17 @@ impl Versions {
     /// No versions yet.
     #[must_use]
     pub fn new(topology: &Topology, peers: Peers) -> Self {
-        let heard = topology.values().flat_map(|relations| &relations.hears);
-        let owners = heard.flat_map(|(owner, kinds)| kinds.iter().map(|kind| (kind.clone(), owner.clone()))).collect();
+        let copied = topology.values().flat_map(|relations| &relations.hears);
+        let owners = copied.flat_map(|(owner, kinds)| kinds.iter().map(|kind| (kind.clone(), owner.clone()))).collect();
         Self { newest: TtlCache::with_capacity(MOST), replacing: Mutex::default(), owners, peers }
     }
 
-    /// Sends a call to a service with the versions that it waits for. One that is refused because of a copy is sent once more,
-    /// with the versions that the owners of the copies have.
+    /// Sends a call to a service, with the versions for which the service must wait. If the call is refused because a copy
+    /// is behind, it is sent once more, with the versions that the owners have now. It is not sent a third time, because
+    /// a service that is still behind then has a problem that waiting does not solve.
     ///
     /// # Errors
-    /// The connection's.
+    /// The connection fails.
     pub async fn send(
         &self,
         client: &Client<HttpConnector, Body>,
@@ -96,25 +99,26 @@ impl Versions {
         let Some(named) = answer.get(VERSION).and_then(|named| named.to_str().ok()) else { return };
         let now = SystemClock.now();
         for Version { kind, id, number } in copies::parse_list(named).filter(|version| self.owners.contains_key(&version.kind)) {
-            // An operator has no tenant; what it makes of a tenant is the tenant's own.
-            let of_itself = (kind == "tenant").then(|| id.parse().ok()).flatten();
-            let Some(tenant) = of_itself.or_else(|| caller.tenant.clone()) else { continue };
+            // An operator has no tenant. The version of a tenant that it changes is remembered for that tenant.
+            let changed_tenant = (kind == "tenant").then(|| id.parse().ok()).flatten();
+            let Some(tenant) = changed_tenant.or_else(|| caller.tenant.clone()) else { continue };
             let key = (tenant, kind, id);
-            let _replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+            let _guard = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
             if self.newest.get(&key, now).is_none_or(|newest| newest < number) {
                 self.newest.insert(key, number, now + REMEMBERED_FOR);
             }
         }
     }
 
-    /// The versions that a call waits for: those that its caller names, and those remembered of its tenant and of the
-    /// names in its message.
+    /// The versions for which a service must wait before it answers a call: those that the caller sends, and those that are
+    /// remembered of its tenant and of the resources that its message names.
     fn for_call(&self, caller: &Caller, headers: &HeaderMap, message: &[u8]) -> Option<HeaderValue> {
-        let given = headers.get(VERSION);
-        let Some(tenant) = &caller.tenant else { return given.cloned() };
-        let (now, mut versions) = (SystemClock.now(), Vec::new());
-        let own = ("tenant".to_owned(), tenant.to_string());
-        for (kind, id) in std::iter::once(own).chain(copies::named_in(message)) {
+        let sent = headers.get(VERSION);
+        let Some(tenant) = &caller.tenant else { return sent.cloned() };
+        let now = SystemClock.now();
+        let mut versions = Vec::new();
+        let own_tenant = ("tenant".to_owned(), tenant.to_string());
+        for (kind, id) in std::iter::once(own_tenant).chain(copies::named_in(message)) {
             let key = (tenant.clone(), kind, id);
             if let Some(number) = self.newest.get(&key, now)
                 && versions.len() < MOST_SENT
@@ -123,17 +127,17 @@ impl Versions {
             }
         }
         if versions.is_empty() {
-            return given.cloned();
+            return sent.cloned();
         }
         let mut list = copies::list(&versions);
-        if let Some(given) = given.and_then(|given| given.to_str().ok()) {
-            list = format!("{given},{list}");
+        if let Some(sent) = sent.and_then(|versions| versions.to_str().ok()) {
+            list = format!("{sent},{list}");
         }
         HeaderValue::from_str(&list).ok()
     }
 
-    /// The versions to repeat a refused call with: those that the owners have, in the caller's tenant, of the aggregates
-    /// whose copies the refusal rests on.
+    /// The versions with which a refused call is repeated: those that the owners have of the aggregates in `copies`. The
+    /// refusal named these aggregates, because it was decided from their copies.
     pub async fn of_owners(&self, caller: &Caller, copies: &HeaderValue, time_left: Duration) -> Option<HeaderValue> {
         let mut by_owner: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (kind, id) in copies::parse_aggregates(copies.to_str().ok()?).into_iter().take(MOST_SENT) {
@@ -142,16 +146,22 @@ impl Versions {
             }
         }
         let budget = time_left.min(OWNER_ANSWERS_WITHIN);
-        let asked = by_owner.into_iter().map(|(owner, aggregates)| self.ask(caller, owner, aggregates, budget));
+        let requests = by_owner.into_iter().map(|(owner, aggregates)| self.read_versions(caller, owner, aggregates, budget));
         let mut versions = Vec::new();
-        for answer in futures::future::join_all(asked).await {
-            // An owner that does not answer leaves the refusal as it is: the call can be repeated later.
+        for answer in futures::future::join_all(requests).await {
+            // If an owner does not answer, the caller gets the refusal. It is retryable, so the caller can repeat the call.
             versions.extend(answer.inspect_err(|error| tracing::info!(%error, "an owner does not say its versions")).unwrap_or_default());
         }
         if versions.is_empty() { None } else { HeaderValue::from_str(&copies::list(&versions)).ok() }
     }
 
-    async fn ask(&self, caller: &Caller, owner: &str, aggregates: Vec<String>, budget: Duration) -> Result<Vec<Version>, AppError> {
+    async fn read_versions(
+        &self,
+        caller: &Caller,
+        owner: &str,
+        aggregates: Vec<String>,
+        budget: Duration,
+    ) -> Result<Vec<Version>, AppError> {
         let request = self.peers.request(owner, caller, GetVersionsRequest { aggregates }, budget)?;
         let mut client = VersionServiceClient::new(self.peers.channel(owner)?);
         let answer = client.get_versions(request).await?.into_inner();

@@ -1,4 +1,4 @@
-//! What is not gRPC: providers' notifications, and the simulator's hosted page.
+//! The HTTP endpoints that are not gRPC: notifications of payment providers, and the simulator's hosted page.
 
 use axum::{
     Router,
@@ -16,10 +16,10 @@ use payterms_chassis::{body, call::Caller, peers::Peers};
 use payterms_proto::wallet::v1::{ReceiveNotificationRequest, notification_service_client::NotificationServiceClient};
 use std::time::Duration;
 
-/// The largest notification that is taken.
+/// The largest notification in bytes. Providers' notifications are much smaller.
 const LARGEST: usize = 65_536;
 
-/// What the handlers share.
+/// The resources of the handlers.
 #[derive(Debug, Clone)]
 pub struct Web {
     peers: Peers,
@@ -28,7 +28,7 @@ pub struct Web {
 }
 
 impl Web {
-    /// Handlers over these services, and the simulator where there is one.
+    /// Handlers for these services, and for the simulator if there is one.
     #[must_use]
     pub fn new(peers: Peers, simulator: Option<String>) -> Self {
         Self { peers, simulator, client: Client::builder(TokioExecutor::new()).build_http() }
@@ -43,15 +43,15 @@ pub fn routes(web: Web) -> Router {
         .with_state(web)
 }
 
-/// Hands the raw body and the signature to the wallet, which alone can judge them. No token is
-/// asked for: the signature is the identity.
+/// Passes the raw body and its signature to the wallet, because only the wallet has the key to check it. No token is
+/// needed: the signature proves who sends it.
 async fn notification(
     State(web): State<Web>,
     Path((provider, tenant)): Path<(String, String)>,
     headers: HeaderMap,
     request: Request,
 ) -> Response {
-    // Within bounds of size and time: whoever sends half of it holds nothing.
+    // The body is read within a limit of size and time, so that a half-sent one does not occupy a task for ever.
     let Ok(request) = body::whole(request, LARGEST).await else { return StatusCode::REQUEST_TIMEOUT.into_response() };
     let Ok(body) = axum::body::to_bytes(request.into_body(), LARGEST).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let header = headers.get(format!("{provider}-signature")).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -69,13 +69,13 @@ async fn notification(
         Err(status) => match status.code() {
             tonic::Code::PermissionDenied => StatusCode::UNAUTHORIZED.into_response(),
             tonic::Code::InvalidArgument => StatusCode::BAD_REQUEST.into_response(),
-            // Anything else may pass: providers send again after a 5xx.
+            // All other errors may be temporary. Providers send a notification again after a 5xx.
             _ => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         },
     }
 }
 
-/// Passes the simulator's page on, so that one port is enough.
+/// Forwards to the simulator's page, so that a browser needs only the gateway's port.
 async fn simulator(State(web): State<Web>, request: Request) -> Response {
     let Ok(mut request) = body::whole(request, LARGEST).await else { return StatusCode::REQUEST_TIMEOUT.into_response() };
     let Some(base) = &web.simulator else { return StatusCode::NOT_FOUND.into_response() };

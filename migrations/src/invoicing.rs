@@ -17,6 +17,7 @@ impl MigratorTrait for Invoicing {
             Box::new(payments::STEP),
             Box::new(system::FEWER_INDEXES),
             Box::new(system::GUARDED),
+            Box::new(bank::STEP),
         ]
     }
 }
@@ -315,5 +316,22 @@ mod payments {
             "CREATE INDEX invoices_blocked ON invoices (tenant, customer_id, block_reason) WHERE block_reason <> ''",
         ],
         tables: TABLES,
+    };
+}
+
+/// What people decide about bank lines.
+mod bank {
+    use crate::ddl::Step;
+
+    pub const STEP: Step = Step {
+        name: "invoicing_0004_bank",
+        postgres: &[],
+        statements: &[
+            "ALTER TABLE bank_lines ADD COLUMN details text NOT NULL DEFAULT '{}'",
+            "ALTER TABLE bank_lines ADD COLUMN return_id {uuid}",
+            "CREATE UNIQUE INDEX bank_lines_by_return ON bank_lines (tenant, return_id) WHERE return_id IS NOT NULL",
+            "ALTER TABLE tenants ADD COLUMN bank_automation text NOT NULL DEFAULT 'REFERENCE'",
+        ],
+        tables: &[],
     };
 }

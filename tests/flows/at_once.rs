@@ -19,7 +19,10 @@ use payterms_proto::{
         ApplyCreditRequest, BlockForOwnerRequest, CollectForOwnerRequest, InvoiceToBlock, InvoiceToPay, MailKind, RetryMailRequest,
         block::Reason, invoice::State, mail,
     },
-    wallet::v1::{HoldForPaymentRequest, ListWalletsRequest, RecordTransferRequest, ReleasePaymentRequest, TurnOffPrepaymentRequest},
+    wallet::v1::{
+        HoldForPaymentRequest, ListWalletsRequest, RecordTransferRequest, ReleasePaymentRequest, ReturnTransferRequest,
+        TurnOffPrepaymentRequest,
+    },
 };
 use payterms_suite::client::{amount, request_id};
 use payterms_testkit::{Database, World, crowd::writes, on_both, rig::until};
@@ -97,7 +100,7 @@ async fn crowded(on: (Database, bool), (name, play): Scenario, seen: &mut BTreeS
 }
 
 /// Played on both databases, on PostgreSQL over two replicas.
-const SCENARIOS: [Scenario; 35] = scenarios!(
+const SCENARIOS: [Scenario; 36] = scenarios!(
     holds::capture_hold_in_parts_and_release_the_rest,
     collections::an_owner_blocks_all_or_none_and_alone_lifts,
     collections::a_decline_climbs_the_ladder_and_is_retried_by_hand,
@@ -132,6 +135,7 @@ const SCENARIOS: [Scenario; 35] = scenarios!(
     plans_life::what_is_declined_goes_through_grace_to_breach_and_back,
     holds::void_hold_frees_what_it_reserved,
     chargebacks::a_refund_that_comes_after_it_gives_nothing_back,
+    bank_decisions::a_line_is_split_credited_or_dismissed,
     at_once::the_steps_of_peers,
 );
 
@@ -178,9 +182,16 @@ async fn the_steps_of_peers(world: &World) {
     invoicing.settlements().hold_for_payment(hold).await.unwrap();
     let release = ReleasePaymentRequest { request_id: request_id(), parent: parent.clone(), payment: held, currency_code };
     invoicing.settlements().release_payment(release).await.unwrap();
-    let transfer =
-        RecordTransferRequest { request_id: request_id(), parent: parent.clone(), payment: arrived, amount: usd(10), ..Default::default() };
+    let transfer = RecordTransferRequest {
+        request_id: request_id(),
+        parent: parent.clone(),
+        payment: arrived.clone(),
+        amount: usd(10),
+        ..Default::default()
+    };
     invoicing.settlements().record_transfer(transfer).await.unwrap();
+    let back = ReturnTransferRequest { request_id: request_id(), parent: parent.clone(), payment: arrived, amount: usd(10), surplus: None };
+    invoicing.settlements().return_transfer(back).await.unwrap();
     let (credit, first, second) = (world.peer("invoicing", "credit"), shop.invoice(100).await, shop.invoice(50).await);
     for captured in [true, false] {
         let (name, payment) = (shop.line.name.clone(), payment());

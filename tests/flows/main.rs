@@ -12,6 +12,7 @@ mod asked;
 mod at_once;
 mod bank;
 mod bank_debits;
+mod bank_decisions;
 mod chargebacks;
 mod clients;
 mod clocks;

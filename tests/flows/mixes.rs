@@ -10,7 +10,7 @@ use payterms_testkit::postgres;
 use payterms_wallet::{
     commands::{
         batch::{BatchCommand, BatchItem},
-        holds::HoldRef,
+        holds::{Capture, HoldRef},
         postings::Take,
         wallets::WalletRef,
     },
@@ -18,7 +18,9 @@ use payterms_wallet::{
     use_cases::{batch::run_batch, wallets::save::save_wallets},
 };
 use payterms_wallet_domain::{
-    Hold, LotKind, TransferKind, Wallet, hold, posting,
+    Hold, LotKind, TransferKind, Wallet,
+    hold::{self, Authorization},
+    posting,
     posting::Debit,
     usage::{self, Use},
     wallet::NewLot,
@@ -73,7 +75,8 @@ impl Own {
                 BatchCommand::Authorize(take(dice.random_range(1..300)), expires)
             }
             (5, Some(hold)) => {
-                BatchCommand::Capture(named(hold), (dice.random_bool(0.6).then(|| usd(dice.random_range(1..300))), dice.random_bool(0.5)))
+                let amount = dice.random_bool(0.6).then(|| usd(dice.random_range(1..300)));
+                BatchCommand::Capture(named(hold), Capture { amount, ends_hold: dice.random_bool(0.5) })
             }
             (6, Some(hold)) => BatchCommand::Void(named(hold)),
             (7, _) => BatchCommand::Void(named(Id::from_uuid(Uuid::from_u128(dice.random())))),
@@ -112,7 +115,8 @@ impl Own {
                 taken(&posting::debit(&mut wallet, ids, debit, now)?)
             }
             BatchCommand::Authorize(take, expires_at) => {
-                let hold = hold::authorize(&mut wallet, ids, (take.amount, *expires_at, String::new()), now)?;
+                let order = Authorization { amount: take.amount, expires_at: *expires_at, description: String::new() };
+                let hold = hold::authorize(&mut wallet, ids, order, now)?;
                 let came = held(&hold, None);
                 self.holds.extend(real.map(|id| (id, hold)));
                 came

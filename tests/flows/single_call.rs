@@ -18,7 +18,10 @@ use payterms_wallet::{
         wallets::save::save_wallets,
     },
 };
-use payterms_wallet_domain::{Account, AutoRecharge, LotKind, TaxKind, TransferKind, Wallet, wallet::NewLot};
+use payterms_wallet_domain::{
+    Account, AutoRecharge, LotKind, TaxKind, TransferKind, Wallet,
+    wallet::{LotFunding, NewLot},
+};
 use rand::seq::SliceRandom;
 use uuid::Uuid;
 
@@ -45,7 +48,10 @@ async fn adds(db: &Db, named: &WalletRef, amount: Money, tax: TaxKind) {
     let mut locked = wallets::lock_many(&tx, &[named.wallet]).await.unwrap();
     let (tax_kind, now) = (Some(tax), tx.now());
     let new = NewLot { kind: LotKind::Purchased, tax_kind, priority: 0, amount, expires_at: None, description: String::new() };
-    locked[0].wallet.add_lot(tx.ids(), new, (TransferKind::TopUp, Account::ProviderClearing, usd(0)), now).unwrap();
+    locked[0]
+        .wallet
+        .add_lot(tx.ids(), new, LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: usd(0) }, now)
+        .unwrap();
     save_wallets(&tx, &mut locked, &RequestsByTransfer::new()).await.unwrap();
     tx.commit_rows().await.unwrap();
 }

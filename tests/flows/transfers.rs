@@ -2,6 +2,7 @@
 
 use crate::{
     bank::{camt_in, import, paid},
+    bank_decisions::match_to,
     clocks::{advance, start},
     collections::{DAY, START},
     documents::acme,
@@ -16,7 +17,7 @@ use payterms_proto::{
     invoicing::v1::{
         CreatePaymentRequest, CreditNote, GetDocumentRequest, GetOutstandingRequest, Invoice, InvoiceToPay, ListCreditNotesRequest,
         MailKind, RaiseTransferTopUpRequest, Tenant, TransferTopUp, UnapplyPaymentRequest, UpdateTenantRequest, VoidInvoiceRequest,
-        WriteOffInvoiceRequest, invoice::State,
+        WriteOffInvoiceRequest, bank_line::SuggestReason, invoice::State,
     },
     wallet::v1::{
         GetBalanceRequest, ListEntriesRequest, ListLotsRequest, Minimum, TaxKind, TurnOnPrepaymentRequest, UpdateWalletSettingsRequest,
@@ -169,7 +170,11 @@ async fn what_is_short_of_more_waits_thirty_days_and_is_no_debt(world: &World) {
     assert_eq!((lapsed.state(), lapsed.credited, lapsed.past_due), (State::Paid, amount("AUD", 200, 0), false));
     let note = notes(&desk.owner, &invoice).await.remove(0);
     assert_eq!((note.reason.as_str(), note.taxes[0].tax.clone()), ("NOT_TRANSFERRED", amount("AUD", 18, 18)));
-    assert_eq!(desk.comes("200.00", &invoice, "B2").await, amount("AUD", 200, 0), "what comes late is never refused");
+    let late = import(&desk.owner, camt_in("AUD", &[("200.00", &invoice.number, "B2")])).await.unwrap();
+    let late = &late.bank_lines[0];
+    assert_eq!(late.suggest_reasons().collect::<Vec<_>>(), [SuggestReason::InvoiceNotOpen], "a person says whose it is");
+    match_to(&desk.owner, &late.name, &[&invoice.name]).await.unwrap();
+    assert_eq!(paid(&desk.owner, &late.name).await.1.surplus, amount("AUD", 200, 0), "what comes late is never refused");
     assert_eq!(desk.posted().await, amount("AUD", 472, 73));
     let never = raise(&desk.owner, request(&desk.customer, amount("AUD", 200, 0))).await.unwrap();
     advance(world, START + 63 * DAY).await;

@@ -1,5 +1,5 @@
-//! The boot story of a service: configuration, keys, database, routes, then ready; on SIGTERM a
-//! graceful drain. A new service implements [`Service`] and has all of it.
+//! How a service starts and stops: configuration, keys, database, routes, then ready; on SIGTERM a graceful drain. A new
+//! service implements [`Service`] and gets all of it.
 
 use crate::{
     bus::{
@@ -56,26 +56,26 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
-/// Calls at once, beyond which a service refuses.
-const CALLS: usize = 2_048;
+/// Calls under way at once. More are refused: a queue would only let them all miss their deadlines.
+const MAX_CALLS: usize = 2_048;
 
-/// What a service is made of; the chassis does the rest.
+/// A service: its name, schema and options, and its parts.
 pub trait Service: Send + 'static {
-    /// Its name: of its schema, key, audience and events.
+    /// The name of its schema, its key, its tokens' audience and its events' source.
     const NAME: &'static str;
-    /// The newest migration of its schema; it is not ready before.
+    /// The newest migration of its schema. The service is not ready before that has run.
     const SCHEMA_VERSION: &'static str;
-    /// Tables besides `requests` whose rows keep the request that wrote them, in the columns `request_id` and
-    /// `input_hash`: those of its hot verbs.
+    /// Tables besides `requests` whose rows store the request that wrote them, in the columns `request_id` and `input_hash`:
+    /// those of its batched verbs, which save a row that way.
     const REQUESTS_IN: &'static [&'static str] = &[];
-    /// Options of its own.
+    /// The options that only this service has.
     type Options: Args + Clone + std::fmt::Debug + Send + Sync + 'static;
 
-    /// Makes routes, jobs, consumers and flows.
+    /// Builds the service's parts.
     fn build(runtime: Runtime, options: Self::Options) -> impl Future<Output = Result<Parts, String>> + Send;
 }
 
-/// What the chassis gives to a service.
+/// The means that the chassis gives to a service.
 #[derive(Debug, Clone)]
 pub struct Runtime {
     /// The service's database.
@@ -86,39 +86,39 @@ pub struct Runtime {
     pub flows: Flows,
     /// Signs the page tokens of its lists.
     pub pages: PageSigner,
-    /// Ends with the process.
+    /// Cancelled when the process is to stop.
     pub stop: CancellationToken,
 }
 
-/// What a service gives to the chassis.
+/// The parts that a service gives to the chassis.
 #[derive(Default)]
 pub struct Parts {
     /// Its gRPC services.
     pub routes: Routes,
     /// Its jobs.
     pub jobs: Jobs,
-    /// What it does with events.
+    /// The handlers of the events that it subscribes to.
     pub consumers: Consumers,
     /// The drivers of its flows.
     pub drivers: Drivers,
-    /// How it tells the state of its aggregates to those who missed their events.
+    /// Publishes the present state of its aggregates again.
     pub snapshots: Snapshots,
 }
 
-/// A service that serves; it ends when its stop token is cancelled.
+/// A running service. It ends when its stop token is cancelled.
 #[derive(Debug)]
 pub struct Running {
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: SocketAddr,
     task: JoinHandle<()>,
     failure: Arc<OnceLock<String>>,
 }
 
 impl Running {
-    /// Serves on a bound listener in a task of its own.
+    /// Serves on a bound listener, in a task of its own.
     ///
     /// # Errors
-    /// A sentence if the listener has no address.
+    /// A sentence if the listener's address cannot be read.
     pub fn spawn<F: Future<Output = ()> + Send + 'static>(
         listener: TcpListener,
         serve: impl FnOnce(TcpListener) -> F,
@@ -127,20 +127,20 @@ impl Running {
         Ok(Self { address, task: tokio::spawn(serve(listener)), failure: Arc::default() })
     }
 
-    /// Waits for the end of the drain.
+    /// Waits until the service has stopped.
     ///
     /// # Errors
-    /// Why it ended, if nobody told it to.
+    /// The reason, if it stopped by itself.
     pub async fn ended(self) -> Result<(), String> {
         let _ = self.task.await;
-        self.failure.get().map_or(Ok(()), |why| Err(why.clone()))
+        self.failure.get().map_or(Ok(()), |reason| Err(reason.clone()))
     }
 }
 
 /// Starts a service on an open database and a bound listener.
 ///
 /// # Errors
-/// A sentence that says what is missing or wrong.
+/// A sentence that names the key, address or table that is missing or wrong.
 pub async fn start<S: Service>(
     db: Db,
     keys: &Path,
@@ -151,7 +151,7 @@ pub async fn start<S: Service>(
 ) -> Result<Running, String> {
     let mut listener = listener;
     if !has_schema::<S>(&db).await {
-        // Before the port answers: nothing may be sent here meanwhile.
+        // Recorded before the port answers, so that readiness probes see it and no call is sent here.
         db.health().waits_for_schema(S::SCHEMA_VERSION);
         listener = early::until(listener, db.health(), wait_for_schema::<S>(&db, &stop)).await?;
     }
@@ -189,11 +189,12 @@ pub async fn start<S: Service>(
         .add_service(OperationsServiceServer::new(operations));
     let (routes, health) = reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"])).await?;
     let issuers = topology::callers(&topology, S::NAME);
-    let guard = Guard::new(access, Verifier::read(keys, S::NAME, &issuers)?, copies, CALLS);
+    let guard = Guard::new(access, Verifier::read(keys, S::NAME, &issuers)?, copies, MAX_CALLS);
     let services = vec![format!("payterms.{}.v1", S::NAME)];
     let background = Background::new(db.health().clone(), stop.clone());
     let failure = background.failure();
-    let tasks = keep_background(&background, Tasks { db: db.clone(), relay, leases, jobs: parts.jobs, flows }, (health, services), &stop);
+    let tasks =
+        start_background(&background, Tasks { db: db.clone(), relay, leases, jobs: parts.jobs, flows, reporter: health, services }, &stop);
     let readiness = early::readiness(db.health().clone());
     let running = Running::spawn(listener, |listener| async move {
         serve::serve(listener, layers::wrap(routes, &guard).merge(readiness), stop).await;
@@ -205,22 +206,19 @@ pub async fn start<S: Service>(
     Ok(Running { failure, ..running })
 }
 
-/// What the background tasks of a service work on.
+/// The objects that the background tasks of a service work on.
 struct Tasks {
     db: Db,
     relay: relay::Relay,
     leases: Leases,
     jobs: Jobs,
     flows: Flows,
+    reporter: HealthReporter,
+    services: Vec<String>,
 }
 
-fn keep_background(
-    background: &Background,
-    tasks: Tasks,
-    (reporter, services): (HealthReporter, Vec<String>),
-    stop: &CancellationToken,
-) -> [JoinHandle<()>; 5] {
-    let Tasks { db, relay, leases, jobs, flows } = tasks;
+fn start_background(background: &Background, tasks: Tasks, stop: &CancellationToken) -> [JoinHandle<()>; 5] {
+    let Tasks { db, relay, leases, jobs, flows, reporter, services } = tasks;
     let stop = || stop.clone();
     let (of_relay, of_housekeeping, of_jobs, of_flows, of_health) = (stop(), stop(), stop(), stop(), stop());
     let (swept, claimed) = (db.clone(), db.clone());
@@ -235,7 +233,7 @@ fn keep_background(
     ]
 }
 
-/// Waits, not ready, until the schema has the version that this build needs.
+/// Waits until the schema has the version that this build needs. The service is not ready meanwhile.
 async fn wait_for_schema<S: Service>(db: &Db, stop: &CancellationToken) -> Result<(), String> {
     while !has_schema::<S>(db).await {
         if stop.is_cancelled() {
@@ -271,14 +269,16 @@ pub fn main<S: Service>() -> ExitCode {
     main_with::<S>(std::env::args_os().collect())
 }
 
-/// The same, with arguments of the caller's; the first is the program's name.
+/// As [`main`], with the caller's arguments; the first is the program's name.
 #[must_use]
 pub fn main_with<S: Service>(arguments: Vec<OsString>) -> ExitCode {
     let options = match config::read::<ServiceOptions<S::Options>>(arguments) {
         Ok(options) => options,
         Err(refused) => return config::explain(refused),
     };
-    let outcome = tokio::runtime::Runtime::new().map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(run::<S>(options)));
+    let outcome = tokio::runtime::Runtime::new()
+        .map_err(|error| error.to_string())
+        .and_then(|runtime| runtime.block_on(serve_until_stopped::<S>(options)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
@@ -288,7 +288,7 @@ pub fn main_with<S: Service>(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-async fn run<S: Service>(options: ServiceOptions<S::Options>) -> Result<(), String> {
+async fn serve_until_stopped<S: Service>(options: ServiceOptions<S::Options>) -> Result<(), String> {
     let _telemetry = Telemetry::start(S::NAME, &options.common.log, &options.common.tracing)?;
     kill::arm(options.common.kill_at.clone());
     let peers = options.common.peer_addresses()?;
@@ -301,14 +301,14 @@ async fn run<S: Service>(options: ServiceOptions<S::Options>) -> Result<(), Stri
     running.ended().await
 }
 
-/// How long a process may take to end after it was told to: the drain, and a moment to close what is open.
+/// How long a process may take to end after a signal: the drain, and a few seconds to close connections.
 const HARD_END: Duration = Duration::from_secs(25);
 
-/// A token that SIGTERM or SIGINT cancels. Whatever hangs then, the process ends after [`HARD_END`]; a second signal ends
-/// it at once.
+/// A token that SIGTERM or SIGINT cancels. If something hangs then, the process still ends after [`HARD_END`]; a second
+/// signal ends it at once.
 ///
 /// # Errors
-/// A sentence if signals cannot be listened to.
+/// A sentence if the signal handlers cannot be installed.
 pub fn stop_on_signal() -> Result<CancellationToken, String> {
     use tokio::signal::unix::{SignalKind, signal};
     let stop = CancellationToken::new();
@@ -324,7 +324,7 @@ pub fn stop_on_signal() -> Result<CancellationToken, String> {
         };
         signalled().await;
         cancelled.cancel();
-        // A thread of its own: it must not wait for whatever holds up the runtime.
+        // A thread and not a task: if the runtime's threads are blocked, a task would not run either.
         std::thread::spawn(|| {
             std::thread::sleep(HARD_END);
             end_now("something did not end in time");
@@ -335,8 +335,8 @@ pub fn stop_on_signal() -> Result<CancellationToken, String> {
     Ok(stop)
 }
 
-/// Ends the process without waiting for anything: what was not committed is rolled back.
-fn end_now(why: &str) -> ! {
-    eprintln!("{why}; the process ends at once");
+/// Ends the process at once. The database rolls back what was not committed.
+fn end_now(reason: &str) -> ! {
+    eprintln!("{reason}; the process ends at once");
     std::process::exit(1)
 }

@@ -1,5 +1,5 @@
-//! Configuration: flags, then the environment, then an optional file; a bad key is named before
-//! anything is bound.
+//! Configuration: flags, then the environment, then an optional file. It is checked before the process binds a port or opens
+//! a database, and the error names the bad key.
 
 use crate::telemetry::Tracing;
 use clap::{Args, Command, CommandFactory, Parser};
@@ -36,37 +36,37 @@ impl CommonOptions {
     /// The peers by name.
     ///
     /// # Errors
-    /// A sentence that names the item that is wrong.
+    /// A sentence that names the malformed item.
     pub fn peer_addresses(&self) -> Result<BTreeMap<String, String>, String> {
         let pair = |item: &String| item.split_once('=').map(|(name, address)| (name.to_owned(), address.to_owned()));
         self.peers.iter().map(|item| pair(item).ok_or_else(|| format!("--peer {item}: write name=http://host:port"))).collect()
     }
 }
 
-/// Reads the options of a process: its arguments, the environment and the file.
+/// Reads the options of a process from its arguments, the environment and the file.
 ///
 /// # Errors
-/// A text for the person who started it, and the exit code.
+/// A text for the person who started the process, and the exit code; also for `--help`.
 pub fn read<O: Parser>(arguments: Vec<OsString>) -> Result<O, (String, i32)> {
-    let given = command::<O>().try_get_matches_from(arguments.clone()).map_err(|error| fail(&error))?;
-    let file = given.try_get_one::<PathBuf>("config").ok().flatten().cloned();
-    let Some(file) = file else { return O::from_arg_matches(&given).map_err(|error| fail(&error)) };
-    let more = from_file::<O>(&file, &given).map_err(|text| (text, 2))?;
-    let all: Vec<_> = arguments.into_iter().chain(more).collect();
+    let first_matches = command::<O>().try_get_matches_from(arguments.clone()).map_err(|error| fail(&error))?;
+    let file = first_matches.try_get_one::<PathBuf>("config").ok().flatten().cloned();
+    let Some(file) = file else { return O::from_arg_matches(&first_matches).map_err(|error| fail(&error)) };
+    let file_flags = from_file::<O>(&file, &first_matches).map_err(|text| (text, 2))?;
+    let all: Vec<_> = arguments.into_iter().chain(file_flags).collect();
     let matches = command::<O>().try_get_matches_from(all).map_err(|error| fail(&error))?;
     O::from_arg_matches(&matches).map_err(|error| fail(&error))
 }
 
-/// The same without a file.
+/// As [`read`], without a file.
 ///
 /// # Errors
-/// A text for the person who started it, and the exit code.
+/// A text for the person who started the process, and the exit code; also for `--help`.
 pub fn read_arguments<O: Parser>(arguments: Vec<OsString>) -> Result<O, (String, i32)> {
     let matches = command::<O>().try_get_matches_from(arguments).map_err(|error| fail(&error))?;
     O::from_arg_matches(&matches).map_err(|error| fail(&error))
 }
 
-/// Prints what [`read`] says, help to the standard output and faults to that of errors.
+/// Prints the text of [`read`]: help to standard output, errors to standard error.
 #[must_use]
 pub fn explain((text, code): (String, i32)) -> ExitCode {
     if code == 0 {
@@ -81,7 +81,7 @@ fn fail(error: &clap::Error) -> (String, i32) {
     (without_passwords(&error.render().to_string()), error.exit_code())
 }
 
-/// The command line of a program. Its help shows no value from the environment: any may hold a password.
+/// The command line of a program. Its help hides values from the environment, since any of them may hold a password.
 fn command<O: CommandFactory>() -> Command {
     fn hidden(command: Command) -> Command {
         command.mut_args(|argument| argument.hide_env_values(true)).mut_subcommands(hidden)
@@ -89,11 +89,11 @@ fn command<O: CommandFactory>() -> Command {
     hidden(O::command())
 }
 
-/// The flags that the file adds to what was given.
-fn from_file<O: CommandFactory>(file: &PathBuf, given: &clap::ArgMatches) -> Result<Vec<OsString>, String> {
+/// The settings of the file as flags, without those that a flag or the environment sets.
+fn from_file<O: CommandFactory>(file: &PathBuf, matches: &clap::ArgMatches) -> Result<Vec<OsString>, String> {
     let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| {
-        // Not the error whole: it quotes the line, which may hold a password.
+        // Only the message: the full error quotes the line, which may hold a password.
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         format!("{}: line {}: {}", file.display(), before.lines().count().max(1), error.message())
     })?;
@@ -103,7 +103,7 @@ fn from_file<O: CommandFactory>(file: &PathBuf, given: &clap::ArgMatches) -> Res
         let flag = key.replace('_', "-");
         let argument = command.get_arguments().find(|argument| argument.get_long() == Some(&flag) && flag != "config");
         let Some(argument) = argument else { return Err(format!("{}: there is no key {key}", file.display())) };
-        if !matches!(given.value_source(argument.get_id().as_str()), None | Some(clap::parser::ValueSource::DefaultValue)) {
+        if !matches!(matches.value_source(argument.get_id().as_str()), None | Some(clap::parser::ValueSource::DefaultValue)) {
             continue;
         }
         let value = match value {

@@ -1,5 +1,5 @@
-//! Files of keys. A file is read again when it changed, so that a key that was taken away or replaced ends soon, without a
-//! new start of the process.
+//! Key files. A file is read again when it has changed, so that a revoked or replaced key stops working soon, without a
+//! restart of the process.
 
 use std::{
     fs, io,
@@ -8,14 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often a file is looked at, by the call that comes next. It is read whole: times of files are too coarse to tell
-/// whether it changed, and it is small.
-const LOOK: Duration = Duration::from_secs(3);
-/// How long keys outlive their file. A file that is replaced may be missing, or half written, for a moment; together with
-/// [`LOOK`] this is less than a minute.
+/// The interval after which the next call reads the file again. The whole file is read, because modification times are too
+/// coarse to show a change reliably, and the file is small.
+const REREAD_AFTER: Duration = Duration::from_secs(3);
+/// How long keys stay valid when their file is missing or malformed, as it may be for a moment while it is replaced. Together
+/// with [`REREAD_AFTER`] this is less than a minute.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// What a file holds, as it is now.
+/// The keys in a file, kept up to date.
 pub struct KeyFile<T> {
     path: PathBuf,
     parse: fn(&str) -> Result<T, String>,
@@ -23,12 +23,12 @@ pub struct KeyFile<T> {
 }
 
 struct State<T> {
-    /// The text that the keys were made of.
+    /// The text from which the keys were parsed.
     text: String,
     keys: Arc<T>,
-    /// When the file was last read without a fault.
+    /// When the file was last read successfully.
     good_at: Instant,
-    looked_at: Instant,
+    read_at: Instant,
 }
 
 impl<T> std::fmt::Debug for KeyFile<T> {
@@ -47,16 +47,16 @@ impl<T> KeyFile<T> {
         let text = fs::read_to_string(&path).map_err(|error| fault(&error))?;
         let keys = Arc::new(parse(&text).map_err(|error| fault(&error))?);
         let now = Instant::now();
-        Ok(Self { path, parse, state: RwLock::new(State { text, keys, good_at: now, looked_at: now }) })
+        Ok(Self { path, parse, state: RwLock::new(State { text, keys, good_at: now, read_at: now }) })
     }
 
-    /// The keys that the file holds; none once it is gone, or unreadable, for longer than a replacement takes. After a
-    /// change this is another [`Arc`]: what was made with the former one counts no longer.
+    /// The current keys; `None` once the file has been missing or malformed for longer than [`GRACE`]. A changed file gives
+    /// another [`Arc`], which is how callers notice that their cached results are no longer valid.
     pub fn keys(&self) -> Option<Arc<T>> {
         self.keys_at(Instant::now())
     }
 
-    /// The keys that the file held when it could last be read.
+    /// The keys of the last successful read.
     pub fn last_keys(&self) -> Arc<T> {
         let _ = self.keys();
         self.state.read().unwrap_or_else(PoisonError::into_inner).keys.clone()
@@ -64,15 +64,15 @@ impl<T> KeyFile<T> {
 
     fn keys_at(&self, now: Instant) -> Option<Arc<T>> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        if now.saturating_duration_since(state.looked_at) < LOOK {
+        if now.saturating_duration_since(state.read_at) < REREAD_AFTER {
             return state.keys_at(now);
         }
         drop(state);
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        // One of those who waited for the lock has looked.
-        if now.saturating_duration_since(state.looked_at) >= LOOK {
-            state.looked_at = now;
-            state.take(&self.path, fs::read_to_string(&self.path), self.parse, now);
+        // Another thread that waited for the lock may have read the file.
+        if now.saturating_duration_since(state.read_at) >= REREAD_AFTER {
+            state.read_at = now;
+            state.update(&self.path, fs::read_to_string(&self.path), self.parse, now);
         }
         state.keys_at(now)
     }
@@ -83,7 +83,7 @@ impl<T> State<T> {
         (now.saturating_duration_since(self.good_at) < GRACE).then(|| self.keys.clone())
     }
 
-    fn take(&mut self, path: &std::path::Path, read: io::Result<String>, parse: fn(&str) -> Result<T, String>, now: Instant) {
+    fn update(&mut self, path: &std::path::Path, read: io::Result<String>, parse: fn(&str) -> Result<T, String>, now: Instant) {
         let text = match read {
             Ok(text) if text == self.text => {
                 self.good_at = now;
@@ -104,7 +104,7 @@ impl<T> State<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{GRACE, KeyFile, LOOK};
+    use super::{GRACE, KeyFile, REREAD_AFTER};
     use std::{fs, sync::Arc, time::Instant};
 
     fn number(text: &str) -> Result<u32, String> {
@@ -123,19 +123,19 @@ mod tests {
             now += by;
             file.keys_at(now)
         };
-        let first = later(LOOK).unwrap();
-        assert!(Arc::ptr_eq(&first, &later(LOOK).unwrap()), "nothing has changed");
+        let first = later(REREAD_AFTER).unwrap();
+        assert!(Arc::ptr_eq(&first, &later(REREAD_AFTER).unwrap()), "nothing has changed");
         fs::write(&path, "2").unwrap();
-        assert_eq!(later(LOOK).as_deref(), Some(&2));
+        assert_eq!(later(REREAD_AFTER).as_deref(), Some(&2));
         // A replacement is not there at once.
         fs::write(&path, "").unwrap();
-        assert_eq!(later(LOOK).as_deref(), Some(&2));
+        assert_eq!(later(REREAD_AFTER).as_deref(), Some(&2));
         fs::remove_file(&path).unwrap();
-        assert_eq!(later(LOOK).as_deref(), Some(&2));
+        assert_eq!(later(REREAD_AFTER).as_deref(), Some(&2));
         assert_eq!(later(GRACE), None);
         assert_eq!(*file.last_keys(), 2);
         fs::write(&path, "2").unwrap();
-        assert_eq!(later(LOOK).as_deref(), Some(&2), "it is there again");
-        assert!(GRACE + LOOK < std::time::Duration::from_mins(1));
+        assert_eq!(later(REREAD_AFTER).as_deref(), Some(&2), "it is there again");
+        assert!(GRACE + REREAD_AFTER < std::time::Duration::from_mins(1));
     }
 }

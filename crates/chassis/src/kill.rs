@@ -1,6 +1,6 @@
-//! Points at which a test lets the process die, as a power cut would.
+//! Points at which a test kills the process, as a power failure would.
 //!
-//! A debug build looks at `PAYTERMS_KILL_AT` (one point's name); a release build has no points.
+//! A debug build reads the name of one point from `PAYTERMS_KILL_AT`; in a release build the points do nothing.
 
 use std::sync::OnceLock;
 
@@ -18,7 +18,7 @@ pub fn point(name: &str) {
     }
 }
 
-/// The same for a point that many kinds of work pass: armed as `<name> <work>`.
+/// As [`point`], for a point that several kinds of work pass; it is armed as `<name> <work>`.
 pub fn point_of(name: &str, work: &str) {
     if armed().and_then(|point| point.split_once(' ')) == Some((name, work)) {
         die();

@@ -1,7 +1,7 @@
 //! The runtime that every service stands on: boot, layers, database, idempotency, events, jobs.
 //!
-//! It knows tenants, requests, events and time, and no noun of any service. Its rooms stand on each other in this order:
-//! `wire`, `db`, `flow`, `bus`, `edge`, and on all of them `boot`; none knows one above it.
+//! Its nouns are tenants, requests, events and time; it uses none of any service. Its modules form layers, each of which may
+//! use only those before it: `wire`, `db`, `flow`, `bus`, `edge`, and `boot`, which may use all.
 
 pub mod boot;
 pub mod bus;
@@ -30,7 +30,7 @@ pub use wire::{
     identity, names, page, render, topology, xml,
 };
 
-/// Many small things are made and let go for each call; with the system's allocator that is a quarter of the work. Without
-/// huge pages: with them a process that does little holds three times as much.
+/// A call makes many small allocations, which take a quarter of its time with the system's allocator. Huge pages are off: with
+/// them an idle process uses three times the memory.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,5 +1,5 @@
-//! Logs and traces: structured lines, OTLP export where an endpoint is given, and the W3C trace
-//! context that travels through calls and outbox rows.
+//! Logs and traces: structured log lines, export of spans by OTLP if an endpoint is configured, and the W3C trace context that
+//! is passed on in calls and outbox rows.
 
 use clap::Args;
 use opentelemetry::{
@@ -21,10 +21,10 @@ use std::{
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// What of the work is a span, whatever is logged.
+/// The filter of spans, which does not depend on the log filter.
 const SPANS: &str = "info,sqlx=warn,h2=warn,hyper=warn";
 
-/// Where spans go, and how many.
+/// Options of tracing.
 #[derive(Debug, Clone, Args)]
 pub struct Tracing {
     /// Where spans go by OTLP over gRPC; nowhere if not given.
@@ -39,7 +39,7 @@ fn ratio(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio)).ok_or_else(|| "write a number from 0 to 1".to_owned())
 }
 
-/// Keeps the exporter alive; dropped at the end of the process, it sends what is left.
+/// Keeps the exporter alive. When it is dropped at the end of the process, the exporter sends the remaining spans.
 #[derive(Debug)]
 pub struct Telemetry {
     provider: Option<SdkTracerProvider>,
@@ -49,7 +49,7 @@ impl Telemetry {
     /// Starts logging to standard error and, with an endpoint, exporting spans by OTLP.
     ///
     /// # Errors
-    /// A sentence if the exporter cannot be made.
+    /// A sentence if the filter does not parse or the exporter cannot be built.
     pub fn start(process: &str, filter: &str, tracing: &Tracing) -> Result<Self, String> {
         global::set_text_map_propagator(TraceContextPropagator::new());
         let filter = EnvFilter::try_new(filter).map_err(|error| format!("log filter: {error}"))?;
@@ -57,7 +57,7 @@ impl Telemetry {
         let spans = |provider: &SdkTracerProvider| tracing_opentelemetry::layer().with_tracer(provider.tracer("payterms"));
         let layer = provider.as_ref().map(|provider| spans(provider).with_filter(EnvFilter::new(SPANS)));
         let lines = tracing_subscriber::fmt::layer().with_writer(|| Lines(io::stderr())).with_target(false).with_filter(filter);
-        // A second start in one process (tests) keeps the first subscriber.
+        // Fails if the process has a subscriber already, as when a test starts several services; the first one stays.
         let _ = tracing_subscriber::registry().with(lines).with(layer).try_init();
         Ok(Self { provider })
     }
@@ -71,7 +71,7 @@ impl Drop for Telemetry {
     }
 }
 
-/// Where log lines go, a whole line at a time, without passwords: libraries log addresses as they were given.
+/// Writes log lines, a whole line at a time, with passwords hidden: libraries log addresses as they were configured.
 struct Lines<W>(W);
 
 impl<W: Write> Write for Lines<W> {
@@ -114,7 +114,7 @@ impl Injector for Pairs {
     }
 }
 
-/// Makes the span of a call a child of the caller's.
+/// Makes the span of a call a child of the caller's span.
 pub fn adopt_headers(span: &tracing::Span, headers: &http::HeaderMap) {
     let context = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
     let _ = span.set_parent(context);
@@ -129,7 +129,7 @@ pub fn adopt_trace_parent(span: &tracing::Span, trace_parent: &str) {
     }
 }
 
-/// The `traceparent` of the current span; empty where nothing is traced.
+/// The `traceparent` of the current span; empty if there is no trace.
 #[must_use]
 pub fn trace_parent() -> String {
     let context = tracing::Span::current().context();

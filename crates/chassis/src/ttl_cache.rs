@@ -1,13 +1,13 @@
-//! A bounded cache whose values are valid until an instant: signatures of tokens, rows of wallets, versions of copies.
+//! A bounded cache with an expiry for each value. It holds verified tokens, cached rows and versions of copies.
 
 use chrono::{DateTime, Utc};
 use quick_cache::{Equivalent, sync::Cache};
 use std::hash::Hash;
 
-/// Entries at once; the one that was looked up longest ago goes first.
+/// Entries of a cache by default. When it is full the least recently used one is evicted.
 const MOST: usize = 2_000;
 
-/// Values by key, each until an instant.
+/// A bounded cache of values by key, each valid until an instant.
 pub struct TtlCache<K, V>(Cache<K, (DateTime<Utc>, V)>);
 
 impl<K, V> std::fmt::Debug for TtlCache<K, V> {
@@ -23,13 +23,13 @@ impl<K: Eq + Hash, V: Clone> Default for TtlCache<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> TtlCache<K, V> {
-    /// A cache of at most so many entries.
+    /// A cache of at most `most` entries.
     #[must_use]
     pub fn with_capacity(most: usize) -> Self {
         Self(Cache::new(most))
     }
 
-    /// The value of a key, where there is one that is still valid.
+    /// The value of a key if it is still valid.
     pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q, now: DateTime<Utc>) -> Option<V> {
         self.0.get(key).filter(|(until, _)| now < *until).map(|(_, value)| value)
     }

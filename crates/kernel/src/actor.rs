@@ -1,6 +1,6 @@
-//! Who does something, and on which side.
+//! The person or program that causes a change, and the side on which it stands.
 
-/// Whose doing something is.
+/// The party for which an actor works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// Somebody of the customer.
@@ -12,10 +12,10 @@ pub enum Side {
 }
 
 impl Side {
-    /// All sides.
+    /// Every side, in the order of the contract.
     pub const ALL: [Self; 3] = [Self::Customer, Self::Tenant, Self::Suite];
 
-    /// The name of the side, as in the contract.
+    /// The name that the contract gives the side.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -26,17 +26,17 @@ impl Side {
     }
 }
 
-/// Who does something: of a person only the token's subject.
+/// The author of a change. A person is recorded by the token's subject alone, so that no name enters the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// Whose side.
+    /// The party for which the actor works.
     pub side: Side,
     /// The token's subject; empty for the suite.
     pub subject: String,
 }
 
 impl Actor {
-    /// The suite.
+    /// The suite itself, for changes that nobody requested, such as a job's.
     #[must_use]
     pub fn suite() -> Self {
         Self { side: Side::Suite, subject: String::new() }

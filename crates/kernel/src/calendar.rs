@@ -16,30 +16,30 @@ pub fn first_of_month(date: NaiveDate) -> NaiveDate {
     date.with_day(1).unwrap_or(date)
 }
 
-/// The date `n` months after the month of `first`, on `asked_day` or that month's last day.
+/// The date `n` months after the month of `first`, on `day_of_month` or that month's last day.
 ///
-/// The asked day is kept, not the clamped one: day 31 from January gives 31, 28, 31, 30.
+/// Each date is clamped by itself, so a short month does not move the later dates: day 31 from January gives 31, 28, 31, 30.
 #[must_use]
-pub fn nth_month(first: NaiveDate, n: u32, asked_day: u32) -> Option<NaiveDate> {
+pub fn nth_month(first: NaiveDate, n: u32, day_of_month: u32) -> Option<NaiveDate> {
     let month = first_of_month(first).checked_add_months(Months::new(n))?;
-    month.with_day(asked_day.min(month_end(month).day()))
+    month.with_day(day_of_month.min(month_end(month).day()))
 }
 
-/// When an invoice falls due (docs/domain.md, Money and time).
+/// The rule for an invoice's due date (docs/domain/money-and-time.md#payment-terms).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PaymentTerm {
-    /// Issue date and so many days.
+    /// This many days after the issue date.
     NetDays(u16),
-    /// Issue date and so many days, then that month's end ("30 jours fin de mois").
+    /// This many days after the issue date, then the end of that month ("30 jours fin de mois").
     NetDaysEndOfMonth(u16),
-    /// The issue month's end, then so many days ("fin de mois 30 jours").
+    /// The end of the issue month, then this many days ("fin de mois 30 jours").
     EndOfMonthNetDays(u16),
     /// The end of the month after the issue month.
     EndOfFollowingMonth,
 }
 
 impl PaymentTerm {
-    /// The due date of what is issued on `issued`; `None` past the calendar's end.
+    /// The due date of an invoice issued on `issued`; `None` past the last date that chrono can represent.
     #[must_use]
     pub fn due(self, issued: NaiveDate) -> Option<NaiveDate> {
         match self {
@@ -51,7 +51,7 @@ impl PaymentTerm {
     }
 }
 
-/// The date that it is in `zone` at `instant`.
+/// The calendar date in `zone` at `instant`.
 #[must_use]
 pub fn day_in(zone: Tz, instant: DateTime<Utc>) -> NaiveDate {
     instant.with_timezone(&zone).date_naive()
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_asked_day_is_kept_not_the_clamped_one() {
+    fn a_short_month_does_not_move_the_later_dates() {
         let dates: Vec<_> = (0..4).map(|n| nth_month(date("2025-01-15"), n, 31).unwrap()).collect();
         assert_eq!(dates, ["2025-01-31", "2025-02-28", "2025-03-31", "2025-04-30"].map(date));
     }

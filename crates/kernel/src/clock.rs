@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, SubsecRound, Utc};
 
-/// Tells the time, to the microsecond (what both databases keep).
+/// A source of the current time in microseconds, the precision that both databases store.
 pub trait Clock: Send + Sync + 'static {
-    /// The instant that it is.
+    /// The current instant.
     fn now(&self) -> DateTime<Utc>;
 }
 

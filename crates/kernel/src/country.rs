@@ -10,7 +10,7 @@ TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS
 /// Whether the text is a code of ISO 3166-1 alpha-2.
 #[must_use]
 pub fn is_country(code: &str) -> bool {
-    code.len() == 2 && CODES.split(' ').any(|known| known == code)
+    code.len() == 2 && CODES.split(' ').any(|assigned| assigned == code)
 }
 
 /// The member states of the European Union.

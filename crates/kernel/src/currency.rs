@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_one_pays_with_is_no_currency() {
+    fn codes_without_legal_tender_are_refused() {
         for code in ["XXX", "XTS", "XAU", "usd", "Usd", "", "US", "USDX", "ZZZ", "US$"] {
             assert_eq!(Currency::parse(code), None, "{code:?}");
         }

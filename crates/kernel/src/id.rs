@@ -1,4 +1,4 @@
-//! Ids: a tenant is a slug, everything else a `UUIDv7` that knows what it names.
+//! Ids: a tenant is a slug, everything else a `UUIDv7` whose type names the kind of thing.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -8,14 +8,14 @@ use uuid::Uuid;
 /// The id of a `T`. Two kinds of id never mix.
 pub struct Id<T> {
     uuid: Uuid,
-    names: PhantomData<fn() -> T>,
+    kind: PhantomData<fn() -> T>,
 }
 
 impl<T> Id<T> {
-    /// The id that this UUID is.
+    /// Wraps a UUID. The caller vouches that it names a `T`.
     #[must_use]
     pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self { uuid, names: PhantomData }
+        Self { uuid, kind: PhantomData }
     }
 
     /// The bare UUID.
@@ -75,7 +75,7 @@ impl TenantId {
     }
 }
 
-/// The text is no tenant slug.
+/// The text is not a tenant slug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a tenant id is 3 to 40 lower-case letters, digits or inner dashes, and starts with a letter")]
 pub struct NotASlug;
@@ -115,13 +115,13 @@ pub struct IdSource {
 }
 
 impl IdSource {
-    /// Ids of what happens at `now` because of `cause`.
+    /// A source of the ids that `cause` needs at `now`.
     #[must_use]
     pub fn new(now: DateTime<Utc>, seed: &[u8], cause: &str) -> Self {
         Self { now, seed: seed.to_vec(), cause: cause.to_owned(), ordinal: 0 }
     }
 
-    /// The ids of another cause at the same instant, from the same seed.
+    /// A source for another cause at the same instant, from the same seed.
     #[must_use]
     pub fn of_cause(&self, cause: &str) -> Self {
         Self { cause: cause.to_owned(), ordinal: 0, ..self.clone() }

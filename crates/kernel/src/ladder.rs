@@ -1,9 +1,9 @@
-//! Retries of a charge that failed with nobody present (docs/domain.md, Retries): on days 1, 3, 5 and 7
-//! after the first failure, five attempts in all; what cannot succeed is not tried again.
+//! Retries of a charge that failed with nobody present (docs/domain/invoicing.md#retries): on days 1, 3, 5 and 7
+//! after the first failure, five attempts in all. A charge whose failure is final is not retried.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Days after the first failure on which it is tried again.
+/// Days after the first failure on which the charge is retried.
 pub const RETRY_DAYS: [i64; 4] = [1, 3, 5, 7];
 
 /// Reasons for which the same charge will never succeed.
@@ -20,33 +20,33 @@ const HARD: [&str; 10] = [
     "do_not_try_again",
 ];
 
-/// The cardholder must authenticate: a person is needed, not another try.
+/// The reason with which a provider demands that the cardholder authenticates. A retry cannot succeed without that person.
 pub const AUTHENTICATION_REQUIRED: &str = "authentication_required";
 
-/// Failures so far.
+/// The failed attempts of one charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ladder {
-    /// Attempts that failed.
+    /// Number of attempts that failed.
     pub attempts: u32,
-    /// When the first one failed.
+    /// Instant of the first failure; the retry days count from it.
     pub first_failed_at: Option<DateTime<Utc>>,
 }
 
-/// What follows a failure.
+/// The consequence of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rung {
-    /// It is tried again then.
+    /// The charge is retried at this instant.
     At(DateTime<Utc>),
-    /// The reason is final.
+    /// The reason is final: no retry.
     Hard,
-    /// A person must act.
+    /// A person must act before a retry can succeed.
     Action,
-    /// That was the last attempt.
+    /// All attempts are used up.
     Over,
 }
 
 impl Ladder {
-    /// Notes a failure, and answers what follows.
+    /// Records a failed attempt and decides what follows.
     pub fn failed(&mut self, reason: &str, now: DateTime<Utc>) -> Rung {
         self.attempts = self.attempts.saturating_add(1);
         let first = *self.first_failed_at.get_or_insert(now);
@@ -56,13 +56,13 @@ impl Ladder {
         if reason == AUTHENTICATION_REQUIRED {
             return Rung::Action;
         }
-        // A try by hand takes a rung. Where a rung's time has passed meanwhile, as under a block, its distance
-        // from the one before is kept: nobody loses attempts by waiting.
+        // A manual attempt counts as one of the five. If a planned day has already passed, as it may under a block,
+        // the retry follows at the planned distance from the previous one: waiting costs the customer no attempts.
         let rung = self.attempts.saturating_sub(1) as usize;
         let Some(days) = RETRY_DAYS.get(rung) else { return Rung::Over };
-        let before = rung.checked_sub(1).and_then(|rung| RETRY_DAYS.get(rung)).copied().unwrap_or_default();
+        let previous_days = rung.checked_sub(1).and_then(|rung| RETRY_DAYS.get(rung)).copied().unwrap_or_default();
         let planned = first + TimeDelta::days(*days);
-        Rung::At(if planned > now { planned } else { now + TimeDelta::days(days.saturating_sub(before)) })
+        Rung::At(if planned > now { planned } else { now + TimeDelta::days(days.saturating_sub(previous_days)) })
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_try_by_hand_takes_the_next_rung() {
+    fn a_manual_attempt_uses_up_the_next_rung() {
         let mut ladder = Ladder::default();
         assert_eq!(ladder.failed("card_declined", day(0)), Rung::At(day(1)));
         assert_eq!(ladder.failed("card_declined", day(0) + TimeDelta::hours(2)), Rung::At(day(3)));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_passed_under_a_block_takes_no_rung() {
+    fn waiting_under_a_block_uses_up_no_rung() {
         let mut ladder = Ladder::default();
         ladder.failed("card_declined", day(0));
         let rungs: Vec<_> = [10, 12, 14, 16].map(|days| ladder.failed("card_declined", day(days))).to_vec();
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn final_reasons_and_people_are_not_tried_again() {
+    fn final_reasons_and_required_actions_are_not_retried() {
         assert_eq!(Ladder::default().failed("stolen_card", day(0)), Rung::Hard);
         assert_eq!(Ladder::default().failed(AUTHENTICATION_REQUIRED, day(0)), Rung::Action);
     }

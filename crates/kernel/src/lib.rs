@@ -1,6 +1,6 @@
 //! The pure kernel: money, currencies, the calendar, ids, the clock, refusals.
 //!
-//! What lives here is needed by three services or more and knows no noun of any of them.
+//! A type belongs here if at least three services need it and it mentions no noun of any of them.
 //! Nothing here does I/O, and nothing but [`clock`] reads the time.
 
 pub mod actor;

@@ -225,10 +225,10 @@ pub fn parse_decimal(text: &str, decimals: u32) -> Result<Decimal, MoneyError> {
     if whole.len() > 19 || fraction.len() > 28 {
         return Err(if fraction.len() > 28 { MoneyError::Precision(decimals) } else { MoneyError::Overflow });
     }
-    let kept = fraction.trim_end_matches('0');
+    let significant = fraction.trim_end_matches('0');
     let sign = if text.starts_with('-') { "-" } else { "" };
-    let dot = if kept.is_empty() { "" } else { "." };
-    Decimal::from_str_exact(&format!("{sign}{whole}{dot}{kept}")).map_err(|_| MoneyError::Overflow)
+    let dot = if significant.is_empty() { "" } else { "." };
+    Decimal::from_str_exact(&format!("{sign}{whole}{dot}{significant}")).map_err(|_| MoneyError::Overflow)
 }
 
 impl fmt::Display for Money {

@@ -1,12 +1,12 @@
 //! Page sizes of lists.
 
-/// What a list answers when the caller asks for no size.
+/// The page size if the caller names none.
 pub const DEFAULT_SIZE: u32 = 50;
 /// The largest page; larger sizes are clamped to it.
 pub const MAX_SIZE: u32 = 500;
 
-/// The size of a page: 0 is the default, more than the most is the most.
+/// The page size for a request: 0 means [`DEFAULT_SIZE`], and larger sizes are clamped to [`MAX_SIZE`].
 #[must_use]
-pub fn size(asked: u32) -> u32 {
-    if asked == 0 { DEFAULT_SIZE } else { asked.min(MAX_SIZE) }
+pub fn size(requested: u32) -> u32 {
+    if requested == 0 { DEFAULT_SIZE } else { requested.min(MAX_SIZE) }
 }

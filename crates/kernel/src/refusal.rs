@@ -1,9 +1,9 @@
-//! Refusals: why the suite will not do what was asked, and what the caller can do about it.
+//! Refusals: why the suite will not carry out a request, and what the caller can do about it.
 
 use crate::money::MoneyError;
 
-/// Violations that the message tells in words.
-const TOLD: usize = 10;
+/// How many violations the message spells out. The structured list is complete; the cap only keeps the sentence readable.
+const MAX_VIOLATIONS_IN_MESSAGE: usize = 10;
 
 /// What the caller should do next; the transport maps each to one status code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,17 +12,17 @@ pub enum Kind {
     Invalid,
     /// The state does not allow it: change the state first.
     Precondition,
-    /// There is no such thing, or it is not the caller's to see.
+    /// There is no such resource, or the caller may not see it.
     NotFound,
-    /// Another resource already has what was asked for.
+    /// Another resource already has the requested name or value.
     AlreadyExists,
     /// The caller may not do this.
     Denied,
     /// Something changed meanwhile: read again and retry.
     Conflict,
-    /// Too much at once: wait and retry.
+    /// A rate or quota is used up: wait and retry.
     Exhausted,
-    /// A part that is needed does not answer: retry later.
+    /// A component that the request needs does not answer: retry later.
     Unavailable,
 }
 
@@ -72,25 +72,26 @@ impl Refusal {
         Self { kind, reason, message: message.into(), metadata: Vec::new(), violations: Vec::new(), conditions: Vec::new() }
     }
 
-    /// A state that does not allow what was asked.
+    /// The resource's state does not allow the request.
     #[must_use]
     pub fn precondition(reason: &'static str, message: impl Into<String>) -> Self {
         Self::new(Kind::Precondition, reason, message)
     }
 
-    /// Nothing there, or nothing that the caller may see: the two answers are the same.
+    /// No such resource, or none that the caller may see. Both give the same answer, so that nobody can probe for names.
     #[must_use]
     pub fn not_found() -> Self {
         Self::new(Kind::NotFound, "RESOURCE_NOT_FOUND", "There is no such resource. Check the name.")
     }
 
-    /// Fields that are wrong; the first one's reason is the refusal's.
+    /// A refusal for invalid fields. It takes the reason of the first one.
     #[must_use]
     pub fn invalid(violations: Vec<Violation>) -> Self {
         let reason = violations.first().map_or("FIELD_REQUIRED", |first| first.reason);
-        let mut text: Vec<_> = violations.iter().take(TOLD).map(|v| format!("{}: {}", v.field, v.description)).collect();
-        if violations.len() > TOLD {
-            text.push(format!("And {} more.", violations.len().saturating_sub(TOLD)));
+        let mut text: Vec<_> =
+            violations.iter().take(MAX_VIOLATIONS_IN_MESSAGE).map(|v| format!("{}: {}", v.field, v.description)).collect();
+        if violations.len() > MAX_VIOLATIONS_IN_MESSAGE {
+            text.push(format!("And {} more.", violations.len().saturating_sub(MAX_VIOLATIONS_IN_MESSAGE)));
         }
         Self { violations, ..Self::new(Kind::Invalid, reason, text.join(" ")) }
     }
@@ -110,29 +111,30 @@ impl Refusal {
         self
     }
 
-    /// All that is wrong, as one refusal: the first one's kind and reason, everybody's sentences, figures and conditions.
-    /// None where nothing is.
+    /// Merges several refusals: kind and reason of the first, messages, figures and conditions of all. `None` if the list
+    /// is empty.
     #[must_use]
     pub fn all(refusals: Vec<Self>) -> Option<Self> {
         if refusals.len() < 2 {
             return refusals.into_iter().next();
         }
-        let message = refusals.iter().take(10).map(|own| own.message.as_str()).collect::<Vec<_>>().join(" ");
+        let message = refusals.iter().take(10).map(|refusal| refusal.message.as_str()).collect::<Vec<_>>().join(" ");
         let mut conditions = Vec::new();
-        for own in &refusals {
-            let plain = Condition { name: own.reason, subject: String::new(), description: own.message.clone() };
-            conditions.extend(if own.conditions.is_empty() { vec![plain] } else { own.conditions.clone() });
+        for refusal in &refusals {
+            let plain = Condition { name: refusal.reason, subject: String::new(), description: refusal.message.clone() };
+            conditions.extend(if refusal.conditions.is_empty() { vec![plain] } else { refusal.conditions.clone() });
         }
         let mut refusals = refusals.into_iter();
         let mut first = refusals.next()?;
-        for own in refusals {
-            let known: Vec<_> = first.metadata.iter().map(|(name, _)| *name).collect();
-            first.metadata.extend(own.metadata.into_iter().filter(|(name, _)| !known.contains(name)));
+        for refusal in refusals {
+            // A name occurs once in the answer's metadata. Where two refusals give the same figure, the first one counts.
+            let names: Vec<_> = first.metadata.iter().map(|(name, _)| *name).collect();
+            first.metadata.extend(refusal.metadata.into_iter().filter(|(name, _)| !names.contains(name)));
         }
         Some(Self { message, conditions, ..first })
     }
 
-    /// An illegal move of a state machine, naming the state and what is allowed in it.
+    /// A transition that the state machine does not have. The refusal names the state and the actions allowed in it.
     #[must_use]
     pub fn state(reason: &'static str, subject: &str, state: &str, allowed: &[&str]) -> Self {
         let allowed = if allowed.is_empty() { "nothing more".to_owned() } else { allowed.join(", ") };
@@ -143,11 +145,11 @@ impl Refusal {
 }
 
 impl From<MoneyError> for Refusal {
-    /// Sums that leave the ledger's range or mix currencies are refused, whatever led to them.
+    /// Every arithmetic error becomes a refusal, so no caller has to handle sums out of range or mixed currencies itself.
     fn from(error: MoneyError) -> Self {
         match error {
-            MoneyError::CurrencyMismatch(asked, held) => {
-                Self::precondition("CURRENCY_MISMATCH", format!("The amount is in {asked}; use {held}.")).with("currency", held)
+            MoneyError::CurrencyMismatch(given, expected) => {
+                Self::precondition("CURRENCY_MISMATCH", format!("The amount is in {given}; use {expected}.")).with("currency", expected)
             }
             MoneyError::Overflow => {
                 Self::precondition("BALANCE_OVERFLOW", "The balance would leave the range that the ledger holds. Use a smaller amount.")

@@ -3,9 +3,9 @@
 use crate::money::{Money, MoneyError};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 
-/// Equal parts at the minor unit; what is left over goes, one minor unit each, to the first.
+/// Equal parts at the minor unit. The remainder goes to the first parts, one minor unit each.
 ///
-/// 100.00 in 3 is 33.34, 33.33, 33.33 (docs/domain.md, Plans, Schedule).
+/// 100.00 in 3 is 33.34, 33.33, 33.33 (docs/domain/plans.md#schedule).
 ///
 /// # Errors
 /// `Precision` if the amount is not whole minor units, `Overflow` if `parts` is zero.
@@ -31,13 +31,13 @@ pub fn by_weight(total: Money, weights: &[Decimal]) -> Result<Vec<Money>, MoneyE
     let unit = Decimal::new(1, exponent);
     let units = total.amount().abs().checked_div(unit).ok_or(MoneyError::Overflow)?;
     let mut floors = Vec::with_capacity(weights.len());
-    let mut left = units;
+    let mut remainder = units;
     for (index, weight) in weights.iter().enumerate() {
         let exact = units.checked_mul(*weight).and_then(|share| share.checked_div(sum)).ok_or(MoneyError::Overflow)?;
-        left = left.checked_sub(exact.floor()).ok_or(MoneyError::Overflow)?;
+        remainder = remainder.checked_sub(exact.floor()).ok_or(MoneyError::Overflow)?;
         floors.push((index, exact.floor(), exact.fract()));
     }
-    let extra = left.to_usize().ok_or(MoneyError::Overflow)?;
+    let extra = remainder.to_usize().ok_or(MoneyError::Overflow)?;
     floors.sort_by(|a, b| b.2.cmp(&a.2).then(a.0.cmp(&b.0)));
     for part in floors.iter_mut().take(extra) {
         part.1 = part.1.checked_add(Decimal::ONE).ok_or(MoneyError::Overflow)?;

@@ -1,4 +1,4 @@
-//! Free text: what no field may hold, whatever it is for.
+//! Free text: the characters and numbers that no text field of the suite may hold.
 
 use iban::Iban;
 
@@ -9,11 +9,12 @@ pub enum TextFault {
     TooLong,
     /// Control characters or characters that reorder or hide text.
     InvalidChars,
-    /// It holds what looks like a full card number.
+    /// A run of digits looks like a full card number.
     CardNumber,
 }
 
-/// Checks a free text against its limit (in characters), its characters and card numbers. An IBAN is none, whatever its digits.
+/// Checks a free text: its length in characters, forbidden characters, and card numbers. Digits of a valid IBAN do not count
+/// as a card number.
 ///
 /// # Errors
 /// The first fault found.
@@ -22,8 +23,8 @@ pub fn check(text: &str, limit: usize) -> Result<(), TextFault> {
     if holds_card_number(&without_ibans(text)) { Err(TextFault::CardNumber) } else { Ok(()) }
 }
 
-/// Checks a reference or a number of the trade. It may be longer than any card number, and then some of its digits often
-/// look like one.
+/// Checks a reference or another business number. Only a whole run of digits counts as a card number here: references may be
+/// longer than card numbers, and then part of the digits often looks like one.
 ///
 /// # Errors
 /// The first fault found.
@@ -32,7 +33,7 @@ pub fn check_reference(text: &str, limit: usize) -> Result<(), TextFault> {
     if is_card_number(&without_ibans(text)) { Err(TextFault::CardNumber) } else { Ok(()) }
 }
 
-/// Checks what a program made, such as a signature: any digits may stand in it.
+/// Checks a token that a program made, such as a signature. Card numbers are not searched for, since any digits may occur.
 ///
 /// # Errors
 /// The first fault found.
@@ -43,8 +44,8 @@ pub fn check_token(text: &str, limit: usize) -> Result<(), TextFault> {
     if text.chars().any(is_forbidden) { Err(TextFault::InvalidChars) } else { Ok(()) }
 }
 
-/// A text for people without the passwords in its addresses, `scheme://user:password@host` and `?password=…`. A person
-/// may have pasted an address anywhere, so this goes over everything that a program prints before it ends.
+/// Hides the passwords of addresses in a text: `scheme://user:password@host` and `?password=…`. An operator may have pasted
+/// an address into any setting, so all that a program prints when it fails to start passes through here.
 #[must_use]
 pub fn without_passwords(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -54,8 +55,8 @@ pub fn without_passwords(text: &str) -> String {
     shown
 }
 
-/// A word in which what stands between the user and the last `@` of an address is hidden: a password that was not encoded
-/// may hold `/`, `:` and `@`.
+/// Hides the password of an address: all between the user and the *last* `@`, because a password that was not
+/// percent-encoded may itself contain `/`, `:` and `@`.
 fn address_hidden(word: &str) -> String {
     let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
     let Some((credentials, host)) = rest.rsplit_once('@') else { return word.to_owned() };
@@ -63,14 +64,14 @@ fn address_hidden(word: &str) -> String {
     format!("{scheme}://{user}:***@{host}")
 }
 
-/// A word in which the values of parameters `password=` are hidden.
+/// Hides the value of each `password=` parameter.
 fn parameter_hidden(word: &str) -> String {
     let Some((before, after)) = word.split_once("password=") else { return word.to_owned() };
     let rest = after.find(['&', ' ', '\n', '"', '\'']).and_then(|at| after.get(at..)).unwrap_or_default();
     format!("{before}password=***{}", parameter_hidden(rest))
 }
 
-/// Control characters, and the invisible ones that turn or hide what a reader sees.
+/// Control characters, and the invisible ones that reorder or hide what a reader sees.
 fn is_forbidden(c: char) -> bool {
     (c.is_control() && c != '\n')
         || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{FEFF}' | '\u{2028}' | '\u{2029}' | '\u{FFFE}' | '\u{FFFF}')
@@ -83,29 +84,29 @@ pub fn holds_card_number(text: &str) -> bool {
     digit_runs(text).iter().any(|run| (13..=19).any(|length| run.windows(length).any(is_card)))
 }
 
-/// Whether some run of digits is a card number as a whole. This is for identifiers: within a long number some digits always
-/// look like a card's.
+/// Whether a whole run of digits is a card number. For identifiers, where part of a longer number often passes as one.
 #[must_use]
 pub fn is_card_number(text: &str) -> bool {
     digit_runs(text).iter().any(|run| is_card(run))
 }
 
-/// A text with each valid IBAN in it, spaced or not, replaced by its country.
+/// Replaces each valid IBAN in a text, spaced or not, by the word `IBAN`.
 fn without_ibans(text: &str) -> String {
-    let (mut rest, mut left) = (text, String::with_capacity(text.len()));
+    let mut rest = text;
+    let mut result = String::with_capacity(text.len());
     while let Some(first) = rest.chars().next() {
         let length = iban_length(rest).unwrap_or(first.len_utf8());
-        let (taken, after) = rest.split_at(length);
-        left.push_str(if length > first.len_utf8() { "IBAN" } else { taken });
+        let (prefix, after) = rest.split_at(length);
+        result.push_str(if length > first.len_utf8() { "IBAN" } else { prefix });
         rest = after;
     }
-    left
+    result
 }
 
-/// How many bytes of a text are the IBAN that it begins with: its country, two digits, and what else the country says.
+/// The length in bytes of the IBAN at the start of a text, if there is one. The shortest valid prefix counts.
 fn iban_length(text: &str) -> Option<usize> {
-    let country = |text: &str| text.chars().take(2).filter(char::is_ascii_uppercase).count() == 2;
-    if !country(text) {
+    let starts_with_country = |text: &str| text.chars().take(2).filter(char::is_ascii_uppercase).count() == 2;
+    if !starts_with_country(text) {
         return None;
     }
     let mut compact = String::new();
@@ -122,7 +123,8 @@ fn iban_length(text: &str) -> Option<usize> {
 }
 
 fn digit_runs(text: &str) -> Vec<Vec<u32>> {
-    let (mut runs, mut run) = (Vec::new(), Vec::new());
+    let mut runs = Vec::new();
+    let mut run = Vec::new();
     for c in text.chars().chain(std::iter::once('.')) {
         match c.to_digit(10) {
             Some(digit) => run.push(digit),
@@ -160,7 +162,7 @@ fn passes_luhn(digits: &[u32]) -> bool {
         .iter()
         .rev()
         .enumerate()
-        .map(|(place, digit)| match (place % 2, digit * 2) {
+        .map(|(index, digit)| match (index % 2, digit * 2) {
             (0, _) => *digit,
             (_, doubled) if doubled > 9 => doubled - 9,
             (_, doubled) => doubled,

@@ -1,4 +1,5 @@
-//! What a payment service calls: charges and set-ups, idempotent by key.
+//! The API of the simulated payment provider: charges, refunds, chargebacks and set-ups. Repeated requests with the
+//! same key have one effect.
 
 use crate::{
     World,
@@ -30,7 +31,7 @@ pub struct ChargeBody {
     now: DateTime<Utc>,
 }
 
-/// The instant at which something is asked.
+/// The caller's present time. The simulator has no clock, so tests can move time on.
 #[derive(Debug, Deserialize)]
 pub struct At {
     now: DateTime<Utc>,
@@ -56,7 +57,7 @@ pub(crate) fn failed(error: &sea_orm::DbErr) -> Response {
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
-fn shown(charge: &Charge) -> serde_json::Value {
+fn charge_json(charge: &Charge) -> serde_json::Value {
     json!({
         "id": charge.id, "key": charge.key, "saved": charge.saved, "amount": charge.amount, "currency": charge.currency,
         "state": charge.state, "decline_code": charge.decline_code, "ready_at": charge.ready_at,
@@ -91,24 +92,24 @@ pub async fn charge(State(world): State<World>, Path(tenant): Path<String>, Json
         ready_at,
     };
     match world.store.insert_charge(&tenant, &charge).await {
-        Ok(true) if behaviour == Behaviour::LosesTheAnswer => lost(),
+        Ok(true) if behaviour == Behaviour::LosesTheAnswer => broken_answer(),
         Ok(_) => {
             if behaviour == Behaviour::AnswersLate {
                 tokio::time::sleep(LATE).await;
             }
-            found(&world, &tenant, &charge.key, body.now).await
+            charge_response(&world, &tenant, &charge.key, body.now).await
         }
         Err(error) => failed(&error),
     }
 }
 
-/// An answer that breaks off.
-fn lost() -> Response {
-    let broken = futures::stream::once(async { Err::<String, _>(std::io::Error::other("lost")) });
-    Response::new(Body::from_stream(broken))
+/// An answer whose body breaks off: the caller does not learn the result.
+pub(crate) fn broken_answer() -> Response {
+    let body = futures::stream::once(async { Err::<String, _>(std::io::Error::other("lost")) });
+    Response::new(Body::from_stream(body))
 }
 
-/// Gives back a part of a charge, once per key.
+/// Refunds a part of a charge, once per key.
 pub async fn refund(State(world): State<World>, Path(tenant): Path<String>, Json(body): Json<RefundBody>) -> Response {
     let charge = match world.store.charge_of_id(&tenant, &body.charge).await {
         Ok(Some(charge)) if charge.state == "succeeded" => charge,
@@ -124,10 +125,10 @@ pub async fn refund(State(world): State<World>, Path(tenant): Path<String>, Json
     let id = format!("re_{}", body.key.replace('-', ""));
     let refund = Refund { id, key: body.key, charge: charge.id, amount: body.amount, currency: charge.currency, state: state.to_owned() };
     match world.store.insert_refund(&tenant, &refund).await {
-        Ok(true) if behaviour == Some(Behaviour::LosesTheRefund) => lost(),
+        Ok(true) if behaviour == Some(Behaviour::LosesTheRefund) => broken_answer(),
         Ok(_) => match world.store.refunds(&tenant).await {
-            Ok(all) => match all.into_iter().find(|own| own.key == refund.key) {
-                Some(made) => Json(made).into_response(),
+            Ok(all) => match all.into_iter().find(|stored| stored.key == refund.key) {
+                Some(stored) => Json(stored).into_response(),
                 None => StatusCode::NOT_FOUND.into_response(),
             },
             Err(error) => failed(&error),
@@ -136,17 +137,18 @@ pub async fn refund(State(world): State<World>, Path(tenant): Path<String>, Json
     }
 }
 
-/// What the issuer has taken back of a charge.
+/// The chargeback of a charge.
 pub async fn get_chargeback(State(world): State<World>, Path((tenant, charge)): Path<(String, String)>) -> Response {
     match world.store.chargebacks(&tenant).await {
-        Ok(all) => {
-            all.into_iter().find(|own| own.charge == charge).map_or(StatusCode::NOT_FOUND.into_response(), |own| Json(own).into_response())
-        }
+        Ok(all) => all
+            .into_iter()
+            .find(|chargeback| chargeback.charge == charge)
+            .map_or(StatusCode::NOT_FOUND.into_response(), |chargeback| Json(chargeback).into_response()),
         Err(error) => failed(&error),
     }
 }
 
-/// All chargebacks of a tenant, to compare a ledger with.
+/// All chargebacks of a tenant, so that tests can compare them with the wallet's ledger.
 pub async fn list_chargebacks(State(world): State<World>, Path(tenant): Path<String>) -> Response {
     match world.store.chargebacks(&tenant).await {
         Ok(all) => Json(all).into_response(),
@@ -154,36 +156,37 @@ pub async fn list_chargebacks(State(world): State<World>, Path(tenant): Path<Str
     }
 }
 
-/// Plays the issuer: it takes back what is left of a charge, and the suite is told (again, where it was
-/// before).
+/// Acts as the card's issuer: takes back what is not refunded of a charge, and notifies the suite. A repeated request
+/// sends the notification again.
 pub async fn charge_back(State(world): State<World>, Path((tenant, charge)): Path<(String, String)>) -> Response {
-    let taken = async {
-        let charge = world.store.charge_of_id(&tenant, &charge).await?.filter(|own| own.state == "succeeded");
+    let charge_back = async {
+        let charge = world.store.charge_of_id(&tenant, &charge).await?.filter(|charge| charge.state == "succeeded");
         let Some(charge) = charge else { return Ok(None) };
-        let plain = |text: &str| text.parse::<rust_decimal::Decimal>().unwrap_or_default();
+        let decimal = |text: &str| text.parse::<rust_decimal::Decimal>().unwrap_or_default();
         let refunds = world.store.refunds(&tenant).await?;
-        let given = refunds.iter().filter(|own| own.charge == charge.id && own.state == "succeeded").map(|own| plain(&own.amount));
-        let left = given.fold(plain(&charge.amount), rust_decimal::Decimal::saturating_sub);
-        let taken = Chargeback { charge: charge.id, amount: left.to_string(), currency: charge.currency };
-        world.store.insert_chargeback(&tenant, &taken).await?;
-        Ok(Some(taken))
+        let refunded =
+            refunds.iter().filter(|refund| refund.charge == charge.id && refund.state == "succeeded").map(|refund| decimal(&refund.amount));
+        let rest = refunded.fold(decimal(&charge.amount), rust_decimal::Decimal::saturating_sub);
+        let chargeback = Chargeback { charge: charge.id, amount: rest.to_string(), currency: charge.currency };
+        world.store.insert_chargeback(&tenant, &chargeback).await?;
+        Ok(Some(chargeback))
     };
-    match taken.await {
-        Ok(Some(taken)) => {
-            world.notify(&tenant, "charge.returned", &taken.charge);
-            Json(taken).into_response()
+    match charge_back.await {
+        Ok(Some(chargeback)) => {
+            world.notify(&tenant, "charge.returned", &chargeback.charge);
+            Json(chargeback).into_response()
         }
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(error) => failed(&error),
     }
 }
 
-/// How many notifications nobody has taken yet.
+/// How many notifications are not delivered yet. Tests wait until there are none.
 pub async fn count_notifications(State(world): State<World>) -> Response {
-    Json(world.on_their_way.load(Ordering::Relaxed)).into_response()
+    Json(world.undelivered.load(Ordering::Relaxed)).into_response()
 }
 
-/// All refunds of a tenant, to compare a ledger with.
+/// All refunds of a tenant, so that tests can compare them with the wallet's ledger.
 pub async fn list_refunds(State(world): State<World>, Path(tenant): Path<String>) -> Response {
     match world.store.refunds(&tenant).await {
         Ok(refunds) => Json(refunds).into_response(),
@@ -191,9 +194,9 @@ pub async fn list_refunds(State(world): State<World>, Path(tenant): Path<String>
     }
 }
 
-async fn found(world: &World, tenant: &str, key: &str, now: DateTime<Utc>) -> Response {
+async fn charge_response(world: &World, tenant: &str, key: &str, now: DateTime<Utc>) -> Response {
     match world.store.charge(tenant, key, now).await {
-        Ok(Some(charge)) => Json(shown(&charge)).into_response(),
+        Ok(Some(charge)) => Json(charge_json(&charge)).into_response(),
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(error) => failed(&error),
     }
@@ -201,20 +204,20 @@ async fn found(world: &World, tenant: &str, key: &str, now: DateTime<Utc>) -> Re
 
 /// The charge of a key.
 pub async fn get_charge(State(world): State<World>, Path((tenant, key)): Path<(String, String)>, Query(at): Query<At>) -> Response {
-    found(&world, &tenant, &key, at.now).await
+    charge_response(&world, &tenant, &key, at.now).await
 }
 
-/// All charges of a tenant, to compare a ledger with.
+/// All charges of a tenant, so that tests can compare them with the wallet's ledger.
 pub async fn list_charges(State(world): State<World>, Path(tenant): Path<String>) -> Response {
     match world.store.charges(&tenant).await {
-        Ok(charges) => Json(charges.iter().map(shown).collect::<Vec<_>>()).into_response(),
+        Ok(charges) => Json(charges.iter().map(charge_json).collect::<Vec<_>>()).into_response(),
         Err(error) => failed(&error),
     }
 }
 
 /// Makes a hosted page, once per key.
 pub async fn create_setup(State(world): State<World>, Path(tenant): Path<String>, Json(body): Json<SetupBody>) -> Response {
-    match world.store.setup(&tenant, (&body.key, &body.kind)).await {
+    match world.store.setup(&tenant, &body.key, &body.kind).await {
         Ok(id) => Json(json!({ "id": id, "url": format!("/simulator/setups/{id}") })).into_response(),
         Err(error) => failed(&error),
     }
@@ -223,7 +226,7 @@ pub async fn create_setup(State(world): State<World>, Path(tenant): Path<String>
 /// The state of a set-up, and the card once it is saved.
 pub async fn get_setup(State(world): State<World>, Path((tenant, id)): Path<(String, String)>) -> Response {
     let saved = match world.store.find_setup(&id).await {
-        Ok(Some((owner, saved, _))) if owner == tenant => saved,
+        Ok(Some(setup)) if setup.tenant == tenant => setup.saved,
         Ok(_) => return StatusCode::NOT_FOUND.into_response(),
         Err(error) => return failed(&error),
     };

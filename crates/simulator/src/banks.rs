@@ -1,9 +1,8 @@
-//! The test banks: a page where a person signs in, and accounts that can be read.
+//! The test banks: a page on which a person signs in, and accounts that can be read.
 
 use crate::{World, page::page};
 use axum::{
     Form, Json,
-    body::Body,
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -13,18 +12,18 @@ use serde::Deserialize;
 use serde_json::json;
 use std::fmt::Write;
 
-/// How a bank behaves, and what its account tells.
+/// A test bank with one account.
 #[derive(Debug, Clone, Copy)]
 struct Bank {
-    /// What the tester chooses.
+    /// The token by which testers choose it.
     token: &'static str,
-    /// What it is called.
+    /// Its name.
     name: &'static str,
     /// Currency of its account.
     currency: &'static str,
-    /// Who pays how much in each month, and when.
+    /// The payers with their monthly amounts. The first pays on the 5th, the second on the 10th, and so on.
     payers: &'static [(&'static str, i64)],
-    /// What goes out each month.
+    /// The monthly outflow, on the 22nd.
     outflow: i64,
     /// The balance at the end.
     closing: i64,
@@ -49,13 +48,13 @@ enum Story {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Behaviour {
-    /// At once.
+    /// It answers at once.
     Answers,
-    /// It is collecting for so many questions.
+    /// It reports for this many requests that it is still collecting the data.
     CollectsFor(i64),
     /// The first answer breaks off.
     LosesTheAnswer,
-    /// It lets nobody in.
+    /// It refuses access: the person must sign in again.
     LetsNobodyIn,
 }
 
@@ -163,14 +162,14 @@ pub async fn open(State(world): State<World>, Path(tenant): Path<String>) -> Res
     }
 }
 
-/// How a page stands: with a token once a bank was chosen.
+/// The state of a page, with an access token once a bank is chosen.
 pub async fn get(State(world): State<World>, Path((tenant, id)): Path<(String, String)>) -> Response {
     match world.store.find_bank_page(&id).await {
-        Ok(Some((owner, token))) if owner == tenant => {
-            let bank = find(&token);
-            let opened = bank.map(|_| id.replace("page_", "access_"));
+        Ok(Some(page)) if page.tenant == tenant => {
+            let bank = find(&page.bank);
+            let access_token = bank.map(|_| id.replace("page_", "access_"));
             let url = format!("/simulator/banks/{id}");
-            Json(json!({ "id": id, "url": url, "token": opened, "institution": bank.map(|bank| bank.name) })).into_response()
+            Json(json!({ "id": id, "url": url, "token": access_token, "institution": bank.map(|bank| bank.name) })).into_response()
         }
         Ok(_) => StatusCode::NOT_FOUND.into_response(),
         Err(error) => crate::api::failed(&error),
@@ -188,15 +187,15 @@ pub struct AccountRequest {
 /// Reads the account of a token.
 pub async fn read(State(world): State<World>, Path(tenant): Path<String>, Json(request): Json<AccountRequest>) -> Response {
     let page = request.token.replace("access_", "page_");
-    let (bank, times) = match world.store.ask_bank(&tenant, &page).await {
-        Ok(Some((token, times))) => (find(&token), times),
+    let (bank, reads) = match world.store.count_bank_read(&tenant, &page).await {
+        Ok(Some((token, reads))) => (find(&token), reads),
         Ok(None) => return StatusCode::GONE.into_response(),
         Err(error) => return crate::api::failed(&error),
     };
     let Some(bank) = bank else { return StatusCode::GONE.into_response() };
     match bank.behaviour {
-        Behaviour::CollectsFor(most) if times <= most => return StatusCode::CONFLICT.into_response(),
-        Behaviour::LosesTheAnswer if times == 1 => return lost(),
+        Behaviour::CollectsFor(most) if reads <= most => return StatusCode::CONFLICT.into_response(),
+        Behaviour::LosesTheAnswer if reads == 1 => return crate::api::broken_answer(),
         Behaviour::LetsNobodyIn => return StatusCode::GONE.into_response(),
         Behaviour::Answers | Behaviour::CollectsFor(_) | Behaviour::LosesTheAnswer => {}
     }
@@ -216,19 +215,13 @@ pub async fn read(State(world): State<World>, Path(tenant): Path<String>, Json(r
     Json(accounts).into_response()
 }
 
-/// An answer that breaks off.
-fn lost() -> Response {
-    let broken = futures::stream::once(async { Err::<String, _>(std::io::Error::other("lost")) });
-    Response::new(Body::from_stream(broken))
-}
-
-/// A token that is to be forgotten.
+/// A token whose access ends.
 #[derive(Debug, Deserialize)]
 pub struct Token {
     token: String,
 }
 
-/// Forgets what a page opened.
+/// Ends the access that a page gave.
 pub async fn forget(State(world): State<World>, Path(tenant): Path<String>, Json(body): Json<Token>) -> Response {
     match world.store.forget_bank_page(&tenant, &body.token.replace("access_", "page_")).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
@@ -236,7 +229,7 @@ pub async fn forget(State(world): State<World>, Path(tenant): Path<String>, Json
     }
 }
 
-/// How many of a tenant's accounts can still be read, to compare with.
+/// How many of a tenant's accounts can still be read. Tests compare it with what the suite should have forgotten.
 pub async fn count(State(world): State<World>, Path(tenant): Path<String>) -> Response {
     match world.store.open_banks(&tenant).await {
         Ok(count) => Json(count).into_response(),
@@ -246,10 +239,10 @@ pub async fn count(State(world): State<World>, Path(tenant): Path<String>) -> Re
 
 const TITLE: &str = "Sign in at your bank";
 
-/// Shows the form, or that it is done.
+/// Shows the form, or a message that it was submitted.
 pub async fn show(State(world): State<World>, Path(id): Path<String>) -> Response {
     match world.store.find_bank_page(&id).await {
-        Ok(Some((_, bank))) if bank.is_empty() => {
+        Ok(Some(found)) if found.bank.is_empty() => {
             let mut form = "<p>This is the simulator. Choose a test bank.</p><form method=\"post\">".to_owned();
             for bank in &BANKS {
                 let _ = write!(
@@ -266,7 +259,7 @@ pub async fn show(State(world): State<World>, Path(id): Path<String>) -> Respons
     }
 }
 
-/// What the form sends.
+/// The fields of the form.
 #[derive(Debug, Deserialize)]
 pub struct Choice {
     token: String,

@@ -7,28 +7,28 @@ pub enum Behaviour {
     Succeeds,
     /// The issuer declines, for this reason.
     Declines(&'static str),
-    /// The charge succeeds after so many hours.
+    /// The charge succeeds after this many hours.
     Takes(i64),
-    /// The issuer or bank declines after so many hours, for this reason.
+    /// The issuer or bank declines after this many hours, for this reason.
     DeclinesAfter(i64, &'static str),
-    /// The charge succeeds, but the first answer is lost on the way.
+    /// The charge succeeds, but the first answer breaks off.
     LosesTheAnswer,
     /// The charge succeeds at once, but the answer takes three seconds.
     AnswersLate,
-    /// The provider does not take the request at all.
+    /// The provider rejects the request.
     Rejected,
-    /// The cardholder must authenticate; nothing is taken.
+    /// The cardholder must authenticate; nothing is charged.
     NeedsAuthentication,
-    /// The charge succeeds, but the card takes nothing back.
+    /// The charge succeeds, but a refund fails.
     RefundFails,
-    /// The charge succeeds, and so does the refund, but the refund's first answer is lost.
+    /// The charge and the refund succeed, but the refund's first answer breaks off.
     LosesTheRefund,
 }
 
 /// A card or bank account that a tester can save.
 #[derive(Debug, Clone, Copy)]
 pub struct Card {
-    /// What the tester chooses.
+    /// The token by which testers choose it.
     pub token: &'static str,
     /// Brand.
     pub brand: &'static str,

@@ -1,8 +1,8 @@
-//! The payment simulator: the outside world of a suite without a real provider.
+//! The payment simulator: replaces payment providers and banks, so that the suite runs without real ones.
 //!
-//! It has its own durable file and its own commit, is idempotent by key, and knows nothing of
-//! the suite. Test cards tell it how to behave: succeed, decline, take its time, lose its answer,
-//! ask for authentication. Test banks let themselves be linked and read.
+//! As a real provider it has its own database and its own transactions, and does not depend on the suite. Repeated
+//! requests with the same key have one effect. The test card of a charge decides how it behaves: the charge succeeds, is
+//! declined, takes hours, loses its answer, or requires authentication. Test banks can be linked and read.
 
 pub mod api;
 mod bank_pages;
@@ -32,36 +32,36 @@ use tokio_util::sync::CancellationToken;
 /// Header with the signature of a notification: hex of HMAC-SHA-256 over the raw body.
 pub const SIGNATURE: &str = "simulator-signature";
 
-/// How often a notification is sent at most, and the pauses between: each is twice as long as the one before, up to
-/// the longest.
+/// How often a notification is sent at most. Each pause is twice as long as the one before, up to [`LONGEST_PAUSE`], so
+/// that a short outage costs little and a long one does not cause a flood of requests.
 const NOTIFICATIONS: u32 = 40;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// How a simulator is started.
+/// The options of a simulator.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Its file.
+    /// Its database file.
     pub file: PathBuf,
-    /// Where notifications go: `{base}/notifications/simulator/{tenant}`.
+    /// The base URL for notifications: they are sent to `{base}/notifications/simulator/{tenant}`.
     pub notify: String,
-    /// What it signs them with.
+    /// The key with which it signs them.
     pub secret: Vec<u8>,
 }
 
-/// What its handlers share.
+/// The resources of the handlers.
 #[derive(Debug, Clone)]
 pub struct World {
     pub(crate) store: Store,
     options: Arc<Options>,
     client: reqwest::Client,
-    /// Notifications that nobody has taken yet.
-    pub(crate) on_their_way: Arc<AtomicUsize>,
+    /// The number of notifications that are not delivered yet.
+    pub(crate) undelivered: Arc<AtomicUsize>,
 }
 
 impl World {
-    /// Tells the suite that something changed, without waiting; again, as providers do, while it does not answer
-    /// or answers with a 5xx. Who misses it may ask.
+    /// Notifies the suite of a change, in a task of its own. As real providers do, it sends the notification again while
+    /// the suite does not answer or answers with a 5xx. If all of them are lost, the suite can still read the state.
     pub(crate) fn notify(&self, tenant: &str, what: &str, id: &str) {
         let body = serde_json::json!({ "type": what, "id": id }).to_string();
         let request = self
@@ -69,11 +69,11 @@ impl World {
             .post(format!("{}/notifications/simulator/{tenant}", self.options.notify))
             .header(SIGNATURE, sign(&self.options.secret, body.as_bytes()))
             .body(body);
-        let on_their_way = self.on_their_way.clone();
-        on_their_way.fetch_add(1, Ordering::Relaxed);
+        let undelivered = self.undelivered.clone();
+        undelivered.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
             send(&request).await;
-            on_their_way.fetch_sub(1, Ordering::Relaxed);
+            undelivered.fetch_sub(1, Ordering::Relaxed);
         });
     }
 }
@@ -104,20 +104,20 @@ pub fn sign(secret: &[u8], body: &[u8]) -> String {
     mac.map(|mac| hex::encode(mac.finalize().into_bytes())).unwrap_or_default()
 }
 
-/// Whether a signature is of this body.
+/// Whether the signature is valid for this body.
 #[must_use]
 pub fn is_signed(secret: &[u8], body: &[u8], signature: &str) -> bool {
-    let given = hex::decode(signature).unwrap_or_default();
-    Hmac::<Sha256>::new_from_slice(secret).is_ok_and(|mac| mac.chain_update(body).verify_slice(&given).is_ok())
+    let expected = hex::decode(signature).unwrap_or_default();
+    Hmac::<Sha256>::new_from_slice(secret).is_ok_and(|mac| mac.chain_update(body).verify_slice(&expected).is_ok())
 }
 
-/// Serves until told to stop.
+/// Serves requests until `stop` is cancelled.
 ///
 /// # Errors
-/// A sentence if its file cannot be opened.
+/// A sentence, if its database file cannot be opened or the server fails.
 pub async fn serve(listener: TcpListener, options: Options, stop: CancellationToken) -> Result<(), String> {
     let store = Store::open(&options.file).await?;
-    let world = World { store, options: Arc::new(options), client: reqwest::Client::new(), on_their_way: Arc::default() };
+    let world = World { store, options: Arc::new(options), client: reqwest::Client::new(), undelivered: Arc::default() };
     let routes = Router::new()
         .route("/v1/{tenant}/charges", post(api::charge).get(api::list_charges))
         .route("/v1/{tenant}/charges/{key}", get(api::get_charge))

@@ -1,6 +1,6 @@
-//! The hosted page: where a person saves a card. Here a test card is chosen; no number is typed.
+//! The hosted page on which a person saves a card. The person chooses a test card and types no number.
 
-use crate::{World, cards};
+use crate::{World, cards, store::Setup};
 use axum::{
     Form,
     extract::{Path, State},
@@ -13,7 +13,7 @@ use std::fmt::Write;
 /// The kind of a set-up for a bank account.
 const ACCOUNT: &str = "bank_debit";
 
-/// What the form sends.
+/// The fields of the form.
 #[derive(Debug, Deserialize)]
 pub struct Choice {
     token: String,
@@ -21,7 +21,7 @@ pub struct Choice {
 
 const TITLE: &str = "Save a card";
 
-/// A page of the simulator.
+/// Renders a page of the simulator.
 pub(crate) fn page(title: &str, body: &str) -> Html<String> {
     Html(format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title><style>body{{font:16px system-ui;\
@@ -30,11 +30,11 @@ pub(crate) fn page(title: &str, body: &str) -> Html<String> {
     ))
 }
 
-/// Shows the form, or that it is done.
+/// Shows the form, or a message that it was submitted.
 pub async fn show(State(world): State<World>, Path(id): Path<String>) -> Response {
     match world.store.find_setup(&id).await {
-        Ok(Some((_, saved, kind))) if saved.is_empty() => {
-            let account = kind == ACCOUNT;
+        Ok(Some(setup)) if setup.saved.is_empty() => {
+            let account = setup.kind == ACCOUNT;
             let what = if account { "a test account; you give a mandate to debit it" } else { "a test card" };
             let mut form = format!("<p>This is the payment simulator. Choose {what}; nothing is charged.</p><form method=\"post\">");
             for card in cards::CARDS.iter().filter(|card| card.account == account) {
@@ -52,9 +52,9 @@ pub async fn show(State(world): State<World>, Path(id): Path<String>) -> Respons
     }
 }
 
-/// Saves the chosen card and tells the suite.
+/// Saves the chosen card, and notifies the suite.
 pub async fn save(State(world): State<World>, Path(id): Path<String>, Form(choice): Form<Choice>) -> Response {
-    let Ok(Some((tenant, _, kind))) = world.store.find_setup(&id).await else {
+    let Ok(Some(Setup { tenant, kind, .. })) = world.store.find_setup(&id).await else {
         return (StatusCode::NOT_FOUND, page(TITLE, "<p>There is no such page.</p>")).into_response();
     };
     if cards::find(&choice.token).is_none_or(|card| card.account != (kind == ACCOUNT)) {

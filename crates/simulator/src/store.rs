@@ -1,4 +1,4 @@
-//! The simulator's own file: charges, set-ups, saved cards.
+//! The simulator's own database: charges, refunds, chargebacks, set-ups and saved cards.
 
 use chrono::{DateTime, Utc};
 use payterms_chassis::db::steady;
@@ -20,7 +20,7 @@ const TABLES: [&str; 6] = [
     "CREATE TABLE IF NOT EXISTS saved_cards (saved TEXT PRIMARY KEY, tenant TEXT NOT NULL, token TEXT NOT NULL)",
 ];
 
-/// A charge as it is kept.
+/// A stored charge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
     /// The simulator's id.
@@ -37,11 +37,11 @@ pub struct Charge {
     pub state: String,
     /// The issuer's reason.
     pub decline_code: String,
-    /// When a processing charge succeeds.
+    /// When a processing charge succeeds or is declined.
     pub ready_at: Option<DateTime<Utc>>,
 }
 
-/// A refund as it is kept.
+/// A stored refund.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Refund {
     /// The simulator's id.
@@ -58,7 +58,7 @@ pub struct Refund {
     pub state: String,
 }
 
-/// What an issuer has taken back.
+/// An amount that an issuer has taken back.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Chargeback {
     /// The simulator's id of the charge.
@@ -69,15 +69,26 @@ pub struct Chargeback {
     pub currency: String,
 }
 
-/// The file.
+/// A hosted page on which a person saves a card or a bank account.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    /// The tenant that opened it.
+    pub(crate) tenant: String,
+    /// The saved card; empty until one is saved.
+    pub(crate) saved: String,
+    /// `card` or `bank_debit`.
+    pub(crate) kind: String,
+}
+
+/// The database.
 #[derive(Debug, Clone)]
 pub struct Store(DatabaseConnection);
 
 impl Store {
-    /// Opens or makes the file.
+    /// Opens the database file, and creates it if it is missing.
     ///
     /// # Errors
-    /// A sentence that says what the database said.
+    /// The database's error, as text.
     pub async fn open(file: &Path) -> Result<Self, String> {
         let mut options = ConnectOptions::new(format!("sqlite:{}?mode=rwc", file.display()));
         steady(&mut options).max_connections(1).sqlx_logging(false);
@@ -92,7 +103,7 @@ impl Store {
         &self.0
     }
 
-    /// Keeps a charge unless there is one with this key; true if it was kept.
+    /// Inserts a charge unless there is one with this key. True if it was inserted.
     pub(crate) async fn insert_charge(&self, tenant: &str, charge: &Charge) -> Result<bool, DbErr> {
         let insert = "INSERT INTO charges (tenant, key, id, saved, amount, currency, state, decline_code, ready_at) \
                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
@@ -111,7 +122,7 @@ impl Store {
         Ok(sql::exec(&self.0, insert, values).await? == 1)
     }
 
-    /// The charge of a key; one whose time has come by `now` has succeeded or was declined.
+    /// The charge of a key. A processing charge gets its result first if that is due by `now`.
     pub(crate) async fn charge(&self, tenant: &str, key: &str, now: DateTime<Utc>) -> Result<Option<Charge>, DbErr> {
         let settle = "UPDATE charges SET state = CASE WHEN decline_code = '' THEN 'succeeded' ELSE 'declined' END \
                       WHERE tenant = $1 AND key = $2 AND state = 'processing' AND ready_at <= $3";
@@ -126,13 +137,13 @@ impl Store {
         rows.iter().map(charge).collect()
     }
 
-    /// The charge of an id.
+    /// A charge by its id.
     pub(crate) async fn charge_of_id(&self, tenant: &str, id: &str) -> Result<Option<Charge>, DbErr> {
         let row = sql::one(&self.0, "SELECT * FROM charges WHERE tenant = $1 AND id = $2", vec![tenant.into(), id.into()]).await?;
         row.as_ref().map(charge).transpose()
     }
 
-    /// Keeps a refund unless there is one with this key; true if it was kept.
+    /// Inserts a refund unless there is one with this key. True if it was inserted.
     pub(crate) async fn insert_refund(&self, tenant: &str, refund: &Refund) -> Result<bool, DbErr> {
         let insert = "INSERT INTO refunds (tenant, key, id, charge, amount, currency, state) VALUES ($1, $2, $3, $4, $5, $6, $7) \
                       ON CONFLICT DO NOTHING";
@@ -141,10 +152,10 @@ impl Store {
         Ok(sql::exec(&self.0, insert, values).await? == 1)
     }
 
-    /// Notes that the issuer has taken back what is left of a charge, once.
-    pub(crate) async fn insert_chargeback(&self, tenant: &str, taken: &Chargeback) -> Result<(), DbErr> {
+    /// Inserts a chargeback unless its charge has one.
+    pub(crate) async fn insert_chargeback(&self, tenant: &str, chargeback: &Chargeback) -> Result<(), DbErr> {
         let insert = "INSERT INTO chargebacks (tenant, charge, amount, currency) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-        let Chargeback { charge, amount, currency } = taken.clone();
+        let Chargeback { charge, amount, currency } = chargeback.clone();
         sql::exec(&self.0, insert, vec![tenant.into(), charge.into(), amount.into(), currency.into()]).await?;
         Ok(())
     }
@@ -152,14 +163,14 @@ impl Store {
     /// All chargebacks of a tenant.
     pub(crate) async fn chargebacks(&self, tenant: &str) -> Result<Vec<Chargeback>, DbErr> {
         let rows = sql::all(&self.0, "SELECT * FROM chargebacks WHERE tenant = $1 ORDER BY charge", vec![tenant.into()]).await?;
-        let taken = |row: &QueryResult| {
+        let chargeback = |row: &QueryResult| {
             Ok(Chargeback {
                 charge: row.try_get("", "charge")?,
                 amount: row.try_get("", "amount")?,
                 currency: row.try_get("", "currency")?,
             })
         };
-        rows.iter().map(taken).collect()
+        rows.iter().map(chargeback).collect()
     }
 
     /// All refunds of a tenant.
@@ -178,21 +189,22 @@ impl Store {
         rows.iter().map(refund).collect()
     }
 
-    /// The set-up of a key, made if missing.
-    pub(crate) async fn setup(&self, tenant: &str, (key, kind): (&str, &str)) -> Result<String, DbErr> {
+    /// The id of the set-up of a key. It is inserted if it is missing.
+    pub(crate) async fn setup(&self, tenant: &str, key: &str, kind: &str) -> Result<String, DbErr> {
         let insert = "INSERT INTO setups (id, tenant, key, saved, kind) VALUES ($1, $2, $3, '', $4) ON CONFLICT DO NOTHING";
         sql::exec(&self.0, insert, vec![format!("seti_{}", key.replace('-', "")).into(), tenant.into(), key.into(), kind.into()]).await?;
         let row = sql::one(&self.0, "SELECT id FROM setups WHERE tenant = $1 AND key = $2", vec![tenant.into(), key.into()]).await?;
         row.map(|row| row.try_get("", "id")).transpose().map(Option::unwrap_or_default)
     }
 
-    /// Tenant, saved card (empty: none yet) and kind of a set-up.
-    pub(crate) async fn find_setup(&self, id: &str) -> Result<Option<(String, String, String)>, DbErr> {
+    /// A set-up by its id.
+    pub(crate) async fn find_setup(&self, id: &str) -> Result<Option<Setup>, DbErr> {
         let row = sql::one(&self.0, "SELECT tenant, saved, kind FROM setups WHERE id = $1", vec![id.into()]).await?;
-        row.map(|row| Ok((row.try_get("", "tenant")?, row.try_get("", "saved")?, row.try_get("", "kind")?))).transpose()
+        row.map(|row| Ok(Setup { tenant: row.try_get("", "tenant")?, saved: row.try_get("", "saved")?, kind: row.try_get("", "kind")? }))
+            .transpose()
     }
 
-    /// Saves a card for a set-up that has none yet.
+    /// Saves a card for a set-up that has none yet. True if it was saved.
     pub(crate) async fn save_card(&self, id: &str, tenant: &str, saved: &str, token: &str) -> Result<bool, DbErr> {
         let update = "UPDATE setups SET saved = $2 WHERE id = $1 AND saved = ''";
         let first = sql::exec(&self.0, update, vec![id.into(), saved.into()]).await? == 1;
@@ -203,7 +215,7 @@ impl Store {
         Ok(first)
     }
 
-    /// The test card behind a saved one.
+    /// The token of the test card that was saved.
     pub(crate) async fn token_of(&self, tenant: &str, saved: &str) -> Result<Option<String>, DbErr> {
         let select = "SELECT token FROM saved_cards WHERE saved = $1 AND tenant = $2";
         let row = sql::one(&self.0, select, vec![saved.into(), tenant.into()]).await?;

@@ -58,22 +58,27 @@ pub fn check(root: &Path) -> Result<(), String> {
     columns(root, &mut wrong);
     reasons(root, &files, &mut wrong);
     policies(root, &mut wrong);
-    citations(root, &files, &mut wrong);
-    if let Err(error) = crate::states::check(root) {
-        wrong.push(error);
-    }
+    crate::citations::check(root, &mut wrong);
+    crate::recipes::check(root, &mut wrong);
+    wrong.extend(crate::states::check(root).err());
+    wrong.extend(crate::readmes::check(root).err());
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
 /// All Rust files below a folder, in order.
 pub fn rust_files(root: &Path) -> Vec<PathBuf> {
+    files_ending(root, &["rs"])
+}
+
+/// All files below a folder whose names end so, in order; not what is built or hidden.
+pub fn files_ending(root: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let (mut files, mut folders) = (Vec::new(), vec![root.to_path_buf()]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-            if path.is_dir() && name != "target" && !name.starts_with('.') {
+            if path.is_dir() && name != "target" && name != "data" && !name.starts_with('.') {
                 folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
+            } else if path.extension().is_some_and(|ending| endings.iter().any(|one| ending == *one)) {
                 files.push(path);
             }
         }
@@ -106,25 +111,6 @@ fn columns(root: &Path, wrong: &mut Vec<String>) {
         for inexact in [" numeric", " decimal", " real", " double", " float", " money "] {
             if text.contains(&format!("{inexact} not null")) || text.contains(&format!("{inexact},")) {
                 wrong.push(format!("{}: a column of{inexact}", file.display()));
-            }
-        }
-    }
-}
-
-/// What the code cites of docs/domain.md is there: a heading, or a paragraph's bold beginning.
-fn citations(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
-    let law = fs::read_to_string(root.join("docs/domain.md")).unwrap_or_default();
-    for file in files.iter().filter(|file| !file.starts_with(root.join("crates/xtask"))) {
-        let text = fs::read_to_string(file).unwrap_or_default();
-        for (_, rest) in text.match_indices("(docs/domain.md, ").map(|(at, mark)| (at, &text[at + mark.len()..])) {
-            let cited = rest.split(')').next().unwrap_or_default();
-            for part in cited.split(", ") {
-                if !law.contains(&format!("## {part}"))
-                    && !law.contains(&format!("**{part}"))
-                    && !law.contains(&format!(", {}**", part.to_lowercase()))
-                {
-                    wrong.push(format!("{}: docs/domain.md has no {part:?}", file.display()));
-                }
             }
         }
     }

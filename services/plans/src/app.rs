@@ -1,8 +1,8 @@
-//! What use cases get: the database, the flows, the other services.
+//! The resources that use cases need: the database, the flows, the other services.
 
 use payterms_chassis::{Db, flow::Flows, page::PageSigner, peers::Peers};
 
-/// What the use cases work with.
+/// The resources of a use case.
 #[derive(Debug, Clone)]
 pub struct App {
     /// The database of plans.

@@ -1,4 +1,4 @@
-//! What plans do with the events of other services.
+//! The consumers of other services' events.
 
 use crate::use_cases::plans::{collect::follow_payment, follow_invoice::follow_invoice};
 use futures::future::BoxFuture;
@@ -28,7 +28,7 @@ fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
 fn invoice_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let invoice = InvoiceChanged::decode(event.data.clone())?.invoice.unwrap_or_default();
-        // No plan covers a draft.
+        // A draft cannot be proposed, so no plan covers it.
         if invoice.state() == invoice::State::Draft {
             return Ok(());
         }

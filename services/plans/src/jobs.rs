@@ -1,4 +1,4 @@
-//! What falls due in plans: each job's name with its handler.
+//! The scheduled jobs of plans: each job's name with its handler.
 
 use crate::{
     app::App,

@@ -1,4 +1,4 @@
-//! The plans service: what customers may propose, the plans and their instalments.
+//! The plans service: proposals of customers, payment plans and their instalments.
 
 pub mod api;
 pub mod app;
@@ -21,7 +21,7 @@ use use_cases::plans::{
     switch_blocks::{self, drive_block_switch},
 };
 
-/// Options of plans alone: none.
+/// Options that only plans have: none.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Options {}
 

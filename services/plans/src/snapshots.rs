@@ -1,4 +1,4 @@
-//! The present state of what others hear from plans.
+//! Snapshots: the present state of everything that plans publish as events.
 
 use crate::{messages::plans::plan as plan_message, store::plans};
 use payterms_chassis::{
@@ -20,10 +20,11 @@ fn plans_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     Box::pin(async move {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
-        let found = plans::find_many(tx.conn(), tenant, &ids).await?;
-        let shown = found.iter().filter(|plan| plan.state != PlanState::Pending);
+        let plans = plans::find_many(tx.conn(), tenant, &ids).await?;
+        // A pending plan was never published, and disappears if its invoices cannot be blocked.
+        let visible = plans.iter().filter(|plan| plan.state != PlanState::Pending);
         let state =
             |plan| Ok::<_, AppError>(PlanChanged { plan: Some(plan_message(tenant, plan)?), ..PlanChanged::default() }.encode_to_vec());
-        shown.map(|plan| Ok((plan.id.to_string(), state(plan)?))).collect()
+        visible.map(|plan| Ok((plan.id.to_string(), state(plan)?))).collect()
     })
 }

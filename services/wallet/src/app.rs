@@ -1,11 +1,11 @@
-//! What the use cases work with.
+//! The means of the use cases.
 
 use crate::{commands::batch::BatchCommitter, provider::PaymentProvider};
 use payterms_chassis::{AppError, Db, flow::Flows, page::PageSigner};
 use payterms_kernel::Refusal;
 use std::sync::Arc;
 
-/// What the use cases work with.
+/// The database, the flows, the committer and the provider that the use cases need.
 #[derive(Clone)]
 pub struct App {
     /// The wallet's database.
@@ -14,9 +14,9 @@ pub struct App {
     pub pages: PageSigner,
     /// The wallet's flows.
     pub flows: Flows,
-    /// Commits the batched verbs, calls that wait together.
+    /// Commits the calls of the batched verbs together.
     pub batches: BatchCommitter,
-    /// The payment simulator, where one is connected.
+    /// The payment simulator, if one is connected.
     pub(crate) simulator: Option<Arc<dyn PaymentProvider>>,
 }
 
@@ -24,7 +24,7 @@ impl App {
     /// The payment provider of that name.
     ///
     /// # Errors
-    /// `METHOD_NOT_OFFERED` where this installation has none of that name.
+    /// `METHOD_NOT_OFFERED` if this installation has none of that name.
     pub fn provider(&self, name: &str) -> Result<&Arc<dyn PaymentProvider>, AppError> {
         self.simulator.as_ref().filter(|_| name == "simulator").ok_or_else(|| {
             Refusal::precondition("METHOD_NOT_OFFERED", "No payment provider of that name is connected.").with("provider", name).into()

@@ -1,4 +1,4 @@
-//! The events of other services that the wallet hears, each with its use case.
+//! The events of other services that the wallet subscribes to, each with its use case.
 
 use crate::use_cases::{
     customers::follow::follow_customer, metered::follow::follow_metered_service, settings::follow_tenant::follow_tenant,

@@ -1,4 +1,4 @@
-//! What falls due in the wallet: each job's name with its handler.
+//! The wallet's jobs: each name with its handler.
 
 use crate::{
     app::App,

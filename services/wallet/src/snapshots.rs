@@ -1,4 +1,4 @@
-//! The present state of what others hear from the wallet.
+//! Snapshots of the wallet's aggregates that other services subscribe to.
 
 use crate::{
     commands::{customers::CustomerRef, wallets::name_of},
@@ -33,12 +33,12 @@ fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     Box::pin(async move {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
-        let found = top_ups::find_many(tx.conn(), tenant, &ids).await?;
-        let owners: Vec<_> = found.iter().map(|top_up| top_up.wallet).collect();
+        let top_ups = top_ups::find_many(tx.conn(), tenant, &ids).await?;
+        let owners: Vec<_> = top_ups.iter().map(|top_up| top_up.wallet).collect();
         let owners: HashMap<_, _> =
             wallets::find_many(tx.conn(), tenant, &owners).await?.into_iter().map(|wallet| (wallet.id, wallet)).collect();
-        let mut states = Vec::with_capacity(found.len());
-        for top_up in &found {
+        let mut states = Vec::with_capacity(top_ups.len());
+        for top_up in &top_ups {
             let Some(wallet) = owners.get(&top_up.wallet) else { continue };
             let event = TopUpChanged { top_up: Some(messages::top_ups::top_up(&name_of(tenant, wallet), top_up)?) };
             states.push((top_up.id.to_string(), event.encode_to_vec()));
@@ -51,8 +51,8 @@ fn charges_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     Box::pin(async move {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
-        let found = charges::find_many(tx.conn(), tenant, &ids).await?;
-        let owners: Vec<_> = found.iter().map(|charge| charge.wallet).collect();
+        let charges = charges::find_many(tx.conn(), tenant, &ids).await?;
+        let owners: Vec<_> = charges.iter().map(|charge| charge.wallet).collect();
         let owners: HashMap<_, _> =
             wallets::find_many(tx.conn(), tenant, &owners).await?.into_iter().map(|wallet| (wallet.id, wallet.customer)).collect();
         let state = |charge: &payterms_wallet_domain::Charge| {
@@ -60,7 +60,7 @@ fn charges_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             let event = ChargeChanged { charge: Some(messages::charges::charge(&customer, charge)) };
             Some((charge.id.to_string(), event.encode_to_vec()))
         };
-        Ok(found.iter().filter_map(state).collect())
+        Ok(charges.iter().filter_map(state).collect())
     })
 }
 
@@ -84,14 +84,14 @@ fn settings_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         if !ids.iter().any(|id| id == tenant.as_str()) {
             return Ok(Vec::new());
         }
-        let found = settings::find(tx.conn(), tenant).await?;
-        let rendered = messages::settings::wallet_settings(tenant, &found);
+        let settings = settings::find(tx.conn(), tenant).await?;
+        let rendered = messages::settings::wallet_settings(tenant, &settings);
         let event = WalletSettingsChanged { wallet_settings: Some(rendered), turned_off_by: String::new() };
         Ok(vec![(tenant.to_string(), event.encode_to_vec())])
     })
 }
 
-/// Months of services that were closed; each is billed once, however often it is published.
+/// Closed months of metered services. Invoicing bills each once, however often it is published.
 fn closes_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     Box::pin(async move {
         let mut states = Vec::new();
@@ -102,7 +102,7 @@ fn closes_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     })
 }
 
-/// Months of wallets that were closed; each is billed once, however often it is published.
+/// Closed months of wallets. Invoicing bills each once, however often it is published.
 fn months_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     Box::pin(async move {
         let mut states = Vec::new();

@@ -1,8 +1,8 @@
-//! Copies of what other services own, and the second call that finds what the first one made.
+//! Copies of other services' rows, and how a caller reads its own writes through them.
 //!
-//! A write's answer names the versions that it made (`payterms-version: type/id@n`). A call that sends such a version back
-//! waits until the copy here has it. A refusal that rests on copies names those that the call's names lead to
-//! (`payterms-copies`): whoever knows a version of them repeats the call with it.
+//! The answer of a write names the versions that it made (`payterms-version: type/id@n`). A call that sends such a version
+//! back waits until the copy here has reached it. A refusal that is based on copies lists the aggregates that the request
+//! names (`payterms-copies`), so that a gateway or service with a newer version of one can repeat the call with it.
 
 use crate::{
     db::{Db, sql},
@@ -18,15 +18,15 @@ use payterms_kernel::TenantId;
 use std::{collections::HashMap, time::Duration};
 use tonic::Status;
 
-/// Metadata of a refusal that rests on copies: the aggregates as `type/id`, comma between. It goes to the gateway and to
-/// other services, never to a caller.
+/// Metadata of a refusal that is based on copies: the aggregates as `type/id`, separated by commas. The gateway and other
+/// services read it; the gateway removes it before the answer reaches a caller.
 pub const COPIES: &str = "payterms-copies";
-/// How long a call waits for all its copies together.
+/// How long a call waits for all its copies together. Events normally arrive within milliseconds; longer means an outage.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Versions that one call waits for.
+/// Versions that one call may wait for; the bound keeps the query small, since a caller can name as many as it likes.
 pub const MOST: usize = 40;
-/// How long a version that was seen here need not be looked up again.
-const SEEN_FOR: Duration = Duration::from_secs(10);
+/// How long a version that has arrived here is cached. Versions only rise, so a cached one stays valid.
+const ARRIVED_CACHED_FOR: Duration = Duration::from_secs(10);
 
 /// One version of an aggregate, `type/id@n`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl std::fmt::Display for Version {
     }
 }
 
-/// The versions of a list; an item that cannot be read is passed over.
+/// Parses a list of versions and skips items that are malformed.
 pub fn parse_list(list: &str) -> impl Iterator<Item = Version> {
     list.split(',').filter_map(|item| {
         let (aggregate, number) = item.trim().rsplit_once('@')?;
@@ -54,24 +54,24 @@ pub fn parse_list(list: &str) -> impl Iterator<Item = Version> {
     })
 }
 
-/// The aggregates of a list of `type/id`, at most [`MOST`].
+/// Parses a list of `type/id` and skips malformed items; at most [`MOST`].
 #[must_use]
 pub fn parse_aggregates(list: &str) -> Vec<(String, String)> {
     let aggregates = list.split(',').filter_map(|item| item.trim().split_once('/'));
     aggregates.map(|(kind, id)| (kind.to_owned(), id.to_owned())).take(MOST).collect()
 }
 
-/// A list of versions as it stands in metadata.
+/// Formats versions for metadata.
 #[must_use]
 pub fn list(versions: &[Version]) -> String {
     versions.iter().map(Version::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// The aggregates that the resource names in a message lead to, each once: `…/customers/0199…` leads to `customer/0199…`.
-/// The message is read as bytes: names stand in it as text, whatever its type.
+/// The aggregates that resource names in a message refer to, each once: `…/customers/0199…` refers to `customer/0199…`.
+/// The encoded message is searched as bytes, so this works for every type of message: protobuf encodes names as plain text.
 #[must_use]
 pub fn named_in(message: &[u8]) -> Vec<(String, String)> {
-    let mut found = Vec::new();
+    let mut aggregates = Vec::new();
     for (at, _) in message.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
         let start = at.saturating_add(1);
         let id = message.get(start..start.saturating_add(36)).and_then(|id| std::str::from_utf8(id).ok());
@@ -81,15 +81,16 @@ pub fn named_in(message: &[u8]) -> Vec<(String, String)> {
         let collection = before.get(before.len().saturating_sub(letters)..).unwrap_or_default();
         if let Some(kind) = kind_of(collection) {
             let aggregate = (kind, id.to_owned());
-            if !found.contains(&aggregate) && found.len() < MOST {
-                found.push(aggregate);
+            // A caller chooses the message, so the list is bounded.
+            if !aggregates.contains(&aggregate) && aggregates.len() < MOST {
+                aggregates.push(aggregate);
             }
         }
     }
-    found
+    aggregates
 }
 
-/// The aggregate type of a collection: `meteredServices` has `metered_service`s.
+/// The aggregate type of a collection: `metered_service` for `meteredServices`.
 fn kind_of(collection: &[u8]) -> Option<String> {
     let (b's', singular) = collection.split_last()? else { return None };
     let mut kind = String::new();
@@ -102,40 +103,40 @@ fn kind_of(collection: &[u8]) -> Option<String> {
     Some(kind)
 }
 
-/// What a service keeps copies of, and how far they are.
+/// The copies of one service: which aggregate types it copies, and up to which version.
 #[derive(Debug)]
 pub struct Copies {
     db: Db,
     relations: Relations,
-    seen: TtlCache<(TenantId, String, String), i64>,
+    arrived: TtlCache<(TenantId, String, String), i64>,
 }
 
 impl Copies {
     /// The copies in a service's database.
     #[must_use]
     pub fn new(db: Db, relations: Relations) -> Self {
-        Self { db, relations, seen: TtlCache::default() }
+        Self { db, relations, arrived: TtlCache::default() }
     }
 
-    fn keeps(&self, kind: &str) -> bool {
-        self.relations.hears.values().flatten().any(|heard| heard == kind)
+    fn copies(&self, kind: &str) -> bool {
+        self.relations.hears.values().flatten().any(|subscribed| subscribed == kind)
     }
 
-    /// Waits until the copies here have these versions.
+    /// Waits until the copies here have reached these versions.
     ///
     /// # Errors
-    /// `COPY_BEHIND` if it takes too long.
+    /// `COPY_BEHIND` if they do not arrive within [`PATIENCE`] or the caller's deadline.
     pub async fn wait(&self, tenant: &TenantId, named: &str) -> Result<(), AppError> {
         let patience = time_left().map_or(PATIENCE, |left| left.min(PATIENCE));
         let until = tokio::time::Instant::now() + patience;
-        let mut missing: Vec<_> = parse_list(named).filter(|version| self.keeps(&version.kind)).take(MOST).collect();
-        missing.retain(|version| !self.was_seen(tenant, version));
+        let mut missing: Vec<_> = parse_list(named).filter(|version| self.copies(&version.kind)).take(MOST).collect();
+        missing.retain(|version| !self.has_arrived(tenant, version));
         while !missing.is_empty() {
             let aggregates: Vec<_> = missing.iter().map(|version| (version.kind.clone(), version.id.clone())).collect();
             let present = self.versions(tenant, &aggregates).await?;
             missing.retain(|version| {
                 let number = present.get(&(version.kind.clone(), version.id.clone())).copied().unwrap_or_default();
-                self.note_seen(tenant, version, number);
+                self.cache_arrived(tenant, version, number);
                 number < version.number
             });
             if let Some(first) = missing.first()
@@ -150,14 +151,14 @@ impl Copies {
         Ok(())
     }
 
-    fn was_seen(&self, tenant: &TenantId, version: &Version) -> bool {
+    fn has_arrived(&self, tenant: &TenantId, version: &Version) -> bool {
         let key = (tenant.clone(), version.kind.clone(), version.id.clone());
-        self.seen.get(&key, self.db.clock().now()).is_some_and(|number| number >= version.number)
+        self.arrived.get(&key, self.db.clock().now()).is_some_and(|number| number >= version.number)
     }
 
-    fn note_seen(&self, tenant: &TenantId, version: &Version, number: i64) {
+    fn cache_arrived(&self, tenant: &TenantId, version: &Version, number: i64) {
         let key = (tenant.clone(), version.kind.clone(), version.id.clone());
-        self.seen.insert(key, number, self.db.clock().now() + SEEN_FOR);
+        self.arrived.insert(key, number, self.db.clock().now() + ARRIVED_CACHED_FOR);
     }
 
     async fn versions(&self, tenant: &TenantId, aggregates: &[(String, String)]) -> Result<HashMap<(String, String), i64>, AppError> {
@@ -167,26 +168,22 @@ impl Copies {
         read(&sql::all(self.db.system(), &select, values).await?)
     }
 
-    /// The copies that a refusal may rest on: those of the tenant and of the names in the message. None where the refusal
-    /// does not rest on copies. Their versions are not said: a copy that has come since the decision would pass for one
-    /// that was decided on.
+    /// The copies on which a refusal may be based: the tenant's and those that the message names. `None` if the refusal is not
+    /// based on copies. Versions are left out: a copy that arrived after the decision would look like its basis.
     #[must_use]
     pub fn rested_on(&self, tenant: &TenantId, status: &Status, message: &[u8]) -> Option<String> {
         let reason = reason(status)?;
-        let is_not_found = reason == "RESOURCE_NOT_FOUND";
-        if !is_not_found && !self.relations.rests_on_copies.contains(&reason) {
+        let is_not_aggregates = reason == "RESOURCE_NOT_FOUND";
+        if !is_not_aggregates && !self.relations.rests_on_copies.contains(&reason) {
             return None;
         }
-        let of_tenant = (!is_not_found).then(|| ("tenant".to_owned(), tenant.to_string()));
-        let aggregates = of_tenant.into_iter().chain(named_in(message)).filter(|(kind, _)| self.keeps(kind));
+        let of_tenant = (!is_not_aggregates).then(|| ("tenant".to_owned(), tenant.to_string()));
+        let aggregates = of_tenant.into_iter().chain(named_in(message)).filter(|(kind, _)| self.copies(kind));
         let list: Vec<_> = aggregates.map(|(kind, id)| format!("{kind}/{id}")).collect();
         (!list.is_empty()).then(|| list.join(","))
     }
 
-    /// The versions that these aggregates have here, as owned ones or as copies; those that are not here are left out.
-    ///
-    /// # Errors
-    /// The database's.
+    /// The versions of these aggregates in this service, owned or copied. Aggregates without either are left out.
     pub async fn versions_of(&self, tenant: &TenantId, aggregates: &[(String, String)]) -> Result<Vec<Version>, AppError> {
         let mut versions = self.versions(tenant, aggregates).await?;
         versions.extend(owned(&self.db, tenant, aggregates).await?);
@@ -195,9 +192,6 @@ impl Copies {
 }
 
 /// The versions of aggregates that this service owns.
-///
-/// # Errors
-/// The database's.
 pub async fn owned(db: &Db, tenant: &TenantId, aggregates: &[(String, String)]) -> Result<HashMap<(String, String), i64>, AppError> {
     let select = "SELECT aggregate_type, aggregate_id, version FROM aggregate_heads WHERE tenant = $1";
     let (select, values) = among(select, tenant, aggregates, "");
@@ -205,7 +199,7 @@ pub async fn owned(db: &Db, tenant: &TenantId, aggregates: &[(String, String)]) 
     read(&sql::all(&read_tx, &select, values).await?)
 }
 
-/// A query for these aggregates of a tenant.
+/// Restricts a query to these aggregates of a tenant; returns the statement and its values.
 fn among(select: &str, tenant: &TenantId, aggregates: &[(String, String)], end: &str) -> (String, Vec<sea_orm::Value>) {
     let mut values = vec![tenant.as_str().into()];
     let mut terms = Vec::with_capacity(aggregates.len());
@@ -241,8 +235,8 @@ mod tests {
         let (one, two) = ("01993c7a-0000-7000-8000-000000000001", "01993c7a-0000-7000-8000-000000000002");
         let message =
             format!("\n\u{20}{two}\u{12}S tenants/acme/customers/{one}/meteredServices/{two}\0tenants/acme/customers/{one}x/{one}/");
-        let found = named_in(message.as_bytes());
-        assert_eq!(found, [("customer".to_owned(), one.to_owned()), ("metered_service".to_owned(), two.to_owned())]);
+        let aggregates = named_in(message.as_bytes());
+        assert_eq!(aggregates, [("customer".to_owned(), one.to_owned()), ("metered_service".to_owned(), two.to_owned())]);
         assert_eq!(named_in(b"/s/"), []);
         assert_eq!(named_in(&[b'/'; 1000]), []);
     }

@@ -1,8 +1,7 @@
-//! The inbox: each event is applied once, in the order of its aggregate, with its effect in the
-//! same transaction. What comes before its predecessor is held back; a snapshot fills a gap.
+//! The inbox: each event is applied once, in the order of its aggregate, with its effect in the same transaction. An event
+//! that arrives before its predecessor is stored and applied later; a snapshot closes a gap.
 //!
-//! An event that cannot be applied five times becomes a dead letter: its aggregate waits for the
-//! operator, all others go on.
+//! An event that fails five times becomes a dead letter: its aggregate waits for the operator, the others continue.
 
 use crate::{
     bus::operations,
@@ -20,7 +19,7 @@ use tonic::{Request, Response, Status};
 use tracing::Instrument;
 use uuid::Uuid;
 
-/// How often an event is tried before it is a dead letter.
+/// Attempts before an event becomes a dead letter. A lasting error would otherwise be retried for ever.
 const MOST_ATTEMPTS: i64 = 5;
 /// Events in one delivery.
 pub(crate) const MOST_EVENTS: u16 = 200;
@@ -28,8 +27,8 @@ pub(crate) const MOST_EVENTS: u16 = 200;
 /// Applies one event within the inbox's transaction.
 pub type Apply = for<'a> fn(&'a mut WriteTx, &'a Event) -> BoxFuture<'a, Result<(), AppError>>;
 
-/// What a service does with the events that it hears, by their full type name. An event of a
-/// type that is not here is marked as seen.
+/// The handlers of the events that a service subscribes to, by full type name. An event without a handler is only recorded
+/// as applied.
 #[derive(Clone, Default)]
 pub struct Consumers(HashMap<String, Apply>);
 
@@ -40,12 +39,32 @@ impl std::fmt::Debug for Consumers {
 }
 
 impl Consumers {
-    /// Adds what is done with events of type `E`.
+    /// Adds the handler of events of type `E`.
     #[must_use]
     pub fn with<E: prost::Name>(mut self, apply: Apply) -> Self {
         self.0.insert(E::full_name(), apply);
         self
     }
+}
+
+/// The outcome of one event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delivery {
+    /// Its effect is committed.
+    Applied,
+    /// It waits for its predecessor, or is a dead letter.
+    Waiting,
+    /// It was applied before.
+    Duplicate,
+}
+
+/// Whether an event may be applied although it is a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    /// Not any more after [`MOST_ATTEMPTS`].
+    Limited,
+    /// The operator asked for another attempt.
+    Forced,
 }
 
 /// The inbox of one service.
@@ -60,30 +79,30 @@ impl Inbox {
         Self { db, consumers: Arc::new(consumers) }
     }
 
-    async fn take(&self, event: Event) -> Result<i32, AppError> {
+    /// Applies an event and those stored events that it was holding up; returns how many were applied.
+    async fn apply_with_successors(&self, event: Event) -> Result<i32, AppError> {
         let mut applied = 0;
         let mut next = Some(event);
         while let Some(event) = next {
             let span = tracing::info_span!("inbox", r#type = %event.r#type, otel.kind = "consumer");
             telemetry::adopt_trace_parent(&span, &event.trace_parent);
-            match self.take_one(&event, false).instrument(span).await {
-                Ok(Some(false)) => break,
-                Ok(Some(true)) => applied += 1,
-                Ok(None) => {}
-                Err(error) if error.is_lasting() && self.note_failure(&event, &error).await? >= MOST_ATTEMPTS => {
+            match self.apply(&event, Attempt::Limited).instrument(span).await {
+                Ok(Delivery::Waiting) => break,
+                Ok(Delivery::Applied) => applied += 1,
+                Ok(Delivery::Duplicate) => {}
+                Err(error) if error.is_lasting() && self.record_failure(&event, &error).await? >= MOST_ATTEMPTS => {
                     tracing::error!(event = %event.id, r#type = %event.r#type, "an event is a dead letter now");
                     break;
                 }
                 Err(error) => return Err(error),
             }
-            next = self.held_after(&event).await?;
+            next = self.stored_successor(&event).await?;
         }
         Ok(applied)
     }
 
-    /// Applies one event if its turn has come; false if it is held back or a dead letter (unless
-    /// `forced`), none if it was applied before.
-    async fn take_one(&self, event: &Event, forced: bool) -> Result<Option<bool>, AppError> {
+    /// Applies one event if its predecessor has been applied; otherwise stores it until then.
+    async fn apply(&self, event: &Event, attempt: Attempt) -> Result<Delivery, AppError> {
         let fault = |what: &str| AppError::Fault(format!("event {}: {what}", event.id));
         let tenant: TenantId = event.tenant.parse().map_err(|_| fault("no tenant"))?;
         let id = Uuid::try_parse(&event.id).map_err(|_| fault("no id"))?;
@@ -91,12 +110,13 @@ impl Inbox {
         let mut tx = self.db.begin_apart(&call).await?;
         let head = head(&tx, event).await?;
         if event.version <= head {
-            // Applied before; what was held back behind it may have been left by a crash.
-            return Ok(None);
+            // Applied before. The caller still looks for a stored successor: a crash may have come between the two.
+            return Ok(Delivery::Duplicate);
         }
-        if !forced && attempts(&tx, id).await? >= MOST_ATTEMPTS {
-            return Ok(Some(false));
+        if attempt == Attempt::Limited && attempts(&tx, id).await? >= MOST_ATTEMPTS {
+            return Ok(Delivery::Waiting);
         }
+        // A snapshot holds the whole state, so it need not wait for its predecessors.
         let in_turn = event.snapshot || event.version == head.saturating_add(1);
         if in_turn {
             kill::point("inbox.before_apply");
@@ -111,69 +131,69 @@ impl Inbox {
                 sql::exec(tx.conn(), statement, [vec![event.version.into()], aggregate(event)].concat()).await?;
             }
         }
-        let held = (!in_turn).then(|| event.encode_to_vec());
-        note(&tx, event, id, held).await?;
+        let stored_event = (!in_turn).then(|| event.encode_to_vec());
+        record(&tx, event, id, stored_event).await?;
         tx.commit_rows().await?;
         kill::point("inbox.after_apply");
-        Ok(Some(in_turn))
+        Ok(if in_turn { Delivery::Applied } else { Delivery::Waiting })
     }
 
-    /// Notes that an event could not be applied; answers how often that is now.
-    async fn note_failure(&self, event: &Event, error: &AppError) -> Result<i64, AppError> {
+    /// Records that an event could not be applied; returns the number of failed attempts.
+    async fn record_failure(&self, event: &Event, error: &AppError) -> Result<i64, AppError> {
         let (Ok(tenant), Ok(id)) = (event.tenant.parse(), Uuid::try_parse(&event.id)) else { return Ok(0) };
         let tx = self.db.begin_apart(&Call::internal(self.db.service(), &tenant, &event.r#type, id, None)).await?;
         head(&tx, event).await?;
-        note(&tx, event, id, Some(event.encode_to_vec())).await?;
+        record(&tx, event, id, Some(event.encode_to_vec())).await?;
         let count = "UPDATE inbox SET attempts = attempts + 1, failure = $2 WHERE event_id = $1";
         sql::exec(tx.conn(), count, vec![id.into(), error.to_string().chars().take(500).collect::<String>().into()]).await?;
-        let now = attempts(&tx, id).await?;
+        let failed = attempts(&tx, id).await?;
         tx.commit_rows().await?;
-        Ok(now)
+        Ok(failed)
     }
 
-    /// Tries a dead letter once more, and what is held back behind it; answers what went wrong.
+    /// Retries a dead letter and then the stored events behind it; returns the failure if there was one.
     pub(crate) async fn retry(&self, tenant: &TenantId, id: Uuid) -> Result<Option<String>, AppError> {
         let select = "SELECT held FROM inbox WHERE event_id = $1 AND tenant = $2 AND attempts >= $3";
         let row = sql::one(self.db.system(), select, vec![id.into(), tenant.as_str().into(), MOST_ATTEMPTS.into()]).await?;
-        let held: Option<Vec<u8>> = row.ok_or_else(Refusal::not_found)?.try_get("", "held")?;
-        let Some(held) = held else { return Ok(None) };
-        let event = Event::decode(held.as_slice())?;
-        match self.take_one(&event, true).await {
-            Ok(Some(false)) => return Ok(Some("an event before it has not come yet".to_owned())),
+        let stored: Option<Vec<u8>> = row.ok_or_else(Refusal::not_found)?.try_get("", "held")?;
+        let Some(stored) = stored else { return Ok(None) };
+        let event = Event::decode(stored.as_slice())?;
+        match self.apply(&event, Attempt::Forced).await {
+            Ok(Delivery::Waiting) => return Ok(Some("an event before it has not come yet".to_owned())),
             Ok(_) => {}
             Err(error) if error.is_lasting() => {
-                self.note_failure(&event, &error).await?;
+                self.record_failure(&event, &error).await?;
                 return Ok(Some(error.to_string()));
             }
             Err(error) => return Err(error),
         }
-        if let Some(next) = self.held_after(&event).await? {
-            self.take(next).await?;
+        if let Some(next) = self.stored_successor(&event).await? {
+            self.apply_with_successors(next).await?;
         }
         Ok(None)
     }
 
-    /// Dead letters after an event's id, in the order of ids.
+    /// Dead letters whose event id is greater than `after`, in the order of ids.
     pub(crate) async fn dead_letters(&self, after: Uuid, limit: u64) -> Result<Vec<DeadLetter>, AppError> {
         let select = "SELECT event_id, source, tenant, aggregate_type, aggregate_id, version, held, attempts, failure, recorded_at \
                       FROM inbox WHERE held IS NOT NULL AND attempts >= $1 AND event_id > $2 ORDER BY event_id LIMIT $3";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = sql::all(self.db.system(), select, vec![MOST_ATTEMPTS.into(), after.into(), limit.into()]).await?;
         let letter = |row: &sea_orm::QueryResult| {
-            let held: Vec<u8> = row.try_get("", "held")?;
-            operations::dead_letter(row, &Event::decode(held.as_slice())?.r#type)
+            let stored: Vec<u8> = row.try_get("", "held")?;
+            operations::dead_letter(row, &Event::decode(stored.as_slice())?.r#type)
         };
         rows.iter().map(letter).collect()
     }
 
-    async fn held_after(&self, event: &Event) -> Result<Option<Event>, AppError> {
+    async fn stored_successor(&self, event: &Event) -> Result<Option<Event>, AppError> {
         let select = "SELECT held FROM inbox WHERE source = $1 AND tenant = $2 AND aggregate_type = $3 AND aggregate_id = $4 \
                       AND version = $5 AND held IS NOT NULL";
         let mut values = aggregate(event);
         values.push(event.version.saturating_add(1).into());
         let row = sql::one(self.db.system(), select, values).await?;
-        let held: Option<Vec<u8>> = row.map(|row| row.try_get("", "held")).transpose()?;
-        Ok(held.map(|bytes| Event::decode(bytes.as_slice())).transpose()?)
+        let stored: Option<Vec<u8>> = row.map(|row| row.try_get("", "held")).transpose()?;
+        Ok(stored.map(|bytes| Event::decode(bytes.as_slice())).transpose()?)
     }
 }
 
@@ -182,13 +202,13 @@ async fn attempts(tx: &WriteTx, id: Uuid) -> Result<i64, AppError> {
     Ok(row.map(|row| row.try_get("", "attempts")).transpose()?.unwrap_or_default())
 }
 
-/// Writes down that an event came; what is held back is kept whole.
-async fn note(tx: &WriteTx, event: &Event, id: Uuid, held: Option<Vec<u8>>) -> Result<(), AppError> {
-    let note = "INSERT INTO inbox (event_id, source, tenant, aggregate_type, aggregate_id, version, held, attempts, failure, recorded_at) \
+/// Records an event. `stored_event` holds its bytes while it is not applied.
+async fn record(tx: &WriteTx, event: &Event, id: Uuid, stored_event: Option<Vec<u8>>) -> Result<(), AppError> {
+    let upsert = "INSERT INTO inbox (event_id, source, tenant, aggregate_type, aggregate_id, version, held, attempts, failure, recorded_at) \
                 VALUES ($1, $2, $3, $4, $5, $6, $7, 0, '', $8) \
                 ON CONFLICT (event_id) DO UPDATE SET held = excluded.held, recorded_at = excluded.recorded_at";
-    let values = [vec![id.into()], aggregate(event), vec![event.version.into(), held.into(), tx.time().real.into()]].concat();
-    sql::exec(tx.conn(), note, values).await?;
+    let values = [vec![id.into()], aggregate(event), vec![event.version.into(), stored_event.into(), tx.time().real.into()]].concat();
+    sql::exec(tx.conn(), upsert, values).await?;
     Ok(())
 }
 
@@ -196,7 +216,8 @@ fn aggregate(event: &Event) -> Vec<sea_orm::Value> {
     vec![event.source.clone().into(), event.tenant.clone().into(), event.aggregate_type.clone().into(), event.aggregate_id.clone().into()]
 }
 
-/// The version that the aggregate has here, its row locked.
+/// The version up to which the aggregate's events are applied. Its row is locked until the commit, so that two deliveries of
+/// one aggregate at once cannot both apply the same event.
 async fn head(tx: &WriteTx, event: &Event) -> Result<i64, AppError> {
     let insert =
         "INSERT INTO inbox_heads (source, tenant, aggregate_type, aggregate_id, version) VALUES ($1, $2, $3, $4, 0) ON CONFLICT DO NOTHING";
@@ -222,7 +243,7 @@ impl InboxService for Inbox {
         fields.finish()?;
         let mut applied_count = 0;
         for event in message.events {
-            applied_count += self.take(event).await?;
+            applied_count += self.apply_with_successors(event).await?;
         }
         Ok(Response::new(DeliverResponse { applied_count }))
     }

@@ -1,8 +1,11 @@
-//! What who runs the suite can do in every service: repeat the past, look after dead letters.
+//! The operator's methods in every service: publish snapshots again, list and retry dead letters.
 
 use crate::{
     bus::{inbox::Inbox, snapshots::Snapshots},
-    db::{Db, sql},
+    db::{
+        Db, sql,
+        tx::{AggregateVersion, EventKind},
+    },
     flow::{Flows, handler},
     wire::{
         answer::Answer,
@@ -22,10 +25,10 @@ use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-/// Aggregates repeated in one call.
+/// Aggregates published again in one call: their heads stay locked until its commit.
 const PAGE: i64 = 200;
 
-/// The operator's hand in one service.
+/// The handler of `OperationsService` in one service.
 #[derive(Debug, Clone)]
 pub struct Operations {
     pub(crate) db: Db,
@@ -44,7 +47,7 @@ impl Operations {
         };
         let after = self.pages.read(&page.list, &page.token)?.unwrap_or_default();
         let mut tx = self.db.begin_forward(call).await?;
-        // The heads are locked first: what is read after them is the state of just these versions.
+        // The heads are locked before the states are read, so that each snapshot carries the state of exactly its version.
         let lock = if tx.conn().get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
         let select = format!(
             "SELECT aggregate_id, version FROM aggregate_heads WHERE tenant = $1 AND aggregate_type = $2 AND aggregate_id > $3 \
@@ -62,7 +65,8 @@ impl Operations {
         for (id, data) in states {
             let Some((_, version)) = heads.iter().find(|(head, _)| *head == id) else { continue };
             let event_id = tx.id::<Self>().uuid();
-            tx.put_event(event_id, (aggregate, &id, *version), event, data, true).await?;
+            let version = AggregateVersion { kind: aggregate, id: &id, version: *version };
+            tx.put_event(event_id, version, event, data, EventKind::Snapshot).await?;
             snapshot_count = snapshot_count.saturating_add(1);
         }
         let full = i64::try_from(heads.len()).unwrap_or(PAGE) == PAGE;
@@ -76,7 +80,7 @@ impl Operations {
             return Ok(answer);
         }
         drop(tx);
-        // Applying is idempotent by the event: a retry whose answer was not stored does no harm.
+        // Applying is idempotent by the event's id, so a retry whose answer was not stored may be repeated.
         let failure = self.inbox.retry(&call.tenant, event).await?;
         let mut tx = self.db.begin_forward(call).await?;
         if let Some(answer) = tx.replay().await? {
@@ -87,15 +91,17 @@ impl Operations {
 
     async fn list(&self, page: &Page) -> Result<ListDeadLettersResponse, AppError> {
         let after = self.pages.cursor(page)?.unwrap_or(Uuid::nil());
-        let mut found = self.inbox.dead_letters(after, page.reads()).await?;
-        let next_page_token = self.pages.cut(page, &mut found, |letter| letter.name.rsplit('/').next().unwrap_or_default().to_owned());
-        Ok(ListDeadLettersResponse { dead_letters: found, next_page_token })
+        let mut dead_letters = self.inbox.dead_letters(after, page.reads()).await?;
+        let next_page_token =
+            self.pages.cut(page, &mut dead_letters, |letter| letter.name.rsplit('/').next().unwrap_or_default().to_owned());
+        Ok(ListDeadLettersResponse { dead_letters, next_page_token })
     }
 }
 
-/// A dead letter of a row of the inbox, whose held bytes are `event`.
+/// The dead letter of an inbox row whose stored event has the type `event_type`.
 pub(crate) fn dead_letter(row: &QueryResult, event_type: &str) -> Result<DeadLetter, AppError> {
-    let (id, tried): (Uuid, chrono::DateTime<chrono::Utc>) = (row.try_get("", "event_id")?, row.try_get("", "recorded_at")?);
+    let id: Uuid = row.try_get("", "event_id")?;
+    let tried: chrono::DateTime<chrono::Utc> = row.try_get("", "recorded_at")?;
     let attempts: i64 = row.try_get("", "attempts")?;
     Ok(DeadLetter {
         name: format!("tenants/{}/deadLetters/{id}", row.try_get::<String>("", "tenant")?),

@@ -1,5 +1,5 @@
-//! A channel to another service that carries the versions which a call rests on, and repeats a call that was refused
-//! because of the other's copies, with the versions that are here.
+//! A channel to another service that keeps both sides consistent. It forwards the versions that the current call named, and
+//! if the other service refuses because its copies are older, it repeats the call once with this service's versions.
 
 use crate::bus::copies::{COPIES, Copies, list, parse_aggregates};
 use crate::wire::answer::VERSION;
@@ -17,11 +17,11 @@ use tonic::{body::Body, transport::Channel};
 use tower::{BoxError, Service};
 
 tokio::task_local! {
-    /// The versions that the call being handled named: what this service calls because of it waits for them too.
+    /// The versions that the current call named. They are forwarded, so that services further down wait for them too.
     pub static NAMED: Option<HeaderValue>;
 }
 
-/// The tenant that a request to another service is for.
+/// The tenant on whose behalf a request to another service is made.
 #[derive(Debug, Clone)]
 pub(crate) struct OfTenant(pub(crate) Option<TenantId>);
 
@@ -39,7 +39,7 @@ impl PeerChannel {
 
     async fn call_with_versions(mut self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
         let (mut head, body) = request.into_parts();
-        // Services send each other single messages, so the body is short and is there at once.
+        // Buffered, so that the call can be repeated. Between services a body is one short message, so this costs little.
         let message = body.collect().await?.to_bytes();
         if let Some(named) = NAMED.try_with(Clone::clone).ok().flatten() {
             head.headers.entry(VERSION).or_insert(named);
@@ -55,11 +55,11 @@ impl PeerChannel {
         Ok(self.channel.call(Request::from_parts(head, Body::new(Full::new(message)))).await?)
     }
 
-    /// The versions to repeat a refused call with: those that the aggregates have here whose copies the refusal rests on.
+    /// The versions for a repeated call: this service's versions of the aggregates on whose copies the refusal is based.
     async fn newer_versions(&self, head: &http::request::Parts, answer: &HeaderMap) -> Option<HeaderValue> {
-        let rests_on = answer.get(COPIES)?.to_str().ok()?;
+        let copies_used = answer.get(COPIES)?.to_str().ok()?;
         let tenant = head.extensions.get::<OfTenant>()?.0.as_ref()?;
-        let versions = self.copies.as_ref()?.versions_of(tenant, &parse_aggregates(rests_on)).await;
+        let versions = self.copies.as_ref()?.versions_of(tenant, &parse_aggregates(copies_used)).await;
         let versions = versions.inspect_err(|error| tracing::warn!(%error, "versions are not read")).ok()?;
         if versions.is_empty() { None } else { HeaderValue::from_str(&list(&versions)).ok() }
     }

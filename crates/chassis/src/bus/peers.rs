@@ -1,5 +1,5 @@
-//! Channels to the other services: a call carries a token signed here, what is left of the
-//! deadline, and the trace.
+//! Channels to the other services. A call carries a token that this service signed, the rest of the current deadline, and the
+//! trace.
 
 use crate::{
     bus::{
@@ -25,62 +25,63 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-/// Tries of a step before its driver gives up and the recovery takes over, and the pause between them.
-const TRIES: u32 = 60;
+/// Attempts of a step, and the pause between them, before its driver gives up and the recovery takes over the flow.
+const ATTEMPTS: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// How often an idle or waiting connection to a peer is tried, and how long its answer may take: a frozen process is
-/// noticed within the sum of both, and the next call connects anew.
+/// How often a connection to a peer is pinged, and how long the answer may take. A frozen process is noticed within the sum
+/// of both; the connection is then closed, and the next call opens another one.
 const PING_EVERY: Duration = Duration::from_secs(2);
 const PING_ANSWER: Duration = Duration::from_secs(3);
 
-/// Whether a peer has refused a step for ever: a code that lasts, with a reason that the step can be refused with.
+/// Whether a peer's answer is a final refusal of a step: a code that a retry cannot change, with a reason on the step's list.
 fn is_refusal(status: &Status, reasons: &[&str]) -> bool {
-    let lasts =
+    let is_final =
         matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument | Code::OutOfRange | Code::AlreadyExists | Code::NotFound);
-    lasts && reason(status).is_some_and(|reason| reasons.contains(&reason.as_str()))
+    is_final && reason(status).is_some_and(|reason| reasons.contains(&reason.as_str()))
 }
 
-/// Takes a step of a flow until the other service answers: with a result, or with a refusal for one of `reasons`, which
-/// are all that this step can be refused with. Whatever else comes back leaves the step open: a line that broke, a
-/// peer that is at fault, a refusal that nobody thought of. It may never have consequences for a customer.
+/// Repeats a step of a flow until the other service answers: with a result, or with a refusal for one of `reasons`, the
+/// complete list for this step. Any other outcome leaves the step open: a broken connection, a fault of the peer, an
+/// unexpected refusal. None of these says what happened, so none may have consequences for a customer.
 ///
 /// # Errors
-/// No answer after many tries: the flow's recovery asks again.
+/// The last error, if [`ATTEMPTS`] are used up or the request id was used with other content. The flow's recovery retries.
 pub async fn until_answered<T, F: Future<Output = Result<Response<T>, AppError>>>(
     reasons: &[&str],
     step: impl Fn() -> F,
 ) -> Result<Result<T, Status>, AppError> {
-    let mut tries = 1;
+    let mut attempt = 1;
     loop {
         match step().await {
             Ok(response) => return Ok(Ok(response.into_inner())),
             Err(AppError::Upstream(status)) if is_refusal(&status, reasons) => return Ok(Err(*status)),
-            // The same step was asked with other content: a fault of ours, which asking again does not mend.
+            // This service sent the step before with other content. That is a bug here, which a retry does not mend.
             Err(AppError::Upstream(status)) if reason(&status).as_deref() == Some("REQUEST_ID_REUSED") => {
                 return Err(AppError::Fault(status.message().to_owned()));
             }
-            Err(AppError::Upstream(status)) if tries < TRIES => note(&status, tries),
+            Err(AppError::Upstream(status)) if attempt < ATTEMPTS => log_open_step(&status, attempt),
             Err(error) => return Err(error),
         }
-        tries = tries.saturating_add(1);
+        attempt = attempt.saturating_add(1);
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// The same for a step that cannot be refused.
+/// As [`until_answered`], for a step that cannot be refused.
 ///
 /// # Errors
-/// No answer after many tries: the flow's recovery asks again.
+/// The last error, if [`ATTEMPTS`] are used up or the request id was used with other content. The flow's recovery retries.
 pub async fn until_done<T, F: Future<Output = Result<Response<T>, AppError>>>(step: impl Fn() -> F) -> Result<T, AppError> {
     until_answered(&[], step).await?.map_err(AppError::from)
 }
 
-/// Says once per round of tries why a step stays open, aloud where waiting alone will not help.
-fn note(status: &Status, tries: u32) {
-    let (code, reason) = (status.code(), reason(status).unwrap_or_default());
-    let passes = matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Aborted | Code::ResourceExhausted);
-    if tries == 1 && !passes {
+/// Logs why a step stays open. The first attempt is a warning if waiting alone will not help; the others are only debug lines.
+fn log_open_step(status: &Status, attempt: u32) {
+    let code = status.code();
+    let reason = reason(status).unwrap_or_default();
+    let is_passing = matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Aborted | Code::ResourceExhausted);
+    if attempt == 1 && !is_passing {
         tracing::warn!(
             ?code,
             reason,
@@ -92,7 +93,7 @@ fn note(status: &Status, tries: u32) {
     }
 }
 
-/// The other services.
+/// The other services that this one may call.
 #[derive(Debug, Clone)]
 pub struct Peers {
     signer: Arc<Signer>,
@@ -101,10 +102,10 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// Channels to services by name and address; they connect when first used and again later.
+    /// Channels to services by name and address. They connect at the first call, and again after a connection is lost.
     ///
     /// # Errors
-    /// A sentence that names the address that is none.
+    /// A sentence that names the address that does not parse.
     pub fn new(signer: Signer, addresses: &BTreeMap<String, String>) -> Result<Self, String> {
         let mut channels = HashMap::new();
         for (name, address) in addresses {
@@ -120,8 +121,8 @@ impl Peers {
         Ok(Self { signer: Arc::new(signer), channels: Arc::new(channels), copies: None })
     }
 
-    /// The same, for a service with copies and aggregates of its own: a call that another service refuses because its copies
-    /// are older is repeated with the versions that are here.
+    /// The same peers, for a service with copies and aggregates of its own: a call that another service refuses because its
+    /// copies are older is repeated with this service's versions.
     #[must_use]
     pub fn with_copies(self, copies: Arc<Copies>) -> Self {
         Self { copies: Some(copies), ..self }
@@ -142,7 +143,7 @@ impl Peers {
         self.channels.keys().map(String::as_str)
     }
 
-    /// A request to a service as PEER for `caller`, within `budget` and the caller's deadline.
+    /// A request to a service in the role PEER on behalf of `caller`, within `budget` and the caller's deadline.
     ///
     /// # Errors
     /// `Fault` if the token cannot be made.
@@ -150,8 +151,7 @@ impl Peers {
         self.request_as(service, &Caller { roles: vec!["PEER".to_owned()], ..caller.clone() }, message, budget)
     }
 
-    /// A request to a service in the caller's own name and roles, within `budget` and the caller's
-    /// deadline.
+    /// A request to a service with the caller's subject and roles, within `budget` and the caller's deadline.
     ///
     /// # Errors
     /// `Fault` if the token cannot be made.

@@ -1,6 +1,7 @@
 //! The relay: assigns positions to committed outbox rows and delivers them to the services that subscribe to them.
 //!
-//! Row ids are not in commit order, so positions are assigned after the commit, by one relay at a time.
+//! Ids of rows are given at the insert, so they are not in commit order: a reader that remembers the last id could skip a row
+//! whose transaction commits later. Positions are therefore assigned after the commit, by one relay at a time.
 
 use crate::{
     bus::{inbox::MOST_EVENTS, peers::Peers},
@@ -21,14 +22,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
 
-/// Events whose positions are assigned at once; the rest follow when these are delivered.
-const MOST_PLACED: i64 = 2_000;
-/// How far the cursor of a subscriber may lie behind where nothing between is for it. To move it less often saves writes;
-/// the rows between are scanned again.
-const MOST_BEHIND: i64 = 250;
-/// How long the lease is known to be held, of the time that it lasts.
-const HELD: TimeDelta = TimeDelta::seconds(2);
-/// Bytes delivered in one call, unless one event alone is larger.
+/// Events whose positions are assigned in one transaction. The bound keeps it short; the rest follow after their delivery.
+const POSITIONS_AT_ONCE: i64 = 2_000;
+/// How many events a subscriber's cursor may lag if none of them is for that subscriber. Moving the cursor less often saves
+/// writes; the price is that the rows in between are scanned again.
+const CURSOR_LAG: i64 = 250;
+/// How long the lease is trusted without a look at its row. Shorter than the lease lasts, so two relays never overlap.
+const LEASE_TRUSTED_FOR: TimeDelta = TimeDelta::seconds(2);
+/// Bytes of events in one call, well below the largest message between services. A single larger event goes by itself.
 const BATCH_BYTES: usize = 1 << 20;
 
 /// Delivers a service's events to their subscribers.
@@ -42,13 +43,20 @@ pub struct Relay {
     cursors_exist: Arc<OnceCell<()>>,
 }
 
-/// What this process remembers between two passes, so that it need not be read.
+/// The progress that this process remembers between two passes, to save reads.
 #[derive(Debug, Default)]
 struct Progress {
-    /// When the lease was last taken or renewed.
+    /// When the lease was last acquired or renewed.
     leased: Option<DateTime<Utc>>,
-    /// The cursors of the subscribers as they were written last.
+    /// The last written cursor of each subscriber.
     cursors: BTreeMap<String, i64>,
+}
+
+/// A subscriber and the types of aggregate whose events it receives.
+#[derive(Clone, Copy)]
+struct Subscription<'a> {
+    subscriber: &'a str,
+    kinds: &'a [String],
 }
 
 impl Relay {
@@ -59,7 +67,7 @@ impl Relay {
     pub(crate) async fn run_forever(self, beat: Beat, stop: CancellationToken) {
         loop {
             beat.beat();
-            let woken = self.db.committed.clone();
+            let committed = self.db.committed.clone();
             let pumped = self.pump_beating(Some(&beat)).await;
             if let Err(error) = &pumped {
                 tracing::debug!(%error, "events wait");
@@ -72,34 +80,36 @@ impl Relay {
                     }
                     return;
                 }
-                () = woken.notified() => {}
+                () = committed.notified() => {}
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
             }
         }
     }
 
-    /// Delivers all that is committed; answers how many events were delivered.
+    /// Delivers all committed events and returns how many there were.
     ///
     /// # Errors
-    /// Those of the last subscriber that did not answer; the others got theirs.
+    /// The error of the last subscriber that did not answer. The other subscribers have received their events.
     pub(crate) async fn pump(&self) -> Result<u64, AppError> {
         self.pump_beating(None).await
     }
 
-    /// The same, with a heartbeat between deliveries: there may be many.
+    /// As [`Self::pump`], with a heartbeat between deliveries: a long backlog must not pass for a task that hangs.
     async fn pump_beating(&self, beat: Option<&Beat>) -> Result<u64, AppError> {
-        // One pass at a time: two would deliver the same events.
+        // One pass at a time, held through the whole pass: two would deliver the same events.
         let mut progress = self.progress.lock().await;
         if !self.leads(&mut progress).await? {
             return Ok(0);
         }
         self.cursors_exist.get_or_try_init(|| self.ensure_cursors()).await?;
-        let (mut delivered, mut failed, mut more) = (0, Ok(()), true);
+        let mut delivered = 0;
+        let mut failed = Ok(());
+        let mut more = true;
         while more && failed.is_ok() {
             let through;
             (through, more) = self.assign_positions().await?;
             for (subscriber, kinds) in self.subscribers.iter() {
-                match self.deliver_to(&mut progress, (subscriber, kinds), through, beat).await {
+                match self.deliver_to(&mut progress, Subscription { subscriber, kinds }, through, beat).await {
                     Ok(count) => delivered += count,
                     Err(error) => failed = Err(error),
                 }
@@ -108,16 +118,16 @@ impl Relay {
         failed.map(|()| delivered)
     }
 
-    /// Whether this process is the relay among its replicas.
+    /// Whether this process holds the relay's lease, so that the other replicas do not deliver.
     async fn leads(&self, progress: &mut Progress) -> Result<bool, AppError> {
         let now = self.db.clock().now();
-        if !progress.leased.is_some_and(|at| (TimeDelta::zero()..HELD).contains(&(now - at))) {
+        if !progress.leased.is_some_and(|at| (TimeDelta::zero()..LEASE_TRUSTED_FOR).contains(&(now - at))) {
             progress.leased = self.leases.hold_singleton("relay").await?.then_some(now);
         }
         Ok(progress.leased.is_some())
     }
 
-    /// Every subscriber has a cursor from the start: housekeeping keeps what lies behind the least of them.
+    /// Gives every subscriber a cursor at the start. Housekeeping deletes events below the least cursor, so one that is missing would lose events.
     async fn ensure_cursors(&self) -> Result<(), AppError> {
         let txn = self.db.transaction().await?;
         let insert = "INSERT INTO outbox_cursors (subscriber, position) VALUES ($1, 0) ON CONFLICT DO NOTHING";
@@ -128,8 +138,8 @@ impl Relay {
         Ok(())
     }
 
-    /// A transaction that need not be durable at once. After a crash positions are assigned and cursors delivered again, and
-    /// an inbox skips what is delivered twice.
+    /// A transaction that need not be durable at once, which saves an fsync. If a crash loses it, positions are assigned and
+    /// events delivered again, and the inbox of the subscriber skips duplicates.
     async fn transaction(&self) -> Result<Transaction, AppError> {
         let txn = self.db.transaction().await?;
         if txn.get_database_backend() == DbBackend::Postgres {
@@ -138,26 +148,27 @@ impl Relay {
         Ok(txn)
     }
 
-    /// Assigns positions to committed events. Answers the last position, and whether more events may wait for theirs.
+    /// Assigns positions to committed events. Returns the last position, and whether more events may need one.
     async fn assign_positions(&self) -> Result<(i64, bool), AppError> {
         let txn = self.transaction().await?;
         let lock = if txn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
         let last = sql::one(&txn, &format!("SELECT position FROM outbox_cursors WHERE subscriber = ''{lock}"), vec![]).await?;
         let last: i64 = last.map(|row| row.try_get("", "position")).transpose()?.unwrap_or_default();
-        // The rows are updated by their ids. A join with the unplaced rows is planned by statistics that are always old here,
-        // and would read the whole table.
-        let unplaced =
-            sql::all(&txn, "SELECT id FROM outbox WHERE position IS NULL ORDER BY id LIMIT $1", vec![MOST_PLACED.into()]).await?;
-        if unplaced.is_empty() {
+        // The rows are updated by their ids. PostgreSQL would plan a join with the rows without a position from statistics that
+        // are always out of date here, and read the whole table.
+        let select = "SELECT id FROM outbox WHERE position IS NULL ORDER BY id LIMIT $1";
+        let without_position = sql::all(&txn, select, vec![POSITIONS_AT_ONCE.into()]).await?;
+        if without_position.is_empty() {
             return Ok((last, false));
         }
-        let more = i64::try_from(unplaced.len()) == Ok(MOST_PLACED);
-        let (mut next, mut placed) = (last, Rows::new([("id", Kind::Number), ("position", Kind::Number)]));
-        for row in unplaced {
+        let more = i64::try_from(without_position.len()) == Ok(POSITIONS_AT_ONCE);
+        let mut next = last;
+        let mut positions = Rows::new([("id", Kind::Number), ("position", Kind::Number)]);
+        for row in without_position {
             next = next.saturating_add(1);
-            placed.push([row.try_get::<i64>("", "id")?.into(), next.into()]);
+            positions.push([row.try_get::<i64>("", "id")?.into(), next.into()]);
         }
-        placed.update(&txn, "outbox", 1).await?;
+        positions.update(&txn, "outbox", 1).await?;
         sql::exec(&txn, "UPDATE outbox_cursors SET position = $1 WHERE subscriber = ''", vec![next.into()]).await?;
         txn.commit().await?;
         Ok((next, more))
@@ -166,10 +177,11 @@ impl Relay {
     async fn deliver_to(
         &self,
         progress: &mut Progress,
-        (subscriber, kinds): (&str, &[String]),
+        subscription: Subscription<'_>,
         through: i64,
         beat: Option<&Beat>,
     ) -> Result<u64, AppError> {
+        let Subscription { subscriber, kinds } = subscription;
         let mut delivered = 0;
         loop {
             if let Some(beat) = beat {
@@ -177,8 +189,8 @@ impl Relay {
             }
             let (events, last) = self.next_batch(subscriber, kinds, through).await?;
             if events.is_empty() {
-                // Nothing up to here is for this subscriber: a later scan starts behind it.
-                if progress.cursors.get(subscriber).is_none_or(|cursor| through - cursor >= MOST_BEHIND) {
+                // No event up to `through` is for this subscriber, so later scans may start after it.
+                if progress.cursors.get(subscriber).is_none_or(|cursor| through - cursor >= CURSOR_LAG) {
                     self.move_cursor(progress, subscriber, through).await?;
                 }
                 return Ok(delivered);
@@ -196,7 +208,7 @@ impl Relay {
         }
     }
 
-    /// Moves the cursor of a subscriber, never back.
+    /// Moves the cursor of a subscriber, never back: a relay that lost its lease may be late.
     async fn move_cursor(&self, progress: &mut Progress, subscriber: &str, position: i64) -> Result<(), AppError> {
         let upsert = "INSERT INTO outbox_cursors (subscriber, position) VALUES ($1, $2) ON CONFLICT (subscriber) \
                     DO UPDATE SET position = excluded.position WHERE outbox_cursors.position < excluded.position";
@@ -216,7 +228,9 @@ impl Relay {
             kinds.join(", ")
         );
         let rows = sql::all(self.db.system(), &select, vec![subscriber.into(), i64::from(MOST_EVENTS).into(), through.into()]).await?;
-        let (mut events, mut last, mut size) = (Vec::new(), 0, 0);
+        let mut events = Vec::new();
+        let mut last = 0;
+        let mut size = 0;
         for row in &rows {
             let event = self.event(row)?;
             size += event.data.len();
@@ -248,12 +262,12 @@ impl Relay {
         })
     }
 
-    /// How many of a tenant's events are not yet delivered, counted for each subscriber.
+    /// How many events of a tenant are not yet delivered, summed over the subscribers.
     pub(crate) async fn pending(&self, tenant: &TenantId) -> Result<i64, AppError> {
         let mut pending = 0;
         for (subscriber, kinds) in self.subscribers.iter() {
             let kinds: Vec<_> = kinds.iter().map(|kind| format!("'{}'", kind.replace('\'', ""))).collect();
-            // Counted apart, each by its index: the two together would read the whole table.
+            // Two counts, each served by its own index. One condition with OR would read the whole table.
             let events = format!("SELECT count(*) FROM outbox WHERE tenant = $1 AND aggregate_type IN ({})", kinds.join(", "));
             let count = format!(
                 "SELECT ({events} AND position IS NULL) + ({events} AND position > \

@@ -1,8 +1,11 @@
-//! A service's part in the runs of test clocks: store the time, run what is due, hand events on.
+//! A service's part in advancing a test clock: it stores the new time, runs the due jobs and delivers the events they cause.
 
 use crate::{
     bus::relay::Relay,
-    db::{Db, sql, tenants},
+    db::{
+        Db, sql, tenants,
+        tenants::{ClockRound, RoundPhase},
+    },
     flow::{jobs, jobs::Jobs},
     wire::{error::AppError, fields::Fields, render::timestamp},
 };
@@ -12,13 +15,13 @@ use payterms_proto::common::v1::{RunDueRequest, RunDueResponse, clock_service_se
 use std::{collections::BTreeSet, time::Duration};
 use tonic::{Request, Response, Status};
 
-/// Rows run at most in one call; the caller asks again while rows move.
+/// Due rows in one call, so that a call ends within its deadline. The caller repeats the call while rows are processed.
 const ROWS: i64 = 500;
 
-/// How often it is looked whether flows have ended, before a round ends without them.
-const PATIENCE: u32 = 100;
+/// Polls for open flows before a round ends without them. The limit keeps one stuck flow from blocking the clock for ever.
+const FLOW_POLLS: u32 = 100;
 
-/// The clock's hand in one service.
+/// The handler of `ClockService` in one service.
 #[derive(Debug, Clone)]
 pub struct RunDue {
     pub(crate) db: Db,
@@ -27,32 +30,27 @@ pub struct RunDue {
 }
 
 impl RunDue {
-    async fn run(
-        &self,
-        tenant: &TenantId,
-        now: DateTime<Utc>,
-        (run_id, advancing): (&str, bool),
-        seed: &[u8],
-    ) -> Result<RunDueResponse, AppError> {
+    async fn advance_tenant(&self, tenant: &TenantId, round: ClockRound<'_>) -> Result<RunDueResponse, AppError> {
+        let ClockRound { now, run_id, phase, .. } = round;
         let txn = self.db.transaction().await?;
-        let in_time = tenants::take_round(&txn, tenant, (now, seed), (run_id, advancing)).await?;
+        let in_time = tenants::apply_round(&txn, tenant, round).await?;
         let suspended = tenants::state(&txn, tenant).await?.is_some_and(|state| state.suspended);
         txn.commit().await?;
         if !in_time {
             return Ok(RunDueResponse::default());
         }
-        let (mut moved, mut stuck) = (0_i64, BTreeSet::new());
-        let run = advancing.then_some(run_id);
-        if advancing {
-            // The work of a suspended tenant waits until it is active again, as that of live ones does.
+        let mut moved = 0_i64;
+        let mut stuck = BTreeSet::new();
+        if phase == RoundPhase::Advancing {
+            // Due work of a suspended tenant waits until the tenant is active again, with and without a test clock.
             if !suspended {
-                moved = self.run_rows(tenant, now, run, &mut stuck).await?;
+                moved = self.run_rows(tenant, now, run_id, &mut stuck).await?;
             }
-            moved = moved.saturating_add(self.wait_for_flows(tenant, run).await?);
+            moved = moved.saturating_add(self.wait_for_flows(tenant, run_id).await?);
             let waiting = self.relay.pending(tenant).await?;
             if waiting > 0 {
                 self.relay.pump().await?;
-                // Another replica may be the relay: it is given a moment before the next round.
+                // Another replica may hold the relay's lease and deliver these events. Wait for it a little before the next round.
                 for _ in 0..40 {
                     if self.relay.pending(tenant).await? < waiting {
                         break;
@@ -72,12 +70,12 @@ impl RunDue {
         })
     }
 
-    /// Waits a while for flows that are under way; what they do has moved something.
-    async fn wait_for_flows(&self, tenant: &TenantId, run: Option<&str>) -> Result<i64, AppError> {
-        // The run itself is a flow of the service that owns the clock.
-        let run_id = run.and_then(crate::wire::names::uuid).unwrap_or_default();
+    /// Waits for open flows, up to [`FLOW_POLLS`] times. Returns 1 if there were any, since they may have made more work due.
+    async fn wait_for_flows(&self, tenant: &TenantId, run_id: &str) -> Result<i64, AppError> {
+        // In the service that owns the clock the run is itself an open flow, and must not wait for its own end.
+        let run_id = crate::wire::names::uuid(run_id).unwrap_or_default();
         let select = "SELECT flow FROM intent_lease WHERE tenant = $1 AND intent_id <> $2 LIMIT 1";
-        for waited in 0..PATIENCE {
+        for waited in 0..FLOW_POLLS {
             if sql::one(self.db.system(), select, vec![tenant.as_str().into(), run_id.into()]).await?.is_none() {
                 return Ok(i64::from(waited > 0));
             }
@@ -86,20 +84,14 @@ impl RunDue {
         Ok(1)
     }
 
-    async fn run_rows(
-        &self,
-        tenant: &TenantId,
-        now: DateTime<Utc>,
-        run: Option<&str>,
-        stuck: &mut BTreeSet<String>,
-    ) -> Result<i64, AppError> {
+    async fn run_rows(&self, tenant: &TenantId, now: DateTime<Utc>, run_id: &str, stuck: &mut BTreeSet<String>) -> Result<i64, AppError> {
         let select = "SELECT tenant, job, subject, due_at, ordinal FROM due WHERE tenant = $1 AND due_at <= $2 ORDER BY due_at, job, subject LIMIT $3";
         let rows = sql::all(self.db.system(), select, vec![tenant.as_str().into(), now.into(), ROWS.into()]).await?;
         let mut moved = 0_i64;
         for row in &rows {
-            let row = jobs::row_of(row, run.map(str::to_owned))?;
+            let row = jobs::row_of(row, Some(run_id.to_owned()))?;
             let name = format!("{}/{}", row.job, row.subject);
-            match self.jobs.run(row).await {
+            match self.jobs.execute(row).await {
                 Ok(()) => moved = moved.saturating_add(1),
                 Err(error) => {
                     tracing::warn!(row = %name, %error, "a due row of a test clock did not get done");
@@ -118,7 +110,8 @@ impl ClockService for RunDue {
         let tenant = fields.name("tenant", &format!("tenants/{}", message.tenant), &[]).tenant;
         let now = fields.instant("now", message.now.as_ref());
         fields.finish()?;
-        let run = (message.run_id.as_str(), message.advancing);
-        Ok(Response::new(self.run(&tenant, now, run, &message.seed).await?))
+        let phase = if message.advancing { RoundPhase::Advancing } else { RoundPhase::Finished };
+        let round = ClockRound { now, seed: &message.seed, run_id: &message.run_id, phase };
+        Ok(Response::new(self.advance_tenant(&tenant, round).await?))
     }
 }

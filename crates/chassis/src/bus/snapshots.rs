@@ -1,17 +1,16 @@
-//! The present state of aggregates, for those who missed their events.
+//! The present state of aggregates, published again for subscribers that missed earlier events.
 
 use crate::{db::tx::WriteTx, wire::error::AppError};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 
-/// Ids of aggregates with the bytes of the event that tells their state.
+/// Ids of aggregates, each with the encoded event that holds its state.
 pub type States<'a> = BoxFuture<'a, Result<Vec<(String, Vec<u8>)>, AppError>>;
 
-/// Reads the present state of aggregates by id, as the bytes of their event; what is not found is
-/// left out.
+/// Reads the present state of aggregates by id, as encoded events. Ids without an aggregate are left out of the result.
 pub type Load = for<'a> fn(&'a WriteTx, &'a [String]) -> States<'a>;
 
-/// How the state of each type of aggregate is told.
+/// For each type of aggregate: the event that holds its state, and the function that loads it.
 #[derive(Clone, Default)]
 pub struct Snapshots(BTreeMap<&'static str, (String, Load)>);
 
@@ -22,14 +21,14 @@ impl std::fmt::Debug for Snapshots {
 }
 
 impl Snapshots {
-    /// Adds a type of aggregate whose state the event `E` tells whole.
+    /// Adds a type of aggregate whose whole state fits in the event `E`.
     #[must_use]
     pub fn with<E: prost::Name>(mut self, aggregate: &'static str, load: Load) -> Self {
         self.0.insert(aggregate, (E::full_name(), load));
         self
     }
 
-    /// The types.
+    /// The types of aggregate that have a snapshot.
     pub fn types(&self) -> impl Iterator<Item = &'static str> {
         self.0.keys().copied()
     }

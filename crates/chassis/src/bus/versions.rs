@@ -1,4 +1,4 @@
-//! `VersionService`: which versions aggregates have where they are owned.
+//! `VersionService`: the versions of aggregates, asked at the service that owns them.
 
 use crate::{bus::copies, db::Db, wire::fields::Fields};
 use payterms_proto::common::v1::{GetVersionsRequest, GetVersionsResponse, version_service_server::VersionService};
@@ -22,10 +22,10 @@ impl VersionService for Versions {
             fields.wrong("aggregates", "TOO_MANY_ITEMS", "Name at most 20 aggregates.");
         }
         let mut aggregates = Vec::new();
-        for (at, text) in message.aggregates.iter().enumerate() {
+        for (index, text) in message.aggregates.iter().enumerate() {
             match text.split_once('/') {
                 Some((kind, id)) => aggregates.push((kind.to_owned(), id.to_owned())),
-                None => fields.wrong(&format!("aggregates[{at}]"), "RESOURCE_NAME_INVALID", "Name an aggregate as type/id."),
+                None => fields.wrong(&format!("aggregates[{index}]"), "RESOURCE_NAME_INVALID", "Name an aggregate as type/id."),
             }
         }
         fields.finish()?;

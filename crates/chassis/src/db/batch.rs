@@ -1,4 +1,5 @@
-//! Many requests of one tenant in one transaction: looked up, answered and published in a fixed number of statements.
+//! Many requests of one tenant in one transaction. They are looked up, answered and published in a fixed number of statements,
+//! so that the cost of a batch hardly depends on its size.
 
 use crate::{
     db::{
@@ -21,7 +22,7 @@ use std::{
 };
 use uuid::Uuid;
 
-/// An answer takes the place of a refusal that came after a flow had begun, and of nothing else.
+/// An answer replaces a refusal that came after a flow had begun, and nothing else: any other stored answer is final.
 const INSTEAD_OF_REFUSED: &str = "ON CONFLICT (tenant, request_id) DO UPDATE SET method = excluded.method, input_hash = excluded.input_hash, \
                                   answer = excluded.answer, intent_id = NULL, refused = NULL, recorded_at = excluded.recorded_at \
                                   WHERE requests.refused IS NOT NULL";
@@ -29,13 +30,13 @@ const INSTEAD_OF_REFUSED: &str = "ON CONFLICT (tenant, request_id) DO UPDATE SET
 /// One event of an aggregate.
 #[derive(Debug, Clone)]
 pub struct BatchEvent {
-    /// The call that it is of: who did it, and by which request.
+    /// The call that caused the event: its actor and its request go to the audit row.
     pub by: Call,
     /// The aggregate's id.
     pub id: Uuid,
     /// The event's full name.
     pub kind: String,
-    /// The event.
+    /// The encoded event.
     pub data: Vec<u8>,
 }
 
@@ -83,11 +84,8 @@ const REQUESTS: [Column; 6] = [
     ("recorded_at", Kind::Time),
 ];
 
-/// Writes events of aggregates of one type with their audit rows, in three statements however many they are; answers
-/// the version that each aggregate came to.
-///
-/// # Errors
-/// The database's.
+/// Writes events of aggregates of one type with their audit rows, in three statements for any number of events. Returns the
+/// new version of each aggregate.
 pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<BatchEvent>) -> Result<HashMap<Uuid, i64>, AppError> {
     if events.is_empty() {
         return Ok(HashMap::new());
@@ -111,14 +109,16 @@ pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<BatchEvent>) ->
         last.insert(id, row.try_get("", "version")?);
         before.insert(id, row.try_get("", "before_hash")?);
     }
-    // Each event's version, from the one after those that were there.
+    // One aggregate may have several events here; their versions follow on the one before this batch.
     let mut next: HashMap<Uuid, i64> = heads.iter().map(|(id, (count, _))| (*id, last.get(id).map_or(0, |last| last - count))).collect();
-    let (mut outbox, mut audit) = (Rows::new(OUTBOX), Rows::new(AUDIT));
+    let mut outbox = Rows::new(OUTBOX);
+    let mut audit = Rows::new(AUDIT);
     let trace = telemetry::trace_parent();
     for (event, hash) in events.into_iter().zip(hashes) {
         let version = next.entry(event.id).or_default();
         *version = version.saturating_add(1);
-        let (id, event_id) = (event.id.to_string(), tx.id::<BatchEvent>().uuid());
+        let id = event.id.to_string();
+        let event_id = tx.id::<BatchEvent>().uuid();
         outbox.push([
             event_id.into(),
             tenant.clone().into(),
@@ -132,7 +132,7 @@ pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<BatchEvent>) ->
             tx.now().into(),
             tx.time().real.into(),
         ]);
-        let was = before.insert(event.id, Some(hash.clone())).flatten();
+        let previous_hash = before.insert(event.id, Some(hash.clone())).flatten();
         audit.push([
             event_id.into(),
             tenant.clone().into(),
@@ -142,7 +142,7 @@ pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<BatchEvent>) ->
             aggregate.into(),
             id.into(),
             (*version).into(),
-            Value::Bytes(was),
+            Value::Bytes(previous_hash),
             hash.into(),
             tx.now().into(),
         ]);
@@ -152,25 +152,22 @@ pub async fn emit(tx: &mut WriteTx, aggregate: &str, events: Vec<BatchEvent>) ->
     Ok(last)
 }
 
-/// A request that was stored before.
+/// A request that an earlier transaction stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRequest {
-    /// Of what it asked.
+    /// SHA-256 of the request's content.
     pub input_hash: Vec<u8>,
-    /// What it was answered; none where the rows that it wrote tell.
+    /// The stored answer; `None` if it is made from the rows that the request wrote.
     pub answer: Option<Vec<u8>>,
 }
 
-/// The requests among these that were seen before, by their ids. Call it after the locks.
-///
-/// # Errors
-/// The database's.
+/// Those of the calls that an earlier transaction stored, by request id. Call it after the locks, as [`WriteTx::replay`].
 pub async fn stored_requests(tx: &WriteTx, calls: &[&Call]) -> Result<HashMap<Uuid, StoredRequest>, AppError> {
     let ids: Vec<_> = calls.iter().map(|call| call.request_id).collect();
     let (among, ids) = among(tx.conn(), "request_id", 2, &ids);
-    // What was refused is judged anew.
+    // A refused request is decided again: what stood in its way may be gone.
     let mut select = format!("SELECT request_id, input_hash, answer FROM requests WHERE tenant = $1 AND {among} AND refused IS NULL");
-    // The index of these tables is of the rows that have an id: PostgreSQL uses it where that is said.
+    // The index on these tables is partial, on rows with a request id. PostgreSQL uses it only if the query repeats its condition.
     for table in tx.requests_in() {
         let _ = write!(
             select,
@@ -180,39 +177,40 @@ pub async fn stored_requests(tx: &WriteTx, calls: &[&Call]) -> Result<HashMap<Uu
     }
     let mut values: Vec<Value> = vec![tx.call().tenant.as_str().into()];
     values.extend(ids);
-    let mut found = HashMap::new();
+    let mut stored = HashMap::new();
     for row in sql::all(tx.conn(), &select, values).await? {
         let request = StoredRequest { input_hash: row.try_get("", "input_hash")?, answer: row.try_get("", "answer")? };
-        found.insert(row.try_get("", "request_id")?, request);
+        stored.insert(row.try_get("", "request_id")?, request);
     }
-    Ok(found)
+    Ok(stored)
 }
 
-/// Refuses a request that was seen before with other content.
+/// Refuses a call whose request id was stored with other content.
 ///
 /// # Errors
 /// `REQUEST_ID_REUSED`.
-pub fn same(call: &Call, known: &StoredRequest) -> Result<(), AppError> {
-    if known.input_hash == call.input_hash { Ok(()) } else { Err(reused(call).into()) }
+pub fn same(call: &Call, stored: &StoredRequest) -> Result<(), AppError> {
+    if stored.input_hash == call.input_hash { Ok(()) } else { Err(reused(call).into()) }
 }
 
-/// The answer of a request that was seen before.
+/// The stored answer of a repeated request.
 ///
 /// # Errors
-/// `REQUEST_ID_REUSED` if the id came with other content.
-pub fn replay(call: &Call, known: &StoredRequest) -> Result<Answer<Vec<u8>>, AppError> {
-    same(call, known)?;
-    let answer = known.answer.clone().ok_or_else(|| AppError::Fault("a request without an answer was asked for".to_owned()))?;
+/// `REQUEST_ID_REUSED` if the id was used with other content.
+pub fn replay(call: &Call, stored: &StoredRequest) -> Result<Answer<Vec<u8>>, AppError> {
+    same(call, stored)?;
+    let answer = stored.answer.clone().ok_or_else(|| AppError::Fault("a request without an answer was asked for".to_owned()))?;
     Ok(Answer::replay(answer))
 }
 
 /// Stores the answers of requests.
 ///
 /// # Errors
-/// The database's; a request that another call answered meanwhile breaks the whole batch, which
-/// is then tried again.
+/// `Store` if another call answered one of the requests meanwhile. That fails the whole batch, which is then retried and
+/// replays the answer.
 pub async fn answer(tx: &WriteTx, answers: Vec<(Call, Vec<u8>)>) -> Result<(), AppError> {
-    let (count, mut rows) = (answers.len(), Rows::new(REQUESTS));
+    let count = answers.len();
+    let mut rows = Rows::new(REQUESTS);
     for (call, answer) in answers {
         rows.push([
             call.tenant.as_str().into(),

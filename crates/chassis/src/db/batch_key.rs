@@ -4,8 +4,9 @@ use crate::wire::call::Call;
 use payterms_kernel::TenantId;
 use uuid::Uuid;
 
-/// Whose calls are done together: those of one tenant and one subject, who stands for all of a batch in the audit trail,
-/// of one run of the tenant's test clock or of none, and of one shard: what is in two shards has no row in common.
+/// Calls with equal keys may share a batch. They have the same tenant, the same subject (the audit trail names one for the
+/// whole batch), the same run of the test clock if there is one, and the same shard. Batches of two shards lock no common row,
+/// so they can run at once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
     pub(super) tenant: TenantId,
@@ -14,19 +15,19 @@ pub struct Key {
     pub(super) shard: u128,
 }
 
-/// Shards of a tenant: while the database writes one batch the service makes the other.
+/// Shards of a tenant. With two, the service decides one batch while the database writes the other.
 const SHARDS: u128 = 2;
 
 impl Key {
-    /// The key of a call that changes the rows of one aggregate.
+    /// The key of a call that changes one aggregate.
     #[must_use]
     pub fn of(call: &Call, aggregate: Uuid) -> Self {
         let shard = aggregate.as_u128() % SHARDS;
         Self { tenant: call.tenant.clone(), subject: call.caller.subject.clone(), run_id: call.caller.run_id.clone(), shard }
     }
 
-    /// The aggregate that events of this process under this key belong to. Each shard has its own, so that versions of one
-    /// do not wait for the other.
+    /// The aggregate to which batch events of this process under this key belong. Each shard has its own, so that the two do
+    /// not wait for each other's row in `aggregate_heads`.
     #[must_use]
     pub fn event_stream(&self, writer: Uuid) -> Uuid {
         Uuid::from_u128(writer.as_u128() ^ self.shard)

@@ -1,4 +1,4 @@
-//! What every store reads from columns the same way.
+//! Conversions of columns that all stores share.
 
 use crate::wire::error::AppError;
 use chrono::NaiveDate;
@@ -20,7 +20,7 @@ pub fn money(code: &str, micros: i64) -> Result<Money, AppError> {
     Ok(Money::from_micros(currency(code)?, micros))
 }
 
-/// A name that a column holds and no enum has.
+/// The error for a name in a column that is no value of its enum.
 #[must_use]
 pub fn unknown(what: &str, name: &str) -> AppError {
     AppError::Fault(format!("a row with {what} {name:?}"))
@@ -29,27 +29,27 @@ pub fn unknown(what: &str, name: &str) -> AppError {
 /// A date of a column.
 ///
 /// # Errors
-/// `Fault` for a text that is none.
+/// `Fault` for a text that is no date.
 pub fn date(text: &str) -> Result<NaiveDate, AppError> {
     text.parse().map_err(|_| unknown("date", text))
 }
 
-/// Amounts as one column holds them, `CODE:millionths` with a blank between.
+/// Amounts in the form of a column: `CODE:millionths`, separated by blanks.
 #[must_use]
 pub fn amounts_text(amounts: &[Money]) -> String {
     amounts.iter().map(|amount| format!("{}:{}", amount.currency(), amount.micros())).collect::<Vec<_>>().join(" ")
 }
 
-/// One of such amounts.
+/// Parses one word of [`amounts_text`].
 ///
 /// # Errors
-/// `Fault` for a word that is none.
+/// `Fault` for a word that is no amount.
 pub fn amount(word: &str) -> Result<Money, AppError> {
     let (code, micros) = word.split_once(':').ok_or_else(|| unknown("amount", word))?;
     money(code, micros.parse().map_err(|_| unknown("amount", word))?)
 }
 
-/// A payment term as two columns hold it: its name and its days.
+/// A payment term as two columns: its name and its days.
 #[must_use]
 pub fn term_columns(term: PaymentTerm) -> (&'static str, i64) {
     match term {

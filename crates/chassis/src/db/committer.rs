@@ -1,8 +1,9 @@
-//! Group commit: calls of a tenant that wait are done together, in one transaction. The next batch collects calls while
-//! the current one is at the database, so there is no timer, and a call that comes when nothing runs goes at once.
+//! Group commit: waiting calls with the same [`Key`] are processed in one transaction. The next batch collects calls while
+//! the current one is at the database. So there is no timer, and a call that finds no batch under way starts at once.
 //!
-//! A service gives `run`, which does some calls of one tenant in their order, each with its own outcome, or none of them.
-//! Several replicas are kept right by row locks alone.
+//! A service supplies `process_batch`. It processes the calls of a batch in their order, each with its own outcome, or fails
+//! as a whole and processes none. The committer orders only the calls of this process; against other replicas the row locks
+//! of the transaction do.
 
 pub use crate::db::batch_key::Key;
 use crate::{
@@ -25,25 +26,25 @@ use tokio::{
 };
 use tracing::{Instrument, Span};
 
-/// Outcomes of a batch, in its order; an error: none was done.
+/// The outcomes of a batch in its order, or an error if none of its items was processed.
 pub type Outcomes<O> = Result<Vec<Result<O, AppError>>, AppError>;
 
-type Run<I, O> = Box<dyn Fn(Arc<[I]>) -> BoxFuture<'static, Outcomes<O>> + Send + Sync>;
+type ProcessBatch<I, O> = Box<dyn Fn(Arc<[I]>) -> BoxFuture<'static, Outcomes<O>> + Send + Sync>;
 
-/// How much is taken at once, and how much may wait.
+/// The size of a batch, and how much may wait.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// Items of one batch, unless one caller alone brings more.
+    /// Items of one batch. A single caller that brings more gets a batch of its own.
     pub batch: usize,
-    /// Items of one key that wait: one caller does not fill the room of all.
+    /// Waiting items of one key, so that one caller cannot fill the queue of all.
     pub of_one: usize,
-    /// Items that wait in all.
+    /// Waiting items of all keys; more calls are refused, so that memory and waiting time stay bounded.
     pub in_all: usize,
-    /// Batches at once, each of another key; who waits longest is next.
+    /// Batches under way at once, each of another key. The key that waits longest is next.
     pub at_once: usize,
 }
 
-/// What one caller asks for: one item, or several.
+/// The items of one caller, which waits for their outcomes.
 struct Waiting<I, O> {
     items: Vec<I>,
     caller: oneshot::Sender<Vec<Result<O, AppError>>>,
@@ -52,33 +53,33 @@ struct Waiting<I, O> {
 }
 
 impl<I, O> Waiting<I, O> {
-    /// Whether anybody still waits: work for nobody is not begun.
+    /// Whether the caller still waits. Otherwise its items are skipped: nobody would learn the outcome.
     fn is_wanted(&self) -> bool {
         !self.caller.is_closed() && self.until.is_none_or(|until| Instant::now() < until)
     }
 }
 
 struct Queues<I, O> {
-    /// Of each key that has a driver.
+    /// A queue for each key that has a driver.
     keys: HashMap<Key, Queue<I, O>>,
-    /// Items that wait in all.
+    /// Waiting items of all keys.
     waiting: usize,
 }
 
-/// What waits of one key, in its order.
+/// The waiting calls of one key, in their order.
 struct Queue<I, O> {
     callers: VecDeque<Waiting<I, O>>,
     items: usize,
 }
 
 struct Inner<I, O> {
-    run: Run<I, O>,
+    process_batch: ProcessBatch<I, O>,
     bounds: Bounds,
-    turns: Semaphore,
+    slots: Semaphore,
     queues: Mutex<Queues<I, O>>,
 }
 
-/// Does calls together.
+/// Processes waiting calls together, in batches.
 pub struct Committer<I, O>(Arc<Inner<I, O>>);
 
 impl<I, O> Clone for Committer<I, O> {
@@ -93,7 +94,7 @@ impl<I, O> std::fmt::Debug for Committer<I, O> {
     }
 }
 
-/// Why a call is not taken.
+/// The refusal of a call that finds the queue full.
 fn full() -> AppError {
     Refusal::new(Kind::Exhausted, "OVERLOADED", "Too many calls wait already. Retry after the time in RetryInfo.").into()
 }
@@ -103,30 +104,30 @@ where
     I: Clone + Send + Sync + 'static,
     O: Send + 'static,
 {
-    /// A committer over what does a batch.
+    /// A committer whose batches `process_batch` processes.
     pub fn new<F: Future<Output = Outcomes<O>> + Send + 'static>(
         bounds: Bounds,
-        run: impl Fn(Arc<[I]>) -> F + Send + Sync + 'static,
+        process_batch: impl Fn(Arc<[I]>) -> F + Send + Sync + 'static,
     ) -> Self {
-        let run: Run<I, O> = Box::new(move |items| Box::pin(run(items)));
+        let process_batch: ProcessBatch<I, O> = Box::new(move |items| Box::pin(process_batch(items)));
         let queues = Mutex::new(Queues { keys: HashMap::new(), waiting: 0 });
-        Self(Arc::new(Inner { run, bounds, turns: Semaphore::new(bounds.at_once), queues }))
+        Self(Arc::new(Inner { process_batch, bounds, slots: Semaphore::new(bounds.at_once), queues }))
     }
 
-    /// Does one call, together with those that wait. A caller that has gone away, or whose deadline has passed, before its
-    /// turn is passed over; after it the call is done all the same.
+    /// Processes one call in the next batch of its key. If its caller goes away or its deadline passes before the batch
+    /// begins, the call is skipped; afterwards it is processed all the same.
     ///
     /// # Errors
-    /// Those of the call; `OVERLOADED` where too many wait.
+    /// The call's error, or `OVERLOADED` if too many calls wait.
     pub async fn submit(&self, key: Key, item: I) -> Result<O, AppError> {
         let mut outcomes = self.submit_many(key, vec![item]).await?;
         outcomes.pop().unwrap_or_else(|| Err(AppError::Fault("a batch ended without an outcome".to_owned())))
     }
 
-    /// Does several items of one caller, in their order and in one transaction, together with what waits; answers each.
+    /// Processes several items of one caller, in their order and in one transaction. Returns the outcome of each.
     ///
     /// # Errors
-    /// `OVERLOADED` where too many wait: none was done.
+    /// `OVERLOADED` if too many calls wait; then none of the items was processed.
     pub async fn submit_many(&self, key: Key, items: Vec<I>) -> Result<Vec<Result<O, AppError>>, AppError> {
         let (caller, answer) = oneshot::channel();
         if self.enqueue(&key, Waiting { items, caller, until: deadline(), span: Span::current() })? {
@@ -140,15 +141,16 @@ where
         self.0.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a caller wait; true where its key has no driver yet.
+    /// Adds a caller to the queue of its key. Returns whether the key needs a driver.
     fn enqueue(&self, key: &Key, waiting: Waiting<I, O>) -> Result<bool, AppError> {
-        let (mut queues, more) = (self.queues(), waiting.items.len());
+        let more = waiting.items.len();
+        let mut queues = self.queues();
         if queues.waiting.saturating_add(more) > self.0.bounds.in_all {
             return Err(full());
         }
-        let fresh = !queues.keys.contains_key(key);
+        let needs_driver = !queues.keys.contains_key(key);
         if let Some(queue) = queues.keys.get_mut(key) {
-            // One caller who brings more than a whole queue holds is let in where nobody else waits.
+            // A caller that brings more than the queue holds could never enter a queue in use, so it is admitted to an empty one.
             if queue.items > 0 && queue.items.saturating_add(more) > self.0.bounds.of_one {
                 return Err(full());
             }
@@ -158,38 +160,42 @@ where
             queues.keys.insert(key.clone(), Queue { callers: VecDeque::from([waiting]), items: more });
         }
         queues.waiting = queues.waiting.saturating_add(more);
-        Ok(fresh)
+        Ok(needs_driver)
     }
 
-    /// What is done next; none: the key's driver is through.
-    fn take(&self, key: &Key) -> Option<Vec<Waiting<I, O>>> {
+    /// Removes the callers of the next batch from the queue. `None` ends the key's driver; its queue is removed under the same
+    /// lock, so a caller that comes later starts another driver.
+    fn next_batch(&self, key: &Key) -> Option<Vec<Waiting<I, O>>> {
         let mut queues = self.queues();
         let queue = queues.keys.get_mut(key)?;
-        let (mut taken, mut items): (Vec<_>, usize) = (Vec::new(), 0);
+        let mut batch = Vec::new();
+        let mut items = 0_usize;
         while let Some(next) = queue.callers.front() {
-            let with_it = items.saturating_add(next.items.len());
-            if with_it > self.0.bounds.batch && !taken.is_empty() {
+            let with_next = items.saturating_add(next.items.len());
+            if with_next > self.0.bounds.batch && !batch.is_empty() {
                 break;
             }
-            items = with_it;
-            taken.extend(queue.callers.pop_front());
+            items = with_next;
+            batch.extend(queue.callers.pop_front());
         }
         queue.items = queue.items.saturating_sub(items);
-        if taken.is_empty() {
+        if batch.is_empty() {
             queues.keys.remove(key);
             return None;
         }
         queues.waiting = queues.waiting.saturating_sub(items);
-        Some(taken)
+        Some(batch)
     }
 
-    /// Does the calls of a key, batch after batch, until none waits.
+    /// Processes the calls of a key, batch after batch, until none waits.
     async fn drive(&self, key: Key) {
         loop {
-            let turn = self.0.turns.acquire().await;
-            let Some(taken) = self.take(&key) else { return };
-            let (mut items, mut callers, mut span) = (Vec::new(), Vec::new(), None);
-            for waiting in taken.into_iter().filter(Waiting::is_wanted) {
+            let slot = self.0.slots.acquire().await;
+            let Some(batch) = self.next_batch(&key) else { return };
+            let mut items = Vec::new();
+            let mut callers = Vec::new();
+            let mut span = None;
+            for waiting in batch.into_iter().filter(Waiting::is_wanted) {
                 span.get_or_insert(waiting.span);
                 callers.push((waiting.caller, waiting.items.len()));
                 items.extend(waiting.items);
@@ -197,26 +203,28 @@ where
             if !items.is_empty() {
                 let outcomes = self.settle(items).instrument(span.unwrap_or_else(Span::none)).await;
                 let mut outcomes = outcomes.into_iter();
-                for (caller, own) in callers {
-                    // Who is gone asks again with the same request id.
-                    let _ = caller.send(outcomes.by_ref().take(own).collect());
+                for (caller, item_count) in callers {
+                    // Sending fails if the caller is gone. It retries with the same request id and gets the stored answer.
+                    let _ = caller.send(outcomes.by_ref().take(item_count).collect());
                 }
             }
-            drop(turn);
+            drop(slot);
         }
     }
 
-    /// Does a batch and answers each item. What fails as a whole is halved until the one that fails stands alone.
+    /// Processes a batch and returns the outcome of each item. A batch that fails as a whole is halved until the failing item
+    /// is by itself, so that one bad item does not fail its neighbours.
     async fn settle(&self, items: Vec<I>) -> Vec<Result<O, AppError>> {
-        let (mut batches, mut outcomes) = (vec![items], Vec::new());
+        let mut batches = vec![items];
+        let mut outcomes = Vec::new();
         while let Some(mut items) = batches.pop() {
             let batch: Arc<[I]> = items.clone().into();
-            match retry(|| (self.0.run)(batch.clone())).await {
+            match retry(|| (self.0.process_batch)(batch.clone())).await {
                 Ok(done) => outcomes.extend(done),
-                // What stands against the tenant stands against each.
+                // A refusal of the whole batch is about the tenant, such as a suspension, so it holds for each item.
                 Err(AppError::Refused(refusal)) => outcomes.extend(items.iter().map(|_| Err(AppError::Refused(refusal.clone())))),
                 Err(error) if items.len() <= 1 => outcomes.push(Err(error)),
-                // A database that is away is away for each of them.
+                // The error is not about a statement: the database is unreachable, and halving would only repeat that.
                 Err(AppError::Store(error)) if !is_of_statement(&error) => {
                     let text = error.to_string();
                     outcomes.extend(items.iter().map(|_| Err(AppError::Store(DbErr::Custom(text.clone())))));
@@ -225,7 +233,7 @@ where
                     tracing::debug!(%error, calls = items.len(), "a batch is halved");
                     let half = items.len().div_euclid(2);
                     let later = items.split_off(half);
-                    // The first half is popped first: calls keep their order.
+                    // The first half is popped first, so that calls keep their order.
                     batches.push(later);
                     batches.push(items);
                 }
@@ -249,11 +257,11 @@ mod tests {
 
     const BOUNDS: Bounds = Bounds { batch: 4, of_one: 6, in_all: 10, at_once: 2 };
 
-    /// What was done, batch by batch.
+    /// The processed items, batch by batch.
     type Done = Arc<Mutex<Vec<Vec<u32>>>>;
 
-    /// A committer whose batches wait until they are let through; what it did, batch by batch.
-    fn held() -> (Committer<u32, u32>, Done, Arc<Notify>) {
+    /// A committer whose batches wait for the notifier, and the items that it has processed.
+    fn gated() -> (Committer<u32, u32>, Done, Arc<Notify>) {
         let (done, gate) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
         let (log, opened) = (done.clone(), gate.clone());
         let committer = Committer::new(BOUNDS, move |items: Arc<[u32]>| {
@@ -284,7 +292,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_is_done_together_and_in_order() {
-        let (committer, done, gate) = held();
+        let (committer, done, gate) = gated();
         let mut calls = vec![call(&committer, "acme", 1)];
         settled().await;
         for item in [2, 7, 3, 4, 5] {
@@ -306,7 +314,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_that_breaks_is_halved_until_the_culprit_stands_alone() {
-        let (committer, done, gate) = held();
+        let (committer, done, gate) = gated();
         let first = call(&committer, "acme", 1);
         settled().await;
         let calls: Vec<_> = [2, 13, 3, 4].map(|item| call(&committer, "acme", item)).into();
@@ -326,29 +334,29 @@ mod tests {
 
     #[tokio::test]
     async fn several_of_one_caller_are_done_together_and_answered_in_their_order() {
-        let (committer, done, gate) = held();
+        let (committer, done, gate) = gated();
         let first = call(&committer, "acme", 1);
         settled().await;
-        let (own, of) = (committer.clone(), key("acme"));
-        let several = tokio::spawn(async move { own.submit_many(of, vec![2, 7, 3]).await });
+        let submitter = committer.clone();
+        let several = tokio::spawn(async move { submitter.submit_many(key("acme"), vec![2, 7, 3]).await });
         settled().await;
-        let (own, of) = (committer.clone(), key("acme"));
-        let more = tokio::spawn(async move { own.submit_many(of, vec![4, 5]).await });
+        let submitter = committer.clone();
+        let more = tokio::spawn(async move { submitter.submit_many(key("acme"), vec![4, 5]).await });
         settled().await;
         for _ in 0..3 {
             gate.notify_one();
             settled().await;
         }
         assert_eq!(*done.lock().unwrap(), [vec![1], vec![2, 7, 3], vec![4, 5]], "what one brings is not torn apart");
-        let told = |outcomes: Vec<Result<u32, AppError>>| outcomes.into_iter().map(Result::ok).collect::<Vec<_>>();
+        let values = |outcomes: Vec<Result<u32, AppError>>| outcomes.into_iter().map(Result::ok).collect::<Vec<_>>();
         assert_eq!(first.await.unwrap().unwrap(), 2);
-        assert_eq!(told(several.await.unwrap().unwrap()), [Some(4), None, Some(6)]);
-        assert_eq!(told(more.await.unwrap().unwrap()), [Some(8), Some(10)]);
+        assert_eq!(values(several.await.unwrap().unwrap()), [Some(4), None, Some(6)]);
+        assert_eq!(values(more.await.unwrap().unwrap()), [Some(8), Some(10)]);
     }
 
     #[tokio::test]
     async fn too_many_are_refused_at_once_and_nobody_takes_all_the_room() {
-        let (committer, done, gate) = held();
+        let (committer, done, gate) = gated();
         let running = call(&committer, "acme", 1);
         settled().await;
         let waiting: Vec<_> = (2..8).map(|item| call(&committer, "acme", item)).collect();

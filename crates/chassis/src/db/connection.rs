@@ -1,5 +1,5 @@
-//! One connection to a database of either kind. Statements of SeaORM run on it directly, not through a pool of the
-//! driver, so that the chassis alone decides when a connection is used again ([`crate::db::pool`]).
+//! One connection to PostgreSQL or SQLite. SeaORM's statements run on it directly and not through a pool of the driver, so
+//! that only the chassis decides when a connection may be reused ([`crate::db::pool`]).
 
 use sea_orm::{
     DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Value, Values,
@@ -11,7 +11,7 @@ use sea_orm::{
 use sea_query_sqlx::SqlxValues;
 use std::sync::Arc;
 
-/// Where connections are made to.
+/// The database to connect to.
 #[derive(Clone)]
 pub(crate) enum Target {
     /// A server.
@@ -80,7 +80,7 @@ impl Connection {
         }
     }
 
-    /// Asks the other side for a sign of life.
+    /// Checks that the other side still answers.
     pub(crate) async fn ping(&mut self) -> Result<(), Error> {
         match self {
             Self::Postgres(connection) => connection.ping().await,
@@ -88,11 +88,11 @@ impl Connection {
         }
     }
 
-    /// Closes without waiting for the other side's word: what it had not committed, it rolls back.
+    /// Closes without a farewell to the server, which may no longer answer. It rolls back what was not committed.
     pub(crate) async fn close(self) {
         let closed = match self {
             Self::Postgres(connection) => connection.close_hard().await,
-            // The driver's thread ends its statement first: a new writer then meets no lock of the old one.
+            // Waits until the driver's thread has ended its statement, so that the next writer finds no lock of this one.
             Self::Sqlite(connection) => connection.close().await,
         };
         if let Err(error) = closed {
@@ -113,22 +113,23 @@ fn sqlite(statement: Statement) -> Query<'static, Sqlite, SqlxValues> {
     query_with(AssertSqlSafe(statement.sql), values(statement.values))
 }
 
-/// The error of a statement as SeaORM tells it.
+/// The error of a statement in SeaORM's form.
 pub(crate) fn failed(error: Error) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
 }
 
-/// Whether the database answered, and what it said is about the statement alone: the connection itself is sound.
+/// Whether the database answered with an error that concerns only the statement, so that the connection itself is sound.
 pub(crate) fn is_of_statement(error: &Error) -> bool {
     let Error::Database(cause) = error else { return false };
     let code = cause.code().unwrap_or_default();
     match code.parse::<u32>() {
-        // SQLite's result codes are numbers; the low byte is the kind. 1 an error in the statement, 5 and 6 a lock,
-        // 18 too big, 19 a constraint, 20 a type, 25 a value that does not exist. Of the disk are 7, 10, 11, 13, 14, 26.
+        // SQLite's result codes are numbers whose low byte is the kind. 1: an error in the statement; 5 and 6: a lock; 18: too
+        // big; 19: a constraint; 20: a type; 25: a value that does not exist. Not among them: 7, 10, 11, 13, 14 and 26, which
+        // are about memory and the disk.
         Ok(number) if code.len() < 5 => matches!(number & 0xff, 1 | 5 | 6 | 18 | 19 | 20 | 25),
-        // PostgreSQL's have five characters. Classes 08 (connection), 57 (shut down), 58 and XX (its own faults) are not
-        // about the statement, save 57014: it took too long or was cancelled, and the connection goes on. Class 25 and 2D
-        // say that the connection is in another state of transaction than we think.
+        // PostgreSQL's codes have five characters. Not about the statement are the classes 08 (connection), 57 (shutdown), 58
+        // and XX (internal errors), and 25 and 2D, which say that the connection is in another transaction state than we
+        // think. The exception is 57014: the statement was cancelled or timed out, and the connection is still sound.
         _ => code == "57014" || !["08", "25", "2D", "57", "58", "XX"].iter().any(|class| code.starts_with(class)),
     }
 }

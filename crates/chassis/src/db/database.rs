@@ -1,5 +1,5 @@
-//! The database of one service: SQLite (one writer behind a fair queue, readers apart) or
-//! PostgreSQL (a pool, row-level security by tenant). The rest of the suite sees no difference.
+//! The database of one service: SQLite (one writer behind a fair queue, separate readers) or PostgreSQL (a pool, row-level
+//! security by tenant). The rest of the suite sees no difference.
 
 use crate::{
     db::{
@@ -28,13 +28,13 @@ use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-/// Readers of a SQLite file. It has one writer.
+/// Connections that read a SQLite file. There is one more that writes, since SQLite allows a single writer.
 const SQLITE_READERS: usize = 4;
 
 /// A service's database.
 #[derive(Clone)]
 pub struct Db {
-    /// On SQLite a pool of one connection, whose waiting callers are the queue of writers.
+    /// On SQLite this pool has one connection, so that its waiting callers form the fair queue of writers.
     writer: Pool,
     reader: Pool,
     /// Confirms the commits of SQLite.
@@ -42,15 +42,15 @@ pub struct Db {
     health: Health,
     clock: Arc<dyn Clock>,
     service: &'static str,
-    /// Wakes the relay after a commit that left events.
+    /// Wakes the relay after a commit that wrote events.
     pub committed: Arc<Notify>,
     /// Wakes the recovery after a commit that enqueued a flow.
     pub flow_enqueued: Arc<Notify>,
-    /// The file of an embedded database, which no second process uses.
+    /// The file of an embedded database, locked against a second process.
     file: Option<Arc<DatabaseFile>>,
-    /// Tables besides `requests` whose rows keep the request that wrote them.
+    /// Tables besides `requests` whose rows store the request that wrote them.
     pub(crate) requests_in: &'static [&'static str],
-    /// This process among those that write to the database.
+    /// Identifies this process among the writers of the database.
     writer_id: Uuid,
 }
 
@@ -60,8 +60,8 @@ impl std::fmt::Debug for Db {
     }
 }
 
-/// A pool of the driver without a reaper, for tools and tests: that of sqlx 0.9 goes over as many idle connections as a
-/// counter says, which for a moment may be below zero, and then it takes a worker thread for ever.
+/// Turns off the reaper of sqlx's own pool, for tools and tests. In sqlx 0.9 it loops over as many idle connections as a
+/// counter says. That counter can be negative for a moment, and the loop then occupies a worker thread for ever.
 pub fn steady(options: &mut ConnectOptions) -> &mut ConnectOptions {
     options.idle_timeout(None).max_lifetime(None)
 }
@@ -71,15 +71,15 @@ impl Db {
     /// `postgres://…`, with the usual limits.
     ///
     /// # Errors
-    /// A sentence that says what the database said.
+    /// A sentence with the database's error.
     pub async fn open(url: &str, service: &'static str, clock: Arc<dyn Clock>) -> Result<Self, String> {
         Self::open_with(url, service, clock, &DatabaseOptions::default()).await
     }
 
-    /// The same with other limits.
+    /// As [`Self::open`], with other limits.
     ///
     /// # Errors
-    /// A sentence that says what the database said.
+    /// A sentence with the database's error.
     pub async fn open_with(url: &str, service: &'static str, clock: Arc<dyn Clock>, options: &DatabaseOptions) -> Result<Self, String> {
         let opened = match url.strip_prefix("sqlite:") {
             Some(file) => Self::open_sqlite(Path::new(file), service, clock, options).await,
@@ -89,16 +89,16 @@ impl Db {
     }
 
     async fn open_sqlite(file: &Path, service: &'static str, clock: Arc<dyn Clock>, options: &DatabaseOptions) -> Result<Self, String> {
-        let held = DatabaseFile::hold(file, service)?;
+        let locked_file = DatabaseFile::lock(file, service)?;
         let health = Health::default();
         let target = Target::Sqlite(Box::new(sqlite_options(file)));
         let limits = |connections| options.limits(connections);
         let writer = Pool::open(target.clone(), limits(1), health.clone()).await.map_err(|error| error.to_string())?;
-        held.recognise(&writer).await?;
-        // One reader more: the witness keeps its connection.
+        locked_file.check_owner(&writer).await?;
+        // One reader more, because the witness keeps its connection for good.
         let reader = Pool::open(target, limits(SQLITE_READERS + 1), health.clone()).await.map_err(|error| error.to_string())?;
         let witness = Some(Arc::new(Witness::new(reader.clone())));
-        Ok(Self { reader, witness, file: Some(Arc::new(held)), ..Self::over(writer, health, service, clock) })
+        Ok(Self { reader, witness, file: Some(Arc::new(locked_file)), ..Self::over(writer, health, service, clock) })
     }
 
     async fn open_postgres(url: &str, service: &'static str, clock: Arc<dyn Clock>, options: &DatabaseOptions) -> Result<Self, String> {
@@ -106,16 +106,16 @@ impl Db {
             url.parse().map_err(|_| "the address is none: write postgres://role@host:port/database".to_owned())?;
         let millis = |time: Duration| time.as_millis().to_string();
         let Limits { answer, .. } = options.limits(options.connections);
-        // The server ends a statement a moment before we give its connection up, so that its error is told.
+        // The server cancels a statement a second before this side gives the connection up, so that its error can still arrive.
         let statement = millis(answer.saturating_sub(Duration::from_secs(1)));
         let server = server.application_name(&format!("payterms-{service}")).disable_statement_logging().options([
             ("statement_timeout", statement.clone()),
             ("lock_timeout", statement),
             ("idle_in_transaction_session_timeout", millis(Duration::from_mins(1))),
-            // A role may change its own settings, so what is set on it is not relied on.
+            // Set on each connection: a role may change the settings that are stored with it.
             ("search_path", runtime_role::search_path(service)),
-            // Rows are looked for by their keys alone. While a table is small its pages look cheaper than its index, and a
-            // plan that was made then is kept.
+            // All lookups are by key. While a table is small a sequential scan looks cheaper than its index, and PostgreSQL
+            // would go on using a plan that it cached then.
             ("enable_seqscan", "off".to_owned()),
             ("random_page_cost", "1.1".to_owned()),
         ]);
@@ -128,7 +128,7 @@ impl Db {
         Ok(db)
     }
 
-    /// Warns where the server does not take the connections of all the processes that share it.
+    /// Warns if the server's connection limit is too low for all the processes that share it.
     async fn compare_with_server_limit(&self, options: &DatabaseOptions) -> Result<(), DbErr> {
         let select =
             "SELECT current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint AS room";
@@ -156,13 +156,13 @@ impl Db {
         }
     }
 
-    /// The same database, in which these tables keep requests too, in the columns `request_id` and `input_hash`.
+    /// Adds tables that store requests too, in the columns `request_id` and `input_hash`.
     #[must_use]
     pub fn with_requests_in(self, requests_in: &'static [&'static str]) -> Self {
         Self { requests_in, ..self }
     }
 
-    /// This process among those that write to the database.
+    /// Identifies this process among the writers of the database.
     #[must_use]
     pub fn writer_id(&self) -> Uuid {
         self.writer_id
@@ -186,7 +186,7 @@ impl Db {
         self.writer.get_database_backend() == DbBackend::Postgres
     }
 
-    /// Closes all connections, at the end of the process' work.
+    /// Closes all connections when the process ends. The witness is released first: the last connection to close merges the WAL.
     pub async fn close(&self) {
         if let Some(witness) = &self.witness {
             witness.release().await;
@@ -198,25 +198,25 @@ impl Db {
         }
     }
 
-    /// Whether the database works, and what is wrong where it does not.
+    /// Whether the database works, and the fault if it does not.
     #[must_use]
     pub fn health(&self) -> &Health {
         &self.health
     }
 
-    /// Whether the database answered a statement lately.
+    /// Whether the database has answered a statement within this time.
     pub(crate) fn answered_within(&self, time: Duration) -> bool {
         self.writer.answered_within(time) || self.reader.answered_within(time)
     }
 
-    /// Notes that the database does not answer.
+    /// Reports that the database does not answer.
     pub(crate) fn silent(&self, at: &str) {
         for pool in [&self.writer, &self.reader] {
             let _ = pool.silent(at);
         }
     }
 
-    /// Single statements outside row-level security's tenants, each a transaction by itself.
+    /// Runs single statements, each in a transaction of its own and without a tenant for row-level security.
     #[must_use]
     pub fn connection(&self) -> &Pool {
         &self.writer
@@ -225,7 +225,7 @@ impl Db {
     /// A connection of SeaORM to an embedded database, for its migrations at the start.
     ///
     /// # Errors
-    /// The database's; a sentence where the database is not embedded.
+    /// `Custom` if the database is not embedded.
     pub async fn schema_connection(&self) -> Result<DatabaseConnection, DbErr> {
         let Some(file) = &self.file else { return Err(DbErr::Custom("payterms-migrate brings a server's schema up to date".to_owned())) };
         let options = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
@@ -233,8 +233,8 @@ impl Db {
         Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
     }
 
-    /// Notes beside an embedded database that it was made: should it be missing one day, that is said, and no empty one
-    /// takes its place.
+    /// Records beside an embedded database that it was created. If its file is missing one day, the start fails instead of
+    /// silently creating an empty one.
     ///
     /// # Errors
     /// A sentence that names the file.
@@ -242,57 +242,51 @@ impl Db {
         self.file.as_ref().map_or(Ok(()), |file| file.note_made(self.service))
     }
 
-    /// Begins the write transaction of a call for a tenant that the service knows.
+    /// Begins the write transaction of a call.
     ///
     /// # Errors
-    /// `TENANT_UNKNOWN_YET`, `TENANT_SUSPENDED`, `CLOCK_ADVANCING`, or the database's.
+    /// `TENANT_UNKNOWN_YET`, `TENANT_SUSPENDED`, `CLOCK_ADVANCING`, or `Store` if the database fails.
     pub async fn begin(&self, call: &Call) -> Result<WriteTx, AppError> {
         let txn = self.transaction().await?;
         let state = tenants::enter(&txn, &call.tenant).await?.ok_or_else(tenants::unknown_yet)?;
         state.admits(call)?;
-        let rising = tenants::rising_time(&txn, &call.tenant, &state).await?;
-        Ok(self.open_tx(txn, call, (Some(state), rising)))
+        let id_time = tenants::rising_time(&txn, &call.tenant, &state).await?;
+        Ok(self.open_tx(txn, call, Some(state), id_time))
     }
 
-    /// Begins a write that goes on whatever state the tenant is in: a due row, a step of an open flow,
-    /// a change of the register itself.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Begins a write that is allowed in any state of the tenant: a due row, a step of an open flow, a change of the register
+    /// itself. A refusal would leave such work half done.
     pub async fn begin_forward(&self, call: &Call) -> Result<WriteTx, AppError> {
         let txn = self.transaction().await?;
         let state = tenants::enter(&txn, &call.tenant).await?;
-        let rising = match &state {
+        let id_time = match &state {
             Some(state) => tenants::rising_time(&txn, &call.tenant, state).await?,
             None => None,
         };
-        Ok(self.open_tx(txn, call, (state, rising)))
+        Ok(self.open_tx(txn, call, state, id_time))
     }
 
-    /// Begins a write that goes on in any state, like `begin_forward`, and whose place among a test
-    /// clock's other writes differs from run to run: an event's, a driver's that nobody waits for. It
-    /// does not count among them, so that the same story gives the same ids.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Begins a write that is allowed in any state, like [`Self::begin_forward`], but whose order among a test clock's other
+    /// writes differs from run to run: an event's, or a driver's that nobody waits for. It does not advance the time part of
+    /// ids, so that the same story on a test clock gives the same ids.
     pub async fn begin_apart(&self, call: &Call) -> Result<WriteTx, AppError> {
         let txn = self.transaction().await?;
         let mut state = tenants::enter(&txn, &call.tenant).await?;
         if self.is_postgres() && state.as_ref().is_some_and(|state| state.clock_now.is_some()) {
-            // As every other write of such a tenant: its row first, then what the use case locks.
+            // Every other write of such a tenant locks this row first (in `rising_time`). The same order here avoids deadlocks.
             let lock = "SELECT tenant FROM tenant_states WHERE tenant = $1 FOR UPDATE";
             sql::one(&txn, lock, vec![call.tenant.as_str().into()]).await?;
-            // The clock may have gone on while it was waited for.
+            // The clock may have advanced while this waited for the lock.
             state = tenants::state(&txn, &call.tenant).await?;
         }
-        Ok(self.open_tx(txn, call, (state, None)))
+        Ok(self.open_tx(txn, call, state, None))
     }
 
-    fn open_tx(&self, txn: Transaction, call: &Call, (state, rising): (Option<tenants::TenantState>, Option<DateTime<Utc>>)) -> WriteTx {
+    fn open_tx(&self, txn: Transaction, call: &Call, state: Option<tenants::TenantState>, id_time: Option<DateTime<Utc>>) -> WriteTx {
         let real = self.clock.now();
         let now = state.as_ref().and_then(|state| state.clock_now).unwrap_or(real);
         let seed = state.as_ref().and_then(|state| state.clock_seed.clone()).unwrap_or_else(|| rand::random::<[u8; 16]>().to_vec());
-        let ids = IdSource::new(rising.unwrap_or(now), &seed, &format!("{}/{}/{}", call.tenant, self.service, call.request_id));
+        let ids = IdSource::new(id_time.unwrap_or(now), &seed, &format!("{}/{}/{}", call.tenant, self.service, call.request_id));
         let zone = state.as_ref().map_or(chrono_tz::UTC, |state| state.zone);
         WriteTx::new(
             txn,
@@ -303,38 +297,26 @@ impl Db {
         )
     }
 
-    /// A transaction of the chassis itself over its system tables.
-    ///
-    /// # Errors
-    /// The database's.
+    /// A transaction over the chassis' own tables.
     pub(crate) async fn transaction(&self) -> Result<Transaction, DbErr> {
-        // On SQLite the lock is taken at the start: a deferred BEGIN would fail at its first write under load.
+        // IMMEDIATE locks at the start. A deferred transaction locks at its first write, and fails there if another wrote meanwhile.
         let begin = if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" };
         Transaction::begin(&self.writer, begin, self.witness.clone()).await
     }
 
-    /// The same, over one tenant's rows of the chassis' tables.
-    ///
-    /// # Errors
-    /// The database's.
+    /// As [`Self::transaction`], over one tenant's rows of the chassis' tables.
     pub(crate) async fn transaction_of(&self, tenant: &str) -> Result<Transaction, DbErr> {
         let txn = self.transaction().await?;
         set_tenants(&txn, &[tenant]).await?;
         Ok(txn)
     }
 
-    /// Begins a read within one tenant: all that it reads is of one moment.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Begins a read of one tenant's rows. All its queries see the same snapshot.
     pub async fn read(&self, tenant: &TenantId) -> Result<Transaction, DbErr> {
         self.read_all(&[tenant.as_str()]).await
     }
 
-    /// The same within several tenants, for the operator.
-    ///
-    /// # Errors
-    /// The database's.
+    /// As [`Self::read`], over several tenants' rows, for the operator.
     pub async fn read_all(&self, tenants: &[&str]) -> Result<Transaction, DbErr> {
         let begin = if self.is_postgres() { "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY" } else { "BEGIN" };
         let txn = Transaction::begin(&self.reader, begin, None).await?;
@@ -347,27 +329,18 @@ impl Db {
         &self.reader
     }
 
-    /// The time that it is for a tenant.
-    ///
-    /// # Errors
-    /// The database's.
+    /// A tenant's time: its test clock's if it has one.
     pub async fn tenant_now(&self, tenant: &TenantId) -> Result<chrono::DateTime<chrono::Utc>, AppError> {
         let state = tenants::state(&self.reader, tenant).await?;
         Ok(state.and_then(|state| state.clock_now).unwrap_or_else(|| self.clock.now()))
     }
 
-    /// The zone that a tenant's days are counted in.
-    ///
-    /// # Errors
-    /// The database's.
+    /// The time zone in which a tenant's days begin and end.
     pub async fn tenant_zone(&self, tenant: &TenantId) -> Result<chrono_tz::Tz, AppError> {
         Ok(tenants::state(&self.reader, tenant).await?.map_or(chrono_tz::UTC, |state| state.zone))
     }
 
-    /// The date that it is for a tenant, in its zone.
-    ///
-    /// # Errors
-    /// The database's.
+    /// A tenant's current date, in its time zone.
     pub async fn tenant_today(&self, tenant: &TenantId) -> Result<chrono::NaiveDate, AppError> {
         let state = tenants::state(&self.reader, tenant).await?;
         let zone = state.as_ref().map_or(chrono_tz::UTC, |state| state.zone);
@@ -386,7 +359,7 @@ fn sqlite_options(file: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Tells row-level security which tenants the transaction is for.
+/// Sets the tenants whose rows row-level security shows to the transaction.
 async fn set_tenants(txn: &Transaction, tenants: &[&str]) -> Result<(), DbErr> {
     if txn.get_database_backend() == DbBackend::Postgres {
         sql::one(txn, "SELECT set_config('payterms.tenants', $1, true)", vec![tenants.join(",").into()]).await?;

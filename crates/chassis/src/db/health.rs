@@ -1,5 +1,5 @@
-//! Whether a service can do its work, and what is wrong where it cannot. A database that failed is believed again only
-//! after something was written to it and read back.
+//! Whether a service can do its work, and the fault if it cannot. A database that failed counts as working again only after
+//! a row was written to it and read back: reads alone succeed on a full or read-only disk too.
 
 use serde::Serialize;
 use std::{
@@ -8,26 +8,26 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// What is wrong with the database of a service, if anything.
+/// The fault of a service's database, if there is one, and the problems of its background tasks.
 #[derive(Debug, Clone, Default)]
 pub struct Health(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     fault: Mutex<Option<String>>,
-    /// What does not make the service unready, by part.
+    /// Problems that do not make the service unready, by part.
     notes: Mutex<BTreeMap<&'static str, String>>,
     changed: Notify,
 }
 
-/// What a service says of itself at `/readyz`.
+/// The answer of a service at `/readyz`.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// Whether calls should be sent here.
     pub ready: bool,
-    /// What is wrong with the database; empty if nothing is.
+    /// The fault of the database; empty if there is none.
     pub database: String,
-    /// What else is wrong, by part; it does not make the service unready.
+    /// Other problems, by part; they do not make the service unready.
     pub notes: BTreeMap<&'static str, String>,
 }
 
@@ -36,7 +36,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Health {
-    /// Notes a failure of the database itself: from now on the service is not ready.
+    /// Reports a failure of the database itself. The service is not ready from now on.
     pub fn report(&self, what: &str) {
         let mut fault = lock(&self.0.fault);
         if fault.is_none() {
@@ -46,13 +46,13 @@ impl Health {
         *fault = Some(what.to_owned());
     }
 
-    /// What is wrong with the database.
+    /// The fault of the database.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
         lock(&self.0.fault).clone()
     }
 
-    /// Notes what is wrong with a part (`Some`), or that it works.
+    /// Reports a problem of a part, or with `None` that the part works.
     pub fn note(&self, part: &'static str, what: Option<String>) {
         let mut notes = lock(&self.0.notes);
         match what {
@@ -67,25 +67,25 @@ impl Health {
         }
     }
 
-    /// What the service says of itself.
+    /// The answer at `/readyz`.
     #[must_use]
     pub fn reported(&self) -> Report {
         let fault = self.fault();
         Report { ready: fault.is_none(), database: fault.unwrap_or_default(), notes: lock(&self.0.notes).clone() }
     }
 
-    /// Notes that the schema has not the version that this build needs: the service is not ready.
+    /// Reports that the schema is older than this build needs, so that the service is not ready.
     pub(crate) fn waits_for_schema(&self, version: &str) {
         tracing::info!(version, "waits for its schema; run payterms-migrate");
         *lock(&self.0.fault) = Some(format!("the schema is not at {version}; run payterms-migrate"));
     }
 
-    /// Notes that it has.
+    /// Reports that the schema has the version that this build needs.
     pub(crate) fn schema_is_there(&self) {
         lock(&self.0.fault).take();
     }
 
-    /// Waits until a fault was reported.
+    /// Waits until a fault is reported.
     pub(crate) async fn changed(&self) {
         self.0.changed.notified().await;
     }

@@ -1,4 +1,5 @@
-//! The database of a service: connections that are used again only when they are sound, transactions, batches, time.
+//! The database of a service: pooled connections, transactions, batches of rows, and the tenants' time.
+#![expect(clippy::missing_errors_doc, reason = "every function fails as the database does; other errors are named")]
 
 pub mod batch;
 mod batch_key;

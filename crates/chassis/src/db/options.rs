@@ -1,10 +1,10 @@
-//! How a process uses its database server: connections, and how long it waits for them and for answers.
+//! Options of the database: the number of connections, and how long a call waits for one and for an answer.
 
 use crate::db::pool::Limits;
 use clap::Args;
 use std::time::Duration;
 
-/// How a process uses its database server.
+/// Options of the database.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseOptions {
     /// Connections to PostgreSQL at once. SQLite has one writer and a few readers, whatever this says.
@@ -35,11 +35,11 @@ impl Default for DatabaseOptions {
 impl DatabaseOptions {
     pub(crate) fn limits(&self, connections: usize) -> Limits {
         let seconds = |number: usize| Duration::from_secs(number as u64);
-        // The server has ended a statement before its connection is given up.
+        // One second more than the server's own statement timeout, so that the server's error arrives before this side gives up.
         Limits { connections, wait: seconds(self.wait_seconds), answer: seconds(self.statement_seconds) + Duration::from_secs(1) }
     }
 
-    /// What to say where a server with `room` connections does not take all the processes that share it.
+    /// A warning if a server with `room` connections is too small for all the processes that share it.
     pub(crate) fn warning(&self, room: usize) -> Option<String> {
         let all = self.connections.saturating_mul(self.processes);
         let fits = room.checked_div(self.processes).unwrap_or_default().max(1);

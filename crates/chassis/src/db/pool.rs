@@ -1,9 +1,9 @@
-//! The connections of a process to one database, and when one may be used again.
+//! The connections of a process to one database, and when one may be reused.
 //!
-//! A connection goes back to the pool only if the last thing on it was answered: a COMMIT, a ROLLBACK, or a single
-//! statement outside a transaction. In every other case (the future that used it was dropped in the middle, an answer
-//! did not come in time, the disk or the line failed) nobody can know what is open on it, so it is closed. This is what
-//! keeps work of one call out of the transaction of another, which would be rolled back after it was acknowledged.
+//! A connection returns to the pool only if its last operation was answered: a COMMIT, a ROLLBACK, or a single statement
+//! outside a transaction. In every other case (the future that used it was dropped in the middle, an answer did not come in
+//! time, the disk or the network failed) its transaction state is unknown, so it is closed. Otherwise a call could write into
+//! an open transaction of another call, be acknowledged, and then be rolled back with it.
 
 use crate::{
     db::{
@@ -27,21 +27,21 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// How long opening a connection, closing it, or a sign of life may take.
-const MOMENT: Duration = Duration::from_secs(3);
-/// A connection that lay idle for longer is asked for a sign of life before it is used: the line may be gone.
+/// How long opening, closing or pinging a connection may take.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(3);
+/// A connection that was idle for longer is pinged before it is used: the network may have dropped it silently.
 const CHECKED_AFTER: Duration = Duration::from_secs(5);
-/// A connection that lay idle for longer is closed: the server can use the slot for others.
+/// A connection that was idle for longer is closed, so that the server has the slot for others.
 const IDLE_LIMIT: Duration = Duration::from_mins(5);
-/// How long to wait before a server that has no room for one more connection is asked again.
+/// The pause before another attempt at a server that has no free connection slot.
 const ROOM_PAUSE: Duration = Duration::from_millis(50);
 
-/// How many connections, and how long each thing may take.
+/// The number of connections, and how long a wait or an answer may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// Connections at once.
     pub connections: usize,
-    /// How long a call waits for one.
+    /// How long a call waits for a connection.
     pub wait: Duration,
     /// How long the answer to one statement may take.
     pub answer: Duration,
@@ -54,9 +54,9 @@ pub struct Pool(Arc<Inner>);
 struct Inner {
     target: Target,
     limits: Limits,
-    /// Permits for connections in use. Fair: who waits longest is next.
+    /// Permits for connections in use. The semaphore is fair: the caller that has waited longest is next.
     permits: Arc<Semaphore>,
-    /// Sound connections without a user, the one that was used last at the end.
+    /// Sound connections that are not in use; the most recently used is last.
     idle: Mutex<VecDeque<(Connection, Instant)>>,
     health: Health,
     /// When the database last answered a statement.
@@ -99,12 +99,12 @@ impl Pool {
         &self.0.health
     }
 
-    /// Whether the database answered a statement lately.
+    /// Whether the database has answered a statement within this time.
     pub(crate) fn answered_within(&self, time: Duration) -> bool {
         self.0.answered.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < time
     }
 
-    /// The permit to hold a connection. A call whose deadline has passed begins nothing, so it gets none.
+    /// Waits for the permit to use a connection, at most until the caller's deadline: afterwards nobody would get the result.
     async fn permit(&self) -> Result<OwnedSemaphorePermit, DbErr> {
         let wait = time_left().map_or(self.0.limits.wait, |left| left.min(self.0.limits.wait));
         let permit = if wait.is_zero() { None } else { timeout(wait, self.0.permits.clone().acquire_owned()).await.ok() };
@@ -118,29 +118,29 @@ impl Pool {
         }
     }
 
-    /// A sound connection for one user.
+    /// A sound connection, from the pool or a new one.
     pub(crate) async fn lease(&self) -> Result<Lease, DbErr> {
         let permit = self.permit().await?;
         loop {
             let last = self.idle().pop_back();
             let Some((mut connection, since)) = last else { break };
-            // Who waits for a sign of life may be dropped meanwhile; the connection then goes too.
-            if since.elapsed() < CHECKED_AFTER || matches!(timeout(MOMENT, connection.ping()).await, Ok(Ok(()))) {
+            // If this future is dropped during the ping, the connection is dropped with it, not returned in an unknown state.
+            if since.elapsed() < CHECKED_AFTER || matches!(timeout(CONNECTION_TIMEOUT, connection.ping()).await, Ok(Ok(()))) {
                 return Ok(Lease { pool: self.clone(), connection: Some(connection), permit: Some(permit), state: State::Idle });
             }
             self.count_discarded("no sign of life");
-            // Those that lay idle for longer hang on the same line.
+            // Connections that were idle for longer were probably dropped by the network together with this one.
             self.idle().retain(|(_, idle_since)| *idle_since > since);
         }
         let connection = self.connect().await?;
         Ok(Lease { pool: self.clone(), connection: Some(connection), permit: Some(permit), state: State::Idle })
     }
 
-    /// Opens a connection; where the server has no room it is asked again for as long as a call may wait.
+    /// Opens a connection. If the server has no free slot, it retries for as long as a call may wait for a connection.
     async fn connect(&self) -> Result<Connection, DbErr> {
         let until = Instant::now() + self.0.limits.wait;
         loop {
-            match timeout(MOMENT, self.0.target.connect()).await {
+            match timeout(CONNECTION_TIMEOUT, self.0.target.connect()).await {
                 Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(error)) if is_full(&error) => {
                     if Instant::now() + ROOM_PAUSE > until {
@@ -156,17 +156,16 @@ impl Pool {
         }
     }
 
-    /// Notes that the database itself failed, not one statement.
+    /// Reports that the database itself failed, and not only a statement.
     fn broken(&self, error: Error) -> DbErr {
         self.0.health.report(&error.to_string());
         DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))
     }
 
-    /// Notes that an answer did not come. Connections that were used before may hang on the same line, so none of them is
-    /// used again.
-    pub(crate) fn silent(&self, at: &str) -> DbErr {
+    /// Reports that an answer did not come. Idle connections may hang in the same way, so all of them are closed.
+    pub(crate) fn silent(&self, activity: &str) -> DbErr {
         self.idle().clear();
-        let text = format!("no answer in time while {at}");
+        let text = format!("no answer in time while {activity}");
         self.0.health.report(&text);
         DbErr::Conn(RuntimeErr::Internal(text))
     }
@@ -176,7 +175,7 @@ impl Pool {
         if !self.0.permits.is_closed() {
             idle.push_back((connection, Instant::now()));
         }
-        // The first has been idle for longest.
+        // One per return is enough: the first has been idle for longest.
         if idle.front().is_some_and(|(_, since)| since.elapsed() > IDLE_LIMIT) {
             idle.pop_front();
         }
@@ -189,22 +188,22 @@ impl Pool {
         self.0.discarded.add(1, &[KeyValue::new("why", why)]);
     }
 
-    /// Closes idle connections, and those in use when their users are done.
+    /// Closes idle connections now, and those in use when their users are done.
     pub(crate) async fn close(&self) {
         self.0.permits.close();
         let idle: Vec<_> = self.idle().drain(..).collect();
         for (connection, _) in idle {
-            let _ = timeout(MOMENT, connection.close()).await;
+            let _ = timeout(CONNECTION_TIMEOUT, connection.close()).await;
         }
     }
 }
 
-/// Whether a server has no room for one more connection.
+/// Whether a server has no free connection slot (SQLSTATE 53300, `too_many_connections`).
 fn is_full(error: &Error) -> bool {
     error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "53300")
 }
 
-/// What is known of a connection in use.
+/// The transaction state of a connection in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// No transaction is open on it.
@@ -213,12 +212,12 @@ enum State {
     Open,
     /// A transaction is open in which a statement failed: it can only be rolled back.
     Failed,
-    /// An answer is outstanding, or the connection failed: nothing is known.
+    /// An answer is outstanding or the connection failed: the state is unknown.
     Doubt,
 }
 
-/// A connection in the hands of one user. Dropped, it goes back if it is idle; an open transaction is rolled back
-/// first, in a task of its own; in doubt it is closed.
+/// A connection in use by one caller. When dropped it returns to the pool if it is idle. An open transaction is first rolled
+/// back, in a task of its own because `drop` cannot wait. A connection in an unknown state is closed.
 pub(crate) struct Lease {
     pool: Pool,
     connection: Option<Connection>,
@@ -242,8 +241,8 @@ impl Lease {
         self.state == State::Open
     }
 
-    /// Runs something on the connection. Until it is answered the connection is in doubt, so a user who is dropped
-    /// meanwhile leaves it so.
+    /// Runs an operation on the connection. The state is `Doubt` until the answer has come, so that a caller that is dropped
+    /// in between leaves it in doubt, and the connection is closed.
     async fn answered<T>(&mut self, work: impl AsyncFnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, Option<Error>> {
         let before = std::mem::replace(&mut self.state, State::Doubt);
         let Some(connection) = self.connection.as_mut().filter(|_| before != State::Doubt) else { return Err(None) };
@@ -263,7 +262,7 @@ impl Lease {
         }
     }
 
-    /// Runs a statement of the open transaction, or a single one.
+    /// Runs a statement, within the transaction if one is open.
     pub(crate) async fn statement<T>(&mut self, work: impl AsyncFnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, DbErr> {
         match self.answered(work).await {
             Ok(value) => Ok(value),
@@ -278,13 +277,13 @@ impl Lease {
         self.boundary(text, State::Open).await
     }
 
-    /// Ends the transaction. Only an answered COMMIT is one.
+    /// Ends the transaction with COMMIT or ROLLBACK. Only an answered COMMIT counts as a commit.
     pub(crate) async fn end(&mut self, text: &'static str) -> Result<(), DbErr> {
         self.boundary(text, State::Idle).await
     }
 
-    /// After any error of BEGIN, COMMIT or ROLLBACK the connection is in doubt: SQLite may have rolled back by itself,
-    /// or not.
+    /// Runs BEGIN, COMMIT or ROLLBACK. After any error of these the state is unknown: SQLite may have rolled back by itself or
+    /// not.
     async fn boundary(&mut self, text: &str, after: State) -> Result<(), DbErr> {
         let done = self.answered(async |connection| connection.execute_text(text).await.map(|_| ())).await;
         self.state = if done.is_ok() { after } else { State::Doubt };
@@ -296,7 +295,7 @@ impl Lease {
         }
     }
 
-    /// Says that nothing is known of the connection.
+    /// Marks the state as unknown, so that the connection is closed and not reused.
     pub(crate) fn doubt(&mut self) {
         self.state = State::Doubt;
     }
@@ -304,35 +303,37 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let (Some(connection), Some(permit)) = (self.connection.take(), self.permit.take()) else { return };
+        let Some(connection) = self.connection.take() else { return };
+        let Some(permit) = self.permit.take() else { return };
         let runtime = tokio::runtime::Handle::try_current().ok();
         match (self.state, runtime) {
             (State::Idle, _) => self.pool.put_back(connection, permit),
             (State::Open | State::Failed, Some(runtime)) => {
-                let (pool, state) = (self.pool.clone(), self.state);
+                let pool = self.pool.clone();
+                let state = self.state;
                 runtime.spawn(async move {
-                    // Made in the task: a runtime that has ended drops the task, and with it the connection, unused.
-                    let mut rest = Self { pool, connection: Some(connection), permit: Some(permit), state };
-                    if let Err(error) = rest.end("ROLLBACK").await {
+                    // Built inside the task: a runtime that is shutting down drops the task unpolled, which closes the connection.
+                    let mut lease = Self { pool, connection: Some(connection), permit: Some(permit), state };
+                    if let Err(error) = lease.end("ROLLBACK").await {
                         tracing::debug!(%error, "a transaction was not rolled back in order; its connection is closed");
                     }
                 });
             }
             (_, Some(runtime)) => {
                 self.pool.count_discarded("in doubt");
-                // The permit is free once the connection is closed: a pool never holds more than its limit.
+                // The permit is freed after the close, so that there are never more connections than the limit.
                 runtime.spawn(async move {
-                    let _ = timeout(MOMENT, connection.close()).await;
+                    let _ = timeout(CONNECTION_TIMEOUT, connection.close()).await;
                     drop(permit);
                 });
             }
-            // The runtime has ended: dropping closes.
+            // Without a runtime nothing can be awaited; dropping the connection closes it.
             (_, None) => {}
         }
     }
 }
 
-/// Single statements, each on a connection of its own and a transaction by itself.
+/// Runs single statements, each on any connection and in a transaction of its own.
 #[async_trait::async_trait]
 impl ConnectionTrait for Pool {
     fn get_database_backend(&self) -> DbBackend {

@@ -1,5 +1,5 @@
-//! Many rows in one statement. PostgreSQL takes a list for each column, so that the statement's text, and with it its
-//! plan, is the same however many rows there are; SQLite takes the rows.
+//! Many rows in one statement. On PostgreSQL each column is one array parameter, so that the text of the statement, and with
+//! it the cached plan, is the same for any number of rows. SQLite has no arrays and gets the rows as VALUES.
 
 use crate::db::sql;
 use chrono::{DateTime, Utc};
@@ -8,13 +8,13 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value, 
 use std::fmt::Write;
 use uuid::Uuid;
 
-/// Values of one statement on SQLite; it takes 32,766.
-const MOST: usize = 30_000;
+/// Values of one statement on SQLite, whose limit is 32,766.
+const SQLITE_VALUES: usize = 30_000;
 
-/// What a column holds.
+/// The type of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The tenant, which all rows have in common.
+    /// The tenant, which is the same in all rows.
     Tenant,
     /// An id.
     Id,
@@ -41,7 +41,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The type of a list; what stands for nothing in it, as a value and in the statement: a list has no gaps.
+    /// The array type of a column, and for a nullable column the value that stands for NULL, bound and as SQL text: an array
+    /// that the driver binds cannot hold NULL.
     fn list(self) -> (ArrayType, &'static str, Option<(Value, &'static str)>) {
         match self {
             Self::Id => (ArrayType::Uuid, "uuid", None),
@@ -61,7 +62,7 @@ impl Kind {
     }
 }
 
-/// A column and what it holds.
+/// A column's name and type.
 pub type Column = (&'static str, Kind);
 
 /// Rows of a table that are written together.
@@ -72,7 +73,7 @@ pub struct Rows<const N: usize> {
 }
 
 impl<const N: usize> Rows<N> {
-    /// No rows yet, of these columns.
+    /// An empty set of rows with these columns.
     #[must_use]
     pub fn new(columns: [Column; N]) -> Self {
         Self { columns, rows: Vec::new() }
@@ -83,50 +84,39 @@ impl<const N: usize> Rows<N> {
         self.rows.push(row);
     }
 
-    /// Inserts the rows; `conflict` is what follows them: an `ON CONFLICT` clause, or nothing. Answers how many were
-    /// written.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Inserts the rows and returns how many were written. `conflict` is an `ON CONFLICT` clause or empty.
     pub async fn insert<C: ConnectionTrait>(self, conn: &C, table: &str, conflict: &str) -> Result<u64, DbErr> {
         let names = self.names();
-        self.run(conn, |rows| format!("INSERT INTO {table} ({names}) {rows} {conflict}")).await
+        self.execute(conn, |rows| format!("INSERT INTO {table} ({names}) {rows} {conflict}")).await
     }
 
-    /// Inserts the rows, or gives those that are there, by the first `keys` columns, the values of the others. Answers how
-    /// many were written.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Inserts the rows, or updates the other columns of existing rows with the same first `keys` columns. Returns how many
+    /// were written.
     pub async fn upsert<C: ConnectionTrait>(self, conn: &C, table: &str, keys: usize) -> Result<u64, DbErr> {
         let names: Vec<_> = self.columns.iter().map(|(name, _)| *name).collect();
-        let (found, given) = names.split_at(keys.min(names.len()));
-        let given: Vec<_> = given.iter().map(|name| format!("{name} = excluded.{name}")).collect();
-        let conflict = format!("ON CONFLICT ({}) DO UPDATE SET {}", found.join(", "), given.join(", "));
+        let (key_names, value_names) = names.split_at(keys.min(names.len()));
+        let sets: Vec<_> = value_names.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+        let conflict = format!("ON CONFLICT ({}) DO UPDATE SET {}", key_names.join(", "), sets.join(", "));
         self.insert(conn, table, &conflict).await
     }
 
-    /// Gives rows of `table` the values of the columns after the first `keys`, by which they are found. Answers how many
-    /// there were.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Updates the rows of `table` that match the first `keys` columns with the values of the others. Returns how many were
+    /// updated.
     pub async fn update<C: ConnectionTrait>(self, conn: &C, table: &str, keys: usize) -> Result<u64, DbErr> {
-        let (mut sets, mut finds, names) = (String::new(), String::new(), self.names());
+        let mut sets = String::new();
+        let mut conditions = String::new();
+        let names = self.names();
         for (index, (name, _)) in self.columns.iter().enumerate() {
-            let (text, between) = if index < keys { (&mut finds, " AND ") } else { (&mut sets, ", ") };
-            let before = if text.is_empty() { "" } else { between };
+            let (text, separator) = if index < keys { (&mut conditions, " AND ") } else { (&mut sets, ", ") };
+            let before = if text.is_empty() { "" } else { separator };
             let column = if index < keys { format!("{table}.{name}") } else { (*name).to_owned() };
             let _ = write!(text, "{before}{column} = fresh.{name}");
         }
-        self.run(conn, |rows| format!("WITH fresh ({names}) AS ({rows}) UPDATE {table} SET {sets} FROM fresh WHERE {finds}")).await
+        self.execute(conn, |rows| format!("WITH fresh ({names}) AS ({rows}) UPDATE {table} SET {sets} FROM fresh WHERE {conditions}")).await
     }
 
-    /// Inserts the rows and answers what `conflict`, which ends in a `RETURNING` clause, tells of each. They fit in one
-    /// statement on SQLite too.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Inserts the rows and returns the result rows of `conflict`, which ends in a `RETURNING` clause. The caller passes few
+    /// enough rows for one statement on SQLite.
     pub async fn returning<C: ConnectionTrait>(self, conn: &C, table: &str, conflict: &str) -> Result<Vec<QueryResult>, DbErr> {
         let names = self.names();
         let (rows, values) = if conn.get_database_backend() == DbBackend::Postgres {
@@ -137,7 +127,7 @@ impl<const N: usize> Rows<N> {
         sql::all(conn, &format!("INSERT INTO {table} ({names}) {rows} {conflict}"), values).await
     }
 
-    /// How many there are.
+    /// The number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -149,10 +139,10 @@ impl<const N: usize> Rows<N> {
         self.rows.is_empty()
     }
 
-    /// The rows as PostgreSQL's functions read them: an array of objects by column.
+    /// The rows in the form that PostgreSQL's functions read: a JSON array of objects by column.
     ///
     /// # Errors
-    /// Where a column holds what no [`Kind`] is.
+    /// `Type` if a value is of none of the types in [`Kind`].
     pub fn json(self) -> Result<serde_json::Value, DbErr> {
         let names = self.columns.map(|(name, _)| name.to_owned());
         let row = |row: [Value; N]| {
@@ -166,7 +156,7 @@ impl<const N: usize> Rows<N> {
         self.columns.map(|(name, _)| name).join(", ")
     }
 
-    async fn run<C: ConnectionTrait>(mut self, conn: &C, statement: impl Fn(&str) -> String) -> Result<u64, DbErr> {
+    async fn execute<C: ConnectionTrait>(mut self, conn: &C, statement: impl Fn(&str) -> String) -> Result<u64, DbErr> {
         if self.rows.is_empty() {
             return Ok(0);
         }
@@ -175,9 +165,9 @@ impl<const N: usize> Rows<N> {
             return sql::exec(conn, &statement(&rows), values).await;
         }
         let mut written: u64 = 0;
-        let most = MOST.checked_div(N).unwrap_or(1);
+        let rows_at_once = SQLITE_VALUES.checked_div(N).unwrap_or(1);
         while !self.rows.is_empty() {
-            let later = self.rows.split_off(self.rows.len().min(most));
+            let later = self.rows.split_off(self.rows.len().min(rows_at_once));
             let rows = marks(self.rows.len(), N);
             let values = self.rows.into_iter().flatten().collect();
             written = written.saturating_add(sql::exec(conn, &statement(&rows), values).await?);
@@ -187,7 +177,7 @@ impl<const N: usize> Rows<N> {
     }
 }
 
-/// Rows as lists, one for each column; what all have in common is one value.
+/// Turns rows into one array for each column. The tenant, which is the same in all rows, is a single value.
 fn lists<const N: usize>(columns: [Column; N], rows: Vec<[Value; N]>) -> Result<(String, Vec<Value>), DbErr> {
     let kinds = columns.map(|(_, kind)| kind.list());
     let mut lists: Vec<Vec<Value>> = columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
@@ -207,7 +197,10 @@ fn lists<const N: usize>(columns: [Column; N], rows: Vec<[Value; N]>) -> Result<
             });
         }
     }
-    let (mut selected, mut marks, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new(), Vec::with_capacity(N));
+    let mut selected = Vec::new();
+    let mut marks = Vec::new();
+    let mut names = Vec::new();
+    let mut values = Vec::with_capacity(N);
     for (n, (((name, column), (kind, text, nothing)), list)) in (1..).zip(columns.into_iter().zip(kinds).zip(lists)) {
         if column == Kind::Tenant {
             selected.push(format!("${n}::{text}"));
@@ -222,7 +215,7 @@ fn lists<const N: usize>(columns: [Column; N], rows: Vec<[Value; N]>) -> Result<
     Ok((format!("SELECT {} FROM unnest({}) AS given ({})", selected.join(", "), marks.join(", "), names.join(", ")), values))
 }
 
-/// A value as PostgreSQL reads it from JSON.
+/// A value in the form that PostgreSQL reads from JSON.
 fn json(value: Value) -> Result<serde_json::Value, DbErr> {
     Ok(match value {
         nothing if nothing == nothing.as_null() => serde_json::Value::Null,
@@ -236,7 +229,7 @@ fn json(value: Value) -> Result<serde_json::Value, DbErr> {
     })
 }
 
-/// Bytes as PostgreSQL reads them from text.
+/// Bytes in the form that PostgreSQL reads from text.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::from("\\x"), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -244,13 +237,13 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Rows of marks; SQLite looks for the number of one that has a name among all of them, so these have none.
+/// A VALUES list of placeholders. They are not numbered: SQLite searches all earlier ones for each number, which is quadratic.
 fn marks(rows: usize, of: usize) -> String {
     let row = format!("({})", vec!["?"; of].join(", "));
     format!("VALUES {}", vec![row; rows].join(", "))
 }
 
-/// The condition that `column` is one of `ids`, as the statement's marks from `from` on, and their values.
+/// The condition that `column` is one of `ids`, with placeholders numbered from `from`, and their values.
 #[must_use]
 pub fn among<C: ConnectionTrait>(conn: &C, column: &str, from: usize, ids: &[Uuid]) -> (String, Vec<Value>) {
     if conn.get_database_backend() == DbBackend::Postgres {
@@ -267,7 +260,7 @@ pub fn of_tenant<C: ConnectionTrait>(conn: &C, select: &str, tenant: &TenantId, 
     Statement::from_sql_and_values(conn.get_database_backend(), select, std::iter::once(tenant.as_str().into()).chain(values))
 }
 
-/// What locks the rows of a select, where the database has locks of rows.
+/// The clause that locks the rows of a select. Empty on SQLite, whose single writer needs no row locks.
 #[must_use]
 pub fn for_update<C: ConnectionTrait>(conn: &C) -> &'static str {
     if conn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" }
@@ -307,10 +300,10 @@ mod tests {
         rows.push(["acme".into(), Uuid::nil().into(), 8.into(), "eight".into()]);
         assert_eq!(rows.update(&db, "own", 2).await, Ok(1));
         assert_eq!(Rows::new(columns).insert(&db, "own", "").await, Ok(0));
-        let (found, values) = among(&db, "id", 1, &ids[1..3]);
-        let found = crate::db::sql::all(&db, &format!("SELECT amount, note FROM own WHERE {found} ORDER BY id"), values).await.unwrap();
-        let told: Vec<(i64, Option<String>)> =
-            found.iter().map(|row| (row.try_get("", "amount").unwrap(), row.try_get("", "note").unwrap())).collect();
-        assert_eq!(told, [(7, Some("seven".to_owned())), (3, None)]);
+        let (condition, values) = among(&db, "id", 1, &ids[1..3]);
+        let rows = crate::db::sql::all(&db, &format!("SELECT amount, note FROM own WHERE {condition} ORDER BY id"), values).await.unwrap();
+        let amounts: Vec<(i64, Option<String>)> =
+            rows.iter().map(|row| (row.try_get("", "amount").unwrap(), row.try_get("", "note").unwrap())).collect();
+        assert_eq!(amounts, [(7, Some("seven".to_owned())), (3, None)]);
     }
 }

@@ -1,5 +1,5 @@
-//! A write in one round trip: it is decided on what the process has cached, and a procedure of the database, which is a
-//! whole transaction, posts it if under the lock everything still is as cached.
+//! The single-call fast path: a write in one round trip. The service decides on its cached rows. A stored procedure, which is
+//! a transaction of its own, locks the rows and posts the write only if they still equal the cached ones.
 
 use crate::{
     db::{Db, rows::hex, sql},
@@ -19,13 +19,13 @@ impl Db {
         IdSource::new(now, &rand::random::<[u8; 16]>(), &format!("{}/{}/{}", call.tenant, self.service(), call.request_id))
     }
 
-    /// Lets a procedure of the database post a write. False: something differs from the cache, and nothing is written.
+    /// Calls the procedure. Returns false, with nothing written, if a row differs from the cache; the caller then uses the batch.
     ///
-    /// The procedure commits by itself, and fails inside an open transaction: its `true` says that the write is
-    /// durable, whatever was done on the connection before.
+    /// The procedure contains its own COMMIT, which fails inside an open transaction. So `true` means that the write is
+    /// durable, whatever ran on the connection before.
     ///
     /// # Errors
-    /// The database's; whether the write was posted is not known then, but the same request id finds out.
+    /// `Store` if the call fails or its answer is lost. A retry with the same request id finds out whether the write was posted.
     pub async fn post_single_call(&self, call: &Call, procedure: &str, input: Value) -> Result<bool, AppError> {
         kill::point_of("single_call.before", &call.method);
         let row = sql::one(self.connection(), &format!("CALL {procedure}($1, false)"), vec![input.into()]).await?;
@@ -35,7 +35,7 @@ impl Db {
     }
 }
 
-/// An event of an aggregate whose version the function gives.
+/// An event for the stored procedure, which assigns the aggregate's version.
 #[must_use]
 pub fn event<E: Message + Name>(ids: &mut IdSource, (aggregate, id): (&str, &str), event: &E, at: DateTime<Utc>) -> Value {
     let data = event.encode_to_vec();

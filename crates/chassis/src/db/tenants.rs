@@ -1,7 +1,7 @@
-//! What every service knows of a tenant: whether it may write, its zone, its test clock.
+//! The state of a tenant that every service stores: whether it may write, its time zone, its test clock.
 //!
-//! The owner of the register writes this row itself; the others write it from the register's
-//! events and from the runs of the clock.
+//! The service that owns the register writes this row itself. The others write it from the register's events and from the
+//! rounds of the test clock.
 
 use crate::{
     db::sql,
@@ -20,13 +20,13 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
 pub struct TenantState {
     /// True while all writes are refused.
     pub suspended: bool,
-    /// The zone that the tenant's days are counted in.
+    /// The time zone in which the tenant's days begin and end.
     pub zone: Tz,
     /// The test clock's time, where there is one.
     pub clock_now: Option<DateTime<Utc>>,
     /// The seed of the test clock's ids.
     pub clock_seed: Option<Vec<u8>>,
-    /// The run that advances the clock, while it advances.
+    /// The run that is advancing the clock; `None` while the clock stands. Only this run may write meanwhile.
     pub clock_run: Option<String>,
 }
 
@@ -50,25 +50,19 @@ impl TenantState {
     }
 }
 
-/// The refusal where the register's event has not come yet.
+/// The refusal for a tenant whose registration event has not arrived yet.
 #[must_use]
 pub fn unknown_yet() -> AppError {
     not_yet("TENANT_UNKNOWN_YET", "The service has not heard of the tenant yet. Retry.")
 }
 
 /// The row of a tenant.
-///
-/// # Errors
-/// The database's.
 pub async fn state<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<TenantState>, DbErr> {
     let query = "SELECT suspended, time_zone, clock_now, clock_seed, clock_run FROM tenant_states WHERE tenant = $1";
     sql::one(conn, query, vec![tenant.as_str().into()]).await?.as_ref().map(read).transpose()
 }
 
-/// The same, at the start of a tenant's transaction: row-level security is told of the tenant.
-///
-/// # Errors
-/// The database's.
+/// Reads a tenant's row at the start of its transaction and, in the same round trip, sets the tenant for row-level security.
 pub async fn enter<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<TenantState>, DbErr> {
     if conn.get_database_backend() != DbBackend::Postgres {
         return state(conn, tenant).await;
@@ -76,8 +70,9 @@ pub async fn enter<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Op
     let query = "SELECT set_config('payterms.tenants', $1, true), tenant, suspended, time_zone, clock_now, clock_seed, clock_run \
                  FROM (SELECT 1) AS one LEFT JOIN tenant_states ON tenant = $1";
     let Some(row) = sql::one(conn, query, vec![tenant.as_str().into()]).await? else { return Ok(None) };
-    let found: Option<String> = row.try_get("", "tenant")?;
-    found.map(|_| read(&row)).transpose()
+    // The join yields a row of nulls for an unregistered tenant.
+    let registered: Option<String> = row.try_get("", "tenant")?;
+    registered.map(|_| read(&row)).transpose()
 }
 
 fn read(row: &QueryResult) -> Result<TenantState, DbErr> {
@@ -91,12 +86,9 @@ fn read(row: &QueryResult) -> Result<TenantState, DbErr> {
     })
 }
 
-/// The time part of ids that a transaction of a test clock's tenant makes: the clock's, or a
-/// millisecond more than the last transaction's, so that ids rise in the order of writes though the
-/// clock stands. None for live tenants, whose clock moves.
-///
-/// # Errors
-/// The database's.
+/// The time part of the ids that a transaction makes for a tenant with a test clock. It is the clock's time, or one
+/// millisecond more than in the previous transaction: ids must rise in the order of writes even while the clock stands.
+/// `None` for tenants without a test clock.
 pub async fn rising_time<C: ConnectionTrait>(conn: &C, tenant: &TenantId, state: &TenantState) -> Result<Option<DateTime<Utc>>, DbErr> {
     let Some(now) = state.clock_now else { return Ok(None) };
     let next = "UPDATE tenant_states SET last_id_millis = CASE WHEN last_id_millis >= $2 THEN last_id_millis + 1 ELSE $2 END \
@@ -106,20 +98,14 @@ pub async fn rising_time<C: ConnectionTrait>(conn: &C, tenant: &TenantId, state:
     Ok(millis.and_then(DateTime::from_timestamp_millis))
 }
 
-/// Stores what the register says of a tenant; its clock is left as it is.
-///
-/// # Errors
-/// The database's.
+/// Stores the register's fields of a tenant and leaves its test clock unchanged.
 pub async fn register<C: ConnectionTrait>(conn: &C, tenant: &TenantId, suspended: bool, zone: &str) -> Result<(), DbErr> {
     let upsert = "INSERT INTO tenant_states (tenant, suspended, time_zone) VALUES ($1, $2, $3) \
                   ON CONFLICT (tenant) DO UPDATE SET suspended = excluded.suspended, time_zone = excluded.time_zone";
     sql::exec(conn, upsert, vec![tenant.as_str().into(), suspended.into(), zone.into()]).await.map(|_| ())
 }
 
-/// Stores the time of a tenant's test clock, and the run that advances it (`None`: it stands).
-///
-/// # Errors
-/// The database's.
+/// Stores the time of a tenant's test clock and the run that advances it; `None` if the clock stands.
 pub async fn set_clock<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -134,31 +120,46 @@ pub async fn set_clock<C: ConnectionTrait>(
     sql::exec(conn, upsert, values).await.map(|_| ())
 }
 
-/// Takes the time of a round of a run; false where it comes late: the run has ended here, or the clock
-/// stands further on already. A driver that was thought dead then changes nothing.
-///
-/// # Errors
-/// The database's.
-pub async fn take_round<C: ConnectionTrait>(
-    conn: &C,
-    tenant: &TenantId,
-    (now, seed): (DateTime<Utc>, &[u8]),
-    (run, advancing): (&str, bool),
-) -> Result<bool, DbErr> {
+/// One round of a run that advances a tenant's test clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClockRound<'a> {
+    /// The time that the clock shows from this round on.
+    pub now: DateTime<Utc>,
+    /// The seed of the test clock's ids.
+    pub seed: &'a [u8],
+    /// The run that the round belongs to.
+    pub run_id: &'a str,
+    /// Whether the run goes on after this round.
+    pub phase: RoundPhase,
+}
+
+/// Whether a run of a test clock goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RoundPhase {
+    /// Due jobs run, and calls of others are refused until the run has finished.
+    Advancing,
+    /// The run has reached its time: the clock stands again.
+    Finished,
+}
+
+/// Stores the time of a round. Returns false, and changes nothing, if the round is late: its run has already finished here,
+/// or the clock is further on. This fences off a driver that was believed dead and comes back.
+pub(crate) async fn apply_round<C: ConnectionTrait>(conn: &C, tenant: &TenantId, round: ClockRound<'_>) -> Result<bool, DbErr> {
+    let ClockRound { now, seed, run_id, phase } = round;
     let upsert = "INSERT INTO tenant_states (tenant, suspended, time_zone, clock_now, clock_seed, clock_run, clock_done) \
                   VALUES ($1, false, 'UTC', $2, $3, $4, $5) ON CONFLICT (tenant) DO UPDATE SET clock_now = excluded.clock_now, \
                   clock_seed = excluded.clock_seed, clock_run = excluded.clock_run, \
                   clock_done = CASE WHEN excluded.clock_done = '' THEN tenant_states.clock_done ELSE excluded.clock_done END \
                   WHERE tenant_states.clock_done <> $6 AND (tenant_states.clock_now IS NULL OR tenant_states.clock_now <= excluded.clock_now)";
-    let (open, done) = if advancing { (Some(run.to_owned()), "") } else { (None, run) };
-    let values = vec![tenant.as_str().into(), now.into(), seed.to_vec().into(), open.into(), done.into(), run.into()];
+    let (clock_run, clock_done) = match phase {
+        RoundPhase::Advancing => (Some(run_id.to_owned()), ""),
+        RoundPhase::Finished => (None, run_id),
+    };
+    let values = vec![tenant.as_str().into(), now.into(), seed.to_vec().into(), clock_run.into(), clock_done.into(), run_id.into()];
     Ok(sql::exec(conn, upsert, values).await? == 1)
 }
 
 /// The slugs of tenants after `after`, in order, for the operator.
-///
-/// # Errors
-/// The database's.
 pub async fn list(db: &crate::db::Db, after: &str, limit: u64) -> Result<Vec<String>, AppError> {
     let select = "SELECT tenant FROM tenant_states WHERE tenant > $1 ORDER BY tenant LIMIT $2";
     let rows = sql::all(db.system(), select, vec![after.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()]).await?;

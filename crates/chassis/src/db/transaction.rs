@@ -1,4 +1,4 @@
-//! A transaction: begun and ended on one connection, which nobody else has meanwhile.
+//! A transaction, with a connection of its own from BEGIN to COMMIT or ROLLBACK.
 
 use crate::db::pool::{Lease, Pool};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 pub struct Transaction {
     backend: DbBackend,
     lease: Mutex<Lease>,
-    /// Where a commit of SQLite is confirmed.
+    /// Confirms a commit of SQLite.
     witness: Option<Arc<Witness>>,
 }
 
@@ -21,16 +21,16 @@ impl Transaction {
         Ok(Self { backend: pool.get_database_backend(), lease: Mutex::new(lease), witness })
     }
 
-    /// Commits. Only an answer to COMMIT counts; SQLite's is confirmed by a second connection, because a transaction
-    /// that was never ended would show its rows to the writer alone.
+    /// Commits. Only an answered COMMIT counts. On SQLite a second connection also confirms it: the rows of a transaction that
+    /// is still open are visible to the writer, so the writer itself could not notice.
     ///
     /// # Errors
-    /// The database's. Then nothing was committed, or the answer was lost: whoever asks again by the request id finds
-    /// out.
+    /// A failed statement or COMMIT: then nothing was committed, or the answer was lost. A retry with the same request id
+    /// finds out which.
     pub async fn commit(self) -> Result<(), DbErr> {
         let mut lease = self.lease.into_inner();
         if !lease.is_open() {
-            // PostgreSQL answers COMMIT of a failed transaction with success, having rolled back.
+            // PostgreSQL answers the COMMIT of a failed transaction with success although it rolls back, so it is not sent.
             return Err(DbErr::Custom("a statement of the transaction failed, so it is rolled back".to_owned()));
         }
         lease.end("COMMIT").await?;
@@ -43,7 +43,7 @@ impl Transaction {
     /// Rolls back.
     ///
     /// # Errors
-    /// The database's; the connection is closed then, which rolls back too.
+    /// A failed ROLLBACK. The connection is then closed, which rolls back too.
     pub async fn rollback(self) -> Result<(), DbErr> {
         self.lease.into_inner().end("ROLLBACK").await
     }
@@ -72,29 +72,28 @@ impl ConnectionTrait for Transaction {
     }
 }
 
-/// A second connection to a SQLite file, which sees what the one writer has committed and nothing else.
+/// A second connection to a SQLite file. It sees only what the writer has committed.
 #[derive(Debug)]
 pub(crate) struct Witness {
     readers: Pool,
-    /// The connection, and the version of the data that it saw last.
-    seen: Mutex<Option<(Lease, i64)>>,
+    /// The connection and the data version that it read last.
+    last_version: Mutex<Option<(Lease, i64)>>,
 }
 
 impl Witness {
     pub(crate) fn new(readers: Pool) -> Self {
-        Self { readers, seen: Mutex::default() }
+        Self { readers, last_version: Mutex::default() }
     }
 
-    /// Gives its connection back, at the end: the last one that is closed moves the log into the database.
+    /// Returns its connection when the process ends: SQLite merges the WAL into the file when the last connection closes.
     pub(crate) async fn release(&self) {
-        self.seen.lock().await.take();
+        self.last_version.lock().await.take();
     }
 
-    /// Believes a commit if the data that others see has changed. Where it has not, the transaction wrote nothing new,
-    /// or it is still open: then another one cannot begin on its connection.
+    /// Confirms a commit if the data that other connections see has changed. If it has not, either the transaction wrote
+    /// nothing new or it is still open. In the second case BEGIN fails on its connection, which tells the two apart.
     async fn confirm(&self, writer: &mut Lease) -> Result<(), DbErr> {
-        let moved = self.moved().await;
-        let confirmed = match moved {
+        let confirmed = match self.data_changed().await {
             Ok(true) => return Ok(()),
             Ok(false) => match writer.begin("BEGIN").await {
                 Ok(()) => writer.end("ROLLBACK").await,
@@ -108,10 +107,10 @@ impl Witness {
         })
     }
 
-    /// Whether the data has changed since this was last asked.
-    async fn moved(&self) -> Result<bool, DbErr> {
-        let mut seen = self.seen.lock().await;
-        let (mut lease, before) = match seen.take() {
+    /// Whether the data has changed since the previous call.
+    async fn data_changed(&self) -> Result<bool, DbErr> {
+        let mut last_version = self.last_version.lock().await;
+        let (mut lease, before) = match last_version.take() {
             Some((lease, before)) => (lease, Some(before)),
             None => (self.readers.lease().await?, None),
         };
@@ -121,8 +120,8 @@ impl Witness {
             Some(row) => row.try_get("", "data_version")?,
             None => return Err(DbErr::Custom("the database tells no version of its data".to_owned())),
         };
-        *seen = Some((lease, now));
-        // A connection that looks for the first time has nothing to compare with.
+        *last_version = Some((lease, now));
+        // `data_version` is only comparable on one connection, so the first value of a connection says nothing.
         Ok(before.is_some_and(|before| before != now))
     }
 }

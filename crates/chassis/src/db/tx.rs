@@ -1,6 +1,7 @@
-//! The one write transaction: rows are locked by the use case, then [`WriteTx::replay`] looks
-//! the request id up, then the domain decides, then all is saved and committed together: effect,
-//! events, audit, answer.
+//! The write transaction of a call. The use case locks its rows, then [`WriteTx::replay`] looks the request id up, then the
+//! domain decides, then effect, events, audit rows and answer are saved and committed together.
+//!
+//! Locks come before the lookup: of two calls with the same id the second then waits, and finds the answer of the first.
 
 use crate::{
     db::{Db, sql, transaction::Transaction},
@@ -27,20 +28,20 @@ use std::{
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-/// What time it is in a transaction.
+/// The time of a transaction, as the tenant and as the machine see it.
 #[derive(Debug, Clone, Copy)]
 pub struct Time {
-    /// The tenant's time: of a test clock where it has one.
+    /// The tenant's time: its test clock's if it has one.
     pub now: DateTime<Utc>,
-    /// The machine's time, for leases.
+    /// The machine's time, for leases and retention, which a test clock must not move.
     pub real: DateTime<Utc>,
-    /// The zone that the tenant's days are counted in.
+    /// The time zone in which the tenant's days begin and end.
     pub zone: Tz,
-    /// Whether `now` is a test clock's.
+    /// Whether `now` comes from a test clock.
     pub tested: bool,
 }
 
-/// A write transaction of one call. Dropped without a commit, nothing has happened.
+/// The write transaction of one call. Dropped without a commit, it is rolled back.
 #[derive(Debug)]
 pub struct WriteTx {
     txn: Transaction,
@@ -57,41 +58,50 @@ pub struct WriteTx {
 
 impl WriteTx {
     pub(crate) fn new(txn: Transaction, call: Call, db: &Db, time: Time, ids: IdSource) -> Self {
-        let (committed, flow_enqueued) = (db.committed.clone(), db.flow_enqueued.clone());
-        let (enqueues_flow, requests_in) = (AtomicBool::new(false), db.requests_in);
-        Self { txn, call, committed, flow_enqueued, enqueues_flow, time, ids, versions: Vec::new(), looked_up: false, requests_in }
+        Self {
+            txn,
+            call,
+            committed: db.committed.clone(),
+            flow_enqueued: db.flow_enqueued.clone(),
+            enqueues_flow: AtomicBool::new(false),
+            time,
+            ids,
+            versions: Vec::new(),
+            looked_up: false,
+            requests_in: db.requests_in,
+        }
     }
 
-    /// The connection that statements of this transaction go through.
+    /// The connection on which the statements of this transaction run.
     #[must_use]
     pub fn conn(&self) -> &Transaction {
         &self.txn
     }
 
-    /// The call.
+    /// The call that writes.
     #[must_use]
     pub fn call(&self) -> &Call {
         &self.call
     }
 
-    /// The time that it is for the tenant.
+    /// The tenant's time.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.time.now
     }
 
-    /// All that is known of the time.
+    /// The tenant's and the machine's time.
     #[must_use]
     pub fn time(&self) -> Time {
         self.time
     }
 
-    /// The ids of this transaction, for the domain to take from.
+    /// The source of this transaction's ids, for the domain.
     pub fn ids(&mut self) -> &mut IdSource {
         &mut self.ids
     }
 
-    /// Lets the next ids come from another cause: each item of a batch has its own.
+    /// Makes the next ids depend on another cause. Each item of a batch has its own, so that ids do not depend on its neighbours.
     pub fn ids_from(&mut self, cause: &str) {
         self.ids = self.ids.of_cause(&format!("{}/{cause}", self.call.tenant));
     }
@@ -101,16 +111,16 @@ impl WriteTx {
         self.ids.make()
     }
 
-    /// Lets the commit of this transaction wake the recovery, because it enqueues a flow.
+    /// Makes the commit wake the recovery, because this transaction enqueues a flow.
     pub(crate) fn wake_recovery(&self) {
         self.enqueues_flow.store(true, Ordering::Relaxed);
     }
 
-    /// The answer given before to this request id, if there is one. Call it after the locks.
+    /// The answer stored under this request id, if there is one. Call it after the locks (see the module's comment).
     ///
     /// # Errors
-    /// `REQUEST_ID_REUSED` if the id came with other content; `RequestOpen` is no error here: a
-    /// flow's verb asks [`WriteTx::seen`].
+    /// `REQUEST_ID_REUSED` if the id was used with other content. `Fault` if the request began a flow: the verbs of flows call
+    /// [`WriteTx::seen`] instead.
     pub async fn replay<M: Message + Default>(&mut self) -> Result<Option<Answer<M>>, AppError> {
         match self.seen().await? {
             Some(Seen { answer: Some(answer), .. }) => Ok(Some(Answer::replay(M::decode(answer.as_slice())?))),
@@ -119,19 +129,19 @@ impl WriteTx {
         }
     }
 
-    /// What is stored under this request id. Call it after the locks.
+    /// The entry stored under this request id, if there is one. Call it after the locks (see the module's comment).
     ///
     /// # Errors
-    /// `REQUEST_ID_REUSED` if the id came with other content.
+    /// `REQUEST_ID_REUSED` if the id was used with other content.
     pub async fn seen(&mut self) -> Result<Option<Seen>, AppError> {
         self.looked_up = true;
-        if self.writers_are_many() {
-            // Two calls with one id and no row in common meet here.
+        if self.has_concurrent_writers() {
+            // Two calls with one id need not lock a common row, so both could find nothing and write. This lock orders them.
             let key = self.call.request_id.as_u64_pair();
             let lock = vec![i64::from_be_bytes((key.0 ^ key.1).to_be_bytes()).into()];
             sql::one(&self.txn, "SELECT 1 AS locked FROM (SELECT pg_advisory_xact_lock($1)) AS taken", lock).await?;
         }
-        // What was refused is judged anew.
+        // A refused request is decided again: what stood in its way may be gone.
         let mut query =
             "SELECT input_hash, answer, intent_id FROM requests WHERE tenant = $1 AND request_id = $2 AND refused IS NULL".to_owned();
         for table in self.requests_in {
@@ -146,33 +156,28 @@ impl WriteTx {
         Ok(Some(Seen { answer: row.try_get("", "answer")?, intent: row.try_get("", "intent_id")? }))
     }
 
-    /// Tables besides `requests` whose rows keep the request that wrote them.
+    /// Tables besides `requests` whose rows store the request that wrote them.
     pub(crate) fn requests_in(&self) -> &'static [&'static str] {
         self.requests_in
     }
 
-    fn writers_are_many(&self) -> bool {
+    /// SQLite has one writer at a time, so nothing needs a lock there.
+    fn has_concurrent_writers(&self) -> bool {
         use sea_orm::{ConnectionTrait, DbBackend};
         self.txn.get_database_backend() == DbBackend::Postgres
     }
 
-    /// Writes an event of an aggregate, and the audit row of the change that it tells of.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Writes an event of an aggregate and the audit row of its change.
     pub async fn emit<E: Message + Name>(&mut self, aggregate: &str, id: &str, event: &E) -> Result<(), AppError> {
         self.emit_bytes(aggregate, id, &E::full_name(), event.encode_to_vec()).await.map(|_| ())
     }
 
-    /// The same for an event that is encoded already; answers the version that the aggregate came to.
-    ///
-    /// # Errors
-    /// The database's.
+    /// As [`Self::emit`], for an encoded event. Returns the aggregate's new version.
     pub async fn emit_bytes(&mut self, aggregate: &str, id: &str, kind: &str, data: Vec<u8>) -> Result<i64, AppError> {
         let tenant = self.call.tenant.to_string();
         let Head { version, before, hash } = self.next_head(aggregate, id, &data).await?;
         let event_id = self.ids.make::<Self>().uuid();
-        self.put_event(event_id, (aggregate, id, version), kind, data, false).await?;
+        self.put_event(event_id, AggregateVersion { kind: aggregate, id, version }, kind, data, EventKind::Change).await?;
         let audit = "INSERT INTO audit (id, tenant, request_id, method, actor, aggregate_type, aggregate_id, version, before_hash, after_hash, \
                      recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
         let values = vec![
@@ -193,19 +198,17 @@ impl WriteTx {
         Ok(version)
     }
 
-    /// Writes an event whose changes have audit rows of their own.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Writes an event without an audit row, for changes that write their audit rows themselves.
     pub async fn emit_without_audit<E: Message + Name>(&mut self, aggregate: &str, id: &str, event: &E) -> Result<(), AppError> {
         let data = event.encode_to_vec();
-        let head = self.next_head(aggregate, id, &data).await?;
+        let Head { version, .. } = self.next_head(aggregate, id, &data).await?;
         let event_id = self.ids.make::<Self>().uuid();
-        self.put_event(event_id, (aggregate, id, head.version), &E::full_name(), data, false).await?;
+        let version = AggregateVersion { kind: aggregate, id, version };
+        self.put_event(event_id, version, &E::full_name(), data, EventKind::Change).await?;
         Ok(())
     }
 
-    /// The next version of an aggregate.
+    /// Raises an aggregate's version by one and stores the hash of its new state.
     async fn next_head(&self, aggregate: &str, id: &str, data: &[u8]) -> Result<Head, AppError> {
         let hash = Sha256::digest(data).to_vec();
         let head = "INSERT INTO aggregate_heads (tenant, aggregate_type, aggregate_id, version, state_hash) VALUES ($1, $2, $3, 1, $4) \
@@ -217,38 +220,37 @@ impl WriteTx {
         Ok(Head { version: row.try_get("", "version")?, before: row.try_get("", "before_hash")?, hash })
     }
 
-    /// Writes a row of the outbox; a snapshot repeats the state that the aggregate has at its version.
+    /// Writes a row of the outbox.
     pub(crate) async fn put_event(
         &self,
         event_id: Uuid,
-        aggregate: (&str, &str, i64),
-        kind: &str,
+        aggregate: AggregateVersion<'_>,
+        event_type: &str,
         data: Vec<u8>,
-        snapshot: bool,
+        kind: EventKind,
     ) -> Result<(), DbErr> {
         let insert = "INSERT INTO outbox (event_id, tenant, aggregate_type, aggregate_id, version, event_type, data, trace_parent, snapshot, \
                       occurred_at, recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
         let values = vec![
             event_id.into(),
             self.call.tenant.as_str().into(),
-            aggregate.0.into(),
-            aggregate.1.into(),
-            aggregate.2.into(),
-            kind.into(),
+            aggregate.kind.into(),
+            aggregate.id.into(),
+            aggregate.version.into(),
+            event_type.into(),
             data.into(),
             crate::telemetry::trace_parent().into(),
-            snapshot.into(),
+            (kind == EventKind::Snapshot).into(),
             self.time.now.into(),
             self.time.real.into(),
         ];
         sql::exec(&self.txn, insert, values).await.map(|_| ())
     }
 
-    /// Stores the answer under the request id and commits all.
+    /// Stores the answer under the request id and commits the transaction.
     ///
     /// # Errors
-    /// The database's; then nothing has happened, or the commit's reply was lost: the same
-    /// request id finds out.
+    /// `Store` if the commit fails or its reply is lost. A retry with the same request id finds out which.
     pub async fn commit<M: Message>(self, answer: M) -> Result<Answer<M>, AppError> {
         self.put_request(Some(answer.encode_to_vec()), None).await?;
         let versions = self.versions.clone();
@@ -256,19 +258,13 @@ impl WriteTx {
         Ok(Answer { message: answer, replayed: false, versions })
     }
 
-    /// Stores that the request began a flow, and commits; the flow's end stores the answer.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Stores that the request began a flow and commits. The flow stores the answer when it closes.
     pub async fn commit_intent(self, intent: Uuid) -> Result<(), AppError> {
         self.put_request(None, Some(intent)).await?;
         self.commit_rows().await
     }
 
     /// Stores the answer of the request that began a flow.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn answer_intent<M: Message>(&self, intent: Uuid, answer: &M) -> Result<(), AppError> {
         let update = "UPDATE requests SET answer = $3 WHERE tenant = $1 AND intent_id = $2 AND answer IS NULL AND refused IS NULL";
         let values = vec![self.call.tenant.as_str().into(), intent.into(), answer.encode_to_vec().into()];
@@ -276,11 +272,8 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Stores that the request which began a flow is refused after all: nothing was done, and the same id is
-    /// judged anew. Who waits for the answer gets the refusal.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Stores that the request which began a flow is refused after all. Nothing was done, so a retry with the same id is
+    /// decided again. Callers that wait for the flow get this refusal.
     pub async fn refuse_intent(&self, intent: Uuid, refusal: &tonic::Status) -> Result<(), AppError> {
         let update = "UPDATE requests SET refused = $3 WHERE tenant = $1 AND intent_id = $2 AND answer IS NULL AND refused IS NULL";
         let values = vec![self.call.tenant.as_str().into(), intent.into(), refusal.details().to_vec().into()];
@@ -288,10 +281,7 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Commits a transaction that answers nobody: a step, a job, an event.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Commits a transaction without an answer: a step, a job, an event.
     pub async fn commit_rows(self) -> Result<(), AppError> {
         kill::point_of("commit.before", &self.call.method);
         self.txn.commit().await?;
@@ -323,29 +313,49 @@ impl WriteTx {
         ];
         match sql::exec(&self.txn, insert, values).await? {
             1 => Ok(()),
-            // It came between: the transaction is run again, finds it, and answers what it answered.
+            // Another call stored an answer meanwhile. This transaction is retried; it then finds that answer and replays it.
             _ => Err(raced("the same request was answered meanwhile")),
         }
     }
 }
 
-/// What an aggregate came to.
+/// An aggregate at one version.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AggregateVersion<'a> {
+    /// The type of the aggregate.
+    pub kind: &'a str,
+    /// Its id.
+    pub id: &'a str,
+    /// Its version.
+    pub version: i64,
+}
+
+/// What an event stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventKind {
+    /// A change that led to a new version.
+    Change,
+    /// The state at the present version, published again.
+    Snapshot,
+}
+
+/// An aggregate after a change: its new version, and the hashes of its state before and after.
 struct Head {
     version: i64,
     before: Option<Vec<u8>>,
     hash: Vec<u8>,
 }
 
-/// Why a request id is not answered with what was stored under it.
+/// The refusal of a request id that was used with other content.
 pub(crate) fn reused(call: &Call) -> Refusal {
     let message = "This request id has been used with other content. Use a fresh one for a new request.";
     Refusal::precondition("REQUEST_ID_REUSED", message).with("request_id", call.request_id)
 }
 
-/// What is stored under a request id.
+/// The entry stored under a request id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// The answer, or none while its flow is open.
+    /// The answer; `None` while the request's flow is open.
     pub answer: Option<Vec<u8>>,
     /// The intent of the flow that the request began.
     pub intent: Option<Uuid>,

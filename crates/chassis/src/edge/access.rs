@@ -1,4 +1,5 @@
-//! The access table: RPC × role, and whose key may assert the role, read from `proto/access.toml`; the default is no.
+//! The access table, read from `proto/access.toml`: for each method the roles that may call it, and the services whose keys
+//! may assert these roles. A method or role that is not listed is refused.
 
 use crate::wire::call::Grant;
 use serde::Deserialize;
@@ -9,13 +10,13 @@ pub const PEER: &str = "PEER";
 /// The issuer of internal tokens that carry callers' roles.
 const GATEWAY: &str = "gateway";
 
-/// Who may call what.
+/// The roles that may call each method.
 #[derive(Debug, Clone)]
 pub struct AccessTable {
     rows: HashMap<String, Row>,
 }
 
-/// Who may call one method.
+/// The callers of one method.
 #[derive(Debug, Clone, Default)]
 struct Row {
     roles: HashMap<String, Grant>,
@@ -25,7 +26,7 @@ struct Row {
     asserted_by: Vec<String>,
 }
 
-/// A cell as it is written: how far a role reaches, or the services that a row lists.
+/// A cell of the file: the reach of a role, or a list of services.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Cell {
@@ -49,19 +50,19 @@ impl Row {
         Ok(())
     }
 
-    /// Whether a role counts in a token that `issuer` signed. A key that leaked is then worth what its service does, and no more.
-    fn counts(&self, role: &str, issuer: &str) -> bool {
+    /// Whether `issuer` may assert a role in a token. So a leaked key allows no more than its own service may do.
+    fn may_assert(&self, role: &str, issuer: &str) -> bool {
         let lists = |services: &[String]| services.iter().any(|service| service == issuer);
         if role == PEER { lists(&self.peers) } else { issuer == GATEWAY || lists(&self.asserted_by) }
     }
 }
 
-/// The answer of the table.
+/// The table's decision about a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
-    /// The caller may, this far.
+    /// The caller may call the method, within this grant.
     Granted(Grant),
-    /// None of the caller's roles may; these may.
+    /// None of the caller's roles may call the method; these roles may.
     Refused(Vec<String>),
     /// There is no such method.
     Unknown,
@@ -71,7 +72,7 @@ impl AccessTable {
     /// The table of the contract.
     ///
     /// # Errors
-    /// A sentence that names the row that is wrong.
+    /// A sentence that names the malformed row.
     pub fn load() -> Result<Self, String> {
         Self::parse(payterms_proto::ACCESS_TABLE)
     }
@@ -98,14 +99,14 @@ impl AccessTable {
         self.rows.contains_key(path)
     }
 
-    /// Those of the roles in a token of `issuer` that it may assert for the method at `path`; the others do not count.
+    /// The roles in a token that its issuer may assert for the method at `path`; the others are ignored.
     #[must_use]
     pub fn asserted(&self, path: &str, issuer: &str, roles: &[String]) -> Vec<String> {
         let row = self.rows.get(path);
-        roles.iter().filter(|role| row.is_some_and(|row| row.counts(role, issuer))).cloned().collect()
+        roles.iter().filter(|role| row.is_some_and(|row| row.may_assert(role, issuer))).cloned().collect()
     }
 
-    /// What a caller with these roles may do with the method at `path`.
+    /// Decides about a call of the method at `path` with these roles.
     #[must_use]
     pub fn decide(&self, path: &str, roles: &[String]) -> Access {
         let Some(row) = self.rows.get(path) else { return Access::Unknown };
@@ -136,7 +137,7 @@ impl AccessTable {
         self.rows.get(path).map_or((&[], &[]), |row| (&row.peers, &row.asserted_by))
     }
 
-    /// All rows: path, role, grant.
+    /// All rows: the path of a method, and the grant of each role.
     pub fn cells(&self) -> impl Iterator<Item = (&str, &HashMap<String, Grant>)> {
         self.rows.iter().map(|(path, row)| (path.as_str(), &row.roles))
     }
@@ -179,9 +180,9 @@ mod tests {
                 assert!(service == "common" || relations.calls.iter().any(|called| called == service), "{issuer} at {path}");
             }
         }
-        let heard: BTreeSet<_> = topology.values().flat_map(|relations| relations.hears.keys()).collect();
+        let sources: BTreeSet<_> = topology.values().flat_map(|relations| relations.hears.keys()).collect();
         let (deliver, _) = table.services_of("/payterms.common.v1.InboxService/Deliver");
-        assert_eq!(deliver.iter().collect::<BTreeSet<_>>(), heard, "who is heard may deliver");
+        assert_eq!(deliver.iter().collect::<BTreeSet<_>>(), sources, "who is heard may deliver");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Bodies of calls with one request message: read whole, within bounds, before the call takes a place. A caller that
-//! sends half of a message then holds nothing that others need, and a body that did not arrive is told from one that
-//! arrived and is no message.
+//! Bodies of calls with one request message. They are read completely, within bounds, before the call gets one of the
+//! service's permits. So a caller that sends half of a message holds nothing that others need, and a body that was cut off can
+//! be told from one that arrived and does not decode.
 
 use crate::wire::error::{DOMAIN, status};
 use axum::{
@@ -16,21 +16,22 @@ use tokio::{sync::Semaphore, time::Instant};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-/// How long a body may take to arrive, however large it is.
+/// How long a body of any size may take to arrive.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
-/// How long a small one may take, and what each byte adds to it: one that drips in does not buy time by it.
+/// How long a small body may take, and how much time each received byte adds. The addition is small, so that a caller gains no
+/// time by sending byte after byte.
 const SMALL_ARRIVES_WITHIN: Duration = Duration::from_secs(5);
 const PER_BYTE: Duration = Duration::from_micros(32);
 /// The frame's head before a message: a flag and the length.
 const FRAME_HEAD: usize = 5;
 /// The largest message.
 pub const MESSAGE: usize = 4 << 20;
-/// A body larger than this needs one of the few places for large bodies, which bound what all of them hold.
+/// A larger body needs one of the few permits for large bodies, which bound the memory of all of them together.
 const SMALL: usize = 64 << 10;
 const LARGE_AT_ONCE: usize = 64;
 static LARGE: Semaphore = Semaphore::const_new(LARGE_AT_ONCE);
 
-/// Which side of a method sends a stream.
+/// The sides of a method that send a stream of messages.
 #[derive(Debug, Clone, Copy)]
 struct Streams {
     caller: bool,
@@ -52,7 +53,7 @@ static STREAMS: LazyLock<HashMap<String, Streams>> = LazyLock::new(|| {
     paths
 });
 
-/// Whether the caller of a method sends a stream of messages; reflection does so too.
+/// Whether the caller of a method sends a stream of messages. Reflection, which is not in our contract, does too.
 #[must_use]
 pub fn is_client_stream(path: &str) -> bool {
     path.starts_with("/grpc.reflection.") || STREAMS.get(path).is_some_and(|streams| streams.caller)
@@ -64,18 +65,18 @@ pub fn is_server_stream(path: &str) -> bool {
     STREAMS.get(path).is_some_and(|streams| streams.service)
 }
 
-/// The call with its whole body.
+/// Reads the whole body of a call.
 ///
 /// # Errors
-/// UNAVAILABLE where the body did not arrive whole, `MESSAGE_TOO_LARGE` where it is larger than a message of `most` bytes.
+/// UNAVAILABLE if the body did not arrive completely, `MESSAGE_TOO_LARGE` if the message has more than `most` bytes.
 pub async fn whole(request: Request, most: usize) -> Result<Request, Box<Status>> {
     whole_if(request, most, || Ok(())).await
 }
 
-/// The same; one that turns out to be large goes on only where `may_be_large` lets it.
+/// As [`whole`]. A body that turns out to be large is read on only with a permit from `may_be_large`.
 ///
 /// # Errors
-/// Those, and the one of `may_be_large`.
+/// As [`whole`], or the error of `may_be_large`.
 pub async fn whole_if<P: Send + 'static>(
     request: Request,
     most: usize,
@@ -83,32 +84,34 @@ pub async fn whole_if<P: Send + 'static>(
 ) -> Result<Request, Box<Status>> {
     let (head, body) = request.into_parts();
     let read = tokio::time::timeout(ARRIVES_WITHIN, read(body, most.saturating_add(FRAME_HEAD), may_be_large));
-    let (bytes, places) = read.await.unwrap_or_else(|_| Err(Box::new(late())))?;
-    Ok(match places {
+    let (bytes, permits) = read.await.unwrap_or_else(|_| Err(Box::new(late())))?;
+    Ok(match permits {
         None => {
             let mut request = Request::from_parts(head, Body::from(bytes.clone()));
             request.extensions_mut().insert(Small(bytes));
             request
         }
-        // The places are taken until the bytes have gone on.
-        Some(places) => Request::from_parts(head, holding(Full::new(bytes), places)),
+        // The permits are held until the bytes are consumed, since the memory is in use until then.
+        Some(permits) => Request::from_parts(head, holding(Full::new(bytes), permits)),
     })
 }
 
-/// The body of a call that is not large, kept aside until it is answered: where it is refused, its names tell which copies
-/// that may rest on, and the call may be repeated.
+/// The body of a small call, kept until it is answered. If the call is refused, the resource names in it show on which copies
+/// the refusal may be based, and the gateway can repeat the call.
 #[derive(Debug, Clone)]
 pub struct Small(pub Bytes);
 
-/// The places that a large body takes: its sender's, and one of those of the process.
-type Places<P> = (P, Option<tokio::sync::SemaphorePermit<'static>>);
+/// The permits of a large body: one of its sender's, and one of the process.
+type LargePermits<P> = (P, Option<tokio::sync::SemaphorePermit<'static>>);
 
 async fn read<P: Send + 'static>(
     mut body: Body,
     most: usize,
     may_be_large: impl FnOnce() -> Result<P, Box<Status>>,
-) -> Result<(Bytes, Option<Places<P>>), Box<Status>> {
-    let (mut bytes, mut places, mut may_be_large) = (BytesMut::new(), None, Some(may_be_large));
+) -> Result<(Bytes, Option<LargePermits<P>>), Box<Status>> {
+    let mut bytes = BytesMut::new();
+    let mut permits = None;
+    let mut may_be_large = Some(may_be_large);
     let mut until = Instant::now() + SMALL_ARRIVES_WITHIN;
     while let Some(frame) = tokio::time::timeout_at(until, body.frame()).await.map_err(|_| Box::new(late()))? {
         let frame = frame.map_err(|_| Box::new(cut("The request was cut off. Send it again with the same request id.")))?;
@@ -120,37 +123,37 @@ async fn read<P: Send + 'static>(
         if length > SMALL + FRAME_HEAD
             && let Some(may_be_large) = may_be_large.take()
         {
-            places = Some((may_be_large()?, LARGE.acquire().await.ok()));
-            // That it waited for a place is not its fault.
+            permits = Some((may_be_large()?, LARGE.acquire().await.ok()));
+            // The wait for the permit does not count against the caller's time.
             until = until.max(Instant::now() + SMALL_ARRIVES_WITHIN);
         }
         until += PER_BYTE.saturating_mul(u32::try_from(data.len()).unwrap_or(u32::MAX));
         bytes.extend_from_slice(&data);
     }
-    Ok((bytes.freeze(), places))
+    Ok((bytes.freeze(), permits))
 }
 
-/// A stream of messages that ends after so long, whether or not its caller has more.
+/// Ends a stream of messages after `time`, even if its caller would send more.
 pub fn ends_within(body: Body, time: Duration) -> Body {
     Body::from_stream(futures::StreamExt::take_until(body.into_data_stream(), tokio::time::sleep(time)))
 }
 
-/// A body that holds something until it has gone on or is dropped.
-pub fn holding<B, H>(body: B, held: H) -> Body
+/// A body that owns a value, such as a permit, until it is consumed or dropped.
+pub fn holding<B, H>(body: B, value: H) -> Body
 where
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     H: Send + 'static,
 {
     Body::new(body.map_frame(move |frame| {
-        let _held = &held;
+        let _moved_into_closure = &value;
         frame
     }))
 }
 
-/// The status of a caller's stream that ended in an error: a line that broke is no malformed message.
+/// The status of a caller's stream that ended in an error. It separates a broken connection from a malformed message.
 #[must_use]
 pub fn stream_ended(error: Status) -> Status {
-    // The transport's error stands behind the status; a message that does not decode has none.
+    // An error of the transport is the source of its status. A message that does not decode has a status without a source.
     if std::error::Error::source(&error).is_some() { cut("The stream was cut off. Send what is left again.") } else { error }
 }
 
@@ -158,7 +161,7 @@ fn late() -> Status {
     cut("The request did not arrive in time. Send it again with the same request id.")
 }
 
-/// The status of what did not arrive: it may be asked for again.
+/// The status of a body or answer that did not arrive completely. The caller may retry.
 #[must_use]
 pub fn cut(message: &str) -> Status {
     let mut details = ErrorDetails::with_error_info("UNAVAILABLE", DOMAIN, HashMap::new());
@@ -194,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_are_known_from_the_contract() {
+    fn streaming_methods_are_read_from_the_contract() {
         assert!(is_client_stream("/payterms.wallet.v1.UsageService/RecordUsageStream"));
         assert!(!is_client_stream("/payterms.wallet.v1.UsageService/RecordUsage"));
         let download = "/payterms.invoicing.v1.DocumentService/DownloadDocuments";

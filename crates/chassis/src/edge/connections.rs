@@ -1,4 +1,4 @@
-//! The connections of clients that are open, so that those which do nothing make room for new ones.
+//! The open connections of clients. When there are too many, an idle one is closed to make room for a new one.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Connections at once, in all and from one address: half of the room is left to others, whoever comes.
+/// Connections at once, in all and from one address. One address gets half of them at most, so that it cannot lock out others.
 const IN_ALL: usize = 10_000;
 const OF_ADDRESS: usize = 5_000;
 
@@ -28,22 +28,22 @@ pub(crate) struct Connections {
 #[derive(Debug)]
 struct Entry {
     address: IpAddr,
-    /// Requests that are under way.
+    /// The number of requests under way.
     busy: AtomicUsize,
-    /// Whether there was a request yet.
+    /// Not zero after the first request.
     used: AtomicUsize,
     idle_since: Mutex<Instant>,
     opened: Instant,
-    /// Closes the connection in order.
+    /// Closes the connection gracefully.
     close: CancellationToken,
 }
 
-/// One open connection; it is closed when this is dropped.
+/// One open connection; it is removed from the list when the last clone is dropped.
 #[derive(Debug, Clone)]
-pub(crate) struct OpenConnection(Arc<Held>);
+pub(crate) struct OpenConnection(Arc<ConnectionHandle>);
 
 #[derive(Debug)]
-struct Held {
+struct ConnectionHandle {
     id: u64,
     entry: Arc<Entry>,
     connections: Connections,
@@ -51,7 +51,7 @@ struct Held {
 
 /// A request under way on a connection.
 #[derive(Debug)]
-pub(crate) struct RequestUnderWay(Arc<Held>);
+pub(crate) struct RequestUnderWay(Arc<ConnectionHandle>);
 
 impl Default for Connections {
     fn default() -> Self {
@@ -64,8 +64,8 @@ impl Connections {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a connection in. Where there is no room, the one that has been idle for longest goes: of the same address if
-    /// that has its share, else of all. None where all are busy.
+    /// Admits a connection. If there is no room, the connection that has been idle for longest is closed: one of the same
+    /// address if that has used up its share, otherwise any. `None` if all of them are busy.
     pub(crate) fn admit(&self, address: IpAddr) -> Option<OpenConnection> {
         let mut open = self.open();
         let of_address = open.values().filter(|entry| entry.address == address).count();
@@ -89,25 +89,25 @@ impl Connections {
         });
         open.insert(id, entry.clone());
         drop(open);
-        Some(OpenConnection(Arc::new(Held { id, entry, connections: self.clone() })))
+        Some(OpenConnection(Arc::new(ConnectionHandle { id, entry, connections: self.clone() })))
     }
 }
 
 impl OpenConnection {
-    /// Counts a request in.
+    /// Counts a request as under way until the result is dropped.
     pub(crate) fn begin(&self) -> RequestUnderWay {
         self.0.entry.busy.fetch_add(1, Ordering::Relaxed);
         self.0.entry.used.store(1, Ordering::Relaxed);
         RequestUnderWay(self.0.clone())
     }
 
-    /// Whether there was a request yet.
+    /// Whether there has been a request.
     pub(crate) fn is_used(&self) -> bool {
         self.0.entry.used.load(Ordering::Relaxed) > 0
     }
 
-    /// Waits until the connection is to be closed: it makes room for another one, or no request came within that time of its
-    /// beginning.
+    /// Waits until the connection is to be closed: to make room for another one, or because no request came within
+    /// `first_within` of its opening.
     pub(crate) async fn unwanted(&self, first_within: Duration) {
         let closed = self.0.entry.close.cancelled();
         tokio::select! {
@@ -120,7 +120,7 @@ impl OpenConnection {
     }
 }
 
-impl Drop for Held {
+impl Drop for ConnectionHandle {
     fn drop(&mut self) {
         self.connections.open().remove(&self.id);
     }
@@ -141,19 +141,19 @@ mod tests {
     #[tokio::test]
     async fn idle_connections_make_room_and_busy_ones_stay() {
         let connections = Connections { in_all: 3, of_address: 2, ..Connections::default() };
-        let (here, there, else_where): (IpAddr, IpAddr, IpAddr) =
+        let (first_address, other_address, third_address): (IpAddr, IpAddr, IpAddr) =
             ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap(), "10.0.0.3".parse().unwrap());
-        let (first, second) = (connections.admit(here).unwrap(), connections.admit(here).unwrap());
+        let (first, second) = (connections.admit(first_address).unwrap(), connections.admit(first_address).unwrap());
         let request = first.begin();
-        let _other = connections.admit(there).unwrap();
+        let _other = connections.admit(other_address).unwrap();
         // The address has its share: its own idle one goes, though another address has an older one.
-        let third = connections.admit(here).unwrap();
+        let third = connections.admit(first_address).unwrap();
         second.unwanted(Duration::from_mins(10)).await;
         let under_way = third.begin();
-        assert!(connections.admit(here).is_none(), "all of the address are busy");
-        assert!(connections.admit(else_where).is_some(), "another takes the room of one that is idle");
+        assert!(connections.admit(first_address).is_none(), "all of the address are busy");
+        assert!(connections.admit(third_address).is_some(), "another takes the room of one that is idle");
         drop((request, under_way));
-        assert!(connections.admit(here).is_some());
+        assert!(connections.admit(first_address).is_some());
     }
 
     #[tokio::test]

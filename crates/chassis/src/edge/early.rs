@@ -1,4 +1,4 @@
-//! What a service answers before it can do its work: at `/readyz` why it cannot, and UNAVAILABLE to every call.
+//! The answers of a service that is not ready yet: the reason at `/readyz`, and UNAVAILABLE to every call.
 
 use crate::{
     db::health::Health,
@@ -10,7 +10,7 @@ use std::future::Future;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// `/readyz`: whether calls should be sent here, and what is wrong, as JSON.
+/// `/readyz`: whether calls should be sent here, and the problems, as JSON.
 pub(crate) fn readiness(health: Health) -> Router {
     let answer = move || {
         let report = health.reported();
@@ -20,10 +20,10 @@ pub(crate) fn readiness(health: Health) -> Router {
     Router::new().route("/readyz", axum::routing::get(answer))
 }
 
-/// Waits for what a service needs, and answers on its port meanwhile; gives the port back.
+/// Waits for `ready` and answers on the service's port meanwhile. Returns the port.
 ///
 /// # Errors
-/// What the wait ended with, or a sentence where the port cannot be shared.
+/// The error of `ready`, or a sentence if the port cannot be shared.
 pub(crate) async fn until<F: Future<Output = Result<(), String>>>(
     listener: TcpListener,
     health: &Health,
@@ -34,7 +34,7 @@ pub(crate) async fn until<F: Future<Output = Result<(), String>>>(
     let early = TcpListener::from_std(listener.try_clone().map_err(shared)?).map_err(shared)?;
     let over = CancellationToken::new();
     let unavailable = || std::future::ready(refuse(not_yet("UNAVAILABLE", "The service is starting. Retry.").into()));
-    // What it has taken up it answers to the end, beside the service itself.
+    // Not awaited: calls that it has accepted are answered by it to the end, while the service itself starts.
     tokio::spawn(serve::serve(early, readiness(health.clone()).fallback(unavailable), over.clone()));
     let outcome = ready.await;
     over.cancel();

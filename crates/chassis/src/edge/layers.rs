@@ -1,14 +1,15 @@
-//! What stands before every method, outermost first, each with its reason. It is one layer of the router: each layer more
-//! is a copy of all that lies inside, for every call.
+//! The layers before every method, outermost first, each with its reason. They form a single layer of the router, because
+//! axum clones everything inside a layer for each call.
 //!
-//! 1. `trace`: the span covers all that follows, refusals too.
-//! 2. `normalise`: whatever answers, the client gets a canonical status with one `ErrorInfo`.
-//! 3. `deadline`: a spent deadline does no work; a call without one gets 30 s. What has begun runs in a task of its own:
-//!    the caller only waits for it, so a deadline that passes or a connection that breaks drops nothing in the middle.
-//! 4. `authorise`: the token and the role come before anything is read; the scope goes along with the request.
-//! 5. `body`: a message is there whole before the call takes a place.
-//! 6. `shed`: more calls than the service takes are refused at once; the bus has its own pool, and streams have theirs.
-//! 7. `copies`: a call that names a version waits until the service's copy has it; a refusal names the copies that it rests on.
+//! 1. `trace`: the span covers everything that follows, refusals included.
+//! 2. `normalise`: whichever layer answers, the client gets a canonical status with one `ErrorInfo`.
+//! 3. `deadline`: a call whose deadline has passed does no work; one without a deadline gets 30 s. The work runs in a task of
+//!    its own and the caller only waits for it, so a deadline or a broken connection drops no work halfway.
+//! 4. `authorise`: token and role are checked before anything is read; the scope is added to the request.
+//! 5. `body`: the message is complete before the call gets a permit.
+//! 6. `shed`: calls beyond the permits are refused at once. The bus and the streams have permits of their own, so that neither
+//!    blocks ordinary calls.
+//! 7. `copies`: a call that names a version waits until the service's copy has it; a refusal names the copies it is based on.
 
 use crate::{
     bus::copies::Copies,
@@ -40,30 +41,32 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 use tracing::Instrument;
 
-/// What a call without a deadline gets, and the longest that any call gets.
+/// The deadline of a call without one, and the longest that any call may ask for.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Streams at once.
+/// Streams at once. Their callers decide how long they last, so they must not use up the permits of other calls.
 const STREAMS: usize = 256;
-/// The largest message of the methods that need no token.
+/// The largest message of the methods that need no token: anybody may send it.
 const OPEN_MESSAGE: usize = 4 << 10;
 /// The largest message between services: a delivery of events.
 pub const INNER_MESSAGE: usize = 16 << 20;
 
-/// What the layers need to know.
+/// The state of the layers.
 #[derive(Clone)]
-pub struct Guard(Arc<Known>);
+pub struct Guard(Arc<GuardState>);
 
-struct Known {
-    /// Who may call what.
+struct GuardState {
+    /// The roles that may call each method.
     access: AccessTable,
-    /// Whose tokens are accepted.
+    /// Verifies tokens.
     verifier: Verifier,
-    /// What the service keeps copies of.
+    /// The service's copies.
     copies: Arc<Copies>,
+    /// Permits of ordinary calls.
     calls: Arc<Semaphore>,
-    /// Calls with a stream of either side: how long those take is the callers' to say.
+    /// Permits of calls that stream in either direction.
     streams: Arc<Semaphore>,
+    /// Permits of calls between services: events, clocks, versions.
     bus: Arc<Semaphore>,
 }
 
@@ -74,10 +77,10 @@ impl std::fmt::Debug for Guard {
 }
 
 impl Guard {
-    /// A guard for a service that takes `most` calls at once.
+    /// A guard for a service that handles at most `most` ordinary calls at once.
     #[must_use]
     pub fn new(access: AccessTable, verifier: Verifier, copies: Arc<Copies>, most: usize) -> Self {
-        Self(Arc::new(Known {
+        Self(Arc::new(GuardState {
             access,
             verifier,
             copies,
@@ -88,14 +91,14 @@ impl Guard {
     }
 }
 
-/// Puts the layers before the routes of a service.
+/// Adds the layers to the routes of a service.
 pub fn wrap(routes: Router, guard: &Guard) -> Router {
     routes.layer(from_fn_with_state(guard.clone(), |State(guard): State<Guard>, request: Request, next: Next| {
         traced(request, move |request| normalised(request, move |request| timed(request, move |request| admitted(guard, request, next))))
     }))
 }
 
-/// The two outermost layers, which the gateway has too.
+/// Adds only the two outermost layers, for the gateway.
 pub fn edge(routes: Router) -> Router {
     routes.layer(from_fn(|request: Request, next: Next| {
         traced(request, move |request| normalised(request, move |request| next.run(request)))
@@ -123,7 +126,7 @@ async fn normalised<F: Future<Output = Response>>(request: Request, inside: impl
     let Ok(response) = AssertUnwindSafe(inside(request)).catch_unwind().await else {
         tracing::error!(path = %uri.path(), "a handler panicked");
         if !is_grpc {
-            // Who knows only HTTP must not take a fault for done.
+            // A gRPC error has HTTP status 200, which a plain HTTP client would take for success.
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
         return refuse(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id; report it if it lasts."));
@@ -134,7 +137,7 @@ async fn normalised<F: Future<Output = Response>>(request: Request, inside: impl
     }
 }
 
-/// The canonical status of one that the transport made without details.
+/// Replaces a status that the transport made without details.
 fn canonical(bare: &Status) -> Status {
     match bare.code() {
         Code::Unimplemented => status(Code::Unimplemented, "METHOD_UNKNOWN", "There is no such method. Check the name against reflection."),
@@ -145,7 +148,7 @@ fn canonical(bare: &Status) -> Status {
             details.set_retry_info(Some(Duration::from_millis(500)));
             Status::with_error_details(Code::Unavailable, "A part that is needed does not answer. Retry with the same request id.", details)
         }
-        // What tonic calls internal before a handler has run is a body that is no message: it had arrived whole.
+        // Before a handler runs, tonic reports a message that does not decode as INTERNAL. The body had arrived completely.
         _ => status(Code::InvalidArgument, "MALFORMED_MESSAGE", "The bytes are not the message that the method takes."),
     }
 }
@@ -155,7 +158,7 @@ fn deadline_exceeded() -> Status {
     status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
 }
 
-/// The time that a `grpc-timeout` header gives; `None` where it is malformed.
+/// Parses a `grpc-timeout` header; `None` if it is malformed.
 #[must_use]
 pub fn parse_timeout(header: &str) -> Option<Duration> {
     let (digits, unit) = header.split_at_checked(header.len().checked_sub(1)?)?;
@@ -174,30 +177,30 @@ pub fn parse_timeout(header: &str) -> Option<Duration> {
     }
 }
 
-/// Gives a call its deadline; a spent one does no work.
+/// Sets the deadline of a call; one whose deadline has passed does no work.
 pub async fn deadline(request: Request, next: Next) -> Response {
     timed(request, move |request| next.run(request)).await
 }
 
 async fn timed<F: Future<Output = Response> + Send + 'static>(request: Request, inside: impl FnOnce(Request) -> F) -> Response {
-    let given = match request.headers().get("grpc-timeout") {
+    let time = match request.headers().get("grpc-timeout") {
         None => LONGEST,
         Some(header) => match header.to_str().ok().and_then(parse_timeout) {
-            Some(given) => given.min(LONGEST),
+            Some(time) => time.min(LONGEST),
             None => {
                 return refuse(status(Code::InvalidArgument, "TIMEOUT_MALFORMED", "Leave the grpc-timeout header to the gRPC library."));
             }
         },
     };
-    if given.is_zero() {
+    if time.is_zero() {
         return refuse(deadline_exceeded());
     }
-    let until = tokio::time::Instant::now() + given;
+    let until = tokio::time::Instant::now() + time;
     let work = tokio::spawn(DEADLINE.scope(until, inside(request)).in_current_span());
     match tokio::time::timeout_at(until, work).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => match error.try_into_panic() {
-            // Answered where every panic is.
+            // Passed on to `normalised`, which answers every panic.
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => refuse(Status::unavailable("the process ends")),
         },
@@ -205,7 +208,7 @@ async fn timed<F: Future<Output = Response> + Send + 'static>(request: Request, 
     }
 }
 
-/// Bounds what is sent to a method that needs no token: a message is small and does not come in halves, a stream is short.
+/// Bounds requests to methods that need no token: a message must be small and complete, and a stream ends after a while.
 pub async fn small_message(request: Request, next: Next) -> Response {
     if is_client_stream(request.uri().path()) {
         return next.run(request.map(|body| body::ends_within(body, LONGEST))).await;
@@ -216,13 +219,13 @@ pub async fn small_message(request: Request, next: Next) -> Response {
     }
 }
 
-/// Whether a path is open to all who reach the port: health and reflection.
+/// Whether a path needs no token: health and reflection.
 #[must_use]
 pub fn is_open(path: &str) -> bool {
     path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.")
 }
 
-/// Whether only peers and the gateway itself reach a path, on a pool of its own: the bus, the clock and versions.
+/// Whether a path is only for other services and the gateway: events, clocks and versions. These have permits of their own.
 #[must_use]
 pub fn is_inner(path: &str) -> bool {
     ["InboxService", "ClockService", "VersionService"].iter().any(|name| {
@@ -230,31 +233,33 @@ pub fn is_inner(path: &str) -> bool {
     })
 }
 
-/// Takes the call in: its caller may make it, its message is there, there is room for it, and the copies are there.
+/// Admits a call: checks the caller, reads the message, acquires a permit, and waits for copies.
 async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let (sends, answers, inner) = (is_client_stream(path), is_server_stream(path), is_inner(path));
+    let client_streams = is_client_stream(path);
+    let server_streams = is_server_stream(path);
+    let inner = is_inner(path);
     if !is_open(path) {
-        // First of all: nobody learns anything, or has anything read, without a token.
+        // First, so that a caller without a token learns nothing and cannot make the service read a body.
         match admit(&guard.0.access, |token| guard.0.verifier.verify(token), path, request.headers()) {
             Ok(scope) => drop(request.extensions_mut().insert(scope)),
             Err(status) => return refuse(*status),
         }
     }
-    if !sends {
+    if !client_streams {
         let most = if inner { INNER_MESSAGE } else { body::MESSAGE };
         request = match body::whole(request, most).await {
             Ok(request) => request,
             Err(status) => return refuse(*status),
         };
     }
-    // The place is kept until the work ends, also when nobody waits for it any more; of a stream until its last byte has gone.
-    let pool = match (inner, sends || answers) {
+    // The permit is held until the work ends, even if the caller has gone; for a stream of answers until its last byte is sent.
+    let permits = match (inner, client_streams || server_streams) {
         (true, _) => &guard.0.bus,
         (_, true) => &guard.0.streams,
         _ => &guard.0.calls,
     };
-    let Ok(permit) = pool.clone().try_acquire_owned() else {
+    let Ok(permit) = permits.clone().try_acquire_owned() else {
         let mut details = ErrorDetails::with_error_info("OVERLOADED", DOMAIN, HashMap::new());
         details.set_retry_info(Some(Duration::from_millis(200)));
         let message = "The service has more calls than it takes at once. Retry after the delay.";
@@ -265,10 +270,10 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
         Some(tenant) => with_copies(&guard.0.copies, &tenant, request, next).await,
         None => next.run(request).await,
     };
-    if answers { answer.map(|body| body::holding(body, permit)) } else { answer }
+    if server_streams { answer.map(|body| body::holding(body, permit)) } else { answer }
 }
 
-/// Checks the token and the table for a call of `path`.
+/// Checks a call of `path` against its token and the access table.
 ///
 /// # Errors
 /// UNAUTHENTICATED, `PERMISSION_DENIED` or UNIMPLEMENTED, with details.

@@ -1,4 +1,4 @@
-//! What stands before every method: the accept loop, access, limits, health.
+//! The layers before every method: the accept loop, access, limits, health.
 
 pub mod access;
 pub mod body;

@@ -1,4 +1,4 @@
-//! Looks at the database again and again, and says over the health protocol whether calls should be sent here.
+//! Checks the database at intervals and reports over the health protocol whether calls should be sent here.
 
 use crate::{
     db::{Db, sql},
@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use tonic_health::{ServingStatus, server::HealthReporter};
 use uuid::Uuid;
 
-/// How often the database is looked at.
+/// How often the database is checked.
 const EVERY: Duration = Duration::from_secs(2);
-/// How long it may take to answer.
+/// How long the check may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Looks at the database until told to stop, and says over the health protocol, for `services` and for the process,
+/// Checks the database until `stop` is cancelled and reports over the health protocol, for `services` and for the process,
 /// whether calls should be sent here.
 pub(crate) async fn watch_forever(db: Db, reporter: HealthReporter, services: Vec<String>, beat: Beat, stop: CancellationToken) {
     let health = db.health().clone();
@@ -25,9 +25,9 @@ pub(crate) async fn watch_forever(db: Db, reporter: HealthReporter, services: Ve
     loop {
         beat.beat();
         let failed = health.fault().is_some();
-        match timeout(PATIENCE, look(&db, failed)).await {
+        match timeout(PATIENCE, check(&db, failed)).await {
             Ok(Ok(())) => health.heal(),
-            // More work than connections is no failure while the work gets done.
+            // The check got no connection, but others got answers: the service is busy, not broken.
             Ok(Err(AppError::Store(DbErr::ConnectionAcquire(_)))) | Err(_) if db.answered_within(PATIENCE) => {}
             Ok(Err(error)) => health.report(&error.to_string()),
             Err(_) => db.silent("it was looked at"),
@@ -49,8 +49,8 @@ pub(crate) async fn watch_forever(db: Db, reporter: HealthReporter, services: Ve
     }
 }
 
-/// A sound database is asked for a sign of life; one that failed must keep a row.
-async fn look(db: &Db, failed: bool) -> Result<(), AppError> {
+/// Checks the database: with a trivial query if it works, and with a row written and read back if it failed before.
+async fn check(db: &Db, failed: bool) -> Result<(), AppError> {
     if !failed {
         sql::one(db.system(), "SELECT 1 AS one", vec![]).await?;
         return Ok(());
@@ -66,6 +66,6 @@ async fn look(db: &Db, failed: bool) -> Result<(), AppError> {
     let select = "SELECT fence FROM intent_lease WHERE tenant = '' AND flow = 'health' AND intent_id = $1";
     let row = sql::one(db.system(), select, vec![Uuid::nil().into()]).await?;
     let read: Option<i64> = row.map(|row| row.try_get("", "fence")).transpose()?;
-    // Another replica may have written since.
+    // Greater is fine too: another replica may have written the row in between.
     if read.is_some() && read >= written { Ok(()) } else { Err(AppError::Fault("what was written is not read back".to_owned())) }
 }

@@ -1,10 +1,10 @@
-//! Reflection v1 and v1alpha with every descriptor set, and health.
+//! The reflection services v1 and v1alpha, and the health service.
 
 use axum::Router;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
-/// Every descriptor set that a client may need to read what the suite sends.
+/// The descriptor sets that a client needs to decode the suite's messages and error details.
 const SETS: [&[u8]; 3] = [payterms_proto::DESCRIPTOR_SET, tonic_types::pb::FILE_DESCRIPTOR_SET, tonic_health::pb::FILE_DESCRIPTOR_SET];
 
 /// Adds reflection and health to the routes of a service; reflection lists `services`.

@@ -1,5 +1,4 @@
-//! The accept loop: HTTP/1 and HTTP/2 on one port, a bound on connections and on silence, and a
-//! drain that ends at a hard deadline.
+//! The accept loop: HTTP/1 and HTTP/2 on one port, limits on connections and on their silence, and a drain with a hard end.
 
 use crate::edge::connections::{Connections, OpenConnection};
 use axum::Router;
@@ -16,21 +15,24 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// How long a new connection may take for its preface and the headers of its first request, all together.
+/// How long a new connection may take for its preface and the headers of its first request together. Otherwise a client
+/// could fill the table of connections by opening them and sending nothing.
 const SILENCE: Duration = Duration::from_secs(4);
-/// How long one that is to be closed may take for it: five seconds after its beginning one without a request is gone.
+/// How long a graceful close may take. With [`SILENCE`] it ends a connection without a request five seconds after its opening.
 const CLOSES_WITHIN: Duration = Duration::from_secs(1);
-/// Bytes of one message, and of all messages of a connection, that may have come and wait to be read. As much as all streams
-/// that a service takes may have waiting: one that is read slowly does not hold up the others.
+/// The flow-control windows: bytes of one stream, and of all streams of a connection, that may be buffered unread. The
+/// connection's window equals the sum of the stream windows that a service admits, so that a stream that is read slowly does
+/// not block the others.
 pub const STREAM_WINDOW: u32 = 256 << 10;
 /// See [`STREAM_WINDOW`].
 pub const CONNECTION_WINDOW: u32 = 64 << 20;
-/// How long open calls may take after the stop.
+/// How long open calls may go on after the stop.
 pub const DRAIN: Duration = Duration::from_secs(20);
 
-/// Serves until told to stop, then lets open calls end, at most [`DRAIN`] long.
+/// Serves until `stop` is cancelled, then waits for open calls, at most for [`DRAIN`].
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let (open, mut connections) = (Connections::default(), JoinSet::new());
+    let open = Connections::default();
+    let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -43,12 +45,12 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
                 if let Some(admitted) = open.admit(from.ip()) {
                     let (router, stop) = (router.clone(), stop.clone());
                     connections.spawn(async move {
-                        let speaking = tokio::select! {
-                            speaks = speaks(&stream) => speaks,
+                        let has_sent = tokio::select! {
+                            has_sent = sends_preface(&stream) => has_sent,
                             () = admitted.unwanted(SILENCE) => false,
                         };
-                        if speaking {
-                            connection(stream, router, admitted, stop).await;
+                        if has_sent {
+                            serve_connection(stream, router, admitted, stop).await;
                         }
                     });
                 }
@@ -62,8 +64,8 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     }
 }
 
-/// Waits for the first bytes: a whole preface where it is HTTP/2, anything where it is not.
-async fn speaks(stream: &TcpStream) -> bool {
+/// Waits for a connection's first bytes: the whole preface for HTTP/2, any byte for HTTP/1. Hyper has no limit for this.
+async fn sends_preface(stream: &TcpStream) -> bool {
     let _ = stream.set_nodelay(true);
     let mut bytes = [0_u8; 24];
     let first = async {
@@ -78,7 +80,7 @@ async fn speaks(stream: &TcpStream) -> bool {
     tokio::time::timeout(SILENCE, first).await.unwrap_or(false)
 }
 
-async fn connection(stream: TcpStream, router: Router, admitted: OpenConnection, stop: CancellationToken) {
+async fn serve_connection(stream: TcpStream, router: Router, admitted: OpenConnection, stop: CancellationToken) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(SILENCE);
     builder
@@ -106,7 +108,7 @@ async fn connection(stream: TcpStream, router: Router, admitted: OpenConnection,
         () = stop.cancelled() => {}
         () = admitted.unwanted(SILENCE) => {
             connection.as_mut().graceful_shutdown();
-            // What hangs in the middle of its first headers does not end by itself.
+            // A connection that hangs within its first headers does not end by itself, so the close is bounded.
             let ended = tokio::time::timeout(CLOSES_WITHIN, connection.as_mut()).await;
             if ended.is_err() && admitted.is_used() {
                 let _ = tokio::time::timeout(SILENCE, connection).await;

@@ -1,6 +1,5 @@
-//! Tasks that run beside the calls for as long as a process lives. Each says that it is alive ([`Beat`]); one that is
-//! silent for too long, or that panicked, is started again; where that does not help, the process ends, so that whatever
-//! watches it starts a fresh one.
+//! Background tasks, which run for as long as the process lives. Each sends heartbeats ([`Beat`]). A task without heartbeats,
+//! or one that panicked, is restarted. If restarts do not help, the process ends, so that its supervisor starts another one.
 
 use crate::db::health::Health;
 use std::{
@@ -10,16 +9,16 @@ use std::{
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-/// How long a task may be silent. One statement, and one call of a peer, end well before.
+/// How long a task may go without a heartbeat. A single statement or call of a peer ends well before.
 const SILENCE: Duration = Duration::from_mins(1);
-/// How often a task is started again before the process ends.
+/// Restarts of a task before the process ends.
 const RESTARTS: u32 = 3;
-/// A task that ran for so long is taken for sound again.
+/// A task that ran for this long counts as sound again: its next restart is the first.
 const SOUND_AFTER: Duration = Duration::from_mins(10);
-/// Beats of a task that only waits, in the time that it may be silent.
+/// Heartbeats of a task that only waits, for each period of allowed silence. More than one, so that a late one does no harm.
 const WAITING_BEATS: u32 = 6;
 
-/// A task's sign of life.
+/// The heartbeat of a task.
 #[derive(Debug, Clone)]
 pub(crate) struct Beat {
     last: Arc<Mutex<Instant>>,
@@ -31,7 +30,7 @@ impl Beat {
         Self { last: Arc::new(Mutex::new(Instant::now())), silence }
     }
 
-    /// Says that the task moves.
+    /// Records that the task makes progress.
     pub(crate) fn beat(&self) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
@@ -40,7 +39,7 @@ impl Beat {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for something that may take long, and says meanwhile that the task is alive.
+    /// Waits for something that may take long, and sends heartbeats meanwhile.
     pub(crate) async fn while_waiting<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         loop {
@@ -56,12 +55,12 @@ impl Beat {
 /// The background tasks of a process.
 #[derive(Debug, Clone)]
 pub(crate) struct Background {
-    /// How long a task may be silent.
+    /// How long a task may go without a heartbeat.
     silence: Duration,
     health: Health,
-    /// Ends the process in order.
+    /// Stops the process gracefully.
     stop: CancellationToken,
-    /// Why the process ends although nobody told it to.
+    /// The reason why the process ends by itself.
     failure: Arc<OnceLock<String>>,
 }
 
@@ -70,12 +69,12 @@ impl Background {
         Self { silence: SILENCE, health, stop, failure: Arc::default() }
     }
 
-    /// Why the process ends, where a task could not be kept alive.
+    /// The reason why the process ends, if a task could not be kept running.
     pub(crate) fn failure(&self) -> Arc<OnceLock<String>> {
         self.failure.clone()
     }
 
-    /// Keeps a task alive until the process stops.
+    /// Runs a task, and restarts it when it ends, until the process stops.
     pub(crate) fn keep<F: Future<Output = ()> + Send + 'static>(
         &self,
         name: &'static str,
@@ -107,7 +106,7 @@ impl Background {
     }
 }
 
-/// Waits until a task ends or is silent for too long; it is ended then.
+/// Waits until a task ends, or aborts it after too long a silence. Returns what happened, for the log.
 async fn watch(mut task: JoinHandle<()>, beat: &Beat) -> &'static str {
     loop {
         match tokio::time::timeout_at(beat.last() + beat.silence, &mut task).await {
@@ -135,7 +134,7 @@ mod tests {
     };
     use tokio_util::sync::CancellationToken;
 
-    async fn kept<F: Future<Output = ()> + Send + 'static>(
+    async fn supervised<F: Future<Output = ()> + Send + 'static>(
         make: impl Fn(Beat, u32) -> F + Send + 'static,
     ) -> (u32, Option<String>, Health) {
         let (health, stop, started) = (Health::default(), CancellationToken::new(), Arc::new(AtomicU32::new(0)));
@@ -150,7 +149,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_task_that_panics_or_is_silent_is_started_again_and_then_the_process_ends() {
         for silent in [true, false] {
-            let (started, failure, health) = kept(move |_, _| async move {
+            let (started, failure, health) = supervised(move |_, _| async move {
                 if silent {
                     std::future::pending::<()>().await;
                 }

@@ -1,8 +1,8 @@
-//! Flows that reach beyond one database: an intent row and a lease in one transaction, a spawned
-//! driver that takes the steps, and a recovery that takes over when the driver is gone.
+//! Flows: work over several databases. One transaction stores an intent row and a lease. A driver, in a task of its own, then
+//! executes the steps, and the recovery takes over when the lease lapses because the driver is gone.
 //!
-//! The lease has a fencing number. Every step's transaction checks it ([`hold`]), so a driver
-//! that was thought dead and wakes up again can write nothing.
+//! The lease has a fencing number, which rises with each takeover. Every step's transaction checks it ([`hold`]), so a driver
+//! that was believed dead and wakes up again cannot write.
 
 use crate::{
     db::{Db, sql, tx::WriteTx},
@@ -24,20 +24,20 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-/// How long a lease lasts without being renewed, and how often its driver renews it.
+/// How long a lease lasts without renewal, and how often its driver renews it: often enough that three renewals may fail.
 const LEASE_SECONDS: i64 = 8;
 const RENEW_EVERY: Duration = Duration::from_secs(2);
 
-/// How long a flow may stay open before each takeover says so aloud: whoever runs the suite has to look, since nothing
-/// that a customer would notice follows from it.
+/// How long a flow may stay open before each takeover logs an error. The operator has to look then: an open flow has no
+/// consequence that a customer would notice and report.
 const OVERDUE: TimeDelta = TimeDelta::minutes(10);
 
-/// Flows that are taken over in one pass.
+/// Flows that are taken over in one pass; each needs a transaction.
 const RECOVER_AT_ONCE: usize = 50;
-/// Flows of one kind that are at work after they were taken over: many of one kind keep no other waiting.
+/// Recovered flows of one kind that run at once, so that many of one kind do not delay the other kinds.
 const MOST_OF_A_KIND: usize = 32;
 
-/// The right to take a flow's next steps.
+/// The right to execute a flow's next steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// The tenant.
@@ -46,9 +46,9 @@ pub struct Lease {
     pub flow: &'static str,
     /// The intent.
     pub intent: Uuid,
-    /// Rises with each takeover, and with each time that the flow is opened.
+    /// The fencing number. It rises with each takeover and each reopening.
     pub fence: i64,
-    /// Whether another driver began: it may have taken any step.
+    /// Whether the flow was taken over from another driver, which may have executed any of the steps.
     pub taken_over: bool,
 }
 
@@ -59,7 +59,7 @@ type Drive = Arc<dyn Fn(Lease) -> BoxFuture<'static, Result<(), AppError>> + Sen
 pub struct Drivers(HashMap<&'static str, (Drive, Arc<Semaphore>)>);
 
 impl Drivers {
-    /// Adds a driver: it reads the intent's state and takes the steps that are left.
+    /// Adds the driver of a kind of flow. It reads the intent's state and executes the remaining steps.
     #[must_use]
     pub fn with<F: Future<Output = Result<(), AppError>> + Send + 'static>(
         mut self,
@@ -72,7 +72,7 @@ impl Drivers {
     }
 }
 
-/// The leases of this process.
+/// The leases that this process holds, under one owner id.
 #[derive(Debug, Clone)]
 pub struct Leases {
     db: Db,
@@ -84,7 +84,7 @@ impl Leases {
         Self { db, owner: Uuid::from_bytes(rand::random()) }
     }
 
-    /// After the start of an embedded database no other process can hold a lease.
+    /// Ends all leases when an embedded database is opened: its file is locked, so no other process can hold one.
     pub(crate) async fn release_all(&self) -> Result<(), DbErr> {
         let txn = self.db.transaction().await?;
         sql::exec(&txn, "UPDATE intent_lease SET expires_at = $1", vec![chrono::DateTime::UNIX_EPOCH.into()]).await?;
@@ -92,7 +92,7 @@ impl Leases {
         Ok(())
     }
 
-    /// Takes or renews the lease of a task that only one replica does.
+    /// Acquires or renews the lease of a task that only one replica may run. Returns whether this process holds it.
     pub(crate) async fn hold_singleton(&self, task: &str) -> Result<bool, DbErr> {
         let now = self.db.clock().now();
         let txn = self.db.transaction().await?;
@@ -100,12 +100,12 @@ impl Leases {
                       ON CONFLICT (tenant, flow, intent_id) DO UPDATE SET owner = excluded.owner, fence = intent_lease.fence + 1, \
                       expires_at = excluded.expires_at WHERE intent_lease.owner = excluded.owner OR intent_lease.expires_at < $5";
         let until = now + TimeDelta::seconds(LEASE_SECONDS);
-        let held = sql::exec(&txn, upsert, vec![task.into(), Uuid::nil().into(), self.owner.into(), until.into(), now.into()]).await?;
+        let written = sql::exec(&txn, upsert, vec![task.into(), Uuid::nil().into(), self.owner.into(), until.into(), now.into()]).await?;
         txn.commit().await?;
-        Ok(held == 1)
+        Ok(written == 1)
     }
 
-    /// Gives back the lease of a task, so that another replica need not wait for its end.
+    /// Releases the lease of a task, so that another replica need not wait until it lapses.
     pub(crate) async fn release_singleton(&self, task: &str) -> Result<(), DbErr> {
         let txn = self.db.transaction().await?;
         let update = "UPDATE intent_lease SET expires_at = $1 WHERE tenant = '' AND flow = $2 AND owner = $3";
@@ -165,11 +165,8 @@ impl Flows {
     }
 
     /// Stores the lease of a new flow in the transaction that stores its intent.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn open(&self, tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<Lease, AppError> {
-        // A flow that waits may be opened again: a driver of its first life must not pass for its second's.
+        // The fence starts at the current instant: if a closed flow is opened again, a driver of the first time must not fit.
         let fence = tx.time().real.timestamp_micros();
         let lease = Lease { tenant: tx.call().tenant.clone(), flow, intent, fence, taken_over: false };
         let insert = "INSERT INTO intent_lease (tenant, flow, intent_id, owner, fence, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
@@ -178,50 +175,44 @@ impl Flows {
         Ok(lease)
     }
 
-    /// Takes the steps of a flow to its close, renewing the lease meanwhile.
+    /// Executes a flow up to its close and renews its lease meanwhile.
     ///
     /// # Errors
-    /// The step's; the recovery tries again when the lease has lapsed.
+    /// The error of the step that failed. The recovery retries the flow when the lease has lapsed.
     pub async fn drive(&self, lease: Lease) -> Result<(), AppError> {
         let drivers = self.drivers.get().and_then(|drivers| drivers.0.get(lease.flow));
         let Some((drive, _)) = drivers else { return Err(AppError::Fault(format!("no driver of {}", lease.flow))) };
-        // The renewal is a task of its own: one that waits for a row which the driver holds must not keep the driver from
-        // giving it back, and one that is in the middle when the driver is done ends in order. A renewal that fails costs
-        // nothing: the fence decides.
+        // Renewals run in a task of their own. One that waits for a row lock of the driver must not stop the driver from
+        // releasing it, and one that is under way when the driver ends must not be dropped halfway. A failed renewal does no
+        // harm: the fence protects the writes.
         let renewing = CancellationToken::new();
-        let _ends_with_this = renewing.clone().drop_guard();
+        let _stops_renewal = renewing.clone().drop_guard();
         tokio::spawn(self.leases.clone().renew_until(lease.clone(), renewing));
         let done = drive(lease).await;
         self.closed.notify_waiters();
         done
     }
 
-    /// Whether a flow of that intent is open: its driver is at work, or will be taken over.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Whether the flow of that intent is open, driven now or waiting for the recovery.
     pub async fn is_open(&self, tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<bool, AppError> {
         let select = "SELECT fence FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3";
         let values = vec![tx.call().tenant.as_str().into(), flow.into(), intent.into()];
         Ok(sql::one(tx.conn(), select, values).await?.is_some())
     }
 
-    /// Whether a request is known: its flow is open, or it was answered.
-    ///
-    /// # Errors
-    /// The database's.
+    /// Whether a request is stored: it was answered, or its flow is open.
     pub async fn knows(&self, call: &Call) -> Result<bool, AppError> {
         let read = self.leases.db.read(&call.tenant).await?;
         let select = "SELECT request_id FROM requests WHERE tenant = $1 AND request_id = $2 AND refused IS NULL";
         Ok(sql::one(&read, select, vec![call.tenant.as_str().into(), call.request_id.into()]).await?.is_some())
     }
 
-    /// Drives a flow in a task of its own: it goes on when the caller is gone.
+    /// Drives a flow in a task of its own, which continues if the caller goes away.
     pub fn spawn(&self, lease: Lease) {
         self.spawn_with(lease, None);
     }
 
-    fn spawn_with(&self, lease: Lease, room: Option<OwnedSemaphorePermit>) {
+    fn spawn_with(&self, lease: Lease, permit: Option<OwnedSemaphorePermit>) {
         let flows = self.clone();
         let span = tracing::Span::current();
         tokio::spawn(tracing::Instrument::instrument(
@@ -229,16 +220,16 @@ impl Flows {
                 if let Err(error) = flows.drive(lease).await {
                     tracing::warn!(%error, "a flow stopped; the recovery goes on with it");
                 }
-                drop(room);
+                drop(permit);
             },
             span,
         ));
     }
 
-    /// Waits until the flow that a request began has closed, and answers what it answered.
+    /// Waits until the flow that a request began has closed, and returns its answer.
     ///
     /// # Errors
-    /// What the flow was refused with; the database's. The caller's deadline ends the wait.
+    /// The refusal of the flow. The wait ends with the caller's deadline, since the whole call does.
     pub async fn answer<M: Message + Default>(&self, call: &Call, replayed: bool) -> Result<Answer<M>, AppError> {
         loop {
             let closed = self.closed.notified();
@@ -254,6 +245,7 @@ impl Flows {
                 let answer: Vec<u8> = row.try_get("", "answer")?;
                 return Ok(Answer { message: M::decode(answer.as_slice())?, replayed, versions: Vec::new() });
             }
+            // The notification is only of this process; a flow that another replica closes is found by the poll.
             let _ = tokio::time::timeout(Duration::from_millis(200), closed).await;
         }
     }
@@ -274,12 +266,11 @@ impl Flows {
         }
     }
 
-    /// Takes over flows whose lease has lapsed, as many as there is room for; answers whether there
-    /// may be more.
+    /// Takes over flows whose lease has lapsed, as many as there are permits for. Returns whether there may be more.
     async fn recover(&self) -> Result<bool, AppError> {
         let Some(drivers) = self.drivers.get() else { return Ok(false) };
-        let with_room = drivers.0.iter().filter(|(_, (_, room))| room.available_permits() > 0);
-        let kinds: Vec<_> = with_room.map(|(flow, _)| format!("'{flow}'")).collect();
+        let with_permits = drivers.0.iter().filter(|(_, (_, permits))| permits.available_permits() > 0);
+        let kinds: Vec<_> = with_permits.map(|(flow, _)| format!("'{flow}'")).collect();
         if kinds.is_empty() {
             return Ok(true);
         }
@@ -292,19 +283,21 @@ impl Flows {
         let rows = sql::all(self.leases.db.system(), &select, vec![now.into()]).await?;
         let more = rows.len() == RECOVER_AT_ONCE;
         for row in rows {
-            let (tenant, flow): (String, String) = (row.try_get("", "tenant")?, row.try_get("", "flow")?);
-            let Some((flow, (_, room))) = drivers.0.get_key_value(flow.as_str()) else { continue };
-            let Ok(permit) = room.clone().try_acquire_owned() else { continue };
+            let tenant: String = row.try_get("", "tenant")?;
+            let flow: String = row.try_get("", "flow")?;
+            let Some((flow, (_, permits))) = drivers.0.get_key_value(flow.as_str()) else { continue };
+            let Ok(permit) = permits.clone().try_acquire_owned() else { continue };
             let Ok(tenant) = tenant.parse() else { continue };
             let fence: i64 = row.try_get("", "fence")?;
             let lease = Lease { tenant, flow, intent: row.try_get("", "intent_id")?, fence: fence.saturating_add(1), taken_over: true };
             let txn = self.leases.db.transaction().await?;
-            let take = "UPDATE intent_lease SET owner = $4, fence = $5, expires_at = $6 WHERE tenant = $1 AND flow = $2 AND intent_id = $3 AND fence = $7";
+            // Conditional on the fence that was read: of two replicas that see the same lapsed lease only one succeeds.
+            let takeover = "UPDATE intent_lease SET owner = $4, fence = $5, expires_at = $6 WHERE tenant = $1 AND flow = $2 AND intent_id = $3 AND fence = $7";
             let until = now + TimeDelta::seconds(LEASE_SECONDS);
             let values = vec![self.leases.owner.into(), lease.fence.into(), until.into(), fence.into()];
-            let taken = sql::exec(&txn, take, [key(&lease), values].concat()).await?;
+            let updated = sql::exec(&txn, takeover, [key(&lease), values].concat()).await?;
             txn.commit().await?;
-            if taken == 1 {
+            if updated == 1 {
                 tracing::info!(flow = lease.flow, intent = %lease.intent, "a flow is taken over");
                 if let Some(age) = overdue(lease.fence, now) {
                     let (flow, tenant, intent) = (lease.flow, &lease.tenant, lease.intent);
@@ -317,24 +310,21 @@ impl Flows {
     }
 }
 
-/// How old a flow is that should have closed by now: its fence was the instant of its opening, in microseconds, and rose by
-/// one with each takeover.
+/// The age of a flow if it is above [`OVERDUE`]. The fence shows it: it starts at the instant of the opening in microseconds,
+/// and each takeover adds only one.
 fn overdue(fence: i64, now: chrono::DateTime<chrono::Utc>) -> Option<TimeDelta> {
     let age = now - chrono::DateTime::from_timestamp_micros(fence)?;
     (age >= OVERDUE).then_some(age)
 }
 
-/// A stored refusal as the status that it was.
+/// Decodes a stored refusal.
 fn stored_refusal(refused: Vec<u8>) -> Result<Status, AppError> {
     let whole = tonic_types::Status::decode(refused.as_slice())?;
     Ok(Status::with_details(Code::from_i32(whole.code), whole.message, refused.into()))
 }
 
-/// Enqueues a flow that nobody waits for. The commit wakes the recovery of this process, which drives it; another
-/// replica finds it within a second.
-///
-/// # Errors
-/// The database's.
+/// Enqueues a flow that nobody waits for, with a lease that has lapsed already. The commit wakes the recovery of this process,
+/// which drives it. If this process dies first, another replica finds it within a second.
 pub async fn enqueue(tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<(), AppError> {
     let fence = tx.time().real.timestamp_micros();
     let lease = Lease { tenant: tx.call().tenant.clone(), flow, intent, fence, taken_over: false };
@@ -346,10 +336,11 @@ pub async fn enqueue(tx: &WriteTx, flow: &'static str, intent: Uuid) -> Result<(
     Ok(())
 }
 
-/// Checks, under lock, that the driver still has the lease.
+/// Checks that the driver still has the lease, and locks its row until the commit, so that nobody can take the flow over
+/// between this check and the step's writes.
 ///
 /// # Errors
-/// `CONCURRENT_UPDATE` if another driver has taken over or the flow has closed.
+/// `CONCURRENT_UPDATE` if another driver has taken the flow over or the flow has closed.
 pub async fn hold(tx: &WriteTx, lease: &Lease) -> Result<(), AppError> {
     let lock = if tx.conn().get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
     let select = format!("SELECT fence FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3{lock}");
@@ -362,9 +353,6 @@ pub async fn hold(tx: &WriteTx, lease: &Lease) -> Result<(), AppError> {
 }
 
 /// Ends the lease in the transaction that closes the flow.
-///
-/// # Errors
-/// The database's.
 pub async fn close(tx: &WriteTx, lease: &Lease) -> Result<(), DbErr> {
     let delete = "DELETE FROM intent_lease WHERE tenant = $1 AND flow = $2 AND intent_id = $3";
     sql::exec(tx.conn(), delete, key(lease)).await.map(|_| ())

@@ -1,4 +1,4 @@
-//! What a handler of the API calls: it runs the use case, again where it lost a race, and makes the response.
+//! Helpers of API handlers: they run a use case, repeat it if it lost a race, and build the response.
 
 use crate::{
     db::{retry::retry, sql, tx::reused},
@@ -6,7 +6,7 @@ use crate::{
     wire::{
         answer::Answer,
         call::Call,
-        error::{AppError, says_no},
+        error::{AppError, is_refusal_code},
     },
 };
 use payterms_kernel::Kind;
@@ -14,37 +14,37 @@ use prost::Message;
 use std::fmt::Write;
 use tonic::{Response, Status};
 
-/// Runs a write, again if it lost a race, and makes its response.
+/// Runs a write, repeats it if it lost a race, and builds its response.
 ///
-/// Before a refusal goes out, the request id is looked up once more: of several equal requests at once one is done, and
-/// what the others find must not pass for the state that the caller asked about. So a use case may read, or ask another
-/// service, before it holds the locks under which it looks the request up.
+/// Before a refusal is returned, the request id is looked up once more. Of several equal requests at once one is executed, and
+/// another may see its effect and refuse; the caller must get the answer instead. Thanks to this lookup a use case may read,
+/// or call another service, before it holds the locks under which it looks the request up.
 ///
 /// # Errors
-/// The status of the use case's error.
+/// The use case's error as a status.
 pub async fn write<M: Message + Default, F: Future<Output = Result<Answer<M>, AppError>>>(
     flows: &Flows,
     call: &Call,
     use_case: impl Fn() -> F,
 ) -> Result<Response<M>, Status> {
     let done = match retry(use_case).await {
-        Err(error) if is_refused(&error) => done_already(flows, call).await?.ok_or(error),
+        Err(error) if is_refused(&error) => stored_answer(flows, call).await?.ok_or(error),
         done => done,
     };
     Ok(done?.into_response())
 }
 
-/// Whether an error says no to what was asked. That a request id was used for something else is said after the lookup.
+/// Whether an error is a refusal of the request that its own earlier execution may explain. A reused request id is not.
 fn is_refused(error: &AppError) -> bool {
     match error {
         AppError::Refused(refusal) => !matches!(refusal.kind, Kind::Exhausted | Kind::Unavailable) && refusal.reason != "REQUEST_ID_REUSED",
-        AppError::Upstream(status) => says_no(status.code()),
+        AppError::Upstream(status) => is_refusal_code(status.code()),
         AppError::Store(_) | AppError::Fault(_) => false,
     }
 }
 
-/// What the same request has come to: its answer, or that of its flow, which is waited for while it is open.
-async fn done_already<M: Message + Default>(flows: &Flows, call: &Call) -> Result<Option<Answer<M>>, AppError> {
+/// The stored answer of the same request, or that of its flow, for which this waits while the flow is open.
+async fn stored_answer<M: Message + Default>(flows: &Flows, call: &Call) -> Result<Option<Answer<M>>, AppError> {
     let mut select =
         "SELECT input_hash, answer, intent_id FROM requests WHERE tenant = $1 AND request_id = $2 AND refused IS NULL".to_owned();
     for table in flows.db().requests_in {
@@ -66,18 +66,18 @@ async fn done_already<M: Message + Default>(flows: &Flows, call: &Call) -> Resul
     }
 }
 
-/// Makes the response of a write that is tried again by itself.
+/// Builds the response of a write that handles lost races itself.
 ///
 /// # Errors
-/// The status of the use case's error.
+/// The use case's error as a status.
 pub async fn once<M>(use_case: impl Future<Output = Result<Answer<M>, AppError>>) -> Result<Response<M>, Status> {
     Ok(use_case.await?.into_response())
 }
 
-/// Makes the response of a read.
+/// Builds the response of a read.
 ///
 /// # Errors
-/// The status of the use case's error.
+/// The use case's error as a status.
 pub async fn read<M>(use_case: impl Future<Output = Result<M, AppError>>) -> Result<Response<M>, Status> {
     Ok(Response::new(use_case.await?))
 }

@@ -1,7 +1,8 @@
-//! Work that falls due: rows of `due`, claimed and run once, on any replica.
+//! Jobs: rows of the table `due`, executed once each, on any replica.
 //!
-//! A job's use case locks its subject, then takes the row in the same transaction
-//! ([`take`]); who finds it gone does nothing. A claim only keeps replicas apart.
+//! A job's use case locks its subject and then deletes the row in the same transaction ([`take`]). If the row is gone, another
+//! replica has done the work, and the use case does nothing. The claim only keeps replicas from working on the same rows; it
+//! is not needed for correctness.
 
 use crate::{
     db::{Db, sql, tx::WriteTx},
@@ -23,19 +24,19 @@ pub struct DueRow {
     pub tenant: TenantId,
     /// The job's name.
     pub job: String,
-    /// What it is about; the job knows how to read it.
+    /// The subject, in a form that the job itself defines.
     pub subject: String,
-    /// When it falls due, by the tenant's time.
+    /// The instant at which it falls due, in the tenant's time.
     pub due: DateTime<Utc>,
-    /// The run of the test clock that the work is part of.
+    /// The run of the test clock that executes it, if there is one.
     pub run_id: Option<String>,
-    /// Tells apart rows that a test clock makes for one instant; 0 for other tenants.
+    /// Distinguishes the rows that a test clock makes for one instant; 0 for tenants without a test clock.
     pub ordinal: i64,
 }
 
 impl DueRow {
-    /// The call of the job: its ids come from job, subject, instant and ordinal, so that the same
-    /// story repeats.
+    /// The call that the job makes. Its ids derive from job, subject, instant and ordinal, so that the same story on a test
+    /// clock gives the same ids.
     #[must_use]
     pub fn call(&self, service: &str, subject: Uuid) -> Call {
         let cause = format!("{} {} {}", self.job, self.due.timestamp_micros(), self.ordinal);
@@ -43,11 +44,11 @@ impl DueRow {
     }
 }
 
-type Run = Arc<dyn Fn(DueRow) -> BoxFuture<'static, Result<(), AppError>> + Send + Sync>;
+type Execute = Arc<dyn Fn(DueRow) -> BoxFuture<'static, Result<(), AppError>> + Send + Sync>;
 
 /// The jobs of a service, by name.
 #[derive(Clone, Default)]
-pub struct Jobs(HashMap<&'static str, Run>);
+pub struct Jobs(HashMap<&'static str, Execute>);
 
 impl std::fmt::Debug for Jobs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -56,37 +57,31 @@ impl std::fmt::Debug for Jobs {
 }
 
 impl Jobs {
-    /// Adds a job.
+    /// Adds a job and the use case that executes its rows.
     #[must_use]
     pub fn with<F: Future<Output = Result<(), AppError>> + Send + 'static>(
         mut self,
         name: &'static str,
-        run: impl Fn(DueRow) -> F + Send + Sync + 'static,
+        execute: impl Fn(DueRow) -> F + Send + Sync + 'static,
     ) -> Self {
-        self.0.insert(name, Arc::new(move |row| Box::pin(run(row))));
+        self.0.insert(name, Arc::new(move |row| Box::pin(execute(row))));
         self
     }
 
-    pub(crate) async fn run(&self, row: DueRow) -> Result<(), AppError> {
+    pub(crate) async fn execute(&self, row: DueRow) -> Result<(), AppError> {
         match self.0.get(row.job.as_str()) {
-            Some(run) => run(row).await,
+            Some(execute) => execute(row).await,
             None => Err(AppError::Fault(format!("there is no job {}", row.job))),
         }
     }
 }
 
 /// Schedules a job for a subject, or moves it to another instant.
-///
-/// # Errors
-/// The database's.
 pub async fn schedule(tx: &WriteTx, job: &str, subject: &str, due: DateTime<Utc>) -> Result<(), DbErr> {
     schedule_many(tx, job, &[(subject.to_owned(), due)]).await
 }
 
 /// Schedules a job for subjects, or moves it to other instants.
-///
-/// # Errors
-/// The database's.
 pub async fn schedule_many(tx: &WriteTx, job: &str, subjects: &[(String, DateTime<Utc>)]) -> Result<(), DbErr> {
     if subjects.is_empty() {
         return Ok(());
@@ -102,8 +97,8 @@ pub async fn schedule_many(tx: &WriteTx, job: &str, subjects: &[(String, DateTim
     let (mut rows, mut values) = (Vec::new(), vec![tenant.into(), job.into()]);
     for (subject, due) in subjects {
         ordinal = ordinal.saturating_add(i64::from(tx.time().tested));
-        let at = values.len();
-        rows.push(format!("($1, $2, ${}, ${}, ${})", at.saturating_add(1), at.saturating_add(2), at.saturating_add(3)));
+        let bound = values.len();
+        rows.push(format!("($1, $2, ${}, ${}, ${})", bound.saturating_add(1), bound.saturating_add(2), bound.saturating_add(3)));
         values.extend::<[sea_orm::Value; 3]>([subject.clone().into(), (*due).into(), ordinal.into()]);
     }
     let upsert = format!(
@@ -114,11 +109,7 @@ pub async fn schedule_many(tx: &WriteTx, job: &str, subjects: &[(String, DateTim
     sql::exec(tx.conn(), &upsert, values).await.map(|_| ())
 }
 
-/// Schedules a job for a subject unless it is scheduled: a row that is waited for is not moved
-/// away by whoever marks it again.
-///
-/// # Errors
-/// The database's.
+/// Schedules a job for a subject unless it is scheduled already, so that repeated calls do not postpone it again and again.
 pub async fn schedule_once(tx: &WriteTx, job: &str, subject: &str, due: DateTime<Utc>) -> Result<(), DbErr> {
     let select = "SELECT job FROM due WHERE tenant = $1 AND job = $2 AND subject = $3";
     let values = vec![tx.call().tenant.as_str().into(), job.into(), subject.into()];
@@ -128,21 +119,15 @@ pub async fn schedule_once(tx: &WriteTx, job: &str, subject: &str, due: DateTime
     schedule(tx, job, subject, due).await
 }
 
-/// Whether rows of the same job and tenant fall due before this one. A row that must follow them is left
-/// as it is, untaken: it is tried again.
-///
-/// # Errors
-/// The database's.
+/// Whether rows of the same job and tenant fall due before this one. A use case that needs the order leaves its row in the
+/// table then; the row is retried later.
 pub async fn preceded(tx: &WriteTx, row: &DueRow) -> Result<bool, DbErr> {
     let select = "SELECT job FROM due WHERE tenant = $1 AND job = $2 AND due_at < $3 LIMIT 1";
     let values = vec![row.tenant.as_str().into(), row.job.clone().into(), row.due.into()];
     Ok(sql::one(tx.conn(), select, values).await?.is_some())
 }
 
-/// Takes a due row out; false if another has, or if the clock went back before it.
-///
-/// # Errors
-/// The database's.
+/// Deletes a due row. Returns false if another replica has deleted it, or if it is not due any more because the clock was reset.
 pub async fn take(tx: &WriteTx, row: &DueRow) -> Result<bool, DbErr> {
     if row.due > tx.now() {
         return Ok(false);
@@ -152,23 +137,17 @@ pub async fn take(tx: &WriteTx, row: &DueRow) -> Result<bool, DbErr> {
     Ok(sql::exec(tx.conn(), delete, values).await? == 1)
 }
 
-/// Takes a job of a subject off the list, whenever it is due.
-///
-/// # Errors
-/// The database's.
+/// Cancels a job of a subject, whenever it is due.
 pub async fn cancel(tx: &WriteTx, job: &str, subject: &str) -> Result<(), DbErr> {
     cancel_many(tx, job, &[subject.to_owned()]).await
 }
 
-/// Takes a job of subjects off the list, whenever it is due.
-///
-/// # Errors
-/// The database's.
+/// Cancels a job of several subjects, whenever it is due.
 pub async fn cancel_many(tx: &WriteTx, job: &str, subjects: &[String]) -> Result<(), DbErr> {
     if subjects.is_empty() {
         return Ok(());
     }
-    let marks: Vec<_> = (3..subjects.len().saturating_add(3)).map(|place| format!("${place}")).collect();
+    let marks: Vec<_> = (3..subjects.len().saturating_add(3)).map(|number| format!("${number}")).collect();
     let delete = format!("DELETE FROM due WHERE tenant = $1 AND job = $2 AND subject IN ({})", marks.join(", "));
     let mut values = vec![tx.call().tenant.as_str().into(), job.into()];
     values.extend(subjects.iter().map(|subject| sea_orm::Value::from(subject.clone())));
@@ -187,7 +166,7 @@ pub(crate) fn row_of(row: &QueryResult, run_id: Option<String>) -> Result<DueRow
     })
 }
 
-/// Runs what falls due for tenants without a test clock, until told to stop.
+/// Executes the due rows of tenants without a test clock until `stop` is cancelled.
 pub(crate) async fn run_forever(db: Db, jobs: Jobs, beat: Beat, stop: CancellationToken) {
     loop {
         beat.beat();
@@ -196,7 +175,7 @@ pub(crate) async fn run_forever(db: Db, jobs: Jobs, beat: Beat, stop: Cancellati
                 let busy = !rows.is_empty();
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = run_claimed(&jobs, rows, &beat) => {}
+                    () = execute_claimed(&jobs, rows, &beat) => {}
                 }
                 busy
             }
@@ -213,11 +192,11 @@ pub(crate) async fn run_forever(db: Db, jobs: Jobs, beat: Beat, stop: Cancellati
     }
 }
 
-/// Runs claimed rows a few at a time; one that hangs or panics holds no other up.
-async fn run_claimed(jobs: &Jobs, rows: Vec<DueRow>, beat: &Beat) {
-    let run = async |row: DueRow| {
+/// Executes claimed rows, a few at a time. Each has a time limit and catches panics, so that a bad one does not stop the others.
+async fn execute_claimed(jobs: &Jobs, rows: Vec<DueRow>, beat: &Beat) {
+    let execute = async |row: DueRow| {
         let name = format!("{}/{}", row.job, row.subject);
-        let work = tokio::time::timeout(Duration::from_secs(20), jobs.run(row));
+        let work = tokio::time::timeout(Duration::from_secs(20), jobs.execute(row));
         match AssertUnwindSafe(work).catch_unwind().await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) => tracing::warn!(job = %name, %error, "a job did not get done; it is tried again"),
@@ -226,10 +205,11 @@ async fn run_claimed(jobs: &Jobs, rows: Vec<DueRow>, beat: &Beat) {
         }
         beat.beat();
     };
-    futures::stream::iter(rows).for_each_concurrent(8, run).await;
+    futures::stream::iter(rows).for_each_concurrent(8, execute).await;
 }
 
-/// Rows claimed at once, and how long a claim keeps others away.
+/// Rows claimed at once, and how long a claim keeps other replicas away: longer than a row may take, and short enough that the
+/// rows of a process that died are soon retried.
 const CLAIM_ROWS: i64 = 50;
 const CLAIM_SECONDS: i64 = 30;
 

@@ -1,4 +1,5 @@
-//! Work that outlives a call: flows over several steps, jobs that fall due, tasks that run beside the calls.
+//! Work that outlives a call: flows of several steps, jobs that fall due, background tasks.
+#![expect(clippy::missing_errors_doc, reason = "every function fails as the database does; other errors are named")]
 
 pub(crate) mod background;
 mod flows;

@@ -1,25 +1,25 @@
-//! The answer of a write: the message, whether it is a replay, and the versions it made.
+//! The answer of a write: the message, whether it is a replay, and the versions of the aggregates that changed.
 
 use tonic::{Response, metadata::MetadataValue};
 
-/// Metadata that marks an answer given before.
+/// Metadata that marks a replayed answer.
 pub const REPLAYED: &str = "idempotent-replayed";
-/// Metadata that names the aggregate versions that a write made, as `type/id@n`, comma between.
+/// Metadata with the aggregate versions that a write made, as `type/id@n`, separated by commas.
 pub const VERSION: &str = "payterms-version";
 
-/// What a write answers.
+/// The answer of a write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer<M> {
     /// The message.
     pub message: M,
-    /// True where the same request had been answered before.
+    /// True if the same request had been answered before.
     pub replayed: bool,
     /// Versions of the aggregates that the write changed.
     pub versions: Vec<String>,
 }
 
 impl<M> Answer<M> {
-    /// An answer given before.
+    /// The replay of a stored answer.
     pub fn replay(message: M) -> Self {
         Self { message, replayed: true, versions: Vec::new() }
     }

@@ -1,22 +1,22 @@
-//! One call: who makes it, within which scope, and what identifies a write.
+//! One call: its caller, the scope of its permission, and the request id that identifies a write.
 
 use crate::wire::error::AppError;
 use payterms_kernel::{Refusal, TenantId, id::step_id};
 use tonic::Extensions;
 use uuid::Uuid;
 
-/// Who calls, as the verified token says.
+/// The caller, according to the verified token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Caller {
-    /// The token's subject: all that is stored of a person.
+    /// The token's subject. Nothing else about a person is stored.
     pub subject: String,
     /// The caller's roles, such as `STAFF`.
     pub roles: Vec<String>,
-    /// The caller's tenant; none for an OPERATOR.
+    /// The caller's tenant; `None` for an OPERATOR.
     pub tenant: Option<TenantId>,
     /// The customer that a member acts for.
     pub customer: Option<Uuid>,
-    /// The run of a test clock that the call is part of.
+    /// The run of the test clock to which the call belongs, if there is one.
     pub run_id: Option<String>,
 }
 
@@ -27,7 +27,7 @@ impl Caller {
         self.roles.iter().any(|assigned| assigned == role)
     }
 
-    /// The service itself, at work without a caller.
+    /// The service itself, for work that no caller requested.
     #[must_use]
     pub fn service(name: &str, tenant: &TenantId, run_id: Option<String>) -> Self {
         Self { subject: format!("service:{name}"), roles: vec!["PEER".to_owned()], tenant: Some(tenant.clone()), customer: None, run_id }
@@ -43,55 +43,55 @@ pub enum Grant {
     Tenant,
 }
 
-/// What the access layer found: the caller, what the table grants, and which method it is.
+/// The result of the access layer: the caller, the grant of the access table, and the method.
 #[derive(Debug, Clone)]
 pub struct Scope {
-    /// Who calls.
+    /// The caller.
     pub caller: Caller,
     /// The whole tenant, or the caller's own customer.
     pub grant: Grant,
     /// Full path of the method.
     pub method: String,
-    /// Whose key signed the token: a peer's name; empty at the gateway's own methods.
+    /// The service whose key signed the token; empty for the gateway's own methods.
     pub issuer: String,
 }
 
 impl Scope {
-    /// The scope that the access layer left with the request.
+    /// The scope that the access layer stored in the request.
     ///
     /// # Errors
-    /// `Fault` if there is none: the method was not behind the layer.
+    /// `Fault` if there is none, because the method is not behind the layer.
     pub fn of(extensions: &Extensions) -> Result<Self, AppError> {
         extensions.get::<Self>().cloned().ok_or_else(|| AppError::Fault("a request came past the access layer".to_owned()))
     }
 
-    /// Whether the caller may see this tenant and, where one is named, this customer.
+    /// Whether the caller may see this tenant and, if one is given, this customer.
     #[must_use]
     pub fn covers(&self, tenant: &TenantId, customer: Option<Uuid>) -> bool {
-        let own_tenant = match &self.caller.tenant {
+        let covers_tenant = match &self.caller.tenant {
             Some(assigned) => assigned == tenant,
             None => self.caller.has("OPERATOR"),
         };
-        let own_customer = match self.grant {
+        let covers_customer = match self.grant {
             Grant::Tenant => true,
             Grant::OwnCustomer => customer.is_some() && self.caller.customer == customer,
         };
-        own_tenant && own_customer
+        covers_tenant && covers_customer
     }
 
     /// The caller's tenant.
     ///
     /// # Errors
-    /// `RESOURCE_NOT_FOUND` for a caller without one.
+    /// `RESOURCE_NOT_FOUND` for an OPERATOR, who has none.
     pub fn tenant(&self) -> Result<TenantId, AppError> {
         self.caller.tenant.clone().ok_or_else(|| Refusal::not_found().into())
     }
 }
 
-/// A write: what identifies it, and who answers for it.
+/// A write: the id that identifies it, and the caller who is recorded as its author.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Who calls.
+    /// The caller.
     pub caller: Caller,
     /// The tenant whose data is written.
     pub tenant: TenantId,
@@ -104,7 +104,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// A write that no caller asked for: its id comes from the cause, so that it happens once.
+    /// A write that no caller requested. Its id derives from the cause, so that a retry has the same id.
     #[must_use]
     pub fn internal(service: &str, tenant: &TenantId, cause: &str, intent: Uuid, run_id: Option<String>) -> Self {
         Self {
@@ -116,7 +116,7 @@ impl Call {
         }
     }
 
-    /// A step of a flow that this call began: same actor, an id of its own.
+    /// A step of a flow that this call began: the same actor, with a request id of its own.
     #[must_use]
     pub fn step(&self, intent: Uuid, step: &str) -> Self {
         Self { request_id: step_id(intent, step), method: step.to_owned(), input_hash: Vec::new(), ..self.clone() }

@@ -1,4 +1,4 @@
-//! What can go wrong in a use case, and the one place where it becomes a status.
+//! The errors of a use case, and the one place where an error becomes a gRPC status.
 
 use crate::wire::deadline::DEADLINE;
 use payterms_kernel::{Kind, Refusal, money::MoneyError};
@@ -10,22 +10,22 @@ use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "payterms.dev";
 
-/// Violations that one status carries: details travel in a header, and headers are bounded.
+/// Violations that one status carries. Details are sent in a header, and peers limit the size of headers.
 const MOST_DETAILS: usize = 40;
 
-/// Why a use case has no answer.
+/// The reason why a use case has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// We say no, and the caller can do something about it. Nothing was written.
+    /// The suite refuses, and the caller can do something about it. Nothing was written.
     #[error("{}", .0.message)]
     Refused(Box<Refusal>),
-    /// The database did not do its part.
+    /// The database failed.
     #[error("database: {0}")]
     Store(#[from] DbErr),
-    /// A service that was called answered with an error.
+    /// Another service answered with an error.
     #[error("upstream: {0}")]
     Upstream(Box<Status>),
-    /// A row or message of our own is not what we wrote: a fault of the suite.
+    /// A row or message of the suite itself is not as expected: a bug.
     #[error("fault: {0}")]
     Fault(String),
 }
@@ -42,26 +42,26 @@ impl From<MoneyError> for AppError {
     }
 }
 
-/// The reason in our own `ErrorInfo`; none where the status was made by a transport or by something else than the suite.
+/// The reason in the suite's `ErrorInfo`; `None` for a status from a transport or anything else outside the suite.
 #[must_use]
 pub fn reason(status: &Status) -> Option<String> {
     status.get_error_details().error_info().filter(|info| info.domain == DOMAIN).map(|info| info.reason.clone())
 }
 
 impl From<Status> for AppError {
-    /// What another service answered. It lasts only if that service says so itself: all that a transport made, of a line
-    /// that broke or of a process that went away, is no answer, and neither is what is about the call's way and not
-    /// about what was asked.
+    /// The answer of another service. Only a status that the service itself made counts as an answer. A status that a
+    /// transport made, because of a broken connection or a stopped process, does not; nor does one about the transmission of
+    /// the call rather than its content.
     fn from(status: Status) -> Self {
         let reason = reason(&status);
-        let on_the_way = matches!(reason.as_deref(), Some("MALFORMED_MESSAGE" | "TIMEOUT_MALFORMED" | "METHOD_UNKNOWN"));
-        let answered = reason.is_some() && !on_the_way && !matches!(status.code(), Code::Cancelled | Code::Unauthenticated);
+        let is_about_transmission = matches!(reason.as_deref(), Some("MALFORMED_MESSAGE" | "TIMEOUT_MALFORMED" | "METHOD_UNKNOWN"));
+        let answered = reason.is_some() && !is_about_transmission && !matches!(status.code(), Code::Cancelled | Code::Unauthenticated);
         Self::Upstream(Box::new(if answered { status } else { unanswered(&status) }))
     }
 }
 
-/// Whether a code says no to what was asked, in a way that the state of the data explains.
-pub(crate) fn says_no(code: Code) -> bool {
+/// Whether a code is a refusal that the state of the data explains.
+pub(crate) fn is_refusal_code(code: Code) -> bool {
     matches!(
         code,
         Code::InvalidArgument
@@ -76,15 +76,15 @@ pub(crate) fn says_no(code: Code) -> bool {
 
 /// The status of a call that another service did not answer.
 fn unanswered(status: &Status) -> Status {
-    let over = DEADLINE.try_with(|deadline| *deadline <= tokio::time::Instant::now()).unwrap_or_default();
+    let deadline_passed = DEADLINE.try_with(|deadline| *deadline <= tokio::time::Instant::now()).unwrap_or_default();
     tracing::info!(code = ?status.code(), message = status.message(), "a call to another service was not answered");
-    if over || status.code() == Code::DeadlineExceeded {
+    if deadline_passed || status.code() == Code::DeadlineExceeded {
         return deadline_exceeded();
     }
     refused(Refusal::new(Kind::Unavailable, "UNAVAILABLE", "A part that is needed does not answer. Retry with the same request id."))
 }
 
-/// The time is over.
+/// The status after the caller's deadline has passed.
 pub(crate) fn deadline_exceeded() -> Status {
     let message = "The time that the caller gave is over. A write may have taken effect: retry with the same request id.";
     status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
@@ -97,7 +97,7 @@ impl From<prost::DecodeError> for AppError {
 }
 
 impl AppError {
-    /// Whether the same transaction may succeed when it is tried again at once.
+    /// Whether the same transaction may succeed if it is retried at once.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -112,8 +112,7 @@ impl AppError {
 }
 
 impl AppError {
-    /// Whether trying again changes nothing: what is wrong lies in what was given, not in a part that
-    /// does not answer.
+    /// Whether a retry cannot succeed, because the cause lies in the input and not in a component that does not answer.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
         match self {
@@ -125,23 +124,23 @@ impl AppError {
     }
 }
 
-/// Whether the database answered, with what is wrong about a statement: some item's values may be why.
+/// Whether the database answered with an error about a statement. The values of some item of a batch may be the cause.
 pub(crate) fn is_of_statement(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
         return matches!(error, DbErr::Custom(_) | DbErr::Type(_));
     };
-    // Classes 08, 53 and 57: no connection, no room, told to stop.
-    let elsewhere = |code: &str| ["08", "53", "57"].iter().any(|class| code.starts_with(class));
-    cause.as_database_error().is_some_and(|error| !error.code().is_some_and(|code| elsewhere(&code)))
+    // Classes 08, 53 and 57 are not about the statement: no connection, no resources, shutdown.
+    let is_about_server = |code: &str| ["08", "53", "57"].iter().any(|class| code.starts_with(class));
+    cause.as_database_error().is_some_and(|error| !error.code().is_some_and(|code| is_about_server(&code)))
 }
 
-/// Another transaction was faster: trying again at once finds what it did.
+/// The error of a transaction that lost a race. A retry at once finds the rows of the winner.
 #[must_use]
 pub fn raced(what: &str) -> AppError {
     AppError::Store(DbErr::Custom(format!("40001: {what}")))
 }
 
-/// A refusal that asks to wait for another part of the suite.
+/// A refusal that asks the caller to wait for another component and retry.
 #[must_use]
 pub fn not_yet(reason: &'static str, message: &str) -> AppError {
     Refusal::new(Kind::Unavailable, reason, message).into()

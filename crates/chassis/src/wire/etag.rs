@@ -1,4 +1,4 @@
-//! Etags: a caller may say which version it read, and changes that one or none.
+//! Etags: a caller may name the version that it read, and its change is refused if the version differs now.
 
 use crate::wire::error::AppError;
 use payterms_kernel::{Kind, Refusal};
@@ -9,12 +9,12 @@ pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// Refuses a change of another version than the one that was read; an empty etag means any.
+/// Refuses a change if the etag names another version than the present one. An empty etag means any version.
 ///
 /// # Errors
 /// `ETAG_MISMATCH`.
-pub fn check(given: &str, present: i64) -> Result<(), AppError> {
-    if given.is_empty() || given == etag(present) {
+pub fn check(expected: &str, present: i64) -> Result<(), AppError> {
+    if expected.is_empty() || expected == etag(present) {
         return Ok(());
     }
     let message = "The resource has changed since it was read. Read it again and retry.";

@@ -1,7 +1,7 @@
-//! One style of validation: every field of a request is checked, all violations come at once.
+//! Validation of requests: every field is checked, and all violations are reported at once.
 //!
-//! A check answers a value even where the field is wrong; [`Fields::finish`] then refuses, so a
-//! parse function reads straight through.
+//! A check returns a value even if the field is wrong, and [`Fields::finish`] refuses the request afterwards. So a parse
+//! function needs no branches.
 
 use crate::wire::{
     call::{Call, Scope},
@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use tonic::Request;
 use uuid::Uuid;
 
-/// How fine an amount may be.
+/// The precision that an amount may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Digits {
     /// The currency's minor unit: documents, charges, top-ups.
@@ -42,10 +42,10 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Takes a request apart: its scope and its message.
+    /// Splits a request into its checks and its message.
     ///
     /// # Errors
-    /// `Fault` if the access layer did not see the request.
+    /// `Fault` if the request did not pass the access layer.
     pub fn open<M: Message>(request: Request<M>) -> Result<(Self, M), AppError> {
         let scope = Scope::of(request.extensions())?;
         let message = request.into_inner();
@@ -59,18 +59,19 @@ impl Fields {
         Self { scope, input_hash, violations: Vec::new(), hidden: false }
     }
 
-    /// Who calls, and how far.
+    /// The caller and the scope of its permission.
     #[must_use]
     pub fn scope(&self) -> &Scope {
         &self.scope
     }
 
-    /// Notes a violation.
+    /// Adds a violation.
     pub fn wrong(&mut self, field: &str, reason: &'static str, description: impl Into<String>) {
         self.violations.push(Violation { field: field.to_owned(), reason, description: description.into() });
     }
 
-    /// Refuses if anything was wrong, then if a name is not the caller's to see.
+    /// Refuses if a field was wrong, or if the caller may not see a named resource. Violations come first: they say nothing
+    /// about what exists.
     ///
     /// # Errors
     /// All violations at once, or `RESOURCE_NOT_FOUND`.
@@ -84,7 +85,7 @@ impl Fields {
         Ok(())
     }
 
-    /// Refuses like [`Fields::finish`], then makes the call of a write.
+    /// Refuses like [`Fields::finish`], then builds the call of a write.
     ///
     /// # Errors
     /// As `finish`.
@@ -110,7 +111,7 @@ impl Fields {
         names::uuid(text).unwrap_or_default()
     }
 
-    /// A resource name of the caller's tenant and, for a member, of the own customer.
+    /// A resource name within the caller's tenant and, for a member, the member's customer.
     pub fn name(&mut self, field: &str, text: &str, collections: &[&str]) -> Name {
         if let Some(name) = names::parse(text, collections) {
             let customer = (collections.first() == Some(&"customers")).then(|| name.id(0));
@@ -119,10 +120,10 @@ impl Fields {
         }
         self.wrong(field, "RESOURCE_NAME_INVALID", format!("Use the form {}.", names::form(collections)));
         let tenant = self.scope.caller.tenant.clone().or_else(|| "unknown".parse().ok());
-        Name { tenant: tenant.unwrap_or_else(nobody), ids: Vec::new() }
+        Name { tenant: tenant.unwrap_or_else(fallback_tenant), ids: Vec::new() }
     }
 
-    /// The name of a thing of the tenant's that its customers may name too, such as a programme.
+    /// The name of a resource of the tenant that its customers may use too, such as a programme.
     pub fn shared_name(&mut self, field: &str, text: &str, collections: &[&str]) -> Name {
         if let Some(name) = names::parse(text, collections) {
             self.hidden |= self.scope.caller.tenant.as_ref() != Some(&name.tenant);
@@ -131,39 +132,40 @@ impl Fields {
         self.name(field, text, collections)
     }
 
-    /// The name of a thing that its parent has one of, such as `tenants/acme/testClock`.
+    /// The name of a resource of which its parent has exactly one, such as `tenants/acme/testClock`.
     pub fn singleton(&mut self, field: &str, text: &str, collections: &[&str], last: &str) -> Name {
         let parent = text.strip_suffix(last).and_then(|rest| rest.strip_suffix('/')).unwrap_or_default();
         if names::parse(parent, collections).is_none() {
             self.wrong(field, "RESOURCE_NAME_INVALID", format!("Use the form {}/{last}.", names::form(collections)));
-            return Name { tenant: self.scope.caller.tenant.clone().unwrap_or_else(nobody), ids: Vec::new() };
+            return Name { tenant: self.scope.caller.tenant.clone().unwrap_or_else(fallback_tenant), ids: Vec::new() };
         }
         self.name(field, parent, collections)
     }
 
     /// A free text of `least` to `most` characters.
     pub fn text(&mut self, field: &str, text: &str, least: usize, most: usize) -> String {
-        self.checked(field, text, (least, most), text::check)
+        self.checked(field, text, least..=most, text::check)
     }
 
-    /// A reference or a number of the trade, such as an IBAN: some of its digits may look like a card number.
+    /// A reference or another business number, such as an IBAN. Part of its digits may look like a card number.
     pub fn reference(&mut self, field: &str, text: &str, least: usize, most: usize) -> String {
-        self.checked(field, text, (least, most), text::check_reference)
+        self.checked(field, text, least..=most, text::check_reference)
     }
 
-    /// What a program made, such as a signature or an etag: any digits may stand in it.
+    /// A token that a program made, such as a signature or an etag. It may contain any digits.
     pub fn token(&mut self, field: &str, text: &str, least: usize, most: usize) -> String {
-        self.checked(field, text, (least, most), text::check_token)
+        self.checked(field, text, least..=most, text::check_token)
     }
 
     fn checked(
         &mut self,
         field: &str,
         text: &str,
-        (least, most): (usize, usize),
+        length: std::ops::RangeInclusive<usize>,
         check: impl Fn(&str, usize) -> Result<(), TextFault>,
     ) -> String {
-        if text.trim().chars().count() < least {
+        let most = *length.end();
+        if text.trim().chars().count() < *length.start() {
             self.wrong(field, "FIELD_REQUIRED", format!("Write 1 to {most} characters."));
         }
         match check(text, most) {
@@ -175,7 +177,7 @@ impl Fields {
         text.to_owned()
     }
 
-    /// The same, of several lines.
+    /// A free text that may have several lines.
     pub fn lines(&mut self, field: &str, text: &str, least: usize, most: usize) -> String {
         self.text(field, &text.replace('\n', " "), least, most);
         text.to_owned()
@@ -239,7 +241,7 @@ impl Fields {
         u32::try_from(number).unwrap_or_default()
     }
 
-    /// A page size; 0 is the default, more than the most is the most.
+    /// A page size: 0 means the default, and larger sizes are clamped.
     pub fn page_size(&mut self, size: i32) -> u32 {
         if size < 0 {
             self.wrong("page_size", "PAGE_SIZE_INVALID", "Use 0 for the default, or a positive number.");
@@ -247,7 +249,7 @@ impl Fields {
         payterms_kernel::page::size(u32::try_from(size).unwrap_or_default())
     }
 
-    /// An instant of the years 1 to 9999, to the microsecond.
+    /// An instant of the years 1 to 9999, truncated to the microsecond, the precision of the databases.
     pub fn instant(&mut self, field: &str, time: Option<&Timestamp>) -> DateTime<Utc> {
         let Some(time) = time else {
             self.wrong(field, "FIELD_REQUIRED", "Set an instant.");
@@ -263,7 +265,7 @@ impl Fields {
         }
     }
 
-    /// A calendar date of the years 1 to 9999 that may be missing.
+    /// An optional calendar date of the years 1 to 9999.
     pub fn optional_date(&mut self, field: &str, date: Option<&google::Date>) -> Option<NaiveDate> {
         let date = date?;
         let part = |number: i32| u32::try_from(number).unwrap_or_default();
@@ -275,26 +277,26 @@ impl Fields {
         day
     }
 
-    /// An instant that may be missing.
+    /// An optional instant.
     pub fn optional_instant(&mut self, field: &str, time: Option<&Timestamp>) -> Option<DateTime<Utc>> {
         time.map(|time| self.instant(field, Some(time)))
     }
 
-    /// When something falls due.
-    pub fn term(&mut self, at: &str, term: Option<&PaymentTermMessage>) -> PaymentTerm {
+    /// A payment term.
+    pub fn term(&mut self, field: &str, term: Option<&PaymentTermMessage>) -> PaymentTerm {
         use payterms_proto::invoicing::v1::payment_term::Kind;
         let Some(term) = term else {
-            self.wrong(at, "FIELD_REQUIRED", "Say when the invoice falls due.");
+            self.wrong(field, "FIELD_REQUIRED", "Say when the invoice falls due.");
             return PaymentTerm::EndOfFollowingMonth;
         };
-        let days = u16::try_from(self.number(&format!("{at}.days"), term.days, 0..=365)).unwrap_or_default();
-        match self.choice::<Kind>(&format!("{at}.kind"), term.kind) {
+        let days = u16::try_from(self.number(&format!("{field}.days"), term.days, 0..=365)).unwrap_or_default();
+        match self.choice::<Kind>(&format!("{field}.kind"), term.kind) {
             Some(Kind::NetDays) => PaymentTerm::NetDays(days),
             Some(Kind::NetDaysEndOfMonth) => PaymentTerm::NetDaysEndOfMonth(days),
             Some(Kind::EndOfMonthNetDays) => PaymentTerm::EndOfMonthNetDays(days),
             Some(Kind::EndOfFollowingMonth | Kind::Unspecified) | None => {
                 if days != 0 {
-                    self.wrong(&format!("{at}.days"), "FIELD_OUT_OF_RANGE", "Use 0: this term counts no days.");
+                    self.wrong(&format!("{field}.days"), "FIELD_OUT_OF_RANGE", "Use 0: this term counts no days.");
                 }
                 PaymentTerm::EndOfFollowingMonth
             }
@@ -331,7 +333,7 @@ impl Fields {
         text
     }
 
-    /// The paths of an update mask, each one of `allowed`, one at least.
+    /// The paths of an update mask: at least one, and only paths in `allowed`.
     pub fn mask(&mut self, mask: Option<&prost_types::FieldMask>, allowed: &[&str]) -> Vec<String> {
         let paths = mask.map(|mask| mask.paths.clone()).unwrap_or_default();
         if paths.is_empty() {
@@ -353,13 +355,14 @@ impl Fields {
     }
 }
 
-/// Stands where a currency was wrong: the request is refused before it is used.
+/// Stands in for a malformed currency. The request is refused before the value is used.
 fn fallback_currency() -> Currency {
     #[expect(clippy::expect_used, reason = "a constant code; a test of the kernel parses it")]
     Currency::parse("USD").expect("USD is a currency")
 }
 
-fn nobody() -> TenantId {
+/// Stands in for a malformed tenant. The request is refused before the value is used.
+fn fallback_tenant() -> TenantId {
     #[expect(clippy::expect_used, reason = "a constant slug; a test of the kernel parses such ones")]
     "unknown".parse().expect("a slug")
 }

@@ -1,4 +1,4 @@
-//! Tokens: Ed25519 keys, the internal token that services accept, and its verification.
+//! Tokens: Ed25519 keys, and the internal tokens that services sign and verify.
 
 use crate::{key_file::KeyFile, ttl_cache::TtlCache, wire::call::Caller};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,14 +11,14 @@ use payterms_kernel::{Clock, SystemClock};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{collections::HashMap, fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
 
-/// Seconds that an internal token lives.
+/// The lifetime of an internal token in seconds.
 const INTERNAL_SECONDS: i64 = 60;
-/// The furthest that the end of an internal token may lie ahead: more than clocks differ, and far too short to be worth stealing.
+/// The longest accepted lifetime of an internal token: more than clocks differ, and too short to be worth stealing.
 const LONGEST_INTERNAL: TimeDelta = TimeDelta::minutes(5);
-/// How far clocks may differ.
+/// The tolerated difference between clocks.
 pub const LEEWAY: TimeDelta = TimeDelta::seconds(5);
-/// How long one is used again: what is left of it then outlives the longest call.
-const AGAIN: TimeDelta = TimeDelta::seconds(20);
+/// How long a signed token is reused. Its remaining lifetime must be longer than the longest call.
+const REUSED_FOR: TimeDelta = TimeDelta::seconds(20);
 
 /// The claims of an internal token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,14 +37,14 @@ struct Claims {
     exp: i64,
 }
 
-/// Why a token is refused. The caller is told whether it has expired; the rest is for the log.
+/// Why a token is refused. A caller learns only whether it has expired; details go to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenFault {
-    /// Nobody whose key is known has signed it: anyone can send such a thing.
+    /// No accepted key has signed it. Anybody can send such a token, so it is only logged at debug level.
     NotSigned(&'static str),
-    /// It is signed, and one of its claims is not accepted: whoever issues such tokens makes a mistake, or a key has leaked.
+    /// It is signed, but a claim is not accepted: its issuer has a bug, or a key has leaked.
     Claim(&'static str),
-    /// Its time is over.
+    /// It has expired.
     Expired,
 }
 
@@ -61,19 +61,19 @@ impl TokenFault {
     }
 }
 
-/// The header of a token. One that names extensions which must be understood is refused: none are.
+/// The header of a token. A header with critical extensions is refused, because the suite supports none.
 ///
 /// # Errors
-/// `NotSigned` for what is no header.
+/// `NotSigned` if the header is malformed or has critical extensions.
 pub fn header_of(token: &str) -> Result<Header, TokenFault> {
     let header = decode_header(token).map_err(|_| TokenFault::NotSigned("form"))?;
     if header.crit.is_some() { Err(TokenFault::NotSigned("crit")) } else { Ok(header) }
 }
 
-/// The claims of a token that one of the keys has signed, checked as `validation` says.
+/// The claims of a token that one of the keys has signed, checked by `validation`.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The fault of the token, with the claim or check that failed.
 pub fn claims_of<C: DeserializeOwned>(token: &str, keys: &[DecodingKey], validation: &Validation) -> Result<C, TokenFault> {
     let mut fault = TokenFault::NotSigned("key");
     for key in keys {
@@ -96,14 +96,14 @@ fn fault_of(error: &ErrorKind) -> TokenFault {
         ErrorKind::InvalidAudience => TokenFault::Claim("aud"),
         ErrorKind::InvalidSubject => TokenFault::Claim("sub"),
         ErrorKind::MissingRequiredClaim(_) => TokenFault::Claim("one is missing"),
-        // The header was read before, and the signature is checked before the claims are.
+        // The library checks the signature before it parses the claims, so the token is signed here.
         ErrorKind::InvalidClaimFormat(_) | ErrorKind::Json(_) => TokenFault::Claim("form"),
         ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => TokenFault::NotSigned("algorithm"),
         _ => TokenFault::NotSigned("signature"),
     }
 }
 
-/// A token to use again, and the key that signed it.
+/// A cached token, and the key that signed it.
 type Signed = (Arc<EncodingKey>, String);
 
 /// A private key that signs tokens in one name.
@@ -112,8 +112,8 @@ pub struct Signer {
     name: String,
     key: Arc<KeyFile<EncodingKey>>,
     clock: Arc<dyn Clock>,
-    /// By audience and caller.
-    made: Arc<TtlCache<(String, Caller), Signed>>,
+    /// Signed tokens by audience and caller.
+    signed: Arc<TtlCache<(String, Caller), Signed>>,
 }
 
 impl std::fmt::Debug for Signer {
@@ -130,34 +130,35 @@ impl Signer {
     pub fn read(folder: &Path, name: &str, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let parse = |pem: &str| EncodingKey::from_ed_pem(pem.as_bytes()).map_err(|error| error.to_string());
         let key = KeyFile::read(folder.join(format!("{name}.key")), parse)?;
-        Ok(Self { name: name.to_owned(), key: Arc::new(key), clock, made: Arc::default() })
+        Ok(Self { name: name.to_owned(), key: Arc::new(key), clock, signed: Arc::default() })
     }
 
-    /// A token for one service, as `caller`, that lives a minute.
+    /// A token for one service on behalf of `caller`, valid for at most a minute.
     ///
     /// # Errors
-    /// A sentence if the key cannot sign.
+    /// A sentence if the key cannot sign the claims.
     pub fn internal(&self, audience: &str, caller: &Caller) -> Result<String, String> {
-        let (now, use_for, key) = (self.clock.now(), (audience.to_owned(), caller.clone()), self.key.last_keys());
-        if let Some((signed_by, token)) = self.made.get(&use_for, now)
+        let cache_key = (audience.to_owned(), caller.clone());
+        let (now, key) = (self.clock.now(), self.key.last_keys());
+        if let Some((signed_by, token)) = self.signed.get(&cache_key, now)
             && Arc::ptr_eq(&signed_by, &key)
         {
             return Ok(token);
         }
-        let token = self.signed(&key, audience, caller, INTERNAL_SECONDS)?;
-        self.made.insert(use_for, (key, token.clone()), now + AGAIN);
+        let token = self.sign(&key, audience, caller, INTERNAL_SECONDS)?;
+        self.signed.insert(cache_key, (key, token.clone()), now + REUSED_FOR);
         Ok(token)
     }
 
-    /// A token that lives `seconds`.
+    /// A token that is valid for `seconds`.
     ///
     /// # Errors
-    /// A sentence if the key cannot sign.
+    /// A sentence if the key cannot sign the claims.
     pub fn token(&self, audience: &str, caller: &Caller, seconds: i64) -> Result<String, String> {
-        self.signed(&self.key.last_keys(), audience, caller, seconds)
+        self.sign(&self.key.last_keys(), audience, caller, seconds)
     }
 
-    fn signed(&self, key: &EncodingKey, audience: &str, caller: &Caller, seconds: i64) -> Result<String, String> {
+    fn sign(&self, key: &EncodingKey, audience: &str, caller: &Caller, seconds: i64) -> Result<String, String> {
         let claims = Claims {
             iss: self.name.clone(),
             aud: audience.to_owned(),
@@ -173,16 +174,16 @@ impl Signer {
     }
 }
 
-/// How long a token that was verified is believed without looking again, as long as the keys do not change.
+/// How long a verified token is accepted without another check, as long as the keys do not change.
 pub const BELIEVED: TimeDelta = TimeDelta::seconds(60);
 
-/// Until when a token is believed that runs out at `exp`, seconds of the epoch.
+/// Until when a verified token is accepted without another check, if it expires at `exp` (seconds since 1970).
 #[must_use]
 pub fn believed_until(exp: i64, now: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp(exp, 0).map_or(now, |exp| exp.min(now + BELIEVED))
 }
 
-/// The public keys of all who may sign, by issuer.
+/// Verifies tokens with the public keys of the accepted issuers.
 #[derive(Clone)]
 pub struct Verifier {
     audience: String,
@@ -190,7 +191,7 @@ pub struct Verifier {
     verified: Arc<TtlCache<String, Verified>>,
 }
 
-/// What a token said, and the keys that it was checked with.
+/// The content of a verified token, and the keys that verified it.
 #[derive(Clone)]
 struct Verified {
     issuer: String,
@@ -205,8 +206,7 @@ impl std::fmt::Debug for Verifier {
 }
 
 impl Verifier {
-    /// Reads the public keys `<folder>/<issuer>.pub` of those who may call `audience`; each file may hold several, so that a
-    /// key can be replaced without a gap.
+    /// Reads the keys `<folder>/<issuer>.pub` of issuers that may call `audience`. A file may hold an old and a new key.
     ///
     /// # Errors
     /// A sentence that names the file.
@@ -220,10 +220,10 @@ impl Verifier {
         self.issuers.get(issuer).and_then(KeyFile::keys)
     }
 
-    /// Checks signature, issuer, audience, algorithm and lifetime, and answers who signed and who calls.
+    /// Checks signature, issuer, audience, algorithm and lifetime. Returns the issuer and the caller.
     ///
     /// # Errors
-    /// What is wrong with the token.
+    /// The fault of the token, with the claim or check that failed.
     pub fn verify(&self, token: &str) -> Result<(String, Caller), TokenFault> {
         let now = SystemClock.now();
         if let Some(verified) = self.verified.get(token, now)
@@ -264,7 +264,7 @@ fn public_keys(pem: &str) -> Result<Vec<DecodingKey>, String> {
     if keys.is_empty() { Err("no key".to_owned()) } else { Ok(keys) }
 }
 
-/// Reads the issuer without trust: it only chooses the keys of which one must then fit.
+/// Reads the issuer before the signature is checked. It is only used to choose the keys for that check.
 fn claimed_issuer(token: &str) -> Option<String> {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     #[derive(Deserialize)]
@@ -275,7 +275,7 @@ fn claimed_issuer(token: &str) -> Option<String> {
     Some(serde_json::from_slice::<Issuer>(&payload).ok()?.iss)
 }
 
-/// Makes a key pair `<name>.key` (mode 0600) and `<name>.pub` in `folder` unless it is there.
+/// Creates a key pair `<name>.key` (mode 0600) and `<name>.pub` in `folder` if it does not exist.
 ///
 /// # Errors
 /// A sentence that names the file.

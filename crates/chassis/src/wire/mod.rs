@@ -1,4 +1,4 @@
-//! What goes over the wire: names, fields and pages, errors, tokens, who calls.
+//! The API's common parts: resource names, fields, pages, errors, tokens, callers.
 
 pub mod answer;
 pub mod call;

@@ -13,7 +13,7 @@ pub struct Name {
 }
 
 impl Name {
-    /// The id at `place` after the tenant.
+    /// The id at `index` after the tenant.
     #[must_use]
     pub fn id(&self, index: usize) -> Uuid {
         self.ids.get(index).copied().unwrap_or_default()

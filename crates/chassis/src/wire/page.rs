@@ -1,4 +1,4 @@
-//! Page tokens: opaque, signed, good for one list of one tenant only.
+//! Page tokens: opaque, signed, and valid only for one list of one tenant.
 
 use crate::wire::{error::AppError, fields::Fields};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -6,14 +6,14 @@ use hmac::{Hmac, Mac};
 use payterms_kernel::{Refusal, Violation};
 use sha2::Sha256;
 
-/// Which page of which list.
+/// A requested page of a list.
 #[derive(Debug, Clone)]
 pub struct Page {
-    /// Method and parent: a token is good for this list only.
+    /// Method and parent of the list; a token is only valid for the same list.
     pub list: String,
-    /// How many items.
+    /// The number of items.
     pub size: u32,
-    /// Where to go on; empty for the first page.
+    /// The token of the page; empty for the first one.
     pub token: String,
 }
 
@@ -25,7 +25,7 @@ impl Page {
         Self { list, size: fields.page_size(size), token: fields.token("page_token", token, 0, 1_000) }
     }
 
-    /// How many items to read: one more tells whether there is another page.
+    /// How many items to read: one more than the page holds, which shows whether there is another page.
     #[must_use]
     pub fn reads(&self) -> u64 {
         u64::from(self.size).saturating_add(1)
@@ -45,7 +45,7 @@ impl PageSigner {
         Self { key: key.to_vec() }
     }
 
-    /// Cuts a list that was read one too long, and answers the token of the next page.
+    /// Removes the additional item that [`Page::reads`] asked for, and returns the token of the next page.
     pub fn cut<T>(&self, page: &Page, items: &mut Vec<T>, cursor: impl Fn(&T) -> String) -> String {
         let size = page.size as usize;
         if items.len() <= size {
@@ -55,7 +55,7 @@ impl PageSigner {
         items.last().map(|last| self.sign(&page.list, &cursor(last))).unwrap_or_default()
     }
 
-    /// The cursor of a page, as its list reads it; `None` for the first page.
+    /// The parsed cursor of a page; `None` for the first page.
     ///
     /// # Errors
     /// `PAGE_TOKEN_INVALID` if the token is not of this list.
@@ -63,7 +63,7 @@ impl PageSigner {
         Ok(self.read(&page.list, &page.token)?.and_then(|cursor| cursor.parse().ok()))
     }
 
-    /// The token that goes on after `cursor` in the list `list` (method and parent).
+    /// The token of the page after `cursor` in the list `list` (method and parent).
     #[must_use]
     pub fn sign(&self, list: &str, cursor: &str) -> String {
         let mut bytes = self.mac(list, cursor).map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default();

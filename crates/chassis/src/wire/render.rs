@@ -1,4 +1,4 @@
-//! What every service renders the same way: money, instants, decimals.
+//! Conversions to and from common protobuf types: money, instants, dates, decimals.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use payterms_kernel::{Currency, Money, calendar::PaymentTerm};
@@ -17,7 +17,7 @@ pub fn money(money: Money) -> google::Money {
     }
 }
 
-/// An amount of another service; none where its currency is not known.
+/// Parses an amount from another service; `None` if its currency does not exist.
 #[must_use]
 pub fn money_of(message: &google::Money) -> Option<Money> {
     let micros = message.units.checked_mul(1_000_000)?.checked_add(i64::from(message.nanos).checked_div(1_000)?)?;
@@ -37,13 +37,13 @@ pub fn date(date: NaiveDate) -> google::Date {
     google::Date { year: date.year(), month: part(date.month()), day: part(date.day()) }
 }
 
-/// A date of another service; none where the calendar has it not.
+/// Parses a date from another service; `None` if the calendar has no such date.
 #[must_use]
 pub fn date_of(message: &google::Date) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(message.year, u32::try_from(message.month).ok()?, u32::try_from(message.day).ok()?)
 }
 
-/// An instant that another service message.
+/// Parses an instant from another service.
 #[must_use]
 pub fn instant_of(message: &Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(message.seconds, u32::try_from(message.nanos).ok()?)
@@ -55,7 +55,7 @@ pub fn decimal(value: Decimal) -> google::Decimal {
     google::Decimal { value: value.normalize().to_string() }
 }
 
-/// When an invoice falls due.
+/// A payment term.
 #[must_use]
 pub fn term(term: PaymentTerm) -> invoicing::PaymentTerm {
     use invoicing::payment_term::Kind;

@@ -1,4 +1,4 @@
-//! Which service calls and hears which, read from `proto/topology.toml`.
+//! The topology, read from `proto/topology.toml`: which service calls which, and who subscribes to whose events.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 pub struct Relations {
     /// The services that it may call.
     pub calls: Vec<String>,
-    /// By source: the aggregate types whose events it takes.
+    /// The aggregate types whose events it subscribes to, by source.
     #[serde(default)]
     pub hears: BTreeMap<String, Vec<String>>,
-    /// Reasons of refusals that it bases on its copies.
+    /// The reasons of those refusals that it bases on its copies.
     pub rests_on_copies: Vec<String>,
 }
 
@@ -22,25 +22,25 @@ pub type Topology = BTreeMap<String, Relations>;
 /// The topology of the contract.
 ///
 /// # Errors
-/// A sentence that names what is wrong in the file.
+/// The parse error, with the name of the file.
 pub fn load() -> Result<Topology, String> {
     toml::from_str(payterms_proto::TOPOLOGY).map_err(|error| format!("topology.toml: {error}"))
 }
 
-/// Who hears `source`, and which aggregate types.
+/// The subscribers of `source`, each with the aggregate types that it subscribes to.
 #[must_use]
 pub fn subscribers(topology: &Topology, source: &str) -> BTreeMap<String, Vec<String>> {
     topology.iter().filter_map(|(name, relations)| Some((name.clone(), relations.hears.get(source)?.clone()))).collect()
 }
 
-/// Whose tokens a service accepts: the gateway's, of those who call it or hand it events, and of
-/// the owner of test clocks.
+/// The services whose tokens a service accepts: the gateway, those that call it or deliver events to it, and the owner of test
+/// clocks (invoicing).
 #[must_use]
 pub fn callers(topology: &Topology, service: &str) -> Vec<String> {
     let calling =
         topology.iter().filter(|(_, relations)| relations.calls.iter().any(|called| called == service)).map(|(name, _)| name.clone());
-    let heard = topology.get(service).map(|relations| relations.hears.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
-    let mut callers: Vec<_> = calling.chain(heard).chain(["gateway".to_owned(), "invoicing".to_owned()]).collect();
+    let sources = topology.get(service).map(|relations| relations.hears.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+    let mut callers: Vec<_> = calling.chain(sources).chain(["gateway".to_owned(), "invoicing".to_owned()]).collect();
     callers.sort();
     callers.dedup();
     callers

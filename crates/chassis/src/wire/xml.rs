@@ -1,26 +1,26 @@
-//! XML from outside, hostile until it is read: a tree of elements, without entities, of bounded depth and size.
+//! Parses XML files from outside, which may be hostile: into a tree of bounded depth and size, without custom entities.
 
 use quick_xml::{Reader, events::Event};
 
-/// How deep elements may lie, and how many there may be.
+/// Limits on the nesting depth and the number of elements: a hostile file must not exhaust stack or memory.
 const MOST_DEPTH: usize = 40;
 const MOST_ELEMENTS: usize = 200_000;
 
-/// An element with what is in it; names are without their prefix.
+/// An element and its content. Names have no namespace prefix.
 #[derive(Debug, Default)]
 pub struct Element {
     /// Its name.
     pub name: String,
-    /// Its attribute `Ccy`; empty where it has none.
+    /// Its attribute `Ccy`; empty if it has none.
     pub currency: String,
     /// Its text.
     pub text: String,
-    /// What is in it.
+    /// The elements in it.
     pub children: Vec<Element>,
 }
 
 impl Element {
-    /// Its children of a name.
+    /// Its children with a name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {
         self.children.iter().filter(move |child| child.name == name)
     }
@@ -31,19 +31,19 @@ impl Element {
         path.split('/').try_fold(self, |element, name| element.children.iter().find(|child| child.name == name))
     }
 
-    /// The text of the first element down a path; empty where there is none.
+    /// The text of the first element down a path; empty if there is none.
     #[must_use]
     pub fn text_at(&self, path: &str) -> &str {
         self.at(path).map_or("", |element| element.text.trim())
     }
 }
 
-/// Reads a file: no entities, bounded depth and size.
+/// Parses a file.
 ///
 /// # Errors
-/// A sentence that says what is wrong with it.
+/// A sentence that says what is wrong with the file, and where.
 pub fn tree(file: &[u8]) -> Result<Element, String> {
-    let wrong = |at: u64| format!("The file is no well-formed XML at byte {at}.");
+    let wrong = |position: u64| format!("The file is no well-formed XML at byte {position}.");
     let file = std::str::from_utf8(file).map_err(|_| "The file is not in UTF-8.".to_owned())?;
     let mut reader = Reader::from_str(file);
     let mut open = vec![Element::default()];
@@ -104,7 +104,7 @@ fn entity_text(entity: &quick_xml::events::BytesRef<'_>) -> Option<char> {
 
 fn element(start: &quick_xml::events::BytesStart<'_>) -> Element {
     let name = start.local_name().as_ref().to_owned();
-    // Without the check for names that stand twice: it compares each attribute with all before it, so one element of a
+    // The check for duplicate attributes is off: it compares each attribute with all before it, so a hostile element of one
     // megabyte would take minutes.
     let attribute = start.attributes().with_checks(false).flatten().find(|attribute| attribute.key.as_ref() == "Ccy");
     let currency = attribute.map(|attribute| attribute.value.into_owned()).unwrap_or_default();

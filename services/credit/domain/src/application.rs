@@ -1,4 +1,4 @@
-//! Applications: from the start to a decision, of which nobody decides their own (docs/domain.md, Credit, Application).
+//! Applications: from the start to a decision, of which nobody decides their own (docs/domain/credit.md#applications).
 
 use crate::{
     decision::{MOST_REASONS, Outcome, Reason},

@@ -1,4 +1,4 @@
-//! Draws: a part of a line is reserved, becomes owed, is repaid (docs/domain.md, Credit, Draw).
+//! Draws: a part of a line is reserved, becomes owed, is repaid (docs/domain/credit.md#draws).
 //!
 //! Exposure changes here and nowhere else: each change adds an entry, and the sum of entries is what a line's exposure
 //! was at any instant.

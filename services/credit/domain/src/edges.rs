@@ -1,4 +1,4 @@
-//! The state machine of a line, as data: nothing else moves a line (docs/domain.md, Credit, Line).
+//! The state machine of a line, as data: nothing else moves a line (docs/domain/credit.md#line-states).
 
 use crate::line::LineState::{self, Active, Closed, Declined, Expired, Inactive, Offered, Suspended};
 use std::fmt::Write;

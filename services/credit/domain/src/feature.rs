@@ -1,4 +1,4 @@
-//! Features: what a decision looks at, each a whole number with its unit (docs/domain.md, Credit, Decision).
+//! Features: what a decision looks at, each a whole number with its unit (docs/domain/credit.md#decision).
 //!
 //! No fraction stands where money is: money is in millionths, a ratio in ten-thousandths.
 

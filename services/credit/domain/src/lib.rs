@@ -1,6 +1,6 @@
 //! The rules of deferred payment: who may have a line, what may be drawn on it, when it rests.
 //!
-//! Pure: no I/O, no clock. docs/domain.md is the law.
+//! Pure: no I/O, no clock. docs/domain/credit.md is the law.
 
 pub mod application;
 pub mod bank;

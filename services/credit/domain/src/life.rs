@@ -1,4 +1,4 @@
-//! How a line lives: what people do to it, and what follows from the day (docs/domain.md, Credit, Line).
+//! How a line lives: what people do to it, and what follows from the day (docs/domain/credit.md#lines).
 
 use crate::{
     edges::{self, Verb},

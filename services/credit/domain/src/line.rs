@@ -1,5 +1,5 @@
 //! A line: its limit, its exposure, where it is, and what is being done about its method in the wallet
-//! (docs/domain.md, Credit, Line).
+//! (docs/domain/credit.md#lines).
 
 use crate::{
     edges::Verb,

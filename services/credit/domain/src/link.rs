@@ -1,5 +1,5 @@
 //! Links to an applicant's accounts at a bank: made at the provider's page, read once an application is submitted,
-//! forgotten once it is over (docs/domain.md, Credit, Application).
+//! forgotten once it is over (docs/domain/credit.md#bank-data).
 
 use crate::application::Application;
 use chrono::{DateTime, TimeDelta, Utc};

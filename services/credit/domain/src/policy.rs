@@ -1,5 +1,5 @@
 //! Policies: a decision table of hard rules, a scorecard, and how large a limit may be; as data, published once its own
-//! cases pass, and never changed after (docs/domain.md, Credit, Decision).
+//! cases pass, and never changed after (docs/domain/credit.md#decisions).
 
 use crate::{
     decision::{Outcome, decide},

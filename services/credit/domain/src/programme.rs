@@ -1,4 +1,4 @@
-//! Programmes: under which terms customers pay later, and which customers may (docs/domain.md, Credit, Programme).
+//! Programmes: under which terms customers pay later, and which customers may (docs/domain/credit.md#programmes).
 
 use crate::policy::Policy;
 use chrono::{DateTime, Utc};

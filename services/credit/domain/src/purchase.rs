@@ -1,5 +1,5 @@
 //! Purchases on a line without an invoice: what is sold is known when it is authorised, with its tax, so that nothing
-//! can keep its invoice from being made (docs/domain.md, Credit, Draw).
+//! can keep its invoice from being made (docs/domain/credit.md#purchase).
 //!
 //! Prices include tax: what is authorised is what the invoice comes to, whatever the tax is.
 

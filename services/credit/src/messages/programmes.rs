@@ -20,7 +20,7 @@ use tonic::Request;
 
 const MOST_COUNTRIES: usize = 250;
 const MOST_TIERS: usize = 50;
-/// The largest limit, also where none is set, in units of the currency (docs/domain.md, Programme).
+/// The largest limit, also where none is set, in units of the currency (docs/domain/credit.md#programme).
 const MOST_CAP_MICROS: i64 = 50_000_000_000;
 
 fn texts(fields: &mut Fields, field: &str, texts: &[String], most: usize) -> Vec<String> {

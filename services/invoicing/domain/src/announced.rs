@@ -1,5 +1,5 @@
 //! Payments whose money moves elsewhere: a bank transfer that is announced and waits for its line, and what
-//! staff say was paid outside (docs/domain.md, Payment).
+//! staff say was paid outside (docs/domain/invoicing.md#slow-tenders).
 
 use crate::{
     bank::BankLine,
@@ -77,7 +77,7 @@ impl Payment {
 mod tests {
     use crate::{
         BankLine, InvoiceState, Payment, PaymentState, TenderState,
-        bank::{LineState, Shown},
+        bank::Shown,
         payment::{
             PaymentRequest, Source, ask,
             tests::{customer, invoices},
@@ -98,22 +98,15 @@ mod tests {
     }
 
     fn line(cents: i64) -> BankLine {
-        BankLine {
-            id: Id::from_uuid(Uuid::max()),
-            shown: Shown {
-                account: "X".into(),
-                reference: "1".into(),
-                booked_on: "2026-06-02".parse().unwrap(),
-                amount: usd(cents),
-                payer: String::new(),
-                text: String::new(),
-            },
-            state: LineState::Matched,
-            invoice: None,
-            customer: None,
-            payment: None,
-            created_at: NOW,
-        }
+        let shown = Shown {
+            account: "X".into(),
+            reference: "1".into(),
+            booked_on: "2026-06-02".parse().unwrap(),
+            amount: usd(cents),
+            payer: String::new(),
+            text: String::new(),
+        };
+        BankLine::new(Id::from_uuid(Uuid::max()), shown, NOW)
     }
 
     #[test]

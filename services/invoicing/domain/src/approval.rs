@@ -1,5 +1,5 @@
 //! Approvals: what is given up or given back above the tenant's limit takes two people, and staff may only
-//! propose it (docs/domain.md, Who takes part).
+//! propose it (docs/domain/README.md#tenant-roles).
 
 use crate::invoice::Invoice;
 use chrono::{DateTime, Utc};

@@ -1,5 +1,5 @@
 //! Chargebacks: an issuer takes back what a card had paid, and the invoices are open again
-//! (docs/domain.md, Refund).
+//! (docs/domain/invoicing.md#chargeback).
 
 use crate::{
     invoice::Invoice,
@@ -32,7 +32,7 @@ impl Payment {
         (collect_at, now): (DateTime<Utc>, DateTime<Utc>),
     ) -> Result<bool, Refusal> {
         let Some(tender) = self.tenders.get_mut(taken.place) else { return Ok(false) };
-        let charged = matches!(tender.source, Source::Card(_) | Source::BankDebit(_) | Source::Collection);
+        let charged = matches!(tender.source, Source::Card(_) | Source::BankDebit(_) | Source::Collection | Source::Transfer(_));
         if !charged || tender.state != TenderState::Succeeded || !tender.charged_back.is_zero() {
             return Ok(false);
         }

@@ -1,4 +1,5 @@
-//! Automatic collection of invoices, and what blocks it (docs/domain.md, Retries, Blocks).
+//! Automatic collection of invoices, and what blocks it
+//! (docs/domain/invoicing.md#retries, docs/domain/invoicing.md#blocks).
 
 use crate::{
     invoice::{Invoice, InvoiceState},

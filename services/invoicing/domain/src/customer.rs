@@ -162,6 +162,7 @@ mod tests {
             sandbox: false,
             invoices_hidden: false,
             overpayment_refused: false,
+            bank_automation: crate::bank::Automation::Reference,
             business: crate::tenant::Business::default(),
             dunning: crate::tenant::Dunning::default(),
             transfer_tolerances: Vec::new(),

@@ -1,5 +1,5 @@
 //! Paying by credit line: the invoice stays open, deferred, due by the line's term from the day of the purchase; one
-//! sale keeps one document (docs/domain.md, Credit, Draw).
+//! sale keeps one document (docs/domain/credit.md#deferral).
 
 use crate::{
     collection::{Collection, CollectionState},

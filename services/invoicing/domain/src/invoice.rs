@@ -1,4 +1,4 @@
-//! Invoices: drafts, their issue, and what becomes of what is open (docs/domain.md, Invoice).
+//! Invoices: drafts, their issue, and what becomes of what is open (docs/domain/invoicing.md#invoices).
 
 use crate::{
     collection::{Block, Collection, DebitNotice},

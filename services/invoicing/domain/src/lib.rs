@@ -1,7 +1,7 @@
 //! The rules of invoicing: the register of tenants, customers and their tax treatment, invoices and
 //! credit notes, and the march of a test clock.
 //!
-//! Pure: no I/O, no clock. docs/domain.md is the law.
+//! Pure: no I/O, no clock. docs/domain/invoicing.md is the law.
 
 pub mod announced;
 pub mod approval;

@@ -1,4 +1,4 @@
-//! Mails: what is told to whom, and how often it is tried (docs/domain.md, Mails).
+//! Mails: what is told to whom, and how often it is tried (docs/domain/invoicing.md#mails).
 
 use crate::customer::Customer;
 use chrono::{DateTime, TimeDelta, Utc};

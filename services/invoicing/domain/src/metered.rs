@@ -1,5 +1,5 @@
 //! Metered services: what a customer uses and pays after the month's end, each with its own status and
-//! bill (docs/domain.md, Retries, metered services).
+//! bill (docs/domain/invoicing.md#metered-services).
 
 use crate::{customer::Customer, invoice::Invoice, tenant::Tenant};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};

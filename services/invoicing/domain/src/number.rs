@@ -1,5 +1,5 @@
 //! Numbers of documents: without a gap and in date order, per series and year
-//! (docs/domain.md, Invoice).
+//! (docs/domain/invoicing.md#numbers).
 
 use chrono::{Datelike, NaiveDate};
 

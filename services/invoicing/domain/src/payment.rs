@@ -1,5 +1,5 @@
 //! Payments: one intent that reserves on its invoices, several tenders that pay it
-//! (docs/domain.md, Payment).
+//! (docs/domain/invoicing.md#payments).
 
 use crate::{
     collection::collects,

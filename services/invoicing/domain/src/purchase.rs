@@ -1,5 +1,5 @@
 //! The invoice of a purchase on a credit line: its lines and their tax were settled when the purchase was authorised, so
-//! that nothing can refuse it now (docs/domain.md, Credit, Draw).
+//! that nothing can refuse it now (docs/domain/credit.md#purchase).
 
 use crate::{
     customer::Customer,

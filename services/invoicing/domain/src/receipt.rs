@@ -1,5 +1,5 @@
 //! Receipts for credit that was bought: what the wallet charged and taxed, printed and never recomputed
-//! (docs/domain.md, Top-ups).
+//! (docs/domain/wallet.md#receipt).
 
 use crate::{
     customer::Customer,

@@ -1,5 +1,5 @@
 //! Refunds: what payments had paid of an invoice is given back, in the reverse order of payments and
-//! tenders, at most what each paid (docs/domain.md, Refund).
+//! tenders, at most what each paid (docs/domain/invoicing.md#refund-order).
 
 use crate::{
     collection::CollectionState,

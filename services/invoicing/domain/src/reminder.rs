@@ -1,5 +1,5 @@
 //! Reminders: steps by days before or after the due date, on a clock that counts unblocked days only
-//! (docs/domain.md, Reminders).
+//! (docs/domain/invoicing.md#reminders).
 
 use crate::invoice::{Invoice, InvoiceState};
 use chrono::{Days, NaiveDate, TimeDelta};

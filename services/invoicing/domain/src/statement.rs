@@ -1,5 +1,5 @@
 //! Statements: what a customer owed at the beginning of a month, what came to it, and what is left
-//! (docs/domain.md, Month turn).
+//! (docs/domain/invoicing.md#statement).
 
 use crate::{customer::Customer, invoice::Invoice, invoice::InvoiceState};
 use chrono::{DateTime, NaiveDate, Utc};

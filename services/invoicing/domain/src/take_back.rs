@@ -1,5 +1,5 @@
 //! What becomes of an issued invoice that is not paid: void, credit notes, write-off
-//! (docs/domain.md, Invoice, Refund).
+//! (docs/domain/invoicing.md#invoice-states, docs/domain/invoicing.md#refund).
 
 use crate::{
     invoice::{Invoice, InvoiceState},

@@ -1,4 +1,4 @@
-//! Tax of a document: once per rate on the sum of its lines (docs/domain.md, Money and time).
+//! Tax of a document: once per rate on the sum of its lines (docs/domain/money-and-time.md#half-away).
 
 use payterms_kernel::{Currency, Money, money::MoneyError, rounding, split};
 use rust_decimal::Decimal;

@@ -1,6 +1,7 @@
 //! Tenants: the businesses that sell and bill through the suite.
 
 use crate::{
+    bank::Automation,
     customer::{Address, Customer},
     invoice::Party,
 };
@@ -35,6 +36,8 @@ pub struct Tenant {
     pub transfer_tolerances: Vec<Money>,
     /// Above what a write-off or a refund takes a second person, one figure a currency.
     pub approval_limits: Vec<Money>,
+    /// How far its bank lines are matched without a person.
+    pub bank_automation: Automation,
     /// Tax by the customer's country, in the order of country, category and `with_tax_id`.
     pub tax_rules: Vec<TaxRule>,
     /// Whether all its writes are refused.

@@ -1,4 +1,4 @@
-//! Tenders: what a payment pays with, and in which order (docs/domain.md, Payment).
+//! Tenders: what a payment pays with, and in which order (docs/domain/invoicing.md#payments).
 
 use payterms_kernel::{Money, Refusal};
 use uuid::Uuid;

@@ -1,5 +1,5 @@
 //! Top-ups by bank transfer: an invoice that asks for no debt, and what its money buys
-//! (docs/domain.md, Top-ups).
+//! (docs/domain/wallet.md#top-ups-by-transfer).
 
 use crate::{
     customer::{Address, Customer},

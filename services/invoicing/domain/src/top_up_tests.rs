@@ -3,7 +3,7 @@
 use super::{Offer, TopUp};
 use crate::{
     Invoice, InvoiceState, TenderState,
-    bank::{BankLine, LineState, Shown},
+    bank::{BankLine, Shown},
     number::{INVOICES, Series},
     payment::tests::{customer, tenant},
     tenant::TaxRule,
@@ -46,24 +46,18 @@ fn raised(cents: i64, percent: i64, taxed: bool) -> Invoice {
 
 /// A transfer comes: what it buys, the tax in that, what a note takes off and the tax in that.
 fn comes(own: &mut Invoice, cents: i64, tolerance: i64) -> (i64, i64, i64, i64) {
-    let mut line = BankLine {
-        id: Id::from_uuid(Uuid::nil()),
-        shown: Shown {
-            account: "X".into(),
-            reference: "1".into(),
-            booked_on: "2026-06-02".parse().unwrap(),
-            amount: usd(cents),
-            payer: String::new(),
-            text: String::new(),
-        },
-        state: LineState::Unmatched,
-        invoice: None,
-        customer: None,
-        payment: None,
-        created_at: NOW,
+    let shown = Shown {
+        account: "X".into(),
+        reference: "1".into(),
+        booked_on: "2026-06-02".parse().unwrap(),
+        amount: usd(cents),
+        payer: String::new(),
+        text: String::new(),
     };
-    line.match_to(own).unwrap();
-    let (mut payment, short) = line.pay(&mut IdSource::new(NOW, b"seed", "test"), own, usd(tolerance), NOW).unwrap();
+    let mut line = BankLine::new(Id::from_uuid(Uuid::nil()), shown, NOW);
+    line.match_to(&[&*own]).unwrap();
+    let order = std::slice::from_mut(own);
+    let (mut payment, short) = line.pay(&mut IdSource::new(NOW, b"seed", "test"), order, usd(tolerance), NOW).unwrap();
     payment.tenders[0].state = TenderState::Succeeded;
     payment.close(std::slice::from_mut(own), NOW).unwrap();
     let micros = |money: Money| money.micros() / 10_000;

@@ -1,5 +1,5 @@
 //! The invoices of a wallet's month: what deposits have paid already, and what accrued to a postpaid
-//! agreement (docs/domain.md, Usage and fees, Postpaid).
+//! agreement (docs/domain/wallet.md#prepaid-prices, docs/domain/wallet.md#postpaid-month).
 
 use crate::{
     invoice::{Content, Invoice, Line},

@@ -1,4 +1,5 @@
-//! Later versions of issued invoices: other business details, the same amounts (docs/domain.md, Invoicing).
+//! Later versions of issued invoices: other business details, the same amounts
+//! (docs/domain/invoicing.md#business-details).
 
 use crate::{
     customer::Customer,

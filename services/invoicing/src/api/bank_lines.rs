@@ -4,15 +4,21 @@ use super::Api;
 use crate::{
     messages,
     use_cases::bank_lines::{
+        credit::credit_bank_line,
+        dismiss::dismiss_bank_line,
         import::import_bank_statement,
         match_line::match_bank_line,
         read::{get_bank_line, list_bank_lines},
+        split::split_bank_line,
+        unmatch::unmatch_bank_line,
     },
 };
 use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
-    GetBankLineRequest, GetBankLineResponse, ImportBankStatementRequest, ImportBankStatementResponse, ListBankLinesRequest,
-    ListBankLinesResponse, MatchBankLineRequest, MatchBankLineResponse, bank_service_server::BankService,
+    CreditBankLineRequest, CreditBankLineResponse, DismissBankLineRequest, DismissBankLineResponse, GetBankLineRequest,
+    GetBankLineResponse, ImportBankStatementRequest, ImportBankStatementResponse, ListBankLinesRequest, ListBankLinesResponse,
+    MatchBankLineRequest, MatchBankLineResponse, SplitBankLineRequest, SplitBankLineResponse, UnmatchBankLineRequest,
+    UnmatchBankLineResponse, bank_service_server::BankService,
 };
 use tonic::{Request, Response, Status};
 
@@ -29,6 +35,26 @@ impl BankService for Api {
     async fn match_bank_line(&self, request: Request<MatchBankLineRequest>) -> Result<Response<MatchBankLineResponse>, Status> {
         let (call, matched) = messages::bank_lines::match_bank_line(request)?;
         handler::write(&self.app.flows, &call, || match_bank_line(&self.app, &call, &matched)).await
+    }
+
+    async fn unmatch_bank_line(&self, request: Request<UnmatchBankLineRequest>) -> Result<Response<UnmatchBankLineResponse>, Status> {
+        let (call, line) = messages::bank_lines::unmatch_bank_line(request)?;
+        handler::write(&self.app.flows, &call, || unmatch_bank_line(&self.app, &call, line)).await
+    }
+
+    async fn credit_bank_line(&self, request: Request<CreditBankLineRequest>) -> Result<Response<CreditBankLineResponse>, Status> {
+        let (call, credited) = messages::bank_lines::credit_bank_line(request)?;
+        handler::write(&self.app.flows, &call, || credit_bank_line(&self.app, &call, &credited)).await
+    }
+
+    async fn split_bank_line(&self, request: Request<SplitBankLineRequest>) -> Result<Response<SplitBankLineResponse>, Status> {
+        let (call, split) = messages::bank_lines::split_bank_line(request)?;
+        handler::write(&self.app.flows, &call, || split_bank_line(&self.app, &call, &split)).await
+    }
+
+    async fn dismiss_bank_line(&self, request: Request<DismissBankLineRequest>) -> Result<Response<DismissBankLineResponse>, Status> {
+        let (call, dismissed) = messages::bank_lines::dismiss_bank_line(request)?;
+        handler::write(&self.app.flows, &call, || dismiss_bank_line(&self.app, &call, &dismissed)).await
     }
 
     async fn get_bank_line(&self, request: Request<GetBankLineRequest>) -> Result<Response<GetBankLineResponse>, Status> {

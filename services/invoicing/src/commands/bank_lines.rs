@@ -1,14 +1,43 @@
 //! What is asked of bank lines.
 
 use super::invoices::InvoiceRef;
-use payterms_invoicing_domain::BankLine;
-use payterms_kernel::Id;
+use payterms_invoicing_domain::{BankLine, Customer, bank::Dismissal};
+use payterms_kernel::{Id, Money};
 
-/// Matches a line to an invoice.
+/// Matches a line to invoices.
 #[derive(Debug, Clone)]
 pub struct MatchBankLine {
     /// The line.
     pub line: Id<BankLine>,
-    /// The invoice that it pays.
-    pub invoice: InvoiceRef,
+    /// The invoices that it pays, each once.
+    pub invoices: Vec<InvoiceRef>,
+}
+
+/// Makes a line money on account.
+#[derive(Debug, Clone)]
+pub struct CreditBankLine {
+    /// The line.
+    pub line: Id<BankLine>,
+    /// Whose money it is.
+    pub customer: Id<Customer>,
+}
+
+/// Cuts a line into parts.
+#[derive(Debug, Clone)]
+pub struct SplitBankLine {
+    /// The line.
+    pub line: Id<BankLine>,
+    /// What each part comes to.
+    pub parts: Vec<Money>,
+}
+
+/// Dismisses a line.
+#[derive(Debug, Clone)]
+pub struct DismissBankLine {
+    /// The line.
+    pub line: Id<BankLine>,
+    /// Why.
+    pub reason: Dismissal,
+    /// More about it.
+    pub explanation: String,
 }

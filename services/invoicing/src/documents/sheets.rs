@@ -2,7 +2,9 @@
 
 use super::{paper::Sheet, wording::Language};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceVersion, Issue, Line, Party, Receipt, Statement, TaxAmount};
+use payterms_invoicing_domain::{
+    CreditNote, Invoice, InvoiceVersion, Issue, Line, Party, Receipt, Statement, TaxAmount, bank::creditor_reference,
+};
 use payterms_kernel::Money;
 
 fn party(party: &Party, language: Language) -> Vec<String> {
@@ -56,6 +58,12 @@ fn row(language: Language, line: &Line) -> Result<[String; 4], AppError> {
     Ok([line.description.clone(), language.number(line.quantity), language.money(line.unit_price), language.money(line.amount()?)])
 }
 
+/// A reference in groups of four, as ISO 11649 wants it on paper.
+fn printed(reference: &str) -> String {
+    let letters: Vec<char> = reference.chars().collect();
+    letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
+}
+
 /// An issued invoice as it was issued: what has been paid since does not change it.
 ///
 /// # Errors
@@ -68,6 +76,7 @@ pub fn invoice(language: Language, invoice: &Invoice, issue: &Issue) -> Result<S
         (language.say("Issue date", "Date d’émission").to_owned(), language.date(issue.issue_date)),
         (language.say("Supply date", "Date de la prestation").to_owned(), language.date(supplied)),
         (language.say("Due date", "Échéance").to_owned(), language.date(issue.due_date)),
+        (language.say("Payment reference", "Référence de paiement").to_owned(), printed(&creditor_reference(&issue.number))),
     ];
     sheet.rows = invoice.content.lines.iter().map(|line| row(language, line)).collect::<Result<_, _>>()?;
     if invoice.content.prices_include_tax {

@@ -21,6 +21,7 @@ use payterms_chassis::{
 };
 use payterms_invoicing_domain::{
     Content, Invoice, InvoiceState, Line, Party, TaxAmount,
+    bank::creditor_reference,
     deferral::Deferral,
     explain::{Fact, Topic},
     usage_month::UsageMonth,
@@ -225,6 +226,7 @@ pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result
         name: invoice_name(tenant, invoice),
         state: invoice_state(invoice.state),
         number: issue.map(|issue| issue.number.clone()).unwrap_or_default(),
+        payment_reference: issue.map(|issue| creditor_reference(&issue.number)).unwrap_or_default(),
         currency_code: invoice.currency.code().to_owned(),
         prices_include_tax: invoice.content.prices_include_tax,
         payment_term: Some(term(invoice.content.term)),

@@ -8,7 +8,7 @@ use payterms_chassis::{
     page::Page,
     render::{decimal, money, timestamp},
 };
-use payterms_invoicing_domain::{Business, Dunning, TaxRule, Tenant};
+use payterms_invoicing_domain::{Business, Dunning, TaxRule, Tenant, bank::Automation};
 use payterms_kernel::{Money, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use rust_decimal::Decimal;
@@ -30,6 +30,7 @@ fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -
         sandbox: tenant.sandbox,
         invoices_hidden: tenant.invoices_hidden,
         overpayment_refused: tenant.overpayment_refused,
+        bank_automation: if used("bank_automation") { bank_automation(fields, tenant.bank_automation) } else { None },
         business: if used("business") { business(fields, &tenant.business.clone().unwrap_or_default()) } else { Business::default() },
         dunning: if used("dunning") { dunning(fields, &tenant.dunning.clone().unwrap_or_default()) } else { Dunning::default() },
         transfer_tolerances: figures(fields, ("transfer_tolerances", &tenant.transfer_tolerances), &used),
@@ -37,6 +38,19 @@ fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -
         tax_rules: if used("tax_rules") { tax_rules(fields, &tenant.tax_rules) } else { Vec::new() },
         etag: fields.token("tenant.etag", &tenant.etag, 0, 100),
     }
+}
+
+/// How far bank lines are matched without a person; none where a new tenant leaves it open.
+fn bank_automation(fields: &mut Fields, value: i32) -> Option<Automation> {
+    use pb::tenant::BankAutomation;
+    if value == 0 {
+        return None;
+    }
+    Some(match fields.choice::<BankAutomation>("tenant.bank_automation", value)? {
+        BankAutomation::Off => Automation::Off,
+        BankAutomation::ReferenceAndAmount => Automation::ReferenceAndAmount,
+        BankAutomation::Unspecified | BankAutomation::Reference => Automation::Reference,
+    })
 }
 
 fn dunning(fields: &mut Fields, own: &pb::DunningSettings) -> Dunning {
@@ -151,7 +165,7 @@ pub fn create_tenant(request: Request<pb::CreateTenantRequest>) -> Result<(Call,
 
 /// Changes a tenant.
 pub fn update_tenant(request: Request<pb::UpdateTenantRequest>) -> Result<(Call, UpdateTenant), AppError> {
-    const CHANGING: [&str; 9] = [
+    const CHANGING: [&str; 10] = [
         "display_name",
         "time_zone",
         "invoices_hidden",
@@ -161,6 +175,7 @@ pub fn update_tenant(request: Request<pb::UpdateTenantRequest>) -> Result<(Call,
         "dunning",
         "transfer_tolerances",
         "approval_limits",
+        "bank_automation",
     ];
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
@@ -229,6 +244,12 @@ pub fn tenant(tenant: &Tenant) -> pb::Tenant {
         }),
         transfer_tolerances: tenant.transfer_tolerances.iter().copied().map(money).collect(),
         approval_limits: tenant.approval_limits.iter().copied().map(money).collect(),
+        bank_automation: match tenant.bank_automation {
+            Automation::Off => pb::tenant::BankAutomation::Off,
+            Automation::ReferenceAndAmount => pb::tenant::BankAutomation::ReferenceAndAmount,
+            Automation::Reference => pb::tenant::BankAutomation::Reference,
+        }
+        .into(),
         tax_rules: tenant.tax_rules.iter().map(rule).collect(),
         state: if tenant.suspended { pb::tenant::State::Suspended } else { pb::tenant::State::Active }.into(),
         create_time: Some(timestamp(tenant.created_at)),

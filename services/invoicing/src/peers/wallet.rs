@@ -21,8 +21,8 @@ use payterms_invoicing_domain::{
 use payterms_kernel::{Currency, Id, Money, TenantId, id::step_id};
 use payterms_proto::wallet::v1::{
     Charge, ChargeForPaymentRequest, GetChargeRequest, GetPaymentMeansRequest, GetPaymentMeansResponse, GetWalletSettingsRequest,
-    HoldForPaymentRequest, PaymentMethod, RecordTransferRequest, RefundPaymentRequest, ReleasePaymentRequest, SettlePaymentRequest,
-    TaxKind, charge::State, payment_method::Kind, settings_service_client::SettingsServiceClient,
+    HoldForPaymentRequest, PaymentMethod, RecordTransferRequest, RefundPaymentRequest, ReleasePaymentRequest, ReturnTransferRequest,
+    SettlePaymentRequest, TaxKind, charge::State, payment_method::Kind, settings_service_client::SettingsServiceClient,
     settlement_service_client::SettlementServiceClient,
 };
 use std::time::Duration;
@@ -69,6 +69,13 @@ impl<'a> Wallet<'a> {
     #[must_use]
     pub fn of(self, payment: &Payment) -> Self {
         Self { intent: payment.id.uuid(), payment_name: payment_name(self.tenant, payment), ..self }
+    }
+
+    /// The same, for the step that books a payment of a bank line back.
+    #[must_use]
+    pub fn returning(self, payment: Id<Payment>) -> Self {
+        let payment_name = format!("{}/payments/{payment}", self.customer);
+        Self { intent: payment.uuid(), payment_name, ..self }
     }
 
     /// The same, for the steps of a refund of one payment.
@@ -205,6 +212,21 @@ impl<'a> Wallet<'a> {
             tax_kind: tax_kind.unwrap_or_default().into(),
         };
         until_done(|| async { Ok(self.client()?.record_transfer(self.request(message.clone())?).await?) }).await.map(|_| ())
+    }
+
+    /// Books back what had arrived by bank transfer, with what of it had become credit.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn return_transfer(&self, amount: Money, surplus: Money) -> Result<(), AppError> {
+        let message = ReturnTransferRequest {
+            request_id: self.step("transfer_return"),
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            amount: Some(money(amount)),
+            surplus: Some(surplus).filter(|surplus| surplus.is_positive()).map(money),
+        };
+        until_done(|| async { Ok(self.client()?.return_transfer(self.request(message.clone())?).await?) }).await.map(|_| ())
     }
 
     /// Gives back a part of a refund; all of it becomes credit where the payment is unapplied.

@@ -4,10 +4,11 @@ use super::{currency, date, unknown};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
     BankLine, Invoice,
-    bank::{LineState, Shown},
+    bank::{Candidate, Dismissal, LineState, Paid, Shown, SuggestReason, TakenBack},
 };
 use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "bank_lines")]
@@ -28,7 +29,25 @@ pub struct Model {
     invoice_id: Option<Uuid>,
     customer_id: Option<Uuid>,
     payment_id: Option<Uuid>,
+    details: String,
+    return_id: Option<Uuid>,
     created_at: ChronoDateTimeUtc,
+}
+
+/// What only some lines have.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct DetailsText {
+    /// What it pays, with the amounts that the payer stated.
+    pays: Vec<(Uuid, Option<i64>)>,
+    /// Invoice and customer.
+    candidates: Vec<(Uuid, Uuid)>,
+    reasons: Vec<String>,
+    dismissal: String,
+    explanation: String,
+    part_of: Option<Uuid>,
+    /// The payment, and what had become credit.
+    taken_back: Option<(Uuid, i64)>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -39,22 +58,54 @@ impl ActiveModelBehavior for ActiveModel {}
 
 fn line(row: Model) -> Result<BankLine, AppError> {
     let state = LineState::ALL.into_iter().find(|state| state.name() == row.state);
+    let details: DetailsText = serde_json::from_str(&row.details).map_err(|error| AppError::Fault(format!("a bank line: {error}")))?;
+    let currency = currency(&row.currency)?;
+    let money = |micros| Money::from_micros(currency, micros);
+    let mut pays: Vec<_> =
+        details.pays.iter().map(|(id, stated)| Paid { invoice: Id::from_uuid(*id), stated: stated.map(money) }).collect();
+    if pays.is_empty() {
+        // A line that was matched before it could pay several.
+        pays.extend(row.invoice_id.map(|id| Paid { invoice: Id::from_uuid(id), stated: None }));
+    }
+    let reason =
+        |name: &String| SuggestReason::ALL.into_iter().find(|reason| reason.name() == name).ok_or_else(|| unknown("suggest reason", name));
+    let candidate = |(invoice, customer): &(Uuid, Uuid)| Candidate { invoice: Id::from_uuid(*invoice), customer: Id::from_uuid(*customer) };
+    let taken_back = row.return_id.zip(details.taken_back);
     Ok(BankLine {
         id: Id::from_uuid(row.id),
         shown: Shown {
             booked_on: date(&row.booked_on)?,
-            amount: Money::from_micros(currency(&row.currency)?, row.amount),
+            amount: money(row.amount),
             account: row.account,
             reference: row.reference,
             payer: row.payer,
             text: row.text,
         },
         state: state.ok_or_else(|| unknown("bank line state", &row.state))?,
-        invoice: row.invoice_id.map(Id::from_uuid),
+        pays,
         customer: row.customer_id.map(Id::from_uuid),
         payment: row.payment_id.map(Id::from_uuid),
+        candidates: details.candidates.iter().map(candidate).collect(),
+        reasons: details.reasons.iter().map(reason).collect::<Result<_, _>>()?,
+        dismissal: Dismissal::ALL.into_iter().find(|reason| reason.name() == details.dismissal),
+        explanation: details.explanation,
+        part_of: details.part_of.map(Id::from_uuid),
+        taken_back: taken_back.map(|(id, (payment, surplus))| TakenBack { id, payment: Id::from_uuid(payment), surplus: money(surplus) }),
         created_at: row.created_at,
     })
+}
+
+fn details(line: &BankLine) -> Result<String, AppError> {
+    let text = DetailsText {
+        pays: line.pays.iter().map(|paid| (paid.invoice.uuid(), paid.stated.map(Money::micros))).collect(),
+        candidates: line.candidates.iter().map(|candidate| (candidate.invoice.uuid(), candidate.customer.uuid())).collect(),
+        reasons: line.reasons.iter().map(|reason| reason.name().to_owned()).collect(),
+        dismissal: line.dismissal.map(Dismissal::name).unwrap_or_default().to_owned(),
+        explanation: line.explanation.clone(),
+        part_of: line.part_of.map(Id::uuid),
+        taken_back: line.taken_back.map(|taken| (taken.payment.uuid(), taken.surplus.micros())),
+    };
+    serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
 
 /// One line.
@@ -65,6 +116,12 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<BankLi
 /// One line, locked.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<BankLine>) -> Result<Option<BankLine>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(line).transpose()
+}
+
+/// The line whose match is being taken back by this flow.
+pub async fn find_by_return<C: ConnectionTrait>(conn: &C, tenant: &TenantId, return_id: Uuid) -> Result<Option<BankLine>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ReturnId.eq(return_id));
+    query.one(conn).await?.map(line).transpose()
 }
 
 /// Which of these references of an account are stored.
@@ -85,8 +142,11 @@ pub async fn stored_references<C: ConnectionTrait>(
 
 /// Whether a line is matched to an invoice whose payment is not made yet.
 pub async fn is_awaited<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<bool, AppError> {
-    let matched = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.eq(invoice.uuid()));
-    Ok(matched.filter(Column::PaymentId.is_null()).one(conn).await?.is_some())
+    let matched = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::State.eq(LineState::Matched.name()));
+    // Few at any time: a payment is made within a second or so of the match.
+    let unpaid = matched.filter(Column::PaymentId.is_null()).all(conn).await?;
+    let lines = unpaid.into_iter().map(line).collect::<Result<Vec<_>, _>>()?;
+    Ok(lines.iter().flat_map(|line| &line.pays).any(|paid| paid.invoice == invoice))
 }
 
 /// Lines below an id, newest first.
@@ -105,27 +165,31 @@ pub async fn list<C: ConnectionTrait>(
 
 /// Inserts lines, or saves what they pay.
 pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &[BankLine]) -> Result<(), AppError> {
-    let rows = lines.iter().map(|own| ActiveModel {
-        tenant: Set(tenant.to_string()),
-        id: Set(own.id.uuid()),
-        account: Set(own.shown.account.clone()),
-        reference: Set(own.shown.reference.clone()),
-        booked_on: Set(own.shown.booked_on.to_string()),
-        amount: Set(own.shown.amount.micros()),
-        currency: Set(own.shown.amount.currency().code().to_owned()),
-        payer: Set(own.shown.payer.clone()),
-        text: Set(own.shown.text.clone()),
-        state: Set(own.state.name().to_owned()),
-        invoice_id: Set(own.invoice.map(Id::uuid)),
-        customer_id: Set(own.customer.map(Id::uuid)),
-        payment_id: Set(own.payment.map(Id::uuid)),
-        created_at: Set(own.created_at),
-    });
-    let rows: Vec<_> = rows.collect();
+    let row = |line: &BankLine| {
+        Ok(ActiveModel {
+            tenant: Set(tenant.to_string()),
+            id: Set(line.id.uuid()),
+            account: Set(line.shown.account.clone()),
+            reference: Set(line.shown.reference.clone()),
+            booked_on: Set(line.shown.booked_on.to_string()),
+            amount: Set(line.shown.amount.micros()),
+            currency: Set(line.shown.amount.currency().code().to_owned()),
+            payer: Set(line.shown.payer.clone()),
+            text: Set(line.shown.text.clone()),
+            state: Set(line.state.name().to_owned()),
+            invoice_id: Set(line.pays.first().map(|paid| paid.invoice.uuid())),
+            customer_id: Set(line.customer.map(Id::uuid)),
+            payment_id: Set(line.payment.map(Id::uuid)),
+            details: Set(details(line)?),
+            return_id: Set(line.taken_back.map(|taken| taken.id)),
+            created_at: Set(line.created_at),
+        })
+    };
+    let rows = lines.iter().map(row).collect::<Result<Vec<_>, AppError>>()?;
     if rows.is_empty() {
         return Ok(());
     }
-    let changing = [Column::State, Column::InvoiceId, Column::CustomerId, Column::PaymentId];
+    let changing = [Column::State, Column::InvoiceId, Column::CustomerId, Column::PaymentId, Column::Details, Column::ReturnId];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())

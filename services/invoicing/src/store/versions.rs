@@ -56,6 +56,19 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Invoic
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(version).transpose()
 }
 
+/// The invoices of corrective documents with these numbers.
+pub async fn invoices_of_numbers<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    numbers: &[String],
+) -> Result<Vec<(String, Id<Invoice>)>, AppError> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Number.is_in(numbers.to_vec()));
+    Ok(query.all(conn).await?.into_iter().map(|row| (row.number, Id::from_uuid(row.invoice_id))).collect())
+}
+
 /// The last versions of invoices, by invoice.
 pub async fn last_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Id<Invoice>]) -> Result<Vec<InvoiceVersion>, AppError> {
     let ids = invoices.iter().map(|id| id.uuid());

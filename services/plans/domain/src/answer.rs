@@ -1,5 +1,5 @@
-//! Answers to a proposal: approved as seen, refused, countered, withdrawn; the proposer never approves
-//! (docs/domain.md, Plans, Answer).
+//! Answers to a proposal: approved as seen, refused, countered or withdrawn. The person who proposed never approves
+//! (docs/domain/plans.md#answers).
 
 use crate::{
     edges::Verb,
@@ -16,8 +16,8 @@ use payterms_kernel::{
     calendar::{day_in, start_of_day},
 };
 
-/// When an offer lapses: after the time limit, or when its first date begins, if that is sooner. The day before
-/// the first date is the last one for an answer.
+/// When an offer lapses: after the time limit, or at the start of the day of its first instalment, if that is
+/// sooner. So an offer can be answered until the day before its first instalment falls due.
 #[must_use]
 pub fn answer_by(first: Option<NaiveDate>, answer_days: u32, zone: Tz, now: DateTime<Utc>) -> DateTime<Utc> {
     let limit = now + TimeDelta::days(answer_days.into());
@@ -29,11 +29,12 @@ fn own_offer() -> Refusal {
 }
 
 impl Plan {
-    /// The tenant approves what it saw, or the customer accepts what was offered: the blocks are replaced next.
+    /// The tenant approves the proposal that it saw, or the customer accepts the counter-offer. A flow replaces the
+    /// blocks next; the plan becomes active when they are set.
     ///
     /// # Errors
-    /// `PLAN_STATE`, `CONCURRENT_UPDATE`, `SEPARATION_OF_DUTIES`, `CURRENCY_MISMATCH`, `PLAN_AMOUNT_CHANGED`
-    /// where more is open than was seen.
+    /// `PLAN_STATE`, `CONCURRENT_UPDATE`, `SEPARATION_OF_DUTIES`, `CURRENCY_MISMATCH`; `PLAN_AMOUNT_CHANGED` if more
+    /// is open now than the caller saw.
     pub fn accept(&mut self, verb: Verb, by: Actor, total_seen: Money, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.target(verb)?;
         self.must_rest()?;
@@ -49,7 +50,7 @@ impl Plan {
         self.block_for(verb, by, "", now)
     }
 
-    /// What is over is not answered, though the job that lapses it has not come yet.
+    /// Refuses once the time limit has passed. The job that lapses the offer may run later than that.
     fn must_be_in_time(&self, now: DateTime<Utc>) -> Result<(), Refusal> {
         match self.answer_by {
             Some(by) if by <= now => Err(Refusal::state("PLAN_STATE", "The plan", PlanState::Lapsed.name(), &[])),
@@ -60,13 +61,14 @@ impl Plan {
     /// The tenant offers another schedule.
     ///
     /// # Errors
-    /// `PLAN_STATE`, `CONCURRENT_UPDATE`, `SEPARATION_OF_DUTIES`, those of [`Terms::check`].
+    /// `PLAN_STATE`, `CONCURRENT_UPDATE`, `SEPARATION_OF_DUTIES`; as [`Terms::must_fit`].
     pub fn offer_instead(
         &mut self,
         schedule: Schedule,
         by: Actor,
         explanation: String,
-        (settings, zone): (&PlanSettings, Tz),
+        settings: &PlanSettings,
+        zone: Tz,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         self.target(Verb::Counter)?;
@@ -83,7 +85,7 @@ impl Plan {
         Ok(())
     }
 
-    /// The customer turns a counter-offer down: the proposal stands again, and lapses as it would have.
+    /// The customer declines a counter-offer: the proposal is valid again, with the time limit that it had before.
     ///
     /// # Errors
     /// `PLAN_STATE`, `CONCURRENT_UPDATE`.
@@ -92,25 +94,22 @@ impl Plan {
         self.must_rest()?;
         self.go(Verb::DeclineCounter, by, explanation, now)?;
         self.counter = None;
-        let first = self.offer.instalments.first().map(|own| own.due_on);
+        let first = self.offer.instalments.first().map(|instalment| instalment.due_on);
         self.answer_by = Some(answer_by(first, self.answer_days, zone, self.created_at).max(now));
         Ok(())
     }
 
-    /// The blocks stand: the verb that they were set for is done. `figures` are those that invoicing saw under
-    /// its locks.
-    ///
-    /// # Errors
-    /// None that a plan whose blocks were set can cause.
+    /// The blocks are set: the pending verb is applied. `figures` are the amounts that invoicing read while it held
+    /// the locks of the invoices, so they are exact at the time of the block.
     pub fn blocked(&mut self, figures: &[(Id<crate::Invoice>, Figures)], zone: Tz, now: DateTime<Utc>) -> Result<(), Refusal> {
         let Some(PendingTransition::Block { verb, by, explanation }) = self.pending_transition.take() else { return Ok(()) };
-        for (invoice, known) in figures {
-            self.follow(*invoice, *known, now)?;
+        for (invoice, current) in figures {
+            self.follow(*invoice, *current, now)?;
         }
         self.go(verb, by, &explanation, now)?;
         match verb {
             Verb::Send => {
-                let first = self.offer.instalments.first().map(|own| own.due_on);
+                let first = self.offer.instalments.first().map(|instalment| instalment.due_on);
                 self.answer_by = Some(answer_by(first, self.answer_days, zone, now));
             }
             Verb::Reinstate => {
@@ -132,22 +131,23 @@ impl Plan {
         Ok(())
     }
 
-    /// What is open now is what the plan is about: where it has fallen since the offer, the last instalments
-    /// are lowered; one of nothing is left out.
+    /// The plan starts with the amounts that are open now. If they have fallen since the offer, the last instalments
+    /// are lowered, and an instalment of zero is removed.
     fn begin(&mut self) -> Result<(), Refusal> {
-        for own in &mut self.covered {
-            (own.covered, own.paid_before) = (own.open, own.paid);
+        for invoice in &mut self.covered {
+            invoice.covered = invoice.open;
+            invoice.paid_before = invoice.paid;
         }
         self.settle()?;
-        for own in &mut self.offer.instalments {
-            own.planned = own.amount;
+        for instalment in &mut self.offer.instalments {
+            instalment.planned = instalment.amount;
         }
-        let something = self.open()?.is_positive();
-        self.offer.instalments.retain(|own| !something || own.amount.is_positive());
+        let is_open = self.open()?.is_positive();
+        self.offer.instalments.retain(|instalment| !is_open || instalment.amount.is_positive());
         Ok(())
     }
 
-    /// The blocks are lifted.
+    /// Records that the blocks are lifted.
     pub fn lifted(&mut self, now: DateTime<Utc>) {
         if self.pending_transition == Some(PendingTransition::Lift) {
             self.pending_transition = None;
@@ -155,14 +155,14 @@ impl Plan {
         }
     }
 
-    /// The blocks were refused: nothing was done.
+    /// Records that invoicing refused the blocks: the pending verb is dropped.
     pub fn not_blocked(&mut self, now: DateTime<Utc>) {
         self.pending_transition = None;
         self.touch(now);
     }
 }
 
-/// More is open than somebody saw.
+/// Refuses because more is open than the caller saw.
 #[must_use]
 pub fn amount_changed(open: Money, seen: Money) -> Refusal {
     let message = format!("{open} are open now; {seen} were seen. Look at the plan again.");

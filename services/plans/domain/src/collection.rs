@@ -1,5 +1,4 @@
-//! What is due of a plan is collected through invoicing, one try at a time
-//! (docs/domain.md, Plans, Life).
+//! Collects due instalments through invoicing, one attempt at a time (docs/domain/plans.md#instalments).
 
 use crate::plan::Plan;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -10,77 +9,71 @@ use payterms_kernel::{
 };
 use uuid::Uuid;
 
-/// Days before an instalment on which the customer is told of it.
+/// How many days before its due date an instalment is announced to the customer.
 pub const NOTICE_DAYS: u64 = 3;
 
-/// The reason where nothing could be collected because payments under way have reserved all.
+/// Why nothing can be collected: payments under way have reserved all that is open.
 pub const NOTHING_PAYABLE: &str = "NOTHING_PAYABLE";
 
-/// How the collection of what is due stands.
+/// The newest attempt to collect, and when the next one is made.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Attempt {
-    /// The newest try.
+    /// The newest attempt; `None` before the first.
     pub id: Option<Uuid>,
-    /// Whether it has not ended.
+    /// Whether it has no result yet.
     pub under_way: bool,
-    /// How much it asked for, in micro-units.
+    /// How much it collects, in micro-units.
     pub amount: i64,
-    /// How much of the invoices falls due later, in micro-units: that is left alone.
+    /// How much of the invoices falls due later, in micro-units. The attempt must not collect this part.
     pub later: i64,
-    /// When the customer was told of what it asks for.
-    pub told_at: Option<DateTime<Utc>>,
-    /// Failures for what is due now.
+    /// When all that it collects had been announced to the customer.
+    pub announced_at: Option<DateTime<Utc>>,
+    /// Failures since an instalment last fell due.
     pub ladder: Ladder,
-    /// When it is tried next after a failure.
+    /// When the next attempt is made, after a failure or a partial payment.
     pub next_at: Option<DateTime<Utc>>,
-    /// Whether that waits for a notice to be old enough: nothing is late meanwhile.
+    /// Whether the next attempt waits until a debit notice is old enough. The plan is not late while it waits.
     pub waits: bool,
-    /// Why the last try failed.
+    /// Why the last attempt failed.
     pub reason: String,
-    /// The newest due date for which a try was made.
+    /// Instalments that were due up to this date have had an attempt.
     pub through: Option<NaiveDate>,
 }
 
-/// How a try ended.
+/// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
-    /// So much came.
+    /// This amount was paid.
     Paid(Money),
-    /// Nothing came, for this reason.
+    /// Nothing was paid, for this reason.
     Failed(String),
-    /// The customer must be told first; it may be tried from then on.
+    /// The debit notice is too recent; an attempt is allowed from this time on.
     From(DateTime<Utc>),
-    /// The plan does not run any more.
+    /// The plan ended first.
     Dropped,
 }
 
 impl Plan {
-    /// What is due on a day and not paid.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// The unpaid part of the instalments that are due by `today`.
     pub fn due(&self, today: NaiveDate) -> Result<Money, MoneyError> {
-        let due = self.offer.instalments.iter().filter(|own| own.due_on <= today);
-        due.map(crate::Instalment::unpaid).try_fold(Money::zero(self.currency), |sum, own| sum.plus(own?))
+        let due = self.offer.instalments.iter().filter(|instalment| instalment.due_on <= today);
+        due.map(crate::Instalment::unpaid).try_fold(Money::zero(self.currency), |sum, unpaid| sum.plus(unpaid?))
     }
 
-    /// Whether a try is under way, or waits for its notice.
+    /// Whether an attempt is under way, or waits until its notice is old enough.
     #[must_use]
     pub fn is_collecting(&self) -> bool {
         self.attempt.under_way || self.attempt.waits
     }
 
-    /// When the customer had been told of all that is due now; none where something was never told.
+    /// When all instalments that are due now had been announced; `None` if one of them was not.
     #[must_use]
     fn announced_at(&self, today: NaiveDate) -> Option<DateTime<Utc>> {
-        let due = self.offer.instalments.iter().filter(|own| own.due_on <= today && own.amount != own.paid);
-        due.map(|own| own.announced_at).collect::<Option<Vec<_>>>()?.into_iter().max()
+        let due = self.offer.instalments.iter().filter(|instalment| instalment.due_on <= today && instalment.amount != instalment.paid);
+        due.map(|instalment| instalment.announced_at).collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
-    /// Whether what is due is to be collected now: an instalment has fallen due, or a try is to be repeated.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// Whether to collect now: an instalment has fallen due, or the time of the next attempt has come.
     pub fn is_to_collect(&self, today: NaiveDate, now: DateTime<Utc>) -> Result<bool, MoneyError> {
         let waits = !self.collect_automatically || !self.state.is_running() || self.attempt.under_way;
         if waits || !self.due(today)?.is_positive() {
@@ -89,18 +82,15 @@ impl Plan {
         Ok(self.falls_due_next().is_some_and(|day| day <= today) || self.attempt.next_at.is_some_and(|at| at <= now))
     }
 
-    /// The next date of an unpaid instalment for which no try was made.
+    /// The due date of the next unpaid instalment for which no attempt was made.
     #[must_use]
     pub fn falls_due_next(&self) -> Option<NaiveDate> {
         let untried = |day: &NaiveDate| self.attempt.through.is_none_or(|through| *day > through);
-        let unpaid = self.offer.instalments.iter().filter(|own| own.amount != own.paid);
-        unpaid.map(|own| own.due_on).find(untried)
+        let unpaid = self.offer.instalments.iter().filter(|instalment| instalment.amount != instalment.paid);
+        unpaid.map(|instalment| instalment.due_on).find(untried)
     }
 
-    /// Begins a try for what is due. A new instalment begins a new ladder.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// Begins an attempt to collect what is due. The retry ladder starts again when another instalment has fallen due.
     pub fn begin_attempt(&mut self, id: Uuid, today: NaiveDate, now: DateTime<Utc>) -> Result<(), MoneyError> {
         if self.falls_due_next().is_some_and(|day| day <= today) {
             self.attempt.ladder = Ladder::default();
@@ -110,7 +100,7 @@ impl Plan {
         let due = self.due(today)?;
         self.attempt.amount = due.micros();
         self.attempt.later = self.open()?.minus(due)?.micros();
-        self.attempt.told_at = self.announced_at(today);
+        self.attempt.announced_at = self.announced_at(today);
         self.attempt.next_at = None;
         self.attempt.waits = false;
         self.attempt.through = Some(today);
@@ -118,10 +108,10 @@ impl Plan {
         Ok(())
     }
 
-    /// Tries now, by hand: the next rung of the ladder.
+    /// Begins an attempt because a person asked for it. It counts as the next rung of the retry ladder.
     ///
     /// # Errors
-    /// `PLAN_STATE`, `COLLECTION_STATE` where nothing is due or collected by itself, or a try is under way.
+    /// `PLAN_STATE`; `COLLECTION_STATE` if automatic collection is off, an attempt is under way, or nothing is due.
     pub fn retry_attempt(&mut self, id: Uuid, today: NaiveDate, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.must_rest()?;
         if !self.state.is_running() {
@@ -136,11 +126,8 @@ impl Plan {
         Err(Refusal::state("COLLECTION_STATE", "The collection", state, &[]))
     }
 
-    /// Takes in how a try ended; one that has ended before, or another, changes nothing. Answers whether it
-    /// failed.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// Records how an attempt ended, and answers whether it failed. Repeated results and results of older attempts
+    /// change nothing, because invoicing's answer and its event both report the same result.
     pub fn attempt_ended(&mut self, id: Uuid, ended: &Ended, now: DateTime<Utc>) -> Result<bool, MoneyError> {
         if self.attempt.id != Some(id) || !self.attempt.under_way {
             return Ok(false);
@@ -152,7 +139,7 @@ impl Plan {
             Ended::Paid(paid) => {
                 self.attempt.ladder = Ladder::default();
                 self.attempt.reason.clear();
-                // Payments under way had reserved the rest; how they end is seen tomorrow.
+                // Payments under way had reserved the rest. They may fail, so the rest is tried again tomorrow.
                 self.attempt.next_at = (paid.micros() < self.attempt.amount).then_some(tomorrow);
             }
             Ended::Dropped => {}

@@ -1,28 +1,29 @@
-//! The state machine of a plan, as data: nothing else moves a plan (docs/domain.md, Plans, Life).
+//! The state machine of a plan, as data: a plan changes its state only along these edges
+//! (docs/domain/plans.md#plan-states).
 
 use crate::plan::PlanState::{
     self, Active, Breached, Cancelled, Completed, Countered, InGrace, Lapsed, Pending, Proposed, Refused, Withdrawn,
 };
 use std::fmt::Write;
 
-/// What leads from one state to another.
+/// What causes a change of state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     /// All invoices are blocked.
     Send,
     /// The tenant offers another schedule.
     Counter,
-    /// The customer turns it down: the proposal stands again.
+    /// The customer declines the counter-offer: the proposal is valid again.
     DeclineCounter,
-    /// The tenant says yes.
+    /// The tenant approves the proposal.
     Approve,
     /// The customer accepts the counter-offer.
     AcceptCounter,
-    /// The tenant says no.
+    /// The tenant refuses the proposal.
     Refuse,
-    /// The customer takes it back.
+    /// The customer withdraws the proposal.
     Withdraw,
-    /// Nobody answered in time, or nothing is left to pay.
+    /// Nobody answered in time, or nothing is open any more.
     Lapse,
     /// An instalment is late.
     Miss,
@@ -30,15 +31,15 @@ pub enum Verb {
     CatchUp,
     /// An instalment stayed late through the days of grace.
     Breach,
-    /// The tenant gives another chance.
+    /// The tenant makes a breached plan active again.
     Reinstate,
-    /// The tenant ends it.
+    /// The tenant cancels the plan.
     Cancel,
     /// All is paid.
     Complete,
 }
 
-/// All edges: from where, by what, to where.
+/// All edges: the state, the verb, the next state.
 pub const EDGES: [(PlanState, Verb, PlanState); 19] = [
     (Pending, Verb::Send, Proposed),
     (Proposed, Verb::Counter, Countered),
@@ -101,7 +102,7 @@ impl Verb {
         }
     }
 
-    /// The method of the contract that a person takes this edge by; none: the suite takes it.
+    /// The API method that applies this verb; `None` if only the suite applies it.
     #[must_use]
     pub fn method(self) -> Option<&'static str> {
         Some(match self {
@@ -118,7 +119,7 @@ impl Verb {
     }
 }
 
-/// Where a verb leads from a state.
+/// The next state, if the verb is allowed in this state.
 #[must_use]
 pub fn target(from: PlanState, verb: Verb) -> Option<PlanState> {
     EDGES.iter().find(|edge| edge.0 == from && edge.1 == verb).map(|edge| edge.2)

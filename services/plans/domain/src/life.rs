@@ -1,5 +1,5 @@
-//! How a plan lives: it follows what is paid and credited of its invoices, and is evaluated as days pass
-//! (docs/domain.md, Plans, Life).
+//! The life of a plan: it follows payments and credit notes of its invoices, and is evaluated as time passes
+//! (docs/domain/plans.md#life-of-a-plan).
 
 use crate::{
     Instalment, Invoice,
@@ -16,62 +16,60 @@ use payterms_kernel::{
 };
 use uuid::Uuid;
 
-/// Why a plan lapses that nobody answered.
+/// Why an offer lapses: nobody answered in time.
 pub const TIME_LIMIT: &str = "TIME_LIMIT";
-/// Why a plan lapses of which nothing is left to pay.
+/// Why an offer lapses: nothing is open any more.
 pub const NOTHING_OPEN: &str = "NOTHING_OPEN";
 
-/// What is known of an invoice at an instant.
+/// The amounts of an invoice at one revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Figures {
-    /// What is open.
+    /// The open amount.
     pub open: Money,
-    /// What is paid.
+    /// The paid amount.
     pub paid: Money,
-    /// When it is due by itself.
+    /// The due date that it has without the plan.
     pub due_on: NaiveDate,
-    /// Counts its changes.
+    /// Invoicing raises it with each change, so the higher of two revisions is the newer one.
     pub revision: i64,
 }
 
-/// What an evaluation found to do.
+/// What the caller has to do after an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evaluated {
-    /// Nothing but what the plan itself shows.
+    /// Only save the plan.
     Done,
-    /// The customer is told of this instalment.
+    /// Announce the instalment at this index to the customer.
     Announce(usize),
-    /// What is due is to be collected.
+    /// Begin an attempt to collect.
     Collect,
 }
 
 impl Plan {
-    /// Takes in what is known of an invoice; older news are passed over. True where something changed.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
-    pub fn follow(&mut self, invoice: Id<Invoice>, now_known: Figures, now: DateTime<Utc>) -> Result<bool, MoneyError> {
-        let Some(own) = self.covered.iter_mut().find(|own| own.invoice == invoice) else { return Ok(false) };
-        if now_known.revision < own.revision {
+    /// Records the present amounts of an invoice, and answers whether they changed. Older revisions are ignored,
+    /// because events may arrive in any order.
+    pub fn follow(&mut self, invoice: Id<Invoice>, current: Figures, now: DateTime<Utc>) -> Result<bool, MoneyError> {
+        let Some(covered) = self.covered.iter_mut().find(|covered| covered.invoice == invoice) else { return Ok(false) };
+        if current.revision < covered.revision {
             return Ok(false);
         }
-        let same = (own.open, own.paid, own.due_on) == (now_known.open, now_known.paid, now_known.due_on);
-        own.revision = now_known.revision;
-        if same {
+        let unchanged = (covered.open, covered.paid, covered.due_on) == (current.open, current.paid, current.due_on);
+        covered.revision = current.revision;
+        if unchanged {
             return Ok(false);
         }
-        (own.open, own.paid, own.due_on) = (now_known.open, now_known.paid, now_known.due_on);
+        covered.open = current.open;
+        covered.paid = current.paid;
+        covered.due_on = current.due_on;
         self.settle()?;
         self.touch(now);
         Ok(true)
     }
 
-    /// Brings the instalments in line with the invoices, whatever the order of the news: what was paid since
-    /// the plan began goes to the earliest, credit notes lower the last ones. What is unpaid is then what is
-    /// open; an offer that is not accepted yet stays as it was made.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// Works out the instalments from the invoices: payments since the plan began go to the earliest instalments,
+    /// credit notes lower the last ones. So the unpaid sum equals the open amount. The result depends only on the
+    /// present amounts, so the order in which events arrive does not matter. An offer that is not accepted yet does
+    /// not change.
     pub fn settle(&mut self) -> Result<(), MoneyError> {
         if !self.state.is_running() && self.state != PlanState::Breached && self.state != PlanState::Completed {
             return Ok(());
@@ -79,30 +77,28 @@ impl Plan {
         let zero = Money::zero(self.currency);
         let open = self.open()?;
         let mut paid = zero;
-        for own in &self.covered {
-            paid = paid.plus(own.paid.minus(own.paid_before)?)?;
+        for invoice in &self.covered {
+            paid = paid.plus(invoice.paid.minus(invoice.paid_before)?)?;
         }
-        // What was paid before the plan and is taken back is owed on top.
+        // A payment from before the plan that is taken back makes this negative: that amount is owed in addition.
         let mut paid = paid.max(zero)?;
-        let planned = self.offer.instalments.iter().try_fold(zero, |sum, own| sum.plus(own.planned))?;
-        let mut less = planned.minus(open.plus(paid)?)?;
-        for own in self.offer.instalments.iter_mut().rev() {
-            let cut = less.min(own.planned)?;
-            own.amount = own.planned.minus(cut)?;
-            less = less.minus(cut)?;
+        let planned = self.offer.instalments.iter().try_fold(zero, |sum, instalment| sum.plus(instalment.planned))?;
+        let mut credited = planned.minus(open.plus(paid)?)?;
+        for instalment in self.offer.instalments.iter_mut().rev() {
+            let cut = credited.min(instalment.planned)?;
+            instalment.amount = instalment.planned.minus(cut)?;
+            credited = credited.minus(cut)?;
         }
-        for own in &mut self.offer.instalments {
-            own.paid = paid.min(own.amount)?;
-            paid = paid.minus(own.paid)?;
+        for instalment in &mut self.offer.instalments {
+            instalment.paid = paid.min(instalment.amount)?;
+            paid = paid.minus(instalment.paid)?;
         }
         Ok(())
     }
 
-    /// Takes the edges that follow from what is paid, and from the day. While the blocks are being moved nothing
-    /// is evaluated; what it finds is done by the caller, who evaluates again.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// Changes the state if the payments or the time of day require it, and tells the caller what to do besides.
+    /// While a flow sets or lifts blocks, nothing is evaluated: the flow evaluates the plan when it has finished.
+    /// One evaluation finds one task; the caller evaluates again after it.
     pub fn evaluate(&mut self, zone: Tz, now: DateTime<Utc>) -> Result<Evaluated, Refusal> {
         if self.pending_transition.is_some() || self.state == PlanState::Pending || !self.state.is_followed() {
             return Ok(Evaluated::Done);
@@ -127,7 +123,7 @@ impl Plan {
     }
 
     fn evaluate_running(&mut self, nothing_open: bool, today: NaiveDate, now: DateTime<Utc>) -> Result<Evaluated, Refusal> {
-        let late = self.next_instalment().is_some_and(|(_, own)| own.due_on < today);
+        let late = self.next_instalment().is_some_and(|(_, instalment)| instalment.due_on < today);
         if self.state == PlanState::InGrace && !late {
             self.go(Verb::CatchUp, Actor::suite(), "", now)?;
             self.late_since = None;
@@ -136,7 +132,7 @@ impl Plan {
             self.end(Verb::Complete, Actor::suite(), "", now)?;
             return Ok(Evaluated::Done);
         }
-        // A try that takes its time, such as the debit of a bank account, is waited for.
+        // The debit of a bank account takes days. The instalment is not late while such an attempt is under way.
         if self.state == PlanState::Active && late && !self.is_collecting() {
             self.go(Verb::Miss, Actor::suite(), "", now)?;
             self.late_since = Some(today);
@@ -151,18 +147,18 @@ impl Plan {
             return Ok(Evaluated::Collect);
         }
         if self.attempt.next_at.is_some_and(|at| at <= now) {
-            // What was to be tried again is paid meanwhile.
+            // The amount of the next attempt was paid in another way, so the attempt is not made.
             self.attempt.next_at = None;
             self.attempt.waits = false;
             self.touch(now);
         }
-        let told = |own: &Instalment| own.announced_at.is_some() || own.amount == own.paid;
-        let next = self.offer.instalments.iter().position(|own| !told(own));
-        let due = next.and_then(|place| self.offer.instalments.get(place)).is_some_and(|own| announced_on(own) <= today);
+        let needs_no_notice = |instalment: &Instalment| instalment.announced_at.is_some() || instalment.amount == instalment.paid;
+        let next = self.offer.instalments.iter().position(|instalment| !needs_no_notice(instalment));
+        let due = next.and_then(|index| self.offer.instalments.get(index)).is_some_and(|instalment| notice_day(instalment) <= today);
         Ok(next.filter(|_| due).map_or(Evaluated::Done, Evaluated::Announce))
     }
 
-    /// The last day of grace.
+    /// The last day of the grace period; `None` if the plan is not in it.
     #[must_use]
     pub fn grace_end(&self) -> Option<NaiveDate> {
         let first_over = self.late_since?.checked_add_days(Days::new(self.grace_days.into()))?;
@@ -174,23 +170,20 @@ impl Plan {
         self.grace_end().is_some_and(|last| today > last) && !self.is_collecting()
     }
 
-    /// The customer is told of an instalment.
-    pub fn announce(&mut self, place: usize, now: DateTime<Utc>) {
-        if let Some(own) = self.offer.instalments.get_mut(place) {
-            own.announced_at = Some(now);
+    /// Records that an instalment is announced to the customer.
+    pub fn announce(&mut self, index: usize, now: DateTime<Utc>) {
+        if let Some(instalment) = self.offer.instalments.get_mut(index) {
+            instalment.announced_at = Some(now);
             self.touch(now);
         }
     }
 
-    /// A try begins for what is due.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// Begins an attempt to collect what is due.
     pub fn collect(&mut self, id: Uuid, zone: Tz, now: DateTime<Utc>) -> Result<(), MoneyError> {
         self.begin_attempt(id, day_in(zone, now), now)
     }
 
-    /// When it is to be evaluated next; none where only news can change it.
+    /// When to evaluate it next; `None` if time alone cannot change it.
     #[must_use]
     pub fn next_evaluation(&self, zone: Tz) -> Option<DateTime<Utc>> {
         if self.pending_transition.is_some() {
@@ -203,11 +196,11 @@ impl Plan {
             return None;
         }
         let day_after = |day: NaiveDate| day.succ_opt();
-        let unpaid = self.offer.instalments.iter().filter(|own| own.amount != own.paid);
-        let announce = unpaid.clone().filter(|own| own.announced_at.is_none()).map(announced_on).next();
+        let unpaid = self.offer.instalments.iter().filter(|instalment| instalment.amount != instalment.paid);
+        let announce = unpaid.clone().filter(|instalment| instalment.announced_at.is_none()).map(notice_day).next();
         let miss = unpaid
             .clone()
-            .map(|own| own.due_on)
+            .map(|instalment| instalment.due_on)
             .next()
             .and_then(day_after)
             .filter(|_| self.state == PlanState::Active && !self.is_collecting());
@@ -219,9 +212,9 @@ impl Plan {
     }
 }
 
-/// The day on which the customer is told of an instalment.
-fn announced_on(own: &Instalment) -> NaiveDate {
-    own.due_on.checked_sub_days(Days::new(NOTICE_DAYS)).unwrap_or(own.due_on)
+/// The day on which an instalment is announced.
+fn notice_day(instalment: &Instalment) -> NaiveDate {
+    instalment.due_on.checked_sub_days(Days::new(NOTICE_DAYS)).unwrap_or(instalment.due_on)
 }
 
 #[cfg(test)]

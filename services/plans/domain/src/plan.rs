@@ -1,4 +1,4 @@
-//! A plan: what it covers, its instalments, where it is, and what is being done about its blocks.
+//! A plan: the invoices that it covers, its instalments, its state, and the pending change of its blocks.
 
 use crate::{
     Customer, Invoice,
@@ -9,14 +9,14 @@ use crate::{
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Actor, Currency, Id, Kind as RefusalKind, Money, Refusal, money::MoneyError};
 
-/// Where a plan is.
+/// The state of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlanState {
-    /// It is being sent.
+    /// A flow is blocking the invoices; nobody sees the plan yet.
     Pending,
-    /// The tenant is to answer.
+    /// It waits for the tenant's answer.
     Proposed,
-    /// The customer is to answer.
+    /// It waits for the customer's answer to a counter-offer.
     Countered,
     /// Instalments fall due on their dates.
     Active,
@@ -24,15 +24,15 @@ pub enum PlanState {
     InGrace,
     /// All is paid.
     Completed,
-    /// The tenant said no.
+    /// The tenant refused it.
     Refused,
-    /// The customer took it back.
+    /// The customer withdrew it.
     Withdrawn,
-    /// Nobody answered.
+    /// Nobody answered in time.
     Lapsed,
-    /// An instalment stayed late.
+    /// An instalment stayed late through the grace period.
     Breached,
-    /// The tenant ended it.
+    /// The tenant cancelled it.
     Cancelled,
 }
 
@@ -82,33 +82,33 @@ impl PlanState {
         matches!(self, Self::Active | Self::InGrace)
     }
 
-    /// Whether it still follows what is paid of its invoices.
+    /// Whether it still follows the payments of its invoices.
     #[must_use]
     pub fn is_followed(self) -> bool {
         self.is_live() || self == Self::Breached
     }
 }
 
-/// An invoice of a plan, and what is known of it.
+/// An invoice of a plan, with the newest amounts that plans received from invoicing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Covered {
     /// The invoice.
     pub invoice: Id<Invoice>,
     /// Its number.
     pub number: String,
-    /// When it is due by itself.
+    /// The due date that it has without the plan.
     pub due_on: NaiveDate,
-    /// What was open of it at the proposal, and after that at the approval.
+    /// Its open amount at the proposal; from the approval on, that at the approval.
     pub covered: Money,
-    /// What was paid of it then.
+    /// Its paid amount at the same time.
     pub paid_before: Money,
-    /// What is open of it now.
+    /// Its open amount now.
     pub open: Money,
-    /// What is paid of it now.
+    /// Its paid amount now.
     pub paid: Money,
-    /// What was open of it when its block was asked for: a step that is asked again says the same.
+    /// Its open amount when the block was requested. A repeated request must have the same content, so it is stored.
     pub expected: Money,
-    /// Which of its changes is known: later ones are higher.
+    /// Invoicing's revision of these amounts; a higher one is newer.
     pub revision: i64,
 }
 
@@ -125,32 +125,32 @@ pub struct Offer {
     pub explanation: String,
 }
 
-/// What is being done about the blocks: a flow over invoicing is open while this is set.
+/// The pending change of the blocks. While it is set, a flow over invoicing is open, and no other verb is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PendingTransition {
-    /// The invoices are being blocked so that the verb can be done.
+    /// The invoices are being blocked; the verb is applied after that.
     Block {
-        /// The verb that follows.
+        /// The verb that is applied when the blocks are set.
         verb: Verb,
         /// Who asked for it.
         by: Actor,
         /// Why.
         explanation: String,
     },
-    /// The blocks are being lifted after the end.
+    /// The plan has ended and its blocks are being lifted.
     Lift,
 }
 
-/// An edge that was taken.
+/// A change of state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
-    /// By what.
+pub struct Transition {
+    /// What caused it.
     pub verb: Verb,
-    /// From where.
+    /// The state before.
     pub from: PlanState,
-    /// To where.
+    /// The state after.
     pub to: PlanState,
-    /// Whose doing it was.
+    /// Who did it.
     pub by: Actor,
     /// Why.
     pub explanation: String,
@@ -158,51 +158,61 @@ pub struct Taken {
     pub at: DateTime<Utc>,
 }
 
+/// Two dates that bound a search, each of them included; `None` leaves that side open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DateRange {
+    /// The first date.
+    pub from: Option<NaiveDate>,
+    /// The last date.
+    pub to: Option<NaiveDate>,
+}
+
 /// A plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Its id.
     pub id: Id<Plan>,
-    /// Whose it is.
+    /// The customer that pays it.
     pub customer: Id<Customer>,
-    /// Where it is.
+    /// Its state.
     pub state: PlanState,
     /// Currency of all amounts.
     pub currency: Currency,
-    /// What it covers, oldest due first.
+    /// The invoices that it covers, the earliest due date first.
     pub covered: Vec<Covered>,
-    /// The offer that stands.
+    /// The offer that is valid: the proposal, or an accepted counter-offer.
     pub offer: Offer,
-    /// The counter-offer.
+    /// The tenant's counter-offer, while it waits for an answer.
     pub counter: Option<Offer>,
-    /// Whether instalments are taken from the collection method.
+    /// Whether instalments are collected automatically with the customer's collection method.
     pub collect_automatically: bool,
-    /// What the customer said.
+    /// The customer's note to the tenant.
     pub note: String,
-    /// What was said last.
+    /// The explanation of the last change of state.
     pub explanation: String,
     /// Days within which an offer is answered.
     pub answer_days: u32,
     /// Days for which an instalment may be late.
     pub grace_days: u32,
-    /// Whether a breach makes all due at once.
+    /// Whether a breach makes the whole rest due at once.
     pub accelerates: bool,
-    /// When it lapses.
+    /// When the offer lapses; `None` if no answer is awaited.
     pub answer_by: Option<DateTime<Utc>>,
-    /// Since when it is in grace.
+    /// The first day of the present grace period.
     pub late_since: Option<NaiveDate>,
     /// When it was breached.
     pub breached_on: Option<NaiveDate>,
-    /// When it was given another chance: that day is one of grace.
+    /// When it was reinstated. The grace period does not end before that day is over.
     pub reinstated_on: Option<NaiveDate>,
-    /// How the collection of what is due stands.
+    /// The newest attempt to collect.
     pub attempt: Attempt,
-    /// What is being done about the blocks.
+    /// The pending change of the blocks.
     pub pending_transition: Option<PendingTransition>,
-    /// Counts what was done about the blocks: each has step ids of its own.
+    /// Counts the changes of the blocks. It is part of the ids of their steps, so that a later change is not taken for
+    /// a repetition of an earlier one.
     pub moves: i64,
-    /// The edges that were taken since it was loaded.
-    pub taken: Vec<Taken>,
+    /// Changes of state since it was loaded; they are not in the history yet.
+    pub transitions: Vec<Transition>,
     /// Counts its changes.
     pub version: i64,
     /// When it was proposed.
@@ -212,30 +222,30 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Takes an edge.
+    /// Changes the state.
     ///
     /// # Errors
-    /// `PLAN_STATE` where the state has no such edge.
+    /// `PLAN_STATE` if the verb is not allowed in this state.
     pub fn go(&mut self, verb: Verb, by: Actor, explanation: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
         let to = self.target(verb)?;
-        let taken = Taken { verb, from: self.state, to, by, explanation: explanation.to_owned(), at: now };
-        self.taken.push(taken);
+        let transition = Transition { verb, from: self.state, to, by, explanation: explanation.to_owned(), at: now };
+        self.transitions.push(transition);
         self.state = to;
         explanation.clone_into(&mut self.explanation);
         self.touch(now);
         Ok(())
     }
 
-    /// Where a verb leads.
+    /// The state that a verb leads to.
     ///
     /// # Errors
-    /// `PLAN_STATE` where the state has no such edge.
+    /// `PLAN_STATE` if the verb is not allowed in this state.
     pub fn target(&self, verb: Verb) -> Result<PlanState, Refusal> {
         let refused = || Refusal::state("PLAN_STATE", "The plan", self.state.name(), &edges::allowed(self.state));
         edges::target(self.state, verb).ok_or_else(refused)
     }
 
-    /// Refuses while blocks are being set or lifted.
+    /// Refuses while a flow sets or lifts blocks, because it will change the plan when it has finished.
     ///
     /// # Errors
     /// `CONCURRENT_UPDATE`.
@@ -255,57 +265,51 @@ impl Plan {
         self.target(verb)?;
         self.must_rest()?;
         self.pending_transition = Some(PendingTransition::Block { verb, by, explanation: explanation.to_owned() });
-        for own in &mut self.covered {
-            own.expected = own.open;
+        for invoice in &mut self.covered {
+            invoice.expected = invoice.open;
         }
         self.moves = self.moves.saturating_add(1);
         self.touch(now);
         Ok(())
     }
 
-    /// Takes an edge that ends the plan's hold on its invoices, and begins to lift the blocks.
+    /// Ends the plan, and begins to lift the blocks of its invoices.
     ///
     /// # Errors
     /// `PLAN_STATE`, `CONCURRENT_UPDATE`.
     pub fn end(&mut self, verb: Verb, by: Actor, explanation: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.target(verb)?;
         self.must_rest()?;
-        let held = self.state.is_live();
+        let had_blocks = self.state.is_live();
         self.go(verb, by, explanation, now)?;
         self.answer_by = None;
         self.attempt.next_at = None;
         self.attempt.waits = false;
-        if held {
+        if had_blocks {
             self.pending_transition = Some(PendingTransition::Lift);
             self.moves = self.moves.saturating_add(1);
         }
         Ok(())
     }
 
-    /// What is open of the invoices now.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// The open amount of the invoices now.
     pub fn open(&self) -> Result<Money, MoneyError> {
-        self.covered.iter().try_fold(Money::zero(self.currency), |sum, own| sum.plus(own.open))
+        self.covered.iter().try_fold(Money::zero(self.currency), |sum, invoice| sum.plus(invoice.open))
     }
 
     /// Sum of the instalments.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
     pub fn total(&self) -> Result<Money, MoneyError> {
-        self.offer.instalments.iter().try_fold(Money::zero(self.currency), |sum, own| sum.plus(own.amount))
+        self.offer.instalments.iter().try_fold(Money::zero(self.currency), |sum, instalment| sum.plus(instalment.amount))
     }
 
-    /// The earliest instalment that is not wholly paid, with its place.
+    /// The index and the instalment of the earliest one that is not wholly paid.
     #[must_use]
     pub fn next_instalment(&self) -> Option<(usize, &Instalment)> {
-        let unpaid = |own: &&Instalment| own.amount.micros() > own.paid.micros();
-        self.offer.instalments.iter().enumerate().find(|(_, own)| unpaid(own)).filter(|_| self.state.is_followed())
+        let is_unpaid = |instalment: &Instalment| instalment.amount.micros() > instalment.paid.micros();
+        self.offer.instalments.iter().enumerate().find(|(_, instalment)| is_unpaid(instalment)).filter(|_| self.state.is_followed())
     }
 
-    /// Notes a change.
+    /// Raises the version, and sets the time of the last change.
     pub fn touch(&mut self, now: DateTime<Utc>) {
         self.version = self.version.saturating_add(1);
         self.updated_at = now.max(self.updated_at);

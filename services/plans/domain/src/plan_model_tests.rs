@@ -32,9 +32,9 @@ enum Event {
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let event = prop_oneof![
-        4 => (0..2_usize, 1..4_000_i64).prop_map(|(place, cents)| Event::Pay(place, cents)),
-        2 => (0..2_usize, 1..2_000_i64).prop_map(|(place, cents)| Event::Credit(place, cents)),
-        1 => (0..2_usize, 1..3_000_i64).prop_map(|(place, cents)| Event::TakeBack(place, cents)),
+        4 => (0..2_usize, 1..4_000_i64).prop_map(|(index, cents)| Event::Pay(index, cents)),
+        2 => (0..2_usize, 1..2_000_i64).prop_map(|(index, cents)| Event::Credit(index, cents)),
+        1 => (0..2_usize, 1..3_000_i64).prop_map(|(index, cents)| Event::TakeBack(index, cents)),
         1 => (0..2_usize).prop_map(Event::Repeat),
         6 => (0..9_u64).prop_map(Event::Days),
         2 => any::<bool>().prop_map(Event::TryEnds),
@@ -57,21 +57,21 @@ struct World {
 }
 
 impl World {
-    fn open(&self, place: usize) -> i64 {
-        let (paid, credited, total) = self.invoices[place];
+    fn open(&self, index: usize) -> i64 {
+        let (paid, credited, total) = self.invoices[index];
         total - paid - credited
     }
 
-    fn publish_figures(&self, plan: &mut Plan, place: usize) {
-        publish_figures(plan, place, self.open(place), self.invoices[place].0, self.now);
+    fn publish_figures(&self, plan: &mut Plan, index: usize) {
+        publish_figures(plan, index, self.open(index), self.invoices[index].0, self.now);
     }
 
     fn happens(&mut self, plan: &mut Plan, event: &Event) {
         let (now, settings) = (self.now, settings());
         match *event {
-            Event::Pay(place, cents) => self.invoices[place].0 += cents.min(self.open(place)),
-            Event::Credit(place, cents) => self.invoices[place].1 += cents.min(self.open(place)),
-            Event::TakeBack(place, cents) => self.invoices[place].0 -= cents.min(self.invoices[place].0),
+            Event::Pay(index, cents) => self.invoices[index].0 += cents.min(self.open(index)),
+            Event::Credit(index, cents) => self.invoices[index].1 += cents.min(self.open(index)),
+            Event::TakeBack(index, cents) => self.invoices[index].0 -= cents.min(self.invoices[index].0),
             Event::Days(days) => self.now += TimeDelta::days(i64::try_from(days).unwrap()),
             Event::TryEnds(well) => {
                 let ended = if well { Ended::Paid(usd(plan.attempt.amount / 10_000)) } else { Ended::Failed("declined".to_owned()) };
@@ -82,7 +82,7 @@ impl World {
             Event::Approve => drop(plan.accept(Verb::Approve, who(Side::Tenant), usd(10_000), now)),
             Event::Counter => {
                 let instead = Schedule::Weekly { count: 4, day: None };
-                drop(plan.offer_instead(instead, who(Side::Tenant), String::new(), (&settings, UTC), now));
+                drop(plan.offer_instead(instead, who(Side::Tenant), String::new(), &settings, UTC, now));
             }
             Event::Accept => drop(plan.accept(Verb::AcceptCounter, who(Side::Customer), usd(10_000), now)),
             Event::Decline => drop(plan.decline_counter(who(Side::Customer), "", UTC, now)),
@@ -91,17 +91,17 @@ impl World {
             Event::Lifted => plan.lifted(now),
             Event::Repeat(_) => {}
         }
-        if let Event::Pay(place, _) | Event::Credit(place, _) | Event::TakeBack(place, _) | Event::Repeat(place) = *event {
-            self.publish_figures(plan, place);
+        if let Event::Pay(index, _) | Event::Credit(index, _) | Event::TakeBack(index, _) | Event::Repeat(index) = *event {
+            self.publish_figures(plan, index);
         }
         if matches!(plan.pending_transition, Some(PendingTransition::Block { .. })) {
             // What invoicing sees under its locks.
-            (0..2).for_each(|place| self.publish_figures(plan, place));
+            (0..2).for_each(|index| self.publish_figures(plan, index));
             block(plan, now);
         }
         while plan.pending_transition.is_none() && plan.next_evaluation(UTC).is_some_and(|next| next <= self.now) {
             match plan.evaluate(UTC, self.now).unwrap() {
-                Evaluated::Announce(place) => plan.announce(place, self.now),
+                Evaluated::Announce(index) => plan.announce(index, self.now),
                 Evaluated::Collect => {
                     self.tries += 1;
                     plan.collect(Uuid::from_u128(self.tries), UTC, self.now).unwrap();
@@ -130,17 +130,17 @@ proptest! {
             let parts = &plan.offer.instalments;
             prop_assert!(parts.windows(2).all(|pair| pair[0].due_on < pair[1].due_on));
             if plan.state.is_running() || matches!(plan.state, PlanState::Breached | PlanState::Completed) {
-                let unpaid: i64 = parts.iter().map(|own| own.unpaid().unwrap().micros()).sum();
+                let unpaid: i64 = parts.iter().map(|instalment| instalment.unpaid().unwrap().micros()).sum();
                 if plan.state != PlanState::Completed {
                     prop_assert_eq!(unpaid, usd(open).micros(), "{:?}", event);
                 }
                 // The earliest are paid first: behind one that is not wholly paid nothing is.
-                let first = parts.iter().position(|own| own.paid != own.amount).unwrap_or(parts.len());
-                prop_assert!(parts.iter().skip(first + 1).all(|own| own.paid.is_zero()));
-                prop_assert!(parts.iter().all(|own| !own.amount.is_negative() && !own.paid.is_negative()));
+                let first = parts.iter().position(|instalment| instalment.paid != instalment.amount).unwrap_or(parts.len());
+                prop_assert!(parts.iter().skip(first + 1).all(|instalment| instalment.paid.is_zero()));
+                prop_assert!(parts.iter().all(|instalment| !instalment.amount.is_negative() && !instalment.paid.is_negative()));
             }
             let today = world.now.date_naive();
-            let late = parts.iter().any(|own| own.due_on < today && own.paid != own.amount);
+            let late = parts.iter().any(|instalment| instalment.due_on < today && instalment.paid != instalment.amount);
             match plan.state {
                 PlanState::Active => prop_assert!(open > 0 && (!late || plan.is_collecting())),
                 PlanState::InGrace => {
@@ -151,8 +151,8 @@ proptest! {
                 PlanState::Breached => prop_assert!(open > 0 || plan.pending_transition.is_some()),
                 _ => {}
             }
-            prop_assert!(before == plan.state || !plan.taken.is_empty());
-            for pair in plan.taken.windows(2) {
+            prop_assert!(before == plan.state || !plan.transitions.is_empty());
+            for pair in plan.transitions.windows(2) {
                 prop_assert_eq!(pair[0].to, pair[1].from);
             }
         }

@@ -7,7 +7,7 @@ use crate::{
     collection::Ended,
     edges::target,
     plan::PendingTransition,
-    proposal::{Facts, Proposal, propose},
+    proposal::{Facts, NewPlan, Proposal, propose},
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::UTC;
@@ -32,10 +32,10 @@ pub(crate) fn who(side: Side) -> Actor {
 }
 
 fn facts(cents: &[i64]) -> Vec<Facts> {
-    let fact = |(place, cents): (usize, &i64)| Facts {
+    let fact = |(index, cents): (usize, &i64)| Facts {
         covered: Covered {
-            invoice: Id::from_uuid(Uuid::from_u128(place as u128 + 1)),
-            number: format!("INV-{place}"),
+            invoice: Id::from_uuid(Uuid::from_u128(index as u128 + 1)),
+            number: format!("INV-{index}"),
             due_on: day("2026-01-10"),
             covered: usd(*cents),
             paid_before: usd(0),
@@ -44,7 +44,7 @@ fn facts(cents: &[i64]) -> Vec<Facts> {
             expected: usd(*cents),
             revision: 0,
         },
-        name: format!("invoices/{place}"),
+        name: format!("invoices/{index}"),
         state: "OPEN".to_owned(),
         pending: usd(0),
         blocked: String::new(),
@@ -59,14 +59,14 @@ pub(crate) fn settings() -> PlanSettings {
     PlanSettings { allowed: true, ..PlanSettings::fresh() }
 }
 
-fn asked(schedule: Schedule) -> Proposal {
+fn proposal(schedule: Schedule) -> Proposal {
     Proposal { schedule, collect_automatically: true, note: String::new() }
 }
 
 fn try_propose(facts: Vec<Facts>, schedule: Schedule, settings: &PlanSettings) -> Result<Plan, Refusal> {
     let today = day("2026-01-01");
-    let ids = (Id::from_uuid(Uuid::from_u128(7)), Id::from_uuid(Uuid::from_u128(8)), who(Side::Customer));
-    propose(ids, facts, asked(schedule), settings, (today, at(today)))
+    let new = NewPlan { id: Id::from_uuid(Uuid::from_u128(7)), customer: Id::from_uuid(Uuid::from_u128(8)), by: who(Side::Customer) };
+    propose(new, facts, proposal(schedule), settings, today, at(today))
 }
 
 /// A plan of 100.00 in three from 31 January 2026, PENDING.
@@ -74,13 +74,14 @@ fn pending() -> Plan {
     try_propose(facts(&[4_000, 6_000]), Schedule::Monthly { count: 3, day: 31 }, &settings()).unwrap()
 }
 
-fn known(plan: &Plan) -> Vec<(Id<Invoice>, Figures)> {
-    let figures = |own: &Covered| Figures { open: own.open, paid: own.paid, due_on: own.due_on, revision: own.revision };
-    plan.covered.iter().map(|own| (own.invoice, figures(own))).collect()
+fn figures(plan: &Plan) -> Vec<(Id<Invoice>, Figures)> {
+    let of_invoice =
+        |invoice: &Covered| Figures { open: invoice.open, paid: invoice.paid, due_on: invoice.due_on, revision: invoice.revision };
+    plan.covered.iter().map(|invoice| (invoice.invoice, of_invoice(invoice))).collect()
 }
 
 pub(crate) fn block(plan: &mut Plan, now: DateTime<Utc>) {
-    let figures = known(plan);
+    let figures = figures(plan);
     plan.blocked(&figures, UTC, now).unwrap();
 }
 
@@ -98,13 +99,13 @@ fn active() -> Plan {
 }
 
 fn amounts(plan: &Plan) -> Vec<(i64, i64)> {
-    plan.offer.instalments.iter().map(|own| (own.amount.micros() / 10_000, own.paid.micros() / 10_000)).collect()
+    plan.offer.instalments.iter().map(|instalment| (instalment.amount.micros() / 10_000, instalment.paid.micros() / 10_000)).collect()
 }
 
 /// What the world says of one invoice.
-pub(crate) fn publish_figures(plan: &mut Plan, place: usize, open: i64, paid: i64, now: DateTime<Utc>) {
-    let invoice = plan.covered[place].invoice;
-    let figures = Figures { open: usd(open), paid: usd(paid), due_on: plan.covered[place].due_on, revision: now.timestamp() };
+pub(crate) fn publish_figures(plan: &mut Plan, index: usize, open: i64, paid: i64, now: DateTime<Utc>) {
+    let invoice = plan.covered[index].invoice;
+    let figures = Figures { open: usd(open), paid: usd(paid), due_on: plan.covered[index].due_on, revision: now.timestamp() };
     plan.follow(invoice, figures, now).unwrap();
 }
 
@@ -114,13 +115,17 @@ fn every_edge_is_walked_and_every_other_is_refused() {
     for state in PlanState::ALL {
         for verb in Verb::ALL {
             let mut plan = Plan { state, ..proposed() };
-            plan.taken.clear();
-            let gone = plan.go(verb, Actor::suite(), "why", at(day("2026-02-01")));
+            plan.transitions.clear();
+            let outcome = plan.go(verb, Actor::suite(), "why", at(day("2026-02-01")));
             if let Some(to) = target(state, verb) {
-                assert_eq!((gone, plan.state, plan.taken.len()), (Ok(()), to, 1), "{state:?} {verb:?}");
+                assert_eq!((outcome, plan.state, plan.transitions.len()), (Ok(()), to, 1), "{state:?} {verb:?}");
                 walked += 1;
             } else {
-                assert_eq!((gone.unwrap_err().reason, plan.state, plan.taken.len()), ("PLAN_STATE", state, 0), "{state:?} {verb:?}");
+                assert_eq!(
+                    (outcome.unwrap_err().reason, plan.state, plan.transitions.len()),
+                    ("PLAN_STATE", state, 0),
+                    "{state:?} {verb:?}"
+                );
             }
         }
     }
@@ -131,12 +136,12 @@ fn every_edge_is_walked_and_every_other_is_refused() {
 #[test]
 fn what_people_and_days_do_walks_every_edge() {
     let mut seen = BTreeSet::new();
-    let mut note = |plan: &Plan| seen.extend(plan.taken.iter().map(|own| format!("{:?}", (own.from, own.verb, own.to))));
+    let mut record = |plan: &Plan| seen.extend(plan.transitions.iter().map(|edge| format!("{:?}", (edge.from, edge.verb, edge.to))));
     let now = at(day("2026-01-03"));
     let counter = |plan: &mut Plan| {
         let settings = settings();
         let instead = Schedule::Weekly { count: 2, day: None };
-        plan.offer_instead(instead, who(Side::Tenant), String::new(), (&settings, UTC), now).unwrap();
+        plan.offer_instead(instead, who(Side::Tenant), String::new(), &settings, UTC, now).unwrap();
     };
     for verb in [Verb::Refuse, Verb::Withdraw] {
         for countered in [false, true] {
@@ -146,7 +151,7 @@ fn what_people_and_days_do_walks_every_edge() {
             }
             plan.end(verb, who(Side::Tenant), "why", now).unwrap();
             assert_eq!(plan.pending_transition, Some(PendingTransition::Lift));
-            note(&plan);
+            record(&plan);
         }
     }
     for countered in [false, true] {
@@ -156,12 +161,12 @@ fn what_people_and_days_do_walks_every_edge() {
         }
         let by = plan.answer_by.unwrap();
         assert_eq!(
-            (plan.evaluate(UTC, by - TimeDelta::seconds(1)), plan.taken.last().map(|own| own.verb) == Some(Verb::Lapse)),
+            (plan.evaluate(UTC, by - TimeDelta::seconds(1)), plan.transitions.last().map(|edge| edge.verb) == Some(Verb::Lapse)),
             (Ok(Evaluated::Done), false)
         );
         plan.evaluate(UTC, by).unwrap();
         assert_eq!((plan.state, plan.explanation.as_str()), (PlanState::Lapsed, super::TIME_LIMIT));
-        note(&plan);
+        record(&plan);
     }
     let mut plan = proposed();
     counter(&mut plan);
@@ -170,11 +175,11 @@ fn what_people_and_days_do_walks_every_edge() {
     plan.accept(Verb::AcceptCounter, who(Side::Customer), usd(10_000), now).unwrap();
     block(&mut plan, now);
     plan.end(Verb::Cancel, who(Side::Tenant), "", now).unwrap();
-    note(&plan);
+    record(&plan);
     let (mut plan, late) = (active(), at(day("2026-02-01")));
     plan.evaluate(UTC, late).unwrap();
     plan.end(Verb::Cancel, who(Side::Tenant), "", late).unwrap();
-    note(&plan);
+    record(&plan);
     let mut plan = active();
     plan.evaluate(UTC, late).unwrap();
     assert_eq!((plan.state, plan.grace_end()), (PlanState::InGrace, Some(day("2026-02-05"))));
@@ -196,13 +201,13 @@ fn what_people_and_days_do_walks_every_edge() {
     publish_figures(&mut plan, 1, 0, 6_000, march);
     plan.evaluate(UTC, march + TimeDelta::days(16)).unwrap();
     assert_eq!((plan.state, &plan.pending_transition), (PlanState::Completed, &None), "its blocks have fallen before");
-    note(&plan);
+    record(&plan);
     let mut plan = active();
     publish_figures(&mut plan, 0, 0, 4_000, now);
     publish_figures(&mut plan, 1, 0, 6_000, now);
     plan.evaluate(UTC, now).unwrap();
     assert_eq!((plan.state, plan.pending_transition.clone()), (PlanState::Completed, Some(PendingTransition::Lift)));
-    note(&plan);
+    record(&plan);
     let all: BTreeSet<_> = EDGES.iter().map(|edge| format!("{edge:?}")).collect();
     assert_eq!(seen, all);
 }
@@ -225,7 +230,7 @@ fn all_reasons_come_at_once() {
         ..settings()
     };
     let refused = try_propose(wrong, Schedule::Monthly { count: 3, day: 3 }, &strict).unwrap_err();
-    let mut names: Vec<_> = refused.conditions.iter().map(|own| own.name).collect();
+    let mut names: Vec<_> = refused.conditions.iter().map(|condition| condition.name).collect();
     names.sort_unstable();
     let all = [
         "CURRENCY_MISMATCH",
@@ -262,11 +267,11 @@ fn the_proposer_never_approves_and_what_was_seen_binds() {
     publish_figures(&mut plan, 0, 0, 4_000, now);
     block(&mut plan, now);
     assert_eq!((plan.state, amounts(&plan)), (PlanState::Active, vec![(3_334, 0), (2_666, 0)]));
-    let mut own = proposed();
+    let mut countered = proposed();
     let settings = settings();
     let instead = Schedule::Weekly { count: 2, day: None };
-    own.offer_instead(instead, who(Side::Tenant), String::new(), (&settings, UTC), now).unwrap();
-    assert_eq!(own.accept(Verb::AcceptCounter, who(Side::Tenant), usd(10_000), now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
+    countered.offer_instead(instead, who(Side::Tenant), String::new(), &settings, UTC, now).unwrap();
+    assert_eq!(countered.accept(Verb::AcceptCounter, who(Side::Tenant), usd(10_000), now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
 }
 
 #[test]
@@ -280,7 +285,7 @@ fn money_goes_to_the_earliest_and_credit_notes_lower_the_last() {
     publish_figures(&mut plan, 0, 4_000, 0, now);
     assert_eq!(amounts(&plan), [(3_334, 0), (2_666, 0), (0, 0)], "a payment is taken back");
     publish_figures(&mut plan, 1, 7_000, -1_000, now);
-    assert_eq!(plan.offer.instalments.iter().map(|own| own.unpaid().unwrap().micros()).sum::<i64>(), 110_000_000);
+    assert_eq!(plan.offer.instalments.iter().map(|instalment| instalment.unpaid().unwrap().micros()).sum::<i64>(), 110_000_000);
     let older = Figures { open: usd(1), paid: usd(0), due_on: day("2026-01-10"), revision: 0 };
     assert_eq!(plan.follow(plan.covered[0].invoice, older, now), Ok(false), "older news");
 }
@@ -323,7 +328,7 @@ fn who_must_be_told_first_is_not_late_meanwhile() {
     let (due, from) = (at(day("2026-01-31")), at(day("2026-02-02")));
     assert_eq!(plan.evaluate(UTC, due), Ok(Evaluated::Collect));
     plan.collect(Uuid::from_u128(1), UTC, due).unwrap();
-    assert_eq!(plan.attempt.told_at, None, "it was never told of");
+    assert_eq!(plan.attempt.announced_at, None, "it was never told of");
     plan.attempt_ended(Uuid::from_u128(1), &Ended::From(from), due).unwrap();
     assert_eq!(plan.evaluate(UTC, due), Ok(Evaluated::Announce(0)));
     plan.announce(0, due);
@@ -331,7 +336,7 @@ fn who_must_be_told_first_is_not_late_meanwhile() {
     assert_eq!((plan.state, plan.next_evaluation(UTC)), (PlanState::Active, Some(from)), "the suite itself waits");
     assert_eq!(plan.evaluate(UTC, from), Ok(Evaluated::Collect));
     plan.collect(Uuid::from_u128(2), UTC, from).unwrap();
-    assert_eq!(plan.attempt.told_at, Some(due));
+    assert_eq!(plan.attempt.announced_at, Some(due));
     plan.attempt_ended(Uuid::from_u128(2), &Ended::Failed("no_account".to_owned()), from).unwrap();
     plan.evaluate(UTC, from).unwrap();
     assert_eq!(plan.state, PlanState::Breached, "no days of grace");

@@ -1,5 +1,5 @@
-//! What may be proposed: every reason why not at once, and exactly what is stored
-//! (docs/domain.md, Plans, Proposal).
+//! Checks a proposal, reporting all problems at once, and makes the plan exactly as it is stored
+//! (docs/domain/plans.md#proposals).
 
 use crate::{
     Customer,
@@ -15,30 +15,30 @@ use payterms_kernel::{Actor, Condition, Currency, Id, Money, Refusal, Violation}
 /// An invoice as invoicing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// What is known of it.
+    /// The invoice as the plan would store it.
     pub covered: Covered,
-    /// Its name, for sentences.
+    /// Its resource name, for conditions of a refusal.
     pub name: String,
-    /// Its state, as in the contract.
+    /// Its state, as in the API.
     pub state: String,
-    /// What payments under way have reserved.
+    /// The amount that payments under way have reserved.
     pub pending: Money,
-    /// Why it is blocked; empty where it is not.
+    /// Why it is blocked; empty if it is not.
     pub blocked: String,
-    /// Whether it sells credit and asks for no debt.
+    /// Whether it sells wallet credit: such an invoice is not a debt.
     pub top_up: bool,
     /// Whether a credit line defers it under a programme that allows no plans.
     pub deferred: bool,
-    /// How often it was proposed within the days that count.
+    /// How often it was proposed within the last [`PROPOSAL_DAYS`](crate::settings::PROPOSAL_DAYS) days.
     pub proposals: u32,
 }
 
-/// A schedule worked out for an amount.
+/// The instalments of a schedule for an amount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
     schedule: Schedule,
     today: NaiveDate,
-    /// The parts.
+    /// The instalments, in the order of their dates.
     pub instalments: Vec<Instalment>,
 }
 
@@ -47,10 +47,10 @@ fn unfit(name: &'static str, description: String) -> Condition {
 }
 
 impl Terms {
-    /// Works a schedule out.
+    /// Works out the instalments of a schedule.
     ///
     /// # Errors
-    /// `DATE_IN_PAST`, `SCHEDULE_INVALID` where its dates leave the calendar.
+    /// `DATE_IN_PAST`; `SCHEDULE_INVALID` if a date is past the end of the calendar.
     pub fn of(schedule: Schedule, total: Money, settings: &PlanSettings, today: NaiveDate) -> Result<Self, Refusal> {
         let wrong = |field: &str, reason, description: &str| {
             Refusal::invalid(vec![Violation { field: format!("schedule{field}"), reason, description: description.to_owned() }])
@@ -66,16 +66,16 @@ impl Terms {
     /// The first date.
     #[must_use]
     pub fn first(&self) -> Option<NaiveDate> {
-        self.instalments.first().map(|own| own.due_on)
+        self.instalments.first().map(|instalment| instalment.due_on)
     }
 
     /// Days from the proposal to the last date.
     #[must_use]
     pub fn days(&self) -> i64 {
-        self.instalments.last().map_or(0, |own| (own.due_on - self.today).num_days())
+        self.instalments.last().map_or(0, |instalment| (instalment.due_on - self.today).num_days())
     }
 
-    /// The bounds of the tenant that it leaves, all of them.
+    /// All limits of the tenant that the schedule exceeds.
     #[must_use]
     pub fn check(&self, settings: &PlanSettings) -> Vec<Condition> {
         let mut unmet = Vec::new();
@@ -95,9 +95,9 @@ impl Terms {
             let least = settings.lead_days.saturating_add(1);
             unmet.push(unfit("DATE_TOO_SOON", format!("Let the first date be at least {least} days ahead.")));
         }
-        let smallest = self.instalments.last().map(|own| own.amount);
-        let least = smallest.and_then(|own| settings.min_instalments.iter().find(|least| least.currency() == own.currency()));
-        let too_small = smallest.is_some_and(|own| !own.is_positive() || least.is_some_and(|least| own.micros() < least.micros()));
+        let smallest = self.instalments.last().map(|instalment| instalment.amount);
+        let least = smallest.and_then(|amount| settings.min_instalments.iter().find(|least| least.currency() == amount.currency()));
+        let too_small = smallest.is_some_and(|amount| !amount.is_positive() || least.is_some_and(|least| amount.micros() < least.micros()));
         if too_small {
             let least = least.map_or_else(|| "one minor unit".to_owned(), ToString::to_string);
             unmet.push(unfit("INSTALMENT_TOO_SMALL", format!("Ask for fewer instalments: each must be at least {least}.")));
@@ -105,10 +105,10 @@ impl Terms {
         unmet
     }
 
-    /// Refuses where a bound is left.
+    /// Refuses a schedule that exceeds a limit of the tenant.
     ///
     /// # Errors
-    /// `NOT_ELIGIBLE` with every bound.
+    /// `NOT_ELIGIBLE`, naming every limit that is exceeded.
     pub fn must_fit(&self, settings: &PlanSettings) -> Result<(), Refusal> {
         refuse(self.check(settings))
     }
@@ -128,14 +128,14 @@ fn refuse(unmet: Vec<Condition>) -> Result<(), Refusal> {
     if unmet.is_empty() {
         return Ok(());
     }
-    // The first condition that is a reason of its own gives it; a bound of the tenant is NOT_ELIGIBLE.
-    let reason = REASONS.into_iter().find(|reason| unmet.iter().any(|own| own.name == *reason)).unwrap_or("NOT_ELIGIBLE");
-    let message = unmet.iter().take(10).map(|own| own.description.as_str()).collect::<Vec<_>>().join(" ");
+    // A refusal has one reason: the first of REASONS that applies. Limits of the tenant share NOT_ELIGIBLE.
+    let reason = REASONS.into_iter().find(|reason| unmet.iter().any(|condition| condition.name == *reason)).unwrap_or("NOT_ELIGIBLE");
+    let message = unmet.iter().take(10).map(|condition| condition.description.as_str()).collect::<Vec<_>>().join(" ");
     Err(Refusal::precondition(reason, message).with_conditions(unmet))
 }
 
 impl Facts {
-    /// What keeps an invoice from being proposed, all of it.
+    /// All reasons why this invoice cannot be proposed.
     fn check(&self, currency: Currency, settings: &PlanSettings) -> Vec<Condition> {
         let mut unmet = Vec::new();
         let number = if self.covered.number.is_empty() { "An invoice" } else { self.covered.number.as_str() };
@@ -167,45 +167,60 @@ impl Facts {
     }
 }
 
-/// What is proposed.
+/// What a customer proposes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
-    /// When is paid.
+    /// The dates of the instalments.
     pub schedule: Schedule,
-    /// Whether instalments are taken from the collection method.
+    /// Whether instalments are collected automatically with the customer's collection method.
     pub collect_automatically: bool,
     /// For the tenant to read.
     pub note: String,
 }
 
-/// Makes a plan of invoices, PENDING until they are blocked.
+/// A plan that does not exist yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPlan {
+    /// The id that it gets.
+    pub id: Id<Plan>,
+    /// The customer that pays it.
+    pub customer: Id<Customer>,
+    /// Who proposes it.
+    pub by: Actor,
+}
+
+/// Makes a plan for invoices. It is PENDING until they are blocked.
 ///
 /// # Errors
-/// Every condition that does not hold, at once; those of [`Terms::of`].
+/// All conditions that are not met, in one refusal; as [`Terms::of`].
 pub fn propose(
-    (id, customer, by): (Id<Plan>, Id<Customer>, Actor),
+    new: NewPlan,
     invoices: Vec<Facts>,
     proposal: Proposal,
     settings: &PlanSettings,
-    (today, now): (NaiveDate, DateTime<Utc>),
+    today: NaiveDate,
+    now: DateTime<Utc>,
 ) -> Result<Plan, Refusal> {
+    let NewPlan { id, customer, by } = new;
     let currency = invoices.first().ok_or_else(Refusal::not_found)?.covered.open.currency();
     let mut unmet = Vec::new();
     if !settings.allowed {
         let description = "The seller takes no proposals. Talk to the seller.".to_owned();
         unmet.push(Condition { name: "FEATURE_DISABLED", subject: "proposals_allowed".to_owned(), description });
     }
-    unmet.extend(invoices.iter().flat_map(|own| own.check(currency, settings)));
+    unmet.extend(invoices.iter().flat_map(|invoice| invoice.check(currency, settings)));
     let zero = Money::zero(currency);
-    let total =
-        invoices.iter().filter(|own| own.covered.open.currency() == currency).try_fold(zero, |sum, own| sum.plus(own.covered.open))?;
+    let total = invoices
+        .iter()
+        .filter(|invoice| invoice.covered.open.currency() == currency)
+        .try_fold(zero, |sum, invoice| sum.plus(invoice.covered.open))?;
     let terms = Terms::of(proposal.schedule, total, settings, today)?;
     if total.is_positive() {
         unmet.extend(terms.check(settings));
     }
     refuse(unmet)?;
-    let mut covered: Vec<_> = invoices.into_iter().map(|own| own.covered).collect();
-    covered.sort_by(|one, other| (one.due_on, &one.number).cmp(&(other.due_on, &other.number)));
+    let mut covered: Vec<_> = invoices.into_iter().map(|invoice| invoice.covered).collect();
+    covered.sort_by(|invoice, other| (invoice.due_on, &invoice.number).cmp(&(other.due_on, &other.number)));
     Ok(Plan {
         id,
         customer,
@@ -227,7 +242,7 @@ pub fn propose(
         attempt: Attempt::default(),
         pending_transition: Some(PendingTransition::Block { verb: Verb::Send, by, explanation: String::new() }),
         moves: 1,
-        taken: Vec::new(),
+        transitions: Vec::new(),
         version: 1,
         created_at: now,
         updated_at: now,

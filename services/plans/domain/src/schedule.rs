@@ -1,4 +1,4 @@
-//! When is paid: dates that keep the asked day, and equal parts (docs/domain.md, Plans, Schedule).
+//! Schedules: the dates of the instalments, and equal parts of the total (docs/domain/plans.md#schedules).
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use payterms_kernel::{Money, calendar::nth_month, money::MoneyError, split};
@@ -15,14 +15,14 @@ pub enum Schedule {
     Weekly {
         /// How many.
         count: u32,
-        /// On which day; none: that of the first day possible.
+        /// On which weekday; `None`: that of the first possible day.
         day: Option<Weekday>,
     },
     /// Every month.
     Monthly {
         /// How many.
         count: u32,
-        /// The asked day, which is kept: 31 gives 31 January, 28 February, 31 March.
+        /// The day of the month. It is kept over shorter months: 31 gives 31 January, 28 February, 31 March.
         day: u32,
     },
 }
@@ -37,8 +37,8 @@ impl Schedule {
         }
     }
 
-    /// The dates of what is asked on `today`: the first is the next asked day strictly after today and the
-    /// lead time. None past the calendar's end.
+    /// The dates of a schedule that is proposed on `today`. The first is the next day that fits, strictly after the
+    /// lead time. `None` if a date is past the end of the calendar.
     #[must_use]
     pub fn dates(self, today: NaiveDate, lead_days: u32) -> Option<Vec<NaiveDate>> {
         let earliest = today.checked_add_days(Days::new(u64::from(lead_days)))?.succ_opt()?;
@@ -50,34 +50,31 @@ impl Schedule {
                 (0..count).map(|n| first.checked_add_days(Days::new(u64::from(n) * 7))).collect()
             }
             Self::Monthly { count, day } => {
-                let this = nth_month(earliest, 0, day)?;
-                let skipped = u32::from(this < earliest);
+                let this_month = nth_month(earliest, 0, day)?;
+                let skipped = u32::from(this_month < earliest);
                 (0..count).map(|n| nth_month(earliest, n.checked_add(skipped)?, day)).collect()
             }
         }
     }
 }
 
-/// A part of a plan.
+/// An instalment of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instalment {
     /// When it falls due.
     pub due_on: NaiveDate,
-    /// What was agreed.
+    /// The agreed amount.
     pub planned: Money,
-    /// What it is now: credit notes lower the last ones.
+    /// The present amount: credit notes lower the last instalments.
     pub amount: Money,
-    /// What of it is paid.
+    /// The paid part.
     pub paid: Money,
-    /// When the customer was told of it.
+    /// When it was announced to the customer.
     pub announced_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 impl Instalment {
-    /// What of it is not paid.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// The unpaid part.
     pub fn unpaid(&self) -> Result<Money, MoneyError> {
         self.amount.minus(self.paid)
     }
@@ -86,7 +83,7 @@ impl Instalment {
 /// Equal parts of a total on the given dates.
 ///
 /// # Errors
-/// `Precision` for a total that is not whole minor units, `Overflow` without dates.
+/// `Precision` if the total is not a whole number of minor units; `Overflow` if there are no dates.
 pub fn instalments(total: Money, dates: &[NaiveDate]) -> Result<Vec<Instalment>, MoneyError> {
     let parts = split::equal(total, u32::try_from(dates.len()).map_err(|_| MoneyError::Overflow)?)?;
     let zero = Money::zero(total.currency());
@@ -158,24 +155,26 @@ mod tests {
             // Mostly few, as people ask for; now and then as many as there may be.
             let most = if numbers.below(50) == 0 { 119 } else { 12 };
             let count = u32::try_from(2 + numbers.below(most)).unwrap();
-            let asked = u32::try_from(1 + numbers.below(31)).unwrap();
+            let day_of_month = u32::try_from(1 + numbers.below(31)).unwrap();
             let weekday = weekdays[usize::try_from(numbers.below(7)).unwrap()];
             let monthly = numbers.below(2) == 0;
-            let schedule = if monthly { Schedule::Monthly { count, day: asked } } else { Schedule::Weekly { count, day: Some(weekday) } };
+            let schedule =
+                if monthly { Schedule::Monthly { count, day: day_of_month } } else { Schedule::Weekly { count, day: Some(weekday) } };
             let dates = schedule.dates(today, lead).unwrap();
             let after = today + Days::new(u64::from(lead));
             assert!(dates[0] > after, "{schedule:?} on {today}");
             assert!(dates[0] <= after + Days::new(if monthly { 31 } else { 7 }), "{schedule:?} on {today}: the next asked day");
             assert!(dates.windows(2).all(|pair| pair[0] < pair[1]), "{schedule:?} on {today}");
-            for own in &dates {
-                let last_day = own.succ_opt().unwrap().month() != own.month();
-                let anchored = if monthly { own.day() == asked || (own.day() < asked && last_day) } else { own.weekday() == weekday };
-                assert!(anchored, "{schedule:?} on {today}: {own}");
+            for date in &dates {
+                let last_day = date.succ_opt().unwrap().month() != date.month();
+                let is_monthly_date = date.day() == day_of_month || (date.day() < day_of_month && last_day);
+                let anchored = if monthly { is_monthly_date } else { date.weekday() == weekday };
+                assert!(anchored, "{schedule:?} on {today}: {date}");
             }
             let currency = codes[usize::try_from(numbers.below(3)).unwrap()];
             let unit = 10_i64.pow(6 - currency.exponent());
             let total = Money::from_micros(currency, i64::try_from(1 + numbers.below(100_000_000)).unwrap() * unit);
-            let parts: Vec<_> = instalments(total, &dates).unwrap().iter().map(|own| own.amount.micros()).collect();
+            let parts: Vec<_> = instalments(total, &dates).unwrap().iter().map(|instalment| instalment.amount.micros()).collect();
             assert_eq!((parts.len(), parts.iter().sum::<i64>()), (count as usize, total.micros()));
             assert!(parts.windows(2).all(|pair| pair[0] >= pair[1]) && parts[0] - parts[parts.len() - 1] <= unit, "{parts:?}");
         }

@@ -1,5 +1,5 @@
-//! What a tenant lets its customers propose, and what it answers without a person
-//! (docs/domain.md, Plans, Settings).
+//! What a tenant lets its customers propose, and which proposals are answered automatically
+//! (docs/domain/plans.md#settings).
 
 use crate::schedule::Schedule;
 use payterms_kernel::Money;
@@ -60,23 +60,23 @@ impl Consequence {
     }
 }
 
-/// What is approved without a person.
+/// Which proposals are approved automatically.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApprovalBand {
-    /// The largest total, one a currency.
+    /// The largest total, for each currency. Proposals in other currencies are not approved automatically.
     pub amounts: Vec<Money>,
     /// The most instalments.
     pub max_instalments: u32,
-    /// The most days to the last date.
+    /// The most days from the proposal to the last date.
     pub max_days: u32,
 }
 
-/// What is refused without a person.
+/// Which proposals are refused automatically.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusalBand {
-    /// Totals above these, one a currency.
+    /// Totals above these amounts, one for each currency.
     pub amounts: Vec<Money>,
-    /// To customers who breached a plan within so many days.
+    /// Proposals of customers who breached a plan within this many days.
     pub days_after_breach: u32,
 }
 
@@ -91,23 +91,23 @@ pub struct PlanSettings {
     pub max_instalments: u32,
     /// The most days from the proposal to the last date.
     pub max_days: u32,
-    /// The smallest instalment, one a currency.
+    /// The smallest instalment, for each currency.
     pub min_instalments: Vec<Money>,
     /// Days between the proposal and the first date.
     pub lead_days: u32,
     /// Days within which a proposal is answered.
     pub answer_days: u32,
-    /// Days for which an instalment may be late.
+    /// How many days an instalment may be late before the plan is breached.
     pub grace_days: u32,
     /// What a breach does.
     pub consequence: Consequence,
     /// How often an invoice may be proposed within [`PROPOSAL_DAYS`].
     pub max_proposals: u32,
-    /// What is approved without a person.
+    /// Which proposals are approved automatically.
     pub approval_band: Option<ApprovalBand>,
-    /// What is refused without a person.
+    /// Which proposals are refused automatically.
     pub refusal_band: Option<RefusalBand>,
-    /// Counts its changes.
+    /// Grows with each change.
     pub version: i64,
 }
 
@@ -115,7 +115,7 @@ pub struct PlanSettings {
 pub const PROPOSAL_DAYS: i64 = 90;
 
 impl PlanSettings {
-    /// What holds until somebody decides: proposals are off.
+    /// The settings of a tenant that saved none: proposals are off.
     #[must_use]
     pub fn fresh() -> Self {
         Self {
@@ -135,11 +135,12 @@ impl PlanSettings {
         }
     }
 
-    /// What the bands answer to a proposal of `total` in `instalments` parts over `days` days, by a customer who
-    /// last breached a plan so many days ago: yes, no, or nothing. No goes before yes.
+    /// The automatic answer to a proposal of `total` in `instalments` parts over `days` days, from a customer who
+    /// last breached a plan `since_breach` days ago: `Some(true)` approves, `Some(false)` refuses, `None` leaves it to
+    /// a person. If both bands apply, the proposal is refused.
     #[must_use]
     pub fn bands(&self, total: Money, instalments: u32, days: i64, since_breach: Option<i64>) -> Option<bool> {
-        let bound = |amounts: &[Money]| amounts.iter().copied().find(|own| own.currency() == total.currency());
+        let bound = |amounts: &[Money]| amounts.iter().copied().find(|amount| amount.currency() == total.currency());
         if let Some(band) = &self.refusal_band {
             let breached = since_breach.is_some_and(|ago| ago < i64::from(band.days_after_breach));
             if breached || bound(&band.amounts).is_some_and(|most| total.micros() > most.micros()) {
@@ -168,16 +169,16 @@ mod tests {
             refusal_band: Some(RefusalBand { amounts: vec![money("USD", "9000"), money("EUR", "9000")], days_after_breach: 30 }),
             ..PlanSettings::fresh()
         };
-        let asked = |code, units, parts, days, breach| settings.bands(money(code, units), parts, days, breach);
-        assert_eq!(asked("USD", "500", 3, 100, None), Some(true));
-        assert_eq!(asked("USD", "500.01", 3, 100, None), None);
-        assert_eq!(asked("USD", "500", 4, 100, None), None);
-        assert_eq!(asked("USD", "500", 3, 101, None), None);
-        assert_eq!(asked("EUR", "1", 1, 1, None), None);
-        assert_eq!(asked("USD", "9000", 3, 100, None), None);
-        assert_eq!(asked("USD", "9000.01", 3, 100, None), Some(false));
-        assert_eq!(asked("USD", "1", 1, 1, Some(29)), Some(false));
-        assert_eq!(asked("USD", "1", 1, 1, Some(30)), Some(true));
+        let answer = |code, units, parts, days, breach| settings.bands(money(code, units), parts, days, breach);
+        assert_eq!(answer("USD", "500", 3, 100, None), Some(true));
+        assert_eq!(answer("USD", "500.01", 3, 100, None), None);
+        assert_eq!(answer("USD", "500", 4, 100, None), None);
+        assert_eq!(answer("USD", "500", 3, 101, None), None);
+        assert_eq!(answer("EUR", "1", 1, 1, None), None);
+        assert_eq!(answer("USD", "9000", 3, 100, None), None);
+        assert_eq!(answer("USD", "9000.01", 3, 100, None), Some(false));
+        assert_eq!(answer("USD", "1", 1, 1, Some(29)), Some(false));
+        assert_eq!(answer("USD", "1", 1, 1, Some(30)), Some(true));
         assert_eq!(PlanSettings::fresh().bands(money("USD", "1"), 1, 1, None), None);
     }
 }

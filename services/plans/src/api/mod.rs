@@ -8,6 +8,6 @@ use crate::app::App;
 /// Serves all methods of plans.
 #[derive(Debug, Clone)]
 pub struct Api {
-    /// What the use cases work with.
+    /// The resources of the use cases.
     pub app: App,
 }

@@ -1,4 +1,4 @@
-//! Which customer.
+//! References to customers.
 
 use payterms_kernel::{Id, TenantId};
 use payterms_plans_domain::Customer;

@@ -1,4 +1,4 @@
-//! What use cases are asked for: references, commands and filters, plain data with names.
+//! The inputs of use cases: references, commands and filters, as plain data.
 
 pub mod customers;
 pub mod plans;

@@ -1,57 +1,57 @@
-//! What is asked of plans.
+//! Commands on plans.
 
 use super::customers::CustomerRef;
-use chrono::NaiveDate;
+
 use payterms_kernel::{Id, Money, TenantId};
-use payterms_plans_domain::{Customer, Invoice, Plan, PlanState, Schedule, Verb, proposal::Proposal};
+use payterms_plans_domain::{Customer, DateRange, Invoice, Plan, PlanState, Schedule, Verb, proposal::Proposal};
 
 /// Names a plan.
 #[derive(Debug, Clone)]
 pub struct PlanRef {
     /// The tenant.
     pub tenant: TenantId,
-    /// Whose it is.
+    /// The customer that pays it.
     pub customer: Id<Customer>,
     /// The plan.
     pub plan: Id<Plan>,
 }
 
-/// A plan is proposed or previewed.
+/// Proposes or previews a plan.
 #[derive(Debug, Clone)]
 pub struct ProposePlan {
-    /// Whose invoices they are.
+    /// The customer of the invoices.
     pub customer: CustomerRef,
     /// The invoices.
     pub invoices: Vec<Id<Invoice>>,
-    /// The rest.
+    /// The schedule, and what else is proposed.
     pub proposal: Proposal,
 }
 
-/// A proposal or a counter-offer is accepted.
+/// Approves a proposal, or accepts a counter-offer.
 #[derive(Debug, Clone)]
 pub struct AcceptPlan {
     /// Which plan.
     pub plan: PlanRef,
-    /// Approve, or accept the counter-offer.
+    /// `Approve` or `AcceptCounter`.
     pub verb: Verb,
-    /// What was open in all when it was read.
+    /// The open amount that the caller saw. If more is open now, the command is refused.
     pub total_seen: Money,
-    /// The version that was read; empty: any.
+    /// The version that the caller read; empty: any.
     pub etag: String,
 }
 
-/// A plan ends by somebody's word.
+/// Ends a plan because a person decided so.
 #[derive(Debug, Clone)]
 pub struct EndPlan {
     /// Which plan.
     pub plan: PlanRef,
-    /// Refuse, withdraw or cancel.
+    /// `Refuse`, `Withdraw` or `Cancel`.
     pub verb: Verb,
-    /// Why; empty where the customer does it.
+    /// Why; empty if the customer withdraws.
     pub explanation: String,
 }
 
-/// A plan is reinstated, or a counter-offer declined.
+/// Reinstates a plan, or declines a counter-offer.
 #[derive(Debug, Clone)]
 pub struct ExplainedChange {
     /// Which plan.
@@ -60,12 +60,12 @@ pub struct ExplainedChange {
     pub explanation: String,
 }
 
-/// Another schedule is offered.
+/// Offers another schedule.
 #[derive(Debug, Clone)]
 pub struct CounterPlan {
     /// For which plan.
     pub plan: PlanRef,
-    /// When is paid.
+    /// The dates of the instalments.
     pub schedule: Schedule,
     /// For the customer to read.
     pub explanation: String,
@@ -76,21 +76,30 @@ pub struct CounterPlan {
 pub struct ListPlans {
     /// The tenant.
     pub tenant: TenantId,
-    /// Whose; none: of all customers.
+    /// Only plans of this customer; `None`: of all.
     pub customer: Option<Id<Customer>>,
-    /// In one of these states; none: in any.
+    /// Only plans in one of these states; empty: in any.
     pub states: Vec<PlanState>,
-    /// That cover this invoice.
+    /// Only plans that cover this invoice.
     pub invoice: Option<Id<Invoice>>,
-    /// Whose next instalment falls due between these dates.
-    pub next_due: (Option<NaiveDate>, Option<NaiveDate>),
+    /// Only plans whose next instalment falls due between these dates.
+    pub next_due: DateRange,
 }
 
-/// Whose history is read, and by whom.
+/// Who reads a plan's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HistoryReader {
+    /// A member of the customer, who does not see the names of the tenant's staff.
+    Customer,
+    /// The tenant, or another service.
+    Tenant,
+}
+
+/// Names a plan whose history is read.
 #[derive(Debug, Clone)]
 pub struct PlanHistory {
     /// Which plan.
     pub plan: PlanRef,
-    /// Whether a member of the customer asks.
-    pub as_customer: bool,
+    /// The reader.
+    pub reader: HistoryReader,
 }

@@ -1,4 +1,4 @@
-//! What invoicing sends, into what plans are made of.
+//! Messages of invoicing, converted to types of the plans domain.
 
 use chrono::DateTime;
 use payterms_chassis::{
@@ -18,12 +18,12 @@ fn fault(message: &InvoiceMessage) -> AppError {
     AppError::Fault(format!("invoice {:?} that invoicing sent", message.name))
 }
 
-/// An invoice, and what of it instalments are worked out from.
+/// The id of an invoice, and the amounts from which instalments are worked out.
 ///
 /// # Errors
-/// `Fault` for a message that is not whole.
+/// `Fault` if a field is missing.
 pub fn figures(message: &InvoiceMessage) -> Result<(Id<Invoice>, Figures), AppError> {
-    let whole = || {
+    let parse = || {
         let money = |amount: &Option<MoneyMessage>| amount.as_ref().and_then(money_of);
         let figures = Figures {
             open: money(&message.open)?,
@@ -33,10 +33,11 @@ pub fn figures(message: &InvoiceMessage) -> Result<(Id<Invoice>, Figures), AppEr
         };
         Some((Id::from_uuid(names::uuid(message.name.rsplit('/').next()?)?), figures))
     };
-    whole().ok_or_else(|| fault(message))
+    parse().ok_or_else(|| fault(message))
 }
 
-/// What decides on a proposal of an invoice; how often it was proposed is not known to invoicing.
+/// The facts that decide whether an invoice can be proposed. `proposals` is zero: only plans count proposals, so the
+/// caller sets it.
 pub fn facts(message: &InvoiceMessage) -> Result<Facts, AppError> {
     let (id, figures) = figures(message)?;
     let blocked = message.block.as_ref().map(|block| block.reason().as_str_name().trim_start_matches("REASON_").to_owned());
@@ -62,7 +63,7 @@ pub fn facts(message: &InvoiceMessage) -> Result<Facts, AppError> {
     })
 }
 
-/// How a payment that collects ended; none while it takes its time.
+/// How a payment that collects ended; `None` while it is under way.
 #[must_use]
 pub fn collection_ended(message: &Payment, currency: Currency) -> Option<Ended> {
     match message.state() {
@@ -79,7 +80,8 @@ pub fn collection_ended(message: &Payment, currency: Currency) -> Option<Ended> 
     }
 }
 
-/// Why invoicing refuses to collect: the customer must be given notice first, or a reason.
+/// Converts a refusal to collect: if the debit notice is too recent, the time from which a debit is allowed;
+/// otherwise the reason.
 #[must_use]
 pub fn collection_refused(status: &Status) -> Ended {
     let details = status.get_error_details();

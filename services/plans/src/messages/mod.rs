@@ -1,4 +1,4 @@
-//! The contract, both ways: requests into commands, with all violations of a request at once; the domain into messages.
+//! Converts requests to commands, reporting all violations of a request at once, and domain values to messages.
 #![expect(clippy::missing_errors_doc, reason = "a parse function refuses with all violations at once")]
 
 pub mod invoicing;

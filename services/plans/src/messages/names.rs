@@ -10,13 +10,13 @@ pub const PLAN: &[&str] = &["customers", "plans"];
 /// The collections of an invoice's name.
 pub const INVOICE: &[&str] = &["customers", "invoices"];
 
-/// The customer that a name begins with.
+/// The customer in a resource name.
 #[must_use]
 pub fn customer_ref(name: &Name) -> CustomerRef {
     CustomerRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)) }
 }
 
-/// The plan that a name names.
+/// The plan of a resource name.
 #[must_use]
 pub fn plan_ref(name: &Name) -> PlanRef {
     PlanRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), plan: Id::from_uuid(name.id(1)) }

@@ -1,10 +1,12 @@
-//! Plans, their history, and what is asked of them.
+//! Requests on plans, and the messages of plans and their history.
 
 use super::{
     names::{INVOICE, PLAN, customer_name, customer_ref, plan_name, plan_ref},
     schedules::{render_schedule, schedule},
 };
-use crate::commands::plans::{AcceptPlan, CounterPlan, EndPlan, ExplainedChange, ListPlans, PlanHistory, PlanRef, ProposePlan};
+use crate::commands::plans::{
+    AcceptPlan, CounterPlan, EndPlan, ExplainedChange, HistoryReader, ListPlans, PlanHistory, PlanRef, ProposePlan,
+};
 use payterms_chassis::{
     AppError, Call, Fields,
     call::Caller,
@@ -16,11 +18,11 @@ use payterms_chassis::{
     render::{date, money, timestamp},
 };
 use payterms_kernel::{Id, TenantId};
-use payterms_plans_domain::{Covered, Instalment, Plan, PlanState, Side, Taken, Verb, proposal::Proposal};
+use payterms_plans_domain::{Covered, DateRange, Instalment, Plan, PlanState, Side, Transition, Verb, proposal::Proposal};
 use payterms_proto::plans::v1 as pb;
 use tonic::Request;
 
-/// Invoices of one plan.
+/// The most invoices of one plan.
 const MOST_INVOICES: usize = 100;
 
 fn proposal(
@@ -28,7 +30,8 @@ fn proposal(
     parent: &Name,
     invoices: &[String],
     schedule: Option<&pb::Schedule>,
-    (collect_automatically, note): (bool, &str),
+    collect_automatically: bool,
+    note: &str,
 ) -> ProposePlan {
     if invoices.is_empty() {
         fields.wrong("invoices", "FIELD_REQUIRED", "Name 1 to 100 invoices.");
@@ -55,27 +58,27 @@ fn proposal(
     ProposePlan { customer: customer_ref(parent), invoices: ids, proposal: Proposal { schedule, collect_automatically, note } }
 }
 
-/// Previews a plan.
+/// Parses a request for a preview.
 pub fn preview_plan(request: Request<pb::PreviewPlanRequest>) -> Result<(Caller, ProposePlan), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
-    let rest = (message.collect_automatically, message.note.as_str());
-    let command = proposal(&mut fields, &parent, &message.invoices, message.schedule.as_ref(), rest);
+    let command =
+        proposal(&mut fields, &parent, &message.invoices, message.schedule.as_ref(), message.collect_automatically, &message.note);
     let caller = fields.scope().caller.clone();
     fields.finish()?;
     Ok((caller, command))
 }
 
-/// Sends a proposal.
+/// Parses a proposal.
 pub fn propose_plan(request: Request<pb::ProposePlanRequest>) -> Result<(Call, ProposePlan), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
-    let rest = (message.collect_automatically, message.note.as_str());
-    let command = proposal(&mut fields, &parent, &message.invoices, message.schedule.as_ref(), rest);
+    let command =
+        proposal(&mut fields, &parent, &message.invoices, message.schedule.as_ref(), message.collect_automatically, &message.note);
     Ok((fields.write(&message.request_id, parent.tenant.clone())?, command))
 }
 
-/// Approves a proposal.
+/// Parses the approval of a proposal.
 pub fn approve_plan(request: Request<pb::ApprovePlanRequest>) -> Result<(Call, AcceptPlan), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, PLAN);
@@ -85,7 +88,7 @@ pub fn approve_plan(request: Request<pb::ApprovePlanRequest>) -> Result<(Call, A
     Ok((fields.write(&message.request_id, name.tenant)?, command))
 }
 
-/// Accepts a counter-offer.
+/// Parses the acceptance of a counter-offer.
 pub fn accept_counter_offer(request: Request<pb::AcceptCounterOfferRequest>) -> Result<(Call, AcceptPlan), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, PLAN);
@@ -94,43 +97,43 @@ pub fn accept_counter_offer(request: Request<pb::AcceptCounterOfferRequest>) -> 
     Ok((fields.write(&message.request_id, name.tenant)?, command))
 }
 
-fn explained(mut fields: Fields, (request_id, name): (&str, &str), text: &str, least: usize) -> Result<(Call, ExplainedChange), AppError> {
+fn explained(mut fields: Fields, request_id: &str, name: &str, text: &str, least: usize) -> Result<(Call, ExplainedChange), AppError> {
     let name = fields.name("name", name, PLAN);
     let explanation = fields.lines("explanation", text, least, 1_000);
     let change = ExplainedChange { plan: plan_ref(&name), explanation };
     Ok((fields.write(request_id, name.tenant)?, change))
 }
 
-fn ended(fields: Fields, named: (&str, &str), explanation: &str, verb: Verb) -> Result<(Call, EndPlan), AppError> {
-    let (call, ExplainedChange { plan, explanation }) = explained(fields, named, explanation, 1)?;
+fn ended(fields: Fields, request_id: &str, name: &str, explanation: &str, verb: Verb) -> Result<(Call, EndPlan), AppError> {
+    let (call, ExplainedChange { plan, explanation }) = explained(fields, request_id, name, explanation, 1)?;
     Ok((call, EndPlan { plan, verb, explanation }))
 }
 
-/// Says no.
+/// Parses the refusal of a proposal.
 pub fn refuse_plan(request: Request<pb::RefusePlanRequest>) -> Result<(Call, EndPlan), AppError> {
     let (fields, message) = Fields::open(request)?;
-    ended(fields, (&message.request_id, &message.name), &message.explanation, Verb::Refuse)
+    ended(fields, &message.request_id, &message.name, &message.explanation, Verb::Refuse)
 }
 
-/// Ends a plan.
+/// Parses the cancellation of a plan.
 pub fn cancel_plan(request: Request<pb::CancelPlanRequest>) -> Result<(Call, EndPlan), AppError> {
     let (fields, message) = Fields::open(request)?;
-    ended(fields, (&message.request_id, &message.name), &message.explanation, Verb::Cancel)
+    ended(fields, &message.request_id, &message.name, &message.explanation, Verb::Cancel)
 }
 
-/// Turns a counter-offer down.
+/// Parses the refusal of a counter-offer.
 pub fn decline_counter_offer(request: Request<pb::DeclineCounterOfferRequest>) -> Result<(Call, ExplainedChange), AppError> {
     let (fields, message) = Fields::open(request)?;
-    explained(fields, (&message.request_id, &message.name), &message.explanation, 0)
+    explained(fields, &message.request_id, &message.name, &message.explanation, 0)
 }
 
-/// Gives a breached plan another chance.
+/// Parses the reinstatement of a breached plan.
 pub fn reinstate_plan(request: Request<pb::ReinstatePlanRequest>) -> Result<(Call, ExplainedChange), AppError> {
     let (fields, message) = Fields::open(request)?;
-    explained(fields, (&message.request_id, &message.name), &message.explanation, 0)
+    explained(fields, &message.request_id, &message.name, &message.explanation, 0)
 }
 
-/// Offers another schedule.
+/// Parses a counter-offer.
 pub fn counter_plan(request: Request<pb::CounterPlanRequest>) -> Result<(Call, CounterPlan), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, PLAN);
@@ -140,7 +143,7 @@ pub fn counter_plan(request: Request<pb::CounterPlanRequest>) -> Result<(Call, C
     Ok((fields.write(&message.request_id, name.tenant)?, command))
 }
 
-/// Takes a proposal back.
+/// Parses the withdrawal of a proposal.
 pub fn withdraw_plan(request: Request<pb::WithdrawPlanRequest>) -> Result<(Call, EndPlan), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, PLAN);
@@ -148,14 +151,14 @@ pub fn withdraw_plan(request: Request<pb::WithdrawPlanRequest>) -> Result<(Call,
     Ok((fields.write(&message.request_id, name.tenant)?, command))
 }
 
-/// Tries to collect now.
+/// Parses a request to collect now.
 pub fn retry_plan_collection(request: Request<pb::RetryPlanCollectionRequest>) -> Result<(Call, PlanRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, PLAN);
     Ok((fields.write(&message.request_id, name.tenant.clone())?, plan_ref(&name)))
 }
 
-/// Names a plan to read.
+/// Parses a request for one plan.
 pub fn get_plan(request: Request<pb::GetPlanRequest>) -> Result<PlanRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, PLAN);
@@ -163,7 +166,7 @@ pub fn get_plan(request: Request<pb::GetPlanRequest>) -> Result<PlanRef, AppErro
     Ok(plan_ref(&name))
 }
 
-/// Asks for plans.
+/// Parses a request for a list of plans.
 pub fn list_plans(request: Request<pb::ListPlansRequest>) -> Result<(ListPlans, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let of_tenant = message.parent.split('/').count() == 2;
@@ -174,7 +177,7 @@ pub fn list_plans(request: Request<pb::ListPlansRequest>) -> Result<(ListPlans, 
     }
     for (index, number) in message.states.iter().take(PlanState::ALL.len()).enumerate() {
         let state = fields.choice::<pb::plan::State>(&format!("states[{index}]"), *number);
-        states.extend(state.and_then(|state| PlanState::ALL.into_iter().find(|own| plan_state(*own) == state)));
+        states.extend(state.and_then(|state| PlanState::ALL.into_iter().find(|candidate| plan_state(*candidate) == state)));
     }
     let invoice = (!message.invoice.is_empty()).then(|| Id::from_uuid(fields.name("invoice", &message.invoice, INVOICE).id(1)));
     let from = fields.optional_date("next_due_from", message.next_due_from.as_ref());
@@ -183,20 +186,20 @@ pub fn list_plans(request: Request<pb::ListPlansRequest>) -> Result<(ListPlans, 
     let page = Page::parse(&mut fields, &list, message.page_size, &message.page_token);
     fields.finish()?;
     let customer = (!of_tenant).then(|| Id::from_uuid(parent.id(0)));
-    Ok((ListPlans { tenant: parent.tenant, customer, states, invoice, next_due: (from, to) }, page))
+    Ok((ListPlans { tenant: parent.tenant, customer, states, invoice, next_due: DateRange { from, to } }, page))
 }
 
-/// Asks for a plan's history.
+/// Parses a request for a plan's history.
 pub fn list_plan_history(request: Request<pb::ListPlanHistoryRequest>) -> Result<(PlanHistory, Page), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, PLAN);
     let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
-    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    let reader = if fields.scope().grant == Grant::OwnCustomer { HistoryReader::Customer } else { HistoryReader::Tenant };
     fields.finish()?;
-    Ok((PlanHistory { plan: plan_ref(&name), as_customer }, page))
+    Ok((PlanHistory { plan: plan_ref(&name), reader }, page))
 }
 
-/// A plan's state.
+/// Renders a plan's state.
 #[must_use]
 pub fn plan_state(state: PlanState) -> pb::plan::State {
     use pb::plan::State;
@@ -215,7 +218,7 @@ pub fn plan_state(state: PlanState) -> pb::plan::State {
     }
 }
 
-/// An instalment, numbered from 1.
+/// Renders an instalment; its number is its index plus one.
 #[must_use]
 pub fn instalment((index, instalment): (usize, &Instalment)) -> pb::Instalment {
     pb::Instalment {
@@ -230,10 +233,7 @@ fn instalments(parts: &[Instalment]) -> Vec<pb::Instalment> {
     parts.iter().enumerate().map(instalment).collect()
 }
 
-/// A plan.
-///
-/// # Errors
-/// None that stored amounts can cause.
+/// Renders a plan.
 pub fn plan(tenant: &TenantId, plan: &Plan) -> Result<pb::Plan, AppError> {
     let customer = customer_name(tenant, plan.customer);
     let covered = |invoice: &Covered| pb::CoveredInvoice {
@@ -278,32 +278,28 @@ pub fn plan(tenant: &TenantId, plan: &Plan) -> Result<pb::Plan, AppError> {
     })
 }
 
-/// A plan that is not stored.
-///
-/// # Errors
-/// None that stored amounts can cause.
+/// Renders a plan that is not stored: it has no name, no version and no times.
 pub fn plan_preview(tenant: &TenantId, plan: &Plan) -> Result<pb::Plan, AppError> {
-    let none = (String::new(), String::new());
-    Ok(pb::Plan { name: none.0, etag: none.1, create_time: None, update_time: None, ..self::plan(tenant, plan)? })
+    Ok(pb::Plan { name: String::new(), etag: String::new(), create_time: None, update_time: None, ..self::plan(tenant, plan)? })
 }
 
-/// An edge; customers do not see who of the tenant took it.
+/// Renders a change of state. Customers do not see the names of the tenant's staff.
 #[must_use]
-pub fn plan_history_entry(taken: &Taken, as_customer: bool) -> pb::PlanHistoryEntry {
+pub fn plan_history_entry(transition: &Transition, reader: HistoryReader) -> pb::PlanHistoryEntry {
     use pb::plan_history_entry::Side as Message;
-    let side = match taken.by.side {
+    let side = match transition.by.side {
         Side::Customer => Message::Customer,
         Side::Tenant => Message::Tenant,
         Side::Suite => Message::Suite,
     };
-    let unseen = as_customer && taken.by.side == Side::Tenant;
+    let is_hidden = reader == HistoryReader::Customer && transition.by.side == Side::Tenant;
     pb::PlanHistoryEntry {
-        verb: taken.verb.name().to_owned(),
-        from: plan_state(taken.from).into(),
-        to: plan_state(taken.to).into(),
+        verb: transition.verb.name().to_owned(),
+        from: plan_state(transition.from).into(),
+        to: plan_state(transition.to).into(),
         side: side.into(),
-        actor: if unseen { String::new() } else { taken.by.subject.clone() },
-        explanation: taken.explanation.clone(),
-        time: Some(timestamp(taken.at)),
+        actor: if is_hidden { String::new() } else { transition.by.subject.clone() },
+        explanation: transition.explanation.clone(),
+        time: Some(timestamp(transition.at)),
     }
 }

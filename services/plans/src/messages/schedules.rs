@@ -1,11 +1,11 @@
-//! Schedules, both ways.
+//! Parses and renders schedules.
 
 use chrono::{NaiveDate, Weekday};
 use payterms_chassis::{Fields, render::date};
 use payterms_plans_domain::{Schedule, schedule::MOST_INSTALMENTS};
 use payterms_proto::{google::r#type::DayOfWeek, plans::v1 as pb};
 
-/// A schedule; every part that does not fit its kind is a violation.
+/// Parses a schedule. Each field that does not fit the kind is a violation.
 pub(super) fn schedule(fields: &mut Fields, message: Option<&pb::Schedule>) -> Schedule {
     use pb::schedule::{Interval, Kind};
     let nothing = Schedule::Deferral(NaiveDate::MIN);
@@ -68,7 +68,7 @@ fn weekday(day: DayOfWeek) -> Option<Weekday> {
     })
 }
 
-/// A schedule.
+/// Renders a schedule.
 pub(super) fn render_schedule(schedule: Schedule) -> pb::Schedule {
     use pb::schedule::{Interval, Kind};
     let count = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);

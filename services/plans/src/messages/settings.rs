@@ -1,7 +1,10 @@
-//! A tenant's plan settings.
+//! Requests on a tenant's plan settings, and their messages.
 
 use super::names::customer_ref;
-use crate::commands::{customers::CustomerRef, settings::UpdateSettings};
+use crate::commands::{
+    customers::CustomerRef,
+    settings::{OfferedIntervals, OfferedKinds, UpdateSettings},
+};
 use payterms_chassis::{AppError, Call, Fields, call::Caller, etag, fields::Digits, render::money};
 use payterms_kernel::{Money, TenantId};
 use payterms_plans_domain::{
@@ -12,7 +15,7 @@ use payterms_proto::{google::r#type::Money as MoneyMessage, plans::v1 as pb};
 use tonic::Request;
 
 const SETTINGS: &str = "planSettings";
-/// The fields that a mask may name.
+/// The fields that an update mask may name.
 const CHANGING: [&str; 13] = [
     "proposals_allowed",
     "kinds",
@@ -29,7 +32,7 @@ const CHANGING: [&str; 13] = [
     "refusal_band",
 ];
 
-/// Names settings to read.
+/// Parses a request for the settings.
 pub fn get_plan_settings(request: Request<pb::GetPlanSettingsRequest>) -> Result<TenantId, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.singleton("name", &message.name, &[], SETTINGS).tenant;
@@ -37,7 +40,7 @@ pub fn get_plan_settings(request: Request<pb::GetPlanSettingsRequest>) -> Result
     Ok(tenant)
 }
 
-/// Names a customer whose options are asked for.
+/// Parses a request for the options of a customer.
 pub fn get_proposal_options(request: Request<pb::GetProposalOptionsRequest>) -> Result<(Caller, CustomerRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
@@ -46,7 +49,7 @@ pub fn get_proposal_options(request: Request<pb::GetProposalOptionsRequest>) -> 
     Ok((caller, customer_ref(&name)))
 }
 
-/// Changes settings.
+/// Parses a change of the settings.
 pub fn update_plan_settings(request: Request<pb::UpdatePlanSettingsRequest>) -> Result<(Call, UpdateSettings), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
@@ -54,16 +57,17 @@ pub fn update_plan_settings(request: Request<pb::UpdatePlanSettingsRequest>) -> 
     let settings = message.plan_settings.unwrap_or_default();
     let tenant = fields.singleton("plan_settings.name", &settings.name, &[], SETTINGS).tenant;
     let mut new = PlanSettings { allowed: settings.proposals_allowed, ..PlanSettings::fresh() };
-    let (mut kinds, mut intervals) = ((true, true), (true, true));
+    let mut kinds = OfferedKinds { deferral: true, instalments: true };
+    let mut intervals = OfferedIntervals { weekly: true, monthly: true };
     if used("kinds") {
         use pb::schedule::Kind::{Instalments, SingleDeferral};
         let chosen = choices::<pb::schedule::Kind>(&mut fields, "kinds", &settings.kinds);
-        kinds = (chosen.contains(&SingleDeferral), chosen.contains(&Instalments));
+        kinds = OfferedKinds { deferral: chosen.contains(&SingleDeferral), instalments: chosen.contains(&Instalments) };
     }
     if used("intervals") {
         use pb::schedule::Interval::{Monthly, Weekly};
         let chosen = choices::<pb::schedule::Interval>(&mut fields, "intervals", &settings.intervals);
-        intervals = (chosen.contains(&Weekly), chosen.contains(&Monthly));
+        intervals = OfferedIntervals { weekly: chosen.contains(&Weekly), monthly: chosen.contains(&Monthly) };
     }
     let mut number = |path: &str, stated: i32, range, target: &mut u32| {
         if used(path) {
@@ -120,7 +124,7 @@ fn amounts(fields: &mut Fields, field: &str, messages: &[MoneyMessage]) -> Vec<M
     let mut parsed: Vec<Money> = Vec::new();
     for (index, message) in messages.iter().take(50).enumerate() {
         let amount = fields.money(&format!("{field}[{index}]"), Some(message), Digits::MinorUnit);
-        if parsed.iter().any(|known| known.currency() == amount.currency()) {
+        if parsed.iter().any(|other| other.currency() == amount.currency()) {
             fields.wrong(&format!("{field}[{index}]"), "DUPLICATE_ITEM", "Write one amount per currency.");
         }
         parsed.push(amount);
@@ -168,7 +172,7 @@ fn kinds(settings: &PlanSettings) -> (Vec<i32>, Vec<i32>) {
     )
 }
 
-/// Settings.
+/// Renders the settings.
 #[must_use]
 pub fn plan_settings(tenant: &TenantId, settings: &PlanSettings) -> pb::PlanSettings {
     use pb::plan_settings::BreachConsequence;
@@ -202,7 +206,7 @@ pub fn plan_settings(tenant: &TenantId, settings: &PlanSettings) -> pb::PlanSett
     }
 }
 
-/// What a customer may propose.
+/// Renders what a customer may propose.
 #[must_use]
 pub fn proposal_options(settings: &PlanSettings) -> pb::GetProposalOptionsResponse {
     if !settings.allowed {

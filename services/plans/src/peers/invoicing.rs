@@ -1,4 +1,5 @@
-//! Invoicing, as plans reach it: reads in the caller's own name, steps of flows as a peer.
+//! The client of invoicing. Reads are made on behalf of the caller, so that it sees only its own invoices; steps of
+//! flows are made by the service itself.
 
 use crate::{
     app::App,
@@ -26,17 +27,27 @@ use std::time::Duration;
 use tonic::{Request, Status};
 use uuid::Uuid;
 
-/// How long one call may take.
+/// How long one call may take, so that a caller does not wait for a peer that hangs.
 const BUDGET: Duration = Duration::from_secs(10);
 
-/// Why invoices are not blocked for a plan: one of them has changed since the plan was made.
+/// The refusals that end an attempt to block: an invoice has changed since the plan was made. Other errors are
+/// retried.
 const NOT_BLOCKED: [&str; 5] = ["INVOICE_BLOCKED", "INVOICE_STATE", "PAYMENT_PENDING", "PLAN_AMOUNT_CHANGED", "RESOURCE_NOT_FOUND"];
 
-/// Why nothing is collected for a plan. That its invoices or its customer are not there is no such reason: invoicing has
-/// them for ever, and the wallet's copy of a customer comes late at most.
+/// The refusals that end an attempt to collect. A missing customer is not one of them: invoicing never deletes
+/// customers, and the wallet's copy can only be late, so that error is retried.
 const NOT_COLLECTED: [&str; 3] = ["DEBIT_NOTICE_REQUIRED", "INVOICE_BLOCKED", "NOTHING_PAYABLE"];
 
-/// A customer's invoices.
+/// The breach of a plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Breach {
+    /// The day of the breach.
+    pub on: NaiveDate,
+    /// Whether the whole rest is due at once.
+    pub due_at_once: bool,
+}
+
+/// Calls invoicing about the invoices of one customer.
 #[derive(Debug)]
 pub struct Invoicing<'a> {
     app: &'a App,
@@ -45,7 +56,7 @@ pub struct Invoicing<'a> {
 }
 
 impl<'a> Invoicing<'a> {
-    /// The invoices of a customer.
+    /// A client for the invoices of a customer.
     #[must_use]
     pub fn new(app: &'a App, tenant: &'a TenantId, customer: Id<Customer>) -> Self {
         Self { app, tenant, customer: customer_name(tenant, customer) }
@@ -59,10 +70,10 @@ impl<'a> Invoicing<'a> {
         self.app.peers.request("invoicing", &Caller::service("plans", self.tenant, None), message, BUDGET)
     }
 
-    /// Refuses where the caller sees no such customer.
+    /// Checks that the customer exists and the caller may see it.
     ///
     /// # Errors
-    /// `RESOURCE_NOT_FOUND`; invoicing's.
+    /// `RESOURCE_NOT_FOUND` if not; invoicing's refusal, or no answer.
     pub async fn must_have_customer(&self, caller: &Caller) -> Result<(), AppError> {
         let message = GetCustomerRequest { name: self.customer.clone() };
         let request = self.app.peers.request_as("invoicing", caller, message, BUDGET)?;
@@ -70,23 +81,24 @@ impl<'a> Invoicing<'a> {
         Ok(())
     }
 
-    /// What the caller may see of invoices; how often they were proposed is not known there.
+    /// The facts of invoices, as far as the caller may see them. The number of proposals is zero, because invoicing
+    /// does not count them.
     ///
     /// # Errors
-    /// `RESOURCE_NOT_FOUND`; invoicing's.
+    /// `RESOURCE_NOT_FOUND` if the caller does not see one of them; invoicing's refusal, or no answer.
     pub async fn facts(&self, caller: &Caller, invoices: &[Id<Invoice>]) -> Result<Vec<Facts>, AppError> {
         let message = BatchGetInvoicesRequest { parent: self.customer.clone(), names: self.names(invoices) };
         let request = self.app.peers.request_as("invoicing", caller, message, BUDGET)?;
-        let found = InvoiceServiceClient::new(self.channel()?).batch_get_invoices(request).await?.into_inner().invoices;
-        found.iter().map(facts).collect()
+        let invoices = InvoiceServiceClient::new(self.channel()?).batch_get_invoices(request).await?.into_inner().invoices;
+        invoices.iter().map(facts).collect()
     }
 
-    /// What is known of a plan's invoices now.
+    /// The present amounts of a plan's invoices.
     ///
     /// # Errors
-    /// No answer after many tries.
+    /// No answer after many retries.
     pub async fn figures(&self, plan: &Plan) -> Result<Vec<(Id<Invoice>, Figures)>, AppError> {
-        let ids: Vec<_> = plan.covered.iter().map(|own| own.invoice).collect();
+        let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
         let message = BatchGetInvoicesRequest { parent: self.customer.clone(), names: self.names(&ids) };
         let call = || async {
             let request = self.step(message.clone())?;
@@ -103,20 +115,21 @@ impl<'a> Invoicing<'a> {
         format!("{}/plans/{}", self.customer, plan.id)
     }
 
-    /// Blocks a plan's invoices, all or none, or replaces its blocks; answers what was open under the locks.
+    /// Blocks a plan's invoices, all or none, or replaces its blocks. Answers the amounts that invoicing read while it
+    /// held the locks.
     ///
     /// # Errors
-    /// No answer after many tries. A refusal is a result.
+    /// No answer after many retries. A refusal is a result, not an error.
     pub async fn block_for_owner(
         &self,
         step: Uuid,
         plan: &Plan,
         reason: Reason,
     ) -> Result<Result<Vec<(Id<Invoice>, Figures)>, Status>, AppError> {
-        let invoices = plan.covered.iter().map(|own| InvoiceToBlock {
-            invoice: format!("{}/invoices/{}", self.customer, own.invoice),
-            expected_open: own.expected.is_positive().then(|| money(own.expected)),
-            nothing_open: !own.expected.is_positive(),
+        let invoices = plan.covered.iter().map(|covered| InvoiceToBlock {
+            invoice: format!("{}/invoices/{}", self.customer, covered.invoice),
+            expected_open: covered.expected.is_positive().then(|| money(covered.expected)),
+            nothing_open: !covered.expected.is_positive(),
         });
         let message = BlockForOwnerRequest {
             request_id: step.to_string(),
@@ -135,19 +148,19 @@ impl<'a> Invoicing<'a> {
         }
     }
 
-    /// Lifts a plan's blocks; after a breach reminders start again from its day.
+    /// Lifts a plan's blocks. After a breach, reminders start again from its day.
     ///
     /// # Errors
-    /// No answer after many tries.
-    pub async fn unblock_for_owner(&self, step: Uuid, plan: &Plan, breach: Option<(NaiveDate, bool)>) -> Result<(), AppError> {
-        let ids: Vec<_> = plan.covered.iter().map(|own| own.invoice).collect();
+    /// No answer after many retries.
+    pub async fn unblock_for_owner(&self, step: Uuid, plan: &Plan, breach: Option<Breach>) -> Result<(), AppError> {
+        let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
         let message = UnblockForOwnerRequest {
             request_id: step.to_string(),
             parent: self.customer.clone(),
             owner: self.plan(plan),
             invoices: self.names(&ids),
-            breach_date: breach.map(|(day, _)| date(day)),
-            due_at_once: breach.is_some_and(|(_, at_once)| at_once),
+            breach_date: breach.map(|breach| date(breach.on)),
+            due_at_once: breach.is_some_and(|breach| breach.due_at_once),
         };
         let call = || async {
             let request = self.step(message.clone())?;
@@ -156,12 +169,12 @@ impl<'a> Invoicing<'a> {
         until_done(call).await.map(|_| ())
     }
 
-    /// Collects what is due of a plan from the collection method.
+    /// Collects the due amount of a plan with the customer's collection method.
     ///
     /// # Errors
-    /// No answer after many tries. A refusal is a result.
-    pub async fn collect_for_owner(&self, (step, attempt): (Uuid, Uuid), plan: &Plan) -> Result<Result<Payment, Status>, AppError> {
-        let ids: Vec<_> = plan.covered.iter().map(|own| own.invoice).collect();
+    /// No answer after many retries. A refusal is a result, not an error.
+    pub async fn collect_for_owner(&self, step: Uuid, attempt: Uuid, plan: &Plan) -> Result<Result<Payment, Status>, AppError> {
+        let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
         let message = CollectForOwnerRequest {
             request_id: step.to_string(),
             parent: self.customer.clone(),
@@ -169,7 +182,7 @@ impl<'a> Invoicing<'a> {
             invoices: self.names(&ids),
             amount: Some(money(Money::from_micros(plan.currency, plan.attempt.amount))),
             reference: attempt.to_string(),
-            notice_time: plan.attempt.told_at.map(timestamp),
+            notice_time: plan.attempt.announced_at.map(timestamp),
             later: (plan.attempt.later > 0).then(|| money(Money::from_micros(plan.currency, plan.attempt.later))),
         };
         let call = || async {

@@ -1,3 +1,3 @@
-//! The other services, as plans reach them.
+//! Clients of the other services.
 
 pub mod invoicing;

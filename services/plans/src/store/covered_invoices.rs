@@ -1,4 +1,4 @@
-//! Table `covered_invoices`: what each plan covers, and what is known of it.
+//! Table `covered_invoices`: the invoices of each plan, with their newest amounts.
 
 use chrono::{DateTime, Utc};
 use payterms_chassis::{
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "covered_invoices")]
-/// A row. `live`: the plan holds the invoice; an index lets one do so at most.
+/// A row. `live`: the plan holds the invoice; a unique index allows one such row for each invoice.
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     tenant: String,
@@ -42,7 +42,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 fn covered(row: Model) -> Result<(Uuid, Covered), AppError> {
     let money = |micros| money(&row.currency, micros);
-    let own = Covered {
+    let covered = Covered {
         invoice: Id::from_uuid(row.invoice_id),
         due_on: date(&row.due_on)?,
         covered: money(row.covered)?,
@@ -53,25 +53,25 @@ fn covered(row: Model) -> Result<(Uuid, Covered), AppError> {
         revision: row.revision,
         number: row.number,
     };
-    Ok((row.plan_id, own))
+    Ok((row.plan_id, covered))
 }
 
-/// What plans cover, by plan, in the order of their places.
+/// The covered invoices by plan, each list in its stored order.
 pub(super) async fn of_plans<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     plans: &[Uuid],
 ) -> Result<HashMap<Uuid, Vec<Covered>>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PlanId.is_in(plans.to_vec()));
-    let mut found: HashMap<Uuid, Vec<Covered>> = HashMap::new();
+    let mut by_plan: HashMap<Uuid, Vec<Covered>> = HashMap::new();
     for row in query.order_by_asc(Column::Place).all(conn).await? {
-        let (plan, own) = covered(row)?;
-        found.entry(plan).or_default().push(own);
+        let (plan, invoice) = covered(row)?;
+        by_plan.entry(plan).or_default().push(invoice);
     }
-    Ok(found)
+    Ok(by_plan)
 }
 
-/// Plans that cover an invoice, in the order of their ids.
+/// Plans that cover an invoice. They are ordered by id, so that all callers lock them in the same order.
 pub async fn plans_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<Id<Plan>>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.eq(invoice.uuid()));
     let ids: Vec<Uuid> = query.select_only().column(Column::PlanId).order_by_asc(Column::PlanId).into_tuple().all(conn).await?;
@@ -79,12 +79,12 @@ pub async fn plans_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: 
 }
 
 #[derive(Debug, FromQueryResult)]
-struct Counted {
+struct ProposalCount {
     invoice_id: Uuid,
     proposals: i64,
 }
 
-/// How often invoices were proposed since an instant.
+/// How often each invoice was proposed since a time.
 pub async fn proposals<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -100,14 +100,14 @@ pub async fn proposals<C: ConnectionTrait>(
         .column(Column::InvoiceId)
         .column_as(Column::PlanId.count(), "proposals")
         .group_by(Column::InvoiceId)
-        .into_model::<Counted>()
+        .into_model::<ProposalCount>()
         .all(conn)
         .await?;
-    Ok(counted.into_iter().map(|own| (own.invoice_id, u32::try_from(own.proposals).unwrap_or(u32::MAX))).collect())
+    Ok(counted.into_iter().map(|row| (row.invoice_id, u32::try_from(row.proposals).unwrap_or(u32::MAX))).collect())
 }
 
-/// The invoices that live plans hold, of those named.
-pub async fn held<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Id<Invoice>]) -> Result<Vec<Uuid>, AppError> {
+/// The invoices among `invoices` that a live plan holds.
+pub async fn held_by_live_plans<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Id<Invoice>]) -> Result<Vec<Uuid>, AppError> {
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::InvoiceId.is_in(invoices.iter().map(|id| id.uuid())))
@@ -115,25 +115,25 @@ pub async fn held<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[I
     Ok(query.select_only().column(Column::InvoiceId).into_tuple().all(conn).await?)
 }
 
-/// Saves what a plan covers.
+/// Saves the invoices of a plan.
 ///
 /// # Errors
-/// The database's; a second live plan of an invoice breaks an index.
+/// The database's, also if another live plan holds one of the invoices: a unique index forbids it.
 pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) -> Result<(), AppError> {
-    let rows = (1_i64..).zip(&plan.covered).map(|(place, own)| ActiveModel {
+    let rows = (1_i64..).zip(&plan.covered).map(|(index, invoice)| ActiveModel {
         tenant: Set(tenant.to_string()),
         plan_id: Set(plan.id.uuid()),
-        invoice_id: Set(own.invoice.uuid()),
-        place: Set(place),
-        number: Set(own.number.clone()),
-        due_on: Set(own.due_on.to_string()),
-        covered: Set(own.covered.micros()),
-        paid_before: Set(own.paid_before.micros()),
-        open: Set(own.open.micros()),
-        paid: Set(own.paid.micros()),
+        invoice_id: Set(invoice.invoice.uuid()),
+        place: Set(index),
+        number: Set(invoice.number.clone()),
+        due_on: Set(invoice.due_on.to_string()),
+        covered: Set(invoice.covered.micros()),
+        paid_before: Set(invoice.paid_before.micros()),
+        open: Set(invoice.open.micros()),
+        paid: Set(invoice.paid.micros()),
         currency: Set(plan.currency.code().to_owned()),
-        expected: Set(own.expected.micros()),
-        revision: Set(own.revision),
+        expected: Set(invoice.expected.micros()),
+        revision: Set(invoice.revision),
         live: Set(plan.state.is_live()),
         proposed_at: Set(plan.created_at),
     });
@@ -144,7 +144,7 @@ pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: 
     Ok(())
 }
 
-/// Deletes what a plan covers that was never sent.
+/// Deletes the invoices of a plan that was never sent.
 pub(super) async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: Id<Plan>) -> Result<(), AppError> {
     let query = Entity::delete_many().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PlanId.eq(plan.uuid()));
     query.exec(conn).await?;

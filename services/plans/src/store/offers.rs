@@ -1,4 +1,4 @@
-//! Tables `offers` and `instalments`: at place 1 the offer that stands, at place 2 the counter-offer.
+//! Tables `offers` and `instalments`. The valid offer has place 1, a counter-offer place 2.
 
 use chrono::{NaiveDate, Weekday};
 use payterms_chassis::{
@@ -87,7 +87,7 @@ fn schedule(text: &str) -> Result<Schedule, AppError> {
     }
 }
 
-/// The offers of plans, by plan and place.
+/// The offers of plans, by plan id and place.
 pub(super) async fn of_plans<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -100,17 +100,17 @@ pub(super) async fn of_plans<C: ConnectionTrait>(
         .order_by_asc(parts::Column::Place);
     for row in query.all(conn).await? {
         let money = |micros| money(&row.currency, micros);
-        let own = Instalment {
+        let instalment = Instalment {
             due_on: date(&row.due_on)?,
             planned: money(row.planned)?,
             amount: money(row.amount)?,
             paid: money(row.paid)?,
             announced_at: row.announced_at,
         };
-        instalments.entry((row.plan_id, row.offer)).or_default().push(own);
+        instalments.entry((row.plan_id, row.offer)).or_default().push(instalment);
     }
     let query = rows::Entity::find().filter(rows::Column::Tenant.eq(tenant.as_str())).filter(rows::Column::PlanId.is_in(plans.to_vec()));
-    let mut found = HashMap::new();
+    let mut offers = HashMap::new();
     for row in query.all(conn).await? {
         let key = (row.plan_id, row.place);
         let offer = Offer {
@@ -119,19 +119,19 @@ pub(super) async fn of_plans<C: ConnectionTrait>(
             by: Actor { side: side(&row.side)?, subject: row.subject },
             explanation: row.explanation,
         };
-        found.insert(key, offer);
+        offers.insert(key, offer);
     }
-    Ok(found)
+    Ok(offers)
 }
 
 /// Replaces the offers of a plan.
 pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) -> Result<(), AppError> {
     delete(conn, tenant, plan.id).await?;
     let offers: Vec<_> = (1_i64..).zip(std::iter::once(&plan.offer).chain(&plan.counter)).collect();
-    let row = |(place, offer): &(i64, &Offer)| rows::ActiveModel {
+    let row = |(index, offer): &(i64, &Offer)| rows::ActiveModel {
         tenant: Set(tenant.to_string()),
         plan_id: Set(plan.id.uuid()),
-        place: Set(*place),
+        place: Set(*index),
         schedule: Set(schedule_text(offer.schedule)),
         side: Set(offer.by.side.name().to_owned()),
         subject: Set(offer.by.subject.clone()),
@@ -139,13 +139,13 @@ pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: 
     };
     rows::Entity::insert_many(offers.iter().map(row)).exec_without_returning(conn).await?;
     let mut instalments = Vec::new();
-    for (offer, own) in &offers {
-        for (place, part) in (1_i64..).zip(&own.instalments) {
+    for (offer_index, offer) in &offers {
+        for (index, part) in (1_i64..).zip(&offer.instalments) {
             instalments.push(parts::ActiveModel {
                 tenant: Set(tenant.to_string()),
                 plan_id: Set(plan.id.uuid()),
-                offer: Set(*offer),
-                place: Set(place),
+                offer: Set(*offer_index),
+                place: Set(index),
                 due_on: Set(part.due_on.to_string()),
                 planned: Set(part.planned.micros()),
                 amount: Set(part.amount.micros()),
@@ -177,13 +177,13 @@ mod tests {
 
     #[test]
     fn a_schedule_comes_back_as_it_was_written() {
-        for own in [
+        for written in [
             Schedule::Deferral("2026-02-28".parse().unwrap()),
             Schedule::Weekly { count: 3, day: None },
             Schedule::Weekly { count: 4, day: Some(Weekday::Sat) },
             Schedule::Monthly { count: 120, day: 31 },
         ] {
-            assert_eq!(schedule(&schedule_text(own)).unwrap(), own);
+            assert_eq!(schedule(&schedule_text(written)).unwrap(), written);
         }
         for wrong in ["", "DEFERRAL", "WEEKLY x -", "MONTHLY 3 x", "WEEKLY 3 Xday"] {
             assert!(schedule(wrong).is_err(), "{wrong}");

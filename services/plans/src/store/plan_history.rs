@@ -1,11 +1,11 @@
-//! Table `plan_history`: who led a plan from where to where, when and why. Rows never change.
+//! Table `plan_history`: each change of a plan's state, with who made it, when and why. Rows never change.
 
 use payterms_chassis::{
     AppError,
     columns::{side, unknown},
 };
 use payterms_kernel::{Id, TenantId};
-use payterms_plans_domain::{Actor, Customer, Plan, PlanState, Taken, Verb};
+use payterms_plans_domain::{Actor, Customer, Plan, PlanState, Transition, Verb};
 use sea_orm::{ActiveValue::Set, JoinType, QueryOrder, QuerySelect, entity::prelude::*};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -51,8 +51,8 @@ pub(super) fn verb(name: &str) -> Result<Verb, AppError> {
     Verb::ALL.into_iter().find(|verb| verb.name() == name).ok_or_else(|| unknown("verb", name))
 }
 
-fn taken(row: Model) -> Result<(i64, Taken), AppError> {
-    let own = Taken {
+fn transition(row: Model) -> Result<(i64, Transition), AppError> {
+    let transition = Transition {
         verb: verb(&row.verb)?,
         from: state(&row.from_state)?,
         to: state(&row.to_state)?,
@@ -60,20 +60,20 @@ fn taken(row: Model) -> Result<(i64, Taken), AppError> {
         explanation: row.explanation,
         at: row.at,
     };
-    Ok((row.sequence, own))
+    Ok((row.sequence, transition))
 }
 
-/// Edges of a plan after a sequence, oldest first.
+/// Changes of a plan's state after a sequence number, oldest first.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     plan: Id<Plan>,
     after: i64,
     limit: u64,
-) -> Result<Vec<(i64, Taken)>, AppError> {
+) -> Result<Vec<(i64, Transition)>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PlanId.eq(plan.uuid()));
     let query = query.filter(Column::Sequence.gt(after)).order_by_asc(Column::Sequence).limit(limit);
-    query.all(conn).await?.into_iter().map(taken).collect()
+    query.all(conn).await?.into_iter().map(transition).collect()
 }
 
 /// When a customer last breached a plan.
@@ -90,25 +90,25 @@ pub async fn last_breach<C: ConnectionTrait>(
     Ok(query.order_by_desc(Column::At).limit(1).one(conn).await?.map(|row| row.at))
 }
 
-/// Appends the edges that were taken since the plan was loaded.
+/// Appends the changes of state since the plan was loaded. The plan's row is locked, so the numbers are unique.
 pub(super) async fn append<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) -> Result<(), AppError> {
-    if plan.taken.is_empty() {
+    if plan.transitions.is_empty() {
         return Ok(());
     }
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PlanId.eq(plan.id.uuid()));
     let last: Option<Option<i64>> = query.select_only().column_as(Column::Sequence.max(), "last").into_tuple().one(conn).await?;
     let first = last.flatten().unwrap_or_default().saturating_add(1);
-    let rows = (first..).zip(&plan.taken).map(|(sequence, own)| ActiveModel {
+    let rows = (first..).zip(&plan.transitions).map(|(sequence, transition)| ActiveModel {
         tenant: Set(tenant.to_string()),
         plan_id: Set(plan.id.uuid()),
         sequence: Set(sequence),
-        verb: Set(own.verb.name().to_owned()),
-        from_state: Set(own.from.name().to_owned()),
-        to_state: Set(own.to.name().to_owned()),
-        side: Set(own.by.side.name().to_owned()),
-        subject: Set(own.by.subject.clone()),
-        explanation: Set(own.explanation.clone()),
-        at: Set(own.at),
+        verb: Set(transition.verb.name().to_owned()),
+        from_state: Set(transition.from.name().to_owned()),
+        to_state: Set(transition.to.name().to_owned()),
+        side: Set(transition.by.side.name().to_owned()),
+        subject: Set(transition.by.subject.clone()),
+        explanation: Set(transition.explanation.clone()),
+        at: Set(transition.at),
     });
     Entity::insert_many(rows).exec_without_returning(conn).await?;
     Ok(())

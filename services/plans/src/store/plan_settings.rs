@@ -65,7 +65,7 @@ fn refusal_band(text: &str) -> Result<Option<RefusalBand>, AppError> {
 
 fn settings(row: &Model) -> Result<PlanSettings, AppError> {
     let small = |number: i64| u32::try_from(number).unwrap_or_default();
-    let consequence = [Consequence::Accelerate, Consequence::End].into_iter().find(|own| own.name() == row.consequence);
+    let consequence = [Consequence::Accelerate, Consequence::End].into_iter().find(|consequence| consequence.name() == row.consequence);
     Ok(PlanSettings {
         allowed: row.allowed,
         kinds: row.kinds.split_whitespace().map(kind).collect::<Result<_, _>>()?,
@@ -83,13 +83,13 @@ fn settings(row: &Model) -> Result<PlanSettings, AppError> {
     })
 }
 
-/// The settings of a tenant; fresh ones where none were ever saved.
+/// The settings of a tenant; the defaults if it never saved any.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<PlanSettings, AppError> {
     let row = Entity::find_by_id(tenant.to_string()).one(conn).await?;
     row.as_ref().map_or_else(|| Ok(PlanSettings::fresh()), settings)
 }
 
-/// The settings of a tenant, their row locked, made if missing.
+/// Locks the settings of a tenant. The row is inserted if it is missing, because there would be nothing to lock.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<PlanSettings, AppError> {
     let keep = OnConflict::column(Column::Tenant).update_column(Column::Tenant).to_owned();
     Entity::insert(row(tenant, &PlanSettings::fresh())).on_conflict(keep).exec_without_returning(conn).await?;
@@ -97,25 +97,25 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Pla
     row.as_ref().map_or_else(|| Ok(PlanSettings::fresh()), settings)
 }
 
-fn row(tenant: &TenantId, own: &PlanSettings) -> ActiveModel {
+fn row(tenant: &TenantId, settings: &PlanSettings) -> ActiveModel {
     let approval =
-        own.approval_band.as_ref().map(|band| format!("{} {} {}", band.max_instalments, band.max_days, amounts_text(&band.amounts)));
-    let refusal = own.refusal_band.as_ref().map(|band| format!("{} {}", band.days_after_breach, amounts_text(&band.amounts)));
+        settings.approval_band.as_ref().map(|band| format!("{} {} {}", band.max_instalments, band.max_days, amounts_text(&band.amounts)));
+    let refusal = settings.refusal_band.as_ref().map(|band| format!("{} {}", band.days_after_breach, amounts_text(&band.amounts)));
     ActiveModel {
         tenant: Set(tenant.to_string()),
-        allowed: Set(own.allowed),
-        kinds: Set(own.kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" ")),
-        max_instalments: Set(own.max_instalments.into()),
-        max_days: Set(own.max_days.into()),
-        min_instalments: Set(amounts_text(&own.min_instalments)),
-        lead_days: Set(own.lead_days.into()),
-        answer_days: Set(own.answer_days.into()),
-        grace_days: Set(own.grace_days.into()),
-        consequence: Set(own.consequence.name().to_owned()),
-        max_proposals: Set(own.max_proposals.into()),
+        allowed: Set(settings.allowed),
+        kinds: Set(settings.kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" ")),
+        max_instalments: Set(settings.max_instalments.into()),
+        max_days: Set(settings.max_days.into()),
+        min_instalments: Set(amounts_text(&settings.min_instalments)),
+        lead_days: Set(settings.lead_days.into()),
+        answer_days: Set(settings.answer_days.into()),
+        grace_days: Set(settings.grace_days.into()),
+        consequence: Set(settings.consequence.name().to_owned()),
+        max_proposals: Set(settings.max_proposals.into()),
         approval_band: Set(approval.unwrap_or_default()),
         refusal_band: Set(refusal.unwrap_or_default()),
-        version: Set(own.version),
+        version: Set(settings.version),
     }
 }
 

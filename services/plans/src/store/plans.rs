@@ -1,4 +1,4 @@
-//! Table `plans`, whole with what they cover and their offers.
+//! Table `plans`. Plans are loaded and saved together with their invoices and offers.
 
 use super::{covered_invoices, offers, plan_history};
 use chrono::NaiveDate;
@@ -7,10 +7,10 @@ use payterms_chassis::{
     columns::{currency, date, side},
 };
 use payterms_kernel::{Id, TenantId, ladder::Ladder};
-use payterms_plans_domain::{Actor, Customer, Invoice, Plan, PlanState, collection::Attempt, plan::PendingTransition};
+use payterms_plans_domain::{Actor, Customer, DateRange, Invoice, Plan, PlanState, collection::Attempt, plan::PendingTransition};
 use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
-/// What `moving` holds while blocks are lifted; a verb's name while they are set.
+/// The value of column `moving` while blocks are lifted. While they are set, it is the name of the verb.
 const LIFT: &str = "LIFT";
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -79,7 +79,7 @@ fn day(text: Option<&String>) -> Result<Option<NaiveDate>, AppError> {
     text.map(|text| date(text)).transpose()
 }
 
-async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Plan>, AppError> {
+async fn load_parts<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Plan>, AppError> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -110,7 +110,7 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
                 under_way: row.attempt_under_way,
                 amount: row.attempt_amount,
                 later: row.attempt_later,
-                told_at: row.attempt_told_at,
+                announced_at: row.attempt_told_at,
                 ladder: Ladder { attempts: small(row.attempt_failures), first_failed_at: row.attempt_first_failed_at },
                 next_at: row.attempt_next_at,
                 waits: row.attempt_waits,
@@ -119,7 +119,7 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
             },
             pending_transition: pending_transition(&row)?,
             moves: row.moves,
-            taken: Vec::new(),
+            transitions: Vec::new(),
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -133,38 +133,38 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
 /// Plans by their ids.
 pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Plan>]) -> Result<Vec<Plan>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
-    whole(conn, tenant, query.all(conn).await?).await
+    load_parts(conn, tenant, query.all(conn).await?).await
 }
 
 /// One plan, its row locked.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Plan>) -> Result<Option<Plan>, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?;
-    Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
+    Ok(load_parts(conn, tenant, row.into_iter().collect()).await?.pop())
 }
 
-/// The plan that made a try to collect.
+/// The plan that made an attempt to collect.
 pub async fn of_attempt<C: ConnectionTrait>(conn: &C, tenant: &TenantId, attempt: Uuid) -> Result<Option<Id<Plan>>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::AttemptId.eq(attempt));
     let id: Option<Uuid> = query.select_only().column(Column::Id).into_tuple().one(conn).await?;
     Ok(id.map(Id::from_uuid))
 }
 
-/// Which plans are filter.
+/// The filter of a list of plans.
 #[derive(Debug, Clone)]
 pub struct PlanFilter<'a> {
-    /// Whose; none: of all customers.
+    /// Only plans of this customer; `None`: of all.
     pub customer: Option<Id<Customer>>,
-    /// In one of these states; none: in any.
+    /// Only plans in one of these states; empty: in any.
     pub states: &'a [PlanState],
-    /// That cover this invoice.
+    /// Only plans that cover this invoice.
     pub invoice: Option<Id<Invoice>>,
-    /// Whose next instalment falls due between these dates.
-    pub next_due: (Option<NaiveDate>, Option<NaiveDate>),
+    /// Only plans whose next instalment falls due between these dates.
+    pub next_due: DateRange,
     /// Only ids below this one.
     pub before: Uuid,
 }
 
-/// Plans, newest first. One that is being sent is not shown.
+/// Plans, newest first. A pending plan is not listed, because it disappears if its invoices cannot be blocked.
 pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, filter: &PlanFilter<'_>, limit: u64) -> Result<Vec<Plan>, AppError> {
     let mut query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
@@ -180,23 +180,23 @@ pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, filter: &Plan
         let covering = covered_invoices::plans_of(conn, tenant, invoice).await?;
         query = query.filter(Column::Id.is_in(covering.iter().map(|id| id.uuid())));
     }
-    if let Some(from) = filter.next_due.0 {
+    if let Some(from) = filter.next_due.from {
         query = query.filter(Column::NextDue.gte(from.to_string()));
     }
-    if let Some(to) = filter.next_due.1 {
+    if let Some(to) = filter.next_due.to {
         query = query.filter(Column::NextDue.lte(to.to_string()));
     }
-    whole(conn, tenant, query.order_by_desc(Column::Id).limit(limit).all(conn).await?).await
+    load_parts(conn, tenant, query.order_by_desc(Column::Id).limit(limit).all(conn).await?).await
 }
 
-/// Inserts a plan, or saves what became of it, with the edges that it took.
+/// Inserts or updates a plan, and appends its changes of state to the history.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) -> Result<(), AppError> {
-    let (moving, by, explanation) = match &plan.pending_transition {
+    let (pending, by, explanation) = match &plan.pending_transition {
         None => (String::new(), None, String::new()),
         Some(PendingTransition::Lift) => (LIFT.to_owned(), None, String::new()),
         Some(PendingTransition::Block { verb, by, explanation }) => (verb.name().to_owned(), Some(by), explanation.clone()),
     };
-    let next_due = plan.next_instalment().map(|(_, own)| own.due_on).filter(|_| plan.state.is_running());
+    let next_due = plan.next_instalment().map(|(_, instalment)| instalment.due_on).filter(|_| plan.state.is_running());
     let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -218,14 +218,14 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) 
         attempt_under_way: Set(plan.attempt.under_way),
         attempt_amount: Set(plan.attempt.amount),
         attempt_later: Set(plan.attempt.later),
-        attempt_told_at: Set(plan.attempt.told_at),
+        attempt_told_at: Set(plan.attempt.announced_at),
         attempt_failures: Set(plan.attempt.ladder.attempts.into()),
         attempt_first_failed_at: Set(plan.attempt.ladder.first_failed_at),
         attempt_next_at: Set(plan.attempt.next_at),
         attempt_waits: Set(plan.attempt.waits),
         attempt_reason: Set(plan.attempt.reason.clone()),
         attempt_through: Set(day(plan.attempt.through)),
-        moving: Set(moving),
+        moving: Set(pending),
         moving_side: Set(by.map(|by| by.side.name().to_owned()).unwrap_or_default()),
         moving_subject: Set(by.map(|by| by.subject.clone()).unwrap_or_default()),
         moving_explanation: Set(explanation),

@@ -1,5 +1,5 @@
-//! Chargebacks: an issuer takes a charge back, whatever has become of the money
-//! (docs/domain.md, Ledger, Refund).
+//! Chargebacks: an issuer takes a charge back, whether or not the money has been spent
+//! (docs/domain/wallet.md#chargeback-movement, docs/domain/invoicing.md#chargeback).
 
 use crate::{
     ledger::{Account, TransferKind},
@@ -12,19 +12,19 @@ use chrono::{DateTime, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError, rounding};
 use uuid::Uuid;
 
-/// How a charge of a payment was taken back.
+/// How a charge of a payment was taken back, and who bears it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChargedBack {
-    /// All of it.
+    /// The whole amount taken back.
     pub amount: Money,
-    /// The part that invoices had kept: they are open by as much again.
+    /// The part that had paid invoices: they are open again by as much.
     pub from_invoices: Money,
     /// The part that had become credit when the payment took more than its invoices.
     pub from_surplus: Money,
 }
 
-/// The reverse of a top-up: purchased credit of its tax kind, the newest first, and tax payable → provider
-/// clearing; what is spent already is owed. False where it was taken back before.
+/// Reverses a top-up: purchased credit of its tax kind, the newest first, and tax payable → provider clearing. Credit that is
+/// spent already becomes a debt. Returns false if the top-up was taken back before.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`.
@@ -38,25 +38,26 @@ pub fn of_top_up(top_up: &mut TopUp, wallet: &mut Wallet, ids: &mut IdSource, am
     let mut sides = take(wallet, amount.minus(tax)?, top_up.tax_kind)?;
     let others = [(Account::TaxPayable, None, tax.negated()), (Account::ProviderClearing, None, amount)];
     sides.extend(others.into_iter().filter(|(.., amount)| !amount.is_zero()));
-    post(wallet, ids, (TransferKind::Chargeback, None), sides, now)?;
+    post(wallet, ids, TransferKind::Chargeback, None, sides, now)?;
     top_up.state = TopUpState::ChargedBack;
     top_up.updated_at = now.max(top_up.updated_at);
     Ok(true)
 }
 
-/// The part of a tax that goes with a part of its amount.
+/// The share of a tax that belongs to a part of its amount.
 fn part(tax: Money, amount: Money, whole: Money) -> Result<Money, MoneyError> {
-    let exact = tax.amount().checked_mul(amount.amount()).and_then(|own| own.checked_div(whole.amount())).ok_or(MoneyError::Overflow)?;
+    let exact =
+        tax.amount().checked_mul(amount.amount()).and_then(|product| product.checked_div(whole.amount())).ok_or(MoneyError::Overflow)?;
     Money::new(tax.currency(), rounding::half_away(exact, tax.currency().exponent()))
 }
 
 /// Entries of a transfer, before they are posted.
 type Sides = Vec<(Account, Option<Id<Lot>>, Money)>;
 
-/// Takes purchased credit of a tax kind, the newest first; the rest is owed.
+/// Takes purchased credit of a tax kind, the newest first. What is missing becomes a debt of the wallet.
 fn take(wallet: &mut Wallet, amount: Money, kind: TaxKind) -> Result<Sides, MoneyError> {
-    let own = |lot: &&mut Lot| lot.kind == LotKind::Purchased && lot.tax_kind == Some(kind);
-    let mut lots: Vec<_> = wallet.lots.iter_mut().filter(own).collect();
+    let is_affected = |lot: &&mut Lot| lot.kind == LotKind::Purchased && lot.tax_kind == Some(kind);
+    let mut lots: Vec<_> = wallet.lots.iter_mut().filter(is_affected).collect();
     lots.sort_by_key(|lot| std::cmp::Reverse(lot.sequence));
     let (mut left, mut sides) = (amount, Sides::new());
     for lot in lots {
@@ -69,7 +70,7 @@ fn take(wallet: &mut Wallet, amount: Money, kind: TaxKind) -> Result<Sides, Mone
     }
     if left.is_positive() {
         wallet.owed = wallet.owed.plus(left)?;
-        // What taxed credit paid for is taxed anew by whatever pays it in the end.
+        // Only deposits: what taxed credit paid for is taxed again by whatever pays this debt in the end.
         if kind == TaxKind::Deposit {
             wallet.owed_back = wallet.owed_back.plus(left)?;
         }
@@ -78,11 +79,19 @@ fn take(wallet: &mut Wallet, amount: Money, kind: TaxKind) -> Result<Sides, Mone
     Ok(sides)
 }
 
-/// A charge of a payment is taken back: invoice settlement → provider clearing. What of it had become
-/// credit (a surplus, and what was given back as credit) is taken from the wallet again. False where it was
-/// taken back before.
-///
-/// `refunded` is what was given back of the charge; `surplus` what the payment still has of its surplus.
+/// A charge that an issuer takes back, and what had become of it.
+#[derive(Debug, Clone, Copy)]
+pub struct ReturnedCharge {
+    /// How much is taken back.
+    pub amount: Money,
+    /// How much of the charge was refunded before.
+    pub refunded: Money,
+    /// The payment's surplus, as far as no other chargeback has used it up.
+    pub surplus: Money,
+}
+
+/// Takes back a charge of a payment: invoice settlement → provider clearing. The part that had become credit (a surplus, or a
+/// refund to credit) is taken from the wallet again. Returns false if the charge was taken back before.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`.
@@ -90,9 +99,10 @@ pub fn of_charge(
     charge: &mut Charge,
     wallet: &mut Wallet,
     ids: &mut IdSource,
-    (amount, refunded, surplus): (Money, Money, Money),
+    returned: ReturnedCharge,
     now: DateTime<Utc>,
 ) -> Result<bool, Refusal> {
+    let ReturnedCharge { amount, refunded, surplus } = returned;
     wallet.takes(amount)?;
     let amount = amount.min(charge.amount)?;
     if charge.state != ChargeState::Succeeded || !amount.is_positive() {
@@ -103,12 +113,12 @@ pub fn of_charge(
     let from_invoices = standing.minus(from_surplus)?;
     let payment = Some(charge.payment);
     let sides = vec![(Account::InvoiceSettlement, None, amount.negated()), (Account::ProviderClearing, None, amount)];
-    post(wallet, ids, (TransferKind::Chargeback, payment), sides, now)?;
+    post(wallet, ids, TransferKind::Chargeback, payment, sides, now)?;
     let credited = amount.minus(from_invoices)?;
     if credited.is_positive() {
         let mut sides = take(wallet, credited, TaxKind::Deposit)?;
         sides.push((Account::InvoiceSettlement, None, credited));
-        post(wallet, ids, (TransferKind::Chargeback, payment), sides, now)?;
+        post(wallet, ids, TransferKind::Chargeback, payment, sides, now)?;
     }
     charge.state = ChargeState::ChargedBack;
     charge.charged_back = Some(ChargedBack { amount, from_invoices, from_surplus });
@@ -116,40 +126,41 @@ pub fn of_charge(
     Ok(true)
 }
 
-/// A payment is settled after some of its charges were taken back: what invoices cannot have kept of them
-/// was its surplus, and is taken from credit again. `kept` is what its tenders took, less the surplus.
-///
-/// # Errors
-/// None that stored amounts can cause.
-pub fn before_surplus(
-    wallet: &mut Wallet,
-    ids: &mut IdSource,
-    (payment, charges, kept): (Uuid, &[Charge], Money),
-    now: DateTime<Utc>,
-) -> Result<(), Refusal> {
+/// A payment that is settled after some of its charges were taken back.
+#[derive(Debug, Clone, Copy)]
+pub struct SettledPayment<'a> {
+    /// The payment.
+    pub payment: Uuid,
+    /// Its charges.
+    pub charges: &'a [Charge],
+    /// What its tenders took, less the surplus.
+    pub retained: Money,
+}
+
+/// Corrects the settlement of a payment after chargebacks: what was taken back beyond the part that invoices retain was its
+/// surplus, so that part is taken from credit again.
+pub fn before_surplus(wallet: &mut Wallet, ids: &mut IdSource, settled: SettledPayment<'_>, now: DateTime<Utc>) -> Result<(), Refusal> {
+    let SettledPayment { payment, charges, retained } = settled;
     let zero = Money::zero(wallet.currency);
-    let back = charges.iter().filter_map(|own| own.charged_back).map(|own| own.from_invoices).try_fold(zero, Money::plus)?;
-    let beyond = back.minus(back.min(kept)?)?;
+    let back = charges.iter().filter_map(|charge| charge.charged_back).map(|back| back.from_invoices).try_fold(zero, Money::plus)?;
+    let beyond = back.minus(back.min(retained)?)?;
     if back.is_positive() && beyond.is_positive() {
         let mut sides = take(wallet, beyond, TaxKind::Deposit)?;
         sides.push((Account::InvoiceSettlement, None, beyond));
-        post(wallet, ids, (TransferKind::Chargeback, Some(payment)), sides, now)?;
+        post(wallet, ids, TransferKind::Chargeback, Some(payment), sides, now)?;
     }
     Ok(())
 }
 
-/// What is left of a payment's surplus, where some of its charges were taken back before.
-///
-/// # Errors
-/// None that stored amounts can cause.
+/// The rest of a payment's surplus after the chargebacks of its charges so far.
 pub fn surplus_left(surplus: Money, charges: &[Charge], payment: Uuid) -> Result<Money, MoneyError> {
-    let own = charges.iter().filter(|own| own.payment == payment).filter_map(|own| own.charged_back);
-    own.map(|own| own.from_surplus).try_fold(surplus, Money::minus)
+    let charged_back = charges.iter().filter(|charge| charge.payment == payment).filter_map(|charge| charge.charged_back);
+    charged_back.map(|back| back.from_surplus).try_fold(surplus, Money::minus)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{of_charge, of_top_up};
+    use super::{ReturnedCharge, of_charge, of_top_up};
     use crate::{
         Account, Charge, ChargeState, TaxKind, TopUp, TopUpState, Wallet,
         ledger::TransferKind,
@@ -157,7 +168,7 @@ mod tests {
         posting::{self, Debit},
         settlement,
         top_up::Source,
-        wallet::NewLot,
+        wallet::{LotFunding, NewLot},
     };
     use chrono::{DateTime, Utc};
     use payterms_kernel::{Currency, Id, IdSource, Money};
@@ -186,24 +197,30 @@ mod tests {
                 description: String::new(),
             };
             let mut ids = IdSource::new(NOW, b"seed", amount);
-            wallet.add_lot(&mut ids, lot, (TransferKind::TopUp, Account::ProviderClearing, aud("0")), NOW).unwrap();
+            wallet
+                .add_lot(&mut ids, lot, LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: aud("0") }, NOW)
+                .unwrap();
         }
         wallet
     }
 
-    fn stands(wallet: &Wallet, account: Account) -> Money {
-        let own = wallet.transfers.iter().flat_map(|own| &own.entries).filter(|own| own.account == account);
-        own.map(|own| own.amount).try_fold(aud("0"), Money::plus).unwrap()
+    fn returned(surplus: &str) -> ReturnedCharge {
+        ReturnedCharge { amount: aud("100"), refunded: aud("10"), surplus: aud(surplus) }
+    }
+
+    fn account_balance(wallet: &Wallet, account: Account) -> Money {
+        let entries = wallet.transfers.iter().flat_map(|transfer| &transfer.entries).filter(|entry| entry.account == account);
+        entries.map(|entry| entry.amount).try_fold(aud("0"), Money::plus).unwrap()
     }
 
     #[test]
     fn a_top_up_is_reversed_with_its_tax_and_what_is_spent_is_owed() {
-        let mut own = wallet(&[("5", TaxKind::Deposit), ("50", TaxKind::TaxedSale)]);
+        let mut wallet = wallet(&[("5", TaxKind::Deposit), ("50", TaxKind::TaxedSale)]);
         let debit = Debit { amount: aud("30"), kind: TransferKind::Usage, into_negative: false, description: String::new() };
-        posting::debit(&mut own, &mut ids(), debit, NOW).unwrap();
+        posting::debit(&mut wallet, &mut ids(), debit, NOW).unwrap();
         let mut top_up = TopUp {
             id: Id::from_uuid(Uuid::nil()),
-            wallet: own.id,
+            wallet: wallet.id,
             method: Id::from_uuid(Uuid::nil()),
             source: Source::Customer,
             state: TopUpState::Succeeded,
@@ -218,20 +235,20 @@ mod tests {
             created_at: NOW,
             updated_at: NOW,
         };
-        assert_eq!(of_top_up(&mut top_up, &mut own, &mut ids(), aud("55"), NOW), Ok(true));
-        assert_eq!((own.posted, top_up.state), (aud("25").negated(), TopUpState::ChargedBack));
-        assert_eq!(stands(&own, Account::TaxPayable), aud("5").negated());
-        assert_eq!(of_top_up(&mut top_up, &mut own, &mut ids(), aud("55"), NOW), Ok(false), "once");
-        assert!(own.transfers.iter().all(|own| own.is_balanced().unwrap()));
+        assert_eq!(of_top_up(&mut top_up, &mut wallet, &mut ids(), aud("55"), NOW), Ok(true));
+        assert_eq!((wallet.posted, top_up.state), (aud("25").negated(), TopUpState::ChargedBack));
+        assert_eq!(account_balance(&wallet, Account::TaxPayable), aud("5").negated());
+        assert_eq!(of_top_up(&mut top_up, &mut wallet, &mut ids(), aud("55"), NOW), Ok(false), "once");
+        assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
     }
 
     #[test]
     fn a_charge_reopens_what_invoices_kept_and_takes_back_what_became_credit() {
-        let mut own = wallet(&[]);
+        let mut wallet = wallet(&[]);
         let mut charge = Charge {
             id: Id::from_uuid(Uuid::nil()),
             step: Uuid::nil(),
-            wallet: own.id,
+            wallet: wallet.id,
             payment: Uuid::max(),
             method: None,
             state: ChargeState::Succeeded,
@@ -243,13 +260,13 @@ mod tests {
             updated_at: NOW,
         };
         // Of a hundred, seventy paid an invoice, thirty became credit, ten of the seventy were given back as credit.
-        settlement::surplus(&mut own, &mut ids(), (Uuid::max(), aud("30"), None), NOW).unwrap();
-        settlement::surplus(&mut own, &mut ids(), (Uuid::max(), aud("10"), None), NOW).unwrap();
-        assert_eq!(of_charge(&mut charge, &mut own, &mut ids(), (aud("100"), aud("10"), aud("30")), NOW), Ok(true));
-        let told = charge.charged_back.unwrap();
-        assert_eq!((told.from_invoices, told.from_surplus), (aud("60"), aud("30")));
-        assert_eq!(own.posted, aud("0"), "both parts of the credit are gone");
-        assert_eq!(stands(&own, Account::InvoiceSettlement), aud("100").negated());
-        assert_eq!(of_charge(&mut charge, &mut own, &mut ids(), (aud("100"), aud("10"), aud("0")), NOW), Ok(false), "once");
+        settlement::surplus(&mut wallet, &mut ids(), Uuid::max(), aud("30"), None, NOW).unwrap();
+        settlement::surplus(&mut wallet, &mut ids(), Uuid::max(), aud("10"), None, NOW).unwrap();
+        assert_eq!(of_charge(&mut charge, &mut wallet, &mut ids(), returned("30"), NOW), Ok(true));
+        let charged_back = charge.charged_back.unwrap();
+        assert_eq!((charged_back.from_invoices, charged_back.from_surplus), (aud("60"), aud("30")));
+        assert_eq!(wallet.posted, aud("0"), "both parts of the credit are gone");
+        assert_eq!(account_balance(&wallet, Account::InvoiceSettlement), aud("100").negated());
+        assert_eq!(of_charge(&mut charge, &mut wallet, &mut ids(), returned("0"), NOW), Ok(false), "once");
     }
 }

@@ -1,47 +1,47 @@
-//! What the wallet knows of a customer: a copy of what invoicing tells, no more than it needs.
+//! The wallet's copy of a customer, with only the fields that it needs. Invoicing owns customers.
 
 use payterms_kernel::{Condition, Id, Refusal};
 use rust_decimal::Decimal;
 
-/// A customer, as the wallet knows it: no name, no address, only whether they are there.
+/// A customer: no name and no address, only whether invoicing has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Customer {
     /// Its id.
     pub id: Id<Customer>,
-    /// Where it is taxed.
+    /// The country in which it is taxed.
     pub country: String,
-    /// Tier that the tenant puts it in.
+    /// The tier that the tenant assigned.
     pub tier: String,
-    /// Whether the registered name is there.
+    /// Whether the registered name is complete.
     pub has_legal_name: bool,
-    /// Whether the billing address is there.
+    /// Whether the billing address is complete.
     pub has_billing_address: bool,
-    /// Whether the billing e-mail is there.
+    /// Whether there is a billing e-mail address.
     pub has_billing_email: bool,
-    /// The tax that is taken; none while the tenant has no rule for the country.
+    /// The tax on purchases; `None` while the tenant has no rule for the country.
     pub tax: Option<Tax>,
 }
 
-/// The tax that is taken from a customer, as invoicing resolved it.
+/// The tax treatment of a customer, as invoicing resolved it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tax {
-    /// In percent.
+    /// The rate in percent.
     pub rate_percent: Decimal,
-    /// What documents say about it.
+    /// The sentence that documents print about it.
     pub sentence: String,
-    /// Which version of the treatment it is.
+    /// The version of the treatment.
     pub version: i64,
 }
 
 impl Customer {
-    /// Refuses while profile items are missing, naming each.
+    /// Refuses while items of the profile are missing, and names each of them.
     ///
     /// # Errors
     /// `PROFILE_INCOMPLETE`.
     pub fn must_have_profile(&self) -> Result<(), Refusal> {
         let items =
             [(self.has_legal_name, "legal_name"), (self.has_billing_address, "billing_address"), (self.has_billing_email, "billing_email")];
-        let missing: Vec<_> = items.iter().filter(|(there, _)| !there).map(|(_, name)| *name).collect();
+        let missing: Vec<_> = items.iter().filter(|(is_present, _)| !is_present).map(|(_, name)| *name).collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -54,7 +54,7 @@ impl Customer {
         Err(Refusal::precondition("PROFILE_INCOMPLETE", message).with("missing", missing.join(",")).with_conditions(conditions.collect()))
     }
 
-    /// The tax treatment, which must be known before any money is taken.
+    /// The tax treatment. Without one no money may be taken, since no correct receipt could be made.
     ///
     /// # Errors
     /// `TAX_UNKNOWN`.

@@ -2,14 +2,14 @@
 
 use payterms_kernel::{Money, Refusal};
 
-/// Less is available than asked.
+/// Less is available than requested.
 #[must_use]
-pub fn insufficient_funds(available: Money, asked: Money) -> Refusal {
-    let message = format!("The wallet has {available} available, {asked} were asked. Top it up, or ask for less.");
+pub fn insufficient_funds(available: Money, requested: Money) -> Refusal {
+    let message = format!("The wallet has {available} available, {requested} were asked. Top it up, or ask for less.");
     Refusal::precondition("INSUFFICIENT_FUNDS", message)
         .with("available", available.amount())
-        .with("asked", asked.amount())
-        .with("currency", asked.currency())
+        .with("asked", requested.amount())
+        .with("currency", requested.currency())
 }
 
 /// A lot whose kind or state does not allow the verb.
@@ -18,7 +18,7 @@ pub fn lot_state(why: &str) -> Refusal {
     Refusal::precondition("LOT_STATE", why)
 }
 
-/// An instant that should lie ahead.
+/// An instant that must be in the future.
 #[must_use]
 pub fn in_past(field: &'static str) -> Refusal {
     let description = "Name an instant later than now.".to_owned();

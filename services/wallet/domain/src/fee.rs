@@ -1,5 +1,5 @@
-//! Fees: recurring ones are taken in advance, monthly on the day of their start, even into a negative
-//! balance, until they are cancelled; no pro rata (docs/domain.md, Usage and fees).
+//! Fees. Recurring fees are taken in advance, monthly on the day of their start, even into a negative balance, until they are
+//! cancelled; there is no pro rata (docs/domain/wallet.md#recurring-fees).
 
 use crate::{
     ledger::{Transfer, TransferKind},
@@ -14,17 +14,17 @@ use payterms_kernel::{Id, IdSource, Money, Refusal, calendar::nth_month};
 pub struct RecurringFee {
     /// Its id.
     pub id: Id<RecurringFee>,
-    /// Where it is taken.
+    /// The wallet that pays it.
     pub wallet: Id<Wallet>,
     /// What for.
     pub description: String,
     /// How much each month.
     pub amount: Money,
-    /// The day of its start, in the tenant's zone.
+    /// The day of its start, in the tenant's time zone.
     pub first_on: NaiveDate,
-    /// How often it was taken.
+    /// How many times it was taken.
     pub taken: u32,
-    /// Whether it is not taken any more.
+    /// Whether it has ended.
     pub cancelled: bool,
     /// Counts its changes.
     pub version: i64,
@@ -39,15 +39,15 @@ pub struct RecurringFee {
 pub struct Fee {
     /// The transfer.
     pub transfer: Id<Transfer>,
-    /// Where it was taken.
+    /// The wallet that paid it.
     pub wallet: Id<Wallet>,
-    /// What it recurs from; none for a custom one.
+    /// The recurring fee; `None` for a custom one.
     pub recurring: Option<Id<RecurringFee>>,
     /// What for.
     pub description: String,
     /// How much.
     pub amount: Money,
-    /// Place of its last entry in the wallet's history.
+    /// Sequence of its last entry in the wallet's history.
     pub sequence: i64,
     /// When.
     pub taken_at: DateTime<Utc>,
@@ -70,29 +70,40 @@ impl Fee {
 }
 
 impl RecurringFee {
-    /// Begins a fee; it is taken at once by [`RecurringFee::take`].
+    /// Begins a fee. The caller takes the first month with [`RecurringFee::take`].
     ///
     /// # Errors
     /// `CURRENCY_MISMATCH`.
     pub fn begin(
         id: Id<Self>,
         wallet: &Wallet,
-        (amount, description): (Money, String),
+        amount: Money,
+        description: String,
         first_on: NaiveDate,
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {
         wallet.takes(amount)?;
-        let (taken, cancelled) = (0, false);
-        Ok(Self { id, wallet: wallet.id, description, amount, first_on, taken, cancelled, version: 1, created_at: now, updated_at: now })
+        Ok(Self {
+            id,
+            wallet: wallet.id,
+            description,
+            amount,
+            first_on,
+            taken: 0,
+            cancelled: false,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        })
     }
 
-    /// When it is taken next: the asked day is kept, not the clamped one.
+    /// The next day on which it is taken. It is counted from the first day, so a short month does not move the later ones.
     #[must_use]
     pub fn next_on(&self) -> Option<NaiveDate> {
         if self.cancelled { None } else { nth_month(self.first_on, self.taken, self.first_on.day()) }
     }
 
-    /// Takes it once.
+    /// Takes the fee of one month.
     ///
     /// # Errors
     /// `BALANCE_OVERFLOW`.
@@ -105,7 +116,7 @@ impl RecurringFee {
         Ok((posting, fee))
     }
 
-    /// Ends it; again changes nothing.
+    /// Ends it. A repeated call changes nothing.
     pub fn cancel(&mut self, now: DateTime<Utc>) {
         if !self.cancelled {
             self.cancelled = true;
@@ -136,7 +147,7 @@ mod tests {
         let mut ids = IdSource::new(NOW, b"seed", "test");
         let five = Money::parse(usd, "5").unwrap();
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        let mut fee = RecurringFee::begin(Id::from_uuid(Uuid::nil()), &wallet, (five, "Number".into()), day("2026-01-31"), NOW).unwrap();
+        let mut fee = RecurringFee::begin(Id::from_uuid(Uuid::nil()), &wallet, five, "Number".into(), day("2026-01-31"), NOW).unwrap();
         let mut days = Vec::new();
         for _ in 0..4 {
             days.push(fee.next_on().unwrap().to_string());

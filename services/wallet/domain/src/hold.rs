@@ -1,7 +1,7 @@
-//! Holds: credit reserved now and taken later (docs/domain.md, Holds).
+//! Holds: credit that is reserved now and captured later (docs/domain/wallet.md#holds).
 //!
-//! A hold pins the lots that it will come from, so two holds never promise the same money and a
-//! pinned part outlives the lot's expiry until the hold ends.
+//! A hold pins parts of lots. So two holds never promise the same money, and a pinned part outlives the lot's expiry until
+//! the hold ends.
 
 use crate::{
     error::{in_past, insufficient_funds, out_of_range},
@@ -14,9 +14,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal};
 use uuid::Uuid;
 
-/// How long a hold lasts where the caller does not say.
+/// The lifetime of a hold if the caller names none.
 pub const DEFAULT_DAYS: i64 = 7;
-/// How long a hold may last.
+/// The longest lifetime of a hold, so that a forgotten one does not reserve credit for ever.
 pub const MOST_DAYS: i64 = 90;
 
 /// Where a hold is in its lifecycle.
@@ -52,15 +52,15 @@ pub struct Hold {
     pub id: Id<Hold>,
     /// Where it is in its lifecycle.
     pub state: HoldState,
-    /// What was reserved.
+    /// The amount reserved at the start.
     pub amount: Money,
-    /// What has been captured.
+    /// The amount captured so far.
     pub captured: Money,
-    /// What it still pins, by lot, in debit order.
+    /// The parts that it still pins, by lot, in debit order.
     pub pins: Vec<(Id<Lot>, Money)>,
-    /// The payment of invoices that it is for: only that payment ends it, and it does not expire.
+    /// The payment of invoices that owns it: only that payment ends the hold, and it does not expire.
     pub payment: Option<Uuid>,
-    /// When it ends by itself.
+    /// When it expires.
     pub expires_at: DateTime<Utc>,
     /// What for.
     pub description: String,
@@ -71,10 +71,7 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// What is still reserved.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// The amount that is still reserved.
     pub fn held(&self) -> Result<Money, Refusal> {
         let zero = Money::zero(self.amount.currency());
         Ok(self.pins.iter().try_fold(zero, |sum, (_, pinned)| sum.plus(*pinned))?)
@@ -93,16 +90,32 @@ impl Hold {
     }
 }
 
+/// A reservation to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorization {
+    /// How much.
+    pub amount: Money,
+    /// When it expires; `None` for [`DEFAULT_DAYS`] from now.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The caller's description.
+    pub description: String,
+}
+
+/// A capture to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capture {
+    /// How much; `None` for all that is reserved.
+    pub amount: Option<Money>,
+    /// Whether the hold ends, so that the rest is released.
+    pub ends_hold: bool,
+}
+
 /// Reserves an amount.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`, `INSUFFICIENT_FUNDS`, `TIME_IN_PAST`, `TIME_OUT_OF_RANGE`.
-pub fn authorize(
-    wallet: &mut Wallet,
-    ids: &mut IdSource,
-    (amount, expires_at, description): (Money, Option<DateTime<Utc>>, String),
-    now: DateTime<Utc>,
-) -> Result<Hold, Refusal> {
+pub fn authorize(wallet: &mut Wallet, ids: &mut IdSource, order: Authorization, now: DateTime<Utc>) -> Result<Hold, Refusal> {
+    let Authorization { amount, expires_at, description } = order;
     wallet.takes(amount)?;
     let expires_at = expires_at.unwrap_or_else(|| now + TimeDelta::days(DEFAULT_DAYS));
     if expires_at <= now {
@@ -111,7 +124,7 @@ pub fn authorize(
     if expires_at > now + TimeDelta::days(MOST_DAYS) {
         return Err(out_of_range("expire_time", "90 days"));
     }
-    // An agreement allows use below zero; a hold reserves credit that is there.
+    // Without the overdraft of a postpaid agreement: a hold pins lots, and an overdraft has none.
     let available = wallet.free(now)?.minus(wallet.debt())?;
     if available.compare(amount)?.is_lt() {
         return Err(insufficient_funds(available, amount));
@@ -131,7 +144,7 @@ pub fn authorize(
     })
 }
 
-/// Pins an amount on lots that qualify, in debit order.
+/// Pins an amount on the lots that qualify, in debit order.
 pub(crate) fn pin(
     wallet: &mut Wallet,
     amount: Money,
@@ -152,20 +165,14 @@ pub(crate) fn pin(
     Ok(pins)
 }
 
-/// Takes a part or all of what an active hold reserves; `None` is all.
+/// Captures part or all of what an active hold reserves.
 ///
 /// # Errors
-/// `HOLD_STATE`, `HOLD_OWNER`, `CURRENCY_MISMATCH`, `INSUFFICIENT_FUNDS` beyond what is held.
-pub fn capture(
-    wallet: &mut Wallet,
-    hold: &mut Hold,
-    ids: &mut IdSource,
-    (amount, is_final): (Option<Money>, bool),
-    now: DateTime<Utc>,
-) -> Result<Posting, Refusal> {
+/// `HOLD_STATE`, `HOLD_OWNER`, `CURRENCY_MISMATCH`; `INSUFFICIENT_FUNDS` if the hold reserves less.
+pub fn capture(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, order: Capture, now: DateTime<Utc>) -> Result<Posting, Refusal> {
     hold.must_be_active(now)?;
     let held = hold.held()?;
-    let amount = amount.unwrap_or(held);
+    let amount = order.amount.unwrap_or(held);
     wallet.takes(amount)?;
     if held.compare(amount)?.is_lt() {
         return Err(insufficient_funds(held, amount));
@@ -183,7 +190,7 @@ pub fn capture(
     }
     hold.captured = hold.captured.plus(amount)?;
     hold.updated_at = now;
-    if is_final || hold.captured == hold.amount {
+    if order.ends_hold || hold.captured == hold.amount {
         release(wallet, hold, ids, HoldState::Captured, now)?;
     }
     hold.pins.retain(|(_, pinned)| pinned.is_positive());
@@ -191,7 +198,7 @@ pub fn capture(
     post_taken(wallet, ids, &parts, Money::zero(wallet.currency), debit, now)
 }
 
-/// Releases what an active hold still reserves.
+/// Releases all that an active hold still reserves.
 ///
 /// # Errors
 /// `HOLD_STATE`.
@@ -200,10 +207,7 @@ pub fn void(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: DateT
     release(wallet, hold, ids, HoldState::Voided, now)
 }
 
-/// Ends an active hold whose time is over; false if there is nothing to do.
-///
-/// # Errors
-/// None that stored amounts can cause.
+/// Ends an active hold that has expired. Returns false if there is nothing to do.
 pub fn expire(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: DateTime<Utc>) -> Result<bool, Refusal> {
     if hold.state != HoldState::Active || hold.expires_at > now || hold.payment.is_some() {
         return Ok(false);
@@ -219,7 +223,7 @@ pub(crate) fn release(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, 
             lot.pinned = lot.pinned.minus(*pinned)?;
         }
     }
-    // Credit that is free again pays first what is owed.
+    // Free credit pays the wallet's debt first, as new credit does.
     for (id, _) in freed {
         wallet.settle_owed(ids, id, now)?;
     }

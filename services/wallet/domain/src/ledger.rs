@@ -1,4 +1,4 @@
-//! The double-entry ledger: transfers whose entries sum to zero (docs/domain.md, Ledger).
+//! The double-entry ledger: transfers whose entries sum to zero (docs/domain/wallet.md#ledger).
 
 use crate::lot::Lot;
 use chrono::{DateTime, Utc};
@@ -13,63 +13,65 @@ pub enum Account {
     CustomerCredit,
     /// What the tenant has earned.
     Revenue,
-    /// What pays invoices; taxed there.
+    /// Money on its way to invoices, which tax it.
     InvoiceSettlement,
-    /// What granted credit costs the tenant.
+    /// The tenant's cost of granted credit.
     Promotion,
     /// What the payment provider owes the tenant.
     ProviderClearing,
-    /// What has arrived at the tenant's bank.
+    /// Money that has arrived at the tenant's bank.
     BankClearing,
-    /// Tax taken for the state.
+    /// Tax collected for the state.
     TaxPayable,
-    /// Credit that nobody can use any more.
+    /// Expired credit that nobody can use any more.
     Breakage,
     /// The used part of postpaid invoices.
     Receivable,
-    /// What the lines of a month's invoice round away.
+    /// Rounding differences of the lines of a month's invoice.
     Rounding,
 }
 
-/// What a transfer is.
+/// The kind of a transfer, by the accounts that it moves money between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransferKind {
     /// Promotion → granted credit.
     Grant,
-    /// The reverse, for what is left.
+    /// Granted credit → promotion, for the unused rest.
     GrantVoid,
     /// Customer credit → revenue or settlement, at once.
     Debit,
-    /// The same, by a hold.
+    /// As a debit, from a hold.
     Capture,
-    /// The same, for recorded usage.
+    /// As a debit, for recorded usage.
     Usage,
-    /// The same, even into a negative balance.
+    /// As a debit, allowed into a negative balance.
     Fee,
     /// Provider clearing → purchased credit (and tax payable).
     TopUp,
     /// Customer credit → breakage.
     Expiry,
-    /// New credit → what was owed; the balance stays.
+    /// New credit → the wallet's debt; the balance stays.
     OwedSettlement,
     /// Customer credit → invoice settlement, by a payment.
     InvoiceCredit,
     /// Provider clearing → invoice settlement, by a payment.
     Charge,
-    /// Invoice settlement → purchased credit: what a payment charged beyond its invoices.
+    /// Invoice settlement → purchased credit: the surplus of a payment beyond its invoices.
     Surplus,
-    /// Invoice settlement → customer credit or provider clearing: what a payment took is given back.
+    /// Invoice settlement → customer credit or provider clearing: the refund of a payment.
     InvoiceRefund,
     /// Bank clearing → invoice settlement: a bank line matched to an invoice.
     BankTransfer,
-    /// Invoice settlement ↔ rounding: what deposits paid in a month goes to its invoice.
+    /// Invoice settlement ↔ rounding: the use that deposits paid in a month moves to that month's invoice.
     MonthClose,
     /// Receivable → customer credit: a postpaid month is invoiced.
     PostpaidClose,
-    /// The reverse of a top-up or a charge: an issuer has taken it back.
+    /// The reverse of a top-up or charge that an issuer has taken back.
     Chargeback,
     /// Bank clearing → purchased credit (and tax payable): a bank line matched to an invoice of a top-up.
     TransferTopUp,
+    /// The reverse of what a bank line had paid or bought: its match was taken back, or the bank took the money back.
+    TransferReturn,
 }
 
 /// One side of a transfer. Credit is positive, debit negative.
@@ -81,14 +83,14 @@ pub struct Entry {
     pub lot: Option<Id<Lot>>,
     /// Signed amount.
     pub amount: Money,
-    /// Place in the wallet's history and the balance there; on customer credit only.
+    /// Sequence and balance in the wallet's history; only on customer credit.
     pub running: Option<Running>,
 }
 
-/// Where an entry stands in the wallet's history.
+/// The position of an entry in the wallet's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Running {
-    /// 1, 2, 3 without a gap.
+    /// Its sequence number: 1, 2, 3 without a gap.
     pub sequence: i64,
     /// The balance after the entry.
     pub balance_after: Money,
@@ -99,17 +101,17 @@ pub struct Running {
 pub struct Transfer {
     /// Its id.
     pub id: Id<Transfer>,
-    /// What it is.
+    /// The kind.
     pub kind: TransferKind,
     /// Its entries; they sum to zero.
     pub entries: Vec<Entry>,
-    /// What the caller said about it.
+    /// The caller's description.
     pub description: String,
-    /// The payment of invoices that it is a part of.
+    /// The payment of invoices that it belongs to.
     pub payment: Option<Uuid>,
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,
-    /// When it took effect in the world.
+    /// When it took effect, which may be earlier than the recording.
     pub effective_at: DateTime<Utc>,
 }
 

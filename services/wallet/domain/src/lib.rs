@@ -1,7 +1,11 @@
 //! The wallet's rules: lots, the ledger, holds, top-ups, recharges, methods, prepayment.
 //!
-//! Pure: no I/O, no clock; a decision is given the time and the ids, changes the aggregate it is
-//! given, and leaves the transfers it made for the store to save. docs/domain.md is the law.
+//! Pure: no I/O and no clock. A decision receives the time and the ids, changes the aggregate, and leaves its transfers in the
+//! wallet for the store to save. docs/domain/wallet.md states the rules.
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "refusals are named where there are any; arithmetic fails only for amounts that no stored row can hold"
+)]
 
 pub mod chargeback;
 pub mod customer;
@@ -21,6 +25,7 @@ pub mod refund;
 pub mod settings;
 pub mod settlement;
 pub mod top_up;
+pub mod transfer_return;
 pub mod usage;
 pub mod wallet;
 

@@ -1,4 +1,4 @@
-//! Lots: parts of a wallet's credit with one origin (docs/domain.md, Wallet, Lots).
+//! Lots: parts of a wallet's credit with one origin (docs/domain/wallet.md#lots).
 
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Id, Money, money::MoneyError};
@@ -27,45 +27,41 @@ pub enum TaxKind {
 pub struct Lot {
     /// Its id.
     pub id: Id<Lot>,
-    /// Its place among the wallet's lots: oldest first.
+    /// Its sequence number among the wallet's lots, oldest first.
     pub sequence: i64,
-    /// Where it comes from.
+    /// The origin of its credit.
     pub kind: LotKind,
-    /// How it was taxed; none for granted credit.
+    /// How it was taxed; `None` for granted credit.
     pub tax_kind: Option<TaxKind>,
-    /// 0 is taken first.
+    /// Debits use lots of priority 0 first.
     pub priority: u32,
     /// The credit at the start.
     pub amount: Money,
-    /// What no debit, expiry or void has taken yet, pinned parts included.
+    /// The credit that is left, pinned parts included.
     pub remaining: Money,
-    /// What active holds have pinned of the remaining.
+    /// The part of `remaining` that active holds pin.
     pub pinned: Money,
-    /// From when on it is no longer in force.
+    /// The instant from which it is no longer in force.
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// What the granter said.
+    /// The grant's description.
     pub description: String,
 }
 
 impl Lot {
-    /// Whether the lot is in force at an instant, whether or not the expiry job has run.
+    /// Whether the lot is in force at an instant. It does not matter whether the expiry job has run yet.
     #[must_use]
     pub fn in_force(&self, now: DateTime<Utc>) -> bool {
         self.expires_at.is_none_or(|expiry| now < expiry)
     }
 
-    /// What no hold has pinned.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// The part of `remaining` that no hold pins.
     pub fn unpinned(&self) -> Result<Money, MoneyError> {
         self.remaining.minus(self.pinned)
     }
 
-    /// The order in which debits take lots: priority, soonest expiry, granted before purchased,
-    /// oldest.
+    /// The order in which debits use lots: priority, then soonest expiry, then granted before purchased, then oldest.
     #[must_use]
     pub fn debit_order(&self, other: &Self) -> Ordering {
         let expiry = |lot: &Self| lot.expires_at.unwrap_or(DateTime::<Utc>::MAX_UTC);

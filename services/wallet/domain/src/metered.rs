@@ -1,5 +1,5 @@
-//! Metered services: use that accrues in the wallet and is billed by invoicing after the month's end
-//! (docs/domain.md, Metered services).
+//! Metered services: usage that accrues in the wallet and that invoicing bills after the month's end
+//! (docs/domain/invoicing.md#metered-services).
 
 use crate::{
     customer::Customer,
@@ -14,16 +14,16 @@ use uuid::Uuid;
 /// Whether a service may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// It may.
+    /// It may be used.
     Open,
-    /// Its invoices are overdue.
+    /// It may not, because its invoices are overdue.
     Suspended,
     /// It was switched off.
     Disabled,
 }
 
 impl Access {
-    /// All of them.
+    /// Every value.
     pub const ALL: [Self; 3] = [Self::Open, Self::Suspended, Self::Disabled];
 
     /// The name in columns.
@@ -37,12 +37,12 @@ impl Access {
     }
 }
 
-/// A metered service of a customer, as the wallet knows it, and the month that is open.
+/// The wallet's copy of a customer's metered service, and its open month.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeteredService {
     /// Invoicing's id.
     pub id: Uuid,
-    /// Whose it is.
+    /// Its customer.
     pub customer: Id<Customer>,
     /// Currency of its prices.
     pub currency: Currency,
@@ -54,7 +54,7 @@ pub struct MeteredService {
     pub open_month: NaiveDate,
 }
 
-/// What billing one use needs.
+/// The data that a metered use is checked against.
 #[derive(Debug)]
 pub struct Terms<'a> {
     /// The service.
@@ -76,21 +76,21 @@ pub struct Metered {
     pub service: Uuid,
     /// First day of the month.
     pub month: NaiveDate,
-    /// Whether its own month was closed.
+    /// Whether the month of the use was closed already, so that a later month bills it.
     pub late: bool,
 }
 
-/// Records one use; the wallet's credit stays as it is.
+/// Records one use. The wallet's credit is not touched: invoicing bills the use.
 ///
 /// # Errors
-/// `CURRENCY_MISMATCH`, `USAGE_TOO_OLD`, `USAGE_IN_FUTURE`, `SERVICE_STATE`, `PROFILE_INCOMPLETE` or
-/// `COLLECTION_METHOD_REQUIRED` with each missing thing.
+/// `CURRENCY_MISMATCH`, `USAGE_TOO_OLD`, `USAGE_IN_FUTURE`, `SERVICE_STATE`; `PROFILE_INCOMPLETE` or
+/// `COLLECTION_METHOD_REQUIRED` with each missing item.
 pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, terms: &Terms<'_>, now: DateTime<Utc>) -> Result<UsageRecord, Refusal> {
     wallet.takes(used.unit_price)?;
     let used_at = dated(&used, now)?;
     must_be_open(terms.service)?;
     must_be_billable(terms)?;
-    let own_month = first_of_month(terms.used_on);
+    let month_of_use = first_of_month(terms.used_on);
     wallet.usage_count = wallet.usage_count.saturating_add(1);
     Ok(UsageRecord {
         id: ids.make(),
@@ -102,8 +102,8 @@ pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, terms: &Terms<
         transfer: None,
         metered: Some(Metered {
             service: terms.service.id,
-            month: own_month.max(terms.service.open_month),
-            late: own_month < terms.service.open_month,
+            month: month_of_use.max(terms.service.open_month),
+            late: month_of_use < terms.service.open_month,
         }),
         used_at,
         recorded_at: now.max(wallet.updated_at),
@@ -142,7 +142,7 @@ fn must_be_billable(terms: &Terms<'_>) -> Result<(), Refusal> {
 }
 
 impl MeteredService {
-    /// Ends the open month; what comes later for it is late.
+    /// Closes the open month. Uses of it that are recorded later count as late.
     pub fn close_month(&mut self) {
         self.open_month = self.open_month.checked_add_months(Months::new(1)).unwrap_or(self.open_month);
     }

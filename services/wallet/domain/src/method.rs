@@ -1,10 +1,9 @@
-//! Payment methods, and the two pointers
-//! (docs/domain.md, Payment methods).
+//! Payment methods, and the two pointers to them (docs/domain/wallet.md#payment-methods, docs/domain/wallet.md#two-pointers).
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use payterms_kernel::{Id, Refusal};
 
-/// What a method is.
+/// The kind of a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MethodKind {
     /// A card.
@@ -17,18 +16,18 @@ pub enum MethodKind {
     CreditLine,
 }
 
-/// What a customer pays with. The provider's token has no way into logs: no `Display`.
+/// A customer's payment method. It has no `Display`, so that the provider's token does not get into logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentMethod {
     /// Its id.
     pub id: Id<PaymentMethod>,
     /// What it is.
     pub kind: MethodKind,
-    /// False once removed.
+    /// False after its removal.
     pub active: bool,
-    /// The provider that knows it.
+    /// The provider that stores it.
     pub provider: String,
-    /// The provider's name for it.
+    /// The provider's token for it.
     pub provider_token: String,
     /// Brand of the card.
     pub brand: String,
@@ -40,14 +39,14 @@ pub struct PaymentMethod {
     pub expire_year: i32,
     /// Reference of the mandate; empty for a card.
     pub mandate: String,
-    /// Whether an issuer has taken a charge of it back.
+    /// Whether an issuer has taken back a charge of it.
     pub charged_back: bool,
     /// When it was saved.
     pub created_at: DateTime<Utc>,
 }
 
 impl PaymentMethod {
-    /// The method that a credit line is, by the line's own id.
+    /// The method that stands for a credit line; it has the line's id.
     #[must_use]
     pub fn of_line(id: Id<Self>, now: DateTime<Utc>) -> Self {
         Self {
@@ -66,19 +65,19 @@ impl PaymentMethod {
         }
     }
 
-    /// Whether it can take the place of a method that goes: a card or bank account that is good on that day.
+    /// Whether it may replace a removed method: a card or bank account that is valid on that day.
     fn qualifies(&self, day: NaiveDate) -> bool {
         self.kind != MethodKind::CreditLine && self.is_unexpired(day)
     }
 
-    /// Whether a card is good on a day: it is until the end of its month. Nothing else expires.
+    /// Whether a method is valid on a day: a card until the end of its month; nothing else expires.
     #[must_use]
     pub fn is_unexpired(&self, day: NaiveDate) -> bool {
         matches!(self.kind, MethodKind::BankDebit | MethodKind::CreditLine)
             || (self.expire_year, self.expire_month) >= (day.year(), day.month())
     }
 
-    /// Refuses a method that has been removed or is over.
+    /// Refuses a removed or expired method.
     ///
     /// # Errors
     /// `METHOD_STATE`.
@@ -92,7 +91,7 @@ impl PaymentMethod {
 }
 
 impl PaymentMethod {
-    /// Refuses a method that no money is taken from: a credit line never tops up, recharges or collects.
+    /// Refuses a method that cannot be charged. A credit line cannot: it never tops up, recharges or collects.
     ///
     /// # Errors
     /// `METHOD_STATE`, `CREDIT_LINE_NOT_ALLOWED`.
@@ -104,7 +103,7 @@ impl PaymentMethod {
         Ok(())
     }
 
-    /// Refuses a credit line, which only its owner takes away.
+    /// Refuses a credit line, which only the credit service removes.
     ///
     /// # Errors
     /// `CREDIT_LINE_NOT_ALLOWED`.
@@ -137,9 +136,9 @@ fn no_credit_line(message: &str) -> Refusal {
 pub struct Methods {
     /// Newest first.
     pub active: Vec<PaymentMethod>,
-    /// What purchases use unless told otherwise: any method.
+    /// The method that purchases use by default; of any kind.
     pub purchase_default: Option<Id<PaymentMethod>>,
-    /// What is charged without a person present: an unexpired card, or a bank account.
+    /// The method that is charged without a person present: a valid card or a bank account.
     pub collection: Option<Id<PaymentMethod>>,
 }
 
@@ -150,14 +149,14 @@ impl Methods {
         self.active.iter().find(|method| method.id == id)
     }
 
-    /// Adds a method; it becomes what a pointer lacks.
+    /// Adds a method. A pointer that points to nothing then points to it.
     pub fn add(&mut self, method: PaymentMethod) {
         self.purchase_default.get_or_insert(method.id);
         self.collection.get_or_insert(method.id);
         self.active.insert(0, method);
     }
 
-    /// Makes a credit line a method and the purchase default; what is collected by stays.
+    /// Makes a credit line a method and the purchase default. The collection method stays.
     pub fn switch_on(&mut self, line: &PaymentMethod) {
         if self.get(line.id).is_none() {
             self.active.insert(0, line.clone());
@@ -165,8 +164,8 @@ impl Methods {
         self.purchase_default = Some(line.id);
     }
 
-    /// Puts a credit line aside: a saved card or bank account must be there, and becomes the purchase default where the
-    /// line was it.
+    /// Puts a credit line aside. The customer must have a valid card or bank account, which becomes the purchase default if
+    /// the line was it.
     ///
     /// # Errors
     /// `OTHER_METHOD_REQUIRED`.
@@ -179,24 +178,24 @@ impl Methods {
         Ok(())
     }
 
-    /// Removes a method; a pointer to it goes to the newest other that qualifies.
+    /// Removes a method. A pointer to it moves to the newest other one that qualifies.
     pub fn remove(&mut self, id: Id<PaymentMethod>, day: NaiveDate) {
         self.active.retain(|method| method.id != id);
         if self.purchase_default == Some(id) {
             self.purchase_default = self.active.iter().find(|method| method.qualifies(day)).map(|method| method.id);
         }
-        self.point_collection_away(id, day);
+        self.move_collection_from(id, day);
     }
 
-    /// An issuer has taken a charge of a method back: it is not charged without a person any more.
+    /// After a chargeback: the method is no longer charged without a person present, since the next charge may come back too.
     pub fn stop_charging(&mut self, id: Id<PaymentMethod>, day: NaiveDate) {
         for method in self.active.iter_mut().filter(|method| method.id == id) {
             method.charged_back = true;
         }
-        self.point_collection_away(id, day);
+        self.move_collection_from(id, day);
     }
 
-    fn point_collection_away(&mut self, id: Id<PaymentMethod>, day: NaiveDate) {
+    fn move_collection_from(&mut self, id: Id<PaymentMethod>, day: NaiveDate) {
         if self.collection == Some(id) {
             self.collection = self.active.iter().find(|method| method.qualifies(day) && !method.charged_back).map(|method| method.id);
         }

@@ -1,4 +1,4 @@
-//! The set-up of a payment method on the provider's page (docs/domain.md, Payment methods).
+//! The set-up of a payment method on the provider's page (docs/domain/wallet.md#method-setup).
 
 use crate::{
     customer::Customer,
@@ -7,9 +7,9 @@ use crate::{
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_kernel::{Id, Refusal};
 
-/// How long an unused hosted page stays open.
+/// The lifetime of a hosted page that nobody uses.
 pub const SETUP_HOURS: i64 = 24;
-/// The brands that are taken.
+/// The accepted card brands.
 const BRANDS: [&str; 4] = ["visa", "mastercard", "amex", "jcb"];
 
 /// Where a set-up is in its lifecycle.
@@ -21,7 +21,7 @@ pub enum SetupState {
     Pending,
     /// The method is saved.
     Active,
-    /// The method is not taken.
+    /// The method was not accepted.
     Failed,
     /// The person did not come in time.
     Expired,
@@ -46,15 +46,15 @@ impl SetupState {
 pub struct MethodSetup {
     /// Its id.
     pub id: Id<MethodSetup>,
-    /// Whose method it will be.
+    /// The customer for whom the method is saved.
     pub customer: Id<Customer>,
-    /// What is to be saved.
+    /// The kind of method to save.
     pub kind: MethodKind,
     /// Where it is.
     pub state: SetupState,
     /// The provider.
     pub provider: String,
-    /// The provider's name for it.
+    /// The provider's id of the set-up.
     pub provider_setup_id: String,
     /// The page.
     pub hosted_url: String,
@@ -68,10 +68,10 @@ pub struct MethodSetup {
     pub created_at: DateTime<Utc>,
 }
 
-/// What the provider knows of a card or bank account that a person saved.
+/// A card or bank account that a person saved at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedCard {
-    /// The provider's name for it.
+    /// The provider's token for it.
     pub token: String,
     /// Brand.
     pub brand: String,
@@ -86,11 +86,11 @@ pub struct SavedCard {
 }
 
 impl MethodSetup {
-    /// A set-up that the provider has not heard of yet. The profile must be complete.
+    /// A set-up that is not yet at the provider. The profile must be complete.
     ///
     /// # Errors
     /// `PROFILE_INCOMPLETE`.
-    pub fn start(id: Id<Self>, customer: &Customer, (kind, provider): (MethodKind, &str), now: DateTime<Utc>) -> Result<Self, Refusal> {
+    pub fn start(id: Id<Self>, customer: &Customer, kind: MethodKind, provider: &str, now: DateTime<Utc>) -> Result<Self, Refusal> {
         customer.must_have_profile()?;
         Ok(Self {
             id,
@@ -107,15 +107,14 @@ impl MethodSetup {
         })
     }
 
-    /// The provider's page is there.
+    /// Records the page that the provider has made.
     pub fn page_made(&mut self, provider_setup_id: String, hosted_url: String) {
         self.state = SetupState::Pending;
         self.provider_setup_id = provider_setup_id;
         self.hosted_url = hosted_url;
     }
 
-    /// Takes in the card that the person saved; answers the method, unless the brand is not
-    /// taken.
+    /// Records the card that the person saved. Returns the method, or `None` if the brand is not accepted.
     pub fn card_saved(&mut self, id: Id<PaymentMethod>, card: SavedCard, now: DateTime<Utc>) -> Option<PaymentMethod> {
         if self.state != SetupState::Pending {
             return None;
@@ -144,13 +143,13 @@ impl MethodSetup {
         })
     }
 
-    /// Closes an unused page whose time is over; false if there is nothing to do.
+    /// Closes an unused page that has expired. Returns false if there is nothing to do.
     pub fn expire(&mut self, now: DateTime<Utc>) -> bool {
-        let over = self.state == SetupState::Pending && self.expires_at <= now;
-        if over {
+        let is_expired = self.state == SetupState::Pending && self.expires_at <= now;
+        if is_expired {
             self.state = SetupState::Expired;
             self.hosted_url.clear();
         }
-        over
+        is_expired
     }
 }

@@ -1,5 +1,5 @@
-//! The month's end of a wallet: what deposits paid, and what a postpaid wallet used, goes to invoices
-//! (docs/domain.md, Ledger, Usage and fees, Postpaid).
+//! The month's end of a wallet: the use that deposits paid, and the use of a postpaid wallet, go to invoices
+//! (docs/domain/wallet.md#closing-movements, docs/domain/wallet.md#postpaid-month).
 
 use crate::{
     ledger::{Account, Transfer, TransferKind},
@@ -10,12 +10,12 @@ use chrono::{DateTime, Utc};
 use payterms_kernel::{IdSource, Money, Refusal, money::MoneyError, rounding};
 use uuid::Uuid;
 
-/// What pays for a use, and so which invoice has it.
+/// How a use is paid, which decides the invoice that shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Funding {
-    /// Deposits paid: its invoice is paid already, and taxes it.
+    /// Deposits paid it. Its invoice is paid already, and taxes it.
     Deposit,
-    /// It accrues to the agreement: its invoice is to be paid.
+    /// It accrues to a postpaid agreement. Its invoice is still to be paid.
     Postpaid,
 }
 
@@ -30,11 +30,8 @@ impl Funding {
     }
 }
 
-/// What a transfer adds to its month, by funding: what an invoice line calls it (a product or a fee;
-/// empty for other debits), and how much.
-///
-/// # Errors
-/// None that a balanced transfer can cause.
+/// What a transfer adds to its month, by funding: the label of the invoice line (a product or a fee; empty for other debits)
+/// and the amount.
 pub fn accrued<'a>(wallet: &Wallet, transfer: &'a Transfer) -> Result<Vec<(Funding, &'a str, Money)>, MoneyError> {
     let label = match transfer.kind {
         TransferKind::Usage | TransferKind::Fee => transfer.description.as_str(),
@@ -54,22 +51,19 @@ pub fn accrued<'a>(wallet: &Wallet, transfer: &'a Transfer) -> Result<Vec<(Fundi
     Ok(parts.into_iter().filter(|(.., amount)| amount.is_positive()).collect())
 }
 
-/// A month of one funding, as an invoice shows it.
+/// The part of a month with one funding, as its invoice shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Billed {
-    /// Lines that come to at least half a minor unit, each rounded once.
+    /// The lines, each rounded once; lines that round to zero are left out.
     pub lines: Vec<(String, Money)>,
-    /// What was used.
+    /// The exact sum of the use.
     pub exact: Money,
-    /// What the lines come to.
+    /// The sum of the rounded lines.
     pub total: Money,
 }
 
 impl Billed {
     /// Rounds the sums of a month, line by line.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
     pub fn of(wallet: &Wallet, sums: &[(String, Money)]) -> Result<Self, MoneyError> {
         let zero = Money::zero(wallet.currency);
         let (mut lines, mut exact, mut total) = (Vec::with_capacity(sums.len()), zero, zero);
@@ -85,37 +79,31 @@ impl Billed {
     }
 }
 
-/// What deposits paid goes to the invoice that taxes it, in the name of a payment; what its lines round
-/// away, to rounding.
-///
-/// # Errors
-/// None that stored amounts can cause.
+/// Moves the use that deposits paid to the invoice that taxes it, as part of a payment. The rounding difference goes to the
+/// rounding account.
 pub fn settle_deposits(wallet: &mut Wallet, ids: &mut IdSource, billed: &Billed, payment: Uuid, now: DateTime<Utc>) -> Result<(), Refusal> {
     if billed.exact.is_positive() {
         let sides = vec![(Account::InvoiceSettlement, None, billed.exact.negated()), (Account::Rounding, None, billed.exact)];
-        post(wallet, ids, (TransferKind::MonthClose, None), sides, now)?;
+        post(wallet, ids, TransferKind::MonthClose, None, sides, now)?;
     }
     if billed.total.is_positive() {
         let sides = vec![(Account::Rounding, None, billed.total.negated()), (Account::InvoiceSettlement, None, billed.total)];
-        post(wallet, ids, (TransferKind::MonthClose, Some(payment)), sides, now)?;
+        post(wallet, ids, TransferKind::MonthClose, Some(payment), sides, now)?;
     }
     Ok(())
 }
 
-/// A postpaid month: receivable → customer credit, so that nothing is owed by the wallet any more.
-///
-/// # Errors
-/// None that stored amounts can cause.
+/// Settles a postpaid month: receivable → customer credit. The wallet owes nothing for it any more; the invoice does.
 pub fn settle_postpaid(wallet: &mut Wallet, ids: &mut IdSource, billed: &Billed, now: DateTime<Utc>) -> Result<(), Refusal> {
     if billed.exact.is_zero() {
         return Ok(());
     }
     wallet.owed = wallet.owed.minus(billed.exact)?;
     let mut sides = vec![(Account::CustomerCredit, None, billed.exact)];
-    let away = billed.exact.minus(billed.total)?;
-    let others = [(Account::Receivable, None, billed.total.negated()), (Account::Rounding, None, away.negated())];
+    let rounding = billed.exact.minus(billed.total)?;
+    let others = [(Account::Receivable, None, billed.total.negated()), (Account::Rounding, None, rounding.negated())];
     sides.extend(others.into_iter().filter(|(.., amount)| !amount.is_zero()));
-    post(wallet, ids, (TransferKind::PostpaidClose, None), sides, now)
+    post(wallet, ids, TransferKind::PostpaidClose, None, sides, now)
 }
 
 #[cfg(test)]
@@ -126,7 +114,7 @@ mod tests {
         ledger::TransferKind,
         lot::LotKind,
         posting::{self, Debit},
-        wallet::NewLot,
+        wallet::{LotFunding, NewLot},
     };
     use chrono::{DateTime, Utc};
     use payterms_kernel::{Currency, Id, IdSource, Money};
@@ -157,48 +145,48 @@ mod tests {
     }
 
     fn of(sums: &BTreeMap<(Funding, String), Money>, funding: Funding) -> Vec<(String, Money)> {
-        sums.iter().filter(|((own, _), _)| *own == funding).map(|((_, label), sum)| (label.clone(), *sum)).collect()
+        sums.iter().filter(|((accrued_by, _), _)| *accrued_by == funding).map(|((_, label), sum)| (label.clone(), *sum)).collect()
     }
 
-    fn stands(wallet: &Wallet, account: Account, payment: Option<Uuid>) -> i64 {
-        let own = wallet.transfers.iter().filter(|own| own.payment == payment).flat_map(|own| &own.entries);
-        own.filter(|own| own.account == account).map(|own| own.amount.micros()).sum()
+    fn account_balance(wallet: &Wallet, account: Account, payment: Option<Uuid>) -> i64 {
+        let entries = wallet.transfers.iter().filter(|transfer| transfer.payment == payment).flat_map(|transfer| &transfer.entries);
+        entries.filter(|entry| entry.account == account).map(|entry| entry.amount.micros()).sum()
     }
 
     proptest! {
         #[test]
         fn a_month_s_end_leaves_nothing_behind(
-            uses in prop::collection::vec((1_i64..9_999_999, 0_usize..3, 0_u8..4), 1..20), deposit in 0_i64..30_000_000, postpaid: bool,
+            debits in prop::collection::vec((1_i64..9_999_999, 0_usize..3, 0_u8..4), 1..20), deposit in 0_i64..30_000_000, postpaid: bool,
         ) {
-            let mut own = wallet();
+            let mut wallet = wallet();
             let mut ids = IdSource::new(NOW, b"seed", "test");
             for (amount, kind) in [(deposit, TaxKind::Deposit), (deposit / 3, TaxKind::TaxedSale)] {
                 let lot = NewLot {
                     kind: LotKind::Purchased, tax_kind: Some(kind), priority: 0, amount: aud(amount), expires_at: None, description: String::new(),
                 };
                 if amount > 0 {
-                    own.add_lot(&mut ids, lot, (TransferKind::TopUp, Account::ProviderClearing, aud(0)), NOW).unwrap();
+                    wallet.add_lot(&mut ids, lot, LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: aud(0) }, NOW).unwrap();
                 }
             }
-            own.overdraft = postpaid.then(|| aud(50_000_000));
-            for (amount, product, kind) in uses {
+            wallet.overdraft = postpaid.then(|| aud(50_000_000));
+            for (amount, product, kind) in debits {
                 let kind = [TransferKind::Usage, TransferKind::Fee, TransferKind::Debit, TransferKind::Usage][usize::from(kind)];
                 let description = ["calls", "texts", "numbers"][product].to_owned();
                 let debit = Debit { amount: aud(amount), kind, into_negative: kind == TransferKind::Fee, description };
-                let _ = posting::debit(&mut own, &mut ids, debit, NOW);
+                let _ = posting::debit(&mut wallet, &mut ids, debit, NOW);
             }
-            let sums = sums(&own);
-            let (paid, used) = (Billed::of(&own, &of(&sums, Funding::Deposit)).unwrap(), Billed::of(&own, &of(&sums, Funding::Postpaid)).unwrap());
-            prop_assert_eq!(paid.exact.micros(), stands(&own, Account::InvoiceSettlement, None));
-            prop_assert_eq!(used.exact, if postpaid { own.owed } else { aud(0) });
-            settle_deposits(&mut own, &mut ids, &paid, Uuid::max(), NOW).unwrap();
-            settle_postpaid(&mut own, &mut ids, &used, NOW).unwrap();
-            prop_assert!(own.transfers.iter().all(|own| own.is_balanced().unwrap()));
-            prop_assert_eq!(stands(&own, Account::InvoiceSettlement, None), 0);
-            prop_assert_eq!(stands(&own, Account::InvoiceSettlement, Some(Uuid::max())), paid.total.micros(), "what its invoice comes to");
-            prop_assert_eq!(stands(&own, Account::Receivable, None), -used.total.micros());
+            let sums = sums(&wallet);
+            let (paid, used) = (Billed::of(&wallet, &of(&sums, Funding::Deposit)).unwrap(), Billed::of(&wallet, &of(&sums, Funding::Postpaid)).unwrap());
+            prop_assert_eq!(paid.exact.micros(), account_balance(&wallet, Account::InvoiceSettlement, None));
+            prop_assert_eq!(used.exact, if postpaid { wallet.owed } else { aud(0) });
+            settle_deposits(&mut wallet, &mut ids, &paid, Uuid::max(), NOW).unwrap();
+            settle_postpaid(&mut wallet, &mut ids, &used, NOW).unwrap();
+            prop_assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
+            prop_assert_eq!(account_balance(&wallet, Account::InvoiceSettlement, None), 0);
+            prop_assert_eq!(account_balance(&wallet, Account::InvoiceSettlement, Some(Uuid::max())), paid.total.micros(), "what its invoice comes to");
+            prop_assert_eq!(account_balance(&wallet, Account::Receivable, None), -used.total.micros());
             if postpaid {
-                prop_assert!(own.owed.is_zero(), "the wallet is at zero but for its credit");
+                prop_assert!(wallet.owed.is_zero(), "the wallet is at zero but for its credit");
             }
         }
     }

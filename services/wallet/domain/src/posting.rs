@@ -1,4 +1,4 @@
-//! Taking money out of a wallet: which lots pay, and what may be owed.
+//! Taking money out of a wallet: which lots pay, and how much may become a debt.
 
 use crate::{
     error::insufficient_funds,
@@ -14,9 +14,9 @@ use payterms_kernel::{Id, IdSource, Money, Refusal};
 pub struct Posting {
     /// The transfer.
     pub transfer: Id<Transfer>,
-    /// What was taken.
+    /// The amount taken.
     pub amount: Money,
-    /// Which lot paid which part.
+    /// The part that each lot paid.
     pub parts: Vec<(Id<Lot>, Money)>,
     /// The balance after.
     pub balance_after: Money,
@@ -26,20 +26,20 @@ pub struct Posting {
     pub recorded_at: DateTime<Utc>,
 }
 
-/// What is taken and how.
+/// A debit to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Debit {
     /// How much.
     pub amount: Money,
     /// What kind of movement it is.
     pub kind: TransferKind,
-    /// Whether it is taken even where less is available: fees are.
+    /// Whether it is taken even if less is available, as fees are.
     pub into_negative: bool,
     /// What for.
     pub description: String,
 }
 
-/// Takes an amount from the wallet's lots, in debit order.
+/// Takes an amount from the wallet's lots in debit order. A part that no lot covers becomes a debt, if that is allowed.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`, `INSUFFICIENT_FUNDS`, `BALANCE_OVERFLOW`.
@@ -66,7 +66,7 @@ pub fn debit(wallet: &mut Wallet, ids: &mut IdSource, debit: Debit, now: DateTim
     post_taken(wallet, ids, &parts, left, debit, now)
 }
 
-/// Notes what lots (and, for the rest, nobody yet) paid.
+/// Posts a debit: the parts that lots paid, and the part that is owed.
 pub(crate) fn post_taken(
     wallet: &mut Wallet,
     ids: &mut IdSource,

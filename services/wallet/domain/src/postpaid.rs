@@ -1,5 +1,5 @@
-//! Postpaid agreements: what is used accrues, and a month is invoiced at the larger of usage and commitment
-//! (docs/domain.md, Postpaid).
+//! Postpaid agreements: usage accrues, and a month is invoiced at the larger of usage and commitment
+//! (docs/domain/wallet.md#postpaid-agreements).
 
 use crate::{customer::Customer, settings::WalletSettings, wallet::Wallet};
 use chrono::{DateTime, Months, NaiveDate, Utc};
@@ -11,11 +11,11 @@ pub const MONTHS: u32 = 12;
 /// Where an agreement is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgreementState {
-    /// Somebody decides.
+    /// It waits for a decision.
     Requested,
-    /// The answer was no.
+    /// It was refused.
     Refused,
-    /// Use accrues to it.
+    /// Usage accrues to it.
     Active,
     /// Its twelve months are over.
     Ended,
@@ -39,7 +39,7 @@ impl AgreementState {
         }
     }
 
-    /// The verbs that a state allows.
+    /// The methods that a state allows.
     fn allowed(self) -> &'static [&'static str] {
         match self {
             Self::Requested => &["DecidePostpaid"],
@@ -49,10 +49,10 @@ impl AgreementState {
     }
 }
 
-/// What is agreed.
+/// The agreed figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
-    /// The least that a committed month is invoiced at, before tax.
+    /// The least amount at which a committed month is invoiced, before tax.
     pub commitment: Money,
     /// How far the wallet may go below zero.
     pub limit: Money,
@@ -76,26 +76,46 @@ impl Terms {
     }
 }
 
+/// The objects that an approval needs, beside the agreement.
+#[derive(Debug)]
+pub struct Parties<'a> {
+    /// The wallet, which gets the overdraft.
+    pub wallet: &'a mut Wallet,
+    /// The tenant's settings.
+    pub settings: &'a WalletSettings,
+    /// The wallet's customer.
+    pub customer: &'a Customer,
+}
+
+/// What was used in a month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MonthUsage {
+    /// First day of the month.
+    pub month: NaiveDate,
+    /// The invoiced usage, before the commitment.
+    pub used: Money,
+}
+
 /// An agreement of one wallet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreement {
     /// Its id.
     pub id: Id<Agreement>,
-    /// The wallet that it is about.
+    /// The wallet that it covers.
     pub wallet: Id<Wallet>,
     /// Where it is.
     pub state: AgreementState,
-    /// What is agreed, or asked.
+    /// The agreed figures; the requested ones before a decision.
     pub terms: Terms,
-    /// First day of the first committed month; none before it is active.
+    /// First day of the first committed month; `None` before it is active.
     pub first_month: Option<NaiveDate>,
-    /// Committed months that are invoiced.
+    /// The number of committed months that are invoiced.
     pub billed: u32,
-    /// What was said with the decision or the termination.
+    /// The explanation of the decision or termination.
     pub explanation: String,
     /// Counts its changes.
     pub version: i64,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
@@ -129,19 +149,21 @@ impl Agreement {
         Err(Refusal::state("POSTPAID_STATE", "The agreement", self.state.name(), self.state.allowed()))
     }
 
-    /// Says yes, to the figures that were asked or to others. The commitment counts whole months: from
-    /// today, where that is a first, else from the next first.
+    /// Approves the agreement with `terms`, which may differ from the requested ones. The commitment covers whole months: from
+    /// today if that is the first of a month, otherwise from the next first.
     ///
     /// # Errors
     /// `POSTPAID_STATE`, `BALANCE_NEGATIVE`, `PROFILE_INCOMPLETE`, `TAX_UNKNOWN`, and those of
     /// [`Agreement::ask`].
     pub fn approve(
         &mut self,
-        (wallet, settings, customer): (&mut Wallet, &WalletSettings, &Customer),
+        parties: Parties<'_>,
         terms: Terms,
         explanation: String,
-        (today, now): (NaiveDate, DateTime<Utc>),
+        today: NaiveDate,
+        now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
+        let Parties { wallet, settings, customer } = parties;
         self.must_be(AgreementState::Requested)?;
         terms.must_fit(wallet, settings)?;
         customer.must_have_profile()?;
@@ -150,8 +172,8 @@ impl Agreement {
             let message = format!("{} are owed from before. Let the balance be repaired first.", wallet.owed);
             return Err(Refusal::precondition("BALANCE_NEGATIVE", message).with("owed", wallet.owed.amount()));
         }
-        let this = first_of_month(today);
-        self.first_month = if today == this { Some(this) } else { this.checked_add_months(Months::new(1)) };
+        let current_month = first_of_month(today);
+        self.first_month = if today == current_month { Some(current_month) } else { current_month.checked_add_months(Months::new(1)) };
         self.terms = terms;
         self.explanation = explanation;
         wallet.overdraft = Some(terms.limit);
@@ -159,7 +181,7 @@ impl Agreement {
         Ok(())
     }
 
-    /// Says no.
+    /// Refuses the agreement.
     ///
     /// # Errors
     /// `POSTPAID_STATE`.
@@ -174,13 +196,9 @@ impl Agreement {
         self.state == AgreementState::Active && self.first_month.is_some_and(|first| month >= first)
     }
 
-    /// A month is over in which so much was used: answers what is missing to the commitment. After the
-    /// twelfth it ends.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
-    pub fn close_month(&mut self, wallet: &mut Wallet, (month, used): (NaiveDate, Money), now: DateTime<Utc>) -> Result<Money, MoneyError> {
-        if !self.is_committed(month) {
+    /// Closes a month and returns the shortfall to the commitment. The twelfth month ends the agreement.
+    pub fn close_month(&mut self, wallet: &mut Wallet, usage: MonthUsage, now: DateTime<Utc>) -> Result<Money, MoneyError> {
+        if !self.is_committed(usage.month) {
             return Ok(Money::zero(wallet.currency));
         }
         self.billed = self.billed.saturating_add(1);
@@ -190,27 +208,27 @@ impl Agreement {
         } else {
             self.touch(now);
         }
-        missing(self.terms.commitment, used)
+        missing(self.terms.commitment, usage.used)
     }
 
-    /// Ends early, in a month in which so much was used: answers what is missing of this month, and the
-    /// commitment of the months that are left, with their number.
+    /// Ends the agreement early. Returns the shortfall of this month, the commitment of the remaining months, and their
+    /// number.
     ///
     /// # Errors
     /// `POSTPAID_STATE`.
     pub fn terminate(
         &mut self,
         wallet: &mut Wallet,
-        (month, used): (NaiveDate, Money),
+        usage: MonthUsage,
         explanation: String,
         now: DateTime<Utc>,
     ) -> Result<(Money, Money, u32), Refusal> {
         self.must_be(AgreementState::Active)?;
-        let this = u32::from(self.is_committed(month));
-        let left = MONTHS.saturating_sub(self.billed).saturating_sub(this);
-        let short = if this == 1 { missing(self.terms.commitment, used)? } else { Money::zero(wallet.currency) };
+        let current = u32::from(self.is_committed(usage.month));
+        let left = MONTHS.saturating_sub(self.billed).saturating_sub(current);
+        let short = if current == 1 { missing(self.terms.commitment, usage.used)? } else { Money::zero(wallet.currency) };
         let rest = Money::from_product(wallet.currency, self.terms.commitment.amount(), left.into())?;
-        self.billed = self.billed.saturating_add(this);
+        self.billed = self.billed.saturating_add(current);
         self.explanation = explanation;
         wallet.overdraft = None;
         self.go_to(AgreementState::Terminated, now);
@@ -232,7 +250,7 @@ fn missing(commitment: Money, used: Money) -> Result<Money, MoneyError> {
     commitment.minus(used.min(commitment)?)
 }
 
-/// Refuses where an agreement takes the place of auto-recharge.
+/// Refuses if the wallet is postpaid, because auto-recharge is off then.
 ///
 /// # Errors
 /// `POSTPAID_ACTIVE`.
@@ -246,7 +264,7 @@ pub fn must_not_be_postpaid(wallet: &Wallet) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Agreement, AgreementState, MONTHS, Terms};
+    use super::{Agreement, AgreementState, MONTHS, MonthUsage, Parties, Terms};
     use crate::{
         Customer, Wallet, WalletSettings,
         customer::Tax,
@@ -268,6 +286,10 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn usage(month: NaiveDate, used: Money) -> MonthUsage {
+        MonthUsage { month, used }
+    }
+
     fn customer() -> Customer {
         Customer {
             id: Id::from_uuid(Uuid::nil()),
@@ -287,40 +309,40 @@ mod tests {
     fn active(wallet: &mut Wallet, today: &str) -> Agreement {
         let terms = Terms { commitment: aud("1000"), limit: aud("3000") };
         let settings = WalletSettings::fresh();
-        let mut own = Agreement::ask(Id::from_uuid(Uuid::nil()), wallet, &settings, terms, NOW).unwrap();
-        own.approve((wallet, &settings, &customer()), terms, String::new(), (day(today), NOW)).unwrap();
-        own
+        let mut agreement = Agreement::ask(Id::from_uuid(Uuid::nil()), wallet, &settings, terms, NOW).unwrap();
+        agreement.approve(Parties { wallet, settings: &settings, customer: &customer() }, terms, String::new(), day(today), NOW).unwrap();
+        agreement
     }
 
     #[test]
     fn a_committed_month_costs_its_commitment_at_least_and_twelve_end_it() {
-        let mut own_wallet = wallet();
-        let mut own = active(&mut own_wallet, "2026-06-15");
-        assert_eq!(own.close_month(&mut own_wallet, (day("2026-06-01"), aud("1")), NOW), Ok(aud("0")), "not a whole month");
+        let mut customer_wallet = wallet();
+        let mut agreement = active(&mut customer_wallet, "2026-06-15");
+        assert_eq!(agreement.close_month(&mut customer_wallet, usage(day("2026-06-01"), aud("1")), NOW), Ok(aud("0")), "not a whole month");
         let mut month = day("2026-07-01");
-        for place in 1..=MONTHS {
-            assert_eq!(own.state, AgreementState::Active);
-            let (used, short) = if place == 2 { (aud("1200.50"), aud("0")) } else { (aud("300.25"), aud("699.75")) };
-            assert_eq!(own.close_month(&mut own_wallet, (month, used), NOW), Ok(short));
+        for number in 1..=MONTHS {
+            assert_eq!(agreement.state, AgreementState::Active);
+            let (used, short) = if number == 2 { (aud("1200.50"), aud("0")) } else { (aud("300.25"), aud("699.75")) };
+            assert_eq!(agreement.close_month(&mut customer_wallet, usage(month, used), NOW), Ok(short));
             month = month + Months::new(1);
         }
-        assert_eq!((own.state, own_wallet.overdraft), (AgreementState::Ended, None));
-        assert_eq!(own.close_month(&mut own_wallet, (month, aud("0")), NOW), Ok(aud("0")));
+        assert_eq!((agreement.state, customer_wallet.overdraft), (AgreementState::Ended, None));
+        assert_eq!(agreement.close_month(&mut customer_wallet, usage(month, aud("0")), NOW), Ok(aud("0")));
         assert_eq!(active(&mut wallet(), "2026-06-01").first_month, Some(day("2026-06-01")), "the first is a whole month");
     }
 
     #[test]
     fn the_rest_of_the_commitment_is_due_when_it_is_terminated() {
-        let mut own_wallet = wallet();
-        let mut own = active(&mut own_wallet, "2026-06-01");
-        own.close_month(&mut own_wallet, (day("2026-06-01"), aud("0")), NOW).unwrap();
-        let told = own.terminate(&mut own_wallet, (day("2026-07-01"), aud("400")), "Moved away".into(), NOW).unwrap();
-        assert_eq!(told, (aud("600"), aud("10000"), 10));
-        let again = own.terminate(&mut own_wallet, (day("2026-07-01"), aud("0")), String::new(), NOW).unwrap_err();
+        let mut customer_wallet = wallet();
+        let mut agreement = active(&mut customer_wallet, "2026-06-01");
+        agreement.close_month(&mut customer_wallet, usage(day("2026-06-01"), aud("0")), NOW).unwrap();
+        let figures = agreement.terminate(&mut customer_wallet, usage(day("2026-07-01"), aud("400")), "Moved away".into(), NOW).unwrap();
+        assert_eq!(figures, (aud("600"), aud("10000"), 10));
+        let again = agreement.terminate(&mut customer_wallet, usage(day("2026-07-01"), aud("0")), String::new(), NOW).unwrap_err();
         assert_eq!(again.reason, "POSTPAID_STATE");
-        let mut early = active(&mut own_wallet, "2026-06-15");
-        let told = early.terminate(&mut own_wallet, (day("2026-06-01"), aud("400")), String::new(), NOW).unwrap();
-        assert_eq!(told, (aud("0"), aud("12000"), 12), "before the first committed month");
+        let mut early = active(&mut customer_wallet, "2026-06-15");
+        let figures = early.terminate(&mut customer_wallet, usage(day("2026-06-01"), aud("400")), String::new(), NOW).unwrap();
+        assert_eq!(figures, (aud("0"), aud("12000"), 12), "before the first committed month");
     }
 
     #[test]
@@ -341,19 +363,27 @@ mod tests {
         let fee = Debit { amount: aud("1"), kind: TransferKind::Fee, into_negative: true, description: String::new() };
         posting::debit(&mut owing, &mut IdSource::new(NOW, b"seed", "test"), fee, NOW).unwrap();
         let terms = Terms { commitment: aud("1000"), limit: aud("1000") };
-        let mut own = Agreement::ask(Id::from_uuid(Uuid::nil()), &owing, &settings, terms, NOW).unwrap();
-        let refused = own.approve((&mut owing, &settings, &customer()), terms, String::new(), (day("2026-06-01"), NOW)).unwrap_err();
-        assert_eq!((refused.reason, own.state), ("BALANCE_NEGATIVE", AgreementState::Requested));
+        let mut agreement = Agreement::ask(Id::from_uuid(Uuid::nil()), &owing, &settings, terms, NOW).unwrap();
+        let refused = agreement
+            .approve(
+                Parties { wallet: &mut owing, settings: &settings, customer: &customer() },
+                terms,
+                String::new(),
+                day("2026-06-01"),
+                NOW,
+            )
+            .unwrap_err();
+        assert_eq!((refused.reason, agreement.state), ("BALANCE_NEGATIVE", AgreementState::Requested));
     }
 
     #[test]
     fn use_goes_down_to_the_limit_after_the_credit_that_is_there() {
-        let mut own_wallet = wallet();
-        active(&mut own_wallet, "2026-06-01");
+        let mut customer_wallet = wallet();
+        active(&mut customer_wallet, "2026-06-01");
         let mut ids = IdSource::new(NOW, b"seed", "test");
         let mut take = |amount: &str| {
             let debit = Debit { amount: aud(amount), kind: TransferKind::Usage, into_negative: false, description: String::new() };
-            posting::debit(&mut own_wallet, &mut ids, debit, NOW).map(|own| own.balance_after)
+            posting::debit(&mut customer_wallet, &mut ids, debit, NOW).map(|posting| posting.balance_after)
         };
         assert_eq!(take("2999.5"), Ok(aud("2999.5").negated()));
         assert_eq!(take("0.6").unwrap_err().reason, "INSUFFICIENT_FUNDS");

@@ -1,7 +1,7 @@
-//! Auto-recharge: when a wallet buys credit by itself, and how much
-//! (docs/domain.md, Auto-recharge).
+//! Auto-recharge: when a wallet buys credit by itself, and how much (docs/domain/wallet.md#auto-recharge).
 //!
-//! Triggers only mark; one recharge is open per wallet; when it ends the rules are judged again.
+//! Triggers only mark a wallet. A wallet has at most one open recharge; when it ends, the rules are evaluated again. So many
+//! triggers at once cannot charge twice.
 
 use crate::{
     top_up::{TopUp, TopUpState},
@@ -25,18 +25,18 @@ pub enum Then {
 /// When a wallet recharges; figures are credit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rules {
-    /// When less than this is available, and what then.
+    /// The threshold of the available balance, and what happens below it.
     pub threshold: Option<(Money, Then)>,
-    /// How much on the last day of each month.
+    /// The amount to buy on the last day of each month.
     pub month_end: Option<Money>,
-    /// Whether what is owed is bought at once.
+    /// Whether a negative balance is bought back at once.
     pub repair_negative: bool,
-    /// The most that is charged in a month; none: three times the largest figure.
+    /// The most that is charged in a month; `None` for three times the largest figure.
     pub ceiling: Option<Money>,
 }
 
 impl Rules {
-    /// Whether there is any.
+    /// Whether there is no rule.
     #[must_use]
     pub fn is_none(&self) -> bool {
         self.threshold.is_none() && self.month_end.is_none() && !self.repair_negative
@@ -61,11 +61,11 @@ impl Rules {
         self.month_end.iter().chain(&self.ceiling).try_for_each(|amount| wallet.takes(*amount))
     }
 
-    /// Refuses a charge that would pass the month's ceiling: it is not made, nor cut. A rule that
-    /// only repairs has no figure, and no ceiling unless one is stated.
+    /// Refuses a charge that would exceed the month's ceiling; it is not reduced either. A rule that only repairs a negative
+    /// balance has no figure, and so no ceiling unless one is stated.
     ///
     /// # Errors
-    /// `CEILING`, which shows as the reason of the failure.
+    /// `CEILING`, which is shown as the reason of the failure.
     pub fn must_stay_below_ceiling(&self, charged: Money, amount: Money) -> Result<(), Refusal> {
         let threshold = self.threshold.map(|(_, Then::Amount(figure) | Then::UpTo(figure))| figure);
         let largest = match (threshold, self.month_end) {
@@ -82,33 +82,29 @@ impl Rules {
     }
 }
 
-/// A wallet's rules and how they stand.
+/// A wallet's rules and their state.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AutoRecharge {
     /// The rules.
     pub rules: Rules,
-    /// Whether a month end has passed that has not been recharged for.
+    /// Whether a month end has passed for which no recharge was made yet.
     pub month_end_marked: bool,
-    /// The recharge that is open.
+    /// The open recharge.
     pub open: Option<Id<TopUp>>,
-    /// Whether the open or failed one was for the month's end.
+    /// Whether the open or failed recharge was for the month's end.
     pub for_month_end: bool,
-    /// Why the last one failed; empty: it did not.
+    /// Why the last recharge failed; empty if it did not.
     pub failure: String,
     /// The failures of this period.
     pub ladder: Ladder,
-    /// When it is tried again by itself.
+    /// When it is retried automatically.
     pub retry_at: Option<DateTime<Utc>>,
     /// Counts changes.
     pub version: i64,
 }
 
 impl AutoRecharge {
-    /// The credit that the rules ask for now; none while a recharge is open or has failed, or the wallet is
-    /// postpaid.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// The credit that the rules require now; `None` while a recharge is open or has failed, or if the wallet is postpaid.
     pub fn wanted(&self, wallet: &Wallet, now: DateTime<Utc>) -> Result<Option<Money>, Refusal> {
         if self.open.is_some() || !self.failure.is_empty() || wallet.overdraft.is_some() {
             return Ok(None);
@@ -128,10 +124,7 @@ impl AutoRecharge {
         Ok(Some(rule.max(deficit)?.round_up_to_minor_unit()))
     }
 
-    /// A recharge begins. It answers the month end's mark only where nothing else asked for it.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// Begins a recharge. It clears the mark of the month's end only if no other rule required credit.
     pub fn begin(&mut self, top_up: Id<TopUp>, wallet: &Wallet, now: DateTime<Utc>) -> Result<(), Refusal> {
         let others = Self { month_end_marked: false, ..self.clone() };
         self.for_month_end = others.wanted(wallet, now)?.is_none();
@@ -141,7 +134,7 @@ impl AutoRecharge {
         Ok(())
     }
 
-    /// A recharge has ended, or not begun at all; a failure is kept, never silent.
+    /// Records the end of a recharge. A failure is stored, so that the customer sees it.
     pub fn end(&mut self, top_up: &TopUp, now: DateTime<Utc>) {
         match top_up.state {
             TopUpState::Processing => return,
@@ -150,14 +143,14 @@ impl AutoRecharge {
             TopUpState::Failed => self.fail(&top_up.decline_code, &top_up.decline_code, now),
             TopUpState::RequiresAction => self.fail("REQUIRES_ACTION", AUTHENTICATION_REQUIRED, now),
         }
-        // What the month's end asked for and did not get is asked for again by the retry.
+        // The month's end did not get its credit, so its mark is set again for the retry.
         self.month_end_marked |= self.for_month_end && !self.failure.is_empty() && self.rules.month_end.is_some();
         self.for_month_end = false;
         self.open = None;
         self.version = self.version.saturating_add(1);
     }
 
-    /// A recharge could not even be asked for. What would pass the ceiling waits for a new month.
+    /// Records that a recharge could not be made. One that would exceed the ceiling is not retried before the next month.
     pub fn refused(&mut self, refusal: &Refusal, now: DateTime<Utc>) {
         if refusal.reason == "CEILING" {
             refusal.reason.clone_into(&mut self.failure);
@@ -176,17 +169,17 @@ impl AutoRecharge {
         };
     }
 
-    /// A new period, new rules or a success end the old ladder.
+    /// Starts a new ladder of retries, after a success, with new rules or in a new period.
     pub fn start_anew(&mut self) {
         self.failure.clear();
         self.ladder = Ladder::default();
         self.retry_at = None;
     }
 
-    /// Tries again after a failure, by hand or because its time has come: the next rung of the ladder.
+    /// Retries after a failure, on request or when the retry is due. It uses up the next rung of the ladder.
     ///
     /// # Errors
-    /// `RECHARGE_STATE` where nothing has failed.
+    /// `RECHARGE_STATE` if nothing has failed.
     pub fn retry(&mut self) -> Result<(), Refusal> {
         if self.failure.is_empty() {
             let state = if self.open.is_some() { "OPEN" } else { "not FAILED" };

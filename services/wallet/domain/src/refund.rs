@@ -1,5 +1,5 @@
-//! What a payment of invoices took is given back: credit to lots like those it came from, a charge to
-//! its card or, where the card does not take it, to credit (docs/domain.md, Refund).
+//! Refunds of payments of invoices. Credit returns to lots like those it came from. A charge returns to its card, or becomes
+//! credit if the card does not accept it (docs/domain/invoicing.md#refund-to-credit).
 
 use crate::{
     ledger::{Account, TransferKind},
@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal};
 use uuid::Uuid;
 
-/// How long credit that is given back can be used at least.
+/// The least time for which refunded credit can be used.
 const LEAST_DAYS: i64 = 30;
 
 /// Where a refund is.
@@ -19,9 +19,9 @@ const LEAST_DAYS: i64 = 30;
 pub enum RefundState {
     /// The provider is being asked.
     Processing,
-    /// The card has it.
+    /// The card has received it.
     Returned,
-    /// It is the customer's credit.
+    /// It has become credit.
     Credited,
 }
 
@@ -40,19 +40,19 @@ impl RefundState {
     }
 }
 
-/// A part of what a payment took, given back. Amount and provider key are fixed before the provider is
-/// asked.
+/// A refund of part of a payment. Amount and provider key are fixed before the provider is called, so that a repeated call
+/// cannot refund another amount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
     /// Its id.
     pub id: Id<Refund>,
-    /// The step that asked for it: one step gives back once, for ever.
+    /// The step that requested it. One step makes one refund, however often it is repeated.
     pub step: Uuid,
-    /// The wallet whose ledger it goes through.
+    /// The wallet in whose ledger it is booked.
     pub wallet: Id<Wallet>,
     /// The payment.
     pub payment: Uuid,
-    /// The charge that is given back; none for credit.
+    /// The refunded charge; `None` for credit.
     pub charge: Option<Id<Charge>>,
     /// Where it is.
     pub state: RefundState,
@@ -66,19 +66,26 @@ pub struct Refund {
     pub updated_at: DateTime<Utc>,
 }
 
-/// What the provider said about a refund.
+/// The provider's answer about a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refunded {
-    /// The card takes it.
+    /// The card accepts it.
     Succeeded,
-    /// The card does not take it, now or ever.
+    /// The card does not accept it, and never will.
     Failed,
 }
 
-/// Gives credit back: what was taken last comes back first, to a lot like the one that it came from;
-/// one that expires can be used for another thirty days at least.
-///
-/// `taken` is what the payment took from which lot, in that order; `before` was given back earlier.
+/// The credit that a payment took.
+#[derive(Debug, Clone, Copy)]
+pub struct CreditTaken<'a> {
+    /// The part from each lot, in the order in which it was taken.
+    pub by_lot: &'a [(Lot, Money)],
+    /// How much of it was refunded before.
+    pub returned_before: Money,
+}
+
+/// Refunds credit. What was taken last is returned first, to a new lot like the one that it came from. A lot that expires can
+/// be used for at least thirty more days.
 ///
 /// # Errors
 /// `BALANCE_OVERFLOW`.
@@ -86,15 +93,16 @@ pub fn credit_again(
     wallet: &mut Wallet,
     ids: &mut IdSource,
     refund: &mut Refund,
-    (taken, before): (&[(Lot, Money)], Money),
+    taken: CreditTaken<'_>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Id<Lot>>, Refusal> {
-    let (mut passed, mut left) = (before, refund.amount);
+    let mut returned_before = taken.returned_before;
+    let mut left = refund.amount;
     let mut lots = Vec::new();
-    for (lot, amount) in taken.iter().rev() {
-        let gone = passed.min(*amount)?;
-        passed = passed.minus(gone)?;
-        let part = amount.minus(gone)?.min(left)?;
+    for (lot, amount) in taken.by_lot.iter().rev() {
+        let already = returned_before.min(*amount)?;
+        returned_before = returned_before.minus(already)?;
+        let part = amount.minus(already)?.min(left)?;
         if !part.is_positive() {
             continue;
         }
@@ -108,7 +116,7 @@ pub fn credit_again(
             expires_at: lot.expires_at.map(|expiry| expiry.max(least)),
             description: lot.description.clone(),
         };
-        lots.push(add_lot(wallet, ids, (TransferKind::InvoiceRefund, refund.payment), new, now)?);
+        lots.push(add_lot(wallet, ids, TransferKind::InvoiceRefund, refund.payment, new, now)?);
     }
     if !left.is_zero() {
         let message = "The payment has taken less credit than is to be given back.";
@@ -118,28 +126,26 @@ pub fn credit_again(
     Ok(lots)
 }
 
-/// Makes what was charged purchased credit.
+/// Turns a refunded charge into purchased credit.
 ///
 /// # Errors
 /// `BALANCE_OVERFLOW`.
 pub fn as_credit(
     wallet: &mut Wallet,
     ids: &mut IdSource,
-    (refund, expires_at): (&mut Refund, Option<DateTime<Utc>>),
+    refund: &mut Refund,
+    expires_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<Id<Lot>, Refusal> {
-    let lot = add_lot(wallet, ids, (TransferKind::InvoiceRefund, refund.payment), deposit(refund.amount, expires_at), now)?;
+    let lot = add_lot(wallet, ids, TransferKind::InvoiceRefund, refund.payment, deposit(refund.amount, expires_at), now)?;
     refund.end(RefundState::Credited, now);
     Ok(lot)
 }
 
-/// Notes that the card takes it back: invoice settlement → provider clearing.
-///
-/// # Errors
-/// None that stored amounts can cause.
+/// Books that the card has accepted the refund: invoice settlement → provider clearing.
 pub fn returned(wallet: &mut Wallet, ids: &mut IdSource, refund: &mut Refund, now: DateTime<Utc>) -> Result<(), Refusal> {
     let sides = vec![(Account::InvoiceSettlement, None, refund.amount.negated()), (Account::ProviderClearing, None, refund.amount)];
-    post(wallet, ids, (TransferKind::InvoiceRefund, Some(refund.payment)), sides, now)?;
+    post(wallet, ids, TransferKind::InvoiceRefund, Some(refund.payment), sides, now)?;
     refund.end(RefundState::Returned, now);
     Ok(())
 }
@@ -153,7 +159,7 @@ impl Refund {
 
 #[cfg(test)]
 mod tests {
-    use super::{Refund, RefundState, credit_again};
+    use super::{CreditTaken, Refund, RefundState, credit_again};
     use crate::{
         lot::{Lot, LotKind, TaxKind},
         wallet::Wallet,
@@ -203,7 +209,8 @@ mod tests {
                 created_at: NOW,
                 updated_at: NOW,
             };
-            credit_again(wallet, &mut ids, &mut refund, (&taken, usd(before)), NOW).map(|lots| (lots.len(), refund.state))
+            credit_again(wallet, &mut ids, &mut refund, CreditTaken { by_lot: &taken, returned_before: usd(before) }, NOW)
+                .map(|lots| (lots.len(), refund.state))
         };
         assert_eq!(refund(500, 0, &mut wallet), Ok((1, RefundState::Credited)), "the purchased part, taken last, first");
         assert_eq!(refund(400, 500, &mut wallet), Ok((2, RefundState::Credited)));

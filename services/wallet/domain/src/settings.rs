@@ -1,4 +1,4 @@
-//! What a tenant sells credit with, and the switch of prepayment (docs/domain.md, Prepayment).
+//! A tenant's settings for selling credit, and the switch of prepayment (docs/domain/wallet.md#prepayment).
 
 use crate::{lot::TaxKind, method::MethodKind};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,9 +11,9 @@ pub struct WalletSettings {
     pub provider: String,
     /// Whether it is the default one.
     pub provider_default: bool,
-    /// The kinds of method that are chosen.
+    /// The kinds of method that the tenant has chosen.
     pub methods: Vec<MethodKind>,
-    /// What top-ups make.
+    /// The tax kind of the credit that top-ups make.
     pub top_up_tax_kind: TaxKind,
     /// The least top-up by kind and currency.
     pub minimums: Vec<(MethodKind, Money)>,
@@ -23,9 +23,9 @@ pub struct WalletSettings {
     pub prepayment: bool,
     /// The kinds that they are offered.
     pub prepayment_methods: Vec<MethodKind>,
-    /// Whether customers do not see their invoices; told by the register.
+    /// Whether customers do not see their invoices; a copy of the register's setting.
     pub invoices_hidden: bool,
-    /// Days after which bought credit expires; 0: never.
+    /// Days after which purchased credit expires; 0 means never.
     pub purchased_expire_days: u32,
     /// Counts changes.
     pub version: i64,
@@ -53,13 +53,13 @@ impl WalletSettings {
         }
     }
 
-    /// When credit that is bought now expires.
+    /// When credit that is purchased now expires.
     #[must_use]
     pub fn purchased_expiry(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         (self.purchased_expire_days > 0).then(|| now + TimeDelta::days(self.purchased_expire_days.into()))
     }
 
-    /// What the tenant should know about its settings.
+    /// Warnings about the tenant's settings.
     #[must_use]
     pub fn warnings(&self) -> Vec<&'static str> {
         let mut warnings = Vec::new();
@@ -117,7 +117,7 @@ impl WalletSettings {
         self.version = self.version.saturating_add(1);
     }
 
-    /// After any change: turns prepayment off if a condition no longer holds, and names it.
+    /// After any change: turns prepayment off if a condition no longer holds, and returns the name of the condition.
     pub fn turn_off_if_broken(&mut self) -> Option<&'static str> {
         self.prepayment_methods.retain(|kind| self.methods.contains(kind));
         let broken = self.broken_conditions().first().map(|condition| condition.name);
@@ -147,13 +147,13 @@ impl WalletSettings {
     /// # Errors
     /// `CURRENCY_NOT_OFFERED`.
     pub fn postpaid_minimum(&self, currency: Currency) -> Result<Money, Refusal> {
-        self.postpaid_minimums.iter().find(|own| own.currency() == currency).copied().ok_or_else(|| {
+        self.postpaid_minimums.iter().find(|minimum| minimum.currency() == currency).copied().ok_or_else(|| {
             let message = format!("The tenant has set no least commitment in {currency}, so nothing is postpaid in it.");
             Refusal::precondition("CURRENCY_NOT_OFFERED", message).with("currency", currency)
         })
     }
 
-    /// Refuses while customers may not buy credit with anything that is saved.
+    /// Refuses while customers may not buy credit with any kind of saved method.
     ///
     /// # Errors
     /// `FEATURE_DISABLED`, `METHOD_NOT_OFFERED`.
@@ -166,7 +166,7 @@ impl WalletSettings {
     /// # Errors
     /// `CURRENCY_NOT_OFFERED`.
     pub fn minimum(&self, kind: MethodKind, currency: Currency) -> Result<Money, Refusal> {
-        let figure = self.minimums.iter().find(|(own, least)| *own == kind && least.currency() == currency);
+        let figure = self.minimums.iter().find(|(sold_by, least)| *sold_by == kind && least.currency() == currency);
         figure.map(|(_, least)| *least).ok_or_else(|| {
             let message = format!("The tenant has set no least amount in {currency}, so nothing is sold in it.");
             Refusal::precondition("CURRENCY_NOT_OFFERED", message).with("currency", currency)

@@ -1,5 +1,5 @@
-//! What a payment of invoices does in the wallet: credit is held, cards are charged, then all of it is
-//! settled (docs/domain.md, Payment, Ledger).
+//! The wallet's part in a payment of invoices: credit is held, cards are charged, then all of it is settled
+//! (docs/domain/invoicing.md#payment-steps, docs/domain/wallet.md#settlement-account).
 
 use crate::{
     chargeback::ChargedBack,
@@ -8,59 +8,73 @@ use crate::{
     ledger::{Account, TransferKind},
     lot::{Lot, LotKind, TaxKind},
     method::PaymentMethod,
-    top_up::Charged,
-    wallet::{NewLot, Wallet},
+    top_up::{Charged, ProviderCharge},
+    wallet::{LotFunding, NewLot, Wallet},
 };
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError};
 use uuid::Uuid;
 
-/// Whether a lot may pay an invoice: what was taxed when it was bought pays no taxed one.
-fn pays(lot: &Lot, taxed: bool, now: DateTime<Utc>) -> bool {
-    lot.in_force(now) && !(taxed && lot.tax_kind == Some(TaxKind::TaxedSale))
+/// Whether the invoices of a payment charge tax.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvoiceTax {
+    /// At least one does.
+    Taxed,
+    /// None does.
+    Untaxed,
+}
+
+/// The credit that a payment reserves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaymentHold {
+    /// The payment.
+    pub payment: Uuid,
+    /// How much.
+    pub amount: Money,
+    /// Whether its invoices charge tax.
+    pub tax: InvoiceTax,
+}
+
+/// Whether a lot may pay an invoice. Credit that was taxed at its purchase must not pay a taxed invoice: it would be taxed
+/// twice.
+fn pays(lot: &Lot, tax: InvoiceTax, now: DateTime<Utc>) -> bool {
+    lot.in_force(now) && !(tax == InvoiceTax::Taxed && lot.tax_kind == Some(TaxKind::TaxedSale))
 }
 
 /// Credit that can pay invoices, in whole minor units.
-///
-/// # Errors
-/// None that stored amounts can cause.
-pub fn available_for(wallet: &Wallet, taxed: bool, now: DateTime<Utc>) -> Result<Money, MoneyError> {
-    let mut free = wallet.lots.iter().filter(|lot| pays(lot, taxed, now)).map(Lot::unpinned);
+pub fn available_for(wallet: &Wallet, tax: InvoiceTax, now: DateTime<Utc>) -> Result<Money, MoneyError> {
+    let mut free = wallet.lots.iter().filter(|lot| pays(lot, tax, now)).map(Lot::unpinned);
     let sum = free.try_fold(wallet.debt().negated(), |sum, free| sum.plus(free?))?;
     Ok(sum.round_down_to_minor_unit())
 }
 
-/// Reserves credit for a payment; it does not expire while the payment is open.
+/// Reserves credit for a payment. The hold does not expire; the payment ends it.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`, `INSUFFICIENT_FUNDS`.
-pub fn hold(
-    wallet: &mut Wallet,
-    ids: &mut IdSource,
-    (payment, amount, taxed): (Uuid, Money, bool),
-    now: DateTime<Utc>,
-) -> Result<Hold, Refusal> {
+pub fn hold(wallet: &mut Wallet, ids: &mut IdSource, order: PaymentHold, now: DateTime<Utc>) -> Result<Hold, Refusal> {
+    let PaymentHold { payment, amount, tax } = order;
     wallet.takes(amount)?;
-    let available = available_for(wallet, taxed, now)?;
+    let available = available_for(wallet, tax, now)?;
     if available.compare(amount)?.is_lt() {
         return Err(insufficient_funds(available, amount));
     }
-    let pins = hold::pin(wallet, amount, now, |lot| pays(lot, taxed, now))?;
-    Ok(Hold { pins, ..blank(wallet, ids, (payment, amount), now) })
+    let pins = hold::pin(wallet, amount, now, |lot| pays(lot, tax, now))?;
+    Ok(Hold { pins, ..blank(wallet, ids, payment, amount, now) })
 }
 
-/// Stands for a hold of a payment that was refused for a reason, or released before it came: what comes
-/// later is refused too, whoever asks.
+/// A marker for a hold that was refused with a reason, or released before it was made. While it exists, a late attempt to hold
+/// for the same payment is refused too.
 #[must_use]
-pub fn never_held(wallet: &Wallet, ids: &mut IdSource, (payment, reason): (Uuid, &str), now: DateTime<Utc>) -> Hold {
+pub fn never_held(wallet: &Wallet, ids: &mut IdSource, payment: Uuid, reason: &str, now: DateTime<Utc>) -> Hold {
     let nothing = Money::zero(wallet.currency);
-    Hold { state: HoldState::Voided, description: reason.to_owned(), ..blank(wallet, ids, (payment, nothing), now) }
+    Hold { state: HoldState::Voided, description: reason.to_owned(), ..blank(wallet, ids, payment, nothing, now) }
 }
 
-/// Answers for the hold that a payment has already: done, where it is the one that is asked for.
+/// The answer to another attempt at a payment's hold: success if the existing hold has the same amount.
 ///
 /// # Errors
-/// `INSUFFICIENT_FUNDS` where that was the answer before, `HOLD_STATE` after a release.
+/// `INSUFFICIENT_FUNDS` if that was the first answer, `HOLD_STATE` after a release.
 pub fn held_before(hold: &Hold, amount: Money) -> Result<(), Refusal> {
     match hold.state {
         HoldState::Active | HoldState::Captured if hold.amount == amount => Ok(()),
@@ -71,10 +85,10 @@ pub fn held_before(hold: &Hold, amount: Money) -> Result<(), Refusal> {
     }
 }
 
-/// The refusal of a hold that is kept.
+/// The description of a marker for a hold that was refused.
 pub const REFUSED: &str = "INSUFFICIENT_FUNDS";
 
-fn blank(wallet: &Wallet, ids: &mut IdSource, (payment, amount): (Uuid, Money), now: DateTime<Utc>) -> Hold {
+fn blank(wallet: &Wallet, ids: &mut IdSource, payment: Uuid, amount: Money, now: DateTime<Utc>) -> Hold {
     Hold {
         id: ids.make(),
         state: HoldState::Active,
@@ -89,10 +103,7 @@ fn blank(wallet: &Wallet, ids: &mut IdSource, (payment, amount): (Uuid, Money), 
     }
 }
 
-/// Gives back what a payment reserved; again changes nothing.
-///
-/// # Errors
-/// None that stored amounts can cause.
+/// Releases what a payment reserved. A repeated call changes nothing.
 pub fn release(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: DateTime<Utc>) -> Result<(), Refusal> {
     if hold.state == HoldState::Active {
         hold::release(wallet, hold, ids, HoldState::Voided, now)?;
@@ -100,10 +111,10 @@ pub fn release(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: Da
     Ok(())
 }
 
-/// Takes all that a payment reserved: customer credit → invoice settlement; again changes nothing.
+/// Captures all that a payment reserved: customer credit → invoice settlement. A repeated call changes nothing.
 ///
 /// # Errors
-/// `HOLD_STATE` where it was released.
+/// `HOLD_STATE` if it was released.
 pub fn capture(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: DateTime<Utc>) -> Result<(), Refusal> {
     match hold.state {
         HoldState::Active => {}
@@ -122,36 +133,49 @@ pub fn capture(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, now: Da
     hold.captured = amount;
     hold.state = HoldState::Captured;
     hold.updated_at = now;
-    post(wallet, ids, (TransferKind::InvoiceCredit, hold.payment), sides, now)
+    post(wallet, ids, TransferKind::InvoiceCredit, hold.payment, sides, now)
 }
 
-/// What a payment charged beyond its invoices becomes purchased credit: settlement → customer credit.
+/// Turns the surplus of a payment beyond its invoices into purchased credit: settlement → customer credit.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`, `BALANCE_OVERFLOW`.
 pub fn surplus(
     wallet: &mut Wallet,
     ids: &mut IdSource,
-    (payment, amount, expires_at): (Uuid, Money, Option<DateTime<Utc>>),
+    payment: Uuid,
+    amount: Money,
+    expires_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<Id<Lot>, Refusal> {
     wallet.takes(amount)?;
-    add_lot(wallet, ids, (TransferKind::Surplus, payment), deposit(amount, expires_at), now)
+    add_lot(wallet, ids, TransferKind::Surplus, payment, deposit(amount, expires_at), now)
 }
 
-/// What arrived by bank transfer.
+/// Credit that a bank transfer buys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CreditBought {
+    /// The price, tax included.
+    pub amount: Money,
+    /// The tax in it.
+    pub tax: Money,
+    /// How the credit is taxed.
+    pub tax_kind: TaxKind,
+}
+
+/// Money that arrived by bank transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrived {
-    /// The payment that it made.
+    /// The payment that records it.
     pub payment: Uuid,
     /// All of it.
     pub amount: Money,
-    /// The part that buys credit, tax included, and the tax in it; the rest pays invoices.
-    pub bought: Option<(Money, Money, TaxKind)>,
+    /// The part that buys credit; the rest pays invoices.
+    pub bought: Option<CreditBought>,
 }
 
-/// Books what arrived by bank transfer: bank clearing → invoice settlement, → purchased credit and tax
-/// payable. Answers the lot that was bought.
+/// Books a bank transfer: bank clearing → invoice settlement, and → purchased credit and tax payable. Returns the purchased
+/// lot.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`, `BALANCE_OVERFLOW`.
@@ -163,40 +187,41 @@ pub fn transfer(
     now: DateTime<Utc>,
 ) -> Result<Option<Id<Lot>>, Refusal> {
     wallet.takes(arrived.amount)?;
-    let bought = arrived.bought.map_or_else(|| Money::zero(wallet.currency), |(bought, ..)| bought);
-    let pays = arrived.amount.minus(bought)?;
+    let credit = arrived.bought.map_or_else(|| Money::zero(wallet.currency), |bought| bought.amount);
+    let pays = arrived.amount.minus(credit)?;
     if pays.is_positive() {
         let sides = vec![(Account::BankClearing, None, pays.negated()), (Account::InvoiceSettlement, None, pays)];
-        post(wallet, ids, (TransferKind::BankTransfer, Some(arrived.payment)), sides, now)?;
+        post(wallet, ids, TransferKind::BankTransfer, Some(arrived.payment), sides, now)?;
     }
-    let Some((bought, tax, tax_kind)) = arrived.bought else { return Ok(None) };
-    let new = NewLot { tax_kind: Some(tax_kind), ..deposit(bought.minus(tax)?, expires_at) };
-    let before = wallet.transfers.len();
-    let lot = wallet.add_lot(ids, new, (TransferKind::TransferTopUp, Account::BankClearing, tax), now)?;
-    if let Some(transfer) = wallet.transfers.get_mut(before) {
+    let Some(CreditBought { amount, tax, tax_kind }) = arrived.bought else { return Ok(None) };
+    let new = NewLot { tax_kind: Some(tax_kind), ..deposit(amount.minus(tax)?, expires_at) };
+    let index = wallet.transfers.len();
+    let lot = wallet.add_lot(ids, new, LotFunding { kind: TransferKind::TransferTopUp, source: Account::BankClearing, tax }, now)?;
+    if let Some(transfer) = wallet.transfers.get_mut(index) {
         transfer.payment = Some(arrived.payment);
     }
     Ok(Some(lot))
 }
 
-/// Purchased credit that was not taxed when it was bought.
+/// A new lot of purchased credit that is not taxed at its purchase.
 pub(crate) fn deposit(amount: Money, expires_at: Option<DateTime<Utc>>) -> NewLot {
     NewLot { kind: LotKind::Purchased, tax_kind: Some(TaxKind::Deposit), priority: 0, amount, expires_at, description: String::new() }
 }
 
-/// Makes a lot of what invoices do not keep, in the name of a payment.
+/// Adds a lot that invoice settlement funds, as part of a payment.
 pub(crate) fn add_lot(
     wallet: &mut Wallet,
     ids: &mut IdSource,
-    (kind, payment): (TransferKind, Uuid),
+    kind: TransferKind,
+    payment: Uuid,
     new: NewLot,
     now: DateTime<Utc>,
 ) -> Result<Id<Lot>, Refusal> {
-    let before = wallet.transfers.len();
+    let index = wallet.transfers.len();
     let zero = Money::zero(wallet.currency);
-    let lot = wallet.add_lot(ids, new, (kind, Account::InvoiceSettlement, zero), now)?;
-    // What it settles of what was owed is usage, and counts to the invoices that tax it.
-    if let Some(transfer) = wallet.transfers.get_mut(before) {
+    let lot = wallet.add_lot(ids, new, LotFunding { kind, source: Account::InvoiceSettlement, tax: zero }, now)?;
+    // Only the first new transfer is the payment's. One that settles the wallet's debt is usage, and belongs to the invoice that taxes it.
+    if let Some(transfer) = wallet.transfers.get_mut(index) {
         transfer.payment = Some(payment);
     }
     Ok(lot)
@@ -205,7 +230,8 @@ pub(crate) fn add_lot(
 pub(crate) fn post(
     wallet: &mut Wallet,
     ids: &mut IdSource,
-    (kind, payment): (TransferKind, Option<Uuid>),
+    kind: TransferKind,
+    payment: Option<Uuid>,
     sides: Vec<(Account, Option<Id<Lot>>, Money)>,
     now: DateTime<Utc>,
 ) -> Result<(), Refusal> {
@@ -219,7 +245,7 @@ pub(crate) fn post(
 /// Where a charge is in its lifecycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChargeState {
-    /// The provider is being asked, or takes its time.
+    /// The provider has not decided yet.
     Processing,
     /// The money is taken.
     Succeeded,
@@ -245,19 +271,19 @@ impl ChargeState {
     }
 }
 
-/// What a card is charged for a payment. Amount and provider key are fixed before the provider is
-/// asked.
+/// A charge of a card for a payment. Amount and provider key are fixed before the provider is called, so that a repeated call
+/// cannot charge another amount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
     /// Its id.
     pub id: Id<Charge>,
-    /// The step of the payment that asked for it: one step makes one charge, for ever.
+    /// The step of the payment that requested it. One step makes one charge, however often it is repeated.
     pub step: Uuid,
-    /// The wallet whose ledger it goes through.
+    /// The wallet in whose ledger it is booked.
     pub wallet: Id<Wallet>,
     /// The payment.
     pub payment: Uuid,
-    /// What is charged; none where the customer has no collection method.
+    /// The charged method; `None` if the customer has no collection method.
     pub method: Option<Id<PaymentMethod>>,
     /// Where it is.
     pub state: ChargeState,
@@ -276,31 +302,25 @@ pub struct Charge {
 }
 
 impl Charge {
-    /// Takes in what the provider said; money that was taken goes from its clearing to the invoices.
-    /// A charge that has ended stays as it is.
+    /// Records the provider's answer. Money that was taken moves from provider clearing to the invoices. A charge that has ended
+    /// does not change.
     ///
     /// # Errors
     /// `BALANCE_OVERFLOW`.
-    pub fn charged(
-        &mut self,
-        wallet: &mut Wallet,
-        ids: &mut IdSource,
-        (charge_id, charged): (String, Charged),
-        now: DateTime<Utc>,
-    ) -> Result<(), Refusal> {
+    pub fn charged(&mut self, wallet: &mut Wallet, ids: &mut IdSource, answer: ProviderCharge, now: DateTime<Utc>) -> Result<(), Refusal> {
         if self.state != ChargeState::Processing {
             return Ok(());
         }
-        self.provider_charge_id = charge_id;
+        self.provider_charge_id = answer.id;
         self.updated_at = now;
-        match charged {
+        match answer.outcome {
             Charged::Processing(_) => {}
             Charged::RequiresAction => self.fail("authentication_required".to_owned()),
             Charged::Declined(code) => self.fail(code),
             Charged::Succeeded => {
                 self.state = ChargeState::Succeeded;
                 let sides = vec![(Account::ProviderClearing, None, self.amount.negated()), (Account::InvoiceSettlement, None, self.amount)];
-                post(wallet, ids, (TransferKind::Charge, Some(self.payment)), sides, now)?;
+                post(wallet, ids, TransferKind::Charge, Some(self.payment), sides, now)?;
             }
         }
         Ok(())

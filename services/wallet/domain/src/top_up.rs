@@ -1,5 +1,4 @@
-//! Top-ups by card: what is asked of the provider, what the wallet gets
-//! (docs/domain.md, Top-ups).
+//! Top-ups by card or bank debit: what the provider charges, and what the wallet gets (docs/domain/wallet.md#top-ups).
 
 use crate::{
     customer::{Customer, Tax},
@@ -7,7 +6,7 @@ use crate::{
     lot::{Lot, LotKind, TaxKind},
     method::PaymentMethod,
     settings::WalletSettings,
-    wallet::{NewLot, Wallet},
+    wallet::{LotFunding, NewLot, Wallet},
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError, rounding};
@@ -16,9 +15,9 @@ use rust_decimal::Decimal;
 /// Where a top-up is in its lifecycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TopUpState {
-    /// The provider is being asked, or takes its time.
+    /// The provider has not decided yet.
     Processing,
-    /// The money is taken, the credit is there.
+    /// The money is taken and the credit added.
     Succeeded,
     /// The provider declined.
     Failed,
@@ -42,7 +41,7 @@ impl TopUpState {
     }
 }
 
-/// What asked for a top-up.
+/// The origin of a top-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// A person.
@@ -51,20 +50,21 @@ pub enum Source {
     AutoRecharge,
 }
 
-/// A purchase of credit. Amount, tax and provider key are fixed before the provider is asked.
+/// A purchase of credit. Amount, tax and provider key are fixed before the provider is called, so that a repeated call cannot
+/// charge another amount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopUp {
     /// Its id.
     pub id: Id<TopUp>,
-    /// Where the credit goes.
+    /// The wallet that gets the credit.
     pub wallet: Id<Wallet>,
-    /// What is charged.
+    /// The charged method.
     pub method: Id<PaymentMethod>,
-    /// What asked for it.
+    /// Its origin.
     pub source: Source,
     /// Where it is.
     pub state: TopUpState,
-    /// What is charged, tax included.
+    /// The charged amount, tax included.
     pub amount: Money,
     /// Tax in it.
     pub tax: Money,
@@ -74,7 +74,7 @@ pub struct TopUp {
     pub tax_rate: Decimal,
     /// Version of the treatment.
     pub tax_version: i64,
-    /// What the receipt says about it.
+    /// The sentence that the receipt prints about it.
     pub tax_sentence: String,
     /// The provider's reason for a decline.
     pub decline_code: String,
@@ -86,14 +86,23 @@ pub struct TopUp {
     pub updated_at: DateTime<Utc>,
 }
 
-/// What the provider said about a charge.
+/// The provider's answer about a charge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderCharge {
+    /// The provider's id of the charge.
+    pub id: String,
+    /// The state of the charge.
+    pub outcome: Charged,
+}
+
+/// The state of a charge at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Charged {
     /// The money is taken.
     Succeeded,
     /// It is not, for this reason.
     Declined(String),
-    /// It takes time; ask again then.
+    /// It is not decided yet; ask again at this instant.
     Processing(DateTime<Utc>),
     /// The cardholder must authenticate; nothing is taken.
     RequiresAction,
@@ -123,7 +132,7 @@ pub fn amount_for_credit(credit: Money, rate_percent: Decimal, kind: TaxKind) ->
     let gross =
         credit.amount().checked_mul(factor).and_then(|gross| gross.checked_div(Decimal::ONE_HUNDRED)).ok_or(MoneyError::Overflow)?;
     let unit = Money::new(credit.currency(), Decimal::new(1, credit.currency().exponent()))?;
-    // The neighbours of the quotient: rounding of the tax decides which is the least.
+    // Rounding of the tax decides which amount near the quotient is the least, so start one unit below it.
     let mut amount = Money::new(credit.currency(), rounding::down(gross, credit.currency().exponent()))?.minus(unit)?;
     while amount.minus(tax_in(amount, rate_percent)?)?.compare(credit)?.is_lt() {
         amount = amount.plus(unit)?;
@@ -131,20 +140,20 @@ pub fn amount_for_credit(credit: Money, rate_percent: Decimal, kind: TaxKind) ->
     Ok(amount)
 }
 
-/// What a top-up is judged by.
+/// The data that a top-up is checked against.
 #[derive(Debug)]
 pub struct Terms<'a> {
     /// The tenant's settings.
     pub settings: &'a WalletSettings,
     /// The customer.
     pub customer: &'a Customer,
-    /// What is charged.
+    /// The charged method.
     pub method: &'a PaymentMethod,
     /// Today, in the tenant's zone.
     pub today: NaiveDate,
 }
 
-/// Judges a top-up before any money moves: prepayment, method, minimum, profile, tax.
+/// Checks a top-up before any money moves: prepayment, method, minimum, profile, tax.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`, `FEATURE_DISABLED`, `METHOD_NOT_OFFERED`, `METHOD_STATE`,
@@ -153,7 +162,8 @@ pub fn ask(
     wallet: &Wallet,
     ids: &mut IdSource,
     terms: &Terms<'_>,
-    (amount, source): (Money, Source),
+    amount: Money,
+    source: Source,
     now: DateTime<Utc>,
 ) -> Result<TopUp, Refusal> {
     wallet.takes(amount)?;
@@ -168,7 +178,7 @@ pub fn ask(
     let Tax { rate_percent, version, sentence } = terms.customer.must_have_tax()?.clone();
     let tax_kind = terms.settings.top_up_tax_kind;
     let tax = if tax_kind == TaxKind::TaxedSale { tax_in(amount, rate_percent)? } else { Money::zero(wallet.currency) };
-    // What would not fit the wallet is refused before the charge, not after.
+    // An overflow of the balance must be refused before the charge: afterwards the money would be taken and the credit lost.
     wallet.posted.plus(amount)?;
     Ok(TopUp {
         id: ids.make(),
@@ -189,25 +199,22 @@ pub fn ask(
     })
 }
 
-/// Takes in what the provider said; answers the new lot where money was taken, which expires when the
-/// tenant's settings say. A top-up that has
-/// ended stays as it is.
-///
-/// # Errors
-/// None that an asked top-up can cause.
+/// Records the provider's answer. Returns the new lot if money was taken; it expires at `expires_at`. A top-up that has ended
+/// does not change.
 pub fn charged(
     top_up: &mut TopUp,
     wallet: &mut Wallet,
     ids: &mut IdSource,
-    ((charge_id, charged), expires_at): ((String, Charged), Option<DateTime<Utc>>),
+    answer: ProviderCharge,
+    expires_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<Option<Id<Lot>>, Refusal> {
     if top_up.state != TopUpState::Processing {
         return Ok(None);
     }
-    top_up.provider_charge_id = charge_id;
+    top_up.provider_charge_id = answer.id;
     top_up.updated_at = now;
-    match charged {
+    match answer.outcome {
         Charged::Processing(_) => Ok(None),
         Charged::RequiresAction => {
             top_up.state = TopUpState::RequiresAction;
@@ -228,7 +235,9 @@ pub fn charged(
                 expires_at,
                 description: String::new(),
             };
-            wallet.add_lot(ids, new, (TransferKind::TopUp, Account::ProviderClearing, top_up.tax), now).map(Some)
+            wallet
+                .add_lot(ids, new, LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: top_up.tax }, now)
+                .map(Some)
         }
     }
 }

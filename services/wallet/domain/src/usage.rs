@@ -1,4 +1,4 @@
-//! Usage: what was used, at which price (docs/domain.md, Usage and fees).
+//! Usage: records of what was used, and at which price (docs/domain/wallet.md#usage).
 
 use crate::{
     ledger::{Transfer, TransferKind},
@@ -10,9 +10,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal};
 use rust_decimal::Decimal;
 
-/// How far back usage is taken.
+/// The age up to which usage is accepted: older months are invoiced.
 pub const MOST_DAYS_OLD: i64 = 35;
-/// How far ahead the sender's clock may be.
+/// How far the sender's clock may be ahead.
 pub const MOST_MINUTES_AHEAD: i64 = 5;
 
 /// One use of a product.
@@ -20,7 +20,7 @@ pub const MOST_MINUTES_AHEAD: i64 = 5;
 pub struct UsageRecord {
     /// Its id.
     pub id: Id<UsageRecord>,
-    /// Its place among the wallet's records.
+    /// Its sequence number among the wallet's records.
     pub sequence: i64,
     /// What was used.
     pub product: String,
@@ -28,11 +28,11 @@ pub struct UsageRecord {
     pub quantity: Decimal,
     /// Price of one.
     pub unit_price: Money,
-    /// What was taken.
+    /// The amount taken.
     pub amount: Money,
-    /// The transfer; none where nothing was to be taken.
+    /// The transfer; `None` if nothing had to be taken.
     pub transfer: Option<Id<Transfer>>,
-    /// Who bills it, where no credit paid.
+    /// The metered service that bills it, if no credit paid.
     pub metered: Option<Metered>,
     /// When it was used.
     pub used_at: DateTime<Utc>,
@@ -40,7 +40,7 @@ pub struct UsageRecord {
     pub recorded_at: DateTime<Utc>,
 }
 
-/// What is recorded.
+/// A use to record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Use {
     /// What was used.
@@ -49,11 +49,11 @@ pub struct Use {
     pub quantity: Decimal,
     /// Price of one.
     pub unit_price: Money,
-    /// When; none: now.
+    /// When it was used; `None` for now.
     pub used_at: Option<DateTime<Utc>>,
 }
 
-/// When it was used, if that is neither too old nor ahead.
+/// The instant of a use. Refuses one that is too old or in the future.
 pub(crate) fn dated(used: &Use, now: DateTime<Utc>) -> Result<DateTime<Utc>, Refusal> {
     let used_at = used.used_at.unwrap_or(now);
     if used_at < now - TimeDelta::days(MOST_DAYS_OLD) {
@@ -65,7 +65,7 @@ pub(crate) fn dated(used: &Use, now: DateTime<Utc>) -> Result<DateTime<Utc>, Ref
     Ok(used_at)
 }
 
-/// Records one use and takes what it costs.
+/// Records one use and debits its price.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`, `USAGE_TOO_OLD`, `USAGE_IN_FUTURE`, `INSUFFICIENT_FUNDS`.

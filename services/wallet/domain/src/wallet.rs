@@ -1,4 +1,4 @@
-//! The wallet: a customer's lots, what is owed, and the history they make.
+//! The wallet: a customer's lots, its debt, and the history of both.
 
 use crate::{
     Customer,
@@ -8,32 +8,32 @@ use crate::{
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Currency, Id, IdSource, Money, Refusal, money::MoneyError};
 
-/// A wallet with the lots that have something left.
+/// A wallet with its live lots, which are those that are not used up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wallet {
     /// Its id.
     pub id: Id<Wallet>,
-    /// Whose it is.
+    /// Its customer.
     pub customer: Id<Customer>,
     /// Currency of everything in it.
     pub currency: Currency,
     /// Sequence of its last entry.
     pub sequence: i64,
-    /// How many lots it ever had.
+    /// The number of lots that it ever had.
     pub lot_count: i64,
-    /// How many uses were recorded.
+    /// The number of recorded uses.
     pub usage_count: i64,
     /// Sum of its entries.
     pub posted: Money,
-    /// What no lot could pay; posted is the lots' remaining less this.
+    /// The wallet's debt: what no lot could pay. `posted` is the lots' remaining credit less this.
     pub owed: Money,
-    /// The part of it that chargebacks have left: credit pays it first, and it is no use that an invoice taxes.
+    /// The part of the debt that chargebacks caused. Credit pays it first, and no invoice taxes it, since it is not usage.
     pub owed_back: Money,
-    /// Lots with something left, in debit order.
+    /// The live lots, in debit order.
     pub lots: Vec<Lot>,
-    /// How far below zero it may go: the limit of its postpaid agreement, while that is active.
+    /// How far below zero it may go: the limit of its active postpaid agreement.
     pub overdraft: Option<Money>,
-    /// First day of the month whose end falls due next; none while there is nothing to invoice.
+    /// First day of the month that is closed next; `None` while there is nothing to invoice.
     pub closes: Option<NaiveDate>,
     /// When it was opened.
     pub created_at: DateTime<Utc>,
@@ -45,20 +45,40 @@ pub struct Wallet {
     pub transfers: Vec<Transfer>,
 }
 
-/// What a new lot is.
+/// How a new lot is paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LotFunding {
+    /// The kind of the transfer.
+    pub kind: TransferKind,
+    /// The account that pays for it.
+    pub source: Account,
+    /// The tax that the source pays beside the credit; zero if there is none.
+    pub tax: Money,
+}
+
+/// Whether usage that a lot pays later is still to be taxed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UsageTax {
+    /// The invoice of its month taxes it, as any usage that a deposit pays.
+    OnInvoice,
+    /// It needs no tax any more.
+    Settled,
+}
+
+/// A lot to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLot {
-    /// Where it comes from.
+    /// The origin of its credit.
     pub kind: LotKind,
     /// How it was taxed.
     pub tax_kind: Option<TaxKind>,
-    /// 0 is taken first.
+    /// Debits use lots of priority 0 first.
     pub priority: u32,
     /// How much.
     pub amount: Money,
-    /// From when on it is no longer in force.
+    /// The instant from which it is no longer in force.
     pub expires_at: Option<DateTime<Utc>>,
-    /// What was said about it.
+    /// Its description.
     pub description: String,
 }
 
@@ -87,34 +107,24 @@ impl Wallet {
         }
     }
 
-    /// What active holds reserve.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// The amount that active holds reserve.
     pub fn held(&self) -> Result<Money, MoneyError> {
         self.lots.iter().try_fold(Money::zero(self.currency), |sum, lot| sum.plus(lot.pinned))
     }
 
-    /// What can be spent at an instant: lots in force, less holds, less what is owed, and what an agreement
-    /// allows below zero.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// The amount that can be spent at an instant: lots in force, less holds, less the debt, plus the overdraft of an agreement.
     pub fn available(&self, now: DateTime<Utc>) -> Result<Money, MoneyError> {
         let below = self.overdraft.unwrap_or_else(|| Money::zero(self.currency)).minus(self.owed)?;
         self.free(now)?.plus(below)
     }
 
-    /// What credit is not there for: what is owed, but for what waits for an agreement's invoice.
+    /// The debt that credit must pay first. Usage that waits for the invoice of an agreement is not part of it.
     #[must_use]
     pub fn debt(&self) -> Money {
         if self.overdraft.is_some() { self.owed_back } else { self.owed }
     }
 
-    /// What lots in force have that no hold reserves.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// The credit of lots in force that no hold reserves.
     pub fn free(&self, now: DateTime<Utc>) -> Result<Money, MoneyError> {
         let in_force = self.lots.iter().filter(|lot| lot.in_force(now));
         in_force.map(Lot::unpinned).try_fold(Money::zero(self.currency), |sum, free| sum.plus(free?))
@@ -131,18 +141,12 @@ impl Wallet {
             .map_err(|_| MoneyError::CurrencyMismatch(amount.currency(), self.currency).into())
     }
 
-    /// Adds a lot that `source` pays for, after `tax` has gone to the state; what was owed is
-    /// settled from it at once.
+    /// Adds a lot and pays the wallet's debt from it at once.
     ///
     /// # Errors
     /// `BALANCE_OVERFLOW`.
-    pub fn add_lot(
-        &mut self,
-        ids: &mut IdSource,
-        new: NewLot,
-        (kind, source, tax): (TransferKind, Account, Money),
-        now: DateTime<Utc>,
-    ) -> Result<Id<Lot>, Refusal> {
+    pub fn add_lot(&mut self, ids: &mut IdSource, new: NewLot, funding: LotFunding, now: DateTime<Utc>) -> Result<Id<Lot>, Refusal> {
+        let LotFunding { kind, source, tax } = funding;
         let id = ids.make();
         self.lot_count = self.lot_count.saturating_add(1);
         let zero = Money::zero(self.currency);
@@ -164,47 +168,42 @@ impl Wallet {
             sides.push((Account::TaxPayable, None, tax));
         }
         self.post(ids, kind, sides, new.description, now)?;
-        let place = self.lots.partition_point(|other| other.debit_order(&lot).is_le());
-        self.lots.insert(place, lot);
+        let index = self.lots.partition_point(|other| other.debit_order(&lot).is_le());
+        self.lots.insert(index, lot);
         self.settle_owed(ids, id, now)?;
         Ok(id)
     }
 
-    /// Pays what is owed from a lot that is new or free again: what chargebacks have left, then use. What a
-    /// deposit settles of that counts to the invoice that taxes it, like any usage that a deposit pays; what
-    /// accrues to an agreement waits for its invoice.
+    /// Pays the debt from a lot that is new or free again: first the part that chargebacks caused, then usage. Usage that a
+    /// deposit pays belongs to the invoice that taxes it, like any usage that a deposit pays. Usage of an agreement is not
+    /// paid here, because it is invoiced.
     pub(crate) fn settle_owed(&mut self, ids: &mut IdSource, lot: Id<Lot>, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let Some(own) = self.lots.iter().find(|own| own.id == lot && own.in_force(now)) else { return Ok(()) };
-        let (free, taxed_later) = (own.unpinned()?, own.tax_kind == Some(TaxKind::Deposit));
+        let Some(payer) = self.lots.iter().find(|candidate| candidate.id == lot && candidate.in_force(now)) else { return Ok(()) };
+        let free = payer.unpinned()?;
+        let tax = if payer.tax_kind == Some(TaxKind::Deposit) { UsageTax::OnInvoice } else { UsageTax::Settled };
         let back = self.owed_back.min(free)?;
         self.owed_back = self.owed_back.minus(back)?;
-        self.pay_owed(ids, (lot, back), false, now)?;
+        self.pay_owed(ids, lot, back, UsageTax::Settled, now)?;
         if self.overdraft.is_none() {
             let used = self.owed.minus(self.owed_back)?.min(free.minus(back)?)?;
-            self.pay_owed(ids, (lot, used), taxed_later, now)?;
+            self.pay_owed(ids, lot, used, tax, now)?;
         }
         Ok(())
     }
 
-    fn pay_owed(
-        &mut self,
-        ids: &mut IdSource,
-        (lot, part): (Id<Lot>, Money),
-        taxed_later: bool,
-        now: DateTime<Utc>,
-    ) -> Result<(), Refusal> {
-        let Some(place) = self.lots.iter_mut().find(|own| own.id == lot && part.is_positive()) else { return Ok(()) };
-        place.remaining = place.remaining.minus(part)?;
+    fn pay_owed(&mut self, ids: &mut IdSource, lot: Id<Lot>, part: Money, tax: UsageTax, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let Some(payer) = self.lots.iter_mut().find(|candidate| candidate.id == lot && part.is_positive()) else { return Ok(()) };
+        payer.remaining = payer.remaining.minus(part)?;
         self.owed = self.owed.minus(part)?;
         let mut sides = vec![(Account::CustomerCredit, Some(lot), part.negated()), (Account::CustomerCredit, None, part)];
-        if taxed_later {
+        if tax == UsageTax::OnInvoice {
             sides.extend([(Account::Revenue, None, part.negated()), (Account::InvoiceSettlement, None, part)]);
         }
         self.post(ids, TransferKind::OwedSettlement, sides, String::new(), now)?;
         Ok(())
     }
 
-    /// Notes a transfer; entries on customer credit move the balance.
+    /// Posts a transfer. Its entries on customer credit change the balance and get a sequence number.
     pub(crate) fn post(
         &mut self,
         ids: &mut IdSource,
@@ -232,37 +231,34 @@ impl Wallet {
         Ok(id)
     }
 
-    /// Takes what is left, and unpinned, of a lot whose time is over; none if there is nothing.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
+    /// Takes the unpinned rest of an expired lot. `None` if there is nothing to take.
     pub fn expire_lot(&mut self, ids: &mut IdSource, lot: Id<Lot>, now: DateTime<Utc>) -> Result<Option<Money>, Refusal> {
-        let Some(own) = self.lots.iter_mut().find(|own| own.id == lot) else { return Ok(None) };
-        let left = own.unpinned()?;
-        if own.in_force(now) || left.is_zero() {
+        let Some(expired) = self.lots.iter_mut().find(|candidate| candidate.id == lot) else { return Ok(None) };
+        let left = expired.unpinned()?;
+        if expired.in_force(now) || left.is_zero() {
             return Ok(None);
         }
-        own.remaining = own.pinned;
+        expired.remaining = expired.pinned;
         let sides = vec![(Account::CustomerCredit, Some(lot), left.negated()), (Account::Breakage, None, left)];
         self.post(ids, TransferKind::Expiry, sides, String::new(), now)?;
         Ok(Some(left))
     }
 
-    /// Takes back what is left, and unpinned, of a granted lot.
+    /// Takes back the unpinned rest of a granted lot.
     ///
     /// # Errors
-    /// `LOT_STATE` for purchased credit and for a lot with nothing to take.
+    /// `LOT_STATE` for purchased credit and for a lot without an unpinned rest.
     pub fn void_grant(&mut self, ids: &mut IdSource, lot: Id<Lot>, now: DateTime<Utc>) -> Result<(), Refusal> {
         let nothing = || crate::error::lot_state("Nothing is left of the lot that could be voided.");
-        let own = self.lots.iter_mut().find(|own| own.id == lot).ok_or_else(nothing)?;
-        if own.kind != LotKind::Granted {
+        let granted = self.lots.iter_mut().find(|candidate| candidate.id == lot).ok_or_else(nothing)?;
+        if granted.kind != LotKind::Granted {
             return Err(crate::error::lot_state("Only granted credit can be voided; purchased credit is refunded."));
         }
-        let left = own.unpinned()?;
+        let left = granted.unpinned()?;
         if left.is_zero() {
             return Err(nothing());
         }
-        own.remaining = own.pinned;
+        granted.remaining = granted.pinned;
         let sides = vec![(Account::CustomerCredit, Some(lot), left.negated()), (Account::Promotion, None, left)];
         self.post(ids, TransferKind::GrantVoid, sides, String::new(), now)?;
         Ok(())
@@ -278,6 +274,6 @@ impl Wallet {
             return Err(crate::error::in_past("expire_time"));
         }
         let zero = Money::zero(self.currency);
-        self.add_lot(ids, new, (TransferKind::Grant, Account::Promotion, zero), now)
+        self.add_lot(ids, new, LotFunding { kind: TransferKind::Grant, source: Account::Promotion, tax: zero }, now)
     }
 }

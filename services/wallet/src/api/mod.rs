@@ -1,4 +1,4 @@
-//! The gRPC methods: parse, run the use case, answer.
+//! The gRPC methods: each parses its request, executes the use case and returns its answer.
 
 mod fees;
 mod holds;
@@ -22,12 +22,12 @@ use tonic_types::StatusExt;
 /// Serves all methods of the wallet.
 #[derive(Debug, Clone)]
 pub struct Api {
-    /// What the use cases work with.
+    /// The means of the use cases.
     pub app: App,
 }
 
-/// Why one of many was refused, as its caller would read it if it had been sent alone: reason and sentence.
-fn why(error: AppError) -> (String, String) {
+/// The reason and message of one refused item, as its caller would get them if it had been sent by itself.
+fn reason_and_message(error: AppError) -> (String, String) {
     let status = Status::from(error);
     let reason = status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default();
     (reason, status.message().to_owned())

@@ -1,6 +1,6 @@
 //! `PostingService`.
 
-use super::{Api, why};
+use super::{Api, reason_and_message};
 use crate::{
     messages::postings as messages,
     use_cases::batch::{self, Outcome},
@@ -22,7 +22,8 @@ impl PostingService for Api {
 
     async fn post_debits(&self, request: Request<PostDebitsRequest>) -> Result<Response<PostDebitsResponse>, Status> {
         let mut results = Vec::new();
-        let (mut indexes, mut items) = (Vec::new(), Vec::new());
+        let mut indexes = Vec::new();
+        let mut items = Vec::new();
         for (request_id, parsed) in messages::post_debits(request)? {
             let mut result = DebitResult { request_id, ..Default::default() };
             match parsed {
@@ -30,14 +31,14 @@ impl PostingService for Api {
                     indexes.push(results.len());
                     items.push(item);
                 }
-                Err(error) => (result.reason, result.message) = why(error),
+                Err(error) => (result.reason, result.message) = reason_and_message(error),
             }
             results.push(result);
         }
         let outcomes = batch::submit_many(&self.app, items).await?;
         for (index, outcome) in indexes.into_iter().zip(outcomes) {
             if let Some(result) = results.get_mut(index) {
-                fill(result, outcome)?;
+                write_outcome(result, outcome)?;
             }
         }
         Ok(Response::new(PostDebitsResponse { results }))
@@ -49,14 +50,14 @@ impl PostingService for Api {
     }
 }
 
-/// Writes down what became of one debit.
-fn fill(result: &mut DebitResult, outcome: Outcome) -> Result<(), AppError> {
+/// Writes the outcome of one debit into its result.
+fn write_outcome(result: &mut DebitResult, outcome: Outcome) -> Result<(), AppError> {
     match outcome {
         Ok(answer) => {
             result.posting = PostDebitResponse::decode(answer.message.as_slice())?.posting;
             result.replayed = answer.replayed;
         }
-        Err(error) => (result.reason, result.message) = why(error),
+        Err(error) => (result.reason, result.message) = reason_and_message(error),
     }
     Ok(())
 }

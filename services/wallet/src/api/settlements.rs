@@ -9,8 +9,8 @@ use payterms_chassis::handler;
 use payterms_proto::wallet::v1::{
     ChargeForPaymentRequest, ChargeForPaymentResponse, GetChargeRequest, GetChargeResponse, GetPaymentMeansRequest,
     GetPaymentMeansResponse, HoldForPaymentRequest, HoldForPaymentResponse, RecordTransferRequest, RecordTransferResponse,
-    RefundPaymentRequest, RefundPaymentResponse, ReleasePaymentRequest, ReleasePaymentResponse, SettlePaymentRequest,
-    SettlePaymentResponse, settlement_service_server::SettlementService,
+    RefundPaymentRequest, RefundPaymentResponse, ReleasePaymentRequest, ReleasePaymentResponse, ReturnTransferRequest,
+    ReturnTransferResponse, SettlePaymentRequest, SettlePaymentResponse, settlement_service_server::SettlementService,
 };
 use tonic::{Request, Response, Status};
 
@@ -49,6 +49,11 @@ impl SettlementService for Api {
     async fn refund_payment(&self, request: Request<RefundPaymentRequest>) -> Result<Response<RefundPaymentResponse>, Status> {
         let (call, command) = messages::refund_payment(request)?;
         handler::write(&self.app.flows, &call, || payments::refund::refund_payment(&self.app, &call, &command)).await
+    }
+
+    async fn return_transfer(&self, request: Request<ReturnTransferRequest>) -> Result<Response<ReturnTransferResponse>, Status> {
+        let (call, command) = messages::return_transfer(request)?;
+        handler::write(&self.app.flows, &call, || payments::return_transfer::return_transfer(&self.app, &call, &command)).await
     }
 
     async fn record_transfer(&self, request: Request<RecordTransferRequest>) -> Result<Response<RecordTransferResponse>, Status> {

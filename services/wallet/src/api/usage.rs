@@ -1,6 +1,6 @@
 //! `UsageService`.
 
-use super::{Api, why};
+use super::{Api, reason_and_message};
 use crate::{
     commands::batch::BatchItem,
     messages::usage as messages,
@@ -14,10 +14,10 @@ use payterms_proto::wallet::v1::{
 };
 use tonic::{Request, Response, Status, Streaming};
 
-/// Uses of a stream that are recorded together.
+/// Uses of a stream that are recorded together: as many as arrived meanwhile, up to half a batch.
 const CHUNK: usize = 500;
-/// Refusals that a stream's answer lists one by one.
-const LISTED: usize = 100;
+/// Refusals that a stream's answer lists one by one; the rest is only counted, so that the answer stays small.
+const MAX_LISTED: usize = 100;
 
 #[tonic::async_trait]
 impl UsageService for Api {
@@ -40,11 +40,11 @@ impl UsageService for Api {
                 let record = message.map_err(body::stream_ended)?.record.unwrap_or_default();
                 match messages::record_usage(&scope, &record) {
                     Ok(item) => items.push((index, item)),
-                    Err(error) => refuse(&mut tally, index, record.request_id, error),
+                    Err(error) => count_refusal(&mut tally, index, record.request_id, error),
                 }
                 index += 1;
             }
-            self.record(&mut tally, items).await?;
+            self.record_chunk(&mut tally, items).await?;
         }
         Ok(Response::new(tally))
     }
@@ -56,8 +56,8 @@ impl UsageService for Api {
 }
 
 impl Api {
-    /// Records a chunk of a stream, after those that wait, and counts what became of each use.
-    async fn record(&self, tally: &mut RecordUsageStreamResponse, items: Vec<(i64, BatchItem)>) -> Result<(), Status> {
+    /// Records a chunk of a stream and counts the outcome of each use.
+    async fn record_chunk(&self, tally: &mut RecordUsageStreamResponse, items: Vec<(i64, BatchItem)>) -> Result<(), Status> {
         let (indexes, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
         let ids: Vec<_> = items.iter().map(|item: &BatchItem| item.call.request_id).collect();
         let outcomes = batch::submit_many(&self.app, items).await?;
@@ -65,17 +65,17 @@ impl Api {
             match outcome {
                 Ok(answer) if answer.replayed => tally.replayed_count += 1,
                 Ok(_) => tally.recorded_count += 1,
-                Err(error) => refuse(tally, index, id.to_string(), error),
+                Err(error) => count_refusal(tally, index, id.to_string(), error),
             }
         }
         Ok(())
     }
 }
 
-fn refuse(tally: &mut RecordUsageStreamResponse, index: i64, request_id: String, error: AppError) {
+fn count_refusal(tally: &mut RecordUsageStreamResponse, index: i64, request_id: String, error: AppError) {
     tally.refused_count += 1;
-    if tally.refusals.len() < LISTED {
-        let (reason, message) = why(error);
+    if tally.refusals.len() < MAX_LISTED {
+        let (reason, message) = reason_and_message(error);
         tally.refusals.push(UsageRefusal { index, request_id, reason, message });
     }
 }

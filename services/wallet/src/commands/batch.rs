@@ -1,4 +1,4 @@
-//! The input of the batched path: one command of a wallet, with the call that it came by.
+//! The input of the batched path: one command of a wallet, with the call that carries it.
 
 use super::{
     holds::{Capture, HoldRef},
@@ -18,13 +18,13 @@ use payterms_wallet_domain::{Hold, TransferKind, usage::Use};
 pub enum BatchCommand {
     /// A debit, or a fee.
     Take(Take, TransferKind),
-    /// Credit is reserved, until an instant.
+    /// Reserves credit until an instant.
     Authorize(Take, Option<DateTime<Utc>>),
-    /// A part or all of a hold is taken.
+    /// Captures part or all of a hold.
     Capture(HoldRef, Capture),
-    /// A hold is released.
+    /// Releases a hold.
     Void(HoldRef),
-    /// A use is recorded.
+    /// Records a use.
     Use(WalletRef, Use),
 }
 
@@ -59,12 +59,12 @@ pub struct BatchItem {
 }
 
 impl BatchItem {
-    /// The queue that it waits in.
+    /// The key of its queue.
     #[must_use]
     pub fn key(&self) -> Key {
         Key::of(&self.call, self.command.wallet().wallet.uuid())
     }
 }
 
-/// Commits items of one queue together; `use_cases::batch` does the work.
+/// Commits items of one queue together; `use_cases::batch` processes them.
 pub type BatchCommitter = Committer<BatchItem, Answer<Vec<u8>>>;

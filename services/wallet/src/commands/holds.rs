@@ -1,7 +1,7 @@
 //! References to holds, and how much of one is captured.
 
 use super::wallets::WalletRef;
-use payterms_kernel::{Id, Money};
+use payterms_kernel::Id;
 use payterms_wallet_domain::Hold;
 
 /// A hold that a request names.
@@ -13,5 +13,4 @@ pub struct HoldRef {
     pub hold: Id<Hold>,
 }
 
-/// How much is captured (`None`: all), and whether the hold ends.
-pub type Capture = (Option<Money>, bool);
+pub use payterms_wallet_domain::hold::Capture;

@@ -22,12 +22,12 @@ pub struct StartMethodSetup {
     pub kind: MethodKind,
 }
 
-/// What becomes of a credit line's method.
+/// The state to which a credit line's method is switched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineState {
     /// It is an active method.
     On,
-    /// It is put aside, if another method can take its part.
+    /// It is put aside, if another method can replace it.
     Off,
     /// It is removed.
     Removed,

@@ -1,4 +1,4 @@
-//! The input of use cases: references, commands and filters, already checked. Plain data, one file a noun.
+//! The input of use cases: references, commands and filters, already validated. Plain data, one file for each noun.
 
 pub mod batch;
 pub mod customers;

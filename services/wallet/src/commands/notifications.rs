@@ -1,4 +1,4 @@
-//! What a payment provider sends by itself.
+//! Notifications that a payment provider sends.
 
 use payterms_kernel::TenantId;
 
@@ -9,7 +9,7 @@ pub struct Notification {
     pub tenant: TenantId,
     /// The provider that it names.
     pub provider: String,
-    /// The raw body, which the signature is over.
+    /// The raw body, which the signature covers.
     pub body: Vec<u8>,
     /// The header with the signature.
     pub signature: String,

@@ -1,8 +1,11 @@
-//! The steps of a payment of invoices, as invoicing, who owns payments, requests them.
+//! The steps of a payment of invoices. Invoicing, which owns payments, requests them.
 
 use super::customers::CustomerRef;
 use payterms_kernel::{Currency, Id, Money};
-use payterms_wallet_domain::{Charge, PaymentMethod, settlement::Arrived};
+use payterms_wallet_domain::{
+    Charge, PaymentMethod,
+    settlement::{Arrived, InvoiceTax},
+};
 use uuid::Uuid;
 
 /// A payment of a customer, and the currency that it is in.
@@ -37,8 +40,8 @@ pub struct HoldForPayment {
     pub payment: PaymentRef,
     /// How much.
     pub amount: Money,
-    /// Whether it pays tax.
-    pub taxed: bool,
+    /// Whether the invoices that it pays charge tax.
+    pub tax: InvoiceTax,
 }
 
 /// Charges a method.
@@ -46,7 +49,7 @@ pub struct HoldForPayment {
 pub struct ChargeForPayment {
     /// For which payment.
     pub payment: PaymentRef,
-    /// What is charged; none: the collection method.
+    /// The method to charge; `None` for the collection method.
     pub method: Option<Id<PaymentMethod>>,
     /// How much.
     pub amount: Money,
@@ -66,26 +69,37 @@ pub struct ChargeRef {
 pub struct SettlePayment {
     /// Which.
     pub payment: PaymentRef,
-    /// Whether reserved credit is taken.
+    /// Whether reserved credit is captured.
     pub credit: bool,
-    /// What was paid beyond the invoices, if anything.
+    /// The amount paid beyond the invoices, if any.
     pub surplus: Option<Money>,
 }
 
-/// Gives back a part of what a payment took.
+/// Refunds a part of a payment.
 #[derive(Debug, Clone)]
 pub struct RefundPayment {
     /// Which payment.
     pub payment: PaymentRef,
     /// How much.
     pub amount: Money,
-    /// The step that charged; none for credit.
+    /// The step that made the charge to refund; `None` for credit.
     pub charge_step: Option<Uuid>,
     /// Whether it becomes credit rather than going back to the card.
     pub to_credit: bool,
 }
 
-/// Books what arrived by transfer.
+/// Books back what a bank line had paid.
+#[derive(Debug, Clone)]
+pub struct ReturnTransfer {
+    /// For which payment.
+    pub payment: PaymentRef,
+    /// All that had arrived.
+    pub amount: Money,
+    /// The part of it that had become credit.
+    pub surplus: Option<Money>,
+}
+
+/// Books a bank transfer.
 #[derive(Debug, Clone)]
 pub struct RecordTransfer {
     /// For which payment.

@@ -45,7 +45,7 @@ pub struct OpenWallet {
     pub currency: Currency,
 }
 
-/// The instant that a balance is asked for.
+/// The instant of a requested balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AsOf {
     /// Now.

@@ -34,13 +34,13 @@ pub fn cancel_recurring_fee(request: Request<pb::CancelRecurringFeeRequest>) -> 
     Ok((fields.write(&message.request_id, name.tenant)?, fee))
 }
 
-/// Asks for recurring fees.
+/// Names a wallet whose recurring fees are listed.
 pub fn list_recurring_fees(request: Request<pb::ListRecurringFeesRequest>) -> Result<(WalletRef, Page), AppError> {
     let (fields, message) = Fields::open(request)?;
     list_of_wallet(fields, &message.parent, message.page_size, &message.page_token)
 }
 
-/// Asks for fees that were taken.
+/// Names a wallet whose taken fees are listed.
 pub fn list_fees(request: Request<pb::ListFeesRequest>) -> Result<(WalletRef, Page), AppError> {
     let (fields, message) = Fields::open(request)?;
     list_of_wallet(fields, &message.parent, message.page_size, &message.page_token)

@@ -1,12 +1,12 @@
-//! Holds: commands of the batch, and holds as they stand.
+//! Holds: commands of the batch, and the state of a hold.
 
 use super::{
     names::{list_of_wallet, wallet_ref},
-    postings::take,
+    postings::{Description, TakeFields, parse_take},
 };
 use crate::commands::{
     batch::{BatchCommand, BatchItem},
-    holds::HoldRef,
+    holds::{Capture, HoldRef},
     wallets::WalletRef,
 };
 use payterms_chassis::{
@@ -24,7 +24,16 @@ use tonic::Request;
 pub fn authorize_hold(request: Request<pb::AuthorizeHoldRequest>) -> Result<BatchItem, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let expires_at = fields.optional_instant("expire_time", message.expire_time.as_ref());
-    let (call, take) = take(fields, (&message.request_id, &message.wallet), message.amount.as_ref(), (&message.description, 0))?;
+    let (call, take) = parse_take(
+        fields,
+        TakeFields {
+            request_id: &message.request_id,
+            wallet: &message.wallet,
+            amount: message.amount.as_ref(),
+            description: &message.description,
+        },
+        Description::Optional,
+    )?;
     Ok(BatchItem { call, command: BatchCommand::Authorize(take, expires_at) })
 }
 
@@ -39,7 +48,7 @@ pub fn capture_hold(request: Request<pb::CaptureHoldRequest>) -> Result<BatchIte
     let hold = hold_ref(&mut fields, &message.name);
     let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::Wallet));
     let call = fields.write(&message.request_id, hold.wallet.tenant.clone())?;
-    Ok(BatchItem { call, command: BatchCommand::Capture(hold, (amount, message.r#final)) })
+    Ok(BatchItem { call, command: BatchCommand::Capture(hold, Capture { amount, ends_hold: message.r#final }) })
 }
 
 /// Voids a hold.

@@ -18,7 +18,7 @@ pub(super) fn method_kind(fields: &mut Fields, field: &str, number: i32) -> Opti
         Kind::Card => Some(MethodKind::Card),
         Kind::BankTransfer => Some(MethodKind::BankTransfer),
         Kind::BankDebit => Some(MethodKind::BankDebit),
-        // A line is switched in credit.
+        // The credit service switches lines.
         Kind::CreditLine => {
             fields.wrong(field, "ENUM_INVALID", "A credit line is activated, not set up or offered here.");
             None
@@ -120,7 +120,7 @@ pub fn payment_method(customer: &str, method: &PaymentMethod, methods: &Methods)
     }
 }
 
-/// What a customer's methods are after a change.
+/// The event with a customer's methods after a change.
 #[must_use]
 pub fn payment_methods_changed(customer: &str, methods: &Methods) -> pb::PaymentMethodsChanged {
     let payment_methods = methods.active.iter().map(|method| payment_method(customer, method, methods)).collect();

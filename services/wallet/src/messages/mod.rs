@@ -1,5 +1,5 @@
-//! Between the contract and the commands, a file a noun: a function named as an RPC parses its request, and notes all
-//! violations at once; a function named as a message renders it.
+//! Conversions between the contract and the commands, one file for each noun. A function with the name of an RPC parses its
+//! request and reports all violations at once; a function with the name of a message renders it.
 #![expect(
     clippy::missing_errors_doc,
     reason = "parsing refuses with all violations at once, rendering fails for amounts that no column could hold"

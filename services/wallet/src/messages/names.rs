@@ -1,4 +1,4 @@
-//! Names of resources in requests, and lists of what one wallet has.
+//! Names of resources in requests, and requests that list the resources of one wallet.
 
 use crate::commands::{customers::CustomerRef, wallets::WalletRef};
 use payterms_chassis::{AppError, Fields, names::Name, page::Page};
@@ -19,7 +19,7 @@ pub(super) fn wallet_ref(name: &Name) -> WalletRef {
     WalletRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), wallet: Id::from_uuid(name.id(1)) }
 }
 
-/// A list of things of one wallet.
+/// Parses a request that lists resources of one wallet.
 pub(super) fn list_of_wallet(mut fields: Fields, parent: &str, size: i32, token: &str) -> Result<(WalletRef, Page), AppError> {
     let name = fields.name("parent", parent, WALLET);
     let page = Page::parse(&mut fields, parent, size, token);

@@ -5,7 +5,7 @@ use payterms_chassis::{AppError, Fields};
 use payterms_proto::wallet::v1 as pb;
 use tonic::Request;
 
-/// Takes in a provider's notification.
+/// Parses a provider's notification, whose signature is not yet checked.
 pub fn receive_notification(request: Request<pb::ReceiveNotificationRequest>) -> Result<Notification, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("tenant", &message.tenant, &[]).tenant;

@@ -3,22 +3,25 @@
 use super::names::{CUSTOMER, METHOD, customer_ref};
 use crate::commands::{
     customers::CustomerRef,
-    payments::{ChargeForPayment, HoldForPayment, PaymentRef, RecordTransfer, RefundPayment, SettlePayment},
+    payments::{ChargeForPayment, HoldForPayment, PaymentRef, RecordTransfer, RefundPayment, ReturnTransfer, SettlePayment},
 };
 use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name};
 use payterms_kernel::{Currency, Id, Money, Refusal};
 use payterms_proto::wallet::v1 as pb;
-use payterms_wallet_domain::{TaxKind, settlement::Arrived};
+use payterms_wallet_domain::{
+    TaxKind,
+    settlement::{Arrived, CreditBought, InvoiceTax},
+};
 use std::cmp::Ordering;
 use tonic::Request;
 
-/// Names of one request belong to one customer.
+/// Refuses names of different customers in one request, as if the second did not exist.
 fn same_customer(names: &[&Name]) -> Result<(), AppError> {
-    let one = names.windows(2).all(|pair| matches!(pair, [a, b] if a.tenant == b.tenant && a.id(0) == b.id(0)));
-    if one { Ok(()) } else { Err(Refusal::not_found().into()) }
+    let is_one_customer = names.windows(2).all(|pair| matches!(pair, [a, b] if a.tenant == b.tenant && a.id(0) == b.id(0)));
+    if is_one_customer { Ok(()) } else { Err(Refusal::not_found().into()) }
 }
 
-/// Asks what can be paid with.
+/// Names the customer and the currency whose means of payment are read.
 pub fn get_payment_means(request: Request<pb::GetPaymentMeansRequest>) -> Result<(CustomerRef, Currency), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, CUSTOMER);
@@ -36,10 +39,10 @@ pub fn hold_for_payment(request: Request<pb::HoldForPaymentRequest>) -> Result<(
     let call = fields.write(&message.request_id, customer.tenant.clone())?;
     same_customer(&[&customer, &payment])?;
     let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() };
-    Ok((call, HoldForPayment { payment: named, amount, taxed: message.taxed }))
+    Ok((call, HoldForPayment { payment: named, amount, tax: if message.taxed { InvoiceTax::Taxed } else { InvoiceTax::Untaxed } }))
 }
 
-/// Gives back what is reserved.
+/// Names the payment whose reserved credit is released.
 pub fn release_payment(request: Request<pb::ReleasePaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, CUSTOMER);
@@ -76,7 +79,7 @@ pub fn charge_for_payment(request: Request<pb::ChargeForPaymentRequest>) -> Resu
     Ok((call, ChargeForPayment { payment: named, method: method.map(|method| Id::from_uuid(method.id(1))), amount }))
 }
 
-/// Gives back a part of what a payment took.
+/// Refunds a part of a payment.
 pub fn refund_payment(request: Request<pb::RefundPaymentRequest>) -> Result<(Call, RefundPayment), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, CUSTOMER);
@@ -92,7 +95,23 @@ pub fn refund_payment(request: Request<pb::RefundPaymentRequest>) -> Result<(Cal
     Ok((call, RefundPayment { payment: named, amount, charge_step, to_credit: message.to_credit }))
 }
 
-/// Books what arrived by transfer.
+/// Books back what a bank line had paid.
+pub fn return_transfer(request: Request<pb::ReturnTransferRequest>) -> Result<(Call, ReturnTransfer), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let customer = fields.name("parent", &message.parent, CUSTOMER);
+    let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
+    let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
+    let surplus = message.surplus.as_ref().map(|surplus| fields.money("surplus", Some(surplus), Digits::MinorUnit));
+    if surplus.is_some_and(|surplus| surplus.compare(amount).is_ok_and(Ordering::is_gt)) {
+        fields.wrong("surplus", "AMOUNT_OUT_OF_RANGE", "No more can have become credit than had arrived.");
+    }
+    let call = fields.write(&message.request_id, customer.tenant.clone())?;
+    same_customer(&[&customer, &payment])?;
+    let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() };
+    Ok((call, ReturnTransfer { payment: named, amount, surplus }))
+}
+
+/// Books a bank transfer.
 pub fn record_transfer(request: Request<pb::RecordTransferRequest>) -> Result<(Call, RecordTransfer), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, CUSTOMER);
@@ -109,6 +128,7 @@ pub fn record_transfer(request: Request<pb::RecordTransferRequest>) -> Result<(C
     let call = fields.write(&message.request_id, customer.tenant.clone())?;
     same_customer(&[&customer, &payment])?;
     let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() };
-    let bought = bought.map(|bought| (bought, tax.unwrap_or_else(|| Money::zero(bought.currency())), kind));
+    let bought =
+        bought.map(|bought| CreditBought { amount: bought, tax: tax.unwrap_or_else(|| Money::zero(bought.currency())), tax_kind: kind });
     Ok((call, RecordTransfer { payment: named, arrived: Arrived { payment: payment.id(1), amount, bought } }))
 }

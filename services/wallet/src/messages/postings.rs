@@ -1,4 +1,4 @@
-//! Debits and fees: commands of the batch, and the postings that they become.
+//! Debits and fees: commands of the batch, and their postings.
 
 use super::{
     lots::lot_name,
@@ -18,17 +18,29 @@ use payterms_proto::{google::r#type::Money as MoneyMessage, wallet::v1 as pb};
 use payterms_wallet_domain::{Lot, Posting, TransferKind};
 use tonic::Request;
 
-/// An amount to take of a wallet; `least` is the fewest characters of its description.
-pub(super) fn take(
-    mut fields: Fields,
-    (request_id, wallet): (&str, &str),
-    amount: Option<&MoneyMessage>,
-    (description, least): (&str, usize),
-) -> Result<(Call, Take), AppError> {
-    let name = fields.name("wallet", wallet, WALLET);
-    let amount = fields.money("amount", amount, Digits::Wallet);
-    let description = fields.text("description", description, least, 1_000);
-    let call = fields.write(request_id, name.tenant.clone())?;
+/// The fields that requests which take an amount of a wallet have in common.
+#[derive(Clone, Copy)]
+pub(super) struct TakeFields<'a> {
+    pub(super) request_id: &'a str,
+    pub(super) wallet: &'a str,
+    pub(super) amount: Option<&'a MoneyMessage>,
+    pub(super) description: &'a str,
+}
+
+/// Whether a description must be given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Description {
+    Optional,
+    Required,
+}
+
+/// Parses the fields of a request that takes an amount of a wallet.
+pub(super) fn parse_take(mut fields: Fields, message: TakeFields<'_>, description: Description) -> Result<(Call, Take), AppError> {
+    let least = usize::from(description == Description::Required);
+    let name = fields.name("wallet", message.wallet, WALLET);
+    let amount = fields.money("amount", message.amount, Digits::Wallet);
+    let description = fields.text("description", message.description, least, 1_000);
+    let call = fields.write(message.request_id, name.tenant.clone())?;
     Ok((call, Take { wallet: wallet_ref(&name), amount, description, unlisted: false }))
 }
 
@@ -39,20 +51,29 @@ pub fn post_debit(request: Request<pb::PostDebitRequest>) -> Result<BatchItem, A
 }
 
 fn debit(fields: Fields, message: &pb::PostDebitRequest) -> Result<BatchItem, AppError> {
-    let (call, take) = take(fields, (&message.request_id, &message.wallet), message.amount.as_ref(), (&message.description, 0))?;
+    let (call, take) = parse_take(
+        fields,
+        TakeFields {
+            request_id: &message.request_id,
+            wallet: &message.wallet,
+            amount: message.amount.as_ref(),
+            description: &message.description,
+        },
+        Description::Optional,
+    )?;
     Ok(BatchItem { call, command: BatchCommand::Take(take, TransferKind::Debit) })
 }
 
-/// The path that a debit's request id belongs to, sent alone or with others.
+/// The method to which a debit's request id belongs. A debit that was sent in a list may then be retried by itself.
 const POST_DEBIT: &str = "/payterms.wallet.v1.PostingService/PostDebit";
-/// Debits in one call.
+/// The most debits in one call.
 const MOST_DEBITS: usize = 500;
 
-/// One debit with the id that it came with: the command, or why there is none.
-pub type OneDebit = (String, Result<BatchItem, AppError>);
+/// The request id of one debit of a list, with its command or its violations.
+pub type ParsedDebit = (String, Result<BatchItem, AppError>);
 
-/// Debits many; each is checked apart.
-pub fn post_debits(request: Request<pb::PostDebitsRequest>) -> Result<Vec<OneDebit>, AppError> {
+/// Parses a list of debits. Each is validated by itself, so that one bad debit does not refuse the others.
+pub fn post_debits(request: Request<pb::PostDebitsRequest>) -> Result<Vec<ParsedDebit>, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let scope = Scope { method: POST_DEBIT.to_owned(), ..fields.scope().clone() };
     if message.debits.is_empty() {
@@ -62,17 +83,26 @@ pub fn post_debits(request: Request<pb::PostDebitsRequest>) -> Result<Vec<OneDeb
         fields.wrong("debits", "TOO_MANY_ITEMS", "Send at most 500 debits.");
     }
     fields.finish()?;
-    let one = |message: pb::PostDebitRequest| {
+    let parse_debit = |message: pb::PostDebitRequest| {
         let item = debit(Fields::of(scope.clone(), &message), &message);
         (message.request_id, item)
     };
-    Ok(message.debits.into_iter().map(one).collect())
+    Ok(message.debits.into_iter().map(parse_debit).collect())
 }
 
 /// Takes a custom fee.
 pub fn post_fee(request: Request<pb::PostFeeRequest>) -> Result<BatchItem, AppError> {
     let (fields, message) = Fields::open(request)?;
-    let (call, fee) = take(fields, (&message.request_id, &message.wallet), message.amount.as_ref(), (&message.description, 1))?;
+    let (call, fee) = parse_take(
+        fields,
+        TakeFields {
+            request_id: &message.request_id,
+            wallet: &message.wallet,
+            amount: message.amount.as_ref(),
+            description: &message.description,
+        },
+        Description::Required,
+    )?;
     Ok(BatchItem { call, command: BatchCommand::Take(Take { unlisted: message.unlisted, ..fee }, TransferKind::Fee) })
 }
 

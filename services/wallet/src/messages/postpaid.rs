@@ -23,7 +23,7 @@ fn agreement_ref(name: &Name) -> AgreementRef {
     AgreementRef { wallet: wallet_ref(name), agreement: Id::from_uuid(name.id(2)) }
 }
 
-/// Asks for an agreement.
+/// Requests an agreement.
 pub fn ask_postpaid(request: Request<pb::AskPostpaidRequest>) -> Result<(Call, AskPostpaid), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, WALLET);
@@ -33,7 +33,7 @@ pub fn ask_postpaid(request: Request<pb::AskPostpaidRequest>) -> Result<(Call, A
     Ok((call, AskPostpaid { wallet: wallet_ref(&name), terms: Terms { commitment, limit } }))
 }
 
-/// Says yes or no.
+/// Approves or refuses an agreement.
 pub fn decide_postpaid(request: Request<pb::DecidePostpaidRequest>) -> Result<(Call, DecidePostpaid), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, AGREEMENT);
@@ -62,7 +62,7 @@ pub fn get_postpaid_agreement(request: Request<pb::GetPostpaidAgreementRequest>)
     Ok(agreement_ref(&name))
 }
 
-/// Asks for agreements.
+/// Names a wallet whose agreements are listed.
 pub fn list_postpaid_agreements(request: Request<pb::ListPostpaidAgreementsRequest>) -> Result<(WalletRef, Page), AppError> {
     let (fields, message) = Fields::open(request)?;
     list_of_wallet(fields, &message.parent, message.page_size, &message.page_token)

@@ -52,14 +52,14 @@ pub fn update_auto_recharge(request: Request<pb::UpdateAutoRechargeRequest>) -> 
     Ok((fields.write(&message.request_id, name.tenant.clone())?, UpdateAutoRecharge { wallet: wallet_ref(&name), rules, etag }))
 }
 
-/// Tries again.
+/// Retries a failed recharge.
 pub fn retry_auto_recharge(request: Request<pb::RetryAutoRechargeRequest>) -> Result<(Call, WalletRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.singleton("name", &message.name, WALLET, LAST);
     Ok((fields.write(&message.request_id, name.tenant.clone())?, wallet_ref(&name)))
 }
 
-/// The rules of the wallet of that name, and how they stand.
+/// The rules of the wallet of that name, and their state.
 #[must_use]
 pub fn auto_recharge(wallet: &str, recharge: &AutoRecharge) -> pb::AutoRecharge {
     let state = match (recharge.open, recharge.failure.is_empty(), recharge.rules.is_none()) {

@@ -113,7 +113,7 @@ pub fn turn_off_prepayment(request: Request<pb::TurnOffPrepaymentRequest>) -> Re
     fields.write(&message.request_id, tenant)
 }
 
-/// Asks what a customer may do.
+/// Names the customer whose options are read.
 pub fn get_prepayment_options(request: Request<pb::GetPrepaymentOptionsRequest>) -> Result<CustomerRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, CUSTOMER);

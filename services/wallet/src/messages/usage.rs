@@ -16,10 +16,10 @@ use payterms_wallet_domain::{UsageRecord, usage::Use};
 use rust_decimal::Decimal;
 use tonic::Request;
 
-/// The path that a record's request id belongs to, sent alone or in a stream.
+/// The method to which a record's request id belongs. A record of a stream may then be retried by itself.
 const METHOD: &str = "/payterms.wallet.v1.UsageService/RecordUsage";
 
-/// One use, alone or of a stream.
+/// Parses one use, sent by itself or in a stream.
 pub fn record_usage(scope: &Scope, message: &pb::RecordUsageRequest) -> Result<BatchItem, AppError> {
     let mut fields = Fields::of(Scope { method: METHOD.to_owned(), ..scope.clone() }, message);
     let name = fields.name("wallet", &message.wallet, WALLET);

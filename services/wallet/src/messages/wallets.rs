@@ -127,9 +127,10 @@ fn entry_kind(kind: TransferKind) -> pb::entry::Kind {
         TransferKind::InvoiceCredit => pb::entry::Kind::InvoiceCredit,
         TransferKind::Surplus => pb::entry::Kind::Surplus,
         TransferKind::Chargeback => pb::entry::Kind::Chargeback,
+        TransferKind::TransferReturn => pb::entry::Kind::TransferReturn,
         TransferKind::PostpaidClose => pb::entry::Kind::PostpaidClose,
         TransferKind::InvoiceRefund => pb::entry::Kind::InvoiceRefund,
-        // What goes to or from an invoice alone moves no customer's credit, and is no line of a wallet's history.
+        // These move no customer credit, so they have no line in a wallet's history.
         TransferKind::Charge | TransferKind::BankTransfer | TransferKind::MonthClose => pb::entry::Kind::Unspecified,
     }
 }

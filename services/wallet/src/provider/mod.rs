@@ -5,15 +5,15 @@ pub mod simulator;
 use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, error::not_yet};
 use payterms_kernel::{Money, TenantId};
-use payterms_wallet_domain::{MethodKind, method_setup::SavedCard, refund::Refunded, top_up::Charged};
+use payterms_wallet_domain::{MethodKind, method_setup::SavedCard, refund::Refunded};
 use uuid::Uuid;
 
-/// The provider did not answer, or not in a way that tells what happened.
+/// The provider did not answer, or its answer does not show what happened.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the provider's answer is unknown: {0}")]
 pub struct Unknown(pub String);
 
-/// The refusal where the provider did not say what happened: the flow waits and asks again.
+/// The refusal while the provider's answer is unknown. The flow stays open and its recovery asks again.
 #[must_use]
 #[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
 pub fn unanswered(unknown: Unknown) -> AppError {
@@ -30,7 +30,7 @@ pub struct HostedPage {
     pub url: String,
 }
 
-/// What is charged.
+/// A charge to make.
 #[derive(Debug, Clone)]
 pub struct ChargeOrder {
     /// The tenant.
@@ -45,12 +45,12 @@ pub struct ChargeOrder {
     pub now: DateTime<Utc>,
 }
 
-/// What is given back of a charge.
+/// A refund to make.
 #[derive(Debug, Clone)]
 pub struct RefundOrder {
     /// The tenant.
     pub tenant: TenantId,
-    /// The same key never gives back twice.
+    /// The same key never refunds twice.
     pub key: Uuid,
     /// The provider's id of the charge.
     pub charge_id: String,
@@ -58,10 +58,18 @@ pub struct RefundOrder {
     pub amount: Money,
 }
 
-/// What the provider knows of a charge: its id and how it stands.
-pub type ProviderCharge = (String, Charged);
+pub use payterms_wallet_domain::top_up::ProviderCharge;
 
-/// What a notification is about; the provider is asked how it stands.
+/// A refund at the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderRefund {
+    /// The provider's id of the refund.
+    pub id: String,
+    /// Its outcome.
+    pub outcome: Refunded,
+}
+
+/// The subject of a notification. The notification itself is not trusted: the provider is asked for the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     /// A person has saved a method: the provider's id of the set-up.
@@ -74,25 +82,24 @@ pub enum News {
 #[tonic::async_trait]
 pub trait PaymentProvider: Send + Sync + 'static {
     /// Makes a hosted page, once per key.
-    async fn create_setup(&self, tenant: &TenantId, (key, kind): (Uuid, MethodKind)) -> Result<HostedPage, Unknown>;
+    async fn create_setup(&self, tenant: &TenantId, key: Uuid, kind: MethodKind) -> Result<HostedPage, Unknown>;
 
     /// The card that the person saved, or none yet.
     async fn saved_card(&self, tenant: &TenantId, setup_id: &str) -> Result<Option<SavedCard>, Unknown>;
 
-    /// Charges, once per key.
+    /// Charges, once per key: a repeated call returns the first charge.
     async fn charge(&self, order: &ChargeOrder) -> Result<ProviderCharge, Unknown>;
 
-    /// What became of the charge with a key; none if the provider has never heard of it.
+    /// The charge with a key; `None` if the provider never received it.
     async fn find_charge(&self, tenant: &TenantId, key: Uuid, now: DateTime<Utc>) -> Result<Option<ProviderCharge>, Unknown>;
 
-    /// Gives back, once per key: asked again it tells what became of it.
-    async fn refund(&self, order: &RefundOrder) -> Result<(String, Refunded), Unknown>;
+    /// Refunds, once per key: a repeated call returns the first refund.
+    async fn refund(&self, order: &RefundOrder) -> Result<ProviderRefund, Unknown>;
 
-    /// What the issuer has taken back of a charge, by the provider's id; none if nothing.
+    /// The amount that the issuer has taken back of a charge, by the provider's id; `None` if there is no chargeback.
     async fn find_return(&self, tenant: &TenantId, charge_id: &str) -> Result<Option<Money>, Unknown>;
 
-    /// What a notification is about, if its signature is the provider's; `Ok(None)` for news of no
-    /// interest.
+    /// The subject of a notification whose signature is the provider's; `Ok(None)` if the wallet does not need it.
     ///
     /// # Errors
     /// A sentence if the signature is not the provider's.

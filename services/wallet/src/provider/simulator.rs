@@ -1,6 +1,6 @@
 //! The adapter of the payment simulator: HTTP and JSON.
 
-use super::{ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, RefundOrder, Unknown};
+use super::{ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, ProviderRefund, RefundOrder, Unknown};
 use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, Mac};
 use payterms_kernel::{Currency, Money, TenantId};
@@ -12,7 +12,7 @@ use sha2::Sha256;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Talks to a simulator.
+/// The adapter of one simulator.
 #[derive(Debug, Clone)]
 pub struct Simulator {
     base: String,
@@ -78,13 +78,13 @@ impl Simulator {
     }
 }
 
-/// Why a charge failed that the provider does not take at all.
+/// The decline code of a charge that the provider refuses to accept at all.
 const REJECTED: &str = "rejected_by_provider";
 
-/// Whether the provider has said no for good: nothing was charged, and asking again changes nothing.
-fn refuses(status: StatusCode) -> bool {
-    let passing = [StatusCode::REQUEST_TIMEOUT, StatusCode::CONFLICT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
-    status.is_client_error() && !passing.contains(&status) && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+/// Whether a status is a final refusal: nothing was charged, and a retry would not change that.
+fn is_final_refusal(status: StatusCode) -> bool {
+    let temporary = [StatusCode::REQUEST_TIMEOUT, StatusCode::CONFLICT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+    status.is_client_error() && !temporary.contains(&status) && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 fn unknown(error: &reqwest::Error) -> Unknown {
@@ -92,19 +92,19 @@ fn unknown(error: &reqwest::Error) -> Unknown {
 }
 
 fn provider_charge(message: ChargeMessage) -> Result<ProviderCharge, Unknown> {
-    let charged = match (message.state.as_str(), message.ready_at) {
+    let outcome = match (message.state.as_str(), message.ready_at) {
         ("succeeded", _) => Charged::Succeeded,
         ("declined", _) => Charged::Declined(message.decline_code),
         ("requires_action", _) => Charged::RequiresAction,
         ("processing", Some(ready_at)) => Charged::Processing(ready_at),
         (other, _) => return Err(Unknown(format!("a charge that is {other:?}"))),
     };
-    Ok((message.id, charged))
+    Ok(ProviderCharge { id: message.id, outcome })
 }
 
 #[tonic::async_trait]
 impl PaymentProvider for Simulator {
-    async fn create_setup(&self, tenant: &TenantId, (key, kind): (Uuid, MethodKind)) -> Result<HostedPage, Unknown> {
+    async fn create_setup(&self, tenant: &TenantId, key: Uuid, kind: MethodKind) -> Result<HostedPage, Unknown> {
         let kind = if kind == MethodKind::BankDebit { "bank_debit" } else { "card" };
         let request = self.client.post(format!("{}/v1/{tenant}/setups", self.base)).json(&json!({ "key": key, "kind": kind }));
         let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|error| unknown(&error))?;
@@ -133,16 +133,16 @@ impl PaymentProvider for Simulator {
         });
         let request = self.client.post(format!("{}/v1/{}/charges", self.base, order.tenant)).json(&body);
         let response = request.send().await.map_err(|error| unknown(&error))?;
-        if refuses(response.status()) {
-            return Ok((String::new(), Charged::Declined(REJECTED.to_owned())));
+        if is_final_refusal(response.status()) {
+            return Ok(ProviderCharge { id: String::new(), outcome: Charged::Declined(REJECTED.to_owned()) });
         }
         let response = response.error_for_status().map_err(|error| unknown(&error))?;
         provider_charge(response.json().await.map_err(|error| unknown(&error))?)
     }
 
     async fn find_charge(&self, tenant: &TenantId, key: Uuid, now: DateTime<Utc>) -> Result<Option<ProviderCharge>, Unknown> {
-        let at = now.to_rfc3339_opts(SecondsFormat::Micros, true);
-        let request = self.client.get(format!("{}/v1/{tenant}/charges/{key}?now={at}", self.base));
+        let now = now.to_rfc3339_opts(SecondsFormat::Micros, true);
+        let request = self.client.get(format!("{}/v1/{tenant}/charges/{key}?now={now}", self.base));
         let response = request.send().await.map_err(|error| unknown(&error))?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
@@ -151,20 +151,21 @@ impl PaymentProvider for Simulator {
         provider_charge(response.json().await.map_err(|error| unknown(&error))?).map(Some)
     }
 
-    async fn refund(&self, order: &RefundOrder) -> Result<(String, Refunded), Unknown> {
+    async fn refund(&self, order: &RefundOrder) -> Result<ProviderRefund, Unknown> {
         let body = json!({ "key": order.key, "charge": order.charge_id, "amount": order.amount.amount().to_string() });
         let request = self.client.post(format!("{}/v1/{}/refunds", self.base, order.tenant)).json(&body);
         let response = request.send().await.map_err(|error| unknown(&error))?;
-        if refuses(response.status()) {
-            return Ok((String::new(), Refunded::Failed));
+        if is_final_refusal(response.status()) {
+            return Ok(ProviderRefund { id: String::new(), outcome: Refunded::Failed });
         }
         let response = response.error_for_status().map_err(|error| unknown(&error))?;
         let made: RefundMessage = response.json().await.map_err(|error| unknown(&error))?;
-        match made.state.as_str() {
-            "succeeded" => Ok((made.id, Refunded::Succeeded)),
-            "failed" => Ok((made.id, Refunded::Failed)),
-            other => Err(Unknown(format!("a refund that is {other:?}"))),
-        }
+        let outcome = match made.state.as_str() {
+            "succeeded" => Refunded::Succeeded,
+            "failed" => Refunded::Failed,
+            other => return Err(Unknown(format!("a refund that is {other:?}"))),
+        };
+        Ok(ProviderRefund { id: made.id, outcome })
     }
 
     async fn find_return(&self, tenant: &TenantId, charge_id: &str) -> Result<Option<Money>, Unknown> {
@@ -180,9 +181,9 @@ impl PaymentProvider for Simulator {
     }
 
     fn read_notification(&self, body: &[u8], signature: &str) -> Result<Option<News>, String> {
-        let given = hex::decode(signature).unwrap_or_default();
+        let signature_bytes = hex::decode(signature).unwrap_or_default();
         let mac = Hmac::<Sha256>::new_from_slice(&self.secret).map_err(|error| error.to_string())?;
-        mac.chain_update(body).verify_slice(&given).map_err(|_| "the signature is not the simulator's".to_owned())?;
+        mac.chain_update(body).verify_slice(&signature_bytes).map_err(|_| "the signature is not the simulator's".to_owned())?;
         let message = serde_json::from_slice::<Notification>(body).ok();
         Ok(message.and_then(|message| match message.kind.as_str() {
             "setup.completed" => Some(News::Setup(message.id)),

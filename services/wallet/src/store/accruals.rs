@@ -1,5 +1,5 @@
-//! Tables `accruals` and `month_closings`: what was used of each month that goes to invoices, by funding and
-//! label, and how months were closed.
+//! Tables `accruals` and `month_closings`: the usage of each month that goes to invoices, by funding and label, and the
+//! closings of months.
 
 use super::{money, unknown};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -14,7 +14,7 @@ use sea_orm::ConnectionTrait;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// What accrued in one transaction: by wallet, month, funding and label.
+/// The accruals of one transaction: amounts by wallet, month, funding and label.
 pub type Sums = BTreeMap<(Id<Wallet>, NaiveDate, Funding, String), Money>;
 
 const COLUMNS: [rows::Column; 8] = [
@@ -27,7 +27,7 @@ const COLUMNS: [rows::Column; 8] = [
     ("amount", Kind::Number),
     ("currency", Kind::Text),
 ];
-/// What happens to a sum that is there.
+/// Adds to an existing sum.
 pub(super) const ADDED: &str =
     "ON CONFLICT (tenant, wallet_id, month, funding, label, closing_id) DO UPDATE SET amount = accruals.amount + excluded.amount";
 
@@ -49,12 +49,30 @@ pub(super) fn rows(tenant: &TenantId, sums: &Sums) -> Rows<8> {
     rows
 }
 
-/// What is to be invoiced of a wallet's months up to one, by funding: labels and sums.
+/// Whether the wallet's postpaid agreement goes on after a closing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgreementEnd {
+    /// There is none, or it goes on.
+    GoesOn,
+    /// It ends with this closing.
+    Ends,
+}
+
+/// The commitment of the months after a termination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestOfCommitment {
+    /// The sum for all these months.
+    pub amount: Money,
+    /// Their number.
+    pub months: u32,
+}
+
+/// The open accruals of a wallet up to a month, by funding: labels and sums.
 #[derive(Debug, Default)]
 pub struct Open {
-    /// What deposits paid.
+    /// The usage that deposits paid.
     pub deposit: Vec<(String, Money)>,
-    /// What accrued to the agreement.
+    /// The usage that accrued to the agreement.
     pub postpaid: Vec<(String, Money)>,
 }
 
@@ -65,7 +83,8 @@ async fn summed<C: ConnectionTrait>(conn: &C, filter: &str, values: Vec<sea_orm:
     );
     let mut open = Open::default();
     for row in sql::all(conn, &select, values).await? {
-        let (funding, code): (String, String) = (row.try_get("", "funding")?, row.try_get("", "currency")?);
+        let funding: String = row.try_get("", "funding")?;
+        let code: String = row.try_get("", "currency")?;
         let line = (row.try_get("", "label")?, money(&code, row.try_get("", "amount")?)?);
         match funding.as_str() {
             "DEPOSIT" => open.deposit.push(line),
@@ -76,34 +95,38 @@ async fn summed<C: ConnectionTrait>(conn: &C, filter: &str, values: Vec<sea_orm:
     Ok(open)
 }
 
-/// Which accruals a closing takes: those up to its month; where an agreement ends with it, all that accrued
-/// to that, since nobody else will bill it.
-fn taken(ends: bool) -> &'static str {
-    if ends { " AND (month <= $4 OR funding = 'POSTPAID')" } else { " AND month <= $4" }
+/// The condition for the accruals that a closing includes: those up to its month. If an agreement ends with it, all that
+/// accrued to the agreement, since no later closing would bill it.
+fn closed_rows(end: AgreementEnd) -> &'static str {
+    match end {
+        AgreementEnd::Ends => " AND (month <= $4 OR funding = 'POSTPAID')",
+        AgreementEnd::GoesOn => " AND month <= $4",
+    }
 }
 
-/// What is not closed of a wallet's months up to one, and what else accrued to an agreement that ends.
+/// The open accruals of a wallet up to a month, and later ones of an agreement that ends.
 pub async fn open<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     wallet: Id<Wallet>,
-    (month, ends): (NaiveDate, bool),
+    month: NaiveDate,
+    end: AgreementEnd,
 ) -> Result<Open, AppError> {
     let values = vec![tenant.as_str().into(), wallet.uuid().into(), Uuid::nil().into(), month.to_string().into()];
-    summed(conn, taken(ends), values).await
+    summed(conn, closed_rows(end), values).await
 }
 
-/// Whether something is not closed of a wallet's later months.
+/// Whether a wallet has open accruals of later months.
 pub async fn later<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, month: NaiveDate) -> Result<bool, AppError> {
     let select = "SELECT label FROM accruals WHERE tenant = $1 AND wallet_id = $2 AND closing_id = $3 AND month > $4 LIMIT 1";
     let values = vec![tenant.as_str().into(), wallet.uuid().into(), Uuid::nil().into(), month.to_string().into()];
     Ok(sql::one(conn, select, values).await?.is_some())
 }
 
-/// How a month of a wallet was closed.
+/// The closing of a wallet's month.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closing {
-    /// Its id: that of the payment of what deposits paid.
+    /// Its id, which is also the id of the payment for the usage that deposits paid.
     pub id: Uuid,
     /// The wallet.
     pub wallet: Id<Wallet>,
@@ -114,13 +137,13 @@ pub struct Closing {
     /// What was missing to the month's commitment.
     pub shortfall: Money,
     /// The commitment of the months after a termination, and their number.
-    pub rest: (Money, u32),
+    pub rest: RestOfCommitment,
     /// When.
     pub created_at: DateTime<Utc>,
 }
 
-/// Closes what [`open`] found.
-pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Closing, ends: bool) -> Result<(), AppError> {
+/// Stores a closing and marks the accruals that [`open`] returns as closed by it.
+pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Closing, end: AgreementEnd) -> Result<(), AppError> {
     let insert = "INSERT INTO month_closings (tenant, id, wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at) \
                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let values = vec![
@@ -130,26 +153,28 @@ pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Cl
         closing.month.to_string().into(),
         closing.agreement.map(Id::uuid).into(),
         closing.shortfall.micros().into(),
-        closing.rest.0.micros().into(),
-        i64::from(closing.rest.1).into(),
+        closing.rest.amount.micros().into(),
+        i64::from(closing.rest.months).into(),
         closing.shortfall.currency().code().into(),
         closing.created_at.into(),
     ];
     sql::exec(conn, insert, values).await?;
-    let update = format!("UPDATE accruals SET closing_id = $5 WHERE tenant = $1 AND wallet_id = $2 AND closing_id = $3{}", taken(ends));
+    let update =
+        format!("UPDATE accruals SET closing_id = $5 WHERE tenant = $1 AND wallet_id = $2 AND closing_id = $3{}", closed_rows(end));
     let month = closing.month.to_string();
     let values = vec![tenant.as_str().into(), closing.wallet.uuid().into(), Uuid::nil().into(), month.into(), closing.id.into()];
     sql::exec(conn, &update, values).await?;
     Ok(())
 }
 
-/// A closing, with what it closed.
+/// A closing with the accruals that it closed.
 pub async fn closed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -> Result<Option<(Closing, Open)>, AppError> {
     let select = "SELECT wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at FROM month_closings \
                   WHERE tenant = $1 AND id = $2";
     let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), id.into()]).await? else { return Ok(None) };
-    let (wallet, month, code): (Uuid, String, String) =
-        (row.try_get("", "wallet_id")?, row.try_get("", "month")?, row.try_get("", "currency")?);
+    let wallet: Uuid = row.try_get("", "wallet_id")?;
+    let month: String = row.try_get("", "month")?;
+    let code: String = row.try_get("", "currency")?;
     let currency = Currency::parse(&code).ok_or_else(|| unknown("currency", &code))?;
     let agreement: Option<Uuid> = row.try_get("", "agreement_id")?;
     let rest_months: i64 = row.try_get("", "rest_months")?;
@@ -159,7 +184,10 @@ pub async fn closed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -
         month: month.parse().map_err(|_| unknown("month", &month))?,
         agreement: agreement.map(Id::from_uuid),
         shortfall: Money::from_micros(currency, row.try_get("", "shortfall")?),
-        rest: (Money::from_micros(currency, row.try_get("", "rest")?), u32::try_from(rest_months).unwrap_or_default()),
+        rest: RestOfCommitment {
+            amount: Money::from_micros(currency, row.try_get("", "rest")?),
+            months: u32::try_from(rest_months).unwrap_or_default(),
+        },
         created_at: row.try_get("", "created_at")?,
     };
     let open = summed(conn, "", vec![tenant.as_str().into(), wallet.into(), id.into()]).await?;

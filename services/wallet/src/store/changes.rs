@@ -1,4 +1,4 @@
-//! What decisions changed of wallets, as rows of all tables that it concerns.
+//! The changes that decisions made to wallets, as rows of all tables concerned.
 
 use super::{
     RequestsByTransfer, accruals, entries, lots, transfers,
@@ -12,7 +12,7 @@ use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{Transfer, Wallet};
 use serde_json::{Map, Value};
 
-/// What of a wallet changes, after what it is found by.
+/// The key columns of a wallet, then the columns that change.
 const CHANGING: [rows::Column; 12] = [
     ("tenant", Kind::Tenant),
     ("id", Kind::Id),
@@ -28,7 +28,7 @@ const CHANGING: [rows::Column; 12] = [
     ("closes", Kind::MaybeText),
 ];
 
-/// Wallet rows, lots, transfers with their entries, and what of these goes to the month's invoices.
+/// Rows of wallets, lots, transfers with their entries, and accruals.
 #[derive(Debug)]
 pub struct Changes {
     wallets: Rows<12>,
@@ -40,17 +40,17 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// What changed of wallets since they were loaded, and what it adds to months; their transfers are taken out of them.
+    /// Collects the changes of wallets since they were loaded. Their transfers are moved out of them.
     ///
     /// # Errors
-    /// `Fault` where a decision broke a rule of the books.
+    /// `Fault` if a decision broke a rule of the books.
     pub fn of(tenant: &TenantId, changed: &mut [Locked], sums: &accruals::Sums, requests: &RequestsByTransfer) -> Result<Self, AppError> {
         let with_lots: Vec<_> = changed.iter().map(|locked| (&locked.wallet, locked.before.lots.as_slice())).collect();
         let (new_lots, lots) = lots::rows(tenant, &with_lots);
         let (mut wallets, mut posted) = (Rows::new(CHANGING), Vec::new());
         for locked in changed.iter_mut().filter(|locked| locked.wallet != locked.before) {
             let wallet = &mut locked.wallet;
-            // A cache of the lots is valid for as long as the row is the same.
+            // Cached lots count as valid while the wallet's row is unchanged, so lots must not change without its version.
             if wallet.version == locked.before.version && wallet.lots != locked.before.lots {
                 return Err(AppError::Fault(format!("lots of wallet {} changed, and its version did not", wallet.id)));
             }
@@ -69,7 +69,7 @@ impl Changes {
         })
     }
 
-    /// Saves them.
+    /// Saves the changes.
     ///
     /// # Errors
     /// The database's.
@@ -78,16 +78,16 @@ impl Changes {
         self.accruals.insert(conn, "accruals", accruals::ADDED).await?;
         self.new_lots.insert(conn, "lots", "").await?;
         let expected = (self.lots.len() + self.wallets.len()) as u64;
-        let found = self.lots.update(conn, "lots", 2).await? + self.wallets.update(conn, "wallets", 2).await?;
-        if found != expected {
-            return Err(AppError::Fault(format!("{found} rows of wallets and lots are there of {expected} that changed")));
+        let written = self.lots.update(conn, "lots", 2).await? + self.wallets.update(conn, "wallets", 2).await?;
+        if written != expected {
+            return Err(AppError::Fault(format!("{written} rows of wallets and lots are there of {expected} that changed")));
         }
         self.transfers.insert(conn, "transfers", "").await?;
         self.entries.insert(conn, "entries", "").await?;
         Ok(())
     }
 
-    /// The same for the procedure `post_single_call`; none where there is something that it does not save.
+    /// The changes as input of the procedure `post_single_call`; `None` if there are changes that it does not save.
     pub fn single_call_input(self, tenant: &TenantId, before: &Wallet) -> Result<Option<Map<String, Value>>, AppError> {
         if !self.new_lots.is_empty() {
             return Ok(None);

@@ -80,7 +80,7 @@ pub async fn of_step<C: ConnectionTrait>(conn: &C, tenant: &TenantId, step: Uuid
     query.one(conn).await?.map(charge).transpose()
 }
 
-/// The charge that the provider knows by this id.
+/// The charge with this id at the provider.
 pub async fn at_provider<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: &str) -> Result<Option<Charge>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ProviderChargeId.eq(id));
     query.one(conn).await?.map(charge).transpose()
@@ -92,7 +92,7 @@ pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment
     query.all(conn).await?.into_iter().map(charge).collect()
 }
 
-/// Inserts a charge or saves what became of it.
+/// Inserts or updates a charge.
 pub async fn save(tx: &WriteTx, charge: &Charge) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),

@@ -1,4 +1,4 @@
-//! Table `customers`: the wallet's copy of what invoicing tells.
+//! Table `customers`: copies of invoicing's customers.
 
 use payterms_chassis::AppError;
 use payterms_kernel::{Id, TenantId};
@@ -30,7 +30,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The copy of a customer; none where the wallet has not heard of it.
+/// The copy of a customer; `None` if none has arrived yet.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Customer>) -> Result<Option<Customer>, AppError> {
     let row = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(row.map(|row| Customer {

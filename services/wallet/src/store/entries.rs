@@ -1,5 +1,5 @@
-//! Table `entries`: the lines of the ledger, written once, never changed. A movement between two accounts is one row
-//! that names both; view `journal` shows each side as a line.
+//! Table `entries`: the lines of the ledger, written once, never changed. A movement between two accounts is one row that
+//! names both, which halves the rows of a debit. The view `journal` shows each side as a line.
 
 use super::{lots, money, transfers};
 use chrono::{DateTime, Utc};
@@ -22,7 +22,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     line: i64,
     account: String,
-    /// The other side, which has the opposite amount; none where more than two accounts took part.
+    /// The account of the other side, which has the opposite amount; none if more than two accounts took part.
     contra: Option<String>,
     wallet_id: Uuid,
     lot_id: Option<Uuid>,
@@ -104,7 +104,7 @@ pub(super) fn rows(tenant: &TenantId, transfers: &[(Id<Wallet>, Transfer)]) -> R
     rows
 }
 
-/// The rows of a transfer: one where a second account did nothing but take the other side of the first.
+/// The rows of a transfer: a single one if the second entry only mirrors the first on a control account.
 fn lines(entries: &[Entry]) -> Vec<(&Entry, Option<Account>)> {
     let plain = |entry: &Entry| entry.lot.is_none() && entry.running.is_none();
     match entries {
@@ -113,7 +113,7 @@ fn lines(entries: &[Entry]) -> Vec<(&Entry, Option<Account>)> {
     }
 }
 
-/// What a payment took from which lot, in that order.
+/// The credit that a payment took from each lot, in that order.
 pub async fn taken_by<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<Vec<(Lot, Money)>, AppError> {
     let Some(transfer) = transfers::of_credit(conn, tenant, payment).await? else { return Ok(Vec::new()) };
     let rows = Entity::find()
@@ -132,22 +132,22 @@ pub async fn taken_by<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: 
     Ok(taken)
 }
 
-/// One line of a wallet's history, as it is shown.
+/// One line of a wallet's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Its place.
+    /// Its sequence number.
     pub sequence: i64,
-    /// What moved the money.
+    /// The kind of its transfer.
     pub kind: TransferKind,
     /// Signed amount.
     pub amount: Money,
     /// The balance after it.
     pub balance_after: Money,
-    /// The lot; none for what is owed.
+    /// The lot; `None` for the debt.
     pub lot: Option<Id<Lot>>,
     /// The transfer.
     pub transfer: Id<Transfer>,
-    /// What the caller said.
+    /// The caller's description.
     pub description: String,
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,

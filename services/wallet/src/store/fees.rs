@@ -33,7 +33,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// Table `fees`: written once, never changed.
-mod taken {
+mod taken_fees {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -118,7 +118,7 @@ pub async fn insert_many(tx: &WriteTx, fees: &[Fee]) -> Result<(), AppError> {
     if fees.is_empty() {
         return Ok(());
     }
-    let rows = fees.iter().map(|fee| taken::ActiveModel {
+    let rows = fees.iter().map(|fee| taken_fees::ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),
         transfer_id: Set(fee.transfer.uuid()),
         wallet_id: Set(fee.wallet.uuid()),
@@ -129,24 +129,24 @@ pub async fn insert_many(tx: &WriteTx, fees: &[Fee]) -> Result<(), AppError> {
         sequence: Set(fee.sequence),
         taken_at: Set(fee.taken_at),
     });
-    taken::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;
+    taken_fees::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;
     Ok(())
 }
 
 /// Fees of a wallet below a sequence, newest first.
-pub async fn taken<C: ConnectionTrait>(
+pub async fn list_taken<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     wallet: Id<Wallet>,
     before: i64,
     limit: u64,
 ) -> Result<Vec<Fee>, AppError> {
-    let query = taken::Entity::find()
-        .filter(taken::Column::Tenant.eq(tenant.as_str()))
-        .filter(taken::Column::WalletId.eq(wallet.uuid()))
-        .filter(taken::Column::Sequence.lt(before));
-    let rows = query.order_by_desc(taken::Column::Sequence).limit(limit).all(conn).await?;
-    let fee = |row: taken::Model| {
+    let query = taken_fees::Entity::find()
+        .filter(taken_fees::Column::Tenant.eq(tenant.as_str()))
+        .filter(taken_fees::Column::WalletId.eq(wallet.uuid()))
+        .filter(taken_fees::Column::Sequence.lt(before));
+    let rows = query.order_by_desc(taken_fees::Column::Sequence).limit(limit).all(conn).await?;
+    let fee = |row: taken_fees::Model| {
         Ok(Fee {
             transfer: Id::from_uuid(row.transfer_id),
             wallet: Id::from_uuid(row.wallet_id),

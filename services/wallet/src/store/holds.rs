@@ -116,7 +116,7 @@ pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment
     Ok(with_pins(conn, tenant, found.into_iter().collect()).await?.pop())
 }
 
-/// The wallet of a hold, for the job that knows only the hold.
+/// The wallet of a hold, for the expiry job, whose subject is only the hold.
 pub async fn wallet_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Hold>) -> Result<Option<Id<Wallet>>, AppError> {
     let found = Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?;
     Ok(found.map(|row| Id::from_uuid(row.wallet_id)))
@@ -174,17 +174,17 @@ pub async fn save_many(tx: &WriteTx, saved: &[(Id<Wallet>, Hold)]) -> Result<(),
         .filter(pins::Column::HoldId.is_in(saved.iter().map(|(_, hold)| hold.id.uuid())))
         .exec(tx.conn())
         .await?;
-    let pin = |hold: &Hold, place: i64, (lot, amount): &(Id<Lot>, Money)| pins::ActiveModel {
+    let pin = |hold: &Hold, index: i64, (lot, amount): &(Id<Lot>, Money)| pins::ActiveModel {
         tenant: Set(tenant.clone()),
         hold_id: Set(hold.id.uuid()),
-        place: Set(place),
+        place: Set(index),
         lot_id: Set(lot.uuid()),
         amount: Set(amount.micros()),
         currency: Set(hold.amount.currency().code().to_owned()),
     };
     let rows: Vec<_> = saved
         .iter()
-        .flat_map(|(_, hold)| (1_i64..).zip(&hold.pins).map(|(place, part)| pin(hold, place, part)).collect::<Vec<_>>())
+        .flat_map(|(_, hold)| (1_i64..).zip(&hold.pins).map(|(index, part)| pin(hold, index, part)).collect::<Vec<_>>())
         .collect();
     if !rows.is_empty() {
         pins::Entity::insert_many(rows).exec_without_returning(tx.conn()).await?;

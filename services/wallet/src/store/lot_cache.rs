@@ -1,5 +1,5 @@
-//! The process's cache of wallets with their live lots, each as it was committed: a wallet that nobody else has changed
-//! since is locked without reading its lots again, and a debit that comes alone is decided before it is locked.
+//! Each process caches wallets with their live lots, as they were committed. If the locked row equals the cached row, the lots
+//! are not read again. The single-call fast path decides a debit on the cached wallet, before any lock.
 
 use super::wallets::Locked;
 use chrono::{DateTime, Utc};
@@ -9,15 +9,15 @@ use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::{Lot, Wallet};
 use uuid::Uuid;
 
-/// Wallets in the cache.
-const MOST: usize = 20_000;
+/// Wallets in the cache, which bounds its memory.
+const CAPACITY: usize = 20_000;
 
 /// A wallet that was committed.
 #[derive(Debug, Clone)]
 struct Cached {
     row: Wallet,
     lots: Vec<Lot>,
-    /// The zone of the tenant's days, where a debit may be decided before the wallet is locked.
+    /// The tenant's time zone; `None` if the fast path may not debit the wallet.
     single_call: Option<Tz>,
 }
 
@@ -27,7 +27,7 @@ pub struct LotCache(TtlCache<(TenantId, Uuid), Cached>);
 
 impl Default for LotCache {
     fn default() -> Self {
-        Self(TtlCache::with_capacity(MOST))
+        Self(TtlCache::with_capacity(CAPACITY))
     }
 }
 
@@ -36,24 +36,23 @@ impl LotCache {
         self.0.get(&(tenant.clone(), id.uuid()), DateTime::<Utc>::MIN_UTC)
     }
 
-    /// The lots of a wallet whose row, locked, reads `row`: none where it is another than the one that they were
-    /// cached with. All of it is compared, not its version alone: after a restored backup the same version may
-    /// be of another history.
+    /// The cached lots of a wallet, if its locked row equals the cached row. All columns are compared and not only the
+    /// version: after a restored backup the same version may belong to another history.
     #[must_use]
     pub fn lots(&self, tenant: &TenantId, row: &Wallet) -> Option<Vec<Lot>> {
         let Cached { row: cached, lots, .. } = self.get(tenant, row.id)?;
         (cached == *row).then_some(lots)
     }
 
-    /// A wallet to decide one debit on before it is locked, and the zone of its tenant's days. Whoever saves what was
-    /// decided compares the row under the lock.
+    /// A cached wallet for the fast path, and the tenant's time zone. The procedure that saves the decision compares the row
+    /// under the lock.
     #[must_use]
     pub fn for_single_call(&self, tenant: &TenantId, id: Id<Wallet>) -> Option<(Locked, Tz)> {
         let Cached { row, lots, single_call } = self.get(tenant, id)?;
         single_call.map(|zone| (Locked::new(Wallet { lots, ..row }), zone))
     }
 
-    /// Caches a wallet that was committed, and the zone of its tenant's days where the fast path may debit it.
+    /// Caches a committed wallet. `single_call` is the tenant's time zone if the fast path may debit it.
     pub fn insert(&self, tenant: &TenantId, mut wallet: Wallet, single_call: Option<Tz>) {
         let mut lots = std::mem::take(&mut wallet.lots);
         lots.retain(|lot| lot.remaining.is_positive());
@@ -69,7 +68,10 @@ mod tests {
     use chrono::{DateTime, Utc};
     use chrono_tz::Tz;
     use payterms_kernel::{Currency, Id, IdSource, Money};
-    use payterms_wallet_domain::{Account, LotKind, TransferKind, Wallet, wallet::NewLot};
+    use payterms_wallet_domain::{
+        Account, LotKind, TransferKind, Wallet,
+        wallet::{LotFunding, NewLot},
+    };
     use uuid::Uuid;
 
     const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -81,7 +83,14 @@ mod tests {
         let mut wallet = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd("0").currency(), NOW);
         let new =
             NewLot { kind: LotKind::Granted, tax_kind: None, priority: 0, amount: usd("5"), expires_at: None, description: String::new() };
-        wallet.add_lot(&mut IdSource::new(NOW, b"seed", "test"), new, (TransferKind::Grant, Account::Promotion, usd("0")), NOW).unwrap();
+        wallet
+            .add_lot(
+                &mut IdSource::new(NOW, b"seed", "test"),
+                new,
+                LotFunding { kind: TransferKind::Grant, source: Account::Promotion, tax: usd("0") },
+                NOW,
+            )
+            .unwrap();
         let mut row = Wallet { lots: Vec::new(), transfers: Vec::new(), ..wallet.clone() };
         assert_eq!(cache.lots(&acme, &row), None);
         cache.insert(&acme, wallet.clone(), None);

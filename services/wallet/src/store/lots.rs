@@ -83,7 +83,7 @@ fn lot(row: Model) -> Result<Lot, AppError> {
     })
 }
 
-/// The lots of wallets that have something left, by wallet, in debit order.
+/// The live lots of wallets, by wallet, in debit order.
 pub async fn live_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallets: &[Uuid]) -> Result<HashMap<Uuid, Vec<Lot>>, AppError> {
     if wallets.is_empty() {
         return Ok(HashMap::new());
@@ -117,17 +117,18 @@ const COLUMNS: [rows::Column; 14] = [
     ("created_at", Kind::Time),
     ("description", Kind::Text),
 ];
-/// What of a lot changes, after what it is found by.
+/// The key columns of a lot, then the columns that change.
 const CHANGING: [rows::Column; 5] =
     [("tenant", Kind::Tenant), ("id", Kind::Id), ("remaining", Kind::Number), ("pinned", Kind::Number), ("live", Kind::Flag)];
 
-/// The rows of lots that are new, and of those that are not as they were before.
+/// The rows of new lots, and of changed lots.
 pub(super) fn rows(tenant: &TenantId, changed: &[(&Wallet, &[Lot])]) -> (Rows<14>, Rows<5>) {
-    let (mut fresh, mut changed_rows) = (Rows::new(COLUMNS), Rows::new(CHANGING));
+    let mut new_rows = Rows::new(COLUMNS);
+    let mut changed_rows = Rows::new(CHANGING);
     for (wallet, before) in changed {
         for lot in &wallet.lots {
-            match before.iter().find(|found| found.id == lot.id) {
-                Some(found) if found == lot => {}
+            match before.iter().find(|previous| previous.id == lot.id) {
+                Some(previous) if previous == lot => {}
                 Some(_) => changed_rows.push([
                     tenant.as_str().into(),
                     lot.id.uuid().into(),
@@ -135,7 +136,7 @@ pub(super) fn rows(tenant: &TenantId, changed: &[(&Wallet, &[Lot])]) -> (Rows<14
                     lot.pinned.micros().into(),
                     lot.remaining.is_positive().into(),
                 ]),
-                None => fresh.push([
+                None => new_rows.push([
                     tenant.as_str().into(),
                     lot.id.uuid().into(),
                     wallet.id.uuid().into(),
@@ -154,10 +155,10 @@ pub(super) fn rows(tenant: &TenantId, changed: &[(&Wallet, &[Lot])]) -> (Rows<14
             }
         }
     }
-    (fresh, changed_rows)
+    (new_rows, changed_rows)
 }
 
-/// Lots of these ids, whether or not something is left of them.
+/// Lots of these ids, used-up ones too.
 pub async fn find_many<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -167,7 +168,7 @@ pub async fn find_many<C: ConnectionTrait>(
     rows.into_iter().map(|row| Ok((row.id, lot(row)?))).collect()
 }
 
-/// One lot of a wallet, whether or not something is left of it.
+/// One lot of a wallet, also if it is used up.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, id: Id<Lot>) -> Result<Option<Lot>, AppError> {
     let found = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::WalletId.eq(wallet.uuid())).one(conn).await?;
     found.map(lot).transpose()

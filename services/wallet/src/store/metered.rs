@@ -1,4 +1,4 @@
-//! Table `metered_services`, and what was used of them.
+//! Table `metered_services`, and the usage of metered services.
 
 use super::{currency, unknown};
 use chrono::NaiveDate;
@@ -45,7 +45,8 @@ fn service(row: Model) -> Result<MeteredService, AppError> {
 pub async fn of_products<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customers, products): (Vec<Id<Customer>>, Vec<&str>),
+    customers: Vec<Id<Customer>>,
+    products: &[&str],
 ) -> Result<Vec<MeteredService>, AppError> {
     if products.is_empty() {
         return Ok(Vec::new());
@@ -53,8 +54,8 @@ pub async fn of_products<C: ConnectionTrait>(
     let customers: Vec<_> = customers.into_iter().map(Id::uuid).collect();
     let (among, ids) = rows::among(conn, "customer_id", 2, &customers);
     let select = format!("SELECT * FROM metered_services WHERE tenant = $1 AND {among}");
-    let found = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
-    found.into_iter().filter(|row| products.contains(&row.product.as_str())).map(service).collect()
+    let rows = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
+    rows.into_iter().filter(|row| products.contains(&row.product.as_str())).map(service).collect()
 }
 
 /// One service.
@@ -62,7 +63,7 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -> 
     Entity::find_by_id((tenant.to_string(), id)).one(conn).await?.map(service).transpose()
 }
 
-/// One service, its row locked: an event and the end of a month both change it.
+/// Locks one service: an event and the closing of a month may change it at once.
 pub async fn lock(tx: &WriteTx, id: Uuid) -> Result<Option<MeteredService>, AppError> {
     Entity::find_by_id((tx.call().tenant.to_string(), id)).lock_exclusive().one(tx.conn()).await?.map(service).transpose()
 }
@@ -83,7 +84,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, service: &Met
     Ok(())
 }
 
-/// What was used in a month, by unit price: the price and how much.
+/// The usage of a month: quantity by unit price.
 pub async fn used<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -98,7 +99,8 @@ pub async fn used<C: ConnectionTrait>(
     rows.iter()
         .map(|row| {
             let price = Money::from_micros(service.currency, row.try_get("", "unit_price")?);
-            let (whole, millionths): (i64, i64) = (row.try_get("", "whole")?, row.try_get("", "millionths")?);
+            let whole: i64 = row.try_get("", "whole")?;
+            let millionths: i64 = row.try_get("", "millionths")?;
             let quantity = Decimal::from(whole).checked_add(Decimal::new(millionths, 6));
             Ok((price, quantity.ok_or_else(|| AppError::Fault("a month's quantity".into()))?.normalize()))
         })

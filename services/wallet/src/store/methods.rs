@@ -69,7 +69,7 @@ pub fn kind_name(kind: MethodKind) -> &'static str {
 /// The kind of a column.
 ///
 /// # Errors
-/// `Fault` for a name that is none.
+/// `Fault` for a name that is no kind.
 pub fn kind(name: &str) -> Result<MethodKind, AppError> {
     match name {
         "CARD" => Ok(MethodKind::Card),
@@ -115,7 +115,7 @@ pub async fn of_customer<C: ConnectionTrait>(conn: &C, tenant: &TenantId, custom
     })
 }
 
-/// Locks a customer's pointers, made if missing, and loads the methods.
+/// Locks a customer's pointers and loads the methods. The row is inserted if it is missing, because a missing row cannot be locked.
 pub async fn lock(tx: &WriteTx, customer: Id<Customer>) -> Result<Methods, AppError> {
     let tenant = &tx.call().tenant;
     let row = pointers::ActiveModel {
@@ -143,12 +143,12 @@ pub async fn find<C: ConnectionTrait>(
     found.map(method).transpose()
 }
 
-/// One method, whosever it is: for a flow that has checked before.
+/// One method of any customer, for a flow that has checked the customer before.
 pub async fn get<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<PaymentMethod>) -> Result<Option<PaymentMethod>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(method).transpose()
 }
 
-/// Inserts a method or saves that it was removed or charged back.
+/// Inserts a method or updates its state.
 pub async fn save(tx: &WriteTx, customer: Id<Customer>, method: &PaymentMethod) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),

@@ -1,6 +1,6 @@
-//! The wallet's tables: SeaORM entities and their queries. Models stop here; every finder takes
-//! the tenant.
-#![expect(clippy::missing_errors_doc, reason = "what only the database can cause is not said of each function")]
+//! The wallet's tables: SeaORM entities and their queries. Models do not leave this module, and every query has the tenant in
+//! its condition.
+#![expect(clippy::missing_errors_doc, reason = "every query fails as the database does; other errors are named")]
 
 pub mod accruals;
 pub mod changes;
@@ -33,7 +33,8 @@ use uuid::Uuid;
 
 pub(crate) use payterms_chassis::columns::{amount, amounts_text, currency, money, unknown};
 
-/// The request that wrote a row, its content, and who sent it: the row's idempotency and audit, beside what it says.
+/// The request that wrote a row: its id, the hash of its content, and its actor. A row with a stamp serves for idempotency and
+/// audit too, which saves two rows for each debit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestStamp {
     request_id: Uuid,
@@ -41,11 +42,11 @@ pub struct RequestStamp {
     actor: String,
 }
 
-/// The requests of transfers that keep them.
+/// The requests of transfers that store them.
 pub type RequestsByTransfer = BTreeMap<Id<Transfer>, RequestStamp>;
 
 impl RequestStamp {
-    /// That of a call.
+    /// The stamp of a call.
     #[must_use]
     pub fn of(call: &Call) -> Self {
         Self { request_id: call.request_id, input_hash: call.input_hash.clone(), actor: call.caller.subject.clone() }

@@ -65,7 +65,7 @@ pub async fn find<C: ConnectionTrait>(
     query.one(conn).await?.map(agreement).transpose()
 }
 
-/// The agreement of a wallet that is asked for or active; there is one at most, held by the wallet's lock.
+/// The requested or active agreement of a wallet. There is at most one, because it is only made under the wallet's lock.
 pub async fn live<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>) -> Result<Option<Agreement>, AppError> {
     let states = [AgreementState::Requested, AgreementState::Active].map(AgreementState::name);
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::WalletId.eq(wallet.uuid()));
@@ -85,7 +85,7 @@ pub async fn list<C: ConnectionTrait>(
     rows.into_iter().map(agreement).collect()
 }
 
-/// Inserts an agreement, or saves what became of it.
+/// Inserts or updates an agreement.
 pub async fn save(tx: &WriteTx, agreement: &Agreement) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),

@@ -77,12 +77,12 @@ pub async fn of<C: ConnectionTrait>(
     rows.iter().map(|row| Ok((Id::from_uuid(row.wallet_id), recharge(row)?))).collect()
 }
 
-/// The rules of one wallet; none are rules too.
+/// The rules of one wallet; a wallet without a row has empty rules.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>) -> Result<AutoRecharge, AppError> {
     Ok(of(conn, tenant, &[wallet]).await?.remove(&wallet).unwrap_or_default())
 }
 
-/// Saves the rules of a wallet and how they stand.
+/// Saves the rules of a wallet and their state.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: &Wallet, recharge: &AutoRecharge) -> Result<(), AppError> {
     let rules = &recharge.rules;
     let (amount, up_to) = match rules.threshold.map(|(_, then)| then) {

@@ -1,4 +1,4 @@
-//! Table `refunds`: what was given back of payments of invoices.
+//! Table `refunds`: refunds of payments of invoices.
 
 use super::{money, unknown};
 use payterms_chassis::{AppError, WriteTx};
@@ -59,7 +59,7 @@ pub async fn of_step<C: ConnectionTrait>(conn: &C, tenant: &TenantId, step: Uuid
     query.one(conn).await?.map(refund).transpose()
 }
 
-/// What was given back, or is being, of a payment: of one of its charges, or of its credit.
+/// The sum of a payment's refunds, open ones too: of one of its charges, or of its credit.
 pub async fn sum_of<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -77,7 +77,7 @@ pub async fn sum_of<C: ConnectionTrait>(
     Ok(Money::from_micros(currency, sum.flatten().unwrap_or_default()))
 }
 
-/// Inserts a refund or saves what became of it.
+/// Inserts or updates a refund.
 pub async fn save(tx: &WriteTx, refund: &Refund) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),

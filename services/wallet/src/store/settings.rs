@@ -55,13 +55,13 @@ fn settings(row: &Model) -> Result<WalletSettings, AppError> {
     })
 }
 
-/// The settings of a tenant; fresh ones where none were ever saved.
+/// The settings of a tenant; the defaults if none were ever saved.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<WalletSettings, AppError> {
     let row = Entity::find_by_id(tenant.to_string()).one(conn).await?;
     row.as_ref().map_or_else(|| Ok(WalletSettings::fresh()), settings)
 }
 
-/// The settings of a tenant, their row locked, made if missing.
+/// Locks the settings of a tenant. The row is inserted if it is missing, because a missing row cannot be locked.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<WalletSettings, AppError> {
     let keep = OnConflict::column(Column::Tenant).update_column(Column::Tenant).to_owned();
     Entity::insert(row(tenant, &WalletSettings::fresh())).on_conflict(keep).exec_without_returning(conn).await?;

@@ -55,12 +55,12 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Method
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(setup).transpose()
 }
 
-/// One set-up, its row locked.
+/// Locks one set-up.
 pub async fn lock(tx: &WriteTx, id: Id<MethodSetup>) -> Result<Option<MethodSetup>, AppError> {
     Entity::find_by_id((tx.call().tenant.to_string(), id.uuid())).lock_exclusive().one(tx.conn()).await?.map(setup).transpose()
 }
 
-/// The set-up that the provider knows by this id.
+/// The set-up with this id at the provider.
 pub async fn at_provider<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,

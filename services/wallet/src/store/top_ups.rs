@@ -74,7 +74,7 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<TopUp>
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(top_up).transpose()
 }
 
-/// The top-up whose charge the provider knows by this id.
+/// The top-up whose charge has this id at the provider.
 pub async fn at_provider<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: &str) -> Result<Option<TopUp>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ProviderChargeId.eq(id));
     query.one(conn).await?.map(top_up).transpose()
@@ -100,7 +100,7 @@ pub async fn list<C: ConnectionTrait>(
     query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(top_up).collect()
 }
 
-/// What recharges of a wallet have charged since an instant, open ones too.
+/// The amount that auto-recharges of a wallet have charged since an instant, open ones too.
 pub async fn recharged_since<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -121,7 +121,7 @@ pub async fn recharged_since<C: ConnectionTrait>(
     Ok(Money::from_micros(wallet.currency, sum.flatten().unwrap_or_default()))
 }
 
-/// Inserts a top-up or saves what became of it.
+/// Inserts or updates a top-up.
 pub async fn save(tx: &WriteTx, top_up: &TopUp) -> Result<(), AppError> {
     let rate = top_up.tax_rate.checked_mul(Decimal::from(1_000_000)).and_then(|rate| rate.to_i64()).unwrap_or_default();
     let row = ActiveModel {

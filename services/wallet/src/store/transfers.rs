@@ -7,7 +7,7 @@ use payterms_chassis::{
     sql,
 };
 use payterms_kernel::{Currency, Id, Money, TenantId};
-use payterms_wallet_domain::{Transfer, TransferKind, Wallet, posting::Posting};
+use payterms_wallet_domain::{Lot, Transfer, TransferKind, Wallet, posting::Posting};
 use sea_orm::entity::prelude::*;
 use std::collections::HashMap;
 
@@ -35,7 +35,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-const KINDS: [(TransferKind, &str); 18] = [
+const KINDS: [(TransferKind, &str); 19] = [
     (TransferKind::Grant, "GRANT"),
     (TransferKind::GrantVoid, "GRANT_VOID"),
     (TransferKind::Debit, "DEBIT"),
@@ -54,30 +54,31 @@ const KINDS: [(TransferKind, &str); 18] = [
     (TransferKind::MonthClose, "MONTH_CLOSE"),
     (TransferKind::Chargeback, "CHARGEBACK"),
     (TransferKind::PostpaidClose, "POSTPAID_CLOSE"),
+    (TransferKind::TransferReturn, "TRANSFER_RETURN"),
 ];
 
 fn kind_name(kind: TransferKind) -> &'static str {
-    KINDS.iter().find(|(found, _)| *found == kind).map_or("", |(_, name)| name)
+    KINDS.iter().find(|(candidate, _)| *candidate == kind).map_or("", |(_, name)| name)
 }
 
 /// The kind of a column.
 pub(crate) fn kind(name: &str) -> Result<TransferKind, AppError> {
-    KINDS.iter().find(|(_, found)| *found == name).map(|(kind, _)| *kind).ok_or_else(|| unknown("transfer kind", name))
+    KINDS.iter().find(|(_, candidate)| *candidate == name).map(|(kind, _)| *kind).ok_or_else(|| unknown("transfer kind", name))
 }
 
-/// Whether what a payment charged beyond its invoices has become credit already.
+/// Whether the surplus of a payment has become credit already.
 pub async fn has_surplus<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<bool, AppError> {
-    has_any(conn, tenant, (payment, &[TransferKind::Surplus])).await
+    has_any(conn, tenant, payment, &[TransferKind::Surplus]).await
 }
 
 /// Whether a payment has a transfer of one of these kinds.
-pub async fn has_any<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (payment, kinds): (Uuid, &[TransferKind])) -> Result<bool, AppError> {
+pub async fn has_any<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid, kinds: &[TransferKind]) -> Result<bool, AppError> {
     let kinds = kinds.iter().map(|kind| kind_name(*kind));
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
     Ok(query.filter(Column::Kind.is_in(kinds)).one(conn).await?.is_some())
 }
 
-/// What a payment charged beyond its invoices, and became credit.
+/// The surplus of a payment that became credit.
 pub async fn surplus_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid, currency: Currency) -> Result<Money, AppError> {
     let select = "SELECT CAST(COALESCE(SUM(CASE WHEN e.account = 'INVOICE_SETTLEMENT' THEN -e.amount ELSE e.amount END), 0) AS bigint) \
                   AS surplus FROM transfers t JOIN entries e ON e.tenant = t.tenant AND e.transfer_id = t.id \
@@ -86,6 +87,20 @@ pub async fn surplus_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment
     let row = sql::one(conn, select, values).await?;
     let micros = row.map(|row| row.try_get("", "surplus")).transpose()?;
     Ok(Money::from_micros(currency, micros.unwrap_or_default()))
+}
+
+/// The lot that a payment made of what it had beyond its invoices, or that a transfer bought.
+pub async fn bought_lot<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    payment: Uuid,
+    kind: TransferKind,
+) -> Result<Option<Id<Lot>>, AppError> {
+    let select = "SELECT e.lot_id FROM transfers t JOIN entries e ON e.tenant = t.tenant AND e.transfer_id = t.id \
+                  WHERE t.tenant = $1 AND t.payment_id = $2 AND t.kind = $3 AND e.lot_id IS NOT NULL ORDER BY e.line LIMIT 1";
+    let values = vec![tenant.as_str().into(), payment.into(), kind_name(kind).into()];
+    let row = sql::one(conn, select, values).await?;
+    Ok(row.map(|row| row.try_get("", "lot_id")).transpose()?.map(Id::from_uuid))
 }
 
 /// The id of the transfer by which a payment took credit.
@@ -108,7 +123,7 @@ const COLUMNS: [rows::Column; 11] = [
     ("actor", Kind::MaybeText),
 ];
 
-/// The rows of transfers, with the request of each that has no other row for it.
+/// The rows of transfers, each with its request if no other row stores that.
 ///
 /// # Errors
 /// `Fault` if one does not sum to zero.
@@ -153,24 +168,25 @@ pub async fn postings_by_request<C: ConnectionTrait>(
     );
     let mut values = vec![tenant.as_str().into()];
     values.extend(ids);
-    let mut found: HashMap<Uuid, Posting> = HashMap::new();
+    let mut postings: HashMap<Uuid, Posting> = HashMap::new();
     for row in sql::all(conn, &select, values).await? {
         let code: String = row.try_get("", "currency")?;
-        let (transfer, lot): (Uuid, Option<Uuid>) = (row.try_get("", "id")?, row.try_get("", "lot_id")?);
-        let taken = money(&code, row.try_get::<i64>("", "amount")?)?.negated();
+        let transfer: Uuid = row.try_get("", "id")?;
+        let lot: Option<Uuid> = row.try_get("", "lot_id")?;
+        let part = money(&code, row.try_get::<i64>("", "amount")?)?.negated();
         let recorded_at = row.try_get("", "recorded_at")?;
-        let posting = found.entry(row.try_get("", "request_id")?).or_insert_with(|| Posting {
+        let posting = postings.entry(row.try_get("", "request_id")?).or_insert_with(|| Posting {
             transfer: Id::from_uuid(transfer),
-            amount: Money::zero(taken.currency()),
+            amount: Money::zero(part.currency()),
             parts: Vec::new(),
-            balance_after: taken,
+            balance_after: part,
             sequence: 0,
             recorded_at,
         });
-        posting.amount = posting.amount.plus(taken)?;
-        posting.parts.extend(lot.map(|lot| (Id::from_uuid(lot), taken)));
+        posting.amount = posting.amount.plus(part)?;
+        posting.parts.extend(lot.map(|lot| (Id::from_uuid(lot), part)));
         posting.balance_after = money(&code, row.try_get("", "balance_after")?)?;
         posting.sequence = row.try_get("", "sequence")?;
     }
-    Ok(found)
+    Ok(postings)
 }

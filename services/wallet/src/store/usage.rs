@@ -113,8 +113,8 @@ pub async fn records_by_request<C: ConnectionTrait>(
     }
     let (among, ids) = rows::among(conn, "request_id", 2, requests);
     let select = format!("SELECT * FROM usage_records WHERE tenant = $1 AND {among}");
-    let found = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
-    found.into_iter().filter_map(|row| Some((row.request_id?, row))).map(|(id, row)| Ok((id, record(row)?))).collect()
+    let rows = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
+    rows.into_iter().filter_map(|row| Some((row.request_id?, row))).map(|(id, row)| Ok((id, record(row)?))).collect()
 }
 
 fn record(row: Model) -> Result<UsageRecord, AppError> {
@@ -137,7 +137,8 @@ pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     wallet: Id<Wallet>,
-    (product, before): (&str, i64),
+    product: &str,
+    before: i64,
     limit: u64,
 ) -> Result<Vec<UsageRecord>, AppError> {
     let rows = Entity::find()

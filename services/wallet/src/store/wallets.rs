@@ -1,4 +1,4 @@
-//! Table `wallets`, and the wallet as a whole: locked, and loaded with its live lots; `changes` saves it.
+//! Table `wallets`, and the loading of whole wallets with their live lots, locked or not; `changes` saves them.
 
 use super::{currency, lot_cache::LotCache, lots, money, unknown};
 use payterms_chassis::{AppError, WriteTx, rows};
@@ -36,22 +36,22 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A locked wallet, and what it was when it was loaded.
+/// A locked wallet, and its state when it was loaded.
 #[derive(Debug, Clone)]
 pub struct Locked {
-    /// The wallet, to decide on.
+    /// The wallet, which decisions change.
     pub wallet: Wallet,
     pub(super) before: Wallet,
 }
 
 impl Locked {
-    /// A wallet as it was loaded.
+    /// A wallet that has just been loaded.
     #[must_use]
     pub fn new(wallet: Wallet) -> Self {
         Self { before: wallet.clone(), wallet }
     }
 
-    /// The sequence number of its last entry, and how many uses it had, when it was loaded.
+    /// The sequence of its last entry, and the number of its uses, when it was loaded.
     #[must_use]
     pub fn counted(&self) -> (i64, i64) {
         (self.before.sequence, self.before.usage_count)
@@ -95,12 +95,13 @@ pub(super) fn row(tenant: &TenantId, wallet: &Wallet) -> Model {
     }
 }
 
-/// Locks wallets in the order of their ids and loads them with their live lots.
+/// Locks wallets and loads them with their live lots. They are locked in the order of their ids, so that no two transactions
+/// wait for each other.
 pub async fn lock_many(tx: &WriteTx, ids: &[Id<Wallet>]) -> Result<Vec<Locked>, AppError> {
     lock_cached(tx, ids, None).await
 }
 
-/// The same; lots that the cache has are not read again.
+/// As [`lock_many`]. Lots whose wallet's row equals the cached row are not read again.
 pub async fn lock_cached(tx: &WriteTx, ids: &[Id<Wallet>], cache: Option<&LotCache>) -> Result<Vec<Locked>, AppError> {
     let tenant = &tx.call().tenant;
     let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
@@ -108,7 +109,8 @@ pub async fn lock_cached(tx: &WriteTx, ids: &[Id<Wallet>], cache: Option<&LotCac
     let lock = rows::for_update(tx.conn());
     let select = format!("SELECT * FROM wallets WHERE tenant = $1 AND {among} ORDER BY id{lock}");
     let rows = Entity::find().from_raw_sql(rows::of_tenant(tx.conn(), &select, tenant, values)).all(tx.conn()).await?;
-    let (mut wallets, mut missing) = (Vec::with_capacity(rows.len()), Vec::new());
+    let mut wallets = Vec::with_capacity(rows.len());
+    let mut missing = Vec::new();
     for row in &rows {
         let mut wallet = wallet(row)?;
         match cache.and_then(|cache| cache.lots(tenant, &wallet)) {
@@ -125,7 +127,7 @@ pub async fn lock_cached(tx: &WriteTx, ids: &[Id<Wallet>], cache: Option<&LotCac
     Ok(wallets.into_iter().map(with_lots).collect())
 }
 
-/// Locks one wallet of a customer; none if there is no such wallet.
+/// Locks one wallet of a customer; `None` if there is no such wallet.
 pub async fn lock(tx: &WriteTx, customer: Id<Customer>, id: Id<Wallet>) -> Result<Option<Locked>, AppError> {
     Ok(lock_many(tx, &[id]).await?.pop().filter(|locked| locked.wallet.customer == customer))
 }

@@ -1,5 +1,5 @@
-//! What the wallet does, a verb a file beneath its noun: lock, look the request up, let the domain decide, save, commit.
-#![expect(clippy::missing_errors_doc, reason = "what only the database can cause is not said of each function")]
+//! The use cases, one file for each verb in the folder of its noun: lock, look the request up, decide, save, commit.
+#![expect(clippy::missing_errors_doc, reason = "every function may fail as the database does; refusals are named")]
 
 pub mod batch;
 pub mod chargebacks;

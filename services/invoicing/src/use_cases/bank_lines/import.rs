@@ -1,17 +1,9 @@
 //! Takes the lines of a bank statement in, each once, and matches them to invoices.
 
-use super::save::publish_bank_line;
-use crate::{
-    app::App,
-    bank_files::camt,
-    messages,
-    store::{bank_lines, invoice_lists},
-};
+use super::{evaluate::evaluate_lines, save::publish_bank_line};
+use crate::{app::App, bank_files::camt, messages, store::bank_lines};
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
-use payterms_invoicing_domain::{
-    BankLine,
-    bank::{LineState, Shown, number_in},
-};
+use payterms_invoicing_domain::{BankLine, bank::Shown};
 use payterms_proto::invoicing::v1::ImportBankStatementResponse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,21 +18,9 @@ pub async fn import_bank_statement(app: &App, call: &Call, file: &[u8]) -> Resul
         return Ok(answer);
     }
     let (fresh, duplicates) = fresh_lines(&tx, credits.lines).await?;
-    let numbers: BTreeSet<_> = fresh.iter().filter_map(|shown| number_in(&shown.text)).collect();
-    let known = invoice_lists::by_numbers(tx.conn(), &call.tenant, &numbers.into_iter().collect::<Vec<_>>()).await?;
     let now = tx.now();
-    let mut taken = Vec::with_capacity(fresh.len());
-    for shown in fresh {
-        let number = number_in(&shown.text);
-        let own = known.iter().find(|own| own.issue.as_ref().map(|issue| &issue.number) == number.as_ref() && number.is_some());
-        let (state, created_at) = (LineState::Unmatched, now);
-        let mut line = BankLine { id: tx.id(), shown, state, invoice: None, customer: None, payment: None, created_at };
-        // An invoice in another currency is a question for a person.
-        if let Some(invoice) = own {
-            let _ = line.match_to(invoice);
-        }
-        taken.push(line);
-    }
+    let mut taken: Vec<_> = fresh.into_iter().map(|shown| BankLine::new(tx.id(), shown, now)).collect();
+    evaluate_lines(&tx, &mut taken).await?;
     bank_lines::save_many(tx.conn(), &call.tenant, &taken).await?;
     for line in &taken {
         publish_bank_line(&mut tx, line).await?;

@@ -1,24 +1,29 @@
-//! Matches a line to an invoice that a person names.
+//! Matches a line to invoices that a person names.
 
-use super::save::publish_bank_line;
-use crate::{app::App, commands::bank_lines::MatchBankLine, messages, store::bank_lines, use_cases::invoices::load::lock_invoice};
+use super::save::{lock_line, store_line};
+use crate::{app::App, commands::bank_lines::MatchBankLine, messages, store::invoices};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::MatchBankLineResponse;
 
-/// Lets a line pay an invoice that a person names.
+/// Lets a line pay invoices that a person names.
 ///
 /// # Errors
-/// `BANK_LINE_STATE`, `INVOICE_STATE`, `CURRENCY_MISMATCH`, `RESOURCE_NOT_FOUND`.
+/// `BANK_LINE_STATE`, `INVOICE_STATE`, `CURRENCY_MISMATCH`, `SEVERAL_CUSTOMERS`, `RESOURCE_NOT_FOUND`.
 pub async fn match_bank_line(app: &App, call: &Call, matched: &MatchBankLine) -> Result<Answer<MatchBankLineResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let invoice = lock_invoice(&tx, &matched.invoice).await?;
-    let mut line = bank_lines::lock(tx.conn(), &call.tenant, matched.line).await?.ok_or_else(Refusal::not_found)?;
+    let ids: Vec<_> = matched.invoices.iter().map(|named| named.invoice).collect();
+    let locked = invoices::lock_many(tx.conn(), &call.tenant, &ids).await?;
+    let mut line = lock_line(&tx, matched.line).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    line.match_to(&invoice)?;
-    bank_lines::save_many(tx.conn(), &call.tenant, std::slice::from_ref(&line)).await?;
-    publish_bank_line(&mut tx, &line).await?;
+    let mut named = Vec::with_capacity(ids.len());
+    for reference in &matched.invoices {
+        let invoice = locked.iter().find(|invoice| invoice.id == reference.invoice && invoice.customer == reference.customer);
+        named.push(invoice.ok_or_else(Refusal::not_found)?);
+    }
+    line.match_to(&named)?;
+    store_line(&mut tx, &line).await?;
     tx.commit(MatchBankLineResponse { bank_line: Some(messages::bank_lines::bank_line(&call.tenant, &line)) }).await
 }

@@ -10,12 +10,13 @@ use crate::{
     },
 };
 use payterms_chassis::{
-    AppError, Call,
+    AppError, Call, WriteTx,
     flow::{self, Lease},
     jobs::cancel,
     kill,
 };
-use payterms_kernel::Id;
+use payterms_invoicing_domain::{BankLine, Invoice, Payment, bank::LineState};
+use payterms_kernel::{Id, Money};
 
 /// The kind of flow.
 pub const FLOW: &str = "bank_line";
@@ -27,26 +28,16 @@ pub async fn drive_bank_line(app: &App, lease: &Lease) -> Result<(), AppError> {
     let conn = app.db.read(tenant).await?;
     let found = bank_lines::find(&conn, tenant, id).await?;
     drop(conn);
-    let Some(invoice) = found.and_then(|line| line.invoice) else { return Ok(()) };
+    let Some(found) = found else { return Ok(()) };
+    let ids: Vec<_> = found.pays.iter().map(|paid| paid.invoice).collect();
     let call = Call::internal("invoicing", tenant, "bank_line_matched", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
-    let mut owned = invoices::lock_many(tx.conn(), tenant, &[invoice]).await?;
+    let mut owned = invoices::lock_many(tx.conn(), tenant, &ids).await?;
     let Some(mut line) = bank_lines::lock(tx.conn(), tenant, id).await? else { return Ok(()) };
     flow::hold(&tx, lease).await?;
     let mut payment_lease = None;
-    if let (None, Some(invoice)) = (line.payment, owned.first_mut()) {
-        let now = tx.now();
-        let announced = payments::lock_announced(tx.conn(), tenant, invoice.id).await?;
-        let mut payment = if let Some(mut announced) = announced {
-            announced.arrived(&mut line, now);
-            cancel(&tx, lapse::JOB, &announced.id.to_string()).await?;
-            announced
-        } else {
-            let tolerance = transfer_tolerance(&tx, invoice).await?;
-            let (payment, short) = line.pay(tx.ids(), invoice, tolerance, now)?;
-            forgive_shortfall(&mut tx, invoice, short).await?;
-            payment
-        };
+    if line.payment.is_none() && line.state == LineState::Matched {
+        let mut payment = make_payment(&mut tx, &mut line, &mut owned).await?;
         payment_lease = Some(app.flows.open(&tx, drive::FLOW, payment.id.uuid()).await?);
         bank_lines::save_many(tx.conn(), tenant, std::slice::from_ref(&line)).await?;
         publish_payment(&mut tx, &mut payment, &mut owned).await?;
@@ -60,4 +51,26 @@ pub async fn drive_bank_line(app: &App, lease: &Lease) -> Result<(), AppError> {
         app.flows.spawn(lease);
     }
     Ok(())
+}
+
+/// The payment of a line: the one that was announced for its invoice, else a new one.
+async fn make_payment(tx: &mut WriteTx, line: &mut BankLine, owned: &mut [Invoice]) -> Result<Payment, AppError> {
+    let (tenant, now) = (tx.call().tenant.clone(), tx.now());
+    if let [invoice] = &*owned
+        && let Some(mut announced) = payments::lock_announced(tx.conn(), &tenant, invoice.id).await?
+    {
+        announced.arrived(line, now);
+        cancel(tx, lapse::JOB, &announced.id.to_string()).await?;
+        return Ok(announced);
+    }
+    let top_up = owned.iter().position(|invoice| invoice.top_up.is_some());
+    let tolerance = match top_up.and_then(|index| owned.get(index)) {
+        Some(invoice) => transfer_tolerance(tx, invoice).await?,
+        None => Money::zero(line.shown.amount.currency()),
+    };
+    let (payment, short) = line.pay(tx.ids(), owned, tolerance, now)?;
+    if let Some(invoice) = top_up.and_then(|index| owned.get(index)) {
+        forgive_shortfall(tx, invoice, short).await?;
+    }
+    Ok(payment)
 }

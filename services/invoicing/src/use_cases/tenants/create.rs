@@ -3,7 +3,7 @@
 use super::save::publish_tenant;
 use crate::{app::App, commands::tenants::TenantFields, messages, store::tenants, use_cases::statements::turn_month::schedule_month_turn};
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_invoicing_domain::Tenant;
+use payterms_invoicing_domain::{Tenant, bank::Automation};
 use payterms_kernel::{Currency, Kind, Money, Refusal};
 use payterms_proto::invoicing::v1::CreateTenantResponse;
 
@@ -29,6 +29,7 @@ pub async fn create_tenant(app: &App, call: &Call, new: &TenantFields) -> Result
         sandbox: new.sandbox,
         invoices_hidden: new.invoices_hidden,
         overpayment_refused: new.overpayment_refused,
+        bank_automation: new.bank_automation.unwrap_or(Automation::Reference),
         business: new.business.clone(),
         dunning: new.dunning.clone(),
         transfer_tolerances: if new.transfer_tolerances.is_empty() { usual_tolerances() } else { new.transfer_tolerances.clone() },

@@ -9,7 +9,7 @@ use crate::{
     use_cases::{customers::resolve_tax, reminders::plan::enqueue_reminder_planning},
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx, etag, jobs::schedule, tenants as states};
-use payterms_invoicing_domain::Tenant;
+use payterms_invoicing_domain::{Tenant, bank::Automation};
 use payterms_kernel::{Kind, Refusal};
 use payterms_proto::invoicing::v1::UpdateTenantResponse;
 
@@ -43,6 +43,7 @@ pub async fn update_tenant(
             "business" => tenant.business.clone_from(&new.business),
             "approval_limits" => tenant.approval_limits.clone_from(&new.approval_limits),
             "transfer_tolerances" => tenant.transfer_tolerances.clone_from(&new.transfer_tolerances),
+            "bank_automation" => tenant.bank_automation = new.bank_automation.unwrap_or(Automation::Reference),
             "overpayment_refused" => tenant.overpayment_refused = new.overpayment_refused,
             _ => tenant.tax_rules.clone_from(&new.tax_rules),
         }

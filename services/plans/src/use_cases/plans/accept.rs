@@ -8,10 +8,10 @@ use crate::{app::App, commands::plans::AcceptPlan, use_cases::actor};
 use payterms_chassis::{Answer, AppError, Call, etag};
 use prost::Message;
 
-/// Accepts what stands: its invoices are blocked next.
+/// Accepts the valid offer. A flow blocks the invoices, and the answer waits for it.
 ///
 /// # Errors
-/// Those of [`payterms_plans_domain::Plan::accept`], `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`; the flow's.
+/// As [`payterms_plans_domain::Plan::accept`]; `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`; invoicing's refusal of the blocks.
 pub async fn accept_plan<A: Message + Default>(app: &App, call: &Call, command: &AcceptPlan) -> Result<Answer<A>, AppError> {
     let (tx, mut plan) = match lock_for_flow(app, call, &command.plan).await? {
         Ok(opened) => opened,

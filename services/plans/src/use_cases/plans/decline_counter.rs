@@ -1,4 +1,4 @@
-//! The customer turns a counter-offer down.
+//! The customer declines a counter-offer.
 
 use super::{
     load::lock_plan,
@@ -9,10 +9,10 @@ use payterms_chassis::{Answer, AppError, Call};
 use payterms_plans_domain::Side;
 use payterms_proto::plans::v1::DeclineCounterOfferResponse;
 
-/// Declines a counter-offer: the proposal stands again.
+/// Declines a counter-offer: the proposal is valid again.
 ///
 /// # Errors
-/// Those of [`payterms_plans_domain::Plan::decline_counter`], `RESOURCE_NOT_FOUND`.
+/// As [`payterms_plans_domain::Plan::decline_counter`]; `RESOURCE_NOT_FOUND`.
 pub async fn decline_counter_offer(
     app: &App,
     call: &Call,

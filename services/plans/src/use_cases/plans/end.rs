@@ -1,4 +1,4 @@
-//! A plan ends by somebody's word: refused, withdrawn, cancelled.
+//! A person ends a plan: refuses, withdraws or cancels it.
 
 use super::{
     load::{lock_for_flow, side_of},
@@ -8,10 +8,10 @@ use crate::{app::App, commands::plans::EndPlan, use_cases::actor};
 use payterms_chassis::{Answer, AppError, Call};
 use prost::Message;
 
-/// Ends a plan: its blocks are lifted next.
+/// Ends a plan. A flow lifts its blocks, and the answer waits for it.
 ///
 /// # Errors
-/// Those of [`payterms_plans_domain::Plan::end`], `RESOURCE_NOT_FOUND`.
+/// As [`payterms_plans_domain::Plan::end`]; `RESOURCE_NOT_FOUND`.
 pub async fn end_plan<A: Message + Default>(app: &App, call: &Call, command: &EndPlan) -> Result<Answer<A>, AppError> {
     let (tx, mut plan) = match lock_for_flow(app, call, &command.plan).await? {
         Ok(opened) => opened,

@@ -1,4 +1,4 @@
-//! Evaluates a plan when a day or an instant has come: lapse, announcement, lateness, breach, collection.
+//! The scheduled evaluation of a plan: lapse, announcement, lateness, breach, collection.
 
 use super::{
     collect::{self, Attempt},
@@ -14,21 +14,23 @@ use payterms_chassis::{
 use payterms_kernel::Id;
 use payterms_plans_domain::life::Evaluated;
 
-/// The job; its subject is the plan's id.
+/// The name of the job. Its subject is the id of the plan.
 pub const JOB: &str = "judge_plan";
 
-/// Evaluates the plan that a row is of. It does one thing at a time: what is left is due at once.
+/// Evaluates the plan of a due row. One run does one task; if more is left, the job is scheduled again at once.
 pub async fn evaluate_plan(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("plan {:?}", row.subject))) };
     let call = row.call("plans", id);
     let mut tx = app.db.begin_forward(&call).await?;
-    let found = plans::lock(tx.conn(), &row.tenant, Id::from_uuid(id)).await?;
+    // The plan is locked before its due row, as in all other transactions: the reverse order could deadlock.
+    let locked = plans::lock(tx.conn(), &row.tenant, Id::from_uuid(id)).await?;
     if !take(&tx, row).await? {
         return Ok(());
     }
-    let Some(mut plan) = found else { return tx.commit_rows().await };
+    let Some(mut plan) = locked else { return tx.commit_rows().await };
     let (zone, now) = (tx.time().zone, tx.now());
-    let (mut details, mut leases) = (EventDetails::default(), Vec::new());
+    let mut details = EventDetails::default();
+    let mut leases = Vec::new();
     match plan.evaluate(zone, now)? {
         Evaluated::Done => {}
         Evaluated::Announce(index) => {
@@ -41,8 +43,9 @@ pub async fn evaluate_plan(app: &App, row: &DueRow) -> Result<(), AppError> {
             leases.push(app.flows.open(&tx, collect::FLOW, attempt).await?);
         }
     }
-    // It was at rest before, so the move is a new one.
-    if plan.pending_transition.is_some() && !plan.taken.is_empty() {
+    // A plan with a pending change of its blocks is not evaluated, so a change of state here means that the pending
+    // change is new and needs a flow.
+    if plan.pending_transition.is_some() && !plan.transitions.is_empty() {
         leases.push(app.flows.open(&tx, switch_blocks::FLOW, id).await?);
     }
     publish_plan(&mut tx, &mut plan, details).await?;

@@ -1,4 +1,4 @@
-//! Follows what is paid and credited of invoices that plans cover.
+//! Follows payments and credit notes of the invoices that plans cover.
 
 use super::{
     save::{EventDetails, publish_plan},
@@ -12,7 +12,7 @@ use payterms_chassis::{AppError, WriteTx};
 use payterms_plans_domain::PlanState;
 use payterms_proto::invoicing::v1::Invoice as InvoiceMessage;
 
-/// The event of an invoice: the instalments of its plans are brought in line, and edges that follow are taken.
+/// Handles the event of an invoice: the instalments of its plans are worked out again, and the plans evaluated.
 pub async fn follow_invoice(tx: &mut WriteTx, message: &InvoiceMessage) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let (invoice, figures) = figures(message)?;
@@ -25,12 +25,14 @@ pub async fn follow_invoice(tx: &mut WriteTx, message: &InvoiceMessage) -> Resul
         if !plan.follow(invoice, figures, now)? {
             continue;
         }
-        let rested = plan.pending_transition.is_none();
-        // Announcements and tries are for the job, which is due for them.
+        let had_pending_transition = plan.pending_transition.is_some();
+        // Only changes of state are applied here. Announcements and attempts are left to the job, which is scheduled
+        // when the plan is saved.
         plan.evaluate(zone, now)?;
-        if rested && plan.pending_transition.is_some() {
+        if !had_pending_transition && plan.pending_transition.is_some() {
             enqueue_block_switch(tx, id.uuid()).await?;
         }
+        // Nobody sees a pending plan, so it has no event.
         if plan.state == PlanState::Pending {
             plans::save(tx.conn(), &tenant, &plan).await?;
         } else {

@@ -1,4 +1,4 @@
-//! A plan, as verbs find it.
+//! Loads the plan that a request names.
 
 use crate::{app::App, commands::plans::PlanRef, store::plans};
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
@@ -7,21 +7,24 @@ use payterms_plans_domain::{Plan, PlanState, Side, Verb};
 use prost::Message;
 use sea_orm::ConnectionTrait;
 
-/// The plan that a request names, its row locked. One that is being sent is not there yet.
+/// Locks the plan that a request names. A pending plan does not exist for callers: it disappears if its invoices
+/// cannot be blocked.
 pub(super) async fn lock_plan(tx: &WriteTx, named: &PlanRef) -> Result<Plan, AppError> {
-    let found = plans::lock(tx.conn(), &named.tenant, named.plan).await?;
-    let shown = |plan: &Plan| plan.customer == named.customer && plan.state != PlanState::Pending;
-    Ok(found.filter(shown).ok_or_else(Refusal::not_found)?)
+    let locked = plans::lock(tx.conn(), &named.tenant, named.plan).await?;
+    let is_visible = |plan: &Plan| plan.customer == named.customer && plan.state != PlanState::Pending;
+    Ok(locked.filter(is_visible).ok_or_else(Refusal::not_found)?)
 }
 
-/// The plan that a request names. One that is being sent is not there yet.
+/// Reads the plan that a request names. A pending plan does not exist for callers.
 pub(super) async fn find_plan<C: ConnectionTrait>(conn: &C, named: &PlanRef) -> Result<Plan, AppError> {
-    let found = plans::find_many(conn, &named.tenant, &[named.plan]).await?.pop();
-    let shown = |plan: &Plan| plan.customer == named.customer && plan.state != PlanState::Pending;
-    Ok(found.filter(shown).ok_or_else(Refusal::not_found)?)
+    let stored = plans::find_many(conn, &named.tenant, &[named.plan]).await?.pop();
+    let is_visible = |plan: &Plan| plan.customer == named.customer && plan.state != PlanState::Pending;
+    Ok(stored.filter(is_visible).ok_or_else(Refusal::not_found)?)
 }
 
-/// Locks a plan for a verb whose answer comes when a flow has closed.
+/// Locks a plan for a command that is answered when its flow closes. If the request was made before, answers with the
+/// result of its flow instead. The request id is looked up after the lock, so that two copies of a request cannot
+/// both begin.
 pub(super) async fn lock_for_flow<A: Message + Default>(
     app: &App,
     call: &Call,
@@ -36,7 +39,7 @@ pub(super) async fn lock_for_flow<A: Message + Default>(
     Ok(Ok((tx, plan)))
 }
 
-/// Whose verb it is.
+/// The side that may use a verb.
 pub(super) fn side_of(verb: Verb) -> Side {
     if matches!(verb, Verb::Withdraw | Verb::AcceptCounter | Verb::DeclineCounter) { Side::Customer } else { Side::Tenant }
 }

@@ -1,4 +1,4 @@
-//! Verbs of plans.
+//! Use cases of plans.
 
 pub mod accept;
 pub mod collect;

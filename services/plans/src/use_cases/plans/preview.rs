@@ -1,4 +1,4 @@
-//! What a plan would be, without any effect.
+//! Previews a plan: works out what a proposal would give, and stores nothing.
 
 use super::propose::{proposed_plan, read_facts};
 use crate::{app::App, commands::plans::ProposePlan, messages::plans::plan_preview};
@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// Previews a plan.
 ///
 /// # Errors
-/// Those of [`payterms_plans_domain::proposal::propose`].
+/// As [`payterms_plans_domain::proposal::propose`]; invoicing's refusal to show the invoices.
 pub async fn preview_plan(app: &App, caller: &Caller, command: &ProposePlan) -> Result<PreviewPlanResponse, AppError> {
     let facts = read_facts(app, caller, command).await?;
     let tenant = &command.customer.tenant;
@@ -19,6 +19,7 @@ pub async fn preview_plan(app: &App, caller: &Caller, command: &ProposePlan) -> 
     let by = Actor { side: Side::Customer, subject: caller.subject.clone() };
     let mut plan = proposed_plan(&mut tx, command, facts, by).await?;
     let (zone, now) = (tx.time().zone, tx.now());
+    // The transaction only read; it is rolled back.
     drop(tx);
     let figures: Vec<_> = plan
         .covered

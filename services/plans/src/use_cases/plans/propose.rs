@@ -1,4 +1,4 @@
-//! Sends a proposal: the intent, then a flow that blocks the invoices, all or none.
+//! Sends a proposal: stores an intent, then a flow blocks the invoices, all or none.
 
 use super::switch_blocks;
 use crate::{
@@ -13,7 +13,7 @@ use payterms_chassis::{Answer, AppError, Call, WriteTx, call::Caller, kill};
 use payterms_kernel::calendar::day_in;
 use payterms_plans_domain::{
     Actor, Plan, Side,
-    proposal::{Facts, propose},
+    proposal::{Facts, NewPlan, propose},
     settings::PROPOSAL_DAYS,
 };
 use payterms_proto::plans::v1::ProposePlanResponse;
@@ -21,8 +21,10 @@ use payterms_proto::plans::v1::ProposePlanResponse;
 /// Proposes a plan.
 ///
 /// # Errors
-/// Those of [`propose`]; the flow's, where an invoice changed meanwhile.
+/// As [`propose`]; invoicing's refusal to block, if an invoice has changed since it was read.
 pub async fn propose_plan(app: &App, call: &Call, command: &ProposePlan) -> Result<Answer<ProposePlanResponse>, AppError> {
+    // A repeated request is answered before invoicing is read: its invoices are blocked by now,
+    // and checking them again would refuse it.
     if app.flows.knows(call).await? {
         let mut tx = app.db.begin_forward(call).await?;
         tx.seen().await?;
@@ -45,28 +47,28 @@ pub async fn propose_plan(app: &App, call: &Call, command: &ProposePlan) -> Resu
     app.flows.answer(call, false).await
 }
 
-/// What invoicing lets the caller see of the invoices.
+/// The facts of the invoices, as far as invoicing shows them to the caller.
 pub(super) async fn read_facts(app: &App, caller: &Caller, command: &ProposePlan) -> Result<Vec<Facts>, AppError> {
     Invoicing::new(app, &command.customer.tenant, command.customer.customer).facts(caller, &command.invoices).await
 }
 
-/// The plan that is proposed, not saved yet.
+/// Makes the plan of a proposal, without saving it.
 pub(super) async fn proposed_plan(tx: &mut WriteTx, command: &ProposePlan, mut facts: Vec<Facts>, by: Actor) -> Result<Plan, AppError> {
     let tenant = command.customer.tenant.clone();
     let now = tx.now();
     let settings = plan_settings::find(tx.conn(), &tenant).await?;
     let since = now - TimeDelta::days(PROPOSAL_DAYS);
     let counted = covered_invoices::proposals(tx.conn(), &tenant, &command.invoices, since).await?;
-    let held = covered_invoices::held(tx.conn(), &tenant, &command.invoices).await?;
+    let held_by_plans = covered_invoices::held_by_live_plans(tx.conn(), &tenant, &command.invoices).await?;
     for invoice in &mut facts {
         let id = invoice.covered.invoice.uuid();
         invoice.proposals = counted.get(&id).copied().unwrap_or_default();
-        // Its block may be on its way.
-        if held.contains(&id) && invoice.blocked.is_empty() {
+        // Another plan holds the invoice, but its flow has not set the block yet.
+        if held_by_plans.contains(&id) && invoice.blocked.is_empty() {
             "PAYMENT_PLAN_PROPOSED".clone_into(&mut invoice.blocked);
         }
     }
     let today = day_in(tx.time().zone, now);
-    let who = (tx.id(), command.customer.customer, by);
-    Ok(propose(who, facts, command.proposal.clone(), &settings, (today, now))?)
+    let new = NewPlan { id: tx.id(), customer: command.customer.customer, by };
+    Ok(propose(new, facts, command.proposal.clone(), &settings, today, now)?)
 }

@@ -32,9 +32,9 @@ pub async fn list_plans(app: &App, filter: &ListPlans, page: &Page) -> Result<Li
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(&filter.tenant).await?;
     let rows = PlanFilter { customer: filter.customer, states: &filter.states, invoice: filter.invoice, next_due: filter.next_due, before };
-    let mut found = plans::list(&conn, &filter.tenant, &rows, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |plan| plan.id.to_string());
-    let plans = found.iter().map(|plan| plan_message(&filter.tenant, plan)).collect::<Result<_, _>>()?;
+    let mut listed = plans::list(&conn, &filter.tenant, &rows, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut listed, |plan| plan.id.to_string());
+    let plans = listed.iter().map(|plan| plan_message(&filter.tenant, plan)).collect::<Result<_, _>>()?;
     Ok(ListPlansResponse { plans, next_page_token })
 }
 
@@ -48,6 +48,6 @@ pub async fn list_plan_history(app: &App, history: &PlanHistory, page: &Page) ->
     let plan = find_plan(&conn, &history.plan).await?;
     let mut edges = plan_history::list(&conn, &history.plan.tenant, plan.id, after, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut edges, |(sequence, _)| sequence.to_string());
-    let entries = edges.iter().map(|(_, edge)| plan_history_entry(edge, history.as_customer)).collect();
+    let entries = edges.iter().map(|(_, edge)| plan_history_entry(edge, history.reader)).collect();
     Ok(ListPlanHistoryResponse { entries, next_page_token })
 }

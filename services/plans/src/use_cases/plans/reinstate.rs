@@ -1,4 +1,4 @@
-//! A breached plan gets another chance.
+//! The tenant makes a breached plan active again.
 
 use super::{load::lock_for_flow, switch_blocks::begin_block_switch};
 use crate::{app::App, commands::plans::ExplainedChange, store::covered_invoices, use_cases::actor};
@@ -7,10 +7,11 @@ use payterms_kernel::Refusal;
 use payterms_plans_domain::{Side, Verb};
 use prost::Message;
 
-/// Reinstates a plan: its invoices are blocked again next.
+/// Reinstates a plan. A flow blocks its invoices again, and the answer waits for it.
 ///
 /// # Errors
-/// Those of [`payterms_plans_domain::Plan::block_for`], `RESOURCE_NOT_FOUND`; the flow's.
+/// As [`payterms_plans_domain::Plan::block_for`]; `RESOURCE_NOT_FOUND`; `INVOICE_BLOCKED` if another plan holds an
+/// invoice; invoicing's refusal of the blocks.
 pub async fn reinstate_plan<A: Message + Default>(app: &App, call: &Call, command: &ExplainedChange) -> Result<Answer<A>, AppError> {
     let (tx, mut plan) = match lock_for_flow(app, call, &command.plan).await? {
         Ok(opened) => opened,
@@ -18,7 +19,7 @@ pub async fn reinstate_plan<A: Message + Default>(app: &App, call: &Call, comman
     };
     plan.target(Verb::Reinstate)?;
     let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
-    if !covered_invoices::held(tx.conn(), &call.tenant, &ids).await?.is_empty() {
+    if !covered_invoices::held_by_live_plans(tx.conn(), &call.tenant, &ids).await?.is_empty() {
         let message = "Another plan holds an invoice of this one. Answer that one first.";
         return Err(Refusal::precondition("INVOICE_BLOCKED", message).into());
     }

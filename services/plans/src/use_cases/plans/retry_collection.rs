@@ -1,4 +1,4 @@
-//! What is due of a plan is collected now, by hand.
+//! Collects the due amount of a plan now, because a person asked for it.
 
 use super::{
     collect::{self, Attempt},
@@ -10,17 +10,18 @@ use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::calendar::day_in;
 use payterms_proto::plans::v1::RetryPlanCollectionResponse;
 
-/// Begins a try to collect; its flow goes on after the answer.
+/// Begins an attempt to collect. The answer does not wait for its flow.
 ///
 /// # Errors
-/// Those of [`payterms_plans_domain::Plan::retry_attempt`], `RESOURCE_NOT_FOUND`.
+/// As [`payterms_plans_domain::Plan::retry_attempt`]; `RESOURCE_NOT_FOUND`.
 pub async fn retry_plan_collection(app: &App, call: &Call, named: &PlanRef) -> Result<Answer<RetryPlanCollectionResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut plan = lock_plan(&tx, named).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let (now, attempt) = (tx.now(), tx.id::<Attempt>().uuid());
+    let now = tx.now();
+    let attempt = tx.id::<Attempt>().uuid();
     plan.retry_attempt(attempt, day_in(tx.time().zone, now), now)?;
     let lease = app.flows.open(&tx, collect::FLOW, attempt).await?;
     let rendered = publish_plan(&mut tx, &mut plan, EventDetails::default()).await?;

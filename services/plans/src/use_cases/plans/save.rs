@@ -1,7 +1,8 @@
-//! What every verb of a plan ends with: its rows, its event, and the job that evaluates it when that is due.
+//! The last step of every use case of a plan: saves its rows, emits its event, and schedules its next evaluation.
 
 use super::evaluate;
 use crate::{
+    commands::plans::HistoryReader,
     messages::plans::{plan as plan_message, plan_history_entry},
     store::plans,
 };
@@ -12,16 +13,16 @@ use payterms_chassis::{
 use payterms_plans_domain::Plan;
 use payterms_proto::plans::v1::{Plan as PlanMessage, PlanChanged};
 
-/// What the event says beside the plan itself: nothing by default.
+/// The details of an event beside the plan itself; nothing by default.
 #[derive(Debug, Default)]
 pub(super) struct EventDetails {
     /// The index of the instalment that is announced to the customer.
     pub(super) announced: Option<usize>,
-    /// Whether a try to collect has failed.
+    /// Whether an attempt to collect has failed.
     pub(super) collection_failed: bool,
 }
 
-/// Saves a plan, emits how it stands, and schedules its next evaluation.
+/// Saves a plan, emits its present state, and schedules its next evaluation.
 pub(super) async fn publish_plan(tx: &mut WriteTx, plan: &mut Plan, details: EventDetails) -> Result<PlanMessage, AppError> {
     let tenant = tx.call().tenant.clone();
     plans::save(tx.conn(), &tenant, plan).await?;
@@ -29,7 +30,7 @@ pub(super) async fn publish_plan(tx: &mut WriteTx, plan: &mut Plan, details: Eve
     let announced = details.announced.and_then(|index| rendered.instalments.get(index).cloned());
     let event = PlanChanged {
         plan: Some(rendered.clone()),
-        edges: plan.taken.drain(..).map(|taken| plan_history_entry(&taken, false)).collect(),
+        edges: plan.transitions.drain(..).map(|transition| plan_history_entry(&transition, HistoryReader::Tenant)).collect(),
         announced,
         collection_failed: details.collection_failed,
     };

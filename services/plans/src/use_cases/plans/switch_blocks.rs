@@ -1,10 +1,11 @@
-//! The flow that sets and lifts a plan's blocks: they are set before the plan shows that they stand, and lifted after
-//! its end is stored. What is to be done stands in the plan's row, so any driver resumes where another stopped.
+//! The flow that sets and lifts a plan's blocks. Blocks are set before the plan changes its state, and lifted after
+//! its end is stored, so a plan never runs with unblocked invoices. The pending change is stored in the plan's row, so
+//! that any process can resume the flow.
 
 use super::save::{EventDetails, publish_plan};
 use crate::{
     app::App,
-    peers::invoicing::Invoicing,
+    peers::invoicing::{Breach, Invoicing},
     store::{plan_history, plan_settings, plans},
 };
 use payterms_chassis::{
@@ -19,16 +20,16 @@ use prost::Message;
 use tonic::Status;
 use uuid::Uuid;
 
-/// The kind of flow; its intent is the plan.
+/// The kind of the flow. The id of its intent is that of the plan.
 pub const FLOW: &str = "plan";
 
-/// Why a proposal was refused without a person.
+/// Why a proposal was refused automatically.
 const BAND: &str = "BAND";
 
-/// Stores which blocks are to be set or lifted, drives it, and answers when it is done.
+/// Stores the pending change of the blocks, starts the flow, and answers when it closes.
 ///
 /// # Errors
-/// What the flow is refused with.
+/// Invoicing's refusal, if the flow ended with one.
 pub(super) async fn begin_block_switch<A: Message + Default>(
     app: &App,
     call: &Call,
@@ -50,9 +51,9 @@ pub(super) async fn begin_block_switch<A: Message + Default>(
 pub async fn drive_block_switch(app: &App, lease: &Lease) -> Result<(), AppError> {
     loop {
         let conn = app.db.read(&lease.tenant).await?;
-        let found = plans::find_many(&conn, &lease.tenant, &[Id::from_uuid(lease.intent)]).await?.pop();
+        let stored = plans::find_many(&conn, &lease.tenant, &[Id::from_uuid(lease.intent)]).await?.pop();
         drop(conn);
-        let Some(plan) = found else { return Ok(()) };
+        let Some(plan) = stored else { return Ok(()) };
         let invoicing = Invoicing::new(app, &lease.tenant, plan.customer);
         let step = |what: &str| step_id(lease.intent, &format!("{what}/{}", plan.moves));
         let done = match &plan.pending_transition {
@@ -67,7 +68,8 @@ pub async fn drive_block_switch(app: &App, lease: &Lease) -> Result<(), AppError
                 }
             }
             Some(PendingTransition::Lift) => {
-                let breach = plan.breached_on.filter(|_| plan.state == PlanState::Breached).map(|day| (day, plan.accelerates));
+                let breach =
+                    plan.breached_on.filter(|_| plan.state == PlanState::Breached).map(|on| Breach { on, due_at_once: plan.accelerates });
                 invoicing.unblock_for_owner(step("unblock"), &plan, breach).await?;
                 kill::point("plan.after_unblock");
                 retry(|| record_no_blocks(app, lease, &plan)).await?
@@ -79,20 +81,21 @@ pub async fn drive_block_switch(app: &App, lease: &Lease) -> Result<(), AppError
     }
 }
 
-/// The call of the driver itself.
+/// The internal call under which the driver writes. Its request id contains the change and the state, so that a
+/// repetition of the same step is recognised.
 fn driver_call(lease: &Lease, plan: &Plan) -> Call {
     Call::internal("plans", &lease.tenant, &format!("plan_moved/{}/{}", plan.moves, plan.state.name()), lease.intent, None)
 }
 
-/// The plan under the driver's lease.
+/// Locks the plan, and then the flow with `flow::hold`: a driver whose lease has expired stops there, before it writes.
 async fn lock_driven_plan(tx: &WriteTx, lease: &Lease) -> Result<Plan, AppError> {
-    let found = plans::lock(tx.conn(), &lease.tenant, Id::from_uuid(lease.intent)).await?;
+    let locked = plans::lock(tx.conn(), &lease.tenant, Id::from_uuid(lease.intent)).await?;
     flow::hold(tx, lease).await?;
-    found.ok_or_else(|| AppError::Fault(format!("no plan {}", lease.intent)))
+    locked.ok_or_else(|| AppError::Fault(format!("no plan {}", lease.intent)))
 }
 
-/// The blocks are lifted, or there was nothing to do: what happened meanwhile is evaluated, and the flow
-/// closes where nothing is left to do. True where it closed.
+/// Records that the blocks are lifted, or that there was nothing to do. Then the plan is evaluated, because it was
+/// not evaluated while the change was pending. Answers whether the flow closed.
 async fn record_no_blocks(app: &App, lease: &Lease, driven: &Plan) -> Result<bool, AppError> {
     let mut tx = app.db.begin_apart(&driver_call(lease, driven)).await?;
     let mut plan = lock_driven_plan(&tx, lease).await?;
@@ -105,14 +108,14 @@ async fn record_no_blocks(app: &App, lease: &Lease, driven: &Plan) -> Result<boo
     commit_switch(tx, &plan).await
 }
 
-/// The blocks stand: the verb is done, and what follows from it at once. A proposal may be answered by the
-/// tenant's bands.
+/// Records that the blocks are set: the pending verb is applied and the plan evaluated. A new proposal may be
+/// answered automatically by the tenant's bands. Answers whether the flow closed.
 async fn record_blocks(app: &App, lease: &Lease, driven: &Plan, figures: &[(Id<Invoice>, Figures)]) -> Result<bool, AppError> {
     let mut tx = app.db.begin_apart(&driver_call(lease, driven)).await?;
     let mut plan = lock_driven_plan(&tx, lease).await?;
     let (zone, now) = (tx.time().zone, tx.now());
     plan.blocked(figures, zone, now)?;
-    // Announcements and tries are for the job; edges that follow are taken here.
+    // Only changes of state are applied here. Announcements and attempts are left to the job.
     plan.evaluate(zone, now)?;
     if plan.state == PlanState::Proposed && driven.state == PlanState::Pending && plan.pending_transition.is_none() {
         answer_by_bands(&tx, &mut plan).await?;
@@ -121,7 +124,7 @@ async fn record_blocks(app: &App, lease: &Lease, driven: &Plan, figures: &[(Id<I
     commit_switch(tx, &plan).await
 }
 
-/// Commits; true where the flow has closed.
+/// Commits, and answers whether the flow closed.
 async fn commit_switch(tx: WriteTx, plan: &Plan) -> Result<bool, AppError> {
     kill::point("plan.before_record");
     tx.commit_rows().await?;
@@ -129,13 +132,15 @@ async fn commit_switch(tx: WriteTx, plan: &Plan) -> Result<bool, AppError> {
     Ok(plan.pending_transition.is_none())
 }
 
-/// The tenant's bands approve or refuse a proposal, or leave it to a person.
+/// Approves or refuses a proposal automatically, or leaves it to a person, as the tenant's bands say.
 async fn answer_by_bands(tx: &WriteTx, plan: &mut Plan) -> Result<(), AppError> {
-    let (tenant, now) = (&tx.call().tenant, tx.now());
+    let tenant = &tx.call().tenant;
+    let now = tx.now();
     let settings = plan_settings::find(tx.conn(), tenant).await?;
     let breached = plan_history::last_breach(tx.conn(), tenant, plan.customer).await?;
     let ago = breached.map(|at| (now - at).num_days());
-    let (count, last) = (plan.offer.instalments.len(), plan.offer.instalments.last().map(|instalment| instalment.due_on));
+    let count = plan.offer.instalments.len();
+    let last = plan.offer.instalments.last().map(|instalment| instalment.due_on);
     let days = last.map_or(0, |last| (last - day_in(tx.time().zone, now)).num_days());
     let open = plan.open()?;
     match settings.bands(open, u32::try_from(count).unwrap_or(u32::MAX), days, ago) {
@@ -149,15 +154,16 @@ async fn answer_by_bands(tx: &WriteTx, plan: &mut Plan) -> Result<(), AppError> 
 async fn publish_and_close(tx: &mut WriteTx, lease: &Lease, plan: &mut Plan) -> Result<(), AppError> {
     let rendered = publish_plan(tx, plan, EventDetails::default()).await?;
     if plan.pending_transition.is_none() {
-        // All verbs answer with one field of the same number: their bytes are the same.
+        // The responses of all methods that begin this flow have the plan as field 1, so one encoding serves them all.
         tx.answer_intent(lease.intent, &ProposePlanResponse { plan: Some(rendered) }).await?;
         flow::close(tx, lease).await?;
     }
     Ok(())
 }
 
-/// The blocks were refused, none stands: a proposal was never there, any other plan stays as it was. Where a band
-/// had answered, its proposal still stands, and that is the proposer's answer.
+/// Records that invoicing refused the blocks; none of them is set. A pending plan is deleted and its proposer gets the
+/// refusal. Any other plan keeps its state. If a band had approved the proposal, the proposer gets the plan as it was
+/// proposed, because the proposal itself succeeded.
 async fn record_refusal(app: &App, lease: &Lease, driven: &Plan, status: &Status) -> Result<bool, AppError> {
     let mut tx = app.db.begin_apart(&driver_call(lease, driven)).await?;
     let mut plan = lock_driven_plan(&tx, lease).await?;
@@ -180,7 +186,7 @@ async fn record_refusal(app: &App, lease: &Lease, driven: &Plan, status: &Status
     commit_switch(tx, &plan).await
 }
 
-/// Has the recovery drive the flow, where nobody waits for it.
+/// Lets the recovery drive the flow, because no caller waits for its result.
 pub(super) async fn enqueue_block_switch(tx: &WriteTx, plan: Uuid) -> Result<(), AppError> {
     flow::enqueue(tx, FLOW, plan).await
 }

@@ -1,4 +1,4 @@
-//! What a tenant lets its customers propose.
+//! Use cases of a tenant's plan settings.
 
 pub mod read;
 pub mod update;

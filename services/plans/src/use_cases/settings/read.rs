@@ -21,7 +21,7 @@ pub async fn get_plan_settings(app: &App, tenant: &TenantId) -> Result<GetPlanSe
 /// What a customer may propose.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND` for a customer whom invoicing does not know.
+/// `RESOURCE_NOT_FOUND` if invoicing has no such customer, or the caller may not see it.
 pub async fn get_proposal_options(app: &App, caller: &Caller, named: &CustomerRef) -> Result<GetProposalOptionsResponse, AppError> {
     Invoicing::new(app, &named.tenant, named.customer).must_have_customer(caller).await?;
     let conn = app.db.read(&named.tenant).await?;

@@ -1,6 +1,11 @@
-//! The fields of plan settings that a mask names are changed.
+//! Changes the fields of plan settings that an update mask names.
 
-use crate::{app::App, commands::settings::UpdateSettings, messages::settings::plan_settings as settings_message, store::plan_settings};
+use crate::{
+    app::App,
+    commands::settings::{OfferedIntervals, OfferedKinds, UpdateSettings},
+    messages::settings::plan_settings as settings_message,
+    store::plan_settings,
+};
 use payterms_chassis::{Answer, AppError, Call, etag};
 use payterms_plans_domain::{Kind, PlanSettings};
 use payterms_proto::plans::v1::{PlanSettingsChanged, UpdatePlanSettingsResponse};
@@ -28,7 +33,7 @@ pub async fn update_plan_settings(
     tx.commit(UpdatePlanSettingsResponse { plan_settings }).await
 }
 
-/// Takes the fields that the mask names over into what stands.
+/// Copies the fields that the mask names into the stored settings.
 fn apply(command: &UpdateSettings, settings: &mut PlanSettings) {
     for path in &command.paths {
         match path.as_str() {
@@ -46,16 +51,21 @@ fn apply(command: &UpdateSettings, settings: &mut PlanSettings) {
             _ => settings.refusal_band.clone_from(&command.new.refusal_band),
         }
     }
-    let (kinds, intervals) = (command.paths.iter().any(|path| path == "kinds"), command.paths.iter().any(|path| path == "intervals"));
-    let stood = |kind| settings.kinds.contains(&kind);
-    let (deferral, instalments) =
-        if kinds { command.kinds } else { (stood(Kind::SingleDeferral), stood(Kind::Weekly) || stood(Kind::Monthly)) };
-    let (weekly, monthly) = match (intervals, instalments && !stood(Kind::Weekly) && !stood(Kind::Monthly)) {
-        (true, _) => command.intervals,
-        // Instalments come back: with both intervals.
-        (false, true) => (true, true),
-        (false, false) => (stood(Kind::Weekly), stood(Kind::Monthly)),
+    let names_kinds = command.paths.iter().any(|path| path == "kinds");
+    let names_intervals = command.paths.iter().any(|path| path == "intervals");
+    let was_offered = |kind| settings.kinds.contains(&kind);
+    let OfferedKinds { deferral, instalments } = if names_kinds {
+        command.kinds
+    } else {
+        OfferedKinds { deferral: was_offered(Kind::SingleDeferral), instalments: was_offered(Kind::Weekly) || was_offered(Kind::Monthly) }
     };
+    let OfferedIntervals { weekly, monthly } =
+        match (names_intervals, instalments && !was_offered(Kind::Weekly) && !was_offered(Kind::Monthly)) {
+            (true, _) => command.intervals,
+            // Instalments are offered again. None of their intervals was, so both are offered.
+            (false, true) => OfferedIntervals { weekly: true, monthly: true },
+            (false, false) => OfferedIntervals { weekly: was_offered(Kind::Weekly), monthly: was_offered(Kind::Monthly) },
+        };
     let offered = |kind: &Kind| match kind {
         Kind::SingleDeferral => deferral,
         Kind::Weekly => instalments && weekly,

@@ -1,4 +1,4 @@
-//! Decides the items of a batch, each on a copy of its wallet that is kept only if the verb succeeds.
+//! Decides the items of a batch. Each verb works on a copy of its wallet, which replaces the wallet only if the verb succeeds.
 
 use super::load::LoadedBatch;
 use crate::{
@@ -16,7 +16,7 @@ use payterms_kernel::{Id, IdSource, Refusal, TenantId};
 use payterms_wallet_domain::{Fee, Hold, Transfer, UsageRecord, Wallet};
 use prost::{Message, Name};
 
-/// What a verb decides on.
+/// The state that a verb changes.
 #[derive(Debug)]
 pub struct Draft<'a> {
     /// The tenant.
@@ -33,26 +33,26 @@ pub struct Draft<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// What one verb came to.
+/// The result of a verb.
 #[derive(Debug)]
 pub struct Decision {
     /// The answer's bytes.
     pub answer: Vec<u8>,
-    /// What keeps its request.
+    /// The row that stores its request.
     pub row: RequestRow,
 }
 
-/// The rows that keep a verb's request: they answer it again, and are its audit.
+/// The row that stores a verb's request. It serves to replay the answer, and as the audit.
 #[derive(Debug)]
 pub enum RequestRow {
-    /// Those of every write: its answer, its event, and an audit row.
+    /// A row of `requests` with the answer, an event and an audit row, as for every other write.
     Answer {
         /// The event's full name.
         event: String,
         /// The event's bytes.
         data: Vec<u8>,
     },
-    /// The transfer; the fee that was taken, if it is listed.
+    /// The transfer, and the taken fee if it is listed.
     Transfer(Id<Transfer>, Option<Fee>),
     /// The record of a use.
     Use(UsageRecord),
@@ -68,7 +68,8 @@ impl Decision {
 impl LoadedBatch {
     /// Decides one item; a refused one changes nothing.
     pub(super) fn decide(&mut self, tx: &mut WriteTx, item: &BatchItem) -> Result<Vec<u8>, AppError> {
-        let (tenant, now) = (tx.call().tenant.clone(), tx.now());
+        let tenant = tx.call().tenant.clone();
+        let now = tx.now();
         tx.ids_from(&item.call.request_id.to_string());
         let named = item.command.wallet();
         let index = self.indexes.get(&named.wallet).copied();
@@ -76,22 +77,22 @@ impl LoadedBatch {
         let locked = locked.ok_or_else(Refusal::not_found)?;
         let hold = item.command.hold().and_then(|id| self.holds.get(&id)).filter(|(wallet, _)| *wallet == named.wallet);
         let hold = hold.map(|(_, hold)| hold.clone());
-        // What was posted before is not copied for each that comes after it.
+        // Transfers of earlier items are moved out first, so that they are not copied for each later item.
         let mut posted = std::mem::take(&mut locked.wallet.transfers);
         let mut draft = Draft { tenant: &tenant, name: named.name(), wallet: locked.wallet.clone(), hold, ids: tx.ids(), now };
         let decision = match &item.command {
             BatchCommand::Take(take, kind) => post_debit_or_fee(&mut draft, take, *kind),
             BatchCommand::Authorize(take, expires_at) => authorize_hold(&mut draft, take, *expires_at),
-            BatchCommand::Capture(_, what) => capture_hold(&mut draft, *what),
+            BatchCommand::Capture(_, order) => capture_hold(&mut draft, *order),
             BatchCommand::Void(_) => void_hold(&mut draft),
             BatchCommand::Use(_, used) => record_usage(&mut draft, used, &self.meters),
         };
         let (mut wallet, hold) = (draft.wallet, draft.hold);
         let decision = match decision {
             Ok(decision) => decision,
-            Err(refused) => {
+            Err(refusal) => {
                 locked.wallet.transfers = posted;
-                return Err(refused);
+                return Err(refusal);
             }
         };
         posted.append(&mut wallet.transfers);
@@ -110,7 +111,7 @@ impl LoadedBatch {
                 self.requests.insert(transfer, RequestStamp::of(&item.call));
                 self.fees.extend(fee);
             }
-            RequestRow::Use(record) => self.uses.push((named.wallet, record, RequestStamp::of(&item.call))),
+            RequestRow::Use(record) => self.usage_records.push((named.wallet, record, RequestStamp::of(&item.call))),
         }
         Ok(decision.answer)
     }

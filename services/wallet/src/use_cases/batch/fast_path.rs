@@ -1,5 +1,6 @@
-//! A debit that waits with no other: decided on the cached wallet, and posted in one round trip where under the lock the
-//! wallet is still that one and the request is new. Everything else goes the way of a batch.
+//! The single-call fast path: a debit that is the only item of its batch is decided on the cached wallet and posted in one
+//! round trip. The procedure posts it only if the locked wallet equals the cached one and the request is new. Otherwise the
+//! batch decides it.
 
 use super::{
     decide::{Draft, RequestRow},
@@ -14,21 +15,23 @@ use payterms_chassis::{Answer, AppError, Db, single_call};
 use payterms_proto::wallet::v1::PostingsMade;
 use serde_json::json;
 
-/// Posts a debit; none where it is to be decided under the lock.
+/// Posts a debit; `None` if the batch has to decide it under the lock.
 ///
 /// # Errors
-/// The database's; whether the debit was posted is not known then, but the same request id finds out.
+/// `Store` if the call fails. Whether the debit was posted is unknown then; the batch finds out by its request id.
 pub async fn try_single_call(db: &Db, cache: &LotCache, item: &BatchItem) -> Result<Option<Answer<Vec<u8>>>, AppError> {
     let (BatchCommand::Take(take, kind), true) = (&item.command, db.is_postgres()) else { return Ok(None) };
-    let (call, tenant) = (&item.call, &item.call.tenant);
+    let call = &item.call;
+    let tenant = &call.tenant;
     let Some((mut locked, zone)) = cache.for_single_call(tenant, take.wallet.wallet) else { return Ok(None) };
     if locked.wallet.customer != take.wallet.customer {
         return Ok(None);
     }
-    let (before, now) = (locked.wallet.clone(), db.clock().now());
+    let before = locked.wallet.clone();
+    let now = db.clock().now();
     let mut ids = db.ids_of_single_call(call, now);
     let mut draft = Draft { tenant, name: take.wallet.name(), wallet: locked.wallet, hold: None, ids: &mut ids, now };
-    // What is refused here may be allowed by what others have done since.
+    // A refusal on cached state is not final: other processes may have added credit since.
     let Ok(decision) = post_debit_or_fee(&mut draft, take, *kind) else { return Ok(None) };
     let RequestRow::Transfer(transfer, None) = decision.row else { return Ok(None) };
     locked.wallet = draft.wallet;
@@ -37,7 +40,7 @@ pub async fn try_single_call(db: &Db, cache: &LotCache, item: &BatchItem) -> Res
     let changed = std::slice::from_mut(&mut locked);
     let accrued = accrue(zone, changed)?;
     let changes = Changes::of(tenant, changed, &accrued.sums, &requests)?;
-    // The procedure schedules nothing: the first debit of a month makes a due row.
+    // The first debit of a month schedules the closing of the month, which the procedure cannot do.
     if !accrued.closings.is_empty() {
         return Ok(None);
     }

@@ -1,4 +1,4 @@
-//! Locks the wallets of a batch and reads what its items name.
+//! Locks the wallets of a batch and reads the holds and metered services that its items name.
 
 use crate::{
     commands::batch::{BatchCommand, BatchItem},
@@ -14,20 +14,20 @@ use payterms_kernel::Id;
 use payterms_wallet_domain::{Fee, Hold, UsageRecord, Wallet};
 use std::collections::{HashMap, HashSet};
 
-/// The wallets and holds of a batch, and what was decided on them.
+/// The wallets and holds of a batch, and the decisions made on them so far.
 pub(super) struct LoadedBatch {
     pub(super) wallets: Vec<Locked>,
-    /// Where each wallet stands among `wallets`.
+    /// The index of each wallet in `wallets`.
     pub(super) indexes: HashMap<Id<Wallet>, usize>,
     pub(super) holds: HashMap<Id<Hold>, (Id<Wallet>, Hold)>,
     pub(super) changed_holds: Vec<Id<Hold>>,
     pub(super) answers: Vec<(Call, Vec<u8>)>,
     pub(super) events: Vec<BatchEvent>,
     pub(super) requests: RequestsByTransfer,
-    pub(super) uses: Vec<(Id<Wallet>, UsageRecord, RequestStamp)>,
+    pub(super) usage_records: Vec<(Id<Wallet>, UsageRecord, RequestStamp)>,
     pub(super) meters: Meters,
     pub(super) fees: Vec<Fee>,
-    /// Wallets that no rule recharges, known once the batch is saved.
+    /// Wallets without rules of auto-recharge; filled when the batch is saved. Only these may use the fast path.
     pub(super) without_rules: HashSet<Id<Wallet>>,
 }
 
@@ -41,11 +41,11 @@ impl LoadedBatch {
         let named: Vec<_> = items.iter().filter_map(|item| item.command.hold()).collect();
         let holds = holds::find_many(tx.conn(), &tx.call().tenant, &named).await?;
         let holds = holds.into_iter().map(|(wallet, hold)| (hold.id, (wallet, hold))).collect();
-        let uses = items.iter().filter_map(|item| match &item.command {
+        let used_products = items.iter().filter_map(|item| match &item.command {
             BatchCommand::Use(wallet, used) => Some((wallet.customer, used.product.as_str())),
             _ => None,
         });
-        let meters = Meters::load(tx, uses).await?;
+        let meters = Meters::load(tx, used_products).await?;
         Ok(Self {
             wallets,
             indexes,
@@ -54,7 +54,7 @@ impl LoadedBatch {
             answers: Vec::new(),
             events: Vec::new(),
             requests: RequestsByTransfer::new(),
-            uses: Vec::new(),
+            usage_records: Vec::new(),
             meters,
             fees: Vec::new(),
             without_rules: HashSet::new(),

@@ -66,14 +66,14 @@ use payterms_chassis::{
 use prost::Message;
 use std::{collections::HashMap, sync::Arc};
 
-/// Items of one transaction.
+/// Items of one transaction, which bounds how long its locks are held.
 const BATCH: usize = 1_000;
 
-/// What became of one item.
+/// The outcome of one item.
 pub type Outcome = Result<Answer<Vec<u8>>, AppError>;
 
-/// A committer over the wallet's database. The one writer of SQLite takes a batch after the other; on PostgreSQL
-/// tenants do not wait for each other.
+/// A committer over the wallet's database. On PostgreSQL batches of different tenants run at once; the single writer of SQLite
+/// executes one after the other.
 #[must_use]
 pub fn committer(db: &Db) -> BatchCommitter {
     let (db, cache) = (db.clone(), Arc::new(LotCache::default()));
@@ -83,50 +83,50 @@ pub fn committer(db: &Db) -> BatchCommitter {
     })
 }
 
-/// Does one item, together with those that wait.
+/// Processes one item in the next batch of its queue.
 ///
 /// # Errors
-/// Those of the verb, `RESOURCE_NOT_FOUND`, `OVERLOADED`.
+/// The verb's refusals, `RESOURCE_NOT_FOUND`, `OVERLOADED`.
 pub async fn submit<M: Message + Default>(app: &App, item: BatchItem) -> Result<Answer<M>, AppError> {
     let answer = app.batches.submit(item.key(), item).await?;
     Ok(Answer { message: M::decode(answer.message.as_slice())?, replayed: answer.replayed, versions: answer.versions })
 }
 
-/// Does the items of one caller together with those that wait, each wallet's in their order; answers each.
+/// Processes the items of one caller, in their order on each wallet. Returns the outcome of each.
 ///
 /// # Errors
-/// `OVERLOADED`: then none of a shard was done, and the same request ids may come again.
+/// `OVERLOADED`. Then at least one shard was not processed, and the caller retries with the same request ids.
 pub async fn submit_many(app: &App, items: Vec<BatchItem>) -> Result<Vec<Outcome>, AppError> {
     let mut shards: HashMap<Key, Vec<(usize, BatchItem)>> = HashMap::new();
     let count = items.len();
     for (index, item) in items.into_iter().enumerate() {
         shards.entry(item.key()).or_default().push((index, item));
     }
-    let done = shards.into_iter().map(|(key, shard)| async move {
+    let submitted = shards.into_iter().map(|(key, shard)| async move {
         let (indexes, items): (Vec<_>, Vec<_>) = shard.into_iter().unzip();
         Ok::<_, AppError>(indexes.into_iter().zip(app.batches.submit_many(key, items).await?))
     });
     let mut outcomes: Vec<Option<Outcome>> = std::iter::repeat_with(|| None).take(count).collect();
-    for (index, outcome) in futures::future::try_join_all(done).await?.into_iter().flatten() {
-        if let Some(at) = outcomes.get_mut(index) {
-            *at = Some(outcome);
+    for (index, outcome) in futures::future::try_join_all(submitted).await?.into_iter().flatten() {
+        if let Some(slot) = outcomes.get_mut(index) {
+            *slot = Some(outcome);
         }
     }
     let missing = || Err(AppError::Fault("a batch ended without an outcome".to_owned()));
     Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(missing)).collect())
 }
 
-/// Does the items of one tenant, in their order, in one transaction.
+/// Processes the items of one tenant, in their order, in one transaction. If it fails, none of them is processed.
 ///
 /// # Errors
-/// The database's: then none is done.
+/// `Store`; then none of the items is processed.
 pub async fn run_batch(db: &Db, cache: &LotCache, items: &[BatchItem]) -> Result<Vec<Outcome>, AppError> {
     let Some(first) = items.first() else { return Ok(Vec::new()) };
     if let [only] = items {
         match fast_path::try_single_call(db, cache, only).await {
             Ok(Some(answer)) => return Ok(vec![Ok(answer)]),
             Ok(None) => {}
-            // If it was posted all the same, the batch finds its request id.
+            // The debit may have been posted although the answer was lost. If so, the batch finds its request id and replays it.
             Err(error) => tracing::debug!(%error, "a debit goes the way of a batch"),
         }
     }
@@ -135,22 +135,23 @@ pub async fn run_batch(db: &Db, cache: &LotCache, items: &[BatchItem]) -> Result
     let calls: Vec<_> = items.iter().map(|item| &item.call).collect();
     let mut answered = batch::stored_requests(&tx, &calls).await?;
     replay::render_answers(&tx, items, &mut answered).await?;
-    let (mut outcomes, mut fresh) = (Vec::with_capacity(items.len()), None);
+    let mut outcomes = Vec::with_capacity(items.len());
+    let mut first_decided = None;
     for item in items {
-        if let Some(seen) = answered.get(&item.call.request_id) {
-            outcomes.push(batch::replay(&item.call, seen));
+        if let Some(stored) = answered.get(&item.call.request_id) {
+            outcomes.push(batch::replay(&item.call, stored));
             continue;
         }
         outcomes.push(loaded.decide(&mut tx, item).map(|answer| {
-            // The same id may come twice in one batch.
-            let seen = StoredRequest { input_hash: item.call.input_hash.clone(), answer: Some(answer.clone()) };
-            answered.insert(item.call.request_id, seen);
-            fresh.get_or_insert(item.call.request_id);
+            // The same id may occur twice in one batch; the second occurrence is a replay of the first.
+            let stored = StoredRequest { input_hash: item.call.input_hash.clone(), answer: Some(answer.clone()) };
+            answered.insert(item.call.request_id, stored);
+            first_decided.get_or_insert(item.call.request_id);
             Answer { message: answer, replayed: false, versions: Vec::new() }
         }));
     }
-    if let Some(id) = fresh {
-        // An id is answered once, so no other batch has this cause.
+    if let Some(id) = first_decided {
+        // The ids of the batch's own rows need a cause that no other batch has: a request id is decided only once.
         tx.ids_from(&format!("batch/{id}"));
         let versions = loaded.save(&mut tx, first.key().event_stream(db.writer_id())).await?;
         for (item, outcome) in items.iter().zip(&mut outcomes) {
@@ -163,7 +164,7 @@ pub async fn run_batch(db: &Db, cache: &LotCache, items: &[BatchItem]) -> Result
     }
     let Time { zone, tested, .. } = tx.time();
     tx.commit_rows().await?;
-    for locked in loaded.wallets.into_iter().filter(|_| fresh.is_some()) {
+    for locked in loaded.wallets.into_iter().filter(|_| first_decided.is_some()) {
         let single_call = loaded.without_rules.contains(&locked.wallet.id) && !tested;
         cache.insert(&first.call.tenant, locked.wallet, single_call.then_some(zone));
     }

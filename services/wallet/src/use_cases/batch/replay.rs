@@ -1,5 +1,5 @@
-//! Answers requests that were seen before and whose answers no row keeps as bytes: those of debits, fees and uses are
-//! rendered from the rows that they wrote.
+//! Replays of repeated requests without stored answers: the answers of debits, fees and uses are rendered from the rows that
+//! they wrote, which saves storing them.
 
 use crate::{
     commands::batch::{BatchCommand, BatchItem},
@@ -13,21 +13,23 @@ use prost::Message;
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// Renders the answers of requests that were seen before, where they came with the same content.
+/// Renders the missing answers of repeated requests. One that came with other content is left out; it is refused later.
 pub(super) async fn render_answers(tx: &WriteTx, items: &[BatchItem], answered: &mut HashMap<Uuid, StoredRequest>) -> Result<(), AppError> {
-    let same = |item: &&BatchItem| {
-        answered.get(&item.call.request_id).is_some_and(|seen| seen.answer.is_none() && seen.input_hash == item.call.input_hash)
+    let needs_rendering = |item: &&BatchItem| {
+        answered.get(&item.call.request_id).is_some_and(|stored| stored.answer.is_none() && stored.input_hash == item.call.input_hash)
     };
-    let again: Vec<_> = items.iter().filter(same).collect();
-    if again.is_empty() {
+    let repeated: Vec<_> = items.iter().filter(needs_rendering).collect();
+    if repeated.is_empty() {
         return Ok(());
     }
-    let ids: Vec<_> = again.iter().map(|item| item.call.request_id).collect();
-    let (conn, tenant) = (tx.conn(), &tx.call().tenant);
-    let (postings, records) =
-        (transfers::postings_by_request(conn, tenant, &ids).await?, usage::records_by_request(conn, tenant, &ids).await?);
-    for item in again {
-        let (id, name) = (item.call.request_id, item.command.wallet().name());
+    let ids: Vec<_> = repeated.iter().map(|item| item.call.request_id).collect();
+    let conn = tx.conn();
+    let tenant = &tx.call().tenant;
+    let postings = transfers::postings_by_request(conn, tenant, &ids).await?;
+    let records = usage::records_by_request(conn, tenant, &ids).await?;
+    for item in repeated {
+        let id = item.call.request_id;
+        let name = item.command.wallet().name();
         let posting = || postings.get(&id).map(|posting| messages::postings::posting(&name, posting));
         let answer = match &item.command {
             BatchCommand::Take(_, TransferKind::Fee) => PostFeeResponse { posting: posting() }.encode_to_vec(),
@@ -38,8 +40,8 @@ pub(super) async fn render_answers(tx: &WriteTx, items: &[BatchItem], answered: 
             }
             _ => continue,
         };
-        if let Some(seen) = answered.get_mut(&id) {
-            seen.answer = Some(answer);
+        if let Some(stored) = answered.get_mut(&id) {
+            stored.answer = Some(answer);
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Saves everything that was decided in a batch, a statement for each table.
+//! Saves everything that was decided in a batch, with one statement for each table.
 
 use super::load::LoadedBatch;
 use crate::{
@@ -18,25 +18,26 @@ use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 impl LoadedBatch {
-    /// Saves the batch; answers the version that each wallet with an event of its own came to. `writer` is the aggregate of
-    /// the batch's one event.
+    /// Saves the batch. Returns the new version of each wallet that has an event of its own. `writer` is the aggregate of the
+    /// batch's single event about postings.
     pub(super) async fn save(&mut self, tx: &mut WriteTx, writer: Uuid) -> Result<HashMap<Uuid, i64>, AppError> {
-        let (tenant, now) = (tx.call().tenant.clone(), tx.now());
+        let tenant = tx.call().tenant.clone();
+        let now = tx.now();
         batch::answer(tx, std::mem::take(&mut self.answers)).await?;
         self.changed_holds.sort_unstable();
         self.changed_holds.dedup();
         let holds: Vec<_> = self.changed_holds.iter().filter_map(|id| self.holds.get(id)).cloned().collect();
         save_wallets(tx, &mut self.wallets, &self.requests).await?;
         save_holds(tx, &holds).await?;
-        usage::insert_many(tx.conn(), &tenant, &self.uses).await?;
+        usage::insert_many(tx.conn(), &tenant, &self.usage_records).await?;
         fees::insert_many(tx, &self.fees).await?;
         let posted: Vec<_> = self.wallets.iter().filter_map(|locked| posted_wallet(&tenant, locked)).collect();
         if !posted.is_empty() {
             tx.emit_without_audit("postings", &writer.to_string(), &PostingsMade { wallets: posted }).await?;
         }
         let versions = batch::emit(tx, "wallet", std::mem::take(&mut self.events)).await?;
-        let ruled = schedule_recharges(tx, self.wallets.iter().map(|locked| &locked.wallet)).await?;
-        self.without_rules = self.wallets.iter().map(|locked| locked.wallet.id).filter(|id| !ruled.contains(id)).collect();
+        let with_rules = schedule_recharges(tx, self.wallets.iter().map(|locked| &locked.wallet)).await?;
+        self.without_rules = self.wallets.iter().map(|locked| locked.wallet.id).filter(|id| !with_rules.contains(id)).collect();
         let freed: HashSet<_> = holds.iter().map(|(wallet, _)| *wallet).collect();
         for locked in self.wallets.iter().filter(|locked| freed.contains(&locked.wallet.id)) {
             schedule_overdue_lots(tx, &locked.wallet, now).await?;
@@ -45,7 +46,7 @@ impl LoadedBatch {
     }
 }
 
-/// Saves holds, and when each that stands is to expire.
+/// Saves holds, and schedules or cancels their expiry.
 async fn save_holds(tx: &WriteTx, changed: &[(Id<Wallet>, Hold)]) -> Result<(), AppError> {
     holds::save_many(tx, changed).await?;
     let (open, ended): (Vec<_>, Vec<_>) = changed.iter().partition(|(_, hold)| hold.state == HoldState::Active);
@@ -56,15 +57,16 @@ async fn save_holds(tx: &WriteTx, changed: &[(Id<Wallet>, Hold)]) -> Result<(), 
     Ok(())
 }
 
-/// What was posted to a wallet; none where nothing was.
+/// The postings of a wallet in this batch; `None` if there were none.
 pub(super) fn posted_wallet(tenant: &TenantId, locked: &Locked) -> Option<PostedWallet> {
-    let ((sequence, uses), wallet) = (locked.counted(), &locked.wallet);
+    let (sequence, usage_count) = locked.counted();
+    let wallet = &locked.wallet;
     let posted = wallet.sequence > sequence;
-    (posted || wallet.usage_count > uses).then(|| PostedWallet {
+    (posted || wallet.usage_count > usage_count).then(|| PostedWallet {
         wallet: name_of(tenant, wallet),
         first_sequence: if posted { sequence.saturating_add(1) } else { 0 },
         last_sequence: if posted { wallet.sequence } else { 0 },
-        usage_count: wallet.usage_count.saturating_sub(uses),
+        usage_count: wallet.usage_count.saturating_sub(usage_count),
         posted: Some(money(wallet.posted)),
     })
 }

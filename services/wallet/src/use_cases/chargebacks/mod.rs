@@ -1,3 +1,3 @@
-//! Chargebacks: what an issuer has taken back.
+//! Chargebacks: charges that an issuer has taken back.
 
 pub mod record;

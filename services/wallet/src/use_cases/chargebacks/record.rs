@@ -1,4 +1,4 @@
-//! Takes in what an issuer has taken back: the provider is asked, whoever brought the news.
+//! Records a chargeback. The provider is asked for its amount, because a notification is only a hint.
 
 use crate::{
     app::App,
@@ -14,14 +14,17 @@ use crate::{
 use payterms_chassis::{AppError, Call, WriteTx, error::not_yet, kill, render::money};
 use payterms_kernel::{Id, Money, TenantId, calendar::day_in};
 use payterms_proto::wallet::v1::{ChargedBack, TopUpChanged};
-use payterms_wallet_domain::{Charge, ChargeState, PaymentMethod, TopUp, TopUpState, Wallet, chargeback};
+use payterms_wallet_domain::{
+    Charge, ChargeState, PaymentMethod, TopUp, TopUpState,
+    chargeback::{self, ReturnedCharge},
+};
 
-/// Looks a charge up and takes back what the issuer took; again changes nothing.
+/// Looks up a charge and books its chargeback. A repeated notification changes nothing.
 ///
 /// # Errors
-/// `PROVIDER_UNAVAILABLE`; the provider sends the notification again.
-pub async fn record_notified_chargeback(app: &App, tenant: &TenantId, (provider, charge_id): (&str, &str)) -> Result<(), AppError> {
-    let Some(taken) = app.provider(provider)?.find_return(tenant, charge_id).await.map_err(unanswered)? else {
+/// `PROVIDER_UNAVAILABLE` if the provider does not answer. It sends the notification again.
+pub async fn record_notified_chargeback(app: &App, tenant: &TenantId, provider: &str, charge_id: &str) -> Result<(), AppError> {
+    let Some(amount) = app.provider(provider)?.find_return(tenant, charge_id).await.map_err(unanswered)? else {
         tracing::warn!(charge = charge_id, "the provider told of a chargeback that it does not know");
         return Ok(());
     };
@@ -30,9 +33,10 @@ pub async fn record_notified_chargeback(app: &App, tenant: &TenantId, (provider,
     let charge = charges::at_provider(&conn, tenant, charge_id).await?;
     drop(conn);
     match (top_up, charge) {
-        (Some(top_up), _) => record_of_top_up(app, tenant, (top_up.id, top_up.wallet), taken).await,
-        (None, Some(charge)) => record_of_charge(app, tenant, (charge.id, charge.wallet), taken).await,
-        // Not recorded yet, or none of ours: the provider sends it again, and gives up in the end.
+        (Some(top_up), _) => record_of_top_up(app, tenant, top_up, amount).await,
+        (None, Some(charge)) => record_of_charge(app, tenant, charge, amount).await,
+        // Either the charge is not recorded yet, and the next notification will find it, or it is not ours, and the provider
+        // gives up at some time.
         (None, None) => Err(unrecorded()),
     }
 }
@@ -41,63 +45,66 @@ fn unrecorded() -> AppError {
     not_yet("UNAVAILABLE", "The charge is not recorded yet. Send the notification again.")
 }
 
-async fn record_of_top_up(app: &App, tenant: &TenantId, (id, wallet): (Id<TopUp>, Id<Wallet>), taken: Money) -> Result<(), AppError> {
-    let call = Call::internal("wallet", tenant, "charge_returned", id.uuid(), None);
+async fn record_of_top_up(app: &App, tenant: &TenantId, top_up: TopUp, amount: Money) -> Result<(), AppError> {
+    let call = Call::internal("wallet", tenant, "charge_returned", top_up.id.uuid(), None);
     let mut tx = app.db.begin_forward(&call).await?;
-    let Some(mut locked) = wallets::lock_many(&tx, &[wallet]).await?.pop() else { return Ok(()) };
-    let Some(mut top_up) = top_ups::find(tx.conn(), tenant, id).await? else { return Ok(()) };
+    let Some(mut locked) = wallets::lock_many(&tx, &[top_up.wallet]).await?.pop() else { return Ok(()) };
+    let Some(mut top_up) = top_ups::find(tx.conn(), tenant, top_up.id).await? else { return Ok(()) };
     if top_up.state == TopUpState::Processing {
         return Err(unrecorded());
     }
     let now = tx.now();
-    if !chargeback::of_top_up(&mut top_up, &mut locked.wallet, tx.ids(), taken, now)? {
-        tracing::info!(top_up = %id, state = top_up.state.name(), %taken, "nothing of a top-up is taken back");
+    if !chargeback::of_top_up(&mut top_up, &mut locked.wallet, tx.ids(), amount, now)? {
+        tracing::info!(top_up = %top_up.id, state = top_up.state.name(), taken = %amount, "nothing of a top-up is taken back");
         return Ok(());
     }
     top_ups::save(&tx, &top_up).await?;
     let event = TopUpChanged { top_up: Some(messages::top_ups::top_up(&name_of(tenant, &locked.wallet), &top_up)?) };
-    tx.emit("top_up", &id.to_string(), &event).await?;
-    publish_chargeback(&mut tx, &mut locked, (Some(top_up.method), taken)).await?;
+    tx.emit("top_up", &top_up.id.to_string(), &event).await?;
+    publish_chargeback(&mut tx, &mut locked, Some(top_up.method), amount).await?;
     tx.commit_rows().await
 }
 
-async fn record_of_charge(app: &App, tenant: &TenantId, (id, wallet): (Id<Charge>, Id<Wallet>), taken: Money) -> Result<(), AppError> {
-    let call = Call::internal("wallet", tenant, "charge_returned", id.uuid(), None);
+async fn record_of_charge(app: &App, tenant: &TenantId, charge: Charge, amount: Money) -> Result<(), AppError> {
+    let call = Call::internal("wallet", tenant, "charge_returned", charge.id.uuid(), None);
     let mut tx = app.db.begin_forward(&call).await?;
-    let Some(mut locked) = wallets::lock_many(&tx, &[wallet]).await?.pop() else { return Ok(()) };
-    let Some(mut charge) = charges::find(tx.conn(), tenant, id).await? else { return Ok(()) };
+    let Some(mut locked) = wallets::lock_many(&tx, &[charge.wallet]).await?.pop() else { return Ok(()) };
+    let Some(mut charge) = charges::find(tx.conn(), tenant, charge.id).await? else { return Ok(()) };
     if charge.state == ChargeState::Processing {
         return Err(unrecorded());
     }
     let currency = locked.wallet.currency;
-    let refunded = refunds::sum_of(tx.conn(), tenant, charge.payment, Some(id), currency).await?;
+    let refunded = refunds::sum_of(tx.conn(), tenant, charge.payment, Some(charge.id), currency).await?;
     let surplus = transfers::surplus_of(tx.conn(), tenant, charge.payment, currency).await?;
     let others = charges::of_payment(tx.conn(), tenant, charge.payment).await?;
     let surplus = chargeback::surplus_left(surplus, &others, charge.payment)?;
+    let returned = ReturnedCharge { amount, refunded, surplus };
     let now = tx.now();
-    if !chargeback::of_charge(&mut charge, &mut locked.wallet, tx.ids(), (taken, refunded, surplus), now)? {
-        tracing::info!(charge = %id, state = charge.state.name(), %taken, "nothing of a charge is taken back");
+    if !chargeback::of_charge(&mut charge, &mut locked.wallet, tx.ids(), returned, now)? {
+        tracing::info!(charge = %charge.id, state = charge.state.name(), taken = %amount, "nothing of a charge is taken back");
         return Ok(());
     }
     let customer = CustomerRef { tenant: tenant.clone(), customer: locked.wallet.customer };
     publish_charge(&mut tx, &customer, &charge).await?;
-    publish_chargeback(&mut tx, &mut locked, (charge.method, taken)).await?;
+    publish_chargeback(&mut tx, &mut locked, charge.method, amount).await?;
     kill::point("chargeback.before_commit");
     tx.commit_rows().await?;
     kill::point("chargeback.after_commit");
     Ok(())
 }
 
-/// Saves the wallet and publishes it; the method is not charged without a person any more.
+/// Saves and publishes the wallet, and stops charging the method without a person present.
 async fn publish_chargeback(
     tx: &mut WriteTx,
     locked: &mut Locked,
-    (method, taken): (Option<Id<PaymentMethod>>, Money),
+    method: Option<Id<PaymentMethod>>,
+    amount: Money,
 ) -> Result<(), AppError> {
-    let (tenant, now) = (tx.call().tenant.clone(), tx.now());
+    let tenant = tx.call().tenant.clone();
+    let now = tx.now();
     let after = messages::wallets::wallet(&tenant, &locked.wallet, now)?;
     save_wallet(tx, locked).await?;
-    let event = ChargedBack { wallet: Some(after), amount: Some(money(taken)) };
+    let event = ChargedBack { wallet: Some(after), amount: Some(money(amount)) };
     tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     let customer = locked.wallet.customer;
     let mut saved = methods::lock(tx, customer).await?;

@@ -1,5 +1,5 @@
-//! Asking the provider to charge: once per key, whoever asks and however often. An answer that never
-//! came is asked for, and never charged again.
+//! Charging at the provider exactly once per key, however often drivers try. If an answer never came, the provider is asked
+//! for the charge with that key; it is never charged again under another key.
 
 use crate::{
     app::App,
@@ -11,20 +11,20 @@ use payterms_kernel::{Id, Money, TenantId, id::step_id};
 use payterms_wallet_domain::PaymentMethod;
 use uuid::Uuid;
 
-/// What is charged, fixed before the provider is asked.
+/// A charge that is stored before the provider is called.
 #[derive(Debug, Clone)]
 pub struct ChargeOnce {
     /// The kind of work, for kill points.
     pub work: &'static str,
-    /// What the provider's key comes from.
+    /// The id from which the provider's key derives.
     pub id: Uuid,
-    /// What is charged.
+    /// The method to charge.
     pub method: Id<PaymentMethod>,
     /// How much.
     pub amount: Money,
 }
 
-/// Charges once; where another driver may have asked before, the provider is asked what it knows.
+/// Charges once. If another driver may have charged before (`taken_over`), the provider is first asked for that charge.
 ///
 /// # Errors
 /// `PROVIDER_UNAVAILABLE` while the provider does not answer.

@@ -24,7 +24,7 @@ use payterms_wallet_domain::{Charge, ChargeState, PaymentMethod};
 /// The kind of flow.
 pub const FLOW: &str = "payment_charge";
 
-/// Charges a method for a payment. What cannot be charged is a result: the same id never charges later.
+/// Charges a method for a payment. A charge that cannot be made is stored as failed, so that the same id never charges later.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
@@ -39,7 +39,7 @@ pub async fn charge_for_payment(
         drop(tx);
         return app.flows.answer(call, true).await;
     }
-    // The charge outlives the stored answer: a step that comes again after a month charges nothing.
+    // Stored answers are deleted after a month, charges are not: a step that is repeated later still charges nothing.
     if let Some(charge) = charges::of_step(tx.conn(), &call.tenant, call.request_id).await? {
         return Ok(Answer::replay(ChargeForPaymentResponse { charge: Some(messages::charge(&named.customer, &charge)) }));
     }
@@ -81,7 +81,7 @@ pub async fn charge_for_payment(
     app.flows.answer(call, false).await
 }
 
-/// Whether the method can be charged; the reason where it cannot.
+/// Whether the method can be charged, or the reason why not.
 fn usable(app: &App, method: Option<&PaymentMethod>, today: NaiveDate) -> Result<(), &'static str> {
     let method = method.ok_or("COLLECTION_METHOD_REQUIRED")?;
     method.must_be_chargeable(today).map_err(|refusal| refusal.reason)?;
@@ -91,15 +91,15 @@ fn usable(app: &App, method: Option<&PaymentMethod>, today: NaiveDate) -> Result
 /// Drives the flow to its close.
 ///
 /// # Errors
-/// `PROVIDER_UNAVAILABLE` while the provider cannot be asked; the recovery asks again.
+/// `PROVIDER_UNAVAILABLE` while the provider does not answer. The recovery resumes the flow.
 pub async fn drive_charge(app: &App, lease: &Lease) -> Result<(), AppError> {
-    let outcome = charge_at_provider(app, &lease.tenant, Id::from_uuid(lease.intent), lease.taken_over).await?;
+    let answer = charge_at_provider(app, &lease.tenant, Id::from_uuid(lease.intent), lease.taken_over).await?;
     kill::point("payment_charge.before_record");
     let call = Call::internal("wallet", &lease.tenant, "payment_charged", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some((mut charge, mut locked)) = lock_charge(&tx, &lease.tenant, Id::from_uuid(lease.intent)).await? else { return Ok(()) };
     flow::hold(&tx, lease).await?;
-    let rendered = record_charge(&mut tx, &mut locked, &mut charge, outcome).await?;
+    let rendered = record_charge(&mut tx, &mut locked, &mut charge, answer).await?;
     tx.answer_intent(lease.intent, &ChargeForPaymentResponse { charge: Some(rendered) }).await?;
     flow::close(&tx, lease).await?;
     tx.commit_rows().await?;

@@ -1,4 +1,4 @@
-//! Charges as they are under their wallet's lock, and as the provider knows them.
+//! Loads a charge under its wallet's lock, and makes it at the provider.
 
 use super::charge_once::{ChargeOnce, charge_once};
 use crate::{
@@ -23,7 +23,7 @@ pub(super) async fn charge_at_provider(app: &App, tenant: &TenantId, id: Id<Char
     charge_once(app, tenant, &order, taken_over).await
 }
 
-/// A charge as it is under its wallet's lock.
+/// Locks the wallet of a charge and reads the charge again under that lock.
 pub(super) async fn lock_charge(tx: &WriteTx, tenant: &TenantId, id: Id<Charge>) -> Result<Option<(Charge, Locked)>, AppError> {
     let Some(found) = charges::find(tx.conn(), tenant, id).await? else { return Ok(None) };
     let Some(locked) = wallets::lock_many(tx, &[found.wallet]).await?.pop() else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! Charges of payments: made in a flow over the provider, settled when they took their time, read.
+//! Charges of payments: made in a flow over the provider, settled later if the provider is slow, read.
 
 pub mod charge_once;
 pub mod create;

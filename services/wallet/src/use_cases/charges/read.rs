@@ -10,7 +10,7 @@ use payterms_chassis::AppError;
 use payterms_kernel::Refusal;
 use payterms_proto::wallet::v1::GetChargeResponse;
 
-/// How a charge stands now.
+/// The current state of a charge.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.

@@ -20,20 +20,20 @@ pub async fn publish_charge(tx: &mut WriteTx, customer: &CustomerRef, charge: &C
     Ok(rendered)
 }
 
-/// Takes in what the provider said; a slow charge is asked for later.
+/// Records the provider's answer. If the charge is not decided yet, a job asks for it later.
 pub(super) async fn record_charge(
     tx: &mut WriteTx,
     locked: &mut Locked,
     charge: &mut Charge,
-    outcome: ProviderCharge,
+    answer: ProviderCharge,
 ) -> Result<pb::Charge, AppError> {
     let now = tx.now();
-    if let Charged::Processing(ready_at) = outcome.1
+    if let Charged::Processing(ready_at) = answer.outcome
         && charge.state == ChargeState::Processing
     {
         schedule(tx, settle::JOB, &charge.id.to_string(), ready_at.max(now)).await?;
     }
-    charge.charged(&mut locked.wallet, tx.ids(), outcome, now)?;
+    charge.charged(&mut locked.wallet, tx.ids(), answer, now)?;
     save_wallet(tx, locked).await?;
     let customer = CustomerRef { tenant: tx.call().tenant.clone(), customer: locked.wallet.customer };
     publish_charge(tx, &customer, charge).await

@@ -9,7 +9,7 @@ use payterms_wallet_domain::{Customer, customer::Tax};
 /// Saves the copy of a customer as invoicing's event shows it.
 ///
 /// # Errors
-/// `Fault` for a rate that is none.
+/// `Fault` for a rate that is no number.
 pub async fn follow_customer(tx: &WriteTx, id: Id<Customer>, message: CustomerMessage) -> Result<(), AppError> {
     let tax = message.tax_treatment.as_ref().map(|tax| {
         let rate = tax.rate_percent.as_ref().map(|rate| parse_decimal(&rate.value, 6)).transpose()?.unwrap_or_default();

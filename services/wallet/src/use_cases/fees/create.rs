@@ -1,6 +1,6 @@
 //! Begins a recurring fee.
 
-use super::save::take_once;
+use super::save::take_month;
 use crate::{app::App, commands::fees::CreateRecurringFee, messages::fees as messages, use_cases::wallets::load::lock_wallet};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::calendar::day_in;
@@ -22,7 +22,7 @@ pub async fn create_recurring_fee(
         return Ok(answer);
     }
     let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
-    let mut fee = RecurringFee::begin(tx.id(), &locked.wallet, (command.amount, command.description.clone()), today, now)?;
-    take_once(&mut tx, &mut locked, &mut fee).await?;
+    let mut fee = RecurringFee::begin(tx.id(), &locked.wallet, command.amount, command.description.clone(), today, now)?;
+    take_month(&mut tx, &mut locked, &mut fee).await?;
     tx.commit(CreateRecurringFeeResponse { recurring_fee: Some(messages::recurring_fee(&command.wallet.name(), &fee)) }).await
 }

@@ -13,10 +13,13 @@ pub async fn list_recurring_fees(app: &App, named: &WalletRef, page: &Page) -> R
     let after = app.pages.cursor(page)?.unwrap_or(Uuid::nil());
     let conn = app.db.read(&named.tenant).await?;
     find_wallet(&conn, named).await?;
-    let mut found = fees::list(&conn, &named.tenant, named.wallet, after, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |fee| fee.id.to_string());
+    let mut listed = fees::list(&conn, &named.tenant, named.wallet, after, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut listed, |fee| fee.id.to_string());
     let name = named.name();
-    Ok(ListRecurringFeesResponse { recurring_fees: found.iter().map(|fee| messages::recurring_fee(&name, fee)).collect(), next_page_token })
+    Ok(ListRecurringFeesResponse {
+        recurring_fees: listed.iter().map(|fee| messages::recurring_fee(&name, fee)).collect(),
+        next_page_token,
+    })
 }
 
 /// A page of the fees that were taken, newest first.
@@ -27,8 +30,8 @@ pub async fn list_fees(app: &App, named: &WalletRef, page: &Page) -> Result<List
     let before = app.pages.cursor(page)?.unwrap_or(i64::MAX);
     let conn = app.db.read(&named.tenant).await?;
     find_wallet(&conn, named).await?;
-    let mut found = fees::taken(&conn, &named.tenant, named.wallet, before, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |fee| fee.sequence.to_string());
+    let mut listed = fees::list_taken(&conn, &named.tenant, named.wallet, before, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut listed, |fee| fee.sequence.to_string());
     let name = named.name();
-    Ok(ListFeesResponse { fees: found.iter().map(|fee| messages::fee(&name, fee)).collect(), next_page_token })
+    Ok(ListFeesResponse { fees: listed.iter().map(|fee| messages::fee(&name, fee)).collect(), next_page_token })
 }

@@ -16,13 +16,13 @@ use payterms_proto::wallet::v1::{FeePosted, RecurringFeeChanged};
 use payterms_wallet_domain::RecurringFee;
 
 /// Takes a fee, saves all, and schedules the next month.
-pub(super) async fn take_once(tx: &mut WriteTx, locked: &mut Locked, fee: &mut RecurringFee) -> Result<(), AppError> {
+pub(super) async fn take_month(tx: &mut WriteTx, locked: &mut Locked, fee: &mut RecurringFee) -> Result<(), AppError> {
     let (tenant, now) = (tx.call().tenant.clone(), tx.now());
-    let (posting, taken) = fee.take(&mut locked.wallet, tx.ids(), now)?;
+    let (posting, listed_fee) = fee.take(&mut locked.wallet, tx.ids(), now)?;
     let after = messages::wallets::wallet(&tenant, &locked.wallet, now)?;
     let event = FeePosted { posting: Some(messages::postings::posting(&after.name, &posting)), wallet: Some(after) };
     save_wallet(tx, locked).await?;
-    fees::insert_many(tx, &[taken]).await?;
+    fees::insert_many(tx, &[listed_fee]).await?;
     schedule_recharges(tx, [&locked.wallet]).await?;
     tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     publish_recurring_fee(tx, locked, fee).await

@@ -1,6 +1,6 @@
 //! Takes a recurring fee again when a month has passed.
 
-use super::save::take_once;
+use super::save::take_month;
 use crate::{
     app::App,
     store::{fees, wallets},
@@ -19,15 +19,15 @@ pub const JOB: &str = "take_fee";
 pub async fn take_recurring_fee(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("fee {:?}", row.subject))) };
     let mut tx = app.db.begin_forward(&row.call("wallet", id)).await?;
-    let Some(found) = fees::find(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
-    let Some(mut locked) = wallets::lock_many(&tx, &[found.wallet]).await?.pop() else { return Ok(()) };
+    let Some(unlocked) = fees::find(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
+    let Some(mut locked) = wallets::lock_many(&tx, &[unlocked.wallet]).await?.pop() else { return Ok(()) };
     if !take(&tx, row).await? {
         return Ok(());
     }
-    // As it is under the wallet's lock.
-    let Some(mut fee) = fees::find(tx.conn(), &row.tenant, found.id).await?.filter(|fee| !fee.cancelled) else {
+    // Read again under the wallet's lock: it may have been cancelled in between.
+    let Some(mut fee) = fees::find(tx.conn(), &row.tenant, unlocked.id).await?.filter(|fee| !fee.cancelled) else {
         return tx.commit_rows().await;
     };
-    take_once(&mut tx, &mut locked, &mut fee).await?;
+    take_month(&mut tx, &mut locked, &mut fee).await?;
     tx.commit_rows().await
 }

@@ -14,10 +14,11 @@ use payterms_wallet_domain::hold;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `HOLD_STATE`, `CURRENCY_MISMATCH`, `INSUFFICIENT_FUNDS`.
-pub fn capture_hold(draft: &mut Draft<'_>, what: Capture) -> Result<Decision, AppError> {
-    let held = draft.hold.as_mut().ok_or_else(Refusal::not_found)?;
-    let posting = hold::capture(&mut draft.wallet, held, draft.ids, what, draft.now)?;
-    let (hold, posting) = (Some(messages::holds::hold(&draft.name, held)?), Some(messages::postings::posting(&draft.name, &posting)));
+pub fn capture_hold(draft: &mut Draft<'_>, order: Capture) -> Result<Decision, AppError> {
+    let hold = draft.hold.as_mut().ok_or_else(Refusal::not_found)?;
+    let posting = hold::capture(&mut draft.wallet, hold, draft.ids, order, draft.now)?;
+    let hold = Some(messages::holds::hold(&draft.name, hold)?);
+    let posting = Some(messages::postings::posting(&draft.name, &posting));
     let wallet = Some(messages::wallets::wallet(draft.tenant, &draft.wallet, draft.now)?);
     let event = HoldCaptured { wallet, hold: hold.clone(), posting: posting.clone() };
     Ok(Decision::with_event(&CaptureHoldResponse { hold, posting }, &event))

@@ -31,9 +31,9 @@ pub async fn list_holds(app: &App, named: &WalletRef, page: &Page) -> Result<pb:
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(&named.tenant).await?;
     find_wallet(&conn, named).await?;
-    let mut found = holds::list(&conn, &named.tenant, named.wallet, before, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |hold| hold.id.to_string());
+    let mut listed = holds::list(&conn, &named.tenant, named.wallet, before, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut listed, |hold| hold.id.to_string());
     let name = named.name();
-    let holds = found.iter().map(|hold| messages::hold(&name, hold)).collect::<Result<_, _>>()?;
+    let holds = listed.iter().map(|hold| messages::hold(&name, hold)).collect::<Result<_, _>>()?;
     Ok(pb::ListHoldsResponse { holds, next_page_token })
 }

@@ -14,9 +14,9 @@ use payterms_wallet_domain::hold;
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `HOLD_STATE`.
 pub fn void_hold(draft: &mut Draft<'_>) -> Result<Decision, AppError> {
-    let held = draft.hold.as_mut().ok_or_else(Refusal::not_found)?;
-    hold::void(&mut draft.wallet, held, draft.ids, draft.now)?;
-    let hold = Some(messages::holds::hold(&draft.name, held)?);
+    let hold = draft.hold.as_mut().ok_or_else(Refusal::not_found)?;
+    hold::void(&mut draft.wallet, hold, draft.ids, draft.now)?;
+    let hold = Some(messages::holds::hold(&draft.name, hold)?);
     let wallet = Some(messages::wallets::wallet(draft.tenant, &draft.wallet, draft.now)?);
     Ok(Decision::with_event(&VoidHoldResponse { hold: hold.clone() }, &HoldVoided { wallet, hold }))
 }

@@ -1,5 +1,4 @@
-//! Takes what is left of a lot whose time is over. A part that a hold pins goes when the hold
-//! ends.
+//! Takes the rest of an expired lot. A part that a hold pins expires when the hold ends.
 
 use crate::{
     app::App,
@@ -33,7 +32,8 @@ pub async fn expire_lot(app: &App, row: &DueRow) -> Result<(), AppError> {
     let now = tx.now();
     if locked.wallet.expire_lot(tx.ids(), Id::from_uuid(lot), now)?.is_some() {
         let after = messages::wallets::wallet(&row.tenant, &locked.wallet, now)?;
-        let expired = locked.wallet.lots.iter().find(|found| found.id.uuid() == lot).map(|lot| messages::lots::lot(&after.name, lot));
+        let expired =
+            locked.wallet.lots.iter().find(|candidate| candidate.id.uuid() == lot).map(|lot| messages::lots::lot(&after.name, lot));
         save_wallet(&tx, &mut locked).await?;
         schedule_recharges(&tx, [&locked.wallet]).await?;
         tx.emit("wallet", &wallet.to_string(), &LotExpired { wallet: Some(after), lot: expired }).await?;
@@ -41,15 +41,15 @@ pub async fn expire_lot(app: &App, row: &DueRow) -> Result<(), AppError> {
     tx.commit_rows().await
 }
 
-/// When the time of a lot is over, it expires.
-pub async fn schedule_expiry(tx: &WriteTx, (wallet, lot): (Id<Wallet>, Id<Lot>), at: DateTime<Utc>) -> Result<(), AppError> {
+/// Schedules the expiry of a lot.
+pub async fn schedule_expiry(tx: &WriteTx, wallet: Id<Wallet>, lot: Id<Lot>, at: DateTime<Utc>) -> Result<(), AppError> {
     Ok(schedule(tx, JOB, &format!("{wallet}/{lot}"), at).await?)
 }
 
-/// After a hold has ended: lots whose time was over while it pinned them expire now.
+/// After a hold has ended: schedules the expiry of lots that expired while it pinned them.
 pub async fn schedule_overdue_lots(tx: &WriteTx, wallet: &Wallet, now: DateTime<Utc>) -> Result<(), AppError> {
     for lot in wallet.lots.iter().filter(|lot| !lot.in_force(now) && lot.unpinned().is_ok_and(Money::is_positive)) {
-        schedule_expiry(tx, (wallet.id, lot.id), now).await?;
+        schedule_expiry(tx, wallet.id, lot.id, now).await?;
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ pub async fn grant_credit(app: &App, call: &Call, command: GrantCredit) -> Resul
     let after = messages::wallets::wallet(&call.tenant, wallet, now)?;
     save_wallet(&tx, &mut locked).await?;
     if let Some(expiry) = lot.expires_at {
-        schedule_expiry(&tx, (named.wallet, id), expiry).await?;
+        schedule_expiry(&tx, named.wallet, id, expiry).await?;
     }
     tx.emit("wallet", &named.wallet.to_string(), &CreditGranted { wallet: Some(after), lot: Some(rendered.clone()) }).await?;
     tx.commit(GrantCreditResponse { lot: Some(rendered) }).await

@@ -16,19 +16,19 @@ pub async fn list_lots(app: &App, named: &WalletRef, page: &Page) -> Result<pb::
     let used_after = cursor.as_deref().and_then(|cursor| cursor.strip_prefix("used:")).and_then(|sequence| sequence.parse().ok());
     let skip: usize = cursor.as_deref().and_then(|cursor| cursor.strip_prefix("live:")).and_then(|count| count.parse().ok()).unwrap_or(0);
     let size = page.size as usize;
-    let mut found: Vec<Lot> = Vec::new();
+    let mut listed: Vec<Lot> = Vec::new();
     if used_after.is_none() {
-        found.extend(wallet.lots.iter().skip(skip).take(size + 1).cloned());
+        listed.extend(wallet.lots.iter().skip(skip).take(size + 1).cloned());
     }
-    let live = found.len();
+    let live = listed.len();
     if live <= size {
-        let want = u64::from(page.size) + 1 - live as u64;
-        found.extend(lots::used_up(&conn, &named.tenant, named.wallet, used_after.unwrap_or(0), want).await?);
+        let missing = u64::from(page.size) + 1 - live as u64;
+        listed.extend(lots::used_up(&conn, &named.tenant, named.wallet, used_after.unwrap_or(0), missing).await?);
     }
-    let next_page_token = app.pages.cut(page, &mut found, |last| match live {
+    let next_page_token = app.pages.cut(page, &mut listed, |last| match live {
         live if live >= size => format!("live:{}", skip + size),
         _ => format!("used:{}", last.sequence),
     });
     let name = named.name();
-    Ok(pb::ListLotsResponse { lots: found.iter().map(|lot| messages::lot(&name, lot)).collect(), next_page_token })
+    Ok(pb::ListLotsResponse { lots: listed.iter().map(|lot| messages::lot(&name, lot)).collect(), next_page_token })
 }

@@ -1,4 +1,4 @@
-//! Follows invoicing's metered services: keeps a copy of each, and begins to close its months.
+//! Follows invoicing's metered services: stores a copy of each and schedules the closing of its months.
 
 use super::close::schedule_close;
 use crate::store::metered;
@@ -10,10 +10,10 @@ use payterms_kernel::{
 use payterms_proto::invoicing::v1::{MeteredService as ServiceMessage, metered_service::State};
 use payterms_wallet_domain::{MeteredService, metered::Access};
 
-/// Saves the copy of a service as invoicing's event shows it.
+/// Saves the copy of a service from invoicing's event.
 ///
 /// # Errors
-/// `Fault` for a name or currency that is none.
+/// `Fault` for a malformed name or currency.
 pub async fn follow_metered_service(tx: &WriteTx, message: &ServiceMessage) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("metered service {:?}", message.name));

@@ -6,7 +6,7 @@ use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::calendar::day_in;
 use payterms_proto::wallet::v1::RemovePaymentMethodResponse;
 
-/// Removes a method; a pointer to it goes to the newest other that qualifies.
+/// Removes a method. A pointer to it moves to the newest other one that qualifies.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `METHOD_STATE`, `CREDIT_LINE_NOT_ALLOWED`.

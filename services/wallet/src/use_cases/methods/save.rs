@@ -5,7 +5,7 @@ use payterms_chassis::{AppError, WriteTx};
 use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{Methods, PaymentMethod};
 
-/// Publishes a customer's methods after a change of one; answers that one.
+/// Publishes a customer's methods after a change of one of them, and renders that one.
 pub(super) async fn publish_methods(
     tx: &mut WriteTx,
     customer: &CustomerRef,

@@ -1,11 +1,14 @@
-//! Makes a credit line a method, puts it aside, or removes it: check and pointers in one transaction, so that the card
-//! which takes its place cannot be removed between them.
+//! Makes a credit line a method, puts it aside, or removes it. The check and the change of the pointers are one transaction,
+//! so that the card that replaces the line cannot be removed between them.
 
 use crate::{
     app::App,
     commands::methods::{LineState, SwitchCreditLine},
     messages::methods as messages,
-    store::{line_switches, methods},
+    store::{
+        line_switches::{self, Switch},
+        methods,
+    },
 };
 use payterms_chassis::{Answer, AppError, Call, kill};
 use payterms_kernel::{Refusal, calendar::day_in};
@@ -21,24 +24,26 @@ pub async fn switch_credit_line(
     call: &Call,
     SwitchCreditLine { customer: named, line, to, number }: &SwitchCreditLine,
 ) -> Result<Answer<SwitchCreditLineResponse>, AppError> {
-    let (id, number) = (*line, *number);
+    let id = *line;
+    let number = *number;
     let mut tx = app.db.begin_forward(call).await?;
     let mut saved = methods::lock(&tx, named.customer).await?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    // A driver that was thought dead must not undo what came after it.
-    if line_switches::last(&tx, id).await?.is_some_and(|(last, refused)| last > number || (last == number && refused)) {
+    // A fence: a driver that was believed dead and comes back must not undo a later switch.
+    if line_switches::last(&tx, id).await?.is_some_and(|last| last.number > number || (last.number == number && last.refused)) {
         let message = "This switch of the line was refused, or a later one came. Begin anew.";
         return Err(Refusal::precondition("OTHER_METHOD_REQUIRED", message).into());
     }
-    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let now = tx.now();
+    let today = day_in(tx.time().zone, now);
     let found = methods::find(tx.conn(), &named.tenant, named.customer, id).await?.filter(|method| method.kind == MethodKind::CreditLine);
     let mut method = found.unwrap_or_else(|| PaymentMethod::of_line(id, now));
     match to {
         LineState::Off => {
             if let Err(refusal) = saved.put_aside(id, today) {
-                line_switches::note(&tx, id, (number, true)).await?;
+                line_switches::save(&tx, id, Switch { number, refused: true }).await?;
                 tx.commit_rows().await?;
                 return Err(refusal.into());
             }
@@ -50,7 +55,7 @@ pub async fn switch_credit_line(
         }
     }
     method.active = saved.get(id).is_some();
-    line_switches::note(&tx, id, (number, false)).await?;
+    line_switches::save(&tx, id, Switch { number, refused: false }).await?;
     methods::save(&tx, named.customer, &method).await?;
     methods::save_pointers(&tx, named.customer, &saved).await?;
     let name = named.name();

@@ -1,4 +1,4 @@
-//! What transfers add to the months of their wallets, which invoices are made of.
+//! Accruals: the amounts that transfers add to the months of their wallets, from which invoices are made.
 
 use crate::store::{accruals::Sums, wallets::Locked};
 use chrono::{DateTime, Months, Utc};
@@ -10,23 +10,22 @@ use payterms_kernel::{
 };
 use payterms_wallet_domain::month::accrued;
 
-/// Characters of a label: what a line of an invoice shows.
+/// Characters of a label, as many as a line of an invoice shows.
 const LABEL: usize = 200;
 
-/// Wallets whose month is to be closed, and when.
+/// Wallets whose month must be closed, and when.
 pub type Closings = Vec<(String, DateTime<Utc>)>;
 
-/// What accrued in one transaction.
+/// The accruals of one transaction.
 #[derive(Debug)]
 pub struct Accrued {
-    /// What is added to the months' sums.
+    /// The amounts to add to the months' sums.
     pub sums: Sums,
-    /// The month ends that fall due.
+    /// The closings to schedule.
     pub closings: Closings,
 }
 
-/// What transfers add to the months of their wallets; where a wallet had nothing to invoice, the end of the month
-/// falls due.
+/// Collects the accruals of the wallets' new transfers. The first accrual of a month also schedules the closing of that month.
 ///
 /// # Errors
 /// `Fault` for an amount that no column could hold.

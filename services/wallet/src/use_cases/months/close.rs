@@ -1,11 +1,12 @@
-//! Ends the month of a wallet: what deposits paid and what accrued to an agreement goes to invoicing,
-//! which bills it; the wallet is at zero but for its credit.
+//! Closes the month of a wallet. The usage that deposits paid and the usage that accrued to an agreement go to invoicing, which
+//! bills them; only credit stays in the wallet.
 
-use super::save::save_closing;
+use super::save::{UnusedCommitment, save_closing};
 use crate::{
     app::App,
     store::{
-        accruals, postpaid,
+        accruals::{self, AgreementEnd, RestOfCommitment},
+        postpaid,
         wallets::{self, Locked},
     },
 };
@@ -22,13 +23,13 @@ use payterms_kernel::{
 use payterms_wallet_domain::{
     Wallet,
     month::Billed,
-    postpaid::{Agreement, AgreementState},
+    postpaid::{Agreement, AgreementState, MonthUsage},
 };
 
 /// The job; its subject is the wallet's id.
 pub const JOB: &str = "close_month";
 
-/// Closes the month that is over when the row falls due.
+/// Closes the month before the row's due date.
 pub async fn close_month(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("wallet {:?}", row.subject))) };
     let mut tx = app.db.begin_forward(&row.call("wallet", id)).await?;
@@ -36,9 +37,9 @@ pub async fn close_month(app: &App, row: &DueRow) -> Result<(), AppError> {
     if !take(&tx, row).await? {
         return Ok(());
     }
-    // By its due date, not by today: after a standstill no month is passed over.
-    let turned = day_in(tx.time().zone, row.due).pred_opt().unwrap_or_default();
-    let month = first_of_month(turned);
+    // The month follows from the due date and not from today, so that no month is skipped after an outage.
+    let last_day = day_in(tx.time().zone, row.due).pred_opt().unwrap_or_default();
+    let month = first_of_month(last_day);
     let mut agreement = postpaid::live(tx.conn(), &row.tenant, locked.wallet.id).await?.filter(|_| locked.wallet.overdraft.is_some());
     end_month(&mut tx, &mut locked, agreement.as_mut(), month).await?;
     kill::point("month.before_close");
@@ -48,25 +49,26 @@ pub async fn close_month(app: &App, row: &DueRow) -> Result<(), AppError> {
 }
 
 async fn used(tx: &WriteTx, wallet: &Wallet, month: NaiveDate) -> Result<Money, AppError> {
-    let open = accruals::open(tx.conn(), &tx.call().tenant, wallet.id, (month, false)).await?;
+    let open = accruals::open(tx.conn(), &tx.call().tenant, wallet.id, month, AgreementEnd::GoesOn).await?;
     Ok(Billed::of(wallet, &open.postpaid)?.total)
 }
 
-/// Ends a month that is over.
+/// Closes a past month.
 async fn end_month(tx: &mut WriteTx, locked: &mut Locked, mut agreement: Option<&mut Agreement>, month: NaiveDate) -> Result<(), AppError> {
-    let (zero, now) = (Money::zero(locked.wallet.currency), tx.now());
+    let now = tx.now();
+    let zero = Money::zero(locked.wallet.currency);
     let shortfall = match &mut agreement {
         Some(agreement) => {
             let used = used(tx, &locked.wallet, month).await?;
-            agreement.close_month(&mut locked.wallet, (month, used), now)?
+            agreement.close_month(&mut locked.wallet, MonthUsage { month, used }, now)?
         }
         None => zero,
     };
-    save_closing(tx, locked, agreement, month, (shortfall, (zero, 0))).await
+    save_closing(tx, locked, agreement, month, UnusedCommitment { shortfall, rest: RestOfCommitment { amount: zero, months: 0 } }).await
 }
 
-/// Ends an agreement early: months that are over and not closed yet are closed first, then this one, with
-/// the rest of the commitment.
+/// Ends an agreement early. Past months that are not closed yet are closed first, then the current one, with the rest of the
+/// commitment.
 ///
 /// # Errors
 /// `POSTPAID_STATE`.
@@ -77,12 +79,12 @@ pub async fn close_for_termination(
     explanation: String,
 ) -> Result<(), AppError> {
     let now = tx.now();
-    let this = first_of_month(day_in(tx.time().zone, now));
-    while let Some(over) = locked.wallet.closes.filter(|month| *month < this && agreement.state == AgreementState::Active) {
-        end_month(tx, locked, Some(&mut *agreement), over).await?;
+    let current = first_of_month(day_in(tx.time().zone, now));
+    while let Some(past_month) = locked.wallet.closes.filter(|month| *month < current && agreement.state == AgreementState::Active) {
+        end_month(tx, locked, Some(&mut *agreement), past_month).await?;
         *locked = wallets::lock_many(tx, &[locked.wallet.id]).await?.pop().ok_or_else(Refusal::not_found)?;
     }
-    let used = used(tx, &locked.wallet, this).await?;
-    let (shortfall, rest, months) = agreement.terminate(&mut locked.wallet, (this, used), explanation, now)?;
-    save_closing(tx, locked, Some(agreement), this, (shortfall, (rest, months))).await
+    let used = used(tx, &locked.wallet, current).await?;
+    let (shortfall, amount, months) = agreement.terminate(&mut locked.wallet, MonthUsage { month: current, used }, explanation, now)?;
+    save_closing(tx, locked, Some(agreement), current, UnusedCommitment { shortfall, rest: RestOfCommitment { amount, months } }).await
 }

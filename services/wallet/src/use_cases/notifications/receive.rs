@@ -1,4 +1,4 @@
-//! Takes in what a provider sends by itself: the signature is checked, then the provider is asked.
+//! Receives a provider's notification: checks its signature, then asks the provider for the state.
 
 use crate::{
     app::App,
@@ -22,9 +22,9 @@ pub async fn receive_notification(app: &App, notification: &Notification) -> Res
         wrong("The signature is not the provider's.")
     })?;
     match news {
-        Some(News::Setup(id)) => Box::pin(settle_notified_setup(app, &notification.tenant, (&notification.provider, &id))).await?,
+        Some(News::Setup(id)) => Box::pin(settle_notified_setup(app, &notification.tenant, &notification.provider, &id)).await?,
         Some(News::Return(charge)) => {
-            Box::pin(record_notified_chargeback(app, &notification.tenant, (&notification.provider, &charge))).await?;
+            Box::pin(record_notified_chargeback(app, &notification.tenant, &notification.provider, &charge)).await?;
         }
         None => {}
     }

@@ -11,7 +11,7 @@ use crate::{
 use payterms_chassis::{AppError, WriteTx};
 use payterms_kernel::Refusal;
 
-/// Locks the customer's wallet in the payment's currency, opened if there is none yet.
+/// Locks the customer's wallet in the payment's currency, and opens one first if there is none.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.

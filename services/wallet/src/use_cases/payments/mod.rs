@@ -1,7 +1,7 @@
-//! A payment's steps in the wallet: reserve, give back, settle, book a transfer, refund.
+//! A payment's steps in the wallet: hold, release, settle, book a bank transfer, refund.
 //!
-//! Each answers the same for the same request id. A payment has one hold at most; a release leaves its mark even where
-//! nothing was held, so that a hold which comes late is refused.
+//! Each gives the same answer for the same request id. A payment has at most one hold. A release stores a marker even if
+//! nothing was held, so that a hold that arrives late is refused.
 
 pub mod hold;
 pub mod load;
@@ -9,5 +9,6 @@ pub mod read;
 pub mod record_transfer;
 pub mod refund;
 pub mod release;
+pub mod return_transfer;
 pub mod save;
 pub mod settle;

@@ -1,4 +1,4 @@
-//! Reads what a customer can pay with.
+//! Reads a customer's means of payment.
 
 use crate::{
     app::App,
@@ -9,9 +9,9 @@ use crate::{
 use payterms_chassis::{AppError, render::money};
 use payterms_kernel::{Currency, Money, Refusal};
 use payterms_proto::wallet::v1::GetPaymentMeansResponse;
-use payterms_wallet_domain::settlement;
+use payterms_wallet_domain::settlement::{self, InvoiceTax};
 
-/// What a customer can pay with now.
+/// The credit and the methods with which a customer can pay now.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
@@ -26,14 +26,14 @@ pub async fn get_payment_means(app: &App, named: &CustomerRef, currency: Currenc
     };
     drop(conn);
     let now = app.db.tenant_now(&named.tenant).await?;
-    let available = |taxed| {
-        let free = wallet.as_ref().map(|wallet| settlement::available_for(wallet, taxed, now)).transpose()?;
+    let available = |tax| {
+        let free = wallet.as_ref().map(|wallet| settlement::available_for(wallet, tax, now)).transpose()?;
         Ok::<_, AppError>(free.filter(|free| free.is_positive()).unwrap_or_else(|| Money::zero(currency)))
     };
     let name = named.name();
     Ok(GetPaymentMeansResponse {
-        available: Some(money(available(false)?)),
-        available_for_taxed: Some(money(available(true)?)),
+        available: Some(money(available(InvoiceTax::Untaxed)?)),
+        available_for_taxed: Some(money(available(InvoiceTax::Taxed)?)),
         payment_methods: saved.active.iter().map(|method| messages::payment_method(&name, method, &saved)).collect(),
     })
 }

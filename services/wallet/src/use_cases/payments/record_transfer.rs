@@ -1,4 +1,4 @@
-//! Books what arrived by transfer for a payment, once: it pays invoices, or buys credit.
+//! Books a bank transfer.
 
 use super::{load::lock_payment_wallet, save::bought_lot};
 use crate::{
@@ -12,7 +12,7 @@ use payterms_chassis::{Answer, AppError, Call, render::money};
 use payterms_proto::wallet::v1::{RecordTransferResponse, TransferRecorded};
 use payterms_wallet_domain::{TransferKind, settlement};
 
-/// Books what arrived by transfer for a payment, once: it pays invoices, or buys credit.
+/// Books the bank transfer of a payment, once. It pays invoices or buys credit.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
@@ -26,11 +26,11 @@ pub async fn record_transfer(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    if !transfers::has_any(tx.conn(), &call.tenant, (named.payment, &[TransferKind::BankTransfer, TransferKind::TransferTopUp])).await? {
+    if !transfers::has_any(tx.conn(), &call.tenant, named.payment, &[TransferKind::BankTransfer, TransferKind::TransferTopUp]).await? {
         let now = tx.now();
         let expires_at = settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(now);
         let lot = settlement::transfer(&mut locked.wallet, tx.ids(), *arrived, expires_at, now)?;
-        let lot = bought_lot(&tx, &locked, (lot, expires_at)).await?;
+        let lot = bought_lot(&tx, &locked, lot, expires_at).await?;
         let wallet = Some(messages::wallet(&call.tenant, &locked.wallet, now)?);
         save_wallet(&tx, &mut locked).await?;
         schedule_recharges(&tx, [&locked.wallet]).await?;

@@ -1,5 +1,5 @@
-//! Gives back a part of what a payment of invoices took: credit at once, a charge by a flow over the
-//! provider. What the card does not take becomes credit.
+//! Refunds a part of a payment of invoices: credit at once, a charge in a flow over the provider. If the card does not accept
+//! the refund, it becomes credit.
 
 use super::load::lock_payment_wallet;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
         payments::{RefundPayment, payment_name},
     },
     messages,
-    provider::{RefundOrder, unanswered},
+    provider::{ProviderRefund, RefundOrder, unanswered},
     store::{
         charges, entries, methods, refunds, settings, transfers,
         wallets::{self, Locked},
@@ -26,7 +26,7 @@ use payterms_kernel::{Id, Refusal, id::step_id};
 use payterms_proto::wallet::v1::{PaymentRefunded, RefundPaymentResponse};
 use payterms_wallet_domain::{
     Charge, ChargeState, Lot, Refund, RefundState, TransferKind,
-    refund::{self, Refunded},
+    refund::{self, CreditTaken, Refunded},
 };
 
 /// The kind of flow.
@@ -44,11 +44,11 @@ pub async fn refund_payment(app: &App, call: &Call, command: &RefundPayment) -> 
         drop(tx);
         return app.flows.answer(call, true).await;
     }
-    // It outlives the stored answer: a step that comes again after a month gives nothing back.
-    if let Some(made) = refunds::of_step(tx.conn(), &call.tenant, call.request_id).await?
-        && made.state != RefundState::Processing
+    // Stored answers are deleted after a month, refunds are not: a step that is repeated later still refunds nothing.
+    if let Some(existing) = refunds::of_step(tx.conn(), &call.tenant, call.request_id).await?
+        && existing.state != RefundState::Processing
     {
-        return Ok(Answer::replay(response(&made)));
+        return Ok(Answer::replay(response(&existing)));
     }
     let now = tx.now();
     let charge = charge_of(&tx, command).await?;
@@ -65,7 +65,7 @@ pub async fn refund_payment(app: &App, call: &Call, command: &RefundPayment) -> 
         updated_at: now,
     };
     if charge.is_some_and(|charge| charge.state == ChargeState::ChargedBack) {
-        // The issuer was faster: the money is with the cardholder already, and booked.
+        // The issuer was faster: the cardholder has the money already, and the chargeback is booked.
         refund.state = RefundState::Returned;
         refunds::save(&tx, &refund).await?;
         return tx.commit(response(&refund)).await;
@@ -78,15 +78,15 @@ pub async fn refund_payment(app: &App, call: &Call, command: &RefundPayment) -> 
         app.flows.spawn(lease);
         return app.flows.answer(call, false).await;
     }
-    // What arrived by transfer, and what deposits paid in a month, has no lots to go back to.
+    // Bank transfers and closed months took no credit from lots, so there are no lots to return to.
     let kinds = [TransferKind::BankTransfer, TransferKind::MonthClose];
-    let lotless = transfers::has_any(tx.conn(), &call.tenant, (named.payment, &kinds)).await?;
-    let lots = if refund.charge.is_some() || lotless {
+    let took_no_lots = transfers::has_any(tx.conn(), &call.tenant, named.payment, &kinds).await?;
+    let lots = if refund.charge.is_some() || took_no_lots {
         as_credit(&mut tx, &mut locked, &mut refund).await?
     } else {
-        let taken = entries::taken_by(tx.conn(), &call.tenant, named.payment).await?;
-        let before = refunds::sum_of(tx.conn(), &call.tenant, named.payment, None, named.currency).await?;
-        refund::credit_again(&mut locked.wallet, tx.ids(), &mut refund, (&taken, before), now)?
+        let by_lot = entries::taken_by(tx.conn(), &call.tenant, named.payment).await?;
+        let returned_before = refunds::sum_of(tx.conn(), &call.tenant, named.payment, None, named.currency).await?;
+        refund::credit_again(&mut locked.wallet, tx.ids(), &mut refund, CreditTaken { by_lot: &by_lot, returned_before }, now)?
     };
     publish_refund(&mut tx, &mut locked, &refund, &lots).await?;
     tx.commit(response(&refund)).await
@@ -96,13 +96,14 @@ fn response(refund: &Refund) -> RefundPaymentResponse {
     RefundPaymentResponse { credited: refund.state == RefundState::Credited }
 }
 
-/// The charge that is given back, if that much of it was not given back before.
+/// The charge to refund, if that much of it is not refunded yet.
 async fn charge_of(tx: &WriteTx, command: &RefundPayment) -> Result<Option<Charge>, AppError> {
     let Some(step) = command.charge_step else { return Ok(None) };
-    let (tenant, named) = (&tx.call().tenant, &command.payment);
+    let tenant = &tx.call().tenant;
+    let named = &command.payment;
     let found = charges::of_step(tx.conn(), tenant, step).await?;
-    let taken = |charge: &Charge| matches!(charge.state, ChargeState::Succeeded | ChargeState::ChargedBack);
-    let charge = found.filter(|charge| charge.payment == named.payment && taken(charge)).ok_or_else(Refusal::not_found)?;
+    let was_successful = |charge: &Charge| matches!(charge.state, ChargeState::Succeeded | ChargeState::ChargedBack);
+    let charge = found.filter(|charge| charge.payment == named.payment && was_successful(charge)).ok_or_else(Refusal::not_found)?;
     let before = refunds::sum_of(tx.conn(), tenant, named.payment, Some(charge.id), named.currency).await?;
     let left = charge.amount.minus(before)?;
     if left.compare(command.amount)?.is_lt() {
@@ -112,22 +113,23 @@ async fn charge_of(tx: &WriteTx, command: &RefundPayment) -> Result<Option<Charg
     Ok(Some(charge))
 }
 
-/// Gives back as credit what no card takes.
+/// Refunds as credit.
 async fn as_credit(tx: &mut WriteTx, locked: &mut Locked, refund: &mut Refund) -> Result<Vec<Id<Lot>>, AppError> {
     let now = tx.now();
     let expires_at = settings::find(tx.conn(), &tx.call().tenant).await?.purchased_expiry(now);
-    Ok(vec![refund::as_credit(&mut locked.wallet, tx.ids(), (refund, expires_at), now)?])
+    Ok(vec![refund::as_credit(&mut locked.wallet, tx.ids(), refund, expires_at, now)?])
 }
 
-/// Saves a refund that has ended with its wallet, and publishes it.
+/// Saves an ended refund with its wallet, and publishes both.
 async fn publish_refund(tx: &mut WriteTx, locked: &mut Locked, refund: &Refund, lots: &[Id<Lot>]) -> Result<(), AppError> {
-    let (tenant, now) = (tx.call().tenant.clone(), tx.now());
+    let tenant = tx.call().tenant.clone();
+    let now = tx.now();
     refunds::save(tx, refund).await?;
     let after = messages::wallets::wallet(&tenant, &locked.wallet, now)?;
-    let made: Vec<_> = locked.wallet.lots.iter().filter(|lot| lots.contains(&lot.id)).cloned().collect();
-    for lot in &made {
+    let new_lots: Vec<_> = locked.wallet.lots.iter().filter(|lot| lots.contains(&lot.id)).cloned().collect();
+    for lot in &new_lots {
         if let Some(expiry) = lot.expires_at {
-            schedule_expiry(tx, (locked.wallet.id, lot.id), expiry).await?;
+            schedule_expiry(tx, locked.wallet.id, lot.id, expiry).await?;
         }
     }
     save_wallet(tx, locked).await?;
@@ -136,7 +138,7 @@ async fn publish_refund(tx: &mut WriteTx, locked: &mut Locked, refund: &Refund, 
     let event = PaymentRefunded {
         payment: payment_name(&customer, refund.payment),
         amount: Some(money(refund.amount)),
-        lots: made.iter().map(|lot| messages::lots::lot(&after.name, lot)).collect(),
+        lots: new_lots.iter().map(|lot| messages::lots::lot(&after.name, lot)).collect(),
         wallet: Some(after),
     };
     tx.emit("wallet", &locked.wallet.id.to_string(), &event).await
@@ -145,19 +147,18 @@ async fn publish_refund(tx: &mut WriteTx, locked: &mut Locked, refund: &Refund, 
 /// Drives the flow to its close.
 ///
 /// # Errors
-/// `PROVIDER_UNAVAILABLE` while the provider cannot be asked; the recovery asks again.
+/// `PROVIDER_UNAVAILABLE` while the provider does not answer. The recovery resumes the flow.
 pub async fn drive_refund(app: &App, lease: &Lease) -> Result<(), AppError> {
-    let (provider_id, refunded) = refund_at_provider(app, lease).await?;
+    let answer = refund_at_provider(app, lease).await?;
     kill::point("payment_refund.before_record");
     let call = Call::internal("wallet", &lease.tenant, "payment_refunded", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
-    let Some(found) = refunds::find(tx.conn(), &lease.tenant, Id::from_uuid(lease.intent)).await? else { return Ok(()) };
-    let Some(mut locked) = wallets::lock_many(&tx, &[found.wallet]).await?.pop() else { return Ok(()) };
+    let Some(mut refund) = refunds::find(tx.conn(), &lease.tenant, Id::from_uuid(lease.intent)).await? else { return Ok(()) };
+    let Some(mut locked) = wallets::lock_many(&tx, &[refund.wallet]).await?.pop() else { return Ok(()) };
     flow::hold(&tx, lease).await?;
-    let mut refund = found;
-    refund.provider_refund_id = provider_id;
+    refund.provider_refund_id = answer.id;
     let now = tx.now();
-    let lots = match refunded {
+    let lots = match answer.outcome {
         Refunded::Succeeded => {
             refund::returned(&mut locked.wallet, tx.ids(), &mut refund, now)?;
             Vec::new()
@@ -172,8 +173,8 @@ pub async fn drive_refund(app: &App, lease: &Lease) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Asks the provider to give back, once per key; one that was asked before is asked what it knows.
-async fn refund_at_provider(app: &App, lease: &Lease) -> Result<(String, Refunded), AppError> {
+/// Refunds at the provider, once per key.
+async fn refund_at_provider(app: &App, lease: &Lease) -> Result<ProviderRefund, AppError> {
     let fault = || AppError::Fault(format!("refund {} without its charge", lease.intent));
     let conn = app.db.read(&lease.tenant).await?;
     let refund = refunds::find(&conn, &lease.tenant, Id::from_uuid(lease.intent)).await?.ok_or_else(fault)?;
@@ -187,11 +188,11 @@ async fn refund_at_provider(app: &App, lease: &Lease) -> Result<(String, Refunde
         charge_id: charge.provider_charge_id,
         amount: refund.amount,
     };
-    // The provider gives back once per key, so asking again is asking what became of it.
-    let made = match provider.refund(&order).await {
-        Ok(made) => made,
+    // The provider refunds once per key, so a repeated call only asks for the outcome of the first.
+    let answer = match provider.refund(&order).await {
+        Ok(answer) => answer,
         Err(_) => provider.refund(&order).await.map_err(unanswered)?,
     };
     kill::point("payment_refund.after_provider");
-    Ok(made)
+    Ok(answer)
 }

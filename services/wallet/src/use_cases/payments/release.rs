@@ -1,4 +1,4 @@
-//! Gives back what is reserved for a payment.
+//! Releases the credit that is reserved for a payment.
 
 use super::{load::lock_payment_wallet, save::save_payment_hold};
 use crate::{app::App, commands::payments::PaymentRef, store::holds};
@@ -6,7 +6,7 @@ use payterms_chassis::{Answer, AppError, Call};
 use payterms_proto::wallet::v1::{PaymentReleased, ReleasePaymentResponse};
 use payterms_wallet_domain::settlement;
 
-/// Gives back what is reserved; what is settled stays settled.
+/// Releases reserved credit. Captured credit stays captured.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
@@ -17,8 +17,8 @@ pub async fn release_payment(app: &App, call: &Call, named: &PaymentRef) -> Resu
         return Ok(answer);
     }
     let now = tx.now();
-    let held = holds::of_payment(tx.conn(), &call.tenant, named.payment).await?;
-    let mut hold = held.unwrap_or_else(|| settlement::never_held(&locked.wallet, tx.ids(), (named.payment, ""), now));
+    let existing = holds::of_payment(tx.conn(), &call.tenant, named.payment).await?;
+    let mut hold = existing.unwrap_or_else(|| settlement::never_held(&locked.wallet, tx.ids(), named.payment, "", now));
     settlement::release(&mut locked.wallet, &mut hold, tx.ids(), now)?;
     let (wallet, rendered) = save_payment_hold(&mut tx, &mut locked, &hold).await?;
     let event = PaymentReleased { wallet: Some(wallet), hold: Some(rendered) };

@@ -16,21 +16,22 @@ use payterms_kernel::Id;
 use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{Hold, Lot};
 
-/// A lot that a payment made, as the contract shows it; its expiry falls due.
+/// Schedules the expiry of a lot that a payment made, and renders the lot.
 pub(super) async fn bought_lot(
     tx: &WriteTx,
     locked: &Locked,
-    (lot, expires_at): (Option<Id<Lot>>, Option<DateTime<Utc>>),
+    lot: Option<Id<Lot>>,
+    expires_at: Option<DateTime<Utc>>,
 ) -> Result<Option<pb::Lot>, AppError> {
     let Some(id) = lot else { return Ok(None) };
     if let Some(expiry) = expires_at {
-        schedule_expiry(tx, (locked.wallet.id, id), expiry).await?;
+        schedule_expiry(tx, locked.wallet.id, id, expiry).await?;
     }
     let name = name_of(&tx.call().tenant, &locked.wallet);
-    Ok(locked.wallet.lots.iter().find(|found| found.id == id).map(|lot| messages::lots::lot(&name, lot)))
+    Ok(locked.wallet.lots.iter().find(|candidate| candidate.id == id).map(|lot| messages::lots::lot(&name, lot)))
 }
 
-/// Saves a hold with its wallet; what an ended hold has freed is looked at.
+/// Saves a hold with its wallet. Expired lots that it no longer pins expire, and rules of auto-recharge are evaluated.
 pub(super) async fn save_payment_hold(tx: &mut WriteTx, locked: &mut Locked, hold: &Hold) -> Result<(pb::Wallet, pb::Hold), AppError> {
     let now = tx.now();
     let wallet = messages::wallets::wallet(&tx.call().tenant, &locked.wallet, now)?;

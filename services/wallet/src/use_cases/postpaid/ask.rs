@@ -1,4 +1,4 @@
-//! Asks for a postpaid agreement.
+//! Requests a postpaid agreement.
 
 use super::save::publish_agreement;
 use crate::{
@@ -12,10 +12,10 @@ use payterms_kernel::Refusal;
 use payterms_proto::wallet::v1::AskPostpaidResponse;
 use payterms_wallet_domain::postpaid::Agreement;
 
-/// Asks for an agreement.
+/// Requests an agreement.
 ///
 /// # Errors
-/// Those of [`Agreement::ask`], `POSTPAID_STATE` where the wallet has one, `RESOURCE_NOT_FOUND`.
+/// As [`Agreement::ask`]; `POSTPAID_STATE` if the wallet has an agreement; `RESOURCE_NOT_FOUND`.
 pub async fn ask_postpaid(app: &App, call: &Call, command: &AskPostpaid) -> Result<Answer<AskPostpaidResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let locked = lock_wallet(&tx, &command.wallet).await?;

@@ -1,4 +1,4 @@
-//! Says yes or no to a postpaid agreement; with a yes the wallet is postpaid from now on.
+//! Approves or refuses a postpaid agreement. An approval makes the wallet postpaid at once.
 
 use super::save::publish_agreement;
 use crate::{
@@ -21,12 +21,15 @@ use payterms_kernel::{
     calendar::{day_in, first_of_month, start_of_day},
 };
 use payterms_proto::wallet::v1::DecidePostpaidResponse;
-use payterms_wallet_domain::{postpaid::Terms, recharge::Rules};
+use payterms_wallet_domain::{
+    postpaid::{Parties, Terms},
+    recharge::Rules,
+};
 
-/// Says yes or no.
+/// Approves or refuses an agreement.
 ///
 /// # Errors
-/// Those of the domain's `approve` and `refuse`, `RESOURCE_NOT_FOUND`.
+/// As the domain's `approve` and `refuse`; `RESOURCE_NOT_FOUND`.
 pub async fn decide_postpaid(app: &App, call: &Call, command: &DecidePostpaid) -> Result<Answer<DecidePostpaidResponse>, AppError> {
     let named = &command.agreement.wallet;
     let mut tx = app.db.begin(call).await?;
@@ -36,7 +39,8 @@ pub async fn decide_postpaid(app: &App, call: &Call, command: &DecidePostpaid) -
     }
     let found = postpaid::find(tx.conn(), &call.tenant, locked.wallet.id, command.agreement.agreement).await?;
     let mut agreement = found.ok_or_else(Refusal::not_found)?;
-    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let now = tx.now();
+    let today = day_in(tx.time().zone, now);
     if command.approve {
         let settings = settings::find(tx.conn(), &call.tenant).await?;
         let customer = customers::find(tx.conn(), &call.tenant, named.customer).await?.ok_or_else(Refusal::not_found)?;
@@ -44,7 +48,8 @@ pub async fn decide_postpaid(app: &App, call: &Call, command: &DecidePostpaid) -
             commitment: command.commitment.unwrap_or(agreement.terms.commitment),
             limit: command.limit.unwrap_or(agreement.terms.limit),
         };
-        agreement.approve((&mut locked.wallet, &settings, &customer), terms, command.explanation.clone(), (today, now))?;
+        let parties = Parties { wallet: &mut locked.wallet, settings: &settings, customer: &customer };
+        agreement.approve(parties, terms, command.explanation.clone(), today, now)?;
         begin_postpaid(&mut tx, &mut locked).await?;
     } else {
         agreement.refuse(command.explanation.clone(), now)?;
@@ -53,14 +58,14 @@ pub async fn decide_postpaid(app: &App, call: &Call, command: &DecidePostpaid) -
     tx.commit(DecidePostpaidResponse { postpaid_agreement }).await
 }
 
-/// The wallet is postpaid from now on: its month's end falls due, and auto-recharge is off.
+/// Makes a wallet postpaid: schedules the closing of its month and turns auto-recharge off.
 async fn begin_postpaid(tx: &mut WriteTx, locked: &mut Locked) -> Result<(), AppError> {
     let (tenant, zone) = (tx.call().tenant.clone(), tx.time().zone);
     let subject = locked.wallet.id.to_string();
     if locked.wallet.closes.is_none() {
-        let this = first_of_month(day_in(zone, tx.now()));
-        locked.wallet.closes = Some(this);
-        let next = this.checked_add_months(Months::new(1)).unwrap_or(this);
+        let current_month = first_of_month(day_in(zone, tx.now()));
+        locked.wallet.closes = Some(current_month);
+        let next = current_month.checked_add_months(Months::new(1)).unwrap_or(current_month);
         schedule(tx, months::close::JOB, &subject, start_of_day(zone, next)).await?;
     }
     save_wallet(tx, locked).await?;

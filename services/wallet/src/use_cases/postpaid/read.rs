@@ -20,8 +20,8 @@ pub async fn get_postpaid_agreement(app: &App, command: &AgreementRef) -> Result
     let named = &command.wallet;
     let conn = app.db.read(&named.tenant).await?;
     find_wallet(&conn, named).await?;
-    let found = postpaid::find(&conn, &named.tenant, named.wallet, command.agreement).await?.ok_or_else(Refusal::not_found)?;
-    Ok(GetPostpaidAgreementResponse { postpaid_agreement: Some(messages::postpaid_agreement(&named.name(), &found)) })
+    let agreement = postpaid::find(&conn, &named.tenant, named.wallet, command.agreement).await?.ok_or_else(Refusal::not_found)?;
+    Ok(GetPostpaidAgreementResponse { postpaid_agreement: Some(messages::postpaid_agreement(&named.name(), &agreement)) })
 }
 
 /// A page of a wallet's agreements, newest first.
@@ -32,11 +32,11 @@ pub async fn list_postpaid_agreements(app: &App, named: &WalletRef, page: &Page)
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(&named.tenant).await?;
     find_wallet(&conn, named).await?;
-    let mut found = postpaid::list(&conn, &named.tenant, named.wallet, before, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |agreement| agreement.id.to_string());
+    let mut listed = postpaid::list(&conn, &named.tenant, named.wallet, before, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut listed, |agreement| agreement.id.to_string());
     let name = named.name();
     Ok(ListPostpaidAgreementsResponse {
-        postpaid_agreements: found.iter().map(|agreement| messages::postpaid_agreement(&name, agreement)).collect(),
+        postpaid_agreements: listed.iter().map(|agreement| messages::postpaid_agreement(&name, agreement)).collect(),
         next_page_token,
     })
 }

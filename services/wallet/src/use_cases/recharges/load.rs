@@ -1,4 +1,4 @@
-//! Takes the due rows of auto-recharge.
+//! Claims the due rows of auto-recharge.
 
 use crate::{app::App, store::wallets};
 use payterms_chassis::{
@@ -9,8 +9,8 @@ use payterms_chassis::{
 use payterms_kernel::Id;
 use payterms_wallet_domain::Wallet;
 
-/// Takes a due row of a wallet under the wallet's lock; none if it is done already.
-pub(super) async fn take_due_wallet(app: &App, row: &DueRow) -> Result<Option<(WriteTx, Wallet)>, AppError> {
+/// Claims a due row of a wallet under the wallet's lock; `None` if another replica has done it.
+pub(super) async fn claim_due_wallet(app: &App, row: &DueRow) -> Result<Option<(WriteTx, Wallet)>, AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("wallet {:?}", row.subject))) };
     let call = row.call("wallet", id);
     let tx = app.db.begin_forward(&call).await?;

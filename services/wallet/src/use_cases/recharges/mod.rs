@@ -1,5 +1,5 @@
-//! Auto-recharge: changes of a wallet enqueue it, the job evaluates its rules and tops up from the collection method,
-//! the end of the top-up enqueues it again.
+//! Auto-recharge. Changes of a wallet enqueue a job. The job evaluates the wallet's rules and tops it up from the collection
+//! method. The end of the top-up enqueues the job again.
 
 pub mod load;
 pub mod mark_month_end;

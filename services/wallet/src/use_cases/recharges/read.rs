@@ -6,7 +6,7 @@ use crate::{
 use payterms_chassis::AppError;
 use payterms_proto::wallet::v1::GetAutoRechargeResponse;
 
-/// The rules and how they stand.
+/// The rules and their state.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.

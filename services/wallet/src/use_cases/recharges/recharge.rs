@@ -1,6 +1,6 @@
-//! Evaluates the rules of a wallet, and tops it up where one asks for credit.
+//! Evaluates the rules of a wallet, and tops it up if one requires credit.
 
-use super::{load::take_due_wallet, save::publish_recharge};
+use super::{load::claim_due_wallet, save::publish_recharge};
 use crate::{
     app::App,
     commands::wallets::name_of,
@@ -21,10 +21,10 @@ use payterms_wallet_domain::{
 /// The job; its subject is the wallet's id.
 pub const JOB: &str = "recharge";
 
-/// Evaluates the rules of an enqueued wallet and, where one asks for credit, tops it up.
-/// A provider that does not answer leaves the top-up to its recovery.
+/// Evaluates the rules of an enqueued wallet and tops it up if one requires credit. If the provider does not answer, the
+/// recovery finishes the top-up.
 pub async fn recharge_wallet(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some((mut tx, wallet)) = take_due_wallet(app, row).await? else { return Ok(()) };
+    let Some((mut tx, wallet)) = claim_due_wallet(app, row).await? else { return Ok(()) };
     let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
     let lease = match recharge.wanted(&wallet, tx.now())? {
         Some(credit) => begin_recharge(app, &mut tx, &wallet, &mut recharge, credit).await?,
@@ -38,7 +38,7 @@ pub async fn recharge_wallet(app: &App, row: &DueRow) -> Result<(), AppError> {
     }
 }
 
-/// Asks for a recharge; what cannot be asked for is shown as a failure, never silent.
+/// Begins a recharge. If it cannot be made, that is stored as a failure, so that the customer sees it.
 async fn begin_recharge(
     app: &App,
     tx: &mut WriteTx,
@@ -61,7 +61,7 @@ async fn begin_recharge(
     }
 }
 
-/// The top-up that a recharge makes: the least amount whose credit reaches, at least the minimum.
+/// The top-up of a recharge: the least amount that gives the required credit, and at least the minimum.
 async fn evaluate_rules(tx: &mut WriteTx, wallet: &Wallet, rules: &Rules, credit: Money) -> Result<Result<TopUp, Refusal>, AppError> {
     let tenant = tx.call().tenant.clone();
     let settings = settings::find(tx.conn(), &tenant).await?;
@@ -77,12 +77,12 @@ async fn evaluate_rules(tx: &mut WriteTx, wallet: &Wallet, rules: &Rules, credit
         let amount = top_up::amount_for_credit(credit, rate, settings.top_up_tax_kind)?;
         let amount = amount.max(settings.minimum(method.kind, wallet.currency)?)?;
         rules.must_stay_below_ceiling(charged, amount)?;
-        top_up::ask(wallet, tx.ids(), &terms, (amount, Source::AutoRecharge), now)
+        top_up::ask(wallet, tx.ids(), &terms, amount, Source::AutoRecharge, now)
     })();
     Ok(top_up)
 }
 
-/// There is no card that could be charged without a person present.
+/// The refusal if no method can be charged without a person present.
 #[must_use]
 pub fn no_collection_method() -> Refusal {
     Refusal::precondition("COLLECTION_METHOD_REQUIRED", "There is no card to charge without a person present. Choose a collection method.")

@@ -1,7 +1,7 @@
-//! Tries a failed recharge again: on request, or when its time has come.
+//! Retries a failed recharge, on request or when the retry is due.
 
 use super::{
-    load::take_due_wallet,
+    load::claim_due_wallet,
     save::{publish_recharge, schedule_recharges},
 };
 use crate::{
@@ -30,9 +30,9 @@ pub async fn retry_auto_recharge(app: &App, call: &Call, named: &WalletRef) -> R
     tx.commit(RetryAutoRechargeResponse { auto_recharge: Some(messages::auto_recharge(&named.name(), &recharge)) }).await
 }
 
-/// The time of a failed recharge has come: it is tried again.
+/// Retries a failed recharge whose retry is due.
 pub async fn retry_failed_recharge(app: &App, row: &DueRow) -> Result<(), AppError> {
-    let Some((mut tx, wallet)) = take_due_wallet(app, row).await? else { return Ok(()) };
+    let Some((mut tx, wallet)) = claim_due_wallet(app, row).await? else { return Ok(()) };
     let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
     if recharge.retry().is_ok() {
         publish_recharge(&mut tx, &wallet, &recharge).await?;

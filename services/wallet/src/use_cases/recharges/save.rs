@@ -1,4 +1,4 @@
-//! Saves and publishes how the rules of a wallet stand, and enqueues wallets whose rules want credit.
+//! Saves and publishes the state of a wallet's rules, and enqueues wallets whose rules require credit.
 
 use super::{recharge, retry};
 use crate::{commands::wallets::name_of, messages::recharges as messages, store::recharges};
@@ -11,7 +11,7 @@ use payterms_proto::wallet::v1::AutoRechargeChanged;
 use payterms_wallet_domain::{AutoRecharge, TopUp, Wallet};
 use std::collections::HashSet;
 
-/// Enqueues those of the wallets whose rules ask for credit now; answers those that have rules.
+/// Enqueues the wallets whose rules require credit now. Returns the wallets that have rules.
 pub async fn schedule_recharges(tx: &WriteTx, changed: impl IntoIterator<Item = &Wallet>) -> Result<HashSet<Id<Wallet>>, AppError> {
     let changed: Vec<_> = changed.into_iter().collect();
     let ids: Vec<_> = changed.iter().map(|wallet| wallet.id).collect();
@@ -26,7 +26,7 @@ pub async fn schedule_recharges(tx: &WriteTx, changed: impl IntoIterator<Item = 
     Ok(rules.into_keys().collect())
 }
 
-/// Notes the end of a recharge and enqueues the wallet again; other top-ups only enqueue it.
+/// Records the end of a recharge and enqueues the wallet again. After another top-up it only enqueues the wallet.
 pub async fn end_recharge(tx: &mut WriteTx, wallet: &Wallet, top_up: &TopUp) -> Result<(), AppError> {
     let mut recharge = recharges::find(tx.conn(), &tx.call().tenant, wallet.id).await?;
     if recharge.open == Some(top_up.id) {
@@ -37,7 +37,7 @@ pub async fn end_recharge(tx: &mut WriteTx, wallet: &Wallet, top_up: &TopUp) -> 
     Ok(())
 }
 
-/// Saves the rules and publishes how they stand; a failure's next try is scheduled.
+/// Saves and publishes the rules with their state, and schedules the retry after a failure.
 pub async fn publish_recharge(tx: &mut WriteTx, wallet: &Wallet, recharge: &AutoRecharge) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     recharges::save(tx.conn(), &tenant, wallet, recharge).await?;

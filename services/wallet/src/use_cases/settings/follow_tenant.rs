@@ -1,11 +1,11 @@
-//! Follows invoicing's tenants: whether one is suspended, its time zone, and what bears on prepayment.
+//! Follows invoicing's tenants: whether one is suspended, its time zone, and the setting that prepayment depends on.
 
 use super::save::publish_settings;
 use crate::store::settings as store;
 use payterms_chassis::{AppError, WriteTx, tenants};
 use payterms_proto::invoicing::v1::{Tenant, tenant::State};
 
-/// Takes over a tenant as invoicing's event shows it; a condition that broke turns prepayment off.
+/// Copies a tenant's fields from invoicing's event. If a condition of prepayment no longer holds, it is turned off.
 pub async fn follow_tenant(tx: &mut WriteTx, tenant: &Tenant) -> Result<(), AppError> {
     let suspended = tenant.state() == State::Suspended;
     tenants::register(tx.conn(), &tx.call().tenant, suspended, &tenant.time_zone).await?;

@@ -1,4 +1,4 @@
-//! Reads a tenant's settings, and what they let a customer do.
+//! Reads a tenant's settings, and the options that they give a customer.
 
 use crate::{app::App, commands::customers::CustomerRef, messages::settings as messages, store::settings as store};
 use payterms_chassis::AppError;
@@ -12,7 +12,7 @@ pub async fn get_wallet_settings(app: &App, tenant: &TenantId) -> Result<pb::Get
     Ok(pb::GetWalletSettingsResponse { wallet_settings: Some(messages::wallet_settings(tenant, &settings)) })
 }
 
-/// What a customer may do.
+/// The options of a customer.
 pub async fn get_prepayment_options(app: &App, named: &CustomerRef) -> Result<pb::GetPrepaymentOptionsResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
     let settings = store::find(&conn, &named.tenant).await?;

@@ -5,10 +5,10 @@ use crate::{app::App, commands::settings::UpdateSettings, store::settings as sto
 use payterms_chassis::{Answer, AppError, Call, etag};
 use payterms_proto::wallet::v1::UpdateWalletSettingsResponse;
 
-/// Changes the fields that the mask names; a broken condition turns prepayment off.
+/// Changes the fields that the mask names. If a condition of prepayment no longer holds, it is turned off.
 ///
 /// # Errors
-/// `ETAG_MISMATCH`, `METHOD_NOT_OFFERED` for a provider that this installation has not.
+/// `ETAG_MISMATCH`; `METHOD_NOT_OFFERED` for a provider that this installation does not have.
 pub async fn update_wallet_settings(
     app: &App,
     call: &Call,

@@ -1,4 +1,4 @@
-//! Closes an unused page whose time is over.
+//! Closes an unused hosted page that has expired.
 
 use crate::{app::App, commands::customers::CustomerRef, messages::setups as messages, store::setups};
 use payterms_chassis::{
@@ -12,7 +12,7 @@ use payterms_proto::wallet::v1::MethodSetupChanged;
 /// The job; its subject is the set-up's id.
 pub const JOB: &str = "expire_setup";
 
-/// Closes an unused page whose time is over.
+/// Closes an unused hosted page that has expired.
 pub async fn expire_method_setup(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("set-up {:?}", row.subject))) };
     let call = row.call("wallet", id);

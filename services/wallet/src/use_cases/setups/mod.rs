@@ -1,4 +1,4 @@
-//! Set-ups of payment methods: a hosted page is made, what a person did on it is taken in, an unused one expires.
+//! Set-ups of payment methods: a hosted page is made, its result is recorded, an unused page expires.
 
 pub mod expire;
 pub mod read;

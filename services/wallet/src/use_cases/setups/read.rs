@@ -7,7 +7,7 @@ use payterms_kernel::{Id, Refusal};
 use payterms_proto::wallet::v1::GetMethodSetupResponse;
 use payterms_wallet_domain::{MethodSetup, method_setup::SetupState};
 
-/// Answers a set-up; while it is PENDING the provider is asked first.
+/// Reads a set-up. While it is PENDING the provider is asked first, so that the reader need not wait for the notification.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
@@ -19,7 +19,7 @@ pub async fn get_method_setup(app: &App, named: &CustomerRef, id: Id<MethodSetup
     };
     let mut setup = find().await?;
     if setup.state == SetupState::Pending {
-        // A provider that does not answer now sends a notification later: the state stays as it is stored.
+        // If the provider does not answer, the stored state is returned; its notification comes later.
         if let Err(error) = settle_method_setup(app, &named.tenant, &setup).await {
             tracing::debug!(%error, "a set-up stays as it is known");
         }

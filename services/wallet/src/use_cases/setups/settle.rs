@@ -1,4 +1,4 @@
-//! Takes in what a person did on the hosted page: the provider is asked, whoever brought the news.
+//! Records the result of a hosted page. The provider is asked for it, because a notification is only a hint.
 
 use super::expire;
 use crate::{
@@ -13,13 +13,13 @@ use payterms_kernel::TenantId;
 use payterms_proto::wallet::v1::MethodSetupChanged;
 use payterms_wallet_domain::{MethodSetup, method_setup::SetupState};
 
-/// Settles the set-up of a notification: a person was on its page.
+/// Settles the set-up that a notification names.
 ///
 /// # Errors
-/// `PROVIDER_UNAVAILABLE`; the provider sends the notification again.
-pub async fn settle_notified_setup(app: &App, tenant: &TenantId, (provider, setup): (&str, &str)) -> Result<(), AppError> {
+/// `PROVIDER_UNAVAILABLE` if the provider does not answer. It sends the notification again.
+pub async fn settle_notified_setup(app: &App, tenant: &TenantId, provider: &str, setup_id: &str) -> Result<(), AppError> {
     let conn = app.db.read(tenant).await?;
-    let setup = setups::at_provider(&conn, tenant, provider, setup).await?;
+    let setup = setups::at_provider(&conn, tenant, provider, setup_id).await?;
     drop(conn);
     match setup {
         Some(setup) => settle_method_setup(app, tenant, &setup).await,

@@ -40,7 +40,7 @@ pub async fn start_method_setup(
     let settings = settings::find(tx.conn(), &call.tenant).await?;
     app.provider(&settings.provider)?;
     let now = tx.now();
-    let setup = MethodSetup::start(tx.id(), &customer, (*kind, &settings.provider), now)?;
+    let setup = MethodSetup::start(tx.id(), &customer, *kind, &settings.provider, now)?;
     setups::save(&tx, &setup).await?;
     let event = MethodSetupChanged { method_setup: Some(messages::method_setup(&named.name(), &setup)) };
     tx.emit("method_setup", &setup.id.to_string(), &event).await?;
@@ -51,21 +51,18 @@ pub async fn start_method_setup(
     app.flows.answer(call, false).await
 }
 
-/// Drives the flow: the page is made once per key, however often the provider is asked.
+/// Drives the flow. The provider makes the page once per key, however often it is called.
 ///
 /// # Errors
-/// `PROVIDER_UNAVAILABLE`; the recovery asks again.
+/// `PROVIDER_UNAVAILABLE` while the provider does not answer. The recovery resumes the flow.
 pub async fn drive_method_setup(app: &App, lease: &Lease) -> Result<(), AppError> {
     let id: Id<MethodSetup> = Id::from_uuid(lease.intent);
     let conn = app.db.read(&lease.tenant).await?;
     let setup = setups::find(&conn, &lease.tenant, id).await?;
     drop(conn);
     let Some(setup) = setup else { return Ok(()) };
-    let page = app
-        .provider(&setup.provider)?
-        .create_setup(&lease.tenant, (step_id(lease.intent, "page"), setup.kind))
-        .await
-        .map_err(unanswered)?;
+    let page =
+        app.provider(&setup.provider)?.create_setup(&lease.tenant, step_id(lease.intent, "page"), setup.kind).await.map_err(unanswered)?;
     kill::point("method_setup.before_record");
     let call = Call::internal("wallet", &lease.tenant, "page_made", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;

@@ -1,4 +1,4 @@
-//! Has the provider charge what a top-up costs.
+//! Charges a top-up at the provider.
 
 use crate::{
     app::App,

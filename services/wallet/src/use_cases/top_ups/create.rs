@@ -1,4 +1,4 @@
-//! Sells credit by card.
+//! Sells credit by card or bank debit.
 
 use super::{
     charge::charge_top_up,
@@ -26,7 +26,7 @@ pub const FLOW: &str = "top_up";
 /// Creates a top-up.
 ///
 /// # Errors
-/// Those of [`top_up::ask`], and `RESOURCE_NOT_FOUND`.
+/// As [`top_up::ask`]; `RESOURCE_NOT_FOUND`.
 pub async fn create_top_up(app: &App, call: &Call, command: &CreateTopUp) -> Result<Answer<CreateTopUpResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let locked = lock_wallet(&tx, &command.wallet).await?;
@@ -34,19 +34,20 @@ pub async fn create_top_up(app: &App, call: &Call, command: &CreateTopUp) -> Res
         drop(tx);
         return app.flows.answer(call, true).await;
     }
-    let (tenant, customer) = (&call.tenant, command.wallet.customer);
+    let tenant = &call.tenant;
+    let customer_id = command.wallet.customer;
     let settings = settings::find(tx.conn(), tenant).await?;
-    let found = customers::find(tx.conn(), tenant, customer).await?.ok_or_else(Refusal::not_found)?;
+    let customer = customers::find(tx.conn(), tenant, customer_id).await?.ok_or_else(Refusal::not_found)?;
     let id = match command.method {
         Some(id) => id,
-        None => methods::of_customer(tx.conn(), tenant, customer).await?.purchase_default.ok_or_else(|| {
+        None => methods::of_customer(tx.conn(), tenant, customer_id).await?.purchase_default.ok_or_else(|| {
             Refusal::precondition("COLLECTION_METHOD_REQUIRED", "The customer has saved no payment method. Save one, or name one.")
         })?,
     };
-    let method = methods::find(tx.conn(), tenant, customer, id).await?.ok_or_else(Refusal::not_found)?;
+    let method = methods::find(tx.conn(), tenant, customer_id, id).await?.ok_or_else(Refusal::not_found)?;
     let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
-    let terms = Terms { settings: &settings, customer: &found, method: &method, today };
-    let top_up = top_up::ask(&locked.wallet, tx.ids(), &terms, (command.amount, Source::Customer), now)?;
+    let terms = Terms { settings: &settings, customer: &customer, method: &method, today };
+    let top_up = top_up::ask(&locked.wallet, tx.ids(), &terms, command.amount, Source::Customer, now)?;
     app.provider(&method.provider)?;
     let lease = begin_top_up(app, &mut tx, &command.wallet.name(), &top_up).await?;
     kill::point("top_up.before_intent");
@@ -59,17 +60,17 @@ pub async fn create_top_up(app: &App, call: &Call, command: &CreateTopUp) -> Res
 /// Drives the flow to its close.
 ///
 /// # Errors
-/// `PROVIDER_UNAVAILABLE` while the provider cannot be asked; the recovery asks again.
+/// `PROVIDER_UNAVAILABLE` while the provider does not answer. The recovery resumes the flow.
 pub async fn drive_top_up(app: &App, lease: &Lease) -> Result<(), AppError> {
     let id = Id::from_uuid(lease.intent);
-    let outcome = charge_top_up(app, &lease.tenant, id, lease.taken_over).await?;
+    let answer = charge_top_up(app, &lease.tenant, id, lease.taken_over).await?;
     kill::point("top_up.before_record");
     let call = Call::internal("wallet", &lease.tenant, "top_up_charged", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(top_up) = top_ups::find(tx.conn(), &lease.tenant, id).await? else { return Ok(()) };
     let Some(mut locked) = wallets::lock_many(&tx, &[top_up.wallet]).await?.pop() else { return Ok(()) };
     flow::hold(&tx, lease).await?;
-    let top_up = record_top_up(&mut tx, &mut locked, top_up.id, outcome).await?;
+    let top_up = record_top_up(&mut tx, &mut locked, top_up.id, answer).await?;
     let name = name_of(&lease.tenant, &locked.wallet);
     tx.answer_intent(lease.intent, &CreateTopUpResponse { top_up: Some(messages::top_up(&name, &top_up)?) }).await?;
     flow::close(&tx, lease).await?;

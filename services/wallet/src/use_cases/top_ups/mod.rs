@@ -1,8 +1,8 @@
-//! Top-ups: credit is sold by card, in a flow over the provider.
+//! Top-ups: credit is sold by card or bank debit, in a flow over the provider.
 //!
-//! Intent and lease in one transaction; then the charge, which is the point of no return and
-//! happens once per key; then credit, events and answer in one transaction. What dies in between
-//! is taken over: the provider is asked first, and never charged under another key.
+//! The first transaction stores intent and lease. Then the provider charges, once per key; this is the point of no return. The
+//! last transaction stores credit, events and answer. If a driver dies in between, the recovery takes over: it asks the
+//! provider for the charge first, and never charges under another key.
 
 pub mod charge;
 pub mod create;

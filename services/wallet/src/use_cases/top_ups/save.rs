@@ -25,32 +25,27 @@ pub async fn begin_top_up(app: &App, tx: &mut WriteTx, wallet: &str, top_up: &To
     app.flows.open(tx, FLOW, top_up.id.uuid()).await
 }
 
-/// Takes in what the provider said: credit, rows, events; a slow charge is asked for later.
-pub(super) async fn record_top_up(
-    tx: &mut WriteTx,
-    locked: &mut Locked,
-    id: Id<TopUp>,
-    outcome: ProviderCharge,
-) -> Result<TopUp, AppError> {
+/// Records the provider's answer: credit, rows, events. If the charge is not decided yet, a job asks for it later.
+pub(super) async fn record_top_up(tx: &mut WriteTx, locked: &mut Locked, id: Id<TopUp>, answer: ProviderCharge) -> Result<TopUp, AppError> {
     let found = top_ups::find(tx.conn(), &tx.call().tenant, id).await?;
     let mut top_up = found.ok_or_else(|| AppError::Fault(format!("no top-up {id}")))?;
     let now = tx.now();
-    if let Charged::Processing(ready_at) = outcome.1
+    if let Charged::Processing(ready_at) = answer.outcome
         && top_up.state == TopUpState::Processing
     {
         schedule(tx, settle::JOB, &top_up.id.to_string(), ready_at.max(now)).await?;
     }
     let expires_at = settings::find(tx.conn(), &tx.call().tenant).await?.purchased_expiry(now);
-    let lot = top_up::charged(&mut top_up, &mut locked.wallet, tx.ids(), (outcome, expires_at), now)?;
+    let lot = top_up::charged(&mut top_up, &mut locked.wallet, tx.ids(), answer, expires_at, now)?;
     let name = name_of(&tx.call().tenant, &locked.wallet);
     let rendered = messages::top_ups::top_up(&name, &top_up)?;
     top_ups::save(tx, &top_up).await?;
     if let Some(lot) = lot {
         if let Some(expiry) = expires_at {
-            schedule_expiry(tx, (locked.wallet.id, lot), expiry).await?;
+            schedule_expiry(tx, locked.wallet.id, lot, expiry).await?;
         }
         let after = messages::wallets::wallet(&tx.call().tenant, &locked.wallet, now)?;
-        let lot = locked.wallet.lots.iter().find(|found| found.id == lot).map(|lot| messages::lots::lot(&name, lot));
+        let lot = locked.wallet.lots.iter().find(|candidate| candidate.id == lot).map(|lot| messages::lots::lot(&name, lot));
         save_wallet(tx, locked).await?;
         let event = CreditToppedUp { wallet: Some(after), lot, top_up: Some(rendered.clone()) };
         tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;

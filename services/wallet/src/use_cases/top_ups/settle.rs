@@ -1,4 +1,4 @@
-//! Asks for the charge of a top-up that took its time.
+//! Settles a top-up whose charge the provider did not decide at once.
 
 use super::{charge::charge_top_up, save::record_top_up};
 use crate::{
@@ -15,13 +15,13 @@ use payterms_kernel::Id;
 /// The job; its subject is the top-up's id.
 pub const JOB: &str = "settle_top_up";
 
-/// Asks for a charge that took its time.
+/// Asks the provider for a charge that was not decided at once.
 ///
 /// # Errors
-/// `PROVIDER_UNAVAILABLE`; the row stays due.
+/// `PROVIDER_UNAVAILABLE` if the provider does not answer. The row stays due.
 pub async fn settle_top_up(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("top-up {:?}", row.subject))) };
-    let outcome = charge_top_up(app, &row.tenant, Id::from_uuid(id), true).await?;
+    let answer = charge_top_up(app, &row.tenant, Id::from_uuid(id), true).await?;
     let call = row.call("wallet", id);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(top_up) = top_ups::find(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
@@ -29,6 +29,6 @@ pub async fn settle_top_up(app: &App, row: &DueRow) -> Result<(), AppError> {
     if !take(&tx, row).await? {
         return Ok(());
     }
-    record_top_up(&mut tx, &mut locked, top_up.id, outcome).await?;
+    record_top_up(&mut tx, &mut locked, top_up.id, answer).await?;
     tx.commit_rows().await
 }

@@ -8,7 +8,7 @@ use payterms_kernel::{Id, calendar::day_in};
 use payterms_wallet_domain::{Customer, MeteredService, Methods, Wallet, metered, usage::Use};
 use std::collections::HashMap;
 
-/// The metered services that uses of one transaction may belong to, with what billing them needs.
+/// The metered services that uses of one transaction may belong to, with the data needed to check a use.
 #[derive(Debug, Default)]
 pub struct Meters {
     services: Vec<MeteredService>,
@@ -18,14 +18,14 @@ pub struct Meters {
 
 impl Meters {
     /// Loads them.
-    pub async fn load(tx: &WriteTx, uses: impl Iterator<Item = (Id<Customer>, &str)>) -> Result<Self, AppError> {
-        let (mut owners, mut products): (Vec<_>, Vec<_>) = uses.unzip();
+    pub async fn load(tx: &WriteTx, used_products: impl Iterator<Item = (Id<Customer>, &str)>) -> Result<Self, AppError> {
+        let (mut owners, mut products): (Vec<_>, Vec<_>) = used_products.unzip();
         owners.sort_unstable();
         owners.dedup();
         products.sort_unstable();
         products.dedup();
         let tenant = &tx.call().tenant;
-        let services = store::of_products(tx.conn(), tenant, (owners, products)).await?;
+        let services = store::of_products(tx.conn(), tenant, owners, &products).await?;
         let mut billing = HashMap::new();
         for service in &services {
             if !billing.contains_key(&service.customer)
@@ -45,7 +45,8 @@ impl Meters {
         };
         let service = self.services.iter().find(covers)?;
         let (customer, methods) = self.customers.get(&service.customer)?;
-        let (today, used_on) = (day_in(self.zone, now), day_in(self.zone, used.used_at.unwrap_or(now)));
+        let today = day_in(self.zone, now);
+        let used_on = day_in(self.zone, used.used_at.unwrap_or(now));
         Some(metered::Terms { service, customer, methods, today, used_on })
     }
 }

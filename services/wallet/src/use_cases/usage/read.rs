@@ -13,7 +13,7 @@ pub async fn list_usage_records(app: &App, filter: &UsageFilter, page: &Page) ->
     let before = app.pages.cursor(page)?.unwrap_or(i64::MAX);
     let conn = app.db.read(&named.tenant).await?;
     find_wallet(&conn, named).await?;
-    let mut listed = usage::list(&conn, &named.tenant, named.wallet, (product, before), page.reads()).await?;
+    let mut listed = usage::list(&conn, &named.tenant, named.wallet, product, before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut listed, |record| record.sequence.to_string());
     let name = named.name();
     Ok(ListUsageRecordsResponse {

@@ -1,4 +1,4 @@
-//! The wallet that a request names: locked to be changed, or found to be read.
+//! Loads the wallet that a request names: locked for a change, or unlocked for a read.
 
 use crate::{
     commands::wallets::WalletRef,

@@ -14,8 +14,7 @@ use payterms_wallet_domain::{Customer, Wallet};
 /// Opens a wallet.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND` for a customer that the wallet has not heard of; `RESOURCE_ALREADY_EXISTS` with
-/// the wallet's name.
+/// `RESOURCE_NOT_FOUND` for a customer without a copy here; `RESOURCE_ALREADY_EXISTS` with the wallet's name.
 pub async fn open_wallet(app: &App, call: &Call, command: &OpenWallet) -> Result<Answer<OpenWalletResponse>, AppError> {
     let (customer, currency) = (command.customer.customer, command.currency);
     let mut tx = app.db.begin(call).await?;
@@ -33,8 +32,7 @@ pub async fn open_wallet(app: &App, call: &Call, command: &OpenWallet) -> Result
     tx.commit(OpenWalletResponse { wallet: Some(rendered) }).await
 }
 
-/// Opens a wallet and publishes it. Of two at once one fails, and finds the other's when it is tried
-/// again.
+/// Opens a wallet and publishes it. Of two attempts at once one violates the unique key; its retry finds the other's wallet.
 pub async fn open_in_currency(tx: &mut WriteTx, customer: Id<Customer>, currency: Currency) -> Result<Wallet, AppError> {
     let wallet = Wallet::open(tx.id(), customer, currency, tx.now());
     wallets::insert(tx, &wallet).await?;

@@ -34,11 +34,11 @@ pub async fn get_wallet(app: &App, named: &WalletRef) -> Result<pb::GetWalletRes
 pub async fn list_wallets(app: &App, named: &CustomerRef, page: &Page) -> Result<pb::ListWalletsResponse, AppError> {
     let after = app.pages.cursor(page)?.unwrap_or(Uuid::nil());
     let conn = app.db.read(&named.tenant).await?;
-    let mut found = wallets::list(&conn, &named.tenant, named.customer, after, page.reads()).await?;
+    let mut listed = wallets::list(&conn, &named.tenant, named.customer, after, page.reads()).await?;
     drop(conn);
     let now = app.db.tenant_now(&named.tenant).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |wallet| wallet.id.to_string());
-    let wallets = found.iter().map(|wallet| messages::wallet(&named.tenant, wallet, now)).collect::<Result<_, _>>()?;
+    let next_page_token = app.pages.cut(page, &mut listed, |wallet| wallet.id.to_string());
+    let wallets = listed.iter().map(|wallet| messages::wallet(&named.tenant, wallet, now)).collect::<Result<_, _>>()?;
     Ok(pb::ListWalletsResponse { wallets, next_page_token })
 }
 

@@ -1,0 +1,383 @@
+//! Lines of bank statements: what has arrived, and which invoices it pays (docs/domain/invoicing.md#bank-lines).
+
+mod matching;
+mod numbers;
+mod pay;
+
+pub use matching::{Automation, Evaluation, Named, evaluate};
+pub use numbers::{creditor_reference, numbers_in};
+pub use pay::Short;
+
+use crate::{
+    customer::Customer,
+    invoice::{Invoice, InvoiceState},
+    payment::Payment,
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use payterms_kernel::{Id, IdSource, Money, Refusal, Violation};
+use uuid::Uuid;
+
+/// Parts that a line can be split into.
+pub const MOST_PARTS: usize = 20;
+
+/// Where a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineState {
+    /// It names no invoice that we know: a person matches it.
+    Unmatched,
+    /// It names invoices, but something about it is for a person to decide.
+    Suggested,
+    /// It pays invoices, or is a customer's money on account.
+    Matched,
+    /// Its match is being taken back.
+    Unmatching,
+    /// It is no customer's payment: a person said why.
+    Dismissed,
+    /// Its parts stand for it.
+    Split,
+}
+
+impl LineState {
+    /// All states.
+    pub const ALL: [Self; 6] = [Self::Unmatched, Self::Suggested, Self::Matched, Self::Unmatching, Self::Dismissed, Self::Split];
+
+    /// The name of the state, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unmatched => "UNMATCHED",
+            Self::Suggested => "SUGGESTED",
+            Self::Matched => "MATCHED",
+            Self::Unmatching => "UNMATCHING",
+            Self::Dismissed => "DISMISSED",
+            Self::Split => "SPLIT",
+        }
+    }
+
+    /// The verbs that a person has in this state.
+    fn allowed(self) -> &'static [&'static str] {
+        match self {
+            Self::Unmatched | Self::Suggested => &["MatchBankLine", "CreditBankLine", "SplitBankLine", "DismissBankLine"],
+            Self::Matched => &["UnmatchBankLine"],
+            Self::Dismissed => &["MatchBankLine", "CreditBankLine", "SplitBankLine"],
+            Self::Unmatching | Self::Split => &[],
+        }
+    }
+}
+
+/// Why a person decides about a line that names invoices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SuggestReason {
+    /// A named invoice is a draft, paid, void, or a credit note has taken it off.
+    InvoiceNotOpen,
+    /// The named invoices are of several customers.
+    SeveralCustomers,
+    /// The payer's account is known to pay for other customers only.
+    OtherPayer,
+    /// An account that never paid before pays over 110 percent of what is named.
+    AmountAboveNamed,
+    /// The tenant matches exact amounts only, and this is another one.
+    AmountDiffers,
+    /// The tenant matches nothing without a person.
+    AutomationOff,
+    /// A purchase of credit is named together with other invoices.
+    TopUpAmongOthers,
+    /// An amount that is stated for a document is more than it can take.
+    StatedAmount,
+}
+
+impl SuggestReason {
+    /// All reasons.
+    pub const ALL: [Self; 8] = [
+        Self::InvoiceNotOpen,
+        Self::SeveralCustomers,
+        Self::OtherPayer,
+        Self::AmountAboveNamed,
+        Self::AmountDiffers,
+        Self::AutomationOff,
+        Self::TopUpAmongOthers,
+        Self::StatedAmount,
+    ];
+
+    /// The name of the reason, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvoiceNotOpen => "INVOICE_NOT_OPEN",
+            Self::SeveralCustomers => "SEVERAL_CUSTOMERS",
+            Self::OtherPayer => "OTHER_PAYER",
+            Self::AmountAboveNamed => "AMOUNT_ABOVE_NAMED",
+            Self::AmountDiffers => "AMOUNT_DIFFERS",
+            Self::AutomationOff => "AUTOMATION_OFF",
+            Self::TopUpAmongOthers => "TOP_UP_AMONG_OTHERS",
+            Self::StatedAmount => "STATED_AMOUNT",
+        }
+    }
+}
+
+/// Why a line is no customer's payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dismissal {
+    /// Interest of the bank.
+    Interest,
+    /// The tenant moved its own money.
+    OwnMoney,
+    /// The money is another's and goes back at the bank.
+    NotOurs,
+    /// Another line stands for the same booking.
+    Duplicate,
+    /// A supplier or a bank gave money back.
+    RefundReceived,
+    /// Something else: the explanation says what.
+    Other,
+}
+
+impl Dismissal {
+    /// All reasons.
+    pub const ALL: [Self; 6] = [Self::Interest, Self::OwnMoney, Self::NotOurs, Self::Duplicate, Self::RefundReceived, Self::Other];
+
+    /// The name of the reason, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Interest => "INTEREST",
+            Self::OwnMoney => "OWN_MONEY",
+            Self::NotOurs => "NOT_OURS",
+            Self::Duplicate => "DUPLICATE",
+            Self::RefundReceived => "REFUND_RECEIVED",
+            Self::Other => "OTHER",
+        }
+    }
+}
+
+/// What a statement says of one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The tenant's account, an IBAN or the bank's number.
+    pub account: String,
+    /// The bank's reference of the line: it is taken in once.
+    pub reference: String,
+    /// When it was booked.
+    pub booked_on: NaiveDate,
+    /// What has arrived.
+    pub amount: Money,
+    /// Who paid, as the bank names them; may be empty.
+    pub payer: String,
+    /// What the payer wrote.
+    pub text: String,
+}
+
+/// An invoice that a line pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paid {
+    /// The invoice.
+    pub invoice: Id<Invoice>,
+    /// The amount that the payer stated for it; none: what it can take.
+    pub stated: Option<Money>,
+}
+
+/// An invoice that a line names, for a person to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candidate {
+    /// The invoice.
+    pub invoice: Id<Invoice>,
+    /// Whose it is.
+    pub customer: Id<Customer>,
+}
+
+/// What is booked back after a match was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakenBack {
+    /// What the flow is known by that books it back.
+    pub id: Uuid,
+    /// The payment that the line had made.
+    pub payment: Id<Payment>,
+    /// What had become credit beyond the invoices.
+    pub surplus: Money,
+}
+
+/// A line that was taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BankLine {
+    /// Its id.
+    pub id: Id<BankLine>,
+    /// What the statement says.
+    pub shown: Shown,
+    /// Where it is.
+    pub state: LineState,
+    /// What it pays, the oldest due first; empty for money on account.
+    pub pays: Vec<Paid>,
+    /// Whose payment it is.
+    pub customer: Option<Id<Customer>>,
+    /// The payment that it made.
+    pub payment: Option<Id<Payment>>,
+    /// The invoices that it names, while SUGGESTED.
+    pub candidates: Vec<Candidate>,
+    /// Why it is SUGGESTED.
+    pub reasons: Vec<SuggestReason>,
+    /// Why it is DISMISSED.
+    pub dismissal: Option<Dismissal>,
+    /// What a person said about it.
+    pub explanation: String,
+    /// The line that it is a part of.
+    pub part_of: Option<Id<BankLine>>,
+    /// What is booked back, from UNMATCHING on.
+    pub taken_back: Option<TakenBack>,
+    /// When it was taken in.
+    pub created_at: DateTime<Utc>,
+}
+
+impl BankLine {
+    /// A line of a file, not yet evaluated.
+    #[must_use]
+    pub fn new(id: Id<Self>, shown: Shown, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            shown,
+            state: LineState::Unmatched,
+            pays: Vec::new(),
+            customer: None,
+            payment: None,
+            candidates: Vec::new(),
+            reasons: Vec::new(),
+            dismissal: None,
+            explanation: String::new(),
+            part_of: None,
+            taken_back: None,
+            created_at: now,
+        }
+    }
+
+    fn must_be(&self, states: &[LineState]) -> Result<(), Refusal> {
+        if states.contains(&self.state) {
+            return Ok(());
+        }
+        Err(Refusal::state("BANK_LINE_STATE", "The bank line", self.state.name(), self.state.allowed()))
+    }
+
+    fn must_be_undecided(&self) -> Result<(), Refusal> {
+        self.must_be(&[LineState::Unmatched, LineState::Suggested, LineState::Dismissed])
+    }
+
+    fn decide(&mut self, state: LineState) {
+        self.state = state;
+        self.candidates.clear();
+        self.reasons.clear();
+        self.dismissal = None;
+        self.explanation.clear();
+    }
+
+    /// Takes in what the rules say of a line that nobody has decided about.
+    pub fn apply(&mut self, evaluation: Evaluation) {
+        match evaluation {
+            Evaluation::Nothing => self.decide(LineState::Unmatched),
+            Evaluation::Pays { customer, pays } => {
+                self.decide(LineState::Matched);
+                (self.customer, self.pays) = (Some(customer), pays);
+            }
+            Evaluation::Suggests { candidates, reasons } => {
+                self.decide(LineState::Suggested);
+                (self.candidates, self.reasons) = (candidates, reasons);
+            }
+        }
+    }
+
+    /// Matches it to issued invoices of one customer, as a person says.
+    ///
+    /// # Errors
+    /// `BANK_LINE_STATE` where it is decided, `INVOICE_STATE` for a draft, `CURRENCY_MISMATCH`, `SEVERAL_CUSTOMERS`.
+    pub fn match_to(&mut self, invoices: &[&Invoice]) -> Result<(), Refusal> {
+        self.must_be_undecided()?;
+        let customer = invoices.first().map(|invoice| invoice.customer).ok_or_else(Refusal::not_found)?;
+        for invoice in invoices {
+            if invoice.state == InvoiceState::Draft {
+                return Err(Refusal::state("INVOICE_STATE", "The invoice", invoice.state.name(), &["FinalizeInvoice"]));
+            }
+            Money::zero(invoice.currency).compare(self.shown.amount)?;
+            if invoice.customer != customer {
+                let message = "The invoices are of several customers. Split the line and match each part to one of them.";
+                return Err(Refusal::precondition("SEVERAL_CUSTOMERS", message).with("invoice", invoice.id));
+            }
+        }
+        self.decide(LineState::Matched);
+        self.customer = Some(customer);
+        self.pays = matching::oldest_due_first(invoices).into_iter().map(|invoice| Paid { invoice: invoice.id, stated: None }).collect();
+        Ok(())
+    }
+
+    /// Makes it money on account of a customer: it becomes credit.
+    ///
+    /// # Errors
+    /// `BANK_LINE_STATE`.
+    pub fn credit_to(&mut self, customer: Id<Customer>) -> Result<(), Refusal> {
+        self.must_be_undecided()?;
+        self.decide(LineState::Matched);
+        self.customer = Some(customer);
+        self.pays.clear();
+        Ok(())
+    }
+
+    /// Says that it is no customer's payment.
+    ///
+    /// # Errors
+    /// `BANK_LINE_STATE`.
+    pub fn dismiss(&mut self, reason: Dismissal, explanation: String) -> Result<(), Refusal> {
+        self.must_be(&[LineState::Unmatched, LineState::Suggested])?;
+        self.decide(LineState::Dismissed);
+        (self.dismissal, self.explanation) = (Some(reason), explanation);
+        Ok(())
+    }
+
+    /// Splits it into parts, each a line that is decided about by itself.
+    ///
+    /// # Errors
+    /// `BANK_LINE_STATE`; `PARTS_MISMATCH` where they do not come to its amount.
+    pub fn split(&mut self, ids: &mut IdSource, parts: &[Money], now: DateTime<Utc>) -> Result<Vec<Self>, Refusal> {
+        self.must_be_undecided()?;
+        let sum = parts.iter().try_fold(Money::zero(self.shown.amount.currency()), |sum, part| sum.plus(*part))?;
+        if sum != self.shown.amount {
+            let message = format!("The parts come to {sum}, the line to {}. Let both agree.", self.shown.amount);
+            return Err(Refusal::invalid(vec![Violation { field: "parts".to_owned(), reason: "PARTS_MISMATCH", description: message }]));
+        }
+        let part = |(number, amount): (usize, &Money)| {
+            let shown = Shown { amount: *amount, reference: format!("{}/part {number}", self.shown.reference), ..self.shown.clone() };
+            Self { part_of: Some(self.id), ..Self::new(ids.make(), shown, now) }
+        };
+        let parts = (1..).zip(parts).map(part).collect();
+        self.decide(LineState::Split);
+        Ok(parts)
+    }
+
+    /// Begins to take its match back: the payment does not stand any more, and what it paid is open again.
+    ///
+    /// # Errors
+    /// `BANK_LINE_STATE`, `PAYMENT_PENDING` while its payment is under way, `PAYMENT_REFUNDED` where a part of it was given
+    /// back, `TOP_UP_INVOICE` where it bought credit.
+    pub fn unmatch(
+        &mut self,
+        ids: &mut IdSource,
+        payment: Option<&mut Payment>,
+        invoices: &mut [Invoice],
+        (collect_at, now): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<TakenBack, Refusal> {
+        self.must_be(&[LineState::Matched])?;
+        let Some(payment) = payment else { return Err(pay::pending()) };
+        let surplus = payment.take_line_back(self, invoices, (collect_at, now))?;
+        self.decide(LineState::Unmatching);
+        let taken = TakenBack { id: ids.make::<Self>().uuid(), payment: payment.id, surplus };
+        self.taken_back = Some(taken);
+        Ok(taken)
+    }
+
+    /// Ends it: the wallet has booked back what the line had paid.
+    pub fn unmatched(&mut self) {
+        if self.state == LineState::Unmatching {
+            self.decide(LineState::Unmatched);
+            (self.customer, self.payment) = (None, None);
+            self.pays.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

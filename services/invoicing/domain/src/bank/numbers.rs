@@ -1,0 +1,151 @@
+//! The numbers of documents in what a payer wrote, and the reference that a payer is asked to write
+//! (docs/domain/invoicing.md#bank-lines).
+
+use crate::number::{CORRECTIONS, INVOICES};
+
+/// Words for an invoice that may stand in place of its prefix, longest first: "Invoice No. 2026-000042".
+const WORDS: [&str; 9] = ["INVOICE", "RECHNUNG", "FACTUUR", "FACTURE", "FACTURA", "FATTURA", "FAKTURA", "RECHN", "INV"];
+/// Words for "number" between such a word and the number, longest first.
+const NUMBER_WORDS: [&str; 8] = ["NUMMER", "NUMBER", "NUMERO", "NO", "NR", "NUM", "NRO", "N"];
+/// Letters and digits of a reference behind its check digits.
+const MOST_IN_REFERENCE: usize = 21;
+/// Digits of a year's number; more only where that many are needed.
+const DIGITS: usize = 6;
+
+/// The numbers of invoices and corrective documents that a text names, in its order, each once: with whatever separators,
+/// with the usual words instead of the prefix, or as an ISO 11649 reference whose check digits are right. A number inside
+/// a longer one is none: a person looks.
+#[must_use]
+pub fn numbers_in(text: &str) -> Vec<String> {
+    let plain = text.to_ascii_uppercase();
+    let mut numbers: Vec<(usize, String)> = Vec::new();
+    for (prefix, words) in [(INVOICES, &WORDS[..]), (CORRECTIONS, &[CORRECTIONS][..])] {
+        for word in words {
+            for (at, _) in plain.match_indices(word) {
+                let after = plain.get(at.saturating_add(word.len())..).unwrap_or_default();
+                let Some(number) = number_after(after) else { continue };
+                let number = format!("{prefix}-{number}");
+                if has_right_check_digits(&plain, at, &number) && !numbers.iter().any(|(_, other)| *other == number) {
+                    numbers.push((at, number));
+                }
+            }
+        }
+    }
+    numbers.sort_unstable();
+    let mut numbers: Vec<_> = numbers.into_iter().map(|(_, number)| number).collect();
+    for number in numbers_of_references(&plain) {
+        if !numbers.contains(&number) {
+            numbers.push(number);
+        }
+    }
+    numbers
+}
+
+/// The numbers in ISO 11649 references, which are printed in groups of four.
+fn numbers_of_references(text: &str) -> Vec<String> {
+    let compact = plain_number(text);
+    let number = |(at, _): (usize, &str)| {
+        let (check, rest) = compact.get(at.saturating_add(2)..)?.split_at_checked(2)?;
+        let prefix = [INVOICES, CORRECTIONS].into_iter().find(|prefix| rest.starts_with(prefix))?;
+        let longest = MOST_IN_REFERENCE.min(rest.len());
+        let body = (prefix.len()..=longest).rev().filter_map(|length| rest.get(..length)).find(|body| check == check_digits(body))?;
+        number_after(body.strip_prefix(prefix)?).map(|number| format!("{prefix}-{number}"))
+    };
+    compact.match_indices("RF").filter_map(number).collect()
+}
+
+/// The year and number that come first in a text but for separators and a word for "number".
+fn number_after(text: &str) -> Option<String> {
+    let mut rest = text.trim_start_matches(|c: char| !c.is_alphanumeric());
+    if let Some(after) = NUMBER_WORDS.iter().find_map(|word| rest.strip_prefix(word)) {
+        rest = after;
+    }
+    let (first, after) = digits(rest)?;
+    let (year, number) = if first.len() == 4 { (first, digits(after)?.0) } else { first.split_at_checked(4)? };
+    let is_number = number.len() == DIGITS || (number.len() > DIGITS && !number.starts_with('0'));
+    is_number.then(|| format!("{year}-{number}"))
+}
+
+/// The run of digits that comes first but for separators, and what follows it.
+fn digits(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_start_matches(|c: char| !c.is_alphanumeric());
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    Some(text.split_at(end)).filter(|(run, _)| !run.is_empty())
+}
+
+/// False where the number stands in an ISO 11649 reference whose check digits say that it was mistyped.
+fn has_right_check_digits(text: &str, at: usize, number: &str) -> bool {
+    let before: String = text.get(..at).unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
+    let start = before.len().saturating_sub(4);
+    match before.get(start..).and_then(|end| end.strip_prefix("RF")) {
+        Some(check) if check.len() == 2 && check.bytes().all(|digit| digit.is_ascii_digit()) => {
+            check == check_digits(&plain_number(number))
+        }
+        _ => true,
+    }
+}
+
+fn plain_number(number: &str) -> String {
+    number.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// The ISO 11649 reference of a document, without spaces: `RF`, two check digits, and its number without separators.
+#[must_use]
+pub fn creditor_reference(number: &str) -> String {
+    let plain = plain_number(number);
+    format!("RF{}{plain}", check_digits(&plain))
+}
+
+/// ISO 7064 MOD 97-10 over the reference with `RF00` behind it, letters as 10 to 35.
+fn check_digits(plain: &str) -> String {
+    let values = plain.chars().chain("RF00".chars()).filter_map(|c| c.to_digit(36));
+    let rest = values.fold(0_u32, |rest, value| {
+        let shifted = if value > 9 { rest.saturating_mul(100) } else { rest.saturating_mul(10) };
+        shifted.saturating_add(value) % 97
+    });
+    format!("{:02}", 98_u32.saturating_sub(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{creditor_reference, numbers_in};
+
+    #[test]
+    fn a_number_is_found_however_it_is_written() {
+        for text in [
+            "INV-2026-000042",
+            "rent inv 2026 000042 thanks",
+            "Rechnung INV2026000042/x",
+            "Invoice No. 2026-000042",
+            "invoice #2026-000042",
+            "Rechnung Nr. 2026 000042",
+            "FACTURE N° 2026/000042",
+            "INV-2026-000042 and again inv2026000042",
+            "Ref RF98 INV2 0260 0004 2",
+        ] {
+            let text = text.replace("RF98 INV2 0260 0004 2", &spaced(&creditor_reference("INV-2026-000042")));
+            assert_eq!(numbers_in(&text), ["INV-2026-000042"], "{text}");
+        }
+        assert_eq!(numbers_in("INV-2026-1000000"), ["INV-2026-1000000"], "the millionth of a year");
+        assert_eq!(numbers_in("cor-2026-000007"), ["COR-2026-000007"]);
+        assert_eq!(numbers_in("INV-2026-000043, INV-2026-000042"), ["INV-2026-000043", "INV-2026-000042"], "in the text's order");
+        for text in ["", "INV-2026-42", "INV-2026-0000420", "INV 20260000421", "INVOICE", "2026-000042", "ÏNV", "invoice of 2026"] {
+            assert!(numbers_in(text).is_empty(), "{text}");
+        }
+    }
+
+    fn spaced(reference: &str) -> String {
+        let groups: Vec<_> = reference.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group).into_owned()).collect();
+        groups.join(" ")
+    }
+
+    #[test]
+    fn a_reference_has_check_digits_and_a_wrong_one_names_nothing() {
+        // The example of ISO 11649 in the public literature.
+        assert_eq!(super::check_digits("539007547034"), "18");
+        let reference = creditor_reference("INV-2026-000042");
+        assert_eq!(numbers_in(&reference), ["INV-2026-000042"]);
+        let wrong = reference.replace("000042", "000043");
+        assert!(numbers_in(&wrong).is_empty(), "{wrong}");
+    }
+}

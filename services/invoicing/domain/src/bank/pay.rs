@@ -1,0 +1,107 @@
+//! The payment that a matched line makes, and how it is taken back.
+
+use super::BankLine;
+use crate::{
+    chargeback::Taken,
+    invoice::{Invoice, InvoiceState},
+    payment::{Allocation, Payment, PaymentState, Source, Tender, TenderState},
+    tax::TaxAmount,
+};
+use chrono::{DateTime, Utc};
+use payterms_kernel::{IdSource, Money, Refusal};
+
+/// What a transfer is short of, with its part of each rate, where a credit note takes it off.
+pub type Short = Option<(Money, Vec<TaxAmount>)>;
+
+/// The payment of a line is not made yet, or under way.
+pub(super) fn pending() -> Refusal {
+    Refusal::precondition("PAYMENT_PENDING", "The payment of the line is under way. Try again in a moment.")
+}
+
+impl BankLine {
+    /// The payment that it makes: as much as the invoices can take pays them, first what is stated for each, then the oldest
+    /// due; the rest becomes credit. What has arrived is never refused. Answers what is credit-noted too: what a
+    /// top-up's transfer is short of by no more than the tolerance.
+    ///
+    /// # Errors
+    /// None that a matched line can cause.
+    pub fn pay(
+        &mut self,
+        ids: &mut IdSource,
+        invoices: &mut [Invoice],
+        tolerance: Money,
+        now: DateTime<Utc>,
+    ) -> Result<(Payment, Short), Refusal> {
+        let customer = self.customer.ok_or_else(Refusal::not_found)?;
+        let (amount, zero) = (self.shown.amount, Money::zero(self.shown.amount.currency()));
+        let (mut left, mut bought, mut short) = (amount, None, None);
+        let mut allocations: Vec<Allocation> = Vec::new();
+        for paid in &self.pays {
+            let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == paid.invoice) else { continue };
+            let takes = matches!(invoice.state, InvoiceState::Open | InvoiceState::Uncollectible);
+            let most = if takes { invoice.collectable()? } else { zero };
+            let part = paid.stated.unwrap_or(most).min(most)?.min(left)?;
+            if part.is_positive() {
+                left = left.minus(part)?;
+                bought = invoice.buys(part)?.or(bought);
+                let reversed = invoice.reserve(part, now)?;
+                allocations.push(Allocation::of(invoice.id, part, reversed));
+                short = invoice.forgive(tolerance, now)?.or(short);
+            }
+        }
+        let source = Source::Transfer(self.id.uuid());
+        let id = ids.make();
+        self.payment = Some(id);
+        let payment = Payment {
+            id,
+            customer,
+            state: PaymentState::Processing,
+            currency: amount.currency(),
+            taxed: false,
+            automatic: false,
+            allocations,
+            tenders: vec![Tender { source, amount, state: TenderState::Processing, refunded: zero, charged_back: zero }],
+            surplus: left,
+            deferred: Vec::new(),
+            bought,
+            reference: String::new(),
+            owner: String::new(),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        Ok((payment, short))
+    }
+}
+
+impl Payment {
+    /// Takes back what a line has paid: the last allocation is lowered first, and its invoice is open by as much again.
+    /// Answers what had become credit.
+    ///
+    /// # Errors
+    /// `PAYMENT_PENDING`, `PAYMENT_REFUNDED`, `TOP_UP_INVOICE`.
+    pub(super) fn take_line_back(
+        &mut self,
+        line: &BankLine,
+        invoices: &mut [Invoice],
+        times: (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<Money, Refusal> {
+        if self.state == PaymentState::Processing {
+            return Err(pending());
+        }
+        if self.bought.is_some() {
+            let message = "The line bought credit: a purchase is not taken back by its line. Give the money back instead.";
+            return Err(Refusal::precondition("TOP_UP_INVOICE", message));
+        }
+        let source = Source::Transfer(line.id.uuid());
+        let found = self.tenders.iter().position(|tender| tender.source == source).ok_or_else(Refusal::not_found)?;
+        if self.allocations.iter().any(|allocation| allocation.refunded.is_positive()) {
+            let message = "A part of the payment was given back. What the line paid cannot be taken back whole any more.";
+            return Err(Refusal::precondition("PAYMENT_REFUNDED", message));
+        }
+        let surplus = self.surplus.min(line.shown.amount)?;
+        let from_invoices = line.shown.amount.minus(surplus)?;
+        self.charged_back(Taken { place: found, from_invoices, from_surplus: surplus }, invoices, times)?;
+        Ok(surplus)
+    }
+}
