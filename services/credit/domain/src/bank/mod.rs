@@ -1,4 +1,4 @@
-//! Bank data: what statements and linked accounts say of a customer's accounts (docs/domain.md, Credit, Application).
+//! Bank data: what statements and linked accounts say of a customer's accounts (docs/domain/credit.md#identity-of-bookings).
 //!
 //! `identity` finds the bookings that several statements repeat, `apart` sets aside what no customer paid, `circular`
 //! measures money that goes back to where it came from, and `features` makes the facts that a policy decides on.
