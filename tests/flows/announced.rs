@@ -26,6 +26,7 @@ on_both!(
     an_announced_transfer_waits_and_pays_what_comes,
     it_is_cancelled_or_lapses_and_nothing_is_collected_meanwhile,
     what_was_paid_outside_is_recorded_and_given_back_there,
+    one_line_ends_a_transfer_that_was_announced_for_several_invoices,
 );
 
 fn transfer() -> TenderToUse {
@@ -51,6 +52,29 @@ async fn get(session: &Session, payment: &Payment) -> Payment {
 async fn cancel(session: &Session, payment: &Payment) -> Result<Payment, Status> {
     let request = CancelPaymentRequest { request_id: request_id(), name: payment.name.clone() };
     session.payments().cancel_payment(request).await.map(|own| own.into_inner().payment.unwrap())
+}
+
+async fn one_line_ends_a_transfer_that_was_announced_for_several_invoices(world: &World) {
+    let Till { customer, owner, admin, invoice: first, .. } = &till(world, 0).await;
+    let second = issued(owner, draft(customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;
+    let to_pay = |invoice: &Invoice| InvoiceToPay { invoice: invoice.name.clone(), amount: None };
+    let request = CreatePaymentRequest {
+        request_id: request_id(),
+        parent: customer.clone(),
+        invoices: vec![to_pay(first), to_pay(&second)],
+        tenders: vec![transfer()],
+        currency_code: String::new(),
+    };
+    let announced = admin.payments().create_payment(request).await.unwrap().into_inner().payment.unwrap();
+    let text = format!("{} {}", first.number, second.number);
+    let imported = import(owner, camt_in("USD", &[("150.00", &text, "M1")])).await.unwrap();
+    let (line, payment) = paid(owner, &imported.bank_lines[0].name).await;
+    assert_eq!((line.payment.as_str(), payment.surplus), (announced.name.as_str(), amount("USD", 0, 0)));
+    for invoice in [first, &second] {
+        assert_eq!(read(owner, &invoice.name).await.unwrap().state(), invoice::State::Paid);
+    }
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
 }
 
 async fn an_announced_transfer_waits_and_pays_what_comes(world: &World) {

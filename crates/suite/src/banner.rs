@@ -14,6 +14,8 @@ use tonic::Code;
 
 /// The tenant that a fresh suite has.
 const TENANT: &str = "acme";
+/// How often a copy is waited for before the start gives up; each call waits itself.
+const COPY_ATTEMPTS: u32 = 10;
 /// How long the tokens of the banner live.
 const HOURS: i64 = 12;
 
@@ -57,8 +59,16 @@ pub async fn seed(suite: &Suite) -> Result<String, String> {
     let made = owner.customers().create_customer(create).await.map_err(sentence_of)?;
     let informed = owner.after(&made);
     let name = made.into_inner().customer.map(|customer| customer.name).ok_or_else(|| "no customer came back".to_owned())?;
-    // The wallet has heard of both when this answers, so that the banner's lines work at once.
-    informed.wallets().list_wallets(ListWalletsRequest { parent: name.clone(), ..Default::default() }).await.map_err(sentence_of)?;
+    // The wallet has a copy of both when this answers, so that the banner's lines work at once. On a busy machine the copy may
+    // take longer than one call waits for it.
+    for attempt in 1..=COPY_ATTEMPTS {
+        let list = ListWalletsRequest { parent: name.clone(), ..Default::default() };
+        match informed.wallets().list_wallets(list).await {
+            Err(status) if status.code() == Code::Unavailable && attempt < COPY_ATTEMPTS => {}
+            Err(status) => return Err(sentence_of(status)),
+            Ok(_) => break,
+        }
+    }
     Ok(name)
 }
 
