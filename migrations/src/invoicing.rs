@@ -18,6 +18,7 @@ impl MigratorTrait for Invoicing {
             Box::new(system::FEWER_INDEXES),
             Box::new(system::GUARDED),
             Box::new(bank::STEP),
+            Box::new(bank::IDENTITY),
         ]
     }
 }
@@ -321,7 +322,7 @@ mod payments {
 
 /// What people decide about bank lines.
 mod bank {
-    use crate::ddl::Step;
+    use crate::ddl::{Guard, Step, Table};
 
     pub const STEP: Step = Step {
         name: "invoicing_0004_bank",
@@ -333,5 +334,27 @@ mod bank {
             "ALTER TABLE tenants ADD COLUMN bank_automation text NOT NULL DEFAULT 'REFERENCE'",
         ],
         tables: &[],
+    };
+
+    /// What tells a booking from others, so that files may overlap; who paid before; and one import of a tenant at a time. Lines
+    /// from before have no amount of a booking: each is a booking by itself. The column `reference` has been unique; it
+    /// holds the line's id from now on, since banks repeat their references.
+    pub const IDENTITY: Step = Step {
+        name: "invoicing_0005_bank_identity",
+        postgres: &[],
+        statements: &[
+            "ALTER TABLE bank_lines ADD COLUMN account_key text NOT NULL DEFAULT ''",
+            "ALTER TABLE bank_lines ADD COLUMN payer_key text NOT NULL DEFAULT ''",
+            "ALTER TABLE bank_lines ADD COLUMN booking_amount bigint",
+            "ALTER TABLE bank_lines ADD COLUMN booking text NOT NULL DEFAULT ''",
+            "CREATE INDEX bank_lines_by_day ON bank_lines (tenant, booked_on, currency)",
+            "CREATE INDEX bank_lines_by_payer ON bank_lines (tenant, payer_key, customer_id) WHERE payer_key <> ''",
+        ],
+        tables: &[Table {
+            name: "bank_imports",
+            columns: "tenant text PRIMARY KEY, payer_secret text NOT NULL",
+            indexes: &[],
+            guard: Guard::Tenant,
+        }],
     };
 }

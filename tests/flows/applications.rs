@@ -11,13 +11,14 @@ use crate::{
 };
 use payterms_chassis::call::Caller;
 use payterms_proto::{
+    common::v1::{CsvMapping, csv_mapping::DateOrder},
     credit::v1::{
-        BackTestPolicyRequest, ClaimApplicationRequest, CreatePolicyRequest, CreditApplication, CsvMapping, DecideApplicationRequest,
-        Decision, Feature, GetApplicationRequest, GetCreditLineRequest, GetCreditOptionsRequest, GetPolicyRequest, InviteCustomerRequest,
+        BackTestPolicyRequest, ClaimApplicationRequest, CreatePolicyRequest, CreditApplication, DecideApplicationRequest, Decision,
+        Feature, GetApplicationRequest, GetCreditLineRequest, GetCreditOptionsRequest, GetPolicyRequest, InviteCustomerRequest,
         ListApplicationsRequest, ListPoliciesRequest, Outcome, Policy, Programme, PublishPolicyRequest, ReleaseApplicationRequest,
         ReplayDecisionRequest, RequestInformationRequest, StartApplicationRequest, SubmitApplicationRequest, TestPolicyRequest,
         UpdatePolicyRequest, UpdateProgrammeRequest, UploadBankStatementRequest, WithdrawApplicationRequest, credit_application::State,
-        credit_line, csv_mapping::DateOrder, policy,
+        credit_line, policy,
     },
     google::r#type::Decimal,
     invoicing::v1::MailKind,

@@ -8,7 +8,8 @@ use crate::{
     invariants_of_credit::credit_agrees,
 };
 use payterms_proto::{
-    credit::v1::{CreditApplication, CsvMapping, Feature, Programme, WithdrawApplicationRequest, credit_application::State},
+    common::v1::CsvMapping,
+    credit::v1::{CreditApplication, Feature, Programme, WithdrawApplicationRequest, credit_application::State},
     google::r#type::Date,
 };
 use payterms_suite::client::request_id;
@@ -116,7 +117,7 @@ async fn hostile_csv_files_change_nothing(world: &World) {
     for wrong in ["2025-02-31", "2025-13-01", "0000-00-00", "2025-02", "20\u{662}5-02-03", "", "tomorrow"] {
         desk.refuses(&before, format!("{head}{wrong},x,1,1\n").into_bytes(), Some(mapping())).await;
     }
-    let points = CsvMapping { date_order: payterms_proto::credit::v1::csv_mapping::DateOrder::DayMonthYear.into(), ..mapping() };
+    let points = CsvMapping { date_order: payterms_proto::common::v1::csv_mapping::DateOrder::DayMonthYear.into(), ..mapping() };
     desk.refuses(&before, format!("{head}31.02.2025,x,1,1\n").into_bytes(), Some(points)).await;
     let rows = |count: usize| format!("{head}{}", format!("{day},x,1,1\n").repeat(count)).into_bytes();
     desk.refuses(&before, rows(20_001), Some(mapping())).await;

@@ -46,7 +46,12 @@ pub(crate) fn camt_in(currency: &str, lines: &[(&str, &str, &str)]) -> Vec<u8> {
 }
 
 pub(crate) async fn import(session: &Session, file: Vec<u8>) -> Result<ImportBankStatementResponse, Status> {
-    let request = ImportBankStatementRequest { request_id: request_id(), parent: "tenants/acme".into(), camt: file.into() };
+    let request = ImportBankStatementRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        content: file.into(),
+        ..ImportBankStatementRequest::default()
+    };
     session.bank().import_bank_statement(request).await.map(tonic::Response::into_inner)
 }
 
@@ -97,11 +102,11 @@ async fn a_file_that_comes_twice_is_taken_in_once(world: &World) {
     let counts = |told: &ImportBankStatementResponse| (told.bank_lines.len(), told.duplicate_count);
     let mut both = [counts(&one), counts(&two)];
     both.sort_unstable();
-    assert_eq!(both, [(0, 3), (2, 1)], "within a file, and in two at once");
+    assert_eq!(both, [(0, 3), (3, 0)], "two equal entries of a file are two; files at once are one after the other");
     for own in one.bank_lines.iter().chain(&two.bank_lines) {
         paid(&till.owner, &own.name).await;
     }
-    assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().paid, amount("USD", 50, 0));
+    assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().paid, amount("USD", 70, 0));
     invariants::books_agree(world).await;
 }
 

@@ -13,6 +13,7 @@ mod at_once;
 mod bank;
 mod bank_debits;
 mod bank_decisions;
+mod bank_files;
 mod chargebacks;
 mod clients;
 mod clocks;

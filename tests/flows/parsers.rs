@@ -2,13 +2,13 @@
 //! the memory or panics, and what a template or a file is refused for says so.
 
 use crate::fuzz::{Mutator, feed};
-use payterms_chassis::{Scope, call::Caller, call::Grant, xml};
+use payterms_chassis::{Scope, bank_file::Reading as BankReading, call::Caller, call::Grant};
 use payterms_credit::{
     bank_files::read_bank_file,
     commands::bank_files::{CsvMapping, DateOrder, Reading},
 };
 use payterms_invoicing::{
-    bank_files::camt,
+    bank_files::read_bank_file as read_bank_lines,
     documents::{paper, wording::Language},
     messages::customer_import,
     templates,
@@ -192,8 +192,8 @@ fn xml_and_statements() {
         ("<Document><BkToCstmrStmt><Stmt>", "<Ntry>", "</Ntry>", "</Stmt></BkToCstmrStmt></Document>"),
     ];
     feed(&[STATEMENT, &small], &words, &nests, |file| {
-        let _ = xml::tree(file);
-        let refusals = [camt::read(file).err(), read_bank_file(&tenant, file, &Reading::default(), TODAY).err()];
+        let refusals =
+            [read_bank_lines(file, &BankReading::default(), TODAY).err(), read_bank_file(&tenant, file, &Reading::default(), TODAY).err()];
         assert!(refusals.iter().flatten().all(|refusal| refusal.reason == "BANK_FILE_INVALID" && refusal.kind == Kind::Invalid));
     });
 }

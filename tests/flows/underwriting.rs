@@ -10,10 +10,11 @@ use crate::{
     lines::usd,
 };
 use payterms_proto::{
+    common::v1::{CsvMapping, CsvPreset, csv_mapping::DateOrder},
     credit::v1::{
-        ApartRule, BackTestPolicyRequest, CreateProgrammeRequest, CreditApplication, CsvMapping, CsvPreset, Decision,
-        DescribeBankFileRequest, Feature, GetCreditLineRequest, GetPolicyRequest, ListPoliciesRequest, Outcome, Programme,
-        UploadBankStatementRequest, UploadBankStatementResponse, credit_application::State, csv_mapping::DateOrder,
+        ApartRule, BackTestPolicyRequest, CreateProgrammeRequest, CreditApplication, Decision, DescribeBankFileRequest, Feature,
+        GetCreditLineRequest, GetPolicyRequest, ListPoliciesRequest, Outcome, Programme, UploadBankStatementRequest,
+        UploadBankStatementResponse, credit_application::State,
     },
     google::r#type::Date,
 };

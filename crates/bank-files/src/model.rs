@@ -210,7 +210,7 @@ pub struct Reference {
 }
 
 /// Who gave a reference, and to what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReferenceKind {
     /// The bank that keeps the account, to the booking (`AcctSvcrRef`, `FITID`).
     AccountServicer,
@@ -228,6 +228,39 @@ pub enum ReferenceKind {
     EntryRef,
     /// Any other of a bank's or a clearing system's.
     Bank,
+    /// The payer, to a document that is paid. No reader makes one: who knows what documents are called does.
+    Document,
+}
+
+impl ReferenceKind {
+    /// All kinds.
+    pub const ALL: [Self; 9] = [
+        Self::AccountServicer,
+        Self::EndToEnd,
+        Self::Instruction,
+        Self::Transaction,
+        Self::Mandate,
+        Self::Cheque,
+        Self::EntryRef,
+        Self::Bank,
+        Self::Document,
+    ];
+
+    /// Its name, as it is stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AccountServicer => "ACCOUNT_SERVICER",
+            Self::EndToEnd => "END_TO_END",
+            Self::Instruction => "INSTRUCTION",
+            Self::Transaction => "TRANSACTION",
+            Self::Mandate => "MANDATE",
+            Self::Cheque => "CHEQUE",
+            Self::EntryRef => "ENTRY_REF",
+            Self::Bank => "BANK",
+            Self::Document => "DOCUMENT",
+        }
+    }
 }
 
 /// The batch of which an entry is a part.

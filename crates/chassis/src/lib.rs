@@ -22,12 +22,13 @@ pub use edge::{access, body, layers, reflection, serve};
 pub use flow::{handler, housekeeping, jobs};
 pub use wire::{
     answer::{self, Answer},
+    bank_file,
     call::{self, Call, Caller, Scope},
     deadline,
     error::{self, AppError},
     etag,
     fields::{self, Fields},
-    identity, names, page, render, topology, xml,
+    identity, names, page, render, topology,
 };
 
 /// A call makes many small allocations, which take a quarter of its time with the system's allocator. Huge pages are off: with

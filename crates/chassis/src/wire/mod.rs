@@ -1,6 +1,7 @@
 //! The API's common parts: resource names, fields, pages, errors, tokens, callers.
 
 pub mod answer;
+pub mod bank_file;
 pub mod call;
 pub mod deadline;
 pub mod error;
@@ -11,4 +12,3 @@ pub mod names;
 pub mod page;
 pub mod render;
 pub mod topology;
-pub mod xml;

@@ -106,8 +106,12 @@ impl Account {
              <RmtInf><Ustrd>{0}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry></Stmt></BkToCstmrStmt></Document>",
             invoice.number
         );
-        let request =
-            ImportBankStatementRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), camt: camt.into_bytes().into() };
+        let request = ImportBankStatementRequest {
+            request_id: request_id(),
+            parent: format!("tenants/{TENANT}"),
+            content: camt.into_bytes().into(),
+            ..ImportBankStatementRequest::default()
+        };
         self.staff.bank().import_bank_statement(request).await.map_err(sentence_of)?;
         for _ in 0..150 {
             let own = self.read(invoice).await?;

@@ -29,7 +29,8 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
         let request = ImportBankStatementRequest {
             request_id: request_id(),
             parent: format!("tenants/{TENANT}"),
-            camt: file.clone().into_bytes().into(),
+            content: file.clone().into_bytes().into(),
+            ..ImportBankStatementRequest::default()
         };
         stage.someone("STAFF")?.bank().import_bank_statement(request).await.map_err(sentence_of).map(tonic::Response::into_inner)
     };

@@ -11,11 +11,12 @@ use crate::{
 use chrono::NaiveDate;
 use payterms_kernel::calendar::start_of_day;
 use payterms_proto::{
+    common::v1::{CsvMapping, csv_mapping::DateOrder},
     credit::v1::{
         ActivateLineRequest, ClaimApplicationRequest, ConfirmBankLinkRequest, CreateProgrammeRequest, CreditApplication, CreditLine,
-        CsvMapping, DecideApplicationRequest, Decision, GetApplicationRequest, GetCreditLineRequest, GetCreditOptionsRequest,
-        GetExposureRequest, LinkBankAccountRequest, Outcome, Programme, StartApplicationRequest, SubmitApplicationRequest,
-        UploadBankStatementRequest, credit_application, credit_line::State, csv_mapping::DateOrder,
+        DecideApplicationRequest, Decision, GetApplicationRequest, GetCreditLineRequest, GetCreditOptionsRequest, GetExposureRequest,
+        LinkBankAccountRequest, Outcome, Programme, StartApplicationRequest, SubmitApplicationRequest, UploadBankStatementRequest,
+        credit_application, credit_line::State,
     },
     google::r#type::Date,
     invoicing::v1::{

@@ -164,7 +164,10 @@ fn reference(own: &files::Reference) -> Option<Reference> {
         files::ReferenceKind::Transaction => ReferenceKind::Transaction,
         files::ReferenceKind::Cheque => ReferenceKind::Cheque,
         files::ReferenceKind::Bank => ReferenceKind::Bank,
-        files::ReferenceKind::Instruction | files::ReferenceKind::Mandate | files::ReferenceKind::EntryRef => return None,
+        files::ReferenceKind::Instruction
+        | files::ReferenceKind::Mandate
+        | files::ReferenceKind::EntryRef
+        | files::ReferenceKind::Document => return None,
     };
     Some(Reference { kind, value: clean(&own.value) })
 }

@@ -4,80 +4,46 @@ use crate::{
     bank_files::{ReadFile, account_hash},
     commands::bank_files::{BankFile, BankFinding, CsvMapping, DateOrder, Reading},
 };
-use payterms_bank_files::Preset;
+use payterms_bank_files as files;
 use payterms_chassis::{
-    Fields,
+    Fields, bank_file,
     render::{date, money, timestamp},
 };
 use payterms_credit_domain::bank::{Coverage, Gap, Statement};
 use payterms_kernel::{Money, TenantId};
-use payterms_proto::credit::v1 as pb;
+use payterms_proto::{
+    common::v1::{BankFinding as BankFindingMessage, CsvMapping as CsvMappingMessage},
+    credit::v1 as pb,
+};
 
-/// Columns of texts.
-const MOST_TEXT_COLUMNS: usize = 10;
 /// Statements of a file that are described.
 const MOST_DESCRIBED: usize = 100;
-/// Bytes of one file.
-const MOST_BYTES: usize = 2 * 1_024 * 1_024;
 
-/// How a CSV file is read. Account numbers may look like card numbers: only a hash of one goes on from here.
-fn csv_mapping(fields: &mut Fields, tenant: &TenantId, (message, has_preset): (&pb::CsvMapping, bool)) -> CsvMapping {
-    use pb::csv_mapping::DateOrder as Order;
-    let mut column = |field: &str, text: &str, least: usize| fields.text(&format!("csv.{field}"), text, least, 60);
-    let date = column("date_column", &message.date_column, usize::from(!has_preset));
-    let amount = column("amount_column", &message.amount_column, 0);
-    let sides = (column("credit_column", &message.credit_column, 0), column("debit_column", &message.debit_column, 0));
-    let balance = column("balance_column", &message.balance_column, 0);
-    let party = column("party_column", &message.party_column, 0);
-    let reference = column("reference_column", &message.reference_column, 0);
-    let currency_column = column("currency_column", &message.currency_column, 0);
-    let status_column = column("status_column", &message.status_column, 0);
-    let direction_column = column("direction_column", &message.direction_column, 0);
-    let text_columns = message.text_columns.iter().take(MOST_TEXT_COLUMNS);
-    let text_columns = text_columns.map(|text| column("text_columns", text, 1)).collect();
-    if message.text_columns.len() > MOST_TEXT_COLUMNS {
-        fields.wrong("csv.text_columns", "TOO_MANY_ITEMS", "Name at most 10.");
-    }
-    if !has_preset && amount.is_empty() == (sides.0.is_empty() || sides.1.is_empty()) {
-        fields.wrong("csv.amount_column", "FIELD_REQUIRED", "Name the amount's column, or those of credit and debit.");
-    }
-    let order = if has_preset { None } else { fields.choice::<Order>("csv.date_order", message.date_order) };
-    let order = match order {
-        Some(Order::DayMonthYear) => DateOrder::DayMonthYear,
-        Some(Order::MonthDayYear) => DateOrder::MonthDayYear,
-        _ => DateOrder::YearMonthDay,
-    };
-    let separator = match message.separator.as_str() {
-        "" | "," => b',',
-        ";" => b';',
-        "\t" => b'\t',
-        _ => {
-            fields.wrong("csv.separator", "FIELD_INVALID_CHARS", "Use a comma, a semicolon or a tab.");
-            b','
-        }
-    };
-    let length = message.account.trim().chars().count();
-    if !(1..=60).contains(&length) {
-        fields.wrong("csv.account", "FIELD_REQUIRED", "Write 1 to 60 characters that tell the account from others.");
-    }
-    let from = fields.optional_date("csv.from_date", message.from_date.as_ref());
-    let to = fields.optional_date("csv.to_date", message.to_date.as_ref());
+/// How a CSV file is read, as it is stored: of the account only a hash goes on from here.
+fn stored(tenant: &TenantId, own: files::CsvMapping) -> CsvMapping {
     CsvMapping {
-        date: (date, order),
-        amount,
-        sides,
-        balance,
-        party,
-        reference,
-        separator,
-        decimal_comma: message.decimal_comma,
-        account: account_hash(tenant, &message.account),
-        currency: fields.currency("csv.currency_code", &message.currency_code).code().to_owned(),
-        covers: (from, to),
-        currency_column,
-        status_column,
-        direction_column,
-        text_columns,
+        date: (
+            own.date_column,
+            match own.date_order {
+                files::DateOrder::YearMonthDay => DateOrder::YearMonthDay,
+                files::DateOrder::DayMonthYear => DateOrder::DayMonthYear,
+                files::DateOrder::MonthDayYear => DateOrder::MonthDayYear,
+            },
+        ),
+        amount: own.amount_column,
+        sides: (own.credit_column, own.debit_column),
+        balance: own.balance_column,
+        party: own.party_column,
+        reference: own.reference_column,
+        separator: own.separator.and_then(|separator| u8::try_from(separator).ok()).unwrap_or(b','),
+        decimal_comma: own.decimal_comma,
+        account: account_hash(tenant, &own.account),
+        currency: own.currency.map(|currency| currency.code().to_owned()).unwrap_or_default(),
+        covers: own.period,
+        currency_column: own.currency_column,
+        status_column: own.status_column,
+        direction_column: own.direction_column,
+        text_columns: own.text_columns,
     }
 }
 
@@ -100,24 +66,16 @@ pub(super) fn bank_file(file: &BankFile) -> pb::BankFile {
 pub(super) fn content(
     fields: &mut Fields,
     tenant: &TenantId,
-    (content, csv, preset): (&[u8], Option<&pb::CsvMapping>, i32),
+    (content, csv, preset): (&[u8], Option<&CsvMappingMessage>, i32),
 ) -> (Vec<u8>, Reading) {
-    if content.is_empty() {
-        fields.wrong("content", "FIELD_REQUIRED", "Send the file.");
-    }
-    if content.len() > MOST_BYTES {
-        fields.wrong("content", "FIELD_TOO_LONG", "Send at most 2 MiB.");
-    }
-    let chosen = if preset == 0 { None } else { fields.choice::<pb::CsvPreset>("preset", preset) };
-    let named = |preset: pb::CsvPreset| Preset::ALL.into_iter().find(|own| preset.as_str_name() == format!("CSV_PRESET_{}", own.name()));
-    let mapping = csv.map(|csv| csv_mapping(fields, tenant, (csv, preset != 0)));
-    (content.to_vec(), Reading { mapping, preset: chosen.and_then(named) })
+    let (content, reading) = bank_file::bank_file(fields, content, (csv, preset));
+    (content, Reading { mapping: reading.mapping.map(|own| stored(tenant, own)), preset: reading.preset })
 }
 
 /// Something in a file that cannot be used, or not as it stands.
 #[must_use]
-pub fn finding(own: &BankFinding) -> pb::BankFinding {
-    pb::BankFinding { place: own.place.clone(), kind: own.kind.clone(), message: own.message.clone() }
+pub fn finding(own: &BankFinding) -> BankFindingMessage {
+    bank_file::bank_finding(&own.place, &own.kind, &own.message)
 }
 
 /// What would be read of a file.

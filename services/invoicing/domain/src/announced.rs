@@ -98,14 +98,7 @@ mod tests {
     }
 
     fn line(cents: i64) -> BankLine {
-        let shown = Shown {
-            account: "X".into(),
-            reference: "1".into(),
-            booked_on: "2026-06-02".parse().unwrap(),
-            amount: usd(cents),
-            payer: String::new(),
-            text: String::new(),
-        };
+        let shown = Shown::plain("2026-06-02".parse().unwrap(), usd(cents));
         BankLine::new(Id::from_uuid(Uuid::max()), shown, NOW)
     }
 

@@ -46,14 +46,7 @@ fn raised(cents: i64, percent: i64, taxed: bool) -> Invoice {
 
 /// A transfer comes: what it buys, the tax in that, what a note takes off and the tax in that.
 fn comes(own: &mut Invoice, cents: i64, tolerance: i64) -> (i64, i64, i64, i64) {
-    let shown = Shown {
-        account: "X".into(),
-        reference: "1".into(),
-        booked_on: "2026-06-02".parse().unwrap(),
-        amount: usd(cents),
-        payer: String::new(),
-        text: String::new(),
-    };
+    let shown = Shown::plain("2026-06-02".parse().unwrap(), usd(cents));
     let mut line = BankLine::new(Id::from_uuid(Uuid::nil()), shown, NOW);
     line.match_to(&[&*own]).unwrap();
     let order = std::slice::from_mut(own);

@@ -4,9 +4,10 @@ use super::Api;
 use crate::{
     messages,
     use_cases::bank_lines::{
+        confirm::confirm_bank_line,
         credit::credit_bank_line,
         dismiss::dismiss_bank_line,
-        import::import_bank_statement,
+        import::{describe_bank_statement, import_bank_statement},
         match_line::match_bank_line,
         read::{get_bank_line, list_bank_lines},
         split::split_bank_line,
@@ -15,10 +16,11 @@ use crate::{
 };
 use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
-    CreditBankLineRequest, CreditBankLineResponse, DismissBankLineRequest, DismissBankLineResponse, GetBankLineRequest,
-    GetBankLineResponse, ImportBankStatementRequest, ImportBankStatementResponse, ListBankLinesRequest, ListBankLinesResponse,
-    MatchBankLineRequest, MatchBankLineResponse, SplitBankLineRequest, SplitBankLineResponse, UnmatchBankLineRequest,
-    UnmatchBankLineResponse, bank_service_server::BankService,
+    ConfirmBankLineRequest, ConfirmBankLineResponse, CreditBankLineRequest, CreditBankLineResponse, DescribeBankStatementRequest,
+    DescribeBankStatementResponse, DismissBankLineRequest, DismissBankLineResponse, GetBankLineRequest, GetBankLineResponse,
+    ImportBankStatementRequest, ImportBankStatementResponse, ListBankLinesRequest, ListBankLinesResponse, MatchBankLineRequest,
+    MatchBankLineResponse, SplitBankLineRequest, SplitBankLineResponse, UnmatchBankLineRequest, UnmatchBankLineResponse,
+    bank_service_server::BankService,
 };
 use tonic::{Request, Response, Status};
 
@@ -30,6 +32,19 @@ impl BankService for Api {
     ) -> Result<Response<ImportBankStatementResponse>, Status> {
         let (call, file) = messages::bank_lines::import_bank_statement(request)?;
         handler::write(&self.app.flows, &call, || import_bank_statement(&self.app, &call, &file)).await
+    }
+
+    async fn describe_bank_statement(
+        &self,
+        request: Request<DescribeBankStatementRequest>,
+    ) -> Result<Response<DescribeBankStatementResponse>, Status> {
+        let (tenant, file) = messages::bank_lines::describe_bank_statement(request)?;
+        handler::read(describe_bank_statement(&self.app, &tenant, &file)).await
+    }
+
+    async fn confirm_bank_line(&self, request: Request<ConfirmBankLineRequest>) -> Result<Response<ConfirmBankLineResponse>, Status> {
+        let (call, line) = messages::bank_lines::confirm_bank_line(request)?;
+        handler::write(&self.app.flows, &call, || confirm_bank_line(&self.app, &call, line)).await
     }
 
     async fn match_bank_line(&self, request: Request<MatchBankLineRequest>) -> Result<Response<MatchBankLineResponse>, Status> {

@@ -1,3 +1,216 @@
-//! Files of banks, read as hostile input.
+//! Files of banks: which credits they hold, as lines that may pay invoices. A file is hostile until it is read; the crate of
+//! bank files reads it, and what it holds is known here by booking, of which a batch is one with several lines.
 
-pub mod camt;
+mod seen;
+#[cfg(test)]
+mod tests;
+
+pub use seen::{Account, StoredBooking, Taken};
+
+use chrono::NaiveDate;
+use payterms_bank_files::{
+    BankFile, Entry, FindingKind, Limits, Place, Preset, Reference, ReferenceKind, Statement, Status, account_key,
+    identity::{Booking, Claim},
+    read,
+};
+use payterms_chassis::bank_file::{Reading, bank_finding};
+use payterms_invoicing_domain::bank::{Shown, numbers_in};
+use payterms_kernel::{Currency, Kind, Refusal};
+use payterms_proto::common::v1::BankFinding;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// Credit lines in one file.
+const MOST_LINES: usize = 1_000;
+/// Numbers of documents that a line names.
+const MOST_NUMBERS: usize = 100;
+
+/// What a file holds.
+#[derive(Debug)]
+pub struct ReadFile {
+    /// Its format.
+    pub format: &'static str,
+    /// What it says of each account, in its order.
+    pub statements: Vec<ReadStatement>,
+    /// What is not taken in, or not as it stands.
+    pub findings: Vec<BankFinding>,
+    /// How many entries are no booked credit.
+    pub ignored: usize,
+}
+
+/// The credits of one account.
+#[derive(Debug)]
+pub struct ReadStatement {
+    /// The account as the file writes it.
+    pub account: String,
+    /// The account as it is compared.
+    pub account_key: String,
+    /// Its currency.
+    pub currency: Currency,
+    /// What the statement says of itself.
+    pub claim: Claim,
+    /// The booked credits, in its order.
+    pub bookings: Vec<ReadBooking>,
+}
+
+/// A booked credit: one line, or a line for each part of a batch.
+#[derive(Debug)]
+pub struct ReadBooking {
+    /// Where it stands.
+    pub place: Place,
+    /// As it is compared with others.
+    pub compared: Booking,
+    /// Its lines.
+    pub lines: Vec<ReadLine>,
+}
+
+/// A line, and the payer's account.
+#[derive(Debug)]
+pub struct ReadLine {
+    /// What the file says.
+    pub shown: Shown,
+    /// The payer's account as it is compared; empty where the bank does not say.
+    pub payer_account: String,
+}
+
+fn invalid(what: impl Into<String>) -> Refusal {
+    Refusal::new(Kind::Invalid, "BANK_FILE_INVALID", what)
+}
+
+/// Reads a file. `today` is the day of the tenant's clock: no booking may be after it.
+///
+/// # Errors
+/// `BANK_FILE_INVALID` with what is wrong.
+pub fn read_bank_file(content: &[u8], reading: &Reading, today: NaiveDate) -> Result<ReadFile, Refusal> {
+    let file = read(content, reading.source(), today, Limits::default()).map_err(|error| invalid(error.message))?;
+    if !file.entries().any(|entry| entry.status == Status::Booked)
+        && let Some(first) = file.findings.iter().find(|own| own.kind != FindingKind::NoEntries)
+    {
+        return Err(invalid(format!("Nothing of the file can be used. {}: {}", first.place, first.message)));
+    }
+    let shown = file.findings.iter().map(|own| (own.place, bank_finding(&own.place, own.kind.name(), &own.message)));
+    let mut found = Found { findings: shown.collect(), ignored: file.findings.iter().filter(|own| is_no_booking(own.kind)).count() };
+    let mut statements = Vec::new();
+    for (number, own) in file.statements.iter().enumerate() {
+        let Some(currency) = own.currency.or(own.entries.first().map(|entry| entry.amount.currency())) else { continue };
+        let stated = reading.mapping.as_ref().map_or("", |mapping| mapping.account.as_str());
+        let account = if own.account.is_empty() { stated.to_owned() } else { own.account.clone() };
+        let key = account_key(&account);
+        // An export that names no account is of the one account of that bank's exports.
+        let key = if key.is_empty() { file.preset.map_or("", Preset::name).to_owned() } else { key };
+        let bookings = bookings(own, (&account, &key, currency), &mut found);
+        let claim = claim(&file, own, (content, number));
+        statements.push(ReadStatement { account, account_key: key, currency, claim, bookings });
+    }
+    let lines: usize = statements.iter().flat_map(|own| &own.bookings).map(|booking| booking.lines.len()).sum();
+    if lines > MOST_LINES {
+        return Err(invalid("The file has more than 1,000 credit lines. Cut it in two."));
+    }
+    found.findings.sort_by_key(|own| own.0);
+    let findings = found.findings.into_iter().map(|(_, finding)| finding).collect();
+    Ok(ReadFile { format: file.format.name(), statements, findings, ignored: found.ignored })
+}
+
+/// What is not taken in.
+struct Found {
+    findings: Vec<(Place, BankFinding)>,
+    ignored: usize,
+}
+
+impl Found {
+    fn pass_over(&mut self, entry: &Entry, kind: &str, message: &str) {
+        self.ignored = self.ignored.saturating_add(1);
+        self.findings.push((entry.place, bank_finding(&entry.place, kind, message)));
+    }
+}
+
+/// Whether a finding names an entry that is no line for it.
+fn is_no_booking(kind: FindingKind) -> bool {
+    let names_no_entry = matches!(kind, FindingKind::NoAccount | FindingKind::OtherVersion);
+    !names_no_entry && (kind.sets_apart() || matches!(kind, FindingKind::NotBooked | FindingKind::NoStatus))
+}
+
+fn claim(file: &BankFile, own: &Statement, (content, number): (&[u8], usize)) -> Claim {
+    // Balances, where there are both, know better than a stated period whether bookings are missing.
+    let whole = if own.opening.is_some() && own.closing.is_some() { own.is_whole() } else { own.period.is_some() };
+    let has_id = !own.id.is_empty() && (own.period.is_some() || !own.sequence.is_empty());
+    let id = if !has_id {
+        // The same bytes are the same statement. An id alone is not: some banks give all their statements one.
+        format!("{}#{number}", hex::encode(Sha256::digest(content).get(..16).unwrap_or_default()))
+    } else {
+        format!("{}|{}|{}|{:?}", own.id, own.sequence, own.page, own.period)
+    };
+    Claim { source: file.format.name().to_owned(), fingerprint: id, covers: own.period, whole }
+}
+
+/// The booked credits: a batch once, with a line for each of its parts.
+fn bookings(own: &Statement, (account, key, currency): (&str, &str, Currency), found: &mut Found) -> Vec<ReadBooking> {
+    let mut batches: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut bookings: Vec<ReadBooking> = Vec::new();
+    for entry in own.entries.iter().filter(|entry| entry.status == Status::Booked && entry.amount.currency() == currency) {
+        let whole = entry.part_of.as_ref().map_or(entry.amount, |batch| batch.entry_amount);
+        if entry.reversal || entry.returned.is_some() {
+            let code = entry.returned.as_ref().map_or("REVERSAL", |returned| returned.code.as_str());
+            let what = if whole.is_positive() { "A payment of yours came back" } else { "The bank takes a credit back" };
+            found.pass_over(entry, "RETURNED", &format!("{what} ({code}): {} of {}.", entry.amount, entry.booked_on));
+            continue;
+        }
+        if !whole.is_positive() || !entry.amount.is_positive() {
+            found.pass_over(entry, "OUTGOING", &format!("{} of {} went out.", entry.amount, entry.booked_on));
+            continue;
+        }
+        let line = line(entry, account, key);
+        let batch = entry.part_of.as_ref().and_then(|_| batches.get(&entry.place.entry).copied());
+        if let Some(batch) = batch.and_then(|at| bookings.get_mut(at)) {
+            if batch.compared.party != entry.party {
+                batch.compared.party.clear();
+            }
+            batch.compared.references.retain(|own| own.kind == ReferenceKind::Document || entry.references.contains(own));
+            batch.compared.references.extend(documents(&line.shown));
+            batch.lines.push(line);
+            continue;
+        }
+        if entry.part_of.is_some() {
+            batches.insert(entry.place.entry, bookings.len());
+        }
+        let compared = Booking {
+            day: entry.booked_on,
+            amount: whole.micros(),
+            party: entry.party.clone(),
+            text: entry.text.clone(),
+            references: entry.references.iter().cloned().chain(documents(&line.shown)).collect(),
+        };
+        bookings.push(ReadBooking { place: Place { part: 0, ..entry.place }, compared, lines: vec![line] });
+    }
+    bookings
+}
+
+/// The documents that a line names: a booking that names others is another one.
+fn documents(shown: &Shown) -> impl Iterator<Item = Reference> {
+    shown.numbers.iter().map(|number| Reference { kind: ReferenceKind::Document, value: number.clone() })
+}
+
+fn line(entry: &Entry, account: &str, key: &str) -> ReadLine {
+    let mut numbers: Vec<String> = Vec::new();
+    for text in entry.search.iter().chain([&entry.text]) {
+        let new: Vec<_> = numbers_in(text).into_iter().filter(|number| !numbers.contains(number)).collect();
+        numbers.extend(new);
+    }
+    numbers.truncate(MOST_NUMBERS);
+    let stated = entry.named_amounts.iter().filter_map(|(number, amount)| Some((numbers_in(number).into_iter().next()?, *amount)));
+    let kinds = [ReferenceKind::AccountServicer, ReferenceKind::Transaction, ReferenceKind::Bank, ReferenceKind::EndToEnd];
+    let shown = Shown {
+        account: account.to_owned(),
+        account_key: key.to_owned(),
+        reference: kinds.into_iter().find_map(|kind| entry.reference(kind)).unwrap_or_default().to_owned(),
+        value_on: entry.value_on,
+        payer: entry.party.clone(),
+        text: entry.text.clone(),
+        stated: stated.filter(|(_, amount)| amount.currency() == entry.amount.currency()).take(MOST_NUMBERS).collect(),
+        numbers,
+        charges: entry.charges,
+        parts_differ: entry.part_of.as_ref().is_some_and(|batch| batch.difference.is_some() && !batch.by_charges),
+        ..Shown::plain(entry.booked_on, entry.amount)
+    };
+    ReadLine { shown, payer_account: account_key(&entry.party_account) }
+}

@@ -1,8 +1,18 @@
 //! What is asked of bank lines.
 
 use super::invoices::InvoiceRef;
+use payterms_chassis::bank_file::Reading;
 use payterms_invoicing_domain::{BankLine, Customer, bank::Dismissal};
 use payterms_kernel::{Id, Money};
+
+/// A bank's file.
+#[derive(Debug, Clone)]
+pub struct BankStatementFile {
+    /// The file.
+    pub content: Vec<u8>,
+    /// How it is read.
+    pub reading: Reading,
+}
 
 /// Matches a line to invoices.
 #[derive(Debug, Clone)]

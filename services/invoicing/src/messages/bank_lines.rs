@@ -4,12 +4,17 @@ use super::{
     customers::customer_name,
     refs::{INVOICE, MOST_INVOICES, check_invoice_count, invoice_ref},
 };
-use crate::commands::{
-    bank_lines::{CreditBankLine, DismissBankLine, MatchBankLine, SplitBankLine},
-    invoices::InvoiceRef,
+use crate::{
+    bank_files::{ReadFile, Taken},
+    commands::{
+        bank_lines::{BankStatementFile, CreditBankLine, DismissBankLine, MatchBankLine, SplitBankLine},
+        invoices::InvoiceRef,
+    },
 };
+use payterms_bank_files::Place;
 use payterms_chassis::{
     AppError, Call, Fields,
+    bank_file::bank_file,
     fields::Digits,
     names::Name,
     page::Page,
@@ -23,20 +28,31 @@ use payterms_kernel::{Id, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
-/// Bytes of one file.
-const MOST_BYTES: usize = 2 * 1_024 * 1_024;
+/// Duplicates and findings that are listed.
+const MOST_LISTED: usize = 1_000;
 
 /// Takes a file in.
-pub fn import_bank_statement(request: Request<pb::ImportBankStatementRequest>) -> Result<(Call, Vec<u8>), AppError> {
+pub fn import_bank_statement(request: Request<pb::ImportBankStatementRequest>) -> Result<(Call, BankStatementFile), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("parent", &message.parent, &[]).tenant;
-    if message.camt.is_empty() {
-        fields.wrong("camt", "FIELD_REQUIRED", "Send the file.");
-    }
-    if message.camt.len() > MOST_BYTES {
-        fields.wrong("camt", "FIELD_TOO_LONG", "Send at most 2 MiB; cut the file in two.");
-    }
-    Ok((fields.write(&message.request_id, tenant)?, message.camt.to_vec()))
+    let (content, reading) = bank_file(&mut fields, &message.content, (message.csv.as_ref(), message.preset));
+    Ok((fields.write(&message.request_id, tenant)?, BankStatementFile { content, reading }))
+}
+
+/// Describes a file.
+pub fn describe_bank_statement(request: Request<pb::DescribeBankStatementRequest>) -> Result<(TenantId, BankStatementFile), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.name("parent", &message.parent, &[]).tenant;
+    let (content, reading) = bank_file(&mut fields, &message.content, (message.csv.as_ref(), message.preset));
+    fields.finish()?;
+    Ok((tenant, BankStatementFile { content, reading }))
+}
+
+/// Names a suspected duplicate.
+pub fn confirm_bank_line(request: Request<pb::ConfirmBankLineRequest>) -> Result<(Call, Id<BankLine>), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let line = line_of(&mut fields, &message.name);
+    Ok((fields.write(&message.request_id, line.tenant.clone())?, id_of(&line)))
 }
 
 /// The line that a write names.
@@ -151,6 +167,7 @@ pub fn list_bank_lines(request: Request<pb::ListBankLinesRequest>) -> Result<(Te
         State::Unmatching => Some(LineState::Unmatching),
         State::Dismissed => Some(LineState::Dismissed),
         State::Split => Some(LineState::Split),
+        State::SuspectedDuplicate => Some(LineState::SuspectedDuplicate),
     });
     let page = Page::parse(&mut fields, &format!("{} {}", message.parent, message.state), message.page_size, &message.page_token);
     fields.finish()?;
@@ -168,6 +185,7 @@ fn suggest_reason(reason: SuggestReason) -> pb::bank_line::SuggestReason {
         SuggestReason::AutomationOff => Message::AutomationOff,
         SuggestReason::TopUpAmongOthers => Message::TopUpAmongOthers,
         SuggestReason::StatedAmount => Message::StatedAmount,
+        SuggestReason::PartsDiffer => Message::PartsDiffer,
     }
 }
 
@@ -192,6 +210,53 @@ fn line_state(state: LineState) -> pb::bank_line::State {
         LineState::Unmatching => State::Unmatching,
         LineState::Dismissed => State::Dismissed,
         LineState::Split => State::Split,
+        LineState::SuspectedDuplicate => State::SuspectedDuplicate,
+    }
+}
+
+fn line_name(tenant: &TenantId, id: Id<BankLine>) -> String {
+    format!("tenants/{tenant}/bankLines/{id}")
+}
+
+fn duplicates(tenant: &TenantId, taken: &Taken) -> Vec<pb::DuplicateEntry> {
+    let entry =
+        |(place, line): &(Place, Id<BankLine>)| pb::DuplicateEntry { place: place.to_string(), bank_line: line_name(tenant, *line) };
+    taken.duplicates.iter().take(MOST_LISTED).map(entry).collect()
+}
+
+fn count(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// What became of a file.
+#[must_use]
+pub fn imported(tenant: &TenantId, file: &ReadFile, taken: &Taken) -> pb::ImportBankStatementResponse {
+    pb::ImportBankStatementResponse {
+        bank_lines: taken.lines.iter().map(|line| bank_line(tenant, line)).collect(),
+        duplicate_count: count(taken.duplicates.len()),
+        ignored_count: count(file.ignored),
+        duplicates: duplicates(tenant, taken),
+        findings: file.findings.iter().take(MOST_LISTED).cloned().collect(),
+        finding_count: count(file.findings.len()),
+        format: file.format.to_owned(),
+    }
+}
+
+/// What would become of a file. Its lines have no names yet; one that may be another of the file names none.
+#[must_use]
+pub fn described(tenant: &TenantId, file: &ReadFile, taken: &Taken) -> pb::DescribeBankStatementResponse {
+    let unnamed = |line: &BankLine| {
+        let is_new = |id: &Id<BankLine>| id.uuid().is_nil();
+        let shown = BankLine { duplicate_of: line.duplicate_of.filter(|id| !is_new(id)), ..line.clone() };
+        pb::BankLine { name: String::new(), create_time: None, ..bank_line(tenant, &shown) }
+    };
+    pb::DescribeBankStatementResponse {
+        bank_lines: taken.lines.iter().map(unnamed).collect(),
+        duplicates: duplicates(tenant, taken),
+        duplicate_count: count(taken.duplicates.len()),
+        findings: file.findings.iter().take(MOST_LISTED).cloned().collect(),
+        finding_count: count(file.findings.len()),
+        format: file.format.to_owned(),
     }
 }
 
@@ -201,7 +266,7 @@ pub fn bank_line(tenant: &TenantId, line: &BankLine) -> pb::BankLine {
     let customer = line.customer.map(|customer| customer_name(tenant, customer)).unwrap_or_default();
     let invoices: Vec<_> = line.pays.iter().map(|paid| format!("{customer}/invoices/{}", paid.invoice)).collect();
     let candidate = |candidate: &Candidate| format!("{}/invoices/{}", customer_name(tenant, candidate.customer), candidate.invoice);
-    let line_name = |id: Id<BankLine>| format!("tenants/{tenant}/bankLines/{id}");
+    let line_name = |id| line_name(tenant, id);
     pb::BankLine {
         name: line_name(line.id),
         state: line_state(line.state).into(),
@@ -220,6 +285,9 @@ pub fn bank_line(tenant: &TenantId, line: &BankLine) -> pb::BankLine {
         dismiss_reason: line.dismissal.map_or(0, |reason| dismiss_reason(reason).into()),
         explanation: line.explanation.clone(),
         part_of: line.part_of.map(line_name).unwrap_or_default(),
+        duplicate_of: line.duplicate_of.map(line_name).unwrap_or_default(),
+        charges: line.shown.charges.map(money),
+        value_date: line.shown.value_on.map(date),
         customer,
     }
 }

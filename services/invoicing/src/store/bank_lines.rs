@@ -3,12 +3,13 @@
 use super::{currency, date, unknown};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
-    BankLine, Invoice,
+    BankLine, Customer, Invoice,
     bank::{Candidate, Dismissal, LineState, Paid, Shown, SuggestReason, TakenBack},
 };
 use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "bank_lines")]
@@ -19,6 +20,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     id: Uuid,
     account: String,
+    /// Unique: the line's id; of older lines the bank's reference, which is among the details now.
     reference: String,
     booked_on: String,
     amount: i64,
@@ -31,6 +33,10 @@ pub struct Model {
     payment_id: Option<Uuid>,
     details: String,
     return_id: Option<Uuid>,
+    account_key: String,
+    payer_key: String,
+    booking_amount: Option<i64>,
+    booking: String,
     created_at: ChronoDateTimeUtc,
 }
 
@@ -46,6 +52,15 @@ struct DetailsText {
     dismissal: String,
     explanation: String,
     part_of: Option<Uuid>,
+    duplicate_of: Option<Uuid>,
+    /// The bank's reference; none in lines from before it was here.
+    bank_reference: Option<String>,
+    value_on: Option<String>,
+    numbers: Vec<String>,
+    /// Numbers and what the payer stated for them.
+    stated: Vec<(String, i64)>,
+    charges: Option<i64>,
+    parts_differ: bool,
     /// The payment, and what had become credit.
     taken_back: Option<(Uuid, i64)>,
 }
@@ -75,11 +90,18 @@ fn line(row: Model) -> Result<BankLine, AppError> {
         id: Id::from_uuid(row.id),
         shown: Shown {
             booked_on: date(&row.booked_on)?,
+            value_on: details.value_on.as_deref().map(date).transpose()?,
             amount: money(row.amount),
             account: row.account,
-            reference: row.reference,
+            account_key: row.account_key,
+            reference: details.bank_reference.unwrap_or(row.reference),
             payer: row.payer,
+            payer_key: row.payer_key,
             text: row.text,
+            numbers: details.numbers,
+            stated: details.stated.into_iter().map(|(number, micros)| (number, money(micros))).collect(),
+            charges: details.charges.map(money),
+            parts_differ: details.parts_differ,
         },
         state: state.ok_or_else(|| unknown("bank line state", &row.state))?,
         pays,
@@ -89,6 +111,7 @@ fn line(row: Model) -> Result<BankLine, AppError> {
         reasons: details.reasons.iter().map(reason).collect::<Result<_, _>>()?,
         dismissal: Dismissal::ALL.into_iter().find(|reason| reason.name() == details.dismissal),
         explanation: details.explanation,
+        duplicate_of: details.duplicate_of.map(Id::from_uuid),
         part_of: details.part_of.map(Id::from_uuid),
         taken_back: taken_back.map(|(id, (payment, surplus))| TakenBack { id, payment: Id::from_uuid(payment), surplus: money(surplus) }),
         created_at: row.created_at,
@@ -103,6 +126,13 @@ fn details(line: &BankLine) -> Result<String, AppError> {
         dismissal: line.dismissal.map(Dismissal::name).unwrap_or_default().to_owned(),
         explanation: line.explanation.clone(),
         part_of: line.part_of.map(Id::uuid),
+        duplicate_of: line.duplicate_of.map(Id::uuid),
+        bank_reference: Some(line.shown.reference.clone()),
+        value_on: line.shown.value_on.map(|day| day.to_string()),
+        numbers: line.shown.numbers.clone(),
+        stated: line.shown.stated.iter().map(|(number, amount)| (number.clone(), amount.micros())).collect(),
+        charges: line.shown.charges.map(Money::micros),
+        parts_differ: line.shown.parts_differ,
         taken_back: line.taken_back.map(|taken| (taken.payment.uuid(), taken.surplus.micros())),
     };
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
@@ -124,20 +154,27 @@ pub async fn find_by_return<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ret
     query.one(conn).await?.map(line).transpose()
 }
 
-/// Which of these references of an account are stored.
-pub async fn stored_references<C: ConnectionTrait>(
+/// The customers whose invoices these accounts paid, or whose money on account they sent.
+pub async fn paid_before_for<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    account: &str,
-    references: &[&str],
-) -> Result<Vec<String>, AppError> {
+    payer_keys: &BTreeSet<String>,
+) -> Result<BTreeMap<String, BTreeSet<Id<Customer>>>, AppError> {
     let query = Entity::find()
         .select_only()
-        .column(Column::Reference)
+        .columns([Column::PayerKey, Column::CustomerId])
+        .distinct()
         .filter(Column::Tenant.eq(tenant.as_str()))
-        .filter(Column::Account.eq(account))
-        .filter(Column::Reference.is_in(references.iter().copied()));
-    Ok(query.into_tuple().all(conn).await?)
+        .filter(Column::PayerKey.is_in(payer_keys))
+        .filter(Column::PayerKey.ne(""))
+        // A match that was taken back is forgotten: its line is in another state.
+        .filter(Column::State.eq(LineState::Matched.name()));
+    let rows: Vec<(String, Option<Uuid>)> = query.into_tuple().all(conn).await?;
+    let mut found: BTreeMap<String, BTreeSet<Id<Customer>>> = BTreeMap::new();
+    for (key, customer) in rows {
+        found.entry(key).or_default().extend(customer.map(Id::from_uuid));
+    }
+    Ok(found)
 }
 
 /// Whether a line is matched to an invoice whose payment is not made yet.
@@ -170,7 +207,7 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &
             tenant: Set(tenant.to_string()),
             id: Set(line.id.uuid()),
             account: Set(line.shown.account.clone()),
-            reference: Set(line.shown.reference.clone()),
+            reference: Set(line.id.to_string()),
             booked_on: Set(line.shown.booked_on.to_string()),
             amount: Set(line.shown.amount.micros()),
             currency: Set(line.shown.amount.currency().code().to_owned()),
@@ -182,6 +219,11 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &
             payment_id: Set(line.payment.map(Id::uuid)),
             details: Set(details(line)?),
             return_id: Set(line.taken_back.map(|taken| taken.id)),
+            account_key: Set(line.shown.account_key.clone()),
+            payer_key: Set(line.shown.payer_key.clone()),
+            // A part that a person cut is no booking.
+            booking_amount: Set(line.part_of.map(|_| 0)),
+            booking: Set(String::new()),
             created_at: Set(line.created_at),
         })
     };

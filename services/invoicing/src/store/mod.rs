@@ -3,6 +3,8 @@
 #![expect(clippy::missing_errors_doc, reason = "every query fails as the database does; what else one refuses is named")]
 
 pub mod approvals;
+pub mod bank_bookings;
+pub mod bank_imports;
 pub mod bank_lines;
 pub mod credit_notes;
 pub mod customers;

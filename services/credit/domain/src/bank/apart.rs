@@ -2,7 +2,7 @@
 //! apart, so that a person can look into it.
 
 use super::{
-    BookingKind, Kept, Returned,
+    BookingKind, MergedBooking, Returned,
     names::{is_named, key_words, says_returned},
 };
 use chrono::NaiveDate;
@@ -127,8 +127,8 @@ pub(super) struct Counted {
 }
 
 /// Sets apart what no customer paid.
-pub(super) fn set_apart<'a>(accounts: impl Iterator<Item = &'a [Kept]>, is_holder: &dyn Fn(&str) -> bool) -> Counted {
-    let item = |account: usize, kept: &Kept| {
+pub(super) fn set_apart<'a>(accounts: impl Iterator<Item = &'a [MergedBooking]>, is_holder: &dyn Fn(&str) -> bool) -> Counted {
+    let item = |account: usize, kept: &MergedBooking| {
         let booking = &kept.booking;
         let party = key_words(&booking.party);
         let is_holder = is_holder(&booking.party);
@@ -154,7 +154,7 @@ pub(super) fn set_apart<'a>(accounts: impl Iterator<Item = &'a [Kept]>, is_holde
     counted.items.sort_by_key(|item| (item.day, item.account));
     counted.suspected_duplicates();
     counted.returns();
-    counted.own_transfers();
+    counted.transfers_between_accounts();
     counted.by_kind_and_name();
     counted.refunds();
     counted.cash_round_trips();

@@ -14,8 +14,8 @@ mod properties;
 mod tests;
 
 pub use apart::{ApartRule, SetApart};
-pub use identity::Kept;
-pub use names::{is_placeholder, key_words};
+pub use identity::MergedBooking;
+pub use names::key_words;
 
 use chrono::{Days, NaiveDate};
 use payterms_kernel::Currency;
@@ -161,7 +161,7 @@ pub struct Statement {
 /// An account with all that is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Account {
-    bookings: Vec<Kept>,
+    bookings: Vec<MergedBooking>,
     covers: Vec<(NaiveDate, NaiveDate)>,
     tells_returns: Vec<(NaiveDate, NaiveDate)>,
     closing: Option<(NaiveDate, i64)>,

@@ -1,10 +1,9 @@
 //! Bank data, case by case.
 
-use super::{
-    ApartRule, BankData, Booking, BookingKind, Reference, ReferenceKind, Returned, Source, Statement, StatementId, is_placeholder,
-};
+use super::{ApartRule, BankData, Booking, BookingKind, Reference, ReferenceKind, Returned, Source, Statement, StatementId};
 use crate::feature::{Feature, Features};
 use chrono::NaiveDate;
+use payterms_bank_files::is_placeholder;
 use payterms_kernel::Currency;
 
 pub(super) const UNIT: i64 = 1_000_000;

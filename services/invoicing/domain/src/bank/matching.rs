@@ -48,6 +48,8 @@ pub struct Named<'a> {
     pub stated: Vec<Paid>,
     /// The customers whose invoices the payer's account paid before, by a match that a person or the rules confirmed.
     pub paid_before_for: &'a BTreeSet<Id<Customer>>,
+    /// Whether it is a part of a batch whose parts do not come to what was booked.
+    pub parts_differ: bool,
 }
 
 /// What the rules say of a line.
@@ -125,6 +127,7 @@ fn reasons(named: &Named<'_>, invoices: &[&Invoice], automation: Automation) -> 
         (SuggestReason::AutomationOff, automation == Automation::Off),
         (SuggestReason::TopUpAmongOthers, invoices.len() > 1 && invoices.iter().any(is_top_up)),
         (SuggestReason::StatedAmount, stated_too_much || stated.compare(named.amount)?.is_gt()),
+        (SuggestReason::PartsDiffer, named.parts_differ),
     ];
     Ok(holds.into_iter().filter(|(_, holds)| *holds).map(|(reason, _)| reason).collect())
 }

@@ -3,10 +3,12 @@
 mod matching;
 mod numbers;
 mod pay;
+mod state;
 
 pub use matching::{Automation, Evaluation, Named, evaluate};
 pub use numbers::{creditor_reference, numbers_in};
 pub use pay::Short;
+pub use state::{Dismissal, LineState, SuggestReason};
 
 use crate::{
     customer::Customer,
@@ -20,151 +22,57 @@ use uuid::Uuid;
 /// Parts that a line can be split into.
 pub const MOST_PARTS: usize = 20;
 
-/// Where a line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineState {
-    /// It names no invoice that we know: a person matches it.
-    Unmatched,
-    /// It names invoices, but something about it is for a person to decide.
-    Suggested,
-    /// It pays invoices, or is a customer's money on account.
-    Matched,
-    /// Its match is being taken back.
-    Unmatching,
-    /// It is no customer's payment: a person said why.
-    Dismissed,
-    /// Its parts stand for it.
-    Split,
-}
-
-impl LineState {
-    /// All states.
-    pub const ALL: [Self; 6] = [Self::Unmatched, Self::Suggested, Self::Matched, Self::Unmatching, Self::Dismissed, Self::Split];
-
-    /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Unmatched => "UNMATCHED",
-            Self::Suggested => "SUGGESTED",
-            Self::Matched => "MATCHED",
-            Self::Unmatching => "UNMATCHING",
-            Self::Dismissed => "DISMISSED",
-            Self::Split => "SPLIT",
-        }
-    }
-
-    /// The verbs that a person has in this state.
-    fn allowed(self) -> &'static [&'static str] {
-        match self {
-            Self::Unmatched | Self::Suggested => &["MatchBankLine", "CreditBankLine", "SplitBankLine", "DismissBankLine"],
-            Self::Matched => &["UnmatchBankLine"],
-            Self::Dismissed => &["MatchBankLine", "CreditBankLine", "SplitBankLine"],
-            Self::Unmatching | Self::Split => &[],
-        }
-    }
-}
-
-/// Why a person decides about a line that names invoices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SuggestReason {
-    /// A named invoice is a draft, paid, void, or a credit note has taken it off.
-    InvoiceNotOpen,
-    /// The named invoices are of several customers.
-    SeveralCustomers,
-    /// The payer's account is known to pay for other customers only.
-    OtherPayer,
-    /// An account that never paid before pays over 110 percent of what is named.
-    AmountAboveNamed,
-    /// The tenant matches exact amounts only, and this is another one.
-    AmountDiffers,
-    /// The tenant matches nothing without a person.
-    AutomationOff,
-    /// A purchase of credit is named together with other invoices.
-    TopUpAmongOthers,
-    /// An amount that is stated for a document is more than it can take.
-    StatedAmount,
-}
-
-impl SuggestReason {
-    /// All reasons.
-    pub const ALL: [Self; 8] = [
-        Self::InvoiceNotOpen,
-        Self::SeveralCustomers,
-        Self::OtherPayer,
-        Self::AmountAboveNamed,
-        Self::AmountDiffers,
-        Self::AutomationOff,
-        Self::TopUpAmongOthers,
-        Self::StatedAmount,
-    ];
-
-    /// The name of the reason, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::InvoiceNotOpen => "INVOICE_NOT_OPEN",
-            Self::SeveralCustomers => "SEVERAL_CUSTOMERS",
-            Self::OtherPayer => "OTHER_PAYER",
-            Self::AmountAboveNamed => "AMOUNT_ABOVE_NAMED",
-            Self::AmountDiffers => "AMOUNT_DIFFERS",
-            Self::AutomationOff => "AUTOMATION_OFF",
-            Self::TopUpAmongOthers => "TOP_UP_AMONG_OTHERS",
-            Self::StatedAmount => "STATED_AMOUNT",
-        }
-    }
-}
-
-/// Why a line is no customer's payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dismissal {
-    /// Interest of the bank.
-    Interest,
-    /// The tenant moved its own money.
-    OwnMoney,
-    /// The money is another's and goes back at the bank.
-    NotOurs,
-    /// Another line stands for the same booking.
-    Duplicate,
-    /// A supplier or a bank gave money back.
-    RefundReceived,
-    /// Something else: the explanation says what.
-    Other,
-}
-
-impl Dismissal {
-    /// All reasons.
-    pub const ALL: [Self; 6] = [Self::Interest, Self::OwnMoney, Self::NotOurs, Self::Duplicate, Self::RefundReceived, Self::Other];
-
-    /// The name of the reason, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Interest => "INTEREST",
-            Self::OwnMoney => "OWN_MONEY",
-            Self::NotOurs => "NOT_OURS",
-            Self::Duplicate => "DUPLICATE",
-            Self::RefundReceived => "REFUND_RECEIVED",
-            Self::Other => "OTHER",
-        }
-    }
-}
-
 /// What a statement says of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     /// The tenant's account, an IBAN or the bank's number.
     pub account: String,
-    /// The bank's reference of the line: it is taken in once.
+    /// The account as it is compared, however a file writes it.
+    pub account_key: String,
+    /// The bank's reference of the line; banks repeat them.
     pub reference: String,
     /// When it was booked.
     pub booked_on: NaiveDate,
+    /// The day from which it bears interest.
+    pub value_on: Option<NaiveDate>,
     /// What has arrived.
     pub amount: Money,
     /// Who paid, as the bank names them; may be empty.
     pub payer: String,
+    /// The payer's account, as a hash under a key of the tenant; empty where the bank does not say.
+    pub payer_key: String,
     /// What the payer wrote.
     pub text: String,
+    /// The numbers of documents in all of its texts.
+    pub numbers: Vec<String>,
+    /// The amounts that the payer stated for documents, by number.
+    pub stated: Vec<(String, Money)>,
+    /// What the bank names as its charges for it.
+    pub charges: Option<Money>,
+    /// Whether it is a part of a batch whose parts do not come to what was booked, without charges that explain it.
+    pub parts_differ: bool,
+}
+
+impl Shown {
+    /// A line of which nothing else is known.
+    #[must_use]
+    pub fn plain(booked_on: NaiveDate, amount: Money) -> Self {
+        Self {
+            account: String::new(),
+            account_key: String::new(),
+            reference: String::new(),
+            booked_on,
+            value_on: None,
+            amount,
+            payer: String::new(),
+            payer_key: String::new(),
+            text: String::new(),
+            numbers: Vec::new(),
+            stated: Vec::new(),
+            charges: None,
+            parts_differ: false,
+        }
+    }
 }
 
 /// An invoice that a line pays.
@@ -219,6 +127,8 @@ pub struct BankLine {
     pub dismissal: Option<Dismissal>,
     /// What a person said about it.
     pub explanation: String,
+    /// The line that it may equal, while `SUSPECTED_DUPLICATE`.
+    pub duplicate_of: Option<Id<BankLine>>,
     /// The line that it is a part of.
     pub part_of: Option<Id<BankLine>>,
     /// What is booked back, from UNMATCHING on.
@@ -242,6 +152,7 @@ impl BankLine {
             reasons: Vec::new(),
             dismissal: None,
             explanation: String::new(),
+            duplicate_of: None,
             part_of: None,
             taken_back: None,
             created_at: now,
@@ -264,7 +175,24 @@ impl BankLine {
         self.candidates.clear();
         self.reasons.clear();
         self.dismissal = None;
+        self.duplicate_of = None;
         self.explanation.clear();
+    }
+
+    /// Marks a new line: it may be a booking that is known.
+    pub fn suspect(&mut self, duplicate_of: Id<Self>) {
+        self.decide(LineState::SuspectedDuplicate);
+        self.duplicate_of = Some(duplicate_of);
+    }
+
+    /// Says that it is a booking of its own; it is evaluated like any other then.
+    ///
+    /// # Errors
+    /// `BANK_LINE_STATE`.
+    pub fn confirm(&mut self) -> Result<(), Refusal> {
+        self.must_be(&[LineState::SuspectedDuplicate])?;
+        self.decide(LineState::Unmatched);
+        Ok(())
     }
 
     /// Takes in what the rules say of a line that nobody has decided about.
@@ -322,7 +250,7 @@ impl BankLine {
     /// # Errors
     /// `BANK_LINE_STATE`.
     pub fn dismiss(&mut self, reason: Dismissal, explanation: String) -> Result<(), Refusal> {
-        self.must_be(&[LineState::Unmatched, LineState::Suggested])?;
+        self.must_be(&[LineState::Unmatched, LineState::Suggested, LineState::SuspectedDuplicate])?;
         self.decide(LineState::Dismissed);
         (self.dismissal, self.explanation) = (Some(reason), explanation);
         Ok(())
@@ -340,7 +268,9 @@ impl BankLine {
             return Err(Refusal::invalid(vec![Violation { field: "parts".to_owned(), reason: "PARTS_MISMATCH", description: message }]));
         }
         let part = |(number, amount): (usize, &Money)| {
-            let shown = Shown { amount: *amount, reference: format!("{}/part {number}", self.shown.reference), ..self.shown.clone() };
+            let reference = format!("{}/part {number}", self.shown.reference);
+            // What the payer stated is of the whole line.
+            let shown = Shown { amount: *amount, reference, stated: Vec::new(), charges: None, ..self.shown.clone() };
             Self { part_of: Some(self.id), ..Self::new(ids.make(), shown, now) }
         };
         let parts = (1..).zip(parts).map(part).collect();

@@ -18,14 +18,7 @@ fn ids() -> IdSource {
 }
 
 fn line(cents: i64) -> BankLine {
-    let shown = Shown {
-        account: "X".into(),
-        reference: "1".into(),
-        booked_on: "2026-01-01".parse().unwrap(),
-        amount: usd(cents),
-        payer: String::new(),
-        text: String::new(),
-    };
+    let shown = Shown::plain("2026-01-01".parse().unwrap(), usd(cents));
     BankLine::new(Id::from_uuid(Uuid::nil()), shown, NOW)
 }
 
@@ -97,7 +90,8 @@ fn nothing_is_taken_back_under_way_or_after_a_refund() {
 
 fn reasons(cents: i64, named: &[&Invoice], before: &[Id<Customer>], automation: Automation) -> Vec<SuggestReason> {
     let paid_before_for: BTreeSet<_> = before.iter().copied().collect();
-    let named = Named { amount: usd(cents), invoices: named.to_vec(), stated: Vec::new(), paid_before_for: &paid_before_for };
+    let named =
+        Named { amount: usd(cents), invoices: named.to_vec(), stated: Vec::new(), paid_before_for: &paid_before_for, parts_differ: false };
     match evaluate(&named, automation).unwrap() {
         Evaluation::Suggests { reasons, .. } => reasons,
         Evaluation::Pays { .. } => Vec::new(),
@@ -131,7 +125,7 @@ fn what_is_doubtful_is_for_a_person() {
         assert_eq!(reasons(cents, &named, &before, automation), expected, "{cents} {automation:?}");
     }
     let nobody = BTreeSet::new();
-    let nothing = Named { amount: usd(1), invoices: Vec::new(), stated: Vec::new(), paid_before_for: &nobody };
+    let nothing = Named { amount: usd(1), invoices: Vec::new(), stated: Vec::new(), paid_before_for: &nobody, parts_differ: false };
     assert_eq!(evaluate(&nothing, by_reference), Ok(Evaluation::Nothing));
 }
 
@@ -154,4 +148,20 @@ fn a_person_splits_dismisses_and_credits() {
     let (mut payment, _) = other.pay(&mut ids(), &mut [], usd(0), NOW).unwrap();
     ended(&mut payment, &mut []);
     assert_eq!((payment.surplus, other.dismissal), (usd(10_000), None));
+}
+
+#[test]
+fn a_suspected_duplicate_pays_nothing_until_a_person_says_what_it_is() {
+    let known = Id::from_uuid(Uuid::max());
+    let mut line = line(100);
+    line.suspect(known);
+    assert_eq!((line.state, line.duplicate_of), (LineState::SuspectedDuplicate, Some(known)));
+    let refused = line.credit_to(Id::from_uuid(Uuid::nil())).unwrap_err();
+    assert_eq!((refused.reason, refused.message.contains("ConfirmBankLine")), ("BANK_LINE_STATE", true), "{}", refused.message);
+    let mut confirmed = line.clone();
+    confirmed.confirm().unwrap();
+    assert_eq!((confirmed.state, confirmed.duplicate_of), (LineState::Unmatched, None));
+    assert!(confirmed.confirm().is_err(), "once");
+    line.dismiss(Dismissal::Duplicate, String::new()).unwrap();
+    assert_eq!(line.state, LineState::Dismissed);
 }

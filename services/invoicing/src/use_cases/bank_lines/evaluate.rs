@@ -1,27 +1,41 @@
 //! Looks up what lines name, and lets the rules decide which of them pay.
 
-use crate::store::{invoice_lists, invoices, tenants, versions};
+use crate::store::{bank_lines, invoice_lists, invoices, tenants, versions};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{
     BankLine, Invoice,
-    bank::{Automation, Named, evaluate, numbers_in},
+    bank::{Automation, LineState, Named, Paid, evaluate, numbers_in},
     number::CORRECTIONS,
 };
+use payterms_kernel::Money;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Evaluates lines that nobody has decided about.
 pub(super) async fn evaluate_lines(tx: &WriteTx, lines: &mut [BankLine]) -> Result<(), AppError> {
-    let numbers: Vec<Vec<String>> = lines.iter().map(|line| numbers_in(&line.shown.text)).collect();
-    let invoices = invoices_of(tx, numbers.iter().flatten().cloned().collect()).await?;
+    lines.iter_mut().filter(|line| line.shown.numbers.is_empty()).for_each(|line| line.shown.numbers = numbers_in(&line.shown.text));
+    let invoices = invoices_of(tx, lines.iter().flat_map(|line| line.shown.numbers.iter().cloned()).collect()).await?;
+    let payers: BTreeSet<_> = lines.iter().map(|line| line.shown.payer_key.clone()).filter(|key| !key.is_empty()).collect();
+    let mut paid_before = bank_lines::paid_before_for(tx.conn(), &tx.call().tenant, &payers).await?;
     let tenant = tenants::find(tx.conn(), &tx.call().tenant).await?;
     let automation = tenant.map_or(Automation::Reference, |tenant| tenant.bank_automation);
-    for (line, numbers) in lines.iter_mut().zip(&numbers) {
-        let amount = line.shown.amount;
-        let named = numbers.iter().filter_map(|number| invoices.get(number));
+    let nobody = BTreeSet::new();
+    for line in lines.iter_mut().filter(|line| line.state != LineState::SuspectedDuplicate) {
+        let (shown, amount) = (&line.shown, line.shown.amount);
         // An invoice in another currency is a question for a person.
-        let named = named.filter(|invoice| invoice.currency == amount.currency()).collect();
-        let named = Named { amount, invoices: named, stated: Vec::new(), paid_before_for: &BTreeSet::new() };
+        let find = |number: &String| invoices.get(number).filter(|invoice| invoice.currency == amount.currency());
+        let stated = |(number, amount): &(String, Money)| find(number).map(|own| Paid { invoice: own.id, stated: Some(*amount) });
+        let named = Named {
+            amount,
+            invoices: shown.numbers.iter().filter_map(find).collect(),
+            stated: shown.stated.iter().filter_map(stated).collect(),
+            paid_before_for: paid_before.get(&shown.payer_key).unwrap_or(&nobody),
+            parts_differ: shown.parts_differ,
+        };
         line.apply(evaluate(&named, automation)?);
+        // Lines of one file know of each other.
+        if let (LineState::Matched, Some(customer), false) = (line.state, line.customer, line.shown.payer_key.is_empty()) {
+            paid_before.entry(line.shown.payer_key.clone()).or_default().insert(customer);
+        }
     }
     Ok(())
 }

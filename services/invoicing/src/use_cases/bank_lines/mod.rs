@@ -1,8 +1,10 @@
 //! Bank statements: lines are taken in once, matched to invoices, and become payments.
 
+pub mod confirm;
 pub mod credit;
 pub mod dismiss;
 mod evaluate;
+mod identify;
 pub mod import;
 pub mod match_line;
 pub mod pay;

@@ -17,7 +17,7 @@ const MOST_PARTIES: usize = 50;
 type Side = BTreeMap<(NaiveDate, i64, Option<Vec<String>>), BTreeMap<usize, Vec<usize>>>;
 
 impl Counted {
-    pub(super) fn own_transfers(&mut self) {
+    pub(super) fn transfers_between_accounts(&mut self) {
         let first = self.items.first().map(|item| item.account);
         if self.items.iter().all(|item| Some(item.account) == first) {
             return;

@@ -1,0 +1,128 @@
+//! What tells a booking from others: columns of table `bank_lines`. The first line of a booking stands for it; the other parts of
+//! a batch have the amount 0 there, and lines from before these columns existed have none: each is a booking by itself.
+
+use super::{
+    bank_lines::{Column, Entity},
+    date, unknown,
+};
+use crate::bank_files::{Account, ReadStatement, StoredBooking};
+use payterms_bank_files::{
+    ReferenceKind,
+    identity::{Seen, SeenReference},
+};
+use payterms_chassis::AppError;
+use payterms_kernel::{Id, TenantId};
+use sea_orm::{
+    QueryOrder, QuerySelect,
+    entity::prelude::*,
+    sea_query::{CaseStatement, ExprTrait, Func, SimpleExpr},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Bookings that one statement changes: a statement of SQL has at most some thousand values.
+const MOST_AT_ONCE: usize = 200;
+
+/// What column `booking` holds.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct BookingText {
+    party: String,
+    text: String,
+    /// Kind, value, and the source of a statement in which it occurs once.
+    references: Vec<(String, String, Option<String>)>,
+    statements: Vec<String>,
+    whole: bool,
+}
+
+/// A row: id, day, amount, booked amount, payer, text, booking.
+type Row = (Uuid, String, i64, Option<i64>, String, String, String);
+
+/// Days and amounts of bookings.
+type Contents = (BTreeSet<String>, BTreeSet<i64>);
+
+/// What is known of the accounts of some statements on the statements' days, of the statements' amounts.
+pub async fn of_accounts<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    statements: &[ReadStatement],
+) -> Result<BTreeMap<Account, Vec<StoredBooking>>, AppError> {
+    let mut contents: BTreeMap<(&Account, &str), Contents> = BTreeMap::new();
+    let accounts: Vec<_> = statements.iter().map(|own| Account { key: own.account_key.clone(), currency: own.currency }).collect();
+    for (account, own) in accounts.iter().zip(statements) {
+        let (days, amounts) = contents.entry((account, own.account.as_str())).or_default();
+        days.extend(own.bookings.iter().map(|booking| booking.compared.day.to_string()));
+        amounts.extend(own.bookings.iter().map(|booking| booking.compared.amount));
+    }
+    let mut known: BTreeMap<Account, Vec<StoredBooking>> = BTreeMap::new();
+    for ((account, written), (days, amounts)) in contents {
+        let booked = SimpleExpr::from(Func::coalesce([Expr::col(Column::BookingAmount), Expr::col(Column::Amount)]));
+        let is_account = Column::AccountKey.eq(account.key.as_str()).or(Column::AccountKey.eq("").and(Column::Account.eq(written)));
+        let query = Entity::find()
+            .select_only()
+            .columns([Column::Id, Column::BookedOn, Column::Amount, Column::BookingAmount, Column::Payer, Column::Text, Column::Booking])
+            .filter(Column::Tenant.eq(tenant.as_str()))
+            .filter(Column::Currency.eq(account.currency.code()))
+            .filter(Column::BookedOn.is_in(days))
+            .filter(is_account)
+            .filter(booked.is_in(amounts))
+            .order_by_asc(Column::Id);
+        let rows: Vec<Row> = query.into_tuple().all(conn).await?;
+        let stored = rows.into_iter().map(booking).collect::<Result<Vec<_>, _>>()?;
+        let own = known.entry(account.clone()).or_default();
+        // Two spellings of one account find the same rows.
+        own.extend(stored.into_iter().filter(|new| !own.iter().any(|old| old.line == new.line)).collect::<Vec<_>>());
+    }
+    Ok(known)
+}
+
+fn booking(row: Row) -> Result<StoredBooking, AppError> {
+    let (id, day, amount, booked, payer, text, booking) = row;
+    let own: BookingText = match booking.as_str() {
+        "" => BookingText { party: payer, text, ..BookingText::default() },
+        json => serde_json::from_str(json).map_err(|error| AppError::Fault(format!("a booking: {error}")))?,
+    };
+    let reference = |(kind, value, unique_in): (String, String, Option<String>)| {
+        let found = ReferenceKind::ALL.into_iter().find(|own| own.name() == kind).ok_or_else(|| unknown("reference kind", &kind))?;
+        Ok::<_, AppError>(SeenReference { kind: found, value, unique_in })
+    };
+    let known = Seen {
+        day: date(&day)?,
+        amount: booked.unwrap_or(amount),
+        party: own.party,
+        text: own.text,
+        references: own.references.into_iter().map(reference).collect::<Result<_, _>>()?,
+        statements: own.statements,
+        whole: own.whole,
+    };
+    Ok(StoredBooking { line: Id::from_uuid(id), known })
+}
+
+/// Saves what is known of bookings whose lines are stored.
+pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, bookings: &[StoredBooking]) -> Result<(), AppError> {
+    for some in bookings.chunks(MOST_AT_ONCE) {
+        let (mut amounts, mut texts) = (CaseStatement::new(), CaseStatement::new());
+        for own in some {
+            let known = &own.known;
+            let reference = |own: &SeenReference| (own.kind.name().to_owned(), own.value.clone(), own.unique_in.clone());
+            let text = BookingText {
+                party: known.party.clone(),
+                text: known.text.clone(),
+                references: known.references.iter().map(reference).collect(),
+                statements: known.statements.clone(),
+                whole: known.whole,
+            };
+            let text = serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))?;
+            let is_it = || Column::Id.eq(own.line.uuid());
+            amounts = amounts.case(is_it(), Expr::value(known.amount));
+            texts = texts.case(is_it(), Expr::value(text));
+        }
+        let update = Entity::update_many()
+            .col_expr(Column::BookingAmount, amounts.into())
+            .col_expr(Column::Booking, texts.into())
+            .filter(Column::Tenant.eq(tenant.as_str()))
+            .filter(Column::Id.is_in(some.iter().map(|own| own.line.uuid())));
+        update.exec(conn).await?;
+    }
+    Ok(())
+}
