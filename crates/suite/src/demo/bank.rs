@@ -39,7 +39,8 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
     must_hold((matched.len(), taken.bank_lines.len(), taken.ignored_count) == (3, 4, 2), "three of four credits name an invoice")?;
     stage.print_step("Support", "imports statement.xml: 3 lines matched, 1 names nothing, 2 are no credits.");
     let again = import().await?;
-    must_hold(again.bank_lines.is_empty() && again.duplicate_count == 4, "the same file again changes nothing")?;
+    // Two of the four lines are the parts of one entry.
+    must_hold(again.bank_lines.is_empty() && again.duplicate_count == 3, "the same file again changes nothing")?;
     for line in matched {
         settled(stage, &line.name).await?;
     }
