@@ -77,12 +77,12 @@ fn invalid(what: impl Into<String>) -> Refusal {
     Refusal::new(Kind::Invalid, "BANK_FILE_INVALID", what)
 }
 
-/// Reads a file. `today` is the day of the tenant's clock: no booking may be after it.
+/// Reads a file; no booking may be after the newest day.
 ///
 /// # Errors
 /// `BANK_FILE_INVALID` with what is wrong.
-pub fn read_bank_file(content: &[u8], reading: &Reading, today: NaiveDate) -> Result<ReadFile, Refusal> {
-    let file = read(content, reading.source(), today, Limits::default()).map_err(|error| invalid(error.message))?;
+pub fn read_bank_file(content: &[u8], reading: &Reading, newest_day: NaiveDate) -> Result<ReadFile, Refusal> {
+    let file = read(content, reading.source(), newest_day, Limits::default()).map_err(|error| invalid(error.message))?;
     if !file.entries().any(|entry| entry.status == Status::Booked)
         && let Some(first) = file.findings.iter().find(|own| own.kind != FindingKind::NoEntries)
     {
@@ -134,11 +134,11 @@ fn claim(file: &BankFile, own: &Statement, (content, number): (&[u8], usize)) ->
     // Balances, where there are both, know better than a stated period whether bookings are missing.
     let whole = if own.opening.is_some() && own.closing.is_some() { own.is_whole() } else { own.period.is_some() };
     let has_id = !own.id.is_empty() && (own.period.is_some() || !own.sequence.is_empty());
-    let id = if !has_id {
+    let id = if has_id {
+        format!("{}|{}|{}|{:?}", own.id, own.sequence, own.page, own.period)
+    } else {
         // The same bytes are the same statement. An id alone is not: some banks give all their statements one.
         format!("{}#{number}", hex::encode(Sha256::digest(content).get(..16).unwrap_or_default()))
-    } else {
-        format!("{}|{}|{}|{:?}", own.id, own.sequence, own.page, own.period)
     };
     Claim { source: file.format.name().to_owned(), fingerprint: id, covers: own.period, whole }
 }

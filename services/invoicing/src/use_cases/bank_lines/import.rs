@@ -8,7 +8,7 @@ use crate::{
     messages,
     store::{bank_bookings, bank_imports, bank_lines},
 };
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1::{DescribeBankStatementResponse, ImportBankStatementResponse};
@@ -23,8 +23,7 @@ pub async fn import_bank_statement(
     call: &Call,
     file: &BankStatementFile,
 ) -> Result<Answer<ImportBankStatementResponse>, AppError> {
-    let today = app.db.tenant_today(&call.tenant).await?;
-    let read = read_bank_file(&file.content, &file.reading, today)?;
+    let read = read_bank_file(&file.content, &file.reading, newest_day(app, &call.tenant).await?)?;
     let mut tx = app.db.begin(call).await?;
     // One import of a tenant at a time: two files of one account would both find a booking new.
     let secret = bank_imports::lock(tx.conn(), &call.tenant).await?;
@@ -53,11 +52,16 @@ pub async fn describe_bank_statement(
     tenant: &TenantId,
     file: &BankStatementFile,
 ) -> Result<DescribeBankStatementResponse, AppError> {
-    let today = app.db.tenant_today(tenant).await?;
-    let read = read_bank_file(&file.content, &file.reading, today)?;
+    let read = read_bank_file(&file.content, &file.reading, newest_day(app, tenant).await?)?;
     let conn = app.db.read(tenant).await?;
     let mut known = bank_bookings::of_accounts(&conn, tenant, &read.statements).await?;
     let no_id = || Id::from_uuid(Uuid::nil());
     let taken = identify(&read.statements, &mut known, "", DateTime::UNIX_EPOCH, &mut { no_id });
     Ok(messages::bank_lines::described(tenant, &read, &taken))
+}
+
+/// The last day that a bank may have booked on: where the account is kept it may be tomorrow already.
+async fn newest_day(app: &App, tenant: &TenantId) -> Result<NaiveDate, AppError> {
+    let today = app.db.tenant_today(tenant).await?;
+    Ok(today.succ_opt().unwrap_or(today))
 }
