@@ -19,6 +19,7 @@ impl MigratorTrait for Invoicing {
             Box::new(system::GUARDED),
             Box::new(bank::STEP),
             Box::new(bank::IDENTITY),
+            Box::new(bank::RETURNS),
         ]
     }
 }
@@ -356,5 +357,13 @@ mod bank {
             indexes: &[],
             guard: Guard::Tenant,
         }],
+    };
+
+    /// Credits that the bank takes back are lines too. Amounts stay above zero; the column says which way the money went.
+    pub const RETURNS: Step = Step {
+        name: "invoicing_0006_returns",
+        postgres: &[],
+        statements: &["ALTER TABLE bank_lines ADD COLUMN is_return boolean NOT NULL DEFAULT false"],
+        tables: &[],
     };
 }

@@ -33,11 +33,11 @@ on_both!(
     a_line_is_split_credited_or_dismissed,
 );
 
-async fn get(session: &Session, name: &str) -> BankLine {
+pub(crate) async fn get(session: &Session, name: &str) -> BankLine {
     session.bank().get_bank_line(GetBankLineRequest { name: name.into() }).await.unwrap().into_inner().bank_line.unwrap()
 }
 
-async fn unmatch(session: &Session, name: &str) -> Result<UnmatchBankLineResponse, Status> {
+pub(crate) async fn unmatch(session: &Session, name: &str) -> Result<UnmatchBankLineResponse, Status> {
     let request = UnmatchBankLineRequest { request_id: request_id(), name: name.into() };
     session.bank().unmatch_bank_line(request).await.map(tonic::Response::into_inner)
 }
@@ -48,11 +48,12 @@ pub(crate) async fn match_to(session: &Session, line: &str, invoices: &[&str]) -
         name: line.into(),
         invoice: String::new(),
         invoices: invoices.iter().map(|name| (*name).to_owned()).collect(),
+        returned_line: String::new(),
     };
     session.bank().match_bank_line(request).await.map(|answer| answer.into_inner().bank_line.unwrap())
 }
 
-fn only(imported: &ImportBankStatementResponse) -> &BankLine {
+pub(crate) fn only(imported: &ImportBankStatementResponse) -> &BankLine {
     assert_eq!(imported.bank_lines.len(), 1);
     &imported.bank_lines[0]
 }

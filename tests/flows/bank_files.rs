@@ -138,7 +138,7 @@ async fn what_is_not_taken_in_is_listed_with_its_reason(world: &World) {
     };
     let entries = [
         side("7.00", "DBIT", "<Sts>BOOK</Sts>"),
-        side("8.00", "DBIT", "<RvslInd>true</RvslInd><Sts>BOOK</Sts>"),
+        side("8.00", "DBIT", "<Sts>INFO</Sts>"),
         side("9.00", "CRDT", "<Sts>PDNG</Sts>"),
         side("10.00", "CRDT", "<Sts>BOOK</Sts>"),
         side("11.00", "CRDT", "<RvslInd>true</RvslInd><Sts>BOOK</Sts>"),
@@ -150,7 +150,7 @@ async fn what_is_not_taken_in_is_listed_with_its_reason(world: &World) {
     let listed: Vec<_> = answer.findings.iter().map(|own| (own.place.as_str(), own.kind.as_str())).collect();
     let expected = [
         ("statement 1, entry 1", "OUTGOING"),
-        ("statement 1, entry 2", "RETURNED"),
+        ("statement 1, entry 2", "NOT_BOOKED"),
         ("statement 1, entry 3", "NOT_BOOKED"),
         ("statement 1, entry 5", "RETURNED"),
     ];

@@ -14,6 +14,7 @@ mod bank;
 mod bank_debits;
 mod bank_decisions;
 mod bank_files;
+mod bank_returns;
 mod chargebacks;
 mod clients;
 mod clocks;

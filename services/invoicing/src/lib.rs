@@ -49,7 +49,7 @@ pub struct Invoicing;
 
 impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
-    const SCHEMA_VERSION: &'static str = "invoicing_0005_bank_identity";
+    const SCHEMA_VERSION: &'static str = "invoicing_0006_returns";
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
@@ -92,6 +92,7 @@ fn drivers(app: &App) -> Drivers {
     }
     drivers! {
         bank_lines::pay::FLOW => bank_lines::pay::drive_bank_line,
+        bank_lines::return_line::FLOW => bank_lines::return_line::drive_returned_line,
         bank_lines::unmatch::FLOW => bank_lines::unmatch::drive_bank_line_return,
         mails::send::FLOW => mails::send::drive_mail,
         test_clocks::advance::FLOW => test_clocks::advance::drive_test_clock,

@@ -52,8 +52,13 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
         &format!("pays {} and {}; of {} {} are open still.", full.number, exact.number, short.number, shown(left.open.as_ref())),
     );
     let nameless = taken.bank_lines.iter().find(|line| line.state() == State::Unmatched).ok_or("no nameless line")?;
-    let to =
-        MatchBankLineRequest { request_id: request_id(), name: nameless.name.clone(), invoice: short.name.clone(), invoices: Vec::new() };
+    let to = MatchBankLineRequest {
+        request_id: request_id(),
+        name: nameless.name.clone(),
+        invoice: short.name.clone(),
+        invoices: Vec::new(),
+        returned_line: String::new(),
+    };
     stage.someone("STAFF")?.bank().match_bank_line(to).await.map_err(sentence_of)?;
     let surplus = settled(stage, &nameless.name).await?;
     must_hold(read(stage, &short).await?.state() == invoice::State::Paid && surplus == amount("USD", 35, 50), "the rest becomes credit")?;

@@ -70,11 +70,13 @@ pub enum MailKind {
     CreditDeclined,
     /// An applicant for credit is to add something.
     CreditInformation,
+    /// A payment by bank transfer does not stand any more.
+    PaymentTakenBack,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -106,6 +108,7 @@ impl MailKind {
         Self::LimitCut,
         Self::CreditDeclined,
         Self::CreditInformation,
+        Self::PaymentTakenBack,
     ];
 
     /// The name of the kind, as in the contract.
@@ -143,6 +146,7 @@ impl MailKind {
             Self::LimitCut => "LIMIT_CUT",
             Self::CreditDeclined => "CREDIT_DECLINED",
             Self::CreditInformation => "CREDIT_INFORMATION",
+            Self::PaymentTakenBack => "PAYMENT_TAKEN_BACK",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Api;
 use crate::{
+    commands::bank_lines::Matching,
     messages,
     use_cases::bank_lines::{
         confirm::confirm_bank_line,
@@ -10,6 +11,7 @@ use crate::{
         import::{describe_bank_statement, import_bank_statement},
         match_line::match_bank_line,
         read::{get_bank_line, list_bank_lines},
+        return_line::return_bank_line,
         split::split_bank_line,
         unmatch::unmatch_bank_line,
     },
@@ -49,7 +51,11 @@ impl BankService for Api {
 
     async fn match_bank_line(&self, request: Request<MatchBankLineRequest>) -> Result<Response<MatchBankLineResponse>, Status> {
         let (call, matched) = messages::bank_lines::match_bank_line(request)?;
-        handler::write(&self.app.flows, &call, || match_bank_line(&self.app, &call, &matched)).await
+        let app = &self.app;
+        match matched {
+            Matching::Invoices(named) => handler::write(&app.flows, &call, || match_bank_line(app, &call, &named)).await,
+            Matching::Return(named) => handler::write(&app.flows, &call, || return_bank_line(app, &call, &named)).await,
+        }
     }
 
     async fn unmatch_bank_line(&self, request: Request<UnmatchBankLineRequest>) -> Result<Response<UnmatchBankLineResponse>, Status> {

@@ -1,4 +1,4 @@
-//! Files of banks: which credits they hold, as lines that may pay invoices. A file is hostile until it is read; the crate of
+//! Files of banks: which credits and returns of credits they hold, as lines. A file is hostile until it is read; the crate of
 //! bank files reads it, and what it holds is known here by booking, of which a batch is one with several lines.
 
 mod seen;
@@ -20,7 +20,7 @@ use payterms_proto::common::v1::BankFinding;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// Credit lines in one file.
+/// Lines in one file.
 const MOST_LINES: usize = 1_000;
 /// Numbers of documents that a line names.
 const MOST_NUMBERS: usize = 100;
@@ -34,11 +34,11 @@ pub struct ReadFile {
     pub statements: Vec<ReadStatement>,
     /// What is not taken in, or not as it stands.
     pub findings: Vec<BankFinding>,
-    /// How many entries are no booked credit.
+    /// How many entries are no line.
     pub ignored: usize,
 }
 
-/// The credits of one account.
+/// The lines of one account.
 #[derive(Debug)]
 pub struct ReadStatement {
     /// The account as the file writes it.
@@ -49,11 +49,11 @@ pub struct ReadStatement {
     pub currency: Currency,
     /// What the statement says of itself.
     pub claim: Claim,
-    /// The booked credits, in its order.
+    /// The booked credits and returns, in its order.
     pub bookings: Vec<ReadBooking>,
 }
 
-/// A booked credit: one line, or a line for each part of a batch.
+/// A booked credit, or one that the bank takes back: one line, or a line for each part of a batch.
 #[derive(Debug)]
 pub struct ReadBooking {
     /// Where it stands.
@@ -104,7 +104,7 @@ pub fn read_bank_file(content: &[u8], reading: &Reading, newest_day: NaiveDate) 
     }
     let lines: usize = statements.iter().flat_map(|own| &own.bookings).map(|booking| booking.lines.len()).sum();
     if lines > MOST_LINES {
-        return Err(invalid("The file has more than 1,000 credit lines. Cut it in two."));
+        return Err(invalid("The file has more than 1,000 lines. Cut it in two."));
     }
     found.findings.sort_by_key(|own| own.0);
     let findings = found.findings.into_iter().map(|(_, finding)| finding).collect();
@@ -143,19 +143,21 @@ fn claim(file: &BankFile, own: &Statement, (content, number): (&[u8], usize)) ->
     Claim { source: file.format.name().to_owned(), fingerprint: id, covers: own.period, whole }
 }
 
-/// The booked credits: a batch once, with a line for each of its parts.
+/// The booked credits and those that the bank takes back: a batch once, with a line for each of its parts.
 fn bookings(own: &Statement, (account, key, currency): (&str, &str, Currency), found: &mut Found) -> Vec<ReadBooking> {
     let mut batches: BTreeMap<usize, usize> = BTreeMap::new();
     let mut bookings: Vec<ReadBooking> = Vec::new();
     for entry in own.entries.iter().filter(|entry| entry.status == Status::Booked && entry.amount.currency() == currency) {
         let whole = entry.part_of.as_ref().map_or(entry.amount, |batch| batch.entry_amount);
-        if entry.reversal || entry.returned.is_some() {
+        let came_back = entry.reversal || entry.returned.is_some();
+        let is_return = came_back && whole.is_negative() && entry.amount.is_negative();
+        if came_back && !is_return {
             let code = entry.returned.as_ref().map_or("REVERSAL", |returned| returned.code.as_str());
-            let what = if whole.is_positive() { "A payment of yours came back" } else { "The bank takes a credit back" };
-            found.pass_over(entry, "RETURNED", &format!("{what} ({code}): {} of {}.", entry.amount, entry.booked_on));
+            let message = format!("A payment of yours came back ({code}): {} of {}.", entry.amount, entry.booked_on);
+            found.pass_over(entry, "RETURNED", &message);
             continue;
         }
-        if !whole.is_positive() || !entry.amount.is_positive() {
+        if !is_return && (!whole.is_positive() || !entry.amount.is_positive()) {
             found.pass_over(entry, "OUTGOING", &format!("{} of {} went out.", entry.amount, entry.booked_on));
             continue;
         }

@@ -23,6 +23,24 @@ pub struct MatchBankLine {
     pub invoices: Vec<InvoiceRef>,
 }
 
+/// Says which line a return takes back.
+#[derive(Debug, Clone)]
+pub struct ReturnBankLine {
+    /// The return.
+    pub line: Id<BankLine>,
+    /// The line that it takes back.
+    pub returned_line: Id<BankLine>,
+}
+
+/// What a person matches a line to.
+#[derive(Debug, Clone)]
+pub enum Matching {
+    /// Invoices that it pays.
+    Invoices(MatchBankLine),
+    /// A line that it takes back.
+    Return(ReturnBankLine),
+}
+
 /// Makes a line money on account.
 #[derive(Debug, Clone)]
 pub struct CreditBankLine {

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     bank_files::{ReadFile, Taken},
     commands::{
-        bank_lines::{BankStatementFile, CreditBankLine, DismissBankLine, MatchBankLine, SplitBankLine},
+        bank_lines::{BankStatementFile, CreditBankLine, DismissBankLine, MatchBankLine, Matching, ReturnBankLine, SplitBankLine},
         invoices::InvoiceRef,
     },
 };
@@ -64,10 +64,13 @@ fn id_of(line: &Name) -> Id<BankLine> {
     Id::from_uuid(line.id(0))
 }
 
-/// Matches a line to invoices.
-pub fn match_bank_line(request: Request<pb::MatchBankLineRequest>) -> Result<(Call, MatchBankLine), AppError> {
+/// Matches a line to invoices, or a return to the line that it takes back.
+pub fn match_bank_line(request: Request<pb::MatchBankLineRequest>) -> Result<(Call, Matching), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let line = line_of(&mut fields, &message.name);
+    if !message.returned_line.is_empty() {
+        return return_bank_line(fields, &line, &message);
+    }
     let (mut invoices, mut foreign) = (Vec::new(), false);
     if message.invoices.is_empty() {
         let invoice = fields.name("invoice", &message.invoice, INVOICE);
@@ -93,7 +96,19 @@ pub fn match_bank_line(request: Request<pb::MatchBankLineRequest>) -> Result<(Ca
     if foreign {
         return Err(Refusal::not_found().into());
     }
-    Ok((call, MatchBankLine { line: id_of(&line), invoices }))
+    Ok((call, Matching::Invoices(MatchBankLine { line: id_of(&line), invoices })))
+}
+
+fn return_bank_line(mut fields: Fields, line: &Name, message: &pb::MatchBankLineRequest) -> Result<(Call, Matching), AppError> {
+    if !message.invoice.is_empty() || !message.invoices.is_empty() {
+        fields.wrong("returned_line", "DUPLICATE_ITEM", "Name invoices, or the line that a return takes back.");
+    }
+    let returned = fields.name("returned_line", &message.returned_line, &["bankLines"]);
+    let call = fields.write(&message.request_id, line.tenant.clone())?;
+    if returned.tenant != line.tenant {
+        return Err(Refusal::not_found().into());
+    }
+    Ok((call, Matching::Return(ReturnBankLine { line: id_of(line), returned_line: id_of(&returned) })))
 }
 
 /// Takes the match of a line back.
@@ -168,6 +183,7 @@ pub fn list_bank_lines(request: Request<pb::ListBankLinesRequest>) -> Result<(Te
         State::Dismissed => Some(LineState::Dismissed),
         State::Split => Some(LineState::Split),
         State::SuspectedDuplicate => Some(LineState::SuspectedDuplicate),
+        State::Returned => Some(LineState::Returned),
     });
     let page = Page::parse(&mut fields, &format!("{} {}", message.parent, message.state), message.page_size, &message.page_token);
     fields.finish()?;
@@ -186,6 +202,9 @@ fn suggest_reason(reason: SuggestReason) -> pb::bank_line::SuggestReason {
         SuggestReason::TopUpAmongOthers => Message::TopUpAmongOthers,
         SuggestReason::StatedAmount => Message::StatedAmount,
         SuggestReason::PartsDiffer => Message::PartsDiffer,
+        SuggestReason::OriginalUnknown => Message::OriginalUnknown,
+        SuggestReason::SeveralOriginals => Message::SeveralOriginals,
+        SuggestReason::OriginalNotReturnable => Message::OriginalNotReturnable,
     }
 }
 
@@ -211,6 +230,7 @@ fn line_state(state: LineState) -> pb::bank_line::State {
         LineState::Dismissed => State::Dismissed,
         LineState::Split => State::Split,
         LineState::SuspectedDuplicate => State::SuspectedDuplicate,
+        LineState::Returned => State::Returned,
     }
 }
 
@@ -286,6 +306,9 @@ pub fn bank_line(tenant: &TenantId, line: &BankLine) -> pb::BankLine {
         explanation: line.explanation.clone(),
         part_of: line.part_of.map(line_name).unwrap_or_default(),
         duplicate_of: line.duplicate_of.map(line_name).unwrap_or_default(),
+        returned_line: line.returned_line.map(line_name).unwrap_or_default(),
+        returned_by: line.returned_by.map(line_name).unwrap_or_default(),
+        candidate_lines: line.candidate_lines.iter().copied().map(line_name).collect(),
         charges: line.shown.charges.map(money),
         value_date: line.shown.value_on.map(date),
         customer,

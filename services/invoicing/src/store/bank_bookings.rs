@@ -76,11 +76,24 @@ pub async fn of_accounts<C: ConnectionTrait>(
     Ok(known)
 }
 
+fn booking_text(json: &str) -> Result<BookingText, AppError> {
+    serde_json::from_str(json).map_err(|error| AppError::Fault(format!("a booking: {error}")))
+}
+
+/// The references in column `booking` by which a line and its return are compared: all but a document, which is no reference of
+/// a bank, and a number within the statement.
+pub(super) fn references_of(booking: &str) -> Result<BTreeSet<(String, String)>, AppError> {
+    let text = if booking.is_empty() { BookingText::default() } else { booking_text(booking)? };
+    let others = [ReferenceKind::Document, ReferenceKind::EntryRef, ReferenceKind::Mandate].map(ReferenceKind::name);
+    let all = text.references.into_iter().map(|(kind, value, _)| (kind, value));
+    Ok(all.filter(|(kind, _)| !others.contains(&kind.as_str())).collect())
+}
+
 fn booking(row: Row) -> Result<StoredBooking, AppError> {
     let (id, day, amount, booked, payer, text, booking) = row;
-    let own: BookingText = match booking.as_str() {
+    let own = match booking.as_str() {
         "" => BookingText { party: payer, text, ..BookingText::default() },
-        json => serde_json::from_str(json).map_err(|error| AppError::Fault(format!("a booking: {error}")))?,
+        json => booking_text(json)?,
     };
     let reference = |(kind, value, unique_in): (String, String, Option<String>)| {
         let found = ReferenceKind::ALL.into_iter().find(|own| own.name() == kind).ok_or_else(|| unknown("reference kind", &kind))?;

@@ -37,6 +37,7 @@ pub struct Model {
     payer_key: String,
     booking_amount: Option<i64>,
     booking: String,
+    is_return: bool,
     created_at: ChronoDateTimeUtc,
 }
 
@@ -63,6 +64,16 @@ struct DetailsText {
     parts_differ: bool,
     /// The payment, and what had become credit.
     taken_back: Option<(Uuid, i64)>,
+    returned_line: Option<Uuid>,
+    returned_by: Option<Uuid>,
+    candidate_lines: Vec<Uuid>,
+}
+
+impl Model {
+    /// What tells the booking from others.
+    pub(super) fn booking(&self) -> &str {
+        &self.booking
+    }
 }
 
 /// No relations: other tables are read by their own modules.
@@ -71,7 +82,8 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-fn line(row: Model) -> Result<BankLine, AppError> {
+/// A row as a line.
+pub(super) fn line(row: Model) -> Result<BankLine, AppError> {
     let state = LineState::ALL.into_iter().find(|state| state.name() == row.state);
     let details: DetailsText = serde_json::from_str(&row.details).map_err(|error| AppError::Fault(format!("a bank line: {error}")))?;
     let currency = currency(&row.currency)?;
@@ -91,7 +103,7 @@ fn line(row: Model) -> Result<BankLine, AppError> {
         shown: Shown {
             booked_on: date(&row.booked_on)?,
             value_on: details.value_on.as_deref().map(date).transpose()?,
-            amount: money(row.amount),
+            amount: if row.is_return { money(row.amount).negated() } else { money(row.amount) },
             account: row.account,
             account_key: row.account_key,
             reference: details.bank_reference.unwrap_or(row.reference),
@@ -113,6 +125,9 @@ fn line(row: Model) -> Result<BankLine, AppError> {
         explanation: details.explanation,
         duplicate_of: details.duplicate_of.map(Id::from_uuid),
         part_of: details.part_of.map(Id::from_uuid),
+        returned_line: details.returned_line.map(Id::from_uuid),
+        returned_by: details.returned_by.map(Id::from_uuid),
+        candidate_lines: details.candidate_lines.into_iter().map(Id::from_uuid).collect(),
         taken_back: taken_back.map(|(id, (payment, surplus))| TakenBack { id, payment: Id::from_uuid(payment), surplus: money(surplus) }),
         created_at: row.created_at,
     })
@@ -134,6 +149,9 @@ fn details(line: &BankLine) -> Result<String, AppError> {
         charges: line.shown.charges.map(Money::micros),
         parts_differ: line.shown.parts_differ,
         taken_back: line.taken_back.map(|taken| (taken.payment.uuid(), taken.surplus.micros())),
+        returned_line: line.returned_line.map(Id::uuid),
+        returned_by: line.returned_by.map(Id::uuid),
+        candidate_lines: line.candidate_lines.iter().map(|id| id.uuid()).collect(),
     };
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
@@ -146,6 +164,12 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<BankLi
 /// One line, locked.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<BankLine>) -> Result<Option<BankLine>, AppError> {
     Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(line).transpose()
+}
+
+/// Some lines, locked in the order of their ids.
+pub async fn lock_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<BankLine>]) -> Result<Vec<BankLine>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+    query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?.into_iter().map(line).collect()
 }
 
 /// The line whose match is being taken back by this flow.
@@ -181,7 +205,7 @@ pub async fn paid_before_for<C: ConnectionTrait>(
 pub async fn is_awaited<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<bool, AppError> {
     let matched = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::State.eq(LineState::Matched.name()));
     // Few at any time: a payment is made within a second or so of the match.
-    let unpaid = matched.filter(Column::PaymentId.is_null()).all(conn).await?;
+    let unpaid = matched.filter(Column::PaymentId.is_null()).filter(Column::IsReturn.eq(false)).all(conn).await?;
     let lines = unpaid.into_iter().map(line).collect::<Result<Vec<_>, _>>()?;
     Ok(lines.iter().flat_map(|line| &line.pays).any(|paid| paid.invoice == invoice))
 }
@@ -209,7 +233,9 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &
             account: Set(line.shown.account.clone()),
             reference: Set(line.id.to_string()),
             booked_on: Set(line.shown.booked_on.to_string()),
-            amount: Set(line.shown.amount.micros()),
+            // A return has a column of its own; amounts are above zero.
+            amount: Set(line.shown.amount.micros().saturating_abs()),
+            is_return: Set(line.is_return()),
             currency: Set(line.shown.amount.currency().code().to_owned()),
             payer: Set(line.shown.payer.clone()),
             text: Set(line.shown.text.clone()),

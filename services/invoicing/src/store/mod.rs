@@ -6,6 +6,7 @@ pub mod approvals;
 pub mod bank_bookings;
 pub mod bank_imports;
 pub mod bank_lines;
+pub mod bank_returns;
 pub mod credit_notes;
 pub mod customers;
 pub mod invoice_lists;

@@ -55,6 +55,9 @@ fn of_invoicing(kind: MailKind) -> [&'static str; 2] {
         MailKind::Reminder => [include_str!("../../templates/reminder.en.txt"), include_str!("../../templates/reminder.fr.txt")],
         MailKind::Statement => [include_str!("../../templates/statement.en.txt"), include_str!("../../templates/statement.fr.txt")],
         MailKind::DebitNotice => [include_str!("../../templates/debit_notice.en.txt"), include_str!("../../templates/debit_notice.fr.txt")],
+        MailKind::PaymentTakenBack => {
+            [include_str!("../../templates/payment_taken_back.en.txt"), include_str!("../../templates/payment_taken_back.fr.txt")]
+        }
         MailKind::TransferInvoice => {
             [include_str!("../../templates/transfer_invoice.en.txt"), include_str!("../../templates/transfer_invoice.fr.txt")]
         }
@@ -120,6 +123,13 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("amount", json!("220.00\u{a0}AUD"));
             add("due_date", json!(language.date(day)));
             add("bank_details", json!("Acme Telecom, BSB 062-000, account 1234 5678"));
+        }
+        MailKind::PaymentTakenBack => {
+            add("amount", json!("108.00\u{a0}USD"));
+            add("invoices", json!([{ "number": "INV-2026-000001", "open": "100.00\u{a0}USD", "due_date": language.date(day) }]));
+            add("credit", json!("8.00\u{a0}USD"));
+            add("by_bank", json!("true"));
+            add("collected_from", json!(language.date(day)));
         }
         MailKind::ServiceOverdue | MailKind::ServiceSuspended | MailKind::ServiceRestored => {
             add("service", json!("Maps"));

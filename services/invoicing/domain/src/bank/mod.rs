@@ -3,11 +3,13 @@
 mod matching;
 mod numbers;
 mod pay;
+mod returns;
 mod state;
 
 pub use matching::{Automation, Evaluation, Named, evaluate};
 pub use numbers::{creditor_reference, numbers_in};
 pub use pay::Short;
+pub use returns::{Compared, MOST_CANDIDATES, RETURNED_WITHIN, Taking, find_original};
 pub use state::{Dismissal, LineState, SuggestReason};
 
 use crate::{
@@ -35,7 +37,7 @@ pub struct Shown {
     pub booked_on: NaiveDate,
     /// The day from which it bears interest.
     pub value_on: Option<NaiveDate>,
-    /// What has arrived.
+    /// What has arrived; below zero: the bank takes a credit back.
     pub amount: Money,
     /// Who paid, as the bank names them; may be empty.
     pub payer: String,
@@ -133,6 +135,12 @@ pub struct BankLine {
     pub part_of: Option<Id<BankLine>>,
     /// What is booked back, from UNMATCHING on.
     pub taken_back: Option<TakenBack>,
+    /// The line that this return takes back.
+    pub returned_line: Option<Id<BankLine>>,
+    /// The return that takes this line back.
+    pub returned_by: Option<Id<BankLine>>,
+    /// The lines that this return may take back, while SUGGESTED.
+    pub candidate_lines: Vec<Id<BankLine>>,
     /// When it was taken in.
     pub created_at: DateTime<Utc>,
 }
@@ -155,6 +163,9 @@ impl BankLine {
             duplicate_of: None,
             part_of: None,
             taken_back: None,
+            returned_line: None,
+            returned_by: None,
+            candidate_lines: Vec::new(),
             created_at: now,
         }
     }
@@ -173,6 +184,7 @@ impl BankLine {
     fn decide(&mut self, state: LineState) {
         self.state = state;
         self.candidates.clear();
+        self.candidate_lines.clear();
         self.reasons.clear();
         self.dismissal = None;
         self.duplicate_of = None;
@@ -213,9 +225,11 @@ impl BankLine {
     /// Matches it to issued invoices of one customer, as a person says.
     ///
     /// # Errors
-    /// `BANK_LINE_STATE` where it is decided, `INVOICE_STATE` for a draft, `CURRENCY_MISMATCH`, `SEVERAL_CUSTOMERS`.
+    /// `BANK_LINE_STATE` where it is decided, `BANK_LINE_DIRECTION` for a return, `INVOICE_STATE` for a draft,
+    /// `CURRENCY_MISMATCH`, `SEVERAL_CUSTOMERS`.
     pub fn match_to(&mut self, invoices: &[&Invoice]) -> Result<(), Refusal> {
         self.must_be_undecided()?;
+        self.must_be_credit()?;
         let customer = invoices.first().map(|invoice| invoice.customer).ok_or_else(Refusal::not_found)?;
         for invoice in invoices {
             if invoice.state == InvoiceState::Draft {
@@ -236,9 +250,10 @@ impl BankLine {
     /// Makes it money on account of a customer: it becomes credit.
     ///
     /// # Errors
-    /// `BANK_LINE_STATE`.
+    /// `BANK_LINE_STATE`, `BANK_LINE_DIRECTION` for a return.
     pub fn credit_to(&mut self, customer: Id<Customer>) -> Result<(), Refusal> {
         self.must_be_undecided()?;
+        self.must_be_credit()?;
         self.decide(LineState::Matched);
         self.customer = Some(customer);
         self.pays.clear();
@@ -259,9 +274,10 @@ impl BankLine {
     /// Splits it into parts, each a line that is decided about by itself.
     ///
     /// # Errors
-    /// `BANK_LINE_STATE`; `PARTS_MISMATCH` where they do not come to its amount.
+    /// `BANK_LINE_STATE`, `BANK_LINE_DIRECTION` for a return; `PARTS_MISMATCH` where they do not come to its amount.
     pub fn split(&mut self, ids: &mut IdSource, parts: &[Money], now: DateTime<Utc>) -> Result<Vec<Self>, Refusal> {
         self.must_be_undecided()?;
+        self.must_be_credit()?;
         let sum = parts.iter().try_fold(Money::zero(self.shown.amount.currency()), |sum, part| sum.plus(*part))?;
         if sum != self.shown.amount {
             let message = format!("The parts come to {sum}, the line to {}. Let both agree.", self.shown.amount);
@@ -302,12 +318,14 @@ impl BankLine {
     /// Ends it: the wallet has booked back what the line had paid.
     pub fn unmatched(&mut self) {
         if self.state == LineState::Unmatching {
-            self.decide(LineState::Unmatched);
+            self.decide(if self.returned_by.is_some() { LineState::Returned } else { LineState::Unmatched });
             (self.customer, self.payment) = (None, None);
             self.pays.clear();
         }
     }
 }
 
+#[cfg(test)]
+mod return_tests;
 #[cfg(test)]
 mod tests;

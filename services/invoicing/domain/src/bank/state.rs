@@ -5,11 +5,11 @@
 pub enum LineState {
     /// It names no invoice that we know: a person matches it.
     Unmatched,
-    /// It names invoices, but something about it is for a person to decide.
+    /// Something about it is for a person to decide.
     Suggested,
     /// It may be a booking that another file held already: it pays nothing until a person says what it is.
     SuspectedDuplicate,
-    /// It pays invoices, or is a customer's money on account.
+    /// It pays invoices, or is a customer's money on account; a return takes its line back.
     Matched,
     /// Its match is being taken back.
     Unmatching,
@@ -17,12 +17,22 @@ pub enum LineState {
     Dismissed,
     /// Its parts stand for it.
     Split,
+    /// The bank has taken the money back: it pays nothing.
+    Returned,
 }
 
 impl LineState {
     /// All states.
-    pub const ALL: [Self; 7] =
-        [Self::Unmatched, Self::Suggested, Self::SuspectedDuplicate, Self::Matched, Self::Unmatching, Self::Dismissed, Self::Split];
+    pub const ALL: [Self; 8] = [
+        Self::Unmatched,
+        Self::Suggested,
+        Self::SuspectedDuplicate,
+        Self::Matched,
+        Self::Unmatching,
+        Self::Dismissed,
+        Self::Split,
+        Self::Returned,
+    ];
 
     /// The name of the state, as in the contract.
     #[must_use]
@@ -35,6 +45,7 @@ impl LineState {
             Self::Unmatching => "UNMATCHING",
             Self::Dismissed => "DISMISSED",
             Self::Split => "SPLIT",
+            Self::Returned => "RETURNED",
         }
     }
 
@@ -45,12 +56,12 @@ impl LineState {
             Self::SuspectedDuplicate => &["ConfirmBankLine", "DismissBankLine"],
             Self::Matched => &["UnmatchBankLine"],
             Self::Dismissed => &["MatchBankLine", "CreditBankLine", "SplitBankLine"],
-            Self::Unmatching | Self::Split => &[],
+            Self::Unmatching | Self::Split | Self::Returned => &[],
         }
     }
 }
 
-/// Why a person decides about a line that names invoices.
+/// Why a person decides about a line that names invoices, or about a return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SuggestReason {
     /// A named invoice is a draft, paid, void, or a credit note has taken it off.
@@ -71,11 +82,17 @@ pub enum SuggestReason {
     StatedAmount,
     /// It is a part of a batch whose parts do not come to what was booked, and no charges explain it.
     PartsDiffer,
+    /// No line fits a return by more than its amount.
+    OriginalUnknown,
+    /// Several lines fit a return equally well.
+    SeveralOriginals,
+    /// The line that a return fits cannot be taken back.
+    OriginalNotReturnable,
 }
 
 impl SuggestReason {
     /// All reasons.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::InvoiceNotOpen,
         Self::SeveralCustomers,
         Self::OtherPayer,
@@ -85,6 +102,9 @@ impl SuggestReason {
         Self::TopUpAmongOthers,
         Self::StatedAmount,
         Self::PartsDiffer,
+        Self::OriginalUnknown,
+        Self::SeveralOriginals,
+        Self::OriginalNotReturnable,
     ];
 
     /// The name of the reason, as in the contract.
@@ -100,6 +120,9 @@ impl SuggestReason {
             Self::TopUpAmongOthers => "TOP_UP_AMONG_OTHERS",
             Self::StatedAmount => "STATED_AMOUNT",
             Self::PartsDiffer => "PARTS_DIFFER",
+            Self::OriginalUnknown => "ORIGINAL_UNKNOWN",
+            Self::SeveralOriginals => "SEVERAL_ORIGINALS",
+            Self::OriginalNotReturnable => "ORIGINAL_NOT_RETURNABLE",
         }
     }
 }

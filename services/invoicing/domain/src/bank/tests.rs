@@ -7,17 +7,17 @@ use payterms_kernel::{Currency, Id, IdSource, Money};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+pub(super) const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
-fn usd(cents: i64) -> Money {
+pub(super) fn usd(cents: i64) -> Money {
     Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000)
 }
 
-fn ids() -> IdSource {
+pub(super) fn ids() -> IdSource {
     IdSource::new(NOW, b"seed", "test")
 }
 
-fn line(cents: i64) -> BankLine {
+pub(super) fn line(cents: i64) -> BankLine {
     let shown = Shown::plain("2026-01-01".parse().unwrap(), usd(cents));
     BankLine::new(Id::from_uuid(Uuid::nil()), shown, NOW)
 }
@@ -27,7 +27,7 @@ fn ended(payment: &mut Payment, invoices: &mut [Invoice]) {
     payment.close(invoices, NOW).unwrap();
 }
 
-fn payment_of(line: &mut BankLine, invoices: &mut [Invoice]) -> Payment {
+pub(super) fn payment_of(line: &mut BankLine, invoices: &mut [Invoice]) -> Payment {
     line.match_to(&invoices.iter().collect::<Vec<_>>()).unwrap();
     let (mut payment, short) = line.pay(&mut ids(), invoices, usd(10_000), NOW).unwrap();
     assert_eq!(short, None, "only top-ups are forgiven a bank's fees");

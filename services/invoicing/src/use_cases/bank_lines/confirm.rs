@@ -2,6 +2,7 @@
 
 use super::{
     evaluate::evaluate_lines,
+    return_line::evaluate_returns,
     save::{lock_line, store_line},
 };
 use crate::{app::App, messages};
@@ -22,6 +23,7 @@ pub async fn confirm_bank_line(app: &App, call: &Call, line: Id<BankLine>) -> Re
     }
     line.confirm()?;
     evaluate_lines(&tx, std::slice::from_mut(&mut line)).await?;
+    evaluate_returns(&mut tx, std::slice::from_mut(&mut line)).await?;
     store_line(&mut tx, &line).await?;
     tx.commit(ConfirmBankLineResponse { bank_line: Some(messages::bank_lines::bank_line(&call.tenant, &line)) }).await
 }

@@ -19,7 +19,7 @@ pub(super) async fn evaluate_lines(tx: &WriteTx, lines: &mut [BankLine]) -> Resu
     let tenant = tenants::find(tx.conn(), &tx.call().tenant).await?;
     let automation = tenant.map_or(Automation::Reference, |tenant| tenant.bank_automation);
     let nobody = BTreeSet::new();
-    for line in lines.iter_mut().filter(|line| line.state != LineState::SuspectedDuplicate) {
+    for line in lines.iter_mut().filter(|line| line.state != LineState::SuspectedDuplicate && !line.is_return()) {
         let (shown, amount) = (&line.shown, line.shown.amount);
         // An invoice in another currency is a question for a person.
         let find = |number: &String| invoices.get(number).filter(|invoice| invoice.currency == amount.currency());

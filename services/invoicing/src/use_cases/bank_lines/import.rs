@@ -1,6 +1,6 @@
-//! Takes the credits of a bank's file in, each once, and matches them to invoices.
+//! Takes the credits and returns of a bank's file in, each once, and matches them to invoices and lines.
 
-use super::{evaluate::evaluate_lines, identify::identify, save::publish_bank_line};
+use super::{evaluate::evaluate_lines, identify::identify, return_line::evaluate_returns, save::publish_bank_line};
 use crate::{
     app::App,
     bank_files::read_bank_file,
@@ -36,6 +36,8 @@ pub async fn import_bank_statement(
     evaluate_lines(&tx, &mut taken.lines).await?;
     bank_lines::save_many(tx.conn(), &call.tenant, &taken.lines).await?;
     bank_bookings::save_many(tx.conn(), &call.tenant, &taken.bookings).await?;
+    // Once the lines of this file are stored: it may hold a credit and its return.
+    evaluate_returns(&mut tx, &mut taken.lines).await?;
     for line in &taken.lines {
         publish_bank_line(&mut tx, line).await?;
     }

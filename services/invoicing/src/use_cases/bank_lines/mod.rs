@@ -1,4 +1,4 @@
-//! Bank statements: lines are taken in once, matched to invoices, and become payments.
+//! Bank statements: lines are taken in once, matched to invoices, become payments, and are taken back.
 
 pub mod confirm;
 pub mod credit;
@@ -9,6 +9,8 @@ pub mod import;
 pub mod match_line;
 pub mod pay;
 pub mod read;
+pub mod return_line;
 pub mod save;
 pub mod split;
+mod take_back;
 pub mod unmatch;

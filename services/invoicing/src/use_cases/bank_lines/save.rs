@@ -11,7 +11,7 @@ use payterms_proto::invoicing::v1::BankLineChanged;
 pub async fn publish_bank_line(tx: &mut WriteTx, line: &BankLine) -> Result<(), AppError> {
     let event = BankLineChanged { bank_line: Some(messages::bank_lines::anonymous_bank_line(&tx.call().tenant, line)) };
     tx.emit("bank_line", &line.id.to_string(), &event).await?;
-    if line.state == LineState::Matched && line.payment.is_none() {
+    if line.state == LineState::Matched && line.payment.is_none() && !line.is_return() {
         flow::enqueue(tx, pay::FLOW, line.id.uuid()).await?;
     }
     Ok(())

@@ -1,35 +1,24 @@
 //! Takes the match of a line back: a flow over the wallet.
 //!
 //! Intent, the reopened invoices and the lease in one transaction: from there it goes forward only, for nothing in the wallet
-//! refuses it. The wallet books back what had arrived, then the line is UNMATCHED.
+//! refuses it. The wallet books back what had arrived, then the line is UNMATCHED, or RETURNED where the bank took it back.
 
-use super::save::{lock_line, store_line};
-use crate::{
-    app::App,
-    messages,
-    peers::wallet::Wallet,
-    store::{bank_lines, invoices, payments},
-    use_cases::{collections::schedule::schedule_collections, payments::save::publish_payment},
+use super::{
+    save::{lock_line, store_line},
+    take_back::{consequences_from, lock_paid_line, publish_taken_back},
 };
-use chrono::{Days, NaiveDate};
+use crate::{app::App, messages, peers::wallet::Wallet, store::bank_lines};
 use payterms_chassis::{
     Answer, AppError, Call, WriteTx,
-    error::raced,
     flow::{self, Lease},
     kill,
 };
-use payterms_invoicing_domain::{BankLine, Payment};
-use payterms_kernel::{
-    Id, Refusal,
-    calendar::{day_in, start_of_day},
-};
+use payterms_invoicing_domain::BankLine;
+use payterms_kernel::{Id, Refusal};
 use payterms_proto::invoicing::v1::UnmatchBankLineResponse;
 
 /// The kind of flow.
 pub const FLOW: &str = "bank_line_return";
-
-/// Days after which an invoice that is open again is collected at the earliest: its customer has been told by then.
-const COLLECTED_AFTER: Days = Days::new(3);
 
 /// Takes a match back.
 ///
@@ -37,29 +26,20 @@ const COLLECTED_AFTER: Days = Days::new(3);
 /// `BANK_LINE_STATE`, `PAYMENT_PENDING`, `PAYMENT_REFUNDED`, `TOP_UP_INVOICE`, `RESOURCE_NOT_FOUND`.
 pub async fn unmatch_bank_line(app: &App, call: &Call, id: Id<BankLine>) -> Result<Answer<UnmatchBankLineResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    // Invoices are locked before the line, as by all who pay them: what the line paid is read without a lock first.
-    let before = bank_lines::find(tx.conn(), &call.tenant, id).await?.ok_or_else(Refusal::not_found)?;
-    let paid = find_payment(&tx, &before).await?;
-    let ids: Vec<_> = paid.iter().flat_map(|payment| &payment.allocations).map(|allocation| allocation.invoice).collect();
-    let mut owned = invoices::lock_many(tx.conn(), &call.tenant, &ids).await?;
-    let mut line = lock_line(&tx, id).await?;
+    // Whether a line is a return never changes.
+    let found = bank_lines::find(tx.conn(), &call.tenant, id).await?.ok_or_else(Refusal::not_found)?;
+    if found.is_return() {
+        return undo_return(tx, &found).await;
+    }
+    let mut held = lock_paid_line(&tx, id, None).await?;
     if tx.seen().await?.is_some() {
         drop(tx);
         return app.flows.answer(call, true).await;
     }
-    if line.payment != before.payment {
-        return Err(raced("the line was paid meanwhile"));
-    }
-    // As it is under the locks of its invoices.
-    let mut payment = find_payment(&tx, &line).await?;
-    let (now, zone) = (tx.now(), tx.time().zone);
-    let collected_on = day_in(zone, now).checked_add_days(COLLECTED_AFTER).unwrap_or(NaiveDate::MAX);
-    let taken = line.unmatch(tx.ids(), payment.as_mut(), &mut owned, (start_of_day(zone, collected_on), now))?;
-    schedule_collections(&tx, &owned).await?;
-    if let Some(payment) = &mut payment {
-        publish_payment(&mut tx, payment, &mut owned).await?;
-    }
-    store_line(&mut tx, &line).await?;
+    let (now, (_, collect_at)) = (tx.now(), consequences_from(&tx));
+    let taken = held.line.unmatch(tx.ids(), held.payment.as_mut(), &mut held.invoices, (collect_at, now))?;
+    publish_taken_back(&mut tx, &mut held, taken).await?;
+    store_line(&mut tx, &held.line).await?;
     let lease = app.flows.open(&tx, FLOW, taken.id).await?;
     kill::point("bank_line.before_return");
     tx.commit_intent(taken.id).await?;
@@ -68,11 +48,22 @@ pub async fn unmatch_bank_line(app: &App, call: &Call, id: Id<BankLine>) -> Resu
     app.flows.answer(call, false).await
 }
 
-async fn find_payment(tx: &WriteTx, line: &BankLine) -> Result<Option<Payment>, AppError> {
-    match line.payment {
-        Some(payment) => payments::find(tx.conn(), &tx.call().tenant, payment).await,
-        None => Ok(None),
+/// Says of a return that it took the wrong line back.
+async fn undo_return(mut tx: WriteTx, found: &BankLine) -> Result<Answer<UnmatchBankLineResponse>, AppError> {
+    let ids: Vec<_> = [Some(found.id), found.returned_line].into_iter().flatten().collect();
+    let mut lines = bank_lines::lock_many(tx.conn(), &tx.call().tenant, &ids).await?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
     }
+    let at = lines.iter().position(|line| line.id == found.id).ok_or_else(Refusal::not_found)?;
+    let mut line = lines.swap_remove(at);
+    // A return that has no line is in another state; any line stands in for the one that it does not have.
+    let mut original = lines.pop().filter(|own| line.returned_line == Some(own.id)).unwrap_or_else(|| line.clone());
+    line.undo_return(&mut original)?;
+    store_line(&mut tx, &line).await?;
+    store_line(&mut tx, &original).await?;
+    let bank_line = Some(messages::bank_lines::bank_line(&tx.call().tenant, &line));
+    tx.commit(UnmatchBankLineResponse { bank_line }).await
 }
 
 /// Drives the flow to its close.
@@ -96,6 +87,7 @@ pub async fn drive_bank_line_return(app: &App, lease: &Lease) -> Result<(), AppE
     line.unmatched();
     store_line(&mut tx, &line).await?;
     let bank_line = Some(messages::bank_lines::bank_line(tenant, &line));
+    // Nobody waits where the bank took the line back.
     tx.answer_intent(lease.intent, &UnmatchBankLineResponse { bank_line }).await?;
     flow::close(&tx, lease).await?;
     tx.commit_rows().await?;

@@ -6,7 +6,7 @@ use crate::store::tenants;
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx, names};
 use payterms_invoicing_domain::{
-    CollectionState, Invoice, Issue, MailKind, MeteredService, Outstanding, Receipt, Statement, mail::Attachment,
+    CollectionState, Customer, Invoice, Issue, MailKind, MeteredService, Outstanding, Receipt, Statement, mail::Attachment,
 };
 use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
 use payterms_proto::wallet::v1::{AutoRecharge, PaymentMethod};
@@ -119,6 +119,40 @@ pub async fn mail_reminder(tx: &mut WriteTx, invoice: &Invoice, today: NaiveDate
         attachments: vec![Attachment::Invoice(invoice.id.uuid())],
     };
     write_to_customer(tx, invoice.customer, letter).await
+}
+
+/// A payment by transfer does not stand any more: what came of it, and the first day of consequences.
+pub async fn mail_payment_taken_back(
+    tx: &mut WriteTx,
+    customer: Id<Customer>,
+    (amount, credit): (Money, Money),
+    invoices: &[Invoice],
+    (by_bank, from): (bool, NaiveDate),
+) -> Result<(), AppError> {
+    let mut open = Vec::with_capacity(invoices.len());
+    for invoice in invoices {
+        if let (Some(issue), left) = (&invoice.issue, invoice.open()?)
+            && left.is_positive()
+        {
+            open.push((issue.number.clone(), left, issue.due_date));
+        }
+    }
+    let letter = Letter {
+        kind: MailKind::PaymentTakenBack,
+        variables: |language| {
+            let shown = |(number, left, due): &(String, Money, NaiveDate)| json!({ "number": number, "open": language.money(*left), "due_date": language.date(*due) });
+            vec![
+                ("amount", language.money(amount).into()),
+                ("invoices", open.iter().map(shown).collect::<Vec<_>>().into()),
+                ("credit", if credit.is_positive() { language.money(credit) } else { String::new() }.into()),
+                ("by_bank", if by_bank { "true" } else { "" }.into()),
+                ("collected_from", language.date(from).into()),
+            ]
+        },
+        page: "/invoices".to_owned(),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, customer, letter).await
 }
 
 /// The most invoices that go with a statement's mail.

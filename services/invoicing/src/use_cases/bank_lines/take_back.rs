@@ -1,0 +1,76 @@
+//! Takes back what a line has paid: what an undo by a person and a return by the bank have in common.
+
+use crate::{
+    store::{bank_lines, invoices, payments},
+    use_cases::{collections::schedule::schedule_collections, mails::notices::mail_payment_taken_back, payments::save::publish_payment},
+};
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use payterms_chassis::{AppError, WriteTx, error::raced};
+use payterms_invoicing_domain::{BankLine, Invoice, Payment, bank::TakenBack};
+use payterms_kernel::{
+    Id, Refusal,
+    calendar::{day_in, start_of_day},
+};
+
+/// Days after which an invoice that is open again is collected at the earliest: its customer has been told by then.
+const COLLECTED_AFTER: Days = Days::new(3);
+
+/// A line with what it has paid, locked.
+#[derive(Debug)]
+pub(super) struct PaidLine {
+    pub(super) line: BankLine,
+    /// The return that takes it back, where there is one.
+    pub(super) by: Option<BankLine>,
+    pub(super) payment: Option<Payment>,
+    pub(super) invoices: Vec<Invoice>,
+}
+
+/// Locks a line, what it has paid, and the return that takes it back.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`; a race where the line was paid meanwhile.
+pub(super) async fn lock_paid_line(tx: &WriteTx, id: Id<BankLine>, by: Option<Id<BankLine>>) -> Result<PaidLine, AppError> {
+    let tenant = &tx.call().tenant;
+    // Invoices are locked before lines, as by all who pay them: what the line paid is read without a lock first.
+    let before = bank_lines::find(tx.conn(), tenant, id).await?.ok_or_else(Refusal::not_found)?;
+    let paid = find_payment(tx, &before).await?;
+    let ids: Vec<_> = paid.iter().flat_map(|payment| &payment.allocations).map(|allocation| allocation.invoice).collect();
+    let invoices = invoices::lock_many(tx.conn(), tenant, &ids).await?;
+    let mut lines = bank_lines::lock_many(tx.conn(), tenant, &[Some(id), by].into_iter().flatten().collect::<Vec<_>>()).await?;
+    let mut take = |id: Id<BankLine>| {
+        let at = lines.iter().position(|line| line.id == id).ok_or_else(Refusal::not_found)?;
+        Ok::<_, Refusal>(lines.swap_remove(at))
+    };
+    let by = by.filter(|by| *by != id).map(&mut take).transpose()?;
+    let line = take(id)?;
+    if line.payment != before.payment {
+        return Err(raced("the line was paid meanwhile"));
+    }
+    // As it is under the locks of its invoices.
+    let payment = find_payment(tx, &line).await?;
+    Ok(PaidLine { line, by, payment, invoices })
+}
+
+async fn find_payment(tx: &WriteTx, line: &BankLine) -> Result<Option<Payment>, AppError> {
+    match line.payment {
+        Some(payment) => payments::find(tx.conn(), &tx.call().tenant, payment).await,
+        None => Ok(None),
+    }
+}
+
+/// The first day of consequences of what is open again, and its first instant.
+pub(super) fn consequences_from(tx: &WriteTx) -> (NaiveDate, DateTime<Utc>) {
+    let zone = tx.time().zone;
+    let day = day_in(zone, tx.now()).checked_add_days(COLLECTED_AFTER).unwrap_or(NaiveDate::MAX);
+    (day, start_of_day(zone, day))
+}
+
+/// Publishes what is open again, schedules its collection, and tells the customer.
+pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, taken: TakenBack) -> Result<(), AppError> {
+    schedule_collections(tx, &held.invoices).await?;
+    let Some(payment) = &mut held.payment else { return Ok(()) };
+    publish_payment(tx, payment, &mut held.invoices).await?;
+    let (from, _) = consequences_from(tx);
+    let (customer, amount) = (payment.customer, held.line.shown.amount);
+    mail_payment_taken_back(tx, customer, (amount, taken.surplus), &held.invoices, (held.by.is_some(), from)).await
+}
