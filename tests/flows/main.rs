@@ -11,6 +11,7 @@ mod approvals;
 mod asked;
 mod at_once;
 mod bank;
+mod bank_cuts;
 mod bank_debits;
 mod bank_decisions;
 mod bank_files;

@@ -70,7 +70,8 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
     Ok(())
 }
 
-async fn issue(stage: &Stage, what: &str, units: i64) -> Result<Invoice, String> {
+/// An issued invoice.
+pub(super) async fn issue(stage: &Stage, what: &str, units: i64) -> Result<Invoice, String> {
     let owner = stage.someone("OWNER")?;
     let line = InvoiceLine { description: what.to_owned(), unit_price: amount("USD", units, 0), ..InvoiceLine::default() };
     let draft = Invoice {
@@ -85,13 +86,14 @@ async fn issue(stage: &Stage, what: &str, units: i64) -> Result<Invoice, String>
     Ok(owner.invoices().finalize_invoice(finalize).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default())
 }
 
-async fn read(stage: &Stage, own: &Invoice) -> Result<Invoice, String> {
+/// How an invoice stands.
+pub(super) async fn read(stage: &Stage, own: &Invoice) -> Result<Invoice, String> {
     let get = GetInvoiceRequest { name: own.name.clone() };
     Ok(stage.someone("STAFF")?.invoices().get_invoice(get).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default())
 }
 
 /// Waits until a matched line has made its payment; answers what became credit.
-async fn settled(stage: &Stage, line: &str) -> Result<Option<Money>, String> {
+pub(super) async fn settled(stage: &Stage, line: &str) -> Result<Option<Money>, String> {
     let staff = stage.someone("STAFF")?;
     for _ in 0..150 {
         let get = GetBankLineRequest { name: line.to_owned() };

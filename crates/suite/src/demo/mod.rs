@@ -2,7 +2,9 @@
 //! wants to read it, and fails if anything does not hold.
 
 pub mod account;
+pub mod back_test;
 pub mod bank;
+pub mod bank_undo;
 pub mod check;
 pub mod s1;
 pub mod s2;
@@ -67,7 +69,9 @@ pub async fn stories(stage: &mut Stage, usage: &str) -> Result<(), String> {
     s3::play(stage).await?;
     Box::pin(s2::play(stage)).await?;
     Box::pin(bank::play(stage)).await?;
+    Box::pin(bank_undo::play(stage)).await?;
     Box::pin(account::play(stage)).await?;
     Box::pin(s1::play(stage)).await?;
+    Box::pin(back_test::play(stage)).await?;
     check::all(stage).await
 }
