@@ -5,7 +5,7 @@
 --
 -- A procedure, because only a procedure can COMMIT: the answer leaves the server after the commit, and inside a
 -- transaction that somebody left open on the connection the COMMIT raises an error instead of being believed.
-CREATE PROCEDURE post_single_call(input jsonb, INOUT is_posted boolean DEFAULT false) LANGUAGE plpgsql AS $$
+CREATE OR REPLACE PROCEDURE post_single_call(input jsonb, INOUT is_posted boolean DEFAULT false) LANGUAGE plpgsql AS $$
 DECLARE
   before_row wallets := jsonb_populate_record(NULL::wallets, input->'wallet');
   after_row wallets := jsonb_populate_record(NULL::wallets, input->'wallets'->0);
@@ -28,7 +28,7 @@ BEGIN
 
   UPDATE wallets SET sequence = after_row.sequence, lot_count = after_row.lot_count, usage_count = after_row.usage_count, posted = after_row.posted,
       owed = after_row.owed, version = after_row.version, updated_at = after_row.updated_at, owed_back = after_row.owed_back,
-      overdraft = after_row.overdraft, closes = after_row.closes
+      owed_undone = after_row.owed_undone, overdraft = after_row.overdraft, closes = after_row.closes
     WHERE tenant = before_row.tenant AND id = before_row.id;
   -- The wallet's own lots are found by their index, then the changed ones among them.
   UPDATE lots l SET remaining = g.remaining, pinned = g.pinned, live = g.live

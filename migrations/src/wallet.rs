@@ -20,6 +20,7 @@ impl MigratorTrait for Wallet {
             Box::new(hot::STEP),
             Box::new(single_call::STEP),
             Box::new(system::GUARDED),
+            Box::new(single_call::UNDONE),
         ]
     }
 }
@@ -360,4 +361,13 @@ mod single_call {
     const POSTGRES: &[&str] = &["DROP FUNCTION post_alone(jsonb)", include_str!("post_single_call.sql")];
 
     pub const STEP: Step = Step { name: "wallet_0006_single_call", postgres: POSTGRES, statements: &[], tables: &[] };
+
+    /// What is owed because a transfer was taken back is a part of the debt that nothing collects by itself. The procedure is made
+    /// anew, since it saves whole rows of wallets.
+    pub const UNDONE: Step = Step {
+        name: "wallet_0007_undone",
+        postgres: &[include_str!("post_single_call.sql")],
+        statements: &["ALTER TABLE wallets ADD COLUMN owed_undone bigint NOT NULL DEFAULT 0"],
+        tables: &[],
+    };
 }

@@ -192,7 +192,8 @@ async fn the_steps_of_peers(world: &World) {
         ..Default::default()
     };
     invoicing.settlements().record_transfer(transfer).await.unwrap();
-    let back = ReturnTransferRequest { request_id: request_id(), parent: parent.clone(), payment: arrived, amount: usd(10), surplus: None };
+    let back =
+        ReturnTransferRequest { request_id: request_id(), parent: parent.clone(), payment: arrived, amount: usd(10), ..Default::default() };
     invoicing.settlements().return_transfer(back).await.unwrap();
     let (credit, first, second) = (world.peer("invoicing", "credit"), shop.invoice(100).await, shop.invoice(50).await);
     for captured in [true, false] {

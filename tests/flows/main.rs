@@ -82,6 +82,7 @@ mod stories;
 mod top_ups;
 mod traces;
 mod transfers;
+mod transfers_undone;
 mod underwriting;
 mod usage;
 mod versions;

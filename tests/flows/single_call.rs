@@ -50,7 +50,12 @@ async fn adds(db: &Db, named: &WalletRef, amount: Money, tax: TaxKind) {
     let new = NewLot { kind: LotKind::Purchased, tax_kind, priority: 0, amount, expires_at: None, description: String::new() };
     locked[0]
         .wallet
-        .add_lot(tx.ids(), new, LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: usd(0) }, now)
+        .add_lot(
+            tx.ids(),
+            new,
+            LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: usd(0), recharge: false },
+            now,
+        )
         .unwrap();
     save_wallets(&tx, &mut locked, &RequestsByTransfer::new()).await.unwrap();
     tx.commit_rows().await.unwrap();

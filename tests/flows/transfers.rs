@@ -40,11 +40,11 @@ on_both!(
     customers_buy_what_is_offered_and_staff_sell_the_rest,
 );
 
-struct Desk {
-    customer: String,
-    wallet: String,
-    owner: Session,
-    admin: Session,
+pub(crate) struct Desk {
+    pub customer: String,
+    pub wallet: String,
+    pub owner: Session,
+    pub admin: Session,
 }
 
 async fn sell(owner: &Session, settings: WalletSettings, paths: &[&str]) {
@@ -66,7 +66,7 @@ fn with_bank() -> Tenant {
 }
 
 /// A tenant in Sydney that sells taxed credit by transfer, and a customer in Australia.
-async fn desk(world: &World) -> Desk {
+pub(crate) async fn desk(world: &World) -> Desk {
     world.tenant("acme").await;
     start(world, "acme", "seed").await;
     let customer = world.customer("acme", "AU").await;
@@ -89,15 +89,15 @@ fn details() -> TransferTopUp {
     }
 }
 
-fn request(customer: &str, money: Option<Money>) -> RaiseTransferTopUpRequest {
+pub(crate) fn request(customer: &str, money: Option<Money>) -> RaiseTransferTopUpRequest {
     RaiseTransferTopUpRequest { request_id: request_id(), parent: customer.into(), amount: money, top_up: Some(details()) }
 }
 
-async fn raise(session: &Session, request: RaiseTransferTopUpRequest) -> Result<Invoice, Status> {
+pub(crate) async fn raise(session: &Session, request: RaiseTransferTopUpRequest) -> Result<Invoice, Status> {
     session.transfer_top_ups().raise_transfer_top_up(request).await.map(|answer| answer.into_inner().invoice.unwrap())
 }
 
-async fn notes(session: &Session, invoice: &Invoice) -> Vec<CreditNote> {
+pub(crate) async fn notes(session: &Session, invoice: &Invoice) -> Vec<CreditNote> {
     let list = ListCreditNotesRequest { parent: invoice.name.clone(), ..Default::default() };
     session.invoices().list_credit_notes(list).await.unwrap().into_inner().credit_notes
 }
@@ -108,7 +108,7 @@ impl Desk {
         paid(&self.owner, &told.bank_lines[0].name).await.1.surplus
     }
 
-    async fn posted(&self) -> Option<Money> {
+    pub(crate) async fn posted(&self) -> Option<Money> {
         let get = GetBalanceRequest { name: self.wallet.clone(), as_of: None };
         self.owner.wallets().get_balance(get).await.unwrap().into_inner().balance.unwrap().posted
     }

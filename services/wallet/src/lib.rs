@@ -44,7 +44,7 @@ pub struct Wallet;
 
 impl Service for Wallet {
     const NAME: &'static str = "wallet";
-    const SCHEMA_VERSION: &'static str = "system_0004_guarded";
+    const SCHEMA_VERSION: &'static str = "wallet_0007_undone";
     const REQUESTS_IN: &'static [&'static str] = &["transfers", "usage_records"];
     type Options = Options;
 

@@ -16,6 +16,8 @@ use rust_decimal::Decimal;
 pub const DAYS: u16 = 30;
 /// Why a credit note takes a bank's fees off.
 pub const TRANSFER_FEES: &str = "TRANSFER_FEES";
+/// Why a credit note takes off what a transfer had paid that does not stand any more.
+pub const TRANSFER_TAKEN_BACK: &str = "TRANSFER_TAKEN_BACK";
 /// Why a credit note takes off what did not come in time.
 pub const NOT_TRANSFERRED: &str = "NOT_TRANSFERRED";
 

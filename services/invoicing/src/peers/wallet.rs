@@ -201,7 +201,6 @@ impl<'a> Wallet<'a> {
     /// # Errors
     /// No answer after many tries.
     pub async fn record_transfer(&self, amount: Money, bought: Option<Bought>) -> Result<(), AppError> {
-        let tax_kind = bought.map(|own| if own.taxed { TaxKind::TaxedSale } else { TaxKind::Deposit });
         let message = RecordTransferRequest {
             request_id: self.step("transfer"),
             parent: self.customer.clone(),
@@ -209,22 +208,25 @@ impl<'a> Wallet<'a> {
             amount: Some(money(amount)),
             bought: bought.map(|own| money(own.amount)),
             tax: bought.map(|own| money(own.tax)),
-            tax_kind: tax_kind.unwrap_or_default().into(),
+            tax_kind: bought.map(tax_kind).unwrap_or_default().into(),
         };
         until_done(|| async { Ok(self.client()?.record_transfer(self.request(message.clone())?).await?) }).await.map(|_| ())
     }
 
-    /// Books back what had arrived by bank transfer, with what of it had become credit.
+    /// Books back what had arrived by bank transfer, with what of it had become credit, or had bought it.
     ///
     /// # Errors
     /// No answer after many tries.
-    pub async fn return_transfer(&self, amount: Money, surplus: Money) -> Result<(), AppError> {
+    pub async fn return_transfer(&self, amount: Money, surplus: Money, bought: Option<Bought>) -> Result<(), AppError> {
         let message = ReturnTransferRequest {
             request_id: self.step("transfer_return"),
             parent: self.customer.clone(),
             payment: self.payment_name.clone(),
             amount: Some(money(amount)),
             surplus: Some(surplus).filter(|surplus| surplus.is_positive()).map(money),
+            bought: bought.map(|own| money(own.amount)),
+            tax: bought.map(|own| money(own.tax)),
+            tax_kind: bought.map(tax_kind).unwrap_or_default().into(),
         };
         until_done(|| async { Ok(self.client()?.return_transfer(self.request(message.clone())?).await?) }).await.map(|_| ())
     }
@@ -258,6 +260,10 @@ pub fn charge_id(payment: &Payment, place: usize) -> String {
 /// The step that charges the tender at a place.
 fn charge_step(place: usize) -> String {
     format!("charge/{place}")
+}
+
+fn tax_kind(bought: Bought) -> TaxKind {
+    if bought.taxed { TaxKind::TaxedSale } else { TaxKind::Deposit }
 }
 
 fn outcome(charge: &Charge) -> Charged {

@@ -5,6 +5,7 @@ use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
     BankLine, Customer, Invoice,
     bank::{Candidate, Dismissal, LineState, Paid, Shown, SuggestReason, TakenBack},
+    top_up::Bought,
 };
 use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
@@ -64,6 +65,8 @@ struct DetailsText {
     parts_differ: bool,
     /// The payment, and what had become credit.
     taken_back: Option<(Uuid, i64)>,
+    /// What had bought credit, the tax in it, and whether it was taxed.
+    taken_bought: Option<(i64, i64, bool)>,
     returned_line: Option<Uuid>,
     returned_by: Option<Uuid>,
     candidate_lines: Vec<Uuid>,
@@ -98,6 +101,7 @@ pub(super) fn line(row: Model) -> Result<BankLine, AppError> {
         |name: &String| SuggestReason::ALL.into_iter().find(|reason| reason.name() == name).ok_or_else(|| unknown("suggest reason", name));
     let candidate = |(invoice, customer): &(Uuid, Uuid)| Candidate { invoice: Id::from_uuid(*invoice), customer: Id::from_uuid(*customer) };
     let taken_back = row.return_id.zip(details.taken_back);
+    let bought = details.taken_bought.map(|(amount, tax, taxed)| Bought { amount: money(amount), tax: money(tax), taxed });
     Ok(BankLine {
         id: Id::from_uuid(row.id),
         shown: Shown {
@@ -128,12 +132,18 @@ pub(super) fn line(row: Model) -> Result<BankLine, AppError> {
         returned_line: details.returned_line.map(Id::from_uuid),
         returned_by: details.returned_by.map(Id::from_uuid),
         candidate_lines: details.candidate_lines.into_iter().map(Id::from_uuid).collect(),
-        taken_back: taken_back.map(|(id, (payment, surplus))| TakenBack { id, payment: Id::from_uuid(payment), surplus: money(surplus) }),
+        taken_back: taken_back.map(|(id, (payment, surplus))| TakenBack {
+            id,
+            payment: Id::from_uuid(payment),
+            surplus: money(surplus),
+            bought,
+        }),
         created_at: row.created_at,
     })
 }
 
 fn details(line: &BankLine) -> Result<String, AppError> {
+    let taken_bought = line.taken_back.and_then(|taken| taken.bought);
     let text = DetailsText {
         pays: line.pays.iter().map(|paid| (paid.invoice.uuid(), paid.stated.map(Money::micros))).collect(),
         candidates: line.candidates.iter().map(|candidate| (candidate.invoice.uuid(), candidate.customer.uuid())).collect(),
@@ -149,6 +159,7 @@ fn details(line: &BankLine) -> Result<String, AppError> {
         charges: line.shown.charges.map(Money::micros),
         parts_differ: line.shown.parts_differ,
         taken_back: line.taken_back.map(|taken| (taken.payment.uuid(), taken.surplus.micros())),
+        taken_bought: taken_bought.map(|own| (own.amount.micros(), own.tax.micros(), own.taxed)),
         returned_line: line.returned_line.map(Id::uuid),
         returned_by: line.returned_by.map(Id::uuid),
         candidate_lines: line.candidate_lines.iter().map(|id| id.uuid()).collect(),

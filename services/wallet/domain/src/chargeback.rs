@@ -198,7 +198,12 @@ mod tests {
             };
             let mut ids = IdSource::new(NOW, b"seed", amount);
             wallet
-                .add_lot(&mut ids, lot, LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: aud("0") }, NOW)
+                .add_lot(
+                    &mut ids,
+                    lot,
+                    LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: aud("0"), recharge: false },
+                    NOW,
+                )
                 .unwrap();
         }
         wallet

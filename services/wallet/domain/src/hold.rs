@@ -8,7 +8,7 @@ use crate::{
     ledger::TransferKind,
     lot::Lot,
     posting::{Debit, Posting, post_taken},
-    wallet::Wallet,
+    wallet::{Payer, Wallet},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal};
@@ -225,7 +225,7 @@ pub(crate) fn release(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, 
     }
     // Free credit pays the wallet's debt first, as new credit does.
     for (id, _) in freed {
-        wallet.settle_owed(ids, id, now)?;
+        wallet.settle_owed(ids, id, Payer::FreedCredit, now)?;
     }
     hold.state = end;
     hold.updated_at = now;

@@ -165,7 +165,7 @@ mod tests {
                     kind: LotKind::Purchased, tax_kind: Some(kind), priority: 0, amount: aud(amount), expires_at: None, description: String::new(),
                 };
                 if amount > 0 {
-                    wallet.add_lot(&mut ids, lot, LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: aud(0) }, NOW).unwrap();
+                    wallet.add_lot(&mut ids, lot, LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: aud(0), recharge: false }, NOW).unwrap();
                 }
             }
             wallet.overdraft = postpaid.then(|| aud(50_000_000));

@@ -109,9 +109,10 @@ impl AutoRecharge {
         if self.open.is_some() || !self.failure.is_empty() || wallet.overdraft.is_some() {
             return Ok(None);
         }
-        let deficit = Money::zero(wallet.currency).minus(wallet.posted)?;
+        // What is owed because a transfer was taken back is never collected by itself: the rules do not see it.
+        let deficit = Money::zero(wallet.currency).minus(wallet.posted)?.minus(wallet.owed_undone)?;
         let repair = (self.rules.repair_negative && deficit.is_positive()).then_some(deficit);
-        let available = wallet.available(now)?;
+        let available = wallet.available(now)?.plus(wallet.owed_undone)?;
         let below = match self.rules.threshold {
             Some((below, then)) if available.compare(below)?.is_lt() => Some(match then {
                 Then::Amount(amount) => amount,

@@ -196,7 +196,12 @@ pub fn transfer(
     let Some(CreditBought { amount, tax, tax_kind }) = arrived.bought else { return Ok(None) };
     let new = NewLot { tax_kind: Some(tax_kind), ..deposit(amount.minus(tax)?, expires_at) };
     let index = wallet.transfers.len();
-    let lot = wallet.add_lot(ids, new, LotFunding { kind: TransferKind::TransferTopUp, source: Account::BankClearing, tax }, now)?;
+    let lot = wallet.add_lot(
+        ids,
+        new,
+        LotFunding { kind: TransferKind::TransferTopUp, source: Account::BankClearing, tax, recharge: false },
+        now,
+    )?;
     if let Some(transfer) = wallet.transfers.get_mut(index) {
         transfer.payment = Some(arrived.payment);
     }
@@ -219,7 +224,7 @@ pub(crate) fn add_lot(
 ) -> Result<Id<Lot>, Refusal> {
     let index = wallet.transfers.len();
     let zero = Money::zero(wallet.currency);
-    let lot = wallet.add_lot(ids, new, LotFunding { kind, source: Account::InvoiceSettlement, tax: zero }, now)?;
+    let lot = wallet.add_lot(ids, new, LotFunding { kind, source: Account::InvoiceSettlement, tax: zero, recharge: false }, now)?;
     // Only the first new transfer is the payment's. One that settles the wallet's debt is usage, and belongs to the invoice that taxes it.
     if let Some(transfer) = wallet.transfers.get_mut(index) {
         transfer.payment = Some(payment);

@@ -29,7 +29,14 @@ fn wallet(ids: &mut IdSource, lots: &[(i64, Option<TaxKind>)]) -> Wallet {
     for (cents, tax_kind) in lots {
         let kind = if tax_kind.is_some() { LotKind::Purchased } else { LotKind::Granted };
         let new = NewLot { kind, tax_kind: *tax_kind, priority: 0, amount: usd(*cents), expires_at: None, description: String::new() };
-        wallet.add_lot(ids, new, LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: usd(0) }, NOW).unwrap();
+        wallet
+            .add_lot(
+                ids,
+                new,
+                LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: usd(0), recharge: false },
+                NOW,
+            )
+            .unwrap();
     }
     wallet.transfers.clear();
     wallet

@@ -236,7 +236,17 @@ pub fn charged(
                 description: String::new(),
             };
             wallet
-                .add_lot(ids, new, LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: top_up.tax }, now)
+                .add_lot(
+                    ids,
+                    new,
+                    LotFunding {
+                        kind: TransferKind::TopUp,
+                        source: Account::ProviderClearing,
+                        tax: top_up.tax,
+                        recharge: top_up.source == Source::AutoRecharge,
+                    },
+                    now,
+                )
                 .map(Some)
         }
     }

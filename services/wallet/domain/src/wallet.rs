@@ -29,6 +29,9 @@ pub struct Wallet {
     pub owed: Money,
     /// The part of the debt that chargebacks caused. Credit pays it first, and no invoice taxes it, since it is not usage.
     pub owed_back: Money,
+    /// The part of the debt that came of transfers that were taken back. New credit pays it first; an auto-recharge neither begins
+    /// because of it nor pays it.
+    pub owed_undone: Money,
     /// The live lots, in debit order.
     pub lots: Vec<Lot>,
     /// How far below zero it may go: the limit of its active postpaid agreement.
@@ -54,6 +57,19 @@ pub struct LotFunding {
     pub source: Account,
     /// The tax that the source pays beside the credit; zero if there is none.
     pub tax: Money,
+    /// Whether an auto-recharge bought it.
+    pub recharge: bool,
+}
+
+/// What credit pays a debt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Payer {
+    /// Credit that somebody paid in, or that the tenant gave.
+    NewCredit,
+    /// Credit that is free again. What is owed because a transfer was taken back left it alone, and does so still.
+    FreedCredit,
+    /// Credit that an auto-recharge bought: nobody decided that it pays what is owed because a transfer was taken back.
+    Recharge,
 }
 
 /// Whether usage that a lot pays later is still to be taxed.
@@ -97,6 +113,7 @@ impl Wallet {
             posted: zero,
             owed: zero,
             owed_back: zero,
+            owed_undone: zero,
             lots: Vec::new(),
             overdraft: None,
             closes: None,
@@ -146,7 +163,7 @@ impl Wallet {
     /// # Errors
     /// `BALANCE_OVERFLOW`.
     pub fn add_lot(&mut self, ids: &mut IdSource, new: NewLot, funding: LotFunding, now: DateTime<Utc>) -> Result<Id<Lot>, Refusal> {
-        let LotFunding { kind, source, tax } = funding;
+        let LotFunding { kind, source, tax, .. } = funding;
         let id = ids.make();
         self.lot_count = self.lot_count.saturating_add(1);
         let zero = Money::zero(self.currency);
@@ -170,23 +187,32 @@ impl Wallet {
         self.post(ids, kind, sides, new.description, now)?;
         let index = self.lots.partition_point(|other| other.debit_order(&lot).is_le());
         self.lots.insert(index, lot);
-        self.settle_owed(ids, id, now)?;
+        let payer = if funding.recharge { Payer::Recharge } else { Payer::NewCredit };
+        self.settle_owed(ids, id, payer, now)?;
         Ok(id)
     }
 
     /// Pays the debt from a lot that is new or free again: first the part that chargebacks caused, then usage. Usage that a
     /// deposit pays belongs to the invoice that taxes it, like any usage that a deposit pays. Usage of an agreement is not
-    /// paid here, because it is invoiced.
-    pub(crate) fn settle_owed(&mut self, ids: &mut IdSource, lot: Id<Lot>, now: DateTime<Utc>) -> Result<(), Refusal> {
+    /// paid here, because it is invoiced. What transfers that were taken back left owing is paid by new credit alone.
+    pub(crate) fn settle_owed(&mut self, ids: &mut IdSource, lot: Id<Lot>, by: Payer, now: DateTime<Utc>) -> Result<(), Refusal> {
         let Some(payer) = self.lots.iter().find(|candidate| candidate.id == lot && candidate.in_force(now)) else { return Ok(()) };
         let free = payer.unpinned()?;
         let tax = if payer.tax_kind == Some(TaxKind::Deposit) { UsageTax::OnInvoice } else { UsageTax::Settled };
-        let back = self.owed_back.min(free)?;
+        let undone = if by == Payer::NewCredit { Money::zero(self.currency) } else { self.owed_undone };
+        let undone_back = undone.min(self.owed_back)?;
+        let back = self.owed_back.minus(undone_back)?.min(free)?;
         self.owed_back = self.owed_back.minus(back)?;
         self.pay_owed(ids, lot, back, UsageTax::Settled, now)?;
+        let mut paid = back;
         if self.overdraft.is_none() {
-            let used = self.owed.minus(self.owed_back)?.min(free.minus(back)?)?;
+            let undone_used = undone.minus(undone_back)?;
+            let used = self.owed.minus(self.owed_back)?.minus(undone_used)?.min(free.minus(back)?)?;
             self.pay_owed(ids, lot, used, tax, now)?;
+            paid = paid.plus(used)?;
+        }
+        if by == Payer::NewCredit {
+            self.owed_undone = self.owed_undone.minus(self.owed_undone.min(paid)?)?;
         }
         Ok(())
     }
@@ -274,6 +300,6 @@ impl Wallet {
             return Err(crate::error::in_past("expire_time"));
         }
         let zero = Money::zero(self.currency);
-        self.add_lot(ids, new, LotFunding { kind: TransferKind::Grant, source: Account::Promotion, tax: zero }, now)
+        self.add_lot(ids, new, LotFunding { kind: TransferKind::Grant, source: Account::Promotion, tax: zero, recharge: false }, now)
     }
 }

@@ -4,7 +4,7 @@ use super::customers::CustomerRef;
 use payterms_kernel::{Currency, Id, Money};
 use payterms_wallet_domain::{
     Charge, PaymentMethod,
-    settlement::{Arrived, InvoiceTax},
+    settlement::{Arrived, CreditBought, InvoiceTax},
 };
 use uuid::Uuid;
 
@@ -95,8 +95,10 @@ pub struct ReturnTransfer {
     pub payment: PaymentRef,
     /// All that had arrived.
     pub amount: Money,
-    /// The part of it that had become credit.
+    /// The part of it that had become credit beyond the invoices.
     pub surplus: Option<Money>,
+    /// The part of it that had bought credit.
+    pub bought: Option<CreditBought>,
 }
 
 /// Books a bank transfer.

@@ -7,7 +7,7 @@ use crate::commands::{
 };
 use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name};
 use payterms_kernel::{Currency, Id, Money, Refusal};
-use payterms_proto::wallet::v1 as pb;
+use payterms_proto::{google::r#type::Money as MoneyMessage, wallet::v1 as pb};
 use payterms_wallet_domain::{
     TaxKind,
     settlement::{Arrived, CreditBought, InvoiceTax},
@@ -105,10 +105,29 @@ pub fn return_transfer(request: Request<pb::ReturnTransferRequest>) -> Result<(C
     if surplus.is_some_and(|surplus| surplus.compare(amount).is_ok_and(Ordering::is_gt)) {
         fields.wrong("surplus", "AMOUNT_OUT_OF_RANGE", "No more can have become credit than had arrived.");
     }
+    let bought = credit_bought(&mut fields, amount, (message.bought.as_ref(), message.tax.as_ref(), message.tax_kind));
     let call = fields.write(&message.request_id, customer.tenant.clone())?;
     same_customer(&[&customer, &payment])?;
     let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() };
-    Ok((call, ReturnTransfer { payment: named, amount, surplus }))
+    Ok((call, ReturnTransfer { payment: named, amount, surplus, bought }))
+}
+
+/// The part of a transfer that buys credit, with its tax.
+fn credit_bought(
+    fields: &mut Fields,
+    arrived: Money,
+    (bought, tax, kind): (Option<&MoneyMessage>, Option<&MoneyMessage>, i32),
+) -> Option<CreditBought> {
+    let amount = bought.map(|bought| fields.money("bought", Some(bought), Digits::MinorUnit));
+    let taxed = tax.filter(|tax| tax.units != 0 || tax.nanos != 0);
+    let tax = taxed.map(|tax| fields.money("tax", Some(tax), Digits::MinorUnit));
+    let amount = amount?;
+    let kind = fields.choice::<pb::TaxKind>("tax_kind", kind);
+    let tax_kind = if kind == Some(pb::TaxKind::TaxedSale) { TaxKind::TaxedSale } else { TaxKind::Deposit };
+    if amount.compare(arrived).is_ok_and(Ordering::is_gt) {
+        fields.wrong("bought", "AMOUNT_OUT_OF_RANGE", "No more can be bought than has arrived.");
+    }
+    Some(CreditBought { amount, tax: tax.unwrap_or_else(|| Money::zero(amount.currency())), tax_kind })
 }
 
 /// Books a bank transfer.
@@ -117,18 +136,9 @@ pub fn record_transfer(request: Request<pb::RecordTransferRequest>) -> Result<(C
     let customer = fields.name("parent", &message.parent, CUSTOMER);
     let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
-    let bought = message.bought.as_ref().map(|bought| fields.money("bought", Some(bought), Digits::MinorUnit));
-    let taxed = message.tax.as_ref().filter(|tax| tax.units != 0 || tax.nanos != 0);
-    let tax = taxed.map(|tax| fields.money("tax", Some(tax), Digits::MinorUnit));
-    let kind = bought.and_then(|_| fields.choice::<pb::TaxKind>("tax_kind", message.tax_kind));
-    let kind = if kind == Some(pb::TaxKind::TaxedSale) { TaxKind::TaxedSale } else { TaxKind::Deposit };
-    if bought.is_some_and(|bought| bought.compare(amount).is_ok_and(Ordering::is_gt)) {
-        fields.wrong("bought", "AMOUNT_OUT_OF_RANGE", "No more can be bought than has arrived.");
-    }
+    let bought = credit_bought(&mut fields, amount, (message.bought.as_ref(), message.tax.as_ref(), message.tax_kind));
     let call = fields.write(&message.request_id, customer.tenant.clone())?;
     same_customer(&[&customer, &payment])?;
     let named = PaymentRef { customer: customer_ref(&customer), payment: payment.id(1), currency: amount.currency() };
-    let bought =
-        bought.map(|bought| CreditBought { amount: bought, tax: tax.unwrap_or_else(|| Money::zero(bought.currency())), tax_kind: kind });
     Ok((call, RecordTransfer { payment: named, arrived: Arrived { payment: payment.id(1), amount, bought } }))
 }

@@ -87,13 +87,14 @@ pub fn balance(wallet: &Wallet, now: DateTime<Utc>) -> Result<pb::Balance, AppEr
         available: Some(money(wallet.available(now)?)),
         time: Some(timestamp(now)),
         sequence: wallet.sequence,
+        owed_for_returns: Some(money(wallet.owed_undone)),
     })
 }
 
 /// A balance of the past.
 #[must_use]
 pub fn past_balance(posted: Money, sequence: i64, at: DateTime<Utc>) -> pb::Balance {
-    pb::Balance { posted: Some(money(posted)), held: None, available: None, time: Some(timestamp(at)), sequence }
+    pb::Balance { posted: Some(money(posted)), time: Some(timestamp(at)), sequence, ..pb::Balance::default() }
 }
 
 /// A line of a wallet's history.

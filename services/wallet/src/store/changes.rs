@@ -13,7 +13,7 @@ use payterms_wallet_domain::{Transfer, Wallet};
 use serde_json::{Map, Value};
 
 /// The key columns of a wallet, then the columns that change.
-const CHANGING: [rows::Column; 12] = [
+const CHANGING: [rows::Column; 13] = [
     ("tenant", Kind::Tenant),
     ("id", Kind::Id),
     ("sequence", Kind::Number),
@@ -24,6 +24,7 @@ const CHANGING: [rows::Column; 12] = [
     ("version", Kind::Number),
     ("updated_at", Kind::Time),
     ("owed_back", Kind::Number),
+    ("owed_undone", Kind::Number),
     ("overdraft", Kind::MaybeNumber),
     ("closes", Kind::MaybeText),
 ];
@@ -31,7 +32,7 @@ const CHANGING: [rows::Column; 12] = [
 /// Rows of wallets, lots, transfers with their entries, and accruals.
 #[derive(Debug)]
 pub struct Changes {
-    wallets: Rows<12>,
+    wallets: Rows<13>,
     new_lots: Rows<14>,
     lots: Rows<5>,
     transfers: Rows<11>,
@@ -105,7 +106,7 @@ impl Changes {
     }
 }
 
-fn changing(tenant: &TenantId, wallet: &Wallet) -> [sea_orm::Value; 12] {
+fn changing(tenant: &TenantId, wallet: &Wallet) -> [sea_orm::Value; 13] {
     [
         tenant.as_str().into(),
         wallet.id.uuid().into(),
@@ -117,6 +118,7 @@ fn changing(tenant: &TenantId, wallet: &Wallet) -> [sea_orm::Value; 12] {
         wallet.version.into(),
         wallet.updated_at.into(),
         wallet.owed_back.micros().into(),
+        wallet.owed_undone.micros().into(),
         wallet.overdraft.map(Money::micros).into(),
         wallet.closes.map(|month| month.to_string()).into(),
     ]

@@ -87,7 +87,7 @@ mod tests {
             .add_lot(
                 &mut IdSource::new(NOW, b"seed", "test"),
                 new,
-                LotFunding { kind: TransferKind::Grant, source: Account::Promotion, tax: usd("0") },
+                LotFunding { kind: TransferKind::Grant, source: Account::Promotion, tax: usd("0"), recharge: false },
                 NOW,
             )
             .unwrap();

@@ -26,6 +26,7 @@ pub struct Model {
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
     owed_back: i64,
+    owed_undone: i64,
     overdraft: Option<i64>,
     closes: Option<String>,
 }
@@ -69,6 +70,7 @@ fn wallet(row: &Model) -> Result<Wallet, AppError> {
     wallet.version = row.version;
     wallet.updated_at = row.updated_at;
     wallet.owed_back = money(&row.currency, row.owed_back)?;
+    wallet.owed_undone = money(&row.currency, row.owed_undone)?;
     wallet.overdraft = row.overdraft.map(|limit| money(&row.currency, limit)).transpose()?;
     wallet.closes = row.closes.as_deref().map(|month| month.parse().map_err(|_| unknown("month", month))).transpose()?;
     Ok(wallet)
@@ -90,6 +92,7 @@ pub(super) fn row(tenant: &TenantId, wallet: &Wallet) -> Model {
         created_at: wallet.created_at,
         updated_at: wallet.updated_at,
         owed_back: wallet.owed_back.micros(),
+        owed_undone: wallet.owed_undone.micros(),
         overdraft: wallet.overdraft.map(Money::micros),
         closes: wallet.closes.map(|month| month.to_string()),
     }

@@ -16,6 +16,7 @@ use crate::{
     customer::Customer,
     invoice::{Invoice, InvoiceState},
     payment::Payment,
+    top_up::Bought,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal, Violation};
@@ -104,6 +105,17 @@ pub struct TakenBack {
     pub payment: Id<Payment>,
     /// What had become credit beyond the invoices.
     pub surplus: Money,
+    /// What had bought credit, with the tax that is given back.
+    pub bought: Option<Bought>,
+}
+
+/// A match that is being taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undo {
+    /// What is booked back.
+    pub taken: TakenBack,
+    /// What a credit note takes off the invoice of a top-up.
+    pub note: Short,
 }
 
 /// A line that was taken in.
@@ -298,21 +310,21 @@ impl BankLine {
     ///
     /// # Errors
     /// `BANK_LINE_STATE`, `PAYMENT_PENDING` while its payment is under way, `PAYMENT_REFUNDED` where a part of it was given
-    /// back, `TOP_UP_INVOICE` where it bought credit.
+    /// back.
     pub fn unmatch(
         &mut self,
         ids: &mut IdSource,
         payment: Option<&mut Payment>,
         invoices: &mut [Invoice],
         (collect_at, now): (DateTime<Utc>, DateTime<Utc>),
-    ) -> Result<TakenBack, Refusal> {
+    ) -> Result<Undo, Refusal> {
         self.must_be(&[LineState::Matched])?;
         let Some(payment) = payment else { return Err(pay::pending()) };
-        let surplus = payment.take_line_back(self, invoices, (collect_at, now))?;
+        let (surplus, bought, note) = payment.take_line_back(self, invoices, (collect_at, now))?;
         self.decide(LineState::Unmatching);
-        let taken = TakenBack { id: ids.make::<Self>().uuid(), payment: payment.id, surplus };
+        let taken = TakenBack { id: ids.make::<Self>().uuid(), payment: payment.id, surplus, bought };
         self.taken_back = Some(taken);
-        Ok(taken)
+        Ok(Undo { taken, note })
     }
 
     /// Ends it: the wallet has booked back what the line had paid.

@@ -6,6 +6,7 @@ use crate::{
     invoice::{Invoice, InvoiceState},
     payment::{Allocation, Payment, PaymentState, Source, Tender, TenderState},
     tax::TaxAmount,
+    top_up::Bought,
 };
 use chrono::{DateTime, Utc};
 use payterms_kernel::{IdSource, Money, Refusal};
@@ -75,23 +76,20 @@ impl BankLine {
 }
 
 impl Payment {
-    /// Takes back what a line has paid: the last allocation is lowered first, and its invoice is open by as much again.
-    /// Answers what had become credit.
+    /// Takes back what a line has paid: the last allocation is lowered first, and its invoice is open by as much again. The
+    /// invoice of a top-up is no debt: what it had sold is taken off by a credit note. Answers what had become credit, what had
+    /// bought credit, and the note's part of each rate.
     ///
     /// # Errors
-    /// `PAYMENT_PENDING`, `PAYMENT_REFUNDED`, `TOP_UP_INVOICE`.
+    /// `PAYMENT_PENDING`, `PAYMENT_REFUNDED`.
     pub(super) fn take_line_back(
         &mut self,
         line: &BankLine,
         invoices: &mut [Invoice],
         times: (DateTime<Utc>, DateTime<Utc>),
-    ) -> Result<Money, Refusal> {
+    ) -> Result<(Money, Option<Bought>, Short), Refusal> {
         if self.state == PaymentState::Processing {
             return Err(pending());
-        }
-        if self.bought.is_some() {
-            let message = "The line bought credit: a purchase is not taken back by its line. Give the money back instead.";
-            return Err(Refusal::precondition("TOP_UP_INVOICE", message));
         }
         let source = Source::Transfer(line.id.uuid());
         let found = self.tenders.iter().position(|tender| tender.source == source).ok_or_else(Refusal::not_found)?;
@@ -102,6 +100,11 @@ impl Payment {
         let surplus = self.surplus.min(line.shown.amount)?;
         let from_invoices = line.shown.amount.minus(surplus)?;
         self.charged_back(Taken { place: found, from_invoices, from_surplus: surplus }, invoices, times)?;
-        Ok(surplus)
+        let Some(bought) = self.bought else { return Ok((surplus, None, None)) };
+        let order = invoices.iter_mut().find(|invoice| invoice.top_up.is_some()).ok_or_else(Refusal::not_found)?;
+        let taxes = order.credit(bought.amount, times.1)?.0;
+        // What the note gives back is what the books give back, to the minor unit.
+        let tax = taxes.iter().try_fold(Money::zero(self.currency), |sum, own| sum.plus(own.tax))?;
+        Ok((surplus, Some(Bought { tax, ..bought }), Some((bought.amount, taxes))))
     }
 }

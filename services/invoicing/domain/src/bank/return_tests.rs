@@ -91,7 +91,7 @@ fn what_the_returned_line_paid_is_open_again_and_the_line_stays_returned() {
     by.return_line(&original).unwrap();
     assert_eq!((by.state, by.returned_line), (LineState::Matched, Some(original.id)));
     let taking = Taking { payment: Some(&mut payment), invoices: &mut open, collect_at: NOW, now: NOW };
-    let taken = original.take_back(&by, &mut ids(), taking).unwrap().unwrap();
+    let taken = original.take_back(&by, &mut ids(), taking).unwrap().unwrap().taken;
     assert_eq!((taken.surplus, open[0].state, original.state), (usd(1_000), InvoiceState::Open, LineState::Unmatching));
     assert_eq!(by.clone().undo_return(&mut original).unwrap_err().reason, "PAYMENT_PENDING", "the wallet has not booked it back");
     original.unmatched();

@@ -1,7 +1,7 @@
 //! Credits that the bank takes back: which line each of them was, and what becomes of its payment
 //! (docs/domain/invoicing.md#returned-lines).
 
-use super::{BankLine, LineState, SuggestReason, TakenBack, pay};
+use super::{BankLine, LineState, SuggestReason, Undo, pay};
 use crate::{invoice::Invoice, payment::Payment};
 use chrono::{DateTime, Days, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal};
@@ -139,8 +139,8 @@ impl BankLine {
     /// line has not paid.
     ///
     /// # Errors
-    /// `BANK_LINE_STATE`, `PAYMENT_PENDING` while its payment is under way, `PAYMENT_REFUNDED`, `TOP_UP_INVOICE`.
-    pub fn take_back(&mut self, by: &Self, ids: &mut IdSource, taking: Taking<'_>) -> Result<Option<TakenBack>, Refusal> {
+    /// `BANK_LINE_STATE`, `PAYMENT_PENDING` while its payment is under way, `PAYMENT_REFUNDED`.
+    pub fn take_back(&mut self, by: &Self, ids: &mut IdSource, taking: Taking<'_>) -> Result<Option<Undo>, Refusal> {
         let allowed = [LineState::Unmatched, LineState::Suggested, LineState::Dismissed, LineState::Matched];
         self.must_be(&allowed)?;
         let taken = match taking.payment {

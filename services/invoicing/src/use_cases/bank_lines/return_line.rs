@@ -28,7 +28,7 @@ use std::collections::BTreeSet;
 pub const FLOW: &str = "bank_line_returned";
 
 /// Why a line cannot be taken back by itself: a person decides then.
-const NOT_RETURNABLE: [&str; 3] = ["PAYMENT_REFUNDED", "TOP_UP_INVOICE", "BANK_LINE_STATE"];
+const NOT_RETURNABLE: [&str; 2] = ["PAYMENT_REFUNDED", "BANK_LINE_STATE"];
 
 /// Finds the lines that stored returns take back; each that has one is enqueued for its flow.
 pub(super) async fn evaluate_returns(tx: &mut WriteTx, lines: &mut [BankLine]) -> Result<(), AppError> {
@@ -61,7 +61,7 @@ pub(super) async fn evaluate_returns(tx: &mut WriteTx, lines: &mut [BankLine]) -
 ///
 /// # Errors
 /// `BANK_LINE_STATE`, `BANK_LINE_DIRECTION`, `RETURN_AMOUNT_DIFFERS`, `CURRENCY_MISMATCH`, `PAYMENT_PENDING`,
-/// `PAYMENT_REFUNDED`, `TOP_UP_INVOICE`, `RESOURCE_NOT_FOUND`.
+/// `PAYMENT_REFUNDED`, `RESOURCE_NOT_FOUND`.
 pub async fn return_bank_line(app: &App, call: &Call, named: &ReturnBankLine) -> Result<Answer<MatchBankLineResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut held = lock_paid_line(&tx, named.returned_line, Some(named.line)).await?;
@@ -87,11 +87,12 @@ async fn take_line_back(app: &App, tx: &mut WriteTx, held: &mut PaidLine) -> Res
     let PaidLine { line, by, payment, invoices } = held;
     let by = by.as_ref().ok_or_else(Refusal::not_found)?;
     let taking = Taking { payment: payment.as_mut(), invoices, collect_at, now };
-    let taken = line.take_back(by, tx.ids(), taking)?;
+    let undo = line.take_back(by, tx.ids(), taking)?;
     store_line(tx, line).await?;
-    let Some(taken) = taken else { return Ok(None) };
-    publish_taken_back(tx, held, taken).await?;
-    Ok(Some(app.flows.open(tx, unmatch::FLOW, taken.id).await?))
+    let Some(undo) = undo else { return Ok(None) };
+    let id = undo.taken.id;
+    publish_taken_back(tx, held, undo).await?;
+    Ok(Some(app.flows.open(tx, unmatch::FLOW, id).await?))
 }
 
 /// Drives the flow of a return that has found its line.

@@ -2,11 +2,14 @@
 
 use crate::{
     store::{bank_lines, invoices, payments},
-    use_cases::{collections::schedule::schedule_collections, mails::notices::mail_payment_taken_back, payments::save::publish_payment},
+    use_cases::{
+        collections::schedule::schedule_collections, credit_notes::save::issue_credit_note, invoices::load::find_sides,
+        mails::notices::mail_payment_taken_back, payments::save::publish_payment, top_ups::raise::raise_order,
+    },
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use payterms_chassis::{AppError, WriteTx, error::raced};
-use payterms_invoicing_domain::{BankLine, Invoice, Payment, bank::TakenBack};
+use payterms_invoicing_domain::{BankLine, Invoice, Payment, bank::Undo, top_up::TRANSFER_TAKEN_BACK};
 use payterms_kernel::{
     Id, Refusal,
     calendar::{day_in, start_of_day},
@@ -65,12 +68,28 @@ pub(super) fn consequences_from(tx: &WriteTx) -> (NaiveDate, DateTime<Utc>) {
     (day, start_of_day(zone, day))
 }
 
-/// Publishes what is open again, schedules its collection, and tells the customer.
-pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, taken: TakenBack) -> Result<(), AppError> {
+/// Publishes what is open again, schedules its collection, and tells the customer. What had bought credit is taken off its
+/// invoice, and a new one asks for it again.
+pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, undo: Undo) -> Result<(), AppError> {
+    let Undo { taken, note } = undo;
     schedule_collections(tx, &held.invoices).await?;
+    let order = held.invoices.iter().find(|invoice| invoice.top_up.is_some()).cloned();
+    if let (Some(order), Some((amount, taxes))) = (&order, note) {
+        let id = tx.id();
+        issue_credit_note(tx, order, (id, amount, taxes), TRANSFER_TAKEN_BACK).await?;
+    }
     let Some(payment) = &mut held.payment else { return Ok(()) };
     publish_payment(tx, payment, &mut held.invoices).await?;
     let (from, _) = consequences_from(tx);
-    let (customer, amount) = (payment.customer, held.line.shown.amount);
-    mail_payment_taken_back(tx, customer, (amount, taken.surplus), &held.invoices, (held.by.is_some(), from)).await
+    let (customer, amount, mut credit) = (payment.customer, held.line.shown.amount, taken.surplus);
+    if let Some(bought) = taken.bought {
+        credit = credit.plus(bought.amount.minus(bought.tax)?)?;
+    }
+    mail_payment_taken_back(tx, customer, (amount, credit), &held.invoices, (held.by.is_some(), from)).await?;
+    if let (Some(top_up), Some(bought)) = (order.and_then(|order| order.top_up), taken.bought) {
+        let tenant = tx.call().tenant.clone();
+        let sides = find_sides(tx, &tenant, customer).await?;
+        raise_order(tx, (&sides.0, &sides.1), (bought.amount, top_up)).await?;
+    }
+    Ok(())
 }

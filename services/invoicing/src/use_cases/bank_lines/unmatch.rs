@@ -23,7 +23,7 @@ pub const FLOW: &str = "bank_line_return";
 /// Takes a match back.
 ///
 /// # Errors
-/// `BANK_LINE_STATE`, `PAYMENT_PENDING`, `PAYMENT_REFUNDED`, `TOP_UP_INVOICE`, `RESOURCE_NOT_FOUND`.
+/// `BANK_LINE_STATE`, `PAYMENT_PENDING`, `PAYMENT_REFUNDED`, `RESOURCE_NOT_FOUND`.
 pub async fn unmatch_bank_line(app: &App, call: &Call, id: Id<BankLine>) -> Result<Answer<UnmatchBankLineResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     // Whether a line is a return never changes.
@@ -37,8 +37,9 @@ pub async fn unmatch_bank_line(app: &App, call: &Call, id: Id<BankLine>) -> Resu
         return app.flows.answer(call, true).await;
     }
     let (now, (_, collect_at)) = (tx.now(), consequences_from(&tx));
-    let taken = held.line.unmatch(tx.ids(), held.payment.as_mut(), &mut held.invoices, (collect_at, now))?;
-    publish_taken_back(&mut tx, &mut held, taken).await?;
+    let undo = held.line.unmatch(tx.ids(), held.payment.as_mut(), &mut held.invoices, (collect_at, now))?;
+    let taken = undo.taken;
+    publish_taken_back(&mut tx, &mut held, undo).await?;
     store_line(&mut tx, &held.line).await?;
     let lease = app.flows.open(&tx, FLOW, taken.id).await?;
     kill::point("bank_line.before_return");
@@ -78,7 +79,7 @@ pub async fn drive_bank_line_return(app: &App, lease: &Lease) -> Result<(), AppE
     let Some(line) = found else { return Ok(()) };
     let (Some(customer), Some(taken)) = (line.customer, line.taken_back) else { return Ok(()) };
     let wallet = Wallet::new(app, tenant, customer).returning(taken.payment);
-    wallet.return_transfer(line.shown.amount, taken.surplus).await?;
+    wallet.return_transfer(line.shown.amount, taken.surplus, taken.bought).await?;
     kill::point("bank_line.before_unmatched");
     let call = Call::internal("invoicing", tenant, "bank_line_unmatched", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;

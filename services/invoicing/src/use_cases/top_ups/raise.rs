@@ -16,10 +16,10 @@ use crate::{
     },
 };
 use chrono::Days;
-use payterms_chassis::{Answer, AppError, Call, jobs::schedule};
-use payterms_invoicing_domain::{Invoice, TopUp};
-use payterms_kernel::{Refusal, calendar::start_of_day};
-use payterms_proto::invoicing::v1::RaiseTransferTopUpResponse;
+use payterms_chassis::{Answer, AppError, Call, WriteTx, jobs::schedule};
+use payterms_invoicing_domain::{Customer, Invoice, Tenant, TopUp};
+use payterms_kernel::{Money, Refusal, calendar::start_of_day};
+use payterms_proto::invoicing::v1::{Invoice as InvoiceMessage, RaiseTransferTopUpResponse};
 
 /// Raises the invoice.
 ///
@@ -40,17 +40,30 @@ pub async fn raise_transfer_top_up(app: &App, call: &Call, raise: &RaiseTopUp) -
         let message = "The tenant has not said where transfers go. Set business.bank_details of the tenant.";
         return Err(Refusal::precondition("BANK_DETAILS_REQUIRED", message).into());
     }
-    let what = Language::of(&customer.locale).say("Prepaid credit", "Crédit prépayé");
     let top_up = TopUp { taxed: offer.taxed, bank_details, ..raise.top_up.clone() };
+    let rendered = raise_order(&mut tx, (&tenant, &customer), (amount, top_up)).await?;
+    tx.commit(RaiseTransferTopUpResponse { invoice: Some(rendered) }).await
+}
+
+/// Issues and mails the invoice of a top-up.
+///
+/// # Errors
+/// Those of [`Invoice::raise`].
+pub async fn raise_order(
+    tx: &mut WriteTx,
+    (tenant, customer): (&Tenant, &Customer),
+    (amount, top_up): (Money, TopUp),
+) -> Result<InvoiceMessage, AppError> {
+    let what = Language::of(&customer.locale).say("Prepaid credit", "Crédit prépayé");
     let (id, now) = (tx.id(), tx.now());
     let invoice =
-        take_number(&tx, |series, today| Invoice::raise(id, (&tenant, &customer), (amount, what, top_up), (series, today), now)).await?;
-    invoices::save_draft(tx.conn(), &call.tenant, &invoice).await?;
-    let rendered = publish_invoice(&mut tx, &invoice).await?;
+        take_number(tx, |series, today| Invoice::raise(id, (tenant, customer), (amount, what, top_up), (series, today), now)).await?;
+    invoices::save_draft(tx.conn(), &tx.call().tenant, &invoice).await?;
+    let rendered = publish_invoice(tx, &invoice).await?;
     if let Some(issue) = &invoice.issue {
         let over = issue.due_date.checked_add_days(Days::new(1)).unwrap_or(issue.due_date);
-        schedule(&tx, lapse::JOB, &invoice.id.to_string(), start_of_day(tx.time().zone, over)).await?;
+        schedule(tx, lapse::JOB, &invoice.id.to_string(), start_of_day(tx.time().zone, over)).await?;
     }
-    mail_transfer_invoice(&mut tx, &invoice).await?;
-    tx.commit(RaiseTransferTopUpResponse { invoice: Some(rendered) }).await
+    mail_transfer_invoice(tx, &invoice).await?;
+    Ok(rendered)
 }

@@ -9,10 +9,12 @@ use crate::{
     use_cases::{recharges::save::schedule_recharges, wallets::save::save_wallet},
 };
 use payterms_chassis::{Answer, AppError, Call, kill, render::money};
+use payterms_kernel::Money;
 use payterms_proto::wallet::v1::{ReturnTransferResponse, TransferReturned};
 use payterms_wallet_domain::{
-    TransferKind,
-    transfer_return::{Returned, return_transfer as book_transfer_back},
+    TaxKind, TransferKind,
+    settlement::CreditBought,
+    transfer_return::{Returned, ReturnedCredit, return_transfer as book_transfer_back},
 };
 
 /// Books back what a bank line had paid, once.
@@ -22,7 +24,7 @@ use payterms_wallet_domain::{
 pub async fn return_transfer(
     app: &App,
     call: &Call,
-    ReturnTransfer { payment: named, amount, surplus }: &ReturnTransfer,
+    ReturnTransfer { payment: named, amount, surplus, bought }: &ReturnTransfer,
 ) -> Result<Answer<ReturnTransferResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
     let mut locked = lock_payment_wallet(&mut tx, named).await?;
@@ -32,8 +34,15 @@ pub async fn return_transfer(
     // It outlives the stored answer: a step that comes again after a month books nothing back.
     if !transfers::has_any(tx.conn(), &call.tenant, named.payment, &[TransferKind::TransferReturn]).await? {
         let now = tx.now();
-        let lot = transfers::bought_lot(tx.conn(), &call.tenant, named.payment, TransferKind::Surplus).await?;
-        let returned = Returned { payment: named.payment, amount: *amount, surplus: *surplus, lot };
+        let lot = async |kind| transfers::bought_lot(tx.conn(), &call.tenant, named.payment, kind).await;
+        let (of_surplus, of_top_up) = (lot(TransferKind::Surplus).await?, lot(TransferKind::TransferTopUp).await?);
+        let untaxed = |amount: Money| CreditBought { amount, tax: Money::zero(amount.currency()), tax_kind: TaxKind::Deposit };
+        let returned = Returned {
+            payment: named.payment,
+            amount: *amount,
+            surplus: surplus.map(|surplus| ReturnedCredit { credit: untaxed(surplus), lot: of_surplus }),
+            bought: bought.map(|credit| ReturnedCredit { credit, lot: of_top_up }),
+        };
         book_transfer_back(&mut locked.wallet, tx.ids(), returned, now)?;
         let wallet = Some(messages::wallet(&call.tenant, &locked.wallet, now)?);
         save_wallet(&tx, &mut locked).await?;
