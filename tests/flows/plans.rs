@@ -201,6 +201,7 @@ pub(crate) async fn every_reason_why_not_comes_at_once(world: &World) {
         invoices: vec![InvoiceToPay { invoice: paid.name.clone(), amount: None }],
         amount: None,
         reference: "Cash".into(),
+        receive_date: None,
     };
     desk.owner.payments().record_outside_payment(outside).await.unwrap();
     let disputed = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Disputed", amount("USD", 6, 0))])).await;
@@ -267,6 +268,7 @@ pub(crate) async fn pay(desk: &Desk, money: Option<Money>) {
         invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: None }],
         amount: money,
         reference: "Cash".into(),
+        receive_date: None,
     };
     desk.owner.payments().record_outside_payment(outside).await.unwrap();
 }

@@ -70,11 +70,15 @@ pub enum MailKind {
     CreditDeclined,
     /// An applicant for credit is to add something.
     CreditInformation,
+    /// The breach of a plan is undone.
+    PlanBreachUndone,
+    /// A plan that was paid is open again.
+    PlanReopened,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -106,6 +110,8 @@ impl MailKind {
         Self::LimitCut,
         Self::CreditDeclined,
         Self::CreditInformation,
+        Self::PlanBreachUndone,
+        Self::PlanReopened,
     ];
 
     /// The name of the kind, as in the contract.
@@ -143,6 +149,8 @@ impl MailKind {
             Self::LimitCut => "LIMIT_CUT",
             Self::CreditDeclined => "CREDIT_DECLINED",
             Self::CreditInformation => "CREDIT_INFORMATION",
+            Self::PlanBreachUndone => "PLAN_BREACH_UNDONE",
+            Self::PlanReopened => "PLAN_REOPENED",
         }
     }
 }

@@ -75,7 +75,7 @@ impl Plan {
 
     /// Whether to collect now: an instalment has fallen due, or the time of the next attempt has come.
     pub fn is_to_collect(&self, today: NaiveDate, now: DateTime<Utc>) -> Result<bool, MoneyError> {
-        let waits = !self.collect_automatically || !self.state.is_running() || self.attempt.under_way;
+        let waits = !self.collect_automatically || !self.state.is_running() || self.attempt.under_way || self.is_spared(today);
         if waits || !self.due(today)?.is_positive() {
             return Ok(false);
         }

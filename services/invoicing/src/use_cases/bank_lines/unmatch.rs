@@ -55,6 +55,9 @@ pub async fn unmatch_bank_line(app: &App, call: &Call, id: Id<BankLine>) -> Resu
     let (now, zone) = (tx.now(), tx.time().zone);
     let collected_on = day_in(zone, now).checked_add_days(COLLECTED_AFTER).unwrap_or(NaiveDate::MAX);
     let taken = line.unmatch(tx.ids(), payment.as_mut(), &mut owned, (start_of_day(zone, collected_on), now))?;
+    for invoice in &mut owned {
+        invoice.spare_until(collected_on, now);
+    }
     schedule_collections(&tx, &owned).await?;
     if let Some(payment) = &mut payment {
         publish_payment(&mut tx, payment, &mut owned).await?;
