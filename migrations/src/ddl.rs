@@ -24,7 +24,7 @@ pub struct Table {
 ///
 /// On PostgreSQL the owner who runs it is under row-level security too, and has no tenant. A statement that reads or moves
 /// rows, or adds a foreign key to a table that has some, takes FORCE off the tables it touches and puts it back, in the
-/// same step (as [`MovingStep`] and `tenant_last.sql` do): it has those tables locked anyway, and others wait for no more.
+/// same step (as [`DataStep`] and `tenant_last.sql` do): it has those tables locked anyway, and others wait for no more.
 #[derive(Debug, Clone, Copy)]
 pub struct Step {
     /// Its name, which is also the version that a service waits for.
@@ -62,21 +62,21 @@ impl MigrationTrait for Step {
 
 /// A step that reads or moves rows of tables in use: on PostgreSQL they are not under FORCE row-level security while it runs.
 #[derive(Debug, Clone, Copy)]
-pub struct MovingStep {
+pub struct DataStep {
     /// What it does.
     pub step: Step,
     /// The guarded tables whose rows it reads or moves.
     pub unguarded: &'static [&'static str],
 }
 
-impl MigrationName for MovingStep {
+impl MigrationName for DataStep {
     fn name(&self) -> &str {
         self.step.name
     }
 }
 
 #[async_trait::async_trait]
-impl MigrationTrait for MovingStep {
+impl MigrationTrait for DataStep {
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
     }

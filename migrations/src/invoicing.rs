@@ -362,7 +362,7 @@ mod bank {
 
 /// The days on which payments count as made, and what stands paid of each invoice by day.
 mod days {
-    use crate::ddl::{MovingStep, Step};
+    use crate::ddl::{DataStep, Step};
 
     const STATEMENTS: &[&str] = &[
         "ALTER TABLE payments ADD COLUMN effective_on text",
@@ -380,7 +380,7 @@ mod days {
          GROUP BY 1) AS d), '') WHERE paid > 0",
     ];
 
-    pub const STEP: MovingStep = MovingStep {
+    pub const STEP: DataStep = DataStep {
         step: Step { name: "invoicing_0006_effective_days", postgres: &[], statements: STATEMENTS, tables: &[] },
         unguarded: &["invoices", "payments", "payment_allocations", "bank_lines"],
     };

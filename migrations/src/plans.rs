@@ -97,7 +97,7 @@ mod register {
 
 /// On time by effective day: what is paid by which day, what was missed, which breaches stand.
 mod on_time {
-    use crate::ddl::{MovingStep, Step};
+    use crate::ddl::{DataStep, Step};
 
     const STATEMENTS: &[&str] = &[
         "ALTER TABLE covered_invoices ADD COLUMN paid_by_day text NOT NULL DEFAULT ''",
@@ -118,7 +118,7 @@ mod on_time {
          AND o.due_on < substr(CAST(h.at AS text), 1, 10)))",
     ];
 
-    pub const STEP: MovingStep = MovingStep {
+    pub const STEP: DataStep = DataStep {
         step: Step { name: "plans_0002_on_time", postgres: &[], statements: STATEMENTS, tables: &[] },
         unguarded: &["plans", "instalments", "plan_history"],
     };

@@ -6,8 +6,9 @@ use crate::{
     collections::{DAY, START},
     invariants,
     invariants_of_plans::plans_agree_in,
-    kills_of_plans::{AT_ONCE, blocks, prepare},
-    plans::{monthly, proposal, verbs},
+    invoices::{draft, issued, line},
+    kills_of_plans::{AT_ONCE, blocks},
+    plans::{allow, monthly, proposal, verbs},
     rig::{self, Services, retry, until},
 };
 use futures::StreamExt;
@@ -17,7 +18,7 @@ use payterms_proto::{
         AdvanceTestClockRequest, GetTestClockRequest, InvoiceToPay, ListPaymentsRequest, RecordOutsidePaymentRequest,
         StartTestClockRequest, UnapplyPaymentRequest, block::Reason, test_clock,
     },
-    plans::v1::{ApprovePlanRequest, GetPlanRequest, ProposePlanRequest, plan::State},
+    plans::v1::{ApprovePlanRequest, GetPlanRequest, PlanSettings, ProposePlanRequest, plan::State},
 };
 use payterms_suite::client::{amount, request_id};
 
@@ -54,11 +55,14 @@ async fn a_plan_becomes_active_again_once_whoever_is_killed_on_postgres() {
 
 async fn scenario((change, service, point): (Change, &'static str, &'static str), on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
-    let (people, invoices) = prepare(&rig).await;
+    let people = rig.prepare("tok_visa").await;
     let (owner, staff) = (rig.someone("OWNER", None), rig.someone("STAFF", None));
     let clock = "tenants/acme/testClock".to_owned();
     let start = StartTestClockRequest { request_id: request_id(), parent: "tenants/acme".into(), now: at(START), seed: "seed".into() };
     owner.clock().start_test_clock(start).await.unwrap();
+    allow(&owner, PlanSettings::default(), &[]).await;
+    let bill = async |units| issued(&owner, draft(&people.customer, "USD", vec![line("Plan", amount("USD", units, 0))])).await;
+    let invoices = [bill(100).await, bill(20).await];
     // 60.00 on 10 January and on 10 February, paid by hand.
     let asked = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(2, 10));
     let asked = ProposePlanRequest { collect_automatically: false, ..asked };
@@ -96,7 +100,6 @@ async fn scenario((change, service, point): (Change, &'static str, &'static str)
         } else {
             caller.payments().record_outside_payment(in_time).await.map(drop)
         }
-        .inspect_err(|e| eprintln!("ACT {e:?}"))
     };
     services.die_at(service, point, act).await;
     let active = becomes(State::Active).await.into_inner().plan.unwrap();

@@ -74,7 +74,7 @@ async fn plans_survive_a_kill_of_either_service_on_postgres() {
     futures::stream::iter(POINTS).for_each_concurrent(AT_ONCE, |point| scenario(point, true)).await;
 }
 
-pub(crate) async fn prepare(rig: &Rig) -> (People, [Invoice; 2]) {
+async fn prepare(rig: &Rig) -> (People, [Invoice; 2]) {
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     allow(&owner, PlanSettings::default(), &[]).await;
