@@ -368,9 +368,10 @@ mod days {
         "ALTER TABLE payments ADD COLUMN effective_on text",
         "ALTER TABLE invoices ADD COLUMN paid_by_day text NOT NULL DEFAULT ''",
         "ALTER TABLE invoices ADD COLUMN no_consequence_before text",
-        // A transfer counts from the day of its booking, anything else from the day of its last change, the best that is known.
+        // A transfer counts from the day of its booking, anything else from the day of its request in UTC: a later change may be that
+        // a part was given back.
         "UPDATE payments SET effective_on = coalesce((SELECT min(l.booked_on) FROM bank_lines l \
-         WHERE l.tenant = payments.tenant AND l.payment_id = payments.id), substr(CAST(updated_at AS text), 1, 10)) \
+         WHERE l.tenant = payments.tenant AND l.payment_id = payments.id), substr(CAST(created_at AS text), 1, 10)) \
          WHERE state IN ('SUCCEEDED', 'PARTIAL')",
         "UPDATE invoices SET paid_by_day = coalesce((SELECT string_agg(d.day || ':' || CAST(d.amount AS text), ' ') FROM \
          (SELECT CASE WHEN p.effective_on < i.issue_date THEN i.issue_date ELSE p.effective_on END AS day, sum(a.paid) AS amount \

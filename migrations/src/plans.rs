@@ -111,11 +111,12 @@ mod on_time {
         "ALTER TABLE plans ADD COLUMN paid_at_completion bigint",
         "UPDATE plans SET breach_count = (SELECT count(*) FROM plan_history h \
          WHERE h.tenant = plans.tenant AND h.plan_id = plans.id AND h.verb = 'BREACH')",
-        // What was missed is known by the history: the newest instalment that was due before the plan was late.
+        // What was missed is known by the history: the newest instalment that was due when the plan became late, the day after, which
+        // is the same day in UTC where midnight comes earlier.
         "UPDATE instalments SET missed = true WHERE offer = 1 AND EXISTS (SELECT 1 FROM plan_history h \
          WHERE h.tenant = instalments.tenant AND h.plan_id = instalments.plan_id AND h.verb = 'MISS' AND instalments.due_on = \
          (SELECT max(o.due_on) FROM instalments o WHERE o.tenant = h.tenant AND o.plan_id = h.plan_id AND o.offer = 1 \
-         AND o.due_on < substr(CAST(h.at AS text), 1, 10)))",
+         AND o.due_on <= substr(CAST(h.at AS text), 1, 10)))",
     ];
 
     pub const STEP: DataStep = DataStep {

@@ -6,7 +6,7 @@ use crate::{
     bank_decisions::match_to,
     clocks::advance,
     collections::{DAY, Desk, START},
-    invariants,
+    invariants::{self, told},
     invariants_of_plans::plans_agree,
     invoices::{draft, issued, line, read},
     mails::{mails, mails_of, text},
@@ -29,6 +29,7 @@ use payterms_suite::{
     shop,
 };
 use payterms_testkit::{World, on_both, violations};
+use sea_orm::{ConnectionTrait, DbBackend};
 use tonic::Status;
 
 on_both!(
@@ -40,8 +41,10 @@ on_both!(
     nothing_follows_from_what_is_taken_back_before_the_third_day,
     a_payment_outside_counts_from_the_day_on_which_it_came,
     a_customer_who_paid_in_time_has_no_late_payment,
+    what_was_stored_before_gets_its_days,
 );
 
+#[expect(clippy::unnecessary_wraps, reason = "the fields of messages are optional")]
 fn day(month: i32, day: i32) -> Option<Date> {
     Some(Date { year: 2026, month, day })
 }
@@ -80,7 +83,7 @@ const BREACH: i64 = MIDNIGHT + 36 * DAY;
 
 /// The same plan, breached.
 async fn breached(world: &World) -> (Desk, Plan) {
-    let (desk, plan) = active(world).await;
+    let (desk, plan) = Box::pin(active(world)).await;
     advance(world, BREACH).await;
     let breached = becomes(&desk.admin, &plan.name, State::Breached).await;
     assert_eq!((breached.breach_stands, breached.breach_count, breached.instalment_missed), (true, 1, true));
@@ -300,4 +303,56 @@ async fn a_customer_who_paid_in_time_has_no_late_payment(world: &World) {
     invariants::hold(world).await;
     plans_agree(world).await;
     invariants::books_agree(world).await;
+}
+
+/// Takes a step of a migration back by hand, and makes it again.
+async fn again(world: &World, service: &str, step: &str, columns: &[(&str, &str)]) {
+    let (conn, s) = world.rows(service).await;
+    for (table, column) in columns {
+        conn.execute_unprepared(&format!("ALTER TABLE {s}{table} DROP COLUMN {column}")).await.unwrap();
+    }
+    conn.execute_unprepared(&format!("DELETE FROM {s}seaql_migrations WHERE version = '{step}'")).await.unwrap();
+    let migrated = match conn.get_database_backend() {
+        DbBackend::Postgres => payterms_migrations::migrate_postgres(&conn, service).await,
+        _ => payterms_migrations::migrate_sqlite(&conn, service).await,
+    };
+    migrated.unwrap();
+    conn.close().await.unwrap();
+}
+
+async fn what_was_stored_before_gets_its_days(world: &World) {
+    let (desk, plan) = breached(world).await;
+    advance(world, BREACH + 43_200).await;
+    transfer(&desk.owner, "2026-02-03", "10.00", &desk.invoice.number).await;
+    crate::plans::pay(&desk, amount("USD", 20, 0)).await;
+    crate::plans::knows(&desk.admin, &plan.name, &crate::plans::usd(70, 0)).await;
+    let stored = async |service: &str, what: &str| {
+        let (conn, s) = world.rows(service).await;
+        let found = told(&conn, &what.replace("{s}", &s)).await;
+        conn.close().await.unwrap();
+        found
+    };
+    let days = "SELECT paid_by_day AS told FROM {s}invoices UNION ALL SELECT effective_on FROM {s}payments";
+    let before = stored("invoicing", days).await;
+    assert_eq!(before, ["2026-02-03", "2026-02-03:10000000 2026-02-06:20000000", "2026-02-06"]);
+    let columns = [("invoices", "paid_by_day"), ("invoices", "no_consequence_before"), ("payments", "effective_on")];
+    again(world, "invoicing", "invoicing_0006_effective_days", &columns).await;
+    assert_eq!(stored("invoicing", days).await, before);
+    let missed = "SELECT i.due_on || ' ' || p.breach_count AS told FROM {s}instalments i JOIN {s}plans p ON p.tenant = i.tenant \
+                  AND p.id = i.plan_id WHERE i.missed";
+    let before = stored("plans", missed).await;
+    assert_eq!(before, ["2026-01-31 1"]);
+    let columns = [
+        ("covered_invoices", "paid_by_day"),
+        ("covered_invoices", "no_consequence_before"),
+        ("instalments", "missed"),
+        ("plans", "breach_count"),
+        ("plans", "breach_last_day"),
+        ("plans", "breach_disproved"),
+        ("plans", "breach_disproved_at"),
+        ("plans", "restart_refused"),
+        ("plans", "paid_at_completion"),
+    ];
+    again(world, "plans", "plans_0002_on_time", &columns).await;
+    assert_eq!(stored("plans", missed).await, before);
 }

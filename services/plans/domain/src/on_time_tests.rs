@@ -201,6 +201,8 @@ fn a_plan_in_grace_is_not_breached_before_the_third_day_and_collects_nothing() {
         plan.evaluate(UTC, now + TimeDelta::hours(hour)).unwrap();
         assert_eq!((plan.state, plan.attempt.under_way), (PlanState::Active, false), "{hour}");
     }
+    let by_hand = plan.retry_attempt(uuid::Uuid::from_u128(1), day("2026-02-06"), now).unwrap_err();
+    assert_eq!(by_hand.reason, "COLLECTION_STATE", "its customer hears of it first");
     plan.evaluate(UTC, at(day("2026-02-07"))).unwrap();
     assert_eq!((plan.state, plan.grace_end()), (PlanState::InGrace, Some(day("2026-02-11"))));
 }
