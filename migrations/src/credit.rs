@@ -17,6 +17,7 @@ impl MigratorTrait for Credit {
             Box::new(hot::STEP),
             Box::new(system::GUARDED),
             Box::new(underwriting::STEP),
+            Box::new(days::STEP),
         ]
     }
 }
@@ -239,4 +240,14 @@ mod underwriting {
     }];
 
     pub const STEP: Step = Step { name: "credit_0003_underwriting", postgres: &[], statements: STATEMENTS, tables: TABLES };
+}
+
+/// Until when nothing follows from what is open again, because a payment was taken back.
+mod days {
+    use crate::ddl::Step;
+
+    const STATEMENTS: &[&str] =
+        &["ALTER TABLE draws ADD COLUMN no_consequence_before text", "ALTER TABLE known_invoices ADD COLUMN no_consequence_before text"];
+
+    pub const STEP: Step = Step { name: "credit_0004_days", postgres: &[], statements: STATEMENTS, tables: &[] };
 }

@@ -24,7 +24,7 @@ pub struct Table {
 ///
 /// On PostgreSQL the owner who runs it is under row-level security too, and has no tenant. A statement that reads or moves
 /// rows, or adds a foreign key to a table that has some, takes FORCE off the tables it touches and puts it back, in the
-/// same step (as `tenant_last.sql` does): it has those tables locked anyway, and others wait for no more.
+/// same step (as [`DataStep`] and `tenant_last.sql` do): it has those tables locked anyway, and others wait for no more.
 #[derive(Debug, Clone, Copy)]
 pub struct Step {
     /// Its name, which is also the version that a service waits for.
@@ -57,6 +57,40 @@ impl MigrationTrait for Step {
             conn.execute_unprepared(&types(statement, postgres)).await?;
         }
         create(manager, self.tables).await
+    }
+}
+
+/// A step that reads or moves rows of tables in use: on PostgreSQL they are not under FORCE row-level security while it runs.
+#[derive(Debug, Clone, Copy)]
+pub struct DataStep {
+    /// What it does.
+    pub step: Step,
+    /// The guarded tables whose rows it reads or moves.
+    pub unguarded: &'static [&'static str],
+}
+
+impl MigrationName for DataStep {
+    fn name(&self) -> &str {
+        self.step.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for DataStep {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let unguarded: &[&str] = if manager.get_database_backend() == DbBackend::Postgres { self.unguarded } else { &[] };
+        for table in unguarded {
+            manager.get_connection().execute_unprepared(&format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")).await?;
+        }
+        self.step.up(manager).await?;
+        for table in unguarded {
+            manager.get_connection().execute_unprepared(&format!("ALTER TABLE {table} FORCE ROW LEVEL SECURITY")).await?;
+        }
+        Ok(())
     }
 }
 

@@ -20,6 +20,7 @@ impl MigratorTrait for Invoicing {
             Box::new(bank::STEP),
             Box::new(bank::IDENTITY),
             Box::new(bank::RETURNS),
+            Box::new(days::STEP),
         ]
     }
 }
@@ -365,5 +366,32 @@ mod bank {
         postgres: &[],
         statements: &["ALTER TABLE bank_lines ADD COLUMN is_return boolean NOT NULL DEFAULT false"],
         tables: &[],
+    };
+}
+
+/// The days on which payments count as made, and what stands paid of each invoice by day.
+mod days {
+    use crate::ddl::{DataStep, Step};
+
+    const STATEMENTS: &[&str] = &[
+        "ALTER TABLE payments ADD COLUMN effective_on text",
+        "ALTER TABLE invoices ADD COLUMN paid_by_day text NOT NULL DEFAULT ''",
+        "ALTER TABLE invoices ADD COLUMN no_consequence_before text",
+        // A transfer counts from the day of its booking, anything else from the day of its request in UTC: a later change may be that
+        // a part was given back.
+        "UPDATE payments SET effective_on = coalesce((SELECT min(l.booked_on) FROM bank_lines l \
+         WHERE l.tenant = payments.tenant AND l.payment_id = payments.id), substr(CAST(created_at AS text), 1, 10)) \
+         WHERE state IN ('SUCCEEDED', 'PARTIAL')",
+        "UPDATE invoices SET paid_by_day = coalesce((SELECT string_agg(d.day || ':' || CAST(d.amount AS text), ' ') FROM \
+         (SELECT CASE WHEN p.effective_on < i.issue_date THEN i.issue_date ELSE p.effective_on END AS day, sum(a.paid) AS amount \
+         FROM payment_allocations a JOIN payments p ON p.tenant = a.tenant AND p.id = a.payment_id \
+         JOIN invoices i ON i.tenant = a.tenant AND i.id = a.invoice_id \
+         WHERE a.tenant = invoices.tenant AND a.invoice_id = invoices.id AND a.paid > 0 AND p.effective_on IS NOT NULL \
+         GROUP BY 1) AS d), '') WHERE paid > 0",
+    ];
+
+    pub const STEP: DataStep = DataStep {
+        step: Step { name: "invoicing_0007_effective_days", postgres: &[], statements: STATEMENTS, tables: &[] },
+        unguarded: &["invoices", "payments", "payment_allocations", "bank_lines"],
     };
 }

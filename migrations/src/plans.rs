@@ -15,6 +15,7 @@ impl MigratorTrait for Plans {
             Box::new(register::STEP),
             Box::new(system::FEWER_INDEXES),
             Box::new(system::GUARDED),
+            Box::new(on_time::STEP),
         ]
     }
 }
@@ -92,4 +93,34 @@ mod register {
     ];
 
     pub const STEP: Step = Step { name: "plans_0001", postgres: &[], statements: &[], tables: TABLES };
+}
+
+/// On time by effective day: what is paid by which day, what was missed, which breaches stand.
+mod on_time {
+    use crate::ddl::{DataStep, Step};
+
+    const STATEMENTS: &[&str] = &[
+        "ALTER TABLE covered_invoices ADD COLUMN paid_by_day text NOT NULL DEFAULT ''",
+        "ALTER TABLE covered_invoices ADD COLUMN no_consequence_before text",
+        "ALTER TABLE instalments ADD COLUMN missed boolean NOT NULL DEFAULT false",
+        "ALTER TABLE plans ADD COLUMN breach_count bigint NOT NULL DEFAULT 0",
+        "ALTER TABLE plans ADD COLUMN breach_last_day text",
+        "ALTER TABLE plans ADD COLUMN breach_disproved boolean NOT NULL DEFAULT false",
+        "ALTER TABLE plans ADD COLUMN breach_disproved_at bigint",
+        "ALTER TABLE plans ADD COLUMN restart_refused boolean NOT NULL DEFAULT false",
+        "ALTER TABLE plans ADD COLUMN paid_at_completion bigint",
+        "UPDATE plans SET breach_count = (SELECT count(*) FROM plan_history h \
+         WHERE h.tenant = plans.tenant AND h.plan_id = plans.id AND h.verb = 'BREACH')",
+        // What was missed is known by the history: the newest instalment that was due when the plan became late, the day after, which
+        // is the same day in UTC where midnight comes earlier.
+        "UPDATE instalments SET missed = true WHERE offer = 1 AND EXISTS (SELECT 1 FROM plan_history h \
+         WHERE h.tenant = instalments.tenant AND h.plan_id = instalments.plan_id AND h.verb = 'MISS' AND instalments.due_on = \
+         (SELECT max(o.due_on) FROM instalments o WHERE o.tenant = h.tenant AND o.plan_id = h.plan_id AND o.offer = 1 \
+         AND o.due_on <= substr(CAST(h.at AS text), 1, 10)))",
+    ];
+
+    pub const STEP: DataStep = DataStep {
+        step: Step { name: "plans_0002_on_time", postgres: &[], statements: STATEMENTS, tables: &[] },
+        unguarded: &["plans", "instalments", "plan_history"],
+    };
 }

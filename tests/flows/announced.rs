@@ -143,6 +143,7 @@ async fn what_was_paid_outside_is_recorded_and_given_back_there(world: &World) {
         invoices: vec![InvoiceToPay { invoice: till.invoice.name.clone(), amount: None }],
         amount: amount("USD", units, 0),
         reference: "Till receipt 4711".into(),
+        receive_date: None,
     };
     let told = record(70);
     let payment = staff.payments().record_outside_payment(told.clone()).await.unwrap().into_inner().payment.unwrap();

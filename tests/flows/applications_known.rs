@@ -15,7 +15,9 @@ use payterms_proto::{
     common::v1::{DeliverRequest, Event},
     credit::v1::{ClaimApplicationRequest, Decision, Feature, Programme, RequestInformationRequest},
     google::r#type::Date,
-    invoicing::v1::{CreateCreditNoteRequest, CreatePaymentRequest, Invoice, InvoiceChanged, InvoiceToPay, VoidInvoiceRequest, invoice},
+    invoicing::v1::{
+        CreateCreditNoteRequest, CreatePaymentRequest, DatedAmount, Invoice, InvoiceChanged, InvoiceToPay, VoidInvoiceRequest, invoice,
+    },
     plans::v1::{PlanSettings, ProposePlanRequest, plan::State},
 };
 use payterms_suite::{
@@ -147,12 +149,12 @@ async fn what_was_there_before_is_known_once_it_is_told_again(world: &World) {
         assert_eq!((told.snapshot_count, told.next_page_token.as_str()), (count, ""));
     }
     advance(world, MIDNIGHT + 64 * DAY + 2).await;
-    // All but when a paid invoice was paid: the past due ones in USD and EUR, and the one of the breach.
-    assert_eq!(record(&desk.again(&name).await), ["3", "360", "145", "1", "1"]);
+    // An invoice says by which day what is paid of it was paid.
+    assert_eq!(record(&desk.again(&name).await), ["4", "360", "145", "1", "1"]);
     // Told twice is told once.
     operator.operations("invoicing").republish(republish("invoice")).await.unwrap();
     advance(world, MIDNIGHT + 64 * DAY + 3).await;
-    assert_eq!(record(&desk.again(&name).await), ["3", "360", "145", "1", "1"]);
+    assert_eq!(record(&desk.again(&name).await), ["4", "360", "145", "1", "1"]);
     invariants::hold(world).await;
 }
 
@@ -161,9 +163,9 @@ async fn an_event_that_comes_late_tells_of_its_own_day(world: &World) {
     advance(world, START + 64 * DAY).await;
     let peer = world.peer("invoicing", "credit");
     // Issued on 1 January, due on the 31st, paid on the tenth day and on the fortieth; credit hears of it in March.
-    for paid_on in [10, 40] {
+    for (paid_on, day) in [(10, Date { year: 2026, month: 1, day: 11 }), (40, Date { year: 2026, month: 2, day: 10 })] {
         let id = request_id();
-        let told = |version: i64, day: i64, (paid, open): (i64, i64)| {
+        let told = |version: i64, days: i64, (paid, open): (i64, i64)| {
             let invoice = Invoice {
                 name: format!("{}/invoices/{id}", desk.customer),
                 state: if open == 0 { invoice::State::Paid } else { invoice::State::Open }.into(),
@@ -171,6 +173,7 @@ async fn an_event_that_comes_late_tells_of_its_own_day(world: &World) {
                 issue_date: Some(Date { year: 2026, month: 1, day: 1 }),
                 due_date: Some(Date { year: 2026, month: 1, day: 31 }),
                 paid: amount("USD", paid, 0),
+                paid_by_day: (paid > 0).then(|| DatedAmount { date: Some(day), amount: amount("USD", paid, 0) }).into_iter().collect(),
                 open: amount("USD", open, 0),
                 ..Invoice::default()
             };
@@ -182,7 +185,7 @@ async fn an_event_that_comes_late_tells_of_its_own_day(world: &World) {
                 aggregate_type: "invoice".into(),
                 aggregate_id: id.clone(),
                 version,
-                time: at(START + day * DAY),
+                time: at(START + days * DAY),
                 data: InvoiceChanged { invoice: Some(invoice) }.encode_to_vec().into(),
                 ..Event::default()
             }

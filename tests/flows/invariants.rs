@@ -166,6 +166,7 @@ pub async fn books_agree_in(data: &Path, postgres: Option<&str>) {
     let (conn, s) = rows_of("invoicing", data, postgres).await;
     invoices_add_up(&conn, &s).await;
     numbers_rise(&conn, &s).await;
+    what_is_paid_is_dated(&conn, &s).await;
     let paid = format!(
         "SELECT lower(hex(p.id)) AS payment, ((SELECT coalesce(sum(x.paid), 0) FROM {s}payment_allocations x WHERE x.tenant = p.tenant \
          AND x.payment_id = p.id) - coalesce(p.bought, 0)) AS stands FROM {s}payments p WHERE p.state <> 'PROCESSING' AND NOT EXISTS (SELECT 1 FROM {s}payment_tenders o \
@@ -282,6 +283,18 @@ async fn invoices_add_up(conn: &DatabaseConnection, s: &str) {
         ),
     )
     .await;
+}
+
+/// What stands paid of an invoice by day is in sum what is paid, each day once and in order.
+async fn what_is_paid_is_dated(conn: &DatabaseConnection, s: &str) {
+    for row in told(conn, &format!("SELECT paid || ' ' || paid_by_day AS told FROM {s}invoices")).await {
+        let mut words = row.split_whitespace();
+        let paid: i64 = words.next().unwrap().parse().unwrap();
+        let dated: Vec<(&str, i64)> =
+            words.map(|word| word.split_once(':').unwrap()).map(|(day, micros)| (day, micros.parse().unwrap())).collect();
+        assert_eq!(dated.iter().map(|(_, micros)| micros).sum::<i64>(), paid, "{row}");
+        assert!(dated.windows(2).all(|pair| pair[0].0 < pair[1].0) && dated.iter().all(|(_, micros)| *micros > 0), "{row}");
+    }
 }
 
 /// Numbers have no gap, and rise with the date.

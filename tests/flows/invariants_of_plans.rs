@@ -61,7 +61,7 @@ pub async fn plans_agree_in(data: &Path, postgres: Option<&str>) {
 /// What does not agree; empty where all does.
 async fn differences((plans, p): (&DatabaseConnection, &str), (invoicing, i): (&DatabaseConnection, &str)) -> String {
     let sent = "('PROPOSED', 'COUNTERED', 'ACTIVE', 'IN_GRACE')";
-    let followed = "('PROPOSED', 'COUNTERED', 'ACTIVE', 'IN_GRACE', 'BREACHED')";
+    let followed = "('PROPOSED', 'COUNTERED', 'ACTIVE', 'IN_GRACE', 'BREACHED', 'COMPLETED')";
     let moving = told(plans, &format!("SELECT HEX(id)HEX || ' moves' AS told FROM {p}plans WHERE moving <> '' OR state = 'PENDING'")).await;
     let held = format!(
         "SELECT HEX(c.invoice_id)HEX || ' ' || HEX(c.plan_id)HEX AS told FROM {p}covered_invoices c \

@@ -62,7 +62,7 @@ const POINTS: [(Verb, &str, &str); 21] = [
 ];
 
 /// Scenarios at once: most of their time they wait for a lease to lapse.
-const AT_ONCE: usize = 3;
+pub(crate) const AT_ONCE: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plans_survive_a_kill_of_either_service_on_sqlite() {
@@ -84,7 +84,7 @@ async fn prepare(rig: &Rig) -> (People, [Invoice; 2]) {
 }
 
 /// Why both invoices are blocked, and by whom.
-async fn blocks(rig: &Rig, invoices: &[Invoice; 2]) -> [Option<(Reason, String)>; 2] {
+pub(crate) async fn blocks(rig: &Rig, invoices: &[Invoice; 2]) -> [Option<(Reason, String)>; 2] {
     let owner = rig.someone("OWNER", None);
     let block = async |name: &str| until(async || read(&owner, name).await, |_| true).await.block.map(|own| (own.reason(), own.owner));
     [block(&invoices[0].name).await, block(&invoices[1].name).await]
@@ -255,6 +255,7 @@ async fn paid_while_it_lay_dead(on_postgres: bool) {
         invoices: vec![InvoiceToPay { invoice: invoices[0].name.clone(), amount: None }],
         amount: amount("USD", 40, 0),
         reference: "Cash".into(),
+        receive_date: None,
     };
     let mut services = Services::of(rig).await;
     let (admin, sent) = (people.admin.clone(), asked.clone());

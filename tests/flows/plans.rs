@@ -106,9 +106,9 @@ pub(crate) fn usd(units: i64, cents: i32) -> Money {
 
 /// A shop whose customer has proposed to pay 100.00 USD in three, on the last day of the month.
 pub(crate) async fn proposed(world: &World, token: Option<&str>) -> (Desk, Plan) {
-    let desk = desk(world, token).await;
+    let desk = Box::pin(desk(world, token)).await;
     allow(&desk.owner, PlanSettings::default(), &[]).await;
-    let plan = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(3, 31))).await.unwrap();
+    let plan = Box::pin(propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(3, 31)))).await.unwrap();
     (desk, plan)
 }
 
@@ -201,6 +201,7 @@ pub(crate) async fn every_reason_why_not_comes_at_once(world: &World) {
         invoices: vec![InvoiceToPay { invoice: paid.name.clone(), amount: None }],
         amount: None,
         reference: "Cash".into(),
+        receive_date: None,
     };
     desk.owner.payments().record_outside_payment(outside).await.unwrap();
     let disputed = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Disputed", amount("USD", 6, 0))])).await;
@@ -267,6 +268,7 @@ pub(crate) async fn pay(desk: &Desk, money: Option<Money>) {
         invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: None }],
         amount: money,
         reference: "Cash".into(),
+        receive_date: None,
     };
     desk.owner.payments().record_outside_payment(outside).await.unwrap();
 }

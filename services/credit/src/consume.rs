@@ -7,7 +7,7 @@ use crate::{
     use_cases::lines::follow_invoice::follow_invoice,
 };
 use futures::future::BoxFuture;
-use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, render::instant_of, tenants};
+use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, tenants};
 use payterms_credit_domain::Customer;
 use payterms_kernel::Id;
 use payterms_proto::{
@@ -55,7 +55,7 @@ fn invoice_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, R
         if invoice.state() == invoice::State::Draft {
             return Ok(());
         }
-        follow_invoice(tx, &invoicing::follow_invoice(&invoice)?, event.time.as_ref().and_then(instant_of)).await
+        follow_invoice(tx, &invoicing::follow_invoice(&invoice)?).await
     })
 }
 

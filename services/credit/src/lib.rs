@@ -65,7 +65,7 @@ pub struct Credit;
 
 impl Service for Credit {
     const NAME: &'static str = "credit";
-    const SCHEMA_VERSION: &'static str = "credit_0003_underwriting";
+    const SCHEMA_VERSION: &'static str = "credit_0004_days";
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {

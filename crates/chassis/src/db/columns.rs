@@ -2,7 +2,7 @@
 
 use crate::wire::error::AppError;
 use chrono::NaiveDate;
-use payterms_kernel::{Currency, Money, Side, calendar::PaymentTerm};
+use payterms_kernel::{Currency, DatedAmount, Money, Side, calendar::PaymentTerm};
 
 /// The currency of a row.
 ///
@@ -47,6 +47,27 @@ pub fn amounts_text(amounts: &[Money]) -> String {
 pub fn amount(word: &str) -> Result<Money, AppError> {
     let (code, micros) = word.split_once(':').ok_or_else(|| unknown("amount", word))?;
     money(code, micros.parse().map_err(|_| unknown("amount", word))?)
+}
+
+/// Amounts by day in the form of a column: `date:millionths`, separated by blanks. Their currency is that of the row.
+#[must_use]
+pub fn dated_amounts_text(amounts: &[DatedAmount]) -> String {
+    amounts.iter().map(|dated| format!("{}:{}", dated.on, dated.amount.micros())).collect::<Vec<_>>().join(" ")
+}
+
+/// Parses the column of [`dated_amounts_text`], whatever its order.
+///
+/// # Errors
+/// `Fault` for a text that holds something else.
+pub fn dated_amounts(currency: Currency, text: &str) -> Result<Vec<DatedAmount>, AppError> {
+    let parse = |word: &str| {
+        let (on, micros) = word.split_once(':').ok_or_else(|| unknown("dated amount", word))?;
+        let micros = micros.parse().map_err(|_| unknown("dated amount", word))?;
+        Ok(DatedAmount { on: date(on)?, amount: Money::from_micros(currency, micros) })
+    };
+    let mut amounts = text.split_whitespace().map(parse).collect::<Result<Vec<_>, AppError>>()?;
+    amounts.sort_unstable_by_key(|dated| dated.on);
+    Ok(amounts)
 }
 
 /// A payment term as two columns: its name and its days.

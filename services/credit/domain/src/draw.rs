@@ -68,6 +68,8 @@ pub struct Draw {
     pub blocked: bool,
     /// Whether the invoice was given up: it is not paid, though nothing of it is open.
     pub written_off: bool,
+    /// The day from which anything follows from what is open of the invoice, where a payment of it was taken back.
+    pub no_consequence_before: Option<NaiveDate>,
     /// When it was authorised.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -104,6 +106,8 @@ pub struct Figures {
     pub blocked: bool,
     /// Whether it was given up.
     pub written_off: bool,
+    /// The day from which anything follows from what is open of it.
+    pub no_consequence_before: Option<NaiveDate>,
 }
 
 impl Draw {
@@ -123,6 +127,7 @@ impl Draw {
             due_on: None,
             blocked: false,
             written_off: false,
+            no_consequence_before: None,
             created_at: now,
             updated_at: now,
         }
@@ -136,13 +141,15 @@ impl Draw {
         self.captured.minus(self.repaid)
     }
 
-    /// The day on which what is owed of it falls due, blocked or not; what was given up was not paid.
+    /// The day on which what is owed of it falls due, blocked or not; what was given up was not paid. A payment that was taken
+    /// back makes nothing past due before the day that the customer was promised.
     ///
     /// # Errors
     /// None that stored amounts can cause.
     pub fn falls_due(&self) -> Result<Option<NaiveDate>, MoneyError> {
         let counts = self.written_off || self.owed()?.is_positive();
-        Ok(self.due_on.filter(|_| counts))
+        let promised = self.no_consequence_before.and_then(|day| day.pred_opt());
+        Ok(self.due_on.filter(|_| counts).map(|due| promised.map_or(due, |last| due.max(last))))
     }
 }
 
@@ -274,12 +281,13 @@ impl Line {
         if draw.state != DrawState::Captured {
             return Ok((false, None));
         }
-        let before = (draw.due_on, draw.blocked, draw.written_off);
+        let before = (draw.due_on, draw.blocked, draw.written_off, draw.no_consequence_before);
         (draw.due_on, draw.blocked, draw.written_off) = (Some(known.due_on), known.blocked, known.written_off);
+        draw.no_consequence_before = known.no_consequence_before;
         let repaid = draw.captured.minus(known.open.min(draw.captured)?)?;
         let more = repaid.minus(draw.repaid)?;
         if more.is_zero() {
-            let changed = before != (draw.due_on, draw.blocked, draw.written_off);
+            let changed = before != (draw.due_on, draw.blocked, draw.written_off, draw.no_consequence_before);
             if changed {
                 draw.updated_at = now;
             }

@@ -236,7 +236,7 @@ proptest! {
                     entries.extend(entry);
                 },
                 Move::Pays(at, open, blocked, written_off) => if let (Some(draw), Some(own)) = (draws.get_mut(at), told.get_mut(at)) {
-                    let known = Figures { open: usd(open.max(0)), due_on: draw.due_on.unwrap_or(today), blocked, written_off };
+                    let known = Figures { open: usd(open.max(0)), due_on: draw.due_on.unwrap_or(today), blocked, written_off, no_consequence_before: None };
                     let (_, entry) = line.follow(draw, known, now).unwrap();
                     if own.owed.is_some() { own.owed = Some(own.amount.min(open.max(0))); }
                     entries.extend(entry);

@@ -120,7 +120,7 @@ fn a_part_is_captured_once_and_the_rest_released() {
     for refusal in [capture(&mut line, &mut draw, &[], NOW), line.void_purchase(&mut draw, NOW).map(|_| ())] {
         assert_eq!(refusal.unwrap_err().reason, "DRAW_STATE");
     }
-    let known = Figures { open: usd(0), due_on: today(), blocked: false, written_off: false };
+    let known = Figures { open: usd(0), due_on: today(), blocked: false, written_off: false, no_consequence_before: None };
     line.follow(&mut draw, known, NOW).unwrap();
     assert_eq!(line.exposure(), Ok(usd(0)), "paid, the limit is free");
 }

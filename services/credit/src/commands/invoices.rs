@@ -15,6 +15,8 @@ pub struct FollowInvoice {
     pub figures: Figures,
     /// What is paid of it.
     pub paid: Money,
+    /// The effective day of the last payment that stands.
+    pub last_paid_on: Option<NaiveDate>,
     /// When it was issued.
     pub issued_on: NaiveDate,
     /// Whether a payment plan holds it.

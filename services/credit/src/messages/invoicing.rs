@@ -49,12 +49,15 @@ pub fn follow_invoice(message: &InvoiceMessage) -> Result<FollowInvoice, AppErro
             due_on: day(&message.due_date)?,
             blocked: message.block.is_some(),
             written_off: money(&message.written_off).is_some_and(Money::is_positive),
+            no_consequence_before: day(&message.no_consequence_before),
         };
         Some(FollowInvoice {
             invoice: Id::from_uuid(invoice),
             customer: Id::from_uuid(customer),
             figures,
             paid: money(&message.paid)?,
+            // Sorted: the last is that of the last payment that stands.
+            last_paid_on: message.paid_by_day.last().and_then(|dated| day(&dated.date)),
             issued_on: day(&message.issue_date)?,
             in_plan: matches!(reason, Some(Reason::PaymentPlanProposed | Reason::PaymentPlanActive)),
             is_top_up: message.top_up.is_some(),

@@ -17,9 +17,10 @@ pub fn standing(plan: &Plan) -> Result<PlanStanding, AppError> {
         customer: Id::from_uuid(name.id(0)),
         // One that ended because all of it was credited was not paid.
         kept: state == State::Completed && plan.instalments.iter().any(paid),
-        breached: state == State::Breached,
-        holds: matches!(state, State::Active | State::InGrace | State::Completed),
-        missed: matches!(state, State::InGrace | State::Breached),
+        breached: plan.breach_count > 0,
+        // One whose breach is disproved was kept, though a person has to make it active again.
+        holds: matches!(state, State::Active | State::InGrace | State::Completed) || (state == State::Breached && !plan.breach_stands),
+        missed: plan.instalment_missed,
         invoices: plan.invoices.iter().map(|own| invoice(&own.invoice)).collect::<Result<_, _>>()?,
     })
 }

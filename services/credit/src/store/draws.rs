@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "draws")]
-/// A row. `falls_due` is the due date where something is owed, or was given up.
+/// A row. `falls_due` is the day after which it is past due, where something is owed or was given up.
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     tenant: String,
@@ -35,6 +35,7 @@ pub struct Model {
     falls_due: Option<String>,
     blocked: bool,
     written_off: bool,
+    no_consequence_before: Option<String>,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
 }
@@ -60,6 +61,7 @@ fn draw(row: &Model) -> Result<Draw, AppError> {
         due_on: row.due_on.as_deref().map(date).transpose()?,
         blocked: row.blocked,
         written_off: row.written_off,
+        no_consequence_before: row.no_consequence_before.as_deref().map(date).transpose()?,
         created_at: row.created_at,
         updated_at: row.updated_at,
     })
@@ -140,7 +142,7 @@ pub async fn earliest_due<C: ConnectionTrait>(
     Ok(found)
 }
 
-const COLUMNS: [rows::Column; 19] = [
+const COLUMNS: [rows::Column; 20] = [
     ("tenant", Kind::Tenant),
     ("id", Kind::Id),
     ("line_id", Kind::Id),
@@ -158,6 +160,7 @@ const COLUMNS: [rows::Column; 19] = [
     ("falls_due", Kind::MaybeText),
     ("blocked", Kind::Flag),
     ("written_off", Kind::Flag),
+    ("no_consequence_before", Kind::MaybeText),
     ("created_at", Kind::Time),
     ("updated_at", Kind::Time),
 ];
@@ -184,6 +187,7 @@ pub async fn save_many(tx: &WriteTx, draws: &[(Id<Line>, Draw)]) -> Result<(), A
             own.falls_due().map_err(payterms_kernel::Refusal::from)?.map(|day| day.to_string()).into(),
             own.blocked.into(),
             own.written_off.into(),
+            own.no_consequence_before.map(|day| day.to_string()).into(),
             own.created_at.into(),
             own.updated_at.into(),
         ]);

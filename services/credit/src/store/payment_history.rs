@@ -27,8 +27,10 @@ pub struct InvoiceStanding {
     pub issued_on: NaiveDate,
     /// When it falls due.
     pub due_on: NaiveDate,
-    /// Whether something of it was open after its due date.
+    /// Whether the last payment that stands was effective after its due date.
     pub late: bool,
+    /// The day from which anything follows from what is open of it.
+    pub no_consequence_before: Option<NaiveDate>,
     /// Whether something of it was written off.
     pub written_off: bool,
 }
@@ -43,27 +45,22 @@ pub struct PlanStanding {
     pub customer: Id<Customer>,
     /// Whether it was completed, and something of it paid.
     pub kept: bool,
-    /// Whether it is breached.
+    /// Whether it was breached, and nothing disproves it.
     pub breached: bool,
     /// Whether its dates count instead of the invoices' own: it runs, or was completed.
     pub holds: bool,
-    /// Whether an instalment is missed.
+    /// Whether an instalment was not paid by its date.
     pub missed: bool,
     /// The invoices that it covers.
     pub invoices: Vec<Uuid>,
 }
 
-/// Saves how an invoice stood on a day; once late it stays so.
-pub async fn save_invoice<C: ConnectionTrait>(
-    conn: &C,
-    tenant: &TenantId,
-    invoice: &InvoiceStanding,
-    day: NaiveDate,
-) -> Result<(), AppError> {
-    let upsert = "INSERT INTO known_invoices (tenant, invoice_id, customer_id, currency, paid, open, issued_on, due_on, late, written_off) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $11) ON CONFLICT (tenant, invoice_id) DO UPDATE SET paid = excluded.paid, \
-                  open = excluded.open, due_on = excluded.due_on, written_off = excluded.written_off, late = known_invoices.late OR excluded.late \
-                  OR (known_invoices.open > 0 AND known_invoices.due_on < $10)";
+/// Saves how an invoice stands. Nothing stays from before: an event may disprove what was known, such as that it was paid late.
+pub async fn save_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &InvoiceStanding) -> Result<(), AppError> {
+    let upsert = "INSERT INTO known_invoices (tenant, invoice_id, customer_id, currency, paid, open, issued_on, due_on, late, written_off, \
+                  no_consequence_before) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (tenant, invoice_id) DO UPDATE SET \
+                  paid = excluded.paid, open = excluded.open, due_on = excluded.due_on, late = excluded.late, \
+                  written_off = excluded.written_off, no_consequence_before = excluded.no_consequence_before";
     let values = vec![
         tenant.as_str().into(),
         invoice.id.into(),
@@ -74,8 +71,8 @@ pub async fn save_invoice<C: ConnectionTrait>(
         invoice.issued_on.to_string().into(),
         invoice.due_on.to_string().into(),
         invoice.late.into(),
-        day.to_string().into(),
         invoice.written_off.into(),
+        invoice.no_consequence_before.map(|day| day.to_string()).into(),
     ];
     sql::exec(conn, upsert, values).await?;
     Ok(())
@@ -88,11 +85,11 @@ pub async fn delete_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, inv
     Ok(())
 }
 
-/// Saves how a plan stands; once breached, or once an instalment was missed, it stays so.
+/// Saves how a plan stands. Plans itself says what was missed or breached over its whole life, and takes it back.
 pub async fn save_plan<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &PlanStanding) -> Result<(), AppError> {
     let upsert = "INSERT INTO known_plans (tenant, plan_id, customer_id, kept, breached, holds, missed) VALUES ($1, $2, $3, $4, $5, $6, $7) \
-                  ON CONFLICT (tenant, plan_id) DO UPDATE SET kept = excluded.kept, breached = known_plans.breached OR excluded.breached, \
-                  holds = excluded.holds, missed = known_plans.missed OR excluded.missed";
+                  ON CONFLICT (tenant, plan_id) DO UPDATE SET kept = excluded.kept, breached = excluded.breached, \
+                  holds = excluded.holds, missed = excluded.missed";
     let flags = [plan.kept, plan.breached, plan.holds, plan.missed].map(Into::into);
     let values = [vec![tenant.as_str().into(), plan.id.into(), plan.customer.uuid().into()], flags.to_vec()].concat();
     sql::exec(conn, upsert, values).await?;
@@ -110,6 +107,9 @@ const IN_A_KEPT_PLAN: &str = "EXISTS (SELECT 1 FROM known_plan_invoices p JOIN k
 const WRITTEN_OFF: &str = "EXISTS (SELECT 1 FROM known_plan_invoices p JOIN known_invoices i ON i.tenant = p.tenant AND i.invoice_id = p.invoice_id \
      WHERE p.tenant = k.tenant AND p.plan_id = k.plan_id AND i.written_off)";
 
+/// Of an invoice `i`, on day `$5`: something of it is open or given up after its due date, and no promise puts that off.
+const PAST_DUE: &str = "(i.open > 0 OR i.written_off) AND i.due_on < $5 AND coalesce(i.no_consequence_before, '') <= $5";
+
 /// The features of what a customer has done here.
 pub async fn features<C: ConnectionTrait>(
     conn: &C,
@@ -118,7 +118,7 @@ pub async fn features<C: ConnectionTrait>(
     today: NaiveDate,
 ) -> Result<Features, AppError> {
     let since = today.checked_sub_days(chrono::Days::new(DAYS)).unwrap_or(today);
-    let late = format!("i.issued_on >= $4 AND (i.late OR (i.open > 0 AND i.due_on < $5)) AND (i.written_off OR NOT {IN_A_KEPT_PLAN})");
+    let late = format!("i.issued_on >= $4 AND (i.late OR ({PAST_DUE})) AND (i.written_off OR NOT {IN_A_KEPT_PLAN})");
     let select = format!(
         "SELECT CAST(coalesce(sum(CASE WHEN {late} THEN 1 ELSE 0 END), 0) AS bigint) AS late, \
                   CAST(coalesce(sum(CASE WHEN issued_on >= $4 AND currency = $3 THEN paid ELSE 0 END), 0) AS bigint) AS volume, \

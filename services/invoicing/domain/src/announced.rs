@@ -6,7 +6,7 @@ use crate::{
     invoice::Invoice,
     payment::{Payment, PaymentRequest, PaymentState, Source, TenderState, ask},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal};
 
 /// Days that an announced transfer is waited for.
@@ -26,6 +26,7 @@ impl Payment {
     /// The transfer that it waited for is there, be it less or more than was announced.
     pub fn arrived(&mut self, line: &mut BankLine, now: DateTime<Utc>) {
         line.payment = Some(self.id);
+        self.effective_on = Some(line.shown.effective_on());
         for tender in self.tenders.iter_mut().filter(|own| own.source == Source::Announced) {
             tender.source = Source::Transfer(line.id.uuid());
             tender.amount = line.shown.amount;
@@ -58,7 +59,7 @@ impl Payment {
         ids: &mut IdSource,
         invoices: &mut [Invoice],
         (asked, amount): (ByInvoice, Option<Money>),
-        reference: String,
+        (reference, received_on): (String, NaiveDate),
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {
         let customer = invoices.first().map(|own| own.customer).ok_or_else(Refusal::not_found)?;
@@ -68,6 +69,7 @@ impl Payment {
         for tender in &mut payment.tenders {
             tender.state = TenderState::Succeeded;
         }
+        payment.took_effect(received_on);
         payment.close(invoices, now)?;
         Ok(payment)
     }
@@ -129,10 +131,11 @@ mod tests {
 
     #[test]
     fn what_was_paid_elsewhere_pays_at_once_and_no_more_than_is_open() {
-        let mut own = invoices(&[10_000]);
-        let payment = Payment::outside(&mut ids(), &mut own, (Vec::new(), Some(usd(4_000))), "cash".into(), NOW).unwrap();
+        let (mut own, day) = (invoices(&[10_000]), "2026-01-03".parse().unwrap());
+        let payment = Payment::outside(&mut ids(), &mut own, (Vec::new(), Some(usd(4_000))), ("cash".into(), day), NOW).unwrap();
+        assert_eq!((own[0].paid_by_day[0].on, payment.effective_on), (day, Some(day)));
         assert_eq!((payment.state, own[0].paid, own[0].state), (PaymentState::Succeeded, usd(4_000), InvoiceState::Open));
-        let more = Payment::outside(&mut ids(), &mut own, (Vec::new(), Some(usd(6_001))), String::new(), NOW).unwrap_err();
+        let more = Payment::outside(&mut ids(), &mut own, (Vec::new(), Some(usd(6_001))), (String::new(), day), NOW).unwrap_err();
         assert_eq!(more.reason, "OVERPAYMENT_NOT_ALLOWED");
     }
 }

@@ -31,6 +31,7 @@ impl Payment {
         invoices: &mut [Invoice],
         (collect_at, now): (DateTime<Utc>, DateTime<Utc>),
     ) -> Result<bool, Refusal> {
+        let effective_on = self.effective_day();
         let Some(tender) = self.tenders.get_mut(taken.place) else { return Ok(false) };
         let charged = matches!(tender.source, Source::Card(_) | Source::BankDebit(_) | Source::Collection | Source::Transfer(_));
         if !charged || tender.state != TenderState::Succeeded || !tender.charged_back.is_zero() {
@@ -46,6 +47,7 @@ impl Payment {
             allocation.paid = allocation.paid.minus(part)?;
             tender.charged_back = tender.charged_back.plus(part)?;
             left = left.minus(part)?;
+            invoice.undate_paid(effective_on, part)?;
             invoice.payment_gone(part, collect_at, now)?;
         }
         // Taken back before there was a surplus: invoices cannot have kept more than they were given.

@@ -207,6 +207,7 @@ impl Invoice {
             bought: None,
             reference: String::new(),
             owner: String::new(),
+            effective_on: None,
             version: 1,
             created_at: now,
             updated_at: now,

@@ -59,7 +59,9 @@ pub fn explain(invoice: &Invoice, (reminder_days, zone): (&[i16], Tz), today: Na
             if invoice.past_due(today)? { format!("It was due on {due} and is past due.") } else { format!("It falls due on {due}.") };
         let deferred =
             invoice.deferral.map(|own| format!(" A credit line deferred it: {} were bought on {}.", own.amount, own.purchased_on));
-        facts.push(fact(Topic::Due, format!("{late}{}", deferred.unwrap_or_default())));
+        let spared = invoice.spared_until(today);
+        let spared = spared.map(|day| format!(" A payment of it was taken back: nothing follows from that before {day}."));
+        facts.push(fact(Topic::Due, format!("{late}{}{}", deferred.unwrap_or_default(), spared.unwrap_or_default())));
     }
     if let Some(block) = &invoice.block {
         let why = match block.reason {

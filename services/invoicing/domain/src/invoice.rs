@@ -4,6 +4,7 @@ use crate::{
     collection::{Block, Collection, DebitNotice},
     customer::{Address, Customer},
     deferral::Deferral,
+    effective_day::PaidByDay,
     metered::Billed,
     number::Series,
     reminder::Reminders,
@@ -152,6 +153,8 @@ pub struct Invoice {
     pub issue: Option<Issue>,
     /// What payments have paid.
     pub paid: Money,
+    /// The same by effective day.
+    pub paid_by_day: PaidByDay,
     /// What credit notes and a void have taken off.
     pub credited: Money,
     /// What was written off.
@@ -174,6 +177,8 @@ pub struct Invoice {
     pub deferral: Option<Deferral>,
     /// How its reminders stand.
     pub reminders: Reminders,
+    /// The day from which anything follows from what is open, after a match was taken back.
+    pub no_consequence_before: Option<NaiveDate>,
     /// Counts its changes.
     pub version: i64,
     /// When it was created.
@@ -216,6 +221,7 @@ impl Invoice {
             amounts,
             issue: None,
             paid: zero,
+            paid_by_day: PaidByDay::new(),
             credited: zero,
             written_off: zero,
             pending: zero,
@@ -227,6 +233,7 @@ impl Invoice {
             usage: None,
             deferral: None,
             reminders: Reminders::default(),
+            no_consequence_before: None,
             version: 1,
             created_at: now,
             updated_at: now,

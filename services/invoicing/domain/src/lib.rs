@@ -11,6 +11,7 @@ pub mod collection;
 pub mod credit_note;
 pub mod customer;
 pub mod deferral;
+pub mod effective_day;
 pub mod explain;
 pub mod invoice;
 pub mod mail;

@@ -72,11 +72,15 @@ pub enum MailKind {
     CreditInformation,
     /// A payment by bank transfer does not stand any more.
     PaymentTakenBack,
+    /// The breach of a plan is undone.
+    PlanBreachUndone,
+    /// A plan that was paid is open again.
+    PlanReopened,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -109,6 +113,8 @@ impl MailKind {
         Self::CreditDeclined,
         Self::CreditInformation,
         Self::PaymentTakenBack,
+        Self::PlanBreachUndone,
+        Self::PlanReopened,
     ];
 
     /// The name of the kind, as in the contract.
@@ -147,6 +153,8 @@ impl MailKind {
             Self::CreditDeclined => "CREDIT_DECLINED",
             Self::CreditInformation => "CREDIT_INFORMATION",
             Self::PaymentTakenBack => "PAYMENT_TAKEN_BACK",
+            Self::PlanBreachUndone => "PLAN_BREACH_UNDONE",
+            Self::PlanReopened => "PLAN_REOPENED",
         }
     }
 }

@@ -90,6 +90,8 @@ pub struct Standing {
     pub failed_unblocked: i64,
     /// Open invoices with a failure behind them, those that are tried again too.
     pub troubled: i64,
+    /// The last day before which nothing follows from a failed one, because a payment of it was taken back.
+    pub spared_until: Option<NaiveDate>,
 }
 
 /// Refuses where what billing needs is missing, naming each thing.
@@ -216,7 +218,7 @@ mod tests {
     #[test]
     fn a_failure_makes_it_overdue_then_suspended_and_payment_restores_it() {
         let mut own = service();
-        let failed = Standing { failed: 1, failed_unblocked: 1, troubled: 1 };
+        let failed = Standing { failed: 1, failed_unblocked: 1, troubled: 1, spared_until: None };
         assert!(!own.evaluate(Standing { troubled: 1, ..Standing::default() }, NOW), "a rung is left");
         assert!(own.evaluate(failed, NOW));
         assert_eq!(

@@ -102,6 +102,8 @@ pub struct Payment {
     pub reference: String,
     /// Name of the plan that collects by it; empty otherwise.
     pub owner: String,
+    /// The day on which it counts as made; of a bank line from the start, else from its success on.
+    pub effective_on: Option<NaiveDate>,
     /// Counts its changes.
     pub version: i64,
     /// When it was asked for.
@@ -183,6 +185,7 @@ pub fn ask(
         bought: None,
         reference: String::new(),
         owner: String::new(),
+        effective_on: None,
         version: 1,
         created_at: now,
         updated_at: now,
@@ -271,13 +274,14 @@ impl Payment {
         }
         let reserved = self.allocations.iter().try_fold(zero, |sum, own| sum.plus(own.to_pay()?))?;
         let all = self.tenders.iter().all(|tender| tender.state == TenderState::Succeeded) && paid.compare(reserved)?.is_ge();
+        let effective_on = self.effective_on.unwrap_or_else(|| now.date_naive());
         let mut left = paid;
         for own in &mut self.allocations {
             let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == own.invoice) else { continue };
             own.paid = own.to_pay()?.min(left)?;
             own.repays_line = invoice.deferral.is_some();
             left = left.minus(own.paid)?;
-            invoice.take_payment(own, now)?;
+            invoice.take_payment(own, effective_on, now)?;
         }
         self.surplus = left;
         self.defer(invoices, now);
@@ -286,6 +290,7 @@ impl Payment {
             (true, false) => PaymentState::Succeeded,
             (false, false) => PaymentState::Partial,
         };
+        self.effective_on = (self.state != PaymentState::Failed).then_some(effective_on);
         self.touch(now);
         if let Some(invoice) = collects(self).and_then(|id| invoices.iter_mut().find(|invoice| invoice.id == id)) {
             invoice.collection_ended(self, now);
@@ -320,10 +325,11 @@ impl Invoice {
     }
 
     /// Ends a reservation: what was paid is paid, what was not is open or written off again.
-    fn take_payment(&mut self, own: &Allocation, now: DateTime<Utc>) -> Result<(), Refusal> {
+    fn take_payment(&mut self, own: &Allocation, effective_on: NaiveDate, now: DateTime<Utc>) -> Result<(), Refusal> {
         let free = own.amount.minus(own.paid)?;
         self.pending = self.pending.minus(own.amount)?;
         self.paid = self.paid.plus(own.paid)?;
+        self.date_paid(effective_on, own.paid)?;
         self.written_off = self.written_off.plus(own.reversed.min(free)?)?;
         self.settle_state()?;
         self.touch(now);

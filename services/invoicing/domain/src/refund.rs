@@ -83,14 +83,14 @@ pub struct Refund {
 }
 
 impl Refund {
-    /// Takes an amount back from the payments of an invoice, the newest first. The invoice itself has
-    /// been lowered already.
+    /// Takes an amount back from the payments of an invoice, the newest first. What is paid of the invoice has been lowered
+    /// already; here it is taken off the days of those payments.
     ///
     /// # Errors
     /// `REFUND_TOO_LARGE` beyond what they have paid of it.
     pub fn of(
         ids: &mut IdSource,
-        invoice: &Invoice,
+        invoice: &mut Invoice,
         payments: &mut [Payment],
         (amount, credit_note): (Money, Option<Id<CreditNote>>),
         now: DateTime<Utc>,
@@ -100,6 +100,7 @@ impl Refund {
             let before = left;
             left = payment.give_back(invoice.id, left, &mut parts)?;
             if left != before {
+                invoice.undate_paid(payment.effective_day(), before.minus(left)?)?;
                 payment.touch(now);
             }
         }

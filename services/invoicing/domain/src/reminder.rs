@@ -40,7 +40,7 @@ impl Invoice {
         let next = left.filter_map(|step| self.day_of(*step)).filter(begun).min()?;
         // At most one a day, and none for a day that is over.
         let free = if self.reminders.last_on == Some(today) { today.succ_opt()? } else { today };
-        Some(next.max(free))
+        Some(self.no_consequence_before.map_or(next, |day| next.max(day)).max(free))
     }
 
     /// The day of a reminder has come: true where it is to be sent. Steps that were missed are done with

@@ -74,6 +74,7 @@ impl Payment {
     /// # Errors
     /// None that an issued invoice can cause.
     pub fn by_deposits(month: UsageMonth, invoice: &mut Invoice, now: DateTime<Utc>) -> Result<Self, Refusal> {
+        let issued_on = invoice.issue.as_ref().map(|issue| issue.issue_date);
         let (amount, zero) = (invoice.amounts.total, Money::zero(invoice.currency));
         let reversed = invoice.reserve(amount, now)?;
         let mut payment = Self {
@@ -90,6 +91,7 @@ impl Payment {
             bought: None,
             reference: String::new(),
             owner: String::new(),
+            effective_on: issued_on,
             version: 1,
             created_at: now,
             updated_at: now,

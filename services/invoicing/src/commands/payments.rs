@@ -1,5 +1,6 @@
 //! What is asked of payments.
 
+use chrono::NaiveDate;
 use payterms_invoicing_domain::{Customer, Invoice, Payment};
 use payterms_kernel::{Currency, Id, Money, TenantId};
 use uuid::Uuid;
@@ -58,4 +59,6 @@ pub struct OutsidePayment {
     pub amount: Option<Money>,
     /// What proves it.
     pub reference: String,
+    /// When the money came; none: today.
+    pub received_on: Option<NaiveDate>,
 }

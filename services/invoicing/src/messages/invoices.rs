@@ -26,7 +26,7 @@ use payterms_invoicing_domain::{
     explain::{Fact, Topic},
     usage_month::UsageMonth,
 };
-use payterms_kernel::{Id, Refusal, TenantId, calendar::PaymentTerm};
+use payterms_kernel::{DatedAmount, Id, Refusal, TenantId, calendar::PaymentTerm};
 use payterms_proto::invoicing::v1 as pb;
 use rust_decimal::Decimal;
 use tonic::Request;
@@ -239,6 +239,8 @@ pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result
         net: Some(money(invoice.amounts.net)),
         total: Some(money(invoice.amounts.total)),
         paid: Some(money(invoice.paid)),
+        paid_by_day: invoice.paid_by_day.iter().map(dated_amount).collect(),
+        no_consequence_before: invoice.no_consequence_before.map(date),
         credited: Some(money(invoice.credited)),
         written_off: Some(money(invoice.written_off)),
         open: Some(money(invoice.open()?)),
@@ -258,6 +260,10 @@ pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result
         deferral: invoice.deferral.map(|own| deferral(&customer_name(tenant, invoice.customer), own)),
         metered_service: invoice.billed.map(|own| metered_service_name(tenant, invoice.customer, own.service)).unwrap_or_default(),
     })
+}
+
+fn dated_amount(dated: &DatedAmount) -> pb::DatedAmount {
+    pb::DatedAmount { date: Some(date(dated.on)), amount: Some(money(dated.amount)) }
 }
 
 fn usage_month(customer: &str, own: UsageMonth) -> pb::UsageMonth {

@@ -73,6 +73,8 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
         MailKind::CreditDeclined => pb::MailKind::CreditDeclined,
         MailKind::CreditInformation => pb::MailKind::CreditInformation,
         MailKind::PaymentTakenBack => pb::MailKind::PaymentTakenBack,
+        MailKind::PlanBreachUndone => pb::MailKind::PlanBreachUndone,
+        MailKind::PlanReopened => pb::MailKind::PlanReopened,
     }
 }
 

@@ -14,7 +14,7 @@ use payterms_chassis::{
     fields::Digits,
     names::Name,
     page::Page,
-    render::{money, timestamp},
+    render::{date, money, timestamp},
 };
 use payterms_invoicing_domain::{Allocation, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source};
 use payterms_kernel::{Id, Money, Refusal, TenantId};
@@ -195,11 +195,12 @@ pub fn record_outside_payment(request: Request<pb::RecordOutsidePaymentRequest>)
     let (invoices, foreign) = invoices(&mut fields, &parent, &message.invoices, "");
     let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
     let reference = fields.reference("reference", &message.reference, 1, 200);
+    let received_on = fields.optional_date("receive_date", message.receive_date.as_ref());
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
     if foreign {
         return Err(Refusal::not_found().into());
     }
-    Ok((call, OutsidePayment { customer: Id::from_uuid(parent.id(0)), invoices, amount, reference }))
+    Ok((call, OutsidePayment { customer: Id::from_uuid(parent.id(0)), invoices, amount, reference, received_on }))
 }
 
 /// The name of a payment.
@@ -237,6 +238,8 @@ pub fn payment(tenant: &TenantId, payment: &Payment) -> pb::Payment {
         automatic: payment.automatic,
         reference: payment.reference.clone(),
         owner: payment.owner.clone(),
+        // What is under way has not taken effect, though the day of a bank line is known.
+        effective_date: payment.effective_on.filter(|_| payment.state != PaymentState::Processing).map(date),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{currency, customers::AddressText, date, invoice_parts as parts, numbers, numbers_text, top_ups, unknown};
 use payterms_chassis::{
     AppError,
-    columns::{term, term_columns},
+    columns::{dated_amounts, dated_amounts_text, term, term_columns},
 };
 use payterms_invoicing_domain::{
     Amounts, Block, BlockReason, Collection, CollectionState, Content, Customer, Invoice, InvoiceState, Issue, Party, Reminders,
@@ -72,6 +72,8 @@ pub struct Model {
     deferral_amount: i64,
     purchased_on: Option<String>,
     deferral_plans: bool,
+    paid_by_day: String,
+    no_consequence_before: Option<String>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -172,7 +174,9 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
             last_on: row.reminded_on.as_deref().map(date).transpose()?,
             from: row.reminded_from.as_deref().map(date).transpose()?,
         },
+        no_consequence_before: row.no_consequence_before.as_deref().map(date).transpose()?,
         paid: money(row.paid),
+        paid_by_day: dated_amounts(currency, &row.paid_by_day)?,
         credited: money(row.credited),
         written_off: money(row.written_off),
         pending: money(row.pending),
@@ -278,6 +282,8 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         net: Set(invoice.amounts.net.micros()),
         total: Set(invoice.amounts.total.micros()),
         paid: Set(invoice.paid.micros()),
+        paid_by_day: Set(dated_amounts_text(&invoice.paid_by_day)),
+        no_consequence_before: Set(invoice.no_consequence_before.map(|day| day.to_string())),
         credited: Set(invoice.credited.micros()),
         written_off: Set(invoice.written_off.micros()),
         pending: Set(invoice.pending.micros()),

@@ -1,6 +1,7 @@
 //! Table `metered_services`, and how their invoices stand.
 
-use super::{currency, unknown};
+use super::{currency, date, unknown};
+use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
     columns::{term, term_columns},
@@ -114,15 +115,31 @@ pub async fn list<C: ConnectionTrait>(
     query.order_by_asc(Column::Id).limit(limit).all(conn).await?.into_iter().map(service).collect()
 }
 
-/// How the invoices of a service stand.
-pub async fn standing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<MeteredService>) -> Result<Standing, AppError> {
-    let select = "SELECT SUM(CASE WHEN collection_state = 'FAILED' THEN 1 ELSE 0 END) AS failed, \
-                  SUM(CASE WHEN collection_state = 'FAILED' AND block_reason = '' THEN 1 ELSE 0 END) AS failed_unblocked, \
-                  COUNT(*) AS troubled FROM invoices \
-                  WHERE tenant = $1 AND service_id = $2 AND state = 'OPEN' AND collection_reason <> ''";
-    let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), id.uuid().into()]).await? else { return Ok(Standing::default()) };
+/// How the invoices of a service stand on a day.
+pub async fn standing<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Id<MeteredService>,
+    today: NaiveDate,
+) -> Result<Standing, AppError> {
+    let spared = "coalesce(no_consequence_before, '') > $3";
+    let select = format!(
+        "SELECT SUM(CASE WHEN collection_state = 'FAILED' THEN 1 ELSE 0 END) AS failed, \
+         SUM(CASE WHEN collection_state = 'FAILED' AND block_reason = '' AND NOT {spared} THEN 1 ELSE 0 END) AS failed_unblocked, \
+         MAX(CASE WHEN collection_state = 'FAILED' AND block_reason = '' AND {spared} THEN no_consequence_before END) AS spared_until, \
+         COUNT(*) AS troubled FROM invoices \
+         WHERE tenant = $1 AND service_id = $2 AND state = 'OPEN' AND collection_reason <> ''"
+    );
+    let values = vec![tenant.as_str().into(), id.uuid().into(), today.to_string().into()];
+    let Some(row) = sql::one(conn, &select, values).await? else { return Ok(Standing::default()) };
     let count = |name: &str| row.try_get::<Option<i64>>("", name).map(Option::unwrap_or_default);
-    Ok(Standing { failed: count("failed")?, failed_unblocked: count("failed_unblocked")?, troubled: count("troubled")? })
+    let spared_until: Option<String> = row.try_get("", "spared_until")?;
+    Ok(Standing {
+        failed: count("failed")?,
+        failed_unblocked: count("failed_unblocked")?,
+        troubled: count("troubled")?,
+        spared_until: spared_until.as_deref().map(date).transpose()?,
+    })
 }
 
 /// Inserts or saves a service.

@@ -1,7 +1,7 @@
 //! Tables `payments`, `payment_allocations` and `payment_tenders`.
 
 use super::{currency, unknown};
-use payterms_chassis::AppError;
+use payterms_chassis::{AppError, columns::date};
 use payterms_invoicing_domain::{
     Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source, top_up::Bought,
 };
@@ -28,6 +28,7 @@ pub struct Model {
     bought_taxed: Option<bool>,
     reference: String,
     owner: String,
+    effective_on: Option<String>,
     version: i64,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
@@ -184,6 +185,7 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
             }),
             reference: row.reference,
             owner: row.owner,
+            effective_on: row.effective_on.as_deref().map(date).transpose()?,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -274,11 +276,12 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         bought_taxed: Set(payment.bought.map(|own| own.taxed)),
         reference: Set(payment.reference.clone()),
         owner: Set(payment.owner.clone()),
+        effective_on: Set(payment.effective_on.map(|day| day.to_string())),
         version: Set(payment.version),
         created_at: Set(payment.created_at),
         updated_at: Set(payment.updated_at),
     };
-    let changing = [Column::State, Column::Surplus, Column::Version, Column::UpdatedAt];
+    let changing = [Column::State, Column::Surplus, Column::EffectiveOn, Column::Version, Column::UpdatedAt];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     let rows = (1_i64..).zip(&payment.allocations).map(|(place, own)| allocations::ActiveModel {

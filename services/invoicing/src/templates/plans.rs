@@ -24,6 +24,8 @@ pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
         MailKind::PlanLate => both!("plan_late"),
         MailKind::PlanResumed => both!("plan_resumed"),
         MailKind::PlanBreached => both!("plan_breached"),
+        MailKind::PlanBreachUndone => both!("plan_breach_undone"),
+        MailKind::PlanReopened => both!("plan_reopened"),
         MailKind::PlanCancelled => both!("plan_cancelled"),
         MailKind::PlanCompleted => both!("plan_completed"),
         MailKind::InstalmentDue => both!("instalment_due"),

@@ -104,7 +104,7 @@ impl Plan {
     pub fn blocked(&mut self, figures: &[(Id<crate::Invoice>, Figures)], zone: Tz, now: DateTime<Utc>) -> Result<(), Refusal> {
         let Some(PendingTransition::Block { verb, by, explanation }) = self.pending_transition.take() else { return Ok(()) };
         for (invoice, current) in figures {
-            self.follow(*invoice, *current, now)?;
+            self.follow(*invoice, current, now)?;
         }
         self.go(verb, by, &explanation, now)?;
         match verb {
@@ -112,13 +112,7 @@ impl Plan {
                 let first = self.offer.instalments.first().map(|instalment| instalment.due_on);
                 self.answer_by = Some(answer_by(first, self.answer_days, zone, now));
             }
-            Verb::Reinstate => {
-                self.breached_on = None;
-                self.reinstated_on = Some(day_in(zone, now));
-                self.attempt.next_at = Some(now);
-                self.attempt.ladder = payterms_kernel::ladder::Ladder::default();
-                self.settle()?;
-            }
+            Verb::Reinstate | Verb::UndoBreach | Verb::Reopen => self.restarted(day_in(zone, now), now)?,
             _ => {
                 if let Some(counter) = self.counter.take().filter(|_| verb == Verb::AcceptCounter) {
                     self.offer = counter;
@@ -157,7 +151,8 @@ impl Plan {
 
     /// Records that invoicing refused the blocks: the pending verb is dropped.
     pub fn not_blocked(&mut self, now: DateTime<Utc>) {
-        self.pending_transition = None;
+        let pending = self.pending_transition.take();
+        self.restart.refused = matches!(pending, Some(PendingTransition::Block { verb: Verb::UndoBreach | Verb::Reopen, .. }));
         self.touch(now);
     }
 }

@@ -75,7 +75,7 @@ impl Plan {
 
     /// Whether to collect now: an instalment has fallen due, or the time of the next attempt has come.
     pub fn is_to_collect(&self, today: NaiveDate, now: DateTime<Utc>) -> Result<bool, MoneyError> {
-        let waits = !self.collect_automatically || !self.state.is_running() || self.attempt.under_way;
+        let waits = !self.collect_automatically || !self.state.is_running() || self.attempt.under_way || self.is_spared(today);
         if waits || !self.due(today)?.is_positive() {
             return Ok(false);
         }
@@ -111,7 +111,8 @@ impl Plan {
     /// Begins an attempt because a person asked for it. It counts as the next rung of the retry ladder.
     ///
     /// # Errors
-    /// `PLAN_STATE`; `COLLECTION_STATE` if automatic collection is off, an attempt is under way, or nothing is due.
+    /// `PLAN_STATE`; `COLLECTION_STATE` if automatic collection is off, an attempt is under way, nothing is due, or a payment was
+    /// taken back and its customer is to hear of it first.
     pub fn retry_attempt(&mut self, id: Uuid, today: NaiveDate, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.must_rest()?;
         if !self.state.is_running() {
@@ -121,6 +122,7 @@ impl Plan {
             (false, _, _) => "OFF",
             (_, true, _) => "PROCESSING",
             (_, _, false) => "NOTHING_DUE",
+            _ if self.is_spared(today) => "WAITS",
             _ => return Ok(self.begin_attempt(id, today, now)?),
         };
         Err(Refusal::state("COLLECTION_STATE", "The collection", state, &[]))

@@ -31,8 +31,12 @@ pub enum Verb {
     CatchUp,
     /// An instalment stayed late through the days of grace.
     Breach,
-    /// The tenant makes a breached plan active again.
+    /// The tenant makes a breached plan active again, or one that was paid and is open again.
     Reinstate,
+    /// What was due had been paid in time: the breach is undone.
+    UndoBreach,
+    /// A payment of a plan that was paid is taken back.
+    Reopen,
     /// The tenant cancels the plan.
     Cancel,
     /// All is paid.
@@ -40,7 +44,7 @@ pub enum Verb {
 }
 
 /// All edges: the state, the verb, the next state.
-pub const EDGES: [(PlanState, Verb, PlanState); 19] = [
+pub const EDGES: [(PlanState, Verb, PlanState); 22] = [
     (Pending, Verb::Send, Proposed),
     (Proposed, Verb::Counter, Countered),
     (Countered, Verb::DeclineCounter, Proposed),
@@ -56,15 +60,18 @@ pub const EDGES: [(PlanState, Verb, PlanState); 19] = [
     (InGrace, Verb::CatchUp, Active),
     (InGrace, Verb::Breach, Breached),
     (Breached, Verb::Reinstate, Active),
+    (Breached, Verb::UndoBreach, Active),
     (Active, Verb::Cancel, Cancelled),
     (InGrace, Verb::Cancel, Cancelled),
     (Active, Verb::Complete, Completed),
     (Breached, Verb::Complete, Completed),
+    (Completed, Verb::Reopen, Active),
+    (Completed, Verb::Reinstate, Active),
 ];
 
 impl Verb {
     /// All verbs.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Send,
         Self::Counter,
         Self::DeclineCounter,
@@ -77,6 +84,8 @@ impl Verb {
         Self::CatchUp,
         Self::Breach,
         Self::Reinstate,
+        Self::UndoBreach,
+        Self::Reopen,
         Self::Cancel,
         Self::Complete,
     ];
@@ -97,6 +106,8 @@ impl Verb {
             Self::CatchUp => "CATCH_UP",
             Self::Breach => "BREACH",
             Self::Reinstate => "REINSTATE",
+            Self::UndoBreach => "UNDO_BREACH",
+            Self::Reopen => "REOPEN",
             Self::Cancel => "CANCEL",
             Self::Complete => "COMPLETE",
         }
@@ -114,7 +125,9 @@ impl Verb {
             Self::Withdraw => "WithdrawPlan",
             Self::Reinstate => "ReinstatePlan",
             Self::Cancel => "CancelPlan",
-            Self::Send | Self::Lapse | Self::Miss | Self::CatchUp | Self::Breach | Self::Complete => return None,
+            Self::Send | Self::Lapse | Self::Miss | Self::CatchUp | Self::Breach | Self::UndoBreach | Self::Reopen | Self::Complete => {
+                return None;
+            }
         })
     }
 }

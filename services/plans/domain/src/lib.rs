@@ -10,6 +10,7 @@ pub mod answer;
 pub mod collection;
 pub mod edges;
 pub mod life;
+pub mod on_time;
 pub mod plan;
 pub mod proposal;
 pub mod schedule;

@@ -5,12 +5,12 @@ use crate::{
     Instalment, Invoice,
     collection::NOTICE_DAYS,
     edges::Verb,
-    plan::{Plan, PlanState},
+    plan::{Covered, Plan, PlanState},
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 use payterms_kernel::{
-    Actor, Id, Money, Refusal,
+    Actor, DatedAmount, Id, Money, Refusal,
     calendar::{day_in, start_of_day},
     money::MoneyError,
 };
@@ -22,16 +22,35 @@ pub const TIME_LIMIT: &str = "TIME_LIMIT";
 pub const NOTHING_OPEN: &str = "NOTHING_OPEN";
 
 /// The amounts of an invoice at one revision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figures {
     /// The open amount.
     pub open: Money,
     /// The paid amount.
     pub paid: Money,
+    /// The same by effective day, the earliest first.
+    pub paid_by_day: Vec<DatedAmount>,
+    /// The day from which anything follows from what is open.
+    pub no_consequence_before: Option<NaiveDate>,
     /// The due date that it has without the plan.
     pub due_on: NaiveDate,
     /// Invoicing raises it with each change, so the higher of two revisions is the newer one.
     pub revision: i64,
+}
+
+impl Figures {
+    /// The amounts that a plan knows of an invoice.
+    #[must_use]
+    pub fn of(invoice: &Covered) -> Self {
+        Self {
+            open: invoice.open,
+            paid: invoice.paid,
+            paid_by_day: invoice.paid_by_day.clone(),
+            no_consequence_before: invoice.no_consequence_before,
+            due_on: invoice.due_on,
+            revision: invoice.revision,
+        }
+    }
 }
 
 /// What the caller has to do after an evaluation.
@@ -48,12 +67,14 @@ pub enum Evaluated {
 impl Plan {
     /// Records the present amounts of an invoice, and answers whether they changed. Older revisions are ignored,
     /// because events may arrive in any order.
-    pub fn follow(&mut self, invoice: Id<Invoice>, current: Figures, now: DateTime<Utc>) -> Result<bool, MoneyError> {
+    pub fn follow(&mut self, invoice: Id<Invoice>, current: &Figures, now: DateTime<Utc>) -> Result<bool, MoneyError> {
         let Some(covered) = self.covered.iter_mut().find(|covered| covered.invoice == invoice) else { return Ok(false) };
         if current.revision < covered.revision {
             return Ok(false);
         }
-        let unchanged = (covered.open, covered.paid, covered.due_on) == (current.open, current.paid, current.due_on);
+        let unchanged = (covered.open, covered.paid, covered.due_on) == (current.open, current.paid, current.due_on)
+            && covered.paid_by_day == current.paid_by_day
+            && covered.no_consequence_before == current.no_consequence_before;
         covered.revision = current.revision;
         if unchanged {
             return Ok(false);
@@ -61,6 +82,10 @@ impl Plan {
         covered.open = current.open;
         covered.paid = current.paid;
         covered.due_on = current.due_on;
+        covered.paid_by_day.clone_from(&current.paid_by_day);
+        covered.no_consequence_before = current.no_consequence_before;
+        // Blocks that were refused may be set now.
+        self.restart.refused = false;
         self.settle()?;
         self.touch(now);
         Ok(true)
@@ -76,12 +101,8 @@ impl Plan {
         }
         let zero = Money::zero(self.currency);
         let open = self.open()?;
-        let mut paid = zero;
-        for invoice in &self.covered {
-            paid = paid.plus(invoice.paid.minus(invoice.paid_before)?)?;
-        }
         // A payment from before the plan that is taken back makes this negative: that amount is owed in addition.
-        let mut paid = paid.max(zero)?;
+        let mut paid = self.paid_since_begin()?.max(zero)?;
         let planned = self.offer.instalments.iter().try_fold(zero, |sum, instalment| sum.plus(instalment.planned))?;
         let mut credited = planned.minus(open.plus(paid)?)?;
         for instalment in self.offer.instalments.iter_mut().rev() {
@@ -93,7 +114,7 @@ impl Plan {
             instalment.paid = paid.min(instalment.amount)?;
             paid = paid.minus(instalment.paid)?;
         }
-        Ok(())
+        self.excuse_instalments()
     }
 
     /// Changes the state if the payments or the time of day require it, and tells the caller what to do besides.
@@ -113,8 +134,12 @@ impl Plan {
                 }
                 Ok(Evaluated::Done)
             }
-            PlanState::Breached if nothing_open => {
-                self.end(Verb::Complete, Actor::suite(), "", now)?;
+            PlanState::Breached => {
+                self.evaluate_breach(nothing_open, day_in(zone, now), now)?;
+                Ok(Evaluated::Done)
+            }
+            PlanState::Completed => {
+                self.evaluate_completion(now)?;
                 Ok(Evaluated::Done)
             }
             PlanState::Active | PlanState::InGrace => self.evaluate_running(nothing_open, day_in(zone, now), now),
@@ -123,7 +148,8 @@ impl Plan {
     }
 
     fn evaluate_running(&mut self, nothing_open: bool, today: NaiveDate, now: DateTime<Utc>) -> Result<Evaluated, Refusal> {
-        let late = self.next_instalment().is_some_and(|(_, instalment)| instalment.due_on < today);
+        let late_by_its_date = self.next_instalment().map(|(_, instalment)| instalment.due_on).filter(|due_on| *due_on < today);
+        let late = late_by_its_date.is_some();
         if self.state == PlanState::InGrace && !late {
             self.go(Verb::CatchUp, Actor::suite(), "", now)?;
             self.late_since = None;
@@ -132,21 +158,28 @@ impl Plan {
             self.end(Verb::Complete, Actor::suite(), "", now)?;
             return Ok(Evaluated::Done);
         }
-        // The debit of a bank account takes days. The instalment is not late while such an attempt is under way.
-        if self.state == PlanState::Active && late && !self.is_collecting() {
-            self.go(Verb::Miss, Actor::suite(), "", now)?;
-            self.late_since = Some(today);
+        // The debit of a bank account takes days. The instalment is not late while such an attempt is under way, nor before the
+        // customer knows that a payment was taken back.
+        if late && !self.is_collecting() && !self.is_spared(today) {
+            if self.state == PlanState::Active {
+                self.go(Verb::Miss, Actor::suite(), "", now)?;
+                self.late_since = Some(today);
+            }
+            // Each instalment has its own days of grace, also where one is late before another is paid.
+            self.late_since = self.late_since.max(late_by_its_date.and_then(|due_on| due_on.succ_opt()));
+            self.note_missed(today, now);
         }
-        if self.grace_is_over(today) {
+        if let Some(last_day) = self.over_grace(today)? {
             self.end(Verb::Breach, Actor::suite(), "", now)?;
             self.late_since = None;
             self.breached_on = Some(today);
+            self.breaches.add(last_day);
             return Ok(Evaluated::Done);
         }
         if self.is_to_collect(today, now)? {
             return Ok(Evaluated::Collect);
         }
-        if self.attempt.next_at.is_some_and(|at| at <= now) {
+        if self.attempt.next_at.is_some_and(|at| at <= now) && !self.is_spared(today) {
             // The amount of the next attempt was paid in another way, so the attempt is not made.
             self.attempt.next_at = None;
             self.attempt.waits = false;
@@ -163,11 +196,17 @@ impl Plan {
     pub fn grace_end(&self) -> Option<NaiveDate> {
         let first_over = self.late_since?.checked_add_days(Days::new(self.grace_days.into()))?;
         let last = first_over.pred_opt()?;
-        Some(self.reinstated_on.map_or(last, |day| last.max(day))).filter(|_| self.state == PlanState::InGrace)
+        let promised = self.spared_until().and_then(|day| day.pred_opt());
+        Some(last.max(self.reinstated_on.unwrap_or(last)).max(promised.unwrap_or(last))).filter(|_| self.state == PlanState::InGrace)
     }
 
-    fn grace_is_over(&self, today: NaiveDate) -> bool {
-        self.grace_end().is_some_and(|last| today > last) && !self.is_collecting()
+    /// The last day of grace, if it is over and an instalment was missed by it. The function that disproves a breach is asked, so
+    /// that no breach comes about that it would disprove at once.
+    fn over_grace(&self, today: NaiveDate) -> Result<Option<NaiveDate>, MoneyError> {
+        match self.grace_end().filter(|last| today > *last && !self.is_collecting()) {
+            Some(last) if self.was_missed_by(last)? => Ok(Some(last)),
+            _ => Ok(None),
+        }
     }
 
     /// Records that an instalment is announced to the customer.
@@ -196,6 +235,7 @@ impl Plan {
             return None;
         }
         let day_after = |day: NaiveDate| day.succ_opt();
+        let spared = |day: NaiveDate| day.max(self.spared_until().unwrap_or(day));
         let unpaid = self.offer.instalments.iter().filter(|instalment| instalment.amount != instalment.paid);
         let announce = unpaid.clone().filter(|instalment| instalment.announced_at.is_none()).map(notice_day).next();
         let miss = unpaid
@@ -203,12 +243,15 @@ impl Plan {
             .map(|instalment| instalment.due_on)
             .next()
             .and_then(day_after)
+            .map(spared)
             .filter(|_| self.state == PlanState::Active && !self.is_collecting());
         let breach = self.grace_end().and_then(day_after).filter(|_| !self.is_collecting());
         let collects = self.collect_automatically && !self.attempt.under_way;
-        let collect = self.falls_due_next().filter(|_| collects);
+        let collect = self.falls_due_next().map(spared).filter(|_| collects);
         let days = [announce, miss, breach, collect].into_iter().flatten().map(|day| start_of_day(zone, day));
-        days.chain(self.attempt.next_at.filter(|_| collects)).min()
+        let promised = self.spared_until().map(|day| start_of_day(zone, day));
+        let next_attempt = self.attempt.next_at.filter(|_| collects).map(|at| promised.map_or(at, |promised| at.max(promised)));
+        days.chain(next_attempt).min()
     }
 }
 
@@ -220,6 +263,10 @@ fn notice_day(instalment: &Instalment) -> NaiveDate {
 #[cfg(test)]
 #[path = "plan_tests.rs"]
 pub(crate) mod tests;
+
+#[cfg(test)]
+#[path = "on_time_tests.rs"]
+mod on_time_tests;
 
 #[cfg(test)]
 #[path = "plan_model_tests.rs"]

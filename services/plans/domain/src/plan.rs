@@ -4,10 +4,11 @@ use crate::{
     Customer, Invoice,
     collection::Attempt,
     edges::{self, Verb},
+    on_time::{Breaches, Restart},
     schedule::{Instalment, Schedule},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Actor, Currency, Id, Kind as RefusalKind, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Actor, Currency, DatedAmount, Id, Kind as RefusalKind, Money, Refusal, money::MoneyError};
 
 /// The state of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,10 +83,10 @@ impl PlanState {
         matches!(self, Self::Active | Self::InGrace)
     }
 
-    /// Whether it still follows the payments of its invoices.
+    /// Whether it still follows the payments of its invoices. A payment of one that was paid may be taken back.
     #[must_use]
     pub fn is_followed(self) -> bool {
-        self.is_live() || self == Self::Breached
+        self.is_live() || matches!(self, Self::Breached | Self::Completed)
     }
 }
 
@@ -106,6 +107,10 @@ pub struct Covered {
     pub open: Money,
     /// Its paid amount now.
     pub paid: Money,
+    /// The same by effective day, the earliest first.
+    pub paid_by_day: Vec<DatedAmount>,
+    /// The day from which anything follows from what is open of it.
+    pub no_consequence_before: Option<NaiveDate>,
     /// Its open amount when the block was requested. A repeated request must have the same content, so it is stored.
     pub expected: Money,
     /// Invoicing's revision of these amounts; a higher one is newer.
@@ -202,8 +207,12 @@ pub struct Plan {
     pub late_since: Option<NaiveDate>,
     /// When it was breached.
     pub breached_on: Option<NaiveDate>,
-    /// When it was reinstated. The grace period does not end before that day is over.
+    /// When it became active again after a breach or its completion. The grace period does not end before that day is over.
     pub reinstated_on: Option<NaiveDate>,
+    /// Its breaches, and what disproves the last one.
+    pub breaches: Breaches,
+    /// What decides whether it becomes active again by itself.
+    pub restart: Restart,
     /// The newest attempt to collect.
     pub attempt: Attempt,
     /// The pending change of the blocks.
@@ -282,6 +291,10 @@ impl Plan {
         self.must_rest()?;
         let had_blocks = self.state.is_live();
         self.go(verb, by, explanation, now)?;
+        self.restart = Restart { refused: false, paid_at_completion: None };
+        if verb == Verb::Complete {
+            self.restart.paid_at_completion = Some(self.paid_since_begin()?);
+        }
         self.answer_by = None;
         self.attempt.next_at = None;
         self.attempt.waits = false;

@@ -4,7 +4,7 @@
 
 use super::{
     Evaluated,
-    tests::{at, block, day, proposed, publish_figures, settings, usd, who},
+    tests::{at, block, day, proposed, publish_figures_of, settings, usd, who},
 };
 use crate::{Plan, PlanState, Schedule, Side, Verb, collection::Ended, plan::PendingTransition};
 use chrono::{DateTime, Days, TimeDelta, Utc};
@@ -15,7 +15,8 @@ use uuid::Uuid;
 /// One thing that happens.
 #[derive(Debug, Clone)]
 enum Event {
-    Pay(usize, i64),
+    /// What, and how many days ago the bank had booked it.
+    Pay(usize, i64, i64),
     Credit(usize, i64),
     TakeBack(usize, i64),
     Repeat(usize),
@@ -32,7 +33,7 @@ enum Event {
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let event = prop_oneof![
-        4 => (0..2_usize, 1..4_000_i64).prop_map(|(index, cents)| Event::Pay(index, cents)),
+        4 => (0..2_usize, 1..4_000_i64, 0..9_i64).prop_map(|(index, cents, ago)| Event::Pay(index, cents, ago)),
         2 => (0..2_usize, 1..2_000_i64).prop_map(|(index, cents)| Event::Credit(index, cents)),
         1 => (0..2_usize, 1..3_000_i64).prop_map(|(index, cents)| Event::TakeBack(index, cents)),
         1 => (0..2_usize).prop_map(Event::Repeat),
@@ -53,6 +54,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 struct World {
     invoices: [(i64, i64, i64); 2],
     now: DateTime<Utc>,
+    ago: i64,
     tries: u128,
 }
 
@@ -63,13 +65,17 @@ impl World {
     }
 
     fn publish_figures(&self, plan: &mut Plan, index: usize) {
-        publish_figures(plan, index, self.open(index), self.invoices[index].0, self.now);
+        let on = (self.now - TimeDelta::days(self.ago)).date_naive();
+        publish_figures_of(plan, index, (self.open(index), self.invoices[index].0), on, self.now);
     }
 
     fn happens(&mut self, plan: &mut Plan, event: &Event) {
         let (now, settings) = (self.now, settings());
         match *event {
-            Event::Pay(index, cents) => self.invoices[index].0 += cents.min(self.open(index)),
+            Event::Pay(index, cents, ago) => {
+                self.invoices[index].0 += cents.min(self.open(index));
+                self.ago = ago;
+            }
             Event::Credit(index, cents) => self.invoices[index].1 += cents.min(self.open(index)),
             Event::TakeBack(index, cents) => self.invoices[index].0 -= cents.min(self.invoices[index].0),
             Event::Days(days) => self.now += TimeDelta::days(i64::try_from(days).unwrap()),
@@ -91,7 +97,7 @@ impl World {
             Event::Lifted => plan.lifted(now),
             Event::Repeat(_) => {}
         }
-        if let Event::Pay(index, _) | Event::Credit(index, _) | Event::TakeBack(index, _) | Event::Repeat(index) = *event {
+        if let Event::Pay(index, ..) | Event::Credit(index, _) | Event::TakeBack(index, _) | Event::Repeat(index) = *event {
             self.publish_figures(plan, index);
         }
         if matches!(plan.pending_transition, Some(PendingTransition::Block { .. })) {
@@ -120,7 +126,7 @@ proptest! {
     #[test]
     fn a_plan_follows_its_invoices_whatever_the_order(events in events()) {
         let start = at(day("2026-01-01"));
-        let mut world = World { invoices: [(0, 0, 4_000), (0, 0, 6_000)], now: start, tries: 0 };
+        let mut world = World { invoices: [(0, 0, 4_000), (0, 0, 6_000)], now: start, ago: 0, tries: 0 };
         let mut plan = proposed();
         for event in &events {
             let before = plan.state;
@@ -148,10 +154,19 @@ proptest! {
                     prop_assert!(open > 0 && late && (today < last || plan.is_collecting() || plan.reinstated_on == Some(today)));
                 }
                 PlanState::Proposed | PlanState::Countered => prop_assert!(open > 0 && plan.answer_by.unwrap() > world.now),
-                PlanState::Breached => prop_assert!(open > 0 || plan.pending_transition.is_some()),
+                PlanState::Breached => {
+                    prop_assert!(open > 0 || plan.pending_transition.is_some());
+                    let last_day = plan.breaches.last_day.unwrap();
+                    let stands = plan.pending_transition == Some(PendingTransition::Lift) || plan.was_missed_by(last_day).unwrap();
+                    prop_assert!(stands || plan.breaches.disproved, "what is disproved is undone");
+                    prop_assert!(!plan.breaches.disproved || plan.pending_transition.is_some());
+                }
                 _ => {}
             }
             prop_assert!(before == plan.state || !plan.transitions.is_empty());
+            let [breaches, undone] =
+                [Verb::Breach, Verb::UndoBreach].map(|verb| plan.transitions.iter().filter(|taken| taken.verb == verb).count());
+            prop_assert!(undone <= breaches && plan.transitions.len() <= 4 * events.len() + 4, "nothing goes round");
             for pair in plan.transitions.windows(2) {
                 prop_assert_eq!(pair[0].to, pair[1].from);
             }

@@ -11,7 +11,7 @@ use crate::{
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::UTC;
-use payterms_kernel::{Currency, Id, Money, Refusal};
+use payterms_kernel::{Currency, Id, Money, Refusal, dated};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ pub(crate) fn who(side: Side) -> Actor {
     Actor { side, subject: side.name().to_owned() }
 }
 
-fn facts(cents: &[i64]) -> Vec<Facts> {
+pub(crate) fn facts(cents: &[i64]) -> Vec<Facts> {
     let fact = |(index, cents): (usize, &i64)| Facts {
         covered: Covered {
             invoice: Id::from_uuid(Uuid::from_u128(index as u128 + 1)),
@@ -41,6 +41,8 @@ fn facts(cents: &[i64]) -> Vec<Facts> {
             paid_before: usd(0),
             open: usd(*cents),
             paid: usd(0),
+            paid_by_day: Vec::new(),
+            no_consequence_before: None,
             expected: usd(*cents),
             revision: 0,
         },
@@ -63,7 +65,7 @@ fn proposal(schedule: Schedule) -> Proposal {
     Proposal { schedule, collect_automatically: true, note: String::new() }
 }
 
-fn try_propose(facts: Vec<Facts>, schedule: Schedule, settings: &PlanSettings) -> Result<Plan, Refusal> {
+pub(crate) fn try_propose(facts: Vec<Facts>, schedule: Schedule, settings: &PlanSettings) -> Result<Plan, Refusal> {
     let today = day("2026-01-01");
     let new = NewPlan { id: Id::from_uuid(Uuid::from_u128(7)), customer: Id::from_uuid(Uuid::from_u128(8)), by: who(Side::Customer) };
     propose(new, facts, proposal(schedule), settings, today, at(today))
@@ -75,9 +77,7 @@ fn pending() -> Plan {
 }
 
 fn figures(plan: &Plan) -> Vec<(Id<Invoice>, Figures)> {
-    let of_invoice =
-        |invoice: &Covered| Figures { open: invoice.open, paid: invoice.paid, due_on: invoice.due_on, revision: invoice.revision };
-    plan.covered.iter().map(|invoice| (invoice.invoice, of_invoice(invoice))).collect()
+    plan.covered.iter().map(|invoice| (invoice.invoice, Figures::of(invoice))).collect()
 }
 
 pub(crate) fn block(plan: &mut Plan, now: DateTime<Utc>) {
@@ -91,7 +91,7 @@ pub(crate) fn proposed() -> Plan {
     plan
 }
 
-fn active() -> Plan {
+pub(crate) fn active() -> Plan {
     let (mut plan, now) = (proposed(), at(day("2026-01-02")));
     plan.accept(Verb::Approve, who(Side::Tenant), usd(10_000), now).unwrap();
     block(&mut plan, now);
@@ -102,11 +102,24 @@ fn amounts(plan: &Plan) -> Vec<(i64, i64)> {
     plan.offer.instalments.iter().map(|instalment| (instalment.amount.micros() / 10_000, instalment.paid.micros() / 10_000)).collect()
 }
 
-/// What the world says of one invoice.
+/// What the world says of one invoice. What is paid more is paid today; what is paid less was paid last.
 pub(crate) fn publish_figures(plan: &mut Plan, index: usize, open: i64, paid: i64, now: DateTime<Utc>) {
-    let invoice = plan.covered[index].invoice;
-    let figures = Figures { open: usd(open), paid: usd(paid), due_on: plan.covered[index].due_on, revision: now.timestamp() };
-    plan.follow(invoice, figures, now).unwrap();
+    publish_figures_of(plan, index, (open, paid), now.date_naive(), now);
+}
+
+/// The same; what is paid more is effective on a day.
+pub(crate) fn publish_figures_of(plan: &mut Plan, index: usize, (open, paid): (i64, i64), on: NaiveDate, now: DateTime<Utc>) {
+    let covered = &plan.covered[index];
+    let (mut paid_by_day, more) = (covered.paid_by_day.clone(), usd(paid).minus(covered.paid).unwrap());
+    if more.is_positive() {
+        dated::add(&mut paid_by_day, on, more).unwrap();
+    } else {
+        dated::take(&mut paid_by_day, NaiveDate::MAX, more.negated()).unwrap();
+    }
+    let (invoice, due_on, no_consequence_before) = (covered.invoice, covered.due_on, covered.no_consequence_before);
+    let (open, paid) = (usd(open), usd(paid));
+    let figures = Figures { open, paid, paid_by_day, no_consequence_before, due_on, revision: now.timestamp() };
+    plan.follow(invoice, &figures, now).unwrap();
 }
 
 #[test]
@@ -198,7 +211,7 @@ fn what_people_and_days_do_walks_every_edge() {
     assert_eq!((plan.state, plan.late_since), (PlanState::InGrace, Some(day("2026-03-11"))), "new days of grace");
     plan.evaluate(UTC, march + TimeDelta::days(15)).unwrap();
     plan.lifted(march);
-    publish_figures(&mut plan, 1, 0, 6_000, march);
+    publish_figures(&mut plan, 1, 0, 6_000, march + TimeDelta::days(16));
     plan.evaluate(UTC, march + TimeDelta::days(16)).unwrap();
     assert_eq!((plan.state, &plan.pending_transition), (PlanState::Completed, &None), "its blocks have fallen before");
     record(&plan);
@@ -207,6 +220,30 @@ fn what_people_and_days_do_walks_every_edge() {
     publish_figures(&mut plan, 1, 0, 6_000, now);
     plan.evaluate(UTC, now).unwrap();
     assert_eq!((plan.state, plan.pending_transition.clone()), (PlanState::Completed, Some(PendingTransition::Lift)));
+    record(&plan);
+    // It is paid in time after all; the undo, and its completion, are seen only afterwards.
+    let mut plan = active();
+    plan.evaluate(UTC, late).unwrap();
+    plan.evaluate(UTC, late + TimeDelta::days(5)).unwrap();
+    plan.lifted(late);
+    publish_figures_of(&mut plan, 0, (0, 4_000), day("2026-02-05"), late + TimeDelta::days(6));
+    plan.evaluate(UTC, late + TimeDelta::days(6)).unwrap();
+    block(&mut plan, late + TimeDelta::days(6));
+    publish_figures(&mut plan, 1, 0, 6_000, late + TimeDelta::days(7));
+    plan.evaluate(UTC, late + TimeDelta::days(7)).unwrap();
+    plan.lifted(late);
+    // Payments are taken back: a dispute keeps the suite from reopening it, then nothing does.
+    publish_figures(&mut plan, 1, 6_000, 0, late + TimeDelta::days(8));
+    plan.evaluate(UTC, late + TimeDelta::days(8)).unwrap();
+    plan.not_blocked(late + TimeDelta::days(8));
+    plan.block_for(Verb::Reinstate, who(Side::Tenant), "", late + TimeDelta::days(9)).unwrap();
+    block(&mut plan, late + TimeDelta::days(9));
+    publish_figures(&mut plan, 1, 0, 6_000, late + TimeDelta::days(9));
+    plan.evaluate(UTC, late + TimeDelta::days(9)).unwrap();
+    plan.lifted(late);
+    publish_figures(&mut plan, 0, 4_000, 0, late + TimeDelta::days(10));
+    plan.evaluate(UTC, late + TimeDelta::days(10)).unwrap();
+    block(&mut plan, late + TimeDelta::days(10));
     record(&plan);
     let all: BTreeSet<_> = EDGES.iter().map(|edge| format!("{edge:?}")).collect();
     assert_eq!(seen, all);
@@ -286,8 +323,8 @@ fn money_goes_to_the_earliest_and_credit_notes_lower_the_last() {
     assert_eq!(amounts(&plan), [(3_334, 0), (2_666, 0), (0, 0)], "a payment is taken back");
     publish_figures(&mut plan, 1, 7_000, -1_000, now);
     assert_eq!(plan.offer.instalments.iter().map(|instalment| instalment.unpaid().unwrap().micros()).sum::<i64>(), 110_000_000);
-    let older = Figures { open: usd(1), paid: usd(0), due_on: day("2026-01-10"), revision: 0 };
-    assert_eq!(plan.follow(plan.covered[0].invoice, older, now), Ok(false), "older news");
+    let older = Figures { revision: 0, ..figures(&plan)[0].1.clone() };
+    assert_eq!(plan.follow(plan.covered[0].invoice, &older, now), Ok(false), "older news");
 }
 
 #[test]

@@ -71,6 +71,8 @@ pub struct Instalment {
     pub paid: Money,
     /// When it was announced to the customer.
     pub announced_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// Whether it was not paid by its date, as far as the days of payments are known.
+    pub missed: bool,
 }
 
 impl Instalment {
@@ -87,7 +89,7 @@ impl Instalment {
 pub fn instalments(total: Money, dates: &[NaiveDate]) -> Result<Vec<Instalment>, MoneyError> {
     let parts = split::equal(total, u32::try_from(dates.len()).map_err(|_| MoneyError::Overflow)?)?;
     let zero = Money::zero(total.currency());
-    let part = |(due_on, amount)| Instalment { due_on, planned: amount, amount, paid: zero, announced_at: None };
+    let part = |(due_on, amount)| Instalment { due_on, planned: amount, amount, paid: zero, announced_at: None, missed: false };
     Ok(dates.iter().copied().zip(parts).map(part).collect())
 }
 

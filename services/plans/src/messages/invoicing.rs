@@ -5,17 +5,21 @@ use payterms_chassis::{
     AppError, names,
     render::{date_of, money_of},
 };
-use payterms_kernel::{Currency, Id, Money};
+use payterms_kernel::{Currency, DatedAmount, Id, Money};
 use payterms_plans_domain::{Covered, Invoice, collection::Ended, life::Figures, proposal::Facts};
 use payterms_proto::{
     google::r#type::Money as MoneyMessage,
-    invoicing::v1::{Invoice as InvoiceMessage, Payment, invoice, payment},
+    invoicing::v1::{DatedAmount as DatedAmountMessage, Invoice as InvoiceMessage, Payment, invoice, payment},
 };
 use tonic::Status;
 use tonic_types::StatusExt;
 
 fn fault(message: &InvoiceMessage) -> AppError {
     AppError::Fault(format!("invoice {:?} that invoicing sent", message.name))
+}
+
+fn dated_amount(message: &DatedAmountMessage) -> Option<DatedAmount> {
+    Some(DatedAmount { on: message.date.as_ref().and_then(date_of)?, amount: message.amount.as_ref().and_then(money_of)? })
 }
 
 /// The id of an invoice, and the amounts from which instalments are worked out.
@@ -28,6 +32,8 @@ pub fn figures(message: &InvoiceMessage) -> Result<(Id<Invoice>, Figures), AppEr
         let figures = Figures {
             open: money(&message.open)?,
             paid: money(&message.paid)?,
+            paid_by_day: message.paid_by_day.iter().map(dated_amount).collect::<Option<_>>()?,
+            no_consequence_before: message.no_consequence_before.as_ref().and_then(date_of),
             due_on: message.due_date.as_ref().and_then(date_of).unwrap_or_default(),
             revision: message.revision,
         };
@@ -50,6 +56,8 @@ pub fn facts(message: &InvoiceMessage) -> Result<Facts, AppError> {
             paid_before: figures.paid,
             open: figures.open,
             paid: figures.paid,
+            paid_by_day: figures.paid_by_day,
+            no_consequence_before: figures.no_consequence_before,
             expected: figures.open,
             revision: figures.revision,
         },

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError,
-    columns::{date, money},
+    columns::{currency, date, dated_amounts, dated_amounts_text, money},
 };
 use payterms_kernel::{Id, TenantId};
 use payterms_plans_domain::{Covered, Invoice, Plan};
@@ -32,6 +32,8 @@ pub struct Model {
     revision: i64,
     live: bool,
     proposed_at: ChronoDateTimeUtc,
+    paid_by_day: String,
+    no_consequence_before: Option<String>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -49,6 +51,8 @@ fn covered(row: Model) -> Result<(Uuid, Covered), AppError> {
         paid_before: money(row.paid_before)?,
         open: money(row.open)?,
         paid: money(row.paid)?,
+        paid_by_day: dated_amounts(currency(&row.currency)?, &row.paid_by_day)?,
+        no_consequence_before: row.no_consequence_before.as_deref().map(date).transpose()?,
         expected: money(row.expected)?,
         revision: row.revision,
         number: row.number,
@@ -136,9 +140,21 @@ pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: 
         revision: Set(invoice.revision),
         live: Set(plan.state.is_live()),
         proposed_at: Set(plan.created_at),
+        paid_by_day: Set(dated_amounts_text(&invoice.paid_by_day)),
+        no_consequence_before: Set(invoice.no_consequence_before.map(|day| day.to_string())),
     });
-    let changing =
-        [Column::DueOn, Column::Covered, Column::PaidBefore, Column::Open, Column::Paid, Column::Expected, Column::Revision, Column::Live];
+    let changing = [
+        Column::DueOn,
+        Column::Covered,
+        Column::PaidBefore,
+        Column::Open,
+        Column::Paid,
+        Column::Expected,
+        Column::Revision,
+        Column::Live,
+        Column::PaidByDay,
+        Column::NoConsequenceBefore,
+    ];
     let upsert = OnConflict::columns([Column::Tenant, Column::PlanId, Column::InvoiceId]).update_columns(changing).to_owned();
     Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())

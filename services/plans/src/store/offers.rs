@@ -57,6 +57,7 @@ mod parts {
         pub paid: i64,
         pub currency: String,
         pub announced_at: Option<ChronoDateTimeUtc>,
+        pub missed: bool,
     }
 
     /// No relations: other tables are read by their own modules.
@@ -106,6 +107,7 @@ pub(super) async fn of_plans<C: ConnectionTrait>(
             amount: money(row.amount)?,
             paid: money(row.paid)?,
             announced_at: row.announced_at,
+            missed: row.missed,
         };
         instalments.entry((row.plan_id, row.offer)).or_default().push(instalment);
     }
@@ -152,6 +154,7 @@ pub(super) async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: 
                 paid: Set(part.paid.micros()),
                 currency: Set(plan.currency.code().to_owned()),
                 announced_at: Set(part.announced_at),
+                missed: Set(part.missed),
             });
         }
     }

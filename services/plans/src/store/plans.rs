@@ -4,10 +4,15 @@ use super::{covered_invoices, offers, plan_history};
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
-    columns::{currency, date, side},
+    columns::{currency, date, money, side},
 };
-use payterms_kernel::{Id, TenantId, ladder::Ladder};
-use payterms_plans_domain::{Actor, Customer, DateRange, Invoice, Plan, PlanState, collection::Attempt, plan::PendingTransition};
+use payterms_kernel::{Id, Money, TenantId, ladder::Ladder};
+use payterms_plans_domain::{
+    Actor, Customer, DateRange, Invoice, Plan, PlanState,
+    collection::Attempt,
+    on_time::{Breaches, Restart},
+    plan::PendingTransition,
+};
 use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
 /// The value of column `moving` while blocks are lifted. While they are set, it is the name of the verb.
@@ -35,6 +40,12 @@ pub struct Model {
     late_since: Option<String>,
     breached_on: Option<String>,
     reinstated_on: Option<String>,
+    breach_count: i64,
+    breach_last_day: Option<String>,
+    breach_disproved: bool,
+    breach_disproved_at: Option<i64>,
+    restart_refused: bool,
+    paid_at_completion: Option<i64>,
     attempt_id: Option<Uuid>,
     attempt_under_way: bool,
     attempt_amount: i64,
@@ -105,6 +116,16 @@ async fn load_parts<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<M
             late_since: day(row.late_since.as_ref())?,
             breached_on: day(row.breached_on.as_ref())?,
             reinstated_on: day(row.reinstated_on.as_ref())?,
+            breaches: Breaches {
+                count: small(row.breach_count),
+                last_day: day(row.breach_last_day.as_ref())?,
+                disproved: row.breach_disproved,
+                disproved_at: row.breach_disproved_at.map(|micros| money(&row.currency, micros)).transpose()?,
+            },
+            restart: Restart {
+                refused: row.restart_refused,
+                paid_at_completion: row.paid_at_completion.map(|micros| money(&row.currency, micros)).transpose()?,
+            },
             attempt: Attempt {
                 id: row.attempt_id,
                 under_way: row.attempt_under_way,
@@ -214,6 +235,12 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) 
         late_since: Set(day(plan.late_since)),
         breached_on: Set(day(plan.breached_on)),
         reinstated_on: Set(day(plan.reinstated_on)),
+        breach_count: Set(plan.breaches.count.into()),
+        breach_last_day: Set(day(plan.breaches.last_day)),
+        breach_disproved: Set(plan.breaches.disproved),
+        breach_disproved_at: Set(plan.breaches.disproved_at.map(Money::micros)),
+        restart_refused: Set(plan.restart.refused),
+        paid_at_completion: Set(plan.restart.paid_at_completion.map(Money::micros)),
         attempt_id: Set(plan.attempt.id),
         attempt_under_way: Set(plan.attempt.under_way),
         attempt_amount: Set(plan.attempt.amount),

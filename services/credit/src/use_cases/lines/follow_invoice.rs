@@ -8,16 +8,14 @@ use crate::{
         payment_history::{self, InvoiceStanding},
     },
 };
-use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, WriteTx};
-use payterms_kernel::calendar::day_in;
 
-/// The event of an invoice, and when it happened.
-pub async fn follow_invoice(tx: &mut WriteTx, command: &FollowInvoice, at: Option<DateTime<Utc>>) -> Result<(), AppError> {
+/// The event of an invoice.
+pub async fn follow_invoice(tx: &mut WriteTx, command: &FollowInvoice) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let invoice = command.invoice;
     customers::save_planned(tx.conn(), &tenant, (command.customer, invoice), command.in_plan).await?;
-    save_standing(tx, command, at.unwrap_or_else(|| tx.now())).await?;
+    save_standing(tx, command).await?;
     // What happened before it was deferred says nothing of the draw.
     let Some(deferred_by) = &command.draw else { return Ok(()) };
     let Some((line, _)) = draws::of_invoice(tx.conn(), &tenant, invoice).await? else { return Ok(()) };
@@ -36,8 +34,8 @@ pub async fn follow_invoice(tx: &mut WriteTx, command: &FollowInvoice, at: Optio
     Ok(())
 }
 
-/// Saves how the customer pays: what features are made of. An event that comes late is of the day on which it happened.
-async fn save_standing(tx: &WriteTx, command: &FollowInvoice, at: DateTime<Utc>) -> Result<(), AppError> {
+/// Saves how the customer pays: what features are made of.
+async fn save_standing(tx: &WriteTx, command: &FollowInvoice) -> Result<(), AppError> {
     // The purchase of credit asks for no debt.
     if command.is_top_up {
         return Ok(());
@@ -46,7 +44,6 @@ async fn save_standing(tx: &WriteTx, command: &FollowInvoice, at: DateTime<Utc>)
     if command.is_void {
         return payment_history::delete_invoice(tx.conn(), &tx.call().tenant, command.invoice.uuid()).await;
     }
-    let day = day_in(tx.time().zone, at);
     let (open, due_on) = (command.figures.open, command.figures.due_on);
     let standing = InvoiceStanding {
         id: command.invoice.uuid(),
@@ -56,8 +53,9 @@ async fn save_standing(tx: &WriteTx, command: &FollowInvoice, at: DateTime<Utc>)
         open: open.micros(),
         issued_on: command.issued_on,
         due_on,
-        late: open.is_positive() && due_on < day,
+        late: command.last_paid_on.is_some_and(|day| day > due_on),
         written_off: command.figures.written_off,
+        no_consequence_before: command.figures.no_consequence_before,
     };
-    payment_history::save_invoice(tx.conn(), &tx.call().tenant, &standing, day).await
+    payment_history::save_invoice(tx.conn(), &tx.call().tenant, &standing).await
 }

@@ -67,6 +67,7 @@ impl BankLine {
             bought,
             reference: String::new(),
             owner: String::new(),
+            effective_on: Some(self.shown.effective_on()),
             version: 1,
             created_at: now,
             updated_at: now,

@@ -72,6 +72,8 @@ pub(super) fn consequences_from(tx: &WriteTx) -> (NaiveDate, DateTime<Utc>) {
 /// invoice, and a new one asks for it again.
 pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, undo: Undo) -> Result<(), AppError> {
     let Undo { taken, note } = undo;
+    let ((from, _), now) = (consequences_from(tx), tx.now());
+    held.invoices.iter_mut().for_each(|invoice| invoice.spare_until(from, now));
     schedule_collections(tx, &held.invoices).await?;
     let order = held.invoices.iter().find(|invoice| invoice.top_up.is_some()).cloned();
     if let (Some(order), Some((amount, taxes))) = (&order, note) {
@@ -80,7 +82,6 @@ pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, un
     }
     let Some(payment) = &mut held.payment else { return Ok(()) };
     publish_payment(tx, payment, &mut held.invoices).await?;
-    let (from, _) = consequences_from(tx);
     let (customer, amount, mut credit) = (payment.customer, held.line.shown.amount, taken.surplus);
     if let Some(bought) = taken.bought {
         credit = credit.plus(bought.amount.minus(bought.tax)?)?;

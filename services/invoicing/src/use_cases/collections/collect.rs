@@ -17,8 +17,11 @@ use payterms_chassis::{
     jobs::{DueRow, take},
     kill, names,
 };
-use payterms_invoicing_domain::{Invoice, collection::Notice};
-use payterms_kernel::Id;
+use payterms_invoicing_domain::{CollectionState, Invoice, collection::Notice};
+use payterms_kernel::{
+    Id,
+    calendar::{day_in, start_of_day},
+};
 use payterms_proto::wallet::v1::{PaymentMethod, payment_method::Kind};
 use uuid::Uuid;
 
@@ -37,7 +40,16 @@ pub async fn collect_invoice(app: &App, row: &DueRow) -> Result<(), AppError> {
     }
     let now = tx.now();
     let Some(invoice) = owned.first_mut() else { return Ok(()) };
-    let before = invoice.version;
+    let (before, zone) = (invoice.version, tx.time().zone);
+    if let Some(day) = invoice.spared_until(day_in(zone, now)).filter(|_| invoice.collection.state == CollectionState::Scheduled) {
+        // A payment was taken back: its customer was promised to hear of it first.
+        invoice.collect_later(start_of_day(zone, day), now);
+        schedule_collections(&tx, &owned).await?;
+        if let Some(invoice) = owned.first() {
+            publish_invoice(&mut tx, invoice).await?;
+        }
+        return tx.commit_rows().await;
+    }
     let notice = match &account {
         Some((id, _)) => invoice.give_notice(*id, now)?,
         None => Notice::Enough,

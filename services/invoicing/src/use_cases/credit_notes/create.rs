@@ -37,7 +37,7 @@ pub async fn create_credit_note(
     let (taxes, back) = invoice.credit(amount, now)?;
     let note = tx.id();
     if back.is_positive() {
-        let (refund, payments) = refund_of_note(&mut tx, &invoice, (back, note)).await?;
+        let (refund, payments) = refund_of_note(&mut tx, &mut invoice, (back, note)).await?;
         issue_credit_note(&mut tx, &invoice, (note, amount, taxes), reason).await?;
         return begin_refund(app, tx, call, (&refund, &invoice, &payments)).await;
     }

@@ -35,6 +35,8 @@ fn notices_of_verb(verb: &str) -> &'static [Notice] {
         "MISS" => &[Notice::Customer(MailKind::PlanLate)],
         "CATCH_UP" | "REINSTATE" => &[Notice::Customer(MailKind::PlanResumed)],
         "BREACH" => &[Notice::Customer(MailKind::PlanBreached)],
+        "UNDO_BREACH" => &[Notice::Customer(MailKind::PlanBreachUndone)],
+        "REOPEN" => &[Notice::Customer(MailKind::PlanReopened)],
         "CANCEL" => &[Notice::Customer(MailKind::PlanCancelled)],
         "COMPLETE" => &[Notice::Customer(MailKind::PlanCompleted)],
         _ => &[],

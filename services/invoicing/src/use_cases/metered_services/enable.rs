@@ -12,7 +12,7 @@ use payterms_invoicing_domain::{
     Customer, MeteredService,
     metered::{Terms, must_be_billable},
 };
-use payterms_kernel::{Id, Refusal};
+use payterms_kernel::{Id, Refusal, calendar::day_in};
 use payterms_proto::invoicing::v1 as pb;
 
 /// Enables a service.
@@ -40,7 +40,8 @@ pub async fn enable_metered_service(
         Some(mut known) => {
             known.enable_again(terms.clone(), now)?;
             // What it still owes is no clean slate.
-            known.evaluate(metered::standing(tx.conn(), &call.tenant, known.id).await?, now);
+            let today = day_in(tx.time().zone, now);
+            known.evaluate(metered::standing(tx.conn(), &call.tenant, known.id, today).await?, now);
             known
         }
         None => MeteredService::enable(tx.id(), customer, terms.clone(), now),

@@ -12,7 +12,10 @@ use payterms_chassis::{
     names,
 };
 use payterms_invoicing_domain::MailKind;
-use payterms_kernel::Id;
+use payterms_kernel::{
+    Id,
+    calendar::{day_in, start_of_day},
+};
 
 /// Suspends a metered service that stayed overdue; the subject is the service's id.
 pub const JOB: &str = "suspend_service";
@@ -36,8 +39,12 @@ pub async fn suspend_metered_service(app: &App, row: &DueRow) -> Result<(), AppE
         }
         Some(_) => {}
     }
-    let standing = metered::standing(tx.conn(), &row.tenant, service.id).await?;
-    if service.suspend(standing, now) {
+    let zone = tx.time().zone;
+    let standing = metered::standing(tx.conn(), &row.tenant, service.id, day_in(zone, now)).await?;
+    if let Some(day) = standing.spared_until.filter(|_| standing.failed_unblocked == 0) {
+        // A payment was taken back: nothing follows before the day that its customer was promised.
+        schedule(&tx, JOB, &row.subject, start_of_day(zone, day)).await?;
+    } else if service.suspend(standing, now) {
         publish_metered_service(&mut tx, &service).await?;
         mail_service_standing(&mut tx, MailKind::ServiceSuspended, &service).await?;
     }

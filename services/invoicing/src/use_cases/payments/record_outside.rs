@@ -2,15 +2,16 @@
 
 use super::save::publish_payment;
 use crate::{app::App, commands::payments::OutsidePayment, store::invoices};
+use chrono::NaiveDate;
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::{Invoice, InvoiceState, Payment};
-use payterms_kernel::Refusal;
+use payterms_kernel::{Refusal, Violation, calendar::day_in};
 use payterms_proto::invoicing::v1::RecordOutsidePaymentResponse;
 
 /// Records what was paid elsewhere.
 ///
 /// # Errors
-/// Those of [`Payment::outside`], `RESOURCE_NOT_FOUND`.
+/// Those of [`Payment::outside`], `RESOURCE_NOT_FOUND`, `DATE_IN_FUTURE`.
 pub async fn record_outside_payment(
     app: &App,
     call: &Call,
@@ -27,7 +28,20 @@ pub async fn record_outside_payment(
         return Err(Refusal::not_found().into());
     }
     let now = tx.now();
-    let mut payment = Payment::outside(tx.ids(), &mut owned, (outside.invoices.clone(), outside.amount), outside.reference.clone(), now)?;
+    let today = day_in(tx.time().zone, now);
+    let received_on = outside.received_on.unwrap_or(today);
+    must_have_come(received_on, today)?;
+    let wanted = (outside.invoices.clone(), outside.amount);
+    let mut payment = Payment::outside(tx.ids(), &mut owned, wanted, (outside.reference.clone(), received_on), now)?;
     let rendered = publish_payment(&mut tx, &mut payment, &mut owned).await?;
     tx.commit(RecordOutsidePaymentResponse { payment: Some(rendered) }).await
+}
+
+/// Refuses a day that is still to come: nobody knows what will have been paid by then.
+fn must_have_come(day: NaiveDate, today: NaiveDate) -> Result<(), Refusal> {
+    if day <= today {
+        return Ok(());
+    }
+    let description = format!("Money that has come came on {today} at the latest.");
+    Err(Refusal::invalid(vec![Violation { field: "receive_date".to_owned(), reason: "DATE_IN_FUTURE", description }]))
 }

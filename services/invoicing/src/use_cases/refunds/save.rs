@@ -15,7 +15,7 @@ use payterms_proto::invoicing::v1::{PaymentChanged, RefundChanged};
 /// What of the invoice's payments is given back for a credit note.
 pub async fn refund_of_note(
     tx: &mut WriteTx,
-    invoice: &Invoice,
+    invoice: &mut Invoice,
     (amount, note): (Money, Id<CreditNote>),
 ) -> Result<(Refund, Vec<Payment>), AppError> {
     let mut own = payments::lock_of_invoice(tx.conn(), &tx.call().tenant, invoice.id).await?;

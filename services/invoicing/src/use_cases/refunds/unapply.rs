@@ -40,7 +40,7 @@ pub async fn unapply_payment(
     let (now, zone) = (tx.now(), tx.time().zone);
     let due = invoice.issue.as_ref().map_or(now, |issue| start_of_day(zone, issue.due_date));
     invoice.reopen(amount, due.max(now + TimeDelta::days(1)), now)?;
-    let refund = Refund::of(tx.ids(), &invoice, &mut own, (amount, None), now)?;
+    let refund = Refund::of(tx.ids(), &mut invoice, &mut own, (amount, None), now)?;
     schedule_collections(&tx, std::slice::from_ref(&invoice)).await?;
     begin_refund(app, tx, call, (&refund, &invoice, &own)).await
 }

@@ -112,7 +112,7 @@ async fn end_attempt(
     let zone = tx.time().zone;
     let now = tx.now();
     for (invoice, current) in figures {
-        plan.follow(*invoice, *current, now)?;
+        plan.follow(*invoice, current, now)?;
     }
     let collection_failed = plan.attempt_ended(attempt, ended, now)?;
     // Only changes of state are applied here. Announcements and attempts are left to the job, which is scheduled when

@@ -22,7 +22,7 @@ pub async fn follow_invoice(tx: &mut WriteTx, message: &InvoiceMessage) -> Resul
             continue;
         }
         let (zone, now) = (tx.time().zone, tx.now());
-        if !plan.follow(invoice, figures, now)? {
+        if !plan.follow(invoice, &figures, now)? {
             continue;
         }
         let had_pending_transition = plan.pending_transition.is_some();

@@ -21,13 +21,7 @@ pub async fn preview_plan(app: &App, caller: &Caller, command: &ProposePlan) -> 
     let (zone, now) = (tx.time().zone, tx.now());
     // The transaction only read; it is rolled back.
     drop(tx);
-    let figures: Vec<_> = plan
-        .covered
-        .iter()
-        .map(|invoice| {
-            (invoice.invoice, Figures { open: invoice.open, paid: invoice.paid, due_on: invoice.due_on, revision: invoice.revision })
-        })
-        .collect();
+    let figures: Vec<_> = plan.covered.iter().map(|invoice| (invoice.invoice, Figures::of(invoice))).collect();
     plan.blocked(&figures, zone, now)?;
     Ok(PreviewPlanResponse { plan: Some(plan_preview(tenant, &plan)?) })
 }

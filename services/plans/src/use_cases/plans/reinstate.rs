@@ -18,6 +18,7 @@ pub async fn reinstate_plan<A: Message + Default>(app: &App, call: &Call, comman
         Err(answer) => return Ok(answer),
     };
     plan.target(Verb::Reinstate)?;
+    plan.must_have_something_open()?;
     let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
     if !covered_invoices::held_by_live_plans(tx.conn(), &call.tenant, &ids).await?.is_empty() {
         let message = "Another plan holds an invoice of this one. Answer that one first.";
