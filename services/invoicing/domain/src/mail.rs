@@ -70,11 +70,13 @@ pub enum MailKind {
     CreditDeclined,
     /// An applicant for credit is to add something.
     CreditInformation,
+    /// A bank transfer was announced.
+    TransferAnnounced,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -106,6 +108,7 @@ impl MailKind {
         Self::LimitCut,
         Self::CreditDeclined,
         Self::CreditInformation,
+        Self::TransferAnnounced,
     ];
 
     /// The name of the kind, as in the contract.
@@ -143,6 +146,7 @@ impl MailKind {
             Self::LimitCut => "LIMIT_CUT",
             Self::CreditDeclined => "CREDIT_DECLINED",
             Self::CreditInformation => "CREDIT_INFORMATION",
+            Self::TransferAnnounced => "TRANSFER_ANNOUNCED",
         }
     }
 }

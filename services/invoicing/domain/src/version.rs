@@ -29,6 +29,8 @@ pub struct InvoiceVersion {
     pub buyer: Party,
     /// What the seller's law wants on it.
     pub mentions: String,
+    /// What was still to be paid of the invoice when it was issued, in micros of its currency.
+    pub open_micros: i64,
     /// Why.
     pub reason: String,
     /// When it was made.
@@ -50,9 +52,13 @@ impl InvoiceVersion {
         invoice.must_be(&[InvoiceState::Open, InvoiceState::Paid, InvoiceState::Uncollectible])?;
         customer.must_have_billing_profile()?;
         let Some(issue) = &invoice.issue else { return Err(Refusal::not_found()) };
-        let (seller, buyer, mentions) = (tenant.party(), customer.party(), tenant.business.legal_mentions.clone());
+        let open = invoice.open()?.plus(invoice.written_off)?;
+        let (seller, buyer, mentions) = (invoice.seller(tenant, open), customer.party(), tenant.business.legal_mentions.clone());
         let last = before.map_or((&issue.seller, &issue.buyer, &issue.mentions), |own| (&own.seller, &own.buyer, &own.mentions));
-        if last == (&seller, &buyer, &mentions) {
+        // Where transfers go is no reason for a version of what is paid.
+        let paid = Party { bank_details: String::new(), ..last.0.clone() };
+        let same_seller = *last.0 == seller || paid == seller;
+        if same_seller && (last.1, last.2) == (&buyer, &mentions) {
             let message = "The invoice carries the present business details already. Change them first.";
             return Err(Refusal::precondition("DETAILS_UNCHANGED", message));
         }
@@ -60,7 +66,19 @@ impl InvoiceVersion {
         let own = tenant.voids_by_credit_note().then(|| series.take(today));
         let (number, issue_date) = own.unwrap_or_else(|| (issue.number.clone(), today.max(issue.issue_date)));
         let version = before.map_or(1, |own| own.version).saturating_add(1);
-        Ok(Self { id, invoice: invoice.id, version, number, issue_date, seller, buyer, mentions, reason, created_at: now })
+        Ok(Self {
+            id,
+            invoice: invoice.id,
+            version,
+            number,
+            issue_date,
+            seller,
+            buyer,
+            mentions,
+            open_micros: open.micros(),
+            reason,
+            created_at: now,
+        })
     }
 
     /// Whether it is a document of its own that corrects the first.

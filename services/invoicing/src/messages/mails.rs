@@ -72,6 +72,7 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
         MailKind::LimitCut => pb::MailKind::LimitCut,
         MailKind::CreditDeclined => pb::MailKind::CreditDeclined,
         MailKind::CreditInformation => pb::MailKind::CreditInformation,
+        MailKind::TransferAnnounced => pb::MailKind::TransferAnnounced,
     }
 }
 

@@ -236,6 +236,7 @@ pub fn payment(tenant: &TenantId, payment: &Payment) -> pb::Payment {
         update_time: Some(timestamp(payment.updated_at)),
         automatic: payment.automatic,
         reference: payment.reference.clone(),
+        bank_details: payment.bank_details.clone(),
         owner: payment.owner.clone(),
     }
 }

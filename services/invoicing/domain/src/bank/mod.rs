@@ -6,7 +6,7 @@ mod pay;
 mod state;
 
 pub use matching::{Automation, Evaluation, Named, evaluate};
-pub use numbers::{creditor_reference, numbers_in};
+pub use numbers::{ANNOUNCED, announced_number, creditor_reference, numbers_in};
 pub use pay::Short;
 pub use state::{Dismissal, LineState, SuggestReason};
 

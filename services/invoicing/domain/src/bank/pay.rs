@@ -65,6 +65,7 @@ impl BankLine {
             deferred: Vec::new(),
             bought,
             reference: String::new(),
+            bank_details: String::new(),
             owner: String::new(),
             version: 1,
             created_at: now,
