@@ -92,6 +92,7 @@ impl InvoiceVersion {
 mod tests {
     use super::InvoiceVersion;
     use crate::{
+        invoice::{Invoice, InvoiceState},
         number::{CORRECTIONS, Series},
         payment::tests::{customer, invoices, tenant},
     };
@@ -117,7 +118,29 @@ mod tests {
         seller.country = "FR".into();
         let third = correct(&seller, &buyer, Some(&second)).unwrap();
         assert_eq!((third.version, third.number.as_str(), third.is_corrective(&invoice)), (3, "COR-2026-000001", true));
+        assert_eq!((third.open_micros, third.seller.bank_details.as_str()), (invoice.amounts.total.micros(), ""));
+        seller.business.bank_details = "Bank 1".into();
+        let fourth = correct(&seller, &buyer, Some(&third)).unwrap();
+        assert_eq!((fourth.version, fourth.seller.bank_details.as_str()), (4, "Bank 1"));
         buyer.billing_email.clear();
-        assert_eq!(correct(&seller, &buyer, Some(&third)).unwrap_err().reason, "PROFILE_INCOMPLETE");
+        assert_eq!(correct(&seller, &buyer, Some(&fourth)).unwrap_err().reason, "PROFILE_INCOMPLETE");
+    }
+
+    #[test]
+    fn where_transfers_go_is_no_reason_for_a_version_of_what_is_paid() {
+        let (mut seller, buyer, now) = (tenant(), customer(), DateTime::UNIX_EPOCH);
+        let mut invoice = invoices(&[10_000]).remove(0);
+        let before = invoice.clone();
+        invoice.credit(invoice.amounts.total, now).unwrap();
+        invoice.state = InvoiceState::Paid;
+        seller.business.bank_details = "Bank 1".into();
+        let mut series = Series::new(CORRECTIONS);
+        let today = "2026-02-03".parse().unwrap();
+        let mut correct = |invoice: &Invoice| {
+            let id = Id::from_uuid(Uuid::nil());
+            InvoiceVersion::correct(id, (invoice, None), (&seller, &buyer), (&mut series, today, "moved".into()), now)
+        };
+        assert_eq!(correct(&before).unwrap().seller.bank_details, "Bank 1");
+        assert_eq!(correct(&invoice).unwrap_err().reason, "DETAILS_UNCHANGED");
     }
 }

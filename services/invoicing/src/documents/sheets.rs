@@ -91,7 +91,7 @@ fn slip(language: Language, invoice: &Invoice, issue: &Issue, open: Money) -> Op
     let transfer = iban.as_ref().map(|iban| Transfer { name: &issue.seller.legal_name, iban, amount: open, reference: &reference });
     let code = transfer.and_then(|transfer| transfer.code());
     if code.is_some() {
-        let sentence = language.say("Payment apps read the code.", "Le code se lit avec une application de paiement.");
+        let sentence = language.say("Or scan the code with a banking app.", "Ou scannez le code avec une application bancaire.");
         lines.push(sentence.to_owned());
     }
     Some(Slip { title, lines, code })

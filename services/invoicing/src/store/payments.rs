@@ -6,7 +6,12 @@ use payterms_invoicing_domain::{
     Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source, top_up::Bought,
 };
 use payterms_kernel::{Id, Money, TenantId};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set,
+    QueryOrder, QuerySelect,
+    entity::prelude::*,
+    sea_query::{Expr, OnConflict},
+};
 use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -252,7 +257,11 @@ pub async fn announced_by_references<C: ConnectionTrait>(
     if references.is_empty() {
         return Ok(Vec::new());
     }
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Reference.is_in(references));
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Reference.is_in(references))
+        // As the index says it, with the text itself: else neither database would use it.
+        .filter(Expr::cust("reference <> ''"));
     let mut found = whole(conn, tenant, query.order_by_asc(Column::Id).all(conn).await?).await?;
     // What was said of a payment outside may look like one.
     found.retain(|own| own.tenders.iter().any(|tender| matches!(tender.source, Source::Announced | Source::Transfer(_))));
