@@ -106,7 +106,7 @@ pub(crate) fn usd(units: i64, cents: i32) -> Money {
 
 /// A shop whose customer has proposed to pay 100.00 USD in three, on the last day of the month.
 pub(crate) async fn proposed(world: &World, token: Option<&str>) -> (Desk, Plan) {
-    let desk = desk(world, token).await;
+    let desk = Box::pin(desk(world, token)).await;
     allow(&desk.owner, PlanSettings::default(), &[]).await;
     let plan = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(3, 31))).await.unwrap();
     (desk, plan)
