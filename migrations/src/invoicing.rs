@@ -21,6 +21,7 @@ impl MigratorTrait for Invoicing {
             Box::new(bank::IDENTITY),
             Box::new(bank::RETURNS),
             Box::new(days::STEP),
+            Box::new(bank::DETAILS),
         ]
     }
 }
@@ -358,6 +359,19 @@ mod bank {
             indexes: &[],
             guard: Guard::Tenant,
         }],
+    };
+
+    /// Where an announced transfer goes, and what finds it by its reference; what was open when a later version of an invoice was
+    /// issued. Of those from before nothing is known: they have no code for payment apps.
+    pub const DETAILS: Step = Step {
+        name: "invoicing_0008_bank_details",
+        postgres: &[],
+        statements: &[
+            "ALTER TABLE payments ADD COLUMN bank_details text NOT NULL DEFAULT ''",
+            "CREATE INDEX payments_by_reference ON payments (tenant, reference) WHERE reference <> ''",
+            "ALTER TABLE invoice_versions ADD COLUMN open_amount bigint NOT NULL DEFAULT 0 CHECK (open_amount >= 0)",
+        ],
+        tables: &[],
     };
 
     /// Credits that the bank takes back are lines too. Amounts stay above zero; the column says which way the money went.

@@ -29,7 +29,7 @@ on_both!(
     one_line_ends_a_transfer_that_was_announced_for_several_invoices,
 );
 
-fn transfer() -> TenderToUse {
+pub(crate) fn transfer() -> TenderToUse {
     TenderToUse { source: Some(Source::BankTransfer(true)), amount: None }
 }
 
@@ -44,12 +44,12 @@ async fn announce(session: &Session, invoice: &Invoice) -> Payment {
     session.payments().create_payment(request).await.unwrap().into_inner().payment.unwrap()
 }
 
-async fn get(session: &Session, payment: &Payment) -> Payment {
+pub(crate) async fn get(session: &Session, payment: &Payment) -> Payment {
     let get = GetPaymentRequest { name: payment.name.clone() };
     session.payments().get_payment(get).await.unwrap().into_inner().payment.unwrap()
 }
 
-async fn cancel(session: &Session, payment: &Payment) -> Result<Payment, Status> {
+pub(crate) async fn cancel(session: &Session, payment: &Payment) -> Result<Payment, Status> {
     let request = CancelPaymentRequest { request_id: request_id(), name: payment.name.clone() };
     session.payments().cancel_payment(request).await.map(|own| own.into_inner().payment.unwrap())
 }

@@ -89,3 +89,4 @@ mod underwriting;
 mod usage;
 mod versions;
 mod wallets;
+mod where_to_pay;

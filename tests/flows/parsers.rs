@@ -9,12 +9,12 @@ use payterms_credit::{
 };
 use payterms_invoicing::{
     bank_files::read_bank_file as read_bank_lines,
-    documents::{paper, wording::Language},
+    documents::{epc, paper, wording::Language},
     messages::customer_import,
     templates,
 };
 use payterms_invoicing_domain::MailKind;
-use payterms_kernel::{Kind, TenantId};
+use payterms_kernel::{Currency, Kind, Money, TenantId};
 use payterms_proto::invoicing::v1::{ImportCustomersRequest, PreviewMailTemplateRequest};
 use payterms_testkit::{World, on_both, reason};
 use tonic::Request;
@@ -285,6 +285,8 @@ fn texts_on_documents() {
         let mut mutator = Mutator::new(&samples, &words);
         let mut text = || mutator.next_text().chars().take(300).collect::<String>();
         for _ in 0..60 {
+            let (name, amount) = (text(), Money::from_micros(Currency::parse("EUR").unwrap(), 10_000));
+            let transfer = epc::Transfer { name: &name, iban: "DE89370400440532013000", amount, reference: "RF54INV2026000042" };
             let sheet = paper::Sheet {
                 title: text(),
                 seller: vec![text(), text(), text()],
@@ -294,6 +296,7 @@ fn texts_on_documents() {
                 rows: vec![[text(), text(), text(), text()]],
                 sums: vec![(text(), text())],
                 sentences: vec![text()],
+                slip: Some(paper::Slip { title: text(), lines: vec![text()], code: transfer.code() }),
                 foot: text(),
                 page: text(),
             };

@@ -11,6 +11,7 @@ use crate::{
     mails::{mails_of, text},
     rig::{self, retry},
     top_ups::card,
+    where_to_pay::grouped,
 };
 use payterms_proto::{
     google::r#type::Money,
@@ -129,7 +130,9 @@ async fn a_transfer_short_of_the_banks_fees_buys_what_came(world: &World) {
     let mail = mails_of(&desk.owner, MailKind::TransferInvoice, 1).await.remove(0);
     assert_eq!(mail.recipients, ["accounts@brightside.example"], "the address that was given, not the customer's");
     let words = text(&desk.owner, &mail).await;
-    assert!(words.contains("account 1234 5678") && words.contains(&invoice.number) && words.contains("220.00"), "{words}");
+    assert!(words.contains("account 1234 5678") && mail.subject.contains(&invoice.number) && words.contains("220.00"), "{words}");
+    assert!(words.contains(&grouped(&invoice.payment_reference)), "{words}");
+    assert_eq!(invoice.seller.as_ref().unwrap().bank_details, acme().bank_details);
     let pdf = desk.owner.documents().get_document(GetDocumentRequest { name: invoice.name.clone() }).await.unwrap().into_inner();
     assert!(pdf.document.unwrap().content.starts_with(b"%PDF"));
     assert_eq!(desk.comes("210.00", &invoice, "A1").await, amount("AUD", 0, 0));

@@ -34,7 +34,7 @@ async fn rename(session: &Session, customer: &str, name: &str) {
     session.customers().update_customer(update).await.unwrap();
 }
 
-async fn correct(session: &Session, invoice: &str) -> Result<InvoiceVersion, Status> {
+pub(crate) async fn correct(session: &Session, invoice: &str) -> Result<InvoiceVersion, Status> {
     let request = CorrectInvoiceRequest { request_id: request_id(), name: invoice.into(), reason: "We have a new name.".into() };
     session.invoices().correct_invoice(request).await.map(|answer| answer.into_inner().invoice_version.unwrap())
 }

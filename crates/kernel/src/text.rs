@@ -103,6 +103,30 @@ fn without_ibans(text: &str) -> String {
     result
 }
 
+/// The first IBAN in a text whose check digits and length are right, in capitals and without its spaces. One inside a longer
+/// run of letters and digits is none: what is paid to it would go astray.
+#[must_use]
+pub fn find_iban(text: &str) -> Option<String> {
+    let text = text.to_ascii_uppercase();
+    let mut before = None;
+    for (at, c) in text.char_indices() {
+        let rest = text.get(at..).unwrap_or_default();
+        if !before.is_some_and(char::is_alphanumeric)
+            && let Some((iban, after)) = iban_length(rest).and_then(|length| rest.split_at_checked(length))
+            && !after.starts_with(char::is_alphanumeric)
+        {
+            return Some(iban.chars().filter(|c| !is_gap(*c)).collect());
+        }
+        before = Some(c);
+    }
+    None
+}
+
+/// The spaces that stand between groups of four.
+fn is_gap(c: char) -> bool {
+    matches!(c, ' ' | '\u{A0}' | '\u{202F}')
+}
+
 /// The length in bytes of the IBAN at the start of a text, if there is one. The shortest valid prefix counts.
 fn iban_length(text: &str) -> Option<usize> {
     let starts_with_country = |text: &str| text.chars().take(2).filter(char::is_ascii_uppercase).count() == 2;
@@ -110,7 +134,7 @@ fn iban_length(text: &str) -> Option<usize> {
         return None;
     }
     let mut compact = String::new();
-    for (at, c) in text.char_indices().filter(|(_, c)| *c != ' ') {
+    for (at, c) in text.char_indices().filter(|(_, c)| !is_gap(*c)) {
         if !c.is_ascii_alphanumeric() || compact.len() == 34 {
             return None;
         }
@@ -173,7 +197,7 @@ fn passes_luhn(digits: &[u32]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{TextFault, check, check_reference, check_token, holds_card_number, is_card_number, without_passwords};
+    use super::{TextFault, check, check_reference, check_token, find_iban, holds_card_number, is_card_number, without_passwords};
 
     #[test]
     fn a_long_number_is_no_card_number_though_some_of_its_digits_are() {
@@ -192,6 +216,27 @@ mod tests {
     fn other_numbers_are_let_through() {
         for text in ["4242424242424241", "invoice 1234567890123", "DE89370400440532013000", "2026-11-22 10:00", "+61 2 9374 4000", ""] {
             assert!(!holds_card_number(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_iban_of_a_text_is_found_and_a_mistyped_one_is_none() {
+        for (text, iban) in [
+            ("DE89370400440532013000", Some("DE89370400440532013000")),
+            ("Acme GmbH\nIBAN: DE89 3704 0044 0532 0130 00\nBIC COBADEFF", Some("DE89370400440532013000")),
+            ("Größe AG, fr14\u{A0}2004\u{202F}1010 0505 0001 3M02 606.", Some("FR1420041010050500013M02606")),
+            ("(NO93 8601 1117 947)", Some("NO9386011117947")),
+            ("old DE88370400440532013000, new BE30 5390 0224 8996, NL91ABNA0417164300", Some("BE30539002248996")),
+            ("Acme Telecom, BSB 062-000, account 1234 5678", None),
+            ("DE89 3704 0044 0532 0130 01", None),
+            ("DE893704004405320130001", None),
+            ("XDE89370400440532013000", None),
+            ("DE89 3704\n0044 0532 0130 00", None),
+            ("US64SVBKUS6S3300958879", None),
+            ("DE", None),
+            ("", None),
+        ] {
+            assert_eq!(find_iban(text).as_deref(), iban, "{text}");
         }
     }
 

@@ -2,7 +2,7 @@
 //! staff say was paid outside (docs/domain/invoicing.md#slow-tenders).
 
 use crate::{
-    bank::BankLine,
+    bank::{BankLine, announced_number, creditor_reference},
     invoice::Invoice,
     payment::{Payment, PaymentRequest, PaymentState, Source, TenderState, ask},
 };
@@ -21,6 +21,19 @@ impl Payment {
     pub fn is_announced(&self) -> bool {
         let waits = |tender: &crate::Tender| tender.source == Source::Announced && tender.state == TenderState::Processing;
         self.state == PaymentState::Processing && self.tenders.iter().any(waits)
+    }
+
+    /// Says where the transfer goes and what the payer is asked to write: the reference of its invoice, or one of its own
+    /// that names all of them (docs/domain/invoicing.md#payment-reference).
+    pub fn announce(&mut self, invoices: &[Invoice], bank_details: String) {
+        let number = match self.allocations.as_slice() {
+            [own] => {
+                invoices.iter().find(|invoice| invoice.id == own.invoice).and_then(|invoice| Some(invoice.issue.as_ref()?.number.clone()))
+            }
+            _ => Some(announced_number(self.id.uuid())),
+        };
+        self.reference = number.map(|number| creditor_reference(&number)).unwrap_or_default();
+        self.bank_details = bank_details;
     }
 
     /// The transfer that it waited for is there, be it less or more than was announced.
@@ -79,7 +92,7 @@ impl Payment {
 mod tests {
     use crate::{
         BankLine, InvoiceState, Payment, PaymentState, TenderState,
-        bank::Shown,
+        bank::{Shown, announced_number, numbers_in},
         payment::{
             PaymentRequest, Source, ask,
             tests::{customer, invoices},
@@ -127,6 +140,22 @@ mod tests {
         payment.cancel(&mut own, NOW).unwrap();
         assert_eq!((payment.state, own[0].payable().unwrap()), (PaymentState::Cancelled, usd(10_000)));
         assert_eq!(payment.cancel(&mut own, NOW).unwrap_err().reason, "PAYMENT_STATE");
+    }
+
+    #[test]
+    fn an_announcement_carries_its_invoices_reference_or_one_of_its_own() {
+        for cents in [vec![10_000], vec![10_000, 2_000]] {
+            let mut own = invoices(&cents);
+            let asked =
+                PaymentRequest { invoices: Vec::new(), tenders: vec![(Source::Announced, None)], surplus_allowed: true, deferred_on: None };
+            let mut payment = ask(&mut ids(), customer().id, &mut own, &asked, NOW).unwrap();
+            payment.announce(&own, "Bank 1".into());
+            let named = numbers_in(&format!("your {} thanks", payment.reference));
+            assert!(payment.reference.starts_with("RF") && payment.reference.len() <= 25, "{}", payment.reference);
+            let expected =
+                if cents.len() == 1 { own[0].issue.as_ref().unwrap().number.clone() } else { announced_number(payment.id.uuid()) };
+            assert_eq!((named, payment.bank_details.as_str()), (vec![expected], "Bank 1"));
+        }
     }
 
     #[test]

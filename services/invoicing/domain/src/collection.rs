@@ -206,6 +206,7 @@ impl Invoice {
             surplus: zero,
             bought: None,
             reference: String::new(),
+            bank_details: String::new(),
             owner: String::new(),
             effective_on: None,
             version: 1,

@@ -104,6 +104,7 @@ impl Customer {
             address: self.address.clone(),
             country: self.country.clone(),
             tax_id: self.tax_id.clone(),
+            bank_details: String::new(),
         }
     }
 

@@ -115,6 +115,8 @@ pub struct Party {
     pub country: String,
     /// Tax number; may be empty.
     pub tax_id: String,
+    /// Where transfers go; only of the seller of what is to be paid.
+    pub bank_details: String,
 }
 
 /// What finalisation fixes.
@@ -274,10 +276,18 @@ impl Invoice {
     pub(crate) fn issue_to(&mut self, tenant: &Tenant, buyer: Party, (series, today): (&mut Series, NaiveDate), now: DateTime<Utc>) {
         let (number, issue_date) = series.take(today);
         let due_date = self.content.term.due(issue_date).unwrap_or(issue_date);
-        let (seller, mentions) = (tenant.party(), tenant.business.legal_mentions.clone());
+        let (seller, mentions) = (self.seller(tenant, self.amounts.total), tenant.business.legal_mentions.clone());
         self.issue = Some(Issue { number, issue_date, due_date, seller, buyer, mentions });
         self.state = InvoiceState::Open;
         self.touch(now);
+    }
+
+    /// The tenant as a document of this invoice names it, with where transfers go if so much is to be paid. What deposits have
+    /// paid is never to be paid (docs/domain/invoicing.md#where-to-pay).
+    pub(crate) fn seller(&self, tenant: &Tenant, to_pay: Money) -> Party {
+        let paid_already = self.usage.is_some_and(|own| own.agreement.is_none());
+        let bank_details = if paid_already || !to_pay.is_positive() { String::new() } else { tenant.business.bank_details.clone() };
+        Party { bank_details, ..tenant.party() }
     }
 
     /// What is left to pay: total less paid, credited and written off.

@@ -76,11 +76,13 @@ pub enum MailKind {
     PlanBreachUndone,
     /// A plan that was paid is open again.
     PlanReopened,
+    /// A bank transfer was announced.
+    TransferAnnounced,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -115,6 +117,7 @@ impl MailKind {
         Self::PaymentTakenBack,
         Self::PlanBreachUndone,
         Self::PlanReopened,
+        Self::TransferAnnounced,
     ];
 
     /// The name of the kind, as in the contract.
@@ -155,6 +158,7 @@ impl MailKind {
             Self::PaymentTakenBack => "PAYMENT_TAKEN_BACK",
             Self::PlanBreachUndone => "PLAN_BREACH_UNDONE",
             Self::PlanReopened => "PLAN_REOPENED",
+            Self::TransferAnnounced => "TRANSFER_ANNOUNCED",
         }
     }
 }

@@ -98,8 +98,11 @@ pub struct Payment {
     pub surplus: Money,
     /// What a transfer buys, where its invoice sells credit.
     pub bought: Option<Bought>,
-    /// What was said of a payment outside, or its owner's word for the try; empty otherwise.
+    /// The reference of an announced transfer, what was said of a payment outside, or its owner's word for the try; empty
+    /// otherwise.
     pub reference: String,
+    /// Where an announced transfer goes, as it was when it was announced; empty otherwise.
+    pub bank_details: String,
     /// Name of the plan that collects by it; empty otherwise.
     pub owner: String,
     /// The day on which it counts as made; of a bank line from the start, else from its success on.
@@ -184,6 +187,7 @@ pub fn ask(
         surplus,
         bought: None,
         reference: String::new(),
+        bank_details: String::new(),
         owner: String::new(),
         effective_on: None,
         version: 1,

@@ -111,12 +111,12 @@ impl Tenant {
         unlike.map(|rule| rule.country.clone()).collect()
     }
 
-    /// The tenant as a document names it.
+    /// The tenant as a document names it; where transfers go stands only on what is to be paid.
     #[must_use]
     pub fn party(&self) -> Party {
         let Business { legal_name, address, tax_id, .. } = self.business.clone();
         let legal_name = if legal_name.is_empty() { self.display_name.clone() } else { legal_name };
-        Party { legal_name, address, country: self.country.clone(), tax_id }
+        Party { legal_name, address, country: self.country.clone(), tax_id, bank_details: String::new() }
     }
 
     /// What a transfer in a currency may be short of.

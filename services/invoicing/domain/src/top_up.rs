@@ -38,8 +38,6 @@ pub struct TopUp {
     pub phone: String,
     /// Whether the amount includes tax, so that its credit is not taxed again.
     pub taxed: bool,
-    /// Where transfers go, as it was when the invoice was issued.
-    pub bank_details: String,
 }
 
 /// How the tenant sells by transfer.
@@ -122,6 +120,7 @@ impl Invoice {
             address: top_up.address.clone(),
             country: customer.country.clone(),
             tax_id: if top_up.company_id.is_empty() { customer.tax_id.clone() } else { top_up.company_id.clone() },
+            bank_details: String::new(),
         };
         invoice.top_up = Some(top_up);
         invoice.issue_to(tenant, buyer, (series, today), now);

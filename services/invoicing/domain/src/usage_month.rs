@@ -38,14 +38,14 @@ impl UsageMonth {
     /// What its invoice says: prices include tax where deposits paid; else tax is added, and it is to be
     /// transferred. An agreement that ends within its month is billed before the month is over.
     #[must_use]
-    pub fn content(&self, lines: Vec<Line>, memo: String, today: NaiveDate) -> Content {
+    pub fn content(&self, lines: Vec<Line>, today: NaiveDate) -> Content {
         let term = PaymentTerm::NetDays(if self.agreement.is_some() { POSTPAID_DAYS } else { 0 });
         Content {
             prices_include_tax: self.agreement.is_none(),
             term,
             lines,
             supply_date: Some(month_end(self.month).min(today)),
-            memo,
+            memo: String::new(),
             collect_automatically: false,
         }
     }
@@ -90,6 +90,7 @@ impl Payment {
             deferred: Vec::new(),
             bought: None,
             reference: String::new(),
+            bank_details: String::new(),
             owner: String::new(),
             effective_on: issued_on,
             version: 1,
@@ -116,10 +117,10 @@ mod tests {
         let payment = Payment::by_deposits(month, &mut own, DateTime::UNIX_EPOCH).unwrap();
         assert_eq!((payment.state, payment.id.uuid(), own.state), (PaymentState::Succeeded, Uuid::max(), InvoiceState::Paid));
         assert_eq!(payment.charged_beyond(), Ok(None));
-        let paid = month.content(Vec::new(), String::new(), "2026-07-01".parse().unwrap());
+        let paid = month.content(Vec::new(), "2026-07-01".parse().unwrap());
         let due = UsageMonth { agreement: Some(Uuid::nil()), ..month };
-        let ended = due.content(Vec::new(), String::new(), "2026-06-20".parse().unwrap());
-        let due = due.content(Vec::new(), String::new(), "2026-07-01".parse().unwrap());
+        let ended = due.content(Vec::new(), "2026-06-20".parse().unwrap());
+        let due = due.content(Vec::new(), "2026-07-01".parse().unwrap());
         assert_eq!((paid.prices_include_tax, paid.term), (true, PaymentTerm::NetDays(0)));
         assert_eq!((due.prices_include_tax, due.term), (false, PaymentTerm::NetDays(30)));
         assert_eq!(due.supply_date.map(|day| day.to_string()).as_deref(), Some("2026-06-30"));

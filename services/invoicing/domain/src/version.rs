@@ -29,6 +29,8 @@ pub struct InvoiceVersion {
     pub buyer: Party,
     /// What the seller's law wants on it.
     pub mentions: String,
+    /// What was still to be paid of the invoice when it was issued, in micros of its currency.
+    pub open_micros: i64,
     /// Why.
     pub reason: String,
     /// When it was made.
@@ -50,9 +52,13 @@ impl InvoiceVersion {
         invoice.must_be(&[InvoiceState::Open, InvoiceState::Paid, InvoiceState::Uncollectible])?;
         customer.must_have_billing_profile()?;
         let Some(issue) = &invoice.issue else { return Err(Refusal::not_found()) };
-        let (seller, buyer, mentions) = (tenant.party(), customer.party(), tenant.business.legal_mentions.clone());
+        let open = invoice.open()?.plus(invoice.written_off)?;
+        let (seller, buyer, mentions) = (invoice.seller(tenant, open), customer.party(), tenant.business.legal_mentions.clone());
         let last = before.map_or((&issue.seller, &issue.buyer, &issue.mentions), |own| (&own.seller, &own.buyer, &own.mentions));
-        if last == (&seller, &buyer, &mentions) {
+        // Where transfers go is no reason for a version of what is paid.
+        let paid = Party { bank_details: String::new(), ..last.0.clone() };
+        let same_seller = *last.0 == seller || paid == seller;
+        if same_seller && (last.1, last.2) == (&buyer, &mentions) {
             let message = "The invoice carries the present business details already. Change them first.";
             return Err(Refusal::precondition("DETAILS_UNCHANGED", message));
         }
@@ -60,7 +66,19 @@ impl InvoiceVersion {
         let own = tenant.voids_by_credit_note().then(|| series.take(today));
         let (number, issue_date) = own.unwrap_or_else(|| (issue.number.clone(), today.max(issue.issue_date)));
         let version = before.map_or(1, |own| own.version).saturating_add(1);
-        Ok(Self { id, invoice: invoice.id, version, number, issue_date, seller, buyer, mentions, reason, created_at: now })
+        Ok(Self {
+            id,
+            invoice: invoice.id,
+            version,
+            number,
+            issue_date,
+            seller,
+            buyer,
+            mentions,
+            open_micros: open.micros(),
+            reason,
+            created_at: now,
+        })
     }
 
     /// Whether it is a document of its own that corrects the first.
@@ -74,6 +92,7 @@ impl InvoiceVersion {
 mod tests {
     use super::InvoiceVersion;
     use crate::{
+        invoice::{Invoice, InvoiceState},
         number::{CORRECTIONS, Series},
         payment::tests::{customer, invoices, tenant},
     };
@@ -99,7 +118,29 @@ mod tests {
         seller.country = "FR".into();
         let third = correct(&seller, &buyer, Some(&second)).unwrap();
         assert_eq!((third.version, third.number.as_str(), third.is_corrective(&invoice)), (3, "COR-2026-000001", true));
+        assert_eq!((third.open_micros, third.seller.bank_details.as_str()), (invoice.amounts.total.micros(), ""));
+        seller.business.bank_details = "Bank 1".into();
+        let fourth = correct(&seller, &buyer, Some(&third)).unwrap();
+        assert_eq!((fourth.version, fourth.seller.bank_details.as_str()), (4, "Bank 1"));
         buyer.billing_email.clear();
-        assert_eq!(correct(&seller, &buyer, Some(&third)).unwrap_err().reason, "PROFILE_INCOMPLETE");
+        assert_eq!(correct(&seller, &buyer, Some(&fourth)).unwrap_err().reason, "PROFILE_INCOMPLETE");
+    }
+
+    #[test]
+    fn where_transfers_go_is_no_reason_for_a_version_of_what_is_paid() {
+        let (mut seller, buyer, now) = (tenant(), customer(), DateTime::UNIX_EPOCH);
+        let mut invoice = invoices(&[10_000]).remove(0);
+        let before = invoice.clone();
+        invoice.credit(invoice.amounts.total, now).unwrap();
+        invoice.state = InvoiceState::Paid;
+        seller.business.bank_details = "Bank 1".into();
+        let mut series = Series::new(CORRECTIONS);
+        let today = "2026-02-03".parse().unwrap();
+        let mut correct = |invoice: &Invoice| {
+            let id = Id::from_uuid(Uuid::nil());
+            InvoiceVersion::correct(id, (invoice, None), (&seller, &buyer), (&mut series, today, "moved".into()), now)
+        };
+        assert_eq!(correct(&before).unwrap().seller.bank_details, "Bank 1");
+        assert_eq!(correct(&invoice).unwrap_err().reason, "DETAILS_UNCHANGED");
     }
 }

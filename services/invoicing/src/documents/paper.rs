@@ -1,6 +1,11 @@
 //! Documents as PDF: one layout for all of them. The same sheet gives the same bytes.
 #![expect(clippy::float_arithmetic, reason = "places on a page; amounts come as text")]
 
+mod slip;
+
+pub use slip::Slip;
+
+use super::epc::Code;
 use krilla::{
     Document,
     color::rgb,
@@ -19,6 +24,8 @@ const WIDTH: f32 = 595.0;
 const HEIGHT: f32 = 842.0;
 const MARGIN: f32 = 50.0;
 const RIGHT: f32 = WIDTH - MARGIN;
+/// Where the first line of a page stands.
+const TOP: f32 = MARGIN + 20.0;
 /// Where the buyer stands, to the right of the seller.
 const BUYER: f32 = 320.0;
 /// Lines that the foot of a page has room for.
@@ -52,6 +59,8 @@ pub struct Sheet {
     pub sums: Vec<(String, String)>,
     /// Sentences below the sums, such as why no tax is taken.
     pub sentences: Vec<String>,
+    /// How to pay it by transfer.
+    pub slip: Option<Slip>,
     /// What stands at the foot of each page, or in full at the end where it is long.
     pub foot: String,
     /// How a page is counted, such as `Page`.
@@ -62,6 +71,7 @@ pub struct Sheet {
 enum Ink {
     Text { x: f32, y: f32, size: f32, bold: bool, text: String },
     Rule { y: f32 },
+    Code { x: f32, y: f32, code: Code },
 }
 
 /// A PDF could not be made.
@@ -136,7 +146,7 @@ impl Pages {
     fn room(&mut self, height: f32) {
         if self.y + height > FLOOR {
             self.pages.push(Vec::new());
-            self.y = MARGIN + 20.0;
+            self.y = TOP;
         }
     }
 
@@ -163,7 +173,7 @@ impl Pages {
 }
 
 fn lay_out(sheet: &Sheet) -> Vec<Vec<Ink>> {
-    let mut pages = Pages { pages: vec![Vec::new()], y: MARGIN + 20.0 };
+    let mut pages = Pages { pages: vec![Vec::new()], y: TOP };
     pages.text(MARGIN, (20.0, true), &sheet.title);
     pages.y += 30.0;
     let top = pages.y;
@@ -190,6 +200,9 @@ fn lay_out(sheet: &Sheet) -> Vec<Vec<Ink>> {
         pages.room(13.0);
         pages.text(MARGIN, (9.0, false), &line);
         pages.y += 13.0;
+    }
+    if let Some(own) = &sheet.slip {
+        slip::lay_out(&mut pages, own);
     }
     let foot = foot(sheet);
     if foot.len() > FOOT_LINES {
@@ -279,6 +292,7 @@ pub fn print(sheet: &Sheet) -> Result<Vec<u8>, PaperError> {
                     write(&mut surface, (x, y, size), if heavy { &bold } else { &regular }, &text);
                 }
                 Ink::Rule { y } => rule(&mut surface, y),
+                Ink::Code { x, y, code } => slip::draw(&mut surface, (x, y), &code),
             }
         }
         let foot = foot(sheet);
@@ -311,42 +325,4 @@ fn rule(surface: &mut Surface<'_>, y: f32) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Ink, Sheet, lay_out, print, wrap};
-
-    #[test]
-    fn the_same_sheet_gives_the_same_bytes_and_long_ones_more_pages() {
-        let row = |place: usize| {
-            [format!("Line {place} with a rather long description that does not fit into one line"), "1".into(), "2".into(), "3".into()]
-        };
-        let sheet = Sheet { title: "Invoice".into(), rows: (0..60).map(row).collect(), ..Sheet::default() };
-        assert_eq!(print(&sheet).unwrap(), print(&sheet).unwrap());
-        assert!(print(&sheet).unwrap().starts_with(b"%PDF"));
-        assert_eq!(lay_out(&sheet).len(), 3);
-    }
-
-    #[test]
-    fn no_word_of_the_mentions_or_of_a_party_is_lost() {
-        let long = |word: &str| format!("{}END", format!("{word} ").repeat(60));
-        let sheet =
-            Sheet { seller: vec![long("Sel")], buyer: vec![long("Buy")], foot: format!("One\n{}", long("Law")), ..Sheet::default() };
-        let texts: Vec<_> = lay_out(&sheet)
-            .into_iter()
-            .flatten()
-            .filter_map(|ink| if let Ink::Text { text, .. } = ink { Some(text) } else { None })
-            .collect();
-        for word in ["Sel", "Buy", "Law"] {
-            assert_eq!(texts.iter().map(|text| text.matches(word).count()).sum::<usize>(), 60, "{word}");
-        }
-        assert_eq!(texts.iter().filter(|text| text.ends_with("END")).count(), 3);
-        assert!(texts.contains(&"One".to_owned()) && texts.iter().all(|text| !text.contains('\n')));
-    }
-
-    #[test]
-    fn words_wrap_and_what_is_too_long_is_cut() {
-        assert_eq!(wrap("one two", 1_000.0, 10.0), ["one two"]);
-        let cut = wrap(&"x".repeat(200), 100.0, 10.0);
-        assert!(cut.len() > 5 && cut.concat().len() == 200);
-        assert_eq!(wrap("", 10.0, 10.0), [""]);
-    }
-}
+mod tests;

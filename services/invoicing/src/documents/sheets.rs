@@ -1,11 +1,15 @@
 //! What invoices, credit notes, receipts and statements show on paper, in the customer's language.
 
-use super::{paper::Sheet, wording::Language};
+use super::{
+    epc::Transfer,
+    paper::{Sheet, Slip},
+    wording::{Language, grouped},
+};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
     CreditNote, Invoice, InvoiceVersion, Issue, Line, Party, Receipt, Statement, TaxAmount, bank::creditor_reference,
 };
-use payterms_kernel::Money;
+use payterms_kernel::{Money, text::find_iban};
 
 fn party(party: &Party, language: Language) -> Vec<String> {
     let mut lines = vec![party.legal_name.clone()];
@@ -58,10 +62,39 @@ fn row(language: Language, line: &Line) -> Result<[String; 4], AppError> {
     Ok([line.description.clone(), language.number(line.quantity), language.money(line.unit_price), language.money(line.amount()?)])
 }
 
-/// A reference in groups of four, as ISO 11649 wants it on paper.
-fn printed(reference: &str) -> String {
-    let letters: Vec<char> = reference.chars().collect();
-    letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
+/// How to pay so much by transfer; none where nothing is to be paid, or the seller has not said where transfers go.
+fn slip(language: Language, invoice: &Invoice, issue: &Issue, open: Money) -> Option<Slip> {
+    let details = &issue.seller.bank_details;
+    if details.is_empty() || !open.is_positive() {
+        return None;
+    }
+    let (due, reference) = (language.date(issue.due_date), creditor_reference(&issue.number));
+    let title = if invoice.top_up.is_some() {
+        format!("{} {due}", language.say("Please transfer by", "À virer avant le"))
+    } else {
+        language.say("By bank transfer", "Par virement bancaire").to_owned()
+    };
+    let labelled = |english, french, value: &str| format!("{} {value}", language.say(english, french));
+    let mut lines = vec![
+        details.clone(),
+        labelled("Payment reference:", "Référence du virement :", &grouped(&reference)),
+        labelled("Amount:", "Montant :", &language.money(open)),
+    ];
+    if invoice.content.collect_automatically {
+        let sentence = language.say(
+            "The amount is collected automatically; a transfer is needed only where that fails.",
+            "Le montant est prélevé automatiquement ; un virement n’est nécessaire que si le prélèvement échoue.",
+        );
+        lines.push(sentence.to_owned());
+    }
+    let iban = find_iban(details);
+    let transfer = iban.as_ref().map(|iban| Transfer { name: &issue.seller.legal_name, iban, amount: open, reference: &reference });
+    let code = transfer.and_then(|transfer| transfer.code());
+    if code.is_some() {
+        let sentence = language.say("Or scan the code with a banking app.", "Ou scannez le code avec une application bancaire.");
+        lines.push(sentence.to_owned());
+    }
+    Some(Slip { title, lines, code })
 }
 
 /// An issued invoice as it was issued: what has been paid since does not change it.
@@ -69,6 +102,10 @@ fn printed(reference: &str) -> String {
 /// # Errors
 /// None that stored amounts can cause.
 pub fn invoice(language: Language, invoice: &Invoice, issue: &Issue) -> Result<Sheet, AppError> {
+    invoice_of(language, invoice, issue, invoice.amounts.total)
+}
+
+fn invoice_of(language: Language, invoice: &Invoice, issue: &Issue, open: Money) -> Result<Sheet, AppError> {
     let title = format!("{} {}", language.say("Invoice", "Facture"), issue.number);
     let mut sheet = sheet(language, title, (&issue.seller, &issue.buyer, &issue.mentions));
     let supplied = invoice.content.supply_date.unwrap_or(issue.issue_date);
@@ -76,22 +113,17 @@ pub fn invoice(language: Language, invoice: &Invoice, issue: &Issue) -> Result<S
         (language.say("Issue date", "Date d’émission").to_owned(), language.date(issue.issue_date)),
         (language.say("Supply date", "Date de la prestation").to_owned(), language.date(supplied)),
         (language.say("Due date", "Échéance").to_owned(), language.date(issue.due_date)),
-        (language.say("Payment reference", "Référence de paiement").to_owned(), printed(&creditor_reference(&issue.number))),
+        (language.say("Payment reference", "Référence de paiement").to_owned(), grouped(&creditor_reference(&issue.number))),
     ];
     sheet.rows = invoice.content.lines.iter().map(|line| row(language, line)).collect::<Result<_, _>>()?;
     if invoice.content.prices_include_tax {
         sheet.sentences.push(language.say("Prices include tax.", "Les prix s’entendent toutes taxes comprises.").to_owned());
     }
     taxes(&mut sheet, language, (invoice.amounts.net, &invoice.amounts.taxes, invoice.amounts.total));
-    if let Some(top_up) = &invoice.top_up {
-        let due = language.date(issue.due_date);
-        let please = language.say("Please transfer by", "À virer avant le");
-        let reference = language.say("Payment reference:", "Référence du virement :");
-        sheet.sentences.push(format!("{please} {due}: {} {reference} {}", top_up.bank_details, issue.number));
-    }
     if !invoice.content.memo.is_empty() {
         sheet.sentences.push(invoice.content.memo.clone());
     }
+    sheet.slip = slip(language, invoice, issue, open);
     Ok(sheet)
 }
 
@@ -174,7 +206,8 @@ pub fn statement(language: Language, own: &Statement, invoices: &[Invoice], (sel
 /// None that stored amounts can cause.
 pub fn version(language: Language, invoice: &Invoice, (issue, own): (&Issue, &InvoiceVersion)) -> Result<Sheet, AppError> {
     let (seller, buyer, mentions) = (own.seller.clone(), own.buyer.clone(), own.mentions.clone());
-    let mut sheet = self::invoice(language, invoice, &Issue { seller, buyer, mentions, ..issue.clone() })?;
+    let open = Money::from_micros(invoice.currency, own.open_micros);
+    let mut sheet = invoice_of(language, invoice, &Issue { seller, buyer, mentions, ..issue.clone() }, open)?;
     if own.is_corrective(invoice) {
         sheet.title = format!("{} {}", language.say("Corrective invoice", "Facture rectificative"), own.number);
         let first = format!("{} ({})", issue.number, language.date(issue.issue_date));

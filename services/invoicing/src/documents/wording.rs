@@ -1,4 +1,4 @@
-//! How amounts, dates and the words of documents are written, in English and in French.
+//! How amounts, dates, references and the words of documents are written, in English and in French.
 
 use chrono::{Datelike, NaiveDate};
 use payterms_kernel::Money;
@@ -105,6 +105,13 @@ impl Language {
             }
         }
     }
+}
+
+/// A payment reference in groups of four, as ISO 11649 wants it on paper.
+#[must_use]
+pub fn grouped(reference: &str) -> String {
+    let letters: Vec<char> = reference.chars().collect();
+    letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

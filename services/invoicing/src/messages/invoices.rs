@@ -312,6 +312,7 @@ pub fn party(party: &Party) -> pb::Party {
         address: party.address.as_ref().map(render_address),
         country: party.country.clone(),
         tax_id: party.tax_id.clone(),
+        bank_details: party.bank_details.clone(),
     }
 }
 

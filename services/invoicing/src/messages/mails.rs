@@ -75,6 +75,7 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
         MailKind::PaymentTakenBack => pb::MailKind::PaymentTakenBack,
         MailKind::PlanBreachUndone => pb::MailKind::PlanBreachUndone,
         MailKind::PlanReopened => pb::MailKind::PlanReopened,
+        MailKind::TransferAnnounced => pb::MailKind::TransferAnnounced,
     }
 }
 

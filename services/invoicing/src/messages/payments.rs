@@ -237,6 +237,7 @@ pub fn payment(tenant: &TenantId, payment: &Payment) -> pb::Payment {
         update_time: Some(timestamp(payment.updated_at)),
         automatic: payment.automatic,
         reference: payment.reference.clone(),
+        bank_details: payment.bank_details.clone(),
         owner: payment.owner.clone(),
         // What is under way has not taken effect, though the day of a bank line is known.
         effective_date: payment.effective_on.filter(|_| payment.state != PaymentState::Processing).map(date),

@@ -42,13 +42,12 @@ fn top_up(fields: &mut Fields, own: &pb::TransferTopUp) -> TopUp {
         contact_name: fields.text(&at("contact_name"), &own.contact_name, 1, 100),
         phone: fields.reference(&at("phone"), &own.phone, 0, 30),
         taxed: false,
-        bank_details: String::new(),
     }
 }
 
 /// Whom a top-up is made out to.
 #[must_use]
 pub fn render_top_up(own: &TopUp) -> pb::TransferTopUp {
-    let TopUp { company_name, address: place, company_id, email, contact_name, phone, taxed, bank_details: _ } = own.clone();
+    let TopUp { company_name, address: place, company_id, email, contact_name, phone, taxed } = own.clone();
     pb::TransferTopUp { company_name, address: place.as_ref().map(render_address), company_id, email, contact_name, phone, taxed }
 }

@@ -89,26 +89,34 @@ struct PartyText {
     address: Option<AddressText>,
     country: String,
     tax_id: String,
+    /// Rows from before it was kept have none.
+    #[serde(default)]
+    bank_details: String,
 }
 
 pub(crate) fn party(text: &str) -> Result<Party, AppError> {
     let read: PartyText = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a party: {error}")))?;
-    Ok(Party { legal_name: read.legal_name, address: read.address.map(Into::into), country: read.country, tax_id: read.tax_id })
+    let PartyText { legal_name, address, country, tax_id, bank_details } = read;
+    Ok(Party { legal_name, address: address.map(Into::into), country, tax_id, bank_details })
 }
 
 pub(crate) fn party_text(party: Option<&Party>) -> Result<String, AppError> {
-    let Some(Party { legal_name, address, country, tax_id }) = party.cloned() else { return Ok(String::new()) };
-    let text = PartyText { legal_name, address: address.map(Into::into), country, tax_id };
+    let Some(Party { legal_name, address, country, tax_id, bank_details }) = party.cloned() else { return Ok(String::new()) };
+    let text = PartyText { legal_name, address: address.map(Into::into), country, tax_id, bank_details };
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
 
 fn issue(row: &Model) -> Result<Option<Issue>, AppError> {
     let (Some(number), Some(issue_date), Some(due_date)) = (&row.number, &row.issue_date, &row.due_date) else { return Ok(None) };
+    let mut seller = party(&row.seller)?;
+    if seller.bank_details.is_empty() {
+        seller.bank_details = top_ups::bank_details(&row.top_up)?;
+    }
     Ok(Some(Issue {
         number: number.clone(),
         issue_date: date(issue_date)?,
         due_date: date(due_date)?,
-        seller: party(&row.seller)?,
+        seller,
         buyer: party(&row.buyer)?,
         mentions: row.mentions.clone(),
     }))

@@ -6,7 +6,12 @@ use payterms_invoicing_domain::{
     Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source, top_up::Bought,
 };
 use payterms_kernel::{Id, Money, TenantId};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set,
+    QueryOrder, QuerySelect,
+    entity::prelude::*,
+    sea_query::{Expr, OnConflict},
+};
 use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -27,6 +32,7 @@ pub struct Model {
     bought_tax: Option<i64>,
     bought_taxed: Option<bool>,
     reference: String,
+    bank_details: String,
     owner: String,
     effective_on: Option<String>,
     version: i64,
@@ -184,6 +190,7 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
                 taxed,
             }),
             reference: row.reference,
+            bank_details: row.bank_details,
             owner: row.owner,
             effective_on: row.effective_on.as_deref().map(date).transpose()?,
             version: row.version,
@@ -243,6 +250,26 @@ pub async fn lock_announced<C: ConnectionTrait>(conn: &C, tenant: &TenantId, inv
     Ok(whole(conn, tenant, rows).await?.into_iter().find(Payment::is_announced))
 }
 
+/// Transfers that were announced with these references, whatever became of them.
+pub async fn announced_by_references<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    references: Vec<String>,
+) -> Result<Vec<Payment>, AppError> {
+    if references.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Reference.is_in(references))
+        // As the index says it, with the text itself: else neither database would use it.
+        .filter(Expr::cust("reference <> ''"));
+    let mut found = whole(conn, tenant, query.order_by_asc(Column::Id).all(conn).await?).await?;
+    // What was said of a payment outside may look like one.
+    found.retain(|own| own.tenders.iter().any(|tender| matches!(tender.source, Source::Announced | Source::Transfer(_))));
+    Ok(found)
+}
+
 /// Payments of a customer below an id, newest first.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
@@ -275,6 +302,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         bought_tax: Set(payment.bought.map(|own| own.tax.micros())),
         bought_taxed: Set(payment.bought.map(|own| own.taxed)),
         reference: Set(payment.reference.clone()),
+        bank_details: Set(payment.bank_details.clone()),
         owner: Set(payment.owner.clone()),
         effective_on: Set(payment.effective_on.map(|day| day.to_string())),
         version: Set(payment.version),

@@ -27,6 +27,7 @@ pub struct Model {
     buyer: String,
     mentions: String,
     reason: String,
+    open_amount: i64,
     created_at: ChronoDateTimeUtc,
 }
 
@@ -46,6 +47,7 @@ fn version(row: Model) -> Result<InvoiceVersion, AppError> {
         seller: party(&row.seller)?,
         buyer: party(&row.buyer)?,
         mentions: row.mentions,
+        open_micros: row.open_amount,
         reason: row.reason,
         created_at: row.created_at,
     })
@@ -129,6 +131,7 @@ pub async fn insert<C: ConnectionTrait>(
         buyer: Set(party_text(Some(&own.buyer))?),
         mentions: Set(own.mentions.clone()),
         reason: Set(own.reason.clone()),
+        open_amount: Set(own.open_micros),
         created_at: Set(own.created_at),
     };
     Entity::insert(row).exec_without_returning(conn).await?;

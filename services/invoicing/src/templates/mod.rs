@@ -17,6 +17,9 @@ const FUEL: u64 = 100_000;
 /// The longest text that may come out.
 const MOST_TEXT: usize = 100_000;
 
+/// The reference of the invoice that templates are tried with.
+const REFERENCE: &str = "RF94 INV2 0260 0000 1";
+
 /// What a template is rendered with.
 pub type Variables = Map<String, Value>;
 
@@ -61,6 +64,9 @@ fn of_invoicing(kind: MailKind) -> [&'static str; 2] {
         MailKind::TransferInvoice => {
             [include_str!("../../templates/transfer_invoice.en.txt"), include_str!("../../templates/transfer_invoice.fr.txt")]
         }
+        MailKind::TransferAnnounced => {
+            [include_str!("../../templates/transfer_announced.en.txt"), include_str!("../../templates/transfer_announced.fr.txt")]
+        }
         _ => ["", ""],
     }
 }
@@ -75,6 +81,15 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
     add("link", json!("https://pay.example/page"));
     if !kind.is_for_the_tenant() {
         add("customer", json!("Brightside Ltd"));
+    }
+    if matches!(
+        kind,
+        MailKind::CollectionFailed | MailKind::Reminder | MailKind::Statement | MailKind::TransferInvoice | MailKind::TransferAnnounced
+    ) {
+        add("bank_details", json!("Acme Telecom, BSB 062-000, account 1234 5678"));
+        if kind != MailKind::Statement {
+            add("reference", json!(REFERENCE));
+        }
     }
     match kind {
         MailKind::Receipt => {
@@ -108,7 +123,9 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
         MailKind::Statement => {
             add("month", json!(language.month(day)));
             add("totals", json!([{ "issued": "100.00\u{a0}USD", "closing": "100.00\u{a0}USD", "next_due": language.date(day) }]));
-            let invoice = json!({ "number": "INV-2026-000001", "total": "100.00\u{a0}USD", "due_date": language.date(day), "open": "100.00\u{a0}USD" });
+            let (total, due_date) = ("100.00\u{a0}USD", language.date(day));
+            let invoice =
+                json!({ "number": "INV-2026-000001", "reference": REFERENCE, "total": total, "due_date": due_date, "open": total });
             add("invoices", json!([invoice]));
         }
         MailKind::DebitNotice => {
@@ -122,7 +139,11 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("number", json!("INV-2026-000001"));
             add("amount", json!("220.00\u{a0}AUD"));
             add("due_date", json!(language.date(day)));
-            add("bank_details", json!("Acme Telecom, BSB 062-000, account 1234 5678"));
+        }
+        MailKind::TransferAnnounced => {
+            add("invoices", json!(["INV-2026-000001", "INV-2026-000002"]));
+            add("amount", json!("220.00\u{a0}AUD"));
+            add("until", json!(language.date(day)));
         }
         MailKind::PaymentTakenBack => {
             add("amount", json!("108.00\u{a0}USD"));

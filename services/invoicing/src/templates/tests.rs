@@ -4,7 +4,7 @@ use super::{ours, render, samples};
 use crate::documents::wording::Language;
 use payterms_invoicing_domain::MailKind;
 
-const OPTIONAL: [&str; 12] = [
+const OPTIONAL: [&str; 13] = [
     "past_due",
     "link",
     "next_try",
@@ -17,6 +17,7 @@ const OPTIONAL: [&str; 12] = [
     "note",
     "credit",
     "by_bank",
+    "bank_details",
 ];
 
 #[test]

@@ -7,7 +7,7 @@ mod returns;
 mod state;
 
 pub use matching::{Automation, Evaluation, Named, evaluate};
-pub use numbers::{creditor_reference, numbers_in};
+pub use numbers::{ANNOUNCED, announced_number, creditor_reference, numbers_in};
 pub use pay::Short;
 pub use returns::{Compared, MOST_CANDIDATES, RETURNED_WITHIN, Taking, find_original};
 pub use state::{Dismissal, LineState, SuggestReason};

@@ -2,6 +2,12 @@
 //! (docs/domain/invoicing.md#bank-lines).
 
 use crate::number::{CORRECTIONS, INVOICES};
+use uuid::Uuid;
+
+/// What the number of an announced transfer begins with.
+pub const ANNOUNCED: &str = "TR";
+/// Letters and digits of it behind that: as many as 62 bits take.
+const ANNOUNCED_DIGITS: usize = 12;
 
 /// Words for an invoice that may stand in place of its prefix, longest first: "Invoice No. 2026-000042".
 const WORDS: [&str; 9] = ["INVOICE", "RECHNUNG", "FACTUUR", "FACTURE", "FACTURA", "FATTURA", "FAKTURA", "RECHN", "INV"];
@@ -13,8 +19,8 @@ const MOST_IN_REFERENCE: usize = 21;
 const DIGITS: usize = 6;
 
 /// The numbers of invoices and corrective documents that a text names, in its order, each once: with whatever separators,
-/// with the usual words instead of the prefix, or as an ISO 11649 reference whose check digits are right. A number inside
-/// a longer one is none: a person looks.
+/// with the usual words instead of the prefix, or as an ISO 11649 reference whose check digits are right; and those of announced
+/// transfers. A number inside a longer one is none: a person looks.
 #[must_use]
 pub fn numbers_in(text: &str) -> Vec<String> {
     let plain = text.to_ascii_uppercase();
@@ -41,11 +47,31 @@ pub fn numbers_in(text: &str) -> Vec<String> {
     numbers
 }
 
+/// The number of an announced transfer that pays several invoices, made of the random bits of its id. It is found in ISO 11649
+/// references alone: nothing else tells it from other text.
+#[must_use]
+pub fn announced_number(payment: Uuid) -> String {
+    let (_, mut rest) = payment.as_u64_pair();
+    // The first two bits are the same in all ids.
+    rest &= u64::MAX >> 2;
+    let mut number = String::from(ANNOUNCED);
+    for _ in 0..ANNOUNCED_DIGITS {
+        let digit = u32::try_from(rest % 36).ok().and_then(|digit| char::from_digit(digit, 36)).unwrap_or('0');
+        number.push(digit.to_ascii_uppercase());
+        rest /= 36;
+    }
+    number
+}
+
 /// The numbers in ISO 11649 references, which are printed in groups of four.
 fn numbers_of_references(text: &str) -> Vec<String> {
     let compact = plain_number(text);
     let number = |(at, _): (usize, &str)| {
         let (check, rest) = compact.get(at.saturating_add(2)..)?.split_at_checked(2)?;
+        if rest.starts_with(ANNOUNCED) {
+            let number = rest.get(..ANNOUNCED.len().saturating_add(ANNOUNCED_DIGITS))?;
+            return (check == check_digits(number)).then(|| number.to_owned());
+        }
         let prefix = [INVOICES, CORRECTIONS].into_iter().find(|prefix| rest.starts_with(prefix))?;
         let longest = MOST_IN_REFERENCE.min(rest.len());
         let body = (prefix.len()..=longest).rev().filter_map(|length| rest.get(..length)).find(|body| check == check_digits(body))?;
@@ -108,7 +134,8 @@ fn check_digits(plain: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{creditor_reference, numbers_in};
+    use super::{announced_number, creditor_reference, numbers_in};
+    use uuid::Uuid;
 
     #[test]
     fn a_number_is_found_however_it_is_written() {
@@ -137,6 +164,19 @@ mod tests {
     fn spaced(reference: &str) -> String {
         let groups: Vec<_> = reference.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group).into_owned()).collect();
         groups.join(" ")
+    }
+
+    #[test]
+    fn an_announced_transfer_is_named_by_its_reference_alone() {
+        for id in [0, 1, u128::MAX, 0x0199_4242_dead_beef_8000_0000_0000_0042] {
+            let number = announced_number(Uuid::from_u128(id));
+            let reference = creditor_reference(&number);
+            assert!(number.len() == 14 && reference.len() == 18, "{reference}");
+            for text in [reference.clone(), spaced(&reference), format!("pay {}/x", reference.to_lowercase())] {
+                assert_eq!(numbers_in(&text), std::slice::from_ref(&number), "{text}");
+            }
+            assert!(numbers_in(&number).is_empty() && numbers_in(&reference.replace("TR", "RT")).is_empty());
+        }
     }
 
     #[test]

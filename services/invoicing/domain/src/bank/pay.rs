@@ -66,6 +66,7 @@ impl BankLine {
             deferred: Vec::new(),
             bought,
             reference: String::new(),
+            bank_details: String::new(),
             owner: String::new(),
             effective_on: Some(self.shown.effective_on()),
             version: 1,

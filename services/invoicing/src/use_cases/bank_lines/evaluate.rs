@@ -1,10 +1,10 @@
 //! Looks up what lines name, and lets the rules decide which of them pay.
 
-use crate::store::{bank_lines, invoice_lists, invoices, tenants, versions};
+use crate::store::{bank_lines, invoice_lists, invoices, payments, tenants, versions};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{
     BankLine, Invoice,
-    bank::{Automation, LineState, Named, Paid, evaluate, numbers_in},
+    bank::{ANNOUNCED, Automation, LineState, Named, Paid, creditor_reference, evaluate, numbers_in},
     number::CORRECTIONS,
 };
 use payterms_kernel::Money;
@@ -22,11 +22,17 @@ pub(super) async fn evaluate_lines(tx: &WriteTx, lines: &mut [BankLine]) -> Resu
     for line in lines.iter_mut().filter(|line| line.state != LineState::SuspectedDuplicate && !line.is_return()) {
         let (shown, amount) = (&line.shown, line.shown.amount);
         // An invoice in another currency is a question for a person.
-        let find = |number: &String| invoices.get(number).filter(|invoice| invoice.currency == amount.currency());
-        let stated = |(number, amount): &(String, Money)| find(number).map(|own| Paid { invoice: own.id, stated: Some(*amount) });
+        let find = |number: &String| {
+            invoices.get(number).into_iter().flatten().filter(|invoice| invoice.currency == amount.currency()).collect::<Vec<_>>()
+        };
+        // What is stated for several invoices at once is stated for none of them.
+        let stated = |(number, amount): &(String, Money)| match find(number).as_slice() {
+            [own] => Some(Paid { invoice: own.id, stated: Some(*amount) }),
+            _ => None,
+        };
         let named = Named {
             amount,
-            invoices: shown.numbers.iter().filter_map(find).collect(),
+            invoices: shown.numbers.iter().flat_map(find).collect(),
             stated: shown.stated.iter().filter_map(stated).collect(),
             paid_before_for: paid_before.get(&shown.payer_key).unwrap_or(&nobody),
             parts_differ: shown.parts_differ,
@@ -40,18 +46,25 @@ pub(super) async fn evaluate_lines(tx: &WriteTx, lines: &mut [BankLine]) -> Resu
     Ok(())
 }
 
-/// Invoices by the numbers that name them: their own, or those of their corrective documents.
-async fn invoices_of(tx: &WriteTx, numbers: BTreeSet<String>) -> Result<BTreeMap<String, Invoice>, AppError> {
+/// Invoices by the numbers that name them: their own, those of their corrective documents, or that of an announced transfer,
+/// which names all that it is to pay.
+async fn invoices_of(tx: &WriteTx, numbers: BTreeSet<String>) -> Result<BTreeMap<String, Vec<Invoice>>, AppError> {
     let (tenant, conn) = (&tx.call().tenant, tx.conn());
     let (corrections, plain): (Vec<_>, Vec<_>) = numbers.into_iter().partition(|number| number.starts_with(CORRECTIONS));
+    let (announced, plain): (Vec<_>, Vec<_>) = plain.into_iter().partition(|number| number.starts_with(ANNOUNCED));
     let found = invoice_lists::by_numbers(conn, tenant, &plain).await?;
-    let numbered = found.into_iter().filter_map(|invoice| Some((invoice.issue.as_ref()?.number.clone(), invoice)));
+    let numbered = found.into_iter().filter_map(|invoice| Some((invoice.issue.as_ref()?.number.clone(), vec![invoice])));
     let mut by_number: BTreeMap<_, _> = numbered.collect();
-    let corrected = versions::invoices_of_numbers(conn, tenant, &corrections).await?;
-    let ids: Vec<_> = corrected.iter().map(|(_, invoice)| *invoice).collect();
+    let mut named: Vec<_> = versions::invoices_of_numbers(conn, tenant, &corrections).await?;
+    let references: BTreeMap<_, _> = announced.into_iter().map(|number| (creditor_reference(&number), number)).collect();
+    for payment in payments::announced_by_references(conn, tenant, references.keys().cloned().collect()).await? {
+        let number = references.get(&payment.reference).cloned().unwrap_or_default();
+        named.extend(payment.allocations.iter().map(|own| (number.clone(), own.invoice)));
+    }
+    let ids: Vec<_> = named.iter().map(|(_, invoice)| *invoice).collect();
     let invoices = if ids.is_empty() { Vec::new() } else { invoices::find_many(conn, tenant, &ids).await? };
-    for (number, id) in corrected {
-        by_number.extend(invoices.iter().find(|invoice| invoice.id == id).map(|invoice| (number, invoice.clone())));
+    for (number, id) in named {
+        by_number.entry(number).or_default().extend(invoices.iter().find(|invoice| invoice.id == id).cloned());
     }
     Ok(by_number)
 }

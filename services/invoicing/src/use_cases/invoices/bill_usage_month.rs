@@ -44,7 +44,7 @@ pub async fn bill_usage_month(tx: &mut WriteTx, event: &UsageMonthClosed) -> Res
     let prepaid = UsageMonth { closing, wallet: name.id(1), month, agreement: None };
     let paid = lines(&sums(&event.prepaid_lines)?, usage)?;
     if let Some(currency) = paid.first().map(|line| line.unit_price.currency()) {
-        let mut invoice = issue_usage_invoice(tx, sides, (prepaid, currency), (paid, String::new())).await?;
+        let mut invoice = issue_usage_invoice(tx, sides, (prepaid, currency), paid).await?;
         let now = tx.now();
         let mut payment = Payment::by_deposits(prepaid, &mut invoice, now)?;
         publish_payment(tx, &mut payment, &mut vec![invoice]).await?;
@@ -53,7 +53,7 @@ pub async fn bill_usage_month(tx: &mut WriteTx, event: &UsageMonthClosed) -> Res
     let due = postpaid_lines(event, language)?;
     if let Some(currency) = due.first().map(|line| line.unit_price.currency()) {
         let postpaid = UsageMonth { agreement: Some(agreement.ok_or_else(fault)?), ..prepaid };
-        let invoice = issue_usage_invoice(tx, sides, (postpaid, currency), (due, where_to(&seller, language))).await?;
+        let invoice = issue_usage_invoice(tx, sides, (postpaid, currency), due).await?;
         publish_invoice(tx, &invoice).await?;
     }
     Ok(())
@@ -63,11 +63,11 @@ async fn issue_usage_invoice(
     tx: &mut WriteTx,
     sides: (&Tenant, &Customer),
     (month, currency): (UsageMonth, Currency),
-    (lines, memo): (Vec<Line>, String),
+    lines: Vec<Line>,
 ) -> Result<Invoice, AppError> {
     let tenant = tx.call().tenant.clone();
     let (id, now) = (tx.id(), tx.now());
-    let mut invoice = Invoice::draft(id, sides, currency, month.content(lines, memo, day_in(tx.time().zone, now)), now)?;
+    let mut invoice = Invoice::draft(id, sides, currency, month.content(lines, day_in(tx.time().zone, now)), now)?;
     invoice.usage = Some(month);
     invoices::save_draft(tx.conn(), &tenant, &invoice).await?;
     issue_draft(tx, &mut invoice, sides).await?;
@@ -95,13 +95,4 @@ fn postpaid_lines(event: &UsageMonthClosed, language: Language) -> Result<Vec<Li
         }
     }
     Ok(due)
-}
-
-fn where_to(seller: &Tenant, language: Language) -> String {
-    let details = &seller.business.bank_details;
-    if details.is_empty() {
-        return String::new();
-    }
-    let please = language.say("Please transfer with the invoice's number to", "À virer avec le numéro de la facture à");
-    format!("{please}: {details}")
 }

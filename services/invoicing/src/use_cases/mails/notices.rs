@@ -1,16 +1,31 @@
 //! What is mailed when something happened: receipts, failed collections and recharges, prepayment that
-//! went off, how metered services stand.
+//! went off, how metered services stand, where transfers go.
 
 use super::write::{Letter, write_to_address, write_to_customer, write_to_tenant};
-use crate::store::tenants;
+use crate::{
+    documents::wording::grouped,
+    store::{tenants, versions},
+};
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx, names};
 use payterms_invoicing_domain::{
-    CollectionState, Customer, Invoice, Issue, MailKind, MeteredService, Outstanding, Receipt, Statement, mail::Attachment,
+    CollectionState, Customer, Invoice, Issue, MailKind, MeteredService, Outstanding, Payment, Receipt, Statement,
+    bank::creditor_reference, mail::Attachment,
 };
 use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
 use payterms_proto::wallet::v1::{AutoRecharge, PaymentMethod};
-use serde_json::json;
+use serde_json::{Value, json};
+
+/// Where a transfer for an invoice goes, as its newest version says, and what the payer writes on it
+/// (docs/domain/invoicing.md#where-to-pay).
+async fn where_to_pay(tx: &WriteTx, invoice: &Invoice) -> Result<[(&'static str, Value); 2], AppError> {
+    let newest = versions::last_of(tx.conn(), &tx.call().tenant, &[invoice.id]).await?.pop();
+    let issue = invoice.issue.as_ref();
+    let seller = newest.as_ref().map(|own| &own.seller).or(issue.map(|own| &own.seller));
+    let bank_details = seller.map(|own| own.bank_details.clone()).unwrap_or_default();
+    let reference = issue.map(|own| grouped(&creditor_reference(&own.number))).unwrap_or_default();
+    Ok([("bank_details", bank_details.into()), ("reference", reference.into())])
+}
 
 /// The receipt of a top-up.
 pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt) -> Result<(), AppError> {
@@ -36,6 +51,7 @@ pub async fn mail_collection_ended(tx: &mut WriteTx, invoice: &Invoice) -> Resul
     let zone = tx.time().zone;
     let number = invoice.issue.as_ref().map(|issue| issue.number.clone()).unwrap_or_default();
     let (open, reason, next) = (invoice.open()?, invoice.collection.reason.clone(), invoice.collection.next_at);
+    let where_to_pay = where_to_pay(tx, invoice).await?;
     let letter = Letter {
         kind,
         variables: |language| {
@@ -43,6 +59,7 @@ pub async fn mail_collection_ended(tx: &mut WriteTx, invoice: &Invoice) -> Resul
             if kind == MailKind::CollectionFailed {
                 let next = next.map(|at| language.date(day_in(zone, at))).unwrap_or_default();
                 variables.extend([("reason", reason.into()), ("next_try", next.into())]);
+                variables.extend(where_to_pay);
             }
             variables
         },
@@ -105,15 +122,18 @@ pub async fn mail_service_standing(tx: &mut WriteTx, kind: MailKind, service: &M
 pub async fn mail_reminder(tx: &mut WriteTx, invoice: &Invoice, today: NaiveDate) -> Result<(), AppError> {
     let Some(issue) = invoice.issue.clone() else { return Ok(()) };
     let (open, late) = (invoice.open()?, if invoice.past_due(today)? { "true" } else { "" });
+    let where_to_pay = where_to_pay(tx, invoice).await?;
     let letter = Letter {
         kind: MailKind::Reminder,
         variables: |language| {
-            vec![
+            let mut variables = vec![
                 ("number", issue.number.into()),
                 ("amount", language.money(open).into()),
                 ("due_date", language.date(issue.due_date).into()),
                 ("late", late.into()),
-            ]
+            ];
+            variables.extend(where_to_pay);
+            variables
         },
         page: format!("/invoices/{}", invoice.id),
         attachments: vec![Attachment::Invoice(invoice.id.uuid())],
@@ -167,6 +187,9 @@ pub async fn mail_statements(
 ) -> Result<(), AppError> {
     let Some(first) = statements.first() else { return Ok(()) };
     let (customer, month) = (first.customer, first.month);
+    let owes = statements.iter().any(|own| own.closing.is_positive());
+    let seller = if owes { tenants::find(tx.conn(), &tx.call().tenant).await? } else { None };
+    let bank_details = seller.map(|own| own.business.bank_details).unwrap_or_default();
     let due = |statement: &Statement| next_due.iter().find(|own| own.open.currency() == statement.currency()).and_then(|own| own.next_due);
     let mut listed = Vec::with_capacity(invoices.len());
     for invoice in invoices {
@@ -183,11 +206,18 @@ pub async fn mail_statements(
             };
             let line = |(issue, total, open): (&Issue, Money, Result<Money, MoneyError>)| {
                 let open = open.map(|open| language.money(open)).unwrap_or_default();
-                json!({ "number": issue.number, "total": language.money(total), "due_date": language.date(issue.due_date), "open": open })
+                let (number, due_date) = (&issue.number, language.date(issue.due_date));
+                let reference = grouped(&creditor_reference(number));
+                json!({ "number": number, "reference": reference, "total": language.money(total), "due_date": due_date, "open": open })
             };
             let totals: Vec<_> = statements.iter().map(total).collect();
             let lines: Vec<_> = listed.into_iter().map(line).collect();
-            vec![("month", language.month(month).into()), ("totals", totals.into()), ("invoices", lines.into())]
+            vec![
+                ("month", language.month(month).into()),
+                ("totals", totals.into()),
+                ("invoices", lines.into()),
+                ("bank_details", bank_details.into()),
+            ]
         },
         page: format!("/statements/{}", first.id),
         attachments,
@@ -199,21 +229,51 @@ pub async fn mail_statements(
 pub async fn mail_transfer_invoice(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppError> {
     let (Some(issue), Some(top_up)) = (invoice.issue.clone(), invoice.top_up.clone()) else { return Ok(()) };
     let total = invoice.amounts.total;
+    let where_to_pay = where_to_pay(tx, invoice).await?;
     let letter = Letter {
         kind: MailKind::TransferInvoice,
         variables: |language| {
-            vec![
+            let mut variables = vec![
                 ("customer", top_up.company_name.into()),
                 ("number", issue.number.into()),
                 ("amount", language.money(total).into()),
                 ("due_date", language.date(issue.due_date).into()),
-                ("bank_details", top_up.bank_details.into()),
-            ]
+            ];
+            variables.extend(where_to_pay);
+            variables
         },
         page: format!("/invoices/{}", invoice.id),
         attachments: vec![Attachment::Invoice(invoice.id.uuid())],
     };
     write_to_address(tx, invoice.customer, top_up.email, letter).await
+}
+
+/// A bank transfer was announced: where it goes, with which reference, and until when it is awaited.
+pub async fn mail_announced_transfer(
+    tx: &mut WriteTx,
+    payment: &Payment,
+    invoices: &[Invoice],
+    last_day: NaiveDate,
+) -> Result<(), AppError> {
+    let amount = payment.tenders.iter().try_fold(Money::zero(payment.currency), |sum, own| sum.plus(own.amount))?;
+    let issued = |id: Id<Invoice>| invoices.iter().find(|own| own.id == id).and_then(|own| own.issue.as_ref());
+    let numbers: Vec<_> = payment.allocations.iter().filter_map(|own| Some(issued(own.invoice)?.number.clone())).collect();
+    let (bank_details, reference) = (payment.bank_details.clone(), grouped(&payment.reference));
+    let letter = Letter {
+        kind: MailKind::TransferAnnounced,
+        variables: |language| {
+            vec![
+                ("invoices", numbers.into()),
+                ("amount", language.money(amount).into()),
+                ("until", language.date(last_day).into()),
+                ("bank_details", bank_details.into()),
+                ("reference", reference.into()),
+            ]
+        },
+        page: format!("/payments/{}", payment.id),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, payment.customer, letter).await
 }
 
 /// A bank account will be debited for an invoice.

@@ -1,7 +1,8 @@
 //! Pays invoices: plans a payment, stores it as an intent and starts its driver.
 
 use super::{
-    drive, lapse,
+    announce::announce_transfer,
+    drive,
     means::{find_means, must_have_credit},
     plan::{lock_invoices_to_pay, plan_payment},
     save::publish_payment,
@@ -11,9 +12,7 @@ use crate::{
     commands::payments::ToPay,
     use_cases::deferrals::means::{find_line_means, must_have_line},
 };
-use chrono::TimeDelta;
-use payterms_chassis::{Answer, AppError, Call, jobs::schedule, kill};
-use payterms_invoicing_domain::announced;
+use payterms_chassis::{Answer, AppError, Call, kill};
 use payterms_proto::invoicing::v1::{ApplyCreditResponse, CreatePaymentResponse, PayLaterResponse, Payment as PaymentMessage};
 use prost::Message;
 
@@ -66,8 +65,7 @@ pub async fn create_payment<A: PaymentAnswer>(app: &App, call: &Call, to_pay: &T
     must_have_line(&payment, line.as_ref())?;
     let lease = app.flows.open(&tx, drive::FLOW, payment.id.uuid()).await?;
     if payment.is_announced() {
-        let until = tx.now() + TimeDelta::days(announced::DAYS);
-        schedule(&tx, lapse::JOB, &payment.id.to_string(), until).await?;
+        announce_transfer(&mut tx, &mut payment, &owned).await?;
     }
     publish_payment(&mut tx, &mut payment, &mut owned).await?;
     kill::point("payment.before_intent");

@@ -1,5 +1,6 @@
 //! Payments of invoices.
 
+mod announce;
 pub mod cancel;
 pub mod charge_back;
 pub mod create;

@@ -35,12 +35,11 @@ pub async fn raise_transfer_top_up(app: &App, call: &Call, raise: &RaiseTopUp) -
         return Ok(answer);
     }
     offer.must_sell(amount, raise.as_customer)?;
-    let bank_details = tenant.business.bank_details.clone();
-    if bank_details.is_empty() {
+    if tenant.business.bank_details.is_empty() {
         let message = "The tenant has not said where transfers go. Set business.bank_details of the tenant.";
         return Err(Refusal::precondition("BANK_DETAILS_REQUIRED", message).into());
     }
-    let top_up = TopUp { taxed: offer.taxed, bank_details, ..raise.top_up.clone() };
+    let top_up = TopUp { taxed: offer.taxed, ..raise.top_up.clone() };
     let rendered = raise_order(&mut tx, (&tenant, &customer), (amount, top_up)).await?;
     tx.commit(RaiseTransferTopUpResponse { invoice: Some(rendered) }).await
 }
