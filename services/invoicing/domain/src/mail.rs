@@ -70,11 +70,15 @@ pub enum MailKind {
     CreditDeclined,
     /// An applicant for credit is to add something.
     CreditInformation,
+    /// A higher limit of a credit line was granted.
+    IncreaseGranted,
+    /// A higher limit of a credit line was refused.
+    IncreaseRefused,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -106,6 +110,8 @@ impl MailKind {
         Self::LimitCut,
         Self::CreditDeclined,
         Self::CreditInformation,
+        Self::IncreaseGranted,
+        Self::IncreaseRefused,
     ];
 
     /// The name of the kind, as in the contract.
@@ -143,6 +149,8 @@ impl MailKind {
             Self::LimitCut => "LIMIT_CUT",
             Self::CreditDeclined => "CREDIT_DECLINED",
             Self::CreditInformation => "CREDIT_INFORMATION",
+            Self::IncreaseGranted => "INCREASE_GRANTED",
+            Self::IncreaseRefused => "INCREASE_REFUSED",
         }
     }
 }

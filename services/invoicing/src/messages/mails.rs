@@ -72,6 +72,8 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
         MailKind::LimitCut => pb::MailKind::LimitCut,
         MailKind::CreditDeclined => pb::MailKind::CreditDeclined,
         MailKind::CreditInformation => pb::MailKind::CreditInformation,
+        MailKind::IncreaseGranted => pb::MailKind::IncreaseGranted,
+        MailKind::IncreaseRefused => pb::MailKind::IncreaseRefused,
     }
 }
 

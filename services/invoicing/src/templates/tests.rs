@@ -4,8 +4,8 @@ use super::{ours, render, samples};
 use crate::documents::wording::Language;
 use payterms_invoicing_domain::MailKind;
 
-const OPTIONAL: [&str; 10] =
-    ["past_due", "link", "next_try", "suspend_on", "late", "automatic", "accelerates", "nothing_open", "explanation", "note"];
+const OPTIONAL: [&str; 11] =
+    ["advised", "past_due", "link", "next_try", "suspend_on", "late", "automatic", "accelerates", "nothing_open", "explanation", "note"];
 
 #[test]
 fn every_mail_reads_well_in_both_languages_with_and_without_its_options() {
