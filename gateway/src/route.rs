@@ -81,9 +81,18 @@ impl Bounds {
 
     /// Receives the whole message of a call before it is passed on, so that a caller who sends only half of a message
     /// occupies nothing in a service. The call is counted before its message is read, so that half-sent messages count.
-    async fn receive_whole(&self, limit: &InFlight, request: Request, caller: &Caller) -> Result<(Request, UnderWay), Box<Status>> {
+    ///
+    /// A large message of a method that takes more than others counts as several, so that a caller's messages occupy no more
+    /// memory by way of such a method.
+    async fn receive_whole(
+        &self,
+        limit: &InFlight,
+        (request, most): (Request, usize),
+        caller: &Caller,
+    ) -> Result<(Request, UnderWay), Box<Status>> {
         let under_way = limit.begin(caller)?;
-        Ok((body::whole_if(request, body::MESSAGE, || self.large.begin(caller)).await?, under_way))
+        let large = || self.large.begin_many(caller, most.div_ceil(body::MESSAGE));
+        Ok((body::whole_if(request, most, large).await?, under_way))
     }
 }
 
@@ -170,8 +179,12 @@ impl Router {
         let answers_stream = is_server_stream(&path);
         let kind = if sends_stream || answers_stream { CallKind::Stream } else { CallKind::OneMessage };
         let limit = if kind == CallKind::Stream { &self.bounds.streams } else { &self.bounds.calls };
-        let (mut request, under_way) =
-            if sends_stream { (request, limit.begin(&caller)?) } else { self.bounds.receive_whole(limit, request, &caller).await? };
+        let (mut request, under_way) = if sends_stream {
+            (request, limit.begin(&caller)?)
+        } else {
+            let most = self.access.largest_message(&path);
+            self.bounds.receive_whole(limit, (request, most), &caller).await?
+        };
         let token = self.signer.internal(service, &caller).map_err(|error| {
             tracing::error!(%error, "an internal token could not be signed");
             Box::new(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id."))
@@ -249,7 +262,7 @@ pub async fn admit(router: Router, mut request: Request, next: Next) -> Response
         Ok(scope) => {
             let caller = scope.caller.clone();
             request.extensions_mut().insert(scope);
-            match router.bounds.receive_whole(&router.bounds.calls, request, &caller).await {
+            match router.bounds.receive_whole(&router.bounds.calls, (request, body::MESSAGE), &caller).await {
                 Ok((request, _under_way)) => next.run(request).await,
                 Err(status) => refuse(*status),
             }

@@ -18,6 +18,7 @@ impl MigratorTrait for Credit {
             Box::new(system::GUARDED),
             Box::new(underwriting::STEP),
             Box::new(days::STEP),
+            Box::new(attachments::STEP),
         ]
     }
 }
@@ -250,4 +251,44 @@ mod days {
         &["ALTER TABLE draws ADD COLUMN no_consequence_before text", "ALTER TABLE known_invoices ADD COLUMN no_consequence_before text"];
 
     pub const STEP: Step = Step { name: "credit_0004_days", postgres: &[], statements: STATEMENTS, tables: &[] };
+}
+
+/// What an applicant attaches for a person to look at, and what the policy advises beyond what it offered.
+mod attachments {
+    use crate::ddl::{Guard, Step, Table};
+
+    const STATEMENTS: &[&str] = &[
+        "ALTER TABLE applications ADD COLUMN attachments bigint NOT NULL DEFAULT 0",
+        // An attachment's content is in its parts.
+        "ALTER TABLE bank_files ADD COLUMN attachment boolean NOT NULL DEFAULT false",
+        // Of an attachment; the others have their length.
+        "ALTER TABLE bank_files ADD COLUMN size bigint NOT NULL DEFAULT 0",
+    ];
+
+    const TABLES: &[Table] = &[
+        Table {
+            name: "bank_file_parts",
+            columns: "tenant text NOT NULL, application_id {uuid} NOT NULL, sha256 text NOT NULL, number bigint NOT NULL, sealed {bytes} NOT NULL, \
+                      PRIMARY KEY (tenant, application_id, sha256, number), \
+                      FOREIGN KEY (tenant, application_id, sha256) REFERENCES bank_files (tenant, application_id, sha256)",
+            indexes: &[],
+            guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "advised_limits",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, line_id {uuid} NOT NULL, customer_id {uuid} NOT NULL, application_id {uuid} NOT NULL, \
+                      applicant text NOT NULL, state text NOT NULL, currency text NOT NULL, offered bigint NOT NULL CHECK (offered > 0), \
+                      advised bigint NOT NULL CHECK (advised > offered), granted bigint, reasons text NOT NULL, explanation text NOT NULL, \
+                      decider text NOT NULL, expires_at {time} NOT NULL, version bigint NOT NULL, created_at {time} NOT NULL, \
+                      updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), FOREIGN KEY (tenant, line_id) REFERENCES credit_lines (tenant, id)",
+            indexes: &[
+                // A line has one that is open at most.
+                "CREATE UNIQUE INDEX advised_limits_open ON advised_limits (tenant, line_id) WHERE state = 'OPEN'",
+                "CREATE INDEX advised_limits_of_customer ON advised_limits (tenant, customer_id, id)",
+            ],
+            guard: Guard::Tenant,
+        },
+    ];
+
+    pub const STEP: Step = Step { name: "credit_0005_attachments", postgres: &[], statements: STATEMENTS, tables: TABLES };
 }

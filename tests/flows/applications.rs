@@ -349,7 +349,7 @@ async fn what_is_no_statement_is_refused(world: &World) {
     // After the last booking of the files.
     advance(world, START + 200 * DAY).await;
     let name = desk.start().await.unwrap().name;
-    for content in [b"%PDF-1.7".to_vec(), b"Date,Amount\n".to_vec(), vec![0xFF, 0xFE]] {
+    for content in [b"PK\x03\x04".to_vec(), b"Date,Amount\n".to_vec(), vec![0xFF, 0xFE]] {
         let refused = desk.upload(&name, content).await.unwrap_err();
         assert_eq!((refused.code(), reason(&refused)), (Code::InvalidArgument, "BANK_FILE_INVALID".to_owned()));
     }

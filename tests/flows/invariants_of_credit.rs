@@ -126,7 +126,12 @@ async fn differences((credit, c): (&DatabaseConnection, &str), (invoicing, i): (
          JOIN {c}applications b ON b.tenant = a.tenant AND b.customer_id = a.customer_id AND b.programme_id = a.programme_id \
          WHERE a.id < b.id AND a.state IN ('DECLINED', 'WITHDRAWN') AND b.created_at < a.reapply_at"
     );
-    for query in [entries, draws, beyond, early, strays, cooling] {
+    let pointless = format!(
+        "SELECT 'advised limit ' || HEX(a.id)HEX || ' is open on a line that cannot be raised to it' AS told FROM {c}advised_limits a \
+         JOIN {c}credit_lines l ON l.tenant = a.tenant AND l.id = a.line_id \
+         WHERE a.state = 'OPEN' AND (l.state NOT IN ('OFFERED', 'ACTIVE', 'INACTIVE') OR l.credit_limit >= a.advised)"
+    );
+    for query in [entries, draws, beyond, early, strays, cooling, pointless] {
         wrong.extend(told(credit, &query).await);
     }
     let owed =

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod accounts;
+mod advised;
 mod announced;
 mod applications;
 mod applications_data;
@@ -10,6 +11,7 @@ mod applications_linked;
 mod approvals;
 mod asked;
 mod at_once;
+mod attachments;
 mod bank;
 mod bank_cuts;
 mod bank_debits;

@@ -47,7 +47,7 @@ fn apart(advice: &Decision) -> Vec<(ApartRule, i32, i64, i64)> {
 }
 
 /// What the policy came to for an account of a test bank, and where the application stands.
-async fn linked_to(world: &World, desk: &Desk, bank: &str) -> (CreditApplication, Decision) {
+pub(crate) async fn linked_to(world: &World, desk: &Desk, bank: &str) -> (CreditApplication, Decision) {
     let own = linked(world, desk, bank).await;
     let shown = desk.submit(&own.name).await.unwrap();
     let advice = desk.read(&desk.reviewer, &own.name).await.advice.unwrap();
@@ -259,7 +259,7 @@ async fn what_a_file_holds_is_described_before_it_is_read(world: &World) {
     assert_eq!((own.booking_count, own.whole, own.tells_returns), (30, true, true));
     assert_eq!((own.inflow.clone(), own.outflow.clone(), own.closing_balance.clone()), (usd(60_000), usd(48_000), usd(32_000)));
     assert_eq!(own.to_date, Some(Date { year: 2026, month: 6, day: 30 }));
-    assert_eq!(reason(&describe(b"%PDF-1.7").await.unwrap_err()), "BANK_FILE_INVALID");
+    assert_eq!(reason(&describe(b"PK\x03\x04").await.unwrap_err()), "BANK_FILE_INVALID");
     assert_eq!(desk.read(&desk.reviewer, &name).await, before, "nothing has changed");
 }
 

@@ -22,14 +22,9 @@ pub struct App {
     pub peers: Peers,
     /// Purchases, which are batched.
     pub purchases: PurchaseCommitter,
-    pub(crate) banks: Option<Banks>,
-}
-
-/// The provider of bank data, and what seals its tokens.
-#[derive(Clone)]
-pub(crate) struct Banks {
-    pub(crate) provider: Arc<dyn BankData>,
-    pub(crate) seal: Seal,
+    pub(crate) provider: Option<Arc<dyn BankData>>,
+    /// Seals the provider's tokens, and attachments; it is there where a provider is.
+    pub(crate) seal: Option<Seal>,
 }
 
 impl std::fmt::Debug for App {
@@ -39,17 +34,22 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
-    fn banks(&self) -> Result<&Banks, AppError> {
-        let message = "No provider of bank data is connected. Upload statements.";
-        Ok(self.banks.as_ref().ok_or_else(|| Refusal::precondition("FEATURE_DISABLED", message))?)
-    }
-
     /// The provider of bank data.
     ///
     /// # Errors
     /// `FEATURE_DISABLED` where this installation has none.
     pub fn bank_data(&self) -> Result<&Arc<dyn BankData>, AppError> {
-        self.banks().map(|banks| &banks.provider)
+        let message = "No provider of bank data is connected. Upload statements.";
+        Ok(self.provider.as_ref().ok_or_else(|| Refusal::precondition("FEATURE_DISABLED", message))?)
+    }
+
+    /// What seals attachments.
+    ///
+    /// # Errors
+    /// `FEATURE_DISABLED` where this installation has no key.
+    pub fn sealing(&self) -> Result<&Seal, AppError> {
+        let message = "Attachments are not taken here: there is no key to seal them with. Upload a statement in a bank's format.";
+        Ok(self.seal.as_ref().ok_or_else(|| Refusal::precondition("FEATURE_DISABLED", message))?)
     }
 
     /// Seals what opens the accounts of a link.
@@ -57,7 +57,7 @@ impl App {
     /// # Errors
     /// `FEATURE_DISABLED`; a fault.
     pub fn seal(&self, link: Uuid, token: &str) -> Result<Vec<u8>, AppError> {
-        self.banks()?.seal.seal(link, token).map_err(AppError::Fault)
+        self.sealing()?.seal(link, token).map_err(AppError::Fault)
     }
 
     /// Opens what was sealed.
@@ -65,6 +65,6 @@ impl App {
     /// # Errors
     /// `FEATURE_DISABLED`; a fault where the key is another.
     pub fn unseal(&self, link: Uuid, sealed: &[u8]) -> Result<String, AppError> {
-        self.banks()?.seal.open(link, sealed).map_err(AppError::Fault)
+        self.sealing()?.open(link, sealed).map_err(AppError::Fault)
     }
 }

@@ -3,6 +3,7 @@
 use crate::{
     app::App,
     use_cases::{
+        advised_limits::lapse::{self, lapse_advised_limit},
         applications::expire::{self as application, expire_application},
         bank_links::{
             check::{self, check_bank_link},
@@ -18,7 +19,12 @@ use payterms_chassis::jobs::Jobs;
 #[must_use]
 pub fn all(app: &App) -> Jobs {
     let (lines, applications, checked, forgotten, draws) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
+    let advised = app.clone();
     Jobs::default()
+        .with(lapse::JOB, move |row| {
+            let app = advised.clone();
+            async move { lapse_advised_limit(&app, &row).await }
+        })
         .with(evaluate::JOB, move |row| {
             let app = lines.clone();
             async move { evaluate_line(&app, &row).await }

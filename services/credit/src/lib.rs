@@ -15,10 +15,10 @@ pub mod snapshots;
 pub mod store;
 pub mod use_cases;
 
-use app::{App, Banks};
+use app::App;
 use bank_data::{BankData, plaid::Plaid, simulator::Simulator};
 use clap::Args;
-use payterms_chassis::{Parts, Runtime, Service, flow::Drivers};
+use payterms_chassis::{Parts, Runtime, Service, flow::Drivers, layers::INNER_MESSAGE};
 use payterms_proto::credit::v1::{
     application_service_server::ApplicationServiceServer, credit_line_service_server::CreditLineServiceServer,
     draw_service_server::DrawServiceServer, policy_service_server::PolicyServiceServer, programme_service_server::ProgrammeServiceServer,
@@ -44,19 +44,27 @@ pub struct Options {
     /// File with what Plaid knows us by: client id and secret, a line each.
     #[arg(long, env = "PAYTERMS_PLAID_CREDENTIALS", default_value = "keys/plaid.credentials")]
     pub plaid_credentials: PathBuf,
-    /// File of 32 bytes that what opens bank accounts is sealed with.
+    /// File of 32 bytes that what opens bank accounts, and what applicants attach, is sealed with. Without it attachments are
+    /// refused, and no provider of bank data can be connected.
     #[arg(long, env = "PAYTERMS_SEAL_KEY", default_value = "keys/seal.key")]
     pub seal_key: PathBuf,
 }
 
 /// The provider of bank data that the options name; none where they name none.
-fn banks(options: &Options) -> Result<Option<Banks>, String> {
-    let provider: Arc<dyn BankData> = match (&options.plaid, &options.simulator) {
-        (Some(base), _) => Arc::new(Plaid::new(base, &options.plaid_credentials)?),
-        (None, Some(base)) => Arc::new(Simulator::new(base)?),
-        (None, None) => return Ok(None),
-    };
-    Ok(Some(Banks { provider, seal: Seal::read(&options.seal_key)? }))
+fn provider(options: &Options) -> Result<Option<Arc<dyn BankData>>, String> {
+    Ok(match (&options.plaid, &options.simulator) {
+        (Some(base), _) => Some(Arc::new(Plaid::new(base, &options.plaid_credentials)?)),
+        (None, Some(base)) => Some(Arc::new(Simulator::new(base)?)),
+        (None, None) => None,
+    })
+}
+
+/// The key that is sealed with; none where there is no file of it and no provider whose tokens it is for.
+fn seal(options: &Options, has_provider: bool) -> Result<Option<Seal>, String> {
+    if !has_provider && !options.seal_key.exists() {
+        return Ok(None);
+    }
+    Seal::read(&options.seal_key).map(Some)
 }
 
 /// The credit service.
@@ -65,18 +73,20 @@ pub struct Credit;
 
 impl Service for Credit {
     const NAME: &'static str = "credit";
-    const SCHEMA_VERSION: &'static str = "credit_0004_days";
+    const SCHEMA_VERSION: &'static str = "credit_0005_attachments";
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
-        let banks = banks(&options)?;
+        let provider = provider(&options)?;
+        let seal = seal(&options, provider.is_some())?;
         let purchases = batch::committer(&runtime.db);
-        let app = App { purchases, db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers, banks };
+        let app = App { purchases, db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers, provider, seal };
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(ProgrammeServiceServer::new(api.clone()))
             .add_service(CreditLineServiceServer::new(api.clone()))
             .add_service(PolicyServiceServer::new(api.clone()))
-            .add_service(ApplicationServiceServer::new(api.clone()))
+            // The layers before it hold each method to its own bound, which is larger for what is uploaded.
+            .add_service(ApplicationServiceServer::new(api.clone()).max_decoding_message_size(INNER_MESSAGE))
             .add_service(DrawServiceServer::new(api));
         let (switches, submissions) = (app.clone(), app.clone());
         let drivers = Drivers::default()

@@ -1,9 +1,12 @@
-//! Seals what opens bank accounts: ChaCha20-Poly1305 with a key from a file, bound to the link that it is of.
+//! Seals what opens bank accounts, and what applicants attach: ChaCha20-Poly1305 with a key from a file, bound to what it is of.
 
 use rand::Rng;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use std::{path::Path, sync::Arc};
 use uuid::Uuid;
+
+/// Why something does not open.
+const WRONG: &str = "it was not sealed with this key, or is of something else";
 
 /// A key.
 #[derive(Clone)]
@@ -30,18 +33,26 @@ impl Seal {
         Ok(Self(Arc::new(LessSafeKey::new(key))))
     }
 
-    /// Seals a text: nonce, ciphertext, tag.
+    /// Seals a text of a link.
     ///
     /// # Errors
     /// A sentence if the text is too long.
     pub fn seal(&self, of: Uuid, text: &str) -> Result<Vec<u8>, String> {
-        // 96 random bits never meet again over the few links of an installation.
+        self.seal_bytes(of.as_bytes(), text.as_bytes())
+    }
+
+    /// Seals bytes, bound to what they are of: nonce, ciphertext, tag.
+    ///
+    /// # Errors
+    /// A sentence if they are too many.
+    pub fn seal_bytes(&self, of: &[u8], plain: &[u8]) -> Result<Vec<u8>, String> {
+        // 96 random bits never meet again over the links and attachments of an installation.
         let nonce: [u8; NONCE_LEN] = rand::rng().random();
-        let mut sealed = text.as_bytes().to_vec();
-        let bound = Aad::from(of.as_bytes());
-        let done = self.0.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), bound, &mut sealed);
-        done.map_err(|_| "a token could not be sealed".to_owned())?;
-        Ok([nonce.as_slice(), &sealed].concat())
+        let mut sealed = [nonce.as_slice(), plain].concat();
+        let text = sealed.split_at_mut_checked(NONCE_LEN).map(|(_, text)| text).unwrap_or_default();
+        let tag = self.0.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(of), text);
+        sealed.extend_from_slice(tag.map_err(|_| "bytes could not be sealed".to_owned())?.as_ref());
+        Ok(sealed)
     }
 
     /// Opens what was sealed for the same link.
@@ -49,12 +60,22 @@ impl Seal {
     /// # Errors
     /// A sentence if it was not.
     pub fn open(&self, of: Uuid, sealed: &[u8]) -> Result<String, String> {
-        let wrong = || "a token was not sealed with this key".to_owned();
-        let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or_else(wrong)?;
+        let plain = self.open_bytes(of.as_bytes(), sealed.to_vec())?;
+        String::from_utf8(plain).map_err(|_| WRONG.to_owned())
+    }
+
+    /// Opens bytes that were sealed for the same thing.
+    ///
+    /// # Errors
+    /// A sentence if they were not.
+    pub fn open_bytes(&self, of: &[u8], mut sealed: Vec<u8>) -> Result<Vec<u8>, String> {
+        let wrong = || WRONG.to_owned();
+        let nonce = sealed.get(..NONCE_LEN).ok_or_else(wrong)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| wrong())?;
-        let mut text = text.to_vec();
-        let plain = self.0.open_in_place(nonce, Aad::from(of.as_bytes()), &mut text).map_err(|_| wrong())?;
-        String::from_utf8(plain.to_vec()).map_err(|_| wrong())
+        // The plain bytes move to the front, over the nonce.
+        let plain = self.0.open_within(nonce, Aad::from(of), &mut sealed, NONCE_LEN..).map_err(|_| wrong())?.len();
+        sealed.truncate(plain);
+        Ok(sealed)
     }
 }
 
@@ -72,5 +93,8 @@ mod tests {
         assert!(!String::from_utf8_lossy(&sealed).contains("access"));
         assert!(seal.open(Uuid::nil(), &sealed).is_err() && other.open(Uuid::max(), &sealed).is_err());
         assert!(seal.open(Uuid::max(), &sealed[..5]).is_err() && Seal::of(&[1; 31]).is_err());
+        let part = seal.seal_bytes(b"a file, part 1 of 2", &[7; 1_000]).unwrap();
+        assert_eq!(seal.open_bytes(b"a file, part 1 of 2", part.clone()).unwrap(), [7; 1_000]);
+        assert!(seal.open_bytes(b"a file, part 2 of 2", part).is_err(), "parts cannot change places");
     }
 }

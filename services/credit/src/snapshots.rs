@@ -2,19 +2,20 @@
 
 use crate::{
     messages::{
+        advised_limits::advised_limit_changed,
         applications::{ApplicationParts, credit_application},
         lines::credit_line,
         purchases::purchase_captured,
     },
-    store::{applications, draws, lines},
+    store::{advised_limits, applications, draws, lines},
 };
 use payterms_chassis::{
     AppError, WriteTx, names,
     snapshots::{Snapshots, States},
 };
-use payterms_credit_domain::{Draw, DrawState};
+use payterms_credit_domain::{AdvisedState, Draw, DrawState};
 use payterms_kernel::Id;
-use payterms_proto::credit::v1::{ApplicationChanged, CreditLineChanged, PurchaseCaptured};
+use payterms_proto::credit::v1::{AdvisedLimitChanged, ApplicationChanged, CreditLineChanged, PurchaseCaptured};
 use prost::Message;
 
 /// All snapshots.
@@ -24,6 +25,7 @@ pub fn all() -> Snapshots {
         .with::<CreditLineChanged>("credit_line", lines_of)
         .with::<ApplicationChanged>("credit_application", applications_of)
         .with::<PurchaseCaptured>("purchase", purchases_of)
+        .with::<AdvisedLimitChanged>("advised_limit", advised_limits_of)
 }
 
 fn lines_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
@@ -50,6 +52,22 @@ fn purchases_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             Some((draw.id.to_string(), purchase_captured(tenant, line, draw).encode_to_vec()))
         };
         Ok(found.iter().filter(|(_, draw)| draw.state == DrawState::Captured).filter_map(state).collect())
+    })
+}
+
+/// What is decided would be mailed again: who comes later learns of what is open alone.
+fn advised_limits_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
+        let found = advised_limits::find_many(tx.conn(), tenant, &ids).await?;
+        let lines = lines::find_many(tx.conn(), tenant, &found.iter().map(|own| own.line).collect::<Vec<_>>()).await?;
+        let open = found.iter().filter(|own| own.state == AdvisedState::Open);
+        let state = open.filter_map(|own| {
+            let line = lines.iter().find(|line| line.id == own.line)?;
+            Some((own.id.to_string(), advised_limit_changed(tenant, own, line.limit).encode_to_vec()))
+        });
+        Ok(state.collect())
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::use_cases::{
     invoices::{bill_metered_month::bill_metered_month, bill_purchase::bill_purchase, bill_usage_month::bill_usage_month},
     mails::{
-        credit_notices::{mail_credit_application, mail_credit_line},
+        credit_notices::{mail_advised_limit, mail_credit_application, mail_credit_line},
         notices::{mail_prepayment_turned_off, mail_recharge_failed},
         plan_notices::mail_plan,
     },
@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers};
 use payterms_proto::{
     common::v1::Event,
-    credit::v1::{ApplicationChanged, CreditLineChanged, PurchaseCaptured},
+    credit::v1::{AdvisedLimitChanged, ApplicationChanged, CreditLineChanged, PurchaseCaptured},
     plans::v1::PlanChanged,
     wallet::v1::{
         AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, TopUpChanged, UsageMonthClosed, WalletSettingsChanged, auto_recharge,
@@ -36,6 +36,7 @@ pub fn all() -> Consumers {
         .with::<PlanChanged>(plan_changed)
         .with::<CreditLineChanged>(line_changed)
         .with::<ApplicationChanged>(application_changed)
+        .with::<AdvisedLimitChanged>(advised_limit_changed)
         .with::<PurchaseCaptured>(purchase_captured)
 }
 
@@ -84,6 +85,10 @@ fn wallet_settings_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFutu
 
 fn application_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move { mail_credit_application(tx, &ApplicationChanged::decode(event.data.clone())?).await })
+}
+
+fn advised_limit_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move { mail_advised_limit(tx, &AdvisedLimitChanged::decode(event.data.clone())?).await })
 }
 
 fn line_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {

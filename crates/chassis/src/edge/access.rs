@@ -1,7 +1,7 @@
 //! The access table, read from `proto/access.toml`: for each method the roles that may call it, and the services whose keys
-//! may assert these roles. A method or role that is not listed is refused.
+//! may assert these roles. A method or role that is not listed is refused. A few methods take larger messages than the others.
 
-use crate::wire::call::Grant;
+use crate::{edge::body, wire::call::Grant};
 use serde::Deserialize;
 use std::collections::HashMap;
 
@@ -24,14 +24,20 @@ struct Row {
     peers: Vec<String>,
     /// Services that may call it on behalf of a caller, in the caller's roles.
     asserted_by: Vec<String>,
+    /// Bytes of its largest message; none: as of most methods.
+    largest: Option<usize>,
 }
 
-/// A cell of the file: the reach of a role, or a list of services.
+/// The largest message that a row may allow, in MiB: as much as passes between services.
+const MOST_MIB: usize = 15;
+
+/// A cell of the file: the reach of a role, a list of services, or a size in MiB.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Cell {
     Reach(String),
     Services(Vec<String>),
+    Size(usize),
 }
 
 impl Row {
@@ -43,6 +49,8 @@ impl Row {
             }
             ("asserted_by", Cell::Services(services)) => self.asserted_by = services,
             (PEER | "asserted_by", _) => return Err(format!("{column} lists services")),
+            ("largest_mib", Cell::Size(mib)) if (1..=MOST_MIB).contains(&mib) => self.largest = Some(mib << 20),
+            ("largest_mib", _) => return Err(format!("{column} is a number of MiB up to {MOST_MIB}")),
             (role, Cell::Reach(reach)) if reach == "yes" => drop(self.roles.insert(role.to_owned(), Grant::Tenant)),
             (role, Cell::Reach(reach)) if reach == "own" => drop(self.roles.insert(role.to_owned(), Grant::OwnCustomer)),
             (role, _) => return Err(format!("{role} is neither yes nor own")),
@@ -137,6 +145,12 @@ impl AccessTable {
         self.rows.get(path).map_or((&[], &[]), |row| (&row.peers, &row.asserted_by))
     }
 
+    /// Bytes of the largest message that the method at `path` takes.
+    #[must_use]
+    pub fn largest_message(&self, path: &str) -> usize {
+        self.rows.get(path).and_then(|row| row.largest).unwrap_or(body::MESSAGE)
+    }
+
     /// All rows: the path of a method, and the grant of each role.
     pub fn cells(&self) -> impl Iterator<Item = (&str, &HashMap<String, Grant>)> {
         self.rows.iter().map(|(path, row)| (path.as_str(), &row.roles))
@@ -196,6 +210,16 @@ mod tests {
         assert!(table.asserted("/a.B/D", "credit", &claimed).is_empty());
         assert!(table.asserted("/a.B/E", "gateway", &claimed).is_empty());
         for wrong in ["PEER = \"yes\"", "PEER = []", "STAFF = [\"plans\"]", "STAFF = \"some\"", "asserted_by = \"plans\""] {
+            assert!(AccessTable::parse(&format!("[\"a.B\"]\nC = {{ {wrong} }}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_method_takes_larger_messages_only_where_its_row_says_so() {
+        let table = AccessTable::parse("[\"a.B\"]\nC = { STAFF = \"yes\", largest_mib = 11 }\nD = { STAFF = \"yes\" }").unwrap();
+        assert_eq!(["/a.B/C", "/a.B/D", "/a.B/E"].map(|path| table.largest_message(path)), [11 << 20, 4 << 20, 4 << 20]);
+        assert!(!table.cells().any(|(_, roles)| roles.contains_key("largest_mib")), "it is no role");
+        for wrong in ["largest_mib = 0", "largest_mib = 16", "largest_mib = \"yes\"", "STAFF = 4"] {
             assert!(AccessTable::parse(&format!("[\"a.B\"]\nC = {{ {wrong} }}")).is_err(), "{wrong}");
         }
     }

@@ -24,7 +24,7 @@ const SMALL_ARRIVES_WITHIN: Duration = Duration::from_secs(5);
 const PER_BYTE: Duration = Duration::from_micros(32);
 /// The frame's head before a message: a flag and the length.
 const FRAME_HEAD: usize = 5;
-/// The largest message.
+/// The largest message, where the method's row in the access table says nothing else.
 pub const MESSAGE: usize = 4 << 20;
 /// A larger body needs one of the few permits for large bodies, which bound the memory of all of them together.
 const SMALL: usize = 64 << 10;
@@ -172,7 +172,8 @@ pub fn cut(message: &str) -> Status {
 /// The status of a message beyond the limit.
 #[must_use]
 pub fn too_large() -> Status {
-    status(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", "The message is larger than 4 MiB. Send less at once.")
+    let message = "The message is larger than the method takes: 4 MiB, where its comment says nothing else. Send less at once.";
+    status(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", message)
 }
 
 #[cfg(test)]

@@ -239,6 +239,7 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
     let client_streams = is_client_stream(path);
     let server_streams = is_server_stream(path);
     let inner = is_inner(path);
+    let most = if inner { INNER_MESSAGE } else { guard.0.access.largest_message(path) };
     if !is_open(path) {
         // First, so that a caller without a token learns nothing and cannot make the service read a body.
         match admit(&guard.0.access, |token| guard.0.verifier.verify(token), path, request.headers()) {
@@ -247,7 +248,6 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
         }
     }
     if !client_streams {
-        let most = if inner { INNER_MESSAGE } else { body::MESSAGE };
         request = match body::whole(request, most).await {
             Ok(request) => request,
             Err(status) => return refuse(*status),

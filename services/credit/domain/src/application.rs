@@ -1,6 +1,8 @@
 //! Applications: from the start to a decision, of which nobody decides their own (docs/domain/credit.md#applications).
 
 use crate::{
+    application_state::ApplicationState,
+    attachment::{FileKind, MOST_ATTACHMENTS},
     decision::{MOST_REASONS, Outcome, Reason},
     link::MOST_LINKS,
     programme::{Customer, Programme},
@@ -13,78 +15,6 @@ use uuid::Uuid;
 pub const EXPIRY_DAYS: i64 = 30;
 /// Files of one application.
 pub const MOST_FILES: usize = 24;
-
-/// Where an application is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ApplicationState {
-    /// Nothing was linked or uploaded yet.
-    Started,
-    /// Something was; more may come.
-    AwaitingBankData,
-    /// Linked accounts are being read, then the policy answers.
-    Submitted,
-    /// A person is to decide.
-    InReview,
-    /// The applicant is to add something.
-    MoreInformation,
-    /// A line was offered.
-    Approved,
-    /// The answer was no.
-    Declined,
-    /// The applicant took it back.
-    Withdrawn,
-    /// Nobody went on with it.
-    Expired,
-}
-
-impl ApplicationState {
-    /// All states.
-    pub const ALL: [Self; 9] = [
-        Self::Started,
-        Self::AwaitingBankData,
-        Self::Submitted,
-        Self::InReview,
-        Self::MoreInformation,
-        Self::Approved,
-        Self::Declined,
-        Self::Withdrawn,
-        Self::Expired,
-    ];
-
-    /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Started => "STARTED",
-            Self::AwaitingBankData => "AWAITING_BANK_DATA",
-            Self::Submitted => "SUBMITTED",
-            Self::InReview => "IN_REVIEW",
-            Self::MoreInformation => "MORE_INFORMATION",
-            Self::Approved => "APPROVED",
-            Self::Declined => "DECLINED",
-            Self::Withdrawn => "WITHDRAWN",
-            Self::Expired => "EXPIRED",
-        }
-    }
-
-    /// Whether it is not over.
-    #[must_use]
-    pub fn is_open(self) -> bool {
-        matches!(self, Self::Started | Self::AwaitingBankData | Self::Submitted | Self::InReview | Self::MoreInformation)
-    }
-
-    fn allowed(self) -> &'static [&'static str] {
-        match self {
-            Self::Started => &["LinkBankAccount", "UploadBankStatement", "WithdrawApplication"],
-            Self::AwaitingBankData | Self::MoreInformation => {
-                &["LinkBankAccount", "UploadBankStatement", "SubmitApplication", "WithdrawApplication"]
-            }
-            Self::Submitted => &["WithdrawApplication"],
-            Self::InReview => &["ClaimApplication", "ReleaseApplication", "RequestInformation", "DecideApplication", "WithdrawApplication"],
-            Self::Approved | Self::Declined | Self::Withdrawn | Self::Expired => &[],
-        }
-    }
-}
 
 /// A customer's wish for a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,8 +29,10 @@ pub struct Application {
     pub applicant: String,
     /// Where it is.
     pub state: ApplicationState,
-    /// Files so far.
+    /// Files so far, attachments among them.
     pub files: usize,
+    /// Attachments so far.
+    pub attachments: usize,
     /// Decisions of the policy so far; the last one is the advice.
     pub decisions: i64,
     /// The subject of who has claimed it; empty: nobody.
@@ -161,6 +93,7 @@ impl Application {
             applicant,
             state: ApplicationState::Started,
             files: 0,
+            attachments: 0,
             decisions: 0,
             reviewer: String::new(),
             limit: None,
@@ -217,10 +150,17 @@ impl Application {
     ///
     /// # Errors
     /// `APPLICATION_STATE`, `TOO_MANY_ITEMS`.
-    pub fn upload(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn upload(&mut self, kind: FileKind, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.must_take_bank_data()?;
         if self.files >= MOST_FILES {
             return Err(Refusal::precondition("TOO_MANY_ITEMS", "An application has 24 files at most. Withdraw it and send fewer."));
+        }
+        if kind == FileKind::Attachment {
+            if self.attachments >= MOST_ATTACHMENTS {
+                let message = "An application has 10 attachments at most. Submit it, or send statements in a bank's format.";
+                return Err(Refusal::precondition("TOO_MANY_ITEMS", message));
+            }
+            self.attachments = self.attachments.saturating_add(1);
         }
         self.files = self.files.saturating_add(1);
         self.await_bank_data(now);
@@ -238,6 +178,13 @@ impl Application {
         self.expires_at = None;
         self.touch(now);
         Ok(())
+    }
+
+    /// Whether it can be decided on without an account that was read: a person looks at what is attached, and what the policy
+    /// would know of accounts is missing.
+    #[must_use]
+    pub fn is_decided_by_sight(&self) -> bool {
+        self.attachments > 0
     }
 
     /// Goes back to the applicant: what it was submitted with does not do.

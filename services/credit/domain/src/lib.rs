@@ -2,7 +2,10 @@
 //!
 //! Pure: no I/O, no clock. docs/domain/credit.md is the law.
 
+pub mod advised;
 pub mod application;
+pub mod application_state;
+pub mod attachment;
 pub mod bank;
 pub mod decision;
 pub mod draw;
@@ -16,7 +19,10 @@ pub mod programme;
 pub mod purchase;
 pub mod standard;
 
-pub use application::{Application, ApplicationState};
+pub use advised::{AdvisedLimit, AdvisedState};
+pub use application::Application;
+pub use application_state::ApplicationState;
+pub use attachment::{AttachmentFormat, FileKind};
 pub use decision::{Advice, Decided, Outcome};
 pub use draw::{Draw, DrawState};
 pub use edges::{EDGES, Verb};

@@ -16,7 +16,7 @@ pub(crate) fn usd(cents: i64) -> Money {
     Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000)
 }
 
-fn programme() -> Programme {
+pub(crate) fn programme() -> Programme {
     Programme {
         id: Id::from_uuid(Uuid::nil()),
         title: "Pay later".into(),
@@ -38,7 +38,7 @@ fn programme() -> Programme {
     }
 }
 
-fn customer(country: &str, tier: &str) -> Customer {
+pub(crate) fn customer(country: &str, tier: &str) -> Customer {
     Customer { id: Id::from_uuid(Uuid::max()), country: country.into(), tier: tier.into() }
 }
 

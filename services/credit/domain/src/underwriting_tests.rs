@@ -1,8 +1,10 @@
 //! Policies, decisions, bank data and applications, by tables and properties.
 
 use crate::{
-    Application, ApplicationState, BankLink, Feature, Features, LinkState, Outcome, Policy, PolicyState, Programme, ProgrammeState,
+    Application, ApplicationState, BankLink, Feature, Features, FileKind, LinkState, Outcome, Policy, PolicyState, Programme,
+    ProgrammeState,
     application::{cool_down, must_be_eligible},
+    bank::BankData,
     decision::decide,
     policy::{Bin, Condition, Op, Terms},
     programme::Customer,
@@ -157,7 +159,7 @@ fn nobody_decides_their_own_and_one_person_at_a_time() {
     let now = DateTime::UNIX_EPOCH;
     let mut own = started(now);
     assert_eq!(own.submit(now).unwrap_err().reason, "APPLICATION_STATE");
-    own.upload(now).unwrap();
+    own.upload(FileKind::Statement, now).unwrap();
     own.submit(now).unwrap();
     assert!(own.goes_to_a_person(), "a file can be forged");
     own.refer(now);
@@ -173,6 +175,32 @@ fn nobody_decides_their_own_and_one_person_at_a_time() {
     assert_eq!(no(&mut own, "bob"), Ok(Outcome::Decline));
     assert_eq!((own.state, own.reapply_at), (ApplicationState::Declined, Some(now + TimeDelta::days(90))));
     assert_eq!(own.withdraw(&programme(), now).unwrap_err().reason, "APPLICATION_STATE");
+}
+
+#[test]
+fn ten_attachments_are_taken_and_stand_in_for_an_account() {
+    let now = DateTime::UNIX_EPOCH;
+    let mut own = started(now);
+    assert!(!own.is_decided_by_sight());
+    for _ in 0..10 {
+        own.upload(FileKind::Attachment, now).unwrap();
+    }
+    assert_eq!(own.upload(FileKind::Attachment, now).unwrap_err().reason, "TOO_MANY_ITEMS");
+    assert_eq!((own.files, own.attachments), (10, 10), "what is refused does not count");
+    for _ in 10..24 {
+        own.upload(FileKind::Statement, now).unwrap();
+    }
+    assert_eq!(own.upload(FileKind::Statement, now).unwrap_err().reason, "TOO_MANY_ITEMS");
+    assert!(own.is_decided_by_sight() && own.goes_to_a_person());
+    own.submit(now).unwrap();
+    assert_eq!(own.upload(FileKind::Attachment, now).unwrap_err().reason, "APPLICATION_STATE");
+}
+
+#[test]
+fn without_an_account_every_feature_of_it_is_missing() {
+    let none = BankData::of(usd(), &[], &|_| false);
+    let features = none.features(DateTime::UNIX_EPOCH.date_naive());
+    assert_eq!((features, none.coverage().accounts), (Features::new(), 0));
 }
 
 #[test]
@@ -208,7 +236,7 @@ fn a_withdrawal_counts_for_the_cool_down_only_after_it_was_submitted() {
     let now = DateTime::UNIX_EPOCH;
     let (mut early, mut late) = (started(now), started(now));
     early.withdraw(&programme(), now).unwrap();
-    late.upload(now).unwrap();
+    late.upload(FileKind::Statement, now).unwrap();
     late.submit(now).unwrap();
     late.withdraw(&programme(), now).unwrap();
     assert_eq!((early.reapply_at, late.reapply_at), (None, Some(now + TimeDelta::days(90))));

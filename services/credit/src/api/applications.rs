@@ -8,6 +8,7 @@ use crate::{
             claim::claim_application,
             decide::decide_application,
             describe::describe_bank_file,
+            download::download_bank_file,
             read::{get_application, list_applications},
             release::release_application,
             replay_decision::replay_decision,
@@ -20,19 +21,28 @@ use crate::{
         bank_links::{confirm::confirm_bank_link, link::link_bank_account},
     },
 };
-use payterms_chassis::handler;
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+use payterms_chassis::{AppError, handler};
 use payterms_proto::credit::v1::{
     ClaimApplicationRequest, ClaimApplicationResponse, ConfirmBankLinkRequest, ConfirmBankLinkResponse, DecideApplicationRequest,
-    DecideApplicationResponse, DescribeBankFileRequest, DescribeBankFileResponse, GetApplicationRequest, GetApplicationResponse,
-    LinkBankAccountRequest, LinkBankAccountResponse, ListApplicationsRequest, ListApplicationsResponse, ReleaseApplicationRequest,
-    ReleaseApplicationResponse, ReplayDecisionRequest, ReplayDecisionResponse, RequestInformationRequest, RequestInformationResponse,
-    StartApplicationRequest, StartApplicationResponse, SubmitApplicationRequest, SubmitApplicationResponse, UploadBankStatementRequest,
-    UploadBankStatementResponse, WithdrawApplicationRequest, WithdrawApplicationResponse, application_service_server::ApplicationService,
+    DecideApplicationResponse, DescribeBankFileRequest, DescribeBankFileResponse, DownloadBankFileRequest, DownloadBankFileResponse,
+    GetApplicationRequest, GetApplicationResponse, LinkBankAccountRequest, LinkBankAccountResponse, ListApplicationsRequest,
+    ListApplicationsResponse, ReleaseApplicationRequest, ReleaseApplicationResponse, ReplayDecisionRequest, ReplayDecisionResponse,
+    RequestInformationRequest, RequestInformationResponse, StartApplicationRequest, StartApplicationResponse, SubmitApplicationRequest,
+    SubmitApplicationResponse, UploadBankStatementRequest, UploadBankStatementResponse, WithdrawApplicationRequest,
+    WithdrawApplicationResponse, application_service_server::ApplicationService,
 };
+use tokio::sync::mpsc;
 use tonic::{Request, Response, Status};
+use tracing::Instrument;
 
 #[tonic::async_trait]
 impl ApplicationService for Api {
+    type DownloadBankFileStream = BoxStream<'static, Result<DownloadBankFileResponse, Status>>;
+
     async fn start_application(&self, request: Request<StartApplicationRequest>) -> Result<Response<StartApplicationResponse>, Status> {
         let (call, command) = parse::start_application(request)?;
         handler::write(&self.app.flows, &call, || start_application(&self.app, &call, &command)).await
@@ -59,6 +69,26 @@ impl ApplicationService for Api {
     async fn describe_bank_file(&self, request: Request<DescribeBankFileRequest>) -> Result<Response<DescribeBankFileResponse>, Status> {
         let file = parse::describe_bank_file(request)?;
         handler::read(describe_bank_file(&self.app, &file)).await
+    }
+
+    async fn download_bank_file(
+        &self,
+        request: Request<DownloadBankFileRequest>,
+    ) -> Result<Response<Self::DownloadBankFileStream>, Status> {
+        let (call, named) = parse::download_bank_file(request)?;
+        let mut parts = download_bank_file(&self.app, &call, &named).await?;
+        // A task of its own reads and opens: the answer's body may be dropped at any moment, also in the middle of a read.
+        let (sender, receiver) = mpsc::channel(1);
+        let reading = async move {
+            while let Some(part) = parts.next().await {
+                if sender.send(part.map_err(AppError::into)).await.is_err() {
+                    break;
+                }
+            }
+        };
+        tokio::spawn(reading.in_current_span());
+        let read = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+        Ok(Response::new(read.boxed()))
     }
 
     async fn submit_application(&self, request: Request<SubmitApplicationRequest>) -> Result<Response<SubmitApplicationResponse>, Status> {

@@ -2,24 +2,31 @@
 
 use super::Api;
 use crate::{
-    messages::lines as parse,
-    use_cases::lines::{
-        change_limit::change_limit,
-        decline::decline_line,
-        offer::offer_line,
-        read::{get_credit_line, get_exposure, list_credit_lines, list_line_history},
-        restore::restore_line,
-        suspend::suspend_line,
-        switch::switch_line,
+    messages::{advised_limits, lines as parse},
+    use_cases::{
+        advised_limits::{
+            decide::decide_advised_limit,
+            read::{get_advised_limit, list_advised_limits},
+        },
+        lines::{
+            change_limit::change_limit,
+            decline::decline_line,
+            offer::offer_line,
+            read::{get_credit_line, get_exposure, list_credit_lines, list_line_history},
+            restore::restore_line,
+            suspend::suspend_line,
+            switch::switch_line,
+        },
     },
 };
 use payterms_chassis::handler;
 use payterms_proto::credit::v1::{
     ActivateLineRequest, ActivateLineResponse, ChangeLimitRequest, ChangeLimitResponse, CloseLineRequest, CloseLineResponse,
-    DeactivateLineRequest, DeactivateLineResponse, DeclineLineRequest, DeclineLineResponse, GetCreditLineRequest, GetCreditLineResponse,
-    GetExposureRequest, GetExposureResponse, ListCreditLinesRequest, ListCreditLinesResponse, ListLineHistoryRequest,
-    ListLineHistoryResponse, OfferLineRequest, OfferLineResponse, ReactivateLineRequest, ReactivateLineResponse, RestoreLineRequest,
-    RestoreLineResponse, SuspendLineRequest, SuspendLineResponse, credit_line_service_server::CreditLineService,
+    DeactivateLineRequest, DeactivateLineResponse, DecideAdvisedLimitRequest, DecideAdvisedLimitResponse, DeclineLineRequest,
+    DeclineLineResponse, GetAdvisedLimitRequest, GetAdvisedLimitResponse, GetCreditLineRequest, GetCreditLineResponse, GetExposureRequest,
+    GetExposureResponse, ListAdvisedLimitsRequest, ListAdvisedLimitsResponse, ListCreditLinesRequest, ListCreditLinesResponse,
+    ListLineHistoryRequest, ListLineHistoryResponse, OfferLineRequest, OfferLineResponse, ReactivateLineRequest, ReactivateLineResponse,
+    RestoreLineRequest, RestoreLineResponse, SuspendLineRequest, SuspendLineResponse, credit_line_service_server::CreditLineService,
 };
 use tonic::{Request, Response, Status};
 
@@ -68,6 +75,24 @@ impl CreditLineService for Api {
     async fn change_limit(&self, request: Request<ChangeLimitRequest>) -> Result<Response<ChangeLimitResponse>, Status> {
         let (call, command) = parse::change_limit(request)?;
         handler::write(&self.app.flows, &call, || change_limit(&self.app, &call, &command)).await
+    }
+
+    async fn decide_advised_limit(
+        &self,
+        request: Request<DecideAdvisedLimitRequest>,
+    ) -> Result<Response<DecideAdvisedLimitResponse>, Status> {
+        let (call, command) = advised_limits::decide_advised_limit(request)?;
+        handler::write(&self.app.flows, &call, || decide_advised_limit(&self.app, &call, &command)).await
+    }
+
+    async fn get_advised_limit(&self, request: Request<GetAdvisedLimitRequest>) -> Result<Response<GetAdvisedLimitResponse>, Status> {
+        let named = advised_limits::get_advised_limit(request)?;
+        handler::read(get_advised_limit(&self.app, &named)).await
+    }
+
+    async fn list_advised_limits(&self, request: Request<ListAdvisedLimitsRequest>) -> Result<Response<ListAdvisedLimitsResponse>, Status> {
+        let (filter, page) = advised_limits::list_advised_limits(request)?;
+        handler::read(list_advised_limits(&self.app, &filter, &page)).await
     }
 
     async fn get_credit_line(&self, request: Request<GetCreditLineRequest>) -> Result<Response<GetCreditLineResponse>, Status> {

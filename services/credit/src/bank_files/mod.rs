@@ -66,7 +66,8 @@ pub fn read_bank_file(tenant: &TenantId, file: &[u8], reading: &Reading, today: 
         (None, Some(preset)) => Source::Preset(preset),
         (None, None) => Source::Detect,
     };
-    let read = payterms_bank_files::read(file, source, today, limits).map_err(|error| invalid(error.message))?;
+    let read = payterms_bank_files::read(file, source, today, limits);
+    let read = read.map_err(|error| invalid(format!("{} A scan is taken as PDF, PNG or JPEG.", error.message)))?;
     model::read_file(tenant, &read, reading.mapping.as_ref())
 }
 

@@ -3,6 +3,7 @@
 use super::{bank_files::Reading, customers::CustomerRef};
 use payterms_credit_domain::{Application, ApplicationState, BankLink, Customer, Programme};
 use payterms_kernel::{Id, Money, TenantId};
+use prost::bytes::Bytes;
 
 /// Names an application.
 #[derive(Debug, Clone)]
@@ -43,7 +44,7 @@ pub struct UploadStatement {
     /// What it is called.
     pub title: String,
     /// The original.
-    pub content: Vec<u8>,
+    pub content: Bytes,
     /// How it is read.
     pub reading: Reading,
 }
@@ -54,9 +55,18 @@ pub struct DescribeFile {
     /// For which application.
     pub application: ApplicationRef,
     /// The original.
-    pub content: Vec<u8>,
+    pub content: Bytes,
     /// How it is read.
     pub reading: Reading,
+}
+
+/// Names a file to download.
+#[derive(Debug, Clone)]
+pub struct BankFileRef {
+    /// The application that it is of.
+    pub application: ApplicationRef,
+    /// SHA-256 of the original, in hexadecimal.
+    pub sha256: String,
 }
 
 /// The applicant is asked for more.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_bank_files::Preset;
+use payterms_credit_domain::FileKind;
 use serde::{Deserialize, Serialize};
 
 /// In which order a date stands.
@@ -81,11 +82,15 @@ pub struct BankFile {
     pub sha256: String,
     /// What it is called.
     pub title: String,
-    /// The original; empty where it is not asked for.
+    /// Whether its bookings are read.
+    pub kind: FileKind,
+    /// Bytes of the original.
+    pub size: i64,
+    /// The original; empty where it is not asked for, and of an attachment, whose sealed parts are rows of their own.
     pub content: Vec<u8>,
     /// How it is read.
     pub reading: Reading,
-    /// Its format; empty where it was read from a linked account, or before formats were stored.
+    /// Its format; empty where it was read from a linked account, or uploaded before formats were stored.
     pub format: String,
     /// What of it could not be used: the first of it.
     pub findings: Vec<BankFinding>,

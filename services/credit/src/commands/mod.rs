@@ -1,5 +1,6 @@
 //! What use cases are asked for: references, commands and filters, plain data with names.
 
+pub mod advised_limits;
 pub mod applications;
 pub mod bank_files;
 pub mod customers;

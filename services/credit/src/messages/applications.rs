@@ -9,7 +9,8 @@ use super::{
 };
 use crate::commands::{
     applications::{
-        ApplicationRef, DecideApplication, DescribeFile, ListApplications, RequestInformation, StartApplication, UploadStatement,
+        ApplicationRef, BankFileRef, DecideApplication, DescribeFile, ListApplications, RequestInformation, StartApplication,
+        UploadStatement,
     },
     bank_files::BankFile,
 };
@@ -23,9 +24,10 @@ use payterms_chassis::{
     render::{money, timestamp},
 };
 use payterms_credit_domain::{Advice, Application, ApplicationState, BankLink};
-use payterms_kernel::{Id, TenantId};
-use payterms_proto::credit::v1 as pb;
+use payterms_kernel::{Id, Money, TenantId};
+use payterms_proto::{credit::v1 as pb, google::r#type as google};
 use tonic::Request;
+use uuid::Uuid;
 
 pub(super) fn application_ref(fields: &Fields, name: &Name) -> ApplicationRef {
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
@@ -60,6 +62,16 @@ pub fn describe_bank_file(request: Request<pb::DescribeBankFileRequest>) -> Resu
     let application = application_ref(&fields, &name);
     fields.finish()?;
     Ok(DescribeFile { application, content, reading })
+}
+
+/// Names a file to download. A download has no request id of its caller's: each is recorded by itself.
+pub fn download_bank_file(request: Request<pb::DownloadBankFileRequest>) -> Result<(Call, BankFileRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, APPLICATION);
+    let sha256 = fields.token("sha256", &message.sha256, 64, 64);
+    let application = application_ref(&fields, &name);
+    let call = fields.write(&Uuid::from_u128(rand::random()).to_string(), name.tenant)?;
+    Ok((call, BankFileRef { application, sha256 }))
 }
 
 pub(super) fn application(mut fields: Fields, (request_id, name): (&str, &str)) -> Result<(Call, ApplicationRef), AppError> {
@@ -100,27 +112,35 @@ pub fn request_information(request: Request<pb::RequestInformationRequest>) -> R
     Ok((call, RequestInformation { application, explanation }))
 }
 
-/// Decides.
-pub fn decide_application(request: Request<pb::DecideApplicationRequest>) -> Result<(Call, DecideApplication), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let approves = match fields.choice::<pb::Outcome>("outcome", message.outcome) {
+/// What a person answers: a limit of an approval, or the reasons of a refusal.
+pub(super) fn answer(
+    fields: &mut Fields,
+    (outcome, limit, reasons): (i32, Option<&google::Money>, &[String]),
+) -> (Option<Money>, Vec<String>) {
+    let approves = match fields.choice::<pb::Outcome>("outcome", outcome) {
         Some(pb::Outcome::Refer) => {
             fields.wrong("outcome", "ENUM_INVALID", "A person approves or declines.");
             false
         }
         outcome => outcome == Some(pb::Outcome::Approve),
     };
-    let limit = approves.then(|| fields.money("limit", message.limit.as_ref(), Digits::MinorUnit));
-    if !approves && message.limit.is_some() {
+    let granted = approves.then(|| fields.money("limit", limit, Digits::MinorUnit));
+    if !approves && limit.is_some() {
         fields.wrong("limit", "FIELD_OUT_OF_RANGE", "Leave it out: a refusal has no limit.");
     }
-    if approves && !message.reasons.is_empty() {
+    if approves && !reasons.is_empty() {
         fields.wrong("reasons", "TOO_MANY_ITEMS", "Leave them out: an approval has none.");
     }
-    if !approves && message.reasons.is_empty() {
+    if !approves && reasons.is_empty() {
         fields.wrong("reasons", "FIELD_REQUIRED", "Name 1 to 4 reasons, in order.");
     }
-    let reasons = principal_reasons(&mut fields, &message.reasons);
+    (granted, principal_reasons(fields, reasons))
+}
+
+/// Decides.
+pub fn decide_application(request: Request<pb::DecideApplicationRequest>) -> Result<(Call, DecideApplication), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let (limit, reasons) = answer(&mut fields, (message.outcome, message.limit.as_ref(), &message.reasons));
     let explanation = fields.lines("explanation", &message.explanation, 1, 1_000);
     let (call, application) = application(fields, (&message.request_id, &message.name))?;
     Ok((call, DecideApplication { application, limit, reasons, explanation }))

@@ -9,12 +9,17 @@ use payterms_chassis::{
     Fields, bank_file,
     render::{date, money, timestamp},
 };
-use payterms_credit_domain::bank::{Coverage, Gap, Statement};
+use payterms_credit_domain::{
+    AttachmentFormat, FileKind,
+    attachment::MOST_BYTES,
+    bank::{Coverage, Gap, Statement},
+};
 use payterms_kernel::{Money, TenantId};
 use payterms_proto::{
     common::v1::{BankFinding as BankFindingMessage, CsvMapping as CsvMappingMessage},
     credit::v1 as pb,
 };
+use prost::bytes::Bytes;
 
 /// Statements of a file that are described.
 const MOST_DESCRIBED: usize = 100;
@@ -48,7 +53,8 @@ fn stored(tenant: &TenantId, own: files::CsvMapping) -> CsvMapping {
 }
 
 /// A file, without its content.
-pub(super) fn bank_file(file: &BankFile) -> pb::BankFile {
+#[must_use]
+pub fn bank_file(file: &BankFile) -> pb::BankFile {
     pb::BankFile {
         sha256: file.sha256.clone(),
         title: file.title.clone(),
@@ -59,23 +65,46 @@ pub(super) fn bank_file(file: &BankFile) -> pb::BankFile {
         findings: file.findings.iter().map(finding).collect(),
         format: file.format.clone(),
         finding_count: i32::try_from(file.finding_count).unwrap_or(i32::MAX),
+        kind: match file.kind {
+            FileKind::Statement => pb::bank_file::Kind::Statement,
+            FileKind::Attachment => pb::bank_file::Kind::Attachment,
+        }
+        .into(),
+        size_bytes: if file.linked { 0 } else { file.size },
     }
 }
 
-/// A file that is sent, and how it is read.
+/// A file that is sent, and how it is read: an attachment is not.
 pub(super) fn content(
     fields: &mut Fields,
     tenant: &TenantId,
-    (content, csv, preset): (&[u8], Option<&CsvMappingMessage>, i32),
-) -> (Vec<u8>, Reading) {
+    (content, csv, preset): (&Bytes, Option<&CsvMappingMessage>, i32),
+) -> (Bytes, Reading) {
+    if AttachmentFormat::of(content).is_some() {
+        if content.len() > MOST_BYTES {
+            fields.wrong("content", "FIELD_TOO_LONG", "Send at most 10 MiB of a PDF, PNG or JPEG.");
+        }
+        for (field, is_set) in [("csv", csv.is_some()), ("preset", preset != 0)] {
+            if is_set {
+                fields.wrong(field, "FIELD_OUT_OF_RANGE", "Leave it out: nothing is read of a PDF, PNG or JPEG.");
+            }
+        }
+        return (content.clone(), Reading::default());
+    }
     let (content, reading) = bank_file::bank_file(fields, content, (csv, preset));
-    (content, Reading { mapping: reading.mapping.map(|own| stored(tenant, own)), preset: reading.preset })
+    (content.into(), Reading { mapping: reading.mapping.map(|own| stored(tenant, own)), preset: reading.preset })
 }
 
 /// Something in a file that cannot be used, or not as it stands.
 #[must_use]
 pub fn finding(own: &BankFinding) -> BankFindingMessage {
     bank_file::bank_finding(&own.place, &own.kind, &own.message)
+}
+
+/// What would be read of an attachment: nothing.
+#[must_use]
+pub fn attachment_description(format: AttachmentFormat) -> pb::DescribeBankFileResponse {
+    pb::DescribeBankFileResponse { format: format.name().to_owned(), ..pb::DescribeBankFileResponse::default() }
 }
 
 /// What would be read of a file.

@@ -1,6 +1,7 @@
 //! The contract, both ways: requests into commands, with all violations of a request at once; the domain into messages.
 #![expect(clippy::missing_errors_doc, reason = "a parse function refuses with all violations at once")]
 
+pub mod advised_limits;
 pub mod applications;
 pub mod bank_files;
 pub mod bank_links;

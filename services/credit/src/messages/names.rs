@@ -7,6 +7,8 @@ use payterms_kernel::{Id, TenantId};
 
 /// The collections of a line's name.
 pub const LINE: &[&str] = &["customers", "creditLines"];
+/// The collections of an advised limit's name.
+pub const ADVISED_LIMIT: &[&str] = &["customers", "creditLines", "advisedLimits"];
 /// The collections of a draw's name.
 pub const DRAW: &[&str] = &["customers", "creditLines", "draws"];
 /// The collections of a programme's name.

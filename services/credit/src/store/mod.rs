@@ -1,7 +1,9 @@
 //! The tables, each with its queries; every finder takes the tenant.
 #![expect(clippy::missing_errors_doc, reason = "a store fails as the database fails, or on a row that it did not write")]
 
+pub mod advised_limits;
 pub mod applications;
+pub mod bank_file_parts;
 pub mod bank_files;
 pub mod bank_links;
 pub mod customers;

@@ -78,11 +78,15 @@ pub enum MailKind {
     PlanReopened,
     /// A bank transfer was announced.
     TransferAnnounced,
+    /// A higher limit of a credit line was granted.
+    IncreaseGranted,
+    /// A higher limit of a credit line was refused.
+    IncreaseRefused,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -118,6 +122,8 @@ impl MailKind {
         Self::PlanBreachUndone,
         Self::PlanReopened,
         Self::TransferAnnounced,
+        Self::IncreaseGranted,
+        Self::IncreaseRefused,
     ];
 
     /// The name of the kind, as in the contract.
@@ -159,6 +165,8 @@ impl MailKind {
             Self::PlanBreachUndone => "PLAN_BREACH_UNDONE",
             Self::PlanReopened => "PLAN_REOPENED",
             Self::TransferAnnounced => "TRANSFER_ANNOUNCED",
+            Self::IncreaseGranted => "INCREASE_GRANTED",
+            Self::IncreaseRefused => "INCREASE_REFUSED",
         }
     }
 }

@@ -76,6 +76,8 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
         MailKind::PlanBreachUndone => pb::MailKind::PlanBreachUndone,
         MailKind::PlanReopened => pb::MailKind::PlanReopened,
         MailKind::TransferAnnounced => pb::MailKind::TransferAnnounced,
+        MailKind::IncreaseGranted => pb::MailKind::IncreaseGranted,
+        MailKind::IncreaseRefused => pb::MailKind::IncreaseRefused,
     }
 }
 

@@ -21,6 +21,8 @@ pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
         MailKind::LimitCut => both!("limit_cut"),
         MailKind::CreditDeclined => both!("credit_declined"),
         MailKind::CreditInformation => both!("credit_information"),
+        MailKind::IncreaseGranted => both!("increase_granted"),
+        MailKind::IncreaseRefused => both!("increase_refused"),
         _ => return None,
     })
 }
@@ -28,7 +30,7 @@ pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
 /// Adds the variables that every mail about credit has.
 pub fn samples(language: Language, samples: &mut Variables) {
     let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1).map(|day| language.date(day)).unwrap_or_default();
-    for amount in ["limit", "exposure", "available"] {
+    for amount in ["limit", "exposure", "available", "advised"] {
         samples.insert(amount.to_owned(), json!("100.00\u{a0}USD"));
     }
     for date in ["activate_by", "next_due", "reapply_on"] {

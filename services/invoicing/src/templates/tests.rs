@@ -4,7 +4,8 @@ use super::{ours, render, samples};
 use crate::documents::wording::Language;
 use payterms_invoicing_domain::MailKind;
 
-const OPTIONAL: [&str; 13] = [
+const OPTIONAL: [&str; 14] = [
+    "advised",
     "past_due",
     "link",
     "next_try",

@@ -52,7 +52,7 @@ fn part(tax: Money, amount: Money, whole: Money) -> Result<Money, MoneyError> {
 }
 
 /// Entries of a transfer, before they are posted.
-type Sides = Vec<(Account, Option<Id<Lot>>, Money)>;
+pub(crate) type Sides = Vec<(Account, Option<Id<Lot>>, Money)>;
 
 /// Takes purchased credit of a tax kind, the newest first. What is missing becomes a debt of the wallet.
 fn take(wallet: &mut Wallet, amount: Money, kind: TaxKind) -> Result<Sides, MoneyError> {

@@ -2,6 +2,7 @@
 //! (docs/domain/wallet.md#transfer-return-movement).
 
 use crate::{
+    chargeback::Sides,
     ledger::{Account, TransferKind},
     lot::{Lot, TaxKind},
     settlement::{CreditBought, post},
@@ -61,13 +62,8 @@ pub fn return_transfer(wallet: &mut Wallet, ids: &mut IdSource, returned: Return
 }
 
 /// Takes credit from its own lot; what is spent of it is owed.
-fn take_from(
-    wallet: &mut Wallet,
-    lot: Option<Id<Lot>>,
-    credit: Money,
-    tax_kind: TaxKind,
-) -> Result<Vec<(Account, Option<Id<Lot>>, Money)>, MoneyError> {
-    let (mut spent, mut sides) = (credit, Vec::new());
+fn take_from(wallet: &mut Wallet, lot: Option<Id<Lot>>, credit: Money, tax_kind: TaxKind) -> Result<Sides, MoneyError> {
+    let (mut spent, mut sides) = (credit, Sides::new());
     if let Some(lot) = wallet.lots.iter_mut().find(|own| Some(own.id) == lot) {
         let part = lot.unpinned()?.min(credit)?;
         if part.is_positive() {

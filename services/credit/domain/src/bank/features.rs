@@ -38,6 +38,10 @@ impl BankData {
     #[must_use]
     pub fn features(&self, today: NaiveDate) -> Features {
         let mut features = Features::new();
+        // Without an account nothing is known: not even that there is no history.
+        if self.accounts.is_empty() {
+            return features;
+        }
         let months = self.months();
         features.insert(Feature::MonthsOfHistory, whole_number(months.len()));
         let recent: Vec<_> = months.iter().rev().take(MOST_MONTHS).rev().copied().collect();

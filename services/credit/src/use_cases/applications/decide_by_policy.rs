@@ -7,15 +7,18 @@ use crate::{
     commands::bank_files::{BankFile, Reading},
     holder_name::is_holder,
     store::{applications, bank_files, bank_links, customers, decisions, payment_history, policies},
-    use_cases::lines::{
-        offer::new_line,
-        save::{DrawChanges, publish_line},
+    use_cases::{
+        advised_limits::save::publish_advised_limit,
+        lines::{
+            offer::new_line,
+            save::{DrawChanges, publish_line},
+        },
     },
 };
 use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, WriteTx, error::not_yet};
 use payterms_credit_domain::{
-    Advice, Application, BankLink, Outcome, Programme,
+    Advice, AdvisedLimit, Application, BankLink, FileKind, Outcome, Programme,
     bank::{BankData, Statement},
     decision::decide,
     line::Offer,
@@ -53,9 +56,9 @@ pub(super) async fn decide_by_policy(
         }
     }
     let data = bank_data(tx, application, programme).await?;
-    if data.coverage().accounts == 0 {
+    if data.coverage().accounts == 0 && !application.is_decided_by_sight() {
         application.give_back(now);
-        let message = "Link an account, or upload a statement of one, in the programme's currency first.";
+        let message = "Link an account, or upload a statement of one in the programme's currency, or a scan of it, first.";
         return Ok(Some(Refusal::precondition("BANK_DATA_REQUIRED", message).into()));
     }
     evaluate_policy(tx, (application, programme), &data, now).await?;
@@ -68,6 +71,8 @@ fn linked_file(link: &BankLink, statements: &[Statement], now: DateTime<Utc>) ->
     Ok(BankFile {
         sha256: hex::encode(Sha256::digest(&content)),
         title: link.institution.clone(),
+        kind: FileKind::Statement,
+        size: i64::try_from(content.len()).unwrap_or(i64::MAX),
         content,
         reading: Reading::default(),
         format: String::new(),
@@ -80,11 +85,12 @@ fn linked_file(link: &BankLink, statements: &[Statement], now: DateTime<Utc>) ->
     })
 }
 
-/// All that files and linked accounts hold.
+/// All that files and linked accounts hold; of attachments nothing is read.
 async fn bank_data(tx: &WriteTx, application: &Application, programme: &Programme) -> Result<BankData, AppError> {
     let tenant = &tx.call().tenant;
     let mut statements: Vec<Statement> = Vec::new();
-    for file in bank_files::of_application(tx.conn(), tenant, application.id, true).await? {
+    let files = bank_files::of_application(tx.conn(), tenant, application.id, true).await?;
+    for file in files.into_iter().filter(|file| file.kind == FileKind::Statement) {
         if file.linked {
             statements.extend(decode_linked(&file.content)?);
         } else {
@@ -123,7 +129,12 @@ async fn evaluate_policy(
             match new_line(tx, (programme, &customer), offer).await {
                 Ok(mut line) => {
                     application.approve((limit, line.id.uuid()), now);
-                    publish_line(tx, &mut line, DrawChanges::default()).await?;
+                    let advised = (decided.advised > 0).then(|| Money::from_micros(programme.currency, decided.advised));
+                    publish_line(tx, &mut line, DrawChanges { advised, ..DrawChanges::default() }).await?;
+                    if let Some(advised) = advised {
+                        let own = AdvisedLimit::of(tx.id(), (&line, application), advised, now);
+                        publish_advised_limit(tx, &own, &line).await?;
+                    }
                 }
                 // What stands against a line now is for a person to look at.
                 Err(AppError::Refused(refusal)) => {

@@ -1,9 +1,11 @@
 //! Verbs of applications: of the applicant, of people of the tenant, who never act on their own, and of the policy.
 
+mod attachments;
 pub mod claim;
 pub mod decide;
 mod decide_by_policy;
 pub mod describe;
+pub mod download;
 pub mod expire;
 pub mod load;
 pub mod read;

@@ -4,6 +4,7 @@ use super::load::Batch;
 use crate::{
     messages::draws::whole_draw,
     use_cases::{
+        advised_limits::lapse::lapse_with_line,
         draws::expire,
         lines::save::{line_changed, save_lines},
     },
@@ -13,7 +14,7 @@ use payterms_chassis::{
     batch::{self, BatchEvent as Event},
     jobs::{cancel_many, schedule_many},
 };
-use payterms_credit_domain::{Draw, Line};
+use payterms_credit_domain::{Draw, Line, advised::concerns};
 use payterms_kernel::Id;
 use payterms_proto::credit::v1::{CreditLineChanged, DrawChanged};
 use prost::{Message, Name};
@@ -40,6 +41,7 @@ impl Batch {
             let data = DrawChanged { draw: Some(whole_draw(&tenant, line, draw)) }.encode_to_vec();
             draw_events.push(Event { by: (*call).clone(), id: draw.id.uuid(), kind: DrawChanged::full_name(), data });
         }
+        let ends_advice: Vec<Line> = lines.iter().filter(|line| line.taken.iter().any(concerns)).map(|line| (**line).clone()).collect();
         // A line of which the exposure alone changed has no event: those of its draws say it.
         for line in lines.into_iter().filter(|line| !line.taken.is_empty()) {
             let id = line.id;
@@ -53,6 +55,9 @@ impl Batch {
             let emitted = batch::emit(tx, aggregate, events).await?;
             // Of a draw that was captured, what is waited for is its invoice: `purchase` comes last.
             versions.extend(emitted.into_iter().map(|(id, version)| (id.to_string(), format!("{aggregate}/{id}@{version}"))));
+        }
+        for line in &ends_advice {
+            lapse_with_line(tx, line).await?;
         }
         let due = draws.iter().filter_map(|(_, draw)| Some((draw.id.to_string(), draw.expires_at()?)));
         schedule_many(tx, expire::JOB, &due.collect::<Vec<_>>()).await?;

@@ -40,7 +40,7 @@ pub async fn authorize_for_payment(
     let now = tx.now();
     match line.authorize(tx.ids(), (payment.payment, &command.invoices), bounds, now) {
         Ok((draws, entries)) => {
-            publish_line(&mut tx, &mut line, DrawChanges { draws, entries }).await?;
+            publish_line(&mut tx, &mut line, DrawChanges { draws, entries, advised: None }).await?;
             kill::point("draw.before_authorize");
             tx.commit(AuthorizeForPaymentResponse {}).await
         }

@@ -37,7 +37,7 @@ pub async fn capture_for_payment(app: &App, call: &Call, payment: &PaymentRef) -
     let plans_allowed = programme_of(tx.conn(), &line, &call.tenant).await?.plans_allowed;
     let rendered = draws.iter().map(|draw| draw_message(&call.tenant, &line, draw)).collect();
     if !entries.is_empty() {
-        publish_line(&mut tx, &mut line, DrawChanges { draws, entries }).await?;
+        publish_line(&mut tx, &mut line, DrawChanges { draws, entries, advised: None }).await?;
     }
     kill::point("draw.before_capture");
     tx.commit(CaptureForPaymentResponse { draws: rendered, plans_allowed }).await

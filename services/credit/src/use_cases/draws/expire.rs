@@ -29,7 +29,7 @@ pub async fn expire_draw(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some((_, mut draw)) = draws::find_many(tx.conn(), &row.tenant, &ids).await?.pop() else { return Ok(()) };
     let now = tx.now();
     if let Some(entry) = line.expire(&mut draw, now)? {
-        publish_line(&mut tx, &mut line, DrawChanges { draws: vec![draw], entries: vec![entry] }).await?;
+        publish_line(&mut tx, &mut line, DrawChanges { draws: vec![draw], entries: vec![entry], advised: None }).await?;
     }
     kill::point("draw_expired.before_commit");
     tx.commit_rows().await

@@ -30,7 +30,7 @@ pub async fn void_for_payment(app: &App, call: &Call, payment: &PaymentRef) -> R
         entries.extend(line.void(draw, now)?);
     }
     if !entries.is_empty() {
-        publish_line(&mut tx, &mut line, DrawChanges { draws, entries }).await?;
+        publish_line(&mut tx, &mut line, DrawChanges { draws, entries, advised: None }).await?;
     }
     let message = "The payment was given up before it drew.";
     ended_payments::insert(&tx, payment.payment, &Refusal::precondition("DRAW_STATE", message)).await?;

@@ -29,7 +29,7 @@ pub async fn follow_invoice(tx: &mut WriteTx, command: &FollowInvoice) -> Result
     let (changed, entry) = line.follow(&mut draw, command.figures, now)?;
     if changed {
         line.touch(now);
-        publish_line(tx, &mut line, DrawChanges { draws: vec![draw], entries: entry.into_iter().collect() }).await?;
+        publish_line(tx, &mut line, DrawChanges { draws: vec![draw], entries: entry.into_iter().collect(), advised: None }).await?;
     }
     Ok(())
 }

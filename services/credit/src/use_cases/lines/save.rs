@@ -1,4 +1,5 @@
-//! What every verb of a line ends with: its rows and its event, and the job that evaluates it on its next day.
+//! What every verb of a line ends with: its rows and its event, the job that evaluates it on its next day, and the end of an
+//! advised limit that it cannot be raised to any more.
 
 use super::evaluate;
 use crate::{
@@ -7,14 +8,16 @@ use crate::{
         lines::{credit_line, line_history_entry},
     },
     store::{draw_entries, draws, lines},
+    use_cases::advised_limits::lapse::lapse_with_line,
 };
 use payterms_chassis::{
     AppError, WriteTx,
     jobs::{cancel_many, schedule_many},
+    render::money,
 };
-use payterms_credit_domain::{Draw, Line, draw::Entry};
+use payterms_credit_domain::{Draw, Line, advised::concerns, draw::Entry};
 use payterms_kernel::{
-    Id, TenantId,
+    Id, Money, TenantId,
     calendar::{day_in, start_of_day},
 };
 use payterms_proto::credit::v1::{CreditLine, CreditLineChanged};
@@ -26,6 +29,8 @@ pub(crate) struct DrawChanges {
     pub(crate) draws: Vec<Draw>,
     /// What they did to the exposure.
     pub(crate) entries: Vec<Entry>,
+    /// The higher limit that a person looks at, where the line was just offered with less than is advised.
+    pub(crate) advised: Option<Money>,
 }
 
 /// Saves a line and what was drawn on it, and emits how it stands.
@@ -34,9 +39,14 @@ pub(crate) async fn publish_line(tx: &mut WriteTx, line: &mut Line, changes: Dra
     let draws: Vec<_> = changes.draws.into_iter().map(|draw| (line.id, draw)).collect();
     let entries: Vec<_> = changes.entries.into_iter().map(|entry| (line.id, entry)).collect();
     save_lines(tx, &mut [&mut *line], &draws, &entries).await?;
-    let event = line_changed(&tenant, line, draws.iter().map(|(_, draw)| draw))?;
+    let ends_advice = line.taken.iter().any(concerns);
+    let mut event = line_changed(&tenant, line, draws.iter().map(|(_, draw)| draw))?;
+    event.advised_limit = changes.advised.map(money);
     let rendered = event.credit_line.clone().unwrap_or_default();
     tx.emit("credit_line", &line.id.to_string(), &event).await?;
+    if ends_advice {
+        lapse_with_line(tx, line).await?;
+    }
     Ok(rendered)
 }
 
@@ -50,6 +60,7 @@ pub(crate) fn line_changed<'a>(
         credit_line: Some(credit_line(tenant, line)?),
         edges: line.taken.drain(..).map(|taken| line_history_entry(&taken, false)).collect(),
         draws: changed.map(|own| draw(tenant, line, own)).collect(),
+        advised_limit: None,
     })
 }
 

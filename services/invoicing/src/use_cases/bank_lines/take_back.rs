@@ -90,7 +90,7 @@ pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, un
     if let (Some(top_up), Some(bought)) = (order.and_then(|order| order.top_up), taken.bought) {
         let tenant = tx.call().tenant.clone();
         let sides = find_sides(tx, &tenant, customer).await?;
-        raise_order(tx, (&sides.0, &sides.1), (bought.amount, top_up)).await?;
+        Box::pin(raise_order(tx, (&sides.0, &sides.1), (bought.amount, top_up))).await?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What is mailed when a credit line moves, its limit is cut, or an application is answered.
+//! What is mailed when a credit line moves, its limit is cut, an application is answered, or an advised limit is decided.
 
 use super::write::{Letter, write_to_customer};
 use crate::documents::wording::Language;
@@ -10,7 +10,8 @@ use payterms_invoicing_domain::MailKind;
 use payterms_kernel::{Id, calendar::day_in};
 use payterms_proto::{
     credit::v1::{
-        ApplicationChanged, CreditLineChanged, LineHistoryEntry,
+        AdvisedLimitChanged, ApplicationChanged, CreditLineChanged, LineHistoryEntry,
+        advised_limit::State as AdvisedState,
         credit_application::State as ApplicationState,
         credit_line::{State, Suspension},
         line_history_entry::Side,
@@ -59,6 +60,7 @@ pub async fn mail_credit_line(tx: &mut WriteTx, event: &CreditLineChanged) -> Re
                     ("explanation", said.clone().into()),
                     ("past_due", Value::from(if past_due { "true" } else { "" })),
                     ("reasons", line.limit_reasons.clone().into()),
+                    ("advised", amount(&event.advised_limit).into()),
                 ]
             },
             page: format!("/credit-lines/{}", name.id(1)),
@@ -67,6 +69,36 @@ pub async fn mail_credit_line(tx: &mut WriteTx, event: &CreditLineChanged) -> Re
         write_to_customer(tx, Id::from_uuid(name.id(0)), letter).await?;
     }
     Ok(())
+}
+
+/// Mails how an advised limit was decided. One that lapses is not news: nobody has said no.
+///
+/// # Errors
+/// `Fault` for a name that is none.
+pub async fn mail_advised_limit(tx: &mut WriteTx, event: &AdvisedLimitChanged) -> Result<(), AppError> {
+    let Some(own) = &event.advised_limit else { return Ok(()) };
+    let kind = match own.state() {
+        AdvisedState::Granted => MailKind::IncreaseGranted,
+        AdvisedState::Refused => MailKind::IncreaseRefused,
+        AdvisedState::Open | AdvisedState::Lapsed | AdvisedState::Unspecified => return Ok(()),
+    };
+    let name = names::parse(&own.name, &["customers", "creditLines", "advisedLimits"]);
+    let name = name.ok_or_else(|| AppError::Fault(format!("advised limit {:?}", own.name)))?;
+    let letter = Letter {
+        kind,
+        variables: |language: Language| {
+            let amount = |own: &Option<Money>| own.as_ref().and_then(money_of).map(|own| language.money(own)).unwrap_or_default();
+            vec![
+                ("limit", amount(&event.line_limit).into()),
+                ("advised", amount(&own.advised_limit).into()),
+                ("explanation", own.explanation.clone().into()),
+                ("reasons", own.reasons.clone().into()),
+            ]
+        },
+        page: format!("/credit-lines/{}", name.id(1)),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, Id::from_uuid(name.id(0)), letter).await
 }
 
 /// Mails what an application's event tells: each of these states is entered by one event, which names it as news.
