@@ -100,6 +100,25 @@ fn bought_in_june_it_is_owed_at_the_end_of_july() {
 }
 
 #[test]
+fn a_payment_that_is_taken_back_suspends_nothing_before_the_third_day() {
+    let now = "2026-06-01T15:00:00Z".parse().unwrap();
+    let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+    let (mut line, mut ids) = (active(now), IdSource::new(now, b"seed", "test"));
+    let invoice: Id<Invoice> = Id::from_uuid(Uuid::max());
+    let (mut draws, _) = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(700))]), (usd(5_000), false), now).unwrap();
+    line.capture(&mut draws[0], day("2026-06-01"), now).unwrap().unwrap();
+    let no_consequence_before = Some(day("2026-08-10"));
+    let known = Figures { open: usd(700), due_on: day("2026-07-31"), blocked: false, written_off: false, no_consequence_before };
+    assert_eq!(line.follow(&mut draws[0], known, now).unwrap(), (true, None));
+    assert_eq!((draws[0].due_on, draws[0].falls_due().unwrap()), (Some(day("2026-07-31")), Some(day("2026-08-09"))));
+    (line.next_due, line.first_due) = (draws[0].falls_due().unwrap(), draws[0].falls_due().unwrap());
+    line.evaluate(day("2026-08-09"), now);
+    assert_eq!(line.state, LineState::Active);
+    line.evaluate(day("2026-08-10"), now);
+    assert_eq!(line.state, LineState::Suspended);
+}
+
+#[test]
 fn every_pair_of_state_and_verb_is_an_edge_or_refused() {
     let now = DateTime::UNIX_EPOCH;
     for state in LineState::ALL {
