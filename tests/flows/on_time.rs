@@ -332,7 +332,8 @@ async fn what_was_stored_before_gets_its_days(world: &World) {
         conn.close().await.unwrap();
         found
     };
-    let days = "SELECT paid_by_day AS told FROM {s}invoices UNION ALL SELECT effective_on FROM {s}payments";
+    let days = "SELECT paid_by_day AS told FROM {s}invoices UNION ALL SELECT effective_on FROM {s}payments \
+                WHERE effective_on IS NOT NULL";
     let before = stored("invoicing", days).await;
     assert_eq!(before, ["2026-02-03", "2026-02-03:10000000 2026-02-06:20000000", "2026-02-06"]);
     let columns = [("invoices", "paid_by_day"), ("invoices", "no_consequence_before"), ("payments", "effective_on")];
