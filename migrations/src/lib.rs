@@ -7,6 +7,7 @@ pub mod command;
 pub mod credit;
 pub mod ddl;
 pub mod invoicing;
+mod invoicing_bank;
 pub mod plans;
 mod roles;
 pub mod run;

@@ -77,9 +77,9 @@ fn reference(root: &Path, package: &str) -> Result<String, String> {
     if !tables.is_empty() {
         let list: Vec<_> = tables.iter().map(|table| format!("`{table}`")).collect();
         parts.push(format!(
-            "\n## Tables\n\n{}.\nThey are created in `migrations/src/{package}.rs`; the tables that every service has are in \
-             `migrations/src/system.rs`.\n",
-            wrapped(&list)
+            "\n## Tables\n\n{}.\nThey are created in {}; the tables that every service has are in `migrations/src/system.rs`.\n",
+            wrapped(&list),
+            migrations(root, package).iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(" and ")
         ));
     }
     parts.push("\n".to_owned());
@@ -161,9 +161,20 @@ fn neighbours(package: &str) -> Result<String, String> {
     Ok(parts.concat())
 }
 
+/// The files of a service's migrations.
+fn migrations(root: &Path, package: &str) -> Vec<String> {
+    let files = fs::read_dir(root.join("migrations/src")).into_iter().flatten().flatten();
+    let names = files.filter_map(|file| file.file_name().into_string().ok());
+    let is_of = |name: &String| *name == format!("{package}.rs") || (name.starts_with(&format!("{package}_")) && name.ends_with(".rs"));
+    let mut paths: Vec<_> = names.filter(is_of).map(|name| format!("migrations/src/{name}")).collect();
+    paths.sort();
+    paths
+}
+
 /// The tables that a service's migrations create, in their order.
 fn tables(root: &Path, package: &str) -> Vec<String> {
-    let text = fs::read_to_string(root.join(format!("migrations/src/{package}.rs"))).unwrap_or_default();
+    let texts = migrations(root, package).into_iter().map(|path| fs::read_to_string(root.join(path)).unwrap_or_default());
+    let text: String = texts.collect();
     let lines: Vec<_> = text.lines().map(str::trim).collect();
     let named = lines.iter().zip(lines.iter().skip(1)).filter(|(before, _)| before.ends_with("Table {"));
     named.filter_map(|(_, line)| Some(line.strip_prefix("name: \"")?.split('"').next()?.to_owned())).collect()

@@ -64,9 +64,9 @@ pub async fn play(usage: Option<PathBuf>, postgres: Option<String>) -> Result<()
 pub async fn stories(stage: &mut Stage, usage: &str) -> Result<(), String> {
     stage.open().await?;
     stage.import(CUSTOMERS).await?;
-    s4::play(stage).await?;
-    s5::play(stage, usage).await?;
-    s3::play(stage).await?;
+    Box::pin(s4::play(stage)).await?;
+    Box::pin(s5::play(stage, usage)).await?;
+    Box::pin(s3::play(stage)).await?;
     Box::pin(s2::play(stage)).await?;
     Box::pin(bank::play(stage)).await?;
     Box::pin(bank_undo::play(stage)).await?;
