@@ -309,7 +309,9 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         created_at: Set(payment.created_at),
         updated_at: Set(payment.updated_at),
     };
-    let changing = [Column::State, Column::Surplus, Column::EffectiveOn, Column::Version, Column::UpdatedAt];
+    let bought = [Column::Bought, Column::BoughtTax, Column::BoughtTaxed];
+    let others = [Column::State, Column::Surplus, Column::EffectiveOn, Column::Version, Column::UpdatedAt];
+    let changing = others.into_iter().chain(bought);
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     let rows = (1_i64..).zip(&payment.allocations).map(|(place, own)| allocations::ActiveModel {

@@ -102,7 +102,8 @@ impl Payment {
         let surplus = self.surplus.min(line.shown.amount)?;
         let from_invoices = line.shown.amount.minus(surplus)?;
         self.charged_back(Taken { place: found, from_invoices, from_surplus: surplus }, invoices, times)?;
-        let Some(bought) = self.bought else { return Ok((surplus, None, None)) };
+        // Nothing of it is bought any more.
+        let Some(bought) = self.bought.take() else { return Ok((surplus, None, None)) };
         let order = invoices.iter_mut().find(|invoice| invoice.top_up.is_some()).ok_or_else(Refusal::not_found)?;
         let taxes = order.credit(bought.amount, times.1)?.0;
         // What the note gives back is what the books give back, to the minor unit.
