@@ -42,6 +42,6 @@ fn must_have_come(day: NaiveDate, today: NaiveDate) -> Result<(), Refusal> {
     if day <= today {
         return Ok(());
     }
-    let description = format!("Money that has come came on {today} at the latest.");
+    let description = format!("The money cannot have come after today, {today}. Name that day or an earlier one.");
     Err(Refusal::invalid(vec![Violation { field: "receive_date".to_owned(), reason: "DATE_IN_FUTURE", description }]))
 }
