@@ -16,7 +16,7 @@ use payterms_suite::{
     client::{amount, request_id},
     shop,
 };
-use payterms_testkit::{World, on_both, reason};
+use payterms_testkit::{World, on_both, reason, violations};
 
 on_both!(
     a_threshold_recharges_once_whoever_crosses_it,
@@ -27,10 +27,13 @@ on_both!(
     released_credit_pays_what_is_owed,
     a_declined_month_end_is_not_lost,
     the_monthly_ceiling_stops_what_would_pass_it,
+    one_trigger_makes_one_charge,
 );
 
 const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
 const DAY: i64 = 86_400;
+/// 1 February in Sydney.
+const FEBRUARY: i64 = START + 30 * DAY + 13 * 3_600;
 
 /// A shop on a test clock, a wallet with 100.00 USD bought, the customer's admin.
 pub(crate) async fn stocked(world: &World, token: &str) -> (String, String, Session) {
@@ -110,13 +113,14 @@ async fn a_failure_shows_and_climbs_the_ladder(world: &World) {
         unlisted: false,
     };
     world.someone("STAFF", None).postings().post_fee(fee).await.unwrap();
-    // Days 0, 1, 3, 5 and 7 after the first failure, and then no more.
-    for (days, attempts, next) in [(0, 1, Some(1)), (2, 2, Some(3)), (4, 3, Some(5)), (6, 4, Some(7)), (8, 5, None), (20, 5, None)] {
+    // Days 0, 1, 3, 5 and 7 after the first failure, and then with the next month.
+    let month = FEBRUARY;
+    let on = |days: i64| START + days * DAY;
+    for (days, attempts, next) in [(0, 1, on(1)), (2, 2, on(3)), (4, 3, on(5)), (6, 4, on(7)), (8, 5, month), (20, 5, month)] {
         advance(world, START + days * DAY + 3_600).await;
         let failed = read(&admin, &wallet).await;
         assert_eq!((failed.state(), failed.failure_reason.as_str()), (State::Failed, "card_declined"), "day {days}");
-        let next = next.map(|days| START + days * DAY);
-        assert_eq!((failed.failed_attempt_count, failed.next_retry_time.map(|at| at.seconds)), (attempts, next), "day {days}");
+        assert_eq!((failed.failed_attempt_count, failed.next_retry_time.map(|at| at.seconds)), (attempts, Some(next)), "day {days}");
         assert_eq!(recharges(&admin, &wallet).await.len(), usize::try_from(attempts).unwrap(), "day {days}");
     }
     let good = card(world, &admin, &customer, "tok_visa").await;
@@ -209,11 +213,13 @@ async fn a_declined_month_end_is_not_lost(world: &World) {
     assert_eq!(states, ["STATE_SUCCEEDED", "STATE_FAILED"]);
 }
 
-/// Three times the largest figure is the ceiling unless one is stated; what would pass it is not
-/// charged, nor cut, and shows.
+/// What would pass the ceiling is not charged, and shows; the stop ends with the month, or with other rules.
 async fn the_monthly_ceiling_stops_what_would_pass_it(world: &World) {
     let (_, wallet, admin) = stocked(world, "tok_visa").await;
-    set(&admin, &wallet, threshold(50, 20)).await.unwrap();
+    let low = |ceiling| AutoRecharge { monthly_ceiling: amount("USD", ceiling, 0), ..threshold(50, 20) };
+    let refused = set(&admin, &wallet, AutoRecharge { month_end_amount: amount("USD", 30, 0), ..low(19) }).await.unwrap_err();
+    assert_eq!((reason(&refused).as_str(), violations(&refused).len()), ("FIELD_OUT_OF_RANGE", 3), "both figures and the least charge");
+    set(&admin, &wallet, low(60)).await.unwrap();
     let service = world.someone("SERVICE", None);
     for (day, units) in [(1, 60), (2, 20), (3, 20), (4, 20)] {
         service.postings().post_debit(debit(&wallet, amount("USD", units, 0))).await.unwrap();
@@ -222,9 +228,36 @@ async fn the_monthly_ceiling_stops_what_would_pass_it(world: &World) {
     assert_eq!(recharges(&admin, &wallet).await.len(), 3);
     let stopped = read(&admin, &wallet).await;
     assert_eq!((stopped.state(), stopped.failure_reason.as_str()), (State::Failed, "CEILING"));
-    let higher = AutoRecharge { monthly_ceiling: amount("USD", 80, 0), ..threshold(50, 20) };
-    set(&admin, &wallet, higher).await.unwrap();
+    assert_eq!(stopped.next_retry_time.map(|at| at.seconds), Some(FEBRUARY));
+    set(&admin, &wallet, low(80)).await.unwrap();
     advance(world, START + 5 * DAY).await;
     assert_eq!(recharges(&admin, &wallet).await.len(), 4);
+    service.postings().post_debit(debit(&wallet, amount("USD", 45, 0))).await.unwrap();
+    advance(world, FEBRUARY - 1).await;
+    assert_eq!((recharges(&admin, &wallet).await.len(), read(&admin, &wallet).await.state()), (4, State::Failed));
+    advance(world, FEBRUARY).await;
+    let now = read(&admin, &wallet).await;
+    assert_eq!(
+        (recharges(&admin, &wallet).await[0].amount.clone(), now.state()),
+        (amount("USD", 40, 0), State::Watching),
+        "15 to 50, twice 20"
+    );
+    invariants::hold(world).await;
+}
+
+/// Threshold 100, amount 20, balance 5: one charge of 100.00; with a ceiling of 60.00, one of 60.00 and a stop.
+async fn one_trigger_makes_one_charge(world: &World) {
+    let (_, wallet, admin) = stocked(world, "tok_visa").await;
+    world.someone("SERVICE", None).postings().post_debit(debit(&wallet, amount("USD", 95, 0))).await.unwrap();
+    set(&admin, &wallet, threshold(100, 20)).await.unwrap();
+    advance(world, START + 60).await;
+    let amounts =
+        async |wallet: &str, admin: &Session| recharges(admin, wallet).await.into_iter().map(|own| own.amount).collect::<Vec<_>>();
+    assert_eq!(amounts(&wallet, &admin).await, [amount("USD", 100, 0)]);
+    let (_, other, buyer) = another(world, "tok_visa").await;
+    set(&buyer, &other, AutoRecharge { monthly_ceiling: amount("USD", 60, 0), ..threshold(100, 20) }).await.unwrap();
+    advance(world, START + 120).await;
+    assert_eq!(amounts(&other, &buyer).await, [amount("USD", 60, 0)]);
+    assert_eq!(read(&buyer, &other).await.failure_reason, "CEILING");
     invariants::hold(world).await;
 }

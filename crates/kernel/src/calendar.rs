@@ -72,6 +72,13 @@ pub fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
     date.and_time(NaiveTime::MIN).and_utc()
 }
 
+/// When the next calendar month begins in `zone`.
+#[must_use]
+pub fn next_month_after(zone: Tz, instant: DateTime<Utc>) -> DateTime<Utc> {
+    let last = month_end(day_in(zone, instant));
+    start_of_day(zone, last.succ_opt().unwrap_or(last))
+}
+
 /// The first instant after `instant` at which the last day of a month begins in `zone`.
 #[must_use]
 pub fn next_month_end_after(zone: Tz, instant: DateTime<Utc>) -> DateTime<Utc> {

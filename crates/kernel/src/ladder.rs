@@ -46,6 +46,12 @@ pub enum Rung {
 }
 
 impl Ladder {
+    /// Whether all attempts are used up.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.attempts as usize > RETRY_DAYS.len()
+    }
+
     /// Records a failed attempt and decides what follows.
     pub fn failed(&mut self, reason: &str, now: DateTime<Utc>) -> Rung {
         self.attempts = self.attempts.saturating_add(1);

@@ -165,7 +165,7 @@ fn neighbours(package: &str) -> Result<String, String> {
 fn migrations(root: &Path, package: &str) -> Vec<String> {
     let files = fs::read_dir(root.join("migrations/src")).into_iter().flatten().flatten();
     let names = files.filter_map(|file| file.file_name().into_string().ok());
-    let is_of = |name: &String| *name == format!("{package}.rs") || (name.starts_with(&format!("{package}_")) && name.ends_with(".rs"));
+    let is_of = |name: &String| name.strip_suffix(".rs").is_some_and(|stem| stem == package || stem.starts_with(&format!("{package}_")));
     let mut paths: Vec<_> = names.filter(is_of).map(|name| format!("migrations/src/{name}")).collect();
     paths.sort();
     paths

@@ -11,7 +11,11 @@ use chrono::{DateTime, Utc};
 use payterms_kernel::{
     Id, Money, Refusal, Violation,
     ladder::{AUTHENTICATION_REQUIRED, Ladder, Rung},
+    money::MoneyError,
 };
+
+/// The failure of a recharge that the month's ceiling leaves no room for.
+const CEILING: &str = "CEILING";
 
 /// What a threshold recharge does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,25 +65,114 @@ impl Rules {
         self.month_end.iter().chain(&self.ceiling).try_for_each(|amount| wallet.takes(*amount))
     }
 
-    /// Refuses a charge that would exceed the month's ceiling; it is not reduced either. A rule that only repairs a negative
-    /// balance has no figure, and so no ceiling unless one is stated.
+    /// Refuses a ceiling that leaves no room for a figure of the rules or for the least charge, with every reason.
     ///
     /// # Errors
-    /// `CEILING`, which is shown as the reason of the failure.
-    pub fn must_stay_below_ceiling(&self, charged: Money, amount: Money) -> Result<(), Refusal> {
-        let threshold = self.threshold.map(|(_, Then::Amount(figure) | Then::UpTo(figure))| figure);
-        let largest = match (threshold, self.month_end) {
-            (Some(one), Some(other)) => Some(one.max(other)?),
-            (one, other) => one.or(other),
+    /// `FIELD_OUT_OF_RANGE`; those of `charge`, which says what is charged for so much credit.
+    pub fn must_work(&self, least: Money, charge: impl Fn(Money) -> Result<Money, Refusal>) -> Result<(), Refusal> {
+        let Some(ceiling) = self.ceiling else { return Ok(()) };
+        let (amount, target) = match self.threshold {
+            Some((_, Then::Amount(amount))) => (Some(amount), None),
+            Some((_, Then::UpTo(target))) => (None, Some(target)),
+            None => (None, None),
         };
-        let by_default = largest.map(|figure| figure.plus(figure)?.plus(figure)).transpose()?;
-        let Some(ceiling) = self.ceiling.or(by_default) else { return Ok(()) };
-        if charged.plus(amount)?.compare(ceiling)?.is_gt() {
-            let message = format!("Charging {amount} would pass the ceiling of {ceiling} a month; {charged} are charged already.");
-            return Err(Refusal::precondition("CEILING", message));
+        let figures = [("threshold_amount", amount), ("threshold_up_to", target), ("month_end_amount", self.month_end)];
+        let mut wrong = Vec::new();
+        let mut add = |description: String| {
+            let field = "auto_recharge.monthly_ceiling".to_owned();
+            wrong.push(Violation { field, reason: "FIELD_OUT_OF_RANGE", description });
+        };
+        for (name, credit) in figures.into_iter().filter_map(|(name, figure)| Some((name, figure?))) {
+            let charged = charge(credit)?;
+            if charged.compare(ceiling)?.is_gt() {
+                add(format!(
+                    "{charged} are charged for {name}, more than the ceiling of {ceiling}. Raise the ceiling or lower the figure."
+                ));
+            }
         }
-        Ok(())
+        if least.compare(ceiling)?.is_gt() {
+            add(format!("The least charge is {least}, more than the ceiling of {ceiling}. Raise the ceiling."));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Refusal::invalid(wrong)) }
     }
+
+    /// The credit that a threshold rule buys at once when the balance is zero.
+    fn credit_from_zero(&self) -> Result<Option<Money>, MoneyError> {
+        let Some((below, then)) = self.threshold else { return Ok(None) };
+        Ok(Some(match then {
+            Then::Amount(amount) => times(amount, multiple(amount, below)?)?,
+            Then::UpTo(target) => target,
+        }))
+    }
+
+    /// The most that is charged in a month: as stated, or three times the larger of the largest figure and the charge from a
+    /// balance of zero. None for a rule that only repairs a negative balance and states no ceiling.
+    ///
+    /// # Errors
+    /// Those of `charge`, which says what is charged for so much credit.
+    pub fn ceiling_in_force(&self, charge: impl Fn(Money) -> Result<Money, Refusal>) -> Result<Option<Money>, Refusal> {
+        if self.ceiling.is_some() {
+            return Ok(self.ceiling);
+        }
+        let figure = self.threshold.map(|(_, Then::Amount(figure) | Then::UpTo(figure))| figure);
+        let from_zero = self.credit_from_zero()?.map(charge).transpose()?;
+        let figures: Vec<_> = [figure, from_zero, self.month_end].into_iter().flatten().collect();
+        let largest =
+            figures.iter().skip(1).try_fold(figures.first().copied(), |largest, own| largest.map(|most| most.max(*own)).transpose())?;
+        Ok(largest.map(|figure| times(figure, 3)).transpose()?)
+    }
+
+    /// What is charged for the credit that the rules require: all of it, or, of a rule with a fixed amount, the largest smaller
+    /// multiple that the month's ceiling leaves. `charged` is what recharges of the month have charged or may still charge.
+    ///
+    /// # Errors
+    /// `CEILING`, which is shown as the reason of the failure; those of `charge`.
+    pub fn fit(&self, charged: Money, wanted: Wanted, charge: impl Fn(Money) -> Result<Money, Refusal>) -> Result<Money, Refusal> {
+        let amount = charge(wanted.credit)?;
+        let Some(ceiling) = self.ceiling_in_force(&charge)? else { return Ok(amount) };
+        let fits = |amount: Money| Ok::<_, Refusal>(charged.plus(amount)?.compare(ceiling)?.is_le());
+        if fits(amount)? {
+            return Ok(amount);
+        }
+        let mut best = None;
+        if let Some(step) = wanted.step {
+            // More credit is never charged less: the largest multiple that fits is between those that do and those that do not.
+            let (mut fitting, mut passing) = (0, multiple(step, wanted.credit)?);
+            while passing - fitting > 1 {
+                let middle = fitting + (passing - fitting) / 2;
+                let amount = charge(times(step, middle)?)?;
+                if fits(amount)? {
+                    (fitting, best) = (middle, Some(amount));
+                } else {
+                    passing = middle;
+                }
+            }
+        }
+        best.ok_or_else(|| {
+            let message = format!("Charging {amount} would pass the ceiling of {ceiling} a month; {charged} are charged already.");
+            Refusal::precondition(CEILING, message)
+        })
+    }
+}
+
+/// Credit that the rules require.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// How much.
+    pub credit: Money,
+    /// The fixed amount of the rule, of which it is a multiple.
+    pub step: Option<Money>,
+}
+
+/// How often an amount is needed to reach another, once at least.
+fn multiple(amount: Money, reaches: Money) -> Result<i64, MoneyError> {
+    let (amount, reaches) = (amount.micros(), reaches.micros().max(1));
+    let up = reaches.checked_add(amount).and_then(|sum| sum.checked_sub(1)).ok_or(MoneyError::Overflow)?;
+    up.checked_div(amount).map(|count| count.max(1)).ok_or(MoneyError::Overflow)
+}
+
+fn times(amount: Money, count: i64) -> Result<Money, MoneyError> {
+    amount.micros().checked_mul(count).map(|micros| Money::from_micros(amount.currency(), micros)).ok_or(MoneyError::Overflow)
 }
 
 /// A wallet's rules and their state.
@@ -105,7 +198,7 @@ pub struct AutoRecharge {
 
 impl AutoRecharge {
     /// The credit that the rules require now; `None` while a recharge is open or has failed, or if the wallet is postpaid.
-    pub fn wanted(&self, wallet: &Wallet, now: DateTime<Utc>) -> Result<Option<Money>, Refusal> {
+    pub fn wanted(&self, wallet: &Wallet, now: DateTime<Utc>) -> Result<Option<Wanted>, Refusal> {
         if self.open.is_some() || !self.failure.is_empty() || wallet.overdraft.is_some() {
             return Ok(None);
         }
@@ -115,14 +208,21 @@ impl AutoRecharge {
         let available = wallet.available(now)?.plus(wallet.owed_undone)?;
         let below = match self.rules.threshold {
             Some((below, then)) if available.compare(below)?.is_lt() => Some(match then {
-                Then::Amount(amount) => amount,
-                Then::UpTo(target) => target.minus(available)?,
+                // One trigger makes one charge, which brings the wallet back to its threshold.
+                Then::Amount(amount) => {
+                    let credit = times(amount, multiple(amount, below.minus(available)?)?)?;
+                    Wanted { credit, step: Some(amount) }
+                }
+                Then::UpTo(target) => Wanted { credit: target.minus(available)?, step: None },
             }),
             _ => None,
         };
-        let month_end = self.rules.month_end.filter(|_| self.month_end_marked);
-        let Some(rule) = repair.or(below).or(month_end) else { return Ok(None) };
-        Ok(Some(rule.max(deficit)?.round_up_to_minor_unit()))
+        let plain = |credit: Money| Wanted { credit, step: None };
+        let month_end = self.rules.month_end.filter(|_| self.month_end_marked).map(plain);
+        // What reaches the threshold repairs the balance too.
+        let Some(rule) = below.or(repair.map(plain)).or(month_end) else { return Ok(None) };
+        let credit = rule.credit.max(deficit)?.round_up_to_minor_unit();
+        Ok(Some(Wanted { credit, step: rule.step.filter(|_| credit == rule.credit) }))
     }
 
     /// Begins a recharge. It clears the mark of the month's end only if no other rule required credit.
@@ -135,14 +235,15 @@ impl AutoRecharge {
         Ok(())
     }
 
-    /// Records the end of a recharge. A failure is stored, so that the customer sees it.
-    pub fn end(&mut self, top_up: &TopUp, now: DateTime<Utc>) {
+    /// Records the end of a recharge: the instant, and when the next month begins. A failure is stored, so that the customer
+    /// sees it.
+    pub fn end(&mut self, top_up: &TopUp, times: (DateTime<Utc>, DateTime<Utc>)) {
         match top_up.state {
             TopUpState::Processing => return,
             TopUpState::Succeeded | TopUpState::ChargedBack => self.start_anew(),
-            TopUpState::Failed if top_up.decline_code.is_empty() => self.fail("DECLINED", "DECLINED", now),
-            TopUpState::Failed => self.fail(&top_up.decline_code, &top_up.decline_code, now),
-            TopUpState::RequiresAction => self.fail("REQUIRES_ACTION", AUTHENTICATION_REQUIRED, now),
+            TopUpState::Failed if top_up.decline_code.is_empty() => self.fail("DECLINED", "DECLINED", times),
+            TopUpState::Failed => self.fail(&top_up.decline_code, &top_up.decline_code, times),
+            TopUpState::RequiresAction => self.fail("REQUIRES_ACTION", AUTHENTICATION_REQUIRED, times),
         }
         // The month's end did not get its credit, so its mark is set again for the retry.
         self.month_end_marked |= self.for_month_end && !self.failure.is_empty() && self.rules.month_end.is_some();
@@ -151,22 +252,25 @@ impl AutoRecharge {
         self.version = self.version.saturating_add(1);
     }
 
-    /// Records that a recharge could not be made. One that would exceed the ceiling is not retried before the next month.
-    pub fn refused(&mut self, refusal: &Refusal, now: DateTime<Utc>) {
-        if refusal.reason == "CEILING" {
+    /// Records that a recharge could not be made: the instant, and when the next month begins. One that would exceed the
+    /// ceiling is retried then.
+    pub fn refused(&mut self, refusal: &Refusal, times: (DateTime<Utc>, DateTime<Utc>)) {
+        if refusal.reason == CEILING {
             refusal.reason.clone_into(&mut self.failure);
-            self.retry_at = None;
+            self.retry_at = Some(times.1);
         } else {
-            self.fail(refusal.reason, refusal.reason, now);
+            self.fail(refusal.reason, refusal.reason, times);
         }
         self.version = self.version.saturating_add(1);
     }
 
-    fn fail(&mut self, shown: &str, reason: &str, now: DateTime<Utc>) {
+    fn fail(&mut self, shown: &str, reason: &str, (now, next_month): (DateTime<Utc>, DateTime<Utc>)) {
         shown.clone_into(&mut self.failure);
         self.retry_at = match self.ladder.failed(reason, now) {
             Rung::At(at) => Some(at),
-            Rung::Hard | Rung::Action | Rung::Over => None,
+            // Attempts belong to a month, as the ceiling does.
+            Rung::Over => Some(next_month),
+            Rung::Hard | Rung::Action => None,
         };
     }
 
@@ -177,7 +281,20 @@ impl AutoRecharge {
         self.retry_at = None;
     }
 
-    /// Retries after a failure, on request or when the retry is due. It uses up the next rung of the ladder.
+    /// Retries when that is due. After the last attempt of a month and after a stop at the ceiling a new month begins.
+    ///
+    /// # Errors
+    /// `RECHARGE_STATE` if nothing has failed.
+    pub fn retry_due(&mut self) -> Result<(), Refusal> {
+        let is_over = self.ladder.is_over() || self.failure == CEILING;
+        self.retry()?;
+        if is_over {
+            self.start_anew();
+        }
+        Ok(())
+    }
+
+    /// Retries after a failure, on request. It uses up the next rung of the ladder.
     ///
     /// # Errors
     /// `RECHARGE_STATE` if nothing has failed.
@@ -194,56 +311,5 @@ impl AutoRecharge {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{AutoRecharge, Rules, Then};
-    use crate::wallet::Wallet;
-    use chrono::DateTime;
-    use payterms_kernel::{Currency, Id, Money};
-
-    fn aud(text: &str) -> Money {
-        Money::parse(Currency::parse("AUD").unwrap(), text).unwrap()
-    }
-
-    fn wallet(balance: &str) -> Wallet {
-        let id = Id::from_uuid(uuid::Uuid::from_u128(1));
-        let mut wallet = Wallet::open(id, Id::from_uuid(id.uuid()), aud("0").currency(), DateTime::UNIX_EPOCH);
-        wallet.posted = aud(balance);
-        wallet.owed = aud(balance).negated();
-        wallet
-    }
-
-    fn wanted(rules: Rules, balance: &str) -> Option<Money> {
-        let recharge = AutoRecharge { rules, month_end_marked: rules.month_end.is_some(), ..AutoRecharge::default() };
-        recharge.wanted(&wallet(balance), DateTime::UNIX_EPOCH).unwrap()
-    }
-
-    #[test]
-    fn each_rule_asks_for_its_figure_or_the_deficit() {
-        let threshold = |then| Rules { threshold: Some((aud("10"), then)), ..Rules::default() };
-        assert_eq!(wanted(threshold(Then::Amount(aud("50"))), "-5.001"), Some(aud("50")));
-        assert_eq!(wanted(threshold(Then::Amount(aud("50"))), "-70.001"), Some(aud("70.01")), "the deficit is larger");
-        assert_eq!(wanted(threshold(Then::UpTo(aud("50"))), "-5.001"), Some(aud("55.01")), "rounded up to the minor unit");
-        assert_eq!(wanted(Rules { repair_negative: true, ..Rules::default() }, "-3.2"), Some(aud("3.20")));
-        assert_eq!(wanted(Rules { month_end: Some(aud("20")), ..Rules::default() }, "0"), Some(aud("20")));
-        assert_eq!(wanted(Rules::default(), "-3"), None);
-    }
-
-    #[test]
-    fn a_threshold_recharge_does_not_replace_the_month_end_one() {
-        let rules = Rules {
-            threshold: Some((aud("10"), Then::Amount(aud("50")))),
-            month_end: Some(aud("20")),
-            repair_negative: false,
-            ceiling: None,
-        };
-        let mut recharge = AutoRecharge { rules, month_end_marked: true, ..AutoRecharge::default() };
-        recharge.begin(Id::from_uuid(uuid::Uuid::from_u128(2)), &wallet("0"), DateTime::UNIX_EPOCH).unwrap();
-        assert!(recharge.month_end_marked);
-        recharge.open = None;
-        recharge.begin(Id::from_uuid(uuid::Uuid::from_u128(3)), &wallet("-0"), DateTime::UNIX_EPOCH).unwrap();
-        let full = AutoRecharge { rules: Rules { threshold: None, ..rules }, month_end_marked: true, ..AutoRecharge::default() };
-        let mut full = full;
-        full.begin(Id::from_uuid(uuid::Uuid::from_u128(4)), &wallet("0"), DateTime::UNIX_EPOCH).unwrap();
-        assert!(!full.month_end_marked);
-    }
-}
+#[path = "recharge_tests.rs"]
+mod tests;

@@ -188,7 +188,7 @@ mod tests {
         let mut wallet = after_return("15");
         let rules = Rules { threshold: Some((aud("10"), Then::UpTo(aud("50")))), repair_negative: true, ..Rules::default() };
         let recharge = AutoRecharge { rules, ..AutoRecharge::default() };
-        assert_eq!(recharge.wanted(&wallet, NOW).unwrap(), Some(aud("50")), "as if nothing were owed");
+        assert_eq!(recharge.wanted(&wallet, NOW).unwrap().map(|own| own.credit), Some(aud("50")), "as if nothing were owed");
         add(&mut wallet, "50", true);
         assert_eq!((wallet.owed, wallet.owed_undone, wallet.posted), (aud("15"), aud("15"), aud("35")));
         assert_eq!(recharge.wanted(&wallet, NOW).unwrap(), None, "the rules are satisfied");

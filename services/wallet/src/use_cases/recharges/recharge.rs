@@ -10,13 +10,14 @@ use crate::{
 use payterms_chassis::{AppError, WriteTx, flow::Lease, jobs::DueRow, kill};
 use payterms_kernel::{
     Money, Refusal,
-    calendar::{day_in, first_of_month, start_of_day},
+    calendar::{day_in, first_of_month, next_month_after, start_of_day},
 };
 use payterms_wallet_domain::{
-    AutoRecharge, TopUp, Wallet,
-    recharge::Rules,
+    AutoRecharge, TopUp, Wallet, WalletSettings,
+    recharge::{Rules, Wanted},
     top_up::{self, Source, Terms},
 };
+use rust_decimal::Decimal;
 
 /// The job; its subject is the wallet's id.
 pub const JOB: &str = "recharge";
@@ -27,7 +28,7 @@ pub async fn recharge_wallet(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some((mut tx, wallet)) = claim_due_wallet(app, row).await? else { return Ok(()) };
     let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
     let lease = match recharge.wanted(&wallet, tx.now())? {
-        Some(credit) => begin_recharge(app, &mut tx, &wallet, &mut recharge, credit).await?,
+        Some(wanted) => begin_recharge(app, &mut tx, &wallet, &mut recharge, wanted).await?,
         None => None,
     };
     tx.commit_rows().await?;
@@ -44,9 +45,9 @@ async fn begin_recharge(
     tx: &mut WriteTx,
     wallet: &Wallet,
     recharge: &mut AutoRecharge,
-    credit: Money,
+    wanted: Wanted,
 ) -> Result<Option<Lease>, AppError> {
-    match evaluate_rules(tx, wallet, &recharge.rules, credit).await? {
+    match evaluate_rules(tx, wallet, &recharge.rules, wanted).await? {
         Ok(top_up) => {
             recharge.begin(top_up.id, wallet, tx.now())?;
             let lease = begin_top_up(app, tx, &name_of(&tx.call().tenant, wallet), &top_up).await?;
@@ -54,15 +55,16 @@ async fn begin_recharge(
             Ok(Some(lease))
         }
         Err(refusal) => {
-            recharge.refused(&refusal, tx.now());
+            recharge.refused(&refusal, (tx.now(), next_month_after(tx.time().zone, tx.now())));
             publish_recharge(tx, wallet, recharge).await?;
             Ok(None)
         }
     }
 }
 
-/// The top-up of a recharge: the least amount that gives the required credit, and at least the minimum.
-async fn evaluate_rules(tx: &mut WriteTx, wallet: &Wallet, rules: &Rules, credit: Money) -> Result<Result<TopUp, Refusal>, AppError> {
+/// The top-up of a recharge: the least amount that gives the required credit, or what the ceiling leaves of it, and at least the
+/// minimum.
+async fn evaluate_rules(tx: &mut WriteTx, wallet: &Wallet, rules: &Rules, wanted: Wanted) -> Result<Result<TopUp, Refusal>, AppError> {
     let tenant = tx.call().tenant.clone();
     let settings = settings::find(tx.conn(), &tenant).await?;
     let customer = customers::find(tx.conn(), &tenant, wallet.customer).await?.ok_or_else(Refusal::not_found)?;
@@ -74,12 +76,19 @@ async fn evaluate_rules(tx: &mut WriteTx, wallet: &Wallet, rules: &Rules, credit
     let charged = top_ups::recharged_since(tx.conn(), &tenant, wallet, month).await?;
     let top_up = (|| {
         let rate = customer.must_have_tax()?.rate_percent;
-        let amount = top_up::amount_for_credit(credit, rate, settings.top_up_tax_kind)?;
-        let amount = amount.max(settings.minimum(method.kind, wallet.currency)?)?;
-        rules.must_stay_below_ceiling(charged, amount)?;
+        let least = settings.minimum(method.kind, wallet.currency)?;
+        let amount = rules.fit(charged, wanted, |credit| charge_for(&settings, credit, (rate, least)))?;
         top_up::ask(wallet, tx.ids(), &terms, amount, Source::AutoRecharge, now)
     })();
     Ok(top_up)
+}
+
+/// What is charged for credit: with its tax, and at least the least charge.
+///
+/// # Errors
+/// `AMOUNT_OUT_OF_RANGE`.
+pub fn charge_for(settings: &WalletSettings, credit: Money, (rate, least): (Decimal, Money)) -> Result<Money, Refusal> {
+    Ok(top_up::amount_for_credit(credit, rate, settings.top_up_tax_kind)?.max(least)?)
 }
 
 /// The refusal if no method can be charged without a person present.

@@ -34,7 +34,7 @@ pub async fn retry_auto_recharge(app: &App, call: &Call, named: &WalletRef) -> R
 pub async fn retry_failed_recharge(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some((mut tx, wallet)) = claim_due_wallet(app, row).await? else { return Ok(()) };
     let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
-    if recharge.retry().is_ok() {
+    if recharge.retry_due().is_ok() {
         publish_recharge(&mut tx, &wallet, &recharge).await?;
         schedule_recharges(&tx, [&wallet]).await?;
     }

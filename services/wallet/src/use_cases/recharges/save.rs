@@ -6,7 +6,7 @@ use payterms_chassis::{
     AppError, WriteTx,
     jobs::{cancel, schedule, schedule_once},
 };
-use payterms_kernel::Id;
+use payterms_kernel::{Id, calendar::next_month_after};
 use payterms_proto::wallet::v1::AutoRechargeChanged;
 use payterms_wallet_domain::{AutoRecharge, TopUp, Wallet};
 use std::collections::HashSet;
@@ -30,7 +30,7 @@ pub async fn schedule_recharges(tx: &WriteTx, changed: impl IntoIterator<Item = 
 pub async fn end_recharge(tx: &mut WriteTx, wallet: &Wallet, top_up: &TopUp) -> Result<(), AppError> {
     let mut recharge = recharges::find(tx.conn(), &tx.call().tenant, wallet.id).await?;
     if recharge.open == Some(top_up.id) {
-        recharge.end(top_up, tx.now());
+        recharge.end(top_up, (tx.now(), next_month_after(tx.time().zone, tx.now())));
         publish_recharge(tx, wallet, &recharge).await?;
     }
     schedule_recharges(tx, [wallet]).await?;

@@ -2,23 +2,24 @@
 
 use super::{
     mark_month_end,
-    recharge::no_collection_method,
+    recharge::{charge_for, no_collection_method},
     save::{publish_recharge, schedule_recharges},
 };
 use crate::{
     app::App,
     commands::recharges::UpdateAutoRecharge,
     messages::recharges as messages,
-    store::{methods, recharges, settings},
+    store::{customers, methods, recharges, settings},
     use_cases::wallets::load::lock_wallet,
 };
 use payterms_chassis::{
     Answer, AppError, Call, etag,
     jobs::{cancel, schedule},
 };
-use payterms_kernel::calendar::next_month_end_after;
+use payterms_kernel::{Refusal, calendar::next_month_end_after};
 use payterms_proto::wallet::v1::UpdateAutoRechargeResponse;
 use payterms_wallet_domain::postpaid::must_not_be_postpaid;
+use rust_decimal::Decimal;
 
 /// Sets the rules.
 ///
@@ -40,9 +41,15 @@ pub async fn update_auto_recharge(
     new.rules.must_fit(&wallet)?;
     if !new.rules.is_none() {
         must_not_be_postpaid(&wallet)?;
-        settings::find(tx.conn(), &call.tenant).await?.must_sell_by_saved()?;
+        let settings = settings::find(tx.conn(), &call.tenant).await?;
+        settings.must_sell_by_saved()?;
         let methods = methods::of_customer(tx.conn(), &call.tenant, wallet.customer).await?;
-        methods.collection.ok_or_else(no_collection_method)?;
+        let method = methods.collection.and_then(|id| methods.get(id)).ok_or_else(no_collection_method)?;
+        let customer = customers::find(tx.conn(), &call.tenant, wallet.customer).await?.ok_or_else(Refusal::not_found)?;
+        let least = settings.minimum(method.kind, wallet.currency)?;
+        // Where the tax is not known yet, the figures count without it: each recharge says what is missing.
+        let rate = customer.must_have_tax().map_or(Decimal::ZERO, |tax| tax.rate_percent);
+        new.rules.must_work(least, |credit| charge_for(&settings, credit, (rate, least)))?;
     }
     let had_month_end = recharge.rules.month_end.is_some();
     recharge.rules = new.rules;

@@ -1,0 +1,129 @@
+//! What rules require, what the ceiling leaves of it, and when a stop ends.
+
+use super::{AutoRecharge, Rules, Then, Wanted};
+use crate::wallet::Wallet;
+use chrono::DateTime;
+use payterms_kernel::{Currency, Id, Money};
+
+fn aud(text: &str) -> Money {
+    Money::parse(Currency::parse("AUD").unwrap(), text).unwrap()
+}
+
+fn wallet(balance: &str) -> Wallet {
+    let id = Id::from_uuid(uuid::Uuid::from_u128(1));
+    let mut wallet = Wallet::open(id, Id::from_uuid(id.uuid()), aud("0").currency(), DateTime::UNIX_EPOCH);
+    wallet.posted = aud(balance);
+    wallet.owed = aud(balance).negated();
+    wallet
+}
+
+fn wanted(rules: Rules, balance: &str) -> Option<Money> {
+    asked(rules, balance).map(|wanted| wanted.credit)
+}
+
+fn asked(rules: Rules, balance: &str) -> Option<Wanted> {
+    let recharge = AutoRecharge { rules, month_end_marked: rules.month_end.is_some(), ..AutoRecharge::default() };
+    recharge.wanted(&wallet(balance), DateTime::UNIX_EPOCH).unwrap()
+}
+
+#[test]
+fn each_rule_asks_for_its_figure_or_the_deficit() {
+    let threshold = |then| Rules { threshold: Some((aud("10"), then)), ..Rules::default() };
+    assert_eq!(wanted(threshold(Then::Amount(aud("50"))), "-5.001"), Some(aud("50")));
+    assert_eq!(wanted(threshold(Then::Amount(aud("50"))), "-70.001"), Some(aud("100")), "as often as it takes, at once");
+    let repairs = Rules { repair_negative: true, ..threshold(Then::Amount(aud("50"))) };
+    assert_eq!(wanted(repairs, "-5"), Some(aud("50")), "one charge, which reaches the threshold");
+    assert_eq!(wanted(threshold(Then::UpTo(aud("50"))), "-5.001"), Some(aud("55.01")), "rounded up to the minor unit");
+    assert_eq!(wanted(Rules { repair_negative: true, ..Rules::default() }, "-3.2"), Some(aud("3.20")));
+    assert_eq!(wanted(Rules { month_end: Some(aud("20")), ..Rules::default() }, "0"), Some(aud("20")));
+    assert_eq!(wanted(Rules::default(), "-3"), None);
+}
+
+#[test]
+fn one_trigger_makes_one_charge_and_the_ceiling_leaves_a_smaller_multiple() {
+    let rules = |ceiling: Option<&str>| Rules {
+        threshold: Some((aud("100"), Then::Amount(aud("20")))),
+        ceiling: ceiling.map(aud),
+        ..Rules::default()
+    };
+    let whole = asked(rules(None), "5").unwrap();
+    assert_eq!(whole, Wanted { credit: aud("100"), step: Some(aud("20")) });
+    let untaxed = |credit: Money| Ok(credit);
+    // The ceiling, what is charged already, and what is charged now.
+    for (ceiling, charged, expected) in [
+        (Some("150"), "0", Some("100")),
+        (Some("60"), "0", Some("60")),
+        (Some("60"), "60", None),
+        (Some("99.99"), "0", Some("80")),
+        (Some("19.99"), "0", None),
+        (Some("150"), "75", Some("60")),
+        // Three times the charge from a balance of zero, which is five times 20.
+        (None, "200", Some("100")),
+        (None, "201", Some("80")),
+        (None, "281", None),
+    ] {
+        let fit = rules(ceiling).fit(aud(charged), whole, untaxed);
+        assert_eq!(fit.as_ref().ok().copied(), expected.map(aud), "{ceiling:?} {charged}");
+        assert!(fit.is_ok() || fit.is_err_and(|refusal| refusal.reason == "CEILING"));
+    }
+    // What is charged counts, tax and minimum included: 20.00 of credit are 22.00, 40.00 are 44.00.
+    let taxed = |credit: Money| Ok(Money::from_micros(credit.currency(), credit.micros() / 10 * 11).max(aud("30"))?);
+    assert_eq!(rules(Some("45")).fit(aud("0"), whole, taxed), Ok(aud("44")));
+    assert_eq!(rules(Some("31")).fit(aud("0"), whole, taxed), Ok(aud("30")), "the minimum");
+    assert_eq!(rules(None).ceiling_in_force(taxed), Ok(Some(aud("330"))));
+    let plain = Wanted { credit: aud("100"), step: None };
+    assert_eq!(rules(Some("60")).fit(aud("0"), plain, untaxed).unwrap_err().reason, "CEILING", "a target is not cut");
+    let repairs = Rules { repair_negative: true, ..Rules::default() };
+    assert_eq!(repairs.fit(aud("9999"), plain, untaxed), Ok(aud("100")), "it has no figure, and so no ceiling");
+}
+
+#[test]
+fn a_ceiling_that_no_charge_fits_is_refused_with_every_reason() {
+    let rules = |ceiling| Rules {
+        threshold: Some((aud("10"), Then::UpTo(aud("50")))),
+        month_end: Some(aud("30")),
+        ceiling: Some(aud(ceiling)),
+        repair_negative: false,
+    };
+    let taxed = |credit: Money| Ok(Money::from_micros(credit.currency(), credit.micros() / 10 * 11));
+    for (ceiling, reasons) in [("55", 0), ("54.99", 1), ("33", 1), ("32.99", 2), ("4.99", 3)] {
+        let found = rules(ceiling).must_work(aud("5"), taxed).map_or_else(|refusal| refusal.violations.len(), |()| 0);
+        assert_eq!(found, reasons, "{ceiling}");
+    }
+}
+
+#[test]
+fn a_stop_ends_with_the_month_unless_only_a_person_can_end_it() {
+    let (now, month) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + chrono::TimeDelta::days(31));
+    let refusal = |reason| payterms_kernel::Refusal::precondition(reason, "x");
+    let mut recharge = AutoRecharge::default();
+    recharge.refused(&refusal("CEILING"), (now, month));
+    assert_eq!((recharge.failure.as_str(), recharge.retry_at), ("CEILING", Some(month)));
+    recharge.retry_due().unwrap();
+    assert_eq!((recharge.failure.as_str(), recharge.ladder.attempts), ("", 0));
+    for attempt in 1..=5 {
+        recharge.refused(&refusal("card_declined"), (now, month));
+        assert_eq!(recharge.retry_at == Some(month), attempt == 5, "{attempt}");
+    }
+    recharge.retry_due().unwrap();
+    assert_eq!(recharge.ladder.attempts, 0, "a new month");
+    for reason in ["stolen_card", "authentication_required"] {
+        recharge.refused(&refusal(reason), (now, month));
+        assert_eq!(recharge.retry_at, None, "{reason}");
+    }
+}
+
+#[test]
+fn a_threshold_recharge_does_not_replace_the_month_end_one() {
+    let rules =
+        Rules { threshold: Some((aud("10"), Then::Amount(aud("50")))), month_end: Some(aud("20")), repair_negative: false, ceiling: None };
+    let mut recharge = AutoRecharge { rules, month_end_marked: true, ..AutoRecharge::default() };
+    recharge.begin(Id::from_uuid(uuid::Uuid::from_u128(2)), &wallet("0"), DateTime::UNIX_EPOCH).unwrap();
+    assert!(recharge.month_end_marked);
+    recharge.open = None;
+    recharge.begin(Id::from_uuid(uuid::Uuid::from_u128(3)), &wallet("-0"), DateTime::UNIX_EPOCH).unwrap();
+    let full = AutoRecharge { rules: Rules { threshold: None, ..rules }, month_end_marked: true, ..AutoRecharge::default() };
+    let mut full = full;
+    full.begin(Id::from_uuid(uuid::Uuid::from_u128(4)), &wallet("0"), DateTime::UNIX_EPOCH).unwrap();
+    assert!(!full.month_end_marked);
+}
