@@ -232,8 +232,8 @@ pub async fn lock_of_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, in
     Ok(found)
 }
 
-/// The payment that waits for a transfer for an invoice, the oldest first, locked.
-pub async fn lock_announced<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Option<Payment>, AppError> {
+/// The payments that wait for a transfer for an invoice, the oldest first, locked.
+pub async fn lock_announced<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<Payment>, AppError> {
     let ids: Vec<Uuid> = allocations::Entity::find()
         .select_only()
         .column(allocations::Column::PaymentId)
@@ -247,7 +247,7 @@ pub async fn lock_announced<C: ConnectionTrait>(conn: &C, tenant: &TenantId, inv
         .filter(Column::Id.is_in(ids))
         .filter(Column::State.eq(PaymentState::Processing.name()));
     let rows = query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?;
-    Ok(whole(conn, tenant, rows).await?.into_iter().find(Payment::is_announced))
+    Ok(whole(conn, tenant, rows).await?.into_iter().filter(Payment::is_announced).collect())
 }
 
 /// Transfers that were announced with these references, whatever became of them.

@@ -152,7 +152,10 @@ impl Plan {
     /// Records that invoicing refused the blocks: the pending verb is dropped.
     pub fn not_blocked(&mut self, now: DateTime<Utc>) {
         let pending = self.pending_transition.take();
-        self.restart.refused = matches!(pending, Some(PendingTransition::Block { verb: Verb::UndoBreach | Verb::Reopen, .. }));
+        // Where an invoice changed while its block was asked for, the next evaluation asks again with its present figures: one payment
+        // that is taken back opens several invoices, each with an event of its own.
+        let moved = self.covered.iter().any(|invoice| invoice.open != invoice.expected);
+        self.restart.refused = !moved && matches!(pending, Some(PendingTransition::Block { verb: Verb::UndoBreach | Verb::Reopen, .. }));
         self.touch(now);
     }
 }

@@ -144,6 +144,10 @@ impl Plan {
         let Some(last_day) = self.breaches.last_day else { return Ok(()) };
         let missed = self.was_missed_by(last_day)?;
         let paid = self.paid_since_begin()?;
+        // A payment that was taken back since and is there again is another one.
+        if self.breaches.disproved_at.is_some_and(|then| paid.compare(then).is_ok_and(std::cmp::Ordering::is_lt)) {
+            self.breaches.disproved_at = None;
+        }
         if !missed && !self.breaches.disproved && self.breaches.disproved_at != Some(paid) {
             self.breaches.count = self.breaches.count.saturating_sub(1);
             self.breaches.disproved = true;

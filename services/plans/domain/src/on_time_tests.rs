@@ -188,6 +188,40 @@ fn a_payment_that_is_taken_back_opens_a_completed_plan_and_nothing_follows_befor
     assert_eq!(plan.grace_end(), Some(day("2026-04-17")));
 }
 
+/// One transfer paid both invoices: each is an event of its own when it is taken back.
+#[test]
+fn a_block_that_is_refused_because_more_was_taken_back_is_asked_for_again() {
+    let (mut plan, now) = (completed(), at(day("2026-04-10")));
+    publish_figures(&mut plan, 0, 4_000, 0, now);
+    plan.evaluate(UTC, now).unwrap();
+    assert_eq!(plan.covered[1].expected, usd(0), "the other invoice is paid, as far as is known");
+    let later = now + TimeDelta::seconds(1);
+    publish_figures(&mut plan, 1, 6_000, 0, later);
+    plan.not_blocked(later);
+    plan.evaluate(UTC, later).unwrap();
+    assert!(matches!(plan.pending_transition, Some(PendingTransition::Block { verb: Verb::Reopen, .. })));
+    assert_eq!((plan.covered[0].expected, plan.covered[1].expected), (usd(4_000), usd(6_000)));
+    plan.not_blocked(later);
+    plan.evaluate(UTC, later).unwrap();
+    assert_eq!((plan.pending_transition.is_none(), plan.state), (true, PlanState::Completed), "nothing moved: a person decides");
+}
+
+/// The payment that disproved one breach is taken back and booked anew: it disproves the next one too.
+#[test]
+fn a_payment_that_is_matched_anew_disproves_another_breach() {
+    let (mut plan, now) = (breached(), at(day("2026-02-07")));
+    publish_figures_of(&mut plan, 0, (0, 4_000), day("2026-02-05"), now);
+    plan.evaluate(UTC, now).unwrap();
+    assert!(plan.breaches.disproved);
+    plan.not_blocked(now);
+    publish_figures(&mut plan, 0, 4_000, 0, now + TimeDelta::seconds(1));
+    plan.evaluate(UTC, now).unwrap();
+    assert_eq!((plan.breaches.disproved, plan.breaches.count), (false, 1));
+    publish_figures_of(&mut plan, 0, (0, 4_000), day("2026-02-05"), now + TimeDelta::seconds(2));
+    plan.evaluate(UTC, now).unwrap();
+    assert_eq!((plan.breaches.disproved, plan.breaches.count), (true, 0));
+}
+
 #[test]
 fn a_plan_in_grace_is_not_breached_before_the_third_day_and_collects_nothing() {
     let (mut plan, due) = (active(), at(day("2026-01-31")));

@@ -225,7 +225,7 @@ pub(crate) fn release(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, 
     }
     // Free credit pays the wallet's debt first, as new credit does.
     for (id, _) in freed {
-        wallet.settle_owed(ids, id, Payer::FreedCredit, now)?;
+        wallet.settle_owed(ids, id, Payer::Free, now)?;
     }
     hold.state = end;
     hold.updated_at = now;

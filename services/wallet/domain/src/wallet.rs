@@ -29,8 +29,8 @@ pub struct Wallet {
     pub owed: Money,
     /// The part of the debt that chargebacks caused. Credit pays it first, and no invoice taxes it, since it is not usage.
     pub owed_back: Money,
-    /// The part of the debt that came of transfers that were taken back. New credit pays it first; an auto-recharge neither begins
-    /// because of it nor pays it.
+    /// The part of the debt that came of transfers that were taken back. Credit pays it first; an auto-recharge neither begins because
+    /// of it nor pays it.
     pub owed_undone: Money,
     /// The live lots, in debit order.
     pub lots: Vec<Lot>,
@@ -64,10 +64,8 @@ pub struct LotFunding {
 /// What credit pays a debt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Payer {
-    /// Credit that somebody paid in, or that the tenant gave.
-    NewCredit,
-    /// Credit that is free again. What is owed because a transfer was taken back left it alone, and does so still.
-    FreedCredit,
+    /// Credit that is new, or free again after a hold: it may be what is left of a transfer that was taken back meanwhile.
+    Free,
     /// Credit that an auto-recharge bought: nobody decided that it pays what is owed because a transfer was taken back.
     Recharge,
 }
@@ -187,19 +185,19 @@ impl Wallet {
         self.post(ids, kind, sides, new.description, now)?;
         let index = self.lots.partition_point(|other| other.debit_order(&lot).is_le());
         self.lots.insert(index, lot);
-        let payer = if funding.recharge { Payer::Recharge } else { Payer::NewCredit };
+        let payer = if funding.recharge { Payer::Recharge } else { Payer::Free };
         self.settle_owed(ids, id, payer, now)?;
         Ok(id)
     }
 
     /// Pays the debt from a lot that is new or free again: first the part that chargebacks caused, then usage. Usage that a
     /// deposit pays belongs to the invoice that taxes it, like any usage that a deposit pays. Usage of an agreement is not
-    /// paid here, because it is invoiced. What transfers that were taken back left owing is paid by new credit alone.
+    /// paid here, because it is invoiced. Credit of a recharge does not pay what transfers that were taken back left owing.
     pub(crate) fn settle_owed(&mut self, ids: &mut IdSource, lot: Id<Lot>, by: Payer, now: DateTime<Utc>) -> Result<(), Refusal> {
         let Some(payer) = self.lots.iter().find(|candidate| candidate.id == lot && candidate.in_force(now)) else { return Ok(()) };
         let free = payer.unpinned()?;
         let tax = if payer.tax_kind == Some(TaxKind::Deposit) { UsageTax::OnInvoice } else { UsageTax::Settled };
-        let undone = if by == Payer::NewCredit { Money::zero(self.currency) } else { self.owed_undone };
+        let undone = if by == Payer::Free { Money::zero(self.currency) } else { self.owed_undone };
         let undone_back = undone.min(self.owed_back)?;
         let back = self.owed_back.minus(undone_back)?.min(free)?;
         self.owed_back = self.owed_back.minus(back)?;
@@ -211,7 +209,7 @@ impl Wallet {
             self.pay_owed(ids, lot, used, tax, now)?;
             paid = paid.plus(used)?;
         }
-        if by == Payer::NewCredit {
+        if by == Payer::Free {
             self.owed_undone = self.owed_undone.minus(self.owed_undone.min(paid)?)?;
         }
         Ok(())

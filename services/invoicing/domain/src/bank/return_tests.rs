@@ -104,6 +104,21 @@ fn what_the_returned_line_paid_is_open_again_and_the_line_stays_returned() {
 }
 
 #[test]
+fn a_second_return_of_one_line_takes_nothing_and_is_free_again() {
+    let nothing = Taking { payment: None, invoices: &mut [], collect_at: NOW, now: NOW };
+    let (mut first, mut second) = (known(98, -10_000, ("2026-03-30", "", "", "")), known(99, -10_000, ("2026-03-31", "", "", "")));
+    let mut original = line(10_000);
+    first.return_line(&original).unwrap();
+    second.return_line(&original).unwrap();
+    original.take_back(&first, &mut ids(), nothing).unwrap();
+    second.undo_return(&mut original).unwrap();
+    assert_eq!((second.state, second.returned_line), (LineState::Unmatched, None));
+    assert_eq!((original.state, original.returned_by), (LineState::Returned, Some(first.id)), "the other one stands");
+    first.undo_return(&mut original).unwrap();
+    assert_eq!(original.state, LineState::Unmatched);
+}
+
+#[test]
 fn a_line_that_has_not_paid_is_returned_at_once_and_one_that_cannot_be_is_for_a_person() {
     let nothing = || Taking { payment: None, invoices: &mut [], collect_at: NOW, now: NOW };
     let mut by = known(99, -10_000, ("2026-03-31", "", "", ""));

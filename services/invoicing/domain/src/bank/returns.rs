@@ -170,12 +170,17 @@ impl BankLine {
     /// `BANK_LINE_STATE`; `PAYMENT_PENDING` while the line is still being taken back.
     pub fn undo_return(&mut self, original: &mut Self) -> Result<(), Refusal> {
         self.must_be(&[LineState::Matched])?;
-        if original.state != LineState::Returned || original.returned_by != Some(self.id) {
-            return Err(pay::pending());
+        match original.returned_by {
+            Some(by) if by == self.id && original.state == LineState::Returned => {
+                original.decide(LineState::Unmatched);
+                original.returned_by = None;
+            }
+            // Another return has taken that line back: this one took nothing.
+            Some(by) if by != self.id => {}
+            _ => return Err(pay::pending()),
         }
-        original.decide(LineState::Unmatched);
         self.decide(LineState::Unmatched);
-        (original.returned_by, self.returned_line) = (None, None);
+        self.returned_line = None;
         Ok(())
     }
 }

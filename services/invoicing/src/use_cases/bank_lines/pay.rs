@@ -56,11 +56,13 @@ pub async fn drive_bank_line(app: &App, lease: &Lease) -> Result<(), AppError> {
 /// The payment of a line: the one that was announced for its invoice, else a new one.
 async fn make_payment(tx: &mut WriteTx, line: &mut BankLine, owned: &mut [Invoice]) -> Result<Payment, AppError> {
     let (tenant, now) = (tx.call().tenant.clone(), tx.now());
-    if let Some(invoice) = owned.first()
-        && let Some(mut announced) = payments::lock_announced(tx.conn(), &tenant, invoice.id).await?
-        // One that was announced for some of them only waits on: its own line may come.
-        && owned.iter().all(|invoice| announced.allocations.iter().any(|allocation| allocation.invoice == invoice.id))
-    {
+    let announced = match owned.first() {
+        Some(invoice) => payments::lock_announced(tx.conn(), &tenant, invoice.id).await?,
+        None => Vec::new(),
+    };
+    // One that was announced for some of them only waits on: its own line may come.
+    let pays = |announced: &Payment, invoice: &Invoice| announced.allocations.iter().any(|allocation| allocation.invoice == invoice.id);
+    if let Some(mut announced) = announced.into_iter().find(|own| owned.iter().all(|invoice| pays(own, invoice))) {
         announced.arrived(line, now);
         cancel(tx, lapse::JOB, &announced.id.to_string()).await?;
         return Ok(announced);

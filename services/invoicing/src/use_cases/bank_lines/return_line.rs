@@ -111,6 +111,11 @@ pub async fn drive_returned_line(app: &App, lease: &Lease) -> Result<(), AppErro
     let mut held = lock_paid_line(&tx, original, Some(id)).await?;
     flow::hold(&tx, lease).await?;
     let mut return_lease = None;
+    // Another return may have found the same line before either was carried out.
+    if let (Some(by), true) = (&mut held.by, held.line.returned_by.is_some_and(|other| other != id)) {
+        by.original_not_returnable();
+        store_line(&mut tx, by).await?;
+    }
     if held.by.as_ref().is_some_and(|by| by.returned_line == Some(original)) && held.line.returned_by.is_none() {
         match take_line_back(app, &mut tx, &mut held).await {
             Ok(lease) => return_lease = lease,

@@ -90,7 +90,13 @@ pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, un
     if let (Some(top_up), Some(bought)) = (order.and_then(|order| order.top_up), taken.bought) {
         let tenant = tx.call().tenant.clone();
         let sides = find_sides(tx, &tenant, customer).await?;
-        Box::pin(raise_order(tx, (&sides.0, &sides.1), (bought.amount, top_up))).await?;
+        match Box::pin(raise_order(tx, (&sides.0, &sides.1), (bought.amount, top_up))).await {
+            // What is gone is taken back whether or not the tenant may sell again: without a tax rule staff raise it later.
+            Err(AppError::Refused(refusal)) => {
+                tracing::warn!(reason = refusal.reason, "no new invoice asks for a top-up that was taken back");
+            }
+            raised => drop(raised?),
+        }
     }
     Ok(())
 }
