@@ -184,6 +184,22 @@ mod tests {
     }
 
     #[test]
+    fn credit_that_a_hold_kept_from_its_return_pays_for_it_when_it_is_free() {
+        let (mut ids, mut wallet) = (ids("hold"), wallet());
+        let arrived = Arrived { payment: PAYMENT, amount: aud("120"), bought: None };
+        settlement::transfer(&mut wallet, &mut ids, arrived, None, NOW).unwrap();
+        let lot = settlement::surplus(&mut wallet, &mut ids, PAYMENT, aud("20"), None, NOW).unwrap();
+        let order = settlement::PaymentHold { payment: Uuid::from_u128(7), amount: aud("15"), tax: settlement::InvoiceTax::Untaxed };
+        let mut hold = settlement::hold(&mut wallet, &mut ids, order, NOW).unwrap();
+        let credit = CreditBought { amount: aud("20"), tax: aud("0"), tax_kind: TaxKind::Deposit };
+        let surplus = Some(ReturnedCredit { credit, lot: Some(lot) });
+        return_transfer(&mut wallet, &mut ids, Returned { payment: PAYMENT, amount: aud("120"), surplus, bought: None }, NOW).unwrap();
+        assert_eq!((wallet.owed, wallet.owed_undone), (aud("15"), aud("15")), "what is held cannot be taken");
+        settlement::release(&mut wallet, &mut hold, &mut ids, NOW).unwrap();
+        assert_eq!((wallet.owed, wallet.owed_undone, wallet.posted), (aud("0"), aud("0"), aud("0")));
+    }
+
+    #[test]
     fn no_recharge_pays_what_is_owed_and_new_credit_pays_it_first() {
         let mut wallet = after_return("15");
         let rules = Rules { threshold: Some((aud("10"), Then::UpTo(aud("50")))), repair_negative: true, ..Rules::default() };
