@@ -2,7 +2,7 @@
 
 use crate::{
     invoicing_bank::{bank, days},
-    system,
+    invoicing_billing as billing, system,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -25,6 +25,7 @@ impl MigratorTrait for Invoicing {
             Box::new(bank::RETURNS),
             Box::new(days::STEP),
             Box::new(bank::DETAILS),
+            Box::new(billing::NEW_METHODS),
         ]
     }
 }

@@ -8,6 +8,7 @@ pub mod credit;
 pub mod ddl;
 pub mod invoicing;
 mod invoicing_bank;
+mod invoicing_billing;
 pub mod plans;
 mod roles;
 pub mod run;

@@ -16,6 +16,7 @@ impl MigratorTrait for Plans {
             Box::new(system::FEWER_INDEXES),
             Box::new(system::GUARDED),
             Box::new(on_time::STEP),
+            Box::new(new_methods::STEP),
         ]
     }
 }
@@ -122,5 +123,17 @@ mod on_time {
     pub const STEP: DataStep = DataStep {
         step: Step { name: "plans_0002_on_time", postgres: &[], statements: STATEMENTS, tables: &[] },
         unguarded: &["plans", "instalments", "plan_history"],
+    };
+}
+
+/// Another collection method is tried once.
+mod new_methods {
+    use crate::ddl::Step;
+
+    pub const STEP: Step = Step {
+        name: "plans_0004_new_methods",
+        postgres: &[],
+        statements: &["ALTER TABLE plans ADD COLUMN next_attempt_is_last boolean NOT NULL DEFAULT false"],
+        tables: &[],
     };
 }

@@ -4,13 +4,14 @@ use crate::{
     clocks::{advance, start},
     invariants,
     invoices::{draft, issued, line, read},
+    mails::{mails_of, text},
     payments::by,
     top_ups::card,
 };
 use payterms_proto::{
     invoicing::v1::{
         Block, BlockForOwnerRequest, BlockInvoiceRequest, CreatePaymentRequest, ExplainInvoiceRequest, Invoice, InvoiceToBlock,
-        InvoiceToPay, ListInvoicesRequest, ListPaymentsRequest, Payment, RetryCollectionRequest, UnblockForOwnerRequest,
+        InvoiceToPay, ListInvoicesRequest, ListPaymentsRequest, MailKind, Payment, RetryCollectionRequest, UnblockForOwnerRequest,
         UnblockInvoiceRequest, VoidInvoiceRequest, block::Reason, collection::State, explain_invoice_response::Topic, invoice,
     },
     wallet::v1::SetCollectionMethodRequest,
@@ -31,6 +32,7 @@ on_both!(
     without_a_method_the_reason_shows,
     what_a_failed_payment_leaves_open_is_collected_too,
     an_owner_blocks_all_or_none_and_alone_lifts,
+    a_new_method_is_tried_once_the_next_day,
 );
 
 pub(crate) const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z; the first is eleven in the morning in Sydney
@@ -119,6 +121,34 @@ pub(crate) async fn a_decline_climbs_the_ladder_and_is_retried_by_hand(world: &W
     assert_eq!((desk.invoice().await.state(), desk.collection().await.0), (invoice::State::Paid, State::Off));
     let again = RetryCollectionRequest { request_id: request_id(), name: desk.invoice.name.clone() };
     assert_eq!(reason(&desk.admin.collections().retry_collection(again).await.unwrap_err()), "INVOICE_STATE");
+    invariants::books_agree(world).await;
+}
+
+/// What has stopped, for whatever reason, is tried once with another collection method, a day later, and a mail says so.
+async fn a_new_method_is_tried_once_the_next_day(world: &World) {
+    let desk = desk(world, Some("tok_stolen")).await;
+    advance(world, DUE + 60).await;
+    assert_eq!(desk.collection().await, (State::Failed, 1, None, "stolen_card".into()));
+    let choose = async |token: &str| {
+        let name = card(world, &desk.admin, &desk.customer, token).await;
+        let point = SetCollectionMethodRequest { request_id: request_id(), name };
+        desk.admin.methods().set_collection_method(point).await.unwrap();
+    };
+    choose("tok_declined").await;
+    advance(world, DUE + 120).await;
+    let (state, attempts, next, _) = desk.collection().await;
+    assert_eq!((state, attempts), (State::Scheduled, 1));
+    assert!(next.is_some_and(|at| (DUE + DAY + 60..=DUE + DAY + 120).contains(&at)), "{next:?}");
+    let mail = mails_of(&desk.owner, MailKind::CollectionPlanned, 1).await.remove(0);
+    let words = text(&desk.owner, &mail).await;
+    assert!(words.contains(&desk.invoice.number) && words.contains("100.00\u{a0}USD"), "{words}");
+    assert!(mail.subject.contains("1 February 2026"), "{}", mail.subject);
+    advance(world, DUE + 9 * DAY).await;
+    assert_eq!(desk.collection().await, (State::Failed, 2, None, "card_declined".into()), "once, not up a ladder");
+    choose("tok_visa").await;
+    advance(world, DUE + 11 * DAY).await;
+    assert_eq!((desk.invoice().await.state(), desk.payments().await.len()), (invoice::State::Paid, 3));
+    invariants::hold(world).await;
     invariants::books_agree(world).await;
 }
 

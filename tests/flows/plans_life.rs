@@ -40,6 +40,7 @@ on_both!(
     what_a_payment_under_way_pays_is_not_taken_again,
     a_breached_plan_with_a_paid_invoice_is_reinstated,
     cancelled_plans_let_reminders_go_on,
+    a_new_method_is_tried_once_for_a_plan,
     plans_show_by_state_date_and_in_the_overview,
 );
 
@@ -181,6 +182,25 @@ async fn a_breach_that_accelerates_makes_all_due_at_once(world: &World) {
     let (due, plan) = Box::pin(breached_early(world, BreachConsequence::Accelerate)).await;
     let day = Some(Date { year: 2026, month: 1, day: 11 });
     assert_eq!((plan.state(), plan.due_at_once_date, due), (State::Breached, day, day));
+}
+
+/// An instalment that could not be collected is tried once with another collection method, a day later.
+async fn a_new_method_is_tried_once_for_a_plan(world: &World) {
+    let (desk, plan) = active(world, Some("tok_stolen")).await;
+    let due = MIDNIGHT + 30 * DAY;
+    advance(world, due).await;
+    let stopped = self::plan(&desk.admin, &plan.name).await.collection.unwrap();
+    assert_eq!((stopped.failure_reason.as_str(), stopped.next_attempt_time), ("stolen_card", None));
+    let name = card(world, &desk.admin, &desk.customer, "tok_visa").await;
+    let point = SetCollectionMethodRequest { request_id: request_id(), name };
+    desk.admin.methods().set_collection_method(point).await.unwrap();
+    let mail = mails_of(&desk.owner, MailKind::CollectionPlanned, 1).await.remove(0);
+    let words = text(&desk.owner, &mail).await;
+    assert!(words.contains(&desk.invoice.number) && words.contains("33.34\u{a0}USD"), "{words}");
+    advance(world, due + DAY + 60).await;
+    assert_eq!(shares(&self::plan(&desk.admin, &plan.name).await), [(3_334, 3_334), (3_333, 0), (3_333, 0)]);
+    plans_agree(world).await;
+    invariants::books_agree(world).await;
 }
 
 async fn a_bank_account_is_told_and_waited_for(world: &World) {

@@ -6,8 +6,10 @@ use crate::{
     top_ups::card,
     wallets::debit,
 };
+use payterms_proto::google::r#type::Date;
 use payterms_proto::wallet::v1::{
-    AutoRecharge, GetAutoRechargeRequest, ListTopUpsRequest, PostFeeRequest, RetryAutoRechargeRequest, TopUp, UpdateAutoRechargeRequest,
+    AutoRecharge, GetAutoRechargeRequest, ListTopUpsRequest, PostFeeRequest, RetryAutoRechargeRequest, SetCollectionMethodRequest, TopUp,
+    UpdateAutoRechargeRequest,
     auto_recharge::{State, ThresholdRecharge},
     top_up::Source,
 };
@@ -28,6 +30,9 @@ on_both!(
     a_declined_month_end_is_not_lost,
     the_monthly_ceiling_stops_what_would_pass_it,
     one_trigger_makes_one_charge,
+    another_collection_method_ends_a_final_stop,
+    a_stop_ends_when_credit_is_bought_or_a_method_added,
+    a_month_has_a_ladder_of_its_own,
 );
 
 const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
@@ -126,13 +131,12 @@ async fn a_failure_shows_and_climbs_the_ladder(world: &World) {
     let good = card(world, &admin, &customer, "tok_visa").await;
     let point = payterms_proto::wallet::v1::SetCollectionMethodRequest { request_id: request_id(), name: good };
     admin.methods().set_collection_method(point).await.unwrap();
-    let retry = || RetryAutoRechargeRequest { request_id: request_id(), name: format!("{wallet}/autoRecharge") };
-    admin.recharges().retry_auto_recharge(retry()).await.unwrap();
     advance(world, START + 21 * DAY).await;
     let mended = read(&admin, &wallet).await;
-    assert_eq!((mended.state(), mended.failed_attempt_count), (State::Watching, 0));
+    assert_eq!((mended.state(), mended.failed_attempt_count), (State::Watching, 0), "the new method is charged at once");
     assert_eq!(recharges(&admin, &wallet).await[0].amount, amount("USD", 30, 0));
-    assert_eq!(reason(&admin.recharges().retry_auto_recharge(retry()).await.unwrap_err()), "RECHARGE_STATE");
+    let retry = RetryAutoRechargeRequest { request_id: request_id(), name: format!("{wallet}/autoRecharge") };
+    assert_eq!(reason(&admin.recharges().retry_auto_recharge(retry).await.unwrap_err()), "RECHARGE_STATE");
     invariants::hold(world).await;
 }
 
@@ -206,8 +210,6 @@ async fn a_declined_month_end_is_not_lost(world: &World) {
     let good = card(world, &admin, &customer, "tok_visa").await;
     let point = payterms_proto::wallet::v1::SetCollectionMethodRequest { request_id: request_id(), name: good };
     admin.methods().set_collection_method(point).await.unwrap();
-    let retry = RetryAutoRechargeRequest { request_id: request_id(), name: format!("{wallet}/autoRecharge") };
-    admin.recharges().retry_auto_recharge(retry).await.unwrap();
     advance(world, START + 30 * DAY).await;
     let states: Vec<_> = recharges(&admin, &wallet).await.iter().map(|top_up| top_up.state().as_str_name().to_owned()).collect();
     assert_eq!(states, ["STATE_SUCCEEDED", "STATE_FAILED"]);
@@ -219,7 +221,9 @@ async fn the_monthly_ceiling_stops_what_would_pass_it(world: &World) {
     let low = |ceiling| AutoRecharge { monthly_ceiling: amount("USD", ceiling, 0), ..threshold(50, 20) };
     let refused = set(&admin, &wallet, AutoRecharge { month_end_amount: amount("USD", 30, 0), ..low(19) }).await.unwrap_err();
     assert_eq!((reason(&refused).as_str(), violations(&refused).len()), ("FIELD_OUT_OF_RANGE", 3), "both figures and the least charge");
-    set(&admin, &wallet, low(60)).await.unwrap();
+    let shown = set(&admin, &wallet, low(60)).await.unwrap();
+    assert_eq!((shown.ceiling_in_force, shown.ceiling_left), (amount("USD", 60, 0), amount("USD", 60, 0)));
+    assert_eq!((shown.largest_charge, shown.month), (amount("USD", 60, 0), Some(Date { year: 2026, month: 1, day: 1 })));
     let service = world.someone("SERVICE", None);
     for (day, units) in [(1, 60), (2, 20), (3, 20), (4, 20)] {
         service.postings().post_debit(debit(&wallet, amount("USD", units, 0))).await.unwrap();
@@ -229,6 +233,7 @@ async fn the_monthly_ceiling_stops_what_would_pass_it(world: &World) {
     let stopped = read(&admin, &wallet).await;
     assert_eq!((stopped.state(), stopped.failure_reason.as_str()), (State::Failed, "CEILING"));
     assert_eq!(stopped.next_retry_time.map(|at| at.seconds), Some(FEBRUARY));
+    assert_eq!((stopped.ceiling_left, stopped.largest_charge), (amount("USD", 0, 0), amount("USD", 60, 0)));
     set(&admin, &wallet, low(80)).await.unwrap();
     advance(world, START + 5 * DAY).await;
     assert_eq!(recharges(&admin, &wallet).await.len(), 4);
@@ -259,5 +264,66 @@ async fn one_trigger_makes_one_charge(world: &World) {
     advance(world, START + 120).await;
     assert_eq!(amounts(&other, &buyer).await, [amount("USD", 60, 0)]);
     assert_eq!(read(&buyer, &other).await.failure_reason, "CEILING");
+    invariants::hold(world).await;
+}
+
+async fn point_at(admin: &Session, method: &str) {
+    let point = SetCollectionMethodRequest { request_id: request_id(), name: method.to_owned() };
+    admin.methods().set_collection_method(point).await.unwrap();
+}
+
+/// A stolen card is not tried again by itself: another card beside it changes nothing until it is the collection method.
+async fn another_collection_method_ends_a_final_stop(world: &World) {
+    let (customer, wallet, admin) = stocked(world, "tok_stolen").await;
+    set(&admin, &wallet, AutoRecharge { month_end_amount: amount("USD", 30, 0), ..threshold(200, 50) }).await.unwrap();
+    advance(world, START + 60).await;
+    assert_eq!((read(&admin, &wallet).await.failure_reason.as_str(), recharges(&admin, &wallet).await.len()), ("stolen_card", 1));
+    let good = card(world, &admin, &customer, "tok_visa").await;
+    advance(world, START + 40 * DAY).await;
+    assert_eq!(recharges(&admin, &wallet).await.len(), 1, "neither another card, nor the month's end, nor a new month");
+    point_at(&admin, &good).await;
+    advance(world, START + 40 * DAY + 60).await;
+    let now = read(&admin, &wallet).await;
+    let bought: Vec<_> = recharges(&admin, &wallet).await.into_iter().map(|own| own.amount).collect();
+    assert_eq!((now.state(), now.failed_attempt_count), (State::Watching, 0));
+    assert_eq!(bought, [30, 100, 100].map(|units| amount("USD", units, 0)), "January's end was not forgotten");
+    invariants::hold(world).await;
+}
+
+/// At the ceiling: credit that is bought by hand brings the wallet back, and its rules are watched again.
+async fn a_stop_ends_when_credit_is_bought_or_a_method_added(world: &World) {
+    let (customer, wallet, admin) = stocked(world, "tok_visa").await;
+    let rules = AutoRecharge { monthly_ceiling: amount("USD", 60, 0), ..threshold(150, 20) };
+    set(&admin, &wallet, rules).await.unwrap();
+    advance(world, START + 60).await;
+    assert_eq!(read(&admin, &wallet).await.state(), State::Watching, "60.00 reach the threshold");
+    world.someone("SERVICE", None).postings().post_debit(debit(&wallet, amount("USD", 20, 0))).await.unwrap();
+    advance(world, START + 120).await;
+    assert_eq!(read(&admin, &wallet).await.failure_reason, "CEILING");
+    admin.top_ups().create_top_up(crate::top_ups::buy(&wallet, "", amount("USD", 30, 0))).await.unwrap();
+    assert_eq!(read(&admin, &wallet).await.state(), State::Watching);
+    // A card that is declined, and one that is saved beside it: the ladder begins again, with the first card.
+    let (other, second, buyer) = another(world, "tok_declined").await;
+    set(&buyer, &second, threshold(50, 40)).await.unwrap();
+    advance(world, START + 180).await;
+    assert_eq!(read(&buyer, &second).await.failed_attempt_count, 1);
+    card(world, &buyer, &other, "tok_visa").await;
+    advance(world, START + 240).await;
+    let again = read(&buyer, &second).await;
+    assert_eq!((again.failed_attempt_count, recharges(&buyer, &second).await.len()), (1, 2));
+    assert_ne!(customer, other);
+    invariants::hold(world).await;
+}
+
+/// A ladder that began on 26 January does not count in February.
+async fn a_month_has_a_ladder_of_its_own(world: &World) {
+    let (_, wallet, admin) = stocked(world, "tok_declined").await;
+    let late = START + 26 * DAY;
+    advance(world, late).await;
+    set(&admin, &wallet, threshold(150, 60)).await.unwrap();
+    for (days, attempts) in [(0, 1), (1, 2), (3, 3), (5, 1), (6, 2), (8, 3)] {
+        advance(world, late + days * DAY + 60).await;
+        assert_eq!(read(&admin, &wallet).await.failed_attempt_count, attempts, "day {days}");
+    }
     invariants::hold(world).await;
 }

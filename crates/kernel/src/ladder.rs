@@ -30,6 +30,8 @@ pub struct Ladder {
     pub attempts: u32,
     /// Instant of the first failure; the retry days count from it.
     pub first_failed_at: Option<DateTime<Utc>>,
+    /// Whether the next attempt is the last one, however many failed before.
+    pub next_is_last: bool,
 }
 
 /// The consequence of a failure.
@@ -56,11 +58,15 @@ impl Ladder {
     pub fn failed(&mut self, reason: &str, now: DateTime<Utc>) -> Rung {
         self.attempts = self.attempts.saturating_add(1);
         let first = *self.first_failed_at.get_or_insert(now);
+        let was_last = std::mem::take(&mut self.next_is_last);
         if HARD.contains(&reason) {
             return Rung::Hard;
         }
         if reason == AUTHENTICATION_REQUIRED {
             return Rung::Action;
+        }
+        if was_last {
+            return Rung::Over;
         }
         // A manual attempt counts as one of the five. If a planned day has already passed, as it may under a block,
         // the retry follows at the planned distance from the previous one: waiting costs the customer no attempts.
@@ -103,6 +109,15 @@ mod tests {
         ladder.failed("card_declined", day(0));
         let rungs: Vec<_> = [10, 12, 14, 16].map(|days| ladder.failed("card_declined", day(days))).to_vec();
         assert_eq!(rungs, [Rung::At(day(12)), Rung::At(day(14)), Rung::At(day(16)), Rung::Over]);
+    }
+
+    #[test]
+    fn a_single_attempt_is_left_whatever_failed_before() {
+        let mut ladder = Ladder::default();
+        assert_eq!(ladder.failed("stolen_card", day(0)), Rung::Hard);
+        ladder.next_is_last = true;
+        assert_eq!((ladder.failed("card_declined", day(1)), ladder.attempts), (Rung::Over, 2));
+        assert_eq!(ladder.failed("card_declined", day(2)), Rung::At(day(5)), "a person's retry goes on as before");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What invoicing does with the events of other services.
 
 use crate::use_cases::{
+    collections::follow_method::follow_method,
     invoices::{bill_metered_month::bill_metered_month, bill_purchase::bill_purchase, bill_usage_month::bill_usage_month},
     mails::{
         credit_notices::{mail_advised_limit, mail_credit_application, mail_credit_line},
@@ -17,8 +18,8 @@ use payterms_proto::{
     credit::v1::{AdvisedLimitChanged, ApplicationChanged, CreditLineChanged, PurchaseCaptured},
     plans::v1::PlanChanged,
     wallet::v1::{
-        AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, TopUpChanged, UsageMonthClosed, WalletSettingsChanged, auto_recharge,
-        charge::State, top_up,
+        AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, PaymentMethodsChanged, TopUpChanged, UsageMonthClosed,
+        WalletSettingsChanged, auto_recharge, charge::State, top_up,
     },
 };
 use prost::Message;
@@ -33,6 +34,7 @@ pub fn all() -> Consumers {
         .with::<UsageMonthClosed>(usage_month_closed)
         .with::<AutoRechargeChanged>(auto_recharge_changed)
         .with::<WalletSettingsChanged>(wallet_settings_changed)
+        .with::<PaymentMethodsChanged>(payment_methods_changed)
         .with::<PlanChanged>(plan_changed)
         .with::<CreditLineChanged>(line_changed)
         .with::<ApplicationChanged>(application_changed)
@@ -80,6 +82,13 @@ fn wallet_settings_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFutu
             mail_prepayment_turned_off(tx, change.turned_off_by).await?;
         }
         Ok(())
+    })
+}
+
+fn payment_methods_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        let changed = PaymentMethodsChanged::decode(event.data.clone())?;
+        if changed.collection_method_replaced { follow_method(tx, &changed).await } else { Ok(()) }
     })
 }
 

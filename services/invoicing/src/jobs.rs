@@ -3,7 +3,12 @@
 use crate::{
     app::App,
     use_cases::{
-        collections::collect, customers::resolve_tax, mails::retry, metered_services::suspend, payments, reminders, statements::turn_month,
+        collections::{collect, follow_method},
+        customers::resolve_tax,
+        mails::retry,
+        metered_services::suspend,
+        payments, reminders,
+        statements::turn_month,
         top_ups,
     },
 };
@@ -35,5 +40,6 @@ pub fn all(app: &App) -> Jobs {
         retry::JOB => retry::resend_mail,
         resolve_tax::JOB => resolve_tax::resolve_tax,
         collect::JOB => collect::collect_invoice,
+        follow_method::JOB => follow_method::collect_from_new_method,
     }
 }

@@ -1,11 +1,13 @@
 //! The consumers of other services' events.
 
-use crate::use_cases::plans::{collect::follow_payment, follow_invoice::follow_invoice};
+use crate::use_cases::plans::{collect::follow_payment, follow_invoice::follow_invoice, follow_method::follow_method};
 use futures::future::BoxFuture;
-use payterms_chassis::{AppError, WriteTx, inbox::Consumers, tenants};
+use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, tenants};
+use payterms_kernel::Id;
 use payterms_proto::{
     common::v1::Event,
     invoicing::v1::{InvoiceChanged, PaymentChanged, TenantChanged, invoice, tenant::State},
+    wallet::v1::PaymentMethodsChanged,
 };
 use prost::Message;
 
@@ -16,6 +18,7 @@ pub fn all() -> Consumers {
         .with::<TenantChanged>(tenant_changed)
         .with::<InvoiceChanged>(invoice_changed)
         .with::<PaymentChanged>(payment_changed)
+        .with::<PaymentMethodsChanged>(payment_methods_changed)
 }
 
 fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
@@ -40,5 +43,17 @@ fn payment_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, R
     Box::pin(async move {
         let payment = PaymentChanged::decode(event.data.clone())?.payment.unwrap_or_default();
         follow_payment(tx, &payment).await
+    })
+}
+
+fn payment_methods_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move {
+        let changed = PaymentMethodsChanged::decode(event.data.clone())?;
+        if !changed.collection_method_replaced {
+            return Ok(());
+        }
+        let fault = || AppError::Fault(format!("customer {:?}", changed.customer));
+        let customer = names::parse(&changed.customer, &["customers"]).ok_or_else(fault)?;
+        follow_method(tx, Id::from_uuid(customer.id(0))).await
     })
 }

@@ -3,7 +3,7 @@
 use crate::{
     commands::{customers::CustomerRef, wallets::name_of},
     messages,
-    store::{charges, recharges, settings, top_ups, wallets},
+    store::{charges, methods, recharges, settings, top_ups, wallets},
     use_cases::{metered::close::closed_metered_month, months::save::closed_month},
 };
 use payterms_chassis::{
@@ -12,8 +12,9 @@ use payterms_chassis::{
 };
 use payterms_kernel::Id;
 use payterms_proto::wallet::v1::{
-    AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, TopUpChanged, UsageMonthClosed, WalletSettingsChanged,
+    AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, PaymentMethodsChanged, TopUpChanged, UsageMonthClosed, WalletSettingsChanged,
 };
+use payterms_wallet_domain::{Customer, Methods};
 use prost::Message;
 use std::collections::HashMap;
 
@@ -27,6 +28,7 @@ pub fn all() -> Snapshots {
         .with::<WalletSettingsChanged>("wallet_settings", settings_of)
         .with::<MeteredUsageClosed>("metered_usage", closes_of)
         .with::<UsageMonthClosed>("usage_month", months_of)
+        .with::<PaymentMethodsChanged>("payment_methods", methods_of)
 }
 
 fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
@@ -71,10 +73,24 @@ fn recharges_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let owners = wallets::find_many(tx.conn(), tenant, &ids).await?;
         let rules = recharges::of(tx.conn(), tenant, &ids).await?;
         let state = |wallet: &payterms_wallet_domain::Wallet| {
-            let rendered = messages::recharges::auto_recharge(&name_of(tenant, wallet), rules.get(&wallet.id)?);
+            let rendered = messages::recharges::auto_recharge(&name_of(tenant, wallet), rules.get(&wallet.id)?, None);
             Some((wallet.id.to_string(), AutoRechargeChanged { auto_recharge: Some(rendered) }.encode_to_vec()))
         };
         Ok(owners.iter().filter_map(state).collect())
+    })
+}
+
+fn methods_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
+        let saved = methods::of_customers(tx.conn(), tenant, &ids).await?;
+        let state = |(customer, methods): (&Id<Customer>, &Methods)| {
+            let named = CustomerRef { tenant: tenant.clone(), customer: *customer };
+            let event = messages::methods::payment_methods_changed(&named.name(), methods, false);
+            (customer.to_string(), event.encode_to_vec())
+        };
+        Ok(saved.iter().map(state).collect())
     })
 }
 

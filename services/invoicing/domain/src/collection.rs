@@ -240,6 +240,19 @@ impl Invoice {
         };
     }
 
+    /// Another method became the collection method: a collection that has stopped is tried once more at `at`. Returns whether it is.
+    pub fn try_new_method(&mut self, at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let has_stopped = matches!(self.collection.state, CollectionState::RequiresAction | CollectionState::Failed);
+        let tries = has_stopped && self.state == InvoiceState::Open && self.block.is_none();
+        if tries {
+            self.collection.state = CollectionState::Scheduled;
+            self.collection.ladder.next_is_last = true;
+            self.collection.next_at = Some(at);
+            self.touch(now);
+        }
+        tries
+    }
+
     /// Tries now, by hand: the next rung of the ladder.
     ///
     /// # Errors

@@ -82,11 +82,13 @@ pub enum MailKind {
     IncreaseGranted,
     /// A higher limit of a credit line was refused.
     IncreaseRefused,
+    /// Another collection method is tried for what could not be collected.
+    CollectionPlanned,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -124,6 +126,7 @@ impl MailKind {
         Self::TransferAnnounced,
         Self::IncreaseGranted,
         Self::IncreaseRefused,
+        Self::CollectionPlanned,
     ];
 
     /// The name of the kind, as in the contract.
@@ -167,6 +170,7 @@ impl MailKind {
             Self::TransferAnnounced => "TRANSFER_ANNOUNCED",
             Self::IncreaseGranted => "INCREASE_GRANTED",
             Self::IncreaseRefused => "INCREASE_REFUSED",
+            Self::CollectionPlanned => "COLLECTION_PLANNED",
         }
     }
 }

@@ -43,6 +43,7 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
     match kind {
         MailKind::Receipt => pb::MailKind::Receipt,
         MailKind::CollectionFailed => pb::MailKind::CollectionFailed,
+        MailKind::CollectionPlanned => pb::MailKind::CollectionPlanned,
         MailKind::AuthenticationNeeded => pb::MailKind::AuthenticationNeeded,
         MailKind::RechargeFailed => pb::MailKind::RechargeFailed,
         MailKind::PrepaymentTurnedOff => pb::MailKind::PrepaymentTurnedOff,

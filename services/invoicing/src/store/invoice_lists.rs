@@ -3,7 +3,7 @@
 use super::invoices::{Column, Entity, whole};
 use chrono::NaiveDate;
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{BlockReason, Customer, Invoice, InvoiceState, metered::Billed};
+use payterms_invoicing_domain::{BlockReason, CollectionState, Customer, Invoice, InvoiceState, metered::Billed};
 use payterms_kernel::{Id, TenantId};
 use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
 
@@ -84,6 +84,23 @@ pub async fn is_billed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, billed: 
 pub async fn is_of_closing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: Uuid) -> Result<bool, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::UsageClosing.eq(closing));
     Ok(query.one(conn).await?.is_some())
+}
+
+/// Unblocked open invoices of a customer whose collection has stopped, locked in the order of their ids.
+pub async fn lock_stopped<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    limit: u64,
+) -> Result<Vec<Invoice>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::State.eq(InvoiceState::Open.name()))
+        .filter(Column::CollectionState.is_in([CollectionState::Failed, CollectionState::RequiresAction].map(CollectionState::name)))
+        .filter(Column::BlockReason.eq(""));
+    let rows = query.order_by_asc(Column::Id).limit(limit).lock_exclusive().all(conn).await?;
+    whole(conn, tenant, rows).await
 }
 
 /// Open invoices of a tenant after an id, locked in the order of their ids.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "invoices")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 /// A row.
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -47,6 +48,7 @@ pub struct Model {
     collection_state: String,
     failed_attempts: i64,
     first_failed_at: Option<ChronoDateTimeUtc>,
+    next_try_is_last: bool,
     next_attempt_at: Option<ChronoDateTimeUtc>,
     collection_reason: String,
     block_reason: String,
@@ -152,7 +154,11 @@ fn collection(row: &Model) -> Result<Collection, AppError> {
     let state = CollectionState::ALL.into_iter().find(|state| state.name() == row.collection_state);
     Ok(Collection {
         state: state.ok_or_else(|| unknown("collection state", &row.collection_state))?,
-        ladder: Ladder { attempts: u32::try_from(row.failed_attempts).unwrap_or_default(), first_failed_at: row.first_failed_at },
+        ladder: Ladder {
+            attempts: u32::try_from(row.failed_attempts).unwrap_or_default(),
+            first_failed_at: row.first_failed_at,
+            next_is_last: row.next_try_is_last,
+        },
         next_at: row.next_attempt_at,
         reason: row.collection_reason.clone(),
     })
@@ -302,6 +308,7 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         collection_state: Set(invoice.collection.state.name().to_owned()),
         failed_attempts: Set(invoice.collection.ladder.attempts.into()),
         first_failed_at: Set(invoice.collection.ladder.first_failed_at),
+        next_try_is_last: Set(invoice.collection.ladder.next_is_last),
         next_attempt_at: Set(invoice.collection.next_at),
         collection_reason: Set(invoice.collection.reason.clone()),
         block_reason: Set(invoice.block.as_ref().map(|block| block.reason.name().to_owned()).unwrap_or_default()),

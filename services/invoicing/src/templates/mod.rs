@@ -37,6 +37,9 @@ fn of_invoicing(kind: MailKind) -> [&'static str; 2] {
         MailKind::CollectionFailed => {
             [include_str!("../../templates/collection_failed.en.txt"), include_str!("../../templates/collection_failed.fr.txt")]
         }
+        MailKind::CollectionPlanned => {
+            [include_str!("../../templates/collection_planned.en.txt"), include_str!("../../templates/collection_planned.fr.txt")]
+        }
         MailKind::AuthenticationNeeded => {
             [include_str!("../../templates/authentication_needed.en.txt"), include_str!("../../templates/authentication_needed.fr.txt")]
         }
@@ -107,9 +110,16 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("number", json!("INV-2026-000001"));
             add("amount", json!("100.00\u{a0}USD"));
         }
+        MailKind::CollectionPlanned => {
+            add("items", json!([{ "name": "INV-2026-000001", "amount": "100.00\u{a0}USD" }]));
+            add("date", json!(language.date(day)));
+        }
         MailKind::RechargeFailed => {
             add("reason", json!("card_declined"));
             add("next_try", json!(language.date(day)));
+            add("ceiling", json!("150.00\u{a0}USD"));
+            add("ceiling_left", json!("10.00\u{a0}USD"));
+            add("month", json!(language.month(day)));
         }
         MailKind::PrepaymentTurnedOff => {
             add("reason", json!("PROVIDER_CONNECTED"));

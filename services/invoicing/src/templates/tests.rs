@@ -4,7 +4,7 @@ use super::{ours, render, samples};
 use crate::documents::wording::Language;
 use payterms_invoicing_domain::MailKind;
 
-const OPTIONAL: [&str; 14] = [
+const OPTIONAL: [&str; 15] = [
     "advised",
     "past_due",
     "link",
@@ -19,6 +19,7 @@ const OPTIONAL: [&str; 14] = [
     "credit",
     "by_bank",
     "bank_details",
+    "ceiling",
 ];
 
 #[test]

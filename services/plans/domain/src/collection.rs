@@ -128,6 +128,21 @@ impl Plan {
         Err(Refusal::state("COLLECTION_STATE", "The collection", state, &[]))
     }
 
+    /// Another method became the collection method: where collection has stopped after a failure, one more attempt is made at `at`.
+    /// Returns whether it is.
+    pub fn try_new_method(&mut self, at: DateTime<Utc>, today: NaiveDate, now: DateTime<Utc>) -> Result<bool, MoneyError> {
+        let attempt = &self.attempt;
+        let has_stopped = !attempt.reason.is_empty() && !attempt.under_way && attempt.next_at.is_none();
+        let collects = self.collect_automatically && self.state.is_running() && self.pending_transition.is_none();
+        let tries = has_stopped && collects && self.due(today)?.is_positive();
+        if tries {
+            self.attempt.ladder.next_is_last = true;
+            self.attempt.next_at = Some(at);
+            self.touch(now);
+        }
+        Ok(tries)
+    }
+
     /// Records how an attempt ended, and answers whether it failed. Repeated results and results of older attempts
     /// change nothing, because invoicing's answer and its event both report the same result.
     pub fn attempt_ended(&mut self, id: Uuid, ended: &Ended, now: DateTime<Utc>) -> Result<bool, MoneyError> {

@@ -53,6 +53,7 @@ pub struct Model {
     attempt_told_at: Option<ChronoDateTimeUtc>,
     attempt_failures: i64,
     attempt_first_failed_at: Option<ChronoDateTimeUtc>,
+    next_attempt_is_last: bool,
     attempt_next_at: Option<ChronoDateTimeUtc>,
     attempt_waits: bool,
     attempt_reason: String,
@@ -132,7 +133,11 @@ async fn load_parts<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<M
                 amount: row.attempt_amount,
                 later: row.attempt_later,
                 announced_at: row.attempt_told_at,
-                ladder: Ladder { attempts: small(row.attempt_failures), first_failed_at: row.attempt_first_failed_at },
+                ladder: Ladder {
+                    attempts: small(row.attempt_failures),
+                    first_failed_at: row.attempt_first_failed_at,
+                    next_is_last: row.next_attempt_is_last,
+                },
                 next_at: row.attempt_next_at,
                 waits: row.attempt_waits,
                 reason: row.attempt_reason.clone(),
@@ -168,6 +173,17 @@ pub async fn of_attempt<C: ConnectionTrait>(conn: &C, tenant: &TenantId, attempt
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::AttemptId.eq(attempt));
     let id: Option<Uuid> = query.select_only().column(Column::Id).into_tuple().one(conn).await?;
     Ok(id.map(Id::from_uuid))
+}
+
+/// The running plans of a customer whose collection has stopped after a failure, locked in the order of their ids.
+pub async fn lock_stopped<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<Vec<Plan>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::State.is_in([PlanState::Active, PlanState::InGrace].map(PlanState::name)))
+        .filter(Column::AttemptReason.ne(""))
+        .filter(Column::AttemptNextAt.is_null());
+    load_parts(conn, tenant, query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?).await
 }
 
 /// The filter of a list of plans.
@@ -248,6 +264,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) 
         attempt_told_at: Set(plan.attempt.announced_at),
         attempt_failures: Set(plan.attempt.ladder.attempts.into()),
         attempt_first_failed_at: Set(plan.attempt.ladder.first_failed_at),
+        next_attempt_is_last: Set(plan.attempt.ladder.next_is_last),
         attempt_next_at: Set(plan.attempt.next_at),
         attempt_waits: Set(plan.attempt.waits),
         attempt_reason: Set(plan.attempt.reason.clone()),

@@ -195,6 +195,12 @@ impl Methods {
         self.move_collection_from(id, day);
     }
 
+    /// Whether another method has become the collection method since it was `before`.
+    #[must_use]
+    pub fn is_replaced(&self, before: Option<Id<PaymentMethod>>) -> bool {
+        self.collection.is_some() && self.collection != before
+    }
+
     fn move_collection_from(&mut self, id: Id<PaymentMethod>, day: NaiveDate) {
         if self.collection == Some(id) {
             self.collection = self.active.iter().find(|method| method.qualifies(day) && !method.charged_back).map(|method| method.id);

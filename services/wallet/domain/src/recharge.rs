@@ -7,7 +7,7 @@ use crate::{
     top_up::{TopUp, TopUpState},
     wallet::Wallet,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{
     Id, Money, Refusal, Violation,
     ladder::{AUTHENTICATION_REQUIRED, Ladder, Rung},
@@ -105,6 +105,37 @@ impl Rules {
         }))
     }
 
+    /// What one recharge charges at most while nothing is owed: for a balance of zero, or at the month's end. None for a rule that
+    /// only repairs a negative balance.
+    ///
+    /// # Errors
+    /// Those of `charge`, which says what is charged for so much credit.
+    pub fn largest_charge(&self, charge: impl Fn(Money) -> Result<Money, Refusal>) -> Result<Option<Money>, Refusal> {
+        let mut largest: Option<Money> = None;
+        for credit in [self.credit_from_zero()?, self.month_end].into_iter().flatten() {
+            let charged = charge(credit)?;
+            largest = Some(largest.map_or(Ok(charged), |most| most.max(charged))?);
+        }
+        match (largest, self.ceiling_in_force(charge)?) {
+            (Some(largest), Some(ceiling)) => Ok(Some(largest.min(ceiling)?)),
+            (largest, _) => Ok(largest),
+        }
+    }
+
+    /// What bounds the charges of a month, of which `charged` is charged already.
+    ///
+    /// # Errors
+    /// Those of `charge`, which says what is charged for so much credit.
+    pub fn figures(
+        &self,
+        (month, charged): (NaiveDate, Money),
+        charge: impl Fn(Money) -> Result<Money, Refusal>,
+    ) -> Result<MonthFigures, Refusal> {
+        let ceiling = self.ceiling_in_force(&charge)?;
+        let left = ceiling.map(|ceiling| ceiling.minus(ceiling.min(charged)?)).transpose()?;
+        Ok(MonthFigures { month, ceiling, left, largest_charge: self.largest_charge(charge)? })
+    }
+
     /// The most that is charged in a month: as stated, or three times the larger of the largest figure and the charge from a
     /// balance of zero. None for a rule that only repairs a negative balance and states no ceiling.
     ///
@@ -173,6 +204,30 @@ fn multiple(amount: Money, reaches: Money) -> Result<i64, MoneyError> {
 
 fn times(amount: Money, count: i64) -> Result<Money, MoneyError> {
     amount.micros().checked_mul(count).map(|micros| Money::from_micros(amount.currency(), micros)).ok_or(MoneyError::Overflow)
+}
+
+/// What bounds the charges of a month, as the customer sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MonthFigures {
+    /// First day of the month.
+    pub month: NaiveDate,
+    /// The ceiling in force; `None` where there is none.
+    pub ceiling: Option<Money>,
+    /// What the ceiling still leaves.
+    pub left: Option<Money>,
+    /// What one recharge charges at most while nothing is owed.
+    pub largest_charge: Option<Money>,
+}
+
+/// What may end a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Credit was bought by hand or by transfer.
+    CreditBought,
+    /// A payment method was added.
+    MethodAdded,
+    /// Another method became the collection method.
+    MethodReplaced,
 }
 
 /// A wallet's rules and their state.
@@ -281,17 +336,27 @@ impl AutoRecharge {
         self.retry_at = None;
     }
 
-    /// Retries when that is due. After the last attempt of a month and after a stop at the ceiling a new month begins.
+    /// Retries when that is due. A month that began after the first failure, at `month_began`, has a ladder of its own.
     ///
     /// # Errors
     /// `RECHARGE_STATE` if nothing has failed.
-    pub fn retry_due(&mut self) -> Result<(), Refusal> {
-        let is_over = self.ladder.is_over() || self.failure == CEILING;
+    pub fn retry_due(&mut self, month_began: DateTime<Utc>) -> Result<(), Refusal> {
         self.retry()?;
-        if is_over {
-            self.start_anew();
+        if self.ladder.first_failed_at.is_some_and(|at| at < month_began) {
+            self.ladder = Ladder::default();
         }
         Ok(())
+    }
+
+    /// Ends a stop because of a change, and returns whether there was one that it ends. A final decline or authentication that is
+    /// needed, after which no retry is planned, would meet the same method again: only another one ends such a stop.
+    pub fn end_stop(&mut self, change: Change) -> bool {
+        let ends = !self.failure.is_empty() && (change == Change::MethodReplaced || self.retry_at.is_some());
+        if ends {
+            self.start_anew();
+            self.version = self.version.saturating_add(1);
+        }
+        ends
     }
 
     /// Retries after a failure, on request. It uses up the next rung of the ladder.

@@ -1,6 +1,6 @@
 //! What rules require, what the ceiling leaves of it, and when a stop ends.
 
-use super::{AutoRecharge, Rules, Then, Wanted};
+use super::{AutoRecharge, Change, Rules, Then, Wanted};
 use crate::wallet::Wallet;
 use chrono::DateTime;
 use payterms_kernel::{Currency, Id, Money};
@@ -99,18 +99,54 @@ fn a_stop_ends_with_the_month_unless_only_a_person_can_end_it() {
     let mut recharge = AutoRecharge::default();
     recharge.refused(&refusal("CEILING"), (now, month));
     assert_eq!((recharge.failure.as_str(), recharge.retry_at), ("CEILING", Some(month)));
-    recharge.retry_due().unwrap();
+    recharge.retry_due(month).unwrap();
     assert_eq!((recharge.failure.as_str(), recharge.ladder.attempts), ("", 0));
     for attempt in 1..=5 {
         recharge.refused(&refusal("card_declined"), (now, month));
         assert_eq!(recharge.retry_at == Some(month), attempt == 5, "{attempt}");
+        if attempt < 5 {
+            recharge.retry_due(now).unwrap();
+            assert_eq!(recharge.ladder.attempts, attempt, "the same month");
+        }
     }
-    recharge.retry_due().unwrap();
+    recharge.retry_due(month).unwrap();
     assert_eq!(recharge.ladder.attempts, 0, "a new month");
+    recharge.refused(&refusal("card_declined"), (now, month));
+    recharge.retry_due(month).unwrap();
+    assert_eq!(recharge.ladder.attempts, 0, "a ladder does not reach into the next month");
     for reason in ["stolen_card", "authentication_required"] {
         recharge.refused(&refusal(reason), (now, month));
         assert_eq!(recharge.retry_at, None, "{reason}");
     }
+}
+
+#[test]
+fn a_stop_ends_by_what_can_help() {
+    let (now, month) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + chrono::TimeDelta::days(31));
+    // The reason, and whether credit that is bought, a method that is added, and another collection method end the stop.
+    for (reason, ends) in [
+        ("CEILING", [true, true, true]),
+        ("card_declined", [true, true, true]),
+        ("stolen_card", [false, false, true]),
+        ("authentication_required", [false, false, true]),
+    ] {
+        for (change, ends) in [Change::CreditBought, Change::MethodAdded, Change::MethodReplaced].into_iter().zip(ends) {
+            let mut recharge = AutoRecharge::default();
+            assert!(!recharge.end_stop(change), "there is none");
+            recharge.refused(&payterms_kernel::Refusal::precondition(reason, "x"), (now, month));
+            assert_eq!((recharge.end_stop(change), recharge.failure.is_empty()), (ends, ends), "{reason} {change:?}");
+        }
+    }
+}
+
+#[test]
+fn the_largest_charge_is_what_a_rule_takes_from_zero_or_at_the_months_end() {
+    let untaxed = |credit: Money| Ok(credit);
+    let rules = Rules { threshold: Some((aud("100"), Then::Amount(aud("30")))), month_end: Some(aud("70")), ..Rules::default() };
+    assert_eq!(rules.largest_charge(untaxed), Ok(Some(aud("120"))));
+    assert_eq!(Rules { ceiling: Some(aud("110")), ..rules }.largest_charge(untaxed), Ok(Some(aud("110"))), "never above the ceiling");
+    let repairs = Rules { repair_negative: true, ..Rules::default() };
+    assert_eq!(repairs.largest_charge(untaxed), Ok(None));
 }
 
 #[test]

@@ -122,7 +122,7 @@ pub fn payment_method(customer: &str, method: &PaymentMethod, methods: &Methods)
 
 /// The event with a customer's methods after a change.
 #[must_use]
-pub fn payment_methods_changed(customer: &str, methods: &Methods) -> pb::PaymentMethodsChanged {
+pub fn payment_methods_changed(customer: &str, methods: &Methods, collection_method_replaced: bool) -> pb::PaymentMethodsChanged {
     let payment_methods = methods.active.iter().map(|method| payment_method(customer, method, methods)).collect();
-    pb::PaymentMethodsChanged { customer: customer.to_owned(), payment_methods }
+    pb::PaymentMethodsChanged { customer: customer.to_owned(), payment_methods, collection_method_replaced }
 }

@@ -5,12 +5,12 @@ use crate::commands::{recharges::UpdateAutoRecharge, wallets::WalletRef};
 use payterms_chassis::{
     AppError, Call, Fields, etag,
     fields::Digits,
-    render::{money, timestamp},
+    render::{date, money, timestamp},
 };
 use payterms_proto::wallet::v1::{self as pb, auto_recharge::ThresholdRecharge};
 use payterms_wallet_domain::{
     AutoRecharge,
-    recharge::{Rules, Then},
+    recharge::{MonthFigures, Rules, Then},
 };
 use tonic::Request;
 
@@ -59,9 +59,9 @@ pub fn retry_auto_recharge(request: Request<pb::RetryAutoRechargeRequest>) -> Re
     Ok((fields.write(&message.request_id, name.tenant.clone())?, wallet_ref(&name)))
 }
 
-/// The rules of the wallet of that name, and their state.
+/// The rules of the wallet of that name, and their state; a snapshot has no figures of the month.
 #[must_use]
-pub fn auto_recharge(wallet: &str, recharge: &AutoRecharge) -> pb::AutoRecharge {
+pub fn auto_recharge(wallet: &str, recharge: &AutoRecharge, figures: Option<MonthFigures>) -> pb::AutoRecharge {
     let state = match (recharge.open, recharge.failure.is_empty(), recharge.rules.is_none()) {
         (Some(_), ..) => pb::auto_recharge::State::Open,
         (None, false, _) => pb::auto_recharge::State::Failed,
@@ -84,5 +84,9 @@ pub fn auto_recharge(wallet: &str, recharge: &AutoRecharge) -> pb::AutoRecharge 
         monthly_ceiling: recharge.rules.ceiling.map(money),
         failed_attempt_count: i32::try_from(recharge.ladder.attempts).unwrap_or(i32::MAX),
         next_retry_time: recharge.retry_at.map(timestamp),
+        month: figures.map(|figures| date(figures.month)),
+        ceiling_in_force: figures.and_then(|figures| figures.ceiling).map(money),
+        ceiling_left: figures.and_then(|figures| figures.left).map(money),
+        largest_charge: figures.and_then(|figures| figures.largest_charge).map(money),
     }
 }

@@ -5,6 +5,7 @@ use payterms_chassis::{AppError, WriteTx};
 use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::{Customer, MethodKind, Methods, PaymentMethod};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "payment_methods")]
@@ -113,6 +114,38 @@ pub async fn of_customer<C: ConnectionTrait>(conn: &C, tenant: &TenantId, custom
         purchase_default: purchase_default.map(Id::from_uuid),
         collection: collection.map(Id::from_uuid),
     })
+}
+
+/// The active methods and pointers of customers; those who never had a method are left out.
+pub async fn of_customers<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customers: &[Id<Customer>],
+) -> Result<HashMap<Id<Customer>, Methods>, AppError> {
+    let ids: Vec<_> = customers.iter().map(|id| id.uuid()).collect();
+    let rows = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.is_in(ids.clone()))
+        .filter(Column::State.eq("ACTIVE"))
+        .order_by_desc(Column::Id)
+        .all(conn)
+        .await?;
+    let found = pointers::Entity::find()
+        .filter(pointers::Column::Tenant.eq(tenant.as_str()))
+        .filter(pointers::Column::CustomerId.is_in(ids))
+        .all(conn)
+        .await?;
+    let of = |row: pointers::Model| {
+        let (purchase_default, collection) = (row.purchase_default_id.map(Id::from_uuid), row.collection_method_id.map(Id::from_uuid));
+        (Id::from_uuid(row.customer_id), Methods { active: Vec::new(), purchase_default, collection })
+    };
+    let mut saved: HashMap<_, _> = found.into_iter().map(of).collect();
+    for row in rows {
+        if let Some(methods) = saved.get_mut(&Id::from_uuid(row.customer_id)) {
+            methods.active.push(method(row)?);
+        }
+    }
+    Ok(saved)
 }
 
 /// Locks a customer's pointers and loads the methods. The row is inserted if it is missing, because a missing row cannot be locked.

@@ -1,10 +1,10 @@
 //! Table `auto_recharges`.
 
 use super::money;
-use payterms_chassis::{AppError, rows};
+use payterms_chassis::{AppError, rows, sql};
 use payterms_kernel::{Id, Money, TenantId, ladder::Ladder};
 use payterms_wallet_domain::{
-    AutoRecharge, Wallet,
+    AutoRecharge, Customer, Wallet,
     recharge::{Rules, Then},
 };
 use sea_orm::{ActiveValue::Set, Iterable, entity::prelude::*, sea_query::OnConflict};
@@ -58,7 +58,11 @@ fn recharge(row: &Model) -> Result<AutoRecharge, AppError> {
         for_month_end: row.for_month_end,
         open: row.open_top_up_id.map(Id::from_uuid),
         failure: row.failure_reason.clone(),
-        ladder: Ladder { attempts: u32::try_from(row.failed_attempts).unwrap_or_default(), first_failed_at: row.first_failed_at },
+        ladder: Ladder {
+            attempts: u32::try_from(row.failed_attempts).unwrap_or_default(),
+            first_failed_at: row.first_failed_at,
+            next_is_last: false,
+        },
         retry_at: row.retry_at,
         version: row.version,
     })
@@ -75,6 +79,18 @@ pub async fn of<C: ConnectionTrait>(
     let select = format!("SELECT * FROM auto_recharges WHERE tenant = $1 AND {among}");
     let rows = Entity::find().from_raw_sql(rows::of_tenant(conn, &select, tenant, ids)).all(conn).await?;
     rows.iter().map(|row| Ok((Id::from_uuid(row.wallet_id), recharge(row)?))).collect()
+}
+
+/// The wallets of a customer that have rules, in the order of their ids.
+pub async fn wallets_of_customer<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+) -> Result<Vec<Id<Wallet>>, AppError> {
+    let select = "SELECT a.wallet_id FROM auto_recharges a JOIN wallets w ON w.tenant = a.tenant AND w.id = a.wallet_id \
+                  WHERE a.tenant = $1 AND w.customer_id = $2 ORDER BY a.wallet_id";
+    let rows = sql::all(conn, select, vec![tenant.as_str().into(), customer.uuid().into()]).await?;
+    rows.iter().map(|row| Ok(Id::from_uuid(row.try_get("", "wallet_id")?))).collect()
 }
 
 /// The rules of one wallet; a wallet without a row has empty rules.

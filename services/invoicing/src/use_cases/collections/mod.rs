@@ -4,5 +4,6 @@ pub mod block;
 pub mod block_for_owner;
 pub mod collect;
 pub mod collect_for_owner;
+pub mod follow_method;
 pub mod retry;
 pub mod schedule;

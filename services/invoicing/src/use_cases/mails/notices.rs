@@ -6,14 +6,20 @@ use crate::{
     documents::wording::grouped,
     store::{tenants, versions},
 };
-use chrono::NaiveDate;
-use payterms_chassis::{AppError, WriteTx, names};
+use chrono::{DateTime, NaiveDate, Utc};
+use payterms_chassis::{
+    AppError, WriteTx, names,
+    render::{date_of, money_of},
+};
 use payterms_invoicing_domain::{
     CollectionState, Customer, Invoice, Issue, MailKind, MeteredService, Outstanding, Payment, Receipt, Statement,
     bank::creditor_reference, mail::Attachment,
 };
 use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
-use payterms_proto::wallet::v1::{AutoRecharge, PaymentMethod};
+use payterms_proto::{
+    google::r#type::Money as Amount,
+    wallet::v1::{AutoRecharge, PaymentMethod},
+};
 use serde_json::{Value, json};
 
 /// Where a transfer for an invoice goes, as its newest version says, and what the payer writes on it
@@ -85,12 +91,39 @@ pub async fn mail_recharge_failed(tx: &mut WriteTx, recharge: &AutoRecharge) -> 
             if kind == MailKind::AuthenticationNeeded {
                 return vec![("number", "".into()), ("amount", "".into())];
             }
-            vec![("reason", reason.into()), ("next_try", next.map(|at| language.date(day_in(zone, at))).unwrap_or_default().into())]
+            let shown = |amount: &Option<Amount>| amount.as_ref().and_then(money_of).map(|amount| language.money(amount));
+            let month = recharge.month.as_ref().and_then(date_of).map(|month| language.month(month));
+            vec![
+                ("reason", reason.into()),
+                ("next_try", next.map(|at| language.date(day_in(zone, at))).unwrap_or_default().into()),
+                ("ceiling", shown(&recharge.ceiling_in_force).unwrap_or_default().into()),
+                ("ceiling_left", shown(&recharge.ceiling_left).unwrap_or_default().into()),
+                ("month", month.unwrap_or_default().into()),
+            ]
         },
         page: format!("/wallets/{}", name.id(1)),
         attachments: Vec::new(),
     };
     write_to_customer(tx, Id::from_uuid(name.id(0)), letter).await
+}
+
+/// Another collection method is tried for invoices whose collection has stopped.
+pub async fn mail_new_method(tx: &mut WriteTx, customer: Id<Customer>, invoices: &[Invoice], at: DateTime<Utc>) -> Result<(), AppError> {
+    let day = day_in(tx.time().zone, at);
+    let mut items = Vec::with_capacity(invoices.len());
+    for invoice in invoices {
+        items.extend(invoice.issue.as_ref().map(|issue| (issue.number.clone(), invoice.payable())));
+    }
+    let letter = Letter {
+        kind: MailKind::CollectionPlanned,
+        variables: |language| {
+            let shown = |(name, payable): (String, Result<Money, MoneyError>)| json!({ "name": name, "amount": payable.map(|payable| language.money(payable)).unwrap_or_default() });
+            vec![("items", items.into_iter().map(shown).collect::<Vec<_>>().into()), ("date", language.date(day).into())]
+        },
+        page: "/invoices".to_owned(),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, customer, letter).await
 }
 
 /// Prepayment went off by itself.

@@ -63,6 +63,9 @@ pub async fn mail_plan(tx: &mut WriteTx, event: &PlanChanged) -> Result<(), AppE
     if let Some(announced) = event.announced.clone() {
         notify_customer(tx, (customer, &page), MailKind::InstalmentDue, plan, Some(announced)).await?;
     }
+    if event.tries_new_method {
+        notify_of_new_method(tx, (customer, &page), plan).await?;
+    }
     if event.collection_failed {
         notify_customer(tx, (customer, &page), MailKind::InstalmentFailed, plan, None).await?;
     }
@@ -99,6 +102,29 @@ async fn notify_customer(
                 ("reason", plan.collection.as_ref().map(|own| own.failure_reason.clone()).unwrap_or_default().into()),
             ]);
             variables
+        },
+        page: page.to_owned(),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, customer, letter).await
+}
+
+/// Another collection method is tried for instalments that could not be collected.
+async fn notify_of_new_method(tx: &mut WriteTx, (customer, page): (Id<Customer>, &str), plan: &Plan) -> Result<(), AppError> {
+    let zone = tx.time().zone;
+    let next = plan.collection.as_ref().and_then(|own| own.next_attempt_time.as_ref()).and_then(instant_of);
+    let Some(day) = next.map(|at| day_in(zone, at)) else { return Ok(()) };
+    let due = plan.instalments.iter().filter(|own| own.due_date.as_ref().and_then(date_of).is_some_and(|due| due <= day));
+    let mut sum: Option<payterms_kernel::Money> = None;
+    for left in due.filter_map(unpaid) {
+        sum = Some(sum.map_or(Ok(left), |sum| sum.plus(left))?);
+    }
+    let numbers = plan.invoices.iter().map(|own| own.number.as_str()).collect::<Vec<_>>().join(", ");
+    let letter = Letter {
+        kind: MailKind::CollectionPlanned,
+        variables: |language| {
+            let amount = sum.map(|sum| language.money(sum)).unwrap_or_default();
+            vec![("items", json!([{ "name": numbers, "amount": amount }])), ("date", language.date(day).into())]
         },
         page: page.to_owned(),
         attachments: Vec::new(),

@@ -122,7 +122,7 @@ async fn end_attempt(
         enqueue_block_switch(tx, plan.id.uuid()).await?;
     }
     if plan.version != previous_version {
-        publish_plan(tx, plan, EventDetails { collection_failed, announced: None }).await?;
+        publish_plan(tx, plan, EventDetails { collection_failed, ..EventDetails::default() }).await?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ pub mod decline_counter;
 pub mod end;
 pub mod evaluate;
 pub mod follow_invoice;
+pub mod follow_method;
 mod load;
 pub mod preview;
 pub mod propose;

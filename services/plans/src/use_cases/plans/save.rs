@@ -20,6 +20,8 @@ pub(super) struct EventDetails {
     pub(super) announced: Option<usize>,
     /// Whether an attempt to collect has failed.
     pub(super) collection_failed: bool,
+    /// Whether another collection method is tried at the next attempt.
+    pub(super) tries_new_method: bool,
 }
 
 /// Saves a plan, emits its present state, and schedules its next evaluation.
@@ -33,6 +35,7 @@ pub(super) async fn publish_plan(tx: &mut WriteTx, plan: &mut Plan, details: Eve
         edges: plan.transitions.drain(..).map(|transition| plan_history_entry(&transition, HistoryReader::Tenant)).collect(),
         announced,
         collection_failed: details.collection_failed,
+        tries_new_method: details.tries_new_method,
     };
     let id = plan.id.to_string();
     tx.emit("plan", &id, &event).await?;

@@ -9,7 +9,9 @@ use crate::{
         charges, methods, refunds, top_ups, transfers,
         wallets::{self, Locked},
     },
-    use_cases::{charges::save::publish_charge, recharges::save::schedule_recharges, wallets::save::save_wallet},
+    use_cases::{
+        charges::save::publish_charge, methods::save::publish_methods, recharges::save::schedule_recharges, wallets::save::save_wallet,
+    },
 };
 use payterms_chassis::{AppError, Call, WriteTx, error::not_yet, kill, render::money};
 use payterms_kernel::{Id, Money, TenantId, calendar::day_in};
@@ -117,8 +119,7 @@ async fn publish_chargeback(
         methods::save(tx, customer, &method).await?;
         saved.stop_charging(method.id, day_in(tx.time().zone, now));
         methods::save_pointers(tx, customer, &saved).await?;
-        let name = CustomerRef { tenant, customer }.name();
-        tx.emit("payment_methods", &customer.to_string(), &messages::methods::payment_methods_changed(&name, &saved)).await?;
+        publish_methods(tx, &CustomerRef { tenant, customer }, &saved, false).await?;
     }
     schedule_recharges(tx, [&locked.wallet]).await?;
     Ok(())

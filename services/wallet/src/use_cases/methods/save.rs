@@ -1,18 +1,27 @@
 //! Publishes a customer's methods.
 
-use crate::{commands::customers::CustomerRef, messages::methods as messages};
+use crate::{
+    commands::customers::CustomerRef, messages::methods as messages, store::wallets::Locked, use_cases::recharges::end_stops::end_stops,
+};
 use payterms_chassis::{AppError, WriteTx};
-use payterms_proto::wallet::v1 as pb;
-use payterms_wallet_domain::{Methods, PaymentMethod};
+use payterms_wallet_domain::{Methods, recharge::Change};
 
-/// Publishes a customer's methods after a change of one of them, and renders that one.
-pub(super) async fn publish_methods(
+/// Publishes a customer's methods.
+pub async fn publish_methods(tx: &mut WriteTx, customer: &CustomerRef, saved: &Methods, is_replaced: bool) -> Result<(), AppError> {
+    let event = messages::payment_methods_changed(&customer.name(), saved, is_replaced);
+    tx.emit("payment_methods", &customer.customer.to_string(), &event).await
+}
+
+/// Publishes a customer's methods after a change. Recharges of the locked wallets that it helps begin again.
+pub async fn publish_change(
     tx: &mut WriteTx,
     customer: &CustomerRef,
     saved: &Methods,
-    method: &PaymentMethod,
-) -> Result<pb::PaymentMethod, AppError> {
-    let name = customer.name();
-    tx.emit("payment_methods", &customer.customer.to_string(), &messages::payment_methods_changed(&name, saved)).await?;
-    Ok(messages::payment_method(&name, method, saved))
+    (wallets, change): (&[Locked], Option<Change>),
+) -> Result<(), AppError> {
+    publish_methods(tx, customer, saved, change == Some(Change::MethodReplaced)).await?;
+    match change {
+        Some(change) => end_stops(tx, wallets, change).await,
+        None => Ok(()),
+    }
 }

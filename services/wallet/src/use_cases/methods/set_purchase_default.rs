@@ -1,7 +1,7 @@
 //! Makes a method the purchase default.
 
 use super::{load::active_method, save::publish_methods};
-use crate::{app::App, commands::methods::MethodRef, store::methods};
+use crate::{app::App, commands::methods::MethodRef, messages::methods::payment_method, store::methods};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_proto::wallet::v1::SetPurchaseDefaultResponse;
 
@@ -19,6 +19,7 @@ pub async fn set_purchase_default(app: &App, call: &Call, named: &MethodRef) -> 
     let method = active_method(&tx, named, &saved).await?;
     saved.purchase_default = Some(named.method);
     methods::save_pointers(&tx, customer, &saved).await?;
-    let payment_method = Some(publish_methods(&mut tx, &named.customer, &saved, &method).await?);
+    publish_methods(&mut tx, &named.customer, &saved, false).await?;
+    let payment_method = Some(payment_method(&named.customer.name(), &method, &saved));
     tx.commit(SetPurchaseDefaultResponse { payment_method }).await
 }

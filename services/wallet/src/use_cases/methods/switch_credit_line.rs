@@ -1,6 +1,7 @@
 //! Makes a credit line a method, puts it aside, or removes it. The check and the change of the pointers are one transaction,
 //! so that the card that replaces the line cannot be removed between them.
 
+use super::save::publish_methods;
 use crate::{
     app::App,
     commands::methods::{LineState, SwitchCreditLine},
@@ -59,7 +60,7 @@ pub async fn switch_credit_line(
     methods::save(&tx, named.customer, &method).await?;
     methods::save_pointers(&tx, named.customer, &saved).await?;
     let name = named.name();
-    tx.emit("payment_methods", &named.customer.to_string(), &messages::payment_methods_changed(&name, &saved)).await?;
+    publish_methods(&mut tx, named, &saved, false).await?;
     kill::point("switch_credit_line.before_commit");
     let payment_methods = saved.active.iter().map(|method| messages::payment_method(&name, method, &saved)).collect();
     tx.commit(SwitchCreditLineResponse { payment_methods }).await

@@ -6,7 +6,10 @@ use crate::{
     commands::payments::RecordTransfer,
     messages::wallets as messages,
     store::{settings, transfers},
-    use_cases::{recharges::save::schedule_recharges, wallets::save::save_wallet},
+    use_cases::{
+        recharges::save::{credit_bought, schedule_recharges},
+        wallets::save::save_wallet,
+    },
 };
 use payterms_chassis::{Answer, AppError, Call, render::money};
 use payterms_proto::wallet::v1::{RecordTransferResponse, TransferRecorded};
@@ -33,7 +36,11 @@ pub async fn record_transfer(
         let lot = bought_lot(&tx, &locked, lot, expires_at).await?;
         let wallet = Some(messages::wallet(&call.tenant, &locked.wallet, now)?);
         save_wallet(&tx, &mut locked).await?;
-        schedule_recharges(&tx, [&locked.wallet]).await?;
+        if lot.is_some() {
+            credit_bought(&mut tx, &locked.wallet).await?;
+        } else {
+            schedule_recharges(&tx, [&locked.wallet]).await?;
+        }
         let event = TransferRecorded { wallet, payment: named.name(), amount: Some(money(arrived.amount)), lot };
         tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     }

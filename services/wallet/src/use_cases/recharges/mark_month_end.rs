@@ -20,8 +20,6 @@ pub async fn mark_month_end(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some((mut tx, wallet)) = claim_due_wallet(app, row).await? else { return Ok(()) };
     let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
     if recharge.rules.month_end.is_some() {
-        // A new period starts with fresh retries, whatever failed in the previous one.
-        recharge.start_anew();
         recharge.month_end_marked = true;
         publish_recharge(&mut tx, &wallet, &recharge).await?;
         // Two days later it is the next month in every time zone, so a change of the tenant's zone never marks a month twice.

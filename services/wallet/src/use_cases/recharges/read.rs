@@ -1,5 +1,6 @@
 //! Reads the rules of auto-recharge.
 
+use super::load::RechargeTerms;
 use crate::{
     app::App, commands::wallets::WalletRef, messages::recharges as messages, store::recharges, use_cases::wallets::load::find_wallet,
 };
@@ -12,7 +13,9 @@ use payterms_proto::wallet::v1::GetAutoRechargeResponse;
 /// `RESOURCE_NOT_FOUND`.
 pub async fn get_auto_recharge(app: &App, named: &WalletRef) -> Result<GetAutoRechargeResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
-    find_wallet(&conn, named).await?;
+    let wallet = find_wallet(&conn, named).await?;
     let recharge = recharges::find(&conn, &named.tenant, named.wallet).await?;
-    Ok(GetAutoRechargeResponse { auto_recharge: Some(messages::auto_recharge(&named.name(), &recharge)) })
+    let time = (app.db.tenant_zone(&named.tenant).await?, app.db.tenant_now(&named.tenant).await?);
+    let figures = RechargeTerms::load(&conn, &named.tenant, &wallet, time).await?.figures(&recharge.rules)?;
+    Ok(GetAutoRechargeResponse { auto_recharge: Some(messages::auto_recharge(&named.name(), &recharge, Some(figures))) })
 }

@@ -1,23 +1,20 @@
 //! Evaluates the rules of a wallet, and tops it up if one requires credit.
 
-use super::{load::claim_due_wallet, save::publish_recharge};
-use crate::{
-    app::App,
-    commands::wallets::name_of,
-    store::{customers, methods, recharges, settings, top_ups},
-    use_cases::top_ups::save::begin_top_up,
+use super::{
+    load::{RechargeTerms, claim_due_wallet},
+    save::publish_recharge,
 };
+use crate::{app::App, commands::wallets::name_of, store::recharges, use_cases::top_ups::save::begin_top_up};
 use payterms_chassis::{AppError, WriteTx, flow::Lease, jobs::DueRow, kill};
 use payterms_kernel::{
-    Money, Refusal,
-    calendar::{day_in, first_of_month, next_month_after, start_of_day},
+    Refusal,
+    calendar::{day_in, next_month_after},
 };
 use payterms_wallet_domain::{
-    AutoRecharge, TopUp, Wallet, WalletSettings,
+    AutoRecharge, TopUp, Wallet,
     recharge::{Rules, Wanted},
     top_up::{self, Source, Terms},
 };
-use rust_decimal::Decimal;
 
 /// The job; its subject is the wallet's id.
 pub const JOB: &str = "recharge";
@@ -65,30 +62,17 @@ async fn begin_recharge(
 /// The top-up of a recharge: the least amount that gives the required credit, or what the ceiling leaves of it, and at least the
 /// minimum.
 async fn evaluate_rules(tx: &mut WriteTx, wallet: &Wallet, rules: &Rules, wanted: Wanted) -> Result<Result<TopUp, Refusal>, AppError> {
-    let tenant = tx.call().tenant.clone();
-    let settings = settings::find(tx.conn(), &tenant).await?;
-    let customer = customers::find(tx.conn(), &tenant, wallet.customer).await?.ok_or_else(Refusal::not_found)?;
-    let saved = methods::of_customer(tx.conn(), &tenant, wallet.customer).await?;
-    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
-    let Some(method) = saved.collection.and_then(|id| saved.get(id)) else { return Ok(Err(no_collection_method())) };
-    let terms = Terms { settings: &settings, customer: &customer, method, today };
-    let month = start_of_day(tx.time().zone, first_of_month(today));
-    let charged = top_ups::recharged_since(tx.conn(), &tenant, wallet, month).await?;
+    let (now, zone) = (tx.now(), tx.time().zone);
+    let loaded = RechargeTerms::load(tx.conn(), &tx.call().tenant, wallet, (zone, now)).await?;
+    let Some(method) = &loaded.method else { return Ok(Err(no_collection_method())) };
+    let terms = Terms { settings: &loaded.settings, customer: &loaded.customer, method, today: day_in(zone, now) };
     let top_up = (|| {
-        let rate = customer.must_have_tax()?.rate_percent;
-        let least = settings.minimum(method.kind, wallet.currency)?;
-        let amount = rules.fit(charged, wanted, |credit| charge_for(&settings, credit, (rate, least)))?;
+        loaded.customer.must_have_tax()?;
+        loaded.settings.minimum(method.kind, wallet.currency)?;
+        let amount = rules.fit(loaded.charged, wanted, |credit| loaded.charge(credit))?;
         top_up::ask(wallet, tx.ids(), &terms, amount, Source::AutoRecharge, now)
     })();
     Ok(top_up)
-}
-
-/// What is charged for credit: with its tax, and at least the least charge.
-///
-/// # Errors
-/// `AMOUNT_OUT_OF_RANGE`.
-pub fn charge_for(settings: &WalletSettings, credit: Money, (rate, least): (Decimal, Money)) -> Result<Money, Refusal> {
-    Ok(top_up::amount_for_credit(credit, rate, settings.top_up_tax_kind)?.max(least)?)
 }
 
 /// The refusal if no method can be charged without a person present.

@@ -4,10 +4,9 @@ use super::{
     load::claim_due_wallet,
     save::{publish_recharge, schedule_recharges},
 };
-use crate::{
-    app::App, commands::wallets::WalletRef, messages::recharges as messages, store::recharges, use_cases::wallets::load::lock_wallet,
-};
+use crate::{app::App, commands::wallets::WalletRef, store::recharges, use_cases::wallets::load::lock_wallet};
 use payterms_chassis::{Answer, AppError, Call, jobs::DueRow};
+use payterms_kernel::calendar::{day_in, first_of_month, start_of_day};
 use payterms_proto::wallet::v1::RetryAutoRechargeResponse;
 
 /// The job; its subject is the wallet's id.
@@ -25,16 +24,18 @@ pub async fn retry_auto_recharge(app: &App, call: &Call, named: &WalletRef) -> R
     }
     let mut recharge = recharges::find(tx.conn(), &call.tenant, wallet.id).await?;
     recharge.retry()?;
-    publish_recharge(&mut tx, &wallet, &recharge).await?;
+    let auto_recharge = Some(publish_recharge(&mut tx, &wallet, &recharge).await?);
     schedule_recharges(&tx, [&wallet]).await?;
-    tx.commit(RetryAutoRechargeResponse { auto_recharge: Some(messages::auto_recharge(&named.name(), &recharge)) }).await
+    tx.commit(RetryAutoRechargeResponse { auto_recharge }).await
 }
 
 /// Retries a failed recharge whose retry is due.
 pub async fn retry_failed_recharge(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some((mut tx, wallet)) = claim_due_wallet(app, row).await? else { return Ok(()) };
     let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
-    if recharge.retry_due().is_ok() {
+    let zone = tx.time().zone;
+    let month_began = start_of_day(zone, first_of_month(day_in(zone, tx.now())));
+    if recharge.retry_due(month_began).is_ok() {
         publish_recharge(&mut tx, &wallet, &recharge).await?;
         schedule_recharges(&tx, [&wallet]).await?;
     }

@@ -1,14 +1,18 @@
 //! Saves and publishes the state of a wallet's rules, and enqueues wallets whose rules require credit.
 
-use super::{recharge, retry};
-use crate::{commands::wallets::name_of, messages::recharges as messages, store::recharges};
+use super::{load::RechargeTerms, recharge, retry};
+use crate::{
+    commands::wallets::name_of,
+    messages::recharges as messages,
+    store::{methods, recharges},
+};
 use payterms_chassis::{
     AppError, WriteTx,
     jobs::{cancel, schedule, schedule_once},
 };
 use payterms_kernel::{Id, calendar::next_month_after};
-use payterms_proto::wallet::v1::AutoRechargeChanged;
-use payterms_wallet_domain::{AutoRecharge, TopUp, Wallet};
+use payterms_proto::wallet::v1 as pb;
+use payterms_wallet_domain::{AutoRecharge, TopUp, TopUpState, Wallet, recharge::Change};
 use std::collections::HashSet;
 
 /// Enqueues the wallets whose rules require credit now. Returns the wallets that have rules.
@@ -26,25 +30,46 @@ pub async fn schedule_recharges(tx: &WriteTx, changed: impl IntoIterator<Item = 
     Ok(rules.into_keys().collect())
 }
 
-/// Records the end of a recharge and enqueues the wallet again. After another top-up it only enqueues the wallet.
-pub async fn end_recharge(tx: &mut WriteTx, wallet: &Wallet, top_up: &TopUp) -> Result<(), AppError> {
+/// Credit was bought by hand or by transfer: a stop that this can help ends, and the rules are evaluated.
+pub async fn credit_bought(tx: &mut WriteTx, wallet: &Wallet) -> Result<(), AppError> {
     let mut recharge = recharges::find(tx.conn(), &tx.call().tenant, wallet.id).await?;
-    if recharge.open == Some(top_up.id) {
-        recharge.end(top_up, (tx.now(), next_month_after(tx.time().zone, tx.now())));
+    if recharge.end_stop(Change::CreditBought) {
         publish_recharge(tx, wallet, &recharge).await?;
     }
     schedule_recharges(tx, [wallet]).await?;
     Ok(())
 }
 
+/// Records the end of a recharge and enqueues the wallet again. After another top-up it only enqueues the wallet.
+pub async fn end_recharge(tx: &mut WriteTx, wallet: &Wallet, top_up: &TopUp) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    let mut recharge = recharges::find(tx.conn(), &tenant, wallet.id).await?;
+    if recharge.open == Some(top_up.id) {
+        recharge.end(top_up, (tx.now(), next_month_after(tx.time().zone, tx.now())));
+        // The collection method may have been replaced while the old one was charged: its refusal says nothing about the new one.
+        if !recharge.failure.is_empty() && methods::of_customer(tx.conn(), &tenant, wallet.customer).await?.is_replaced(Some(top_up.method))
+        {
+            recharge.end_stop(Change::MethodReplaced);
+        }
+        publish_recharge(tx, wallet, &recharge).await?;
+    } else if top_up.state == TopUpState::Succeeded {
+        return credit_bought(tx, wallet).await;
+    }
+    schedule_recharges(tx, [wallet]).await?;
+    Ok(())
+}
+
 /// Saves and publishes the rules with their state, and schedules the retry after a failure.
-pub async fn publish_recharge(tx: &mut WriteTx, wallet: &Wallet, recharge: &AutoRecharge) -> Result<(), AppError> {
+pub async fn publish_recharge(tx: &mut WriteTx, wallet: &Wallet, recharge: &AutoRecharge) -> Result<pb::AutoRecharge, AppError> {
     let tenant = tx.call().tenant.clone();
     recharges::save(tx.conn(), &tenant, wallet, recharge).await?;
     match recharge.retry_at {
         Some(at) => schedule(tx, retry::JOB, &wallet.id.to_string(), at).await?,
         None => cancel(tx, retry::JOB, &wallet.id.to_string()).await?,
     }
-    let rendered = messages::auto_recharge(&name_of(&tenant, wallet), recharge);
-    tx.emit("auto_recharge", &wallet.id.to_string(), &AutoRechargeChanged { auto_recharge: Some(rendered) }).await
+    let terms = RechargeTerms::load(tx.conn(), &tenant, wallet, (tx.time().zone, tx.now())).await?;
+    let rendered = messages::auto_recharge(&name_of(&tenant, wallet), recharge, Some(terms.figures(&recharge.rules)?));
+    let event = pb::AutoRechargeChanged { auto_recharge: Some(rendered.clone()) };
+    tx.emit("auto_recharge", &wallet.id.to_string(), &event).await?;
+    Ok(rendered)
 }

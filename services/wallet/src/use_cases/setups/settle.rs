@@ -7,11 +7,12 @@ use crate::{
     messages,
     provider::unanswered,
     store::{methods, setups},
+    use_cases::{methods::save::publish_change, recharges::end_stops::lock_for_change},
 };
 use payterms_chassis::{AppError, Call, jobs::cancel};
 use payterms_kernel::TenantId;
 use payterms_proto::wallet::v1::MethodSetupChanged;
-use payterms_wallet_domain::{MethodSetup, method_setup::SetupState};
+use payterms_wallet_domain::{MethodSetup, method_setup::SetupState, recharge::Change};
 
 /// Settles the set-up that a notification names.
 ///
@@ -33,16 +34,17 @@ pub(super) async fn settle_method_setup(app: &App, tenant: &TenantId, setup: &Me
     let Some(card) = provider.saved_card(tenant, &setup.provider_setup_id).await.map_err(unanswered)? else { return Ok(()) };
     let call = Call::internal("wallet", tenant, "settle_method_setup", setup.id.uuid(), None);
     let mut tx = app.db.begin_forward(&call).await?;
-    let mut saved = methods::lock(&tx, setup.customer).await?;
+    let (wallets, mut saved) = lock_for_change(&tx, setup.customer).await?;
     let Some(mut setup) = setups::lock(&tx, setup.id).await?.filter(|setup| setup.state == SetupState::Pending) else { return Ok(()) };
     let now = tx.now();
     let customer = CustomerRef { tenant: tenant.clone(), customer: setup.customer };
     if let Some(method) = setup.card_saved(tx.id(), card, now) {
         methods::save(&tx, setup.customer, &method).await?;
+        let before = saved.collection;
         saved.add(method);
         methods::save_pointers(&tx, setup.customer, &saved).await?;
-        let event = messages::methods::payment_methods_changed(&customer.name(), &saved);
-        tx.emit("payment_methods", &setup.customer.to_string(), &event).await?;
+        let change = if saved.is_replaced(before) { Change::MethodReplaced } else { Change::MethodAdded };
+        publish_change(&mut tx, &customer, &saved, (&wallets, Some(change))).await?;
     }
     setups::save(&tx, &setup).await?;
     cancel(&tx, expire::JOB, &setup.id.to_string()).await?;

@@ -1,0 +1,56 @@
+//! Follows the collection method of a customer.
+
+use super::schedule::schedule_collections;
+use crate::{
+    app::App,
+    store::invoice_lists,
+    use_cases::{invoices::save::publish_invoice, mails::notices::mail_new_method},
+};
+use chrono::TimeDelta;
+use payterms_chassis::{
+    AppError, WriteTx,
+    jobs::{DueRow, schedule, take},
+    names,
+};
+use payterms_kernel::Id;
+use payterms_proto::wallet::v1::PaymentMethodsChanged;
+
+/// The job after another method became the collection method; its subject is the customer's id.
+pub const JOB: &str = "collect_from_new_method";
+
+/// The most invoices of one transaction.
+const BATCH: u64 = 100;
+
+/// Takes in that another method became the collection method.
+///
+/// # Errors
+/// `Fault` for a name that is none.
+pub async fn follow_method(tx: &WriteTx, changed: &PaymentMethodsChanged) -> Result<(), AppError> {
+    let fault = || AppError::Fault(format!("customer {:?}", changed.customer));
+    let customer = names::parse(&changed.customer, &["customers"]).ok_or_else(fault)?;
+    Ok(schedule(tx, JOB, &customer.id(0).to_string(), tx.now()).await?)
+}
+
+/// The new method is tried once, a day later, for each unblocked invoice whose collection has stopped, and the customer is told
+/// (docs/domain/invoicing.md#new-method).
+pub async fn collect_from_new_method(app: &App, row: &DueRow) -> Result<(), AppError> {
+    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("customer {:?}", row.subject))) };
+    let mut tx = app.db.begin_forward(&row.call("invoicing", id)).await?;
+    let mut stopped = invoice_lists::lock_stopped(tx.conn(), &row.tenant, Id::from_uuid(id), BATCH).await?;
+    if !take(&tx, row).await? {
+        return Ok(());
+    }
+    let now = tx.now();
+    let at = now + TimeDelta::days(1);
+    stopped.retain_mut(|invoice| invoice.try_new_method(at, now));
+    schedule_collections(&tx, &stopped).await?;
+    for invoice in &stopped {
+        publish_invoice(&mut tx, invoice).await?;
+    }
+    if !stopped.is_empty() {
+        mail_new_method(&mut tx, Id::from_uuid(id), &stopped, at).await?;
+        // Those that are tried are no longer stopped, so the next batch has others.
+        schedule(&tx, JOB, &row.subject, now).await?;
+    }
+    tx.commit_rows().await
+}
