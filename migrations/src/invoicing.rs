@@ -26,6 +26,7 @@ impl MigratorTrait for Invoicing {
             Box::new(days::STEP),
             Box::new(bank::DETAILS),
             Box::new(billing::NEW_METHODS),
+            Box::new(billing::RECEIPT_CREDIT_NOTES),
         ]
     }
 }

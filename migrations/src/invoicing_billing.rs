@@ -1,6 +1,6 @@
 //! Collections, refunds and disputes of invoices: what grew after the first schema.
 
-use crate::ddl::Step;
+use crate::ddl::{Guard, Step, Table};
 
 /// Another collection method is tried once.
 pub const NEW_METHODS: Step = Step {
@@ -12,4 +12,25 @@ pub const NEW_METHODS: Step = Step {
          WHERE state = 'OPEN' AND collection_state IN ('FAILED', 'REQUIRES_ACTION')",
     ],
     tables: &[],
+};
+
+/// What the wallet gives back of bought credit corrects its receipt.
+pub const RECEIPT_CREDIT_NOTES: Step = Step {
+    name: "invoicing_0014_receipt_credit_notes",
+    postgres: &[],
+    statements: &[],
+    tables: &[Table {
+        name: "receipt_credit_notes",
+        columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, receipt_id {uuid} NOT NULL, \
+                  refund_id {uuid} NOT NULL, number text NOT NULL, issue_date text NOT NULL, rate_millionths bigint NOT NULL, \
+                  sentence text NOT NULL, net bigint NOT NULL, tax bigint NOT NULL, amount bigint NOT NULL CHECK (amount > 0), \
+                  currency text NOT NULL, explanation text NOT NULL, created_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
+                  UNIQUE (tenant, number), UNIQUE (tenant, refund_id), CHECK (net + tax = amount), \
+                  FOREIGN KEY (tenant, receipt_id) REFERENCES receipts (tenant, id)",
+        indexes: &[
+            "CREATE INDEX receipt_credit_notes_of_receipt ON receipt_credit_notes (tenant, receipt_id, id)",
+            "CREATE INDEX receipt_credit_notes_of_customer ON receipt_credit_notes (tenant, customer_id, id)",
+        ],
+        guard: Guard::AppendOnly,
+    }],
 };

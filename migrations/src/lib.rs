@@ -14,6 +14,7 @@ mod roles;
 pub mod run;
 pub mod system;
 pub mod wallet;
+mod wallet_credit;
 
 pub use run::{migrate_postgres, migrate_sqlite};
 

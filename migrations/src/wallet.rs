@@ -1,6 +1,6 @@
 //! The schema of the wallet service.
 
-use crate::system;
+use crate::{system, wallet_credit::refunds};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 /// All migrations of the wallet, in order.
@@ -21,6 +21,7 @@ impl MigratorTrait for Wallet {
             Box::new(single_call::STEP),
             Box::new(system::GUARDED),
             Box::new(single_call::UNDONE),
+            Box::new(refunds::STEP),
         ]
     }
 }

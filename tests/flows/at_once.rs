@@ -100,7 +100,7 @@ async fn crowded(on: (Database, bool), (name, play): Scenario, seen: &mut BTreeS
 }
 
 /// Played on both databases, on PostgreSQL over two replicas.
-const SCENARIOS: [Scenario; 39] = scenarios!(
+const SCENARIOS: [Scenario; 40] = scenarios!(
     holds::capture_hold_in_parts_and_release_the_rest,
     collections::an_owner_blocks_all_or_none_and_alone_lifts,
     collections::a_decline_climbs_the_ladder_and_is_retried_by_hand,
@@ -139,6 +139,7 @@ const SCENARIOS: [Scenario; 39] = scenarios!(
     bank_files::what_may_be_a_duplicate_waits_for_a_person,
     bank_returns::a_return_that_fits_no_line_or_several_waits_for_a_person,
     advised::an_advised_limit_is_granted_in_one_step,
+    top_up_refunds::what_is_left_goes_back_in_parts_with_its_tax,
     at_once::the_steps_of_peers,
 );
 

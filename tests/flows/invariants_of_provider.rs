@@ -48,6 +48,7 @@ async fn each_movement_is_known(world: &World) {
         "SELECT 'charge ' || provider_charge_id || ' ' || amount AS told FROM {s}top_ups WHERE {took} \
          UNION ALL SELECT 'charge ' || provider_charge_id || ' ' || amount FROM {s}charges WHERE {took} \
          UNION ALL SELECT 'refund ' || provider_refund_id || ' ' || amount FROM {s}refunds WHERE provider_refund_id <> '' AND state = 'RETURNED' \
+         UNION ALL SELECT 'refund ' || provider_refund_id || ' ' || (credit + tax) FROM {s}top_up_refunds WHERE state = 'SUCCEEDED' \
          UNION ALL SELECT 'chargeback ' || provider_charge_id || ' ' || amount FROM {s}top_ups WHERE state = 'CHARGED_BACK' \
          UNION ALL SELECT 'chargeback ' || provider_charge_id || ' ' || charged_back FROM {s}charges WHERE state = 'CHARGED_BACK'"
     );

@@ -83,6 +83,7 @@ mod secrets;
 mod settlements;
 mod single_call;
 mod stories;
+mod top_up_refunds;
 mod top_ups;
 mod traces;
 mod transfers;

@@ -9,7 +9,7 @@ use crate::use_cases::{
         plan_notices::mail_plan,
     },
     payments::{charge_back::take_charge_back, resume::enqueue_resume},
-    receipts::issue::issue_receipt,
+    receipts::{credit::credit_receipt, issue::issue_receipt},
 };
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers};
@@ -18,7 +18,7 @@ use payterms_proto::{
     credit::v1::{AdvisedLimitChanged, ApplicationChanged, CreditLineChanged, PurchaseCaptured},
     plans::v1::PlanChanged,
     wallet::v1::{
-        AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, PaymentMethodsChanged, TopUpChanged, UsageMonthClosed,
+        AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, PaymentMethodsChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed,
         WalletSettingsChanged, auto_recharge, charge::State, top_up,
     },
 };
@@ -30,6 +30,7 @@ pub fn all() -> Consumers {
     Consumers::default()
         .with::<ChargeChanged>(charge_changed)
         .with::<TopUpChanged>(top_up_changed)
+        .with::<TopUpRefundChanged>(top_up_refund_changed)
         .with::<MeteredUsageClosed>(metered_usage_closed)
         .with::<UsageMonthClosed>(usage_month_closed)
         .with::<AutoRechargeChanged>(auto_recharge_changed)
@@ -62,6 +63,10 @@ fn top_up_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
         }
         Ok(())
     })
+}
+
+fn top_up_refund_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move { credit_receipt(tx, &TopUpRefundChanged::decode(event.data.clone())?).await })
 }
 
 fn auto_recharge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {

@@ -44,7 +44,7 @@ pub struct Wallet;
 
 impl Service for Wallet {
     const NAME: &'static str = "wallet";
-    const SCHEMA_VERSION: &'static str = "wallet_0007_undone";
+    const SCHEMA_VERSION: &'static str = "wallet_0009_top_up_refunds";
     const REQUESTS_IN: &'static [&'static str] = &["transfers", "usage_records"];
     type Options = Options;
 
@@ -77,10 +77,15 @@ impl Service for Wallet {
 
 fn drivers(app: &App) -> Drivers {
     let (top_ups, setups, charges, refunds) = (app.clone(), app.clone(), app.clone(), app.clone());
+    let top_up_refunds = app.clone();
     Drivers::default()
         .with(top_ups::create::FLOW, move |lease| {
             let app = top_ups.clone();
             async move { top_ups::create::drive_top_up(&app, &lease).await }
+        })
+        .with(top_ups::refund::FLOW, move |lease| {
+            let app = top_up_refunds.clone();
+            async move { top_ups::refund::drive_top_up_refund(&app, &lease).await }
         })
         .with(setups::start::FLOW, move |lease| {
             let app = setups.clone();

@@ -3,7 +3,7 @@
 use crate::{
     commands::{customers::CustomerRef, wallets::name_of},
     messages,
-    store::{charges, methods, recharges, settings, top_ups, wallets},
+    store::{charges, methods, recharges, settings, top_up_refunds, top_ups, wallets},
     use_cases::{metered::close::closed_metered_month, months::save::closed_month},
 };
 use payterms_chassis::{
@@ -12,7 +12,8 @@ use payterms_chassis::{
 };
 use payterms_kernel::Id;
 use payterms_proto::wallet::v1::{
-    AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, PaymentMethodsChanged, TopUpChanged, UsageMonthClosed, WalletSettingsChanged,
+    AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, PaymentMethodsChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed,
+    WalletSettingsChanged,
 };
 use payterms_wallet_domain::{Customer, Methods};
 use prost::Message;
@@ -23,6 +24,7 @@ use std::collections::HashMap;
 pub fn all() -> Snapshots {
     Snapshots::default()
         .with::<TopUpChanged>("top_up", top_ups_of)
+        .with::<TopUpRefundChanged>("top_up_refund", refunds_of)
         .with::<ChargeChanged>("charge", charges_of)
         .with::<AutoRechargeChanged>("auto_recharge", recharges_of)
         .with::<WalletSettingsChanged>("wallet_settings", settings_of)
@@ -44,6 +46,31 @@ fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             let Some(wallet) = owners.get(&top_up.wallet) else { continue };
             let event = TopUpChanged { top_up: Some(messages::top_ups::top_up(&name_of(tenant, wallet), top_up)?) };
             states.push((top_up.id.to_string(), event.encode_to_vec()));
+        }
+        Ok(states)
+    })
+}
+
+fn refunds_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
+        let refunds = top_up_refunds::find_many(tx.conn(), tenant, &ids).await?;
+        let of: Vec<_> = refunds.iter().map(|refund| refund.top_up).collect();
+        let top_ups: HashMap<_, _> =
+            top_ups::find_many(tx.conn(), tenant, &of).await?.into_iter().map(|top_up| (top_up.id, top_up)).collect();
+        let owners: Vec<_> = refunds.iter().map(|refund| refund.wallet).collect();
+        let owners: HashMap<_, _> =
+            wallets::find_many(tx.conn(), tenant, &owners).await?.into_iter().map(|wallet| (wallet.id, wallet)).collect();
+        let mut states = Vec::with_capacity(refunds.len());
+        for refund in &refunds {
+            let (Some(wallet), Some(top_up)) = (owners.get(&refund.wallet), top_ups.get(&refund.top_up)) else { continue };
+            let name = name_of(tenant, wallet);
+            let event = TopUpRefundChanged {
+                top_up_refund: Some(messages::top_up_refunds::top_up_refund(&name, refund)?),
+                top_up: Some(messages::top_ups::top_up(&name, top_up)?),
+            };
+            states.push((refund.id.to_string(), event.encode_to_vec()));
         }
         Ok(states)
     })

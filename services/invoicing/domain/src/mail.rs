@@ -84,11 +84,13 @@ pub enum MailKind {
     IncreaseRefused,
     /// Another collection method is tried for what could not be collected.
     CollectionPlanned,
+    /// Bought credit was given back.
+    TopUpRefunded,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -127,6 +129,7 @@ impl MailKind {
         Self::IncreaseGranted,
         Self::IncreaseRefused,
         Self::CollectionPlanned,
+        Self::TopUpRefunded,
     ];
 
     /// The name of the kind, as in the contract.
@@ -171,6 +174,7 @@ impl MailKind {
             Self::IncreaseGranted => "INCREASE_GRANTED",
             Self::IncreaseRefused => "INCREASE_REFUSED",
             Self::CollectionPlanned => "COLLECTION_PLANNED",
+            Self::TopUpRefunded => "TOP_UP_REFUNDED",
         }
     }
 }
@@ -216,6 +220,8 @@ pub enum Attachment {
     Invoice(Uuid),
     /// A receipt.
     Receipt(Uuid),
+    /// A receipt, and its credit note that goes with the mail.
+    ReceiptCreditNote(Uuid, Uuid),
     /// A statement.
     Statement(Uuid),
 }

@@ -24,6 +24,8 @@ pub const CREDIT_NOTES: &str = "CN";
 pub const CORRECTIONS: &str = "COR";
 /// Receipts for credit that was bought.
 pub const RECEIPTS: &str = "RC";
+/// Credit notes of receipts.
+pub const RECEIPT_CREDIT_NOTES: &str = "RCN";
 
 impl Series {
     /// A series without numbers.

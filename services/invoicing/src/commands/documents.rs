@@ -2,7 +2,7 @@
 
 use super::{invoices::InvoiceRef, receipts::ReceiptRef, statements::StatementRef};
 use chrono::NaiveDate;
-use payterms_invoicing_domain::{CreditNote, Customer, InvoiceVersion};
+use payterms_invoicing_domain::{CreditNote, Customer, InvoiceVersion, ReceiptCreditNote};
 use payterms_kernel::{Id, TenantId};
 
 /// A document that is named.
@@ -18,6 +18,8 @@ pub enum DocumentRef {
     Statement(StatementRef),
     /// A receipt.
     Receipt(ReceiptRef),
+    /// A credit note of a receipt.
+    ReceiptCreditNote(ReceiptRef, Id<ReceiptCreditNote>),
 }
 
 impl DocumentRef {
@@ -27,7 +29,7 @@ impl DocumentRef {
         match self {
             Self::Invoice(named) | Self::CreditNote(named, _) | Self::Version(named, _) => (&named.tenant, named.customer),
             Self::Statement(named) => (&named.tenant, named.customer),
-            Self::Receipt(named) => (&named.tenant, named.customer),
+            Self::Receipt(named) | Self::ReceiptCreditNote(named, _) => (&named.tenant, named.customer),
         }
     }
 }

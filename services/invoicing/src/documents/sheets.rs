@@ -7,7 +7,7 @@ use super::{
 };
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
-    CreditNote, Invoice, InvoiceVersion, Issue, Line, Party, Receipt, Statement, TaxAmount, bank::creditor_reference,
+    CreditNote, Invoice, InvoiceVersion, Issue, Line, Party, Receipt, ReceiptCreditNote, Statement, TaxAmount, bank::creditor_reference,
 };
 use payterms_kernel::{Money, text::find_iban};
 
@@ -163,6 +163,27 @@ pub fn receipt(language: Language, receipt: &Receipt) -> Result<Sheet, AppError>
             "Aucune taxe n’est perçue ici : elle figure sur les factures que ce crédit paie.",
         );
         sheet.sentences.push(sentence.to_owned());
+    }
+    Ok(sheet)
+}
+
+/// A credit note of a receipt.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn receipt_credit_note(language: Language, (receipt, note): (&Receipt, &ReceiptCreditNote)) -> Result<Sheet, AppError> {
+    let title = format!("{} {}", language.say("Credit note", "Avoir"), note.number);
+    let mut sheet = sheet(language, title, (&receipt.seller, &receipt.buyer, &receipt.mentions));
+    sheet.facts = vec![
+        (language.say("Issue date", "Date d’émission").to_owned(), language.date(note.issue_date)),
+        (language.say("Receipt", "Reçu").to_owned(), format!("{} ({})", receipt.number, language.date(receipt.issue_date))),
+    ];
+    let net = language.money(note.tax.net);
+    sheet.rows = vec![[note.explanation.clone(), "1".to_owned(), net.clone(), net]];
+    if receipt.taxed {
+        taxes(&mut sheet, language, (note.tax.net, std::slice::from_ref(&note.tax), note.amount));
+    } else {
+        sheet.sums.push((language.say("Total", "Total").to_owned(), language.money(note.amount)));
     }
     Ok(sheet)
 }

@@ -14,6 +14,8 @@ use tonic::Request;
 
 const VERSION: &[&str] = &["customers", "invoices", "versions"];
 
+const RECEIPT_CREDIT_NOTE: &[&str] = &["customers", "receipts", "creditNotes"];
+
 const CREDIT_NOTE: &[&str] = &["customers", "invoices", "creditNotes"];
 
 /// Names a document.
@@ -23,6 +25,9 @@ pub fn get_document(request: Request<pb::GetDocumentRequest>) -> Result<Document
     let named = if is(RECEIPT) {
         let name = fields.name("name", &message.name, RECEIPT);
         DocumentRef::Receipt(receipt_ref(&name))
+    } else if is(RECEIPT_CREDIT_NOTE) {
+        let name = fields.name("name", &message.name, RECEIPT_CREDIT_NOTE);
+        DocumentRef::ReceiptCreditNote(receipt_ref(&name), Id::from_uuid(name.id(2)))
     } else if is(STATEMENT) {
         let name = fields.name("name", &message.name, STATEMENT);
         DocumentRef::Statement(statement_ref(&fields, &name))

@@ -44,6 +44,7 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
         MailKind::Receipt => pb::MailKind::Receipt,
         MailKind::CollectionFailed => pb::MailKind::CollectionFailed,
         MailKind::CollectionPlanned => pb::MailKind::CollectionPlanned,
+        MailKind::TopUpRefunded => pb::MailKind::TopUpRefunded,
         MailKind::AuthenticationNeeded => pb::MailKind::AuthenticationNeeded,
         MailKind::RechargeFailed => pb::MailKind::RechargeFailed,
         MailKind::PrepaymentTurnedOff => pb::MailKind::PrepaymentTurnedOff,
@@ -94,6 +95,7 @@ pub fn anonymous_mail(tenant: &TenantId, mail: &Mail) -> pb::Mail {
     let attachment = |own: &Attachment| match own {
         Attachment::Invoice(id) => format!("{customer}/invoices/{id}"),
         Attachment::Receipt(id) => format!("{customer}/receipts/{id}"),
+        Attachment::ReceiptCreditNote(receipt, note) => format!("{customer}/receipts/{receipt}/creditNotes/{note}"),
         Attachment::Statement(id) => format!("{customer}/statements/{id}"),
     };
     pb::Mail {

@@ -12,7 +12,7 @@ use payterms_chassis::{
     page::Page,
     render::{date, money, timestamp},
 };
-use payterms_invoicing_domain::Receipt;
+use payterms_invoicing_domain::{Receipt, ReceiptCreditNote};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
@@ -38,10 +38,28 @@ pub fn list_receipts(request: Request<pb::ListReceiptsRequest>) -> Result<(Custo
     Ok((customer, page))
 }
 
-/// A receipt.
+/// A credit note of a receipt.
 #[must_use]
-pub fn receipt(tenant: &TenantId, receipt: &Receipt) -> pb::Receipt {
+pub fn receipt_credit_note(tenant: &TenantId, receipt: &Receipt, note: &ReceiptCreditNote) -> pb::ReceiptCreditNote {
+    let customer = customer_name(tenant, note.customer);
+    pb::ReceiptCreditNote {
+        name: format!("{customer}/receipts/{}/creditNotes/{}", note.receipt, note.id),
+        number: note.number.clone(),
+        receipt_number: receipt.number.clone(),
+        issue_date: Some(date(note.issue_date)),
+        amount: Some(money(note.amount)),
+        tax: Some(tax_amount(&note.tax)),
+        reason: note.explanation.clone(),
+        top_up_refund: format!("{customer}/wallets/{}/topUps/{}/refunds/{}", receipt.wallet, receipt.top_up, note.refund),
+        create_time: Some(timestamp(note.created_at)),
+    }
+}
+
+/// A receipt with those of the credit notes that are its own.
+#[must_use]
+pub fn receipt(tenant: &TenantId, receipt: &Receipt, notes: &[ReceiptCreditNote]) -> pb::Receipt {
     let customer = customer_name(tenant, receipt.customer);
+    let notes = notes.iter().filter(|note| note.receipt == receipt.id);
     pb::Receipt {
         name: format!("{customer}/receipts/{}", receipt.id),
         number: receipt.number.clone(),
@@ -53,6 +71,7 @@ pub fn receipt(tenant: &TenantId, receipt: &Receipt) -> pb::Receipt {
         seller: Some(party(&receipt.seller)),
         buyer: Some(party(&receipt.buyer)),
         create_time: Some(timestamp(receipt.created_at)),
+        credit_notes: notes.map(|note| receipt_credit_note(tenant, receipt, note)).collect(),
     }
 }
 

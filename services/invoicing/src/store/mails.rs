@@ -58,12 +58,14 @@ mod templates {
 }
 
 fn attachment(text: &str) -> Result<Attachment, AppError> {
-    let parsed = text.split_once('/').and_then(|(kind, id)| Some((kind, id.parse().ok()?)));
-    match parsed {
-        Some(("invoices", id)) => Ok(Attachment::Invoice(id)),
-        Some(("receipts", id)) => Ok(Attachment::Receipt(id)),
-        Some(("statements", id)) => Ok(Attachment::Statement(id)),
-        _ => Err(unknown("attachment", text)),
+    let fault = || unknown("attachment", text);
+    let uuid = |id: &str| id.parse().map_err(|_| fault());
+    match text.split('/').collect::<Vec<_>>()[..] {
+        ["invoices", id] => Ok(Attachment::Invoice(uuid(id)?)),
+        ["receipts", id] => Ok(Attachment::Receipt(uuid(id)?)),
+        ["receipts", receipt, "creditNotes", id] => Ok(Attachment::ReceiptCreditNote(uuid(receipt)?, uuid(id)?)),
+        ["statements", id] => Ok(Attachment::Statement(uuid(id)?)),
+        _ => Err(fault()),
     }
 }
 
@@ -71,6 +73,7 @@ fn attachment_text(own: Attachment) -> String {
     match own {
         Attachment::Invoice(id) => format!("invoices/{id}"),
         Attachment::Receipt(id) => format!("receipts/{id}"),
+        Attachment::ReceiptCreditNote(receipt, id) => format!("receipts/{receipt}/creditNotes/{id}"),
         Attachment::Statement(id) => format!("statements/{id}"),
     }
 }

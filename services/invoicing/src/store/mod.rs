@@ -16,6 +16,7 @@ pub mod mails;
 pub mod metered;
 pub mod outstanding;
 pub mod payments;
+pub mod receipt_credit_notes;
 pub mod receipts;
 pub mod receivables;
 pub mod refunds;

@@ -74,6 +74,19 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Receip
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(receipt).transpose()
 }
 
+/// The receipts of these ids.
+pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Receipt>]) -> Result<Vec<Receipt>, AppError> {
+    let ids = ids.iter().map(|id| id.uuid());
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    query.all(conn).await?.into_iter().map(receipt).collect()
+}
+
+/// The receipt of a top-up.
+pub async fn of_top_up<C: ConnectionTrait>(conn: &C, tenant: &TenantId, top_up: Uuid) -> Result<Option<Receipt>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::TopUpId.eq(top_up));
+    query.one(conn).await?.map(receipt).transpose()
+}
+
 /// Whether a top-up has its receipt.
 pub async fn is_issued<C: ConnectionTrait>(conn: &C, tenant: &TenantId, top_up: Uuid) -> Result<bool, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::TopUpId.eq(top_up));

@@ -4,6 +4,7 @@
 mod bounds;
 mod credit;
 mod plans;
+mod wallet;
 
 use crate::documents::wording::Language;
 use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig};
@@ -26,7 +27,8 @@ pub type Variables = Map<String, Value>;
 /// Our own subject and text.
 #[must_use]
 pub fn ours(kind: MailKind, language: Language) -> (&'static str, &'static str) {
-    let [english, french] = plans::ours(kind).or_else(|| credit::ours(kind)).unwrap_or_else(|| of_invoicing(kind));
+    let [english, french] =
+        plans::ours(kind).or_else(|| credit::ours(kind)).or_else(|| wallet::ours(kind)).unwrap_or_else(|| of_invoicing(kind));
     let (subject, text) = language.say(english, french).split_once('\n').unwrap_or_default();
     (subject, text.trim_start_matches('\n'))
 }
@@ -37,14 +39,8 @@ fn of_invoicing(kind: MailKind) -> [&'static str; 2] {
         MailKind::CollectionFailed => {
             [include_str!("../../templates/collection_failed.en.txt"), include_str!("../../templates/collection_failed.fr.txt")]
         }
-        MailKind::CollectionPlanned => {
-            [include_str!("../../templates/collection_planned.en.txt"), include_str!("../../templates/collection_planned.fr.txt")]
-        }
         MailKind::AuthenticationNeeded => {
             [include_str!("../../templates/authentication_needed.en.txt"), include_str!("../../templates/authentication_needed.fr.txt")]
-        }
-        MailKind::RechargeFailed => {
-            [include_str!("../../templates/recharge_failed.en.txt"), include_str!("../../templates/recharge_failed.fr.txt")]
         }
         MailKind::PrepaymentTurnedOff => {
             [include_str!("../../templates/prepayment_turned_off.en.txt"), include_str!("../../templates/prepayment_turned_off.fr.txt")]
@@ -110,17 +106,6 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("number", json!("INV-2026-000001"));
             add("amount", json!("100.00\u{a0}USD"));
         }
-        MailKind::CollectionPlanned => {
-            add("items", json!([{ "name": "INV-2026-000001", "amount": "100.00\u{a0}USD" }]));
-            add("date", json!(language.date(day)));
-        }
-        MailKind::RechargeFailed => {
-            add("reason", json!("card_declined"));
-            add("next_try", json!(language.date(day)));
-            add("ceiling", json!("150.00\u{a0}USD"));
-            add("ceiling_left", json!("10.00\u{a0}USD"));
-            add("month", json!(language.month(day)));
-        }
         MailKind::PrepaymentTurnedOff => {
             add("reason", json!("PROVIDER_CONNECTED"));
         }
@@ -169,6 +154,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             }
         }
         _ if credit::ours(kind).is_some() => credit::samples(language, &mut samples),
+        _ if wallet::ours(kind).is_some() => wallet::samples(kind, language, &mut samples),
         _ => plans::samples(kind, language, &mut samples),
     }
     samples

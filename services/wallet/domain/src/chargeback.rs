@@ -34,7 +34,8 @@ pub fn of_top_up(top_up: &mut TopUp, wallet: &mut Wallet, ids: &mut IdSource, am
     if top_up.state != TopUpState::Succeeded || !amount.is_positive() {
         return Ok(false);
     }
-    let tax = part(top_up.tax, amount, top_up.amount)?;
+    // The tax of refunds is not the state's any more.
+    let tax = part(top_up.tax, amount, top_up.amount)?.min(top_up.tax.minus(top_up.refunded_tax)?)?;
     let mut sides = take(wallet, amount.minus(tax)?, top_up.tax_kind)?;
     let others = [(Account::TaxPayable, None, tax.negated()), (Account::ProviderClearing, None, amount)];
     sides.extend(others.into_iter().filter(|(.., amount)| !amount.is_zero()));
@@ -227,10 +228,13 @@ mod tests {
             id: Id::from_uuid(Uuid::nil()),
             wallet: wallet.id,
             method: Id::from_uuid(Uuid::nil()),
+            lot: None,
             source: Source::Customer,
             state: TopUpState::Succeeded,
             amount: aud("55"),
             tax: aud("5"),
+            refunded_credit: aud("0"),
+            refunded_tax: aud("0"),
             tax_kind: TaxKind::TaxedSale,
             tax_rate: Decimal::TEN,
             tax_version: 1,

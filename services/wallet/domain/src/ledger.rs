@@ -48,6 +48,8 @@ pub enum TransferKind {
     Fee,
     /// Provider clearing → purchased credit (and tax payable).
     TopUp,
+    /// Purchased credit (and tax payable) → provider clearing: the refund of a top-up.
+    TopUpRefund,
     /// Customer credit → breakage.
     Expiry,
     /// New credit → the wallet's debt; the balance stays.

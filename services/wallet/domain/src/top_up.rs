@@ -60,6 +60,8 @@ pub struct TopUp {
     pub wallet: Id<Wallet>,
     /// The charged method.
     pub method: Id<PaymentMethod>,
+    /// The lot that it made; `None` while there is none.
+    pub lot: Option<Id<Lot>>,
     /// Its origin.
     pub source: Source,
     /// Where it is.
@@ -68,6 +70,10 @@ pub struct TopUp {
     pub amount: Money,
     /// Tax in it.
     pub tax: Money,
+    /// The credit that refunds have given back, or are giving back.
+    pub refunded_credit: Money,
+    /// The tax of those refunds.
+    pub refunded_tax: Money,
     /// How the credit is taxed.
     pub tax_kind: TaxKind,
     /// The rate, in percent.
@@ -184,10 +190,13 @@ pub fn ask(
         id: ids.make(),
         wallet: wallet.id,
         method: terms.method.id,
+        lot: None,
         source,
         state: TopUpState::Processing,
         amount,
         tax,
+        refunded_credit: Money::zero(wallet.currency),
+        refunded_tax: Money::zero(wallet.currency),
         tax_kind,
         tax_rate: if tax_kind == TaxKind::TaxedSale { rate_percent } else { Decimal::ZERO },
         tax_version: version,
@@ -235,19 +244,14 @@ pub fn charged(
                 expires_at,
                 description: String::new(),
             };
-            wallet
-                .add_lot(
-                    ids,
-                    new,
-                    LotFunding {
-                        kind: TransferKind::TopUp,
-                        source: Account::ProviderClearing,
-                        tax: top_up.tax,
-                        recharge: top_up.source == Source::AutoRecharge,
-                    },
-                    now,
-                )
-                .map(Some)
+            let funding = LotFunding {
+                kind: TransferKind::TopUp,
+                source: Account::ProviderClearing,
+                tax: top_up.tax,
+                recharge: top_up.source == Source::AutoRecharge,
+            };
+            top_up.lot = Some(wallet.add_lot(ids, new, funding, now)?);
+            Ok(top_up.lot)
         }
     }
 }

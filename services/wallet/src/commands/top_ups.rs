@@ -2,7 +2,7 @@
 
 use super::wallets::WalletRef;
 use payterms_kernel::{Id, Money};
-use payterms_wallet_domain::PaymentMethod;
+use payterms_wallet_domain::{PaymentMethod, TopUp, top_up_refund::RefundRequest};
 
 /// Buys credit.
 #[derive(Debug, Clone)]
@@ -13,4 +13,22 @@ pub struct CreateTopUp {
     pub amount: Money,
     /// From what; none: the purchase default.
     pub method: Option<Id<PaymentMethod>>,
+}
+
+/// A top-up that a request names.
+#[derive(Debug, Clone)]
+pub struct TopUpRef {
+    /// Its wallet.
+    pub wallet: WalletRef,
+    /// The top-up.
+    pub top_up: Id<TopUp>,
+}
+
+/// Refunds a top-up.
+#[derive(Debug, Clone)]
+pub struct RefundTopUp {
+    /// The top-up.
+    pub top_up: TopUpRef,
+    /// How much, and why.
+    pub request: RefundRequest,
 }

@@ -18,6 +18,7 @@ pub mod postpaid;
 pub mod recharges;
 pub mod settings;
 pub mod setups;
+pub mod top_up_refunds;
 pub mod top_ups;
 pub mod usage;
 pub mod wallets;

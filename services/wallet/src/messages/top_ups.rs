@@ -75,5 +75,6 @@ pub fn top_up(wallet: &str, top_up: &TopUp) -> Result<pb::TopUp, AppError> {
         create_time: Some(timestamp(top_up.created_at)),
         update_time: Some(timestamp(top_up.updated_at)),
         source: source.into(),
+        refunded_amount: Some(money(top_up.refunded_credit.plus(top_up.refunded_tax)?)),
     })
 }

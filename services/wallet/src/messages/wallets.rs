@@ -129,6 +129,7 @@ fn entry_kind(kind: TransferKind) -> pb::entry::Kind {
         TransferKind::Surplus => pb::entry::Kind::Surplus,
         TransferKind::Chargeback => pb::entry::Kind::Chargeback,
         TransferKind::TransferReturn => pb::entry::Kind::TransferReturn,
+        TransferKind::TopUpRefund => pb::entry::Kind::TopUpRefund,
         TransferKind::PostpaidClose => pb::entry::Kind::PostpaidClose,
         TransferKind::InvoiceRefund => pb::entry::Kind::InvoiceRefund,
         // These move no customer credit, so they have no line in a wallet's history.

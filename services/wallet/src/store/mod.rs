@@ -19,6 +19,7 @@ pub mod recharges;
 pub mod refunds;
 pub mod settings;
 pub mod setups;
+pub mod top_up_refunds;
 pub mod top_ups;
 pub mod transfers;
 pub mod usage;

@@ -31,6 +31,9 @@ pub struct Model {
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
     tax_sentence: String,
+    lot_id: Option<Uuid>,
+    refunded_credit: i64,
+    refunded_tax: i64,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -54,10 +57,13 @@ fn top_up(row: Model) -> Result<TopUp, AppError> {
         id: Id::from_uuid(row.id),
         wallet: Id::from_uuid(row.wallet_id),
         method: Id::from_uuid(row.method_id),
+        lot: row.lot_id.map(Id::from_uuid),
         source: source.ok_or_else(|| unknown("source", &row.source))?,
         state: state.ok_or_else(|| unknown("top-up state", &row.state))?,
         amount: money(&row.currency, row.amount)?,
         tax: money(&row.currency, row.tax)?,
+        refunded_credit: money(&row.currency, row.refunded_credit)?,
+        refunded_tax: money(&row.currency, row.refunded_tax)?,
         tax_kind: lots::tax_kind(&row.tax_kind)?,
         tax_rate: Decimal::new(row.tax_rate_millionths, 6).normalize(),
         tax_version: row.tax_version,
@@ -142,8 +148,19 @@ pub async fn save(tx: &WriteTx, top_up: &TopUp) -> Result<(), AppError> {
         provider_charge_id: Set(top_up.provider_charge_id.clone()),
         created_at: Set(top_up.created_at),
         updated_at: Set(top_up.updated_at),
+        lot_id: Set(top_up.lot.map(Id::uuid)),
+        refunded_credit: Set(top_up.refunded_credit.micros()),
+        refunded_tax: Set(top_up.refunded_tax.micros()),
     };
-    let changing = [Column::State, Column::DeclineCode, Column::ProviderChargeId, Column::UpdatedAt];
+    let changing = [
+        Column::State,
+        Column::DeclineCode,
+        Column::ProviderChargeId,
+        Column::UpdatedAt,
+        Column::LotId,
+        Column::RefundedCredit,
+        Column::RefundedTax,
+    ];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())

@@ -35,7 +35,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-const KINDS: [(TransferKind, &str); 19] = [
+const KINDS: [(TransferKind, &str); 20] = [
     (TransferKind::Grant, "GRANT"),
     (TransferKind::GrantVoid, "GRANT_VOID"),
     (TransferKind::Debit, "DEBIT"),
@@ -55,6 +55,7 @@ const KINDS: [(TransferKind, &str); 19] = [
     (TransferKind::Chargeback, "CHARGEBACK"),
     (TransferKind::PostpaidClose, "POSTPAID_CLOSE"),
     (TransferKind::TransferReturn, "TRANSFER_RETURN"),
+    (TransferKind::TopUpRefund, "TOP_UP_REFUND"),
 ];
 
 fn kind_name(kind: TransferKind) -> &'static str {

@@ -7,12 +7,12 @@ use super::{
 use crate::{
     app::App,
     commands::documents::DownloadDocuments,
-    store::{credit_notes, invoice_lists, invoices, receipts, versions},
+    store::{credit_notes, invoice_lists, invoices, receipt_credit_notes, receipts, versions},
     use_cases::invoices::load::are_invoices_hidden,
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{CreditNote, InvoiceVersion};
+use payterms_invoicing_domain::{CreditNote, InvoiceVersion, ReceiptCreditNote};
 use payterms_proto::invoicing::v1::DownloadDocumentsResponse;
 use uuid::Uuid;
 
@@ -26,6 +26,7 @@ enum Cursor {
     Corrections(Uuid),
     CreditNotes(Uuid),
     Receipts(Uuid),
+    ReceiptCreditNotes(Uuid),
     End,
 }
 
@@ -98,7 +99,21 @@ async fn read_page(app: &App, download: &DownloadDocuments, at: Cursor) -> Resul
         Cursor::Receipts(after) => {
             let found = receipts::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
             let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
-            (found.into_iter().map(|own| Printable::Receipt(Box::new(own))).collect(), last.map_or(Cursor::End, Cursor::Receipts))
+            (
+                found.into_iter().map(|own| Printable::Receipt(Box::new(own))).collect(),
+                last.map_or(Cursor::ReceiptCreditNotes(Uuid::nil()), Cursor::Receipts),
+            )
+        }
+        Cursor::ReceiptCreditNotes(after) => {
+            let notes = receipt_credit_notes::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let last = notes.last().map(|own| own.id.uuid()).filter(|_| is_full(notes.len()));
+            let ids: Vec<_> = notes.iter().map(|note| note.receipt).collect();
+            let own = receipts::find_many(&conn, tenant, &ids).await?;
+            let with = |note: ReceiptCreditNote| {
+                let receipt = own.iter().find(|own| own.id == note.receipt)?.clone();
+                Some(Printable::ReceiptCreditNote(Box::new((receipt, note))))
+            };
+            (notes.into_iter().filter_map(with).collect(), last.map_or(Cursor::End, Cursor::ReceiptCreditNotes))
         }
         Cursor::End => (Vec::new(), Cursor::End),
     })

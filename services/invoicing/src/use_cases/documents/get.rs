@@ -7,10 +7,11 @@ use super::{
 use crate::{
     app::App,
     commands::documents::DocumentRef,
-    store::{credit_notes, receipts, versions},
+    store::{credit_notes, receipt_credit_notes, receipts, versions},
     use_cases::{invoices::load::find_visible_invoice, statements::read::find_visible_statement},
 };
 use payterms_chassis::AppError;
+use payterms_invoicing_domain::Receipt;
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::GetDocumentResponse;
 
@@ -42,6 +43,12 @@ pub async fn get_document(app: &App, named: &DocumentRef) -> Result<GetDocumentR
         DocumentRef::Receipt(named) => {
             let found = receipts::find(&conn, tenant, named.receipt).await?.filter(|own| own.customer == customer);
             Printable::Receipt(Box::new(found.ok_or_else(Refusal::not_found)?))
+        }
+        DocumentRef::ReceiptCreditNote(named, note) => {
+            let note = receipt_credit_notes::find(&conn, tenant, *note).await?.ok_or_else(Refusal::not_found)?;
+            let of = |own: &Receipt| own.customer == customer && own.id == named.receipt && own.id == note.receipt;
+            let receipt = receipts::find(&conn, tenant, named.receipt).await?.filter(of).ok_or_else(Refusal::not_found)?;
+            Printable::ReceiptCreditNote(Box::new((receipt, note)))
         }
     };
     let language = document_language(&conn, tenant, customer).await?;

@@ -5,7 +5,7 @@ use crate::{
     messages::{customers::customer_name, invoices::invoice_name, statements::statement_name},
 };
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceVersion, Party, Receipt, Statement};
+use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceVersion, Party, Receipt, ReceiptCreditNote, Statement};
 use payterms_kernel::{Refusal, TenantId};
 use payterms_proto::invoicing::v1::Document;
 
@@ -20,6 +20,8 @@ pub enum Printable {
     CreditNote(Box<Invoice>, CreditNote),
     /// A receipt.
     Receipt(Box<Receipt>),
+    /// A credit note of a receipt, with it.
+    ReceiptCreditNote(Box<(Receipt, ReceiptCreditNote)>),
     /// A statement with its invoices, and who drew it up for whom.
     Statement(Box<(Statement, Vec<Invoice>, Party, Party)>),
 }
@@ -58,6 +60,11 @@ impl Printable {
             Self::Receipt(own) => {
                 let name = format!("{}/receipts/{}", customer_name(tenant, own.customer), own.id);
                 (name, own.number.clone(), sheets::receipt(language, own)?)
+            }
+            Self::ReceiptCreditNote(both) => {
+                let (receipt, note) = both.as_ref();
+                let name = format!("{}/receipts/{}/creditNotes/{}", customer_name(tenant, note.customer), note.receipt, note.id);
+                (name, note.number.clone(), sheets::receipt_credit_note(language, (receipt, note))?)
             }
         };
         let content = paper::print(&sheet).map_err(|error| AppError::Fault(error.to_string()))?;

@@ -12,7 +12,7 @@ use payterms_chassis::{
     render::{date_of, money_of},
 };
 use payterms_invoicing_domain::{
-    CollectionState, Customer, Invoice, Issue, MailKind, MeteredService, Outstanding, Payment, Receipt, Statement,
+    CollectionState, Customer, Invoice, Issue, MailKind, MeteredService, Outstanding, Payment, Receipt, ReceiptCreditNote, Statement,
     bank::creditor_reference, mail::Attachment,
 };
 use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
@@ -43,6 +43,25 @@ pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt) -> Result<(), App
         },
         page: format!("/receipts/{}", receipt.id),
         attachments: vec![Attachment::Receipt(receipt.id.uuid())],
+    };
+    write_to_customer(tx, receipt.customer, letter).await
+}
+
+/// Bought credit was given back.
+pub async fn mail_top_up_refunded(tx: &mut WriteTx, receipt: &Receipt, note: &ReceiptCreditNote) -> Result<(), AppError> {
+    let (number, amount, reason, receipt_number) = (note.number.clone(), note.amount, note.explanation.clone(), receipt.number.clone());
+    let letter = Letter {
+        kind: MailKind::TopUpRefunded,
+        variables: |language| {
+            vec![
+                ("number", number.into()),
+                ("receipt_number", receipt_number.into()),
+                ("amount", language.money(amount).into()),
+                ("reason", reason.into()),
+            ]
+        },
+        page: format!("/receipts/{}", receipt.id),
+        attachments: vec![Attachment::ReceiptCreditNote(receipt.id.uuid(), note.id.uuid())],
     };
     write_to_customer(tx, receipt.customer, letter).await
 }

@@ -6,7 +6,7 @@ use crate::{
     app::App,
     documents::wording::Language,
     mailer::{MailError, Outgoing},
-    store::{customers, invoices, mails, receipts, statements, tenants},
+    store::{customers, invoices, mails, receipt_credit_notes, receipts, statements, tenants},
     use_cases::documents::{
         load::{newest_versions, printable_statement},
         print::Printable,
@@ -90,6 +90,11 @@ async fn outgoing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) 
                 Some(statement) => Some(printable_statement(conn, tenant, statement).await?),
                 None => None,
             },
+            Attachment::ReceiptCreditNote(receipt, id) => {
+                let receipt = receipts::find(conn, tenant, Id::from_uuid(*receipt)).await?;
+                let note = receipt_credit_notes::find(conn, tenant, Id::from_uuid(*id)).await?;
+                receipt.zip(note).map(|both| Printable::ReceiptCreditNote(Box::new(both)))
+            }
             Attachment::Receipt(id) => receipts::find(conn, tenant, Id::from_uuid(*id)).await?.map(|own| Printable::Receipt(Box::new(own))),
         };
         printables.extend(found);

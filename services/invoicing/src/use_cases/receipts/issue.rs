@@ -40,7 +40,7 @@ pub async fn issue_receipt(tx: &mut WriteTx, top_up: &TopUp) -> Result<(), AppEr
     let receipt = Receipt::issue(tx.id(), (&seller, &buyer), bought, (&mut series, today), now)?;
     series::save(tx.conn(), &tenant, &series).await?;
     receipts::insert(tx.conn(), &tenant, &receipt).await?;
-    let event = ReceiptIssued { receipt: Some(messages::receipts::receipt(&tenant, &receipt)) };
+    let event = ReceiptIssued { receipt: Some(messages::receipts::receipt(&tenant, &receipt, &[])) };
     tx.emit("receipt", &receipt.id.to_string(), &event).await?;
     mail_receipt(tx, &receipt).await
 }

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     commands::{customers::CustomerRef, receipts::ReceiptRef},
     messages,
-    store::receipts,
+    store::{receipt_credit_notes, receipts},
 };
 use payterms_chassis::{AppError, page::Page};
 use payterms_kernel::Refusal;
@@ -21,7 +21,8 @@ pub async fn get_receipt(app: &App, named: &ReceiptRef) -> Result<GetReceiptResp
         .await?
         .filter(|own| own.customer == named.customer)
         .ok_or_else(Refusal::not_found)?;
-    Ok(GetReceiptResponse { receipt: Some(messages::receipts::receipt(&named.tenant, &found)) })
+    let notes = receipt_credit_notes::of_receipts(&conn, &named.tenant, &[found.id]).await?;
+    Ok(GetReceiptResponse { receipt: Some(messages::receipts::receipt(&named.tenant, &found, &notes)) })
 }
 
 /// A page of a customer's receipts, newest first.
@@ -37,5 +38,8 @@ pub async fn list_receipts(
     let conn = app.db.read(tenant).await?;
     let mut found = receipts::list(&conn, tenant, *customer, before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
-    Ok(ListReceiptsResponse { receipts: found.iter().map(|own| messages::receipts::receipt(tenant, own)).collect(), next_page_token })
+    let ids: Vec<_> = found.iter().map(|receipt| receipt.id).collect();
+    let notes = receipt_credit_notes::of_receipts(&conn, tenant, &ids).await?;
+    let receipts = found.iter().map(|receipt| messages::receipts::receipt(tenant, receipt, &notes)).collect();
+    Ok(ListReceiptsResponse { receipts, next_page_token })
 }

@@ -7,5 +7,6 @@
 pub mod charge;
 pub mod create;
 pub mod read;
+pub mod refund;
 pub mod save;
 pub mod settle;

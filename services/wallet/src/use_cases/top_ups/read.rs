@@ -1,10 +1,16 @@
 //! Reads top-ups.
 
-use crate::{app::App, commands::wallets::WalletRef, messages::top_ups as messages, store::top_ups, use_cases::wallets::load::find_wallet};
+use crate::{
+    app::App,
+    commands::{top_ups::TopUpRef, wallets::WalletRef},
+    messages::{top_up_refunds as refund_messages, top_ups as messages},
+    store::{top_up_refunds, top_ups},
+    use_cases::wallets::load::find_wallet,
+};
 use payterms_chassis::{AppError, page::Page};
 use payterms_kernel::{Id, Refusal};
 use payterms_proto::wallet::v1 as pb;
-use payterms_wallet_domain::TopUp;
+use payterms_wallet_domain::{TopUp, TopUpRefund};
 use uuid::Uuid;
 
 /// One top-up.
@@ -31,4 +37,35 @@ pub async fn list_top_ups(app: &App, named: &WalletRef, page: &Page) -> Result<p
     let name = named.name();
     let top_ups = listed.iter().map(|top_up| messages::top_up(&name, top_up)).collect::<Result<_, _>>()?;
     Ok(pb::ListTopUpsResponse { top_ups, next_page_token })
+}
+
+/// One refund.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn get_top_up_refund(app: &App, named: &TopUpRef, id: Id<TopUpRefund>) -> Result<pb::GetTopUpRefundResponse, AppError> {
+    let tenant = &named.wallet.tenant;
+    let conn = app.db.read(tenant).await?;
+    find_wallet(&conn, &named.wallet).await?;
+    let refund = top_up_refunds::find(&conn, tenant, id).await?;
+    let refund =
+        refund.filter(|refund| refund.top_up == named.top_up && refund.wallet == named.wallet.wallet).ok_or_else(Refusal::not_found)?;
+    Ok(pb::GetTopUpRefundResponse { top_up_refund: Some(refund_messages::top_up_refund(&named.wallet.name(), &refund)?) })
+}
+
+/// A page of a top-up's refunds, newest first.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
+pub async fn list_top_up_refunds(app: &App, named: &TopUpRef, page: &Page) -> Result<pb::ListTopUpRefundsResponse, AppError> {
+    let tenant = &named.wallet.tenant;
+    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
+    let conn = app.db.read(tenant).await?;
+    find_wallet(&conn, &named.wallet).await?;
+    top_ups::find(&conn, tenant, named.top_up).await?.filter(|own| own.wallet == named.wallet.wallet).ok_or_else(Refusal::not_found)?;
+    let mut listed = top_up_refunds::list(&conn, tenant, named.top_up, before, page.reads()).await?;
+    let next_page_token = app.pages.cut(page, &mut listed, |refund| refund.id.to_string());
+    let name = named.wallet.name();
+    let top_up_refunds = listed.iter().map(|refund| refund_messages::top_up_refund(&name, refund)).collect::<Result<_, _>>()?;
+    Ok(pb::ListTopUpRefundsResponse { top_up_refunds, next_page_token })
 }

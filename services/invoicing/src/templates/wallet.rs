@@ -1,0 +1,49 @@
+//! Our words of the mails about recharges, given back credit and new collection methods, and values to try them with.
+
+use super::Variables;
+use crate::documents::wording::Language;
+use payterms_invoicing_domain::MailKind;
+use serde_json::json;
+
+macro_rules! both {
+    ($name:literal) => {
+        [include_str!(concat!("../../templates/", $name, ".en.txt")), include_str!(concat!("../../templates/", $name, ".fr.txt"))]
+    };
+}
+
+/// Subject and text in English and French; none for another mail.
+#[must_use]
+pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
+    Some(match kind {
+        MailKind::RechargeFailed => both!("recharge_failed"),
+        MailKind::TopUpRefunded => both!("top_up_refunded"),
+        MailKind::CollectionPlanned => both!("collection_planned"),
+        _ => return None,
+    })
+}
+
+/// Adds the variables of these mails.
+pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
+    let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1).unwrap_or_default();
+    let mut add = |name: &str, value: serde_json::Value| samples.insert(name.to_owned(), value);
+    match kind {
+        MailKind::RechargeFailed => {
+            add("reason", json!("card_declined"));
+            add("next_try", json!(language.date(day)));
+            add("ceiling", json!("150.00\u{a0}USD"));
+            add("ceiling_left", json!("10.00\u{a0}USD"));
+            add("month", json!(language.month(day)));
+        }
+        MailKind::TopUpRefunded => {
+            add("number", json!("RCN-2026-000001"));
+            add("receipt_number", json!("RC-2026-000001"));
+            add("amount", json!("20.00\u{a0}USD"));
+            add("reason", json!("The account is closed."));
+        }
+        MailKind::CollectionPlanned => {
+            add("items", json!([{ "name": "INV-2026-000001", "amount": "100.00\u{a0}USD" }]));
+            add("date", json!(language.date(day)));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,50 @@
+//! Issues and mails the credit note of a receipt, once per refund of the wallet.
+
+use super::issue::issue_receipt;
+use crate::{
+    messages::receipts as messages,
+    store::{receipt_credit_notes, receipts, series},
+    use_cases::mails::notices::mail_top_up_refunded,
+};
+use payterms_chassis::{AppError, WriteTx, names, render::money_of};
+use payterms_invoicing_domain::{ReceiptCreditNote, number::RECEIPT_CREDIT_NOTES, receipt_credit_note::GivenBack};
+use payterms_kernel::calendar::day_in;
+use payterms_proto::{
+    invoicing::v1::ReceiptCreditNoteIssued,
+    wallet::v1::{TopUpRefundChanged, top_up_refund::State},
+};
+
+/// Credits the receipt of a refund that has succeeded; a refund that has its credit note is left alone.
+///
+/// # Errors
+/// `Fault` for a refund of a customer who is not there.
+pub async fn credit_receipt(tx: &mut WriteTx, changed: &TopUpRefundChanged) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    let fault = || AppError::Fault("a refund of a top-up without its parts".to_owned());
+    let (refund, top_up) = changed.top_up_refund.as_ref().zip(changed.top_up.as_ref()).ok_or_else(fault)?;
+    let name = names::parse(&refund.name, &["customers", "wallets", "topUps", "refunds"]).ok_or_else(fault)?;
+    if refund.state() != State::Succeeded || receipt_credit_notes::is_issued(tx.conn(), &tenant, name.id(3)).await? {
+        return Ok(());
+    }
+    // The event of the top-up is another stream, and may come later.
+    issue_receipt(tx, top_up).await?;
+    let receipt = receipts::of_top_up(tx.conn(), &tenant, name.id(2)).await?.ok_or_else(fault)?;
+    let given_back = GivenBack {
+        refund: name.id(3),
+        credit: refund.credit.as_ref().and_then(money_of).ok_or_else(fault)?,
+        tax: refund.tax.as_ref().and_then(money_of).ok_or_else(fault)?,
+        explanation: refund.explanation.clone(),
+    };
+    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let mut series = series::lock(tx.conn(), &tenant, RECEIPT_CREDIT_NOTES).await?;
+    let note = ReceiptCreditNote::issue(tx.id(), &receipt, given_back, (&mut series, today), now)?;
+    series::save(tx.conn(), &tenant, &series).await?;
+    receipt_credit_notes::insert(tx.conn(), &tenant, &note).await?;
+    let notes = receipt_credit_notes::of_receipts(tx.conn(), &tenant, &[receipt.id]).await?;
+    let event = ReceiptCreditNoteIssued {
+        receipt: Some(messages::receipt(&tenant, &receipt, &notes)),
+        credit_note: Some(messages::receipt_credit_note(&tenant, &receipt, &note)),
+    };
+    tx.emit("receipt", &receipt.id.to_string(), &event).await?;
+    mail_top_up_refunded(tx, &receipt, &note).await
+}

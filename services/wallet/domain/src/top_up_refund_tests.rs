@@ -1,0 +1,110 @@
+//! Tax and credit of refunds of top-ups, in parts and whole.
+
+use super::{RefundRequest, TopUpRefund, TopUpRefundState, answered, ask, refundable};
+use crate::{
+    Account, Hold, TaxKind, TopUp, TopUpState, Wallet,
+    posting::{self, Debit},
+    refund::Refunded,
+    top_up::{Charged, ProviderCharge, Source, charged},
+};
+use chrono::{DateTime, Utc};
+use payterms_kernel::{Currency, Id, IdSource, Money};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+fn aud(text: &str) -> Money {
+    Money::parse(Currency::parse("AUD").unwrap(), text).unwrap()
+}
+
+fn ids(seed: u32) -> IdSource {
+    IdSource::new(NOW, b"seed", &seed.to_string())
+}
+
+/// A wallet into which a top-up with tax in it was bought.
+fn bought(amount: &str, tax: &str) -> (TopUp, Wallet) {
+    let mut wallet = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), aud("0").currency(), NOW);
+    let mut top_up = TopUp {
+        id: Id::from_uuid(Uuid::nil()),
+        wallet: wallet.id,
+        method: Id::from_uuid(Uuid::nil()),
+        lot: None,
+        source: Source::Customer,
+        state: TopUpState::Processing,
+        amount: aud(amount),
+        tax: aud(tax),
+        refunded_credit: aud("0"),
+        refunded_tax: aud("0"),
+        tax_kind: TaxKind::TaxedSale,
+        tax_rate: Decimal::TEN,
+        tax_version: 1,
+        tax_sentence: String::new(),
+        decline_code: String::new(),
+        provider_charge_id: String::new(),
+        created_at: NOW,
+        updated_at: NOW,
+    };
+    let answer = ProviderCharge { id: "ch".to_owned(), outcome: Charged::Succeeded };
+    charged(&mut top_up, &mut wallet, &mut ids(0), answer, None, NOW).unwrap();
+    (top_up, wallet)
+}
+
+fn request(credit: Option<&str>) -> RefundRequest {
+    RefundRequest { credit: credit.map(aud), explanation: "Closed".to_owned() }
+}
+
+fn refund(top_up: &mut TopUp, wallet: &mut Wallet, seed: u32, credit: Option<&str>) -> (TopUpRefund, Hold) {
+    ask(top_up, wallet, &mut ids(seed), request(credit), NOW).unwrap()
+}
+
+fn account(wallet: &Wallet, account: Account) -> Money {
+    let entries = wallet.transfers.iter().flat_map(|transfer| &transfer.entries).filter(|entry| entry.account == account);
+    entries.map(|entry| entry.amount).try_fold(aud("0"), Money::plus).unwrap()
+}
+
+#[test]
+fn parts_give_back_the_tax_in_proportion_and_the_last_one_the_rest() {
+    // 55.00 with 10 % tax are 50.00 of credit. A third of it three times: 1.67, 1.66, and the rest.
+    let (mut top_up, mut wallet) = bought("55", "5");
+    let mut taxes = Vec::new();
+    for (seed, credit) in [(1, Some("16.67")), (2, Some("16.67")), (3, None)] {
+        let (mut own, mut hold) = refund(&mut top_up, &mut wallet, seed, credit);
+        answered((&mut top_up, &mut own), &mut hold, &mut wallet, &mut ids(seed + 10), Refunded::Succeeded, NOW).unwrap();
+        taxes.push((own.credit, own.tax));
+    }
+    assert_eq!(taxes, [("16.67", "1.67"), ("16.67", "1.66"), ("16.66", "1.67")].map(|(credit, tax)| (aud(credit), aud(tax))));
+    assert_eq!(
+        (wallet.posted, account(&wallet, Account::TaxPayable), account(&wallet, Account::ProviderClearing)),
+        (aud("0"), aud("0"), aud("0"))
+    );
+    assert_eq!((top_up.refunded_credit, top_up.refunded_tax), (aud("50"), aud("5")));
+    assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
+}
+
+#[test]
+fn what_is_spent_held_or_owed_stays_and_only_whole_minor_units_go_back() {
+    let (mut top_up, mut wallet) = bought("50", "0");
+    let debit = Debit { amount: aud("10.005"), kind: crate::TransferKind::Usage, into_negative: false, description: String::new() };
+    posting::debit(&mut wallet, &mut ids(1), debit, NOW).unwrap();
+    assert_eq!(refundable(&top_up, &wallet, NOW), Ok(aud("39.99")));
+    wallet.lots[0].pinned = aud("9.99");
+    assert_eq!(refundable(&top_up, &wallet, NOW), Ok(aud("30.00")));
+    wallet.owed = aud("5");
+    assert_eq!(refundable(&top_up, &wallet, NOW), Ok(aud("25.00")));
+    let refused = ask(&mut top_up, &mut wallet, &mut ids(2), request(Some("25.01")), NOW).unwrap_err();
+    assert_eq!(refused.reason, "REFUND_TOO_LARGE");
+    top_up.state = TopUpState::ChargedBack;
+    assert_eq!(ask(&mut top_up, &mut wallet, &mut ids(3), request(None), NOW).unwrap_err().reason, "TOP_UP_STATE");
+}
+
+#[test]
+fn a_refund_that_the_method_does_not_accept_leaves_all_as_it_was() {
+    let (mut top_up, mut wallet) = bought("55", "5");
+    let (mut own, mut hold) = refund(&mut top_up, &mut wallet, 1, Some("20"));
+    assert_eq!((wallet.available(NOW), own.amount()), (Ok(aud("30")), Ok(aud("22"))));
+    let mut answer = |outcome| answered((&mut top_up, &mut own), &mut hold, &mut wallet, &mut ids(2), outcome, NOW);
+    assert_eq!((answer(Refunded::Failed), answer(Refunded::Succeeded)), (Ok(true), Ok(false)), "it ends once");
+    assert_eq!((wallet.available(NOW), own.state), (Ok(aud("50")), TopUpRefundState::Failed));
+    assert_eq!((top_up.refunded_credit, top_up.refunded_tax), (aud("0"), aud("0")));
+}
