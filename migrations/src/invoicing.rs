@@ -2,7 +2,7 @@
 
 use crate::{
     invoicing_bank::{bank, days},
-    invoicing_billing as billing, system,
+    invoicing_billing as billing, invoicing_lists, system,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -27,6 +27,7 @@ impl MigratorTrait for Invoicing {
             Box::new(bank::DETAILS),
             Box::new(billing::NEW_METHODS),
             Box::new(billing::RECEIPT_CREDIT_NOTES),
+            Box::new(invoicing_lists::STEP),
         ]
     }
 }

@@ -9,6 +9,7 @@ pub mod ddl;
 pub mod invoicing;
 mod invoicing_bank;
 mod invoicing_billing;
+mod invoicing_lists;
 pub mod plans;
 mod roles;
 pub mod run;

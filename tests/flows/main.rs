@@ -53,6 +53,7 @@ mod lines;
 mod lines_edges;
 mod lines_life;
 mod lines_races;
+mod lists;
 mod lost_lines;
 mod mails;
 mod metered;

@@ -17,7 +17,7 @@ pub mod wire;
 
 pub use boot::{Parts, Runtime, Service};
 pub use bus::{copies, inbox, operations, peer_channel, peers, relay, run_due, snapshots};
-pub use db::{Db, WriteTx, batch, columns, committer, pool, retry::retry, rows, single_call, sql, tenants, transaction, tx};
+pub use db::{Db, WriteTx, batch, columns, committer, keyset, pool, retry::retry, rows, single_call, sql, tenants, transaction, tx};
 pub use edge::{access, body, layers, reflection, serve};
 pub use flow::{handler, housekeeping, jobs};
 pub use wire::{
@@ -28,7 +28,7 @@ pub use wire::{
     error::{self, AppError},
     etag,
     fields::{self, Fields},
-    identity, names, page, render, topology,
+    filter, identity, listing, names, page, render, topology,
 };
 
 /// A call makes many small allocations, which take a quarter of its time with the system's allocator. Huge pages are off: with

@@ -9,6 +9,7 @@ pub(crate) mod connection;
 mod database;
 mod file;
 pub mod health;
+pub mod keyset;
 mod options;
 pub mod pool;
 pub mod retry;

@@ -4,9 +4,9 @@
 //! function needs no branches.
 
 use crate::wire::{
-    call::{Call, Scope},
+    call::{Call, Grant, Scope},
     error::AppError,
-    names::{self, Name},
+    names::{self, Name, Parent},
 };
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use payterms_kernel::{
@@ -119,8 +119,26 @@ impl Fields {
             return name;
         }
         self.wrong(field, "RESOURCE_NAME_INVALID", format!("Use the form {}.", names::form(collections)));
-        let tenant = self.scope.caller.tenant.clone().or_else(|| "unknown".parse().ok());
-        Name { tenant: tenant.unwrap_or_else(fallback_tenant), ids: Vec::new() }
+        Name { tenant: self.stand_in_tenant(), ids: Vec::new() }
+    }
+
+    /// Stands in for a malformed tenant. The request is refused before the value is used.
+    fn stand_in_tenant(&self) -> TenantId {
+        self.scope.caller.tenant.clone().unwrap_or_else(fallback_tenant)
+    }
+
+    /// The parent of a list, in which `-` stands for all of a collection. A member's list is of the member's own customer alone.
+    pub fn parent(&mut self, field: &str, text: &str, collections: &[&str]) -> Parent {
+        let Some(mut parent) = names::parse_parent(text, collections) else {
+            self.wrong(field, "RESOURCE_NAME_INVALID", format!("Use the form {}; - stands for all.", names::form(collections)));
+            return Parent { tenant: self.stand_in_tenant(), ids: Vec::new() };
+        };
+        let own = if self.scope.grant == Grant::OwnCustomer { self.scope.caller.customer } else { None };
+        if let Some(all) = parent.ids.first_mut().filter(|first| first.is_none()) {
+            *all = own;
+        }
+        self.hidden |= !self.scope.covers(&parent.tenant, parent.id(0));
+        parent
     }
 
     /// The name of a resource of the tenant that its customers may use too, such as a programme.
@@ -137,7 +155,7 @@ impl Fields {
         let parent = text.strip_suffix(last).and_then(|rest| rest.strip_suffix('/')).unwrap_or_default();
         if names::parse(parent, collections).is_none() {
             self.wrong(field, "RESOURCE_NAME_INVALID", format!("Use the form {}/{last}.", names::form(collections)));
-            return Name { tenant: self.scope.caller.tenant.clone().unwrap_or_else(fallback_tenant), ids: Vec::new() };
+            return Name { tenant: self.stand_in_tenant(), ids: Vec::new() };
         }
         self.name(field, parent, collections)
     }
@@ -361,7 +379,7 @@ fn fallback_currency() -> Currency {
     Currency::parse("USD").expect("USD is a currency")
 }
 
-/// Stands in for a malformed tenant. The request is refused before the value is used.
+/// The tenant of a caller who has none, such as an operator.
 fn fallback_tenant() -> TenantId {
     #[expect(clippy::expect_used, reason = "a constant slug; a test of the kernel parses such ones")]
     "unknown".parse().expect("a slug")

@@ -38,6 +38,47 @@ pub fn parse(text: &str, collections: &[&str]) -> Option<Name> {
     segments.next().is_none().then_some(Name { tenant, ids })
 }
 
+/// The parent of a list: the tenant, and the ids that follow, of which each may stand for all of its collection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The ids after the tenant, outermost first; none: every one.
+    pub ids: Vec<Option<Uuid>>,
+}
+
+impl Parent {
+    /// The id at `index` after the tenant; none: every one.
+    #[must_use]
+    pub fn id(&self, index: usize) -> Option<Uuid> {
+        self.ids.get(index).copied().flatten()
+    }
+}
+
+/// Parses the parent of a list: like a name, but `-` may stand for an id. What follows a `-` is `-` too, since an id says whose
+/// it is.
+#[must_use]
+pub fn parse_parent(text: &str, collections: &[&str]) -> Option<Parent> {
+    let mut segments = text.split('/');
+    if segments.next() != Some("tenants") {
+        return None;
+    }
+    let tenant = segments.next()?.parse().ok()?;
+    let mut ids = Vec::with_capacity(collections.len());
+    for collection in collections {
+        if segments.next() != Some(*collection) {
+            return None;
+        }
+        let id = match segments.next()? {
+            "-" => None,
+            _ if ids.last() == Some(&None) => return None,
+            text => Some(uuid(text)?),
+        };
+        ids.push(id);
+    }
+    segments.next().is_none().then_some(Parent { tenant, ids })
+}
+
 /// A UUID in its one canonical form: lower case, with dashes.
 #[must_use]
 pub fn uuid(text: &str) -> Option<Uuid> {
@@ -58,7 +99,7 @@ pub fn form(collections: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, parse_parent};
 
     #[test]
     fn only_the_canonical_form_is_a_name() {
@@ -76,6 +117,18 @@ mod tests {
             "tenants/acme/customers/7".to_owned(),
         ] {
             assert_eq!(parse(&bad, &["customers"]), None, "{bad}");
+            assert_eq!(parse_parent(&bad, &["customers"]), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn in_a_parent_a_dash_stands_for_all() {
+        let (id, of_invoices) = ("01993c7a-0000-7000-8000-000000000001", ["customers", "invoices"]);
+        let ids = |text: &str| parse_parent(text, &of_invoices).map(|parent| [parent.id(0).is_some(), parent.id(1).is_some()]);
+        assert_eq!(ids(&format!("tenants/acme/customers/{id}/invoices/{id}")), Some([true, true]));
+        assert_eq!(ids(&format!("tenants/acme/customers/{id}/invoices/-")), Some([true, false]));
+        assert_eq!(ids("tenants/acme/customers/-/invoices/-"), Some([false, false]));
+        assert_eq!(ids(&format!("tenants/acme/customers/-/invoices/{id}")), None);
+        assert_eq!(ids("tenants/-/customers/-/invoices/-"), None);
     }
 }

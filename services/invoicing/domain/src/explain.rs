@@ -1,7 +1,7 @@
 //! Why an invoice stands as it does, and what happens next.
 
 use crate::{
-    collection::{BlockReason, CollectionState},
+    collection::{Block, BlockReason, CollectionState},
     invoice::{Invoice, InvoiceState},
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -36,77 +36,183 @@ pub struct Fact {
     pub at: Option<DateTime<Utc>>,
 }
 
+/// What there is to say of an invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// What is so, the state first.
+    pub facts: Vec<Fact>,
+    /// What happens next by itself, or what must be done where nothing does.
+    pub next: Fact,
+}
+
+/// What the tenant has set about invoices, and its day.
+#[derive(Debug, Clone, Copy)]
+pub struct Calendar<'a> {
+    /// The steps of reminders.
+    pub reminder_days: &'a [i16],
+    /// The tenant's zone.
+    pub zone: Tz,
+    /// The day there.
+    pub today: NaiveDate,
+}
+
 /// Explains an invoice on a day of the tenant's.
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn explain(invoice: &Invoice, (reminder_days, zone): (&[i16], Tz), today: NaiveDate) -> Result<Vec<Fact>, MoneyError> {
+pub fn explain(invoice: &Invoice, calendar: Calendar<'_>) -> Result<Explanation, MoneyError> {
     let fact = |topic, sentence: String| Fact { topic, sentence, at: None };
     let open = invoice.open()?;
     let mut facts = vec![fact(
         Topic::State,
         match invoice.state {
             InvoiceState::Draft => "It is a draft: it can be changed, and nobody owes it yet.".to_owned(),
+            InvoiceState::Open if invoice.top_up.is_some() => {
+                format!("It offers credit for {open}: it is no debt, and the credit comes when the transfer does.")
+            }
             InvoiceState::Open => format!("It is open: {open} of {} are left to pay.", invoice.amounts.total),
             InvoiceState::Paid => "It is paid.".to_owned(),
             InvoiceState::Void => "It was taken back whole.".to_owned(),
             InvoiceState::Uncollectible => format!("{} of it are written off; a payment still reverses that.", invoice.written_off),
         },
     )];
-    if let Some(issue) = invoice.issue.as_ref().filter(|_| open.is_positive()) {
-        let due = issue.due_date;
-        let late =
-            if invoice.past_due(today)? { format!("It was due on {due} and is past due.") } else { format!("It falls due on {due}.") };
-        let deferred =
-            invoice.deferral.map(|own| format!(" A credit line deferred it: {} were bought on {}.", own.amount, own.purchased_on));
-        let spared = invoice.spared_until(today);
-        let spared = spared.map(|day| format!(" A payment of it was taken back: nothing follows from that before {day}."));
-        facts.push(fact(Topic::Due, format!("{late}{}{}", deferred.unwrap_or_default(), spared.unwrap_or_default())));
-    }
-    if let Some(block) = &invoice.block {
-        let why = match block.reason {
-            BlockReason::PlanProposed => "a payment plan has been proposed",
-            BlockReason::PlanActive => "a payment plan is active",
-            BlockReason::Disputed => "the customer disputes it",
-            BlockReason::Manual => "somebody of the tenant says so",
-        };
-        let sentence = format!("It is blocked because {why}: it is not collected by itself and not reminded. The customer may pay it.");
-        facts.push(fact(Topic::Block, sentence));
-    }
+    facts.extend(due(invoice, calendar.today)?);
+    facts.extend(invoice.block.as_ref().map(|block| fact(Topic::Block, blocked(block))));
     if invoice.pending.is_positive() {
-        facts.push(fact(Topic::Pending, format!("A payment under way has reserved {} of it.", invoice.pending)));
+        let left = invoice.payable()?;
+        let sentence = format!("A payment under way has reserved {} of it; {left} can be paid otherwise.", invoice.pending);
+        facts.push(fact(Topic::Pending, sentence));
     }
-    facts.extend(collection(invoice));
-    if invoice.state == InvoiceState::Open {
-        facts.push(reminder(invoice, (reminder_days, zone), today));
-    }
-    Ok(facts)
+    let collection = collection(invoice, calendar.zone);
+    let reminder = (invoice.state == InvoiceState::Open).then(|| reminder(invoice, calendar)).transpose()?;
+    facts.extend(collection.clone());
+    facts.extend(reminder.clone());
+    let planned = collection.into_iter().chain(reminder).filter(|fact| fact.at.is_some()).min_by_key(|fact| fact.at);
+    let next = planned.map_or_else(|| nothing_planned(invoice), Ok)?;
+    Ok(Explanation { facts, next })
 }
 
-fn reminder(invoice: &Invoice, (days, zone): (&[i16], Tz), today: NaiveDate) -> Fact {
+fn due(invoice: &Invoice, today: NaiveDate) -> Result<Option<Fact>, MoneyError> {
+    let open = invoice.open()?.is_positive();
+    let Some(issue) = invoice.issue.as_ref().filter(|_| open) else { return Ok(None) };
+    let due = issue.due_date;
+    let late = if invoice.past_due(today)? {
+        let days = (today - due).num_days();
+        format!("It was due on {due} and is past due by {days} {}.", if days == 1 { "day" } else { "days" })
+    } else {
+        format!("It falls due on {due}.")
+    };
+    let deferred = invoice.deferral.map(|own| format!(" A credit line deferred it: {} were bought on {}.", own.amount, own.purchased_on));
+    let spared = invoice.spared_until(today);
+    let spared = spared.map(|day| format!(" A payment of it was taken back: nothing follows from that before {day}."));
+    let sentence = format!("{late}{}{}", deferred.unwrap_or_default(), spared.unwrap_or_default());
+    Ok(Some(Fact { topic: Topic::Due, sentence, at: None }))
+}
+
+fn blocked(block: &Block) -> String {
+    let why = match block.reason {
+        BlockReason::PlanProposed => "a payment plan has been proposed",
+        BlockReason::PlanActive => "a payment plan is active",
+        BlockReason::Disputed => "the customer disputes it",
+        BlockReason::Manual => "somebody of the tenant says so",
+    };
+    let owner = if block.owner.is_empty() {
+        "The tenant's people lift the block with UnblockInvoice.".to_owned()
+    } else {
+        format!("Only {} lifts the block.", block.owner)
+    };
+    let since = block.since;
+    format!("It is blocked since {since} because {why}: it is not collected by itself and not reminded. The customer may pay it. {owner}")
+}
+
+fn reminder(invoice: &Invoice, Calendar { reminder_days: days, zone, today }: Calendar<'_>) -> Result<Fact, MoneyError> {
     let next = invoice.next_reminder(days, today);
     let last = invoice.reminders.last_on.map(|day| format!(" The last reminder went out on {day}.")).unwrap_or_default();
     let sentence = match next {
-        Some(day) => format!("It is reminded on {day}."),
+        Some(day) if invoice.payable()?.is_positive() => format!("It is reminded on {day}."),
+        Some(day) => format!("It is reminded on {day}, unless the payment under way still stands then."),
+        None if invoice.top_up.is_some() => "It is not reminded: it is no debt.".to_owned(),
         None if days.is_empty() => "It is not reminded: the tenant has set no reminder days.".to_owned(),
         None if invoice.block.is_some() => "It is not reminded while it is blocked; blocked days do not count.".to_owned(),
         None => "It is not reminded again: every step is done.".to_owned(),
     };
-    Fact { topic: Topic::Reminder, sentence: format!("{sentence}{last}"), at: next.map(|day| start_of_day(zone, day)) }
+    Ok(Fact { topic: Topic::Reminder, sentence: format!("{sentence}{last}"), at: next.map(|day| start_of_day(zone, day)) })
 }
 
-fn collection(invoice: &Invoice) -> Option<Fact> {
+fn collection(invoice: &Invoice, zone: Tz) -> Option<Fact> {
     let own = &invoice.collection;
-    let failed = || format!("{} tries have failed, the last one with {}.", own.ladder.attempts, own.reason);
+    let failed = || match own.ladder.attempts {
+        1 => format!("One try has failed, with {}.", own.reason),
+        tries => format!("{tries} tries have failed, the last one with {}.", own.reason),
+    };
+    let when = own.next_at.map(|at| format!(" on {}", at.with_timezone(&zone).date_naive())).unwrap_or_default();
     let sentence = match own.state {
         CollectionState::Off if invoice.state == InvoiceState::Open => "It is not collected by itself: the customer pays it.".to_owned(),
         CollectionState::Off => return None,
         CollectionState::Scheduled if invoice.block.is_some() => "Its collection waits until the block is lifted.".to_owned(),
-        CollectionState::Scheduled if own.ladder.attempts > 0 => format!("{} It is tried again.", failed()),
-        CollectionState::Scheduled => "It is collected from the customer's collection method on its due date.".to_owned(),
+        CollectionState::Scheduled if own.ladder.attempts > 0 => format!("{} It is tried again{when}.", failed()),
+        CollectionState::Scheduled => format!("It is collected from the customer's collection method{when}."),
         CollectionState::Processing => "It is being collected.".to_owned(),
-        CollectionState::RequiresAction => "The cardholder must authenticate; it is not tried again by itself.".to_owned(),
-        CollectionState::Failed => format!("{} It is not tried again by itself; retry it, or let the customer pay.", failed()),
+        CollectionState::RequiresAction => {
+            "The cardholder must authenticate; it is not tried again by itself. The customer pays it, or sets another collection method and \
+             retries it."
+                .to_owned()
+        }
+        CollectionState::Failed => {
+            format!("{} It is not tried again by itself; retry it with RetryCollection, or let the customer pay.", failed())
+        }
     };
-    Some(Fact { topic: Topic::Collection, sentence, at: own.next_at })
+    Some(Fact { topic: Topic::Collection, sentence, at: own.next_at.filter(|_| invoice.block.is_none()) })
+}
+
+/// What is to be said where no instant of anything is known.
+fn nothing_planned(invoice: &Invoice) -> Result<Fact, MoneyError> {
+    let fact = |topic, sentence: &str| Ok(Fact { topic, sentence: sentence.to_owned(), at: None });
+    if invoice.collection.state == CollectionState::Processing || (invoice.pending.is_positive() && !invoice.payable()?.is_positive()) {
+        return fact(Topic::Pending, "The payment under way ends: it pays the invoice, or what it reserved is payable again.");
+    }
+    match invoice.state {
+        InvoiceState::Draft => fact(Topic::State, "Nothing happens by itself: somebody finalises or deletes it."),
+        InvoiceState::Open if invoice.block.is_some() => {
+            fact(Topic::Block, "Nothing happens by itself until the block is lifted or the customer pays.")
+        }
+        InvoiceState::Open if invoice.top_up.is_some() => fact(Topic::State, "The transfer comes in, or the offer lapses."),
+        InvoiceState::Open => fact(Topic::Collection, "Nothing happens by itself: the customer pays it, or somebody of the tenant acts."),
+        InvoiceState::Uncollectible => fact(Topic::State, "Nothing happens by itself; a payment still reverses the write-off."),
+        InvoiceState::Paid | InvoiceState::Void => fact(Topic::State, "Nothing: nothing of it is open."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Calendar, Topic, explain};
+    use crate::{
+        collection::{Block, BlockReason, CollectionState},
+        payment::tests::invoices,
+    };
+    use chrono::{DateTime, NaiveDate};
+
+    fn on(day: &str) -> Calendar<'static> {
+        Calendar { reminder_days: &[3], zone: chrono_tz::Tz::Australia__Sydney, today: day.parse().unwrap() }
+    }
+
+    #[test]
+    fn it_says_how_late_it_is_who_lifts_the_block_and_what_comes_next() {
+        let mut own = invoices(&[100]).remove(0);
+        let due: NaiveDate = own.issue.as_ref().unwrap().due_date;
+        let late = Calendar { today: due.succ_opt().unwrap(), ..on("2026-01-01") };
+        let told = explain(&own, late).unwrap();
+        assert_eq!(told.facts[1].sentence, format!("It was due on {due} and is past due by 1 day."));
+        assert_eq!(told.next.topic, Topic::Reminder, "{:?}", told.next);
+        own.collection.state = CollectionState::Scheduled;
+        own.collection.next_at = Some(DateTime::UNIX_EPOCH);
+        own.collection.ladder.attempts = 1;
+        own.collection.reason = "card_declined".into();
+        let told = explain(&own, late).unwrap();
+        assert_eq!(told.next.sentence, "One try has failed, with card_declined. It is tried again on 1970-01-01.");
+        own.block = Some(Block { reason: BlockReason::PlanActive, owner: "tenants/acme/plan".into(), since: due });
+        let told = explain(&own, late).unwrap();
+        assert!(told.facts[2].sentence.ends_with("Only tenants/acme/plan lifts the block."), "{:?}", told.facts[2]);
+        assert_eq!((told.next.topic, told.next.at), (Topic::Block, None));
+    }
 }

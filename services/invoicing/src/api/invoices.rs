@@ -71,8 +71,8 @@ impl InvoiceService for Api {
     }
 
     async fn list_invoices(&self, request: Request<ListInvoicesRequest>) -> Result<Response<ListInvoicesResponse>, Status> {
-        let (filter, page) = messages::invoices::list_invoices(request)?;
-        handler::read(list_invoices(&self.app, &filter, &page)).await
+        let list = messages::invoice_lists::list_invoices(request)?;
+        handler::read(list_invoices(&self.app, &list)).await
     }
 
     async fn batch_get_invoices(&self, request: Request<BatchGetInvoicesRequest>) -> Result<Response<BatchGetInvoicesResponse>, Status> {

@@ -1,5 +1,6 @@
 //! What is asked of invoices and drafts.
 
+use payterms_chassis::listing::Listing;
 use payterms_invoicing_domain::{BlockReason, Content, Customer, Invoice, InvoiceState};
 use payterms_kernel::{Currency, Id, TenantId};
 
@@ -38,19 +39,21 @@ pub struct BatchGetInvoices {
     pub as_customer: bool,
 }
 
-/// Which invoices of a customer are listed.
+/// Which invoices are listed.
 #[derive(Debug, Clone)]
-pub struct InvoiceFilter {
+pub struct ListInvoices {
     /// The tenant.
     pub tenant: TenantId,
-    /// Who buys.
-    pub customer: Id<Customer>,
+    /// Who buys; none: all customers.
+    pub customer: Option<Id<Customer>>,
     /// Only those of this state.
     pub state: Option<InvoiceState>,
     /// Only those that are blocked for this reason.
     pub blocked_for: Option<BlockReason>,
     /// Whether a member of the customer asks.
     pub as_customer: bool,
+    /// What else must hold, the order and the page.
+    pub listing: Listing,
 }
 
 /// Writes a draft.

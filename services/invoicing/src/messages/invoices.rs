@@ -2,21 +2,20 @@
 
 use super::{
     addresses::render_address,
-    collections::{block, block_reason, collection},
+    collections::{block, collection},
     customers::customer_name,
     metered_services::metered_service_name,
     refs::{INVOICE, invoice_ref, invoices_of_customer},
     tenants::tax_category,
     top_ups::render_top_up,
 };
-use crate::commands::invoices::{BatchGetInvoices, CreateInvoice, DraftFields, InvoiceFilter, InvoiceRef, UpdateInvoice};
+use crate::commands::invoices::{BatchGetInvoices, CreateInvoice, DraftFields, InvoiceRef, UpdateInvoice};
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, Call, Fields,
     call::Grant,
     etag,
     fields::Digits,
-    page::Page,
     render::{date, decimal, money, term, timestamp},
 };
 use payterms_invoicing_domain::{
@@ -175,28 +174,6 @@ pub fn explain_invoice(request: Request<pb::ExplainInvoiceRequest>) -> Result<In
     let named = invoice_ref(&fields, &name);
     fields.finish()?;
     Ok(named)
-}
-
-/// Asks for invoices.
-pub fn list_invoices(request: Request<pb::ListInvoicesRequest>) -> Result<(InvoiceFilter, Page), AppError> {
-    use pb::invoice::State;
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("parent", &message.parent, &["customers"]);
-    let state = if message.state == 0 { None } else { fields.choice::<State>("state", message.state) };
-    let state = state.and_then(|state| match state {
-        State::Unspecified => None,
-        State::Draft => Some(InvoiceState::Draft),
-        State::Open => Some(InvoiceState::Open),
-        State::Paid => Some(InvoiceState::Paid),
-        State::Void => Some(InvoiceState::Void),
-        State::Uncollectible => Some(InvoiceState::Uncollectible),
-    });
-    let blocked_for = if message.block_reason == 0 { None } else { block_reason(&mut fields, "block_reason", message.block_reason) };
-    let list = format!("{} {} {}", message.parent, message.state, message.block_reason);
-    let page = Page::parse(&mut fields, &list, message.page_size, &message.page_token);
-    let as_customer = fields.scope().grant == Grant::OwnCustomer;
-    fields.finish()?;
-    Ok((InvoiceFilter { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), state, blocked_for, as_customer }, page))
 }
 
 /// The name of an invoice.

@@ -14,7 +14,7 @@ use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
 /// The collections of a service's name.
-const SERVICE: &[&str] = &["customers", "meteredServices"];
+pub(super) const METERED_SERVICE: &[&str] = &["customers", "meteredServices"];
 
 fn service_ref(name: &Name) -> MeteredServiceRef {
     MeteredServiceRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), service: Id::from_uuid(name.id(1)) }
@@ -43,7 +43,7 @@ pub fn enable_metered_service(request: Request<pb::EnableMeteredServiceRequest>)
 /// Switches a service off.
 pub fn disable_metered_service(request: Request<pb::DisableMeteredServiceRequest>) -> Result<(Call, MeteredServiceRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("name", &message.name, SERVICE);
+    let name = fields.name("name", &message.name, METERED_SERVICE);
     let named = service_ref(&name);
     Ok((fields.write(&message.request_id, name.tenant)?, named))
 }
@@ -51,7 +51,7 @@ pub fn disable_metered_service(request: Request<pb::DisableMeteredServiceRequest
 /// Names a service to read.
 pub fn get_metered_service(request: Request<pb::GetMeteredServiceRequest>) -> Result<MeteredServiceRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("name", &message.name, SERVICE);
+    let name = fields.name("name", &message.name, METERED_SERVICE);
     fields.finish()?;
     Ok(service_ref(&name))
 }

@@ -1,48 +1,137 @@
-//! Lists of invoices: table `invoices` by customer, by day, by service, by state.
+//! Lists of invoices: table `invoices` by customer, by day, by service, by state, and by what a caller compares.
 
 use super::invoices::{Column, Entity, whole};
 use chrono::NaiveDate;
-use payterms_chassis::AppError;
+use payterms_chassis::{
+    AppError,
+    filter::{Comparison, Operator, Value},
+    keyset::{self, Columns, Compared, Key, Position},
+    listing::{Listing, Order},
+};
 use payterms_invoicing_domain::{BlockReason, CollectionState, Customer, Invoice, InvoiceState, metered::Billed};
 use payterms_kernel::{Id, TenantId};
-use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{ExprTrait, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*, sea_query::Expr};
 
-/// Which invoices of a customer are listed.
+/// Which invoices are listed.
 #[derive(Debug, Clone, Copy)]
 pub struct Listed {
+    /// Only those of this customer.
+    pub customer: Option<Id<Customer>>,
     /// Only those of this state.
     pub state: Option<InvoiceState>,
     /// Only those that are blocked for this reason.
     pub blocked_for: Option<BlockReason>,
     /// Whether drafts are left out.
     pub issued_only: bool,
-    /// Only ids below this one.
-    pub before: Uuid,
+    /// The day on which they are past due or not.
+    pub today: NaiveDate,
 }
 
-/// Invoices of a customer, newest first.
+/// What is open of an invoice; of a draft nothing is.
+const OPEN: &str = "CASE WHEN state = 'DRAFT' THEN 0 ELSE total - paid - credited - written_off END";
+
+/// What may be open: the index over due dates of such invoices holds no others. A part that was written off is open while a payment
+/// of it is under way.
+const OWING: &str = "state IN ('OPEN', 'UNCOLLECTIBLE')";
+
+/// Dates as their indexes have them: the databases disagree about where NULL comes.
+const DUE_DATE: &str = "coalesce(due_date, '')";
+const ISSUE_DATE: &str = "coalesce(issue_date, '')";
+
+/// A page of invoices after a position.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    customer: Id<Customer>,
-    listed: Listed,
-    limit: u64,
+    listed: &Listed,
+    (listing, after): (&Listing, Option<Position>),
 ) -> Result<Vec<Invoice>, AppError> {
-    let mut query = Entity::find()
-        .filter(Column::Tenant.eq(tenant.as_str()))
-        .filter(Column::CustomerId.eq(customer.uuid()))
-        .filter(Column::Id.lt(listed.before));
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
+    if let Some(customer) = listed.customer {
+        query = query.filter(Column::CustomerId.eq(customer.uuid()));
+    }
     if let Some(state) = listed.state {
         query = query.filter(Column::State.eq(state.name()));
     }
     if let Some(reason) = listed.blocked_for {
-        query = query.filter(Column::BlockReason.eq(reason.name()));
+        query = query.filter(blocked_for(reason.name()));
     }
     if listed.issued_only {
         query = query.filter(Column::State.ne(InvoiceState::Draft.name()));
     }
-    let rows = query.order_by_desc(Column::Id).limit(limit).all(conn).await?;
+    let filter = |comparison: &Comparison| compared(comparison, listed.today);
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &ordered };
+    let rows = keyset::page(query, listing, after, &columns)?.all(conn).await?;
     whole(conn, tenant, rows).await
+}
+
+/// Blocked for a reason; the index over reasons holds blocked invoices only.
+fn blocked_for(reason: &str) -> Expr {
+    Column::BlockReason.eq(reason).and(Expr::cust("block_reason <> ''"))
+}
+
+/// Past due on a day, as [`Invoice::past_due`] has it, or not.
+fn past_due(is: bool, today: NaiveDate) -> Expr {
+    let late = Expr::cust(DUE_DATE).lt(today.to_string());
+    let late = Expr::cust(OWING).and(late).and(Expr::cust(OPEN).gt(0)).and(Expr::cust("top_up = ''"));
+    if is { late } else { late.not() }
+}
+
+/// A date of an issued invoice, as the index over it has it; a draft has none.
+fn issued_day(day: &'static str, comparison: &Comparison) -> Compared {
+    Compared::Whole(keyset::compared(Expr::cust(day), comparison).and(Expr::cust(day).gt("")))
+}
+
+fn compared(comparison: &Comparison, today: NaiveDate) -> Option<Compared> {
+    let column = |column: Column| Some(Compared::As(column.into_simple_expr()));
+    match comparison.field {
+        "number" => column(Column::Number),
+        "state" => column(Column::State),
+        "block_reason" => match (&comparison.value, comparison.operator) {
+            (Value::Text(reason), Operator::Equal) => Some(Compared::Whole(blocked_for(reason))),
+            _ => column(Column::BlockReason),
+        },
+        "collection_state" if comparison.is_equal_to("OFF") || comparison.operator != Operator::Equal => column(Column::CollectionState),
+        "collection_state" => {
+            let scheduled = keyset::compared(Column::CollectionState.into_simple_expr(), comparison);
+            Some(Compared::Whole(scheduled.and(Expr::cust("collection_state <> 'OFF'"))))
+        }
+        "past_due" => {
+            let asked = comparison.value == Value::Flag(true);
+            Some(Compared::Whole(past_due(asked == (comparison.operator == Operator::Equal), today)))
+        }
+        "customer" => column(Column::CustomerId),
+        "metered_service" => column(Column::ServiceId),
+        "currency" => column(Column::Currency),
+        "total" => column(Column::Total),
+        "open" => Some(Compared::As(Expr::cust(OPEN))),
+        "issue_date" => Some(issued_day(ISSUE_DATE, comparison)),
+        "due_date" => Some(issued_day(DUE_DATE, comparison)),
+        "create_time" => column(Column::CreatedAt),
+        _ => None,
+    }
+}
+
+fn ordered(field: &str) -> Option<Expr> {
+    match field {
+        "issue_date" => Some(Expr::cust(ISSUE_DATE)),
+        "due_date" => Some(Expr::cust(DUE_DATE)),
+        "total" => Some(Column::Total.into_simple_expr()),
+        _ => None,
+    }
+}
+
+/// Where an invoice is in a list of this order.
+#[must_use]
+pub fn position(invoice: &Invoice, order: Order) -> Position {
+    let issue = invoice.issue.as_ref();
+    let text = |text: Option<String>| Key::Text(text.unwrap_or_default());
+    let key = match order.field {
+        "issue_date" => text(issue.map(|issue| issue.issue_date.to_string())),
+        "due_date" => text(issue.map(|issue| issue.due_date.to_string())),
+        "total" => Key::Number(invoice.amounts.total.micros()),
+        _ => Key::Id,
+    };
+    Position { key, id: invoice.id.uuid() }
 }
 
 /// Invoices of a customer that were issued between two days, after an id, oldest first.

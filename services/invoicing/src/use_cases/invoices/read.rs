@@ -5,14 +5,16 @@ use crate::{
     app::App,
     commands::{
         customers::CustomerRef,
-        invoices::{BatchGetInvoices, InvoiceFilter, InvoiceRef},
+        invoices::{BatchGetInvoices, InvoiceRef, ListInvoices},
     },
     messages,
     store::{customers, invoice_lists, invoices, outstanding, tenants, versions},
 };
-use chrono::NaiveDate;
 use payterms_chassis::{AppError, page::Page};
-use payterms_invoicing_domain::{Invoice, InvoiceState};
+use payterms_invoicing_domain::{
+    Invoice, InvoiceState,
+    explain::{Calendar, Explanation, explain},
+};
 use payterms_kernel::{Id, Refusal};
 use payterms_proto::invoicing::{v1 as pb, v1::ListInvoiceVersionsResponse};
 use uuid::Uuid;
@@ -58,26 +60,37 @@ pub async fn explain_invoice(app: &App, named: &InvoiceRef) -> Result<pb::Explai
     drop(conn);
     let today = app.db.tenant_today(&named.tenant).await?;
     let zone = tenant.time_zone.parse().unwrap_or_default();
-    let facts = payterms_invoicing_domain::explain::explain(&invoice, (&tenant.dunning.reminder_days, zone), today)?;
-    Ok(pb::ExplainInvoiceResponse { facts: facts.into_iter().map(messages::invoices::fact).collect() })
+    let calendar = Calendar { reminder_days: &tenant.dunning.reminder_days, zone, today };
+    let Explanation { facts, next } = explain(&invoice, calendar)?;
+    let facts = facts.into_iter().map(messages::invoices::fact).collect();
+    Ok(pb::ExplainInvoiceResponse { facts, next: Some(messages::invoices::fact(next)) })
 }
 
-/// A page of a customer's invoices, newest first.
+/// A page of invoices.
 ///
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
-pub async fn list_invoices(app: &App, filter: &InvoiceFilter, page: &Page) -> Result<pb::ListInvoicesResponse, AppError> {
-    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
-    let conn = app.db.read(&filter.tenant).await?;
-    if filter.as_customer && are_invoices_hidden(&conn, &filter.tenant).await? {
+pub async fn list_invoices(app: &App, list: &ListInvoices) -> Result<pb::ListInvoicesResponse, AppError> {
+    let (tenant, listing) = (&list.tenant, &list.listing);
+    let after = app.pages.cursor(&listing.page)?;
+    // Before a connection is held: two at once by many callers would wait for each other.
+    let today = app.db.tenant_today(tenant).await?;
+    let conn = app.db.read(tenant).await?;
+    if list.as_customer && are_invoices_hidden(&conn, tenant).await? {
         return Ok(pb::ListInvoicesResponse::default());
     }
-    let listed = invoice_lists::Listed { state: filter.state, blocked_for: filter.blocked_for, issued_only: filter.as_customer, before };
-    let mut found = invoice_lists::list(&conn, &filter.tenant, filter.customer, listed, page.reads()).await?;
+    let listed = invoice_lists::Listed {
+        customer: list.customer,
+        state: list.state,
+        blocked_for: list.blocked_for,
+        issued_only: list.as_customer,
+        today,
+    };
+    let mut found = invoice_lists::list(&conn, tenant, &listed, (listing, after)).await?;
     drop(conn);
-    let next_page_token = app.pages.cut(page, &mut found, |invoice| invoice.id.to_string());
-    let today: NaiveDate = app.db.tenant_today(&filter.tenant).await?;
-    let invoices = found.iter().map(|invoice| messages::invoices::invoice(&filter.tenant, invoice, today)).collect::<Result<_, _>>()?;
+    let position = |invoice: &Invoice| invoice_lists::position(invoice, listing.order).to_string();
+    let next_page_token = app.pages.cut(&listing.page, &mut found, position);
+    let invoices = found.iter().map(|invoice| messages::invoices::invoice(tenant, invoice, today)).collect::<Result<_, _>>()?;
     Ok(pb::ListInvoicesResponse { invoices, next_page_token })
 }
 

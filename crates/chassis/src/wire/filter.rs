@@ -1,0 +1,313 @@
+//! The language of filters, a part of AIP-160: comparisons joined by AND, over the fields that a list allows.
+//!
+//! There are no parentheses, no OR and no functions, so an expression has no depth, and each comparison narrows the list. What
+//! the fields mean in the database is the store's; this knows their names and the types of their values.
+
+use crate::wire::names;
+use chrono::{DateTime, NaiveDate, Utc};
+use payterms_kernel::money::parse_decimal;
+use rust_decimal::{Decimal, prelude::ToPrimitive};
+use std::fmt;
+use uuid::Uuid;
+
+/// The longest expression, in characters.
+pub const MOST_CHARACTERS: usize = 1_000;
+/// The most comparisons of an expression.
+const MOST_COMPARISONS: usize = 20;
+
+/// What a field is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A text, compared as a whole.
+    Text,
+    /// One of these names.
+    Choice(&'static [&'static str]),
+    /// `true` or `false`.
+    Flag,
+    /// A calendar date such as `2026-01-31`.
+    Date,
+    /// An instant such as `2026-01-31T09:30:00Z`.
+    Instant,
+    /// An amount or another decimal with at most six digits after the point.
+    Amount,
+    /// The name of a resource with these collections; its last id is compared.
+    Name(&'static [&'static str]),
+}
+
+/// A field that a list may be filtered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// Its name in the expression.
+    pub name: &'static str,
+    /// What it is compared with.
+    pub kind: Kind,
+}
+
+/// How a field is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    AtMost,
+    /// `>`
+    More,
+    /// `>=`
+    AtLeast,
+}
+
+impl Operator {
+    /// All operators, the longer ones first, as an expression is read.
+    const ALL: [(&'static str, Self); 6] =
+        [("!=", Self::NotEqual), ("<=", Self::AtMost), (">=", Self::AtLeast), ("=", Self::Equal), ("<", Self::Less), (">", Self::More)];
+}
+
+/// What a field is compared with, of the field's kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Of [`Kind::Text`] and [`Kind::Choice`].
+    Text(String),
+    /// Of [`Kind::Flag`].
+    Flag(bool),
+    /// Of [`Kind::Date`].
+    Date(NaiveDate),
+    /// Of [`Kind::Instant`].
+    Instant(DateTime<Utc>),
+    /// Of [`Kind::Amount`], in millionths.
+    Amount(i64),
+    /// Of [`Kind::Name`].
+    Id(Uuid),
+}
+
+/// One comparison.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    /// The field's name.
+    pub field: &'static str,
+    /// How it is compared.
+    pub operator: Operator,
+    /// With what.
+    pub value: Value,
+}
+
+impl Comparison {
+    /// Whether it asks for exactly this text.
+    #[must_use]
+    pub fn is_equal_to(&self, text: &str) -> bool {
+        self.operator == Operator::Equal && matches!(&self.value, Value::Text(own) if own == text)
+    }
+}
+
+/// Comparisons that all must hold; none: everything is listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter(pub Vec<Comparison>);
+
+/// Parses an expression over these fields.
+///
+/// # Errors
+/// A sentence that names the field, the operator, and what is allowed.
+pub fn parse(text: &str, fields: &[Field]) -> Result<Filter, String> {
+    let mut rest = text.trim();
+    let mut filter = Filter::default();
+    while !rest.is_empty() {
+        if filter.0.len() == MOST_COMPARISONS {
+            return Err(format!("Use at most {MOST_COMPARISONS} comparisons."));
+        }
+        if !filter.0.is_empty() {
+            rest = joined(rest)?;
+        }
+        let (comparison, after) = comparison(rest, fields)?;
+        filter.0.push(comparison);
+        rest = after.trim_start();
+    }
+    Ok(filter)
+}
+
+/// What follows the word between two comparisons.
+fn joined(rest: &str) -> Result<&str, String> {
+    if rest == "AND" {
+        return Err("Write another comparison after AND, or leave it out.".to_owned());
+    }
+    let after = rest.strip_prefix("AND").filter(|after| after.starts_with(char::is_whitespace));
+    after.map(str::trim_start).ok_or_else(|| format!("Join comparisons with AND before {}.", shown(rest)))
+}
+
+fn comparison<'a>(text: &'a str, fields: &[Field]) -> Result<(Comparison, &'a str), String> {
+    let end = text.find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    let names = || fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
+    let Some(field) = fields.iter().find(|field| field.name == name) else {
+        let unknown = if name.is_empty() { text } else { name };
+        return Err(format!("{} is no field of this list. Compare one of {}.", shown(unknown), names()));
+    };
+    let rest = rest.trim_start();
+    let found = Operator::ALL.into_iter().find_map(|(sign, operator)| Some((operator, rest.strip_prefix(sign)?)));
+    let found = found.filter(|(operator, _)| operators(field.kind).contains(operator));
+    let Some((operator, rest)) = found else {
+        return Err(format!("Compare {name} with one of the operators {}, not with {}.", signs(field.kind), shown(rest)));
+    };
+    let (written, rest) =
+        operand(rest.trim_start()).ok_or_else(|| format!("Write what {name} is compared with; close quotation marks."))?;
+    let value = value(field.kind, &written).ok_or_else(|| format!("{} is no value for {name}. Write {}.", shown(&written), field.kind))?;
+    Ok((Comparison { field: field.name, operator, value }, rest))
+}
+
+/// The operators of a kind of field.
+fn operators(kind: Kind) -> &'static [Operator] {
+    use Operator::{AtLeast, AtMost, Equal, Less, More, NotEqual};
+    match kind {
+        Kind::Text | Kind::Choice(_) | Kind::Flag | Kind::Name(_) => &[Equal, NotEqual],
+        Kind::Date | Kind::Instant | Kind::Amount => &[Equal, NotEqual, Less, AtMost, More, AtLeast],
+    }
+}
+
+fn signs(kind: Kind) -> String {
+    let allowed = Operator::ALL.iter().filter(|(_, operator)| operators(kind).contains(operator));
+    allowed.map(|(sign, _)| *sign).collect::<Vec<_>>().join(" ")
+}
+
+/// A word, or a text between quotation marks of either kind in which a backslash takes the next character as it is.
+fn operand(text: &str) -> Option<(String, &str)> {
+    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''));
+    let Some(quote) = quote else {
+        let end =
+            text.find(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '"' | '\'' | '<' | '>' | '=' | '!')).unwrap_or(text.len());
+        let (word, rest) = text.split_at(end);
+        return (!word.is_empty()).then(|| (word.to_owned(), rest));
+    };
+    let mut written = String::new();
+    let mut characters = text.char_indices().skip(1);
+    while let Some((at, c)) = characters.next() {
+        match c {
+            '\\' => written.push(characters.next()?.1),
+            c if c == quote => return Some((written, text.get(at.checked_add(1)?..)?)),
+            c => written.push(c),
+        }
+    }
+    None
+}
+
+fn value(kind: Kind, written: &str) -> Option<Value> {
+    match kind {
+        Kind::Text => (!written.is_empty()).then(|| Value::Text(written.to_owned())),
+        Kind::Choice(names) => names.contains(&written).then(|| Value::Text(written.to_owned())),
+        Kind::Flag => written.parse().ok().map(Value::Flag),
+        // No other form: a database compares dates as texts of ten characters.
+        Kind::Date => written.parse::<NaiveDate>().ok().filter(|day| day.to_string() == written && written.len() == 10).map(Value::Date),
+        Kind::Instant => instant(written).map(Value::Instant),
+        Kind::Amount => parse_decimal(written, 6).ok()?.checked_mul(Decimal::from(1_000_000))?.to_i64().map(Value::Amount),
+        Kind::Name(collections) => names::parse(written, collections)?.ids.last().copied().map(Value::Id),
+    }
+}
+
+/// An instant of the years 1 to 9999.
+fn instant(written: &str) -> Option<DateTime<Utc>> {
+    let at = DateTime::parse_from_rfc3339(written).ok()?.with_timezone(&Utc);
+    (-62_135_596_800..253_402_300_800).contains(&at.timestamp()).then_some(at)
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("a text, in quotation marks if it has blanks"),
+            Self::Choice(names) => write!(f, "one of {}", names.join(", ")),
+            Self::Flag => f.write_str("true or false"),
+            Self::Date => f.write_str("a date such as 2026-01-31"),
+            Self::Instant => f.write_str("an instant such as 2026-01-31T09:30:00Z"),
+            Self::Amount => f.write_str("a plain decimal such as 12.50, with at most six digits after the point"),
+            Self::Name(collections) => write!(f, "a name of the form {}", names::form(collections)),
+        }
+    }
+}
+
+/// The beginning of what was written, for a sentence.
+fn shown(text: &str) -> String {
+    let shown: String = text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(60).collect();
+    format!("{shown:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Comparison, Field, Filter, Kind, Operator, Value, parse};
+    use proptest::prelude::*;
+
+    const FIELDS: &[Field] = &[
+        Field { name: "number", kind: Kind::Text },
+        Field { name: "state", kind: Kind::Choice(&["OPEN", "PAID"]) },
+        Field { name: "past_due", kind: Kind::Flag },
+        Field { name: "due_date", kind: Kind::Date },
+        Field { name: "create_time", kind: Kind::Instant },
+        Field { name: "total", kind: Kind::Amount },
+        Field { name: "customer", kind: Kind::Name(&["customers"]) },
+    ];
+
+    fn one(text: &str) -> Comparison {
+        let mut parsed = parse(text, FIELDS).unwrap().0;
+        assert_eq!(parsed.len(), 1, "{text}");
+        parsed.remove(0)
+    }
+
+    #[test]
+    fn comparisons_are_read_with_their_values() {
+        assert_eq!(parse("  ", FIELDS), Ok(Filter::default()));
+        assert_eq!(one("number = \"INV 1 \\\"x\\\"\"").value, Value::Text("INV 1 \"x\"".into()));
+        assert_eq!(one("number='a AND b'").value, Value::Text("a AND b".into()));
+        assert_eq!(one("total>=100.5"), Comparison { field: "total", operator: Operator::AtLeast, value: Value::Amount(100_500_000) });
+        assert_eq!(one("state != PAID").operator, Operator::NotEqual);
+        assert_eq!(one("due_date < 2026-02-01").value, Value::Date("2026-02-01".parse().unwrap()));
+        assert_eq!(one("create_time > 2026-02-01T00:00:00+01:00").value, Value::Instant("2026-01-31T23:00:00Z".parse().unwrap()));
+        let id = uuid::Uuid::from_u128(7);
+        assert_eq!(one(&format!("customer = tenants/acme/customers/{id}")).value, Value::Id(id));
+        let both = parse("state = OPEN AND past_due = true AND total < 5", FIELDS).unwrap();
+        assert_eq!(both.0.iter().map(|own| own.field).collect::<Vec<_>>(), ["state", "past_due", "total"]);
+    }
+
+    #[test]
+    fn a_refusal_names_the_field_the_operator_and_what_is_allowed() {
+        for (text, sentence) in [
+            (
+                "colour = red",
+                "\"colour\" is no field of this list. Compare one of number, state, past_due, due_date, create_time, total, customer.",
+            ),
+            ("state > OPEN", "Compare state with one of the operators != =, not with \"> OPEN\"."),
+            ("state = ODD", "\"ODD\" is no value for state. Write one of OPEN, PAID."),
+            ("due_date = 2026-2-1", "\"2026-2-1\" is no value for due_date. Write a date such as 2026-01-31."),
+            ("total = 1e9", "\"1e9\" is no value for total. Write a plain decimal such as 12.50, with at most six digits after the point."),
+            ("number = \"x", "Write what number is compared with; close quotation marks."),
+            ("number = ", "Write what number is compared with; close quotation marks."),
+            ("state = OPEN OR state = PAID", "Join comparisons with AND before \"OR state = PAID\"."),
+            ("state = OPEN state = PAID", "Join comparisons with AND before \"state = PAID\"."),
+            (
+                "(state = OPEN)",
+                "\"(state = OPEN)\" is no field of this list. Compare one of number, state, past_due, due_date, create_time, total, customer.",
+            ),
+            ("state = OPEN AND", "Write another comparison after AND, or leave it out."),
+            (
+                "customer = tenants/acme",
+                "\"tenants/acme\" is no value for customer. Write a name of the form tenants/{slug}/customers/{uuid}.",
+            ),
+        ] {
+            assert_eq!(parse(text, FIELDS), Err(sentence.to_owned()), "{text}");
+        }
+        let many = vec!["state = OPEN"; 21].join(" AND ");
+        assert_eq!(parse(&many, FIELDS), Err("Use at most 20 comparisons.".to_owned()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(text in "[ -~\\u{80}-\\u{2FF}]{0,80}", tail in "(state|number|due_date|total|=|<|>|AND| |\"|'|\\\\|é|1|-){0,30}") {
+            let _ = parse(&text, FIELDS);
+            let _ = parse(&tail, FIELDS);
+        }
+
+        #[test]
+        fn any_text_can_be_quoted(text in "[ -~é]{1,40}") {
+            let quoted = format!("number = \"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+            prop_assert_eq!(one(&quoted).value, Value::Text(text));
+        }
+    }
+}
