@@ -11,6 +11,9 @@ const STATEMENTS: &[&str] = &[
     "CREATE INDEX invoices_by_total ON invoices (tenant, total, id)",
     // Few of many invoices are owed, blocked, or collected at present.
     "CREATE INDEX invoices_owing ON invoices (tenant, (coalesce(due_date, '')), id) WHERE state IN ('OPEN', 'UNCOLLECTIBLE')",
+    "CREATE INDEX invoices_owing_by_customer ON invoices (tenant, customer_id, currency) WHERE state IN ('OPEN', 'UNCOLLECTIBLE')",
+    // What was open on a past day, customer by customer.
+    "CREATE INDEX receivables_of_customer ON receivables (tenant, customer_id, currency, invoice_id)",
     "CREATE INDEX invoices_by_block ON invoices (tenant, block_reason, id) WHERE block_reason <> ''",
     "CREATE INDEX invoices_by_collection ON invoices (tenant, collection_state, id) WHERE collection_state <> 'OFF'",
 ];

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod advised;
+mod ageing;
 mod announced;
 mod applications;
 mod applications_data;

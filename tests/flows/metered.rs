@@ -23,7 +23,7 @@ use payterms_suite::{
     client::{amount, request_id},
     shop,
 };
-use payterms_testkit::{World, conditions, on_both, reason};
+use payterms_testkit::{World, conditions, on_both, reason, violations};
 use prost_types::FieldMask;
 use tonic::Status;
 
@@ -34,6 +34,7 @@ on_both!(
     a_permanent_failure_suspends_and_payment_restores,
     what_comes_late_is_billed_with_the_open_month,
     what_is_disabled_is_billed_and_not_used,
+    the_customers_admin_enables_and_disables_on_the_tenants_terms,
 );
 
 /// 00:00 of 1 February in Sydney.
@@ -276,4 +277,57 @@ async fn what_is_disabled_is_billed_and_not_used(world: &World) {
     let again = yard.enable("maps").await.unwrap();
     assert_eq!((again.name, again.state), (service.name, State::Active.into()));
     assert_eq!(reason(&yard.enable("maps").await.unwrap_err()), "SERVICE_STATE");
+}
+
+pub(crate) async fn the_customers_admin_enables_and_disables_on_the_tenants_terms(world: &World) {
+    let yard = yard(world, Some("tok_visa")).await;
+    let service = MeteredService {
+        product: "maps".into(),
+        display_name: "Maps".into(),
+        currency_code: "USD".into(),
+        prices_include_tax: true,
+        tax_category: "reduced".into(),
+        payment_term: Some(PaymentTerm { kind: Kind::NetDays.into(), days: 365 }),
+        ..MeteredService::default()
+    };
+    let ask = |service: MeteredService| EnableMeteredServiceRequest {
+        request_id: request_id(),
+        parent: yard.customer.clone(),
+        metered_service: Some(service),
+    };
+    let refused = yard.admin.metered_services().enable_metered_service(ask(service.clone())).await.unwrap_err();
+    assert_eq!(
+        violations(&refused),
+        ["prices_include_tax", "tax_category", "payment_term"].map(|field| format!("metered_service.{field}: TERMS_OF_TENANT"))
+    );
+    let plain = MeteredService { prices_include_tax: false, tax_category: String::new(), payment_term: None, ..service };
+    let enable = async |session: &Session| {
+        let made = session.metered_services().enable_metered_service(ask(plain.clone())).await?;
+        Ok::<_, Status>(made.into_inner().metered_service.unwrap())
+    };
+    let made = enable(&yard.admin).await.unwrap();
+    assert_eq!((made.state(), made.payment_term.unwrap().days), (State::Active, 0));
+    let disable = |name: &str| DisableMeteredServiceRequest { request_id: request_id(), name: name.into() };
+    yard.admin.metered_services().disable_metered_service(disable(&made.name)).await.unwrap();
+    assert_eq!(yard.state(&made.name).await, State::Disabled);
+    // The tenant sells it on other terms; the customer's admin takes it up again on those.
+    let offered = MeteredService {
+        display_name: "Maps, agreed".into(),
+        prices_include_tax: true,
+        payment_term: Some(PaymentTerm { kind: Kind::NetDays.into(), days: 14 }),
+        ..plain.clone()
+    };
+    yard.owner.metered_services().enable_metered_service(ask(offered)).await.unwrap();
+    yard.admin.metered_services().disable_metered_service(disable(&made.name)).await.unwrap();
+    let again = enable(&yard.admin).await.unwrap();
+    assert_eq!((again.name.as_str(), again.state()), (made.name.as_str(), State::Active));
+    assert_eq!((again.prices_include_tax, again.payment_term.unwrap().days), (true, 14));
+    for role in ["BILLING_MANAGER", "MEMBER"] {
+        let refused = enable(&world.someone(role, Some(&yard.customer))).await.unwrap_err();
+        assert_eq!(reason(&refused), "ROLE_REQUIRED", "{role}");
+    }
+    let other = world.customer("acme", "GB").await;
+    let stranger = world.someone("CUSTOMER_ADMIN", Some(&other));
+    assert_eq!(reason(&enable(&stranger).await.unwrap_err()), "RESOURCE_NOT_FOUND");
+    invariants::books_agree(world).await;
 }

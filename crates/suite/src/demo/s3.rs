@@ -8,8 +8,8 @@ use payterms_proto::{
     google::r#type::Decimal,
     invoicing::v1::{
         CreatePaymentRequest, DunningSettings, EnableMeteredServiceRequest, GetMeteredServiceRequest, Invoice, InvoiceToPay,
-        ListInvoicesRequest, ListMailsRequest, MailKind, MeteredService, PaymentTerm, Tenant, TenderToUse, UpdateTenantRequest, invoice,
-        metered_service::State, payment, payment_term, tender_to_use::Source,
+        ListAgeingRequest, ListInvoicesRequest, ListMailsRequest, MailKind, MeteredService, PaymentTerm, Tenant, TenderToUse,
+        UpdateTenantRequest, invoice, metered_service::State, payment, payment_term, tender_to_use::Source,
     },
     wallet::v1::{RecordUsageRequest, SetCollectionMethodRequest},
 };
@@ -115,6 +115,33 @@ async fn state(stage: &Stage, name: &str) -> Result<State, String> {
     Ok(found.metered_service.unwrap_or_default().state())
 }
 
+/// What all customers owe, by how long it is past due; of this one it is exactly what is open.
+async fn ageing(stage: &Stage) -> Result<(), String> {
+    let staff = stage.someone("STAFF")?;
+    let parent = format!("tenants/{TENANT}/customers/-");
+    let list = ListAgeingRequest { parent: parent.clone(), page_size: 500, ..Default::default() };
+    let rows = staff.invoices().list_ageing(list).await.map_err(sentence_of)?.into_inner().ageing;
+    let find = ListInvoicesRequest { parent, filter: "state = OPEN AND past_due = true".into(), page_size: 500, ..Default::default() };
+    let late = staff.invoices().list_invoices(find).await.map_err(sentence_of)?.into_inner().invoices;
+    must_hold(!late.is_empty() && late.iter().all(|own| own.past_due), "what is past due is found across customers")?;
+    let own: Vec<_> = rows.iter().filter(|row| row.customer == stage.customer).collect();
+    must_hold(!own.is_empty(), "the customer who owes something is in the ageing")?;
+    for row in own {
+        let [open, current, to_30, to_60, to_90, over_90] = [
+            &row.open,
+            &row.current,
+            &row.past_due_1_to_30_days,
+            &row.past_due_31_to_60_days,
+            &row.past_due_61_to_90_days,
+            &row.past_due_over_90_days,
+        ]
+        .map(|own| shown(own.as_ref()));
+        let told = format!("{open} open: {current} not due, past due 1–30 days {to_30}, 31–60 {to_60}, 61–90 {to_90}, over 90 {over_90}.");
+        stage.print_step("Ageing", &told);
+    }
+    Ok(())
+}
+
 /// The card is declined for good: the ladder, overdue, suspended, paid by hand, restored.
 async fn failing(stage: &mut Stage, maps: &str, lookups: &str) -> Result<(), String> {
     let admin = stage.someone("CUSTOMER_ADMIN")?;
@@ -136,6 +163,7 @@ async fn failing(stage: &mut Stage, maps: &str, lookups: &str) -> Result<(), Str
     must_hold(refused.contains("SUSPENDED"), "the wallet refuses its use")?;
     uses(stage, "lookups", "10").await?;
     stage.print_step("Maps", &format!("is SUSPENDED. Refused: {refused}"));
+    ageing(stage).await?;
     let bill = bills(stage).await?.into_iter().find(|bill| bill.state() == invoice::State::Open).unwrap_or_default();
     let pay = CreatePaymentRequest {
         request_id: request_id(),

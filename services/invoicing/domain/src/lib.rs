@@ -3,6 +3,7 @@
 //!
 //! Pure: no I/O, no clock. docs/domain/invoicing.md is the law.
 
+pub mod ageing;
 pub mod announced;
 pub mod approval;
 pub mod bank;

@@ -6,6 +6,7 @@ use crate::{
     use_cases::{
         credit_notes::{create::create_credit_note, read::list_credit_notes},
         invoices::{
+            ageing::list_ageing,
             correct::correct_invoice,
             create::create_invoice,
             delete::delete_invoice,
@@ -22,9 +23,10 @@ use payterms_proto::invoicing::v1::{
     BatchGetInvoicesRequest, BatchGetInvoicesResponse, CorrectInvoiceRequest, CorrectInvoiceResponse, CreateCreditNoteRequest,
     CreateCreditNoteResponse, CreateInvoiceRequest, CreateInvoiceResponse, DeleteInvoiceRequest, DeleteInvoiceResponse,
     ExplainInvoiceRequest, ExplainInvoiceResponse, FinalizeInvoiceRequest, FinalizeInvoiceResponse, GetInvoiceRequest, GetInvoiceResponse,
-    GetOutstandingRequest, GetOutstandingResponse, ListCreditNotesRequest, ListCreditNotesResponse, ListInvoiceVersionsRequest,
-    ListInvoiceVersionsResponse, ListInvoicesRequest, ListInvoicesResponse, UpdateInvoiceRequest, UpdateInvoiceResponse,
-    VoidInvoiceRequest, VoidInvoiceResponse, WriteOffInvoiceRequest, WriteOffInvoiceResponse, invoice_service_server::InvoiceService,
+    GetOutstandingRequest, GetOutstandingResponse, ListAgeingRequest, ListAgeingResponse, ListCreditNotesRequest, ListCreditNotesResponse,
+    ListInvoiceVersionsRequest, ListInvoiceVersionsResponse, ListInvoicesRequest, ListInvoicesResponse, UpdateInvoiceRequest,
+    UpdateInvoiceResponse, VoidInvoiceRequest, VoidInvoiceResponse, WriteOffInvoiceRequest, WriteOffInvoiceResponse,
+    invoice_service_server::InvoiceService,
 };
 use tonic::{Request, Response, Status};
 
@@ -88,6 +90,11 @@ impl InvoiceService for Api {
     async fn get_outstanding(&self, request: Request<GetOutstandingRequest>) -> Result<Response<GetOutstandingResponse>, Status> {
         let customer = messages::outstanding::get_outstanding(request)?;
         handler::read(get_outstanding(&self.app, &customer)).await
+    }
+
+    async fn list_ageing(&self, request: Request<ListAgeingRequest>) -> Result<Response<ListAgeingResponse>, Status> {
+        let list = messages::ageing::list_ageing(request)?;
+        handler::read(list_ageing(&self.app, &list)).await
     }
 
     async fn list_credit_notes(&self, request: Request<ListCreditNotesRequest>) -> Result<Response<ListCreditNotesResponse>, Status> {

@@ -23,8 +23,8 @@ impl MeteredServiceService for Api {
         &self,
         request: Request<EnableMeteredServiceRequest>,
     ) -> Result<Response<EnableMeteredServiceResponse>, Status> {
-        let (call, customer, terms) = messages::metered_services::enable_metered_service(request)?;
-        handler::write(&self.app.flows, &call, || enable_metered_service(&self.app, &call, customer, &terms)).await
+        let (call, enable) = messages::metered_services::enable_metered_service(request)?;
+        handler::write(&self.app.flows, &call, || enable_metered_service(&self.app, &call, &enable)).await
     }
 
     async fn disable_metered_service(

@@ -1,15 +1,19 @@
 //! Metered services: requests → commands, and services → messages.
 
 use super::{customers::customer_name, refs::customer_ref, tenants::tax_category};
-use crate::commands::{customers::CustomerRef, metered_services::MeteredServiceRef};
+use crate::commands::{
+    customers::CustomerRef,
+    metered_services::{EnableService, MeteredServiceRef},
+};
 use payterms_chassis::{
     AppError, Call, Fields,
+    call::Grant,
     names::Name,
     page::Page,
     render::{term, timestamp},
 };
 use payterms_invoicing_domain::{Customer, MeteredService, ServiceState, metered::Terms};
-use payterms_kernel::{Id, TenantId};
+use payterms_kernel::{Id, TenantId, calendar::PaymentTerm};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 
@@ -21,23 +25,42 @@ fn service_ref(name: &Name) -> MeteredServiceRef {
 }
 
 /// Enables a service.
-pub fn enable_metered_service(request: Request<pb::EnableMeteredServiceRequest>) -> Result<(Call, Id<Customer>, Terms), AppError> {
+pub fn enable_metered_service(request: Request<pb::EnableMeteredServiceRequest>) -> Result<(Call, EnableService), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, &["customers"]);
     if message.metered_service.is_none() {
         fields.wrong("metered_service", "FIELD_REQUIRED", "Describe the service.");
     }
     let own = message.metered_service.unwrap_or_default();
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    let term = if as_customer {
+        billed_at_once(&mut fields, &own)
+    } else {
+        fields.term("metered_service.payment_term", own.payment_term.as_ref())
+    };
     let terms = Terms {
         product: fields.text("metered_service.product", &own.product, 1, 100),
         display_name: fields.text("metered_service.display_name", &own.display_name, 1, 200),
         currency: fields.currency("metered_service.currency_code", &own.currency_code),
         prices_include_tax: own.prices_include_tax,
         tax_category: tax_category(&mut fields, "metered_service.tax_category", &own.tax_category),
-        term: fields.term("metered_service.payment_term", own.payment_term.as_ref()),
+        term,
     };
     let call = fields.write(&message.request_id, name.tenant.clone())?;
-    Ok((call, Id::from_uuid(name.id(0)), terms))
+    Ok((call, EnableService { customer: Id::from_uuid(name.id(0)), terms, as_customer }))
+}
+
+/// The term of a service that the customer enables, who sets no terms (docs/domain/invoicing.md#enabling-by-the-customer).
+fn billed_at_once(fields: &mut Fields, own: &pb::MeteredService) -> PaymentTerm {
+    let set = [
+        ("metered_service.prices_include_tax", own.prices_include_tax),
+        ("metered_service.tax_category", !own.tax_category.is_empty()),
+        ("metered_service.payment_term", own.payment_term.is_some()),
+    ];
+    for (field, _) in set.into_iter().filter(|(_, set)| *set) {
+        fields.wrong(field, "TERMS_OF_TENANT", "Leave it out: the tenant sets the terms of a service.");
+    }
+    PaymentTerm::NetDays(0)
 }
 
 /// Switches a service off.

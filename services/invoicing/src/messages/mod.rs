@@ -3,6 +3,7 @@
 #![expect(clippy::missing_errors_doc, reason = "every function of requests refuses with all violations at once")]
 
 pub mod addresses;
+pub mod ageing;
 pub mod approvals;
 pub mod bank_lines;
 pub mod collections;

@@ -1,5 +1,6 @@
 //! Drafts, invoices, and what bills them.
 
+pub mod ageing;
 pub mod bill_metered_month;
 pub mod bill_purchase;
 pub mod bill_usage_month;

@@ -3,16 +3,14 @@
 use super::save::publish_metered_service;
 use crate::{
     app::App,
+    commands::metered_services::EnableService,
     messages,
     peers::wallet::Wallet,
     store::{customers, metered, tenants},
 };
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_invoicing_domain::{
-    Customer, MeteredService,
-    metered::{Terms, must_be_billable},
-};
-use payterms_kernel::{Id, Refusal, calendar::day_in};
+use payterms_invoicing_domain::{MeteredService, metered::must_be_billable};
+use payterms_kernel::{Refusal, calendar::day_in};
 use payterms_proto::invoicing::v1 as pb;
 
 /// Enables a service.
@@ -22,9 +20,9 @@ use payterms_proto::invoicing::v1 as pb;
 pub async fn enable_metered_service(
     app: &App,
     call: &Call,
-    customer: Id<Customer>,
-    terms: &Terms,
+    EnableService { customer, terms, as_customer }: &EnableService,
 ) -> Result<Answer<pb::EnableMeteredServiceResponse>, AppError> {
+    let customer = *customer;
     let means = Wallet::new(app, &call.tenant, customer).means(terms.currency).await?;
     let has_method = means.payment_methods.iter().any(|method| method.collection_method);
     let mut tx = app.db.begin(call).await?;
@@ -34,17 +32,18 @@ pub async fn enable_metered_service(
         return Ok(answer);
     }
     let tenant = tenants::find(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
-    must_be_billable((&tenant, &found), terms, has_method)?;
+    let terms = known.as_ref().filter(|_| *as_customer).map_or(terms, |known| &known.terms).clone();
+    must_be_billable((&tenant, &found), &terms, has_method)?;
     let now = tx.now();
     let service = match known {
         Some(mut known) => {
-            known.enable_again(terms.clone(), now)?;
+            known.enable_again(terms, now)?;
             // What it still owes is no clean slate.
             let today = day_in(tx.time().zone, now);
             known.evaluate(metered::standing(tx.conn(), &call.tenant, known.id, today).await?, now);
             known
         }
-        None => MeteredService::enable(tx.id(), customer, terms.clone(), now),
+        None => MeteredService::enable(tx.id(), customer, terms, now),
     };
     publish_metered_service(&mut tx, &service).await?;
     tx.commit(pb::EnableMeteredServiceResponse {
