@@ -94,6 +94,54 @@ impl MigrationTrait for DataStep {
     }
 }
 
+/// A step that also replaces the CHECK of one column of a table in use.
+///
+/// SQLite has no statement for that: its documentation of ALTER TABLE ("Making other kinds of table schema changes") has the
+/// text of the table changed where it is kept, which is safe for a constraint that the rows meet already.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckStep {
+    /// What it does besides, first.
+    pub step: Step,
+    /// The table.
+    pub table: &'static str,
+    /// PostgreSQL's name of the constraint.
+    pub constraint: &'static str,
+    /// What the constraint was, as the table's columns say it.
+    pub before: &'static str,
+    /// What it is from now on; the rows meet it.
+    pub after: &'static str,
+}
+
+impl MigrationName for CheckStep {
+    fn name(&self) -> &str {
+        self.step.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for CheckStep {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        self.step.up(manager).await?;
+        let Self { table, constraint, before, after, .. } = self;
+        let conn = manager.get_connection();
+        if manager.get_database_backend() == DbBackend::Postgres {
+            let alter = format!("ALTER TABLE {table} DROP CONSTRAINT {constraint}, ADD CONSTRAINT {constraint} CHECK ({after})");
+            return conn.execute_unprepared(&alter).await.map(|_| ());
+        }
+        conn.execute_unprepared("PRAGMA writable_schema = ON").await?;
+        let update = format!(
+            "UPDATE sqlite_schema SET sql = replace(sql, 'CHECK ({before})', 'CHECK ({after})') WHERE type = 'table' AND name = '{table}'"
+        );
+        conn.execute_unprepared(&update).await?;
+        // Ends the permission and reads the schema anew.
+        conn.execute_unprepared("PRAGMA writable_schema = RESET").await.map(|_| ())
+    }
+}
+
 /// Guards each table of the schema that row-level security does not guard yet: the service's runtime role sees all of it,
 /// everybody else nothing, whatever they were granted. The migrations' own table is the owner's to write.
 pub(crate) const SERVICE_ONLY: &str = "DO $$ DECLARE name regclass; BEGIN \

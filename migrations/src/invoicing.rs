@@ -2,7 +2,7 @@
 
 use crate::{
     invoicing_bank::{bank, days},
-    invoicing_billing as billing, invoicing_lists, system,
+    invoicing_billing as billing, invoicing_lists, invoicing_tax::discounts, system,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -28,6 +28,7 @@ impl MigratorTrait for Invoicing {
             Box::new(billing::NEW_METHODS),
             Box::new(billing::RECEIPT_CREDIT_NOTES),
             Box::new(invoicing_lists::STEP),
+            Box::new(discounts::STEP),
         ]
     }
 }

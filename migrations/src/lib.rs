@@ -10,6 +10,7 @@ pub mod invoicing;
 mod invoicing_bank;
 mod invoicing_billing;
 mod invoicing_lists;
+mod invoicing_tax;
 pub mod plans;
 mod roles;
 pub mod run;

@@ -120,6 +120,7 @@ const SCENARIOS: [Scenario; 40] = scenarios!(
     plans_answers::a_counter_offer_is_declined_and_accepted,
     clocks::the_work_of_a_suspended_tenant_waits,
     invoices::a_draft_is_changed_issued_and_then_stands,
+    discounts::discounts_become_lines_before_tax_when_a_draft_is_issued,
     settlements::steps_outlive_their_stored_answers,
     fees::a_recurring_fee_is_taken_in_advance_each_month_until_cancelled,
     postpaid::a_termination_invoices_the_rest_of_the_commitment,

@@ -36,8 +36,8 @@ on_both!(
 
 impl Credit {
     pub(crate) async fn deferred(&self, units: i64) -> Invoice {
-        let invoice = self.invoice(units).await;
-        self.pay(&[&invoice], vec![by("", None)]).await.unwrap();
+        let invoice = Box::pin(self.invoice(units)).await;
+        Box::pin(self.pay(&[&invoice], vec![by("", None)])).await.unwrap();
         read(&self.owner, &invoice.name).await.unwrap()
     }
 

@@ -30,6 +30,7 @@ mod cut_lines;
 mod data_folder;
 mod database_roles;
 mod deadlines;
+mod discounts;
 mod disk_faults;
 mod documents;
 mod door;

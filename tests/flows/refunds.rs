@@ -52,7 +52,7 @@ async fn provider_gave_back(world: &World) -> Vec<String> {
 }
 
 async fn paid(world: &World, token: &str) -> (Till, Payment) {
-    let till = till(world, 30).await;
+    let till = Box::pin(till(world, 30)).await;
     card(world, &till.admin, &till.customer, token).await;
     let request = till.request(vec![credit(amount("USD", 30, 0)), by("", None)]);
     let payment = till.admin.payments().create_payment(request).await.unwrap().into_inner().payment.unwrap();

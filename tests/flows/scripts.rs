@@ -247,7 +247,7 @@ impl Player<'_> {
                 7 | 8 if self.dice.random() => self.plans(customer, admin).await,
                 7 | 8 => self.buys_and_uses(wallet, admin).await,
                 9 => self.the_bank_moves(customer).await,
-                _ => self.borrows(customer, admin).await,
+                _ => Box::pin(self.borrows(customer, admin)).await,
             };
             done += usize::from(moved);
         }

@@ -32,6 +32,13 @@ pub enum Digits {
     Wallet,
 }
 
+/// The side of zero that an amount may be on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Positive,
+    Either,
+}
+
 /// The checks of one request.
 #[derive(Debug)]
 pub struct Fields {
@@ -203,6 +210,15 @@ impl Fields {
 
     /// A positive amount.
     pub fn money(&mut self, field: &str, money: Option<&google::Money>, digits: Digits) -> Money {
+        self.amount(field, money, digits, Sign::Positive)
+    }
+
+    /// An amount above or below zero.
+    pub fn signed_money(&mut self, field: &str, money: Option<&google::Money>, digits: Digits) -> Money {
+        self.amount(field, money, digits, Sign::Either)
+    }
+
+    fn amount(&mut self, field: &str, money: Option<&google::Money>, digits: Digits, sign: Sign) -> Money {
         let nothing = Money::zero(fallback_currency());
         let Some(money) = money else {
             self.wrong(field, "FIELD_REQUIRED", "Set an amount.");
@@ -213,8 +229,10 @@ impl Fields {
             self.wrong(field, "AMOUNT_OUT_OF_RANGE", "Units and nanos must agree in sign, nanos below a whole unit.");
         } else if money.units.checked_abs().is_none_or(|units| units > MAX_UNITS) {
             self.wrong(field, "AMOUNT_OUT_OF_RANGE", format!("Use at most {MAX_UNITS} units."));
-        } else if money.units < 0 || money.nanos < 0 || (money.units == 0 && money.nanos == 0) {
+        } else if sign == Sign::Positive && (money.units < 0 || money.nanos < 0 || (money.units == 0 && money.nanos == 0)) {
             self.wrong(field, "AMOUNT_NOT_POSITIVE", "Use an amount above zero.");
+        } else if money.units == 0 && money.nanos == 0 {
+            self.wrong(field, "FIELD_OUT_OF_RANGE", "Use an amount other than zero.");
         } else {
             let amount = Decimal::from(money.units).checked_add(Decimal::new(i64::from(money.nanos), 9)).unwrap_or_default();
             let most = if digits == Digits::MinorUnit { currency.exponent() } else { WALLET_DECIMALS };

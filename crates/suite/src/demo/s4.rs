@@ -7,9 +7,10 @@ use crate::{
     shop,
 };
 use payterms_proto::{
+    google::r#type::Decimal,
     invoicing::v1::{
-        ApplyCreditRequest, CreateInvoiceRequest, CreatePaymentRequest, FinalizeInvoiceRequest, GetInvoiceRequest, Invoice, InvoiceLine,
-        InvoiceToPay, PaymentTerm, TenderToUse, invoice, payment, payment_term, tender_to_use::Source,
+        ApplyCreditRequest, CreateInvoiceRequest, CreatePaymentRequest, Discount, FinalizeInvoiceRequest, GetInvoiceRequest, Invoice,
+        InvoiceLine, InvoiceToPay, PaymentTerm, TenderToUse, discount::Off, invoice, payment, payment_term, tender_to_use::Source,
     },
     wallet::v1::{GetPrepaymentOptionsRequest, TurnOnPrepaymentRequest, top_up::State},
 };
@@ -51,24 +52,34 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
     let balance = stage.balance().await?;
     must_hold(balance.available == amount("USD", 50, 0), "50.00 USD wait in the wallet")?;
     stage.print_step("Wallet", &format!("holds {}; the credit waits.", shown(balance.available.as_ref())));
-    invoice(stage).await
+    Box::pin(invoice(stage)).await
 }
 
 /// An invoice, part-paid ahead with credit by support, then paid off by the customer from two sources.
 async fn invoice(stage: &mut Stage) -> Result<(), String> {
     let owner = stage.someone("OWNER")?;
-    let line = InvoiceLine { description: "Number porting, set-up".to_owned(), unit_price: amount("USD", 40, 0), ..InvoiceLine::default() };
+    let line = InvoiceLine { description: "Number porting, set-up".to_owned(), unit_price: amount("USD", 50, 0), ..InvoiceLine::default() };
+    let percent = Decimal { value: "20".to_owned() };
+    let welcome = Discount { off: Some(Off::Percent(percent)), description: "Welcome".to_owned(), ..Discount::default() };
     let draft = Invoice {
         currency_code: "USD".to_owned(),
         payment_term: Some(PaymentTerm { kind: payment_term::Kind::NetDays.into(), days: 30 }),
         lines: vec![line],
+        discount: Some(welcome),
         ..Invoice::default()
     };
     let create = CreateInvoiceRequest { request_id: request_id(), parent: stage.customer.clone(), invoice: Some(draft) };
     let draft = owner.invoices().create_invoice(create).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
-    let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: String::new() };
+    must_hold(draft.total == amount("USD", 40, 0), "the draft shows what it would be now")?;
+    let off = shown(draft.discount.as_ref().and_then(|own| own.taken_off.as_ref()));
+    stage.print_step(
+        "Owner",
+        &format!("writes a draft of 50.00 USD less 20 %, which takes {off} off: {} in all.", shown(draft.total.as_ref())),
+    );
+    let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: draft.etag };
     let issued = owner.invoices().finalize_invoice(finalize).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
     let why = issued.taxes.first().map(|own| own.sentence.clone()).unwrap_or_default();
+    must_hold(issued.lines.last().is_some_and(|own| own.is_invoice_discount), "the discount stands on the invoice as a line")?;
     must_hold(why.contains("no Australian GST"), "the document says why it bears no tax")?;
     let due = issued.due_date.unwrap_or_default();
     let due = format!("{:04}-{:02}-{:02}", due.year, due.month, due.day);

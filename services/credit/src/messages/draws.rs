@@ -118,6 +118,7 @@ fn invoice_line(item: &Item, quantity: Decimal) -> InvoiceLine {
         unit_price: Some(money(item.unit_price)),
         tax_category: item.tax_category.clone(),
         amount: item.amount_of(quantity).ok().map(money),
+        ..InvoiceLine::default()
     }
 }
 

@@ -33,6 +33,9 @@ fn item(fields: &mut Fields, index: usize, line: &InvoiceLine) -> Item {
     if !line.tax_category.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
         fields.wrong(&at("tax_category"), "FIELD_INVALID_CHARS", "Use lower-case letters, digits and underscores.");
     }
+    if line.discount.is_some() {
+        fields.wrong(&at("discount"), "DISCOUNT_INVALID", "A purchase takes no discount. Write the price that is paid.");
+    }
     Item {
         description: fields.text(&at("description"), &line.description, 1, 200),
         quantity: match &line.quantity {

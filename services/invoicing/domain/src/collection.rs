@@ -132,7 +132,7 @@ fn blocked(block: &Block) -> Refusal {
 impl Invoice {
     /// Starts the automatic collection of an issued invoice on its due date.
     pub fn schedule_collection(&mut self, at: DateTime<Utc>) {
-        if self.content.collect_automatically {
+        if self.content.collect_automatically && self.state == InvoiceState::Open {
             self.collection = Collection { state: CollectionState::Scheduled, next_at: Some(at), ..Collection::default() };
         }
     }

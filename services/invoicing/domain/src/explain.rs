@@ -66,11 +66,15 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>) -> Result<Explanation,
     let mut facts = vec![fact(
         Topic::State,
         match invoice.state {
-            InvoiceState::Draft => "It is a draft: it can be changed, and nobody owes it yet.".to_owned(),
+            InvoiceState::Draft => {
+                let problem = invoice.problem.as_ref().map(|own| format!(" It cannot be issued as it stands: {}", own.sentence));
+                format!("It is a draft: it can be changed, and nobody owes it yet.{}", problem.unwrap_or_default())
+            }
             InvoiceState::Open if invoice.top_up.is_some() => {
                 format!("It offers credit for {open}: it is no debt, and the credit comes when the transfer does.")
             }
             InvoiceState::Open => format!("It is open: {open} of {} are left to pay.", invoice.amounts.total),
+            InvoiceState::Paid if invoice.amounts.total.is_zero() => "It comes to nothing: there is nothing to pay.".to_owned(),
             InvoiceState::Paid => "It is paid.".to_owned(),
             InvoiceState::Void => "It was taken back whole.".to_owned(),
             InvoiceState::Uncollectible => format!("{} of it are written off; a payment still reverses that.", invoice.written_off),

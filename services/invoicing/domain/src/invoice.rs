@@ -4,11 +4,13 @@ use crate::{
     collection::{Block, Collection, DebitNotice},
     customer::{Address, Customer},
     deferral::Deferral,
+    discount::Discount,
+    draft::{self, Problem},
     effective_day::PaidByDay,
     metered::Billed,
     number::Series,
     reminder::Reminders,
-    tax::{self, Amounts, Rate},
+    tax::Amounts,
     tenant::Tenant,
     top_up::TopUp,
     usage_month::UsageMonth,
@@ -69,21 +71,64 @@ pub struct Line {
     pub description: String,
     /// How many.
     pub quantity: Decimal,
-    /// Price of one, at most six decimals.
+    /// Price of one, at most six decimals; below zero for what is given back or taken off.
     pub unit_price: Money,
     /// Category of the tax rules.
     pub tax_category: String,
+    /// What is taken off it.
+    pub discount: Option<Discount>,
+    /// Whether it is a part of the discount of the whole invoice, which became lines when it was issued.
+    pub of_whole_discount: bool,
 }
 
 impl Line {
-    /// Quantity by price, rounded once to the minor unit.
+    /// A line without a discount.
+    #[must_use]
+    pub fn plain(description: String, quantity: Decimal, unit_price: Money, tax_category: String) -> Self {
+        Self { description, quantity, unit_price, tax_category, discount: None, of_whole_discount: false }
+    }
+
+    fn exact(&self) -> Result<Decimal, MoneyError> {
+        self.unit_price.amount().checked_mul(self.quantity).ok_or(MoneyError::Overflow)
+    }
+
+    /// Quantity by price before its discount, rounded to the minor unit.
     ///
     /// # Errors
     /// `Overflow`.
-    pub fn amount(&self) -> Result<Money, MoneyError> {
-        let exact = self.unit_price.amount().checked_mul(self.quantity).ok_or(MoneyError::Overflow)?;
+    pub fn before_discount(&self) -> Result<Money, MoneyError> {
         let currency = self.unit_price.currency();
-        Money::new(currency, rounding::half_away(exact, currency.exponent()))
+        Money::new(currency, rounding::half_away(self.exact()?, currency.exponent()))
+    }
+
+    /// Quantity by price less its discount, rounded once to the minor unit.
+    ///
+    /// # Errors
+    /// `Overflow`, `CurrencyMismatch`.
+    pub fn amount(&self) -> Result<Money, MoneyError> {
+        match &self.discount {
+            Some(discount) => discount.leaves(self.unit_price, self.exact()?),
+            None => self.before_discount(),
+        }
+    }
+
+    /// What is wrong with its discount: a line below zero is a discount itself, and no line is lowered below nothing.
+    #[must_use]
+    pub fn discount_fault(&self) -> Option<String> {
+        self.discount.as_ref()?;
+        if self.unit_price.is_negative() {
+            return Some("A line below zero takes something off already. Remove its discount.".to_owned());
+        }
+        let (most, left) = (self.before_discount().ok()?, self.amount().ok()?);
+        left.is_negative().then(|| format!("Take at most the line's {most} off."))
+    }
+
+    /// What its discount takes off.
+    ///
+    /// # Errors
+    /// `Overflow`, `CurrencyMismatch`.
+    pub fn taken_off(&self) -> Result<Money, MoneyError> {
+        self.before_discount()?.minus(self.amount()?)
     }
 }
 
@@ -96,6 +141,8 @@ pub struct Content {
     pub term: PaymentTerm,
     /// What is billed.
     pub lines: Vec<Line>,
+    /// What is taken off all lines; once issued it stands in lines of its own too.
+    pub discount: Option<Discount>,
     /// When it was supplied, where that is not the issue date.
     pub supply_date: Option<NaiveDate>,
     /// A text for the customer.
@@ -149,8 +196,10 @@ pub struct Invoice {
     pub currency: Currency,
     /// What it says.
     pub content: Content,
-    /// What it comes to; of a draft: as it would be now.
+    /// What it comes to; of a draft: as it was when it was written, or brought up to date.
     pub amounts: Amounts,
+    /// Why it comes to nothing that could be issued; only of a draft that was brought up to date.
+    pub problem: Option<Problem>,
     /// What finalisation fixed; none for a draft.
     pub issue: Option<Issue>,
     /// What payments have paid.
@@ -193,7 +242,7 @@ impl Invoice {
     /// Writes a draft.
     ///
     /// # Errors
-    /// `TAX_UNKNOWN`, `AMOUNT_OUT_OF_RANGE` for a total that is too large or nothing.
+    /// `TAX_UNKNOWN`, `INVOICE_BELOW_ZERO`, `INVOICE_EMPTY`, `CURRENCY_MISMATCH`, `BALANCE_OVERFLOW`.
     pub fn draft(
         id: Id<Self>,
         (tenant, customer): (&Tenant, &Customer),
@@ -201,7 +250,7 @@ impl Invoice {
         content: Content,
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {
-        let amounts = amounts_of(tenant, customer, currency, &content)?;
+        let amounts = draft::reckon((tenant, customer), currency, &content)?.amounts;
         Ok(Self::written(id, customer.id, currency, (content, amounts), now))
     }
 
@@ -221,6 +270,7 @@ impl Invoice {
             currency,
             content,
             amounts,
+            problem: None,
             issue: None,
             paid: zero,
             paid_by_day: PaidByDay::new(),
@@ -242,43 +292,14 @@ impl Invoice {
         }
     }
 
-    /// Changes what a draft says.
-    ///
-    /// # Errors
-    /// `INVOICE_STATE`, and those of [`Invoice::draft`].
-    pub fn rewrite(&mut self, (tenant, customer): (&Tenant, &Customer), content: Content, now: DateTime<Utc>) -> Result<(), Refusal> {
-        self.must_be(&[InvoiceState::Draft])?;
-        self.amounts = amounts_of(tenant, customer, self.currency, &content)?;
-        self.content = content;
-        self.touch(now);
-        Ok(())
-    }
-
-    /// Issues a draft: number, dates, tax and parties are fixed from now on.
-    ///
-    /// # Errors
-    /// `INVOICE_STATE`, `PROFILE_INCOMPLETE`, `TAX_UNKNOWN`.
-    pub fn finalize(
-        &mut self,
-        (tenant, customer): (&Tenant, &Customer),
-        series: &mut Series,
-        today: NaiveDate,
-        now: DateTime<Utc>,
-    ) -> Result<(), Refusal> {
-        self.must_be(&[InvoiceState::Draft])?;
-        customer.must_have_billing_profile()?;
-        self.amounts = amounts_of(tenant, customer, self.currency, &self.content)?;
-        self.issue_to(tenant, customer.party(), (series, today), now);
-        Ok(())
-    }
-
     /// Gives it number, dates and parties, for ever.
     pub(crate) fn issue_to(&mut self, tenant: &Tenant, buyer: Party, (series, today): (&mut Series, NaiveDate), now: DateTime<Utc>) {
         let (number, issue_date) = series.take(today);
         let due_date = self.content.term.due(issue_date).unwrap_or(issue_date);
         let (seller, mentions) = (self.seller(tenant, self.amounts.total), tenant.business.legal_mentions.clone());
         self.issue = Some(Issue { number, issue_date, due_date, seller, buyer, mentions });
-        self.state = InvoiceState::Open;
+        // What comes to nothing is paid from the beginning (docs/domain/invoicing.md#nothing-to-pay).
+        self.state = if self.amounts.total.is_zero() { InvoiceState::Paid } else { InvoiceState::Open };
         self.touch(now);
     }
 
@@ -336,7 +357,7 @@ impl Invoice {
             InvoiceState::Uncollectible
         } else if !nothing_open {
             InvoiceState::Open
-        } else if self.credited == self.amounts.total {
+        } else if self.credited.is_positive() && self.credited == self.amounts.total {
             InvoiceState::Void
         } else {
             InvoiceState::Paid
@@ -350,22 +371,4 @@ impl Invoice {
         self.version = self.version.saturating_add(1);
         self.updated_at = now.max(self.updated_at);
     }
-}
-
-/// The amounts of what a draft says, by the rules that hold now.
-fn amounts_of(tenant: &Tenant, customer: &Customer, currency: Currency, content: &Content) -> Result<Amounts, Refusal> {
-    let mut lines = Vec::with_capacity(content.lines.len());
-    for line in &content.lines {
-        let rule = tenant.tax_rule(customer, &line.tax_category).ok_or_else(|| {
-            let message = format!("There is no tax rule for {} and category {:?}. Add one.", customer.country, line.tax_category);
-            Refusal::precondition("TAX_UNKNOWN", message).with("country", &customer.country).with("category", &line.tax_category)
-        })?;
-        lines.push((line.amount()?, Rate { percent: rule.rate_percent, sentence: rule.sentence.clone() }));
-    }
-    let amounts = tax::amounts(currency, content.prices_include_tax, &lines)?;
-    if !amounts.total.is_positive() {
-        let message = "The lines come to nothing. Bill at least one minor unit.";
-        return Err(Refusal::precondition("INVOICE_EMPTY", message));
-    }
-    Ok(amounts)
 }

@@ -78,19 +78,20 @@ pub(crate) fn invoices(cents: &[i64]) -> Vec<Invoice> {
     (0_u128..)
         .zip(cents)
         .map(|(place, cents)| {
-            let line = Line { description: "x".into(), quantity: Decimal::ONE, unit_price: usd(*cents), tax_category: String::new() };
+            let line = Line::plain("x".into(), Decimal::ONE, usd(*cents), String::new());
             let days = u16::try_from(count).unwrap() - u16::try_from(place).unwrap();
             let content = Content {
                 prices_include_tax: false,
                 term: PaymentTerm::NetDays(days),
                 lines: vec![line],
+                discount: None,
                 supply_date: None,
                 memo: String::new(),
                 collect_automatically: false,
             };
             let id = Id::from_uuid(Uuid::from_u128(place + 1));
             let mut invoice = Invoice::draft(id, (&tenant, &customer), usd(0).currency(), content, NOW).unwrap();
-            invoice.finalize((&tenant, &customer), &mut series, today, NOW).unwrap();
+            invoice.finalize((&tenant, &customer), &|_, _| String::new(), (&mut series, today), NOW).unwrap();
             invoice
         })
         .collect()

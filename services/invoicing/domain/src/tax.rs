@@ -52,19 +52,28 @@ pub struct Amounts {
     pub total: Money,
 }
 
+/// The sum of the lines of each rate, in the order of the lines.
+///
+/// # Errors
+/// `Overflow`, `CurrencyMismatch`.
+pub fn sums(currency: Currency, lines: &[(Money, Rate)]) -> Result<Vec<(Rate, Money)>, MoneyError> {
+    let mut sums: Vec<(Rate, Money)> = Vec::new();
+    for (amount, rate) in lines {
+        match sums.iter_mut().find(|(own, _)| own == rate) {
+            Some((_, sum)) => *sum = sum.plus(*amount)?,
+            None => sums.push((rate.clone(), Money::zero(currency).plus(*amount)?)),
+        }
+    }
+    Ok(sums)
+}
+
 /// The amounts of lines, each with its rate.
 ///
 /// # Errors
 /// `Overflow`, `CurrencyMismatch`.
 pub fn amounts(currency: Currency, inclusive: bool, lines: &[(Money, Rate)]) -> Result<Amounts, MoneyError> {
     let zero = Money::zero(currency);
-    let mut sums: Vec<(Rate, Money)> = Vec::new();
-    for (amount, rate) in lines {
-        match sums.iter_mut().find(|(own, _)| own == rate) {
-            Some((_, sum)) => *sum = sum.plus(*amount)?,
-            None => sums.push((rate.clone(), *amount)),
-        }
-    }
+    let sums = sums(currency, lines)?;
     let (mut taxes, mut net, mut total) = (Vec::with_capacity(sums.len()), zero, zero);
     for (rate, sum) in sums {
         let tax = if inclusive { tax_in(sum, rate.percent)? } else { tax_on(sum, rate.percent)? };

@@ -101,11 +101,12 @@ impl Invoice {
         (series, today): (&mut Series, NaiveDate),
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {
-        let line = Line { description: what.to_owned(), quantity: Decimal::ONE, unit_price: amount, tax_category: String::new() };
+        let line = Line::plain(what.to_owned(), Decimal::ONE, amount, String::new());
         let content = Content {
             prices_include_tax: true,
             term: PaymentTerm::NetDays(DAYS),
             lines: vec![line],
+            discount: None,
             supply_date: None,
             memo: String::new(),
             collect_automatically: false,

@@ -44,6 +44,7 @@ impl UsageMonth {
             prices_include_tax: self.agreement.is_none(),
             term,
             lines,
+            discount: None,
             supply_date: Some(month_end(self.month).min(today)),
             memo: String::new(),
             collect_automatically: false,
@@ -58,7 +59,7 @@ impl UsageMonth {
 pub fn lines(sums: &[(String, Money)], other: &str) -> Result<Vec<Line>, MoneyError> {
     let line = |label: &str, amount: Money| {
         let description: String = if label.is_empty() { other } else { label }.chars().take(MOST_TEXT).collect();
-        Line { description, quantity: Decimal::ONE, unit_price: amount, tax_category: String::new() }
+        Line::plain(description, Decimal::ONE, amount, String::new())
     };
     let mut lines: Vec<_> = sums.iter().take(MOST_LINES).map(|(label, amount)| line(label, *amount)).collect();
     let mut rest = sums.iter().skip(MOST_LINES).map(|(_, amount)| *amount);

@@ -58,8 +58,15 @@ fn taxes(sheet: &mut Sheet, language: Language, (net, taxes, total): (Money, &[T
     sheet.sums.push((language.say("Total", "Total TTC").to_owned(), language.money(total)));
 }
 
-fn row(language: Language, line: &Line) -> Result<[String; 4], AppError> {
-    Ok([line.description.clone(), language.number(line.quantity), language.money(line.unit_price), language.money(line.amount()?)])
+/// A line before its discount, and the discount below it: the last column sums to the lines' sum.
+fn rows(language: Language, line: &Line) -> Result<Vec<[String; 4]>, AppError> {
+    let (quantity, price) = (language.number(line.quantity), language.money(line.unit_price));
+    let mut rows = vec![[line.description.clone(), quantity, price, language.money(line.before_discount()?)]];
+    if let Some(discount) = &line.discount {
+        let taken_off = language.money(line.taken_off()?.negated());
+        rows.push([language.discount(discount), String::new(), String::new(), taken_off]);
+    }
+    Ok(rows)
 }
 
 /// How to pay so much by transfer; none where nothing is to be paid, or the seller has not said where transfers go.
@@ -115,7 +122,9 @@ fn invoice_of(language: Language, invoice: &Invoice, issue: &Issue, open: Money)
         (language.say("Due date", "Échéance").to_owned(), language.date(issue.due_date)),
         (language.say("Payment reference", "Référence de paiement").to_owned(), grouped(&creditor_reference(&issue.number))),
     ];
-    sheet.rows = invoice.content.lines.iter().map(|line| row(language, line)).collect::<Result<_, _>>()?;
+    for line in &invoice.content.lines {
+        sheet.rows.extend(rows(language, line)?);
+    }
     if invoice.content.prices_include_tax {
         sheet.sentences.push(language.say("Prices include tax.", "Les prix s’entendent toutes taxes comprises.").to_owned());
     }
@@ -241,3 +250,6 @@ pub fn version(language: Language, invoice: &Invoice, (issue, own): (&Issue, &In
     sheet.sentences.push(own.reason.clone());
     Ok(sheet)
 }
+
+#[cfg(test)]
+mod tests;

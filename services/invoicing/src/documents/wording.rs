@@ -1,6 +1,7 @@
 //! How amounts, dates, references and the words of documents are written, in English and in French.
 
 use chrono::{Datelike, NaiveDate};
+use payterms_invoicing_domain::Discount;
 use payterms_kernel::Money;
 use rust_decimal::Decimal;
 
@@ -60,6 +61,22 @@ impl Language {
         self.digits(&number.normalize().to_string())
     }
 
+    /// What a discount is called: `Discount 10 %`, or in its own words.
+    #[must_use]
+    pub fn discount(self, discount: &Discount) -> String {
+        let own = discount.description.as_str();
+        let name = if own.is_empty() { self.say("Discount", "Remise") } else { own };
+        discount.percent().map_or_else(|| name.to_owned(), |percent| format!("{name} {}\u{a0}%", self.number(percent)))
+    }
+
+    /// What a line of the discount of a whole invoice is called; the rate is named where there are several.
+    #[must_use]
+    pub fn discount_line(self, discount: &Discount, rate: Option<Decimal>) -> String {
+        let name = self.discount(discount);
+        let rated = |rate| format!("{name} ({} {}\u{a0}%)", self.say("tax", "TVA"), self.number(rate));
+        rate.map_or_else(|| name.clone(), rated)
+    }
+
     fn digits(self, plain: &str) -> String {
         let (sign, plain) = plain.strip_prefix('-').map_or(("", plain), |rest| ("-", rest));
         let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
@@ -117,7 +134,20 @@ pub fn grouped(reference: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::Language;
+    use payterms_invoicing_domain::{Discount, Off};
     use payterms_kernel::{Currency, Money};
+    use rust_decimal::Decimal;
+
+    #[test]
+    fn discounts_are_named_in_both_languages() {
+        let percent = Discount { off: Off::Percent(Decimal::new(125, 1)), description: String::new() };
+        let own = Discount { off: Off::Amount(Money::zero(Currency::parse("EUR").unwrap())), description: "Loyalty".into() };
+        let told = |text: String| text.replace('\u{a0}', " ");
+        assert_eq!(told(Language::English.discount_line(&percent, Some(Decimal::from(20)))), "Discount 12.5 % (tax 20 %)");
+        assert_eq!(told(Language::French.discount_line(&percent, Some(Decimal::new(55, 1)))), "Remise 12,5 % (TVA 5,5 %)");
+        assert_eq!(told(Language::French.discount_line(&percent, None)), "Remise 12,5 %");
+        assert_eq!(told(Language::English.discount(&own)), "Loyalty");
+    }
 
     #[test]
     fn amounts_and_dates_are_written_as_people_write_them() {

@@ -4,6 +4,7 @@ use super::{
     addresses::render_address,
     collections::{block, collection},
     customers::customer_name,
+    discounts::{discount, render_discount},
     metered_services::metered_service_name,
     refs::{INVOICE, invoice_ref, invoices_of_customer},
     tenants::tax_category,
@@ -19,7 +20,7 @@ use payterms_chassis::{
     render::{date, decimal, money, term, timestamp},
 };
 use payterms_invoicing_domain::{
-    Content, Invoice, InvoiceState, Line, Party, TaxAmount,
+    Content, Invoice, InvoiceState, Line, Party, Problem, TaxAmount,
     bank::creditor_reference,
     deferral::Deferral,
     explain::{Fact, Topic},
@@ -27,6 +28,7 @@ use payterms_invoicing_domain::{
 };
 use payterms_kernel::{DatedAmount, Id, Refusal, TenantId, calendar::PaymentTerm};
 use payterms_proto::invoicing::v1 as pb;
+use prost::Message as _;
 use rust_decimal::Decimal;
 use tonic::Request;
 
@@ -48,6 +50,7 @@ fn draft_fields(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) 
             prices_include_tax: invoice.prices_include_tax,
             term,
             lines: if used("lines") { lines(fields, &invoice.lines) } else { Vec::new() },
+            discount: invoice.discount.as_ref().filter(|_| used("discount")).map(|own| discount(fields, "invoice.discount", own)),
             supply_date: supply_date(fields, invoice, &used),
             collect_automatically: invoice.collect_automatically,
             memo: if used("memo") { fields.text("invoice.memo", &invoice.memo, 0, 1_000) } else { String::new() },
@@ -68,19 +71,25 @@ fn lines(fields: &mut Fields, lines: &[pb::InvoiceLine]) -> Vec<Line> {
         fields.wrong("invoice.lines", "TOO_MANY_ITEMS", "Write at most 500 lines.");
         return Vec::new();
     }
-    let mut parsed = Vec::with_capacity(lines.len());
-    for (place, line) in lines.iter().enumerate() {
-        let at = |name: &str| format!("invoice.lines[{place}].{name}");
-        let quantity = match &line.quantity {
-            None => Decimal::ONE,
-            quantity => fields.decimal(&at("quantity"), quantity.as_ref(), 6, Decimal::new(1, 6), Decimal::from(MOST_QUANTITY)),
-        };
-        parsed.push(Line {
-            description: fields.text(&at("description"), &line.description, 1, 200),
-            quantity,
-            unit_price: fields.money(&at("unit_price"), line.unit_price.as_ref(), Digits::Wallet),
-            tax_category: tax_category(fields, &at("tax_category"), &line.tax_category),
-        });
+    lines.iter().enumerate().map(|(place, line)| parse_line(fields, place, line)).collect()
+}
+
+fn parse_line(fields: &mut Fields, place: usize, line: &pb::InvoiceLine) -> Line {
+    let at = |name: &str| format!("invoice.lines[{place}].{name}");
+    let quantity = match &line.quantity {
+        None => Decimal::ONE,
+        quantity => fields.decimal(&at("quantity"), quantity.as_ref(), 6, Decimal::new(1, 6), Decimal::from(MOST_QUANTITY)),
+    };
+    let parsed = Line {
+        description: fields.text(&at("description"), &line.description, 1, 200),
+        quantity,
+        unit_price: fields.signed_money(&at("unit_price"), line.unit_price.as_ref(), Digits::Wallet),
+        tax_category: tax_category(fields, &at("tax_category"), &line.tax_category),
+        discount: line.discount.as_ref().map(|own| discount(fields, &at("discount"), own)),
+        of_whole_discount: false,
+    };
+    if let Some(fault) = parsed.discount_fault() {
+        fields.wrong(&at("discount"), "DISCOUNT_INVALID", fault);
     }
     parsed
 }
@@ -101,7 +110,7 @@ pub fn create_invoice(request: Request<pb::CreateInvoiceRequest>) -> Result<(Cal
 
 /// Changes a draft.
 pub fn update_invoice(request: Request<pb::UpdateInvoiceRequest>) -> Result<(Call, UpdateInvoice), AppError> {
-    const CHANGING: [&str; 6] = ["prices_include_tax", "payment_term", "lines", "supply_date", "memo", "collect_automatically"];
+    const CHANGING: [&str; 7] = ["prices_include_tax", "payment_term", "lines", "discount", "supply_date", "memo", "collect_automatically"];
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
     let invoice = message.invoice.unwrap_or_default();
@@ -193,11 +202,20 @@ fn invoice_state(state: InvoiceState) -> i32 {
     .into()
 }
 
-/// An invoice as it stands on a day of the tenant's.
+/// An invoice as it stands on a day of the tenant's. A draft must have been brought up to date: its etag covers what it shows.
 ///
 /// # Errors
 /// None that stored amounts can cause.
 pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result<pb::Invoice, AppError> {
+    let mut shown = without_etag(tenant, invoice, today)?;
+    shown.etag = match invoice.state {
+        InvoiceState::Draft => etag::etag_of(invoice.version, &shown.encode_to_vec()),
+        _ => etag::etag(invoice.version),
+    };
+    Ok(shown)
+}
+
+fn without_etag(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result<pb::Invoice, AppError> {
     let issue = invoice.issue.as_ref();
     Ok(pb::Invoice {
         name: invoice_name(tenant, invoice),
@@ -208,6 +226,8 @@ pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result
         prices_include_tax: invoice.content.prices_include_tax,
         payment_term: Some(term(invoice.content.term)),
         lines: invoice.content.lines.iter().map(line).collect::<Result<_, _>>()?,
+        discount: invoice.content.discount.as_ref().map(|own| render_discount(own, invoice.whole_discount().ok())),
+        draft_problem: invoice.problem.as_ref().map(draft_problem),
         supply_date: invoice.content.supply_date.map(date),
         memo: invoice.content.memo.clone(),
         issue_date: issue.map(|issue| date(issue.issue_date)),
@@ -227,7 +247,7 @@ pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result
         buyer: issue.map(|issue| party(&issue.buyer)),
         create_time: Some(timestamp(invoice.created_at)),
         update_time: Some(timestamp(invoice.updated_at)),
-        etag: etag::etag(invoice.version),
+        etag: String::new(),
         revision: invoice.version,
         collect_automatically: invoice.content.collect_automatically,
         collection: Some(collection(&invoice.collection)),
@@ -237,6 +257,10 @@ pub fn invoice(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Result
         deferral: invoice.deferral.map(|own| deferral(&customer_name(tenant, invoice.customer), own)),
         metered_service: invoice.billed.map(|own| metered_service_name(tenant, invoice.customer, own.service)).unwrap_or_default(),
     })
+}
+
+fn draft_problem(Problem { reason, sentence }: &Problem) -> pb::invoice::DraftProblem {
+    pb::invoice::DraftProblem { reason: (*reason).to_owned(), sentence: sentence.clone() }
 }
 
 fn dated_amount(dated: &DatedAmount) -> pb::DatedAmount {
@@ -267,6 +291,8 @@ fn line(line: &Line) -> Result<pb::InvoiceLine, AppError> {
         unit_price: Some(money(line.unit_price)),
         tax_category: line.tax_category.clone(),
         amount: Some(money(line.amount()?)),
+        discount: line.discount.as_ref().map(|own| Ok::<_, AppError>(render_discount(own, Some(line.taken_off()?)))).transpose()?,
+        is_invoice_discount: line.of_whole_discount,
     })
 }
 

@@ -10,6 +10,7 @@ pub mod collections;
 pub mod credit_notes;
 pub mod customer_import;
 pub mod customers;
+pub mod discounts;
 pub mod documents;
 pub mod invoice_lists;
 pub mod invoice_versions;

@@ -2,8 +2,8 @@
 
 use super::{currency, decimal, millionths};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{Invoice, Line, Rate, TaxAmount};
-use payterms_kernel::{Money, TenantId};
+use payterms_invoicing_domain::{Discount, Invoice, Line, Off, Rate, TaxAmount};
+use payterms_kernel::{Currency, Money, TenantId};
 use sea_orm::{ActiveValue::Set, QueryOrder, entity::prelude::*};
 use std::collections::HashMap;
 
@@ -25,6 +25,10 @@ mod lines {
         pub unit_price: i64,
         pub currency: String,
         pub tax_category: String,
+        pub discount_millionths: Option<i64>,
+        pub discount_amount: Option<i64>,
+        pub discount_description: String,
+        pub is_invoice_discount: bool,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -72,12 +76,15 @@ pub async fn of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Uuid]) -
         .filter(lines::Column::InvoiceId.is_in(ids.to_vec()))
         .order_by_asc(lines::Column::Place);
     for row in found.all(conn).await? {
-        let unit_price = Money::from_micros(currency(&row.currency)?, row.unit_price);
+        let currency = currency(&row.currency)?;
+        let unit_price = Money::from_micros(currency, row.unit_price);
         parts.entry(row.invoice_id).or_default().0.push(Line {
             description: row.description,
             quantity: decimal(row.quantity_millionths),
             unit_price,
             tax_category: row.tax_category,
+            discount: discount(currency, row.discount_millionths, row.discount_amount, row.discount_description),
+            of_whole_discount: row.is_invoice_discount,
         });
     }
     let found = taxes::Entity::find()
@@ -97,6 +104,22 @@ pub async fn of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Uuid]) -
     Ok(parts)
 }
 
+/// A discount of its columns: one of the figures says how much.
+pub(super) fn discount(currency: Currency, percent: Option<i64>, amount: Option<i64>, description: String) -> Option<Discount> {
+    let percent = percent.map(|millionths| Off::Percent(decimal(millionths)));
+    let off = percent.or_else(|| amount.map(|micros| Off::Amount(Money::from_micros(currency, micros))))?;
+    Some(Discount { off, description })
+}
+
+/// The columns of a discount: percent, amount, description.
+pub(super) fn discount_columns(discount: Option<&Discount>) -> (Option<i64>, Option<i64>, String) {
+    let Some(Discount { off, description }) = discount else { return (None, None, String::new()) };
+    match off {
+        Off::Percent(percent) => (Some(millionths(*percent)), None, description.clone()),
+        Off::Amount(amount) => (None, Some(amount.micros()), description.clone()),
+    }
+}
+
 /// Deletes the parts of a draft.
 pub async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Uuid) -> Result<(), AppError> {
     let own = lines::Entity::delete_many().filter(lines::Column::Tenant.eq(tenant.as_str()));
@@ -110,19 +133,29 @@ async fn delete_taxes<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: 
     Ok(())
 }
 
-/// Writes the lines of an invoice.
-pub async fn insert_lines<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice) -> Result<(), AppError> {
-    let rows = (1_i64..).zip(&invoice.content.lines).map(|(place, line)| lines::ActiveModel {
-        tenant: Set(tenant.to_string()),
-        invoice_id: Set(invoice.id.uuid()),
-        place: Set(place),
-        description: Set(line.description.clone()),
-        quantity_millionths: Set(millionths(line.quantity)),
-        unit_price: Set(line.unit_price.micros()),
-        currency: Set(invoice.currency.code().to_owned()),
-        tax_category: Set(line.tax_category.clone()),
-    });
-    lines::Entity::insert_many(rows).exec_without_returning(conn).await?;
+/// Writes the lines of an invoice that come after so many.
+pub async fn insert_lines<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice, after: usize) -> Result<(), AppError> {
+    let row = |(place, line): (i64, &Line)| {
+        let (discount_millionths, discount_amount, discount_description) = discount_columns(line.discount.as_ref());
+        lines::ActiveModel {
+            tenant: Set(tenant.to_string()),
+            invoice_id: Set(invoice.id.uuid()),
+            place: Set(place),
+            description: Set(line.description.clone()),
+            quantity_millionths: Set(millionths(line.quantity)),
+            unit_price: Set(line.unit_price.micros()),
+            currency: Set(invoice.currency.code().to_owned()),
+            tax_category: Set(line.tax_category.clone()),
+            discount_millionths: Set(discount_millionths),
+            discount_amount: Set(discount_amount),
+            discount_description: Set(discount_description),
+            is_invoice_discount: Set(line.of_whole_discount),
+        }
+    };
+    let rows: Vec<_> = (1_i64..).zip(&invoice.content.lines).skip(after).map(row).collect();
+    if !rows.is_empty() {
+        lines::Entity::insert_many(rows).exec_without_returning(conn).await?;
+    }
     Ok(())
 }
 

@@ -76,6 +76,9 @@ pub struct Model {
     deferral_plans: bool,
     paid_by_day: String,
     no_consequence_before: Option<String>,
+    discount_millionths: Option<i64>,
+    discount_amount: Option<i64>,
+    discount_description: String,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -174,6 +177,7 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
         state: state.ok_or_else(|| unknown("invoice state", &row.state))?,
         currency,
         amounts: Amounts { taxes, net: money(row.net), total: money(row.total) },
+        problem: None,
         issue: issue(&row)?,
         block: block(&row)?,
         collection: collection(&row)?,
@@ -201,6 +205,7 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
             prices_include_tax: row.prices_include_tax,
             term: term(&row.term_kind, row.term_days)?,
             lines,
+            discount: parts::discount(currency, row.discount_millionths, row.discount_amount, row.discount_description),
             supply_date: row.supply_date.as_deref().map(date).transpose()?,
             memo: row.memo,
             collect_automatically: row.collect_automatically,
@@ -276,6 +281,7 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
 
 fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
     let (term_kind, term_days) = term_columns(invoice.content.term);
+    let (discount_millionths, discount_amount, discount_description) = parts::discount_columns(invoice.content.discount.as_ref());
     let issue = invoice.issue.as_ref();
     Ok(ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -286,6 +292,9 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         prices_include_tax: Set(invoice.content.prices_include_tax),
         term_kind: Set(term_kind.to_owned()),
         term_days: Set(term_days),
+        discount_millionths: Set(discount_millionths),
+        discount_amount: Set(discount_amount),
+        discount_description: Set(discount_description),
         supply_date: Set(invoice.content.supply_date.map(|date| date.to_string())),
         memo: Set(invoice.content.memo.clone()),
         number: Set(issue.map(|issue| issue.number.clone())),
@@ -341,7 +350,7 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
 pub async fn save_draft<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice) -> Result<(), AppError> {
     save_many(conn, tenant, std::slice::from_ref(invoice)).await?;
     parts::delete(conn, tenant, invoice.id.uuid()).await?;
-    parts::insert_lines(conn, tenant, invoice).await?;
+    parts::insert_lines(conn, tenant, invoice, 0).await?;
     parts::save_taxes(conn, tenant, invoice).await
 }
 

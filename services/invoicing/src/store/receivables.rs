@@ -24,7 +24,9 @@ pub async fn post<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Inv
     for movement in Movement::ALL {
         let before = noted.iter().find(|(kind, _)| kind == movement.name()).map_or(0, |(_, amount)| *amount);
         let moved = movement.of(invoice).micros().saturating_sub(before);
-        if moved == 0 {
+        // An invoice over nothing is a document of its month too: its issue is noted once.
+        let is_first_issue = movement == Movement::Issued && noted.iter().all(|(kind, _)| kind != movement.name());
+        if moved == 0 && !is_first_issue {
             continue;
         }
         place = place.saturating_add(1);

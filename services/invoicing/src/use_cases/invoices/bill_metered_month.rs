@@ -41,6 +41,7 @@ pub async fn bill_metered_month(tx: &mut WriteTx, event: &MeteredUsageClosed) ->
         prices_include_tax: service.terms.prices_include_tax,
         term: service.terms.term,
         lines,
+        discount: None,
         supply_date: Some(month_end(month)),
         memo: String::new(),
         collect_automatically: true,
@@ -68,14 +69,14 @@ fn lines(service: &MeteredService, month: NaiveDate, used: &[metered_usage_close
         let unit_price = own.unit_price.as_ref().and_then(money_of).ok_or_else(fault)?;
         let quantity = parse_decimal(&own.quantity.as_ref().ok_or_else(fault)?.value, 6)?;
         if lines.len() < MOST_PRICES {
-            lines.push(Line { description: description.clone(), quantity, unit_price, tax_category: service.terms.tax_category.clone() });
+            lines.push(Line::plain(description.clone(), quantity, unit_price, service.terms.tax_category.clone()));
         } else {
             rest = rest.plus(Money::from_product(service.terms.currency, unit_price.amount(), quantity)?)?;
         }
     }
     if rest.is_positive() {
         let quantity = rust_decimal::Decimal::ONE;
-        lines.push(Line { description, quantity, unit_price: rest, tax_category: service.terms.tax_category.clone() });
+        lines.push(Line::plain(description, quantity, rest, service.terms.tax_category.clone()));
     }
     Ok(lines)
 }

@@ -64,7 +64,7 @@ fn sale(tx: &WriteTx, event: &PurchaseCaptured, id: Id<Invoice>) -> Result<Sale,
             continue;
         }
         let unit_price = line.unit_price.as_ref().and_then(money_of).ok_or_else(fault)?;
-        lines.push(Line { description: line.description, quantity, unit_price, tax_category: line.tax_category });
+        lines.push(Line::plain(line.description, quantity, unit_price, line.tax_category));
         rates.push(Rate { percent: decimal(own.rate_percent.as_ref())?, sentence: own.tax_sentence.clone() });
     }
     let amount = draw.captured.as_ref().and_then(money_of).ok_or_else(fault)?;
@@ -76,6 +76,7 @@ fn sale(tx: &WriteTx, event: &PurchaseCaptured, id: Id<Invoice>) -> Result<Sale,
         prices_include_tax: true,
         term: columns::term(term.kind().as_str_name().trim_start_matches("KIND_"), term.days.into())?,
         lines,
+        discount: None,
         supply_date: Some(purchased_on).filter(|day| *day != day_in(zone, now)),
         memo: draw.description.clone(),
         collect_automatically: draw.collect_automatically,

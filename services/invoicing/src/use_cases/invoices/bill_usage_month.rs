@@ -91,7 +91,7 @@ fn postpaid_lines(event: &UsageMonthClosed, language: Language) -> Result<Vec<Li
     for (description, event) in [(missing, &event.shortfall), (rest, &event.rest)] {
         let unit_price = amount(event.as_ref())?;
         if unit_price.is_positive() {
-            due.push(Line { description, quantity: Decimal::ONE, unit_price, tax_category: String::new() });
+            due.push(Line::plain(description, Decimal::ONE, unit_price, String::new()));
         }
     }
     Ok(due)

@@ -1,11 +1,11 @@
 //! Issues a draft: its number is taken last, and rolls back with everything else.
 
 use super::{
-    load::{find_sides, lock_invoice},
+    load::{find_sides, lock_invoice, must_show},
     save::{issue_draft, publish_invoice},
 };
 use crate::{app::App, commands::invoices::InvoiceRef, use_cases::collections::schedule::schedule_collections};
-use payterms_chassis::{Answer, AppError, Call, etag};
+use payterms_chassis::{Answer, AppError, Call};
 use payterms_proto::invoicing::v1::FinalizeInvoiceResponse;
 
 /// Issues a draft.
@@ -18,8 +18,8 @@ pub async fn finalize_invoice(app: &App, call: &Call, named: &InvoiceRef, etag: 
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    etag::check(etag, invoice.version)?;
     let (tenant, customer) = find_sides(&tx, &call.tenant, named.customer).await?;
+    must_show(&tx, &mut invoice, (&tenant, &customer), etag)?;
     issue_draft(&tx, &mut invoice, (&tenant, &customer)).await?;
     schedule_collections(&tx, std::slice::from_ref(&invoice)).await?;
     let rendered = publish_invoice(&mut tx, &invoice).await?;

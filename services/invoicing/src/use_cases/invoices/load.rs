@@ -2,11 +2,12 @@
 
 use crate::{
     commands::invoices::InvoiceRef,
+    messages,
     store::{customers, invoices, tenants},
 };
-use payterms_chassis::{AppError, WriteTx};
+use payterms_chassis::{AppError, WriteTx, etag};
 use payterms_invoicing_domain::{Customer, Invoice, InvoiceState, Tenant};
-use payterms_kernel::{Id, Refusal, TenantId};
+use payterms_kernel::{Id, Refusal, TenantId, calendar::day_in};
 use sea_orm::ConnectionTrait;
 
 /// The invoice that a request names, as far as the caller may see it.
@@ -32,6 +33,34 @@ pub async fn find_sides(tx: &WriteTx, tenant: &TenantId, customer: Id<Customer>)
     let customer = customers::find(tx.conn(), tenant, customer).await?.ok_or_else(Refusal::not_found)?;
     let tenant = tenants::find(tx.conn(), tenant).await?.ok_or_else(Refusal::not_found)?;
     Ok((tenant, customer))
+}
+
+/// Refuses where an invoice shows something else than the etag was given for; a draft shows what it would be now.
+///
+/// # Errors
+/// `ETAG_MISMATCH`.
+pub fn must_show(tx: &WriteTx, invoice: &mut Invoice, sides: (&Tenant, &Customer), etag: &str) -> Result<(), AppError> {
+    invoice.bring_up_to_date(sides);
+    let shown = messages::invoices::invoice(&tx.call().tenant, invoice, day_in(tx.time().zone, tx.now()))?;
+    etag::check_shown(etag, &shown.etag)
+}
+
+/// Brings the drafts among invoices up to date: what they show is what they would be now.
+pub async fn bring_up_to_date<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &mut [Invoice]) -> Result<(), AppError> {
+    let mut buyers: Vec<_> = invoices.iter().filter(|own| own.state == InvoiceState::Draft).map(|own| own.customer).collect();
+    if buyers.is_empty() {
+        return Ok(());
+    }
+    buyers.sort_unstable();
+    buyers.dedup();
+    let buyers = customers::find_many(conn, tenant, &buyers).await?;
+    let seller = tenants::find(conn, tenant).await?.ok_or_else(Refusal::not_found)?;
+    for own in invoices {
+        if let Some(buyer) = buyers.iter().find(|buyer| buyer.id == own.customer) {
+            own.bring_up_to_date((&seller, buyer));
+        }
+    }
+    Ok(())
 }
 
 /// Locks the invoice that a request names, if the caller may see it.

@@ -1,6 +1,6 @@
 //! Reads of invoices, their versions and what is open of them.
 
-use super::load::{are_invoices_hidden, find_visible_invoice};
+use super::load::{are_invoices_hidden, bring_up_to_date, find_visible_invoice};
 use crate::{
     app::App,
     commands::{
@@ -25,7 +25,8 @@ use uuid::Uuid;
 /// `RESOURCE_NOT_FOUND`.
 pub async fn get_invoice(app: &App, named: &InvoiceRef) -> Result<pb::GetInvoiceResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
-    let invoice = find_visible_invoice(&conn, named).await?;
+    let mut invoice = find_visible_invoice(&conn, named).await?;
+    bring_up_to_date(&conn, &named.tenant, std::slice::from_mut(&mut invoice)).await?;
     drop(conn);
     let today = app.db.tenant_today(&named.tenant).await?;
     Ok(pb::GetInvoiceResponse { invoice: Some(messages::invoices::invoice(&named.tenant, &invoice, today)?) })
@@ -38,9 +39,12 @@ pub async fn get_invoice(app: &App, named: &InvoiceRef) -> Result<pb::GetInvoice
 pub async fn batch_get_invoices(app: &App, batch: &BatchGetInvoices) -> Result<pb::BatchGetInvoicesResponse, AppError> {
     let today = app.db.tenant_today(&batch.tenant).await?;
     let conn = app.db.read(&batch.tenant).await?;
-    let found = invoices::find_many(&conn, &batch.tenant, &batch.invoices).await?;
+    let mut found = invoices::find_many(&conn, &batch.tenant, &batch.invoices).await?;
+    // Another customer's are not there for the caller.
+    found.retain(|own| own.customer == batch.customer);
+    bring_up_to_date(&conn, &batch.tenant, &mut found).await?;
     let unseen = batch.as_customer && are_invoices_hidden(&conn, &batch.tenant).await?;
-    let shown = |own: &&Invoice| own.customer == batch.customer && !unseen && !(batch.as_customer && own.state == InvoiceState::Draft);
+    let shown = |own: &&Invoice| !unseen && (!batch.as_customer || own.state != InvoiceState::Draft);
     let one = |id: &Id<Invoice>| {
         let own = found.iter().find(|own| own.id == *id).filter(shown).ok_or_else(Refusal::not_found)?;
         messages::invoices::invoice(&batch.tenant, own, today)
@@ -55,7 +59,8 @@ pub async fn batch_get_invoices(app: &App, batch: &BatchGetInvoices) -> Result<p
 /// `RESOURCE_NOT_FOUND`.
 pub async fn explain_invoice(app: &App, named: &InvoiceRef) -> Result<pb::ExplainInvoiceResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
-    let invoice = find_visible_invoice(&conn, named).await?;
+    let mut invoice = find_visible_invoice(&conn, named).await?;
+    bring_up_to_date(&conn, &named.tenant, std::slice::from_mut(&mut invoice)).await?;
     let tenant = tenants::find(&conn, &named.tenant).await?.ok_or_else(Refusal::not_found)?;
     drop(conn);
     let today = app.db.tenant_today(&named.tenant).await?;
@@ -87,6 +92,7 @@ pub async fn list_invoices(app: &App, list: &ListInvoices) -> Result<pb::ListInv
         today,
     };
     let mut found = invoice_lists::list(&conn, tenant, &listed, (listing, after)).await?;
+    bring_up_to_date(&conn, tenant, &mut found).await?;
     drop(conn);
     let position = |invoice: &Invoice| invoice_lists::position(invoice, listing.order).to_string();
     let next_page_token = app.pages.cut(&listing.page, &mut found, position);

@@ -1,6 +1,7 @@
 //! Numbers, issues and publishes invoices.
 
 use crate::{
+    documents::wording::Language,
     messages,
     store::{invoice_parts, invoices, receivables, series},
     use_cases::{
@@ -9,20 +10,24 @@ use crate::{
 };
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx};
-use payterms_invoicing_domain::{Customer, Invoice, Series, Tenant, number::INVOICES};
+use payterms_invoicing_domain::{Customer, Discount, Invoice, Series, Tenant, number::INVOICES};
 use payterms_kernel::{
     Refusal,
     calendar::{day_in, start_of_day},
 };
 use payterms_proto::invoicing::v1::{Invoice as InvoiceMessage, InvoiceChanged};
+use rust_decimal::Decimal;
 
-/// Gives a draft its number, dates and parties, and its collection a date.
+/// Gives a draft its number, dates and parties, and its collection a date; what its discount became is added to its lines.
 ///
 /// # Errors
 /// Those of [`Invoice::finalize`].
 pub async fn issue_draft(tx: &WriteTx, invoice: &mut Invoice, sides: (&Tenant, &Customer)) -> Result<(), AppError> {
     let (now, zone) = (tx.now(), tx.time().zone);
-    take_number(tx, |series, today| invoice.finalize(sides, series, today, now)).await?;
+    let (written, language) = (invoice.content.lines.len(), Language::of(&sides.1.locale));
+    let name_discount = |discount: &Discount, rate: Option<Decimal>| language.discount_line(discount, rate);
+    take_number(tx, |series, today| invoice.finalize(sides, &name_discount, (series, today), now)).await?;
+    invoice_parts::insert_lines(tx.conn(), &tx.call().tenant, invoice, written).await?;
     if let Some(due) = invoice.issue.as_ref().map(|issue| issue.due_date) {
         invoice.schedule_collection(start_of_day(zone, due).max(now));
     }

@@ -1,8 +1,8 @@
 //! Changes drafts.
 
-use super::load::{find_sides, lock_invoice};
+use super::load::{find_sides, lock_invoice, must_show};
 use crate::{app::App, commands::invoices::UpdateInvoice, messages, store::invoices};
-use payterms_chassis::{Answer, AppError, Call, etag};
+use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::calendar::day_in;
 use payterms_proto::invoicing::v1::UpdateInvoiceResponse;
 
@@ -20,14 +20,15 @@ pub async fn update_invoice(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    etag::check(&new.etag, invoice.version)?;
     let (tenant, customer) = find_sides(&tx, &call.tenant, named.customer).await?;
+    must_show(&tx, &mut invoice, (&tenant, &customer), &new.etag)?;
     let mut content = invoice.content.clone();
     for path in paths {
         match path.as_str() {
             "prices_include_tax" => content.prices_include_tax = new.content.prices_include_tax,
             "payment_term" => content.term = new.content.term,
             "lines" => content.lines.clone_from(&new.content.lines),
+            "discount" => content.discount.clone_from(&new.content.discount),
             "collect_automatically" => content.collect_automatically = new.content.collect_automatically,
             "supply_date" => content.supply_date = new.content.supply_date,
             _ => content.memo.clone_from(&new.content.memo),
