@@ -2,7 +2,9 @@
 
 use crate::{
     invoicing_bank::{bank, days},
-    invoicing_billing as billing, invoicing_lists, invoicing_tax::discounts, system,
+    invoicing_billing as billing, invoicing_lists,
+    invoicing_tax::{discounts, tax_numbers},
+    system,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -29,6 +31,7 @@ impl MigratorTrait for Invoicing {
             Box::new(billing::RECEIPT_CREDIT_NOTES),
             Box::new(invoicing_lists::STEP),
             Box::new(discounts::STEP),
+            Box::new(tax_numbers::STEP),
         ]
     }
 }

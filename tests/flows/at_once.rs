@@ -100,7 +100,7 @@ async fn crowded(on: (Database, bool), (name, play): Scenario, seen: &mut BTreeS
 }
 
 /// Played on both databases, on PostgreSQL over two replicas.
-const SCENARIOS: [Scenario; 40] = scenarios!(
+const SCENARIOS: [Scenario; 42] = scenarios!(
     holds::capture_hold_in_parts_and_release_the_rest,
     collections::an_owner_blocks_all_or_none_and_alone_lifts,
     collections::a_decline_climbs_the_ladder_and_is_retried_by_hand,
@@ -121,6 +121,7 @@ const SCENARIOS: [Scenario; 40] = scenarios!(
     clocks::the_work_of_a_suspended_tenant_waits,
     invoices::a_draft_is_changed_issued_and_then_stands,
     discounts::discounts_become_lines_before_tax_when_a_draft_is_issued,
+    tax_numbers::a_person_verifies_a_number_and_only_that_takes_tax_off,
     settlements::steps_outlive_their_stored_answers,
     fees::a_recurring_fee_is_taken_in_advance_each_month_until_cancelled,
     postpaid::a_termination_invoices_the_rest_of_the_commitment,

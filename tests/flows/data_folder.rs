@@ -13,6 +13,7 @@ async fn start(data: &Path) -> Result<Suite, String> {
         simulator: None,
         mail: None,
         plaid: None,
+        vies: None,
         database: DatabaseOptions::default(),
     };
     Suite::start(&options, CancellationToken::new()).await

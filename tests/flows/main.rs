@@ -86,6 +86,7 @@ mod secrets;
 mod settlements;
 mod single_call;
 mod stories;
+mod tax_numbers;
 mod top_up_refunds;
 mod top_ups;
 mod traces;

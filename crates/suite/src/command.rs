@@ -51,6 +51,10 @@ struct RunOptions {
     /// simulator's banks if not given.
     #[arg(long, env = "PAYTERMS_PLAID")]
     plaid: Option<String>,
+    /// Address of VIES, `https://ec.europa.eu/taxation_customs/vies`, where tax numbers of the European Union are verified; people
+    /// verify them if not given.
+    #[arg(long, env = "PAYTERMS_VIES")]
+    vies: Option<String>,
     /// How each service uses PostgreSQL.
     #[command(flatten)]
     database: DatabaseOptions,
@@ -175,6 +179,7 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
         simulator: run.simulator.clone(),
         mail: run.mail.clone(),
         plaid: run.plaid.clone(),
+        vies: run.vies.clone(),
         database: run.database.clone(),
     };
     let suite = Suite::start(&options, stop.clone()).await?;

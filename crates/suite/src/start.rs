@@ -49,6 +49,8 @@ pub struct SuiteOptions {
     pub mail: Option<String>,
     /// Address of Plaid; none: the simulator's banks are linked.
     pub plaid: Option<String>,
+    /// Address of VIES; none: people verify tax numbers.
+    pub vies: Option<String>,
     /// How each service uses PostgreSQL.
     pub database: DatabaseOptions,
 }
@@ -104,8 +106,9 @@ impl Suite {
         if let Some(listener) = listeners.remove("invoicing") {
             let db = open("invoicing", options).await?;
             let place = options.mail.clone().unwrap_or_else(|| format!("file:{}", options.data.join("mail").display()));
-            let mail = payterms_invoicing::Options { mail: place, mail_from: "billing@payterms.example".to_owned() };
-            running.push(boot::start::<Invoicing>(db, &keys, &peers, listener, mail, stop.clone()).await?);
+            let own =
+                payterms_invoicing::Options { mail: place, mail_from: "billing@payterms.example".to_owned(), vies: options.vies.clone() };
+            running.push(boot::start::<Invoicing>(db, &keys, &peers, listener, own, stop.clone()).await?);
         }
         if let Some(listener) = listeners.remove("credit") {
             let db = open("credit", options).await?;

@@ -20,6 +20,7 @@ pub mod process;
 pub mod refusals;
 pub mod rig;
 pub mod slow_line;
+pub mod vies;
 pub mod world;
 
 pub use refusals::{conditions, reason, violations};

@@ -1,6 +1,6 @@
 //! A suite in this process, on a database of its own, with a tenant and a customer.
 
-use crate::{crowd::Crowd, people::person, postgres, slow_line::SlowLine};
+use crate::{crowd::Crowd, people::person, postgres, slow_line::SlowLine, vies::Vies};
 use payterms_chassis::{db::DatabaseOptions, identity::Signer};
 use payterms_kernel::SystemClock;
 use payterms_proto::{
@@ -36,6 +36,8 @@ pub struct World {
     pub folder: TempDir,
     /// The PostgreSQL database, `host:port/name`.
     pub postgres: Option<String>,
+    /// Where tax numbers are looked up.
+    pub vies: Vies,
     crowds: Vec<Crowd>,
     replica: Option<Suite>,
 }
@@ -101,11 +103,12 @@ impl World {
             .with_test_writer()
             .try_init();
         let folder = tempfile::tempdir().expect("a folder");
-        let suite = Self::suite(&folder, postgres.clone()).await;
-        Self { suite, folder, postgres, crowds: Vec::new(), replica: None }
+        let vies = Vies::start().await;
+        let suite = Self::suite(&folder, postgres.clone(), vies.at).await;
+        Self { suite, folder, postgres, vies, crowds: Vec::new(), replica: None }
     }
 
-    async fn suite(folder: &TempDir, postgres: Option<String>) -> Suite {
+    async fn suite(folder: &TempDir, postgres: Option<String>, vies: SocketAddr) -> Suite {
         let listen = "127.0.0.1:0".parse().expect("an address");
         let options = SuiteOptions {
             data: folder.path().to_path_buf(),
@@ -114,6 +117,7 @@ impl World {
             simulator: None,
             mail: None,
             plaid: None,
+            vies: Some(format!("http://{vies}")),
             database: DatabaseOptions::default(),
         };
         Suite::start(&options, CancellationToken::new()).await.expect("the suite starts")
@@ -122,7 +126,7 @@ impl World {
     /// A second suite on the same PostgreSQL: two replicas of every service.
     pub async fn replica(&self) -> Suite {
         assert!(self.postgres.is_some(), "replicas need PostgreSQL");
-        Self::suite(&self.folder, self.postgres.clone()).await
+        Self::suite(&self.folder, self.postgres.clone(), self.vies.at).await
     }
 
     /// A second suite on the same PostgreSQL, whose answers reach it `delay` late.
@@ -130,7 +134,7 @@ impl World {
         let (place, name) = self.postgres.as_deref().and_then(|place| place.split_once('/')).expect("host:port/name");
         let server = tokio::net::lookup_host(place).await.expect("a host").next().expect("an address");
         let line = SlowLine::open(server, delay).await;
-        Self::suite(&self.folder, Some(format!("{}/{name}", line.address))).await
+        Self::suite(&self.folder, Some(format!("{}/{name}", line.address)), self.vies.at).await
     }
 
     /// Stops the suite; a replica of it goes on.

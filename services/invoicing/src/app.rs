@@ -1,7 +1,8 @@
 //! What the use cases work with.
 
-use crate::mailer::Mailer;
+use crate::{mailer::Mailer, tax_register::TaxRegister};
 use payterms_chassis::{Db, flow::Flows, page::PageSigner, peers::Peers};
+use std::sync::Arc;
 
 /// What the use cases work with.
 #[derive(Debug, Clone)]
@@ -16,4 +17,6 @@ pub struct App {
     pub peers: Peers,
     /// Where mails go.
     pub mailer: Mailer,
+    /// Where tax numbers are looked up, where that is configured.
+    pub tax_register: Option<Arc<dyn TaxRegister>>,
 }

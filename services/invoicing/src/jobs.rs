@@ -4,7 +4,7 @@ use crate::{
     app::App,
     use_cases::{
         collections::{collect, follow_method},
-        customers::resolve_tax,
+        customers::{check_tax_number, resolve_tax},
         mails::retry,
         metered_services::suspend,
         payments, reminders,
@@ -38,6 +38,7 @@ pub fn all(app: &App) -> Jobs {
         turn_month::JOB => turn_month::turn_month,
         suspend::JOB => suspend::suspend_metered_service,
         retry::JOB => retry::resend_mail,
+        check_tax_number::JOB => check_tax_number::check_tax_number,
         resolve_tax::JOB => resolve_tax::resolve_tax,
         collect::JOB => collect::collect_invoice,
         follow_method::JOB => follow_method::collect_from_new_method,

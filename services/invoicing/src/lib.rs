@@ -13,6 +13,7 @@ pub mod messages;
 pub mod peers;
 pub mod snapshots;
 pub mod store;
+pub mod tax_register;
 pub mod templates;
 pub mod use_cases;
 
@@ -29,6 +30,8 @@ use payterms_proto::invoicing::v1::{
     statement_service_server::StatementServiceServer, tenant_service_server::TenantServiceServer,
     test_clock_service_server::TestClockServiceServer, transfer_top_up_service_server::TransferTopUpServiceServer,
 };
+use std::sync::Arc;
+use tax_register::{TaxRegister, vies::Vies};
 use tonic::service::Routes;
 use use_cases::{bank_lines, mails, payments, refunds, test_clocks};
 
@@ -41,6 +44,10 @@ pub struct Options {
     /// The address that mails are from; the tenant's is where replies go.
     #[arg(long, env = "PAYTERMS_MAIL_FROM", default_value = "billing@payterms.example")]
     pub mail_from: String,
+    /// Address of VIES, `https://ec.europa.eu/taxation_customs/vies`, where tax numbers of the European Union are verified;
+    /// people verify them if not given.
+    #[arg(long, env = "PAYTERMS_VIES")]
+    pub vies: Option<String>,
 }
 
 /// The invoicing service.
@@ -49,12 +56,13 @@ pub struct Invoicing;
 
 impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
-    const SCHEMA_VERSION: &'static str = "invoicing_0009_discounts";
+    const SCHEMA_VERSION: &'static str = "invoicing_0010_tax_numbers";
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
         let mailer = Mailer::open(&options.mail, &options.mail_from)?;
-        let app = App { db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers, mailer };
+        let tax_register = options.vies.as_deref().map(|base| Arc::new(Vies::new(base)) as Arc<dyn TaxRegister>);
+        let app = App { db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers, mailer, tax_register };
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(TenantServiceServer::new(api.clone()))
             .add_service(CustomerServiceServer::new(api.clone()))

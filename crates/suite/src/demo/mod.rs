@@ -45,6 +45,7 @@ pub async fn play(usage: Option<PathBuf>, postgres: Option<String>) -> Result<()
         simulator: None,
         mail: None,
         plaid: None,
+        vies: None,
         database: DatabaseOptions::default(),
     };
     let suite = Suite::start(&options, CancellationToken::new()).await?;

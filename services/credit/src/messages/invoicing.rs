@@ -13,7 +13,7 @@ use payterms_kernel::{Id, Money, money::parse_decimal};
 use payterms_proto::{
     google::r#type::{Date as DateMessage, Money as MoneyMessage},
     invoicing::v1::{
-        Block, Customer as CustomerMessage, Invoice as InvoiceMessage, TaxRule as TaxRuleMessage, block::Reason, invoice::State,
+        Block, Customer as CustomerMessage, Invoice as InvoiceMessage, TaxRule as TaxRuleMessage, block::Reason, invoice::State, tax_number,
     },
 };
 
@@ -33,7 +33,9 @@ pub fn buyer(message: &CustomerMessage) -> Buyer {
         (message.billing_email.is_empty(), "billing_email"),
     ];
     let lacking = profile.into_iter().filter(|(lacks, _)| *lacks).map(|(_, name)| name.to_owned()).collect();
-    Buyer { country: message.country.clone(), has_tax_id: !message.tax_id.is_empty(), lacking }
+    // A number that nobody has verified takes no tax off.
+    let has_tax_id = message.tax_number.as_ref().is_some_and(|own| own.state() == tax_number::State::Verified);
+    Buyer { country: message.country.clone(), has_tax_id, lacking }
 }
 
 /// How an invoice stands; a fault where the message is not whole.
@@ -66,4 +68,20 @@ pub fn follow_invoice(message: &InvoiceMessage) -> Result<FollowInvoice, AppErro
         })
     };
     whole().ok_or_else(|| AppError::Fault(format!("invoice {:?} that invoicing sent", message.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::buyer;
+    use payterms_proto::invoicing::v1::{Customer, TaxNumber, tax_number::State};
+
+    #[test]
+    fn only_a_verified_tax_number_counts() {
+        let with = |state: Option<State>| {
+            let tax_number = state.map(|state| TaxNumber { state: state.into(), ..TaxNumber::default() });
+            buyer(&Customer { tax_id: "DE136695976".into(), tax_number, ..Customer::default() }).has_tax_id
+        };
+        let states = [None, Some(State::Unverified), Some(State::Invalid), Some(State::Verified)];
+        assert_eq!(states.map(with), [false, false, false, true]);
+    }
 }

@@ -1,6 +1,6 @@
 //! Customers: the businesses that buy from a tenant, and the tax that is taken from them.
 
-use crate::{invoice::Party, tenant::Tenant};
+use crate::{invoice::Party, tax_number::TaxNumber, tenant::Tenant};
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Condition, Id, Refusal};
 use rust_decimal::Decimal;
@@ -18,8 +18,10 @@ pub struct Customer {
     pub billing_email: String,
     /// Where the customer is taxed.
     pub country: String,
-    /// Tax number; may be empty.
+    /// Tax number as it was written; may be empty.
     pub tax_id: String,
+    /// What is known of it; none where there is no number, and for one from before numbers were verified.
+    pub tax_number: Option<TaxNumber>,
     /// Tier that the tenant puts the customer in; may be empty.
     pub tier: String,
     /// `en` or `fr`.
@@ -141,7 +143,10 @@ impl Customer {
 #[cfg(test)]
 mod tests {
     use super::Customer;
-    use crate::tenant::{TaxRule, Tenant};
+    use crate::{
+        tax_number::TaxNumberState,
+        tenant::{TaxRule, Tenant},
+    };
     use chrono::DateTime;
     use payterms_kernel::Id;
     use rust_decimal::Decimal;
@@ -184,6 +189,7 @@ mod tests {
             billing_email: String::new(),
             country: country.into(),
             tax_id: String::new(),
+            tax_number: None,
             tier: String::new(),
             locale: "en".into(),
             contacts: Vec::new(),
@@ -205,11 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn a_tax_number_brings_the_reverse_charge() {
+    fn a_verified_tax_number_brings_the_reverse_charge() {
         let mut german = customer("DE");
         german.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH);
         assert_eq!(german.tax.as_ref().map(|tax| tax.rate_percent), Some(Decimal::from(19)));
-        german.tax_id = "DE123456789".into();
+        german.tax_id = "DE123456788".into();
+        german.number_set(("DE", ""));
+        assert!(!german.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH), "a number alone changes nothing");
+        german.number_answered(TaxNumberState::Verified, String::new(), DateTime::UNIX_EPOCH);
         assert!(german.resolve_tax(&tenant(10), DateTime::UNIX_EPOCH));
         assert_eq!(german.tax.map(|tax| (tax.rate_percent, tax.version)), Some((Decimal::ZERO, 2)));
     }

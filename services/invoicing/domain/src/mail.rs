@@ -86,11 +86,13 @@ pub enum MailKind {
     CollectionPlanned,
     /// Bought credit was given back.
     TopUpRefunded,
+    /// A tax number could not be confirmed.
+    TaxNumberInvalid,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -130,6 +132,7 @@ impl MailKind {
         Self::IncreaseRefused,
         Self::CollectionPlanned,
         Self::TopUpRefunded,
+        Self::TaxNumberInvalid,
     ];
 
     /// The name of the kind, as in the contract.
@@ -175,6 +178,7 @@ impl MailKind {
             Self::IncreaseRefused => "INCREASE_REFUSED",
             Self::CollectionPlanned => "COLLECTION_PLANNED",
             Self::TopUpRefunded => "TOP_UP_REFUNDED",
+            Self::TaxNumberInvalid => "TAX_NUMBER_INVALID",
         }
     }
 }

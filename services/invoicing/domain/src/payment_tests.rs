@@ -59,6 +59,7 @@ pub(crate) fn customer() -> Customer {
         billing_email: "a@b.example".into(),
         country: "GB".into(),
         tax_id: String::new(),
+        tax_number: None,
         tier: String::new(),
         locale: "en".into(),
         contacts: Vec::new(),

@@ -89,17 +89,17 @@ pub struct TaxRule {
     pub sentence: String,
     /// What is sold; empty: the standard category.
     pub category: String,
-    /// Whether it is the rule of customers with a tax number.
+    /// Whether it is the rule of customers with a verified tax number.
     pub with_tax_id: bool,
 }
 
 impl Tenant {
     /// The rule for a customer and a category: the rule of customers with a tax number comes first
-    /// for those who have one.
+    /// for those whose number is verified (docs/domain/invoicing.md#tax-number).
     #[must_use]
     pub fn tax_rule(&self, customer: &Customer, category: &str) -> Option<&TaxRule> {
         let rules = || self.tax_rules.iter().filter(|rule| rule.country == customer.country && rule.category == category);
-        let own = || rules().find(|rule| rule.with_tax_id && !customer.tax_id.is_empty());
+        let own = || rules().find(|rule| rule.with_tax_id && customer.has_verified_tax_number());
         own().or_else(|| rules().find(|rule| !rule.with_tax_id))
     }
 

@@ -8,13 +8,14 @@ use crate::{
         import::import_customers,
         read::{get_customer, list_customers},
         update::update_customer,
+        verify_tax_number::verify_tax_number,
     },
 };
 use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
     CreateCustomerRequest, CreateCustomerResponse, GetCustomerRequest, GetCustomerResponse, ImportCustomersRequest,
     ImportCustomersResponse, ListCustomersRequest, ListCustomersResponse, UpdateCustomerRequest, UpdateCustomerResponse,
-    customer_service_server::CustomerService,
+    VerifyTaxNumberRequest, VerifyTaxNumberResponse, customer_service_server::CustomerService,
 };
 use tonic::{Request, Response, Status};
 
@@ -26,8 +27,8 @@ impl CustomerService for Api {
     }
 
     async fn get_customer(&self, request: Request<GetCustomerRequest>) -> Result<Response<GetCustomerResponse>, Status> {
-        let (tenant, customer) = messages::customers::get_customer(request)?;
-        handler::read(get_customer(&self.app, &tenant, customer)).await
+        let named = messages::customers::get_customer(request)?;
+        handler::read(get_customer(&self.app, &named)).await
     }
 
     async fn list_customers(&self, request: Request<ListCustomersRequest>) -> Result<Response<ListCustomersResponse>, Status> {
@@ -43,5 +44,10 @@ impl CustomerService for Api {
     async fn update_customer(&self, request: Request<UpdateCustomerRequest>) -> Result<Response<UpdateCustomerResponse>, Status> {
         let (call, update) = messages::customers::update_customer(request)?;
         handler::write(&self.app.flows, &call, || update_customer(&self.app, &call, &update)).await
+    }
+
+    async fn verify_tax_number(&self, request: Request<VerifyTaxNumberRequest>) -> Result<Response<VerifyTaxNumberResponse>, Status> {
+        let (call, found) = messages::customers::verify_tax_number(request)?;
+        handler::write(&self.app.flows, &call, || verify_tax_number(&self.app, &call, &found)).await
     }
 }

@@ -1,6 +1,6 @@
 //! What is asked of customers.
 
-use payterms_invoicing_domain::{Address, Contact, Customer};
+use payterms_invoicing_domain::{Address, Contact, Customer, TaxNumberState};
 use payterms_kernel::{Id, TenantId};
 
 /// What a customer is given.
@@ -35,6 +35,21 @@ pub struct UpdateCustomer {
     pub fields: CustomerFields,
     /// Which of them count.
     pub paths: Vec<String>,
+    /// Whether a member of the customer asks.
+    pub as_customer: bool,
+}
+
+/// Notes what a person found out about a tax number.
+#[derive(Debug, Clone)]
+pub struct VerifyTaxNumber {
+    /// Whose it is.
+    pub customer: Id<Customer>,
+    /// The number that was looked at.
+    pub number: String,
+    /// What was found.
+    pub state: TaxNumberState,
+    /// What was seen.
+    pub note: String,
 }
 
 /// One row: its line, and the customer or all that is wrong.

@@ -1,15 +1,21 @@
 //! Customers: requests → commands, and customers → messages.
 
-use super::addresses::{address, render_address};
-use crate::commands::customers::{CustomerFields, UpdateCustomer};
+use super::{
+    addresses::{address, render_address},
+    refs::customer_ref,
+};
+use crate::commands::customers::{CustomerFields, CustomerRef, UpdateCustomer, VerifyTaxNumber};
 use payterms_chassis::{
     AppError, Call, Fields,
-    call::Caller,
+    call::{Caller, Grant},
     etag,
     page::Page,
     render::{decimal, timestamp},
 };
-use payterms_invoicing_domain::{Contact, Customer, TaxTreatment};
+use payterms_invoicing_domain::{
+    Contact, Customer, TaxNumberState, TaxTreatment,
+    tax_number::{Evidence, form_fault},
+};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
@@ -22,6 +28,15 @@ pub fn customer_fields(fields: &mut Fields, customer: &pb::Customer, used: impl 
     let locale = text(fields, "locale", &customer.locale, 10);
     if !matches!(locale.as_str(), "" | "en" | "fr") {
         fields.wrong("customer.locale", "FIELD_INVALID_CHARS", "Use en or fr.");
+    }
+    // Where only one of both changes, the other one is known later.
+    let fault = if used("country") && used("tax_id") && !customer.tax_id.is_empty() {
+        form_fault(&customer.country, &customer.tax_id)
+    } else {
+        None
+    };
+    if let Some(fault) = fault {
+        fields.wrong("customer.tax_id", "TAX_NUMBER_INVALID", fault);
     }
     CustomerFields {
         legal_name: text(fields, "legal_name", &customer.legal_name, 200),
@@ -86,16 +101,38 @@ pub fn update_customer(request: Request<pb::UpdateCustomerRequest>) -> Result<(C
     let customer = message.customer.unwrap_or_default();
     let name = fields.name("customer.name", &customer.name, &["customers"]);
     let new = customer_fields(&mut fields, &customer, |path| paths.iter().any(|own| own == path));
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
     let call = fields.write(&message.request_id, name.tenant.clone())?;
-    Ok((call, UpdateCustomer { customer: Id::from_uuid(name.id(0)), fields: new, paths }))
+    Ok((call, UpdateCustomer { customer: Id::from_uuid(name.id(0)), fields: new, paths, as_customer }))
+}
+
+/// Notes what a person found out about a tax number.
+pub fn verify_tax_number(request: Request<pb::VerifyTaxNumberRequest>) -> Result<(Call, VerifyTaxNumber), AppError> {
+    use pb::tax_number::State;
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.name("name", &message.name, &["customers"]);
+    let number = fields.text("tax_id", &message.tax_id, 1, 40);
+    let state = match fields.choice::<State>("state", message.state) {
+        Some(State::Verified) => TaxNumberState::Verified,
+        Some(State::Invalid) => TaxNumberState::Invalid,
+        Some(State::Unverified | State::Unspecified) => {
+            fields.wrong("state", "ENUM_INVALID", "Choose VERIFIED or INVALID.");
+            TaxNumberState::Unverified
+        }
+        None => TaxNumberState::Unverified,
+    };
+    let note = fields.text("note", &message.note, 1, 500);
+    let customer = Id::from_uuid(name.id(0));
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, VerifyTaxNumber { customer, number, state, note }))
 }
 
 /// Names a customer to read.
-pub fn get_customer(request: Request<pb::GetCustomerRequest>) -> Result<(TenantId, Id<Customer>), AppError> {
+pub fn get_customer(request: Request<pb::GetCustomerRequest>) -> Result<CustomerRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, &["customers"]);
+    let named = customer_ref(&fields, &name);
     fields.finish()?;
-    Ok((name.tenant.clone(), Id::from_uuid(name.id(0))))
+    Ok(named)
 }
 
 /// Asks for customers.
@@ -130,7 +167,49 @@ pub fn customer(tenant: &TenantId, customer: &Customer) -> pb::Customer {
         update_time: Some(timestamp(customer.updated_at)),
         etag: etag::etag(customer.version),
         contacts: customer.contacts.iter().map(contact).collect(),
+        tax_number: tax_number(customer),
     }
+}
+
+/// A customer as its own people see it: without who looked at its tax number, and what they noted.
+#[must_use]
+pub fn customer_without_evidence(tenant: &TenantId, own: &Customer) -> pb::Customer {
+    let mut shown = customer(tenant, own);
+    if let Some(number) = &mut shown.tax_number {
+        number.note.clear();
+        number.verifier.clear();
+    }
+    shown
+}
+
+/// What is known of the tax number; one from before numbers were verified is not.
+fn tax_number(customer: &Customer) -> Option<pb::TaxNumber> {
+    use pb::tax_number::State;
+    if customer.tax_id.is_empty() {
+        return None;
+    }
+    let Some(own) = &customer.tax_number else {
+        return Some(pb::TaxNumber { state: State::Unverified.into(), ..pb::TaxNumber::default() });
+    };
+    let state = match own.state {
+        TaxNumberState::Unverified => State::Unverified,
+        TaxNumberState::Verified => State::Verified,
+        TaxNumberState::Invalid => State::Invalid,
+    };
+    let (consultation_number, verifier, note) = match own.evidence.clone() {
+        Some(Evidence::Register(consultation)) => (consultation, String::new(), String::new()),
+        Some(Evidence::Person(person, note)) => (String::new(), person, note),
+        None => (String::new(), String::new(), String::new()),
+    };
+    Some(pb::TaxNumber {
+        state: state.into(),
+        check_time: own.checked_at.map(timestamp),
+        consultation_number,
+        note,
+        verifier,
+        recheck_time: customer.number_due_at().map(timestamp),
+        failure: own.failure.clone(),
+    })
 }
 
 fn contact(contact: &Contact) -> pb::Contact {

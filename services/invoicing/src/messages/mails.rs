@@ -80,6 +80,7 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
         MailKind::TransferAnnounced => pb::MailKind::TransferAnnounced,
         MailKind::IncreaseGranted => pb::MailKind::IncreaseGranted,
         MailKind::IncreaseRefused => pb::MailKind::IncreaseRefused,
+        MailKind::TaxNumberInvalid => pb::MailKind::TaxNumberInvalid,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Table `customers`.
 
-use super::{decimal, millionths};
+use super::{decimal, millionths, unknown};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{Address, Contact, Customer, TaxTreatment};
+use payterms_invoicing_domain::{Address, Contact, Customer, TaxNumber, TaxNumberState, TaxTreatment, tax_number::Evidence};
 use payterms_kernel::{Id, TenantId};
 use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,7 @@ pub struct Model {
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
     contacts: String,
+    tax_number: String,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -95,6 +96,48 @@ fn contacts_text(contacts: &[Contact]) -> Result<String, AppError> {
     serde_json::to_string(&texts).map_err(|error| AppError::Fault(error.to_string()))
 }
 
+/// What is known of a tax number, as its column holds it; empty where there is none, and in rows from before it was kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct TaxNumberText {
+    state: String,
+    evidence: Option<EvidenceText>,
+    checked_at: Option<ChronoDateTimeUtc>,
+    unanswered: u32,
+    failure: String,
+}
+
+/// What shows it.
+#[derive(Debug, Serialize, Deserialize)]
+enum EvidenceText {
+    Register(String),
+    Person(String, String),
+}
+
+fn tax_number(text: &str) -> Result<Option<TaxNumber>, AppError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let read: TaxNumberText = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a tax number: {error}")))?;
+    let state = TaxNumberState::ALL.into_iter().find(|state| state.name() == read.state);
+    let evidence = read.evidence.map(|own| match own {
+        EvidenceText::Register(consultation) => Evidence::Register(consultation),
+        EvidenceText::Person(person, note) => Evidence::Person(person, note),
+    });
+    let TaxNumberText { checked_at, unanswered, failure, .. } = read;
+    let state = state.ok_or_else(|| unknown("state of a tax number", &read.state))?;
+    Ok(Some(TaxNumber { state, evidence, checked_at, unanswered, failure }))
+}
+
+fn tax_number_text(number: Option<&TaxNumber>) -> Result<String, AppError> {
+    let Some(TaxNumber { state, evidence, checked_at, unanswered, failure }) = number.cloned() else { return Ok(String::new()) };
+    let evidence = evidence.map(|own| match own {
+        Evidence::Register(consultation) => EvidenceText::Register(consultation),
+        Evidence::Person(person, note) => EvidenceText::Person(person, note),
+    });
+    let text = TaxNumberText { state: state.name().to_owned(), evidence, checked_at, unanswered, failure };
+    serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
+}
+
 fn customer(row: Model) -> Result<Customer, AppError> {
     let tax = row.tax_rate_millionths.zip(row.tax_valid_from).map(|(millionths, valid_from)| TaxTreatment {
         rate_percent: decimal(millionths),
@@ -109,6 +152,7 @@ fn customer(row: Model) -> Result<Customer, AppError> {
         billing_email: row.billing_email,
         country: row.country,
         tax_id: row.tax_id,
+        tax_number: tax_number(&row.tax_number)?,
         tier: row.tier,
         locale: row.locale,
         contacts: contacts(&row.contacts)?,
@@ -180,6 +224,7 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer
             created_at: Set(customer.created_at),
             updated_at: Set(customer.updated_at),
             contacts: Set(contacts_text(&customer.contacts)?),
+            tax_number: Set(tax_number_text(customer.tax_number.as_ref())?),
         });
     }
     let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id | Column::CreatedAt));

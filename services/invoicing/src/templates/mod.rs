@@ -66,6 +66,9 @@ fn of_invoicing(kind: MailKind) -> [&'static str; 2] {
         MailKind::TransferAnnounced => {
             [include_str!("../../templates/transfer_announced.en.txt"), include_str!("../../templates/transfer_announced.fr.txt")]
         }
+        MailKind::TaxNumberInvalid => {
+            [include_str!("../../templates/tax_number_invalid.en.txt"), include_str!("../../templates/tax_number_invalid.fr.txt")]
+        }
         _ => ["", ""],
     }
 }
@@ -146,6 +149,9 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("credit", json!("8.00\u{a0}USD"));
             add("by_bank", json!("true"));
             add("collected_from", json!(language.date(day)));
+        }
+        MailKind::TaxNumberInvalid => {
+            add("number", json!("DE 136695976"));
         }
         MailKind::ServiceOverdue | MailKind::ServiceSuspended | MailKind::ServiceRestored => {
             add("service", json!("Maps"));

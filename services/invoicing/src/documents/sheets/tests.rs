@@ -59,6 +59,7 @@ fn buyer() -> Customer {
         billing_email: "a@b.example".into(),
         country: "FR".into(),
         tax_id: String::new(),
+        tax_number: None,
         tier: String::new(),
         locale: "fr".into(),
         contacts: Vec::new(),

@@ -1,6 +1,6 @@
 //! Adds a customer.
 
-use super::save::{new_customer, publish_customers};
+use super::save::{new_customer, publish_customers, schedule_number_checks};
 use crate::{app::App, commands::customers::CustomerFields, messages, store::tenants};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::Refusal;
@@ -19,6 +19,9 @@ pub async fn create_customer(app: &App, call: &Call, new: &CustomerFields) -> Re
     let now = tx.now();
     let customer = new_customer(&mut tx, &tenant, new, now);
     publish_customers(&mut tx, std::slice::from_ref(&customer)).await?;
+    if customer.tax_number.is_some() {
+        schedule_number_checks(&tx, &tenant, std::slice::from_ref(&customer)).await?;
+    }
     let rendered = messages::customers::customer(&call.tenant, &customer);
     tx.commit(CreateCustomerResponse { customer: Some(rendered) }).await
 }

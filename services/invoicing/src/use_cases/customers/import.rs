@@ -1,7 +1,7 @@
 //! Adds the customers of a file: the rows that are right, in one transaction, and says what is wrong
 //! with the others.
 
-use super::save::{new_customer, publish_customers};
+use super::save::{new_customer, publish_customers, schedule_number_checks};
 use crate::{app::App, commands::customers::ImportedCustomer, messages::customers::customer_name, store::tenants};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::Refusal;
@@ -31,6 +31,8 @@ pub async fn import_customers(app: &App, call: &Call, rows: &[ImportedCustomer])
         }
     }
     publish_customers(&mut tx, &added).await?;
+    let numbered: Vec<_> = added.iter().filter(|own| own.tax_number.is_some()).cloned().collect();
+    schedule_number_checks(&tx, &tenant, &numbered).await?;
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let (added_count, refused_count) = (count(added.len()), count(rows.len().saturating_sub(added.len())));
     tx.commit(ImportCustomersResponse { rows: imported, added_count, refused_count }).await

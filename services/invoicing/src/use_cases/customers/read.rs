@@ -1,9 +1,9 @@
 //! Reads of customers.
 
-use crate::{app::App, messages, store::customers};
+use crate::{app::App, commands::customers::CustomerRef, messages, store::customers};
 use payterms_chassis::{AppError, page::Page};
 use payterms_invoicing_domain::Customer;
-use payterms_kernel::{Id, Refusal, TenantId};
+use payterms_kernel::{Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use uuid::Uuid;
 
@@ -11,10 +11,20 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn get_customer(app: &App, tenant: &TenantId, id: Id<Customer>) -> Result<pb::GetCustomerResponse, AppError> {
-    let conn = app.db.read(tenant).await?;
-    let customer = customers::find(&conn, tenant, id).await?.ok_or_else(Refusal::not_found)?;
-    Ok(pb::GetCustomerResponse { customer: Some(messages::customers::customer(tenant, &customer)) })
+pub async fn get_customer(app: &App, named: &CustomerRef) -> Result<pb::GetCustomerResponse, AppError> {
+    let conn = app.db.read(&named.tenant).await?;
+    let found = customers::find(&conn, &named.tenant, named.customer).await?.ok_or_else(Refusal::not_found)?;
+    Ok(pb::GetCustomerResponse { customer: Some(show_customer(&named.tenant, &found, named.as_customer)) })
+}
+
+/// A customer as the caller may see it.
+#[must_use]
+pub fn show_customer(tenant: &TenantId, customer: &Customer, as_customer: bool) -> pb::Customer {
+    if as_customer {
+        messages::customers::customer_without_evidence(tenant, customer)
+    } else {
+        messages::customers::customer(tenant, customer)
+    }
 }
 
 /// A page of a tenant's customers, oldest first.

@@ -1,6 +1,6 @@
 //! After a change of tax rules: resolves the treatment of a country's customers, a page at a time.
 
-use super::save::publish_customers;
+use super::save::{publish_customers, schedule_number_checks};
 use crate::{
     app::App,
     store::{customers, tenants},
@@ -32,7 +32,16 @@ pub async fn resolve_tax(app: &App, row: &DueRow) -> Result<(), AppError> {
     if let Some(last) = page.last().filter(|_| page.len() as u64 == PAGE) {
         schedule(&tx, JOB, &format!("{country}/{}", last.id), now).await?;
     }
-    page.retain_mut(|customer| customer.resolve_tax(&tenant, now));
+    let mut numbered = Vec::new();
+    page.retain_mut(|customer| {
+        let from_before = customer.note_number_from_before();
+        if customer.tax_number.is_some() {
+            numbered.push(customer.clone());
+        }
+        customer.resolve_tax(&tenant, now) || from_before
+    });
+    // Rules that ask for a number now may not have done so before.
+    schedule_number_checks(&tx, &tenant, &numbered).await?;
     for customer in &mut page {
         customer.touch(now);
     }

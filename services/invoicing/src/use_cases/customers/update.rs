@@ -1,20 +1,23 @@
-//! Changes a customer; a new country brings a new tax treatment.
+//! Changes a customer; a new country brings a new tax treatment, another tax number has to be verified.
 
-use super::save::publish_customers;
+use super::{
+    read::show_customer,
+    save::{publish_customers, schedule_number_checks},
+};
 use crate::{
     app::App,
     commands::customers::UpdateCustomer,
-    messages,
     store::{customers, tenants},
 };
 use payterms_chassis::{Answer, AppError, Call, etag};
+use payterms_invoicing_domain::tax_number::must_be_formed;
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::UpdateCustomerResponse;
 
 /// Changes what the paths name of a customer.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`, `TENANT_SUSPENDED`.
+/// `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`, `TAX_NUMBER_INVALID`, `TENANT_SUSPENDED`.
 pub async fn update_customer(app: &App, call: &Call, update: &UpdateCustomer) -> Result<Answer<UpdateCustomerResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut customer = customers::lock(tx.conn(), &call.tenant, update.customer).await?.ok_or_else(Refusal::not_found)?;
@@ -23,6 +26,7 @@ pub async fn update_customer(app: &App, call: &Call, update: &UpdateCustomer) ->
     }
     let new = &update.fields;
     etag::check(&new.etag, customer.version)?;
+    let before = customer.clone();
     for path in &update.paths {
         match path.as_str() {
             "legal_name" => customer.legal_name.clone_from(&new.legal_name),
@@ -35,11 +39,18 @@ pub async fn update_customer(app: &App, call: &Call, update: &UpdateCustomer) ->
             _ => customer.tier.clone_from(&new.tier),
         }
     }
+    if update.paths.iter().any(|path| path == "tax_id" || path == "country") {
+        must_be_formed(&customer.country, &customer.tax_id)?;
+        customer.number_set((&before.country, &before.tax_id));
+    }
     let now = tx.now();
     let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     customer.resolve_tax(&tenant, now);
     customer.touch(now);
     publish_customers(&mut tx, std::slice::from_ref(&customer)).await?;
-    let rendered = messages::customers::customer(&call.tenant, &customer);
+    if (&before.tax_number, &before.country) != (&customer.tax_number, &customer.country) {
+        schedule_number_checks(&tx, &tenant, std::slice::from_ref(&customer)).await?;
+    }
+    let rendered = show_customer(&call.tenant, &customer, update.as_customer);
     tx.commit(UpdateCustomerResponse { customer: Some(rendered) }).await
 }

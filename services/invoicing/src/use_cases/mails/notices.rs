@@ -145,6 +145,18 @@ pub async fn mail_new_method(tx: &mut WriteTx, customer: Id<Customer>, invoices:
     write_to_customer(tx, customer, letter).await
 }
 
+/// A tax number could not be confirmed.
+pub async fn mail_tax_number_invalid(tx: &mut WriteTx, customer: &Customer) -> Result<(), AppError> {
+    let number = customer.tax_id.clone();
+    let letter = Letter {
+        kind: MailKind::TaxNumberInvalid,
+        variables: |_| vec![("number", number.into())],
+        page: "/profile".to_owned(),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, customer.id, letter).await
+}
+
 /// Prepayment went off by itself.
 pub async fn mail_prepayment_turned_off(tx: &mut WriteTx, condition: String) -> Result<(), AppError> {
     write_to_tenant(tx, MailKind::PrepaymentTurnedOff, vec![("reason", condition.into())]).await
