@@ -19,6 +19,7 @@ impl MigratorTrait for Credit {
             Box::new(underwriting::STEP),
             Box::new(days::STEP),
             Box::new(attachments::STEP),
+            Box::new(lists::STEP),
         ]
     }
 }
@@ -291,4 +292,17 @@ mod attachments {
     ];
 
     pub const STEP: Step = Step { name: "credit_0005_attachments", postgres: &[], statements: STATEMENTS, tables: TABLES };
+}
+
+/// What lists over all customers of a tenant read. On PostgreSQL the keys of these tables begin with the id, so that other tenants'
+/// rows would be passed over.
+mod lists {
+    use crate::ddl::Step;
+
+    const STATEMENTS: &[&str] = &["CREATE INDEX credit_lines_by_state ON credit_lines (tenant, state, id)"];
+
+    const POSTGRES: &[&str] =
+        &["CREATE INDEX credit_lines_of_tenant ON credit_lines (tenant, id)", "CREATE INDEX draws_of_tenant ON draws (tenant, id)"];
+
+    pub const STEP: Step = Step { name: "credit_0006_lists", postgres: POSTGRES, statements: STATEMENTS, tables: &[] };
 }

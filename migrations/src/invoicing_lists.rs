@@ -16,6 +16,10 @@ const STATEMENTS: &[&str] = &[
     "CREATE INDEX receivables_of_customer ON receivables (tenant, customer_id, currency, invoice_id)",
     "CREATE INDEX invoices_by_block ON invoices (tenant, block_reason, id) WHERE block_reason <> ''",
     "CREATE INDEX invoices_by_collection ON invoices (tenant, collection_state, id) WHERE collection_state <> 'OFF'",
+    "CREATE INDEX payments_by_day ON payments (tenant, (coalesce(effective_on, '')), id)",
+    "CREATE INDEX payments_by_state ON payments (tenant, state, id)",
+    "CREATE INDEX credit_notes_by_day ON credit_notes (tenant, issue_date, id)",
+    "CREATE INDEX receipts_by_day ON receipts (tenant, issue_date, id)",
 ];
 
 /// What lists over all customers read.

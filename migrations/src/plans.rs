@@ -16,6 +16,7 @@ impl MigratorTrait for Plans {
             Box::new(system::FEWER_INDEXES),
             Box::new(system::GUARDED),
             Box::new(on_time::STEP),
+            Box::new(lists::STEP),
             Box::new(new_methods::STEP),
         ]
     }
@@ -136,4 +137,17 @@ mod new_methods {
         statements: &["ALTER TABLE plans ADD COLUMN next_attempt_is_last boolean NOT NULL DEFAULT false"],
         tables: &[],
     };
+}
+
+/// What lists over all customers of a tenant read. A date that may be missing is empty in its index: the databases disagree about
+/// where NULL comes.
+mod lists {
+    use crate::ddl::Step;
+
+    const STATEMENTS: &[&str] = &[
+        "CREATE INDEX plans_by_state ON plans (tenant, state, id)",
+        "CREATE INDEX plans_in_order_of_due ON plans (tenant, (coalesce(next_due, '')), id)",
+    ];
+
+    pub const STEP: Step = Step { name: "plans_0003_lists", postgres: &[], statements: STATEMENTS, tables: &[] };
 }

@@ -21,6 +21,7 @@ impl MigratorTrait for Wallet {
             Box::new(single_call::STEP),
             Box::new(system::GUARDED),
             Box::new(single_call::UNDONE),
+            Box::new(lists::STEP),
             Box::new(refunds::STEP),
         ]
     }
@@ -371,4 +372,13 @@ mod single_call {
         statements: &["ALTER TABLE wallets ADD COLUMN owed_undone bigint NOT NULL DEFAULT 0"],
         tables: &[],
     };
+}
+
+/// What lists over all customers of a tenant read.
+mod lists {
+    use crate::ddl::Step;
+
+    const STATEMENTS: &[&str] = &["CREATE INDEX top_ups_by_state ON top_ups (tenant, state, id)"];
+
+    pub const STEP: Step = Step { name: "wallet_0008_lists", postgres: &[], statements: STATEMENTS, tables: &[] };
 }

@@ -56,6 +56,7 @@ mod lines_edges;
 mod lines_life;
 mod lines_races;
 mod lists;
+mod lists_of_services;
 mod lost_lines;
 mod mails;
 mod metered;

@@ -69,7 +69,7 @@ impl DrawService for Api {
     }
 
     async fn list_draws(&self, request: Request<ListDrawsRequest>) -> Result<Response<ListDrawsResponse>, Status> {
-        let (line, page) = parse::list_draws(request)?;
-        handler::read(list_draws(&self.app, &line, &page)).await
+        let list = parse::list_draws(request)?;
+        handler::read(list_draws(&self.app, &list)).await
     }
 }

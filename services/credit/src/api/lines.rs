@@ -101,8 +101,8 @@ impl CreditLineService for Api {
     }
 
     async fn list_credit_lines(&self, request: Request<ListCreditLinesRequest>) -> Result<Response<ListCreditLinesResponse>, Status> {
-        let (filter, page) = parse::list_credit_lines(request)?;
-        handler::read(list_credit_lines(&self.app, &filter, &page)).await
+        let list = parse::list_credit_lines(request)?;
+        handler::read(list_credit_lines(&self.app, &list)).await
     }
 
     async fn list_line_history(&self, request: Request<ListLineHistoryRequest>) -> Result<Response<ListLineHistoryResponse>, Status> {

@@ -1,8 +1,9 @@
 //! What is asked of draws.
 
 use super::lines::LineRef;
-use payterms_credit_domain::{Draw, Invoice};
-use payterms_kernel::{Id, Money};
+use payterms_chassis::listing::Listing;
+use payterms_credit_domain::{Customer, Draw, Invoice, Line};
+use payterms_kernel::{Id, Money, TenantId};
 use uuid::Uuid;
 
 /// Names a draw.
@@ -30,4 +31,17 @@ pub struct AuthorizeForPayment {
     pub payment: PaymentRef,
     /// How much for which invoice.
     pub invoices: Vec<(Id<Invoice>, Money)>,
+}
+
+/// Which draws are listed.
+#[derive(Debug, Clone)]
+pub struct ListDraws {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Whose; none: of all customers.
+    pub customer: Option<Id<Customer>>,
+    /// On which line; none: on all.
+    pub line: Option<Id<Line>>,
+    /// What else must hold, the order and the page.
+    pub listing: Listing,
 }

@@ -1,6 +1,7 @@
 //! What is asked of credit lines.
 
 use super::customers::CustomerRef;
+use payterms_chassis::listing::Listing;
 use payterms_credit_domain::{Customer, Line, LineState, Programme, Verb};
 use payterms_kernel::{Id, Money, TenantId};
 
@@ -70,6 +71,8 @@ pub struct ListLines {
     pub customer: Option<Id<Customer>>,
     /// In one of these states; none: in any.
     pub states: Vec<LineState>,
+    /// What else must hold, the order and the page.
+    pub listing: Listing,
 }
 
 /// Whose history is read, and by whom.

@@ -2,14 +2,15 @@
 
 use super::names::{DRAW, LINE, customer_name, draw_name, line_ref};
 use crate::commands::{
-    draws::{AuthorizeForPayment, DrawRef, PaymentRef},
+    draws::{AuthorizeForPayment, DrawRef, ListDraws, PaymentRef},
     lines::LineRef,
 };
 use payterms_chassis::{
     AppError, Call, Fields,
     fields::Digits,
+    filter::{Field, Kind},
+    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order},
     names::Name,
-    page::Page,
     render::{date, decimal, money, timestamp},
 };
 use payterms_credit_domain::{
@@ -102,13 +103,33 @@ pub fn get_draw(request: Request<pb::GetDrawRequest>) -> Result<DrawRef, AppErro
     Ok(draw_ref(&name))
 }
 
+const DRAWS: ListSpec = ListSpec {
+    filters: &[
+        Field { name: "state", kind: Kind::Choice(&["AUTHORIZED", "CAPTURED", "VOIDED", "EXPIRED"]) },
+        Field { name: "customer", kind: Kind::Name(&["customers"]) },
+        Field { name: "credit_line", kind: Kind::Name(LINE) },
+        Field { name: "invoice", kind: Kind::Name(&["customers", "invoices"]) },
+        Field { name: "payment", kind: Kind::Name(&["customers", "payments"]) },
+        Field { name: "currency", kind: Kind::Text },
+        Field { name: "amount", kind: Kind::Amount },
+        Field { name: "purchase_date", kind: Kind::Date },
+        Field { name: "due_date", kind: Kind::Date },
+        Field { name: "create_time", kind: Kind::Instant },
+    ],
+    orders: &[BY_CREATION],
+    default: Order::NEWEST,
+};
+
 /// Asks for draws.
-pub fn list_draws(request: Request<pb::ListDrawsRequest>) -> Result<(LineRef, Page), AppError> {
+pub fn list_draws(request: Request<pb::ListDrawsRequest>) -> Result<ListDraws, AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let parent = fields.name("parent", &message.parent, LINE);
-    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    let pb::ListDrawsRequest { parent, page_size, page_token, filter, order_by } = &message;
+    let named = fields.parent("parent", parent, LINE);
+    let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
+    let listing = Listing::parse(&mut fields, &DRAWS, request);
     fields.finish()?;
-    Ok((line_ref(&parent), page))
+    let (customer, line) = (named.id(0).map(Id::from_uuid), named.id(1).map(Id::from_uuid));
+    Ok(ListDraws { tenant: named.tenant, customer, line, listing })
 }
 
 fn invoice_line(item: &Item, quantity: Decimal) -> InvoiceLine {

@@ -8,6 +8,8 @@ use payterms_chassis::{
     call::Grant,
     etag,
     fields::Digits,
+    filter::{Field, Kind},
+    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order},
     page::Page,
     render::{date, money, term, timestamp},
 };
@@ -115,11 +117,28 @@ pub fn get_credit_line(request: Request<pb::GetCreditLineRequest>) -> Result<Lin
     Ok(line_ref(&name))
 }
 
+const LINES: ListSpec = ListSpec {
+    filters: &[
+        Field {
+            name: "state",
+            kind: Kind::Choice(&["OFFERED", "ACTIVE", "INACTIVE", "SUSPENDED", "EXPIRED", "DECLINED_BY_CUSTOMER", "CLOSED"]),
+        },
+        Field { name: "customer", kind: Kind::Name(&["customers"]) },
+        Field { name: "programme", kind: Kind::Name(PROGRAMME) },
+        Field { name: "currency", kind: Kind::Text },
+        Field { name: "limit", kind: Kind::Amount },
+        Field { name: "expire_time", kind: Kind::Instant },
+        Field { name: "create_time", kind: Kind::Instant },
+    ],
+    orders: &[BY_CREATION],
+    default: Order::NEWEST,
+};
+
 /// Asks for lines.
-pub fn list_credit_lines(request: Request<pb::ListCreditLinesRequest>) -> Result<(ListLines, Page), AppError> {
+pub fn list_credit_lines(request: Request<pb::ListCreditLinesRequest>) -> Result<ListLines, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let of_tenant = message.parent.split('/').count() == 2;
-    let parent = fields.name("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
+    let parent = fields.parent("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
     let mut states = Vec::new();
     if message.states.len() > LineState::ALL.len() {
         fields.wrong("states", "TOO_MANY_ITEMS", "Name each state once.");
@@ -128,10 +147,16 @@ pub fn list_credit_lines(request: Request<pb::ListCreditLinesRequest>) -> Result
         let state = fields.choice::<pb::credit_line::State>(&format!("states[{index}]"), *number);
         states.extend(state.and_then(|state| LineState::ALL.into_iter().find(|own| line_state(*own) == state)));
     }
-    let page = Page::parse(&mut fields, &format!("{} {:?}", message.parent, message.states), message.page_size, &message.page_token);
+    let request = ListRequest {
+        parent: &format!("{} {:?}", message.parent, message.states),
+        page_size: message.page_size,
+        page_token: &message.page_token,
+        filter: &message.filter,
+        order_by: &message.order_by,
+    };
+    let listing = Listing::parse(&mut fields, &LINES, request);
     fields.finish()?;
-    let customer = (!of_tenant).then(|| Id::from_uuid(parent.id(0)));
-    Ok((ListLines { tenant: parent.tenant, customer, states }, page))
+    Ok(ListLines { tenant: parent.tenant.clone(), customer: parent.id(0).map(Id::from_uuid), states, listing })
 }
 
 /// Asks for a line's history.

@@ -1,15 +1,21 @@
 //! Table `draws`.
 
-use super::purchase_column::{purchase, purchase_text};
+use super::{
+    lines,
+    purchase_column::{purchase, purchase_text},
+};
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, WriteTx,
     columns::{currency, date, money, unknown},
+    filter::{Comparison, Operator, Value},
+    keyset::{self, Columns, Compared, Position},
+    listing::Listing,
     rows::{self, Kind, Rows},
 };
-use payterms_credit_domain::{Draw, DrawState, Invoice, Line};
+use payterms_credit_domain::{Customer, Draw, DrawState, Invoice, Line};
 use payterms_kernel::{Id, TenantId};
-use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{ExprTrait, IntoSimpleExpr, QueryOrder, entity::prelude::*};
 use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -90,17 +96,43 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
         .collect()
 }
 
-/// Draws of a line below an id, newest first.
+/// A page of draws, each with its line: on a line, of a customer, or of all.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    line: Id<Line>,
-    before: Uuid,
-    limit: u64,
-) -> Result<Vec<Draw>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::LineId.eq(line.uuid()));
-    let query = query.filter(Column::Id.lt(before)).order_by_desc(Column::Id).limit(limit);
-    query.all(conn).await?.iter().map(draw).collect()
+    (customer, line): (Option<Id<Customer>>, Option<Id<Line>>),
+    (listing, after): (&Listing, Option<Position>),
+) -> Result<Vec<(Id<Line>, Draw)>, AppError> {
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
+    if let Some(line) = line {
+        query = query.filter(Column::LineId.eq(line.uuid()));
+    } else if let Some(customer) = customer {
+        query = query.filter(Column::LineId.in_subquery(lines::of_customer(tenant, customer.uuid())));
+    }
+    let filter = |comparison: &Comparison| compared(comparison, tenant);
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &|_| None };
+    let rows = keyset::page(query, listing, after, &columns)?.all(conn).await?;
+    rows.iter().map(|row| Ok((Id::from_uuid(row.line_id), draw(row)?))).collect()
+}
+
+fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
+    let column = match (comparison.field, &comparison.value) {
+        ("customer", Value::Id(customer)) => {
+            let own = Column::LineId.in_subquery(lines::of_customer(tenant, *customer));
+            return Some(Compared::Whole(if comparison.operator == Operator::Equal { own } else { own.not() }));
+        }
+        ("state", _) => Column::State,
+        ("credit_line", _) => Column::LineId,
+        ("invoice", _) => Column::InvoiceId,
+        ("payment", _) => Column::PaymentId,
+        ("currency", _) => Column::Currency,
+        ("amount", _) => Column::Amount,
+        ("purchase_date", _) => Column::PurchasedOn,
+        ("due_date", _) => Column::DueOn,
+        ("create_time", _) => Column::CreatedAt,
+        _ => return None,
+    };
+    Some(Compared::As(column.into_simple_expr()))
 }
 
 /// The draws of a payment on a line, in the order of their ids.

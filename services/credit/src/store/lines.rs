@@ -5,11 +5,18 @@ use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
     columns::{date, money, side, term, term_columns, unknown},
+    filter::Comparison,
+    keyset::{self, Columns, Compared, Position},
+    listing::Listing,
     rows::{self, Kind, Rows},
 };
 use payterms_credit_domain::{Customer, Line, LineState, Suspension, Verb, line::PendingTransition};
 use payterms_kernel::{Actor, Currency, Id, TenantId};
-use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{
+    IntoSimpleExpr, QueryOrder, QuerySelect,
+    entity::prelude::*,
+    sea_query::{Query, SelectStatement},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "credit_lines")]
@@ -159,17 +166,42 @@ pub async fn owed_again<C: ConnectionTrait>(
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, states, before): (Option<Id<Customer>>, &[LineState], Uuid),
-    limit: u64,
+    (customer, states): (Option<Id<Customer>>, &[LineState]),
+    (listing, after): (&Listing, Option<Position>),
 ) -> Result<Vec<Line>, AppError> {
-    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
     if let Some(customer) = customer {
         query = query.filter(Column::CustomerId.eq(customer.uuid()));
     }
     if !states.is_empty() {
         query = query.filter(Column::State.is_in(states.iter().map(|state| state.name())));
     }
-    query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(line).collect()
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &|_| None };
+    keyset::page(query, listing, after, &columns)?.all(conn).await?.into_iter().map(line).collect()
+}
+
+/// The ids of a customer's lines.
+pub(super) fn of_customer(tenant: &TenantId, customer: Uuid) -> SelectStatement {
+    Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Column::Tenant.eq(tenant.as_str()))
+        .and_where(Column::CustomerId.eq(customer))
+        .to_owned()
+}
+
+fn compared(comparison: &Comparison) -> Option<Compared> {
+    let column = match comparison.field {
+        "state" => Column::State,
+        "customer" => Column::CustomerId,
+        "programme" => Column::ProgrammeId,
+        "currency" => Column::Currency,
+        "limit" => Column::CreditLimit,
+        "expire_time" => Column::ExpiresAt,
+        "create_time" => Column::CreatedAt,
+        _ => return None,
+    };
+    Some(Compared::As(column.into_simple_expr()))
 }
 
 const COLUMNS: [rows::Column; 30] = [

@@ -98,8 +98,8 @@ impl InvoiceService for Api {
     }
 
     async fn list_credit_notes(&self, request: Request<ListCreditNotesRequest>) -> Result<Response<ListCreditNotesResponse>, Status> {
-        let (named, page) = messages::credit_notes::list_credit_notes(request)?;
-        handler::read(list_credit_notes(&self.app, &named, &page)).await
+        let list = messages::lists::list_credit_notes(request)?;
+        handler::read(list_credit_notes(&self.app, &list)).await
     }
 
     async fn correct_invoice(&self, request: Request<CorrectInvoiceRequest>) -> Result<Response<CorrectInvoiceResponse>, Status> {

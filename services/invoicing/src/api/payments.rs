@@ -61,7 +61,7 @@ impl PaymentService for Api {
     }
 
     async fn list_payments(&self, request: Request<ListPaymentsRequest>) -> Result<Response<ListPaymentsResponse>, Status> {
-        let (customer, page) = messages::payments::list_payments(request)?;
-        handler::read(list_payments(&self.app, &customer, &page)).await
+        let list = messages::lists::list_payments(request)?;
+        handler::read(list_payments(&self.app, &list)).await
     }
 }

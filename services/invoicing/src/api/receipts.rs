@@ -19,7 +19,7 @@ impl ReceiptService for Api {
     }
 
     async fn list_receipts(&self, request: Request<ListReceiptsRequest>) -> Result<Response<ListReceiptsResponse>, Status> {
-        let (customer, page) = messages::receipts::list_receipts(request)?;
-        handler::read(list_receipts(&self.app, &customer, &page)).await
+        let list = messages::lists::list_receipts(request)?;
+        handler::read(list_receipts(&self.app, &list)).await
     }
 }

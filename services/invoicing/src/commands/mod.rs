@@ -8,6 +8,7 @@ pub mod credit_notes;
 pub mod customers;
 pub mod documents;
 pub mod invoices;
+pub mod lists;
 pub mod mail_templates;
 pub mod metered_services;
 pub mod payments;

@@ -4,11 +4,10 @@ use super::{
     invoices::{invoice_name, tax_amount},
     refs::{INVOICE, invoice_ref},
 };
-use crate::commands::{credit_notes::CreateCreditNote, invoices::InvoiceRef};
+use crate::commands::credit_notes::CreateCreditNote;
 use payterms_chassis::{
     AppError, Call, Fields,
     fields::Digits,
-    page::Page,
     render::{date, money, timestamp},
 };
 use payterms_invoicing_domain::{CreditNote, Invoice};
@@ -26,23 +25,20 @@ pub fn create_credit_note(request: Request<pb::CreateCreditNoteRequest>) -> Resu
     Ok((fields.write(&message.request_id, name.tenant.clone())?, note))
 }
 
-/// Asks for the credit notes of an invoice.
-pub fn list_credit_notes(request: Request<pb::ListCreditNotesRequest>) -> Result<(InvoiceRef, Page), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("parent", &message.parent, INVOICE);
-    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
-    let named = invoice_ref(&fields, &name);
-    fields.finish()?;
-    Ok((named, page))
-}
-
 /// A credit note of an invoice.
 #[must_use]
 pub fn credit_note(tenant: &TenantId, invoice: &Invoice, note: &CreditNote) -> pb::CreditNote {
+    let number = invoice.issue.as_ref().map(|issue| issue.number.clone()).unwrap_or_default();
+    credit_note_of(&invoice_name(tenant, invoice), number, note)
+}
+
+/// A credit note of the invoice with this name and number.
+#[must_use]
+pub fn credit_note_of(invoice: &str, invoice_number: String, note: &CreditNote) -> pb::CreditNote {
     pb::CreditNote {
-        name: format!("{}/creditNotes/{}", invoice_name(tenant, invoice), note.id),
+        name: format!("{invoice}/creditNotes/{}", note.id),
         number: note.number.clone(),
-        invoice_number: invoice.issue.as_ref().map(|issue| issue.number.clone()).unwrap_or_default(),
+        invoice_number,
         issue_date: Some(date(note.issue_date)),
         amount: Some(money(note.amount)),
         taxes: note.taxes.iter().map(tax_amount).collect(),

@@ -15,6 +15,7 @@ pub mod documents;
 pub mod invoice_lists;
 pub mod invoice_versions;
 pub mod invoices;
+pub mod lists;
 pub mod mail_templates;
 pub mod mails;
 pub mod metered_services;

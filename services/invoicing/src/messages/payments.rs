@@ -1,19 +1,12 @@
 //! Payments: requests → commands, and payments → messages.
 
-use super::{
-    customers::customer_name,
-    refs::{INVOICE, customer_ref},
-};
-use crate::commands::{
-    customers::CustomerRef,
-    payments::{Means, OutsidePayment, PaymentRef, ToPay},
-};
+use super::{customers::customer_name, refs::INVOICE};
+use crate::commands::payments::{Means, OutsidePayment, PaymentRef, ToPay};
 use payterms_chassis::{
     AppError, Call, Fields,
     call::Grant,
     fields::Digits,
     names::Name,
-    page::Page,
     render::{date, money, timestamp},
 };
 use payterms_invoicing_domain::{Allocation, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source};
@@ -163,16 +156,6 @@ pub fn get_payment(request: Request<pb::GetPaymentRequest>) -> Result<PaymentRef
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     fields.finish()?;
     Ok(PaymentRef { tenant: name.tenant.clone(), customer: Id::from_uuid(name.id(0)), payment: Id::from_uuid(name.id(1)), as_customer })
-}
-
-/// Asks for payments.
-pub fn list_payments(request: Request<pb::ListPaymentsRequest>) -> Result<(CustomerRef, Page), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("parent", &message.parent, &["customers"]);
-    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
-    let customer = customer_ref(&fields, &name);
-    fields.finish()?;
-    Ok((customer, page))
 }
 
 /// Cancels a payment that waits for a transfer.

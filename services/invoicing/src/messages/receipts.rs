@@ -3,13 +3,11 @@
 use super::{
     customers::customer_name,
     invoices::{party, tax_amount},
-    refs::customer_ref,
 };
-use crate::commands::{customers::CustomerRef, receipts::ReceiptRef};
+use crate::commands::receipts::ReceiptRef;
 use payterms_chassis::{
     AppError, Fields,
     names::Name,
-    page::Page,
     render::{date, money, timestamp},
 };
 use payterms_invoicing_domain::{Receipt, ReceiptCreditNote};
@@ -26,16 +24,6 @@ pub fn get_receipt(request: Request<pb::GetReceiptRequest>) -> Result<ReceiptRef
     let name = fields.name("name", &message.name, RECEIPT);
     fields.finish()?;
     Ok(receipt_ref(&name))
-}
-
-/// Asks for receipts.
-pub fn list_receipts(request: Request<pb::ListReceiptsRequest>) -> Result<(CustomerRef, Page), AppError> {
-    let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("parent", &message.parent, &["customers"]);
-    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
-    let customer = customer_ref(&fields, &name);
-    fields.finish()?;
-    Ok((customer, page))
 }
 
 /// A credit note of a receipt.

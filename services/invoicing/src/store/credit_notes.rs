@@ -2,10 +2,20 @@
 
 use super::{currency, date, decimal, invoices, millionths};
 use chrono::NaiveDate;
-use payterms_chassis::AppError;
+use payterms_chassis::{
+    AppError,
+    filter::{Comparison, Operator, Value},
+    keyset::{self, Columns, Compared, Key, Position},
+    listing::{Listing, Order},
+};
 use payterms_invoicing_domain::{CreditNote, Customer, Invoice, Rate, TaxAmount};
 use payterms_kernel::{Id, Money, TenantId};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::Query};
+use sea_orm::{
+    ActiveValue::Set,
+    ExprTrait, IntoSimpleExpr, QueryOrder, QuerySelect,
+    entity::prelude::*,
+    sea_query::{Query, SelectStatement},
+};
 use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -92,18 +102,67 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Credit
     Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
 }
 
-/// Notes of an invoice after an id, oldest first.
+/// Which notes are listed.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed {
+    /// Only those of this customer.
+    pub customer: Option<Id<Customer>>,
+    /// Only those of this invoice.
+    pub invoice: Option<Id<Invoice>>,
+}
+
+/// A page of notes after a position.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    invoice: Id<Invoice>,
-    after: Uuid,
-    limit: u64,
+    listed: Listed,
+    (listing, after): (&Listing, Option<Position>),
 ) -> Result<Vec<CreditNote>, AppError> {
-    let query =
-        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.eq(invoice.uuid())).filter(Column::Id.gt(after));
-    let rows = query.order_by_asc(Column::Id).limit(limit).all(conn).await?;
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
+    if let Some(invoice) = listed.invoice {
+        query = query.filter(Column::InvoiceId.eq(invoice.uuid()));
+    } else if let Some(customer) = listed.customer {
+        query = query.filter(Column::InvoiceId.in_subquery(invoices_of(tenant, customer.uuid())));
+    }
+    let filter = |comparison: &Comparison| compared(comparison, tenant);
+    let order = |field: &str| (field == "issue_date").then(|| Column::IssueDate.into_simple_expr());
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &order };
+    let rows = keyset::page(query, listing, after, &columns)?.all(conn).await?;
     whole(conn, tenant, rows).await
+}
+
+/// The ids of a customer's invoices.
+fn invoices_of(tenant: &TenantId, customer: Uuid) -> SelectStatement {
+    Query::select()
+        .column(invoices::Column::Id)
+        .from(invoices::Entity)
+        .and_where(invoices::Column::Tenant.eq(tenant.as_str()))
+        .and_where(invoices::Column::CustomerId.eq(customer))
+        .to_owned()
+}
+
+fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
+    let column = match (comparison.field, &comparison.value) {
+        ("customer", Value::Id(customer)) => {
+            let own = Column::InvoiceId.in_subquery(invoices_of(tenant, *customer));
+            return Some(Compared::Whole(if comparison.operator == Operator::Equal { own } else { own.not() }));
+        }
+        ("number", _) => Column::Number,
+        ("invoice", _) => Column::InvoiceId,
+        ("currency", _) => Column::Currency,
+        ("amount", _) => Column::Amount,
+        ("issue_date", _) => Column::IssueDate,
+        ("create_time", _) => Column::CreatedAt,
+        _ => return None,
+    };
+    Some(Compared::As(column.into_simple_expr()))
+}
+
+/// Where a note is in a list of this order.
+#[must_use]
+pub fn position(note: &CreditNote, order: Order) -> Position {
+    let key = if order.field == "issue_date" { Key::Text(note.issue_date.to_string()) } else { Key::Id };
+    Position { key, id: note.id.uuid() }
 }
 
 /// Notes of a customer that were issued between two days, after an id, oldest first.
@@ -114,12 +173,7 @@ pub async fn issued<C: ConnectionTrait>(
     (from, to, after): (NaiveDate, NaiveDate, Uuid),
     limit: u64,
 ) -> Result<Vec<CreditNote>, AppError> {
-    let own = Query::select()
-        .column(invoices::Column::Id)
-        .from(invoices::Entity)
-        .and_where(invoices::Column::Tenant.eq(tenant.as_str()))
-        .and_where(invoices::Column::CustomerId.eq(customer.uuid()))
-        .to_owned();
+    let own = invoices_of(tenant, customer.uuid());
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::InvoiceId.in_subquery(own))

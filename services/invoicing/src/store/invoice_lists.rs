@@ -11,6 +11,7 @@ use payterms_chassis::{
 use payterms_invoicing_domain::{BlockReason, CollectionState, Customer, Invoice, InvoiceState, metered::Billed};
 use payterms_kernel::{Id, TenantId};
 use sea_orm::{ExprTrait, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*, sea_query::Expr};
+use std::collections::HashMap;
 
 /// Which invoices are listed.
 #[derive(Debug, Clone, Copy)]
@@ -158,6 +159,25 @@ pub async fn by_numbers<C: ConnectionTrait>(conn: &C, tenant: &TenantId, numbers
     }
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Number.is_in(numbers.to_vec()));
     whole(conn, tenant, query.all(conn).await?).await
+}
+
+/// Customers and numbers of invoices.
+pub async fn numbers<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Invoice>],
+) -> Result<HashMap<Id<Invoice>, (Id<Customer>, String)>, AppError> {
+    let rows: Vec<(Uuid, Uuid, Option<String>)> = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::CustomerId, Column::Number])
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let known =
+        |(id, customer, number): (Uuid, Uuid, Option<String>)| (Id::from_uuid(id), (Id::from_uuid(customer), number.unwrap_or_default()));
+    Ok(rows.into_iter().map(known).collect())
 }
 
 /// Whether a service's month is billed.

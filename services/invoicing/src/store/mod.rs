@@ -16,6 +16,7 @@ pub mod invoices;
 pub mod mails;
 pub mod metered;
 pub mod outstanding;
+pub mod payment_lists;
 pub mod payments;
 pub mod receipt_credit_notes;
 pub mod receipts;

@@ -2,9 +2,7 @@
 
 use super::{currency, unknown};
 use payterms_chassis::{AppError, columns::date};
-use payterms_invoicing_domain::{
-    Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source, top_up::Bought,
-};
+use payterms_invoicing_domain::{Allocation, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source, top_up::Bought};
 use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::{
     ActiveValue::Set,
@@ -47,7 +45,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// Table `payment_allocations`.
-mod allocations {
+pub(super) mod allocations {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -150,7 +148,7 @@ fn allocation(row: &allocations::Model) -> Result<(Uuid, Allocation), AppError> 
     Ok((row.payment_id, Allocation { invoice, amount, reversed, paid, refunded, deferred, repays_line }))
 }
 
-async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Payment>, AppError> {
+pub(super) async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Payment>, AppError> {
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let mut allocated: HashMap<Uuid, Vec<Allocation>> = HashMap::new();
     let found = allocations::Entity::find()
@@ -268,22 +266,6 @@ pub async fn announced_by_references<C: ConnectionTrait>(
     // What was said of a payment outside may look like one.
     found.retain(|own| own.tenders.iter().any(|tender| matches!(tender.source, Source::Announced | Source::Transfer(_))));
     Ok(found)
-}
-
-/// Payments of a customer below an id, newest first.
-pub async fn list<C: ConnectionTrait>(
-    conn: &C,
-    tenant: &TenantId,
-    customer: Id<Customer>,
-    before: Uuid,
-    limit: u64,
-) -> Result<Vec<Payment>, AppError> {
-    let query = Entity::find()
-        .filter(Column::Tenant.eq(tenant.as_str()))
-        .filter(Column::CustomerId.eq(customer.uuid()))
-        .filter(Column::Id.lt(before));
-    let rows = query.order_by_desc(Column::Id).limit(limit).all(conn).await?;
-    whole(conn, tenant, rows).await
 }
 
 /// Inserts a payment, or saves what became of it.

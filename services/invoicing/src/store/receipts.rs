@@ -6,10 +6,15 @@ use super::{
     millionths,
 };
 use chrono::NaiveDate;
-use payterms_chassis::AppError;
+use payterms_chassis::{
+    AppError,
+    filter::Comparison,
+    keyset::{self, Columns, Compared, Key, Position},
+    listing::{Listing, Order},
+};
 use payterms_invoicing_domain::{Customer, Rate, Receipt, TaxAmount};
 use payterms_kernel::{Id, Money, TenantId};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "receipts")]
@@ -93,19 +98,41 @@ pub async fn is_issued<C: ConnectionTrait>(conn: &C, tenant: &TenantId, top_up: 
     Ok(query.one(conn).await?.is_some())
 }
 
-/// Receipts of a customer below an id, newest first.
+/// A page of receipts after a position, of one customer or of all.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    customer: Id<Customer>,
-    before: Uuid,
-    limit: u64,
+    customer: Option<Id<Customer>>,
+    (listing, after): (&Listing, Option<Position>),
 ) -> Result<Vec<Receipt>, AppError> {
-    let query = Entity::find()
-        .filter(Column::Tenant.eq(tenant.as_str()))
-        .filter(Column::CustomerId.eq(customer.uuid()))
-        .filter(Column::Id.lt(before));
-    query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(receipt).collect()
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
+    if let Some(customer) = customer {
+        query = query.filter(Column::CustomerId.eq(customer.uuid()));
+    }
+    let order = |field: &str| (field == "issue_date").then(|| Column::IssueDate.into_simple_expr());
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &order };
+    keyset::page(query, listing, after, &columns)?.all(conn).await?.into_iter().map(receipt).collect()
+}
+
+fn compared(comparison: &Comparison) -> Option<Compared> {
+    let column = match comparison.field {
+        "number" => Column::Number,
+        "customer" => Column::CustomerId,
+        "wallet" => Column::WalletId,
+        "currency" => Column::Currency,
+        "amount" => Column::Amount,
+        "issue_date" => Column::IssueDate,
+        "create_time" => Column::CreatedAt,
+        _ => return None,
+    };
+    Some(Compared::As(column.into_simple_expr()))
+}
+
+/// Where a receipt is in a list of this order.
+#[must_use]
+pub fn position(receipt: &Receipt, order: Order) -> Position {
+    let key = if order.field == "issue_date" { Key::Text(receipt.issue_date.to_string()) } else { Key::Id };
+    Position { key, id: receipt.id.uuid() }
 }
 
 /// Receipts of a customer that were issued between two days, after an id, oldest first.

@@ -97,8 +97,8 @@ impl PlanService for Api {
     }
 
     async fn list_plans(&self, request: Request<ListPlansRequest>) -> Result<Response<ListPlansResponse>, Status> {
-        let (filter, page) = parse::list_plans(request)?;
-        handler::read(list_plans(&self.app, &filter, &page)).await
+        let list = parse::list_plans(request)?;
+        handler::read(list_plans(&self.app, &list)).await
     }
 
     async fn list_plan_history(&self, request: Request<ListPlanHistoryRequest>) -> Result<Response<ListPlanHistoryResponse>, Status> {

@@ -2,6 +2,7 @@
 
 use super::customers::CustomerRef;
 
+use payterms_chassis::listing::Listing;
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_plans_domain::{Customer, DateRange, Invoice, Plan, PlanState, Schedule, Verb, proposal::Proposal};
 
@@ -84,6 +85,8 @@ pub struct ListPlans {
     pub invoice: Option<Id<Invoice>>,
     /// Only plans whose next instalment falls due between these dates.
     pub next_due: DateRange,
+    /// What else must hold, the order and the page.
+    pub listing: Listing,
 }
 
 /// Who reads a plan's history.

@@ -13,6 +13,8 @@ use payterms_chassis::{
     call::Grant,
     etag,
     fields::Digits,
+    filter::{Field, Kind},
+    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order},
     names::Name,
     page::Page,
     render::{date, money, timestamp},
@@ -166,11 +168,37 @@ pub fn get_plan(request: Request<pb::GetPlanRequest>) -> Result<PlanRef, AppErro
     Ok(plan_ref(&name))
 }
 
+const PLANS: ListSpec = ListSpec {
+    filters: &[
+        Field {
+            name: "state",
+            kind: Kind::Choice(&[
+                "PROPOSED",
+                "COUNTERED",
+                "ACTIVE",
+                "IN_GRACE",
+                "COMPLETED",
+                "REFUSED",
+                "WITHDRAWN",
+                "LAPSED",
+                "BREACHED",
+                "CANCELLED",
+            ]),
+        },
+        Field { name: "customer", kind: Kind::Name(&["customers"]) },
+        Field { name: "currency", kind: Kind::Text },
+        Field { name: "next_due_date", kind: Kind::Date },
+        Field { name: "create_time", kind: Kind::Instant },
+    ],
+    orders: &[BY_CREATION, "next_due_date"],
+    default: Order::NEWEST,
+};
+
 /// Parses a request for a list of plans.
-pub fn list_plans(request: Request<pb::ListPlansRequest>) -> Result<(ListPlans, Page), AppError> {
+pub fn list_plans(request: Request<pb::ListPlansRequest>) -> Result<ListPlans, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let of_tenant = message.parent.split('/').count() == 2;
-    let parent = fields.name("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
+    let parent = fields.parent("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
     let mut states = Vec::new();
     if message.states.len() > PlanState::ALL.len() {
         fields.wrong("states", "TOO_MANY_ITEMS", "Name each state once.");
@@ -183,10 +211,17 @@ pub fn list_plans(request: Request<pb::ListPlansRequest>) -> Result<(ListPlans, 
     let from = fields.optional_date("next_due_from", message.next_due_from.as_ref());
     let to = fields.optional_date("next_due_to", message.next_due_to.as_ref());
     let list = format!("{} {:?} {} {from:?} {to:?}", message.parent, message.states, message.invoice);
-    let page = Page::parse(&mut fields, &list, message.page_size, &message.page_token);
+    let request = ListRequest {
+        parent: &list,
+        page_size: message.page_size,
+        page_token: &message.page_token,
+        filter: &message.filter,
+        order_by: &message.order_by,
+    };
+    let listing = Listing::parse(&mut fields, &PLANS, request);
     fields.finish()?;
-    let customer = (!of_tenant).then(|| Id::from_uuid(parent.id(0)));
-    Ok((ListPlans { tenant: parent.tenant, customer, states, invoice, next_due: DateRange { from, to } }, page))
+    let customer = parent.id(0).map(Id::from_uuid);
+    Ok(ListPlans { tenant: parent.tenant, customer, states, invoice, next_due: DateRange { from, to }, listing })
 }
 
 /// Parses a request for a plan's history.

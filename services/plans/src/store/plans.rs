@@ -5,6 +5,9 @@ use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
     columns::{currency, date, money, side},
+    filter::Comparison,
+    keyset::{self, Columns, Compared, Key, Position},
+    listing::{Listing, Order},
 };
 use payterms_kernel::{Id, Money, TenantId, ladder::Ladder};
 use payterms_plans_domain::{
@@ -13,7 +16,12 @@ use payterms_plans_domain::{
     on_time::{Breaches, Restart},
     plan::PendingTransition,
 };
-use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set,
+    ExprTrait, IntoSimpleExpr, Iterable, QuerySelect,
+    entity::prelude::*,
+    sea_query::{Expr, OnConflict},
+};
 
 /// The value of column `moving` while blocks are lifted. While they are set, it is the name of the verb.
 const LIFT: &str = "LIFT";
@@ -197,16 +205,19 @@ pub struct PlanFilter<'a> {
     pub invoice: Option<Id<Invoice>>,
     /// Only plans whose next instalment falls due between these dates.
     pub next_due: DateRange,
-    /// Only ids below this one.
-    pub before: Uuid,
 }
 
-/// Plans, newest first. A pending plan is not listed, because it disappears if its invoices cannot be blocked.
-pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, filter: &PlanFilter<'_>, limit: u64) -> Result<Vec<Plan>, AppError> {
-    let mut query = Entity::find()
-        .filter(Column::Tenant.eq(tenant.as_str()))
-        .filter(Column::State.ne(PlanState::Pending.name()))
-        .filter(Column::Id.lt(filter.before));
+/// The next due date as its index has it: the databases disagree about where NULL comes.
+const NEXT_DUE: &str = "coalesce(next_due, '')";
+
+/// A page of plans. A pending plan is not listed, because it disappears if its invoices cannot be blocked.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    filter: &PlanFilter<'_>,
+    (listing, after): (&Listing, Option<Position>),
+) -> Result<Vec<Plan>, AppError> {
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::State.ne(PlanState::Pending.name()));
     if let Some(customer) = filter.customer {
         query = query.filter(Column::CustomerId.eq(customer.uuid()));
     }
@@ -223,7 +234,39 @@ pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, filter: &Plan
     if let Some(to) = filter.next_due.to {
         query = query.filter(Column::NextDue.lte(to.to_string()));
     }
-    load_parts(conn, tenant, query.order_by_desc(Column::Id).limit(limit).all(conn).await?).await
+    let order = |field: &str| (field == "next_due_date").then(|| Expr::cust(NEXT_DUE));
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &order };
+    load_parts(conn, tenant, keyset::page(query, listing, after, &columns)?.all(conn).await?).await
+}
+
+fn compared(comparison: &Comparison) -> Option<Compared> {
+    let column = match comparison.field {
+        "state" => Column::State,
+        "customer" => Column::CustomerId,
+        "currency" => Column::Currency,
+        "next_due_date" => {
+            let own = keyset::compared(Expr::cust(NEXT_DUE), comparison);
+            return Some(Compared::Whole(own.and(Expr::cust(NEXT_DUE).gt(""))));
+        }
+        "create_time" => Column::CreatedAt,
+        _ => return None,
+    };
+    Some(Compared::As(column.into_simple_expr()))
+}
+
+/// When the next instalment of a running plan falls due.
+fn next_due(plan: &Plan) -> Option<NaiveDate> {
+    plan.next_instalment().map(|(_, instalment)| instalment.due_on).filter(|_| plan.state.is_running())
+}
+
+/// Where a plan is in a list of this order.
+#[must_use]
+pub fn position(plan: &Plan, order: Order) -> Position {
+    let key = match order.field {
+        "next_due_date" => Key::Text(next_due(plan).map(|day| day.to_string()).unwrap_or_default()),
+        _ => Key::Id,
+    };
+    Position { key, id: plan.id.uuid() }
 }
 
 /// Inserts or updates a plan, and appends its changes of state to the history.
@@ -233,7 +276,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) 
         Some(PendingTransition::Lift) => (LIFT.to_owned(), None, String::new()),
         Some(PendingTransition::Block { verb, by, explanation }) => (verb.name().to_owned(), Some(by), explanation.clone()),
     };
-    let next_due = plan.next_instalment().map(|(_, instalment)| instalment.due_on).filter(|_| plan.state.is_running());
+    let next_due = next_due(plan);
     let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),

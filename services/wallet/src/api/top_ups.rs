@@ -26,8 +26,8 @@ impl TopUpService for Api {
     }
 
     async fn list_top_ups(&self, request: Request<ListTopUpsRequest>) -> Result<Response<ListTopUpsResponse>, Status> {
-        let (wallet, page) = messages::list_top_ups(request)?;
-        handler::read(top_ups::read::list_top_ups(&self.app, &wallet, &page)).await
+        let list = messages::list_top_ups(request)?;
+        handler::read(top_ups::read::list_top_ups(&self.app, &list)).await
     }
 
     async fn refund_top_up(&self, request: Request<RefundTopUpRequest>) -> Result<Response<RefundTopUpResponse>, Status> {

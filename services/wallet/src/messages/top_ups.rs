@@ -3,13 +3,17 @@
 use super::{
     lots::tax_kind,
     methods::method_name,
-    names::{METHOD, WALLET, list_of_wallet, wallet_ref},
+    names::{CUSTOMER, METHOD, WALLET, wallet_ref},
 };
-use crate::commands::{top_ups::CreateTopUp, wallets::WalletRef};
+use crate::commands::{
+    top_ups::{CreateTopUp, ListTopUps},
+    wallets::WalletRef,
+};
 use payterms_chassis::{
     AppError, Call, Fields,
     fields::Digits,
-    page::Page,
+    filter::{Field, Kind},
+    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order},
     render::{decimal, money, timestamp},
 };
 use payterms_kernel::{Id, Refusal};
@@ -39,10 +43,31 @@ pub fn get_top_up(request: Request<pb::GetTopUpRequest>) -> Result<(WalletRef, I
     Ok((wallet_ref(&name), Id::from_uuid(name.id(2))))
 }
 
-/// Names a wallet whose top-ups are listed.
-pub fn list_top_ups(request: Request<pb::ListTopUpsRequest>) -> Result<(WalletRef, Page), AppError> {
-    let (fields, message) = Fields::open(request)?;
-    list_of_wallet(fields, &message.parent, message.page_size, &message.page_token)
+const TOP_UPS: ListSpec = ListSpec {
+    filters: &[
+        Field { name: "state", kind: Kind::Choice(&["PROCESSING", "SUCCEEDED", "FAILED", "REQUIRES_ACTION", "CHARGED_BACK"]) },
+        Field { name: "source", kind: Kind::Choice(&["CUSTOMER", "AUTO_RECHARGE"]) },
+        Field { name: "customer", kind: Kind::Name(CUSTOMER) },
+        Field { name: "wallet", kind: Kind::Name(WALLET) },
+        Field { name: "payment_method", kind: Kind::Name(METHOD) },
+        Field { name: "currency", kind: Kind::Text },
+        Field { name: "amount", kind: Kind::Amount },
+        Field { name: "create_time", kind: Kind::Instant },
+    ],
+    orders: &[BY_CREATION],
+    default: Order::NEWEST,
+};
+
+/// Asks for top-ups.
+pub fn list_top_ups(request: Request<pb::ListTopUpsRequest>) -> Result<ListTopUps, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let pb::ListTopUpsRequest { parent, page_size, page_token, filter, order_by } = &message;
+    let named = fields.parent("parent", parent, WALLET);
+    let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
+    let listing = Listing::parse(&mut fields, &TOP_UPS, request);
+    fields.finish()?;
+    let (customer, wallet) = (named.id(0).map(Id::from_uuid), named.id(1).map(Id::from_uuid));
+    Ok(ListTopUps { tenant: named.tenant, customer, wallet, listing })
 }
 
 /// A top-up into the wallet of that name.

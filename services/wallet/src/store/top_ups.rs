@@ -1,12 +1,17 @@
 //! Table `top_ups`.
 
-use super::{lots, money, unknown};
+use super::{lots, money, unknown, wallets};
 use chrono::{DateTime, Utc};
-use payterms_chassis::{AppError, WriteTx};
+use payterms_chassis::{
+    AppError, WriteTx,
+    filter::{Comparison, Operator, Value},
+    keyset::{self, Columns, Compared, Position},
+    listing::Listing,
+};
 use payterms_kernel::{Id, Money, TenantId};
-use payterms_wallet_domain::{TopUp, TopUpState, Wallet, top_up::Source};
+use payterms_wallet_domain::{Customer, TopUp, TopUpState, Wallet, top_up::Source};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
-use sea_orm::{ActiveValue::Set, ExprTrait, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, ExprTrait, IntoSimpleExpr, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "top_ups")]
@@ -93,17 +98,40 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
     query.all(conn).await?.into_iter().map(top_up).collect()
 }
 
-/// Top-ups of a wallet below the id `before`, newest first.
+/// A page of top-ups: into a wallet, of a customer, or of all.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    wallet: Id<Wallet>,
-    before: Uuid,
-    limit: u64,
+    (customer, wallet): (Option<Id<Customer>>, Option<Id<Wallet>>),
+    (listing, after): (&Listing, Option<Position>),
 ) -> Result<Vec<TopUp>, AppError> {
-    let query =
-        Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::WalletId.eq(wallet.uuid())).filter(Column::Id.lt(before));
-    query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(top_up).collect()
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
+    if let Some(wallet) = wallet {
+        query = query.filter(Column::WalletId.eq(wallet.uuid()));
+    } else if let Some(customer) = customer {
+        query = query.filter(Column::WalletId.in_subquery(wallets::of_customer(tenant, customer.uuid())));
+    }
+    let filter = |comparison: &Comparison| compared(comparison, tenant);
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &|_| None };
+    keyset::page(query, listing, after, &columns)?.all(conn).await?.into_iter().map(top_up).collect()
+}
+
+fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
+    let column = match (comparison.field, &comparison.value) {
+        ("customer", Value::Id(customer)) => {
+            let own = Column::WalletId.in_subquery(wallets::of_customer(tenant, *customer));
+            return Some(Compared::Whole(if comparison.operator == Operator::Equal { own } else { own.not() }));
+        }
+        ("state", _) => Column::State,
+        ("source", _) => Column::Source,
+        ("wallet", _) => Column::WalletId,
+        ("payment_method", _) => Column::MethodId,
+        ("currency", _) => Column::Currency,
+        ("amount", _) => Column::Amount,
+        ("create_time", _) => Column::CreatedAt,
+        _ => return None,
+    };
+    Some(Compared::As(column.into_simple_expr()))
 }
 
 /// The amount that auto-recharges of a wallet have charged since an instant, open ones too.

@@ -4,8 +4,13 @@ use super::{currency, lot_cache::LotCache, lots, money, unknown};
 use payterms_chassis::{AppError, WriteTx, rows};
 use payterms_kernel::{Currency, Id, Money, TenantId};
 use payterms_wallet_domain::{Customer, Wallet};
-use sea_orm::{IntoActiveModel, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{
+    IntoActiveModel, QueryOrder, QuerySelect,
+    entity::prelude::*,
+    sea_query::{Query, SelectStatement},
+};
 use serde::Serialize;
+use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize)]
 #[sea_orm(table_name = "wallets")]
@@ -168,6 +173,27 @@ pub async fn find<C: ConnectionTrait>(
     let Some(mut wallet) = found.as_ref().map(wallet).transpose()? else { return Ok(None) };
     wallet.lots = lots::live_of(conn, tenant, &[id.uuid()]).await?.remove(&id.uuid()).unwrap_or_default();
     Ok(Some(wallet))
+}
+
+/// The ids of a customer's wallets.
+pub(super) fn of_customer(tenant: &TenantId, customer: Uuid) -> SelectStatement {
+    Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Column::Tenant.eq(tenant.as_str()))
+        .and_where(Column::CustomerId.eq(customer))
+        .to_owned()
+}
+
+/// Whose wallets are.
+pub async fn owners<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Wallet>],
+) -> Result<HashMap<Id<Wallet>, Id<Customer>>, AppError> {
+    let query = Entity::find().select_only().columns([Column::Id, Column::CustomerId]).filter(Column::Tenant.eq(tenant.as_str()));
+    let rows: Vec<(Uuid, Uuid)> = query.filter(Column::Id.is_in(ids.iter().map(|id| id.uuid()))).into_tuple().all(conn).await?;
+    Ok(rows.into_iter().map(|(id, customer)| (Id::from_uuid(id), Id::from_uuid(customer))).collect())
 }
 
 /// The wallets of these ids, without their lots.

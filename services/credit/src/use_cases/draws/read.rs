@@ -3,18 +3,21 @@
 use super::load::draw_bounds;
 use crate::{
     app::App,
-    commands::{draws::DrawRef, lines::LineRef},
+    commands::{
+        draws::{DrawRef, ListDraws},
+        lines::LineRef,
+    },
     messages::{
         draws::{draw as draw_message, whole_draw},
         lines::line_state,
     },
-    store::draws,
+    store::{draws, lines},
     use_cases::lines::load::find_line,
 };
-use payterms_chassis::{AppError, page::Page, render::money};
+use payterms_chassis::{AppError, render::money};
 use payterms_kernel::Refusal;
 use payterms_proto::credit::v1::{GetDrawResponse, GetLineMeansResponse, ListDrawsResponse};
-use uuid::Uuid;
+use std::collections::HashMap;
 
 /// One draw.
 ///
@@ -27,17 +30,25 @@ pub async fn get_draw(app: &App, draw_ref: &DrawRef) -> Result<GetDrawResponse, 
     Ok(GetDrawResponse { draw: Some(whole_draw(&draw_ref.line.tenant, &line, &draw)) })
 }
 
-/// A page of a line's draws, newest first.
+/// A page of draws: on a line, or on all.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
-pub async fn list_draws(app: &App, line_ref: &LineRef, page: &Page) -> Result<ListDrawsResponse, AppError> {
-    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
-    let conn = app.db.read(&line_ref.tenant).await?;
-    let line = find_line(&conn, line_ref).await?;
-    let mut found = draws::list(&conn, &line_ref.tenant, line.id, before, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |draw| draw.id.to_string());
-    Ok(ListDrawsResponse { draws: found.iter().map(|draw| draw_message(&line_ref.tenant, &line, draw)).collect(), next_page_token })
+pub async fn list_draws(app: &App, list: &ListDraws) -> Result<ListDrawsResponse, AppError> {
+    let (tenant, listing) = (&list.tenant, &list.listing);
+    let after = app.pages.cursor(&listing.page)?;
+    let conn = app.db.read(tenant).await?;
+    if let Some((customer, line)) = list.customer.zip(list.line) {
+        find_line(&conn, &LineRef { tenant: tenant.clone(), customer, line }).await?;
+    }
+    let mut found = draws::list(&conn, tenant, (list.customer, list.line), (listing, after)).await?;
+    let next_page_token = app.pages.cut(&listing.page, &mut found, |(_, draw)| draw.id.to_string());
+    let mut ids: Vec<_> = found.iter().map(|(line, _)| *line).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let lines: HashMap<_, _> = lines::find_many(&conn, tenant, &ids).await?.into_iter().map(|line| (line.id, line)).collect();
+    let draws = found.iter().filter_map(|(line, draw)| Some(draw_message(tenant, lines.get(line)?, draw))).collect();
+    Ok(ListDrawsResponse { draws, next_page_token })
 }
 
 /// What can be drawn now.

@@ -11,7 +11,6 @@ use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, page::Page, render::money};
 use payterms_kernel::Refusal;
 use payterms_proto::credit::v1::{GetCreditLineResponse, GetExposureResponse, ListCreditLinesResponse, ListLineHistoryResponse};
-use uuid::Uuid;
 
 /// One line.
 ///
@@ -23,16 +22,17 @@ pub async fn get_credit_line(app: &App, line_ref: &LineRef) -> Result<GetCreditL
     Ok(GetCreditLineResponse { credit_line: Some(credit_line(&line_ref.tenant, &line)?) })
 }
 
-/// A page of lines, newest first.
+/// A page of lines.
 ///
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
-pub async fn list_credit_lines(app: &App, filter: &ListLines, page: &Page) -> Result<ListCreditLinesResponse, AppError> {
-    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
-    let conn = app.db.read(&filter.tenant).await?;
-    let mut found = lines::list(&conn, &filter.tenant, (filter.customer, &filter.states, before), page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |line| line.id.to_string());
-    let credit_lines = found.iter().map(|line| credit_line(&filter.tenant, line)).collect::<Result<_, _>>()?;
+pub async fn list_credit_lines(app: &App, list: &ListLines) -> Result<ListCreditLinesResponse, AppError> {
+    let listing = &list.listing;
+    let after = app.pages.cursor(&listing.page)?;
+    let conn = app.db.read(&list.tenant).await?;
+    let mut found = lines::list(&conn, &list.tenant, (list.customer, &list.states), (listing, after)).await?;
+    let next_page_token = app.pages.cut(&listing.page, &mut found, |line| line.id.to_string());
+    let credit_lines = found.iter().map(|line| credit_line(&list.tenant, line)).collect::<Result<_, _>>()?;
     Ok(ListCreditLinesResponse { credit_lines, next_page_token })
 }
 

@@ -1,20 +1,44 @@
 //! Reads of credit notes.
 
-use crate::{app::App, commands::invoices::InvoiceRef, messages, store::credit_notes, use_cases::invoices::load::find_visible_invoice};
-use payterms_chassis::{AppError, page::Page};
+use crate::{
+    app::App,
+    commands::{invoices::InvoiceRef, lists::ListOfInvoices},
+    messages::{credit_notes::credit_note_of, customers::customer_name},
+    store::{
+        credit_notes::{self, Listed},
+        invoice_lists,
+    },
+    use_cases::invoices::load::{are_invoices_hidden, find_visible_invoice},
+};
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::CreditNote;
 use payterms_proto::invoicing::v1 as pb;
-use uuid::Uuid;
 
-/// A page of an invoice's credit notes, oldest first.
+/// A page of credit notes: of an invoice, or of all.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
-pub async fn list_credit_notes(app: &App, named: &InvoiceRef, page: &Page) -> Result<pb::ListCreditNotesResponse, AppError> {
-    let after = app.pages.cursor(page)?.unwrap_or(Uuid::nil());
-    let conn = app.db.read(&named.tenant).await?;
-    let invoice = find_visible_invoice(&conn, named).await?;
-    let mut found = credit_notes::list(&conn, &named.tenant, invoice.id, after, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |note| note.id.to_string());
-    let credit_notes = found.iter().map(|note| messages::credit_notes::credit_note(&named.tenant, &invoice, note)).collect();
-    Ok(pb::ListCreditNotesResponse { credit_notes, next_page_token })
+pub async fn list_credit_notes(app: &App, list: &ListOfInvoices) -> Result<pb::ListCreditNotesResponse, AppError> {
+    let ListOfInvoices { of, invoice } = list;
+    let (tenant, listing) = (&of.tenant, &of.listing);
+    let after = app.pages.cursor(&listing.page)?;
+    let conn = app.db.read(tenant).await?;
+    if let Some((customer, invoice)) = of.customer.zip(*invoice) {
+        let named = InvoiceRef { tenant: tenant.clone(), customer, invoice, as_customer: of.as_customer };
+        find_visible_invoice(&conn, &named).await?;
+    } else if of.as_customer && are_invoices_hidden(&conn, tenant).await? {
+        return Ok(pb::ListCreditNotesResponse::default());
+    }
+    let listed = Listed { customer: of.customer, invoice: *invoice };
+    let mut found = credit_notes::list(&conn, tenant, listed, (listing, after)).await?;
+    let position = |note: &CreditNote| credit_notes::position(note, listing.order).to_string();
+    let next_page_token = app.pages.cut(&listing.page, &mut found, position);
+    let ids: Vec<_> = found.iter().map(|note| note.invoice).collect();
+    let invoices = invoice_lists::numbers(&conn, tenant, &ids).await?;
+    let rendered = found.iter().filter_map(|note| {
+        let (customer, number) = invoices.get(&note.invoice)?;
+        let invoice = format!("{}/invoices/{}", customer_name(tenant, *customer), note.invoice);
+        Some(credit_note_of(&invoice, number.clone(), note))
+    });
+    Ok(pb::ListCreditNotesResponse { credit_notes: rendered.collect(), next_page_token })
 }

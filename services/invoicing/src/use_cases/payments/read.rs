@@ -2,15 +2,15 @@
 
 use crate::{
     app::App,
-    commands::{customers::CustomerRef, payments::PaymentRef},
+    commands::{lists::ListOfCustomers, payments::PaymentRef},
     messages,
-    store::payments,
+    store::{payment_lists, payments},
     use_cases::invoices::load::are_invoices_hidden,
 };
-use payterms_chassis::{AppError, page::Page};
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::Payment;
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1 as pb;
-use uuid::Uuid;
 
 /// One payment.
 ///
@@ -26,24 +26,20 @@ pub async fn get_payment(app: &App, named: &PaymentRef) -> Result<pb::GetPayment
     Ok(pb::GetPaymentResponse { payment: Some(messages::payments::payment(&named.tenant, &payment)) })
 }
 
-/// A page of a customer's payments, newest first.
+/// A page of payments.
 ///
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
-pub async fn list_payments(
-    app: &App,
-    CustomerRef { tenant, customer, as_customer }: &CustomerRef,
-    page: &Page,
-) -> Result<pb::ListPaymentsResponse, AppError> {
-    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
+pub async fn list_payments(app: &App, list: &ListOfCustomers) -> Result<pb::ListPaymentsResponse, AppError> {
+    let (tenant, listing) = (&list.tenant, &list.listing);
+    let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(tenant).await?;
-    if *as_customer && are_invoices_hidden(&conn, tenant).await? {
+    if list.as_customer && are_invoices_hidden(&conn, tenant).await? {
         return Ok(pb::ListPaymentsResponse::default());
     }
-    let mut found = payments::list(&conn, tenant, *customer, before, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |payment| payment.id.to_string());
-    Ok(pb::ListPaymentsResponse {
-        payments: found.iter().map(|payment| messages::payments::payment(tenant, payment)).collect(),
-        next_page_token,
-    })
+    let mut found = payment_lists::list(&conn, tenant, list.customer, (listing, after)).await?;
+    let position = |payment: &Payment| payment_lists::position(payment, listing.order).to_string();
+    let next_page_token = app.pages.cut(&listing.page, &mut found, position);
+    let payments = found.iter().map(|payment| messages::payments::payment(tenant, payment)).collect();
+    Ok(pb::ListPaymentsResponse { payments, next_page_token })
 }

@@ -2,14 +2,14 @@
 
 use crate::{
     app::App,
-    commands::{customers::CustomerRef, receipts::ReceiptRef},
+    commands::{lists::ListOfCustomers, receipts::ReceiptRef},
     messages,
     store::{receipt_credit_notes, receipts},
 };
-use payterms_chassis::{AppError, page::Page};
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::Receipt;
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::{GetReceiptResponse, ListReceiptsResponse};
-use uuid::Uuid;
 
 /// One receipt.
 ///
@@ -25,19 +25,17 @@ pub async fn get_receipt(app: &App, named: &ReceiptRef) -> Result<GetReceiptResp
     Ok(GetReceiptResponse { receipt: Some(messages::receipts::receipt(&named.tenant, &found, &notes)) })
 }
 
-/// A page of a customer's receipts, newest first.
+/// A page of receipts.
 ///
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
-pub async fn list_receipts(
-    app: &App,
-    CustomerRef { tenant, customer, .. }: &CustomerRef,
-    page: &Page,
-) -> Result<ListReceiptsResponse, AppError> {
-    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
+pub async fn list_receipts(app: &App, list: &ListOfCustomers) -> Result<ListReceiptsResponse, AppError> {
+    let (tenant, listing) = (&list.tenant, &list.listing);
+    let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(tenant).await?;
-    let mut found = receipts::list(&conn, tenant, *customer, before, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
+    let mut found = receipts::list(&conn, tenant, list.customer, (listing, after)).await?;
+    let position = |own: &Receipt| receipts::position(own, listing.order).to_string();
+    let next_page_token = app.pages.cut(&listing.page, &mut found, position);
     let ids: Vec<_> = found.iter().map(|receipt| receipt.id).collect();
     let notes = receipt_credit_notes::of_receipts(&conn, tenant, &ids).await?;
     let receipts = found.iter().map(|receipt| messages::receipts::receipt(tenant, receipt, &notes)).collect();

@@ -11,8 +11,8 @@ use crate::{
     },
 };
 use payterms_chassis::{AppError, page::Page};
+use payterms_plans_domain::Plan;
 use payterms_proto::plans::v1::{GetPlanResponse, ListPlanHistoryResponse, ListPlansResponse};
-use uuid::Uuid;
 
 /// One plan.
 ///
@@ -24,17 +24,19 @@ pub async fn get_plan(app: &App, named: &PlanRef) -> Result<GetPlanResponse, App
     Ok(GetPlanResponse { plan: Some(plan_message(&named.tenant, &plan)?) })
 }
 
-/// A page of plans, newest first.
+/// A page of plans.
 ///
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
-pub async fn list_plans(app: &App, filter: &ListPlans, page: &Page) -> Result<ListPlansResponse, AppError> {
-    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
-    let conn = app.db.read(&filter.tenant).await?;
-    let rows = PlanFilter { customer: filter.customer, states: &filter.states, invoice: filter.invoice, next_due: filter.next_due, before };
-    let mut listed = plans::list(&conn, &filter.tenant, &rows, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut listed, |plan| plan.id.to_string());
-    let plans = listed.iter().map(|plan| plan_message(&filter.tenant, plan)).collect::<Result<_, _>>()?;
+pub async fn list_plans(app: &App, list: &ListPlans) -> Result<ListPlansResponse, AppError> {
+    let listing = &list.listing;
+    let after = app.pages.cursor(&listing.page)?;
+    let conn = app.db.read(&list.tenant).await?;
+    let rows = PlanFilter { customer: list.customer, states: &list.states, invoice: list.invoice, next_due: list.next_due };
+    let mut listed = plans::list(&conn, &list.tenant, &rows, (listing, after)).await?;
+    let position = |plan: &Plan| plans::position(plan, listing.order).to_string();
+    let next_page_token = app.pages.cut(&listing.page, &mut listed, position);
+    let plans = listed.iter().map(|plan| plan_message(&list.tenant, plan)).collect::<Result<_, _>>()?;
     Ok(ListPlansResponse { plans, next_page_token })
 }
 

@@ -2,9 +2,12 @@
 
 use crate::{
     app::App,
-    commands::{top_ups::TopUpRef, wallets::WalletRef},
+    commands::{
+        top_ups::{ListTopUps, TopUpRef},
+        wallets::{WalletRef, wallet_name},
+    },
     messages::{top_up_refunds as refund_messages, top_ups as messages},
-    store::{top_up_refunds, top_ups},
+    store::{top_up_refunds, top_ups, wallets},
     use_cases::wallets::load::find_wallet,
 };
 use payterms_chassis::{AppError, page::Page};
@@ -24,19 +27,28 @@ pub async fn get_top_up(app: &App, named: &WalletRef, id: Id<TopUp>) -> Result<p
     Ok(pb::GetTopUpResponse { top_up: Some(messages::top_up(&named.name(), &top_up.ok_or_else(Refusal::not_found)?)?) })
 }
 
-/// A page of a wallet's top-ups, newest first.
+/// A page of top-ups: into a wallet, or into all.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
-pub async fn list_top_ups(app: &App, named: &WalletRef, page: &Page) -> Result<pb::ListTopUpsResponse, AppError> {
-    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
-    let conn = app.db.read(&named.tenant).await?;
-    find_wallet(&conn, named).await?;
-    let mut listed = top_ups::list(&conn, &named.tenant, named.wallet, before, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut listed, |top_up| top_up.id.to_string());
-    let name = named.name();
-    let top_ups = listed.iter().map(|top_up| messages::top_up(&name, top_up)).collect::<Result<_, _>>()?;
-    Ok(pb::ListTopUpsResponse { top_ups, next_page_token })
+pub async fn list_top_ups(app: &App, list: &ListTopUps) -> Result<pb::ListTopUpsResponse, AppError> {
+    let (tenant, listing) = (&list.tenant, &list.listing);
+    let after = app.pages.cursor(&listing.page)?;
+    let conn = app.db.read(tenant).await?;
+    if let Some((customer, wallet)) = list.customer.zip(list.wallet) {
+        find_wallet(&conn, &WalletRef { tenant: tenant.clone(), customer, wallet }).await?;
+    }
+    let mut listed = top_ups::list(&conn, tenant, (list.customer, list.wallet), (listing, after)).await?;
+    let next_page_token = app.pages.cut(&listing.page, &mut listed, |top_up| top_up.id.to_string());
+    let mut ids: Vec<_> = listed.iter().map(|top_up| top_up.wallet).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let owners = wallets::owners(&conn, tenant, &ids).await?;
+    let rendered = listed.iter().filter_map(|top_up| {
+        let customer = owners.get(&top_up.wallet)?;
+        Some(messages::top_up(&wallet_name(tenant, *customer, top_up.wallet), top_up))
+    });
+    Ok(pb::ListTopUpsResponse { top_ups: rendered.collect::<Result<_, _>>()?, next_page_token })
 }
 
 /// One refund.

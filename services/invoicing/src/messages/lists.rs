@@ -1,0 +1,98 @@
+//! Lists of what customers have: what they may be filtered and ordered by, and requests → commands.
+
+use super::refs::INVOICE;
+use crate::commands::lists::{ListOfCustomers, ListOfInvoices};
+use payterms_chassis::{
+    AppError, Fields,
+    call::Grant,
+    filter::{Field, Kind},
+    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order},
+    names::Parent,
+};
+use payterms_kernel::Id;
+use payterms_proto::invoicing::v1 as pb;
+use tonic::Request;
+
+const PAYMENTS: ListSpec = ListSpec {
+    filters: &[
+        Field { name: "state", kind: Kind::Choice(&["PROCESSING", "SUCCEEDED", "PARTIAL", "FAILED", "CANCELLED"]) },
+        Field { name: "customer", kind: Kind::Name(&["customers"]) },
+        Field { name: "invoice", kind: Kind::Name(INVOICE) },
+        Field { name: "reference", kind: Kind::Text },
+        Field { name: "automatic", kind: Kind::Flag },
+        Field { name: "currency", kind: Kind::Text },
+        Field { name: "amount", kind: Kind::Amount },
+        Field { name: "effective_date", kind: Kind::Date },
+        Field { name: "create_time", kind: Kind::Instant },
+    ],
+    orders: &[BY_CREATION, "effective_date"],
+    default: Order::NEWEST,
+};
+
+const RECEIPTS: ListSpec = ListSpec {
+    filters: &[
+        Field { name: "number", kind: Kind::Text },
+        Field { name: "customer", kind: Kind::Name(&["customers"]) },
+        Field { name: "wallet", kind: Kind::Name(&["customers", "wallets"]) },
+        Field { name: "currency", kind: Kind::Text },
+        Field { name: "amount", kind: Kind::Amount },
+        Field { name: "issue_date", kind: Kind::Date },
+        Field { name: "create_time", kind: Kind::Instant },
+    ],
+    orders: &[BY_CREATION, "issue_date"],
+    default: Order::NEWEST,
+};
+
+const CREDIT_NOTES: ListSpec = ListSpec {
+    filters: &[
+        Field { name: "number", kind: Kind::Text },
+        Field { name: "customer", kind: Kind::Name(&["customers"]) },
+        Field { name: "invoice", kind: Kind::Name(INVOICE) },
+        Field { name: "currency", kind: Kind::Text },
+        Field { name: "amount", kind: Kind::Amount },
+        Field { name: "issue_date", kind: Kind::Date },
+        Field { name: "create_time", kind: Kind::Instant },
+    ],
+    orders: &[BY_CREATION, "issue_date"],
+    default: Order::OLDEST,
+};
+
+fn list(
+    mut fields: Fields,
+    spec: &ListSpec,
+    collections: &[&str],
+    request: ListRequest<'_>,
+) -> Result<(Parent, ListOfCustomers), AppError> {
+    let parent = fields.parent("parent", request.parent, collections);
+    let listing = Listing::parse(&mut fields, spec, request);
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    fields.finish()?;
+    let customer = parent.id(0).map(Id::from_uuid);
+    let of = ListOfCustomers { tenant: parent.tenant.clone(), customer, as_customer, listing };
+    Ok((parent, of))
+}
+
+/// Asks for payments.
+pub fn list_payments(request: Request<pb::ListPaymentsRequest>) -> Result<ListOfCustomers, AppError> {
+    let (fields, message) = Fields::open(request)?;
+    let pb::ListPaymentsRequest { parent, page_size, page_token, filter, order_by } = &message;
+    let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
+    Ok(list(fields, &PAYMENTS, &["customers"], request)?.1)
+}
+
+/// Asks for receipts.
+pub fn list_receipts(request: Request<pb::ListReceiptsRequest>) -> Result<ListOfCustomers, AppError> {
+    let (fields, message) = Fields::open(request)?;
+    let pb::ListReceiptsRequest { parent, page_size, page_token, filter, order_by } = &message;
+    let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
+    Ok(list(fields, &RECEIPTS, &["customers"], request)?.1)
+}
+
+/// Asks for credit notes.
+pub fn list_credit_notes(request: Request<pb::ListCreditNotesRequest>) -> Result<ListOfInvoices, AppError> {
+    let (fields, message) = Fields::open(request)?;
+    let pb::ListCreditNotesRequest { parent, page_size, page_token, filter, order_by } = &message;
+    let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
+    let (parent, of) = list(fields, &CREDIT_NOTES, INVOICE, request)?;
+    Ok(ListOfInvoices { of, invoice: parent.id(1).map(Id::from_uuid) })
+}

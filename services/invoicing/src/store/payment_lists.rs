@@ -1,0 +1,88 @@
+//! Lists of payments, by what a caller compares.
+
+use super::payments::{Column, Entity, allocations, whole};
+use payterms_chassis::{
+    AppError,
+    filter::{Comparison, Operator, Value},
+    keyset::{self, Columns, Compared, Key, Position},
+    listing::{Listing, Order},
+};
+use payterms_invoicing_domain::{Customer, Payment};
+use payterms_kernel::{Id, TenantId};
+use sea_orm::{
+    ExprTrait, IntoSimpleExpr,
+    entity::prelude::*,
+    sea_query::{Expr, Query},
+};
+
+/// The effective day as its index has it: the databases disagree about where NULL comes.
+const EFFECTIVE_DATE: &str = "coalesce(effective_on, '')";
+/// What was to be paid with all its tenders.
+const AMOUNT: &str =
+    "(SELECT coalesce(sum(t.amount), 0) FROM payment_tenders t WHERE t.tenant = payments.tenant AND t.payment_id = payments.id)";
+
+/// A page of payments after a position, of one customer or of all.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Option<Id<Customer>>,
+    (listing, after): (&Listing, Option<Position>),
+) -> Result<Vec<Payment>, AppError> {
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
+    if let Some(customer) = customer {
+        query = query.filter(Column::CustomerId.eq(customer.uuid()));
+    }
+    let filter = |comparison: &Comparison| compared(comparison, tenant);
+    let order = |field: &str| (field == "effective_date").then(|| Expr::cust(EFFECTIVE_DATE));
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &order };
+    let rows = keyset::page(query, listing, after, &columns)?.all(conn).await?;
+    whole(conn, tenant, rows).await
+}
+
+fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
+    let column = |column: Column| Some(Compared::As(column.into_simple_expr()));
+    match comparison.field {
+        "state" => column(Column::State),
+        "customer" => column(Column::CustomerId),
+        "invoice" => of_invoice(comparison, tenant),
+        // A constant, so that the index, which holds no payment without one, is used.
+        "reference" if comparison.operator == Operator::Equal => {
+            let own = keyset::compared(Column::Reference.into_simple_expr(), comparison);
+            Some(Compared::Whole(own.and(Expr::cust("reference <> ''"))))
+        }
+        "reference" => column(Column::Reference),
+        "automatic" => column(Column::Automatic),
+        "currency" => column(Column::Currency),
+        "amount" => Some(Compared::As(Expr::cust(AMOUNT))),
+        // What is under way has not taken effect, though the day of a bank line is known.
+        "effective_date" => {
+            let own = keyset::compared(Expr::cust(EFFECTIVE_DATE), comparison);
+            Some(Compared::Whole(own.and(Expr::cust(EFFECTIVE_DATE).gt("")).and(Column::State.ne("PROCESSING"))))
+        }
+        "create_time" => column(Column::CreatedAt),
+        _ => None,
+    }
+}
+
+/// Whether a payment is allocated to an invoice, or is not.
+fn of_invoice(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
+    let Value::Id(invoice) = &comparison.value else { return None };
+    let payments = Query::select()
+        .column(allocations::Column::PaymentId)
+        .from(allocations::Entity)
+        .and_where(allocations::Column::Tenant.eq(tenant.as_str()))
+        .and_where(allocations::Column::InvoiceId.eq(*invoice))
+        .to_owned();
+    let among = Column::Id.in_subquery(payments);
+    Some(Compared::Whole(if comparison.operator == Operator::Equal { among } else { among.not() }))
+}
+
+/// Where a payment is in a list of this order.
+#[must_use]
+pub fn position(payment: &Payment, order: Order) -> Position {
+    let key = match order.field {
+        "effective_date" => Key::Text(payment.effective_on.map(|day| day.to_string()).unwrap_or_default()),
+        _ => Key::Id,
+    };
+    Position { key, id: payment.id.uuid() }
+}
