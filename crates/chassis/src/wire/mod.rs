@@ -1,5 +1,6 @@
 //! The API's common parts: resource names, fields, pages, errors, tokens, callers.
 
+pub mod amounts;
 pub mod answer;
 pub mod bank_file;
 pub mod call;

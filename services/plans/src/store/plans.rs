@@ -18,7 +18,7 @@ use payterms_plans_domain::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ExprTrait, IntoSimpleExpr, Iterable, QuerySelect,
+    ExprTrait, IntoSimpleExpr, Iterable, QueryOrder, QuerySelect,
     entity::prelude::*,
     sea_query::{Expr, OnConflict},
 };
