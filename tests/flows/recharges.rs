@@ -136,6 +136,10 @@ async fn a_failure_shows_and_climbs_the_ladder(world: &World) {
     assert_eq!((mended.state(), mended.failed_attempt_count), (State::Watching, 0), "the new method is charged at once");
     assert_eq!(recharges(&admin, &wallet).await[0].amount, amount("USD", 30, 0));
     let retry = RetryAutoRechargeRequest { request_id: request_id(), name: format!("{wallet}/autoRecharge") };
+    let answer = admin.recharges().retry_auto_recharge(retry).await.unwrap().into_inner();
+    assert_eq!(answer.auto_recharge, Some(read(&admin, &wallet).await), "there is nothing to retry");
+    set(&admin, &wallet, AutoRecharge::default()).await.unwrap();
+    let retry = RetryAutoRechargeRequest { request_id: request_id(), name: format!("{wallet}/autoRecharge") };
     assert_eq!(reason(&admin.recharges().retry_auto_recharge(retry).await.unwrap_err()), "RECHARGE_STATE");
     invariants::hold(world).await;
 }

@@ -160,8 +160,11 @@ async fn failing_card(stage: &mut Stage) -> Result<(), String> {
         .map_err(sentence_of)?;
     stage.advance(stage.now + TimeDelta::hours(1)).await?;
     let (mended, balance) = (read().await?, stage.balance().await?);
-    must_hold(mended.state() == State::Watching, "the retry mends it")?;
+    must_hold(mended.state() == State::Watching, "the new card mends it")?;
     must_hold(balance.posted.as_ref().is_some_and(|posted| posted.units >= 20), "the balance is repaired")?;
-    stage.print_step("Brightside admin", &format!("adds a Mastercard and retries: available {}.", shown(balance.available.as_ref())));
+    stage.print_step(
+        "Brightside admin",
+        &format!("chooses a Mastercard, which is charged at once: available {}.", shown(balance.available.as_ref())),
+    );
     Ok(())
 }

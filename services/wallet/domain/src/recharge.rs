@@ -336,16 +336,17 @@ impl AutoRecharge {
         self.retry_at = None;
     }
 
-    /// Retries when that is due. A month that began after the first failure, at `month_began`, has a ladder of its own.
-    ///
-    /// # Errors
-    /// `RECHARGE_STATE` if nothing has failed.
-    pub fn retry_due(&mut self, month_began: DateTime<Utc>) -> Result<(), Refusal> {
-        self.retry()?;
-        if self.ladder.first_failed_at.is_some_and(|at| at < month_began) {
-            self.ladder = Ladder::default();
+    /// Retries when that is due, and returns whether there was something to retry. A month that began after the first failure, at
+    /// `month_began`, has a ladder of its own.
+    pub fn retry_due(&mut self, month_began: DateTime<Utc>) -> bool {
+        let has_failed = !self.failure.is_empty();
+        if has_failed {
+            self.forget_failure();
+            if self.ladder.first_failed_at.is_some_and(|at| at < month_began) {
+                self.ladder = Ladder::default();
+            }
         }
-        Ok(())
+        has_failed
     }
 
     /// Ends a stop because of a change, and returns whether there was one that it ends. A final decline or authentication that is
@@ -359,19 +360,25 @@ impl AutoRecharge {
         ends
     }
 
-    /// Retries after a failure, on request. It uses up the next rung of the ladder.
+    /// Retries after a failure, on request. It uses up the next rung of the ladder. Where nothing has failed, nothing changes: a stop
+    /// may have ended by itself a moment before.
     ///
     /// # Errors
-    /// `RECHARGE_STATE` if nothing has failed.
+    /// `RECHARGE_STATE` if there are no rules.
     pub fn retry(&mut self) -> Result<(), Refusal> {
-        if self.failure.is_empty() {
-            let state = if self.open.is_some() { "OPEN" } else { "not FAILED" };
-            return Err(Refusal::state("RECHARGE_STATE", "Auto-recharge", state, &["UpdateAutoRecharge"]));
+        if self.rules.is_none() && self.failure.is_empty() {
+            return Err(Refusal::state("RECHARGE_STATE", "Auto-recharge", "OFF", &["UpdateAutoRecharge"]));
         }
+        if !self.failure.is_empty() {
+            self.forget_failure();
+        }
+        Ok(())
+    }
+
+    fn forget_failure(&mut self) {
         self.failure.clear();
         self.retry_at = None;
         self.version = self.version.saturating_add(1);
-        Ok(())
     }
 }
 

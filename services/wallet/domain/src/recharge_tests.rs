@@ -99,25 +99,35 @@ fn a_stop_ends_with_the_month_unless_only_a_person_can_end_it() {
     let mut recharge = AutoRecharge::default();
     recharge.refused(&refusal("CEILING"), (now, month));
     assert_eq!((recharge.failure.as_str(), recharge.retry_at), ("CEILING", Some(month)));
-    recharge.retry_due(month).unwrap();
+    assert!(recharge.retry_due(month));
     assert_eq!((recharge.failure.as_str(), recharge.ladder.attempts), ("", 0));
     for attempt in 1..=5 {
         recharge.refused(&refusal("card_declined"), (now, month));
         assert_eq!(recharge.retry_at == Some(month), attempt == 5, "{attempt}");
         if attempt < 5 {
-            recharge.retry_due(now).unwrap();
+            assert!(recharge.retry_due(now));
             assert_eq!(recharge.ladder.attempts, attempt, "the same month");
         }
     }
-    recharge.retry_due(month).unwrap();
+    assert!(recharge.retry_due(month));
     assert_eq!(recharge.ladder.attempts, 0, "a new month");
     recharge.refused(&refusal("card_declined"), (now, month));
-    recharge.retry_due(month).unwrap();
+    assert!(recharge.retry_due(month));
     assert_eq!(recharge.ladder.attempts, 0, "a ladder does not reach into the next month");
     for reason in ["stolen_card", "authentication_required"] {
         recharge.refused(&refusal(reason), (now, month));
         assert_eq!(recharge.retry_at, None, "{reason}");
     }
+}
+
+#[test]
+fn a_retry_where_nothing_failed_changes_nothing() {
+    let mut recharge = AutoRecharge::default();
+    assert_eq!(recharge.retry().unwrap_err().reason, "RECHARGE_STATE", "there are no rules");
+    recharge.rules.repair_negative = true;
+    let before = recharge.clone();
+    assert_eq!((recharge.retry(), recharge.retry_due(DateTime::UNIX_EPOCH)), (Ok(()), false));
+    assert_eq!(recharge, before);
 }
 
 #[test]

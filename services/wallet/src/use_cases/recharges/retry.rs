@@ -35,7 +35,7 @@ pub async fn retry_failed_recharge(app: &App, row: &DueRow) -> Result<(), AppErr
     let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
     let zone = tx.time().zone;
     let month_began = start_of_day(zone, first_of_month(day_in(zone, tx.now())));
-    if recharge.retry_due(month_began).is_ok() {
+    if recharge.retry_due(month_began) {
         publish_recharge(&mut tx, &wallet, &recharge).await?;
         schedule_recharges(&tx, [&wallet]).await?;
     }
