@@ -12,7 +12,7 @@ use payterms_testkit::{World, on_both, reason};
 
 on_both!(capture_hold_in_parts_and_release_the_rest, void_hold_frees_what_it_reserved, two_holds_never_promise_the_same_money);
 
-fn authorize(wallet: &str, units: i64) -> AuthorizeHoldRequest {
+pub(crate) fn authorize(wallet: &str, units: i64) -> AuthorizeHoldRequest {
     AuthorizeHoldRequest { request_id: request_id(), wallet: wallet.into(), amount: amount("USD", units, 0), ..Default::default() }
 }
 

@@ -84,6 +84,7 @@ mod scripts;
 mod scripts_of_credit;
 mod second_call;
 mod secrets;
+mod sentences;
 mod settlements;
 mod single_call;
 mod stories;

@@ -138,7 +138,8 @@ impl Own {
                 came
             }
             BatchCommand::Use(_, used) => {
-                let record = usage::record(&mut wallet, ids, used.clone(), now)?;
+                let today = now.date_naive();
+                let record = usage::record(&mut wallet, ids, used.clone(), usage::UseDays { used_on: today, today }, now)?;
                 Came::Use { amount: record.amount.micros(), charged: record.transfer.is_some() }
             }
         };

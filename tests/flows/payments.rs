@@ -200,7 +200,7 @@ async fn staff_apply_credit_in_part_and_taxed_credit_pays_no_tax(world: &World) 
     let request = apply(&till.customer, &till.invoice.name, amount("USD", 25, 0));
     let applied = staff.payments().apply_credit(request).await.unwrap().into_inner().payment.unwrap();
     assert_eq!((applied.state(), till.invoice().await.open), (State::Succeeded, amount("USD", 75, 0)));
-    let more = staff.payments().apply_credit(apply(&till.customer, &till.invoice.name, None)).await.unwrap_err();
+    let more = staff.payments().apply_credit(apply(&till.customer, &till.invoice.name, amount("USD", 75, 0))).await.unwrap_err();
     assert_eq!((more.code(), reason(&more).as_str()), (Code::FailedPrecondition, "INSUFFICIENT_FUNDS"));
     let pays = staff.payments().create_payment(till.request(vec![credit(None)])).await.unwrap_err();
     assert_eq!(reason(&pays), "ROLE_REQUIRED", "staff do not charge a customer's card");

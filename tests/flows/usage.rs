@@ -14,6 +14,7 @@ on_both!(
     a_stream_records_each_once_and_refuses_each_alone,
     usage_is_neither_old_nor_ahead,
     a_resent_stream_goes_on_where_it_broke_off,
+    a_use_of_a_month_that_is_over_is_late_also_where_credit_pays,
 );
 
 fn used(wallet: &str, product: &str, quantity: &str, price: Option<payterms_proto::google::r#type::Money>) -> RecordUsageRequest {
@@ -108,4 +109,32 @@ async fn a_resent_stream_goes_on_where_it_broke_off(world: &World) {
         assert_eq!((answer.recorded_count, answer.replayed_count), (1, i64::try_from(sent).unwrap() - 1));
     }
     invariants::hold(world).await;
+}
+
+async fn a_use_of_a_month_that_is_over_is_late_also_where_credit_pays(world: &World) {
+    world.tenant("acme").await;
+    crate::clocks::start(world, "acme", "seed").await;
+    let customer = world.customer("acme", "GB").await;
+    let wallet = world.wallet(&customer, "USD").await;
+    crate::wallets::grant(world, &wallet, amount("USD", 10, 0), 0).await;
+    let service = world.someone("SERVICE", None);
+    // 1 February in Sydney begins eleven hours before it does in UTC.
+    let february = crate::collections::START + 31 * crate::collections::DAY - 11 * 3_600;
+    crate::clocks::advance(world, february + 3_600).await;
+    for (seconds, late) in [(february - 1, true), (february, false), (february + 3_600, false)] {
+        let request = RecordUsageRequest {
+            request_id: request_id(),
+            wallet: wallet.clone(),
+            product: "maps".into(),
+            quantity: Some(Decimal { value: "1".into() }),
+            unit_price: amount("USD", 1, 0),
+            usage_time: crate::clocks::at(seconds),
+        };
+        let record = service.usage().record_usage(request).await.unwrap().into_inner().usage_record.unwrap();
+        assert_eq!((record.late, record.metered_service.as_str()), (late, ""), "{seconds}");
+    }
+    let list = ListUsageRecordsRequest { parent: wallet, ..Default::default() };
+    let listed = service.usage().list_usage_records(list).await.unwrap().into_inner().usage_records;
+    assert_eq!(listed.iter().map(|record| record.late).collect::<Vec<_>>(), [false, false, true], "the newest first");
+    crate::invariants::hold(world).await;
 }

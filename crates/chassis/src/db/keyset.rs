@@ -112,15 +112,18 @@ pub fn page<E: EntityTrait>(
     Ok(query.order_by(columns.id.clone(), order).limit(listing.page.reads()))
 }
 
-/// What comes after a position: one comparison of two columns, which an index over both answers.
+/// What comes after a position: one comparison of two columns, which an index over both answers. SQLite seeks by it only where both
+/// are columns; where the key is an expression, the bound of the key alone lets it seek.
 fn beyond(id: Expr, key: Option<Expr>, position: Position, descending: bool) -> Result<Expr, AppError> {
-    let (columns, values) = match (key, position.key) {
-        (None, Key::Id) => (id, Expr::val(position.id)),
-        (Some(key), Key::Text(text)) => (Expr::tuple([key, id]), Expr::tuple([Expr::val(text), Expr::val(position.id)])),
-        (Some(key), Key::Number(number)) => (Expr::tuple([key, id]), Expr::tuple([Expr::val(number), Expr::val(position.id)])),
+    let (key, value) = match (key, position.key) {
+        (None, Key::Id) => return Ok(if descending { id.lt(position.id) } else { id.gt(position.id) }),
+        (Some(key), Key::Text(text)) => (key, Expr::val(text)),
+        (Some(key), Key::Number(number)) => (key, Expr::val(number)),
         (_, key) => return Err(unknown("position", &format!("{key:?}"))),
     };
-    Ok(if descending { columns.lt(values) } else { columns.gt(values) })
+    let columns = Expr::tuple([key.clone(), id]);
+    let values = Expr::tuple([value.clone(), Expr::val(position.id)]);
+    Ok(if descending { key.lte(value).and(columns.lt(values)) } else { key.gte(value).and(columns.gt(values)) })
 }
 
 /// A column compared with a value.

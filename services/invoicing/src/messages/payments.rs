@@ -99,7 +99,8 @@ fn to_pay(
     let currency = if requested.is_empty() { Some(fields.currency("currency_code", currency)) } else { None };
     let customer = if parent.ids.is_empty() { Id::from_uuid(Uuid::nil()) } else { Id::from_uuid(parent.id(0)) };
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
-    (ToPay { tenant: parent.tenant.clone(), customer, invoices, tenders, currency, as_customer }, foreign || alien)
+    let to_pay = ToPay { tenant: parent.tenant.clone(), customer, invoices, tenders, currency, as_customer, as_far_as_credit_goes: false };
+    (to_pay, foreign || alien)
 }
 
 fn must_be_of_customer((to_pay, foreign): (ToPay, bool)) -> Result<ToPay, AppError> {
@@ -127,7 +128,8 @@ pub fn pay_later(request: Request<pb::PayLaterRequest>) -> Result<(Call, ToPay),
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
     let customer = Id::from_uuid(parent.id(0));
     let tenders = vec![(Means::Line, None)];
-    Ok((call, must_be_of_customer((ToPay { tenant: parent.tenant, customer, invoices, tenders, currency: None, as_customer }, foreign))?))
+    let to_pay = ToPay { tenant: parent.tenant, customer, invoices, tenders, currency: None, as_customer, as_far_as_credit_goes: false };
+    Ok((call, must_be_of_customer((to_pay, foreign))?))
 }
 
 /// Pays invoices with credit.
@@ -137,6 +139,7 @@ pub fn apply_credit(request: Request<pb::ApplyCreditRequest>) -> Result<(Call, T
     let credit = pb::TenderToUse { source: Some(pb::tender_to_use::Source::Credit(true)), amount: None };
     let mut command = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &[credit]);
     command.0.tenders = vec![(Means::Credit, amount)];
+    command.0.as_far_as_credit_goes = amount.is_none() && message.invoices.iter().all(|own| own.amount.is_none());
     let call = fields.write(&message.request_id, command.0.tenant.clone())?;
     Ok((call, must_be_of_customer(command)?))
 }

@@ -165,6 +165,20 @@ pub(crate) fn pin(
     Ok(pins)
 }
 
+/// More is captured than the hold still reserves.
+fn over_captured(hold: &Hold, left: Money, asked: Money) -> Refusal {
+    let (held, captured) = (hold.amount, hold.captured);
+    let message = format!(
+        "The hold was placed for {held}; {captured} of it are captured and {left} are left. {asked} cannot be captured: capture at most what is left."
+    );
+    Refusal::precondition("INSUFFICIENT_FUNDS", message)
+        .with("held", held.amount())
+        .with("captured", captured.amount())
+        .with("available", left.amount())
+        .with("asked", asked.amount())
+        .with("currency", asked.currency())
+}
+
 /// Captures part or all of what an active hold reserves.
 ///
 /// # Errors
@@ -175,7 +189,7 @@ pub fn capture(wallet: &mut Wallet, hold: &mut Hold, ids: &mut IdSource, order: 
     let amount = order.amount.unwrap_or(held);
     wallet.takes(amount)?;
     if held.compare(amount)?.is_lt() {
-        return Err(insufficient_funds(held, amount));
+        return Err(over_captured(hold, held, amount));
     }
     let mut left = amount;
     let mut parts = Vec::new();

@@ -76,8 +76,6 @@ pub struct Metered {
     pub service: Uuid,
     /// First day of the month.
     pub month: NaiveDate,
-    /// Whether the month of the use was closed already, so that a later month bills it.
-    pub late: bool,
 }
 
 /// Records one use. The wallet's credit is not touched: invoicing bills the use.
@@ -100,13 +98,10 @@ pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, terms: &Terms<
         quantity: used.quantity,
         unit_price: used.unit_price,
         transfer: None,
-        metered: Some(Metered {
-            service: terms.service.id,
-            month: month_of_use.max(terms.service.open_month),
-            late: month_of_use < terms.service.open_month,
-        }),
+        metered: Some(Metered { service: terms.service.id, month: month_of_use.max(terms.service.open_month) }),
         used_at,
         recorded_at: now.max(wallet.updated_at),
+        late: month_of_use < terms.service.open_month,
     })
 }
 
@@ -150,7 +145,7 @@ impl MeteredService {
 
 #[cfg(test)]
 mod tests {
-    use super::{Access, Metered, MeteredService, Terms, record};
+    use super::{Access, MeteredService, Terms, record};
     use crate::{Customer, Methods, Wallet, usage::Use};
     use chrono::{DateTime, NaiveDate, Utc};
     use payterms_kernel::{Currency, Id, IdSource, Money};
@@ -198,7 +193,6 @@ mod tests {
         // The month that a use belongs to: its own, or the open one if that is closed.
         let month = |used_on: &str| super::first_of_month(day(used_on)).max(service.open_month);
         assert_eq!((month("2026-05-31"), month("2026-07-01")), (day("2026-06-01"), day("2026-07-01")));
-        let _ = Metered { service: service.id, month: service.open_month, late: true };
         service.close_month();
         assert_eq!(service.open_month, day("2026-07-01"));
     }

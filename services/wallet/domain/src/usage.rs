@@ -6,8 +6,8 @@ use crate::{
     posting::{self, Debit},
     wallet::Wallet,
 };
-use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use payterms_kernel::{Id, IdSource, Money, Refusal, calendar::first_of_month};
 use rust_decimal::Decimal;
 
 /// The age up to which usage is accepted: older months are invoiced.
@@ -38,6 +38,14 @@ pub struct UsageRecord {
     pub used_at: DateTime<Utc>,
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,
+    /// Whether the month of the use was over already, so that a later month has it.
+    pub late: bool,
+}
+
+/// Whether a use of that day belongs to a month that is over.
+#[must_use]
+pub fn is_late(used_on: NaiveDate, today: NaiveDate) -> bool {
+    first_of_month(used_on) < first_of_month(today)
 }
 
 /// A use to record.
@@ -51,6 +59,15 @@ pub struct Use {
     pub unit_price: Money,
     /// When it was used; `None` for now.
     pub used_at: Option<DateTime<Utc>>,
+}
+
+/// The days of a use in the tenant's zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UseDays {
+    /// The day of the use.
+    pub used_on: NaiveDate,
+    /// The day on which it is recorded.
+    pub today: NaiveDate,
 }
 
 /// The instant of a use. Refuses one that is too old or in the future.
@@ -69,7 +86,13 @@ pub(crate) fn dated(used: &Use, now: DateTime<Utc>) -> Result<DateTime<Utc>, Ref
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`, `USAGE_TOO_OLD`, `USAGE_IN_FUTURE`, `INSUFFICIENT_FUNDS`.
-pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, now: DateTime<Utc>) -> Result<UsageRecord, Refusal> {
+pub fn record(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    used: Use,
+    UseDays { used_on, today }: UseDays,
+    now: DateTime<Utc>,
+) -> Result<UsageRecord, Refusal> {
     wallet.takes(used.unit_price)?;
     let used_at = dated(&used, now)?;
     let amount = Money::from_product(wallet.currency, used.unit_price.amount(), used.quantity)?;
@@ -91,5 +114,6 @@ pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, now: DateTime<
         metered: None,
         used_at,
         recorded_at: now.max(wallet.updated_at),
+        late: is_late(used_on, today),
     })
 }

@@ -57,6 +57,6 @@ pub fn usage_record(wallet: &str, record: &UsageRecord) -> pb::UsageRecord {
         record_time: Some(timestamp(record.recorded_at)),
         transfer_id: record.transfer.map(|id| id.to_string()).unwrap_or_default(),
         metered_service: record.metered.map(|metered| format!("{customer}/meteredServices/{}", metered.service)).unwrap_or_default(),
-        late: record.metered.is_some_and(|metered| metered.late),
+        late: record.late,
     }
 }

@@ -41,9 +41,9 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-fn metered(service: Option<Uuid>, month: Option<&str>, late: bool) -> Result<Option<Metered>, AppError> {
+fn metered(service: Option<Uuid>, month: Option<&str>) -> Result<Option<Metered>, AppError> {
     let Some((service, month)) = service.zip(month) else { return Ok(None) };
-    Ok(Some(Metered { service, month: month.parse().map_err(|_| unknown("month", month))?, late }))
+    Ok(Some(Metered { service, month: month.parse().map_err(|_| unknown("month", month))? }))
 }
 
 const COLUMNS: [rows::Column; 18] = [
@@ -92,7 +92,7 @@ pub async fn insert_many<C: ConnectionTrait>(
             record.sequence.into(),
             record.metered.map(|metered| metered.service).into(),
             record.metered.map(|metered| metered.month.to_string()).into(),
-            record.metered.is_some_and(|metered| metered.late).into(),
+            record.late.into(),
             request_id,
             input_hash,
             actor,
@@ -126,7 +126,8 @@ fn record(row: Model) -> Result<UsageRecord, AppError> {
         unit_price: money(&row.currency, row.unit_price)?,
         amount: money(&row.currency, row.amount)?,
         transfer: row.transfer_id.map(Id::from_uuid),
-        metered: metered(row.service_id, row.billing_month.as_deref(), row.late)?,
+        metered: metered(row.service_id, row.billing_month.as_deref())?,
+        late: row.late,
         used_at: row.used_at,
         recorded_at: row.recorded_at,
     })

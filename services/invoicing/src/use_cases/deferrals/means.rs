@@ -46,6 +46,19 @@ pub async fn find_line_means(app: &App, to_pay: &ToPay, known: &GetPaymentMeansR
     Ok(Some(LineMeans { available, barred }))
 }
 
+/// By how much a line falls short of what a payment draws on it; none where it suffices.
+///
+/// # Errors
+/// `LINE_STATE`, `INVOICE_IN_PLAN`, `CURRENCY_MISMATCH` with the line's currency: then it is not a question of how much.
+pub fn missing_on_line(payment: &Payment, means: Option<&LineMeans>) -> Result<Option<Money>, AppError> {
+    let (Some((_, asked)), Some(means)) = (line_of(&payment.tenders), means) else { return Ok(None) };
+    let missing = asked.minus(means.available).map_err(Refusal::from)?;
+    if let Some(refusal) = &means.barred {
+        return Err(refusal.clone().into());
+    }
+    Ok(Some(missing).filter(|missing| missing.is_positive()))
+}
+
 /// Refuses what cannot be drawn, before anything moves.
 ///
 /// # Errors
@@ -53,11 +66,7 @@ pub async fn find_line_means(app: &App, to_pay: &ToPay, known: &GetPaymentMeansR
 pub fn must_have_line(payment: &Payment, means: Option<&LineMeans>) -> Result<(), AppError> {
     let (Some((_, asked)), Some(means)) = (line_of(&payment.tenders), means) else { return Ok(()) };
     let available = means.available;
-    let short = asked.compare(available).map_err(Refusal::from)?.is_gt();
-    if let Some(refusal) = &means.barred {
-        return Err(refusal.clone().into());
-    }
-    if short {
+    if missing_on_line(payment, Some(means))?.is_some() {
         let message = format!("{available} can be drawn on the line; {asked} were asked.");
         return Err(Refusal::precondition("CREDIT_LIMIT_EXCEEDED", message)
             .with("available", available.amount())

@@ -64,20 +64,64 @@ pub fn source_of(means: Means, known: &GetPaymentMeansResponse) -> Result<Source
     found.ok_or_else(|| Refusal::not_found().into())
 }
 
+/// The credit that can pay: of the wallet as a whole, and of invoices with tax.
+#[derive(Debug, Clone, Copy)]
+pub struct FreeCredit {
+    /// All of it.
+    pub all: Money,
+    /// What pays invoices with tax: not what was taxed when it was bought.
+    pub for_taxed: Money,
+}
+
+impl FreeCredit {
+    /// What the wallet said.
+    #[must_use]
+    pub fn of(means: &GetPaymentMeansResponse, currency: Currency) -> Self {
+        let amount = |own: Option<&payterms_proto::google::r#type::Money>| own.and_then(money_of).unwrap_or_else(|| Money::zero(currency));
+        Self { all: amount(means.available.as_ref()), for_taxed: amount(means.available_for_taxed.as_ref()) }
+    }
+
+    /// What pays invoices of which some have tax, or none has.
+    #[must_use]
+    pub fn for_invoices(self, taxed: bool) -> Money {
+        if taxed { self.for_taxed } else { self.all }
+    }
+}
+
+/// By how much credit falls short of what a payment takes from it; none where it suffices.
+///
+/// # Errors
+/// None that amounts of one currency can cause.
+pub fn missing_credit(payment: &Payment, means: &GetPaymentMeansResponse) -> Result<Option<Money>, AppError> {
+    let Some(asked) = payment.credit().map_err(Refusal::from)? else { return Ok(None) };
+    let missing = asked.minus(FreeCredit::of(means, payment.currency).for_invoices(payment.taxed)).map_err(Refusal::from)?;
+    Ok(Some(missing).filter(|missing| missing.is_positive()))
+}
+
+/// Why credit does not suffice.
+#[must_use]
+pub fn too_little_credit(free: FreeCredit, taxed: bool, asked: Money) -> Refusal {
+    let for_these = free.for_invoices(taxed);
+    let message = if taxed && free.all != for_these {
+        format!(
+            "The wallet has {}, of which {for_these} can pay these invoices: they charge tax, and the rest was taxed when it was bought, so that \
+             it would be taxed twice. {asked} were asked; pay the rest otherwise.",
+            free.all
+        )
+    } else {
+        format!("The wallet has {for_these} for these invoices; {asked} were asked. Top it up, or pay the rest otherwise.")
+    };
+    Refusal::precondition("INSUFFICIENT_FUNDS", message).with("available", for_these.amount()).with("asked", asked.amount())
+}
+
 /// Refuses more credit than there is.
 ///
 /// # Errors
 /// `INSUFFICIENT_FUNDS`.
 pub fn must_have_credit(payment: &Payment, means: &GetPaymentMeansResponse) -> Result<(), AppError> {
-    let Some(asked) = payment.credit()? else { return Ok(()) };
-    let free = if payment.taxed { &means.available_for_taxed } else { &means.available };
-    let free = free.as_ref().and_then(money_of).unwrap_or_else(|| Money::zero(payment.currency));
-    if free.compare(asked)?.is_lt() {
-        let message = format!("The wallet has {free} for these invoices; {asked} were asked.");
-        return Err(Refusal::precondition("INSUFFICIENT_FUNDS", message)
-            .with("available", free.amount())
-            .with("asked", asked.amount())
-            .into());
+    if missing_credit(payment, means)?.is_none() {
+        return Ok(());
     }
-    Ok(())
+    let asked = payment.credit().map_err(Refusal::from)?.unwrap_or_else(|| Money::zero(payment.currency));
+    Err(too_little_credit(FreeCredit::of(means, payment.currency), payment.taxed, asked).into())
 }

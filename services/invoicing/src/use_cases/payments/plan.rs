@@ -1,6 +1,6 @@
 //! Plans a payment on its locked invoices.
 
-use super::means::source_of;
+use super::means::{FreeCredit, source_of};
 use crate::{
     commands::payments::ToPay,
     store::{invoices, tenants},
@@ -36,7 +36,10 @@ pub async fn plan_payment(
         return Err(Refusal::not_found().into());
     }
     let tenders = to_pay.tenders.iter().map(|(source, amount)| Ok((source_of(*source, means)?, *amount)));
-    let tenders: Vec<(Source, Option<Money>)> = tenders.collect::<Result<_, AppError>>()?;
+    let mut tenders: Vec<(Source, Option<Money>)> = tenders.collect::<Result<_, AppError>>()?;
+    if to_pay.as_far_as_credit_goes {
+        tenders = vec![(Source::Credit, credit_that_goes(owned, means)?)];
+    }
     let twice = |own: &(Source, Option<Money>)| tenders.iter().filter(|other| other.0 == own.0).count() > 1;
     if tenders.iter().any(twice) {
         let description = "Name each source once; an empty method is the purchase default.".to_owned();
@@ -46,4 +49,15 @@ pub async fn plan_payment(
     let deferred_on = Some(day_in(tx.time().zone, now));
     let request = PaymentRequest { invoices: to_pay.invoices.clone(), tenders, surplus_allowed: !tenant.overpayment_refused, deferred_on };
     Ok(payment::ask(tx.ids(), to_pay.customer, owned, &request, now)?)
+}
+
+/// The credit that there is for these invoices, where that is less than what is payable; none: all that is payable. Nothing at all is
+/// left to be refused.
+fn credit_that_goes(owned: &[Invoice], means: &GetPaymentMeansResponse) -> Result<Option<Money>, Refusal> {
+    let Some(currency) = owned.first().map(|invoice| invoice.currency) else { return Ok(None) };
+    let payable = |invoice: &&Invoice| invoice.payable().is_ok_and(Money::is_positive);
+    let taxed = owned.iter().filter(payable).any(|own| own.amounts.taxes.iter().any(|tax| !tax.tax.is_zero()));
+    let free = FreeCredit::of(means, currency).for_invoices(taxed);
+    let wanted = owned.iter().filter(payable).try_fold(Money::zero(currency), |sum, own| sum.plus(own.payable()?))?;
+    Ok(Some(free).filter(|free| free.is_positive() && free.compare(wanted).is_ok_and(std::cmp::Ordering::is_lt)))
 }

@@ -5,7 +5,10 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use payterms_chassis::{AppError, WriteTx};
 use payterms_kernel::{Id, calendar::day_in};
-use payterms_wallet_domain::{Customer, MeteredService, Methods, Wallet, metered, usage::Use};
+use payterms_wallet_domain::{
+    Customer, MeteredService, Methods, Wallet, metered,
+    usage::{Use, UseDays},
+};
 use std::collections::HashMap;
 
 /// The metered services that uses of one transaction may belong to, with the data needed to check a use.
@@ -38,6 +41,11 @@ impl Meters {
         Ok(Self { services, customers: billing, zone: tx.time().zone })
     }
 
+    /// The days of a use in the tenant's zone.
+    pub(super) fn days(&self, used: &Use, now: DateTime<Utc>) -> UseDays {
+        UseDays { used_on: day_in(self.zone, used.used_at.unwrap_or(now)), today: day_in(self.zone, now) }
+    }
+
     /// The terms of a use that is metered.
     pub(super) fn terms(&self, wallet: &Wallet, used: &Use, now: DateTime<Utc>) -> Option<metered::Terms<'_>> {
         let covers = |service: &&MeteredService| {
@@ -45,8 +53,7 @@ impl Meters {
         };
         let service = self.services.iter().find(covers)?;
         let (customer, methods) = self.customers.get(&service.customer)?;
-        let today = day_in(self.zone, now);
-        let used_on = day_in(self.zone, used.used_at.unwrap_or(now));
+        let UseDays { used_on, today } = self.days(used, now);
         Some(metered::Terms { service, customer, methods, today, used_on })
     }
 }
