@@ -3,6 +3,7 @@
 use crate::{
     Measure, books,
     crowd::{self, id_of},
+    finding,
     load::{any, closed},
     machine::Machine,
     report::{self, Target, Way},
@@ -116,15 +117,18 @@ pub async fn run(measure: &Measure) {
             way.add(&done, cost);
         }
     }
+    let (found, finding) = finding::pages(measure, &stage, &machine, &owner).await;
+    let [found_few, found_many] = found;
     let database = |way: &Way| way.of_each(|cost| cost.database);
     let targets = [
         Target::at_most("8 a balance, many wallets / few: time", read_few.rate() / read_many.rate(), 1.25, 1.6),
         Target::at_most("8 a debit, many wallets / few: database CPU", database(&post_many) / database(&post_few), 2.0, 3.0),
         Target::at_most("8 a page, long history / short: time", page_short.rate() / page_long.rate(), 1.5, 3.0),
+        finding,
     ];
     report::print(
         measure,
-        &[read_few, read_many, post_few, post_many, page_short, page_long],
+        &[read_few, read_many, post_few, post_many, page_short, page_long, found_few, found_many],
         &targets,
         &json!({ "times": times, "entries": entries }),
     );

@@ -13,6 +13,7 @@ mod books;
 mod credit;
 mod crowd;
 mod deadlines;
+mod finding;
 mod gateway;
 mod growth;
 mod load;
