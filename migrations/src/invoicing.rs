@@ -32,6 +32,7 @@ impl MigratorTrait for Invoicing {
             Box::new(invoicing_lists::STEP),
             Box::new(discounts::STEP),
             Box::new(tax_numbers::STEP),
+            Box::new(crate::invoicing_documents::STEP),
         ]
     }
 }

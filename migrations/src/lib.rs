@@ -9,6 +9,7 @@ pub mod ddl;
 pub mod invoicing;
 mod invoicing_bank;
 mod invoicing_billing;
+mod invoicing_documents;
 mod invoicing_lists;
 mod invoicing_tax;
 pub mod plans;

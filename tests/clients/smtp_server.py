@@ -1,9 +1,12 @@
-"""A real SMTP server that keeps what it takes: one .eml file a mail, in the folder that is named.
+"""A real SMTP server that keeps what it takes: one .eml file a mail, in the folder that is named, and beside it what a mail client
+shows of it: a .txt and a .html file.
 
 Addresses that begin with "nobody" are refused for good, those that begin with "later" for now.
 """
 
 import asyncio
+import email
+import email.policy
 import pathlib
 import sys
 
@@ -25,6 +28,11 @@ class Keeper:
 
     async def handle_DATA(self, server, session, envelope):
         self.count += 1
+        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        for kind, suffix in (("plain", "txt"), ("html", "html")):
+            part = message.get_body((kind,))
+            if part is not None:
+                (folder / f"{self.count}.{suffix}").write_text(part.get_content(), encoding="utf-8")
         (folder / f"{self.count}.eml").write_bytes(envelope.content)
         return "250 OK"
 

@@ -100,7 +100,8 @@ async fn crowded(on: (Database, bool), (name, play): Scenario, seen: &mut BTreeS
 }
 
 /// Played on both databases, on PostgreSQL over two replicas.
-const SCENARIOS: [Scenario; 42] = scenarios!(
+const SCENARIOS: [Scenario; 43] = scenarios!(
+    versions::details_make_a_new_version_of_a_receipt_too,
     holds::capture_hold_in_parts_and_release_the_rest,
     collections::an_owner_blocks_all_or_none_and_alone_lifts,
     collections::a_decline_climbs_the_ladder_and_is_retried_by_hand,

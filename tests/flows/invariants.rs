@@ -267,7 +267,8 @@ async fn invoices_add_up(conn: &DatabaseConnection, s: &str) {
         conn,
         "I13 what is noted of an invoice day by day is what is open",
         format!(
-            "SELECT i.id FROM {s}invoices i WHERE i.state <> 'DRAFT' AND i.total - i.paid - i.credited - i.written_off <> \
+            "SELECT i.id FROM {s}invoices i WHERE i.state <> 'DRAFT' AND \
+             CASE WHEN i.top_up = '' THEN i.total - i.paid - i.credited - i.written_off ELSE 0 END <> \
              (SELECT coalesce(sum(CASE WHEN r.kind = 'ISSUED' THEN r.amount ELSE -r.amount END), 0) FROM {s}receivables r \
              WHERE r.tenant = i.tenant AND r.invoice_id = i.id)"
         ),

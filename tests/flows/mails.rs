@@ -106,7 +106,10 @@ async fn a_failed_collection_is_mailed_with_its_next_try(world: &World) {
     let first = mails_of(&desk.owner, MailKind::CollectionFailed, 1).await.remove(0);
     assert!(first.subject.contains(&desk.invoice.number), "{}", first.subject);
     let words = text(&desk.owner, &first).await;
-    assert!(words.contains("card_declined") && words.contains("We will try again on 1 February 2026"), "{words}");
+    assert!(
+        words.contains("it failed: the card was declined by its bank.") && words.contains("We will try again on 1 February 2026"),
+        "{words}"
+    );
     advance(world, DUE + 9 * DAY).await;
     let all = mails_of(&desk.owner, MailKind::CollectionFailed, 5).await;
     assert!(text(&desk.owner, &all[0]).await.contains("We will not try again by ourselves"));
@@ -223,6 +226,13 @@ async fn a_real_smtp_server_takes_refuses_and_comes_back() {
     until(list, sent(1)).await;
     let taken = std::fs::read_to_string(kept.path().join("1.eml")).unwrap();
     assert!(taken.contains("application/pdf") && taken.contains("Receipt RC-"), "{taken}");
+    // A mail client has the choice of two parts that say the same.
+    assert!(taken.contains("multipart/mixed") && taken.contains("multipart/alternative"), "{taken}");
+    let shown = |suffix: &str| std::fs::read_to_string(kept.path().join(format!("1.{suffix}"))).unwrap();
+    let (plain, page) = (shown("txt"), shown("html"));
+    assert!(plain.contains("We have received 25.00\u{a0}USD") && !plain.contains('<'), "{plain}");
+    assert!(page.starts_with("<!doctype html>") && page.contains("We have received 25.00\u{a0}USD"), "{page}");
+    assert!(!page.contains("src=") && !page.contains("<script") && !page.contains("<link"), "nothing is fetched: {page}");
     // An address that does not exist is final, until somebody mends it and sends the mail again.
     let change = async |email: &str| {
         let customer = Customer { name: people.customer.clone(), billing_email: email.into(), ..Customer::default() };

@@ -64,6 +64,7 @@ mod mixes;
 mod months;
 mod on_time;
 mod operations;
+mod paper;
 mod parsers;
 mod parsers_of_calls;
 mod payments;

@@ -136,6 +136,8 @@ async fn statements_add_up_from_month_to_month_and_come_in_one_mail(world: &Worl
     let found = statements(&desk.admin, &desk.customer).await;
     assert_eq!(figures(&found, "USD", 1), Some((0, 150, 10, 115, 25)));
     assert_eq!(figures(&found, "AUD", 1), Some((0, 9, 0, 0, 9)));
+    assert!(mails(&desk.owner, MailKind::Statement).await.is_empty(), "it waits an hour for what the turn issues");
+    advance(world, january(32) + 3_600).await;
     let mail = mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0);
     assert_eq!((mail.subject.as_str(), mail.attachments.len()), ("Your statement for January 2026 from Acme Telecom", 5), "{mail:?}");
     let words = text(&desk.owner, &mail).await;

@@ -293,6 +293,7 @@ fn texts_on_documents() {
                 buyer: vec![text(), text(), text()],
                 facts: vec![(text(), text())],
                 heads: [text(), text(), text(), text()],
+                sections: Vec::new(),
                 rows: vec![[text(), text(), text(), text()]],
                 sums: vec![(text(), text())],
                 sentences: vec![text()],

@@ -45,21 +45,21 @@ on_both!(
 
 /// 00:00 in Sydney on the first of a month of 2026, or on, in seconds: daylight saving ends on 5 April and
 /// begins on 4 October.
-fn first_of(month: u32) -> i64 {
+pub(crate) fn first_of(month: u32) -> i64 {
     let date = chrono::NaiveDate::from_ymd_opt(2026 + i32::try_from((month - 1) / 12).unwrap(), (month - 1) % 12 + 1, 1).unwrap();
     payterms_kernel::calendar::start_of_day("Australia/Sydney".parse().unwrap(), date).timestamp()
 }
 
-struct Desk {
-    customer: String,
-    wallet: String,
-    owner: Session,
-    admin: Session,
-    service: Session,
+pub(crate) struct Desk {
+    pub customer: String,
+    pub wallet: String,
+    pub owner: Session,
+    pub admin: Session,
+    pub service: Session,
 }
 
 /// A tenant in Sydney on 1 January 2026, and a customer in Australia with a wallet.
-async fn desk(world: &World) -> Desk {
+pub(crate) async fn desk(world: &World) -> Desk {
     world.tenant("acme").await;
     start(world, "acme", "seed").await;
     let customer = world.customer("acme", "AU").await;
@@ -74,11 +74,11 @@ async fn desk(world: &World) -> Desk {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the fields of messages are optional")]
-fn nanos(currency: &str, units: i64, nanos: i32) -> Option<Money> {
+pub(crate) fn nanos(currency: &str, units: i64, nanos: i32) -> Option<Money> {
     Some(Money { currency_code: currency.into(), units, nanos })
 }
 
-async fn used(service: &Session, wallet: &str, (product, quantity, price): (&str, &str, Option<Money>)) -> Result<(), Status> {
+pub(crate) async fn used(service: &Session, wallet: &str, (product, quantity, price): (&str, &str, Option<Money>)) -> Result<(), Status> {
     let record = RecordUsageRequest {
         request_id: request_id(),
         wallet: wallet.into(),
@@ -110,12 +110,12 @@ impl Desk {
         }
     }
 
-    async fn asked(&self) -> PostpaidAgreement {
+    pub(crate) async fn asked(&self) -> PostpaidAgreement {
         let asked = self.admin.postpaid().ask_postpaid(self.ask(1_000, 3_000)).await.unwrap();
         asked.into_inner().postpaid_agreement.unwrap()
     }
 
-    async fn approved(&self) -> PostpaidAgreement {
+    pub(crate) async fn approved(&self) -> PostpaidAgreement {
         decide(&self.owner, &self.asked().await.name, true).await.unwrap()
     }
 
@@ -125,7 +125,7 @@ impl Desk {
     }
 }
 
-async fn decide(session: &Session, name: &str, approve: bool) -> Result<PostpaidAgreement, Status> {
+pub(crate) async fn decide(session: &Session, name: &str, approve: bool) -> Result<PostpaidAgreement, Status> {
     let decide = DecidePostpaidRequest { request_id: request_id(), name: name.into(), approve, ..Default::default() };
     session.postpaid().decide_postpaid(decide).await.map(|own| own.into_inner().postpaid_agreement.unwrap())
 }

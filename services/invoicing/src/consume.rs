@@ -7,6 +7,7 @@ use crate::use_cases::{
         credit_notices::{mail_advised_limit, mail_credit_application, mail_credit_line},
         notices::{mail_prepayment_turned_off, mail_recharge_failed},
         plan_notices::mail_plan,
+        postpaid_notices::mail_postpaid_decision,
     },
     payments::{charge_back::take_charge_back, resume::enqueue_resume},
     receipts::{credit::credit_receipt, issue::issue_receipt},
@@ -18,8 +19,8 @@ use payterms_proto::{
     credit::v1::{AdvisedLimitChanged, ApplicationChanged, CreditLineChanged, PurchaseCaptured},
     plans::v1::PlanChanged,
     wallet::v1::{
-        AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, PaymentMethodsChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed,
-        WalletSettingsChanged, auto_recharge, charge::State, top_up,
+        AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, PaymentMethodsChanged, PostpaidAgreementChanged, TopUpChanged,
+        TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged, auto_recharge, charge::State, top_up,
     },
 };
 use prost::Message;
@@ -33,6 +34,7 @@ pub fn all() -> Consumers {
         .with::<TopUpRefundChanged>(top_up_refund_changed)
         .with::<MeteredUsageClosed>(metered_usage_closed)
         .with::<UsageMonthClosed>(usage_month_closed)
+        .with::<PostpaidAgreementChanged>(postpaid_agreement_changed)
         .with::<AutoRechargeChanged>(auto_recharge_changed)
         .with::<WalletSettingsChanged>(wallet_settings_changed)
         .with::<PaymentMethodsChanged>(payment_methods_changed)
@@ -84,7 +86,7 @@ fn wallet_settings_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFutu
     Box::pin(async move {
         let change = WalletSettingsChanged::decode(event.data.clone())?;
         if !change.turned_off_by.is_empty() {
-            mail_prepayment_turned_off(tx, change.turned_off_by).await?;
+            mail_prepayment_turned_off(tx, &change.turned_off_by).await?;
         }
         Ok(())
     })
@@ -123,4 +125,8 @@ fn metered_usage_closed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<
 
 fn usage_month_closed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move { bill_usage_month(tx, &UsageMonthClosed::decode(event.data.clone())?).await })
+}
+
+fn postpaid_agreement_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move { mail_postpaid_decision(tx, &PostpaidAgreementChanged::decode(event.data.clone())?).await })
 }

@@ -5,10 +5,10 @@ use crate::{
     use_cases::{
         collections::{collect, follow_method},
         customers::{check_tax_number, resolve_tax},
-        mails::retry,
+        mails::{invoice_notices, retry},
         metered_services::suspend,
         payments, reminders,
-        statements::turn_month,
+        statements::{mail_month, turn_month},
         top_ups,
     },
 };
@@ -39,6 +39,8 @@ pub fn all(app: &App) -> Jobs {
         suspend::JOB => suspend::suspend_metered_service,
         retry::JOB => retry::resend_mail,
         check_tax_number::JOB => check_tax_number::check_tax_number,
+        invoice_notices::JOB => invoice_notices::mail_waiting_invoice,
+        mail_month::JOB => mail_month::mail_month,
         resolve_tax::JOB => resolve_tax::resolve_tax,
         collect::JOB => collect::collect_invoice,
         follow_method::JOB => follow_method::collect_from_new_method,

@@ -3,7 +3,7 @@
 use crate::{
     commands::{customers::CustomerRef, wallets::name_of},
     messages,
-    store::{charges, methods, recharges, settings, top_up_refunds, top_ups, wallets},
+    store::{charges, methods, postpaid, recharges, settings, top_up_refunds, top_ups, wallets},
     use_cases::{metered::close::closed_metered_month, months::save::closed_month},
 };
 use payterms_chassis::{
@@ -12,10 +12,10 @@ use payterms_chassis::{
 };
 use payterms_kernel::Id;
 use payterms_proto::wallet::v1::{
-    AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, PaymentMethodsChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed,
-    WalletSettingsChanged,
+    AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, PaymentMethodsChanged, PostpaidAgreementChanged, TopUpChanged,
+    TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged,
 };
-use payterms_wallet_domain::{Customer, Methods};
+use payterms_wallet_domain::{Customer, Methods, postpaid::Agreement};
 use prost::Message;
 use std::collections::HashMap;
 
@@ -31,6 +31,7 @@ pub fn all() -> Snapshots {
         .with::<MeteredUsageClosed>("metered_usage", closes_of)
         .with::<UsageMonthClosed>("usage_month", months_of)
         .with::<PaymentMethodsChanged>("payment_methods", methods_of)
+        .with::<PostpaidAgreementChanged>("postpaid_agreement", agreements_of)
 }
 
 fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
@@ -154,5 +155,22 @@ fn months_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             states.extend(closed_month(tx, closing).await?.map(|event| (id.clone(), event.encode_to_vec())));
         }
         Ok(states)
+    })
+}
+
+fn agreements_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
+        let found = postpaid::find_many(tx.conn(), tenant, &ids).await?;
+        let owners: Vec<_> = found.iter().map(|own| own.wallet).collect();
+        let owners: HashMap<_, _> =
+            wallets::find_many(tx.conn(), tenant, &owners).await?.into_iter().map(|wallet| (wallet.id, wallet)).collect();
+        let state = |own: &Agreement| {
+            let rendered = messages::postpaid::postpaid_agreement(&name_of(tenant, owners.get(&own.wallet)?), own);
+            let event = PostpaidAgreementChanged { postpaid_agreement: Some(rendered), decided: false };
+            Some((own.id.to_string(), event.encode_to_vec()))
+        };
+        Ok(found.iter().filter_map(state).collect())
     })
 }

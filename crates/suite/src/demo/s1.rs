@@ -8,7 +8,7 @@ use crate::{
     client::{amount, request_id},
     shop,
 };
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use payterms_kernel::calendar::start_of_day;
 use payterms_proto::{
     common::v1::{CsvMapping, csv_mapping::DateOrder},
@@ -292,6 +292,9 @@ async fn buys(stage: &mut Stage, later: &Later, line: &str) -> Result<Vec<Invoic
         bought.push(invoice);
     }
     day(stage, 7, 1).await?;
+    // The mail of the month comes an hour after its turn.
+    let turn = start_of_day(chrono_tz::Australia::Sydney, NaiveDate::from_ymd_opt(2027, 7, 1).unwrap_or_default());
+    stage.advance(turn + TimeDelta::hours(1)).await?;
     let owed = later.line(line).await?;
     must_hold(owed.exposure == amount("USD", 2_000, 0) && owed.available == amount("USD", 3_000, 0), "the line owes what was bought")?;
     let month = later.mailed(&later.staff, MailKind::Statement).await?;

@@ -107,6 +107,7 @@ impl Customer {
             country: self.country.clone(),
             tax_id: self.tax_id.clone(),
             bank_details: String::new(),
+            language: self.locale.clone(),
         }
     }
 
@@ -168,6 +169,7 @@ mod tests {
             sandbox: false,
             invoices_hidden: false,
             overpayment_refused: false,
+            payment_notice: crate::PaymentNotice::Confirmation,
             bank_automation: crate::bank::Automation::Reference,
             business: crate::tenant::Business::default(),
             dunning: crate::tenant::Dunning::default(),

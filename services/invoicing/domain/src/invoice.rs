@@ -164,6 +164,8 @@ pub struct Party {
     pub tax_id: String,
     /// Where transfers go; only of the seller of what is to be paid.
     pub bank_details: String,
+    /// The language of its documents, such as `fr`; only of the buyer, and empty on those from before it was kept.
+    pub language: String,
 }
 
 /// What finalisation fixes.

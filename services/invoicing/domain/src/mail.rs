@@ -88,11 +88,21 @@ pub enum MailKind {
     TopUpRefunded,
     /// A tax number could not be confirmed.
     TaxNumberInvalid,
+    /// An invoice is issued; those of the turn of a month go in its mail.
+    InvoiceIssued,
+    /// An invoice was taken back whole, without a credit note.
+    InvoiceVoided,
+    /// A credit note was issued.
+    CreditNoteIssued,
+    /// Invoices were paid.
+    PaymentReceived,
+    /// A postpaid agreement was approved or refused.
+    PostpaidDecided,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 45] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -133,6 +143,11 @@ impl MailKind {
         Self::CollectionPlanned,
         Self::TopUpRefunded,
         Self::TaxNumberInvalid,
+        Self::InvoiceIssued,
+        Self::InvoiceVoided,
+        Self::CreditNoteIssued,
+        Self::PaymentReceived,
+        Self::PostpaidDecided,
     ];
 
     /// The name of the kind, as in the contract.
@@ -179,6 +194,11 @@ impl MailKind {
             Self::CollectionPlanned => "COLLECTION_PLANNED",
             Self::TopUpRefunded => "TOP_UP_REFUNDED",
             Self::TaxNumberInvalid => "TAX_NUMBER_INVALID",
+            Self::InvoiceIssued => "INVOICE_ISSUED",
+            Self::InvoiceVoided => "INVOICE_VOIDED",
+            Self::CreditNoteIssued => "CREDIT_NOTE_ISSUED",
+            Self::PaymentReceived => "PAYMENT_RECEIVED",
+            Self::PostpaidDecided => "POSTPAID_DECIDED",
         }
     }
 }
@@ -228,6 +248,13 @@ pub enum Attachment {
     ReceiptCreditNote(Uuid, Uuid),
     /// A statement.
     Statement(Uuid),
+    /// A credit note.
+    CreditNote {
+        /// The invoice that it takes from.
+        invoice: Uuid,
+        /// The credit note.
+        note: Uuid,
+    },
 }
 
 /// A mail as it was written. Addresses and text are personal data: logs never hold them.
@@ -357,31 +384,5 @@ impl Customer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Mail, MailKind, MailState, Tried};
-    use chrono::{DateTime, TimeDelta, Utc};
-    use payterms_kernel::Id;
-    use uuid::Uuid;
-
-    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
-
-    fn mail(to: &[&str]) -> Mail {
-        let to = to.iter().map(|own| (*own).to_owned()).collect();
-        Mail::write(Id::from_uuid(Uuid::nil()), (MailKind::Receipt, None), to, (String::new(), String::new()), Vec::new(), NOW)
-    }
-
-    #[test]
-    fn a_mail_is_tried_six_times_and_a_refusal_is_final() {
-        let mut own = mail(&["a@b.example"]);
-        let pauses: Vec<_> = std::iter::from_fn(|| own.tried(&Tried::Unreachable, NOW)).map(|at| (at - NOW).num_minutes()).collect();
-        assert_eq!((pauses, own.state, own.attempts), (vec![1, 5, 30, 120, 720], MailState::Failed, 6));
-        own.retry(NOW).unwrap();
-        assert_eq!(own.tried(&Tried::Unreachable, NOW), Some(NOW + TimeDelta::minutes(1)));
-        assert_eq!((own.tried(&Tried::Refused, NOW), own.state), (None, MailState::Failed));
-        own.retry(NOW).unwrap();
-        own.tried(&Tried::Sent, NOW);
-        assert_eq!((own.state, own.retry(NOW).unwrap_err().reason), (MailState::Sent, "MAIL_STATE"));
-        let nobody = mail(&[]);
-        assert_eq!((nobody.state, nobody.failure.as_str()), (MailState::Failed, "NO_ADDRESS"));
-    }
-}
+#[path = "mail_tests.rs"]
+mod tests;

@@ -132,7 +132,7 @@ pub struct PaymentRequest {
 /// Plans a payment over locked invoices and reserves on them.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `TOP_UP_INVOICE`, `INVOICE_STATE`, `CURRENCY_MISMATCH`, `NOTHING_PAYABLE`, `PAYMENT_PENDING`,
+/// `RESOURCE_NOT_FOUND`, `TOP_UP_INVOICE`, `TRANSFER_ONLY`, `INVOICE_STATE`, `CURRENCY_MISMATCH`, `NOTHING_PAYABLE`, `PAYMENT_PENDING`,
 /// `ALLOCATION_TOO_LARGE`, `TENDERS_MISMATCH`, `OVERPAYMENT_NOT_ALLOWED`; `INVOICE_PAST_DUE`, `INVOICE_BLOCKED`,
 /// `INVOICE_DEFERRED` for what a credit line is to pay.
 pub fn ask(
@@ -214,10 +214,12 @@ fn instructed(invoices: &[Invoice], asked: &PaymentRequest) -> Result<Vec<(Id<In
     order.sort_by_key(|own| (own.issue.as_ref().map(|issue| issue.due_date), own.issue.as_ref().map(|issue| issue.number.clone())));
     let mut parts = Vec::with_capacity(order.len());
     for invoice in order {
-        if asked.invoices.is_empty() && (invoice.state != InvoiceState::Open || invoice.top_up.is_some()) {
+        let takes = asked.tenders.iter().try_for_each(|(source, _)| invoice.must_take(*source));
+        if asked.invoices.is_empty() && (invoice.state != InvoiceState::Open || invoice.top_up.is_some() || takes.is_err()) {
             continue;
         }
         invoice.must_ask_for_a_debt()?;
+        takes?;
         invoice.must_be(&[InvoiceState::Open, InvoiceState::Uncollectible])?;
         let payable = invoice.collectable()?;
         let own = asked.invoices.iter().find(|(id, _)| *id == invoice.id).and_then(|(_, amount)| *amount);

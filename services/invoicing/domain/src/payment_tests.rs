@@ -32,6 +32,7 @@ pub(crate) fn tenant() -> Tenant {
         sandbox: false,
         invoices_hidden: false,
         overpayment_refused: false,
+        payment_notice: crate::PaymentNotice::Confirmation,
         bank_automation: crate::bank::Automation::Reference,
         business: crate::tenant::Business::default(),
         dunning: crate::tenant::Dunning::default(),

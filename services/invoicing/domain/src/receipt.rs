@@ -1,15 +1,17 @@
 //! Receipts for credit that was bought: what the wallet charged and taxed, printed and never recomputed
-//! (docs/domain/wallet.md#receipt).
+//! (docs/domain/wallet.md#receipt); and for payments of invoices (docs/domain/invoicing.md#payment-notice).
 
 use crate::{
     customer::Customer,
     invoice::Party,
     number::Series,
+    payment::Payment,
     tax::{Rate, TaxAmount},
     tenant::Tenant,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Id, Money, money::MoneyError};
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 /// A receipt; it never changes.
@@ -19,10 +21,8 @@ pub struct Receipt {
     pub id: Id<Receipt>,
     /// Who bought.
     pub customer: Id<Customer>,
-    /// The top-up that it is for.
-    pub top_up: Uuid,
-    /// The wallet that the credit is in.
-    pub wallet: Uuid,
+    /// What it is for.
+    pub subject: Subject,
     /// Its number.
     pub number: String,
     /// Its date.
@@ -41,6 +41,27 @@ pub struct Receipt {
     pub mentions: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+}
+
+/// What a receipt is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// Credit that was bought.
+    TopUp {
+        /// The top-up.
+        top_up: Uuid,
+        /// The wallet that the credit is in.
+        wallet: Uuid,
+    },
+    /// Invoices that were paid.
+    Payment {
+        /// The payment.
+        payment: Id<Payment>,
+        /// The day that counts.
+        paid_on: NaiveDate,
+        /// Numbers, and what was paid of each.
+        invoices: Vec<(String, Money)>,
+    },
 }
 
 /// What the wallet told of a top-up.
@@ -78,8 +99,7 @@ impl Receipt {
         Ok(Self {
             id,
             customer: customer.id,
-            top_up: bought.top_up,
-            wallet: bought.wallet,
+            subject: Subject::TopUp { top_up: bought.top_up, wallet: bought.wallet },
             number,
             issue_date,
             taxed: bought.taxed,
@@ -90,5 +110,33 @@ impl Receipt {
             mentions: tenant.business.legal_mentions.clone(),
             created_at: now,
         })
+    }
+
+    /// Issues the receipt of a payment over invoices: their tax is on them.
+    #[must_use]
+    pub fn of_payment(
+        id: Id<Self>,
+        (tenant, customer): (&Tenant, &Customer),
+        (subject, amount): (Subject, Money),
+        (series, today): (&mut Series, NaiveDate),
+        now: DateTime<Utc>,
+    ) -> Self {
+        let zero = Money::zero(amount.currency());
+        let rate = Rate { percent: Decimal::ZERO, sentence: String::new() };
+        let (number, issue_date) = series.take(today);
+        Self {
+            id,
+            customer: customer.id,
+            subject,
+            number,
+            issue_date,
+            taxed: false,
+            tax: TaxAmount { rate, net: amount, tax: zero, credited_net: zero, credited_tax: zero },
+            amount,
+            seller: tenant.party(),
+            buyer: customer.party(),
+            mentions: tenant.business.legal_mentions.clone(),
+            created_at: now,
+        }
     }
 }

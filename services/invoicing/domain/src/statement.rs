@@ -1,7 +1,11 @@
 //! Statements: what a customer owed at the beginning of a month, what came to it, and what is left
 //! (docs/domain/invoicing.md#statement).
 
-use crate::{customer::Customer, invoice::Invoice, invoice::InvoiceState};
+use crate::{
+    customer::Customer,
+    invoice::{Invoice, InvoiceState, Party},
+    tenant::Tenant,
+};
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Currency, Id, Money, money::MoneyError};
 
@@ -36,13 +40,17 @@ impl Movement {
     /// How much of it an invoice has seen in all.
     #[must_use]
     pub fn of(self, invoice: &Invoice) -> Money {
-        let issued = invoice.state != InvoiceState::Draft;
+        let (issued, zero) = (invoice.state != InvoiceState::Draft, Money::zero(invoice.currency));
         match self {
+            // What is open of a purchase of credit is not owed: it counts as far as it is paid or taken off.
+            Self::Issued if issued && invoice.top_up.is_some() => {
+                invoice.open().and_then(|open| invoice.amounts.total.minus(open)).unwrap_or(zero)
+            }
             Self::Issued if issued => invoice.amounts.total,
             Self::Credited if issued => invoice.credited,
             Self::WrittenOff if issued => invoice.written_off,
             Self::Paid if issued => invoice.paid,
-            _ => Money::zero(invoice.currency),
+            _ => zero,
         }
     }
 }
@@ -58,6 +66,8 @@ pub struct Moved {
     pub written_off: Money,
     /// What was paid, less what was given back.
     pub paid: Money,
+    /// What was given back.
+    pub given_back: Money,
 }
 
 impl Moved {
@@ -65,8 +75,34 @@ impl Moved {
     #[must_use]
     pub fn nothing(currency: Currency) -> Self {
         let zero = Money::zero(currency);
-        Self { issued: zero, credited: zero, written_off: zero, paid: zero }
+        Self { issued: zero, credited: zero, written_off: zero, paid: zero, given_back: zero }
     }
+}
+
+/// An invoice that is past due on a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastDue {
+    /// Its number.
+    pub number: String,
+    /// When it fell due.
+    pub due: NaiveDate,
+    /// How many days ago.
+    pub days: i64,
+    /// What is open of it.
+    pub open: Money,
+}
+
+/// Something that was given back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenBack {
+    /// The credit note; empty where a payment was taken off an invoice.
+    pub note: String,
+    /// The invoice.
+    pub invoice: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// How much.
+    pub amount: Money,
 }
 
 /// A statement of one month and currency; it never changes.
@@ -84,6 +120,10 @@ pub struct Statement {
     pub moved: Moved,
     /// What is owed at its end.
     pub closing: Money,
+    /// Who draws it up, with where transfers go if something is owed; none on those from before it was kept.
+    pub seller: Option<Party>,
+    /// Whom it is for, likewise.
+    pub buyer: Option<Party>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }
@@ -96,12 +136,14 @@ impl Statement {
     pub fn draw_up(
         id: Id<Self>,
         (customer, month): (Id<Customer>, NaiveDate),
-        opening: Money,
-        moved: Moved,
+        (opening, moved): (Money, Moved),
+        (tenant, buyer): (&Tenant, &Customer),
         now: DateTime<Utc>,
     ) -> Result<Self, MoneyError> {
         let closing = opening.plus(moved.issued)?.minus(moved.credited)?.minus(moved.written_off)?.minus(moved.paid)?;
-        Ok(Self { id, customer, month, opening, moved, closing, created_at: now })
+        let bank_details = if closing.is_positive() { tenant.business.bank_details.clone() } else { String::new() };
+        let seller = Some(Party { bank_details, ..tenant.party() });
+        Ok(Self { id, customer, month, opening, moved, closing, seller, buyer: Some(buyer.party()), created_at: now })
     }
 
     /// The currency of all amounts.

@@ -36,6 +36,8 @@ pub struct Tenant {
     pub transfer_tolerances: Vec<Money>,
     /// Above what a write-off or a refund takes a second person, one figure a currency.
     pub approval_limits: Vec<Money>,
+    /// What a customer is sent for a payment of invoices.
+    pub payment_notice: PaymentNotice,
     /// How far its bank lines are matched without a person.
     pub bank_automation: Automation,
     /// Tax by the customer's country, in the order of country, category and `with_tax_id`.
@@ -48,6 +50,33 @@ pub struct Tenant {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// What a customer is sent for a payment of invoices (docs/domain/invoicing.md#payment-notice).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PaymentNotice {
+    /// Nothing.
+    None,
+    /// A mail.
+    #[default]
+    Confirmation,
+    /// A mail with a numbered receipt.
+    Receipt,
+}
+
+impl PaymentNotice {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::None, Self::Confirmation, Self::Receipt];
+
+    /// The name in columns.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::Confirmation => "CONFIRMATION",
+            Self::Receipt => "RECEIPT",
+        }
+    }
 }
 
 /// What happens when something is not paid.
@@ -116,7 +145,7 @@ impl Tenant {
     pub fn party(&self) -> Party {
         let Business { legal_name, address, tax_id, .. } = self.business.clone();
         let legal_name = if legal_name.is_empty() { self.display_name.clone() } else { legal_name };
-        Party { legal_name, address, country: self.country.clone(), tax_id, bank_details: String::new() }
+        Party { legal_name, address, country: self.country.clone(), tax_id, bank_details: String::new(), language: String::new() }
     }
 
     /// What a transfer in a currency may be short of.

@@ -122,6 +122,7 @@ impl Invoice {
             country: customer.country.clone(),
             tax_id: if top_up.company_id.is_empty() { customer.tax_id.clone() } else { top_up.company_id.clone() },
             bank_details: String::new(),
+            language: customer.locale.clone(),
         };
         invoice.top_up = Some(top_up);
         invoice.issue_to(tenant, buyer, (series, today), now);

@@ -16,8 +16,6 @@ use uuid::Uuid;
 
 /// Days in which a postpaid month is to be transferred.
 pub const POSTPAID_DAYS: u16 = 30;
-/// Lines of one invoice; what is more comes as one line.
-const MOST_LINES: usize = 400;
 /// Characters of a line's description.
 const MOST_TEXT: usize = 200;
 
@@ -52,21 +50,61 @@ impl UsageMonth {
     }
 }
 
-/// Lines of what was used, by label; `other` names what has none.
+/// What the wallet tells of one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    /// The product, or the words of a fee or debit; empty for the rest of the month.
+    pub label: String,
+    /// How much, rounded to the minor unit.
+    pub amount: Money,
+    /// How many were used, and the price of one.
+    pub priced: Option<(Decimal, Money)>,
+}
+
+/// Lines of what was used; `rest` names what has no label.
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn lines(sums: &[(String, Money)], other: &str) -> Result<Vec<Line>, MoneyError> {
-    let line = |label: &str, amount: Money| {
-        let description: String = if label.is_empty() { other } else { label }.chars().take(MOST_TEXT).collect();
-        Line::plain(description, Decimal::ONE, amount, String::new())
-    };
-    let mut lines: Vec<_> = sums.iter().take(MOST_LINES).map(|(label, amount)| line(label, *amount)).collect();
-    let mut rest = sums.iter().skip(MOST_LINES).map(|(_, amount)| *amount);
-    if let Some(first) = rest.next() {
-        lines.push(line("", rest.try_fold(first, Money::plus)?));
+pub fn lines(used: &[Used], rest: &str) -> Result<Vec<Line>, MoneyError> {
+    let mut lines = Vec::with_capacity(used.len());
+    for own in used {
+        let description: String = if own.label.is_empty() { rest } else { own.label.as_str() }.chars().take(MOST_TEXT).collect();
+        let whole = Line::plain(description, Decimal::ONE, own.amount, String::new());
+        let priced = own.priced.map(|(quantity, unit_price)| Line { quantity, unit_price, ..whole.clone() });
+        // The wallet has settled the amount: a price that comes to another is not shown.
+        let line = priced.map(|line| Ok::<_, MoneyError>((line.amount()?, line))).transpose()?;
+        lines.push(line.filter(|(amount, _)| *amount == own.amount).map_or(whole, |(_, line)| line));
     }
     Ok(lines)
+}
+
+impl Invoice {
+    /// Whether it bills a month of a postpaid agreement, which is paid by transfer only.
+    #[must_use]
+    pub fn is_postpaid(&self) -> bool {
+        self.usage.is_some_and(|own| own.agreement.is_some())
+    }
+
+    /// Whether the turn of a month issued it: it bills a month that ended on the day before.
+    #[must_use]
+    pub fn is_of_month_turn(&self) -> bool {
+        let month = self.usage.map(|own| own.month).or(self.billed.map(|own| own.month));
+        let turn = month.and_then(|month| month_end(month).succ_opt());
+        turn.is_some() && turn == self.issue.as_ref().map(|issue| issue.issue_date)
+    }
+
+    /// Refuses what does not pay a postpaid month (docs/domain/invoicing.md#transfer-only).
+    ///
+    /// # Errors
+    /// `TRANSFER_ONLY`.
+    pub fn must_take(&self, source: Source) -> Result<(), Refusal> {
+        if !self.is_postpaid() || matches!(source, Source::Announced | Source::Transfer(_) | Source::Outside | Source::Collection) {
+            return Ok(());
+        }
+        let message = "The invoice bills a postpaid month: only a bank transfer pays it. Transfer the amount with the invoice's payment \
+                       reference, or announce a transfer.";
+        Err(Refusal::precondition("TRANSFER_ONLY", message).with("invoice", self.id))
+    }
 }
 
 impl Payment {
@@ -105,7 +143,7 @@ impl Payment {
 
 #[cfg(test)]
 mod tests {
-    use super::{UsageMonth, lines};
+    use super::{UsageMonth, Used, lines};
     use crate::{InvoiceState, Payment, PaymentState, payment::tests::invoices};
     use chrono::DateTime;
     use payterms_kernel::{Currency, Money, calendar::PaymentTerm};
@@ -129,10 +167,44 @@ mod tests {
     }
 
     #[test]
-    fn more_than_a_document_holds_comes_as_one_line() {
-        let usd = Currency::parse("USD").unwrap();
-        let sums: Vec<_> = (1..=403).map(|place| (format!("p{place}"), Money::from_micros(usd, 10_000))).collect();
-        let lines = lines(&sums, "Usage").unwrap();
-        assert_eq!((lines.len(), lines[400].description.as_str(), lines[400].unit_price), (401, "Usage", Money::from_micros(usd, 30_000)));
+    fn a_line_has_quantity_and_price_where_they_come_to_the_amount() {
+        let usd = |micros| Money::from_micros(Currency::parse("USD").unwrap(), micros);
+        let used = |label: &str, amount, priced| Used { label: label.to_owned(), amount: usd(amount), priced };
+        let sums = [
+            used("calls", 3_010_000, Some((3.into(), usd(1_002_345)))),
+            used("texts", 3_010_000, Some((3.into(), usd(1_000_000)))),
+            used("", 20_000, None),
+        ];
+        let lines = lines(&sums, "Other use, June 2026").unwrap();
+        let shown: Vec<_> =
+            lines.iter().map(|line| (line.description.as_str(), line.quantity.to_string(), line.unit_price.micros())).collect();
+        let one = || "1".to_owned();
+        assert_eq!(shown, [("calls", "3".to_owned(), 1_002_345), ("texts", one(), 3_010_000), ("Other use, June 2026", one(), 20_000)]);
+    }
+
+    #[test]
+    fn only_a_transfer_pays_a_postpaid_month() {
+        use crate::Source;
+        let mut own = invoices(&[1_000]).remove(0);
+        assert!(own.must_take(Source::Credit).is_ok());
+        let month =
+            UsageMonth { closing: Uuid::max(), wallet: Uuid::nil(), month: "2026-06-01".parse().unwrap(), agreement: Some(Uuid::nil()) };
+        own.usage = Some(month);
+        for refused in [Source::Credit, Source::Card(Uuid::nil()), Source::BankDebit(Uuid::nil()), Source::Line(Uuid::nil())] {
+            assert_eq!(own.must_take(refused).unwrap_err().reason, "TRANSFER_ONLY");
+        }
+        assert!(own.must_take(Source::Announced).is_ok() && own.must_take(Source::Outside).is_ok());
+    }
+
+    #[test]
+    fn an_invoice_of_the_turn_is_dated_on_the_day_after_its_month() {
+        let mut own = invoices(&[1_000]).remove(0);
+        assert!(!own.is_of_month_turn());
+        let month = |month: &str| UsageMonth { closing: Uuid::max(), wallet: Uuid::nil(), month: month.parse().unwrap(), agreement: None };
+        own.issue.as_mut().unwrap().issue_date = "2026-07-01".parse().unwrap();
+        own.usage = Some(month("2026-06-01"));
+        assert!(own.is_of_month_turn());
+        own.usage = Some(month("2026-05-01"));
+        assert!(!own.is_of_month_turn(), "it comes late");
     }
 }

@@ -1,4 +1,4 @@
-//! Later versions of issued invoices: other business details, the same amounts
+//! Versions of issued invoices: the first, and later ones with other business details and the same amounts
 //! (docs/domain/invoicing.md#business-details).
 
 use crate::{
@@ -10,14 +10,14 @@ use crate::{
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Id, Refusal};
 
-/// A later version; it never changes.
+/// A version; it never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvoiceVersion {
-    /// Its id.
+    /// Its id; the first has the invoice's.
     pub id: Id<InvoiceVersion>,
     /// The invoice.
     pub invoice: Id<Invoice>,
-    /// 2, 3, 4.
+    /// 1, 2, 3.
     pub version: u32,
     /// The invoice's number, or its own.
     pub number: String,
@@ -31,13 +31,32 @@ pub struct InvoiceVersion {
     pub mentions: String,
     /// What was still to be paid of the invoice when it was issued, in micros of its currency.
     pub open_micros: i64,
-    /// Why.
+    /// Why; empty for the first.
     pub reason: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }
 
 impl InvoiceVersion {
+    /// The invoice as it was issued; none for a draft.
+    #[must_use]
+    pub fn first(invoice: &Invoice) -> Option<Self> {
+        let issue = invoice.issue.clone()?;
+        Some(Self {
+            id: Id::from_uuid(invoice.id.uuid()),
+            invoice: invoice.id,
+            version: 1,
+            number: issue.number,
+            issue_date: issue.issue_date,
+            seller: issue.seller,
+            buyer: issue.buyer,
+            mentions: issue.mentions,
+            open_micros: invoice.amounts.total.micros(),
+            reason: String::new(),
+            created_at: invoice.created_at,
+        })
+    }
+
     /// Puts the present details on an invoice; `before` is its last version.
     ///
     /// # Errors
@@ -58,7 +77,9 @@ impl InvoiceVersion {
         // Where transfers go is no reason for a version of what is paid.
         let paid = Party { bank_details: String::new(), ..last.0.clone() };
         let same_seller = *last.0 == seller || paid == seller;
-        if same_seller && (last.1, last.2) == (&buyer, &mentions) {
+        // Nor is the language that the customer reads now.
+        let read_now = Party { language: buyer.language.clone(), ..last.1.clone() };
+        if same_seller && (&read_now, last.2) == (&buyer, &mentions) {
             let message = "The invoice carries the present business details already. Change them first.";
             return Err(Refusal::precondition("DETAILS_UNCHANGED", message));
         }

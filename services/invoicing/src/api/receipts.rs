@@ -3,11 +3,15 @@
 use super::Api;
 use crate::{
     messages,
-    use_cases::receipts::read::{get_receipt, list_receipts},
+    use_cases::receipts::{
+        correct::correct_receipt,
+        read::{get_receipt, list_receipt_versions, list_receipts},
+    },
 };
 use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
-    GetReceiptRequest, GetReceiptResponse, ListReceiptsRequest, ListReceiptsResponse, receipt_service_server::ReceiptService,
+    CorrectReceiptRequest, CorrectReceiptResponse, GetReceiptRequest, GetReceiptResponse, ListReceiptVersionsRequest,
+    ListReceiptVersionsResponse, ListReceiptsRequest, ListReceiptsResponse, receipt_service_server::ReceiptService,
 };
 use tonic::{Request, Response, Status};
 
@@ -21,5 +25,18 @@ impl ReceiptService for Api {
     async fn list_receipts(&self, request: Request<ListReceiptsRequest>) -> Result<Response<ListReceiptsResponse>, Status> {
         let list = messages::lists::list_receipts(request)?;
         handler::read(list_receipts(&self.app, &list)).await
+    }
+
+    async fn correct_receipt(&self, request: Request<CorrectReceiptRequest>) -> Result<Response<CorrectReceiptResponse>, Status> {
+        let (call, named, reason) = messages::receipt_versions::correct_receipt(request)?;
+        handler::write(&self.app.flows, &call, || correct_receipt(&self.app, &call, &named, &reason)).await
+    }
+
+    async fn list_receipt_versions(
+        &self,
+        request: Request<ListReceiptVersionsRequest>,
+    ) -> Result<Response<ListReceiptVersionsResponse>, Status> {
+        let (named, page) = messages::receipt_versions::list_receipt_versions(request)?;
+        handler::read(list_receipt_versions(&self.app, &named, &page)).await
     }
 }

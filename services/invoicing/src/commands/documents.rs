@@ -2,7 +2,7 @@
 
 use super::{invoices::InvoiceRef, receipts::ReceiptRef, statements::StatementRef};
 use chrono::NaiveDate;
-use payterms_invoicing_domain::{CreditNote, Customer, InvoiceVersion, ReceiptCreditNote};
+use payterms_invoicing_domain::{CreditNote, Customer, InvoiceVersion, ReceiptCreditNote, ReceiptVersion};
 use payterms_kernel::{Id, TenantId};
 
 /// A document that is named.
@@ -12,7 +12,7 @@ pub enum DocumentRef {
     Invoice(InvoiceRef),
     /// A credit note of an invoice.
     CreditNote(InvoiceRef, Id<CreditNote>),
-    /// A later version of an invoice.
+    /// A version of an invoice.
     Version(InvoiceRef, Id<InvoiceVersion>),
     /// A statement.
     Statement(StatementRef),
@@ -20,6 +20,8 @@ pub enum DocumentRef {
     Receipt(ReceiptRef),
     /// A credit note of a receipt.
     ReceiptCreditNote(ReceiptRef, Id<ReceiptCreditNote>),
+    /// A version of a receipt.
+    ReceiptVersion(ReceiptRef, Id<ReceiptVersion>),
 }
 
 impl DocumentRef {
@@ -29,7 +31,7 @@ impl DocumentRef {
         match self {
             Self::Invoice(named) | Self::CreditNote(named, _) | Self::Version(named, _) => (&named.tenant, named.customer),
             Self::Statement(named) => (&named.tenant, named.customer),
-            Self::Receipt(named) | Self::ReceiptCreditNote(named, _) => (&named.tenant, named.customer),
+            Self::Receipt(named) | Self::ReceiptVersion(named, _) | Self::ReceiptCreditNote(named, _) => (&named.tenant, named.customer),
         }
     }
 }

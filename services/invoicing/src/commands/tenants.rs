@@ -1,6 +1,6 @@
 //! What is asked of tenants.
 
-use payterms_invoicing_domain::{Business, Dunning, TaxRule, bank::Automation};
+use payterms_invoicing_domain::{Business, Dunning, PaymentNotice, TaxRule, bank::Automation};
 use payterms_kernel::Money;
 
 /// What a tenant is given.
@@ -18,6 +18,8 @@ pub struct TenantFields {
     pub invoices_hidden: bool,
     /// Whether a payment beyond what is payable is refused.
     pub overpayment_refused: bool,
+    /// What a customer is sent for a payment; none: as it is, or the default.
+    pub payment_notice: Option<PaymentNotice>,
     /// How far bank lines are matched without a person; none: as it is, or the default.
     pub bank_automation: Option<Automation>,
     /// How documents name it.

@@ -55,6 +55,8 @@ pub struct Sheet {
     pub heads: [String; 4],
     /// Rows of the four columns; the first wraps.
     pub rows: Vec<[String; 4]>,
+    /// More tables below the sums, such as what is past due.
+    pub sections: Vec<Section>,
     /// Labels and amounts below the rows.
     pub sums: Vec<(String, String)>,
     /// Sentences below the sums, such as why no tax is taken.
@@ -65,6 +67,17 @@ pub struct Sheet {
     pub foot: String,
     /// How a page is counted, such as `Page`.
     pub page: String,
+}
+
+/// A table with a title of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Section {
+    /// What it lists.
+    pub title: String,
+    /// Heads of its four columns.
+    pub heads: [String; 4],
+    /// Its rows.
+    pub rows: Vec<[String; 4]>,
 }
 
 /// One thing on a page.
@@ -83,6 +96,28 @@ fn face(bold: bool) -> Option<&'static Face<'static>> {
     static FACES: OnceLock<[Option<Face<'static>>; 2]> = OnceLock::new();
     let [regular, heavy] = FACES.get_or_init(|| [Face::from_slice(REGULAR, 0), Face::from_slice(BOLD, 0)]);
     if bold { heavy.as_ref() } else { regular.as_ref() }
+}
+
+/// Whether a character has no shape of its own; texts of requests are checked for those elsewhere.
+fn is_unseen(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{ad}' | '\u{200b}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+}
+
+/// The characters of a text that the fonts have no letters for, each once.
+#[must_use]
+pub fn unprintable(text: &str) -> String {
+    let has = |character: char| {
+        face(false)
+            .zip(face(true))
+            .is_some_and(|(regular, heavy)| regular.glyph_index(character).and(heavy.glyph_index(character)).is_some())
+    };
+    let mut missing = String::new();
+    for character in text.chars().filter(|own| !own.is_whitespace() && !is_unseen(*own) && !has(*own)) {
+        if !missing.contains(character) {
+            missing.push(character);
+        }
+    }
+    missing
 }
 
 /// How wide a text is.
@@ -188,14 +223,18 @@ fn lay_out(sheet: &Sheet) -> Vec<Vec<Ink>> {
         pages.y += 14.0;
     }
     pages.y += 16.0;
-    heads(&mut pages, sheet);
-    for row in &sheet.rows {
-        lines(&mut pages, sheet, row);
+    if !sheet.rows.is_empty() {
+        table(&mut pages, &sheet.heads, &sheet.rows);
     }
-    pages.rule();
-    pages.y += 18.0;
     sums(&mut pages, sheet);
     pages.y += 14.0;
+    for section in &sheet.sections {
+        pages.y += 6.0;
+        pages.room(60.0);
+        pages.text(MARGIN, (11.0, true), &section.title);
+        pages.y += 18.0;
+        table(&mut pages, &section.heads, &section.rows);
+    }
     for line in sheet.sentences.iter().flat_map(|sentence| wrap(sentence, RIGHT - MARGIN, 9.0)) {
         pages.room(13.0);
         pages.text(MARGIN, (9.0, false), &line);
@@ -231,8 +270,18 @@ fn party(pages: &mut Pages, (x, most): (f32, f32), lines: &[String]) {
     }
 }
 
-fn heads(pages: &mut Pages, sheet: &Sheet) {
-    let [first, figures @ ..] = &sheet.heads;
+/// Heads and rows, and a rule below them.
+fn table(pages: &mut Pages, names: &[String; 4], rows: &[[String; 4]]) {
+    heads(pages, names);
+    for row in rows {
+        lines(pages, names, row);
+    }
+    pages.rule();
+    pages.y += 18.0;
+}
+
+fn heads(pages: &mut Pages, names: &[String; 4]) {
+    let [first, figures @ ..] = names;
     pages.text(MARGIN, (9.0, true), first);
     for (x, head) in COLUMNS.into_iter().zip(figures) {
         pages.ending_at(x, (9.0, true), head);
@@ -242,12 +291,12 @@ fn heads(pages: &mut Pages, sheet: &Sheet) {
     pages.y += 15.0;
 }
 
-fn lines(pages: &mut Pages, sheet: &Sheet, [first, figures @ ..]: &[String; 4]) {
+fn lines(pages: &mut Pages, names: &[String; 4], [first, figures @ ..]: &[String; 4]) {
     let wrapped = wrap(first, FIRST, 10.0);
     let before = pages.pages.len();
     pages.room(15.0);
     if pages.pages.len() > before {
-        heads(pages, sheet);
+        heads(pages, names);
     }
     for (x, figure) in COLUMNS.into_iter().zip(figures) {
         pages.ending_at(x, (10.0, false), figure);
@@ -299,7 +348,7 @@ pub fn print(sheet: &Sheet) -> Result<Vec<u8>, PaperError> {
         for (line, text) in (0_u8..).zip(foot.iter().filter(|_| foot.len() <= FOOT_LINES)) {
             write(&mut surface, (MARGIN, FLOOR + 20.0 + f32::from(line) * 11.0, 8.0), &regular, text);
         }
-        let counted = format!("{} {place} / {count}", sheet.page);
+        let counted = format!("{} {place}/{count}", sheet.page);
         write(&mut surface, (RIGHT - width(&counted, 8.0, false), FLOOR + 20.0, 8.0), &regular, &counted);
         surface.finish();
         page.finish();

@@ -5,9 +5,11 @@ use super::{
     paper::{Sheet, Slip},
     wording::{Language, grouped},
 };
+use chrono::NaiveDate;
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
-    CreditNote, Invoice, InvoiceVersion, Issue, Line, Party, Receipt, ReceiptCreditNote, Statement, TaxAmount, bank::creditor_reference,
+    CreditNote, Invoice, InvoiceVersion, Issue, Line, Party, Receipt, ReceiptCreditNote, ReceiptVersion, TaxAmount,
+    bank::creditor_reference, receipt::Subject,
 };
 use payterms_kernel::{Money, text::find_iban};
 
@@ -19,14 +21,16 @@ fn party(party: &Party, language: Language) -> Vec<String> {
             [&address.postal_code, &address.city, &address.region].into_iter().filter(|part| !part.is_empty()).cloned().collect();
         lines.push(place.join(" "));
     }
-    lines.push(party.country.clone());
+    // An address lies in its own country, wherever the party is taxed.
+    let country = party.address.as_ref().map_or(&party.country, |address| &address.country);
+    lines.push(language.country(country).to_owned());
     if !party.tax_id.is_empty() {
         lines.push(format!("{} {}", language.say("Tax number", "N° fiscal"), party.tax_id));
     }
     lines
 }
 
-fn sheet(language: Language, title: String, (seller, buyer, mentions): (&Party, &Party, &str)) -> Sheet {
+pub(super) fn sheet(language: Language, title: String, (seller, buyer, mentions): (&Party, &Party, &str)) -> Sheet {
     Sheet {
         title,
         seller: party(seller, language),
@@ -112,6 +116,11 @@ pub fn invoice(language: Language, invoice: &Invoice, issue: &Issue) -> Result<S
     invoice_of(language, invoice, issue, invoice.amounts.total)
 }
 
+/// What the document asks for: nothing of what deposits have paid already.
+fn to_pay(invoice: &Invoice, open: Money) -> Money {
+    if invoice.usage.is_some_and(|own| own.agreement.is_none()) { Money::zero(invoice.currency) } else { open }
+}
+
 fn invoice_of(language: Language, invoice: &Invoice, issue: &Issue, open: Money) -> Result<Sheet, AppError> {
     let title = format!("{} {}", language.say("Invoice", "Facture"), issue.number);
     let mut sheet = sheet(language, title, (&issue.seller, &issue.buyer, &issue.mentions));
@@ -120,6 +129,8 @@ fn invoice_of(language: Language, invoice: &Invoice, issue: &Issue, open: Money)
         (language.say("Issue date", "Date d’émission").to_owned(), language.date(issue.issue_date)),
         (language.say("Supply date", "Date de la prestation").to_owned(), language.date(supplied)),
         (language.say("Due date", "Échéance").to_owned(), language.date(issue.due_date)),
+        (language.say("Payment term", "Conditions de paiement").to_owned(), language.term(invoice.content.term)),
+        (language.say("Amount due", "Montant à payer").to_owned(), language.money(to_pay(invoice, open))),
         (language.say("Payment reference", "Référence de paiement").to_owned(), grouped(&creditor_reference(&issue.number))),
     ];
     for line in &invoice.content.lines {
@@ -129,6 +140,11 @@ fn invoice_of(language: Language, invoice: &Invoice, issue: &Issue, open: Money)
         sheet.sentences.push(language.say("Prices include tax.", "Les prix s’entendent toutes taxes comprises.").to_owned());
     }
     taxes(&mut sheet, language, (invoice.amounts.net, &invoice.amounts.taxes, invoice.amounts.total));
+    if invoice.is_postpaid() {
+        let sentence =
+            language.say("This invoice is paid by bank transfer only.", "Cette facture se règle uniquement par virement bancaire.");
+        sheet.sentences.push(sentence.to_owned());
+    }
     if !invoice.content.memo.is_empty() {
         sheet.sentences.push(invoice.content.memo.clone());
     }
@@ -148,7 +164,7 @@ pub fn credit_note(language: Language, (issue, note): (&Issue, &CreditNote)) -> 
         (language.say("Invoice", "Facture").to_owned(), format!("{} ({})", issue.number, language.date(issue.issue_date))),
     ];
     let net = note.taxes.iter().try_fold(Money::zero(note.amount.currency()), |sum, own| sum.plus(own.net))?;
-    sheet.rows = vec![[note.reason.clone(), "1".to_owned(), language.money(net), language.money(net)]];
+    sheet.rows = vec![[language.note_reason(&note.reason), "1".to_owned(), language.money(net), language.money(net)]];
     taxes(&mut sheet, language, (net, &note.taxes, note.amount));
     Ok(sheet)
 }
@@ -160,6 +176,10 @@ pub fn credit_note(language: Language, (issue, note): (&Issue, &CreditNote)) -> 
 pub fn receipt(language: Language, receipt: &Receipt) -> Result<Sheet, AppError> {
     let title = format!("{} {}", language.say("Receipt", "Reçu"), receipt.number);
     let mut sheet = sheet(language, title, (&receipt.seller, &receipt.buyer, &receipt.mentions));
+    if let Subject::Payment { paid_on, invoices, .. } = &receipt.subject {
+        paid_invoices(&mut sheet, language, (*paid_on, receipt), invoices);
+        return Ok(sheet);
+    }
     sheet.facts = vec![(language.say("Paid on", "Payé le").to_owned(), language.date(receipt.issue_date))];
     let net = language.money(receipt.tax.net);
     sheet.rows = vec![[language.say("Prepaid credit", "Crédit prépayé").to_owned(), "1".to_owned(), net.clone(), net]];
@@ -197,37 +217,18 @@ pub fn receipt_credit_note(language: Language, (receipt, note): (&Receipt, &Rece
     Ok(sheet)
 }
 
-/// A statement with the invoices of its month.
-///
-/// # Errors
-/// None that stored amounts can cause.
-pub fn statement(language: Language, own: &Statement, invoices: &[Invoice], (seller, buyer): (&Party, &Party)) -> Result<Sheet, AppError> {
-    let title = format!("{} {}", language.say("Statement", "Relevé"), language.month(own.month));
-    let mut sheet = sheet(language, title, (seller, buyer, ""));
-    sheet.heads = [
-        language.say("Invoice", "Facture"),
-        language.say("Issued", "Émise le"),
-        language.say("Due", "Échéance"),
-        language.say("Total", "Total"),
-    ]
-    .map(str::to_owned);
-    for invoice in invoices {
-        let Some(issue) = &invoice.issue else { continue };
-        let (issued, due) = (issue.issue_date.to_string(), issue.due_date.to_string());
-        sheet.rows.push([issue.number.clone(), issued, due, language.money(invoice.amounts.total)]);
-    }
-    let sums = [
-        (language.say("Owed before", "Solde précédent"), own.opening),
-        (language.say("Invoiced", "Facturé"), own.moved.issued),
-        (language.say("Credited", "Avoirs"), own.moved.credited.negated()),
-        (language.say("Written off", "Passé en perte"), own.moved.written_off.negated()),
-        (language.say("Paid", "Payé"), own.moved.paid.negated()),
-        (language.say("Owed now", "Solde"), own.closing),
+/// What a payment paid of each invoice.
+fn paid_invoices(sheet: &mut Sheet, language: Language, (paid_on, receipt): (NaiveDate, &Receipt), invoices: &[(String, Money)]) {
+    sheet.facts = vec![
+        (language.say("Issue date", "Date d’émission").to_owned(), language.date(receipt.issue_date)),
+        (language.say("Paid on", "Payé le").to_owned(), language.date(paid_on)),
     ];
-    let always = |place: usize| place == 0 || place == sums.len().saturating_sub(1);
-    let told = sums.iter().enumerate().filter(|(place, (_, amount))| always(*place) || !amount.is_zero());
-    sheet.sums = told.map(|(_, (label, amount))| ((*label).to_owned(), language.money(*amount))).collect();
-    Ok(sheet)
+    sheet.heads = [language.say("Invoice", "Facture"), "", "", language.say("Paid", "Payé")].map(str::to_owned);
+    let row = |(number, paid): &(String, Money)| [number.clone(), String::new(), String::new(), language.money(*paid)];
+    sheet.rows = invoices.iter().map(row).collect();
+    sheet.sums.push((language.say("Total", "Total").to_owned(), language.money(receipt.amount)));
+    let sentence = language.say("The tax is on the invoices.", "La taxe figure sur les factures.");
+    sheet.sentences.push(sentence.to_owned());
 }
 
 /// A later version of an invoice: other details, the same amounts.
@@ -243,6 +244,29 @@ pub fn version(language: Language, invoice: &Invoice, (issue, own): (&Issue, &In
         let first = format!("{} ({})", issue.number, language.date(issue.issue_date));
         sheet.facts.insert(0, (language.say("Corrects", "Rectifie").to_owned(), first));
         sheet.facts.insert(0, (language.say("Corrected on", "Rectifiée le").to_owned(), language.date(own.issue_date)));
+    } else {
+        let told = format!("{} {}", own.version, language.say("of", "du"));
+        sheet.facts.push((language.say("Version", "Version").to_owned(), format!("{told} {}", language.date(own.issue_date))));
+    }
+    sheet.sentences.push(own.reason.clone());
+    Ok(sheet)
+}
+
+/// A receipt as a version shows it: other details, the same amounts.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn receipt_version(language: Language, (first, own): (&Receipt, &ReceiptVersion)) -> Result<Sheet, AppError> {
+    let (seller, buyer, mentions) = (own.seller.clone(), own.buyer.clone(), own.mentions.clone());
+    let mut sheet = receipt(language, &Receipt { seller, buyer, mentions, ..first.clone() })?;
+    if own.version == 1 {
+        return Ok(sheet);
+    }
+    if own.is_corrective(first) {
+        sheet.title = format!("{} {}", language.say("Corrective receipt", "Reçu rectificatif"), own.number);
+        let corrected = format!("{} ({})", first.number, language.date(first.issue_date));
+        sheet.facts.insert(0, (language.say("Corrects", "Rectifie").to_owned(), corrected));
+        sheet.facts.insert(0, (language.say("Corrected on", "Rectifié le").to_owned(), language.date(own.issue_date)));
     } else {
         let told = format!("{} {}", own.version, language.say("of", "du"));
         sheet.facts.push((language.say("Version", "Version").to_owned(), format!("{told} {}", language.date(own.issue_date))));

@@ -2,7 +2,7 @@
 
 use chrono::{Datelike, NaiveDate};
 use payterms_invoicing_domain::Discount;
-use payterms_kernel::Money;
+use payterms_kernel::{Money, calendar::PaymentTerm};
 use rust_decimal::Decimal;
 
 /// A language of documents and mails.
@@ -43,6 +43,23 @@ impl Language {
         match self {
             Self::English => english,
             Self::French => french,
+        }
+    }
+
+    /// A payment term in words.
+    #[must_use]
+    pub fn term(self, term: PaymentTerm) -> String {
+        match (self, term) {
+            (Self::English, PaymentTerm::NetDays(0)) => "Due at once".to_owned(),
+            (Self::French, PaymentTerm::NetDays(0)) => "À réception".to_owned(),
+            (Self::English, PaymentTerm::NetDays(days)) => format!("{days} days"),
+            (Self::French, PaymentTerm::NetDays(days)) => format!("{days} jours"),
+            (Self::English, PaymentTerm::NetDaysEndOfMonth(days)) => format!("{days} days, end of month"),
+            (Self::French, PaymentTerm::NetDaysEndOfMonth(days)) => format!("{days} jours fin de mois"),
+            (Self::English, PaymentTerm::EndOfMonthNetDays(days)) => format!("End of month, {days} days"),
+            (Self::French, PaymentTerm::EndOfMonthNetDays(days)) => format!("Fin de mois {days} jours"),
+            (Self::English, PaymentTerm::EndOfFollowingMonth) => "End of the following month".to_owned(),
+            (Self::French, PaymentTerm::EndOfFollowingMonth) => "Fin du mois suivant".to_owned(),
         }
     }
 
@@ -110,6 +127,26 @@ impl Language {
         }
     }
 
+    /// A month after `for` or `Relevé`: `June 2026`, `de juin 2026`, `d’avril 2026`.
+    #[must_use]
+    pub fn of_month(self, month: NaiveDate) -> String {
+        let name = self.month(month);
+        match self {
+            Self::English => name,
+            Self::French if name.starts_with(['a', 'o']) => format!("d’{name}"),
+            Self::French => format!("de {name}"),
+        }
+    }
+
+    /// A date in a column: `1 Jun 2026`, `01/06/2026`.
+    #[must_use]
+    pub fn short_date(self, date: NaiveDate) -> String {
+        match self {
+            Self::English => date.format("%-d %b %Y").to_string(),
+            Self::French => date.format("%d/%m/%Y").to_string(),
+        }
+    }
+
     /// A date in words: `1 June 2026`, `1er juin 2026`.
     #[must_use]
     pub fn date(self, date: NaiveDate) -> String {
@@ -157,7 +194,11 @@ mod tests {
         assert_eq!(told(Language::French, money("EUR", "-1234.5")), "-1 234,50 EUR");
         assert_eq!(told(Language::French, money("JPY", "100")), "100 JPY");
         assert_eq!(told(Language::English, money("USD", "0.000125")), "0.000125 USD");
+        let months = ["2026-01-01", "2026-04-01", "2026-05-01", "2026-08-01", "2026-10-01"]
+            .map(|month| Language::French.of_month(month.parse().unwrap()));
+        assert_eq!(months, ["de janvier 2026", "d’avril 2026", "de mai 2026", "d’août 2026", "d’octobre 2026"]);
         let first = "2026-06-01".parse().unwrap();
+        assert_eq!((Language::English.short_date(first), Language::French.short_date(first)), ("1 Jun 2026".into(), "01/06/2026".into()));
         assert_eq!((Language::English.date(first), Language::French.date(first)), ("1 June 2026".into(), "1er juin 2026".into()));
     }
 }

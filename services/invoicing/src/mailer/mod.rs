@@ -1,5 +1,8 @@
 //! The port to mail servers: SMTP, or a folder of .eml files.
 
+mod html;
+
+use html::{Words, html};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     address::Envelope,
@@ -21,7 +24,9 @@ pub struct Outgoing {
     pub to: Vec<String>,
     /// Subject.
     pub subject: String,
-    /// Text.
+    /// The code of its language.
+    pub language: &'static str,
+    /// Text; the HTML part says the same.
     pub text: String,
     /// File names with their PDF.
     pub documents: Vec<(String, Vec<u8>)>,
@@ -113,12 +118,21 @@ impl Mailer {
         for address in mail.to.iter().filter_map(|address| address.parse().ok()) {
             message = message.to(address);
         }
-        let mut parts = MultiPart::mixed().singlepart(SinglePart::plain(mail.text.clone()));
+        let words = Words { language: mail.language, seller: &mail.from_name, subject: &mail.subject, text: &mail.text };
+        let mut alternatives = MultiPart::alternative().singlepart(SinglePart::plain(mail.text.clone()));
+        if let Some(html) = html(words) {
+            alternatives = alternatives.singlepart(SinglePart::html(html));
+        }
+        let message = message.subject(mail.subject.clone());
+        if mail.documents.is_empty() {
+            return message.multipart(alternatives).ok();
+        }
+        let mut parts = MultiPart::mixed().multipart(alternatives);
         for (name, content) in &mail.documents {
             let pdf = ContentType::parse("application/pdf").ok()?;
             parts = parts.singlepart(Attachment::new(name.clone()).body(content.clone(), pdf));
         }
-        message.subject(mail.subject.clone()).multipart(parts).ok()
+        message.multipart(parts).ok()
     }
 }
 

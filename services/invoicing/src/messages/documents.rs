@@ -15,6 +15,7 @@ use tonic::Request;
 const VERSION: &[&str] = &["customers", "invoices", "versions"];
 
 const RECEIPT_CREDIT_NOTE: &[&str] = &["customers", "receipts", "creditNotes"];
+const RECEIPT_VERSION: &[&str] = &["customers", "receipts", "versions"];
 
 const CREDIT_NOTE: &[&str] = &["customers", "invoices", "creditNotes"];
 
@@ -28,6 +29,9 @@ pub fn get_document(request: Request<pb::GetDocumentRequest>) -> Result<Document
     } else if is(RECEIPT_CREDIT_NOTE) {
         let name = fields.name("name", &message.name, RECEIPT_CREDIT_NOTE);
         DocumentRef::ReceiptCreditNote(receipt_ref(&name), Id::from_uuid(name.id(2)))
+    } else if is(RECEIPT_VERSION) {
+        let name = fields.name("name", &message.name, RECEIPT_VERSION);
+        DocumentRef::ReceiptVersion(receipt_ref(&name), Id::from_uuid(name.id(2)))
     } else if is(STATEMENT) {
         let name = fields.name("name", &message.name, STATEMENT);
         DocumentRef::Statement(statement_ref(&fields, &name))

@@ -81,6 +81,11 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
         MailKind::IncreaseGranted => pb::MailKind::IncreaseGranted,
         MailKind::IncreaseRefused => pb::MailKind::IncreaseRefused,
         MailKind::TaxNumberInvalid => pb::MailKind::TaxNumberInvalid,
+        MailKind::InvoiceIssued => pb::MailKind::InvoiceIssued,
+        MailKind::InvoiceVoided => pb::MailKind::InvoiceVoided,
+        MailKind::CreditNoteIssued => pb::MailKind::CreditNoteIssued,
+        MailKind::PaymentReceived => pb::MailKind::PaymentReceived,
+        MailKind::PostpaidDecided => pb::MailKind::PostpaidDecided,
     }
 }
 
@@ -98,6 +103,7 @@ pub fn anonymous_mail(tenant: &TenantId, mail: &Mail) -> pb::Mail {
         Attachment::Receipt(id) => format!("{customer}/receipts/{id}"),
         Attachment::ReceiptCreditNote(receipt, note) => format!("{customer}/receipts/{receipt}/creditNotes/{note}"),
         Attachment::Statement(id) => format!("{customer}/statements/{id}"),
+        Attachment::CreditNote { invoice, note } => format!("{customer}/invoices/{invoice}/creditNotes/{note}"),
     };
     pb::Mail {
         name: format!("tenants/{tenant}/mails/{}", mail.id),

@@ -10,7 +10,7 @@ use payterms_chassis::{
     names::Name,
     render::{date, money, timestamp},
 };
-use payterms_invoicing_domain::{Receipt, ReceiptCreditNote};
+use payterms_invoicing_domain::{Receipt, ReceiptCreditNote, receipt::Subject};
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
@@ -30,6 +30,10 @@ pub fn get_receipt(request: Request<pb::GetReceiptRequest>) -> Result<ReceiptRef
 #[must_use]
 pub fn receipt_credit_note(tenant: &TenantId, receipt: &Receipt, note: &ReceiptCreditNote) -> pb::ReceiptCreditNote {
     let customer = customer_name(tenant, note.customer);
+    let top_up_refund = match &receipt.subject {
+        Subject::TopUp { top_up, wallet } => format!("{customer}/wallets/{wallet}/topUps/{top_up}/refunds/{}", note.refund),
+        Subject::Payment { .. } => String::new(),
+    };
     pb::ReceiptCreditNote {
         name: format!("{customer}/receipts/{}/creditNotes/{}", note.receipt, note.id),
         number: note.number.clone(),
@@ -38,7 +42,7 @@ pub fn receipt_credit_note(tenant: &TenantId, receipt: &Receipt, note: &ReceiptC
         amount: Some(money(note.amount)),
         tax: Some(tax_amount(&note.tax)),
         reason: note.explanation.clone(),
-        top_up_refund: format!("{customer}/wallets/{}/topUps/{}/refunds/{}", receipt.wallet, receipt.top_up, note.refund),
+        top_up_refund,
         create_time: Some(timestamp(note.created_at)),
     }
 }
@@ -48,11 +52,23 @@ pub fn receipt_credit_note(tenant: &TenantId, receipt: &Receipt, note: &ReceiptC
 pub fn receipt(tenant: &TenantId, receipt: &Receipt, notes: &[ReceiptCreditNote]) -> pb::Receipt {
     let customer = customer_name(tenant, receipt.customer);
     let notes = notes.iter().filter(|note| note.receipt == receipt.id);
+    let (mut top_up, mut payment, mut paid_date, mut invoices) = (String::new(), String::new(), None, Vec::new());
+    match &receipt.subject {
+        Subject::TopUp { top_up: id, wallet } => top_up = format!("{customer}/wallets/{wallet}/topUps/{id}"),
+        Subject::Payment { payment: id, paid_on, invoices: paid } => {
+            payment = format!("{customer}/payments/{id}");
+            paid_date = Some(date(*paid_on));
+            invoices = paid.iter().map(|(number, paid)| pb::PaidInvoice { number: number.clone(), paid: Some(money(*paid)) }).collect();
+        }
+    }
     pb::Receipt {
         name: format!("{customer}/receipts/{}", receipt.id),
         number: receipt.number.clone(),
         issue_date: Some(date(receipt.issue_date)),
-        top_up: format!("{customer}/wallets/{}/topUps/{}", receipt.wallet, receipt.top_up),
+        top_up,
+        payment,
+        paid_date,
+        invoices,
         taxed: receipt.taxed,
         amount: Some(money(receipt.amount)),
         tax: Some(tax_amount(&receipt.tax)),

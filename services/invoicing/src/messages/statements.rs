@@ -64,6 +64,7 @@ pub fn statement(tenant: &TenantId, own: &Statement) -> pb::Statement {
         credited: Some(money(own.moved.credited)),
         written_off: Some(money(own.moved.written_off)),
         paid: Some(money(own.moved.paid)),
+        given_back: Some(money(own.moved.given_back)),
         closing: Some(money(own.closing)),
         create_time: Some(timestamp(own.created_at)),
     }

@@ -1,6 +1,9 @@
 //! Tenants: requests → commands, and tenants → messages.
 
-use super::addresses::{address, render_address};
+use super::{
+    addresses::{address, render_address},
+    printed::{must_be_printable, printed},
+};
 use crate::commands::tenants::{TenantFields, UpdateTenant};
 use payterms_chassis::{
     AppError, Call, Fields, etag,
@@ -8,7 +11,7 @@ use payterms_chassis::{
     page::Page,
     render::{decimal, money, timestamp},
 };
-use payterms_invoicing_domain::{Business, Dunning, TaxRule, Tenant, bank::Automation};
+use payterms_invoicing_domain::{Business, Dunning, PaymentNotice, TaxRule, Tenant, bank::Automation};
 use payterms_kernel::{Money, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use rust_decimal::Decimal;
@@ -17,7 +20,7 @@ use tonic::Request;
 /// A field is checked when it will be used.
 fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -> bool) -> TenantFields {
     let text = |fields: &mut Fields, name: &str, text: &str, least: usize, most: usize| {
-        if used(name) { fields.text(&format!("tenant.{name}"), text, least, most) } else { String::new() }
+        if used(name) { printed(fields, &format!("tenant.{name}"), text, least, most) } else { String::new() }
     };
     let time_zone = text(fields, "time_zone", &tenant.time_zone, 1, 64);
     if used("time_zone") && time_zone.parse::<chrono_tz::Tz>().is_err() {
@@ -30,6 +33,7 @@ fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -
         sandbox: tenant.sandbox,
         invoices_hidden: tenant.invoices_hidden,
         overpayment_refused: tenant.overpayment_refused,
+        payment_notice: if used("payment_notice") { payment_notice(fields, tenant.payment_notice) } else { None },
         bank_automation: if used("bank_automation") { bank_automation(fields, tenant.bank_automation) } else { None },
         business: if used("business") { business(fields, &tenant.business.clone().unwrap_or_default()) } else { Business::default() },
         dunning: if used("dunning") { dunning(fields, &tenant.dunning.clone().unwrap_or_default()) } else { Dunning::default() },
@@ -38,6 +42,19 @@ fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -
         tax_rules: if used("tax_rules") { tax_rules(fields, &tenant.tax_rules) } else { Vec::new() },
         etag: fields.token("tenant.etag", &tenant.etag, 0, 100),
     }
+}
+
+/// What a customer is sent for a payment; none where a new tenant leaves it open.
+fn payment_notice(fields: &mut Fields, value: i32) -> Option<PaymentNotice> {
+    use pb::tenant::PaymentNotice as Asked;
+    if value == 0 {
+        return None;
+    }
+    Some(match fields.choice::<Asked>("tenant.payment_notice", value)? {
+        Asked::None => PaymentNotice::None,
+        Asked::Receipt => PaymentNotice::Receipt,
+        Asked::Unspecified | Asked::Confirmation => PaymentNotice::Confirmation,
+    })
 }
 
 /// How far bank lines are matched without a person; none where a new tenant leaves it open.
@@ -81,13 +98,17 @@ fn business(fields: &mut Fields, own: &pb::BusinessDetails) -> Business {
         fields.wrong(&at("portal_url"), "FIELD_INVALID_CHARS", "Use an address that begins with https://.");
     }
     Business {
-        legal_name: fields.text(&at("legal_name"), &own.legal_name, 0, 200),
+        legal_name: printed(fields, &at("legal_name"), &own.legal_name, 0, 200),
         address: own.address.as_ref().map(|own| address(fields, &at("address"), own)),
         tax_id: fields.reference(&at("tax_id"), &own.tax_id, 0, 40),
-        legal_mentions: fields.text(&at("legal_mentions"), &own.legal_mentions, 0, 1_000),
+        legal_mentions: printed(fields, &at("legal_mentions"), &own.legal_mentions, 0, 1_000),
         contact_email: fields.email(&at("contact_email"), &own.contact_email),
         portal_url,
-        bank_details: fields.reference(&at("bank_details"), &own.bank_details, 0, 300),
+        bank_details: {
+            let details = fields.reference(&at("bank_details"), &own.bank_details, 0, 300);
+            must_be_printable(fields, &at("bank_details"), &own.bank_details);
+            details
+        },
     }
 }
 
@@ -122,7 +143,7 @@ fn tax_rules(fields: &mut Fields, rules: &[pb::TaxRule]) -> Vec<TaxRule> {
         let rule = TaxRule {
             country: fields.country(&format!("{at}.country"), &rule.country),
             rate_percent: fields.decimal(&format!("{at}.rate_percent"), rule.rate_percent.as_ref(), 4, Decimal::ZERO, Decimal::from(100)),
-            sentence: fields.text(&format!("{at}.sentence"), &rule.sentence, 0, 500),
+            sentence: printed(fields, &format!("{at}.sentence"), &rule.sentence, 0, 500),
             category: tax_category(fields, &format!("{at}.category"), &rule.category),
             with_tax_id: rule.with_tax_id,
         };
@@ -165,7 +186,7 @@ pub fn create_tenant(request: Request<pb::CreateTenantRequest>) -> Result<(Call,
 
 /// Changes a tenant.
 pub fn update_tenant(request: Request<pb::UpdateTenantRequest>) -> Result<(Call, UpdateTenant), AppError> {
-    const CHANGING: [&str; 10] = [
+    const CHANGING: [&str; 11] = [
         "display_name",
         "time_zone",
         "invoices_hidden",
@@ -176,6 +197,7 @@ pub fn update_tenant(request: Request<pb::UpdateTenantRequest>) -> Result<(Call,
         "transfer_tolerances",
         "approval_limits",
         "bank_automation",
+        "payment_notice",
     ];
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
@@ -244,6 +266,12 @@ pub fn tenant(tenant: &Tenant) -> pb::Tenant {
         }),
         transfer_tolerances: tenant.transfer_tolerances.iter().copied().map(money).collect(),
         approval_limits: tenant.approval_limits.iter().copied().map(money).collect(),
+        payment_notice: match tenant.payment_notice {
+            PaymentNotice::None => pb::tenant::PaymentNotice::None,
+            PaymentNotice::Confirmation => pb::tenant::PaymentNotice::Confirmation,
+            PaymentNotice::Receipt => pb::tenant::PaymentNotice::Receipt,
+        }
+        .into(),
         bank_automation: match tenant.bank_automation {
             Automation::Off => pb::tenant::BankAutomation::Off,
             Automation::ReferenceAndAmount => pb::tenant::BankAutomation::ReferenceAndAmount,

@@ -97,17 +97,20 @@ struct PartyText {
     /// Rows from before it was kept have none.
     #[serde(default)]
     bank_details: String,
+    /// Likewise.
+    #[serde(default)]
+    language: String,
 }
 
 pub(crate) fn party(text: &str) -> Result<Party, AppError> {
     let read: PartyText = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a party: {error}")))?;
-    let PartyText { legal_name, address, country, tax_id, bank_details } = read;
-    Ok(Party { legal_name, address: address.map(Into::into), country, tax_id, bank_details })
+    let PartyText { legal_name, address, country, tax_id, bank_details, language } = read;
+    Ok(Party { legal_name, address: address.map(Into::into), country, tax_id, bank_details, language })
 }
 
 pub(crate) fn party_text(party: Option<&Party>) -> Result<String, AppError> {
-    let Some(Party { legal_name, address, country, tax_id, bank_details }) = party.cloned() else { return Ok(String::new()) };
-    let text = PartyText { legal_name, address: address.map(Into::into), country, tax_id, bank_details };
+    let Some(Party { legal_name, address, country, tax_id, bank_details, language }) = party.cloned() else { return Ok(String::new()) };
+    let text = PartyText { legal_name, address: address.map(Into::into), country, tax_id, bank_details, language };
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
 

@@ -64,6 +64,7 @@ fn attachment(text: &str) -> Result<Attachment, AppError> {
         ["invoices", id] => Ok(Attachment::Invoice(uuid(id)?)),
         ["receipts", id] => Ok(Attachment::Receipt(uuid(id)?)),
         ["receipts", receipt, "creditNotes", id] => Ok(Attachment::ReceiptCreditNote(uuid(receipt)?, uuid(id)?)),
+        ["creditNotes", invoice, note] => Ok(Attachment::CreditNote { invoice: uuid(invoice)?, note: uuid(note)? }),
         ["statements", id] => Ok(Attachment::Statement(uuid(id)?)),
         _ => Err(fault()),
     }
@@ -75,6 +76,7 @@ fn attachment_text(own: Attachment) -> String {
         Attachment::Receipt(id) => format!("receipts/{id}"),
         Attachment::ReceiptCreditNote(receipt, id) => format!("receipts/{receipt}/creditNotes/{id}"),
         Attachment::Statement(id) => format!("statements/{id}"),
+        Attachment::CreditNote { invoice, note } => format!("creditNotes/{invoice}/{note}"),
     }
 }
 

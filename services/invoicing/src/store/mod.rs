@@ -19,6 +19,7 @@ pub mod outstanding;
 pub mod payment_lists;
 pub mod payments;
 pub mod receipt_credit_notes;
+pub mod receipt_versions;
 pub mod receipts;
 pub mod receivables;
 pub mod refunds;

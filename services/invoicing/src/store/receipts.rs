@@ -12,9 +12,10 @@ use payterms_chassis::{
     keyset::{self, Columns, Compared, Key, Position},
     listing::{Listing, Order},
 };
-use payterms_invoicing_domain::{Customer, Rate, Receipt, TaxAmount};
-use payterms_kernel::{Id, Money, TenantId};
+use payterms_invoicing_domain::{Customer, Rate, Receipt, TaxAmount, receipt::Subject};
+use payterms_kernel::{Currency, Id, Money, TenantId};
 use sea_orm::{ActiveValue::Set, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*};
+use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "receipts")]
@@ -27,6 +28,7 @@ pub struct Model {
     customer_id: Uuid,
     top_up_id: Uuid,
     wallet_id: Uuid,
+    paid_invoices: String,
     number: String,
     issue_date: String,
     taxed: bool,
@@ -48,14 +50,40 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// What a payment has paid, as its column holds it; the column `top_up_id` has the payment then, and no wallet is named.
+#[derive(Debug, Serialize, Deserialize)]
+struct PaidText {
+    paid_on: NaiveDate,
+    invoices: Vec<(String, i64)>,
+}
+
+fn subject(row: &Model, currency: Currency) -> Result<Subject, AppError> {
+    if row.paid_invoices.is_empty() {
+        return Ok(Subject::TopUp { top_up: row.top_up_id, wallet: row.wallet_id });
+    }
+    let read: PaidText = serde_json::from_str(&row.paid_invoices).map_err(|error| AppError::Fault(format!("a receipt: {error}")))?;
+    let invoices = read.invoices.into_iter().map(|(number, micros)| (number, Money::from_micros(currency, micros))).collect();
+    Ok(Subject::Payment { payment: Id::from_uuid(row.top_up_id), paid_on: read.paid_on, invoices })
+}
+
+fn subject_columns(subject: &Subject) -> Result<(Uuid, Uuid, String), AppError> {
+    match subject {
+        Subject::TopUp { top_up, wallet } => Ok((*top_up, *wallet, String::new())),
+        Subject::Payment { payment, paid_on, invoices } => {
+            let invoices = invoices.iter().map(|(number, paid)| (number.clone(), paid.micros())).collect();
+            let text = serde_json::to_string(&PaidText { paid_on: *paid_on, invoices });
+            Ok((payment.uuid(), Uuid::nil(), text.map_err(|error| AppError::Fault(error.to_string()))?))
+        }
+    }
+}
+
 fn receipt(row: Model) -> Result<Receipt, AppError> {
     let currency = currency(&row.currency)?;
     let money = |micros| Money::from_micros(currency, micros);
     Ok(Receipt {
         id: Id::from_uuid(row.id),
         customer: Id::from_uuid(row.customer_id),
-        top_up: row.top_up_id,
-        wallet: row.wallet_id,
+        subject: subject(&row, currency)?,
         number: row.number,
         issue_date: date(&row.issue_date)?,
         taxed: row.taxed,
@@ -92,9 +120,9 @@ pub async fn of_top_up<C: ConnectionTrait>(conn: &C, tenant: &TenantId, top_up: 
     query.one(conn).await?.map(receipt).transpose()
 }
 
-/// Whether a top-up has its receipt.
-pub async fn is_issued<C: ConnectionTrait>(conn: &C, tenant: &TenantId, top_up: Uuid) -> Result<bool, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::TopUpId.eq(top_up));
+/// Whether a top-up or a payment has its receipt.
+pub async fn is_issued<C: ConnectionTrait>(conn: &C, tenant: &TenantId, subject: Uuid) -> Result<bool, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::TopUpId.eq(subject));
     Ok(query.one(conn).await?.is_some())
 }
 
@@ -153,12 +181,14 @@ pub async fn issued<C: ConnectionTrait>(
 
 /// Inserts a receipt.
 pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, receipt: &Receipt) -> Result<(), AppError> {
+    let (top_up_id, wallet_id, paid_invoices) = subject_columns(&receipt.subject)?;
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(receipt.id.uuid()),
         customer_id: Set(receipt.customer.uuid()),
-        top_up_id: Set(receipt.top_up),
-        wallet_id: Set(receipt.wallet),
+        top_up_id: Set(top_up_id),
+        wallet_id: Set(wallet_id),
+        paid_invoices: Set(paid_invoices),
         number: Set(receipt.number.clone()),
         issue_date: Set(receipt.issue_date.to_string()),
         taxed: Set(receipt.taxed),

@@ -1,11 +1,11 @@
 //! Table `receivables`: each change of what is owed, by day; written once, never changed.
 
-use super::{currency, unknown};
+use super::{currency, date, unknown};
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, sql};
 use payterms_invoicing_domain::{
     Customer, Invoice,
-    statement::{Moved, Movement},
+    statement::{Moved, Movement, PastDue},
 };
 use payterms_kernel::{Currency, Id, Money, TenantId};
 use sea_orm::ConnectionTrait;
@@ -21,6 +21,10 @@ pub async fn post<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Inv
         place = place.saturating_add(row.try_get("", "places")?);
         noted.push((row.try_get::<String>("", "kind")?, row.try_get::<i64>("", "amount")?));
     }
+    // Nothing came of a purchase of credit: it never was owed.
+    if invoice.top_up.is_some() && noted.is_empty() && !invoice.paid.is_positive() {
+        return Ok(());
+    }
     for movement in Movement::ALL {
         let before = noted.iter().find(|(kind, _)| kind == movement.name()).map_or(0, |(_, amount)| *amount);
         let moved = movement.of(invoice).micros().saturating_sub(before);
@@ -31,7 +35,7 @@ pub async fn post<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Inv
         }
         place = place.saturating_add(1);
         let day = match (movement, &invoice.issue) {
-            (Movement::Issued, Some(issue)) => issue.issue_date,
+            (Movement::Issued, Some(issue)) if invoice.top_up.is_none() => issue.issue_date,
             _ => today,
         };
         let insert = "INSERT INTO receivables (tenant, invoice_id, place, customer_id, currency, day, kind, amount) \
@@ -102,4 +106,49 @@ pub async fn moved<C: ConnectionTrait>(
         }
     }
     Ok(found)
+}
+
+/// The invoices that a customer was billed for in a month: a purchase of credit when its money came.
+pub async fn billed<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    (first, next): (NaiveDate, NaiveDate),
+    limit: u64,
+) -> Result<Vec<Id<Invoice>>, AppError> {
+    let select = "SELECT invoice_id FROM receivables WHERE tenant = $1 AND customer_id = $2 AND day >= $3 AND day < $4 AND kind = 'ISSUED' \
+                  GROUP BY invoice_id HAVING SUM(amount) > 0 ORDER BY invoice_id LIMIT $5";
+    let values = vec![
+        tenant.as_str().into(),
+        customer.uuid().into(),
+        first.to_string().into(),
+        next.to_string().into(),
+        i64::try_from(limit).unwrap_or(i64::MAX).into(),
+    ];
+    let rows = sql::all(conn, select, values).await?;
+    rows.iter().map(|row| Ok(Id::from_uuid(row.try_get("", "invoice_id")?))).collect()
+}
+
+/// What was past due of a customer on a day, as was known when the day began: later movements change nothing of it.
+pub async fn past_due<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    day: NaiveDate,
+    limit: u64,
+) -> Result<Vec<PastDue>, AppError> {
+    let select = "SELECT i.number AS number, i.due_date AS due_date, i.currency AS currency, \
+                  CAST(SUM(CASE WHEN r.kind = 'ISSUED' THEN r.amount ELSE -r.amount END) AS bigint) AS open \
+                  FROM receivables r JOIN invoices i ON i.tenant = r.tenant AND i.id = r.invoice_id \
+                  WHERE r.tenant = $1 AND r.customer_id = $2 AND r.day < $3 AND i.due_date < $3 \
+                  GROUP BY i.number, i.due_date, i.currency \
+                  HAVING SUM(CASE WHEN r.kind = 'ISSUED' THEN r.amount ELSE -r.amount END) > 0 ORDER BY due_date, number LIMIT $4";
+    let values =
+        vec![tenant.as_str().into(), customer.uuid().into(), day.to_string().into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
+    let late = |row: &sea_orm::QueryResult| {
+        let (code, due): (String, String) = (row.try_get("", "currency")?, row.try_get("", "due_date")?);
+        let (due, open) = (date(&due)?, Money::from_micros(currency(&code)?, row.try_get("", "open")?));
+        Ok(PastDue { number: row.try_get("", "number")?, due, days: day.signed_duration_since(due).num_days(), open })
+    };
+    sql::all(conn, select, values).await?.iter().map(late).collect()
 }

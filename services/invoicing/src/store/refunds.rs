@@ -1,8 +1,9 @@
 //! Tables `refunds` and `refund_parts`.
 
 use super::{currency, unknown};
-use payterms_chassis::AppError;
-use payterms_invoicing_domain::{Destination, Invoice, Refund, RefundPart};
+use chrono::{DateTime, Utc};
+use payterms_chassis::{AppError, sql};
+use payterms_invoicing_domain::{Customer, Destination, Invoice, Refund, RefundPart, statement::GivenBack};
 use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use std::collections::HashMap;
@@ -157,4 +158,43 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, refund: &Refu
     let upsert = OnConflict::columns(key).update_column(parts::Column::Destination).to_owned();
     parts::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
+}
+
+/// What was given back to a customer between two instants, oldest first.
+pub async fn given_back<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    limit: u64,
+) -> Result<Vec<GivenBack>, AppError> {
+    let select = "SELECT coalesce(n.number, '') AS note, coalesce(i.number, '') AS invoice, r.created_at AS created_at, r.amount AS amount, \
+                  r.currency AS currency FROM refunds r JOIN invoices i ON i.tenant = r.tenant AND i.id = r.invoice_id \
+                  LEFT JOIN credit_notes n ON n.tenant = r.tenant AND n.id = r.credit_note_id \
+                  WHERE r.tenant = $1 AND r.customer_id = $2 AND r.created_at >= $3 AND r.created_at < $4 ORDER BY r.id LIMIT $5";
+    let values =
+        vec![tenant.as_str().into(), customer.uuid().into(), from.into(), to.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
+    let one = |row: &sea_orm::QueryResult| {
+        let code: String = row.try_get("", "currency")?;
+        let amount = Money::from_micros(currency(&code)?, row.try_get("", "amount")?);
+        Ok(GivenBack { note: row.try_get("", "note")?, invoice: row.try_get("", "invoice")?, at: row.try_get("", "created_at")?, amount })
+    };
+    sql::all(conn, select, values).await?.iter().map(one).collect()
+}
+
+/// Their sum by currency.
+pub async fn sum_given_back<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Vec<Money>, AppError> {
+    let select = "SELECT currency, CAST(SUM(amount) AS bigint) AS amount FROM refunds \
+                  WHERE tenant = $1 AND customer_id = $2 AND created_at >= $3 AND created_at < $4 GROUP BY currency";
+    let rows = sql::all(conn, select, vec![tenant.as_str().into(), customer.uuid().into(), from.into(), to.into()]).await?;
+    let one = |row: &sea_orm::QueryResult| {
+        let code: String = row.try_get("", "currency")?;
+        Ok(Money::from_micros(currency(&code)?, row.try_get("", "amount")?))
+    };
+    rows.iter().map(one).collect()
 }

@@ -1,9 +1,12 @@
 //! Table `statements`: written once, never changed.
 
-use super::{currency, date};
+use super::{
+    currency, date,
+    invoices::{party, party_text},
+};
 use chrono::NaiveDate;
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{Customer, Statement, statement::Moved};
+use payterms_invoicing_domain::{Customer, Party, Statement, statement::Moved};
 use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
@@ -23,7 +26,10 @@ pub struct Model {
     credited: i64,
     written_off: i64,
     paid: i64,
+    given_back: i64,
     closing: i64,
+    seller: String,
+    buyer: String,
     created_at: ChronoDateTimeUtc,
 }
 
@@ -32,6 +38,11 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// A party; none in rows from before it was kept.
+fn kept(text: &str) -> Result<Option<Party>, AppError> {
+    if text.is_empty() { Ok(None) } else { party(text).map(Some) }
+}
 
 fn statement(row: &Model) -> Result<Statement, AppError> {
     let currency = currency(&row.currency)?;
@@ -46,8 +57,11 @@ fn statement(row: &Model) -> Result<Statement, AppError> {
             credited: money(row.credited),
             written_off: money(row.written_off),
             paid: money(row.paid),
+            given_back: money(row.given_back),
         },
         closing: money(row.closing),
+        seller: kept(&row.seller)?,
+        buyer: kept(&row.buyer)?,
         created_at: row.created_at,
     })
 }
@@ -71,6 +85,25 @@ pub async fn of_month<C: ConnectionTrait>(
     query.order_by_asc(Column::Currency).all(conn).await?.iter().map(statement).collect()
 }
 
+/// Customers with statements of a month, of those after one id and up to another.
+pub async fn customers<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    month: NaiveDate,
+    (after, last): (Uuid, Uuid),
+) -> Result<Vec<Id<Customer>>, AppError> {
+    let query = Entity::find()
+        .select_only()
+        .column(Column::CustomerId)
+        .distinct()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Month.eq(month.to_string()))
+        .filter(Column::CustomerId.gt(after))
+        .filter(Column::CustomerId.lte(last));
+    let ids: Vec<Uuid> = query.order_by_asc(Column::CustomerId).into_tuple().all(conn).await?;
+    Ok(ids.into_iter().map(Id::from_uuid).collect())
+}
+
 /// Statements of a customer below an id, newest first.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
@@ -88,21 +121,26 @@ pub async fn list<C: ConnectionTrait>(
 
 /// Inserts statements.
 pub async fn insert_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, statements: &[Statement]) -> Result<(), AppError> {
-    let rows = statements.iter().map(|own| ActiveModel {
-        tenant: Set(tenant.to_string()),
-        id: Set(own.id.uuid()),
-        customer_id: Set(own.customer.uuid()),
-        currency: Set(own.currency().code().to_owned()),
-        month: Set(own.month.to_string()),
-        opening: Set(own.opening.micros()),
-        issued: Set(own.moved.issued.micros()),
-        credited: Set(own.moved.credited.micros()),
-        written_off: Set(own.moved.written_off.micros()),
-        paid: Set(own.moved.paid.micros()),
-        closing: Set(own.closing.micros()),
-        created_at: Set(own.created_at),
-    });
-    let rows: Vec<_> = rows.collect();
+    let row = |own: &Statement| {
+        Ok::<_, AppError>(ActiveModel {
+            tenant: Set(tenant.to_string()),
+            id: Set(own.id.uuid()),
+            customer_id: Set(own.customer.uuid()),
+            currency: Set(own.currency().code().to_owned()),
+            month: Set(own.month.to_string()),
+            opening: Set(own.opening.micros()),
+            issued: Set(own.moved.issued.micros()),
+            credited: Set(own.moved.credited.micros()),
+            written_off: Set(own.moved.written_off.micros()),
+            paid: Set(own.moved.paid.micros()),
+            given_back: Set(own.moved.given_back.micros()),
+            closing: Set(own.closing.micros()),
+            seller: Set(party_text(own.seller.as_ref())?),
+            buyer: Set(party_text(own.buyer.as_ref())?),
+            created_at: Set(own.created_at),
+        })
+    };
+    let rows: Vec<_> = statements.iter().map(row).collect::<Result<_, _>>()?;
     if !rows.is_empty() {
         Entity::insert_many(rows).exec_without_returning(conn).await?;
     }

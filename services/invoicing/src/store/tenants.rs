@@ -2,7 +2,7 @@
 
 use super::{currency, customers::AddressText, decimal, millionths, numbers, numbers_text, unknown};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{Business, Dunning, TaxRule, Tenant, bank::Automation};
+use payterms_invoicing_domain::{Business, Dunning, PaymentNotice, TaxRule, Tenant, bank::Automation};
 use payterms_kernel::{Money, TenantId};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,7 @@ pub struct Model {
     reminder_days: String,
     transfer_tolerances: String,
     approval_limits: String,
+    payment_notice: String,
     bank_automation: String,
     suspended: bool,
     version: i64,
@@ -137,6 +138,10 @@ async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Ve
             },
             transfer_tolerances: figures(&row.transfer_tolerances)?,
             approval_limits: figures(&row.approval_limits)?,
+            payment_notice: PaymentNotice::ALL
+                .into_iter()
+                .find(|notice| notice.name() == row.payment_notice)
+                .ok_or_else(|| unknown("payment notice", &row.payment_notice))?,
             bank_automation: Automation::ALL
                 .into_iter()
                 .find(|automation| automation.name() == row.bank_automation)
@@ -194,6 +199,7 @@ fn row(tenant: &Tenant) -> Result<ActiveModel, AppError> {
         suspend_after_days: Set(tenant.dunning.suspend_after_days.map(i64::from)),
         transfer_tolerances: Set(figures_text(&tenant.transfer_tolerances)?),
         approval_limits: Set(figures_text(&tenant.approval_limits)?),
+        payment_notice: Set(tenant.payment_notice.name().to_owned()),
         bank_automation: Set(tenant.bank_automation.name().to_owned()),
         suspended: Set(tenant.suspended),
         version: Set(tenant.version),
@@ -216,6 +222,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), A
         Column::TimeZone,
         Column::InvoicesHidden,
         Column::OverpaymentRefused,
+        Column::PaymentNotice,
         Column::BankAutomation,
         Column::Business,
         Column::SuspendAfterDays,

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod credit;
+mod invoices;
 mod plans;
 mod wallet;
 
@@ -27,8 +28,11 @@ pub type Variables = Map<String, Value>;
 /// Our own subject and text.
 #[must_use]
 pub fn ours(kind: MailKind, language: Language) -> (&'static str, &'static str) {
-    let [english, french] =
-        plans::ours(kind).or_else(|| credit::ours(kind)).or_else(|| wallet::ours(kind)).unwrap_or_else(|| of_invoicing(kind));
+    let [english, french] = plans::ours(kind)
+        .or_else(|| credit::ours(kind))
+        .or_else(|| wallet::ours(kind))
+        .or_else(|| invoices::ours(kind))
+        .unwrap_or_else(|| of_invoicing(kind));
     let (subject, text) = language.say(english, french).split_once('\n').unwrap_or_default();
     (subject, text.trim_start_matches('\n'))
 }
@@ -86,7 +90,12 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
     }
     if matches!(
         kind,
-        MailKind::CollectionFailed | MailKind::Reminder | MailKind::Statement | MailKind::TransferInvoice | MailKind::TransferAnnounced
+        MailKind::CollectionFailed
+            | MailKind::DebitNotice
+            | MailKind::Reminder
+            | MailKind::Statement
+            | MailKind::TransferInvoice
+            | MailKind::TransferAnnounced
     ) {
         add("bank_details", json!("Acme Telecom, BSB 062-000, account 1234 5678"));
         if kind != MailKind::Statement {
@@ -102,7 +111,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
         MailKind::CollectionFailed => {
             add("number", json!("INV-2026-000001"));
             add("amount", json!("100.00\u{a0}USD"));
-            add("reason", json!("card_declined"));
+            add("reason", json!(language.failure("card_declined")));
             add("next_try", json!(language.date(day)));
         }
         MailKind::AuthenticationNeeded => {
@@ -110,7 +119,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("amount", json!("100.00\u{a0}USD"));
         }
         MailKind::PrepaymentTurnedOff => {
-            add("reason", json!("PROVIDER_CONNECTED"));
+            add("reason", json!(language.prepayment_condition("PROVIDER_NOT_CONNECTED")));
         }
         MailKind::Reminder => {
             add("number", json!("INV-2026-000001"));
@@ -118,14 +127,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("due_date", json!(language.date(day)));
             add("late", json!("true"));
         }
-        MailKind::Statement => {
-            add("month", json!(language.month(day)));
-            add("totals", json!([{ "issued": "100.00\u{a0}USD", "closing": "100.00\u{a0}USD", "next_due": language.date(day) }]));
-            let (total, due_date) = ("100.00\u{a0}USD", language.date(day));
-            let invoice =
-                json!({ "number": "INV-2026-000001", "reference": REFERENCE, "total": total, "due_date": due_date, "open": total });
-            add("invoices", json!([invoice]));
-        }
+        MailKind::Statement => invoices::statement_samples(language, &mut samples),
         MailKind::DebitNotice => {
             add("number", json!("INV-2026-000001"));
             add("amount", json!("100.00\u{a0}USD"));
@@ -159,6 +161,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
                 add("suspend_on", json!(language.date(day)));
             }
         }
+        _ if invoices::ours(kind).is_some() => invoices::samples(kind, language, &mut samples),
         _ if credit::ours(kind).is_some() => credit::samples(language, &mut samples),
         _ if wallet::ours(kind).is_some() => wallet::samples(kind, language, &mut samples),
         _ => plans::samples(kind, language, &mut samples),
@@ -236,3 +239,6 @@ mod tests;
 
 #[cfg(test)]
 mod bounds_tests;
+
+#[cfg(test)]
+mod branch_tests;

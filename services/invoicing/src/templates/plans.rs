@@ -55,7 +55,8 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         for date in ["next_date", "grace_end", "next_try"] {
             add(date, json!(day));
         }
+        add("bank_details", json!("Acme Telecom, BSB 062-000, account 1234 5678"));
         add("next_amount", json!(amount));
-        add("reason", json!("card_declined"));
+        add("reason", json!(language.failure("card_declined")));
     }
 }

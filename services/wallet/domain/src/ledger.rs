@@ -109,6 +109,8 @@ pub struct Transfer {
     pub entries: Vec<Entry>,
     /// The caller's description.
     pub description: String,
+    /// The price of one, where it takes a use; known while it is new, for the line of the month's invoice.
+    pub unit_price: Option<Money>,
     /// The payment of invoices that it belongs to.
     pub payment: Option<Uuid>,
     /// When it was recorded.

@@ -8,6 +8,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use payterms_kernel::{IdSource, Money, Refusal, money::MoneyError, rounding};
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 /// How a use is paid, which decides the invoice that shows it.
@@ -30,14 +31,25 @@ impl Funding {
     }
 }
 
-/// What a transfer adds to its month, by funding: the label of the invoice line (a product or a fee; empty for other debits)
-/// and the amount.
-pub fn accrued<'a>(wallet: &Wallet, transfer: &'a Transfer) -> Result<Vec<(Funding, &'a str, Money)>, MoneyError> {
-    let label = match transfer.kind {
-        TransferKind::Usage | TransferKind::Fee => transfer.description.as_str(),
-        TransferKind::Debit | TransferKind::Capture | TransferKind::OwedSettlement => "",
-        _ => return Ok(Vec::new()),
-    };
+/// Between a product and its price in a label; no text of a request holds it.
+const PRICED: char = '\u{1f}';
+/// Characters of the text of a label.
+const MOST_TEXT: usize = 150;
+
+/// The label under which a transfer accrues: a product with its price, or the words of a fee or debit. What settles a debt has none.
+fn label(transfer: &Transfer) -> Option<String> {
+    let text = || transfer.description.chars().take(MOST_TEXT).collect::<String>();
+    Some(match (transfer.kind, transfer.unit_price) {
+        (TransferKind::Usage, Some(price)) => format!("{}{PRICED}{}", text(), price.amount().normalize()),
+        (TransferKind::Usage | TransferKind::Fee | TransferKind::Debit | TransferKind::Capture, _) => text(),
+        (TransferKind::OwedSettlement, _) => String::new(),
+        _ => return None,
+    })
+}
+
+/// What a transfer adds to its month, by funding: the label of the invoice line and the amount.
+pub fn accrued(wallet: &Wallet, transfer: &Transfer) -> Result<Vec<(Funding, String, Money)>, MoneyError> {
+    let Some(label) = label(transfer) else { return Ok(Vec::new()) };
     let zero = Money::zero(wallet.currency);
     let (mut deposit, mut owed) = (zero, zero);
     for entry in &transfer.entries {
@@ -47,15 +59,45 @@ pub fn accrued<'a>(wallet: &Wallet, transfer: &'a Transfer) -> Result<Vec<(Fundi
             _ => {}
         }
     }
-    let parts = [(Funding::Deposit, label, deposit), (Funding::Postpaid, label, owed)];
+    let parts = [(Funding::Deposit, label.clone(), deposit), (Funding::Postpaid, label, owed)];
     Ok(parts.into_iter().filter(|(.., amount)| amount.is_positive()).collect())
 }
+
+/// A line of a month's invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BilledLine {
+    /// The product, or the words of a fee or debit; empty for the rest of the month.
+    pub label: String,
+    /// How much, rounded to the minor unit.
+    pub amount: Money,
+    /// How many were used at which price, where they come to the amount.
+    pub priced: Option<(Decimal, Money)>,
+}
+
+impl BilledLine {
+    fn of(label: &str, exact: Money, amount: Money) -> Self {
+        let Some((product, price)) = label.rsplit_once(PRICED) else { return Self { label: label.to_owned(), amount, priced: None } };
+        Self { label: product.to_owned(), amount, priced: priced(price, exact, amount) }
+    }
+}
+
+/// How many of a price the exact sum is: credit that is no invoice's may have paid a part of a use.
+fn priced(price: &str, exact: Money, amount: Money) -> Option<(Decimal, Money)> {
+    let currency = exact.currency();
+    let price = Money::parse(currency, price).ok()?;
+    let quantity = rounding::half_away(exact.amount().checked_div(price.amount())?, QUANTITY_DIGITS).normalize();
+    let shown = rounding::half_away(quantity.checked_mul(price.amount())?, currency.exponent());
+    (shown == amount.amount()).then_some((quantity, price))
+}
+
+/// Decimals of a quantity.
+const QUANTITY_DIGITS: u32 = 6;
 
 /// The part of a month with one funding, as its invoice shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Billed {
-    /// The lines, each rounded once; lines that round to zero are left out.
-    pub lines: Vec<(String, Money)>,
+    /// The lines, each rounded once. What would round to nothing by itself is one line, the last, if it comes to something.
+    pub lines: Vec<BilledLine>,
     /// The exact sum of the use.
     pub exact: Money,
     /// The sum of the rounded lines.
@@ -66,14 +108,22 @@ impl Billed {
     /// Rounds the sums of a month, line by line.
     pub fn of(wallet: &Wallet, sums: &[(String, Money)]) -> Result<Self, MoneyError> {
         let zero = Money::zero(wallet.currency);
-        let (mut lines, mut exact, mut total) = (Vec::with_capacity(sums.len()), zero, zero);
+        let (mut lines, mut exact, mut total, mut rest) = (Vec::with_capacity(sums.len()), zero, zero, zero);
+        let rounded = |sum: Money| Money::new(sum.currency(), rounding::half_away(sum.amount(), sum.currency().exponent()));
         for (label, sum) in sums {
-            let rounded = Money::new(sum.currency(), rounding::half_away(sum.amount(), sum.currency().exponent()))?;
+            let amount = rounded(*sum)?;
             exact = exact.plus(*sum)?;
-            if rounded.is_positive() {
-                total = total.plus(rounded)?;
-                lines.push((label.clone(), rounded));
+            if label.is_empty() || !amount.is_positive() {
+                rest = rest.plus(*sum)?;
+                continue;
             }
+            total = total.plus(amount)?;
+            lines.push(BilledLine::of(label, *sum, amount));
+        }
+        let amount = rounded(rest)?;
+        if amount.is_positive() {
+            total = total.plus(amount)?;
+            lines.push(BilledLine::of("", rest, amount));
         }
         Ok(Self { lines, exact, total })
     }
@@ -108,7 +158,7 @@ pub fn settle_postpaid(wallet: &mut Wallet, ids: &mut IdSource, billed: &Billed,
 
 #[cfg(test)]
 mod tests {
-    use super::{Billed, Funding, accrued, settle_deposits, settle_postpaid};
+    use super::{Billed, BilledLine, Funding, accrued, settle_deposits, settle_postpaid};
     use crate::{
         Account, TaxKind, Wallet,
         ledger::TransferKind,
@@ -137,7 +187,7 @@ mod tests {
         let mut sums = BTreeMap::new();
         for transfer in &wallet.transfers {
             for (funding, label, amount) in accrued(wallet, transfer).unwrap() {
-                let sum = sums.entry((funding, label.to_owned())).or_insert(aud(0));
+                let sum = sums.entry((funding, label)).or_insert(aud(0));
                 *sum = sum.plus(amount).unwrap();
             }
         }
@@ -195,7 +245,41 @@ mod tests {
     fn each_line_is_rounded_once() {
         let sums = [("a".to_owned(), aud(1_005_000)), ("b".to_owned(), aud(1_004_999)), ("c".to_owned(), aud(4_999))];
         let billed = Billed::of(&wallet(), &sums).unwrap();
-        assert_eq!(billed.lines, [("a".to_owned(), aud(1_010_000)), ("b".to_owned(), aud(1_000_000))]);
+        assert_eq!(shown(&billed), [("a", 1_010_000, None), ("b", 1_000_000, None)]);
         assert_eq!((billed.exact, billed.total), (aud(2_014_998), aud(2_010_000)));
+    }
+
+    type Shown<'a> = (&'a str, i64, Option<(String, i64)>);
+
+    fn shown(billed: &Billed) -> Vec<Shown<'_>> {
+        let priced = |line: &BilledLine| line.priced.map(|(quantity, price)| (quantity.to_string(), price.micros()));
+        billed.lines.iter().map(|line| (line.label.as_str(), line.amount.micros(), priced(line))).collect()
+    }
+
+    #[test]
+    fn a_use_has_its_quantity_and_price_and_what_rounds_to_nothing_is_one_line() {
+        let sums = [
+            ("calls\u{1f}1.002345".to_owned(), aud(3_007_035)),
+            // Half of one was paid by credit that is no invoice's.
+            ("calls\u{1f}3".to_owned(), aud(4_500_000)),
+            ("data\u{1f}0.0001".to_owned(), aud(4_900)),
+            ("data\u{1f}0.0002".to_owned(), aud(4_800)),
+            ("Support by telephone".to_owned(), aud(2_500_000)),
+            (String::new(), aud(100)),
+        ];
+        let billed = Billed::of(&wallet(), &sums).unwrap();
+        let price = |quantity: &str, micros| Some((quantity.to_owned(), micros));
+        assert_eq!(
+            shown(&billed),
+            [
+                ("calls", 3_010_000, price("3", 1_002_345)),
+                ("calls", 4_500_000, price("1.5", 3_000_000)),
+                ("Support by telephone", 2_500_000, None),
+                ("", 10_000, None),
+            ]
+        );
+        // A quantity that does not come to the amount is not shown.
+        let odd = Billed::of(&wallet(), &[("storage\u{1f}90000".to_owned(), aud(1_005_000))]).unwrap();
+        assert_eq!(odd.lines[0].priced, None);
     }
 }

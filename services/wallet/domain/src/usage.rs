@@ -98,7 +98,11 @@ pub fn record(
     let amount = Money::from_product(wallet.currency, used.unit_price.amount(), used.quantity)?;
     let transfer = if amount.is_positive() {
         let debit = Debit { amount, kind: TransferKind::Usage, into_negative: false, description: used.product.clone() };
-        Some(posting::debit(wallet, ids, debit, now)?.transfer)
+        let posted = posting::debit(wallet, ids, debit, now)?.transfer;
+        if let Some(transfer) = wallet.transfers.iter_mut().rev().find(|own| own.id == posted) {
+            transfer.unit_price = Some(used.unit_price);
+        }
+        Some(posted)
     } else {
         None
     };

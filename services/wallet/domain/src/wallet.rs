@@ -251,7 +251,7 @@ impl Wallet {
         self.updated_at = recorded_at;
         self.version = self.version.saturating_add(1);
         let id = ids.make();
-        self.transfers.push(Transfer { id, kind, entries, description, payment: None, recorded_at, effective_at: now });
+        self.transfers.push(Transfer { id, kind, entries, description, unit_price: None, payment: None, recorded_at, effective_at: now });
         Ok(id)
     }
 

@@ -67,6 +67,9 @@ pub struct RestOfCommitment {
     pub months: u32,
 }
 
+/// Labels of one funding that are lines of their own; the smallest of more come as the rest.
+const MOST_LABELS: i64 = 400;
+
 /// The open accruals of a wallet up to a month, by funding: labels and sums.
 #[derive(Debug, Default)]
 pub struct Open {
@@ -78,8 +81,12 @@ pub struct Open {
 
 async fn summed<C: ConnectionTrait>(conn: &C, filter: &str, values: Vec<sea_orm::Value>) -> Result<Open, AppError> {
     let select = format!(
-        "SELECT funding, label, currency, CAST(SUM(amount) AS bigint) AS amount FROM accruals \
-         WHERE tenant = $1 AND wallet_id = $2 AND closing_id = $3{filter} GROUP BY funding, label, currency ORDER BY funding, label"
+        "SELECT funding, label, currency, CAST(SUM(amount) AS bigint) AS amount FROM \
+         (SELECT funding, currency, amount, CASE WHEN place <= {MOST_LABELS} THEN label ELSE '' END AS label FROM \
+         (SELECT funding, label, currency, SUM(amount) AS amount, \
+         ROW_NUMBER() OVER (PARTITION BY funding ORDER BY SUM(amount) DESC, label) AS place FROM accruals \
+         WHERE tenant = $1 AND wallet_id = $2 AND closing_id = $3{filter} GROUP BY funding, label, currency) AS labels) AS shown \
+         GROUP BY funding, label, currency ORDER BY funding, label"
     );
     let mut open = Open::default();
     for row in sql::all(conn, &select, values).await? {

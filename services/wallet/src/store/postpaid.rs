@@ -65,6 +65,13 @@ pub async fn find<C: ConnectionTrait>(
     query.one(conn).await?.map(agreement).transpose()
 }
 
+/// The agreements with these ids.
+pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Agreement>]) -> Result<Vec<Agreement>, AppError> {
+    let ids = ids.iter().map(|id| id.uuid());
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    query.all(conn).await?.into_iter().map(agreement).collect()
+}
+
 /// The requested or active agreement of a wallet. There is at most one, because it is only made under the wallet's lock.
 pub async fn live<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>) -> Result<Option<Agreement>, AppError> {
     let states = [AgreementState::Requested, AgreementState::Active].map(AgreementState::name);

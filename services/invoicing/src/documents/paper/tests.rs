@@ -1,6 +1,6 @@
 //! What is laid out: all words, on as many pages as it takes, and the code of how to pay in one piece.
 
-use super::{FLOOR, Ink, MARGIN, Sheet, Slip, lay_out, print, wrap};
+use super::{FLOOR, Ink, MARGIN, Section, Sheet, Slip, lay_out, print, unprintable, wrap};
 use crate::documents::epc::Transfer;
 use payterms_kernel::{Currency, Money};
 
@@ -85,4 +85,34 @@ fn details_longer_than_a_page_go_on_and_nothing_lies_under_the_code() {
     let under = texts
         .filter(|(own, ink)| *own == page && matches!(ink, Ink::Text { x, y, text, .. } if text == "Law" && *x >= MARGIN && *y < bottom));
     assert_eq!(under.count(), 0);
+}
+
+#[test]
+fn what_the_fonts_have_is_printed_and_the_rest_is_named() {
+    for printed in ["Müller & Söhne, Łódź", "Ελλάδα", "Москва", "“quotes” – dashes… 1 234,50 €", "Đặng Thị Hồng"]
+    {
+        assert_eq!(unprintable(printed), "", "{printed}");
+    }
+    assert_eq!(unprintable("Acme 東京 東 株式会社"), "東京株式会社");
+    assert_eq!(unprintable("שלום"), "שלום");
+}
+
+#[test]
+fn more_tables_follow_the_sums_whole_on_as_many_pages_as_it_takes() {
+    let row = |place: usize| [format!("Late {place}"), "1".into(), "2".into(), "3".into()];
+    let section = |title: &str| Section {
+        title: title.into(),
+        heads: ["A".into(), "B".into(), "C".into(), "D".into()],
+        rows: (0..40).map(row).collect(),
+    };
+    let sheet = Sheet {
+        sums: vec![("Owed now".into(), "1".into())],
+        sections: vec![section("Past due"), section("Given back")],
+        ..Sheet::default()
+    };
+    let texts: Vec<_> =
+        lay_out(&sheet).into_iter().flatten().filter_map(|ink| if let Ink::Text { text, .. } = ink { Some(text) } else { None }).collect();
+    let place = |wanted: &str| texts.iter().position(|text| text == wanted).unwrap();
+    assert!(place("Owed now") < place("Past due") && place("Past due") < place("Given back"));
+    assert_eq!(texts.iter().filter(|text| text.starts_with("Late ")).count(), 80);
 }

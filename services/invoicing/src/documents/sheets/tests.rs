@@ -30,6 +30,7 @@ fn seller() -> Tenant {
         sandbox: false,
         invoices_hidden: false,
         overpayment_refused: false,
+        payment_notice: payterms_invoicing_domain::PaymentNotice::Confirmation,
         bank_automation: Automation::Reference,
         business: Business::default(),
         dunning: Dunning::default(),

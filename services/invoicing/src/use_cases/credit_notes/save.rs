@@ -1,15 +1,16 @@
-//! Numbers and stores credit notes.
+//! Numbers, stores and mails credit notes.
 
 use crate::{
     messages,
     store::{credit_notes, invoice_parts, series},
+    use_cases::mails::invoice_notices::mail_credit_note,
 };
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{CreditNote, Invoice, TaxAmount, number::CREDIT_NOTES};
 use payterms_kernel::{Id, Money, calendar::day_in};
 use payterms_proto::invoicing::v1::{CreditNote as CreditNoteMessage, CreditNoteIssued};
 
-/// Numbers and stores a credit note, and what it leaves of the invoice's taxes.
+/// Numbers, stores and mails a credit note, and what it leaves of the invoice's taxes.
 pub async fn issue_credit_note(
     tx: &mut WriteTx,
     invoice: &Invoice,
@@ -26,5 +27,6 @@ pub async fn issue_credit_note(
     credit_notes::insert(tx.conn(), &tenant, &note).await?;
     let rendered = messages::credit_notes::credit_note(&tenant, invoice, &note);
     tx.emit("credit_note", &note.id.to_string(), &CreditNoteIssued { credit_note: Some(rendered.clone()) }).await?;
+    mail_credit_note(tx, invoice, &note).await?;
     Ok(rendered)
 }

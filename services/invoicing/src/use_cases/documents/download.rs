@@ -1,18 +1,15 @@
 //! All documents of a customer, a few at a time.
 
-use super::{
-    load::{document_language, newest_versions},
-    print::Printable,
-};
+use super::{load::document_language, print::Printable};
 use crate::{
     app::App,
     commands::documents::DownloadDocuments,
-    store::{credit_notes, invoice_lists, invoices, receipt_credit_notes, receipts, versions},
+    store::{credit_notes, invoice_lists, invoices, receipt_credit_notes, receipt_versions, receipts, versions},
     use_cases::invoices::load::are_invoices_hidden,
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{CreditNote, InvoiceVersion, ReceiptCreditNote};
+use payterms_invoicing_domain::{CreditNote, InvoiceVersion, Receipt, ReceiptCreditNote, ReceiptVersion};
 use payterms_proto::invoicing::v1::DownloadDocumentsResponse;
 use uuid::Uuid;
 
@@ -23,10 +20,11 @@ const PAGE: u64 = 50;
 #[derive(Debug, Clone, Copy)]
 enum Cursor {
     Invoices(Uuid),
-    Corrections(Uuid),
+    Versions(Uuid),
     CreditNotes(Uuid),
     Receipts(Uuid),
     ReceiptCreditNotes(Uuid),
+    ReceiptVersions(Uuid),
     End,
 }
 
@@ -72,18 +70,19 @@ async fn read_page(app: &App, download: &DownloadDocuments, at: Cursor) -> Resul
         Cursor::Invoices(after) => {
             let found = invoice_lists::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
             let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
-            (newest_versions(&conn, tenant, found).await?, last.map_or(Cursor::Corrections(Uuid::nil()), Cursor::Invoices))
+            let printable = found.into_iter().map(|own| Printable::Invoice(Box::new(own))).collect();
+            (printable, last.map_or(Cursor::Versions(Uuid::nil()), Cursor::Invoices))
         }
-        Cursor::Corrections(after) => {
+        Cursor::Versions(after) => {
             let found = versions::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
             let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
             let ids: Vec<_> = found.iter().map(|own| own.invoice).collect();
             let own = invoices::find_many(&conn, tenant, &ids).await?;
             let with = |version: InvoiceVersion| {
-                let invoice = own.iter().find(|own| own.id == version.invoice).filter(|own| version.is_corrective(own))?.clone();
+                let invoice = own.iter().find(|own| own.id == version.invoice)?.clone();
                 Some(Printable::Version(Box::new((invoice, version))))
             };
-            (found.into_iter().filter_map(with).collect(), last.map_or(Cursor::CreditNotes(Uuid::nil()), Cursor::Corrections))
+            (found.into_iter().filter_map(with).collect(), last.map_or(Cursor::CreditNotes(Uuid::nil()), Cursor::Versions))
         }
         Cursor::CreditNotes(after) => {
             let notes = credit_notes::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
@@ -99,11 +98,24 @@ async fn read_page(app: &App, download: &DownloadDocuments, at: Cursor) -> Resul
         Cursor::Receipts(after) => {
             let found = receipts::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
             let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
-            (
-                found.into_iter().map(|own| Printable::Receipt(Box::new(own))).collect(),
-                last.map_or(Cursor::ReceiptCreditNotes(Uuid::nil()), Cursor::Receipts),
-            )
+            let first = |own: Receipt| {
+                let version = ReceiptVersion::first(&own);
+                Printable::Receipt(Box::new((own, version)))
+            };
+            (found.into_iter().map(first).collect(), last.map_or(Cursor::ReceiptVersions(Uuid::nil()), Cursor::Receipts))
         }
+        Cursor::ReceiptVersions(after) => {
+            let found = receipt_versions::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
+            let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
+            let ids: Vec<_> = found.iter().map(|own| own.receipt).collect();
+            let own = receipts::find_many(&conn, tenant, &ids).await?;
+            let with = |version: ReceiptVersion| {
+                let receipt = own.iter().find(|own| own.id == version.receipt)?.clone();
+                Some(Printable::Receipt(Box::new((receipt, version))))
+            };
+            (found.into_iter().filter_map(with).collect(), last.map_or(Cursor::ReceiptCreditNotes(Uuid::nil()), Cursor::ReceiptVersions))
+        }
+
         Cursor::ReceiptCreditNotes(after) => {
             let notes = receipt_credit_notes::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
             let last = notes.last().map(|own| own.id.uuid()).filter(|_| is_full(notes.len()));

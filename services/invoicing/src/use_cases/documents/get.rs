@@ -7,11 +7,11 @@ use super::{
 use crate::{
     app::App,
     commands::documents::DocumentRef,
-    store::{credit_notes, receipt_credit_notes, receipts, versions},
-    use_cases::{invoices::load::find_visible_invoice, statements::read::find_visible_statement},
+    store::{credit_notes, receipt_credit_notes, receipt_versions, receipts, versions},
+    use_cases::{invoices::load::find_visible_invoice, receipts::read::find_receipt, statements::read::find_visible_statement},
 };
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::Receipt;
+use payterms_invoicing_domain::{Receipt, ReceiptVersion};
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::GetDocumentResponse;
 
@@ -28,8 +28,12 @@ pub async fn get_document(app: &App, named: &DocumentRef) -> Result<GetDocumentR
         }
         DocumentRef::Version(named, version) => {
             let invoice = find_visible_invoice(&conn, named).await?;
-            let version = versions::find(&conn, tenant, *version).await?.filter(|own| own.invoice == invoice.id);
-            Printable::Version(Box::new((invoice, version.ok_or_else(Refusal::not_found)?)))
+            if version.uuid() == invoice.id.uuid() {
+                Printable::Invoice(Box::new(invoice))
+            } else {
+                let version = versions::find(&conn, tenant, *version).await?.filter(|own| own.invoice == invoice.id);
+                Printable::Version(Box::new((invoice, version.ok_or_else(Refusal::not_found)?)))
+            }
         }
         DocumentRef::CreditNote(named, note) => {
             let invoice = find_visible_invoice(&conn, named).await?;
@@ -41,8 +45,19 @@ pub async fn get_document(app: &App, named: &DocumentRef) -> Result<GetDocumentR
             printable_statement(&conn, tenant, statement).await?
         }
         DocumentRef::Receipt(named) => {
-            let found = receipts::find(&conn, tenant, named.receipt).await?.filter(|own| own.customer == customer);
-            Printable::Receipt(Box::new(found.ok_or_else(Refusal::not_found)?))
+            let receipt = find_receipt(&conn, named).await?;
+            let last = receipt_versions::last_of(&conn, tenant, &[receipt.id]).await?.pop();
+            let newest = last.filter(|own| !own.is_corrective(&receipt)).unwrap_or_else(|| ReceiptVersion::first(&receipt));
+            Printable::Receipt(Box::new((receipt, newest)))
+        }
+        DocumentRef::ReceiptVersion(named, version) => {
+            let receipt = find_receipt(&conn, named).await?;
+            let first = Some(ReceiptVersion::first(&receipt)).filter(|own| own.id == *version);
+            let found = match first {
+                Some(first) => Some(first),
+                None => receipt_versions::find(&conn, tenant, *version).await?.filter(|own| own.receipt == receipt.id),
+            };
+            Printable::Receipt(Box::new((receipt, found.ok_or_else(Refusal::not_found)?)))
         }
         DocumentRef::ReceiptCreditNote(named, note) => {
             let note = receipt_credit_notes::find(&conn, tenant, *note).await?.ok_or_else(Refusal::not_found)?;

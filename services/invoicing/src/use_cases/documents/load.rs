@@ -3,16 +3,13 @@
 use super::print::Printable;
 use crate::{
     documents::wording::Language,
-    store::{customers, invoice_lists, tenants, versions},
+    store::{customers, versions},
+    use_cases::statements::page::statement_page,
 };
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{Customer, Invoice, Statement};
-use payterms_kernel::{Id, Refusal, TenantId, calendar::month_end};
+use payterms_kernel::{Id, Refusal, TenantId};
 use sea_orm::ConnectionTrait;
-use uuid::Uuid;
-
-/// Invoices that a statement and its mail list at most.
-pub const MOST_LISTED: u64 = 500;
 
 /// The language of a customer's documents.
 pub async fn document_language<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<Language, AppError> {
@@ -25,12 +22,7 @@ pub async fn document_language<C: ConnectionTrait>(conn: &C, tenant: &TenantId, 
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
 pub async fn printable_statement<C: ConnectionTrait>(conn: &C, tenant: &TenantId, statement: Statement) -> Result<Printable, AppError> {
-    let seller = tenants::find(conn, tenant).await?.ok_or_else(Refusal::not_found)?.party();
-    let buyer = customers::find(conn, tenant, statement.customer).await?.ok_or_else(Refusal::not_found)?.party();
-    let last = month_end(statement.month);
-    let mut issued = invoice_lists::issued(conn, tenant, statement.customer, (statement.month, last, Uuid::nil()), MOST_LISTED).await?;
-    issued.retain(|own| own.currency == statement.currency());
-    Ok(Printable::Statement(Box::new((statement, issued, seller, buyer))))
+    Ok(Printable::Statement(Box::new(statement_page(conn, tenant, statement).await?)))
 }
 
 /// Invoices as the newest version of their own number shows them.

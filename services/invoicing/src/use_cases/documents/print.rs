@@ -1,42 +1,60 @@
 //! Prints documents.
 
 use crate::{
-    documents::{paper, sheets, wording::Language},
-    messages::{customers::customer_name, invoices::invoice_name, statements::statement_name},
+    documents::{
+        paper, sheets,
+        statements::{self, StatementPage},
+        wording::Language,
+    },
+    messages::{customers::customer_name, invoices::invoice_name, receipt_versions::receipt_version_name, statements::statement_name},
 };
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceVersion, Party, Receipt, ReceiptCreditNote, Statement};
+use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceVersion, Party, Receipt, ReceiptCreditNote, ReceiptVersion};
 use payterms_kernel::{Refusal, TenantId};
 use payterms_proto::invoicing::v1::Document;
 
 /// Something that is printed.
 #[derive(Debug)]
 pub enum Printable {
-    /// An issued invoice.
+    /// An invoice as it was issued.
     Invoice(Box<Invoice>),
     /// An issued invoice as a later version shows it.
     Version(Box<(Invoice, InvoiceVersion)>),
     /// A credit note with its invoice.
     CreditNote(Box<Invoice>, CreditNote),
-    /// A receipt.
-    Receipt(Box<Receipt>),
+    /// A receipt as a version shows it.
+    Receipt(Box<(Receipt, ReceiptVersion)>),
     /// A credit note of a receipt, with it.
     ReceiptCreditNote(Box<(Receipt, ReceiptCreditNote)>),
-    /// A statement with its invoices, and who drew it up for whom.
-    Statement(Box<(Statement, Vec<Invoice>, Party, Party)>),
+    /// A statement with its lists.
+    Statement(Box<StatementPage>),
 }
 
 impl Printable {
-    /// Prints it.
+    /// Who it is for.
+    fn buyer(&self) -> Option<&Party> {
+        match self {
+            Self::Invoice(own) | Self::CreditNote(own, _) => own.issue.as_ref().map(|issue| &issue.buyer),
+            Self::Version(both) => Some(&both.1.buyer),
+            Self::Receipt(both) => Some(&both.1.buyer),
+            Self::ReceiptCreditNote(both) => Some(&both.0.buyer),
+            Self::Statement(own) => Some(&own.buyer),
+        }
+    }
+
+    /// Prints it in the language of its day; in the customer's present one where that was not kept.
     ///
     /// # Errors
     /// `RESOURCE_NOT_FOUND` for a draft.
-    pub fn print(&self, tenant: &TenantId, language: Language) -> Result<Document, AppError> {
+    pub fn print(&self, tenant: &TenantId, present: Language) -> Result<Document, AppError> {
+        let kept = self.buyer().map(|own| own.language.as_str()).filter(|own| !own.is_empty());
+        let language = kept.map_or(present, Language::of);
         let issue = |invoice: &Invoice| invoice.issue.clone().ok_or_else(Refusal::not_found);
         let (name, number, sheet) = match self {
             Self::Invoice(own) => {
                 let issue = issue(own)?;
-                (invoice_name(tenant, own), issue.number.clone(), sheets::invoice(language, own, &issue)?)
+                let name = format!("{}/versions/{}", invoice_name(tenant, own), own.id);
+                (name, issue.number.clone(), sheets::invoice(language, own, &issue)?)
             }
             Self::Version(both) => {
                 let (own, version) = both.as_ref();
@@ -53,13 +71,16 @@ impl Printable {
                 (name, note.number.clone(), sheets::credit_note(language, (&issue(own)?, note))?)
             }
             Self::Statement(own) => {
-                let (statement, invoices, seller, buyer) = own.as_ref();
+                let statement = &own.statement;
                 let number = format!("{}-{}", statement.month.format("%Y-%m"), statement.currency());
-                (statement_name(tenant, statement), number, sheets::statement(language, statement, invoices, (seller, buyer))?)
+                (statement_name(tenant, statement), number, statements::statement(language, own)?)
             }
             Self::Receipt(own) => {
-                let name = format!("{}/receipts/{}", customer_name(tenant, own.customer), own.id);
-                (name, own.number.clone(), sheets::receipt(language, own)?)
+                let (receipt, version) = own.as_ref();
+                let name = receipt_version_name(tenant, receipt, version);
+                let later = version.version > 1 && !version.is_corrective(receipt);
+                let number = if later { format!("{}-v{}", version.number, version.version) } else { version.number.clone() };
+                (name, number, sheets::receipt_version(language, (receipt, version))?)
             }
             Self::ReceiptCreditNote(both) => {
                 let (receipt, note) = both.as_ref();

@@ -3,7 +3,7 @@
 use super::save::{issue_draft, publish_invoice};
 use crate::{
     store::{customers, invoice_lists, invoices, metered, tenants},
-    use_cases::collections::schedule::schedule_collections,
+    use_cases::{collections::schedule::schedule_collections, mails::invoice_notices::mail_issued_invoice},
 };
 use chrono::{Datelike, NaiveDate};
 use payterms_chassis::{
@@ -57,7 +57,7 @@ pub async fn bill_metered_month(tx: &mut WriteTx, event: &MeteredUsageClosed) ->
     issue_draft(tx, &mut invoice, (&seller, &buyer)).await?;
     schedule_collections(tx, std::slice::from_ref(&invoice)).await?;
     publish_invoice(tx, &invoice).await?;
-    Ok(())
+    mail_issued_invoice(tx, &invoice).await
 }
 
 fn lines(service: &MeteredService, month: NaiveDate, used: &[metered_usage_closed::Line]) -> Result<Vec<Line>, AppError> {

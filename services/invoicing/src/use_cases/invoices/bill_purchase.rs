@@ -4,7 +4,7 @@
 use super::save::{publish_invoice, take_number};
 use crate::{
     store::{customers, invoices, tenants},
-    use_cases::collections::schedule::schedule_collections,
+    use_cases::{collections::schedule::schedule_collections, mails::invoice_notices::mail_issued_invoice},
 };
 use payterms_chassis::{
     AppError, WriteTx, columns, kill, names,
@@ -44,6 +44,7 @@ pub async fn bill_purchase(tx: &mut WriteTx, event: &PurchaseCaptured) -> Result
     invoices::save_draft(tx.conn(), &tenant, &invoice).await?;
     schedule_collections(tx, std::slice::from_ref(&invoice)).await?;
     publish_invoice(tx, &invoice).await?;
+    mail_issued_invoice(tx, &invoice).await?;
     kill::point("purchase.before_invoice");
     Ok(())
 }

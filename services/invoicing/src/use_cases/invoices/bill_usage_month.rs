@@ -5,7 +5,7 @@ use super::save::{issue_draft, publish_invoice};
 use crate::{
     documents::wording::Language,
     store::{customers, invoice_lists, invoices, tenants},
-    use_cases::payments::save::publish_payment,
+    use_cases::{mails::invoice_notices::mail_issued_invoice, payments::save::publish_payment},
 };
 use payterms_chassis::{
     AppError, WriteTx, names,
@@ -13,9 +13,9 @@ use payterms_chassis::{
 };
 use payterms_invoicing_domain::{
     Customer, Invoice, Line, Payment, Tenant,
-    usage_month::{UsageMonth, lines},
+    usage_month::{UsageMonth, Used, lines},
 };
-use payterms_kernel::{Currency, Id, Money, calendar::day_in};
+use payterms_kernel::{Currency, Id, Money, calendar::day_in, money::parse_decimal};
 use payterms_proto::{
     google::r#type::Money as MoneyMessage,
     wallet::v1::{UsageMonthClosed, UsageMonthLine},
@@ -40,21 +40,26 @@ pub async fn bill_usage_month(tx: &mut WriteTx, event: &UsageMonthClosed) -> Res
     let buyer = customers::find(tx.conn(), &tenant, Id::from_uuid(name.id(0))).await?.ok_or_else(fault)?;
     buyer.must_have_billing_profile()?;
     let (sides, language) = ((&seller, &buyer), Language::of(&buyer.locale));
-    let usage = language.say("Usage", "Consommation");
+    let rest = format!("{} {}", language.say("Other use,", "Autre utilisation,"), language.month(month));
     let prepaid = UsageMonth { closing, wallet: name.id(1), month, agreement: None };
-    let paid = lines(&sums(&event.prepaid_lines)?, usage)?;
+    let paid = lines(&used(&event.prepaid_lines)?, &rest)?;
     if let Some(currency) = paid.first().map(|line| line.unit_price.currency()) {
         let mut invoice = issue_usage_invoice(tx, sides, (prepaid, currency), paid).await?;
         let now = tx.now();
         let mut payment = Payment::by_deposits(prepaid, &mut invoice, now)?;
-        publish_payment(tx, &mut payment, &mut vec![invoice]).await?;
+        let mut owned = vec![invoice];
+        publish_payment(tx, &mut payment, &mut owned).await?;
+        for invoice in &owned {
+            mail_issued_invoice(tx, invoice).await?;
+        }
     }
     let agreement = names::parse(&event.postpaid_agreement, &["customers", "wallets", "postpaidAgreements"]).map(|own| own.id(2));
-    let due = postpaid_lines(event, language)?;
+    let due = postpaid_lines(event, &rest, language)?;
     if let Some(currency) = due.first().map(|line| line.unit_price.currency()) {
         let postpaid = UsageMonth { agreement: Some(agreement.ok_or_else(fault)?), ..prepaid };
         let invoice = issue_usage_invoice(tx, sides, (postpaid, currency), due).await?;
         publish_invoice(tx, &invoice).await?;
+        mail_issued_invoice(tx, &invoice).await?;
     }
     Ok(())
 }
@@ -78,13 +83,18 @@ fn amount(event: Option<&MoneyMessage>) -> Result<Money, AppError> {
     event.and_then(money_of).ok_or_else(|| AppError::Fault("a month without an amount".to_owned()))
 }
 
-fn sums(event: &[UsageMonthLine]) -> Result<Vec<(String, Money)>, AppError> {
-    event.iter().map(|line| Ok((line.label.clone(), amount(line.amount.as_ref())?))).collect()
+fn used(event: &[UsageMonthLine]) -> Result<Vec<Used>, AppError> {
+    let line = |own: &UsageMonthLine| {
+        let quantity = own.quantity.as_ref().map(|own| parse_decimal(&own.value, 6)).transpose()?;
+        let priced = quantity.zip(own.unit_price.as_ref().and_then(money_of));
+        Ok(Used { label: own.label.clone(), amount: amount(own.amount.as_ref())?, priced })
+    };
+    event.iter().map(line).collect()
 }
 
 /// What was used, what is missing to the commitment, and the commitment of the months after a termination.
-fn postpaid_lines(event: &UsageMonthClosed, language: Language) -> Result<Vec<Line>, AppError> {
-    let mut due = lines(&sums(&event.postpaid_lines)?, language.say("Usage", "Consommation"))?;
+fn postpaid_lines(event: &UsageMonthClosed, other: &str, language: Language) -> Result<Vec<Line>, AppError> {
+    let mut due = lines(&used(&event.postpaid_lines)?, other)?;
     let months = event.rest_month_count;
     let rest = format!("{} ({months})", language.say("Commitment of the remaining months", "Engagement des mois restants"));
     let missing = language.say("Shortfall of the monthly commitment", "Complément de l’engagement mensuel").to_owned();

@@ -4,7 +4,11 @@ use super::{
     load::{find_sides, lock_invoice, must_show},
     save::{issue_draft, publish_invoice},
 };
-use crate::{app::App, commands::invoices::InvoiceRef, use_cases::collections::schedule::schedule_collections};
+use crate::{
+    app::App,
+    commands::invoices::InvoiceRef,
+    use_cases::{collections::schedule::schedule_collections, mails::invoice_notices::mail_issued_invoice},
+};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_proto::invoicing::v1::FinalizeInvoiceResponse;
 
@@ -23,5 +27,6 @@ pub async fn finalize_invoice(app: &App, call: &Call, named: &InvoiceRef, etag: 
     issue_draft(&tx, &mut invoice, (&tenant, &customer)).await?;
     schedule_collections(&tx, std::slice::from_ref(&invoice)).await?;
     let rendered = publish_invoice(&mut tx, &invoice).await?;
+    mail_issued_invoice(&mut tx, &invoice).await?;
     tx.commit(FinalizeInvoiceResponse { invoice: Some(rendered) }).await
 }

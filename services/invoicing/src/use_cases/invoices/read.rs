@@ -12,7 +12,7 @@ use crate::{
 };
 use payterms_chassis::{AppError, page::Page};
 use payterms_invoicing_domain::{
-    Invoice, InvoiceState,
+    Invoice, InvoiceState, InvoiceVersion,
     explain::{Calendar, Explanation, explain},
 };
 use payterms_kernel::{Id, Refusal};
@@ -119,7 +119,7 @@ pub async fn get_outstanding(
     Ok(pb::GetOutstandingResponse { outstanding: found.iter().map(messages::outstanding::outstanding).collect() })
 }
 
-/// A page of an invoice's later versions, oldest first.
+/// A page of an invoice's versions, oldest first.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
@@ -128,6 +128,11 @@ pub async fn list_invoice_versions(app: &App, named: &InvoiceRef, page: &Page) -
     let conn = app.db.read(&named.tenant).await?;
     let invoice = find_visible_invoice(&conn, named).await?;
     let mut found = versions::list(&conn, &named.tenant, invoice.id, after, page.reads()).await?;
+    // The first has the invoice's id, which is before those of all others.
+    if after.is_nil() {
+        found.splice(..0, InvoiceVersion::first(&invoice));
+        found.truncate(usize::try_from(page.reads()).unwrap_or(usize::MAX));
+    }
     let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
     let invoice_versions = found.iter().map(|own| messages::invoice_versions::invoice_version(&named.tenant, &invoice, own)).collect();
     Ok(ListInvoiceVersionsResponse { invoice_versions, next_page_token })

@@ -8,7 +8,9 @@ use crate::{
     app::App,
     commands::invoices::InvoiceRef,
     store::invoice_parts,
-    use_cases::{approvals::limit::must_be_within_limit, credit_notes::save::issue_credit_note},
+    use_cases::{
+        approvals::limit::must_be_within_limit, credit_notes::save::issue_credit_note, mails::invoice_notices::mail_voided_invoice,
+    },
 };
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_proto::invoicing::v1::VoidInvoiceResponse;
@@ -32,6 +34,7 @@ pub async fn void_invoice(app: &App, call: &Call, named: &InvoiceRef, reason: &s
         Some(issue_credit_note(&mut tx, &invoice, (note, invoice.amounts.total, taxes), reason).await?)
     } else {
         invoice_parts::save_taxes(tx.conn(), &call.tenant, &invoice).await?;
+        mail_voided_invoice(&mut tx, &invoice, reason).await?;
         None
     };
     let rendered = publish_invoice(&mut tx, &invoice).await?;

@@ -1,8 +1,11 @@
 //! Mails: written with what they tell of, sent apart from it.
 
 pub mod credit_notices;
+pub mod invoice_notices;
+pub mod month_notices;
 pub mod notices;
 pub mod plan_notices;
+pub mod postpaid_notices;
 pub mod read;
 pub mod retry;
 pub mod save;

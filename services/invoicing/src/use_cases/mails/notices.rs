@@ -3,7 +3,7 @@
 
 use super::write::{Letter, write_to_address, write_to_customer, write_to_tenant};
 use crate::{
-    documents::wording::grouped,
+    documents::wording::{Language, grouped},
     store::{tenants, versions},
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -12,8 +12,8 @@ use payterms_chassis::{
     render::{date_of, money_of},
 };
 use payterms_invoicing_domain::{
-    CollectionState, Customer, Invoice, Issue, MailKind, MeteredService, Outstanding, Payment, Receipt, ReceiptCreditNote, Statement,
-    bank::creditor_reference, mail::Attachment,
+    CollectionState, Customer, Invoice, MailKind, MeteredService, Payment, Receipt, ReceiptCreditNote, bank::creditor_reference,
+    mail::Attachment,
 };
 use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
 use payterms_proto::{
@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 /// Where a transfer for an invoice goes, as its newest version says, and what the payer writes on it
 /// (docs/domain/invoicing.md#where-to-pay).
-async fn where_to_pay(tx: &WriteTx, invoice: &Invoice) -> Result<[(&'static str, Value); 2], AppError> {
+pub(super) async fn where_to_pay(tx: &WriteTx, invoice: &Invoice) -> Result<[(&'static str, Value); 2], AppError> {
     let newest = versions::last_of(tx.conn(), &tx.call().tenant, &[invoice.id]).await?.pop();
     let issue = invoice.issue.as_ref();
     let seller = newest.as_ref().map(|own| &own.seller).or(issue.map(|own| &own.seller));
@@ -83,7 +83,7 @@ pub async fn mail_collection_ended(tx: &mut WriteTx, invoice: &Invoice) -> Resul
             let mut variables = vec![("number", number.into()), ("amount", language.money(open).into())];
             if kind == MailKind::CollectionFailed {
                 let next = next.map(|at| language.date(day_in(zone, at))).unwrap_or_default();
-                variables.extend([("reason", reason.into()), ("next_try", next.into())]);
+                variables.extend([("reason", language.failure(&reason).into()), ("next_try", next.into())]);
                 variables.extend(where_to_pay);
             }
             variables
@@ -110,6 +110,8 @@ pub async fn mail_recharge_failed(tx: &mut WriteTx, recharge: &AutoRecharge) -> 
             if kind == MailKind::AuthenticationNeeded {
                 return vec![("number", "".into()), ("amount", "".into())];
             }
+            // Templates tell the ceiling by its word.
+            let reason = if reason == "CEILING" { reason } else { language.failure(&reason).to_owned() };
             let shown = |amount: &Option<Amount>| amount.as_ref().and_then(money_of).map(|amount| language.money(amount));
             let month = recharge.month.as_ref().and_then(date_of).map(|month| language.month(month));
             vec![
@@ -158,8 +160,9 @@ pub async fn mail_tax_number_invalid(tx: &mut WriteTx, customer: &Customer) -> R
 }
 
 /// Prepayment went off by itself.
-pub async fn mail_prepayment_turned_off(tx: &mut WriteTx, condition: String) -> Result<(), AppError> {
-    write_to_tenant(tx, MailKind::PrepaymentTurnedOff, vec![("reason", condition.into())]).await
+pub async fn mail_prepayment_turned_off(tx: &mut WriteTx, condition: &str) -> Result<(), AppError> {
+    let reason = Language::English.prepayment_condition(condition);
+    write_to_tenant(tx, MailKind::PrepaymentTurnedOff, vec![("reason", reason.into())]).await
 }
 
 /// How a metered service stands now.
@@ -239,56 +242,6 @@ pub async fn mail_payment_taken_back(
     write_to_customer(tx, customer, letter).await
 }
 
-/// The most invoices that go with a statement's mail.
-const MOST_ATTACHED: usize = 20;
-
-/// A month is over: one mail with its statements and invoices.
-pub async fn mail_statements(
-    tx: &mut WriteTx,
-    statements: &[Statement],
-    invoices: &[Invoice],
-    next_due: &[Outstanding],
-) -> Result<(), AppError> {
-    let Some(first) = statements.first() else { return Ok(()) };
-    let (customer, month) = (first.customer, first.month);
-    let owes = statements.iter().any(|own| own.closing.is_positive());
-    let seller = if owes { tenants::find(tx.conn(), &tx.call().tenant).await? } else { None };
-    let bank_details = seller.map(|own| own.business.bank_details).unwrap_or_default();
-    let due = |statement: &Statement| next_due.iter().find(|own| own.open.currency() == statement.currency()).and_then(|own| own.next_due);
-    let mut listed = Vec::with_capacity(invoices.len());
-    for invoice in invoices {
-        listed.extend(invoice.issue.as_ref().map(|issue| (issue, invoice)).map(|(issue, own)| (issue, own.amounts.total, own.open())));
-    }
-    let mut attachments: Vec<_> = statements.iter().map(|own| Attachment::Statement(own.id.uuid())).collect();
-    attachments.extend(invoices.iter().take(MOST_ATTACHED).map(|own| Attachment::Invoice(own.id.uuid())));
-    let letter = Letter {
-        kind: MailKind::Statement,
-        variables: |language| {
-            let total = |own: &Statement| {
-                let next_due = due(own).map(|day| language.date(day)).unwrap_or_default();
-                json!({ "issued": language.money(own.moved.issued), "closing": language.money(own.closing), "next_due": next_due })
-            };
-            let line = |(issue, total, open): (&Issue, Money, Result<Money, MoneyError>)| {
-                let open = open.map(|open| language.money(open)).unwrap_or_default();
-                let (number, due_date) = (&issue.number, language.date(issue.due_date));
-                let reference = grouped(&creditor_reference(number));
-                json!({ "number": number, "reference": reference, "total": language.money(total), "due_date": due_date, "open": open })
-            };
-            let totals: Vec<_> = statements.iter().map(total).collect();
-            let lines: Vec<_> = listed.into_iter().map(line).collect();
-            vec![
-                ("month", language.month(month).into()),
-                ("totals", totals.into()),
-                ("invoices", lines.into()),
-                ("bank_details", bank_details.into()),
-            ]
-        },
-        page: format!("/statements/{}", first.id),
-        attachments,
-    };
-    write_to_customer(tx, customer, letter).await
-}
-
 /// Credit is to be paid by transfer.
 pub async fn mail_transfer_invoice(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppError> {
     let (Some(issue), Some(top_up)) = (invoice.issue.clone(), invoice.top_up.clone()) else { return Ok(()) };
@@ -344,16 +297,19 @@ pub async fn mail_announced_transfer(
 pub async fn mail_debit_notice(tx: &mut WriteTx, invoice: &Invoice, account: PaymentMethod) -> Result<(), AppError> {
     let (Some(issue), Some(at)) = (invoice.issue.clone(), invoice.collection.next_at) else { return Ok(()) };
     let (amount, day) = (invoice.payable()?, day_in(tx.time().zone, at));
+    let where_to_pay = where_to_pay(tx, invoice).await?;
     let letter = Letter {
         kind: MailKind::DebitNotice,
         variables: |language| {
-            vec![
+            let mut variables = vec![
                 ("number", issue.number.into()),
                 ("amount", language.money(amount).into()),
                 ("date", language.date(day).into()),
                 ("account", account.last_four.into()),
                 ("mandate", account.mandate_reference.into()),
-            ]
+            ];
+            variables.extend(where_to_pay);
+            variables
         },
         page: format!("/invoices/{}", invoice.id),
         attachments: Vec::new(),

@@ -1,7 +1,10 @@
 //! What is mailed when a payment plan moves, when an instalment comes near, when one could not be collected.
 
 use super::write::{Letter, write_to_customer, write_to_tenant};
-use crate::{documents::wording::Language, store::customers};
+use crate::{
+    documents::wording::Language,
+    store::{customers, tenants},
+};
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, WriteTx, names,
@@ -83,6 +86,8 @@ async fn notify_customer(
     let day = |time: Option<Timestamp>| time.as_ref().and_then(instant_of).map(|at| day_in(zone, at));
     let (answer_by, next_try) = (day(plan.answer_before_time), day(plan.collection.as_ref().and_then(|own| own.next_attempt_time)));
     let next = announced.or_else(|| plan.next_instalment.clone());
+    let seller = tenants::find(tx.conn(), &tx.call().tenant).await?;
+    let bank_details = seller.map(|own| own.business.bank_details).unwrap_or_default();
     let letter = Letter {
         kind,
         variables: |language| {
@@ -97,9 +102,10 @@ async fn notify_customer(
                 ("answer_by", shown(answer_by)),
                 ("next_amount", left.into()),
                 ("next_date", shown(next.as_ref().and_then(|own| own.due_date.as_ref()).and_then(date_of))),
+                ("bank_details", bank_details.into()),
                 ("grace_end", shown(plan.grace_end_date.as_ref().and_then(date_of))),
                 ("next_try", shown(next_try)),
-                ("reason", plan.collection.as_ref().map(|own| own.failure_reason.clone()).unwrap_or_default().into()),
+                ("reason", plan.collection.as_ref().map(|own| language.failure(&own.failure_reason)).unwrap_or_default().into()),
             ]);
             variables
         },

@@ -6,7 +6,7 @@ use crate::{
     app::App,
     documents::wording::Language,
     mailer::{MailError, Outgoing},
-    store::{customers, invoices, mails, receipt_credit_notes, receipts, statements, tenants},
+    store::{credit_notes, customers, invoices, mails, receipt_credit_notes, receipts, statements, tenants},
     use_cases::documents::{
         load::{newest_versions, printable_statement},
         print::Printable,
@@ -19,7 +19,7 @@ use payterms_chassis::{
     kill,
 };
 use payterms_invoicing_domain::{
-    Mail, MailState,
+    Mail, MailState, ReceiptVersion,
     mail::{Attachment, Tried},
 };
 use payterms_kernel::{Id, TenantId};
@@ -95,7 +95,15 @@ async fn outgoing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) 
                 let note = receipt_credit_notes::find(conn, tenant, Id::from_uuid(*id)).await?;
                 receipt.zip(note).map(|both| Printable::ReceiptCreditNote(Box::new(both)))
             }
-            Attachment::Receipt(id) => receipts::find(conn, tenant, Id::from_uuid(*id)).await?.map(|own| Printable::Receipt(Box::new(own))),
+            Attachment::CreditNote { invoice, note } => {
+                let invoice = invoices::find_many(conn, tenant, &[Id::from_uuid(*invoice)]).await?.pop();
+                let note = credit_notes::find(conn, tenant, Id::from_uuid(*note)).await?;
+                invoice.zip(note).map(|(invoice, note)| Printable::CreditNote(Box::new(invoice), note))
+            }
+            Attachment::Receipt(id) => receipts::find(conn, tenant, Id::from_uuid(*id)).await?.map(|own| {
+                let version = ReceiptVersion::first(&own);
+                Printable::Receipt(Box::new((own, version)))
+            }),
         };
         printables.extend(found);
     }
@@ -105,6 +113,7 @@ async fn outgoing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) 
         reply_to: seller.business.contact_email,
         to: mail.to.clone(),
         subject: mail.subject.clone(),
+        language: language.unwrap_or(Language::English).code(),
         text: mail.text.clone(),
         documents: Vec::new(),
         written_at: mail.created_at.into(),

@@ -4,7 +4,7 @@
 //! (the first charge that succeeds is the point of no return), then all is settled in the wallet, then
 //! recorded here. Each step has a request id of its own, so that whoever drives takes it once.
 
-use super::save::publish_payment;
+use super::{confirm::confirm_payment, save::publish_payment};
 use crate::{
     app::App,
     messages,
@@ -144,7 +144,9 @@ async fn record_payment(app: &App, lease: &Lease, driven: &Payment, ended: bool)
                 mail_collection_ended(&mut tx, invoice).await?;
             }
         }
-        publish_payment(&mut tx, &mut payment, &mut owned).await?
+        let rendered = publish_payment(&mut tx, &mut payment, &mut owned).await?;
+        confirm_payment(&mut tx, &payment, &owned).await?;
+        rendered
     } else {
         messages::payments::payment(&lease.tenant, &payment)
     };

@@ -3,6 +3,7 @@
 mod announce;
 pub mod cancel;
 pub mod charge_back;
+pub mod confirm;
 pub mod create;
 pub mod drive;
 pub mod lapse;

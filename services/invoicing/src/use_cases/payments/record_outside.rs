@@ -1,6 +1,6 @@
 //! Records what was paid elsewhere.
 
-use super::save::publish_payment;
+use super::{confirm::confirm_payment, save::publish_payment};
 use crate::{app::App, commands::payments::OutsidePayment, store::invoices};
 use chrono::NaiveDate;
 use payterms_chassis::{Answer, AppError, Call};
@@ -34,6 +34,7 @@ pub async fn record_outside_payment(
     let wanted = (outside.invoices.clone(), outside.amount);
     let mut payment = Payment::outside(tx.ids(), &mut owned, wanted, (outside.reference.clone(), received_on), now)?;
     let rendered = publish_payment(&mut tx, &mut payment, &mut owned).await?;
+    confirm_payment(&mut tx, &payment, &owned).await?;
     tx.commit(RecordOutsidePaymentResponse { payment: Some(rendered) }).await
 }
 

@@ -1,5 +1,6 @@
 //! Receipts of top-ups.
 
+pub mod correct;
 pub mod credit;
 pub mod issue;
 pub mod read;

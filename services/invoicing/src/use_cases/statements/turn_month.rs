@@ -1,11 +1,12 @@
 //! The month turn of a tenant, at 00:00 of the first in its zone: statements of the past month, a page of
-//! customers at a time, and one mail to each.
+//! customers at a time. Their mails follow.
 
+use super::mail_month::schedule_month_mails;
 use crate::{
     app::App,
     messages,
-    store::{invoice_lists, outstanding, receivables, statements},
-    use_cases::{documents::load::MOST_LISTED, invoices::load::are_invoices_hidden, mails::notices::mail_statements},
+    store::{receivables, refunds, statements},
+    use_cases::invoices::load::find_sides,
 };
 use chrono::{DateTime, Days, Months, NaiveDate, Utc};
 use payterms_chassis::{
@@ -82,7 +83,9 @@ async fn turn_page(tx: &mut WriteTx, due: DateTime<Utc>, (month, after): (NaiveD
     if let Some(last) = customers.last().filter(|_| customers.len() as u64 == PAGE) {
         schedule(tx, JOB, &format!("{month}/{last}"), due).await?;
     }
-    let silent = are_invoices_hidden(tx.conn(), &tenant).await?;
+    if let Some(last) = customers.last() {
+        schedule_month_mails(tx, due, month, (after, *last)).await?;
+    }
     for customer in customers {
         let drawn = draw_up_statements(tx, customer, (month, next, before)).await?;
         statements::insert_many(tx.conn(), &tenant, &drawn).await?;
@@ -90,14 +93,6 @@ async fn turn_page(tx: &mut WriteTx, due: DateTime<Utc>, (month, after): (NaiveD
             let event = StatementIssued { statement: Some(messages::statements::statement(&tenant, statement)) };
             tx.emit("statement", &statement.id.to_string(), &event).await?;
         }
-        if silent {
-            continue;
-        }
-        let last = next.pred_opt().unwrap_or(next);
-        let issued = invoice_lists::issued(tx.conn(), &tenant, customer, (month, last, Uuid::nil()), MOST_LISTED).await?;
-        let today = day_in(tx.time().zone, tx.now());
-        let open = outstanding::of_customer(tx.conn(), &tenant, customer, today).await?;
-        mail_statements(tx, &drawn, &issued, &open).await?;
     }
     Ok(())
 }
@@ -118,12 +113,15 @@ async fn draw_up_statements(
     let mut currencies: Vec<Currency> = moved.iter().map(|(own, _)| *own).chain(owed).collect();
     currencies.sort_unstable_by_key(|own| own.code());
     currencies.dedup();
-    let now = tx.now();
+    let (now, zone) = (tx.now(), tx.time().zone);
+    let given_back = refunds::sum_given_back(tx.conn(), &tenant, customer, (start_of_day(zone, month), start_of_day(zone, next))).await?;
+    let (seller, buyer) = find_sides(tx, &tenant, customer).await?;
     let mut drawn = Vec::with_capacity(currencies.len());
     for currency in currencies {
         let opening = earlier.iter().find(|own| own.currency() == currency).map_or_else(|| Money::zero(currency), |own| own.closing);
-        let moved = moved.iter().find(|(own, _)| *own == currency).map_or_else(|| Moved::nothing(currency), |(_, moved)| *moved);
-        drawn.push(Statement::draw_up(tx.id(), (customer, month), opening, moved, now)?);
+        let mut moved = moved.iter().find(|(own, _)| *own == currency).map_or_else(|| Moved::nothing(currency), |(_, moved)| *moved);
+        moved.given_back = given_back.iter().find(|own| own.currency() == currency).copied().unwrap_or(moved.given_back);
+        drawn.push(Statement::draw_up(tx.id(), (customer, month), (opening, moved), (&seller, &buyer), now)?);
     }
     Ok(drawn)
 }

@@ -29,6 +29,7 @@ pub async fn create_tenant(app: &App, call: &Call, new: &TenantFields) -> Result
         sandbox: new.sandbox,
         invoices_hidden: new.invoices_hidden,
         overpayment_refused: new.overpayment_refused,
+        payment_notice: new.payment_notice.unwrap_or_default(),
         bank_automation: new.bank_automation.unwrap_or(Automation::Reference),
         business: new.business.clone(),
         dunning: new.dunning.clone(),

@@ -10,9 +10,6 @@ use payterms_kernel::{
 };
 use payterms_wallet_domain::month::accrued;
 
-/// Characters of a label, as many as a line of an invoice shows.
-const LABEL: usize = 200;
-
 /// Wallets whose month must be closed, and when.
 pub type Closings = Vec<(String, DateTime<Utc>)>;
 
@@ -36,7 +33,7 @@ pub fn accrue(zone: Tz, changed: &mut [Locked]) -> Result<Accrued, AppError> {
             let month = first_of_month(day_in(zone, transfer.recorded_at));
             for (funding, label, amount) in accrued(wallet, transfer)? {
                 let zero = Money::zero(wallet.currency);
-                let sum = sums.entry((wallet.id, month, funding, label.chars().take(LABEL).collect())).or_insert(zero);
+                let sum = sums.entry((wallet.id, month, funding, label)).or_insert(zero);
                 *sum = sum.plus(amount)?;
                 wallet.closes = wallet.closes.or_else(|| {
                     let next = month.checked_add_months(Months::new(1)).unwrap_or(month);

@@ -14,13 +14,13 @@ use chrono::{Months, NaiveDate};
 use payterms_chassis::{
     AppError, WriteTx,
     jobs::{cancel, schedule},
-    render::{date, money},
+    render::{date, decimal, money},
 };
 use payterms_kernel::{Money, TenantId, calendar::start_of_day};
 use payterms_proto::wallet::v1::{UsageMonthClosed, UsageMonthLine};
 use payterms_wallet_domain::{
     Wallet,
-    month::{self, Billed},
+    month::{self, Billed, BilledLine},
     postpaid::{Agreement, AgreementState},
 };
 use uuid::Uuid;
@@ -86,7 +86,13 @@ pub(super) async fn save_closing(
 fn usage_month_closed(tenant: &TenantId, wallet: &Wallet, closing: &Closing, deposits: &Billed, used: &Billed) -> Option<UsageMonthClosed> {
     let has_amounts = [deposits.total, used.total, closing.shortfall, closing.rest.amount].iter().any(|amount| amount.is_positive());
     let lines = |billed: &Billed| {
-        billed.lines.iter().map(|(label, sum)| UsageMonthLine { label: label.clone(), amount: Some(money(*sum)) }).collect()
+        let line = |line: &BilledLine| UsageMonthLine {
+            label: line.label.clone(),
+            amount: Some(money(line.amount)),
+            quantity: line.priced.map(|(quantity, _)| decimal(quantity)),
+            unit_price: line.priced.map(|(_, price)| money(price)),
+        };
+        billed.lines.iter().map(line).collect()
     };
     let name = name_of(tenant, wallet);
     has_amounts.then(|| UsageMonthClosed {

@@ -1,6 +1,6 @@
 //! Approves or refuses a postpaid agreement. An approval makes the wallet postpaid at once.
 
-use super::save::publish_agreement;
+use super::save::publish_decision;
 use crate::{
     app::App,
     commands::postpaid::DecidePostpaid,
@@ -54,7 +54,7 @@ pub async fn decide_postpaid(app: &App, call: &Call, command: &DecidePostpaid) -
     } else {
         agreement.refuse(command.explanation.clone(), now)?;
     }
-    let postpaid_agreement = Some(publish_agreement(&mut tx, &locked, &agreement).await?);
+    let postpaid_agreement = Some(publish_decision(&mut tx, &locked, &agreement).await?);
     tx.commit(DecidePostpaidResponse { postpaid_agreement }).await
 }
 

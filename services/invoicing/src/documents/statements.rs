@@ -1,0 +1,106 @@
+//! What a statement shows on paper: what was invoiced, what is past due, what was given back, and where transfers go.
+
+use super::{
+    paper::{Section, Sheet, Slip},
+    sheets::sheet,
+    wording::Language,
+};
+use chrono::Months;
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::{
+    Invoice, Party, Statement,
+    statement::{GivenBack, PastDue},
+};
+use payterms_kernel::calendar::day_in;
+
+/// A statement with its lists.
+#[derive(Debug)]
+pub struct StatementPage {
+    /// The statement.
+    pub statement: Statement,
+    /// What was invoiced in its month.
+    pub invoices: Vec<Invoice>,
+    /// What is past due on the day after it.
+    pub past_due: Vec<PastDue>,
+    /// What was given back in it.
+    pub given_back: Vec<GivenBack>,
+    /// The zone of its days.
+    pub zone: chrono_tz::Tz,
+    /// Who draws it up.
+    pub seller: Party,
+    /// Whom it is for.
+    pub buyer: Party,
+}
+
+/// A statement.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn statement(language: Language, page: &StatementPage) -> Result<Sheet, AppError> {
+    let own = &page.statement;
+    let title = format!("{} {}", language.say("Statement for", "Relevé"), language.of_month(own.month));
+    let mut sheet = sheet(language, title, (&page.seller, &page.buyer, ""));
+    sheet.heads = heads(language, [("Invoice", "Facture"), ("Issued", "Émise le"), ("Due", "Échéance"), ("Total", "Total")]);
+    for invoice in &page.invoices {
+        let Some(issue) = &invoice.issue else { continue };
+        let (issued, due) = (language.short_date(issue.issue_date), language.short_date(issue.due_date));
+        sheet.rows.push([issue.number.clone(), issued, due, language.money(invoice.amounts.total)]);
+    }
+    let paid = own.moved.paid.plus(own.moved.given_back)?;
+    let sums = [
+        (language.say("Owed before", "Solde précédent"), own.opening),
+        (language.say("Invoiced", "Facturé"), own.moved.issued),
+        (language.say("Credited", "Avoirs"), own.moved.credited.negated()),
+        (language.say("Written off", "Passé en perte"), own.moved.written_off.negated()),
+        (language.say("Paid", "Payé"), paid.negated()),
+        (language.say("Given back", "Remboursé"), own.moved.given_back),
+        (language.say("Owed now", "Solde"), own.closing),
+    ];
+    let always = |place: usize| place == 0 || place == sums.len().saturating_sub(1);
+    let told = sums.iter().enumerate().filter(|(place, (_, amount))| always(*place) || !amount.is_zero());
+    sheet.sums = told.map(|(_, (label, amount))| ((*label).to_owned(), language.money(*amount))).collect();
+    sheet.sections.extend(past_due(language, page));
+    sheet.sections.extend(given_back(language, page));
+    sheet.slip = slip(language, page);
+    Ok(sheet)
+}
+
+fn heads(language: Language, heads: [(&'static str, &'static str); 4]) -> [String; 4] {
+    heads.map(|(english, french)| language.say(english, french).to_owned())
+}
+
+fn past_due(language: Language, page: &StatementPage) -> Option<Section> {
+    let day = page.statement.month.checked_add_months(Months::new(1)).unwrap_or(page.statement.month);
+    let row = |own: &PastDue| [own.number.clone(), language.short_date(own.due), own.days.to_string(), language.money(own.open)];
+    (!page.past_due.is_empty()).then(|| Section {
+        title: format!("{} {}", language.say("Past due on", "En retard au"), language.date(day)),
+        heads: heads(language, [("Invoice", "Facture"), ("Due", "Échéance"), ("Days past due", "Jours de retard"), ("Open", "Reste dû")]),
+        rows: page.past_due.iter().map(row).collect(),
+    })
+}
+
+fn given_back(language: Language, page: &StatementPage) -> Option<Section> {
+    let row = |own: &GivenBack| {
+        let what =
+            if own.note.is_empty() { language.say("Payment taken off", "Paiement désaffecté").to_owned() } else { own.note.clone() };
+        [what, own.invoice.clone(), language.short_date(day_in(page.zone, own.at)), language.money(own.amount)]
+    };
+    (!page.given_back.is_empty()).then(|| Section {
+        title: language.say("Given back", "Remboursé").to_owned(),
+        heads: heads(language, [("Credit note", "Avoir"), ("Invoice", "Facture"), ("On", "Le"), ("Amount", "Montant")]),
+        rows: page.given_back.iter().map(row).collect(),
+    })
+}
+
+fn slip(language: Language, page: &StatementPage) -> Option<Slip> {
+    let details = &page.seller.bank_details;
+    if details.is_empty() || !page.statement.closing.is_positive() {
+        return None;
+    }
+    let sentence = language.say(
+        "Please write the payment reference of each invoice that you pay on the transfer.",
+        "Merci d’indiquer sur le virement la référence de paiement de chaque facture réglée.",
+    );
+    let title = language.say("By bank transfer", "Par virement bancaire").to_owned();
+    Some(Slip { title, lines: vec![details.clone(), sentence.to_owned()], code: None })
+}

@@ -1,0 +1,85 @@
+//! Our words of the mails about documents and payments, and values to try them with.
+
+use super::{REFERENCE, Variables};
+use crate::documents::wording::Language;
+use payterms_invoicing_domain::MailKind;
+use serde_json::{Value, json};
+
+macro_rules! both {
+    ($name:literal) => {
+        [include_str!(concat!("../../templates/", $name, ".en.txt")), include_str!(concat!("../../templates/", $name, ".fr.txt"))]
+    };
+}
+
+/// Subject and text in English and French; none for a mail of another kind.
+#[must_use]
+pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
+    Some(match kind {
+        MailKind::InvoiceIssued => both!("invoice_issued"),
+        MailKind::InvoiceVoided => both!("invoice_voided"),
+        MailKind::CreditNoteIssued => both!("credit_note_issued"),
+        MailKind::PaymentReceived => both!("payment_received"),
+        MailKind::PostpaidDecided => both!("postpaid_decided"),
+        _ => return None,
+    })
+}
+
+/// Adds the variables of a kind.
+pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
+    let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1).map(|day| language.date(day)).unwrap_or_default();
+    let amount = "100.00\u{a0}USD";
+    let mut add = |name: &str, value: Value| samples.insert(name.to_owned(), value);
+    match kind {
+        MailKind::InvoiceIssued => {
+            for flag in ["paid_already", "transfer_only", "automatic"] {
+                add(flag, json!("true"));
+            }
+            add("number", json!("INV-2026-000001"));
+            add("amount", json!(amount));
+            add("due_date", json!(day));
+            add("bank_details", json!("Acme Telecom, BSB 062-000, account 1234 5678"));
+            add("reference", json!(REFERENCE));
+        }
+        MailKind::InvoiceVoided => {
+            add("number", json!("INV-2026-000001"));
+            add("amount", json!(amount));
+            add("reason", json!("Issued twice."));
+        }
+        MailKind::CreditNoteIssued => {
+            add("number", json!("CN-2026-000001"));
+            add("invoice", json!("INV-2026-000001"));
+            add("amount", json!(amount));
+            add("reason", json!("Goodwill."));
+        }
+        MailKind::PaymentReceived => {
+            add("amount", json!(amount));
+            add("date", json!(day));
+            let paid = |number: &str, open: &str| json!({ "number": number, "paid": "50.00\u{a0}USD", "open": open });
+            add("invoices", json!([paid("INV-2026-000001", ""), paid("INV-2026-000002", "25.00\u{a0}USD")]));
+            add("receipt", json!("RC-2026-000001"));
+        }
+        _ => {
+            add("approved", json!("true"));
+            add("commitment", json!("1,000.00\u{a0}AUD"));
+            add("limit", json!("3,000.00\u{a0}AUD"));
+            add("first_month", json!(day));
+            add("explanation", json!("As agreed by telephone."));
+        }
+    }
+}
+
+/// Adds the variables of the mail of a month.
+pub fn statement_samples(language: Language, samples: &mut Variables) {
+    let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1).unwrap_or_default();
+    let mut add = |name: &str, value: Value| samples.insert(name.to_owned(), value);
+    add("month", json!(language.month(day)));
+    add("of_month", json!(language.of_month(day)));
+    let late = json!({ "number": "INV-2026-000001", "due_date": language.date(day), "days": 12, "open": "100.00\u{a0}USD" });
+    add("past_due", json!([late]));
+    let note = |note: &str| json!({ "note": note, "invoice": "INV-2026-000001", "date": language.date(day), "amount": "10.00\u{a0}USD" });
+    add("given_back", json!([note("CN-2026-000001"), note("")]));
+    add("totals", json!([{ "issued": "100.00\u{a0}USD", "closing": "100.00\u{a0}USD", "next_due": language.date(day) }]));
+    let (total, due_date) = ("100.00\u{a0}USD", language.date(day));
+    let invoice = json!({ "number": "INV-2026-000001", "reference": REFERENCE, "total": total, "due_date": due_date, "open": total });
+    add("invoices", json!([invoice]));
+}

@@ -1,0 +1,164 @@
+//! What is mailed of documents: an invoice on the day of its issue, one that is taken back, a credit note,
+//! a payment
+//! (docs/domain/invoicing.md#documents-are-mailed).
+
+use super::{
+    notices::where_to_pay,
+    write::{Letter, write_to_customer},
+};
+use crate::{
+    app::App,
+    documents::wording::Language,
+    store::{invoices, tenants},
+    use_cases::payments::confirm::Paid,
+};
+use chrono::TimeDelta;
+use payterms_chassis::{
+    AppError, WriteTx,
+    jobs::{DueRow, schedule, take},
+    names,
+};
+use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceState, MailKind, Payment, Receipt, mail::Attachment};
+use payterms_kernel::{
+    Id, Money,
+    calendar::{day_in, start_of_day},
+};
+use serde_json::json;
+
+/// Mails an invoice of the turn of a month that its mail did not bring; the subject is the invoice's id.
+pub const JOB: &str = "mail_invoice";
+
+/// How long an invoice of the turn waits for the mail of the month.
+const WAITS_FOR_THE_MONTH: TimeDelta = TimeDelta::hours(2);
+
+/// Whether the tenant's customers see their invoices.
+async fn are_shown(tx: &WriteTx) -> Result<bool, AppError> {
+    Ok(tenants::find(tx.conn(), &tx.call().tenant).await?.is_some_and(|own| !own.invoices_hidden))
+}
+
+/// Mails an invoice that was just issued. One of the turn of a month goes in the mail of that month, if there is one.
+///
+/// # Errors
+/// None that an issued invoice can cause.
+pub async fn mail_issued_invoice(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppError> {
+    let Some(issue) = invoice.issue.as_ref().filter(|_| invoice.is_of_month_turn()) else { return write_issued(tx, invoice).await };
+    let due = (start_of_day(tx.time().zone, issue.issue_date) + WAITS_FOR_THE_MONTH).max(tx.now());
+    Ok(schedule(tx, JOB, &invoice.id.to_string(), due).await?)
+}
+
+/// An invoice of the turn was not in the mail of its month: there was none, or it was written before.
+pub async fn mail_waiting_invoice(app: &App, row: &DueRow) -> Result<(), AppError> {
+    let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("invoice {:?}", row.subject))) };
+    let mut tx = app.db.begin_forward(&row.call("invoicing", id)).await?;
+    if !take(&tx, row).await? {
+        return Ok(());
+    }
+    if let Some(invoice) = invoices::find_many(tx.conn(), &row.tenant, &[Id::from_uuid(id)]).await?.pop() {
+        write_issued(&mut tx, &invoice).await?;
+    }
+    tx.commit_rows().await
+}
+
+async fn write_issued(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppError> {
+    let Some(issue) = invoice.issue.clone() else { return Ok(()) };
+    if invoice.state == InvoiceState::Void || !are_shown(tx).await? {
+        return Ok(());
+    }
+    let flag = |holds: bool| if holds { "true" } else { "" };
+    let paid_already = flag(!invoice.open()?.is_positive());
+    let (automatic, transfer_only) = (flag(invoice.content.collect_automatically), flag(invoice.is_postpaid()));
+    let (total, where_to_pay) = (invoice.amounts.total, where_to_pay(tx, invoice).await?);
+    let letter = Letter {
+        kind: MailKind::InvoiceIssued,
+        variables: |language: Language| {
+            let mut variables = vec![
+                ("number", issue.number.into()),
+                ("amount", language.money(total).into()),
+                ("due_date", language.date(issue.due_date).into()),
+                ("paid_already", paid_already.into()),
+                ("automatic", automatic.into()),
+                ("transfer_only", transfer_only.into()),
+            ];
+            variables.extend(where_to_pay);
+            variables
+        },
+        page: format!("/invoices/{}", invoice.id),
+        attachments: vec![Attachment::Invoice(invoice.id.uuid())],
+    };
+    write_to_customer(tx, invoice.customer, letter).await
+}
+
+/// Mails that an invoice was taken back without a credit note.
+///
+/// # Errors
+/// None that an issued invoice can cause.
+pub async fn mail_voided_invoice(tx: &mut WriteTx, invoice: &Invoice, reason: &str) -> Result<(), AppError> {
+    let Some(issue) = invoice.issue.clone() else { return Ok(()) };
+    if !are_shown(tx).await? {
+        return Ok(());
+    }
+    let (total, reason) = (invoice.amounts.total, reason.to_owned());
+    let letter = Letter {
+        kind: MailKind::InvoiceVoided,
+        variables: |language: Language| {
+            vec![("number", issue.number.into()), ("amount", language.money(total).into()), ("reason", reason.into())]
+        },
+        page: format!("/invoices/{}", invoice.id),
+        attachments: vec![Attachment::Invoice(invoice.id.uuid())],
+    };
+    write_to_customer(tx, invoice.customer, letter).await
+}
+
+/// Mails a credit note.
+///
+/// # Errors
+/// None that an issued invoice can cause.
+pub async fn mail_credit_note(tx: &mut WriteTx, invoice: &Invoice, note: &CreditNote) -> Result<(), AppError> {
+    let Some(issue) = invoice.issue.clone() else { return Ok(()) };
+    if !are_shown(tx).await? {
+        return Ok(());
+    }
+    let (number, amount, reason) = (note.number.clone(), note.amount, note.reason.clone());
+    let letter = Letter {
+        kind: MailKind::CreditNoteIssued,
+        variables: |language: Language| {
+            vec![
+                ("number", number.into()),
+                ("invoice", issue.number.into()),
+                ("amount", language.money(amount).into()),
+                ("reason", language.note_reason(&reason).into()),
+            ]
+        },
+        page: format!("/invoices/{}", invoice.id),
+        attachments: vec![Attachment::CreditNote { invoice: invoice.id.uuid(), note: note.id.uuid() }],
+    };
+    write_to_customer(tx, invoice.customer, letter).await
+}
+
+/// Mails that a payment of invoices has come.
+///
+/// # Errors
+/// None that a closed payment can cause.
+pub async fn mail_payment_received(tx: &mut WriteTx, payment: &Payment, paid: Vec<Paid>, receipt: Option<Receipt>) -> Result<(), AppError> {
+    let amount = paid.iter().try_fold(Money::zero(payment.currency), |sum, own| sum.plus(own.paid))?;
+    let paid_on = payment.effective_on.unwrap_or_else(|| day_in(tx.time().zone, tx.now()));
+    let number = receipt.as_ref().map(|own| own.number.clone()).unwrap_or_default();
+    let letter = Letter {
+        kind: MailKind::PaymentReceived,
+        variables: |language: Language| {
+            let shown = |own: &Paid| {
+                let open = if own.open.is_positive() { language.money(own.open) } else { String::new() };
+                json!({ "number": own.number, "paid": language.money(own.paid), "open": open })
+            };
+            vec![
+                ("amount", language.money(amount).into()),
+                ("date", language.date(paid_on).into()),
+                ("invoices", paid.iter().map(shown).collect::<Vec<_>>().into()),
+                ("receipt", number.into()),
+            ]
+        },
+        page: format!("/payments/{}", payment.id),
+        attachments: receipt.iter().map(|own| Attachment::Receipt(own.id.uuid())).collect(),
+    };
+    write_to_customer(tx, payment.customer, letter).await
+}

@@ -1,0 +1,79 @@
+//! The mail of a month, an hour after its turn: what the turn itself has issued by then goes in it
+//! (docs/domain/invoicing.md#month-mail).
+
+use super::page::{MOST_LISTED, statement_page};
+use crate::{
+    app::App,
+    store::{invoice_lists, invoices, outstanding, receivables, statements},
+    use_cases::{
+        invoices::load::are_invoices_hidden,
+        mails::{invoice_notices, month_notices::mail_statements},
+    },
+};
+use chrono::{DateTime, Months, NaiveDate, TimeDelta, Utc};
+use payterms_chassis::{
+    AppError, WriteTx,
+    jobs::{DueRow, cancel_many, schedule, take},
+    names,
+};
+use payterms_invoicing_domain::{Customer, Invoice};
+use payterms_kernel::{Id, calendar::day_in};
+use uuid::Uuid;
+
+/// Mails a page of a month; the subject is `YYYY-MM-DD/after/last`, the bounds of its customers.
+pub const JOB: &str = "mail_month";
+
+/// How long the mail waits for the invoices of the turn.
+const WAITS_FOR_INVOICES: TimeDelta = TimeDelta::hours(1);
+
+/// Schedules the mails to customers whose statements were just drawn up.
+pub async fn schedule_month_mails(
+    tx: &WriteTx,
+    turned_at: DateTime<Utc>,
+    month: NaiveDate,
+    (after, last): (Uuid, Id<Customer>),
+) -> Result<(), AppError> {
+    Ok(schedule(tx, JOB, &format!("{month}/{after}/{last}"), turned_at + WAITS_FOR_INVOICES).await?)
+}
+
+/// One mail to each customer of the page.
+pub async fn mail_month(app: &App, row: &DueRow) -> Result<(), AppError> {
+    let parsed = || {
+        let (month, bounds) = row.subject.split_once('/')?;
+        let (after, last) = bounds.split_once('/')?;
+        Some((month.parse::<NaiveDate>().ok()?, names::uuid(after)?, names::uuid(last)?))
+    };
+    let Some((month, after, last)) = parsed() else { return Err(AppError::Fault(format!("page {:?}", row.subject))) };
+    let mut tx = app.db.begin_forward(&row.call("invoicing", Uuid::nil())).await?;
+    if !take(&tx, row).await? {
+        return Ok(());
+    }
+    tx.ids_from(&format!("mail/{}", row.subject));
+    if !are_invoices_hidden(tx.conn(), &row.tenant).await? {
+        for customer in statements::customers(tx.conn(), &row.tenant, month, (after, last)).await? {
+            mail_customer(&mut tx, customer, month).await?;
+        }
+    }
+    tx.commit_rows().await
+}
+
+async fn mail_customer(tx: &mut WriteTx, customer: Id<Customer>, month: NaiveDate) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    let turn = month.checked_add_months(Months::new(1)).unwrap_or(month);
+    let mut pages = Vec::new();
+    for statement in statements::of_month(tx.conn(), &tenant, customer, month).await? {
+        pages.push(statement_page(tx.conn(), &tenant, statement).await?);
+    }
+    let billed = receivables::billed(tx.conn(), &tenant, customer, (month, turn), MOST_LISTED).await?;
+    let mut issued = invoices::find_many(tx.conn(), &tenant, &billed).await?;
+    // Those of the turn before went in the mail before.
+    issued.retain(|own| !own.is_of_month_turn());
+    let mut of_turn = invoice_lists::issued(tx.conn(), &tenant, customer, (turn, turn, Uuid::nil()), MOST_LISTED).await?;
+    of_turn.retain(Invoice::is_of_month_turn);
+    let ids: Vec<_> = of_turn.iter().map(|own| own.id.to_string()).collect();
+    cancel_many(tx, invoice_notices::JOB, &ids).await?;
+    issued.extend(of_turn);
+    let today = day_in(tx.time().zone, tx.now());
+    let open = outstanding::of_customer(tx.conn(), &tenant, customer, today).await?;
+    mail_statements(tx, &pages, &issued, &open).await
+}

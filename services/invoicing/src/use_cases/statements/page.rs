@@ -1,0 +1,40 @@
+//! What stands on a statement and in its mail: as it was when the month ended, whenever it is read
+//! (docs/domain/invoicing.md#statement-lists).
+
+use crate::{
+    documents::statements::StatementPage,
+    store::{customers, invoices, receivables, refunds, tenants},
+};
+use chrono::Months;
+use payterms_chassis::AppError;
+use payterms_invoicing_domain::Statement;
+use payterms_kernel::{Refusal, TenantId, calendar::start_of_day};
+use sea_orm::ConnectionTrait;
+
+/// Rows of each list of a statement at most.
+pub const MOST_LISTED: u64 = 500;
+
+/// The lists of a statement.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`.
+pub async fn statement_page<C: ConnectionTrait>(conn: &C, tenant: &TenantId, statement: Statement) -> Result<StatementPage, AppError> {
+    let (customer, month, currency) = (statement.customer, statement.month, statement.currency());
+    let next = month.checked_add_months(Months::new(1)).unwrap_or(month);
+    let own = tenants::find(conn, tenant).await?.ok_or_else(Refusal::not_found)?;
+    let zone = own.time_zone.parse().unwrap_or_default();
+    let buyer = match statement.buyer.clone() {
+        Some(buyer) => buyer,
+        None => customers::find(conn, tenant, customer).await?.ok_or_else(Refusal::not_found)?.party(),
+    };
+    let seller = statement.seller.clone().unwrap_or_else(|| own.party());
+    let billed = receivables::billed(conn, tenant, customer, (month, next), MOST_LISTED).await?;
+    let mut invoices = invoices::find_many(conn, tenant, &billed).await?;
+    invoices.retain(|own| own.currency == currency);
+    let mut past_due = receivables::past_due(conn, tenant, customer, next, MOST_LISTED).await?;
+    past_due.retain(|own| own.open.currency() == currency);
+    let bounds = (start_of_day(zone, month), start_of_day(zone, next));
+    let mut given_back = refunds::given_back(conn, tenant, customer, bounds, MOST_LISTED).await?;
+    given_back.retain(|own| own.amount.currency() == currency);
+    Ok(StatementPage { statement, invoices, past_due, given_back, zone, seller, buyer })
+}
