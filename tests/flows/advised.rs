@@ -129,7 +129,7 @@ async fn a_refused_increase_is_mailed_with_its_reasons(world: &World) {
     assert_eq!((answer.credit_line, advised.credit_line().await), (Some(before.clone()), before), "the line stays as it was");
     let mail = mails_of(&desk.owner, MailKind::IncreaseRefused, 1).await.remove(0);
     let told = text(&desk.owner, &mail).await;
-    assert!(told.contains("stays\n10,000.00") && told.contains("22,500.00"), "{told}");
+    assert!(told.contains("stays 10,000.00") && told.contains("22,500.00"), "{told}");
     assert!(told.contains("- Much of it is from one season.\n- Little history."), "{told}");
     let seen = advised.read(&desk.admin).await;
     assert_eq!((seen.decider.as_str(), seen.reasons.clone()), ("", decided.reasons.clone()), "customers see why, not who");

@@ -63,9 +63,22 @@ async fn a_top_up_survives_a_kill_at_every_point(on_postgres: bool) {
     top_up("charge.after top_up", "tok_lost_answer", on_postgres).await;
 }
 
+/// Waits until all have heard of the card that was saved: an event on its way would meet the point before the top-up does.
+async fn methods_are_known(rig: &Rig) {
+    let (conn, s) = invariants::rows_of("wallet", rig.data(), rig.postgres.as_deref()).await;
+    let waiting = format!(
+        "SELECT 'event ' || event_id AS told FROM {s}outbox o WHERE aggregate_type = 'payment_methods' AND (position IS NULL OR \
+         EXISTS (SELECT 1 FROM {s}outbox_cursors c WHERE c.position < o.position) \
+         OR (SELECT count(*) FROM {s}outbox_cursors) < 2)"
+    );
+    until(async || Ok(invariants::told(&conn, &waiting).await), Vec::is_empty).await;
+    conn.close().await.unwrap();
+}
+
 async fn top_up(point: &str, token: &str, on_postgres: bool) {
     let Some(mut rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare(token).await;
+    methods_are_known(&rig).await;
     let wallet = people.wallet.clone();
     let request = CreateTopUpRequest { request_id: request_id(), wallet, amount: amount("USD", 30, 0), ..Default::default() };
     let (caller, sent) = (people.admin.clone(), request.clone());

@@ -154,16 +154,23 @@ fn collection(invoice: &Invoice, zone: Tz) -> Option<Fact> {
         CollectionState::Off if invoice.state == InvoiceState::Open => "It is not collected by itself: the customer pays it.".to_owned(),
         CollectionState::Off => return None,
         CollectionState::Scheduled if invoice.block.is_some() => "Its collection waits until the block is lifted.".to_owned(),
+        CollectionState::Scheduled if own.ladder.next_is_last => {
+            format!("{} Another collection method was chosen since; it is tried once{when}.", failed())
+        }
         CollectionState::Scheduled if own.ladder.attempts > 0 => format!("{} It is tried again{when}.", failed()),
         CollectionState::Scheduled => format!("It is collected from the customer's collection method{when}."),
         CollectionState::Processing => "It is being collected.".to_owned(),
         CollectionState::RequiresAction => {
-            "The cardholder must authenticate; it is not tried again by itself. The customer pays it, or sets another collection method and \
-             retries it."
+            "The cardholder must authenticate; it is not tried again by itself. The customer pays it, or chooses another collection method, \
+             which is tried once, a day later."
                 .to_owned()
         }
         CollectionState::Failed => {
-            format!("{} It is not tried again by itself; retry it with RetryCollection, or let the customer pay.", failed())
+            format!(
+                "{} It is not tried again by itself: the customer pays it, or chooses another collection method, which is tried once, a day \
+                 later; or retry it with RetryCollection.",
+                failed()
+            )
         }
     };
     Some(Fact { topic: Topic::Collection, sentence, at: own.next_at.filter(|_| invoice.block.is_none()) })

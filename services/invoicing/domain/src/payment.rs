@@ -208,6 +208,19 @@ fn nothing_payable() -> Refusal {
     Refusal::precondition("NOTHING_PAYABLE", "Nothing of these invoices can be paid now: they are paid, or a payment is under way.")
 }
 
+/// What a payment would pay, and whether an invoice of it is taxed.
+///
+/// # Errors
+/// Those of [`ask`] about the invoices.
+pub fn wanted(invoices: &[Invoice], asked: &PaymentRequest) -> Result<(Money, bool), Refusal> {
+    let zero = Money::zero(one_currency(invoices)?);
+    let parts = instructed(invoices, asked)?;
+    let wanted = parts.iter().try_fold(zero, |sum, (_, amount)| sum.plus(*amount))?;
+    let paid = invoices.iter().filter(|own| parts.iter().any(|(id, _)| *id == own.id));
+    let taxed = paid.flat_map(|own| &own.amounts.taxes).any(|tax| !tax.tax.is_zero());
+    Ok((wanted, taxed))
+}
+
 /// What goes to which invoice: as instructed, each at most what is payable, oldest due first.
 fn instructed(invoices: &[Invoice], asked: &PaymentRequest) -> Result<Vec<(Id<Invoice>, Money)>, Refusal> {
     let mut order: Vec<&Invoice> = invoices.iter().collect();

@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
 /// Numbers that registers, companies and the documentation of python-stdnum publish.
-const RIGHT: [(&str, &str); 46] = [
+const RIGHT: [(&str, &str); 47] = [
     ("AT", "AT U13585627"),
     ("AU", "51 824 753 556"),
     ("AU", "ABN 53 004 085 616"),
@@ -22,6 +22,7 @@ const RIGHT: [(&str, &str); 46] = [
     ("CH", "CHE-107.787.577 IVA"),
     ("CH", "CHE-100.155.212 TVA"),
     ("CY", "CY-10259033P"),
+    ("CY", "CY60001744K"),
     ("CZ", "CZ 25123891"),
     ("CZ", "640903926"),
     ("DE", "136695976"),

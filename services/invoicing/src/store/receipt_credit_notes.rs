@@ -82,7 +82,7 @@ pub async fn of_receipts<C: ConnectionTrait>(
 ) -> Result<Vec<ReceiptCreditNote>, AppError> {
     let ids = receipts.iter().map(|id| id.uuid());
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ReceiptId.is_in(ids));
-    query.order_by_asc(Column::Id).all(conn).await?.into_iter().map(note).collect()
+    query.order_by_asc(Column::IssueDate).order_by_asc(Column::Number).all(conn).await?.into_iter().map(note).collect()
 }
 
 /// Credit notes of a customer that were issued between two days, after an id, oldest first.

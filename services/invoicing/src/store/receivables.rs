@@ -117,7 +117,7 @@ pub async fn billed<C: ConnectionTrait>(
     limit: u64,
 ) -> Result<Vec<Id<Invoice>>, AppError> {
     let select = "SELECT invoice_id FROM receivables WHERE tenant = $1 AND customer_id = $2 AND day >= $3 AND day < $4 AND kind = 'ISSUED' \
-                  GROUP BY invoice_id HAVING SUM(amount) > 0 ORDER BY invoice_id LIMIT $5";
+                  GROUP BY invoice_id HAVING SUM(amount) > 0 OR MAX(ABS(amount)) = 0 ORDER BY invoice_id LIMIT $5";
     let values = vec![
         tenant.as_str().into(),
         customer.uuid().into(),

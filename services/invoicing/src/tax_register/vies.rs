@@ -68,7 +68,9 @@ impl Vies {
         let response = self.client.request(request).await.map_err(|_| "UNREACHABLE".to_owned())?;
         let status = response.status();
         let body = Limited::new(response.into_body(), LARGEST).collect().await.map_err(|_| "UNREACHABLE".to_owned())?;
-        serde_json::from_slice(&body.to_bytes()).map_err(|_| format!("HTTP_{}", status.as_u16()))
+        // A gateway's own words are no answer of the register.
+        let answered = Some(body.to_bytes()).filter(|_| status.is_success()).and_then(|body| serde_json::from_slice(&body).ok());
+        answered.ok_or_else(|| format!("HTTP_{}", status.as_u16()))
     }
 }
 

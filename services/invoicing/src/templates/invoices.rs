@@ -80,6 +80,6 @@ pub fn statement_samples(language: Language, samples: &mut Variables) {
     add("given_back", json!([note("CN-2026-000001"), note("")]));
     add("totals", json!([{ "issued": "100.00\u{a0}USD", "closing": "100.00\u{a0}USD", "next_due": language.date(day) }]));
     let (total, due_date) = ("100.00\u{a0}USD", language.date(day));
-    let invoice = json!({ "number": "INV-2026-000001", "reference": REFERENCE, "total": total, "due_date": due_date, "open": total });
+    let invoice = json!({ "number": "INV-2026-000001", "reference": REFERENCE, "total": total, "due_date": due_date, "state": "OPEN", "open": total });
     add("invoices", json!([invoice]));
 }

@@ -21,6 +21,7 @@ pub mod month;
 pub mod posting;
 pub mod postpaid;
 pub mod recharge;
+pub mod recharge_rules;
 pub mod refund;
 pub mod settings;
 pub mod settlement;

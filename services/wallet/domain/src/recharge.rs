@@ -3,220 +3,28 @@
 //! Triggers only mark a wallet. A wallet has at most one open recharge; when it ends, the rules are evaluated again. So many
 //! triggers at once cannot charge twice.
 
+pub use crate::recharge_rules::{MonthFigures, Rules, Then, Wanted};
+
 use crate::{
+    recharge_rules::{CEILING, multiple, times},
     top_up::{TopUp, TopUpState},
     wallet::Wallet,
 };
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use payterms_kernel::{
-    Id, Money, Refusal, Violation,
+    Id, Money, Refusal,
     ladder::{AUTHENTICATION_REQUIRED, Ladder, Rung},
-    money::MoneyError,
 };
 
-/// The failure of a recharge that the month's ceiling leaves no room for.
-const CEILING: &str = "CEILING";
-
-/// What a threshold recharge does.
+/// When something ends, and the month in which it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
-    /// Buys this much.
-    Amount(Money),
-    /// Buys what is missing up to this balance.
-    UpTo(Money),
-}
-
-/// When a wallet recharges; figures are credit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Rules {
-    /// The threshold of the available balance, and what happens below it.
-    pub threshold: Option<(Money, Then)>,
-    /// The amount to buy on the last day of each month.
-    pub month_end: Option<Money>,
-    /// Whether a negative balance is bought back at once.
-    pub repair_negative: bool,
-    /// The most that is charged in a month; `None` for three times the largest figure.
-    pub ceiling: Option<Money>,
-}
-
-impl Rules {
-    /// Whether there is no rule.
-    #[must_use]
-    pub fn is_none(&self) -> bool {
-        self.threshold.is_none() && self.month_end.is_none() && !self.repair_negative
-    }
-
-    /// Refuses figures in another currency than the wallet's, and a target that is not above its
-    /// threshold.
-    ///
-    /// # Errors
-    /// `CURRENCY_MISMATCH`, `FIELD_OUT_OF_RANGE`.
-    pub fn must_fit(&self, wallet: &Wallet) -> Result<(), Refusal> {
-        if let Some((below, then)) = self.threshold {
-            wallet.takes(below)?;
-            let (Then::Amount(figure) | Then::UpTo(figure)) = then;
-            wallet.takes(figure)?;
-            if matches!(then, Then::UpTo(target) if target.compare(below)?.is_le()) {
-                let description = "Name a balance above the threshold.".to_owned();
-                let field = "auto_recharge.threshold_up_to".to_owned();
-                return Err(Refusal::invalid(vec![Violation { field, reason: "FIELD_OUT_OF_RANGE", description }]));
-            }
-        }
-        self.month_end.iter().chain(&self.ceiling).try_for_each(|amount| wallet.takes(*amount))
-    }
-
-    /// Refuses a ceiling that leaves no room for a figure of the rules or for the least charge, with every reason.
-    ///
-    /// # Errors
-    /// `FIELD_OUT_OF_RANGE`; those of `charge`, which says what is charged for so much credit.
-    pub fn must_work(&self, least: Money, charge: impl Fn(Money) -> Result<Money, Refusal>) -> Result<(), Refusal> {
-        let Some(ceiling) = self.ceiling else { return Ok(()) };
-        let (amount, target) = match self.threshold {
-            Some((_, Then::Amount(amount))) => (Some(amount), None),
-            Some((_, Then::UpTo(target))) => (None, Some(target)),
-            None => (None, None),
-        };
-        let figures = [("threshold_amount", amount), ("threshold_up_to", target), ("month_end_amount", self.month_end)];
-        let mut wrong = Vec::new();
-        let mut add = |description: String| {
-            let field = "auto_recharge.monthly_ceiling".to_owned();
-            wrong.push(Violation { field, reason: "FIELD_OUT_OF_RANGE", description });
-        };
-        for (name, credit) in figures.into_iter().filter_map(|(name, figure)| Some((name, figure?))) {
-            let charged = charge(credit)?;
-            if charged.compare(ceiling)?.is_gt() {
-                add(format!(
-                    "{charged} are charged for {name}, more than the ceiling of {ceiling}. Raise the ceiling or lower the figure."
-                ));
-            }
-        }
-        if least.compare(ceiling)?.is_gt() {
-            add(format!("The least charge is {least}, more than the ceiling of {ceiling}. Raise the ceiling."));
-        }
-        if wrong.is_empty() { Ok(()) } else { Err(Refusal::invalid(wrong)) }
-    }
-
-    /// The credit that a threshold rule buys at once when the balance is zero.
-    fn credit_from_zero(&self) -> Result<Option<Money>, MoneyError> {
-        let Some((below, then)) = self.threshold else { return Ok(None) };
-        Ok(Some(match then {
-            Then::Amount(amount) => times(amount, multiple(amount, below)?)?,
-            Then::UpTo(target) => target,
-        }))
-    }
-
-    /// What one recharge charges at most while nothing is owed: for a balance of zero, or at the month's end. None for a rule that
-    /// only repairs a negative balance.
-    ///
-    /// # Errors
-    /// Those of `charge`, which says what is charged for so much credit.
-    pub fn largest_charge(&self, charge: impl Fn(Money) -> Result<Money, Refusal>) -> Result<Option<Money>, Refusal> {
-        let mut largest: Option<Money> = None;
-        for credit in [self.credit_from_zero()?, self.month_end].into_iter().flatten() {
-            let charged = charge(credit)?;
-            largest = Some(largest.map_or(Ok(charged), |most| most.max(charged))?);
-        }
-        match (largest, self.ceiling_in_force(charge)?) {
-            (Some(largest), Some(ceiling)) => Ok(Some(largest.min(ceiling)?)),
-            (largest, _) => Ok(largest),
-        }
-    }
-
-    /// What bounds the charges of a month, of which `charged` is charged already.
-    ///
-    /// # Errors
-    /// Those of `charge`, which says what is charged for so much credit.
-    pub fn figures(
-        &self,
-        (month, charged): (NaiveDate, Money),
-        charge: impl Fn(Money) -> Result<Money, Refusal>,
-    ) -> Result<MonthFigures, Refusal> {
-        let ceiling = self.ceiling_in_force(&charge)?;
-        let left = ceiling.map(|ceiling| ceiling.minus(ceiling.min(charged)?)).transpose()?;
-        Ok(MonthFigures { month, ceiling, left, largest_charge: self.largest_charge(charge)? })
-    }
-
-    /// The most that is charged in a month: as stated, or three times the larger of the largest figure and the charge from a
-    /// balance of zero. None for a rule that only repairs a negative balance and states no ceiling.
-    ///
-    /// # Errors
-    /// Those of `charge`, which says what is charged for so much credit.
-    pub fn ceiling_in_force(&self, charge: impl Fn(Money) -> Result<Money, Refusal>) -> Result<Option<Money>, Refusal> {
-        if self.ceiling.is_some() {
-            return Ok(self.ceiling);
-        }
-        let figure = self.threshold.map(|(_, Then::Amount(figure) | Then::UpTo(figure))| figure);
-        let from_zero = self.credit_from_zero()?.map(charge).transpose()?;
-        let figures: Vec<_> = [figure, from_zero, self.month_end].into_iter().flatten().collect();
-        let largest =
-            figures.iter().skip(1).try_fold(figures.first().copied(), |largest, own| largest.map(|most| most.max(*own)).transpose())?;
-        Ok(largest.map(|figure| times(figure, 3)).transpose()?)
-    }
-
-    /// What is charged for the credit that the rules require: all of it, or, of a rule with a fixed amount, the largest smaller
-    /// multiple that the month's ceiling leaves. `charged` is what recharges of the month have charged or may still charge.
-    ///
-    /// # Errors
-    /// `CEILING`, which is shown as the reason of the failure; those of `charge`.
-    pub fn fit(&self, charged: Money, wanted: Wanted, charge: impl Fn(Money) -> Result<Money, Refusal>) -> Result<Money, Refusal> {
-        let amount = charge(wanted.credit)?;
-        let Some(ceiling) = self.ceiling_in_force(&charge)? else { return Ok(amount) };
-        let fits = |amount: Money| Ok::<_, Refusal>(charged.plus(amount)?.compare(ceiling)?.is_le());
-        if fits(amount)? {
-            return Ok(amount);
-        }
-        let mut best = None;
-        if let Some(step) = wanted.step {
-            // More credit is never charged less: the largest multiple that fits is between those that do and those that do not.
-            let (mut fitting, mut passing) = (0, multiple(step, wanted.credit)?);
-            while passing - fitting > 1 {
-                let middle = fitting + (passing - fitting) / 2;
-                let amount = charge(times(step, middle)?)?;
-                if fits(amount)? {
-                    (fitting, best) = (middle, Some(amount));
-                } else {
-                    passing = middle;
-                }
-            }
-        }
-        best.ok_or_else(|| {
-            let message = format!("Charging {amount} would pass the ceiling of {ceiling} a month; {charged} are charged already.");
-            Refusal::precondition(CEILING, message)
-        })
-    }
-}
-
-/// Credit that the rules require.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
-    /// How much.
-    pub credit: Money,
-    /// The fixed amount of the rule, of which it is a multiple.
-    pub step: Option<Money>,
-}
-
-/// How often an amount is needed to reach another, once at least.
-fn multiple(amount: Money, reaches: Money) -> Result<i64, MoneyError> {
-    let (amount, reaches) = (amount.micros(), reaches.micros().max(1));
-    let up = reaches.checked_add(amount).and_then(|sum| sum.checked_sub(1)).ok_or(MoneyError::Overflow)?;
-    up.checked_div(amount).map(|count| count.max(1)).ok_or(MoneyError::Overflow)
-}
-
-fn times(amount: Money, count: i64) -> Result<Money, MoneyError> {
-    amount.micros().checked_mul(count).map(|micros| Money::from_micros(amount.currency(), micros)).ok_or(MoneyError::Overflow)
-}
-
-/// What bounds the charges of a month, as the customer sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MonthFigures {
-    /// First day of the month.
-    pub month: NaiveDate,
-    /// The ceiling in force; `None` where there is none.
-    pub ceiling: Option<Money>,
-    /// What the ceiling still leaves.
-    pub left: Option<Money>,
-    /// What one recharge charges at most while nothing is owed.
-    pub largest_charge: Option<Money>,
+pub struct Instants {
+    /// The instant.
+    pub now: DateTime<Utc>,
+    /// When its month began.
+    pub month_began: DateTime<Utc>,
+    /// When the next month begins.
+    pub next_month: DateTime<Utc>,
 }
 
 /// What may end a stop.
@@ -280,6 +88,22 @@ impl AutoRecharge {
         Ok(Some(Wanted { credit, step: rule.step.filter(|_| credit == rule.credit) }))
     }
 
+    /// Refuses what takes credit away where the rules then require more than before: they would buy it again. What is open, or has
+    /// stopped, does not count: it ends, and the rules are evaluated then.
+    ///
+    /// # Errors
+    /// `RECHARGE_WOULD_FOLLOW`.
+    pub fn must_not_follow(&self, before: &Wallet, after: &Wallet, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let rules = Self { open: None, failure: String::new(), ..self.clone() };
+        let zero = Money::zero(before.currency);
+        let wanted = |wallet: &Wallet| Ok::<_, Refusal>(rules.wanted(wallet, now)?.map_or(zero, |wanted| wanted.credit));
+        if wanted(after)?.compare(wanted(before)?)?.is_gt() {
+            let message = "Auto-recharge would buy the credit again. Change or remove its rules with UpdateAutoRecharge first.";
+            return Err(Refusal::precondition("RECHARGE_WOULD_FOLLOW", message));
+        }
+        Ok(())
+    }
+
     /// Begins a recharge. It clears the mark of the month's end only if no other rule required credit.
     pub fn begin(&mut self, top_up: Id<TopUp>, wallet: &Wallet, now: DateTime<Utc>) -> Result<(), Refusal> {
         let others = Self { month_end_marked: false, ..self.clone() };
@@ -290,9 +114,8 @@ impl AutoRecharge {
         Ok(())
     }
 
-    /// Records the end of a recharge: the instant, and when the next month begins. A failure is stored, so that the customer
-    /// sees it.
-    pub fn end(&mut self, top_up: &TopUp, times: (DateTime<Utc>, DateTime<Utc>)) {
+    /// Records the end of a recharge. A failure is stored, so that the customer sees it.
+    pub fn end(&mut self, top_up: &TopUp, times: Instants) {
         match top_up.state {
             TopUpState::Processing => return,
             TopUpState::Succeeded | TopUpState::ChargedBack => self.start_anew(),
@@ -307,23 +130,25 @@ impl AutoRecharge {
         self.version = self.version.saturating_add(1);
     }
 
-    /// Records that a recharge could not be made: the instant, and when the next month begins. One that would exceed the
-    /// ceiling is retried then.
-    pub fn refused(&mut self, refusal: &Refusal, times: (DateTime<Utc>, DateTime<Utc>)) {
+    /// Records that a recharge could not be made. One that would exceed the ceiling is retried when the next month begins.
+    pub fn refused(&mut self, refusal: &Refusal, times: Instants) {
         if refusal.reason == CEILING {
             refusal.reason.clone_into(&mut self.failure);
-            self.retry_at = Some(times.1);
+            self.retry_at = Some(times.next_month);
         } else {
             self.fail(refusal.reason, refusal.reason, times);
         }
         self.version = self.version.saturating_add(1);
     }
 
-    fn fail(&mut self, shown: &str, reason: &str, (now, next_month): (DateTime<Utc>, DateTime<Utc>)) {
+    fn fail(&mut self, shown: &str, reason: &str, Instants { now, month_began, next_month }: Instants) {
         shown.clone_into(&mut self.failure);
+        // Attempts belong to a month, as the ceiling does: the first one of a month begins a new ladder.
+        if self.ladder.first_failed_at.is_some_and(|at| at < month_began) {
+            self.ladder = Ladder::default();
+        }
         self.retry_at = match self.ladder.failed(reason, now) {
             Rung::At(at) => Some(at),
-            // Attempts belong to a month, as the ceiling does.
             Rung::Over => Some(next_month),
             Rung::Hard | Rung::Action => None,
         };
@@ -336,15 +161,11 @@ impl AutoRecharge {
         self.retry_at = None;
     }
 
-    /// Retries when that is due, and returns whether there was something to retry. A month that began after the first failure, at
-    /// `month_began`, has a ladder of its own.
-    pub fn retry_due(&mut self, month_began: DateTime<Utc>) -> bool {
+    /// Retries when that is due, and returns whether there was something to retry.
+    pub fn retry_due(&mut self) -> bool {
         let has_failed = !self.failure.is_empty();
         if has_failed {
             self.forget_failure();
-            if self.ladder.first_failed_at.is_some_and(|at| at < month_began) {
-                self.ladder = Ladder::default();
-            }
         }
         has_failed
     }

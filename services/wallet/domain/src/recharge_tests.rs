@@ -1,6 +1,6 @@
 //! What rules require, what the ceiling leaves of it, and when a stop ends.
 
-use super::{AutoRecharge, Change, Rules, Then, Wanted};
+use super::{AutoRecharge, Change, Instants, Rules, Then, Wanted};
 use crate::wallet::Wallet;
 use chrono::DateTime;
 use payterms_kernel::{Currency, Id, Money};
@@ -92,30 +92,39 @@ fn a_ceiling_that_no_charge_fits_is_refused_with_every_reason() {
     }
 }
 
+fn refused(recharge: &mut AutoRecharge, reason: &'static str, times: Instants) {
+    recharge.refused(&payterms_kernel::Refusal::precondition(reason, "x"), times);
+}
+
+/// A month of 31 days that began so many days after the epoch.
+fn month(began: i64) -> Instants {
+    let day = |days| DateTime::UNIX_EPOCH + chrono::TimeDelta::days(days);
+    Instants { now: day(began), month_began: day(began), next_month: day(began + 31) }
+}
+
 #[test]
 fn a_stop_ends_with_the_month_unless_only_a_person_can_end_it() {
-    let (now, month) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + chrono::TimeDelta::days(31));
-    let refusal = |reason| payterms_kernel::Refusal::precondition(reason, "x");
+    let (january, february) = (month(0), month(31));
     let mut recharge = AutoRecharge::default();
-    recharge.refused(&refusal("CEILING"), (now, month));
-    assert_eq!((recharge.failure.as_str(), recharge.retry_at), ("CEILING", Some(month)));
-    assert!(recharge.retry_due(month));
+    refused(&mut recharge, "CEILING", january);
+    assert_eq!((recharge.failure.as_str(), recharge.retry_at), ("CEILING", Some(february.now)));
+    assert!(recharge.retry_due());
     assert_eq!((recharge.failure.as_str(), recharge.ladder.attempts), ("", 0));
     for attempt in 1..=5 {
-        recharge.refused(&refusal("card_declined"), (now, month));
-        assert_eq!(recharge.retry_at == Some(month), attempt == 5, "{attempt}");
-        if attempt < 5 {
-            assert!(recharge.retry_due(now));
-            assert_eq!(recharge.ladder.attempts, attempt, "the same month");
-        }
+        refused(&mut recharge, "card_declined", january);
+        assert_eq!((recharge.ladder.attempts, recharge.retry_at == Some(february.now)), (attempt, attempt == 5));
+        assert!(recharge.retry_due());
     }
-    assert!(recharge.retry_due(month));
-    assert_eq!(recharge.ladder.attempts, 0, "a new month");
-    recharge.refused(&refusal("card_declined"), (now, month));
-    assert!(recharge.retry_due(month));
-    assert_eq!(recharge.ladder.attempts, 0, "a ladder does not reach into the next month");
+    refused(&mut recharge, "card_declined", february);
+    assert_eq!(recharge.ladder.attempts, 1, "a new month");
+    assert!(recharge.retry_due());
+    // A retry by hand does not go on where the last month ended either.
+    recharge.rules.repair_negative = true;
+    recharge.retry().unwrap();
+    refused(&mut recharge, "card_declined", month(62));
+    assert_eq!(recharge.ladder.attempts, 1, "a ladder does not reach into the next month");
     for reason in ["stolen_card", "authentication_required"] {
-        recharge.refused(&refusal(reason), (now, month));
+        refused(&mut recharge, reason, january);
         assert_eq!(recharge.retry_at, None, "{reason}");
     }
 }
@@ -126,13 +135,25 @@ fn a_retry_where_nothing_failed_changes_nothing() {
     assert_eq!(recharge.retry().unwrap_err().reason, "RECHARGE_STATE", "there are no rules");
     recharge.rules.repair_negative = true;
     let before = recharge.clone();
-    assert_eq!((recharge.retry(), recharge.retry_due(DateTime::UNIX_EPOCH)), (Ok(()), false));
+    assert_eq!((recharge.retry(), recharge.retry_due()), (Ok(()), false));
     assert_eq!(recharge, before);
 }
 
 #[test]
+fn what_the_rules_would_buy_again_is_not_given_back() {
+    let rules = Rules { threshold: Some((aud("50"), Then::Amount(aud("40")))), ..Rules::default() };
+    let stopped = AutoRecharge { failure: "CEILING".to_owned(), ..AutoRecharge { rules, ..AutoRecharge::default() } };
+    let open = AutoRecharge { open: Some(Id::from_uuid(uuid::Uuid::nil())), ..AutoRecharge { rules, ..AutoRecharge::default() } };
+    for recharge in [AutoRecharge { rules, ..AutoRecharge::default() }, stopped, open] {
+        let follows = |before, after| recharge.must_not_follow(&wallet(before), &wallet(after), DateTime::UNIX_EPOCH).is_err();
+        // Debts stand for what is available: the wallets of these tests have no lots.
+        assert!(!follows("-30", "-30") && !follows("-25", "-30"), "the same multiple");
+        assert!(follows("-30", "-31"), "one more");
+    }
+}
+
+#[test]
 fn a_stop_ends_by_what_can_help() {
-    let (now, month) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + chrono::TimeDelta::days(31));
     // The reason, and whether credit that is bought, a method that is added, and another collection method end the stop.
     for (reason, ends) in [
         ("CEILING", [true, true, true]),
@@ -143,7 +164,7 @@ fn a_stop_ends_by_what_can_help() {
         for (change, ends) in [Change::CreditBought, Change::MethodAdded, Change::MethodReplaced].into_iter().zip(ends) {
             let mut recharge = AutoRecharge::default();
             assert!(!recharge.end_stop(change), "there is none");
-            recharge.refused(&payterms_kernel::Refusal::precondition(reason, "x"), (now, month));
+            refused(&mut recharge, reason, month(0));
             assert_eq!((recharge.end_stop(change), recharge.failure.is_empty()), (ends, ends), "{reason} {change:?}");
         }
     }
@@ -154,7 +175,10 @@ fn the_largest_charge_is_what_a_rule_takes_from_zero_or_at_the_months_end() {
     let untaxed = |credit: Money| Ok(credit);
     let rules = Rules { threshold: Some((aud("100"), Then::Amount(aud("30")))), month_end: Some(aud("70")), ..Rules::default() };
     assert_eq!(rules.largest_charge(untaxed), Ok(Some(aud("120"))));
-    assert_eq!(Rules { ceiling: Some(aud("110")), ..rules }.largest_charge(untaxed), Ok(Some(aud("110"))), "never above the ceiling");
+    assert_eq!(Rules { ceiling: Some(aud("110")), ..rules }.largest_charge(untaxed), Ok(Some(aud("90"))), "the multiple that fits");
+    let least = |credit: Money| Ok(credit.max(aud("20"))?);
+    let month_end = Rules { month_end: Some(aud("5")), ..Rules::default() };
+    assert_eq!(month_end.ceiling_in_force(least), Ok(Some(aud("60"))), "three times what is charged for it");
     let repairs = Rules { repair_negative: true, ..Rules::default() };
     assert_eq!(repairs.largest_charge(untaxed), Ok(None));
 }

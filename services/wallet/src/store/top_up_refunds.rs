@@ -53,6 +53,15 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<TopUpR
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(refund).transpose()
 }
 
+/// Whether a refund of a top-up is under way.
+pub async fn is_open<C: ConnectionTrait>(conn: &C, tenant: &TenantId, top_up: Id<TopUp>) -> Result<bool, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::TopUpId.eq(top_up.uuid()))
+        .filter(Column::State.eq(TopUpRefundState::Processing.name()));
+    Ok(query.one(conn).await?.is_some())
+}
+
 /// The refunds of these ids.
 pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<TopUpRefund>]) -> Result<Vec<TopUpRefund>, AppError> {
     let ids = ids.iter().map(|id| id.uuid());

@@ -15,9 +15,16 @@ use payterms_chassis::{
 };
 use payterms_invoicing_domain::TaxNumberState;
 use payterms_kernel::Id;
+use tokio::sync::Semaphore;
 
 /// Looks a number up; the subject is the customer.
 pub const JOB: &str = "check_tax_number";
+
+/// How many questions are asked at once: a register that hangs must not hold up all other work that falls due.
+static ASKING: Semaphore = Semaphore::const_new(2);
+
+/// When a number is asked for that had to wait.
+const LATER: TimeDelta = TimeDelta::minutes(5);
 
 /// How often it is looked whether there is a register by now.
 const WITHOUT_REGISTER: TimeDelta = TimeDelta::days(7);
@@ -34,10 +41,13 @@ pub async fn check_tax_number(app: &App, row: &DueRow) -> Result<(), AppError> {
     drop(conn);
     let number = found.as_ref().and_then(|(customer, tenant)| customer.number_to_ask_for(tenant));
     let requester = found.as_ref().and_then(|(_, tenant)| tenant.number_to_ask_with());
+    let permit = ASKING.try_acquire();
     let answer = match (&app.tax_register, &number) {
-        (Some(register), Some(number)) => Some(register.ask(number, requester.as_ref()).await),
+        (Some(register), Some(number)) if permit.is_ok() => Some(register.ask(number, requester.as_ref()).await),
         _ => None,
     };
+    let asks_later = permit.is_err() && app.tax_register.is_some() && number.is_some();
+    drop(permit);
     let mut tx = app.db.begin_forward(&row.call("invoicing", id)).await?;
     let customer = customers::lock(tx.conn(), &row.tenant, Id::from_uuid(id)).await?;
     if !take(&tx, row).await? {
@@ -48,6 +58,7 @@ pub async fn check_tax_number(app: &App, row: &DueRow) -> Result<(), AppError> {
     };
     let now = tx.now();
     // A rule may have changed since the number was asked for: it is judged by the rules of now.
+    let is_answered = answer.is_some();
     let asked = answer.filter(|_| number == customer.number_to_ask_for(&tenant));
     match asked {
         Some(Answer::Found { valid, consultation }) => {
@@ -69,6 +80,9 @@ pub async fn check_tax_number(app: &App, row: &DueRow) -> Result<(), AppError> {
             publish_customers(&mut tx, std::slice::from_ref(&customer)).await?;
         }
         None if app.tax_register.is_none() && number.is_some() => schedule(&tx, JOB, &row.subject, now + WITHOUT_REGISTER).await?,
+        None if asks_later => schedule(&tx, JOB, &row.subject, now + LATER).await?,
+        // Another number, or another rule, than the one that was asked for: nothing is known of it yet.
+        None if is_answered => schedule_number_checks(&tx, &tenant, std::slice::from_ref(&customer)).await?,
         None => {}
     }
     tx.commit_rows().await

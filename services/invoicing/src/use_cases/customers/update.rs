@@ -48,7 +48,8 @@ pub async fn update_customer(app: &App, call: &Call, update: &UpdateCustomer) ->
     customer.resolve_tax(&tenant, now);
     customer.touch(now);
     publish_customers(&mut tx, std::slice::from_ref(&customer)).await?;
-    if (&before.tax_number, &before.country) != (&customer.tax_number, &customer.country) {
+    let number = |own: &payterms_invoicing_domain::Customer| (own.tax_id.clone(), own.tax_number.clone(), own.country.clone());
+    if number(&before) != number(&customer) {
         schedule_number_checks(&tx, &tenant, std::slice::from_ref(&customer)).await?;
     }
     let rendered = show_customer(&call.tenant, &customer, update.as_customer);

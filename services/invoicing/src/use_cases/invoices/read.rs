@@ -92,10 +92,11 @@ pub async fn list_invoices(app: &App, list: &ListInvoices) -> Result<pb::ListInv
         today,
     };
     let mut found = invoice_lists::list(&conn, tenant, &listed, (listing, after)).await?;
-    bring_up_to_date(&conn, tenant, &mut found).await?;
-    drop(conn);
+    // Before drafts are brought up to date: the next page begins where the stored figures end.
     let position = |invoice: &Invoice| invoice_lists::position(invoice, listing.order).to_string();
     let next_page_token = app.pages.cut(&listing.page, &mut found, position);
+    bring_up_to_date(&conn, tenant, &mut found).await?;
+    drop(conn);
     let invoices = found.iter().map(|invoice| messages::invoices::invoice(tenant, invoice, today)).collect::<Result<_, _>>()?;
     Ok(pb::ListInvoicesResponse { invoices, next_page_token })
 }

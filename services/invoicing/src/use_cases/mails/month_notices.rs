@@ -14,8 +14,8 @@ use payterms_invoicing_domain::{Invoice, MailKind, Outstanding, bank::creditor_r
 use payterms_kernel::calendar::day_in;
 use serde_json::{Value, json};
 
-/// The most invoices that go with a statement's mail.
-const MOST_ATTACHED: usize = 20;
+/// The most invoices that go with a statement's mail: the first ones.
+pub const MOST_ATTACHED: usize = 20;
 
 /// A month is over: one mail with its statements and invoices, and those that its turn has issued.
 ///
@@ -70,6 +70,7 @@ fn line(language: Language, invoice: &Invoice) -> Option<Value> {
         "number": issue.number,
         "reference": grouped(&creditor_reference(&issue.number)),
         "total": language.money(invoice.amounts.total),
+        "state": invoice.state.name(),
         "due_date": language.date(issue.due_date),
         "open": open.map(|open| language.money(open)).unwrap_or_default(),
     }))

@@ -38,7 +38,7 @@ pub async fn plan_payment(
     let tenders = to_pay.tenders.iter().map(|(source, amount)| Ok((source_of(*source, means)?, *amount)));
     let mut tenders: Vec<(Source, Option<Money>)> = tenders.collect::<Result<_, AppError>>()?;
     if to_pay.as_far_as_credit_goes {
-        tenders = vec![(Source::Credit, credit_that_goes(owned, means)?)];
+        tenders = vec![(Source::Credit, credit_that_goes(owned, to_pay, means)?)];
     }
     let twice = |own: &(Source, Option<Money>)| tenders.iter().filter(|other| other.0 == own.0).count() > 1;
     if tenders.iter().any(twice) {
@@ -51,13 +51,12 @@ pub async fn plan_payment(
     Ok(payment::ask(tx.ids(), to_pay.customer, owned, &request, now)?)
 }
 
-/// The credit that there is for these invoices, where that is less than what is payable; none: all that is payable. Nothing at all is
-/// left to be refused.
-fn credit_that_goes(owned: &[Invoice], means: &GetPaymentMeansResponse) -> Result<Option<Money>, Refusal> {
-    let Some(currency) = owned.first().map(|invoice| invoice.currency) else { return Ok(None) };
-    let payable = |invoice: &&Invoice| invoice.payable().is_ok_and(Money::is_positive);
-    let taxed = owned.iter().filter(payable).any(|own| own.amounts.taxes.iter().any(|tax| !tax.tax.is_zero()));
-    let free = FreeCredit::of(means, currency).for_invoices(taxed);
-    let wanted = owned.iter().filter(payable).try_fold(Money::zero(currency), |sum, own| sum.plus(own.payable()?))?;
+/// The credit that there is for what a payment by credit would pay, where that is less; none: all of it. Where there is no credit
+/// at all, that is left to be refused.
+fn credit_that_goes(owned: &[Invoice], to_pay: &ToPay, means: &GetPaymentMeansResponse) -> Result<Option<Money>, Refusal> {
+    let tenders = vec![(Source::Credit, None)];
+    let request = PaymentRequest { invoices: to_pay.invoices.clone(), tenders, surplus_allowed: false, deferred_on: None };
+    let (wanted, taxed) = payment::wanted(owned, &request)?;
+    let free = FreeCredit::of(means, wanted.currency()).for_invoices(taxed);
     Ok(Some(free).filter(|free| free.is_positive() && free.compare(wanted).is_ok_and(std::cmp::Ordering::is_lt)))
 }

@@ -7,7 +7,10 @@ use crate::{
     store::{invoice_lists, invoices, outstanding, receivables, statements},
     use_cases::{
         invoices::load::are_invoices_hidden,
-        mails::{invoice_notices, month_notices::mail_statements},
+        mails::{
+            invoice_notices,
+            month_notices::{MOST_ATTACHED, mail_statements},
+        },
     },
 };
 use chrono::{DateTime, Months, NaiveDate, TimeDelta, Utc};
@@ -16,7 +19,7 @@ use payterms_chassis::{
     jobs::{DueRow, cancel_many, schedule, take},
     names,
 };
-use payterms_invoicing_domain::{Customer, Invoice};
+use payterms_invoicing_domain::{Customer, InvoiceState};
 use payterms_kernel::{Id, calendar::day_in};
 use uuid::Uuid;
 
@@ -69,10 +72,13 @@ async fn mail_customer(tx: &mut WriteTx, customer: Id<Customer>, month: NaiveDat
     // Those of the turn before went in the mail before.
     issued.retain(|own| !own.is_of_month_turn());
     let mut of_turn = invoice_lists::issued(tx.conn(), &tenant, customer, (turn, turn, Uuid::nil()), MOST_LISTED).await?;
-    of_turn.retain(Invoice::is_of_month_turn);
-    let ids: Vec<_> = of_turn.iter().map(|own| own.id.to_string()).collect();
-    cancel_many(tx, invoice_notices::JOB, &ids).await?;
-    issued.extend(of_turn);
+    // What was taken back within the hour was never sent.
+    of_turn.retain(|own| own.is_of_month_turn() && own.state != InvoiceState::Void);
+    // First, as they go nowhere else; those for which the mail has no room keep their own.
+    let attached: Vec<_> = of_turn.iter().take(MOST_ATTACHED).map(|own| own.id.to_string()).collect();
+    cancel_many(tx, invoice_notices::JOB, &attached).await?;
+    of_turn.append(&mut issued);
+    let issued = of_turn;
     let today = day_in(tx.time().zone, tx.now());
     let open = outstanding::of_customer(tx.conn(), &tenant, customer, today).await?;
     mail_statements(tx, &pages, &issued, &open).await

@@ -6,7 +6,7 @@ use crate::{
     messages,
     provider::unanswered,
     store::{
-        charges, methods, refunds, top_ups, transfers,
+        charges, methods, refunds, top_up_refunds, top_ups, transfers,
         wallets::{self, Locked},
     },
     use_cases::{
@@ -44,7 +44,7 @@ pub async fn record_notified_chargeback(app: &App, tenant: &TenantId, provider: 
 }
 
 fn unrecorded() -> AppError {
-    not_yet("UNAVAILABLE", "The charge is not recorded yet. Send the notification again.")
+    not_yet("UNAVAILABLE", "The charge is not recorded yet, or a refund of it is under way. Send the notification again.")
 }
 
 async fn record_of_top_up(app: &App, tenant: &TenantId, top_up: TopUp, amount: Money) -> Result<(), AppError> {
@@ -52,7 +52,8 @@ async fn record_of_top_up(app: &App, tenant: &TenantId, top_up: TopUp, amount: M
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(mut locked) = wallets::lock_many(&tx, &[top_up.wallet]).await?.pop() else { return Ok(()) };
     let Some(mut top_up) = top_ups::find(tx.conn(), tenant, top_up.id).await? else { return Ok(()) };
-    if top_up.state == TopUpState::Processing {
+    // What a refund under way gives back is known when it ends: only then it is known what is left to take.
+    if top_up.state == TopUpState::Processing || top_up_refunds::is_open(tx.conn(), tenant, top_up.id).await? {
         return Err(unrecorded());
     }
     let now = tx.now();

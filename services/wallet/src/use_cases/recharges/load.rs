@@ -13,11 +13,11 @@ use payterms_chassis::{
 };
 use payterms_kernel::{
     Id, Money, Refusal, TenantId,
-    calendar::{day_in, first_of_month, start_of_day},
+    calendar::{day_in, first_of_month, next_month_after, start_of_day},
 };
 use payterms_wallet_domain::{
     Customer, PaymentMethod, Wallet, WalletSettings,
-    recharge::{MonthFigures, Rules},
+    recharge::{Instants, MonthFigures, Rules},
     top_up,
 };
 use rust_decimal::Decimal;
@@ -30,6 +30,13 @@ pub(super) async fn claim_due_wallet(app: &App, row: &DueRow) -> Result<Option<(
     let tx = app.db.begin_forward(&call).await?;
     let Some(locked) = wallets::lock_many(&tx, &[Id::from_uuid(id)]).await?.pop() else { return Ok(None) };
     Ok(take(&tx, row).await?.then_some((tx, locked.wallet)))
+}
+
+/// The instants that the end of a recharge is judged by.
+pub(super) fn instants(tx: &WriteTx) -> Instants {
+    let (zone, now) = (tx.time().zone, tx.now());
+    let month_began = start_of_day(zone, first_of_month(day_in(zone, now)));
+    Instants { now, month_began, next_month: next_month_after(zone, now) }
 }
 
 /// What the charges of a wallet's recharges depend on.

@@ -21,7 +21,12 @@ pub async fn mark_month_end(app: &App, row: &DueRow) -> Result<(), AppError> {
     let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
     if recharge.rules.month_end.is_some() {
         recharge.month_end_marked = true;
-        publish_recharge(&mut tx, &wallet, &recharge).await?;
+        if recharge.failure.is_empty() {
+            publish_recharge(&mut tx, &wallet, &recharge).await?;
+        } else {
+            // Nothing has failed now: an event of a stopped recharge would mail its failure again.
+            recharges::save(tx.conn(), &row.tenant, &wallet, &recharge).await?;
+        }
         // Two days later it is the next month in every time zone, so a change of the tenant's zone never marks a month twice.
         let after = row.due + TimeDelta::days(2);
         schedule(&tx, JOB, &row.subject, next_month_end_after(tx.time().zone, after)).await?;

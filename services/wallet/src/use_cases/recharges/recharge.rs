@@ -1,15 +1,12 @@
 //! Evaluates the rules of a wallet, and tops it up if one requires credit.
 
 use super::{
-    load::{RechargeTerms, claim_due_wallet},
+    load::{RechargeTerms, claim_due_wallet, instants},
     save::publish_recharge,
 };
 use crate::{app::App, commands::wallets::name_of, store::recharges, use_cases::top_ups::save::begin_top_up};
 use payterms_chassis::{AppError, WriteTx, flow::Lease, jobs::DueRow, kill};
-use payterms_kernel::{
-    Refusal,
-    calendar::{day_in, next_month_after},
-};
+use payterms_kernel::{Refusal, calendar::day_in};
 use payterms_wallet_domain::{
     AutoRecharge, TopUp, Wallet,
     recharge::{Rules, Wanted},
@@ -52,7 +49,7 @@ async fn begin_recharge(
             Ok(Some(lease))
         }
         Err(refusal) => {
-            recharge.refused(&refusal, (tx.now(), next_month_after(tx.time().zone, tx.now())));
+            recharge.refused(&refusal, instants(tx));
             publish_recharge(tx, wallet, recharge).await?;
             Ok(None)
         }

@@ -6,7 +6,6 @@ use super::{
 };
 use crate::{app::App, commands::wallets::WalletRef, store::recharges, use_cases::wallets::load::lock_wallet};
 use payterms_chassis::{Answer, AppError, Call, jobs::DueRow};
-use payterms_kernel::calendar::{day_in, first_of_month, start_of_day};
 use payterms_proto::wallet::v1::RetryAutoRechargeResponse;
 
 /// The job; its subject is the wallet's id.
@@ -33,9 +32,7 @@ pub async fn retry_auto_recharge(app: &App, call: &Call, named: &WalletRef) -> R
 pub async fn retry_failed_recharge(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some((mut tx, wallet)) = claim_due_wallet(app, row).await? else { return Ok(()) };
     let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
-    let zone = tx.time().zone;
-    let month_began = start_of_day(zone, first_of_month(day_in(zone, tx.now())));
-    if recharge.retry_due(month_began) {
+    if recharge.retry_due() {
         publish_recharge(&mut tx, &wallet, &recharge).await?;
         schedule_recharges(&tx, [&wallet]).await?;
     }

@@ -1,6 +1,9 @@
 //! Saves and publishes the state of a wallet's rules, and enqueues wallets whose rules require credit.
 
-use super::{load::RechargeTerms, recharge, retry};
+use super::{
+    load::{RechargeTerms, instants},
+    recharge, retry,
+};
 use crate::{
     commands::wallets::name_of,
     messages::recharges as messages,
@@ -10,7 +13,7 @@ use payterms_chassis::{
     AppError, WriteTx,
     jobs::{cancel, schedule, schedule_once},
 };
-use payterms_kernel::{Id, calendar::next_month_after};
+use payterms_kernel::Id;
 use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{AutoRecharge, TopUp, TopUpState, Wallet, recharge::Change};
 use std::collections::HashSet;
@@ -45,7 +48,7 @@ pub async fn end_recharge(tx: &mut WriteTx, wallet: &Wallet, top_up: &TopUp) -> 
     let tenant = tx.call().tenant.clone();
     let mut recharge = recharges::find(tx.conn(), &tenant, wallet.id).await?;
     if recharge.open == Some(top_up.id) {
-        recharge.end(top_up, (tx.now(), next_month_after(tx.time().zone, tx.now())));
+        recharge.end(top_up, instants(tx));
         // The collection method may have been replaced while the old one was charged: its refusal says nothing about the new one.
         if !recharge.failure.is_empty() && methods::of_customer(tx.conn(), &tenant, wallet.customer).await?.is_replaced(Some(top_up.method))
         {

@@ -22,7 +22,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Id, Refusal, id::step_id};
 use payterms_proto::wallet::v1::{RefundTopUpResponse, TopUpChanged, TopUpRefundChanged};
-use payterms_wallet_domain::{AutoRecharge, Hold, TopUp, TopUpRefund, Wallet, top_up_refund};
+use payterms_wallet_domain::{Hold, TopUp, TopUpRefund, top_up_refund};
 
 /// The kind of flow.
 pub const FLOW: &str = "top_up_refund";
@@ -43,29 +43,15 @@ pub async fn refund_top_up(app: &App, call: &Call, command: &RefundTopUp) -> Res
     let mut top_up = found.ok_or_else(Refusal::not_found)?;
     let recharge = recharges::find(tx.conn(), &call.tenant, named.wallet.wallet).await?;
     let now = tx.now();
-    let wanted_before = recharge.wanted(&locked.wallet, now)?.is_some();
+    let before = locked.wallet.clone();
     let (refund, hold) = top_up_refund::ask(&mut top_up, &mut locked.wallet, tx.ids(), command.request.clone(), now)?;
-    must_not_recharge(wanted_before, &recharge, &locked.wallet, now)?;
+    recharge.must_not_follow(&before, &locked.wallet, now)?;
     save_refund(&mut tx, &mut locked, (&top_up, &refund), &hold).await?;
     let lease = app.flows.open(&tx, FLOW, refund.id.uuid()).await?;
     tx.commit_intent(refund.id.uuid()).await?;
     kill::point("top_up_refund.after_intent");
     app.flows.spawn(lease);
     app.flows.answer(call, false).await
-}
-
-/// Refuses a refund that makes a rule of auto-recharge buy the credit again.
-fn must_not_recharge(
-    wanted_before: bool,
-    recharge: &AutoRecharge,
-    wallet: &Wallet,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Result<(), Refusal> {
-    if !wanted_before && recharge.wanted(wallet, now)?.is_some() {
-        let message = "Auto-recharge would buy the credit again. Change or remove its rules with UpdateAutoRecharge first.";
-        return Err(Refusal::precondition("RECHARGE_WOULD_FOLLOW", message));
-    }
-    Ok(())
 }
 
 /// Drives the flow to its close.
