@@ -5,6 +5,7 @@ use crate::{
     collections::{DAY, START, desk},
     invariants,
     invoices::{draft, finalize, issued, line, read, taxed},
+    mails::{mails_of, text},
     payments::by,
 };
 use payterms_proto::{
@@ -12,8 +13,8 @@ use payterms_proto::{
     invoicing::v1::{
         BatchGetInvoicesRequest, CreateCreditNoteRequest, CreateInvoiceRequest, CreatePaymentRequest, Customer, Discount,
         ExplainInvoiceRequest, FinalizeInvoiceRequest, GetDocumentRequest, Invoice, InvoiceLine, InvoiceToPay, ListCreditNotesRequest,
-        ListInvoicesRequest, ListStatementsRequest, UpdateCustomerRequest, UpdateInvoiceRequest, VoidInvoiceRequest, discount::Off,
-        invoice::State,
+        ListInvoicesRequest, ListStatementsRequest, MailKind, UpdateCustomerRequest, UpdateInvoiceRequest, VoidInvoiceRequest,
+        discount::Off, invoice::State,
     },
 };
 use payterms_suite::{
@@ -278,5 +279,8 @@ pub(crate) async fn an_invoice_over_nothing_is_paid_when_it_is_issued(world: &Wo
     let statements = desk.admin.statements().list_statements(list).await.unwrap().into_inner().statements;
     let own = statements.iter().find(|own| own.issued == amount("EUR", 0, 0)).expect("a document of its month is on its statement");
     assert_eq!(own.closing, amount("EUR", 0, 0));
+    let mails = mails_of(&desk.owner, MailKind::Statement, 1).await;
+    let words = text(&desk.owner, &mails[0]).await;
+    assert!(words.contains(&free.number), "an invoice over nothing is listed too: {words}");
     invariants::hold(world).await;
 }

@@ -63,22 +63,27 @@ async fn a_top_up_survives_a_kill_at_every_point(on_postgres: bool) {
     top_up("charge.after top_up", "tok_lost_answer", on_postgres).await;
 }
 
-/// Waits until all have heard of the card that was saved: an event on its way would meet the point before the top-up does.
-async fn methods_are_known(rig: &Rig) {
-    let (conn, s) = invariants::rows_of("wallet", rig.data(), rig.postgres.as_deref()).await;
-    let waiting = format!(
-        "SELECT 'event ' || event_id AS told FROM {s}outbox o WHERE aggregate_type = 'payment_methods' AND (position IS NULL OR \
-         EXISTS (SELECT 1 FROM {s}outbox_cursors c WHERE c.position < o.position) \
-         OR (SELECT count(*) FROM {s}outbox_cursors) < 2)"
-    );
-    until(async || Ok(invariants::told(&conn, &waiting).await), Vec::is_empty).await;
-    conn.close().await.unwrap();
+/// Waits until every event has reached who subscribes to it: one on its way would meet the point before the top-up does.
+async fn all_is_delivered(rig: &Rig) {
+    let topology = payterms_chassis::topology::load().unwrap();
+    for publisher in topology.keys() {
+        let (conn, s) = invariants::rows_of(publisher, rig.data(), rig.postgres.as_deref()).await;
+        for (subscriber, types) in payterms_chassis::topology::subscribers(&topology, publisher) {
+            let types = types.iter().map(|kind| format!("'{kind}'")).collect::<Vec<_>>().join(", ");
+            let waiting = format!(
+                "SELECT 'event ' || id AS told FROM {s}outbox WHERE aggregate_type IN ({types}) AND (position IS NULL OR position > \
+                 coalesce((SELECT position FROM {s}outbox_cursors WHERE subscriber = '{subscriber}'), 0))"
+            );
+            until(async || Ok(invariants::told(&conn, &waiting).await), Vec::is_empty).await;
+        }
+        conn.close().await.unwrap();
+    }
 }
 
 async fn top_up(point: &str, token: &str, on_postgres: bool) {
     let Some(mut rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare(token).await;
-    methods_are_known(&rig).await;
+    all_is_delivered(&rig).await;
     let wallet = people.wallet.clone();
     let request = CreateTopUpRequest { request_id: request_id(), wallet, amount: amount("USD", 30, 0), ..Default::default() };
     let (caller, sent) = (people.admin.clone(), request.clone());

@@ -23,6 +23,9 @@ pub enum MoneyError {
     /// The two amounts are of different currencies.
     #[error("amounts of {0} and {1} cannot be combined")]
     CurrencyMismatch(Currency, Currency),
+    /// An amount is in one currency where another one is expected.
+    #[error("the amount is in {0}, {1} is expected")]
+    WrongCurrency(Currency, Currency),
     /// The result does not fit the ledger's columns.
     #[error("the amount is too large")]
     Overflow,

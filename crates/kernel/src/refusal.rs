@@ -148,7 +148,13 @@ impl From<MoneyError> for Refusal {
     /// Every arithmetic error becomes a refusal, so no caller has to handle sums out of range or mixed currencies itself.
     fn from(error: MoneyError) -> Self {
         match error {
-            MoneyError::CurrencyMismatch(given, expected) => {
+            // Arithmetic does not know which of the two is wrong.
+            MoneyError::CurrencyMismatch(one, other) => {
+                let message =
+                    format!("Amounts in {one} and {other} do not go together. Use the currency of the invoice or wallet for all.");
+                Self::precondition("CURRENCY_MISMATCH", message)
+            }
+            MoneyError::WrongCurrency(given, expected) => {
                 Self::precondition("CURRENCY_MISMATCH", format!("The amount is in {given}; use {expected}.")).with("currency", expected)
             }
             MoneyError::Overflow => {

@@ -9,8 +9,8 @@ use payterms_proto::{
     google::r#type::{Decimal, Money},
     wallet::v1::{
         AutoRecharge, GetAutoRechargeRequest, ListTopUpsRequest, PostFeeRequest, RecordUsageRequest, RecordUsageStreamRequest,
-        RetryAutoRechargeRequest, SetCollectionMethodRequest, TopUp, UpdateAutoRechargeRequest, auto_recharge::State,
-        auto_recharge::ThresholdRecharge, top_up,
+        RefundTopUpRequest, RetryAutoRechargeRequest, SetCollectionMethodRequest, TopUp, UpdateAutoRechargeRequest, auto_recharge::State,
+        auto_recharge::ThresholdRecharge, top_up, top_up_refund,
     },
 };
 use prost_types::Timestamp;
@@ -43,7 +43,8 @@ pub async fn play(stage: &mut Stage, usage: &str) -> Result<(), String> {
     let thresholds = recharges.iter().filter(|recharge| recharge.amount != amount("USD", 25, 0)).count();
     must_hold(thresholds >= 2, "the threshold recharged more than once")?;
     must_hold(recharges.iter().any(|recharge| recharge.amount == amount("USD", 25, 0)), "the month's end recharged 25.00 USD")?;
-    failing_card(stage).await
+    failing_card(stage).await?;
+    refund(stage).await
 }
 
 fn read(usage: &str, wallet: &str) -> Result<Vec<Line>, String> {
@@ -166,5 +167,20 @@ async fn failing_card(stage: &mut Stage) -> Result<(), String> {
         "Brightside admin",
         &format!("chooses a Mastercard, which is charged at once: available {}.", shown(balance.available.as_ref())),
     );
+    Ok(())
+}
+
+/// Credit that was bought by mistake goes back to its card.
+async fn refund(stage: &mut Stage) -> Result<(), String> {
+    let before = stage.balance().await?.available;
+    let bought = stage.buy(30, 0).await?;
+    let request =
+        RefundTopUpRequest { request_id: request_id(), name: bought.name, credit: None, explanation: "Bought by mistake.".to_owned() };
+    let answer = stage.someone("OWNER")?.top_ups().refund_top_up(request).await.map_err(sentence_of)?.into_inner();
+    let refund = answer.top_up_refund.unwrap_or_default();
+    must_hold(refund.state() == top_up_refund::State::Succeeded && refund.amount == amount("USD", 30, 0), "all of it goes back")?;
+    must_hold(stage.balance().await?.available == before, "the credit is gone")?;
+    let told = format!("refunds a top-up of {} to its card; a credit note corrects the receipt.", shown(refund.amount.as_ref()));
+    stage.print_step("Acme owner", &told);
     Ok(())
 }

@@ -212,7 +212,7 @@ impl Line {
         for item in &asked.items {
             let own = item.unit_price.currency();
             if own != self.currency() {
-                return Err(MoneyError::CurrencyMismatch(own, self.currency()).into());
+                return Err(MoneyError::WrongCurrency(own, self.currency()).into());
             }
             amount = amount.plus(item.amount_of(item.quantity)?)?;
         }

@@ -199,7 +199,7 @@ pub fn ask(
 fn one_currency(invoices: &[Invoice]) -> Result<Currency, Refusal> {
     let first = invoices.first().ok_or_else(nothing_payable)?.currency;
     match invoices.iter().find(|own| own.currency != first) {
-        Some(other) => Err(MoneyError::CurrencyMismatch(other.currency, first).into()),
+        Some(other) => Err(MoneyError::WrongCurrency(other.currency, first).into()),
         None => Ok(first),
     }
 }

@@ -153,7 +153,7 @@ impl Wallet {
         Money::zero(self.currency)
             .compare(amount)
             .map(|_| ())
-            .map_err(|_| MoneyError::CurrencyMismatch(amount.currency(), self.currency).into())
+            .map_err(|_| MoneyError::WrongCurrency(amount.currency(), self.currency).into())
     }
 
     /// Adds a lot and pays the wallet's debt from it at once.

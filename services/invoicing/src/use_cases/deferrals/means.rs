@@ -7,7 +7,7 @@ use crate::{
 };
 use payterms_chassis::{AppError, render::money_of};
 use payterms_invoicing_domain::{Payment, deferral::line_of};
-use payterms_kernel::{Kind as RefusalKind, Money, Refusal};
+use payterms_kernel::{Kind as RefusalKind, Money, Refusal, money::MoneyError};
 use payterms_proto::wallet::v1::{GetPaymentMeansResponse, PaymentMethod, payment_method::Kind};
 
 /// What can be drawn on the line that a payment names.
@@ -46,12 +46,20 @@ pub async fn find_line_means(app: &App, to_pay: &ToPay, known: &GetPaymentMeansR
     Ok(Some(LineMeans { available, barred }))
 }
 
+fn must_be_in_its_currency(asked: Money, available: Money) -> Result<(), Refusal> {
+    if asked.currency() == available.currency() {
+        return Ok(());
+    }
+    Err(MoneyError::WrongCurrency(asked.currency(), available.currency()).into())
+}
+
 /// By how much a line falls short of what a payment draws on it; none where it suffices.
 ///
 /// # Errors
 /// `LINE_STATE`, `INVOICE_IN_PLAN`, `CURRENCY_MISMATCH` with the line's currency: then it is not a question of how much.
 pub fn missing_on_line(payment: &Payment, means: Option<&LineMeans>) -> Result<Option<Money>, AppError> {
     let (Some((_, asked)), Some(means)) = (line_of(&payment.tenders), means) else { return Ok(None) };
+    must_be_in_its_currency(asked, means.available)?;
     let missing = asked.minus(means.available).map_err(Refusal::from)?;
     if let Some(refusal) = &means.barred {
         return Err(refusal.clone().into());
