@@ -68,9 +68,12 @@ impl Vies {
         let response = self.client.request(request).await.map_err(|_| "UNREACHABLE".to_owned())?;
         let status = response.status();
         let body = Limited::new(response.into_body(), LARGEST).collect().await.map_err(|_| "UNREACHABLE".to_owned())?;
-        // A gateway's own words are no answer of the register.
-        let answered = Some(body.to_bytes()).filter(|_| status.is_success()).and_then(|body| serde_json::from_slice(&body).ok());
-        answered.ok_or_else(|| format!("HTTP_{}", status.as_u16()))
+        match serde_json::from_slice::<Answered>(&body.to_bytes()) {
+            Ok(answered) if status.is_success() => Ok(answered),
+            // With such a status only a failure is the register's own; a verdict may be a gateway's words.
+            Ok(answered) if !answered.error_wrappers.is_empty() => Ok(Answered { valid: None, ..answered }),
+            _ => Err(format!("HTTP_{}", status.as_u16())),
+        }
     }
 }
 

@@ -37,6 +37,7 @@ async fn answer(State(asked): State<Asked>, Json(body): Json<Value>) -> Response
         "3" => (StatusCode::BAD_REQUEST, Json(refused("INVALID_REQUESTER_INFO"))).into_response(),
         "4" => (StatusCode::SERVICE_UNAVAILABLE, "<html>down</html>").into_response(),
         "5" => Json(json!({ "valid": true, "errorWrappers": [{ "error": "VAT_BLOCKED" }] })).into_response(),
+        "8" => (StatusCode::SERVICE_UNAVAILABLE, Json(found(number, false, ""))).into_response(),
         "6" => Json(found(number, true, "W1\n<b>")).into_response(),
         _ => Json(json!({ "countryCode": "DE" })).into_response(),
     }
@@ -55,8 +56,8 @@ async fn it_answers_as_documented_and_everything_else_is_silence() {
     assert_eq!(vies.ask(&german("136695976"), Some(&seller)).await, valid(true, "WAPIAAAAY3kC8Bcd"));
     assert_eq!(vies.ask(&german("136695976"), None).await, valid(true, ""));
     assert_eq!(vies.ask(&german("123456788"), Some(&seller)).await, valid(false, "WAPIAAAAY3kC8Bcd"));
-    let silent = ["MS_UNAVAILABLE", "GLOBAL_MAX_CONCURRENT_REQ", "INVALID_REQUESTER_INFO", "HTTP_503", "VAT_BLOCKED"];
-    for (number, code) in ["1", "2", "3", "4", "5"].into_iter().zip(silent) {
+    let silent = ["MS_UNAVAILABLE", "GLOBAL_MAX_CONCURRENT_REQ", "INVALID_REQUESTER_INFO", "HTTP_503", "VAT_BLOCKED", "HTTP_503"];
+    for (number, code) in ["1", "2", "3", "4", "5", "8"].into_iter().zip(silent) {
         assert_eq!(vies.ask(&german(number), None).await, Answer::Silent(code.to_owned()));
     }
     assert_eq!(vies.ask(&german("6"), None).await, valid(true, "W1b"), "of what it writes only letters and digits are kept");
