@@ -136,8 +136,9 @@ async fn ageing(stage: &Stage) -> Result<(), String> {
             &row.past_due_over_90_days,
         ]
         .map(|own| shown(own.as_ref()));
-        let told = format!("{open} open: {current} not due, past due 1–30 days {to_30}, 31–60 {to_60}, 61–90 {to_90}, over 90 {over_90}.");
-        stage.print_step("Ageing", &told);
+        let sentence =
+            format!("{open} open: {current} not due, past due 1–30 days {to_30}, 31–60 {to_60}, 61–90 {to_90}, over 90 {over_90}.");
+        stage.print_step("Ageing", &sentence);
     }
     Ok(())
 }

@@ -180,7 +180,7 @@ async fn refund(stage: &mut Stage) -> Result<(), String> {
     let refund = answer.top_up_refund.unwrap_or_default();
     must_hold(refund.state() == top_up_refund::State::Succeeded && refund.amount == amount("USD", 30, 0), "all of it goes back")?;
     must_hold(stage.balance().await?.available == before, "the credit is gone")?;
-    let told = format!("refunds a top-up of {} to its card; a credit note corrects the receipt.", shown(refund.amount.as_ref()));
-    stage.print_step("Acme owner", &told);
+    let sentence = format!("refunds a top-up of {} to its card; a credit note corrects the receipt.", shown(refund.amount.as_ref()));
+    stage.print_step("Acme owner", &sentence);
     Ok(())
 }

@@ -1,6 +1,13 @@
 //! The words of mails: ours in English and French, or the tenant's own. Strict, and sandboxed: a template
 //! sees its variables and nothing else, and its work is bounded.
 
+/// The English and the French text of a mail; before the modules that use it.
+macro_rules! both {
+    ($name:literal) => {
+        [include_str!(concat!("../../templates/", $name, ".en.txt")), include_str!(concat!("../../templates/", $name, ".fr.txt"))]
+    };
+}
+
 mod bounds;
 mod credit;
 mod invoices;

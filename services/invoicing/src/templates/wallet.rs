@@ -5,12 +5,6 @@ use crate::documents::wording::Language;
 use payterms_invoicing_domain::MailKind;
 use serde_json::json;
 
-macro_rules! both {
-    ($name:literal) => {
-        [include_str!(concat!("../../templates/", $name, ".en.txt")), include_str!(concat!("../../templates/", $name, ".fr.txt"))]
-    };
-}
-
 /// Subject and text in English and French; none for another mail.
 #[must_use]
 pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
