@@ -16,8 +16,17 @@ use payterms_testkit::{
     rig::until,
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Statement};
-use std::process::{Command, Output};
+use std::{
+    net::SocketAddr,
+    process::{Command, Output},
+    time::Duration,
+};
 use tonic::{Code, Status};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+/// `grpc.health.v1.HealthCheckResponse.ServingStatus`.
+pub const SERVING: i32 = 1;
+pub const NOT_SERVING: i32 = 2;
 
 async fn query(conn: &DatabaseConnection, sql: &str) -> Result<Vec<QueryResult>, DbErr> {
     conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await
@@ -27,6 +36,19 @@ async fn run(conn: &DatabaseConnection, statements: &[&str]) {
     for statement in statements {
         conn.execute_unprepared(statement).await.unwrap();
     }
+}
+
+/// What a process answers to the probes of a supervisor, by the names that they ask for.
+pub async fn health<const N: usize>(at: SocketAddr, names: [&str; N]) -> [i32; N] {
+    let channel = tonic::transport::Endpoint::from_shared(format!("http://{at}")).unwrap().connect_lazy();
+    let mut client = HealthClient::new(channel);
+    let mut told = [0; N];
+    for (told, name) in told.iter_mut().zip(names) {
+        let mut request = tonic::Request::new(HealthCheckRequest { service: name.to_owned() });
+        request.set_timeout(Duration::from_secs(2));
+        *told = client.check(request).await.map_or(0, |answer| answer.into_inner().status);
+    }
+    told
 }
 
 /// `payterms-migrate`, as a person runs it.
@@ -242,6 +264,8 @@ async fn a_service_that_waits_for_its_schema_says_so_and_begins_when_it_is_there
     };
     let (status, said) = until(readiness, |_| true).await;
     assert!(status == 503 && said.contains("run payterms-migrate"), "{status} {said}");
+    let waiting = ["liveness", "readiness", "", "payterms.wallet.v1"];
+    assert_eq!(health(at, waiting).await, [SERVING, NOT_SERVING, NOT_SERVING, NOT_SERVING], "probes must not restart it");
     let token = world.suite.token(&person("acme", "SERVICE", None), 600).unwrap();
     let list = ListWalletsRequest { parent: format!("tenants/acme/customers/{}", request_id()), ..ListWalletsRequest::default() };
     let refused = Session::new(at, &token).unwrap().wallets().list_wallets(list).await.unwrap_err();
@@ -250,5 +274,6 @@ async fn a_service_that_waits_for_its_schema_says_so_and_begins_when_it_is_there
     payterms_migrations::migrate_postgres(&owner, "wallet").await.unwrap();
     owner.close().await.unwrap();
     until(readiness, |(status, _)| *status == 200).await;
+    until(async || Ok(health(at, waiting).await), |told| *told == [SERVING; 4]).await;
     world.end().await;
 }

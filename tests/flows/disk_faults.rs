@@ -2,6 +2,7 @@
 //! whose disk failed says that it is not ready until it works again, and it heals by itself.
 
 use crate::{
+    database_roles::{SERVING, health},
     invariants::{self, rows_of, told},
     kills::grant,
     rig,
@@ -150,6 +151,7 @@ async fn what_was_acknowledged_survives_a_full_disk() {
     let meanwhile = debits(&services, &people, 20).await;
     assert!(meanwhile.len() < 20, "the disk is full");
     assert!(!ready(&services).await, "a service whose disk is full is not ready");
+    assert_eq!(health(services.at("wallet"), ["liveness"]).await, [SERVING], "it is not restarted: that frees no room");
     acknowledged.extend(meanwhile);
     fs::remove_file(&ballast).unwrap();
     retry(async || if ready(&services).await { Ok(()) } else { Err(tonic::Status::unavailable("not ready")) }).await;

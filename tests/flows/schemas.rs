@@ -5,7 +5,7 @@ use payterms_chassis::Service;
 use payterms_testkit::{Database, World, postgres};
 use sea_orm::{ConnectionTrait, Statement};
 use sea_orm_migration::MigratorTrait;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 #[test]
 fn services_wait_for_the_newest_migration() {
@@ -15,6 +15,23 @@ fn services_wait_for_the_newest_migration() {
     assert_eq!(newest(names(payterms_migrations::invoicing::Invoicing::migrations())), payterms_invoicing::Invoicing::SCHEMA_VERSION);
     assert_eq!(newest(names(payterms_migrations::credit::Credit::migrations())), payterms_credit::Credit::SCHEMA_VERSION);
     assert_eq!(newest(names(payterms_migrations::plans::Plans::migrations())), payterms_plans::Plans::SCHEMA_VERSION);
+}
+
+/// A Job cannot be changed, so one with another schema is another Job (docs/adr/0034-how-the-suite-is-deployed.md).
+#[test]
+fn the_name_of_a_migration_job_has_the_schema_version() {
+    let versions = [
+        ("wallet", payterms_wallet::Wallet::SCHEMA_VERSION),
+        ("invoicing", payterms_invoicing::Invoicing::SCHEMA_VERSION),
+        ("credit", payterms_credit::Credit::SCHEMA_VERSION),
+        ("plans", payterms_plans::Plans::SCHEMA_VERSION),
+    ];
+    for (service, version) in versions {
+        let file = format!("k8s/base/{service}/migrate.yaml");
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&file)).unwrap();
+        let line = format!("  name: migrate-{}\n", version.replace('_', "-"));
+        assert!(text.contains(&line), "{file}: write {}", line.trim());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

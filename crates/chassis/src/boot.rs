@@ -150,10 +150,11 @@ pub async fn start<S: Service>(
     stop: CancellationToken,
 ) -> Result<Running, String> {
     let mut listener = listener;
+    let services = vec![format!("payterms.{}.v1", S::NAME)];
     if !has_schema::<S>(&db).await {
         // Recorded before the port answers, so that readiness probes see it and no call is sent here.
         db.health().waits_for_schema(S::SCHEMA_VERSION);
-        listener = early::until(listener, db.health(), wait_for_schema::<S>(&db, &stop)).await?;
+        listener = early::until(listener, db.health(), &services, wait_for_schema::<S>(&db, &stop)).await?;
     }
     db.note_made()?;
     let topology = topology::load()?;
@@ -190,7 +191,6 @@ pub async fn start<S: Service>(
     let (routes, health) = reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"])).await?;
     let issuers = topology::callers(&topology, S::NAME);
     let guard = Guard::new(access, Verifier::read(keys, S::NAME, &issuers)?, copies, MAX_CALLS);
-    let services = vec![format!("payterms.{}.v1", S::NAME)];
     let background = Background::new(db.health().clone(), stop.clone());
     let failure = background.failure();
     let tasks =

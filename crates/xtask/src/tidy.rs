@@ -57,7 +57,7 @@ pub fn check(root: &Path) -> Result<(), String> {
     crate::words::check(root, &files, &mut wrong);
     columns(root, &mut wrong);
     reasons(root, &files, &mut wrong);
-    policies(root, &mut wrong);
+    crate::neighbours::check(root, &mut wrong);
     crate::citations::check(root, &mut wrong);
     crate::recipes::check(root, &mut wrong);
     wrong.extend(crate::states::check(root).err());
@@ -112,32 +112,6 @@ fn columns(root: &Path, wrong: &mut Vec<String>) {
             if text.contains(&format!("{inexact} not null")) || text.contains(&format!("{inexact},")) {
                 wrong.push(format!("{}: a column of{inexact}", file.display()));
             }
-        }
-    }
-}
-
-/// A service's network policy lets in the gateway and exactly those who call it, hand it events, or
-/// run its clock.
-fn policies(root: &Path, wrong: &mut Vec<String>) {
-    let Ok(topology) = payterms_proto::TOPOLOGY.parse::<toml::Table>() else { return };
-    let lists = |name: &str, key: &str| -> Vec<String> {
-        let own = topology.get(name).and_then(|own| own.get(key));
-        match own {
-            Some(toml::Value::Array(names)) => names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
-            Some(toml::Value::Table(names)) => names.keys().cloned().collect(),
-            _ => Vec::new(),
-        }
-    };
-    for service in topology.keys() {
-        let callers = topology.keys().filter(|caller| lists(caller, "calls").contains(service)).cloned();
-        let mut expected: BTreeSet<_> = callers.chain(lists(service, "hears")).collect();
-        expected.extend(["gateway".to_owned(), "invoicing".to_owned()]);
-        let file = format!("k8s/base/{service}/networkpolicy.yaml");
-        let text = fs::read_to_string(root.join(&file)).unwrap_or_default();
-        let from = text.split("from:").nth(1).unwrap_or_default();
-        let allowed = from.lines().filter_map(|line| line.trim().strip_prefix("app.kubernetes.io/name: ")).map(str::to_owned);
-        if allowed.collect::<BTreeSet<_>>() != expected {
-            wrong.push(format!("{file}: lets in others than {expected:?}, which proto/topology.toml asks for"));
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The answers of a service that is not ready yet: the reason at `/readyz`, and UNAVAILABLE to every call.
+//! The answers of a service that is not ready yet: the reason at `/readyz`, alive and not ready over the health protocol, and
+//! UNAVAILABLE to every other call.
 
 use crate::{
     db::health::Health,
-    edge::{layers::refuse, serve},
+    edge::{layers::refuse, reflection, serve},
     wire::error::not_yet,
 };
 use axum::Router;
@@ -20,13 +21,14 @@ pub(crate) fn readiness(health: Health) -> Router {
     Router::new().route("/readyz", axum::routing::get(answer))
 }
 
-/// Waits for `ready` and answers on the service's port meanwhile. Returns the port.
+/// Waits for `ready` and answers on the service's port meanwhile, over the health protocol for `services`. Returns the port.
 ///
 /// # Errors
 /// The error of `ready`, or a sentence if the port cannot be shared.
 pub(crate) async fn until<F: Future<Output = Result<(), String>>>(
     listener: TcpListener,
     health: &Health,
+    services: &[String],
     ready: F,
 ) -> Result<TcpListener, String> {
     let shared = |error: std::io::Error| format!("the port: {error}");
@@ -34,8 +36,9 @@ pub(crate) async fn until<F: Future<Output = Result<(), String>>>(
     let early = TcpListener::from_std(listener.try_clone().map_err(shared)?).map_err(shared)?;
     let over = CancellationToken::new();
     let unavailable = || std::future::ready(refuse(not_yet("UNAVAILABLE", "The service is starting. Retry.").into()));
+    let answers = reflection::health_of_waiting(services).await.merge(readiness(health.clone())).fallback(unavailable);
     // Not awaited: calls that it has accepted are answered by it to the end, while the service itself starts.
-    tokio::spawn(serve::serve(early, readiness(health.clone()).fallback(unavailable), over.clone()));
+    tokio::spawn(serve::serve(early, answers, over.clone()));
     let outcome = ready.await;
     over.cancel();
     outcome?;

@@ -2,6 +2,7 @@
 
 use crate::{
     db::{Db, sql},
+    edge::reflection::READINESS,
     flow::background::Beat,
     wire::error::AppError,
 };
@@ -35,7 +36,7 @@ pub(crate) async fn watch_forever(db: Db, reporter: HealthReporter, services: Ve
         let ready = health.fault().is_none();
         if reported != Some(ready) {
             let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
-            for service in services.iter().map(String::as_str).chain(["", "readiness"]) {
+            for service in services.iter().map(String::as_str).chain(["", READINESS]) {
                 reporter.set_service_status(service, status).await;
             }
             reported = Some(ready);
