@@ -33,6 +33,7 @@ impl MigratorTrait for Invoicing {
             Box::new(discounts::STEP),
             Box::new(tax_numbers::STEP),
             Box::new(crate::invoicing_documents::STEP),
+            Box::new(billing::PERIODS),
         ]
     }
 }

@@ -1,6 +1,6 @@
 //! Collections, refunds and disputes of invoices: what grew after the first schema.
 
-use crate::ddl::{Guard, Step, Table};
+use crate::ddl::{CheckStep, Guard, Step, Table};
 
 /// Another collection method is tried once.
 pub const NEW_METHODS: Step = Step {
@@ -33,4 +33,21 @@ pub const RECEIPT_CREDIT_NOTES: Step = Step {
         ],
         guard: Guard::AppendOnly,
     }],
+};
+
+/// A transfer that is announced again reserves nothing; a collection that waited for a payment knows it.
+pub const PERIODS: CheckStep = CheckStep {
+    step: Step {
+        name: "invoicing_0017_periods",
+        postgres: &[],
+        statements: &[
+            "ALTER TABLE invoices ADD COLUMN announcement text NOT NULL DEFAULT ''",
+            "ALTER TABLE invoices ADD COLUMN collection_put_off boolean NOT NULL DEFAULT false",
+        ],
+        tables: &[],
+    },
+    table: "payment_allocations",
+    constraint: "payment_allocations_amount_check",
+    before: "amount > 0",
+    after: "amount >= 0",
 };

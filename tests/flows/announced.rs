@@ -8,12 +8,14 @@ use crate::{
     collections::{DAY, START, desk},
     invariants,
     invoices::{draft, issued, line, read},
+    mails::mails_of,
+    months::remind,
     payments::{Till, credit, till},
 };
 use payterms_proto::invoicing::v1::{
-    CancelPaymentRequest, CreateCreditNoteRequest, CreatePaymentRequest, GetPaymentRequest, Invoice, InvoiceToPay, Payment,
-    RecordOutsidePaymentRequest, TenderToUse, bank_line::SuggestReason, invoice, payment::State, refund_part::Destination,
-    tender_to_use::Source,
+    CancelPaymentRequest, CreateCreditNoteRequest, CreatePaymentRequest, ExplainInvoiceRequest, GetPaymentRequest, Invoice, InvoiceToPay,
+    MailKind, Payment, RecordOutsidePaymentRequest, TenderToUse, bank_line::SuggestReason, explain_invoice_response::Topic, invoice,
+    payment::State, refund_part::Destination, tender_to_use::Source,
 };
 use payterms_suite::{
     Session,
@@ -25,6 +27,8 @@ use tonic::Status;
 on_both!(
     an_announced_transfer_waits_and_pays_what_comes,
     it_is_cancelled_or_lapses_and_nothing_is_collected_meanwhile,
+    one_that_came_to_nothing_makes_the_next_put_nothing_off,
+    what_is_announced_again_pays_when_it_comes,
     what_was_paid_outside_is_recorded_and_given_back_there,
     one_line_ends_a_transfer_that_was_announced_for_several_invoices,
 );
@@ -108,20 +112,21 @@ async fn an_announced_transfer_waits_and_pays_what_comes(world: &World) {
 
 pub(crate) async fn it_is_cancelled_or_lapses_and_nothing_is_collected_meanwhile(world: &World) {
     let desk = desk(world, Some("tok_visa")).await;
-    let waiting = announce(&desk.admin, &desk.invoice).await;
+    let other = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;
+    let waiting = announce(&desk.admin, &other).await;
     let gone = cancel(&desk.admin, &waiting).await.unwrap();
     assert_eq!(
         (gone.state(), cancel(&desk.owner, &gone).await.map_err(|own| reason(&own))),
         (State::Cancelled, Err("PAYMENT_STATE".into()))
     );
-    assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().pending, amount("USD", 0, 0));
+    assert_eq!(read(&desk.owner, &other.name).await.unwrap().pending, amount("USD", 0, 0));
     advance(world, START + 20 * DAY).await;
     let again = announce(&desk.admin, &desk.invoice).await;
-    // Due on 31 January: what is announced is not collected, until it is not awaited any more.
+    // Due on 31 January: what is announced is not collected, until it is not awaited any more; then it is at once.
     advance(world, START + 49 * DAY).await;
     let kept = read(&desk.owner, &desk.invoice.name).await.unwrap();
     assert_eq!((kept.state(), kept.pending, kept.paid), (invoice::State::Open, amount("USD", 100, 0), amount("USD", 0, 0)));
-    advance(world, START + 52 * DAY).await;
+    advance(world, START + 50 * DAY + 1).await;
     assert_eq!(get(&desk.admin, &again).await.state(), State::Cancelled);
     assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().state(), invoice::State::Paid, "its card paid");
     let late = import(&desk.owner, camt_in("USD", &[("100.00", &desk.invoice.number, "L1")])).await.unwrap();
@@ -130,6 +135,70 @@ pub(crate) async fn it_is_cancelled_or_lapses_and_nothing_is_collected_meanwhile
     match_to(&desk.owner, &late.name, &[&desk.invoice.name]).await.unwrap();
     let (_, surplus) = paid(&desk.owner, &late.name).await;
     assert_eq!(surplus.surplus, amount("USD", 100, 0), "what comes late is never refused");
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
+}
+
+/// What the explanation of an invoice says of payments under way.
+async fn pending_facts(session: &Session, invoice: &Invoice) -> Vec<String> {
+    let request = ExplainInvoiceRequest { name: invoice.name.clone() };
+    let facts = session.invoices().explain_invoice(request).await.unwrap().into_inner().facts;
+    facts.into_iter().filter(|fact| fact.topic() == Topic::Pending).map(|fact| fact.sentence).collect()
+}
+
+pub(crate) async fn one_that_came_to_nothing_makes_the_next_put_nothing_off(world: &World) {
+    let desk = desk(world, Some("tok_visa")).await;
+    let plain = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;
+    remind(world, &[-3, 7]).await;
+    // Two announcements that are cancelled: one for each invoice.
+    for invoice in [&desk.invoice, &plain] {
+        let first = announce(&desk.admin, invoice).await;
+        assert_eq!(pending_facts(&desk.admin, invoice).await.len(), 1, "it is believed");
+        assert_eq!(first.allocations[0].amount, invoice.total);
+        cancel(&desk.admin, &first).await.unwrap();
+    }
+    let mut again = Vec::new();
+    for invoice in [&desk.invoice, &plain] {
+        let second = announce(&desk.admin, invoice).await;
+        assert_eq!((second.state(), second.allocations[0].amount.clone()), (State::Processing, amount("USD", 0, 0)));
+        let told = pending_facts(&desk.admin, invoice).await;
+        assert!(told.len() == 1 && told[0].contains("neither reminders nor collection"), "{told:?}");
+        assert_eq!(read(&desk.owner, &invoice.name).await.unwrap().pending, amount("USD", 0, 0));
+        let third = CreatePaymentRequest {
+            request_id: request_id(),
+            parent: desk.customer.clone(),
+            invoices: vec![InvoiceToPay { invoice: invoice.name.clone(), amount: None }],
+            tenders: vec![transfer()],
+            currency_code: String::new(),
+        };
+        assert_eq!(reason(&desk.admin.payments().create_payment(third).await.unwrap_err()), "PAYMENT_PENDING");
+        again.push(second);
+    }
+    // Due on 31 January: both are reminded three days before, and the one that is collected by itself is.
+    advance(world, START + 28 * DAY).await;
+    mails_of(&desk.owner, MailKind::Reminder, 2).await;
+    advance(world, START + 31 * DAY).await;
+    assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().state(), invoice::State::Paid, "its card paid");
+    advance(world, START + 40 * DAY).await;
+    mails_of(&desk.owner, MailKind::Reminder, 3).await;
+    for own in again {
+        assert_eq!(get(&desk.admin, &own).await.state(), State::Cancelled, "each has lapsed after its thirty days");
+    }
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
+}
+
+async fn what_is_announced_again_pays_when_it_comes(world: &World) {
+    let Till { owner, admin, customer, invoice: first, .. } = &till(world, 0).await;
+    let other = issued(owner, draft(customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;
+    for (own, came, state, open) in [(first, "80.00", State::Partial, 20), (&other, "55.00", State::Succeeded, 0)] {
+        cancel(admin, &announce(admin, own).await).await.unwrap();
+        let again = announce(admin, own).await;
+        import(owner, camt_in("USD", &[(came, &own.number, &request_id())])).await.unwrap();
+        let ended = crate::rig::until(async || Ok(get(admin, &again).await), |own| own.state() != State::Processing).await;
+        let after = read(owner, &own.name).await.unwrap();
+        assert_eq!((ended.state(), after.open, after.pending), (state, amount("USD", open, 0), amount("USD", 0, 0)), "{came}");
+    }
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }

@@ -56,7 +56,7 @@ pub struct Invoicing;
 
 impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
-    const SCHEMA_VERSION: &'static str = "invoicing_0012_documents";
+    const SCHEMA_VERSION: &'static str = "invoicing_0017_periods";
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {

@@ -4,13 +4,40 @@
 use crate::{
     bank::{BankLine, announced_number, creditor_reference},
     invoice::Invoice,
-    payment::{Payment, PaymentRequest, PaymentState, Source, TenderState, ask},
+    payment::{Payment, PaymentRequest, PaymentState, Source, Tender, TenderState, ask},
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal};
 
 /// Days that an announced transfer is waited for.
 pub const DAYS: i64 = 30;
+
+/// What was announced for an invoice before (docs/domain/invoicing.md#announced-again).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Announcements {
+    /// Nothing that came to nothing: what is announced is reserved.
+    #[default]
+    Believed,
+    /// One came to nothing: another reserves nothing.
+    InVain,
+    /// Another waits, which reserves nothing.
+    Again,
+}
+
+impl Announcements {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Believed, Self::InVain, Self::Again];
+
+    /// The word of the store.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Believed => "",
+            Self::InVain => "IN_VAIN",
+            Self::Again => "AGAIN",
+        }
+    }
+}
 
 /// What is paid of invoices; of one without an amount, what is payable.
 type ByInvoice = Vec<(Id<Invoice>, Option<Money>)>;
@@ -19,7 +46,7 @@ impl Payment {
     /// Whether it waits for a transfer.
     #[must_use]
     pub fn is_announced(&self) -> bool {
-        let waits = |tender: &crate::Tender| tender.source == Source::Announced && tender.state == TenderState::Processing;
+        let waits = |tender: &Tender| tender.source == Source::Announced && tender.state == TenderState::Processing;
         self.state == PaymentState::Processing && self.tenders.iter().any(waits)
     }
 
@@ -37,14 +64,40 @@ impl Payment {
     }
 
     /// The transfer that it waited for is there, be it less or more than was announced.
-    pub fn arrived(&mut self, line: &mut BankLine, now: DateTime<Utc>) {
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn arrived(&mut self, line: &mut BankLine, invoices: &mut [Invoice], now: DateTime<Utc>) -> Result<(), Refusal> {
         line.payment = Some(self.id);
         self.effective_on = Some(line.shown.effective_on());
+        let mut most = line.shown.amount;
         for tender in self.tenders.iter_mut().filter(|own| own.source == Source::Announced) {
+            if tender.amount.compare(most)?.is_gt() {
+                most = tender.amount;
+            }
             tender.source = Source::Transfer(line.id.uuid());
             tender.amount = line.shown.amount;
         }
+        self.reserve_at_last(invoices, most, now)?;
         self.touch(now);
+        Ok(())
+    }
+
+    /// What was announced again has reserved nothing so far: it takes what is left to pay by now, at most what was announced or came.
+    fn reserve_at_last(&mut self, invoices: &mut [Invoice], most: Money, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let reserved = self.allocations.iter().try_fold(Money::zero(self.currency), |sum, own| sum.plus(own.amount))?;
+        let mut left = most.minus(reserved.min(most)?)?;
+        for own in self.allocations.iter_mut().filter(|own| own.amount.is_zero()) {
+            let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == own.invoice) else { continue };
+            invoice.announcements = Announcements::InVain;
+            let part = invoice.collectable()?.min(left)?;
+            if part.is_positive() {
+                own.reversed = invoice.reserve(part, now)?;
+                own.amount = part;
+                left = left.minus(part)?;
+            }
+        }
+        Ok(())
     }
 
     /// Gives up waiting for a transfer: what it reserved is free again.
@@ -61,6 +114,9 @@ impl Payment {
         }
         self.close(invoices, now)?;
         self.state = PaymentState::Cancelled;
+        for invoice in invoices.iter_mut().filter(|own| self.allocations.iter().any(|allocation| allocation.invoice == own.id)) {
+            invoice.announcements = Announcements::InVain;
+        }
         Ok(())
     }
 
@@ -88,8 +144,33 @@ impl Payment {
     }
 }
 
+impl Invoice {
+    /// Reserves for a payment, and says what it reserved and how much of a write-off that reversed: nothing for a transfer that is
+    /// announced after one that came to nothing, which therefore puts nothing off.
+    pub(crate) fn reserve_for(&mut self, tenders: &[Tender], amount: Money, now: DateTime<Utc>) -> Result<(Money, Money), Refusal> {
+        let announced = tenders.iter().any(|tender| tender.source == Source::Announced);
+        if announced && self.announcements != Announcements::Believed {
+            self.announcements = Announcements::Again;
+            self.touch(now);
+            let zero = Money::zero(self.currency);
+            return Ok((zero, zero));
+        }
+        Ok((amount, self.reserve(amount, now)?))
+    }
+
+    /// One transfer at a time may be announced that reserves nothing: what it announces would else have no end.
+    pub(crate) fn must_not_wait_for_another(&self, source: Source) -> Result<(), Refusal> {
+        if source != Source::Announced || self.announcements != Announcements::Again {
+            return Ok(());
+        }
+        let message = "A transfer is announced for the invoice already. Cancel that payment, or let it come.";
+        Err(Refusal::precondition("PAYMENT_PENDING", message).with("invoice", self.id))
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::Announcements;
     use crate::{
         BankLine, InvoiceState, Payment, PaymentState, TenderState,
         bank::{Shown, announced_number, numbers_in},
@@ -127,7 +208,7 @@ mod tests {
                 PaymentRequest { invoices: Vec::new(), tenders: vec![(Source::Announced, None)], surplus_allowed: true, deferred_on: None };
             let mut payment = ask(&mut ids(), customer().id, &mut own, &asked, NOW).unwrap();
             assert!(payment.is_announced() && own[0].payable().unwrap().is_zero());
-            payment.arrived(&mut line(came), NOW);
+            payment.arrived(&mut line(came), &mut own, NOW).unwrap();
             assert!(!payment.is_announced());
             payment.tenders[0].state = TenderState::Succeeded;
             payment.close(&mut own, NOW).unwrap();
@@ -140,6 +221,38 @@ mod tests {
         payment.cancel(&mut own, NOW).unwrap();
         assert_eq!((payment.state, own[0].payable().unwrap()), (PaymentState::Cancelled, usd(10_000)));
         assert_eq!(payment.cancel(&mut own, NOW).unwrap_err().reason, "PAYMENT_STATE");
+    }
+
+    #[test]
+    fn what_is_announced_after_one_that_came_to_nothing_reserves_when_it_comes() {
+        let asked =
+            PaymentRequest { invoices: Vec::new(), tenders: vec![(Source::Announced, None)], surplus_allowed: true, deferred_on: None };
+        // What is paid meanwhile, what comes, and what becomes of it.
+        for (paid, came, state, open, surplus) in [
+            (0, 10_000, PaymentState::Succeeded, 0, 0),
+            (0, 6_000, PaymentState::Partial, 4_000, 0),
+            (0, 12_000, PaymentState::Succeeded, 0, 2_000),
+            (3_000, 10_000, PaymentState::Succeeded, 0, 3_000),
+            (10_000, 10_000, PaymentState::Succeeded, 0, 10_000),
+        ] {
+            let mut own = invoices(&[10_000]);
+            ask(&mut ids(), customer().id, &mut own, &asked, NOW).unwrap().cancel(&mut own, NOW).unwrap();
+            assert_eq!(own[0].announcements, Announcements::InVain);
+            let mut again = ask(&mut ids(), customer().id, &mut own, &asked, NOW).unwrap();
+            assert_eq!((own[0].pending, own[0].announcements, again.tenders[0].amount), (usd(0), Announcements::Again, usd(10_000)));
+            let third = PaymentRequest { invoices: vec![(own[0].id, None)], ..asked.clone() };
+            assert_eq!(ask(&mut ids(), customer().id, &mut own, &third, NOW).unwrap_err().reason, "PAYMENT_PENDING");
+            assert_eq!(ask(&mut ids(), customer().id, &mut own, &asked, NOW).unwrap_err().reason, "NOTHING_PAYABLE");
+            if paid > 0 {
+                let till = (String::new(), "2026-01-03".parse().unwrap());
+                Payment::outside(&mut ids(), &mut own, (Vec::new(), Some(usd(paid))), till, NOW).unwrap();
+            }
+            again.arrived(&mut line(came), &mut own, NOW).unwrap();
+            again.tenders[0].state = TenderState::Succeeded;
+            again.close(&mut own, NOW).unwrap();
+            assert_eq!((again.state, own[0].open().unwrap(), again.surplus), (state, usd(open), usd(surplus)), "{paid} {came}");
+            assert_eq!((own[0].pending, own[0].announcements), (usd(0), Announcements::InVain));
+        }
     }
 
     #[test]

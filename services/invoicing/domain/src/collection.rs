@@ -57,6 +57,8 @@ pub struct Collection {
     pub next_at: Option<DateTime<Utc>>,
     /// Why the last try failed.
     pub reason: String,
+    /// Whether its time came while a payment had reserved all.
+    pub put_off: bool,
 }
 
 /// Why an invoice is blocked.
@@ -179,13 +181,15 @@ impl Invoice {
         }
         let payable = self.payable()?;
         if !payable.is_positive() {
-            // A payment under way has reserved all of it; how it ends is seen tomorrow.
+            // A payment under way has reserved all of it: it goes on as soon as that ends. That is looked at tomorrow as well.
+            self.collection.put_off = true;
             self.collection.next_at = Some(now + TimeDelta::days(1));
             return Ok(None);
         }
         let reversed = self.reserve(payable, now)?;
         self.collection.state = CollectionState::Processing;
         self.collection.next_at = None;
+        self.collection.put_off = false;
         let zero = Money::zero(self.currency);
         Ok(Some(Payment {
             id: ids.make(),
@@ -213,6 +217,14 @@ impl Invoice {
             created_at: now,
             updated_at: now,
         }))
+    }
+
+    /// A payment has ended that had reserved what was to be collected, and did not pay it: the collection has waited long enough.
+    pub(crate) fn collect_what_waited(&mut self, now: DateTime<Utc>) {
+        if self.collection.put_off && self.collection.state == CollectionState::Scheduled && self.block.is_none() {
+            self.collection.put_off = false;
+            self.collection.next_at = Some(now);
+        }
     }
 
     /// Takes in how an automatic payment ended: done, tried again later, or stopped with its reason.

@@ -1,6 +1,7 @@
 //! Why an invoice stands as it does, and what happens next.
 
 use crate::{
+    announced::Announcements,
     collection::{Block, BlockReason, CollectionState},
     invoice::{Invoice, InvoiceState},
 };
@@ -87,6 +88,7 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>) -> Result<Explanation,
         let sentence = format!("A payment under way has reserved {} of it; {left} can be paid otherwise.", invoice.pending);
         facts.push(fact(Topic::Pending, sentence));
     }
+    facts.extend(announced(invoice).filter(|_| open.is_positive()).map(|told| fact(Topic::Pending, told.to_owned())));
     let collection = collection(invoice, calendar.zone);
     let reminder = (invoice.state == InvoiceState::Open).then(|| reminder(invoice, calendar)).transpose()?;
     facts.extend(collection.clone());
@@ -127,6 +129,19 @@ fn blocked(block: &Block) -> String {
     };
     let since = block.since;
     format!("It is blocked since {since} because {why}: it is not collected by itself and not reminded. The customer may pay it. {owner}")
+}
+
+fn announced(invoice: &Invoice) -> Option<&'static str> {
+    match invoice.announcements {
+        Announcements::Believed => None,
+        Announcements::InVain => Some(
+            "A transfer that was announced for it has not come as announced: announcing another puts off neither reminders nor collection.",
+        ),
+        Announcements::Again => Some(
+            "A transfer is announced for it. One that was announced before has not come, so this one puts off neither reminders nor \
+             collection.",
+        ),
+    }
 }
 
 fn reminder(invoice: &Invoice, Calendar { reminder_days: days, zone, today }: Calendar<'_>) -> Result<Fact, MoneyError> {
@@ -198,6 +213,7 @@ fn nothing_planned(invoice: &Invoice) -> Result<Fact, MoneyError> {
 mod tests {
     use super::{Calendar, Topic, explain};
     use crate::{
+        announced::Announcements,
         collection::{Block, BlockReason, CollectionState},
         payment::tests::invoices,
     };
@@ -221,6 +237,10 @@ mod tests {
         own.collection.reason = "card_declined".into();
         let told = explain(&own, late).unwrap();
         assert_eq!(told.next.sentence, "One try has failed, with card_declined. It is tried again on 1970-01-01.");
+        own.announcements = Announcements::Again;
+        let told = explain(&own, late).unwrap();
+        assert!(told.facts[2].topic == Topic::Pending && told.facts[2].sentence.contains("neither reminders nor collection"), "{told:?}");
+        own.announcements = Announcements::Believed;
         own.block = Some(Block { reason: BlockReason::PlanActive, owner: "tenants/acme/plan".into(), since: due });
         let told = explain(&own, late).unwrap();
         assert!(told.facts[2].sentence.ends_with("Only tenants/acme/plan lifts the block."), "{:?}", told.facts[2]);

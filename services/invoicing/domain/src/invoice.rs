@@ -1,6 +1,7 @@
 //! Invoices: drafts, their issue, and what becomes of what is open (docs/domain/invoicing.md#invoices).
 
 use crate::{
+    announced::Announcements,
     collection::{Block, Collection, DebitNotice},
     customer::{Address, Customer},
     deferral::Deferral,
@@ -228,6 +229,8 @@ pub struct Invoice {
     pub usage: Option<UsageMonth>,
     /// How a credit line defers it.
     pub deferral: Option<Deferral>,
+    /// What was announced for it before.
+    pub announcements: Announcements,
     /// How its reminders stand.
     pub reminders: Reminders,
     /// The day from which anything follows from what is open, after a match was taken back.
@@ -286,6 +289,7 @@ impl Invoice {
             top_up: None,
             usage: None,
             deferral: None,
+            announcements: Announcements::default(),
             reminders: Reminders::default(),
             no_consequence_before: None,
             version: 1,

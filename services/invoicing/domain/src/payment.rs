@@ -51,7 +51,7 @@ impl PaymentState {
 pub struct Allocation {
     /// The invoice.
     pub invoice: Id<Invoice>,
-    /// What is reserved on it.
+    /// What is reserved on it; nothing for a transfer that was announced again, until it comes.
     pub amount: Money,
     /// How much of a write-off the reservation reversed.
     pub reversed: Money,
@@ -166,11 +166,11 @@ pub fn ask(
     for (id, amount) in instructed {
         let part = amount.min(left)?;
         let Some(invoice) = invoices.iter_mut().find(|own| own.id == id).filter(|_| part.is_positive()) else { continue };
-        let reversed = invoice.reserve(part, now)?;
+        let (reserved, reversed) = invoice.reserve_for(&tenders, part, now)?;
         left = left.minus(part)?;
         let deferred = split(part, to_pay)?;
         to_pay = to_pay.minus(part.minus(deferred)?)?;
-        allocations.push(Allocation { deferred, ..Allocation::of(id, part, reversed) });
+        allocations.push(Allocation { deferred, ..Allocation::of(id, reserved, reversed) });
     }
     let covered = |invoice: &Invoice| allocations.iter().any(|own| own.invoice == invoice.id);
     let taxed = invoices.iter().filter(|own| covered(own)).any(|own| own.amounts.taxes.iter().any(|tax| !tax.tax.is_zero()));
@@ -227,7 +227,8 @@ fn instructed(invoices: &[Invoice], asked: &PaymentRequest) -> Result<Vec<(Id<In
     order.sort_by_key(|own| (own.issue.as_ref().map(|issue| issue.due_date), own.issue.as_ref().map(|issue| issue.number.clone())));
     let mut parts = Vec::with_capacity(order.len());
     for invoice in order {
-        let takes = asked.tenders.iter().try_for_each(|(source, _)| invoice.must_take(*source));
+        let mut sources = asked.tenders.iter().map(|(source, _)| *source);
+        let takes = sources.try_for_each(|source| invoice.must_take(source).and_then(|()| invoice.must_not_wait_for_another(source)));
         if asked.invoices.is_empty() && (invoice.state != InvoiceState::Open || invoice.top_up.is_some() || takes.is_err()) {
             continue;
         }
@@ -351,6 +352,9 @@ impl Invoice {
         self.date_paid(effective_on, own.paid)?;
         self.written_off = self.written_off.plus(own.reversed.min(free)?)?;
         self.settle_state()?;
+        if free.is_positive() {
+            self.collect_what_waited(now);
+        }
         self.touch(now);
         Ok(())
     }

@@ -7,7 +7,7 @@ use payterms_chassis::{
 };
 use payterms_invoicing_domain::{
     Amounts, Block, BlockReason, Collection, CollectionState, Content, Customer, Invoice, InvoiceState, Issue, Party, Reminders,
-    collection::DebitNotice, deferral::Deferral, metered::Billed, usage_month::UsageMonth,
+    announced::Announcements, collection::DebitNotice, deferral::Deferral, metered::Billed, usage_month::UsageMonth,
 };
 use payterms_kernel::{Currency, Id, Money, TenantId, ladder::Ladder};
 use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
@@ -79,6 +79,8 @@ pub struct Model {
     discount_millionths: Option<i64>,
     discount_amount: Option<i64>,
     discount_description: String,
+    announcement: String,
+    collection_put_off: bool,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -156,6 +158,11 @@ fn deferral(row: &Model) -> Result<Option<Deferral>, AppError> {
     Ok(Some(Deferral { line, draw, amount, purchased_on: date(day)?, plans_allowed: row.deferral_plans }))
 }
 
+fn announcements(row: &Model) -> Result<Announcements, AppError> {
+    let found = Announcements::ALL.into_iter().find(|own| own.name() == row.announcement);
+    found.ok_or_else(|| unknown("announcement", &row.announcement))
+}
+
 fn collection(row: &Model) -> Result<Collection, AppError> {
     let state = CollectionState::ALL.into_iter().find(|state| state.name() == row.collection_state);
     Ok(Collection {
@@ -167,6 +174,7 @@ fn collection(row: &Model) -> Result<Collection, AppError> {
         },
         next_at: row.next_attempt_at,
         reason: row.collection_reason.clone(),
+        put_off: row.collection_put_off,
     })
 }
 
@@ -189,6 +197,7 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
         top_up: top_ups::top_up(&row.top_up)?,
         usage: usage(&row)?,
         deferral: deferral(&row)?,
+        announcements: announcements(&row)?,
         reminders: Reminders {
             blocked_days: u32::try_from(row.blocked_days).unwrap_or_default(),
             done: numbers(&row.reminded)?,
@@ -322,6 +331,8 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         first_failed_at: Set(invoice.collection.ladder.first_failed_at),
         next_try_is_last: Set(invoice.collection.ladder.next_is_last),
         next_attempt_at: Set(invoice.collection.next_at),
+        collection_put_off: Set(invoice.collection.put_off),
+        announcement: Set(invoice.announcements.name().to_owned()),
         collection_reason: Set(invoice.collection.reason.clone()),
         block_reason: Set(invoice.block.as_ref().map(|block| block.reason.name().to_owned()).unwrap_or_default()),
         blocked_since: Set(invoice.block.as_ref().map(|block| block.since.to_string())),

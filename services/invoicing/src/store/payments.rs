@@ -311,8 +311,15 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
     });
     let rows: Vec<_> = rows.collect();
     let key = [allocations::Column::Tenant, allocations::Column::PaymentId, allocations::Column::Place];
-    let changing =
-        [allocations::Column::Paid, allocations::Column::Refunded, allocations::Column::Deferred, allocations::Column::RepaysLine];
+    let changing = [
+        // What was announced again reserves when it comes.
+        allocations::Column::Amount,
+        allocations::Column::Reversed,
+        allocations::Column::Paid,
+        allocations::Column::Refunded,
+        allocations::Column::Deferred,
+        allocations::Column::RepaysLine,
+    ];
     let upsert = OnConflict::columns(key).update_columns(changing).to_owned();
     if !rows.is_empty() {
         allocations::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;

@@ -1,7 +1,7 @@
 //! Cancels an announced transfer by hand.
 
 use super::{lapse, load::lock_payment, save::publish_payment};
-use crate::{app::App, commands::payments::PaymentRef};
+use crate::{app::App, commands::payments::PaymentRef, use_cases::collections::schedule::schedule_collections};
 use payterms_chassis::{Answer, AppError, Call, jobs::cancel as cancel_due};
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::CancelPaymentResponse;
@@ -18,6 +18,7 @@ pub async fn cancel_payment(app: &App, call: &Call, named: &PaymentRef) -> Resul
         return Ok(answer);
     }
     payment.cancel(&mut owned, tx.now())?;
+    schedule_collections(&tx, &owned).await?;
     cancel_due(&tx, lapse::JOB, &payment.id.to_string()).await?;
     let rendered = publish_payment(&mut tx, &mut payment, &mut owned).await?;
     tx.commit(CancelPaymentResponse { payment: Some(rendered) }).await

@@ -135,14 +135,9 @@ async fn record_payment(app: &App, lease: &Lease, driven: &Payment, ended: bool)
         payment.deferred.clone_from(&driven.deferred);
         payment.took_effect(day_in(tx.time().zone, now));
         payment.close(&mut owned, now)?;
-        if !payment.deferred.is_empty() {
-            schedule_collections(&tx, &owned).await?;
-        }
-        if payment.automatic && payment.owner.is_empty() {
-            schedule_collections(&tx, &owned).await?;
-            if let Some(invoice) = owned.first() {
-                mail_collection_ended(&mut tx, invoice).await?;
-            }
+        schedule_collections(&tx, &owned).await?;
+        if let Some(invoice) = owned.first().filter(|_| payment.automatic && payment.owner.is_empty()) {
+            mail_collection_ended(&mut tx, invoice).await?;
         }
         let rendered = publish_payment(&mut tx, &mut payment, &mut owned).await?;
         confirm_payment(&mut tx, &payment, &owned).await?;

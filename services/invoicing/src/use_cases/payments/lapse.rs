@@ -1,7 +1,7 @@
 //! Cancels an announced transfer when its time is over.
 
 use super::{load::lock_payment, save::publish_payment};
-use crate::app::App;
+use crate::{app::App, use_cases::collections::schedule::schedule_collections};
 use payterms_chassis::{
     AppError,
     jobs::{DueRow, take},
@@ -22,6 +22,7 @@ pub async fn lapse_transfer(app: &App, row: &DueRow) -> Result<(), AppError> {
     }
     if let Some((mut payment, mut owned)) = found.filter(|(payment, _)| payment.is_announced()) {
         payment.cancel(&mut owned, tx.now())?;
+        schedule_collections(&tx, &owned).await?;
         publish_payment(&mut tx, &mut payment, &mut owned).await?;
     }
     tx.commit_rows().await
