@@ -2,18 +2,21 @@
 //! without a person any more.
 
 use crate::{
+    documents::{acme, business, receipts_of, taxed_sale},
     invariants,
-    invoices::read,
+    invoices::{read, taxed},
     payments::{Till, by, credit, till},
     rig::{self, until},
-    top_ups::{buy, card},
+    top_ups::{buy, card, shop},
+    wallets::debit,
 };
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{CreateCreditNoteRequest, CreatePaymentRequest, GetPaymentRequest, InvoiceToPay, Payment, invoice::State},
     wallet::v1::{
-        ChargeForPaymentRequest, GetBalanceRequest, GetChargeRequest, GetTopUpRequest, ListEntriesRequest, ListPaymentMethodsRequest,
-        PaymentMethod, PostDebitRequest, RefundPaymentRequest, SetCollectionMethodRequest, charge, entry, top_up,
+        ChargeForPaymentRequest, GetBalanceRequest, GetChargeRequest, GetTopUpRefundRequest, GetTopUpRequest, ListEntriesRequest,
+        ListPaymentMethodsRequest, ListTopUpRefundsRequest, PaymentMethod, PostDebitRequest, RefundPaymentRequest, RefundTopUpRequest,
+        SetCollectionMethodRequest, charge, entry, top_up, top_up_refund,
     },
 };
 use payterms_suite::{
@@ -27,6 +30,8 @@ on_both!(
     a_payment_reopens_its_invoice_and_its_surplus_is_gone,
     what_was_given_back_is_not_taken_twice,
     a_refund_that_comes_after_it_gives_nothing_back,
+    it_waits_for_a_refund_that_succeeds,
+    it_waits_for_a_refund_that_fails,
 );
 
 /// The simulator's ids of what it charged the tenant, oldest first by key.
@@ -176,6 +181,62 @@ pub(crate) async fn a_refund_that_comes_after_it_gives_nothing_back(world: &Worl
     let refunds: Vec<serde_json::Value> = reqwest::get(format!("{simulator}/v1/acme/refunds")).await.unwrap().json().await.unwrap();
     assert!(refunds.is_empty() && invariants::booked(world).await.iter().all(|(_, units)| *units == 0), "{refunds:?}");
     invariants::hold(world).await;
+}
+
+/// 55.00 with 10 % tax are 50.00 of credit, of which 10.00 are spent. While 20.00 go back with 2.00 of tax, the issuer takes the
+/// rest: 30.00 of credit and 3.00 of tax, of which the wallet has 20.00.
+async fn it_waits_for_a_refund_that_succeeds(world: &World) {
+    waits_for_a_refund(world, "tok_refund_late", (top_up_refund::State::Succeeded, 33, 1)).await;
+}
+
+/// The card does not take the refund: the issuer takes 50.00 of credit and all of the tax, and the wallet has 40.00.
+async fn it_waits_for_a_refund_that_fails(world: &World) {
+    waits_for_a_refund(world, "tok_refund_fails_late", (top_up_refund::State::Failed, 55, 0)).await;
+}
+
+async fn waits_for_a_refund(world: &World, token: &str, (ends, taken, notes): (top_up_refund::State, i64, usize)) {
+    shop(world).await;
+    business(world, acme()).await;
+    taxed(world, &[("AU", "", "10", false), ("GB", "", "0", false)]).await;
+    taxed_sale(world).await;
+    let customer = world.customer("acme", "AU").await;
+    let wallet = world.wallet(&customer, "USD").await;
+    let (admin, owner) = (world.someone("CUSTOMER_ADMIN", Some(&customer)), world.someone("OWNER", None));
+    card(world, &admin, &customer, token).await;
+    let bought = admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", 55, 0))).await.unwrap().into_inner().top_up.unwrap();
+    world.someone("SERVICE", None).postings().post_debit(debit(&wallet, amount("USD", 10, 0))).await.unwrap();
+    let (name, credit, explanation) = (bought.name.clone(), amount("USD", 20, 0), "Too much.".to_owned());
+    let (caller, request) = (owner.clone(), RefundTopUpRequest { request_id: request_id(), name, credit, explanation });
+    let refunding = tokio::spawn(async move { caller.top_ups().refund_top_up(request).await });
+    let list = ListTopUpRefundsRequest { parent: bought.name.clone(), ..Default::default() };
+    let refunds = async || owner.top_ups().list_top_up_refunds(list.clone()).await.map(|own| own.into_inner().top_up_refunds);
+    let refund = until(refunds, |own| own.len() == 1).await.remove(0);
+    let simulator = &world.suite.simulator;
+    let told = async |what: &str| -> Vec<serde_json::Value> {
+        reqwest::get(format!("{simulator}/v1/acme/{what}")).await.unwrap().json().await.unwrap()
+    };
+    until(async || Ok(told("refunds").await), |own| own.len() == 1).await;
+    take_back(simulator, &charges(simulator).await[0]).await;
+    let get = GetTopUpRequest { name: bought.name };
+    let read = async || admin.top_ups().get_top_up(get.clone()).await.map(|own| own.into_inner().top_up.unwrap());
+    let waiting = read().await.unwrap();
+    let still = owner.top_ups().get_top_up_refund(GetTopUpRefundRequest { name: refund.name }).await.unwrap().into_inner();
+    assert_eq!(still.top_up_refund.unwrap().state(), top_up_refund::State::Processing, "the provider has not answered yet");
+    assert_eq!(waiting.state(), top_up::State::Succeeded, "nothing is taken before the refund has ended");
+    let ended = refunding.await.unwrap().unwrap().into_inner().top_up_refund.unwrap();
+    assert_eq!(ended.state(), ends);
+    until(read, |own| own.state() == top_up::State::ChargedBack).await;
+    assert_eq!(posted(&admin, &wallet).await, amount("USD", -10, 0), "what is spent is owed");
+    let chargeback = told("chargebacks").await.remove(0);
+    assert_eq!(chargeback["amount"].as_str().unwrap(), taken.to_string());
+    let booked = invariants::booked(world).await;
+    let at = |account: &str| booked.iter().find(|own| own.0 == account).map_or(0, |own| own.1);
+    assert_eq!((at("PROVIDER_CLEARING"), at("TAX_PAYABLE")), (0, 0), "{booked:?}");
+    let corrected = async || Ok(receipts_of(&owner, &customer, 1).await.remove(0));
+    let receipt = until(corrected, |own| own.credit_notes.len() == notes).await;
+    assert!(receipt.credit_notes.iter().all(|note| note.amount == amount("USD", 22, 0)), "{receipt:?}");
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -300,7 +300,7 @@ async fn what_is_paid_is_dated(conn: &DatabaseConnection, s: &str) {
 
 /// Numbers have no gap, and rise with the date.
 async fn numbers_rise(conn: &DatabaseConnection, s: &str) {
-    let numbers = ["invoices", "invoice_versions", "credit_notes", "receipts"]
+    let numbers = ["invoices", "invoice_versions", "credit_notes", "receipts", "receipt_versions", "receipt_credit_notes"]
         .map(|table| format!("SELECT tenant, number FROM {s}{table} WHERE number IS NOT NULL"))
         .join(" UNION ");
     none(

@@ -73,9 +73,13 @@ pub async fn charge(State(world): State<World>, Path(tenant): Path<String>, Json
     let behaviour = token.as_deref().and_then(cards::find).map_or(Behaviour::Declines("no_such_card"), |card| card.behaviour);
     let (state, decline_code, ready_at) = match behaviour {
         Behaviour::Rejected => return StatusCode::UNPROCESSABLE_ENTITY.into_response(),
-        Behaviour::Succeeds | Behaviour::LosesTheAnswer | Behaviour::AnswersLate | Behaviour::RefundFails | Behaviour::LosesTheRefund => {
-            ("succeeded", "", None)
-        }
+        Behaviour::Succeeds
+        | Behaviour::LosesTheAnswer
+        | Behaviour::AnswersLate
+        | Behaviour::RefundFails
+        | Behaviour::LosesTheRefund
+        | Behaviour::AnswersTheRefundLate
+        | Behaviour::AnswersTheFailedRefundLate => ("succeeded", "", None),
         Behaviour::Declines(code) => ("declined", code, None),
         Behaviour::Takes(hours) => ("processing", "", Some(body.now + TimeDelta::hours(hours))),
         Behaviour::DeclinesAfter(hours, code) => ("processing", code, Some(body.now + TimeDelta::hours(hours))),
@@ -121,17 +125,28 @@ pub async fn refund(State(world): State<World>, Path(tenant): Path<String>, Json
         Err(error) => return failed(&error),
     };
     let behaviour = token.as_deref().and_then(cards::find).map(|card| card.behaviour);
-    let state = if behaviour == Some(Behaviour::RefundFails) { "failed" } else { "succeeded" };
+    let fails = matches!(behaviour, Some(Behaviour::RefundFails | Behaviour::AnswersTheFailedRefundLate));
+    let is_late = matches!(behaviour, Some(Behaviour::AnswersTheRefundLate | Behaviour::AnswersTheFailedRefundLate));
+    let state = if fails { "failed" } else { "succeeded" };
     let id = format!("re_{}", body.key.replace('-', ""));
     let refund = Refund { id, key: body.key, charge: charge.id, amount: body.amount, currency: charge.currency, state: state.to_owned() };
     match world.store.insert_refund(&tenant, &refund).await {
         Ok(true) if behaviour == Some(Behaviour::LosesTheRefund) => broken_answer(),
-        Ok(_) => match world.store.refunds(&tenant).await {
-            Ok(all) => match all.into_iter().find(|stored| stored.key == refund.key) {
-                Some(stored) => Json(stored).into_response(),
-                None => StatusCode::NOT_FOUND.into_response(),
-            },
-            Err(error) => failed(&error),
+        Ok(is_new) => {
+            if is_new && is_late {
+                tokio::time::sleep(LATE).await;
+            }
+            refund_response(&world, &tenant, &refund.key).await
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+async fn refund_response(world: &World, tenant: &str, key: &str) -> Response {
+    match world.store.refunds(tenant).await {
+        Ok(all) => match all.into_iter().find(|stored| stored.key == key) {
+            Some(stored) => Json(stored).into_response(),
+            None => StatusCode::NOT_FOUND.into_response(),
         },
         Err(error) => failed(&error),
     }

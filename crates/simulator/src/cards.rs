@@ -23,6 +23,10 @@ pub enum Behaviour {
     RefundFails,
     /// The charge and the refund succeed, but the refund's first answer breaks off.
     LosesTheRefund,
+    /// The charge succeeds; a refund succeeds at once, but its answer takes three seconds.
+    AnswersTheRefundLate,
+    /// The charge succeeds; a refund fails at once, but its answer takes three seconds.
+    AnswersTheFailedRefundLate,
 }
 
 /// A card or bank account that a tester can save.
@@ -41,7 +45,7 @@ pub struct Card {
 }
 
 /// All test cards and accounts.
-pub const CARDS: [Card; 17] = [
+pub const CARDS: [Card; 19] = [
     card("tok_visa", "visa", "4242", Behaviour::Succeeds),
     card("tok_mastercard", "mastercard", "4444", Behaviour::Succeeds),
     card("tok_amex", "amex", "0005", Behaviour::Succeeds),
@@ -57,6 +61,8 @@ pub const CARDS: [Card; 17] = [
     card("tok_authenticate", "visa", "3155", Behaviour::NeedsAuthentication),
     card("tok_refund_fails", "visa", "3220", Behaviour::RefundFails),
     card("tok_refund_lost", "visa", "7726", Behaviour::LosesTheRefund),
+    card("tok_refund_late", "visa", "7734", Behaviour::AnswersTheRefundLate),
+    card("tok_refund_fails_late", "visa", "7742", Behaviour::AnswersTheFailedRefundLate),
     account("tok_bank", "Test Bank", "3000", Behaviour::Takes(48)),
     account("tok_bank_refused", "Test Bank", "2222", Behaviour::DeclinesAfter(48, "insufficient_funds")),
 ];
