@@ -3,6 +3,7 @@
 
 pub mod account;
 mod answer;
+mod connect;
 pub mod identity;
 pub mod in_flight;
 pub mod route;
@@ -11,6 +12,8 @@ pub mod web;
 
 use axum::middleware::from_fn;
 use clap::{Args, Parser};
+pub use connect::CorsOptions;
+use connect::Door;
 use identity::{KeySet, TokenOptions};
 use payterms_chassis::{
     access::AccessTable,
@@ -39,6 +42,9 @@ pub struct GatewayOptions {
     /// Address of the payment simulator, whose hosted page is then served at `/simulator/`.
     #[arg(long, env = "PAYTERMS_SIMULATOR")]
     pub simulator: Option<String>,
+    /// Which browsers' pages may call.
+    #[command(flatten)]
+    pub cors: CorsOptions,
     /// Requirements on callers' tokens.
     #[command(flatten)]
     pub tokens: TokenOptions,
@@ -77,7 +83,7 @@ pub async fn start(
     let (unauthenticated, _health) = reflection::with_reflection_and_health(Routes::default(), &services).await?;
     let signer = Signer::read(keys, "gateway", Arc::new(SystemClock))?;
     let clients = Peers::new(signer.clone(), peers)?;
-    let web = web::routes(web::Web::new(clients.clone(), options.simulator.clone()));
+    let web = web::routes(web::Web::new(clients.clone(), options.simulator.clone())).merge(connect::about(&access));
     let versions = Arc::new(versions::Versions::new(&topology::load()?, clients.clone()));
     let router = route::Router::new(KeySet::read(&options.jwks, options.tokens.clone())?, access, signer, peers, versions.clone())?;
     let guard = router.clone();
@@ -87,11 +93,14 @@ pub async fn start(
         .layer(from_fn(layers::deadline))
         .layer(from_fn(move |request, next| route::admit(guard.clone(), request, next)));
     let unauthenticated = unauthenticated.route_layer(from_fn(layers::small_message));
-    let routes = unauthenticated.merge(web).merge(account).fallback(move |request: axum::extract::Request| {
+    let calls = unauthenticated.merge(account).fallback(move |request: axum::extract::Request| {
         let router = router.clone();
         async move { router.pass(request).await }
     });
-    Running::spawn(listener, |listener| serve::serve(listener, layers::edge(routes), stop))
+    let door = Door::new(layers::edge(calls));
+    let routes = layers::edge(web).fallback(move |request: axum::extract::Request| door.clone().answer(request));
+    let routes = options.cors.wrap(routes)?;
+    Running::spawn(listener, |listener| serve::serve(listener, routes, stop))
 }
 
 /// The whole of the gateway's `main`.

@@ -2,6 +2,7 @@
 
 use crate::{
     answer,
+    connect::Incoming,
     identity::KeySet,
     in_flight::{self, InFlight, UnderWay},
     versions::Versions,
@@ -91,8 +92,10 @@ impl Bounds {
         caller: &Caller,
     ) -> Result<(Request, UnderWay), Box<Status>> {
         let under_way = limit.begin(caller)?;
-        let large = || self.large.begin_many(caller, most.div_ceil(body::MESSAGE));
-        Ok((body::whole_if(request, most, large).await?, under_way))
+        let longest = Incoming::longest(&request, most);
+        let large = || self.large.begin_many(caller, longest.div_ceil(body::MESSAGE));
+        let received = body::whole_if(request, longest, large).await?;
+        Ok((Incoming::translate(received, most, caller).await?, under_way))
     }
 }
 

@@ -42,3 +42,18 @@ async fn a_python_client_tops_up_and_reads_the_balance() {
     assert_eq!(said.trim(), "SUCCEEDED 25.00 USD, balance 25.00 USD, refused: BELOW_MINIMUM");
     world.end().await;
 }
+
+/// The folder with the JavaScript clients of the Connect protocol: `PAYTERMS_NODE_MODULES`. In CI it must be there.
+pub(crate) fn node_modules() -> Option<String> {
+    let folder = option_node_modules();
+    if folder.is_none() {
+        assert!(!in_ci(), "PAYTERMS_NODE_MODULES is not set, and CI is");
+        eprintln!("\n*** The clients of the Connect protocol ARE NOT TO BE HAD: what needs them is not tested ***\n");
+    }
+    folder
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
+fn option_node_modules() -> Option<String> {
+    std::env::var("PAYTERMS_NODE_MODULES").ok()
+}

@@ -1,6 +1,7 @@
 //! A data folder from which something is missing is refused by name: nothing empty takes the place of what was there.
 
 use payterms_chassis::db::DatabaseOptions;
+use payterms_gateway::CorsOptions;
 use payterms_suite::{Suite, SuiteOptions};
 use std::{fs, path::Path};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,7 @@ async fn start(data: &Path) -> Result<Suite, String> {
         mail: None,
         plaid: None,
         vies: None,
+        cors: CorsOptions::default(),
         database: DatabaseOptions::default(),
     };
     Suite::start(&options, CancellationToken::new()).await

@@ -68,6 +68,7 @@ mod paper;
 mod parsers;
 mod parsers_of_calls;
 mod payments;
+mod plain_http;
 mod plans;
 mod plans_answers;
 mod plans_life;

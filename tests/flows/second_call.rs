@@ -7,7 +7,7 @@ use crate::{
     lines,
     plans::{allow, monthly, proposal},
 };
-use payterms_gateway::{GatewayOptions, identity::TokenOptions};
+use payterms_gateway::{CorsOptions, GatewayOptions, identity::TokenOptions};
 use payterms_proto::{
     credit::v1::{CreateProgrammeRequest, InviteCustomerRequest, OfferLineRequest, Programme, StartApplicationRequest},
     gateway::v1::GetAccountOverviewRequest,
@@ -55,7 +55,8 @@ struct Doors<'a> {
 impl<'a> Doors<'a> {
     async fn of(world: &'a World) -> Self {
         let keys = world.folder.path().join("keys");
-        let options = GatewayOptions { jwks: keys.join("jwks.json"), simulator: None, tokens: TokenOptions::default() };
+        let options =
+            GatewayOptions { jwks: keys.join("jwks.json"), simulator: None, cors: CorsOptions::default(), tokens: TokenOptions::default() };
         let peers = world.suite.services.iter().map(|(name, at)| (name.clone(), format!("http://{at}"))).collect();
         let (listener, stop) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), CancellationToken::new());
         let other = payterms_gateway::start(&keys, &peers, listener, &options, stop.clone()).await.unwrap().address;

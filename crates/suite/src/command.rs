@@ -13,7 +13,7 @@ use payterms_chassis::{
     kill,
     telemetry::{Telemetry, Tracing},
 };
-use payterms_gateway::identity::LONGEST_TOKEN_SECONDS;
+use payterms_gateway::{CorsOptions, identity::LONGEST_TOKEN_SECONDS};
 use payterms_kernel::text::without_passwords;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Instant};
 
@@ -55,6 +55,9 @@ struct RunOptions {
     /// verify them if not given.
     #[arg(long, env = "PAYTERMS_VIES")]
     vies: Option<String>,
+    /// Which browsers' pages may call.
+    #[command(flatten)]
+    cors: CorsOptions,
     /// How each service uses PostgreSQL.
     #[command(flatten)]
     database: DatabaseOptions,
@@ -180,6 +183,7 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
         mail: run.mail.clone(),
         plaid: run.plaid.clone(),
         vies: run.vies.clone(),
+        cors: run.cors.clone(),
         database: run.database.clone(),
     };
     let suite = Suite::start(&options, stop.clone()).await?;

@@ -9,7 +9,7 @@ use payterms_chassis::{
     identity::{Signer, ensure_key, key_set},
 };
 use payterms_credit::Credit;
-use payterms_gateway::{GatewayOptions, identity::TokenOptions};
+use payterms_gateway::{CorsOptions, GatewayOptions, identity::TokenOptions};
 use payterms_invoicing::Invoicing;
 use payterms_kernel::{Clock, SystemClock};
 use payterms_plans::Plans;
@@ -51,6 +51,8 @@ pub struct SuiteOptions {
     pub plaid: Option<String>,
     /// Address of VIES; none: people verify tax numbers.
     pub vies: Option<String>,
+    /// Which browsers' pages may call.
+    pub cors: CorsOptions,
     /// How each service uses PostgreSQL.
     pub database: DatabaseOptions,
 }
@@ -125,7 +127,7 @@ impl Suite {
             running.push(boot::start::<Plans>(db, &keys, &peers, listener, payterms_plans::Options {}, stop.clone()).await?);
         }
         let tokens = TokenOptions { issuer: Some(DEVELOPMENT.to_owned()), ..TokenOptions::default() };
-        let own = GatewayOptions { jwks, simulator: Some(simulator.clone()), tokens };
+        let own = GatewayOptions { jwks, simulator: Some(simulator.clone()), cors: options.cors.clone(), tokens };
         let gateway = payterms_gateway::start(&keys, &peers, door, &own, stop.clone()).await?;
         let address = gateway.address;
         running.push(gateway);

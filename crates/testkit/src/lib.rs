@@ -13,6 +13,7 @@ pub mod binary;
 pub mod collector;
 pub mod crowd;
 pub mod faulty_line;
+pub mod json_line;
 pub mod people;
 pub mod postgres;
 pub mod private_postgres;

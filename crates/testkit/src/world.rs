@@ -1,7 +1,8 @@
 //! A suite in this process, on a database of its own, with a tenant and a customer.
 
-use crate::{crowd::Crowd, people::person, postgres, slow_line::SlowLine, vies::Vies};
+use crate::{crowd::Crowd, json_line::JsonLine, people::person, postgres, slow_line::SlowLine, vies::Vies};
 use payterms_chassis::{db::DatabaseOptions, identity::Signer};
+use payterms_gateway::CorsOptions;
 use payterms_kernel::SystemClock;
 use payterms_proto::{
     google::r#type::Decimal,
@@ -39,6 +40,7 @@ pub struct World {
     /// Where tax numbers are looked up.
     pub vies: Vies,
     crowds: Vec<Crowd>,
+    _json: Option<JsonLine>,
     replica: Option<Suite>,
 }
 
@@ -61,6 +63,14 @@ impl World {
             world.crowds.push(crowd);
         }
         Some(world)
+    }
+
+    /// Starts a suite whose gateway is called with JSON over HTTP/1, whatever its callers speak.
+    pub async fn over_json(database: Database) -> Option<Self> {
+        let mut world = Self::start(database).await?;
+        let line = JsonLine::to(world.suite.gateway).await;
+        world.suite.gateway = line.at;
+        Some(Self { _json: Some(line), ..world })
     }
 
     /// Plays the stories of the demo.
@@ -105,7 +115,7 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         let vies = Vies::start().await;
         let suite = Self::suite(&folder, postgres.clone(), vies.at).await;
-        Self { suite, folder, postgres, vies, crowds: Vec::new(), replica: None }
+        Self { suite, folder, postgres, vies, crowds: Vec::new(), _json: None, replica: None }
     }
 
     async fn suite(folder: &TempDir, postgres: Option<String>, vies: SocketAddr) -> Suite {
@@ -118,6 +128,7 @@ impl World {
             mail: None,
             plaid: None,
             vies: Some(format!("http://{vies}")),
+            cors: CorsOptions::default(),
             database: DatabaseOptions::default(),
         };
         Suite::start(&options, CancellationToken::new()).await.expect("the suite starts")

@@ -15,6 +15,7 @@ pub mod stage;
 
 use crate::{Suite, SuiteOptions};
 use payterms_chassis::db::DatabaseOptions;
+use payterms_gateway::CorsOptions;
 use stage::Stage;
 use std::{path::PathBuf, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,7 @@ pub async fn play(usage: Option<PathBuf>, postgres: Option<String>) -> Result<()
         mail: None,
         plaid: None,
         vies: None,
+        cors: CorsOptions::default(),
         database: DatabaseOptions::default(),
     };
     let suite = Suite::start(&options, CancellationToken::new()).await?;

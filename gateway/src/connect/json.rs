@@ -1,0 +1,160 @@
+//! Messages as JSON, by the rules of `ProtoJSON`. What does not fit is refused with the field's path.
+
+use super::unambiguous::Unambiguous;
+use payterms_chassis::error::DOMAIN;
+use prost_reflect::{DeserializeOptions, DynamicMessage, Kind, MessageDescriptor};
+use serde::de::DeserializeSeed;
+use serde_json::de::SliceRead;
+use serde_path_to_error::{Path, Segment, Track};
+use std::collections::HashMap;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// The most names that a refusal lists.
+const MOST_NAMES: usize = 60;
+
+/// Reads a message. A field that the message does not have is refused, so that a misspelt name is not taken for nothing, and so
+/// is one that is set twice.
+pub(super) fn read(kind: &MessageDescriptor, json: &[u8]) -> Result<DynamicMessage, Box<Status>> {
+    tracked(kind, json, |reader| Unambiguous(Some(kind)).deserialize(reader))?;
+    let options = DeserializeOptions::new().deny_unknown_fields(true);
+    tracked(kind, json, |reader| DynamicMessage::deserialize_with_options(kind.clone(), reader, &options))
+}
+
+type Reader<'a, 'b, 'de> = serde_path_to_error::Deserializer<'a, 'b, &'a mut serde_json::Deserializer<SliceRead<'de>>>;
+
+/// Reads JSON to its end; what is wrong is refused with its place.
+fn tracked<'de, T>(
+    kind: &MessageDescriptor,
+    json: &'de [u8],
+    read: impl FnOnce(Reader<'_, '_, 'de>) -> Result<T, serde_json::Error>,
+) -> Result<T, Box<Status>> {
+    let (mut track, mut reader) = (Track::new(), serde_json::Deserializer::from_slice(json));
+    let outcome = read(serde_path_to_error::Deserializer::new(&mut reader, &mut track));
+    match outcome {
+        Ok(value) => reader.end().map(|()| value).map_err(|error| Box::new(refusal(kind, "", &format!("{error}: send one JSON object")))),
+        Err(error) => {
+            let path = track.path();
+            let text = format!("{error}{}", allowed(kind, &path, &error.to_string()));
+            Err(Box::new(refusal(kind, &written(&path), &text)))
+        }
+    }
+}
+
+/// Writes a message.
+pub(super) fn write(message: &DynamicMessage) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(message)
+}
+
+fn refusal(kind: &MessageDescriptor, field: &str, text: &str) -> Status {
+    let place = if field.is_empty() { String::new() } else { format!("{field}: ") };
+    let mut details = ErrorDetails::with_error_info("MALFORMED_MESSAGE", DOMAIN, HashMap::new());
+    details.add_bad_request_violation(field, format!("MALFORMED_MESSAGE: {text}"));
+    let message = format!("The JSON is no {}: {place}{text}.", kind.name());
+    Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
+fn written(path: &Path) -> String {
+    let text = path.to_string();
+    if text == "." { String::new() } else { text }
+}
+
+/// The names that would have been right: the values of an enum, or the fields of a message.
+fn allowed(kind: &MessageDescriptor, path: &Path, error: &str) -> String {
+    let mut place = Some(Kind::Message(kind.clone()));
+    for segment in path {
+        let Segment::Map { key } = segment else { continue };
+        let Some(Kind::Message(message)) = &place else { break };
+        match message.get_field_by_json_name(key).or_else(|| message.get_field_by_name(key)) {
+            Some(field) => place = Some(field.kind()),
+            // The field that does not exist is the path's last part; its message is the place.
+            None => break,
+        }
+    }
+    match place {
+        Some(Kind::Enum(values)) => {
+            let names: Vec<_> = values.values().filter(|value| value.number() != 0).map(|value| value.name().to_owned()).collect();
+            format!(" (it is one of {})", listed(&names))
+        }
+        Some(Kind::Message(message)) if error.starts_with("unrecognized field") => {
+            let names: Vec<_> = message.fields().map(|field| field.json_name().to_owned()).collect();
+            format!(" ({} has {})", message.name(), listed(&names))
+        }
+        _ => String::new(),
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    let rest = if names.len() > MOST_NAMES { ", …" } else { "" };
+    format!("{}{rest}", names.iter().take(MOST_NAMES).map(String::as_str).collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{read, write};
+    use crate::connect::contract;
+    use prost::Message;
+    use tonic_types::StatusExt;
+
+    fn refused(json: &str) -> (String, String) {
+        let kind = contract::message("payterms.wallet.v1.PostDebitRequest").unwrap();
+        let status = read(&kind, json.as_bytes()).unwrap_err();
+        let field = status.get_details_bad_request().unwrap().field_violations[0].field.clone();
+        (field, status.message().to_owned())
+    }
+
+    #[test]
+    fn a_message_comes_back_as_it_was() {
+        let kind = contract::message("payterms.wallet.v1.PostDebitRequest").unwrap();
+        for name in ["requestId", "request_id"] {
+            let json = format!(r#"{{"{name}":"7","amount":{{"currencyCode":"USD","units":"12","nanos":500000000}}}}"#);
+            let message = read(&kind, json.as_bytes()).unwrap();
+            let bytes = message.encode_to_vec();
+            let again = prost_reflect::DynamicMessage::decode(kind.clone(), bytes.as_slice()).unwrap();
+            let expected = r#"{"requestId":"7","amount":{"currencyCode":"USD","units":"12","nanos":500000000}}"#;
+            assert_eq!(String::from_utf8(write(&again).unwrap()).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let (field, text) = refused(r#"{"requestid":"7"}"#);
+        assert!(text.contains("requestid") && text.contains("requestId"), "{field}: {text}");
+        let (field, text) = refused(r#"{"amount":{"units":"1.5"}}"#);
+        assert_eq!(field, "amount.units", "{text}");
+        let (field, _) = refused(r#"{"amount":{"units":99999999999999999999}}"#);
+        assert_eq!(field, "amount.units");
+        let (field, _) = refused(r#"{"amount":[]}"#);
+        assert_eq!(field, "amount");
+        for json in ["", "[]", "null", "7", "{", "{}{}", "{\"amount\":", "\u{feff}{}"] {
+            assert!(refused(json).1.starts_with("The JSON is no PostDebitRequest"), "{json}");
+        }
+        for json in
+            [r#"{"requestId":"7","requestId":"8"}"#, r#"{"requestId":"7","request_id":"8"}"#, r#"{"amount":{"units":"1","units":"2"}}"#]
+        {
+            assert!(refused(json).1.contains("is set twice"), "{json}");
+        }
+        let deep = format!("{}{}", "{\"amount\":".repeat(100_000), "}".repeat(100_000));
+        assert!(!refused(&deep).1.is_empty());
+        let deep = format!("{{\"amount\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(!refused(&deep).1.is_empty());
+    }
+
+    #[test]
+    fn lists_and_choices_are_read_in_one_way_only() {
+        let kind = contract::message("payterms.invoicing.v1.CreateInvoiceRequest").unwrap();
+        let refused = |json: &str| read(&kind, json.as_bytes()).unwrap_err().message().to_owned();
+        assert!(refused(r#"{"invoice":{"lines":[null]}}"#).contains("an element of a list is null"));
+        assert!(refused(r#"{"invoice":{"lines":[{"description":"a","description":"b"}]}}"#).contains("is set twice"));
+        let both = refused(r#"{"invoice":{"lines":[{"discount":{"percent":{"value":"5"},"amount":{"units":"5"}}}]}}"#);
+        assert!(both.contains("oneof"), "{both}");
+    }
+
+    #[test]
+    fn an_unknown_value_of_an_enum_names_the_known_ones() {
+        let kind = contract::message("payterms.invoicing.v1.GetMailTemplateRequest").unwrap();
+        let field = kind.fields().find(|field| field.kind().as_enum().is_some()).unwrap();
+        let status = read(&kind, format!(r#"{{"{}":"NOTHING"}}"#, field.json_name()).as_bytes()).unwrap_err();
+        assert!(status.message().contains("it is one of"), "{}", status.message());
+    }
+}

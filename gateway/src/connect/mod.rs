@@ -1,0 +1,163 @@
+//! Calls over plain HTTP, on the same port as gRPC: the Connect protocol (unary and streams, JSON and protobuf) and
+//! gRPC-Web. A call is translated into the gRPC call that it stands for, passes the same checks and limits as any other, and
+//! its answer is translated back. <https://connectrpc.com/docs/protocol>
+//!
+//! Two steps, because the caller's token is checked before its message is read: [`Door::answer`] translates the headers and
+//! leaves an [`Incoming`] with the request; where the gateway has read the message, [`Incoming::translate`] translates it.
+
+mod answer;
+mod contract;
+mod cors;
+mod envelope;
+mod headers;
+mod json;
+mod openapi;
+mod refusal;
+mod request;
+mod unambiguous;
+
+pub use cors::CorsOptions;
+pub(crate) use request::Incoming;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use bytes::Bytes;
+use contract::{Codec, Shape};
+use http::{HeaderValue, Method, StatusCode, header};
+use payterms_chassis::access::AccessTable;
+use request::StreamFault;
+use tonic_web::{GrpcWebLayer, GrpcWebService};
+use tower::{Layer, ServiceExt};
+
+/// The content types of the Connect protocol, as `Accept-Post` lists them.
+const ONE_MESSAGE: &str = "application/json, application/proto";
+const STREAMS: &str = "application/connect+json, application/connect+proto";
+
+/// The entrance for all protocols.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    grpc: Router,
+    grpc_web: GrpcWebService<Router>,
+}
+
+/// What the content type of a request says about its protocol.
+enum Protocol {
+    Grpc,
+    GrpcWeb,
+    Connect(Codec, Shape),
+    Other,
+}
+
+impl Protocol {
+    fn of(request: &Request) -> Self {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        // Parameters do not matter: JSON is UTF-8.
+        let kind = kind.split_once(';').map_or(kind, |(kind, _)| kind).trim().to_ascii_lowercase();
+        match kind.as_str() {
+            "application/json" => Self::Connect(Codec::Json, Shape::OneMessage),
+            "application/proto" => Self::Connect(Codec::Proto, Shape::OneMessage),
+            "application/connect+json" => Self::Connect(Codec::Json, Shape::Stream),
+            "application/connect+proto" => Self::Connect(Codec::Proto, Shape::Stream),
+            "application/grpc-web" | "application/grpc-web+proto" | "application/grpc-web-text" | "application/grpc-web-text+proto" => {
+                Self::GrpcWeb
+            }
+            kind if kind.starts_with("application/grpc-web") => Self::Other,
+            kind if kind.starts_with("application/grpc") => Self::Grpc,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Door {
+    /// A door to these gRPC routes.
+    pub(crate) fn new(grpc: Router) -> Self {
+        Self { grpc_web: GrpcWebLayer::new().layer(grpc.clone()), grpc }
+    }
+
+    /// Answers a request of any protocol.
+    pub(crate) async fn answer(self, mut request: Request) -> Response {
+        let protocol = Protocol::of(&request);
+        if !matches!(protocol, Protocol::Grpc) {
+            headers::raise_to_http2(&mut request);
+        }
+        match protocol {
+            Protocol::Grpc => sent(self.grpc, request).await,
+            Protocol::GrpcWeb => match self.grpc_web.oneshot(request).await {
+                Ok(answer) => answer.map(Body::new),
+                Err(never) => match never {},
+            },
+            Protocol::Connect(codec, shape) if request.method() == Method::POST => self.connect(request, codec, shape).await,
+            Protocol::Connect(..) | Protocol::Other => not_a_call(&request),
+        }
+    }
+
+    /// Answers a call of the Connect protocol.
+    async fn connect(self, mut request: Request, codec: Codec, shape: Shape) -> Response {
+        let method = contract::method(request.uri().path());
+        if method.as_ref().is_some_and(|method| Shape::of(method) != shape) {
+            return not_a_call(&request);
+        }
+        let key = match headers::to_grpc(request.headers_mut()) {
+            Ok(key) => key,
+            Err(status) => return answer::refused(&status, codec, shape),
+        };
+        // A path without a method goes on too: who has no token is to learn no more than that.
+        let Some(method) = method else { return answer::one_message(sent(self.grpc, request).await, None, codec).await };
+        let fault = StreamFault::default();
+        let incoming = Incoming::new(method.clone(), codec, shape, key);
+        let request = if method.is_client_streaming() {
+            request.map(|body| incoming.stream(body, fault.clone()))
+        } else {
+            request.extensions_mut().insert(incoming);
+            request
+        };
+        let answered = sent(self.grpc, request).await;
+        match shape {
+            Shape::OneMessage => answer::one_message(answered, Some(&method), codec).await,
+            Shape::Stream => answer::stream(answered, method, codec, fault),
+        }
+    }
+}
+
+async fn sent(routes: Router, request: Request) -> Response {
+    match routes.oneshot(request).await {
+        Ok(answer) => answer,
+        Err(never) => match never {},
+    }
+}
+
+/// The answer to a request that is no call: a path without a method, a verb other than POST, or a content type that the
+/// method does not take.
+fn not_a_call(request: &Request) -> Response {
+    let Some(method) = contract::method(request.uri().path()) else {
+        let text = "There is nothing here. Methods are called by POST on /<package>.<Service>/<Method>.";
+        return refusal::plain(StatusCode::NOT_FOUND, "unimplemented", text);
+    };
+    if request.method() != Method::POST {
+        let mut answer = refusal::plain(StatusCode::METHOD_NOT_ALLOWED, "unimplemented", "Methods are called by POST.");
+        answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        return answer;
+    }
+    let accepted = if Shape::of(&method) == Shape::Stream { STREAMS } else { ONE_MESSAGE };
+    let text = format!("Send this method's message with one of the content types {accepted}.");
+    let mut answer = refusal::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown", &text);
+    answer.headers_mut().insert("accept-post", HeaderValue::from_static(accepted));
+    answer
+}
+
+/// Whether the process lives, and whether calls should be sent to it. The gateway has nothing to wait for.
+async fn health() -> Response {
+    axum::Json(serde_json::json!({ "ready": true })).into_response()
+}
+
+/// The routes that tell of the door itself: `/openapi.json`, the contract as the descriptors have it.
+pub(crate) fn about(access: &AccessTable) -> Router {
+    let document = Bytes::from(openapi::document(access).to_string());
+    let answer = move || std::future::ready(([(header::CONTENT_TYPE, "application/json")], document.clone()));
+    Router::new().route("/openapi.json", get(answer)).route("/healthz", get(health)).route("/readyz", get(health))
+}
