@@ -1,6 +1,9 @@
 //! The schema of the wallet service.
 
-use crate::{system, wallet_credit::refunds};
+use crate::{
+    system,
+    wallet_credit::{refunds, reversals},
+};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 /// All migrations of the wallet, in order.
@@ -23,6 +26,7 @@ impl MigratorTrait for Wallet {
             Box::new(single_call::UNDONE),
             Box::new(lists::STEP),
             Box::new(refunds::STEP),
+            Box::new(reversals::STEP),
         ]
     }
 }

@@ -29,3 +29,55 @@ pub mod refunds {
         unguarded: &["top_ups", "lots"],
     };
 }
+
+/// Reversals of debits, captures, uses and fees, the invoices of closed months, and up to which amount one person gives something back.
+pub mod reversals {
+    use crate::ddl::{Guard, Step, Table};
+
+    const STATEMENTS: &[&str] = &[
+        "ALTER TABLE wallet_settings ADD COLUMN approval_limits text NOT NULL DEFAULT ''",
+        // Which entries a closing covers: instants alone do not tell where a clock stands still.
+        "ALTER TABLE month_closings ADD COLUMN last_sequence bigint",
+        "CREATE INDEX month_closings_of_wallet ON month_closings (tenant, wallet_id, month)",
+    ];
+
+    // A metered use is found by its id, which other uses are never: they spare the index. SQLite has it as their key.
+    const POSTGRES: &[&str] = &["CREATE INDEX usage_of_metered ON usage_records (id, tenant) WHERE service_id IS NOT NULL"];
+
+    const TABLES: &[Table] = &[
+        Table {
+            name: "reversals",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, transfer_id {uuid}, usage_record_id {uuid}, \
+                      service_id {uuid}, billing_month text, unit_price bigint, amount bigint NOT NULL CHECK (amount >= 0), \
+                      quantity_millionths bigint, currency text NOT NULL, explanation text NOT NULL, effective_at {time} NOT NULL, \
+                      recorded_at {time} NOT NULL, PRIMARY KEY (tenant, id), FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
+            indexes: &[
+                "CREATE INDEX reversals_of_wallet ON reversals (tenant, wallet_id, id)",
+                "CREATE INDEX reversals_of_transfer ON reversals (tenant, transfer_id) WHERE transfer_id IS NOT NULL",
+                "CREATE INDEX reversals_of_use ON reversals (tenant, usage_record_id) WHERE usage_record_id IS NOT NULL",
+                "CREATE INDEX reversals_of_service ON reversals (tenant, service_id, billing_month) WHERE service_id IS NOT NULL",
+            ],
+            guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "reversal_parts",
+            columns: "tenant text NOT NULL, reversal_id {uuid} NOT NULL, place bigint NOT NULL, taken_by {uuid} NOT NULL, from_lot_id {uuid}, \
+                      to_lot_id {uuid}, amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, \
+                      PRIMARY KEY (tenant, reversal_id, place), FOREIGN KEY (tenant, reversal_id) REFERENCES reversals (tenant, id)",
+            indexes: &["CREATE INDEX reversal_parts_of_transfer ON reversal_parts (tenant, taken_by)"],
+            guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "usage_invoices",
+            columns: "tenant text NOT NULL, invoice_id {uuid} NOT NULL, name text NOT NULL, number text NOT NULL, closing_id {uuid}, \
+                      funding text NOT NULL, service_id {uuid}, month text NOT NULL, PRIMARY KEY (tenant, invoice_id)",
+            indexes: &[
+                "CREATE INDEX usage_invoices_of_closing ON usage_invoices (tenant, closing_id, funding) WHERE closing_id IS NOT NULL",
+                "CREATE INDEX usage_invoices_of_service ON usage_invoices (tenant, service_id, month) WHERE service_id IS NOT NULL",
+            ],
+            guard: Guard::Tenant,
+        },
+    ];
+
+    pub const STEP: Step = Step { name: "wallet_0011_reversals", postgres: POSTGRES, statements: STATEMENTS, tables: TABLES };
+}

@@ -3,13 +3,13 @@
 use crate::{
     invariants,
     invoices::{draft, issued, line, read},
-    payments::{Till, by, till},
+    payments::{by, till},
     rig::until,
     top_ups::card,
 };
 use payterms_proto::invoicing::v1::{
     Approval, CreateCreditNoteRequest, DecideApprovalRequest, GetApprovalRequest, ListApprovalsRequest, ListRefundsRequest,
-    ProposeCreditNoteRequest, ProposeWriteOffRequest, Tenant, UpdateTenantRequest, WriteOffInvoiceRequest,
+    ProposeCreditNoteRequest, ProposeWriteOffRequest, Tenant, UpdateTenantRequest, UpdateTenantResponse, WriteOffInvoiceRequest,
     approval::{Kind, State},
     invoice, refund,
 };
@@ -19,16 +19,16 @@ use payterms_suite::{
 };
 use payterms_testkit::{World, on_both, reason};
 use prost_types::FieldMask;
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status};
 
 on_both!(above_the_limit_a_second_person_decides, a_refund_above_the_limit_is_proposed_and_given_back, nobody_decides_their_own);
 
-async fn limited(till: &Till, units: i64) {
+pub(crate) async fn limited(owner: &Session, units: i64) -> Response<UpdateTenantResponse> {
     let limits = vec![amount("USD", units, 0).unwrap()];
     let tenant = Tenant { name: "tenants/acme".into(), approval_limits: limits, ..Tenant::default() };
     let mask = FieldMask { paths: vec!["approval_limits".into()] };
     let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
-    till.owner.tenants().update_tenant(update).await.unwrap();
+    owner.tenants().update_tenant(update).await.unwrap()
 }
 
 async fn write_off(session: &Session, name: &str) -> Result<(), Status> {
@@ -49,7 +49,7 @@ async fn decide(session: &Session, name: &str, approve: bool) -> Result<Approval
 pub(crate) async fn above_the_limit_a_second_person_decides(world: &World) {
     let till = till(world, 0).await;
     let (admin, staff) = (world.someone("ADMIN", None), world.someone("STAFF", None));
-    limited(&till, 50).await;
+    limited(&till.owner, 50).await;
     assert_eq!(reason(&write_off(&admin, &till.invoice.name).await.unwrap_err()), "SECOND_PERSON_REQUIRED");
     assert_eq!(write_off(&staff, &till.invoice.name).await.unwrap_err().code(), Code::PermissionDenied);
     let small = issued(&till.owner, draft(&till.customer, "USD", vec![line("Small", amount("USD", 50, 0))])).await;
@@ -79,7 +79,7 @@ pub(crate) async fn a_refund_above_the_limit_is_proposed_and_given_back(world: &
     let (admin, staff) = (world.someone("ADMIN", None), world.someone("STAFF", None));
     card(world, &till.admin, &till.customer, "tok_visa").await;
     till.admin.payments().create_payment(till.request(vec![by("", None)])).await.unwrap();
-    limited(&till, 20).await;
+    limited(&till.owner, 20).await;
     let name = till.invoice.name.clone();
     let note = |units: i64| CreateCreditNoteRequest {
         request_id: request_id(),

@@ -80,6 +80,7 @@ mod purchases_races;
 mod reads;
 mod recharges;
 mod refunds;
+mod reversals;
 mod rig;
 mod schemas;
 mod scripts;

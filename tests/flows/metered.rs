@@ -38,17 +38,17 @@ on_both!(
 );
 
 /// 00:00 of 1 February in Sydney.
-const FEBRUARY: i64 = START + 31 * DAY - 11 * 3_600;
+pub(crate) const FEBRUARY: i64 = START + 31 * DAY - 11 * 3_600;
 
-struct Yard {
-    customer: String,
-    wallet: String,
-    admin: Session,
-    owner: Session,
+pub(crate) struct Yard {
+    pub customer: String,
+    pub wallet: String,
+    pub admin: Session,
+    pub owner: Session,
 }
 
 /// A shop on a test clock, and a customer with a wallet without credit.
-async fn yard(world: &World, token: Option<&str>) -> Yard {
+pub(crate) async fn yard(world: &World, token: Option<&str>) -> Yard {
     world.tenant("acme").await;
     start(world, "acme", "seed").await;
     let customer = world.customer("acme", "GB").await;
@@ -63,7 +63,7 @@ async fn yard(world: &World, token: Option<&str>) -> Yard {
 }
 
 impl Yard {
-    async fn enable(&self, product: &str) -> Result<MeteredService, Status> {
+    pub(crate) async fn enable(&self, product: &str) -> Result<MeteredService, Status> {
         let service = MeteredService {
             product: product.into(),
             display_name: product.to_uppercase(),
@@ -80,7 +80,7 @@ impl Yard {
         Ok(made.into_inner().metered_service.unwrap())
     }
 
-    async fn uses(&self, world: &World, product: &str, quantity: &str, used: Option<i64>) -> Result<UsageRecord, Status> {
+    pub(crate) async fn uses(&self, world: &World, product: &str, quantity: &str, used: Option<i64>) -> Result<UsageRecord, Status> {
         let request = RecordUsageRequest {
             request_id: request_id(),
             wallet: self.wallet.clone(),
@@ -100,7 +100,7 @@ impl Yard {
         self.owner.tenants().update_tenant(update).await.unwrap();
     }
 
-    async fn invoices(&self) -> Vec<Invoice> {
+    pub(crate) async fn invoices(&self) -> Vec<Invoice> {
         let list = ListInvoicesRequest { parent: self.customer.clone(), ..Default::default() };
         self.owner.invoices().list_invoices(list).await.unwrap().into_inner().invoices
     }

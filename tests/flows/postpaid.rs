@@ -90,12 +90,12 @@ pub(crate) async fn used(service: &Session, wallet: &str, (product, quantity, pr
     service.usage().record_usage(record).await.map(|_| ())
 }
 
-async fn invoices_of(session: &Session, customer: &str) -> Vec<Invoice> {
+pub(crate) async fn invoices_of(session: &Session, customer: &str) -> Vec<Invoice> {
     let list = ListInvoicesRequest { parent: customer.into(), ..Default::default() };
     session.invoices().list_invoices(list).await.unwrap().into_inner().invoices
 }
 
-async fn posted(session: &Session, wallet: &str) -> Option<Money> {
+pub(crate) async fn posted(session: &Session, wallet: &str) -> Option<Money> {
     let get = GetBalanceRequest { name: wallet.into(), as_of: None };
     session.wallets().get_balance(get).await.unwrap().into_inner().balance.unwrap().posted
 }

@@ -41,7 +41,7 @@ fn refund_of(top_up: &TopUp, credit: Option<Money>) -> RefundTopUpRequest {
     RefundTopUpRequest { request_id: request_id(), name: top_up.name.clone(), credit, explanation: "The account is closed.".into() }
 }
 
-async fn refund(session: &Session, top_up: &TopUp, credit: Option<Money>) -> Result<TopUpRefund, Status> {
+pub(crate) async fn refund(session: &Session, top_up: &TopUp, credit: Option<Money>) -> Result<TopUpRefund, Status> {
     let answer = session.top_ups().refund_top_up(refund_of(top_up, credit)).await?;
     Ok(answer.into_inner().top_up_refund.unwrap())
 }

@@ -24,9 +24,9 @@ use payterms_proto::{
         auto_recharge_service_client::AutoRechargeServiceClient, credit_line_method_service_client::CreditLineMethodServiceClient,
         fee_service_client::FeeServiceClient, hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient,
         payment_method_service_client::PaymentMethodServiceClient, posting_service_client::PostingServiceClient,
-        postpaid_service_client::PostpaidServiceClient, settings_service_client::SettingsServiceClient,
-        settlement_service_client::SettlementServiceClient, top_up_service_client::TopUpServiceClient,
-        usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
+        postpaid_service_client::PostpaidServiceClient, reversal_service_client::ReversalServiceClient,
+        settings_service_client::SettingsServiceClient, settlement_service_client::SettlementServiceClient,
+        top_up_service_client::TopUpServiceClient, usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
     },
 };
 use std::net::SocketAddr;
@@ -221,6 +221,12 @@ impl Session {
     #[must_use]
     pub fn lots(&self) -> LotServiceClient<Caller> {
         LotServiceClient::new(self.caller())
+    }
+
+    /// `ReversalService`.
+    #[must_use]
+    pub fn reversals(&self) -> ReversalServiceClient<Caller> {
+        ReversalServiceClient::new(self.caller())
     }
 
     /// `FeeService`.

@@ -7,6 +7,7 @@
 
 mod citations;
 mod errors;
+mod movements;
 mod neighbours;
 mod readmes;
 mod recipes;

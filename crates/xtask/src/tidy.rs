@@ -60,6 +60,7 @@ pub fn check(root: &Path) -> Result<(), String> {
     crate::neighbours::check(root, &mut wrong);
     crate::citations::check(root, &mut wrong);
     crate::recipes::check(root, &mut wrong);
+    crate::movements::check(root, &mut wrong);
     wrong.extend(crate::states::check(root).err());
     wrong.extend(crate::readmes::check(root).err());
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }

@@ -9,7 +9,7 @@ use payterms_chassis::{
     snapshots::{Snapshots, States},
 };
 use payterms_kernel::{Id, calendar::day_in};
-use payterms_proto::invoicing::v1::{CustomerChanged, InvoiceChanged, MeteredServiceChanged, PaymentChanged, TenantChanged};
+use payterms_proto::invoicing::v1::{CustomerChanged, InvoiceChanged, MeteredServiceChanged, PaymentChanged, TenantChanged, UsageInvoiced};
 use prost::Message;
 
 /// All snapshots.
@@ -21,6 +21,7 @@ pub fn all() -> Snapshots {
         .with::<MeteredServiceChanged>("metered_service", services_of)
         .with::<InvoiceChanged>("invoice", invoices_of)
         .with::<PaymentChanged>("payment", payments_of)
+        .with::<UsageInvoiced>("usage_invoice", usage_invoices_of)
 }
 
 fn tenants_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
@@ -59,6 +60,16 @@ fn payments_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let found = payments::find_many(tx.conn(), tenant, &ids).await?;
         let state = |own| PaymentChanged { payment: Some(messages::payments::payment(tenant, own)) }.encode_to_vec();
         Ok(found.iter().map(|own| (own.id.to_string(), state(own))).collect())
+    })
+}
+
+fn usage_invoices_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
+        let found = invoices::find_many(tx.conn(), tenant, &ids).await?;
+        let state = |own| messages::invoices::usage_invoiced(tenant, own).map(|event| event.encode_to_vec());
+        Ok(found.iter().filter_map(|own| Some((own.id.to_string(), state(own)?))).collect())
     })
 }
 

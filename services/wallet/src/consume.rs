@@ -1,14 +1,15 @@
 //! The events of other services that the wallet subscribes to, each with its use case.
 
 use crate::use_cases::{
-    customers::follow::follow_customer, metered::follow::follow_metered_service, settings::follow_tenant::follow_tenant,
+    customers::follow::follow_customer, metered::follow::follow_metered_service, reversals::follow_invoice::follow_usage_invoice,
+    settings::follow_tenant::follow_tenant,
 };
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names};
 use payterms_kernel::Id;
 use payterms_proto::{
     common::v1::Event,
-    invoicing::v1::{CustomerChanged, MeteredServiceChanged, TenantChanged},
+    invoicing::v1::{CustomerChanged, MeteredServiceChanged, TenantChanged, UsageInvoiced},
 };
 use prost::Message;
 
@@ -19,6 +20,7 @@ pub fn all() -> Consumers {
         .with::<TenantChanged>(tenant_changed)
         .with::<CustomerChanged>(customer_changed)
         .with::<MeteredServiceChanged>(service_changed)
+        .with::<UsageInvoiced>(usage_invoiced)
 }
 
 fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
@@ -41,4 +43,8 @@ fn service_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, R
         let service = MeteredServiceChanged::decode(event.data.clone())?.metered_service.unwrap_or_default();
         follow_metered_service(tx, &service).await
     })
+}
+
+fn usage_invoiced<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move { follow_usage_invoice(tx, &UsageInvoiced::decode(event.data.clone())?).await })
 }

@@ -49,7 +49,7 @@ impl InvoiceService for Api {
 
     async fn finalize_invoice(&self, request: Request<FinalizeInvoiceRequest>) -> Result<Response<FinalizeInvoiceResponse>, Status> {
         let (call, named, etag) = messages::invoices::finalize_invoice(request)?;
-        handler::write(&self.app.flows, &call, || finalize_invoice(&self.app, &call, &named, &etag)).await
+        Box::pin(handler::write(&self.app.flows, &call, || finalize_invoice(&self.app, &call, &named, &etag))).await
     }
 
     async fn void_invoice(&self, request: Request<VoidInvoiceRequest>) -> Result<Response<VoidInvoiceResponse>, Status> {

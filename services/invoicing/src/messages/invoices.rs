@@ -268,6 +268,18 @@ fn dated_amount(dated: &DatedAmount) -> pb::DatedAmount {
     pb::DatedAmount { date: Some(date(dated.on)), amount: Some(money(dated.amount)) }
 }
 
+/// Which month of use an issued invoice bills; `None` where it bills none.
+#[must_use]
+pub fn usage_invoiced(tenant: &TenantId, own: &Invoice) -> Option<pb::UsageInvoiced> {
+    let number = own.issue.as_ref()?.number.clone();
+    let usage = own.usage.map(|usage| (usage.closing.to_string(), usage.agreement.is_some(), String::new(), usage.month));
+    let service = |service| metered_service_name(tenant, own.customer, service);
+    let metered = || own.billed.map(|billed| (String::new(), false, service(billed.service), billed.month));
+    let (closing_id, postpaid, metered_service, month) = usage.or_else(metered)?;
+    let invoice = invoice_name(tenant, own);
+    Some(pb::UsageInvoiced { invoice, number, closing_id, postpaid, metered_service, month: Some(date(month)) })
+}
+
 fn usage_month(customer: &str, own: UsageMonth) -> pb::UsageMonth {
     let wallet = format!("{customer}/wallets/{}", own.wallet);
     let postpaid_agreement = own.agreement.map(|id| format!("{wallet}/postpaidAgreements/{id}")).unwrap_or_default();

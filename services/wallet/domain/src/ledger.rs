@@ -74,6 +74,8 @@ pub enum TransferKind {
     TransferTopUp,
     /// The reverse of what a bank line had paid or bought: its match was taken back, or the bank took the money back.
     TransferReturn,
+    /// The reverse of a debit, capture, use or fee, or of a part of it.
+    Reversal,
 }
 
 /// One side of a transfer. Credit is positive, debit negative.

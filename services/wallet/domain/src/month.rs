@@ -37,9 +37,10 @@ const PRICED: char = '\u{1f}';
 const MOST_TEXT: usize = 150;
 
 /// The label under which a transfer accrues: a product with its price, or the words of a fee or debit. What settles a debt has none.
-fn label(transfer: &Transfer) -> Option<String> {
-    let text = || transfer.description.chars().take(MOST_TEXT).collect::<String>();
-    Some(match (transfer.kind, transfer.unit_price) {
+#[must_use]
+pub fn label(kind: TransferKind, description: &str, unit_price: Option<Money>) -> Option<String> {
+    let text = || description.chars().take(MOST_TEXT).collect::<String>();
+    Some(match (kind, unit_price) {
         (TransferKind::Usage, Some(price)) => format!("{}{PRICED}{}", text(), price.amount().normalize()),
         (TransferKind::Usage | TransferKind::Fee | TransferKind::Debit | TransferKind::Capture, _) => text(),
         (TransferKind::OwedSettlement, _) => String::new(),
@@ -49,7 +50,7 @@ fn label(transfer: &Transfer) -> Option<String> {
 
 /// What a transfer adds to its month, by funding: the label of the invoice line and the amount.
 pub fn accrued(wallet: &Wallet, transfer: &Transfer) -> Result<Vec<(Funding, String, Money)>, MoneyError> {
-    let Some(label) = label(transfer) else { return Ok(Vec::new()) };
+    let Some(label) = label(transfer.kind, &transfer.description, transfer.unit_price) else { return Ok(Vec::new()) };
     let zero = Money::zero(wallet.currency);
     let (mut deposit, mut owed) = (zero, zero);
     for entry in &transfer.entries {
@@ -72,12 +73,17 @@ pub struct BilledLine {
     pub amount: Money,
     /// How many were used at which price, where they come to the amount.
     pub priced: Option<(Decimal, Money)>,
+    /// The label under which it accrued.
+    accrued_as: String,
 }
 
 impl BilledLine {
     fn of(label: &str, exact: Money, amount: Money) -> Self {
-        let Some((product, price)) = label.rsplit_once(PRICED) else { return Self { label: label.to_owned(), amount, priced: None } };
-        Self { label: product.to_owned(), amount, priced: priced(price, exact, amount) }
+        let accrued_as = label.to_owned();
+        let Some((product, price)) = label.rsplit_once(PRICED) else {
+            return Self { label: accrued_as.clone(), amount, priced: None, accrued_as };
+        };
+        Self { label: product.to_owned(), amount, priced: priced(price, exact, amount), accrued_as }
     }
 }
 
@@ -126,6 +132,13 @@ impl Billed {
             lines.push(BilledLine::of("", rest, amount));
         }
         Ok(Self { lines, exact, total })
+    }
+
+    /// The number of the line that bills what accrued under a label: its own, or the last, which has the rest.
+    #[must_use]
+    pub fn line_of(&self, label: &str) -> usize {
+        let own = self.lines.iter().position(|line| line.accrued_as == label && !label.is_empty());
+        own.map_or(self.lines.len(), |place| place.saturating_add(1))
     }
 }
 
@@ -247,6 +260,7 @@ mod tests {
         let billed = Billed::of(&wallet(), &sums).unwrap();
         assert_eq!(shown(&billed), [("a", 1_010_000, None), ("b", 1_000_000, None)]);
         assert_eq!((billed.exact, billed.total), (aud(2_014_998), aud(2_010_000)));
+        assert_eq!(["a", "b", "c"].map(|label| billed.line_of(label)), [1, 2, 2], "what rounds to nothing stands on the last");
     }
 
     type Shown<'a> = (&'a str, i64, Option<(String, i64)>);

@@ -25,6 +25,8 @@ pub struct WalletSettings {
     pub prepayment_methods: Vec<MethodKind>,
     /// Whether customers do not see their invoices; a copy of the register's setting.
     pub invoices_hidden: bool,
+    /// Up to which amount one person who is no owner gives something back, one figure a currency; a copy of the register's.
+    pub approval_limits: Vec<Money>,
     /// Days after which purchased credit expires; 0 means never.
     pub purchased_expire_days: u32,
     /// Counts changes.
@@ -48,9 +50,24 @@ impl WalletSettings {
             prepayment: false,
             prepayment_methods: Vec::new(),
             invoices_hidden: false,
+            approval_limits: Vec::new(),
             purchased_expire_days: 0,
             version: 1,
         }
+    }
+
+    /// Refuses an amount above the tenant's limit to one person who is no owner (docs/domain/wallet.md#second-person).
+    ///
+    /// # Errors
+    /// `SECOND_PERSON_REQUIRED`.
+    pub fn must_be_within_limit(&self, amount: Money) -> Result<(), Refusal> {
+        let limit = self.approval_limits.iter().find(|limit| limit.currency() == amount.currency());
+        let Some(limit) = limit.copied() else { return Ok(()) };
+        if amount.compare(limit)?.is_le() {
+            return Ok(());
+        }
+        let message = format!("More than {limit} takes a second person: an owner of the tenant gives it back.");
+        Err(Refusal::precondition("SECOND_PERSON_REQUIRED", message).with("limit", limit.amount()).with("amount", amount.amount()))
     }
 
     /// When credit that is purchased now expires.

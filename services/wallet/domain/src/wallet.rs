@@ -183,11 +183,16 @@ impl Wallet {
             sides.push((Account::TaxPayable, None, tax));
         }
         self.post(ids, kind, sides, new.description, now)?;
-        let index = self.lots.partition_point(|other| other.debit_order(&lot).is_le());
-        self.lots.insert(index, lot);
+        self.insert_lot(lot);
         let payer = if funding.recharge { Payer::Recharge } else { Payer::Free };
         self.settle_owed(ids, id, payer, now)?;
         Ok(id)
+    }
+
+    /// Puts a lot in its place in the debit order.
+    pub fn insert_lot(&mut self, lot: Lot) {
+        let index = self.lots.partition_point(|other| other.debit_order(&lot).is_le());
+        self.lots.insert(index, lot);
     }
 
     /// Pays the debt from a lot that is new or free again: first the part that chargebacks caused, then usage. Usage that a

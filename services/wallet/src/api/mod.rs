@@ -8,6 +8,7 @@ mod notifications;
 mod postings;
 mod postpaid;
 mod recharges;
+mod reversals;
 mod settings;
 mod settlements;
 mod top_ups;

@@ -11,6 +11,7 @@ pub mod payments;
 pub mod postings;
 pub mod postpaid;
 pub mod recharges;
+pub mod reversals;
 pub mod settings;
 pub mod top_ups;
 pub mod usage;

@@ -16,6 +16,7 @@ pub mod payments;
 pub mod postings;
 pub mod postpaid;
 pub mod recharges;
+pub mod reversals;
 pub mod settings;
 pub mod setups;
 pub mod top_up_refunds;

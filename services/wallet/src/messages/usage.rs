@@ -1,9 +1,13 @@
 //! Uses and their records.
 
 use super::names::{WALLET, wallet_ref};
-use crate::commands::{
-    batch::{BatchCommand, BatchItem},
-    usage::UsageFilter,
+// What was reversed of a record stands in tables of its own, which the store reads as one.
+use crate::{
+    commands::{
+        batch::{BatchCommand, BatchItem},
+        usage::UsageFilter,
+    },
+    store::reversals::Sum,
 };
 use payterms_chassis::{
     AppError, Fields, Scope,
@@ -58,5 +62,14 @@ pub fn usage_record(wallet: &str, record: &UsageRecord) -> pb::UsageRecord {
         transfer_id: record.transfer.map(|id| id.to_string()).unwrap_or_default(),
         metered_service: record.metered.map(|metered| format!("{customer}/meteredServices/{}", metered.service)).unwrap_or_default(),
         late: record.late,
+        net_quantity: None,
+        net_amount: None,
     }
+}
+
+/// A record of which a part was reversed.
+pub fn reversed_record(wallet: &str, record: &UsageRecord, reversed: &Sum) -> Result<pb::UsageRecord, AppError> {
+    let quantity = record.quantity.checked_sub(reversed.quantity).unwrap_or_default();
+    let amount = record.amount.minus(reversed.amount)?;
+    Ok(pb::UsageRecord { net_quantity: Some(decimal(quantity)), net_amount: Some(money(amount)), ..usage_record(wallet, record) })
 }

@@ -111,6 +111,8 @@ pub fn entry(wallet: &str, line: &Line) -> pb::Entry {
         description: line.description.clone(),
         record_time: Some(timestamp(line.recorded_at)),
         effective_time: Some(timestamp(line.effective_at)),
+        reversed_transfer_id: line.reverses.map(|id| id.to_string()).unwrap_or_default(),
+        reversed_amount: line.reversed.map(money),
     }
 }
 
@@ -130,6 +132,7 @@ fn entry_kind(kind: TransferKind) -> pb::entry::Kind {
         TransferKind::Chargeback => pb::entry::Kind::Chargeback,
         TransferKind::TransferReturn => pb::entry::Kind::TransferReturn,
         TransferKind::TopUpRefund => pb::entry::Kind::TopUpRefund,
+        TransferKind::Reversal => pb::entry::Kind::Reversal,
         TransferKind::PostpaidClose => pb::entry::Kind::PostpaidClose,
         TransferKind::InvoiceRefund => pb::entry::Kind::InvoiceRefund,
         // These move no customer credit, so they have no line in a wallet's history.

@@ -147,12 +147,80 @@ pub struct Closing {
     pub rest: RestOfCommitment,
     /// When.
     pub created_at: DateTime<Utc>,
+    /// The wallet's last entry before it; `None` for closings from before it was kept.
+    pub last_sequence: Option<i64>,
+}
+
+/// A sum of a month that goes to an invoice.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// First day of the month.
+    pub month: NaiveDate,
+    /// How the use was paid.
+    pub funding: Funding,
+    /// Its label.
+    pub label: String,
+}
+
+impl Key {
+    fn values(&self, tenant: &TenantId, wallet: Id<Wallet>) -> Vec<sea_orm::Value> {
+        vec![
+            tenant.as_str().into(),
+            wallet.uuid().into(),
+            self.month.to_string().into(),
+            self.funding.name().into(),
+            self.label.as_str().into(),
+        ]
+    }
+}
+
+/// The condition of a key's values.
+const OF_KEY: &str = "a.tenant = $1 AND a.wallet_id = $2 AND a.month = $3 AND a.funding = $4 AND a.label = $5";
+
+/// Whether anything accrued under a key, closed or not.
+pub async fn has_any<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, key: &Key) -> Result<bool, AppError> {
+    let select = format!("SELECT a.label FROM accruals a WHERE {OF_KEY} LIMIT 1");
+    Ok(sql::one(conn, &select, key.values(tenant, wallet)).await?.is_some())
+}
+
+/// The closing that went over an entry with what accrued under a key.
+pub async fn closing_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (wallet, key): (Id<Wallet>, &Key),
+    (sequence, recorded_at): (i64, DateTime<Utc>),
+) -> Result<Option<Uuid>, AppError> {
+    let select = format!(
+        "SELECT c.id FROM accruals a JOIN month_closings c ON c.tenant = a.tenant AND c.id = a.closing_id WHERE {OF_KEY} \
+         AND (c.last_sequence >= $6 OR (c.last_sequence IS NULL AND c.created_at >= $7)) ORDER BY c.created_at, c.id LIMIT 1"
+    );
+    let mut values = key.values(tenant, wallet);
+    values.extend([sequence.into(), recorded_at.into()]);
+    Ok(sql::one(conn, &select, values).await?.map(|row| row.try_get("", "id")).transpose()?)
+}
+
+/// Lowers a sum that no closing has taken yet; false if less than that is open.
+pub async fn lower<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (wallet, key): (Id<Wallet>, &Key),
+    amount: Money,
+) -> Result<bool, AppError> {
+    let of_key = OF_KEY.replace("a.", "");
+    let mut values = key.values(tenant, wallet);
+    values.extend([Uuid::nil().into(), amount.micros().into()]);
+    let update = format!("UPDATE accruals SET amount = amount - $7 WHERE {of_key} AND closing_id = $6 AND amount > $7");
+    if sql::exec(conn, &update, values.clone()).await? > 0 {
+        return Ok(true);
+    }
+    let delete = format!("DELETE FROM accruals WHERE {of_key} AND closing_id = $6 AND amount = $7");
+    Ok(sql::exec(conn, &delete, values).await? > 0)
 }
 
 /// Stores a closing and marks the accruals that [`open`] returns as closed by it.
 pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Closing, end: AgreementEnd) -> Result<(), AppError> {
-    let insert = "INSERT INTO month_closings (tenant, id, wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let insert = "INSERT INTO month_closings (tenant, id, wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at, \
+                  last_sequence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     let values = vec![
         tenant.as_str().into(),
         closing.id.into(),
@@ -164,6 +232,7 @@ pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Cl
         i64::from(closing.rest.months).into(),
         closing.shortfall.currency().code().into(),
         closing.created_at.into(),
+        closing.last_sequence.into(),
     ];
     sql::exec(conn, insert, values).await?;
     let update =
@@ -176,7 +245,7 @@ pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Cl
 
 /// A closing with the accruals that it closed.
 pub async fn closed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -> Result<Option<(Closing, Open)>, AppError> {
-    let select = "SELECT wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at FROM month_closings \
+    let select = "SELECT wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at, last_sequence FROM month_closings \
                   WHERE tenant = $1 AND id = $2";
     let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), id.into()]).await? else { return Ok(None) };
     let wallet: Uuid = row.try_get("", "wallet_id")?;
@@ -196,6 +265,7 @@ pub async fn closed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -
             months: u32::try_from(rest_months).unwrap_or_default(),
         },
         created_at: row.try_get("", "created_at")?,
+        last_sequence: row.try_get("", "last_sequence")?,
     };
     let open = summed(conn, "", vec![tenant.as_str().into(), wallet.into(), id.into()]).await?;
     Ok(Some((closing, open)))

@@ -1,7 +1,7 @@
 //! Table `entries`: the lines of the ledger, written once, never changed. A movement between two accounts is one row that
 //! names both, which halves the rows of a debit. The view `journal` shows each side as a line.
 
-use super::{lots, money, transfers};
+use super::{lots, money, reversals, transfers};
 use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError,
@@ -153,6 +153,10 @@ pub struct Line {
     pub recorded_at: DateTime<Utc>,
     /// When it took effect.
     pub effective_at: DateTime<Utc>,
+    /// The transfer that its own reverses.
+    pub reverses: Option<Id<Transfer>>,
+    /// How much reversals gave back of its transfer.
+    pub reversed: Option<Money>,
 }
 
 #[derive(Debug, FromQueryResult)]
@@ -210,9 +214,27 @@ pub async fn list<C: ConnectionTrait>(
             description: row.description,
             recorded_at: row.recorded_at,
             effective_at: row.effective_at,
+            reverses: None,
+            reversed: None,
         })
     };
-    rows.into_iter().map(line).collect()
+    let mut lines = rows.into_iter().map(line).collect::<Result<Vec<_>, AppError>>()?;
+    link_reversals(conn, tenant, &mut lines).await?;
+    Ok(lines)
+}
+
+/// Adds to lines what reversals gave back of their transfers, and which transfers they reverse themselves.
+async fn link_reversals<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &mut [Line]) -> Result<(), AppError> {
+    let mut ids: Vec<_> = lines.iter().map(|line| line.transfer.uuid()).collect();
+    ids.dedup();
+    let reversed = reversals::sums(conn, tenant, &ids, &[]).await?;
+    let own: Vec<_> = lines.iter().filter(|line| line.kind == TransferKind::Reversal).map(|line| line.transfer.uuid()).collect();
+    let originals = reversals::originals(conn, tenant, &own).await?;
+    for line in lines {
+        line.reversed = reversed.get(&line.transfer.uuid()).map(|sum| sum.amount);
+        line.reverses = originals.get(&line.transfer.uuid()).copied().map(Id::from_uuid);
+    }
+    Ok(())
 }
 
 /// The last entry recorded by an instant: its sequence and the balance after it.

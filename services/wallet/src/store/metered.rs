@@ -84,16 +84,18 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, service: &Met
     Ok(())
 }
 
-/// The usage of a month: quantity by unit price.
+/// The usage of a month: quantity by unit price, less what was reversed.
 pub async fn used<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     service: &MeteredService,
     month: NaiveDate,
 ) -> Result<Vec<(Money, Decimal)>, AppError> {
-    let select = "SELECT unit_price, CAST(SUM(quantity_millionths / 1000000) AS bigint) AS whole, \
-                  CAST(SUM(quantity_millionths % 1000000) AS bigint) AS millionths FROM usage_records \
-                  WHERE tenant = $1 AND service_id = $2 AND billing_month = $3 GROUP BY unit_price ORDER BY unit_price";
+    let select = "SELECT unit_price, CAST(SUM(quantity / 1000000) AS bigint) AS whole, CAST(SUM(quantity % 1000000) AS bigint) AS millionths \
+                  FROM (SELECT unit_price, quantity_millionths AS quantity FROM usage_records \
+                  WHERE tenant = $1 AND service_id = $2 AND billing_month = $3 UNION ALL \
+                  SELECT unit_price, -quantity_millionths FROM reversals WHERE tenant = $1 AND service_id = $2 AND billing_month = $3) AS used \
+                  GROUP BY unit_price HAVING SUM(quantity / 1000000) <> 0 OR SUM(quantity % 1000000) <> 0 ORDER BY unit_price";
     let values = vec![tenant.as_str().into(), service.id.into(), month.to_string().into()];
     let rows = sql::all(conn, select, values).await?;
     rows.iter()

@@ -5,6 +5,7 @@
 pub mod accruals;
 pub mod changes;
 pub mod charges;
+pub mod closed_use;
 pub mod customers;
 pub mod entries;
 pub mod fees;
@@ -17,12 +18,14 @@ pub mod methods;
 pub mod postpaid;
 pub mod recharges;
 pub mod refunds;
+pub mod reversals;
 pub mod settings;
 pub mod setups;
 pub mod top_up_refunds;
 pub mod top_ups;
 pub mod transfers;
 pub mod usage;
+pub mod usage_invoices;
 pub mod wallets;
 
 use payterms_chassis::Call;

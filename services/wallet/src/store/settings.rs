@@ -24,6 +24,7 @@ pub struct Model {
     invoices_hidden: bool,
     purchased_expire_days: i64,
     version: i64,
+    approval_limits: String,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -50,6 +51,7 @@ fn settings(row: &Model) -> Result<WalletSettings, AppError> {
         prepayment: row.prepayment,
         prepayment_methods: kinds(&row.prepayment_methods)?,
         invoices_hidden: row.invoices_hidden,
+        approval_limits: row.approval_limits.split_whitespace().map(amount).collect::<Result<_, _>>()?,
         purchased_expire_days: u32::try_from(row.purchased_expire_days).unwrap_or_default(),
         version: row.version,
     })
@@ -85,6 +87,7 @@ fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
         invoices_hidden: Set(settings.invoices_hidden),
         purchased_expire_days: Set(settings.purchased_expire_days.into()),
         version: Set(settings.version),
+        approval_limits: Set(amounts_text(&settings.approval_limits)),
     }
 }
 

@@ -35,7 +35,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-const KINDS: [(TransferKind, &str); 20] = [
+const KINDS: [(TransferKind, &str); 21] = [
     (TransferKind::Grant, "GRANT"),
     (TransferKind::GrantVoid, "GRANT_VOID"),
     (TransferKind::Debit, "DEBIT"),
@@ -56,15 +56,39 @@ const KINDS: [(TransferKind, &str); 20] = [
     (TransferKind::PostpaidClose, "POSTPAID_CLOSE"),
     (TransferKind::TransferReturn, "TRANSFER_RETURN"),
     (TransferKind::TopUpRefund, "TOP_UP_REFUND"),
+    (TransferKind::Reversal, "REVERSAL"),
 ];
 
-fn kind_name(kind: TransferKind) -> &'static str {
+pub(super) fn kind_name(kind: TransferKind) -> &'static str {
     KINDS.iter().find(|(candidate, _)| *candidate == kind).map_or("", |(_, name)| name)
 }
 
 /// The kind of a column.
 pub(crate) fn kind(name: &str) -> Result<TransferKind, AppError> {
     KINDS.iter().find(|(_, candidate)| *candidate == name).map(|(kind, _)| *kind).ok_or_else(|| unknown("transfer kind", name))
+}
+
+/// A transfer without its entries.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// Its kind.
+    pub kind: TransferKind,
+    /// What the caller said about it.
+    pub description: String,
+    /// When it was recorded.
+    pub recorded_at: ChronoDateTimeUtc,
+    /// When it took effect.
+    pub effective_at: ChronoDateTimeUtc,
+}
+
+/// One transfer of a wallet.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, id: Id<Transfer>) -> Result<Option<Head>, AppError> {
+    let found = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::WalletId.eq(wallet.uuid())).one(conn).await?;
+    let head = |row: Model| {
+        let Model { description, recorded_at, effective_at, .. } = row;
+        Ok(Head { kind: kind(&row.kind)?, description, recorded_at, effective_at })
+    };
+    found.map(head).transpose()
 }
 
 /// Whether the surplus of a payment has become credit already.

@@ -6,7 +6,7 @@ use payterms_chassis::{
     rows::{self, Kind, Rows},
 };
 use payterms_kernel::{Id, TenantId};
-use payterms_wallet_domain::{UsageRecord, Wallet, metered::Metered};
+use payterms_wallet_domain::{Transfer, UsageRecord, Wallet, metered::Metered};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use sea_orm::{QueryOrder, QuerySelect, QueryTrait, entity::prelude::*};
 use std::collections::HashMap;
@@ -131,6 +131,39 @@ fn record(row: Model) -> Result<UsageRecord, AppError> {
         used_at: row.used_at,
         recorded_at: row.recorded_at,
     })
+}
+
+/// The record of the use that a transfer of a wallet took. Records have no index by transfer, which would cost every use a row of
+/// it: those of the product are searched, the newest first.
+pub async fn of_transfer<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (wallet, product): (Id<Wallet>, &str),
+    transfer: Id<Transfer>,
+) -> Result<Option<UsageRecord>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::WalletId.eq(wallet.uuid()))
+        .filter(Column::Product.eq(product))
+        .filter(Column::TransferId.eq(transfer.uuid()))
+        .order_by_desc(Column::Sequence)
+        .limit(1);
+    query.one(conn).await?.map(record).transpose()
+}
+
+/// A use of a wallet that a metered service bills.
+pub async fn find_metered<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    id: Id<UsageRecord>,
+) -> Result<Option<UsageRecord>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Id.eq(id.uuid()))
+        .filter(Column::WalletId.eq(wallet.uuid()))
+        .filter(Column::ServiceId.is_not_null());
+    query.one(conn).await?.map(record).transpose()
 }
 
 /// Records of a wallet below the sequence `before`, newest first; of one product if one is named.

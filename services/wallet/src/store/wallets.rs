@@ -3,7 +3,7 @@
 use super::{currency, lot_cache::LotCache, lots, money, unknown};
 use payterms_chassis::{AppError, WriteTx, rows};
 use payterms_kernel::{Currency, Id, Money, TenantId};
-use payterms_wallet_domain::{Customer, Wallet};
+use payterms_wallet_domain::{Customer, Lot, Wallet};
 use sea_orm::{
     IntoActiveModel, QueryOrder, QuerySelect,
     entity::prelude::*,
@@ -55,6 +55,16 @@ impl Locked {
     #[must_use]
     pub fn new(wallet: Wallet) -> Self {
         Self { before: wallet.clone(), wallet }
+    }
+
+    /// Adds used-up lots, which a decision may give credit back to. To be called before any decision.
+    pub fn recall(&mut self, lots: impl IntoIterator<Item = Lot>) {
+        for lot in lots {
+            if self.wallet.lots.iter().all(|own| own.id != lot.id) {
+                self.wallet.insert_lot(lot);
+            }
+        }
+        self.before.lots.clone_from(&self.wallet.lots);
     }
 
     /// The sequence of its last entry, and the number of its uses, when it was loaded.

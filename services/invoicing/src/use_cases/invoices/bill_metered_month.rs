@@ -1,6 +1,9 @@
 //! Bills the month of a metered service that the wallet has closed, once.
 
-use super::save::{issue_draft, publish_invoice};
+use super::{
+    announce_usage::announce_usage_invoice,
+    save::{issue_draft, publish_invoice},
+};
 use crate::{
     store::{customers, invoice_lists, invoices, metered, tenants},
     use_cases::{collections::schedule::schedule_collections, mails::invoice_notices::mail_issued_invoice},
@@ -57,6 +60,7 @@ pub async fn bill_metered_month(tx: &mut WriteTx, event: &MeteredUsageClosed) ->
     issue_draft(tx, &mut invoice, (&seller, &buyer)).await?;
     schedule_collections(tx, std::slice::from_ref(&invoice)).await?;
     publish_invoice(tx, &invoice).await?;
+    announce_usage_invoice(tx, &invoice).await?;
     mail_issued_invoice(tx, &invoice).await
 }
 

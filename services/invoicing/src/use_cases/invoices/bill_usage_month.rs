@@ -1,7 +1,10 @@
 //! Bills the month of a wallet that the wallet has closed, once: what deposits paid by an invoice that is
 //! paid already, what accrued to a postpaid agreement by one that is to be transferred.
 
-use super::save::{issue_draft, publish_invoice};
+use super::{
+    announce_usage::announce_usage_invoice,
+    save::{issue_draft, publish_invoice},
+};
 use crate::{
     documents::wording::Language,
     store::{customers, invoice_lists, invoices, tenants},
@@ -76,6 +79,7 @@ async fn issue_usage_invoice(
     invoice.usage = Some(month);
     invoices::save_draft(tx.conn(), &tenant, &invoice).await?;
     issue_draft(tx, &mut invoice, sides).await?;
+    announce_usage_invoice(tx, &invoice).await?;
     Ok(invoice)
 }
 

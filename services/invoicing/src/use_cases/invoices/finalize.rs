@@ -1,6 +1,7 @@
 //! Issues a draft: its number is taken last, and rolls back with everything else.
 
 use super::{
+    announce_usage::announce_usage_invoice,
     load::{find_sides, lock_invoice, must_show},
     save::{issue_draft, publish_invoice},
 };
@@ -27,6 +28,7 @@ pub async fn finalize_invoice(app: &App, call: &Call, named: &InvoiceRef, etag: 
     issue_draft(&tx, &mut invoice, (&tenant, &customer)).await?;
     schedule_collections(&tx, std::slice::from_ref(&invoice)).await?;
     let rendered = publish_invoice(&mut tx, &invoice).await?;
+    announce_usage_invoice(&mut tx, &invoice).await?;
     mail_issued_invoice(&mut tx, &invoice).await?;
     tx.commit(FinalizeInvoiceResponse { invoice: Some(rendered) }).await
 }

@@ -1,6 +1,7 @@
 //! Drafts, invoices, and what bills them.
 
 pub mod ageing;
+pub mod announce_usage;
 pub mod bill_metered_month;
 pub mod bill_purchase;
 pub mod bill_usage_month;

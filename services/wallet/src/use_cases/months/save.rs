@@ -53,6 +53,7 @@ pub(super) async fn save_closing(
         shortfall: unused.shortfall,
         rest: unused.rest,
         created_at: now,
+        last_sequence: Some(locked.wallet.sequence),
     };
     let has_ended = agreement.as_ref().is_some_and(|agreement| agreement.state != AgreementState::Active);
     let end = if has_ended { AgreementEnd::Ends } else { AgreementEnd::GoesOn };

@@ -11,7 +11,7 @@ use crate::{
     messages,
     provider::{ProviderRefund, RefundOrder, unanswered},
     store::{
-        charges, entries, methods, refunds, settings, transfers,
+        accruals, charges, closed_use, entries, methods, refunds, settings, transfers,
         wallets::{self, Locked},
     },
     use_cases::{lots::expire::schedule_expiry, recharges::save::schedule_recharges, wallets::save::save_wallet},
@@ -22,10 +22,11 @@ use payterms_chassis::{
     kill,
     render::money,
 };
-use payterms_kernel::{Id, Refusal, id::step_id};
+use payterms_kernel::{Id, Money, Refusal, id::step_id};
 use payterms_proto::wallet::v1::{PaymentRefunded, RefundPaymentResponse};
 use payterms_wallet_domain::{
     Charge, ChargeState, Lot, Refund, RefundState, TransferKind,
+    month::Billed,
     refund::{self, CreditTaken, Refunded},
 };
 
@@ -78,18 +79,37 @@ pub async fn refund_payment(app: &App, call: &Call, command: &RefundPayment) -> 
         app.flows.spawn(lease);
         return app.flows.answer(call, false).await;
     }
-    // Bank transfers and closed months took no credit from lots, so there are no lots to return to.
-    let kinds = [TransferKind::BankTransfer, TransferKind::MonthClose];
-    let took_no_lots = transfers::has_any(tx.conn(), &call.tenant, named.payment, &kinds).await?;
-    let lots = if refund.charge.is_some() || took_no_lots {
-        as_credit(&mut tx, &mut locked, &mut refund).await?
-    } else {
-        let by_lot = entries::taken_by(tx.conn(), &call.tenant, named.payment).await?;
+    let by_lot = if refund.charge.is_some() { None } else { lots_that_paid(&tx, command).await? };
+    let lots = if let Some(by_lot) = by_lot {
         let returned_before = refunds::sum_of(tx.conn(), &call.tenant, named.payment, None, named.currency).await?;
         refund::credit_again(&mut locked.wallet, tx.ids(), &mut refund, CreditTaken { by_lot: &by_lot, returned_before }, now)?
+    } else {
+        as_credit(&mut tx, &mut locked, &mut refund).await?
     };
     publish_refund(&mut tx, &mut locked, &refund, &lots).await?;
     tx.commit(response(&refund)).await
+}
+
+/// The credit by which a payment paid, lot by lot; `None` where no lots paid, as for a bank transfer.
+async fn lots_that_paid(tx: &WriteTx, command: &RefundPayment) -> Result<Option<Vec<(Lot, Money)>>, AppError> {
+    let (conn, tenant, payment) = (tx.conn(), &tx.call().tenant, command.payment.payment);
+    if transfers::has_any(conn, tenant, payment, &[TransferKind::BankTransfer]).await? {
+        return Ok(None);
+    }
+    if !transfers::has_any(conn, tenant, payment, &[TransferKind::MonthClose]).await? {
+        return Ok(Some(entries::taken_by(conn, tenant, payment).await?));
+    }
+    // The payment is the closing of a month, whose use the deposits had paid one by one.
+    let Some((closing, open)) = accruals::closed(conn, tenant, payment).await? else { return Ok(None) };
+    let Some(mut by_lot) = closed_use::deposits_of(conn, tenant, tx.time().zone, &closing).await? else { return Ok(None) };
+    let Some(wallet) = wallets::find_many(conn, tenant, &[closing.wallet]).await?.pop() else { return Ok(None) };
+    let paid = by_lot.iter().try_fold(Money::zero(wallet.currency), |sum, (_, part)| sum.plus(*part))?;
+    // The invoice comes to whole minor units; the difference belongs to what is given back last.
+    let rounding = Billed::of(&wallet, &open.deposit)?.total.minus(paid)?;
+    if let Some((_, part)) = by_lot.first_mut() {
+        *part = part.plus(rounding)?;
+    }
+    Ok(Some(by_lot))
 }
 
 fn response(refund: &Refund) -> RefundPaymentResponse {

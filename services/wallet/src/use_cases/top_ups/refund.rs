@@ -12,6 +12,7 @@ use crate::{
     use_cases::{
         lots::expire::schedule_overdue_lots,
         recharges::save::schedule_recharges,
+        settings::limit::must_be_within_limit,
         wallets::{load::lock_wallet, save::save_wallet},
     },
 };
@@ -30,7 +31,7 @@ pub const FLOW: &str = "top_up_refund";
 /// Refunds a top-up.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `RECHARGE_WOULD_FOLLOW`; those of [`top_up_refund::ask`].
+/// `RESOURCE_NOT_FOUND`, `SECOND_PERSON_REQUIRED`, `RECHARGE_WOULD_FOLLOW`; those of [`top_up_refund::ask`].
 pub async fn refund_top_up(app: &App, call: &Call, command: &RefundTopUp) -> Result<Answer<RefundTopUpResponse>, AppError> {
     let named = &command.top_up;
     let mut tx = app.db.begin(call).await?;
@@ -45,6 +46,8 @@ pub async fn refund_top_up(app: &App, call: &Call, command: &RefundTopUp) -> Res
     let now = tx.now();
     let before = locked.wallet.clone();
     let (refund, hold) = top_up_refund::ask(&mut top_up, &mut locked.wallet, tx.ids(), command.request.clone(), now)?;
+    // All refunds of the top-up together: many small ones are a large one.
+    must_be_within_limit(&tx, top_up.refunded_credit.plus(top_up.refunded_tax)?).await?;
     recharge.must_not_follow(&before, &locked.wallet, now)?;
     save_refund(&mut tx, &mut locked, (&top_up, &refund), &hold).await?;
     let lease = app.flows.open(&tx, FLOW, refund.id.uuid()).await?;

@@ -1,0 +1,388 @@
+//! Reversals: what a debit, capture, use or fee took is given back, whole or in parts
+//! (docs/domain/wallet.md#reversals).
+
+use crate::{
+    UsageRecord,
+    ledger::{Account, Transfer, TransferKind},
+    lot::{Lot, TaxKind},
+    month::Funding,
+    wallet::{Payer, Wallet},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use payterms_kernel::{Id, IdSource, Money, Refusal, Violation, money::MoneyError, rounding};
+use rust_decimal::Decimal;
+
+/// The least time for which credit of an expired lot can be used again.
+pub const LEAST_DAYS: i64 = 30;
+/// Decimals of a quantity.
+const QUANTITY_DIGITS: u32 = 6;
+
+/// What was reversed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reversed {
+    /// A transfer of the wallet.
+    Transfer(Id<Transfer>),
+    /// A use that a metered service bills, and that took no credit.
+    MeteredUse(Id<UsageRecord>),
+}
+
+/// A reversal; it never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reversal {
+    /// Its id, which is also that of its own transfer, if it has one.
+    pub id: Id<Reversal>,
+    /// The wallet.
+    pub wallet: Id<Wallet>,
+    /// What was reversed.
+    pub original: Reversed,
+    /// How much of it.
+    pub amount: Money,
+    /// How much of the quantity, where the original is a use.
+    pub quantity: Option<Decimal>,
+    /// Why, in the words of who asked for it.
+    pub explanation: String,
+    /// Where the credit went, in the order in which it was given back.
+    pub parts: Vec<Part>,
+    /// When it took effect.
+    pub effective_at: DateTime<Utc>,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+}
+
+/// A part of a reversal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The transfer that had taken it: the original, or the one that later paid what the original left owing.
+    pub taken_by: Id<Transfer>,
+    /// The lot that had paid it; `None` for the debt.
+    pub from: Option<Id<Lot>>,
+    /// The lot that has it now; `None` where it lowered the debt.
+    pub to: Option<Id<Lot>>,
+    /// How much.
+    pub amount: Money,
+}
+
+/// What one lot, or the debt, paid of a transfer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The transfer.
+    pub by: Id<Transfer>,
+    /// The lot; `None` for the debt.
+    pub lot: Option<Lot>,
+    /// What is not given back yet.
+    pub left: Money,
+    /// The sequence of its entry.
+    pub sequence: i64,
+    /// When it was recorded, which decides its month.
+    pub recorded_at: DateTime<Utc>,
+}
+
+/// The use that a transfer is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UseOf {
+    /// How much was used.
+    pub quantity: Decimal,
+    /// The price of one.
+    pub unit_price: Money,
+    /// How much of it is reversed already.
+    pub reversed: Decimal,
+}
+
+/// The transfer to reverse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    /// The transfer.
+    pub transfer: Id<Transfer>,
+    /// Its kind.
+    pub kind: TransferKind,
+    /// How much it took.
+    pub amount: Money,
+    /// What it took, in the order of consumption.
+    pub taken: Vec<Taken>,
+    /// What lots paid later of what it left owing, in that order.
+    pub settled: Vec<Taken>,
+    /// Whether what it left owing accrued to a postpaid agreement.
+    pub postpaid: bool,
+    /// The label under which it accrues.
+    pub label: String,
+    /// The use, where it is one.
+    pub used: Option<UseOf>,
+    /// When it took effect.
+    pub effective_at: DateTime<Utc>,
+}
+
+/// A reversal to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// How much; `None` for all that is left.
+    pub amount: Option<Money>,
+    /// When it takes effect; `None` for now.
+    pub effective_at: Option<DateTime<Utc>>,
+    /// Why.
+    pub explanation: String,
+}
+
+/// What a reversal takes off the bill of a month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lowered {
+    /// How the use was paid.
+    pub funding: Funding,
+    /// The label.
+    pub label: String,
+    /// How much.
+    pub amount: Money,
+    /// The sequence of the entry that accrued.
+    pub sequence: i64,
+    /// When that was recorded.
+    pub recorded_at: DateTime<Utc>,
+}
+
+/// The verb that gives back what a transfer of another kind moved.
+fn instead(kind: TransferKind) -> Option<&'static str> {
+    Some(match kind {
+        TransferKind::Debit | TransferKind::Capture | TransferKind::Usage | TransferKind::Fee => return None,
+        TransferKind::Grant => "VoidGrant",
+        TransferKind::GrantVoid | TransferKind::Expiry => "GrantCredit",
+        TransferKind::TopUp => "RefundTopUp",
+        TransferKind::BankTransfer | TransferKind::TransferTopUp => "UnmatchBankLine",
+        TransferKind::TransferReturn => "MatchBankLine",
+        TransferKind::InvoiceCredit | TransferKind::Charge | TransferKind::Surplus => "UnapplyPayment",
+        TransferKind::MonthClose | TransferKind::PostpaidClose => "CreateCreditNote",
+        TransferKind::Reversal => "PostFee",
+        TransferKind::OwedSettlement => "ReverseTransfer",
+        TransferKind::InvoiceRefund | TransferKind::TopUpRefund | TransferKind::Chargeback => "",
+    })
+}
+
+/// Refuses a transfer whose money goes back in another way.
+///
+/// # Errors
+/// `NOT_REVERSIBLE` with the verb to use instead.
+pub fn must_be_reversible(kind: TransferKind) -> Result<(), Refusal> {
+    match instead(kind) {
+        None => Ok(()),
+        Some("") => {
+            let message = "What went back to a card or was taken back by an issuer cannot be reversed here.";
+            Err(Refusal::precondition("NOT_REVERSIBLE", message))
+        }
+        Some("ReverseTransfer") => {
+            let message = "New credit paid what was owed. Reverse the debit or fee that was owed; its credit comes back with it.";
+            Err(Refusal::precondition("NOT_REVERSIBLE", message).with("verb", "ReverseTransfer"))
+        }
+        Some(verb) => Err(not_reversible(verb)),
+    }
+}
+
+/// What another verb gives back.
+#[must_use]
+pub fn not_reversible(verb: &str) -> Refusal {
+    let message = format!("Only debits, captures, uses and fees are reversed. Use {verb} for this.");
+    Refusal::precondition("NOT_REVERSIBLE", message).with("verb", verb)
+}
+
+/// A use or transfer of which nothing is left to reverse.
+pub(crate) fn already_reversed() -> Refusal {
+    Refusal::precondition("ALREADY_REVERSED", "All of it is reversed already.")
+}
+
+fn too_large(left: Money) -> Refusal {
+    let message = format!("{left} of it can still be reversed. Ask for at most that.");
+    Refusal::precondition("REVERSAL_TOO_LARGE", message).with("left", left.amount()).with("currency", left.currency())
+}
+
+/// The instant at which a reversal takes effect: neither before the original nor in the future.
+pub(crate) fn effective(at: Option<DateTime<Utc>>, original: DateTime<Utc>, now: DateTime<Utc>) -> Result<DateTime<Utc>, Refusal> {
+    let at = at.unwrap_or(now);
+    if at >= original.min(now) && at <= now {
+        return Ok(at);
+    }
+    let description = "Name an instant that is neither before the original nor in the future.".to_owned();
+    Err(Refusal::invalid(vec![Violation { field: "effective_time".into(), reason: "TIME_OUT_OF_RANGE", description }]))
+}
+
+/// Gives back what a transfer took: what was taken last first, to the debt or to the lot that had paid it. A lot that is over gives
+/// way to a new one like it.
+///
+/// # Errors
+/// `NOT_REVERSIBLE`, `CURRENCY_MISMATCH`, `ALREADY_REVERSED`, `REVERSAL_TOO_LARGE`, `TIME_OUT_OF_RANGE`.
+pub fn reverse(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    original: &Original,
+    order: Order,
+    now: DateTime<Utc>,
+) -> Result<(Reversal, Vec<Lowered>), Refusal> {
+    must_be_reversible(original.kind)?;
+    let zero = Money::zero(wallet.currency);
+    let left = original.taken.iter().try_fold(zero, |sum, taken| sum.plus(taken.left))?;
+    if let Some(amount) = order.amount {
+        wallet.takes(amount)?;
+    }
+    if !left.is_positive() {
+        return Err(already_reversed());
+    }
+    let amount = order.amount.unwrap_or(left);
+    if left.compare(amount)?.is_lt() {
+        return Err(too_large(left));
+    }
+    let effective_at = effective(order.effective_at, original.effective_at, now)?;
+    let mut given = Given { wallet, ids, now, parts: Vec::new(), sides: Vec::new(), lowered: Vec::new(), revenue: zero, settlement: zero };
+    let missing = given.take_back(original, amount)?;
+    if !missing.is_zero() {
+        return Err(too_large(amount.minus(missing)?));
+    }
+    let Given { parts, mut sides, lowered, revenue, settlement, .. } = given;
+    let earned = [(Account::Revenue, None, revenue.negated()), (Account::InvoiceSettlement, None, settlement.negated())];
+    sides.extend(earned.into_iter().filter(|(.., amount)| !amount.is_zero()));
+    let transfer = wallet.post(ids, TransferKind::Reversal, sides, order.explanation.clone(), now)?;
+    if let Some(own) = wallet.transfers.iter_mut().rev().find(|own| own.id == transfer) {
+        own.effective_at = effective_at;
+    }
+    let recorded_at = wallet.updated_at;
+    // Credit that is free again pays the wallet's debt first, as new credit does.
+    for lot in parts.iter().filter_map(|part| part.to) {
+        wallet.settle_owed(ids, lot, Payer::Free, now)?;
+    }
+    let before = original.amount.minus(left)?;
+    let quantity = original.used.as_ref().map(|used| used.share(original.amount, before.plus(amount)?)).transpose()?;
+    let reversal = Reversal {
+        id: Id::from_uuid(transfer.uuid()),
+        wallet: wallet.id,
+        original: Reversed::Transfer(original.transfer),
+        amount,
+        quantity,
+        explanation: order.explanation,
+        parts,
+        effective_at,
+        recorded_at,
+    };
+    Ok((reversal, lowered))
+}
+
+impl UseOf {
+    /// The quantity that belongs to what is reversed of an amount; the last reversal takes the rest.
+    fn share(&self, whole: Money, so_far: Money) -> Result<Decimal, MoneyError> {
+        if so_far == whole {
+            return self.quantity.checked_sub(self.reversed).ok_or(MoneyError::Overflow);
+        }
+        let product = self.quantity.checked_mul(so_far.amount()).ok_or(MoneyError::Overflow)?;
+        let exact = product.checked_div(whole.amount()).ok_or(MoneyError::Overflow)?;
+        let due = rounding::half_away(exact, QUANTITY_DIGITS).min(self.quantity);
+        Ok(due.checked_sub(self.reversed).ok_or(MoneyError::Overflow)?.max(Decimal::ZERO).normalize())
+    }
+}
+
+/// A reversal in the making.
+struct Given<'a> {
+    wallet: &'a mut Wallet,
+    ids: &'a mut IdSource,
+    now: DateTime<Utc>,
+    parts: Vec<Part>,
+    sides: Vec<(Account, Option<Id<Lot>>, Money)>,
+    lowered: Vec<Lowered>,
+    revenue: Money,
+    settlement: Money,
+}
+
+impl Given<'_> {
+    /// Takes back at most `amount` of what was taken, the last part first; returns what is missing.
+    fn take_back(&mut self, original: &Original, mut amount: Money) -> Result<Money, Refusal> {
+        for taken in original.taken.iter().rev() {
+            let part = taken.left.min(amount)?;
+            if !part.is_positive() {
+                continue;
+            }
+            amount = amount.minus(part)?;
+            let missing = match &taken.lot {
+                Some(lot) => self.restore_lot(taken, lot, part, &original.label).map(|()| Money::zero(part.currency()))?,
+                None => self.lower_debt(original, taken, part)?,
+            };
+            if !missing.is_zero() {
+                return Ok(amount.plus(missing)?);
+            }
+        }
+        Ok(amount)
+    }
+
+    /// Lowers the debt. What lots paid of it meanwhile goes back to them.
+    fn lower_debt(&mut self, original: &Original, taken: &Taken, part: Money) -> Result<Money, Refusal> {
+        let lowers = if original.postpaid { part } else { self.wallet.owed_for_use()?.min(part)? };
+        if lowers.is_positive() {
+            self.wallet.owed = self.wallet.owed.minus(lowers)?;
+            self.revenue = self.revenue.plus(lowers)?;
+            self.sides.push((Account::CustomerCredit, None, lowers));
+            self.parts.push(Part { taken_by: taken.by, from: None, to: None, amount: lowers });
+            if original.postpaid {
+                self.lower(Funding::Postpaid, &original.label, taken, lowers);
+            }
+        }
+        let mut rest = part.minus(lowers)?;
+        for settled in original.settled.iter().rev() {
+            let Some(lot) = settled.lot.as_ref().filter(|_| rest.is_positive()) else { continue };
+            let again = settled.left.min(rest)?;
+            if again.is_positive() {
+                rest = rest.minus(again)?;
+                // Two parts: the settlement's, so that its credit returns once, and the original's, so that it is not owed again.
+                self.restore_lot(settled, lot, again, "")?;
+                self.parts.push(Part { taken_by: taken.by, from: None, to: None, amount: again });
+            }
+        }
+        Ok(rest)
+    }
+
+    fn restore_lot(&mut self, taken: &Taken, lot: &Lot, part: Money, label: &str) -> Result<(), Refusal> {
+        if lot.tax_kind == Some(TaxKind::Deposit) {
+            self.settlement = self.settlement.plus(part)?;
+            self.lower(Funding::Deposit, label, taken, part);
+        } else {
+            self.revenue = self.revenue.plus(part)?;
+        }
+        let to = self.wallet.restore(self.ids, lot, part, self.now)?;
+        self.sides.push((Account::CustomerCredit, Some(to), part));
+        self.parts.push(Part { taken_by: taken.by, from: Some(lot.id), to: Some(to), amount: part });
+        Ok(())
+    }
+
+    fn lower(&mut self, funding: Funding, label: &str, taken: &Taken, amount: Money) {
+        let (label, sequence, recorded_at) = (label.to_owned(), taken.sequence, taken.recorded_at);
+        self.lowered.push(Lowered { funding, label, amount, sequence, recorded_at });
+    }
+}
+
+impl Wallet {
+    /// The part of the debt that debits and fees left, beside what came of chargebacks and transfers that were taken back.
+    fn owed_for_use(&self) -> Result<Money, MoneyError> {
+        let undone = self.owed_undone.minus(self.owed_undone.min(self.owed_back)?)?;
+        self.owed.minus(self.owed_back)?.minus(undone)
+    }
+
+    /// Gives a lot a part of its credit back. One that is over gives way to a new lot like it, for thirty days. The caller posts the
+    /// transfer.
+    pub(crate) fn restore(&mut self, ids: &mut IdSource, lot: &Lot, part: Money, now: DateTime<Utc>) -> Result<Id<Lot>, MoneyError> {
+        let expires_at = lot.expires_at.filter(|expiry| *expiry <= now).map(|_| now + TimeDelta::days(LEAST_DAYS));
+        if let Some(expires_at) = expires_at {
+            self.lot_count = self.lot_count.saturating_add(1);
+            let again = Lot {
+                id: ids.make(),
+                sequence: self.lot_count,
+                amount: part,
+                remaining: part,
+                pinned: Money::zero(self.currency),
+                expires_at: Some(expires_at),
+                created_at: now,
+                ..lot.clone()
+            };
+            let id = again.id;
+            self.insert_lot(again);
+            return Ok(id);
+        }
+        if let Some(own) = self.lots.iter_mut().find(|own| own.id == lot.id) {
+            own.remaining = own.remaining.plus(part)?;
+        }
+        Ok(lot.id)
+    }
+}
+
+#[cfg(test)]
+#[path = "reversal_tests.rs"]
+mod tests;

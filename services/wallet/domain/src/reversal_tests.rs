@@ -1,0 +1,207 @@
+//! Whatever paid, a reversal leaves the books as if nothing had been taken.
+
+use super::{Lowered, Order, Original, Taken, UseOf, must_be_reversible, reverse};
+use crate::{
+    Account, LotKind, TaxKind, TransferKind, Wallet,
+    month::{Funding, accrued},
+    posting::{self, Debit, Posting},
+    wallet::{LotFunding, NewLot},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use payterms_kernel::{Currency, Id, IdSource, Money};
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+fn usd(micros: i64) -> Money {
+    Money::from_micros(Currency::parse("USD").unwrap(), micros)
+}
+
+fn ids() -> IdSource {
+    IdSource::new(NOW, b"seed", "test")
+}
+
+fn wallet() -> Wallet {
+    Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd(0).currency(), NOW)
+}
+
+fn add(wallet: &mut Wallet, ids: &mut IdSource, micros: i64, kind: Option<TaxKind>, expires_at: Option<DateTime<Utc>>) {
+    let lot = NewLot {
+        kind: if kind.is_some() { LotKind::Purchased } else { LotKind::Granted },
+        tax_kind: kind,
+        priority: 0,
+        amount: usd(micros),
+        expires_at,
+        description: String::new(),
+    };
+    let (source, transfer) =
+        if kind.is_some() { (Account::ProviderClearing, TransferKind::TopUp) } else { (Account::Promotion, TransferKind::Grant) };
+    wallet.add_lot(ids, lot, LotFunding { kind: transfer, source, tax: usd(0), recharge: false }, NOW).unwrap();
+}
+
+fn take(wallet: &mut Wallet, ids: &mut IdSource, micros: i64) -> Posting {
+    let debit = Debit { amount: usd(micros), kind: TransferKind::Fee, into_negative: true, description: "number".into() };
+    posting::debit(wallet, ids, debit, NOW).unwrap()
+}
+
+/// What a store would read of a posting of the wallet, after earlier reversals gave parts back.
+fn original(
+    wallet: &Wallet,
+    known: &Wallet,
+    posting: &Posting,
+    reversed: &BTreeMap<(Id<crate::Transfer>, Option<Id<crate::Lot>>), i64>,
+) -> Original {
+    let taken_of = |transfer: &crate::Transfer| {
+        let own = transfer.entries.iter().filter(|entry| entry.account == Account::CustomerCredit && entry.amount.is_negative());
+        own.map(|entry| Taken {
+            by: transfer.id,
+            lot: entry.lot.and_then(|id| wallet.lots.iter().chain(&known.lots).find(|lot| lot.id == id).cloned()),
+            left: usd(-entry.amount.micros() - reversed.get(&(transfer.id, entry.lot)).copied().unwrap_or_default()),
+            sequence: entry.running.unwrap().sequence,
+            recorded_at: transfer.recorded_at,
+        })
+        .collect::<Vec<_>>()
+    };
+    let at = wallet.transfers.iter().position(|own| own.id == posting.transfer).unwrap();
+    let later = wallet.transfers[at..].iter().filter(|own| own.kind == TransferKind::OwedSettlement);
+    Original {
+        transfer: posting.transfer,
+        kind: wallet.transfers[at].kind,
+        amount: posting.amount,
+        taken: taken_of(&wallet.transfers[at]),
+        settled: later.flat_map(taken_of).filter(|taken| taken.lot.is_some()).collect(),
+        postpaid: wallet.overdraft.is_some(),
+        label: "number".into(),
+        used: None,
+        effective_at: NOW,
+    }
+}
+
+fn order(micros: Option<i64>) -> Order {
+    Order { amount: micros.map(usd), effective_at: None, explanation: "wrong number".into() }
+}
+
+fn balance(wallet: &Wallet, account: Account) -> i64 {
+    let entries = wallet.transfers.iter().flat_map(|transfer| &transfer.entries).filter(|entry| entry.account == account);
+    entries.map(|entry| entry.amount.micros()).sum()
+}
+
+fn accruals(wallet: &Wallet) -> BTreeMap<(Funding, String), i64> {
+    let mut sums = BTreeMap::new();
+    for (funding, label, amount) in wallet.transfers.iter().flat_map(|own| accrued(wallet, own).unwrap()) {
+        *sums.entry((funding, label)).or_default() += amount.micros();
+    }
+    sums
+}
+
+fn lower(sums: &mut BTreeMap<(Funding, String), i64>, lowered: Vec<Lowered>) {
+    for Lowered { funding, label, amount, .. } in lowered {
+        *sums.get_mut(&(funding, label)).unwrap() -= amount.micros();
+    }
+    sums.retain(|_, sum| *sum != 0);
+}
+
+proptest! {
+    /// Whatever paid a fee, reversing it in parts leaves the books as if it had never been taken.
+    #[test]
+    fn all_parts_together_undo_a_fee(
+        deposit in 0_i64..50, taxed in 0_i64..50, granted in 0_i64..50, fee in 1_i64..200, later in 0_i64..100, parts in prop::collection::vec(1_i64..60, 0..4),
+        postpaid: bool, kind in prop::option::of(prop::bool::ANY),
+    ) {
+        let (mut wallet, mut ids) = (wallet(), ids());
+        wallet.overdraft = postpaid.then(|| usd(1_000));
+        for (micros, kind) in [(granted, None), (deposit, Some(TaxKind::Deposit)), (taxed, Some(TaxKind::TaxedSale))] {
+            if micros > 0 {
+                add(&mut wallet, &mut ids, micros, kind, None);
+            }
+        }
+        let known = wallet.clone();
+        let posting = take(&mut wallet, &mut ids, fee);
+        if later > 0 {
+            add(&mut wallet, &mut ids, later, kind.map(|deposit| if deposit { TaxKind::Deposit } else { TaxKind::TaxedSale }), None);
+        }
+        let (mut reversed, mut left) = (BTreeMap::new(), fee);
+        let mut sums = accruals(&wallet);
+        for part in parts.into_iter().map(Some).chain([None]) {
+            let asked = part.map(|part| part.min(left));
+            if left == 0 {
+                break;
+            }
+            let original = original(&wallet, &known, &posting, &reversed);
+            let (reversal, lowered) = reverse(&mut wallet, &mut ids, &original, order(asked), NOW).unwrap();
+            prop_assert_eq!(reversal.amount, usd(asked.unwrap_or(left)));
+            left -= reversal.amount.micros();
+            for own in &reversal.parts {
+                *reversed.entry((own.taken_by, own.from)).or_insert(0) += own.amount.micros();
+            }
+            lower(&mut sums, lowered);
+        }
+        prop_assert_eq!(left, 0);
+        prop_assert_eq!(wallet.posted.micros(), deposit + taxed + granted + later);
+        prop_assert!(wallet.owed.is_zero());
+        prop_assert_eq!((balance(&wallet, Account::Revenue), balance(&wallet, Account::InvoiceSettlement)), (0, 0));
+        prop_assert!(sums.is_empty(), "nothing is left to bill: {:?}", sums);
+        prop_assert!(wallet.lots.iter().all(|lot| lot.remaining == lot.amount), "each lot has its own again");
+        prop_assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
+    }
+}
+
+#[test]
+fn a_lot_that_is_over_gives_way_to_one_of_thirty_days() {
+    let (mut wallet, mut ids) = (wallet(), ids());
+    add(&mut wallet, &mut ids, 10, None, Some(NOW + TimeDelta::days(1)));
+    let known = wallet.clone();
+    let posting = take(&mut wallet, &mut ids, 10);
+    let later = NOW + TimeDelta::days(5);
+    let original = original(&wallet, &known, &posting, &BTreeMap::new());
+    reverse(&mut wallet, &mut ids, &original, order(Some(4)), later).unwrap();
+    let again = wallet.lots.iter().find(|lot| lot.remaining.is_positive()).unwrap();
+    assert_eq!((again.amount, again.kind, again.expires_at), (usd(4), LotKind::Granted, Some(later + TimeDelta::days(30))));
+}
+
+#[test]
+fn what_is_reversed_pays_what_is_owed_first() {
+    let (mut wallet, mut ids) = (wallet(), ids());
+    add(&mut wallet, &mut ids, 10, Some(TaxKind::Deposit), None);
+    let known = wallet.clone();
+    let first = take(&mut wallet, &mut ids, 10);
+    take(&mut wallet, &mut ids, 7);
+    let original = original(&wallet, &known, &first, &BTreeMap::new());
+    reverse(&mut wallet, &mut ids, &original, order(None), NOW).unwrap();
+    assert_eq!((wallet.owed, wallet.posted, wallet.lots[0].remaining), (usd(0), usd(3), usd(3)));
+}
+
+#[test]
+fn what_cannot_be_reversed_is_refused() {
+    let (mut wallet, mut ids) = (wallet(), ids());
+    add(&mut wallet, &mut ids, 10, None, None);
+    let known = wallet.clone();
+    let posting = take(&mut wallet, &mut ids, 10);
+    let whole = original(&wallet, &known, &posting, &BTreeMap::new());
+    let mut refused = |original: &Original, order: Order| reverse(&mut wallet.clone(), &mut ids, original, order, NOW).unwrap_err();
+    assert_eq!(refused(&whole, order(Some(11))).reason, "REVERSAL_TOO_LARGE");
+    let dated = |seconds| Order { effective_at: Some(NOW + TimeDelta::seconds(seconds)), ..order(None) };
+    for seconds in [-1, 1] {
+        assert_eq!(refused(&whole, dated(seconds)).violations[0].reason, "TIME_OUT_OF_RANGE");
+    }
+    let lot = whole.taken[0].lot.as_ref().unwrap().id;
+    let done = original(&wallet, &known, &posting, &BTreeMap::from([((posting.transfer, Some(lot)), 10)]));
+    assert_eq!(refused(&done, order(None)).reason, "ALREADY_REVERSED");
+    for (kind, verb) in
+        [(TransferKind::Grant, "VoidGrant"), (TransferKind::TopUp, "RefundTopUp"), (TransferKind::InvoiceCredit, "UnapplyPayment")]
+    {
+        let refusal = must_be_reversible(kind).unwrap_err();
+        assert!(refusal.reason == "NOT_REVERSIBLE" && refusal.message.contains(verb), "{refusal:?}");
+    }
+}
+
+#[test]
+fn the_quantity_follows_the_amount_and_the_last_part_has_the_rest() {
+    let used = |reversed: &str| UseOf { quantity: Decimal::from(3), unit_price: usd(10), reversed: reversed.parse().unwrap() };
+    assert_eq!(used("0").share(usd(30), usd(10)), Ok(Decimal::ONE));
+    assert_eq!(used("0").share(usd(7), usd(1)), Ok("0.428571".parse().unwrap()));
+    assert_eq!(used("0.428571").share(usd(7), usd(7)), Ok("2.571429".parse().unwrap()));
+}

@@ -1,0 +1,278 @@
+//! Tables `reversals` and `reversal_parts`: written once, never changed; and what transfers took that is not given back yet.
+
+use super::{lots, money, transfers};
+use chrono::{DateTime, Utc};
+use payterms_chassis::{
+    AppError,
+    rows::{self, Kind, Rows},
+    sql,
+};
+use payterms_kernel::{Id, Money, TenantId};
+use payterms_wallet_domain::{
+    Lot, Reversal, Transfer, TransferKind, UsageRecord, Wallet,
+    reversal::{Part, Reversed, Taken},
+};
+use rust_decimal::{Decimal, prelude::ToPrimitive};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+const COLUMNS: [rows::Column; 14] = [
+    ("tenant", Kind::Tenant),
+    ("id", Kind::Id),
+    ("wallet_id", Kind::Id),
+    ("transfer_id", Kind::MaybeId),
+    ("usage_record_id", Kind::MaybeId),
+    ("service_id", Kind::MaybeId),
+    ("billing_month", Kind::MaybeText),
+    ("unit_price", Kind::MaybeNumber),
+    ("amount", Kind::Number),
+    ("quantity_millionths", Kind::MaybeNumber),
+    ("currency", Kind::Text),
+    ("explanation", Kind::Text),
+    ("effective_at", Kind::Time),
+    ("recorded_at", Kind::Time),
+];
+
+const PART_COLUMNS: [rows::Column; 8] = [
+    ("tenant", Kind::Tenant),
+    ("reversal_id", Kind::Id),
+    ("place", Kind::Number),
+    ("taken_by", Kind::Id),
+    ("from_lot_id", Kind::MaybeId),
+    ("to_lot_id", Kind::MaybeId),
+    ("amount", Kind::Number),
+    ("currency", Kind::Text),
+];
+
+/// Inserts a reversal; `metered` is the use of a metered service that it takes off the service's month.
+pub async fn insert<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    reversal: &Reversal,
+    metered: Option<&UsageRecord>,
+) -> Result<(), AppError> {
+    let millionths = |value: Decimal| value.checked_mul(Decimal::from(1_000_000)).and_then(|value| value.to_i64());
+    let (transfer, record) = match &reversal.original {
+        Reversed::Transfer(id) => (Some(id.uuid()), None),
+        Reversed::MeteredUse(id) => (None, Some(id.uuid())),
+    };
+    let currency = reversal.amount.currency().code();
+    let mut rows = Rows::new(COLUMNS);
+    rows.push([
+        tenant.as_str().into(),
+        reversal.id.uuid().into(),
+        reversal.wallet.uuid().into(),
+        transfer.into(),
+        record.into(),
+        metered.and_then(|record| record.metered).map(|own| own.service).into(),
+        metered.and_then(|record| record.metered).map(|own| own.month.to_string()).into(),
+        metered.map(|record| record.unit_price.micros()).into(),
+        reversal.amount.micros().into(),
+        reversal.quantity.and_then(millionths).into(),
+        currency.into(),
+        reversal.explanation.as_str().into(),
+        reversal.effective_at.into(),
+        reversal.recorded_at.into(),
+    ]);
+    rows.insert(conn, "reversals", "").await?;
+    let mut parts = Rows::new(PART_COLUMNS);
+    for (place, part) in (0_i64..).zip(&reversal.parts) {
+        parts.push([
+            tenant.as_str().into(),
+            reversal.id.uuid().into(),
+            place.into(),
+            part.taken_by.uuid().into(),
+            part.from.map(Id::uuid).into(),
+            part.to.map(Id::uuid).into(),
+            part.amount.micros().into(),
+            currency.into(),
+        ]);
+    }
+    parts.insert(conn, "reversal_parts", "").await?;
+    Ok(())
+}
+
+/// The columns of an entry that took credit, with what reversals gave back of it.
+const TAKEN: &str = "e.transfer_id, e.lot_id, e.amount, e.currency, e.sequence, e.recorded_at, CAST(COALESCE((SELECT SUM(p.amount) \
+                     FROM reversal_parts p WHERE p.tenant = e.tenant AND p.taken_by = e.transfer_id AND (p.from_lot_id = e.lot_id \
+                     OR (p.from_lot_id IS NULL AND e.lot_id IS NULL))), 0) AS bigint) AS reversed";
+
+/// What a transfer took, in the order of consumption, less what reversals gave back of it; with the amount that it took at first.
+pub async fn taken_by<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    transfer: Id<Transfer>,
+) -> Result<(Vec<Taken>, Option<Money>), AppError> {
+    let select =
+        format!("SELECT {TAKEN} FROM entries e WHERE e.tenant = $1 AND e.transfer_id = $2 AND e.sequence IS NOT NULL ORDER BY e.line");
+    let rows = sql::all(conn, &select, vec![tenant.as_str().into(), transfer.uuid().into()]).await?;
+    let mut whole: Option<Money> = None;
+    for row in &rows {
+        let part = money(&row.try_get::<String>("", "currency")?, row.try_get::<i64>("", "amount")?)?.negated();
+        whole = Some(whole.map_or(Ok(part), |sum| sum.plus(part))?);
+    }
+    Ok((taken(conn, tenant, rows).await?, whole))
+}
+
+/// The most payments of a debt that are looked at for one reversal.
+const MOST_SETTLEMENTS: u64 = 100;
+
+/// The parts by which lots paid what was owed after an entry, oldest first: the first credit that comes pays what is owed.
+pub async fn settled_after<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    sequence: i64,
+) -> Result<Vec<Taken>, AppError> {
+    let select = format!(
+        "SELECT {TAKEN} FROM entries e JOIN transfers t ON t.tenant = e.tenant AND t.id = e.transfer_id WHERE e.tenant = $1 \
+         AND e.wallet_id = $2 AND e.sequence > $3 AND e.lot_id IS NOT NULL AND t.kind = $4 ORDER BY e.sequence LIMIT {MOST_SETTLEMENTS}"
+    );
+    let kind = transfers::kind_name(TransferKind::OwedSettlement);
+    taken(conn, tenant, sql::all(conn, &select, vec![tenant.as_str().into(), wallet.uuid().into(), sequence.into(), kind.into()]).await?)
+        .await
+}
+
+async fn taken<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<QueryResult>) -> Result<Vec<Taken>, AppError> {
+    let ids = rows.iter().map(|row| row.try_get::<Option<Uuid>>("", "lot_id")).collect::<Result<Vec<_>, _>>()?;
+    let found: HashMap<Uuid, Lot> = lots::find_many(conn, tenant, ids.iter().flatten().copied()).await?;
+    let taken = |(row, lot): (&QueryResult, &Option<Uuid>)| {
+        let code: String = row.try_get("", "currency")?;
+        let (amount, reversed) = (row.try_get::<i64>("", "amount")?, row.try_get::<i64>("", "reversed")?);
+        let lot = match lot {
+            None => None,
+            Some(id) => Some(found.get(id).cloned().ok_or_else(|| AppError::Fault(format!("an entry of lot {id}")))?),
+        };
+        Ok(Taken {
+            by: Id::from_uuid(row.try_get("", "transfer_id")?),
+            lot,
+            left: money(&code, amount)?.negated().minus(money(&code, reversed)?)?,
+            sequence: row.try_get("", "sequence")?,
+            recorded_at: row.try_get("", "recorded_at")?,
+        })
+    };
+    rows.iter().zip(&ids).map(taken).collect()
+}
+
+/// What reversals took back of transfers or metered uses.
+#[derive(Debug, Clone, Copy)]
+pub struct Sum {
+    /// How much.
+    pub amount: Money,
+    /// How much of the quantity; zero where none is known.
+    pub quantity: Decimal,
+}
+
+/// The sums of what was reversed, by the id of the transfer or metered use; nothing for those that stand.
+pub async fn sums<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    transfers: &[Uuid],
+    records: &[Uuid],
+) -> Result<HashMap<Uuid, Sum>, AppError> {
+    let mut sums = HashMap::new();
+    for (column, ids) in [("transfer_id", transfers), ("usage_record_id", records)] {
+        if ids.is_empty() {
+            continue;
+        }
+        let (among, mut bound) = rows::among(conn, column, 2, ids);
+        let select = format!(
+            "SELECT {column} AS original, currency, CAST(SUM(amount) AS bigint) AS amount, CAST(SUM(COALESCE(quantity_millionths, 0)) AS bigint) \
+             AS quantity FROM reversals WHERE tenant = $1 AND {among} GROUP BY {column}, currency"
+        );
+        let mut values: Vec<Value> = vec![tenant.as_str().into()];
+        values.append(&mut bound);
+        for row in sql::all(conn, &select, values).await? {
+            let amount = money(&row.try_get::<String>("", "currency")?, row.try_get("", "amount")?)?;
+            let quantity = Decimal::new(row.try_get("", "quantity")?, 6).normalize();
+            sums.insert(row.try_get::<Uuid>("", "original")?, Sum { amount, quantity });
+        }
+    }
+    Ok(sums)
+}
+
+/// The transfers that reversals are of, by the reversals' ids.
+pub async fn originals<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Uuid]) -> Result<HashMap<Uuid, Uuid>, AppError> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let (among, mut bound) = rows::among(conn, "id", 2, ids);
+    let select = format!("SELECT id, transfer_id FROM reversals WHERE tenant = $1 AND {among} AND transfer_id IS NOT NULL");
+    let mut values: Vec<Value> = vec![tenant.as_str().into()];
+    values.append(&mut bound);
+    let rows = sql::all(conn, &select, values).await?;
+    rows.iter().map(|row| Ok((row.try_get("", "id")?, row.try_get("", "transfer_id")?))).collect()
+}
+
+/// One reversal of a wallet.
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    id: Id<Reversal>,
+) -> Result<Option<Reversal>, AppError> {
+    let select = "SELECT * FROM reversals WHERE tenant = $1 AND wallet_id = $2 AND id = $3";
+    let rows = sql::all(conn, select, vec![tenant.as_str().into(), wallet.uuid().into(), id.uuid().into()]).await?;
+    Ok(with_parts(conn, tenant, rows).await?.pop())
+}
+
+/// Reversals of a wallet below the id `before`, newest first; of one transfer or metered use if one is named.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (wallet, original): (Id<Wallet>, Option<Uuid>),
+    before: Uuid,
+    limit: u64,
+) -> Result<Vec<Reversal>, AppError> {
+    let mut values: Vec<Value> = vec![tenant.as_str().into(), wallet.uuid().into(), before.into()];
+    values.extend(original.map(Value::from));
+    let named = if original.is_some() { " AND (transfer_id = $4 OR usage_record_id = $4)" } else { "" };
+    let select = format!("SELECT * FROM reversals WHERE tenant = $1 AND wallet_id = $2 AND id < $3{named} ORDER BY id DESC LIMIT {limit}");
+    let rows = sql::all(conn, &select, values).await?;
+    with_parts(conn, tenant, rows).await
+}
+
+async fn with_parts<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<QueryResult>) -> Result<Vec<Reversal>, AppError> {
+    let ids = rows.iter().map(|row| row.try_get::<Uuid>("", "id")).collect::<Result<Vec<_>, _>>()?;
+    let mut parts: HashMap<Uuid, Vec<Part>> = HashMap::new();
+    if !ids.is_empty() {
+        let (among, mut bound) = rows::among(conn, "reversal_id", 2, &ids);
+        let select = format!("SELECT * FROM reversal_parts WHERE tenant = $1 AND {among} ORDER BY reversal_id, place");
+        let mut values: Vec<Value> = vec![tenant.as_str().into()];
+        values.append(&mut bound);
+        for row in sql::all(conn, &select, values).await? {
+            let lot = |column: &str| Ok::<_, AppError>(row.try_get::<Option<Uuid>>("", column)?.map(Id::from_uuid));
+            let part = Part {
+                taken_by: Id::from_uuid(row.try_get("", "taken_by")?),
+                from: lot("from_lot_id")?,
+                to: lot("to_lot_id")?,
+                amount: money(&row.try_get::<String>("", "currency")?, row.try_get("", "amount")?)?,
+            };
+            parts.entry(row.try_get("", "reversal_id")?).or_default().push(part);
+        }
+    }
+    rows.iter().zip(ids).map(|(row, id)| reversal(row, parts.remove(&id).unwrap_or_default())).collect()
+}
+
+fn reversal(row: &QueryResult, parts: Vec<Part>) -> Result<Reversal, AppError> {
+    let id: Uuid = row.try_get("", "id")?;
+    let (transfer, record): (Option<Uuid>, Option<Uuid>) = (row.try_get("", "transfer_id")?, row.try_get("", "usage_record_id")?);
+    let original = match (transfer, record) {
+        (Some(transfer), _) => Reversed::Transfer(Id::from_uuid(transfer)),
+        (None, Some(record)) => Reversed::MeteredUse(Id::from_uuid(record)),
+        (None, None) => return Err(AppError::Fault(format!("reversal {id} of nothing"))),
+    };
+    let (effective_at, recorded_at): (DateTime<Utc>, DateTime<Utc>) = (row.try_get("", "effective_at")?, row.try_get("", "recorded_at")?);
+    Ok(Reversal {
+        id: Id::from_uuid(id),
+        wallet: Id::from_uuid(row.try_get("", "wallet_id")?),
+        original,
+        amount: money(&row.try_get::<String>("", "currency")?, row.try_get("", "amount")?)?,
+        quantity: row.try_get::<Option<i64>>("", "quantity_millionths")?.map(|millionths| Decimal::new(millionths, 6).normalize()),
+        explanation: row.try_get("", "explanation")?,
+        parts,
+        effective_at,
+        recorded_at,
+    })
+}

@@ -1,0 +1,81 @@
+//! Loads what a transfer took, and what of it is not given back yet.
+
+use crate::{
+    store::{
+        accruals::{self, Key},
+        holds, reversals, top_ups, transfers, usage,
+        wallets::Locked,
+    },
+    use_cases::settings::limit::must_be_within_limit,
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use payterms_chassis::{AppError, WriteTx};
+use payterms_kernel::{
+    Id, Money, Refusal,
+    calendar::{day_in, first_of_month},
+};
+use payterms_wallet_domain::{
+    Lot, Reversal, Transfer, TransferKind,
+    month::{self, Funding},
+    reversal::{Original, UseOf, must_be_reversible, not_reversible},
+};
+
+/// The month to which an entry belongs that was recorded at an instant.
+pub(super) fn month_of(tx: &WriteTx, recorded_at: DateTime<Utc>) -> NaiveDate {
+    first_of_month(day_in(tx.time().zone, recorded_at))
+}
+
+/// Loads a transfer of a locked wallet, whose used-up lots become ready to take credit again.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`, `NOT_REVERSIBLE`.
+pub(super) async fn load_original(tx: &WriteTx, locked: &mut Locked, id: Id<Transfer>) -> Result<Original, AppError> {
+    let (conn, tenant, wallet) = (tx.conn(), &tx.call().tenant, locked.wallet.id);
+    let Some(head) = transfers::find(conn, tenant, wallet, id).await? else {
+        return Err(not_a_transfer(tx, locked, id).await?);
+    };
+    must_be_reversible(head.kind)?;
+    let (taken, whole) = reversals::taken_by(conn, tenant, id).await?;
+    let amount = whole.unwrap_or_else(|| Money::zero(locked.wallet.currency));
+    let used = if head.kind == TransferKind::Usage { use_of(tx, locked, (&head.description, id)).await? } else { None };
+    let label = month::label(head.kind, &head.description, used.as_ref().map(|used| used.unit_price)).unwrap_or_default();
+    let owed = taken.iter().find(|taken| taken.lot.is_none() && taken.left.is_positive());
+    let (mut postpaid, mut settled) = (false, Vec::new());
+    if let Some(owed) = owed {
+        let key = Key { month: month_of(tx, head.recorded_at), funding: Funding::Postpaid, label: label.clone() };
+        postpaid = accruals::has_any(conn, tenant, wallet, &key).await?;
+        if !postpaid {
+            settled = reversals::settled_after(conn, tenant, wallet, owed.sequence).await?;
+        }
+    }
+    let lots: Vec<Lot> = taken.iter().chain(&settled).filter_map(|taken| taken.lot.clone()).collect();
+    locked.recall(lots);
+    Ok(Original { transfer: id, kind: head.kind, amount, taken, settled, postpaid, label, used, effective_at: head.effective_at })
+}
+
+/// The refusal of an id that is no transfer's: it may be a hold's or a top-up's.
+async fn not_a_transfer(tx: &WriteTx, locked: &Locked, id: Id<Transfer>) -> Result<AppError, AppError> {
+    let (conn, tenant, wallet) = (tx.conn(), &tx.call().tenant, locked.wallet.id);
+    if holds::find(conn, tenant, wallet, Id::from_uuid(id.uuid())).await?.is_some() {
+        return Ok(not_reversible("VoidHold").into());
+    }
+    let top_up = top_ups::find(conn, tenant, Id::from_uuid(id.uuid())).await?;
+    Ok(if top_up.is_some_and(|own| own.wallet == wallet) { not_reversible("RefundTopUp") } else { Refusal::not_found() }.into())
+}
+
+async fn use_of(tx: &WriteTx, locked: &Locked, (product, transfer): (&str, Id<Transfer>)) -> Result<Option<UseOf>, AppError> {
+    let (conn, tenant) = (tx.conn(), &tx.call().tenant);
+    let Some(record) = usage::of_transfer(conn, tenant, (locked.wallet.id, product), transfer).await? else { return Ok(None) };
+    let sums = reversals::sums(conn, tenant, &[transfer.uuid()], &[]).await?;
+    let reversed = sums.get(&transfer.uuid()).map(|sum| sum.quantity).unwrap_or_default();
+    Ok(Some(UseOf { quantity: record.quantity, unit_price: record.unit_price, reversed }))
+}
+
+/// Refuses a reversal that comes to more than one person may give back, together with those before it: many small ones are a large
+/// one.
+///
+/// # Errors
+/// `SECOND_PERSON_REQUIRED`.
+pub(super) async fn must_be_one_persons(tx: &WriteTx, before: Money, reversal: &Reversal) -> Result<(), AppError> {
+    must_be_within_limit(tx, before.plus(reversal.amount)?).await
+}
