@@ -103,6 +103,12 @@ pub async fn start(
     Running::spawn(listener, |listener| serve::serve(listener, routes, stop))
 }
 
+/// The command line of the gateway.
+#[must_use]
+pub fn command() -> clap::Command {
+    config::command::<Options>()
+}
+
 /// The whole of the gateway's `main`.
 #[must_use]
 pub fn main() -> ExitCode {

@@ -1,12 +1,12 @@
 //! The command line of `payterms-migrate`.
 
-use clap::Parser;
+use clap::{Args, Command, CommandFactory, Parser};
 use payterms_kernel::text::without_passwords;
 use sea_orm::{
     ConnectOptions, Database, DbErr,
     sqlx::{Connection, PgConnection},
 };
-use std::{ffi::OsString, process::ExitCode, time::Duration};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
 use tokio::time::timeout;
 
 /// How long the server may take to let us in.
@@ -15,11 +15,36 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Parser)]
 #[command(about = "Brings the schemas of the suite up to date on PostgreSQL, as the owner of the database")]
 struct Options {
-    /// The owner's connection, `postgres://owner@host/database`.
-    #[arg(long, env = "PAYTERMS_OWNER_DATABASE_URL", hide_env_values = true)]
-    database_url: String,
+    #[command(flatten)]
+    address: Address,
     /// The services; all if none is named.
     services: Vec<String>,
+}
+
+/// Where the database is. The address may hold a password, so it may be in a file.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Address {
+    /// The owner's connection, `postgres://owner@host/database`.
+    #[arg(long, env = "PAYTERMS_OWNER_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// A file with this address.
+    #[arg(long, env = "PAYTERMS_OWNER_DATABASE_URL_FILE", hide_env_values = true)]
+    database_url_file: Option<PathBuf>,
+}
+
+impl Address {
+    fn url(&self) -> Result<String, String> {
+        let Some(file) = &self.database_url_file else { return Ok(self.database_url.clone().unwrap_or_default()) };
+        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        Ok(text.trim().to_owned())
+    }
+}
+
+/// The command line of the program.
+#[must_use]
+pub fn command() -> Command {
+    Options::command()
 }
 
 /// The whole of the program, with arguments of the caller's; the first is its name.
@@ -48,15 +73,16 @@ pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
 
 async fn run(options: Options) -> Result<(), String> {
     let services = if options.services.is_empty() { crate::SERVICES.map(str::to_owned).to_vec() } else { options.services };
-    if !["postgres://", "postgresql://"].iter().any(|scheme| options.database_url.starts_with(scheme)) {
+    let url = options.address.url()?;
+    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
         return Err("the address is none: write postgres://owner@host:port/database".to_owned());
     }
     // A pool tries for long and then says no reason.
-    let connected = timeout(CONNECT_TIMEOUT, PgConnection::connect(&options.database_url)).await;
+    let connected = timeout(CONNECT_TIMEOUT, PgConnection::connect(&url)).await;
     let connection =
         connected.map_err(|_| "cannot connect: the server does not answer")?.map_err(|error| format!("cannot connect: {error}"))?;
     let _ = connection.close().await;
-    let mut address = ConnectOptions::new(&options.database_url);
+    let mut address = ConnectOptions::new(&url);
     address.idle_timeout(None).max_lifetime(None).sqlx_logging(false);
     let db = Database::connect(address).await.map_err(|error| format!("cannot connect: {error}"))?;
     for service in services {

@@ -97,6 +97,35 @@ fn a_start_with_a_wrong_address_names_no_password() {
     fails(&["service", "wallet"], &["--config=payterms.toml"], folder.path());
 }
 
+#[test]
+fn an_address_may_be_in_a_file_and_is_not_told() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("url"), "postgres://payterms_wallet:canary@127.0.0.1:1/payterms\n").unwrap();
+    let told = |program: &str, arguments: &[&str]| fails(&["service", program], arguments, folder.path());
+    assert!(told("wallet", &["--database-url-file=url"]).contains("database of wallet"), "it was read, and nobody serves there");
+    assert!(told("migrate", &["--database-url-file=url"]).contains("cannot connect"), "it was read, and nobody serves there");
+    for program in ["wallet", "migrate"] {
+        assert!(told(program, &["--database-url-file=none"]).contains("none: No such file"));
+        assert!(told(program, &["--database-url-file=url", "--database-url=postgres://u:canary@h/d"]).contains("cannot be used with"));
+        assert!(told(program, &[]).contains("--database-url-file"));
+    }
+    fs::write(folder.path().join("mail"), "smtps://u:canary@127.0.0.1:port").unwrap();
+    let both = ["--database-url=sqlite:i.db", "--mail-file=mail", "--mail=file:mail"];
+    assert!(told("invoicing", &both).contains("cannot be used with"));
+}
+
+#[test]
+fn a_variable_that_is_no_setting_is_refused_with_the_one_that_was_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let misspelt: BTreeSet<_> = ["PAYTERMS_DATABSE_URL".to_owned()].into();
+    for program in PROGRAMS.iter().filter(|program| program.last() != Some(&"migrate")) {
+        let output = start(program, &["--log=off".to_owned()], &misspelt, folder.path());
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{program:?}: {text}");
+        assert!(text.contains("Write PAYTERMS_DATABASE_URL, or take it away") && !text.contains(CANARY), "{program:?}: {text}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_refuses_a_password_does_not_make_it_known() {
     let folder = tempfile::tempdir().unwrap();

@@ -34,7 +34,7 @@ use crate::{
         topology,
     },
 };
-use clap::{Args, Parser};
+use clap::{Args, Command, Parser};
 use payterms_kernel::{Clock, SystemClock, text::without_passwords};
 use payterms_proto::common::v1::{
     clock_service_server::ClockServiceServer, inbox_service_server::InboxServiceServer, operations_service_server::OperationsServiceServer,
@@ -46,7 +46,7 @@ use std::{
     ffi::OsString,
     future::Future,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -254,13 +254,37 @@ async fn has_schema<S: Service>(db: &Db) -> bool {
 struct ServiceOptions<O: Args> {
     #[command(flatten)]
     common: CommonOptions,
-    /// `postgres://…`, or `sqlite:<file>`.
-    #[arg(long, env = "PAYTERMS_DATABASE_URL")]
-    database_url: String,
+    #[command(flatten)]
+    address: DatabaseAddress,
     #[command(flatten)]
     database: DatabaseOptions,
     #[command(flatten)]
     service: O,
+}
+
+/// Where the database is. The address may hold a password, so it may be in a file.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct DatabaseAddress {
+    /// `postgres://…`, or `sqlite:<file>`.
+    #[arg(long, env = "PAYTERMS_DATABASE_URL")]
+    database_url: Option<String>,
+    /// A file with this address.
+    #[arg(long, env = "PAYTERMS_DATABASE_URL_FILE")]
+    database_url_file: Option<PathBuf>,
+}
+
+impl DatabaseAddress {
+    fn url(&self) -> Result<String, String> {
+        let from_file = self.database_url_file.as_deref().map(config::value_in).transpose()?;
+        from_file.or_else(|| self.database_url.clone()).ok_or_else(|| "--database-url is missing".to_owned())
+    }
+}
+
+/// The command line of a service.
+#[must_use]
+pub fn command<S: Service>() -> Command {
+    config::command::<ServiceOptions<S::Options>>()
 }
 
 /// The whole of a service's `main`.
@@ -294,7 +318,7 @@ async fn serve_until_stopped<S: Service>(options: ServiceOptions<S::Options>) ->
     let peers = options.common.peer_addresses()?;
     let stop = stop_on_signal()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let db = Db::open_with(&options.database_url, S::NAME, clock, &options.database).await?;
+    let db = Db::open_with(&options.address.url()?, S::NAME, clock, &options.database).await?;
     let listener = TcpListener::bind(options.common.listen).await.map_err(|error| format!("{}: {error}", options.common.listen))?;
     let running = start::<S>(db, &options.common.keys, &peers, listener, options.service, stop).await?;
     tracing::info!(service = S::NAME, address = %running.address, "serves");

@@ -1,10 +1,17 @@
 //! Configuration: flags, then the environment, then an optional file. It is checked before the process binds a port or opens
 //! a database, and the error names the bad key.
 
-use crate::telemetry::Tracing;
+use crate::{telemetry::Tracing, variables};
 use clap::{Args, Command, CommandFactory, Parser};
 use payterms_kernel::text::without_passwords;
-use std::{collections::BTreeMap, ffi::OsString, fs, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// Options of every process of the suite.
 #[derive(Debug, Clone, Args)]
@@ -48,13 +55,14 @@ impl CommonOptions {
 /// # Errors
 /// A text for the person who started the process, and the exit code; also for `--help`.
 pub fn read<O: Parser>(arguments: Vec<OsString>) -> Result<O, (String, i32)> {
-    let first_matches = command::<O>().try_get_matches_from(arguments.clone()).map_err(|error| fail(&error))?;
-    let file = first_matches.try_get_one::<PathBuf>("config").ok().flatten().cloned();
-    let Some(file) = file else { return O::from_arg_matches(&first_matches).map_err(|error| fail(&error)) };
-    let file_flags = from_file::<O>(&file, &first_matches).map_err(|text| (text, 2))?;
-    let all: Vec<_> = arguments.into_iter().chain(file_flags).collect();
-    let matches = command::<O>().try_get_matches_from(all).map_err(|error| fail(&error))?;
-    O::from_arg_matches(&matches).map_err(|error| fail(&error))
+    // The file may have what is required, so nothing is required of the flags and the environment yet.
+    let first_matches = command::<O>().ignore_errors(true).try_get_matches_from(arguments.clone()).ok();
+    let file = first_matches.as_ref().and_then(|matches| matches.try_get_one::<PathBuf>("config").ok().flatten().cloned());
+    let file_flags = match (file, &first_matches) {
+        (Some(file), Some(first_matches)) => from_file::<O>(&file, first_matches).map_err(|text| (text, 2))?,
+        _ => Vec::new(),
+    };
+    read_arguments(arguments.into_iter().chain(file_flags).collect())
 }
 
 /// As [`read`], without a file.
@@ -62,8 +70,29 @@ pub fn read<O: Parser>(arguments: Vec<OsString>) -> Result<O, (String, i32)> {
 /// # Errors
 /// A text for the person who started the process, and the exit code; also for `--help`.
 pub fn read_arguments<O: Parser>(arguments: Vec<OsString>) -> Result<O, (String, i32)> {
-    let matches = command::<O>().try_get_matches_from(arguments).map_err(|error| fail(&error))?;
-    O::from_arg_matches(&matches).map_err(|error| fail(&error))
+    let parsed = command::<O>().try_get_matches_from(arguments).and_then(|matches| O::from_arg_matches(&matches));
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let unknown = variables::unknown(names).iter().map(|sentence| format!("error: {sentence}\n")).collect::<Vec<_>>().concat();
+    match parsed {
+        Ok(options) if unknown.is_empty() => Ok(options),
+        Ok(_) => Err((unknown, 2)),
+        // Help is given in any environment.
+        Err(error) if !error.use_stderr() => Err(fail(&error)),
+        Err(error) => {
+            let (text, code) = fail(&error);
+            Err((unknown + &text, code))
+        }
+    }
+}
+
+/// What a file holds that a setting names in place of a value, without the end of its line.
+///
+/// # Errors
+/// A sentence that names the file and nothing of what is in it.
+pub fn value_in(file: &Path) -> Result<String, String> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let value = text.trim();
+    if value.is_empty() { Err(format!("{}: the file is empty", file.display())) } else { Ok(value.to_owned()) }
 }
 
 /// Prints the text of [`read`]: help to standard output, errors to standard error.
@@ -81,8 +110,9 @@ fn fail(error: &clap::Error) -> (String, i32) {
     (without_passwords(&error.render().to_string()), error.exit_code())
 }
 
-/// The command line of a program. Its help hides values from the environment, since any of them may hold a password.
-fn command<O: CommandFactory>() -> Command {
+/// The command line of a program, for pages and checks that list its settings. Its help hides values from the environment, since any of them may hold a password.
+#[must_use]
+pub fn command<O: CommandFactory>() -> Command {
     fn hidden(command: Command) -> Command {
         command.mut_args(|argument| argument.hide_env_values(true)).mut_subcommands(hidden)
     }
@@ -122,13 +152,15 @@ fn from_file<O: CommandFactory>(file: &PathBuf, matches: &clap::ArgMatches) -> R
 
 #[cfg(test)]
 mod tests {
-    use super::{CommonOptions, read};
+    use super::{CommonOptions, read, value_in};
     use clap::Parser;
 
     #[derive(Debug, Parser)]
     struct Options {
         #[command(flatten)]
         common: CommonOptions,
+        #[arg(long, required = true)]
+        place: String,
     }
 
     fn with_file(text: &str, flags: &[&str]) -> Result<Options, (String, i32)> {
@@ -136,13 +168,36 @@ mod tests {
         let file = folder.path().join("payterms.toml");
         std::fs::write(&file, text).unwrap();
         let config = format!("--config={}", file.display());
-        read(["payterms", &config].iter().chain(flags).map(Into::into).collect())
+        read(["payterms", "--place=here", &config].iter().chain(flags).map(Into::into).collect())
     }
 
     #[test]
     fn flags_win_over_the_file_and_the_file_over_defaults() {
         let options = with_file("listen = \"127.0.0.1:7\"\nlog = \"debug\"", &["--log=warn"]).unwrap();
         assert_eq!((options.common.listen.port(), options.common.log.as_str()), (7, "warn"));
+    }
+
+    #[test]
+    fn the_file_may_have_what_is_required() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("payterms.toml");
+        let started = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            read::<Options>(vec!["payterms".into(), format!("--config={}", file.display()).into()])
+        };
+        assert_eq!(started("place = \"there\"").unwrap().place, "there");
+        assert!(started("listen = \"127.0.0.1:7\"").unwrap_err().0.contains("--place"));
+    }
+
+    #[test]
+    fn a_value_in_a_file_has_no_end_of_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("url");
+        assert!(value_in(&file).unwrap_err().contains("url"));
+        std::fs::write(&file, "\n").unwrap();
+        assert!(value_in(&file).unwrap_err().contains("empty"));
+        std::fs::write(&file, "postgres://a:b@c/d\n").unwrap();
+        assert_eq!(value_in(&file).unwrap(), "postgres://a:b@c/d");
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod key_file;
 pub mod kill;
 pub mod telemetry;
 pub mod ttl_cache;
+pub mod variables;
 pub mod wire;
 
 pub use boot::{Parts, Runtime, Service};

@@ -118,6 +118,12 @@ struct TokenOptions {
     seconds: i64,
 }
 
+/// The command line of `payterms`.
+#[must_use]
+pub fn command() -> clap::Command {
+    config::command::<Options>()
+}
+
 /// The whole of `payterms`.
 #[must_use]
 pub fn main() -> ExitCode {

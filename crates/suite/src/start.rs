@@ -108,8 +108,12 @@ impl Suite {
         if let Some(listener) = listeners.remove("invoicing") {
             let db = open("invoicing", options).await?;
             let place = options.mail.clone().unwrap_or_else(|| format!("file:{}", options.data.join("mail").display()));
-            let own =
-                payterms_invoicing::Options { mail: place, mail_from: "billing@payterms.example".to_owned(), vies: options.vies.clone() };
+            let own = payterms_invoicing::Options {
+                mail: place,
+                mail_file: None,
+                mail_from: "billing@payterms.example".to_owned(),
+                vies: options.vies.clone(),
+            };
             running.push(boot::start::<Invoicing>(db, &keys, &peers, listener, own, stop.clone()).await?);
         }
         if let Some(listener) = listeners.remove("credit") {

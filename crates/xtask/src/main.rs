@@ -1,11 +1,13 @@
 //! `xtask`: chores of the repository.
 //!
 //! `cargo run -p payterms-xtask -- errors` writes docs/errors.md from the contract;
-//! `cargo run -p payterms-xtask -- readmes` writes methods, events and tables into the READMEs of the services;
+//! `cargo run -p payterms-xtask -- readmes` writes methods, events and tables into the READMEs of the services,
+//! and docs/configuration.md;
 //! `cargo run -p payterms-xtask -- states` draws the state machines into the READMEs of their services;
 //! `cargo run -p payterms-xtask -- tidy` checks the rules of the tree, as the test does.
 
 mod citations;
+mod configuration;
 mod errors;
 mod movements;
 mod neighbours;
@@ -27,7 +29,7 @@ fn main() -> ExitCode {
     let outcome = match std::env::args().nth(1).as_deref() {
         Some("errors") => errors::page().and_then(|page| fs::write(root().join("docs/errors.md"), page).map_err(|error| error.to_string())),
         Some("states") => states::draw(&root()),
-        Some("readmes") => readmes::write(&root()),
+        Some("readmes") => readmes::write(&root()).and_then(|()| configuration::write(&root())),
         Some("tidy") => tidy::check(&root()),
         _ => Err("use: xtask errors | readmes | states | tidy".to_owned()),
     };

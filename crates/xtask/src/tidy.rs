@@ -57,6 +57,7 @@ pub fn check(root: &Path) -> Result<(), String> {
     crate::words::check(root, &files, &mut wrong);
     columns(root, &mut wrong);
     reasons(root, &files, &mut wrong);
+    crate::configuration::check(root, &mut wrong);
     crate::neighbours::check(root, &mut wrong);
     crate::citations::check(root, &mut wrong);
     crate::recipes::check(root, &mut wrong);

@@ -20,7 +20,7 @@ pub mod use_cases;
 use app::App;
 use clap::Args;
 use mailer::Mailer;
-use payterms_chassis::{Parts, Runtime, Service, flow::Drivers};
+use payterms_chassis::{Parts, Runtime, Service, config::value_in, flow::Drivers};
 use payterms_proto::invoicing::v1::{
     approval_service_server::ApprovalServiceServer, bank_service_server::BankServiceServer,
     collection_service_server::CollectionServiceServer, customer_service_server::CustomerServiceServer,
@@ -30,7 +30,7 @@ use payterms_proto::invoicing::v1::{
     statement_service_server::StatementServiceServer, tenant_service_server::TenantServiceServer,
     test_clock_service_server::TestClockServiceServer, transfer_top_up_service_server::TransferTopUpServiceServer,
 };
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 use tax_register::{TaxRegister, vies::Vies};
 use tonic::service::Routes;
 use use_cases::{bank_lines, mails, payments, refunds, test_clocks};
@@ -41,6 +41,9 @@ pub struct Options {
     /// Where mails go: `file:FOLDER`, `smtp://HOST:PORT` or `smtps://USER:PASSWORD@HOST`.
     #[arg(long, env = "PAYTERMS_MAIL", default_value = "file:mail")]
     pub mail: String,
+    /// A file with what `--mail` says, for an address with a password.
+    #[arg(long, env = "PAYTERMS_MAIL_FILE", conflicts_with = "mail")]
+    pub mail_file: Option<PathBuf>,
     /// The address that mails are from; the tenant's is where replies go.
     #[arg(long, env = "PAYTERMS_MAIL_FROM", default_value = "billing@payterms.example")]
     pub mail_from: String,
@@ -60,7 +63,8 @@ impl Service for Invoicing {
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
-        let mailer = Mailer::open(&options.mail, &options.mail_from)?;
+        let from_file = options.mail_file.as_deref().map(value_in).transpose()?;
+        let mailer = Mailer::open(from_file.as_ref().unwrap_or(&options.mail), &options.mail_from)?;
         let tax_register = options.vies.as_deref().map(|base| Arc::new(Vies::new(base)) as Arc<dyn TaxRegister>);
         let app = App { db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers, mailer, tax_register };
         let api = api::Api { app: app.clone() };

@@ -1,0 +1,78 @@
+//! The variables of the environment that the suite reads. A name that begins like one of them and is none is a spelling mistake,
+//! and a process that ignored it would run with a default that nobody wanted.
+
+/// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
+/// with the command lines.
+pub const VARIABLES: [&str; 30] = [
+    "PAYTERMS_CONFIG",
+    "PAYTERMS_DATA",
+    "PAYTERMS_DATABASE_CONNECTIONS",
+    "PAYTERMS_DATABASE_PROCESSES",
+    "PAYTERMS_DATABASE_STATEMENT_SECONDS",
+    "PAYTERMS_DATABASE_URL",
+    "PAYTERMS_DATABASE_URL_FILE",
+    "PAYTERMS_DATABASE_WAIT_SECONDS",
+    "PAYTERMS_ISSUER",
+    "PAYTERMS_JWKS",
+    "PAYTERMS_KEYS",
+    "PAYTERMS_KILL_AT",
+    "PAYTERMS_LISTEN",
+    "PAYTERMS_LOG",
+    "PAYTERMS_LONGEST_TOKEN_SECONDS",
+    "PAYTERMS_MAIL",
+    "PAYTERMS_MAIL_FILE",
+    "PAYTERMS_MAIL_FROM",
+    "PAYTERMS_OTLP_ENDPOINT",
+    "PAYTERMS_OWNER_DATABASE_URL",
+    "PAYTERMS_OWNER_DATABASE_URL_FILE",
+    "PAYTERMS_PEERS",
+    "PAYTERMS_PLAID",
+    "PAYTERMS_PLAID_CREDENTIALS",
+    "PAYTERMS_POSTGRES",
+    "PAYTERMS_SEAL_KEY",
+    "PAYTERMS_SIMULATOR",
+    "PAYTERMS_SIMULATOR_SECRET",
+    "PAYTERMS_TRACE_RATIO",
+    "PAYTERMS_VIES",
+];
+
+/// Variables of the repository's own checks, which start programs of the suite with their environment.
+const OF_CHECKS: [&str; 2] = ["PAYTERMS_PYTHON", "PAYTERMS_TOOLS"];
+
+/// How alike two names must be, from 0 to 1, for one to be offered in place of the other.
+const ALIKE: f64 = 0.7;
+
+/// A sentence for each of these names that looks like a setting of the suite and is none.
+pub(crate) fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {
+    let is_unknown =
+        |name: &String| name.starts_with("PAYTERMS_") && !VARIABLES.contains(&name.as_str()) && !OF_CHECKS.contains(&name.as_str());
+    let mut unknown: Vec<_> = names.filter(is_unknown).collect();
+    unknown.sort();
+    unknown.iter().map(|name| format!("{name} in the environment is no setting of the suite. {}", remedy(name))).collect()
+}
+
+fn remedy(name: &str) -> String {
+    let like = |known: &&str| strsim::normalized_damerau_levenshtein(name, known);
+    let nearest = VARIABLES.iter().copied().max_by(|a, b| like(a).total_cmp(&like(b))).filter(|nearest| like(nearest) >= ALIKE);
+    match nearest {
+        Some(nearest) => format!("Write {nearest}, or take it away."),
+        None => "Take it away; docs/configuration.md lists all settings.".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unknown;
+
+    #[test]
+    fn a_misspelt_variable_is_named_with_the_one_that_was_meant() {
+        let told = |names: &[&str]| unknown(names.iter().map(|name| (*name).to_owned()));
+        assert!(told(&["PATH", "PAYTERMS_LOG", "PAYTERMS_PYTHON", "WALLET_PORT"]).is_empty());
+        let both = told(&["PAYTERMS_WALLET_PORT_50051_TCP_PROTO", "PAYTERMS_DATABSE_URL"]);
+        assert_eq!(
+            both[0],
+            "PAYTERMS_DATABSE_URL in the environment is no setting of the suite. Write PAYTERMS_DATABASE_URL, or take it away."
+        );
+        assert!(both[1].contains("docs/configuration.md") && both.len() == 2, "{both:?}");
+    }
+}
