@@ -27,10 +27,12 @@ fn the_name_of_a_migration_job_has_the_schema_version() {
         ("plans", payterms_plans::Plans::SCHEMA_VERSION),
     ];
     for (service, version) in versions {
-        let file = format!("k8s/base/{service}/migrate.yaml");
-        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&file)).unwrap();
-        let line = format!("  name: migrate-{}\n", version.replace('_', "-"));
-        assert!(text.contains(&line), "{file}: write {}", line.trim());
+        let job = format!("  name: migrate-{}\n", version.replace('_', "-"));
+        let value = format!("    schema: {version}\n");
+        for (file, line) in [(format!("k8s/base/{service}/migrate.yaml"), job), ("k8s/chart/values.yaml".to_owned(), value)] {
+            let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&file)).unwrap();
+            assert!(text.contains(&line), "{file}: write {} for {service}", line.trim());
+        }
     }
 }
 
