@@ -3,8 +3,9 @@
 
 /// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
 /// with the command lines.
-pub const VARIABLES: [&str; 30] = [
+pub const VARIABLES: [&str; 31] = [
     "PAYTERMS_CONFIG",
+    "PAYTERMS_CORS_ORIGINS",
     "PAYTERMS_DATA",
     "PAYTERMS_DATABASE_CONNECTIONS",
     "PAYTERMS_DATABASE_PROCESSES",
@@ -37,7 +38,7 @@ pub const VARIABLES: [&str; 30] = [
 ];
 
 /// Variables of the repository's own checks, which start programs of the suite with their environment.
-const OF_CHECKS: [&str; 2] = ["PAYTERMS_PYTHON", "PAYTERMS_TOOLS"];
+const OF_CHECKS: [&str; 3] = ["PAYTERMS_NODE_MODULES", "PAYTERMS_PYTHON", "PAYTERMS_TOOLS"];
 
 /// How alike two names must be, from 0 to 1, for one to be offered in place of the other.
 const ALIKE: f64 = 0.7;
