@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p payterms-xtask -- errors` writes docs/errors.md from the contract;
 //! `cargo run -p payterms-xtask -- readmes` writes methods, events and tables into the READMEs of the services,
-//! and docs/configuration.md;
+//! docs/configuration.md, and the versions of the schemas into the manifests;
 //! `cargo run -p payterms-xtask -- states` draws the state machines into the READMEs of their services;
 //! `cargo run -p payterms-xtask -- tidy` checks the rules of the tree, as the test does.
 
@@ -14,6 +14,7 @@ mod neighbours;
 mod readmes;
 mod recipes;
 mod rooms;
+mod schema_versions;
 mod states;
 mod tidy;
 mod words;
@@ -29,7 +30,9 @@ fn main() -> ExitCode {
     let outcome = match std::env::args().nth(1).as_deref() {
         Some("errors") => errors::page().and_then(|page| fs::write(root().join("docs/errors.md"), page).map_err(|error| error.to_string())),
         Some("states") => states::draw(&root()),
-        Some("readmes") => readmes::write(&root()).and_then(|()| configuration::write(&root())),
+        Some("readmes") => {
+            readmes::write(&root()).and_then(|()| schema_versions::write(&root())).and_then(|()| configuration::write(&root()))
+        }
         Some("tidy") => tidy::check(&root()),
         _ => Err("use: xtask errors | readmes | states | tidy".to_owned()),
     };

@@ -59,6 +59,7 @@ pub fn check(root: &Path) -> Result<(), String> {
     reasons(root, &files, &mut wrong);
     crate::configuration::check(root, &mut wrong);
     crate::neighbours::check(root, &mut wrong);
+    crate::schema_versions::check(root, &mut wrong);
     crate::citations::check(root, &mut wrong);
     crate::recipes::check(root, &mut wrong);
     crate::movements::check(root, &mut wrong);
