@@ -27,6 +27,7 @@ impl MigratorTrait for Wallet {
             Box::new(lists::STEP),
             Box::new(refunds::STEP),
             Box::new(reversals::STEP),
+            Box::new(lists::HISTORY),
         ]
     }
 }
@@ -385,4 +386,13 @@ mod lists {
     const STATEMENTS: &[&str] = &["CREATE INDEX top_ups_by_state ON top_ups (tenant, state, id)"];
 
     pub const STEP: Step = Step { name: "wallet_0008_lists", postgres: &[], statements: STATEMENTS, tables: &[] };
+
+    /// Usage of a tenant by its time, alone and of one product. SQLite has the first as the primary key. Entries are found by
+    /// their primary key, so that a debit writes nothing more.
+    pub const HISTORY: Step = Step {
+        name: "wallet_0013_lists",
+        postgres: &["CREATE INDEX usage_of_tenant ON usage_records (tenant, id)"],
+        statements: &["CREATE INDEX usage_of_product ON usage_records (tenant, product, id)"],
+        tables: &[],
+    };
 }

@@ -37,6 +37,7 @@ mod door;
 mod fees;
 mod fuzz;
 mod grouped;
+mod history_lists;
 mod holds;
 mod idempotency;
 mod invariants;

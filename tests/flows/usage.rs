@@ -17,7 +17,12 @@ on_both!(
     a_use_of_a_month_that_is_over_is_late_also_where_credit_pays,
 );
 
-fn used(wallet: &str, product: &str, quantity: &str, price: Option<payterms_proto::google::r#type::Money>) -> RecordUsageRequest {
+pub(crate) fn used(
+    wallet: &str,
+    product: &str,
+    quantity: &str,
+    price: Option<payterms_proto::google::r#type::Money>,
+) -> RecordUsageRequest {
     RecordUsageRequest {
         request_id: request_id(),
         wallet: wallet.into(),

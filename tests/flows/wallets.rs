@@ -125,7 +125,7 @@ async fn lists_page_to_their_end(world: &World) {
     let names: std::collections::BTreeSet<_> = lots.iter().map(|lot| lot.name.clone()).collect();
     assert_eq!((lots.len(), names.len()), (5, 5));
     assert!(lots[..3].iter().all(|lot| lot.remaining == amount("USD", 1, 0)), "live lots come first");
-    let list = |token: &str| ListEntriesRequest { parent: wallet.clone(), page_size: 3, page_token: token.into() };
+    let list = |token: &str| ListEntriesRequest { parent: wallet.clone(), page_size: 3, page_token: token.into(), ..Default::default() };
     let first = service.wallets().list_entries(list("")).await.unwrap().into_inner();
     let second = service.wallets().list_entries(list(&first.next_page_token)).await.unwrap().into_inner();
     let sequences: Vec<_> = first.entries.iter().chain(&second.entries).map(|entry| entry.sequence).collect();

@@ -335,6 +335,11 @@ impl Db {
         Ok(state.and_then(|state| state.clock_now).unwrap_or_else(|| self.clock.now()))
     }
 
+    /// Whether the ids of a tenant's rows begin with the instant of their writing: those of a test clock run ahead of it.
+    pub async fn ids_have_the_time(&self, tenant: &TenantId) -> Result<bool, AppError> {
+        Ok(tenants::state(&self.reader, tenant).await?.is_none_or(|state| state.clock_now.is_none()))
+    }
+
     /// The time zone in which a tenant's days begin and end.
     pub async fn tenant_zone(&self, tenant: &TenantId) -> Result<chrono_tz::Tz, AppError> {
         Ok(tenants::state(&self.reader, tenant).await?.map_or(chrono_tz::UTC, |state| state.zone))

@@ -63,7 +63,7 @@ pub async fn all(stage: &Stage) -> Result<(), String> {
 async fn entries(stage: &Stage) -> Result<Vec<Entry>, String> {
     let (mut entries, mut token) = (Vec::new(), String::new());
     loop {
-        let list = ListEntriesRequest { parent: stage.wallet.clone(), page_size: 500, page_token: token };
+        let list = ListEntriesRequest { parent: stage.wallet.clone(), page_size: 500, page_token: token, ..Default::default() };
         let page = stage.someone("STAFF")?.wallets().list_entries(list).await.map_err(sentence_of)?.into_inner();
         entries.extend(page.entries);
         token = page.next_page_token;

@@ -50,8 +50,8 @@ impl UsageService for Api {
     }
 
     async fn list_usage_records(&self, request: Request<ListUsageRecordsRequest>) -> Result<Response<ListUsageRecordsResponse>, Status> {
-        let (filter, page) = messages::list_usage_records(request)?;
-        handler::read(read::list_usage_records(&self.app, &filter, &page)).await
+        let list = messages::list_usage_records(request)?;
+        handler::read(read::list_usage_records(&self.app, &list)).await
     }
 }
 

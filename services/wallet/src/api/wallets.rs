@@ -35,7 +35,7 @@ impl WalletService for Api {
     }
 
     async fn list_entries(&self, request: Request<ListEntriesRequest>) -> Result<Response<ListEntriesResponse>, Status> {
-        let (wallet, page) = messages::list_entries(request)?;
-        handler::read(read::list_entries(&self.app, &wallet, &page)).await
+        let list = messages::list_entries(request)?;
+        handler::read(read::list_entries(&self.app, &list)).await
     }
 }

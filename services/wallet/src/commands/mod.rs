@@ -14,5 +14,4 @@ pub mod recharges;
 pub mod reversals;
 pub mod settings;
 pub mod top_ups;
-pub mod usage;
 pub mod wallets;

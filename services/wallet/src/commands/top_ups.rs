@@ -1,9 +1,8 @@
 //! Commands about top-ups.
 
 use super::wallets::WalletRef;
-use payterms_chassis::listing::Listing;
-use payterms_kernel::{Id, Money, TenantId};
-use payterms_wallet_domain::{Customer, PaymentMethod, TopUp, Wallet, top_up_refund::RefundRequest};
+use payterms_kernel::{Id, Money};
+use payterms_wallet_domain::{PaymentMethod, TopUp, top_up_refund::RefundRequest};
 
 /// Buys credit.
 #[derive(Debug, Clone)]
@@ -32,17 +31,4 @@ pub struct RefundTopUp {
     pub top_up: TopUpRef,
     /// How much, and why.
     pub request: RefundRequest,
-}
-
-/// Which top-ups are listed.
-#[derive(Debug, Clone)]
-pub struct ListTopUps {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// Whose; none: of all customers.
-    pub customer: Option<Id<Customer>>,
-    /// Into which wallet; none: into all.
-    pub wallet: Option<Id<Wallet>>,
-    /// What else must hold, the order and the page.
-    pub listing: Listing,
 }

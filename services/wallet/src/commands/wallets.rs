@@ -2,6 +2,7 @@
 
 use super::customers::CustomerRef;
 use chrono::{DateTime, Utc};
+use payterms_chassis::listing::Listing;
 use payterms_kernel::{Currency, Id, TenantId};
 use payterms_wallet_domain::{Customer, Wallet};
 
@@ -34,6 +35,28 @@ pub fn wallet_name(tenant: &TenantId, customer: Id<Customer>, wallet: Id<Wallet>
 #[must_use]
 pub fn name_of(tenant: &TenantId, wallet: &Wallet) -> String {
     wallet_name(tenant, wallet.customer, wallet.id)
+}
+
+/// Which resources of wallets are listed: of one wallet, of all of a customer, or of all of the tenant.
+#[derive(Debug, Clone)]
+pub struct ListOfWallets {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Whose; none: of all customers.
+    pub customer: Option<Id<Customer>>,
+    /// Of which wallet; none: of all.
+    pub wallet: Option<Id<Wallet>>,
+    /// What else must hold, the order and the page.
+    pub listing: Listing,
+}
+
+impl ListOfWallets {
+    /// The wallet, if one is named.
+    #[must_use]
+    pub fn one_wallet(&self) -> Option<WalletRef> {
+        let (customer, wallet) = self.customer.zip(self.wallet)?;
+        Some(WalletRef { tenant: self.tenant.clone(), customer, wallet })
+    }
 }
 
 /// Opens a wallet.

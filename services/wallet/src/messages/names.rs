@@ -1,7 +1,15 @@
-//! Names of resources in requests, and requests that list the resources of one wallet.
+//! Names of resources in requests, and requests that list the resources of wallets.
 
-use crate::commands::{customers::CustomerRef, wallets::WalletRef};
-use payterms_chassis::{AppError, Fields, names::Name, page::Page};
+use crate::commands::{
+    customers::CustomerRef,
+    wallets::{ListOfWallets, WalletRef},
+};
+use payterms_chassis::{
+    AppError, Fields,
+    listing::{ListRequest, ListSpec, Listing},
+    names::Name,
+    page::Page,
+};
 use payterms_kernel::Id;
 
 /// Collections of a customer's name.
@@ -25,4 +33,12 @@ pub(super) fn list_of_wallet(mut fields: Fields, parent: &str, size: i32, token:
     let page = Page::parse(&mut fields, parent, size, token);
     fields.finish()?;
     Ok((wallet_ref(&name), page))
+}
+
+/// Parses a request that lists resources of a wallet, or with `-` in its place of several.
+pub(super) fn list_of_wallets(fields: &mut Fields, spec: &ListSpec, request: ListRequest<'_>) -> ListOfWallets {
+    let named = fields.parent("parent", request.parent, WALLET);
+    let listing = Listing::parse(fields, spec, request);
+    let (customer, wallet) = (named.id(0).map(Id::from_uuid), named.id(1).map(Id::from_uuid));
+    ListOfWallets { tenant: named.tenant, customer, wallet, listing }
 }

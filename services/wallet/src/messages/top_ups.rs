@@ -3,17 +3,17 @@
 use super::{
     lots::tax_kind,
     methods::method_name,
-    names::{CUSTOMER, METHOD, WALLET, wallet_ref},
+    names::{CUSTOMER, METHOD, WALLET, list_of_wallets, wallet_ref},
 };
 use crate::commands::{
-    top_ups::{CreateTopUp, ListTopUps},
-    wallets::WalletRef,
+    top_ups::CreateTopUp,
+    wallets::{ListOfWallets, WalletRef},
 };
 use payterms_chassis::{
     AppError, Call, Fields,
     fields::Digits,
     filter::{Field, Kind},
-    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order},
+    listing::{BY_CREATION, ListRequest, ListSpec, Order},
     render::{decimal, money, timestamp},
 };
 use payterms_kernel::{Id, Refusal};
@@ -59,15 +59,13 @@ const TOP_UPS: ListSpec = ListSpec {
 };
 
 /// Asks for top-ups.
-pub fn list_top_ups(request: Request<pb::ListTopUpsRequest>) -> Result<ListTopUps, AppError> {
+pub fn list_top_ups(request: Request<pb::ListTopUpsRequest>) -> Result<ListOfWallets, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let pb::ListTopUpsRequest { parent, page_size, page_token, filter, order_by } = &message;
-    let named = fields.parent("parent", parent, WALLET);
     let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
-    let listing = Listing::parse(&mut fields, &TOP_UPS, request);
+    let list = list_of_wallets(&mut fields, &TOP_UPS, request);
     fields.finish()?;
-    let (customer, wallet) = (named.id(0).map(Id::from_uuid), named.id(1).map(Id::from_uuid));
-    Ok(ListTopUps { tenant: named.tenant, customer, wallet, listing })
+    Ok(list)
 }
 
 /// A top-up into the wallet of that name.

@@ -1,18 +1,22 @@
 //! Uses and their records.
 
-use super::names::{WALLET, wallet_ref};
+use super::{
+    names::{WALLET, list_of_wallets, wallet_ref},
+    wallets::RECORD_TIME,
+};
 // What was reversed of a record stands in tables of its own, which the store reads as one.
 use crate::{
     commands::{
         batch::{BatchCommand, BatchItem},
-        usage::UsageFilter,
+        wallets::ListOfWallets,
     },
     store::reversals::Sum,
 };
 use payterms_chassis::{
     AppError, Fields, Scope,
     fields::Digits,
-    page::Page,
+    filter::{Comparison, Field, Kind, Operator, Value},
+    listing::{ListRequest, ListSpec, Order},
     render::{decimal, money, timestamp},
 };
 use payterms_proto::wallet::v1 as pb;
@@ -37,14 +41,33 @@ pub fn record_usage(scope: &Scope, message: &pb::RecordUsageRequest) -> Result<B
     Ok(BatchItem { call, command: BatchCommand::Use(wallet_ref(&name), used) })
 }
 
-/// Names a wallet whose records are listed, and the product.
-pub fn list_usage_records(request: Request<pb::ListUsageRecordsRequest>) -> Result<(UsageFilter, Page), AppError> {
+const PRODUCT: &str = "product";
+
+const USAGE: ListSpec = ListSpec {
+    filters: &[
+        Field { name: PRODUCT, kind: Kind::Text },
+        Field { name: "usage_time", kind: Kind::Instant },
+        Field { name: RECORD_TIME, kind: Kind::Instant },
+    ],
+    orders: &[RECORD_TIME],
+    default: Order { field: RECORD_TIME, descending: true },
+};
+
+/// Asks for records. The field `product` is a comparison like those of the filter, and a page token is bound to it too.
+pub fn list_usage_records(request: Request<pb::ListUsageRecordsRequest>) -> Result<ListOfWallets, AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let name = fields.name("parent", &message.parent, WALLET);
-    let product = fields.text("product", &message.product, 0, 100);
-    let page = Page::parse(&mut fields, &format!("{} {product}", message.parent), message.page_size, &message.page_token);
+    let pb::ListUsageRecordsRequest { parent, page_size, page_token, product, filter, order_by } = &message;
+    let product = fields.text(PRODUCT, product, 0, 100);
+    let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
+    let mut list = list_of_wallets(&mut fields, &USAGE, request);
     fields.finish()?;
-    Ok((UsageFilter { wallet: wallet_ref(&name), product }, page))
+    if !product.is_empty() {
+        list.listing.page.list.push('\n');
+        list.listing.page.list.push_str(&product);
+        let comparison = Comparison { field: PRODUCT, operator: Operator::Equal, value: Value::Text(product) };
+        list.listing.filter.0.push(comparison);
+    }
+    Ok(list)
 }
 
 /// A record.

@@ -1,11 +1,11 @@
 //! Wallets, their balances and their history.
 
-use super::names::{CUSTOMER, WALLET, customer_ref, list_of_wallet, wallet_ref};
+use super::names::{CUSTOMER, WALLET, customer_ref, list_of_wallets, wallet_ref};
 // A line of the history is a view over several tables, which the store reads as one.
 use crate::{
     commands::{
         customers::CustomerRef,
-        wallets::{AsOf, OpenWallet, WalletRef, name_of},
+        wallets::{AsOf, ListOfWallets, OpenWallet, WalletRef, name_of},
     },
     messages::lots::lot_name,
     store::entries::Line,
@@ -13,6 +13,8 @@ use crate::{
 use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError, Call, Fields, etag,
+    filter::{Field, Kind},
+    listing::{ListRequest, ListSpec, Order},
     page::Page,
     render::{money, timestamp},
 };
@@ -61,10 +63,23 @@ pub fn get_balance(request: Request<pb::GetBalanceRequest>) -> Result<(WalletRef
     Ok((wallet_ref(&name), as_of))
 }
 
-/// Names a wallet whose entries are listed.
-pub fn list_entries(request: Request<pb::ListEntriesRequest>) -> Result<(WalletRef, Page), AppError> {
-    let (fields, message) = Fields::open(request)?;
-    list_of_wallet(fields, &message.parent, message.page_size, &message.page_token)
+/// The field that histories are ordered by.
+pub(super) const RECORD_TIME: &str = "record_time";
+
+const ENTRIES: ListSpec = ListSpec {
+    filters: &[Field { name: RECORD_TIME, kind: Kind::Instant }],
+    orders: &[RECORD_TIME],
+    default: Order { field: RECORD_TIME, descending: true },
+};
+
+/// Asks for entries.
+pub fn list_entries(request: Request<pb::ListEntriesRequest>) -> Result<ListOfWallets, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let pb::ListEntriesRequest { parent, page_size, page_token, filter, order_by } = &message;
+    let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
+    let list = list_of_wallets(&mut fields, &ENTRIES, request);
+    fields.finish()?;
+    Ok(list)
 }
 
 /// A wallet with its balance at `now`.

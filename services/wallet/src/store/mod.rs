@@ -9,6 +9,7 @@ pub mod closed_use;
 pub mod customers;
 pub mod entries;
 pub mod fees;
+pub mod history;
 pub mod holds;
 pub mod line_switches;
 pub mod lot_cache;

@@ -1,14 +1,29 @@
 //! Table `usage_records`: written once, never changed.
 
-use super::{RequestStamp, money, unknown};
+use super::{
+    RequestStamp,
+    history::{self, Distance, Span},
+    money, unknown,
+};
+use chrono::TimeDelta;
 use payterms_chassis::{
     AppError,
+    keyset::{self, Key, Position},
+    listing::Listing,
     rows::{self, Kind, Rows},
 };
 use payterms_kernel::{Id, TenantId};
-use payterms_wallet_domain::{Transfer, UsageRecord, Wallet, metered::Metered};
+use payterms_wallet_domain::{
+    Transfer, UsageRecord, Wallet,
+    metered::Metered,
+    usage::{MOST_DAYS_OLD, MOST_MINUTES_AHEAD},
+};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
-use sea_orm::{QueryOrder, QuerySelect, QueryTrait, entity::prelude::*};
+use sea_orm::{
+    FromQueryResult, IntoSimpleExpr, QueryOrder, QuerySelect, QueryTrait, Select,
+    entity::prelude::*,
+    sea_query::{Expr, SelectStatement},
+};
 use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -166,23 +181,87 @@ pub async fn find_metered<C: ConnectionTrait>(
     query.one(conn).await?.map(record).transpose()
 }
 
-/// Records of a wallet below the sequence `before`, newest first; of one product if one is named.
+/// A record of a list, and its wallet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// Its wallet.
+    pub wallet: Id<Wallet>,
+    /// The record.
+    pub record: UsageRecord,
+}
+
+impl Listed {
+    /// Where it is in a list of this span.
+    #[must_use]
+    pub fn position(&self, span: &Span) -> Position {
+        match span {
+            Span::Wallets(_) => Position { key: Key::Number(self.record.sequence), id: self.wallet.uuid() },
+            Span::Tenant { .. } => Position { key: Key::Id, id: self.record.id.uuid() },
+        }
+    }
+}
+
+/// The records that a filter lets through.
+fn records_of(tenant: &TenantId, listing: &Listing) -> Result<Select<Entity>, AppError> {
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
+    for comparison in &listing.filter.0 {
+        let column = match comparison.field {
+            "product" => Column::Product,
+            "usage_time" => Column::UsedAt,
+            "record_time" => Column::RecordedAt,
+            other => return Err(unknown("filter", other)),
+        };
+        query = query.filter(keyset::compared(column.into_simple_expr(), comparison));
+    }
+    Ok(query)
+}
+
+/// A page of records after a position.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    wallet: Id<Wallet>,
-    product: &str,
-    before: i64,
-    limit: u64,
-) -> Result<Vec<UsageRecord>, AppError> {
-    let rows = Entity::find()
-        .filter(Column::Tenant.eq(tenant.as_str()))
-        .filter(Column::WalletId.eq(wallet.uuid()))
-        .filter(Column::Sequence.lt(before))
-        .apply_if((!product.is_empty()).then_some(product), |query, product| query.filter(Column::Product.eq(product)))
-        .order_by_desc(Column::Sequence)
-        .limit(limit)
-        .all(conn)
-        .await?;
-    rows.into_iter().map(record).collect()
+    span: &Span,
+    (listing, after): (&Listing, Option<Position>),
+) -> Result<Vec<Listed>, AppError> {
+    let query = records_of(tenant, listing)?;
+    let page = match span {
+        Span::Wallets(wallets) => {
+            let of_wallet = |(wallet, sequence): (Uuid, Option<i64>)| {
+                let mut query = query.clone().filter(Column::WalletId.eq(wallet));
+                if let Some(sequence) = sequence {
+                    query = query.filter(history::after(listing, Column::Sequence.into_simple_expr(), Expr::val(sequence)));
+                }
+                query.order_by(Column::Sequence, history::direction(listing)).limit(listing.page.reads()).into_query()
+            };
+            let wallets = history::wallets_after(wallets, listing, after.as_ref())?;
+            history::first_of(wallets.into_iter().map(of_wallet).collect(), listing)
+        }
+        Span::Tenant { ids_have_the_time } => Some(of_tenant(query, *ids_have_the_time, (listing, after))),
+    };
+    let Some(page) = page else { return Ok(Vec::new()) };
+    let rows = Model::find_by_statement(conn.get_database_backend().build(&page)).all(conn).await?;
+    rows.into_iter().map(|row| Ok(Listed { wallet: Id::from_uuid(row.wallet_id), record: record(row)? })).collect()
+}
+
+/// A page of all records of a tenant, by their ids.
+fn of_tenant(query: Select<Entity>, ids_have_the_time: bool, (listing, after): (&Listing, Option<Position>)) -> SelectStatement {
+    let id = Column::Id.into_simple_expr();
+    let mut query = query;
+    if ids_have_the_time {
+        for comparison in &listing.filter.0 {
+            let distance = match comparison.field {
+                "record_time" => Distance::default(),
+                // What is used at an instant is recorded a little before it at the earliest, and some weeks after it at the latest.
+                "usage_time" => (TimeDelta::minutes(MOST_MINUTES_AHEAD), TimeDelta::days(MOST_DAYS_OLD)),
+                _ => continue,
+            };
+            if let Some(bound) = history::ids(&id, comparison, distance) {
+                query = query.filter(bound);
+            }
+        }
+    }
+    if let Some(position) = after {
+        query = query.filter(history::after(listing, id, Expr::val(position.id)));
+    }
+    query.order_by(Column::Id, history::direction(listing)).limit(listing.page.reads()).into_query()
 }

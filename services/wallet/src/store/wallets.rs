@@ -195,6 +195,13 @@ pub(super) fn of_customer(tenant: &TenantId, customer: Uuid) -> SelectStatement 
         .to_owned()
 }
 
+/// The wallets of a customer: one for each currency.
+pub async fn ids_of_customer<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<Vec<Id<Wallet>>, AppError> {
+    let query = Entity::find().select_only().column(Column::Id).filter(Column::Tenant.eq(tenant.as_str()));
+    let ids: Vec<Uuid> = query.filter(Column::CustomerId.eq(customer.uuid())).into_tuple().all(conn).await?;
+    Ok(ids.into_iter().map(Id::from_uuid).collect())
+}
+
 /// Whose wallets are.
 pub async fn owners<C: ConnectionTrait>(
     conn: &C,

@@ -3,8 +3,8 @@
 use crate::{
     app::App,
     commands::{
-        top_ups::{ListTopUps, TopUpRef},
-        wallets::{WalletRef, wallet_name},
+        top_ups::TopUpRef,
+        wallets::{ListOfWallets, WalletRef, wallet_name},
     },
     messages::{top_up_refunds as refund_messages, top_ups as messages},
     store::{top_up_refunds, top_ups, wallets},
@@ -31,12 +31,12 @@ pub async fn get_top_up(app: &App, named: &WalletRef, id: Id<TopUp>) -> Result<p
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
-pub async fn list_top_ups(app: &App, list: &ListTopUps) -> Result<pb::ListTopUpsResponse, AppError> {
+pub async fn list_top_ups(app: &App, list: &ListOfWallets) -> Result<pb::ListTopUpsResponse, AppError> {
     let (tenant, listing) = (&list.tenant, &list.listing);
     let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(tenant).await?;
-    if let Some((customer, wallet)) = list.customer.zip(list.wallet) {
-        find_wallet(&conn, &WalletRef { tenant: tenant.clone(), customer, wallet }).await?;
+    if let Some(wallet) = list.one_wallet() {
+        find_wallet(&conn, &wallet).await?;
     }
     let mut listed = top_ups::list(&conn, tenant, (list.customer, list.wallet), (listing, after)).await?;
     let next_page_token = app.pages.cut(&listing.page, &mut listed, |top_up| top_up.id.to_string());

@@ -1,11 +1,11 @@
 //! Reads wallets, balances and history: no locks, no writes, one read transaction each.
 
-use super::load::find_wallet;
+use super::load::{find_wallet, names_of, span_of};
 use crate::{
     app::App,
     commands::{
         customers::CustomerRef,
-        wallets::{AsOf, WalletRef},
+        wallets::{AsOf, ListOfWallets, WalletRef},
     },
     messages::wallets as messages,
     store::{entries, wallets},
@@ -67,16 +67,19 @@ pub async fn get_balance(app: &App, named: &WalletRef, as_of: AsOf) -> Result<pb
     Ok(pb::GetBalanceResponse { balance: Some(balance) })
 }
 
-/// A page of a wallet's history, newest first.
+/// A page of the history of a wallet, of a customer's wallets, or of all.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `PAGE_TOKEN_INVALID`.
-pub async fn list_entries(app: &App, named: &WalletRef, page: &Page) -> Result<pb::ListEntriesResponse, AppError> {
-    let before = app.pages.cursor(page)?.unwrap_or(i64::MAX);
-    let conn = app.db.read(&named.tenant).await?;
-    find_wallet(&conn, named).await?;
-    let mut lines = entries::list(&conn, &named.tenant, named.wallet, before, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut lines, |line| line.sequence.to_string());
-    let name = named.name();
-    Ok(pb::ListEntriesResponse { entries: lines.iter().map(|line| messages::entry(&name, line)).collect(), next_page_token })
+pub async fn list_entries(app: &App, list: &ListOfWallets) -> Result<pb::ListEntriesResponse, AppError> {
+    let (tenant, page) = (&list.tenant, &list.listing.page);
+    let after = app.pages.cursor(page)?;
+    let timed = app.db.ids_have_the_time(tenant).await?;
+    let conn = app.db.read(tenant).await?;
+    let span = span_of(&conn, list, timed).await?;
+    let mut lines = entries::list(&conn, tenant, &span, (&list.listing, after)).await?;
+    let next_page_token = app.pages.cut(page, &mut lines, |line| line.position(&span).to_string());
+    let names = names_of(&conn, tenant, lines.iter().map(|line| line.wallet)).await?;
+    let entries = lines.iter().filter_map(|line| Some(messages::entry(names.get(&line.wallet)?, line))).collect();
+    Ok(pb::ListEntriesResponse { entries, next_page_token })
 }
