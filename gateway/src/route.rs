@@ -15,10 +15,11 @@ use hyper_util::{
 };
 use payterms_chassis::{
     access::AccessTable,
+    bearer,
     body::{self, is_client_stream, is_server_stream},
     call::Caller,
     error::status,
-    identity::{Signer, TokenFault},
+    identity::Signer,
     layers::{self, is_inner, parse_timeout, refuse},
     serve::{CONNECTION_WINDOW, STREAM_WINDOW},
     telemetry,
@@ -245,16 +246,7 @@ impl Router {
     }
 
     fn caller(&self, headers: &http::HeaderMap) -> Result<Caller, Box<Status>> {
-        let unauthenticated = |reason, message| Box::new(status(Code::Unauthenticated, reason, message));
-        let Some(header) = headers.get("authorization") else {
-            return Err(unauthenticated("TOKEN_MISSING", "Send the header authorization: Bearer <token>."));
-        };
-        let token = header.to_str().ok().and_then(|header| header.strip_prefix("Bearer "));
-        match token.map(|token| self.keys.verify(token)) {
-            Some(Ok(caller)) => Ok(caller),
-            Some(Err(TokenFault::Expired)) => Err(unauthenticated("TOKEN_EXPIRED", "The token has expired. Get a new one.")),
-            _ => Err(unauthenticated("TOKEN_INVALID", "The token is not accepted here. Get a new one.")),
-        }
+        bearer::verified(headers, |token| self.keys.verify(token))
     }
 }
 

@@ -14,7 +14,8 @@
 use crate::{
     bus::copies::Copies,
     edge::{
-        access::{Access, AccessTable},
+        access::{Access, AccessTable, PEER},
+        bearer,
         body::{self, is_client_stream, is_server_stream},
         copies_layer::with_copies,
     },
@@ -279,20 +280,11 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
 /// UNAUTHENTICATED, `PERMISSION_DENIED` or UNIMPLEMENTED, with details.
 pub fn admit(
     access: &AccessTable,
-    verify: impl Fn(&str) -> Result<(String, Caller), TokenFault>,
+    verify: impl FnOnce(&str) -> Result<(String, Caller), TokenFault>,
     path: &str,
     headers: &http::HeaderMap,
 ) -> Result<Scope, Box<Status>> {
-    let unauthenticated = |reason, message| Box::new(status(Code::Unauthenticated, reason, message));
-    let Some(header) = headers.get("authorization") else {
-        return Err(unauthenticated("TOKEN_MISSING", "Send the header authorization: Bearer <token>."));
-    };
-    let token = header.to_str().ok().and_then(|header| header.strip_prefix("Bearer "));
-    let (issuer, caller) = match token.map(verify) {
-        Some(Ok(verified)) => verified,
-        Some(Err(TokenFault::Expired)) => return Err(unauthenticated("TOKEN_EXPIRED", "The token has expired. Get a new one.")),
-        _ => return Err(unauthenticated("TOKEN_INVALID", "The token is not accepted here. Get a new one.")),
-    };
+    let (issuer, caller) = bearer::verified(headers, verify)?;
     let asserted = if issuer.is_empty() { caller.roles.clone() } else { access.asserted(path, &issuer, &caller.roles) };
     if asserted.len() < caller.roles.len() && access.has(path) {
         tracing::warn!(issuer, path, claimed = ?caller.roles, "a token claims roles that its issuer may not assert here");
@@ -304,8 +296,16 @@ pub fn admit(
             Err(Box::new(status(Code::Unimplemented, "METHOD_UNKNOWN", "There is no such method. Check the name against reflection.")))
         }
         Access::Refused(allowed) => {
-            let metadata = HashMap::from([("roles".to_owned(), allowed.join(","))]);
-            let message = format!("This needs one of the roles {}.", allowed.join(", "));
+            // PEER is what services are among each other: no caller can get it.
+            let allowed: Vec<_> = allowed.into_iter().filter(|role| role != PEER).collect();
+            let metadata = HashMap::from([("roles".to_owned(), allowed.join(",")), ("has".to_owned(), caller.roles.join(","))]);
+            let needs = if allowed.is_empty() {
+                "Only services of the suite may call this".to_owned()
+            } else {
+                format!("This needs one of the roles {}", allowed.join(", "))
+            };
+            let has = if caller.roles.is_empty() { "none".to_owned() } else { caller.roles.join(", ") };
+            let message = format!("{needs}; the token has {has}.");
             Err(Box::new(Status::with_error_details(
                 Code::PermissionDenied,
                 message,

@@ -1,6 +1,7 @@
 //! The layers before every method: the accept loop, access, limits, health.
 
 pub mod access;
+pub mod bearer;
 pub mod body;
 pub(crate) mod connections;
 pub(crate) mod copies_layer;

@@ -1,0 +1,60 @@
+//! The token in the `authorization` header of a call.
+
+use crate::wire::{error::status, identity::TokenFault};
+use http::{HeaderMap, header::AUTHORIZATION};
+use tonic::{Code, Status};
+
+/// Reads the token of a call and verifies it. `Bearer` may be written in any case.
+///
+/// # Errors
+/// UNAUTHENTICATED with `TOKEN_MISSING`, `TOKEN_EXPIRED` or `TOKEN_INVALID`, and what to do.
+pub fn verified<T>(headers: &HeaderMap, verify: impl FnOnce(&str) -> Result<T, TokenFault>) -> Result<T, Box<Status>> {
+    verify(token(headers)?).map_err(|fault| match fault {
+        TokenFault::Expired => refused("TOKEN_EXPIRED", "The token has expired. Get a new one."),
+        _ => refused("TOKEN_INVALID", "The token is not accepted here. Get a new one."),
+    })
+}
+
+fn token(headers: &HeaderMap) -> Result<&str, Box<Status>> {
+    let missing = || refused("TOKEN_MISSING", "Send the header authorization: Bearer <token>.");
+    let header = headers.get(AUTHORIZATION).ok_or_else(missing)?;
+    let header = header.to_str().map_err(|_| refused("TOKEN_INVALID", "The header authorization holds other than visible characters."))?;
+    match header.trim().split_once(char::is_whitespace) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        Some(_) => Err(refused("TOKEN_INVALID", "Only bearer tokens are taken. Send the header authorization: Bearer <token>.")),
+        None if header.trim().eq_ignore_ascii_case("bearer") || header.trim().is_empty() => Err(missing()),
+        None => Err(refused("TOKEN_INVALID", "Write Bearer and a blank before the token: authorization: Bearer <token>.")),
+    }
+}
+
+fn refused(reason: &'static str, message: &str) -> Box<Status> {
+    Box::new(status(Code::Unauthenticated, reason, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::verified;
+    use crate::wire::{error::reason, identity::TokenFault};
+    use http::{HeaderMap, HeaderValue};
+
+    fn outcome(header: Option<&str>) -> Result<String, (String, String)> {
+        let headers = header.map(|header| (http::header::AUTHORIZATION, HeaderValue::from_str(header).unwrap()));
+        let verify = |token: &str| if token == "old" { Err(TokenFault::Expired) } else { Ok(token.to_owned()) };
+        let verified = verified(&HeaderMap::from_iter(headers), verify);
+        verified.map_err(|status| (reason(&status).unwrap(), status.message().to_owned()))
+    }
+
+    #[test]
+    fn a_token_is_taken_in_any_case_and_what_is_wrong_is_said() {
+        for header in ["Bearer ey.a.b", "bearer ey.a.b", "BEARER   ey.a.b "] {
+            assert_eq!(outcome(Some(header)), Ok("ey.a.b".to_owned()));
+        }
+        let reason = |header| outcome(header).unwrap_err();
+        for header in [None, Some(""), Some("Bearer"), Some("bearer ")] {
+            assert_eq!(reason(header).0, "TOKEN_MISSING", "{header:?}");
+        }
+        assert_eq!(reason(Some("Bearer old")).0, "TOKEN_EXPIRED");
+        assert!(reason(Some("ey.a.b")).1.starts_with("Write Bearer"));
+        assert!(reason(Some("Basic dTpw")).1.starts_with("Only bearer tokens"));
+    }
+}
