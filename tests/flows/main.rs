@@ -83,6 +83,7 @@ mod recharges;
 mod refunds;
 mod reversals;
 mod rig;
+mod rounding;
 mod schemas;
 mod scripts;
 mod scripts_of_credit;

@@ -68,6 +68,8 @@ pub enum TransferKind {
     MonthClose,
     /// Receivable → customer credit: a postpaid month is invoiced.
     PostpaidClose,
+    /// Customer credit ↔ rounding: what the lines of a month's invoice were rounded by.
+    MonthRounding,
     /// The reverse of a top-up or charge that an issuer has taken back.
     Chargeback,
     /// Bank clearing → purchased credit (and tax payable): a bank line matched to an invoice of a top-up.

@@ -3,10 +3,11 @@
 
 use crate::{
     ledger::{Account, Transfer, TransferKind},
-    settlement::post,
-    wallet::Wallet,
+    lot::TaxKind,
+    settlement::{deposit, post},
+    wallet::{LotFunding, NewLot, Wallet},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{IdSource, Money, Refusal, money::MoneyError, rounding};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -142,9 +143,29 @@ impl Billed {
     }
 }
 
-/// Moves the use that deposits paid to the invoice that taxes it, as part of a payment. The rounding difference goes to the
-/// rounding account.
-pub fn settle_deposits(wallet: &mut Wallet, ids: &mut IdSource, billed: &Billed, payment: Uuid, now: DateTime<Utc>) -> Result<(), Refusal> {
+/// A closing: of which month, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    /// The first day of the month.
+    pub month: NaiveDate,
+    /// Its id, and the payment's that pays its invoice from deposits.
+    pub id: Uuid,
+    /// When it is closed.
+    pub at: DateTime<Utc>,
+}
+
+impl Closed {
+    /// What the entry of its rounding says.
+    fn rounding(self) -> String {
+        self.month.format("Rounding of %B %Y").to_string()
+    }
+}
+
+/// Moves the use that deposits paid to the invoice that taxes it, as part of a payment. What its lines are rounded by goes between
+/// the customer's credit and the rounding account, so that deposits pay what the invoice says
+/// (docs/domain/money-and-time.md#rounding-account).
+pub fn settle_deposits(wallet: &mut Wallet, ids: &mut IdSource, billed: &Billed, closed: Closed) -> Result<(), Refusal> {
+    let (payment, now) = (closed.id, closed.at);
     if billed.exact.is_positive() {
         let sides = vec![(Account::InvoiceSettlement, None, billed.exact.negated()), (Account::Rounding, None, billed.exact)];
         post(wallet, ids, TransferKind::MonthClose, None, sides, now)?;
@@ -153,147 +174,79 @@ pub fn settle_deposits(wallet: &mut Wallet, ids: &mut IdSource, billed: &Billed,
         let sides = vec![(Account::Rounding, None, billed.total.negated()), (Account::InvoiceSettlement, None, billed.total)];
         post(wallet, ids, TransferKind::MonthClose, Some(payment), sides, now)?;
     }
+    let up = billed.total.minus(billed.exact)?;
+    if up.is_positive() { take_rounding(wallet, ids, up, closed) } else { give_rounding(wallet, ids, up.negated(), closed) }
+}
+
+/// The invoice comes to more than was used: deposits pay that too, as far as there are any. A debt is never made of it.
+fn take_rounding(wallet: &mut Wallet, ids: &mut IdSource, amount: Money, closed: Closed) -> Result<(), Refusal> {
+    let (mut left, mut sides) = (amount, Vec::new());
+    for lot in wallet.lots.iter_mut().filter(|lot| lot.tax_kind == Some(TaxKind::Deposit) && lot.in_force(closed.at)) {
+        let part = lot.unpinned()?.min(left)?;
+        if part.is_positive() {
+            lot.remaining = lot.remaining.minus(part)?;
+            left = left.minus(part)?;
+            sides.push((Account::CustomerCredit, Some(lot.id), part.negated()));
+        }
+    }
+    let taken = amount.minus(left)?;
+    if taken.is_positive() {
+        sides.push((Account::Rounding, None, taken));
+        wallet.post(ids, TransferKind::MonthRounding, sides, closed.rounding(), closed.at)?;
+    }
     Ok(())
 }
 
-/// Settles a postpaid month: receivable → customer credit. The wallet owes nothing for it any more; the invoice does.
-pub fn settle_postpaid(wallet: &mut Wallet, ids: &mut IdSource, billed: &Billed, now: DateTime<Utc>) -> Result<(), Refusal> {
+/// The invoice comes to less than was used: the rest is no debt any more, or goes back to a deposit that paid; else it is a lot of
+/// its own.
+fn give_rounding(wallet: &mut Wallet, ids: &mut IdSource, amount: Money, closed: Closed) -> Result<(), Refusal> {
+    if !amount.is_positive() {
+        return Ok(());
+    }
+    let mut side = None;
+    if wallet.overdraft.is_none() && wallet.owed.minus(wallet.owed_back)?.minus(wallet.owed_undone)?.compare(amount)?.is_ge() {
+        wallet.owed = wallet.owed.minus(amount)?;
+        side = Some((Account::CustomerCredit, None, amount));
+    } else {
+        for lot in wallet.lots.iter_mut().filter(|lot| lot.tax_kind == Some(TaxKind::Deposit) && lot.in_force(closed.at)) {
+            if lot.amount.minus(lot.remaining)?.compare(amount)?.is_ge() {
+                lot.remaining = lot.remaining.plus(amount)?;
+                side = Some((Account::CustomerCredit, Some(lot.id), amount));
+                break;
+            }
+        }
+    }
+    if let Some(side) = side {
+        let sides = vec![side, (Account::Rounding, None, amount.negated())];
+        wallet.post(ids, TransferKind::MonthRounding, sides, closed.rounding(), closed.at)?;
+    } else {
+        let new = NewLot { description: closed.rounding(), ..deposit(amount, None) };
+        let tax = Money::zero(wallet.currency);
+        let funding = LotFunding { kind: TransferKind::MonthRounding, source: Account::Rounding, tax, recharge: false };
+        wallet.add_lot(ids, new, funding, closed.at)?;
+    }
+    Ok(())
+}
+
+/// Settles a postpaid month: receivable → customer credit, and what its lines are rounded by. The wallet owes nothing for it any
+/// more; the invoice does.
+pub fn settle_postpaid(wallet: &mut Wallet, ids: &mut IdSource, billed: &Billed, closed: Closed) -> Result<(), Refusal> {
     if billed.exact.is_zero() {
         return Ok(());
     }
     wallet.owed = wallet.owed.minus(billed.exact)?;
-    let mut sides = vec![(Account::CustomerCredit, None, billed.exact)];
     let rounding = billed.exact.minus(billed.total)?;
-    let others = [(Account::Receivable, None, billed.total.negated()), (Account::Rounding, None, rounding.negated())];
-    sides.extend(others.into_iter().filter(|(.., amount)| !amount.is_zero()));
-    post(wallet, ids, TransferKind::PostpaidClose, None, sides, now)
+    if !rounding.is_zero() {
+        let sides = vec![(Account::CustomerCredit, None, rounding), (Account::Rounding, None, rounding.negated())];
+        wallet.post(ids, TransferKind::MonthRounding, sides, closed.rounding(), closed.at)?;
+    }
+    if billed.total.is_zero() {
+        return Ok(());
+    }
+    let sides = vec![(Account::CustomerCredit, None, billed.total), (Account::Receivable, None, billed.total.negated())];
+    post(wallet, ids, TransferKind::PostpaidClose, None, sides, closed.at)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Billed, BilledLine, Funding, accrued, settle_deposits, settle_postpaid};
-    use crate::{
-        Account, TaxKind, Wallet,
-        ledger::TransferKind,
-        lot::LotKind,
-        posting::{self, Debit},
-        wallet::{LotFunding, NewLot},
-    };
-    use chrono::{DateTime, Utc};
-    use payterms_kernel::{Currency, Id, IdSource, Money};
-    use proptest::prelude::*;
-    use std::collections::BTreeMap;
-    use uuid::Uuid;
-
-    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
-
-    fn aud(micros: i64) -> Money {
-        Money::from_micros(Currency::parse("AUD").unwrap(), micros)
-    }
-
-    fn wallet() -> Wallet {
-        Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), aud(0).currency(), NOW)
-    }
-
-    /// What accrued of all transfers so far, by funding and label.
-    fn sums(wallet: &Wallet) -> BTreeMap<(Funding, String), Money> {
-        let mut sums = BTreeMap::new();
-        for transfer in &wallet.transfers {
-            for (funding, label, amount) in accrued(wallet, transfer).unwrap() {
-                let sum = sums.entry((funding, label)).or_insert(aud(0));
-                *sum = sum.plus(amount).unwrap();
-            }
-        }
-        sums
-    }
-
-    fn of(sums: &BTreeMap<(Funding, String), Money>, funding: Funding) -> Vec<(String, Money)> {
-        sums.iter().filter(|((accrued_by, _), _)| *accrued_by == funding).map(|((_, label), sum)| (label.clone(), *sum)).collect()
-    }
-
-    fn account_balance(wallet: &Wallet, account: Account, payment: Option<Uuid>) -> i64 {
-        let entries = wallet.transfers.iter().filter(|transfer| transfer.payment == payment).flat_map(|transfer| &transfer.entries);
-        entries.filter(|entry| entry.account == account).map(|entry| entry.amount.micros()).sum()
-    }
-
-    proptest! {
-        #[test]
-        fn a_month_s_end_leaves_nothing_behind(
-            debits in prop::collection::vec((1_i64..9_999_999, 0_usize..3, 0_u8..4), 1..20), deposit in 0_i64..30_000_000, postpaid: bool,
-        ) {
-            let mut wallet = wallet();
-            let mut ids = IdSource::new(NOW, b"seed", "test");
-            for (amount, kind) in [(deposit, TaxKind::Deposit), (deposit / 3, TaxKind::TaxedSale)] {
-                let lot = NewLot {
-                    kind: LotKind::Purchased, tax_kind: Some(kind), priority: 0, amount: aud(amount), expires_at: None, description: String::new(),
-                };
-                if amount > 0 {
-                    wallet.add_lot(&mut ids, lot, LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: aud(0), recharge: false }, NOW).unwrap();
-                }
-            }
-            wallet.overdraft = postpaid.then(|| aud(50_000_000));
-            for (amount, product, kind) in debits {
-                let kind = [TransferKind::Usage, TransferKind::Fee, TransferKind::Debit, TransferKind::Usage][usize::from(kind)];
-                let description = ["calls", "texts", "numbers"][product].to_owned();
-                let debit = Debit { amount: aud(amount), kind, into_negative: kind == TransferKind::Fee, description };
-                let _ = posting::debit(&mut wallet, &mut ids, debit, NOW);
-            }
-            let sums = sums(&wallet);
-            let (paid, used) = (Billed::of(&wallet, &of(&sums, Funding::Deposit)).unwrap(), Billed::of(&wallet, &of(&sums, Funding::Postpaid)).unwrap());
-            prop_assert_eq!(paid.exact.micros(), account_balance(&wallet, Account::InvoiceSettlement, None));
-            prop_assert_eq!(used.exact, if postpaid { wallet.owed } else { aud(0) });
-            settle_deposits(&mut wallet, &mut ids, &paid, Uuid::max(), NOW).unwrap();
-            settle_postpaid(&mut wallet, &mut ids, &used, NOW).unwrap();
-            prop_assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
-            prop_assert_eq!(account_balance(&wallet, Account::InvoiceSettlement, None), 0);
-            prop_assert_eq!(account_balance(&wallet, Account::InvoiceSettlement, Some(Uuid::max())), paid.total.micros(), "what its invoice comes to");
-            prop_assert_eq!(account_balance(&wallet, Account::Receivable, None), -used.total.micros());
-            if postpaid {
-                prop_assert!(wallet.owed.is_zero(), "the wallet is at zero but for its credit");
-            }
-        }
-    }
-
-    #[test]
-    fn each_line_is_rounded_once() {
-        let sums = [("a".to_owned(), aud(1_005_000)), ("b".to_owned(), aud(1_004_999)), ("c".to_owned(), aud(4_999))];
-        let billed = Billed::of(&wallet(), &sums).unwrap();
-        assert_eq!(shown(&billed), [("a", 1_010_000, None), ("b", 1_000_000, None)]);
-        assert_eq!((billed.exact, billed.total), (aud(2_014_998), aud(2_010_000)));
-        assert_eq!(["a", "b", "c"].map(|label| billed.line_of(label)), [1, 2, 2], "what rounds to nothing stands on the last");
-    }
-
-    type Shown<'a> = (&'a str, i64, Option<(String, i64)>);
-
-    fn shown(billed: &Billed) -> Vec<Shown<'_>> {
-        let priced = |line: &BilledLine| line.priced.map(|(quantity, price)| (quantity.to_string(), price.micros()));
-        billed.lines.iter().map(|line| (line.label.as_str(), line.amount.micros(), priced(line))).collect()
-    }
-
-    #[test]
-    fn a_use_has_its_quantity_and_price_and_what_rounds_to_nothing_is_one_line() {
-        let sums = [
-            ("calls\u{1f}1.002345".to_owned(), aud(3_007_035)),
-            // Half of one was paid by credit that is no invoice's.
-            ("calls\u{1f}3".to_owned(), aud(4_500_000)),
-            ("data\u{1f}0.0001".to_owned(), aud(4_900)),
-            ("data\u{1f}0.0002".to_owned(), aud(4_800)),
-            ("Support by telephone".to_owned(), aud(2_500_000)),
-            (String::new(), aud(100)),
-        ];
-        let billed = Billed::of(&wallet(), &sums).unwrap();
-        let price = |quantity: &str, micros| Some((quantity.to_owned(), micros));
-        assert_eq!(
-            shown(&billed),
-            [
-                ("calls", 3_010_000, price("3", 1_002_345)),
-                ("calls", 4_500_000, price("1.5", 3_000_000)),
-                ("Support by telephone", 2_500_000, None),
-                ("", 10_000, None),
-            ]
-        );
-        // A quantity that does not come to the amount is not shown.
-        let odd = Billed::of(&wallet(), &[("storage\u{1f}90000".to_owned(), aud(1_005_000))]).unwrap();
-        assert_eq!(odd.lines[0].priced, None);
-    }
-}
+#[path = "month_tests.rs"]
+mod tests;

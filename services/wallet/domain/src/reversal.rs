@@ -147,7 +147,7 @@ fn instead(kind: TransferKind) -> Option<&'static str> {
         TransferKind::BankTransfer | TransferKind::TransferTopUp => "UnmatchBankLine",
         TransferKind::TransferReturn => "MatchBankLine",
         TransferKind::InvoiceCredit | TransferKind::Charge | TransferKind::Surplus => "UnapplyPayment",
-        TransferKind::MonthClose | TransferKind::PostpaidClose => "CreateCreditNote",
+        TransferKind::MonthClose | TransferKind::PostpaidClose | TransferKind::MonthRounding => "CreateCreditNote",
         TransferKind::Reversal => "PostFee",
         TransferKind::OwedSettlement => "ReverseTransfer",
         TransferKind::InvoiceRefund | TransferKind::TopUpRefund | TransferKind::Chargeback => "",

@@ -149,6 +149,7 @@ fn entry_kind(kind: TransferKind) -> pb::entry::Kind {
         TransferKind::TopUpRefund => pb::entry::Kind::TopUpRefund,
         TransferKind::Reversal => pb::entry::Kind::Reversal,
         TransferKind::PostpaidClose => pb::entry::Kind::PostpaidClose,
+        TransferKind::MonthRounding => pb::entry::Kind::MonthRounding,
         TransferKind::InvoiceRefund => pb::entry::Kind::InvoiceRefund,
         // These move no customer credit, so they have no line in a wallet's history.
         TransferKind::Charge | TransferKind::BankTransfer | TransferKind::MonthClose => pb::entry::Kind::Unspecified,

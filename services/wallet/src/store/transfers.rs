@@ -35,7 +35,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-const KINDS: [(TransferKind, &str); 21] = [
+const KINDS: [(TransferKind, &str); 22] = [
     (TransferKind::Grant, "GRANT"),
     (TransferKind::GrantVoid, "GRANT_VOID"),
     (TransferKind::Debit, "DEBIT"),
@@ -54,6 +54,7 @@ const KINDS: [(TransferKind, &str); 21] = [
     (TransferKind::MonthClose, "MONTH_CLOSE"),
     (TransferKind::Chargeback, "CHARGEBACK"),
     (TransferKind::PostpaidClose, "POSTPAID_CLOSE"),
+    (TransferKind::MonthRounding, "MONTH_ROUNDING"),
     (TransferKind::TransferReturn, "TRANSFER_RETURN"),
     (TransferKind::TopUpRefund, "TOP_UP_REFUND"),
     (TransferKind::Reversal, "REVERSAL"),

@@ -8,7 +8,7 @@ use crate::{
         accruals::{self, AgreementEnd, Closing, RestOfCommitment},
         wallets::{self, Locked},
     },
-    use_cases::{postpaid::save::publish_agreement, wallets::save::save_wallet},
+    use_cases::{postpaid::save::publish_agreement, recharges::save::schedule_recharges, wallets::save::save_wallet},
 };
 use chrono::{Months, NaiveDate};
 use payterms_chassis::{
@@ -20,7 +20,7 @@ use payterms_kernel::{Money, TenantId, calendar::start_of_day};
 use payterms_proto::wallet::v1::{UsageMonthClosed, UsageMonthLine};
 use payterms_wallet_domain::{
     Wallet,
-    month::{self, Billed, BilledLine},
+    month::{self, Billed, BilledLine, Closed},
     postpaid::{Agreement, AgreementState},
 };
 use uuid::Uuid;
@@ -60,8 +60,9 @@ pub(super) async fn save_closing(
     let open = accruals::open(tx.conn(), &tenant, locked.wallet.id, month, end).await?;
     let deposits = Billed::of(&locked.wallet, &open.deposit)?;
     let used = Billed::of(&locked.wallet, &open.postpaid)?;
-    month::settle_deposits(&mut locked.wallet, tx.ids(), &deposits, id, now)?;
-    month::settle_postpaid(&mut locked.wallet, tx.ids(), &used, now)?;
+    let closed = Closed { month, id, at: now };
+    month::settle_deposits(&mut locked.wallet, tx.ids(), &deposits, closed)?;
+    month::settle_postpaid(&mut locked.wallet, tx.ids(), &used, closed)?;
     accruals::close(tx.conn(), &tenant, &closing, end).await?;
     let next = month.checked_add_months(Months::new(1)).unwrap_or(month);
     let goes_on = locked.wallet.overdraft.is_some() || accruals::later(tx.conn(), &tenant, locked.wallet.id, month).await?;
@@ -74,6 +75,7 @@ pub(super) async fn save_closing(
         cancel(tx, JOB, &subject).await?;
     }
     save_wallet(tx, locked).await?;
+    schedule_recharges(tx, [&locked.wallet]).await?;
     if let Some(agreement) = agreement {
         publish_agreement(tx, locked, agreement).await?;
     }
