@@ -30,7 +30,7 @@ pub mod refunds {
     };
 }
 
-/// Reversals of debits, captures, uses and fees, the invoices of closed months, and up to which amount one person gives something back.
+/// Reversals of debits, captures, uses and fees, revocations of credit, the invoices of closed months, and up to which amount one person gives something back.
 pub mod reversals {
     use crate::ddl::{Guard, Step, Table};
 
@@ -66,6 +66,19 @@ pub mod reversals {
                       PRIMARY KEY (tenant, reversal_id, place), FOREIGN KEY (tenant, reversal_id) REFERENCES reversals (tenant, id)",
             indexes: &["CREATE INDEX reversal_parts_of_transfer ON reversal_parts (tenant, taken_by)"],
             guard: Guard::AppendOnly,
+        },
+        Table {
+            name: "revocations",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, lot_id {uuid} NOT NULL, restored_lot_id {uuid}, \
+                      state text NOT NULL, cause text NOT NULL, amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, \
+                      explanation text NOT NULL, proposed_by text NOT NULL, decided_by text NOT NULL, answer text NOT NULL, \
+                      version bigint NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
+                      FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
+            indexes: &[
+                "CREATE INDEX revocations_of_wallet ON revocations (tenant, wallet_id, id)",
+                "CREATE INDEX revocations_by_state ON revocations (tenant, state, id)",
+            ],
+            guard: Guard::Tenant,
         },
         Table {
             name: "usage_invoices",

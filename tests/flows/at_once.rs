@@ -100,7 +100,7 @@ async fn crowded(on: (Database, bool), (name, play): Scenario, seen: &mut BTreeS
 }
 
 /// Played on both databases, on PostgreSQL over two replicas.
-const SCENARIOS: [Scenario; 45] = scenarios!(
+const SCENARIOS: [Scenario; 46] = scenarios!(
     versions::details_make_a_new_version_of_a_receipt_too,
     holds::capture_hold_in_parts_and_release_the_rest,
     collections::an_owner_blocks_all_or_none_and_alone_lifts,
@@ -116,6 +116,7 @@ const SCENARIOS: [Scenario; 45] = scenarios!(
     lines_edges::what_is_over_stays_over,
     lines_edges::a_late_driver_changes_nothing,
     wallets::a_grant_can_be_voided_once,
+    revocations::two_people_withhold_credit_and_a_person_gives_it_back,
     reversals::a_debit_goes_back_to_its_lots_in_parts_the_last_first,
     reversals::a_metered_use_is_taken_off_its_open_month,
     mails::templates_are_the_tenants_strict_and_sandboxed,

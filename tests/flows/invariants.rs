@@ -110,6 +110,7 @@ pub async fn hold_in(data: &Path, postgres: Option<&str>) {
     )
     .await;
     hot_rows(&conn, &s).await;
+    crate::invariants_of_giving_back::hold(&conn, &s).await;
     conn.close().await.unwrap();
 }
 

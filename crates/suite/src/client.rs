@@ -25,8 +25,9 @@ use payterms_proto::{
         fee_service_client::FeeServiceClient, hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient,
         payment_method_service_client::PaymentMethodServiceClient, posting_service_client::PostingServiceClient,
         postpaid_service_client::PostpaidServiceClient, reversal_service_client::ReversalServiceClient,
-        settings_service_client::SettingsServiceClient, settlement_service_client::SettlementServiceClient,
-        top_up_service_client::TopUpServiceClient, usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
+        revocation_service_client::RevocationServiceClient, settings_service_client::SettingsServiceClient,
+        settlement_service_client::SettlementServiceClient, top_up_service_client::TopUpServiceClient,
+        usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
     },
 };
 use std::net::SocketAddr;
@@ -227,6 +228,12 @@ impl Session {
     #[must_use]
     pub fn reversals(&self) -> ReversalServiceClient<Caller> {
         ReversalServiceClient::new(self.caller())
+    }
+
+    /// `RevocationService`.
+    #[must_use]
+    pub fn revocations(&self) -> RevocationServiceClient<Caller> {
+        RevocationServiceClient::new(self.caller())
     }
 
     /// `FeeService`.

@@ -8,6 +8,7 @@ use crate::use_cases::{
         notices::{mail_prepayment_turned_off, mail_recharge_failed},
         plan_notices::mail_plan,
         postpaid_notices::mail_postpaid_decision,
+        revocation_notices::mail_revocation,
     },
     payments::{charge_back::take_charge_back, resume::enqueue_resume},
     receipts::{credit::credit_receipt, issue::issue_receipt},
@@ -19,8 +20,8 @@ use payterms_proto::{
     credit::v1::{AdvisedLimitChanged, ApplicationChanged, CreditLineChanged, PurchaseCaptured},
     plans::v1::PlanChanged,
     wallet::v1::{
-        AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, PaymentMethodsChanged, PostpaidAgreementChanged, TopUpChanged,
-        TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged, auto_recharge, charge::State, top_up,
+        AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, MeteredUsageClosed, PaymentMethodsChanged, PostpaidAgreementChanged,
+        TopUpChanged, TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged, auto_recharge, charge::State, top_up,
     },
 };
 use prost::Message;
@@ -35,6 +36,7 @@ pub fn all() -> Consumers {
         .with::<MeteredUsageClosed>(metered_usage_closed)
         .with::<UsageMonthClosed>(usage_month_closed)
         .with::<PostpaidAgreementChanged>(postpaid_agreement_changed)
+        .with::<CreditRevocationChanged>(credit_revocation_changed)
         .with::<AutoRechargeChanged>(auto_recharge_changed)
         .with::<WalletSettingsChanged>(wallet_settings_changed)
         .with::<PaymentMethodsChanged>(payment_methods_changed)
@@ -65,6 +67,10 @@ fn top_up_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
         }
         Ok(())
     })
+}
+
+fn credit_revocation_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move { mail_revocation(tx, &CreditRevocationChanged::decode(event.data.clone())?).await })
 }
 
 fn top_up_refund_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {

@@ -19,9 +19,9 @@ use payterms_proto::wallet::v1::{
     fee_service_server::FeeServiceServer, hold_service_server::HoldServiceServer, lot_service_server::LotServiceServer,
     notification_service_server::NotificationServiceServer, payment_method_service_server::PaymentMethodServiceServer,
     posting_service_server::PostingServiceServer, postpaid_service_server::PostpaidServiceServer,
-    reversal_service_server::ReversalServiceServer, settings_service_server::SettingsServiceServer,
-    settlement_service_server::SettlementServiceServer, top_up_service_server::TopUpServiceServer,
-    usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
+    reversal_service_server::ReversalServiceServer, revocation_service_server::RevocationServiceServer,
+    settings_service_server::SettingsServiceServer, settlement_service_server::SettlementServiceServer,
+    top_up_service_server::TopUpServiceServer, usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
 };
 use provider::{PaymentProvider, simulator::Simulator};
 use std::{path::PathBuf, sync::Arc};
@@ -62,6 +62,7 @@ impl Service for Wallet {
             .add_service(LotServiceServer::new(api.clone()))
             .add_service(PostingServiceServer::new(api.clone()))
             .add_service(ReversalServiceServer::new(api.clone()))
+            .add_service(RevocationServiceServer::new(api.clone()))
             .add_service(HoldServiceServer::new(api.clone()))
             .add_service(PaymentMethodServiceServer::new(api.clone()))
             .add_service(TopUpServiceServer::new(api.clone()))

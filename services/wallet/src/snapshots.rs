@@ -1,9 +1,12 @@
 //! Snapshots of the wallet's aggregates that other services subscribe to.
 
 use crate::{
-    commands::{customers::CustomerRef, wallets::name_of},
+    commands::{
+        customers::CustomerRef,
+        wallets::{name_of, wallet_name},
+    },
     messages,
-    store::{charges, methods, postpaid, recharges, settings, top_up_refunds, top_ups, wallets},
+    store::{charges, methods, postpaid, recharges, revocations, settings, top_up_refunds, top_ups, wallets},
     use_cases::{metered::close::closed_metered_month, months::save::closed_month},
 };
 use payterms_chassis::{
@@ -12,8 +15,8 @@ use payterms_chassis::{
 };
 use payterms_kernel::Id;
 use payterms_proto::wallet::v1::{
-    AutoRechargeChanged, ChargeChanged, MeteredUsageClosed, PaymentMethodsChanged, PostpaidAgreementChanged, TopUpChanged,
-    TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged,
+    AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, MeteredUsageClosed, PaymentMethodsChanged, PostpaidAgreementChanged,
+    TopUpChanged, TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged,
 };
 use payterms_wallet_domain::{Customer, Methods, postpaid::Agreement};
 use prost::Message;
@@ -32,6 +35,7 @@ pub fn all() -> Snapshots {
         .with::<UsageMonthClosed>("usage_month", months_of)
         .with::<PaymentMethodsChanged>("payment_methods", methods_of)
         .with::<PostpaidAgreementChanged>("postpaid_agreement", agreements_of)
+        .with::<CreditRevocationChanged>("credit_revocation", revocations_of)
 }
 
 fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
@@ -74,6 +78,22 @@ fn refunds_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             states.push((refund.id.to_string(), event.encode_to_vec()));
         }
         Ok(states)
+    })
+}
+
+fn revocations_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
+        let found = revocations::find_many(tx.conn(), tenant, &ids).await?;
+        let owners: Vec<_> = found.iter().map(|own| own.wallet).collect();
+        let owners = wallets::owners(tx.conn(), tenant, &owners).await?;
+        let state = |own: &payterms_wallet_domain::Revocation| {
+            let name = wallet_name(tenant, *owners.get(&own.wallet)?, own.wallet);
+            let event = CreditRevocationChanged { revocation: Some(messages::revocations::revocation(&name, own)), decided: false };
+            Some((own.id.to_string(), event.encode_to_vec()))
+        };
+        Ok(found.iter().filter_map(state).collect())
     })
 }
 

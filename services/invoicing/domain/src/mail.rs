@@ -98,11 +98,15 @@ pub enum MailKind {
     PaymentReceived,
     /// A postpaid agreement was approved or refused.
     PostpaidDecided,
+    /// Bought credit was revoked for cause.
+    CreditRevoked,
+    /// Revoked credit was given back.
+    CreditRestored,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 47] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -148,6 +152,8 @@ impl MailKind {
         Self::CreditNoteIssued,
         Self::PaymentReceived,
         Self::PostpaidDecided,
+        Self::CreditRevoked,
+        Self::CreditRestored,
     ];
 
     /// The name of the kind, as in the contract.
@@ -199,6 +205,8 @@ impl MailKind {
             Self::CreditNoteIssued => "CREDIT_NOTE_ISSUED",
             Self::PaymentReceived => "PAYMENT_RECEIVED",
             Self::PostpaidDecided => "POSTPAID_DECIDED",
+            Self::CreditRevoked => "CREDIT_REVOKED",
+            Self::CreditRestored => "CREDIT_RESTORED",
         }
     }
 }

@@ -26,6 +26,7 @@ impl Language {
             // Whoever holds a card that is reported as lost or stolen learns no more than that it was declined.
             "card_declined" | "stolen_card" | "lost_card" | "pickup_card" | "fraudulent" | "do_not_honor" | "do_not_try_again"
             | "generic_decline" => self.say("the card was declined by its bank", "la carte a été refusée par la banque"),
+            "CREDIT_REVOKED" => self.say("credit was withheld", "du crédit a été retenu"),
             "COLLECTION_METHOD_REQUIRED" | "no_such_card" => {
                 self.say("no saved payment method can be used", "aucun moyen de paiement enregistré n’est utilisable")
             }

@@ -86,6 +86,8 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
         MailKind::CreditNoteIssued => pb::MailKind::CreditNoteIssued,
         MailKind::PaymentReceived => pb::MailKind::PaymentReceived,
         MailKind::PostpaidDecided => pb::MailKind::PostpaidDecided,
+        MailKind::CreditRevoked => pb::MailKind::CreditRevoked,
+        MailKind::CreditRestored => pb::MailKind::CreditRestored,
     }
 }
 

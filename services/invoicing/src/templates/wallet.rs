@@ -11,6 +11,8 @@ pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
     Some(match kind {
         MailKind::RechargeFailed => both!("recharge_failed"),
         MailKind::TopUpRefunded => both!("top_up_refunded"),
+        MailKind::CreditRevoked => both!("credit_revoked"),
+        MailKind::CreditRestored => both!("credit_restored"),
         MailKind::CollectionPlanned => both!("collection_planned"),
         _ => return None,
     })
@@ -33,6 +35,14 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
             add("receipt_number", json!("RC-2026-000001"));
             add("amount", json!("20.00\u{a0}USD"));
             add("reason", json!("The account is closed."));
+        }
+        MailKind::CreditRevoked => {
+            add("amount", json!("20.00\u{a0}USD"));
+            add("reason", json!("The card was reported as stolen."));
+        }
+        MailKind::CreditRestored => {
+            add("amount", json!("20.00\u{a0}USD"));
+            add("reason", json!("It was the holder of the card."));
         }
         MailKind::CollectionPlanned => {
             add("items", json!([{ "name": "INV-2026-000001", "amount": "100.00\u{a0}USD" }]));

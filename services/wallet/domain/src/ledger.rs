@@ -29,6 +29,8 @@ pub enum Account {
     Receivable,
     /// Rounding differences of the lines of a month's invoice.
     Rounding,
+    /// Credit that was revoked for cause: owed to somebody, and nobody's revenue.
+    Withheld,
 }
 
 /// The kind of a transfer, by the accounts that it moves money between.
@@ -78,6 +80,10 @@ pub enum TransferKind {
     TransferReturn,
     /// The reverse of a debit, capture, use or fee, or of a part of it.
     Reversal,
+    /// Purchased credit → withheld.
+    Revocation,
+    /// Withheld → purchased credit.
+    Restoration,
 }
 
 /// One side of a transfer. Credit is positive, debit negative.

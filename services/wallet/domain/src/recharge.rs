@@ -27,6 +27,9 @@ pub struct Instants {
     pub next_month: DateTime<Utc>,
 }
 
+/// Why the rules stop when credit was revoked.
+const REVOKED: &str = "CREDIT_REVOKED";
+
 /// What may end a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -114,8 +117,30 @@ impl AutoRecharge {
         Ok(())
     }
 
+    /// Stops the rules because credit was revoked: they would buy it again. Returns false where there are none.
+    pub fn stop_for_revocation(&mut self) -> bool {
+        if self.rules.is_none() {
+            return false;
+        }
+        REVOKED.clone_into(&mut self.failure);
+        self.retry_at = None;
+        self.version = self.version.saturating_add(1);
+        true
+    }
+
+    /// Ends such a stop, because the credit is there again; returns whether there was one.
+    pub fn go_on_after_revocation(&mut self) -> bool {
+        let ends = self.failure == REVOKED;
+        if ends {
+            self.start_anew();
+            self.version = self.version.saturating_add(1);
+        }
+        ends
+    }
+
     /// Records the end of a recharge. A failure is stored, so that the customer sees it.
     pub fn end(&mut self, top_up: &TopUp, times: Instants) {
+        let revoked = self.failure == REVOKED;
         match top_up.state {
             TopUpState::Processing => return,
             TopUpState::Succeeded | TopUpState::ChargedBack => self.start_anew(),
@@ -128,6 +153,10 @@ impl AutoRecharge {
         self.for_month_end = false;
         self.open = None;
         self.version = self.version.saturating_add(1);
+        // What was revoked while the recharge was open still stops the rules.
+        if revoked {
+            self.stop_for_revocation();
+        }
     }
 
     /// Records that a recharge could not be made. One that would exceed the ceiling is retried when the next month begins.

@@ -197,3 +197,14 @@ fn a_threshold_recharge_does_not_replace_the_month_end_one() {
     full.begin(Id::from_uuid(uuid::Uuid::from_u128(4)), &wallet("0"), DateTime::UNIX_EPOCH).unwrap();
     assert!(!full.month_end_marked);
 }
+
+#[test]
+fn revoked_credit_stops_the_rules_until_it_is_restored() {
+    assert!(!AutoRecharge::default().stop_for_revocation(), "there are no rules to stop");
+    let rules = Rules { threshold: Some((aud("10"), Then::Amount(aud("50")))), ..Rules::default() };
+    let mut recharge = AutoRecharge { rules, ..AutoRecharge::default() };
+    assert!(recharge.stop_for_revocation() && recharge.wanted(&wallet("0"), DateTime::UNIX_EPOCH).unwrap().is_none());
+    assert!(!recharge.end_stop(Change::CreditBought) && !recharge.end_stop(Change::MethodAdded), "the method may be the cause");
+    assert!(recharge.go_on_after_revocation() && recharge.wanted(&wallet("0"), DateTime::UNIX_EPOCH).unwrap().is_some());
+    assert!(!recharge.go_on_after_revocation(), "once");
+}

@@ -150,6 +150,8 @@ fn instead(kind: TransferKind) -> Option<&'static str> {
         TransferKind::MonthClose | TransferKind::PostpaidClose | TransferKind::MonthRounding => "CreateCreditNote",
         TransferKind::Reversal => "PostFee",
         TransferKind::OwedSettlement => "ReverseTransfer",
+        TransferKind::Revocation => "RestoreCredit",
+        TransferKind::Restoration => "ProposeRevocation",
         TransferKind::InvoiceRefund | TransferKind::TopUpRefund | TransferKind::Chargeback => "",
     })
 }

@@ -9,6 +9,7 @@ mod postings;
 mod postpaid;
 mod recharges;
 mod reversals;
+mod revocations;
 mod settings;
 mod settlements;
 mod top_ups;

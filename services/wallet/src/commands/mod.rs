@@ -12,6 +12,7 @@ pub mod postings;
 pub mod postpaid;
 pub mod recharges;
 pub mod reversals;
+pub mod revocations;
 pub mod settings;
 pub mod top_ups;
 pub mod wallets;

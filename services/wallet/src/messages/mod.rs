@@ -17,6 +17,7 @@ pub mod postings;
 pub mod postpaid;
 pub mod recharges;
 pub mod reversals;
+pub mod revocations;
 pub mod settings;
 pub mod setups;
 pub mod top_up_refunds;

@@ -148,6 +148,8 @@ fn entry_kind(kind: TransferKind) -> pb::entry::Kind {
         TransferKind::TransferReturn => pb::entry::Kind::TransferReturn,
         TransferKind::TopUpRefund => pb::entry::Kind::TopUpRefund,
         TransferKind::Reversal => pb::entry::Kind::Reversal,
+        TransferKind::Revocation => pb::entry::Kind::Revocation,
+        TransferKind::Restoration => pb::entry::Kind::Restoration,
         TransferKind::PostpaidClose => pb::entry::Kind::PostpaidClose,
         TransferKind::MonthRounding => pb::entry::Kind::MonthRounding,
         TransferKind::InvoiceRefund => pb::entry::Kind::InvoiceRefund,

@@ -69,6 +69,7 @@ fn account_name(account: Account) -> &'static str {
         Account::Breakage => "BREAKAGE",
         Account::Receivable => "RECEIVABLE",
         Account::Rounding => "ROUNDING",
+        Account::Withheld => "WITHHELD",
     }
 }
 

@@ -20,6 +20,7 @@ pub mod postpaid;
 pub mod recharges;
 pub mod refunds;
 pub mod reversals;
+pub mod revocations;
 pub mod settings;
 pub mod setups;
 pub mod top_up_refunds;

@@ -35,7 +35,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-const KINDS: [(TransferKind, &str); 22] = [
+const KINDS: [(TransferKind, &str); 24] = [
     (TransferKind::Grant, "GRANT"),
     (TransferKind::GrantVoid, "GRANT_VOID"),
     (TransferKind::Debit, "DEBIT"),
@@ -58,6 +58,8 @@ const KINDS: [(TransferKind, &str); 22] = [
     (TransferKind::TransferReturn, "TRANSFER_RETURN"),
     (TransferKind::TopUpRefund, "TOP_UP_REFUND"),
     (TransferKind::Reversal, "REVERSAL"),
+    (TransferKind::Revocation, "REVOCATION"),
+    (TransferKind::Restoration, "RESTORATION"),
 ];
 
 pub(super) fn kind_name(kind: TransferKind) -> &'static str {

@@ -8,6 +8,7 @@ pub mod plan_notices;
 pub mod postpaid_notices;
 pub mod read;
 pub mod retry;
+pub mod revocation_notices;
 pub mod save;
 pub mod send;
 pub mod write;

@@ -1,0 +1,31 @@
+//! What is mailed when bought credit was revoked for cause, or given back.
+
+use super::write::{Letter, write_to_customer};
+use crate::documents::wording::Language;
+use payterms_chassis::{AppError, WriteTx, names, render::money_of};
+use payterms_invoicing_domain::MailKind;
+use payterms_kernel::Id;
+use payterms_proto::wallet::v1::{CreditRevocationChanged, revocation::State};
+
+/// Mails that credit was revoked or restored; proposals, refusals and snapshots tell none.
+///
+/// # Errors
+/// `Fault` for a name that is none.
+pub async fn mail_revocation(tx: &mut WriteTx, event: &CreditRevocationChanged) -> Result<(), AppError> {
+    let Some(own) = event.revocation.as_ref().filter(|_| event.decided) else { return Ok(()) };
+    let (kind, reason) = match own.state() {
+        State::Revoked => (MailKind::CreditRevoked, own.explanation.clone()),
+        State::Restored => (MailKind::CreditRestored, own.answer.clone()),
+        State::Proposed | State::Refused | State::Unspecified => return Ok(()),
+    };
+    let fault = || AppError::Fault(format!("revocation {:?}", own.name));
+    let name = names::parse(&own.name, &["customers", "wallets", "revocations"]).ok_or_else(fault)?;
+    let amount = own.amount.as_ref().and_then(money_of).ok_or_else(fault)?;
+    let letter = Letter {
+        kind,
+        variables: |language: Language| vec![("amount", language.money(amount).into()), ("reason", reason.into())],
+        page: format!("/wallets/{}", name.id(1)),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, Id::from_uuid(name.id(0)), letter).await
+}

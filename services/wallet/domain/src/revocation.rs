@@ -1,0 +1,350 @@
+//! Revocations: bought credit is taken from its lot for cause, by two people, and can be given back
+//! (docs/domain/wallet.md#revocation).
+
+use crate::{
+    ledger::{Account, TransferKind},
+    lot::{Lot, LotKind},
+    wallet::{Payer, Wallet},
+};
+use chrono::{DateTime, Utc};
+use payterms_kernel::{Id, IdSource, Kind, Money, Refusal};
+
+/// Where a revocation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevocationState {
+    /// Another person decides. The credit can still be used.
+    Proposed,
+    /// It was refused: nothing was taken.
+    Refused,
+    /// The credit is withheld.
+    Revoked,
+    /// The credit is the customer's again.
+    Restored,
+}
+
+impl RevocationState {
+    /// All states.
+    pub const ALL: [Self; 4] = [Self::Proposed, Self::Refused, Self::Revoked, Self::Restored];
+
+    /// The name of the state, as in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proposed => "PROPOSED",
+            Self::Refused => "REFUSED",
+            Self::Revoked => "REVOKED",
+            Self::Restored => "RESTORED",
+        }
+    }
+
+    /// The methods that a state allows.
+    fn allowed(self) -> &'static [&'static str] {
+        match self {
+            Self::Proposed => &["DecideRevocation"],
+            Self::Revoked => &["RestoreCredit"],
+            Self::Refused | Self::Restored => &[],
+        }
+    }
+}
+
+/// Why credit is revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It was bought by fraud.
+    Fraud,
+    /// The law forbids to do business with the customer.
+    Sanction,
+    /// It should never have been there.
+    Error,
+}
+
+impl Cause {
+    /// Every value.
+    pub const ALL: [Self; 3] = [Self::Fraud, Self::Sanction, Self::Error];
+
+    /// The name in columns.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fraud => "FRAUD",
+            Self::Sanction => "SANCTION",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// A revocation of credit of one lot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// Its id.
+    pub id: Id<Revocation>,
+    /// The wallet.
+    pub wallet: Id<Wallet>,
+    /// The lot that the credit is taken from.
+    pub lot: Id<Lot>,
+    /// The lot that has it again, once it is restored.
+    pub restored_to: Option<Id<Lot>>,
+    /// Where it is.
+    pub state: RevocationState,
+    /// Why.
+    pub cause: Cause,
+    /// How much.
+    pub amount: Money,
+    /// Why, in a sentence that the customer reads.
+    pub explanation: String,
+    /// Who proposed it, as their token names them.
+    pub proposed_by: String,
+    /// Who decided; empty before.
+    pub decided_by: String,
+    /// What was said with the decision or, later, with the restoration; the customer reads the latter.
+    pub answer: String,
+    /// Counts its changes.
+    pub version: i64,
+    /// When it was proposed.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A revocation to propose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    /// Why.
+    pub cause: Cause,
+    /// How much; `None` for all that no hold pins.
+    pub amount: Option<Money>,
+    /// Why, in a sentence.
+    pub explanation: String,
+}
+
+/// The credit of a lot that can be revoked now.
+///
+/// # Errors
+/// `LOT_STATE` for granted credit, and for a lot of which nothing is free.
+fn revocable(wallet: &Wallet, lot: Id<Lot>, now: DateTime<Utc>) -> Result<Money, Refusal> {
+    let nothing = || crate::error::lot_state("Nothing of the lot is free: it is used up, expired, or reserved by holds.");
+    let own = wallet.lots.iter().find(|own| own.id == lot && own.in_force(now)).ok_or_else(nothing)?;
+    if own.kind == LotKind::Granted {
+        return Err(crate::error::lot_state("Only bought credit is revoked. Void what was granted with VoidGrant."));
+    }
+    let left = own.unpinned()?;
+    if left.is_positive() { Ok(left) } else { Err(nothing()) }
+}
+
+fn must_suffice(left: Money, amount: Money) -> Result<(), Refusal> {
+    if left.compare(amount)?.is_ge() {
+        return Ok(());
+    }
+    let message = format!("{left} of the lot are free now, {amount} are to be revoked. Propose at most what is free.");
+    Err(Refusal::precondition("REVOCATION_TOO_LARGE", message).with("left", left.amount()).with("amount", amount.amount()))
+}
+
+/// Proposes a revocation; nothing is taken before another person has decided.
+///
+/// # Errors
+/// `CURRENCY_MISMATCH`, `LOT_STATE`, `REVOCATION_TOO_LARGE`.
+pub fn propose(
+    wallet: &Wallet,
+    lot: Id<Lot>,
+    (id, by): (Id<Revocation>, &str),
+    proposal: Proposal,
+    now: DateTime<Utc>,
+) -> Result<Revocation, Refusal> {
+    if let Some(amount) = proposal.amount {
+        wallet.takes(amount)?;
+    }
+    let left = revocable(wallet, lot, now)?;
+    let amount = proposal.amount.unwrap_or(left);
+    must_suffice(left, amount)?;
+    Ok(Revocation {
+        id,
+        wallet: wallet.id,
+        lot,
+        restored_to: None,
+        state: RevocationState::Proposed,
+        cause: proposal.cause,
+        amount,
+        explanation: proposal.explanation,
+        proposed_by: by.to_owned(),
+        decided_by: String::new(),
+        answer: String::new(),
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+/// What a person says to a proposal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Who decides.
+    pub by: String,
+    /// Whether the credit is taken.
+    pub approve: bool,
+    /// What they say with it.
+    pub answer: String,
+}
+
+impl Revocation {
+    fn must_be(&self, state: RevocationState) -> Result<(), Refusal> {
+        if self.state == state {
+            return Ok(());
+        }
+        Err(Refusal::state("REVOCATION_STATE", "The revocation", self.state.name(), self.state.allowed()))
+    }
+
+    /// Takes a decision in, never the proposer's own. What is approved is withheld: purchased credit → withheld.
+    ///
+    /// # Errors
+    /// `REVOCATION_STATE`, `SEPARATION_OF_DUTIES`, `LOT_STATE`, `REVOCATION_TOO_LARGE`.
+    pub fn decide(&mut self, wallet: &mut Wallet, ids: &mut IdSource, decision: Decision, now: DateTime<Utc>) -> Result<(), Refusal> {
+        self.must_be(RevocationState::Proposed)?;
+        if self.proposed_by == decision.by {
+            let message = "Nobody decides what they have proposed themselves. Ask a second person.";
+            return Err(Refusal::new(Kind::Denied, "SEPARATION_OF_DUTIES", message));
+        }
+        if decision.approve {
+            must_suffice(revocable(wallet, self.lot, now)?, self.amount)?;
+            if let Some(lot) = wallet.lots.iter_mut().find(|own| own.id == self.lot) {
+                lot.remaining = lot.remaining.minus(self.amount)?;
+            }
+            let sides = vec![(Account::CustomerCredit, Some(self.lot), self.amount.negated()), (Account::Withheld, None, self.amount)];
+            wallet.post(ids, TransferKind::Revocation, sides, self.explanation.clone(), now)?;
+        }
+        self.state = if decision.approve { RevocationState::Revoked } else { RevocationState::Refused };
+        self.decided_by = decision.by;
+        self.answer = decision.answer;
+        self.touch(now);
+        Ok(())
+    }
+
+    /// Gives the credit back: withheld → the lot that it came from, or a new one like it if that is over.
+    ///
+    /// # Errors
+    /// `REVOCATION_STATE`.
+    pub fn restore(
+        &mut self,
+        wallet: &mut Wallet,
+        ids: &mut IdSource,
+        (lot, answer): (&Lot, String),
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        self.must_be(RevocationState::Revoked)?;
+        let to = wallet.restore(ids, lot, self.amount, now)?;
+        let sides = vec![(Account::Withheld, None, self.amount.negated()), (Account::CustomerCredit, Some(to), self.amount)];
+        wallet.post(ids, TransferKind::Restoration, sides, answer.clone(), now)?;
+        wallet.settle_owed(ids, to, Payer::Free, now)?;
+        self.state = RevocationState::Restored;
+        self.restored_to = Some(to);
+        self.answer = answer;
+        self.touch(now);
+        Ok(())
+    }
+
+    fn touch(&mut self, now: DateTime<Utc>) {
+        self.version = self.version.saturating_add(1);
+        self.updated_at = now.max(self.updated_at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cause, Decision, Proposal, Revocation, RevocationState, propose};
+    use crate::{
+        Account, LotKind, TaxKind, TransferKind, Wallet,
+        hold::{self, Authorization},
+        posting::{self, Debit},
+        wallet::{LotFunding, NewLot},
+    };
+    use chrono::{DateTime, TimeDelta, Utc};
+    use payterms_kernel::{Currency, Id, IdSource, Money};
+    use uuid::Uuid;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn usd(cents: i64) -> Money {
+        Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000)
+    }
+
+    fn ids() -> IdSource {
+        IdSource::new(NOW, b"seed", "test")
+    }
+
+    fn wallet(kind: LotKind, expires_at: Option<DateTime<Utc>>) -> Wallet {
+        let mut wallet = Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), usd(0).currency(), NOW);
+        let lot = NewLot {
+            kind,
+            tax_kind: (kind == LotKind::Purchased).then_some(TaxKind::TaxedSale),
+            priority: 0,
+            amount: usd(50_00),
+            expires_at,
+            description: String::new(),
+        };
+        let funding = LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: usd(5_00), recharge: false };
+        wallet.add_lot(&mut ids(), lot, funding, NOW).unwrap();
+        wallet
+    }
+
+    fn proposed(wallet: &Wallet, cents: Option<i64>) -> Result<Revocation, payterms_kernel::Refusal> {
+        let proposal = Proposal { cause: Cause::Fraud, amount: cents.map(usd), explanation: "A stolen card bought it.".into() };
+        propose(wallet, wallet.lots[0].id, (Id::from_uuid(Uuid::max()), "ann"), proposal, NOW)
+    }
+
+    fn by(who: &str, approve: bool) -> Decision {
+        Decision { by: who.into(), approve, answer: "Checked".into() }
+    }
+
+    fn balance(wallet: &Wallet, account: Account) -> Money {
+        let entries = wallet.transfers.iter().flat_map(|transfer| &transfer.entries).filter(|entry| entry.account == account);
+        entries.map(|entry| entry.amount).try_fold(usd(0), Money::plus).unwrap()
+    }
+
+    #[test]
+    fn two_people_withhold_it_and_one_gives_it_back() {
+        let mut wallet = wallet(LotKind::Purchased, None);
+        let mut own = proposed(&wallet, Some(20_00)).unwrap();
+        assert_eq!(wallet.posted, usd(50_00), "a proposal takes nothing");
+        assert_eq!(own.decide(&mut wallet, &mut ids(), by("ann", true), NOW).unwrap_err().reason, "SEPARATION_OF_DUTIES");
+        own.decide(&mut wallet, &mut ids(), by("bob", true), NOW).unwrap();
+        assert_eq!(
+            (wallet.posted, balance(&wallet, Account::Withheld), balance(&wallet, Account::Revenue)),
+            (usd(30_00), usd(20_00), usd(0))
+        );
+        assert_eq!(own.decide(&mut wallet, &mut ids(), by("eve", false), NOW).unwrap_err().reason, "REVOCATION_STATE");
+        let lot = wallet.lots[0].clone();
+        own.restore(&mut wallet, &mut ids(), (&lot, "It was no fraud.".into()), NOW).unwrap();
+        assert_eq!((wallet.lots[0].remaining, balance(&wallet, Account::Withheld)), (usd(50_00), usd(0)));
+        assert_eq!(own.restore(&mut wallet, &mut ids(), (&lot, String::new()), NOW).unwrap_err().reason, "REVOCATION_STATE");
+        assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
+    }
+
+    #[test]
+    fn what_holds_pin_or_was_granted_stays() {
+        let mut pinned = wallet(LotKind::Purchased, None);
+        let order = Authorization { amount: usd(30_00), expires_at: None, description: String::new() };
+        hold::authorize(&mut pinned, &mut ids(), order, NOW).unwrap();
+        assert_eq!(proposed(&pinned, Some(20_01)).unwrap_err().reason, "REVOCATION_TOO_LARGE");
+        let mut own = proposed(&pinned, None).unwrap();
+        assert_eq!(own.amount, usd(20_00));
+        let debit = Debit { amount: usd(1), kind: TransferKind::Debit, into_negative: false, description: String::new() };
+        posting::debit(&mut pinned, &mut ids(), debit, NOW).unwrap();
+        assert_eq!(own.decide(&mut pinned, &mut ids(), by("bob", true), NOW).unwrap_err().reason, "REVOCATION_TOO_LARGE");
+        own.decide(&mut pinned, &mut ids(), by("bob", false), NOW).unwrap();
+        assert_eq!((own.state, pinned.posted), (RevocationState::Refused, usd(49_99)));
+        assert_eq!(proposed(&wallet(LotKind::Granted, None), None).unwrap_err().reason, "LOT_STATE");
+    }
+
+    #[test]
+    fn what_is_restored_pays_what_is_owed_and_outlives_its_lot() {
+        let mut ids = IdSource::new(NOW, b"seed", "restored");
+        let mut wallet = wallet(LotKind::Purchased, Some(NOW + TimeDelta::days(1)));
+        let mut own = proposed(&wallet, None).unwrap();
+        own.decide(&mut wallet, &mut ids, by("bob", true), NOW).unwrap();
+        let debit = Debit { amount: usd(8_00), kind: TransferKind::Fee, into_negative: true, description: String::new() };
+        posting::debit(&mut wallet, &mut ids, debit, NOW).unwrap();
+        let (lot, later) = (wallet.lots[0].clone(), NOW + TimeDelta::days(9));
+        own.restore(&mut wallet, &mut ids, (&lot, String::new()), later).unwrap();
+        let again = wallet.lots.iter().find(|lot| Some(lot.id) == own.restored_to).unwrap();
+        assert_eq!((wallet.owed, again.remaining, again.expires_at), (usd(0), usd(42_00), Some(later + TimeDelta::days(30))));
+    }
+}

@@ -1,0 +1,16 @@
+//! Saves and publishes revocations.
+
+use crate::{messages, store::revocations};
+use payterms_chassis::{AppError, WriteTx};
+use payterms_proto::wallet::v1::{CreditRevocationChanged, Revocation as RevocationMessage};
+use payterms_wallet_domain::{Revocation, RevocationState};
+
+/// Saves a revocation of the wallet of that name and publishes how it stands.
+pub(super) async fn publish_revocation(tx: &mut WriteTx, wallet: &str, own: &Revocation) -> Result<RevocationMessage, AppError> {
+    revocations::save(tx, own).await?;
+    let rendered = messages::revocations::revocation(wallet, own);
+    let decided = matches!(own.state, RevocationState::Revoked | RevocationState::Restored);
+    let event = CreditRevocationChanged { revocation: Some(rendered.clone()), decided };
+    tx.emit("credit_revocation", &own.id.to_string(), &event).await?;
+    Ok(rendered)
+}
