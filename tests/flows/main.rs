@@ -77,6 +77,7 @@ mod plans_life;
 mod plans_races;
 mod policies_races;
 mod postpaid;
+mod printable;
 mod purchases;
 mod purchases_races;
 mod reads;

@@ -14,9 +14,10 @@ const MOST_LINES: usize = 400;
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("crates/kernel", &[]),
     ("crates/bank-files", &["kernel"]),
+    ("crates/fonts", &[]),
     ("proto", &[]),
     ("migrations", &["kernel"]),
-    ("crates/chassis", &["kernel", "proto", "bank-files"]),
+    ("crates/chassis", &["kernel", "proto", "bank-files", "fonts"]),
     ("crates/simulator", &["chassis"]),
     ("services/wallet/domain", &["kernel"]),
     ("services/invoicing/domain", &["kernel"]),
@@ -25,7 +26,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("services/plans/domain", &["kernel"]),
     ("services/plans", &["kernel", "chassis", "proto", "plans-domain"]),
     ("services/wallet", &["kernel", "chassis", "proto", "wallet-domain"]),
-    ("services/invoicing", &["kernel", "chassis", "proto", "bank-files", "invoicing-domain"]),
+    ("services/invoicing", &["kernel", "chassis", "proto", "bank-files", "fonts", "invoicing-domain"]),
     ("gateway", &["kernel", "chassis", "proto"]),
 ];
 /// File names that tell no story.

@@ -156,6 +156,22 @@ impl Fields {
         self.checked(field, text, least..=most, text::check)
     }
 
+    /// A text that a document may print: its characters must be in the fonts (docs/domain/invoicing.md#scripts).
+    pub fn printed(&mut self, field: &str, text: &str, least: usize, most: usize) -> String {
+        let kept = self.text(field, text, least, most);
+        self.must_be_printable(field, text);
+        kept
+    }
+
+    /// Refuses a text with characters that documents cannot print, and names them.
+    pub fn must_be_printable(&mut self, field: &str, text: &str) {
+        let missing: String = payterms_fonts::unprintable(text).chars().take(20).collect();
+        if !missing.is_empty() {
+            let sentence = format!("Documents cannot print {missing:?} yet. Write it in Latin, Greek or Cyrillic letters.");
+            self.wrong(field, "SCRIPT_UNSUPPORTED", sentence);
+        }
+    }
+
     /// A reference or another business number, such as an IBAN. Part of its digits may look like a card number.
     pub fn reference(&mut self, field: &str, text: &str, least: usize, most: usize) -> String {
         self.checked(field, text, least..=most, text::check_reference)

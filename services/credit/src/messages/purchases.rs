@@ -37,7 +37,7 @@ fn item(fields: &mut Fields, index: usize, line: &InvoiceLine) -> Item {
         fields.wrong(&at("discount"), "DISCOUNT_INVALID", "A purchase takes no discount. Write the price that is paid.");
     }
     Item {
-        description: fields.text(&at("description"), &line.description, 1, 200),
+        description: fields.printed(&at("description"), &line.description, 1, 200),
         quantity: match &line.quantity {
             None => Decimal::ONE,
             stated => quantity(fields, &at("quantity"), stated.as_ref()),
@@ -60,7 +60,7 @@ pub fn authorize_draw(request: Request<pb::AuthorizeDrawRequest>) -> Result<(Cal
     let items = message.lines.iter().take(MOST_LINES).enumerate().map(|(index, line)| item(&mut fields, index, line)).collect();
     let purchase = PurchaseRequest {
         items,
-        description: fields.text("description", &message.description, 0, 1_000),
+        description: fields.printed("description", &message.description, 0, 1_000),
         collect_automatically: message.collect_automatically,
         expires_at: fields.optional_instant("expire_time", message.expire_time.as_ref()),
     };

@@ -16,8 +16,8 @@ use krilla::{
     surface::Surface,
     text::{Font, TextDirection},
 };
-use rustybuzz::{Face, UnicodeBuffer};
-use std::sync::OnceLock;
+use payterms_fonts::{BOLD, REGULAR, face};
+use rustybuzz::UnicodeBuffer;
 
 /// A4, in points.
 const WIDTH: f32 = 595.0;
@@ -36,9 +36,6 @@ const FLOOR: f32 = HEIGHT - 70.0;
 const COLUMNS: [f32; 3] = [365.0, 455.0, RIGHT];
 /// How wide the first column is.
 const FIRST: f32 = 240.0;
-
-const REGULAR: &[u8] = include_bytes!("../../fonts/NotoSans-Regular.ttf");
-const BOLD: &[u8] = include_bytes!("../../fonts/NotoSans-Bold.ttf");
 
 /// What a document shows, all of it as text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,34 +88,6 @@ enum Ink {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("a PDF could not be made: {0}")]
 pub struct PaperError(String);
-
-fn face(bold: bool) -> Option<&'static Face<'static>> {
-    static FACES: OnceLock<[Option<Face<'static>>; 2]> = OnceLock::new();
-    let [regular, heavy] = FACES.get_or_init(|| [Face::from_slice(REGULAR, 0), Face::from_slice(BOLD, 0)]);
-    if bold { heavy.as_ref() } else { regular.as_ref() }
-}
-
-/// Whether a character has no shape of its own; texts of requests are checked for those elsewhere.
-fn is_unseen(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{ad}' | '\u{200b}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
-}
-
-/// The characters of a text that the fonts have no letters for, each once.
-#[must_use]
-pub fn unprintable(text: &str) -> String {
-    let has = |character: char| {
-        face(false)
-            .zip(face(true))
-            .is_some_and(|(regular, heavy)| regular.glyph_index(character).and(heavy.glyph_index(character)).is_some())
-    };
-    let mut missing = String::new();
-    for character in text.chars().filter(|own| !own.is_whitespace() && !is_unseen(*own) && !has(*own)) {
-        if !missing.contains(character) {
-            missing.push(character);
-        }
-    }
-    missing
-}
 
 /// How wide a text is.
 #[expect(clippy::cast_precision_loss, reason = "advances of glyphs are small")]

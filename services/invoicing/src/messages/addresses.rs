@@ -1,6 +1,5 @@
 //! Addresses, both ways.
 
-use super::printed::printed;
 use payterms_chassis::Fields;
 use payterms_invoicing_domain::Address;
 use payterms_proto::invoicing::v1 as pb;
@@ -15,10 +14,10 @@ pub fn address(fields: &mut Fields, field: &str, address: &pb::Address) -> Addre
         fields.wrong(&at("lines"), "TOO_MANY_ITEMS", "Write at most 5 lines.");
     }
     Address {
-        lines: address.lines.iter().take(5).map(|line| printed(fields, &at("lines"), line, 1, 200)).collect(),
-        city: printed(fields, &at("city"), &address.city, 1, 200),
-        region: printed(fields, &at("region"), &address.region, 0, 200),
-        postal_code: printed(fields, &at("postal_code"), &address.postal_code, 0, 20),
+        lines: address.lines.iter().take(5).map(|line| fields.printed(&at("lines"), line, 1, 200)).collect(),
+        city: fields.printed(&at("city"), &address.city, 1, 200),
+        region: fields.printed(&at("region"), &address.region, 0, 200),
+        postal_code: fields.printed(&at("postal_code"), &address.postal_code, 0, 20),
         country: fields.country(&at("country"), &address.country),
     }
 }

@@ -2,7 +2,6 @@
 
 use super::{
     customers::customer_name,
-    printed::printed,
     refs::{INVOICE, invoice_ref},
 };
 use crate::commands::approvals::{DecideApproval, ProposeApproval};
@@ -26,7 +25,7 @@ const APPROVAL: &[&str] = &["approvals"];
 pub fn propose_write_off(request: Request<pb::ProposeWriteOffRequest>) -> Result<(Call, ProposeApproval), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("invoice", &message.invoice, INVOICE);
-    let reason = printed(&mut fields, "reason", &message.reason, 1, 200);
+    let reason = fields.printed("reason", &message.reason, 1, 200);
     let proposal = ProposeApproval { invoice: invoice_ref(&fields, &name), credit: None, reason };
     Ok((fields.write(&message.request_id, name.tenant)?, proposal))
 }
@@ -36,7 +35,7 @@ pub fn propose_credit_note(request: Request<pb::ProposeCreditNoteRequest>) -> Re
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("invoice", &message.invoice, INVOICE);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
-    let reason = printed(&mut fields, "reason", &message.reason, 1, 200);
+    let reason = fields.printed("reason", &message.reason, 1, 200);
     let proposal = ProposeApproval { invoice: invoice_ref(&fields, &name), credit: Some(amount), reason };
     Ok((fields.write(&message.request_id, name.tenant)?, proposal))
 }

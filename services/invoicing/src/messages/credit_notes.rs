@@ -2,7 +2,6 @@
 
 use super::{
     invoices::{invoice_name, tax_amount},
-    printed::printed,
     refs::{INVOICE, invoice_ref},
 };
 use crate::commands::credit_notes::CreateCreditNote;
@@ -21,7 +20,7 @@ pub fn create_credit_note(request: Request<pb::CreateCreditNoteRequest>) -> Resu
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, INVOICE);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
-    let reason = printed(&mut fields, "reason", &message.reason, 1, 200);
+    let reason = fields.printed("reason", &message.reason, 1, 200);
     let note = CreateCreditNote { invoice: invoice_ref(&fields, &name), amount, reason };
     Ok((fields.write(&message.request_id, name.tenant.clone())?, note))
 }

@@ -2,7 +2,6 @@
 
 use super::{
     addresses::{address, render_address},
-    printed::printed,
     refs::customer_ref,
 };
 use crate::commands::customers::{CustomerFields, CustomerRef, UpdateCustomer, VerifyTaxNumber};
@@ -24,7 +23,7 @@ use tonic::Request;
 /// A field is checked when it will be used.
 pub fn customer_fields(fields: &mut Fields, customer: &pb::Customer, used: impl Fn(&str) -> bool) -> CustomerFields {
     let text = |fields: &mut Fields, name: &str, text: &str, most: usize| {
-        if used(name) { printed(fields, &format!("customer.{name}"), text, 0, most) } else { String::new() }
+        if used(name) { fields.printed(&format!("customer.{name}"), text, 0, most) } else { String::new() }
     };
     let locale = text(fields, "locale", &customer.locale, 10);
     if !matches!(locale.as_str(), "" | "en" | "fr") {

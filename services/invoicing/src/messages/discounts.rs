@@ -1,6 +1,5 @@
 //! Discounts of lines and of whole drafts: fields → domain, and domain → messages.
 
-use super::printed::printed;
 use payterms_chassis::{
     Fields,
     fields::Digits,
@@ -23,7 +22,7 @@ pub fn discount(fields: &mut Fields, field: &str, discount: &pb::Discount) -> Di
             Off::Percent(Decimal::ONE)
         }
     };
-    Discount { off, description: printed(fields, &format!("{field}.description"), &discount.description, 0, 100) }
+    Discount { off, description: fields.printed(&format!("{field}.description"), &discount.description, 0, 100) }
 }
 
 /// A discount with what it takes off.

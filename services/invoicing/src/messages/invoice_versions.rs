@@ -2,7 +2,6 @@
 
 use super::{
     invoices::{invoice_name, party},
-    printed::printed,
     refs::{INVOICE, invoice_ref},
 };
 use crate::commands::invoices::InvoiceRef;
@@ -20,7 +19,7 @@ use tonic::Request;
 pub fn correct_invoice(request: Request<pb::CorrectInvoiceRequest>) -> Result<(Call, InvoiceRef, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, INVOICE);
-    let reason = printed(&mut fields, "reason", &message.reason, 1, 200);
+    let reason = fields.printed("reason", &message.reason, 1, 200);
     let named = invoice_ref(&fields, &name);
     Ok((fields.write(&message.request_id, name.tenant.clone())?, named, reason))
 }

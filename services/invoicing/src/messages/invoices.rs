@@ -6,7 +6,6 @@ use super::{
     customers::customer_name,
     discounts::{discount, render_discount},
     metered_services::metered_service_name,
-    printed::printed,
     refs::{INVOICE, invoice_ref, invoices_of_customer},
     tenants::tax_category,
     top_ups::render_top_up,
@@ -54,7 +53,7 @@ fn draft_fields(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) 
             discount: invoice.discount.as_ref().filter(|_| used("discount")).map(|own| discount(fields, "invoice.discount", own)),
             supply_date: supply_date(fields, invoice, &used),
             collect_automatically: invoice.collect_automatically,
-            memo: if used("memo") { printed(fields, "invoice.memo", &invoice.memo, 0, 1_000) } else { String::new() },
+            memo: if used("memo") { fields.printed("invoice.memo", &invoice.memo, 0, 1_000) } else { String::new() },
         },
         etag: fields.token("invoice.etag", &invoice.etag, 0, 100),
     }
@@ -82,7 +81,7 @@ fn parse_line(fields: &mut Fields, place: usize, line: &pb::InvoiceLine) -> Line
         quantity => fields.decimal(&at("quantity"), quantity.as_ref(), 6, Decimal::new(1, 6), Decimal::from(MOST_QUANTITY)),
     };
     let parsed = Line {
-        description: printed(fields, &at("description"), &line.description, 1, 200),
+        description: fields.printed(&at("description"), &line.description, 1, 200),
         quantity,
         unit_price: fields.signed_money(&at("unit_price"), line.unit_price.as_ref(), Digits::Wallet),
         tax_category: tax_category(fields, &at("tax_category"), &line.tax_category),
@@ -142,7 +141,7 @@ pub fn finalize_invoice(request: Request<pb::FinalizeInvoiceRequest>) -> Result<
 pub fn void_invoice(request: Request<pb::VoidInvoiceRequest>) -> Result<(Call, InvoiceRef, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, INVOICE);
-    let reason = printed(&mut fields, "reason", &message.reason, 1, 200);
+    let reason = fields.printed("reason", &message.reason, 1, 200);
     let named = invoice_ref(&fields, &name);
     Ok((fields.write(&message.request_id, name.tenant.clone())?, named, reason))
 }

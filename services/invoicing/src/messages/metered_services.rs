@@ -1,6 +1,6 @@
 //! Metered services: requests → commands, and services → messages.
 
-use super::{customers::customer_name, printed::printed, refs::customer_ref, tenants::tax_category};
+use super::{customers::customer_name, refs::customer_ref, tenants::tax_category};
 use crate::commands::{
     customers::CustomerRef,
     metered_services::{EnableService, MeteredServiceRef},
@@ -40,7 +40,7 @@ pub fn enable_metered_service(request: Request<pb::EnableMeteredServiceRequest>)
     };
     let terms = Terms {
         product: fields.text("metered_service.product", &own.product, 1, 100),
-        display_name: printed(&mut fields, "metered_service.display_name", &own.display_name, 1, 200),
+        display_name: fields.printed("metered_service.display_name", &own.display_name, 1, 200),
         currency: fields.currency("metered_service.currency_code", &own.currency_code),
         prices_include_tax: own.prices_include_tax,
         tax_category: tax_category(&mut fields, "metered_service.tax_category", &own.tax_category),

@@ -21,7 +21,6 @@ pub mod mails;
 pub mod metered_services;
 pub mod outstanding;
 pub mod payments;
-pub mod printed;
 pub mod receipt_versions;
 pub mod receipts;
 pub mod refs;

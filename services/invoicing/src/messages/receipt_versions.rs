@@ -3,7 +3,6 @@
 use super::{
     customers::customer_name,
     invoices::party,
-    printed::printed,
     receipts::{RECEIPT, receipt_ref},
 };
 use crate::commands::receipts::ReceiptRef;
@@ -21,7 +20,7 @@ use tonic::Request;
 pub fn correct_receipt(request: Request<pb::CorrectReceiptRequest>) -> Result<(Call, ReceiptRef, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, RECEIPT);
-    let reason = printed(&mut fields, "reason", &message.reason, 1, 200);
+    let reason = fields.printed("reason", &message.reason, 1, 200);
     Ok((fields.write(&message.request_id, name.tenant.clone())?, receipt_ref(&name), reason))
 }
 

@@ -1,9 +1,6 @@
 //! Tenants: requests → commands, and tenants → messages.
 
-use super::{
-    addresses::{address, render_address},
-    printed::{must_be_printable, printed},
-};
+use super::addresses::{address, render_address};
 use crate::commands::tenants::{TenantFields, UpdateTenant};
 use payterms_chassis::{
     AppError, Call, Fields, etag,
@@ -20,7 +17,7 @@ use tonic::Request;
 /// A field is checked when it will be used.
 fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -> bool) -> TenantFields {
     let text = |fields: &mut Fields, name: &str, text: &str, least: usize, most: usize| {
-        if used(name) { printed(fields, &format!("tenant.{name}"), text, least, most) } else { String::new() }
+        if used(name) { fields.printed(&format!("tenant.{name}"), text, least, most) } else { String::new() }
     };
     let time_zone = text(fields, "time_zone", &tenant.time_zone, 1, 64);
     if used("time_zone") && time_zone.parse::<chrono_tz::Tz>().is_err() {
@@ -98,15 +95,15 @@ fn business(fields: &mut Fields, own: &pb::BusinessDetails) -> Business {
         fields.wrong(&at("portal_url"), "FIELD_INVALID_CHARS", "Use an address that begins with https://.");
     }
     Business {
-        legal_name: printed(fields, &at("legal_name"), &own.legal_name, 0, 200),
+        legal_name: fields.printed(&at("legal_name"), &own.legal_name, 0, 200),
         address: own.address.as_ref().map(|own| address(fields, &at("address"), own)),
         tax_id: fields.reference(&at("tax_id"), &own.tax_id, 0, 40),
-        legal_mentions: printed(fields, &at("legal_mentions"), &own.legal_mentions, 0, 1_000),
+        legal_mentions: fields.printed(&at("legal_mentions"), &own.legal_mentions, 0, 1_000),
         contact_email: fields.email(&at("contact_email"), &own.contact_email),
         portal_url,
         bank_details: {
             let details = fields.reference(&at("bank_details"), &own.bank_details, 0, 300);
-            must_be_printable(fields, &at("bank_details"), &own.bank_details);
+            fields.must_be_printable(&at("bank_details"), &own.bank_details);
             details
         },
     }
@@ -143,7 +140,7 @@ fn tax_rules(fields: &mut Fields, rules: &[pb::TaxRule]) -> Vec<TaxRule> {
         let rule = TaxRule {
             country: fields.country(&format!("{at}.country"), &rule.country),
             rate_percent: fields.decimal(&format!("{at}.rate_percent"), rule.rate_percent.as_ref(), 4, Decimal::ZERO, Decimal::from(100)),
-            sentence: printed(fields, &format!("{at}.sentence"), &rule.sentence, 0, 500),
+            sentence: fields.printed(&format!("{at}.sentence"), &rule.sentence, 0, 500),
             category: tax_category(fields, &format!("{at}.category"), &rule.category),
             with_tax_id: rule.with_tax_id,
         };

@@ -1,9 +1,6 @@
 //! Top-ups by transfer: requests → commands, and top-ups → messages.
 
-use super::{
-    addresses::{address, render_address},
-    printed::printed,
-};
+use super::addresses::{address, render_address};
 use crate::commands::top_ups::RaiseTopUp;
 use payterms_chassis::{AppError, Call, Fields, call::Grant, fields::Digits};
 use payterms_invoicing_domain::TopUp;
@@ -38,7 +35,7 @@ fn top_up(fields: &mut Fields, own: &pb::TransferTopUp) -> TopUp {
         fields.wrong(&at("phone"), "FIELD_INVALID_CHARS", "Write the phone number with 5 to 15 digits, spaces and +-()./ only.");
     }
     TopUp {
-        company_name: printed(fields, &at("company_name"), &own.company_name, 1, 200),
+        company_name: fields.printed(&at("company_name"), &own.company_name, 1, 200),
         address: own.address.as_ref().map(|own| address(fields, &at("address"), own)),
         company_id: fields.reference(&at("company_id"), &own.company_id, 0, 40),
         email: fields.email(&at("email"), &own.email),

@@ -21,7 +21,7 @@ pub fn create_recurring_fee(request: Request<pb::CreateRecurringFeeRequest>) -> 
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("wallet", &message.wallet, WALLET);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::Wallet);
-    let description = fields.text("description", &message.description, 1, 1_000);
+    let description = fields.printed("description", &message.description, 1, 1_000);
     let call = fields.write(&message.request_id, name.tenant.clone())?;
     Ok((call, CreateRecurringFee { wallet: wallet_ref(&name), amount, description }))
 }

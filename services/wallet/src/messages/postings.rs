@@ -39,7 +39,7 @@ pub(super) fn parse_take(mut fields: Fields, message: TakeFields<'_>, descriptio
     let least = usize::from(description == Description::Required);
     let name = fields.name("wallet", message.wallet, WALLET);
     let amount = fields.money("amount", message.amount, Digits::Wallet);
-    let description = fields.text("description", message.description, least, 1_000);
+    let description = fields.printed("description", message.description, least, 1_000);
     let call = fields.write(message.request_id, name.tenant.clone())?;
     Ok((call, Take { wallet: wallet_ref(&name), amount, description, unlisted: false }))
 }

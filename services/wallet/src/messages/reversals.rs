@@ -46,7 +46,7 @@ pub fn reverse_transfer(request: Request<pb::ReverseTransferRequest>) -> Result<
     let order = Order {
         amount: message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::Wallet)),
         effective_at: fields.optional_instant("effective_time", message.effective_time.as_ref()),
-        explanation: fields.text("explanation", &message.explanation, 1, 500),
+        explanation: fields.printed("explanation", &message.explanation, 1, 500),
     };
     let call = fields.write(&message.request_id, name.tenant.clone())?;
     Ok((call, ReverseTransfer { wallet: wallet_ref(&name), transfer, order }))
@@ -61,7 +61,7 @@ pub fn reverse_metered_use(request: Request<pb::ReverseMeteredUseRequest>) -> Re
     let order = MeteredOrder {
         quantity: message.quantity.as_ref().map(quantity),
         effective_at: fields.optional_instant("effective_time", message.effective_time.as_ref()),
-        explanation: fields.text("explanation", &message.explanation, 1, 500),
+        explanation: fields.printed("explanation", &message.explanation, 1, 500),
     };
     let call = fields.write(&message.request_id, name.tenant.clone())?;
     Ok((call, ReverseMeteredUse { wallet: wallet_ref(&name), record: Id::from_uuid(name.id(2)), order }))

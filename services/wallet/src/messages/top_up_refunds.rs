@@ -26,7 +26,7 @@ pub fn refund_top_up(request: Request<pb::RefundTopUpRequest>) -> Result<(Call, 
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, TOP_UP);
     let credit = message.credit.as_ref().map(|credit| fields.money("credit", Some(credit), Digits::MinorUnit));
-    let explanation = fields.text("explanation", &message.explanation, 1, 500);
+    let explanation = fields.printed("explanation", &message.explanation, 1, 500);
     let call = fields.write(&message.request_id, name.tenant.clone())?;
     Ok((call, RefundTopUp { top_up: top_up_ref(&name), request: RefundRequest { credit, explanation } }))
 }

@@ -32,7 +32,7 @@ pub fn record_usage(scope: &Scope, message: &pb::RecordUsageRequest) -> Result<B
     let mut fields = Fields::of(Scope { method: METHOD.to_owned(), ..scope.clone() }, message);
     let name = fields.name("wallet", &message.wallet, WALLET);
     let used = Use {
-        product: fields.text("product", &message.product, 1, 100),
+        product: fields.printed("product", &message.product, 1, 100),
         quantity: fields.decimal("quantity", message.quantity.as_ref(), 6, Decimal::ZERO, Decimal::from(1_000_000_000)),
         unit_price: fields.money("unit_price", message.unit_price.as_ref(), Digits::Wallet),
         used_at: fields.optional_instant("usage_time", message.usage_time.as_ref()),

@@ -1,6 +1,6 @@
 //! What is laid out: all words, on as many pages as it takes, and the code of how to pay in one piece.
 
-use super::{FLOOR, Ink, MARGIN, Section, Sheet, Slip, lay_out, print, unprintable, wrap};
+use super::{FLOOR, Ink, MARGIN, Section, Sheet, Slip, lay_out, print, wrap};
 use crate::documents::epc::Transfer;
 use payterms_kernel::{Currency, Money};
 
@@ -85,16 +85,6 @@ fn details_longer_than_a_page_go_on_and_nothing_lies_under_the_code() {
     let under = texts
         .filter(|(own, ink)| *own == page && matches!(ink, Ink::Text { x, y, text, .. } if text == "Law" && *x >= MARGIN && *y < bottom));
     assert_eq!(under.count(), 0);
-}
-
-#[test]
-fn what_the_fonts_have_is_printed_and_the_rest_is_named() {
-    for printed in ["Müller & Söhne, Łódź", "Ελλάδα", "Москва", "“quotes” – dashes… 1 234,50 €", "Đặng Thị Hồng"]
-    {
-        assert_eq!(unprintable(printed), "", "{printed}");
-    }
-    assert_eq!(unprintable("Acme 東京 東 株式会社"), "東京株式会社");
-    assert_eq!(unprintable("שלום"), "שלום");
 }
 
 #[test]
