@@ -26,6 +26,7 @@ on_both!(
     a_new_schedule_plans_open_invoices_anew,
     statements_add_up_from_month_to_month_and_come_in_one_mail,
     hidden_invoices_are_not_mailed,
+    a_month_of_many_invoices_names_all_and_brings_twenty,
 );
 
 /// 00:00 in Sydney on a day of January, the first being 1.
@@ -170,4 +171,23 @@ async fn hidden_invoices_are_not_mailed(world: &World) {
     assert!(mails(&desk.owner, MailKind::Reminder).await.is_empty());
     assert!(statements(&desk.admin, &desk.customer).await.is_empty());
     assert_eq!(statements(&desk.owner, &desk.customer).await.len(), 1, "the tenant's people see it");
+}
+
+async fn a_month_of_many_invoices_names_all_and_brings_twenty(world: &World) {
+    let desk = desk(world, None).await;
+    let mut numbers = std::collections::BTreeSet::new();
+    for place in 0..22 {
+        let made = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Plan", amount("USD", 40 + place, 0))])).await;
+        numbers.insert(made.number);
+    }
+    advance(world, january(32) + 3 * 3_600).await;
+    let mail = mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0);
+    let words = text(&desk.owner, &mail).await;
+    let unnamed: Vec<_> = numbers.iter().filter(|number| !words.contains(number.as_str())).collect();
+    assert!(unnamed.is_empty(), "not named: {unnamed:?} in {words}");
+    let attached: std::collections::BTreeSet<_> = mail.attachments.iter().collect();
+    let invoices = attached.iter().filter(|name| name.contains("/invoices/")).count();
+    assert_eq!((attached.len(), invoices), (21, 20), "a statement and twenty invoices, each once: {attached:?}");
+    assert!(words.contains("The first 20 invoices are attached. The other 3 are listed above"), "{words}");
+    invariants::hold(world).await;
 }

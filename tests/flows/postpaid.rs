@@ -7,7 +7,7 @@ use crate::{
     collections::{DAY, START},
     documents::acme,
     invariants,
-    invoices::read,
+    invoices::{draft, issued, line, read},
     rig::{self, until},
     top_ups::{buy, card},
     wallets::grant,
@@ -15,8 +15,8 @@ use crate::{
 use payterms_proto::{
     google::r#type::{Decimal, Money},
     invoicing::v1::{
-        CreateCreditNoteRequest, GetOutstandingRequest, Invoice, ListInvoicesRequest, ListPaymentsRequest, Tenant, UpdateTenantRequest,
-        invoice::State, refund_part::Destination,
+        ApplyCreditRequest, CreateCreditNoteRequest, GetOutstandingRequest, Invoice, InvoiceToPay, ListInvoicesRequest,
+        ListPaymentsRequest, Tenant, UpdateTenantRequest, WriteOffInvoiceRequest, invoice::State, refund_part::Destination,
     },
     wallet::v1::{
         AskPostpaidRequest, AutoRecharge, DecidePostpaidRequest, GetBalanceRequest, GetPostpaidAgreementRequest,
@@ -41,6 +41,7 @@ on_both!(
     a_postpaid_month_is_invoiced_at_its_commitment_at_least_and_twelve_end_it,
     a_termination_invoices_the_rest_of_the_commitment,
     somebody_decides_and_figures_must_fit,
+    credit_pays_of_a_mix_of_invoices_what_it_may,
 );
 
 /// 00:00 in Sydney on the first of a month of 2026, or on, in seconds: daylight saving ends on 5 April and
@@ -217,6 +218,49 @@ async fn a_postpaid_month_is_invoiced_at_its_commitment_at_least_and_twelve_end_
     assert_eq!(reason(&after), "INSUFFICIENT_FUNDS");
     advance(world, first_of(15)).await;
     assert_eq!(invoices_of(&desk.admin, &desk.customer).await.len(), 12);
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
+}
+
+/// Without an amount and without invoices, credit pays what it may pay, oldest due first: no postpaid month, and nothing that was
+/// written off.
+async fn credit_pays_of_a_mix_of_invoices_what_it_may(world: &World) {
+    let desk = desk(world).await;
+    desk.approved().await;
+    used(&desk.service, &desk.wallet, ("calls", "100", amount("AUD", 2, 0))).await.unwrap();
+    advance(world, first_of(2) + 3 * 3_600).await;
+    let month = invoices_of(&desk.admin, &desk.customer).await.remove(0);
+    assert!(month.usage_month.is_some());
+    let mut plain = Vec::new();
+    for units in [10, 15, 40] {
+        plain.push(issued(&desk.owner, draft(&desk.customer, "AUD", vec![line("Plan", amount("AUD", units, 0))])).await);
+    }
+    let write_off = WriteOffInvoiceRequest { request_id: request_id(), name: plain[0].name.clone() };
+    desk.owner.invoices().write_off_invoice(write_off).await.unwrap();
+    grant(world, &desk.wallet, amount("AUD", 25, 0), 0).await;
+    let apply = || ApplyCreditRequest {
+        request_id: request_id(),
+        parent: desk.customer.clone(),
+        currency_code: "AUD".into(),
+        ..ApplyCreditRequest::default()
+    };
+    let paid = desk.owner.payments().apply_credit(apply()).await.unwrap().into_inner().payment.unwrap();
+    let parts: Vec<_> = paid.allocations.iter().map(|own| (own.invoice.as_str(), own.amount.clone())).collect();
+    assert_eq!(parts, [(plain[1].name.as_str(), nanos("AUD", 16, 500_000_000)), (plain[2].name.as_str(), nanos("AUD", 8, 500_000_000))]);
+    for (invoice, open) in [(&month, month.open.clone()), (&plain[2], nanos("AUD", 35, 500_000_000)), (&plain[0], amount("AUD", 0, 0))] {
+        assert_eq!(read(&desk.owner, &invoice.name).await.unwrap().open, open, "{}", invoice.number);
+    }
+    assert_eq!(reason(&desk.owner.payments().apply_credit(apply()).await.unwrap_err()), "INSUFFICIENT_FUNDS");
+    // Each may be named: a postpaid month is refused, a written-off invoice takes its part back.
+    let named = |invoice: &Invoice| ApplyCreditRequest {
+        invoices: vec![InvoiceToPay { invoice: invoice.name.clone(), amount: None }],
+        currency_code: String::new(),
+        ..apply()
+    };
+    grant(world, &desk.wallet, amount("AUD", 4, 0), 0).await;
+    assert_eq!(reason(&desk.owner.payments().apply_credit(named(&month)).await.unwrap_err()), "TRANSFER_ONLY");
+    let paid = desk.owner.payments().apply_credit(named(&plain[0])).await.unwrap().into_inner().payment.unwrap();
+    assert_eq!(paid.allocations[0].amount, amount("AUD", 4, 0));
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }

@@ -3,10 +3,12 @@
 use crate::{
     clocks::{advance, start},
     invariants,
+    mails::mails_of,
     top_ups::card,
     wallets::debit,
 };
 use payterms_proto::google::r#type::Date;
+use payterms_proto::invoicing::v1::MailKind;
 use payterms_proto::wallet::v1::{
     AutoRecharge, GetAutoRechargeRequest, ListTopUpsRequest, PostFeeRequest, RetryAutoRechargeRequest, SetCollectionMethodRequest, TopUp,
     UpdateAutoRechargeRequest,
@@ -33,6 +35,7 @@ on_both!(
     another_collection_method_ends_a_final_stop,
     a_stop_ends_when_credit_is_bought_or_a_method_added,
     a_month_has_a_ladder_of_its_own,
+    the_month_end_does_not_mail_a_stop_again,
 );
 
 const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
@@ -329,5 +332,27 @@ async fn a_month_has_a_ladder_of_its_own(world: &World) {
         advance(world, late + days * DAY + 60).await;
         assert_eq!(read(&admin, &wallet).await.failed_attempt_count, attempts, "day {days}");
     }
+    invariants::hold(world).await;
+}
+
+/// The month's last day only marks a wallet whose recharge has stopped before: nothing was tried, so nothing is mailed.
+async fn the_month_end_does_not_mail_a_stop_again(world: &World) {
+    let (_, wallet, admin) = stocked(world, "tok_declined").await;
+    let rules = AutoRecharge { month_end_amount: amount("USD", 30, 0), ..threshold(150, 60) };
+    set(&admin, &wallet, rules).await.unwrap();
+    // Sydney's 31 January begins at 13:00 UTC on the 30th.
+    let last_day = START + 29 * DAY + 13 * 3_600;
+    advance(world, last_day - 1).await;
+    let (owner, stopped) = (world.someone("OWNER", None), read(&admin, &wallet).await);
+    assert_eq!((stopped.state(), stopped.failed_attempt_count), (State::Failed, 5));
+    let told = mails_of(&owner, MailKind::RechargeFailed, 5).await;
+    let tried = recharges(&admin, &wallet).await.len();
+    advance(world, FEBRUARY - 1).await;
+    assert_eq!(recharges(&admin, &wallet).await.len(), tried, "nothing is tried");
+    assert_eq!(mails_of(&owner, MailKind::RechargeFailed, 5).await, told, "and nothing is mailed");
+    // The next month tries again, and says what came of it.
+    advance(world, FEBRUARY).await;
+    assert_eq!(recharges(&admin, &wallet).await.len(), tried + 1);
+    mails_of(&owner, MailKind::RechargeFailed, 6).await;
     invariants::hold(world).await;
 }

@@ -19,7 +19,7 @@ use payterms_suite::{
 };
 use payterms_testkit::{World, on_both, reason, violations};
 use prost_types::FieldMask;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Statement};
 use tonic::{Code, Status};
 
 on_both!(
@@ -28,6 +28,9 @@ on_both!(
     where_no_rule_asks_for_a_number_it_changes_nothing,
     a_number_that_cannot_be_right_is_refused_with_what_is_wrong,
     numbers_from_before_are_unverified,
+    two_questions_are_asked_at_once_and_the_others_later,
+    an_answer_about_a_number_that_was_corrected_meanwhile_is_not_taken,
+    a_corrected_number_is_asked_for_at_once,
 );
 
 const NUMBER: &str = "DE 136 695 976";
@@ -256,5 +259,83 @@ async fn numbers_from_before_are_unverified(world: &World) {
     until(async || Ok(customer(&owner, &name).await), |own| rate(own) == "19").await;
     let still = read(&owner, &invoice.name).await.unwrap();
     assert_eq!((still.total, still.taxes), (amount("EUR", 100, 0), invoice.taxes), "issued documents stay");
+    invariants::hold(world).await;
+}
+
+/// While the register hangs, two questions wait for it, and everything else goes on. German numbers with right check digits.
+async fn two_questions_are_asked_at_once_and_the_others_later(world: &World) {
+    world.tenant("acme").await;
+    taxed(world, &[("DE", "", "19", false)]).await;
+    let owner = world.someone("OWNER", None);
+    let mut customers = Vec::new();
+    for number in [NUMBER, OTHER, NUMBER, OTHER] {
+        let name = world.customer("acme", "DE").await;
+        set(&owner, &name, number).await.unwrap();
+        customers.push(name);
+    }
+    // From now on the rule asks for them: all four fall due together.
+    world.vies.hang(true);
+    seller(world).await;
+    let (conn, s) = world.rows("invoicing").await;
+    let soon = payterms_kernel::Clock::now(&payterms_kernel::SystemClock) + chrono::TimeDelta::minutes(3);
+    let later = async || {
+        let select =
+            Statement::from_string(conn.get_database_backend(), format!("SELECT due_at FROM {s}due WHERE job = 'check_tax_number'"));
+        let rows = conn.query_all_raw(select).await.unwrap();
+        Ok(rows.iter().filter(|row| row.try_get::<chrono::DateTime<chrono::Utc>>("", "due_at").unwrap() > soon).count())
+    };
+    until(later, |count| *count == 2).await;
+    assert_eq!(world.vies.requests().len(), 2, "the others wait for minutes, not for the register");
+    for number in ["DE136695976", OTHER] {
+        world.vies.says(number, Ok(true));
+    }
+    world.vies.hang(false);
+    let verified = async || {
+        let mut count = 0;
+        for name in &customers {
+            count += usize::from(number(&customer(&owner, name).await).state() == State::Verified);
+        }
+        Ok(count)
+    };
+    until(verified, |count| *count == 2).await;
+    invariants::hold(world).await;
+}
+
+async fn an_answer_about_a_number_that_was_corrected_meanwhile_is_not_taken(world: &World) {
+    world.tenant("acme").await;
+    seller(world).await;
+    let (owner, name) = (world.someone("OWNER", None), world.customer("acme", "DE").await);
+    world.vies.says("DE136695976", Ok(true));
+    world.vies.says(OTHER, Ok(false));
+    world.vies.hang(true);
+    set(&owner, &name, NUMBER).await.unwrap();
+    until(async || Ok(world.vies.requests().len()), |count| *count == 1).await;
+    set(&owner, &name, OTHER).await.unwrap();
+    world.vies.hang(false);
+    let answered = until(async || Ok(customer(&owner, &name).await), |own| number(own).state() != State::Unverified).await;
+    assert_eq!((number(&answered).state(), answered.tax_id.as_str(), rate(&answered).as_str()), (State::Invalid, OTHER, "19"));
+    let asked: Vec<_> = world.vies.requests().iter().map(|own| own["vatNumber"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(asked, ["136695976", "123456788"]);
+    mails_of(&owner, MailKind::TaxNumberInvalid, 1).await;
+    invariants::hold(world).await;
+}
+
+/// The pause after an answer that did not come is for that number only.
+async fn a_corrected_number_is_asked_for_at_once(world: &World) {
+    world.tenant("acme").await;
+    seller(world).await;
+    start(world, "acme", "seed").await;
+    let (owner, name) = (world.someone("OWNER", None), world.customer("acme", "DE").await);
+    world.vies.says("DE136695976", Ok(true));
+    set(&owner, &name, OTHER).await.unwrap();
+    advance(world, START + 60).await;
+    let silent = customer(&owner, &name).await;
+    assert_eq!((world.vies.requests().len(), number(&silent).failure.as_str()), (1, "MS_UNAVAILABLE"));
+    set(&owner, &name, NUMBER).await.unwrap();
+    advance(world, START + 120).await;
+    let corrected = customer(&owner, &name).await;
+    assert_eq!((number(&corrected).state(), number(&corrected).failure.as_str(), rate(&corrected).as_str()), (State::Verified, "", "0"));
+    advance(world, START + 5 * HOUR).await;
+    assert_eq!(world.vies.requests().len(), 2, "the number of before is asked for no more");
     invariants::hold(world).await;
 }

@@ -76,4 +76,5 @@ pub fn statement_samples(language: Language, samples: &mut Variables) {
     let (total, due_date) = ("100.00\u{a0}USD", language.date(day));
     let invoice = json!({ "number": "INV-2026-000001", "reference": REFERENCE, "total": total, "due_date": due_date, "state": "OPEN", "open": total });
     add("invoices", json!([invoice]));
+    add("unattached", json!(2));
 }

@@ -15,13 +15,12 @@ use payterms_chassis::{
 };
 use payterms_invoicing_domain::TaxNumberState;
 use payterms_kernel::Id;
-use tokio::sync::Semaphore;
 
 /// Looks a number up; the subject is the customer.
 pub const JOB: &str = "check_tax_number";
 
 /// How many questions are asked at once: a register that hangs must not hold up all other work that falls due.
-static ASKING: Semaphore = Semaphore::const_new(2);
+pub const MOST_QUESTIONS: usize = 2;
 
 /// When a number is asked for that had to wait.
 const LATER: TimeDelta = TimeDelta::minutes(5);
@@ -41,7 +40,7 @@ pub async fn check_tax_number(app: &App, row: &DueRow) -> Result<(), AppError> {
     drop(conn);
     let number = found.as_ref().and_then(|(customer, tenant)| customer.number_to_ask_for(tenant));
     let requester = found.as_ref().and_then(|(_, tenant)| tenant.number_to_ask_with());
-    let permit = ASKING.try_acquire();
+    let permit = app.tax_questions.try_acquire();
     let answer = match (&app.tax_register, &number) {
         (Some(register), Some(number)) if permit.is_ok() => Some(register.ask(number, requester.as_ref()).await),
         _ => None,

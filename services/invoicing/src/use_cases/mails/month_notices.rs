@@ -42,6 +42,7 @@ pub async fn mail_statements(
                 ("of_month", language.of_month(month).into()),
                 ("totals", pages.iter().map(|page| total(language, page, next_due)).collect::<Vec<_>>().into()),
                 ("invoices", invoices.iter().filter_map(|own| line(language, own)).collect::<Vec<_>>().into()),
+                ("unattached", invoices.len().saturating_sub(MOST_ATTACHED).into()),
                 ("past_due", pages.iter().flat_map(|page| late(language, page)).collect::<Vec<_>>().into()),
                 ("given_back", pages.iter().flat_map(|page| back(language, page)).collect::<Vec<_>>().into()),
                 ("bank_details", bank_details.into()),
