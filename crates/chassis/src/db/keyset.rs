@@ -126,7 +126,7 @@ fn beyond(id: Expr, key: Option<Expr>, position: Position, descending: bool) -> 
     Ok(if descending { key.lte(value).and(columns.lt(values)) } else { key.gte(value).and(columns.gt(values)) })
 }
 
-/// A column compared with a value.
+/// A column compared with a value. What has no value is unequal to each.
 #[must_use]
 pub fn compared(column: Expr, comparison: &Comparison) -> Expr {
     let value = match &comparison.value {
@@ -139,7 +139,7 @@ pub fn compared(column: Expr, comparison: &Comparison) -> Expr {
     };
     match comparison.operator {
         Operator::Equal => column.eq(value),
-        Operator::NotEqual => column.ne(value),
+        Operator::NotEqual => column.clone().is_null().or(column.ne(value)),
         Operator::Less => column.lt(value),
         Operator::AtMost => column.lte(value),
         Operator::More => column.gt(value),

@@ -106,11 +106,11 @@ impl Comparison {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter(pub Vec<Comparison>);
 
-/// Parses an expression over these fields.
+/// Parses an expression over these fields of resources of a tenant.
 ///
 /// # Errors
 /// A sentence that names the field, the operator, and what is allowed.
-pub fn parse(text: &str, fields: &[Field]) -> Result<Filter, String> {
+pub fn parse(text: &str, fields: &[Field], tenant: &str) -> Result<Filter, String> {
     let mut rest = text.trim();
     let mut filter = Filter::default();
     while !rest.is_empty() {
@@ -120,7 +120,7 @@ pub fn parse(text: &str, fields: &[Field]) -> Result<Filter, String> {
         if !filter.0.is_empty() {
             rest = joined(rest)?;
         }
-        let (comparison, after) = comparison(rest, fields)?;
+        let (comparison, after) = comparison(rest, fields, tenant)?;
         filter.0.push(comparison);
         rest = after.trim_start();
     }
@@ -133,14 +133,42 @@ fn joined(rest: &str) -> Result<&str, String> {
         return Err("Write another comparison after AND, or leave it out.".to_owned());
     }
     let after = rest.strip_prefix("AND").filter(|after| after.starts_with(char::is_whitespace));
+    if let Some(sentence) = outside(rest) {
+        return Err(sentence);
+    }
     after.map(str::trim_start).ok_or_else(|| format!("Join comparisons with AND before {}.", shown(rest)))
 }
 
-fn comparison<'a>(text: &'a str, fields: &[Field]) -> Result<(Comparison, &'a str), String> {
+/// Why what follows is no part of this language, where AIP-160 has it.
+fn outside(rest: &str) -> Option<String> {
+    if rest.starts_with(['(', ')']) {
+        return Some(format!("Leave out the parentheses at {}: comparisons are joined by AND alone.", shown(rest)));
+    }
+    let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+    let word = rest.get(..end)?;
+    let rest = shown(rest);
+    match word {
+        "OR" => Some(format!("OR is not taken at {rest}: join comparisons with AND, and list once for each alternative.")),
+        "NOT" => Some(format!("NOT is not taken at {rest}: compare with != or with the opposite operator.")),
+        "and" | "And" => Some(format!("Write AND in capitals at {rest}.")),
+        "or" | "Or" | "not" | "Not" => {
+            Some(format!("Only AND joins comparisons, not {word:?} at {rest}; != compares with everything else."))
+        }
+        _ if word.is_empty() && rest.starts_with("\"-") => {
+            Some(format!("- is not taken at {rest}: compare with != or with the opposite operator."))
+        }
+        _ => None,
+    }
+}
+
+fn comparison<'a>(text: &'a str, fields: &[Field], tenant: &str) -> Result<(Comparison, &'a str), String> {
     let end = text.find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
     let names = || fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
     let Some(field) = fields.iter().find(|field| field.name == name) else {
+        if let Some(sentence) = outside(text) {
+            return Err(sentence);
+        }
         let unknown = if name.is_empty() { text } else { name };
         return Err(format!("{} is no field of this list. Compare one of {}.", shown(unknown), names()));
     };
@@ -153,6 +181,10 @@ fn comparison<'a>(text: &'a str, fields: &[Field]) -> Result<(Comparison, &'a st
     let (written, rest) =
         operand(rest.trim_start()).ok_or_else(|| format!("Write what {name} is compared with; close quotation marks."))?;
     let value = value(field.kind, &written).ok_or_else(|| format!("{} is no value for {name}. Write {}.", shown(&written), field.kind))?;
+    // Its id alone is compared, and an id of another tenant is never looked at.
+    if matches!(field.kind, Kind::Name(_)) && written.split('/').nth(1) != Some(tenant) {
+        return Err(format!("{} is not of this tenant. Write a name that begins with tenants/{tenant}/.", shown(&written)));
+    }
     Ok((Comparison { field: field.name, operator, value }, rest))
 }
 
@@ -246,14 +278,14 @@ mod tests {
     ];
 
     fn one(text: &str) -> Comparison {
-        let mut parsed = parse(text, FIELDS).unwrap().0;
+        let mut parsed = parse(text, FIELDS, "acme").unwrap().0;
         assert_eq!(parsed.len(), 1, "{text}");
         parsed.remove(0)
     }
 
     #[test]
     fn comparisons_are_read_with_their_values() {
-        assert_eq!(parse("  ", FIELDS), Ok(Filter::default()));
+        assert_eq!(parse("  ", FIELDS, "acme"), Ok(Filter::default()));
         assert_eq!(one("number = \"INV 1 \\\"x\\\"\"").value, Value::Text("INV 1 \"x\"".into()));
         assert_eq!(one("number='a AND b'").value, Value::Text("a AND b".into()));
         assert_eq!(one("total>=100.5"), Comparison { field: "total", operator: Operator::AtLeast, value: Value::Amount(100_500_000) });
@@ -262,7 +294,7 @@ mod tests {
         assert_eq!(one("create_time > 2026-02-01T00:00:00+01:00").value, Value::Instant("2026-01-31T23:00:00Z".parse().unwrap()));
         let id = uuid::Uuid::from_u128(7);
         assert_eq!(one(&format!("customer = tenants/acme/customers/{id}")).value, Value::Id(id));
-        let both = parse("state = OPEN AND past_due = true AND total < 5", FIELDS).unwrap();
+        let both = parse("state = OPEN AND past_due = true AND total < 5", FIELDS, "acme").unwrap();
         assert_eq!(both.0.iter().map(|own| own.field).collect::<Vec<_>>(), ["state", "past_due", "total"]);
     }
 
@@ -279,29 +311,38 @@ mod tests {
             ("total = 1e9", "\"1e9\" is no value for total. Write a plain decimal such as 12.50, with at most six digits after the point."),
             ("number = \"x", "Write what number is compared with; close quotation marks."),
             ("number = ", "Write what number is compared with; close quotation marks."),
-            ("state = OPEN OR state = PAID", "Join comparisons with AND before \"OR state = PAID\"."),
-            ("state = OPEN state = PAID", "Join comparisons with AND before \"state = PAID\"."),
             (
-                "(state = OPEN)",
-                "\"(state = OPEN)\" is no field of this list. Compare one of number, state, past_due, due_date, create_time, total, customer.",
+                "state = OPEN OR state = PAID",
+                "OR is not taken at \"OR state = PAID\": join comparisons with AND, and list once for each alternative.",
             ),
+            ("NOT state = OPEN", "NOT is not taken at \"NOT state = OPEN\": compare with != or with the opposite operator."),
+            ("state = OPEN AND -total = 5", "- is not taken at \"-total = 5\": compare with != or with the opposite operator."),
+            ("state = OPEN and total = 5", "Write AND in capitals at \"and total = 5\"."),
+            ("state = OPEN or total = 5", "Only AND joins comparisons, not \"or\" at \"or total = 5\"; != compares with everything else."),
+            ("state = OPEN)", "Leave out the parentheses at \")\": comparisons are joined by AND alone."),
+            (
+                "customer = tenants/other/customers/00000000-0000-0000-0000-000000000007",
+                "\"tenants/other/customers/00000000-0000-0000-0000-000000000007\" is not of this tenant. Write a name that begins with tenants/acme/.",
+            ),
+            ("state = OPEN state = PAID", "Join comparisons with AND before \"state = PAID\"."),
+            ("(state = OPEN)", "Leave out the parentheses at \"(state = OPEN)\": comparisons are joined by AND alone."),
             ("state = OPEN AND", "Write another comparison after AND, or leave it out."),
             (
                 "customer = tenants/acme",
                 "\"tenants/acme\" is no value for customer. Write a name of the form tenants/{slug}/customers/{uuid}.",
             ),
         ] {
-            assert_eq!(parse(text, FIELDS), Err(sentence.to_owned()), "{text}");
+            assert_eq!(parse(text, FIELDS, "acme"), Err(sentence.to_owned()), "{text}");
         }
         let many = vec!["state = OPEN"; 21].join(" AND ");
-        assert_eq!(parse(&many, FIELDS), Err("Use at most 20 comparisons.".to_owned()));
+        assert_eq!(parse(&many, FIELDS, "acme"), Err("Use at most 20 comparisons.".to_owned()));
     }
 
     proptest! {
         #[test]
         fn no_input_panics(text in "[ -~\\u{80}-\\u{2FF}]{0,80}", tail in "(state|number|due_date|total|=|<|>|AND| |\"|'|\\\\|é|1|-){0,30}") {
-            let _ = parse(&text, FIELDS);
-            let _ = parse(&tail, FIELDS);
+            let _ = parse(&text, FIELDS, "acme");
+            let _ = parse(&tail, FIELDS, "acme");
         }
 
         #[test]

@@ -69,8 +69,9 @@ impl Listing {
     pub fn parse(fields: &mut Fields, spec: &ListSpec, request: ListRequest<'_>) -> Self {
         let text = fields.token("filter", request.filter, 0, filter::MOST_CHARACTERS);
         // One that is too long is refused already, and need not be read.
-        let parsed =
-            if text.chars().count() > filter::MOST_CHARACTERS { Ok(Filter::default()) } else { filter::parse(&text, spec.filters) };
+        let tenant = request.parent.split(['/', ' ']).nth(1).unwrap_or_default();
+        let is_too_long = text.chars().count() > filter::MOST_CHARACTERS;
+        let parsed = if is_too_long { Ok(Filter::default()) } else { filter::parse(&text, spec.filters, tenant) };
         let filter = parsed.unwrap_or_else(|sentence| {
             fields.wrong("filter", "FILTER_INVALID", sentence);
             Filter::default()

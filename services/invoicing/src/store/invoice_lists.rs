@@ -77,9 +77,10 @@ fn past_due(is: bool, today: NaiveDate) -> Expr {
     if is { late } else { late.not() }
 }
 
-/// A date of an issued invoice, as the index over it has it; a draft has none.
+/// A date of an issued invoice, as the index over it has it; a draft has none, and is unequal to each.
 fn issued_day(day: &'static str, comparison: &Comparison) -> Compared {
-    Compared::Whole(keyset::compared(Expr::cust(day), comparison).and(Expr::cust(day).gt("")))
+    let own = keyset::compared(Expr::cust(day), comparison);
+    Compared::Whole(if comparison.operator == Operator::NotEqual { own } else { own.and(Expr::cust(day).gt("")) })
 }
 
 fn compared(comparison: &Comparison, today: NaiveDate) -> Option<Compared> {

@@ -55,6 +55,10 @@ fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
         "currency" => column(Column::Currency),
         "amount" => Some(Compared::As(Expr::cust(AMOUNT))),
         // What is under way has not taken effect, though the day of a bank line is known.
+        "effective_date" if comparison.operator == Operator::NotEqual => {
+            let own = keyset::compared(Expr::cust(EFFECTIVE_DATE), comparison);
+            Some(Compared::Whole(own.or(Column::State.eq("PROCESSING"))))
+        }
         "effective_date" => {
             let own = keyset::compared(Expr::cust(EFFECTIVE_DATE), comparison);
             Some(Compared::Whole(own.and(Expr::cust(EFFECTIVE_DATE).gt("")).and(Column::State.ne("PROCESSING"))))

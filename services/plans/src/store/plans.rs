@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
     columns::{currency, date, money, side},
-    filter::Comparison,
+    filter::{Comparison, Operator},
     keyset::{self, Columns, Compared, Key, Position},
     listing::{Listing, Order},
 };
@@ -246,7 +246,8 @@ fn compared(comparison: &Comparison) -> Option<Compared> {
         "currency" => Column::Currency,
         "next_due_date" => {
             let own = keyset::compared(Expr::cust(NEXT_DUE), comparison);
-            return Some(Compared::Whole(own.and(Expr::cust(NEXT_DUE).gt(""))));
+            let is_unequal = comparison.operator == Operator::NotEqual;
+            return Some(Compared::Whole(if is_unequal { own } else { own.and(Expr::cust(NEXT_DUE).gt("")) }));
         }
         "create_time" => Column::CreatedAt,
         _ => return None,
