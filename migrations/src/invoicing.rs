@@ -34,6 +34,7 @@ impl MigratorTrait for Invoicing {
             Box::new(tax_numbers::STEP),
             Box::new(crate::invoicing_documents::STEP),
             Box::new(billing::PERIODS),
+            Box::new(billing::DISPUTES),
         ]
     }
 }

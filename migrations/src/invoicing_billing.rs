@@ -14,6 +14,25 @@ pub const NEW_METHODS: Step = Step {
     tables: &[],
 };
 
+/// Disputes of the wallet, as far as they are taken in; the credit notes of receipts that they make, and the receipts after they are won.
+pub const DISPUTES: Step = Step {
+    name: "invoicing_0015_disputes",
+    postgres: &[],
+    statements: &[
+        "ALTER TABLE invoices ADD COLUMN disputed_by text NOT NULL DEFAULT ''",
+        "ALTER TABLE receipt_credit_notes ADD COLUMN of_dispute boolean NOT NULL DEFAULT false",
+        "ALTER TABLE receipts ADD COLUMN disputed_top_up_id {uuid}",
+        "CREATE INDEX receipts_of_disputed ON receipts (tenant, disputed_top_up_id) WHERE disputed_top_up_id IS NOT NULL",
+    ],
+    tables: &[Table {
+        name: "disputes",
+        columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, applied text NOT NULL, parts text NOT NULL, \
+                  surplus bigint NOT NULL CHECK (surplus >= 0), currency text NOT NULL, told {bytes} NOT NULL, PRIMARY KEY (tenant, id)",
+        indexes: &["CREATE INDEX disputes_of_customer ON disputes (tenant, customer_id, id) WHERE applied = 'OPENED'"],
+        guard: Guard::Tenant,
+    }],
+};
+
 /// What the wallet gives back of bought credit corrects its receipt.
 pub const RECEIPT_CREDIT_NOTES: Step = Step {
     name: "invoicing_0014_receipt_credit_notes",

@@ -2,7 +2,7 @@
 
 use crate::{
     system,
-    wallet_credit::{refunds, reversals},
+    wallet_credit::{disputes, refunds, reversals},
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -28,6 +28,7 @@ impl MigratorTrait for Wallet {
             Box::new(refunds::STEP),
             Box::new(reversals::STEP),
             Box::new(lists::HISTORY),
+            Box::new(disputes::STEP),
         ]
     }
 }

@@ -94,3 +94,32 @@ pub mod reversals {
 
     pub const STEP: Step = Step { name: "wallet_0011_reversals", postgres: POSTGRES, statements: STATEMENTS, tables: TABLES };
 }
+
+/// Disputes of charges, and the pause of auto-recharge that follows from one.
+pub mod disputes {
+    use crate::ddl::{Guard, Step, Table};
+
+    const STATEMENTS: &[&str] =
+        &["ALTER TABLE auto_recharges ADD COLUMN paused_until {time}", "ALTER TABLE charges ADD COLUMN dispute_id {uuid}"];
+
+    const TABLES: &[Table] = &[Table {
+        name: "disputes",
+        columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, wallet_id {uuid} NOT NULL, method_id {uuid}, \
+                  top_up_id {uuid}, charge_id {uuid}, payment_id {uuid}, step_id {uuid}, state text NOT NULL, is_final boolean NOT NULL, \
+                  amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, credit bigint NOT NULL CHECK (credit >= 0), \
+                  tax bigint NOT NULL CHECK (tax >= 0), from_invoices bigint NOT NULL CHECK (from_invoices >= 0), \
+                  from_surplus bigint NOT NULL CHECK (from_surplus >= 0), reason text NOT NULL, evidence_due text, told text NOT NULL, \
+                  note text NOT NULL, provider_charge_id text NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, \
+                  ended_at {time}, PRIMARY KEY (tenant, id), UNIQUE (tenant, provider_charge_id), \
+                  CHECK (credit + tax + from_invoices = amount), CHECK ((top_up_id IS NULL) <> (charge_id IS NULL)), \
+                  FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
+        indexes: &[
+            "CREATE INDEX disputes_of_customer ON disputes (tenant, customer_id, id)",
+            "CREATE INDEX disputes_by_state ON disputes (tenant, state, id)",
+            "CREATE INDEX disputes_of_method ON disputes (tenant, method_id)",
+        ],
+        guard: Guard::Tenant,
+    }];
+
+    pub const STEP: Step = Step { name: "wallet_0010_disputes", postgres: &[], statements: STATEMENTS, tables: TABLES };
+}

@@ -146,6 +146,7 @@ const SCENARIOS: [Scenario; 46] = scenarios!(
     bank_returns::a_return_that_fits_no_line_or_several_waits_for_a_person,
     advised::an_advised_limit_is_granted_in_one_step,
     top_up_refunds::what_is_left_goes_back_in_parts_with_its_tax,
+    disputes::people_decide_where_the_provider_does_not_tell,
     at_once::the_steps_of_peers,
 );
 

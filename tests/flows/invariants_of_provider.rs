@@ -8,13 +8,14 @@ use serde_json::Value;
 /// I4: what stands at the provider and at the bank is what they tell themselves.
 pub async fn clearing_agrees(world: &World) {
     each_movement_is_known(world).await;
+    each_dispute_is_known(world).await;
     let (data, postgres) = (world.folder.path(), world.postgres.as_deref());
     let (conn, s) = rows_of("wallet", data, postgres).await;
     let booked = format!(
         "SELECT account AS payment, sum(amount) AS stands FROM {s}journal WHERE account IN ('BANK_CLEARING', 'PROVIDER_CLEARING') \
          GROUP BY account ORDER BY account"
     );
-    let booked = by_payment(&conn, &booked).await;
+    let mut booked = by_payment(&conn, &booked).await;
     conn.close().await.unwrap();
     let (conn, s) = rows_of("invoicing", data, postgres).await;
     let lines = format!(
@@ -26,14 +27,38 @@ pub async fn clearing_agrees(world: &World) {
     let sum = async |what: &str| listed(world, what).await.iter().map(micros).sum::<i64>();
     let (charged, returned) = (sum("charges").await, sum("refunds").await + sum("chargebacks").await);
     stands.push(("PROVIDER_CLEARING".to_owned(), returned - charged));
+    // An account that nothing was booked on has no row.
+    booked.retain(|(_, micros)| *micros != 0);
+    stands.retain(|(_, micros)| *micros != 0);
     assert_eq!(booked, stands, "I4 clearing accounts are the provider's and the bank's own lists");
 }
 
-/// What the provider lists of the tenant and has done.
+/// What the provider lists of the tenant and has done: of chargebacks those that stand, since what is won was given back.
 async fn listed(world: &World, what: &str) -> Vec<Value> {
+    let all = told_of(world, what).await.into_iter();
+    all.filter(|own| if what == "chargebacks" { own["state"] != "won" } else { own["state"] == "succeeded" }).collect()
+}
+
+async fn told_of(world: &World, what: &str) -> Vec<Value> {
     let page = format!("{}/v1/acme/{what}", world.suite.simulator);
-    let all: Vec<Value> = reqwest::get(page).await.unwrap().json().await.unwrap();
-    all.into_iter().filter(|own| own["state"].as_str().is_none_or(|state| state == "succeeded")).collect()
+    reqwest::get(page).await.unwrap().json().await.unwrap()
+}
+
+/// Each chargeback of the provider is a dispute of the wallet with its amount and, once it is decided, its outcome.
+async fn each_dispute_is_known(world: &World) {
+    let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
+    let rows = format!("SELECT provider_charge_id || ' ' || amount || ' ' || state AS told FROM {s}disputes");
+    let known = told(&conn, &rows).await;
+    conn.close().await.unwrap();
+    let state = |own: &Value| match own["state"].as_str().unwrap() {
+        "open" => "OPEN",
+        "won" => "WON",
+        _ => "LOST",
+    };
+    let all = told_of(world, "chargebacks").await.into_iter().filter(|own| micros(own) > 0);
+    let mut made: Vec<_> = all.map(|own| format!("{} {} {}", own["charge"].as_str().unwrap(), micros(&own), state(&own))).collect();
+    made.sort_unstable();
+    assert_eq!(known, made, "I4 disputes are what the provider says of them");
 }
 
 fn micros(own: &Value) -> i64 {
@@ -49,7 +74,8 @@ async fn each_movement_is_known(world: &World) {
          UNION ALL SELECT 'charge ' || provider_charge_id || ' ' || amount FROM {s}charges WHERE {took} \
          UNION ALL SELECT 'refund ' || provider_refund_id || ' ' || amount FROM {s}refunds WHERE provider_refund_id <> '' AND state = 'RETURNED' \
          UNION ALL SELECT 'refund ' || provider_refund_id || ' ' || (credit + tax) FROM {s}top_up_refunds WHERE state = 'SUCCEEDED' \
-         UNION ALL SELECT 'chargeback ' || provider_charge_id || ' ' || amount FROM {s}top_ups WHERE state = 'CHARGED_BACK' \
+         UNION ALL SELECT 'chargeback ' || t.provider_charge_id || ' ' || d.amount FROM {s}top_ups t JOIN {s}disputes d \
+         ON d.tenant = t.tenant AND d.top_up_id = t.id WHERE t.state = 'CHARGED_BACK' \
          UNION ALL SELECT 'chargeback ' || provider_charge_id || ' ' || charged_back FROM {s}charges WHERE state = 'CHARGED_BACK'"
     );
     let known = told(&conn, &rows).await;

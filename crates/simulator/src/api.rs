@@ -1,10 +1,9 @@
-//! The API of the simulated payment provider: charges, refunds, chargebacks and set-ups. Repeated requests with the
-//! same key have one effect.
+//! The API of the simulated payment provider: charges, refunds and set-ups. Repeated requests with the same key have one effect.
 
 use crate::{
     World,
     cards::{self, Behaviour},
-    store::{Charge, Chargeback, Refund},
+    store::{Charge, Refund},
 };
 use axum::{
     Json,
@@ -125,7 +124,12 @@ pub async fn refund(State(world): State<World>, Path(tenant): Path<String>, Json
         Err(error) => return failed(&error),
     };
     let behaviour = token.as_deref().and_then(cards::find).map(|card| card.behaviour);
-    let fails = matches!(behaviour, Some(Behaviour::RefundFails | Behaviour::AnswersTheFailedRefundLate));
+    // The issuer has the money already: a disputed charge takes no refund.
+    let is_disputed = match world.store.chargeback(&tenant, &charge.id).await {
+        Ok(chargeback) => chargeback.is_some_and(|own| own.state != "won"),
+        Err(error) => return failed(&error),
+    };
+    let fails = is_disputed || matches!(behaviour, Some(Behaviour::RefundFails | Behaviour::AnswersTheFailedRefundLate));
     let is_late = matches!(behaviour, Some(Behaviour::AnswersTheRefundLate | Behaviour::AnswersTheFailedRefundLate));
     let state = if fails { "failed" } else { "succeeded" };
     let id = format!("re_{}", body.key.replace('-', ""));
@@ -148,50 +152,6 @@ async fn refund_response(world: &World, tenant: &str, key: &str) -> Response {
             Some(stored) => Json(stored).into_response(),
             None => StatusCode::NOT_FOUND.into_response(),
         },
-        Err(error) => failed(&error),
-    }
-}
-
-/// The chargeback of a charge.
-pub async fn get_chargeback(State(world): State<World>, Path((tenant, charge)): Path<(String, String)>) -> Response {
-    match world.store.chargebacks(&tenant).await {
-        Ok(all) => all
-            .into_iter()
-            .find(|chargeback| chargeback.charge == charge)
-            .map_or(StatusCode::NOT_FOUND.into_response(), |chargeback| Json(chargeback).into_response()),
-        Err(error) => failed(&error),
-    }
-}
-
-/// All chargebacks of a tenant, so that tests can compare them with the wallet's ledger.
-pub async fn list_chargebacks(State(world): State<World>, Path(tenant): Path<String>) -> Response {
-    match world.store.chargebacks(&tenant).await {
-        Ok(all) => Json(all).into_response(),
-        Err(error) => failed(&error),
-    }
-}
-
-/// Acts as the card's issuer: takes back what is not refunded of a charge, and notifies the suite. A repeated request
-/// sends the notification again.
-pub async fn charge_back(State(world): State<World>, Path((tenant, charge)): Path<(String, String)>) -> Response {
-    let charge_back = async {
-        let charge = world.store.charge_of_id(&tenant, &charge).await?.filter(|charge| charge.state == "succeeded");
-        let Some(charge) = charge else { return Ok(None) };
-        let decimal = |text: &str| text.parse::<rust_decimal::Decimal>().unwrap_or_default();
-        let refunds = world.store.refunds(&tenant).await?;
-        let refunded =
-            refunds.iter().filter(|refund| refund.charge == charge.id && refund.state == "succeeded").map(|refund| decimal(&refund.amount));
-        let rest = refunded.fold(decimal(&charge.amount), rust_decimal::Decimal::saturating_sub);
-        let chargeback = Chargeback { charge: charge.id, amount: rest.to_string(), currency: charge.currency };
-        world.store.insert_chargeback(&tenant, &chargeback).await?;
-        Ok(Some(chargeback))
-    };
-    match charge_back.await {
-        Ok(Some(chargeback)) => {
-            world.notify(&tenant, "charge.returned", &chargeback.charge);
-            Json(chargeback).into_response()
-        }
-        Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(error) => failed(&error),
     }
 }

@@ -8,6 +8,7 @@ pub mod api;
 mod bank_pages;
 pub mod banks;
 pub mod cards;
+pub mod disputes;
 pub mod page;
 pub mod store;
 
@@ -122,10 +123,11 @@ pub async fn serve(listener: TcpListener, options: Options, stop: CancellationTo
         .route("/v1/{tenant}/charges", post(api::charge).get(api::list_charges))
         .route("/v1/{tenant}/charges/{key}", get(api::get_charge))
         .route("/v1/{tenant}/refunds", post(api::refund).get(api::list_refunds))
-        .route("/v1/{tenant}/chargebacks", get(api::list_chargebacks))
-        .route("/v1/{tenant}/chargebacks/{charge}", get(api::get_chargeback))
+        .route("/v1/{tenant}/chargebacks", get(disputes::list_chargebacks))
+        .route("/v1/{tenant}/chargebacks/{charge}", get(disputes::get_chargeback))
         .route("/v1/notifications", get(api::count_notifications))
-        .route("/simulator/{tenant}/charges/{charge}/chargeback", post(api::charge_back))
+        .route("/simulator/{tenant}/charges/{charge}/chargeback", post(disputes::charge_back))
+        .route("/simulator/{tenant}/charges/{charge}/dispute/{outcome}", post(disputes::decide))
         .route("/v1/{tenant}/setups", post(api::create_setup))
         .route("/v1/{tenant}/setups/{id}", get(api::get_setup))
         .route("/simulator/setups/{id}", get(page::show).post(page::save))

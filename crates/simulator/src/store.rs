@@ -6,11 +6,13 @@ use payterms_chassis::sql;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, QueryResult};
 use std::path::Path;
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     "CREATE TABLE IF NOT EXISTS bank_pages (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, bank TEXT NOT NULL DEFAULT '', \
      asked INTEGER NOT NULL DEFAULT 0, forgotten BOOLEAN NOT NULL DEFAULT false)",
     "CREATE TABLE IF NOT EXISTS chargebacks (tenant TEXT NOT NULL, charge TEXT NOT NULL, amount TEXT NOT NULL, currency TEXT NOT NULL, \
      PRIMARY KEY (tenant, charge))",
+    "CREATE TABLE IF NOT EXISTS disputes (tenant TEXT NOT NULL, charge TEXT NOT NULL, reason TEXT NOT NULL, evidence_due TEXT NOT NULL, \
+     state TEXT NOT NULL, PRIMARY KEY (tenant, charge))",
     "CREATE TABLE IF NOT EXISTS refunds (tenant TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, charge TEXT NOT NULL, \
      amount TEXT NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (tenant, key))",
     "CREATE TABLE IF NOT EXISTS charges (tenant TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, saved TEXT NOT NULL, \
@@ -67,6 +69,12 @@ pub struct Chargeback {
     pub amount: String,
     /// ISO code.
     pub currency: String,
+    /// Why, in the issuer's code.
+    pub reason: String,
+    /// The day until which evidence is taken; empty where there is none.
+    pub evidence_due: String,
+    /// `open`, `won` or `lost`; `final` where a bank has returned a debit.
+    pub state: String,
 }
 
 /// A hosted page on which a person saves a card or a bank account.
@@ -154,23 +162,45 @@ impl Store {
 
     /// Inserts a chargeback unless its charge has one.
     pub(crate) async fn insert_chargeback(&self, tenant: &str, chargeback: &Chargeback) -> Result<(), DbErr> {
+        let Chargeback { charge, amount, currency, reason, evidence_due, state } = chargeback.clone();
+        let insert =
+            "INSERT INTO disputes (tenant, charge, reason, evidence_due, state) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+        let values = vec![tenant.into(), charge.clone().into(), reason.into(), evidence_due.into(), state.into()];
+        sql::exec(&self.0, insert, values).await?;
         let insert = "INSERT INTO chargebacks (tenant, charge, amount, currency) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-        let Chargeback { charge, amount, currency } = chargeback.clone();
         sql::exec(&self.0, insert, vec![tenant.into(), charge.into(), amount.into(), currency.into()]).await?;
         Ok(())
     }
 
+    /// Decides an open dispute. False where there is none, or it is decided.
+    pub(crate) async fn decide_dispute(&self, tenant: &str, charge: &str, state: &str) -> Result<bool, DbErr> {
+        let update = "UPDATE disputes SET state = $3 WHERE tenant = $1 AND charge = $2 AND state = 'open'";
+        Ok(sql::exec(&self.0, update, vec![tenant.into(), charge.into(), state.into()]).await? == 1)
+    }
+
     /// All chargebacks of a tenant.
     pub(crate) async fn chargebacks(&self, tenant: &str) -> Result<Vec<Chargeback>, DbErr> {
-        let rows = sql::all(&self.0, "SELECT * FROM chargebacks WHERE tenant = $1 ORDER BY charge", vec![tenant.into()]).await?;
+        // What a file from before has no dispute of is decided.
+        let select = "SELECT c.charge, c.amount, c.currency, coalesce(d.reason, '') AS reason, coalesce(d.evidence_due, '') AS evidence_due, \
+                      coalesce(d.state, 'lost') AS state FROM chargebacks c LEFT JOIN disputes d ON d.tenant = c.tenant \
+                      AND d.charge = c.charge WHERE c.tenant = $1 ORDER BY c.charge";
+        let rows = sql::all(&self.0, select, vec![tenant.into()]).await?;
         let chargeback = |row: &QueryResult| {
             Ok(Chargeback {
                 charge: row.try_get("", "charge")?,
                 amount: row.try_get("", "amount")?,
                 currency: row.try_get("", "currency")?,
+                reason: row.try_get("", "reason")?,
+                evidence_due: row.try_get("", "evidence_due")?,
+                state: row.try_get("", "state")?,
             })
         };
         rows.iter().map(chargeback).collect()
+    }
+
+    /// The chargeback of a charge.
+    pub(crate) async fn chargeback(&self, tenant: &str, charge: &str) -> Result<Option<Chargeback>, DbErr> {
+        Ok(self.chargebacks(tenant).await?.into_iter().find(|own| own.charge == charge))
     }
 
     /// All refunds of a tenant.

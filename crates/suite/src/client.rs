@@ -22,12 +22,12 @@ use payterms_proto::{
     plans::v1::{plan_service_client::PlanServiceClient, plan_settings_service_client::PlanSettingsServiceClient},
     wallet::v1::{
         auto_recharge_service_client::AutoRechargeServiceClient, credit_line_method_service_client::CreditLineMethodServiceClient,
-        fee_service_client::FeeServiceClient, hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient,
-        payment_method_service_client::PaymentMethodServiceClient, posting_service_client::PostingServiceClient,
-        postpaid_service_client::PostpaidServiceClient, reversal_service_client::ReversalServiceClient,
-        revocation_service_client::RevocationServiceClient, settings_service_client::SettingsServiceClient,
-        settlement_service_client::SettlementServiceClient, top_up_service_client::TopUpServiceClient,
-        usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
+        dispute_service_client::DisputeServiceClient, fee_service_client::FeeServiceClient, hold_service_client::HoldServiceClient,
+        lot_service_client::LotServiceClient, payment_method_service_client::PaymentMethodServiceClient,
+        posting_service_client::PostingServiceClient, postpaid_service_client::PostpaidServiceClient,
+        reversal_service_client::ReversalServiceClient, revocation_service_client::RevocationServiceClient,
+        settings_service_client::SettingsServiceClient, settlement_service_client::SettlementServiceClient,
+        top_up_service_client::TopUpServiceClient, usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
     },
 };
 use std::net::SocketAddr;
@@ -318,6 +318,12 @@ impl Session {
     #[must_use]
     pub fn postpaid(&self) -> PostpaidServiceClient<Caller> {
         PostpaidServiceClient::new(self.caller())
+    }
+
+    /// `DisputeService`.
+    #[must_use]
+    pub fn disputes(&self) -> DisputeServiceClient<Caller> {
+        DisputeServiceClient::new(self.caller())
     }
 
     /// `TopUpService`.

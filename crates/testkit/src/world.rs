@@ -108,7 +108,7 @@ impl World {
     pub async fn start_on(postgres: Option<String>) -> Self {
         // What the services warn of is shown with a test that fails.
         let _ = tracing_subscriber::fmt()
-            .with_env_filter("warn,sqlx=error,payterms_wallet::use_cases::chargebacks=info")
+            .with_env_filter("warn,sqlx=error,payterms_wallet::use_cases::disputes=info")
             .with_ansi(false)
             .with_test_writer()
             .try_init();

@@ -2,6 +2,7 @@
 
 use crate::use_cases::{
     collections::follow_method::follow_method,
+    disputes::follow::follow_dispute,
     invoices::{bill_metered_month::bill_metered_month, bill_purchase::bill_purchase, bill_usage_month::bill_usage_month},
     mails::{
         credit_notices::{mail_advised_limit, mail_credit_application, mail_credit_line},
@@ -20,8 +21,9 @@ use payterms_proto::{
     credit::v1::{AdvisedLimitChanged, ApplicationChanged, CreditLineChanged, PurchaseCaptured},
     plans::v1::PlanChanged,
     wallet::v1::{
-        AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, MeteredUsageClosed, PaymentMethodsChanged, PostpaidAgreementChanged,
-        TopUpChanged, TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged, auto_recharge, charge::State, top_up,
+        AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, DisputeChanged, MeteredUsageClosed, PaymentMethodsChanged,
+        PostpaidAgreementChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged, auto_recharge, charge::State,
+        top_up,
     },
 };
 use prost::Message;
@@ -33,6 +35,7 @@ pub fn all() -> Consumers {
         .with::<ChargeChanged>(charge_changed)
         .with::<TopUpChanged>(top_up_changed)
         .with::<TopUpRefundChanged>(top_up_refund_changed)
+        .with::<DisputeChanged>(dispute_changed)
         .with::<MeteredUsageClosed>(metered_usage_closed)
         .with::<UsageMonthClosed>(usage_month_closed)
         .with::<PostpaidAgreementChanged>(postpaid_agreement_changed)
@@ -75,6 +78,10 @@ fn credit_revocation_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFu
 
 fn top_up_refund_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move { credit_receipt(tx, &TopUpRefundChanged::decode(event.data.clone())?).await })
+}
+
+fn dispute_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move { follow_dispute(tx, DisputeChanged::decode(event.data.clone())?).await })
 }
 
 fn auto_recharge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {

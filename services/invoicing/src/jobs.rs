@@ -5,6 +5,7 @@ use crate::{
     use_cases::{
         collections::{collect, follow_method},
         customers::{check_tax_number, resolve_tax},
+        disputes::follow,
         mails::{invoice_notices, retry},
         metered_services::suspend,
         payments, reminders,
@@ -43,6 +44,7 @@ pub fn all(app: &App) -> Jobs {
         mail_month::JOB => mail_month::mail_month,
         resolve_tax::JOB => resolve_tax::resolve_tax,
         collect::JOB => collect::collect_invoice,
+        follow::JOB => follow::retry_dispute,
         follow_method::JOB => follow_method::collect_from_new_method,
     }
 }

@@ -16,12 +16,13 @@ use clap::Args;
 use payterms_chassis::{Parts, Runtime, Service, flow::Drivers};
 use payterms_proto::wallet::v1::{
     auto_recharge_service_server::AutoRechargeServiceServer, credit_line_method_service_server::CreditLineMethodServiceServer,
-    fee_service_server::FeeServiceServer, hold_service_server::HoldServiceServer, lot_service_server::LotServiceServer,
-    notification_service_server::NotificationServiceServer, payment_method_service_server::PaymentMethodServiceServer,
-    posting_service_server::PostingServiceServer, postpaid_service_server::PostpaidServiceServer,
-    reversal_service_server::ReversalServiceServer, revocation_service_server::RevocationServiceServer,
-    settings_service_server::SettingsServiceServer, settlement_service_server::SettlementServiceServer,
-    top_up_service_server::TopUpServiceServer, usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
+    dispute_service_server::DisputeServiceServer, fee_service_server::FeeServiceServer, hold_service_server::HoldServiceServer,
+    lot_service_server::LotServiceServer, notification_service_server::NotificationServiceServer,
+    payment_method_service_server::PaymentMethodServiceServer, posting_service_server::PostingServiceServer,
+    postpaid_service_server::PostpaidServiceServer, reversal_service_server::ReversalServiceServer,
+    revocation_service_server::RevocationServiceServer, settings_service_server::SettingsServiceServer,
+    settlement_service_server::SettlementServiceServer, top_up_service_server::TopUpServiceServer,
+    usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
 };
 use provider::{PaymentProvider, simulator::Simulator};
 use std::{path::PathBuf, sync::Arc};
@@ -45,7 +46,7 @@ pub struct Wallet;
 
 impl Service for Wallet {
     const NAME: &'static str = "wallet";
-    const SCHEMA_VERSION: &'static str = "wallet_0013_lists";
+    const SCHEMA_VERSION: &'static str = "wallet_0010_disputes";
     const REQUESTS_IN: &'static [&'static str] = &["transfers", "usage_records"];
     type Options = Options;
 
@@ -72,6 +73,7 @@ impl Service for Wallet {
             .add_service(FeeServiceServer::new(api.clone()))
             .add_service(PostpaidServiceServer::new(api.clone()))
             .add_service(SettlementServiceServer::new(api.clone()))
+            .add_service(DisputeServiceServer::new(api.clone()))
             .add_service(CreditLineMethodServiceServer::new(api.clone()))
             .add_service(NotificationServiceServer::new(api));
         Ok(Parts { routes, jobs: jobs::all(&app), consumers: consume::all(), drivers: drivers(&app), snapshots: snapshots::all() })

@@ -6,7 +6,7 @@ use crate::{
         wallets::{name_of, wallet_name},
     },
     messages,
-    store::{charges, methods, postpaid, recharges, revocations, settings, top_up_refunds, top_ups, wallets},
+    store::{charges, disputes, methods, postpaid, recharges, revocations, settings, top_up_refunds, top_ups, wallets},
     use_cases::{metered::close::closed_metered_month, months::save::closed_month},
 };
 use payterms_chassis::{
@@ -15,10 +15,10 @@ use payterms_chassis::{
 };
 use payterms_kernel::Id;
 use payterms_proto::wallet::v1::{
-    AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, MeteredUsageClosed, PaymentMethodsChanged, PostpaidAgreementChanged,
-    TopUpChanged, TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged,
+    AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, DisputeChanged, MeteredUsageClosed, PaymentMethodsChanged,
+    PostpaidAgreementChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged,
 };
-use payterms_wallet_domain::{Customer, Methods, postpaid::Agreement};
+use payterms_wallet_domain::{Customer, Methods, dispute::Disputed, postpaid::Agreement};
 use prost::Message;
 use std::collections::HashMap;
 
@@ -36,6 +36,7 @@ pub fn all() -> Snapshots {
         .with::<PaymentMethodsChanged>("payment_methods", methods_of)
         .with::<PostpaidAgreementChanged>("postpaid_agreement", agreements_of)
         .with::<CreditRevocationChanged>("credit_revocation", revocations_of)
+        .with::<DisputeChanged>("dispute", disputes_of)
 }
 
 fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
@@ -192,5 +193,30 @@ fn agreements_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             Some((own.id.to_string(), event.encode_to_vec()))
         };
         Ok(found.iter().filter_map(state).collect())
+    })
+}
+
+fn disputes_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
+        let found = disputes::find_many(tx.conn(), tenant, &ids).await?;
+        let customers: Vec<_> = found.iter().map(|own| own.customer).collect();
+        let saved: HashMap<_, _> = methods::of_customers(tx.conn(), tenant, &customers).await?.into_iter().collect();
+        let of = |own: &payterms_wallet_domain::Dispute| if let Disputed::TopUp(id) = own.disputed { Some(id) } else { None };
+        let bought: Vec<_> = found.iter().filter_map(of).collect();
+        let bought: HashMap<_, _> =
+            top_ups::find_many(tx.conn(), tenant, &bought).await?.into_iter().map(|top_up| (top_up.id, top_up)).collect();
+        let mut states = Vec::with_capacity(found.len());
+        for own in &found {
+            let wallet = wallet_name(tenant, own.customer, own.wallet);
+            let top_up = of(own).and_then(|id| bought.get(&id)).map(|top_up| messages::top_ups::top_up(&wallet, top_up)).transpose()?;
+            let none = Methods::default();
+            let saved = saved.get(&own.customer).unwrap_or(&none);
+            let charged = own.method.and_then(|id| saved.get(id));
+            let event = messages::disputes::dispute_changed(tenant, own, top_up, (charged, saved));
+            states.push((own.id.to_string(), event.encode_to_vec()));
+        }
+        Ok(states)
     })
 }

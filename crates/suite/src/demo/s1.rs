@@ -53,7 +53,7 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
     linked(stage, &later).await?;
     refused(stage, &later).await?;
     let line = approved(stage, &later).await?;
-    let bought = buys(stage, &later, &line).await?;
+    let bought = Box::pin(buys(stage, &later, &line)).await?;
     due(stage, &later, &line, &bought).await
 }
 

@@ -51,7 +51,12 @@ pub fn follow_invoice(message: &InvoiceMessage) -> Result<FollowInvoice, AppErro
             due_on: day(&message.due_date)?,
             blocked: message.block.is_some(),
             written_off: money(&message.written_off).is_some_and(Money::is_positive),
-            no_consequence_before: day(&message.no_consequence_before),
+            // While a charge that had paid it is disputed no day is known: an open dispute is held against nobody.
+            no_consequence_before: if message.disputed_by.is_empty() {
+                day(&message.no_consequence_before)
+            } else {
+                chrono::NaiveDate::from_ymd_opt(9999, 12, 31)
+            },
         };
         Some(FollowInvoice {
             invoice: Id::from_uuid(invoice),

@@ -6,7 +6,7 @@ use crate::{
     payment::{Payment, Source, TenderState},
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Money, Refusal};
+use payterms_kernel::{Id, Money, Refusal};
 
 /// What the wallet has booked: the part that invoices had kept, and the part of the surplus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +19,18 @@ pub struct Taken {
     pub from_surplus: Money,
 }
 
+/// What a payment had paid and pays no more.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reversed {
+    /// What is open again of each invoice.
+    pub parts: Vec<(Id<Invoice>, Money)>,
+    /// What had become credit beyond them; `None` where nothing had.
+    pub surplus: Option<Money>,
+}
+
 impl Payment {
     /// Takes a chargeback in: the last allocation is lowered first, and its invoice is open by as much
-    /// again. What a refund under way has taken already is not taken twice. False where it was taken in before.
+    /// again. What a refund under way has taken already is not taken twice. `None` where it was taken in before.
     ///
     /// # Errors
     /// None that stored amounts can cause.
@@ -30,13 +39,14 @@ impl Payment {
         taken: Taken,
         invoices: &mut [Invoice],
         (collect_at, now): (DateTime<Utc>, DateTime<Utc>),
-    ) -> Result<bool, Refusal> {
+    ) -> Result<Option<Reversed>, Refusal> {
         let effective_on = self.effective_day();
-        let Some(tender) = self.tenders.get_mut(taken.place) else { return Ok(false) };
+        let Some(tender) = self.tenders.get_mut(taken.place) else { return Ok(None) };
         let charged = matches!(tender.source, Source::Card(_) | Source::BankDebit(_) | Source::Collection | Source::Transfer(_));
         if !charged || tender.state != TenderState::Succeeded || !tender.charged_back.is_zero() {
-            return Ok(false);
+            return Ok(None);
         }
+        let mut parts = Vec::new();
         let from_surplus = taken.from_surplus.min(self.surplus)?;
         let mut left = taken.from_invoices.min(tender.amount.minus(tender.refunded)?)?;
         tender.charged_back = tender.charged_back.plus(from_surplus)?;
@@ -49,13 +59,15 @@ impl Payment {
             left = left.minus(part)?;
             invoice.undate_paid(effective_on, part)?;
             invoice.payment_gone(part, collect_at, now)?;
+            parts.push((invoice.id, part));
         }
         // Taken back before there was a surplus: invoices cannot have kept more than they were given.
         let rest = left.min(self.surplus)?;
         self.surplus = self.surplus.minus(rest)?;
         tender.charged_back = tender.charged_back.plus(rest)?;
         self.touch(now);
-        Ok(true)
+        let surplus = from_surplus.plus(rest)?;
+        Ok(Some(Reversed { parts, surplus: surplus.is_positive().then_some(surplus) }))
     }
 }
 
@@ -94,13 +106,13 @@ mod tests {
         let mut payment = paid(&mut own);
         assert_eq!(payment.surplus, usd(1_000));
         let taken = Taken { place: 1, from_invoices: usd(8_000), from_surplus: usd(1_000) };
-        assert_eq!(payment.charged_back(taken, &mut own, (now, now)), Ok(true));
+        assert_eq!(payment.charged_back(taken, &mut own, (now, now)).unwrap().map(|own| own.surplus), Some(Some(usd(1_000))));
         let open: Vec<_> = own.iter().map(|own| own.open().unwrap()).collect();
         assert_eq!(open.iter().copied().try_fold(usd(0), Money::plus), Ok(usd(8_000)));
         assert!(own.iter().all(|own| own.state == InvoiceState::Open));
         assert_eq!((payment.surplus, payment.tenders[1].charged_back), (usd(0), usd(9_000)));
-        assert_eq!(payment.charged_back(taken, &mut own, (now, now)), Ok(false), "once");
+        assert_eq!(payment.charged_back(taken, &mut own, (now, now)), Ok(None), "once");
         let other = Taken { place: 0, from_invoices: usd(0), ..taken };
-        assert_eq!(payment.charged_back(other, &mut own, (now, now)), Ok(false), "not a charge");
+        assert_eq!(payment.charged_back(other, &mut own, (now, now)), Ok(None), "not a charge");
     }
 }

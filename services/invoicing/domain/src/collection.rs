@@ -120,7 +120,7 @@ pub enum Notice {
 pub struct Block {
     /// Why.
     pub reason: BlockReason,
-    /// Who alone lifts it: a plan's name; empty: the tenant's people.
+    /// Who alone lifts it: the name of a plan or of a dispute; empty: the tenant's people.
     pub owner: String,
     /// Since which day it stands, whatever replaced it.
     pub since: NaiveDate,
@@ -297,6 +297,10 @@ impl Invoice {
     /// `INVOICE_STATE`, `INVOICE_BLOCKED` by another owner.
     pub fn set_block(&mut self, mut block: Block, now: DateTime<Utc>) -> Result<(), Refusal> {
         match &self.block {
+            // A plan that goes on holds what it covers, disputed or not; its instalments wait.
+            Some(present) if block.reason == BlockReason::PlanActive && present.owner == self.disputed_by && !present.owner.is_empty() => {
+                block.since = present.since;
+            }
             Some(present) if present.owner != block.owner => return Err(blocked(present)),
             // What was paid under the owner's block stays the owner's until it is lifted.
             Some(present) => block.since = present.since,
@@ -309,7 +313,8 @@ impl Invoice {
         Ok(())
     }
 
-    /// Lifts the owner's block; collection that waited goes on at once. Without a block nothing happens.
+    /// Lifts the owner's block; collection that waited goes on at once. While a dispute is open its block takes the place. Without a block
+    /// nothing happens.
     ///
     /// # Errors
     /// `INVOICE_BLOCKED` by another owner.
@@ -319,6 +324,11 @@ impl Invoice {
             return Err(blocked(present));
         }
         let since = present.since;
+        if !self.disputed_by.is_empty() && self.disputed_by != owner {
+            self.block = Some(Block { reason: BlockReason::Disputed, owner: self.disputed_by.clone(), since });
+            self.touch(now);
+            return Ok(());
+        }
         self.block = None;
         self.reminders_resume(since, today);
         if self.collection.state == CollectionState::Scheduled && self.collection.next_at.is_none() {

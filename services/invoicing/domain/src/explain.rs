@@ -83,6 +83,10 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>) -> Result<Explanation,
     )];
     facts.extend(due(invoice, calendar.today)?);
     facts.extend(invoice.block.as_ref().map(|block| fact(Topic::Block, blocked(block))));
+    if !invoice.disputed_by.is_empty() && invoice.block.as_ref().is_some_and(|block| block.owner != invoice.disputed_by) {
+        let sentence = format!("A charge that had paid it is disputed too ({}): while that is open, nothing is late.", invoice.disputed_by);
+        facts.push(fact(Topic::Block, sentence));
+    }
     if invoice.pending.is_positive() {
         let left = invoice.payable()?;
         let sentence = format!("A payment under way has reserved {} of it; {left} can be paid otherwise.", invoice.pending);
@@ -119,10 +123,13 @@ fn blocked(block: &Block) -> String {
     let why = match block.reason {
         BlockReason::PlanProposed => "a payment plan has been proposed",
         BlockReason::PlanActive => "a payment plan is active",
-        BlockReason::Disputed => "the customer disputes it",
+        BlockReason::Disputed if block.owner.is_empty() => "the customer disputes it",
+        BlockReason::Disputed => "a charge that had paid it is disputed at its issuer",
         BlockReason::Manual => "somebody of the tenant says so",
     };
-    let owner = if block.owner.is_empty() {
+    let owner = if block.reason == BlockReason::Disputed && !block.owner.is_empty() {
+        format!("The end of {} lifts the block.", block.owner)
+    } else if block.owner.is_empty() {
         "The tenant's people lift the block with UnblockInvoice.".to_owned()
     } else {
         format!("Only {} lifts the block.", block.owner)
@@ -199,6 +206,11 @@ fn nothing_planned(invoice: &Invoice) -> Result<Fact, MoneyError> {
     }
     match invoice.state {
         InvoiceState::Draft => fact(Topic::State, "Nothing happens by itself: somebody finalises or deletes it."),
+        InvoiceState::Open if invoice.block.as_ref().is_some_and(|own| !own.owner.is_empty() && own.owner == invoice.disputed_by) => fact(
+            Topic::Block,
+            "The dispute is decided by the provider, or with WinDispute or LoseDispute: the payment stands again, or what is open is \
+             collected on the later of its due date and the second day after a notice.",
+        ),
         InvoiceState::Open if invoice.block.is_some() => {
             fact(Topic::Block, "Nothing happens by itself until the block is lifted or the customer pays.")
         }

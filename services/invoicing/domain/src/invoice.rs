@@ -233,8 +233,10 @@ pub struct Invoice {
     pub announcements: Announcements,
     /// How its reminders stand.
     pub reminders: Reminders,
-    /// The day from which anything follows from what is open, after a match was taken back.
+    /// The day from which anything follows from what is open, after a match or a charge was taken back.
     pub no_consequence_before: Option<NaiveDate>,
+    /// Name of the open dispute of a charge that had paid it; empty: there is none.
+    pub disputed_by: String,
     /// Counts its changes.
     pub version: i64,
     /// When it was created.
@@ -292,6 +294,7 @@ impl Invoice {
             announcements: Announcements::default(),
             reminders: Reminders::default(),
             no_consequence_before: None,
+            disputed_by: String::new(),
             version: 1,
             created_at: now,
             updated_at: now,

@@ -13,6 +13,7 @@ pub mod credit_note;
 pub mod customer;
 pub mod deferral;
 pub mod discount;
+pub mod dispute;
 pub mod draft;
 pub mod effective_day;
 pub mod explain;

@@ -102,11 +102,19 @@ pub enum MailKind {
     CreditRevoked,
     /// Revoked credit was given back.
     CreditRestored,
+    /// A charge is disputed.
+    DisputeOpened,
+    /// A dispute is won.
+    DisputeWon,
+    /// A dispute is lost, or a bank has returned a debit.
+    DisputeLost,
+    /// A charge is disputed, or a dispute is decided; it goes to the tenant.
+    DisputeReported,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 51] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -154,6 +162,10 @@ impl MailKind {
         Self::PostpaidDecided,
         Self::CreditRevoked,
         Self::CreditRestored,
+        Self::DisputeOpened,
+        Self::DisputeWon,
+        Self::DisputeLost,
+        Self::DisputeReported,
     ];
 
     /// The name of the kind, as in the contract.
@@ -207,15 +219,17 @@ impl MailKind {
             Self::PostpaidDecided => "POSTPAID_DECIDED",
             Self::CreditRevoked => "CREDIT_REVOKED",
             Self::CreditRestored => "CREDIT_RESTORED",
+            Self::DisputeOpened => "DISPUTE_OPENED",
+            Self::DisputeWon => "DISPUTE_WON",
+            Self::DisputeLost => "DISPUTE_LOST",
+            Self::DisputeReported => "DISPUTE_REPORTED",
         }
     }
-}
 
-impl MailKind {
     /// Whether it goes to the tenant itself.
     #[must_use]
     pub fn is_for_the_tenant(self) -> bool {
-        matches!(self, Self::PrepaymentTurnedOff | Self::PlanReceived | Self::PlanAnswered)
+        matches!(self, Self::PrepaymentTurnedOff | Self::PlanReceived | Self::PlanAnswered | Self::DisputeReported)
     }
 }
 
@@ -322,7 +336,6 @@ impl Mail {
         now: DateTime<Utc>,
     ) -> Self {
         let (state, failure) = if to.is_empty() { (MailState::Failed, "NO_ADDRESS") } else { (MailState::Pending, "") };
-        let failure = failure.to_owned();
         Self {
             id,
             kind,
@@ -333,7 +346,7 @@ impl Mail {
             attachments,
             state,
             attempts: 0,
-            failure,
+            failure: failure.to_owned(),
             version: 1,
             created_at: now,
             updated_at: now,
@@ -364,8 +377,7 @@ impl Mail {
         if self.state != MailState::Failed || self.to.is_empty() {
             return Err(Refusal::state("MAIL_STATE", "The mail", self.state.name(), &[]));
         }
-        self.state = MailState::Pending;
-        self.attempts = 0;
+        (self.state, self.attempts) = (MailState::Pending, 0);
         self.touch(now);
         Ok(())
     }

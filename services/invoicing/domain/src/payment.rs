@@ -345,7 +345,7 @@ impl Invoice {
     }
 
     /// Ends a reservation: what was paid is paid, what was not is open or written off again.
-    fn take_payment(&mut self, own: &Allocation, effective_on: NaiveDate, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub(crate) fn take_payment(&mut self, own: &Allocation, effective_on: NaiveDate, now: DateTime<Utc>) -> Result<(), Refusal> {
         let free = own.amount.minus(own.paid)?;
         self.pending = self.pending.minus(own.amount)?;
         self.paid = self.paid.plus(own.paid)?;

@@ -52,6 +52,8 @@ pub enum Subject {
         top_up: Uuid,
         /// The wallet that the credit is in.
         wallet: Uuid,
+        /// The won dispute that has given the credit back; none for the purchase itself.
+        dispute: Option<Uuid>,
     },
     /// Invoices that were paid.
     Payment {
@@ -71,6 +73,8 @@ pub struct Bought {
     pub top_up: Uuid,
     /// The wallet.
     pub wallet: Uuid,
+    /// The won dispute that has given it back.
+    pub dispute: Option<Uuid>,
     /// Whether tax was taken.
     pub taxed: bool,
     /// What was charged, tax included.
@@ -99,7 +103,7 @@ impl Receipt {
         Ok(Self {
             id,
             customer: customer.id,
-            subject: Subject::TopUp { top_up: bought.top_up, wallet: bought.wallet },
+            subject: Subject::TopUp { top_up: bought.top_up, wallet: bought.wallet, dispute: bought.dispute },
             number,
             issue_date,
             taxed: bought.taxed,

@@ -6,6 +6,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Id, Money, money::MoneyError};
 use uuid::Uuid;
 
+/// The reason of a credit note for what an issuer has taken back.
+pub const CHARGED_BACK: &str = "CHARGED_BACK";
+
 /// A credit note of a receipt; it never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiptCreditNote {
@@ -15,8 +18,10 @@ pub struct ReceiptCreditNote {
     pub receipt: Id<Receipt>,
     /// Whose it is.
     pub customer: Id<Customer>,
-    /// The refund of the wallet.
+    /// The refund of the wallet, or the dispute.
     pub refund: Uuid,
+    /// Whether an issuer has taken it back.
+    pub of_dispute: bool,
     /// Its number.
     pub number: String,
     /// Its date.
@@ -34,8 +39,10 @@ pub struct ReceiptCreditNote {
 /// What the wallet gave back.
 #[derive(Debug, Clone)]
 pub struct GivenBack {
-    /// The refund.
+    /// The refund, or the dispute.
     pub refund: Uuid,
+    /// Whether an issuer has taken it back.
+    pub of_dispute: bool,
     /// The credit.
     pub credit: Money,
     /// The tax.
@@ -56,7 +63,7 @@ impl ReceiptCreditNote {
         (series, today): (&mut Series, NaiveDate),
         now: DateTime<Utc>,
     ) -> Result<Self, MoneyError> {
-        let GivenBack { refund, credit, tax, explanation } = given_back;
+        let GivenBack { refund, of_dispute, credit, tax, explanation } = given_back;
         let zero = Money::zero(credit.currency());
         // Never before the receipt that it corrects.
         let (number, issue_date) = series.take(today.max(receipt.issue_date));
@@ -65,6 +72,7 @@ impl ReceiptCreditNote {
             receipt: receipt.id,
             customer: receipt.customer,
             refund,
+            of_dispute,
             number,
             issue_date,
             tax: TaxAmount { rate: receipt.tax.rate.clone(), net: credit, tax, credited_net: zero, credited_tax: zero },

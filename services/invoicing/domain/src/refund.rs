@@ -122,6 +122,29 @@ impl Refund {
         })
     }
 
+    /// What a payment that stands again had paid of an invoice that was paid otherwise meanwhile: it becomes credit.
+    pub(crate) fn beyond(
+        ids: &mut IdSource,
+        invoice: &Invoice,
+        (payment, place): (Id<Payment>, usize),
+        amount: Money,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let destination = Destination::Processing;
+        Self {
+            id: ids.make(),
+            invoice: invoice.id,
+            customer: invoice.customer,
+            credit_note: None,
+            ended: false,
+            amount,
+            parts: vec![RefundPart { payment, place, from_credit: false, to_credit: true, amount, destination }],
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// The currency of all amounts.
     #[must_use]
     pub fn currency(&self) -> Currency {

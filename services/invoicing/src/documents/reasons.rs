@@ -1,7 +1,10 @@
 //! What codes mean, in the words of mails and documents: nobody reads a code (docs/domain/invoicing.md#no-codes).
 
 use super::wording::Language;
-use payterms_invoicing_domain::top_up::{NOT_TRANSFERRED, TRANSFER_FEES, TRANSFER_TAKEN_BACK};
+use payterms_invoicing_domain::{
+    receipt_credit_note::CHARGED_BACK,
+    top_up::{NOT_TRANSFERRED, TRANSFER_FEES, TRANSFER_TAKEN_BACK},
+};
 
 impl Language {
     /// Why a payment failed, as the end of a sentence. A code that nobody knows gets general words.
@@ -41,11 +44,36 @@ impl Language {
     pub fn note_reason(self, reason: &str) -> String {
         let words = match reason {
             TRANSFER_FEES => self.say("Fees that banks took from the transfer.", "Frais prélevés par les banques sur le virement."),
+            CHARGED_BACK => self.say(
+                "The issuer of the card or the bank took the payment back.",
+                "L’émetteur de la carte ou la banque a repris le paiement.",
+            ),
             TRANSFER_TAKEN_BACK => self.say("The transfer was taken back.", "Le virement a été repris."),
             NOT_TRANSFERRED => self.say("The amount was not transferred in time.", "Le montant n’a pas été viré à temps."),
             written => written,
         };
         words.to_owned()
+    }
+
+    /// Why a charge is disputed, as a part of a sentence; empty for a code that nobody knows.
+    #[must_use]
+    pub fn dispute_reason(self, code: &str) -> &'static str {
+        match code {
+            "fraudulent" | "unrecognized" => {
+                self.say("the cardholder does not recognise the payment", "le titulaire de la carte ne reconnaît pas le paiement")
+            }
+            "duplicate" => self.say("it was charged twice", "le montant a été débité deux fois"),
+            "product_not_received" => self.say("nothing was received for it", "rien n’a été reçu en contrepartie"),
+            "product_unacceptable" => self.say("what was received is not as agreed", "ce qui a été reçu n’est pas conforme"),
+            "subscription_canceled" => self.say("the contract had ended", "le contrat avait pris fin"),
+            "credit_not_processed" => self.say("a refund was promised", "un remboursement avait été promis"),
+            "insufficient_funds" => self.say("there was not enough money on the account", "le solde du compte était insuffisant"),
+            "debit_not_authorized" | "debit_returned" => self.say(
+                "the account holder or the bank did not accept the debit",
+                "le titulaire du compte ou la banque a refusé le prélèvement",
+            ),
+            _ => "",
+        }
     }
 
     /// Which condition of prepayment does not hold any more, as the end of a sentence.

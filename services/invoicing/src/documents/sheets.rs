@@ -181,6 +181,10 @@ pub fn receipt(language: Language, receipt: &Receipt) -> Result<Sheet, AppError>
         return Ok(sheet);
     }
     sheet.facts = vec![(language.say("Paid on", "Payé le").to_owned(), language.date(receipt.issue_date))];
+    if let Subject::TopUp { dispute: Some(dispute), .. } = &receipt.subject {
+        let given_back = language.say("Given back after dispute", "Restitué après contestation");
+        sheet.facts.push((given_back.to_owned(), dispute.to_string()));
+    }
     let net = language.money(receipt.tax.net);
     sheet.rows = vec![[language.say("Prepaid credit", "Crédit prépayé").to_owned(), "1".to_owned(), net.clone(), net]];
     if receipt.taxed {
@@ -208,7 +212,7 @@ pub fn receipt_credit_note(language: Language, (receipt, note): (&Receipt, &Rece
         (language.say("Receipt", "Reçu").to_owned(), format!("{} ({})", receipt.number, language.date(receipt.issue_date))),
     ];
     let net = language.money(note.tax.net);
-    sheet.rows = vec![[note.explanation.clone(), "1".to_owned(), net.clone(), net]];
+    sheet.rows = vec![[language.note_reason(&note.explanation), "1".to_owned(), net.clone(), net]];
     if receipt.taxed {
         taxes(&mut sheet, language, (note.tax.net, std::slice::from_ref(&note.tax), note.amount));
     } else {

@@ -238,6 +238,7 @@ fn without_etag(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Resul
         paid: Some(money(invoice.paid)),
         paid_by_day: invoice.paid_by_day.iter().map(dated_amount).collect(),
         no_consequence_before: invoice.no_consequence_before.map(date),
+        disputed_by: invoice.disputed_by.clone(),
         credited: Some(money(invoice.credited)),
         written_off: Some(money(invoice.written_off)),
         open: Some(money(invoice.open()?)),

@@ -88,6 +88,10 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
         MailKind::PostpaidDecided => pb::MailKind::PostpaidDecided,
         MailKind::CreditRevoked => pb::MailKind::CreditRevoked,
         MailKind::CreditRestored => pb::MailKind::CreditRestored,
+        MailKind::DisputeOpened => pb::MailKind::DisputeOpened,
+        MailKind::DisputeWon => pb::MailKind::DisputeWon,
+        MailKind::DisputeLost => pb::MailKind::DisputeLost,
+        MailKind::DisputeReported => pb::MailKind::DisputeReported,
     }
 }
 

@@ -31,8 +31,10 @@ pub fn get_receipt(request: Request<pb::GetReceiptRequest>) -> Result<ReceiptRef
 pub fn receipt_credit_note(tenant: &TenantId, receipt: &Receipt, note: &ReceiptCreditNote) -> pb::ReceiptCreditNote {
     let customer = customer_name(tenant, note.customer);
     let top_up_refund = match &receipt.subject {
-        Subject::TopUp { top_up, wallet } => format!("{customer}/wallets/{wallet}/topUps/{top_up}/refunds/{}", note.refund),
-        Subject::Payment { .. } => String::new(),
+        Subject::TopUp { top_up, wallet, .. } if !note.of_dispute => {
+            format!("{customer}/wallets/{wallet}/topUps/{top_up}/refunds/{}", note.refund)
+        }
+        _ => String::new(),
     };
     pb::ReceiptCreditNote {
         name: format!("{customer}/receipts/{}/creditNotes/{}", note.receipt, note.id),
@@ -44,6 +46,7 @@ pub fn receipt_credit_note(tenant: &TenantId, receipt: &Receipt, note: &ReceiptC
         reason: note.explanation.clone(),
         top_up_refund,
         create_time: Some(timestamp(note.created_at)),
+        dispute: if note.of_dispute { format!("{customer}/disputes/{}", note.refund) } else { String::new() },
     }
 }
 
@@ -52,9 +55,13 @@ pub fn receipt_credit_note(tenant: &TenantId, receipt: &Receipt, note: &ReceiptC
 pub fn receipt(tenant: &TenantId, receipt: &Receipt, notes: &[ReceiptCreditNote]) -> pb::Receipt {
     let customer = customer_name(tenant, receipt.customer);
     let notes = notes.iter().filter(|note| note.receipt == receipt.id);
-    let (mut top_up, mut payment, mut paid_date, mut invoices) = (String::new(), String::new(), None, Vec::new());
+    let (mut top_up, mut dispute, mut payment, mut paid_date, mut invoices) =
+        (String::new(), String::new(), String::new(), None, Vec::new());
     match &receipt.subject {
-        Subject::TopUp { top_up: id, wallet } => top_up = format!("{customer}/wallets/{wallet}/topUps/{id}"),
+        Subject::TopUp { top_up: id, wallet, dispute: won } => {
+            top_up = format!("{customer}/wallets/{wallet}/topUps/{id}");
+            dispute = won.map(|won| format!("{customer}/disputes/{won}")).unwrap_or_default();
+        }
         Subject::Payment { payment: id, paid_on, invoices: paid } => {
             payment = format!("{customer}/payments/{id}");
             paid_date = Some(date(*paid_on));
@@ -66,6 +73,7 @@ pub fn receipt(tenant: &TenantId, receipt: &Receipt, notes: &[ReceiptCreditNote]
         number: receipt.number.clone(),
         issue_date: Some(date(receipt.issue_date)),
         top_up,
+        dispute,
         payment,
         paid_date,
         invoices,

@@ -10,6 +10,7 @@ pub mod bank_lines;
 pub mod bank_returns;
 pub mod credit_notes;
 pub mod customers;
+pub mod disputes;
 pub mod invoice_lists;
 pub mod invoice_parts;
 pub mod invoices;

@@ -28,6 +28,7 @@ pub struct Model {
     currency: String,
     explanation: String,
     created_at: ChronoDateTimeUtc,
+    of_dispute: bool,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -44,6 +45,7 @@ fn note(row: Model) -> Result<ReceiptCreditNote, AppError> {
         receipt: Id::from_uuid(row.receipt_id),
         customer: Id::from_uuid(row.customer_id),
         refund: row.refund_id,
+        of_dispute: row.of_dispute,
         number: row.number,
         issue_date: date(&row.issue_date)?,
         tax: TaxAmount {
@@ -68,7 +70,7 @@ pub async fn find<C: ConnectionTrait>(
     Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(note).transpose()
 }
 
-/// Whether a refund has its credit note.
+/// Whether a refund or a dispute has its credit note.
 pub async fn is_issued<C: ConnectionTrait>(conn: &C, tenant: &TenantId, refund: Uuid) -> Result<bool, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::RefundId.eq(refund));
     Ok(query.one(conn).await?.is_some())
@@ -119,6 +121,7 @@ pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, note: &Rece
         currency: Set(note.amount.currency().code().to_owned()),
         explanation: Set(note.explanation.clone()),
         created_at: Set(note.created_at),
+        of_dispute: Set(note.of_dispute),
     };
     Entity::insert(row).exec_without_returning(conn).await?;
     Ok(())

@@ -14,7 +14,7 @@ use payterms_chassis::{
 };
 use payterms_invoicing_domain::{Customer, Rate, Receipt, TaxAmount, receipt::Subject};
 use payterms_kernel::{Currency, Id, Money, TenantId};
-use sea_orm::{ActiveValue::Set, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, ExprTrait, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -42,6 +42,7 @@ pub struct Model {
     buyer: String,
     mentions: String,
     created_at: ChronoDateTimeUtc,
+    disputed_top_up_id: Option<Uuid>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -59,7 +60,9 @@ struct PaidText {
 
 fn subject(row: &Model, currency: Currency) -> Result<Subject, AppError> {
     if row.paid_invoices.is_empty() {
-        return Ok(Subject::TopUp { top_up: row.top_up_id, wallet: row.wallet_id });
+        // Of a won dispute the column `top_up_id` has the dispute.
+        let dispute = row.disputed_top_up_id.map(|_| row.top_up_id);
+        return Ok(Subject::TopUp { top_up: row.disputed_top_up_id.unwrap_or(row.top_up_id), wallet: row.wallet_id, dispute });
     }
     let read: PaidText = serde_json::from_str(&row.paid_invoices).map_err(|error| AppError::Fault(format!("a receipt: {error}")))?;
     let invoices = read.invoices.into_iter().map(|(number, micros)| (number, Money::from_micros(currency, micros))).collect();
@@ -68,7 +71,7 @@ fn subject(row: &Model, currency: Currency) -> Result<Subject, AppError> {
 
 fn subject_columns(subject: &Subject) -> Result<(Uuid, Uuid, String), AppError> {
     match subject {
-        Subject::TopUp { top_up, wallet } => Ok((*top_up, *wallet, String::new())),
+        Subject::TopUp { top_up, wallet, dispute } => Ok((dispute.unwrap_or(*top_up), *wallet, String::new())),
         Subject::Payment { payment, paid_on, invoices } => {
             let invoices = invoices.iter().map(|(number, paid)| (number.clone(), paid.micros())).collect();
             let text = serde_json::to_string(&PaidText { paid_on: *paid_on, invoices });
@@ -114,13 +117,14 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
     query.all(conn).await?.into_iter().map(receipt).collect()
 }
 
-/// The receipt of a top-up.
+/// The receipt of a top-up: the newest, where a won dispute has given its credit back.
 pub async fn of_top_up<C: ConnectionTrait>(conn: &C, tenant: &TenantId, top_up: Uuid) -> Result<Option<Receipt>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::TopUpId.eq(top_up));
+    let own = Column::TopUpId.eq(top_up).or(Column::DisputedTopUpId.eq(top_up));
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(own).order_by_desc(Column::Id);
     query.one(conn).await?.map(receipt).transpose()
 }
 
-/// Whether a top-up or a payment has its receipt.
+/// Whether a top-up, a payment or a won dispute has its receipt.
 pub async fn is_issued<C: ConnectionTrait>(conn: &C, tenant: &TenantId, subject: Uuid) -> Result<bool, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::TopUpId.eq(subject));
     Ok(query.one(conn).await?.is_some())
@@ -202,6 +206,10 @@ pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, receipt: &R
         buyer: Set(party_text(Some(&receipt.buyer))?),
         mentions: Set(receipt.mentions.clone()),
         created_at: Set(receipt.created_at),
+        disputed_top_up_id: Set(match receipt.subject {
+            Subject::TopUp { top_up, dispute: Some(_), .. } => Some(top_up),
+            _ => None,
+        }),
     };
     Entity::insert(row).exec_without_returning(conn).await?;
     Ok(())

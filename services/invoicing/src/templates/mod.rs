@@ -10,6 +10,7 @@ macro_rules! both {
 
 mod bounds;
 mod credit;
+mod disputes;
 mod invoices;
 mod plans;
 mod wallet;
@@ -38,6 +39,7 @@ pub fn ours(kind: MailKind, language: Language) -> (&'static str, &'static str) 
     let [english, french] = plans::ours(kind)
         .or_else(|| credit::ours(kind))
         .or_else(|| wallet::ours(kind))
+        .or_else(|| disputes::ours(kind))
         .or_else(|| invoices::ours(kind))
         .unwrap_or_else(|| of_invoicing(kind));
     let (subject, text) = language.say(english, french).split_once('\n').unwrap_or_default();
@@ -171,6 +173,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
         _ if invoices::ours(kind).is_some() => invoices::samples(kind, language, &mut samples),
         _ if credit::ours(kind).is_some() => credit::samples(language, &mut samples),
         _ if wallet::ours(kind).is_some() => wallet::samples(kind, language, &mut samples),
+        _ if disputes::ours(kind).is_some() => disputes::samples(kind, language, &mut samples),
         _ => plans::samples(kind, language, &mut samples),
     }
     samples

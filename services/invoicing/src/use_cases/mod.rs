@@ -7,6 +7,7 @@ pub mod collections;
 pub mod credit_notes;
 pub mod customers;
 pub mod deferrals;
+pub mod disputes;
 pub mod documents;
 pub mod invoices;
 pub mod mail_templates;

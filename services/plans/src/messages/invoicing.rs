@@ -1,6 +1,6 @@
 //! Messages of invoicing, converted to types of the plans domain.
 
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 use payterms_chassis::{
     AppError, names,
     render::{date_of, money_of},
@@ -22,6 +22,14 @@ fn dated_amount(message: &DatedAmountMessage) -> Option<DatedAmount> {
     Some(DatedAmount { on: message.date.as_ref().and_then(date_of)?, amount: message.amount.as_ref().and_then(money_of)? })
 }
 
+/// The day before which nothing follows from what is open: none is known while a charge that had paid it is disputed.
+fn first_day_of_consequences(message: &InvoiceMessage) -> Option<NaiveDate> {
+    if message.disputed_by.is_empty() {
+        return message.no_consequence_before.as_ref().and_then(date_of);
+    }
+    NaiveDate::from_ymd_opt(9999, 12, 31)
+}
+
 /// The id of an invoice, and the amounts from which instalments are worked out.
 ///
 /// # Errors
@@ -33,7 +41,7 @@ pub fn figures(message: &InvoiceMessage) -> Result<(Id<Invoice>, Figures), AppEr
             open: money(&message.open)?,
             paid: money(&message.paid)?,
             paid_by_day: message.paid_by_day.iter().map(dated_amount).collect::<Option<_>>()?,
-            no_consequence_before: message.no_consequence_before.as_ref().and_then(date_of),
+            no_consequence_before: first_day_of_consequences(message),
             due_on: message.due_date.as_ref().and_then(date_of).unwrap_or_default(),
             revision: message.revision,
         };

@@ -21,28 +21,53 @@ pub struct ChargedBack {
     pub from_invoices: Money,
     /// The part that had become credit when the payment took more than its invoices.
     pub from_surplus: Money,
+    /// Id of the dispute; none on charges from before there were any.
+    pub dispute: Option<Uuid>,
+}
+
+/// What an issuer has taken back, and from where. A dispute that is won gives it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakenBack {
+    /// All of it.
+    pub amount: Money,
+    /// The part that was taken from purchased credit, or is owed.
+    pub credit: Money,
+    /// The part that was tax of a top-up.
+    pub tax: Money,
+    /// The part that had paid invoices.
+    pub from_invoices: Money,
+    /// The part that had become credit when the payment took more than its invoices.
+    pub from_surplus: Money,
 }
 
 /// Reverses a top-up: purchased credit of its tax kind, the newest first, and tax payable → provider clearing. Credit that is
-/// spent already becomes a debt. Returns false if the top-up was taken back before.
+/// spent already becomes a debt. `None` if the top-up was taken back before.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`.
-pub fn of_top_up(top_up: &mut TopUp, wallet: &mut Wallet, ids: &mut IdSource, amount: Money, now: DateTime<Utc>) -> Result<bool, Refusal> {
+pub fn of_top_up(
+    top_up: &mut TopUp,
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    amount: Money,
+    now: DateTime<Utc>,
+) -> Result<Option<TakenBack>, Refusal> {
     wallet.takes(amount)?;
     let amount = amount.min(top_up.amount)?;
     if top_up.state != TopUpState::Succeeded || !amount.is_positive() {
-        return Ok(false);
+        return Ok(None);
     }
     // The tax of refunds is not the state's any more.
     let tax = part(top_up.tax, amount, top_up.amount)?.min(top_up.tax.minus(top_up.refunded_tax)?)?;
-    let mut sides = take(wallet, amount.minus(tax)?, top_up.tax_kind)?;
+    let credit = amount.minus(tax)?;
+    let mut sides = take(wallet, credit, top_up.tax_kind)?;
     let others = [(Account::TaxPayable, None, tax.negated()), (Account::ProviderClearing, None, amount)];
     sides.extend(others.into_iter().filter(|(.., amount)| !amount.is_zero()));
     post(wallet, ids, TransferKind::Chargeback, None, sides, now)?;
     top_up.state = TopUpState::ChargedBack;
     top_up.updated_at = now.max(top_up.updated_at);
-    Ok(true)
+    let zero = Money::zero(wallet.currency);
+    Ok(Some(TakenBack { amount, credit, tax, from_invoices: zero, from_surplus: zero }))
 }
 
 /// The share of a tax that belongs to a part of its amount.
@@ -55,7 +80,7 @@ fn part(tax: Money, amount: Money, whole: Money) -> Result<Money, MoneyError> {
 /// Entries of a transfer, before they are posted.
 pub(crate) type Sides = Vec<(Account, Option<Id<Lot>>, Money)>;
 
-/// Takes purchased credit of a tax kind, the newest first. What is missing becomes a debt of the wallet.
+/// Takes purchased credit of a tax kind, the newest first. What is missing becomes a debt of the wallet, which no auto-recharge pays.
 fn take(wallet: &mut Wallet, amount: Money, kind: TaxKind) -> Result<Sides, MoneyError> {
     let is_affected = |lot: &&mut Lot| lot.kind == LotKind::Purchased && lot.tax_kind == Some(kind);
     let mut lots: Vec<_> = wallet.lots.iter_mut().filter(is_affected).collect();
@@ -71,6 +96,7 @@ fn take(wallet: &mut Wallet, amount: Money, kind: TaxKind) -> Result<Sides, Mone
     }
     if left.is_positive() {
         wallet.owed = wallet.owed.plus(left)?;
+        wallet.owed_undone = wallet.owed_undone.plus(left)?;
         // Only deposits: what taxed credit paid for is taxed again by whatever pays this debt in the end.
         if kind == TaxKind::Deposit {
             wallet.owed_back = wallet.owed_back.plus(left)?;
@@ -92,7 +118,7 @@ pub struct ReturnedCharge {
 }
 
 /// Takes back a charge of a payment: invoice settlement → provider clearing. The part that had become credit (a surplus, or a
-/// refund to credit) is taken from the wallet again. Returns false if the charge was taken back before.
+/// refund to credit) is taken from the wallet again. `None` if the charge was taken back before.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`.
@@ -102,12 +128,12 @@ pub fn of_charge(
     ids: &mut IdSource,
     returned: ReturnedCharge,
     now: DateTime<Utc>,
-) -> Result<bool, Refusal> {
+) -> Result<Option<TakenBack>, Refusal> {
     let ReturnedCharge { amount, refunded, surplus } = returned;
     wallet.takes(amount)?;
     let amount = amount.min(charge.amount)?;
     if charge.state != ChargeState::Succeeded || !amount.is_positive() {
-        return Ok(false);
+        return Ok(None);
     }
     let standing = charge.amount.minus(refunded)?.min(amount)?;
     let from_surplus = surplus.min(standing)?;
@@ -122,9 +148,9 @@ pub fn of_charge(
         post(wallet, ids, TransferKind::Chargeback, payment, sides, now)?;
     }
     charge.state = ChargeState::ChargedBack;
-    charge.charged_back = Some(ChargedBack { amount, from_invoices, from_surplus });
+    charge.charged_back = Some(ChargedBack { amount, from_invoices, from_surplus, dispute: None });
     charge.updated_at = now.max(charge.updated_at);
-    Ok(true)
+    Ok(Some(TakenBack { amount, credit: credited, tax: Money::zero(wallet.currency), from_invoices, from_surplus }))
 }
 
 /// A payment that is settled after some of its charges were taken back.
@@ -244,10 +270,14 @@ mod tests {
             created_at: NOW,
             updated_at: NOW,
         };
-        assert_eq!(of_top_up(&mut top_up, &mut wallet, &mut ids(), aud("55"), NOW), Ok(true));
+        assert_eq!(
+            of_top_up(&mut top_up, &mut wallet, &mut ids(), aud("55"), NOW).unwrap().map(|own| (own.credit, own.tax)),
+            Some((aud("50"), aud("5")))
+        );
         assert_eq!((wallet.posted, top_up.state), (aud("25").negated(), TopUpState::ChargedBack));
+        assert_eq!(wallet.owed_undone, wallet.owed, "no recharge pays it");
         assert_eq!(account_balance(&wallet, Account::TaxPayable), aud("5").negated());
-        assert_eq!(of_top_up(&mut top_up, &mut wallet, &mut ids(), aud("55"), NOW), Ok(false), "once");
+        assert_eq!(of_top_up(&mut top_up, &mut wallet, &mut ids(), aud("55"), NOW), Ok(None), "once");
         assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
     }
 
@@ -271,11 +301,11 @@ mod tests {
         // Of a hundred, seventy paid an invoice, thirty became credit, ten of the seventy were given back as credit.
         settlement::surplus(&mut wallet, &mut ids(), Uuid::max(), aud("30"), None, NOW).unwrap();
         settlement::surplus(&mut wallet, &mut ids(), Uuid::max(), aud("10"), None, NOW).unwrap();
-        assert_eq!(of_charge(&mut charge, &mut wallet, &mut ids(), returned("30"), NOW), Ok(true));
+        assert_eq!(of_charge(&mut charge, &mut wallet, &mut ids(), returned("30"), NOW).unwrap().map(|own| own.credit), Some(aud("40")));
         let charged_back = charge.charged_back.unwrap();
         assert_eq!((charged_back.from_invoices, charged_back.from_surplus), (aud("60"), aud("30")));
         assert_eq!(wallet.posted, aud("0"), "both parts of the credit are gone");
         assert_eq!(account_balance(&wallet, Account::InvoiceSettlement), aud("100").negated());
-        assert_eq!(of_charge(&mut charge, &mut wallet, &mut ids(), returned("0"), NOW), Ok(false), "once");
+        assert_eq!(of_charge(&mut charge, &mut wallet, &mut ids(), returned("0"), NOW), Ok(None), "once");
     }
 }

@@ -74,6 +74,8 @@ pub enum TransferKind {
     MonthRounding,
     /// The reverse of a top-up or charge that an issuer has taken back.
     Chargeback,
+    /// Provider clearing → what a chargeback had taken: its dispute is won.
+    DisputeWon,
     /// Bank clearing → purchased credit (and tax payable): a bank line matched to an invoice of a top-up.
     TransferTopUp,
     /// The reverse of what a bank line had paid or bought: its match was taken back, or the bank took the money back.

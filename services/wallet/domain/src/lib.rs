@@ -9,6 +9,7 @@
 
 pub mod chargeback;
 pub mod customer;
+pub mod dispute;
 pub mod error;
 pub mod fee;
 pub mod hold;
@@ -35,6 +36,7 @@ pub mod usage;
 pub mod wallet;
 
 pub use customer::Customer;
+pub use dispute::{Dispute, DisputeState};
 pub use fee::{Fee, RecurringFee};
 pub use hold::{Hold, HoldState};
 pub use ledger::{Account, Entry, Transfer, TransferKind};

@@ -58,6 +58,8 @@ pub struct AutoRecharge {
     pub ladder: Ladder,
     /// When it is retried automatically.
     pub retry_at: Option<DateTime<Utc>>,
+    /// Until when no recharge begins, because an issuer has taken a charge back.
+    pub paused_until: Option<DateTime<Utc>>,
     /// Counts changes.
     pub version: i64,
 }
@@ -65,10 +67,11 @@ pub struct AutoRecharge {
 impl AutoRecharge {
     /// The credit that the rules require now; `None` while a recharge is open or has failed, or if the wallet is postpaid.
     pub fn wanted(&self, wallet: &Wallet, now: DateTime<Utc>) -> Result<Option<Wanted>, Refusal> {
-        if self.open.is_some() || !self.failure.is_empty() || wallet.overdraft.is_some() {
+        let is_paused = self.paused_until.is_some_and(|until| now < until);
+        if self.open.is_some() || !self.failure.is_empty() || is_paused || wallet.overdraft.is_some() {
             return Ok(None);
         }
-        // What is owed because a transfer was taken back is never collected by itself: the rules do not see it.
+        // What is owed because a transfer or a charge was taken back is never collected by itself: the rules do not see it.
         let deficit = Money::zero(wallet.currency).minus(wallet.posted)?.minus(wallet.owed_undone)?;
         let repair = (self.rules.repair_negative && deficit.is_positive()).then_some(deficit);
         let available = wallet.available(now)?.plus(wallet.owed_undone)?;
@@ -97,7 +100,7 @@ impl AutoRecharge {
     /// # Errors
     /// `RECHARGE_WOULD_FOLLOW`.
     pub fn must_not_follow(&self, before: &Wallet, after: &Wallet, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let rules = Self { open: None, failure: String::new(), ..self.clone() };
+        let rules = Self { open: None, failure: String::new(), paused_until: None, ..self.clone() };
         let zero = Money::zero(before.currency);
         let wanted = |wallet: &Wallet| Ok::<_, Refusal>(rules.wanted(wallet, now)?.map_or(zero, |wanted| wanted.credit));
         if wanted(after)?.compare(wanted(before)?)?.is_gt() {
@@ -105,6 +108,21 @@ impl AutoRecharge {
             return Err(Refusal::precondition("RECHARGE_WOULD_FOLLOW", message));
         }
         Ok(())
+    }
+
+    /// An issuer has taken a charge back: nothing is charged before the customer has had notice, since it would be another method.
+    pub fn pause(&mut self, until: DateTime<Utc>) {
+        self.paused_until = Some(self.paused_until.map_or(until, |known| known.max(until)));
+        self.version = self.version.saturating_add(1);
+    }
+
+    /// Ends the pause; returns whether there was one.
+    pub fn end_pause(&mut self) -> bool {
+        let was_paused = self.paused_until.take().is_some();
+        if was_paused {
+            self.version = self.version.saturating_add(1);
+        }
+        was_paused
     }
 
     /// Begins a recharge. It clears the mark of the month's end only if no other rule required credit.
@@ -222,6 +240,7 @@ impl AutoRecharge {
         if !self.failure.is_empty() {
             self.forget_failure();
         }
+        self.end_pause();
         Ok(())
     }
 

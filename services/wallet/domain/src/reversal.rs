@@ -152,7 +152,7 @@ fn instead(kind: TransferKind) -> Option<&'static str> {
         TransferKind::OwedSettlement => "ReverseTransfer",
         TransferKind::Revocation => "RestoreCredit",
         TransferKind::Restoration => "ProposeRevocation",
-        TransferKind::InvoiceRefund | TransferKind::TopUpRefund | TransferKind::Chargeback => "",
+        TransferKind::InvoiceRefund | TransferKind::TopUpRefund | TransferKind::Chargeback | TransferKind::DisputeWon => "",
     })
 }
 

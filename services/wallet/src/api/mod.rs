@@ -1,5 +1,6 @@
 //! The gRPC methods: each parses its request, executes the use case and returns its answer.
 
+mod disputes;
 mod fees;
 mod holds;
 mod lots;

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod customers;
+pub mod disputes;
 pub mod fees;
 pub mod holds;
 pub mod lots;

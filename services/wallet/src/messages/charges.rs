@@ -45,5 +45,10 @@ pub fn charge(customer: &CustomerRef, charge: &Charge) -> pb::Charge {
         request_id: charge.step.to_string(),
         from_invoices: charge.charged_back.map(|back| money(back.from_invoices)),
         from_surplus: charge.charged_back.map(|back| money(back.from_surplus)),
+        dispute: charge
+            .charged_back
+            .and_then(|back| back.dispute)
+            .map(|id| format!("{}/disputes/{id}", customer.name()))
+            .unwrap_or_default(),
     }
 }

@@ -6,6 +6,7 @@
 )]
 
 pub mod charges;
+pub mod disputes;
 pub mod fees;
 pub mod holds;
 pub mod lots;

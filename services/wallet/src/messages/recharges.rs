@@ -88,5 +88,6 @@ pub fn auto_recharge(wallet: &str, recharge: &AutoRecharge, figures: Option<Mont
         ceiling_in_force: figures.and_then(|figures| figures.ceiling).map(money),
         ceiling_left: figures.and_then(|figures| figures.left).map(money),
         largest_charge: figures.and_then(|figures| figures.largest_charge).map(money),
+        paused_until_time: recharge.paused_until.map(timestamp),
     }
 }

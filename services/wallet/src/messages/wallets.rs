@@ -145,6 +145,7 @@ fn entry_kind(kind: TransferKind) -> pb::entry::Kind {
         TransferKind::InvoiceCredit => pb::entry::Kind::InvoiceCredit,
         TransferKind::Surplus => pb::entry::Kind::Surplus,
         TransferKind::Chargeback => pb::entry::Kind::Chargeback,
+        TransferKind::DisputeWon => pb::entry::Kind::DisputeWon,
         TransferKind::TransferReturn => pb::entry::Kind::TransferReturn,
         TransferKind::TopUpRefund => pb::entry::Kind::TopUpRefund,
         TransferKind::Reversal => pb::entry::Kind::Reversal,

@@ -5,7 +5,7 @@ pub mod simulator;
 use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, error::not_yet};
 use payterms_kernel::{Money, TenantId};
-use payterms_wallet_domain::{MethodKind, method_setup::SavedCard, refund::Refunded};
+use payterms_wallet_domain::{MethodKind, dispute::ProviderDispute, method_setup::SavedCard, refund::Refunded};
 use uuid::Uuid;
 
 /// The provider did not answer, or its answer does not show what happened.
@@ -74,8 +74,8 @@ pub struct ProviderRefund {
 pub enum News {
     /// A person has saved a method: the provider's id of the set-up.
     Setup(String),
-    /// An issuer has taken a charge back: the provider's id of the charge.
-    Return(String),
+    /// An issuer has taken a charge back, or the dispute of it is decided: the provider's id of the charge.
+    Dispute(String),
 }
 
 /// A payment provider.
@@ -96,8 +96,8 @@ pub trait PaymentProvider: Send + Sync + 'static {
     /// Refunds, once per key: a repeated call returns the first refund.
     async fn refund(&self, order: &RefundOrder) -> Result<ProviderRefund, Unknown>;
 
-    /// The amount that the issuer has taken back of a charge, by the provider's id; `None` if there is no chargeback.
-    async fn find_return(&self, tenant: &TenantId, charge_id: &str) -> Result<Option<Money>, Unknown>;
+    /// What the issuer has taken back of a charge, by the provider's id, and how the dispute of it stands; `None` if there is none.
+    async fn find_dispute(&self, tenant: &TenantId, charge_id: &str) -> Result<Option<ProviderDispute>, Unknown>;
 
     /// The subject of a notification whose signature is the provider's; `Ok(None)` if the wallet does not need it.
     ///

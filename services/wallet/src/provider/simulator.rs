@@ -4,7 +4,13 @@ use super::{ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, Prov
 use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, Mac};
 use payterms_kernel::{Currency, Money, TenantId};
-use payterms_wallet_domain::{MethodKind, method_setup::SavedCard, refund::Refunded, top_up::Charged};
+use payterms_wallet_domain::{
+    MethodKind,
+    dispute::{Outcome, ProviderDispute},
+    method_setup::SavedCard,
+    refund::Refunded,
+    top_up::Charged,
+};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
@@ -35,9 +41,12 @@ struct RefundMessage {
 }
 
 #[derive(Debug, Deserialize)]
-struct ReturnMessage {
+struct DisputeMessage {
     amount: String,
     currency: String,
+    reason: String,
+    evidence_due: String,
+    state: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -100,6 +109,24 @@ fn provider_charge(message: ChargeMessage) -> Result<ProviderCharge, Unknown> {
         (other, _) => return Err(Unknown(format!("a charge that is {other:?}"))),
     };
     Ok(ProviderCharge { id: message.id, outcome })
+}
+
+fn told(message: DisputeMessage) -> Result<ProviderDispute, Unknown> {
+    let currency = Currency::parse(&message.currency).ok_or_else(|| Unknown(format!("a currency {:?}", message.currency)))?;
+    let (outcome, is_final) = match message.state.as_str() {
+        "open" => (None, false),
+        "won" => (Some(Outcome::Won), false),
+        "lost" => (Some(Outcome::Lost), false),
+        "final" => (Some(Outcome::Lost), true),
+        other => return Err(Unknown(format!("a dispute that is {other:?}"))),
+    };
+    Ok(ProviderDispute {
+        amount: Money::parse(currency, &message.amount).map_err(|error| Unknown(error.to_string()))?,
+        reason: message.reason,
+        evidence_due: message.evidence_due.parse().ok(),
+        is_final,
+        outcome,
+    })
 }
 
 #[tonic::async_trait]
@@ -168,16 +195,14 @@ impl PaymentProvider for Simulator {
         Ok(ProviderRefund { id: made.id, outcome })
     }
 
-    async fn find_return(&self, tenant: &TenantId, charge_id: &str) -> Result<Option<Money>, Unknown> {
+    async fn find_dispute(&self, tenant: &TenantId, charge_id: &str) -> Result<Option<ProviderDispute>, Unknown> {
         let request = self.client.get(format!("{}/v1/{tenant}/chargebacks/{charge_id}", self.base));
         let response = request.send().await.map_err(|error| unknown(&error))?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
         let response = response.error_for_status().map_err(|error| unknown(&error))?;
-        let message: ReturnMessage = response.json().await.map_err(|error| unknown(&error))?;
-        let currency = Currency::parse(&message.currency).ok_or_else(|| Unknown(format!("a currency {:?}", message.currency)))?;
-        Money::parse(currency, &message.amount).map(Some).map_err(|error| Unknown(error.to_string()))
+        told(response.json().await.map_err(|error| unknown(&error))?).map(Some)
     }
 
     fn read_notification(&self, body: &[u8], signature: &str) -> Result<Option<News>, String> {
@@ -187,7 +212,7 @@ impl PaymentProvider for Simulator {
         let message = serde_json::from_slice::<Notification>(body).ok();
         Ok(message.and_then(|message| match message.kind.as_str() {
             "setup.completed" => Some(News::Setup(message.id)),
-            "charge.returned" => Some(News::Return(message.id)),
+            "charge.returned" | "dispute.closed" => Some(News::Dispute(message.id)),
             _ => None,
         }))
     }

@@ -26,6 +26,7 @@ pub struct Model {
     charged_back: Option<i64>,
     back_from_invoices: Option<i64>,
     back_from_surplus: Option<i64>,
+    dispute_id: Option<Uuid>,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
 }
@@ -43,6 +44,7 @@ fn charge(row: Model) -> Result<Charge, AppError> {
             amount: money(&row.currency, amount)?,
             from_invoices: money(&row.currency, invoices)?,
             from_surplus: money(&row.currency, surplus)?,
+            dispute: row.dispute_id,
         }),
         _ => None,
     };
@@ -109,6 +111,7 @@ pub async fn save(tx: &WriteTx, charge: &Charge) -> Result<(), AppError> {
         charged_back: Set(charge.charged_back.map(|back| back.amount.micros())),
         back_from_invoices: Set(charge.charged_back.map(|back| back.from_invoices.micros())),
         back_from_surplus: Set(charge.charged_back.map(|back| back.from_surplus.micros())),
+        dispute_id: Set(charge.charged_back.and_then(|back| back.dispute)),
         created_at: Set(charge.created_at),
         updated_at: Set(charge.updated_at),
     };
@@ -119,6 +122,7 @@ pub async fn save(tx: &WriteTx, charge: &Charge) -> Result<(), AppError> {
         Column::ChargedBack,
         Column::BackFromInvoices,
         Column::BackFromSurplus,
+        Column::DisputeId,
         Column::UpdatedAt,
     ];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();

@@ -33,6 +33,7 @@ pub struct Model {
     failed_attempts: i64,
     first_failed_at: Option<ChronoDateTimeUtc>,
     retry_at: Option<ChronoDateTimeUtc>,
+    paused_until: Option<ChronoDateTimeUtc>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -64,6 +65,7 @@ fn recharge(row: &Model) -> Result<AutoRecharge, AppError> {
             next_is_last: false,
         },
         retry_at: row.retry_at,
+        paused_until: row.paused_until,
         version: row.version,
     })
 }
@@ -124,6 +126,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: &Wall
         failed_attempts: Set(recharge.ladder.attempts.into()),
         first_failed_at: Set(recharge.ladder.first_failed_at),
         retry_at: Set(recharge.retry_at),
+        paused_until: Set(recharge.paused_until),
     };
     let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::WalletId));
     let upsert = OnConflict::columns([Column::Tenant, Column::WalletId]).update_columns(changing).to_owned();

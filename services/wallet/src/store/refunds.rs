@@ -77,6 +77,20 @@ pub async fn sum_of<C: ConnectionTrait>(
     Ok(Money::from_micros(currency, sum.flatten().unwrap_or_default()))
 }
 
+/// The sum of a charge's refunds that moved nothing, because the issuer had taken the charge back before.
+pub async fn unmoved_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    charge: Id<Charge>,
+    currency: Currency,
+) -> Result<Money, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ChargeId.eq(charge.uuid()));
+    let query = query.filter(Column::State.eq(RefundState::Returned.name())).filter(Column::ProviderRefundId.eq(""));
+    let sum: Option<Option<i64>> =
+        query.select_only().column_as(Column::Amount.sum().cast_as("bigint"), "sum").into_tuple().one(conn).await?;
+    Ok(Money::from_micros(currency, sum.flatten().unwrap_or_default()))
+}
+
 /// Inserts or updates a refund.
 pub async fn save(tx: &WriteTx, refund: &Refund) -> Result<(), AppError> {
     let row = ActiveModel {

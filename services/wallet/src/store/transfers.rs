@@ -35,7 +35,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-const KINDS: [(TransferKind, &str); 24] = [
+const KINDS: [(TransferKind, &str); 25] = [
     (TransferKind::Grant, "GRANT"),
     (TransferKind::GrantVoid, "GRANT_VOID"),
     (TransferKind::Debit, "DEBIT"),
@@ -53,6 +53,7 @@ const KINDS: [(TransferKind, &str); 24] = [
     (TransferKind::TransferTopUp, "TRANSFER_TOP_UP"),
     (TransferKind::MonthClose, "MONTH_CLOSE"),
     (TransferKind::Chargeback, "CHARGEBACK"),
+    (TransferKind::DisputeWon, "DISPUTE_WON"),
     (TransferKind::PostpaidClose, "POSTPAID_CLOSE"),
     (TransferKind::MonthRounding, "MONTH_ROUNDING"),
     (TransferKind::TransferReturn, "TRANSFER_RETURN"),

@@ -2,9 +2,9 @@
 #![expect(clippy::missing_errors_doc, reason = "every function may fail as the database does; refusals are named")]
 
 pub mod batch;
-pub mod chargebacks;
 pub mod charges;
 pub mod customers;
+pub mod disputes;
 pub mod fees;
 pub mod holds;
 pub mod lots;

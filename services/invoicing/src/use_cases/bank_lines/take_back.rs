@@ -72,8 +72,11 @@ pub(super) fn consequences_from(tx: &WriteTx) -> (NaiveDate, DateTime<Utc>) {
 /// invoice, and a new one asks for it again.
 pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, undo: Undo) -> Result<(), AppError> {
     let Undo { taken, note } = undo;
-    let ((from, _), now) = (consequences_from(tx), tx.now());
-    held.invoices.iter_mut().for_each(|invoice| invoice.spare_until(from, now));
+    let ((from, instant), now, zone) = (consequences_from(tx), tx.now(), tx.time().zone);
+    for invoice in &mut held.invoices {
+        invoice.spare_until(from, now);
+        invoice.collect_again(zone, instant, now);
+    }
     schedule_collections(tx, &held.invoices).await?;
     let order = held.invoices.iter().find(|invoice| invoice.top_up.is_some()).cloned();
     if let (Some(order), Some((amount, taxes))) = (&order, note) {

@@ -64,6 +64,9 @@ fn payable_for_owner(owned: &[Invoice], collect: &CollectForOwner) -> Result<Pay
     for own in owned.iter().filter(|own| own.state == InvoiceState::Open) {
         // Without its block the owner has nothing to collect here any more.
         let Some(block) = &own.block else { continue };
+        if !own.disputed_by.is_empty() {
+            continue;
+        }
         if block.owner != collect.owner {
             own.must_not_be_blocked()?;
         }

@@ -1,6 +1,7 @@
 //! Mails: written with what they tell of, sent apart from it.
 
 pub mod credit_notices;
+pub mod dispute_notices;
 pub mod invoice_notices;
 pub mod month_notices;
 pub mod notices;

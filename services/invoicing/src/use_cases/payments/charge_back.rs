@@ -1,4 +1,5 @@
-//! Takes in that an issuer has taken a charge back: the wallet has booked it, the invoices are open again.
+//! Takes in that an issuer has taken a charge back: the wallet has booked it, the invoices are open again. A charge that has a dispute is
+//! taken in by the event of that; this is for those from before there were any.
 
 use super::{resume::enqueue_resume, save::publish_payment};
 use crate::{
@@ -29,6 +30,9 @@ const PAUSE: TimeDelta = TimeDelta::hours(1);
 /// # Errors
 /// `Fault` for what no wallet can have told.
 pub async fn take_charge_back(tx: &mut WriteTx, charge: &Charge) -> Result<(), AppError> {
+    if !charge.dispute.is_empty() {
+        return Ok(());
+    }
     let fault = || AppError::Fault(format!("the chargeback of {:?}", charge.name));
     let id = charge.payment.rsplit('/').next().and_then(names::uuid).ok_or_else(fault)?;
     let Some(found) = payments::find(tx.conn(), &tx.call().tenant, Id::from_uuid(id)).await? else { return Ok(()) };
@@ -76,8 +80,12 @@ async fn apply_charge_back(tx: &mut WriteTx, id: Id<Payment>, taken: Taken) -> R
     let mut owned = invoices::lock_many(tx.conn(), &tenant, &ids).await?;
     // As it is under the locks of its invoices.
     let mut payment = payments::find(tx.conn(), &tenant, id).await?.ok_or_else(fault)?;
-    let now = tx.now();
-    if payment.charged_back(taken, &mut owned, (now + TimeDelta::days(1), now))? {
+    let (now, zone) = (tx.now(), tx.time().zone);
+    let from = now + TimeDelta::days(1);
+    if payment.charged_back(taken, &mut owned, (from, now))?.is_some() {
+        for invoice in &mut owned {
+            invoice.collect_again(zone, from, now);
+        }
         schedule_collections(tx, &owned).await?;
         publish_payment(tx, &mut payment, &mut owned).await?;
     }

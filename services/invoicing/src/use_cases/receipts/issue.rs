@@ -6,14 +6,19 @@ use crate::{
     use_cases::mails::notices::mail_receipt,
 };
 use payterms_chassis::{AppError, WriteTx, names, render::money_of};
-use payterms_invoicing_domain::{Rate, Receipt, number::RECEIPTS, receipt::Bought};
-use payterms_kernel::{Id, calendar::day_in, money::parse_decimal};
+use payterms_invoicing_domain::{
+    Customer, Rate, Receipt, Tenant,
+    number::RECEIPTS,
+    receipt::{Bought, Subject},
+};
+use payterms_kernel::{Id, Money, calendar::day_in, money::parse_decimal};
 use payterms_proto::{
     invoicing::v1::ReceiptIssued,
     wallet::v1::{TaxKind, TopUp},
 };
+use uuid::Uuid;
 
-/// Issues the receipt of a top-up; one that has its receipt is left alone.
+/// Issues and mails the receipt of a top-up; one that has its receipt is left alone.
 ///
 /// # Errors
 /// `Fault` for a top-up of a customer who is not there.
@@ -30,17 +35,45 @@ pub async fn issue_receipt(tx: &mut WriteTx, top_up: &TopUp) -> Result<(), AppEr
     let bought = Bought {
         top_up: name.id(2),
         wallet: name.id(1),
+        dispute: None,
         taxed: top_up.tax_kind() == TaxKind::TaxedSale,
         amount: top_up.amount.as_ref().and_then(money_of).ok_or_else(fault)?,
         tax: top_up.tax.as_ref().and_then(money_of).ok_or_else(fault)?,
         rate: Rate { percent: rate, sentence: top_up.tax_sentence.clone() },
     };
+    let receipt = publish_receipt(tx, (&seller, &buyer), bought).await?;
+    mail_receipt(tx, &receipt).await
+}
+
+/// Gives a receipt its number, and publishes it.
+async fn publish_receipt(tx: &mut WriteTx, sides: (&Tenant, &Customer), bought: Bought) -> Result<Receipt, AppError> {
+    let tenant = tx.call().tenant.clone();
     let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
     let mut series = series::lock(tx.conn(), &tenant, RECEIPTS).await?;
-    let receipt = Receipt::issue(tx.id(), (&seller, &buyer), bought, (&mut series, today), now)?;
+    let receipt = Receipt::issue(tx.id(), sides, bought, (&mut series, today), now)?;
     series::save(tx.conn(), &tenant, &series).await?;
     receipts::insert(tx.conn(), &tenant, &receipt).await?;
     let event = ReceiptIssued { receipt: Some(messages::receipts::receipt(&tenant, &receipt, &[])) };
     tx.emit("receipt", &receipt.id.to_string(), &event).await?;
-    mail_receipt(tx, &receipt).await
+    Ok(receipt)
+}
+
+/// Issues the receipt of what a won dispute has given back, in place of the one that was credited: with its own number, the same rate, and
+/// the present parties. It goes in the mail of the decision.
+///
+/// # Errors
+/// `Fault` for a customer who is not there.
+pub async fn issue_receipt_again(
+    tx: &mut WriteTx,
+    first: &Receipt,
+    (dispute, credit, tax): (Uuid, Money, Money),
+) -> Result<Receipt, AppError> {
+    let tenant = tx.call().tenant.clone();
+    let fault = || AppError::Fault(format!("dispute {dispute} of no purchase"));
+    let Subject::TopUp { top_up, wallet, .. } = first.subject else { return Err(fault()) };
+    let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
+    let buyer = customers::find(tx.conn(), &tenant, first.customer).await?.ok_or_else(fault)?;
+    let amount = credit.plus(tax)?;
+    let bought = Bought { top_up, wallet, dispute: Some(dispute), taxed: first.taxed, amount, tax, rate: first.tax.rate.clone() };
+    publish_receipt(tx, (&seller, &buyer), bought).await
 }

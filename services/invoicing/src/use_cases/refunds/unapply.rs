@@ -10,7 +10,7 @@ use crate::{
 use chrono::TimeDelta;
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::Refund;
-use payterms_kernel::{Money, Refusal, calendar::start_of_day};
+use payterms_kernel::{Money, Refusal};
 use payterms_proto::invoicing::v1::UnapplyPaymentResponse;
 
 /// Takes what a payment has paid off an invoice.
@@ -38,8 +38,9 @@ pub async fn unapply_payment(
     let amount = amount.unwrap_or_else(|| own.first().map_or(zero, |own| own.paid_of(invoice.id)));
     must_be_within_limit(&tx, amount).await?;
     let (now, zone) = (tx.now(), tx.time().zone);
-    let due = invoice.issue.as_ref().map_or(now, |issue| start_of_day(zone, issue.due_date));
-    invoice.reopen(amount, due.max(now + TimeDelta::days(1)), now)?;
+    let from = now + TimeDelta::days(1);
+    invoice.reopen(amount, from, now)?;
+    invoice.collect_again(zone, from, now);
     let refund = Refund::of(tx.ids(), &mut invoice, &mut own, (amount, None), now)?;
     schedule_collections(&tx, std::slice::from_ref(&invoice)).await?;
     begin_refund(app, tx, call, (&refund, &invoice, &own)).await

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     commands::notifications::Notification,
     provider::News,
-    use_cases::{chargebacks::record::record_notified_chargeback, setups::settle::settle_notified_setup},
+    use_cases::{disputes::follow::follow_dispute, setups::settle::settle_notified_setup},
 };
 use payterms_chassis::AppError;
 use payterms_kernel::{Kind, Refusal};
@@ -23,8 +23,8 @@ pub async fn receive_notification(app: &App, notification: &Notification) -> Res
     })?;
     match news {
         Some(News::Setup(id)) => Box::pin(settle_notified_setup(app, &notification.tenant, &notification.provider, &id)).await?,
-        Some(News::Return(charge)) => {
-            Box::pin(record_notified_chargeback(app, &notification.tenant, &notification.provider, &charge)).await?;
+        Some(News::Dispute(charge)) => {
+            Box::pin(follow_dispute(app, &notification.tenant, &notification.provider, &charge)).await?;
         }
         None => {}
     }

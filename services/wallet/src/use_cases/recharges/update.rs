@@ -44,6 +44,7 @@ pub async fn update_auto_recharge(
     let had_month_end = recharge.rules.month_end.is_some();
     recharge.rules = new.rules;
     recharge.start_anew();
+    recharge.end_pause();
     recharge.month_end_marked &= new.rules.month_end.is_some();
     recharge.version = recharge.version.saturating_add(1);
     let auto_recharge = Some(publish_recharge(&mut tx, &wallet, &recharge).await?);

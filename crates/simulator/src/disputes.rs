@@ -1,0 +1,109 @@
+//! Disputes at the simulated payment provider: an issuer takes a charge back, and the dispute of it is decided.
+
+use crate::{
+    World,
+    api::failed,
+    cards,
+    store::{Charge, Chargeback},
+};
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use rust_decimal::Decimal;
+use sea_orm::DbErr;
+use serde::Deserialize;
+
+/// What a tester may say of a chargeback.
+#[derive(Debug, Deserialize)]
+pub struct ChargebackQuery {
+    /// How much is taken back; else all that is not refunded.
+    amount: Option<Decimal>,
+    /// The issuer's code.
+    reason: Option<String>,
+    /// The day until which evidence is taken.
+    evidence_due: Option<String>,
+}
+
+/// The chargeback of a charge.
+pub async fn get_chargeback(State(world): State<World>, Path((tenant, charge)): Path<(String, String)>) -> Response {
+    match world.store.chargeback(&tenant, &charge).await {
+        Ok(Some(chargeback)) => Json(chargeback).into_response(),
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+/// All chargebacks of a tenant, so that tests can compare them with the wallet's ledger.
+pub async fn list_chargebacks(State(world): State<World>, Path(tenant): Path<String>) -> Response {
+    match world.store.chargebacks(&tenant).await {
+        Ok(all) => Json(all).into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Acts as the issuer: takes back what is not refunded of a charge, or the part that is asked for, and notifies the suite. Of a card a
+/// dispute is open then; what a bank returns is final. A repeated request sends the notification again.
+pub async fn charge_back(
+    State(world): State<World>,
+    Path((tenant, charge)): Path<(String, String)>,
+    Query(asked): Query<ChargebackQuery>,
+) -> Response {
+    match take_back(&world, &tenant, &charge, asked).await {
+        Ok(Some(chargeback)) => {
+            world.notify(&tenant, "charge.returned", &chargeback.charge);
+            Json(chargeback).into_response()
+        }
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+async fn take_back(world: &World, tenant: &str, charge: &str, asked: ChargebackQuery) -> Result<Option<Chargeback>, DbErr> {
+    let charge = world.store.charge_of_id(tenant, charge).await?.filter(|charge| charge.state == "succeeded");
+    let Some(charge) = charge else { return Ok(None) };
+    let rest = not_refunded(world, tenant, &charge).await?;
+    let token = world.store.token_of(tenant, &charge.saved).await?;
+    let is_account = token.as_deref().and_then(cards::find).is_some_and(|card| card.account);
+    let (state, reason) = if is_account { ("final", "debit_returned") } else { ("open", "fraudulent") };
+    let chargeback = Chargeback {
+        charge: charge.id.clone(),
+        amount: asked.amount.map_or(rest, |amount| amount.min(rest)).to_string(),
+        currency: charge.currency,
+        reason: asked.reason.unwrap_or_else(|| reason.to_owned()),
+        evidence_due: asked.evidence_due.filter(|_| !is_account).unwrap_or_default(),
+        state: state.to_owned(),
+    };
+    world.store.insert_chargeback(tenant, &chargeback).await?;
+    world.store.chargeback(tenant, &charge.id).await
+}
+
+async fn not_refunded(world: &World, tenant: &str, charge: &Charge) -> Result<Decimal, DbErr> {
+    let decimal = |text: &str| text.parse::<Decimal>().unwrap_or_default();
+    let refunds = world.store.refunds(tenant).await?;
+    let own = refunds.iter().filter(|refund| refund.charge == charge.id && refund.state == "succeeded");
+    Ok(own.map(|refund| decimal(&refund.amount)).fold(decimal(&charge.amount), Decimal::saturating_sub))
+}
+
+/// Acts as the issuer: decides the open dispute of a charge, `won` by the seller or `lost`, and notifies the suite. Decided as it was
+/// before it sends the notification again; a dispute that was decided otherwise, or is final, stays (409).
+pub async fn decide(State(world): State<World>, Path((tenant, charge, outcome)): Path<(String, String, String)>) -> Response {
+    if !matches!(outcome.as_str(), "won" | "lost") {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let decided = async {
+        world.store.decide_dispute(&tenant, &charge, &outcome).await?;
+        world.store.chargeback(&tenant, &charge).await
+    };
+    match decided.await {
+        Ok(Some(chargeback)) if chargeback.state == outcome => {
+            world.notify(&tenant, "dispute.closed", &chargeback.charge);
+            Json(chargeback).into_response()
+        }
+        Ok(Some(_)) => StatusCode::CONFLICT.into_response(),
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(error) => failed(&error),
+    }
+}

@@ -1,0 +1,53 @@
+//! Our words of the mails about disputes, and values to try them with.
+
+use super::Variables;
+use crate::documents::wording::Language;
+use payterms_invoicing_domain::MailKind;
+use serde_json::json;
+
+/// Subject and text in English and French; none for another mail.
+#[must_use]
+pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
+    Some(match kind {
+        MailKind::DisputeOpened => both!("dispute_opened"),
+        MailKind::DisputeWon => both!("dispute_won"),
+        MailKind::DisputeLost => both!("dispute_lost"),
+        MailKind::DisputeReported => both!("dispute_reported"),
+        _ => return None,
+    })
+}
+
+/// Adds the variables of these mails.
+pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
+    let kinds = [MailKind::DisputeOpened, MailKind::DisputeWon, MailKind::DisputeLost, MailKind::DisputeReported];
+    if !kinds.contains(&kind) {
+        return;
+    }
+    let day = language.date(chrono::NaiveDate::from_ymd_opt(2026, 6, 1).unwrap_or_default());
+    let mut add = |name: &str, value: serde_json::Value| samples.insert(name.to_owned(), value);
+    add("amount", json!("120.00\u{a0}USD"));
+    add("credit", json!("20.00\u{a0}USD"));
+    let item = if kind == MailKind::DisputeLost {
+        json!({ "number": "INV-2026-000001", "open": "100.00\u{a0}USD", "date": day })
+    } else {
+        json!({ "number": "INV-2026-000001", "open": "100.00\u{a0}USD" })
+    };
+    add("items", json!([item]));
+    if kind == MailKind::DisputeReported {
+        add("buyer", json!("Brightside Ltd"));
+        add("outcome", json!("opened"));
+        add("evidence_due", json!(day));
+    } else {
+        add("method", json!(language.say("card ending in 4242", "carte se terminant par 4242")));
+    }
+    if matches!(kind, MailKind::DisputeOpened | MailKind::DisputeReported) {
+        add("reason", json!(language.dispute_reason("fraudulent")));
+    }
+    if matches!(kind, MailKind::DisputeOpened | MailKind::DisputeLost) {
+        add("recharge_from", json!(day));
+        add("new_method", json!(language.say("card ending in 4444", "carte se terminant par 4444")));
+    }
+    if kind == MailKind::DisputeLost {
+        add("by_bank", json!("true"));
+    }
+}

@@ -1,0 +1,137 @@
+//! Takes in disputes of the wallet. An event carries the whole dispute, so each step is taken once, in its order, whatever comes twice or
+//! late: first what was taken back is open again, then the decision.
+
+use super::{payment, top_up};
+use crate::{
+    app::App,
+    store::disputes,
+    use_cases::mails::dispute_notices::{DisputeNotice, Item, Notice},
+};
+use chrono::TimeDelta;
+use payterms_chassis::{
+    AppError, WriteTx,
+    jobs::{DueRow, schedule, take},
+    kill, names,
+    render::{date_of, money_of},
+};
+use payterms_invoicing_domain::{
+    Customer,
+    chargeback::Reversed,
+    dispute::{Applied, Dispute},
+};
+use payterms_kernel::{Id, Money};
+use payterms_proto::wallet::v1::{Dispute as DisputeMessage, DisputeChanged, dispute::State};
+use prost::Message;
+
+/// Takes a dispute in whose payment was under way; the subject is the dispute's id.
+pub const JOB: &str = "take_dispute";
+
+/// How often it is looked whether a payment has ended.
+const PAUSE: TimeDelta = TimeDelta::hours(1);
+
+/// A dispute of the wallet, as its newest event says.
+pub(super) struct DisputeEvent {
+    pub(super) id: Id<Dispute>,
+    customer: Id<Customer>,
+    pub(super) event: DisputeChanged,
+    pub(super) dispute: DisputeMessage,
+    pub(super) amount: Money,
+    pub(super) credit: Money,
+    pub(super) tax: Money,
+    pub(super) from_invoices: Money,
+    pub(super) from_surplus: Money,
+}
+
+impl DisputeEvent {
+    /// What is mailed of it.
+    pub(super) fn notice(&self, notice: Notice, items: Vec<Item>) -> DisputeNotice {
+        DisputeNotice {
+            notice,
+            customer: self.customer,
+            dispute: self.id.uuid(),
+            amount: self.amount,
+            credit: self.credit,
+            reason: self.dispute.reason.clone(),
+            by_bank: self.dispute.r#final,
+            evidence_due: self.dispute.evidence_due_date.as_ref().and_then(date_of),
+            method: self.event.payment_method.clone(),
+            collection_method: self.event.collection_method.clone(),
+            items,
+            attachments: Vec::new(),
+        }
+    }
+
+    fn of(event: DisputeChanged) -> Result<(Self, Dispute), AppError> {
+        let dispute = event.dispute.clone().unwrap_or_default();
+        let fault = || AppError::Fault(format!("the dispute {:?}", dispute.name));
+        let name = names::parse(&dispute.name, &["customers", "disputes"]).ok_or_else(fault)?;
+        let money = |part: &Option<_>| part.as_ref().and_then(money_of).ok_or_else(fault);
+        let (id, customer, told) = (Id::from_uuid(name.id(1)), Id::from_uuid(name.id(0)), event.encode_to_vec());
+        let own = Self {
+            id,
+            customer,
+            amount: money(&dispute.amount)?,
+            credit: money(&dispute.from_credit)?,
+            tax: money(&dispute.from_tax)?,
+            from_invoices: money(&dispute.from_invoices)?,
+            from_surplus: money(&dispute.from_surplus)?,
+            dispute,
+            event,
+        };
+        Ok((own, Dispute { id, customer, applied: Applied::Nothing, reversed: Reversed::default(), told }))
+    }
+}
+
+/// Takes an event in.
+///
+/// # Errors
+/// `Fault` for what no wallet can have told.
+pub async fn follow_dispute(tx: &mut WriteTx, event: DisputeChanged) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    let (mut told, new) = DisputeEvent::of(event)?;
+    let mut dispute = disputes::lock(tx.conn(), &tenant, new.id).await?.unwrap_or_else(|| new.clone());
+    // What is decided stays decided, even where an older event comes again.
+    if told.dispute.state() == State::Open
+        && let (known, _) = DisputeEvent::of(DisputeChanged::decode(dispute.told.as_slice())?)?
+        && known.dispute.state() != State::Open
+    {
+        told = known;
+    } else {
+        dispute.told = new.told;
+    }
+    take_in(tx, &mut dispute, &told).await
+}
+
+/// Takes in what waited for its payment.
+pub async fn retry_dispute(app: &App, row: &DueRow) -> Result<(), AppError> {
+    let fault = || AppError::Fault(format!("dispute {:?}", row.subject));
+    let id = names::uuid(&row.subject).ok_or_else(fault)?;
+    let mut tx = app.db.begin_forward(&row.call("invoicing", id)).await?;
+    let Some(mut dispute) = disputes::lock(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
+    if !take(&tx, row).await? {
+        return Ok(());
+    }
+    let (told, _) = DisputeEvent::of(DisputeChanged::decode(dispute.told.as_slice())?)?;
+    take_in(&mut tx, &mut dispute, &told).await?;
+    tx.commit_rows().await
+}
+
+async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &DisputeEvent) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    if dispute.applied != Applied::Ended {
+        let is_known = if told.dispute.payment.is_empty() {
+            Box::pin(top_up::take_in(tx, dispute, told)).await?
+        } else {
+            Box::pin(payment::take_in(tx, dispute, told)).await?
+        };
+        if !is_known {
+            return Ok(());
+        }
+        if dispute.applied == Applied::Nothing {
+            schedule(tx, JOB, &dispute.id.to_string(), tx.now() + PAUSE).await?;
+        }
+    }
+    disputes::save(tx.conn(), &tenant, dispute, told.amount.currency()).await?;
+    kill::point("dispute.before_taken_in");
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! The dispute of a payment: its invoices are open and blocked; then the payment stands again, or what is open is collected after notice.
+
+use super::follow::DisputeEvent;
+use crate::{
+    peers::wallet::charge_id,
+    store::{disputes, invoices, payments},
+    use_cases::{
+        collections::schedule::schedule_collections,
+        mails::dispute_notices::{Item, Notice, mail_dispute},
+        payments::{resume::enqueue_resume, save::publish_payment},
+        refunds::{drive, save::publish_refund},
+    },
+};
+use payterms_chassis::{AppError, WriteTx, flow, names};
+use payterms_invoicing_domain::{
+    Invoice, InvoiceState, Payment, PaymentState,
+    chargeback::Taken,
+    dispute::{Applied, Dispute, NOTICE},
+};
+use payterms_kernel::{
+    Id,
+    calendar::{day_in, start_of_day},
+};
+use payterms_proto::wallet::v1::dispute::State;
+
+/// Takes in as much of a dispute as can be. False where its payment is not known, so that there is nothing to take in.
+pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &DisputeEvent) -> Result<bool, AppError> {
+    let tenant = tx.call().tenant.clone();
+    let fault = || AppError::Fault(format!("the dispute of {:?}", told.dispute.payment));
+    let id = told.dispute.payment.rsplit('/').next().and_then(names::uuid).map(Id::from_uuid).ok_or_else(fault)?;
+    let Some(found) = payments::find(tx.conn(), &tenant, id).await? else { return Ok(false) };
+    let place = (0..found.tenders.len()).find(|place| charge_id(&found, *place) == told.event.charge_request_id).ok_or_else(fault)?;
+    if found.state == PaymentState::Processing {
+        // The charge's success may have been missed: whoever waits for it goes on.
+        enqueue_resume(tx, &told.dispute.payment).await?;
+        return Ok(true);
+    }
+    let ids: Vec<_> = found.allocations.iter().map(|own| own.invoice).collect();
+    let mut owned = invoices::lock_many(tx.conn(), &tenant, &ids).await?;
+    // As it is under the locks of its invoices.
+    let mut payment = payments::find(tx.conn(), &tenant, id).await?.ok_or_else(fault)?;
+    if dispute.applied == Applied::Opened && told.dispute.state() == State::Open {
+        return Ok(true);
+    }
+    if dispute.applied == Applied::Nothing {
+        open(tx, (dispute, told), (&mut payment, place), &mut owned)?;
+        if !told.dispute.r#final {
+            mail_dispute(tx, told.notice(Notice::Opened, items(dispute, &owned)?)).await?;
+        }
+    }
+    match told.dispute.state() {
+        State::Won => win(tx, (dispute, told), (&mut payment, place), &mut owned).await?,
+        State::Lost => lose(tx, (dispute, told), &mut owned).await?,
+        State::Open | State::Unspecified => {}
+    }
+    schedule_collections(tx, &owned).await?;
+    publish_payment(tx, &mut payment, &mut owned).await?;
+    Ok(true)
+}
+
+/// What was taken back is open again, and blocked unless nobody decides it any more.
+fn open(
+    tx: &WriteTx,
+    (dispute, told): (&mut Dispute, &DisputeEvent),
+    (payment, place): (&mut Payment, usize),
+    owned: &mut [Invoice],
+) -> Result<(), AppError> {
+    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let taken = Taken { place, from_invoices: told.from_invoices, from_surplus: told.from_surplus };
+    dispute.reversed = payment.charged_back(taken, owned, (now, now))?.unwrap_or_default();
+    dispute.applied = Applied::Opened;
+    for invoice in reopened(dispute, owned).filter(|_| !told.dispute.r#final) {
+        invoice.dispute_opened(&told.dispute.name, today, now);
+    }
+    Ok(())
+}
+
+/// The invoices that are open because of the dispute.
+fn reopened<'a>(dispute: &'a Dispute, owned: &'a mut [Invoice]) -> impl Iterator<Item = &'a mut Invoice> {
+    owned.iter_mut().filter(|own| dispute.reversed.parts.iter().any(|(invoice, _)| *invoice == own.id))
+}
+
+/// What there is to tell of them.
+fn items(dispute: &Dispute, owned: &[Invoice]) -> Result<Vec<Item>, AppError> {
+    let mut items = Vec::new();
+    for own in owned.iter().filter(|own| dispute.reversed.parts.iter().any(|(invoice, _)| *invoice == own.id)) {
+        let Some(issue) = &own.issue else { continue };
+        let open = if own.state == InvoiceState::Open { Some(own.open()?) } else { None };
+        let collected_at = own.collection.next_at.filter(|_| own.block.is_none() && open.is_some());
+        items.push(Item { number: issue.number.clone(), open, collected_at });
+    }
+    Ok(items)
+}
+
+/// Lifts the block of the dispute from its invoices, or hands it on to another dispute that is open over them.
+async fn lift_blocks(tx: &WriteTx, (dispute, told): (&Dispute, &DisputeEvent), owned: &mut [Invoice]) -> Result<(), AppError> {
+    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let others = disputes::open_of(tx.conn(), &tx.call().tenant, dispute.customer).await?;
+    let prefix = told.dispute.name.rsplit_once('/').map(|(prefix, _)| prefix.to_owned()).unwrap_or_default();
+    for invoice in reopened(dispute, owned) {
+        let is_over = |other: &&Dispute| other.id != dispute.id && other.reversed.parts.iter().any(|(own, _)| *own == invoice.id);
+        let next = others.iter().find(is_over).map(|other| format!("{prefix}/{}", other.id));
+        invoice.dispute_ended(&told.dispute.name, next.as_deref(), today, now)?;
+    }
+    Ok(())
+}
+
+/// The payment stands again; what was paid otherwise meanwhile becomes credit.
+async fn win(
+    tx: &mut WriteTx,
+    (dispute, told): (&mut Dispute, &DisputeEvent),
+    (payment, place): (&mut Payment, usize),
+    owned: &mut [Invoice],
+) -> Result<(), AppError> {
+    let (now, zone) = (tx.now(), tx.time().zone);
+    let refunds = payment.stand_again(place, &dispute.reversed, owned, tx.ids(), now)?;
+    lift_blocks(tx, (dispute, told), owned).await?;
+    let from = now + chrono::TimeDelta::days(1);
+    for invoice in reopened(dispute, owned) {
+        invoice.collect_again(zone, from, now);
+    }
+    for refund in &refunds {
+        publish_refund(tx, refund).await?;
+        flow::enqueue(tx, drive::FLOW, refund.id.uuid()).await?;
+    }
+    dispute.applied = Applied::Ended;
+    mail_dispute(tx, told.notice(Notice::Won, items(dispute, owned)?)).await
+}
+
+/// What is open is collected on the later of its due date and the second day after the notice, and nothing else follows before that day.
+async fn lose(tx: &mut WriteTx, (dispute, told): (&mut Dispute, &DisputeEvent), owned: &mut [Invoice]) -> Result<(), AppError> {
+    let (now, zone) = (tx.now(), tx.time().zone);
+    let day = day_in(zone, now).checked_add_days(NOTICE).unwrap_or(chrono::NaiveDate::MAX);
+    lift_blocks(tx, (dispute, told), owned).await?;
+    for invoice in reopened(dispute, owned) {
+        invoice.spare_until(day, now);
+        invoice.collect_again(zone, start_of_day(zone, day), now);
+    }
+    dispute.applied = Applied::Ended;
+    mail_dispute(tx, told.notice(Notice::Lost, items(dispute, owned)?)).await
+}

@@ -1,0 +1,47 @@
+//! The dispute of a top-up: a credit note corrects its receipt; where the dispute is won a new receipt takes its place.
+
+use super::follow::DisputeEvent;
+use crate::{
+    store::receipts,
+    use_cases::{
+        mails::dispute_notices::{Notice, mail_dispute},
+        receipts::{credit::credit_disputed_receipt, issue::issue_receipt_again},
+    },
+};
+use payterms_chassis::{AppError, WriteTx, names};
+use payterms_invoicing_domain::{
+    dispute::{Applied, Dispute},
+    mail::Attachment,
+};
+use payterms_proto::wallet::v1::dispute::State;
+
+/// Takes in as much of a dispute as can be.
+pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &DisputeEvent) -> Result<bool, AppError> {
+    let tenant = tx.call().tenant.clone();
+    let fault = || AppError::Fault(format!("the dispute of {:?}", told.dispute.top_up));
+    let id = told.dispute.top_up.rsplit('/').next().and_then(names::uuid).ok_or_else(fault)?;
+    let part = (told.id.uuid(), told.credit, told.tax);
+    let mut attachments = Vec::new();
+    if dispute.applied == Applied::Nothing {
+        let top_up = told.event.top_up.as_ref().ok_or_else(fault)?;
+        let (receipt, note) = credit_disputed_receipt(tx, top_up, part).await?;
+        attachments = vec![Attachment::ReceiptCreditNote(receipt.id.uuid(), note.id.uuid())];
+        dispute.applied = Applied::Opened;
+        if !told.dispute.r#final {
+            let notice = told.notice(Notice::Opened, Vec::new());
+            mail_dispute(tx, notice.with(std::mem::take(&mut attachments))).await?;
+        }
+    }
+    let (notice, attachments) = match told.dispute.state() {
+        State::Won => {
+            let first = receipts::of_top_up(tx.conn(), &tenant, id).await?.ok_or_else(fault)?;
+            let receipt = issue_receipt_again(tx, &first, part).await?;
+            (Notice::Won, vec![Attachment::Receipt(receipt.id.uuid())])
+        }
+        State::Lost => (Notice::Lost, attachments),
+        State::Open | State::Unspecified => return Ok(true),
+    };
+    dispute.applied = Applied::Ended;
+    mail_dispute(tx, told.notice(notice, Vec::new()).with(attachments)).await?;
+    Ok(true)
+}

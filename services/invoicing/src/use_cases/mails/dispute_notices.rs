@@ -1,0 +1,162 @@
+//! What is mailed of disputes, to the customer and to the tenant (docs/domain/invoicing.md#disputes).
+
+use super::write::{Letter, write_to_customer, write_to_tenant};
+use crate::{documents::wording::Language, store::customers};
+use chrono::{DateTime, NaiveDate, Utc};
+use payterms_chassis::{AppError, WriteTx};
+use payterms_invoicing_domain::{Customer, MailKind, dispute::NOTICE, mail::Attachment};
+use payterms_kernel::{Id, Money, calendar::day_in};
+use payterms_proto::wallet::v1::{PaymentMethod, payment_method::Kind};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// What has become of a dispute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// It is open.
+    Opened,
+    /// It is won.
+    Won,
+    /// It is lost.
+    Lost,
+}
+
+/// How an invoice stands that is open because of it.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// Its number.
+    pub number: String,
+    /// What is open; none: nothing.
+    pub open: Option<Money>,
+    /// When it is collected by itself.
+    pub collected_at: Option<DateTime<Utc>>,
+}
+
+/// What is told of a dispute.
+#[derive(Debug, Clone)]
+pub struct DisputeNotice {
+    /// What has become of it.
+    pub notice: Notice,
+    /// Whose it is.
+    pub customer: Id<Customer>,
+    /// The dispute.
+    pub dispute: Uuid,
+    /// How much was taken back.
+    pub amount: Money,
+    /// The part that was credit.
+    pub credit: Money,
+    /// The provider's code.
+    pub reason: String,
+    /// Whether a bank has returned a debit.
+    pub by_bank: bool,
+    /// The day until which the provider takes evidence.
+    pub evidence_due: Option<NaiveDate>,
+    /// What was charged.
+    pub method: Option<PaymentMethod>,
+    /// What is charged without a person present from now on.
+    pub collection_method: Option<PaymentMethod>,
+    /// Its invoices.
+    pub items: Vec<Item>,
+    /// Documents.
+    pub attachments: Vec<Attachment>,
+}
+
+impl DisputeNotice {
+    /// With documents.
+    #[must_use]
+    pub fn with(self, attachments: Vec<Attachment>) -> Self {
+        Self { attachments, ..self }
+    }
+
+    fn items(&self, language: Language, zone: chrono_tz::Tz) -> Value {
+        let shown = |own: &Item| {
+            let open = own.open.map(|open| language.money(open)).unwrap_or_default();
+            let date = own.collected_at.map(|at| language.date(day_in(zone, at))).unwrap_or_default();
+            if self.notice == Notice::Lost {
+                json!({ "number": own.number, "open": open, "date": date })
+            } else {
+                json!({ "number": own.number, "open": open })
+            }
+        };
+        self.items.iter().map(shown).collect::<Vec<_>>().into()
+    }
+
+    fn credit(&self, language: Language) -> String {
+        if self.credit.is_positive() { language.money(self.credit) } else { String::new() }
+    }
+}
+
+fn method(language: Language, method: Option<&PaymentMethod>) -> String {
+    let Some(own) = method else { return language.say("payment method", "moyen de paiement").to_owned() };
+    let words = if own.kind() == Kind::BankDebit {
+        language.say("bank account ending in", "compte bancaire se terminant par")
+    } else {
+        language.say("card ending in", "carte se terminant par")
+    };
+    format!("{words} {}", own.last_four)
+}
+
+/// Tells the customer and the tenant.
+pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), AppError> {
+    report_to_tenant(tx, &own).await?;
+    let (zone, today) = (tx.time().zone, day_in(tx.time().zone, tx.now()));
+    // The wallet lets auto-recharge wait as long.
+    let takes_credit = own.credit.is_positive() && (own.notice == Notice::Opened || own.by_bank);
+    let recharge_from = today.checked_add_days(NOTICE).filter(|_| takes_credit);
+    let kind = match own.notice {
+        Notice::Opened => MailKind::DisputeOpened,
+        Notice::Won => MailKind::DisputeWon,
+        Notice::Lost => MailKind::DisputeLost,
+    };
+    let (customer, attachments) = (own.customer, own.attachments.clone());
+    let letter = Letter {
+        kind,
+        page: format!("/disputes/{}", own.dispute),
+        variables: |language: Language| {
+            let mut variables = vec![
+                ("amount", language.money(own.amount).into()),
+                ("method", method(language, own.method.as_ref()).into()),
+                ("items", own.items(language, zone)),
+                ("credit", own.credit(language).into()),
+            ];
+            if own.notice == Notice::Won {
+                return variables;
+            }
+            let collected_by = own.collection_method.as_ref().map(|new| method(language, Some(new))).unwrap_or_default();
+            variables.push(("recharge_from", recharge_from.map(|day| language.date(day)).unwrap_or_default().into()));
+            variables.push(("new_method", collected_by.into()));
+            variables.push(match own.notice {
+                Notice::Lost => ("by_bank", if own.by_bank { "true" } else { "" }.into()),
+                Notice::Opened | Notice::Won => ("reason", language.dispute_reason(&own.reason).into()),
+            });
+            variables
+        },
+        attachments,
+    };
+    write_to_customer(tx, customer, letter).await
+}
+
+async fn report_to_tenant(tx: &mut WriteTx, own: &DisputeNotice) -> Result<(), AppError> {
+    let (language, zone) = (Language::English, tx.time().zone);
+    let buyer = customers::find(tx.conn(), &tx.call().tenant, own.customer).await?.map(|buyer| buyer.legal_name).unwrap_or_default();
+    let outcome = match own.notice {
+        Notice::Opened => "opened",
+        Notice::Won => "won",
+        Notice::Lost if own.by_bank => "returned",
+        Notice::Lost => "lost",
+    };
+    let items = DisputeNotice { notice: Notice::Opened, ..own.clone() }.items(language, zone);
+    let variables = vec![
+        ("buyer", buyer.into()),
+        ("amount", language.money(own.amount).into()),
+        ("outcome", outcome.into()),
+        ("reason", language.dispute_reason(&own.reason).into()),
+        ("items", items),
+        ("credit", own.credit(language).into()),
+        (
+            "evidence_due",
+            own.evidence_due.filter(|_| own.notice == Notice::Opened).map(|day| language.date(day)).unwrap_or_default().into(),
+        ),
+    ];
+    write_to_tenant(tx, MailKind::DisputeReported, variables).await
+}

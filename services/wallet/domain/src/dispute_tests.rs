@@ -1,0 +1,158 @@
+//! Disputes at the wallet: who decides, and what winning gives back.
+
+use super::{Decider, Dispute, DisputeState, Disputed, Outcome, ProviderDispute, won_charge, won_top_up};
+use crate::{
+    Account, Charge, ChargeState, TaxKind, TopUp, TopUpState, Wallet,
+    chargeback::{self, ReturnedCharge, TakenBack},
+    ledger::TransferKind,
+    lot::LotKind,
+    posting::{self, Debit},
+    top_up::Source,
+    wallet::{LotFunding, NewLot},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use payterms_kernel::{Currency, Id, IdSource, Money};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+fn aud(text: &str) -> Money {
+    Money::parse(Currency::parse("AUD").unwrap(), text).unwrap()
+}
+
+fn ids(seed: &str) -> IdSource {
+    IdSource::new(NOW, b"seed", seed)
+}
+
+fn wallet() -> Wallet {
+    Wallet::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), aud("0").currency(), NOW)
+}
+
+fn account_balance(wallet: &Wallet, account: Account) -> Money {
+    let entries = wallet.transfers.iter().flat_map(|transfer| &transfer.entries).filter(|entry| entry.account == account);
+    entries.map(|entry| entry.amount).try_fold(aud("0"), Money::plus).unwrap()
+}
+
+fn top_up(wallet: &Wallet) -> TopUp {
+    TopUp {
+        id: Id::from_uuid(Uuid::nil()),
+        wallet: wallet.id,
+        method: Id::from_uuid(Uuid::nil()),
+        lot: wallet.lots.first().map(|lot| lot.id),
+        source: Source::Customer,
+        state: TopUpState::Succeeded,
+        amount: aud("55"),
+        tax: aud("5"),
+        refunded_credit: aud("0"),
+        refunded_tax: aud("0"),
+        tax_kind: TaxKind::TaxedSale,
+        tax_rate: Decimal::TEN,
+        tax_version: 1,
+        tax_sentence: String::new(),
+        decline_code: String::new(),
+        provider_charge_id: String::new(),
+        created_at: NOW,
+        updated_at: NOW,
+    }
+}
+
+fn told(is_final: bool) -> ProviderDispute {
+    let outcome = is_final.then_some(Outcome::Lost);
+    ProviderDispute { amount: aud("55"), reason: "fraudulent".into(), evidence_due: None, is_final, outcome }
+}
+
+fn opened(is_final: bool) -> Dispute {
+    let taken = TakenBack { amount: aud("55"), credit: aud("50"), tax: aud("5"), from_invoices: aud("0"), from_surplus: aud("0") };
+    let nobody = Id::from_uuid(Uuid::nil());
+    let disputed = (Disputed::TopUp(Id::from_uuid(Uuid::nil())), None, "ch_1");
+    Dispute::open(Id::from_uuid(Uuid::nil()), nobody, Id::from_uuid(Uuid::nil()), disputed, (&told(is_final), taken), NOW)
+}
+
+#[test]
+fn whoever_decides_first_decides() {
+    let person = || Decider::Person("We sent the proof.".into());
+    for first in [Outcome::Won, Outcome::Lost] {
+        let other = if first == Outcome::Won { Outcome::Lost } else { Outcome::Won };
+        let mut own = opened(false);
+        assert_eq!(own.decide(first, person(), NOW), Ok(true));
+        assert_eq!((own.state, own.note.as_str(), own.told), (first.state(), "We sent the proof.", None));
+        assert_eq!(own.decide(first, person(), NOW), Ok(false), "decided like this already");
+        assert_eq!(own.decide(other, person(), NOW).unwrap_err().reason, "DISPUTE_STATE");
+        assert_eq!(own.decide(other, Decider::Provider, NOW), Ok(false));
+        assert_eq!((own.state, own.told), (first.state(), Some(other)), "what the provider says is noted");
+        let mut own = opened(false);
+        assert_eq!(own.decide(first, Decider::Provider, NOW), Ok(true));
+        assert_eq!((own.state, own.told, own.ended_at), (first.state(), Some(first), Some(NOW)));
+    }
+}
+
+#[test]
+fn what_a_bank_returns_is_lost_from_the_start() {
+    let mut own = opened(true);
+    assert_eq!((own.state, own.ended_at), (DisputeState::Lost, Some(NOW)));
+    assert_eq!(own.decide(Outcome::Won, Decider::Person(String::new()), NOW).unwrap_err().reason, "DISPUTE_STATE");
+}
+
+/// 55.00 with tax were bought and 30.00 of the 50.00 spent; the chargeback leaves 30.00 owing, and winning clears that.
+#[test]
+fn a_top_up_that_is_won_is_credit_with_its_tax_again() {
+    let mut own = wallet();
+    let expires_at = Some(NOW + TimeDelta::days(10));
+    let lot = NewLot {
+        kind: LotKind::Purchased,
+        tax_kind: Some(TaxKind::TaxedSale),
+        priority: 3,
+        amount: aud("50"),
+        expires_at,
+        description: "bought".into(),
+    };
+    let funding = LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: aud("5"), recharge: false };
+    own.add_lot(&mut ids("lot"), lot, funding, NOW).unwrap();
+    let mut bought = top_up(&own);
+    let old = own.lots[0].clone();
+    let debit = Debit { amount: aud("30"), kind: TransferKind::Usage, into_negative: false, description: String::new() };
+    posting::debit(&mut own, &mut ids("use"), debit, NOW).unwrap();
+    let taken = chargeback::of_top_up(&mut bought, &mut own, &mut ids("back"), aud("55"), NOW).unwrap().unwrap();
+    assert_eq!((own.posted, own.owed, own.owed_undone), (aud("30").negated(), aud("30"), aud("30")));
+    let made = won_top_up(&mut bought, &mut own, &mut ids("won"), taken, (Some(&old), None), NOW).unwrap();
+    assert_eq!((own.posted, own.owed, own.owed_undone), (aud("20"), aud("0"), aud("0")), "the debt is cleared");
+    assert_eq!((bought.state, bought.lot), (TopUpState::Succeeded, made));
+    let lot = own.lots.iter().find(|lot| Some(lot.id) == made).unwrap();
+    assert_eq!((lot.priority, lot.description.as_str(), lot.expires_at), (3, "bought", Some(NOW + TimeDelta::days(30))));
+    assert_eq!(
+        (account_balance(&own, Account::ProviderClearing), account_balance(&own, Account::TaxPayable)),
+        (aud("55").negated(), aud("5"))
+    );
+    let again = won_top_up(&mut bought, &mut own, &mut ids("won"), taken, (Some(&old), None), NOW);
+    assert_eq!(again, Ok(None), "once");
+    assert!(own.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
+}
+
+#[test]
+fn a_charge_that_is_won_pays_again_and_its_surplus_is_credit() {
+    let mut own = wallet();
+    let mut charge = Charge {
+        id: Id::from_uuid(Uuid::nil()),
+        step: Uuid::nil(),
+        wallet: own.id,
+        payment: Uuid::max(),
+        method: None,
+        state: ChargeState::Succeeded,
+        amount: aud("100"),
+        decline_code: String::new(),
+        provider_charge_id: String::new(),
+        charged_back: None,
+        created_at: NOW,
+        updated_at: NOW,
+    };
+    crate::settlement::surplus(&mut own, &mut ids("surplus"), Uuid::max(), aud("30"), None, NOW).unwrap();
+    let returned = ReturnedCharge { amount: aud("100"), refunded: aud("0"), surplus: aud("30") };
+    let taken = chargeback::of_charge(&mut charge, &mut own, &mut ids("back"), returned, NOW).unwrap().unwrap();
+    assert_eq!((taken.from_invoices, taken.credit, own.posted), (aud("70"), aud("30"), aud("0")));
+    assert!(won_charge(&mut charge, &mut own, &mut ids("won"), (taken, aud("0")), None, NOW).unwrap().is_some());
+    assert_eq!((charge.state, charge.charged_back, own.posted), (ChargeState::Succeeded, None, aud("30")));
+    assert_eq!(account_balance(&own, Account::InvoiceSettlement), aud("30").negated(), "as it was before");
+    assert_eq!(account_balance(&own, Account::ProviderClearing), aud("0"));
+    assert_eq!(won_charge(&mut charge, &mut own, &mut ids("won"), (taken, aud("0")), None, NOW), Ok(None), "once");
+}

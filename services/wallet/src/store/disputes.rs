@@ -1,0 +1,194 @@
+//! Table `disputes`.
+
+use super::{money, unknown};
+use payterms_chassis::{
+    AppError, WriteTx,
+    filter::Comparison,
+    keyset::{self, Columns, Compared, Position},
+    listing::Listing,
+};
+use payterms_kernel::{Id, Money, TenantId};
+use payterms_wallet_domain::{
+    Customer, Dispute, DisputeState, PaymentMethod,
+    chargeback::TakenBack,
+    dispute::{Disputed, Outcome},
+};
+use sea_orm::{ActiveValue::Set, IntoSimpleExpr, entity::prelude::*, sea_query::OnConflict};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "disputes")]
+/// A row; it is written under the lock of its wallet.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    customer_id: Uuid,
+    wallet_id: Uuid,
+    method_id: Option<Uuid>,
+    top_up_id: Option<Uuid>,
+    charge_id: Option<Uuid>,
+    payment_id: Option<Uuid>,
+    step_id: Option<Uuid>,
+    state: String,
+    is_final: bool,
+    amount: i64,
+    currency: String,
+    credit: i64,
+    tax: i64,
+    from_invoices: i64,
+    from_surplus: i64,
+    reason: String,
+    evidence_due: Option<String>,
+    told: String,
+    note: String,
+    provider_charge_id: String,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+    ended_at: Option<ChronoDateTimeUtc>,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn disputed(row: &Model) -> Result<Disputed, AppError> {
+    match (row.top_up_id, row.charge_id, row.payment_id, row.step_id) {
+        (Some(top_up), ..) => Ok(Disputed::TopUp(Id::from_uuid(top_up))),
+        (None, Some(charge), Some(payment), Some(step)) => Ok(Disputed::Charge { charge: Id::from_uuid(charge), payment, step }),
+        _ => Err(AppError::Fault(format!("dispute {} of nothing", row.id))),
+    }
+}
+
+fn dispute(row: Model) -> Result<Dispute, AppError> {
+    let state = DisputeState::ALL.into_iter().find(|state| state.name() == row.state);
+    let taken = |micros| money(&row.currency, micros);
+    Ok(Dispute {
+        id: Id::from_uuid(row.id),
+        customer: Id::from_uuid(row.customer_id),
+        wallet: Id::from_uuid(row.wallet_id),
+        disputed: disputed(&row)?,
+        method: row.method_id.map(Id::from_uuid),
+        state: state.ok_or_else(|| unknown("dispute state", &row.state))?,
+        is_final: row.is_final,
+        taken: TakenBack {
+            amount: taken(row.amount)?,
+            credit: taken(row.credit)?,
+            tax: taken(row.tax)?,
+            from_invoices: taken(row.from_invoices)?,
+            from_surplus: taken(row.from_surplus)?,
+        },
+        evidence_due: row.evidence_due.as_deref().and_then(|day| day.parse().ok()),
+        told: [Outcome::Won, Outcome::Lost].into_iter().find(|outcome| outcome.name() == row.told),
+        reason: row.reason,
+        note: row.note,
+        provider_charge_id: row.provider_charge_id,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        ended_at: row.ended_at,
+    })
+}
+
+/// One dispute.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Dispute>) -> Result<Option<Dispute>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(dispute).transpose()
+}
+
+/// The disputes of these ids.
+pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Dispute>]) -> Result<Vec<Dispute>, AppError> {
+    let ids = ids.iter().map(|id| id.uuid());
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.is_in(ids));
+    query.all(conn).await?.into_iter().map(dispute).collect()
+}
+
+/// The dispute of the charge with this id at the provider.
+pub async fn at_provider<C: ConnectionTrait>(conn: &C, tenant: &TenantId, charge_id: &str) -> Result<Option<Dispute>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ProviderChargeId.eq(charge_id));
+    query.one(conn).await?.map(dispute).transpose()
+}
+
+/// Whether a charge of a method is disputed or was lost, besides one dispute.
+pub async fn has_other<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    method: Id<PaymentMethod>,
+    besides: Id<Dispute>,
+) -> Result<bool, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::MethodId.eq(method.uuid()));
+    let others = query.filter(Column::Id.ne(besides.uuid())).filter(Column::State.ne(DisputeState::Won.name()));
+    Ok(others.one(conn).await?.is_some())
+}
+
+/// A page of disputes of a customer, or of all.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Option<Id<Customer>>,
+    (listing, after): (&Listing, Option<Position>),
+) -> Result<Vec<Dispute>, AppError> {
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
+    if let Some(customer) = customer {
+        query = query.filter(Column::CustomerId.eq(customer.uuid()));
+    }
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &|_| None };
+    keyset::page(query, listing, after, &columns)?.all(conn).await?.into_iter().map(dispute).collect()
+}
+
+fn compared(comparison: &Comparison) -> Option<Compared> {
+    let column = match comparison.field {
+        "state" => Column::State,
+        "final" => Column::IsFinal,
+        "customer" => Column::CustomerId,
+        "wallet" => Column::WalletId,
+        "payment_method" => Column::MethodId,
+        "payment" => Column::PaymentId,
+        "reason" => Column::Reason,
+        "currency" => Column::Currency,
+        "amount" => Column::Amount,
+        "create_time" => Column::CreatedAt,
+        _ => return None,
+    };
+    Some(Compared::As(column.into_simple_expr()))
+}
+
+/// Inserts or updates a dispute.
+pub async fn save(tx: &WriteTx, dispute: &Dispute) -> Result<(), AppError> {
+    let (top_up, charge) = match dispute.disputed {
+        Disputed::TopUp(top_up) => (Some(top_up), None),
+        Disputed::Charge { charge, payment, step } => (None, Some((charge, payment, step))),
+    };
+    let micros = |part: Money| part.micros();
+    let row = ActiveModel {
+        tenant: Set(tx.call().tenant.to_string()),
+        id: Set(dispute.id.uuid()),
+        customer_id: Set(dispute.customer.uuid()),
+        wallet_id: Set(dispute.wallet.uuid()),
+        method_id: Set(dispute.method.map(Id::uuid)),
+        top_up_id: Set(top_up.map(Id::uuid)),
+        charge_id: Set(charge.map(|(charge, ..)| charge.uuid())),
+        payment_id: Set(charge.map(|(_, payment, _)| payment)),
+        step_id: Set(charge.map(|(.., step)| step)),
+        state: Set(dispute.state.name().to_owned()),
+        is_final: Set(dispute.is_final),
+        amount: Set(micros(dispute.taken.amount)),
+        currency: Set(dispute.taken.amount.currency().code().to_owned()),
+        credit: Set(micros(dispute.taken.credit)),
+        tax: Set(micros(dispute.taken.tax)),
+        from_invoices: Set(micros(dispute.taken.from_invoices)),
+        from_surplus: Set(micros(dispute.taken.from_surplus)),
+        reason: Set(dispute.reason.clone()),
+        evidence_due: Set(dispute.evidence_due.map(|day| day.to_string())),
+        told: Set(dispute.told.map(Outcome::name).unwrap_or_default().to_owned()),
+        note: Set(dispute.note.clone()),
+        provider_charge_id: Set(dispute.provider_charge_id.clone()),
+        created_at: Set(dispute.created_at),
+        updated_at: Set(dispute.updated_at),
+        ended_at: Set(dispute.ended_at),
+    };
+    let changing = [Column::State, Column::Told, Column::Note, Column::UpdatedAt, Column::EndedAt];
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}

@@ -1,3 +1,0 @@
-//! Chargebacks: charges that an issuer has taken back.
-
-pub mod record;

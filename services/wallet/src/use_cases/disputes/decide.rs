@@ -1,0 +1,187 @@
+//! Decides disputes, by the provider's word or a person's: whichever comes first counts.
+
+use super::save::{Change, publish_change};
+use crate::{
+    app::App,
+    commands::{customers::CustomerRef, disputes::DecideDispute, wallets::name_of},
+    messages,
+    store::{
+        charges, disputes, lots, methods, recharges, refunds, settings, top_ups,
+        wallets::{self, Locked},
+    },
+    use_cases::{
+        charges::save::publish_charge, lots::expire::schedule_expiry, methods::save::publish_methods, recharges::save::publish_recharge,
+    },
+};
+use payterms_chassis::{Answer, AppError, Call, WriteTx, kill, render::money};
+use payterms_kernel::{Id, Refusal, TenantId};
+use payterms_proto::wallet::v1 as pb;
+use payterms_wallet_domain::{
+    Charge, Dispute, Lot, Methods, TopUp,
+    dispute::{self, Decider, Disputed, Outcome},
+};
+use prost::Message;
+
+/// Records that a dispute is won.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`, `DISPUTE_STATE`.
+pub async fn win_dispute(app: &App, call: &Call, command: &DecideDispute) -> Result<Answer<pb::WinDisputeResponse>, AppError> {
+    Box::pin(decide_by_person(app, call, command, (Outcome::Won, |dispute| pb::WinDisputeResponse { dispute: Some(dispute) }))).await
+}
+
+/// Records that a dispute is lost.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`, `DISPUTE_STATE`.
+pub async fn lose_dispute(app: &App, call: &Call, command: &DecideDispute) -> Result<Answer<pb::LoseDisputeResponse>, AppError> {
+    Box::pin(decide_by_person(app, call, command, (Outcome::Lost, |dispute| pb::LoseDisputeResponse { dispute: Some(dispute) }))).await
+}
+
+async fn decide_by_person<M: Message + Default>(
+    app: &App,
+    call: &Call,
+    command: &DecideDispute,
+    (outcome, respond): (Outcome, fn(pb::Dispute) -> M),
+) -> Result<Answer<M>, AppError> {
+    let named = &command.dispute;
+    let mut tx = app.db.begin(call).await?;
+    let found = disputes::find(tx.conn(), &call.tenant, named.dispute).await?;
+    let found = found.filter(|dispute| dispute.customer == named.customer.customer).ok_or_else(Refusal::not_found)?;
+    let mut locked = wallets::lock_many(&tx, &[found.wallet]).await?.pop().ok_or_else(Refusal::not_found)?;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    // As it is under the lock of its wallet.
+    let mut dispute = disputes::find(tx.conn(), &call.tenant, found.id).await?.ok_or_else(Refusal::not_found)?;
+    let now = tx.now();
+    let rendered = if dispute.decide(outcome, Decider::Person(command.note.clone()), now)? {
+        publish_decision(&mut tx, &mut locked, &dispute).await?
+    } else {
+        messages::disputes::dispute(&call.tenant, &dispute)
+    };
+    let answer = tx.commit(respond(rendered)).await?;
+    kill::point("dispute.after_decision");
+    Ok(answer)
+}
+
+/// Records the provider's decision. Where a person has decided otherwise before it is noted on the dispute, and nothing else follows.
+pub(super) async fn decide_by_provider(app: &App, tenant: &TenantId, charge_id: &str, outcome: Outcome) -> Result<(), AppError> {
+    let conn = app.db.read(tenant).await?;
+    let found = disputes::at_provider(&conn, tenant, charge_id).await?;
+    drop(conn);
+    let Some(found) = found else {
+        tracing::info!(charge = charge_id, outcome = outcome.name(), "a dispute of which nothing was taken is decided");
+        return Ok(());
+    };
+    let call = Call::internal("wallet", tenant, "dispute_decided", found.id.uuid(), None);
+    let mut tx = app.db.begin_forward(&call).await?;
+    let Some(mut locked) = wallets::lock_many(&tx, &[found.wallet]).await?.pop() else { return Ok(()) };
+    let Some(mut dispute) = disputes::find(tx.conn(), tenant, found.id).await? else { return Ok(()) };
+    let (now, told_before) = (tx.now(), dispute.told);
+    if dispute.decide(outcome, Decider::Provider, now)? {
+        kill::point("dispute.before_decision");
+        publish_decision(&mut tx, &mut locked, &dispute).await?;
+    } else if dispute.told == told_before {
+        return Ok(());
+    } else {
+        if dispute.state != outcome.state() {
+            tracing::warn!(dispute = %dispute.id, state = dispute.state.name(), told = outcome.name(), "the provider has decided otherwise");
+        }
+        let saved = methods::of_customer(tx.conn(), tenant, dispute.customer).await?;
+        let top_up = disputed_top_up(&tx, &locked, &dispute).await?;
+        publish_change(&mut tx, &mut locked, &dispute, Change { top_up, methods: &saved }).await?;
+    }
+    tx.commit_rows().await?;
+    kill::point("dispute.after_decision");
+    Ok(())
+}
+
+async fn disputed_top_up(tx: &WriteTx, locked: &Locked, dispute: &Dispute) -> Result<Option<pb::TopUp>, AppError> {
+    let Disputed::TopUp(id) = dispute.disputed else { return Ok(None) };
+    let tenant = &tx.call().tenant;
+    let top_up = top_ups::find(tx.conn(), tenant, id).await?;
+    top_up.map(|top_up| messages::top_ups::top_up(&name_of(tenant, &locked.wallet), &top_up)).transpose()
+}
+
+/// Books a decision, and publishes all that it changes.
+async fn publish_decision(tx: &mut WriteTx, locked: &mut Locked, dispute: &Dispute) -> Result<pb::Dispute, AppError> {
+    let tenant = tx.call().tenant.clone();
+    let mut saved = methods::lock(tx, dispute.customer).await?;
+    let won = dispute.state == Outcome::Won.state();
+    if won {
+        let lot = match dispute.disputed {
+            Disputed::TopUp(id) => give_top_up_back(tx, locked, dispute, id).await?,
+            Disputed::Charge { charge, .. } => give_charge_back(tx, locked, dispute, charge).await?,
+        };
+        let new = locked.wallet.lots.iter().find(|own| Some(own.id) == lot);
+        if let Some((lot, expiry)) = new.and_then(|lot| Some((lot.id, lot.expires_at?))) {
+            schedule_expiry(tx, locked.wallet.id, lot, expiry).await?;
+        }
+        clear_method(tx, &mut saved, dispute).await?;
+        let mut rules = recharges::find(tx.conn(), &tenant, locked.wallet.id).await?;
+        if rules.end_pause() {
+            publish_recharge(tx, &locked.wallet, &rules).await?;
+        }
+        let customer = CustomerRef { tenant: tenant.clone(), customer: dispute.customer };
+        let event = pb::DisputeWon {
+            wallet: Some(messages::wallets::wallet(&tenant, &locked.wallet, tx.now())?),
+            amount: Some(money(dispute.taken.amount)),
+            dispute: messages::disputes::dispute_name(&customer, dispute.id),
+        };
+        tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
+    }
+    let top_up = disputed_top_up(tx, locked, dispute).await?;
+    if let Some(top_up) = top_up.clone().filter(|_| won)
+        && let Disputed::TopUp(id) = dispute.disputed
+    {
+        tx.emit("top_up", &id.to_string(), &pb::TopUpChanged { top_up: Some(top_up) }).await?;
+    }
+    publish_change(tx, locked, dispute, Change { top_up, methods: &saved }).await
+}
+
+/// The credit of a top-up and its tax are there again.
+async fn give_top_up_back(tx: &mut WriteTx, locked: &mut Locked, dispute: &Dispute, id: Id<TopUp>) -> Result<Option<Id<Lot>>, AppError> {
+    let tenant = tx.call().tenant.clone();
+    let fault = || AppError::Fault(format!("dispute {} without its top-up", dispute.id));
+    let mut top_up = top_ups::find(tx.conn(), &tenant, id).await?.ok_or_else(fault)?;
+    let old = match top_up.lot {
+        Some(lot) => lots::find(tx.conn(), &tenant, locked.wallet.id, lot).await?,
+        None => None,
+    };
+    let now = tx.now();
+    let expires_at = settings::find(tx.conn(), &tenant).await?.purchased_expiry(now);
+    let lot = dispute::won_top_up(&mut top_up, &mut locked.wallet, tx.ids(), dispute.taken, (old.as_ref(), expires_at), now)?;
+    top_ups::save(tx, &top_up).await?;
+    Ok(lot)
+}
+
+/// A charge stands again, and what of it had been credit is credit again.
+async fn give_charge_back(tx: &mut WriteTx, locked: &mut Locked, dispute: &Dispute, id: Id<Charge>) -> Result<Option<Id<Lot>>, AppError> {
+    let tenant = tx.call().tenant.clone();
+    let fault = || AppError::Fault(format!("dispute {} without its charge", dispute.id));
+    let mut charge = charges::find(tx.conn(), &tenant, id).await?.ok_or_else(fault)?;
+    let now = tx.now();
+    let expires_at = settings::find(tx.conn(), &tenant).await?.purchased_expiry(now);
+    let unmoved = refunds::unmoved_of(tx.conn(), &tenant, charge.id, locked.wallet.currency).await?;
+    let lot = dispute::won_charge(&mut charge, &mut locked.wallet, tx.ids(), (dispute.taken, unmoved), expires_at, now)?;
+    publish_charge(tx, &CustomerRef { tenant, customer: dispute.customer }, &charge).await?;
+    Ok(lot)
+}
+
+/// The customer may choose the method to be charged without a person present again, unless another charge of it was taken back. It does
+/// not become the collection method by itself.
+async fn clear_method(tx: &mut WriteTx, saved: &mut Methods, dispute: &Dispute) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    let Some(id) = dispute.method else { return Ok(()) };
+    if disputes::has_other(tx.conn(), &tenant, id, dispute.id).await? {
+        return Ok(());
+    }
+    let Some(mut method) = methods::find(tx.conn(), &tenant, dispute.customer, id).await? else { return Ok(()) };
+    method.charged_back = false;
+    methods::save(tx, dispute.customer, &method).await?;
+    for own in saved.active.iter_mut().filter(|own| own.id == id) {
+        own.charged_back = false;
+    }
+    publish_methods(tx, &CustomerRef { tenant, customer: dispute.customer }, saved, false).await
+}

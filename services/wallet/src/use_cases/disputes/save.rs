@@ -1,0 +1,38 @@
+//! Saves and publishes disputes.
+
+use crate::{
+    messages::disputes as messages,
+    store::{disputes, methods, wallets::Locked},
+    use_cases::{recharges::save::schedule_recharges, wallets::save::save_wallet},
+};
+use payterms_chassis::{AppError, WriteTx};
+use payterms_proto::wallet::v1::{Dispute as DisputeMessage, TopUp};
+use payterms_wallet_domain::{Dispute, Methods};
+
+/// What else an event of a dispute says.
+pub(super) struct Change<'a> {
+    /// The disputed top-up, after the change.
+    pub(super) top_up: Option<TopUp>,
+    /// The customer's methods, after the change.
+    pub(super) methods: &'a Methods,
+}
+
+/// Saves a dispute with its wallet, and publishes it.
+pub(super) async fn publish_change(
+    tx: &mut WriteTx,
+    locked: &mut Locked,
+    dispute: &Dispute,
+    Change { top_up, methods: saved }: Change<'_>,
+) -> Result<DisputeMessage, AppError> {
+    let tenant = tx.call().tenant.clone();
+    save_wallet(tx, locked).await?;
+    disputes::save(tx, dispute).await?;
+    let charged = match dispute.method {
+        Some(method) => methods::get(tx.conn(), &tenant, method).await?,
+        None => None,
+    };
+    let event = messages::dispute_changed(&tenant, dispute, top_up, (charged.as_ref(), saved));
+    tx.emit("dispute", &dispute.id.to_string(), &event).await?;
+    schedule_recharges(tx, [&locked.wallet]).await?;
+    Ok(event.dispute.unwrap_or_default())
+}
