@@ -1,11 +1,14 @@
 //! The schema of the credit service.
 
-use crate::system;
+use crate::{ddl::Step, system};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 /// All migrations of credit, in order.
 #[derive(Debug)]
 pub struct Credit;
+
+/// The tenant's calendar never goes back.
+const ZONES: Step = Step { name: "credit_0007_periods", postgres: &[], statements: &[system::DAY_REACHED], tables: &[] };
 
 impl MigratorTrait for Credit {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
@@ -20,6 +23,7 @@ impl MigratorTrait for Credit {
             Box::new(days::STEP),
             Box::new(attachments::STEP),
             Box::new(lists::STEP),
+            Box::new(ZONES),
         ]
     }
 }

@@ -1,6 +1,7 @@
 //! The schema of the invoicing service.
 
 use crate::{
+    ddl::Step,
     invoicing_bank::{bank, days},
     invoicing_billing as billing, invoicing_lists,
     invoicing_tax::{discounts, tax_numbers},
@@ -11,6 +12,9 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 /// All migrations of invoicing, in order.
 #[derive(Debug)]
 pub struct Invoicing;
+
+/// The tenant's calendar never goes back.
+const ZONES: Step = Step { name: "invoicing_0017_zones", postgres: &[], statements: &[system::DAY_REACHED], tables: &[] };
 
 impl MigratorTrait for Invoicing {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
@@ -35,6 +39,7 @@ impl MigratorTrait for Invoicing {
             Box::new(crate::invoicing_documents::STEP),
             Box::new(billing::PERIODS),
             Box::new(billing::DISPUTES),
+            Box::new(ZONES),
         ]
     }
 }

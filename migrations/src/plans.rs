@@ -1,11 +1,14 @@
 //! The schema of the plans service.
 
-use crate::system;
+use crate::{ddl::Step, system};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 /// All migrations of plans, in order.
 #[derive(Debug)]
 pub struct Plans;
+
+/// The tenant's calendar never goes back.
+const ZONES: Step = Step { name: "plans_0006_periods", postgres: &[], statements: &[system::DAY_REACHED], tables: &[] };
 
 impl MigratorTrait for Plans {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
@@ -18,6 +21,7 @@ impl MigratorTrait for Plans {
             Box::new(on_time::STEP),
             Box::new(lists::STEP),
             Box::new(new_methods::STEP),
+            Box::new(ZONES),
         ]
     }
 }

@@ -124,5 +124,9 @@ pub const GUARDED: Step = Step {
     tables: &[],
 };
 
+/// The day that a tenant's calendar had reached when its zone was last changed: it never goes back. Each service adds the column in
+/// a step of its own.
+pub const DAY_REACHED: &str = "ALTER TABLE tenant_states ADD COLUMN day_reached text NOT NULL DEFAULT ''";
+
 /// Makes the system tables.
 pub const STEP: Step = Step { name: "system_0001", postgres: &[TENANTS], statements: &[], tables: TABLES };

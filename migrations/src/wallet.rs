@@ -2,7 +2,7 @@
 
 use crate::{
     system,
-    wallet_credit::{disputes, refunds, reversals},
+    wallet_credit::{ZONES, disputes, refunds, reversals},
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -29,6 +29,7 @@ impl MigratorTrait for Wallet {
             Box::new(reversals::STEP),
             Box::new(lists::HISTORY),
             Box::new(disputes::STEP),
+            Box::new(ZONES),
         ]
     }
 }

@@ -109,3 +109,4 @@ mod usage;
 mod versions;
 mod wallets;
 mod where_to_pay;
+mod zones;

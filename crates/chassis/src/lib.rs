@@ -20,7 +20,7 @@ pub use boot::{Parts, Runtime, Service};
 pub use bus::{copies, inbox, operations, peer_channel, peers, relay, run_due, snapshots};
 pub use db::{Db, WriteTx, batch, columns, committer, keyset, pool, retry::retry, rows, single_call, sql, tenants, transaction, tx};
 pub use edge::{access, bearer, body, layers, reflection, serve};
-pub use flow::{handler, housekeeping, jobs};
+pub use flow::{handler, housekeeping, jobs, zones};
 pub use wire::{
     answer::{self, Answer},
     bank_file,

@@ -72,6 +72,24 @@ pub fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
     date.and_time(NaiveTime::MIN).and_utc()
 }
 
+/// The beginning of the same day in another zone; none for an instant at which no day begins in the first.
+#[must_use]
+pub fn same_day(before: Tz, after: Tz, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let day = day_in(before, instant);
+    (start_of_day(before, day) == instant).then(|| start_of_day(after, day))
+}
+
+/// The most days by which a change of zone sets the calendar back: zones are at most 26 hours apart.
+const SET_BACK_DAYS: i64 = 2;
+
+/// Today in `zone`, where the calendar has `reached` a day before the zone was changed: it never goes back. A day far ahead is of
+/// another clock.
+#[must_use]
+pub fn today(zone: Tz, now: DateTime<Utc>, reached: Option<NaiveDate>) -> NaiveDate {
+    let day = day_in(zone, now);
+    reached.filter(|reached| *reached > day && (*reached - day).num_days() <= SET_BACK_DAYS).unwrap_or(day)
+}
+
 /// When the next calendar month begins in `zone`.
 #[must_use]
 pub fn next_month_after(zone: Tz, instant: DateTime<Utc>) -> DateTime<Utc> {
@@ -94,12 +112,82 @@ pub fn next_month_end_after(zone: Tz, instant: DateTime<Utc>) -> DateTime<Utc> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::{PaymentTerm, nth_month, start_of_day};
-    use chrono::NaiveDate;
+    use super::{PaymentTerm, day_in, first_of_month, nth_month, same_day, start_of_day, today};
+    use chrono::{DateTime, Months, NaiveDate, TimeDelta};
+    use chrono_tz::{TZ_VARIANTS, Tz};
     use proptest::prelude::*;
 
     fn date(text: &str) -> NaiveDate {
         text.parse().unwrap()
+    }
+
+    fn next(month: NaiveDate) -> NaiveDate {
+        month.checked_add_months(Months::new(1)).unwrap()
+    }
+
+    proptest! {
+        /// A tenant's queue: the row of the next turn moves with the zone, and falls due as the clock goes. The model: the months of the
+        /// calendar, one after the other, and nothing is dated in a month that is over.
+        #[test]
+        fn each_month_is_turned_once_whatever_zones_it_goes_through(
+            start in 946_684_800_i64..2_000_000_000,
+            zone in prop::sample::select(&TZ_VARIANTS[..]),
+            steps in prop::collection::vec((prop::option::of(prop::sample::select(&TZ_VARIANTS[..])), 0_i64..40 * 86_400), 1..60),
+        ) {
+            let (mut now, mut zone, mut reached) = (DateTime::from_timestamp(start, 0).unwrap(), zone, None);
+            let mut expected = first_of_month(day_in(zone, now));
+            let mut due = start_of_day(zone, next(expected));
+            let mut last = today(zone, now, reached);
+            for (moved_to, seconds) in steps {
+                if let Some(other) = moved_to {
+                    reached = reached.max(Some(day_in(zone, now)));
+                    due = same_day(zone, other, due).unwrap();
+                    zone = other;
+                }
+                now += TimeDelta::seconds(seconds);
+                while due <= now {
+                    let month = first_of_month(day_in(zone, due) - chrono::Days::new(1));
+                    prop_assert_eq!(month, expected, "in {}", zone);
+                    expected = next(month);
+                    due = start_of_day(zone, next(expected));
+                }
+                let day = today(zone, now, reached);
+                prop_assert!(day >= last, "the calendar went back from {} to {} in {}", last, day, zone);
+                prop_assert!(first_of_month(day) >= expected, "{} is in a month that is over in {}", day, zone);
+                last = day;
+            }
+        }
+
+        /// What falls due on a date falls due once, on that date, whatever the zone is by then.
+        #[test]
+        fn a_date_stays_a_date(
+            day in 0_u64..20_000,
+            zones in prop::collection::vec(prop::sample::select(&TZ_VARIANTS[..]), 2..8),
+        ) {
+            let day = date("2000-01-01") + chrono::Days::new(day);
+            let exists = |zone: Tz| day_in(zone, start_of_day(zone, day)) == day;
+            prop_assume!(zones.iter().all(|zone| exists(*zone)));
+            let mut due = start_of_day(zones[0], day);
+            for pair in zones.windows(2) {
+                due = same_day(pair[0], pair[1], due).unwrap();
+                prop_assert_eq!(day_in(pair[1], due), day);
+            }
+            prop_assert_eq!(same_day(zones[0], zones[1], start_of_day(zones[0], day) + TimeDelta::seconds(1)), None);
+        }
+    }
+
+    #[test]
+    fn from_auckland_to_los_angeles_after_the_turn_and_back() {
+        let (auckland, angeles) = (Tz::Pacific__Auckland, Tz::America__Los_Angeles);
+        let now = start_of_day(auckland, date("2026-02-01")) + TimeDelta::hours(10);
+        let reached = Some(day_in(auckland, now));
+        assert_eq!((day_in(angeles, now), today(angeles, now, reached)), (date("2026-01-31"), date("2026-02-01")));
+        let turn = start_of_day(auckland, date("2026-03-01"));
+        let moved = same_day(auckland, angeles, turn).unwrap();
+        assert_eq!((moved - turn).num_hours(), 21);
+        assert_eq!(same_day(angeles, auckland, moved), Some(turn));
+        // A test clock that begins long before is not held up by a day of the machine's clock.
+        assert_eq!(today(angeles, now - TimeDelta::days(30), reached), date("2026-01-01"));
     }
 
     #[test]

@@ -4,10 +4,10 @@ use crate::{
     holder_name::name_key,
     messages::{invoicing, plans},
     store::{customers, payment_history, tax_rules},
-    use_cases::lines::follow_invoice::follow_invoice,
+    use_cases::lines::{evaluate, follow_invoice::follow_invoice},
 };
 use futures::future::BoxFuture;
-use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, tenants};
+use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, zones};
 use payterms_credit_domain::Customer;
 use payterms_kernel::Id;
 use payterms_proto::{
@@ -30,7 +30,7 @@ pub fn all() -> Consumers {
 fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let tenant = TenantChanged::decode(event.data.clone())?.tenant.unwrap_or_default();
-        tenants::register(tx.conn(), &tx.call().tenant, tenant.state() == State::Suspended, &tenant.time_zone).await?;
+        zones::register(tx, tenant.state() == State::Suspended, &tenant.time_zone, &[evaluate::JOB]).await?;
         let rules = tenant.tax_rules.into_iter().map(invoicing::tax_rule).collect::<Result<Vec<_>, _>>()?;
         tax_rules::save(tx.conn(), &tx.call().tenant, &rules).await
     })

@@ -10,7 +10,10 @@ use crate::{
             forget::{self, forget_bank_link},
         },
         draws::expire::{self as draw, expire_draw},
-        lines::evaluate::{self, evaluate_line},
+        lines::{
+            evaluate::{self, evaluate_line},
+            follow_zone::follow_zone,
+        },
     },
 };
 use payterms_chassis::jobs::Jobs;
@@ -19,8 +22,12 @@ use payterms_chassis::jobs::Jobs;
 #[must_use]
 pub fn all(app: &App) -> Jobs {
     let (lines, applications, checked, forgotten, draws) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
-    let advised = app.clone();
+    let (advised, zones) = (app.clone(), app.clone());
     Jobs::default()
+        .with(payterms_chassis::zones::JOB, move |row| {
+            let app = zones.clone();
+            async move { follow_zone(&app, &row).await }
+        })
         .with(lapse::JOB, move |row| {
             let app = advised.clone();
             async move { lapse_advised_limit(&app, &row).await }

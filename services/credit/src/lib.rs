@@ -73,7 +73,7 @@ pub struct Credit;
 
 impl Service for Credit {
     const NAME: &'static str = "credit";
-    const SCHEMA_VERSION: &'static str = "credit_0006_lists";
+    const SCHEMA_VERSION: &'static str = "credit_0007_periods";
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {

@@ -10,7 +10,7 @@ use crate::{
         metered_services::suspend,
         payments, reminders,
         statements::{mail_month, turn_month},
-        top_ups,
+        tenants, top_ups,
     },
 };
 use payterms_chassis::jobs::Jobs;
@@ -30,6 +30,7 @@ pub fn all(app: &App) -> Jobs {
         };
     }
     jobs! {
+        payterms_chassis::zones::JOB => tenants::follow_zone::follow_zone,
         payments::charge_back::JOB => payments::charge_back::retry_charge_back,
         payments::lapse::JOB => payments::lapse::lapse_transfer,
         payments::resume::JOB => payments::resume::resume_payment,

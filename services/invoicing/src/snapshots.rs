@@ -8,7 +8,7 @@ use payterms_chassis::{
     AppError, WriteTx, names,
     snapshots::{Snapshots, States},
 };
-use payterms_kernel::{Id, calendar::day_in};
+use payterms_kernel::Id;
 use payterms_proto::invoicing::v1::{CustomerChanged, InvoiceChanged, MeteredServiceChanged, PaymentChanged, TenantChanged, UsageInvoiced};
 use prost::Message;
 
@@ -44,7 +44,7 @@ fn customers_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
 
 fn invoices_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     Box::pin(async move {
-        let (tenant, today) = (&tx.call().tenant, day_in(tx.time().zone, tx.now()));
+        let (tenant, today) = (&tx.call().tenant, tx.today());
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = invoices::find_many(tx.conn(), tenant, &ids).await?;
         let state =

@@ -1,8 +1,8 @@
 //! The consumers of other services' events.
 
-use crate::use_cases::plans::{collect::follow_payment, follow_invoice::follow_invoice, follow_method::follow_method};
+use crate::use_cases::plans::{collect::follow_payment, evaluate, follow_invoice::follow_invoice, follow_method::follow_method};
 use futures::future::BoxFuture;
-use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, tenants};
+use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, zones};
 use payterms_kernel::Id;
 use payterms_proto::{
     common::v1::Event,
@@ -24,7 +24,8 @@ pub fn all() -> Consumers {
 fn tenant_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let tenant = TenantChanged::decode(event.data.clone())?.tenant.unwrap_or_default();
-        Ok(tenants::register(tx.conn(), &tx.call().tenant, tenant.state() == State::Suspended, &tenant.time_zone).await?)
+        zones::register(tx, tenant.state() == State::Suspended, &tenant.time_zone, &[evaluate::JOB]).await?;
+        Ok(())
     })
 }
 

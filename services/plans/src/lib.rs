@@ -31,7 +31,7 @@ pub struct Plans;
 
 impl Service for Plans {
     const NAME: &'static str = "plans";
-    const SCHEMA_VERSION: &'static str = "plans_0004_new_methods";
+    const SCHEMA_VERSION: &'static str = "plans_0006_periods";
     type Options = Options;
 
     async fn build(runtime: Runtime, _: Options) -> Result<Parts, String> {

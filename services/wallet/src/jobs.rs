@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    use_cases::{charges, fees, holds, lots, metered, months, recharges, setups, top_ups},
+    use_cases::{charges, fees, holds, lots, metered, months, recharges, settings, setups, top_ups},
 };
 use payterms_chassis::jobs::Jobs;
 
@@ -11,8 +11,12 @@ use payterms_chassis::jobs::Jobs;
 pub fn all(app: &App) -> Jobs {
     let (recharges, retries, month_ends, charges) = (app.clone(), app.clone(), app.clone(), app.clone());
     let (holds, lots, setups, top_ups, metered) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
-    let (fees, months) = (app.clone(), app.clone());
+    let (fees, months, zones) = (app.clone(), app.clone(), app.clone());
     Jobs::default()
+        .with(payterms_chassis::zones::JOB, move |row| {
+            let app = zones.clone();
+            async move { settings::follow_zone::follow_zone(&app, &row).await }
+        })
         .with(months::close::JOB, move |row| {
             let app = months.clone();
             async move { months::close::close_month(&app, &row).await }

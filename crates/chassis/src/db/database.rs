@@ -15,7 +15,7 @@ use crate::{
     wire::{call::Call, error::AppError},
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Clock, IdSource, TenantId, calendar::day_in};
+use payterms_kernel::{Clock, IdSource, TenantId, calendar::today};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqlxSqliteConnector,
     sqlx::{
@@ -292,7 +292,13 @@ impl Db {
             txn,
             call.clone(),
             self,
-            crate::db::tx::Time { now, real, zone, tested: state.is_some_and(|s| s.clock_now.is_some()) },
+            crate::db::tx::Time {
+                now,
+                real,
+                zone,
+                reached: state.as_ref().and_then(|s| s.reached),
+                tested: state.is_some_and(|s| s.clock_now.is_some()),
+            },
             ids,
         )
     }
@@ -349,7 +355,8 @@ impl Db {
     pub async fn tenant_today(&self, tenant: &TenantId) -> Result<chrono::NaiveDate, AppError> {
         let state = tenants::state(&self.reader, tenant).await?;
         let zone = state.as_ref().map_or(chrono_tz::UTC, |state| state.zone);
-        Ok(day_in(zone, state.and_then(|state| state.clock_now).unwrap_or_else(|| self.clock.now())))
+        let reached = state.as_ref().and_then(|state| state.reached);
+        Ok(today(zone, state.and_then(|state| state.clock_now).unwrap_or_else(|| self.clock.now()), reached))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
         error::{AppError, not_yet},
     },
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use payterms_kernel::{Kind, Refusal, TenantId};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
@@ -22,6 +22,8 @@ pub struct TenantState {
     pub suspended: bool,
     /// The time zone in which the tenant's days begin and end.
     pub zone: Tz,
+    /// The day that the calendar had reached when the zone was last changed.
+    pub reached: Option<NaiveDate>,
     /// The test clock's time, where there is one.
     pub clock_now: Option<DateTime<Utc>>,
     /// The seed of the test clock's ids.
@@ -58,7 +60,7 @@ pub fn unknown_yet() -> AppError {
 
 /// The row of a tenant.
 pub async fn state<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<TenantState>, DbErr> {
-    let query = "SELECT suspended, time_zone, clock_now, clock_seed, clock_run FROM tenant_states WHERE tenant = $1";
+    let query = "SELECT suspended, time_zone, day_reached, clock_now, clock_seed, clock_run FROM tenant_states WHERE tenant = $1";
     sql::one(conn, query, vec![tenant.as_str().into()]).await?.as_ref().map(read).transpose()
 }
 
@@ -67,8 +69,8 @@ pub async fn enter<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Op
     if conn.get_database_backend() != DbBackend::Postgres {
         return state(conn, tenant).await;
     }
-    let query = "SELECT set_config('payterms.tenants', $1, true), tenant, suspended, time_zone, clock_now, clock_seed, clock_run \
-                 FROM (SELECT 1) AS one LEFT JOIN tenant_states ON tenant = $1";
+    let query = "SELECT set_config('payterms.tenants', $1, true), tenant, suspended, time_zone, day_reached, clock_now, clock_seed, \
+                 clock_run FROM (SELECT 1) AS one LEFT JOIN tenant_states ON tenant = $1";
     let Some(row) = sql::one(conn, query, vec![tenant.as_str().into()]).await? else { return Ok(None) };
     // The join yields a row of nulls for an unregistered tenant.
     let registered: Option<String> = row.try_get("", "tenant")?;
@@ -80,6 +82,7 @@ fn read(row: &QueryResult) -> Result<TenantState, DbErr> {
     Ok(TenantState {
         suspended: row.try_get("", "suspended")?,
         zone: zone.parse().unwrap_or(chrono_tz::UTC),
+        reached: row.try_get::<String>("", "day_reached")?.parse().ok(),
         clock_now: row.try_get("", "clock_now")?,
         clock_seed: row.try_get("", "clock_seed")?,
         clock_run: row.try_get("", "clock_run")?,
@@ -98,6 +101,18 @@ pub async fn rising_time<C: ConnectionTrait>(conn: &C, tenant: &TenantId, state:
     Ok(millis.and_then(DateTime::from_timestamp_millis))
 }
 
+/// The zone of a tenant as the register names it; none while the register has not been heard.
+pub(crate) async fn named_zone<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<String>, DbErr> {
+    let row = sql::one(conn, "SELECT time_zone FROM tenant_states WHERE tenant = $1", vec![tenant.as_str().into()]).await?;
+    Ok(row.map(|row| row.try_get::<String>("", "time_zone")).transpose()?.filter(|zone| !zone.is_empty()))
+}
+
+/// Notes the day that a tenant's calendar has reached.
+pub(crate) async fn reach<C: ConnectionTrait>(conn: &C, tenant: &TenantId, day: NaiveDate) -> Result<(), DbErr> {
+    let update = "UPDATE tenant_states SET day_reached = $2 WHERE tenant = $1";
+    sql::exec(conn, update, vec![tenant.as_str().into(), day.to_string().into()]).await.map(|_| ())
+}
+
 /// Stores the register's fields of a tenant and leaves its test clock unchanged.
 pub async fn register<C: ConnectionTrait>(conn: &C, tenant: &TenantId, suspended: bool, zone: &str) -> Result<(), DbErr> {
     let upsert = "INSERT INTO tenant_states (tenant, suspended, time_zone) VALUES ($1, $2, $3) \
@@ -114,7 +129,7 @@ pub async fn set_clock<C: ConnectionTrait>(
     run: Option<&str>,
 ) -> Result<(), DbErr> {
     let upsert = "INSERT INTO tenant_states (tenant, suspended, time_zone, clock_now, clock_seed, clock_run) \
-                  VALUES ($1, false, 'UTC', $2, $3, $4) ON CONFLICT (tenant) DO UPDATE SET \
+                  VALUES ($1, false, '', $2, $3, $4) ON CONFLICT (tenant) DO UPDATE SET \
                   clock_now = excluded.clock_now, clock_seed = excluded.clock_seed, clock_run = excluded.clock_run";
     let values = vec![tenant.as_str().into(), now.into(), seed.to_vec().into(), run.map(str::to_owned).into()];
     sql::exec(conn, upsert, values).await.map(|_| ())
@@ -147,7 +162,7 @@ pub(crate) enum RoundPhase {
 pub(crate) async fn apply_round<C: ConnectionTrait>(conn: &C, tenant: &TenantId, round: ClockRound<'_>) -> Result<bool, DbErr> {
     let ClockRound { now, seed, run_id, phase } = round;
     let upsert = "INSERT INTO tenant_states (tenant, suspended, time_zone, clock_now, clock_seed, clock_run, clock_done) \
-                  VALUES ($1, false, 'UTC', $2, $3, $4, $5) ON CONFLICT (tenant) DO UPDATE SET clock_now = excluded.clock_now, \
+                  VALUES ($1, false, '', $2, $3, $4, $5) ON CONFLICT (tenant) DO UPDATE SET clock_now = excluded.clock_now, \
                   clock_seed = excluded.clock_seed, clock_run = excluded.clock_run, \
                   clock_done = CASE WHEN excluded.clock_done = '' THEN tenant_states.clock_done ELSE excluded.clock_done END \
                   WHERE tenant_states.clock_done <> $6 AND (tenant_states.clock_now IS NULL OR tenant_states.clock_now <= excluded.clock_now)";

@@ -12,9 +12,9 @@ use crate::{
         error::{AppError, raced},
     },
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use payterms_kernel::{Id, IdSource, Refusal};
+use payterms_kernel::{Id, IdSource, Refusal, calendar::today};
 use prost::{Message, Name};
 use sea_orm::DbErr;
 use sha2::{Digest, Sha256};
@@ -37,8 +37,18 @@ pub struct Time {
     pub real: DateTime<Utc>,
     /// The time zone in which the tenant's days begin and end.
     pub zone: Tz,
+    /// The day that the tenant's calendar had reached when its zone was last changed.
+    pub reached: Option<NaiveDate>,
     /// Whether `now` comes from a test clock.
     pub tested: bool,
+}
+
+impl Time {
+    /// The tenant's day. It never goes back, though its zone may have been changed to one where it is the day before.
+    #[must_use]
+    pub fn today(&self) -> NaiveDate {
+        today(self.zone, self.now, self.reached)
+    }
 }
 
 /// The write transaction of one call. Dropped without a commit, it is rolled back.
@@ -88,6 +98,12 @@ impl WriteTx {
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.time.now
+    }
+
+    /// The tenant's day ([`Time::today`]).
+    #[must_use]
+    pub fn today(&self) -> NaiveDate {
+        self.time.today()
     }
 
     /// The tenant's and the machine's time.

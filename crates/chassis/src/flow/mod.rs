@@ -6,5 +6,6 @@ mod flows;
 pub mod handler;
 pub mod housekeeping;
 pub mod jobs;
+pub mod zones;
 
 pub use flows::{Drivers, Flows, Lease, Leases, close, enqueue, hold};

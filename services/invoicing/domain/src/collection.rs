@@ -252,6 +252,16 @@ impl Invoice {
         };
     }
 
+    /// The day on which it is collected begins at another instant, since the tenant's zone has changed. Returns whether it does.
+    pub fn move_collection(&mut self, from: DateTime<Utc>, to: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let moves = from != to && self.collection.next_at == Some(from);
+        if moves {
+            self.collection.next_at = Some(to);
+            self.touch(now);
+        }
+        moves
+    }
+
     /// Another method became the collection method: a collection that has stopped is tried once more at `at`. Returns whether it is.
     pub fn try_new_method(&mut self, at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         let has_stopped = matches!(self.collection.state, CollectionState::RequiresAction | CollectionState::Failed);

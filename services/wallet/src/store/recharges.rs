@@ -1,14 +1,20 @@
 //! Table `auto_recharges`.
 
 use super::money;
+use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, rows, sql};
 use payterms_kernel::{Id, Money, TenantId, ladder::Ladder};
 use payterms_wallet_domain::{
     AutoRecharge, Customer, Wallet,
     recharge::{Rules, Then},
 };
-use sea_orm::{ActiveValue::Set, Iterable, entity::prelude::*, sea_query::OnConflict};
-use std::collections::HashMap;
+use sea_orm::{
+    ActiveValue::Set,
+    Iterable,
+    entity::prelude::*,
+    sea_query::{Expr, OnConflict},
+};
+use std::collections::{BTreeMap, HashMap};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "auto_recharges")]
@@ -98,6 +104,24 @@ pub async fn wallets_of_customer<C: ConnectionTrait>(
 /// The rules of one wallet; a wallet without a row has empty rules.
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>) -> Result<AutoRecharge, AppError> {
     Ok(of(conn, tenant, &[wallet]).await?.remove(&wallet).unwrap_or_default())
+}
+
+/// Moves retries from one instant to another.
+pub async fn move_retries<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    moves: &[(Uuid, DateTime<Utc>, DateTime<Utc>)],
+) -> Result<(), AppError> {
+    let mut together: BTreeMap<_, Vec<Uuid>> = BTreeMap::new();
+    for (wallet, from, to) in moves {
+        together.entry((*from, *to)).or_default().push(*wallet);
+    }
+    for ((from, to), wallets) in together {
+        let update = Entity::update_many().col_expr(Column::RetryAt, Expr::value(to));
+        let waiting = update.filter(Column::Tenant.eq(tenant.as_str())).filter(Column::RetryAt.eq(from));
+        waiting.filter(Column::WalletId.is_in(wallets)).exec(conn).await?;
+    }
+    Ok(())
 }
 
 /// Saves the rules of a wallet and their state.

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_kernel::{Refusal, Side, calendar::day_in};
+use payterms_kernel::{Refusal, Side};
 use payterms_proto::credit::v1::DecideAdvisedLimitResponse;
 
 /// Grants, or refuses.
@@ -36,7 +36,7 @@ pub async fn decide_advised_limit(
     }
     let now = tx.now();
     // What is past due since midnight suspends the line before its limit is raised.
-    line.evaluate(day_in(tx.time().zone, now), now);
+    line.evaluate(tx.today(), now);
     let programme = programmes::find(tx.conn(), &call.tenant, line.programme).await?.ok_or_else(Refusal::not_found)?;
     let (by, answer) = (actor(call, Side::Tenant), command.answer.clone());
     own.decide((&mut line, &programme), by, (answer, &command.explanation), now)?;

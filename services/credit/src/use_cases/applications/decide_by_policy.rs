@@ -110,7 +110,7 @@ async fn evaluate_policy(
     now: DateTime<Utc>,
 ) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    let today = day_in(tx.time().zone, now);
+    let today = tx.today();
     let mut features = data.features(today);
     features.extend(payment_history::features(tx.conn(), &tenant, (application.customer, programme.currency), today).await?);
     let policy = policies::find(tx.conn(), &tenant, programme.policy).await?;

@@ -6,14 +6,14 @@ use crate::{
     messages::{draws::whole_draw, purchases::purchase_captured},
 };
 use payterms_chassis::{AppError, WriteTx, batch::BatchEvent as Event};
-use payterms_kernel::{Refusal, calendar::day_in};
+use payterms_kernel::Refusal;
 use payterms_proto::credit::v1::{AuthorizeDrawResponse, CaptureDrawResponse, PurchaseCaptured, VoidDrawResponse};
 use prost::{Message, Name};
 
 impl Batch {
     /// Decides one item and answers its response's bytes; a refused one changes nothing.
     pub(super) fn decide(&mut self, tx: &mut WriteTx, item: &PurchaseItem) -> Result<Vec<u8>, AppError> {
-        let (tenant, now, today) = (tx.call().tenant.clone(), tx.now(), day_in(tx.time().zone, tx.now()));
+        let (tenant, now, today) = (tx.call().tenant.clone(), tx.now(), tx.today());
         tx.ids_from(&item.call.request_id.to_string());
         let named = item.command.line();
         let found = self.index.get(&named.line).and_then(|index| self.lines.get_mut(*index));

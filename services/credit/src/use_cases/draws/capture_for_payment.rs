@@ -12,7 +12,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, kill};
 use payterms_credit_domain::DrawState;
-use payterms_kernel::{Refusal, calendar::day_in};
+use payterms_kernel::Refusal;
 use payterms_proto::credit::v1::CaptureForPaymentResponse;
 
 /// Makes all that the payment has reserved owed, due by the term from the day that it is for the tenant.
@@ -29,7 +29,7 @@ pub async fn capture_for_payment(app: &App, call: &Call, payment: &PaymentRef) -
     if draws.is_empty() || draws.iter().any(|draw| draw.state == DrawState::Voided) {
         return Err(Refusal::state("DRAW_STATE", "The payment's draw", DrawState::Voided.name(), &[]).into());
     }
-    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let (now, today) = (tx.now(), tx.today());
     let mut entries = Vec::with_capacity(draws.len());
     for draw in &mut draws {
         entries.extend(line.capture(draw, today, now)?);

@@ -8,7 +8,6 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::{Block, BlockReason};
-use payterms_kernel::calendar::day_in;
 use payterms_proto::invoicing::v1::{BlockInvoiceResponse, UnblockInvoiceResponse};
 
 /// Blocks an invoice for the tenant's people.
@@ -26,7 +25,7 @@ pub async fn block_invoice(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let since = day_in(tx.time().zone, tx.now());
+    let since = tx.today();
     invoice.set_block(Block { reason, owner: String::new(), since }, tx.now())?;
     let rendered = publish_invoice(&mut tx, &invoice).await?;
     tx.commit(BlockInvoiceResponse { invoice: Some(rendered) }).await
@@ -42,7 +41,7 @@ pub async fn unblock_invoice(app: &App, call: &Call, named: &InvoiceRef) -> Resu
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    invoice.lift_block("", day_in(tx.time().zone, tx.now()), tx.now())?;
+    invoice.lift_block("", tx.today(), tx.now())?;
     schedule_collections(&tx, std::slice::from_ref(&invoice)).await?;
     let rendered = publish_invoice(&mut tx, &invoice).await?;
     tx.commit(UnblockInvoiceResponse { invoice: Some(rendered) }).await

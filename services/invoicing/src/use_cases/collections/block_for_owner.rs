@@ -9,7 +9,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
 use payterms_invoicing_domain::{Block, BlockReason, Invoice};
-use payterms_kernel::{Money, Refusal, calendar::day_in};
+use payterms_kernel::{Money, Refusal};
 use payterms_proto::invoicing::v1::{BlockForOwnerResponse, UnblockForOwnerResponse};
 
 /// Locks all of an owner's invoices.
@@ -42,7 +42,7 @@ pub async fn block_for_owner(
     for invoice in &mut found {
         let expected = owned.invoices.iter().find(|(id, _)| *id == invoice.id).map_or(ExpectedOpen::Anything, |(_, expected)| *expected);
         must_be_as_expected(invoice, reason, expected)?;
-        invoice.set_block(Block { reason, owner: owned.owner.clone(), since: day_in(tx.time().zone, now) }, now)?;
+        invoice.set_block(Block { reason, owner: owned.owner.clone(), since: tx.today() }, now)?;
         rendered.push(publish_invoice(&mut tx, invoice).await?);
     }
     tx.commit(BlockForOwnerResponse { invoices: rendered }).await
@@ -81,7 +81,7 @@ pub async fn unblock_for_owner(app: &App, call: &Call, owned: &OwnerInvoices) ->
     for invoice in &mut found {
         match owned.breach {
             Some(breach) => invoice.fall_after_breach(&owned.owner, breach, now)?,
-            None => invoice.lift_block(&owned.owner, day_in(tx.time().zone, now), now)?,
+            None => invoice.lift_block(&owned.owner, tx.today(), now)?,
         }
         publish_invoice(&mut tx, invoice).await?;
     }

@@ -7,7 +7,7 @@ use crate::{
 };
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{CreditNote, Invoice, TaxAmount, number::CREDIT_NOTES};
-use payterms_kernel::{Id, Money, calendar::day_in};
+use payterms_kernel::{Id, Money};
 use payterms_proto::invoicing::v1::{CreditNote as CreditNoteMessage, CreditNoteIssued};
 
 /// Numbers, stores and mails a credit note, and what it leaves of the invoice's taxes.
@@ -20,7 +20,7 @@ pub async fn issue_credit_note(
     let (tenant, now) = (tx.call().tenant.clone(), tx.now());
     invoice_parts::save_taxes(tx.conn(), &tenant, invoice).await?;
     let mut series = series::lock(tx.conn(), &tenant, CREDIT_NOTES).await?;
-    let (number, issue_date) = series.take(day_in(tx.time().zone, now));
+    let (number, issue_date) = series.take(tx.today());
     series::save(tx.conn(), &tenant, &series).await?;
     let reason = reason.to_owned();
     let note = CreditNote { id, invoice: invoice.id, number, issue_date, amount, taxes, reason, created_at: now };

@@ -65,7 +65,7 @@ fn open(
     (payment, place): (&mut Payment, usize),
     owned: &mut [Invoice],
 ) -> Result<(), AppError> {
-    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let (now, today) = (tx.now(), tx.today());
     let taken = Taken { place, from_invoices: told.from_invoices, from_surplus: told.from_surplus };
     dispute.reversed = payment.charged_back(taken, owned, (now, now))?.unwrap_or_default();
     dispute.applied = Applied::Opened;
@@ -94,7 +94,7 @@ fn items(dispute: &Dispute, owned: &[Invoice]) -> Result<Vec<Item>, AppError> {
 
 /// Lifts the block of the dispute from its invoices, or hands it on to another dispute that is open over them.
 async fn lift_blocks(tx: &WriteTx, (dispute, told): (&Dispute, &DisputeEvent), owned: &mut [Invoice]) -> Result<(), AppError> {
-    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let (now, today) = (tx.now(), tx.today());
     let others = disputes::open_of(tx.conn(), &tx.call().tenant, dispute.customer).await?;
     let prefix = told.dispute.name.rsplit_once('/').map(|(prefix, _)| prefix.to_owned()).unwrap_or_default();
     for invoice in reopened(dispute, owned) {
@@ -130,7 +130,7 @@ async fn win(
 /// What is open is collected on the later of its due date and the second day after the notice, and nothing else follows before that day.
 async fn lose(tx: &mut WriteTx, (dispute, told): (&mut Dispute, &DisputeEvent), owned: &mut [Invoice]) -> Result<(), AppError> {
     let (now, zone) = (tx.now(), tx.time().zone);
-    let day = day_in(zone, now).checked_add_days(NOTICE).unwrap_or(chrono::NaiveDate::MAX);
+    let day = tx.today().checked_add_days(NOTICE).unwrap_or(chrono::NaiveDate::MAX);
     lift_blocks(tx, (dispute, told), owned).await?;
     for invoice in reopened(dispute, owned) {
         invoice.spare_until(day, now);

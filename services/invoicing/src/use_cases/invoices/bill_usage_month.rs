@@ -18,7 +18,7 @@ use payterms_invoicing_domain::{
     Customer, Invoice, Line, Payment, Tenant,
     usage_month::{UsageMonth, Used, lines},
 };
-use payterms_kernel::{Currency, Id, Money, calendar::day_in, money::parse_decimal};
+use payterms_kernel::{Currency, Id, Money, money::parse_decimal};
 use payterms_proto::{
     google::r#type::Money as MoneyMessage,
     wallet::v1::{UsageMonthClosed, UsageMonthLine},
@@ -75,7 +75,7 @@ async fn issue_usage_invoice(
 ) -> Result<Invoice, AppError> {
     let tenant = tx.call().tenant.clone();
     let (id, now) = (tx.id(), tx.now());
-    let mut invoice = Invoice::draft(id, sides, currency, month.content(lines, day_in(tx.time().zone, now)), now)?;
+    let mut invoice = Invoice::draft(id, sides, currency, month.content(lines, tx.today()), now)?;
     invoice.usage = Some(month);
     invoices::save_draft(tx.conn(), &tenant, &invoice).await?;
     issue_draft(tx, &mut invoice, sides).await?;

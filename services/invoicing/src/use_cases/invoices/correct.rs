@@ -9,7 +9,6 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::{InvoiceVersion, number::CORRECTIONS};
-use payterms_kernel::calendar::day_in;
 use payterms_proto::invoicing::v1::{CorrectInvoiceResponse, InvoiceCorrected};
 
 /// Puts the present details on an invoice as a later version.
@@ -26,7 +25,7 @@ pub async fn correct_invoice(app: &App, call: &Call, named: &InvoiceRef, reason:
     let (tenant, customer) = find_sides(&tx, &call.tenant, named.customer).await?;
     let before = versions::last_of(tx.conn(), &call.tenant, &[invoice.id]).await?.pop();
     let mut series = series::lock(tx.conn(), &call.tenant, CORRECTIONS).await?;
-    let (id, now, today) = (tx.id(), tx.now(), day_in(tx.time().zone, tx.now()));
+    let (id, now, today) = (tx.id(), tx.now(), tx.today());
     let issue = (&mut series, today, reason.to_owned());
     let version = InvoiceVersion::correct(id, (&invoice, before.as_ref()), (&tenant, &customer), issue, now)?;
     series::save(tx.conn(), &call.tenant, &series).await?;

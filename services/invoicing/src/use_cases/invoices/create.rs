@@ -4,7 +4,6 @@ use super::load::find_sides;
 use crate::{app::App, commands::invoices::CreateInvoice, messages, store::invoices};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::Invoice;
-use payterms_kernel::calendar::day_in;
 use payterms_proto::invoicing::v1::CreateInvoiceResponse;
 
 /// Writes a draft.
@@ -20,6 +19,6 @@ pub async fn create_invoice(app: &App, call: &Call, new: &CreateInvoice) -> Resu
     let now = tx.now();
     let invoice = Invoice::draft(tx.id(), (&tenant, &customer), new.currency, new.content.clone(), now)?;
     invoices::save_draft(tx.conn(), &call.tenant, &invoice).await?;
-    let rendered = messages::invoices::invoice(&call.tenant, &invoice, day_in(tx.time().zone, now))?;
+    let rendered = messages::invoices::invoice(&call.tenant, &invoice, tx.today())?;
     tx.commit(CreateInvoiceResponse { invoice: Some(rendered) }).await
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 use payterms_chassis::{AppError, WriteTx, etag};
 use payterms_invoicing_domain::{Customer, Invoice, InvoiceState, Tenant};
-use payterms_kernel::{Id, Refusal, TenantId, calendar::day_in};
+use payterms_kernel::{Id, Refusal, TenantId};
 use sea_orm::ConnectionTrait;
 
 /// The invoice that a request names, as far as the caller may see it.
@@ -41,7 +41,7 @@ pub async fn find_sides(tx: &WriteTx, tenant: &TenantId, customer: Id<Customer>)
 /// `ETAG_MISMATCH`.
 pub fn must_show(tx: &WriteTx, invoice: &mut Invoice, sides: (&Tenant, &Customer), etag: &str) -> Result<(), AppError> {
     invoice.bring_up_to_date(sides);
-    let shown = messages::invoices::invoice(&tx.call().tenant, invoice, day_in(tx.time().zone, tx.now()))?;
+    let shown = messages::invoices::invoice(&tx.call().tenant, invoice, tx.today())?;
     etag::check_shown(etag, &shown.etag)
 }
 

@@ -11,10 +11,7 @@ use crate::{
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{Customer, Discount, Invoice, Series, Tenant, number::INVOICES};
-use payterms_kernel::{
-    Refusal,
-    calendar::{day_in, start_of_day},
-};
+use payterms_kernel::{Refusal, calendar::start_of_day};
 use payterms_proto::invoicing::v1::{Invoice as InvoiceMessage, InvoiceChanged};
 use rust_decimal::Decimal;
 
@@ -41,7 +38,7 @@ pub async fn issue_draft(tx: &WriteTx, invoice: &mut Invoice, sides: (&Tenant, &
 pub async fn take_number<T>(tx: &WriteTx, take: impl FnOnce(&mut Series, NaiveDate) -> Result<T, Refusal>) -> Result<T, AppError> {
     let tenant = &tx.call().tenant;
     let mut series = series::lock(tx.conn(), tenant, INVOICES).await?;
-    let taken = take(&mut series, day_in(tx.time().zone, tx.now()))?;
+    let taken = take(&mut series, tx.today())?;
     series::save(tx.conn(), tenant, &series).await?;
     schedule_month_turn(tx).await?;
     Ok(taken)
@@ -52,10 +49,10 @@ pub async fn take_number<T>(tx: &WriteTx, take: impl FnOnce(&mut Series, NaiveDa
 pub async fn publish_invoice(tx: &mut WriteTx, invoice: &Invoice) -> Result<InvoiceMessage, AppError> {
     let tenant = tx.call().tenant.clone();
     invoices::save_many(tx.conn(), &tenant, std::slice::from_ref(invoice)).await?;
-    let rendered = messages::invoices::invoice(&tenant, invoice, day_in(tx.time().zone, tx.now()))?;
+    let rendered = messages::invoices::invoice(&tenant, invoice, tx.today())?;
     tx.emit("invoice", &invoice.id.to_string(), &InvoiceChanged { invoice: Some(rendered.clone()) }).await?;
     plan_reminders(tx, std::slice::from_ref(invoice)).await?;
-    receivables::post(tx.conn(), &tenant, invoice, day_in(tx.time().zone, tx.now())).await?;
+    receivables::post(tx.conn(), &tenant, invoice, tx.today()).await?;
     if let Some(billed) = invoice.billed {
         evaluate_metered_service(tx, billed.service).await?;
     }

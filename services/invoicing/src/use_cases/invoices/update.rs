@@ -3,7 +3,6 @@
 use super::load::{find_sides, lock_invoice, must_show};
 use crate::{app::App, commands::invoices::UpdateInvoice, messages, store::invoices};
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_kernel::calendar::day_in;
 use payterms_proto::invoicing::v1::UpdateInvoiceResponse;
 
 /// Changes what `paths` name of a draft.
@@ -37,6 +36,6 @@ pub async fn update_invoice(
     let now = tx.now();
     invoice.rewrite((&tenant, &customer), content, now)?;
     invoices::save_draft(tx.conn(), &call.tenant, &invoice).await?;
-    let rendered = messages::invoices::invoice(&call.tenant, &invoice, day_in(tx.time().zone, now))?;
+    let rendered = messages::invoices::invoice(&call.tenant, &invoice, tx.today())?;
     tx.commit(UpdateInvoiceResponse { invoice: Some(rendered) }).await
 }

@@ -99,7 +99,7 @@ fn method(language: Language, method: Option<&PaymentMethod>) -> String {
 /// Tells the customer and the tenant.
 pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), AppError> {
     report_to_tenant(tx, &own).await?;
-    let (zone, today) = (tx.time().zone, day_in(tx.time().zone, tx.now()));
+    let (zone, today) = (tx.time().zone, tx.today());
     // The wallet lets auto-recharge wait as long.
     let takes_credit = own.credit.is_positive() && (own.notice == Notice::Opened || own.by_bank);
     let recharge_from = today.checked_add_days(NOTICE).filter(|_| takes_credit);

@@ -19,10 +19,7 @@ use payterms_chassis::{
     names,
 };
 use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceState, MailKind, Payment, Receipt, mail::Attachment};
-use payterms_kernel::{
-    Id, Money,
-    calendar::{day_in, start_of_day},
-};
+use payterms_kernel::{Id, Money, calendar::start_of_day};
 use serde_json::json;
 
 /// Mails an invoice of the turn of a month that its mail did not bring; the subject is the invoice's id.
@@ -141,7 +138,7 @@ pub async fn mail_credit_note(tx: &mut WriteTx, invoice: &Invoice, note: &Credit
 /// None that a closed payment can cause.
 pub async fn mail_payment_received(tx: &mut WriteTx, payment: &Payment, paid: Vec<Paid>, receipt: Option<Receipt>) -> Result<(), AppError> {
     let amount = paid.iter().try_fold(Money::zero(payment.currency), |sum, own| sum.plus(own.paid))?;
-    let paid_on = payment.effective_on.unwrap_or_else(|| day_in(tx.time().zone, tx.now()));
+    let paid_on = payment.effective_on.unwrap_or_else(|| tx.today());
     let number = receipt.as_ref().map(|own| own.number.clone()).unwrap_or_default();
     let letter = Letter {
         kind: MailKind::PaymentReceived,

@@ -10,7 +10,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::{MeteredService, metered::must_be_billable};
-use payterms_kernel::{Refusal, calendar::day_in};
+use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1 as pb;
 
 /// Enables a service.
@@ -39,7 +39,7 @@ pub async fn enable_metered_service(
         Some(mut known) => {
             known.enable_again(terms, now)?;
             // What it still owes is no clean slate.
-            let today = day_in(tx.time().zone, now);
+            let today = tx.today();
             known.evaluate(metered::standing(tx.conn(), &call.tenant, known.id, today).await?, now);
             known
         }

@@ -10,7 +10,7 @@ use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{
     Customer, Invoice, Payment, PaymentNotice, PaymentState, Receipt, Tenant, number::RECEIPTS, receipt::Subject,
 };
-use payterms_kernel::{Money, calendar::day_in};
+use payterms_kernel::Money;
 use payterms_proto::invoicing::v1::ReceiptIssued;
 
 /// What a payment has paid of an invoice, and what is left of that.
@@ -58,7 +58,7 @@ async fn issue_payment_receipt(
     paid: &[Paid],
 ) -> Result<Receipt, AppError> {
     let tenant = tx.call().tenant.clone();
-    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let (now, today) = (tx.now(), tx.today());
     let amount = paid.iter().try_fold(Money::zero(payment.currency), |sum, own| sum.plus(own.paid))?;
     let invoices = paid.iter().map(|own| (own.number.clone(), own.paid)).collect();
     let subject = Subject::Payment { payment: payment.id, paid_on: payment.effective_on.unwrap_or(today), invoices };

@@ -22,7 +22,7 @@ use payterms_chassis::{
     kill,
 };
 use payterms_invoicing_domain::{Payment, PaymentState, TenderState, payment::Source};
-use payterms_kernel::{Id, calendar::day_in};
+use payterms_kernel::Id;
 use payterms_proto::invoicing::v1::CreatePaymentResponse;
 
 /// The kind of flow.
@@ -133,7 +133,7 @@ async fn record_payment(app: &App, lease: &Lease, driven: &Payment, ended: bool)
     let rendered = if ended && payment.state == PaymentState::Processing {
         payment.tenders.clone_from(&driven.tenders);
         payment.deferred.clone_from(&driven.deferred);
-        payment.took_effect(day_in(tx.time().zone, now));
+        payment.took_effect(tx.today());
         payment.close(&mut owned, now)?;
         schedule_collections(&tx, &owned).await?;
         if let Some(invoice) = owned.first().filter(|_| payment.automatic && payment.owner.is_empty()) {

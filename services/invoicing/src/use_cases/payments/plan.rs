@@ -10,7 +10,7 @@ use payterms_invoicing_domain::{
     Invoice, InvoiceState, Payment,
     payment::{self, PaymentRequest, Source},
 };
-use payterms_kernel::{Money, Refusal, Violation, calendar::day_in};
+use payterms_kernel::{Money, Refusal, Violation};
 use payterms_proto::wallet::v1::GetPaymentMeansResponse;
 
 /// Locks the invoices that are to be paid.
@@ -46,7 +46,7 @@ pub async fn plan_payment(
         return Err(Refusal::invalid(vec![Violation { field: "tenders".into(), reason: "DUPLICATE_ITEM", description }]).into());
     }
     let now = tx.now();
-    let deferred_on = Some(day_in(tx.time().zone, now));
+    let deferred_on = Some(tx.today());
     let request = PaymentRequest { invoices: to_pay.invoices.clone(), tenders, surplus_allowed: !tenant.overpayment_refused, deferred_on };
     Ok(payment::ask(tx.ids(), to_pay.customer, owned, &request, now)?)
 }

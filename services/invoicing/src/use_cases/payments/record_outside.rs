@@ -5,7 +5,7 @@ use crate::{app::App, commands::payments::OutsidePayment, store::invoices};
 use chrono::NaiveDate;
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::{Invoice, InvoiceState, Payment};
-use payterms_kernel::{Refusal, Violation, calendar::day_in};
+use payterms_kernel::{Refusal, Violation};
 use payterms_proto::invoicing::v1::RecordOutsidePaymentResponse;
 
 /// Records what was paid elsewhere.
@@ -28,7 +28,7 @@ pub async fn record_outside_payment(
         return Err(Refusal::not_found().into());
     }
     let now = tx.now();
-    let today = day_in(tx.time().zone, now);
+    let today = tx.today();
     let received_on = outside.received_on.unwrap_or(today);
     must_have_come(received_on, today)?;
     let wanted = (outside.invoices.clone(), outside.amount);

@@ -10,7 +10,6 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::{ReceiptVersion, number::CORRECTIONS};
-use payterms_kernel::calendar::day_in;
 use payterms_proto::invoicing::v1::{CorrectReceiptResponse, ReceiptCorrected};
 
 /// Puts the present details on a receipt as a later version. A receipt never changes: what is locked is the series of corrections.
@@ -27,7 +26,7 @@ pub async fn correct_receipt(app: &App, call: &Call, named: &ReceiptRef, reason:
     let (tenant, customer) = find_sides(&tx, &call.tenant, named.customer).await?;
     let last = receipt_versions::last_of(tx.conn(), &call.tenant, &[receipt.id]).await?.pop();
     let before = last.unwrap_or_else(|| ReceiptVersion::first(&receipt));
-    let (id, now, today) = (tx.id(), tx.now(), day_in(tx.time().zone, tx.now()));
+    let (id, now, today) = (tx.id(), tx.now(), tx.today());
     let issue = (&mut series, today, reason.to_owned());
     let version = ReceiptVersion::correct(id, (&receipt, &before), (&tenant, &customer), issue, now)?;
     series::save(tx.conn(), &call.tenant, &series).await?;

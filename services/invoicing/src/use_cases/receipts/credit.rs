@@ -12,7 +12,7 @@ use payterms_invoicing_domain::{
     number::RECEIPT_CREDIT_NOTES,
     receipt_credit_note::{CHARGED_BACK, GivenBack},
 };
-use payterms_kernel::{Money, calendar::day_in};
+use payterms_kernel::Money;
 use payterms_proto::{
     invoicing::v1::ReceiptCreditNoteIssued,
     wallet::v1::{TopUp, TopUpRefundChanged, top_up_refund::State},
@@ -68,7 +68,7 @@ pub async fn credit_disputed_receipt(
 /// Gives a credit note its number, and publishes it.
 async fn publish_note(tx: &mut WriteTx, receipt: &Receipt, given_back: GivenBack) -> Result<ReceiptCreditNote, AppError> {
     let tenant = tx.call().tenant.clone();
-    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let (now, today) = (tx.now(), tx.today());
     let mut series = series::lock(tx.conn(), &tenant, RECEIPT_CREDIT_NOTES).await?;
     let note = ReceiptCreditNote::issue(tx.id(), receipt, given_back, (&mut series, today), now)?;
     series::save(tx.conn(), &tenant, &series).await?;

@@ -11,7 +11,7 @@ use payterms_invoicing_domain::{
     number::RECEIPTS,
     receipt::{Bought, Subject},
 };
-use payterms_kernel::{Id, Money, calendar::day_in, money::parse_decimal};
+use payterms_kernel::{Id, Money, money::parse_decimal};
 use payterms_proto::{
     invoicing::v1::ReceiptIssued,
     wallet::v1::{TaxKind, TopUp},
@@ -48,7 +48,7 @@ pub async fn issue_receipt(tx: &mut WriteTx, top_up: &TopUp) -> Result<(), AppEr
 /// Gives a receipt its number, and publishes it.
 async fn publish_receipt(tx: &mut WriteTx, sides: (&Tenant, &Customer), bought: Bought) -> Result<Receipt, AppError> {
     let tenant = tx.call().tenant.clone();
-    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let (now, today) = (tx.now(), tx.today());
     let mut series = series::lock(tx.conn(), &tenant, RECEIPTS).await?;
     let receipt = Receipt::issue(tx.id(), sides, bought, (&mut series, today), now)?;
     series::save(tx.conn(), &tenant, &series).await?;

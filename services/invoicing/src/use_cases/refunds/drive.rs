@@ -16,7 +16,7 @@ use payterms_chassis::{
     kill,
 };
 use payterms_invoicing_domain::{Destination, Refund};
-use payterms_kernel::{Id, calendar::day_in};
+use payterms_kernel::Id;
 use payterms_proto::invoicing::v1::{CreateCreditNoteResponse, UnapplyPaymentResponse};
 
 /// The kind of flow.
@@ -54,7 +54,7 @@ async fn record_refund(app: &App, lease: &Lease, mut refund: Refund) -> Result<(
     let now = tx.now();
     refund.end(now);
     publish_refund(&mut tx, &refund).await?;
-    let shown = Some(messages::invoices::invoice(tenant, &invoice, day_in(tx.time().zone, now))?);
+    let shown = Some(messages::invoices::invoice(tenant, &invoice, tx.today())?);
     let rendered = Some(messages::refunds::refund(tenant, &refund));
     if let Some(note) = refund.credit_note {
         let note = credit_notes::find(tx.conn(), tenant, note).await?;

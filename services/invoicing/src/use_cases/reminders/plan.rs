@@ -11,7 +11,7 @@ use payterms_chassis::{
     names,
 };
 use payterms_invoicing_domain::Invoice;
-use payterms_kernel::calendar::{day_in, start_of_day};
+use payterms_kernel::calendar::start_of_day;
 use uuid::Uuid;
 
 /// Plans reminders after a change of the schedule; the subject is the invoice that the page comes after.
@@ -31,7 +31,7 @@ pub async fn plan_reminders(tx: &WriteTx, changed: &[Invoice]) -> Result<(), App
 
 /// Plans the next reminder of invoices by the days of a schedule.
 pub async fn plan_reminders_by(tx: &WriteTx, changed: &[Invoice], days: &[i16]) -> Result<(), AppError> {
-    let (zone, today) = (tx.time().zone, day_in(tx.time().zone, tx.now()));
+    let (zone, today) = (tx.time().zone, tx.today());
     let (mut due, mut none) = (Vec::new(), Vec::new());
     for invoice in changed {
         match invoice.next_reminder(days, today) {

@@ -12,7 +12,7 @@ use payterms_chassis::{
     jobs::{DueRow, schedule, take},
     names,
 };
-use payterms_kernel::{Id, calendar::day_in};
+use payterms_kernel::Id;
 
 /// Reminds of an invoice; the subject is the invoice's id.
 pub const JOB: &str = "remind";
@@ -30,7 +30,7 @@ pub async fn send_reminder(app: &App, row: &DueRow) -> Result<(), AppError> {
     }
     let Some(mut invoice) = found else { return Ok(()) };
     let days = tenants::reminder_days(tx.conn(), &row.tenant).await?;
-    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let (now, today) = (tx.now(), tx.today());
     if invoice.remind(&days, today)? {
         mail_reminder(&mut tx, &invoice, today).await?;
         invoice.touch(now);

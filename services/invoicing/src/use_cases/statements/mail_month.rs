@@ -20,7 +20,7 @@ use payterms_chassis::{
     names,
 };
 use payterms_invoicing_domain::{Customer, InvoiceState};
-use payterms_kernel::{Id, calendar::day_in};
+use payterms_kernel::Id;
 use uuid::Uuid;
 
 /// Mails a page of a month; the subject is `YYYY-MM-DD/after/last`, the bounds of its customers.
@@ -79,7 +79,7 @@ async fn mail_customer(tx: &mut WriteTx, customer: Id<Customer>, month: NaiveDat
     cancel_many(tx, invoice_notices::JOB, &attached).await?;
     of_turn.append(&mut issued);
     let issued = of_turn;
-    let today = day_in(tx.time().zone, tx.now());
+    let today = tx.today();
     let open = outstanding::of_customer(tx.conn(), &tenant, customer, today).await?;
     mail_statements(tx, &pages, &issued, &open).await
 }

@@ -9,15 +9,17 @@ use crate::{
     use_cases::invoices::load::find_sides,
 };
 use chrono::{DateTime, Days, Months, NaiveDate, Utc};
+use chrono_tz::Tz;
 use payterms_chassis::{
     AppError, WriteTx,
     jobs::{DueRow, preceded, schedule, schedule_once, take},
     names,
+    zones::{due_at, move_rows},
 };
 use payterms_invoicing_domain::{Customer, Statement, statement::Moved};
 use payterms_kernel::{
     Currency, Id, Money,
-    calendar::{day_in, first_of_month, start_of_day},
+    calendar::{day_in, first_of_month, same_day, start_of_day},
 };
 use payterms_proto::invoicing::v1::StatementIssued;
 use uuid::Uuid;
@@ -43,6 +45,14 @@ pub async fn schedule_month_turn(tx: &WriteTx) -> Result<(), AppError> {
 /// Moves the turn to where a test clock begins.
 pub async fn schedule_month_turn_from(tx: &WriteTx, now: DateTime<Utc>) -> Result<(), AppError> {
     Ok(schedule(tx, JOB, TURN, next_turn(tx, now)).await?)
+}
+
+/// The tenant's zone has changed: the same month ends when it ends in the new zone. In the transaction of the change, since the turn
+/// tells its month from when it is due.
+pub async fn move_month_turn(tx: &WriteTx, before: Tz, zone: Tz) -> Result<(), AppError> {
+    let Some(due) = due_at(tx, JOB, TURN).await? else { return Ok(()) };
+    let moved = same_day(before, zone, due).map(|to| (TURN.to_owned(), due, to));
+    Ok(move_rows(tx, JOB, moved.as_slice()).await?)
 }
 
 fn next_turn(tx: &WriteTx, now: DateTime<Utc>) -> DateTime<Utc> {

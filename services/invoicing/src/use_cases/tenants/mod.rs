@@ -1,6 +1,7 @@
 //! The register of tenants.
 
 pub mod create;
+pub mod follow_zone;
 pub mod read;
 pub mod save;
 pub mod suspend;

@@ -8,6 +8,7 @@ pub mod end;
 pub mod evaluate;
 pub mod follow_invoice;
 pub mod follow_method;
+pub mod follow_zone;
 mod load;
 pub mod preview;
 pub mod propose;

@@ -10,7 +10,6 @@ use crate::{
 };
 use chrono::TimeDelta;
 use payterms_chassis::{Answer, AppError, Call, WriteTx, call::Caller, kill};
-use payterms_kernel::calendar::day_in;
 use payterms_plans_domain::{
     Actor, Plan, Side,
     proposal::{Facts, NewPlan, propose},
@@ -68,7 +67,7 @@ pub(super) async fn proposed_plan(tx: &mut WriteTx, command: &ProposePlan, mut f
             "PAYMENT_PLAN_PROPOSED".clone_into(&mut invoice.blocked);
         }
     }
-    let today = day_in(tx.time().zone, now);
+    let today = tx.today();
     let new = NewPlan { id: tx.id(), customer: command.customer.customer, by };
     Ok(propose(new, facts, command.proposal.clone(), &settings, today, now)?)
 }

@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{app::App, commands::plans::PlanRef};
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_kernel::calendar::day_in;
 use payterms_proto::plans::v1::RetryPlanCollectionResponse;
 
 /// Begins an attempt to collect. The answer does not wait for its flow.
@@ -22,7 +21,7 @@ pub async fn retry_plan_collection(app: &App, call: &Call, named: &PlanRef) -> R
     }
     let now = tx.now();
     let attempt = tx.id::<Attempt>().uuid();
-    plan.retry_attempt(attempt, day_in(tx.time().zone, now), now)?;
+    plan.retry_attempt(attempt, tx.today(), now)?;
     let lease = app.flows.open(&tx, collect::FLOW, attempt).await?;
     let rendered = publish_plan(&mut tx, &mut plan, EventDetails::default()).await?;
     let answer = tx.commit(RetryPlanCollectionResponse { plan: Some(rendered) }).await?;

@@ -13,7 +13,7 @@ use payterms_chassis::{
     flow::{self, Lease},
     kill, retry,
 };
-use payterms_kernel::{Id, calendar::day_in, id::step_id};
+use payterms_kernel::{Id, id::step_id};
 use payterms_plans_domain::{Actor, Invoice, Plan, PlanState, Side, Verb, life::Figures, plan::PendingTransition};
 use payterms_proto::{invoicing::v1::block::Reason, plans::v1::ProposePlanResponse};
 use prost::Message;
@@ -141,7 +141,7 @@ async fn answer_by_bands(tx: &WriteTx, plan: &mut Plan) -> Result<(), AppError> 
     let ago = breached.map(|at| (now - at).num_days());
     let count = plan.offer.instalments.len();
     let last = plan.offer.instalments.last().map(|instalment| instalment.due_on);
-    let days = last.map_or(0, |last| (last - day_in(tx.time().zone, now)).num_days());
+    let days = last.map_or(0, |last| (last - tx.today()).num_days());
     let open = plan.open()?;
     match settings.bands(open, u32::try_from(count).unwrap_or(u32::MAX), days, ago) {
         Some(true) => plan.accept(Verb::Approve, Actor::suite(), open, now)?,

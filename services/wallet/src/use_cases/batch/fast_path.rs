@@ -38,7 +38,7 @@ pub async fn try_single_call(db: &Db, cache: &LotCache, item: &BatchItem) -> Res
     let event = PostingsMade { wallets: posted_wallet(tenant, &locked).into_iter().collect() };
     let requests = RequestsByTransfer::from([(transfer, RequestStamp::of(call))]);
     let changed = std::slice::from_mut(&mut locked);
-    let accrued = accrue(zone, changed)?;
+    let accrued = accrue((zone, None), changed)?;
     let changes = Changes::of(tenant, changed, &accrued.sums, &requests)?;
     // The first debit of a month schedules the closing of the month, which the procedure cannot do.
     if !accrued.closings.is_empty() {

@@ -17,7 +17,7 @@ use payterms_chassis::{
     flow::{self, Lease},
     kill,
 };
-use payterms_kernel::{Id, Refusal, calendar::day_in};
+use payterms_kernel::{Id, Refusal};
 use payterms_proto::wallet::v1::ChargeForPaymentResponse;
 use payterms_wallet_domain::{Charge, ChargeState, PaymentMethod};
 
@@ -43,7 +43,7 @@ pub async fn charge_for_payment(
     if let Some(charge) = charges::of_step(tx.conn(), &call.tenant, call.request_id).await? {
         return Ok(Answer::replay(ChargeForPaymentResponse { charge: Some(messages::charge(&named.customer, &charge)) }));
     }
-    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let (now, today) = (tx.now(), tx.today());
     let customer = named.customer.customer;
     let method = match method {
         Some(method) => Some(*method),

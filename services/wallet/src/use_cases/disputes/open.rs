@@ -121,14 +121,14 @@ async fn open(
     if let Some(mut method) = found {
         method.charged_back = true;
         methods::save(tx, customer, &method).await?;
-        saved.stop_charging(method.id, day_in(zone, now));
+        saved.stop_charging(method.id, tx.today());
         methods::save_pointers(tx, customer, &saved).await?;
         publish_methods(tx, &CustomerRef { tenant: tenant.clone(), customer }, &saved, false).await?;
     }
     if taken.credit.is_positive() {
         let mut rules = recharges::find(tx.conn(), &tenant, locked.wallet.id).await?;
         if !rules.rules.is_none() {
-            let until = start_of_day(zone, day_in(zone, now).checked_add_days(NOTICE).unwrap_or(chrono::NaiveDate::MAX));
+            let until = start_of_day(zone, tx.today().checked_add_days(NOTICE).unwrap_or(chrono::NaiveDate::MAX));
             rules.pause(until);
             publish_recharge(tx, &locked.wallet, &rules).await?;
             schedule(tx, recharge::JOB, &locked.wallet.id.to_string(), until).await?;

@@ -7,10 +7,10 @@ use crate::{
 };
 use payterms_chassis::{
     AppError,
-    jobs::{DueRow, take},
+    jobs::{DueRow, schedule, take},
     names,
 };
-use payterms_kernel::Id;
+use payterms_kernel::{Id, calendar::start_of_day};
 
 /// The job; its subject is the fee's id.
 pub const JOB: &str = "take_fee";
@@ -28,6 +28,12 @@ pub async fn take_recurring_fee(app: &App, row: &DueRow) -> Result<(), AppError>
     let Some(mut fee) = fees::find(tx.conn(), &row.tenant, unlocked.id).await?.filter(|fee| !fee.cancelled) else {
         return tx.commit_rows().await;
     };
+    let day = fee.next_on().map(|day| start_of_day(tx.time().zone, day)).filter(|day| *day > tx.now());
+    if let Some(day) = day {
+        // The tenant's zone has changed: its day has not begun yet.
+        schedule(&tx, JOB, &row.subject, day).await?;
+        return tx.commit_rows().await;
+    }
     take_month(&mut tx, &mut locked, &mut fee).await?;
     tx.commit_rows().await
 }

@@ -3,15 +3,16 @@
 use crate::{
     app::App,
     store::{metered, wallets},
+    use_cases::months::close::end_of,
 };
-use chrono::{Months, NaiveDate};
+use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, WriteTx,
     jobs::{DueRow, schedule, take},
     names,
     render::{date, decimal, money},
 };
-use payterms_kernel::{Money, TenantId, calendar::start_of_day};
+use payterms_kernel::{Money, TenantId};
 use payterms_proto::wallet::v1::{MeteredUsageClosed, metered_usage_closed::Line};
 use payterms_wallet_domain::MeteredService;
 use rust_decimal::Decimal;
@@ -21,8 +22,7 @@ pub const JOB: &str = "close_metered";
 
 /// Schedules the closing of a service's open month for the beginning of the next one.
 pub async fn schedule_close(tx: &WriteTx, service: &MeteredService) -> Result<(), AppError> {
-    let next = service.open_month.checked_add_months(Months::new(1)).unwrap_or(NaiveDate::MAX);
-    Ok(schedule(tx, JOB, &service.id.to_string(), start_of_day(tx.time().zone, next)).await?)
+    Ok(schedule(tx, JOB, &service.id.to_string(), end_of(tx.time().zone, service.open_month)).await?)
 }
 
 /// Closes the past month of a service.
@@ -39,6 +39,11 @@ pub async fn close_metered_month(app: &App, row: &DueRow) -> Result<(), AppError
     }
     let Some(mut service) = metered::lock(&tx, id).await? else { return Ok(()) };
     let month = service.open_month;
+    if end_of(tx.time().zone, month) > tx.now() {
+        // The tenant's zone has changed: the month goes on.
+        schedule_close(&tx, &service).await?;
+        return tx.commit_rows().await;
+    }
     let used = metered::used(tx.conn(), &row.tenant, &service, month).await?;
     service.close_month();
     metered::save(tx.conn(), &row.tenant, &service).await?;

@@ -3,10 +3,7 @@
 use super::close::schedule_close;
 use crate::store::metered;
 use payterms_chassis::{AppError, WriteTx, names};
-use payterms_kernel::{
-    Currency, Id,
-    calendar::{day_in, first_of_month},
-};
+use payterms_kernel::{Currency, Id, calendar::first_of_month};
 use payterms_proto::invoicing::v1::{MeteredService as ServiceMessage, metered_service::State};
 use payterms_wallet_domain::{MeteredService, metered::Access};
 
@@ -27,7 +24,7 @@ pub async fn follow_metered_service(tx: &WriteTx, message: &ServiceMessage) -> R
         service.access = access;
         return metered::save(tx.conn(), &tenant, &service).await;
     }
-    let open_month = first_of_month(day_in(tx.time().zone, tx.now()));
+    let open_month = first_of_month(tx.today());
     let service = MeteredService {
         id: name.id(1),
         customer: Id::from_uuid(name.id(0)),

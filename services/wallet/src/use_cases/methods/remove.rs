@@ -6,7 +6,6 @@ use crate::{
     use_cases::recharges::end_stops::lock_for_change,
 };
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_kernel::calendar::day_in;
 use payterms_proto::wallet::v1::RemovePaymentMethodResponse;
 use payterms_wallet_domain::recharge::Change;
 
@@ -24,7 +23,7 @@ pub async fn remove_payment_method(app: &App, call: &Call, named: &MethodRef) ->
     let mut method = active_method(&tx, named, &saved).await?;
     method.must_be_removable()?;
     let before = saved.collection;
-    saved.remove(named.method, day_in(tx.time().zone, tx.now()));
+    saved.remove(named.method, tx.today());
     method.active = false;
     methods::save_pointers(&tx, customer, &saved).await?;
     methods::save(&tx, customer, &method).await?;

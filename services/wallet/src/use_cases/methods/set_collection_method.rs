@@ -6,7 +6,6 @@ use crate::{
     use_cases::recharges::end_stops::lock_for_change,
 };
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_kernel::calendar::day_in;
 use payterms_proto::wallet::v1::SetCollectionMethodResponse;
 use payterms_wallet_domain::recharge::Change;
 
@@ -22,7 +21,7 @@ pub async fn set_collection_method(app: &App, call: &Call, named: &MethodRef) ->
         return Ok(answer);
     }
     let method = active_method(&tx, named, &saved).await?;
-    method.must_be_collectable(day_in(tx.time().zone, tx.now()))?;
+    method.must_be_collectable(tx.today())?;
     let before = saved.collection.replace(named.method);
     methods::save_pointers(&tx, customer, &saved).await?;
     let change = saved.is_replaced(before).then_some(Change::MethodReplaced);

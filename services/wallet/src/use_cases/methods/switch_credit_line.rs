@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use payterms_chassis::{Answer, AppError, Call, kill};
-use payterms_kernel::{Refusal, calendar::day_in};
+use payterms_kernel::Refusal;
 use payterms_proto::wallet::v1::SwitchCreditLineResponse;
 use payterms_wallet_domain::{MethodKind, PaymentMethod};
 
@@ -38,7 +38,7 @@ pub async fn switch_credit_line(
         return Err(Refusal::precondition("OTHER_METHOD_REQUIRED", message).into());
     }
     let now = tx.now();
-    let today = day_in(tx.time().zone, now);
+    let today = tx.today();
     let found = methods::find(tx.conn(), &named.tenant, named.customer, id).await?.filter(|method| method.kind == MethodKind::CreditLine);
     let mut method = found.unwrap_or_else(|| PaymentMethod::of_line(id, now));
     match to {

@@ -1,12 +1,12 @@
 //! Accruals: the amounts that transfers add to the months of their wallets, from which invoices are made.
 
 use crate::store::{accruals::Sums, wallets::Locked};
-use chrono::{DateTime, Months, Utc};
+use chrono::{DateTime, Months, NaiveDate, Utc};
 use chrono_tz::Tz;
 use payterms_chassis::AppError;
 use payterms_kernel::{
     Money,
-    calendar::{day_in, first_of_month, start_of_day},
+    calendar::{first_of_month, start_of_day, today},
 };
 use payterms_wallet_domain::month::accrued;
 
@@ -26,11 +26,13 @@ pub struct Accrued {
 ///
 /// # Errors
 /// `Fault` for an amount that no column could hold.
-pub fn accrue(zone: Tz, changed: &mut [Locked]) -> Result<Accrued, AppError> {
+pub fn accrue((zone, reached): (Tz, Option<NaiveDate>), changed: &mut [Locked]) -> Result<Accrued, AppError> {
     let (mut sums, mut closings) = (Sums::new(), Closings::new());
     for Locked { wallet, .. } in changed {
         for transfer in &wallet.transfers {
-            let month = first_of_month(day_in(zone, transfer.recorded_at));
+            let month = first_of_month(today(zone, transfer.recorded_at, reached));
+            // Nothing accrues to a month before the open one: that is closed.
+            let month = wallet.closes.map_or(month, |open| month.max(open));
             for (funding, label, amount) in accrued(wallet, transfer)? {
                 let zero = Money::zero(wallet.currency);
                 let sum = sums.entry((wallet.id, month, funding, label)).or_insert(zero);

@@ -10,15 +10,16 @@ use crate::{
         wallets::{self, Locked},
     },
 };
-use chrono::NaiveDate;
+use chrono::{DateTime, Months, NaiveDate, Utc};
+use chrono_tz::Tz;
 use payterms_chassis::{
     AppError, WriteTx,
-    jobs::{DueRow, take},
+    jobs::{DueRow, schedule, take},
     kill, names,
 };
 use payterms_kernel::{
     Id, Money, Refusal,
-    calendar::{day_in, first_of_month},
+    calendar::{first_of_month, start_of_day},
 };
 use payterms_wallet_domain::{
     Wallet,
@@ -37,15 +38,25 @@ pub async fn close_month(app: &App, row: &DueRow) -> Result<(), AppError> {
     if !take(&tx, row).await? {
         return Ok(());
     }
-    // The month follows from the due date and not from today, so that no month is skipped after an outage.
-    let last_day = day_in(tx.time().zone, row.due).pred_opt().unwrap_or_default();
-    let month = first_of_month(last_day);
+    // The month is the wallet's and not today's, so that no month is skipped after an outage or closed twice after a change of zone.
+    let Some(month) = locked.wallet.closes else { return tx.commit_rows().await };
+    let ends = end_of(tx.time().zone, month);
+    if ends > tx.now() {
+        schedule(&tx, JOB, &row.subject, ends).await?;
+        return tx.commit_rows().await;
+    }
     let mut agreement = postpaid::live(tx.conn(), &row.tenant, locked.wallet.id).await?.filter(|_| locked.wallet.overdraft.is_some());
     end_month(&mut tx, &mut locked, agreement.as_mut(), month).await?;
     kill::point("month.before_close");
     tx.commit_rows().await?;
     kill::point("month.after_close");
     Ok(())
+}
+
+/// When a month ends in a zone.
+#[must_use]
+pub fn end_of(zone: Tz, month: NaiveDate) -> DateTime<Utc> {
+    start_of_day(zone, month.checked_add_months(Months::new(1)).unwrap_or(month))
 }
 
 async fn used(tx: &WriteTx, wallet: &Wallet, month: NaiveDate) -> Result<Money, AppError> {
@@ -79,7 +90,7 @@ pub async fn close_for_termination(
     explanation: String,
 ) -> Result<(), AppError> {
     let now = tx.now();
-    let current = first_of_month(day_in(tx.time().zone, now));
+    let current = first_of_month(tx.today());
     while let Some(past_month) = locked.wallet.closes.filter(|month| *month < current && agreement.state == AgreementState::Active) {
         end_month(tx, locked, Some(&mut *agreement), past_month).await?;
         *locked = wallets::lock_many(tx, &[locked.wallet.id]).await?.pop().ok_or_else(Refusal::not_found)?;

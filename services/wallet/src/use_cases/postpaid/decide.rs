@@ -40,7 +40,7 @@ pub async fn decide_postpaid(app: &App, call: &Call, command: &DecidePostpaid) -
     let found = postpaid::find(tx.conn(), &call.tenant, locked.wallet.id, command.agreement.agreement).await?;
     let mut agreement = found.ok_or_else(Refusal::not_found)?;
     let now = tx.now();
-    let today = day_in(tx.time().zone, now);
+    let today = tx.today();
     if command.approve {
         let settings = settings::find(tx.conn(), &call.tenant).await?;
         let customer = customers::find(tx.conn(), &call.tenant, named.customer).await?.ok_or_else(Refusal::not_found)?;

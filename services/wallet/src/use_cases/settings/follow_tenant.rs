@@ -1,16 +1,16 @@
 //! Follows invoicing's tenants: whether one is suspended, its time zone, the setting that prepayment depends on, and
 //! up to which amount one person gives something back.
 
-use super::save::publish_settings;
+use super::{follow_zone, save::publish_settings};
 use crate::store::settings as store;
-use payterms_chassis::{AppError, WriteTx, render::money_of, tenants};
+use payterms_chassis::{AppError, WriteTx, render::money_of, zones};
 use payterms_kernel::Money;
 use payterms_proto::invoicing::v1::{Tenant, tenant::State};
 
 /// Copies a tenant's fields from invoicing's event. If a condition of prepayment no longer holds, it is turned off.
 pub async fn follow_tenant(tx: &mut WriteTx, tenant: &Tenant) -> Result<(), AppError> {
     let suspended = tenant.state() == State::Suspended;
-    tenants::register(tx.conn(), &tx.call().tenant, suspended, &tenant.time_zone).await?;
+    zones::register(tx, suspended, &tenant.time_zone, &follow_zone::JOBS).await?;
     let mut settings = store::lock(tx.conn(), &tx.call().tenant).await?;
     let limits: Vec<Money> = tenant.approval_limits.iter().filter_map(money_of).collect();
     if settings.approval_limits != limits {

@@ -1,6 +1,7 @@
 //! A tenant's settings: changed, followed, prepayment turned on and off, read.
 
 pub mod follow_tenant;
+pub mod follow_zone;
 pub mod limit;
 pub mod read;
 pub mod save;

@@ -16,7 +16,7 @@ use payterms_chassis::{
     flow::{self, Lease},
     kill,
 };
-use payterms_kernel::{Id, Refusal, calendar::day_in};
+use payterms_kernel::{Id, Refusal};
 use payterms_proto::wallet::v1::CreateTopUpResponse;
 use payterms_wallet_domain::top_up::{self, Source, Terms};
 
@@ -45,7 +45,7 @@ pub async fn create_top_up(app: &App, call: &Call, command: &CreateTopUp) -> Res
         })?,
     };
     let method = methods::find(tx.conn(), tenant, customer_id, id).await?.ok_or_else(Refusal::not_found)?;
-    let (now, today) = (tx.now(), day_in(tx.time().zone, tx.now()));
+    let (now, today) = (tx.now(), tx.today());
     let terms = Terms { settings: &settings, customer: &customer, method: &method, today };
     let top_up = top_up::ask(&locked.wallet, tx.ids(), &terms, command.amount, Source::Customer, now)?;
     app.provider(&method.provider)?;

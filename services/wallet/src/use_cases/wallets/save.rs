@@ -20,7 +20,7 @@ pub async fn save_wallet(tx: &WriteTx, changed: &mut Locked) -> Result<(), AppEr
 /// # Errors
 /// `Fault` where a decision broke a rule of the books.
 pub async fn save_wallets(tx: &WriteTx, changed: &mut [Locked], requests: &RequestsByTransfer) -> Result<(), AppError> {
-    let accrued = accrue(tx.time().zone, changed)?;
+    let accrued = accrue((tx.time().zone, tx.time().reached), changed)?;
     let changes = Changes::of(&tx.call().tenant, changed, &accrued.sums, requests)?;
     schedule_many(tx, close::JOB, &accrued.closings).await?;
     changes.save(tx).await
