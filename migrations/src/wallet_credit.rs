@@ -1,5 +1,10 @@
 //! What gives bought credit back.
 
+use crate::{ddl::Step, system};
+
+/// The tenant's calendar never goes back.
+pub const ZONES: Step = Step { name: "wallet_0012_periods", postgres: &[], statements: &[system::DAY_REACHED], tables: &[] };
+
 /// Refunds of top-ups, and the lot that a top-up made.
 pub mod refunds {
     use crate::ddl::{DataStep, Guard, Step, Table};

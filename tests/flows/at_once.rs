@@ -100,7 +100,7 @@ async fn crowded(on: (Database, bool), (name, play): Scenario, seen: &mut BTreeS
 }
 
 /// Played on both databases, on PostgreSQL over two replicas.
-const SCENARIOS: [Scenario; 46] = scenarios!(
+const SCENARIOS: [Scenario; 47] = scenarios!(
     versions::details_make_a_new_version_of_a_receipt_too,
     holds::capture_hold_in_parts_and_release_the_rest,
     collections::an_owner_blocks_all_or_none_and_alone_lifts,

@@ -10,25 +10,26 @@ use tonic::{Code, Status};
 /// UNAUTHENTICATED with `TOKEN_MISSING`, `TOKEN_EXPIRED` or `TOKEN_INVALID`, and what to do.
 pub fn verified<T>(headers: &HeaderMap, verify: impl FnOnce(&str) -> Result<T, TokenFault>) -> Result<T, Box<Status>> {
     verify(token(headers)?).map_err(|fault| match fault {
-        TokenFault::Expired => refused("TOKEN_EXPIRED", "The token has expired. Get a new one."),
-        _ => refused("TOKEN_INVALID", "The token is not accepted here. Get a new one."),
+        TokenFault::Expired => Box::new(refused("TOKEN_EXPIRED", "The token has expired. Get a new one.")),
+        _ => Box::new(refused("TOKEN_INVALID", "The token is not accepted here. Get a new one.")),
     })
 }
 
 fn token(headers: &HeaderMap) -> Result<&str, Box<Status>> {
-    let missing = || refused("TOKEN_MISSING", "Send the header authorization: Bearer <token>.");
+    let missing = || Box::new(refused("TOKEN_MISSING", "Send the header authorization: Bearer <token>."));
+    let invalid = |message| Box::new(refused("TOKEN_INVALID", message));
     let header = headers.get(AUTHORIZATION).ok_or_else(missing)?;
-    let header = header.to_str().map_err(|_| refused("TOKEN_INVALID", "The header authorization holds other than visible characters."))?;
-    match header.trim().split_once(char::is_whitespace) {
+    let header = header.to_str().map_err(|_| invalid("The header authorization holds other than visible characters."))?.trim();
+    match header.split_once(char::is_whitespace) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-        Some(_) => Err(refused("TOKEN_INVALID", "Only bearer tokens are taken. Send the header authorization: Bearer <token>.")),
-        None if header.trim().eq_ignore_ascii_case("bearer") || header.trim().is_empty() => Err(missing()),
-        None => Err(refused("TOKEN_INVALID", "Write Bearer and a blank before the token: authorization: Bearer <token>.")),
+        Some(_) => Err(invalid("Only bearer tokens are taken. Send the header authorization: Bearer <token>.")),
+        None if header.eq_ignore_ascii_case("bearer") || header.is_empty() => Err(missing()),
+        None => Err(invalid("Write Bearer and a blank before the token: authorization: Bearer <token>.")),
     }
 }
 
-fn refused(reason: &'static str, message: &str) -> Box<Status> {
-    Box::new(status(Code::Unauthenticated, reason, message))
+fn refused(reason: &'static str, message: &str) -> Status {
+    status(Code::Unauthenticated, reason, message)
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 //! (docs/domain/invoicing.md#disputes).
 
 use crate::{
+    block::{Block, BlockReason},
     chargeback::Reversed,
-    collection::{Block, BlockReason, CollectionState},
+    collection::CollectionState,
     customer::Customer,
     invoice::{Invoice, InvoiceState},
     payment::{Allocation, Payment},

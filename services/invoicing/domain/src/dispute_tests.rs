@@ -2,8 +2,9 @@
 
 use crate::{
     Invoice, InvoiceState, Payment, TenderState,
+    block::{Block, BlockReason},
     chargeback::{Reversed, Taken},
-    collection::{Block, BlockReason, CollectionState},
+    collection::CollectionState,
     explain::{Calendar, explain},
     payment::{
         PaymentRequest, Source, ask,

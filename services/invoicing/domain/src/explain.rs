@@ -2,7 +2,8 @@
 
 use crate::{
     announced::Announcements,
-    collection::{Block, BlockReason, CollectionState},
+    block::{Block, BlockReason},
+    collection::CollectionState,
     invoice::{Invoice, InvoiceState},
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -226,7 +227,8 @@ mod tests {
     use super::{Calendar, Topic, explain};
     use crate::{
         announced::Announcements,
-        collection::{Block, BlockReason, CollectionState},
+        block::{Block, BlockReason},
+        collection::CollectionState,
         payment::tests::invoices,
     };
     use chrono::{DateTime, NaiveDate};

@@ -2,7 +2,8 @@
 
 use crate::{
     announced::Announcements,
-    collection::{Block, Collection, DebitNotice},
+    block::Block,
+    collection::{Collection, DebitNotice},
     customer::{Address, Customer},
     deferral::Deferral,
     discount::Discount,

@@ -17,10 +17,7 @@ use payterms_invoicing_domain::{
     chargeback::Taken,
     dispute::{Applied, Dispute, NOTICE},
 };
-use payterms_kernel::{
-    Id,
-    calendar::{day_in, start_of_day},
-};
+use payterms_kernel::{Id, calendar::start_of_day};
 use payterms_proto::wallet::v1::dispute::State;
 
 /// Takes in as much of a dispute as can be. False where its payment is not known, so that there is nothing to take in.

@@ -20,10 +20,7 @@ use crate::{
 };
 use chrono::Days;
 use payterms_chassis::{AppError, Call, WriteTx, jobs::schedule, kill, render::money};
-use payterms_kernel::{
-    Id, TenantId,
-    calendar::{day_in, start_of_day},
-};
+use payterms_kernel::{Id, TenantId, calendar::start_of_day};
 use payterms_proto::wallet::v1::{ChargedBack, TopUpChanged};
 use payterms_wallet_domain::{
     Charge, ChargeState, Dispute, PaymentMethod, TopUp, TopUpState,
