@@ -4,6 +4,7 @@ use crate::{
     chargebacks::{charges, take_back},
     clocks::advance,
     collections::{DAY, START},
+    disputes::{disputed, until_invoice},
     invariants,
     invariants_of_credit::credit_agrees,
     invoices::read,
@@ -21,7 +22,7 @@ use payterms_proto::{
         invoice, refund_part::Destination,
     },
     plans::v1::{PlanSettings, WithdrawPlanRequest},
-    wallet::v1::{GetBalanceRequest, ListWalletsRequest},
+    wallet::v1::{GetBalanceRequest, ListWalletsRequest, LoseDisputeRequest, dispute},
 };
 use payterms_suite::client::request_id;
 use payterms_testkit::{World, on_both, reason};
@@ -94,8 +95,15 @@ async fn a_chargeback_is_owed_again(world: &World) {
     take_back(&world.suite.simulator, &charges(&world.suite.simulator).await[0]).await;
     credit.owes(300).await;
     assert_eq!(read(&credit.owner, &invoice.name).await.unwrap().state(), invoice::State::Open);
-    // Nobody pays it: the line is suspended once it is past due.
+    // While the dispute is open nothing follows; once it is lost and nobody pays, the line is suspended as past due.
     advance(world, START + 60 * DAY).await;
+    assert_eq!(credit.read().await.state(), State::Active);
+    let name = disputed(&credit.owner, dispute::State::Open).await.name;
+    let lose = LoseDisputeRequest { request_id: request_id(), name, note: "We sent no proof in time.".into() };
+    credit.owner.disputes().lose_dispute(lose).await.unwrap();
+    disputed(&credit.owner, dispute::State::Lost).await;
+    until_invoice(&credit.owner, &invoice, |own| own.block.is_none()).await;
+    advance(world, START + 70 * DAY).await;
     assert_eq!(credit.read().await.state(), State::Suspended);
     credit_agrees(world).await;
 }

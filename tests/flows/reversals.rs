@@ -42,7 +42,7 @@ on_both!(
     above_the_limit_an_owner_gives_back,
 );
 
-fn of(wallet: &str, transfer: &str, money: Option<Money>) -> ReverseTransferRequest {
+pub(crate) fn of(wallet: &str, transfer: &str, money: Option<Money>) -> ReverseTransferRequest {
     ReverseTransferRequest {
         request_id: request_id(),
         wallet: wallet.into(),

@@ -9,7 +9,9 @@ use crate::{
     months::remind,
     plans::{approve, knows, proposed, usd},
     postpaid::{self, first_of, used},
+    reversals,
     top_ups::{buy, card},
+    wallets,
 };
 use payterms_proto::{
     google::r#type::Date,
@@ -85,6 +87,10 @@ async fn a_month_is_turned_once_from_auckland_to_los_angeles_and_back(world: &Wo
     // In Los Angeles it is 31 January again; for this tenant it is not.
     move_to(&desk.owner, "America/Los_Angeles").await;
     used(&desk.service, &wallet, ("calls", "1", amount("USD", 2, 0))).await.unwrap();
+    // What is reversed is taken off the month to which it went, whatever month the zone of now says.
+    let debit = desk.service.postings().post_debit(wallets::debit(&wallet, amount("USD", 4, 0))).await.unwrap().into_inner();
+    let reverse = reversals::of(&wallet, &debit.posting.unwrap().transfer_id, None);
+    desk.owner.reversals().reverse_transfer(reverse).await.unwrap();
     let february = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Plan", amount("USD", 10, 0))])).await;
     assert_eq!(month_and_day(february.issue_date.as_ref()), (2, 1), "no document is dated in a month that is over");
     advance(world, first_of(2) + 12 * HOUR).await;

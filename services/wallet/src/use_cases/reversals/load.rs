@@ -8,7 +8,7 @@ use crate::{
     },
     use_cases::settings::limit::must_be_within_limit,
 };
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_kernel::{
     Id, Money, Refusal,
@@ -20,9 +20,13 @@ use payterms_wallet_domain::{
     reversal::{Original, UseOf, must_be_reversible, not_reversible},
 };
 
-/// The month to which an entry belongs that was recorded at an instant.
-pub(super) fn month_of(tx: &WriteTx, recorded_at: DateTime<Utc>) -> NaiveDate {
-    first_of_month(day_in(tx.time().zone, recorded_at))
+/// The months to which an entry may belong that was recorded at an instant: that of the zone of now, and the one whose end is nearest,
+/// to which it belongs if the zone was another then.
+pub(super) fn months_of(tx: &WriteTx, recorded_at: DateTime<Utc>) -> [NaiveDate; 2] {
+    let day = day_in(tx.time().zone, recorded_at);
+    let month = first_of_month(day);
+    let neighbour = if day.day() <= 15 { month.checked_sub_months(Months::new(1)) } else { month.checked_add_months(Months::new(1)) };
+    [month, neighbour.unwrap_or(month)]
 }
 
 /// Loads a transfer of a locked wallet, whose used-up lots become ready to take credit again.
@@ -42,8 +46,10 @@ pub(super) async fn load_original(tx: &WriteTx, locked: &mut Locked, id: Id<Tran
     let owed = taken.iter().find(|taken| taken.lot.is_none() && taken.left.is_positive());
     let (mut postpaid, mut settled) = (false, Vec::new());
     if let Some(owed) = owed {
-        let key = Key { month: month_of(tx, head.recorded_at), funding: Funding::Postpaid, label: label.clone() };
-        postpaid = accruals::has_any(conn, tenant, wallet, &key).await?;
+        for month in months_of(tx, head.recorded_at) {
+            let key = Key { month, funding: Funding::Postpaid, label: label.clone() };
+            postpaid = postpaid || accruals::has_any(conn, tenant, wallet, &key).await?;
+        }
         if !postpaid {
             settled = reversals::settled_after(conn, tenant, wallet, owed.sequence).await?;
         }

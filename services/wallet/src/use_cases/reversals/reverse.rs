@@ -2,7 +2,7 @@
 
 use super::{
     invoiced::closing_refusal,
-    load::{load_original, month_of, must_be_one_persons},
+    load::{load_original, months_of, must_be_one_persons},
 };
 use crate::{
     app::App,
@@ -19,11 +19,14 @@ use crate::{
         wallets::{load::lock_wallet, save::save_wallet},
     },
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
 use payterms_kernel::Money;
 use payterms_proto::wallet::v1::{ReverseTransferResponse, TransferReversed};
-use payterms_wallet_domain::reversal::{self, Lowered, Original};
+use payterms_wallet_domain::{
+    Wallet,
+    reversal::{self, Lowered, Original},
+};
 use std::collections::BTreeMap;
 
 /// Reverses a transfer, whole or in part.
@@ -63,8 +66,8 @@ fn reversed_before(original: &Original) -> Result<Money, AppError> {
     Ok(original.amount.minus(left)?)
 }
 
-/// The last entry that accrued to a sum, and how much is taken off.
-type Taken = ((i64, DateTime<Utc>), Money);
+/// What is taken off one sum: the months that may hold it, the first entry that accrued to it, and how much.
+type Taken = ([NaiveDate; 2], (i64, DateTime<Utc>), Money);
 
 /// Takes what is reversed off the months that are still to be billed.
 ///
@@ -73,20 +76,27 @@ type Taken = ((i64, DateTime<Utc>), Money);
 async fn lower_months(tx: &WriteTx, locked: &Locked, lowered: Vec<Lowered>) -> Result<(), AppError> {
     let mut sums: BTreeMap<Key, Taken> = BTreeMap::new();
     for Lowered { funding, label, amount, sequence, recorded_at } in lowered {
-        let key = Key { month: month_of(tx, recorded_at), funding, label };
+        let months = months_of(tx, recorded_at);
         let zero = Money::zero(locked.wallet.currency);
-        let (first, sum) = sums.entry(key).or_insert(((sequence, recorded_at), zero));
+        let (_, first, sum) = sums.entry(Key { month: months[0], funding, label }).or_insert((months, (sequence, recorded_at), zero));
         *first = (*first).min((sequence, recorded_at));
         *sum = sum.plus(amount)?;
     }
-    let (conn, tenant, wallet) = (tx.conn(), &tx.call().tenant, locked.wallet.id);
-    for (key, (first, amount)) in &sums {
-        if let Some(closing) = accruals::closing_of(conn, tenant, (wallet, key), *first).await? {
-            return Err(closing_refusal(tx, &locked.wallet, closing, key).await?);
-        }
-        if !accruals::lower(conn, tenant, (wallet, key), *amount).await? {
-            return Err(AppError::Fault(format!("{amount} of wallet {wallet} are in no month")));
-        }
+    for (key, (months, first, amount)) in sums {
+        lower_month(tx, &locked.wallet, months.map(|month| Key { month, ..key.clone() }), (first, amount)).await?;
     }
     Ok(())
+}
+
+async fn lower_month(tx: &WriteTx, own: &Wallet, keys: [Key; 2], (first, amount): ((i64, DateTime<Utc>), Money)) -> Result<(), AppError> {
+    let (conn, tenant) = (tx.conn(), &tx.call().tenant);
+    for key in &keys {
+        if let Some(closing) = accruals::closing_of(conn, tenant, (own.id, key), first).await? {
+            return Err(closing_refusal(tx, own, closing, key).await?);
+        }
+        if accruals::lower(conn, tenant, (own.id, key), amount).await? {
+            return Ok(());
+        }
+    }
+    Err(AppError::Fault(format!("{amount} of wallet {} are in no month", own.id)))
 }
