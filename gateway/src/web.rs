@@ -79,7 +79,8 @@ async fn notification(
 async fn simulator(State(web): State<Web>, request: Request) -> Response {
     let Ok(mut request) = body::whole(request, LARGEST).await else { return StatusCode::REQUEST_TIMEOUT.into_response() };
     let Some(base) = &web.simulator else { return StatusCode::NOT_FOUND.into_response() };
-    let Ok(uri) = format!("{}{}", base.trim_end_matches('/'), request.uri().path()).parse() else {
+    let asked = request.uri().path_and_query().map_or("/", |asked| asked.as_str());
+    let Ok(uri) = format!("{}{asked}", base.trim_end_matches('/')).parse() else {
         return StatusCode::NOT_FOUND.into_response();
     };
     *request.uri_mut() = uri;

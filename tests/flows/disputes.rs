@@ -294,6 +294,12 @@ async fn a_payment_that_is_won_after_it_was_paid_otherwise_becomes_credit(world:
     let refunds = async || till.owner.refunds().list_refunds(refunds.clone()).await.map(|own| own.into_inner().refunds);
     let refunds = until(refunds, |found| found.len() == 1).await;
     assert!(refunds[0].parts.iter().all(|part| part.payment == first.name), "{refunds:?}");
+    let won = mails_of(&till.owner, MailKind::DisputeWon, 1).await.remove(0);
+    let said = text(&till.owner, &won).await;
+    assert!(
+        said.contains("Credit of 100.00\u{a0}USD is in your balance.") || said.contains("Credit of 100.00 USD is in your balance."),
+        "{said}"
+    );
     until(async || Ok(invariants::open_flows(world).await), Vec::is_empty).await;
     all_holds(world).await;
 }

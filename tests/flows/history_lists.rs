@@ -118,6 +118,11 @@ async fn usage_is_found(world: &World, (owner, member): (&Session, &Session), (w
     let by_field = ListUsageRecordsRequest { product: "voice".into(), page_size: 2, ..request };
     let page = owner.usage().list_usage_records(by_field.clone()).await.unwrap().into_inner();
     assert_eq!(page.usage_records.iter().map(|own| own.name.clone()).collect::<Vec<_>>(), of("voice")[..2]);
+    // A token of the tenant's list is none of a member's.
+    let of_all = ListUsageRecordsRequest { parent: everyone.into(), page_size: 1, ..Default::default() };
+    let all = owner.usage().list_usage_records(of_all.clone()).await.unwrap().into_inner();
+    let borrowed = ListUsageRecordsRequest { page_token: all.next_page_token, ..of_all };
+    assert_eq!(violations(&member.usage().list_usage_records(borrowed).await.unwrap_err()), ["page_token: PAGE_TOKEN_INVALID"]);
     let of_another = ListUsageRecordsRequest { product: "sms".into(), page_token: page.next_page_token, ..by_field };
     assert_eq!(violations(&owner.usage().list_usage_records(of_another).await.unwrap_err()), ["page_token: PAGE_TOKEN_INVALID"]);
     for time in ["usage_time", "record_time"] {

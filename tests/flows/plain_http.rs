@@ -113,6 +113,8 @@ async fn a_key_makes_a_repeated_call_one_effect(world: &World) {
     assert_eq!((status, info(&error)["reason"].as_str()), (StatusCode::BAD_REQUEST, Some("REQUEST_ID_INVALID")), "{error}");
     let (status, _) = read(with_key("order 8", &without_id)).await;
     assert_eq!((status, posted(world, &wallet).await), (StatusCode::OK, amount("USD", 4, 0)));
+    let (status, _) = read(with_key("order 9", &without_id).header("idempotency-key", "order 10")).await;
+    assert_eq!((status, posted(world, &wallet).await), (StatusCode::BAD_REQUEST, amount("USD", 4, 0)), "two keys");
     let (status, error) = service.json(POST_DEBIT, &without_id).await;
     assert_eq!((status, error["code"].as_str()), (StatusCode::BAD_REQUEST, Some("invalid_argument")), "neither id nor key");
     invariants::hold(world).await;

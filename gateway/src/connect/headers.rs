@@ -52,12 +52,15 @@ pub(super) fn to_grpc(headers: &mut HeaderMap) -> Result<Option<String>, Box<Sta
             headers.insert("grpc-timeout", timeout);
         }
     }
+    if headers.get_all("idempotency-key").iter().count() > 1 {
+        return Err(malformed("REQUEST_ID_INVALID", "Send one Idempotency-Key."));
+    }
     let key = headers.remove("idempotency-key");
     let key = key.map(|key| key.to_str().ok().map(|key| key.trim().trim_matches('"').to_owned()).filter(|key| !key.is_empty()));
     let key = match key {
         Some(Some(key)) if key.len() <= LONGEST_KEY => Some(key),
         None => None,
-        Some(_) => return Err(malformed("REQUEST_ID_INVALID", "Idempotency-Key is 1 to 256 visible ASCII characters, a UUID at best.")),
+        Some(_) => return Err(malformed("REQUEST_ID_INVALID", "Idempotency-Key is 1 to 256 characters of ASCII, a UUID at best.")),
     };
     for name in OF_THE_BODY {
         headers.remove(name);

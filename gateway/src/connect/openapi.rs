@@ -108,7 +108,7 @@ fn parameters() -> Value {
             "schema": { "type": "string", "pattern": "^[1-9][0-9]{3,9}$" } },
         "Key": { "name": "Idempotency-Key", "in": "header", "required": false,
             "description": "Stands for `requestId`: a UUID, or any text, which is the caller's own.",
-            "schema": { "type": "string", "pattern": "^[!-~]{1,256}$" } },
+            "schema": { "type": "string", "pattern": "^[!-~][ -~]{0,254}[!-~]?$" } },
         "Service": { "name": "payterms-service", "in": "header", "required": true, "description": "The service that is meant.",
             "schema": { "type": "string", "enum": ["wallet", "invoicing", "credit", "plans"] } },
     })

@@ -6,7 +6,7 @@ use crate::{
     store::{disputes, invoices, payments},
     use_cases::{
         collections::schedule::schedule_collections,
-        mails::dispute_notices::{Item, Notice, mail_dispute},
+        mails::dispute_notices::{DisputeNotice, Item, Notice, mail_dispute},
         payments::{resume::enqueue_resume, save::publish_payment},
         refunds::{drive, save::publish_refund},
     },
@@ -121,7 +121,10 @@ async fn win(
         flow::enqueue(tx, drive::FLOW, refund.id.uuid()).await?;
     }
     dispute.applied = Applied::Ended;
-    mail_dispute(tx, told.notice(Notice::Won, items(dispute, owned)?)).await
+    let notice = told.notice(Notice::Won, items(dispute, owned)?);
+    // What had been paid otherwise meanwhile is credit now, beside what the charge had bought.
+    let credit = refunds.iter().try_fold(notice.credit, |sum, refund| sum.plus(refund.amount))?;
+    mail_dispute(tx, DisputeNotice { credit, ..notice }).await
 }
 
 /// What is open is collected on the later of its due date and the second day after the notice, and nothing else follows before that day.

@@ -71,7 +71,9 @@ impl DisputeNotice {
     fn items(&self, language: Language, zone: chrono_tz::Tz) -> Value {
         let shown = |own: &Item| {
             let open = own.open.map(|open| language.money(open)).unwrap_or_default();
-            let date = own.collected_at.map(|at| language.date(day_in(zone, at))).unwrap_or_default();
+            // Without a method nothing is collected by itself, so no day is promised.
+            let collected_at = own.collected_at.filter(|_| self.collection_method.is_some());
+            let date = collected_at.map(|at| language.date(day_in(zone, at))).unwrap_or_default();
             if self.notice == Notice::Lost {
                 json!({ "number": own.number, "open": open, "date": date })
             } else {
