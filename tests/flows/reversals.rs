@@ -37,6 +37,7 @@ on_both!(
     other_movements_name_their_verb,
     what_deposits_paid_is_taken_off_the_open_month,
     a_closed_month_is_credited_on_its_invoice_and_its_lots_come_back,
+    of_a_use_that_is_billed_in_part_the_rest_goes_back,
     a_postpaid_use_is_taken_off_its_month,
     a_metered_use_is_taken_off_its_open_month,
     above_the_limit_an_owner_gives_back,
@@ -264,6 +265,33 @@ pub(crate) async fn a_closed_month_is_credited_on_its_invoice_and_its_lots_come_
         );
         assert_eq!(lot.tax_kind(), payterms_proto::wallet::v1::TaxKind::Deposit);
     }
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
+}
+
+async fn of_a_use_that_is_billed_in_part_the_rest_goes_back(world: &World) {
+    let (desk, wallet) = deposit(world, 0).await;
+    grant(world, &wallet, amount("USD", 5, 0), 0).await;
+    used(&desk.service, &wallet, ("calls", "12", nanos("USD", 1, 0))).await.unwrap();
+    let record = records(&desk.owner, &wallet).await.remove(0);
+    advance(world, first_of(2) + 60).await;
+    let invoice = billed(&desk.admin, &desk.customer, 1).await.remove(0);
+    assert_eq!(invoice.total, amount("USD", 7, 0), "5.00 were granted");
+    let ask = async |money: Option<Money>| reverse(&desk.owner, of(&wallet, &record.transfer_id, money)).await;
+    let whole = async || Ok(ask(None).await.unwrap_err());
+    let refused = until(whole, |refused| told(refused).contains_key("invoice")).await;
+    assert_eq!((reason(&refused).as_str(), told(&refused)["left"].as_str()), ("USAGE_INVOICED", "5"));
+    assert!(refused.message().contains("5.00 USD") && refused.message().contains(&invoice.number), "{}", refused.message());
+    assert_eq!(told(&ask(amount("USD", 5, 1)).await.unwrap_err())["left"], "5");
+    ask(amount("USD", 2, 0)).await.unwrap();
+    ask(amount("USD", 3, 0)).await.unwrap();
+    let refused = ask(None).await.unwrap_err();
+    assert_eq!((reason(&refused).as_str(), told(&refused)["left"].as_str()), ("USAGE_INVOICED", "0"));
+    assert_eq!(posted(&desk.owner, &wallet).await, amount("USD", 48, 0), "43.00 of the deposit, and the grant");
+    let (request_id, parent) = (request_id(), invoice.name.clone());
+    let note = CreateCreditNoteRequest { request_id, parent, amount: amount("USD", 7, 0), reason: "No calls".into() };
+    desk.owner.invoices().create_credit_note(note).await.unwrap();
+    assert_eq!(posted(&desk.owner, &wallet).await, amount("USD", 55, 0));
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }

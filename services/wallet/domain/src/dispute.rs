@@ -6,6 +6,7 @@ use crate::{
     ledger::{Account, TransferKind},
     lot::{Lot, LotKind},
     method::PaymentMethod,
+    restore::LEAST_DAYS,
     settlement::{self, Charge, ChargeState, deposit, post},
     top_up::{TopUp, TopUpState},
     wallet::{LotFunding, NewLot, Wallet},
@@ -13,9 +14,6 @@ use crate::{
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal};
 use uuid::Uuid;
-
-/// The least time for which credit that is given back can be used.
-const LEAST_DAYS: i64 = 30;
 
 /// Where a dispute is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,15 +4,13 @@
 use crate::{
     ledger::{Account, TransferKind},
     lot::Lot,
+    restore::LEAST_DAYS,
     settlement::{Charge, add_lot, deposit, post},
     wallet::{NewLot, Wallet},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal};
 use uuid::Uuid;
-
-/// The least time for which refunded credit can be used.
-const LEAST_DAYS: i64 = 30;
 
 /// Where a refund is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

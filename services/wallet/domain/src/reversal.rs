@@ -8,12 +8,10 @@ use crate::{
     month::Funding,
     wallet::{Payer, Wallet},
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal, Violation, money::MoneyError, rounding};
 use rust_decimal::Decimal;
 
-/// The least time for which credit of an expired lot can be used again.
-pub const LEAST_DAYS: i64 = 30;
 /// Decimals of a quantity.
 const QUANTITY_DIGITS: u32 = 6;
 
@@ -75,6 +73,8 @@ pub struct Taken {
     pub sequence: i64,
     /// When it was recorded, which decides its month.
     pub recorded_at: DateTime<Utc>,
+    /// Whether an invoice bills it, since its month is closed: that invoice's credit note gives it back.
+    pub billed: bool,
 }
 
 /// The use that a transfer is of.
@@ -122,6 +122,24 @@ pub struct Order {
     pub explanation: String,
 }
 
+/// Why nothing is reversed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotReversed {
+    /// It asks for more than no invoice bills.
+    Billed {
+        /// What no invoice bills.
+        left: Money,
+    },
+    /// It is refused.
+    Refused(Refusal),
+}
+
+impl<R: Into<Refusal>> From<R> for NotReversed {
+    fn from(refusal: R) -> Self {
+        Self::Refused(refusal.into())
+    }
+}
+
 /// What a reversal takes off the bill of a month.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lowered {
@@ -131,9 +149,7 @@ pub struct Lowered {
     pub label: String,
     /// How much.
     pub amount: Money,
-    /// The sequence of the entry that accrued.
-    pub sequence: i64,
-    /// When that was recorded.
+    /// When the entry that accrued was recorded.
     pub recorded_at: DateTime<Utc>,
 }
 
@@ -203,17 +219,17 @@ pub(crate) fn effective(at: Option<DateTime<Utc>>, original: DateTime<Utc>, now:
 }
 
 /// Gives back what a transfer took: what was taken last first, to the debt or to the lot that had paid it. A lot that is over gives
-/// way to a new one like it.
+/// way to a new one like it. What an invoice bills stays.
 ///
 /// # Errors
-/// `NOT_REVERSIBLE`, `CURRENCY_MISMATCH`, `ALREADY_REVERSED`, `REVERSAL_TOO_LARGE`, `TIME_OUT_OF_RANGE`.
+/// `Billed`; `NOT_REVERSIBLE`, `CURRENCY_MISMATCH`, `ALREADY_REVERSED`, `REVERSAL_TOO_LARGE`, `TIME_OUT_OF_RANGE`.
 pub fn reverse(
     wallet: &mut Wallet,
     ids: &mut IdSource,
     original: &Original,
     order: Order,
     now: DateTime<Utc>,
-) -> Result<(Reversal, Vec<Lowered>), Refusal> {
+) -> Result<(Reversal, Vec<Lowered>), NotReversed> {
     must_be_reversible(original.kind)?;
     let zero = Money::zero(wallet.currency);
     let left = original.taken.iter().try_fold(zero, |sum, taken| sum.plus(taken.left))?;
@@ -221,17 +237,19 @@ pub fn reverse(
         wallet.takes(amount)?;
     }
     if !left.is_positive() {
-        return Err(already_reversed());
+        return Err(already_reversed().into());
     }
     let amount = order.amount.unwrap_or(left);
-    if left.compare(amount)?.is_lt() {
-        return Err(too_large(left));
+    let billed = original.taken.iter().chain(&original.settled).any(|taken| taken.billed);
+    if left.compare(amount)?.is_lt() && !billed {
+        return Err(too_large(left).into());
     }
     let effective_at = effective(order.effective_at, original.effective_at, now)?;
     let mut given = Given { wallet, ids, now, parts: Vec::new(), sides: Vec::new(), lowered: Vec::new(), revenue: zero, settlement: zero };
     let missing = given.take_back(original, amount)?;
     if !missing.is_zero() {
-        return Err(too_large(amount.minus(missing)?));
+        let left = amount.minus(missing)?;
+        return Err(if billed { NotReversed::Billed { left } } else { too_large(left).into() });
     }
     let Given { parts, mut sides, lowered, revenue, settlement, .. } = given;
     let earned = [(Account::Revenue, None, revenue.negated()), (Account::InvoiceSettlement, None, settlement.negated())];
@@ -289,19 +307,16 @@ struct Given<'a> {
 impl Given<'_> {
     /// Takes back at most `amount` of what was taken, the last part first; returns what is missing.
     fn take_back(&mut self, original: &Original, mut amount: Money) -> Result<Money, Refusal> {
-        for taken in original.taken.iter().rev() {
+        for taken in original.taken.iter().rev().filter(|taken| !taken.billed) {
             let part = taken.left.min(amount)?;
             if !part.is_positive() {
                 continue;
             }
-            amount = amount.minus(part)?;
             let missing = match &taken.lot {
                 Some(lot) => self.restore_lot(taken, lot, part, &original.label).map(|()| Money::zero(part.currency()))?,
                 None => self.lower_debt(original, taken, part)?,
             };
-            if !missing.is_zero() {
-                return Ok(amount.plus(missing)?);
-            }
+            amount = amount.minus(part)?.plus(missing)?;
         }
         Ok(amount)
     }
@@ -319,7 +334,7 @@ impl Given<'_> {
             }
         }
         let mut rest = part.minus(lowers)?;
-        for settled in original.settled.iter().rev() {
+        for settled in original.settled.iter().rev().filter(|settled| !settled.billed) {
             let Some(lot) = settled.lot.as_ref().filter(|_| rest.is_positive()) else { continue };
             let again = settled.left.min(rest)?;
             if again.is_positive() {
@@ -346,42 +361,7 @@ impl Given<'_> {
     }
 
     fn lower(&mut self, funding: Funding, label: &str, taken: &Taken, amount: Money) {
-        let (label, sequence, recorded_at) = (label.to_owned(), taken.sequence, taken.recorded_at);
-        self.lowered.push(Lowered { funding, label, amount, sequence, recorded_at });
-    }
-}
-
-impl Wallet {
-    /// The part of the debt that debits and fees left, beside what came of chargebacks and transfers that were taken back.
-    fn owed_for_use(&self) -> Result<Money, MoneyError> {
-        let undone = self.owed_undone.minus(self.owed_undone.min(self.owed_back)?)?;
-        self.owed.minus(self.owed_back)?.minus(undone)
-    }
-
-    /// Gives a lot a part of its credit back. One that is over gives way to a new lot like it, for thirty days. The caller posts the
-    /// transfer.
-    pub(crate) fn restore(&mut self, ids: &mut IdSource, lot: &Lot, part: Money, now: DateTime<Utc>) -> Result<Id<Lot>, MoneyError> {
-        let expires_at = lot.expires_at.filter(|expiry| *expiry <= now).map(|_| now + TimeDelta::days(LEAST_DAYS));
-        if let Some(expires_at) = expires_at {
-            self.lot_count = self.lot_count.saturating_add(1);
-            let again = Lot {
-                id: ids.make(),
-                sequence: self.lot_count,
-                amount: part,
-                remaining: part,
-                pinned: Money::zero(self.currency),
-                expires_at: Some(expires_at),
-                created_at: now,
-                ..lot.clone()
-            };
-            let id = again.id;
-            self.insert_lot(again);
-            return Ok(id);
-        }
-        if let Some(own) = self.lots.iter_mut().find(|own| own.id == lot.id) {
-            own.remaining = own.remaining.plus(part)?;
-        }
-        Ok(lot.id)
+        self.lowered.push(Lowered { funding, label: label.to_owned(), amount, recorded_at: taken.recorded_at });
     }
 }
 

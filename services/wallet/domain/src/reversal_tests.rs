@@ -1,6 +1,6 @@
 //! Whatever paid, a reversal leaves the books as if nothing had been taken.
 
-use super::{Lowered, Order, Original, Taken, UseOf, must_be_reversible, reverse};
+use super::{Lowered, NotReversed, Order, Original, Taken, UseOf, must_be_reversible, reverse};
 use crate::{
     Account, LotKind, TaxKind, TransferKind, Wallet,
     month::{Funding, accrued},
@@ -62,6 +62,7 @@ fn original(
             left: usd(-entry.amount.micros() - reversed.get(&(transfer.id, entry.lot)).copied().unwrap_or_default()),
             sequence: entry.running.unwrap().sequence,
             recorded_at: transfer.recorded_at,
+            billed: false,
         })
         .collect::<Vec<_>>()
     };
@@ -175,13 +176,36 @@ fn what_is_reversed_pays_what_is_owed_first() {
 }
 
 #[test]
+fn what_an_invoice_bills_stays_and_the_rest_goes_back() {
+    let (mut wallet, mut ids) = (wallet(), ids());
+    add(&mut wallet, &mut ids, 5, None, None);
+    add(&mut wallet, &mut ids, 3, Some(TaxKind::Deposit), None);
+    let known = wallet.clone();
+    let posting = take(&mut wallet, &mut ids, 10);
+    let mut original = original(&wallet, &known, &posting, &BTreeMap::new());
+    for taken in &mut original.taken {
+        taken.billed = taken.lot.as_ref().is_some_and(|lot| lot.tax_kind.is_some());
+    }
+    for asked in [None, Some(8), Some(20)] {
+        let refused = reverse(&mut wallet.clone(), &mut ids, &original, order(asked), NOW).unwrap_err();
+        assert_eq!(refused, NotReversed::Billed { left: usd(7) }, "5 granted and 2 owed are on no invoice");
+    }
+    let (reversal, lowered) = reverse(&mut wallet, &mut ids, &original, order(Some(7)), NOW).unwrap();
+    assert_eq!((reversal.amount, lowered), (usd(7), Vec::new()));
+    assert_eq!((wallet.owed, wallet.posted), (usd(0), usd(5)));
+}
+
+#[test]
 fn what_cannot_be_reversed_is_refused() {
     let (mut wallet, mut ids) = (wallet(), ids());
     add(&mut wallet, &mut ids, 10, None, None);
     let known = wallet.clone();
     let posting = take(&mut wallet, &mut ids, 10);
     let whole = original(&wallet, &known, &posting, &BTreeMap::new());
-    let mut refused = |original: &Original, order: Order| reverse(&mut wallet.clone(), &mut ids, original, order, NOW).unwrap_err();
+    let mut refused = |original: &Original, order: Order| match reverse(&mut wallet.clone(), &mut ids, original, order, NOW) {
+        Err(NotReversed::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    };
     assert_eq!(refused(&whole, order(Some(11))).reason, "REVERSAL_TOO_LARGE");
     let dated = |seconds| Order { effective_at: Some(NOW + TimeDelta::seconds(seconds)), ..order(None) };
     for seconds in [-1, 1] {

@@ -183,20 +183,38 @@ pub async fn has_any<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id
     Ok(sql::one(conn, &select, key.values(tenant, wallet)).await?.is_some())
 }
 
-/// The closing that went over an entry with what accrued under a key.
-pub async fn closing_of<C: ConnectionTrait>(
-    conn: &C,
-    tenant: &TenantId,
-    (wallet, key): (Id<Wallet>, &Key),
-    (sequence, recorded_at): (i64, DateTime<Utc>),
-) -> Result<Option<Uuid>, AppError> {
+/// What became of what accrued under a key.
+#[derive(Debug, Default)]
+pub struct Accrued {
+    /// Whether a sum waits for a closing.
+    pub open: bool,
+    /// The closings that took sums: their ids, last entries and times, in order.
+    closings: Vec<(Uuid, Option<i64>, DateTime<Utc>)>,
+}
+
+impl Accrued {
+    /// The closing that went over an entry.
+    #[must_use]
+    pub fn closing_of(&self, sequence: i64, recorded_at: DateTime<Utc>) -> Option<Uuid> {
+        let over = |(_, last, at): &&(Uuid, Option<i64>, DateTime<Utc>)| last.map_or(*at >= recorded_at, |last| last >= sequence);
+        self.closings.iter().find(over).map(|(id, ..)| *id)
+    }
+}
+
+/// What accrued under a key, open and closed.
+pub async fn accrued<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, key: &Key) -> Result<Accrued, AppError> {
     let select = format!(
-        "SELECT c.id FROM accruals a JOIN month_closings c ON c.tenant = a.tenant AND c.id = a.closing_id WHERE {OF_KEY} \
-         AND (c.last_sequence >= $6 OR (c.last_sequence IS NULL AND c.created_at >= $7)) ORDER BY c.created_at, c.id LIMIT 1"
+        "SELECT c.id, c.last_sequence, c.created_at FROM accruals a LEFT JOIN month_closings c ON c.tenant = a.tenant \
+         AND c.id = a.closing_id WHERE {OF_KEY} ORDER BY c.created_at, c.id"
     );
-    let mut values = key.values(tenant, wallet);
-    values.extend([sequence.into(), recorded_at.into()]);
-    Ok(sql::one(conn, &select, values).await?.map(|row| row.try_get("", "id")).transpose()?)
+    let mut accrued = Accrued::default();
+    for row in sql::all(conn, &select, key.values(tenant, wallet)).await? {
+        match row.try_get::<Option<Uuid>>("", "id")? {
+            None => accrued.open = true,
+            Some(id) => accrued.closings.push((id, row.try_get("", "last_sequence")?, row.try_get("", "created_at")?)),
+        }
+    }
+    Ok(accrued)
 }
 
 /// Lowers a sum that no closing has taken yet; false if less than that is open.

@@ -150,6 +150,7 @@ async fn taken<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<QueryR
             left: money(&code, amount)?.negated().minus(money(&code, reversed)?)?,
             sequence: row.try_get("", "sequence")?,
             recorded_at: row.try_get("", "recorded_at")?,
+            billed: false,
         })
     };
     rows.iter().zip(&ids).map(taken).collect()

@@ -2,7 +2,7 @@
 
 use crate::{
     store::{
-        accruals::{self, Key},
+        accruals::{self, Accrued, Key},
         holds, reversals, top_ups, transfers, usage,
         wallets::Locked,
     },
@@ -15,10 +15,12 @@ use payterms_kernel::{
     calendar::{day_in, first_of_month},
 };
 use payterms_wallet_domain::{
-    Lot, Reversal, Transfer, TransferKind,
+    Lot, Reversal, TaxKind, Transfer, TransferKind, Wallet,
     month::{self, Funding},
-    reversal::{Original, UseOf, must_be_reversible, not_reversible},
+    reversal::{Original, Taken, UseOf, must_be_reversible, not_reversible},
 };
+use std::collections::{BTreeMap, btree_map::Entry};
+use uuid::Uuid;
 
 /// The months to which an entry may belong that was recorded at an instant: that of the zone of now, and the one whose end is nearest,
 /// to which it belongs if the zone was another then.
@@ -29,21 +31,25 @@ pub(super) fn months_of(tx: &WriteTx, recorded_at: DateTime<Utc>) -> [NaiveDate;
     [month, neighbour.unwrap_or(month)]
 }
 
-/// Loads a transfer of a locked wallet, whose used-up lots become ready to take credit again.
+/// A closing that took a part of the transfer, and the sum in which it did.
+pub(super) type ClosedSum = (Uuid, Key);
+
+/// Loads a transfer of a locked wallet, whose used-up lots become ready to take credit again; with the first closing that took a
+/// part of it.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `NOT_REVERSIBLE`.
-pub(super) async fn load_original(tx: &WriteTx, locked: &mut Locked, id: Id<Transfer>) -> Result<Original, AppError> {
+pub(super) async fn load_original(tx: &WriteTx, locked: &mut Locked, id: Id<Transfer>) -> Result<(Original, Option<ClosedSum>), AppError> {
     let (conn, tenant, wallet) = (tx.conn(), &tx.call().tenant, locked.wallet.id);
     let Some(head) = transfers::find(conn, tenant, wallet, id).await? else {
         return Err(not_a_transfer(tx, locked, id).await?);
     };
     must_be_reversible(head.kind)?;
-    let (taken, whole) = reversals::taken_by(conn, tenant, id).await?;
+    let (mut taken, whole) = reversals::taken_by(conn, tenant, id).await?;
     let amount = whole.unwrap_or_else(|| Money::zero(locked.wallet.currency));
     let used = if head.kind == TransferKind::Usage { use_of(tx, locked, (&head.description, id)).await? } else { None };
     let label = month::label(head.kind, &head.description, used.as_ref().map(|used| used.unit_price)).unwrap_or_default();
-    let owed = taken.iter().find(|taken| taken.lot.is_none() && taken.left.is_positive());
+    let owed = taken.iter().find(|taken| taken.lot.is_none() && taken.left.is_positive()).map(|owed| owed.sequence);
     let (mut postpaid, mut settled) = (false, Vec::new());
     if let Some(owed) = owed {
         for month in months_of(tx, head.recorded_at) {
@@ -51,12 +57,51 @@ pub(super) async fn load_original(tx: &WriteTx, locked: &mut Locked, id: Id<Tran
             postpaid = postpaid || accruals::has_any(conn, tenant, wallet, &key).await?;
         }
         if !postpaid {
-            settled = reversals::settled_after(conn, tenant, wallet, owed.sequence).await?;
+            settled = reversals::settled_after(conn, tenant, wallet, owed).await?;
         }
     }
+    let (by_agreement, by_lots): (Vec<_>, Vec<_>) = taken.iter_mut().partition(|taken| taken.lot.is_none());
+    let mut billed = mark_billed(tx, wallet, (Funding::Deposit, &label), by_lots).await?;
+    if postpaid {
+        billed = billed.or(mark_billed(tx, wallet, (Funding::Postpaid, &label), by_agreement).await?);
+    }
+    billed = billed.or(mark_billed(tx, wallet, (Funding::Deposit, ""), settled.iter_mut().collect()).await?);
     let lots: Vec<Lot> = taken.iter().chain(&settled).filter_map(|taken| taken.lot.clone()).collect();
     locked.recall(lots);
-    Ok(Original { transfer: id, kind: head.kind, amount, taken, settled, postpaid, label, used, effective_at: head.effective_at })
+    let original =
+        Original { transfer: id, kind: head.kind, amount, taken, settled, postpaid, label, used, effective_at: head.effective_at };
+    Ok((original, billed))
+}
+
+/// Marks what an invoice bills, since a closing of its month went over it; returns the first of these closings.
+async fn mark_billed(
+    tx: &WriteTx,
+    wallet: Id<Wallet>,
+    (funding, label): (Funding, &str),
+    taken: Vec<&mut Taken>,
+) -> Result<Option<ClosedSum>, AppError> {
+    let accrues =
+        |taken: &Taken| funding == Funding::Postpaid || taken.lot.as_ref().is_some_and(|lot| lot.tax_kind == Some(TaxKind::Deposit));
+    let (mut found, mut first): (BTreeMap<NaiveDate, Accrued>, _) = (BTreeMap::new(), None);
+    for taken in taken.into_iter().filter(|taken| taken.left.is_positive() && accrues(taken)) {
+        for month in months_of(tx, taken.recorded_at) {
+            let key = Key { month, funding, label: label.to_owned() };
+            let accrued = match found.entry(month) {
+                Entry::Occupied(own) => own.into_mut(),
+                Entry::Vacant(own) => own.insert(accruals::accrued(tx.conn(), &tx.call().tenant, wallet, &key).await?),
+            };
+            let closing = accrued.closing_of(taken.sequence, taken.recorded_at);
+            if let Some(closing) = closing {
+                taken.billed = true;
+                first = first.or(Some((closing, key)));
+            }
+            // The neighbouring month may have it only if this one has not.
+            if closing.is_some() || accrued.open {
+                break;
+            }
+        }
+    }
+    Ok(first)
 }
 
 /// The refusal of an id that is no transfer's: it may be a hold's or a top-up's.

@@ -19,13 +19,14 @@ use crate::{
         wallets::{load::lock_wallet, save::save_wallet},
     },
 };
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
-use payterms_kernel::Money;
+use payterms_kernel::{Id, Money};
 use payterms_proto::wallet::v1::{ReverseTransferResponse, TransferReversed};
 use payterms_wallet_domain::{
     Wallet,
-    reversal::{self, Lowered, Original},
+    month::Funding,
+    reversal::{self, Lowered, NotReversed, Original},
 };
 use std::collections::BTreeMap;
 
@@ -40,10 +41,14 @@ pub async fn reverse_transfer(app: &App, call: &Call, command: &ReverseTransfer)
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let original = load_original(&tx, &mut locked, command.transfer).await?;
+    let (original, billed) = load_original(&tx, &mut locked, command.transfer).await?;
     let before = reversed_before(&original)?;
     let now = tx.now();
-    let (reversal, lowered) = reversal::reverse(&mut locked.wallet, tx.ids(), &original, command.order.clone(), now)?;
+    let (reversal, lowered) = match reversal::reverse(&mut locked.wallet, tx.ids(), &original, command.order.clone(), now) {
+        Ok(reversed) => reversed,
+        Err(NotReversed::Refused(refusal)) => return Err(refusal.into()),
+        Err(NotReversed::Billed { left }) => return Err(closing_refusal(&tx, &locked.wallet, billed, left).await?),
+    };
     must_be_one_persons(&tx, before, &reversal).await?;
     lower_months(&tx, &locked, lowered).await?;
     for lot in locked.wallet.lots.iter().filter(|lot| reversal.parts.iter().any(|part| part.to == Some(lot.id))) {
@@ -66,37 +71,24 @@ fn reversed_before(original: &Original) -> Result<Money, AppError> {
     Ok(original.amount.minus(left)?)
 }
 
-/// What is taken off one sum: the months that may hold it, the first entry that accrued to it, and how much.
-type Taken = ([NaiveDate; 2], (i64, DateTime<Utc>), Money);
-
 /// Takes what is reversed off the months that are still to be billed.
-///
-/// # Errors
-/// `USAGE_INVOICED` if one is closed.
 async fn lower_months(tx: &WriteTx, locked: &Locked, lowered: Vec<Lowered>) -> Result<(), AppError> {
-    let mut sums: BTreeMap<Key, Taken> = BTreeMap::new();
-    for Lowered { funding, label, amount, sequence, recorded_at } in lowered {
-        let months = months_of(tx, recorded_at);
-        let zero = Money::zero(locked.wallet.currency);
-        let (_, first, sum) = sums.entry(Key { month: months[0], funding, label }).or_insert((months, (sequence, recorded_at), zero));
-        *first = (*first).min((sequence, recorded_at));
+    let mut sums: BTreeMap<([NaiveDate; 2], Funding, String), Money> = BTreeMap::new();
+    for Lowered { funding, label, amount, recorded_at } in lowered {
+        let sum = sums.entry((months_of(tx, recorded_at), funding, label)).or_insert_with(|| Money::zero(locked.wallet.currency));
         *sum = sum.plus(amount)?;
     }
-    for (key, (months, first, amount)) in sums {
-        lower_month(tx, &locked.wallet, months.map(|month| Key { month, ..key.clone() }), (first, amount)).await?;
+    for ((months, funding, label), amount) in sums {
+        lower_month(tx, locked.wallet.id, months.map(|month| Key { month, funding, label: label.clone() }), amount).await?;
     }
     Ok(())
 }
 
-async fn lower_month(tx: &WriteTx, own: &Wallet, keys: [Key; 2], (first, amount): ((i64, DateTime<Utc>), Money)) -> Result<(), AppError> {
-    let (conn, tenant) = (tx.conn(), &tx.call().tenant);
+async fn lower_month(tx: &WriteTx, wallet: Id<Wallet>, keys: [Key; 2], amount: Money) -> Result<(), AppError> {
     for key in &keys {
-        if let Some(closing) = accruals::closing_of(conn, tenant, (own.id, key), first).await? {
-            return Err(closing_refusal(tx, own, closing, key).await?);
-        }
-        if accruals::lower(conn, tenant, (own.id, key), amount).await? {
+        if accruals::lower(tx.conn(), &tx.call().tenant, (wallet, key), amount).await? {
             return Ok(());
         }
     }
-    Err(AppError::Fault(format!("{amount} of wallet {} are in no month", own.id)))
+    Err(AppError::Fault(format!("{amount} of wallet {wallet} are in no month")))
 }
