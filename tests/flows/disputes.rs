@@ -54,7 +54,7 @@ pub(crate) async fn decide(simulator: &str, charge: &str, outcome: &str) {
     assert!(reqwest::Client::new().post(page).send().await.unwrap().status().is_success());
 }
 
-async fn list(session: &Session, parent: &str, filter: &str) -> Vec<Dispute> {
+pub(crate) async fn list(session: &Session, parent: &str, filter: &str) -> Vec<Dispute> {
     let list = ListDisputesRequest { parent: parent.into(), filter: filter.into(), ..Default::default() };
     session.disputes().list_disputes(list).await.unwrap().into_inner().disputes
 }
@@ -80,16 +80,16 @@ pub(crate) async fn until_invoice(session: &Session, invoice: &Invoice, awaited:
     until(async || read(session, &invoice.name).await, awaited).await
 }
 
-async fn posted(session: &Session, wallet: &str) -> Option<Money> {
+pub(crate) async fn posted(session: &Session, wallet: &str) -> Option<Money> {
     let get = GetBalanceRequest { name: wallet.into(), as_of: None };
     session.wallets().get_balance(get).await.unwrap().into_inner().balance.unwrap().posted
 }
 
-fn next_attempt(invoice: &Invoice) -> Option<i64> {
+pub(crate) fn next_attempt(invoice: &Invoice) -> Option<i64> {
     invoice.collection.as_ref().and_then(|own| own.next_attempt_time).map(|at| at.seconds)
 }
 
-async fn all_holds(world: &World) {
+pub(crate) async fn all_holds(world: &World) {
     invariants::hold(world).await;
     invariants::books_agree(world).await;
     clearing_agrees(world).await;
