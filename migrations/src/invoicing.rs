@@ -40,6 +40,7 @@ impl MigratorTrait for Invoicing {
             Box::new(billing::PERIODS),
             Box::new(billing::DISPUTES),
             Box::new(ZONES),
+            Box::new(billing::TRANSFERS_BACK),
         ]
     }
 }

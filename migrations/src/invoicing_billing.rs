@@ -70,3 +70,28 @@ pub const PERIODS: CheckStep = CheckStep {
     before: "amount > 0",
     after: "amount >= 0",
 };
+
+/// Transfers back to payers: what is to be made, what was made, and to which account, as a hash under a key of the tenant.
+pub const TRANSFERS_BACK: Step = Step {
+    name: "invoicing_0018_transfers_back",
+    postgres: &[],
+    statements: &[],
+    tables: &[Table {
+        name: "transfer_refunds",
+        columns: "tenant text NOT NULL, id {uuid} NOT NULL, customer_id {uuid} NOT NULL, payment_id {uuid} NOT NULL, bank_line_id {uuid} NOT NULL, \
+                  credit_from text NOT NULL, state text NOT NULL, credit bigint NOT NULL CHECK (credit > 0), \
+                  tax bigint NOT NULL CHECK (tax >= 0), currency text NOT NULL, account_key text NOT NULL, account_end text NOT NULL, \
+                  reference text NOT NULL, explanation text NOT NULL, refusal text NOT NULL, sent_on text, bank_reference text NOT NULL, \
+                  ending_id {uuid}, credit_note_id {uuid}, invoice_id {uuid}, ended_at {time}, version bigint NOT NULL, \
+                  created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id), \
+                  FOREIGN KEY (tenant, payment_id) REFERENCES payments (tenant, id)",
+        indexes: &[
+            "CREATE INDEX transfer_refunds_of_customer ON transfer_refunds (tenant, customer_id, id)",
+            "CREATE INDEX transfer_refunds_of_payment ON transfer_refunds (tenant, payment_id)",
+            "CREATE INDEX transfer_refunds_of_state ON transfer_refunds (tenant, state, id)",
+            "CREATE INDEX transfer_refunds_of_account ON transfer_refunds (tenant, account_key)",
+            "CREATE UNIQUE INDEX transfer_refunds_of_ending ON transfer_refunds (tenant, ending_id) WHERE ending_id IS NOT NULL",
+        ],
+        guard: Guard::Tenant,
+    }],
+};

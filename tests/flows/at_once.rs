@@ -20,11 +20,15 @@ use payterms_proto::{
         block::Reason, invoice::State, mail,
     },
     wallet::v1::{
-        HoldForPaymentRequest, ListWalletsRequest, RecordTransferRequest, ReleasePaymentRequest, ReturnTransferRequest,
+        BookTransferRefundRequest, HoldForPaymentRequest, ListWalletsRequest, RecordTransferRequest, ReleasePaymentRequest,
+        ReleaseTransferRefundRequest, ReserveTransferRefundRequest, ReturnTransferRequest, TaxKind, TransferCredit,
         TurnOffPrepaymentRequest,
     },
 };
-use payterms_suite::client::{amount, request_id};
+use payterms_suite::{
+    Session,
+    client::{amount, request_id},
+};
 use payterms_testkit::{Database, World, crowd::writes, on_both, rig::until};
 use prost::Message;
 use std::collections::BTreeSet;
@@ -100,7 +104,7 @@ async fn crowded(on: (Database, bool), (name, play): Scenario, seen: &mut BTreeS
 }
 
 /// Played on both databases, on PostgreSQL over two replicas.
-const SCENARIOS: [Scenario; 47] = scenarios!(
+const SCENARIOS: [Scenario; 49] = scenarios!(
     versions::details_make_a_new_version_of_a_receipt_too,
     holds::capture_hold_in_parts_and_release_the_rest,
     collections::an_owner_blocks_all_or_none_and_alone_lifts,
@@ -146,6 +150,8 @@ const SCENARIOS: [Scenario; 47] = scenarios!(
     bank_returns::a_return_that_fits_no_line_or_several_waits_for_a_person,
     advised::an_advised_limit_is_granted_in_one_step,
     top_up_refunds::what_is_left_goes_back_in_parts_with_its_tax,
+    transfer_refunds::bought_credit_goes_back_in_parts_with_its_tax,
+    transfer_refunds::money_on_account_goes_to_the_account_that_it_came_from_alone,
     disputes::people_decide_where_the_provider_does_not_tell,
     at_once::the_steps_of_peers,
 );
@@ -204,6 +210,8 @@ async fn the_steps_of_peers(world: &World) {
     let back =
         ReturnTransferRequest { request_id: request_id(), parent: parent.clone(), payment: arrived, amount: usd(10), ..Default::default() };
     invoicing.settlements().return_transfer(back).await.unwrap();
+    a_transfer_back(&invoicing, &parent, (&payment(), "made")).await;
+    a_transfer_back(&invoicing, &parent, (&payment(), "given up")).await;
     let (credit, first, second) = (world.peer("invoicing", "credit"), shop.invoice(100).await, shop.invoice(50).await);
     for captured in [true, false] {
         let (name, payment) = (shop.line.name.clone(), payment());
@@ -240,6 +248,40 @@ async fn the_steps_of_peers(world: &World) {
     let made = programme(&shop.owner, Programme::default()).await;
     shop.owner.programmes().close_programme(CloseProgrammeRequest { request_id: request_id(), name: made.name }).await.unwrap();
     a_mail_that_failed(world, &shop).await;
+}
+
+/// The steps of a transfer back, of credit that a transfer has bought.
+async fn a_transfer_back(invoicing: &Session, parent: &str, (payment, end): (&str, &str)) {
+    let parent = parent.to_owned();
+    let transfer = RecordTransferRequest {
+        request_id: request_id(),
+        parent: parent.clone(),
+        payment: payment.to_owned(),
+        amount: usd(10),
+        bought: usd(10),
+        tax: None,
+        tax_kind: TaxKind::Deposit.into(),
+    };
+    invoicing.settlements().record_transfer(transfer).await.unwrap();
+    let transfer_refund = format!("{parent}/transferRefunds/{}", request_id());
+    let reserve = ReserveTransferRefundRequest {
+        request_id: request_id(),
+        parent: parent.clone(),
+        payment: payment.to_owned(),
+        transfer_refund: transfer_refund.clone(),
+        transfer_credit: TransferCredit::TopUp.into(),
+        credit: usd(6),
+    };
+    invoicing.settlements().reserve_transfer_refund(reserve).await.unwrap();
+    if end == "made" {
+        let (payment, tax, description) = (payment.to_owned(), amount("USD", 0, 0), end.to_owned());
+        let book = BookTransferRefundRequest { request_id: request_id(), parent, payment, transfer_refund, tax, description };
+        invoicing.settlements().book_transfer_refund(book).await.unwrap();
+    } else {
+        let currency_code = "USD".to_owned();
+        let release = ReleaseTransferRefundRequest { request_id: request_id(), parent, transfer_refund, currency_code };
+        invoicing.settlements().release_transfer_refund(release).await.unwrap();
+    }
 }
 
 /// A mail is sent once more. No address of a test fails for good, so one that was sent is said to have failed.

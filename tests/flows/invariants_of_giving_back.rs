@@ -1,5 +1,6 @@
 //! What is given back or withheld agrees with what was taken.
 
+use crate::invariants::told;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 /// Nothing is reversed beyond what was taken; the use that deposits paid waits for its invoice; what is withheld is what was revoked.
@@ -45,6 +46,34 @@ pub(crate) async fn hold(conn: &DatabaseConnection, s: &str) {
         ),
     )
     .await;
+}
+
+/// Each transfer back that is to be made, with what it reserves. No payment has more sent back than it had brought, each that was
+/// made of bought credit has its credit note, and each that ended says when.
+pub(crate) async fn transfers_to_make(conn: &DatabaseConnection, s: &str) -> Vec<String> {
+    none(
+        conn,
+        "no more goes back by transfer than a transfer had brought",
+        format!(
+            "SELECT p.id FROM {s}payments p WHERE (SELECT coalesce(sum(r.credit + r.tax), 0) FROM {s}transfer_refunds r WHERE r.tenant = p.tenant \
+             AND r.payment_id = p.id AND r.state NOT IN ('CANCELLED', 'REFUSED')) > (SELECT coalesce(sum(t.amount), 0) FROM \
+             {s}payment_tenders t WHERE t.tenant = p.tenant AND t.payment_id = p.id)"
+        ),
+    )
+    .await;
+    none(
+        conn,
+        "what was bought and went back is credited by a note of as much, with as much tax",
+        format!(
+            "SELECT r.id FROM {s}transfer_refunds r LEFT JOIN {s}credit_notes n ON n.tenant = r.tenant AND n.id = r.credit_note_id \
+             WHERE (r.state = 'SENT' AND r.credit_from = 'TOP_UP' AND (n.id IS NULL OR n.amount <> r.credit + r.tax)) \
+             OR (r.credit_note_id IS NOT NULL AND (r.state <> 'SENT' OR r.credit_from <> 'TOP_UP')) \
+             OR ((r.ended_at IS NULL) <> (r.state NOT IN ('SENT', 'CANCELLED')))"
+        ),
+    )
+    .await;
+    let open = format!("SELECT HEX(id)HEX || ' ' || credit AS told FROM {s}transfer_refunds WHERE state IN ('PENDING', 'SENDING')");
+    told(conn, &open).await
 }
 
 async fn none(conn: &DatabaseConnection, what: &str, sql: String) {

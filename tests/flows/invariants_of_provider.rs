@@ -23,6 +23,10 @@ pub async fn clearing_agrees(world: &World) {
          ON p.tenant = l.tenant AND p.id = l.payment_id AND p.state <> 'PROCESSING'"
     );
     let mut stands = by_payment(&conn, &lines).await;
+    let made = format!(
+        "SELECT 'BANK_CLEARING' AS payment, coalesce(sum(credit + tax), 0) AS stands FROM {s}transfer_refunds WHERE state = 'SENT'"
+    );
+    stands[0].1 += by_payment(&conn, &made).await[0].1;
     conn.close().await.unwrap();
     let sum = async |what: &str| listed(world, what).await.iter().map(micros).sum::<i64>();
     let (charged, returned) = (sum("charges").await, sum("refunds").await + sum("chargebacks").await);

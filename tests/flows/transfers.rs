@@ -48,21 +48,21 @@ pub(crate) struct Desk {
     pub admin: Session,
 }
 
-async fn sell(owner: &Session, settings: WalletSettings, paths: &[&str]) {
+pub(crate) async fn sell(owner: &Session, settings: WalletSettings, paths: &[&str]) {
     let settings = WalletSettings { name: "tenants/acme/walletSettings".into(), ..settings };
     let mask = FieldMask { paths: paths.iter().map(ToString::to_string).collect() };
     let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask: Some(mask) };
     owner.settings().update_wallet_settings(update).await.unwrap();
 }
 
-async fn set(owner: &Session, tenant: Tenant, paths: &[&str]) {
+pub(crate) async fn set(owner: &Session, tenant: Tenant, paths: &[&str]) {
     let tenant = Tenant { name: "tenants/acme".into(), ..tenant };
     let mask = FieldMask { paths: paths.iter().map(ToString::to_string).collect() };
     let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
     owner.tenants().update_tenant(update).await.unwrap();
 }
 
-fn with_bank() -> Tenant {
+pub(crate) fn with_bank() -> Tenant {
     Tenant { business: Some(acme()), ..Tenant::default() }
 }
 

@@ -17,7 +17,8 @@ use payterms_proto::{
         metered_service_service_client::MeteredServiceServiceClient, payment_service_client::PaymentServiceClient,
         receipt_service_client::ReceiptServiceClient, refund_service_client::RefundServiceClient,
         statement_service_client::StatementServiceClient, tenant_service_client::TenantServiceClient,
-        test_clock_service_client::TestClockServiceClient, transfer_top_up_service_client::TransferTopUpServiceClient,
+        test_clock_service_client::TestClockServiceClient, transfer_refund_service_client::TransferRefundServiceClient,
+        transfer_top_up_service_client::TransferTopUpServiceClient,
     },
     plans::v1::{plan_service_client::PlanServiceClient, plan_settings_service_client::PlanSettingsServiceClient},
     wallet::v1::{
@@ -162,6 +163,12 @@ impl Session {
     #[must_use]
     pub fn transfer_top_ups(&self) -> TransferTopUpServiceClient<Caller> {
         TransferTopUpServiceClient::new(self.caller())
+    }
+
+    /// `TransferRefundService`.
+    #[must_use]
+    pub fn transfer_refunds(&self) -> TransferRefundServiceClient<Caller> {
+        TransferRefundServiceClient::new(self.caller())
     }
 
     /// `MailService`.

@@ -5,9 +5,10 @@ use std::{fs, path::Path};
 /// A README that shows a machine, and the machine.
 type Shown = (&'static str, fn() -> String);
 
-const SHOWN: [Shown; 2] = [
+const SHOWN: [Shown; 3] = [
     ("services/plans/README.md", payterms_plans_domain::edges::diagram),
     ("services/credit/README.md", payterms_credit_domain::edges::diagram),
+    ("services/invoicing/README.md", payterms_invoicing_domain::transfer_refund::edges::diagram),
 ];
 const BEGIN: &str = "<!-- states: `cargo run -p payterms-xtask -- states` draws them -->\n";
 const END: &str = "<!-- states end -->";

@@ -28,13 +28,14 @@ use payterms_proto::invoicing::v1::{
     mail_template_service_server::MailTemplateServiceServer, metered_service_service_server::MeteredServiceServiceServer,
     payment_service_server::PaymentServiceServer, receipt_service_server::ReceiptServiceServer, refund_service_server::RefundServiceServer,
     statement_service_server::StatementServiceServer, tenant_service_server::TenantServiceServer,
-    test_clock_service_server::TestClockServiceServer, transfer_top_up_service_server::TransferTopUpServiceServer,
+    test_clock_service_server::TestClockServiceServer, transfer_refund_service_server::TransferRefundServiceServer,
+    transfer_top_up_service_server::TransferTopUpServiceServer,
 };
 use std::{path::PathBuf, sync::Arc};
 use tax_register::{TaxRegister, vies::Vies};
 use tokio::sync::Semaphore;
 use tonic::service::Routes;
-use use_cases::{bank_lines, customers::check_tax_number, mails, payments, refunds, test_clocks};
+use use_cases::{bank_lines, customers::check_tax_number, mails, payments, refunds, test_clocks, transfer_refunds};
 
 /// Options of invoicing alone.
 #[derive(Debug, Clone, Args)]
@@ -60,7 +61,7 @@ pub struct Invoicing;
 
 impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
-    const SCHEMA_VERSION: &'static str = "invoicing_0017_zones";
+    const SCHEMA_VERSION: &'static str = "invoicing_0018_transfers_back";
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
@@ -88,6 +89,7 @@ impl Service for Invoicing {
             .add_service(BankServiceServer::new(api.clone()))
             .add_service(ApprovalServiceServer::new(api.clone()))
             .add_service(TransferTopUpServiceServer::new(api.clone()))
+            .add_service(TransferRefundServiceServer::new(api.clone()))
             .add_service(MailServiceServer::new(api.clone()))
             .add_service(MailTemplateServiceServer::new(api.clone()))
             .add_service(DocumentServiceServer::new(api.clone()))
@@ -119,5 +121,7 @@ fn drivers(app: &App) -> Drivers {
         test_clocks::advance::FLOW => test_clocks::advance::drive_test_clock,
         payments::drive::FLOW => payments::drive::drive_payment,
         refunds::drive::FLOW => refunds::drive::drive_refund,
+        transfer_refunds::refund::FLOW => transfer_refunds::refund::drive_transfer_refund,
+        transfer_refunds::end::FLOW => transfer_refunds::end::drive_ending,
     }
 }

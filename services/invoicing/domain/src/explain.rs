@@ -77,6 +77,9 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>) -> Result<Explanation,
             }
             InvoiceState::Open => format!("It is open: {open} of {} are left to pay.", invoice.amounts.total),
             InvoiceState::Paid if invoice.amounts.total.is_zero() => "It comes to nothing: there is nothing to pay.".to_owned(),
+            InvoiceState::Paid if invoice.top_up.is_some() && invoice.credited.is_positive() => {
+                format!("It is paid: {} bought credit, and credit notes took {} off it.", invoice.paid, invoice.credited)
+            }
             InvoiceState::Paid => "It is paid.".to_owned(),
             InvoiceState::Void => "It was taken back whole.".to_owned(),
             InvoiceState::Uncollectible => format!("{} of it are written off; a payment still reverses that.", invoice.written_off),

@@ -39,6 +39,7 @@ pub mod tenant;
 pub mod tender;
 pub mod test_clock;
 pub mod top_up;
+pub mod transfer_refund;
 pub mod usage_month;
 pub mod version;
 
@@ -68,4 +69,5 @@ pub use tax_number::{TaxNumber, TaxNumberState};
 pub use tenant::{Business, Dunning, PaymentNotice, TaxRule, Tenant};
 pub use test_clock::{ClockState, TestClock};
 pub use top_up::TopUp;
+pub use transfer_refund::TransferRefund;
 pub use version::InvoiceVersion;

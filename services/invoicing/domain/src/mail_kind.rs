@@ -97,6 +97,8 @@ pub enum MailKind {
     CreditRevoked,
     /// Revoked credit was given back.
     CreditRestored,
+    /// Credit that had come by bank transfer was transferred back.
+    TransferRefunded,
     /// A charge is disputed.
     DisputeOpened,
     /// A dispute is won.
@@ -109,7 +111,7 @@ pub enum MailKind {
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 52] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -157,6 +159,7 @@ impl MailKind {
         Self::PostpaidDecided,
         Self::CreditRevoked,
         Self::CreditRestored,
+        Self::TransferRefunded,
         Self::DisputeOpened,
         Self::DisputeWon,
         Self::DisputeLost,
@@ -214,6 +217,7 @@ impl MailKind {
             Self::PostpaidDecided => "POSTPAID_DECIDED",
             Self::CreditRevoked => "CREDIT_REVOKED",
             Self::CreditRestored => "CREDIT_RESTORED",
+            Self::TransferRefunded => "TRANSFER_REFUNDED",
             Self::DisputeOpened => "DISPUTE_OPENED",
             Self::DisputeWon => "DISPUTE_WON",
             Self::DisputeLost => "DISPUTE_LOST",

@@ -15,6 +15,7 @@ mod statements;
 mod tenants;
 mod test_clocks;
 mod top_ups;
+mod transfer_refunds;
 
 use crate::app::App;
 

@@ -15,13 +15,18 @@ use payterms_bank_files::{
 };
 use payterms_chassis::bank_file::{Reading, bank_finding};
 use payterms_invoicing_domain::bank::{Shown, numbers_in};
-use payterms_kernel::{Currency, Kind, Refusal};
+use payterms_kernel::{Currency, Kind, Money, Refusal};
 use payterms_proto::common::v1::BankFinding;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
+/// What a finding is called by which money went out.
+pub const OUTGOING: &str = "OUTGOING";
 /// Lines in one file.
 const MOST_LINES: usize = 1_000;
+/// The references of an entry, the best first.
+const REFERENCES: [ReferenceKind; 4] =
+    [ReferenceKind::AccountServicer, ReferenceKind::Transaction, ReferenceKind::Bank, ReferenceKind::EndToEnd];
 /// Numbers of documents that a line names.
 const MOST_NUMBERS: usize = 100;
 
@@ -36,6 +41,25 @@ pub struct ReadFile {
     pub findings: Vec<BankFinding>,
     /// How many entries are no line.
     pub ignored: usize,
+    /// What went out, to an account that the bank names.
+    pub went_out: Vec<WentOut>,
+}
+
+/// A booked entry by which money went out.
+#[derive(Debug)]
+pub struct WentOut {
+    /// Where it stands.
+    pub place: Place,
+    /// When it was booked.
+    pub booked_on: NaiveDate,
+    /// How much.
+    pub amount: Money,
+    /// The account that it went to, as it is compared.
+    pub party_account: String,
+    /// All texts and references of it, upper-case letters and digits alone.
+    pub text: String,
+    /// The bank's reference.
+    pub reference: String,
 }
 
 /// The lines of one account.
@@ -89,7 +113,8 @@ pub fn read_bank_file(content: &[u8], reading: &Reading, newest_day: NaiveDate) 
         return Err(invalid(format!("Nothing of the file can be used. {}: {}", first.place, first.message)));
     }
     let shown = file.findings.iter().map(|own| (own.place, bank_finding(&own.place, own.kind.name(), &own.message)));
-    let mut found = Found { findings: shown.collect(), ignored: file.findings.iter().filter(|own| is_no_booking(own.kind)).count() };
+    let ignored = file.findings.iter().filter(|own| is_no_booking(own.kind)).count();
+    let mut found = Found { findings: shown.collect(), ignored, went_out: Vec::new() };
     let mut statements = Vec::new();
     for (number, own) in file.statements.iter().enumerate() {
         let Some(currency) = own.currency.or(own.entries.first().map(|entry| entry.amount.currency())) else { continue };
@@ -108,16 +133,37 @@ pub fn read_bank_file(content: &[u8], reading: &Reading, newest_day: NaiveDate) 
     }
     found.findings.sort_by_key(|own| own.0);
     let findings = found.findings.into_iter().map(|(_, finding)| finding).collect();
-    Ok(ReadFile { format: file.format.name(), statements, findings, ignored: found.ignored })
+    Ok(ReadFile { format: file.format.name(), statements, findings, ignored: found.ignored, went_out: found.went_out })
 }
 
 /// What is not taken in.
 struct Found {
     findings: Vec<(Place, BankFinding)>,
     ignored: usize,
+    went_out: Vec<WentOut>,
 }
 
 impl Found {
+    /// Notes money that went out to an account that the bank names.
+    fn note_outgoing(&mut self, entry: &Entry) {
+        let party_account = account_key(&entry.party_account);
+        if party_account.is_empty() {
+            return;
+        }
+        let references = entry.references.iter().map(|own| own.value.as_str());
+        let texts = entry.search.iter().map(String::as_str).chain([entry.text.as_str()]).chain(references);
+        // Each text by itself: what ends one and begins the next makes no reference.
+        let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect::<String>();
+        self.went_out.push(WentOut {
+            place: entry.place,
+            booked_on: entry.booked_on,
+            amount: entry.amount.negated(),
+            party_account,
+            text: texts.map(plain).collect::<Vec<_>>().join(" "),
+            reference: REFERENCES.into_iter().find_map(|kind| entry.reference(kind)).unwrap_or_default().to_owned(),
+        });
+    }
+
     fn pass_over(&mut self, entry: &Entry, kind: &str, message: &str) {
         self.ignored = self.ignored.saturating_add(1);
         self.findings.push((entry.place, bank_finding(&entry.place, kind, message)));
@@ -158,7 +204,8 @@ fn bookings(own: &Statement, (account, key, currency): (&str, &str, Currency), f
             continue;
         }
         if !is_return && (!whole.is_positive() || !entry.amount.is_positive()) {
-            found.pass_over(entry, "OUTGOING", &format!("{} of {} went out.", entry.amount, entry.booked_on));
+            found.note_outgoing(entry);
+            found.pass_over(entry, OUTGOING, &format!("{} of {} went out.", entry.amount, entry.booked_on));
             continue;
         }
         let line = line(entry, account, key);
@@ -200,11 +247,10 @@ fn line(entry: &Entry, account: &str, key: &str) -> ReadLine {
     }
     numbers.truncate(MOST_NUMBERS);
     let stated = entry.named_amounts.iter().filter_map(|(number, amount)| Some((numbers_in(number).into_iter().next()?, *amount)));
-    let kinds = [ReferenceKind::AccountServicer, ReferenceKind::Transaction, ReferenceKind::Bank, ReferenceKind::EndToEnd];
     let shown = Shown {
         account: account.to_owned(),
         account_key: key.to_owned(),
-        reference: kinds.into_iter().find_map(|kind| entry.reference(kind)).unwrap_or_default().to_owned(),
+        reference: REFERENCES.into_iter().find_map(|kind| entry.reference(kind)).unwrap_or_default().to_owned(),
         value_on: entry.value_on,
         payer: entry.party.clone(),
         text: entry.text.clone(),

@@ -4,6 +4,7 @@ use super::wording::Language;
 use payterms_invoicing_domain::{
     receipt_credit_note::CHARGED_BACK,
     top_up::{NOT_TRANSFERRED, TRANSFER_FEES, TRANSFER_TAKEN_BACK},
+    transfer_refund::TRANSFERRED_BACK,
 };
 
 impl Language {
@@ -49,6 +50,9 @@ impl Language {
                 "L’émetteur de la carte ou la banque a repris le paiement.",
             ),
             TRANSFER_TAKEN_BACK => self.say("The transfer was taken back.", "Le virement a été repris."),
+            TRANSFERRED_BACK => {
+                self.say("The credit was transferred back to its payer.", "Le crédit a été reversé au payeur par virement.")
+            }
             NOT_TRANSFERRED => self.say("The amount was not transferred in time.", "Le montant n’a pas été viré à temps."),
             written => written,
         };

@@ -43,6 +43,22 @@ const RECEIPTS: ListSpec = ListSpec {
     default: Order::NEWEST,
 };
 
+const TRANSFER_REFUNDS: ListSpec = ListSpec {
+    filters: &[
+        Field { name: "state", kind: Kind::Choice(&["RESERVING", "PENDING", "SENDING", "SENT", "CANCELLING", "CANCELLED", "REFUSED"]) },
+        Field { name: "customer", kind: Kind::Name(&["customers"]) },
+        Field { name: "payment", kind: Kind::Name(&["customers", "payments"]) },
+        Field { name: "from", kind: Kind::Choice(&["SURPLUS", "TOP_UP"]) },
+        Field { name: "reference", kind: Kind::Text },
+        Field { name: "currency", kind: Kind::Text },
+        Field { name: "amount", kind: Kind::Amount },
+        Field { name: "sent_date", kind: Kind::Date },
+        Field { name: "create_time", kind: Kind::Instant },
+    ],
+    orders: &[BY_CREATION],
+    default: Order::NEWEST,
+};
+
 const CREDIT_NOTES: ListSpec = ListSpec {
     filters: &[
         Field { name: "number", kind: Kind::Text },
@@ -86,6 +102,14 @@ pub fn list_receipts(request: Request<pb::ListReceiptsRequest>) -> Result<ListOf
     let pb::ListReceiptsRequest { parent, page_size, page_token, filter, order_by } = &message;
     let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
     Ok(list(fields, &RECEIPTS, &["customers"], request)?.1)
+}
+
+/// Asks for transfers back.
+pub fn list_transfer_refunds(request: Request<pb::ListTransferRefundsRequest>) -> Result<ListOfCustomers, AppError> {
+    let (fields, message) = Fields::open(request)?;
+    let pb::ListTransferRefundsRequest { parent, page_size, page_token, filter, order_by } = &message;
+    let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
+    Ok(list(fields, &TRANSFER_REFUNDS, &["customers"], request)?.1)
 }
 
 /// Asks for credit notes.

@@ -88,6 +88,7 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
         MailKind::PostpaidDecided => pb::MailKind::PostpaidDecided,
         MailKind::CreditRevoked => pb::MailKind::CreditRevoked,
         MailKind::CreditRestored => pb::MailKind::CreditRestored,
+        MailKind::TransferRefunded => pb::MailKind::TransferRefunded,
         MailKind::DisputeOpened => pb::MailKind::DisputeOpened,
         MailKind::DisputeWon => pb::MailKind::DisputeWon,
         MailKind::DisputeLost => pb::MailKind::DisputeLost,

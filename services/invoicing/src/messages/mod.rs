@@ -29,3 +29,4 @@ pub mod statements;
 pub mod tenants;
 pub mod test_clocks;
 pub mod top_ups;
+pub mod transfer_refunds;

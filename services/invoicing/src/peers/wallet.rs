@@ -15,18 +15,20 @@ use payterms_chassis::{
     render::{money, money_of},
 };
 use payterms_invoicing_domain::{
-    Customer, Destination, Payment, RefundPart,
+    Customer, Destination, Payment, RefundPart, TransferRefund,
     top_up::{Bought, Offer},
+    transfer_refund::Credit,
 };
 use payterms_kernel::{Currency, Id, Money, TenantId, id::step_id};
 use payterms_proto::wallet::v1::{
-    Charge, ChargeForPaymentRequest, GetChargeRequest, GetPaymentMeansRequest, GetPaymentMeansResponse, GetWalletSettingsRequest,
-    HoldForPaymentRequest, PaymentMethod, RecordTransferRequest, RefundPaymentRequest, ReleasePaymentRequest, ReturnTransferRequest,
-    SettlePaymentRequest, TaxKind, charge::State, payment_method::Kind, settings_service_client::SettingsServiceClient,
+    BookTransferRefundRequest, Charge, ChargeForPaymentRequest, GetChargeRequest, GetPaymentMeansRequest, GetPaymentMeansResponse,
+    GetWalletSettingsRequest, HoldForPaymentRequest, PaymentMethod, QuoteTransferRefundRequest, RecordTransferRequest,
+    RefundPaymentRequest, ReleasePaymentRequest, ReleaseTransferRefundRequest, ReserveTransferRefundRequest, ReturnTransferRequest,
+    SettlePaymentRequest, TaxKind, TransferCredit, charge::State, payment_method::Kind, settings_service_client::SettingsServiceClient,
     settlement_service_client::SettlementServiceClient,
 };
 use std::time::Duration;
-use tonic::Request;
+use tonic::{Request, Status};
 use uuid::Uuid;
 
 /// How long one try of a step may take.
@@ -35,6 +37,9 @@ const BUDGET: Duration = Duration::from_secs(10);
 /// Why credit is not held: there is less than is asked for, or the payment was released before. No other step can be
 /// refused: a charge that is declined is a result, and what was begun is settled, released or given back.
 const NOT_HELD: [&str; 2] = ["INSUFFICIENT_FUNDS", "HOLD_STATE"];
+
+/// Why the credit of a transfer back is not reserved: it is gone, or would be bought again.
+const NOT_RESERVED: [&str; 2] = ["REFUND_TOO_LARGE", "RECHARGE_WOULD_FOLLOW"];
 
 /// What became of a charge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +88,13 @@ impl<'a> Wallet<'a> {
     pub fn refunding(self, refund: Uuid, payment: Id<Payment>) -> Self {
         let payment_name = format!("{}/payments/{payment}", self.customer);
         Self { intent: refund, payment_name, ..self }
+    }
+
+    /// The same, for the steps of a transfer back to the payer of one payment.
+    #[must_use]
+    pub fn sending_back(self, refund: &TransferRefund) -> Self {
+        let payment_name = format!("{}/payments/{}", self.customer, refund.payment);
+        Self { intent: refund.id.uuid(), payment_name, ..self }
     }
 
     fn step(&self, step: &str) -> String {
@@ -231,6 +243,73 @@ impl<'a> Wallet<'a> {
         until_done(|| async { Ok(self.client()?.return_transfer(self.request(message.clone())?).await?) }).await.map(|_| ())
     }
 
+    /// How much of a transfer's credit can go back now.
+    ///
+    /// # Errors
+    /// The wallet's.
+    pub async fn quote_transfer_refund(&self, from: Credit, currency: Currency, credit: Option<Money>) -> Result<Money, AppError> {
+        let message = QuoteTransferRefundRequest {
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            transfer_credit: transfer_credit(from).into(),
+            currency_code: currency.code().to_owned(),
+            credit: credit.map(money),
+        };
+        let answer = self.client()?.quote_transfer_refund(self.request(message)?).await?.into_inner();
+        answer.credit.as_ref().and_then(money_of).ok_or_else(|| AppError::Fault("a quote without an amount".to_owned()))
+    }
+
+    /// Reserves the credit of a transfer back; the wallet's refusal, where it refuses.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn reserve_transfer_refund(&self, refund: &TransferRefund) -> Result<Result<(), Status>, AppError> {
+        let message = ReserveTransferRefundRequest {
+            request_id: self.step("reserve"),
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            transfer_refund: self.refund_name(refund),
+            transfer_credit: transfer_credit(refund.from).into(),
+            credit: Some(money(refund.credit)),
+        };
+        let step = || async { Ok(self.client()?.reserve_transfer_refund(self.request(message.clone())?).await?) };
+        Ok(until_answered(&NOT_RESERVED, step).await?.map(|_| ()))
+    }
+
+    /// Frees the credit of a transfer back.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn release_transfer_refund(&self, refund: &TransferRefund) -> Result<(), AppError> {
+        let message = ReleaseTransferRefundRequest {
+            request_id: self.step("release"),
+            parent: self.customer.clone(),
+            transfer_refund: self.refund_name(refund),
+            currency_code: refund.credit.currency().code().to_owned(),
+        };
+        until_done(|| async { Ok(self.client()?.release_transfer_refund(self.request(message.clone())?).await?) }).await.map(|_| ())
+    }
+
+    /// Books that a transfer back was made.
+    ///
+    /// # Errors
+    /// No answer after many tries.
+    pub async fn book_transfer_refund(&self, refund: &TransferRefund) -> Result<(), AppError> {
+        let message = BookTransferRefundRequest {
+            request_id: self.step("book"),
+            parent: self.customer.clone(),
+            payment: self.payment_name.clone(),
+            transfer_refund: self.refund_name(refund),
+            tax: Some(money(refund.tax)),
+            description: refund.explanation.clone(),
+        };
+        until_done(|| async { Ok(self.client()?.book_transfer_refund(self.request(message.clone())?).await?) }).await.map(|_| ())
+    }
+
+    fn refund_name(&self, refund: &TransferRefund) -> String {
+        format!("{}/transferRefunds/{}", self.customer, refund.id)
+    }
+
     /// Gives back a part of a refund; all of it becomes credit where the payment is unapplied.
     ///
     /// # Errors
@@ -260,6 +339,13 @@ pub fn charge_id(payment: &Payment, place: usize) -> String {
 /// The step that charges the tender at a place.
 fn charge_step(place: usize) -> String {
     format!("charge/{place}")
+}
+
+fn transfer_credit(from: Credit) -> TransferCredit {
+    match from {
+        Credit::Surplus => TransferCredit::Surplus,
+        Credit::TopUp => TransferCredit::TopUp,
+    }
 }
 
 fn tax_kind(bought: Bought) -> TaxKind {

@@ -28,3 +28,8 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Str
     let found = Entity::find_by_id(tenant.as_str()).lock_exclusive().one(conn).await?;
     Ok(found.ok_or_else(|| AppError::Fault("the row of bank imports is missing".to_owned()))?.payer_secret)
 }
+
+/// The secret under which payers' accounts are hashed; none before the first import.
+pub async fn secret<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<String>, AppError> {
+    Ok(Entity::find_by_id(tenant.as_str()).one(conn).await?.map(|row| row.payer_secret))
+}

@@ -29,6 +29,7 @@ pub mod statements;
 pub mod tenants;
 pub mod test_clocks;
 pub mod top_ups;
+pub mod transfer_refunds;
 pub mod versions;
 
 use payterms_chassis::AppError;

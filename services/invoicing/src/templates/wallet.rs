@@ -11,6 +11,7 @@ pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
     Some(match kind {
         MailKind::RechargeFailed => both!("recharge_failed"),
         MailKind::TopUpRefunded => both!("top_up_refunded"),
+        MailKind::TransferRefunded => both!("transfer_refunded"),
         MailKind::CreditRevoked => both!("credit_revoked"),
         MailKind::CreditRestored => both!("credit_restored"),
         MailKind::CollectionPlanned => both!("collection_planned"),
@@ -35,6 +36,14 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
             add("receipt_number", json!("RC-2026-000001"));
             add("amount", json!("20.00\u{a0}USD"));
             add("reason", json!("The account is closed."));
+        }
+        MailKind::TransferRefunded => {
+            add("amount", json!("20.00\u{a0}USD"));
+            add("account", json!("3000"));
+            add("date", json!(language.date(day)));
+            add("reference", json!("RF18 TB01 2345 6789 AB"));
+            add("reason", json!("The account is closed."));
+            add("number", json!("CN-2026-000001"));
         }
         MailKind::CreditRevoked => {
             add("amount", json!("20.00\u{a0}USD"));

@@ -82,6 +82,8 @@ pub enum TransferKind {
     TransferReturn,
     /// The reverse of a debit, capture, use or fee, or of a part of it.
     Reversal,
+    /// Purchased credit (and tax payable) → bank clearing: what had come by transfer went back to its payer.
+    TransferRefund,
     /// Purchased credit → withheld.
     Revocation,
     /// Withheld → purchased credit.

@@ -32,6 +32,7 @@ pub mod settings;
 pub mod settlement;
 pub mod top_up;
 pub mod top_up_refund;
+pub mod transfer_refund;
 pub mod transfer_return;
 pub mod usage;
 pub mod wallet;

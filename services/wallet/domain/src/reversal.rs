@@ -168,7 +168,11 @@ fn instead(kind: TransferKind) -> Option<&'static str> {
         TransferKind::OwedSettlement => "ReverseTransfer",
         TransferKind::Revocation => "RestoreCredit",
         TransferKind::Restoration => "ProposeRevocation",
-        TransferKind::InvoiceRefund | TransferKind::TopUpRefund | TransferKind::Chargeback | TransferKind::DisputeWon => "",
+        TransferKind::InvoiceRefund
+        | TransferKind::TopUpRefund
+        | TransferKind::TransferRefund
+        | TransferKind::Chargeback
+        | TransferKind::DisputeWon => "",
     })
 }
 

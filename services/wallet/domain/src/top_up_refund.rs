@@ -82,11 +82,16 @@ pub struct RefundRequest {
 
 /// The credit of a top-up that can be refunded now.
 pub fn refundable(top_up: &TopUp, wallet: &Wallet, now: DateTime<Utc>) -> Result<Money, MoneyError> {
-    let zero = Money::zero(wallet.currency);
     if top_up.state != TopUpState::Succeeded {
-        return Ok(zero);
+        return Ok(Money::zero(wallet.currency));
     }
-    let lot = wallet.lots.iter().find(|lot| Some(lot.id) == top_up.lot && lot.in_force(now));
+    refundable_lot(top_up.lot, wallet, now)
+}
+
+/// The credit of a lot that can go back to who paid for it: in force, not held, and free beside the debt.
+pub(crate) fn refundable_lot(lot: Option<Id<Lot>>, wallet: &Wallet, now: DateTime<Utc>) -> Result<Money, MoneyError> {
+    let zero = Money::zero(wallet.currency);
+    let lot = wallet.lots.iter().find(|own| Some(own.id) == lot && own.in_force(now));
     let left = lot.map_or(Ok(zero), Lot::unpinned)?;
     let beside_debt = wallet.free(now)?.minus(wallet.debt())?.max(zero)?;
     Ok(left.min(beside_debt)?.round_down_to_minor_unit())

@@ -2,15 +2,22 @@
 
 use super::Api;
 use crate::{
-    messages::{charges as charge_messages, payments as messages},
-    use_cases::{charges, payments},
+    messages::{charges as charge_messages, payments as messages, transfer_refunds as refund_messages},
+    use_cases::{
+        charges, payments,
+        transfer_refunds::{
+            book::book_transfer_refund, quote::quote_transfer_refund, release::release_transfer_refund, reserve::reserve_transfer_refund,
+        },
+    },
 };
 use payterms_chassis::handler;
 use payterms_proto::wallet::v1::{
-    ChargeForPaymentRequest, ChargeForPaymentResponse, GetChargeRequest, GetChargeResponse, GetPaymentMeansRequest,
-    GetPaymentMeansResponse, HoldForPaymentRequest, HoldForPaymentResponse, RecordTransferRequest, RecordTransferResponse,
-    RefundPaymentRequest, RefundPaymentResponse, ReleasePaymentRequest, ReleasePaymentResponse, ReturnTransferRequest,
-    ReturnTransferResponse, SettlePaymentRequest, SettlePaymentResponse, settlement_service_server::SettlementService,
+    BookTransferRefundRequest, BookTransferRefundResponse, ChargeForPaymentRequest, ChargeForPaymentResponse, GetChargeRequest,
+    GetChargeResponse, GetPaymentMeansRequest, GetPaymentMeansResponse, HoldForPaymentRequest, HoldForPaymentResponse,
+    QuoteTransferRefundRequest, QuoteTransferRefundResponse, RecordTransferRequest, RecordTransferResponse, RefundPaymentRequest,
+    RefundPaymentResponse, ReleasePaymentRequest, ReleasePaymentResponse, ReleaseTransferRefundRequest, ReleaseTransferRefundResponse,
+    ReserveTransferRefundRequest, ReserveTransferRefundResponse, ReturnTransferRequest, ReturnTransferResponse, SettlePaymentRequest,
+    SettlePaymentResponse, settlement_service_server::SettlementService,
 };
 use tonic::{Request, Response, Status};
 
@@ -59,5 +66,37 @@ impl SettlementService for Api {
     async fn record_transfer(&self, request: Request<RecordTransferRequest>) -> Result<Response<RecordTransferResponse>, Status> {
         let (call, command) = messages::record_transfer(request)?;
         handler::write(&self.app.flows, &call, || payments::record_transfer::record_transfer(&self.app, &call, &command)).await
+    }
+
+    async fn quote_transfer_refund(
+        &self,
+        request: Request<QuoteTransferRefundRequest>,
+    ) -> Result<Response<QuoteTransferRefundResponse>, Status> {
+        let quote = refund_messages::quote_transfer_refund(request)?;
+        handler::read(quote_transfer_refund(&self.app, &quote)).await
+    }
+
+    async fn reserve_transfer_refund(
+        &self,
+        request: Request<ReserveTransferRefundRequest>,
+    ) -> Result<Response<ReserveTransferRefundResponse>, Status> {
+        let (call, order) = refund_messages::reserve_transfer_refund(request)?;
+        handler::write(&self.app.flows, &call, || reserve_transfer_refund(&self.app, &call, &order)).await
+    }
+
+    async fn release_transfer_refund(
+        &self,
+        request: Request<ReleaseTransferRefundRequest>,
+    ) -> Result<Response<ReleaseTransferRefundResponse>, Status> {
+        let (call, released) = refund_messages::release_transfer_refund(request)?;
+        handler::write(&self.app.flows, &call, || release_transfer_refund(&self.app, &call, &released)).await
+    }
+
+    async fn book_transfer_refund(
+        &self,
+        request: Request<BookTransferRefundRequest>,
+    ) -> Result<Response<BookTransferRefundResponse>, Status> {
+        let (call, booked) = refund_messages::book_transfer_refund(request)?;
+        handler::write(&self.app.flows, &call, || book_transfer_refund(&self.app, &call, &booked)).await
     }
 }

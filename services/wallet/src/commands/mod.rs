@@ -16,4 +16,5 @@ pub mod reversals;
 pub mod revocations;
 pub mod settings;
 pub mod top_ups;
+pub mod transfer_refunds;
 pub mod wallets;

@@ -23,5 +23,6 @@ pub mod settings;
 pub mod setups;
 pub mod top_up_refunds;
 pub mod top_ups;
+pub mod transfer_refunds;
 pub mod usage;
 pub mod wallets;

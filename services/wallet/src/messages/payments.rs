@@ -16,7 +16,7 @@ use std::cmp::Ordering;
 use tonic::Request;
 
 /// Refuses names of different customers in one request, as if the second did not exist.
-fn same_customer(names: &[&Name]) -> Result<(), AppError> {
+pub(super) fn same_customer(names: &[&Name]) -> Result<(), AppError> {
     let is_one_customer = names.windows(2).all(|pair| matches!(pair, [a, b] if a.tenant == b.tenant && a.id(0) == b.id(0)));
     if is_one_customer { Ok(()) } else { Err(Refusal::not_found().into()) }
 }

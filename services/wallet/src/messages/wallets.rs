@@ -148,6 +148,7 @@ fn entry_kind(kind: TransferKind) -> pb::entry::Kind {
         TransferKind::DisputeWon => pb::entry::Kind::DisputeWon,
         TransferKind::TransferReturn => pb::entry::Kind::TransferReturn,
         TransferKind::TopUpRefund => pb::entry::Kind::TopUpRefund,
+        TransferKind::TransferRefund => pb::entry::Kind::TransferRefund,
         TransferKind::Reversal => pb::entry::Kind::Reversal,
         TransferKind::Revocation => pb::entry::Kind::Revocation,
         TransferKind::Restoration => pb::entry::Kind::Restoration,

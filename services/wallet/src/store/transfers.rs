@@ -35,7 +35,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-const KINDS: [(TransferKind, &str); 25] = [
+const KINDS: [(TransferKind, &str); 26] = [
     (TransferKind::Grant, "GRANT"),
     (TransferKind::GrantVoid, "GRANT_VOID"),
     (TransferKind::Debit, "DEBIT"),
@@ -58,6 +58,7 @@ const KINDS: [(TransferKind, &str); 25] = [
     (TransferKind::MonthRounding, "MONTH_ROUNDING"),
     (TransferKind::TransferReturn, "TRANSFER_RETURN"),
     (TransferKind::TopUpRefund, "TOP_UP_REFUND"),
+    (TransferKind::TransferRefund, "TRANSFER_REFUND"),
     (TransferKind::Reversal, "REVERSAL"),
     (TransferKind::Revocation, "REVOCATION"),
     (TransferKind::Restoration, "RESTORATION"),

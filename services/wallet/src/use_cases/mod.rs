@@ -21,5 +21,6 @@ pub mod revocations;
 pub mod settings;
 pub mod setups;
 pub mod top_ups;
+pub mod transfer_refunds;
 pub mod usage;
 pub mod wallets;

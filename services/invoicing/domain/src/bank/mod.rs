@@ -7,7 +7,7 @@ mod returns;
 mod state;
 
 pub use matching::{Automation, Evaluation, Named, evaluate};
-pub use numbers::{ANNOUNCED, announced_number, creditor_reference, numbers_in};
+pub use numbers::{ANNOUNCED, announced_number, creditor_reference, numbers_in, refund_reference};
 pub use pay::Short;
 pub use returns::{Compared, MOST_CANDIDATES, RETURNED_WITHIN, Taking, find_original};
 pub use state::{Dismissal, LineState, SuggestReason};
@@ -187,6 +187,14 @@ impl BankLine {
             return Ok(());
         }
         Err(Refusal::state("BANK_LINE_STATE", "The bank line", self.state.name(), self.state.allowed()))
+    }
+
+    /// Refuses a line that does not stand for a payment.
+    ///
+    /// # Errors
+    /// `BANK_LINE_STATE`.
+    pub fn must_stand(&self) -> Result<(), Refusal> {
+        self.must_be(&[LineState::Matched])
     }
 
     fn must_be_undecided(&self) -> Result<(), Refusal> {

@@ -6,7 +6,9 @@ use uuid::Uuid;
 
 /// What the number of an announced transfer begins with.
 pub const ANNOUNCED: &str = "TR";
-/// Letters and digits of it behind that: as many as 62 bits take.
+/// What the number of a transfer back to its payer begins with.
+const REFUNDED: &str = "TB";
+/// Letters and digits behind that: as many as 62 bits take.
 const ANNOUNCED_DIGITS: usize = 12;
 
 /// Words for an invoice that may stand in place of its prefix, longest first: "Invoice No. 2026-000042".
@@ -51,10 +53,21 @@ pub fn numbers_in(text: &str) -> Vec<String> {
 /// references alone: nothing else tells it from other text.
 #[must_use]
 pub fn announced_number(payment: Uuid) -> String {
-    let (_, mut rest) = payment.as_u64_pair();
+    number_of(ANNOUNCED, payment)
+}
+
+/// The ISO 11649 reference of a transfer back to its payer, made likewise. It names no document of ours: a line that came in with it
+/// pays nothing.
+#[must_use]
+pub fn refund_reference(refund: Uuid) -> String {
+    creditor_reference(&number_of(REFUNDED, refund))
+}
+
+fn number_of(prefix: &str, id: Uuid) -> String {
+    let (_, mut rest) = id.as_u64_pair();
     // The first two bits are the same in all ids.
     rest &= u64::MAX >> 2;
-    let mut number = String::from(ANNOUNCED);
+    let mut number = String::from(prefix);
     for _ in 0..ANNOUNCED_DIGITS {
         let digit = u32::try_from(rest % 36).ok().and_then(|digit| char::from_digit(digit, 36)).unwrap_or('0');
         number.push(digit.to_ascii_uppercase());

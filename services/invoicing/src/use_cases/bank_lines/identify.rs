@@ -64,7 +64,7 @@ fn lines(
     let mut lines = Vec::with_capacity(booking.lines.len());
     for (at, read) in booking.lines.iter().enumerate() {
         let id = if at == 0 { first } else { make_id() };
-        let payer_key = payer_key(secret, &read.payer_account);
+        let payer_key = account_hmac(secret, &read.payer_account);
         let mut line = BankLine::new(id, Shown { payer_key, ..read.shown.clone() }, now);
         if let Some(known) = suspected {
             line.suspect(known);
@@ -74,8 +74,9 @@ fn lines(
     lines
 }
 
-/// A payer's account as it is kept: nobody without the tenant's secret finds an account by it.
-fn payer_key(secret: &str, account: &str) -> String {
+/// An account as it is kept: nobody without the tenant's secret finds an account by it.
+#[must_use]
+pub fn account_hmac(secret: &str, account: &str) -> String {
     if account.is_empty() || secret.is_empty() {
         return String::new();
     }

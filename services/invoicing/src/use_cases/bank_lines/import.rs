@@ -7,6 +7,7 @@ use crate::{
     commands::bank_lines::BankStatementFile,
     messages,
     store::{bank_bookings, bank_imports, bank_lines},
+    use_cases::transfer_refunds::pair::confirm_what_went_out,
 };
 use chrono::{DateTime, NaiveDate};
 use payterms_chassis::{Answer, AppError, Call};
@@ -23,7 +24,7 @@ pub async fn import_bank_statement(
     call: &Call,
     file: &BankStatementFile,
 ) -> Result<Answer<ImportBankStatementResponse>, AppError> {
-    let read = read_bank_file(&file.content, &file.reading, newest_day(app, &call.tenant).await?)?;
+    let mut read = read_bank_file(&file.content, &file.reading, newest_day(app, &call.tenant).await?)?;
     let mut tx = app.db.begin(call).await?;
     // One import of a tenant at a time: two files of one account would both find a booking new.
     let secret = bank_imports::lock(tx.conn(), &call.tenant).await?;
@@ -41,6 +42,7 @@ pub async fn import_bank_statement(
     for line in &taken.lines {
         publish_bank_line(&mut tx, line).await?;
     }
+    confirm_what_went_out(&mut tx, &mut read, &secret).await?;
     let answer = messages::bank_lines::imported(&call.tenant, &read, &taken);
     tx.commit(answer).await
 }

@@ -19,6 +19,7 @@ use payterms_chassis::{
 use payterms_invoicing_domain::{
     BankLine,
     bank::{Compared, LineState, Taking, find_original},
+    transfer_refund::must_not_go_back,
 };
 use payterms_kernel::{Id, Refusal};
 use payterms_proto::invoicing::v1::MatchBankLineResponse;
@@ -84,7 +85,8 @@ pub async fn return_bank_line(app: &App, call: &Call, named: &ReturnBankLine) ->
 /// Takes the line of a return back. Answers the flow that books it back in the wallet, where it had paid.
 async fn take_line_back(app: &App, tx: &mut WriteTx, held: &mut PaidLine) -> Result<Option<Lease>, AppError> {
     let (now, (_, collect_at)) = (tx.now(), consequences_from(tx));
-    let PaidLine { line, by, payment, invoices } = held;
+    must_not_go_back(&held.refunds)?;
+    let PaidLine { line, by, payment, invoices, .. } = held;
     let by = by.as_ref().ok_or_else(Refusal::not_found)?;
     let taking = Taking { payment: payment.as_mut(), invoices, collect_at, now };
     let undo = line.take_back(by, tx.ids(), taking)?;

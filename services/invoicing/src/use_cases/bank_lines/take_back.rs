@@ -1,7 +1,7 @@
 //! Takes back what a line has paid: what an undo by a person and a return by the bank have in common.
 
 use crate::{
-    store::{bank_lines, invoices, payments},
+    store::{bank_lines, invoices, payments, transfer_refunds},
     use_cases::{
         collections::schedule::schedule_collections, credit_notes::save::issue_credit_note, invoices::load::find_sides,
         mails::notices::mail_payment_taken_back, payments::save::publish_payment, top_ups::raise::raise_order,
@@ -9,7 +9,7 @@ use crate::{
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use payterms_chassis::{AppError, WriteTx, error::raced};
-use payterms_invoicing_domain::{BankLine, Invoice, Payment, bank::Undo, top_up::TRANSFER_TAKEN_BACK};
+use payterms_invoicing_domain::{BankLine, Invoice, Payment, TransferRefund, bank::Undo, top_up::TRANSFER_TAKEN_BACK};
 use payterms_kernel::{
     Id, Refusal,
     calendar::{day_in, start_of_day},
@@ -20,19 +20,24 @@ const COLLECTED_AFTER: Days = Days::new(3);
 
 /// A line with what it has paid, locked.
 #[derive(Debug)]
-pub(super) struct PaidLine {
-    pub(super) line: BankLine,
+pub struct PaidLine {
+    /// The line.
+    pub line: BankLine,
     /// The return that takes it back, where there is one.
-    pub(super) by: Option<BankLine>,
-    pub(super) payment: Option<Payment>,
-    pub(super) invoices: Vec<Invoice>,
+    pub by: Option<BankLine>,
+    /// The payment that it made.
+    pub payment: Option<Payment>,
+    /// The invoices that the payment pays.
+    pub invoices: Vec<Invoice>,
+    /// What of it went back to the payer, or is to.
+    pub refunds: Vec<TransferRefund>,
 }
 
 /// Locks a line, what it has paid, and the return that takes it back.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`; a race where the line was paid meanwhile.
-pub(super) async fn lock_paid_line(tx: &WriteTx, id: Id<BankLine>, by: Option<Id<BankLine>>) -> Result<PaidLine, AppError> {
+pub async fn lock_paid_line(tx: &WriteTx, id: Id<BankLine>, by: Option<Id<BankLine>>) -> Result<PaidLine, AppError> {
     let tenant = &tx.call().tenant;
     // Invoices are locked before lines, as by all who pay them: what the line paid is read without a lock first.
     let before = bank_lines::find(tx.conn(), tenant, id).await?.ok_or_else(Refusal::not_found)?;
@@ -51,7 +56,11 @@ pub(super) async fn lock_paid_line(tx: &WriteTx, id: Id<BankLine>, by: Option<Id
     }
     // As it is under the locks of its invoices.
     let payment = find_payment(tx, &line).await?;
-    Ok(PaidLine { line, by, payment, invoices })
+    let refunds = match &payment {
+        Some(payment) => transfer_refunds::of_payment(tx.conn(), tenant, payment.id).await?,
+        None => Vec::new(),
+    };
+    Ok(PaidLine { line, by, payment, invoices, refunds })
 }
 
 async fn find_payment(tx: &WriteTx, line: &BankLine) -> Result<Option<Payment>, AppError> {

@@ -13,7 +13,7 @@ use payterms_chassis::{
     flow::{self, Lease},
     kill,
 };
-use payterms_invoicing_domain::BankLine;
+use payterms_invoicing_domain::{BankLine, transfer_refund::must_not_go_back};
 use payterms_kernel::{Id, Refusal};
 use payterms_proto::invoicing::v1::UnmatchBankLineResponse;
 
@@ -36,6 +36,7 @@ pub async fn unmatch_bank_line(app: &App, call: &Call, id: Id<BankLine>) -> Resu
         drop(tx);
         return app.flows.answer(call, true).await;
     }
+    must_not_go_back(&held.refunds)?;
     let (now, (_, collect_at)) = (tx.now(), consequences_from(&tx));
     let undo = held.line.unmatch(tx.ids(), held.payment.as_mut(), &mut held.invoices, (collect_at, now))?;
     let taken = undo.taken;

@@ -12,4 +12,5 @@ pub mod retry;
 pub mod revocation_notices;
 pub mod save;
 pub mod send;
+pub mod transfer_refund_notices;
 pub mod write;

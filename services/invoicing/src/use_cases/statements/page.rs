@@ -3,7 +3,7 @@
 
 use crate::{
     documents::statements::StatementPage,
-    store::{customers, invoices, receivables, refunds, tenants},
+    store::{customers, invoices, receivables, refunds, tenants, transfer_refunds},
 };
 use chrono::Months;
 use payterms_chassis::AppError;
@@ -35,6 +35,9 @@ pub async fn statement_page<C: ConnectionTrait>(conn: &C, tenant: &TenantId, sta
     past_due.retain(|own| own.open.currency() == currency);
     let bounds = (start_of_day(zone, month), start_of_day(zone, next));
     let mut given_back = refunds::given_back(conn, tenant, customer, bounds, MOST_LISTED).await?;
+    given_back.extend(transfer_refunds::given_back(conn, tenant, customer, bounds, MOST_LISTED).await?);
+    given_back.sort_by_key(|own| own.at);
+    given_back.truncate(usize::try_from(MOST_LISTED).unwrap_or(usize::MAX));
     given_back.retain(|own| own.amount.currency() == currency);
     Ok(StatementPage { statement, invoices, past_due, given_back, zone, seller, buyer })
 }

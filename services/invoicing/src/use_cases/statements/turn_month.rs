@@ -5,7 +5,7 @@ use super::mail_month::schedule_month_mails;
 use crate::{
     app::App,
     messages,
-    store::{receivables, refunds, statements},
+    store::{receivables, refunds, statements, transfer_refunds},
     use_cases::invoices::load::find_sides,
 };
 use chrono::{DateTime, Days, Months, NaiveDate, Utc};
@@ -124,13 +124,17 @@ async fn draw_up_statements(
     currencies.sort_unstable_by_key(|own| own.code());
     currencies.dedup();
     let (now, zone) = (tx.now(), tx.time().zone);
-    let given_back = refunds::sum_given_back(tx.conn(), &tenant, customer, (start_of_day(zone, month), start_of_day(zone, next))).await?;
+    let bounds = (start_of_day(zone, month), start_of_day(zone, next));
+    let mut given_back = refunds::sum_given_back(tx.conn(), &tenant, customer, bounds).await?;
+    given_back.extend(transfer_refunds::sum_given_back(tx.conn(), &tenant, customer, bounds).await?);
     let (seller, buyer) = find_sides(tx, &tenant, customer).await?;
     let mut drawn = Vec::with_capacity(currencies.len());
     for currency in currencies {
         let opening = earlier.iter().find(|own| own.currency() == currency).map_or_else(|| Money::zero(currency), |own| own.closing);
         let mut moved = moved.iter().find(|(own, _)| *own == currency).map_or_else(|| Moved::nothing(currency), |(_, moved)| *moved);
-        moved.given_back = given_back.iter().find(|own| own.currency() == currency).copied().unwrap_or(moved.given_back);
+        for own in given_back.iter().filter(|own| own.currency() == currency) {
+            moved.given_back = moved.given_back.plus(*own)?;
+        }
         drawn.push(Statement::draw_up(tx.id(), (customer, month), (opening, moved), (&seller, &buyer), now)?);
     }
     Ok(drawn)

@@ -32,7 +32,7 @@ pub(super) async fn bought_lot(
 }
 
 /// Saves a hold with its wallet. Expired lots that it no longer pins expire, and rules of auto-recharge are evaluated.
-pub(super) async fn save_payment_hold(tx: &mut WriteTx, locked: &mut Locked, hold: &Hold) -> Result<(pb::Wallet, pb::Hold), AppError> {
+pub(crate) async fn save_payment_hold(tx: &mut WriteTx, locked: &mut Locked, hold: &Hold) -> Result<(pb::Wallet, pb::Hold), AppError> {
     let now = tx.now();
     let wallet = messages::wallets::wallet(&tx.call().tenant, &locked.wallet, now)?;
     let rendered = messages::holds::hold(&wallet.name, hold)?;

@@ -1,0 +1,133 @@
+//! Transfers back to payers: requests → commands, and refunds → messages.
+
+use super::customers::customer_name;
+use crate::commands::transfer_refunds::{EnteredAccount, MarkRefundSent, RefundTransfer, TransferRefundRef};
+use payterms_chassis::{
+    AppError, Call, Fields,
+    call::Grant,
+    fields::Digits,
+    render::{date, money, timestamp},
+};
+use payterms_invoicing_domain::{
+    TransferRefund,
+    transfer_refund::{Credit, RefundState},
+};
+use payterms_kernel::{Id, TenantId};
+use payterms_proto::invoicing::v1 as pb;
+use tonic::Request;
+
+/// The collections of a refund's name.
+const TRANSFER_REFUND: &[&str] = &["customers", "transferRefunds"];
+
+fn named(fields: &mut Fields, text: &str) -> TransferRefundRef {
+    let name = fields.name("name", text, TRANSFER_REFUND);
+    TransferRefundRef {
+        tenant: name.tenant.clone(),
+        customer: Id::from_uuid(name.id(0)),
+        refund: Id::from_uuid(name.id(1)),
+        as_customer: fields.scope().grant == Grant::OwnCustomer,
+    }
+}
+
+/// Makes a transfer to make.
+pub fn refund_transfer(request: Request<pb::RefundTransferRequest>) -> Result<(Call, RefundTransfer), AppError> {
+    use pb::transfer_refund::Credit as Message;
+    let (mut fields, message) = Fields::open(request)?;
+    let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
+    let from = match fields.choice::<Message>("from", message.from) {
+        Some(Message::TopUp) => Credit::TopUp,
+        Some(Message::Surplus | Message::Unspecified) | None => Credit::Surplus,
+    };
+    let credit = message.credit.as_ref().map(|credit| fields.money("credit", Some(credit), Digits::MinorUnit));
+    let account = fields.reference("account", &message.account, 5, 60);
+    if account.chars().filter(char::is_ascii_alphanumeric).count() < 5 {
+        fields.wrong("account", "FIELD_REQUIRED", "Write the IBAN or account number, with at least 5 letters and digits.");
+    }
+    let explanation = fields.printed("explanation", &message.explanation, 1, 500);
+    let call = fields.write(&message.request_id, payment.tenant.clone())?;
+    let (customer, payment) = (Id::from_uuid(payment.id(0)), Id::from_uuid(payment.id(1)));
+    Ok((call, RefundTransfer { customer, payment, from, credit, account: EnteredAccount(account), explanation }))
+}
+
+/// Names a refund to read.
+pub fn get_transfer_refund(request: Request<pb::GetTransferRefundRequest>) -> Result<TransferRefundRef, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let named = named(&mut fields, &message.name);
+    fields.finish()?;
+    Ok(named)
+}
+
+/// Says that a transfer was made.
+pub fn mark_refund_sent(request: Request<pb::MarkRefundSentRequest>) -> Result<(Call, MarkRefundSent), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let named = named(&mut fields, &message.name);
+    let sent_on = fields.optional_date("sent_date", message.sent_date.as_ref());
+    let bank_reference = fields.reference("bank_reference", &message.bank_reference, 0, 140);
+    let call = fields.write(&message.request_id, named.tenant.clone())?;
+    Ok((call, MarkRefundSent { named, sent_on, bank_reference }))
+}
+
+/// Names a transfer that is not made.
+pub fn cancel_refund(request: Request<pb::CancelRefundRequest>) -> Result<(Call, TransferRefundRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let named = named(&mut fields, &message.name);
+    Ok((fields.write(&message.request_id, named.tenant.clone())?, named))
+}
+
+fn state(state: RefundState) -> pb::transfer_refund::State {
+    use pb::transfer_refund::State;
+    match state {
+        RefundState::Reserving => State::Reserving,
+        RefundState::Pending => State::Pending,
+        RefundState::Sending => State::Sending,
+        RefundState::Sent => State::Sent,
+        RefundState::Cancelling => State::Cancelling,
+        RefundState::Cancelled => State::Cancelled,
+        RefundState::Refused => State::Refused,
+    }
+}
+
+/// The name of a refund.
+#[must_use]
+pub fn transfer_refund_name(tenant: &TenantId, own: &TransferRefund) -> String {
+    format!("{}/transferRefunds/{}", customer_name(tenant, own.customer), own.id)
+}
+
+/// A refund.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn transfer_refund(tenant: &TenantId, own: &TransferRefund) -> Result<pb::TransferRefund, AppError> {
+    let customer = customer_name(tenant, own.customer);
+    let from = match own.from {
+        Credit::Surplus => pb::transfer_refund::Credit::Surplus,
+        Credit::TopUp => pb::transfer_refund::Credit::TopUp,
+    };
+    let credit_note = own.note.map(|(note, invoice)| format!("{customer}/invoices/{invoice}/creditNotes/{note}"));
+    Ok(pb::TransferRefund {
+        name: transfer_refund_name(tenant, own),
+        state: state(own.state).into(),
+        payment: format!("{customer}/payments/{}", own.payment),
+        from: from.into(),
+        credit: Some(money(own.credit)),
+        tax: Some(money(own.tax)),
+        amount: Some(money(own.amount()?)),
+        account_end: own.account.end.clone(),
+        reference: own.reference.clone(),
+        explanation: own.explanation.clone(),
+        sent_date: own.sent_on.map(date),
+        bank_reference: own.bank_reference.clone(),
+        credit_note: credit_note.unwrap_or_default(),
+        refusal_reason: own.refusal.clone(),
+        create_time: Some(timestamp(own.created_at)),
+        update_time: Some(timestamp(own.updated_at)),
+    })
+}
+
+/// A refund without how its account ends, for events.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn anonymous_transfer_refund(tenant: &TenantId, own: &TransferRefund) -> Result<pb::TransferRefund, AppError> {
+    Ok(pb::TransferRefund { account_end: String::new(), ..transfer_refund(tenant, own)? })
+}

@@ -1,0 +1,255 @@
+//! Table `transfer_refunds`.
+
+use super::{currency, date, unknown};
+use chrono::{DateTime, Utc};
+use payterms_chassis::{
+    AppError,
+    filter::Comparison,
+    keyset::{self, Columns, Compared, Key, Position},
+    listing::Listing,
+    sql,
+};
+use payterms_invoicing_domain::{
+    Customer, Payment, TransferRefund,
+    statement::GivenBack,
+    transfer_refund::{Credit, PayeeAccount, RefundState},
+};
+use payterms_kernel::{Id, Money, TenantId};
+use sea_orm::{ActiveValue::Set, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use std::collections::BTreeSet;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "transfer_refunds")]
+/// A row.
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    customer_id: Uuid,
+    payment_id: Uuid,
+    bank_line_id: Uuid,
+    credit_from: String,
+    state: String,
+    credit: i64,
+    tax: i64,
+    currency: String,
+    account_key: String,
+    account_end: String,
+    reference: String,
+    explanation: String,
+    refusal: String,
+    sent_on: Option<String>,
+    bank_reference: String,
+    ending_id: Option<Uuid>,
+    credit_note_id: Option<Uuid>,
+    invoice_id: Option<Uuid>,
+    ended_at: Option<ChronoDateTimeUtc>,
+    version: i64,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+}
+
+/// No relations: other tables are read by their own modules.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// What is compared at once of a bank's file.
+const ACCOUNTS_AT_ONCE: usize = 500;
+
+fn refund(row: Model) -> Result<TransferRefund, AppError> {
+    let currency = currency(&row.currency)?;
+    let from = Credit::ALL.into_iter().find(|own| own.name() == row.credit_from);
+    let state = RefundState::ALL.into_iter().find(|own| own.name() == row.state);
+    let note = row.credit_note_id.zip(row.invoice_id);
+    Ok(TransferRefund {
+        id: Id::from_uuid(row.id),
+        customer: Id::from_uuid(row.customer_id),
+        payment: Id::from_uuid(row.payment_id),
+        line: Id::from_uuid(row.bank_line_id),
+        from: from.ok_or_else(|| unknown("credit", &row.credit_from))?,
+        state: state.ok_or_else(|| unknown("state", &row.state))?,
+        credit: Money::from_micros(currency, row.credit),
+        tax: Money::from_micros(currency, row.tax),
+        account: PayeeAccount { key: row.account_key, end: row.account_end },
+        reference: row.reference,
+        explanation: row.explanation,
+        refusal: row.refusal,
+        sent_on: row.sent_on.as_deref().map(date).transpose()?,
+        bank_reference: row.bank_reference,
+        ending: row.ending_id,
+        note: note.map(|(note, invoice)| (Id::from_uuid(note), Id::from_uuid(invoice))),
+        ended_at: row.ended_at,
+        version: row.version,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+/// One refund.
+pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<TransferRefund>) -> Result<Option<TransferRefund>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid())).one(conn).await?.map(refund).transpose()
+}
+
+/// One refund, locked.
+pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<TransferRefund>) -> Result<Option<TransferRefund>, AppError> {
+    Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.map(refund).transpose()
+}
+
+/// The refund that a flow ends.
+pub async fn find_by_ending<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ending: Uuid) -> Result<Option<TransferRefund>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::EndingId.eq(ending));
+    query.one(conn).await?.map(refund).transpose()
+}
+
+/// All refunds of a payment, oldest first: each takes a part of its credit, so they are few.
+pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Id<Payment>) -> Result<Vec<TransferRefund>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment.uuid()));
+    query.order_by_asc(Column::Id).all(conn).await?.into_iter().map(refund).collect()
+}
+
+/// Refunds to these accounts that are to be made or were made, oldest first, locked.
+pub async fn lock_to_accounts<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    accounts: &BTreeSet<String>,
+) -> Result<Vec<TransferRefund>, AppError> {
+    let states = [RefundState::Pending, RefundState::Sending, RefundState::Sent].map(RefundState::name);
+    let keys: Vec<&String> = accounts.iter().collect();
+    let mut found = Vec::new();
+    for some in keys.chunks(ACCOUNTS_AT_ONCE) {
+        let query = Entity::find()
+            .filter(Column::Tenant.eq(tenant.as_str()))
+            .filter(Column::AccountKey.is_in(some.iter().copied()))
+            .filter(Column::State.is_in(states));
+        for row in query.order_by_asc(Column::Id).lock_exclusive().all(conn).await? {
+            found.push(refund(row)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Inserts a refund, or saves what became of it.
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &TransferRefund) -> Result<(), AppError> {
+    let row = ActiveModel {
+        tenant: Set(tenant.to_string()),
+        id: Set(own.id.uuid()),
+        customer_id: Set(own.customer.uuid()),
+        payment_id: Set(own.payment.uuid()),
+        bank_line_id: Set(own.line.uuid()),
+        credit_from: Set(own.from.name().to_owned()),
+        state: Set(own.state.name().to_owned()),
+        credit: Set(own.credit.micros()),
+        tax: Set(own.tax.micros()),
+        currency: Set(own.credit.currency().code().to_owned()),
+        account_key: Set(own.account.key.clone()),
+        account_end: Set(own.account.end.clone()),
+        reference: Set(own.reference.clone()),
+        explanation: Set(own.explanation.clone()),
+        refusal: Set(own.refusal.clone()),
+        sent_on: Set(own.sent_on.map(|day| day.to_string())),
+        bank_reference: Set(own.bank_reference.clone()),
+        ending_id: Set(own.ending),
+        credit_note_id: Set(own.note.map(|(note, _)| note.uuid())),
+        invoice_id: Set(own.note.map(|(_, invoice)| invoice.uuid())),
+        ended_at: Set(own.ended_at),
+        version: Set(own.version),
+        created_at: Set(own.created_at),
+        updated_at: Set(own.updated_at),
+    };
+    let changing = [
+        Column::State,
+        Column::Refusal,
+        Column::SentOn,
+        Column::BankReference,
+        Column::EndingId,
+        Column::CreditNoteId,
+        Column::InvoiceId,
+        Column::EndedAt,
+        Column::Version,
+        Column::UpdatedAt,
+    ];
+    let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
+    Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+/// A page of refunds after a position, of one customer or of all.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Option<Id<Customer>>,
+    (listing, after): (&Listing, Option<Position>),
+) -> Result<Vec<TransferRefund>, AppError> {
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
+    if let Some(customer) = customer {
+        query = query.filter(Column::CustomerId.eq(customer.uuid()));
+    }
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &|_| None };
+    keyset::page(query, listing, after, &columns)?.all(conn).await?.into_iter().map(refund).collect()
+}
+
+fn compared(comparison: &Comparison) -> Option<Compared> {
+    let column = |column: Column| Some(Compared::As(column.into_simple_expr()));
+    match comparison.field {
+        "state" => column(Column::State),
+        "customer" => column(Column::CustomerId),
+        "payment" => column(Column::PaymentId),
+        "from" => column(Column::CreditFrom),
+        "reference" => column(Column::Reference),
+        "currency" => column(Column::Currency),
+        "amount" => Some(Compared::As(Expr::cust("credit + tax"))),
+        "sent_date" => column(Column::SentOn),
+        "create_time" => column(Column::CreatedAt),
+        _ => None,
+    }
+}
+
+/// Where a refund is in a list.
+#[must_use]
+pub fn position(own: &TransferRefund) -> Position {
+    Position { key: Key::Id, id: own.id.uuid() }
+}
+
+/// What was transferred back of invoices between two instants, oldest first. What had been no invoice's is on no statement.
+pub async fn given_back<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    limit: u64,
+) -> Result<Vec<GivenBack>, AppError> {
+    let select = "SELECT n.number AS note, coalesce(i.number, '') AS invoice, r.ended_at AS ended_at, r.credit + r.tax AS amount, \
+                  r.currency AS currency FROM transfer_refunds r JOIN invoices i ON i.tenant = r.tenant AND i.id = r.invoice_id \
+                  JOIN credit_notes n ON n.tenant = r.tenant AND n.id = r.credit_note_id \
+                  WHERE r.tenant = $1 AND r.customer_id = $2 AND r.state = 'SENT' AND r.ended_at >= $3 AND r.ended_at < $4 \
+                  ORDER BY r.ended_at, r.id LIMIT $5";
+    let values =
+        vec![tenant.as_str().into(), customer.uuid().into(), from.into(), to.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
+    let one = |row: &sea_orm::QueryResult| {
+        let code: String = row.try_get("", "currency")?;
+        let amount = Money::from_micros(currency(&code)?, row.try_get("", "amount")?);
+        Ok(GivenBack { note: row.try_get("", "note")?, invoice: row.try_get("", "invoice")?, at: row.try_get("", "ended_at")?, amount })
+    };
+    sql::all(conn, select, values).await?.iter().map(one).collect()
+}
+
+/// Their sum by currency.
+pub async fn sum_given_back<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Vec<Money>, AppError> {
+    let select = "SELECT currency, CAST(SUM(credit + tax) AS bigint) AS amount FROM transfer_refunds \
+                  WHERE tenant = $1 AND customer_id = $2 AND state = 'SENT' AND credit_note_id IS NOT NULL AND ended_at >= $3 \
+                  AND ended_at < $4 GROUP BY currency";
+    let rows = sql::all(conn, select, vec![tenant.as_str().into(), customer.uuid().into(), from.into(), to.into()]).await?;
+    let one = |row: &sea_orm::QueryResult| {
+        let code: String = row.try_get("", "currency")?;
+        Ok(Money::from_micros(currency(&code)?, row.try_get("", "amount")?))
+    };
+    rows.iter().map(one).collect()
+}

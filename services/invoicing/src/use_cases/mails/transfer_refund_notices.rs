@@ -1,0 +1,36 @@
+//! What is mailed when credit was transferred back.
+
+use super::write::{Letter, write_to_customer};
+use crate::{
+    documents::wording::{Language, grouped},
+    use_cases::invoices::load::are_invoices_hidden,
+};
+use payterms_chassis::{AppError, WriteTx};
+use payterms_invoicing_domain::{MailKind, TransferRefund};
+
+/// Credit was transferred back to its payer; the credit note, where there is one, is mailed by itself.
+///
+/// # Errors
+/// None that a transfer that was made can cause.
+pub async fn mail_transfer_refunded(tx: &mut WriteTx, refund: &TransferRefund, note: String) -> Result<(), AppError> {
+    let hidden = are_invoices_hidden(tx.conn(), &tx.call().tenant).await?;
+    let number = if hidden { String::new() } else { note };
+    let (amount, account, reason) = (refund.amount()?, refund.account.end.clone(), refund.explanation.clone());
+    let (reference, day) = (grouped(&refund.reference), refund.sent_on.unwrap_or_else(|| tx.today()));
+    let letter = Letter {
+        kind: MailKind::TransferRefunded,
+        variables: |language: Language| {
+            vec![
+                ("amount", language.money(amount).into()),
+                ("account", account.into()),
+                ("date", language.date(day).into()),
+                ("reference", reference.into()),
+                ("reason", reason.into()),
+                ("number", number.into()),
+            ]
+        },
+        page: format!("/payments/{}", refund.payment),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, refund.customer, letter).await
+}

@@ -1,0 +1,7 @@
+//! Transfers of credit back to the accounts that it came from.
+
+pub mod end;
+pub mod pair;
+pub mod read;
+pub mod refund;
+pub mod save;
