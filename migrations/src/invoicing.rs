@@ -41,6 +41,7 @@ impl MigratorTrait for Invoicing {
             Box::new(billing::DISPUTES),
             Box::new(ZONES),
             Box::new(billing::TRANSFERS_BACK),
+            Box::new(billing::EXPIRY_NOTICES),
         ]
     }
 }

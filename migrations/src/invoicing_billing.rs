@@ -95,3 +95,11 @@ pub const TRANSFERS_BACK: Step = Step {
         guard: Guard::Tenant,
     }],
 };
+
+/// A receipt says until when its credit can be used; those from before do not change.
+pub const EXPIRY_NOTICES: Step = Step {
+    name: "invoicing_0019_expiry_notices",
+    postgres: &[],
+    statements: &["ALTER TABLE receipts ADD COLUMN expires_on text"],
+    tables: &[],
+};

@@ -18,6 +18,7 @@ pub mod run;
 pub mod system;
 pub mod wallet;
 mod wallet_credit;
+mod wallet_lists;
 
 pub use run::{migrate_postgres, migrate_sqlite};
 

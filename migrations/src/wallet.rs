@@ -2,7 +2,8 @@
 
 use crate::{
     system,
-    wallet_credit::{ZONES, disputes, refunds, reversals},
+    wallet_credit::{ZONES, disputes, expiry_notices, refunds, reversals},
+    wallet_lists,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -24,12 +25,13 @@ impl MigratorTrait for Wallet {
             Box::new(single_call::STEP),
             Box::new(system::GUARDED),
             Box::new(single_call::UNDONE),
-            Box::new(lists::STEP),
+            Box::new(wallet_lists::STEP),
             Box::new(refunds::STEP),
             Box::new(reversals::STEP),
-            Box::new(lists::HISTORY),
+            Box::new(wallet_lists::HISTORY),
             Box::new(disputes::STEP),
             Box::new(ZONES),
+            Box::new(expiry_notices::STEP),
         ]
     }
 }
@@ -377,24 +379,6 @@ mod single_call {
         name: "wallet_0007_undone",
         postgres: &[include_str!("post_single_call.sql")],
         statements: &["ALTER TABLE wallets ADD COLUMN owed_undone bigint NOT NULL DEFAULT 0"],
-        tables: &[],
-    };
-}
-
-/// What lists over all customers of a tenant read.
-mod lists {
-    use crate::ddl::Step;
-
-    const STATEMENTS: &[&str] = &["CREATE INDEX top_ups_by_state ON top_ups (tenant, state, id)"];
-
-    pub const STEP: Step = Step { name: "wallet_0008_lists", postgres: &[], statements: STATEMENTS, tables: &[] };
-
-    /// Usage of a tenant by its time, alone and of one product. SQLite has the first as the primary key. Entries are found by
-    /// their primary key, so that a debit writes nothing more.
-    pub const HISTORY: Step = Step {
-        name: "wallet_0013_lists",
-        postgres: &["CREATE INDEX usage_of_tenant ON usage_records (tenant, id)"],
-        statements: &["CREATE INDEX usage_of_product ON usage_records (tenant, product, id)"],
         tables: &[],
     };
 }

@@ -128,3 +128,30 @@ pub mod disputes {
 
     pub const STEP: Step = Step { name: "wallet_0010_disputes", postgres: &[], statements: STATEMENTS, tables: TABLES };
 }
+
+/// Notices before bought credit expires, and what top-ups say of it.
+pub mod expiry_notices {
+    use crate::ddl::{DataStep, Guard, Step, Table};
+
+    const STATEMENTS: &[&str] = &[
+        "ALTER TABLE top_ups ADD COLUMN expires_at {time}",
+        "UPDATE top_ups SET expires_at = (SELECT l.expires_at FROM lots l WHERE l.tenant = top_ups.tenant AND l.id = top_ups.lot_id) \
+         WHERE lot_id IS NOT NULL",
+        // Wallets that have such credit already are looked through once, a page in each transaction; the instant has been, by any clock.
+        "INSERT INTO due (tenant, job, subject, due_at, ordinal) SELECT tenant, 'plan_expiry_notices', '', MIN(created_at), 0 FROM lots \
+         WHERE live AND kind = 'PURCHASED' AND expires_at IS NOT NULL GROUP BY tenant",
+    ];
+
+    const TABLES: &[Table] = &[Table {
+        name: "expiry_notices",
+        columns: "tenant text NOT NULL, lot_id {uuid} NOT NULL, days_before bigint NOT NULL, told_at {time} NOT NULL, \
+                  PRIMARY KEY (tenant, lot_id, days_before), FOREIGN KEY (tenant, lot_id) REFERENCES lots (tenant, id)",
+        indexes: &[],
+        guard: Guard::AppendOnly,
+    }];
+
+    pub const STEP: DataStep = DataStep {
+        step: Step { name: "wallet_0015_expiry_notices", postgres: &[], statements: STATEMENTS, tables: TABLES },
+        unguarded: &["top_ups", "lots", "due"],
+    };
+}

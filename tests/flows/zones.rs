@@ -37,7 +37,7 @@ on_both!(
 
 const HOUR: i64 = 3_600;
 
-async fn move_to(owner: &Session, zone: &str) {
+pub(crate) async fn move_to(owner: &Session, zone: &str) {
     let tenant = Tenant { name: "tenants/acme".into(), time_zone: zone.into(), ..Tenant::default() };
     let mask = FieldMask { paths: vec!["time_zone".into()] };
     let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };

@@ -57,6 +57,12 @@ pub fn day_in(zone: Tz, instant: DateTime<Utc>) -> NaiveDate {
     instant.with_timezone(&zone).date_naive()
 }
 
+/// The last day in `zone` that has an instant before `end`: until when something may be used that ends then.
+#[must_use]
+pub fn last_day_before(zone: Tz, end: DateTime<Utc>) -> NaiveDate {
+    day_in(zone, end - TimeDelta::microseconds(1))
+}
+
 /// The instant at which `date` begins in `zone`: 00:00, or the next valid instant where the
 /// clock skips it, or the first where it comes twice.
 #[must_use]

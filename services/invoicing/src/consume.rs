@@ -6,6 +6,7 @@ use crate::use_cases::{
     invoices::{bill_metered_month::bill_metered_month, bill_purchase::bill_purchase, bill_usage_month::bill_usage_month},
     mails::{
         credit_notices::{mail_advised_limit, mail_credit_application, mail_credit_line},
+        expiry_notices::mail_expiring_credit,
         notices::{mail_prepayment_turned_off, mail_recharge_failed},
         plan_notices::mail_plan,
         postpaid_notices::mail_postpaid_decision,
@@ -21,9 +22,9 @@ use payterms_proto::{
     credit::v1::{AdvisedLimitChanged, ApplicationChanged, CreditLineChanged, PurchaseCaptured},
     plans::v1::PlanChanged,
     wallet::v1::{
-        AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, DisputeChanged, MeteredUsageClosed, PaymentMethodsChanged,
-        PostpaidAgreementChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged, auto_recharge, charge::State,
-        top_up,
+        AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, DisputeChanged, ExpiringCreditChanged, MeteredUsageClosed,
+        PaymentMethodsChanged, PostpaidAgreementChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged,
+        auto_recharge, charge::State, top_up,
     },
 };
 use prost::Message;
@@ -40,6 +41,7 @@ pub fn all() -> Consumers {
         .with::<UsageMonthClosed>(usage_month_closed)
         .with::<PostpaidAgreementChanged>(postpaid_agreement_changed)
         .with::<CreditRevocationChanged>(credit_revocation_changed)
+        .with::<ExpiringCreditChanged>(expiring_credit_changed)
         .with::<AutoRechargeChanged>(auto_recharge_changed)
         .with::<WalletSettingsChanged>(wallet_settings_changed)
         .with::<PaymentMethodsChanged>(payment_methods_changed)
@@ -74,6 +76,10 @@ fn top_up_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
 
 fn credit_revocation_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move { mail_revocation(tx, &CreditRevocationChanged::decode(event.data.clone())?).await })
+}
+
+fn expiring_credit_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move { mail_expiring_credit(tx, &ExpiringCreditChanged::decode(event.data.clone())?).await })
 }
 
 fn top_up_refund_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {

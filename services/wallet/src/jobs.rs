@@ -12,6 +12,7 @@ pub fn all(app: &App) -> Jobs {
     let (recharges, retries, month_ends, charges) = (app.clone(), app.clone(), app.clone(), app.clone());
     let (holds, lots, setups, top_ups, metered) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     let (fees, months, zones) = (app.clone(), app.clone(), app.clone());
+    let (notices, plans) = (app.clone(), app.clone());
     Jobs::default()
         .with(payterms_chassis::zones::JOB, move |row| {
             let app = zones.clone();
@@ -36,6 +37,14 @@ pub fn all(app: &App) -> Jobs {
         .with(lots::expire::JOB, move |row| {
             let app = lots.clone();
             async move { lots::expire::expire_lot(&app, &row).await }
+        })
+        .with(lots::announce_expiry::JOB, move |row| {
+            let app = notices.clone();
+            async move { lots::announce_expiry::announce_expiry(&app, &row).await }
+        })
+        .with(lots::announce_expiry::PLAN, move |row| {
+            let app = plans.clone();
+            async move { lots::announce_expiry::plan_expiry_notices(&app, &row).await }
         })
         .with(setups::expire::JOB, move |row| {
             let app = setups.clone();

@@ -6,7 +6,7 @@ use crate::{
         wallets::{name_of, wallet_name},
     },
     messages,
-    store::{charges, disputes, methods, postpaid, recharges, revocations, settings, top_up_refunds, top_ups, wallets},
+    store::{charges, disputes, lots, methods, postpaid, recharges, revocations, settings, top_up_refunds, top_ups, wallets},
     use_cases::{metered::close::closed_metered_month, months::save::closed_month},
 };
 use payterms_chassis::{
@@ -15,10 +15,10 @@ use payterms_chassis::{
 };
 use payterms_kernel::Id;
 use payterms_proto::wallet::v1::{
-    AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, DisputeChanged, MeteredUsageClosed, PaymentMethodsChanged,
-    PostpaidAgreementChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged,
+    AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, DisputeChanged, ExpiringCreditChanged, MeteredUsageClosed,
+    PaymentMethodsChanged, PostpaidAgreementChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged,
 };
-use payterms_wallet_domain::{Customer, Methods, dispute::Disputed, postpaid::Agreement};
+use payterms_wallet_domain::{Customer, LotKind, Methods, dispute::Disputed, postpaid::Agreement};
 use prost::Message;
 use std::collections::HashMap;
 
@@ -37,6 +37,7 @@ pub fn all() -> Snapshots {
         .with::<PostpaidAgreementChanged>("postpaid_agreement", agreements_of)
         .with::<CreditRevocationChanged>("credit_revocation", revocations_of)
         .with::<DisputeChanged>("dispute", disputes_of)
+        .with::<ExpiringCreditChanged>("expiring_credit", expiring_of)
 }
 
 fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
@@ -95,6 +96,25 @@ fn revocations_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             Some((own.id.to_string(), event.encode_to_vec()))
         };
         Ok(found.iter().filter_map(state).collect())
+    })
+}
+
+/// Credit that expires, of which nobody is told again.
+fn expiring_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let (tenant, now, zone) = (&tx.call().tenant, tx.now(), tx.time().zone);
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).collect();
+        let mut live = lots::live_of(tx.conn(), tenant, &ids).await?;
+        let owners = wallets::owners(tx.conn(), tenant, &ids.iter().map(|id| Id::from_uuid(*id)).collect::<Vec<_>>()).await?;
+        let mut states = Vec::with_capacity(owners.len());
+        for (wallet, customer) in owners {
+            let mut lots = live.remove(&wallet.uuid()).unwrap_or_default();
+            lots.retain(|lot| lot.kind == LotKind::Purchased && lot.expires_at.is_some() && lot.in_force(now));
+            lots.sort_by_key(|lot| (lot.expires_at, lot.sequence));
+            let event = messages::lots::expiring_credit_changed(&wallet_name(tenant, customer, wallet), lots.iter(), zone, false);
+            states.push((wallet.to_string(), event.encode_to_vec()));
+        }
+        Ok(states)
     })
 }
 

@@ -83,6 +83,15 @@ pub async fn schedule(tx: &WriteTx, job: &str, subject: &str, due: DateTime<Utc>
 
 /// Schedules a job for subjects, or moves it to other instants.
 pub async fn schedule_many(tx: &WriteTx, job: &str, subjects: &[(String, DateTime<Utc>)]) -> Result<(), DbErr> {
+    upsert(tx, job, subjects, "").await
+}
+
+/// Schedules a job for subjects; one that is scheduled already moves only to an earlier instant.
+pub async fn schedule_sooner(tx: &WriteTx, job: &str, subjects: &[(String, DateTime<Utc>)]) -> Result<(), DbErr> {
+    upsert(tx, job, subjects, " WHERE due.due_at > excluded.due_at").await
+}
+
+async fn upsert(tx: &WriteTx, job: &str, subjects: &[(String, DateTime<Utc>)], condition: &str) -> Result<(), DbErr> {
     if subjects.is_empty() {
         return Ok(());
     }
@@ -103,7 +112,7 @@ pub async fn schedule_many(tx: &WriteTx, job: &str, subjects: &[(String, DateTim
     }
     let upsert = format!(
         "INSERT INTO due (tenant, job, subject, due_at, ordinal) VALUES {} ON CONFLICT (tenant, job, subject) DO UPDATE SET \
-         due_at = excluded.due_at, ordinal = excluded.ordinal, claimed_until = NULL",
+         due_at = excluded.due_at, ordinal = excluded.ordinal, claimed_until = NULL{condition}",
         rows.join(", ")
     );
     sql::exec(tx.conn(), &upsert, values).await.map(|_| ())

@@ -99,6 +99,8 @@ pub enum MailKind {
     CreditRestored,
     /// Credit that had come by bank transfer was transferred back.
     TransferRefunded,
+    /// Bought credit expires soon.
+    CreditExpires,
     /// A charge is disputed.
     DisputeOpened,
     /// A dispute is won.
@@ -111,7 +113,7 @@ pub enum MailKind {
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 53] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -160,6 +162,7 @@ impl MailKind {
         Self::CreditRevoked,
         Self::CreditRestored,
         Self::TransferRefunded,
+        Self::CreditExpires,
         Self::DisputeOpened,
         Self::DisputeWon,
         Self::DisputeLost,
@@ -218,6 +221,7 @@ impl MailKind {
             Self::CreditRevoked => "CREDIT_REVOKED",
             Self::CreditRestored => "CREDIT_RESTORED",
             Self::TransferRefunded => "TRANSFER_REFUNDED",
+            Self::CreditExpires => "CREDIT_EXPIRES",
             Self::DisputeOpened => "DISPUTE_OPENED",
             Self::DisputeWon => "DISPUTE_WON",
             Self::DisputeLost => "DISPUTE_LOST",

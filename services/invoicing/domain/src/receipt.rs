@@ -54,6 +54,8 @@ pub enum Subject {
         wallet: Uuid,
         /// The won dispute that has given the credit back; none for the purchase itself.
         dispute: Option<Uuid>,
+        /// The last day on which the credit can be used; none where it does not expire.
+        expires_on: Option<NaiveDate>,
     },
     /// Invoices that were paid.
     Payment {
@@ -75,6 +77,8 @@ pub struct Bought {
     pub wallet: Uuid,
     /// The won dispute that has given it back.
     pub dispute: Option<Uuid>,
+    /// The last day on which its credit can be used.
+    pub expires_on: Option<NaiveDate>,
     /// Whether tax was taken.
     pub taxed: bool,
     /// What was charged, tax included.
@@ -103,7 +107,12 @@ impl Receipt {
         Ok(Self {
             id,
             customer: customer.id,
-            subject: Subject::TopUp { top_up: bought.top_up, wallet: bought.wallet, dispute: bought.dispute },
+            subject: Subject::TopUp {
+                top_up: bought.top_up,
+                wallet: bought.wallet,
+                dispute: bought.dispute,
+                expires_on: bought.expires_on,
+            },
             number,
             issue_date,
             taxed: bought.taxed,

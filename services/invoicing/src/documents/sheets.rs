@@ -185,6 +185,9 @@ pub fn receipt(language: Language, receipt: &Receipt) -> Result<Sheet, AppError>
         let given_back = language.say("Given back after dispute", "Restitué après contestation");
         sheet.facts.push((given_back.to_owned(), dispute.to_string()));
     }
+    if let Subject::TopUp { expires_on: Some(day), .. } = &receipt.subject {
+        sheet.facts.push((language.say("Credit can be used until", "Crédit utilisable jusqu’au").to_owned(), language.date(*day)));
+    }
     let net = language.money(receipt.tax.net);
     sheet.rows = vec![[language.say("Prepaid credit", "Crédit prépayé").to_owned(), "1".to_owned(), net.clone(), net]];
     if receipt.taxed {

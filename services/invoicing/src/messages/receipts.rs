@@ -55,10 +55,11 @@ pub fn receipt_credit_note(tenant: &TenantId, receipt: &Receipt, note: &ReceiptC
 pub fn receipt(tenant: &TenantId, receipt: &Receipt, notes: &[ReceiptCreditNote]) -> pb::Receipt {
     let customer = customer_name(tenant, receipt.customer);
     let notes = notes.iter().filter(|note| note.receipt == receipt.id);
-    let (mut top_up, mut dispute, mut payment, mut paid_date, mut invoices) =
-        (String::new(), String::new(), String::new(), None, Vec::new());
+    let (mut top_up, mut dispute, mut payment) = (String::new(), String::new(), String::new());
+    let (mut last_day, mut paid_date, mut invoices) = (None, None, Vec::new());
     match &receipt.subject {
-        Subject::TopUp { top_up: id, wallet, dispute: won } => {
+        Subject::TopUp { top_up: id, wallet, dispute: won, expires_on } => {
+            last_day = expires_on.map(date);
             top_up = format!("{customer}/wallets/{wallet}/topUps/{id}");
             dispute = won.map(|won| format!("{customer}/disputes/{won}")).unwrap_or_default();
         }
@@ -74,6 +75,7 @@ pub fn receipt(tenant: &TenantId, receipt: &Receipt, notes: &[ReceiptCreditNote]
         issue_date: Some(date(receipt.issue_date)),
         top_up,
         dispute,
+        credit_last_day: last_day,
         payment,
         paid_date,
         invoices,

@@ -43,6 +43,7 @@ pub struct Model {
     mentions: String,
     created_at: ChronoDateTimeUtc,
     disputed_top_up_id: Option<Uuid>,
+    expires_on: Option<String>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -62,7 +63,8 @@ fn subject(row: &Model, currency: Currency) -> Result<Subject, AppError> {
     if row.paid_invoices.is_empty() {
         // Of a won dispute the column `top_up_id` has the dispute.
         let dispute = row.disputed_top_up_id.map(|_| row.top_up_id);
-        return Ok(Subject::TopUp { top_up: row.disputed_top_up_id.unwrap_or(row.top_up_id), wallet: row.wallet_id, dispute });
+        let expires_on = row.expires_on.as_deref().map(date).transpose()?;
+        return Ok(Subject::TopUp { top_up: row.disputed_top_up_id.unwrap_or(row.top_up_id), wallet: row.wallet_id, dispute, expires_on });
     }
     let read: PaidText = serde_json::from_str(&row.paid_invoices).map_err(|error| AppError::Fault(format!("a receipt: {error}")))?;
     let invoices = read.invoices.into_iter().map(|(number, micros)| (number, Money::from_micros(currency, micros))).collect();
@@ -71,7 +73,7 @@ fn subject(row: &Model, currency: Currency) -> Result<Subject, AppError> {
 
 fn subject_columns(subject: &Subject) -> Result<(Uuid, Uuid, String), AppError> {
     match subject {
-        Subject::TopUp { top_up, wallet, dispute } => Ok((dispute.unwrap_or(*top_up), *wallet, String::new())),
+        Subject::TopUp { top_up, wallet, dispute, .. } => Ok((dispute.unwrap_or(*top_up), *wallet, String::new())),
         Subject::Payment { payment, paid_on, invoices } => {
             let invoices = invoices.iter().map(|(number, paid)| (number.clone(), paid.micros())).collect();
             let text = serde_json::to_string(&PaidText { paid_on: *paid_on, invoices });
@@ -209,6 +211,10 @@ pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, receipt: &R
         disputed_top_up_id: Set(match receipt.subject {
             Subject::TopUp { top_up, dispute: Some(_), .. } => Some(top_up),
             _ => None,
+        }),
+        expires_on: Set(match receipt.subject {
+            Subject::TopUp { expires_on, .. } => expires_on.map(|day| day.to_string()),
+            Subject::Payment { .. } => None,
         }),
     };
     Entity::insert(row).exec_without_returning(conn).await?;

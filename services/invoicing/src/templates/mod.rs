@@ -116,6 +116,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("number", json!("RC-2026-000001"));
             add("amount", json!("20.00\u{a0}USD"));
             add("date", json!(language.date(day)));
+            add("expires_on", json!(language.date(day)));
         }
         MailKind::CollectionFailed => {
             add("number", json!("INV-2026-000001"));

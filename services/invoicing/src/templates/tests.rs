@@ -4,7 +4,7 @@ use super::{ours, render, samples};
 use crate::documents::wording::Language;
 use payterms_invoicing_domain::MailKind;
 
-const OPTIONAL: [&str; 15] = [
+const OPTIONAL: [&str; 17] = [
     "advised",
     "past_due",
     "link",
@@ -20,6 +20,8 @@ const OPTIONAL: [&str; 15] = [
     "by_bank",
     "bank_details",
     "ceiling",
+    "expires_on",
+    "pays_invoices",
 ];
 
 #[test]

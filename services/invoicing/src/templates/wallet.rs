@@ -1,4 +1,4 @@
-//! Our words of the mails about recharges, given back credit and new collection methods, and values to try them with.
+//! Our words of the mails about recharges, given back and expiring credit, and new collection methods, and values to try them with.
 
 use super::Variables;
 use crate::documents::wording::Language;
@@ -14,6 +14,7 @@ pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
         MailKind::TransferRefunded => both!("transfer_refunded"),
         MailKind::CreditRevoked => both!("credit_revoked"),
         MailKind::CreditRestored => both!("credit_restored"),
+        MailKind::CreditExpires => both!("credit_expires"),
         MailKind::CollectionPlanned => both!("collection_planned"),
         _ => return None,
     })
@@ -52,6 +53,12 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         MailKind::CreditRestored => {
             add("amount", json!("20.00\u{a0}USD"));
             add("reason", json!("It was the holder of the card."));
+        }
+        MailKind::CreditExpires => {
+            add("amount", json!("20.00\u{a0}USD"));
+            let lot = |amount: &str, held: &str| json!({ "amount": amount, "held": held, "date": language.date(day) });
+            add("lots", json!([lot("15.00\u{a0}USD", ""), lot("5.00\u{a0}USD", "2.00\u{a0}USD")]));
+            add("pays_invoices", json!("true"));
         }
         MailKind::CollectionPlanned => {
             add("items", json!([{ "name": "INV-2026-000001", "amount": "100.00\u{a0}USD" }]));

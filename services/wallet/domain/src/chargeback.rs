@@ -255,6 +255,7 @@ mod tests {
             wallet: wallet.id,
             method: Id::from_uuid(Uuid::nil()),
             lot: None,
+            expires_at: None,
             source: Source::Customer,
             state: TopUpState::Succeeded,
             amount: aud("55"),

@@ -224,18 +224,19 @@ pub fn won_top_up(
         post(wallet, ids, TransferKind::DisputeWon, None, sides, now)?;
         return Ok(None);
     }
+    let expires_at = old.map_or(expires_at, |lot| lot.expires_at).map(|expiry| expiry.max(least));
     let new = NewLot {
         kind: LotKind::Purchased,
         tax_kind: Some(top_up.tax_kind),
         priority: old.map_or(0, |lot| lot.priority),
         amount: taken.credit,
-        expires_at: old.map_or(expires_at, |lot| lot.expires_at).map(|expiry| expiry.max(least)),
+        expires_at,
         description: old.map(|lot| lot.description.clone()).unwrap_or_default(),
     };
     let funding = LotFunding { kind: TransferKind::DisputeWon, source: Account::ProviderClearing, tax: taken.tax, recharge: false };
     let lot = wallet.add_lot(ids, new, funding, now)?;
     // What can be refunded of the top-up lies in this lot now.
-    top_up.lot = Some(lot);
+    (top_up.lot, top_up.expires_at) = (Some(lot), expires_at);
     Ok(Some(lot))
 }
 

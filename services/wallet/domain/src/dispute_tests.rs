@@ -40,6 +40,7 @@ fn top_up(wallet: &Wallet) -> TopUp {
         wallet: wallet.id,
         method: Id::from_uuid(Uuid::nil()),
         lot: wallet.lots.first().map(|lot| lot.id),
+        expires_at: None,
         source: Source::Customer,
         state: TopUpState::Succeeded,
         amount: aud("55"),

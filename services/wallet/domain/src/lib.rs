@@ -11,6 +11,7 @@ pub mod chargeback;
 pub mod customer;
 pub mod dispute;
 pub mod error;
+pub mod expiry_notice;
 pub mod fee;
 pub mod hold;
 pub mod ledger;

@@ -62,6 +62,8 @@ pub struct TopUp {
     pub method: Id<PaymentMethod>,
     /// The lot that it made; `None` while there is none.
     pub lot: Option<Id<Lot>>,
+    /// From when on that lot is no longer in force; `None` while there is none, and where it does not expire.
+    pub expires_at: Option<DateTime<Utc>>,
     /// Its origin.
     pub source: Source,
     /// Where it is.
@@ -191,6 +193,7 @@ pub fn ask(
         wallet: wallet.id,
         method: terms.method.id,
         lot: None,
+        expires_at: None,
         source,
         state: TopUpState::Processing,
         amount,
@@ -251,6 +254,7 @@ pub fn charged(
                 recharge: top_up.source == Source::AutoRecharge,
             };
             top_up.lot = Some(wallet.add_lot(ids, new, funding, now)?);
+            top_up.expires_at = expires_at;
             Ok(top_up.lot)
         }
     }

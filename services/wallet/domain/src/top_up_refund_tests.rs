@@ -30,6 +30,7 @@ fn bought(amount: &str, tax: &str) -> (TopUp, Wallet) {
         wallet: wallet.id,
         method: Id::from_uuid(Uuid::nil()),
         lot: None,
+        expires_at: None,
         source: Source::Customer,
         state: TopUpState::Processing,
         amount: aud(amount),

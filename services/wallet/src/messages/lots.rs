@@ -5,13 +5,14 @@ use crate::commands::{
     lots::{GrantCredit, LotRef},
     wallets::WalletRef,
 };
+use chrono_tz::Tz;
 use payterms_chassis::{
     AppError, Call, Fields,
     fields::Digits,
     page::Page,
-    render::{money, timestamp},
+    render::{date, money, timestamp},
 };
-use payterms_kernel::Id;
+use payterms_kernel::{Id, calendar::last_day_before};
 use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{Lot, LotKind, TaxKind, wallet::NewLot};
 use tonic::Request;
@@ -79,4 +80,21 @@ pub fn lot(wallet: &str, lot: &Lot) -> pb::Lot {
         create_time: Some(timestamp(lot.created_at)),
         description: lot.description.clone(),
     }
+}
+
+/// Bought credit of the wallet of that name that expires.
+#[must_use]
+pub fn expiring_credit_changed<'a>(wallet: &str, lots: impl Iterator<Item = &'a Lot>, zone: Tz, told: bool) -> pb::ExpiringCreditChanged {
+    let expiring = |lot: &Lot| {
+        let expiry = lot.expires_at?;
+        Some(pb::ExpiringLot {
+            lot: lot_name(wallet, lot.id),
+            remaining: Some(money(lot.remaining)),
+            held: Some(money(lot.pinned)),
+            expire_time: Some(timestamp(expiry)),
+            last_day: Some(date(last_day_before(zone, expiry))),
+            tax_kind: tax_kind(lot.tax_kind).into(),
+        })
+    };
+    pb::ExpiringCreditChanged { wallet: wallet.to_owned(), lots: lots.filter_map(expiring).collect(), told }
 }

@@ -98,6 +98,7 @@ pub fn top_up(wallet: &str, top_up: &TopUp) -> Result<pb::TopUp, AppError> {
         create_time: Some(timestamp(top_up.created_at)),
         update_time: Some(timestamp(top_up.updated_at)),
         source: source.into(),
+        expire_time: top_up.expires_at.map(timestamp),
         refunded_amount: Some(money(top_up.refunded_credit.plus(top_up.refunded_tax)?)),
     })
 }

@@ -101,6 +101,19 @@ pub async fn live_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallets: &
     Ok(by_wallet)
 }
 
+/// Wallets after an id that have bought credit that expires, by id.
+pub async fn wallets_with_expiring<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<Uuid>, AppError> {
+    let query = Entity::find().select_only().column(Column::WalletId).distinct().filter(Column::Tenant.eq(tenant.as_str()));
+    let query = query.filter(Column::Remaining.gt(0)).filter(Column::ExpiresAt.is_not_null());
+    let query = query.filter(Column::Kind.eq(kind_name(LotKind::Purchased))).filter(Column::WalletId.gt(after));
+    Ok(query.order_by_asc(Column::WalletId).limit(limit).into_tuple().all(conn).await?)
+}
+
 const COLUMNS: [rows::Column; 14] = [
     ("tenant", Kind::Tenant),
     ("id", Kind::Id),

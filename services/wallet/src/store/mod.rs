@@ -9,6 +9,7 @@ pub mod closed_use;
 pub mod customers;
 pub mod disputes;
 pub mod entries;
+pub mod expiry_notices;
 pub mod fees;
 pub mod history;
 pub mod holds;

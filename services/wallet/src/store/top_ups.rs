@@ -39,6 +39,7 @@ pub struct Model {
     lot_id: Option<Uuid>,
     refunded_credit: i64,
     refunded_tax: i64,
+    expires_at: Option<ChronoDateTimeUtc>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -63,6 +64,7 @@ fn top_up(row: Model) -> Result<TopUp, AppError> {
         wallet: Id::from_uuid(row.wallet_id),
         method: Id::from_uuid(row.method_id),
         lot: row.lot_id.map(Id::from_uuid),
+        expires_at: row.expires_at,
         source: source.ok_or_else(|| unknown("source", &row.source))?,
         state: state.ok_or_else(|| unknown("top-up state", &row.state))?,
         amount: money(&row.currency, row.amount)?,
@@ -179,6 +181,7 @@ pub async fn save(tx: &WriteTx, top_up: &TopUp) -> Result<(), AppError> {
         lot_id: Set(top_up.lot.map(Id::uuid)),
         refunded_credit: Set(top_up.refunded_credit.micros()),
         refunded_tax: Set(top_up.refunded_tax.micros()),
+        expires_at: Set(top_up.expires_at),
     };
     let changing = [
         Column::State,
@@ -188,6 +191,7 @@ pub async fn save(tx: &WriteTx, top_up: &TopUp) -> Result<(), AppError> {
         Column::LotId,
         Column::RefundedCredit,
         Column::RefundedTax,
+        Column::ExpiresAt,
     ];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;

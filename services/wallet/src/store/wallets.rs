@@ -67,6 +67,12 @@ impl Locked {
         self.before.lots.clone_from(&self.wallet.lots);
     }
 
+    /// Lots that have credit now and had none when it was loaded.
+    pub fn fresh_lots(&self) -> impl Iterator<Item = &Lot> {
+        let had_some = |lot: &Lot| self.before.lots.iter().any(|before| before.id == lot.id && before.remaining.is_positive());
+        self.wallet.lots.iter().filter(move |lot| lot.expires_at.is_some() && lot.remaining.is_positive() && !had_some(lot))
+    }
+
     /// The sequence of its last entry, and the number of its uses, when it was loaded.
     #[must_use]
     pub fn counted(&self) -> (i64, i64) {

@@ -1,11 +1,13 @@
-//! What stands on an invoice with discounts, in both languages: the last column sums to the lines.
+//! What stands on an invoice with discounts, in both languages: the last column sums to the lines; and on receipts.
 
-use super::{Sheet, invoice};
+use super::{Sheet, invoice, receipt};
 use crate::documents::{paper::print, wording::Language};
 use chrono::DateTime;
 use payterms_invoicing_domain::{
-    Address, Business, Content, Customer, Discount, Dunning, Invoice, Line, Off, Series, TaxRule, Tenant, bank::Automation,
-    number::INVOICES,
+    Address, Business, Content, Customer, Discount, Dunning, Invoice, Line, Off, Rate, Receipt, Series, TaxRule, Tenant,
+    bank::Automation,
+    number::{INVOICES, RECEIPTS},
+    receipt::Bought,
 };
 use payterms_kernel::{Currency, Id, Money, calendar::PaymentTerm};
 use rust_decimal::Decimal;
@@ -121,4 +123,35 @@ fn discounts_stand_below_their_lines_and_the_last_column_sums_to_the_net() {
     assert_eq!(french[1], ("Remise 10 %".to_owned(), "-2,00 EUR".to_owned()));
     assert_eq!(french[6], ("Remise 20 % (TVA 5,5 %)".to_owned(), "-6,00 EUR".to_owned()));
     assert!(print(&sheet(Language::French)).unwrap().starts_with(b"%PDF"));
+}
+
+#[test]
+fn a_receipt_says_until_when_its_credit_can_be_used() {
+    let bought = |expires_on: Option<&str>| Bought {
+        top_up: uuid::Uuid::nil(),
+        wallet: uuid::Uuid::nil(),
+        dispute: None,
+        expires_on: expires_on.map(|day| day.parse().unwrap()),
+        taxed: false,
+        amount: eur("20.00"),
+        tax: eur("0"),
+        rate: Rate { percent: Decimal::ZERO, sentence: String::new() },
+    };
+    let facts = |expires_on: Option<&str>, language: Language| {
+        let mut series = Series::new(RECEIPTS);
+        let today = "2026-06-01".parse().unwrap();
+        let made = Receipt::issue(
+            Id::from_uuid(uuid::Uuid::nil()),
+            (&seller(), &buyer()),
+            bought(expires_on),
+            (&mut series, today),
+            DateTime::UNIX_EPOCH,
+        );
+        receipt(language, &made.unwrap()).unwrap().facts
+    };
+    let said = |label: &str, value: &str| (label.to_owned(), value.to_owned());
+    let english = [said("Paid on", "1 June 2026"), said("Credit can be used until", "31 July 2026")];
+    assert_eq!(facts(Some("2026-07-31"), Language::English), english);
+    assert_eq!(facts(Some("2026-07-31"), Language::French)[1], said("Crédit utilisable jusqu’au", "31 juillet 2026"));
+    assert_eq!(facts(None, Language::English).len(), 1);
 }

@@ -35,7 +35,8 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &Disp
     let (notice, attachments) = match told.dispute.state() {
         State::Won => {
             let first = receipts::of_top_up(tx.conn(), &tenant, id).await?.ok_or_else(fault)?;
-            let receipt = issue_receipt_again(tx, &first, part).await?;
+            let top_up = told.event.top_up.as_ref().ok_or_else(fault)?;
+            let receipt = issue_receipt_again(tx, (&first, top_up), part).await?;
             (Notice::Won, vec![Attachment::Receipt(receipt.id.uuid())])
         }
         State::Lost => (Notice::Lost, attachments),

@@ -2,6 +2,7 @@
 
 pub mod credit_notices;
 pub mod dispute_notices;
+pub mod expiry_notices;
 pub mod invoice_notices;
 pub mod month_notices;
 pub mod notices;

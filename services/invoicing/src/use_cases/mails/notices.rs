@@ -13,7 +13,7 @@ use payterms_chassis::{
 };
 use payterms_invoicing_domain::{
     CollectionState, Customer, Invoice, MailKind, MeteredService, Payment, Receipt, ReceiptCreditNote, bank::creditor_reference,
-    mail::Attachment,
+    mail::Attachment, receipt::Subject,
 };
 use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
 use payterms_proto::{
@@ -36,10 +36,16 @@ pub(super) async fn where_to_pay(tx: &WriteTx, invoice: &Invoice) -> Result<[(&'
 /// The receipt of a top-up.
 pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt) -> Result<(), AppError> {
     let (number, amount, day) = (receipt.number.clone(), receipt.amount, receipt.issue_date);
+    let expires_on = if let Subject::TopUp { expires_on, .. } = receipt.subject { expires_on } else { None };
     let letter = Letter {
         kind: MailKind::Receipt,
         variables: |language| {
-            vec![("number", number.into()), ("amount", language.money(amount).into()), ("date", language.date(day).into())]
+            vec![
+                ("number", number.into()),
+                ("amount", language.money(amount).into()),
+                ("date", language.date(day).into()),
+                ("expires_on", expires_on.map(|day| language.date(day)).unwrap_or_default().into()),
+            ]
         },
         page: format!("/receipts/{}", receipt.id),
         attachments: vec![Attachment::Receipt(receipt.id.uuid())],

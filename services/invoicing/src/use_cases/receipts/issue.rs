@@ -5,13 +5,17 @@ use crate::{
     store::{customers, receipts, series, tenants},
     use_cases::mails::notices::mail_receipt,
 };
-use payterms_chassis::{AppError, WriteTx, names, render::money_of};
+use chrono::NaiveDate;
+use payterms_chassis::{
+    AppError, WriteTx, names,
+    render::{instant_of, money_of},
+};
 use payterms_invoicing_domain::{
     Customer, Rate, Receipt, Tenant,
     number::RECEIPTS,
     receipt::{Bought, Subject},
 };
-use payterms_kernel::{Id, Money, money::parse_decimal};
+use payterms_kernel::{Id, Money, calendar::last_day_before, money::parse_decimal};
 use payterms_proto::{
     invoicing::v1::ReceiptIssued,
     wallet::v1::{TaxKind, TopUp},
@@ -36,6 +40,7 @@ pub async fn issue_receipt(tx: &mut WriteTx, top_up: &TopUp) -> Result<(), AppEr
         top_up: name.id(2),
         wallet: name.id(1),
         dispute: None,
+        expires_on: last_day_of(tx, top_up),
         taxed: top_up.tax_kind() == TaxKind::TaxedSale,
         amount: top_up.amount.as_ref().and_then(money_of).ok_or_else(fault)?,
         tax: top_up.tax.as_ref().and_then(money_of).ok_or_else(fault)?,
@@ -43,6 +48,11 @@ pub async fn issue_receipt(tx: &mut WriteTx, top_up: &TopUp) -> Result<(), AppEr
     };
     let receipt = publish_receipt(tx, (&seller, &buyer), bought).await?;
     mail_receipt(tx, &receipt).await
+}
+
+/// The last day on which the credit of a top-up can be used.
+fn last_day_of(tx: &WriteTx, top_up: &TopUp) -> Option<NaiveDate> {
+    top_up.expire_time.as_ref().and_then(instant_of).map(|expiry| last_day_before(tx.time().zone, expiry))
 }
 
 /// Gives a receipt its number, and publishes it.
@@ -65,7 +75,7 @@ async fn publish_receipt(tx: &mut WriteTx, sides: (&Tenant, &Customer), bought: 
 /// `Fault` for a customer who is not there.
 pub async fn issue_receipt_again(
     tx: &mut WriteTx,
-    first: &Receipt,
+    (first, of): (&Receipt, &TopUp),
     (dispute, credit, tax): (Uuid, Money, Money),
 ) -> Result<Receipt, AppError> {
     let tenant = tx.call().tenant.clone();
@@ -74,6 +84,7 @@ pub async fn issue_receipt_again(
     let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
     let buyer = customers::find(tx.conn(), &tenant, first.customer).await?.ok_or_else(fault)?;
     let amount = credit.plus(tax)?;
-    let bought = Bought { top_up, wallet, dispute: Some(dispute), taxed: first.taxed, amount, tax, rate: first.tax.rate.clone() };
+    let (taxed, rate, expires_on) = (first.taxed, first.tax.rate.clone(), last_day_of(tx, of));
+    let bought = Bought { top_up, wallet, dispute: Some(dispute), expires_on, taxed, amount, tax, rate };
     publish_receipt(tx, (&seller, &buyer), bought).await
 }

@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     store::{recharges, wallets},
-    use_cases::{fees, metered, months, recharges as rules},
+    use_cases::{fees, lots, metered, months, recharges as rules},
 };
 use payterms_chassis::{
     AppError, WriteTx,
@@ -15,13 +15,20 @@ use payterms_kernel::Id;
 use uuid::Uuid;
 
 /// The jobs whose rows fall due when a day begins. A stopped recharge is tried again when a month begins.
-pub const JOBS: [&str; 5] = [months::close::JOB, metered::close::JOB, fees::take::JOB, rules::mark_month_end::JOB, rules::retry::JOB];
+pub const JOBS: [&str; 6] =
+    [months::close::JOB, metered::close::JOB, fees::take::JOB, rules::mark_month_end::JOB, rules::retry::JOB, lots::announce_expiry::JOB];
 
 /// Moves a page of rows.
 pub async fn follow_zone(app: &App, row: &DueRow) -> Result<(), AppError> {
     let tx = app.db.begin_forward(&row.call("wallet", Uuid::nil())).await?;
     let Some(page) = take_page(&tx, row).await? else { return Ok(()) };
-    let moves = page.moves(tx.time().zone);
+    let mut moves = page.moves(tx.time().zone);
+    if page.job == lots::announce_expiry::JOB {
+        // The last day of a lot may be another one in the new zone: each wallet works out anew when it is told.
+        for (.., to) in &mut moves {
+            *to = tx.now();
+        }
+    }
     if page.job == rules::retry::JOB {
         move_retries(&tx, &moves).await?;
     }

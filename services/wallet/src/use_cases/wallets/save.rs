@@ -1,9 +1,12 @@
-//! Saves what decisions changed of wallets: their rows, what goes to the month's invoices, and when a month is to be
-//! closed that had nothing to invoice before.
+//! Saves what decisions changed of wallets: their rows, what goes to the month's invoices, when a month is to be
+//! closed that had nothing to invoice before, and when new credit is to be told of that expires.
 
 use crate::{
     store::{RequestsByTransfer, changes::Changes, wallets::Locked},
-    use_cases::months::{accrue::accrue, close},
+    use_cases::{
+        lots::announce_expiry::schedule_notices,
+        months::{accrue::accrue, close},
+    },
 };
 use payterms_chassis::{AppError, WriteTx, jobs::schedule_many};
 
@@ -23,5 +26,6 @@ pub async fn save_wallets(tx: &WriteTx, changed: &mut [Locked], requests: &Reque
     let accrued = accrue((tx.time().zone, tx.time().reached), changed)?;
     let changes = Changes::of(&tx.call().tenant, changed, &accrued.sums, requests)?;
     schedule_many(tx, close::JOB, &accrued.closings).await?;
+    schedule_notices(tx, changed).await?;
     changes.save(tx).await
 }

@@ -1,0 +1,52 @@
+//! What is mailed before bought credit expires (docs/domain/wallet.md#expiry-notices).
+
+use super::write::{Letter, write_to_customer};
+use crate::documents::wording::Language;
+use payterms_chassis::{
+    AppError, WriteTx, kill, names,
+    render::{date_of, money_of},
+};
+use payterms_invoicing_domain::MailKind;
+use payterms_kernel::{Id, Money};
+use payterms_proto::wallet::v1::{ExpiringCreditChanged, ExpiringLot, TaxKind};
+use serde_json::json;
+
+/// Mails which bought credit of a wallet expires; snapshots tell nobody.
+///
+/// # Errors
+/// `Fault` for a name that is none.
+pub async fn mail_expiring_credit(tx: &mut WriteTx, event: &ExpiringCreditChanged) -> Result<(), AppError> {
+    if !event.told {
+        return Ok(());
+    }
+    let fault = || AppError::Fault(format!("expiring credit of {:?}", event.wallet));
+    let name = names::parse(&event.wallet, &["customers", "wallets"]).ok_or_else(fault)?;
+    let parts = |lot: &ExpiringLot| {
+        Some((lot.remaining.as_ref().and_then(money_of)?, lot.held.as_ref().and_then(money_of)?, lot.last_day.as_ref().and_then(date_of)?))
+    };
+    let lots = event.lots.iter().map(parts).collect::<Option<Vec<_>>>().filter(|lots| !lots.is_empty()).ok_or_else(fault)?;
+    let mut amount = Money::zero(lots.first().ok_or_else(fault)?.0.currency());
+    for (remaining, ..) in &lots {
+        amount = amount.plus(*remaining)?;
+    }
+    let pays_invoices = if event.lots.iter().any(|lot| lot.tax_kind() == TaxKind::Deposit) { "true" } else { "" };
+    let letter = Letter {
+        kind: MailKind::CreditExpires,
+        variables: |language: Language| {
+            let shown = |(remaining, held, day): &(Money, Money, _)| {
+                let held = if held.is_positive() { language.money(*held) } else { String::new() };
+                json!({ "amount": language.money(*remaining), "held": held, "date": language.date(*day) })
+            };
+            vec![
+                ("amount", language.money(amount).into()),
+                ("lots", lots.iter().map(shown).collect::<Vec<_>>().into()),
+                ("pays_invoices", pays_invoices.into()),
+            ]
+        },
+        page: format!("/wallets/{}", name.id(1)),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, Id::from_uuid(name.id(0)), letter).await?;
+    kill::point("expiry_notice.before_mail");
+    Ok(())
+}
