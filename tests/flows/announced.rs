@@ -8,7 +8,7 @@ use crate::{
     collections::{DAY, START, desk},
     invariants,
     invoices::{draft, issued, line, read},
-    mails::mails_of,
+    mails::{mails_of, text},
     months::remind,
     payments::{Till, credit, till},
 };
@@ -174,11 +174,18 @@ pub(crate) async fn one_that_came_to_nothing_makes_the_next_put_nothing_off(worl
         assert_eq!(reason(&desk.admin.payments().create_payment(third).await.unwrap_err()), "PAYMENT_PENDING");
         again.push(second);
     }
+    for (mail, goes_on) in mails_of(&desk.owner, MailKind::TransferAnnounced, 4).await.iter().zip([true, true, false, false]) {
+        let words = text(&desk.owner, mail).await;
+        assert_eq!(words.contains("reminders and collection go on until this one is here"), goes_on, "{words}");
+    }
     // Due on 31 January: both are reminded three days before, and the one that is collected by itself is.
     advance(world, START + 28 * DAY).await;
     mails_of(&desk.owner, MailKind::Reminder, 2).await;
     advance(world, START + 31 * DAY).await;
     assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().state(), invoice::State::Paid, "its card paid");
+    let confirmed = text(&desk.owner, &mails_of(&desk.owner, MailKind::PaymentReceived, 1).await.remove(0)).await;
+    let told = format!("A bank transfer is announced for {}. Please do not make it any more", desk.invoice.number);
+    assert!(confirmed.contains(&told), "{confirmed}");
     advance(world, START + 40 * DAY).await;
     mails_of(&desk.owner, MailKind::Reminder, 3).await;
     for own in again {

@@ -218,7 +218,7 @@ async fn without_a_method_the_reason_shows(world: &World) {
     advance(world, DUE).await;
     assert_eq!(desk.collection().await, (State::Scheduled, 1, Some(DUE + DAY), "COLLECTION_METHOD_REQUIRED".into()));
     let (_, sentence, next) = desk.explained().await.into_iter().find(|(topic, ..)| *topic == Topic::Collection).unwrap();
-    assert!(sentence.contains("COLLECTION_METHOD_REQUIRED") && next == Some(DUE + DAY), "{sentence}");
+    assert!(sentence.contains(": no saved payment method can be used.") && next == Some(DUE + DAY), "{sentence}");
     card(world, &desk.admin, &desk.customer, "tok_visa").await;
     advance(world, DUE + DAY).await;
     assert_eq!(desk.invoice().await.state(), invoice::State::Paid);

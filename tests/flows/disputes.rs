@@ -241,6 +241,11 @@ async fn a_top_up_that_is_won_has_its_credit_tax_and_receipt_again(world: &World
     assert_eq!((note.dispute.as_str(), note.amount.clone(), note.top_up_refund.as_str()), (open.name.as_str(), amount("USD", 55, 0), ""));
     let opened = mails_of(&owner, MailKind::DisputeOpened, 1).await.remove(0);
     assert_eq!(opened.attachments, std::slice::from_ref(&note.name));
+    let words = text(&owner, &opened).await;
+    assert!(words.contains("Your balance owes 30.00\u{a0}USD now: new credit pays that first."), "{words}");
+    assert!(!words.contains("recharged"), "there are no rules: {words}");
+    let report = text(&owner, &mails_of(&owner, MailKind::DisputeReported, 1).await.remove(0)).await;
+    assert!(report.contains("The balance of the customer owes 30.00\u{a0}USD now."), "{report}");
     decide(&simulator, &charge, "won").await;
     disputed(&owner, dispute::State::Won).await;
     assert_eq!(posted(&admin, &wallet).await, amount("USD", 20, 0), "what was owed is cleared");

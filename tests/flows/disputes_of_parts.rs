@@ -14,7 +14,7 @@ use crate::{
     top_ups::{buy, card, shop},
 };
 use payterms_proto::{
-    invoicing::v1::{CreateCreditNoteRequest, MailKind, invoice::State},
+    invoicing::v1::{CreateCreditNoteRequest, ExplainInvoiceRequest, MailKind, invoice::State},
     wallet::v1::{GetTopUpRequest, SetCollectionMethodRequest, dispute, top_up},
 };
 use payterms_suite::client::{amount, request_id};
@@ -52,6 +52,15 @@ async fn a_part_is_open_and_the_rest_stays_paid(world: &World) {
     assert_eq!((open.open.clone(), open.paid.clone()), (amount("USD", 40, 0), amount("USD", 60, 0)));
     let own = disputed(&till.owner, dispute::State::Open).await;
     assert_eq!((own.amount.clone(), own.from_invoices.clone()), (amount("USD", 40, 0), amount("USD", 40, 0)));
+    let opened = mails_of(&till.owner, MailKind::DisputeOpened, 1).await.remove(0);
+    assert_eq!(opened.subject, "40.00 USD of your payment of 100.00 USD are disputed");
+    let report = mails_of(&till.owner, MailKind::DisputeReported, 1).await.remove(0);
+    assert!(report.subject.starts_with("40.00 USD of a payment of 100.00 USD by"), "{}", report.subject);
+    // Nothing is collected by itself here, and the explanation says so throughout.
+    let explain = ExplainInvoiceRequest { name: till.invoice.name.clone() };
+    let told = till.admin.invoices().explain_invoice(explain).await.unwrap().into_inner();
+    assert!(told.next.as_ref().unwrap().sentence.ends_with("or what is open is the customer's to pay."), "{told:?}");
+    assert!(told.facts.iter().all(|fact| !fact.sentence.contains("tenants/")), "{told:?}");
     decide(&simulator, &charge, "won").await;
     let paid = until_invoice(&till.owner, &till.invoice, |own| own.state() == State::Paid).await;
     assert_eq!((paid.paid, paid.block, paid.disputed_by.as_str()), (amount("USD", 100, 0), None, ""));
@@ -73,7 +82,7 @@ async fn a_part_that_is_lost_is_collected_and_no_more(world: &World) {
     let open = until_invoice(&desk.owner, &desk.invoice, |own| own.block.is_none() && own.state() == State::Open).await;
     assert_eq!((open.open.clone(), next_attempt(&open)), (amount("USD", 40, 0), Some(DUE + 3 * DAY)));
     let words = text(&desk.owner, &mails_of(&desk.owner, MailKind::DisputeLost, 1).await.remove(0)).await;
-    assert!(words.contains("40.00"), "{words}");
+    assert!(words.contains("40.00\u{a0}USD of your payment of 100.00\u{a0}USD"), "{words}");
     advance(world, DUE + 3 * DAY).await;
     until_invoice(&desk.owner, &desk.invoice, |own| own.state() == State::Paid).await;
     charge_of(&simulator, "40").await;

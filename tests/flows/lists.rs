@@ -239,7 +239,10 @@ async fn a_stranger_sees_in_two_calls_why_an_invoice_is_not_paid(world: &World) 
     let said = |topic: Topic| told.facts.iter().find(|fact| fact.topic() == topic).unwrap().sentence.clone();
     assert_eq!(said(Topic::State), "It is open: 100.00 USD of 100.00 USD are left to pay.");
     assert_eq!(said(Topic::Due), "It was due on 2026-01-31 and is past due by 1 day.");
-    assert_eq!(said(Topic::Collection), "2 tries have failed, the last one with card_declined. It is tried again on 2026-02-03.");
+    assert_eq!(
+        said(Topic::Collection),
+        "2 tries have failed, the last one for this reason: the card was declined by its bank. It is tried again on 2026-02-03."
+    );
     let next = told.next.unwrap();
     assert_eq!((next.topic(), next.time.unwrap().seconds), (Topic::Collection, DUE + 3 * DAY));
     assert_eq!(next.sentence, said(Topic::Collection));

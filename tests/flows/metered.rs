@@ -131,7 +131,7 @@ async fn two_services_are_billed_apart_and_nothing_used_is_no_invoice(world: &Wo
     let paid = invoice::State::Paid;
     assert_eq!(told, [(sms.name.as_str(), amount("USD", 2, 0), paid), (maps.name.as_str(), amount("USD", 25, 13), paid)]);
     let issued = bills[0].issue_date.as_ref().unwrap();
-    assert_eq!((issued.month, issued.day, bills[0].lines[0].description.as_str()), (2, 1, "SMS 2026-01"));
+    assert_eq!((issued.month, issued.day, bills[0].lines[0].description.as_str()), (2, 1, "SMS, January 2026"));
     advance(world, FEBRUARY + 40 * DAY).await;
     assert_eq!(yard.invoices().await.len(), 2, "nothing used, no invoice");
     let list = ListMeteredServicesRequest { parent: yard.customer.clone(), ..Default::default() };
@@ -146,8 +146,15 @@ async fn every_month_is_told_again_by_itself_and_billed_once(world: &World) {
     yard.uses(world, "maps", "40", None).await.unwrap();
     advance(world, FEBRUARY + DAY).await;
     yard.uses(world, "maps", "80", None).await.unwrap();
+    let customer = Customer { name: yard.customer.clone(), locale: "fr".into(), ..Customer::default() };
+    let update_mask = Some(FieldMask { paths: vec!["locale".into()] });
+    let french = UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask };
+    yard.admin.customers().update_customer(french).await.unwrap();
     advance(world, FEBRUARY + 28 * DAY + 60).await;
-    assert_eq!(yard.invoices().await.len(), 2);
+    let bills = yard.invoices().await;
+    let mut lines: Vec<_> = bills.iter().map(|bill| bill.lines[0].description.as_str()).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["MAPS, January 2026", "MAPS, février 2026"]);
     let request = RepublishRequest {
         request_id: request_id(),
         parent: "tenants/acme".into(),

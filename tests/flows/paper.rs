@@ -67,6 +67,8 @@ async fn a_void_and_a_credit_note_are_mailed_with_their_document(world: &World) 
     assert_eq!((mail.attachments.clone(), mail.subject.contains(&note.number)), (vec![note.name.clone()], true));
     let words = text(&desk.owner, &mail).await;
     assert!(words.contains("10.00\u{a0}USD") && words.contains(&desk.invoice.number) && words.contains("Goodwill."), "{words}");
+    assert!(words.contains("What is left to pay of the invoice is 10.00\u{a0}USD less: 90.00\u{a0}USD."), "{words}");
+    assert!(!words.contains("pay back") && !words.contains("become credit"), "{words}");
     let other = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Twice", amount("USD", 7, 0))])).await;
     let before = content(&desk.admin, &other.name).await;
     let void = VoidInvoiceRequest { request_id: request_id(), name: other.name.clone(), reason: "Issued twice.".into() };

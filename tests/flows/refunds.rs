@@ -3,6 +3,7 @@
 use crate::{
     invariants,
     invoices::read,
+    mails::{mails_of, text},
     payments::{Till, by, credit, till},
     rig::{self, Services, retry},
     top_ups::card,
@@ -10,8 +11,8 @@ use crate::{
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{
-        CreateCreditNoteRequest, CreateCreditNoteResponse, GetRefundRequest, ListRefundsRequest, Payment, Refund, UnapplyPaymentRequest,
-        UnapplyPaymentResponse, invoice, refund_part::Destination,
+        CreateCreditNoteRequest, CreateCreditNoteResponse, GetRefundRequest, ListRefundsRequest, MailKind, Payment, Refund,
+        UnapplyPaymentRequest, UnapplyPaymentResponse, invoice, refund_part::Destination,
     },
     wallet::v1::{ListLotsRequest, lot},
 };
@@ -65,6 +66,10 @@ async fn a_note_gives_back_in_the_reverse_order_of_tenders(world: &World) {
     let answer = till.owner.invoices().create_credit_note(request.clone()).await.unwrap().into_inner();
     let refund = answer.refund.clone().unwrap();
     assert_eq!(parts(&refund), [(70, false, Destination::Card), (10, true, Destination::Credit)], "the card paid last");
+    let words = text(&till.owner, &mails_of(&till.owner, MailKind::CreditNoteIssued, 1).await.remove(0)).await;
+    for part in ["We pay 70.00\u{a0}USD back by the way you paid.", "In your balance, 10.00\u{a0}USD become credit"] {
+        assert!(words.contains(part) && !words.contains("left to pay"), "{part} in {words}");
+    }
     let invoice = answer.invoice.clone().unwrap();
     assert_eq!((invoice.state(), invoice.paid, invoice.credited), (invoice::State::Paid, amount("USD", 20, 0), amount("USD", 80, 0)));
     let again = till.owner.invoices().create_credit_note(request).await.unwrap();
@@ -96,6 +101,10 @@ async fn a_note_lowers_what_is_open_first(world: &World) {
     assert_eq!((open.refund, open.invoice.unwrap().open), (None, amount("USD", 50, 0)));
     let answer = note(&till, 7_000).await.unwrap();
     assert_eq!(parts(&answer.refund.unwrap()), [(20, false, Destination::Card)]);
+    let words = text(&till.owner, &mails_of(&till.owner, MailKind::CreditNoteIssued, 2).await.remove(0)).await;
+    for part in ["is 50.00\u{a0}USD less: nothing.", "We pay 20.00\u{a0}USD back"] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
     let invoice = answer.invoice.unwrap();
     assert_eq!((invoice.state(), invoice.paid, invoice.credited), (invoice::State::Paid, amount("USD", 20, 0), amount("USD", 80, 0)));
     invariants::hold(world).await;

@@ -160,5 +160,7 @@ async fn auto_recharge_stops_until_the_credit_is_restored(world: &World) {
     assert_eq!(posted(&member, &wallet).await, amount("USD", 0, 0), "nothing is bought again");
     restore(&owner, &revoked.name).await.unwrap();
     assert_eq!((read().await.failure_reason.as_str(), posted(&member, &wallet).await), ("", amount("USD", 50, 0)));
+    mails_of(&owner, MailKind::CreditRestored, 1).await;
+    assert!(mails(&owner, MailKind::RechargeFailed).await.is_empty(), "no other method is asked for");
     invariants::hold(world).await;
 }

@@ -5,7 +5,7 @@ use crate::{
         customers::CustomerRef,
         wallets::{name_of, wallet_name},
     },
-    messages,
+    messages::{self, disputes::Around},
     store::{charges, disputes, lots, methods, postpaid, recharges, revocations, settings, top_up_refunds, top_ups, wallets},
     use_cases::{metered::close::closed_metered_month, months::save::closed_month},
 };
@@ -227,6 +227,10 @@ fn disputes_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let bought: Vec<_> = found.iter().filter_map(of).collect();
         let bought: HashMap<_, _> =
             top_ups::find_many(tx.conn(), tenant, &bought).await?.into_iter().map(|top_up| (top_up.id, top_up)).collect();
+        let ids: Vec<_> = found.iter().map(|own| own.wallet).collect();
+        let owed: HashMap<_, _> =
+            wallets::find_many(tx.conn(), tenant, &ids).await?.into_iter().map(|wallet| (wallet.id, wallet.owed)).collect();
+        let rules = recharges::of(tx.conn(), tenant, &ids).await?;
         let mut states = Vec::with_capacity(found.len());
         for own in &found {
             let wallet = wallet_name(tenant, own.customer, own.wallet);
@@ -234,7 +238,14 @@ fn disputes_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             let none = Methods::default();
             let saved = saved.get(&own.customer).unwrap_or(&none);
             let charged = own.method.and_then(|id| saved.get(id));
-            let event = messages::disputes::dispute_changed(tenant, own, top_up, (charged, saved));
+            let around = Around {
+                top_up,
+                charged,
+                methods: saved,
+                owed: owed.get(&own.wallet).copied(),
+                paused_until: rules.get(&own.wallet).and_then(|rules| rules.pause_after(tx.now())),
+            };
+            let event = messages::disputes::dispute_changed(tenant, own, around);
             states.push((own.id.to_string(), event.encode_to_vec()));
         }
         Ok(states)

@@ -7,7 +7,7 @@ use crate::{
     payment::{Payment, PaymentRequest, PaymentState, Source, Tender, TenderState, ask},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal};
+use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError};
 
 /// Days that an announced transfer is waited for.
 pub const DAYS: i64 = 30;
@@ -156,6 +156,15 @@ impl Invoice {
             return Ok((zero, zero));
         }
         Ok((amount, self.reserve(amount, now)?))
+    }
+
+    /// Whether a transfer waits that is not needed any more: announced again, it reserves nothing, and the invoice has been paid or taken
+    /// back meanwhile.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn needs_no_transfer(&self) -> Result<bool, MoneyError> {
+        Ok(self.announcements == Announcements::Again && !self.open()?.is_positive())
     }
 
     /// One transfer at a time may be announced that reserves nothing: what it announces would else have no end.

@@ -58,11 +58,12 @@ pub struct Calendar<'a> {
     pub today: NaiveDate,
 }
 
-/// Explains an invoice on a day of the tenant's.
+/// Explains an invoice on a day of the tenant's; `failure` says in words why its last collection failed. No name of a resource and no code
+/// stands in a sentence: customers read it (docs/domain/invoicing.md#no-codes).
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn explain(invoice: &Invoice, calendar: Calendar<'_>) -> Result<Explanation, MoneyError> {
+pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, failure: &str) -> Result<Explanation, MoneyError> {
     let fact = |topic, sentence: String| Fact { topic, sentence, at: None };
     let open = invoice.open()?;
     let mut facts = vec![fact(
@@ -88,8 +89,8 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>) -> Result<Explanation,
     facts.extend(due(invoice, calendar.today)?);
     facts.extend(invoice.block.as_ref().map(|block| fact(Topic::Block, blocked(block))));
     if !invoice.disputed_by.is_empty() && invoice.block.as_ref().is_some_and(|block| block.owner != invoice.disputed_by) {
-        let sentence = format!("A charge that had paid it is disputed too ({}): while that is open, nothing is late.", invoice.disputed_by);
-        facts.push(fact(Topic::Block, sentence));
+        let sentence = "A charge that had paid it is disputed too: while that is open, nothing is late.";
+        facts.push(fact(Topic::Block, sentence.to_owned()));
     }
     if invoice.pending.is_positive() {
         let left = invoice.payable()?;
@@ -97,7 +98,7 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>) -> Result<Explanation,
         facts.push(fact(Topic::Pending, sentence));
     }
     facts.extend(announced(invoice).filter(|_| open.is_positive()).map(|told| fact(Topic::Pending, told.to_owned())));
-    let collection = collection(invoice, calendar.zone);
+    let collection = collection(invoice, calendar.zone, failure);
     let reminder = (invoice.state == InvoiceState::Open).then(|| reminder(invoice, calendar)).transpose()?;
     facts.extend(collection.clone());
     facts.extend(reminder.clone());
@@ -131,12 +132,12 @@ fn blocked(block: &Block) -> String {
         BlockReason::Disputed => "a charge that had paid it is disputed at its issuer",
         BlockReason::Manual => "somebody of the tenant says so",
     };
-    let owner = if block.reason == BlockReason::Disputed && !block.owner.is_empty() {
-        format!("The end of {} lifts the block.", block.owner)
-    } else if block.owner.is_empty() {
-        "The tenant's people lift the block with UnblockInvoice.".to_owned()
+    let owner = if block.owner.is_empty() {
+        "The tenant's people lift the block with UnblockInvoice."
+    } else if block.reason == BlockReason::Disputed {
+        "The end of the dispute lifts the block."
     } else {
-        format!("Only {} lifts the block.", block.owner)
+        "Only the payment plan lifts the block."
     };
     let since = block.since;
     format!("It is blocked since {since} because {why}: it is not collected by itself and not reminded. The customer may pay it. {owner}")
@@ -169,11 +170,11 @@ fn reminder(invoice: &Invoice, Calendar { reminder_days: days, zone, today }: Ca
     Ok(Fact { topic: Topic::Reminder, sentence: format!("{sentence}{last}"), at: next.map(|day| start_of_day(zone, day)) })
 }
 
-fn collection(invoice: &Invoice, zone: Tz) -> Option<Fact> {
+fn collection(invoice: &Invoice, zone: Tz, failure: &str) -> Option<Fact> {
     let own = &invoice.collection;
     let failed = || match own.ladder.attempts {
-        1 => format!("One try has failed, with {}.", own.reason),
-        tries => format!("{tries} tries have failed, the last one with {}.", own.reason),
+        1 => format!("One try has failed: {failure}."),
+        tries => format!("{tries} tries have failed, the last one for this reason: {failure}."),
     };
     let when = own.next_at.map(|at| format!(" on {}", at.with_timezone(&zone).date_naive())).unwrap_or_default();
     let sentence = match own.state {
@@ -210,11 +211,15 @@ fn nothing_planned(invoice: &Invoice) -> Result<Fact, MoneyError> {
     }
     match invoice.state {
         InvoiceState::Draft => fact(Topic::State, "Nothing happens by itself: somebody finalises or deletes it."),
-        InvoiceState::Open if invoice.block.as_ref().is_some_and(|own| !own.owner.is_empty() && own.owner == invoice.disputed_by) => fact(
-            Topic::Block,
-            "The dispute is decided by the provider, or with WinDispute or LoseDispute: the payment stands again, or what is open is \
-             collected on the later of its due date and the second day after a notice.",
-        ),
+        InvoiceState::Open if invoice.block.as_ref().is_some_and(|own| !own.owner.is_empty() && own.owner == invoice.disputed_by) => {
+            let lost = if invoice.collection.state == CollectionState::Off {
+                "what is open is the customer's to pay."
+            } else {
+                "what is open is collected on the later of its due date and the second day after a notice."
+            };
+            let decided = "The dispute is decided by the provider, or with WinDispute or LoseDispute: the payment stands again, or";
+            fact(Topic::Block, &format!("{decided} {lost}"))
+        }
         InvoiceState::Open if invoice.block.is_some() => {
             fact(Topic::Block, "Nothing happens by itself until the block is lifted or the customer pays.")
         }
@@ -245,22 +250,38 @@ mod tests {
         let mut own = invoices(&[100]).remove(0);
         let due: NaiveDate = own.issue.as_ref().unwrap().due_date;
         let late = Calendar { today: due.succ_opt().unwrap(), ..on("2026-01-01") };
-        let told = explain(&own, late).unwrap();
+        let told = explain(&own, late, "the card was declined by its bank").unwrap();
         assert_eq!(told.facts[1].sentence, format!("It was due on {due} and is past due by 1 day."));
         assert_eq!(told.next.topic, Topic::Reminder, "{:?}", told.next);
         own.collection.state = CollectionState::Scheduled;
         own.collection.next_at = Some(DateTime::UNIX_EPOCH);
         own.collection.ladder.attempts = 1;
         own.collection.reason = "card_declined".into();
-        let told = explain(&own, late).unwrap();
-        assert_eq!(told.next.sentence, "One try has failed, with card_declined. It is tried again on 1970-01-01.");
+        let told = explain(&own, late, "the card was declined by its bank").unwrap();
+        assert_eq!(told.next.sentence, "One try has failed: the card was declined by its bank. It is tried again on 1970-01-01.");
         own.announcements = Announcements::Again;
-        let told = explain(&own, late).unwrap();
+        let told = explain(&own, late, "the card was declined by its bank").unwrap();
         assert!(told.facts[2].topic == Topic::Pending && told.facts[2].sentence.contains("neither reminders nor collection"), "{told:?}");
         own.announcements = Announcements::Believed;
         own.block = Some(Block { reason: BlockReason::PlanActive, owner: "tenants/acme/plan".into(), since: due });
-        let told = explain(&own, late).unwrap();
-        assert!(told.facts[2].sentence.ends_with("Only tenants/acme/plan lifts the block."), "{:?}", told.facts[2]);
+        let told = explain(&own, late, "the card was declined by its bank").unwrap();
+        assert!(told.facts[2].sentence.ends_with("Only the payment plan lifts the block."), "{:?}", told.facts[2]);
         assert_eq!((told.next.topic, told.next.at), (Topic::Block, None));
+        assert!(told.facts.iter().all(|own| !own.sentence.contains("tenants/") && !own.sentence.contains('_')), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_not_collected_by_itself_is_not_collected_after_a_dispute_either() {
+        let mut own = invoices(&[100]).remove(0);
+        let due = own.issue.as_ref().unwrap().due_date;
+        own.disputed_by = "tenants/acme/customers/1/disputes/2".into();
+        own.block = Some(Block { reason: BlockReason::Disputed, owner: own.disputed_by.clone(), since: due });
+        let told = explain(&own, on("2026-01-01"), "").unwrap();
+        assert_eq!(own.collection.state, CollectionState::Off);
+        assert!(told.next.sentence.ends_with("or what is open is the customer's to pay."), "{:?}", told.next);
+        assert!(told.facts.iter().all(|own| !own.sentence.contains("tenants/") && !own.sentence.contains("is collected")), "{told:?}");
+        own.collection.state = CollectionState::Scheduled;
+        let told = explain(&own, on("2026-01-01"), "").unwrap();
+        assert!(told.next.sentence.contains("is collected on the later of"), "{:?}", told.next);
     }
 }

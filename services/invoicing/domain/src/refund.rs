@@ -82,7 +82,38 @@ pub struct Refund {
     pub updated_at: DateTime<Utc>,
 }
 
+/// Which ways a refund takes; a card that does not accept it makes credit of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ways {
+    /// To what was charged.
+    pub to_method: Money,
+    /// To credit.
+    pub to_credit: Money,
+    /// As it was paid, outside of the suite.
+    pub outside: Money,
+}
+
 impl Refund {
+    /// Which ways its parts take.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn ways(&self) -> Result<Ways, MoneyError> {
+        let zero = Money::zero(self.currency());
+        let mut ways = Ways { to_method: zero, to_credit: zero, outside: zero };
+        for part in &self.parts {
+            let becomes_credit =
+                self.credit_note.is_none() || part.from_credit || part.to_credit || part.destination == Destination::Credit;
+            let way = match part.destination {
+                Destination::Outside => &mut ways.outside,
+                _ if becomes_credit => &mut ways.to_credit,
+                _ => &mut ways.to_method,
+            };
+            *way = way.plus(part.amount)?;
+        }
+        Ok(ways)
+    }
+
     /// Takes an amount back from the payments of an invoice, the newest first. What is paid of the invoice has been lowered
     /// already; here it is taken off the days of those payments.
     ///

@@ -27,6 +27,10 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
     let mut add = |name: &str, value: serde_json::Value| samples.insert(name.to_owned(), value);
     add("amount", json!("120.00\u{a0}USD"));
     add("credit", json!("20.00\u{a0}USD"));
+    add("part_of", json!("200.00\u{a0}USD"));
+    if kind != MailKind::DisputeWon {
+        add("owed", json!("5.00\u{a0}USD"));
+    }
     let item = if kind == MailKind::DisputeLost {
         json!({ "number": "INV-2026-000001", "open": "100.00\u{a0}USD", "date": day })
     } else {
@@ -49,5 +53,6 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
     }
     if kind == MailKind::DisputeLost {
         add("by_bank", json!("true"));
+        add("is_open", json!("true"));
     }
 }

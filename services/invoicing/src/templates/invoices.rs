@@ -38,12 +38,17 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
             add("number", json!("INV-2026-000001"));
             add("amount", json!(amount));
             add("reason", json!("Issued twice."));
+            add("not_to_transfer", json!("true"));
         }
         MailKind::CreditNoteIssued => {
             add("number", json!("CN-2026-000001"));
             add("invoice", json!("INV-2026-000001"));
             add("amount", json!(amount));
             add("reason", json!("Goodwill."));
+            for part in ["open_lowered", "open", "to_method", "to_credit", "outside"] {
+                add(part, json!("20.00\u{a0}USD"));
+            }
+            add("not_to_transfer", json!("true"));
         }
         MailKind::PaymentReceived => {
             add("amount", json!(amount));
@@ -51,6 +56,7 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
             let paid = |number: &str, open: &str| json!({ "number": number, "paid": "50.00\u{a0}USD", "open": open });
             add("invoices", json!([paid("INV-2026-000001", ""), paid("INV-2026-000002", "25.00\u{a0}USD")]));
             add("receipt", json!("RC-2026-000001"));
+            add("not_to_transfer", json!(["INV-2026-000001"]));
         }
         _ => {
             add("approved", json!("true"));

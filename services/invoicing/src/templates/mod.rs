@@ -152,6 +152,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
         }
         MailKind::TransferAnnounced => {
             add("invoices", json!(["INV-2026-000001", "INV-2026-000002"]));
+            add("not_put_off", json!(["INV-2026-000001"]));
             add("amount", json!("220.00\u{a0}AUD"));
             add("until", json!(language.date(day)));
         }

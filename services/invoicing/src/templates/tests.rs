@@ -4,7 +4,7 @@ use super::{ours, render, samples};
 use crate::documents::wording::Language;
 use payterms_invoicing_domain::MailKind;
 
-const OPTIONAL: [&str; 17] = [
+const OPTIONAL: [&str; 20] = [
     "advised",
     "past_due",
     "link",
@@ -22,6 +22,9 @@ const OPTIONAL: [&str; 17] = [
     "ceiling",
     "expires_on",
     "pays_invoices",
+    "part_of",
+    "owed",
+    "is_open",
 ];
 
 #[test]
@@ -55,4 +58,19 @@ fn a_template_sees_nothing_else_and_ends() {
     assert_eq!(refused(&long).reason, "TEMPLATE_INVALID");
     assert!(refused("one\n{% if %}").message.contains("line 2"));
     assert_eq!(render(("{{ seller }}\nBcc: x", "y"), &variables).unwrap().0, "Acme Telecom Bcc: x");
+}
+
+#[test]
+fn who_owes_nothing_is_not_asked_to_pay_and_recharges_are_named_where_there_are_rules() {
+    for (language, pays, recharges) in [(Language::English, "Pay now", "recharged"), (Language::French, "Payer maintenant", "recharge")] {
+        let full = samples(MailKind::DisputeLost, language);
+        let text = |variables| render(ours(MailKind::DisputeLost, language), variables).unwrap().1;
+        assert!(text(&full).contains(pays) && text(&full).contains(recharges));
+        let mut bare = full.clone();
+        bare.extend(
+            [("is_open", "".into()), ("recharge_from", "".into()), ("items", serde_json::json!([]))]
+                .map(|(name, own)| (name.to_owned(), own)),
+        );
+        assert!(!text(&bare).contains(pays) && !text(&bare).contains(recharges), "{}", text(&bare));
+    }
 }

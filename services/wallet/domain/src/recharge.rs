@@ -116,6 +116,12 @@ impl AutoRecharge {
         self.version = self.version.saturating_add(1);
     }
 
+    /// Until when its rules wait after an instant; `None` where there are none, or they do not wait.
+    #[must_use]
+    pub fn pause_after(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.paused_until.filter(|until| *until > now && !self.rules.is_none())
+    }
+
     /// Ends the pause; returns whether there was one.
     pub fn end_pause(&mut self) -> bool {
         let was_paused = self.paused_until.take().is_some();

@@ -10,13 +10,14 @@ use crate::commands::{
     payments::payment_name,
     wallets::wallet_name,
 };
+use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError, Call, Fields,
     filter::{Field, Kind},
     listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order},
     render::{date, money, timestamp},
 };
-use payterms_kernel::{Id, TenantId};
+use payterms_kernel::{Id, Money, TenantId};
 use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{Dispute, DisputeState, Methods, PaymentMethod, dispute::Disputed};
 use tonic::Request;
@@ -127,14 +128,26 @@ pub fn dispute(tenant: &TenantId, dispute: &Dispute) -> pb::Dispute {
     }
 }
 
-/// The event of a dispute: what is disputed, what was charged, and what is charged without a person present from now on.
+/// What is known of a disputed charge besides the dispute.
+#[derive(Debug)]
+pub struct Around<'a> {
+    /// The disputed top-up.
+    pub top_up: Option<pb::TopUp>,
+    /// What was charged.
+    pub charged: Option<&'a PaymentMethod>,
+    /// The customer's methods.
+    pub methods: &'a Methods,
+    /// What the wallet owes.
+    pub owed: Option<Money>,
+    /// Until when auto-recharge waits.
+    pub paused_until: Option<DateTime<Utc>>,
+}
+
+/// The event of a dispute: what is disputed, what was charged, what is charged without a person present from now on, and what it leaves of
+/// the wallet.
 #[must_use]
-pub fn dispute_changed(
-    tenant: &TenantId,
-    own: &Dispute,
-    top_up: Option<pb::TopUp>,
-    (charged, methods): (Option<&PaymentMethod>, &Methods),
-) -> pb::DisputeChanged {
+pub fn dispute_changed(tenant: &TenantId, own: &Dispute, around: Around<'_>) -> pb::DisputeChanged {
+    let Around { top_up, charged, methods, owed, paused_until } = around;
     let customer = CustomerRef { tenant: tenant.clone(), customer: own.customer }.name();
     let collection = methods.collection.and_then(|id| methods.get(id));
     pb::DisputeChanged {
@@ -146,5 +159,7 @@ pub fn dispute_changed(
         },
         payment_method: charged.map(|method| payment_method(&customer, method, methods)),
         collection_method: collection.map(|method| payment_method(&customer, method, methods)),
+        owed: owed.filter(|owed| owed.is_positive()).map(money),
+        recharge_paused_until_time: paused_until.map(timestamp),
     }
 }

@@ -90,7 +90,7 @@ pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, un
     let order = held.invoices.iter().find(|invoice| invoice.top_up.is_some()).cloned();
     if let (Some(order), Some((amount, taxes))) = (&order, note) {
         let id = tx.id();
-        issue_credit_note(tx, order, (id, amount, taxes), TRANSFER_TAKEN_BACK).await?;
+        issue_credit_note(tx, (order, None), (id, amount, taxes), TRANSFER_TAKEN_BACK).await?;
     }
     let Some(payment) = &mut held.payment else { return Ok(()) };
     publish_payment(tx, payment, &mut held.invoices).await?;

@@ -38,10 +38,10 @@ pub async fn create_credit_note(
     let note = tx.id();
     if back.is_positive() {
         let (refund, payments) = refund_of_note(&mut tx, &mut invoice, (back, note)).await?;
-        issue_credit_note(&mut tx, &invoice, (note, amount, taxes), reason).await?;
+        issue_credit_note(&mut tx, (&invoice, Some(&refund)), (note, amount, taxes), reason).await?;
         return begin_refund(app, tx, call, (&refund, &invoice, &payments)).await;
     }
-    let credit_note = Some(issue_credit_note(&mut tx, &invoice, (note, amount, taxes), reason).await?);
+    let credit_note = Some(issue_credit_note(&mut tx, (&invoice, None), (note, amount, taxes), reason).await?);
     let rendered = publish_invoice(&mut tx, &invoice).await?;
     tx.commit(CreateCreditNoteResponse { credit_note, invoice: Some(rendered), refund: None }).await
 }
@@ -55,9 +55,9 @@ pub async fn apply_credit_note(tx: &mut WriteTx, invoice: &mut Invoice, (amount,
     let note = tx.id();
     if back.is_positive() {
         let (refund, payments) = refund_of_note(tx, invoice, (back, note)).await?;
-        issue_credit_note(tx, invoice, (note, amount, taxes), reason).await?;
+        issue_credit_note(tx, (invoice, Some(&refund)), (note, amount, taxes), reason).await?;
         return enqueue_refund(tx, (&refund, invoice, &payments)).await;
     }
-    issue_credit_note(tx, invoice, (note, amount, taxes), reason).await?;
+    issue_credit_note(tx, (invoice, None), (note, amount, taxes), reason).await?;
     publish_invoice(tx, invoice).await.map(|_| ())
 }

@@ -6,14 +6,14 @@ use crate::{
     use_cases::mails::invoice_notices::mail_credit_note,
 };
 use payterms_chassis::{AppError, WriteTx};
-use payterms_invoicing_domain::{CreditNote, Invoice, TaxAmount, number::CREDIT_NOTES};
+use payterms_invoicing_domain::{CreditNote, Invoice, Refund, TaxAmount, number::CREDIT_NOTES};
 use payterms_kernel::{Id, Money};
 use payterms_proto::invoicing::v1::{CreditNote as CreditNoteMessage, CreditNoteIssued};
 
-/// Numbers, stores and mails a credit note, and what it leaves of the invoice's taxes.
+/// Numbers, stores and mails a credit note, and what it leaves of the invoice's taxes; `refund` is what it gives back.
 pub async fn issue_credit_note(
     tx: &mut WriteTx,
-    invoice: &Invoice,
+    (invoice, refund): (&Invoice, Option<&Refund>),
     (id, amount, taxes): (Id<CreditNote>, Money, Vec<TaxAmount>),
     reason: &str,
 ) -> Result<CreditNoteMessage, AppError> {
@@ -27,6 +27,6 @@ pub async fn issue_credit_note(
     credit_notes::insert(tx.conn(), &tenant, &note).await?;
     let rendered = messages::credit_notes::credit_note(&tenant, invoice, &note);
     tx.emit("credit_note", &note.id.to_string(), &CreditNoteIssued { credit_note: Some(rendered.clone()) }).await?;
-    mail_credit_note(tx, invoice, &note).await?;
+    mail_credit_note(tx, invoice, &note, refund).await?;
     Ok(rendered)
 }

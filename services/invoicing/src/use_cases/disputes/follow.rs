@@ -12,7 +12,7 @@ use payterms_chassis::{
     AppError, WriteTx,
     jobs::{DueRow, schedule, take},
     kill, names,
-    render::{date_of, money_of},
+    render::{date_of, instant_of, money_of},
 };
 use payterms_invoicing_domain::{
     Customer,
@@ -44,9 +44,12 @@ pub(super) struct DisputeEvent {
 
 impl DisputeEvent {
     /// What is mailed of it.
-    pub(super) fn notice(&self, notice: Notice, items: Vec<Item>) -> DisputeNotice {
+    pub(super) fn notice(&self, notice: Notice, charged: Money, items: Vec<Item>) -> DisputeNotice {
         DisputeNotice {
             notice,
+            charged,
+            owed: self.event.owed.as_ref().and_then(money_of),
+            recharge_from: self.event.recharge_paused_until_time.as_ref().and_then(instant_of),
             customer: self.customer,
             dispute: self.id.uuid(),
             amount: self.amount,

@@ -17,7 +17,7 @@ use payterms_invoicing_domain::{
     chargeback::Taken,
     dispute::{Applied, Dispute, NOTICE},
 };
-use payterms_kernel::{Id, calendar::start_of_day};
+use payterms_kernel::{Id, Money, calendar::start_of_day};
 use payterms_proto::wallet::v1::dispute::State;
 
 /// Takes in as much of a dispute as can be. False where its payment is not known, so that there is nothing to take in.
@@ -39,15 +39,16 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &Disp
     if dispute.applied == Applied::Opened && told.dispute.state() == State::Open {
         return Ok(true);
     }
+    let charged = payment.tenders.get(place).ok_or_else(fault)?.amount;
     if dispute.applied == Applied::Nothing {
         open(tx, (dispute, told), (&mut payment, place), &mut owned)?;
         if !told.dispute.r#final {
-            mail_dispute(tx, told.notice(Notice::Opened, items(dispute, &owned)?)).await?;
+            mail_dispute(tx, told.notice(Notice::Opened, charged, items(dispute, &owned)?)).await?;
         }
     }
     match told.dispute.state() {
         State::Won => win(tx, (dispute, told), (&mut payment, place), &mut owned).await?,
-        State::Lost => lose(tx, (dispute, told), &mut owned).await?,
+        State::Lost => lose(tx, (dispute, told), charged, &mut owned).await?,
         State::Open | State::Unspecified => {}
     }
     schedule_collections(tx, &owned).await?;
@@ -109,7 +110,7 @@ async fn win(
     (payment, place): (&mut Payment, usize),
     owned: &mut [Invoice],
 ) -> Result<(), AppError> {
-    let (now, zone) = (tx.now(), tx.time().zone);
+    let (now, zone, charged) = (tx.now(), tx.time().zone, payment.tenders.get(place).map_or(told.amount, |own| own.amount));
     let refunds = payment.stand_again(place, &dispute.reversed, owned, tx.ids(), now)?;
     lift_blocks(tx, (dispute, told), owned).await?;
     let from = now + chrono::TimeDelta::days(1);
@@ -121,14 +122,19 @@ async fn win(
         flow::enqueue(tx, drive::FLOW, refund.id.uuid()).await?;
     }
     dispute.applied = Applied::Ended;
-    let notice = told.notice(Notice::Won, items(dispute, owned)?);
+    let notice = told.notice(Notice::Won, charged, items(dispute, owned)?);
     // What had been paid otherwise meanwhile is credit now, beside what the charge had bought.
     let credit = refunds.iter().try_fold(notice.credit, |sum, refund| sum.plus(refund.amount))?;
     mail_dispute(tx, DisputeNotice { credit, ..notice }).await
 }
 
 /// What is open is collected on the later of its due date and the second day after the notice, and nothing else follows before that day.
-async fn lose(tx: &mut WriteTx, (dispute, told): (&mut Dispute, &DisputeEvent), owned: &mut [Invoice]) -> Result<(), AppError> {
+async fn lose(
+    tx: &mut WriteTx,
+    (dispute, told): (&mut Dispute, &DisputeEvent),
+    charged: Money,
+    owned: &mut [Invoice],
+) -> Result<(), AppError> {
     let (now, zone) = (tx.now(), tx.time().zone);
     let day = tx.today().checked_add_days(NOTICE).unwrap_or(chrono::NaiveDate::MAX);
     lift_blocks(tx, (dispute, told), owned).await?;
@@ -137,5 +143,5 @@ async fn lose(tx: &mut WriteTx, (dispute, told): (&mut Dispute, &DisputeEvent), 
         invoice.collect_again(zone, start_of_day(zone, day), now);
     }
     dispute.applied = Applied::Ended;
-    mail_dispute(tx, told.notice(Notice::Lost, items(dispute, owned)?)).await
+    mail_dispute(tx, told.notice(Notice::Lost, charged, items(dispute, owned)?)).await
 }

@@ -8,7 +8,7 @@ use crate::{
         receipts::{credit::credit_disputed_receipt, issue::issue_receipt_again},
     },
 };
-use payterms_chassis::{AppError, WriteTx, names};
+use payterms_chassis::{AppError, WriteTx, names, render::money_of};
 use payterms_invoicing_domain::{
     dispute::{Applied, Dispute},
     mail::Attachment,
@@ -21,6 +21,7 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &Disp
     let fault = || AppError::Fault(format!("the dispute of {:?}", told.dispute.top_up));
     let id = told.dispute.top_up.rsplit('/').next().and_then(names::uuid).ok_or_else(fault)?;
     let part = (told.id.uuid(), told.credit, told.tax);
+    let charged = told.event.top_up.as_ref().and_then(|own| money_of(own.amount.as_ref()?)).unwrap_or(told.amount);
     let mut attachments = Vec::new();
     if dispute.applied == Applied::Nothing {
         let top_up = told.event.top_up.as_ref().ok_or_else(fault)?;
@@ -28,7 +29,7 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &Disp
         attachments = vec![Attachment::ReceiptCreditNote(receipt.id.uuid(), note.id.uuid())];
         dispute.applied = Applied::Opened;
         if !told.dispute.r#final {
-            let notice = told.notice(Notice::Opened, Vec::new());
+            let notice = told.notice(Notice::Opened, charged, Vec::new());
             mail_dispute(tx, notice.with(std::mem::take(&mut attachments))).await?;
         }
     }
@@ -43,6 +44,6 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &Disp
         State::Open | State::Unspecified => return Ok(true),
     };
     dispute.applied = Applied::Ended;
-    mail_dispute(tx, told.notice(notice, Vec::new()).with(attachments)).await?;
+    mail_dispute(tx, told.notice(notice, charged, Vec::new()).with(attachments)).await?;
     Ok(true)
 }

@@ -5,10 +5,10 @@ use super::{
     save::{issue_draft, publish_invoice},
 };
 use crate::{
+    documents::wording::Language,
     store::{customers, invoice_lists, invoices, metered, tenants},
     use_cases::{collections::schedule::schedule_collections, mails::invoice_notices::mail_issued_invoice},
 };
-use chrono::{Datelike, NaiveDate};
 use payterms_chassis::{
     AppError, WriteTx, names,
     render::{date_of, money_of},
@@ -35,7 +35,7 @@ pub async fn bill_metered_month(tx: &mut WriteTx, event: &MeteredUsageClosed) ->
     }
     let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
     let buyer = customers::find(tx.conn(), &tenant, service.customer).await?.ok_or_else(fault)?;
-    let lines = lines(&service, month, &event.lines)?;
+    let lines = lines(&service, &Language::of(&buyer.locale).month(month), &event.lines)?;
     let billable = lines.iter().map(Line::amount).try_fold(Money::zero(service.terms.currency), |sum, own| sum.plus(own?))?;
     if !billable.is_positive() {
         return Ok(());
@@ -64,9 +64,9 @@ pub async fn bill_metered_month(tx: &mut WriteTx, event: &MeteredUsageClosed) ->
     mail_issued_invoice(tx, &invoice).await
 }
 
-fn lines(service: &MeteredService, month: NaiveDate, used: &[metered_usage_closed::Line]) -> Result<Vec<Line>, AppError> {
+fn lines(service: &MeteredService, month: &str, used: &[metered_usage_closed::Line]) -> Result<Vec<Line>, AppError> {
     let fault = || AppError::Fault(format!("a line of the close of service {}", service.id));
-    let description = format!("{} {}-{:02}", service.terms.display_name, month.year(), month.month());
+    let description = format!("{}, {month}", service.terms.display_name);
     let mut lines = Vec::with_capacity(used.len());
     let mut rest = Money::zero(service.terms.currency);
     for own in used {

@@ -7,6 +7,7 @@ use crate::{
         customers::CustomerRef,
         invoices::{BatchGetInvoices, InvoiceRef, ListInvoices},
     },
+    documents::wording::Language,
     messages,
     store::{customers, invoice_lists, invoices, outstanding, tenants, versions},
 };
@@ -66,7 +67,7 @@ pub async fn explain_invoice(app: &App, named: &InvoiceRef) -> Result<pb::Explai
     let today = app.db.tenant_today(&named.tenant).await?;
     let zone = tenant.time_zone.parse().unwrap_or_default();
     let calendar = Calendar { reminder_days: &tenant.dunning.reminder_days, zone, today };
-    let Explanation { facts, next } = explain(&invoice, calendar)?;
+    let Explanation { facts, next } = explain(&invoice, calendar, Language::English.failure(&invoice.collection.reason))?;
     let facts = facts.into_iter().map(messages::invoices::fact).collect();
     Ok(pb::ExplainInvoiceResponse { facts, next: Some(messages::invoices::fact(next)) })
 }

@@ -31,7 +31,7 @@ pub async fn void_invoice(app: &App, call: &Call, named: &InvoiceRef, reason: &s
     let taxes = invoice.void(now)?;
     let credit_note = if tenant.voids_by_credit_note() {
         let note = tx.id();
-        Some(issue_credit_note(&mut tx, &invoice, (note, invoice.amounts.total, taxes), reason).await?)
+        Some(issue_credit_note(&mut tx, (&invoice, None), (note, invoice.amounts.total, taxes), reason).await?)
     } else {
         invoice_parts::save_taxes(tx.conn(), &call.tenant, &invoice).await?;
         mail_voided_invoice(&mut tx, &invoice, reason).await?;

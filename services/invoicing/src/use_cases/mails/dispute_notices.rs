@@ -4,7 +4,7 @@ use super::write::{Letter, write_to_customer, write_to_tenant};
 use crate::{documents::wording::Language, store::customers};
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_chassis::{AppError, WriteTx};
-use payterms_invoicing_domain::{Customer, MailKind, dispute::NOTICE, mail::Attachment};
+use payterms_invoicing_domain::{Customer, MailKind, mail::Attachment};
 use payterms_kernel::{Id, Money, calendar::day_in};
 use payterms_proto::wallet::v1::{PaymentMethod, payment_method::Kind};
 use serde_json::{Value, json};
@@ -43,6 +43,12 @@ pub struct DisputeNotice {
     pub dispute: Uuid,
     /// How much was taken back.
     pub amount: Money,
+    /// How much was charged.
+    pub charged: Money,
+    /// What the wallet owes now; none: nothing.
+    pub owed: Option<Money>,
+    /// Until when auto-recharge waits because of it; none where there is none, or it does not wait.
+    pub recharge_from: Option<DateTime<Utc>>,
     /// The part that was credit.
     pub credit: Money,
     /// The provider's code.
@@ -83,6 +89,11 @@ impl DisputeNotice {
         self.items.iter().map(shown).collect::<Vec<_>>().into()
     }
 
+    /// The whole charge where a part of it is disputed.
+    fn part_of(&self, language: Language) -> String {
+        if self.charged == self.amount { String::new() } else { language.money(self.charged) }
+    }
+
     fn credit(&self, language: Language) -> String {
         if self.credit.is_positive() { language.money(self.credit) } else { String::new() }
     }
@@ -101,10 +112,10 @@ fn method(language: Language, method: Option<&PaymentMethod>) -> String {
 /// Tells the customer and the tenant.
 pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), AppError> {
     report_to_tenant(tx, &own).await?;
-    let (zone, today) = (tx.time().zone, tx.today());
-    // The wallet lets auto-recharge wait as long.
+    let zone = tx.time().zone;
     let takes_credit = own.credit.is_positive() && (own.notice == Notice::Opened || own.by_bank);
-    let recharge_from = today.checked_add_days(NOTICE).filter(|_| takes_credit);
+    let recharge_from = own.recharge_from.filter(|_| takes_credit).map(|at| day_in(zone, at));
+    let owed = own.owed.filter(|_| own.credit.is_positive());
     let kind = match own.notice {
         Notice::Opened => MailKind::DisputeOpened,
         Notice::Won => MailKind::DisputeWon,
@@ -117,6 +128,7 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
         variables: |language: Language| {
             let mut variables = vec![
                 ("amount", language.money(own.amount).into()),
+                ("part_of", own.part_of(language).into()),
                 ("method", method(language, own.method.as_ref()).into()),
                 ("items", own.items(language, zone)),
                 ("credit", own.credit(language).into()),
@@ -125,12 +137,16 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
                 return variables;
             }
             let collected_by = own.collection_method.as_ref().map(|new| method(language, Some(new))).unwrap_or_default();
+            variables.push(("owed", owed.map(|owed| language.money(owed)).unwrap_or_default().into()));
             variables.push(("recharge_from", recharge_from.map(|day| language.date(day)).unwrap_or_default().into()));
             variables.push(("new_method", collected_by.into()));
-            variables.push(match own.notice {
-                Notice::Lost => ("by_bank", if own.by_bank { "true" } else { "" }.into()),
-                Notice::Opened | Notice::Won => ("reason", language.dispute_reason(&own.reason).into()),
-            });
+            if own.notice == Notice::Opened {
+                variables.push(("reason", language.dispute_reason(&own.reason).into()));
+                return variables;
+            }
+            let is_open = own.items.iter().any(|item| item.open.is_some());
+            variables.push(("by_bank", if own.by_bank { "true" } else { "" }.into()));
+            variables.push(("is_open", if is_open { "true" } else { "" }.into()));
             variables
         },
         attachments,
@@ -151,6 +167,8 @@ async fn report_to_tenant(tx: &mut WriteTx, own: &DisputeNotice) -> Result<(), A
     let variables = vec![
         ("buyer", buyer.into()),
         ("amount", language.money(own.amount).into()),
+        ("part_of", own.part_of(language).into()),
+        ("owed", own.owed.filter(|_| own.credit.is_positive()).map(|owed| language.money(owed)).unwrap_or_default().into()),
         ("outcome", outcome.into()),
         ("reason", language.dispute_reason(&own.reason).into()),
         ("items", items),

@@ -18,7 +18,7 @@ use payterms_chassis::{
     jobs::{DueRow, schedule, take},
     names,
 };
-use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceState, MailKind, Payment, Receipt, mail::Attachment};
+use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceState, MailKind, Payment, Receipt, Refund, mail::Attachment};
 use payterms_kernel::{Id, Money, calendar::start_of_day};
 use serde_json::json;
 
@@ -56,12 +56,20 @@ pub async fn mail_waiting_invoice(app: &App, row: &DueRow) -> Result<(), AppErro
     tx.commit_rows().await
 }
 
+fn flag(holds: bool) -> &'static str {
+    if holds { "true" } else { "" }
+}
+
+/// An amount above zero; else nothing.
+fn shown(language: Language, amount: Option<Money>) -> String {
+    amount.filter(|amount| amount.is_positive()).map(|amount| language.money(amount)).unwrap_or_default()
+}
+
 async fn write_issued(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppError> {
     let Some(issue) = invoice.issue.clone() else { return Ok(()) };
     if invoice.state == InvoiceState::Void || !are_shown(tx).await? {
         return Ok(());
     }
-    let flag = |holds: bool| if holds { "true" } else { "" };
     let paid_already = flag(!invoice.open()?.is_positive());
     let (automatic, transfer_only) = (flag(invoice.content.collect_automatically), flag(invoice.is_postpaid()));
     let (total, where_to_pay) = (invoice.amounts.total, where_to_pay(tx, invoice).await?);
@@ -95,10 +103,16 @@ pub async fn mail_voided_invoice(tx: &mut WriteTx, invoice: &Invoice, reason: &s
         return Ok(());
     }
     let (total, reason) = (invoice.amounts.total, reason.to_owned());
+    let not_to_transfer = flag(invoice.needs_no_transfer()?);
     let letter = Letter {
         kind: MailKind::InvoiceVoided,
         variables: |language: Language| {
-            vec![("number", issue.number.into()), ("amount", language.money(total).into()), ("reason", reason.into())]
+            vec![
+                ("number", issue.number.into()),
+                ("amount", language.money(total).into()),
+                ("reason", reason.into()),
+                ("not_to_transfer", not_to_transfer.into()),
+            ]
         },
         page: format!("/invoices/{}", invoice.id),
         attachments: vec![Attachment::Invoice(invoice.id.uuid())],
@@ -106,16 +120,19 @@ pub async fn mail_voided_invoice(tx: &mut WriteTx, invoice: &Invoice, reason: &s
     write_to_customer(tx, invoice.customer, letter).await
 }
 
-/// Mails a credit note.
+/// Mails a credit note, and where the money goes: what it takes off what is open, and what of `refund` goes where.
 ///
 /// # Errors
 /// None that an issued invoice can cause.
-pub async fn mail_credit_note(tx: &mut WriteTx, invoice: &Invoice, note: &CreditNote) -> Result<(), AppError> {
+pub async fn mail_credit_note(tx: &mut WriteTx, invoice: &Invoice, note: &CreditNote, refund: Option<&Refund>) -> Result<(), AppError> {
     let Some(issue) = invoice.issue.clone() else { return Ok(()) };
     if !are_shown(tx).await? {
         return Ok(());
     }
     let (number, amount, reason) = (note.number.clone(), note.amount, note.reason.clone());
+    let (open, not_to_transfer) = (invoice.open()?, flag(invoice.needs_no_transfer()?));
+    let back = refund.map(Refund::ways).transpose()?;
+    let lowered = back.as_ref().map_or(Ok(amount), |back| amount.minus(back.to_method)?.minus(back.to_credit)?.minus(back.outside))?;
     let letter = Letter {
         kind: MailKind::CreditNoteIssued,
         variables: |language: Language| {
@@ -124,6 +141,12 @@ pub async fn mail_credit_note(tx: &mut WriteTx, invoice: &Invoice, note: &Credit
                 ("invoice", issue.number.into()),
                 ("amount", language.money(amount).into()),
                 ("reason", language.note_reason(&reason).into()),
+                ("open_lowered", shown(language, Some(lowered)).into()),
+                ("open", shown(language, Some(open)).into()),
+                ("to_method", shown(language, back.map(|own| own.to_method)).into()),
+                ("to_credit", shown(language, back.map(|own| own.to_credit)).into()),
+                ("outside", shown(language, back.map(|own| own.outside)).into()),
+                ("not_to_transfer", not_to_transfer.into()),
             ]
         },
         page: format!("/invoices/{}", invoice.id),
@@ -151,6 +174,10 @@ pub async fn mail_payment_received(tx: &mut WriteTx, payment: &Payment, paid: Ve
                 ("amount", language.money(amount).into()),
                 ("date", language.date(paid_on).into()),
                 ("invoices", paid.iter().map(shown).collect::<Vec<_>>().into()),
+                (
+                    "not_to_transfer",
+                    paid.iter().filter(|own| own.needs_no_transfer).map(|own| own.number.clone()).collect::<Vec<_>>().into(),
+                ),
                 ("receipt", number.into()),
             ]
         },

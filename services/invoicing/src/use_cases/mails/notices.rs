@@ -12,8 +12,8 @@ use payterms_chassis::{
     render::{date_of, money_of},
 };
 use payterms_invoicing_domain::{
-    CollectionState, Customer, Invoice, MailKind, MeteredService, Payment, Receipt, ReceiptCreditNote, bank::creditor_reference,
-    mail::Attachment, receipt::Subject,
+    CollectionState, Customer, Invoice, MailKind, MeteredService, Payment, Receipt, ReceiptCreditNote, announced::Announcements,
+    bank::creditor_reference, mail::Attachment, receipt::Subject,
 };
 use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
 use payterms_proto::{
@@ -109,6 +109,10 @@ pub async fn mail_recharge_failed(tx: &mut WriteTx, recharge: &AutoRecharge) -> 
     let name = names::parse(wallet, &["customers", "wallets"]).ok_or_else(|| AppError::Fault(format!("recharge {:?}", recharge.name)))?;
     let next = recharge.next_retry_time.and_then(|at| chrono::DateTime::from_timestamp(at.seconds, 0));
     let (zone, reason) = (tx.time().zone, recharge.failure_reason.clone());
+    // Credit was withheld: the mail of that says that auto-recharge has stopped, and no method of payment changes it.
+    if reason == "CREDIT_REVOKED" {
+        return Ok(());
+    }
     let kind = if reason == "REQUIRES_ACTION" { MailKind::AuthenticationNeeded } else { MailKind::RechargeFailed };
     let letter = Letter {
         kind,
@@ -281,12 +285,16 @@ pub async fn mail_announced_transfer(
     let amount = payment.tenders.iter().try_fold(Money::zero(payment.currency), |sum, own| sum.plus(own.amount))?;
     let issued = |id: Id<Invoice>| invoices.iter().find(|own| own.id == id).and_then(|own| own.issue.as_ref());
     let numbers: Vec<_> = payment.allocations.iter().filter_map(|own| Some(issued(own.invoice)?.number.clone())).collect();
+    let goes_on =
+        |own: &&Invoice| own.announcements == Announcements::Again && payment.allocations.iter().any(|part| part.invoice == own.id);
+    let not_put_off: Vec<_> = invoices.iter().filter(goes_on).filter_map(|own| Some(own.issue.as_ref()?.number.clone())).collect();
     let (bank_details, reference) = (payment.bank_details.clone(), grouped(&payment.reference));
     let letter = Letter {
         kind: MailKind::TransferAnnounced,
         variables: |language| {
             vec![
                 ("invoices", numbers.into()),
+                ("not_put_off", not_put_off.into()),
                 ("amount", language.money(amount).into()),
                 ("until", language.date(last_day).into()),
                 ("bank_details", bank_details.into()),

@@ -22,6 +22,8 @@ pub struct Paid {
     pub paid: Money,
     /// What is open now.
     pub open: Money,
+    /// Whether a transfer is announced for it that is not needed any more.
+    pub needs_no_transfer: bool,
 }
 
 /// Mails what a payment that has just ended has paid. An invoice that sells credit has its own receipt.
@@ -36,12 +38,15 @@ pub async fn confirm_payment(tx: &mut WriteTx, payment: &Payment, owned: &[Invoi
     for allocation in payment.allocations.iter().filter(|own| own.paid.is_positive()) {
         let invoice = owned.iter().find(|own| own.id == allocation.invoice && own.top_up.is_none());
         if let Some((invoice, issue)) = invoice.and_then(|own| Some((own, own.issue.as_ref()?))) {
-            paid.push(Paid { number: issue.number.clone(), paid: allocation.paid, open: invoice.open()? });
+            let needs_no_transfer = invoice.needs_no_transfer()?;
+            paid.push(Paid { number: issue.number.clone(), paid: allocation.paid, open: invoice.open()?, needs_no_transfer });
         }
     }
     let tenant = tx.call().tenant.clone();
     let sides = find_sides(tx, &tenant, payment.customer).await?;
-    if paid.is_empty() || sides.0.invoices_hidden || sides.0.payment_notice == PaymentNotice::None {
+    // Who has announced a transfer must know that it is not needed, else it is paid twice.
+    let is_wanted = sides.0.payment_notice != PaymentNotice::None || paid.iter().any(|own| own.needs_no_transfer);
+    if paid.is_empty() || sides.0.invoices_hidden || !is_wanted {
         return Ok(());
     }
     let receipt = match sides.0.payment_notice {

@@ -15,6 +15,6 @@ pub async fn transfer_tolerance(tx: &WriteTx, invoice: &Invoice) -> Result<Money
 pub async fn forgive_shortfall(tx: &mut WriteTx, invoice: &Invoice, short: Short) -> Result<(), AppError> {
     let Some((amount, taxes)) = short else { return Ok(()) };
     let note = tx.id();
-    issue_credit_note(tx, invoice, (note, amount, taxes), TRANSFER_FEES).await?;
+    issue_credit_note(tx, (invoice, None), (note, amount, taxes), TRANSFER_FEES).await?;
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Saves and publishes disputes.
 
 use crate::{
-    messages::disputes as messages,
-    store::{disputes, methods, wallets::Locked},
+    messages::disputes::{self as messages, Around},
+    store::{disputes, methods, recharges, wallets::Locked},
     use_cases::{recharges::save::schedule_recharges, wallets::save::save_wallet},
 };
 use payterms_chassis::{AppError, WriteTx};
@@ -31,7 +31,15 @@ pub(super) async fn publish_change(
         Some(method) => methods::get(tx.conn(), &tenant, method).await?,
         None => None,
     };
-    let event = messages::dispute_changed(&tenant, dispute, top_up, (charged.as_ref(), saved));
+    let rules = recharges::find(tx.conn(), &tenant, locked.wallet.id).await?;
+    let around = Around {
+        top_up,
+        charged: charged.as_ref(),
+        methods: saved,
+        owed: Some(locked.wallet.owed),
+        paused_until: rules.pause_after(tx.now()),
+    };
+    let event = messages::dispute_changed(&tenant, dispute, around);
     tx.emit("dispute", &dispute.id.to_string(), &event).await?;
     schedule_recharges(tx, [&locked.wallet]).await?;
     Ok(event.dispute.unwrap_or_default())
