@@ -42,6 +42,7 @@ impl MigratorTrait for Invoicing {
             Box::new(ZONES),
             Box::new(billing::TRANSFERS_BACK),
             Box::new(billing::EXPIRY_NOTICES),
+            Box::new(billing::STATEMENT_DAYS),
         ]
     }
 }

@@ -103,3 +103,17 @@ pub const EXPIRY_NOTICES: Step = Step {
     statements: &["ALTER TABLE receipts ADD COLUMN expires_on text"],
     tables: &[],
 };
+
+/// What is given back and taken back stands on the statement of the month that it was, whatever zone the tenant moves to.
+pub const STATEMENT_DAYS: Step = Step {
+    name: "invoicing_0019_statement_days",
+    postgres: &[],
+    statements: &["ALTER TABLE refunds ADD COLUMN day text"],
+    tables: &[Table {
+        name: "taken_back",
+        columns: "tenant text NOT NULL, id {uuid} NOT NULL, kind text NOT NULL, customer_id {uuid} NOT NULL, day text NOT NULL, \
+                  amount bigint NOT NULL CHECK (amount <> 0), currency text NOT NULL, PRIMARY KEY (tenant, id, kind)",
+        indexes: &["CREATE INDEX taken_back_of_customer ON taken_back (tenant, customer_id, day)"],
+        guard: Guard::AppendOnly,
+    }],
+};

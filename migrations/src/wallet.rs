@@ -2,7 +2,7 @@
 
 use crate::{
     system,
-    wallet_credit::{ZONES, disputes, expiry_notices, refunds, reversals},
+    wallet_credit::{CLOSING_ENDS, ZONES, disputes, expiry_notices, refunds, reversals},
     wallet_lists,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -32,6 +32,7 @@ impl MigratorTrait for Wallet {
             Box::new(disputes::STEP),
             Box::new(ZONES),
             Box::new(expiry_notices::STEP),
+            Box::new(CLOSING_ENDS),
         ]
     }
 }

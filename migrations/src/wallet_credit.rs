@@ -155,3 +155,11 @@ pub mod expiry_notices {
         unguarded: &["top_ups", "lots", "due"],
     };
 }
+
+/// When a closed month ended: in the zone that the tenant had then.
+pub const CLOSING_ENDS: Step = Step {
+    name: "wallet_0015_closing_ends",
+    postgres: &[],
+    statements: &["ALTER TABLE month_closings ADD COLUMN ended_at {time}"],
+    tables: &[],
+};

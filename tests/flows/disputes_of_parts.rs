@@ -35,7 +35,7 @@ async fn take_part(simulator: &str, charge: &str, units: i64) {
 }
 
 /// The charge of so much.
-async fn charge_of(simulator: &str, units: &str) -> String {
+pub(crate) async fn charge_of(simulator: &str, units: &str) -> String {
     let found: Vec<serde_json::Value> = reqwest::get(format!("{simulator}/v1/acme/charges")).await.unwrap().json().await.unwrap();
     let own = found.iter().find(|own| own["amount"] == units).unwrap_or_else(|| panic!("no charge of {units}: {found:?}"));
     own["id"].as_str().unwrap().to_owned()

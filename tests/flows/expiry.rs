@@ -41,7 +41,7 @@ const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z; eleven in the morning
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
 
-async fn expires_after(owner: &Session, days: i32) {
+pub(crate) async fn expires_after(owner: &Session, days: i32) {
     let wallet_settings =
         Some(WalletSettings { name: "tenants/acme/walletSettings".into(), purchased_expire_days: days, ..WalletSettings::default() });
     let update_mask = Some(FieldMask { paths: vec!["purchased_expire_days".into()] });

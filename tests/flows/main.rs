@@ -101,6 +101,7 @@ mod sentences;
 mod settlements;
 mod single_call;
 mod stories;
+mod taken_back;
 mod tax_numbers;
 mod top_up_refunds;
 mod top_ups;

@@ -32,7 +32,7 @@ on_both!(
     auto_recharge_stops_until_the_credit_is_restored,
 );
 
-fn of(lot: &str, money: Option<Money>) -> ProposeRevocationRequest {
+pub(crate) fn of(lot: &str, money: Option<Money>) -> ProposeRevocationRequest {
     ProposeRevocationRequest {
         request_id: request_id(),
         lot: lot.into(),
@@ -42,16 +42,16 @@ fn of(lot: &str, money: Option<Money>) -> ProposeRevocationRequest {
     }
 }
 
-async fn propose(session: &Session, request: ProposeRevocationRequest) -> Result<Revocation, Status> {
+pub(crate) async fn propose(session: &Session, request: ProposeRevocationRequest) -> Result<Revocation, Status> {
     session.revocations().propose_revocation(request).await.map(|own| own.into_inner().revocation.unwrap())
 }
 
-async fn decide(session: &Session, name: &str, approve: bool) -> Result<Revocation, Status> {
+pub(crate) async fn decide(session: &Session, name: &str, approve: bool) -> Result<Revocation, Status> {
     let request = DecideRevocationRequest { request_id: request_id(), name: name.into(), approve, answer: "Looked at".into() };
     session.revocations().decide_revocation(request).await.map(|own| own.into_inner().revocation.unwrap())
 }
 
-async fn restore(session: &Session, name: &str) -> Result<Revocation, Status> {
+pub(crate) async fn restore(session: &Session, name: &str) -> Result<Revocation, Status> {
     let request = RestoreCreditRequest { request_id: request_id(), name: name.into(), answer: "It was the holder.".into() };
     session.revocations().restore_credit(request).await.map(|own| own.into_inner().revocation.unwrap())
 }

@@ -14,6 +14,7 @@ use crate::use_cases::{
     },
     payments::{charge_back::take_charge_back, resume::enqueue_resume},
     receipts::{credit::credit_receipt, issue::issue_receipt},
+    statements::note_taken_back::{note_grant, note_revocation},
 };
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers};
@@ -22,9 +23,9 @@ use payterms_proto::{
     credit::v1::{AdvisedLimitChanged, ApplicationChanged, CreditLineChanged, PurchaseCaptured},
     plans::v1::PlanChanged,
     wallet::v1::{
-        AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, DisputeChanged, ExpiringCreditChanged, MeteredUsageClosed,
-        PaymentMethodsChanged, PostpaidAgreementChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged,
-        auto_recharge, charge::State, top_up,
+        AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, DisputeChanged, ExpiringCreditChanged, GrantTakenBack,
+        MeteredUsageClosed, PaymentMethodsChanged, PostpaidAgreementChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed,
+        WalletSettingsChanged, auto_recharge, charge::State, top_up,
     },
 };
 use prost::Message;
@@ -41,6 +42,7 @@ pub fn all() -> Consumers {
         .with::<UsageMonthClosed>(usage_month_closed)
         .with::<PostpaidAgreementChanged>(postpaid_agreement_changed)
         .with::<CreditRevocationChanged>(credit_revocation_changed)
+        .with::<GrantTakenBack>(grant_taken_back)
         .with::<ExpiringCreditChanged>(expiring_credit_changed)
         .with::<AutoRechargeChanged>(auto_recharge_changed)
         .with::<WalletSettingsChanged>(wallet_settings_changed)
@@ -75,7 +77,15 @@ fn top_up_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
 }
 
 fn credit_revocation_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { mail_revocation(tx, &CreditRevocationChanged::decode(event.data.clone())?).await })
+    Box::pin(async move {
+        let changed = CreditRevocationChanged::decode(event.data.clone())?;
+        note_revocation(tx, &changed).await?;
+        mail_revocation(tx, &changed).await
+    })
+}
+
+fn grant_taken_back<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move { note_grant(tx, &GrantTakenBack::decode(event.data.clone())?, event.snapshot).await })
 }
 
 fn expiring_credit_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {

@@ -61,7 +61,7 @@ pub struct Invoicing;
 
 impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
-    const SCHEMA_VERSION: &'static str = "invoicing_0019_expiry_notices";
+    const SCHEMA_VERSION: &'static str = "invoicing_0019_statement_days";
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {

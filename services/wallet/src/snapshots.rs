@@ -6,7 +6,7 @@ use crate::{
         wallets::{name_of, wallet_name},
     },
     messages::{self, disputes::Around},
-    store::{charges, disputes, lots, methods, postpaid, recharges, revocations, settings, top_up_refunds, top_ups, wallets},
+    store::{charges, disputes, lots, methods, postpaid, recharges, revocations, settings, top_up_refunds, top_ups, transfers, wallets},
     use_cases::{metered::close::closed_metered_month, months::save::closed_month},
 };
 use payterms_chassis::{
@@ -15,7 +15,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::Id;
 use payterms_proto::wallet::v1::{
-    AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, DisputeChanged, ExpiringCreditChanged, MeteredUsageClosed,
+    AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, DisputeChanged, ExpiringCreditChanged, GrantTakenBack, MeteredUsageClosed,
     PaymentMethodsChanged, PostpaidAgreementChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged,
 };
 use payterms_wallet_domain::{Customer, LotKind, Methods, dispute::Disputed, postpaid::Agreement};
@@ -38,6 +38,7 @@ pub fn all() -> Snapshots {
         .with::<CreditRevocationChanged>("credit_revocation", revocations_of)
         .with::<DisputeChanged>("dispute", disputes_of)
         .with::<ExpiringCreditChanged>("expiring_credit", expiring_of)
+        .with::<GrantTakenBack>("grant_void", grant_voids_of)
 }
 
 fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
@@ -115,6 +116,22 @@ fn expiring_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
             states.push((wallet.to_string(), event.encode_to_vec()));
         }
         Ok(states)
+    })
+}
+
+fn grant_voids_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
+    Box::pin(async move {
+        let tenant = &tx.call().tenant;
+        let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).collect();
+        let voided = transfers::voided_of(tx.conn(), tenant, &ids).await?;
+        let wallets: Vec<_> = voided.iter().map(|own| own.wallet).collect();
+        let owners = wallets::owners(tx.conn(), tenant, &wallets).await?;
+        let state = |own: &transfers::Voided| {
+            let wallet = wallet_name(tenant, *owners.get(&own.wallet)?, own.wallet);
+            let event = messages::lots::grant_taken_back(&wallet, own.lot, (own.amount, own.at));
+            Some((own.lot.to_string(), event.encode_to_vec()))
+        };
+        Ok(voided.iter().filter_map(state).collect())
     })
 }
 

@@ -99,9 +99,65 @@ pub struct GivenBack {
     pub note: String,
     /// The invoice.
     pub invoice: String,
-    /// When.
-    pub at: DateTime<Utc>,
+    /// The day, in the tenant's zone of then.
+    pub on: NaiveDate,
     /// How much.
+    pub amount: Money,
+}
+
+/// Why something was taken back from a customer, or is there again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakenFor {
+    /// A charge is disputed.
+    Dispute,
+    /// A dispute was won.
+    DisputeWon,
+    /// A bank has returned a debit.
+    Return,
+    /// A bank transfer does not stand for what it had paid.
+    Transfer,
+    /// Bought credit was withheld.
+    Revocation,
+    /// Withheld credit was given back.
+    Restoration,
+    /// What was left of granted credit was taken back.
+    GrantVoid,
+}
+
+impl TakenFor {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Dispute, Self::DisputeWon, Self::Return, Self::Transfer, Self::Revocation, Self::Restoration, Self::GrantVoid];
+
+    /// The name in columns.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dispute => "DISPUTE",
+            Self::DisputeWon => "DISPUTE_WON",
+            Self::Return => "RETURN",
+            Self::Transfer => "TRANSFER",
+            Self::Revocation => "REVOCATION",
+            Self::Restoration => "RESTORATION",
+            Self::GrantVoid => "GRANT_VOID",
+        }
+    }
+
+    /// Whether it is there again.
+    #[must_use]
+    pub fn is_there_again(self) -> bool {
+        matches!(self, Self::DisputeWon | Self::Restoration)
+    }
+}
+
+/// Something that was taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenBack {
+    /// Why.
+    pub why: TakenFor,
+    /// The day, in the tenant's zone of then.
+    pub on: NaiveDate,
+    /// How much; below zero where it is there again.
     pub amount: Money,
 }
 

@@ -3,6 +3,7 @@
 use super::wording::Language;
 use payterms_invoicing_domain::{
     receipt_credit_note::CHARGED_BACK,
+    statement::TakenFor,
     top_up::{NOT_TRANSFERRED, TRANSFER_FEES, TRANSFER_TAKEN_BACK},
     transfer_refund::TRANSFERRED_BACK,
 };
@@ -77,6 +78,20 @@ impl Language {
                 "le titulaire du compte ou la banque a refusé le prélèvement",
             ),
             _ => "",
+        }
+    }
+
+    /// Why something was taken back, or is there again.
+    #[must_use]
+    pub fn taken_for(self, why: TakenFor) -> &'static str {
+        match why {
+            TakenFor::Dispute => self.say("Payment disputed", "Paiement contesté"),
+            TakenFor::DisputeWon => self.say("Dispute won: stands again", "Contestation gagnée : maintenu"),
+            TakenFor::Return => self.say("Debit returned by the bank", "Prélèvement rejeté par la banque"),
+            TakenFor::Transfer => self.say("Transfer taken back", "Virement repris"),
+            TakenFor::Revocation => self.say("Credit withheld", "Crédit retenu"),
+            TakenFor::Restoration => self.say("Withheld credit given back", "Crédit retenu restitué"),
+            TakenFor::GrantVoid => self.say("Granted credit taken back", "Crédit offert repris"),
         }
     }
 

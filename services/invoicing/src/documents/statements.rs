@@ -9,9 +9,8 @@ use chrono::Months;
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
     Invoice, Party, Statement,
-    statement::{GivenBack, PastDue},
+    statement::{GivenBack, PastDue, TakenBack},
 };
-use payterms_kernel::calendar::day_in;
 
 /// A statement with its lists.
 #[derive(Debug)]
@@ -24,8 +23,8 @@ pub struct StatementPage {
     pub past_due: Vec<PastDue>,
     /// What was given back in it.
     pub given_back: Vec<GivenBack>,
-    /// The zone of its days.
-    pub zone: chrono_tz::Tz,
+    /// What was taken back in it, or is there again.
+    pub taken_back: Vec<TakenBack>,
     /// Who draws it up.
     pub seller: Party,
     /// Whom it is for.
@@ -61,6 +60,7 @@ pub fn statement(language: Language, page: &StatementPage) -> Result<Sheet, AppE
     sheet.sums = told.map(|(_, (label, amount))| ((*label).to_owned(), language.money(*amount))).collect();
     sheet.sections.extend(past_due(language, page));
     sheet.sections.extend(given_back(language, page));
+    sheet.sections.extend(taken_back(language, page));
     sheet.slip = slip(language, page);
     Ok(sheet)
 }
@@ -83,12 +83,22 @@ fn given_back(language: Language, page: &StatementPage) -> Option<Section> {
     let row = |own: &GivenBack| {
         let what =
             if own.note.is_empty() { language.say("Payment taken off", "Paiement désaffecté").to_owned() } else { own.note.clone() };
-        [what, own.invoice.clone(), language.short_date(day_in(page.zone, own.at)), language.money(own.amount)]
+        [what, own.invoice.clone(), language.short_date(own.on), language.money(own.amount)]
     };
     (!page.given_back.is_empty()).then(|| Section {
         title: language.say("Given back", "Remboursé").to_owned(),
         heads: heads(language, [("Credit note", "Avoir"), ("Invoice", "Facture"), ("On", "Le"), ("Amount", "Montant")]),
         rows: page.given_back.iter().map(row).collect(),
+    })
+}
+
+fn taken_back(language: Language, page: &StatementPage) -> Option<Section> {
+    let row =
+        |own: &TakenBack| [language.taken_for(own.why).to_owned(), String::new(), language.short_date(own.on), language.money(own.amount)];
+    (!page.taken_back.is_empty()).then(|| Section {
+        title: language.say("Taken back", "Repris").to_owned(),
+        heads: heads(language, [("What", "Objet"), ("", ""), ("On", "Le"), ("Amount", "Montant")]),
+        rows: page.taken_back.iter().map(row).collect(),
     })
 }
 

@@ -26,6 +26,7 @@ pub mod receivables;
 pub mod refunds;
 pub mod series;
 pub mod statements;
+pub mod taken_back;
 pub mod tenants;
 pub mod test_clocks;
 pub mod top_ups;

@@ -1,10 +1,14 @@
 //! Tables `refunds` and `refund_parts`.
 
-use super::{currency, unknown};
-use chrono::{DateTime, Utc};
+use super::{currency, date, unknown};
+use chrono::NaiveDate;
+use chrono_tz::Tz;
 use payterms_chassis::{AppError, sql};
 use payterms_invoicing_domain::{Customer, Destination, Invoice, Refund, RefundPart, statement::GivenBack};
-use payterms_kernel::{Id, Money, TenantId};
+use payterms_kernel::{
+    Id, Money, TenantId,
+    calendar::{day_in, start_of_day},
+};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use std::collections::HashMap;
 
@@ -25,6 +29,7 @@ pub struct Model {
     version: i64,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
+    day: Option<String>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -124,7 +129,7 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts a refund, or saves what became of it.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, refund: &Refund) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, refund: &Refund, today: NaiveDate) -> Result<(), AppError> {
     let code = refund.currency().code();
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -138,6 +143,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, refund: &Refu
         version: Set(refund.version),
         created_at: Set(refund.created_at),
         updated_at: Set(refund.updated_at),
+        day: Set(Some(today.to_string())),
     };
     let upsert =
         OnConflict::columns([Column::Tenant, Column::Id]).update_columns([Column::State, Column::Version, Column::UpdatedAt]).to_owned();
@@ -160,26 +166,53 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, refund: &Refu
     Ok(())
 }
 
-/// What was given back to a customer between two instants, oldest first.
+/// The days of a month, and the instants between which they are of rows that do not say their day.
+#[derive(Debug, Clone, Copy)]
+pub struct Month {
+    /// The first day, and the first of the next month.
+    pub days: (NaiveDate, NaiveDate),
+    /// The tenant's present zone.
+    pub zone: Tz,
+}
+
+impl Month {
+    fn values(&self, tenant: &TenantId, customer: Id<Customer>) -> Vec<sea_orm::Value> {
+        let (first, next) = self.days;
+        let (from, to) = (start_of_day(self.zone, first), start_of_day(self.zone, next));
+        vec![tenant.as_str().into(), customer.uuid().into(), first.to_string().into(), next.to_string().into(), from.into(), to.into()]
+    }
+}
+
+/// The day that a refund was asked for on is kept with it: what is given back stands in that month, whatever zone the tenant moves to.
+const IN_MONTH: &str = "r.tenant = $1 AND r.customer_id = $2 AND ((r.day >= $3 AND r.day < $4) \
+                        OR (r.day IS NULL AND r.created_at >= $5 AND r.created_at < $6))";
+
+/// What was given back to a customer in a month, oldest first.
 pub async fn given_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    month: Month,
     limit: u64,
 ) -> Result<Vec<GivenBack>, AppError> {
-    let select = "SELECT coalesce(n.number, '') AS note, coalesce(i.number, '') AS invoice, r.created_at AS created_at, r.amount AS amount, \
-                  r.currency AS currency FROM refunds r JOIN invoices i ON i.tenant = r.tenant AND i.id = r.invoice_id \
-                  LEFT JOIN credit_notes n ON n.tenant = r.tenant AND n.id = r.credit_note_id \
-                  WHERE r.tenant = $1 AND r.customer_id = $2 AND r.created_at >= $3 AND r.created_at < $4 ORDER BY r.id LIMIT $5";
-    let values =
-        vec![tenant.as_str().into(), customer.uuid().into(), from.into(), to.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
+    let select = format!(
+        "SELECT coalesce(n.number, '') AS note, coalesce(i.number, '') AS invoice, r.day AS day, r.created_at AS created_at, \
+         r.amount AS amount, r.currency AS currency FROM refunds r JOIN invoices i ON i.tenant = r.tenant AND i.id = r.invoice_id \
+         LEFT JOIN credit_notes n ON n.tenant = r.tenant AND n.id = r.credit_note_id WHERE {IN_MONTH} ORDER BY r.id LIMIT $7"
+    );
+    let mut values = month.values(tenant, customer);
+    values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
     let one = |row: &sea_orm::QueryResult| {
         let code: String = row.try_get("", "currency")?;
         let amount = Money::from_micros(currency(&code)?, row.try_get("", "amount")?);
-        Ok(GivenBack { note: row.try_get("", "note")?, invoice: row.try_get("", "invoice")?, at: row.try_get("", "created_at")?, amount })
+        let day: Option<String> = row.try_get("", "day")?;
+        let on = match day {
+            Some(day) => date(&day)?,
+            None => day_in(month.zone, row.try_get("", "created_at")?),
+        };
+        Ok(GivenBack { note: row.try_get("", "note")?, invoice: row.try_get("", "invoice")?, on, amount })
     };
-    sql::all(conn, select, values).await?.iter().map(one).collect()
+    sql::all(conn, &select, values).await?.iter().map(one).collect()
 }
 
 /// Their sum by currency.
@@ -187,11 +220,12 @@ pub async fn sum_given_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    month: Month,
 ) -> Result<Vec<Money>, AppError> {
-    let select = "SELECT currency, CAST(SUM(amount) AS bigint) AS amount FROM refunds \
-                  WHERE tenant = $1 AND customer_id = $2 AND created_at >= $3 AND created_at < $4 GROUP BY currency";
-    let rows = sql::all(conn, select, vec![tenant.as_str().into(), customer.uuid().into(), from.into(), to.into()]).await?;
+    let select = format!(
+        "SELECT r.currency AS currency, CAST(SUM(r.amount) AS bigint) AS amount FROM refunds r WHERE {IN_MONTH} GROUP BY r.currency"
+    );
+    let rows = sql::all(conn, &select, month.values(tenant, customer)).await?;
     let one = |row: &sea_orm::QueryResult| {
         let code: String = row.try_get("", "currency")?;
         Ok(Money::from_micros(currency(&code)?, row.try_get("", "amount")?))

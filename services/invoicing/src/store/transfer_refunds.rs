@@ -1,7 +1,7 @@
 //! Table `transfer_refunds`.
 
 use super::{currency, date, unknown};
-use chrono::{DateTime, Utc};
+use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
     filter::Comparison,
@@ -213,25 +213,30 @@ pub fn position(own: &TransferRefund) -> Position {
     Position { key: Key::Id, id: own.id.uuid() }
 }
 
-/// What was transferred back of invoices between two instants, oldest first. What had been no invoice's is on no statement.
+/// What was transferred back of invoices from one day on until before another, oldest first: by the day of its credit note. What had been no invoice's is on no statement.
 pub async fn given_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    (first, next): (NaiveDate, NaiveDate),
     limit: u64,
 ) -> Result<Vec<GivenBack>, AppError> {
-    let select = "SELECT n.number AS note, coalesce(i.number, '') AS invoice, r.ended_at AS ended_at, r.credit + r.tax AS amount, \
+    let select = "SELECT n.number AS note, coalesce(i.number, '') AS invoice, n.issue_date AS day, r.credit + r.tax AS amount, \
                   r.currency AS currency FROM transfer_refunds r JOIN invoices i ON i.tenant = r.tenant AND i.id = r.invoice_id \
                   JOIN credit_notes n ON n.tenant = r.tenant AND n.id = r.credit_note_id \
-                  WHERE r.tenant = $1 AND r.customer_id = $2 AND r.state = 'SENT' AND r.ended_at >= $3 AND r.ended_at < $4 \
-                  ORDER BY r.ended_at, r.id LIMIT $5";
-    let values =
-        vec![tenant.as_str().into(), customer.uuid().into(), from.into(), to.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
+                  WHERE r.tenant = $1 AND r.customer_id = $2 AND r.state = 'SENT' AND n.issue_date >= $3 AND n.issue_date < $4 \
+                  ORDER BY n.issue_date, r.id LIMIT $5";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let values = vec![tenant.as_str().into(), customer.uuid().into(), first.to_string().into(), next.to_string().into(), limit.into()];
     let one = |row: &sea_orm::QueryResult| {
         let code: String = row.try_get("", "currency")?;
         let amount = Money::from_micros(currency(&code)?, row.try_get("", "amount")?);
-        Ok(GivenBack { note: row.try_get("", "note")?, invoice: row.try_get("", "invoice")?, at: row.try_get("", "ended_at")?, amount })
+        Ok(GivenBack {
+            note: row.try_get("", "note")?,
+            invoice: row.try_get("", "invoice")?,
+            on: date(&row.try_get::<String>("", "day")?)?,
+            amount,
+        })
     };
     sql::all(conn, select, values).await?.iter().map(one).collect()
 }
@@ -241,12 +246,13 @@ pub async fn sum_given_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    (first, next): (NaiveDate, NaiveDate),
 ) -> Result<Vec<Money>, AppError> {
-    let select = "SELECT currency, CAST(SUM(credit + tax) AS bigint) AS amount FROM transfer_refunds \
-                  WHERE tenant = $1 AND customer_id = $2 AND state = 'SENT' AND credit_note_id IS NOT NULL AND ended_at >= $3 \
-                  AND ended_at < $4 GROUP BY currency";
-    let rows = sql::all(conn, select, vec![tenant.as_str().into(), customer.uuid().into(), from.into(), to.into()]).await?;
+    let select = "SELECT r.currency AS currency, CAST(SUM(r.credit + r.tax) AS bigint) AS amount FROM transfer_refunds r \
+                  JOIN credit_notes n ON n.tenant = r.tenant AND n.id = r.credit_note_id WHERE r.tenant = $1 AND r.customer_id = $2 \
+                  AND r.state = 'SENT' AND n.issue_date >= $3 AND n.issue_date < $4 GROUP BY r.currency";
+    let values = vec![tenant.as_str().into(), customer.uuid().into(), first.to_string().into(), next.to_string().into()];
+    let rows = sql::all(conn, select, values).await?;
     let one = |row: &sea_orm::QueryResult| {
         let code: String = row.try_get("", "currency")?;
         Ok(Money::from_micros(currency(&code)?, row.try_get("", "amount")?))

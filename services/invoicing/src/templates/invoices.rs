@@ -2,7 +2,7 @@
 
 use super::{REFERENCE, Variables};
 use crate::documents::wording::Language;
-use payterms_invoicing_domain::MailKind;
+use payterms_invoicing_domain::{MailKind, statement::TakenFor};
 use serde_json::{Value, json};
 
 /// Subject and text in English and French; none for a mail of another kind.
@@ -78,6 +78,8 @@ pub fn statement_samples(language: Language, samples: &mut Variables) {
     add("past_due", json!([late]));
     let note = |note: &str| json!({ "note": note, "invoice": "INV-2026-000001", "date": language.date(day), "amount": "10.00\u{a0}USD" });
     add("given_back", json!([note("CN-2026-000001"), note("")]));
+    let taken = json!({ "what": language.taken_for(TakenFor::Dispute), "date": language.date(day), "amount": "30.00\u{a0}USD" });
+    add("taken_back", json!([taken]));
     add("totals", json!([{ "issued": "100.00\u{a0}USD", "closing": "100.00\u{a0}USD", "next_due": language.date(day) }]));
     let (total, due_date) = ("100.00\u{a0}USD", language.date(day));
     let invoice = json!({ "number": "INV-2026-000001", "reference": REFERENCE, "total": total, "due_date": due_date, "state": "OPEN", "open": total });

@@ -5,6 +5,7 @@ use crate::commands::{
     lots::{GrantCredit, LotRef},
     wallets::WalletRef,
 };
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use payterms_chassis::{
     AppError, Call, Fields,
@@ -12,7 +13,7 @@ use payterms_chassis::{
     page::Page,
     render::{date, money, timestamp},
 };
-use payterms_kernel::{Id, calendar::last_day_before};
+use payterms_kernel::{Id, Money, calendar::last_day_before};
 use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{Lot, LotKind, TaxKind, wallet::NewLot};
 use tonic::Request;
@@ -97,4 +98,10 @@ pub fn expiring_credit_changed<'a>(wallet: &str, lots: impl Iterator<Item = &'a 
         })
     };
     pb::ExpiringCreditChanged { wallet: wallet.to_owned(), lots: lots.filter_map(expiring).collect(), told }
+}
+
+/// Granted credit of the wallet of that name that was voided.
+#[must_use]
+pub fn grant_taken_back(wallet: &str, lot: Id<Lot>, (amount, at): (Money, DateTime<Utc>)) -> pb::GrantTakenBack {
+    pb::GrantTakenBack { lot: lot_name(wallet, lot), amount: Some(money(amount)), take_time: Some(timestamp(at)) }
 }

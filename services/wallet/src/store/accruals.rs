@@ -147,6 +147,8 @@ pub struct Closing {
     pub rest: RestOfCommitment,
     /// When.
     pub created_at: DateTime<Utc>,
+    /// When the month ended, in the zone of then; `None` for closings from before it was kept.
+    pub ended_at: Option<DateTime<Utc>>,
     /// The wallet's last entry before it; `None` for closings from before it was kept.
     pub last_sequence: Option<i64>,
 }
@@ -238,7 +240,7 @@ pub async fn lower<C: ConnectionTrait>(
 /// Stores a closing and marks the accruals that [`open`] returns as closed by it.
 pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Closing, end: AgreementEnd) -> Result<(), AppError> {
     let insert = "INSERT INTO month_closings (tenant, id, wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at, \
-                  last_sequence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+                  last_sequence, ended_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     let values = vec![
         tenant.as_str().into(),
         closing.id.into(),
@@ -251,6 +253,7 @@ pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Cl
         closing.shortfall.currency().code().into(),
         closing.created_at.into(),
         closing.last_sequence.into(),
+        closing.ended_at.into(),
     ];
     sql::exec(conn, insert, values).await?;
     let update =
@@ -263,7 +266,7 @@ pub async fn close<C: ConnectionTrait>(conn: &C, tenant: &TenantId, closing: &Cl
 
 /// A closing with the accruals that it closed.
 pub async fn closed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -> Result<Option<(Closing, Open)>, AppError> {
-    let select = "SELECT wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at, last_sequence FROM month_closings \
+    let select = "SELECT wallet_id, month, agreement_id, shortfall, rest, rest_months, currency, created_at, last_sequence, ended_at FROM month_closings \
                   WHERE tenant = $1 AND id = $2";
     let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), id.into()]).await? else { return Ok(None) };
     let wallet: Uuid = row.try_get("", "wallet_id")?;
@@ -284,6 +287,7 @@ pub async fn closed<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -
         },
         created_at: row.try_get("", "created_at")?,
         last_sequence: row.try_get("", "last_sequence")?,
+        ended_at: row.try_get("", "ended_at")?,
     };
     let open = summed(conn, "", vec![tenant.as_str().into(), wallet.into(), id.into()]).await?;
     Ok(Some((closing, open)))

@@ -20,6 +20,7 @@ struct Span {
     until_before: DateTime<Utc>,
 }
 
+/// When a month ended whose closing does not say it: one from before that was kept.
 fn month_after(zone: Tz, month: NaiveDate) -> DateTime<Utc> {
     start_of_day(zone, month.checked_add_months(Months::new(1)).unwrap_or(NaiveDate::MAX))
 }
@@ -27,19 +28,20 @@ fn month_after(zone: Tz, month: NaiveDate) -> DateTime<Utc> {
 /// The span of a closing; `None` where it, or the one before it, was made before last entries were kept.
 async fn span<C: ConnectionTrait>(conn: &C, tenant: &TenantId, zone: Tz, closing: &Closing) -> Result<Option<Span>, AppError> {
     let Some(last) = closing.last_sequence else { return Ok(None) };
-    let select = "SELECT month, last_sequence FROM month_closings WHERE tenant = $1 AND wallet_id = $2 AND id <> $3 \
+    let select = "SELECT month, last_sequence, ended_at FROM month_closings WHERE tenant = $1 AND wallet_id = $2 AND id <> $3 \
                   AND (COALESCE(last_sequence, -1) < $4 OR (last_sequence = $4 AND month < $5)) \
                   ORDER BY COALESCE(last_sequence, -1) DESC, month DESC LIMIT 1";
     let values =
         vec![tenant.as_str().into(), closing.wallet.uuid().into(), closing.id.into(), last.into(), closing.month.to_string().into()];
-    let until = month_after(zone, closing.month);
+    let until = closing.ended_at.unwrap_or_else(|| month_after(zone, closing.month));
     let Some(row) = sql::one(conn, select, values).await? else {
         return Ok(Some(Span { last, until, last_before: 0, until_before: DateTime::UNIX_EPOCH }));
     };
     let Some(last_before) = row.try_get::<Option<i64>>("", "last_sequence")? else { return Ok(None) };
     let month: String = row.try_get("", "month")?;
     let month = month.parse().map_err(|_| super::unknown("month", &month))?;
-    Ok(Some(Span { last, until, last_before, until_before: month_after(zone, month) }))
+    let ended_at: Option<DateTime<Utc>> = row.try_get("", "ended_at")?;
+    Ok(Some(Span { last, until, last_before, until_before: ended_at.unwrap_or_else(|| month_after(zone, month)) }))
 }
 
 /// What deposits had paid of a closing, by lot, in the order of their last use, less what was reversed; `None` where that was not

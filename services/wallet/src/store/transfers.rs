@@ -220,3 +220,39 @@ pub async fn postings_by_request<C: ConnectionTrait>(
     }
     Ok(postings)
 }
+
+/// What was voided of a granted lot.
+#[derive(Debug)]
+pub struct Voided {
+    /// The lot.
+    pub lot: Id<Lot>,
+    /// Its wallet.
+    pub wallet: Id<Wallet>,
+    /// How much.
+    pub amount: Money,
+    /// When.
+    pub at: ChronoDateTimeUtc,
+}
+
+/// What was voided of these lots; each is voided once.
+pub async fn voided_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lots: &[Uuid]) -> Result<Vec<Voided>, AppError> {
+    if lots.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (among, ids) = rows::among(conn, "e.lot_id", 3, lots);
+    let select = format!(
+        "SELECT e.lot_id AS lot_id, e.wallet_id AS wallet_id, e.amount AS amount, e.currency AS currency, e.recorded_at AS recorded_at \
+         FROM entries e JOIN transfers t ON t.tenant = e.tenant AND t.id = e.transfer_id WHERE e.tenant = $1 AND t.kind = $2 AND {among}"
+    );
+    let kind = kind_name(TransferKind::GrantVoid);
+    let values = [tenant.as_str().into(), kind.into()].into_iter().chain(ids).collect();
+    let one = |row: &QueryResult| {
+        Ok(Voided {
+            lot: Id::from_uuid(row.try_get("", "lot_id")?),
+            wallet: Id::from_uuid(row.try_get("", "wallet_id")?),
+            amount: money(&row.try_get::<String>("", "currency")?, row.try_get::<i64>("", "amount")?)?.negated(),
+            at: row.try_get("", "recorded_at")?,
+        })
+    };
+    sql::all(conn, &select, values).await?.iter().map(one).collect()
+}

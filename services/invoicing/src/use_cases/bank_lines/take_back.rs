@@ -4,12 +4,13 @@ use crate::{
     store::{bank_lines, invoices, payments, transfer_refunds},
     use_cases::{
         collections::schedule::schedule_collections, credit_notes::save::issue_credit_note, invoices::load::find_sides,
-        mails::notices::mail_payment_taken_back, payments::save::publish_payment, top_ups::raise::raise_order,
+        mails::notices::mail_payment_taken_back, payments::save::publish_payment, statements::note_taken_back::note_taken_back,
+        top_ups::raise::raise_order,
     },
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use payterms_chassis::{AppError, WriteTx, error::raced};
-use payterms_invoicing_domain::{BankLine, Invoice, Payment, TransferRefund, bank::Undo, top_up::TRANSFER_TAKEN_BACK};
+use payterms_invoicing_domain::{BankLine, Invoice, Payment, TransferRefund, bank::Undo, statement::TakenFor, top_up::TRANSFER_TAKEN_BACK};
 use payterms_kernel::{
     Id, Refusal,
     calendar::{day_in, start_of_day},
@@ -98,6 +99,8 @@ pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, un
     if let Some(bought) = taken.bought {
         credit = credit.plus(bought.amount.minus(bought.tax)?)?;
     }
+    let id = tx.id::<()>();
+    note_taken_back(tx, (id.uuid(), customer), TakenFor::Transfer, amount).await?;
     mail_payment_taken_back(tx, customer, (amount, credit), &held.invoices, (held.by.is_some(), from)).await?;
     if let (Some(top_up), Some(bought)) = (order.and_then(|order| order.top_up), taken.bought) {
         let tenant = tx.call().tenant.clone();

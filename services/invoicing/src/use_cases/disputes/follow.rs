@@ -5,7 +5,10 @@ use super::{payment, top_up};
 use crate::{
     app::App,
     store::disputes,
-    use_cases::mails::dispute_notices::{DisputeNotice, Item, Notice},
+    use_cases::{
+        mails::dispute_notices::{DisputeNotice, Item, Notice},
+        statements::note_taken_back::note_taken_back,
+    },
 };
 use chrono::TimeDelta;
 use payterms_chassis::{
@@ -18,6 +21,7 @@ use payterms_invoicing_domain::{
     Customer,
     chargeback::Reversed,
     dispute::{Applied, Dispute},
+    statement::TakenFor,
 };
 use payterms_kernel::{Id, Money};
 use payterms_proto::wallet::v1::{Dispute as DisputeMessage, DisputeChanged, dispute::State};
@@ -121,6 +125,7 @@ pub async fn retry_dispute(app: &App, row: &DueRow) -> Result<(), AppError> {
 
 async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &DisputeEvent) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
+    let before = dispute.applied;
     if dispute.applied != Applied::Ended {
         let is_known = if told.dispute.payment.is_empty() {
             Box::pin(top_up::take_in(tx, dispute, told)).await?
@@ -134,7 +139,21 @@ async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &DisputeEvent) -
             schedule(tx, JOB, &dispute.id.to_string(), tx.now() + PAUSE).await?;
         }
     }
+    note(tx, (before, dispute), told).await?;
     disputes::save(tx.conn(), &tenant, dispute, told.amount.currency()).await?;
     kill::point("dispute.before_taken_in");
+    Ok(())
+}
+
+/// What was taken back, or is there again, stands on the statement of its month.
+async fn note(tx: &WriteTx, (before, dispute): (Applied, &Dispute), told: &DisputeEvent) -> Result<(), AppError> {
+    let whose = (dispute.id.uuid(), dispute.customer);
+    if before == Applied::Nothing && dispute.applied != Applied::Nothing {
+        let why = if told.dispute.r#final { TakenFor::Return } else { TakenFor::Dispute };
+        note_taken_back(tx, whose, why, told.amount).await?;
+    }
+    if before != Applied::Ended && dispute.applied == Applied::Ended && told.dispute.state() == State::Won {
+        note_taken_back(tx, whose, TakenFor::DisputeWon, told.amount).await?;
+    }
     Ok(())
 }

@@ -11,7 +11,6 @@ use crate::{
 };
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{Invoice, MailKind, Outstanding, bank::creditor_reference, mail::Attachment};
-use payterms_kernel::calendar::day_in;
 use serde_json::{Value, json};
 
 /// The most invoices that go with a statement's mail: the first ones.
@@ -45,6 +44,7 @@ pub async fn mail_statements(
                 ("unattached", invoices.len().saturating_sub(MOST_ATTACHED).into()),
                 ("past_due", pages.iter().flat_map(|page| late(language, page)).collect::<Vec<_>>().into()),
                 ("given_back", pages.iter().flat_map(|page| back(language, page)).collect::<Vec<_>>().into()),
+                ("taken_back", pages.iter().flat_map(|page| taken(language, page)).collect::<Vec<_>>().into()),
                 ("bank_details", bank_details.into()),
             ]
         },
@@ -87,8 +87,16 @@ fn late(language: Language, page: &StatementPage) -> Vec<Value> {
 
 fn back(language: Language, page: &StatementPage) -> Vec<Value> {
     let shown = page.given_back.iter().map(|own| {
-        let date = language.date(day_in(page.zone, own.at));
+        let date = language.date(own.on);
         json!({ "note": own.note, "invoice": own.invoice, "date": date, "amount": language.money(own.amount) })
     });
+    shown.collect()
+}
+
+fn taken(language: Language, page: &StatementPage) -> Vec<Value> {
+    let shown = page
+        .taken_back
+        .iter()
+        .map(|own| json!({ "what": language.taken_for(own.why), "date": language.date(own.on), "amount": language.money(own.amount) }));
     shown.collect()
 }

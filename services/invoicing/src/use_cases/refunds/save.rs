@@ -61,6 +61,6 @@ async fn store_refund(tx: &mut WriteTx, (refund, invoice, lowered): (&Refund, &I
 /// Saves a refund and emits its event.
 pub async fn publish_refund(tx: &mut WriteTx, refund: &Refund) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    refunds::save(tx.conn(), &tenant, refund).await?;
+    refunds::save(tx.conn(), &tenant, refund, tx.today()).await?;
     tx.emit("refund", &refund.id.to_string(), &RefundChanged { refund: Some(messages::refunds::refund(&tenant, refund)) }).await
 }

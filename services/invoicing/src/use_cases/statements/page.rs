@@ -3,12 +3,16 @@
 
 use crate::{
     documents::statements::StatementPage,
-    store::{customers, invoices, receivables, refunds, tenants, transfer_refunds},
+    store::{
+        customers, invoices, receivables,
+        refunds::{self, Month},
+        taken_back, tenants, transfer_refunds,
+    },
 };
 use chrono::Months;
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::Statement;
-use payterms_kernel::{Refusal, TenantId, calendar::start_of_day};
+use payterms_kernel::{Refusal, TenantId};
 use sea_orm::ConnectionTrait;
 
 /// Rows of each list of a statement at most.
@@ -33,11 +37,12 @@ pub async fn statement_page<C: ConnectionTrait>(conn: &C, tenant: &TenantId, sta
     invoices.retain(|own| own.currency == currency);
     let mut past_due = receivables::past_due(conn, tenant, customer, next, MOST_LISTED).await?;
     past_due.retain(|own| own.open.currency() == currency);
-    let bounds = (start_of_day(zone, month), start_of_day(zone, next));
-    let mut given_back = refunds::given_back(conn, tenant, customer, bounds, MOST_LISTED).await?;
-    given_back.extend(transfer_refunds::given_back(conn, tenant, customer, bounds, MOST_LISTED).await?);
-    given_back.sort_by_key(|own| own.at);
+    let mut given_back = refunds::given_back(conn, tenant, customer, Month { days: (month, next), zone }, MOST_LISTED).await?;
+    given_back.extend(transfer_refunds::given_back(conn, tenant, customer, (month, next), MOST_LISTED).await?);
+    given_back.sort_by_key(|own| own.on);
     given_back.truncate(usize::try_from(MOST_LISTED).unwrap_or(usize::MAX));
     given_back.retain(|own| own.amount.currency() == currency);
-    Ok(StatementPage { statement, invoices, past_due, given_back, zone, seller, buyer })
+    let mut taken_back = taken_back::of_month(conn, tenant, customer, (month, next), MOST_LISTED).await?;
+    taken_back.retain(|own| own.amount.currency() == currency);
+    Ok(StatementPage { statement, invoices, past_due, given_back, taken_back, seller, buyer })
 }

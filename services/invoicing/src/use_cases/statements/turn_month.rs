@@ -5,7 +5,11 @@ use super::mail_month::schedule_month_mails;
 use crate::{
     app::App,
     messages,
-    store::{receivables, refunds, statements, transfer_refunds},
+    store::{
+        receivables,
+        refunds::{self, Month},
+        statements, transfer_refunds,
+    },
     use_cases::invoices::load::find_sides,
 };
 use chrono::{DateTime, Days, Months, NaiveDate, Utc};
@@ -124,9 +128,8 @@ async fn draw_up_statements(
     currencies.sort_unstable_by_key(|own| own.code());
     currencies.dedup();
     let (now, zone) = (tx.now(), tx.time().zone);
-    let bounds = (start_of_day(zone, month), start_of_day(zone, next));
-    let mut given_back = refunds::sum_given_back(tx.conn(), &tenant, customer, bounds).await?;
-    given_back.extend(transfer_refunds::sum_given_back(tx.conn(), &tenant, customer, bounds).await?);
+    let mut given_back = refunds::sum_given_back(tx.conn(), &tenant, customer, Month { days: (month, next), zone }).await?;
+    given_back.extend(transfer_refunds::sum_given_back(tx.conn(), &tenant, customer, (month, next)).await?);
     let (seller, buyer) = find_sides(tx, &tenant, customer).await?;
     let mut drawn = Vec::with_capacity(currencies.len());
     for currency in currencies {

@@ -25,7 +25,7 @@ pub async fn void_grant(app: &App, call: &Call, command: &LotRef) -> Result<Answ
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    lots::find(tx.conn(), &call.tenant, named.wallet, *id).await?.ok_or_else(Refusal::not_found)?;
+    let before = lots::find(tx.conn(), &call.tenant, named.wallet, *id).await?.ok_or_else(Refusal::not_found)?;
     let (now, wallet) = (tx.now(), &mut locked.wallet);
     wallet.void_grant(tx.ids(), *id, now)?;
     let lot = wallet.lots.iter().find(|lot| lot.id == *id).map(|lot| messages::lots::lot(&named.name(), lot));
@@ -33,5 +33,8 @@ pub async fn void_grant(app: &App, call: &Call, command: &LotRef) -> Result<Answ
     save_wallet(&tx, &mut locked).await?;
     schedule_recharges(&tx, [&locked.wallet]).await?;
     tx.emit("wallet", &named.wallet.to_string(), &GrantVoided { wallet: Some(after), lot: lot.clone() }).await?;
+    let taken =
+        before.remaining.minus(locked.wallet.lots.iter().find(|lot| lot.id == *id).map_or(before.remaining, |lot| lot.remaining))?;
+    tx.emit("grant_void", &id.to_string(), &messages::lots::grant_taken_back(&named.name(), *id, (taken, now))).await?;
     tx.commit(VoidGrantResponse { lot }).await
 }

@@ -46,7 +46,8 @@ pub async fn close_month(app: &App, row: &DueRow) -> Result<(), AppError> {
         return tx.commit_rows().await;
     }
     let mut agreement = postpaid::live(tx.conn(), &row.tenant, locked.wallet.id).await?.filter(|_| locked.wallet.overdraft.is_some());
-    end_month(&mut tx, &mut locked, agreement.as_mut(), month).await?;
+    // A move to a zone where the month is over already ends it at the move.
+    end_month(&mut tx, &mut locked, agreement.as_mut(), (month, ends.max(row.due))).await?;
     kill::point("month.before_close");
     tx.commit_rows().await?;
     kill::point("month.after_close");
@@ -65,7 +66,12 @@ async fn used(tx: &WriteTx, wallet: &Wallet, month: NaiveDate) -> Result<Money, 
 }
 
 /// Closes a past month.
-async fn end_month(tx: &mut WriteTx, locked: &mut Locked, mut agreement: Option<&mut Agreement>, month: NaiveDate) -> Result<(), AppError> {
+async fn end_month(
+    tx: &mut WriteTx,
+    locked: &mut Locked,
+    mut agreement: Option<&mut Agreement>,
+    (month, ended_at): (NaiveDate, DateTime<Utc>),
+) -> Result<(), AppError> {
     let now = tx.now();
     let zero = Money::zero(locked.wallet.currency);
     let shortfall = match &mut agreement {
@@ -75,7 +81,8 @@ async fn end_month(tx: &mut WriteTx, locked: &mut Locked, mut agreement: Option<
         }
         None => zero,
     };
-    save_closing(tx, locked, agreement, month, UnusedCommitment { shortfall, rest: RestOfCommitment { amount: zero, months: 0 } }).await
+    let unused = UnusedCommitment { shortfall, rest: RestOfCommitment { amount: zero, months: 0 } };
+    save_closing(tx, locked, agreement, (month, ended_at), unused).await
 }
 
 /// Ends an agreement early. Past months that are not closed yet are closed first, then the current one, with the rest of the
@@ -89,13 +96,14 @@ pub async fn close_for_termination(
     agreement: &mut Agreement,
     explanation: String,
 ) -> Result<(), AppError> {
-    let now = tx.now();
+    let (now, zone) = (tx.now(), tx.time().zone);
     let current = first_of_month(tx.today());
     while let Some(past_month) = locked.wallet.closes.filter(|month| *month < current && agreement.state == AgreementState::Active) {
-        end_month(tx, locked, Some(&mut *agreement), past_month).await?;
+        end_month(tx, locked, Some(&mut *agreement), (past_month, end_of(zone, past_month))).await?;
         *locked = wallets::lock_many(tx, &[locked.wallet.id]).await?.pop().ok_or_else(Refusal::not_found)?;
     }
     let used = used(tx, &locked.wallet, current).await?;
     let (shortfall, amount, months) = agreement.terminate(&mut locked.wallet, MonthUsage { month: current, used }, explanation, now)?;
-    save_closing(tx, locked, Some(agreement), current, UnusedCommitment { shortfall, rest: RestOfCommitment { amount, months } }).await
+    let unused = UnusedCommitment { shortfall, rest: RestOfCommitment { amount, months } };
+    save_closing(tx, locked, Some(agreement), (current, end_of(zone, current)), unused).await
 }

@@ -10,7 +10,7 @@ use crate::{
     },
     use_cases::{postpaid::save::publish_agreement, recharges::save::schedule_recharges, wallets::save::save_wallet},
 };
-use chrono::{Months, NaiveDate};
+use chrono::{DateTime, Months, NaiveDate, Utc};
 use payterms_chassis::{
     AppError, WriteTx,
     jobs::{cancel, schedule},
@@ -39,7 +39,7 @@ pub(super) async fn save_closing(
     tx: &mut WriteTx,
     locked: &mut Locked,
     agreement: Option<&mut Agreement>,
-    month: NaiveDate,
+    (month, ended_at): (NaiveDate, DateTime<Utc>),
     unused: UnusedCommitment,
 ) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
@@ -53,6 +53,7 @@ pub(super) async fn save_closing(
         shortfall: unused.shortfall,
         rest: unused.rest,
         created_at: now,
+        ended_at: Some(ended_at),
         last_sequence: Some(locked.wallet.sequence),
     };
     let has_ended = agreement.as_ref().is_some_and(|agreement| agreement.state != AgreementState::Active);

@@ -29,6 +29,12 @@ pub async fn follow_zone(app: &App, row: &DueRow) -> Result<(), AppError> {
             *to = tx.now();
         }
     }
+    if page.job == months::close::JOB {
+        // What was used so far belongs to the month that ends now, even where it has been over for some hours in the new zone.
+        for (.., to) in &mut moves {
+            *to = (*to).max(tx.now());
+        }
+    }
     if page.job == rules::retry::JOB {
         move_retries(&tx, &moves).await?;
     }

@@ -1,0 +1,60 @@
+//! Table `taken_back`: what was taken back from customers, for their statements; rows never change.
+
+use super::{currency, date, unknown};
+use chrono::NaiveDate;
+use payterms_chassis::{AppError, sql};
+use payterms_invoicing_domain::{
+    Customer,
+    statement::{TakenBack, TakenFor},
+};
+use payterms_kernel::{Id, Money, TenantId};
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+/// Notes that something was taken back; what is noted of this id already stays as it is.
+pub async fn insert<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (id, customer): (Uuid, Id<Customer>),
+    own: &TakenBack,
+) -> Result<(), AppError> {
+    let insert = "INSERT INTO taken_back (tenant, id, kind, customer_id, day, amount, currency) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+                  ON CONFLICT (tenant, id, kind) DO NOTHING";
+    let values = vec![
+        tenant.as_str().into(),
+        id.into(),
+        own.why.name().into(),
+        customer.uuid().into(),
+        own.on.to_string().into(),
+        own.amount.micros().into(),
+        own.amount.currency().code().into(),
+    ];
+    sql::exec(conn, insert, values).await?;
+    Ok(())
+}
+
+/// What was taken back from a customer in a month, oldest first.
+pub async fn of_month<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    (first, next): (NaiveDate, NaiveDate),
+    limit: u64,
+) -> Result<Vec<TakenBack>, AppError> {
+    let select = "SELECT kind, day, amount, currency FROM taken_back WHERE tenant = $1 AND customer_id = $2 AND day >= $3 AND day < $4 \
+                  ORDER BY day, id, kind LIMIT $5";
+    let values = vec![
+        tenant.as_str().into(),
+        customer.uuid().into(),
+        first.to_string().into(),
+        next.to_string().into(),
+        i64::try_from(limit).unwrap_or(i64::MAX).into(),
+    ];
+    let one = |row: &sea_orm::QueryResult| {
+        let (kind, day, code): (String, String, String) = (row.try_get("", "kind")?, row.try_get("", "day")?, row.try_get("", "currency")?);
+        let why = TakenFor::ALL.into_iter().find(|own| own.name() == kind).ok_or_else(|| unknown("reason", &kind))?;
+        let amount = Money::from_micros(currency(&code)?, row.try_get("", "amount")?);
+        Ok(TakenBack { why, on: date(&day)?, amount })
+    };
+    sql::all(conn, select, values).await?.iter().map(one).collect()
+}
