@@ -2,7 +2,7 @@
 
 use crate::{
     system,
-    wallet_credit::{CLOSING_ENDS, ZONES, disputes, expiry_notices, refunds, reversals},
+    wallet_credit::{CLOSING_ENDS, SPANS, ZONES, disputes, expiry_notices, refunds, reversals},
     wallet_lists,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -33,6 +33,7 @@ impl MigratorTrait for Wallet {
             Box::new(ZONES),
             Box::new(expiry_notices::STEP),
             Box::new(CLOSING_ENDS),
+            Box::new(SPANS),
         ]
     }
 }

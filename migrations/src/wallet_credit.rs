@@ -100,6 +100,17 @@ pub mod reversals {
     pub const STEP: Step = Step { name: "wallet_0011_reversals", postgres: POSTGRES, statements: STATEMENTS, tables: TABLES };
 }
 
+/// Which entries accrued to an agreement.
+pub const SPANS: Step = Step {
+    name: "wallet_0017_spans",
+    postgres: &[],
+    statements: &[
+        "ALTER TABLE postpaid_agreements ADD COLUMN after_sequence bigint",
+        "ALTER TABLE postpaid_agreements ADD COLUMN last_sequence bigint",
+    ],
+    tables: &[],
+};
+
 /// Disputes of charges, and the pause of auto-recharge that follows from one.
 pub mod disputes {
     use crate::ddl::{Guard, Step, Table};

@@ -89,6 +89,7 @@ mod reads;
 mod recharges;
 mod refunds;
 mod reversals;
+mod reversals_of_debts;
 mod revocations;
 mod rig;
 mod rounding;

@@ -54,7 +54,7 @@ pub(crate) fn of(wallet: &str, transfer: &str, money: Option<Money>) -> ReverseT
     }
 }
 
-async fn reverse(session: &Session, request: ReverseTransferRequest) -> Result<Reversal, Status> {
+pub(crate) async fn reverse(session: &Session, request: ReverseTransferRequest) -> Result<Reversal, Status> {
     session.reversals().reverse_transfer(request).await.map(|answer| answer.into_inner().reversal.unwrap())
 }
 
@@ -63,17 +63,17 @@ async fn entries(session: &Session, wallet: &str) -> Vec<Entry> {
     session.wallets().list_entries(list).await.unwrap().into_inner().entries
 }
 
-async fn lots(session: &Session, wallet: &str) -> Vec<Lot> {
+pub(crate) async fn lots(session: &Session, wallet: &str) -> Vec<Lot> {
     let list = ListLotsRequest { parent: wallet.into(), ..Default::default() };
     session.lots().list_lots(list).await.unwrap().into_inner().lots
 }
 
-async fn records(session: &Session, wallet: &str) -> Vec<UsageRecord> {
+pub(crate) async fn records(session: &Session, wallet: &str) -> Vec<UsageRecord> {
     let list = ListUsageRecordsRequest { parent: wallet.into(), ..Default::default() };
     session.usage().list_usage_records(list).await.unwrap().into_inner().usage_records
 }
 
-fn told(refused: &Status) -> HashMap<String, String> {
+pub(crate) fn told(refused: &Status) -> HashMap<String, String> {
     refused.get_error_details().error_info().map(|info| info.metadata.clone()).unwrap_or_default()
 }
 
@@ -184,7 +184,7 @@ async fn other_movements_name_their_verb(world: &World) {
 }
 
 /// A wallet in USD with 50.00 of bought credit, in January.
-async fn deposit(world: &World, days: i32) -> (crate::postpaid::Desk, String) {
+pub(crate) async fn deposit(world: &World, days: i32) -> (crate::postpaid::Desk, String) {
     let desk = desk(world).await;
     payterms_suite::shop::open(&desk.owner, "acme").await.unwrap();
     if days > 0 {
@@ -200,7 +200,7 @@ async fn deposit(world: &World, days: i32) -> (crate::postpaid::Desk, String) {
     (desk, wallet)
 }
 
-async fn billed(session: &Session, customer: &str, count: usize) -> Vec<Invoice> {
+pub(crate) async fn billed(session: &Session, customer: &str, count: usize) -> Vec<Invoice> {
     until(async || Ok(invoices_of(session, customer).await), |found| found.len() == count).await
 }
 

@@ -56,6 +56,8 @@ pub enum TransferKind {
     Expiry,
     /// New credit → the wallet's debt; the balance stays.
     OwedSettlement,
+    /// New credit → the debt that a charge or transfer left which was taken back; the balance stays.
+    ReturnSettlement,
     /// Customer credit → invoice settlement, by a payment.
     InvoiceCredit,
     /// Provider clearing → invoice settlement, by a payment.

@@ -26,7 +26,7 @@ pub mod postpaid;
 pub mod recharge;
 pub mod recharge_rules;
 pub mod refund;
-mod restore;
+pub mod restore;
 pub mod reversal;
 pub mod revocation;
 pub mod settings;

@@ -44,7 +44,7 @@ pub fn label(kind: TransferKind, description: &str, unit_price: Option<Money>) -
     Some(match (kind, unit_price) {
         (TransferKind::Usage, Some(price)) => format!("{}{PRICED}{}", text(), price.amount().normalize()),
         (TransferKind::Usage | TransferKind::Fee | TransferKind::Debit | TransferKind::Capture, _) => text(),
-        (TransferKind::OwedSettlement, _) => String::new(),
+        (TransferKind::OwedSettlement | TransferKind::ReturnSettlement, _) => String::new(),
         _ => return None,
     })
 }

@@ -67,7 +67,7 @@ fn account_balance(wallet: &Wallet, account: Account, payment: Option<Uuid>) -> 
 proptest! {
     #[test]
     fn a_month_s_end_leaves_nothing_behind(
-        debits in prop::collection::vec((1_i64..9_999_999, 0_usize..3, 0_u8..4), 1..20), deposit in 0_i64..30_000_000, postpaid: bool,
+        debits in prop::collection::vec((1_i64..9_999_999, 0_usize..3, 0_u8..4), 1..20), deposit in 0_i64..30_000_000, postpaid: bool, ends: bool,
     ) {
         let mut wallet = wallet();
         let mut ids = IdSource::new(NOW, b"seed", "test");
@@ -91,8 +91,11 @@ proptest! {
         prop_assert_eq!(paid.exact.micros(), account_balance(&wallet, Account::InvoiceSettlement, None));
         prop_assert_eq!(used.exact, if postpaid { wallet.owed } else { aud(0) });
         let before = wallet.posted;
-        settle_deposits(&mut wallet, &mut ids, &paid, CLOSED).unwrap();
+        if ends {
+            wallet.overdraft = None;
+        }
         settle_postpaid(&mut wallet, &mut ids, &used, CLOSED).unwrap();
+        settle_deposits(&mut wallet, &mut ids, &paid, CLOSED).unwrap();
         // What the customer sees of it: what was used and its rounding come to what is invoiced, but for what there is no deposit for.
         let rounded = rounding(&wallet);
         let (off, free) = (paid.exact.micros() - paid.total.micros(), wallet.lots.iter().filter(|lot| lot.tax_kind == Some(TaxKind::Deposit)));

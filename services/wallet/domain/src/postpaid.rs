@@ -111,6 +111,10 @@ pub struct Agreement {
     pub first_month: Option<NaiveDate>,
     /// The number of committed months that are invoiced.
     pub billed: u32,
+    /// The wallet's last entry before it was active.
+    pub after_sequence: Option<i64>,
+    /// The wallet's last entry before it ended.
+    pub last_sequence: Option<i64>,
     /// The explanation of the decision or termination.
     pub explanation: String,
     /// Counts its changes.
@@ -135,6 +139,8 @@ impl Agreement {
             terms,
             first_month: None,
             billed: 0,
+            after_sequence: None,
+            last_sequence: None,
             explanation: String::new(),
             version: 1,
             created_at: now,
@@ -177,6 +183,7 @@ impl Agreement {
         self.terms = terms;
         self.explanation = explanation;
         wallet.overdraft = Some(terms.limit);
+        self.after_sequence = Some(wallet.sequence);
         self.go_to(AgreementState::Active, now);
         Ok(())
     }
@@ -203,8 +210,7 @@ impl Agreement {
         }
         self.billed = self.billed.saturating_add(1);
         if self.billed >= MONTHS {
-            wallet.overdraft = None;
-            self.go_to(AgreementState::Ended, now);
+            self.end(wallet, AgreementState::Ended, now);
         } else {
             self.touch(now);
         }
@@ -230,16 +236,19 @@ impl Agreement {
         let rest = Money::from_product(wallet.currency, self.terms.commitment.amount(), left.into())?;
         self.billed = self.billed.saturating_add(current);
         self.explanation = explanation;
-        wallet.overdraft = None;
-        self.go_to(AgreementState::Terminated, now);
+        self.end(wallet, AgreementState::Terminated, now);
         Ok((short, rest, left))
+    }
+
+    fn end(&mut self, wallet: &mut Wallet, state: AgreementState, now: DateTime<Utc>) {
+        (wallet.overdraft, self.last_sequence) = (None, Some(wallet.sequence));
+        self.go_to(state, now);
     }
 
     fn go_to(&mut self, state: AgreementState, now: DateTime<Utc>) {
         self.state = state;
         self.touch(now);
     }
-
     fn touch(&mut self, now: DateTime<Utc>) {
         self.version = self.version.saturating_add(1);
         self.updated_at = now.max(self.updated_at);
@@ -255,11 +264,8 @@ fn missing(commitment: Money, used: Money) -> Result<Money, MoneyError> {
 /// # Errors
 /// `POSTPAID_ACTIVE`.
 pub fn must_not_be_postpaid(wallet: &Wallet) -> Result<(), Refusal> {
-    if wallet.overdraft.is_none() {
-        return Ok(());
-    }
     let message = "The wallet is postpaid: its months are invoiced and paid by transfer, and auto-recharge is off.";
-    Err(Refusal::precondition("POSTPAID_ACTIVE", message))
+    if wallet.overdraft.is_some() { Err(Refusal::precondition("POSTPAID_ACTIVE", message)) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a lot gets back, and what of a debt use has left.
+//! What a lot gets back, what of a debt use has left, and whose debt it is.
 
 use crate::{lot::Lot, wallet::Wallet};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -7,36 +7,89 @@ use payterms_kernel::{Id, IdSource, Money, money::MoneyError};
 /// The least time for which credit that comes back can be used: a lot that is over, or soon, would have it for nothing.
 pub(crate) const LEAST_DAYS: i64 = 30;
 
+/// What became of the debt that one transfer left. The first credit that comes pays what has been owed longest, so what stands is of
+/// the newest debts, and the newest payments are theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DebtOf {
+    /// What of it still stands.
+    pub unpaid: Money,
+    /// What newer debts have of the newest payments.
+    skipped: Money,
+    /// What was paid of it.
+    paid: Money,
+}
+
+impl DebtOf {
+    /// Of a debt of which `left` is not given back, where `newer` is what newer debts came to, and `stands` what all of them still do.
+    ///
+    /// # Errors
+    /// Overflow.
+    pub fn new(left: Money, newer: Money, stands: Money) -> Result<Self, MoneyError> {
+        let of_newer = newer.min(stands)?;
+        let unpaid = stands.minus(of_newer)?.min(left)?;
+        Ok(Self { unpaid, skipped: newer.minus(of_newer)?, paid: left.minus(unpaid)? })
+    }
+
+    /// The newest payments in which its own are: they come to at least the first sum, and what is left of them before that to less than
+    /// the second.
+    ///
+    /// # Errors
+    /// Overflow.
+    pub fn payments(&self) -> Result<(Money, Money), MoneyError> {
+        Ok((self.skipped, self.skipped.plus(self.paid)?))
+    }
+
+    /// The part of a payment that paid it, where all payments down to this one, the newest first, come to `sum`.
+    ///
+    /// # Errors
+    /// Overflow.
+    pub fn part_of(&self, payment: Money, sum: Money) -> Result<Money, MoneyError> {
+        let (from, to) = self.payments()?;
+        let part = sum.min(to)?.minus(sum.minus(payment)?.max(from)?)?;
+        part.max(Money::zero(part.currency()))
+    }
+}
+
 impl Wallet {
-    /// The part of the debt that debits and fees left, beside what came of chargebacks and transfers that were taken back.
-    pub(crate) fn owed_for_use(&self) -> Result<Money, MoneyError> {
+    /// The part of the debt that debits and fees left, beside what came of charges and transfers that were taken back. What accrues to
+    /// an agreement is no debt.
+    ///
+    /// # Errors
+    /// Overflow.
+    pub fn owed_for_use(&self) -> Result<Money, MoneyError> {
+        if self.overdraft.is_some() {
+            return Ok(Money::zero(self.currency));
+        }
         let undone = self.owed_undone.minus(self.owed_undone.min(self.owed_back)?)?;
         self.owed.minus(self.owed_back)?.minus(undone)
     }
 
-    /// Gives a lot a part of its credit back. One that is over gives way to a new lot like it, for thirty days. The caller posts the
-    /// transfer.
+    /// Gives a lot a part of its credit back. One that is over, or has no room for it, gives way to a new lot like it; what is over can
+    /// be used for thirty days. The caller posts the transfer.
     pub(crate) fn restore(&mut self, ids: &mut IdSource, lot: &Lot, part: Money, now: DateTime<Utc>) -> Result<Id<Lot>, MoneyError> {
-        let expires_at = lot.expires_at.filter(|expiry| *expiry <= now).map(|_| now + TimeDelta::days(LEAST_DAYS));
-        if let Some(expires_at) = expires_at {
-            self.lot_count = self.lot_count.saturating_add(1);
-            let again = Lot {
-                id: ids.make(),
-                sequence: self.lot_count,
-                amount: part,
-                remaining: part,
-                pinned: Money::zero(self.currency),
-                expires_at: Some(expires_at),
-                created_at: now,
-                ..lot.clone()
-            };
-            let id = again.id;
-            self.insert_lot(again);
-            return Ok(id);
+        let is_over = lot.expires_at.is_some_and(|expiry| expiry <= now);
+        let own = self.lots.iter_mut().find(|own| own.id == lot.id).filter(|_| !is_over);
+        if let Some(own) = own {
+            let remaining = own.remaining.plus(part)?;
+            // The rounding of a month, or credit that was restored, may have taken the room.
+            if own.amount.compare(remaining)?.is_ge() {
+                own.remaining = remaining;
+                return Ok(own.id);
+            }
         }
-        if let Some(own) = self.lots.iter_mut().find(|own| own.id == lot.id) {
-            own.remaining = own.remaining.plus(part)?;
-        }
-        Ok(lot.id)
+        self.lot_count = self.lot_count.saturating_add(1);
+        let again = Lot {
+            id: ids.make(),
+            sequence: self.lot_count,
+            amount: part,
+            remaining: part,
+            pinned: Money::zero(self.currency),
+            expires_at: if is_over { now.checked_add_signed(TimeDelta::days(LEAST_DAYS)) } else { lot.expires_at },
+            created_at: now,
+            ..lot.clone()
+        };
+        let id = again.id;
+        self.insert_lot(again);
+        Ok(id)
     }
 }

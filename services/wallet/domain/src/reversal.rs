@@ -101,6 +101,8 @@ pub struct Original {
     pub taken: Vec<Taken>,
     /// What lots paid later of what it left owing, in that order.
     pub settled: Vec<Taken>,
+    /// What still stands of what it left owing.
+    pub unpaid: Money,
     /// Whether what it left owing accrued to a postpaid agreement.
     pub postpaid: bool,
     /// The label under which it accrues.
@@ -172,7 +174,8 @@ fn instead(kind: TransferKind) -> Option<&'static str> {
         | TransferKind::TopUpRefund
         | TransferKind::TransferRefund
         | TransferKind::Chargeback
-        | TransferKind::DisputeWon => "",
+        | TransferKind::DisputeWon
+        | TransferKind::ReturnSettlement => "",
     })
 }
 
@@ -243,7 +246,7 @@ pub fn reverse(
     if !left.is_positive() {
         return Err(already_reversed().into());
     }
-    let amount = order.amount.unwrap_or(left);
+    let mut amount = order.amount.unwrap_or(left);
     let billed = original.taken.iter().chain(&original.settled).any(|taken| taken.billed);
     if left.compare(amount)?.is_lt() && !billed {
         return Err(too_large(left).into());
@@ -253,7 +256,17 @@ pub fn reverse(
     let missing = given.take_back(original, amount)?;
     if !missing.is_zero() {
         let left = amount.minus(missing)?;
-        return Err(if billed { NotReversed::Billed { left } } else { too_large(left).into() });
+        if billed {
+            return Err(NotReversed::Billed { left });
+        }
+        // The rounding of its month was taken off the debt already.
+        if !left.is_positive() {
+            return Err(already_reversed().into());
+        }
+        if order.amount.is_some() {
+            return Err(too_large(left).into());
+        }
+        amount = left;
     }
     let Given { parts, mut sides, lowered, revenue, settlement, .. } = given;
     let earned = [(Account::Revenue, None, revenue.negated()), (Account::InvoiceSettlement, None, settlement.negated())];
@@ -327,7 +340,8 @@ impl Given<'_> {
 
     /// Lowers the debt. What lots paid of it meanwhile goes back to them.
     fn lower_debt(&mut self, original: &Original, taken: &Taken, part: Money) -> Result<Money, Refusal> {
-        let lowers = if original.postpaid { part } else { self.wallet.owed_for_use()?.min(part)? };
+        let stands = if original.postpaid { part } else { original.unpaid.min(self.wallet.owed_for_use()?)? };
+        let lowers = stands.min(part)?;
         if lowers.is_positive() {
             self.wallet.owed = self.wallet.owed.minus(lowers)?;
             self.revenue = self.revenue.plus(lowers)?;

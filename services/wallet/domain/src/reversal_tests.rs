@@ -5,6 +5,7 @@ use crate::{
     Account, LotKind, TaxKind, TransferKind, Wallet,
     month::{Funding, accrued},
     posting::{self, Debit, Posting},
+    restore::DebtOf,
     wallet::{LotFunding, NewLot},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -67,14 +68,28 @@ fn original(
         .collect::<Vec<_>>()
     };
     let at = wallet.transfers.iter().position(|own| own.id == posting.transfer).unwrap();
-    let later = wallet.transfers[at..].iter().filter(|own| own.kind == TransferKind::OwedSettlement);
+    let (own, later) = (&wallet.transfers[at], &wallet.transfers[at + 1..]);
+    let taken = taken_of(own);
+    let owed = |taken: Vec<Taken>| taken.into_iter().filter(|part| part.lot.is_none()).map(|part| part.left.micros()).sum::<i64>();
+    let newer: i64 = later.iter().filter(|own| own.kind == TransferKind::Fee).map(|own| owed(taken_of(own))).sum();
+    let (postpaid, left) = (wallet.overdraft.is_some(), owed(taken_of(own)));
+    let debt = DebtOf::new(usd(left), usd(newer), wallet.owed_for_use().unwrap()).unwrap();
+    let (mut settled, mut sum) = (Vec::new(), 0);
+    for mut paid in later.iter().rev().filter(|own| own.kind == TransferKind::OwedSettlement).flat_map(taken_of) {
+        sum += paid.left.micros();
+        paid.left = debt.part_of(paid.left, usd(sum)).unwrap();
+        if paid.left.is_positive() && !postpaid {
+            settled.insert(0, paid);
+        }
+    }
     Original {
         transfer: posting.transfer,
-        kind: wallet.transfers[at].kind,
+        kind: own.kind,
         amount: posting.amount,
-        taken: taken_of(&wallet.transfers[at]),
-        settled: later.flat_map(taken_of).filter(|taken| taken.lot.is_some()).collect(),
-        postpaid: wallet.overdraft.is_some(),
+        taken,
+        settled,
+        unpaid: if postpaid { usd(left) } else { debt.unpaid },
+        postpaid,
         label: "number".into(),
         used: None,
         effective_at: NOW,
@@ -148,6 +163,93 @@ proptest! {
         prop_assert!(wallet.lots.iter().all(|lot| lot.remaining == lot.amount), "each lot has its own again");
         prop_assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
     }
+}
+
+proptest! {
+    /// Whoever's debt is reversed, the credit goes back that had paid it: fees and credit in any order, reversed in any order, leave
+    /// each lot with its own.
+    #[test]
+    fn each_debt_gives_back_what_had_paid_it(steps in prop::collection::vec((prop::bool::ANY, 1_i64..50), 1..14), kind in 0_usize..3, first: prop::sample::Index) {
+        let (mut wallet, mut ids) = (wallet(), ids());
+        let mut fees = Vec::new();
+        // What each fee was paid by, as a queue says it: the credit that came first, to the fee that has been owed longest.
+        let (mut owed, mut free): (Vec<(usize, i64)>, Vec<(usize, i64)>) = (Vec::new(), Vec::new());
+        let mut paid: BTreeMap<(usize, usize), i64> = BTreeMap::new();
+        let pay = |owed: &mut Vec<(usize, i64)>, free: &mut Vec<(usize, i64)>, paid: &mut BTreeMap<(usize, usize), i64>| {
+            while let (Some((fee, due)), Some((lot, has))) = (owed.first().copied(), free.first().copied()) {
+                let part = due.min(has);
+                *paid.entry((fee, lot)).or_default() += part;
+                (owed[0].1, free[0].1) = (due - part, has - part);
+                owed.retain(|own| own.1 > 0);
+                free.retain(|own| own.1 > 0);
+            }
+        };
+        let mut lots = Vec::new();
+        for (is_fee, micros) in steps {
+            if is_fee {
+                owed.push((fees.len(), micros));
+                fees.push(take(&mut wallet, &mut ids, micros));
+            } else {
+                add(&mut wallet, &mut ids, micros, [None, Some(TaxKind::Deposit), Some(TaxKind::TaxedSale)][kind], None);
+                lots.push(wallet.lots.iter().map(|lot| (lot.sequence, lot.id)).max().unwrap().1);
+                free.push((lots.len() - 1, micros));
+            }
+            pay(&mut owed, &mut free, &mut paid);
+        }
+        let known = wallet.clone();
+        let first = if fees.is_empty() { 0 } else { first.index(fees.len()) };
+        let mut reversed = BTreeMap::new();
+        for at in (first..fees.len()).chain(0..first) {
+            let whole = original(&wallet, &known, &fees[at], &reversed);
+            let (reversal, _) = reverse(&mut wallet, &mut ids, &whole, order(None), NOW).unwrap();
+            prop_assert_eq!(reversal.amount, fees[at].amount);
+            let mut back: BTreeMap<(usize, usize), i64> = BTreeMap::new();
+            for part in &reversal.parts {
+                *reversed.entry((part.taken_by, part.from)).or_insert(0) += part.amount.micros();
+                if let Some(lot) = part.from {
+                    *back.entry((at, lots.iter().position(|own| *own == lot).unwrap())).or_default() += part.amount.micros();
+                }
+            }
+            // What comes back pays what is owed else: only the first one finds the debts as they were paid.
+            if at == first {
+                let own: BTreeMap<_, _> = paid.iter().filter(|((fee, _), _)| *fee == at).map(|(key, part)| (*key, *part)).collect();
+                prop_assert_eq!(back, own);
+            }
+        }
+        prop_assert!(wallet.owed.is_zero() && wallet.lots.iter().all(|lot| lot.remaining == lot.amount), "each lot has its own again");
+    }
+}
+
+#[test]
+fn a_debt_of_an_agreement_is_no_debt_of_what_was_before() {
+    let (mut wallet, mut ids) = (wallet(), ids());
+    let fee = take(&mut wallet, &mut ids, 10);
+    add(&mut wallet, &mut ids, 10, Some(TaxKind::Deposit), None);
+    let before = wallet.clone();
+    let original = original(&wallet, &before, &fee, &BTreeMap::new());
+    wallet.overdraft = Some(usd(1_000));
+    take(&mut wallet, &mut ids, 100);
+    let (reversal, lowered) = reverse(&mut wallet, &mut ids, &original, order(None), NOW).unwrap();
+    assert_eq!((reversal.parts.iter().filter(|part| part.from.is_some()).count(), lowered.len()), (1, 1), "the deposit has it again");
+    assert_eq!((wallet.owed, wallet.posted), (usd(100), usd(-90)));
+}
+
+#[test]
+fn credit_that_pays_for_a_return_is_no_payment_of_a_use() {
+    let (mut wallet, mut ids) = (wallet(), ids());
+    let fee = take(&mut wallet, &mut ids, 10);
+    add(&mut wallet, &mut ids, 10, None, None);
+    wallet.owed = usd(20);
+    wallet.posted = usd(-20);
+    (wallet.owed_back, wallet.owed_undone) = (usd(12), usd(20));
+    add(&mut wallet, &mut ids, 30, Some(TaxKind::Deposit), None);
+    let kinds: Vec<_> = wallet.transfers.iter().map(|own| own.kind).filter(|kind| *kind == TransferKind::ReturnSettlement).collect();
+    assert_eq!((kinds.len(), wallet.owed), (2, usd(0)), "12 that were taxed, and 8 that are taxed now");
+    let known = wallet.clone();
+    let original = original(&wallet, &known, &fee, &BTreeMap::new());
+    let (reversal, _) = reverse(&mut wallet, &mut ids, &original, order(None), NOW).unwrap();
+    let granted = wallet.lots.iter().find(|lot| lot.kind == LotKind::Granted).unwrap();
+    assert_eq!((reversal.parts[0].from, granted.remaining), (Some(granted.id), usd(10)), "the grant had paid it");
 }
 
 #[test]

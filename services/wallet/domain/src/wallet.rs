@@ -206,12 +206,16 @@ impl Wallet {
         let undone_back = undone.min(self.owed_back)?;
         let back = self.owed_back.minus(undone_back)?.min(free)?;
         self.owed_back = self.owed_back.minus(back)?;
-        self.pay_owed(ids, lot, back, UsageTax::Settled, now)?;
+        // What returns left beside that: credit that they had taken was taxed already, and what it had paid is taxed again.
+        let returned = self.owed_undone.minus(self.owed_undone.min(self.owed_back.plus(back)?)?)?;
+        self.pay_owed(ids, lot, (TransferKind::ReturnSettlement, back), UsageTax::Settled, now)?;
         let mut paid = back;
         if self.overdraft.is_none() {
             let undone_used = undone.minus(undone_back)?;
             let used = self.owed.minus(self.owed_back)?.minus(undone_used)?.min(free.minus(back)?)?;
-            self.pay_owed(ids, lot, used, tax, now)?;
+            let returned = if by == Payer::Free { returned.min(used)? } else { Money::zero(self.currency) };
+            self.pay_owed(ids, lot, (TransferKind::ReturnSettlement, returned), tax, now)?;
+            self.pay_owed(ids, lot, (TransferKind::OwedSettlement, used.minus(returned)?), tax, now)?;
             paid = paid.plus(used)?;
         }
         if by == Payer::Free {
@@ -220,7 +224,14 @@ impl Wallet {
         Ok(())
     }
 
-    fn pay_owed(&mut self, ids: &mut IdSource, lot: Id<Lot>, part: Money, tax: UsageTax, now: DateTime<Utc>) -> Result<(), Refusal> {
+    fn pay_owed(
+        &mut self,
+        ids: &mut IdSource,
+        lot: Id<Lot>,
+        (kind, part): (TransferKind, Money),
+        tax: UsageTax,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         let Some(payer) = self.lots.iter_mut().find(|candidate| candidate.id == lot && part.is_positive()) else { return Ok(()) };
         payer.remaining = payer.remaining.minus(part)?;
         self.owed = self.owed.minus(part)?;
@@ -228,7 +239,7 @@ impl Wallet {
         if tax == UsageTax::OnInvoice {
             sides.extend([(Account::Revenue, None, part.negated()), (Account::InvoiceSettlement, None, part)]);
         }
-        self.post(ids, TransferKind::OwedSettlement, sides, String::new(), now)?;
+        self.post(ids, kind, sides, String::new(), now)?;
         Ok(())
     }
 

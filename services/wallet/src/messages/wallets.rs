@@ -141,7 +141,7 @@ fn entry_kind(kind: TransferKind) -> pb::entry::Kind {
         TransferKind::Fee => pb::entry::Kind::Fee,
         TransferKind::TopUp | TransferKind::TransferTopUp => pb::entry::Kind::TopUp,
         TransferKind::Expiry => pb::entry::Kind::Expiry,
-        TransferKind::OwedSettlement => pb::entry::Kind::OwedSettlement,
+        TransferKind::OwedSettlement | TransferKind::ReturnSettlement => pb::entry::Kind::OwedSettlement,
         TransferKind::InvoiceCredit => pb::entry::Kind::InvoiceCredit,
         TransferKind::Surplus => pb::entry::Kind::Surplus,
         TransferKind::Chargeback => pb::entry::Kind::Chargeback,

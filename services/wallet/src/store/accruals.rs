@@ -10,7 +10,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Currency, Id, Money, TenantId};
 use payterms_wallet_domain::{Wallet, month::Funding, postpaid::Agreement};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, QueryResult};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -179,44 +179,50 @@ impl Key {
 /// The condition of a key's values.
 const OF_KEY: &str = "a.tenant = $1 AND a.wallet_id = $2 AND a.month = $3 AND a.funding = $4 AND a.label = $5";
 
-/// Whether anything accrued under a key, closed or not.
-pub async fn has_any<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, key: &Key) -> Result<bool, AppError> {
-    let select = format!("SELECT a.label FROM accruals a WHERE {OF_KEY} LIMIT 1");
-    Ok(sql::one(conn, &select, key.values(tenant, wallet)).await?.is_some())
+/// A closing that took what accrued under a key.
+#[derive(Debug)]
+pub struct ClosedSum {
+    id: Uuid,
+    last_sequence: Option<i64>,
+    created_at: DateTime<Utc>,
+    /// When the sum's month ended; `None` where the closing took later months too, or from before it was kept.
+    ended_at: Option<DateTime<Utc>>,
 }
 
-/// What became of what accrued under a key.
-#[derive(Debug, Default)]
-pub struct Accrued {
-    /// Whether a sum waits for a closing.
-    pub open: bool,
-    /// The closings that took sums: their ids, last entries and times, in order.
-    closings: Vec<(Uuid, Option<i64>, DateTime<Utc>)>,
-}
-
-impl Accrued {
-    /// The closing that went over an entry.
-    #[must_use]
-    pub fn closing_of(&self, sequence: i64, recorded_at: DateTime<Utc>) -> Option<Uuid> {
-        let over = |(_, last, at): &&(Uuid, Option<i64>, DateTime<Utc>)| last.map_or(*at >= recorded_at, |last| last >= sequence);
-        self.closings.iter().find(over).map(|(id, ..)| *id)
+impl ClosedSum {
+    /// Whether the closing went over an entry. One that was late has entries of the next month before it.
+    fn covers(&self, sequence: i64, recorded_at: DateTime<Utc>) -> bool {
+        let is_before = self.last_sequence.map_or(self.created_at >= recorded_at, |last| last >= sequence);
+        is_before && self.ended_at.is_none_or(|end| recorded_at < end)
     }
 }
 
-/// What accrued under a key, open and closed.
-pub async fn accrued<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, key: &Key) -> Result<Accrued, AppError> {
+/// The closing among some that went over an entry.
+#[must_use]
+pub fn closing_over(closings: &[ClosedSum], sequence: i64, recorded_at: DateTime<Utc>) -> Option<Uuid> {
+    closings.iter().find(|closing| closing.covers(sequence, recorded_at)).map(|closing| closing.id)
+}
+
+/// The closings that took what accrued under a key, in order.
+pub async fn closings_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: Id<Wallet>,
+    key: &Key,
+) -> Result<Vec<ClosedSum>, AppError> {
     let select = format!(
-        "SELECT c.id, c.last_sequence, c.created_at FROM accruals a LEFT JOIN month_closings c ON c.tenant = a.tenant \
-         AND c.id = a.closing_id WHERE {OF_KEY} ORDER BY c.created_at, c.id"
+        "SELECT c.id, c.last_sequence, c.created_at, CASE WHEN a.month <= c.month THEN c.ended_at END AS ended_at FROM accruals a \
+         JOIN month_closings c ON c.tenant = a.tenant AND c.id = a.closing_id WHERE {OF_KEY} ORDER BY c.created_at, c.id"
     );
-    let mut accrued = Accrued::default();
-    for row in sql::all(conn, &select, key.values(tenant, wallet)).await? {
-        match row.try_get::<Option<Uuid>>("", "id")? {
-            None => accrued.open = true,
-            Some(id) => accrued.closings.push((id, row.try_get("", "last_sequence")?, row.try_get("", "created_at")?)),
-        }
-    }
-    Ok(accrued)
+    let closing = |row: &QueryResult| {
+        Ok(ClosedSum {
+            id: row.try_get("", "id")?,
+            last_sequence: row.try_get("", "last_sequence")?,
+            created_at: row.try_get("", "created_at")?,
+            ended_at: row.try_get("", "ended_at")?,
+        })
+    };
+    sql::all(conn, &select, key.values(tenant, wallet)).await?.iter().map(closing).collect()
 }
 
 /// Lowers a sum that no closing has taken yet; false if less than that is open.

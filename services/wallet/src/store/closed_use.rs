@@ -63,7 +63,7 @@ pub async fn deposits_of<C: ConnectionTrait>(
          WHERE e.tenant = $1 AND e.wallet_id = $2 AND e.sequence <= $3 AND e.recorded_at < $4 \
          AND e.sequence > (SELECT COALESCE(MAX(c.last_sequence), 0) FROM month_closings c WHERE c.tenant = $1 AND c.wallet_id = $2 \
          AND c.created_at < $6) AND NOT (e.sequence <= $5 AND e.recorded_at < $6) AND l.tax_kind = 'DEPOSIT' \
-         AND (t.kind IN ('DEBIT', 'CAPTURE', 'USAGE', 'FEE') OR (t.kind = 'OWED_SETTLEMENT' AND EXISTS (SELECT 1 FROM entries s \
+         AND (t.kind IN ('DEBIT', 'CAPTURE', 'USAGE', 'FEE') OR (t.kind IN ('OWED_SETTLEMENT', 'RETURN_SETTLEMENT') AND EXISTS (SELECT 1 FROM entries s \
          WHERE s.tenant = e.tenant AND s.transfer_id = e.transfer_id AND s.account = 'INVOICE_SETTLEMENT'))) \
          GROUP BY e.lot_id, e.currency ORDER BY MAX(e.sequence) DESC LIMIT {MOST_LOTS}"
     );

@@ -1,7 +1,7 @@
 //! Table `postpaid_agreements`.
 
 use super::{currency, unknown};
-use payterms_chassis::{AppError, WriteTx};
+use payterms_chassis::{AppError, WriteTx, sql};
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{
     Wallet,
@@ -24,6 +24,8 @@ pub struct Model {
     currency: String,
     first_month: Option<String>,
     billed: i64,
+    after_sequence: Option<i64>,
+    last_sequence: Option<i64>,
     explanation: String,
     version: i64,
     created_at: ChronoDateTimeUtc,
@@ -47,6 +49,8 @@ fn agreement(row: Model) -> Result<Agreement, AppError> {
         terms: Terms { commitment: Money::from_micros(currency, row.commitment), limit: Money::from_micros(currency, row.credit_limit) },
         first_month,
         billed: u32::try_from(row.billed).unwrap_or_default(),
+        after_sequence: row.after_sequence,
+        last_sequence: row.last_sequence,
         explanation: row.explanation,
         version: row.version,
         created_at: row.created_at,
@@ -79,6 +83,35 @@ pub async fn live<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wa
     query.filter(Column::State.is_in(states)).one(conn).await?.map(agreement).transpose()
 }
 
+/// Where an entry stands to the agreements of its wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It accrued to one.
+    Within,
+    /// None was active then; the last entry before the next one, if there is one.
+    Before(Option<i64>),
+}
+
+/// Where an entry stands to the agreements of its wallet. Those from before entries were kept are found by their times.
+pub async fn standing_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, sequence: i64) -> Result<Standing, AppError> {
+    let at = |column: &str| {
+        format!(
+            "(SELECT COALESCE(MAX(e.sequence), 0) FROM entries e WHERE e.tenant = a.tenant AND e.wallet_id = a.wallet_id \
+             AND e.recorded_at <= a.{column})"
+        )
+    };
+    let select = format!(
+        "SELECT began FROM (SELECT COALESCE(a.after_sequence, {began}) AS began, CASE WHEN a.state <> 'ACTIVE' \
+         THEN COALESCE(a.last_sequence, {ended}) END AS ended FROM postpaid_agreements a WHERE a.tenant = $1 AND a.wallet_id = $2 \
+         AND a.state IN ('ACTIVE', 'ENDED', 'TERMINATED')) AS own WHERE ended IS NULL OR ended >= $3 ORDER BY began LIMIT 1",
+        began = at("created_at"),
+        ended = at("updated_at"),
+    );
+    let row = sql::one(conn, &select, vec![tenant.as_str().into(), wallet.uuid().into(), sequence.into()]).await?;
+    let began: Option<i64> = row.map(|row| row.try_get("", "began")).transpose()?;
+    Ok(if began.is_some_and(|began| began < sequence) { Standing::Within } else { Standing::Before(began) })
+}
+
 /// Agreements of a wallet below an id, newest first.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
@@ -104,6 +137,8 @@ pub async fn save(tx: &WriteTx, agreement: &Agreement) -> Result<(), AppError> {
         currency: Set(agreement.terms.limit.currency().code().to_owned()),
         first_month: Set(agreement.first_month.map(|month| month.to_string())),
         billed: Set(agreement.billed.into()),
+        after_sequence: Set(agreement.after_sequence),
+        last_sequence: Set(agreement.last_sequence),
         explanation: Set(agreement.explanation.clone()),
         version: Set(agreement.version),
         created_at: Set(agreement.created_at),
@@ -115,6 +150,8 @@ pub async fn save(tx: &WriteTx, agreement: &Agreement) -> Result<(), AppError> {
         Column::CreditLimit,
         Column::FirstMonth,
         Column::Billed,
+        Column::AfterSequence,
+        Column::LastSequence,
         Column::Explanation,
         Column::Version,
         Column::UpdatedAt,

@@ -10,6 +10,7 @@ use payterms_chassis::{
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{
     Lot, Reversal, Transfer, TransferKind, UsageRecord, Wallet,
+    restore::DebtOf,
     reversal::{Part, Reversed, Taken},
 };
 use rust_decimal::{Decimal, prelude::ToPrimitive};
@@ -115,23 +116,63 @@ pub async fn taken_by<C: ConnectionTrait>(
     Ok((taken(conn, tenant, rows).await?, whole))
 }
 
-/// The most payments of a debt that are looked at for one reversal.
+/// The most payments of one debt that one reversal gives back.
 const MOST_SETTLEMENTS: u64 = 100;
 
-/// The parts by which lots paid what was owed after an entry, oldest first: the first credit that comes pays what is owed.
-pub async fn settled_after<C: ConnectionTrait>(
+/// What of an entry is not given back yet, of those that took credit or left a debt.
+const LEFT: &str = "-e.amount - COALESCE((SELECT SUM(p.amount) FROM reversal_parts p WHERE p.tenant = e.tenant \
+                    AND p.taken_by = e.transfer_id AND (p.from_lot_id = e.lot_id OR (p.from_lot_id IS NULL AND e.lot_id IS NULL))), 0)";
+
+/// What debits and fees left owing after an entry, up to another, that is not given back.
+pub async fn owed_between<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: &Wallet,
+    (after, until): (i64, i64),
+) -> Result<Money, AppError> {
+    let select = format!(
+        "SELECT CAST(COALESCE(SUM({LEFT}), 0) AS bigint) AS owed FROM entries e JOIN transfers t ON t.tenant = e.tenant \
+         AND t.id = e.transfer_id WHERE e.tenant = $1 AND e.wallet_id = $2 AND e.sequence > $3 AND e.sequence <= $4 AND e.lot_id IS NULL \
+         AND e.amount < 0 AND t.kind IN ('DEBIT', 'CAPTURE', 'USAGE', 'FEE')"
+    );
+    let values = vec![tenant.as_str().into(), wallet.id.uuid().into(), after.into(), until.into()];
+    let row = sql::one(conn, &select, values).await?;
+    Ok(Money::from_micros(wallet.currency, row.map_or(Ok(0), |row| row.try_get("", "owed"))?))
+}
+
+/// The parts by which lots paid the debt that an entry left, oldest first, among the payments after it and up to another entry.
+pub async fn settled_of<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     wallet: Id<Wallet>,
-    sequence: i64,
+    (after, until): (i64, i64),
+    debt: &DebtOf,
 ) -> Result<Vec<Taken>, AppError> {
     let select = format!(
-        "SELECT {TAKEN} FROM entries e JOIN transfers t ON t.tenant = e.tenant AND t.id = e.transfer_id WHERE e.tenant = $1 \
-         AND e.wallet_id = $2 AND e.sequence > $3 AND e.lot_id IS NOT NULL AND t.kind = $4 ORDER BY e.sequence LIMIT {MOST_SETTLEMENTS}"
+        "SELECT * FROM (SELECT e.transfer_id, e.lot_id, e.amount, e.currency, e.sequence, e.recorded_at, \
+         CAST(-e.amount - ({LEFT}) AS bigint) AS reversed, CAST(SUM({LEFT}) OVER (ORDER BY e.sequence DESC) AS bigint) AS down_to \
+         FROM entries e JOIN transfers t ON t.tenant = e.tenant AND t.id = e.transfer_id WHERE e.tenant = $1 AND e.wallet_id = $2 \
+         AND e.sequence > $3 AND e.sequence <= $4 AND e.lot_id IS NOT NULL AND t.kind = $5) AS paid \
+         WHERE down_to > $6 AND down_to + amount + reversed < $7 ORDER BY sequence LIMIT {MOST_SETTLEMENTS}"
     );
     let kind = transfers::kind_name(TransferKind::OwedSettlement);
-    taken(conn, tenant, sql::all(conn, &select, vec![tenant.as_str().into(), wallet.uuid().into(), sequence.into(), kind.into()]).await?)
-        .await
+    let (from, to) = debt.payments()?;
+    let values = vec![
+        tenant.as_str().into(),
+        wallet.uuid().into(),
+        after.into(),
+        until.into(),
+        kind.into(),
+        from.micros().into(),
+        to.micros().into(),
+    ];
+    let rows = sql::all(conn, &select, values).await?;
+    let sums = rows.iter().map(|row| row.try_get::<i64>("", "down_to")).collect::<Result<Vec<_>, _>>()?;
+    let mut own = taken(conn, tenant, rows).await?;
+    for (taken, sum) in own.iter_mut().zip(sums) {
+        taken.left = debt.part_of(taken.left, Money::from_micros(taken.left.currency(), sum))?;
+    }
+    Ok(own)
 }
 
 async fn taken<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<QueryResult>) -> Result<Vec<Taken>, AppError> {

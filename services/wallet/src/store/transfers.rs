@@ -35,7 +35,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-const KINDS: [(TransferKind, &str); 26] = [
+const KINDS: [(TransferKind, &str); 27] = [
     (TransferKind::Grant, "GRANT"),
     (TransferKind::GrantVoid, "GRANT_VOID"),
     (TransferKind::Debit, "DEBIT"),
@@ -45,6 +45,7 @@ const KINDS: [(TransferKind, &str); 26] = [
     (TransferKind::TopUp, "TOP_UP"),
     (TransferKind::Expiry, "EXPIRY"),
     (TransferKind::OwedSettlement, "OWED_SETTLEMENT"),
+    (TransferKind::ReturnSettlement, "RETURN_SETTLEMENT"),
     (TransferKind::InvoiceCredit, "INVOICE_CREDIT"),
     (TransferKind::Charge, "CHARGE"),
     (TransferKind::Surplus, "SURPLUS"),

@@ -151,7 +151,7 @@ async fn correct_order(tx: &mut WriteTx, held: &mut PaidLine, refund: &mut Trans
     let taxes = payment.transferred_back(refund, order, tx.now())?;
     let id: Id<CreditNote> = tx.id();
     let order = order.clone();
-    let note = issue_credit_note(tx, &order, (id, refund.amount()?, taxes), TRANSFERRED_BACK).await?;
+    let note = issue_credit_note(tx, (&order, None), (id, refund.amount()?, taxes), TRANSFERRED_BACK).await?;
     refund.note = Some((id, order.id));
     publish_payment(tx, payment, &mut held.invoices).await?;
     Ok(note.number)

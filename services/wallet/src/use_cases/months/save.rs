@@ -62,8 +62,9 @@ pub(super) async fn save_closing(
     let deposits = Billed::of(&locked.wallet, &open.deposit)?;
     let used = Billed::of(&locked.wallet, &open.postpaid)?;
     let closed = Closed { month, id, at: now };
-    month::settle_deposits(&mut locked.wallet, tx.ids(), &deposits, closed)?;
+    // What accrued to an agreement first: where that ends with this closing, it would be a debt from which rounding is taken off.
     month::settle_postpaid(&mut locked.wallet, tx.ids(), &used, closed)?;
+    month::settle_deposits(&mut locked.wallet, tx.ids(), &deposits, closed)?;
     accruals::close(tx.conn(), &tenant, &closing, end).await?;
     let next = month.checked_add_months(Months::new(1)).unwrap_or(month);
     let goes_on = locked.wallet.overdraft.is_some() || accruals::later(tx.conn(), &tenant, locked.wallet.id, month).await?;

@@ -106,6 +106,10 @@ async fn lots_that_paid(tx: &WriteTx, command: &RefundPayment) -> Result<Option<
     let paid = by_lot.iter().try_fold(Money::zero(wallet.currency), |sum, (_, part)| sum.plus(*part))?;
     // The invoice comes to whole minor units; the difference belongs to what is given back last.
     let rounding = Billed::of(&wallet, &open.deposit)?.total.minus(paid)?;
+    // None of its entries is in the span of its month: the zone changed in the month's last hours. It becomes credit on today's terms.
+    if by_lot.is_empty() {
+        return Ok(None);
+    }
     if let Some((_, part)) = by_lot.first_mut() {
         *part = part.plus(rounding)?;
     }

@@ -11,14 +11,14 @@ use crate::{
         wallets::{load::lock_wallet, save::save_wallet},
     },
 };
-use chrono::Months;
+use chrono::{Months, NaiveDate};
 use payterms_chassis::{
     Answer, AppError, Call, WriteTx,
     jobs::{cancel, schedule},
 };
 use payterms_kernel::{
     Refusal,
-    calendar::{day_in, first_of_month, start_of_day},
+    calendar::{first_of_month, start_of_day},
 };
 use payterms_proto::wallet::v1::DecidePostpaidResponse;
 use payterms_wallet_domain::{
@@ -50,7 +50,7 @@ pub async fn decide_postpaid(app: &App, call: &Call, command: &DecidePostpaid) -
         };
         let parties = Parties { wallet: &mut locked.wallet, settings: &settings, customer: &customer };
         agreement.approve(parties, terms, command.explanation.clone(), today, now)?;
-        begin_postpaid(&mut tx, &mut locked).await?;
+        begin_postpaid(&mut tx, &mut locked, today).await?;
     } else {
         agreement.refuse(command.explanation.clone(), now)?;
     }
@@ -59,11 +59,11 @@ pub async fn decide_postpaid(app: &App, call: &Call, command: &DecidePostpaid) -
 }
 
 /// Makes a wallet postpaid: schedules the closing of its month and turns auto-recharge off.
-async fn begin_postpaid(tx: &mut WriteTx, locked: &mut Locked) -> Result<(), AppError> {
+async fn begin_postpaid(tx: &mut WriteTx, locked: &mut Locked, today: NaiveDate) -> Result<(), AppError> {
     let (tenant, zone) = (tx.call().tenant.clone(), tx.time().zone);
     let subject = locked.wallet.id.to_string();
     if locked.wallet.closes.is_none() {
-        let current_month = first_of_month(day_in(zone, tx.now()));
+        let current_month = first_of_month(today);
         locked.wallet.closes = Some(current_month);
         let next = current_month.checked_add_months(Months::new(1)).unwrap_or(current_month);
         schedule(tx, months::close::JOB, &subject, start_of_day(zone, next)).await?;

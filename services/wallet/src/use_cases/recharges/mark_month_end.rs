@@ -18,6 +18,12 @@ pub const JOB: &str = "recharge_month_end";
 /// Marks the wallet when the month's last day begins, and schedules the next month.
 pub async fn mark_month_end(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some((mut tx, wallet)) = claim_due_wallet(app, row).await? else { return Ok(()) };
+    let begins = next_month_end_after(tx.time().zone, row.due - TimeDelta::days(2));
+    if begins > tx.now() {
+        // The tenant's zone has changed: the month's last day has not begun yet.
+        schedule(&tx, JOB, &row.subject, begins).await?;
+        return tx.commit_rows().await;
+    }
     let mut recharge = recharges::find(tx.conn(), &row.tenant, wallet.id).await?;
     if recharge.rules.month_end.is_some() {
         recharge.month_end_marked = true;

@@ -1,6 +1,6 @@
 //! The refusal of use that an invoice bills: it names the invoice and its line, where it is credited.
 
-use super::load::ClosedSum;
+use super::load::BilledSum;
 use crate::store::{
     accruals, metered,
     usage_invoices::{self, Billed, UsageInvoice},
@@ -17,7 +17,7 @@ const MOST_PRICES: usize = 400;
 ///
 /// # Errors
 /// `Fault` for a closing that is not there.
-pub(super) async fn closing_refusal(tx: &WriteTx, wallet: &Wallet, billed: Option<ClosedSum>, left: Money) -> Result<AppError, AppError> {
+pub(super) async fn closing_refusal(tx: &WriteTx, wallet: &Wallet, billed: Option<BilledSum>, left: Money) -> Result<AppError, AppError> {
     let tenant = &tx.call().tenant;
     let (closing, key) = billed.ok_or_else(|| AppError::Fault(format!("no closing bills wallet {}", wallet.id)))?;
     let found = accruals::closed(tx.conn(), tenant, closing).await?;

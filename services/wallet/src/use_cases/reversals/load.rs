@@ -2,8 +2,10 @@
 
 use crate::{
     store::{
-        accruals::{self, Accrued, Key},
-        holds, reversals, top_ups, transfers, usage,
+        accruals::{self, ClosedSum, Key},
+        holds,
+        postpaid::{self, Standing},
+        reversals, top_ups, transfers, usage,
         wallets::Locked,
     },
     use_cases::settings::limit::must_be_within_limit,
@@ -17,6 +19,7 @@ use payterms_kernel::{
 use payterms_wallet_domain::{
     Lot, Reversal, TaxKind, Transfer, TransferKind, Wallet,
     month::{self, Funding},
+    restore::DebtOf,
     reversal::{Original, Taken, UseOf, must_be_reversible, not_reversible},
 };
 use std::collections::{BTreeMap, btree_map::Entry};
@@ -32,14 +35,14 @@ pub(super) fn months_of(tx: &WriteTx, recorded_at: DateTime<Utc>) -> [NaiveDate;
 }
 
 /// A closing that took a part of the transfer, and the sum in which it did.
-pub(super) type ClosedSum = (Uuid, Key);
+pub(super) type BilledSum = (Uuid, Key);
 
 /// Loads a transfer of a locked wallet, whose used-up lots become ready to take credit again; with the first closing that took a
 /// part of it.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `NOT_REVERSIBLE`.
-pub(super) async fn load_original(tx: &WriteTx, locked: &mut Locked, id: Id<Transfer>) -> Result<(Original, Option<ClosedSum>), AppError> {
+pub(super) async fn load_original(tx: &WriteTx, locked: &mut Locked, id: Id<Transfer>) -> Result<(Original, Option<BilledSum>), AppError> {
     let (conn, tenant, wallet) = (tx.conn(), &tx.call().tenant, locked.wallet.id);
     let Some(head) = transfers::find(conn, tenant, wallet, id).await? else {
         return Err(not_a_transfer(tx, locked, id).await?);
@@ -49,17 +52,8 @@ pub(super) async fn load_original(tx: &WriteTx, locked: &mut Locked, id: Id<Tran
     let amount = whole.unwrap_or_else(|| Money::zero(locked.wallet.currency));
     let used = if head.kind == TransferKind::Usage { use_of(tx, locked, (&head.description, id)).await? } else { None };
     let label = month::label(head.kind, &head.description, used.as_ref().map(|used| used.unit_price)).unwrap_or_default();
-    let owed = taken.iter().find(|taken| taken.lot.is_none() && taken.left.is_positive()).map(|owed| owed.sequence);
-    let (mut postpaid, mut settled) = (false, Vec::new());
-    if let Some(owed) = owed {
-        for month in months_of(tx, head.recorded_at) {
-            let key = Key { month, funding: Funding::Postpaid, label: label.clone() };
-            postpaid = postpaid || accruals::has_any(conn, tenant, wallet, &key).await?;
-        }
-        if !postpaid {
-            settled = reversals::settled_after(conn, tenant, wallet, owed).await?;
-        }
-    }
+    let debt = load_debt(tx, &locked.wallet, &taken).await?;
+    let Debt { postpaid, unpaid, mut settled } = debt;
     let (by_agreement, by_lots): (Vec<_>, Vec<_>) = taken.iter_mut().partition(|taken| taken.lot.is_none());
     let mut billed = mark_billed(tx, wallet, (Funding::Deposit, &label), by_lots).await?;
     if postpaid {
@@ -69,8 +63,31 @@ pub(super) async fn load_original(tx: &WriteTx, locked: &mut Locked, id: Id<Tran
     let lots: Vec<Lot> = taken.iter().chain(&settled).filter_map(|taken| taken.lot.clone()).collect();
     locked.recall(lots);
     let original =
-        Original { transfer: id, kind: head.kind, amount, taken, settled, postpaid, label, used, effective_at: head.effective_at };
+        Original { transfer: id, kind: head.kind, amount, taken, settled, unpaid, postpaid, label, used, effective_at: head.effective_at };
     Ok((original, billed))
+}
+
+/// What became of what a transfer left owing.
+struct Debt {
+    postpaid: bool,
+    unpaid: Money,
+    settled: Vec<Taken>,
+}
+
+async fn load_debt(tx: &WriteTx, wallet: &Wallet, taken: &[Taken]) -> Result<Debt, AppError> {
+    let (conn, tenant, zero) = (tx.conn(), &tx.call().tenant, Money::zero(wallet.currency));
+    let none = Debt { postpaid: false, unpaid: zero, settled: Vec::new() };
+    let Some(owed) = taken.iter().find(|taken| taken.lot.is_none() && taken.left.is_positive()) else { return Ok(none) };
+    let next = match postpaid::standing_of(conn, tenant, wallet.id, owed.sequence).await? {
+        Standing::Within => return Ok(Debt { postpaid: true, unpaid: owed.left, ..none }),
+        Standing::Before(next) => next,
+    };
+    // An agreement begins without a debt, so all that was owed before the next one is paid.
+    let stands = if next.is_some() { zero } else { wallet.owed_for_use()? };
+    let span = (owed.sequence, next.unwrap_or(wallet.sequence));
+    let newer = reversals::owed_between(conn, tenant, wallet, span).await?;
+    let debt = DebtOf::new(owed.left, newer, stands)?;
+    Ok(Debt { postpaid: false, unpaid: debt.unpaid, settled: reversals::settled_of(conn, tenant, wallet.id, span, &debt).await? })
 }
 
 /// Marks what an invoice bills, since a closing of its month went over it; returns the first of these closings.
@@ -79,24 +96,20 @@ async fn mark_billed(
     wallet: Id<Wallet>,
     (funding, label): (Funding, &str),
     taken: Vec<&mut Taken>,
-) -> Result<Option<ClosedSum>, AppError> {
+) -> Result<Option<BilledSum>, AppError> {
     let accrues =
         |taken: &Taken| funding == Funding::Postpaid || taken.lot.as_ref().is_some_and(|lot| lot.tax_kind == Some(TaxKind::Deposit));
-    let (mut found, mut first): (BTreeMap<NaiveDate, Accrued>, _) = (BTreeMap::new(), None);
+    let (mut found, mut first): (BTreeMap<NaiveDate, Vec<ClosedSum>>, _) = (BTreeMap::new(), None);
     for taken in taken.into_iter().filter(|taken| taken.left.is_positive() && accrues(taken)) {
         for month in months_of(tx, taken.recorded_at) {
             let key = Key { month, funding, label: label.to_owned() };
-            let accrued = match found.entry(month) {
+            let closings = match found.entry(month) {
                 Entry::Occupied(own) => own.into_mut(),
-                Entry::Vacant(own) => own.insert(accruals::accrued(tx.conn(), &tx.call().tenant, wallet, &key).await?),
+                Entry::Vacant(own) => own.insert(accruals::closings_of(tx.conn(), &tx.call().tenant, wallet, &key).await?),
             };
-            let closing = accrued.closing_of(taken.sequence, taken.recorded_at);
-            if let Some(closing) = closing {
+            if let Some(closing) = accruals::closing_over(closings, taken.sequence, taken.recorded_at) {
                 taken.billed = true;
                 first = first.or(Some((closing, key)));
-            }
-            // The neighbouring month may have it only if this one has not.
-            if closing.is_some() || accrued.open {
                 break;
             }
         }
