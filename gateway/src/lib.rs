@@ -16,11 +16,13 @@ pub use connect::CorsOptions;
 use connect::Door;
 use identity::{KeySet, TokenOptions};
 use payterms_chassis::{
+    Network,
     access::AccessTable,
     boot::{Running, stop_on_signal},
     config::{self, CommonOptions},
     identity::Signer,
     layers,
+    net::pool::pools,
     peers::Peers,
     reflection, serve,
     telemetry::Telemetry,
@@ -28,7 +30,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::{SystemClock, text::without_passwords};
 use payterms_proto::gateway::v1::account_service_server::AccountServiceServer;
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -68,7 +70,7 @@ const GATEWAY_SERVICES: [&str; 2] = ["payterms.gateway.v1.AccountService", "payt
 /// A sentence that names the missing or wrong option, file or key.
 pub async fn start(
     keys: &std::path::Path,
-    peers: &BTreeMap<String, String>,
+    network: &Network,
     listener: TcpListener,
     options: &GatewayOptions,
     stop: CancellationToken,
@@ -77,15 +79,16 @@ pub async fn start(
         tracing::warn!("any issuer whose key is in the file of keys is accepted; name the one that callers have with --issuer");
     }
     let access = AccessTable::load()?;
-    let packages: Vec<_> = peers.keys().map(String::as_str).collect();
+    let packages: Vec<_> = network.addresses.names().collect();
     let mut services = access.services(&packages);
     services.extend(GATEWAY_SERVICES.map(str::to_owned));
     let (unauthenticated, _health) = reflection::with_reflection_and_health(Routes::default(), &services).await?;
     let signer = Signer::read(keys, "gateway", Arc::new(SystemClock))?;
-    let clients = Peers::new(signer.clone(), peers)?;
+    let pools = pools(&network.addresses, route::CONNECTIONS);
+    let clients = Peers::new(signer.clone(), pools.clone());
     let web = web::routes(web::Web::new(clients.clone(), options.simulator.clone())).merge(connect::about(&access));
     let versions = Arc::new(versions::Versions::new(&topology::load()?, clients.clone()));
-    let router = route::Router::new(KeySet::read(&options.jwks, options.tokens.clone())?, access, signer, peers, versions.clone())?;
+    let router = route::Router::new(KeySet::read(&options.jwks, options.tokens.clone())?, access, signer, pools, versions.clone());
     let guard = router.clone();
     let account = Routes::new(AccountServiceServer::new(account::Accounts { peers: clients, versions }))
         .into_axum_router()
@@ -100,7 +103,8 @@ pub async fn start(
     let door = Door::new(layers::edge(calls));
     let routes = layers::edge(web).fallback(move |request: axum::extract::Request| door.clone().answer(request));
     let routes = options.cors.wrap(routes)?;
-    Running::spawn(listener, |listener| serve::serve(listener, routes, stop))
+    let network = network.clone();
+    Running::spawn(listener, |listener| serve::serve(listener, routes, network, stop))
 }
 
 /// The command line of the gateway.
@@ -135,10 +139,10 @@ pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
 
 async fn run_gateway(options: Options) -> Result<(), String> {
     let _telemetry = Telemetry::start("gateway", &options.common.log, &options.common.tracing)?;
-    let peers = options.common.peer_addresses()?;
+    let network = options.common.network()?;
     let stop = stop_on_signal()?;
     let listener = TcpListener::bind(options.common.listen).await.map_err(|error| format!("{}: {error}", options.common.listen))?;
-    let running = start(&options.common.keys, &peers, listener, &options.gateway, stop).await?;
+    let running = start(&options.common.keys, &network, listener, &options.gateway, stop).await?;
     tracing::info!(service = "gateway", address = %running.address, "serves");
     running.ended().await
 }

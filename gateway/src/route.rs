@@ -7,12 +7,8 @@ use crate::{
     in_flight::{self, InFlight, UnderWay},
     versions::Versions,
 };
-use axum::{body::Body, extract::Request, middleware::Next, response::Response};
-use http::{HeaderValue, Uri, uri::Authority};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use axum::{extract::Request, middleware::Next, response::Response};
+use http::HeaderValue;
 use payterms_chassis::{
     access::AccessTable,
     bearer,
@@ -21,17 +17,10 @@ use payterms_chassis::{
     error::status,
     identity::Signer,
     layers::{self, is_inner, parse_timeout, refuse},
-    serve::{CONNECTION_WINDOW, STREAM_WINDOW},
+    net::pool::{Lane, Pool, Pools},
     telemetry,
 };
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
@@ -53,11 +42,7 @@ pub struct Router {
     keys: Arc<KeySet>,
     access: Arc<AccessTable>,
     signer: Arc<Signer>,
-    services: Arc<HashMap<String, Authority>>,
-    /// Each client has one connection to a service. Calls with one message take turns among the first ones. Streams use
-    /// only the last one, because a slow reader of a stream can block its connection for as long as it likes.
-    clients: Arc<[Client<HttpConnector, Body>]>,
-    next: Arc<AtomicUsize>,
+    services: Pools,
     bounds: Bounds,
     versions: Arc<Versions>,
 }
@@ -100,11 +85,8 @@ impl Bounds {
     }
 }
 
-/// Connections to one service for calls with one message. One more is used for streams.
-const CONNECTIONS: usize = 4;
-/// How often a connection is checked with a ping, and how long the reply may take. A process that hangs is noticed after
-/// seconds, and not when the network times out.
-const KEEP_ALIVE: Duration = Duration::from_secs(3);
+/// Connections to each replica of a service for calls with one message. One more is used for streams.
+pub const CONNECTIONS: usize = 4;
 
 impl std::fmt::Debug for Router {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -113,53 +95,10 @@ impl std::fmt::Debug for Router {
 }
 
 impl Router {
-    /// A router to services at these addresses (`http://host:port`).
-    ///
-    /// # Errors
-    /// A sentence that names the address that is not a valid one.
-    pub fn new(
-        keys: KeySet,
-        access: AccessTable,
-        signer: Signer,
-        addresses: &BTreeMap<String, String>,
-        versions: Arc<Versions>,
-    ) -> Result<Self, String> {
-        let mut services = HashMap::new();
-        for (name, address) in addresses {
-            let uri: Uri = address.parse().map_err(|error| format!("peer {name}: {address}: {error}"))?;
-            let authority = uri.authority().cloned().ok_or_else(|| format!("peer {name}: {address} has no host"))?;
-            services.insert(name.clone(), authority);
-        }
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(Duration::from_secs(2)));
-        let client = || {
-            Client::builder(TokioExecutor::new())
-                .http2_only(true)
-                .timer(TokioTimer::new())
-                .http2_keep_alive_interval(KEEP_ALIVE)
-                .http2_keep_alive_timeout(KEEP_ALIVE)
-                .http2_keep_alive_while_idle(true)
-                .http2_initial_stream_window_size(STREAM_WINDOW)
-                .http2_initial_connection_window_size(CONNECTION_WINDOW)
-                .build(connector.clone())
-        };
-        Ok(Self {
-            keys: Arc::new(keys),
-            access: Arc::new(access),
-            signer: Arc::new(signer),
-            services: Arc::new(services),
-            clients: (0..=CONNECTIONS).map(|_| client()).collect(),
-            next: Arc::default(),
-            bounds: Bounds::new(),
-            versions,
-        })
-    }
-
-    /// The client for a call.
-    fn client(&self, kind: CallKind) -> Option<&Client<HttpConnector, Body>> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % CONNECTIONS;
-        self.clients.get(if kind == CallKind::Stream { CONNECTIONS } else { turn })
+    /// A router to these services.
+    #[must_use]
+    pub fn new(keys: KeySet, access: AccessTable, signer: Signer, services: Pools, versions: Arc<Versions>) -> Self {
+        Self { keys: Arc::new(keys), access: Arc::new(access), signer: Arc::new(signer), services, bounds: Bounds::new(), versions }
     }
 
     /// Checks the caller and passes the call on.
@@ -178,7 +117,7 @@ impl Router {
             return Err(Box::new(unknown()));
         }
         // Roles are checked by the service only, so that there is one place for that rule.
-        let (service, authority) = self.service_of(&path, request.headers())?;
+        let (service, pool) = self.service_of(&path, request.headers())?;
         let sends_stream = is_client_stream(&path);
         let answers_stream = is_server_stream(&path);
         let kind = if sends_stream || answers_stream { CallKind::Stream } else { CallKind::OneMessage };
@@ -193,8 +132,6 @@ impl Router {
             tracing::error!(%error, "an internal token could not be signed");
             Box::new(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id."))
         })?;
-        let uri = Uri::builder().scheme("http").authority(authority.clone()).path_and_query(path).build();
-        *request.uri_mut() = uri.map_err(|_| Box::new(unknown()))?;
         let headers = request.headers_mut();
         headers.remove("host");
         let bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Box::new(unknown()))?;
@@ -205,10 +142,11 @@ impl Router {
         let budget = headers.get("grpc-timeout").and_then(|timeout| parse_timeout(timeout.to_str().ok()?));
         let budget = budget.unwrap_or(Duration::from_secs(30)).min(Duration::from_secs(30)) + Duration::from_millis(200);
         let until = Instant::now() + budget;
-        let Some(client) = self.client(kind).cloned() else { return Err(Box::new(unknown())) };
+        let lane = if kind == CallKind::Stream { Lane::Streams } else { pool.next_lane() };
+        let pool = pool.clone();
         let (versions, service, unread) = (self.versions.clone(), service.to_owned(), self.bounds.unread.clone());
         let answered = async move {
-            let answer = versions.send(&client, &caller, request, until).await.map_err(|error| {
+            let answer = versions.send((&pool, lane), &caller, request, until).await.map_err(|error| {
                 tracing::warn!(%service, %error, "a service does not answer");
                 Box::new(Status::unavailable("no answer"))
             })?;
@@ -230,8 +168,8 @@ impl Router {
 
     /// The service that a path names, `/payterms.<service>.v1.X/Y`. For methods that every service has, the header
     /// names it.
-    fn service_of(&self, path: &str, headers: &http::HeaderMap) -> Result<(&str, &Authority), Box<Status>> {
-        let service = |name: &str| self.services.get_key_value(name).map(|(name, authority)| (name.as_str(), authority));
+    fn service_of(&self, path: &str, headers: &http::HeaderMap) -> Result<(&str, &Pool), Box<Status>> {
+        let service = |name: &str| self.services.get_key_value(name).map(|(name, pool)| (name.as_str(), pool));
         let name = path.strip_prefix("/payterms.").and_then(|rest| rest.split_once(".v1.")).map(|(name, _)| name);
         if name == Some("common") && !is_inner(path) {
             let named = headers.get(SERVICE).and_then(|name| name.to_str().ok()).unwrap_or_default();

@@ -5,16 +5,13 @@
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
-use hyper_util::client::{
-    self,
-    legacy::{Client, connect::HttpConnector},
-};
 use payterms_chassis::{
     AppError,
     answer::VERSION,
     body::Small,
     call::Caller,
     copies::{self, COPIES, Version},
+    net::pool::{Lane, NoAnswer, Outgoing, Payload, Pool},
     peers::Peers,
     topology::Topology,
     ttl_cache::TtlCache,
@@ -64,31 +61,32 @@ impl Versions {
     /// a service that is still behind then has a problem that waiting does not solve.
     ///
     /// # Errors
-    /// The connection fails.
+    /// No replica answers.
     pub async fn send(
         &self,
-        client: &Client<HttpConnector, Body>,
+        (pool, lane): (&Pool, Lane),
         caller: &Caller,
         mut request: Request<Body>,
         until: Instant,
-    ) -> Result<Response<Incoming>, client::legacy::Error> {
+    ) -> Result<Response<Incoming>, NoAnswer> {
         let message = request.extensions_mut().remove::<Small>();
         let named = message.as_ref().map_or(&[][..], |Small(message)| message);
         if let Some(versions) = self.for_call(caller, request.headers(), named) {
             request.headers_mut().insert(VERSION, versions);
         }
         let (head, body) = request.into_parts();
-        let again = message.map(|Small(message)| Request::from_parts(head.clone(), Body::from(message)));
-        let mut answer = client.request(Request::from_parts(head, body)).await?;
+        let again = message.clone().map(|Small(message)| Outgoing { head: head.clone(), body: Payload::Whole(message) });
+        let body = message.map_or_else(|| Payload::Once(body), |Small(message)| Payload::Whole(message));
+        let mut answer = pool.send(Outgoing { head, body }, lane).await?;
         self.remember(caller, answer.headers());
         let time_left = || until.saturating_duration_since(Instant::now());
         if let (Some(copies), Some(mut again)) = (answer.headers_mut().remove(COPIES), again)
             && let Some(newest) = self.of_owners(caller, &copies, time_left()).await
             && let Ok(timeout) = HeaderValue::from_str(&format!("{}m", time_left().as_millis()))
         {
-            again.headers_mut().insert(VERSION, newest);
-            again.headers_mut().insert("grpc-timeout", timeout);
-            answer = client.request(again).await?;
+            again.head.headers.insert(VERSION, newest);
+            again.head.headers.insert("grpc-timeout", timeout);
+            answer = pool.send(again, lane).await?;
             answer.headers_mut().remove(COPIES);
         }
         Ok(answer)

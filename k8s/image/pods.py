@@ -106,7 +106,7 @@ def start(pod, template, more=()):
     for mount in mounts:
         os.makedirs(root + mount["mountPath"], exist_ok=True)
     with open(f"{root}/etc/hosts", "w") as file:
-        file.writelines(f"{address} {name}\n" for name, address in hosts.items())
+        file.writelines(f"{address} {name} {name}-headless\n" for name, address in hosts.items())
     assert container["securityContext"]["readOnlyRootFilesystem"]
     run("mount", "-o", "remount,bind,ro", root)
     for mount in mounts:

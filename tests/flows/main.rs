@@ -88,6 +88,7 @@ mod purchases_races;
 mod reads;
 mod recharges;
 mod refunds;
+mod replicas;
 mod reversals;
 mod reversals_of_debts;
 mod revocations;

@@ -211,7 +211,7 @@ def peers_are_the_topology(rendering):
     for name, deployment in rendering.parts().items():
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         value = next((entry["value"] for entry in container["env"] if entry["name"] == "PAYTERMS_PEERS"), "")
-        expected = [f"{peer}=http://{peer}:50051" for peer in sorted(connections()[name])]
+        expected = [f"{peer}=http://{peer}-headless:50051" for peer in sorted(connections()[name])]
         if value.split(",") != expected:
             yield f"{name}: PAYTERMS_PEERS is not {','.join(expected)}"
 

@@ -27,6 +27,7 @@ use crate::{
         jobs::{self, Jobs},
     },
     kill,
+    net::{Network, pool::pools},
     telemetry::Telemetry,
     wire::{
         identity::{Signer, Verifier},
@@ -42,7 +43,6 @@ use payterms_proto::common::v1::{
 };
 use sha2::{Digest, Sha256};
 use std::{
-    collections::BTreeMap,
     ffi::OsString,
     future::Future,
     net::SocketAddr,
@@ -144,7 +144,7 @@ impl Running {
 pub async fn start<S: Service>(
     db: Db,
     keys: &Path,
-    peers: &BTreeMap<String, String>,
+    network: &Network,
     listener: TcpListener,
     options: S::Options,
     stop: CancellationToken,
@@ -154,7 +154,7 @@ pub async fn start<S: Service>(
     if !has_schema::<S>(&db).await {
         // Recorded before the port answers, so that readiness probes see it and no call is sent here.
         db.health().waits_for_schema(S::SCHEMA_VERSION);
-        listener = early::until(listener, db.health(), &services, wait_for_schema::<S>(&db, &stop)).await?;
+        listener = early::until(listener, network, db.health(), &services, wait_for_schema::<S>(&db, &stop)).await?;
     }
     db.note_made()?;
     let topology = topology::load()?;
@@ -165,7 +165,9 @@ pub async fn start<S: Service>(
     }
     let relations = topology.get(S::NAME).cloned().unwrap_or_default();
     let copies = Arc::new(Copies::new(db.clone(), relations));
-    let peers = Peers::new(Signer::read(keys, S::NAME, db.clock().clone())?, peers)?.with_copies(copies.clone());
+    // One connection to each replica: a call between services has one message in each direction, or few.
+    let pools = pools(&network.addresses, 1);
+    let peers = Peers::new(Signer::read(keys, S::NAME, db.clock().clone())?, pools).with_copies(copies.clone());
     let flows = Flows::new(leases.clone());
     let subscribers = topology::subscribers(&topology, S::NAME);
     let published: Vec<_> = subscribers.values().flatten().cloned().collect();
@@ -196,8 +198,9 @@ pub async fn start<S: Service>(
     let tasks =
         start_background(&background, Tasks { db: db.clone(), relay, leases, jobs: parts.jobs, flows, reporter: health, services }, &stop);
     let readiness = early::readiness(db.health().clone());
+    let network = network.clone();
     let running = Running::spawn(listener, |listener| async move {
-        serve::serve(listener, layers::wrap(routes, &guard).merge(readiness), stop).await;
+        serve::serve(listener, layers::wrap(routes, &guard).merge(readiness), network, stop).await;
         for task in tasks {
             let _ = task.await;
         }
@@ -315,12 +318,12 @@ pub fn main_with<S: Service>(arguments: Vec<OsString>) -> ExitCode {
 async fn serve_until_stopped<S: Service>(options: ServiceOptions<S::Options>) -> Result<(), String> {
     let _telemetry = Telemetry::start(S::NAME, &options.common.log, &options.common.tracing)?;
     kill::arm(options.common.kill_at.clone());
-    let peers = options.common.peer_addresses()?;
+    let network = options.common.network()?;
     let stop = stop_on_signal()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let db = Db::open_with(&options.address.url()?, S::NAME, clock, &options.database).await?;
     let listener = TcpListener::bind(options.common.listen).await.map_err(|error| format!("{}: {error}", options.common.listen))?;
-    let running = start::<S>(db, &options.common.keys, &peers, listener, options.service, stop).await?;
+    let running = start::<S>(db, &options.common.keys, &network, listener, options.service, stop).await?;
     tracing::info!(service = S::NAME, address = %running.address, "serves");
     running.ended().await
 }

@@ -1,11 +1,14 @@
 //! Configuration: flags, then the environment, then an optional file. It is checked before the process binds a port or opens
 //! a database, and the error names the bad key.
 
-use crate::{telemetry::Tracing, variables};
+use crate::{
+    net::{Network, addresses::Addresses, ages::ConnectionAges},
+    telemetry::Tracing,
+    variables,
+};
 use clap::{Args, Command, CommandFactory, Parser};
 use payterms_kernel::text::without_passwords;
 use std::{
-    collections::BTreeMap,
     ffi::OsString,
     fs,
     net::SocketAddr,
@@ -25,9 +28,13 @@ pub struct CommonOptions {
     /// Folder with `<name>.key` of this service and `<name>.pub` of those who may call it.
     #[arg(long, env = "PAYTERMS_KEYS", default_value = "keys")]
     pub keys: PathBuf,
-    /// Addresses of the other services, `name=http://host:port`, comma between.
+    /// Addresses of the other services, `name=http://host:port`, comma between. A name that comes again has one more address, and
+    /// a host with several addresses has a replica at each.
     #[arg(long = "peer", env = "PAYTERMS_PEERS", value_delimiter = ',')]
     pub peers: Vec<String>,
+    /// How long connections last.
+    #[command(flatten)]
+    pub ages: ConnectionAges,
     /// Where spans go.
     #[command(flatten)]
     pub tracing: Tracing,
@@ -40,13 +47,12 @@ pub struct CommonOptions {
 }
 
 impl CommonOptions {
-    /// The peers by name.
+    /// How the process reaches others and is reached.
     ///
     /// # Errors
-    /// A sentence that names the malformed item.
-    pub fn peer_addresses(&self) -> Result<BTreeMap<String, String>, String> {
-        let pair = |item: &String| item.split_once('=').map(|(name, address)| (name.to_owned(), address.to_owned()));
-        self.peers.iter().map(|item| pair(item).ok_or_else(|| format!("--peer {item}: write name=http://host:port"))).collect()
+    /// A sentence that names the malformed address.
+    pub fn network(&self) -> Result<Network, String> {
+        Ok(Network { addresses: Addresses::parse(&self.peers)?, ages: self.ages })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The runtime that every service stands on: boot, layers, database, idempotency, events, jobs.
 //!
 //! Its nouns are tenants, requests, events and time; it uses none of any service. Its modules form layers, each of which may
-//! use only those before it: `wire`, `db`, `flow`, `bus`, `edge`, and `boot`, which may use all.
+//! use only those before it: `wire`, `net`, `db`, `flow`, `bus`, `edge`, and `boot`, which may use all.
 
 pub mod boot;
 pub mod bus;
@@ -11,6 +11,7 @@ pub mod edge;
 pub mod flow;
 pub mod key_file;
 pub mod kill;
+pub mod net;
 pub mod telemetry;
 pub mod ttl_cache;
 pub mod variables;
@@ -21,6 +22,7 @@ pub use bus::{copies, inbox, operations, peer_channel, peers, relay, run_due, sn
 pub use db::{Db, WriteTx, batch, columns, committer, keyset, pool, retry::retry, rows, single_call, sql, tenants, transaction, tx};
 pub use edge::{access, bearer, body, layers, reflection, serve};
 pub use flow::{handler, housekeeping, jobs, zones};
+pub use net::Network;
 pub use wire::{
     answer::{self, Answer},
     bank_file,

@@ -3,8 +3,10 @@
 
 /// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
 /// with the command lines.
-pub const VARIABLES: [&str; 31] = [
+pub const VARIABLES: [&str; 33] = [
     "PAYTERMS_CONFIG",
+    "PAYTERMS_CONNECTION_AGE_SECONDS",
+    "PAYTERMS_CONNECTION_GRACE_SECONDS",
     "PAYTERMS_CORS_ORIGINS",
     "PAYTERMS_DATA",
     "PAYTERMS_DATABASE_CONNECTIONS",

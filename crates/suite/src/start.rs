@@ -1,7 +1,7 @@
 //! Starts all services and the gateway, on SQLite in a data folder or on PostgreSQL.
 
 use payterms_chassis::{
-    Db,
+    Db, Network,
     boot::{self, Running},
     call::Caller,
     db::DatabaseOptions,
@@ -15,7 +15,7 @@ use payterms_kernel::{Clock, SystemClock};
 use payterms_plans::Plans;
 use payterms_wallet::Wallet;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     fs::OpenOptions,
     io::Write,
     net::SocketAddr,
@@ -98,12 +98,13 @@ impl Suite {
             Some(elsewhere) => elsewhere.clone(),
             None => Self::start_simulator(&options.data, &secret, &door, stop.clone()).await?,
         };
-        let peers: BTreeMap<_, _> = services.iter().map(|(name, address)| (name.clone(), format!("http://{address}"))).collect();
+        let addresses = services.iter().map(|(name, address)| (name.clone(), *address)).collect();
+        let network = Network { addresses, ..Network::default() };
         let mut running = Vec::new();
         if let Some(listener) = listeners.remove("wallet") {
             let db = open("wallet", options).await?;
             let own = payterms_wallet::Options { simulator: Some(simulator.clone()), simulator_secret: secret };
-            running.push(boot::start::<Wallet>(db, &keys, &peers, listener, own, stop.clone()).await?);
+            running.push(boot::start::<Wallet>(db, &keys, &network, listener, own, stop.clone()).await?);
         }
         if let Some(listener) = listeners.remove("invoicing") {
             let db = open("invoicing", options).await?;
@@ -114,7 +115,7 @@ impl Suite {
                 mail_from: "billing@payterms.example".to_owned(),
                 vies: options.vies.clone(),
             };
-            running.push(boot::start::<Invoicing>(db, &keys, &peers, listener, own, stop.clone()).await?);
+            running.push(boot::start::<Invoicing>(db, &keys, &network, listener, own, stop.clone()).await?);
         }
         if let Some(listener) = listeners.remove("credit") {
             let db = open("credit", options).await?;
@@ -124,15 +125,15 @@ impl Suite {
                 plaid_credentials: keys.join("plaid.credentials"),
                 seal_key: keys.join("seal.key"),
             };
-            running.push(boot::start::<Credit>(db, &keys, &peers, listener, bank, stop.clone()).await?);
+            running.push(boot::start::<Credit>(db, &keys, &network, listener, bank, stop.clone()).await?);
         }
         if let Some(listener) = listeners.remove("plans") {
             let db = open("plans", options).await?;
-            running.push(boot::start::<Plans>(db, &keys, &peers, listener, payterms_plans::Options {}, stop.clone()).await?);
+            running.push(boot::start::<Plans>(db, &keys, &network, listener, payterms_plans::Options {}, stop.clone()).await?);
         }
         let tokens = TokenOptions { issuer: Some(DEVELOPMENT.to_owned()), ..TokenOptions::default() };
         let own = GatewayOptions { jwks, simulator: Some(simulator.clone()), cors: options.cors.clone(), tokens };
-        let gateway = payterms_gateway::start(&keys, &peers, door, &own, stop.clone()).await?;
+        let gateway = payterms_gateway::start(&keys, &network, door, &own, stop.clone()).await?;
         let address = gateway.address;
         running.push(gateway);
         Ok(Self { gateway: address, services, simulator, keys, stop, running })

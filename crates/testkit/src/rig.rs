@@ -39,6 +39,9 @@ pub struct Services {
     credit: SocketAddr,
     plans: SocketAddr,
     lines: BTreeMap<(&'static str, &'static str), FaultyLine>,
+    /// Whether each service has a second replica, at another address.
+    twice: bool,
+    others: BTreeMap<&'static str, Process>,
     running: BTreeMap<&'static str, Process>,
 }
 
@@ -46,7 +49,12 @@ impl Services {
     /// Starts each service on what a rig has prepared, with a line that can break between each of these pairs, caller
     /// first.
     pub async fn on_lines(rig: Rig, pairs: &[(&'static str, &'static str)]) -> Self {
-        Self::between(rig, Vec::new(), pairs).await
+        Self::between(rig, Vec::new(), pairs, false).await
+    }
+
+    /// Starts each service on what a rig on PostgreSQL has prepared, with a second replica of each behind the gateway.
+    pub async fn twice(rig: Rig) -> Self {
+        Self::between(rig, Vec::new(), &[], true).await
     }
 
     /// Starts each service on what a rig has prepared.
@@ -56,10 +64,10 @@ impl Services {
 
     /// The same, with more options for each.
     pub async fn with(rig: Rig, options: Vec<String>) -> Self {
-        Self::between(rig, options, &[]).await
+        Self::between(rig, options, &[], false).await
     }
 
-    async fn between(mut rig: Rig, options: Vec<String>, pairs: &[(&'static str, &'static str)]) -> Self {
+    async fn between(mut rig: Rig, options: Vec<String>, pairs: &[(&'static str, &'static str)], twice: bool) -> Self {
         drop(rig.suite.take());
         let mut own = Self {
             rig,
@@ -70,13 +78,35 @@ impl Services {
             credit: free_address(),
             plans: free_address(),
             lines: BTreeMap::new(),
+            twice,
+            others: BTreeMap::new(),
             running: BTreeMap::new(),
         };
         own.lines = pairs.iter().map(|pair| (*pair, FaultyLine::to(own.at(pair.1)))).collect();
         for name in ["wallet", "invoicing", "credit", "plans", "gateway"] {
             own.restart(name, None).await;
+            if twice && name != "gateway" {
+                own.start_other(name).await;
+            }
         }
         own
+    }
+
+    /// Where the second replica of a service listens.
+    #[must_use]
+    pub fn other_at(&self, name: &str) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 2], self.at(name).port()))
+    }
+
+    /// Starts the second replica of a service.
+    pub async fn start_other(&mut self, name: &'static str) {
+        let process = Process::service(&self.rig.binary, name, self.other_at(name), &self.arguments(name), &self.environment).await;
+        self.others.insert(name, process);
+    }
+
+    /// Kills the second replica of a service.
+    pub fn stop_other(&mut self, name: &'static str) {
+        drop(self.others.remove(name));
     }
 
     /// What was prepared.
@@ -106,10 +136,14 @@ impl Services {
         &self.lines[&(caller, callee)]
     }
 
-    /// Where a service is reached by another.
-    fn peer(&self, caller: &'static str, callee: &'static str) -> String {
-        let at = self.lines.get(&(caller, callee)).map_or_else(|| self.at(callee), |line| line.at);
-        format!("--peer={callee}=http://{at}")
+    /// Where the services are reached by one of them.
+    fn peers(&self, caller: &'static str) -> impl Iterator<Item = String> {
+        let peer = move |callee: &'static str| {
+            let at = self.lines.get(&(caller, callee)).map_or_else(|| self.at(callee), |line| line.at);
+            let other = self.twice.then(|| self.other_at(callee));
+            std::iter::once(at).chain(other).map(move |at| format!("--peer={callee}=http://{at}"))
+        };
+        ["wallet", "invoicing", "credit", "plans"].into_iter().flat_map(peer)
     }
 
     /// The process of a service that runs.
@@ -121,15 +155,17 @@ impl Services {
     /// Starts a service, killing itself at a point if one is named.
     pub async fn restart(&mut self, name: &'static str, kill_at: Option<&str>) {
         drop(self.running.remove(name));
+        let arguments = self.arguments(name).into_iter().chain(kill_at.map(|point| format!("--kill-at={point}")));
+        let arguments: Vec<_> = arguments.collect();
+        let process = Process::service(&self.rig.binary, name, self.at(name), &arguments, &self.environment).await;
+        self.running.insert(name, process);
+    }
+
+    /// The arguments of a service, besides where it listens.
+    fn arguments(&self, name: &'static str) -> Vec<String> {
         let (data, provider) = (self.rig.data().display().to_string(), self.rig.provider);
-        let mut arguments = vec![
-            format!("--keys={data}/keys"),
-            self.peer(name, "wallet"),
-            self.peer(name, "invoicing"),
-            self.peer(name, "credit"),
-            self.peer(name, "plans"),
-            "--log=error".to_owned(),
-        ];
+        let mut arguments = vec![format!("--keys={data}/keys"), "--log=error".to_owned()];
+        arguments.extend(self.peers(name));
         if name == "gateway" {
             arguments.push(format!("--jwks={data}/keys/jwks.json"));
         } else {
@@ -151,9 +187,7 @@ impl Services {
             arguments.push(format!("--seal-key={data}/keys/seal.key"));
         }
         arguments.extend(self.options.iter().cloned());
-        arguments.extend(kill_at.map(|point| format!("--kill-at={point}")));
-        let process = Process::service(&self.rig.binary, name, self.at(name), &arguments, &self.environment).await;
-        self.running.insert(name, process);
+        arguments
     }
 
     /// Tells a service to end, and waits until it has.

@@ -18,9 +18,7 @@ use payterms_kernel::TenantId;
 use std::{collections::HashMap, time::Duration};
 use tonic::Status;
 
-/// Metadata of a refusal that is based on copies: the aggregates as `type/id`, separated by commas. The gateway and other
-/// services read it; the gateway removes it before the answer reaches a caller.
-pub const COPIES: &str = "payterms-copies";
+pub use crate::wire::answer::COPIES;
 /// How long a call waits for all its copies together. Events normally arrive within milliseconds; longer means an outage.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Versions that one call may wait for; the bound keeps the query small, since a caller can name as many as it likes.

@@ -2,10 +2,11 @@
 //! if the other service refuses because its copies are older, it repeats the call once with this service's versions.
 
 use crate::bus::copies::{COPIES, Copies, list, parse_aggregates};
-use crate::wire::answer::VERSION;
+use crate::net::pool::{Outgoing, Payload, Pool};
+use crate::wire::{answer::VERSION, deadline::parse_timeout};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use payterms_kernel::TenantId;
 use std::{
     future::Future,
@@ -13,7 +14,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use tonic::{body::Body, transport::Channel};
+use tonic::{Status, body::Body};
 use tower::{BoxError, Service};
 
 tokio::task_local! {
@@ -28,16 +29,16 @@ pub(crate) struct OfTenant(pub(crate) Option<TenantId>);
 /// A channel to one service.
 #[derive(Debug, Clone)]
 pub struct PeerChannel {
-    channel: Channel,
+    pool: Pool,
     copies: Option<Arc<Copies>>,
 }
 
 impl PeerChannel {
-    pub(crate) fn new(channel: Channel, copies: Option<Arc<Copies>>) -> Self {
-        Self { channel, copies }
+    pub(crate) fn new(pool: Pool, copies: Option<Arc<Copies>>) -> Self {
+        Self { pool, copies }
     }
 
-    async fn call_with_versions(mut self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+    async fn call_with_versions(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
         let (mut head, body) = request.into_parts();
         // Buffered, so that the call can be repeated. Between services a body is one short message, so this costs little.
         let message = body.collect().await?.to_bytes();
@@ -50,9 +51,14 @@ impl PeerChannel {
         self.send(head, message).await
     }
 
-    async fn send(&mut self, head: http::request::Parts, message: Bytes) -> Result<Response<Body>, BoxError> {
-        std::future::poll_fn(|context| self.channel.poll_ready(context)).await?;
-        Ok(self.channel.call(Request::from_parts(head, Body::new(Full::new(message)))).await?)
+    async fn send(&self, head: http::request::Parts, message: Bytes) -> Result<Response<Body>, BoxError> {
+        let time = head.headers.get("grpc-timeout").and_then(|time| parse_timeout(time.to_str().ok()?));
+        let sending = self.pool.send(Outgoing { head, body: Payload::Whole(message) }, self.pool.next_lane());
+        let answer = match time {
+            Some(time) => tokio::time::timeout(time, sending).await.map_err(|_| Status::cancelled("no answer in time"))?,
+            None => sending.await,
+        };
+        Ok(answer.map_err(|error| Status::unavailable(error.to_string()))?.map(Body::new))
     }
 
     /// The versions for a repeated call: this service's versions of the aggregates on whose copies the refusal is based.

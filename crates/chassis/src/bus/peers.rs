@@ -6,6 +6,7 @@ use crate::{
         copies::Copies,
         peer_channel::{OfTenant, PeerChannel},
     },
+    net::pool::Pools,
     telemetry,
     wire::{
         call::Caller,
@@ -14,25 +15,12 @@ use crate::{
         identity::Signer,
     },
 };
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
-use tonic::{
-    Code, Request, Response, Status,
-    metadata::MetadataValue,
-    transport::{Channel, Endpoint},
-};
+use std::{sync::Arc, time::Duration};
+use tonic::{Code, Request, Response, Status, metadata::MetadataValue};
 
 /// Attempts of a step, and the pause between them, before its driver gives up and the recovery takes over the flow.
 const ATTEMPTS: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// How often a connection to a peer is pinged, and how long the answer may take. A frozen process is noticed within the sum
-/// of both; the connection is then closed, and the next call opens another one.
-const PING_EVERY: Duration = Duration::from_secs(2);
-const PING_ANSWER: Duration = Duration::from_secs(3);
 
 /// Whether a peer's answer is a final refusal of a step: a code that a retry cannot change, with a reason on the step's list.
 fn is_refusal(status: &Status, reasons: &[&str]) -> bool {
@@ -97,28 +85,15 @@ fn log_open_step(status: &Status, attempt: u32) {
 #[derive(Debug, Clone)]
 pub struct Peers {
     signer: Arc<Signer>,
-    channels: Arc<HashMap<String, Channel>>,
+    pools: Pools,
     copies: Option<Arc<Copies>>,
 }
 
 impl Peers {
-    /// Channels to services by name and address. They connect at the first call, and again after a connection is lost.
-    ///
-    /// # Errors
-    /// A sentence that names the address that does not parse.
-    pub fn new(signer: Signer, addresses: &BTreeMap<String, String>) -> Result<Self, String> {
-        let mut channels = HashMap::new();
-        for (name, address) in addresses {
-            let endpoint = Endpoint::from_shared(address.clone())
-                .map_err(|error| format!("peer {name}: {address}: {error}"))?
-                .connect_timeout(Duration::from_secs(2))
-                .http2_keep_alive_interval(PING_EVERY)
-                .keep_alive_timeout(PING_ANSWER)
-                .keep_alive_while_idle(true)
-                .tcp_nodelay(true);
-            channels.insert(name.clone(), endpoint.connect_lazy());
-        }
-        Ok(Self { signer: Arc::new(signer), channels: Arc::new(channels), copies: None })
+    /// The services of these pools.
+    #[must_use]
+    pub fn new(signer: Signer, pools: Pools) -> Self {
+        Self { signer: Arc::new(signer), pools, copies: None }
     }
 
     /// The same peers, for a service with copies and aggregates of its own: a call that another service refuses because its
@@ -133,14 +108,13 @@ impl Peers {
     /// # Errors
     /// `UNAVAILABLE` where no address was configured.
     pub fn channel(&self, service: &str) -> Result<PeerChannel, AppError> {
-        let channel = self.channels.get(service).cloned();
-        let channel = channel.map(|channel| PeerChannel::new(channel, self.copies.clone()));
+        let channel = self.pools.get(service).map(|pool| PeerChannel::new(pool.clone(), self.copies.clone()));
         channel.ok_or_else(|| not_yet("UNAVAILABLE", &format!("No address of {service} is configured.")))
     }
 
     /// The names of the services that have an address.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.channels.keys().map(String::as_str)
+        self.pools.keys().map(String::as_str)
     }
 
     /// A request to a service in the role PEER on behalf of `caller`, within `budget` and the caller's deadline.

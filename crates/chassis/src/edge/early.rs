@@ -4,6 +4,7 @@
 use crate::{
     db::health::Health,
     edge::{layers::refuse, reflection, serve},
+    net::Network,
     wire::error::not_yet,
 };
 use axum::Router;
@@ -27,6 +28,7 @@ pub(crate) fn readiness(health: Health) -> Router {
 /// The error of `ready`, or a sentence if the port cannot be shared.
 pub(crate) async fn until<F: Future<Output = Result<(), String>>>(
     listener: TcpListener,
+    network: &Network,
     health: &Health,
     services: &[String],
     ready: F,
@@ -38,7 +40,7 @@ pub(crate) async fn until<F: Future<Output = Result<(), String>>>(
     let unavailable = || std::future::ready(refuse(not_yet("UNAVAILABLE", "The service is starting. Retry.").into()));
     let answers = reflection::health_of_waiting(services).await.merge(readiness(health.clone())).fallback(unavailable);
     // Not awaited: calls that it has accepted are answered by it to the end, while the service itself starts.
-    tokio::spawn(serve::serve(early, answers, over.clone()));
+    tokio::spawn(serve::serve(early, answers, network.clone(), over.clone()));
     let outcome = ready.await;
     over.cancel();
     outcome?;

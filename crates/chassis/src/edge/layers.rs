@@ -11,6 +11,7 @@
 //!    blocks ordinary calls.
 //! 7. `copies`: a call that names a version waits until the service's copy has it; a refusal names the copies it is based on.
 
+pub use crate::wire::deadline::parse_timeout;
 use crate::{
     bus::copies::Copies,
     edge::{
@@ -157,25 +158,6 @@ fn canonical(bare: &Status) -> Status {
 fn deadline_exceeded() -> Status {
     let message = "The time that the caller gave is over. A write may have taken effect: retry with the same request id.";
     status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
-}
-
-/// Parses a `grpc-timeout` header; `None` if it is malformed.
-#[must_use]
-pub fn parse_timeout(header: &str) -> Option<Duration> {
-    let (digits, unit) = header.split_at_checked(header.len().checked_sub(1)?)?;
-    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let amount: u64 = digits.parse().ok()?;
-    match unit {
-        "H" => amount.checked_mul(3_600).map(Duration::from_secs),
-        "M" => amount.checked_mul(60).map(Duration::from_secs),
-        "S" => Some(Duration::from_secs(amount)),
-        "m" => Some(Duration::from_millis(amount)),
-        "u" => Some(Duration::from_micros(amount)),
-        "n" => Some(Duration::from_nanos(amount)),
-        _ => None,
-    }
 }
 
 /// Sets the deadline of a call; one whose deadline has passed does no work.

@@ -1,6 +1,9 @@
 //! The accept loop: HTTP/1 and HTTP/2 on one port, limits on connections and on their silence, and a drain with a hard end.
 
-use crate::edge::connections::{Connections, OpenConnection};
+use crate::{
+    edge::connections::{Connections, OpenConnection},
+    net::{CONNECTION_WINDOW, Network, STREAM_WINDOW, ages::ConnectionAges},
+};
 use axum::Router;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -20,18 +23,13 @@ use tower::ServiceExt;
 const SILENCE: Duration = Duration::from_secs(4);
 /// How long a graceful close may take. With [`SILENCE`] it ends a connection without a request five seconds after its opening.
 const CLOSES_WITHIN: Duration = Duration::from_secs(1);
-/// The flow-control windows: bytes of one stream, and of all streams of a connection, that may be buffered unread. The
-/// connection's window equals the sum of the stream windows that a service admits, so that a stream that is read slowly does
-/// not block the others.
-pub const STREAM_WINDOW: u32 = 256 << 10;
-/// See [`STREAM_WINDOW`].
-pub const CONNECTION_WINDOW: u32 = 64 << 20;
 /// How long open calls may go on after the stop.
 pub const DRAIN: Duration = Duration::from_secs(20);
 
 /// Serves until `stop` is cancelled, then waits for open calls, at most for [`DRAIN`].
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+pub async fn serve(listener: TcpListener, router: Router, network: Network, stop: CancellationToken) {
     let open = Connections::default();
+    let ages = network.ages;
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -50,7 +48,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
                             () = admitted.unwanted(SILENCE) => false,
                         };
                         if has_sent {
-                            serve_connection(stream, router, admitted, stop).await;
+                            serve_connection(stream, router, admitted, ages, stop).await;
                         }
                     });
                 }
@@ -80,7 +78,7 @@ async fn sends_preface(stream: &TcpStream) -> bool {
     tokio::time::timeout(SILENCE, first).await.unwrap_or(false)
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, admitted: OpenConnection, stop: CancellationToken) {
+async fn serve_connection(stream: TcpStream, router: Router, admitted: OpenConnection, ages: ConnectionAges, stop: CancellationToken) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(SILENCE);
     builder
@@ -106,6 +104,16 @@ async fn serve_connection(stream: TcpStream, router: Router, admitted: OpenConne
     tokio::select! {
         _ = connection.as_mut() => return,
         () = stop.cancelled() => {}
+        () = ages.is_old() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                _ = connection.as_mut() => {}
+                () = tokio::time::sleep(ages.grace()) => {}
+                // The stop gives what is left its own time.
+                () = stop.cancelled() => drop(connection.await),
+            }
+            return;
+        }
         () = admitted.unwanted(SILENCE) => {
             connection.as_mut().graceful_shutdown();
             // A connection that hangs within its first headers does not end by itself, so the close is bounded.

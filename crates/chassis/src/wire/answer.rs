@@ -6,6 +6,9 @@ use tonic::{Response, metadata::MetadataValue};
 pub const REPLAYED: &str = "idempotent-replayed";
 /// Metadata with the aggregate versions that a write made, as `type/id@n`, separated by commas.
 pub const VERSION: &str = "payterms-version";
+/// Metadata of a refusal that is based on copies: the aggregates as `type/id`, separated by commas. The gateway and other
+/// services read it; the gateway removes it before the answer reaches a caller.
+pub const COPIES: &str = "payterms-copies";
 
 /// The answer of a write.
 #[derive(Debug, Clone, PartialEq)]

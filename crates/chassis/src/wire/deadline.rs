@@ -18,3 +18,22 @@ pub fn deadline() -> Option<tokio::time::Instant> {
 pub fn time_left() -> Option<Duration> {
     deadline().map(|deadline| deadline.saturating_duration_since(tokio::time::Instant::now()))
 }
+
+/// Parses a `grpc-timeout` header; `None` if it is malformed.
+#[must_use]
+pub fn parse_timeout(header: &str) -> Option<Duration> {
+    let (digits, unit) = header.split_at_checked(header.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let amount: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => amount.checked_mul(3_600).map(Duration::from_secs),
+        "M" => amount.checked_mul(60).map(Duration::from_secs),
+        "S" => Some(Duration::from_secs(amount)),
+        "m" => Some(Duration::from_millis(amount)),
+        "u" => Some(Duration::from_micros(amount)),
+        "n" => Some(Duration::from_nanos(amount)),
+        _ => None,
+    }
+}

@@ -1,0 +1,29 @@
+//! The lines between processes: addresses of services, connections to their replicas, and which calls go where.
+
+pub mod addresses;
+pub mod ages;
+pub(crate) mod budget;
+pub(crate) mod health_check;
+pub(crate) mod line;
+pub mod pool;
+pub mod repeatable;
+pub(crate) mod replica;
+
+use addresses::Addresses;
+use ages::ConnectionAges;
+
+/// How a process reaches others and is reached by them.
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    /// Where the services are that it calls.
+    pub addresses: Addresses,
+    /// How long connections to it last.
+    pub ages: ConnectionAges,
+}
+
+/// The flow-control windows: bytes of one stream, and of all streams of a connection, that may be buffered unread. The
+/// connection's window equals the sum of the stream windows that a service admits, so that a stream that is read slowly does
+/// not block the others.
+pub const STREAM_WINDOW: u32 = 256 << 10;
+/// See [`STREAM_WINDOW`].
+pub const CONNECTION_WINDOW: u32 = 64 << 20;
