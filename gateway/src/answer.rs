@@ -4,6 +4,7 @@
 //! A refusal has no body: its status is in its headers, and the headers must end the stream. Go clients report a broken
 //! answer if headers do not end the stream and no trailers follow.
 
+use crate::in_flight::SHORT_ANSWER;
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures::stream;
@@ -15,8 +16,6 @@ use std::{convert::Infallible, time::Duration};
 use tokio::sync::mpsc::{self, Sender, error::SendTimeoutError};
 use tonic::{Code, Status};
 
-/// The bytes of an answer larger than this count against its caller until it is read.
-const SMALL: usize = 64 << 10;
 /// A stream of which the caller reads nothing for this long is ended, so that it does not occupy the service for ever.
 const UNREAD: Duration = Duration::from_secs(20);
 
@@ -25,7 +24,7 @@ const UNREAD: Duration = Duration::from_secs(20);
 pub(crate) struct Whole {
     head: Parts,
     frames: Vec<Frame<Bytes>>,
-    /// Its size in bytes, if it is larger than [`SMALL`].
+    /// Its size in bytes, if it is larger than [`SHORT_ANSWER`].
     pub large_size: Option<usize>,
 }
 
@@ -37,12 +36,11 @@ pub(crate) async fn whole(answer: http::Response<Incoming>) -> Result<Whole, Box
         let frame = frame.map_err(|_| Box::new(cut()))?;
         bytes = bytes.saturating_add(frame.data_ref().map_or(0, Bytes::len));
         if bytes > INNER_MESSAGE {
-            let message = "The answer is larger than 16 MiB. Ask for a smaller page.";
-            return Err(Box::new(status(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", message)));
+            return Err(Box::new(too_large()));
         }
         frames.push(frame);
     }
-    Ok(Whole { head, frames, large_size: (bytes > SMALL).then_some(bytes) })
+    Ok(Whole { head, frames, large_size: (bytes > SHORT_ANSWER).then_some(bytes) })
 }
 
 impl Whole {
@@ -100,7 +98,13 @@ fn not_read(unread: Duration) -> Status {
     status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", &message)
 }
 
-fn cut() -> Status {
+/// The status of an answer beyond the limit.
+pub(crate) fn too_large() -> Status {
+    let message = "The answer is larger than 16 MiB. Ask for a smaller page.";
+    status(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", message)
+}
+
+pub(crate) fn cut() -> Status {
     body::cut("The answer was cut off. Ask again with the same request id.")
 }
 

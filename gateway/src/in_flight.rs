@@ -13,7 +13,7 @@ use tonic::Status;
 pub struct Most {
     /// The name of what is counted, for the text of a refusal.
     what: &'static str,
-    of_caller: usize,
+    pub(crate) of_caller: usize,
     of_tenant: usize,
 }
 
@@ -26,6 +26,9 @@ pub const STREAMS: Most = Most { what: "streams", of_caller: 48, of_tenant: 96 }
 pub const LARGE_MESSAGES: Most = Most { what: "messages above 64 KiB", of_caller: 16, of_tenant: 32 };
 /// Bytes of answers above 64 KiB that callers have not read yet. They occupy memory of the gateway.
 pub const UNREAD_BYTES: Most = Most { what: "bytes of unread answers", of_caller: 64 << 20, of_tenant: 128 << 20 };
+
+/// The bytes of an answer larger than this count against its caller until it is read.
+pub const SHORT_ANSWER: usize = 64 << 10;
 
 /// Calls with the same key are counted together: the tenant (`None` for callers without one) and the subject (`None` for
 /// the whole tenant).
@@ -85,6 +88,32 @@ impl InFlight {
     }
 }
 
+/// An answer that is written anew for its caller. What it is longer then counts too.
+#[derive(Debug, Clone)]
+pub struct Unread {
+    counts: InFlight,
+    caller: Caller,
+    /// Bytes that are counted already.
+    counted: usize,
+}
+
+impl Unread {
+    /// An answer of which this many bytes are counted.
+    #[must_use]
+    pub fn new(counts: InFlight, caller: Caller, counted: usize) -> Self {
+        Self { counts, caller, counted }
+    }
+
+    /// Counts what an answer of `written` bytes has beyond those that are counted already. A short one is not counted.
+    ///
+    /// # Errors
+    /// `OVERLOADED` if the caller or its tenant has too much unread.
+    pub fn count(&self, written: usize) -> Result<Option<UnderWay>, Box<Status>> {
+        let more = if written > SHORT_ANSWER { written.saturating_sub(self.counted) } else { 0 };
+        (more > 0).then(|| self.counts.begin_many(&self.caller, more)).transpose()
+    }
+}
+
 impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut counts = self.counts.counts();
@@ -108,7 +137,7 @@ fn overloaded(most: Most) -> Status {
 
 #[cfg(test)]
 mod tests {
-    use super::{CALLS, InFlight, UNREAD_BYTES};
+    use super::{CALLS, InFlight, SHORT_ANSWER, UNREAD_BYTES, Unread};
     use payterms_chassis::call::Caller;
 
     fn caller(subject: &str, tenant: &str) -> Caller {
@@ -135,6 +164,19 @@ mod tests {
         let most = counts.begin_many(&caller("ann", "acme"), UNREAD_BYTES.of_caller).unwrap();
         assert!(counts.begin_many(&caller("ann", "acme"), 1).is_err());
         drop((most, counts.begin_many(&caller("bob", "acme"), 1).unwrap()));
+        assert!(counts.counts().is_empty());
+    }
+
+    #[test]
+    fn what_is_written_anew_counts_as_it_is_written() {
+        let (counts, ann) = (InFlight::new(UNREAD_BYTES), caller("ann", "acme"));
+        let of = |counted| Unread::new(counts.clone(), ann.clone(), counted);
+        assert!(of(0).count(SHORT_ANSWER).unwrap().is_none());
+        assert!(of(100_000).count(90_000).unwrap().is_none(), "it became shorter");
+        let written = of(10 << 20).count(40 << 20).unwrap();
+        assert!(written.is_some() && counts.begin_many(&ann, 35 << 20).is_err());
+        drop((counts.begin_many(&ann, 34 << 20).unwrap(), written));
+        assert_eq!(of(0).count(65 << 20).unwrap_err().code(), tonic::Code::ResourceExhausted);
         assert!(counts.counts().is_empty());
     }
 }

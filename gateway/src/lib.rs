@@ -6,6 +6,7 @@ mod answer;
 mod connect;
 pub mod identity;
 pub mod in_flight;
+mod metadata;
 pub mod route;
 pub mod versions;
 pub mod web;

@@ -2,9 +2,10 @@
 
 use crate::{
     answer,
-    connect::Incoming,
+    connect::{Incoming, StreamFault},
     identity::KeySet,
-    in_flight::{self, InFlight, UnderWay},
+    in_flight::{self, InFlight, UnderWay, Unread},
+    metadata,
     versions::Versions,
 };
 use axum::{extract::Request, middleware::Next, response::Response};
@@ -17,7 +18,7 @@ use payterms_chassis::{
     error::status,
     identity::Signer,
     layers::{self, is_inner, parse_timeout, refuse},
-    net::pool::{Lane, Pool, Pools},
+    net::pool::{Lane, NoAnswer, Pool, Pools},
     telemetry,
 };
 use std::{sync::Arc, time::Duration};
@@ -122,6 +123,8 @@ impl Router {
         let answers_stream = is_server_stream(&path);
         let kind = if sends_stream || answers_stream { CallKind::Stream } else { CallKind::OneMessage };
         let limit = if kind == CallKind::Stream { &self.bounds.streams } else { &self.bounds.calls };
+        let fault = request.extensions().get::<StreamFault>().cloned();
+        let is_translated = fault.is_some() || request.extensions().get::<Incoming>().is_some();
         let (mut request, under_way) = if sends_stream {
             (request, limit.begin(&caller)?)
         } else {
@@ -133,7 +136,7 @@ impl Router {
             Box::new(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id."))
         })?;
         let headers = request.headers_mut();
-        headers.remove("host");
+        metadata::keep_passed_on(headers);
         let bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Box::new(unknown()))?;
         headers.insert("authorization", bearer);
         if let Ok(trace) = HeaderValue::from_str(&telemetry::trace_parent()) {
@@ -146,17 +149,23 @@ impl Router {
         let pool = pool.clone();
         let (versions, service, unread) = (self.versions.clone(), service.to_owned(), self.bounds.unread.clone());
         let answered = async move {
-            let answer = versions.send((&pool, lane), &caller, request, until).await.map_err(|error| {
-                tracing::warn!(%service, %error, "a service does not answer");
-                Box::new(Status::unavailable("no answer"))
-            })?;
-            if answers_stream {
-                return Ok(answer::stream(answer, under_way));
+            let answer = versions
+                .send((&pool, lane), &caller, request, until)
+                .await
+                .map_err(|error| Box::new(no_answer(&service, &error, fault)))?;
+            let (mut response, counted) = if answers_stream {
+                (answer::stream(answer, under_way), 0)
+            } else {
+                // The connection is shared, so an answer that this caller does not read must not stay on it.
+                let answer = answer::whole(answer).await?;
+                let size = answer.large_size;
+                let bytes = size.map(|bytes| unread.begin_many(&caller, bytes)).transpose()?;
+                (answer.into_response((under_way, bytes)), size.unwrap_or_default())
+            };
+            if is_translated {
+                response.extensions_mut().insert(Unread::new(unread, caller, counted));
             }
-            // The connection is shared, so an answer that this caller does not read must not stay on it.
-            let answer = answer::whole(answer).await?;
-            let bytes = answer.large_size.map(|bytes| unread.begin_many(&caller, bytes)).transpose()?;
-            Ok(answer.into_response((under_way, bytes)))
+            Ok(response)
         };
         // It runs in its own task, so that it is not cancelled when its caller goes away: the call counts as under way
         // until the service has finished it.
@@ -202,6 +211,16 @@ pub async fn admit(router: Router, mut request: Request, next: Next) -> Response
         }
         Err(status) => refuse(*status),
     }
+}
+
+/// The status of a call without an answer. Where the caller's own stream was at fault, nothing is wrong with the service.
+fn no_answer(service: &str, error: &NoAnswer, fault: Option<StreamFault>) -> Status {
+    if let Some(status) = fault.and_then(|fault| fault.status()) {
+        tracing::debug!(service, reason = status.message(), "a caller's stream is refused");
+        return status;
+    }
+    tracing::warn!(service, %error, "a service does not answer");
+    Status::unavailable("no answer")
 }
 
 fn unknown() -> Status {

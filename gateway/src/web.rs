@@ -19,6 +19,12 @@ use std::time::Duration;
 /// The largest notification in bytes. Providers' notifications are much smaller.
 const LARGEST: usize = 65_536;
 
+/// The subject in whose name a provider's notification is passed on. It is the same for all providers and whatever the path names, since
+/// the path is anybody's.
+const PROVIDER: &str = "provider";
+/// The longest name of a provider.
+const LONGEST_PROVIDER: usize = 32;
+
 /// The resources of the handlers.
 #[derive(Debug, Clone)]
 pub struct Web {
@@ -51,15 +57,14 @@ async fn notification(
     headers: HeaderMap,
     request: Request,
 ) -> Response {
+    let Some(tenant) = tenant.parse().ok().filter(|_| is_provider(&provider)) else { return StatusCode::NOT_FOUND.into_response() };
     // The body is read within a limit of size and time, so that a half-sent one does not occupy a task for ever.
     let Ok(request) = body::whole(request, LARGEST).await else { return StatusCode::REQUEST_TIMEOUT.into_response() };
     let Ok(body) = axum::body::to_bytes(request.into_body(), LARGEST).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let header = headers.get(format!("{provider}-signature")).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let Ok(tenant) = tenant.parse() else { return StatusCode::NOT_FOUND.into_response() };
-    let message =
-        ReceiveNotificationRequest { tenant: format!("tenants/{tenant}"), provider: provider.clone(), body, signature: header.to_owned() };
+    let message = ReceiveNotificationRequest { tenant: format!("tenants/{tenant}"), provider, body, signature: header.to_owned() };
     let mut caller = Caller::service("gateway", &tenant, None);
-    caller.subject = format!("provider:{provider}");
+    PROVIDER.clone_into(&mut caller.subject);
     let Ok(request) = web.peers.request("wallet", &caller, message, Duration::from_secs(15)) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
@@ -73,6 +78,13 @@ async fn notification(
             _ => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         },
     }
+}
+
+/// Whether a text can be the name of a provider: lower-case letters, digits and hyphens, a letter first.
+fn is_provider(text: &str) -> bool {
+    let starts = text.bytes().next().is_some_and(|first| first.is_ascii_lowercase());
+    let is_inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    starts && text.len() <= LONGEST_PROVIDER && text.bytes().all(is_inside)
 }
 
 /// Forwards to the simulator's page, so that a browser needs only the gateway's port.

@@ -36,6 +36,7 @@ mod disputes;
 mod disputes_of_parts;
 mod documents;
 mod door;
+mod door_limits;
 mod expiry;
 mod fees;
 mod fuzz;

@@ -21,44 +21,44 @@ on_both!(
     pages_call_by_grpc_web,
 );
 
-const POST_DEBIT: &str = "payterms.wallet.v1.PostingService/PostDebit";
-const GET_WALLET: &str = "payterms.wallet.v1.WalletService/GetWallet";
-const RECORD_STREAM: &str = "payterms.wallet.v1.UsageService/RecordUsageStream";
+pub(crate) const POST_DEBIT: &str = "payterms.wallet.v1.PostingService/PostDebit";
+pub(crate) const GET_WALLET: &str = "payterms.wallet.v1.WalletService/GetWallet";
+pub(crate) const RECORD_STREAM: &str = "payterms.wallet.v1.UsageService/RecordUsageStream";
 
 /// Someone who has an HTTP library and a token.
-struct Curl {
-    client: Client,
-    gateway: String,
-    token: String,
+pub(crate) struct Curl {
+    pub(crate) client: Client,
+    pub(crate) gateway: String,
+    pub(crate) token: String,
 }
 
 impl Curl {
-    fn of(world: &World, role: &str, customer: Option<&str>) -> Self {
+    pub(crate) fn of(world: &World, role: &str, customer: Option<&str>) -> Self {
         let token = world.suite.token(&person("acme", role, customer), 600).unwrap();
         Self { client: Client::new(), gateway: format!("http://{}", world.suite.gateway), token }
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}/{path}", self.gateway)).bearer_auth(&self.token)
     }
 
-    fn post(&self, path: &str, kind: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
+    pub(crate) fn post(&self, path: &str, kind: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
         self.request(Method::POST, path).header("content-type", kind).body(body)
     }
 
-    async fn json(&self, path: &str, message: &Value) -> (StatusCode, Value) {
+    pub(crate) async fn json(&self, path: &str, message: &Value) -> (StatusCode, Value) {
         read(self.post(path, "application/json", message.to_string())).await
     }
 }
 
-async fn read(request: RequestBuilder) -> (StatusCode, Value) {
+pub(crate) async fn read(request: RequestBuilder) -> (StatusCode, Value) {
     let answer = request.send().await.unwrap();
     let (status, bytes) = (answer.status(), answer.bytes().await.unwrap());
     (status, serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{error}: {bytes:?}")))
 }
 
 /// The reason and the metadata of an error object.
-fn info(error: &Value) -> &Value {
+pub(crate) fn info(error: &Value) -> &Value {
     let details = error["details"].as_array().unwrap();
     details.iter().find(|detail| detail["type"] == "google.rpc.ErrorInfo").map(|detail| &detail["debug"]).unwrap()
 }
@@ -193,12 +193,12 @@ async fn what_is_no_message_changes_nothing(world: &World) {
 }
 
 /// A message behind its flags and its length.
-fn envelope(flags: u8, message: &str) -> Vec<u8> {
+pub(crate) fn envelope(flags: u8, message: &str) -> Vec<u8> {
     [&[flags][..], &u32::try_from(message.len()).unwrap().to_be_bytes(), message.as_bytes()].concat()
 }
 
 /// The messages of an answer, with their flags.
-async fn messages(answer: Response) -> Vec<(u8, Value)> {
+pub(crate) async fn messages(answer: Response) -> Vec<(u8, Value)> {
     let (mut bytes, mut found) = (&answer.bytes().await.unwrap()[..], Vec::new());
     while let Some((head, rest)) = bytes.split_first_chunk::<5>() {
         let (message, after) = rest.split_at(u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize);

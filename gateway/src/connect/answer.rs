@@ -1,10 +1,15 @@
 //! Answers of the services, translated for callers over plain HTTP.
 
 use super::{
+    apart,
     contract::{Codec, Shape},
     envelope::{END, Envelope, Envelopes},
     headers, json, refusal,
     request::StreamFault,
+};
+use crate::{
+    answer::{cut, too_large},
+    in_flight::{UnderWay, Unread},
 };
 use axum::{body::Body, response::Response};
 use bytes::{Bytes, BytesMut};
@@ -26,11 +31,13 @@ pub(super) fn refused(status: &Status, codec: Codec, shape: Shape) -> Response {
 }
 
 /// Translates an answer with one message; `method` is none where the path names none, which the services refuse.
-pub(super) async fn one_message(answer: Response, method: Option<&MethodDescriptor>, codec: Codec) -> Response {
-    let (head, mut body) = answer.into_parts();
+pub(super) async fn one_message(answer: Response, method: Option<MethodDescriptor>, codec: Codec) -> Response {
+    let (mut head, mut body) = answer.into_parts();
+    let unread = head.extensions.remove::<Unread>();
     let (mut bytes, mut trailers) = (BytesMut::new(), HeaderMap::new());
     while let Some(frame) = body.frame().await {
         match frame.map(http_body::Frame::into_data) {
+            Ok(Ok(data)) if bytes.len().saturating_add(data.len()) > INNER_MESSAGE => return refusal::answer(&too_large()),
             Ok(Ok(data)) => bytes.extend_from_slice(&data),
             Ok(Err(frame)) => trailers = frame.into_trailers().unwrap_or_default(),
             Err(_) => return refusal::answer(&cut()),
@@ -39,13 +46,16 @@ pub(super) async fn one_message(answer: Response, method: Option<&MethodDescript
     let status = Status::from_header_map(&head.headers).or_else(|| Status::from_header_map(&trailers)).unwrap_or_else(cut);
     let metadata = headers::to_http(head.headers, &trailers);
     let message = match (status.code(), method) {
-        (Code::Ok, Some(method)) => message_of(&bytes).and_then(|message| translated(method, codec, message)),
+        (Code::Ok, Some(method)) => match message_of(&bytes) {
+            Ok(message) => translated(method, codec, message, unread.as_ref()).await,
+            Err(status) => Err(status),
+        },
         (Code::Ok, None) => Err(Box::new(fault())),
         _ => Err(Box::new(status)),
     };
     let mut answer = match message {
         // The body that was read counts against its caller until it is dropped. It is kept until this one is consumed.
-        Ok(message) => Response::new(body::holding(Full::new(message), body)),
+        Ok((message, more)) => Response::new(body::holding(Full::new(message), (body, more))),
         Err(status) => refusal::answer(&status),
     };
     if answer.status() == StatusCode::OK {
@@ -60,48 +70,66 @@ pub(super) async fn one_message(answer: Response, method: Option<&MethodDescript
 
 /// Translates an answer that is a stream, or the answer to one.
 pub(super) fn stream(answer: Response, method: MethodDescriptor, codec: Codec, fault: StreamFault) -> Response {
-    let (head, body) = answer.into_parts();
+    let (mut head, body) = answer.into_parts();
+    let unread = head.extensions.remove::<Unread>();
     let status = Status::from_header_map(&head.headers);
     let metadata = headers::to_http(head.headers, &HeaderMap::new());
     if let Some(status) = fault.status().or(status).filter(|status| status.code() != Code::Ok) {
         return streamed(metadata, codec, Body::from(end(Some(&status), &HeaderMap::new())));
     }
-    let frames = stream::unfold(Some((body, Envelopes::default())), move |state| {
-        let (method, fault) = (method.clone(), fault.clone());
-        async move {
-            let (mut body, mut envelopes) = state?;
-            let (piece, goes_on) = next(&mut body, &mut envelopes, &method, codec, &fault).await;
-            Some((Ok::<_, Infallible>(piece), goes_on.then_some((body, envelopes))))
-        }
+    let open = Open { body, envelopes: Envelopes::default(), method, codec, fault, unread, held: None };
+    let frames = stream::unfold(Some(open), async |open| {
+        let mut open = open?;
+        let (piece, goes_on) = open.next().await;
+        Some((Ok::<_, Infallible>(piece), goes_on.then_some(open)))
     });
     streamed(metadata, codec, Body::from_stream(frames))
 }
 
-/// The next envelope of a stream, and whether others follow.
-async fn next(body: &mut Body, envelopes: &mut Envelopes, method: &MethodDescriptor, codec: Codec, fault: &StreamFault) -> (Bytes, bool) {
-    let ended = |status: &Status, trailers: &HeaderMap| {
-        let status = fault.status().unwrap_or_else(|| status.clone());
+/// A stream that is being answered.
+struct Open {
+    body: Body,
+    envelopes: Envelopes,
+    method: MethodDescriptor,
+    codec: Codec,
+    fault: StreamFault,
+    unread: Option<Unread>,
+    /// Counts the last envelope until its caller has read it, which is when the next one is asked for.
+    held: Option<UnderWay>,
+}
+
+impl Open {
+    /// The next envelope, and whether others follow.
+    async fn next(&mut self) -> (Bytes, bool) {
+        self.held = None;
+        loop {
+            match self.envelopes.next(INNER_MESSAGE) {
+                Ok(Some(envelope)) => {
+                    return match translated(self.method.clone(), self.codec, envelope.message, self.unread.as_ref()).await {
+                        Ok((message, held)) => {
+                            self.held = held;
+                            (Envelope::wrap(0, &message), true)
+                        }
+                        Err(status) => self.ended(&status, &HeaderMap::new()),
+                    };
+                }
+                Ok(None) => {}
+                Err(_) => return self.ended(&too_large(), &HeaderMap::new()),
+            }
+            match self.body.frame().await.map(|frame| frame.map(http_body::Frame::into_data)) {
+                Some(Ok(Ok(data))) => self.envelopes.push(&data),
+                Some(Ok(Err(frame))) => {
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    return self.ended(&Status::from_header_map(&trailers).unwrap_or_else(cut), &trailers);
+                }
+                Some(Err(_)) | None => return self.ended(&cut(), &HeaderMap::new()),
+            }
+        }
+    }
+
+    fn ended(&self, status: &Status, trailers: &HeaderMap) -> (Bytes, bool) {
+        let status = self.fault.status().unwrap_or_else(|| status.clone());
         (end((status.code() != Code::Ok).then_some(&status), trailers), false)
-    };
-    loop {
-        match envelopes.next(INNER_MESSAGE) {
-            Ok(Some(envelope)) => {
-                return match translated(method, codec, envelope.message) {
-                    Ok(message) => (Envelope::wrap(0, &message), true),
-                    Err(status) => ended(&status, &HeaderMap::new()),
-                };
-            }
-            Ok(None) => {}
-            Err(_) => return ended(&body::too_large(), &HeaderMap::new()),
-        }
-        match body.frame().await.map(|frame| frame.map(http_body::Frame::into_data)) {
-            Some(Ok(Ok(data))) => envelopes.push(&data),
-            Some(Ok(Err(frame))) => {
-                let trailers = frame.into_trailers().unwrap_or_default();
-                return ended(&Status::from_header_map(&trailers).unwrap_or_else(cut), &trailers);
-            }
-            Some(Err(_)) | None => return ended(&cut(), &HeaderMap::new()),
-        }
     }
 }
 
@@ -138,12 +166,23 @@ fn message_of(bytes: &[u8]) -> Result<Bytes, Box<Status>> {
     envelopes.next(INNER_MESSAGE).ok().flatten().map(|envelope| envelope.message).ok_or_else(|| Box::new(fault()))
 }
 
-fn translated(method: &MethodDescriptor, codec: Codec, message: Bytes) -> Result<Bytes, Box<Status>> {
+/// A message as its caller reads it, with what counts its length.
+async fn translated(
+    method: MethodDescriptor,
+    codec: Codec,
+    message: Bytes,
+    unread: Option<&Unread>,
+) -> Result<(Bytes, Option<UnderWay>), Box<Status>> {
     if codec == Codec::Proto {
-        return Ok(message);
+        return Ok((message, None));
     }
-    let message = DynamicMessage::decode(method.output(), message).map_err(|_| Box::new(fault()))?;
-    Ok(json::write(&message).map_err(|_| Box::new(fault()))?.into())
+    let written = apart::run(message.len(), move || {
+        let message = DynamicMessage::decode(method.output(), message).map_err(|_| Box::new(fault()))?;
+        Ok(Bytes::from(json::write(&message).map_err(|_| Box::new(fault()))?))
+    });
+    let written = written.await?;
+    let more = unread.map(|unread| unread.count(written.len())).transpose()?.flatten();
+    Ok((written, more))
 }
 
 fn fault() -> Status {
@@ -151,6 +190,81 @@ fn fault() -> Status {
     status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id; report it if it lasts.")
 }
 
-fn cut() -> Status {
-    body::cut("The answer was cut off. Ask again with the same request id.")
+#[cfg(test)]
+mod tests {
+    use super::{one_message, stream};
+    use crate::{
+        connect::{
+            contract::{self, Codec},
+            envelope::Envelope,
+            request::StreamFault,
+        },
+        in_flight::{InFlight, UNREAD_BYTES, Unread},
+    };
+    use axum::{body::Body, response::Response};
+    use bytes::Bytes;
+    use http::StatusCode;
+    use http_body_util::BodyExt;
+    use payterms_chassis::call::Caller;
+    use payterms_proto::invoicing::v1::{Document, DownloadDocumentsResponse, GetMailTemplateResponse, MailTemplate};
+    use prost::Message;
+
+    const GET_TEMPLATE: &str = "/payterms.invoicing.v1.MailTemplateService/GetMailTemplate";
+
+    fn unread() -> (InFlight, Caller, Unread) {
+        let (counts, caller) = (InFlight::new(UNREAD_BYTES), Caller::service("a", &"acme".parse().unwrap(), None));
+        (counts.clone(), caller.clone(), Unread::new(counts, caller, 0))
+    }
+
+    fn answered(bytes: Body, unread: Unread) -> Response {
+        let mut answer = Response::new(bytes);
+        answer.headers_mut().insert("grpc-status", "0".parse().unwrap());
+        answer.extensions_mut().insert(unread);
+        answer
+    }
+
+    /// A text that JSON writes with six bytes for one.
+    fn growing() -> String {
+        "\u{1}".repeat(20_000)
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_read_to_its_limit() {
+        let endless = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![0; 1 << 20])));
+        let answer = one_message(Response::new(Body::from_stream(endless)), None, Codec::Json).await;
+        assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
+    async fn an_answer_counts_as_it_is_written_until_it_is_read() {
+        let (counts, caller, unread) = unread();
+        let template = MailTemplate { text: growing(), ..MailTemplate::default() };
+        let message = GetMailTemplateResponse { mail_template: Some(template) }.encode_to_vec();
+        let answer =
+            || one_message(answered(Envelope::wrap(0, &message).into(), unread.clone()), contract::method(GET_TEMPLATE), Codec::Json);
+        let written = answer().await;
+        assert_eq!(written.status(), StatusCode::OK);
+        let rest = UNREAD_BYTES.of_caller - 120_000;
+        assert!(counts.begin_many(&caller, rest).is_err(), "what is not read counts");
+        assert!(written.into_body().collect().await.unwrap().to_bytes().len() > 120_000);
+        let _held = counts.begin_many(&caller, rest).unwrap();
+        assert_eq!(answer().await.status(), StatusCode::TOO_MANY_REQUESTS);
+    }
+
+    #[tokio::test]
+    async fn messages_of_a_stream_count_one_by_one() {
+        let (counts, caller, unread) = unread();
+        let method = contract::method("/payterms.invoicing.v1.DocumentService/DownloadDocuments").unwrap();
+        let long = DownloadDocumentsResponse { document: Some(Document { file_name: growing(), ..Document::default() }) }.encode_to_vec();
+        let frames = [Envelope::wrap(0, &long), Envelope::wrap(0, &[])].concat();
+        let mut answer = answered(Body::from(frames), unread);
+        answer.headers_mut().clear();
+        let mut body = stream(answer, method, Codec::Json, StreamFault::default()).into_body();
+        let mut next = async || body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert!(next().await.len() > 120_000);
+        assert!(counts.begin_many(&caller, UNREAD_BYTES.of_caller).is_err());
+        assert_eq!(next().await, Envelope::wrap(0, b"{}"));
+        assert!(counts.begin_many(&caller, UNREAD_BYTES.of_caller).is_ok());
+        assert!(String::from_utf8_lossy(&next().await).contains("unavailable"), "it has no end");
+    }
 }

@@ -31,6 +31,32 @@ pub(super) fn raise_to_http2(request: &mut Request) {
     }
 }
 
+/// The content types of gRPC-Web, binary and in base64.
+pub(super) const GRPC_WEB: &str = "application/grpc-web+proto";
+pub(super) const GRPC_WEB_TEXT: &str = "application/grpc-web-text+proto";
+
+/// Whether what follows a content type names no other characters than UTF-8, the only ones that JSON has.
+pub(super) fn is_utf8(parameters: &str) -> bool {
+    parameters.split(';').filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
+        let value = value.trim().trim_matches('"');
+        !name.trim().eq_ignore_ascii_case("charset") || value.eq_ignore_ascii_case("utf-8") || value.eq_ignore_ascii_case("utf8")
+    })
+}
+
+/// Writes the headers of a gRPC-Web call of this content type as the library compares them: letter by letter. Who does not say which
+/// form the answer should have gets that of the question.
+pub(super) fn of_grpc_web(headers: &mut HeaderMap, kind: &'static str) {
+    let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
+    let mut accepted = accepted.split(',').map(|kind| kind.trim().to_ascii_lowercase());
+    let answered = match accepted.find(|kind| kind.starts_with("application/grpc-web")) {
+        Some(named) if named.starts_with("application/grpc-web-text") => GRPC_WEB_TEXT,
+        Some(_) => GRPC_WEB,
+        None => kind,
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::ACCEPT, HeaderValue::from_static(answered));
+}
+
 /// Replaces Connect's headers by gRPC's, and returns the `Idempotency-Key`.
 pub(super) fn to_grpc(headers: &mut HeaderMap) -> Result<Option<String>, Box<Status>> {
     let malformed = |reason, text: &str| Box::new(status(Code::InvalidArgument, reason, text));

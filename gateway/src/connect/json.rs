@@ -1,7 +1,7 @@
 //! Messages as JSON, by the rules of `ProtoJSON`. What does not fit is refused with the field's path.
 
-use super::unambiguous::Unambiguous;
-use payterms_chassis::error::DOMAIN;
+use super::unambiguous::{Left, Unambiguous};
+use payterms_chassis::error::{DOMAIN, status};
 use prost_reflect::{DeserializeOptions, DynamicMessage, Kind, MessageDescriptor};
 use serde::de::DeserializeSeed;
 use serde_json::de::SliceRead;
@@ -13,10 +13,15 @@ use tonic_types::{ErrorDetails, StatusExt};
 /// The most names that a refusal lists.
 const MOST_NAMES: usize = 60;
 
+/// The most values of a message. Each takes a hundred times the memory of the two or three bytes that one may be.
+pub(super) const MOST_VALUES: usize = 200_000;
+
 /// Reads a message. A field that the message does not have is refused, so that a misspelt name is not taken for nothing, and so
 /// is one that is set twice.
 pub(super) fn read(kind: &MessageDescriptor, json: &[u8]) -> Result<DynamicMessage, Box<Status>> {
-    tracked(kind, json, |reader| Unambiguous(Some(kind)).deserialize(reader))?;
+    let left = Left::new(MOST_VALUES);
+    let read = tracked(kind, json, |reader| Unambiguous::new(Some(kind), &left).deserialize(reader));
+    read.map_err(|status| if left.is_exceeded() { Box::new(too_many()) } else { status })?;
     let options = DeserializeOptions::new().deny_unknown_fields(true);
     tracked(kind, json, |reader| DynamicMessage::deserialize_with_options(kind.clone(), reader, &options))
 }
@@ -54,9 +59,17 @@ fn refusal(kind: &MessageDescriptor, field: &str, text: &str) -> Status {
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
+fn too_many() -> Status {
+    let text = "The JSON has more than 200,000 values. Send less at once.";
+    status(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", text)
+}
+
+/// A path as far as it is known: a name that is no JSON has none, and the error says in which line and column it stands.
 fn written(path: &Path) -> String {
     let text = path.to_string();
-    if text == "." { String::new() } else { text }
+    let text =
+        if path.iter().next_back().is_some_and(|last| matches!(last, Segment::Unknown)) { text.trim_end_matches('?') } else { &text };
+    text.trim_end_matches('.').to_owned()
 }
 
 /// The names that would have been right: the values of an enum, or the fields of a message.
@@ -91,7 +104,7 @@ fn listed(names: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{read, write};
+    use super::{MOST_VALUES, read, write};
     use crate::connect::contract;
     use prost::Message;
     use tonic_types::StatusExt;
@@ -138,6 +151,34 @@ mod tests {
         assert!(!refused(&deep).1.is_empty());
         let deep = format!("{{\"amount\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
         assert!(!refused(&deep).1.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_json_is_named_with_its_place() {
+        for (json, field, said) in [
+            ("{name:1}", "", "PostDebitRequest: key must be a string at line 1 column 2."),
+            ("{\"amount\":{\n units:1}}", "amount", "amount: key must be a string at line 2 column 2."),
+            ("{\"amount\":{\"units\" 1}}", "amount", "amount: expected `:` at line 1 column 20."),
+            ("{\"a?\":1}", "a?", "a?: "),
+        ] {
+            let (named, text) = refused(json);
+            assert!(named == field && text.contains(said), "{json}: {named}: {text}");
+        }
+    }
+
+    #[test]
+    fn values_are_counted_before_they_are_built() {
+        let kind = contract::message("payterms.invoicing.v1.CreateInvoiceRequest").unwrap();
+        // The message, the invoice, its lines as a list, and each.
+        let lines = |count: usize| format!(r#"{{"invoice":{{"lines":[{}]}}}}"#, vec!["{}"; count].join(","));
+        assert!(read(&kind, lines(MOST_VALUES - 3).as_bytes()).is_ok());
+        let update = contract::message("payterms.invoicing.v1.UpdateCustomerRequest").unwrap();
+        let paths = format!(r#"{{"updateMask":"{}"}}"#, vec!["a"; MOST_VALUES].join(","));
+        let nothing = format!(r#"{{"invoice":{{"memo":[{}]}}}}"#, vec!["[]"; MOST_VALUES].join(","));
+        for (kind, json) in [(&kind, lines(MOST_VALUES - 2)), (&update, paths), (&kind, nothing)] {
+            let status = read(kind, json.as_bytes()).unwrap_err();
+            assert_eq!(status.code(), tonic::Code::ResourceExhausted, "{}", status.message());
+        }
     }
 
     #[test]

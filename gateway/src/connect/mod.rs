@@ -6,6 +6,7 @@
 //! leaves an [`Incoming`] with the request; where the gateway has read the message, [`Incoming::translate`] translates it.
 
 mod answer;
+mod apart;
 mod contract;
 mod cors;
 mod envelope;
@@ -17,8 +18,9 @@ mod request;
 mod unambiguous;
 
 pub use cors::CorsOptions;
-pub(crate) use request::Incoming;
+pub(crate) use request::{Incoming, StreamFault};
 
+use crate::metadata;
 use axum::{
     Router,
     body::Body,
@@ -29,8 +31,10 @@ use axum::{
 use bytes::Bytes;
 use contract::{Codec, Shape};
 use http::{HeaderValue, Method, StatusCode, header};
-use payterms_chassis::access::AccessTable;
-use request::StreamFault;
+use payterms_chassis::{
+    access::AccessTable,
+    layers::{is_open, refuse},
+};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer, ServiceExt};
 
@@ -48,7 +52,8 @@ pub(crate) struct Door {
 /// What the content type of a request says about its protocol.
 enum Protocol {
     Grpc,
-    GrpcWeb,
+    /// With the content type as the library writes it.
+    GrpcWeb(&'static str),
     Connect(Codec, Shape),
     Other,
 }
@@ -56,16 +61,15 @@ enum Protocol {
 impl Protocol {
     fn of(request: &Request) -> Self {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        // Parameters do not matter: JSON is UTF-8.
-        let kind = kind.split_once(';').map_or(kind, |(kind, _)| kind).trim().to_ascii_lowercase();
-        match kind.as_str() {
+        let (kind, parameters) = kind.split_once(';').unwrap_or((kind, ""));
+        match kind.trim().to_ascii_lowercase().as_str() {
+            "application/json" | "application/connect+json" if !headers::is_utf8(parameters) => Self::Other,
             "application/json" => Self::Connect(Codec::Json, Shape::OneMessage),
             "application/proto" => Self::Connect(Codec::Proto, Shape::OneMessage),
             "application/connect+json" => Self::Connect(Codec::Json, Shape::Stream),
             "application/connect+proto" => Self::Connect(Codec::Proto, Shape::Stream),
-            "application/grpc-web" | "application/grpc-web+proto" | "application/grpc-web-text" | "application/grpc-web-text+proto" => {
-                Self::GrpcWeb
-            }
+            "application/grpc-web" | "application/grpc-web+proto" => Self::GrpcWeb(headers::GRPC_WEB),
+            "application/grpc-web-text" | "application/grpc-web-text+proto" => Self::GrpcWeb(headers::GRPC_WEB_TEXT),
             kind if kind.starts_with("application/grpc-web") => Self::Other,
             kind if kind.starts_with("application/grpc") => Self::Grpc,
             _ => Self::Other,
@@ -82,24 +86,32 @@ impl Door {
     /// Answers a request of any protocol.
     pub(crate) async fn answer(self, mut request: Request) -> Response {
         let protocol = Protocol::of(&request);
+        if let Err(status) = metadata::check(&request) {
+            return if matches!(protocol, Protocol::Grpc) { refuse(*status) } else { refusal::answer(&status) };
+        }
         if !matches!(protocol, Protocol::Grpc) {
             headers::raise_to_http2(&mut request);
         }
         match protocol {
             Protocol::Grpc => sent(self.grpc, request).await,
-            Protocol::GrpcWeb => match self.grpc_web.oneshot(request).await {
-                Ok(answer) => answer.map(Body::new),
-                Err(never) => match never {},
-            },
+            Protocol::GrpcWeb(kind) if request.method() == Method::POST => {
+                headers::of_grpc_web(request.headers_mut(), kind);
+                match self.grpc_web.oneshot(request).await {
+                    Ok(answer) => answer.map(Body::new),
+                    Err(never) => match never {},
+                }
+            }
             Protocol::Connect(codec, shape) if request.method() == Method::POST => self.connect(request, codec, shape).await,
-            Protocol::Connect(..) | Protocol::Other => not_a_call(&request),
+            Protocol::GrpcWeb(_) | Protocol::Connect(..) | Protocol::Other => not_a_call(&request),
         }
     }
 
     /// Answers a call of the Connect protocol.
     async fn connect(self, mut request: Request, codec: Codec, shape: Shape) -> Response {
         let method = contract::method(request.uri().path());
-        if method.as_ref().is_some_and(|method| Shape::of(method) != shape) {
+        // What needs no token is no part of the contract, and answers as much as it is asked.
+        let is_call = method.as_ref().map_or(!is_open(request.uri().path()), |method| Shape::of(method) == shape);
+        if !is_call {
             return not_a_call(&request);
         }
         let key = match headers::to_grpc(request.headers_mut()) {
@@ -111,6 +123,8 @@ impl Door {
         let fault = StreamFault::default();
         let incoming = Incoming::new(method.clone(), codec, shape, key);
         let request = if method.is_client_streaming() {
+            // The gateway is to tell its caller's fault from a service that does not answer.
+            request.extensions_mut().insert(fault.clone());
             request.map(|body| incoming.stream(body, fault.clone()))
         } else {
             request.extensions_mut().insert(incoming);
@@ -118,7 +132,7 @@ impl Door {
         };
         let answered = sent(self.grpc, request).await;
         match shape {
-            Shape::OneMessage => answer::one_message(answered, Some(&method), codec).await,
+            Shape::OneMessage => answer::one_message(answered, Some(method), codec).await,
             Shape::Stream => answer::stream(answered, method, codec, fault),
         }
     }
@@ -144,7 +158,7 @@ fn not_a_call(request: &Request) -> Response {
         return answer;
     }
     let accepted = if Shape::of(&method) == Shape::Stream { STREAMS } else { ONE_MESSAGE };
-    let text = format!("Send this method's message with one of the content types {accepted}.");
+    let text = format!("Send this method's message with one of the content types {accepted}. JSON is in UTF-8.");
     let mut answer = refusal::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown", &text);
     answer.headers_mut().insert("accept-post", HeaderValue::from_static(accepted));
     answer
@@ -155,9 +169,17 @@ async fn health() -> Response {
     axum::Json(serde_json::json!({ "ready": true })).into_response()
 }
 
+/// The answer to a verb other than GET where something is to be read. The router says which verbs are allowed.
+async fn is_only_read() -> Response {
+    refusal::plain(StatusCode::METHOD_NOT_ALLOWED, "unimplemented", "This is read by GET.")
+}
+
 /// The routes that tell of the door itself: `/openapi.json`, the contract as the descriptors have it.
 pub(crate) fn about(access: &AccessTable) -> Router {
     let document = Bytes::from(openapi::document(access).to_string());
     let answer = move || std::future::ready(([(header::CONTENT_TYPE, "application/json")], document.clone()));
-    Router::new().route("/openapi.json", get(answer)).route("/healthz", get(health)).route("/readyz", get(health))
+    Router::new()
+        .route("/openapi.json", get(answer).fallback(is_only_read))
+        .route("/healthz", get(health).fallback(is_only_read))
+        .route("/readyz", get(health).fallback(is_only_read))
 }

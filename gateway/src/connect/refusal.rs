@@ -62,6 +62,7 @@ pub(super) fn answer(status: &Status) -> Response {
         (Code::Unimplemented, Some("METHOD_UNKNOWN")) => StatusCode::NOT_FOUND,
         (Code::Unimplemented, Some("MALFORMED_MESSAGE")) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         (Code::ResourceExhausted, Some("MESSAGE_TOO_LARGE")) => StatusCode::PAYLOAD_TOO_LARGE,
+        (Code::ResourceExhausted, Some("METADATA_TOO_LARGE")) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         (code, _) => named(code).1,
     };
     let mut answer = (http, axum::Json(object(status))).into_response();

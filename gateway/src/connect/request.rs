@@ -1,6 +1,7 @@
 //! The message of a call over plain HTTP, translated into the one that the services take.
 
 use super::{
+    apart,
     contract::{Codec, Shape},
     envelope::{Envelope, Envelopes},
     json,
@@ -15,7 +16,7 @@ use payterms_chassis::{
     error::status,
 };
 use prost::Message;
-use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor, Value};
+use prost_reflect::{MessageDescriptor, MethodDescriptor, Value};
 use std::{
     io,
     sync::{Arc, OnceLock},
@@ -25,10 +26,22 @@ use uuid::Uuid;
 
 /// A message as JSON is longer than as protobuf: numbers are text, bytes are base64, fields have names.
 pub(crate) const JSON_IS_LONGER: usize = 2;
-/// Messages up to this size are translated at once; a longer one would hold up the thread.
-const AT_ONCE: usize = 64 << 10;
+/// The longest message of a stream of messages, as it comes. Such messages are records, which are short, so a stream needs no memory
+/// that would have to be counted.
+const OF_STREAM: usize = 64 << 10;
+/// The length of a UUID as text. Without its hyphens it could be any digest.
+const UUID_LENGTH: usize = 36;
 /// The namespace of the request ids that are made of an `Idempotency-Key`.
 const KEYS: Uuid = Uuid::from_u128(0x7061_7974_6572_6d73_8b65_7973_0000_0001);
+
+const NO_MESSAGE: &str = "The bytes are not the message that the method takes.";
+
+/// The start of every request that has an id.
+#[derive(Clone, PartialEq, Message)]
+struct Identified {
+    #[prost(string, tag = "1")]
+    request_id: String,
+}
 
 /// How the message of a call came.
 #[derive(Debug, Clone)]
@@ -41,10 +54,10 @@ pub(crate) struct Incoming {
 
 /// What was wrong with a stream of messages. The stream itself can only be cut; the answer says why.
 #[derive(Debug, Clone, Default)]
-pub(super) struct StreamFault(Arc<OnceLock<Status>>);
+pub(crate) struct StreamFault(Arc<OnceLock<Status>>);
 
 impl StreamFault {
-    pub(super) fn status(&self) -> Option<Status> {
+    pub(crate) fn status(&self) -> Option<Status> {
         self.0.get().cloned()
     }
 }
@@ -75,18 +88,12 @@ impl Incoming {
             None => collected(&mut body).await?,
         };
         let who = format!("{}\u{1f}{}", caller.tenant.as_ref().map(ToString::to_string).unwrap_or_default(), caller.subject);
-        let message = if bytes.len() <= AT_ONCE {
-            incoming.message(&bytes, &who)?
-        } else {
-            let translated = tokio::task::spawn_blocking(move || incoming.message(&bytes, &who)).await;
-            translated
-                .map_err(|_| Box::new(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id.")))??
-        };
+        let message = apart::run(bytes.len(), move || incoming.message(&bytes, &who)).await?;
         if message.len() > most {
             return Err(Box::new(body::too_large()));
         }
         let framed = Envelope::wrap(0, &message);
-        if framed.len() <= AT_ONCE {
+        if framed.len() <= apart::SHORT {
             // Kept like any small message, so that the call can be repeated where a copy was behind.
             head.extensions.insert(Small(framed.clone()));
             return Ok(Request::from_parts(head, Body::from(framed)));
@@ -99,20 +106,19 @@ impl Incoming {
     pub(super) fn stream(self, body: Body, fault: StreamFault) -> Body {
         let state = (body, Envelopes::default(), self.method.input(), self.codec, fault);
         Body::from_stream(stream::try_unfold(state, async |(mut body, mut envelopes, kind, codec, fault)| {
-            let most = body::MESSAGE.saturating_mul(if codec == Codec::Json { JSON_IS_LONGER } else { 1 });
             let wrong = |status: Box<Status>| {
                 let _ = fault.0.set(*status);
                 io::Error::other("the stream is malformed")
             };
             loop {
-                let envelope = envelopes.next(most).map_err(|_| wrong(Box::new(body::too_large())))?;
+                let envelope = envelopes.next(OF_STREAM).map_err(|_| wrong(Box::new(long_in_stream())))?;
                 if let Some(envelope) = envelope {
                     let message = uncompressed(envelope).and_then(|message| proto(&kind, codec, &message)).map_err(wrong)?;
                     return Ok(Some((Envelope::wrap(0, &message), (body, envelopes, kind, codec, fault))));
                 }
                 match body.frame().await {
                     Some(Ok(frame)) => envelopes.push(frame.data_ref().map_or(&[], Bytes::as_ref)),
-                    Some(Err(error)) => return Err(io::Error::other(error)),
+                    Some(Err(_)) => return Err(wrong(Box::new(body::cut("The stream was cut off. Send what is left again.")))),
                     None if envelopes.is_empty() => return Ok(None),
                     None => return Err(wrong(Box::new(malformed("The stream ends within a message.")))),
                 }
@@ -127,31 +133,31 @@ impl Incoming {
             Shape::OneMessage => Bytes::copy_from_slice(bytes),
             Shape::Stream => only_one(bytes)?,
         };
-        match &self.key {
-            None => proto(&kind, self.codec, &bytes),
-            Some(key) => {
-                let mut message = decoded(&kind, self.codec, &bytes)?;
-                self.set_request_id(&mut message, key, who)?;
-                Ok(message.encode_to_vec().into())
-            }
+        let Some((key, field)) = self.key.as_ref().zip(kind.get_field_by_name("request_id")) else {
+            return proto(&kind, self.codec, &bytes);
+        };
+        if self.codec == Codec::Json {
+            let mut message = json::read(&kind, &bytes)?;
+            let given = message.get_field(&field).as_str().unwrap_or_default().to_owned();
+            message.set_field(&field, Value::String(self.request_id(key, &given, who)?));
+            return Ok(message.encode_to_vec().into());
         }
+        // Protobuf is not unpacked, which would take many times its length. Of two values of a field the last one counts.
+        let given = Identified::decode(bytes.clone()).map_err(|_| Box::new(malformed(NO_MESSAGE)))?;
+        let id = Identified { request_id: self.request_id(key, &given.request_id, who)? };
+        Ok([&bytes[..], &id.encode_to_vec()].concat().into())
     }
 
-    /// Sets the request id from the `Idempotency-Key`: itself where it is a UUID, else one made of it, of the caller and of the
+    /// The request id that an `Idempotency-Key` stands for: itself where it is a UUID, else one made of it, of the caller and of the
     /// method, so that a key means something for one caller and one method only.
-    fn set_request_id(&self, message: &mut DynamicMessage, key: &str, who: &str) -> Result<(), Box<Status>> {
-        let Some(field) = self.method.input().get_field_by_name("request_id") else { return Ok(()) };
-        let id = Uuid::try_parse(key).unwrap_or_else(|_| {
-            let name = [who, self.method.full_name(), key].join("\u{1f}");
-            Uuid::new_v5(&KEYS, name.as_bytes())
-        });
-        let (id, given) = (id.to_string(), message.get_field(&field).as_str().unwrap_or_default().to_ascii_lowercase());
-        if !given.is_empty() && given != id {
+    fn request_id(&self, key: &str, given: &str, who: &str) -> Result<String, Box<Status>> {
+        let uuid = Uuid::try_parse(key).ok().filter(|_| key.len() == UUID_LENGTH);
+        let id = uuid.unwrap_or_else(|| Uuid::new_v5(&KEYS, [who, self.method.full_name(), key].join("\u{1f}").as_bytes())).to_string();
+        if !given.is_empty() && !given.eq_ignore_ascii_case(&id) {
             let text = "Idempotency-Key and request_id differ. Send one of them.";
             return Err(Box::new(status(Code::InvalidArgument, "REQUEST_ID_INVALID", text)));
         }
-        message.set_field(&field, Value::String(id));
-        Ok(())
+        Ok(id)
     }
 }
 
@@ -186,12 +192,9 @@ fn malformed(text: &str) -> Status {
     status(Code::InvalidArgument, "MALFORMED_MESSAGE", text)
 }
 
-fn decoded(kind: &MessageDescriptor, codec: Codec, bytes: &[u8]) -> Result<DynamicMessage, Box<Status>> {
-    match codec {
-        Codec::Json => json::read(kind, bytes),
-        Codec::Proto => DynamicMessage::decode(kind.clone(), bytes)
-            .map_err(|_| Box::new(malformed("The bytes are not the message that the method takes."))),
-    }
+fn long_in_stream() -> Status {
+    let text = "A message of the stream is longer than 64 KiB. Send shorter ones.";
+    status(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", text)
 }
 
 /// A message in protobuf. Protobuf is passed on unread: the service decodes it.
@@ -205,15 +208,25 @@ fn proto(kind: &MessageDescriptor, codec: Codec, bytes: &Bytes) -> Result<Bytes,
 #[cfg(test)]
 mod tests {
     use super::Incoming;
-    use crate::connect::contract::{self, Codec, Shape};
+    use crate::connect::{
+        contract::{self, Codec, Shape},
+        json,
+    };
     use payterms_proto::wallet::v1::PostDebitRequest;
     use prost::Message;
+    use prost_reflect::Kind;
 
     fn request_id(key: &str, json: &str, who: &str) -> Result<String, String> {
         let method = contract::method("/payterms.wallet.v1.PostingService/PostDebit").unwrap();
-        let incoming = Incoming::new(method, Codec::Json, Shape::OneMessage, Some(key.to_owned()));
-        let message = incoming.message(json.as_bytes(), who).map_err(|status| status.message().to_owned())?;
-        Ok(PostDebitRequest::decode(message).unwrap().request_id)
+        let of = |codec, bytes: &[u8]| {
+            let incoming = Incoming::new(method.clone(), codec, Shape::OneMessage, Some(key.to_owned()));
+            let message = incoming.message(bytes, who).map_err(|status| status.message().to_owned())?;
+            Ok(PostDebitRequest::decode(message).unwrap())
+        };
+        let in_json = of(Codec::Json, json.as_bytes());
+        let same = json::read(&method.input(), json.as_bytes()).unwrap().encode_to_vec();
+        assert_eq!(in_json, of(Codec::Proto, &same), "protobuf is treated alike");
+        in_json.map(|message| message.request_id)
     }
 
     #[test]
@@ -222,9 +235,31 @@ mod tests {
         assert_eq!(request_id(uuid, "{}", "a").unwrap(), uuid);
         assert_eq!(request_id(&uuid.to_uppercase(), &format!(r#"{{"requestId":"{uuid}"}}"#), "a").unwrap(), uuid);
         assert!(request_id(uuid, r#"{"requestId":"0199f000-0000-7000-8000-00000000000b"}"#, "a").is_err());
-        let made = request_id("order 7", "{}", "a").unwrap();
+        let made = request_id("order 7", r#"{"wallet":"w"}"#, "a").unwrap();
         assert_eq!(made, request_id("order 7", "{}", "a").unwrap());
         assert_ne!(made, request_id("order 7", "{}", "b").unwrap(), "another caller's key is another key");
         assert_ne!(made, request_id("order 8", "{}", "a").unwrap());
+    }
+
+    #[test]
+    fn a_digest_is_no_uuid() {
+        let uuid = "0199f000-0000-7000-8000-00000000000a";
+        for digest in
+            [uuid.replace('-', ""), format!("{{{uuid}}}"), format!("urn:uuid:{uuid}"), "d41d8cd98f00b204e9800998ecf8427e".to_owned()]
+        {
+            let of = |who| request_id(&digest, "{}", who).unwrap();
+            assert_ne!(of("a"), of("b"), "{digest} is its caller's own");
+        }
+    }
+
+    #[test]
+    fn every_request_id_is_the_first_field_of_its_request() {
+        let services = contract::files().flat_map(|file| file.services().collect::<Vec<_>>());
+        let requests = services.flat_map(|service| service.methods().map(|method| method.input()).collect::<Vec<_>>());
+        let fields: Vec<_> = requests.filter_map(|request| request.get_field_by_name("request_id")).collect();
+        assert!(fields.len() > 50);
+        for field in fields {
+            assert!(field.number() == 1 && matches!(field.kind(), Kind::String), "{}", field.full_name());
+        }
     }
 }

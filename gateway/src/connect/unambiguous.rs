@@ -1,12 +1,42 @@
 //! JSON that can be read in one way only. A field that is set twice, by the same name or by both of its names, and an element that is
-//! null, are refused: a reader that takes the last of two amounts and another that takes the first see two payments.
+//! null, are refused: a reader that takes the last of two amounts and another that takes the first see two payments. Values are counted
+//! on the way, before any memory is taken for them.
 
 use prost_reflect::{FieldDescriptor, MessageDescriptor};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use std::{collections::HashSet, fmt};
+use std::{cell::Cell, collections::HashSet, fmt};
+
+/// How many more values a message may have; none once it has too many.
+pub(super) struct Left(Cell<Option<usize>>);
+
+impl Left {
+    pub(super) fn new(most: usize) -> Self {
+        Self(Cell::new(Some(most)))
+    }
+
+    pub(super) fn is_exceeded(&self) -> bool {
+        self.0.get().is_none()
+    }
+
+    fn take<E: Error>(&self, count: usize) -> Result<(), E> {
+        let left = self.0.get().and_then(|left| left.checked_sub(count));
+        self.0.set(left);
+        left.map(drop).ok_or_else(|| E::custom("there are too many values"))
+    }
+}
 
 /// A value of this message; none where the value has no fields, or names of its own.
-pub(super) struct Unambiguous<'a>(pub Option<&'a MessageDescriptor>);
+#[derive(Clone, Copy)]
+pub(super) struct Unambiguous<'a> {
+    message: Option<&'a MessageDescriptor>,
+    left: &'a Left,
+}
+
+impl<'a> Unambiguous<'a> {
+    pub(super) fn new(message: Option<&'a MessageDescriptor>, left: &'a Left) -> Self {
+        Self { message, left }
+    }
+}
 
 /// The message whose fields stand in the value of a field; none in a map, whose names are the caller's.
 fn inner(field: Option<&FieldDescriptor>) -> Option<MessageDescriptor> {
@@ -17,12 +47,13 @@ impl<'de> DeserializeSeed<'de> for Unambiguous<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        self.left.take(1)?;
         reader.deserialize_any(self)
     }
 }
 
 /// An element of a list.
-struct Element<'a>(Option<&'a MessageDescriptor>);
+struct Element<'a>(Unambiguous<'a>);
 
 impl<'de> DeserializeSeed<'de> for Element<'_> {
     type Value = ();
@@ -44,7 +75,7 @@ impl<'de> DeserializeSeed<'de> for Element<'_> {
                 self.0.deserialize(reader)
             }
         }
-        reader.deserialize_option(NotNull(Unambiguous(self.0)))
+        reader.deserialize_option(NotNull(self.0))
     }
 }
 
@@ -58,18 +89,18 @@ impl<'de> Visitor<'de> for Unambiguous<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut seen = HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
-            let field = self.0.and_then(|message| message.get_field_by_json_name(&key).or_else(|| message.get_field_by_name(&key)));
+            let field = self.message.and_then(|message| message.get_field_by_json_name(&key).or_else(|| message.get_field_by_name(&key)));
             let name = field.as_ref().map_or_else(|| key.clone(), |field| field.name().to_owned());
             if !seen.insert(name) {
                 return Err(A::Error::custom(format!("`{key}` is set twice")));
             }
-            map.next_value_seed(Unambiguous(inner(field.as_ref()).as_ref()))?;
+            map.next_value_seed(Unambiguous::new(inner(field.as_ref()).as_ref(), self.left))?;
         }
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        while elements.next_element_seed(Element(self.0))?.is_some() {}
+        while elements.next_element_seed(Element(self))?.is_some() {}
         Ok(())
     }
 
@@ -93,7 +124,9 @@ impl<'de> Visitor<'de> for Unambiguous<'_> {
         Ok(())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        // The paths of a field mask stand in one text.
+        let is_mask = self.message.is_some_and(|message| message.full_name() == "google.protobuf.FieldMask");
+        self.left.take(if is_mask { text.bytes().filter(|byte| *byte == b',').count() } else { 0 })
     }
 }

@@ -23,6 +23,11 @@ use tower::ServiceExt;
 const SILENCE: Duration = Duration::from_secs(4);
 /// How long a graceful close may take. With [`SILENCE`] it ends a connection without a request five seconds after its opening.
 const CLOSES_WITHIN: Duration = Duration::from_secs(1);
+/// The most bytes of a request's headers in HTTP/2. More is answered 431.
+const HTTP2_HEADERS: u32 = 16 << 10;
+/// The most bytes of a request line and headers in HTTP/1, of which hyper would take 400 KiB. More is answered 431. Bodies are read
+/// in pieces of this size.
+const HTTP1_BUFFER: usize = 32 << 10;
 /// How long open calls may go on after the stop.
 pub const DRAIN: Duration = Duration::from_secs(20);
 
@@ -80,12 +85,12 @@ async fn sends_preface(stream: &TcpStream) -> bool {
 
 async fn serve_connection(stream: TcpStream, router: Router, admitted: OpenConnection, ages: ConnectionAges, stop: CancellationToken) {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(SILENCE);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(SILENCE).max_buf_size(HTTP1_BUFFER);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(1_024)
-        .max_header_list_size(16 * 1_024)
+        .max_header_list_size(HTTP2_HEADERS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(Duration::from_secs(20))

@@ -1,0 +1,87 @@
+//! The headers of calls: how long they may be together, and which of them a service gets.
+
+use axum::extract::Request;
+use http::HeaderMap;
+use payterms_chassis::{answer::VERSION, error::status};
+use tonic::{Code, Status};
+
+/// The most bytes of the headers of a call, counted as HTTP/2 does. A service refuses more than 16 KiB, and ends a connection, which
+/// all callers share, at four times that. What the gateway adds has room in between.
+const MOST: usize = 12 << 10;
+/// What HTTP/2 counts for a header beside its name and value.
+const OF_EACH: usize = 32;
+
+/// What a service reads, besides the token, which is replaced: how the message is written, deadline, versions, trace.
+const PASSED_ON: [&str; 9] =
+    ["content-type", "te", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding", VERSION, "traceparent", "tracestate", "baggage"];
+
+/// Refuses a call whose headers are too long.
+///
+/// # Errors
+/// `METADATA_TOO_LARGE`.
+pub(crate) fn check(request: &Request) -> Result<(), Box<Status>> {
+    let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()).saturating_add(OF_EACH));
+    if headers.fold(path, usize::saturating_add) <= MOST {
+        return Ok(());
+    }
+    let text = "The headers of the call are longer than 12 KiB together. Send less metadata.";
+    Err(Box::new(status(Code::ResourceExhausted, "METADATA_TOO_LARGE", text)))
+}
+
+/// Leaves the headers that a service reads, and those of the operator's own proxies (`x-…`).
+pub(crate) fn keep_passed_on(headers: &mut HeaderMap) {
+    let given = std::mem::take(headers);
+    let kept = given.iter().filter(|(name, _)| PASSED_ON.contains(&name.as_str()) || name.as_str().starts_with("x-"));
+    headers.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST, check, keep_passed_on};
+    use axum::{body::Body, extract::Request};
+    use http::HeaderMap;
+
+    #[test]
+    fn names_values_and_the_path_count() {
+        let code = |path: &str, count: usize, value: &str| {
+            let request = (0..count).fold(Request::post(path), |request, _| request.header("x-a", value));
+            check(&request.body(Body::empty()).unwrap()).is_ok()
+        };
+        assert!(code("/a", 0, "") && code("/a", 1, &"v".repeat(MOST - 37)));
+        assert!(!code("/a", 1, &"v".repeat(MOST - 36)));
+        assert!(code("/a", 300, "v") && !code("/a", 350, "v"), "many short ones");
+        assert!(!code(&format!("/{}", "p".repeat(MOST)), 0, ""));
+    }
+
+    #[test]
+    fn a_service_gets_what_it_reads() {
+        let all = [
+            ("authorization", "Bearer a"),
+            ("cookie", "a=b"),
+            ("content-length", "7"),
+            ("content-type", "application/grpc"),
+            ("grpc-timeout", "1S"),
+            ("host", "a"),
+            ("payterms-copies", "a/b"),
+            ("payterms-version", "a/b/1"),
+            ("payterms-version", "a/c/1"),
+            ("traceparent", "00-a-b-01"),
+            ("user-agent", "curl"),
+            ("x-request-id", "7"),
+        ];
+        let mut headers: HeaderMap = all.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).into_iter().collect();
+        keep_passed_on(&mut headers);
+        let mut kept: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        kept.sort_unstable();
+        let expected = [
+            "content-type: application/grpc",
+            "grpc-timeout: 1S",
+            "payterms-version: a/b/1",
+            "payterms-version: a/c/1",
+            "traceparent: 00-a-b-01",
+            "x-request-id: 7",
+        ];
+        assert_eq!(kept, expected);
+    }
+}
