@@ -143,6 +143,16 @@ impl Plan {
         Ok(tries)
     }
 
+    /// Money that had paid is gone: an instalment that had its attempts and is open again gets new ones. The first is made a day later,
+    /// or when anything follows from what is open: by then the customer knows.
+    pub(crate) fn collect_again(&mut self, now: DateTime<Utc>) {
+        let Some(through) = self.attempt.through.filter(|_| self.collect_automatically && !self.attempt.waits) else { return };
+        if self.offer.instalments.iter().any(|own| own.due_on <= through && own.amount != own.paid) {
+            self.attempt.ladder = Ladder::default();
+            self.attempt.next_at = Some(now + TimeDelta::days(1));
+        }
+    }
+
     /// Records how an attempt ended, and answers whether it failed. Repeated results and results of older attempts
     /// change nothing, because invoicing's answer and its event both report the same result.
     pub fn attempt_ended(&mut self, id: Uuid, ended: &Ended, now: DateTime<Utc>) -> Result<bool, MoneyError> {
@@ -157,7 +167,10 @@ impl Plan {
                 self.attempt.ladder = Ladder::default();
                 self.attempt.reason.clear();
                 // Payments under way had reserved the rest. They may fail, so the rest is tried again tomorrow.
-                self.attempt.next_at = (paid.micros() < self.attempt.amount).then_some(tomorrow);
+                // So is what became open again meanwhile.
+                if paid.micros() < self.attempt.amount {
+                    self.attempt.next_at = Some(tomorrow);
+                }
             }
             Ended::Dropped => {}
             Ended::From(at) => {
@@ -177,3 +190,7 @@ impl Plan {
         Ok(false)
     }
 }
+
+#[cfg(test)]
+#[path = "collected_again_tests.rs"]
+mod tests;

@@ -79,6 +79,7 @@ impl Plan {
         if unchanged {
             return Ok(false);
         }
+        let is_less_paid = current.paid.compare(covered.paid)?.is_lt();
         covered.open = current.open;
         covered.paid = current.paid;
         covered.due_on = current.due_on;
@@ -87,6 +88,9 @@ impl Plan {
         // Blocks that were refused may be set now.
         self.restart.refused = false;
         self.settle()?;
+        if is_less_paid {
+            self.collect_again(now);
+        }
         self.touch(now);
         Ok(true)
     }
@@ -169,6 +173,11 @@ impl Plan {
             self.late_since = self.late_since.max(late_by_its_date.and_then(|due_on| due_on.succ_opt()));
             self.note_missed(today, now);
         }
+        // On the first day on which anything follows from what is open again it is tried before it is a breach, also where there are no
+        // days of grace.
+        if self.spared_until() == Some(today) && self.is_to_collect(today, now)? {
+            return Ok(Evaluated::Collect);
+        }
         if let Some(last_day) = self.over_grace(today)? {
             self.end(Verb::Breach, Actor::suite(), "", now)?;
             self.late_since = None;
@@ -179,7 +188,7 @@ impl Plan {
         if self.is_to_collect(today, now)? {
             return Ok(Evaluated::Collect);
         }
-        if self.attempt.next_at.is_some_and(|at| at <= now) && !self.is_spared(today) {
+        if self.attempt.next_at.is_some_and(|at| at <= now) && !self.attempt.under_way && !self.is_spared(today) {
             // The amount of the next attempt was paid in another way, so the attempt is not made.
             self.attempt.next_at = None;
             self.attempt.waits = false;

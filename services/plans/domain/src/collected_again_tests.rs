@@ -1,0 +1,97 @@
+//! What is open again because money that had paid it is gone is collected again (docs/domain/plans.md#instalment-open-again).
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use super::Ended;
+use crate::{
+    Plan, PlanState,
+    life::{
+        Evaluated, Figures,
+        tests::{active, at, day, publish_figures, usd},
+    },
+};
+use chrono::TimeDelta;
+use chrono_tz::UTC;
+use payterms_kernel::ladder::Ladder;
+use uuid::Uuid;
+
+/// A plan whose first instalment of 33.34 was collected on its day; nothing else falls due before 28 February.
+fn collected() -> Plan {
+    let (mut plan, due, id) = (active(), at(day("2026-01-31")), Uuid::from_u128(1));
+    (0..3).for_each(|index| plan.announce(index, due));
+    plan.collect(id, UTC, due).unwrap();
+    publish_figures(&mut plan, 0, 666, 3_334, due);
+    plan.attempt_ended(id, &Ended::Paid(usd(3_334)), due).unwrap();
+    assert_eq!((plan.attempt.next_at, plan.due(day("2026-02-10"))), (None, Ok(usd(0))));
+    plan
+}
+
+#[test]
+fn an_unapplied_instalment_is_collected_the_day_after() {
+    let mut plan = collected();
+    let taken_at = at(day("2026-02-10"));
+    plan.attempt.ladder.failed("declined", taken_at);
+    publish_figures(&mut plan, 0, 4_000, 0, taken_at);
+    assert_eq!(plan.attempt.next_at, Some(taken_at + TimeDelta::days(1)));
+    assert_eq!(plan.attempt.ladder, Ladder::default(), "a new ladder");
+    assert_eq!(plan.is_to_collect(day("2026-02-10"), taken_at), Ok(false));
+    let next = taken_at + TimeDelta::days(1);
+    plan.evaluate(UTC, taken_at).unwrap();
+    assert_eq!(plan.next_evaluation(UTC), Some(next));
+    assert_eq!(plan.evaluate(UTC, next), Ok(Evaluated::Collect));
+    // Paid by hand meanwhile: no attempt is made.
+    publish_figures(&mut plan, 0, 666, 3_334, next);
+    assert_eq!(plan.is_to_collect(day("2026-02-11"), next), Ok(false));
+}
+
+#[test]
+fn a_lost_instalment_is_tried_before_it_is_a_breach() {
+    let mut plan = collected();
+    plan.grace_days = 0;
+    let lost_at = at(day("2026-02-10"));
+    let covered = &plan.covered[0];
+    let (invoice, due_on) = (covered.invoice, covered.due_on);
+    let figures = Figures {
+        open: usd(4_000),
+        paid: usd(0),
+        paid_by_day: Vec::new(),
+        no_consequence_before: Some(day("2026-02-12")),
+        due_on,
+        revision: lost_at.timestamp(),
+    };
+    plan.follow(invoice, &figures, lost_at).unwrap();
+    let notice_over = at(day("2026-02-12"));
+    assert_eq!(plan.next_evaluation(UTC), Some(notice_over), "no sooner than anything follows from it");
+    assert_eq!(plan.evaluate(UTC, notice_over - TimeDelta::seconds(1)).map(|_| plan.state), Ok(PlanState::Active));
+    assert_eq!(plan.evaluate(UTC, notice_over), Ok(Evaluated::Collect));
+    let id = Uuid::from_u128(2);
+    plan.collect(id, UTC, notice_over).unwrap();
+    plan.evaluate(UTC, notice_over).unwrap();
+    assert_eq!(plan.state, PlanState::InGrace, "it is under way");
+    plan.attempt_ended(id, &Ended::Failed("declined".to_owned()), notice_over).unwrap();
+    plan.evaluate(UTC, notice_over).unwrap();
+    assert_eq!(plan.state, PlanState::Breached, "no days of grace");
+}
+
+#[test]
+fn what_is_open_again_while_an_attempt_is_under_way_is_tried_after_it() {
+    let mut plan = collected();
+    let (id, second) = (Uuid::from_u128(3), at(day("2026-02-28")));
+    plan.collect(id, UTC, second).unwrap();
+    publish_figures(&mut plan, 0, 4_000, 0, second);
+    let again = second + TimeDelta::days(1);
+    // The debit takes days, in which the plan is evaluated.
+    plan.evaluate(UTC, again + TimeDelta::days(1)).unwrap();
+    plan.attempt_ended(id, &Ended::Paid(usd(3_333)), again + TimeDelta::days(1)).unwrap();
+    publish_figures(&mut plan, 1, 2_667, 3_333, again + TimeDelta::days(1));
+    assert_eq!(plan.attempt.next_at, Some(again));
+    assert_eq!(plan.is_to_collect(day("2026-03-02"), again + TimeDelta::days(1)), Ok(true), "33.33 of 66.67 that are due");
+}
+
+#[test]
+fn a_credit_note_that_gives_money_back_plans_no_attempt() {
+    let mut plan = collected();
+    let noted_at = at(day("2026-02-10"));
+    publish_figures(&mut plan, 1, 0, 0, noted_at);
+    publish_figures(&mut plan, 0, 0, 2_000, noted_at + TimeDelta::seconds(1));
+    assert_eq!(plan.attempt.next_at, None, "nothing of what is due is open");
+}
