@@ -2,7 +2,7 @@
 
 use crate::{
     system,
-    wallet_credit::{CLOSING_ENDS, SPANS, ZONES, disputes, expiry_notices, refunds, reversals},
+    wallet_credit::{CLOSING_ENDS, SPANS, UNMOVED, ZONES, disputes, expiry_notices, refunds, reversals},
     wallet_lists,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -34,6 +34,7 @@ impl MigratorTrait for Wallet {
             Box::new(expiry_notices::STEP),
             Box::new(CLOSING_ENDS),
             Box::new(SPANS),
+            Box::new(UNMOVED),
         ]
     }
 }
@@ -287,8 +288,7 @@ mod settlements {
         },
     ];
 
-    // A hold of a payment is found by it, and there is one at most: what comes after a release finds
-    // that row and goes no further.
+    // A hold of a payment is found by it, and there is one at most: what comes after a release finds that row and goes no further.
     const STATEMENTS: &[&str] = &[
         "ALTER TABLE wallets ADD COLUMN owed_back bigint NOT NULL DEFAULT 0",
         "ALTER TABLE wallets ADD COLUMN overdraft bigint",

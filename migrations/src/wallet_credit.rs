@@ -1,9 +1,29 @@
 //! What gives bought credit back.
 
-use crate::{ddl::Step, system};
+use crate::{
+    ddl::{DataStep, Step},
+    system,
+};
 
 /// The tenant's calendar never goes back.
 pub const ZONES: Step = Step { name: "wallet_0012_periods", postgres: &[], statements: &[system::DAY_REACHED], tables: &[] };
+
+/// What refunds of payments did not move, because the issuer had taken the charge back before (until here all of one, or nothing), and
+/// which methods have charges that are taken back.
+pub const UNMOVED: DataStep = DataStep {
+    step: Step {
+        name: "wallet_0016_unmoved",
+        postgres: &[],
+        statements: &[
+            "ALTER TABLE refunds ADD COLUMN unmoved bigint NOT NULL DEFAULT 0",
+            "CREATE INDEX charges_taken_back ON charges (tenant, method_id) WHERE state = 'CHARGED_BACK'",
+            "CREATE INDEX top_ups_taken_back ON top_ups (tenant, method_id) WHERE state = 'CHARGED_BACK'",
+            "UPDATE refunds SET unmoved = amount WHERE charge_id IS NOT NULL AND state = 'RETURNED' AND provider_refund_id = ''",
+        ],
+        tables: &[],
+    },
+    unguarded: &["refunds"],
+};
 
 /// Refunds of top-ups, and the lot that a top-up made.
 pub mod refunds {

@@ -2,8 +2,11 @@
 
 use crate::{
     applications::{Desk, desk, known},
+    chargebacks::take_back,
     clocks::{advance, at},
     collections::{DAY, START},
+    disputes::{decide, list, until_invoice},
+    disputes_of_parts::charge_of,
     invariants,
     invoices::{draft, issued, line},
     operations::republish,
@@ -32,6 +35,7 @@ on_both!(
     what_the_customer_has_done_here_is_known,
     what_was_there_before_is_known_once_it_is_told_again,
     an_event_that_comes_late_tells_of_its_own_day,
+    an_open_dispute_is_held_against_nobody_and_a_lost_one_is,
 );
 
 impl Desk {
@@ -196,4 +200,37 @@ async fn an_event_that_comes_late_tells_of_its_own_day(world: &World) {
     let name = desk.submitted().await;
     let advice = desk.read(&desk.reviewer, &name).await.advice.unwrap();
     assert_eq!(record(&advice), ["1", "140", "0", "0", "0"], "late by the day on which it was paid");
+}
+
+/// Three invoices were paid in time, and their charges are disputed after their due date: that counts for nothing. The first is lost, and
+/// is late from the second day on; the second is won, and was paid on its own day; the third stays open.
+async fn an_open_dispute_is_held_against_nobody_and_a_lost_one_is(world: &World) {
+    let desk = desk(world, Programme::default()).await;
+    shop::open(&desk.owner, "acme").await.unwrap();
+    card(world, &desk.admin, &desk.customer, "tok_visa").await;
+    let simulator = world.suite.simulator.clone();
+    let mut bills = Vec::new();
+    for units in [10, 20, 30] {
+        let invoice = desk.bill("USD", units).await;
+        desk.pays(&invoice).await;
+        bills.push(invoice);
+    }
+    advance(world, MIDNIGHT + 40 * DAY).await;
+    for (invoice, units) in bills.iter().zip(["10", "20", "30"]) {
+        take_back(&simulator, &charge_of(&simulator, units).await).await;
+        until_invoice(&desk.owner, invoice, |own| !own.disputed_by.is_empty()).await;
+    }
+    advance(world, MIDNIGHT + 41 * DAY).await;
+    let name = desk.submitted().await;
+    let first = desk.read(&desk.reviewer, &name).await.advice.unwrap();
+    assert_eq!(record(&first), ["0", "0", "60", "0", "0"], "nothing that is disputed is late");
+    for (invoice, (units, outcome)) in bills.iter().zip([("10", "lost"), ("20", "won")]) {
+        decide(&simulator, &charge_of(&simulator, units).await, outcome).await;
+        until_invoice(&desk.owner, invoice, |own| own.disputed_by.is_empty()).await;
+    }
+    advance(world, MIDNIGHT + 44 * DAY).await;
+    assert_eq!(record(&desk.again(&name).await), ["1", "20", "40", "0", "0"], "the lost one, from the second day after its mail");
+    assert_eq!(list(&desk.owner, &desk.customer, "state = OPEN").await.len(), 1);
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
 }

@@ -37,7 +37,7 @@ on_both!(
     collection_gives_notice_before_it_debits,
 );
 
-async fn account(world: &World, admin: &Session, customer: &str, token: &str) -> String {
+pub(crate) async fn account(world: &World, admin: &Session, customer: &str, token: &str) -> String {
     shop::save(admin, world.suite.gateway, customer, (Kind::BankDebit, token)).await.unwrap().unwrap()
 }
 

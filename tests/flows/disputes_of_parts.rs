@@ -29,7 +29,7 @@ on_both!(
 );
 
 /// The issuer takes a part of a charge back.
-async fn take_part(simulator: &str, charge: &str, units: i64) {
+pub(crate) async fn take_part(simulator: &str, charge: &str, units: i64) {
     let page = format!("{simulator}/simulator/acme/charges/{charge}/chargeback?amount={units}");
     assert!(reqwest::Client::new().post(page).send().await.unwrap().status().is_success());
 }

@@ -33,6 +33,7 @@ mod deadlines;
 mod discounts;
 mod disk_faults;
 mod disputes;
+mod disputes_given_back;
 mod disputes_of_parts;
 mod documents;
 mod door;

@@ -1,7 +1,7 @@
 //! Disputes at the simulated payment provider: an issuer takes a charge back, and the dispute of it is decided.
 
 use crate::{
-    World,
+    NOTIFICATIONS, World,
     api::failed,
     cards,
     store::{Charge, Chargeback},
@@ -25,6 +25,9 @@ pub struct ChargebackQuery {
     reason: Option<String>,
     /// The day until which evidence is taken.
     evidence_due: Option<String>,
+    /// Whether the suite is notified once only, whatever it answers.
+    #[serde(default)]
+    once: bool,
 }
 
 /// The chargeback of a charge.
@@ -51,9 +54,10 @@ pub async fn charge_back(
     Path((tenant, charge)): Path<(String, String)>,
     Query(asked): Query<ChargebackQuery>,
 ) -> Response {
+    let times = if asked.once { 1 } else { NOTIFICATIONS };
     match take_back(&world, &tenant, &charge, asked).await {
         Ok(Some(chargeback)) => {
-            world.notify(&tenant, "charge.returned", &chargeback.charge);
+            world.notify_up_to(times, &tenant, "charge.returned", &chargeback.charge);
             Json(chargeback).into_response()
         }
         Ok(None) => StatusCode::NOT_FOUND.into_response(),

@@ -64,6 +64,11 @@ impl World {
     /// Notifies the suite of a change, in a task of its own. As real providers do, it sends the notification again while
     /// the suite does not answer or answers with a 5xx. If all of them are lost, the suite can still read the state.
     pub(crate) fn notify(&self, tenant: &str, what: &str, id: &str) {
+        self.notify_up_to(NOTIFICATIONS, tenant, what, id);
+    }
+
+    /// Notifies the suite, and again so many times in all while it does not take the notification.
+    pub(crate) fn notify_up_to(&self, times: u32, tenant: &str, what: &str, id: &str) {
         let body = serde_json::json!({ "type": what, "id": id }).to_string();
         let request = self
             .client
@@ -73,15 +78,15 @@ impl World {
         let undelivered = self.undelivered.clone();
         undelivered.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
-            send(&request).await;
+            send(&request, times).await;
             undelivered.fetch_sub(1, Ordering::Relaxed);
         });
     }
 }
 
-async fn send(request: &reqwest::RequestBuilder) {
+async fn send(request: &reqwest::RequestBuilder, times: u32) {
     let mut pause = FIRST_PAUSE;
-    for _ in 0..NOTIFICATIONS {
+    for _ in 0..times {
         let Some(again) = request.try_clone() else { return };
         match again.send().await {
             Ok(answer) if answer.status().is_success() => return,

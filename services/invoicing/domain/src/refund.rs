@@ -57,6 +57,23 @@ pub struct RefundPart {
     pub destination: Destination,
 }
 
+impl RefundPart {
+    /// Notes where the money is: at a destination, but for what the issuer of the card had taken back before. That the payer has
+    /// already; it is a part of its own.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn arrived(&mut self, destination: Destination, taken_back: Money) -> Result<Option<Self>, MoneyError> {
+        if taken_back.compare(self.amount)?.is_ge() {
+            self.destination = Destination::Card;
+            return Ok(None);
+        }
+        self.destination = destination;
+        self.amount = self.amount.minus(taken_back)?;
+        Ok(taken_back.is_positive().then(|| Self { amount: taken_back, destination: Destination::Card, ..self.clone() }))
+    }
+}
+
 /// What is given back of an invoice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {

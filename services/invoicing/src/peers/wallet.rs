@@ -310,11 +310,12 @@ impl<'a> Wallet<'a> {
         format!("{}/transferRefunds/{}", self.customer, refund.id)
     }
 
-    /// Gives back a part of a refund; all of it becomes credit where the payment is unapplied.
+    /// Gives back a part of a refund; all of it becomes credit where the payment is unapplied. Answers where it is, and how much of it the
+    /// issuer had taken back before.
     ///
     /// # Errors
     /// No answer after many tries.
-    pub async fn refund(&self, step: usize, part: &RefundPart, unapplied: bool) -> Result<Destination, AppError> {
+    pub async fn refund(&self, step: usize, part: &RefundPart, unapplied: bool) -> Result<(Destination, Money), AppError> {
         let charged = step_id(part.payment.uuid(), &charge_step(part.place)).to_string();
         let message = RefundPaymentRequest {
             request_id: self.step(&format!("part/{step}")),
@@ -325,8 +326,9 @@ impl<'a> Wallet<'a> {
             to_credit: unapplied || part.to_credit,
         };
         let answer = until_done(|| async { Ok(self.client()?.refund_payment(self.request(message.clone())?).await?) });
-        let credited = answer.await?.credited;
-        Ok(if credited { Destination::Credit } else { Destination::Card })
+        let answer = answer.await?;
+        let taken_back = answer.taken_back.as_ref().and_then(money_of).unwrap_or_else(|| Money::zero(part.amount.currency()));
+        Ok((if answer.credited { Destination::Credit } else { Destination::Card }, taken_back))
     }
 }
 

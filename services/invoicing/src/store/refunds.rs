@@ -161,7 +161,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, refund: &Refu
         currency: Set(code.to_owned()),
     });
     let key = [parts::Column::Tenant, parts::Column::RefundId, parts::Column::Place];
-    let upsert = OnConflict::columns(key).update_column(parts::Column::Destination).to_owned();
+    let upsert = OnConflict::columns(key).update_columns([parts::Column::Amount, parts::Column::Destination]).to_owned();
     parts::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())
 }

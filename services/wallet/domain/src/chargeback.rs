@@ -40,8 +40,9 @@ pub struct TakenBack {
     pub from_surplus: Money,
 }
 
-/// Reverses a top-up: purchased credit of its tax kind, the newest first, and tax payable → provider clearing. Credit that is
-/// spent already becomes a debt. `None` if the top-up was taken back before.
+/// Reverses a top-up: the credit of its own lot, then other purchased credit of its tax kind, the newest first, and tax payable →
+/// provider clearing. Credit that is spent already becomes a debt. Never more than was not refunded. `None` if the top-up was taken back
+/// before.
 ///
 /// # Errors
 /// `CURRENCY_MISMATCH`.
@@ -53,14 +54,16 @@ pub fn of_top_up(
     now: DateTime<Utc>,
 ) -> Result<Option<TakenBack>, Refusal> {
     wallet.takes(amount)?;
-    let amount = amount.min(top_up.amount)?;
+    let rest = top_up.amount.minus(top_up.refunded_credit)?.minus(top_up.refunded_tax)?;
+    let amount = amount.min(rest)?;
     if top_up.state != TopUpState::Succeeded || !amount.is_positive() {
         return Ok(None);
     }
-    // The tax of refunds is not the state's any more.
-    let tax = part(top_up.tax, amount, top_up.amount)?.min(top_up.tax.minus(top_up.refunded_tax)?)?;
+    // The tax of refunds is not the state's any more. All of the rest has all that is left of it.
+    let tax_left = top_up.tax.minus(top_up.refunded_tax)?;
+    let tax = if amount == rest { tax_left } else { part(top_up.tax, amount, top_up.amount)?.min(tax_left)? };
     let credit = amount.minus(tax)?;
-    let mut sides = take(wallet, credit, top_up.tax_kind)?;
+    let mut sides = take(wallet, credit, (top_up.tax_kind, top_up.lot))?;
     let others = [(Account::TaxPayable, None, tax.negated()), (Account::ProviderClearing, None, amount)];
     sides.extend(others.into_iter().filter(|(.., amount)| !amount.is_zero()));
     post(wallet, ids, TransferKind::Chargeback, None, sides, now)?;
@@ -80,11 +83,12 @@ fn part(tax: Money, amount: Money, whole: Money) -> Result<Money, MoneyError> {
 /// Entries of a transfer, before they are posted.
 pub(crate) type Sides = Vec<(Account, Option<Id<Lot>>, Money)>;
 
-/// Takes purchased credit of a tax kind, the newest first. What is missing becomes a debt of the wallet, which no auto-recharge pays.
-fn take(wallet: &mut Wallet, amount: Money, kind: TaxKind) -> Result<Sides, MoneyError> {
+/// Takes purchased credit of a tax kind, that of one lot before the newest. What is missing becomes a debt of the wallet, which no
+/// auto-recharge pays.
+fn take(wallet: &mut Wallet, amount: Money, (kind, own): (TaxKind, Option<Id<Lot>>)) -> Result<Sides, MoneyError> {
     let is_affected = |lot: &&mut Lot| lot.kind == LotKind::Purchased && lot.tax_kind == Some(kind);
     let mut lots: Vec<_> = wallet.lots.iter_mut().filter(is_affected).collect();
-    lots.sort_by_key(|lot| std::cmp::Reverse(lot.sequence));
+    lots.sort_by_key(|lot| (own != Some(lot.id), std::cmp::Reverse(lot.sequence)));
     let (mut left, mut sides) = (amount, Sides::new());
     for lot in lots {
         let part = lot.unpinned()?.min(left)?;
@@ -143,7 +147,7 @@ pub fn of_charge(
     post(wallet, ids, TransferKind::Chargeback, payment, sides, now)?;
     let credited = amount.minus(from_invoices)?;
     if credited.is_positive() {
-        let mut sides = take(wallet, credited, TaxKind::Deposit)?;
+        let mut sides = take(wallet, credited, (TaxKind::Deposit, None))?;
         sides.push((Account::InvoiceSettlement, None, credited));
         post(wallet, ids, TransferKind::Chargeback, payment, sides, now)?;
     }
@@ -154,29 +158,66 @@ pub fn of_charge(
 }
 
 /// A payment that is settled after some of its charges were taken back.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct SettledPayment<'a> {
     /// The payment.
     pub payment: Uuid,
     /// Its charges.
-    pub charges: &'a [Charge],
+    pub charges: &'a mut [Charge],
     /// What its tenders took, less the surplus.
     pub retained: Money,
 }
 
 /// Corrects the settlement of a payment after chargebacks: what was taken back beyond the part that invoices retain was its
-/// surplus, so that part is taken from credit again.
-pub fn before_surplus(wallet: &mut Wallet, ids: &mut IdSource, settled: SettledPayment<'_>, now: DateTime<Utc>) -> Result<(), Refusal> {
+/// surplus, so that part is taken from credit again. Answers how much of it each charge had taken, by its place: a dispute that is won
+/// gives it back.
+pub fn before_surplus(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    settled: SettledPayment<'_>,
+    now: DateTime<Utc>,
+) -> Result<Vec<(usize, Money)>, Refusal> {
     let SettledPayment { payment, charges, retained } = settled;
     let zero = Money::zero(wallet.currency);
     let back = charges.iter().filter_map(|charge| charge.charged_back).map(|back| back.from_invoices).try_fold(zero, Money::plus)?;
     let beyond = back.minus(back.min(retained)?)?;
-    if back.is_positive() && beyond.is_positive() {
-        let mut sides = take(wallet, beyond, TaxKind::Deposit)?;
-        sides.push((Account::InvoiceSettlement, None, beyond));
-        post(wallet, ids, TransferKind::Chargeback, Some(payment), sides, now)?;
+    if !beyond.is_positive() {
+        return Ok(Vec::new());
     }
-    Ok(())
+    let mut sides = take(wallet, beyond, (TaxKind::Deposit, None))?;
+    sides.push((Account::InvoiceSettlement, None, beyond));
+    post(wallet, ids, TransferKind::Chargeback, Some(payment), sides, now)?;
+    let (mut left, mut moved) = (beyond, Vec::new());
+    for (place, charge) in charges.iter_mut().enumerate() {
+        let Some(own) = &mut charge.charged_back else { continue };
+        let part = own.from_invoices.min(left)?;
+        if part.is_positive() {
+            own.from_invoices = own.from_invoices.minus(part)?;
+            own.from_surplus = own.from_surplus.plus(part)?;
+            left = left.minus(part)?;
+            charge.updated_at = now.max(charge.updated_at);
+            moved.push((place, part));
+        }
+    }
+    Ok(moved)
+}
+
+impl TakenBack {
+    /// A part that seemed to have paid invoices had become credit: the payment was settled later.
+    pub fn from_surplus_after_all(&mut self, part: Money) -> Result<(), MoneyError> {
+        self.from_invoices = self.from_invoices.minus(part)?;
+        self.from_surplus = self.from_surplus.plus(part)?;
+        self.credit = self.credit.plus(part)?;
+        Ok(())
+    }
+}
+
+/// What an issuer has left of a charge that it took back, after the refunds of it that moved something.
+pub fn untouched(charge: &Charge, moved: Money) -> Result<Money, MoneyError> {
+    let standing = charge.amount.minus(moved)?;
+    let Some(back) = charge.charged_back else { return Ok(standing) };
+    // What had been refunded as credit before the issuer took it is in `moved` already.
+    standing.minus(back.from_invoices)?.minus(back.from_surplus)?.max(Money::zero(charge.amount.currency()))
 }
 
 /// The rest of a payment's surplus after the chargebacks of its charges so far.

@@ -204,7 +204,7 @@ impl Dispute {
 }
 
 /// Books that the dispute of a top-up is won: provider clearing → purchased credit and tax payable. The new lot has the terms of the old
-/// one, and pays what is owed first. Returns the lot.
+/// one, and pays what is owed first; what is free of the old one moves to it. Returns the lot.
 pub fn won_top_up(
     top_up: &mut TopUp,
     wallet: &mut Wallet,
@@ -235,9 +235,26 @@ pub fn won_top_up(
     };
     let funding = LotFunding { kind: TransferKind::DisputeWon, source: Account::ProviderClearing, tax: taken.tax, recharge: false };
     let lot = wallet.add_lot(ids, new, funding, now)?;
+    gather(wallet, ids, (top_up.lot, lot), now)?;
     // What can be refunded of the top-up lies in this lot now.
     (top_up.lot, top_up.expires_at) = (Some(lot), expires_at);
     Ok(Some(lot))
+}
+
+/// Moves what is free of a top-up's old lot to its new one: a refund takes from one lot.
+fn gather(wallet: &mut Wallet, ids: &mut IdSource, (old, new): (Option<Id<Lot>>, Id<Lot>), now: DateTime<Utc>) -> Result<(), Refusal> {
+    let Some(lot) = wallet.lots.iter_mut().find(|lot| Some(lot.id) == old && lot.in_force(now)) else { return Ok(()) };
+    let free = lot.unpinned()?;
+    if !free.is_positive() {
+        return Ok(());
+    }
+    lot.remaining = lot.remaining.minus(free)?;
+    if let Some(lot) = wallet.lots.iter_mut().find(|lot| lot.id == new) {
+        lot.amount = lot.amount.plus(free)?;
+        lot.remaining = lot.remaining.plus(free)?;
+    }
+    let sides = vec![(Account::CustomerCredit, old, free.negated()), (Account::CustomerCredit, Some(new), free)];
+    post(wallet, ids, TransferKind::DisputeWon, None, sides, now)
 }
 
 /// Books that the dispute of a charge is won: provider clearing → invoice settlement, and what had been credit is credit again. So is what

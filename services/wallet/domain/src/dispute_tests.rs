@@ -157,3 +157,52 @@ fn a_charge_that_is_won_pays_again_and_its_surplus_is_credit() {
     assert_eq!(account_balance(&own, Account::ProviderClearing), aud("0"));
     assert_eq!(won_charge(&mut charge, &mut own, &mut ids("won"), (taken, aud("0")), None, NOW), Ok(None), "once");
 }
+
+fn bought(wallet: &mut Wallet, credit: &str, seed: &str) -> Id<crate::Lot> {
+    let new = NewLot {
+        kind: LotKind::Purchased,
+        tax_kind: Some(TaxKind::TaxedSale),
+        priority: 0,
+        amount: aud(credit),
+        expires_at: None,
+        description: String::new(),
+    };
+    let funding = LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: aud("0"), recharge: false };
+    wallet.add_lot(&mut ids(seed), new, funding, NOW).unwrap()
+}
+
+fn free_of(wallet: &Wallet, lot: Id<crate::Lot>) -> Money {
+    wallet.lots.iter().find(|own| own.id == lot).map_or(aud("0"), |own| own.remaining)
+}
+
+#[test]
+fn a_top_up_loses_its_own_lot_before_a_newer_one() {
+    let mut wallet = wallet();
+    let own = bought(&mut wallet, "50", "own");
+    let newer = bought(&mut wallet, "50", "newer");
+    let mut top_up = TopUp { lot: Some(own), ..top_up(&wallet) };
+    chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("44"), NOW).unwrap().unwrap();
+    assert_eq!((free_of(&wallet, own), free_of(&wallet, newer)), (aud("10"), aud("50")));
+}
+
+#[test]
+fn no_more_is_taken_than_was_not_refunded_and_all_of_its_tax() {
+    let mut wallet = wallet();
+    let own = bought(&mut wallet, "50", "own");
+    let mut top_up = TopUp { lot: Some(own), refunded_credit: aud("16.67"), refunded_tax: aud("1.66"), ..top_up(&wallet) };
+    let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("55"), NOW).unwrap().unwrap();
+    assert_eq!((taken.amount, taken.credit, taken.tax), (aud("36.67"), aud("33.33"), aud("3.34")));
+}
+
+#[test]
+fn what_is_free_of_the_own_lot_moves_to_the_lot_that_was_won() {
+    let mut wallet = wallet();
+    let own = bought(&mut wallet, "50", "own");
+    let mut top_up = TopUp { lot: Some(own), ..top_up(&wallet) };
+    let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("22"), NOW).unwrap().unwrap();
+    let old = wallet.lots.first().cloned();
+    let lot = won_top_up(&mut top_up, &mut wallet, &mut ids("won"), taken, (old.as_ref(), None), NOW).unwrap().unwrap();
+    assert_eq!((top_up.lot, free_of(&wallet, own), free_of(&wallet, lot)), (Some(lot), aud("0"), aud("50")));
+    assert_eq!(wallet.posted, aud("50"));
+    assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
+}

@@ -9,7 +9,7 @@ use crate::{
     wallet::{NewLot, Wallet},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal};
+use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError};
 use uuid::Uuid;
 
 /// Where a refund is.
@@ -56,6 +56,8 @@ pub struct Refund {
     pub state: RefundState,
     /// How much.
     pub amount: Money,
+    /// The part that nobody moves: the issuer had taken it back before. A dispute that is won makes it credit.
+    pub unmoved: Money,
     /// The provider's id.
     pub provider_refund_id: String,
     /// When it was asked for.
@@ -135,7 +137,7 @@ pub fn as_credit(
     expires_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<Id<Lot>, Refusal> {
-    let lot = add_lot(wallet, ids, TransferKind::InvoiceRefund, refund.payment, deposit(refund.amount, expires_at), now)?;
+    let lot = add_lot(wallet, ids, TransferKind::InvoiceRefund, refund.payment, deposit(refund.moved()?, expires_at), now)?;
     refund.end(RefundState::Credited, now);
     Ok(lot)
 }
@@ -149,6 +151,20 @@ pub fn returned(wallet: &mut Wallet, ids: &mut IdSource, refund: &mut Refund, no
 }
 
 impl Refund {
+    /// The part that is moved.
+    pub fn moved(&self) -> Result<Money, MoneyError> {
+        self.amount.minus(self.unmoved)
+    }
+
+    /// Refunds a charge that its issuer has taken back at most as far as the issuer has left of it. It ends here where that is nothing.
+    pub fn limit_to_untouched(&mut self, untouched: Money, now: DateTime<Utc>) -> Result<(), MoneyError> {
+        self.unmoved = self.amount.minus(self.amount.min(untouched)?)?;
+        if self.unmoved == self.amount {
+            self.end(RefundState::Returned, now);
+        }
+        Ok(())
+    }
+
     fn end(&mut self, state: RefundState, now: DateTime<Utc>) {
         self.state = state;
         self.updated_at = now;
@@ -203,6 +219,7 @@ mod tests {
                 charge: None,
                 state: RefundState::Processing,
                 amount: usd(amount),
+                unmoved: usd(0),
                 provider_refund_id: String::new(),
                 created_at: NOW,
                 updated_at: NOW,

@@ -3,7 +3,7 @@
 use super::{money, unknown};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_kernel::{Id, TenantId};
-use payterms_wallet_domain::{Charge, ChargeState, chargeback::ChargedBack};
+use payterms_wallet_domain::{Charge, ChargeState, PaymentMethod, chargeback::ChargedBack};
 use sea_orm::{ActiveValue::Set, entity::prelude::*, sea_query::OnConflict};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -92,6 +92,12 @@ pub async fn at_provider<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: &s
 pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: Uuid) -> Result<Vec<Charge>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::PaymentId.eq(payment));
     query.all(conn).await?.into_iter().map(charge).collect()
+}
+
+/// Whether a charge of a method is taken back, with or without a dispute.
+pub async fn is_any_taken_back<C: ConnectionTrait>(conn: &C, tenant: &TenantId, method: Id<PaymentMethod>) -> Result<bool, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::MethodId.eq(method.uuid()));
+    Ok(query.filter(Column::State.eq(ChargeState::ChargedBack.name())).one(conn).await?.is_some())
 }
 
 /// Inserts or updates a charge.

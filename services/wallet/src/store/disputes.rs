@@ -9,7 +9,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{
-    Customer, Dispute, DisputeState, PaymentMethod,
+    Customer, Dispute, DisputeState,
     chargeback::TakenBack,
     dispute::{Disputed, Outcome},
 };
@@ -109,18 +109,6 @@ pub async fn at_provider<C: ConnectionTrait>(conn: &C, tenant: &TenantId, charge
     query.one(conn).await?.map(dispute).transpose()
 }
 
-/// Whether a charge of a method is disputed or was lost, besides one dispute.
-pub async fn has_other<C: ConnectionTrait>(
-    conn: &C,
-    tenant: &TenantId,
-    method: Id<PaymentMethod>,
-    besides: Id<Dispute>,
-) -> Result<bool, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::MethodId.eq(method.uuid()));
-    let others = query.filter(Column::Id.ne(besides.uuid())).filter(Column::State.ne(DisputeState::Won.name()));
-    Ok(others.one(conn).await?.is_some())
-}
-
 /// A page of disputes of a customer, or of all.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
@@ -187,7 +175,16 @@ pub async fn save(tx: &WriteTx, dispute: &Dispute) -> Result<(), AppError> {
         updated_at: Set(dispute.updated_at),
         ended_at: Set(dispute.ended_at),
     };
-    let changing = [Column::State, Column::Told, Column::Note, Column::UpdatedAt, Column::EndedAt];
+    let changing = [
+        Column::State,
+        Column::Credit,
+        Column::FromInvoices,
+        Column::FromSurplus,
+        Column::Told,
+        Column::Note,
+        Column::UpdatedAt,
+        Column::EndedAt,
+    ];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())

@@ -4,7 +4,12 @@ use super::{money, unknown};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_kernel::{Currency, Id, Money, TenantId};
 use payterms_wallet_domain::{Charge, Refund, RefundState};
-use sea_orm::{ActiveValue::Set, ExprTrait, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set,
+    ExprTrait, QuerySelect,
+    entity::prelude::*,
+    sea_query::{Expr, OnConflict},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "refunds")]
@@ -20,6 +25,7 @@ pub struct Model {
     charge_id: Option<Uuid>,
     state: String,
     amount: i64,
+    unmoved: i64,
     currency: String,
     provider_refund_id: String,
     created_at: ChronoDateTimeUtc,
@@ -42,6 +48,7 @@ fn refund(row: Model) -> Result<Refund, AppError> {
         charge: row.charge_id.map(Id::from_uuid),
         state: state.ok_or_else(|| unknown("refund state", &row.state))?,
         amount: money(&row.currency, row.amount)?,
+        unmoved: money(&row.currency, row.unmoved)?,
         provider_refund_id: row.provider_refund_id,
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -77,7 +84,7 @@ pub async fn sum_of<C: ConnectionTrait>(
     Ok(Money::from_micros(currency, sum.flatten().unwrap_or_default()))
 }
 
-/// The sum of a charge's refunds that moved nothing, because the issuer had taken the charge back before.
+/// The sum of the parts of a charge's refunds that nobody moved, because the issuer had taken the charge back before.
 pub async fn unmoved_of<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -85,10 +92,22 @@ pub async fn unmoved_of<C: ConnectionTrait>(
     currency: Currency,
 ) -> Result<Money, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ChargeId.eq(charge.uuid()));
-    let query = query.filter(Column::State.eq(RefundState::Returned.name())).filter(Column::ProviderRefundId.eq(""));
     let sum: Option<Option<i64>> =
-        query.select_only().column_as(Column::Amount.sum().cast_as("bigint"), "sum").into_tuple().one(conn).await?;
+        query.select_only().column_as(Column::Unmoved.sum().cast_as("bigint"), "sum").into_tuple().one(conn).await?;
     Ok(Money::from_micros(currency, sum.flatten().unwrap_or_default()))
+}
+
+/// Notes that these parts have become credit, so that another dispute of the charge does not make them credit again.
+pub async fn credit_unmoved(tx: &WriteTx, charge: Id<Charge>) -> Result<(), AppError> {
+    let update = Entity::update_many()
+        .col_expr(Column::Unmoved, Expr::value(0_i64))
+        .col_expr(Column::State, Expr::value(RefundState::Credited.name()))
+        .col_expr(Column::UpdatedAt, Expr::value(tx.now()))
+        .filter(Column::Tenant.eq(tx.call().tenant.as_str()))
+        .filter(Column::ChargeId.eq(charge.uuid()))
+        .filter(Column::Unmoved.gt(0));
+    update.exec(tx.conn()).await?;
+    Ok(())
 }
 
 /// Inserts or updates a refund.
@@ -102,6 +121,7 @@ pub async fn save(tx: &WriteTx, refund: &Refund) -> Result<(), AppError> {
         charge_id: Set(refund.charge.map(Id::uuid)),
         state: Set(refund.state.name().to_owned()),
         amount: Set(refund.amount.micros()),
+        unmoved: Set(refund.unmoved.micros()),
         currency: Set(refund.amount.currency().code().to_owned()),
         provider_refund_id: Set(refund.provider_refund_id.clone()),
         created_at: Set(refund.created_at),

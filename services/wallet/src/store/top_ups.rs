@@ -9,7 +9,7 @@ use payterms_chassis::{
     listing::Listing,
 };
 use payterms_kernel::{Id, Money, TenantId};
-use payterms_wallet_domain::{Customer, TopUp, TopUpState, Wallet, top_up::Source};
+use payterms_wallet_domain::{Customer, PaymentMethod, TopUp, TopUpState, Wallet, top_up::Source};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use sea_orm::{ActiveValue::Set, ExprTrait, IntoSimpleExpr, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
@@ -155,6 +155,12 @@ pub async fn recharged_since<C: ConnectionTrait>(
         .one(conn)
         .await?;
     Ok(Money::from_micros(wallet.currency, sum.flatten().unwrap_or_default()))
+}
+
+/// Whether a top-up of a method is taken back, with or without a dispute.
+pub async fn is_any_taken_back<C: ConnectionTrait>(conn: &C, tenant: &TenantId, method: Id<PaymentMethod>) -> Result<bool, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::MethodId.eq(method.uuid()));
+    Ok(query.filter(Column::State.eq(TopUpState::ChargedBack.name())).one(conn).await?.is_some())
 }
 
 /// Inserts or updates a top-up.

@@ -6,7 +6,7 @@ use crate::{
     app::App,
     store::disputes,
     use_cases::{
-        mails::dispute_notices::{DisputeNotice, Item, Notice},
+        mails::dispute_notices::{DisputeNotice, Item, Notice, mail_dispute},
         statements::note_taken_back::note_taken_back,
     },
 };
@@ -97,16 +97,23 @@ pub async fn follow_dispute(tx: &mut WriteTx, event: DisputeChanged) -> Result<(
     let tenant = tx.call().tenant.clone();
     let (mut told, new) = DisputeEvent::of(event)?;
     let mut dispute = disputes::lock(tx.conn(), &tenant, new.id).await?.unwrap_or_else(|| new.clone());
+    let (known, _) = DisputeEvent::of(DisputeChanged::decode(dispute.told.as_slice())?)?;
+    if is_contradicted(&told.dispute) && !is_contradicted(&known.dispute) {
+        mail_dispute(tx, told.notice(Notice::Contradicted, told.amount, Vec::new())).await?;
+    }
     // What is decided stays decided, even where an older event comes again.
-    if told.dispute.state() == State::Open
-        && let (known, _) = DisputeEvent::of(DisputeChanged::decode(dispute.told.as_slice())?)?
-        && known.dispute.state() != State::Open
-    {
+    if told.dispute.state() == State::Open && known.dispute.state() != State::Open {
         told = known;
     } else {
         dispute.told = new.told;
     }
     take_in(tx, &mut dispute, &told).await
+}
+
+/// Whether the provider has decided otherwise than a person had.
+fn is_contradicted(dispute: &DisputeMessage) -> bool {
+    let told = dispute.provider_outcome();
+    told != State::Unspecified && told != dispute.state()
 }
 
 /// Takes in what waited for its payment.

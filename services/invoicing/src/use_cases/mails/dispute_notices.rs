@@ -19,6 +19,8 @@ pub enum Notice {
     Won,
     /// It is lost.
     Lost,
+    /// The provider has decided otherwise than a person had; only the tenant is told.
+    Contradicted,
 }
 
 /// How an invoice stands that is open because of it.
@@ -120,6 +122,7 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
         Notice::Opened => MailKind::DisputeOpened,
         Notice::Won => MailKind::DisputeWon,
         Notice::Lost => MailKind::DisputeLost,
+        Notice::Contradicted => return Ok(()),
     };
     let (customer, attachments) = (own.customer, own.attachments.clone());
     let letter = Letter {
@@ -162,6 +165,7 @@ async fn report_to_tenant(tx: &mut WriteTx, own: &DisputeNotice) -> Result<(), A
         Notice::Won => "won",
         Notice::Lost if own.by_bank => "returned",
         Notice::Lost => "lost",
+        Notice::Contradicted => "contradicted",
     };
     let items = DisputeNotice { notice: Notice::Opened, ..own.clone() }.items(language, zone);
     let variables = vec![

@@ -32,11 +32,14 @@ pub async fn drive_refund(app: &App, lease: &Lease) -> Result<(), AppError> {
     drop(conn);
     let Some(mut refund) = found else { return Ok(()) };
     let (id, customer, unapplied) = (refund.id.uuid(), refund.customer, refund.credit_note.is_none());
+    let mut taken_back = Vec::new();
     for (step, part) in refund.parts.iter_mut().enumerate().filter(|(_, part)| part.destination != Destination::Outside) {
         let wallet = Wallet::new(app, &lease.tenant, customer).refunding(id, part.payment);
-        part.destination = wallet.refund(step, part, unapplied).await?;
+        let (destination, by_issuer) = wallet.refund(step, part, unapplied).await?;
+        taken_back.extend(part.arrived(destination, by_issuer)?);
         kill::point("refund.after_step");
     }
+    refund.parts.append(&mut taken_back);
     kill::point("refund.before_record");
     record_refund(app, lease, refund).await?;
     kill::point("refund.after_record");

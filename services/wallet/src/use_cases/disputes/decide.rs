@@ -165,6 +165,7 @@ async fn give_charge_back(tx: &mut WriteTx, locked: &mut Locked, dispute: &Dispu
     let expires_at = settings::find(tx.conn(), &tenant).await?.purchased_expiry(now);
     let unmoved = refunds::unmoved_of(tx.conn(), &tenant, charge.id, locked.wallet.currency).await?;
     let lot = dispute::won_charge(&mut charge, &mut locked.wallet, tx.ids(), (dispute.taken, unmoved), expires_at, now)?;
+    refunds::credit_unmoved(tx, charge.id).await?;
     publish_charge(tx, &CustomerRef { tenant, customer: dispute.customer }, &charge).await?;
     Ok(lot)
 }
@@ -174,7 +175,8 @@ async fn give_charge_back(tx: &mut WriteTx, locked: &mut Locked, dispute: &Dispu
 async fn clear_method(tx: &mut WriteTx, saved: &mut Methods, dispute: &Dispute) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let Some(id) = dispute.method else { return Ok(()) };
-    if disputes::has_other(tx.conn(), &tenant, id, dispute.id).await? {
+    // What is won stands again by now. A chargeback from before there were disputes counts too.
+    if charges::is_any_taken_back(tx.conn(), &tenant, id).await? || top_ups::is_any_taken_back(tx.conn(), &tenant, id).await? {
         return Ok(());
     }
     let Some(mut method) = methods::find(tx.conn(), &tenant, dispute.customer, id).await? else { return Ok(()) };

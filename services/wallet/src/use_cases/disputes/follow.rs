@@ -11,28 +11,41 @@ use payterms_chassis::{AppError, error::not_yet};
 use payterms_kernel::TenantId;
 use payterms_wallet_domain::DisputeState;
 
+/// How far a dispute is taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Followed {
+    /// As far as the provider says.
+    TakenIn,
+    /// It is not known yet what there is to take: the charge or a refund of it is under way. The provider is asked again.
+    Waits,
+}
+
 /// Opens the dispute of a charge, and decides it where the provider has. What was taken in before changes nothing.
 ///
 /// # Errors
 /// `PROVIDER_UNAVAILABLE` if the provider does not answer. It sends the notification again.
-pub async fn follow_dispute(app: &App, tenant: &TenantId, provider: &str, charge_id: &str) -> Result<(), AppError> {
+pub async fn follow_dispute(app: &App, tenant: &TenantId, provider: &str, charge_id: &str) -> Result<Followed, AppError> {
     let Some(told) = app.provider(provider)?.find_dispute(tenant, charge_id).await.map_err(unanswered)? else {
         tracing::warn!(charge = charge_id, "the provider told of a chargeback that it does not know");
-        return Ok(());
+        return Ok(Followed::TakenIn);
     };
     let conn = app.db.read(tenant).await?;
     let top_up = top_ups::at_provider(&conn, tenant, charge_id).await?;
     let charge = charges::at_provider(&conn, tenant, charge_id).await?;
     drop(conn);
-    match (top_up, charge) {
-        (Some(top_up), _) => Box::pin(open::open_of_top_up(app, tenant, top_up, &told)).await?,
-        (None, Some(charge)) => Box::pin(open::open_of_charge(app, tenant, charge, &told)).await?,
+    let followed = match (top_up, charge) {
+        (Some(top_up), _) => Box::pin(open::open_of_top_up(app, tenant, top_up, (provider, &told))).await?,
+        (None, Some(charge)) => Box::pin(open::open_of_charge(app, tenant, charge, (provider, &told))).await?,
         // Either the charge is not recorded yet, and the next notification will find it, or it is not ours, and the provider
         // gives up at some time.
         (None, None) => return Err(unrecorded()),
+    };
+    if followed == Followed::Waits {
+        return Ok(followed);
     }
     if let Some(outcome) = told.outcome {
-        return Box::pin(decide_by_provider(app, tenant, charge_id, outcome)).await;
+        Box::pin(decide_by_provider(app, tenant, charge_id, outcome)).await?;
+        return Ok(followed);
     }
     // It was opened before, or just now: otherwise the provider has opened another one after the first was decided.
     let conn = app.db.read(tenant).await?;
@@ -40,10 +53,11 @@ pub async fn follow_dispute(app: &App, tenant: &TenantId, provider: &str, charge
     if known.is_some_and(|dispute| dispute.state != DisputeState::Open) {
         tracing::warn!(charge = charge_id, "the provider says that a dispute is open that is decided here");
     }
-    Ok(())
+    Ok(followed)
 }
 
 /// The answer where it is not known yet what there is to take.
-pub(super) fn unrecorded() -> AppError {
+#[must_use]
+pub fn unrecorded() -> AppError {
     not_yet("UNAVAILABLE", "The charge is not recorded yet, or a refund of it is under way. Send the notification again.")
 }

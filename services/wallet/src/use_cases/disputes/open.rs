@@ -1,7 +1,8 @@
 //! Opens disputes: books what an issuer has taken back.
 
 use super::{
-    follow::unrecorded,
+    ask_again::schedule_question,
+    follow::Followed,
     save::{Change, publish_change},
 };
 use crate::{
@@ -32,22 +33,29 @@ use payterms_wallet_domain::{
 const NOTICE: Days = Days::new(2);
 
 /// Takes a top-up back. One that was taken back before stays as it is.
-pub(super) async fn open_of_top_up(app: &App, tenant: &TenantId, top_up: TopUp, told: &ProviderDispute) -> Result<(), AppError> {
+pub(super) async fn open_of_top_up(
+    app: &App,
+    tenant: &TenantId,
+    top_up: TopUp,
+    (provider, told): (&str, &ProviderDispute),
+) -> Result<Followed, AppError> {
     let call = Call::internal("wallet", tenant, "charge_returned", top_up.id.uuid(), None);
     let mut tx = app.db.begin_forward(&call).await?;
-    let Some(mut locked) = wallets::lock_many(&tx, &[top_up.wallet]).await?.pop() else { return Ok(()) };
-    let Some(mut top_up) = top_ups::find(tx.conn(), tenant, top_up.id).await? else { return Ok(()) };
+    let Some(mut locked) = wallets::lock_many(&tx, &[top_up.wallet]).await?.pop() else { return Ok(Followed::TakenIn) };
+    let Some(mut top_up) = top_ups::find(tx.conn(), tenant, top_up.id).await? else { return Ok(Followed::TakenIn) };
     if disputes::at_provider(tx.conn(), tenant, &top_up.provider_charge_id).await?.is_some() {
-        return Ok(());
+        return Ok(Followed::TakenIn);
     }
     // What a refund under way gives back is known when it ends: only then it is known what is left to take.
     if top_up.state == TopUpState::Processing || top_up_refunds::is_open(tx.conn(), tenant, top_up.id).await? {
-        return Err(unrecorded());
+        schedule_question(&tx, provider, &top_up.provider_charge_id).await?;
+        tx.commit_rows().await?;
+        return Ok(Followed::Waits);
     }
     let now = tx.now();
     let Some(taken) = chargeback::of_top_up(&mut top_up, &mut locked.wallet, tx.ids(), told.amount, now)? else {
         tracing::info!(top_up = %top_up.id, state = top_up.state.name(), taken = %told.amount, "nothing of a top-up is taken back");
-        return Ok(());
+        return Ok(Followed::TakenIn);
     };
     top_ups::save(&tx, &top_up).await?;
     let rendered = messages::top_ups::top_up(&name_of(tenant, &locked.wallet), &top_up)?;
@@ -57,20 +65,27 @@ pub(super) async fn open_of_top_up(app: &App, tenant: &TenantId, top_up: TopUp, 
     kill::point("chargeback.before_commit");
     tx.commit_rows().await?;
     kill::point("chargeback.after_commit");
-    Ok(())
+    Ok(Followed::TakenIn)
 }
 
 /// Takes a charge of a payment back. One that was taken back before stays as it is.
-pub(super) async fn open_of_charge(app: &App, tenant: &TenantId, charge: Charge, told: &ProviderDispute) -> Result<(), AppError> {
+pub(super) async fn open_of_charge(
+    app: &App,
+    tenant: &TenantId,
+    charge: Charge,
+    (provider, told): (&str, &ProviderDispute),
+) -> Result<Followed, AppError> {
     let call = Call::internal("wallet", tenant, "charge_returned", charge.id.uuid(), None);
     let mut tx = app.db.begin_forward(&call).await?;
-    let Some(mut locked) = wallets::lock_many(&tx, &[charge.wallet]).await?.pop() else { return Ok(()) };
-    let Some(mut charge) = charges::find(tx.conn(), tenant, charge.id).await? else { return Ok(()) };
+    let Some(mut locked) = wallets::lock_many(&tx, &[charge.wallet]).await?.pop() else { return Ok(Followed::TakenIn) };
+    let Some(mut charge) = charges::find(tx.conn(), tenant, charge.id).await? else { return Ok(Followed::TakenIn) };
     if disputes::at_provider(tx.conn(), tenant, &charge.provider_charge_id).await?.is_some() {
-        return Ok(());
+        return Ok(Followed::TakenIn);
     }
     if charge.state == ChargeState::Processing {
-        return Err(unrecorded());
+        schedule_question(&tx, provider, &charge.provider_charge_id).await?;
+        tx.commit_rows().await?;
+        return Ok(Followed::Waits);
     }
     let currency = locked.wallet.currency;
     let refunded = refunds::sum_of(tx.conn(), tenant, charge.payment, Some(charge.id), currency).await?;
@@ -81,7 +96,7 @@ pub(super) async fn open_of_charge(app: &App, tenant: &TenantId, charge: Charge,
     let now = tx.now();
     let Some(taken) = chargeback::of_charge(&mut charge, &mut locked.wallet, tx.ids(), returned, now)? else {
         tracing::info!(charge = %charge.id, state = charge.state.name(), taken = %told.amount, "nothing of a charge is taken back");
-        return Ok(());
+        return Ok(Followed::TakenIn);
     };
     let id = tx.id();
     if let Some(back) = &mut charge.charged_back {
@@ -95,7 +110,7 @@ pub(super) async fn open_of_charge(app: &App, tenant: &TenantId, charge: Charge,
     kill::point("chargeback.before_commit");
     tx.commit_rows().await?;
     kill::point("chargeback.after_commit");
-    Ok(())
+    Ok(Followed::TakenIn)
 }
 
 /// Stores the dispute, stops charging the method without a person present, and lets auto-recharge wait until the customer has been told.

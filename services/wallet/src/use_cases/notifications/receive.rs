@@ -4,7 +4,10 @@ use crate::{
     app::App,
     commands::notifications::Notification,
     provider::News,
-    use_cases::{disputes::follow::follow_dispute, setups::settle::settle_notified_setup},
+    use_cases::{
+        disputes::follow::{Followed, follow_dispute, unrecorded},
+        setups::settle::settle_notified_setup,
+    },
 };
 use payterms_chassis::AppError;
 use payterms_kernel::{Kind, Refusal};
@@ -24,7 +27,11 @@ pub async fn receive_notification(app: &App, notification: &Notification) -> Res
     match news {
         Some(News::Setup(id)) => Box::pin(settle_notified_setup(app, &notification.tenant, &notification.provider, &id)).await?,
         Some(News::Dispute(charge)) => {
-            Box::pin(follow_dispute(app, &notification.tenant, &notification.provider, &charge)).await?;
+            // It is asked for again in any case; the provider may tell sooner that what it waits for has ended.
+            let followed = Box::pin(follow_dispute(app, &notification.tenant, &notification.provider, &charge)).await?;
+            if followed == Followed::Waits {
+                return Err(unrecorded());
+            }
         }
         None => {}
     }

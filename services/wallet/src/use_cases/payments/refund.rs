@@ -25,7 +25,7 @@ use payterms_chassis::{
 use payterms_kernel::{Id, Money, Refusal, id::step_id};
 use payterms_proto::wallet::v1::{PaymentRefunded, RefundPaymentResponse};
 use payterms_wallet_domain::{
-    Charge, ChargeState, Lot, Refund, RefundState, TransferKind,
+    Charge, ChargeState, Lot, Refund, RefundState, TransferKind, chargeback,
     month::Billed,
     refund::{self, CreditTaken, Refunded},
 };
@@ -61,17 +61,23 @@ pub async fn refund_payment(app: &App, call: &Call, command: &RefundPayment) -> 
         charge: charge.as_ref().map(|charge| charge.id),
         state: RefundState::Processing,
         amount: command.amount,
+        unmoved: Money::zero(named.currency),
         provider_refund_id: String::new(),
         created_at: now,
         updated_at: now,
     };
-    if charge.is_some_and(|charge| charge.state == ChargeState::ChargedBack) {
-        // The issuer was faster: the cardholder has the money already, and the chargeback is booked.
-        refund.state = RefundState::Returned;
-        refunds::save(&tx, &refund).await?;
-        return tx.commit(response(&refund)).await;
+    let taken_back = charge.filter(|charge| charge.state == ChargeState::ChargedBack);
+    if let Some(charge) = &taken_back {
+        // The issuer was faster: the payer has what it took already. No card takes a refund of the rest, which becomes credit.
+        let before = refunds::sum_of(tx.conn(), &call.tenant, charge.payment, Some(charge.id), named.currency).await?;
+        let unmoved = refunds::unmoved_of(tx.conn(), &call.tenant, charge.id, named.currency).await?;
+        refund.limit_to_untouched(chargeback::untouched(charge, before.minus(unmoved)?)?, now)?;
+        if refund.state != RefundState::Processing {
+            refunds::save(&tx, &refund).await?;
+            return tx.commit(response(&refund)).await;
+        }
     }
-    if refund.charge.is_some() && !command.to_credit {
+    if refund.charge.is_some() && !command.to_credit && taken_back.is_none() {
         refunds::save(&tx, &refund).await?;
         let lease = app.flows.open(&tx, FLOW, refund.id.uuid()).await?;
         tx.commit_intent(refund.id.uuid()).await?;
@@ -117,7 +123,8 @@ async fn lots_that_paid(tx: &WriteTx, command: &RefundPayment) -> Result<Option<
 }
 
 fn response(refund: &Refund) -> RefundPaymentResponse {
-    RefundPaymentResponse { credited: refund.state == RefundState::Credited }
+    let taken_back = Some(refund.unmoved).filter(|unmoved| unmoved.is_positive()).map(money);
+    RefundPaymentResponse { credited: refund.state == RefundState::Credited, taken_back }
 }
 
 /// The charge to refund, if that much of it is not refunded yet.
@@ -161,7 +168,7 @@ async fn publish_refund(tx: &mut WriteTx, locked: &mut Locked, refund: &Refund, 
     let customer = CustomerRef { tenant, customer: locked.wallet.customer };
     let event = PaymentRefunded {
         payment: payment_name(&customer, refund.payment),
-        amount: Some(money(refund.amount)),
+        amount: Some(money(refund.moved()?)),
         lots: new_lots.iter().map(|lot| messages::lots::lot(&after.name, lot)).collect(),
         wallet: Some(after),
     };

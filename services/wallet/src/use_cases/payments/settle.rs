@@ -3,16 +3,21 @@
 use super::{load::lock_payment_wallet, save::bought_lot};
 use crate::{
     app::App,
-    commands::payments::SettlePayment,
+    commands::{customers::CustomerRef, payments::SettlePayment},
     messages::wallets as messages,
-    store::{charges, holds, settings, transfers},
-    use_cases::{recharges::save::schedule_recharges, wallets::save::save_wallet},
+    store::{charges, disputes, holds, methods, settings, transfers},
+    use_cases::{
+        charges::save::publish_charge,
+        disputes::save::{Change, publish_dispute},
+        recharges::save::schedule_recharges,
+        wallets::save::save_wallet,
+    },
 };
-use payterms_chassis::{Answer, AppError, Call};
-use payterms_kernel::{Money, Refusal};
+use payterms_chassis::{Answer, AppError, Call, WriteTx};
+use payterms_kernel::{Id, Money, Refusal};
 use payterms_proto::wallet::v1::{PaymentSettled, SettlePaymentResponse};
 use payterms_wallet_domain::{
-    ChargeState,
+    Charge, ChargeState, Wallet,
     chargeback::{self, SettledPayment},
     settlement,
 };
@@ -40,16 +45,16 @@ pub async fn settle_payment(
         captured = hold.captured;
         holds::save(&tx, locked.wallet.id, &hold).await?;
     }
-    let mut surplus = None;
+    let (mut surplus, mut taken_back, mut moved) = (None, Vec::new(), Vec::new());
     let has_surplus = transfers::has_surplus(tx.conn(), &call.tenant, named.payment).await?;
     if let Some(amount) = amount_beyond.filter(|_| !has_surplus) {
         let expires_at = settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(now);
         let id = settlement::surplus(&mut locked.wallet, tx.ids(), named.payment, amount, expires_at, now)?;
-        let charges = charges::of_payment(tx.conn(), &call.tenant, named.payment).await?;
-        let successful = charges.iter().filter(|charge| matches!(charge.state, ChargeState::Succeeded | ChargeState::ChargedBack));
+        taken_back = charges::of_payment(tx.conn(), &call.tenant, named.payment).await?;
+        let successful = taken_back.iter().filter(|charge| matches!(charge.state, ChargeState::Succeeded | ChargeState::ChargedBack));
         let retained = successful.map(|charge| charge.amount).try_fold(captured.minus(amount)?, Money::plus)?;
-        let settled = SettledPayment { payment: named.payment, charges: &charges, retained };
-        chargeback::before_surplus(&mut locked.wallet, tx.ids(), settled, now)?;
+        let settled = SettledPayment { payment: named.payment, charges: &mut taken_back, retained };
+        moved = chargeback::before_surplus(&mut locked.wallet, tx.ids(), settled, now)?;
         surplus = bought_lot(&tx, &locked, Some(id), expires_at).await?;
     }
     let after = messages::wallet(&call.tenant, &locked.wallet, now)?;
@@ -57,5 +62,22 @@ pub async fn settle_payment(
     schedule_recharges(&tx, [&locked.wallet]).await?;
     let event = PaymentSettled { wallet: Some(after), payment: named.name(), surplus };
     tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
+    for (place, part) in moved {
+        let Some(charge) = taken_back.get(place) else { continue };
+        tell_of_surplus(&mut tx, &locked.wallet, charge, part).await?;
+    }
     tx.commit(SettlePaymentResponse {}).await
+}
+
+/// Saves that a part of what was taken back of a charge had become credit, and tells of it: its dispute gives back what it names.
+async fn tell_of_surplus(tx: &mut WriteTx, wallet: &Wallet, charge: &Charge, part: Money) -> Result<(), AppError> {
+    let (tenant, customer) = (tx.call().tenant.clone(), wallet.customer);
+    publish_charge(tx, &CustomerRef { tenant: tenant.clone(), customer }, charge).await?;
+    let Some(dispute) = charge.charged_back.and_then(|back| back.dispute) else { return Ok(()) };
+    let Some(mut dispute) = disputes::find(tx.conn(), &tenant, Id::from_uuid(dispute)).await? else { return Ok(()) };
+    dispute.taken.from_surplus_after_all(part)?;
+    dispute.updated_at = tx.now().max(dispute.updated_at);
+    let methods = &methods::of_customer(tx.conn(), &tenant, customer).await?;
+    publish_dispute(tx, wallet, &dispute, Change { top_up: None, methods }).await?;
+    Ok(())
 }
