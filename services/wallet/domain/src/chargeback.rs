@@ -181,7 +181,8 @@ pub fn before_surplus(
     let zero = Money::zero(wallet.currency);
     let back = charges.iter().filter_map(|charge| charge.charged_back).map(|back| back.from_invoices).try_fold(zero, Money::plus)?;
     let beyond = back.minus(back.min(retained)?)?;
-    if !beyond.is_positive() {
+    // Without charges, as for a bank line, less than nothing is retained.
+    if !back.is_positive() || !beyond.is_positive() {
         return Ok(Vec::new());
     }
     let mut sides = take(wallet, beyond, (TaxKind::Deposit, None))?;
