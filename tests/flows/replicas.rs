@@ -93,7 +93,7 @@ async fn send(service: &Session, debit: &PostDebitRequest) {
         match service.postings().post_debit(request).await {
             Ok(_) => return,
             Err(status) if status.code() == Code::Unavailable && Instant::now() < until => {
-                tokio::time::sleep(Duration::from_millis(20)).await
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Err(status) => panic!("a client that tries again loses nothing: {status:?}"),
         }

@@ -165,6 +165,20 @@ proptest! {
     }
 }
 
+/// Fees with what is owed of them, or lots with what is free of them, the oldest first.
+type Queue = Vec<(usize, i64)>;
+
+/// The credit that came first pays the fee that has been owed longest.
+fn pay(owed: &mut Queue, free: &mut Queue, paid: &mut BTreeMap<(usize, usize), i64>) {
+    while let (Some((fee, due)), Some((lot, has))) = (owed.first().copied(), free.first().copied()) {
+        let part = due.min(has);
+        *paid.entry((fee, lot)).or_default() += part;
+        (owed[0].1, free[0].1) = (due - part, has - part);
+        owed.retain(|own| own.1 > 0);
+        free.retain(|own| own.1 > 0);
+    }
+}
+
 proptest! {
     /// Whoever's debt is reversed, the credit goes back that had paid it: fees and credit in any order, reversed in any order, leave
     /// each lot with its own.
@@ -172,18 +186,8 @@ proptest! {
     fn each_debt_gives_back_what_had_paid_it(steps in prop::collection::vec((prop::bool::ANY, 1_i64..50), 1..14), kind in 0_usize..3, first: prop::sample::Index) {
         let (mut wallet, mut ids) = (wallet(), ids());
         let mut fees = Vec::new();
-        // What each fee was paid by, as a queue says it: the credit that came first, to the fee that has been owed longest.
-        let (mut owed, mut free): (Vec<(usize, i64)>, Vec<(usize, i64)>) = (Vec::new(), Vec::new());
+        let (mut owed, mut free) = (Queue::new(), Queue::new());
         let mut paid: BTreeMap<(usize, usize), i64> = BTreeMap::new();
-        let pay = |owed: &mut Vec<(usize, i64)>, free: &mut Vec<(usize, i64)>, paid: &mut BTreeMap<(usize, usize), i64>| {
-            while let (Some((fee, due)), Some((lot, has))) = (owed.first().copied(), free.first().copied()) {
-                let part = due.min(has);
-                *paid.entry((fee, lot)).or_default() += part;
-                (owed[0].1, free[0].1) = (due - part, has - part);
-                owed.retain(|own| own.1 > 0);
-                free.retain(|own| own.1 > 0);
-            }
-        };
         let mut lots = Vec::new();
         for (is_fee, micros) in steps {
             if is_fee {
