@@ -9,6 +9,7 @@
 mod citations;
 mod configuration;
 mod errors;
+mod languages;
 mod movements;
 mod neighbours;
 mod readmes;

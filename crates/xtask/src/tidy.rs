@@ -64,6 +64,7 @@ pub fn check(root: &Path) -> Result<(), String> {
     crate::citations::check(root, &mut wrong);
     crate::recipes::check(root, &mut wrong);
     crate::movements::check(root, &mut wrong);
+    crate::languages::check(&mut wrong);
     wrong.extend(crate::states::check(root).err());
     wrong.extend(crate::readmes::check(root).err());
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
