@@ -14,7 +14,7 @@ from grpc_tools import protoc
 protos, gateway, token, wallet = sys.argv[1:5]
 out = tempfile.mkdtemp()
 files = glob.glob(f"{protos}/payterms/common/v1/*.proto") + glob.glob(f"{protos}/payterms/wallet/v1/*.proto")
-files += glob.glob(f"{protos}/google/google/type/*.proto")
+files += glob.glob(f"{protos}/google/google/*/*.proto")
 well_known = protoc.__file__.replace("protoc.py", "_proto").replace("__init__.py", "_proto")
 status = protoc.main(
     ["protoc", f"-I{protos}/google", f"-I{protos}", f"-I{well_known}", f"--python_out={out}", f"--grpc_python_out={out}", *files]

@@ -34,7 +34,7 @@ on_both!(
 pub(crate) fn sentence(status: &Status, field: &str) -> String {
     let details = status.get_error_details();
     let found = details.bad_request().and_then(|bad| bad.field_violations.iter().find(|own| own.field == field)).cloned();
-    found.map(|own| own.description.split_once(": ").map(|(_, told)| told.to_owned()).unwrap_or_default()).unwrap_or_default()
+    found.map(|own| own.description).unwrap_or_default()
 }
 
 fn list(parent: &str, filter: &str, order_by: &str) -> ListInvoicesRequest {

@@ -4,6 +4,7 @@
 mod accounts;
 mod advised;
 mod ageing;
+mod annotations;
 mod announced;
 mod applications;
 mod applications_data;

@@ -21,17 +21,17 @@ on_both!(texts_of_the_wallet_and_of_purchases_that_documents_cannot_print_are_re
 const TEXT: &str = "Conférence 東京";
 
 /// The fields that a refusal names, with its sentences.
-fn told<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) -> Vec<(String, String)> {
+fn told<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) -> Vec<(String, String, String)> {
     let details = answer.unwrap_err().get_error_details();
     let violations = details.bad_request().unwrap().field_violations.clone();
-    violations.into_iter().map(|own| (own.field, own.description)).collect()
+    violations.into_iter().map(|own| (own.field, own.reason, own.description)).collect()
 }
 
 /// Whether a refusal names exactly this field, with its reason and the characters.
-fn names(told: &[(String, String)], field: &str) {
+fn names(told: &[(String, String, String)], field: &str) {
     assert_eq!(told.len(), 1, "{told:?}");
-    let (named, sentence) = &told[0];
-    assert!(named == field && sentence.starts_with("SCRIPT_UNSUPPORTED: ") && sentence.contains("\"東京\""), "{field}: {told:?}");
+    let (named, reason, sentence) = &told[0];
+    assert!(named == field && reason == "SCRIPT_UNSUPPORTED" && sentence.contains("\"東京\""), "{field}: {told:?}");
 }
 
 async fn texts_of_the_wallet_and_of_purchases_that_documents_cannot_print_are_refused(world: &World) {

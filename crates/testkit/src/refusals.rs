@@ -17,7 +17,7 @@ pub fn reason(status: &Status) -> String {
 pub fn violations(status: &Status) -> Vec<String> {
     let details = status.get_error_details();
     let fields = details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default();
-    fields.iter().map(|v| format!("{}: {}", v.field, v.description.split(':').next().unwrap_or_default())).collect()
+    fields.iter().map(|v| format!("{}: {}", v.field, v.reason)).collect()
 }
 
 /// The subjects of the conditions that a refusal finds broken.

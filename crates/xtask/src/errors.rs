@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 const HEAD: &str = "# Errors\n\n\
 Every error carries one `google.rpc.ErrorInfo` with domain `payterms.dev` and one of these reasons; `BadRequest` holds all fields\n\
-that are wrong, `PreconditionFailure` all conditions that do not hold, `RetryInfo` when to try again. A decline by a payment\n\
-provider is no error: it is a result.\n\n\
+that are wrong, each with a `reason` of this list and a sentence in `description`, `PreconditionFailure` all conditions that do not\n\
+hold, `RetryInfo` when to try again. A decline by a payment provider is no error: it is a result.\n\n\
 This page is made from `proto/payterms/common/v1/error_reason.proto` by `cargo run -p payterms-xtask -- errors`.\n";
 
 /// The page.

@@ -1,7 +1,7 @@
 //! Messages as JSON, by the rules of `ProtoJSON`. What does not fit is refused with the field's path.
 
 use super::unambiguous::{Left, Unambiguous};
-use payterms_chassis::error::{DOMAIN, status};
+use payterms_chassis::error::{DOMAIN, field_violation, status};
 use prost_reflect::{DeserializeOptions, DynamicMessage, Kind, MessageDescriptor};
 use serde::de::DeserializeSeed;
 use serde_json::de::SliceRead;
@@ -38,6 +38,8 @@ fn tracked<'de, T>(
     let outcome = read(serde_path_to_error::Deserializer::new(&mut reader, &mut track));
     match outcome {
         Ok(value) => reader.end().map(|()| value).map_err(|error| Box::new(refusal(kind, "", &format!("{error}: send one JSON object")))),
+        // Where there is no JSON there is no field: the error says line and column.
+        Err(error) if error.is_syntax() || error.is_eof() => Err(Box::new(refusal(kind, "", &format!("malformed JSON, {error}")))),
         Err(error) => {
             let path = track.path();
             let text = format!("{error}{}", allowed(kind, &path, &error.to_string()));
@@ -54,7 +56,7 @@ pub(super) fn write(message: &DynamicMessage) -> Result<Vec<u8>, serde_json::Err
 fn refusal(kind: &MessageDescriptor, field: &str, text: &str) -> Status {
     let place = if field.is_empty() { String::new() } else { format!("{field}: ") };
     let mut details = ErrorDetails::with_error_info("MALFORMED_MESSAGE", DOMAIN, HashMap::new());
-    details.add_bad_request_violation(field, format!("MALFORMED_MESSAGE: {text}"));
+    details.set_bad_request(vec![field_violation(field.to_owned(), "MALFORMED_MESSAGE", format!("{text}."))]);
     let message = format!("The JSON is no {}: {place}{text}.", kind.name());
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
@@ -113,6 +115,7 @@ mod tests {
         let kind = contract::message("payterms.wallet.v1.PostDebitRequest").unwrap();
         let status = read(&kind, json.as_bytes()).unwrap_err();
         let field = status.get_details_bad_request().unwrap().field_violations[0].field.clone();
+        assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].reason, "MALFORMED_MESSAGE");
         (field, status.message().to_owned())
     }
 
@@ -139,6 +142,10 @@ mod tests {
         assert_eq!(field, "amount.units");
         let (field, _) = refused(r#"{"amount":[]}"#);
         assert_eq!(field, "amount");
+        for json in [r#"{requestId:"7"}"#, r#"{"amount":{units:1}}"#, r#"{"requestId":'7'}"#, r#"{"requestId":"7""#] {
+            let (field, text) = refused(json);
+            assert!(field.is_empty() && text.contains("malformed JSON") && text.contains("at line 1 column "), "{json}: {field}: {text}");
+        }
         for json in ["", "[]", "null", "7", "{", "{}{}", "{\"amount\":", "\u{feff}{}"] {
             assert!(refused(json).1.starts_with("The JSON is no PostDebitRequest"), "{json}");
         }

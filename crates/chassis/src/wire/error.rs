@@ -185,6 +185,12 @@ pub fn status(code: Code, reason: &'static str, message: &str) -> Status {
     Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new()))
 }
 
+/// What is wrong with one field: a reason for programs, and a sentence for people.
+#[must_use]
+pub fn field_violation(field: String, reason: &'static str, description: String) -> FieldViolation {
+    FieldViolation { field, description, reason: reason.to_owned(), localized_message: None }
+}
+
 /// The status of a refusal, with all its details.
 #[must_use]
 pub fn refused(refusal: Refusal) -> Status {
@@ -206,7 +212,7 @@ pub fn refused(refusal: Refusal) -> Status {
                 .violations
                 .into_iter()
                 .take(MOST_DETAILS)
-                .map(|v| FieldViolation::new(v.field, format!("{}: {}", v.reason, v.description)))
+                .map(|v| field_violation(v.field, v.reason, v.description))
                 .collect::<Vec<_>>(),
         );
     }

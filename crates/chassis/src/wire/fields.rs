@@ -109,8 +109,14 @@ impl Fields {
             self.hidden |= !self.scope.covers(&name.tenant, customer);
             return name;
         }
-        self.wrong(field, "RESOURCE_NAME_INVALID", format!("Use the form {}.", names::form(collections)));
+        self.no_name(field, text, &names::form(collections));
         Name { tenant: self.stand_in_tenant(), ids: Vec::new() }
+    }
+
+    /// Notes that a text is no resource name, or that there is none.
+    fn no_name(&mut self, field: &str, text: &str, form: &str) {
+        let missing = if text.is_empty() { "The name is missing. " } else { "" };
+        self.wrong(field, "RESOURCE_NAME_INVALID", format!("{missing}Use the form {form}."));
     }
 
     /// Stands in for a malformed tenant. The request is refused before the value is used.
@@ -121,7 +127,7 @@ impl Fields {
     /// The parent of a list, in which `-` stands for all of a collection. A member's list is of the member's own customer alone.
     pub fn parent(&mut self, field: &str, text: &str, collections: &[&str]) -> Parent {
         let Some(mut parent) = names::parse_parent(text, collections) else {
-            self.wrong(field, "RESOURCE_NAME_INVALID", format!("Use the form {}; - stands for all.", names::form(collections)));
+            self.no_name(field, text, &format!("{}; - stands for all", names::form(collections)));
             return Parent { tenant: self.stand_in_tenant(), ids: Vec::new() };
         };
         let own = if self.scope.grant == Grant::OwnCustomer { self.scope.caller.customer } else { None };
@@ -145,7 +151,7 @@ impl Fields {
     pub fn singleton(&mut self, field: &str, text: &str, collections: &[&str], last: &str) -> Name {
         let parent = text.strip_suffix(last).and_then(|rest| rest.strip_suffix('/')).unwrap_or_default();
         if names::parse(parent, collections).is_none() {
-            self.wrong(field, "RESOURCE_NAME_INVALID", format!("Use the form {}/{last}.", names::form(collections)));
+            self.no_name(field, text, &format!("{}/{last}", names::form(collections)));
             return Name { tenant: self.stand_in_tenant(), ids: Vec::new() };
         }
         self.name(field, parent, collections)
@@ -276,15 +282,6 @@ impl Fields {
                 PaymentTerm::EndOfFollowingMonth
             }
         }
-    }
-
-    /// A value of an enum other than its unspecified one.
-    pub fn choice<E: TryFrom<i32> + Into<i32> + Copy>(&mut self, field: &str, number: i32) -> Option<E> {
-        let value = E::try_from(number).ok().filter(|_| number != 0);
-        if value.is_none() {
-            self.wrong(field, "ENUM_INVALID", "Choose a value of the enum.");
-        }
-        value
     }
 
     /// An ISO 3166-1 alpha-2 country.

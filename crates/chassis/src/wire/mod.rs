@@ -5,6 +5,7 @@ pub mod answer;
 pub mod bank_file;
 pub mod call;
 pub mod deadline;
+pub mod enums;
 pub mod error;
 pub mod etag;
 pub mod fields;

@@ -24,7 +24,8 @@ const MOST_TENDERS: usize = 5;
 /// Invoices with their amounts, and whether one is another customer's.
 type InvoicesToPay = (Vec<(Id<Invoice>, Option<Money>)>, bool);
 
-fn invoices(fields: &mut Fields, parent: &Name, requested: &[pb::InvoiceToPay], currency: &str) -> InvoicesToPay {
+/// `named` is where an item names its invoice: `.invoice`, or nothing where the item is the name.
+fn invoices(fields: &mut Fields, parent: &Name, (requested, named): (&[pb::InvoiceToPay], &str), currency: &str) -> InvoicesToPay {
     if requested.len() > MOST_INVOICES {
         fields.wrong("invoices", "TOO_MANY_ITEMS", "Name at most 100 invoices.");
     }
@@ -33,12 +34,12 @@ fn invoices(fields: &mut Fields, parent: &Name, requested: &[pb::InvoiceToPay], 
     }
     let (mut parsed, mut foreign): InvoicesToPay = (Vec::new(), false);
     for (place, own) in requested.iter().take(MOST_INVOICES).enumerate() {
-        let name = fields.name(&format!("invoices[{place}].invoice"), &own.invoice, INVOICE);
+        let name = fields.name(&format!("invoices[{place}]{named}"), &own.invoice, INVOICE);
         foreign |= name.tenant != parent.tenant || name.id(0) != parent.id(0);
         let amount = own.amount.as_ref().map(|amount| fields.money(&format!("invoices[{place}].amount"), Some(amount), Digits::MinorUnit));
         let id = Id::from_uuid(name.id(1));
         if parsed.iter().any(|(other, _)| *other == id) {
-            fields.wrong(&format!("invoices[{place}].invoice"), "DUPLICATE_ITEM", "Name each invoice once.");
+            fields.wrong(&format!("invoices[{place}]{named}"), "DUPLICATE_ITEM", "Name each invoice once.");
         }
         parsed.push((id, amount));
     }
@@ -94,7 +95,7 @@ fn to_pay(
     sources: &[pb::TenderToUse],
 ) -> (ToPay, bool) {
     let parent = fields.name("parent", parent, &["customers"]);
-    let (invoices, foreign) = invoices(fields, &parent, requested, currency);
+    let (invoices, foreign) = invoices(fields, &parent, (requested, ".invoice"), currency);
     let (tenders, alien) = tenders(fields, &parent, sources);
     let currency = if requested.is_empty() { Some(fields.currency("currency_code", currency)) } else { None };
     let customer = if parent.ids.is_empty() { Id::from_uuid(Uuid::nil()) } else { Id::from_uuid(parent.id(0)) };
@@ -123,7 +124,7 @@ pub fn pay_later(request: Request<pb::PayLaterRequest>) -> Result<(Call, ToPay),
     }
     let named: Vec<_> = message.invoices.iter().map(|name| pb::InvoiceToPay { invoice: name.clone(), amount: None }).collect();
     let parent = fields.name("parent", &message.parent, &["customers"]);
-    let (invoices, foreign) = invoices(&mut fields, &parent, &named, "");
+    let (invoices, foreign) = invoices(&mut fields, &parent, (&named, ""), "");
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
     let customer = Id::from_uuid(parent.id(0));
@@ -178,7 +179,7 @@ pub fn record_outside_payment(request: Request<pb::RecordOutsidePaymentRequest>)
     if message.invoices.is_empty() {
         fields.wrong("invoices", "FIELD_REQUIRED", "Name 1 to 100 invoices.");
     }
-    let (invoices, foreign) = invoices(&mut fields, &parent, &message.invoices, "");
+    let (invoices, foreign) = invoices(&mut fields, &parent, (&message.invoices, ".invoice"), "");
     let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
     let reference = fields.reference("reference", &message.reference, 1, 200);
     let received_on = fields.optional_date("receive_date", message.receive_date.as_ref());

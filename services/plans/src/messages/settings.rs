@@ -98,7 +98,7 @@ pub fn update_plan_settings(request: Request<pb::UpdatePlanSettingsRequest>) -> 
     Ok((fields.write(&message.request_id, tenant)?, UpdateSettings { new, kinds, intervals, paths, etag }))
 }
 
-fn choices<E: TryFrom<i32> + Into<i32> + Copy + PartialEq>(fields: &mut Fields, path: &str, numbers: &[i32]) -> Vec<E> {
+fn choices<E: TryFrom<i32> + Into<i32> + Copy + PartialEq + std::fmt::Debug>(fields: &mut Fields, path: &str, numbers: &[i32]) -> Vec<E> {
     let field = format!("plan_settings.{path}");
     if numbers.is_empty() {
         fields.wrong(&field, "FIELD_REQUIRED", "Name one at least.");
