@@ -1,7 +1,7 @@
 //! The errors of a use case, and the one place where an error becomes a gRPC status.
 
 use crate::wire::deadline::DEADLINE;
-use payterms_kernel::{Kind, Refusal, money::MoneyError};
+use payterms_kernel::{Kind, Refusal, Violation, money::MoneyError};
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr};
 use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
@@ -12,6 +12,10 @@ pub const DOMAIN: &str = "payterms.dev";
 
 /// Violations that one status carries. Details are sent in a header, and peers limit the size of headers.
 const MOST_DETAILS: usize = 40;
+/// Bytes of the violations of fields that one status carries, beside the first: some sentences list many values.
+const MOST_BYTES: usize = 6_000;
+/// Letters of the message, which is sent twice: in a header of its own, and among the details.
+const LONGEST_MESSAGE: usize = 1_500;
 
 /// The reason why a use case has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -207,14 +211,14 @@ pub fn refused(refusal: Refusal) -> Status {
     let metadata: HashMap<String, String> = refusal.metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let mut details = ErrorDetails::with_error_info(refusal.reason, DOMAIN, metadata);
     if !refusal.violations.is_empty() {
-        details.set_bad_request(
-            refusal
-                .violations
-                .into_iter()
-                .take(MOST_DETAILS)
-                .map(|v| field_violation(v.field, v.reason, v.description))
-                .collect::<Vec<_>>(),
-        );
+        let mut bytes = 0_usize;
+        let fits = |violation: &Violation| {
+            let is_first = bytes == 0;
+            bytes = bytes.saturating_add(violation.field.len()).saturating_add(violation.description.len()).saturating_add(40);
+            is_first || bytes <= MOST_BYTES
+        };
+        let told = refusal.violations.into_iter().take(MOST_DETAILS).take_while(fits);
+        details.set_bad_request(told.map(|v| field_violation(v.field, v.reason, v.description)).collect::<Vec<_>>());
     }
     if !refusal.conditions.is_empty() {
         details.set_precondition_failure(
@@ -229,7 +233,8 @@ pub fn refused(refusal: Refusal) -> Status {
     if matches!(code, Code::Unavailable | Code::ResourceExhausted) || matches!(refusal.reason, "CONCURRENT_UPDATE" | "CLOCK_ADVANCING") {
         details.set_retry_info(Some(Duration::from_millis(500)));
     }
-    Status::with_error_details(code, refusal.message, details)
+    let message: String = refusal.message.chars().take(LONGEST_MESSAGE).collect();
+    Status::with_error_details(code, message, details)
 }
 
 #[cfg(test)]
@@ -245,7 +250,9 @@ mod tests {
         let condition = Condition { name: "PAYMENT_PENDING", subject: subject.clone(), description: description.clone() };
         let state = Refusal::precondition("PAYMENT_PENDING", "Much.").with_conditions(vec![condition; 500]);
         let fields = Refusal::invalid(vec![Violation { field: subject, reason: "DUPLICATE_ITEM", description }; 500]);
-        for refusal in [state, fields] {
+        let values = "Choose one of many values. ".repeat(50);
+        let lists = Refusal::invalid(vec![Violation { field: "a.b".to_owned(), reason: "ENUM_INVALID", description: values }; 500]);
+        for refusal in [state, fields, lists] {
             // In base64 a third more; headers may have 16 KiB in all.
             assert!(refused(refusal).details().len() < 11_000);
         }
