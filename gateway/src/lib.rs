@@ -18,7 +18,7 @@ use connect::Door;
 use identity::{KeySet, TokenOptions};
 use payterms_chassis::{
     Network,
-    access::AccessTable,
+    access::{AccessTable, is_for_peers},
     boot::{Running, stop_on_signal},
     config::{self, CommonOptions},
     identity::Signer,
@@ -82,6 +82,7 @@ pub async fn start(
     let access = AccessTable::load()?;
     let packages: Vec<_> = network.addresses.names().collect();
     let mut services = access.services(&packages);
+    services.retain(|service| !is_for_peers(service));
     services.extend(GATEWAY_SERVICES.map(str::to_owned));
     let (unauthenticated, _health) = reflection::with_reflection_and_health(Routes::default(), &services).await?;
     let signer = Signer::read(keys, "gateway", Arc::new(SystemClock))?;

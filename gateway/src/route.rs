@@ -17,7 +17,7 @@ use payterms_chassis::{
     call::Caller,
     error::status,
     identity::Signer,
-    layers::{self, is_inner, parse_timeout, refuse},
+    layers::{self, parse_timeout, refuse},
     net::pool::{Lane, NoAnswer, Pool, Pools},
     telemetry,
 };
@@ -176,11 +176,11 @@ impl Router {
     }
 
     /// The service that a path names, `/payterms.<service>.v1.X/Y`. For methods that every service has, the header
-    /// names it.
+    /// names it. No path leads to what is for peers, `/payterms.<service>.peers.v1.X/Y`.
     fn service_of(&self, path: &str, headers: &http::HeaderMap) -> Result<(&str, &Pool), Box<Status>> {
         let service = |name: &str| self.services.get_key_value(name).map(|(name, pool)| (name.as_str(), pool));
         let name = path.strip_prefix("/payterms.").and_then(|rest| rest.split_once(".v1.")).map(|(name, _)| name);
-        if name == Some("common") && !is_inner(path) {
+        if name == Some("common") {
             let named = headers.get(SERVICE).and_then(|name| name.to_str().ok()).unwrap_or_default();
             return service(named).ok_or_else(|| {
                 let mut names: Vec<_> = self.services.keys().map(String::as_str).collect();

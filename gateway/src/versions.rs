@@ -17,7 +17,7 @@ use payterms_chassis::{
     ttl_cache::TtlCache,
 };
 use payterms_kernel::{Clock, SystemClock, TenantId};
-use payterms_proto::common::v1::{GetVersionsRequest, version_service_client::VersionServiceClient};
+use payterms_proto::common::peers::v1::{GetVersionsRequest, version_service_client::VersionServiceClient};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Mutex, PoisonError},

@@ -13,7 +13,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use payterms_chassis::{body, call::Caller, peers::Peers};
-use payterms_proto::wallet::v1::{ReceiveNotificationRequest, notification_service_client::NotificationServiceClient};
+use payterms_proto::wallet::peers::v1::{ReceiveNotificationRequest, notification_service_client::NotificationServiceClient};
 use std::time::Duration;
 
 /// The largest notification in bytes. Providers' notifications are much smaller.

@@ -17,12 +17,24 @@ pub mod google {
 
 pub mod payterms {
     pub mod common {
+        pub mod peers {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/payterms.common.peers.v1.rs"));
+            }
+        }
+
         pub mod v1 {
             include!(concat!(env!("OUT_DIR"), "/payterms.common.v1.rs"));
         }
     }
 
     pub mod credit {
+        pub mod peers {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/payterms.credit.peers.v1.rs"));
+            }
+        }
+
         pub mod v1 {
             include!(concat!(env!("OUT_DIR"), "/payterms.credit.v1.rs"));
         }
@@ -35,6 +47,12 @@ pub mod payterms {
     }
 
     pub mod invoicing {
+        pub mod peers {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/payterms.invoicing.peers.v1.rs"));
+            }
+        }
+
         pub mod v1 {
             include!(concat!(env!("OUT_DIR"), "/payterms.invoicing.v1.rs"));
         }
@@ -47,6 +65,12 @@ pub mod payterms {
     }
 
     pub mod wallet {
+        pub mod peers {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/payterms.wallet.peers.v1.rs"));
+            }
+        }
+
         pub mod v1 {
             include!(concat!(env!("OUT_DIR"), "/payterms.wallet.v1.rs"));
         }

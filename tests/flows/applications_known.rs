@@ -15,7 +15,7 @@ use crate::{
     top_ups::card,
 };
 use payterms_proto::{
-    common::v1::{DeliverRequest, Event},
+    common::{peers::v1::DeliverRequest, v1::Event},
     credit::v1::{ClaimApplicationRequest, Decision, Feature, Programme, RequestInformationRequest},
     google::r#type::Date,
     invoicing::v1::{

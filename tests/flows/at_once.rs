@@ -12,17 +12,20 @@ use crate::{
 use futures::future::LocalBoxFuture;
 use payterms_chassis::sql;
 use payterms_proto::{
-    credit::v1::{
-        AuthorizeForPaymentRequest, CaptureForPaymentRequest, CloseProgrammeRequest, InvoiceToDefer, Programme, VoidForPaymentRequest,
+    credit::{
+        peers::v1::{AuthorizeForPaymentRequest, CaptureForPaymentRequest, InvoiceToDefer, VoidForPaymentRequest},
+        v1::{CloseProgrammeRequest, Programme},
     },
-    invoicing::v1::{
-        ApplyCreditRequest, BlockForOwnerRequest, CollectForOwnerRequest, InvoiceToBlock, InvoiceToPay, MailKind, RetryMailRequest,
-        block::Reason, invoice::State, mail,
+    invoicing::{
+        peers::v1::{BlockForOwnerRequest, CollectForOwnerRequest, InvoiceToBlock},
+        v1::{ApplyCreditRequest, InvoiceToPay, MailKind, RetryMailRequest, block::Reason, invoice::State, mail},
     },
-    wallet::v1::{
-        BookTransferRefundRequest, HoldForPaymentRequest, ListWalletsRequest, RecordTransferRequest, ReleasePaymentRequest,
-        ReleaseTransferRefundRequest, ReserveTransferRefundRequest, ReturnTransferRequest, TaxKind, TransferCredit,
-        TurnOffPrepaymentRequest,
+    wallet::{
+        peers::v1::{
+            BookTransferRefundRequest, HoldForPaymentRequest, RecordTransferRequest, ReleasePaymentRequest, ReleaseTransferRefundRequest,
+            ReserveTransferRefundRequest, ReturnTransferRequest, TransferCredit,
+        },
+        v1::{ListWalletsRequest, TaxKind, TurnOffPrepaymentRequest},
     },
 };
 use payterms_suite::{
@@ -217,11 +220,11 @@ async fn the_steps_of_peers(world: &World) {
         let (name, payment) = (shop.line.name.clone(), payment());
         let invoices = vec![InvoiceToDefer { invoice: first.name.clone(), amount: usd(20) }];
         let draw = AuthorizeForPaymentRequest { request_id: request_id(), name: name.clone(), payment: payment.clone(), invoices };
-        credit.draws().authorize_for_payment(draw).await.unwrap();
+        credit.payment_draws().authorize_for_payment(draw).await.unwrap();
         if captured {
-            credit.draws().capture_for_payment(CaptureForPaymentRequest { request_id: request_id(), name, payment }).await.unwrap();
+            credit.payment_draws().capture_for_payment(CaptureForPaymentRequest { request_id: request_id(), name, payment }).await.unwrap();
         } else {
-            credit.draws().void_for_payment(VoidForPaymentRequest { request_id: request_id(), name, payment }).await.unwrap();
+            credit.payment_draws().void_for_payment(VoidForPaymentRequest { request_id: request_id(), name, payment }).await.unwrap();
         }
     }
     let owner = format!("{parent}/plans/{}", request_id());
@@ -232,7 +235,7 @@ async fn the_steps_of_peers(world: &World) {
         reason: Reason::PaymentPlanActive.into(),
         invoices: vec![InvoiceToBlock { invoice: second.name.clone(), expected_open: None, nothing_open: false }],
     };
-    plans.collections().block_for_owner(block).await.unwrap();
+    plans.owner_collections().block_for_owner(block).await.unwrap();
     let collect = CollectForOwnerRequest {
         request_id: request_id(),
         parent: parent.clone(),
@@ -242,7 +245,7 @@ async fn the_steps_of_peers(world: &World) {
         reference: request_id(),
         ..CollectForOwnerRequest::default()
     };
-    plans.collections().collect_for_owner(collect).await.unwrap();
+    plans.owner_collections().collect_for_owner(collect).await.unwrap();
     let off = TurnOffPrepaymentRequest { request_id: request_id(), name: "tenants/acme/walletSettings".into() };
     shop.owner.settings().turn_off_prepayment(off).await.unwrap();
     let made = programme(&shop.owner, Programme::default()).await;

@@ -13,10 +13,13 @@ use crate::{
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{CreateCreditNoteRequest, CreatePaymentRequest, GetPaymentRequest, InvoiceToPay, Payment, invoice::State},
-    wallet::v1::{
-        ChargeForPaymentRequest, GetBalanceRequest, GetChargeRequest, GetTopUpRefundRequest, GetTopUpRequest, ListEntriesRequest,
-        ListPaymentMethodsRequest, ListTopUpRefundsRequest, PaymentMethod, PostDebitRequest, RefundPaymentRequest, RefundTopUpRequest,
-        SetCollectionMethodRequest, charge, entry, top_up, top_up_refund,
+    wallet::{
+        peers::v1::{ChargeForPaymentRequest, GetChargeRequest, RefundPaymentRequest},
+        v1::{
+            GetBalanceRequest, GetTopUpRefundRequest, GetTopUpRequest, ListEntriesRequest, ListPaymentMethodsRequest,
+            ListTopUpRefundsRequest, PaymentMethod, PostDebitRequest, RefundTopUpRequest, SetCollectionMethodRequest, charge, entry,
+            top_up, top_up_refund,
+        },
     },
 };
 use payterms_suite::{

@@ -196,7 +196,7 @@ async fn lists_keep_the_order_of_writes_on_a_standing_clock(world: &World) {
 }
 
 async fn a_late_round_of_a_run_that_ended_changes_nothing(world: &World) {
-    use payterms_proto::common::v1::{RunDueRequest, clock_service_client::ClockServiceClient};
+    use payterms_proto::common::peers::v1::{RunDueRequest, clock_service_client::ClockServiceClient};
     world.tenant("acme").await;
     start(world, "acme", "seed").await;
     advance(world, START + 48 * HOUR).await;

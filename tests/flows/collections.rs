@@ -9,10 +9,13 @@ use crate::{
     top_ups::card,
 };
 use payterms_proto::{
-    invoicing::v1::{
-        Block, BlockForOwnerRequest, BlockInvoiceRequest, CreatePaymentRequest, ExplainInvoiceRequest, Invoice, InvoiceToBlock,
-        InvoiceToPay, ListInvoicesRequest, ListPaymentsRequest, MailKind, Payment, RetryCollectionRequest, UnblockForOwnerRequest,
-        UnblockInvoiceRequest, VoidInvoiceRequest, block::Reason, collection::State, explain_invoice_response::Topic, invoice,
+    invoicing::{
+        peers::v1::{BlockForOwnerRequest, InvoiceToBlock, UnblockForOwnerRequest},
+        v1::{
+            Block, BlockInvoiceRequest, CreatePaymentRequest, ExplainInvoiceRequest, Invoice, InvoiceToPay, ListInvoicesRequest,
+            ListPaymentsRequest, MailKind, Payment, RetryCollectionRequest, UnblockInvoiceRequest, VoidInvoiceRequest, block::Reason,
+            collection::State, explain_invoice_response::Topic, invoice,
+        },
     },
     wallet::v1::SetCollectionMethodRequest,
 };
@@ -244,20 +247,20 @@ pub(crate) async fn an_owner_blocks_all_or_none_and_alone_lifts(world: &World) {
     let staff = world.someone("STAFF", None);
     let manual = BlockInvoiceRequest { request_id: request_id(), name: second.name.clone(), reason: Reason::Manual.into() };
     staff.collections().block_invoice(manual).await.unwrap();
-    let refused = peer.collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100)).await.unwrap_err();
+    let refused = peer.owner_collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100)).await.unwrap_err();
     assert_eq!((reason(&refused).as_str(), blocks().await.0), ("INVOICE_BLOCKED", None), "all or none");
     let unblock = UnblockInvoiceRequest { request_id: request_id(), name: second.name.clone() };
     staff.collections().unblock_invoice(unblock.clone()).await.unwrap();
-    let risen = peer.collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 99)).await.unwrap_err();
+    let risen = peer.owner_collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 99)).await.unwrap_err();
     assert_eq!(reason(&risen), "PLAN_AMOUNT_CHANGED");
-    peer.collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100)).await.unwrap();
+    peer.owner_collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100)).await.unwrap();
     let mine = Block { reason: Reason::PaymentPlanProposed.into(), owner: plan.clone() };
     assert_eq!(blocks().await, (Some(mine.clone()), Some(mine)));
     let theirs = staff.collections().unblock_invoice(UnblockInvoiceRequest { request_id: request_id(), ..unblock }).await.unwrap_err();
     assert_eq!(reason(&theirs), "INVOICE_BLOCKED", "only the owner lifts it");
-    let other = peer.collections().block_for_owner(request("another", Reason::PaymentPlanProposed, 100)).await.unwrap_err();
+    let other = peer.owner_collections().block_for_owner(request("another", Reason::PaymentPlanProposed, 100)).await.unwrap_err();
     assert_eq!(reason(&other), "INVOICE_BLOCKED");
-    peer.collections().block_for_owner(request(&plan, Reason::PaymentPlanActive, 100)).await.unwrap();
+    peer.owner_collections().block_for_owner(request(&plan, Reason::PaymentPlanActive, 100)).await.unwrap();
     let active = Block { reason: Reason::PaymentPlanActive.into(), owner: plan.clone() };
     assert_eq!(blocks().await.0, Some(active), "replaced, never lifted and set");
     let lift = |owner: &str| UnblockForOwnerRequest {
@@ -268,9 +271,9 @@ pub(crate) async fn an_owner_blocks_all_or_none_and_alone_lifts(world: &World) {
         owner: owner.into(),
         invoices: vec![desk.invoice.name.clone(), second.name.clone()],
     };
-    peer.collections().unblock_for_owner(lift("another")).await.unwrap();
+    peer.owner_collections().unblock_for_owner(lift("another")).await.unwrap();
     assert!(blocks().await.0.is_some());
-    peer.collections().unblock_for_owner(lift(&plan)).await.unwrap();
+    peer.owner_collections().unblock_for_owner(lift(&plan)).await.unwrap();
     assert_eq!(blocks().await, (None, None));
 }
 

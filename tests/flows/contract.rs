@@ -2,7 +2,10 @@
 //! method with every role, and what the transport itself may be given.
 
 use crate::invariants;
-use payterms_chassis::{access::AccessTable, call::Grant, layers::is_inner};
+use payterms_chassis::{
+    access::{AccessTable, is_for_peers},
+    call::Grant,
+};
 use payterms_testkit::{World, on_both, people::person, reason, violations};
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MethodDescriptor, Value};
@@ -273,7 +276,7 @@ async fn every_method_refuses_every_role_without_a_row(world: &World) {
     for method in methods() {
         let path = path(&method);
         let row = table.cells().find(|(own, _)| *own == path).unwrap().1.clone();
-        let inner = is_inner(&path);
+        let inner = is_for_peers(&path);
         for role in roles {
             let token = world.suite.token(&person("acme", role, Some(&customer)), 600).unwrap();
             let refused = send(&door, &path, Some(&token), filled(&method.input()).encode_to_vec()).await;

@@ -25,10 +25,12 @@ use payterms_proto::{
         refund_part::Destination,
     },
     plans::v1::plan::State as PlanState,
-    wallet::v1::{
-        ChargeForPaymentRequest, Dispute, GetBalanceRequest, GetChargeRequest, GetDisputeRequest, GetTopUpRequest, ListLotsRequest,
-        LoseDisputeRequest, Lot, RefundPaymentRequest, RefundTopUpRequest, UpdateWalletSettingsRequest, WalletSettings, charge, dispute,
-        top_up,
+    wallet::{
+        peers::v1::{ChargeForPaymentRequest, GetChargeRequest, RefundPaymentRequest},
+        v1::{
+            Dispute, GetBalanceRequest, GetDisputeRequest, GetTopUpRequest, ListLotsRequest, LoseDisputeRequest, Lot, RefundTopUpRequest,
+            UpdateWalletSettingsRequest, WalletSettings, charge, dispute, top_up,
+        },
     },
 };
 use payterms_suite::{

@@ -3,7 +3,7 @@
 use payterms_chassis::identity::{Signer, ensure_key, key_set};
 use payterms_kernel::SystemClock;
 use payterms_proto::{
-    common::v1::{DeliverRequest, inbox_service_client::InboxServiceClient},
+    common::peers::v1::{DeliverRequest, inbox_service_client::InboxServiceClient},
     wallet::v1::ListWalletsRequest,
 };
 use payterms_testkit::{Database, World, people::person, reason};

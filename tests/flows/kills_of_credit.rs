@@ -32,9 +32,9 @@ const PAID: [(&str, &str); 10] = [
     ("invoicing", "payment.before_record"),
     ("invoicing", "payment.after_record"),
     ("credit", "draw.before_authorize"),
-    ("credit", "commit.after /payterms.credit.v1.DrawService/AuthorizeForPayment"),
+    ("credit", "commit.after /payterms.credit.peers.v1.PaymentDrawService/AuthorizeForPayment"),
     ("credit", "draw.before_capture"),
-    ("credit", "commit.after /payterms.credit.v1.DrawService/CaptureForPayment"),
+    ("credit", "commit.after /payterms.credit.peers.v1.PaymentDrawService/CaptureForPayment"),
 ];
 
 /// Where one whose card declines may die.
@@ -43,7 +43,7 @@ const DECLINED: [(&str, &str); 5] = [
     ("invoicing", "payment.after_release"),
     ("invoicing", "payment.before_record"),
     ("credit", "draw.before_void"),
-    ("credit", "commit.after /payterms.credit.v1.DrawService/VoidForPayment"),
+    ("credit", "commit.after /payterms.credit.peers.v1.PaymentDrawService/VoidForPayment"),
 ];
 
 /// Where an activation may die.
@@ -54,7 +54,7 @@ const ACTIVATED: [(&str, &str); 7] = [
     ("credit", "line.before_record"),
     ("credit", "line.after_record"),
     ("wallet", "switch_credit_line.before_commit"),
-    ("wallet", "commit.after /payterms.wallet.v1.CreditLineMethodService/SwitchCreditLine"),
+    ("wallet", "commit.after /payterms.wallet.peers.v1.CreditLineMethodService/SwitchCreditLine"),
 ];
 
 /// Where a purchase that is captured may die; invoicing makes the invoice while it hears of it.

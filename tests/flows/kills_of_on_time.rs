@@ -34,13 +34,13 @@ const POINTS: [(Change, &str, &str); 10] = [
     (Change::UndoBreach, "plans", "plan.after_block"),
     (Change::UndoBreach, "plans", "plan.before_record"),
     (Change::UndoBreach, "plans", "plan.after_record"),
-    (Change::UndoBreach, "invoicing", "commit.before /payterms.invoicing.v1.CollectionService/BlockForOwner"),
-    (Change::UndoBreach, "invoicing", "commit.after /payterms.invoicing.v1.CollectionService/BlockForOwner"),
+    (Change::UndoBreach, "invoicing", "commit.before /payterms.invoicing.peers.v1.OwnerCollectionService/BlockForOwner"),
+    (Change::UndoBreach, "invoicing", "commit.after /payterms.invoicing.peers.v1.OwnerCollectionService/BlockForOwner"),
     (Change::Reopen, "plans", "plan.after_block"),
     (Change::Reopen, "plans", "plan.before_record"),
     (Change::Reopen, "plans", "plan.after_record"),
-    (Change::Reopen, "invoicing", "commit.before /payterms.invoicing.v1.CollectionService/BlockForOwner"),
-    (Change::Reopen, "invoicing", "commit.after /payterms.invoicing.v1.CollectionService/BlockForOwner"),
+    (Change::Reopen, "invoicing", "commit.before /payterms.invoicing.peers.v1.OwnerCollectionService/BlockForOwner"),
+    (Change::Reopen, "invoicing", "commit.after /payterms.invoicing.peers.v1.OwnerCollectionService/BlockForOwner"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

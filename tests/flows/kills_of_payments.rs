@@ -23,16 +23,16 @@ const POINTS: [(&str, &str); 17] = [
     ("invoicing", "payment.after_settle"),
     ("invoicing", "payment.before_record"),
     ("invoicing", "payment.after_record"),
-    ("wallet", "commit.before /payterms.wallet.v1.SettlementService/HoldForPayment"),
-    ("wallet", "commit.after /payterms.wallet.v1.SettlementService/HoldForPayment"),
-    ("wallet", "commit.before /payterms.wallet.v1.SettlementService/ChargeForPayment"),
+    ("wallet", "commit.before /payterms.wallet.peers.v1.SettlementService/HoldForPayment"),
+    ("wallet", "commit.after /payterms.wallet.peers.v1.SettlementService/HoldForPayment"),
+    ("wallet", "commit.before /payterms.wallet.peers.v1.SettlementService/ChargeForPayment"),
     ("wallet", "payment_charge.after_intent"),
     ("wallet", "charge.before payment_charge"),
     ("wallet", "charge.after payment_charge"),
     ("wallet", "payment_charge.before_record"),
     ("wallet", "payment_charge.after_record"),
-    ("wallet", "commit.before /payterms.wallet.v1.SettlementService/SettlePayment"),
-    ("wallet", "commit.after /payterms.wallet.v1.SettlementService/SettlePayment"),
+    ("wallet", "commit.before /payterms.wallet.peers.v1.SettlementService/SettlePayment"),
+    ("wallet", "commit.after /payterms.wallet.peers.v1.SettlementService/SettlePayment"),
 ];
 
 /// Where a payment that is declined may die.
@@ -40,7 +40,7 @@ const DECLINED: [(&str, &str); 4] = [
     ("invoicing", "payment.after_release"),
     ("invoicing", "payment.before_record"),
     ("wallet", "charge.after payment_charge"),
-    ("wallet", "commit.after /payterms.wallet.v1.SettlementService/ReleasePayment"),
+    ("wallet", "commit.after /payterms.wallet.peers.v1.SettlementService/ReleasePayment"),
 ];
 
 /// Scenarios at once: most of their time they wait for a lease to lapse.

@@ -27,8 +27,8 @@ use payterms_testkit::reason;
 /// Every point that a refund passes until it is to be made.
 const TO_MAKE: [&str; 6] = [
     "transfer_refund.after_intent",
-    "commit.before /payterms.wallet.v1.SettlementService/ReserveTransferRefund",
-    "commit.after /payterms.wallet.v1.SettlementService/ReserveTransferRefund",
+    "commit.before /payterms.wallet.peers.v1.SettlementService/ReserveTransferRefund",
+    "commit.after /payterms.wallet.peers.v1.SettlementService/ReserveTransferRefund",
     "transfer_refund.after_reserve",
     "transfer_refund.before_pending",
     "transfer_refund.after_pending",
@@ -44,8 +44,8 @@ const MADE: [&str; 5] = [
 /// Every point that one passes until it was given up.
 const GIVEN_UP: [&str; 5] = [
     "transfer_refund.after_end_intent",
-    "commit.before /payterms.wallet.v1.SettlementService/ReleaseTransferRefund",
-    "commit.after /payterms.wallet.v1.SettlementService/ReleaseTransferRefund",
+    "commit.before /payterms.wallet.peers.v1.SettlementService/ReleaseTransferRefund",
+    "commit.after /payterms.wallet.peers.v1.SettlementService/ReleaseTransferRefund",
     "transfer_refund.before_end",
     "transfer_refund.after_end",
 ];

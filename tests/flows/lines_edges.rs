@@ -13,9 +13,9 @@ use crate::{
 use payterms_proto::{
     credit::v1::{CloseLineRequest, RestoreLineRequest, SuspendLineRequest, credit_line::State},
     invoicing::v1::{BlockInvoiceRequest, Invoice, UnblockInvoiceRequest, block::Reason},
-    wallet::v1::{
-        RemovePaymentMethodRequest, SetCollectionMethodRequest, SwitchCreditLineRequest, payment_method::Kind,
-        switch_credit_line_request::To,
+    wallet::{
+        peers::v1::{SwitchCreditLineRequest, switch_credit_line_request::To},
+        v1::{RemovePaymentMethodRequest, SetCollectionMethodRequest, payment_method::Kind},
     },
 };
 use payterms_suite::client::request_id;

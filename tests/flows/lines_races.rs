@@ -8,9 +8,9 @@ use crate::{
     top_ups::card,
 };
 use payterms_proto::{
-    credit::v1::{
-        ActivateLineRequest, ActivateLineResponse, AuthorizeForPaymentRequest, CaptureForPaymentRequest, DeactivateLineRequest,
-        InvoiceToDefer, Programme, ReactivateLineRequest, VoidForPaymentRequest, credit_line::State,
+    credit::{
+        peers::v1::{AuthorizeForPaymentRequest, CaptureForPaymentRequest, InvoiceToDefer, VoidForPaymentRequest},
+        v1::{ActivateLineRequest, ActivateLineResponse, DeactivateLineRequest, Programme, ReactivateLineRequest, credit_line::State},
     },
     wallet::v1::{ListPaymentMethodsRequest, RemovePaymentMethodRequest, payment_method::Kind},
 };
@@ -67,7 +67,7 @@ async fn draws(world: &World, peers: &[Session], many: usize) {
         tokio::spawn(async move {
             let call = || {
                 let (peer, sent) = (peer.clone(), sent.clone());
-                async move { peer.draws().authorize_for_payment(sent).await }
+                async move { peer.payment_draws().authorize_for_payment(sent).await }
             };
             (answered(call).await, sent)
         })
@@ -88,10 +88,10 @@ async fn draws(world: &World, peers: &[Session], many: usize) {
                 let step = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, payment.as_bytes()).to_string();
                 if place % 3 == 0 {
                     let void = VoidForPaymentRequest { request_id: step, name, payment };
-                    answered(|| async { peer.draws().void_for_payment(void.clone()).await }).await.unwrap();
+                    answered(|| async { peer.payment_draws().void_for_payment(void.clone()).await }).await.unwrap();
                 } else {
                     let capture = CaptureForPaymentRequest { request_id: step, name, payment };
-                    answered(|| async { peer.draws().capture_for_payment(capture.clone()).await }).await.unwrap();
+                    answered(|| async { peer.payment_draws().capture_for_payment(capture.clone()).await }).await.unwrap();
                 }
             }
         }
@@ -101,10 +101,10 @@ async fn draws(world: &World, peers: &[Session], many: usize) {
     assert_eq!(credit.read().await.exposure, usd(ROOM - i64::try_from(given_back).unwrap()));
     let (_, refused) = &lost[0];
     let again = AuthorizeForPaymentRequest { request_id: request_id(), ..refused.clone() };
-    assert_eq!(reason(&peers[0].draws().authorize_for_payment(again).await.unwrap_err()), "CREDIT_LIMIT_EXCEEDED");
+    assert_eq!(reason(&peers[0].payment_draws().authorize_for_payment(again).await.unwrap_err()), "CREDIT_LIMIT_EXCEEDED");
     let (_, voided) = &won[0];
     let again = AuthorizeForPaymentRequest { request_id: request_id(), ..voided.clone() };
-    assert_eq!(reason(&peers[0].draws().authorize_for_payment(again).await.unwrap_err()), "DRAW_STATE", "it was given up");
+    assert_eq!(reason(&peers[0].payment_draws().authorize_for_payment(again).await.unwrap_err()), "DRAW_STATE", "it was given up");
     invariants::hold(world).await;
 }
 

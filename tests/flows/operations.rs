@@ -4,7 +4,10 @@ use crate::rig::until;
 use payterms_chassis::{Db, housekeeping};
 use payterms_kernel::SystemClock;
 use payterms_proto::{
-    common::v1::{DeadLetter, DeliverRequest, Event, ListDeadLettersRequest, RepublishRequest, RetryDeadLetterRequest},
+    common::{
+        peers::v1::DeliverRequest,
+        v1::{DeadLetter, Event, ListDeadLettersRequest, RepublishRequest, RetryDeadLetterRequest},
+    },
     invoicing::v1::{Customer, UpdateCustomerRequest},
     wallet::v1::{ListWalletsRequest, OpenWalletRequest},
 };

@@ -11,9 +11,12 @@ use crate::{
     rig::{retry, until},
 };
 use payterms_proto::{
-    credit::v1::{
-        AuthorizeDrawRequest, CaptureDrawRequest, CaptureForPaymentRequest, ChangeLimitRequest, Draw, GetDrawRequest, LineToCapture,
-        ListDrawsRequest, SuspendLineRequest, VoidDrawRequest, VoidForPaymentRequest, draw::State,
+    credit::{
+        peers::v1::{CaptureForPaymentRequest, VoidForPaymentRequest},
+        v1::{
+            AuthorizeDrawRequest, CaptureDrawRequest, ChangeLimitRequest, Draw, GetDrawRequest, LineToCapture, ListDrawsRequest,
+            SuspendLineRequest, VoidDrawRequest, draw::State,
+        },
     },
     google::r#type::{Date, Decimal, Money},
     invoicing::v1::{
@@ -293,9 +296,9 @@ async fn draws_of_payments_and_purchases_keep_apart(world: &World) {
     let payment = format!("{}/payments/{}", credit.customer, draw.name.rsplit('/').next().unwrap());
     let (peer, name) = (world.peer("invoicing", "credit"), credit.line.name.clone());
     let request = CaptureForPaymentRequest { request_id: request_id(), name: name.clone(), payment: payment.clone() };
-    assert_eq!(reason(&peer.draws().capture_for_payment(request).await.unwrap_err()), "HOLD_OWNER");
+    assert_eq!(reason(&peer.payment_draws().capture_for_payment(request).await.unwrap_err()), "HOLD_OWNER");
     let request = VoidForPaymentRequest { request_id: request_id(), name, payment };
-    assert_eq!(reason(&peer.draws().void_for_payment(request).await.unwrap_err()), "HOLD_OWNER");
+    assert_eq!(reason(&peer.payment_draws().void_for_payment(request).await.unwrap_err()), "HOLD_OWNER");
     // A draw of another line is not there.
     let elsewhere =
         Draw { name: draw.name.replace(&credit.line.name, &format!("{}/creditLines/{}", credit.customer, request_id())), ..draw.clone() };

@@ -1,7 +1,7 @@
 //! The steps of a payment at the wallet's own port, as the peer that drives it takes them.
 
 use crate::{invariants, payments::till, top_ups::card, wallets::grant};
-use payterms_proto::wallet::v1::{ChargeForPaymentRequest, HoldForPaymentRequest, SettlePaymentRequest};
+use payterms_proto::wallet::peers::v1::{ChargeForPaymentRequest, HoldForPaymentRequest, SettlePaymentRequest};
 use payterms_suite::client::{amount, request_id};
 use payterms_testkit::{World, on_both, reason};
 use sea_orm::ConnectionTrait;

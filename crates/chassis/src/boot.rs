@@ -37,9 +37,11 @@ use crate::{
 };
 use clap::{Args, Command, Parser};
 use payterms_kernel::{Clock, SystemClock, text::without_passwords};
-use payterms_proto::common::v1::{
-    clock_service_server::ClockServiceServer, inbox_service_server::InboxServiceServer, operations_service_server::OperationsServiceServer,
-    version_service_server::VersionServiceServer,
+use payterms_proto::common::{
+    peers::v1::{
+        clock_service_server::ClockServiceServer, inbox_service_server::InboxServiceServer, version_service_server::VersionServiceServer,
+    },
+    v1::operations_service_server::OperationsServiceServer,
 };
 use sha2::{Digest, Sha256};
 use std::{

@@ -1,34 +1,43 @@
 //! A caller of the gateway: one channel, one token, fresh request ids.
 
 use payterms_proto::{
-    common::v1::{inbox_service_client::InboxServiceClient, operations_service_client::OperationsServiceClient},
-    credit::v1::{
-        application_service_client::ApplicationServiceClient, credit_line_service_client::CreditLineServiceClient,
-        draw_service_client::DrawServiceClient, policy_service_client::PolicyServiceClient,
-        programme_service_client::ProgrammeServiceClient,
+    common::{peers::v1::inbox_service_client::InboxServiceClient, v1::operations_service_client::OperationsServiceClient},
+    credit::{
+        peers::v1::payment_draw_service_client::PaymentDrawServiceClient,
+        v1::{
+            application_service_client::ApplicationServiceClient, credit_line_service_client::CreditLineServiceClient,
+            draw_service_client::DrawServiceClient, policy_service_client::PolicyServiceClient,
+            programme_service_client::ProgrammeServiceClient,
+        },
     },
     gateway::v1::account_service_client::AccountServiceClient,
     google::r#type::Money,
-    invoicing::v1::{
-        approval_service_client::ApprovalServiceClient, bank_service_client::BankServiceClient,
-        collection_service_client::CollectionServiceClient, customer_service_client::CustomerServiceClient,
-        document_service_client::DocumentServiceClient, invoice_service_client::InvoiceServiceClient,
-        mail_service_client::MailServiceClient, mail_template_service_client::MailTemplateServiceClient,
-        metered_service_service_client::MeteredServiceServiceClient, payment_service_client::PaymentServiceClient,
-        receipt_service_client::ReceiptServiceClient, refund_service_client::RefundServiceClient,
-        statement_service_client::StatementServiceClient, tenant_service_client::TenantServiceClient,
-        test_clock_service_client::TestClockServiceClient, transfer_refund_service_client::TransferRefundServiceClient,
-        transfer_top_up_service_client::TransferTopUpServiceClient,
+    invoicing::{
+        peers::v1::owner_collection_service_client::OwnerCollectionServiceClient,
+        v1::{
+            approval_service_client::ApprovalServiceClient, bank_service_client::BankServiceClient,
+            collection_service_client::CollectionServiceClient, customer_service_client::CustomerServiceClient,
+            document_service_client::DocumentServiceClient, invoice_service_client::InvoiceServiceClient,
+            mail_service_client::MailServiceClient, mail_template_service_client::MailTemplateServiceClient,
+            metered_service_service_client::MeteredServiceServiceClient, payment_service_client::PaymentServiceClient,
+            receipt_service_client::ReceiptServiceClient, refund_service_client::RefundServiceClient,
+            statement_service_client::StatementServiceClient, tenant_service_client::TenantServiceClient,
+            test_clock_service_client::TestClockServiceClient, transfer_refund_service_client::TransferRefundServiceClient,
+            transfer_top_up_service_client::TransferTopUpServiceClient,
+        },
     },
     plans::v1::{plan_service_client::PlanServiceClient, plan_settings_service_client::PlanSettingsServiceClient},
-    wallet::v1::{
-        auto_recharge_service_client::AutoRechargeServiceClient, credit_line_method_service_client::CreditLineMethodServiceClient,
-        dispute_service_client::DisputeServiceClient, fee_service_client::FeeServiceClient, hold_service_client::HoldServiceClient,
-        lot_service_client::LotServiceClient, payment_method_service_client::PaymentMethodServiceClient,
-        posting_service_client::PostingServiceClient, postpaid_service_client::PostpaidServiceClient,
-        reversal_service_client::ReversalServiceClient, revocation_service_client::RevocationServiceClient,
-        settings_service_client::SettingsServiceClient, settlement_service_client::SettlementServiceClient,
-        top_up_service_client::TopUpServiceClient, usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
+    wallet::{
+        peers::v1::{credit_line_method_service_client::CreditLineMethodServiceClient, settlement_service_client::SettlementServiceClient},
+        v1::{
+            auto_recharge_service_client::AutoRechargeServiceClient, dispute_service_client::DisputeServiceClient,
+            fee_service_client::FeeServiceClient, hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient,
+            payment_method_service_client::PaymentMethodServiceClient, posting_service_client::PostingServiceClient,
+            postpaid_service_client::PostpaidServiceClient, reversal_service_client::ReversalServiceClient,
+            revocation_service_client::RevocationServiceClient, settings_service_client::SettingsServiceClient,
+            top_up_service_client::TopUpServiceClient, usage_service_client::UsageServiceClient,
+            wallet_service_client::WalletServiceClient,
+        },
     },
 };
 use std::net::SocketAddr;
@@ -189,6 +198,12 @@ impl Session {
         DocumentServiceClient::new(self.caller())
     }
 
+    /// `OwnerCollectionService`, at the service itself.
+    #[must_use]
+    pub fn owner_collections(&self) -> OwnerCollectionServiceClient<Caller> {
+        OwnerCollectionServiceClient::new(self.caller())
+    }
+
     /// `CollectionService`.
     #[must_use]
     pub fn collections(&self) -> CollectionServiceClient<Caller> {
@@ -301,6 +316,12 @@ impl Session {
     #[must_use]
     pub fn applications(&self) -> ApplicationServiceClient<Caller> {
         ApplicationServiceClient::new(self.caller())
+    }
+
+    /// `PaymentDrawService`, at the service itself.
+    #[must_use]
+    pub fn payment_draws(&self) -> PaymentDrawServiceClient<Caller> {
+        PaymentDrawServiceClient::new(self.caller())
     }
 
     /// `DrawService`.

@@ -67,6 +67,15 @@ fn reference(root: &Path, package: &str) -> Result<String, String> {
             parts.push(service_table(file, index, &service, &access)?);
         }
     }
+    let for_peers: Vec<_> = pool.files().filter(|file| file.package_name() == format!("payterms.{package}.peers.v1")).collect();
+    if !for_peers.is_empty() {
+        parts.push("\n## Methods for the other services\n\nThe gateway neither routes nor shows them.\n".to_owned());
+    }
+    for file in &for_peers {
+        for (index, service) in (0..).zip(file.services()) {
+            parts.push(service_table(file, index, &service, &access)?);
+        }
+    }
     let events: String = files.iter().map(event_rows).collect();
     if !events.is_empty() {
         parts.push(format!("\n## Events\n\n| event | aggregate | what it reports |\n|---|---|---|\n{events}"));

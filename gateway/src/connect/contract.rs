@@ -1,5 +1,6 @@
 //! The methods of the contract by their paths, and the messages that details of errors have.
 
+use payterms_chassis::access::is_for_peers;
 use payterms_proto::DESCRIPTOR_SET;
 use prost_reflect::{DescriptorPool, FileDescriptor, MessageDescriptor, MethodDescriptor};
 use std::{collections::HashMap, sync::LazyLock};
@@ -33,11 +34,12 @@ static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
 });
 
 static METHODS: LazyLock<HashMap<String, MethodDescriptor>> = LazyLock::new(|| {
-    let methods = POOL.services().flat_map(|service| service.methods().collect::<Vec<_>>());
+    let open = POOL.services().filter(|service| !is_for_peers(service.full_name()));
+    let methods = open.flat_map(|service| service.methods().collect::<Vec<_>>());
     methods.map(|method| (format!("/{}/{}", method.parent_service().full_name(), method.name()), method)).collect()
 });
 
-/// The method at a path.
+/// The method at a path that leads into the suite.
 pub(super) fn method(path: &str) -> Option<MethodDescriptor> {
     METHODS.get(path).cloned()
 }

@@ -19,9 +19,13 @@ use app::App;
 use bank_data::{BankData, plaid::Plaid, simulator::Simulator};
 use clap::Args;
 use payterms_chassis::{Parts, Runtime, Service, flow::Drivers, layers::INNER_MESSAGE};
-use payterms_proto::credit::v1::{
-    application_service_server::ApplicationServiceServer, credit_line_service_server::CreditLineServiceServer,
-    draw_service_server::DrawServiceServer, policy_service_server::PolicyServiceServer, programme_service_server::ProgrammeServiceServer,
+use payterms_proto::credit::{
+    peers::v1::payment_draw_service_server::PaymentDrawServiceServer,
+    v1::{
+        application_service_server::ApplicationServiceServer, credit_line_service_server::CreditLineServiceServer,
+        draw_service_server::DrawServiceServer, policy_service_server::PolicyServiceServer,
+        programme_service_server::ProgrammeServiceServer,
+    },
 };
 use seal::Seal;
 use std::{path::PathBuf, sync::Arc};
@@ -87,6 +91,7 @@ impl Service for Credit {
             .add_service(PolicyServiceServer::new(api.clone()))
             // The layers before it hold each method to its own bound, which is larger for what is uploaded.
             .add_service(ApplicationServiceServer::new(api.clone()).max_decoding_message_size(INNER_MESSAGE))
+            .add_service(PaymentDrawServiceServer::new(api.clone()))
             .add_service(DrawServiceServer::new(api));
         let (switches, submissions) = (app.clone(), app.clone());
         let drivers = Drivers::default()

@@ -21,15 +21,19 @@ use app::App;
 use clap::Args;
 use mailer::Mailer;
 use payterms_chassis::{Parts, Runtime, Service, config::value_in, flow::Drivers};
-use payterms_proto::invoicing::v1::{
-    approval_service_server::ApprovalServiceServer, bank_service_server::BankServiceServer,
-    collection_service_server::CollectionServiceServer, customer_service_server::CustomerServiceServer,
-    document_service_server::DocumentServiceServer, invoice_service_server::InvoiceServiceServer, mail_service_server::MailServiceServer,
-    mail_template_service_server::MailTemplateServiceServer, metered_service_service_server::MeteredServiceServiceServer,
-    payment_service_server::PaymentServiceServer, receipt_service_server::ReceiptServiceServer, refund_service_server::RefundServiceServer,
-    statement_service_server::StatementServiceServer, tenant_service_server::TenantServiceServer,
-    test_clock_service_server::TestClockServiceServer, transfer_refund_service_server::TransferRefundServiceServer,
-    transfer_top_up_service_server::TransferTopUpServiceServer,
+use payterms_proto::invoicing::{
+    peers::v1::owner_collection_service_server::OwnerCollectionServiceServer,
+    v1::{
+        approval_service_server::ApprovalServiceServer, bank_service_server::BankServiceServer,
+        collection_service_server::CollectionServiceServer, customer_service_server::CustomerServiceServer,
+        document_service_server::DocumentServiceServer, invoice_service_server::InvoiceServiceServer,
+        mail_service_server::MailServiceServer, mail_template_service_server::MailTemplateServiceServer,
+        metered_service_service_server::MeteredServiceServiceServer, payment_service_server::PaymentServiceServer,
+        receipt_service_server::ReceiptServiceServer, refund_service_server::RefundServiceServer,
+        statement_service_server::StatementServiceServer, tenant_service_server::TenantServiceServer,
+        test_clock_service_server::TestClockServiceServer, transfer_refund_service_server::TransferRefundServiceServer,
+        transfer_top_up_service_server::TransferTopUpServiceServer,
+    },
 };
 use std::{path::PathBuf, sync::Arc};
 use tax_register::{TaxRegister, vies::Vies};
@@ -94,6 +98,7 @@ impl Service for Invoicing {
             .add_service(MailTemplateServiceServer::new(api.clone()))
             .add_service(DocumentServiceServer::new(api.clone()))
             .add_service(CollectionServiceServer::new(api.clone()))
+            .add_service(OwnerCollectionServiceServer::new(api.clone()))
             .add_service(TestClockServiceServer::new(api));
         let drivers = drivers(&app);
         Ok(Parts { routes, jobs: jobs::all(&app), drivers, snapshots: snapshots::all(), consumers: consume::all() })

@@ -14,15 +14,19 @@ pub mod use_cases;
 use app::App;
 use clap::Args;
 use payterms_chassis::{Parts, Runtime, Service, flow::Drivers};
-use payterms_proto::wallet::v1::{
-    auto_recharge_service_server::AutoRechargeServiceServer, credit_line_method_service_server::CreditLineMethodServiceServer,
-    dispute_service_server::DisputeServiceServer, fee_service_server::FeeServiceServer, hold_service_server::HoldServiceServer,
-    lot_service_server::LotServiceServer, notification_service_server::NotificationServiceServer,
-    payment_method_service_server::PaymentMethodServiceServer, posting_service_server::PostingServiceServer,
-    postpaid_service_server::PostpaidServiceServer, reversal_service_server::ReversalServiceServer,
-    revocation_service_server::RevocationServiceServer, settings_service_server::SettingsServiceServer,
-    settlement_service_server::SettlementServiceServer, top_up_service_server::TopUpServiceServer,
-    usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
+use payterms_proto::wallet::{
+    peers::v1::{
+        credit_line_method_service_server::CreditLineMethodServiceServer, notification_service_server::NotificationServiceServer,
+        settlement_service_server::SettlementServiceServer,
+    },
+    v1::{
+        auto_recharge_service_server::AutoRechargeServiceServer, dispute_service_server::DisputeServiceServer,
+        fee_service_server::FeeServiceServer, hold_service_server::HoldServiceServer, lot_service_server::LotServiceServer,
+        payment_method_service_server::PaymentMethodServiceServer, posting_service_server::PostingServiceServer,
+        postpaid_service_server::PostpaidServiceServer, reversal_service_server::ReversalServiceServer,
+        revocation_service_server::RevocationServiceServer, settings_service_server::SettingsServiceServer,
+        top_up_service_server::TopUpServiceServer, usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
+    },
 };
 use provider::{PaymentProvider, simulator::Simulator};
 use std::{path::PathBuf, sync::Arc};

@@ -11,7 +11,10 @@ use crate::{
 };
 use futures::future::BoxFuture;
 use payterms_kernel::{Refusal, TenantId};
-use payterms_proto::common::v1::{DeadLetter, DeliverRequest, DeliverResponse, Event, inbox_service_server::InboxService};
+use payterms_proto::common::{
+    peers::v1::{DeliverRequest, DeliverResponse, inbox_service_server::InboxService},
+    v1::{DeadLetter, Event},
+};
 use prost::Message;
 use sea_orm::{ConnectionTrait, DbBackend};
 use std::{collections::HashMap, sync::Arc};

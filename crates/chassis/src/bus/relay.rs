@@ -16,7 +16,10 @@ use crate::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_kernel::TenantId;
-use payterms_proto::common::v1::{DeliverRequest, Event, inbox_service_client::InboxServiceClient};
+use payterms_proto::common::{
+    peers::v1::{DeliverRequest, inbox_service_client::InboxServiceClient},
+    v1::Event,
+};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, OnceCell};

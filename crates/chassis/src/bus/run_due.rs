@@ -11,7 +11,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use payterms_kernel::TenantId;
-use payterms_proto::common::v1::{RunDueRequest, RunDueResponse, clock_service_server::ClockService};
+use payterms_proto::common::peers::v1::{RunDueRequest, RunDueResponse, clock_service_server::ClockService};
 use std::{collections::BTreeSet, time::Duration};
 use tonic::{Request, Response, Status};
 

@@ -1,7 +1,7 @@
 //! `VersionService`: the versions of aggregates, asked at the service that owns them.
 
 use crate::{bus::copies, db::Db, wire::fields::Fields};
-use payterms_proto::common::v1::{GetVersionsRequest, GetVersionsResponse, version_service_server::VersionService};
+use payterms_proto::common::peers::v1::{GetVersionsRequest, GetVersionsResponse, version_service_server::VersionService};
 use tonic::{Request, Response, Status};
 
 /// Aggregates in one call.

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 /// The role of a service that calls in its own name.
 pub const PEER: &str = "PEER";
+/// What the name of a package has whose methods are for peers alone: `payterms.wallet.peers.v1`.
+const PEERS: &str = ".peers.v1";
 /// The issuer of internal tokens that carry callers' roles.
 const GATEWAY: &str = "gateway";
 
@@ -63,6 +65,12 @@ impl Row {
         let lists = |services: &[String]| services.iter().any(|service| service == issuer);
         if role == PEER { lists(&self.peers) } else { issuer == GATEWAY || lists(&self.asserted_by) }
     }
+}
+
+/// Whether a package, or what is in it, is for peers alone: the gateway neither routes nor shows it.
+#[must_use]
+pub fn is_for_peers(full_name: &str) -> bool {
+    full_name.contains(PEERS)
 }
 
 /// The table's decision about a call.
@@ -127,10 +135,10 @@ impl AccessTable {
         }
     }
 
-    /// Full names of the gRPC services of these packages, and of health.
+    /// Full names of the gRPC services of these packages and of theirs for peers, and of health.
     #[must_use]
     pub fn services(&self, packages: &[&str]) -> Vec<String> {
-        let prefixes: Vec<_> = packages.iter().map(|package| format!("payterms.{package}.v1.")).collect();
+        let prefixes: Vec<_> = packages.iter().map(|package| format!("payterms.{package}.")).collect();
         let names = self.rows.keys().filter_map(|path| path.split('/').nth(1));
         let mut names: Vec<_> = names.filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).map(str::to_owned).collect();
         names.push("grpc.health.v1.Health".to_owned());
@@ -176,6 +184,13 @@ mod tests {
     }
 
     #[test]
+    fn what_peers_alone_may_call_is_in_packages_of_its_own() {
+        for (path, row) in AccessTable::load().unwrap().cells() {
+            assert_eq!(row.keys().all(|role| role == super::PEER), super::is_for_peers(path), "{path}");
+        }
+    }
+
+    #[test]
     fn roles_are_known_ones() {
         let roles = ["OPERATOR", "OWNER", "ADMIN", "STAFF", "CUSTOMER_ADMIN", "BILLING_MANAGER", "MEMBER", "SERVICE", "PEER"];
         for (path, row) in AccessTable::load().unwrap().cells() {
@@ -195,7 +210,7 @@ mod tests {
             }
         }
         let sources: BTreeSet<_> = topology.values().flat_map(|relations| relations.hears.keys()).collect();
-        let (deliver, _) = table.services_of("/payterms.common.v1.InboxService/Deliver");
+        let (deliver, _) = table.services_of("/payterms.common.peers.v1.InboxService/Deliver");
         assert_eq!(deliver.iter().collect::<BTreeSet<_>>(), sources, "who is heard may deliver");
     }
 

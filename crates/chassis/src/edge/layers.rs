@@ -208,12 +208,9 @@ pub fn is_open(path: &str) -> bool {
     path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.")
 }
 
-/// Whether a path is only for other services and the gateway: events, clocks and versions. These have permits of their own.
-#[must_use]
-pub fn is_inner(path: &str) -> bool {
-    ["InboxService", "ClockService", "VersionService"].iter().any(|name| {
-        path.strip_prefix("/payterms.common.v1.").and_then(|rest| rest.strip_prefix(name)).is_some_and(|rest| rest.starts_with('/'))
-    })
+/// Whether a path is of the events, clocks and versions that every service has for the others. These have permits of their own.
+fn is_inner(path: &str) -> bool {
+    path.starts_with("/payterms.common.peers.v1.")
 }
 
 /// Admits a call: checks the caller, reads the message, acquires a permit, and waits for copies.

@@ -1,6 +1,9 @@
 //! The reflection services v1 and v1alpha, and the health service.
 
+use crate::edge::access::is_for_peers;
 use axum::Router;
+use prost::{DecodeError, Message};
+use prost_types::FileDescriptorProto;
 use tonic::service::Routes;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
@@ -13,14 +16,38 @@ pub const READINESS: &str = "readiness";
 /// The descriptor sets that a client needs to decode the suite's messages and error details.
 const SETS: [&[u8]; 3] = [payterms_proto::DESCRIPTOR_SET, tonic_types::pb::FILE_DESCRIPTOR_SET, tonic_health::pb::FILE_DESCRIPTOR_SET];
 
-/// Adds reflection and health to the routes of a service; reflection lists `services`.
+/// A set of descriptors whose files stay as they are encoded, with their options.
+#[derive(Clone, PartialEq, prost::Message)]
+struct EncodedSet {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    files: Vec<Vec<u8>>,
+}
+
+/// The descriptor sets without the files of packages that only peers call.
+fn sets_for_callers() -> Result<Vec<Vec<u8>>, DecodeError> {
+    let filtered = SETS.iter().map(|set| {
+        let mut files = Vec::new();
+        for file in EncodedSet::decode(*set)?.files {
+            if !is_for_peers(FileDescriptorProto::decode(file.as_slice())?.package()) {
+                files.push(file);
+            }
+        }
+        Ok(EncodedSet { files }.encode_to_vec())
+    });
+    filtered.collect()
+}
+
+/// Adds reflection and health to the routes of a service; reflection lists `services`. It knows what is for peers only where one of
+/// these is.
 ///
 /// # Errors
 /// A sentence if a descriptor set cannot be read.
 pub async fn with_reflection_and_health(routes: Routes, services: &[String]) -> Result<(Router, HealthReporter), String> {
+    let has_peers = services.iter().any(|service| is_for_peers(service));
+    let sets = if has_peers { SETS.map(<[u8]>::to_vec).to_vec() } else { sets_for_callers().map_err(|error| error.to_string())? };
     let builder = || {
         let builder = tonic_reflection::server::Builder::configure();
-        let builder = SETS.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set));
+        let builder = sets.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set));
         services.iter().fold(builder, tonic_reflection::server::Builder::with_service_name)
     };
     let v1 = builder().build_v1().map_err(|error| error.to_string())?;
@@ -41,4 +68,20 @@ pub(crate) async fn health_of_waiting(services: &[String]) -> Router {
     }
     reporter.set_service_status(LIVENESS, ServingStatus::Serving).await;
     Routes::new(health).into_axum_router().reset_fallback()
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use prost_types::FileDescriptorSet;
+
+    #[test]
+    fn callers_see_no_file_of_a_package_for_peers() {
+        let sets = super::sets_for_callers().unwrap();
+        let files: Vec<_> = sets.iter().flat_map(|set| FileDescriptorSet::decode(set.as_slice()).unwrap().file).collect();
+        assert!(files.iter().any(|file| file.package() == "payterms.wallet.v1"));
+        let foreign = files.iter().filter(|file| file.package().contains(".peers.")).count();
+        let imports = files.iter().flat_map(|file| &file.dependency).filter(|name| name.contains("/peers/")).count();
+        assert_eq!((foreign, imports), (0, 0), "nor imports one");
+    }
 }

@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 const READ: &str = "/payterms.wallet.v1.WalletService/GetBalance";
 const WRITE: &str = "/payterms.wallet.v1.PostingService/PostDebit";
 /// A write without a request id.
-const DELIVERY: &str = "/payterms.common.v1.InboxService/Deliver";
+const DELIVERY: &str = "/payterms.common.peers.v1.InboxService/Deliver";
 
 /// A replica with a runtime of its own, so that it can be lost with all its connections.
 struct Server {

@@ -43,8 +43,8 @@ mod tests {
         }
         for path in [
             "/payterms.wallet.v1.UsageService/StreamUsage",
-            "/payterms.wallet.v1.NotificationService/ReceiveNotification",
-            "/payterms.common.v1.InboxService/Deliver",
+            "/payterms.wallet.peers.v1.NotificationService/ReceiveNotification",
+            "/payterms.common.peers.v1.InboxService/Deliver",
             "/payterms.wallet.v1.WalletService/None",
         ] {
             assert!(!is_repeatable(path), "{path}");

@@ -1,4 +1,4 @@
-//! `DrawService`.
+//! `DrawService`, and `PaymentDrawService` for the service that owns payments.
 
 use super::Api;
 use crate::{
@@ -15,11 +15,15 @@ use crate::{
     },
 };
 use payterms_chassis::handler;
-use payterms_proto::credit::v1::{
-    AuthorizeDrawRequest, AuthorizeDrawResponse, AuthorizeForPaymentRequest, AuthorizeForPaymentResponse, CaptureDrawRequest,
-    CaptureDrawResponse, CaptureForPaymentRequest, CaptureForPaymentResponse, GetDrawRequest, GetDrawResponse, GetLineMeansRequest,
-    GetLineMeansResponse, ListDrawsRequest, ListDrawsResponse, VoidDrawRequest, VoidDrawResponse, VoidForPaymentRequest,
-    VoidForPaymentResponse, draw_service_server::DrawService,
+use payterms_proto::credit::{
+    peers::v1::{
+        AuthorizeForPaymentRequest, AuthorizeForPaymentResponse, CaptureForPaymentRequest, CaptureForPaymentResponse, GetLineMeansRequest,
+        GetLineMeansResponse, VoidForPaymentRequest, VoidForPaymentResponse, payment_draw_service_server::PaymentDrawService,
+    },
+    v1::{
+        AuthorizeDrawRequest, AuthorizeDrawResponse, CaptureDrawRequest, CaptureDrawResponse, GetDrawRequest, GetDrawResponse,
+        ListDrawsRequest, ListDrawsResponse, VoidDrawRequest, VoidDrawResponse, draw_service_server::DrawService,
+    },
 };
 use tonic::{Request, Response, Status};
 
@@ -40,6 +44,19 @@ impl DrawService for Api {
         handler::once(submit_purchase(&self.app, PurchaseItem { call, command })).await
     }
 
+    async fn get_draw(&self, request: Request<GetDrawRequest>) -> Result<Response<GetDrawResponse>, Status> {
+        let draw = parse::get_draw(request)?;
+        handler::read(get_draw(&self.app, &draw)).await
+    }
+
+    async fn list_draws(&self, request: Request<ListDrawsRequest>) -> Result<Response<ListDrawsResponse>, Status> {
+        let list = parse::list_draws(request)?;
+        handler::read(list_draws(&self.app, &list)).await
+    }
+}
+
+#[tonic::async_trait]
+impl PaymentDrawService for Api {
     async fn get_line_means(&self, request: Request<GetLineMeansRequest>) -> Result<Response<GetLineMeansResponse>, Status> {
         let line = parse::get_line_means(request)?;
         handler::read(get_line_means(&self.app, &line)).await
@@ -61,15 +78,5 @@ impl DrawService for Api {
     async fn void_for_payment(&self, request: Request<VoidForPaymentRequest>) -> Result<Response<VoidForPaymentResponse>, Status> {
         let (call, payment) = parse::void_for_payment(request)?;
         handler::write(&self.app.flows, &call, || void_for_payment(&self.app, &call, &payment)).await
-    }
-
-    async fn get_draw(&self, request: Request<GetDrawRequest>) -> Result<Response<GetDrawResponse>, Status> {
-        let draw = parse::get_draw(request)?;
-        handler::read(get_draw(&self.app, &draw)).await
-    }
-
-    async fn list_draws(&self, request: Request<ListDrawsRequest>) -> Result<Response<ListDrawsResponse>, Status> {
-        let list = parse::list_draws(request)?;
-        handler::read(list_draws(&self.app, &list)).await
     }
 }

@@ -18,7 +18,10 @@ use payterms_credit_domain::{
     purchase::{Item, Sold},
 };
 use payterms_kernel::{Id, Money, Refusal, TenantId};
-use payterms_proto::{credit::v1 as pb, invoicing::v1::InvoiceLine};
+use payterms_proto::{
+    credit::{peers::v1 as peers, v1 as pb},
+    invoicing::v1::InvoiceLine,
+};
 use rust_decimal::Decimal;
 use tonic::Request;
 
@@ -42,7 +45,7 @@ fn of_one_customer<T>(foreign: bool, parsed: T) -> Result<T, AppError> {
 }
 
 /// Names a line to draw on.
-pub fn get_line_means(request: Request<pb::GetLineMeansRequest>) -> Result<LineRef, AppError> {
+pub fn get_line_means(request: Request<peers::GetLineMeansRequest>) -> Result<LineRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, LINE);
     fields.finish()?;
@@ -50,7 +53,7 @@ pub fn get_line_means(request: Request<pb::GetLineMeansRequest>) -> Result<LineR
 }
 
 /// Reserves for a payment.
-pub fn authorize_for_payment(request: Request<pb::AuthorizeForPaymentRequest>) -> Result<(Call, AuthorizeForPayment), AppError> {
+pub fn authorize_for_payment(request: Request<peers::AuthorizeForPaymentRequest>) -> Result<(Call, AuthorizeForPayment), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let (payment, mut foreign) = payment_ref(&mut fields, &message.name, &message.payment);
     if message.invoices.is_empty() {
@@ -75,7 +78,7 @@ pub fn authorize_for_payment(request: Request<pb::AuthorizeForPaymentRequest>) -
 }
 
 /// Captures what a payment has reserved.
-pub fn capture_for_payment(request: Request<pb::CaptureForPaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
+pub fn capture_for_payment(request: Request<peers::CaptureForPaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let (payment, foreign) = payment_ref(&mut fields, &message.name, &message.payment);
     let call = fields.write(&message.request_id, payment.line.tenant.clone())?;
@@ -83,7 +86,7 @@ pub fn capture_for_payment(request: Request<pb::CaptureForPaymentRequest>) -> Re
 }
 
 /// Gives back what a payment has reserved.
-pub fn void_for_payment(request: Request<pb::VoidForPaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
+pub fn void_for_payment(request: Request<peers::VoidForPaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let (payment, foreign) = payment_ref(&mut fields, &message.name, &message.payment);
     let call = fields.write(&message.request_id, payment.line.tenant.clone())?;

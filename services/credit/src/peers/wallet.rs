@@ -4,7 +4,7 @@ use crate::{app::App, messages::names::line_name};
 use payterms_chassis::{AppError, call::Caller, peers::until_answered};
 use payterms_credit_domain::Line;
 use payterms_kernel::TenantId;
-use payterms_proto::wallet::v1::{
+use payterms_proto::wallet::peers::v1::{
     SwitchCreditLineRequest, credit_line_method_service_client::CreditLineMethodServiceClient, switch_credit_line_request::To,
 };
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `CollectionService`.
+//! `CollectionService`, and `OwnerCollectionService` for the service that owns invoices of a plan.
 
 use super::Api;
 use crate::{
@@ -11,10 +11,15 @@ use crate::{
     },
 };
 use payterms_chassis::handler;
-use payterms_proto::invoicing::v1::{
-    BlockForOwnerRequest, BlockForOwnerResponse, BlockInvoiceRequest, BlockInvoiceResponse, CollectForOwnerRequest,
-    CollectForOwnerResponse, RetryCollectionRequest, RetryCollectionResponse, UnblockForOwnerRequest, UnblockForOwnerResponse,
-    UnblockInvoiceRequest, UnblockInvoiceResponse, collection_service_server::CollectionService,
+use payterms_proto::invoicing::{
+    peers::v1::{
+        BlockForOwnerRequest, BlockForOwnerResponse, CollectForOwnerRequest, CollectForOwnerResponse, UnblockForOwnerRequest,
+        UnblockForOwnerResponse, owner_collection_service_server::OwnerCollectionService,
+    },
+    v1::{
+        BlockInvoiceRequest, BlockInvoiceResponse, RetryCollectionRequest, RetryCollectionResponse, UnblockInvoiceRequest,
+        UnblockInvoiceResponse, collection_service_server::CollectionService,
+    },
 };
 use tonic::{Request, Response, Status};
 
@@ -34,7 +39,10 @@ impl CollectionService for Api {
         let (call, named) = messages::collections::unblock_invoice(request)?;
         handler::write(&self.app.flows, &call, || unblock_invoice(&self.app, &call, &named)).await
     }
+}
 
+#[tonic::async_trait]
+impl OwnerCollectionService for Api {
     async fn block_for_owner(&self, request: Request<BlockForOwnerRequest>) -> Result<Response<BlockForOwnerResponse>, Status> {
         let (call, owned, reason) = messages::collections::block_for_owner(request)?;
         handler::write(&self.app.flows, &call, || block_for_owner(&self.app, &call, &owned, reason)).await

@@ -8,7 +8,7 @@ use crate::commands::{
 use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name, render::timestamp};
 use payterms_invoicing_domain::{Block, BlockReason, Collection, CollectionState, Invoice};
 use payterms_kernel::{Id, Refusal};
-use payterms_proto::invoicing::v1 as pb;
+use payterms_proto::invoicing::{peers::v1 as peers, v1 as pb};
 use tonic::Request;
 
 /// Tries to collect now.
@@ -53,7 +53,7 @@ fn invoices_of_owner(
 }
 
 /// Blocks invoices for an owner.
-pub fn block_for_owner(request: Request<pb::BlockForOwnerRequest>) -> Result<(Call, OwnerInvoices, BlockReason), AppError> {
+pub fn block_for_owner(request: Request<peers::BlockForOwnerRequest>) -> Result<(Call, OwnerInvoices, BlockReason), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
     let owner = fields.token("owner", &message.owner, 1, 200);
@@ -79,7 +79,7 @@ pub fn block_for_owner(request: Request<pb::BlockForOwnerRequest>) -> Result<(Ca
 }
 
 /// Lifts an owner's blocks.
-pub fn unblock_for_owner(request: Request<pb::UnblockForOwnerRequest>) -> Result<(Call, OwnerInvoices), AppError> {
+pub fn unblock_for_owner(request: Request<peers::UnblockForOwnerRequest>) -> Result<(Call, OwnerInvoices), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
     let owner = fields.token("owner", &message.owner, 1, 200);
@@ -91,7 +91,7 @@ pub fn unblock_for_owner(request: Request<pb::UnblockForOwnerRequest>) -> Result
 }
 
 /// Collects for an owner.
-pub fn collect_for_owner(request: Request<pb::CollectForOwnerRequest>) -> Result<(Call, CollectForOwner), AppError> {
+pub fn collect_for_owner(request: Request<peers::CollectForOwnerRequest>) -> Result<(Call, CollectForOwner), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
     let owner = fields.token("owner", &message.owner, 1, 200);

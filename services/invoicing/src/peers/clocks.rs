@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, call::Caller, render::timestamp};
 use payterms_invoicing_domain::TestClock;
 use payterms_kernel::TenantId;
-use payterms_proto::common::v1::{RunDueRequest, clock_service_client::ClockServiceClient};
+use payterms_proto::common::peers::v1::{RunDueRequest, clock_service_client::ClockServiceClient};
 use std::time::Duration;
 
 /// The order in which services run what is due at one instant.

@@ -14,9 +14,9 @@ use payterms_chassis::{
 };
 use payterms_invoicing_domain::{Customer, Invoice, Payment, deferral::line_of};
 use payterms_kernel::{Id, Money, TenantId, id::step_id};
-use payterms_proto::credit::v1::{
+use payterms_proto::credit::peers::v1::{
     AuthorizeForPaymentRequest, CaptureForPaymentRequest, CaptureForPaymentResponse, GetLineMeansRequest, GetLineMeansResponse,
-    InvoiceToDefer, VoidForPaymentRequest, draw_service_client::DrawServiceClient,
+    InvoiceToDefer, VoidForPaymentRequest, payment_draw_service_client::PaymentDrawServiceClient,
 };
 use std::time::Duration;
 use tonic::Request;
@@ -37,7 +37,7 @@ pub async fn line_means(app: &App, tenant: &TenantId, customer: Id<Customer>, li
     let name = format!("{}/creditLines/{line}", customer_name(tenant, customer));
     let caller = Caller::service("invoicing", tenant, None);
     let request = app.peers.request("credit", &caller, GetLineMeansRequest { name }, BUDGET)?;
-    Ok(DrawServiceClient::new(app.peers.channel("credit")?).get_line_means(request).await?.into_inner())
+    Ok(PaymentDrawServiceClient::new(app.peers.channel("credit")?).get_line_means(request).await?.into_inner())
 }
 
 /// A line, as a payment draws on it.
@@ -61,8 +61,8 @@ impl<'a> Line<'a> {
         Some(Self { app, tenant, intent: payment.id.uuid(), customer, name, payment: payment_name(tenant, payment) })
     }
 
-    fn client(&self) -> Result<DrawServiceClient<PeerChannel>, AppError> {
-        Ok(DrawServiceClient::new(self.app.peers.channel("credit")?))
+    fn client(&self) -> Result<PaymentDrawServiceClient<PeerChannel>, AppError> {
+        Ok(PaymentDrawServiceClient::new(self.app.peers.channel("credit")?))
     }
 
     fn request<M>(&self, message: M) -> Result<Request<M>, AppError> {

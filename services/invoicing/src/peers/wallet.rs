@@ -20,12 +20,17 @@ use payterms_invoicing_domain::{
     transfer_refund::Credit,
 };
 use payterms_kernel::{Currency, Id, Money, TenantId, id::step_id};
-use payterms_proto::wallet::v1::{
-    BookTransferRefundRequest, Charge, ChargeForPaymentRequest, GetChargeRequest, GetPaymentMeansRequest, GetPaymentMeansResponse,
-    GetWalletSettingsRequest, HoldForPaymentRequest, PaymentMethod, QuoteTransferRefundRequest, RecordTransferRequest,
-    RefundPaymentRequest, ReleasePaymentRequest, ReleaseTransferRefundRequest, ReserveTransferRefundRequest, ReturnTransferRequest,
-    SettlePaymentRequest, TaxKind, TransferCredit, charge::State, payment_method::Kind, settings_service_client::SettingsServiceClient,
-    settlement_service_client::SettlementServiceClient,
+use payterms_proto::wallet::{
+    peers::v1::{
+        BookTransferRefundRequest, ChargeForPaymentRequest, GetChargeRequest, GetPaymentMeansRequest, GetPaymentMeansResponse,
+        HoldForPaymentRequest, QuoteTransferRefundRequest, RecordTransferRequest, RefundPaymentRequest, ReleasePaymentRequest,
+        ReleaseTransferRefundRequest, ReserveTransferRefundRequest, ReturnTransferRequest, SettlePaymentRequest, TransferCredit,
+        settlement_service_client::SettlementServiceClient,
+    },
+    v1::{
+        Charge, GetWalletSettingsRequest, PaymentMethod, TaxKind, charge::State, payment_method::Kind,
+        settings_service_client::SettingsServiceClient,
+    },
 };
 use std::time::Duration;
 use tonic::{Request, Status};

@@ -18,10 +18,15 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_plans_domain::{Customer, Invoice, Plan, life::Figures, proposal::Facts};
-use payterms_proto::invoicing::v1::{
-    BatchGetInvoicesRequest, BlockForOwnerRequest, CollectForOwnerRequest, GetCustomerRequest, InvoiceToBlock, Payment,
-    UnblockForOwnerRequest, block::Reason, collection_service_client::CollectionServiceClient,
-    customer_service_client::CustomerServiceClient, invoice_service_client::InvoiceServiceClient,
+use payterms_proto::invoicing::{
+    peers::v1::{
+        BlockForOwnerRequest, CollectForOwnerRequest, InvoiceToBlock, UnblockForOwnerRequest,
+        owner_collection_service_client::OwnerCollectionServiceClient,
+    },
+    v1::{
+        BatchGetInvoicesRequest, GetCustomerRequest, Payment, block::Reason, customer_service_client::CustomerServiceClient,
+        invoice_service_client::InvoiceServiceClient,
+    },
 };
 use std::time::Duration;
 use tonic::{Request, Status};
@@ -140,7 +145,7 @@ impl<'a> Invoicing<'a> {
         };
         let call = || async {
             let request = self.step(message.clone())?;
-            CollectionServiceClient::new(self.channel()?).block_for_owner(request).await.map_err(AppError::from)
+            OwnerCollectionServiceClient::new(self.channel()?).block_for_owner(request).await.map_err(AppError::from)
         };
         match until_answered(&NOT_BLOCKED, call).await? {
             Ok(blocked) => Ok(Ok(blocked.invoices.iter().map(figures).collect::<Result<_, _>>()?)),
@@ -164,7 +169,7 @@ impl<'a> Invoicing<'a> {
         };
         let call = || async {
             let request = self.step(message.clone())?;
-            CollectionServiceClient::new(self.channel()?).unblock_for_owner(request).await.map_err(AppError::from)
+            OwnerCollectionServiceClient::new(self.channel()?).unblock_for_owner(request).await.map_err(AppError::from)
         };
         until_done(call).await.map(|_| ())
     }
@@ -187,7 +192,7 @@ impl<'a> Invoicing<'a> {
         };
         let call = || async {
             let request = self.step(message.clone())?;
-            CollectionServiceClient::new(self.channel()?).collect_for_owner(request).await.map_err(AppError::from)
+            OwnerCollectionServiceClient::new(self.channel()?).collect_for_owner(request).await.map_err(AppError::from)
         };
         Ok(until_answered(&NOT_COLLECTED, call).await?.map(|answer| answer.payment.unwrap_or_default()))
     }

@@ -6,12 +6,14 @@ use crate::{
     use_cases::{methods, setups},
 };
 use payterms_chassis::handler;
-use payterms_proto::wallet::v1::{
-    GetMethodSetupRequest, GetMethodSetupResponse, GetPaymentMethodRequest, GetPaymentMethodResponse, ListPaymentMethodsRequest,
-    ListPaymentMethodsResponse, RemovePaymentMethodRequest, RemovePaymentMethodResponse, SetCollectionMethodRequest,
-    SetCollectionMethodResponse, SetPurchaseDefaultRequest, SetPurchaseDefaultResponse, StartMethodSetupRequest, StartMethodSetupResponse,
-    SwitchCreditLineRequest, SwitchCreditLineResponse, credit_line_method_service_server::CreditLineMethodService,
-    payment_method_service_server::PaymentMethodService,
+use payterms_proto::wallet::{
+    peers::v1::{SwitchCreditLineRequest, SwitchCreditLineResponse, credit_line_method_service_server::CreditLineMethodService},
+    v1::{
+        GetMethodSetupRequest, GetMethodSetupResponse, GetPaymentMethodRequest, GetPaymentMethodResponse, ListPaymentMethodsRequest,
+        ListPaymentMethodsResponse, RemovePaymentMethodRequest, RemovePaymentMethodResponse, SetCollectionMethodRequest,
+        SetCollectionMethodResponse, SetPurchaseDefaultRequest, SetPurchaseDefaultResponse, StartMethodSetupRequest,
+        StartMethodSetupResponse, payment_method_service_server::PaymentMethodService,
+    },
 };
 use tonic::{Request, Response, Status};
 

@@ -11,7 +11,7 @@ use crate::{
     },
 };
 use payterms_chassis::handler;
-use payterms_proto::wallet::v1::{
+use payterms_proto::wallet::peers::v1::{
     BookTransferRefundRequest, BookTransferRefundResponse, ChargeForPaymentRequest, ChargeForPaymentResponse, GetChargeRequest,
     GetChargeResponse, GetPaymentMeansRequest, GetPaymentMeansResponse, HoldForPaymentRequest, HoldForPaymentResponse,
     QuoteTransferRefundRequest, QuoteTransferRefundResponse, RecordTransferRequest, RecordTransferResponse, RefundPaymentRequest,

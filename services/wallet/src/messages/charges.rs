@@ -10,12 +10,12 @@ use payterms_chassis::{
     render::{money, timestamp},
 };
 use payterms_kernel::Id;
-use payterms_proto::wallet::v1 as pb;
+use payterms_proto::wallet::{peers::v1 as peers, v1 as pb};
 use payterms_wallet_domain::{Charge, ChargeState};
 use tonic::Request;
 
 /// Names a charge to read.
-pub fn get_charge(request: Request<pb::GetChargeRequest>) -> Result<ChargeRef, AppError> {
+pub fn get_charge(request: Request<peers::GetChargeRequest>) -> Result<ChargeRef, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, &["customers", "charges"]);
     fields.finish()?;

@@ -7,7 +7,10 @@ use crate::commands::{
 };
 use payterms_chassis::{AppError, Call, Fields, names::Name, page::Page, render::timestamp};
 use payterms_kernel::Id;
-use payterms_proto::wallet::v1::{self as pb, switch_credit_line_request::To};
+use payterms_proto::wallet::{
+    peers::v1::{SwitchCreditLineRequest, switch_credit_line_request::To},
+    v1 as pb,
+};
 use payterms_wallet_domain::{MethodKind, Methods, PaymentMethod};
 use tonic::Request;
 
@@ -74,7 +77,7 @@ pub fn set_collection_method(request: Request<pb::SetCollectionMethodRequest>) -
 }
 
 /// Switches a credit line as a method.
-pub fn switch_credit_line(request: Request<pb::SwitchCreditLineRequest>) -> Result<(Call, SwitchCreditLine), AppError> {
+pub fn switch_credit_line(request: Request<SwitchCreditLineRequest>) -> Result<(Call, SwitchCreditLine), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("credit_line", &message.credit_line, &["customers", "creditLines"]);
     let to = match fields.choice::<To>("to", message.to).unwrap_or(To::On) {

@@ -2,11 +2,11 @@
 
 use crate::commands::notifications::Notification;
 use payterms_chassis::{AppError, Fields};
-use payterms_proto::wallet::v1 as pb;
+use payterms_proto::wallet::peers::v1::ReceiveNotificationRequest;
 use tonic::Request;
 
 /// Parses a provider's notification, whose signature is not yet checked.
-pub fn receive_notification(request: Request<pb::ReceiveNotificationRequest>) -> Result<Notification, AppError> {
+pub fn receive_notification(request: Request<ReceiveNotificationRequest>) -> Result<Notification, AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let tenant = fields.name("tenant", &message.tenant, &[]).tenant;
     fields.text("provider", &message.provider, 1, 40);

@@ -7,7 +7,10 @@ use crate::commands::{
 };
 use payterms_chassis::{AppError, Call, Fields, fields::Digits, names::Name};
 use payterms_kernel::{Currency, Id, Money, Refusal};
-use payterms_proto::{google::r#type::Money as MoneyMessage, wallet::v1 as pb};
+use payterms_proto::{
+    google::r#type::Money as MoneyMessage,
+    wallet::{peers::v1 as peers, v1 as pb},
+};
 use payterms_wallet_domain::{
     TaxKind,
     settlement::{Arrived, CreditBought, InvoiceTax},
@@ -22,7 +25,7 @@ pub(super) fn same_customer(names: &[&Name]) -> Result<(), AppError> {
 }
 
 /// Names the customer and the currency whose means of payment are read.
-pub fn get_payment_means(request: Request<pb::GetPaymentMeansRequest>) -> Result<(CustomerRef, Currency), AppError> {
+pub fn get_payment_means(request: Request<peers::GetPaymentMeansRequest>) -> Result<(CustomerRef, Currency), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, CUSTOMER);
     let currency = fields.currency("currency_code", &message.currency_code);
@@ -31,7 +34,7 @@ pub fn get_payment_means(request: Request<pb::GetPaymentMeansRequest>) -> Result
 }
 
 /// Reserves credit: how much, and whether it pays tax.
-pub fn hold_for_payment(request: Request<pb::HoldForPaymentRequest>) -> Result<(Call, HoldForPayment), AppError> {
+pub fn hold_for_payment(request: Request<peers::HoldForPaymentRequest>) -> Result<(Call, HoldForPayment), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, CUSTOMER);
     let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
@@ -43,7 +46,7 @@ pub fn hold_for_payment(request: Request<pb::HoldForPaymentRequest>) -> Result<(
 }
 
 /// Names the payment whose reserved credit is released.
-pub fn release_payment(request: Request<pb::ReleasePaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
+pub fn release_payment(request: Request<peers::ReleasePaymentRequest>) -> Result<(Call, PaymentRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, CUSTOMER);
     let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
@@ -54,7 +57,7 @@ pub fn release_payment(request: Request<pb::ReleasePaymentRequest>) -> Result<(C
 }
 
 /// Settles a payment.
-pub fn settle_payment(request: Request<pb::SettlePaymentRequest>) -> Result<(Call, SettlePayment), AppError> {
+pub fn settle_payment(request: Request<peers::SettlePaymentRequest>) -> Result<(Call, SettlePayment), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, CUSTOMER);
     let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
@@ -67,7 +70,7 @@ pub fn settle_payment(request: Request<pb::SettlePaymentRequest>) -> Result<(Cal
 }
 
 /// Charges a method.
-pub fn charge_for_payment(request: Request<pb::ChargeForPaymentRequest>) -> Result<(Call, ChargeForPayment), AppError> {
+pub fn charge_for_payment(request: Request<peers::ChargeForPaymentRequest>) -> Result<(Call, ChargeForPayment), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, CUSTOMER);
     let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
@@ -80,7 +83,7 @@ pub fn charge_for_payment(request: Request<pb::ChargeForPaymentRequest>) -> Resu
 }
 
 /// Refunds a part of a payment.
-pub fn refund_payment(request: Request<pb::RefundPaymentRequest>) -> Result<(Call, RefundPayment), AppError> {
+pub fn refund_payment(request: Request<peers::RefundPaymentRequest>) -> Result<(Call, RefundPayment), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, CUSTOMER);
     let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
@@ -96,7 +99,7 @@ pub fn refund_payment(request: Request<pb::RefundPaymentRequest>) -> Result<(Cal
 }
 
 /// Books back what a bank line had paid.
-pub fn return_transfer(request: Request<pb::ReturnTransferRequest>) -> Result<(Call, ReturnTransfer), AppError> {
+pub fn return_transfer(request: Request<peers::ReturnTransferRequest>) -> Result<(Call, ReturnTransfer), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, CUSTOMER);
     let payment = fields.name("payment", &message.payment, &["customers", "payments"]);
@@ -131,7 +134,7 @@ fn credit_bought(
 }
 
 /// Books a bank transfer.
-pub fn record_transfer(request: Request<pb::RecordTransferRequest>) -> Result<(Call, RecordTransfer), AppError> {
+pub fn record_transfer(request: Request<peers::RecordTransferRequest>) -> Result<(Call, RecordTransfer), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let customer = fields.name("parent", &message.parent, CUSTOMER);
     let payment = fields.name("payment", &message.payment, &["customers", "payments"]);

@@ -10,7 +10,7 @@ use crate::commands::{
 };
 use payterms_chassis::{AppError, Call, Fields, fields::Digits};
 use payterms_kernel::Money;
-use payterms_proto::wallet::v1 as pb;
+use payterms_proto::wallet::peers::v1 as pb;
 use payterms_wallet_domain::TransferKind;
 use tonic::Request;
 

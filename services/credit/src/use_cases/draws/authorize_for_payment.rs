@@ -12,7 +12,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, kill};
 use payterms_kernel::Kind;
-use payterms_proto::credit::v1::AuthorizeForPaymentResponse;
+use payterms_proto::credit::peers::v1::AuthorizeForPaymentResponse;
 
 /// Reserves a part of the line for each invoice, for all or for none.
 ///

@@ -13,7 +13,7 @@ use crate::{
 use payterms_chassis::{Answer, AppError, Call, kill};
 use payterms_credit_domain::DrawState;
 use payterms_kernel::Refusal;
-use payterms_proto::credit::v1::CaptureForPaymentResponse;
+use payterms_proto::credit::peers::v1::CaptureForPaymentResponse;
 
 /// Makes all that the payment has reserved owed, due by the term from the day that it is for the tenant.
 ///

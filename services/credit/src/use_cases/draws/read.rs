@@ -16,7 +16,10 @@ use crate::{
 };
 use payterms_chassis::{AppError, render::money};
 use payterms_kernel::Refusal;
-use payterms_proto::credit::v1::{GetDrawResponse, GetLineMeansResponse, ListDrawsResponse};
+use payterms_proto::credit::{
+    peers::v1::GetLineMeansResponse,
+    v1::{GetDrawResponse, ListDrawsResponse},
+};
 use std::collections::HashMap;
 
 /// One draw.

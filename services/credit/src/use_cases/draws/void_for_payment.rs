@@ -12,7 +12,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, kill};
 use payterms_kernel::Refusal;
-use payterms_proto::credit::v1::VoidForPaymentResponse;
+use payterms_proto::credit::peers::v1::VoidForPaymentResponse;
 
 /// Gives back what the payment has reserved; what is captured stays so.
 ///

@@ -14,7 +14,7 @@ use payterms_chassis::{
 };
 use payterms_credit_domain::{Line, LineState, Verb};
 use payterms_kernel::{Id, Side, id::step_id};
-use payterms_proto::{credit::v1::ActivateLineResponse, wallet::v1::switch_credit_line_request::To};
+use payterms_proto::{credit::v1::ActivateLineResponse, wallet::peers::v1::switch_credit_line_request::To};
 use prost::Message;
 use tonic::Status;
 

@@ -10,7 +10,7 @@ use crate::{
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
 use payterms_invoicing_domain::{Block, BlockReason, Invoice};
 use payterms_kernel::{Money, Refusal};
-use payterms_proto::invoicing::v1::{BlockForOwnerResponse, UnblockForOwnerResponse};
+use payterms_proto::invoicing::peers::v1::{BlockForOwnerResponse, UnblockForOwnerResponse};
 
 /// Locks all of an owner's invoices.
 async fn lock_owner_invoices(tx: &WriteTx, call: &Call, owned: &OwnerInvoices) -> Result<Vec<Invoice>, AppError> {

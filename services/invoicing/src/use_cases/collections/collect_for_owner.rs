@@ -17,7 +17,7 @@ use payterms_invoicing_domain::{
 };
 use payterms_kernel::{Money, Refusal};
 use payterms_proto::{
-    invoicing::v1::CollectForOwnerResponse,
+    invoicing::peers::v1::CollectForOwnerResponse,
     wallet::v1::{PaymentMethod, payment_method::Kind},
 };
 

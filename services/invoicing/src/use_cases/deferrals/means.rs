@@ -8,7 +8,10 @@ use crate::{
 use payterms_chassis::{AppError, render::money_of};
 use payterms_invoicing_domain::{Payment, deferral::line_of};
 use payterms_kernel::{Kind as RefusalKind, Money, Refusal, money::MoneyError};
-use payterms_proto::wallet::v1::{GetPaymentMeansResponse, PaymentMethod, payment_method::Kind};
+use payterms_proto::wallet::{
+    peers::v1::GetPaymentMeansResponse,
+    v1::{PaymentMethod, payment_method::Kind},
+};
 
 /// What can be drawn on the line that a payment names.
 #[derive(Debug, Clone)]

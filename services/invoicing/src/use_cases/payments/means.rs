@@ -9,7 +9,10 @@ use crate::{
 use payterms_chassis::{AppError, render::money_of};
 use payterms_invoicing_domain::{Payment, payment::Source};
 use payterms_kernel::{Currency, Money, Refusal};
-use payterms_proto::wallet::v1::{GetPaymentMeansResponse, PaymentMethod, payment_method::Kind as MethodKind};
+use payterms_proto::wallet::{
+    peers::v1::GetPaymentMeansResponse,
+    v1::{PaymentMethod, payment_method::Kind as MethodKind},
+};
 
 /// What the customer can pay with, requested before anything is locked.
 ///

@@ -11,7 +11,7 @@ use payterms_invoicing_domain::{
     payment::{self, PaymentRequest, Source},
 };
 use payterms_kernel::{Money, Refusal, Violation};
-use payterms_proto::wallet::v1::GetPaymentMeansResponse;
+use payterms_proto::wallet::peers::v1::GetPaymentMeansResponse;
 
 /// Locks the invoices that are to be paid.
 pub async fn lock_invoices_to_pay(tx: &WriteTx, to_pay: &ToPay) -> Result<Vec<Invoice>, AppError> {

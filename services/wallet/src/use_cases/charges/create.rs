@@ -18,7 +18,7 @@ use payterms_chassis::{
     kill,
 };
 use payterms_kernel::{Id, Refusal};
-use payterms_proto::wallet::v1::ChargeForPaymentResponse;
+use payterms_proto::wallet::peers::v1::ChargeForPaymentResponse;
 use payterms_wallet_domain::{Charge, ChargeState, PaymentMethod};
 
 /// The kind of flow.

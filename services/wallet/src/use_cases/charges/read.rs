@@ -8,7 +8,7 @@ use crate::{
 };
 use payterms_chassis::AppError;
 use payterms_kernel::Refusal;
-use payterms_proto::wallet::v1::GetChargeResponse;
+use payterms_proto::wallet::peers::v1::GetChargeResponse;
 
 /// The current state of a charge.
 ///

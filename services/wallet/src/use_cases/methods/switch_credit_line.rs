@@ -13,7 +13,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, kill};
 use payterms_kernel::Refusal;
-use payterms_proto::wallet::v1::SwitchCreditLineResponse;
+use payterms_proto::wallet::peers::v1::SwitchCreditLineResponse;
 use payterms_wallet_domain::{MethodKind, PaymentMethod};
 
 /// Switches a credit line as a method.

@@ -11,7 +11,7 @@ use crate::{
 };
 use payterms_chassis::AppError;
 use payterms_kernel::{Kind, Refusal};
-use payterms_proto::wallet::v1::ReceiveNotificationResponse;
+use payterms_proto::wallet::peers::v1::ReceiveNotificationResponse;
 
 /// Receives a notification.
 ///

@@ -3,7 +3,7 @@
 use super::{load::lock_payment_wallet, save::save_payment_hold};
 use crate::{app::App, commands::payments::HoldForPayment, store::holds};
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_proto::wallet::v1::{HoldForPaymentResponse, PaymentHeld};
+use payterms_proto::wallet::{peers::v1::HoldForPaymentResponse, v1::PaymentHeld};
 use payterms_wallet_domain::settlement::{self, PaymentHold};
 
 /// Reserves credit.

@@ -8,7 +8,7 @@ use crate::{
 };
 use payterms_chassis::{AppError, render::money};
 use payterms_kernel::{Currency, Money, Refusal};
-use payterms_proto::wallet::v1::GetPaymentMeansResponse;
+use payterms_proto::wallet::peers::v1::GetPaymentMeansResponse;
 use payterms_wallet_domain::settlement::{self, InvoiceTax};
 
 /// The credit and the methods with which a customer can pay now.

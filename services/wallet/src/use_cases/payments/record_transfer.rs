@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use payterms_chassis::{Answer, AppError, Call, render::money};
-use payterms_proto::wallet::v1::{RecordTransferResponse, TransferRecorded};
+use payterms_proto::wallet::{peers::v1::RecordTransferResponse, v1::TransferRecorded};
 use payterms_wallet_domain::{TransferKind, settlement};
 
 /// Books the bank transfer of a payment, once. It pays invoices or buys credit.

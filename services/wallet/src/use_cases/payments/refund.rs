@@ -23,7 +23,7 @@ use payterms_chassis::{
     render::money,
 };
 use payterms_kernel::{Id, Money, Refusal, id::step_id};
-use payterms_proto::wallet::v1::{PaymentRefunded, RefundPaymentResponse};
+use payterms_proto::wallet::{peers::v1::RefundPaymentResponse, v1::PaymentRefunded};
 use payterms_wallet_domain::{
     Charge, ChargeState, Lot, Refund, RefundState, TransferKind, chargeback,
     month::Billed,

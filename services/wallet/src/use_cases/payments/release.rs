@@ -3,7 +3,7 @@
 use super::{load::lock_payment_wallet, save::save_payment_hold};
 use crate::{app::App, commands::payments::PaymentRef, store::holds};
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_proto::wallet::v1::{PaymentReleased, ReleasePaymentResponse};
+use payterms_proto::wallet::{peers::v1::ReleasePaymentResponse, v1::PaymentReleased};
 use payterms_wallet_domain::settlement;
 
 /// Releases reserved credit. Captured credit stays captured.

@@ -10,7 +10,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, kill, render::money};
 use payterms_kernel::Money;
-use payterms_proto::wallet::v1::{ReturnTransferResponse, TransferReturned};
+use payterms_proto::wallet::{peers::v1::ReturnTransferResponse, v1::TransferReturned};
 use payterms_wallet_domain::{
     TaxKind, TransferKind,
     settlement::CreditBought,

@@ -15,7 +15,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
 use payterms_kernel::{Id, Money, Refusal};
-use payterms_proto::wallet::v1::{PaymentSettled, SettlePaymentResponse};
+use payterms_proto::wallet::{peers::v1::SettlePaymentResponse, v1::PaymentSettled};
 use payterms_wallet_domain::{
     Charge, ChargeState, Wallet,
     chargeback::{self, SettledPayment},

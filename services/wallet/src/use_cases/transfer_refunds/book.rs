@@ -8,7 +8,7 @@ use crate::{
 };
 use payterms_chassis::{Answer, AppError, Call, kill, render::money};
 use payterms_kernel::Refusal;
-use payterms_proto::wallet::v1::{BookTransferRefundResponse, TransferRefundBooked};
+use payterms_proto::wallet::{peers::v1::BookTransferRefundResponse, v1::TransferRefundBooked};
 use payterms_wallet_domain::transfer_refund;
 
 /// Books that the transfer was made, once.

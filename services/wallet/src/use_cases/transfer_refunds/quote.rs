@@ -4,7 +4,7 @@ use super::load::lot_and_rules;
 use crate::{app::App, commands::transfer_refunds::QuoteTransferRefund, store::wallets};
 use payterms_chassis::{AppError, render::money};
 use payterms_kernel::{IdSource, Refusal};
-use payterms_proto::wallet::v1::QuoteTransferRefundResponse;
+use payterms_proto::wallet::peers::v1::QuoteTransferRefundResponse;
 use payterms_wallet_domain::transfer_refund::{TransferBack, reserve};
 use uuid::Uuid;
 

@@ -8,7 +8,7 @@ use crate::{
     use_cases::payments::{load::lock_payment_wallet, save::save_payment_hold},
 };
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_proto::wallet::v1::{ReserveTransferRefundResponse, TransferRefundReserved};
+use payterms_proto::wallet::{peers::v1::ReserveTransferRefundResponse, v1::TransferRefundReserved};
 use payterms_wallet_domain::{
     settlement::never_held,
     transfer_refund::{TransferBack, reserve, reserved_before, stays_refused},
