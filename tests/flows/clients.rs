@@ -1,5 +1,6 @@
 //! A client generated in another language from the protos does what ours does.
 
+use payterms_chassis::call::Caller;
 use payterms_suite::shop;
 use payterms_testkit::{Database, World, people::person};
 use std::{path::Path, process::Command};
@@ -41,6 +42,53 @@ async fn a_python_client_tops_up_and_reads_the_balance() {
     assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
     assert_eq!(said.trim(), "SUCCEEDED 25.00 USD, balance 25.00 USD, refused: BELOW_MINIMUM");
     world.end().await;
+}
+
+/// What every client's story ends in, in each language.
+const STORY: &str = "entries DEBIT -3, GRANT 10; refused INSUFFICIENT_FUNDS 7; wrong: amount FIELD_REQUIRED, \
+                     request_id REQUEST_ID_REQUIRED, wallet RESOURCE_NAME_INVALID";
+
+/// Whether a program is there. In CI it must be.
+fn has(program: &str, argument: &str) -> bool {
+    let there = Command::new(program).arg(argument).output().is_ok_and(|output| output.status.success());
+    assert!(there || !in_ci(), "{program} is not to be had, and CI is set");
+    if !there {
+        eprintln!("\n*** {program} IS NOT TO BE HAD: the client that needs it is not tested ***\n");
+    }
+    there
+}
+
+/// Lets a client of another language be generated, built and played; `play` takes protos, folder, gateway and token.
+async fn plays_the_story(mut play: Command) {
+    let world = World::start(Database::Sqlite).await.unwrap();
+    world.tenant("acme").await;
+    let both = Caller { roles: vec!["STAFF".into(), "SERVICE".into()], ..person("acme", "STAFF", None) };
+    let protos = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto").canonicalize().unwrap();
+    let build = world.folder.path().join("client");
+    let run = play.arg(protos).arg(build).arg(world.suite.gateway.to_string()).arg(world.suite.token(&both, 600).unwrap());
+    let run = run.output().unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    assert_eq!(said.trim(), STORY);
+    world.end().await;
+}
+
+fn play(language: &str) -> Command {
+    Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(language).join("play"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_go_client_plays_the_story() {
+    if has("go", "version") && has("protoc", "--version") {
+        plays_the_story(play("go")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_java_client_plays_the_story() {
+    if has("javac", "-version") && has("protoc", "--version") {
+        plays_the_story(play("java")).await;
+    }
 }
 
 /// The folder with the JavaScript clients of the Connect protocol: `PAYTERMS_NODE_MODULES`. In CI it must be there.
