@@ -13,13 +13,14 @@ use crate::{
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::CreateCreditNoteRequest,
-    wallet::v1::{PostFeeRequest, TerminatePostpaidRequest},
+    wallet::v1::{Minimum, PostFeeRequest, TerminatePostpaidRequest, UpdateWalletSettingsRequest, WalletSettings, payment_method::Kind},
 };
 use payterms_suite::{
     Session,
     client::{amount, request_id},
 };
 use payterms_testkit::{World, on_both, reason};
+use prost_types::FieldMask;
 
 on_both!(
     a_fee_that_an_invoice_bills_is_not_taken_off_another_debt,
@@ -115,6 +116,14 @@ async fn a_fee_after_an_agreement_is_a_debt_again(world: &World) {
 async fn a_termination_rounds_what_deposits_paid_and_what_accrued(world: &World) {
     let desk = desk(world).await;
     payterms_suite::shop::open(&desk.owner, "acme").await.unwrap();
+    let wallet_settings = Some(WalletSettings {
+        name: "tenants/acme/walletSettings".into(),
+        minimums: vec![Minimum { kind: Kind::Card.into(), amount: amount("AUD", 20, 0) }],
+        ..WalletSettings::default()
+    });
+    let update_mask = Some(FieldMask { paths: vec!["minimums".into()] });
+    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings, update_mask };
+    desk.owner.settings().update_wallet_settings(update).await.unwrap();
     card(world, &desk.admin, &desk.customer, "tok_visa").await;
     let wallet = desk.wallet.clone();
     desk.admin.top_ups().create_top_up(buy(&wallet, "", amount("AUD", 20, 0))).await.unwrap();
@@ -126,7 +135,7 @@ async fn a_termination_rounds_what_deposits_paid_and_what_accrued(world: &World)
     let end = TerminatePostpaidRequest { request_id: request_id(), name: asked.name, explanation: "Moved away".into() };
     desk.owner.postpaid().terminate_postpaid(end).await.unwrap();
     let all = until(async || Ok(invoices_of(&desk.admin, &desk.customer).await), |all| all.len() == 2).await;
-    assert!(all.iter().any(|own| own.total == amount("AUD", 18, 990_000_000)), "{all:?}");
+    assert!(all.iter().any(|own| own.total == amount("AUD", 19, 99)), "{all:?}");
     all_holds(world).await;
 }
 
