@@ -16,9 +16,9 @@ fn faults(file: &FileDescriptor) -> Vec<String> {
     let options = file.file_descriptor_proto().options.clone().unwrap_or_default();
     let given = given(&options);
     if let Some(package) = file.package_name().strip_prefix("payterms.") {
-        let asked = expected(package);
-        let pairs = given.iter().zip(&asked).filter(|((_, given), asked)| given != *asked);
-        return pairs.map(|((option, given), asked)| format!("{}: {option} is {given:?}; say {asked:?}", file.name())).collect();
+        let wanted = expected(package);
+        let pairs = given.iter().zip(&wanted).filter(|((_, given), wanted)| given != *wanted);
+        return pairs.map(|((option, given), wanted)| format!("{}: {option} is {given:?}; say {wanted:?}", file.name())).collect();
     }
     // What Google publishes: a client takes those of its own library by the same names.
     let needed = ["go_package", "java_package"];
@@ -63,7 +63,7 @@ mod tests {
         prost_types::{FileDescriptorProto, FileDescriptorSet, FileOptions},
     };
 
-    fn told(package: &str, options: FileOptions) -> Vec<String> {
+    fn problems(package: &str, options: FileOptions) -> Vec<String> {
         let file = FileDescriptorProto {
             name: Some("a.proto".into()),
             package: Some(package.into()),
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_file_without_its_options_or_with_those_of_another_package_is_found() {
-        assert_eq!(told("payterms.wallet.v1", FileOptions::default()).len(), 6);
+        assert_eq!(problems("payterms.wallet.v1", FileOptions::default()).len(), 6);
         let of_wallet = FileOptions {
             go_package: Some("payterms.dev/go/wallet/v1;walletv1".into()),
             java_package: Some("dev.payterms.wallet.v1".into()),
@@ -86,10 +86,10 @@ mod tests {
             ruby_package: Some("Payterms::Wallet::V1".into()),
             ..FileOptions::default()
         };
-        assert!(told("payterms.wallet.v1", of_wallet.clone()).is_empty());
-        assert_eq!(told("payterms.credit.v1", of_wallet.clone()).len(), 5);
+        assert!(problems("payterms.wallet.v1", of_wallet.clone()).is_empty());
+        assert_eq!(problems("payterms.credit.v1", of_wallet.clone()).len(), 5);
         let one = FileOptions { ruby_package: Some("Payterms".into()), ..of_wallet };
-        assert_eq!(told("payterms.wallet.v1", one), ["a.proto: ruby_package is \"Payterms\"; say \"Payterms::Wallet::V1\""]);
-        assert_eq!(told("google.type", FileOptions::default()), ["a.proto: no go_package", "a.proto: no java_package"]);
+        assert_eq!(problems("payterms.wallet.v1", one), ["a.proto: ruby_package is \"Payterms\"; say \"Payterms::Wallet::V1\""]);
+        assert_eq!(problems("google.type", FileOptions::default()), ["a.proto: no go_package", "a.proto: no java_package"]);
     }
 }

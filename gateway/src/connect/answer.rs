@@ -176,7 +176,7 @@ async fn translated(
     if codec == Codec::Proto {
         return Ok((message, None));
     }
-    let written = apart::run(message.len(), move || {
+    let written = apart::translate(message.len(), move || {
         let message = DynamicMessage::decode(method.output(), message).map_err(|_| Box::new(fault()))?;
         Ok(Bytes::from(json::write(&message).map_err(|_| Box::new(fault()))?))
     });

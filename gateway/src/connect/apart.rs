@@ -15,7 +15,7 @@ static PERMITS: Semaphore = Semaphore::const_new(AT_ONCE);
 ///
 /// # Errors
 /// Those of the translation, or `INTERNAL` if it panics.
-pub(super) async fn run<T: Send + 'static>(
+pub(super) async fn translate<T: Send + 'static>(
     length: usize,
     translation: impl FnOnce() -> Result<T, Box<Status>> + Send + 'static,
 ) -> Result<T, Box<Status>> {
@@ -33,7 +33,7 @@ pub(super) async fn run<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use super::{AT_ONCE, SHORT, run};
+    use super::{AT_ONCE, SHORT, translate};
     use std::{
         sync::{
             Arc,
@@ -48,7 +48,7 @@ mod tests {
         let long: Vec<_> = (0..3 * AT_ONCE)
             .map(|_| {
                 let (running, most, open) = (running.clone(), most.clone(), open.clone());
-                tokio::spawn(run(SHORT + 1, move || {
+                tokio::spawn(translate(SHORT + 1, move || {
                     most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     while !open.load(Ordering::SeqCst) {
                         std::thread::sleep(Duration::from_millis(1));
@@ -61,12 +61,15 @@ mod tests {
         while running.load(Ordering::SeqCst) < AT_ONCE {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        assert_eq!(run(SHORT, || Ok(7)).await.unwrap(), 7);
+        assert_eq!(translate(SHORT, || Ok(7)).await.unwrap(), 7);
         open.store(true, Ordering::SeqCst);
         for work in long {
             work.await.unwrap().unwrap();
         }
         assert_eq!(most.load(Ordering::SeqCst), AT_ONCE);
-        assert_eq!(run(SHORT + 1, || -> Result<(), _> { unreachable!("it panics") }).await.unwrap_err().code(), tonic::Code::Internal);
+        assert_eq!(
+            translate(SHORT + 1, || -> Result<(), _> { unreachable!("it panics") }).await.unwrap_err().code(),
+            tonic::Code::Internal
+        );
     }
 }

@@ -88,7 +88,7 @@ impl Incoming {
             None => collected(&mut body).await?,
         };
         let who = format!("{}\u{1f}{}", caller.tenant.as_ref().map(ToString::to_string).unwrap_or_default(), caller.subject);
-        let message = apart::run(bytes.len(), move || incoming.message(&bytes, &who)).await?;
+        let message = apart::translate(bytes.len(), move || incoming.message(&bytes, &who)).await?;
         if message.len() > most {
             return Err(Box::new(body::too_large()));
         }

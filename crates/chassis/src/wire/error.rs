@@ -217,8 +217,8 @@ pub fn refused(refusal: Refusal) -> Status {
             bytes = bytes.saturating_add(violation.field.len()).saturating_add(violation.description.len()).saturating_add(40);
             is_first || bytes <= MOST_BYTES
         };
-        let told = refusal.violations.into_iter().take(MOST_DETAILS).take_while(fits);
-        details.set_bad_request(told.map(|v| field_violation(v.field, v.reason, v.description)).collect::<Vec<_>>());
+        let shown = refusal.violations.into_iter().take(MOST_DETAILS).take_while(fits);
+        details.set_bad_request(shown.map(|v| field_violation(v.field, v.reason, v.description)).collect::<Vec<_>>());
     }
     if !refusal.conditions.is_empty() {
         details.set_precondition_failure(
