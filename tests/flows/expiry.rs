@@ -73,7 +73,7 @@ async fn what_was_bought_is_told_of_before_it_expires(world: &World) {
     let (desk, wallet) = shop_where_credit_expires(world, 60).await;
     let top_up = bought(&desk.admin, &wallet, 50).await;
     bought(&desk.admin, &wallet, 30).await;
-    assert_eq!(top_up.expire_time, at(START + 60 * DAY));
+    assert_eq!(top_up.expire_time, at(START + 60 * DAY + 13 * HOUR));
     let given = GrantCreditRequest {
         request_id: request_id(),
         wallet: wallet.clone(),
@@ -83,7 +83,7 @@ async fn what_was_bought_is_told_of_before_it_expires(world: &World) {
         description: "Welcome".into(),
     };
     world.someone("STAFF", None).lots().grant_credit(given).await.unwrap();
-    // It ends on 2 March at eleven in Sydney.
+    // It ends with 2 March in Sydney.
     let receipt = receipts_of(&desk.admin, &desk.customer, 2).await.remove(0);
     assert_eq!(receipt.credit_last_day, Some(Date { year: 2026, month: 3, day: 2 }));
     let mail = mails_of(&desk.owner, MailKind::Receipt, 2).await.remove(0);
@@ -113,6 +113,13 @@ async fn what_was_bought_is_told_of_before_it_expires(world: &World) {
     advance(world, first + 23 * DAY).await;
     let (mail, words) = told(&desk, 2).await;
     assert!(mail.subject.starts_with("25.00 USD") && words.matches(", last day").count() == 1, "what is left: {words}");
+    // On the last evening it pays; when the day is over it is gone.
+    let end = START + 60 * DAY + 13 * HOUR;
+    advance(world, end - 1).await;
+    desk.service.postings().post_debit(debit(&wallet, amount("USD", 1, 0))).await.unwrap();
+    advance(world, end).await;
+    let late = desk.service.postings().post_debit(debit(&wallet, amount("USD", 1, 0))).await.unwrap_err();
+    assert_eq!(payterms_testkit::reason(&late), "INSUFFICIENT_FUNDS");
     advance(world, START + 70 * DAY).await;
     told(&desk, 2).await;
     invariants::hold(world).await;
@@ -135,7 +142,7 @@ async fn what_came_late_is_told_of_once_and_what_is_gone_not_at_all(world: &Worl
     bought(&desk.admin, &wallet, 40).await;
     advance(world, due + DAY).await;
     let (mail, words) = told(&desk, 2).await;
-    assert!(mail.subject.starts_with("40.00 USD") && words.contains("last day 16 January 2026"), "{words}");
+    assert!(mail.subject.starts_with("40.00 USD") && words.contains("last day 17 January 2026"), "{words}");
     desk.service.postings().post_debit(debit(&wallet, amount("USD", 60, 0))).await.unwrap();
     expires_after(&desk.owner, 40).await;
     bought(&desk.admin, &wallet, 25).await;
@@ -149,13 +156,13 @@ async fn a_notice_follows_the_tenants_zone_and_comes_once(world: &World) {
     let (desk, wallet) = shop_where_credit_expires(world, 60).await;
     bought(&desk.admin, &wallet, 50).await;
     move_to(&desk.owner, "America/Los_Angeles").await;
-    // In Los Angeles it ends on 1 March at four in the afternoon; 30 January begins there at eight in the morning of UTC.
+    // In Los Angeles it ends on 2 March at five in the morning; 30 January begins there at eight in the morning of UTC.
     let first = START + 29 * DAY + 8 * HOUR;
     advance(world, first - 1).await;
     assert!(mails(&desk.owner, MailKind::CreditExpires).await.is_empty());
     advance(world, first).await;
     assert!(told(&desk, 1).await.1.contains("last day 1 March 2026"));
-    // In Auckland it ends on 2 March; 31 January, on which it would be told of there, tells nothing again.
+    // In Auckland it ends on 3 March at two in the morning; 31 January, on which it would be told of there, tells nothing again.
     move_to(&desk.owner, "Pacific/Auckland").await;
     advance(world, first + 3 * DAY).await;
     told(&desk, 1).await;

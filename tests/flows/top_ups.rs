@@ -303,9 +303,10 @@ async fn bought_credit_expires_only_where_the_tenant_says_so(world: &World) {
     let settings = owner.settings().update_wallet_settings(update).await.unwrap().into_inner().wallet_settings.unwrap();
     assert_eq!(settings.warnings.len(), 1, "law limits the expiry of bought credit");
     bought(&admin, buy(&wallet, "", amount("USD", 30, 0))).await;
-    advance(world, START + 30 * DAY - 1).await;
+    // Its last day is 31 January, which ends in Sydney at 13:00 UTC.
+    advance(world, START + 30 * DAY + 46_800 - 1).await;
     assert_eq!(Some(posted(&admin, &wallet).await), amount("USD", 50, 0));
-    advance(world, START + 30 * DAY).await;
+    advance(world, START + 30 * DAY + 46_800).await;
     assert_eq!(Some(posted(&admin, &wallet).await), amount("USD", 20, 0), "what was bought before the change stays");
     invariants::hold(world).await;
 }

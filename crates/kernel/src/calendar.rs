@@ -57,10 +57,11 @@ pub fn day_in(zone: Tz, instant: DateTime<Utc>) -> NaiveDate {
     instant.with_timezone(&zone).date_naive()
 }
 
-/// The last day in `zone` that has an instant before `end`: until when something may be used that ends then.
+/// The last day in `zone` that is over by `end`: the last one on the whole of which something may be used that ends then.
 #[must_use]
-pub fn last_day_before(zone: Tz, end: DateTime<Utc>) -> NaiveDate {
-    day_in(zone, end - TimeDelta::microseconds(1))
+pub fn last_whole_day_before(zone: Tz, end: DateTime<Utc>) -> NaiveDate {
+    let day = day_in(zone, end);
+    day.pred_opt().unwrap_or(day)
 }
 
 /// The instant at which `date` begins in `zone`: 00:00, or the next valid instant where the

@@ -5,7 +5,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 use payterms_kernel::{
     Id,
-    calendar::{day_in, last_day_before},
+    calendar::{day_in, last_whole_day_before},
 };
 use std::collections::HashMap;
 
@@ -39,7 +39,7 @@ pub type LatestNotices = HashMap<Id<Lot>, Notice>;
 /// its receipt has just said it.
 fn day_of(lot: &Lot, notice: Notice, zone: Tz) -> Option<NaiveDate> {
     let expiry = lot.expires_at.filter(|_| lot.kind == LotKind::Purchased && lot.remaining.is_positive())?;
-    let (made, last_day) = (day_in(zone, lot.created_at), last_day_before(zone, expiry));
+    let (made, last_day) = (day_in(zone, lot.created_at), last_whole_day_before(zone, expiry));
     let day = last_day.checked_sub_days(Days::new(notice.days_before().into()))?;
     match notice {
         Notice::First => Some(day).filter(|day| *day > made),
@@ -122,19 +122,19 @@ mod tests {
 
     #[test]
     fn it_is_told_thirty_and_seven_days_before_in_the_tenants_zone() {
-        // 31 March 22:00 UTC is 1 April in Sydney.
+        // 31 March 22:00 UTC is 1 April in Sydney: all of 31 March is left there, and of 30 March in UTC.
         let bought = lot("2026-01-01T00:00:00Z", "2026-03-31T22:00:00Z");
-        assert_eq!(days(&bought, SYDNEY), [day("2026-03-02"), day("2026-03-25")]);
-        assert_eq!(days(&bought, Tz::UTC), [day("2026-03-01"), day("2026-03-24")]);
+        assert_eq!(days(&bought, SYDNEY), [day("2026-03-01"), day("2026-03-24")]);
+        assert_eq!(days(&bought, Tz::UTC), [day("2026-02-28"), day("2026-03-23")]);
         // Credit that ends when a day begins can be used until the day before.
         assert_eq!(days(&lot("2026-01-01T00:00:00Z", "2026-04-01T00:00:00Z"), Tz::UTC), [day("2026-03-01"), day("2026-03-24")]);
     }
 
     #[test]
     fn what_came_later_is_told_of_once() {
-        assert_eq!(days(&lot("2026-03-01T10:00:00Z", "2026-03-31T10:00:00Z"), Tz::UTC), [day("2026-03-24")]);
+        assert_eq!(days(&lot("2026-03-01T10:00:00Z", "2026-03-31T10:00:00Z"), Tz::UTC), [day("2026-03-23")]);
         assert_eq!(days(&lot("2026-03-29T10:00:00Z", "2026-03-31T10:00:00Z"), Tz::UTC), [day("2026-03-30")]);
-        assert_eq!(days(&lot("2026-03-30T10:00:00Z", "2026-03-31T10:00:00Z"), Tz::UTC), [day("2026-03-31")]);
+        assert_eq!(days(&lot("2026-03-30T10:00:00Z", "2026-04-01T00:00:00Z"), Tz::UTC), [day("2026-03-31")]);
         assert_eq!(days(&lot("2026-03-31T10:00:00Z", "2026-03-31T20:00:00Z"), Tz::UTC), [] as [NaiveDate; 0]);
     }
 

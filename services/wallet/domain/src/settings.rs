@@ -1,8 +1,12 @@
 //! A tenant's settings for selling credit, and the switch of prepayment (docs/domain/wallet.md#prepayment).
 
 use crate::{lot::TaxKind, method::MethodKind};
-use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Condition, Currency, Money, Refusal, Violation};
+use chrono::{DateTime, Days, Utc};
+use chrono_tz::Tz;
+use payterms_kernel::{
+    Condition, Currency, Money, Refusal, Violation,
+    calendar::{day_in, start_of_day},
+};
 
 /// A tenant's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,10 +74,12 @@ impl WalletSettings {
         Err(Refusal::precondition("SECOND_PERSON_REQUIRED", message).with("limit", limit.amount()).with("amount", amount.amount()))
     }
 
-    /// When credit that is purchased now expires.
+    /// When credit that is purchased now expires: at the end of its last day (docs/domain/wallet.md#purchased-expiry).
     #[must_use]
-    pub fn purchased_expiry(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        (self.purchased_expire_days > 0).then(|| now + TimeDelta::days(self.purchased_expire_days.into()))
+    pub fn purchased_expiry(&self, zone: Tz, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let days = Days::new(self.purchased_expire_days.into());
+        let last_day = day_in(zone, now).checked_add_days(days).filter(|_| self.purchased_expire_days > 0)?;
+        last_day.succ_opt().map(|after| start_of_day(zone, after))
     }
 
     /// Warnings about the tenant's settings.

@@ -13,7 +13,7 @@ use payterms_chassis::{
     page::Page,
     render::{date, money, timestamp},
 };
-use payterms_kernel::{Id, Money, calendar::last_day_before};
+use payterms_kernel::{Id, Money, calendar::last_whole_day_before};
 use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{Lot, LotKind, TaxKind, wallet::NewLot};
 use tonic::Request;
@@ -93,7 +93,7 @@ pub fn expiring_credit_changed<'a>(wallet: &str, lots: impl Iterator<Item = &'a 
             remaining: Some(money(lot.remaining)),
             held: Some(money(lot.pinned)),
             expire_time: Some(timestamp(expiry)),
-            last_day: Some(date(last_day_before(zone, expiry))),
+            last_day: Some(date(last_whole_day_before(zone, expiry))),
             tax_kind: tax_kind(lot.tax_kind).into(),
         })
     };

@@ -15,7 +15,7 @@ use payterms_invoicing_domain::{
     number::RECEIPTS,
     receipt::{Bought, Subject},
 };
-use payterms_kernel::{Id, Money, calendar::last_day_before, money::parse_decimal};
+use payterms_kernel::{Id, Money, calendar::last_whole_day_before, money::parse_decimal};
 use payterms_proto::{
     invoicing::v1::ReceiptIssued,
     wallet::v1::{TaxKind, TopUp},
@@ -52,7 +52,7 @@ pub async fn issue_receipt(tx: &mut WriteTx, top_up: &TopUp) -> Result<(), AppEr
 
 /// The last day on which the credit of a top-up can be used.
 fn last_day_of(tx: &WriteTx, top_up: &TopUp) -> Option<NaiveDate> {
-    top_up.expire_time.as_ref().and_then(instant_of).map(|expiry| last_day_before(tx.time().zone, expiry))
+    top_up.expire_time.as_ref().and_then(instant_of).map(|expiry| last_whole_day_before(tx.time().zone, expiry))
 }
 
 /// Gives a receipt its number, and publishes it.

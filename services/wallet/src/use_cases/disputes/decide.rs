@@ -150,7 +150,7 @@ async fn give_top_up_back(tx: &mut WriteTx, locked: &mut Locked, dispute: &Dispu
         None => None,
     };
     let now = tx.now();
-    let expires_at = settings::find(tx.conn(), &tenant).await?.purchased_expiry(now);
+    let expires_at = settings::find(tx.conn(), &tenant).await?.purchased_expiry(tx.time().zone, now);
     let lot = dispute::won_top_up(&mut top_up, &mut locked.wallet, tx.ids(), dispute.taken, (old.as_ref(), expires_at), now)?;
     top_ups::save(tx, &top_up).await?;
     Ok(lot)
@@ -162,7 +162,7 @@ async fn give_charge_back(tx: &mut WriteTx, locked: &mut Locked, dispute: &Dispu
     let fault = || AppError::Fault(format!("dispute {} without its charge", dispute.id));
     let mut charge = charges::find(tx.conn(), &tenant, id).await?.ok_or_else(fault)?;
     let now = tx.now();
-    let expires_at = settings::find(tx.conn(), &tenant).await?.purchased_expiry(now);
+    let expires_at = settings::find(tx.conn(), &tenant).await?.purchased_expiry(tx.time().zone, now);
     let unmoved = refunds::unmoved_of(tx.conn(), &tenant, charge.id, locked.wallet.currency).await?;
     let lot = dispute::won_charge(&mut charge, &mut locked.wallet, tx.ids(), (dispute.taken, unmoved), expires_at, now)?;
     refunds::credit_unmoved(tx, charge.id).await?;

@@ -31,7 +31,7 @@ pub async fn record_transfer(
     }
     if !transfers::has_any(tx.conn(), &call.tenant, named.payment, &[TransferKind::BankTransfer, TransferKind::TransferTopUp]).await? {
         let now = tx.now();
-        let expires_at = settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(now);
+        let expires_at = settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(tx.time().zone, now);
         let lot = settlement::transfer(&mut locked.wallet, tx.ids(), *arrived, expires_at, now)?;
         let lot = bought_lot(&tx, &locked, lot, expires_at).await?;
         let wallet = Some(messages::wallet(&call.tenant, &locked.wallet, now)?);

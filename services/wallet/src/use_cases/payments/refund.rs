@@ -147,7 +147,7 @@ async fn charge_of(tx: &WriteTx, command: &RefundPayment) -> Result<Option<Charg
 /// Refunds as credit.
 async fn as_credit(tx: &mut WriteTx, locked: &mut Locked, refund: &mut Refund) -> Result<Vec<Id<Lot>>, AppError> {
     let now = tx.now();
-    let expires_at = settings::find(tx.conn(), &tx.call().tenant).await?.purchased_expiry(now);
+    let expires_at = settings::find(tx.conn(), &tx.call().tenant).await?.purchased_expiry(tx.time().zone, now);
     Ok(vec![refund::as_credit(&mut locked.wallet, tx.ids(), refund, expires_at, now)?])
 }
 

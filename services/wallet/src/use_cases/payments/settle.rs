@@ -48,7 +48,7 @@ pub async fn settle_payment(
     let (mut surplus, mut taken_back, mut moved) = (None, Vec::new(), Vec::new());
     let has_surplus = transfers::has_surplus(tx.conn(), &call.tenant, named.payment).await?;
     if let Some(amount) = amount_beyond.filter(|_| !has_surplus) {
-        let expires_at = settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(now);
+        let expires_at = settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(tx.time().zone, now);
         let id = settlement::surplus(&mut locked.wallet, tx.ids(), named.payment, amount, expires_at, now)?;
         taken_back = charges::of_payment(tx.conn(), &call.tenant, named.payment).await?;
         let successful = taken_back.iter().filter(|charge| matches!(charge.state, ChargeState::Succeeded | ChargeState::ChargedBack));

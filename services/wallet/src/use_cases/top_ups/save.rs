@@ -35,7 +35,7 @@ pub(super) async fn record_top_up(tx: &mut WriteTx, locked: &mut Locked, id: Id<
     {
         schedule(tx, settle::JOB, &top_up.id.to_string(), ready_at.max(now)).await?;
     }
-    let expires_at = settings::find(tx.conn(), &tx.call().tenant).await?.purchased_expiry(now);
+    let expires_at = settings::find(tx.conn(), &tx.call().tenant).await?.purchased_expiry(tx.time().zone, now);
     let lot = top_up::charged(&mut top_up, &mut locked.wallet, tx.ids(), answer, expires_at, now)?;
     let name = name_of(&tx.call().tenant, &locked.wallet);
     let rendered = messages::top_ups::top_up(&name, &top_up)?;
