@@ -32,13 +32,21 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(10);
 const MOST: usize = 20_000;
 /// The most versions that are sent along with one call, so that its headers stay small.
 const MOST_SENT: usize = 20;
+/// The most aggregates that are remembered beside one that calls named; those that were changed last stay.
+const MOST_BESIDE: usize = 8;
 /// How long a service may take to answer which versions it has. The time is taken from that of the caller's call.
 const OWNER_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+
+/// An aggregate of a tenant: its type and id.
+type Aggregate = (TenantId, String, String);
 
 /// The versions that recent answers named, and the owners of aggregates.
 #[derive(Debug)]
 pub struct Versions {
-    newest: TtlCache<(TenantId, String, String), i64>,
+    newest: TtlCache<Aggregate, i64>,
+    /// What calls changed that named an aggregate and did not name what they changed, by the named one: a service that was
+    /// switched on for a customer. A later call that names the customer may depend on it.
+    beside: TtlCache<Aggregate, Vec<(String, String)>>,
     /// Locked while a version is compared and replaced. Without it, of two answers at the same time the older version
     /// could replace the newer one.
     replacing: Mutex<()>,
@@ -53,7 +61,7 @@ impl Versions {
     pub fn new(topology: &Topology, peers: Peers) -> Self {
         let copied = topology.values().flat_map(|relations| &relations.hears);
         let owners = copied.flat_map(|(owner, kinds)| kinds.iter().map(|kind| (kind.clone(), owner.clone()))).collect();
-        Self { newest: TtlCache::with_capacity(MOST), replacing: Mutex::default(), owners, peers }
+        Self { newest: TtlCache::with_capacity(MOST), beside: TtlCache::with_capacity(MOST), replacing: Mutex::default(), owners, peers }
     }
 
     /// Sends a call to a service, with the versions for which the service must wait. If the call is refused because a copy
@@ -75,10 +83,11 @@ impl Versions {
             request.headers_mut().insert(VERSION, versions);
         }
         let (head, body) = request.into_parts();
+        let kept = message.clone();
         let again = message.clone().map(|Small(message)| Outgoing { head: head.clone(), body: Payload::Whole(message) });
         let body = message.map_or_else(|| Payload::Once(body), |Small(message)| Payload::Whole(message));
         let mut answer = pool.send(Outgoing { head, body }, lane).await?;
-        self.remember(caller, answer.headers());
+        self.remember(caller, answer.headers(), kept.as_ref().map_or(&[][..], |Small(message)| message));
         let time_left = || until.saturating_duration_since(Instant::now());
         if let (Some(copies), Some(mut again)) = (answer.headers_mut().remove(COPIES), again)
             && let Some(newest) = self.of_owners(caller, &copies, time_left()).await
@@ -92,16 +101,28 @@ impl Versions {
         Ok(answer)
     }
 
-    /// Remembers the versions that an answer names.
-    fn remember(&self, caller: &Caller, answer: &HeaderMap) {
+    /// Remembers the versions that an answer names, and beside what the call named.
+    fn remember(&self, caller: &Caller, answer: &HeaderMap, message: &[u8]) {
         let Some(named) = answer.get(VERSION).and_then(|named| named.to_str().ok()) else { return };
         let now = SystemClock.now();
+        let by_call = copies::named_in(message);
         for Version { kind, id, number } in copies::parse_list(named).filter(|version| self.owners.contains_key(&version.kind)) {
             // An operator has no tenant. The version of a tenant that it changes is remembered for that tenant.
             let changed_tenant = (kind == "tenant").then(|| id.parse().ok()).flatten();
             let Some(tenant) = changed_tenant.or_else(|| caller.tenant.clone()) else { continue };
             let key = (tenant, kind, id);
             let _guard = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+            let changed = (key.1.clone(), key.2.clone());
+            if !by_call.contains(&changed) {
+                for (kind, id) in &by_call {
+                    let at = (key.0.clone(), kind.clone(), id.clone());
+                    let mut beside = self.beside.get(&at, now).unwrap_or_default();
+                    beside.retain(|known| *known != changed);
+                    beside.insert(0, changed.clone());
+                    beside.truncate(MOST_BESIDE);
+                    self.beside.insert(at, beside, now + REMEMBERED_FOR);
+                }
+            }
             if self.newest.get(&key, now).is_none_or(|newest| newest < number) {
                 self.newest.insert(key, number, now + REMEMBERED_FOR);
             }
@@ -109,14 +130,18 @@ impl Versions {
     }
 
     /// The versions for which a service must wait before it answers a call: those that the caller sends, and those that are
-    /// remembered of its tenant and of the resources that its message names.
+    /// remembered of its tenant, of the resources that its message names, and beside these.
     fn for_call(&self, caller: &Caller, headers: &HeaderMap, message: &[u8]) -> Option<HeaderValue> {
         let sent = headers.get(VERSION);
         let Some(tenant) = &caller.tenant else { return sent.cloned() };
         let now = SystemClock.now();
         let mut versions = Vec::new();
         let own_tenant = ("tenant".to_owned(), tenant.to_string());
-        for (kind, id) in std::iter::once(own_tenant).chain(copies::named_in(message)) {
+        let mut named = copies::named_in(message);
+        let beside = named.iter().filter_map(|(kind, id)| self.beside.get(&(tenant.clone(), kind.clone(), id.clone()), now)).flatten();
+        let beside: Vec<_> = beside.filter(|aggregate| !named.contains(aggregate)).collect();
+        named.extend(beside);
+        for (kind, id) in std::iter::once(own_tenant).chain(named) {
             let key = (tenant.clone(), kind, id);
             if let Some(number) = self.newest.get(&key, now)
                 && versions.len() < MOST_SENT

@@ -5,6 +5,7 @@ use crate::{
     contract::{channel, methods, path, send},
     invoices::{draft, issued, line as item},
     lines,
+    metered::yard,
     plans::{allow, monthly, proposal},
 };
 use payterms_gateway::{CorsOptions, GatewayOptions, identity::TokenOptions};
@@ -38,6 +39,7 @@ on_both!(
     a_profile_that_was_completed_is_complete_everywhere,
     an_issued_invoice_is_there_for_plans,
     what_services_ask_each_other_is_there,
+    what_is_switched_on_for_a_customer_takes_its_next_use,
     what_is_not_there_is_still_not_found,
 );
 
@@ -268,6 +270,26 @@ async fn what_services_ask_each_other_is_there(world: &World) {
         let refused = doors.at(round, "acme", "OWNER", None).metered_services().enable_metered_service(enable).await.unwrap_err();
         // What the wallet says of a customer that it has: there is nothing yet to collect from.
         assert_eq!(reason(&refused), "COLLECTION_METHOD_REQUIRED");
+    }
+}
+
+/// The use names the customer, and not the service that was switched on for it.
+async fn what_is_switched_on_for_a_customer_takes_its_next_use(world: &World) {
+    let yard = yard(world, Some("tok_visa")).await;
+    for round in 0..ROUNDS * 2 {
+        let product = format!("maps-{round}");
+        let service = MeteredService {
+            product: product.clone(),
+            display_name: "Maps".into(),
+            currency_code: "USD".into(),
+            payment_term: Some(PaymentTerm { kind: payment_term::Kind::NetDays.into(), days: 0 }),
+            ..MeteredService::default()
+        };
+        let enable =
+            EnableMeteredServiceRequest { request_id: request_id(), parent: yard.customer.clone(), metered_service: Some(service) };
+        let enabled = yard.owner.metered_services().enable_metered_service(enable).await.unwrap().into_inner().metered_service.unwrap();
+        let used = yard.uses(world, &product, "1", None).await.unwrap();
+        assert_eq!(used.metered_service, enabled.name, "{product}");
     }
 }
 
