@@ -25,7 +25,7 @@ use payterms_chassis::{
     layers,
     net::pool::pools,
     peers::Peers,
-    reflection, serve,
+    reflection, scraped, serve,
     telemetry::Telemetry,
     topology,
 };
@@ -140,10 +140,11 @@ pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
 }
 
 async fn run_gateway(options: Options) -> Result<(), String> {
-    let _telemetry = Telemetry::start("gateway", &options.common.log, &options.common.tracing)?;
+    let telemetry = Telemetry::start("gateway", &options.common.log, &options.common.telemetry)?;
     let network = options.common.network()?;
     let stop = stop_on_signal()?;
     let listener = TcpListener::bind(options.common.listen).await.map_err(|error| format!("{}: {error}", options.common.listen))?;
+    scraped::serve_metrics(&telemetry, &network, &stop).await?;
     let running = start(&options.common.keys, &network, listener, &options.gateway, stop).await?;
     tracing::info!(service = "gateway", address = %running.address, "serves");
     running.ended().await

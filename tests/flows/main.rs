@@ -70,6 +70,7 @@ mod lists_of_services;
 mod lost_lines;
 mod mails;
 mod metered;
+mod metrics;
 mod mixes;
 mod months;
 mod on_time;

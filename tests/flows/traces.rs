@@ -22,7 +22,7 @@ struct Traced {
     collector: Collector,
     admin: Session,
     wallet: String,
-    _processes: (Process, Process, tempfile::TempDir),
+    processes: (Process, Process, tempfile::TempDir),
 }
 
 async fn traced(ratio: &str) -> Traced {
@@ -40,7 +40,7 @@ async fn traced(ratio: &str) -> Traced {
     let wallet = wallet_of(&someone(folder.path(), gateway, "SERVICE", None), &customer, "USD").await;
     let admin = someone(folder.path(), gateway, "CUSTOMER_ADMIN", Some(&customer));
     shop::save_card(&admin, gateway, &customer, "tok_visa").await.unwrap().unwrap();
-    Traced { collector, admin, wallet, _processes: (simulator, suite, folder) }
+    Traced { collector, admin, wallet, processes: (simulator, suite, folder) }
 }
 
 impl Traced {
@@ -88,4 +88,15 @@ async fn a_trace_that_the_caller_began_is_kept_where_none_begins_here() {
     own.arrives().await;
     let traces: HashSet<_> = own.collector.spans().iter().map(|span| span.trace_id.clone()).collect();
     assert_eq!(traces, HashSet::from([trace.to_vec()]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_arrive_at_the_collector_at_the_latest_when_the_process_ends() {
+    let mut own = traced("1").await;
+    own.processes.1.terminate();
+    own.processes.1.wait_for_end();
+    let metrics = own.collector.metrics().clone();
+    for name in ["rpc.server.call.duration", "db.client.connection.max", "payterms.provider.call.duration"] {
+        assert!(metrics.contains(name), "{metrics:?}");
+    }
 }

@@ -9,6 +9,7 @@ use crate::{
         peers::Peers,
         relay,
         run_due::RunDue,
+        samples::{Figure, Sampler},
         snapshots::Snapshots,
         versions::Versions,
     },
@@ -18,7 +19,7 @@ use crate::{
         access::AccessTable,
         early,
         layers::{self, Guard},
-        readiness, reflection, serve,
+        readiness, reflection, scraped, serve,
     },
     flow::{
         Drivers, Flows, Leases,
@@ -28,7 +29,7 @@ use crate::{
     },
     kill,
     net::{Network, pool::pools},
-    telemetry::Telemetry,
+    telemetry::{Telemetry, metrics},
     wire::{
         identity::{Signer, Verifier},
         page::PageSigner,
@@ -105,6 +106,8 @@ pub struct Parts {
     pub drivers: Drivers,
     /// Publishes the present state of its aggregates again.
     pub snapshots: Snapshots,
+    /// The sums that it shows in metrics.
+    pub figures: &'static [Figure],
 }
 
 /// A running service. It ends when its stop token is cancelled.
@@ -173,11 +176,12 @@ pub async fn start<S: Service>(
     let flows = Flows::new(leases.clone());
     let subscribers = topology::subscribers(&topology, S::NAME);
     let published: Vec<_> = subscribers.values().flatten().cloned().collect();
-    let relay = relay::Relay::new(db.clone(), peers.clone(), leases.clone(), subscribers);
+    let relay = relay::Relay::new(db.clone(), peers.clone(), leases.clone(), subscribers.clone());
     let secret = std::fs::read(keys.join(format!("{}.key", S::NAME))).map_err(|error| error.to_string())?;
     let pages = PageSigner::new(&Sha256::new().chain_update(b"page").chain_update(secret).finalize());
     let runtime = Runtime { db: db.clone(), peers, flows: flows.clone(), pages: pages.clone(), stop: stop.clone() };
     let parts = S::build(runtime, options).await?;
+    let kinds = parts.drivers.kinds();
     flows.set_drivers(parts.drivers);
     if let Some(kind) = published.iter().find(|kind| !parts.snapshots.types().any(|offered| offered == *kind)) {
         return Err(format!("others hear {kind}, and {} has no snapshot of it", S::NAME));
@@ -194,11 +198,12 @@ pub async fn start<S: Service>(
         .add_service(OperationsServiceServer::new(operations));
     let (routes, health) = reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"])).await?;
     let issuers = topology::callers(&topology, S::NAME);
-    let guard = Guard::new(access, Verifier::read(keys, S::NAME, &issuers)?, copies, MAX_CALLS);
+    let guard = Guard::new(S::NAME, access, Verifier::read(keys, S::NAME, &issuers)?, copies, MAX_CALLS);
     let background = Background::new(db.health().clone(), stop.clone());
     let failure = background.failure();
-    let tasks =
-        start_background(&background, Tasks { db: db.clone(), relay, leases, jobs: parts.jobs, flows, reporter: health, services }, &stop);
+    let sampler = metrics::figures_every().map(|every| Sampler::new(db.clone(), leases.clone(), subscribers, kinds, parts.figures, every));
+    let tasks = Tasks { db: db.clone(), relay, leases, jobs: parts.jobs, flows, sampler, reporter: health, services };
+    let tasks = start_background(&background, tasks, &stop);
     let readiness = early::readiness(db.health().clone());
     let network = network.clone();
     let running = Running::spawn(listener, |listener| async move {
@@ -218,16 +223,20 @@ struct Tasks {
     leases: Leases,
     jobs: Jobs,
     flows: Flows,
+    /// None if nobody reads the metrics.
+    sampler: Option<Sampler>,
     reporter: HealthReporter,
     services: Vec<String>,
 }
 
-fn start_background(background: &Background, tasks: Tasks, stop: &CancellationToken) -> [JoinHandle<()>; 5] {
-    let Tasks { db, relay, leases, jobs, flows, reporter, services } = tasks;
+fn start_background(background: &Background, tasks: Tasks, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
+    let Tasks { db, relay, leases, jobs, flows, sampler, reporter, services } = tasks;
     let stop = || stop.clone();
     let (of_relay, of_housekeeping, of_jobs, of_flows, of_health) = (stop(), stop(), stop(), stop(), stop());
     let (swept, claimed) = (db.clone(), db.clone());
-    [
+    let of_samples = stop();
+    let sampling = sampler.map(|sampler| background.keep("samples", move |beat| sampler.clone().run_forever(beat, of_samples.clone())));
+    let mut tasks = vec![
         background.keep("relay", move |beat| relay.clone().run_forever(beat, of_relay.clone())),
         background
             .keep("housekeeping", move |beat| housekeeping::run_forever(swept.clone(), leases.clone(), beat, of_housekeeping.clone())),
@@ -235,7 +244,9 @@ fn start_background(background: &Background, tasks: Tasks, stop: &CancellationTo
         background.keep("flows", move |beat| flows.clone().recover_forever(beat, of_flows.clone())),
         background
             .keep("health", move |beat| readiness::watch_forever(db.clone(), reporter.clone(), services.clone(), beat, of_health.clone())),
-    ]
+    ];
+    tasks.extend(sampling);
+    tasks
 }
 
 /// Waits until the schema has the version that this build needs. The service is not ready meanwhile.
@@ -318,13 +329,14 @@ pub fn main_with<S: Service>(arguments: Vec<OsString>) -> ExitCode {
 }
 
 async fn serve_until_stopped<S: Service>(options: ServiceOptions<S::Options>) -> Result<(), String> {
-    let _telemetry = Telemetry::start(S::NAME, &options.common.log, &options.common.tracing)?;
+    let telemetry = Telemetry::start(S::NAME, &options.common.log, &options.common.telemetry)?;
     kill::arm(options.common.kill_at.clone());
     let network = options.common.network()?;
     let stop = stop_on_signal()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let db = Db::open_with(&options.address.url()?, S::NAME, clock, &options.database).await?;
     let listener = TcpListener::bind(options.common.listen).await.map_err(|error| format!("{}: {error}", options.common.listen))?;
+    scraped::serve_metrics(&telemetry, &network, &stop).await?;
     let running = start::<S>(db, &options.common.keys, &network, listener, options.service, stop).await?;
     tracing::info!(service = S::NAME, address = %running.address, "serves");
     running.ended().await

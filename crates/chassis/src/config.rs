@@ -3,7 +3,7 @@
 
 use crate::{
     net::{Network, addresses::Addresses, ages::ConnectionAges},
-    telemetry::Tracing,
+    telemetry::TelemetryOptions,
     variables,
 };
 use clap::{Args, Command, CommandFactory, Parser};
@@ -35,9 +35,9 @@ pub struct CommonOptions {
     /// How long connections last.
     #[command(flatten)]
     pub ages: ConnectionAges,
-    /// Where spans go.
+    /// Logs, traces and metrics.
     #[command(flatten)]
-    pub tracing: Tracing,
+    pub telemetry: TelemetryOptions,
     /// Which lines are logged, in the syntax of tracing's `EnvFilter`.
     #[arg(long, env = "PAYTERMS_LOG", default_value = "info,sqlx=warn,h2=warn,hyper=warn")]
     pub log: String,

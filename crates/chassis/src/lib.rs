@@ -18,9 +18,9 @@ pub mod variables;
 pub mod wire;
 
 pub use boot::{Parts, Runtime, Service};
-pub use bus::{copies, inbox, operations, peer_channel, peers, relay, run_due, snapshots};
+pub use bus::{copies, inbox, operations, peer_channel, peers, relay, run_due, samples, snapshots};
 pub use db::{Db, WriteTx, batch, columns, committer, keyset, pool, retry::retry, rows, single_call, sql, tenants, transaction, tx};
-pub use edge::{access, bearer, body, layers, reflection, serve};
+pub use edge::{access, bearer, body, layers, reflection, scraped, serve};
 pub use flow::{handler, housekeeping, jobs, zones};
 pub use net::Network;
 pub use wire::{

@@ -6,12 +6,13 @@ use crate::{
 };
 use clap::{Args, Parser, Subcommand};
 use payterms_chassis::{
+    Network,
     boot::stop_on_signal,
     call::Caller,
     config,
     db::DatabaseOptions,
-    kill,
-    telemetry::{Telemetry, Tracing},
+    kill, scraped,
+    telemetry::{Telemetry, TelemetryOptions},
 };
 use payterms_gateway::{CorsOptions, identity::LONGEST_TOKEN_SECONDS};
 use payterms_kernel::text::without_passwords;
@@ -61,9 +62,9 @@ struct RunOptions {
     /// How each service uses PostgreSQL.
     #[command(flatten)]
     database: DatabaseOptions,
-    /// Where spans go.
+    /// Logs, traces and metrics.
     #[command(flatten)]
-    tracing: Tracing,
+    telemetry: TelemetryOptions,
     /// Which lines are logged, in the syntax of tracing's `EnvFilter`.
     #[arg(long, env = "PAYTERMS_LOG", default_value = "warn", global = true)]
     log: String,
@@ -139,7 +140,7 @@ pub fn main() -> ExitCode {
                 None => serve(&options.run, started).await,
                 Some(Command::Token(token)) => mint(&options.run, token),
                 Some(Command::Demo(demo)) => {
-                    let _telemetry = Telemetry::start("demo", &options.run.log, &options.run.tracing)?;
+                    let _telemetry = Telemetry::start("demo", &options.run.log, &options.run.telemetry)?;
                     Box::pin(demo::play(demo.usage.clone(), options.run.postgres.clone())).await
                 }
                 Some(Command::Simulator(simulator)) => simulate(&options.run, simulator).await,
@@ -176,11 +177,12 @@ async fn simulate(run: &RunOptions, options: &SimulatorOptions) -> Result<(), St
 }
 
 async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
-    let _telemetry = Telemetry::start("suite", &run.log, &run.tracing)?;
+    let telemetry = Telemetry::start("suite", &run.log, &run.telemetry)?;
     kill::arm(run.kill_at.clone());
     let folder = run.ephemeral.then(tempfile::tempdir).transpose().map_err(|error| error.to_string())?;
     let data = folder.as_ref().map_or_else(|| run.data.clone(), |folder| folder.path().to_path_buf());
     let stop = stop_on_signal()?;
+    scraped::serve_metrics(&telemetry, &Network::default(), &stop).await?;
     let options = SuiteOptions {
         data: data.clone(),
         listen: run.listen,

@@ -103,6 +103,13 @@ impl Service for Credit {
                 let app = submissions.clone();
                 async move { drive_submission(&app, &lease).await }
             });
-        Ok(Parts { routes, jobs: jobs::all(&app), drivers, snapshots: snapshots::all(), consumers: consume::all() })
+        Ok(Parts {
+            routes,
+            jobs: jobs::all(&app),
+            drivers,
+            snapshots: snapshots::all(),
+            consumers: consume::all(),
+            figures: store::figures::ALL,
+        })
     }
 }

@@ -101,7 +101,14 @@ impl Service for Invoicing {
             .add_service(OwnerCollectionServiceServer::new(api.clone()))
             .add_service(TestClockServiceServer::new(api));
         let drivers = drivers(&app);
-        Ok(Parts { routes, jobs: jobs::all(&app), drivers, snapshots: snapshots::all(), consumers: consume::all() })
+        Ok(Parts {
+            routes,
+            jobs: jobs::all(&app),
+            drivers,
+            snapshots: snapshots::all(),
+            consumers: consume::all(),
+            figures: store::figures::ALL,
+        })
     }
 }
 

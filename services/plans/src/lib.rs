@@ -48,6 +48,13 @@ impl Service for Plans {
                 let app = collections.clone();
                 async move { drive_plan_collection(&app, &lease).await }
             });
-        Ok(Parts { routes, jobs: jobs::all(&app), drivers, snapshots: snapshots::all(), consumers: consume::all() })
+        Ok(Parts {
+            routes,
+            jobs: jobs::all(&app),
+            drivers,
+            snapshots: snapshots::all(),
+            consumers: consume::all(),
+            figures: store::figures::ALL,
+        })
     }
 }

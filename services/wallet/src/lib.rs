@@ -28,7 +28,7 @@ use payterms_proto::wallet::{
         top_up_service_server::TopUpServiceServer, usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
     },
 };
-use provider::{PaymentProvider, simulator::Simulator};
+use provider::{PaymentProvider, measured::Measured, simulator::Simulator};
 use std::{path::PathBuf, sync::Arc};
 use tonic::service::Routes;
 use use_cases::{batch, charges, payments, setups, top_ups};
@@ -58,7 +58,7 @@ impl Service for Wallet {
         let simulator = options.simulator.as_ref().map(|base| {
             let file = &options.simulator_secret;
             let secret = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-            Simulator::new(base, secret).map(|simulator| Arc::new(simulator) as Arc<dyn PaymentProvider>)
+            Simulator::new(base, secret).map(|simulator| Arc::new(Measured::new("simulator", simulator)) as Arc<dyn PaymentProvider>)
         });
         let batches = batch::committer(&runtime.db);
         let app = App { batches, db: runtime.db, pages: runtime.pages, flows: runtime.flows, simulator: simulator.transpose()? };
@@ -80,7 +80,14 @@ impl Service for Wallet {
             .add_service(DisputeServiceServer::new(api.clone()))
             .add_service(CreditLineMethodServiceServer::new(api.clone()))
             .add_service(NotificationServiceServer::new(api));
-        Ok(Parts { routes, jobs: jobs::all(&app), consumers: consume::all(), drivers: drivers(&app), snapshots: snapshots::all() })
+        Ok(Parts {
+            routes,
+            jobs: jobs::all(&app),
+            consumers: consume::all(),
+            drivers: drivers(&app),
+            snapshots: snapshots::all(),
+            figures: store::figures::ALL,
+        })
     }
 }
 

@@ -23,7 +23,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 /// Attempts before an event becomes a dead letter. A lasting error would otherwise be retried for ever.
-const MOST_ATTEMPTS: i64 = 5;
+pub(crate) const MOST_ATTEMPTS: i64 = 5;
 /// Events in one delivery.
 pub(crate) const MOST_EVENTS: u16 = 200;
 

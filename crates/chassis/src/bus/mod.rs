@@ -8,5 +8,6 @@ pub mod peer_channel;
 pub mod peers;
 pub mod relay;
 pub mod run_due;
+pub mod samples;
 pub mod snapshots;
 pub(crate) mod versions;

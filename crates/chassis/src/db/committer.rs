@@ -8,6 +8,7 @@
 pub use crate::db::batch_key::Key;
 use crate::{
     db::retry::retry,
+    telemetry::metrics,
     wire::{
         deadline::deadline,
         error::{AppError, is_of_statement},
@@ -73,6 +74,8 @@ struct Queue<I, O> {
 }
 
 struct Inner<I, O> {
+    /// The service, as metrics name it.
+    part: &'static str,
     process_batch: ProcessBatch<I, O>,
     bounds: Bounds,
     slots: Semaphore,
@@ -104,14 +107,22 @@ where
     I: Clone + Send + Sync + 'static,
     O: Send + 'static,
 {
-    /// A committer whose batches `process_batch` processes.
+    /// A committer of the service `part` whose batches `process_batch` processes.
     pub fn new<F: Future<Output = Outcomes<O>> + Send + 'static>(
+        part: &'static str,
         bounds: Bounds,
         process_batch: impl Fn(Arc<[I]>) -> F + Send + Sync + 'static,
     ) -> Self {
         let process_batch: ProcessBatch<I, O> = Box::new(move |items| Box::pin(process_batch(items)));
         let queues = Mutex::new(Queues { keys: HashMap::new(), waiting: 0 });
-        Self(Arc::new(Inner { process_batch, bounds, slots: Semaphore::new(bounds.at_once), queues }))
+        let inner = Arc::new(Inner { part, process_batch, bounds, slots: Semaphore::new(bounds.at_once), queues });
+        let watched = Arc::downgrade(&inner);
+        metrics::observe("payterms.batch.waiting", "{call}", "Calls that wait for their batch.", move || {
+            let Some(committer) = watched.upgrade() else { return Vec::new() };
+            let waiting = committer.queues.lock().unwrap_or_else(PoisonError::into_inner).waiting;
+            vec![(vec![metrics::part(part)], metrics::count(waiting))]
+        });
+        Self(inner)
     }
 
     /// Processes one call in the next batch of its key. If its caller goes away or its deadline passes before the batch
@@ -201,7 +212,9 @@ where
                 items.extend(waiting.items);
             }
             if !items.is_empty() {
+                let (item_count, started) = (items.len(), Instant::now());
                 let outcomes = self.settle(items).instrument(span.unwrap_or_else(Span::none)).await;
+                metrics::batch(self.0.part, item_count, started.elapsed());
                 let mut outcomes = outcomes.into_iter();
                 for (caller, item_count) in callers {
                     // Sending fails if the caller is gone. It retries with the same request id and gets the stored answer.
@@ -264,7 +277,7 @@ mod tests {
     fn gated() -> (Committer<u32, u32>, Done, Arc<Notify>) {
         let (done, gate) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
         let (log, opened) = (done.clone(), gate.clone());
-        let committer = Committer::new(BOUNDS, move |items: Arc<[u32]>| {
+        let committer = Committer::new("test", BOUNDS, move |items: Arc<[u32]>| {
             let (log, opened) = (log.clone(), opened.clone());
             async move {
                 opened.notified().await;

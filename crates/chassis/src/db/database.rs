@@ -93,10 +93,12 @@ impl Db {
         let health = Health::default();
         let target = Target::Sqlite(Box::new(sqlite_options(file)));
         let limits = |connections| options.limits(connections);
-        let writer = Pool::open(target.clone(), limits(1), health.clone()).await.map_err(|error| error.to_string())?;
+        let writer = Pool::open(service.to_owned(), target.clone(), limits(1), health.clone()).await.map_err(|error| error.to_string())?;
         locked_file.check_owner(&writer).await?;
         // One reader more, because the witness keeps its connection for good.
-        let reader = Pool::open(target, limits(SQLITE_READERS + 1), health.clone()).await.map_err(|error| error.to_string())?;
+        let reader = Pool::open(format!("{service}-readers"), target, limits(SQLITE_READERS + 1), health.clone())
+            .await
+            .map_err(|error| error.to_string())?;
         let witness = Some(Arc::new(Witness::new(reader.clone())));
         Ok(Self { reader, witness, file: Some(Arc::new(locked_file)), ..Self::over(writer, health, service, clock) })
     }
@@ -121,7 +123,9 @@ impl Db {
         ]);
         let health = Health::default();
         let limits = options.limits(options.connections);
-        let pool = Pool::open(Target::Postgres(Box::new(server)), limits, health.clone()).await.map_err(|error| error.to_string())?;
+        let pool = Pool::open(service.to_owned(), Target::Postgres(Box::new(server)), limits, health.clone())
+            .await
+            .map_err(|error| error.to_string())?;
         runtime_role::check(&pool, service).await?;
         let db = Self::over(pool, health, service, clock);
         db.compare_with_server_limit(options).await.map_err(|error| error.to_string())?;

@@ -10,9 +10,13 @@ use crate::{
         connection::{Connection, Target, failed, is_of_statement},
         health::Health,
     },
+    telemetry::metrics,
     wire::deadline::time_left,
 };
-use opentelemetry::{KeyValue, global, metrics::Counter};
+use opentelemetry::{
+    KeyValue,
+    metrics::{Counter, Histogram},
+};
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
     sqlx::{Error, error::DatabaseError},
@@ -61,6 +65,9 @@ struct Inner {
     health: Health,
     /// When the database last answered a statement.
     answered: Mutex<Instant>,
+    /// The pool's name in metrics.
+    label: KeyValue,
+    waited: Histogram<f64>,
     discarded: Counter<u64>,
     refused: Counter<u64>,
 }
@@ -72,9 +79,9 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// A pool with its first connection open.
-    pub(crate) async fn open(target: Target, limits: Limits, health: Health) -> Result<Self, DbErr> {
-        let meter = global::meter("payterms");
+    /// A pool with its first connection open; `name` is for metrics.
+    pub(crate) async fn open(name: String, target: Target, limits: Limits, health: Health) -> Result<Self, DbErr> {
+        let meter = metrics::meter();
         let pool = Self(Arc::new(Inner {
             target,
             limits,
@@ -82,13 +89,32 @@ impl Pool {
             idle: Mutex::default(),
             health,
             answered: Mutex::new(Instant::now()),
+            label: KeyValue::new("db.client.connection.pool.name", name),
+            waited: metrics::durations("db.client.connection.wait_time", "How long calls waited for a database connection."),
             discarded: meter.u64_counter("payterms.database.connections.discarded").build(),
             refused: meter.u64_counter("payterms.database.waits.refused").build(),
         }));
+        pool.observe();
         let permit = pool.permit().await?;
         let first = pool.connect().await?;
         pool.put_back(first, permit);
         Ok(pool)
+    }
+
+    /// Lets metrics see how many connections are in use and idle, of how many.
+    fn observe(&self) {
+        let (counted, limited) = (Arc::downgrade(&self.0), Arc::downgrade(&self.0));
+        metrics::observe("db.client.connection.count", "{connection}", "Database connections, by state.", move || {
+            let Some(pool) = counted.upgrade() else { return Vec::new() };
+            let used = pool.limits.connections.saturating_sub(pool.permits.available_permits());
+            let idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner).len();
+            let state = |name, count| (vec![pool.label.clone(), KeyValue::new("db.client.connection.state", name)], metrics::count(count));
+            vec![state("used", used), state("idle", idle)]
+        });
+        metrics::observe("db.client.connection.max", "{connection}", "The most database connections at once.", move || {
+            let pool = limited.upgrade();
+            pool.map(|pool| (vec![pool.label.clone()], metrics::count(pool.limits.connections))).into_iter().collect()
+        });
     }
 
     fn idle(&self) -> MutexGuard<'_, VecDeque<(Connection, Instant)>> {
@@ -107,7 +133,9 @@ impl Pool {
     /// Waits for the permit to use a connection, at most until the caller's deadline: afterwards nobody would get the result.
     async fn permit(&self) -> Result<OwnedSemaphorePermit, DbErr> {
         let wait = time_left().map_or(self.0.limits.wait, |left| left.min(self.0.limits.wait));
+        let since = Instant::now();
         let permit = if wait.is_zero() { None } else { timeout(wait, self.0.permits.clone().acquire_owned()).await.ok() };
+        self.0.waited.record(since.elapsed().as_secs_f64(), std::slice::from_ref(&self.0.label));
         match permit {
             Some(Ok(permit)) => Ok(permit),
             Some(Err(_)) => Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)),

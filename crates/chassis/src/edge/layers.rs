@@ -20,7 +20,7 @@ use crate::{
         body::{self, is_client_stream, is_server_stream},
         copies_layer::with_copies,
     },
-    telemetry,
+    telemetry::{self, metrics},
     wire::{
         call::{Caller, Scope},
         deadline::DEADLINE,
@@ -37,7 +37,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::Semaphore;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -64,6 +69,8 @@ struct GuardState {
     verifier: Verifier,
     /// The service's copies.
     copies: Arc<Copies>,
+    /// The service, as metrics name it.
+    part: &'static str,
     /// Permits of ordinary calls.
     calls: Arc<Semaphore>,
     /// Permits of calls that stream in either direction.
@@ -79,10 +86,11 @@ impl std::fmt::Debug for Guard {
 }
 
 impl Guard {
-    /// A guard for a service that handles at most `most` ordinary calls at once.
+    /// A guard for the service `part`, which handles at most `most` ordinary calls at once.
     #[must_use]
-    pub fn new(access: AccessTable, verifier: Verifier, copies: Arc<Copies>, most: usize) -> Self {
+    pub fn new(part: &'static str, access: AccessTable, verifier: Verifier, copies: Arc<Copies>, most: usize) -> Self {
         Self(Arc::new(GuardState {
+            part,
             access,
             verifier,
             copies,
@@ -96,23 +104,35 @@ impl Guard {
 /// Adds the layers to the routes of a service.
 pub fn wrap(routes: Router, guard: &Guard) -> Router {
     routes.layer(from_fn_with_state(guard.clone(), |State(guard): State<Guard>, request: Request, next: Next| {
-        traced(request, move |request| normalised(request, move |request| timed(request, move |request| admitted(guard, request, next))))
+        traced(guard.0.part, request, move |request| {
+            normalised(request, move |request| timed(request, move |request| admitted(guard, request, next)))
+        })
     }))
 }
 
 /// Adds only the two outermost layers, for the gateway.
 pub fn edge(routes: Router) -> Router {
     routes.layer(from_fn(|request: Request, next: Next| {
-        traced(request, move |request| normalised(request, move |request| next.run(request)))
+        traced("gateway", request, move |request| normalised(request, move |request| next.run(request)))
     }))
 }
 
-async fn traced<F: Future<Output = Response>>(request: Request, inside: impl FnOnce(Request) -> F) -> Response {
-    let span = tracing::info_span!("call", rpc.method = %request.uri().path(), rpc.code = tracing::field::Empty, otel.kind = "server");
+async fn traced<F: Future<Output = Response>>(part: &'static str, request: Request, inside: impl FnOnce(Request) -> F) -> Response {
+    let uri = request.uri().clone();
+    let span = tracing::info_span!(
+        "call",
+        rpc.method = %uri.path(),
+        rpc.code = tracing::field::Empty,
+        tenant = tracing::field::Empty,
+        trace_id = tracing::field::Empty,
+        otel.kind = "server"
+    );
     telemetry::adopt_headers(&span, request.headers());
+    let started = Instant::now();
     let response = inside(request).instrument(span.clone()).await;
-    let code = response.headers().get("grpc-status").and_then(|code| code.to_str().ok()).unwrap_or("0");
-    span.record("rpc.code", code);
+    let code = response.headers().get("grpc-status").map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()));
+    span.record("rpc.code", i32::from(code));
+    metrics::answered(part, uri.path(), code, started.elapsed());
     response
 }
 
@@ -246,6 +266,9 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
         return refuse(Status::with_error_details(Code::ResourceExhausted, message, details));
     };
     let tenant = request.extensions().get::<Scope>().and_then(|scope| scope.caller.tenant.clone());
+    if let Some(tenant) = &tenant {
+        tracing::Span::current().record("tenant", tenant.as_str());
+    }
     let answer = match tenant {
         Some(tenant) => with_copies(&guard.0.copies, &tenant, request, next).await,
         None => next.run(request).await,

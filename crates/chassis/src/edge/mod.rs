@@ -9,4 +9,5 @@ pub(crate) mod early;
 pub mod layers;
 pub(crate) mod readiness;
 pub mod reflection;
+pub mod scraped;
 pub mod serve;

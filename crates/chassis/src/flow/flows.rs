@@ -59,6 +59,13 @@ type Drive = Arc<dyn Fn(Lease) -> BoxFuture<'static, Result<(), AppError>> + Sen
 pub struct Drivers(HashMap<&'static str, (Drive, Arc<Semaphore>)>);
 
 impl Drivers {
+    /// The kinds of flows, in order.
+    pub(crate) fn kinds(&self) -> Arc<[&'static str]> {
+        let mut kinds: Vec<_> = self.0.keys().copied().collect();
+        kinds.sort_unstable();
+        kinds.into()
+    }
+
     /// Adds the driver of a kind of flow. It reads the intent's state and executes the remaining steps.
     #[must_use]
     pub fn with<F: Future<Output = Result<(), AppError>> + Send + 'static>(

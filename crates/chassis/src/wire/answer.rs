@@ -1,5 +1,6 @@
 //! The answer of a write: the message, whether it is a replay, and the versions of the aggregates that changed.
 
+use crate::telemetry::metrics;
 use tonic::{Response, metadata::MetadataValue};
 
 /// Metadata that marks a replayed answer.
@@ -30,6 +31,7 @@ impl<M> Answer<M> {
     pub(crate) fn into_response(self) -> Response<M> {
         let mut response = Response::new(self.message);
         if self.replayed {
+            metrics::replayed();
             response.metadata_mut().insert(REPLAYED, MetadataValue::from_static("true"));
         }
         if let Ok(value) = self.versions.join(",").parse()

@@ -11,6 +11,7 @@ pub mod decisions;
 pub mod draw_entries;
 pub mod draws;
 pub mod ended_payments;
+pub mod figures;
 mod json;
 pub mod line_history;
 pub mod lines;

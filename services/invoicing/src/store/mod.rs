@@ -11,6 +11,7 @@ pub mod bank_returns;
 pub mod credit_notes;
 pub mod customers;
 pub mod disputes;
+pub mod figures;
 pub mod invoice_lists;
 pub mod invoice_parts;
 pub mod invoices;

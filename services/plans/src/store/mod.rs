@@ -2,6 +2,7 @@
 #![expect(clippy::missing_errors_doc, reason = "a store fails as the database fails, or on a row that it did not write")]
 
 pub mod covered_invoices;
+pub mod figures;
 pub mod offers;
 pub mod plan_history;
 pub mod plan_settings;

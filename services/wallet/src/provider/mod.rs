@@ -1,5 +1,6 @@
 //! The port to payment providers, and their adapters.
 
+pub mod measured;
 pub mod simulator;
 
 use chrono::{DateTime, Utc};

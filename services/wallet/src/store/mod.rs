@@ -11,6 +11,7 @@ pub mod disputes;
 pub mod entries;
 pub mod expiry_notices;
 pub mod fees;
+pub mod figures;
 pub mod history;
 pub mod holds;
 pub mod line_switches;

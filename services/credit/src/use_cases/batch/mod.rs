@@ -82,7 +82,7 @@ type Outcome = Result<Answer<Vec<u8>>, AppError>;
 #[must_use]
 pub fn committer(db: &Db) -> PurchaseCommitter {
     let db = db.clone();
-    Committer::new(BOUNDS, move |items: Arc<[PurchaseItem]>| {
+    Committer::new("credit", BOUNDS, move |items: Arc<[PurchaseItem]>| {
         let db = db.clone();
         async move { run_batch(&db, &items).await }
     })

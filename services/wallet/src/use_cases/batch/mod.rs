@@ -77,7 +77,7 @@ pub type Outcome = Result<Answer<Vec<u8>>, AppError>;
 #[must_use]
 pub fn committer(db: &Db) -> BatchCommitter {
     let (db, cache) = (db.clone(), Arc::new(LotCache::default()));
-    Committer::new(Bounds { batch: BATCH, of_one: 8_000, in_all: 16_000, at_once: 4 }, move |items: Arc<[BatchItem]>| {
+    Committer::new("wallet", Bounds { batch: BATCH, of_one: 8_000, in_all: 16_000, at_once: 4 }, move |items: Arc<[BatchItem]>| {
         let (db, cache) = (db.clone(), cache.clone());
         async move { run_batch(&db, &cache, &items).await }
     })
