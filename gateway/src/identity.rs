@@ -86,6 +86,12 @@ impl KeySet {
         Ok(Self { file: KeyFile::read(file.to_owned(), parse)?, options, verified: TtlCache::default() })
     }
 
+    /// Whether there is a key of this id.
+    #[must_use]
+    pub fn has_key(&self, id: &str) -> bool {
+        self.file.last_keys().contains_key(id)
+    }
+
     /// Checks signature, algorithm, audience, issuer, lifetime and subject, and answers the caller.
     ///
     /// # Errors

@@ -23,8 +23,13 @@ use payterms_chassis::{
     config::{self, CommonOptions},
     identity::Signer,
     layers,
-    net::pool::pools,
+    listeners::{Listeners, serve_probes},
+    net::{
+        pool::pools,
+        tls::{Door as DoorTls, Port, port::Guard},
+    },
     peers::Peers,
+    production::{DEVELOPMENT, Objections},
     reflection, scraped, serve,
     telemetry::Telemetry,
     topology,
@@ -32,7 +37,6 @@ use payterms_chassis::{
 use payterms_kernel::{SystemClock, text::without_passwords};
 use payterms_proto::gateway::v1::account_service_server::AccountServiceServer;
 use std::{ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -45,12 +49,39 @@ pub struct GatewayOptions {
     /// Address of the payment simulator, whose hosted page is then served at `/simulator/`.
     #[arg(long, env = "PAYTERMS_SIMULATOR")]
     pub simulator: Option<String>,
+    /// Folder with `tls.crt` and `tls.key`: the certificate that callers are shown, and its key. They are read again when they change.
+    /// Without it callers speak plain text.
+    #[arg(long, env = "PAYTERMS_DOOR_TLS")]
+    pub door_tls: Option<PathBuf>,
     /// Which browsers' pages may call.
     #[command(flatten)]
     pub cors: CorsOptions,
     /// Requirements on callers' tokens.
     #[command(flatten)]
     pub tokens: TokenOptions,
+}
+
+impl GatewayOptions {
+    /// Who may call at the door. Objects to plain text there.
+    fn guard(&self, objections: &mut Objections, stop: &CancellationToken) -> Guard {
+        let Some(folder) = &self.door_tls else {
+            objections.refuse("callers speak plain text; name the folder of the door's certificate with --door-tls");
+            return Guard::Plain;
+        };
+        objections.take(DoorTls::follow(folder, stop.clone())).map_or(Guard::Plain, Guard::World)
+    }
+
+    fn check_for_production(&self, objections: &mut Objections) {
+        let keys = objections.take(KeySet::read(&self.jwks, self.tokens.clone()));
+        if keys.is_some_and(|keys| keys.has_key(DEVELOPMENT)) || self.tokens.issuer.as_deref() == Some(DEVELOPMENT) {
+            let file = self.jwks.display();
+            objections
+                .refuse(format!("{file}: callers' tokens may be signed with the key of development; name your identity provider's keys"));
+        }
+        if self.simulator.is_some() {
+            objections.warn("the page of the payment simulator is served, where no card is real");
+        }
+    }
 }
 
 #[derive(Debug, Parser)]
@@ -65,14 +96,14 @@ struct Options {
 /// service behind it has.
 const GATEWAY_SERVICES: [&str; 2] = ["payterms.gateway.v1.AccountService", "payterms.common.v1.OperationsService"];
 
-/// Starts the gateway on a bound listener.
+/// Starts the gateway on bound ports; that for calls is served as `port` says.
 ///
 /// # Errors
 /// A sentence that names the missing or wrong option, file or key.
 pub async fn start(
     keys: &std::path::Path,
     network: &Network,
-    listener: TcpListener,
+    (listeners, port): (Listeners, Port),
     options: &GatewayOptions,
     stop: CancellationToken,
 ) -> Result<Running, String> {
@@ -84,9 +115,9 @@ pub async fn start(
     let mut services = access.services(&packages);
     services.retain(|service| !is_for_peers(service));
     services.extend(GATEWAY_SERVICES.map(str::to_owned));
-    let (unauthenticated, _health) = reflection::with_reflection_and_health(Routes::default(), &services).await?;
+    let open = reflection::with_reflection_and_health(Routes::default(), &services).await?;
     let signer = Signer::read(keys, "gateway", Arc::new(SystemClock))?;
-    let pools = pools(&network.addresses, route::CONNECTIONS);
+    let pools = pools(network, route::CONNECTIONS);
     let clients = Peers::new(signer.clone(), pools.clone());
     let web = web::routes(web::Web::new(clients.clone(), options.simulator.clone())).merge(connect::about(&access));
     let versions = Arc::new(versions::Versions::new(&topology::load()?, clients.clone()));
@@ -97,7 +128,7 @@ pub async fn start(
         .reset_fallback()
         .layer(from_fn(layers::deadline))
         .layer(from_fn(move |request, next| route::admit(guard.clone(), request, next)));
-    let unauthenticated = unauthenticated.route_layer(from_fn(layers::small_message));
+    let unauthenticated = open.routes.route_layer(from_fn(layers::small_message));
     let calls = unauthenticated.merge(account).fallback(move |request: axum::extract::Request| {
         let router = router.clone();
         async move { router.pass(request).await }
@@ -105,8 +136,8 @@ pub async fn start(
     let door = Door::new(layers::edge(calls));
     let routes = layers::edge(web).fallback(move |request: axum::extract::Request| door.clone().answer(request));
     let routes = options.cors.wrap(routes)?;
-    let network = network.clone();
-    Running::spawn(listener, |listener| serve::serve(listener, routes, network, stop))
+    serve_probes(listeners.probes, open.probes, stop.clone());
+    Running::spawn(listeners.calls, |listener| serve::serve(listener, routes, port, stop))
 }
 
 /// The command line of the gateway.
@@ -141,11 +172,17 @@ pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
 
 async fn run_gateway(options: Options) -> Result<(), String> {
     let telemetry = Telemetry::start("gateway", &options.common.log, &options.common.telemetry)?;
-    let network = options.common.network()?;
     let stop = stop_on_signal()?;
-    let listener = TcpListener::bind(options.common.listen).await.map_err(|error| format!("{}: {error}", options.common.listen))?;
-    scraped::serve_metrics(&telemetry, &network, &stop).await?;
-    let running = start(&options.common.keys, &network, listener, &options.gateway, stop).await?;
+    let mut objections = Objections::new(options.common.mode);
+    let network = options.common.network("gateway", &mut objections, &stop);
+    let guard = options.gateway.guard(&mut objections, &stop);
+    objections.check_keys(&options.common.keys);
+    options.gateway.check_for_production(&mut objections);
+    objections.settle()?;
+    let listeners = Listeners::bind(options.common.listen, options.common.probes).await?;
+    let port = Port::new(options.common.ages, guard);
+    scraped::serve_metrics(&telemetry, &stop).await?;
+    let running = start(&options.common.keys, &network, (listeners, port), &options.gateway, stop).await?;
     tracing::info!(service = "gateway", address = %running.address, "serves");
     running.ended().await
 }

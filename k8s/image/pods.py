@@ -2,7 +2,8 @@
 read-only, with its user, variables and files, on a loopback address of its own. `check` starts it.
 
 It shows that the images hold what they need, that the user of a process can read its secrets, that services wait for their
-schema alive, that the Jobs make it, and that a call goes through the gateway to a service and its event to another.
+schema alive, that the Jobs make it, and that a call goes through the gateway to a service and its event to another, over lines with
+TLS.
 
 Usage: pods.py SCRATCH, with dev.yaml, the folder k8s, and an unpacked bundle for each image
 """
@@ -159,7 +160,7 @@ def until(what, holds, seconds=40):
 
 def health(name, service):
     """What the kubelet gets for a gRPC probe; None where nobody answers."""
-    ask = grpc.insecure_channel(f"{hosts[name]}:50051").unary_unary("/grpc.health.v1.Health/Check")
+    ask = grpc.insecure_channel(f"{hosts[name]}:50052").unary_unary("/grpc.health.v1.Health/Check")
     try:
         answer = ask(b"\x0a" + bytes([len(service)]) + service.encode(), timeout=2)
     except grpc.RpcError:
@@ -248,7 +249,8 @@ def main():
     loopback_up()
     postgres = start_postgres(f"{SCRATCH}/postgres")
     deployments = {name: each["spec"]["template"] for (kind, name), each in objects.items() if kind == "Deployment"}
-    listens = {name: [] if name == "simulator" else [f"PAYTERMS_LISTEN={hosts[name]}:50051"] for name in deployments}
+    listens = {name: [f"PAYTERMS_{which}={hosts[name]}:{port}" for which, port in (("LISTEN", 50051), ("PROBES", 50052))] for name in deployments}
+    listens["simulator"] = []
     running = {name: start(name, template, listens[name]) for name, template in deployments.items()}
     until("all are alive, before any schema is there", lambda: all(probe(name, "livenessProbe") for name in running))
     assert not any(probe(name, "readinessProbe") for name in SERVICES), "no service is ready without its schema"

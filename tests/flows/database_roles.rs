@@ -253,8 +253,11 @@ async fn a_service_that_waits_for_its_schema_says_so_and_begins_when_it_is_there
         format!("--database-url=postgres://payterms_wallet@{place}"),
         format!("--keys={}", world.folder.path().join("keys").display()),
         format!("--simulator-secret={}", world.folder.path().join("keys/simulator.secret").display()),
+        "--mode=development".to_owned(),
     ];
     let at = free_address();
+    let probes = SocketAddr::from(([127, 0, 0, 3], at.port()));
+    let arguments = [&arguments[..], &[format!("--probes={probes}")]].concat();
     // The role is the server's, not the database's; another database of this server has made it.
     postgres::database().await;
     let _wallet = Process::service(env!("CARGO_BIN_EXE_payterms-under-test"), "wallet", at, &arguments, &[]).await;
@@ -266,6 +269,7 @@ async fn a_service_that_waits_for_its_schema_says_so_and_begins_when_it_is_there
     assert!(status == 503 && said.contains("run payterms-migrate"), "{status} {said}");
     let waiting = ["liveness", "readiness", "", "payterms.wallet.v1"];
     assert_eq!(health(at, waiting).await, [SERVING, NOT_SERVING, NOT_SERVING, NOT_SERVING], "probes must not restart it");
+    assert_eq!(health(probes, waiting).await, [SERVING, NOT_SERVING, NOT_SERVING, NOT_SERVING], "nor those at a port of their own");
     let token = world.suite.token(&person("acme", "SERVICE", None), 600).unwrap();
     let list = ListWalletsRequest { parent: format!("tenants/acme/customers/{}", request_id()), ..ListWalletsRequest::default() };
     let refused = Session::new(at, &token).unwrap().wallets().list_wallets(list).await.unwrap_err();
@@ -275,5 +279,6 @@ async fn a_service_that_waits_for_its_schema_says_so_and_begins_when_it_is_there
     owner.close().await.unwrap();
     until(readiness, |(status, _)| *status == 200).await;
     until(async || Ok(health(at, waiting).await), |told| *told == [SERVING; 4]).await;
+    until(async || Ok(health(probes, waiting).await), |told| *told == [SERVING; 4]).await;
     world.end().await;
 }

@@ -33,7 +33,7 @@ fn debit(wallet: &str) -> PostDebitRequest {
     PostDebitRequest { request_id: request_id(), wallet: wallet.to_owned(), amount: amount("USD", 1, 0), ..Default::default() }
 }
 
-async fn grant(staff: &Session, wallet: &str, units: i64) {
+pub(crate) async fn grant(staff: &Session, wallet: &str, units: i64) {
     let grant = GrantCreditRequest {
         request_id: request_id(),
         wallet: wallet.to_owned(),

@@ -57,12 +57,18 @@ struct Doors<'a> {
 impl<'a> Doors<'a> {
     async fn of(world: &'a World) -> Self {
         let keys = world.folder.path().join("keys");
-        let options =
-            GatewayOptions { jwks: keys.join("jwks.json"), simulator: None, cors: CorsOptions::default(), tokens: TokenOptions::default() };
+        let options = GatewayOptions {
+            jwks: keys.join("jwks.json"),
+            simulator: None,
+            door_tls: None,
+            cors: CorsOptions::default(),
+            tokens: TokenOptions::default(),
+        };
         let peers = world.suite.services.iter().map(|(name, at)| (name.clone(), *at)).collect();
         let network = payterms_chassis::Network { addresses: peers, ..Default::default() };
         let (listener, stop) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), CancellationToken::new());
-        let other = payterms_gateway::start(&keys, &network, listener, &options, stop.clone()).await.unwrap().address;
+        let other =
+            payterms_gateway::start(&keys, &network, (listener.into(), network.port()), &options, stop.clone()).await.unwrap().address;
         Self { world, first: world.suite.gateway, other, stop }
     }
 

@@ -103,7 +103,7 @@ def probes_ask_the_right_thing(rendering):
     for name, deployment in rendering.parts().items():
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         for probe, service in (("startupProbe", "liveness"), ("readinessProbe", "readiness"), ("livenessProbe", "liveness")):
-            if container.get(probe, {}).get("grpc") != {"port": 50051, "service": service}:
+            if container.get(probe, {}).get("grpc") != {"port": 50052, "service": service}:
                 yield f"{name}: {probe} asks for {service}"
 
 
@@ -211,9 +211,33 @@ def peers_are_the_topology(rendering):
     for name, deployment in rendering.parts().items():
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         value = next((entry["value"] for entry in container["env"] if entry["name"] == "PAYTERMS_PEERS"), "")
-        expected = [f"{peer}=http://{peer}-headless:50051" for peer in sorted(connections()[name])]
+        expected = [f"{peer}=https://{peer}-headless:50051" for peer in sorted(connections()[name])]
         if value.split(",") != expected:
             yield f"{name}: PAYTERMS_PEERS is not {','.join(expected)}"
+
+
+def parts_show_certificates(rendering):
+    """Each part has the certificate of its own name and says what it serves; in production the door has one too."""
+    made = rendering.of("Certificate")
+    for name, deployment in rendering.parts().items():
+        spec = deployment["spec"]["template"]["spec"]
+        (container,) = spec["containers"]
+        given = {entry["name"]: entry.get("value") for entry in container["env"]}
+        secrets = {volume["name"]: volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume}
+        mounted = {mount["mountPath"]: secrets.get(mount["name"]) for mount in container["volumeMounts"]}
+        if mounted.get(given.get("PAYTERMS_TLS")) != f"payterms-{name}-tls":
+            yield f"{name}: its certificate is missing or another's"
+        if given.get("PAYTERMS_MODE") != ("development" if rendering.name == "dev" else "production"):
+            yield f"{name}: PAYTERMS_MODE is {given.get('PAYTERMS_MODE')}"
+        if name == "gateway" and rendering.name != "dev" and mounted.get(given.get("PAYTERMS_DOOR_TLS")) != "payterms-door-tls":
+            yield f"{name}: callers are shown no certificate"
+        if made:
+            spec = made.get(f"payterms-{name}", {}).get("spec", {})
+            usages = {"server auth", "client auth"} <= set(spec.get("usages", []))
+            if spec.get("secretName") != f"payterms-{name}-tls" or spec.get("dnsNames") != [name] or not usages:
+                yield f"{name}: cert-manager makes no certificate for it"
+    if bool(made) != ("providers" in rendering.name):
+        yield "certificates are made by cert-manager only where that is wanted"
 
 
 def each_schema_has_its_job(rendering):
@@ -269,6 +293,7 @@ RULES = [
     settings_exist_and_required_ones_are_set,
     policies_are_the_topology,
     peers_are_the_topology,
+    parts_show_certificates,
     each_schema_has_its_job,
     the_database_takes_all_processes,
     everything_is_in_one_namespace,

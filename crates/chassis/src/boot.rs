@@ -19,6 +19,7 @@ use crate::{
         access::AccessTable,
         early,
         layers::{self, Guard},
+        listeners::{Listeners, serve_probes},
         readiness, reflection, scraped, serve,
     },
     flow::{
@@ -29,6 +30,7 @@ use crate::{
     },
     kill,
     net::{Network, pool::pools},
+    production::Objections,
     telemetry::{Telemetry, metrics},
     wire::{
         identity::{Signer, Verifier},
@@ -73,6 +75,9 @@ pub trait Service: Send + 'static {
     const REQUESTS_IN: &'static [&'static str] = &[];
     /// The options that only this service has.
     type Options: Args + Clone + std::fmt::Debug + Send + Sync + 'static;
+
+    /// Objects to options that are not for production.
+    fn check_for_production(_: &Self::Options, _: &mut Objections) {}
 
     /// Builds the service's parts.
     fn build(runtime: Runtime, options: Self::Options) -> impl Future<Output = Result<Parts, String>> + Send;
@@ -142,7 +147,7 @@ impl Running {
     }
 }
 
-/// Starts a service on an open database and a bound listener.
+/// Starts a service on an open database and bound ports.
 ///
 /// # Errors
 /// A sentence that names the key, address or table that is missing or wrong.
@@ -150,16 +155,16 @@ pub async fn start<S: Service>(
     db: Db,
     keys: &Path,
     network: &Network,
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     options: S::Options,
     stop: CancellationToken,
 ) -> Result<Running, String> {
-    let mut listener = listener;
+    let listeners = listeners.into();
     let services = vec![format!("payterms.{}.v1", S::NAME)];
     if !has_schema::<S>(&db).await {
         // Recorded before the port answers, so that readiness probes see it and no call is sent here.
         db.health().waits_for_schema(S::SCHEMA_VERSION);
-        listener = early::until(listener, network, db.health(), &services, wait_for_schema::<S>(&db, &stop)).await?;
+        early::until(&listeners, network.port(), db.health(), &services, wait_for_schema::<S>(&db, &stop)).await?;
     }
     db.note_made()?;
     let topology = topology::load()?;
@@ -171,7 +176,7 @@ pub async fn start<S: Service>(
     let relations = topology.get(S::NAME).cloned().unwrap_or_default();
     let copies = Arc::new(Copies::new(db.clone(), relations));
     // One connection to each replica: a call between services has one message in each direction, or few.
-    let pools = pools(&network.addresses, 1);
+    let pools = pools(network, 1);
     let peers = Peers::new(Signer::read(keys, S::NAME, db.clock().clone())?, pools).with_copies(copies.clone());
     let flows = Flows::new(leases.clone());
     let subscribers = topology::subscribers(&topology, S::NAME);
@@ -196,19 +201,20 @@ pub async fn start<S: Service>(
         .add_service(ClockServiceServer::new(clock))
         .add_service(VersionServiceServer::new(Versions { db: db.clone() }))
         .add_service(OperationsServiceServer::new(operations));
-    let (routes, health) = reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"])).await?;
+    let open = reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"])).await?;
     let issuers = topology::callers(&topology, S::NAME);
     let guard = Guard::new(S::NAME, access, Verifier::read(keys, S::NAME, &issuers)?, copies, MAX_CALLS);
     let background = Background::new(db.health().clone(), stop.clone());
     let failure = background.failure();
     let sampler = metrics::figures_every().map(|every| Sampler::new(db.clone(), leases.clone(), subscribers, kinds, parts.figures, every));
-    let tasks = Tasks { db: db.clone(), relay, leases, jobs: parts.jobs, flows, sampler, reporter: health, services };
+    let tasks = Tasks { db: db.clone(), relay, leases, jobs: parts.jobs, flows, sampler, reporter: open.reporter, services };
     let tasks = start_background(&background, tasks, &stop);
     let readiness = early::readiness(db.health().clone());
-    let network = network.clone();
-    let running = Running::spawn(listener, |listener| async move {
-        serve::serve(listener, layers::wrap(routes, &guard).merge(readiness), network, stop).await;
-        for task in tasks {
+    let port = network.port();
+    let probes = serve_probes(listeners.probes, open.probes.merge(readiness.clone()), stop.clone());
+    let running = Running::spawn(listeners.calls, |listener| async move {
+        serve::serve(listener, layers::wrap(open.routes, &guard).merge(readiness), port, stop).await;
+        for task in tasks.into_iter().chain(probes) {
             let _ = task.await;
         }
         db.close().await;
@@ -331,15 +337,27 @@ pub fn main_with<S: Service>(arguments: Vec<OsString>) -> ExitCode {
 async fn serve_until_stopped<S: Service>(options: ServiceOptions<S::Options>) -> Result<(), String> {
     let telemetry = Telemetry::start(S::NAME, &options.common.log, &options.common.telemetry)?;
     kill::arm(options.common.kill_at.clone());
-    let network = options.common.network()?;
     let stop = stop_on_signal()?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let db = Db::open_with(&options.address.url()?, S::NAME, clock, &options.database).await?;
-    let listener = TcpListener::bind(options.common.listen).await.map_err(|error| format!("{}: {error}", options.common.listen))?;
-    scraped::serve_metrics(&telemetry, &network, &stop).await?;
-    let running = start::<S>(db, &options.common.keys, &network, listener, options.service, stop).await?;
+    let mut objections = Objections::new(options.common.mode);
+    let network = options.common.network(S::NAME, &mut objections, &stop);
+    objections.check_keys(&options.common.keys);
+    S::check_for_production(&options.service, &mut objections);
+    let db = open_database::<S>(&options, &mut objections).await;
+    objections.settle()?;
+    let Some(db) = db else { return Err("its database is not open".to_owned()) };
+    let listeners = Listeners::bind(options.common.listen, options.common.probes).await?;
+    scraped::serve_metrics(&telemetry, &stop).await?;
+    let running = start::<S>(db, &options.common.keys, &network, listeners, options.service, stop).await?;
     tracing::info!(service = S::NAME, address = %running.address, "serves");
     running.ended().await
+}
+
+async fn open_database<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Objections) -> Option<Db> {
+    let url = objections.take(options.address.url())?;
+    objections.check_address(&url);
+    let database = DatabaseOptions { must_be_durable: objections.is_production(), ..options.database.clone() };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    objections.take(Db::open_with(&url, S::NAME, clock, &database).await)
 }
 
 /// How long a process may take to end after a signal: the drain, and a few seconds to close connections.

@@ -2,7 +2,8 @@
 //! a database, and the error names the bad key.
 
 use crate::{
-    net::{Network, addresses::Addresses, ages::ConnectionAges},
+    net::{Network, addresses::Addresses, ages::ConnectionAges, tls::Part},
+    production::{Mode, Objections},
     telemetry::TelemetryOptions,
     variables,
 };
@@ -15,20 +16,33 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
+use tokio_util::sync::CancellationToken;
 
-/// Options of every process of the suite.
+/// Options of every process of the suite but the one that holds all.
 #[derive(Debug, Clone, Args)]
 pub struct CommonOptions {
     /// A TOML file with the same keys as the flags; flags and environment win.
     #[arg(long, env = "PAYTERMS_CONFIG")]
     pub config: Option<PathBuf>,
+    /// What it serves. In production it does not start with plain text, development keys, secrets that can be guessed, a simulator in
+    /// place of a provider, or a database that may lose or show what it should not.
+    #[arg(long, env = "PAYTERMS_MODE", value_enum, default_value_t = Mode::Production)]
+    pub mode: Mode,
     /// Where to listen.
     #[arg(long, env = "PAYTERMS_LISTEN", default_value = "0.0.0.0:50051")]
     pub listen: SocketAddr,
+    /// Where probes of health are answered, without TLS and without a certificate; where calls come if not given.
+    #[arg(long, env = "PAYTERMS_PROBES")]
+    pub probes: Option<SocketAddr>,
+    /// Folder with `tls.crt`, `tls.key` and `ca.crt`: the certificate that this part shows to the others, with its name (`wallet`) as a
+    /// DNS name, its key, and the authorities of the others' certificates. They are read again when they change. Without it lines
+    /// are plain text.
+    #[arg(long, env = "PAYTERMS_TLS")]
+    pub tls: Option<PathBuf>,
     /// Folder with `<name>.key` of this service and `<name>.pub` of those who may call it.
     #[arg(long, env = "PAYTERMS_KEYS", default_value = "keys")]
     pub keys: PathBuf,
-    /// Addresses of the other services, `name=http://host:port`, comma between. A name that comes again has one more address, and
+    /// Addresses of the other services, `name=https://host:port`, or `http` without `--tls`, comma between. A name that comes again has one more address, and
     /// a host with several addresses has a replica at each.
     #[arg(long = "peer", env = "PAYTERMS_PEERS", value_delimiter = ',')]
     pub peers: Vec<String>,
@@ -47,12 +61,16 @@ pub struct CommonOptions {
 }
 
 impl CommonOptions {
-    /// How the process reaches others and is reached.
-    ///
-    /// # Errors
-    /// A sentence that names the malformed address.
-    pub fn network(&self) -> Result<Network, String> {
-        Ok(Network { addresses: Addresses::parse(&self.peers)?, ages: self.ages })
+    /// How the part `name` reaches others and is reached. Objects to plain text, and to what is wrong with an address or a
+    /// certificate. Called within a runtime.
+    pub fn network(&self, name: &'static str, objections: &mut Objections, stop: &CancellationToken) -> Network {
+        let part = self.tls.as_deref().and_then(|folder| objections.take(Part::follow(name, folder, stop.clone())));
+        if self.tls.is_none() {
+            objections.refuse("lines between the parts are plain text; name the folder of its certificates with --tls");
+        }
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let addresses = objections.take(Addresses::parse(&self.peers, scheme)).unwrap_or_default();
+        Network { addresses, ages: self.ages, part }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod flow;
 pub mod key_file;
 pub mod kill;
 pub mod net;
+pub mod production;
 pub mod telemetry;
 pub mod ttl_cache;
 pub mod variables;
@@ -20,7 +21,7 @@ pub mod wire;
 pub use boot::{Parts, Runtime, Service};
 pub use bus::{copies, inbox, operations, peer_channel, peers, relay, run_due, samples, snapshots};
 pub use db::{Db, WriteTx, batch, columns, committer, keyset, pool, retry::retry, rows, single_call, sql, tenants, transaction, tx};
-pub use edge::{access, bearer, body, layers, reflection, scraped, serve};
+pub use edge::{access, bearer, body, layers, listeners, reflection, scraped, serve};
 pub use flow::{handler, housekeeping, jobs, zones};
 pub use net::Network;
 pub use wire::{

@@ -3,7 +3,7 @@
 
 /// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
 /// with the command lines.
-pub const VARIABLES: [&str; 33] = [
+pub const VARIABLES: [&str; 37] = [
     "PAYTERMS_CONFIG",
     "PAYTERMS_CONNECTION_AGE_SECONDS",
     "PAYTERMS_CONNECTION_GRACE_SECONDS",
@@ -15,6 +15,7 @@ pub const VARIABLES: [&str; 33] = [
     "PAYTERMS_DATABASE_URL",
     "PAYTERMS_DATABASE_URL_FILE",
     "PAYTERMS_DATABASE_WAIT_SECONDS",
+    "PAYTERMS_DOOR_TLS",
     "PAYTERMS_ISSUER",
     "PAYTERMS_JWKS",
     "PAYTERMS_KEYS",
@@ -25,6 +26,7 @@ pub const VARIABLES: [&str; 33] = [
     "PAYTERMS_MAIL",
     "PAYTERMS_MAIL_FILE",
     "PAYTERMS_MAIL_FROM",
+    "PAYTERMS_MODE",
     "PAYTERMS_OTLP_ENDPOINT",
     "PAYTERMS_OWNER_DATABASE_URL",
     "PAYTERMS_OWNER_DATABASE_URL_FILE",
@@ -32,9 +34,11 @@ pub const VARIABLES: [&str; 33] = [
     "PAYTERMS_PLAID",
     "PAYTERMS_PLAID_CREDENTIALS",
     "PAYTERMS_POSTGRES",
+    "PAYTERMS_PROBES",
     "PAYTERMS_SEAL_KEY",
     "PAYTERMS_SIMULATOR",
     "PAYTERMS_SIMULATOR_SECRET",
+    "PAYTERMS_TLS",
     "PAYTERMS_TRACE_RATIO",
     "PAYTERMS_VIES",
 ];

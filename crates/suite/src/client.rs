@@ -86,8 +86,16 @@ impl Session {
     /// A sentence if the token is no header.
     pub fn new(gateway: SocketAddr, token: &str) -> Result<Self, String> {
         let endpoint = Endpoint::from_shared(format!("http://{gateway}")).map_err(|error| error.to_string())?;
+        Self::on(endpoint.connect_lazy(), token)
+    }
+
+    /// A caller with a token on a channel of its own making.
+    ///
+    /// # Errors
+    /// A sentence if the token is no header.
+    pub fn on(channel: Channel, token: &str) -> Result<Self, String> {
         let token = format!("Bearer {token}").parse().map_err(|_| "the token is no header".to_owned())?;
-        Ok(Self { channel: endpoint.connect_lazy(), credentials: Credentials { token, after: None, service: None } })
+        Ok(Self { channel, credentials: Credentials { token, after: None, service: None } })
     }
 
     /// The same caller, who waits for the versions that a write's answer named.

@@ -6,12 +6,13 @@ use crate::{
 };
 use clap::{Args, Parser, Subcommand};
 use payterms_chassis::{
-    Network,
     boot::stop_on_signal,
     call::Caller,
     config,
     db::DatabaseOptions,
-    kill, scraped,
+    kill,
+    production::Mode,
+    scraped,
     telemetry::{Telemetry, TelemetryOptions},
 };
 use payterms_gateway::{CorsOptions, identity::LONGEST_TOKEN_SECONDS};
@@ -35,6 +36,10 @@ struct RunOptions {
     /// Keep nothing: use a temporary folder that goes with the process.
     #[arg(long)]
     ephemeral: bool,
+    /// What it serves. All in one process is for development: it makes its own keys, has plain text between its parts, and a simulator
+    /// for a payment provider. In production it does not start.
+    #[arg(long, env = "PAYTERMS_MODE", value_enum, default_value_t = Mode::Development)]
+    mode: Mode,
     /// Where the gateway listens.
     #[arg(long, env = "PAYTERMS_LISTEN", default_value = "127.0.0.1:50051")]
     listen: SocketAddr,
@@ -178,11 +183,18 @@ async fn simulate(run: &RunOptions, options: &SimulatorOptions) -> Result<(), St
 
 async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
     let telemetry = Telemetry::start("suite", &run.log, &run.telemetry)?;
+    if run.mode == Mode::Production {
+        return Err(
+            "it does not start in production: all in one process makes development keys, speaks plain text between its parts, and \
+                    charges a simulator. Start payterms-gateway and the services as processes of their own."
+                .to_owned(),
+        );
+    }
     kill::arm(run.kill_at.clone());
     let folder = run.ephemeral.then(tempfile::tempdir).transpose().map_err(|error| error.to_string())?;
     let data = folder.as_ref().map_or_else(|| run.data.clone(), |folder| folder.path().to_path_buf());
     let stop = stop_on_signal()?;
-    scraped::serve_metrics(&telemetry, &Network::default(), &stop).await?;
+    scraped::serve_metrics(&telemetry, &stop).await?;
     let options = SuiteOptions {
         data: data.clone(),
         listen: run.listen,

@@ -7,6 +7,7 @@ use payterms_chassis::{
     db::DatabaseOptions,
     db::was_made,
     identity::{Signer, ensure_key, key_set},
+    production::DEVELOPMENT,
 };
 use payterms_credit::Credit;
 use payterms_gateway::{CorsOptions, GatewayOptions, identity::TokenOptions};
@@ -25,9 +26,6 @@ use std::{
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-
-/// Name of the key that development tokens are signed with.
-const DEVELOPMENT: &str = "development";
 
 /// Names of the keys that a data folder holds: who signs tokens.
 const KEYS: [&str; 6] = ["gateway", "wallet", "invoicing", "credit", "plans", DEVELOPMENT];
@@ -132,8 +130,8 @@ impl Suite {
             running.push(boot::start::<Plans>(db, &keys, &network, listener, payterms_plans::Options {}, stop.clone()).await?);
         }
         let tokens = TokenOptions { issuer: Some(DEVELOPMENT.to_owned()), ..TokenOptions::default() };
-        let own = GatewayOptions { jwks, simulator: Some(simulator.clone()), cors: options.cors.clone(), tokens };
-        let gateway = payterms_gateway::start(&keys, &network, door, &own, stop.clone()).await?;
+        let own = GatewayOptions { jwks, simulator: Some(simulator.clone()), door_tls: None, cors: options.cors.clone(), tokens };
+        let gateway = payterms_gateway::start(&keys, &network, (door.into(), network.port()), &own, stop.clone()).await?;
         let address = gateway.address;
         running.push(gateway);
         Ok(Self { gateway: address, services, simulator, keys, stop, running })

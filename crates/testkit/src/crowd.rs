@@ -127,7 +127,7 @@ impl Crowd {
                 }
             }
         });
-        tokio::spawn(serve(listener, routes, payterms_chassis::Network::default(), stop.clone()));
+        tokio::spawn(serve(listener, routes, payterms_chassis::net::tls::Port::default(), stop.clone()));
         Self { at, seen, _stop: Arc::new(stop.drop_guard()) }
     }
 

@@ -52,7 +52,7 @@ impl JsonLine {
                 }
             }
         });
-        tokio::spawn(serve(listener, routes, payterms_chassis::Network::default(), stop.clone()));
+        tokio::spawn(serve(listener, routes, payterms_chassis::net::tls::Port::default(), stop.clone()));
         Self { at, _stop: Arc::new(stop.drop_guard()) }
     }
 }

@@ -10,6 +10,7 @@
 )]
 
 pub mod binary;
+pub mod certificates;
 pub mod collector;
 pub mod crowd;
 pub mod faulty_line;
@@ -20,6 +21,7 @@ pub mod private_postgres;
 pub mod process;
 pub mod refusals;
 pub mod rig;
+pub mod security;
 pub mod slow_line;
 pub mod vies;
 pub mod world;

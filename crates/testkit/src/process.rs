@@ -4,6 +4,7 @@ use crate::people::person;
 use payterms_chassis::call::Caller;
 use payterms_suite::{Session, start::development_token};
 use std::{
+    fs::File,
     io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener},
     path::Path,
@@ -90,10 +91,24 @@ impl Process {
 
     /// One service of the suite, with its arguments; it serves on `at` when this answers.
     pub async fn service(binary: &str, name: &str, at: SocketAddr, arguments: &[String], environment: &[(String, String)]) -> Self {
+        Self::logged_service(binary, name, at, (arguments, environment), None).await
+    }
+
+    /// The same, whose log goes to the end of a file if one is named.
+    pub async fn logged_service(
+        binary: &str,
+        name: &str,
+        at: SocketAddr,
+        (arguments, environment): (&[String], &[(String, String)]),
+        log: Option<&Path>,
+    ) -> Self {
         let mut command = Command::new(binary);
         command.args(["service", name]).arg(format!("--listen={at}")).args(arguments);
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null());
+        if let Some(log) = log {
+            command.stderr(File::options().create(true).append(true).open(log).expect("a log"));
+        }
         Self::started(move || {
             let mut process = Self(command.spawn().expect("the service starts"));
             let until = Instant::now() + Duration::from_secs(30);

@@ -4,6 +4,7 @@
 use crate::{
     faulty_line::FaultyLine,
     process::{Process, free_address, someone},
+    security::Security,
     world::{customer_of, wallet_of},
 };
 use payterms_proto::{google::r#type::Money, wallet::v1::GetWalletRequest};
@@ -41,6 +42,7 @@ pub struct Services {
     lines: BTreeMap<(&'static str, &'static str), FaultyLine>,
     /// Whether each service has a second replica, at another address.
     twice: bool,
+    pub(crate) security: Option<Security>,
     others: BTreeMap<&'static str, Process>,
     running: BTreeMap<&'static str, Process>,
 }
@@ -67,18 +69,29 @@ impl Services {
         Self::between(rig, options, &[], false).await
     }
 
-    async fn between(mut rig: Rig, options: Vec<String>, pairs: &[(&'static str, &'static str)], twice: bool) -> Self {
+    async fn between(rig: Rig, options: Vec<String>, pairs: &[(&'static str, &'static str)], twice: bool) -> Self {
+        Self::start(rig, (options, None), pairs, twice).await
+    }
+
+    pub(crate) async fn start(
+        mut rig: Rig,
+        (options, security): (Vec<String>, Option<Security>),
+        pairs: &[(&'static str, &'static str)],
+        twice: bool,
+    ) -> Self {
         drop(rig.suite.take());
         let mut own = Self {
             rig,
             options,
-            environment: Vec::new(),
+            // Logs are read by what is in them.
+            environment: security.iter().map(|_| ("NO_COLOR".to_owned(), "1".to_owned())).collect(),
             wallet: free_address(),
             invoicing: free_address(),
             credit: free_address(),
             plans: free_address(),
             lines: BTreeMap::new(),
             twice,
+            security,
             others: BTreeMap::new(),
             running: BTreeMap::new(),
         };
@@ -141,7 +154,8 @@ impl Services {
         let peer = move |callee: &'static str| {
             let at = self.lines.get(&(caller, callee)).map_or_else(|| self.at(callee), |line| line.at);
             let other = self.twice.then(|| self.other_at(callee));
-            std::iter::once(at).chain(other).map(move |at| format!("--peer={callee}=http://{at}"))
+            let scheme = if self.security.is_some() { "https" } else { "http" };
+            std::iter::once(at).chain(other).map(move |at| format!("--peer={callee}={scheme}://{at}"))
         };
         ["wallet", "invoicing", "credit", "plans"].into_iter().flat_map(peer)
     }
@@ -157,17 +171,32 @@ impl Services {
         drop(self.running.remove(name));
         let arguments = self.arguments(name).into_iter().chain(kill_at.map(|point| format!("--kill-at={point}")));
         let arguments: Vec<_> = arguments.collect();
-        let process = Process::service(&self.rig.binary, name, self.at(name), &arguments, &self.environment).await;
+        let log = self.security.is_some().then(|| self.log_of(name));
+        let told = (arguments.as_slice(), self.environment.as_slice());
+        let process = Process::logged_service(&self.rig.binary, name, self.at(name), told, log.as_deref()).await;
         self.running.insert(name, process);
     }
 
     /// The arguments of a service, besides where it listens.
     fn arguments(&self, name: &'static str) -> Vec<String> {
         let (data, provider) = (self.rig.data().display().to_string(), self.rig.provider);
-        let mut arguments = vec![format!("--keys={data}/keys"), "--log=error".to_owned()];
+        let keys = self.security.as_ref().map_or_else(|| format!("{data}/keys"), |security| security.keys().display().to_string());
+        let mut arguments = vec![format!("--keys={keys}")];
         arguments.extend(self.peers(name));
+        match &self.security {
+            Some(security) => {
+                let folder = |part| security.certificates.folder(part).display().to_string();
+                arguments.push(format!("--tls={}", folder(name)));
+                arguments.push(format!("--probes={}", self.probes_of(name)));
+                arguments.push("--log=info".to_owned());
+                if name == "gateway" {
+                    arguments.push(format!("--door-tls={}", folder("door")));
+                }
+            }
+            None => arguments.extend(["--log=error", "--mode=development"].map(str::to_owned)),
+        }
         if name == "gateway" {
-            arguments.push(format!("--jwks={data}/keys/jwks.json"));
+            arguments.push(format!("--jwks={keys}/jwks.json"));
         } else {
             arguments.push(match &self.rig.postgres {
                 Some(place) => format!("--database-url=postgres://payterms_{name}@{place}"),
@@ -177,7 +206,7 @@ impl Services {
         if name == "invoicing" {
             arguments.push(format!("--mail=file:{data}/mail"));
         }
-        if matches!(name, "wallet" | "credit" | "gateway") {
+        if matches!(name, "wallet" | "gateway") || name == "credit" && self.security.is_none() {
             arguments.push(format!("--simulator=http://{provider}"));
         }
         if name == "wallet" {

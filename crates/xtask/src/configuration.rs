@@ -20,7 +20,10 @@ resembles; in Kubernetes `enableServiceLinks: false` keeps those away that are m
 environment: each takes what is its own.
 
 Secrets come by file: keys, secrets and credentials always, and addresses with passwords by the settings that end in `_FILE`.
-Keys are read again when their file changes; addresses are read once, at the start.
+Keys and certificates are read again when their file changes; addresses are read once, at the start.
+
+Without `PAYTERMS_MODE=development` a process is for production: it names what is for development among its settings, keys and
+database, and does not start ([deploying](deploying.md)).
 
 This page is made from the command lines by `cargo run -p payterms-xtask -- readmes`.
 

@@ -49,7 +49,7 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
         }
         let file = format!("k8s/base/{name}/deployment.yaml");
         let text = fs::read_to_string(root.join(&file)).unwrap_or_default();
-        let expected: Vec<_> = opened.iter().map(|peer| format!("{peer}=http://{peer}-headless:50051")).collect();
+        let expected: Vec<_> = opened.iter().map(|peer| format!("{peer}=https://{peer}-headless:50051")).collect();
         let expected = format!("name: PAYTERMS_PEERS\n              value: {}\n", expected.join(","));
         if !text.contains(&expected) {
             wrong.push(format!("{file}: proto/topology.toml asks for {expected}"));

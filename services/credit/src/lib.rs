@@ -18,7 +18,7 @@ pub mod use_cases;
 use app::App;
 use bank_data::{BankData, plaid::Plaid, simulator::Simulator};
 use clap::Args;
-use payterms_chassis::{Parts, Runtime, Service, flow::Drivers, layers::INNER_MESSAGE};
+use payterms_chassis::{Parts, Runtime, Service, flow::Drivers, layers::INNER_MESSAGE, production::Objections};
 use payterms_proto::credit::{
     peers::v1::payment_draw_service_server::PaymentDrawServiceServer,
     v1::{
@@ -79,6 +79,15 @@ impl Service for Credit {
     const NAME: &'static str = "credit";
     const SCHEMA_VERSION: &'static str = "credit_0007_periods";
     type Options = Options;
+
+    fn check_for_production(options: &Options, objections: &mut Objections) {
+        objections.check_secret(&options.seal_key);
+        if options.simulator.is_some() {
+            objections.refuse(
+                "banks are a simulator's, and applications would be decided on invented accounts; name Plaid with --plaid, or none",
+            );
+        }
+    }
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
         let provider = provider(&options)?;

@@ -13,7 +13,7 @@ pub mod use_cases;
 
 use app::App;
 use clap::Args;
-use payterms_chassis::{Parts, Runtime, Service, flow::Drivers};
+use payterms_chassis::{Parts, Runtime, Service, flow::Drivers, production::Objections};
 use payterms_proto::wallet::{
     peers::v1::{
         credit_line_method_service_server::CreditLineMethodServiceServer, notification_service_server::NotificationServiceServer,
@@ -53,6 +53,14 @@ impl Service for Wallet {
     const SCHEMA_VERSION: &'static str = "wallet_0016_unmoved";
     const REQUESTS_IN: &'static [&'static str] = &["transfers", "usage_records"];
     type Options = Options;
+
+    fn check_for_production(options: &Options, objections: &mut Objections) {
+        if options.simulator.is_some() {
+            objections.check_secret(&options.simulator_secret);
+            // There is no adapter of a real provider yet, so nobody could start without it.
+            objections.warn("cards and bank debits are charged by a simulator: no money moves");
+        }
+    }
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
         let simulator = options.simulator.as_ref().map(|base| {

@@ -8,7 +8,7 @@ use crate::{
         health::Health,
         options::DatabaseOptions,
         pool::{Limits, Pool},
-        runtime_role, sql, tenants,
+        server_checks, sql, tenants,
         transaction::{Transaction, Witness},
         tx::WriteTx,
     },
@@ -115,7 +115,7 @@ impl Db {
             ("lock_timeout", statement),
             ("idle_in_transaction_session_timeout", millis(Duration::from_mins(1))),
             // Set on each connection: a role may change the settings that are stored with it.
-            ("search_path", runtime_role::search_path(service)),
+            ("search_path", server_checks::search_path(service)),
             // All lookups are by key. While a table is small a sequential scan looks cheaper than its index, and PostgreSQL
             // would go on using a plan that it cached then.
             ("enable_seqscan", "off".to_owned()),
@@ -126,7 +126,7 @@ impl Db {
         let pool = Pool::open(service.to_owned(), Target::Postgres(Box::new(server)), limits, health.clone())
             .await
             .map_err(|error| error.to_string())?;
-        runtime_role::check(&pool, service).await?;
+        server_checks::check(&pool, service, options.must_be_durable).await?;
         let db = Self::over(pool, health, service, clock);
         db.compare_with_server_limit(options).await.map_err(|error| error.to_string())?;
         Ok(db)

@@ -14,7 +14,7 @@ mod options;
 pub mod pool;
 pub mod retry;
 pub mod rows;
-pub(crate) mod runtime_role;
+pub(crate) mod server_checks;
 pub mod single_call;
 pub mod sql;
 pub mod tenants;

@@ -3,13 +3,16 @@
 
 use crate::{
     db::health::Health,
-    edge::{layers::refuse, reflection, serve},
-    net::Network,
+    edge::{
+        layers::refuse,
+        listeners::{Listeners, serve_probes},
+        reflection, serve,
+    },
+    net::tls::Port,
     wire::error::not_yet,
 };
 use axum::Router;
 use std::future::Future;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// `/readyz`: whether calls should be sent here, and the problems, as JSON.
@@ -22,27 +25,25 @@ pub(crate) fn readiness(health: Health) -> Router {
     Router::new().route("/readyz", axum::routing::get(answer))
 }
 
-/// Waits for `ready` and answers on the service's port meanwhile, over the health protocol for `services`. Returns the port.
+/// Waits for `ready` and answers on the process' ports meanwhile, over the health protocol for `services`.
 ///
 /// # Errors
-/// The error of `ready`, or a sentence if the port cannot be shared.
+/// The error of `ready`, or a sentence if a port cannot be shared.
 pub(crate) async fn until<F: Future<Output = Result<(), String>>>(
-    listener: TcpListener,
-    network: &Network,
+    listeners: &Listeners,
+    port: Port,
     health: &Health,
     services: &[String],
     ready: F,
-) -> Result<TcpListener, String> {
-    let shared = |error: std::io::Error| format!("the port: {error}");
-    let listener = listener.into_std().map_err(shared)?;
-    let early = TcpListener::from_std(listener.try_clone().map_err(shared)?).map_err(shared)?;
+) -> Result<(), String> {
+    let early = listeners.shared()?;
     let over = CancellationToken::new();
     let unavailable = || std::future::ready(refuse(not_yet("UNAVAILABLE", "The service is starting. Retry.").into()));
-    let answers = reflection::health_of_waiting(services).await.merge(readiness(health.clone())).fallback(unavailable);
-    // Not awaited: calls that it has accepted are answered by it to the end, while the service itself starts.
-    tokio::spawn(serve::serve(early, answers, network.clone(), over.clone()));
+    let probes = reflection::health_of_waiting(services).await.merge(readiness(health.clone()));
+    // Not awaited: calls that were accepted are answered to the end, while the service itself starts.
+    serve_probes(early.probes, probes.clone(), over.clone());
+    tokio::spawn(serve::serve(early.calls, probes.fallback(unavailable), port, over.clone()));
     let outcome = ready.await;
     over.cancel();
-    outcome?;
-    TcpListener::from_std(listener).map_err(shared)
+    outcome
 }

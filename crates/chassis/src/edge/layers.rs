@@ -20,6 +20,7 @@ use crate::{
         body::{self, is_client_stream, is_server_stream},
         copies_layer::with_copies,
     },
+    net::tls::Peer,
     telemetry::{self, metrics},
     wire::{
         call::{Caller, Scope},
@@ -242,7 +243,8 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
     let most = if inner { INNER_MESSAGE } else { guard.0.access.largest_message(path) };
     if !is_open(path) {
         // First, so that a caller without a token learns nothing and cannot make the service read a body.
-        match admit(&guard.0.access, |token| guard.0.verifier.verify(token), path, request.headers()) {
+        let peer = request.extensions().get::<Peer>();
+        match admit(&guard.0.access, |token| verified(&guard, peer, token), path, request.headers()) {
             Ok(scope) => drop(request.extensions_mut().insert(scope)),
             Err(status) => return refuse(*status),
         }
@@ -274,6 +276,13 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
         None => next.run(request).await,
     };
     if server_streams { answer.map(|body| body::holding(body, permit)) } else { answer }
+}
+
+/// The issuer and the caller of a token. Where the connection has a certificate, the token must be that part's: a key that leaked is of
+/// no use to a process without the certificate, and the other way round.
+fn verified(guard: &Guard, peer: Option<&Peer>, token: &str) -> Result<(String, Caller), TokenFault> {
+    let (issuer, caller) = guard.0.verifier.verify(token)?;
+    if peer.is_some_and(|peer| !peer.may_speak_as(&issuer)) { Err(TokenFault::Claim("iss")) } else { Ok((issuer, caller)) }
 }
 
 /// Checks a call of `path` against its token and the access table.

@@ -7,6 +7,7 @@ pub(crate) mod connections;
 pub(crate) mod copies_layer;
 pub(crate) mod early;
 pub mod layers;
+pub mod listeners;
 pub(crate) mod readiness;
 pub mod reflection;
 pub mod scraped;

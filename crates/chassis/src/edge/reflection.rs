@@ -37,12 +37,23 @@ fn sets_for_callers() -> Result<Vec<Vec<u8>>, DecodeError> {
     filtered.collect()
 }
 
+/// The routes of a process with reflection and health.
+#[derive(Debug)]
+pub struct Open {
+    /// All of them.
+    pub routes: Router,
+    /// Health alone, for a port of probes.
+    pub probes: Router,
+    /// Changes what health says.
+    pub reporter: HealthReporter,
+}
+
 /// Adds reflection and health to the routes of a service; reflection lists `services`. It knows what is for peers only where one of
 /// these is.
 ///
 /// # Errors
 /// A sentence if a descriptor set cannot be read.
-pub async fn with_reflection_and_health(routes: Routes, services: &[String]) -> Result<(Router, HealthReporter), String> {
+pub async fn with_reflection_and_health(routes: Routes, services: &[String]) -> Result<Open, String> {
     let has_peers = services.iter().any(|service| is_for_peers(service));
     let sets = if has_peers { SETS.map(<[u8]>::to_vec).to_vec() } else { sets_for_callers().map_err(|error| error.to_string())? };
     let builder = || {
@@ -56,8 +67,9 @@ pub async fn with_reflection_and_health(routes: Routes, services: &[String]) -> 
     for name in [READINESS, LIVENESS] {
         reporter.set_service_status(name, ServingStatus::Serving).await;
     }
+    let probes = Routes::new(health.clone()).into_axum_router().reset_fallback();
     let routes = routes.add_service(v1).add_service(v1alpha).add_service(health);
-    Ok((routes.into_axum_router(), reporter))
+    Ok(Open { routes: routes.into_axum_router(), probes, reporter })
 }
 
 /// The health service of a process that waits for its schema: alive, and not ready for calls of `services`.

@@ -1,8 +1,19 @@
-//! The accept loop: HTTP/1 and HTTP/2 on one port, limits on connections and on their silence, and a drain with a hard end.
+//! The accept loop: HTTP/1 and HTTP/2 on one port, plain or with TLS, limits on connections and on their silence, and a drain with a
+//! hard end.
+//!
+//! A handshake has its place in the table of connections and the time of a silent connection, so that clients who begin many and
+//! finish none take no place for longer, and are the first to go when the table is full.
 
 use crate::{
     edge::connections::{Connections, OpenConnection},
-    net::{CONNECTION_WINDOW, Network, STREAM_WINDOW, ages::ConnectionAges},
+    net::{
+        CONNECTION_WINDOW, STREAM_WINDOW,
+        ages::ConnectionAges,
+        tls::{
+            Peer, Port,
+            port::{Accepted, Guard, Renewal},
+        },
+    },
 };
 use axum::Router;
 use hyper::{body::Incoming, service::service_fn};
@@ -10,16 +21,17 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// How long a new connection may take for its preface and the headers of its first request together. Otherwise a client
-/// could fill the table of connections by opening them and sending nothing.
+/// How long a new connection may take for its handshake, its preface and the headers of its first request together. Otherwise a
+/// client could fill the table of connections by opening them and sending nothing.
 const SILENCE: Duration = Duration::from_secs(4);
 /// How long a graceful close may take. With [`SILENCE`] it ends a connection without a request five seconds after its opening.
 const CLOSES_WITHIN: Duration = Duration::from_secs(1);
@@ -32,9 +44,8 @@ const HTTP1_BUFFER: usize = 32 << 10;
 pub const DRAIN: Duration = Duration::from_secs(20);
 
 /// Serves until `stop` is cancelled, then waits for open calls, at most for [`DRAIN`].
-pub async fn serve(listener: TcpListener, router: Router, network: Network, stop: CancellationToken) {
+pub async fn serve(listener: TcpListener, router: Router, port: Port, stop: CancellationToken) {
     let open = Connections::default();
-    let ages = network.ages;
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -46,16 +57,8 @@ pub async fn serve(listener: TcpListener, router: Router, network: Network, stop
                     continue;
                 };
                 if let Some(admitted) = open.admit(from.ip()) {
-                    let (router, stop) = (router.clone(), stop.clone());
-                    connections.spawn(async move {
-                        let has_sent = tokio::select! {
-                            has_sent = sends_preface(&stream) => has_sent,
-                            () = admitted.unwanted(SILENCE) => false,
-                        };
-                        if has_sent {
-                            serve_connection(stream, router, admitted, ages, stop).await;
-                        }
-                    });
+                    let serving = Serving { router: router.clone(), admitted, ages: port.ages, stop: stop.clone() };
+                    connections.spawn(serve_stream(stream, from.ip(), port.clone(), serving));
                 }
             }
         }
@@ -83,7 +86,39 @@ async fn sends_preface(stream: &TcpStream) -> bool {
     tokio::time::timeout(SILENCE, first).await.unwrap_or(false)
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, admitted: OpenConnection, ages: ConnectionAges, stop: CancellationToken) {
+/// What a connection is served with.
+struct Serving {
+    router: Router,
+    admitted: OpenConnection,
+    ages: ConnectionAges,
+    stop: CancellationToken,
+}
+
+async fn serve_stream(stream: TcpStream, from: IpAddr, port: Port, serving: Serving) {
+    let has_sent = tokio::select! {
+        has_sent = sends_preface(&stream) => has_sent,
+        () = serving.admitted.unwanted(SILENCE) => false,
+    };
+    if !has_sent {
+        return;
+    }
+    if matches!(port.guard, Guard::Plain) {
+        return serve_connection(stream, None, Renewal::default(), serving).await;
+    }
+    let accepted = tokio::select! {
+        accepted = port.accept(stream, from) => accepted,
+        () = serving.admitted.unwanted(SILENCE) => None,
+    };
+    if let Some(Accepted { stream, peer, renewal }) = accepted {
+        serve_connection(stream, peer, renewal, serving).await;
+    }
+}
+
+async fn serve_connection<S>(stream: S, peer: Option<Peer>, mut renewal: Renewal, serving: Serving)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let Serving { router, admitted, ages, stop } = serving;
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(SILENCE).max_buf_size(HTTP1_BUFFER);
     builder
@@ -96,7 +131,10 @@ async fn serve_connection(stream: TcpStream, router: Router, admitted: OpenConne
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20));
     let counted = admitted.clone();
-    let service = service_fn(move |request: http::Request<Incoming>| {
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
+        if let Some(peer) = &peer {
+            request.extensions_mut().insert(peer.clone());
+        }
         let (under_way, answering) = (counted.begin(), router.clone().oneshot(request.map(axum::body::Body::new)));
         async move {
             let answer = answering.await;
@@ -106,10 +144,16 @@ async fn serve_connection(stream: TcpStream, router: Router, admitted: OpenConne
     });
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
+    let to_be_renewed = async {
+        tokio::select! {
+            () = ages.is_old() => {}
+            () = renewal.is_due() => {}
+        }
+    };
     tokio::select! {
         _ = connection.as_mut() => return,
         () = stop.cancelled() => {}
-        () = ages.is_old() => {
+        () = to_be_renewed => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 _ = connection.as_mut() => {}

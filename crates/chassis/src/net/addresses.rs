@@ -17,22 +17,29 @@ pub struct Target {
 pub struct Addresses(BTreeMap<String, Vec<Target>>);
 
 impl Addresses {
-    /// Reads items `name=http://host:port`. A name that comes again has one more address.
+    /// Reads items `name=http://host:port`, or with `https` where lines have TLS. A name that comes again has one more address.
     ///
     /// # Errors
     /// A sentence that names the malformed item.
-    pub fn parse(items: &[String]) -> Result<Self, String> {
+    pub fn parse(items: &[String], scheme: &str) -> Result<Self, String> {
         let mut addresses = Self::default();
         for item in items {
-            let malformed = |why: &str| format!("--peer {item}: {why}; write name=http://host:port");
+            let malformed = |why: &str| format!("--peer {item}: {why}; write name={scheme}://host:port");
             let (name, address) = item.split_once('=').ok_or_else(|| malformed("no name"))?;
             let uri: Uri = address.parse().map_err(|error: http::uri::InvalidUri| malformed(&error.to_string()))?;
-            if uri.scheme_str() != Some("http") {
-                return Err(malformed("another scheme"));
+            match uri.scheme_str() {
+                Some(found) if found == scheme => {}
+                Some("http") => return Err(malformed("parts have certificates (--tls)")),
+                Some("https") => return Err(malformed("there are no certificates (--tls)")),
+                _ => return Err(malformed("another scheme")),
             }
             let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| malformed("no host"))?;
             let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-            addresses.0.entry(name.to_owned()).or_default().push(Target { host, port: uri.port_u16().unwrap_or(80) });
+            addresses
+                .0
+                .entry(name.to_owned())
+                .or_default()
+                .push(Target { host, port: uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 }) });
         }
         Ok(addresses)
     }
@@ -63,7 +70,7 @@ mod tests {
     use super::{Addresses, Target};
 
     fn parsed(items: &[&str]) -> Result<Addresses, String> {
-        Addresses::parse(&items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>())
+        Addresses::parse(&items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>(), "http")
     }
 
     #[test]
@@ -77,5 +84,9 @@ mod tests {
             let told = parsed(&[wrong]).unwrap_err();
             assert!(told.contains(wrong) && told.contains("write name=http://host:port"), "{told}");
         }
+        assert!(parsed(&["wallet=https://wallet:1"]).unwrap_err().contains("no certificates (--tls)"));
+        let secure = |item: &str| Addresses::parse(&[item.to_owned()], "https");
+        assert!(secure("wallet=http://wallet:1").unwrap_err().contains("have certificates (--tls)"));
+        assert!(secure("wallet=https://wallet:1").is_ok());
     }
 }

@@ -1,11 +1,19 @@
-//! Opens connections to replicas.
+//! Opens connections to the replicas of a service.
 
-use crate::net::{CONNECTION_WINDOW, STREAM_WINDOW};
+use crate::net::{
+    CONNECTION_WINDOW, STREAM_WINDOW,
+    tls::{Followed, LoggedFaults, Part, is_of_tls},
+};
 use axum::body::Body;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use std::{net::SocketAddr, time::Duration};
-use tokio::net::TcpStream;
+use rustls::pki_types::ServerName;
+use std::{io, net::SocketAddr, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
 
 /// How long opening a connection may take.
 const OPENS_WITHIN: Duration = Duration::from_secs(2);
@@ -14,29 +22,74 @@ const OPENS_WITHIN: Duration = Duration::from_secs(2);
 const PING_EVERY: Duration = Duration::from_secs(2);
 const PING_ANSWER: Duration = Duration::from_secs(3);
 
-/// Opens an HTTP/2 connection.
-///
-/// # Errors
-/// Why it is not open.
-pub(crate) async fn open(address: SocketAddr) -> Result<SendRequest<Body>, String> {
-    let opening = async {
-        let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        let mut builder = Builder::new(TokioExecutor::new());
-        builder
-            .timer(TokioTimer::new())
-            .keep_alive_interval(PING_EVERY)
-            .keep_alive_timeout(PING_ANSWER)
-            .keep_alive_while_idle(true)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW);
-        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%address, %error, "a connection to a service ended");
-            }
-        });
-        Ok(sender)
-    };
-    tokio::time::timeout(OPENS_WITHIN, opening).await.unwrap_or_else(|_| Err("no connection in time".to_owned()))
+/// The way to a service.
+#[derive(Debug)]
+pub(crate) struct Line {
+    service: String,
+    /// What this process shows there; none: plain text.
+    part: Option<Followed<Part>>,
+    faults: LoggedFaults,
+}
+
+impl Line {
+    pub(crate) fn new(service: &str, part: Option<Followed<Part>>) -> Self {
+        Self { service: service.to_owned(), part, faults: LoggedFaults::default() }
+    }
+
+    /// The name of the service.
+    pub(crate) fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// The scheme of requests that go this way.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.part.is_some() { "https" } else { "http" }
+    }
+
+    /// Opens an HTTP/2 connection.
+    ///
+    /// # Errors
+    /// Why it is not open.
+    pub(crate) async fn open(&self, address: SocketAddr) -> Result<SendRequest<Body>, String> {
+        let opening = async {
+            let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+            stream.set_nodelay(true).map_err(|error| error.to_string())?;
+            let Some(part) = &self.part else { return start(stream, address).await };
+            // The name that is asked for is the service's, whatever its host is called: that name is in its certificate.
+            let name = ServerName::try_from(self.service.clone()).map_err(|error| error.to_string())?;
+            let connecting = TlsConnector::from(part.now().client.clone()).connect(name, stream).await;
+            let stream = connecting.map_err(|error| self.report(&error, address))?;
+            self.faults.clear();
+            start(stream, address).await
+        };
+        tokio::time::timeout(OPENS_WITHIN, opening).await.unwrap_or_else(|_| Err("no connection in time".to_owned()))
+    }
+
+    /// A server with a wrong certificate is worth a warning, once.
+    fn report(&self, error: &io::Error, address: SocketAddr) -> String {
+        let why = error.to_string();
+        if is_of_tls(error) && self.faults.is_due(&format!("{address} {why}")) {
+            tracing::warn!(service = self.service, %address, why, "who answers there is not believed");
+        }
+        why
+    }
+}
+
+/// Begins HTTP/2 on an open stream.
+async fn start<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S, address: SocketAddr) -> Result<SendRequest<Body>, String> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_ANSWER)
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%address, %error, "a connection to a service ended");
+        }
+    });
+    Ok(sender)
 }

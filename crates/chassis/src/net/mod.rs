@@ -8,9 +8,11 @@ pub(crate) mod line;
 pub mod pool;
 pub mod repeatable;
 pub(crate) mod replica;
+pub mod tls;
 
 use addresses::Addresses;
 use ages::ConnectionAges;
+use tls::{Followed, Part, Port, port::Guard};
 
 /// How a process reaches others and is reached by them.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +21,16 @@ pub struct Network {
     pub addresses: Addresses,
     /// How long connections to it last.
     pub ages: ConnectionAges,
+    /// What it shows to the other parts, and the authorities that it believes; none: plain text.
+    pub part: Option<Followed<Part>>,
+}
+
+impl Network {
+    /// The port on which other parts call it.
+    #[must_use]
+    pub fn port(&self) -> Port {
+        Port::new(self.ages, self.part.clone().map_or(Guard::Plain, Guard::Parts))
+    }
 }
 
 /// The flow-control windows: bytes of one stream, and of all streams of a connection, that may be buffered unread. The

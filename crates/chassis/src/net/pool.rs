@@ -10,9 +10,11 @@
 
 use crate::{
     net::{
-        addresses::{Addresses, Target},
+        Network,
+        addresses::Target,
         budget::Budget,
         health_check,
+        line::Line,
         replica::{Lost, Replica},
     },
     wire::answer::COPIES,
@@ -72,7 +74,7 @@ pub struct Pool(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    service: String,
+    line: Arc<Line>,
     targets: Vec<Target>,
     /// Connections to each replica for calls with one message.
     for_calls: usize,
@@ -91,18 +93,19 @@ pub type Pools = Arc<BTreeMap<String, Pool>>;
 
 /// A pool for each service, as [`Pool::new`] makes it.
 #[must_use]
-pub fn pools(addresses: &Addresses, for_calls: usize) -> Pools {
-    let pool = |(name, targets): (&String, &Vec<Target>)| (name.clone(), Pool::new(name, targets, for_calls));
-    Arc::new(addresses.iter().map(pool).collect())
+pub fn pools(network: &Network, for_calls: usize) -> Pools {
+    let line = |name: &str| Line::new(name, network.part.clone());
+    let pool = |(name, targets): (&String, &Vec<Target>)| (name.clone(), Pool::new(line(name), targets, for_calls));
+    Arc::new(network.addresses.iter().map(pool).collect())
 }
 
 impl Pool {
     /// A pool with so many connections to each replica for calls with one message, and one more for streams. A task looks after
     /// it until the last clone is dropped, so this is called within a runtime.
     #[must_use]
-    pub fn new(service: &str, targets: &[Target], for_calls: usize) -> Self {
+    pub(crate) fn new(line: Line, targets: &[Target], for_calls: usize) -> Self {
         let inner = Arc::new(Inner {
-            service: service.to_owned(),
+            line: Arc::new(line),
             targets: targets.to_vec(),
             for_calls,
             replicas: RwLock::default(),
@@ -174,9 +177,9 @@ impl Pool {
                     }
                 }
             }
-            tracing::debug!(service = inner.service, why, "a call is sent again");
+            tracing::debug!(service = inner.line.service(), why, "a call is sent again");
         }
-        Err(NoAnswer { service: inner.service.clone(), why })
+        Err(NoAnswer { service: inner.line.service().to_owned(), why })
     }
 }
 
@@ -218,15 +221,15 @@ impl Inner {
                         |_| "no answer in time".to_owned(),
                         |failed| failed.err().map_or_else(String::new, |error| error.to_string()),
                     );
-                    tracing::debug!(service = self.service, host, why, "a name does not resolve");
+                    tracing::debug!(service = self.line.service(), host, why, "a name does not resolve");
                     found.extend(known.iter().filter(|replica| replica.target == target).map(|replica| (replica.address, target)));
                 }
             }
         }
         let same = |address, target| known.iter().find(|replica| replica.address == address && replica.target == target).cloned();
         let new = |address, target| {
-            tracing::debug!(service = self.service, %address, "a replica is found");
-            Arc::new(Replica::new(&self.service, address, target, self.for_calls))
+            tracing::debug!(service = self.line.service(), %address, "a replica is found");
+            Arc::new(Replica::new(self.line.clone(), address, target, self.for_calls))
         };
         let replicas = found.into_iter().map(|(address, target)| same(address, target).unwrap_or_else(|| new(address, target)));
         let replicas: Vec<_> = replicas.collect();

@@ -1,7 +1,7 @@
 //! The pool against small servers that count the calls that they get.
 
 use super::{LOOK_EVERY, Outgoing, Payload, Pool};
-use crate::net::addresses::Target;
+use crate::net::{addresses::Target, line::Line};
 use axum::{Router, body::Body, response::IntoResponse, routing::any};
 use bytes::Bytes;
 use std::{
@@ -81,7 +81,7 @@ impl Drop for Server {
 
 fn pool(servers: &[SocketAddr]) -> Pool {
     let targets: Vec<_> = servers.iter().map(|at| Target { host: at.ip().to_string(), port: at.port() }).collect();
-    Pool::new("wallet", &targets, 2)
+    Pool::new(Line::new("wallet", None), &targets, 2)
 }
 
 async fn call(pool: &Pool, path: &str) -> Result<String, String> {

@@ -1,13 +1,13 @@
 //! One replica of a service: its connections, and whether it should get calls.
 
-use crate::net::line;
+use crate::net::line::Line;
 use axum::body::Body;
 use http::{Request, Response, Uri};
 use hyper::{body::Incoming, client::conn::http2::SendRequest};
 use std::{
     net::SocketAddr,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -45,7 +45,7 @@ pub(crate) struct Replica {
     pub(crate) address: SocketAddr,
     /// Which configured address it was found under.
     pub(crate) target: usize,
-    service: String,
+    line: Arc<Line>,
     lanes: Box<[Connection]>,
     under_way: AtomicUsize,
     ready: AtomicBool,
@@ -69,7 +69,7 @@ impl Connection {
         lock(&self.sender).as_ref().is_some_and(|sender| !sender.is_closed())
     }
 
-    async fn sender(&self, address: SocketAddr) -> Result<SendRequest<Body>, String> {
+    async fn sender(&self, line: &Line, address: SocketAddr) -> Result<SendRequest<Body>, String> {
         let open = || lock(&self.sender).clone().filter(|sender| !sender.is_closed());
         if let Some(sender) = open() {
             return Ok(sender);
@@ -83,7 +83,7 @@ impl Connection {
             tracing::trace!(%address, ?at, "the attempt that was waited for failed");
             return Err(why.clone());
         }
-        match line::open(address).await {
+        match line.open(address).await {
             Ok(sender) => {
                 *lock(&self.sender) = Some(sender.clone());
                 Ok(sender)
@@ -107,11 +107,11 @@ impl Drop for UnderWay<'_> {
 
 impl Replica {
     /// A replica with so many connections for calls with one message. It counts as ready for calls until it says otherwise.
-    pub(crate) fn new(service: &str, address: SocketAddr, target: usize, for_calls: usize) -> Self {
+    pub(crate) fn new(line: Arc<Line>, address: SocketAddr, target: usize, for_calls: usize) -> Self {
         Self {
             address,
             target,
-            service: service.to_owned(),
+            line,
             lanes: (0..=for_calls).map(|_| Connection::default()).collect(),
             under_way: AtomicUsize::default(),
             ready: AtomicBool::new(true),
@@ -121,7 +121,7 @@ impl Replica {
 
     /// The address of a method, as it stands in a request.
     pub(crate) fn uri(&self, path: &str) -> Uri {
-        Uri::builder().scheme("http").authority(self.service.as_str()).path_and_query(path).build().unwrap_or_default()
+        Uri::builder().scheme(self.line.scheme()).authority(self.line.service()).path_and_query(path).build().unwrap_or_default()
     }
 
     fn lane(&self, lane: Lane) -> Option<&Connection> {
@@ -134,7 +134,7 @@ impl Replica {
 
     pub(crate) fn note_ready(&self, ready: bool) {
         if self.ready.swap(ready, Ordering::Relaxed) != ready {
-            tracing::info!(service = self.service, address = %self.address, ready, "a replica has changed");
+            tracing::info!(service = self.line.service(), address = %self.address, ready, "a replica has changed");
         }
     }
 
@@ -156,7 +156,7 @@ impl Replica {
         let Some(connection) = self.lane(lane) else { return Err(Lost::Sent("there is no connection".to_owned())) };
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let _under_way = UnderWay(&self.under_way);
-        let mut sender = match connection.sender(self.address).await {
+        let mut sender = match connection.sender(&self.line, self.address).await {
             Ok(sender) => sender,
             Err(why) => return Err(Lost::Unreachable(why, Box::new(request))),
         };

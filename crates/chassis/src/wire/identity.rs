@@ -1,6 +1,6 @@
 //! Tokens: Ed25519 keys, and the internal tokens that services sign and verify.
 
-use crate::{key_file::KeyFile, ttl_cache::TtlCache, wire::call::Caller};
+use crate::{key_file, key_file::KeyFile, ttl_cache::TtlCache, wire::call::Caller};
 use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::{
     SigningKey, VerifyingKey,
@@ -275,7 +275,7 @@ fn claimed_issuer(token: &str) -> Option<String> {
     Some(serde_json::from_slice::<Issuer>(&payload).ok()?.iss)
 }
 
-/// Creates a key pair `<name>.key` (mode 0600) and `<name>.pub` in `folder` if it does not exist.
+/// Creates a key pair for development, `<name>.key` (mode 0600) and `<name>.pub`, in `folder` if it does not exist.
 ///
 /// # Errors
 /// A sentence that names the file.
@@ -292,13 +292,13 @@ pub fn ensure_key(folder: &Path, name: &str) -> Result<(), String> {
         let key = SigningKey::from_bytes(&secret);
         let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| fault(&error))?;
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&private).map_err(|error| fault(&error))?;
-        file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| fault(&error))?;
+        file.write_all(key_file::marked(&pem).as_bytes()).and_then(|()| file.sync_all()).map_err(|error| fault(&error))?;
         key.verifying_key()
     };
     let stored = fs::read_to_string(&public).ok().and_then(|pem| VerifyingKey::from_public_key_pem(&pem).ok());
     if stored != Some(verifying) {
         let pem = verifying.to_public_key_pem(LineEnding::LF).map_err(|error| fault(&error))?;
-        fs::write(&public, pem).map_err(|error| fault(&error))?;
+        fs::write(&public, key_file::marked(&pem)).map_err(|error| fault(&error))?;
     }
     Ok(())
 }

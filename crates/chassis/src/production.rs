@@ -1,0 +1,173 @@
+//! What production refuses. A process that would serve people's money with keys, secrets, lines or a database for trying things out
+//! does not start; it names all that it found, before it binds a port.
+
+use crate::key_file::MADE_FOR_DEVELOPMENT;
+use clap::ValueEnum;
+use std::{fs, path::Path};
+
+/// What a process serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Other people's money.
+    Production,
+    /// Somebody who tries things out, and tests.
+    Development,
+}
+
+/// The name of the key that signs callers' tokens where there is no identity provider.
+pub const DEVELOPMENT: &str = "development";
+
+/// Passwords that everybody tries first.
+const WELL_KNOWN: [&str; 9] = ["postgres", "password", "payterms", "secret", "changeme", "admin", "root", "test", "dev"];
+/// The fewest bytes of a secret that cannot be guessed.
+const SHORTEST_SECRET: usize = 16;
+
+/// Why a process should not start.
+#[derive(Debug)]
+pub struct Objections {
+    mode: Mode,
+    sentences: Vec<String>,
+}
+
+impl Objections {
+    /// None yet.
+    #[must_use]
+    pub fn new(mode: Mode) -> Self {
+        Self { mode, sentences: Vec::new() }
+    }
+
+    /// Whether the process is for production.
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        self.mode == Mode::Production
+    }
+
+    /// What was read, or an objection in any mode.
+    pub fn take<T>(&mut self, read: Result<T, String>) -> Option<T> {
+        read.map_err(|fault| self.sentences.push(fault)).ok()
+    }
+
+    /// An objection in production.
+    pub fn refuse(&mut self, sentence: impl Into<String>) {
+        if self.is_production() {
+            self.sentences.push(sentence.into());
+        }
+    }
+
+    /// Something that production has to do with for now: it is logged at every start.
+    pub fn warn(&self, sentence: &str) {
+        if self.is_production() {
+            tracing::warn!("NOT FOR PRODUCTION: {sentence}");
+        }
+    }
+
+    /// Objects to keys that a suite made for development.
+    pub fn check_keys(&mut self, folder: &Path) {
+        let names = fs::read_dir(folder).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let is_key = |name: &String| {
+            let (stem, ending) = name.rsplit_once('.').unwrap_or_default();
+            let marked = || fs::read_to_string(folder.join(name)).is_ok_and(|text| text.starts_with(MADE_FOR_DEVELOPMENT));
+            matches!(ending, "key" | "pub") && (stem == DEVELOPMENT || marked())
+        };
+        let mut found: Vec<_> = names.filter(is_key).collect();
+        found.sort();
+        if !found.is_empty() {
+            self.refuse(format!("{}: {} are development keys; make others with k8s/keys", folder.display(), found.join(", ")));
+        }
+    }
+
+    /// Objects to a secret that can be guessed. A file that is missing or unreadable is its reader's matter.
+    pub fn check_secret(&mut self, file: &Path) {
+        if fs::read(file).is_ok_and(|secret| is_guessable(&secret)) {
+            self.refuse(format!("{}: the secret can be guessed; make one with openssl rand 32", file.display()));
+        }
+    }
+
+    /// Objects to a password of a database that everybody tries first.
+    pub fn check_address(&mut self, url: &str) {
+        let authority = url.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or_default()).unwrap_or_default();
+        let credentials = authority.rsplit_once('@').and_then(|(credentials, _)| credentials.split_once(':'));
+        if credentials.is_some_and(|(role, password)| password == role || WELL_KNOWN.contains(&password.to_ascii_lowercase().as_str())) {
+            self.refuse("the password in the database's address is one that everybody tries first; set another one for the role");
+        }
+    }
+
+    /// The end of the checks.
+    ///
+    /// # Errors
+    /// All objections, a line each.
+    pub fn settle(&self) -> Result<(), String> {
+        match self.sentences.as_slice() {
+            [] => Ok(()),
+            [only] if !self.is_production() => Err(only.clone()),
+            all => {
+                let lines: Vec<_> = all.iter().map(|sentence| format!("\n- {sentence}")).collect();
+                let mode = if self.is_production() { " in production (--mode=development is for trying things out)" } else { "" };
+                Err(format!("it does not start{mode}:{}", lines.concat()))
+            }
+        }
+    }
+}
+
+/// Whether a secret is too short, one byte again and again, or a word that everybody tries first.
+fn is_guessable(secret: &[u8]) -> bool {
+    let word = secret.trim_ascii().to_ascii_lowercase();
+    let is_one_byte = secret.iter().all(|byte| Some(byte) == secret.first());
+    secret.len() < SHORTEST_SECRET || is_one_byte || WELL_KNOWN.iter().any(|known| word == known.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mode, Objections};
+    use crate::wire::{
+        call::Caller,
+        identity::{Signer, Verifier, ensure_key},
+    };
+    use payterms_kernel::SystemClock;
+    use std::{fs, sync::Arc};
+
+    #[test]
+    fn production_names_everything_and_development_only_what_is_broken() {
+        let folder = tempfile::tempdir().unwrap();
+        ensure_key(folder.path(), "wallet").unwrap();
+        ensure_key(folder.path(), "gateway").unwrap();
+        fs::write(folder.path().join("simulator.secret"), "0000000000000000").unwrap();
+        let settled = |mode| {
+            let mut objections = Objections::new(mode);
+            objections.check_keys(folder.path());
+            objections.check_secret(&folder.path().join("simulator.secret"));
+            objections.check_secret(&folder.path().join("none"));
+            objections.check_address("postgres://payterms_wallet:Changeme@db/payterms");
+            objections.check_address("postgres://payterms_wallet:qLr7v0zW@db/payterms");
+            objections.check_address("postgres://payterms_wallet@db/payterms");
+            assert_eq!(objections.take(Err::<(), _>("the database is away".to_owned())), None);
+            objections.settle().unwrap_err()
+        };
+        let said = settled(Mode::Production);
+        let lines: Vec<_> = said.lines().collect();
+        assert_eq!(lines.len(), 5, "{said}");
+        assert!(lines[1].contains("gateway.key, gateway.pub, wallet.key, wallet.pub are development keys"), "{said}");
+        assert!(lines[2].contains("simulator.secret") && lines[3].contains("password") && lines[4].contains("is away"), "{said}");
+        assert_eq!(settled(Mode::Development), "the database is away");
+    }
+
+    #[test]
+    fn keys_with_the_mark_of_development_sign_and_verify_and_others_pass() {
+        let folder = tempfile::tempdir().unwrap();
+        ensure_key(folder.path(), "gateway").unwrap();
+        // Read again, as at the second start.
+        ensure_key(folder.path(), "gateway").unwrap();
+        let signer = Signer::read(folder.path(), "gateway", Arc::new(SystemClock)).unwrap();
+        let token = signer
+            .internal("wallet", &Caller { subject: "ann".into(), roles: vec![], tenant: None, customer: None, run_id: None })
+            .unwrap();
+        Verifier::read(folder.path(), "wallet", &["gateway".to_owned()]).unwrap().verify(&token).unwrap();
+        for name in ["gateway.key", "gateway.pub"] {
+            let text = fs::read_to_string(folder.path().join(name)).unwrap();
+            fs::write(folder.path().join(name), text.strip_prefix(super::MADE_FOR_DEVELOPMENT).unwrap()).unwrap();
+        }
+        let mut objections = Objections::new(Mode::Production);
+        objections.check_keys(folder.path());
+        objections.settle().unwrap();
+    }
+}

@@ -1,0 +1,84 @@
+//! Services as they run in production: lines with TLS, keys that no suite has made, probes on a port of their own.
+
+use crate::{
+    certificates::{Authority, Certificates, DOOR, channel, client},
+    people::person,
+    rig::{Rig, Services},
+};
+use payterms_chassis::{call::Caller, identity::Signer};
+use payterms_kernel::SystemClock;
+use payterms_suite::Session;
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
+
+/// How services are secured as in production: certificates, and keys that no suite has made.
+#[derive(Debug)]
+pub struct Security {
+    /// The folders of certificates.
+    pub certificates: Certificates,
+    /// Keys of the parts, and `callers`, which signs callers' tokens.
+    keys: tempfile::TempDir,
+}
+
+impl Security {
+    /// Certificates of an authority, and keys as `k8s/keys` makes them.
+    #[must_use]
+    pub fn of(authority: &Authority) -> Self {
+        let keys = tempfile::tempdir().unwrap();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../k8s/keys");
+        assert!(Command::new(script).arg(keys.path()).arg("callers").status().unwrap().success(), "k8s/keys runs");
+        Self { certificates: Certificates::of(authority), keys }
+    }
+
+    /// The folder of keys.
+    #[must_use]
+    pub fn keys(&self) -> &Path {
+        self.keys.path()
+    }
+
+    /// Someone who calls at a door with TLS.
+    #[must_use]
+    pub fn someone(&self, authority: &Authority, gateway: SocketAddr, role: &str, customer: Option<&str>) -> Session {
+        let caller: Caller = person("acme", role, customer);
+        let signer = Signer::read(self.keys(), "callers", Arc::new(SystemClock)).unwrap();
+        let token = signer.token(payterms_gateway::identity::AUDIENCE, &caller, 600).unwrap();
+        Session::on(channel(gateway, DOOR, client(authority, None)), &token).unwrap()
+    }
+}
+
+impl Services {
+    /// Starts each service in production, on what a rig has prepared. Nothing of the simulator is there but the wallet's cards.
+    pub async fn secured(rig: Rig, security: Security) -> Self {
+        Self::start(rig, (Vec::new(), Some(security)), &[], false).await
+    }
+
+    /// How they are secured.
+    ///
+    /// # Panics
+    /// Where they are not.
+    #[must_use]
+    pub fn security(&self) -> &Security {
+        self.security.as_ref().unwrap()
+    }
+
+    /// Where a secured service answers probes.
+    #[must_use]
+    pub fn probes_of(&self, name: &str) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 3], self.at(name).port()))
+    }
+
+    pub(crate) fn log_of(&self, name: &str) -> PathBuf {
+        self.rig().data().join(format!("{name}.log"))
+    }
+
+    /// What a secured service has logged.
+    #[must_use]
+    pub fn logged(&self, name: &str) -> String {
+        fs::read_to_string(self.log_of(name)).unwrap_or_default()
+    }
+}

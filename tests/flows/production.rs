@@ -1,0 +1,85 @@
+//! A program that is not fit for production says all that is wrong with it before it binds a port, and does not start.
+
+use crate::rig::BINARY;
+use payterms_testkit::{Database, World, postgres};
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::{Command, Output},
+};
+
+/// Starts a program in production on a port that is taken: it would say so if it bound it.
+fn refused(program: &[&str], arguments: &[String]) -> String {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("--listen={}", taken.local_addr().unwrap());
+    let Output { status, stderr, .. } = Command::new(BINARY).args(program).arg(listen).args(arguments).output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert!(!status.success() && said.contains("it does not start in production"), "{program:?}: {said}");
+    assert!(!said.contains("in use"), "{program:?} bound its port first: {said}");
+    said
+}
+
+fn names_all(said: &str, expected: &[&str]) {
+    for sentence in expected {
+        assert!(said.contains(sentence), "{sentence}: {said}");
+    }
+    assert_eq!(said.matches("\n- ").count(), expected.len(), "{said}");
+}
+
+fn keys(data: &Path) -> String {
+    format!("--keys={}", data.join("keys").display())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_of_development_is_named_at_once() {
+    let world = World::start(Database::Sqlite).await.unwrap();
+    let data = world.folder.path();
+    let guessable = data.join("guessable");
+    fs::write(&guessable, "changeme").unwrap();
+    let sqlite = |name: &str| format!("--database-url=sqlite:{}", data.join(format!("other-{name}.db")).display());
+    let of_all = ["lines between the parts are plain text", "are development keys"];
+    let secret = format!("--simulator-secret={}", guessable.display());
+    let said = refused(&["service", "wallet"], &[keys(data), sqlite("wallet"), "--simulator=http://127.0.0.1:1".to_owned(), secret]);
+    names_all(&said, &[of_all[0], of_all[1], "guessable: the secret can be guessed"]);
+    let seal = format!("--seal-key={}", guessable.display());
+    let said = refused(&["service", "credit"], &[keys(data), sqlite("credit"), "--simulator=http://127.0.0.1:1".to_owned(), seal]);
+    names_all(&said, &[of_all[0], of_all[1], "guessable: the secret can be guessed", "banks are a simulator's"]);
+    for name in ["invoicing", "plans"] {
+        names_all(&refused(&["service", name], &[keys(data), sqlite(name)]), &of_all);
+    }
+    let jwks = format!("--jwks={}", data.join("keys/jwks.json").display());
+    let wrong = "--peer=wallet=https://wallet:1".to_owned();
+    let said = refused(&["service", "gateway"], &[keys(data), jwks, wrong]);
+    names_all(
+        &said,
+        &[of_all[0], of_all[1], "callers speak plain text", "signed with the key of development", "there are no certificates"],
+    );
+    let suite = refused(&["--mode=production"], &[format!("--data={}", data.join("none").display())]);
+    assert!(suite.contains("charges a simulator") && !data.join("none").exists(), "{suite}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_may_lose_or_show_too_much_is_named_with_the_rest() {
+    let Some(server) = postgres::private("-c full_page_writes=off -c synchronous_commit=off") else { return };
+    postgres::migrated(&format!("postgres@{}", server.place), "payterms").await;
+    let folder = tempfile::tempdir().unwrap();
+    let asked = |role: &str| {
+        let url = format!("--database-url=postgres://{role}:{role}@{}/payterms", server.place);
+        refused(&["service", "plans"], &[keys(folder.path()), url])
+    };
+    let said = asked("postgres");
+    for sentence in [
+        "lines between the parts are plain text",
+        "one that everybody tries first",
+        "the role sees all tenants",
+        "the role owns tables in schema plans",
+        "the role may make tables in schema plans",
+        "switch on its settings fsync, full_page_writes, synchronous_commit",
+    ] {
+        assert!(said.contains(sentence), "{sentence}: {said}");
+    }
+    let said = asked("payterms_plans");
+    assert!(said.contains("switch on its settings") && !said.contains("the role"), "{said}");
+}
