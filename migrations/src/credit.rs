@@ -10,6 +10,14 @@ pub struct Credit;
 /// The tenant's calendar never goes back.
 const ZONES: Step = Step { name: "credit_0007_periods", postgres: &[], statements: &[system::DAY_REACHED], tables: &[] };
 
+/// Which payment plan an invoice is in. Of those from before it is not known until invoicing tells of them again.
+const PLANS: Step = Step {
+    name: "credit_0008_plan_names",
+    postgres: &[],
+    statements: &["ALTER TABLE planned_invoices ADD COLUMN plan text NOT NULL DEFAULT ''"],
+    tables: &[],
+};
+
 impl MigratorTrait for Credit {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
@@ -24,6 +32,7 @@ impl MigratorTrait for Credit {
             Box::new(attachments::STEP),
             Box::new(lists::STEP),
             Box::new(ZONES),
+            Box::new(PLANS),
         ]
     }
 }

@@ -9,6 +9,8 @@ pub const ACCESS_TABLE: &str = include_str!("../access.toml");
 /// Which service calls and hears which.
 pub const TOPOLOGY: &str = include_str!("../topology.toml");
 
+pub mod reasons;
+
 pub mod google {
     pub mod r#type {
         include!(concat!(env!("OUT_DIR"), "/google.r#type.rs"));

@@ -167,8 +167,8 @@ impl History<'_> {
                 own.open.insert(today, open - part);
             }
             2 if open > 0 => {
-                let (parent, reason) = (own.name.clone(), "Discount".to_owned());
-                let note = CreateCreditNoteRequest { request_id: request_id(), parent, amount: money(part), reason };
+                let (parent, explanation) = (own.name.clone(), "Discount".to_owned());
+                let note = CreateCreditNoteRequest { request_id: request_id(), parent, amount: money(part), explanation };
                 owner.invoices().create_credit_note(note).await.unwrap();
                 own.open.insert(today, open - part);
             }

@@ -234,7 +234,7 @@ async fn what_was_paid_outside_is_recorded_and_given_back_there(world: &World) {
         request_id: request_id(),
         parent: till.invoice.name.clone(),
         amount: amount("USD", 40, 0),
-        reason: "Goodwill".into(),
+        explanation: "Goodwill".into(),
     };
     let refund = till.owner.invoices().create_credit_note(note).await.unwrap().into_inner().refund.unwrap();
     assert!(refund.parts.iter().all(|part| part.destination() == Destination::Outside), "{refund:?}");

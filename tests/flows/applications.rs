@@ -18,7 +18,7 @@ use payterms_proto::{
         ListApplicationsRequest, ListPoliciesRequest, Outcome, Policy, Programme, PublishPolicyRequest, ReleaseApplicationRequest,
         ReplayDecisionRequest, RequestInformationRequest, StartApplicationRequest, SubmitApplicationRequest, TestPolicyRequest,
         UpdatePolicyRequest, UpdateProgrammeRequest, UploadBankStatementRequest, WithdrawApplicationRequest, credit_application::State,
-        credit_line, policy,
+        credit_line, obstacle::Reason, policy,
     },
     google::r#type::Decimal,
     invoicing::v1::MailKind,
@@ -215,8 +215,8 @@ async fn a_refusal_is_waited_out(world: &World) {
     assert_eq!((reason(&early), until.as_str()), ("COOL_DOWN_ACTIVE".to_owned(), "2026-03-02T00:00:00+00:00"));
     let options = GetCreditOptionsRequest { parent: desk.customer.clone() };
     let option = desk.admin.programmes().get_credit_options(options).await.unwrap().into_inner().options.remove(0);
-    let obstacle = (option.obstacles[0].reason.as_str(), option.obstacles[0].until_time.map(|at| at.seconds));
-    assert_eq!((option.eligible, obstacle), (false, ("COOL_DOWN_ACTIVE", Some(START + 60 * DAY))));
+    let obstacle = (option.obstacles[0].reason(), option.obstacles[0].until_time.map(|at| at.seconds));
+    assert_eq!((option.eligible, obstacle), (false, (Reason::CoolDownActive, Some(START + 60 * DAY))));
     advance(world, START + 60 * DAY).await;
     let second = desk.start().await.unwrap();
     assert_eq!(second.state(), State::Started, "the second try");

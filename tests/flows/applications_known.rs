@@ -91,7 +91,7 @@ async fn march(world: &World) -> Desk {
     desk.bill("EUR", 30).await;
     let back = desk.bill("USD", 50).await;
     let note =
-        CreateCreditNoteRequest { request_id: request_id(), parent: back.name, amount: amount("USD", 50, 0), reason: "Wrong".into() };
+        CreateCreditNoteRequest { request_id: request_id(), parent: back.name, amount: amount("USD", 50, 0), explanation: "Wrong".into() };
     desk.owner.invoices().create_credit_note(note).await.unwrap();
     let wrong = desk.bill("USD", 90).await;
     desk.pays(&in_time).await;
@@ -101,7 +101,7 @@ async fn march(world: &World) -> Desk {
     let breached = desk.plans(&breached, false).await;
     advance(world, START + 40 * DAY).await;
     desk.pays(&late).await;
-    let void = VoidInvoiceRequest { request_id: request_id(), name: wrong.name, reason: "Wrong".into() };
+    let void = VoidInvoiceRequest { request_id: request_id(), name: wrong.name, explanation: "Wrong".into() };
     desk.owner.invoices().void_invoice(void).await.unwrap();
     advance(world, MIDNIGHT + 64 * DAY).await;
     let states = (plan(&desk.admin, &kept).await.state(), plan(&desk.admin, &breached).await.state());

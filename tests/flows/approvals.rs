@@ -37,7 +37,7 @@ async fn write_off(session: &Session, name: &str) -> Result<(), Status> {
 }
 
 async fn propose(session: &Session, invoice: &str) -> Result<Approval, Status> {
-    let request = ProposeWriteOffRequest { request_id: request_id(), invoice: invoice.into(), reason: "Bankrupt".into() };
+    let request = ProposeWriteOffRequest { request_id: request_id(), invoice: invoice.into(), explanation: "Bankrupt".into() };
     session.approvals().propose_write_off(request).await.map(|own| own.into_inner().approval.unwrap())
 }
 
@@ -57,7 +57,7 @@ pub(crate) async fn above_the_limit_a_second_person_decides(world: &World) {
     let proposed = propose(&staff, &till.invoice.name).await.unwrap();
     assert_eq!((proposed.state(), proposed.kind(), proposed.amount.clone()), (State::Proposed, Kind::WriteOff, till.invoice.total.clone()));
     let refused = decide(&admin, &proposed.name, false).await.unwrap();
-    assert_eq!((refused.state(), refused.explanation.as_str()), (State::Refused, "Looked at"));
+    assert_eq!((refused.state(), refused.decision_explanation.as_str()), (State::Refused, "Looked at"));
     assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().state(), invoice::State::Open);
     assert_eq!(reason(&decide(&admin, &proposed.name, true).await.unwrap_err()), "APPROVAL_STATE");
     let again = propose(&staff, &till.invoice.name).await.unwrap();
@@ -85,7 +85,7 @@ pub(crate) async fn a_refund_above_the_limit_is_proposed_and_given_back(world: &
         request_id: request_id(),
         parent: name.clone(),
         amount: amount("USD", units, 0),
-        reason: "Goodwill".into(),
+        explanation: "Goodwill".into(),
     };
     assert_eq!(reason(&admin.invoices().create_credit_note(note(21)).await.unwrap_err()), "SECOND_PERSON_REQUIRED");
     admin.invoices().create_credit_note(note(20)).await.unwrap();
@@ -94,7 +94,7 @@ pub(crate) async fn a_refund_above_the_limit_is_proposed_and_given_back(world: &
         request_id: request_id(),
         invoice: name.clone(),
         amount: amount("USD", 60, 0),
-        reason: "Goodwill".into(),
+        explanation: "Goodwill".into(),
     };
     let proposed = staff.approvals().propose_credit_note(ask).await.unwrap().into_inner().approval.unwrap();
     assert_eq!((proposed.kind(), proposed.amount.clone()), (Kind::CreditNote, amount("USD", 60, 0)));

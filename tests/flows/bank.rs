@@ -149,7 +149,7 @@ async fn what_arrived_is_given_back_as_credit(world: &World) {
         request_id: request_id(),
         parent: invoice.name.clone(),
         amount: amount("USD", units, 0),
-        reason: "Goodwill".into(),
+        explanation: "Goodwill".into(),
     };
     for units in [30, 50] {
         let refund = till.owner.invoices().create_credit_note(note(units)).await.unwrap().into_inner().refund.unwrap();

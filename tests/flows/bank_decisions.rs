@@ -168,7 +168,7 @@ async fn what_was_given_back_or_is_under_way_is_not_taken_back(world: &World) {
         request_id: request_id(),
         parent: till.invoice.name.clone(),
         amount: amount("USD", 30, 0),
-        reason: "Goodwill".into(),
+        explanation: "Goodwill".into(),
     };
     till.owner.invoices().create_credit_note(note).await.unwrap();
     let refused = unmatch(&till.owner, &line.name).await.unwrap_err();

@@ -188,7 +188,7 @@ async fn what_cannot_be_taken_back_waits_for_a_person(world: &World) {
         request_id: request_id(),
         parent: till.invoice.name.clone(),
         amount: amount("USD", 30, 0),
-        reason: "Goodwill".into(),
+        explanation: "Goodwill".into(),
     };
     till.owner.invoices().create_credit_note(note).await.unwrap();
     let file = statement(&[("-108.00", "2026-01-05", "Brightside", &till.invoice.number)]);

@@ -130,7 +130,7 @@ async fn what_was_given_back_is_not_taken_twice(world: &World) {
         request_id: request_id(),
         parent: till.invoice.name.clone(),
         amount: amount("USD", 40, 0),
-        reason: "Goodwill".into(),
+        explanation: "Goodwill".into(),
     };
     till.owner.invoices().create_credit_note(note).await.unwrap();
     take_back(&simulator, &charges(&simulator).await[0]).await;

@@ -3,7 +3,10 @@
 use payterms_chassis::call::Caller;
 use payterms_suite::shop;
 use payterms_testkit::{Database, World, people::person};
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
 /// Python with a module: `PAYTERMS_PYTHON`, or the one on the path if it has it. In CI it must be there.
 pub(crate) fn python_with(module: &str) -> Option<String> {
@@ -50,7 +53,8 @@ const STORY: &str = "entries DEBIT -3, GRANT 10; refused INSUFFICIENT_FUNDS 7; w
 
 /// Whether a program is there. In CI it must be.
 fn has(program: &str, argument: &str) -> bool {
-    let there = Command::new(program).arg(argument).output().is_ok_and(|output| output.status.success());
+    // Some plugins know no argument at all: it is enough that they start.
+    let there = Command::new(program).arg(argument).stdin(Stdio::null()).output().is_ok();
     assert!(there || !in_ci(), "{program} is not to be had, and CI is set");
     if !there {
         eprintln!("\n*** {program} IS NOT TO BE HAD: the client that needs it is not tested ***\n");
@@ -58,14 +62,44 @@ fn has(program: &str, argument: &str) -> bool {
     there
 }
 
-/// Lets a client of another language be generated, built and played; `play` takes protos, folder, gateway and token.
-async fn plays_the_story(mut play: Command) {
+/// The folder of the protos.
+fn protos() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto").canonicalize().unwrap()
+}
+
+/// Runs `buf generate` with the file of the repository, whose plugins are local programs; answers where it put the clients. `None`
+/// where one of the programs is not to be had; in CI they must be.
+fn generated(folder: &Path) -> Option<PathBuf> {
+    let programs = Path::new(&node_modules()?).join(".bin");
+    let own = ["buf", "protoc-gen-es"].map(|program| programs.join(program).display().to_string());
+    let all = own.iter().map(String::as_str).chain(["protoc", "protoc-gen-go", "protoc-gen-go-grpc", "grpc_java_plugin"]);
+    if !all.map(|program| has(program, "--version")).fold(true, |all, has| all && has) {
+        return None;
+    }
+    let path = format!("{}:{}", programs.display(), option_path());
+    let run = Command::new(programs.join("buf")).arg("generate").arg("-o").arg(folder).current_dir(protos()).env("PATH", path).output();
+    let run = run.unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let made = folder.join("gen");
+    for file in ["ts/payterms/wallet/v1/posting_service_pb.ts", "python/payterms/wallet/v1/posting_service_pb2.py"] {
+        assert!(made.join(file).exists(), "{file}");
+    }
+    assert!(!made.join("ts/payterms/wallet/peers").exists(), "what only services call is no client's");
+    Some(made)
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
+fn option_path() -> String {
+    std::env::var("PATH").unwrap_or_default()
+}
+
+/// Lets a client of another language be built and played; `play` takes what it is made of, a folder, gateway and token.
+async fn plays_the_story(mut play: Command, source: &Path, build: Option<&Path>) {
     let world = World::start(Database::Sqlite).await.unwrap();
     world.tenant("acme").await;
     let both = Caller { roles: vec!["STAFF".into(), "SERVICE".into()], ..person("acme", "STAFF", None) };
-    let protos = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto").canonicalize().unwrap();
-    let build = world.folder.path().join("client");
-    let run = play.arg(protos).arg(build).arg(world.suite.gateway.to_string()).arg(world.suite.token(&both, 600).unwrap());
+    let build = build.map_or_else(|| world.folder.path().join("client"), Path::to_path_buf);
+    let run = play.arg(source).arg(build).arg(world.suite.gateway.to_string()).arg(world.suite.token(&both, 600).unwrap());
     let run = run.output().unwrap();
     let said = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
@@ -79,16 +113,31 @@ fn play(language: &str) -> Command {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_go_client_plays_the_story() {
-    if has("go", "version") && has("protoc", "--version") {
-        plays_the_story(play("go")).await;
+    let folder = tempfile::tempdir().unwrap();
+    if !has("go", "version") {
+        return;
+    }
+    if let Some(made) = generated(folder.path()) {
+        plays_the_story(play("go"), &made, None).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_java_client_plays_the_story() {
-    if has("javac", "-version") && has("protoc", "--version") {
-        plays_the_story(play("java")).await;
+    let folder = tempfile::tempdir().unwrap();
+    if !has("javac", "-version") {
+        return;
     }
+    if let Some(made) = generated(folder.path()) {
+        plays_the_story(play("java"), &made, None).await;
+    }
+}
+
+/// It keeps what it has built in a folder of the workspace's target, since its features are others than those of the workspace.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rust_client_outside_the_workspace_plays_the_story() {
+    let build = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rust-client");
+    plays_the_story(play("rust"), &protos(), Some(&build)).await;
 }
 
 /// The folder with the JavaScript clients of the Connect protocol: `PAYTERMS_NODE_MODULES`. In CI it must be there.

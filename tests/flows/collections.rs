@@ -171,7 +171,7 @@ async fn a_blocked_invoice_waits_and_may_be_paid(world: &World) {
     let list = |reason: Reason| ListInvoicesRequest { parent: desk.customer.clone(), block_reason: reason.into(), ..Default::default() };
     assert_eq!(staff.invoices().list_invoices(list(Reason::Disputed)).await.unwrap().into_inner().invoices.len(), 1);
     assert!(staff.invoices().list_invoices(list(Reason::Manual)).await.unwrap().into_inner().invoices.is_empty());
-    let void = VoidInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), reason: "x".into() };
+    let void = VoidInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), explanation: "x".into() };
     assert_eq!(reason(&desk.owner.invoices().void_invoice(void).await.unwrap_err()), "INVOICE_BLOCKED");
     advance(world, DUE + 10 * DAY).await;
     assert_eq!(desk.collection().await, (State::Scheduled, 0, None, String::new()));

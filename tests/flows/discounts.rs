@@ -9,6 +9,7 @@ use crate::{
     payments::by,
 };
 use payterms_proto::{
+    common::v1::ErrorReason,
     google::r#type::{Decimal, Money},
     invoicing::v1::{
         BatchGetInvoicesRequest, CreateCreditNoteRequest, CreateInvoiceRequest, CreatePaymentRequest, Customer, Discount,
@@ -85,7 +86,7 @@ pub(crate) async fn a_draft_shows_what_it_would_be_now_and_its_etag_covers_it(wo
     taxed(world, &[("FR", "", "5.5", false)]).await;
     let untaxed = read(&owner, &first.name).await.unwrap();
     let problem = untaxed.draft_problem.clone().unwrap();
-    assert_eq!((problem.reason.as_str(), untaxed.taxes.len(), untaxed.total.clone()), ("TAX_UNKNOWN", 0, amount("USD", 0, 0)));
+    assert_eq!((problem.reason(), untaxed.taxes.len(), untaxed.total.clone()), (ErrorReason::TaxUnknown, 0, amount("USD", 0, 0)));
     assert!(problem.sentence.contains("no tax rule for GB"), "{}", problem.sentence);
     assert_eq!(reason(&finalize_as_read(&owner, &now).await.unwrap_err()), "ETAG_MISMATCH");
     assert_eq!(reason(&finalize_as_read(&owner, &untaxed).await.unwrap_err()), "TAX_UNKNOWN");
@@ -181,12 +182,13 @@ async fn credit_notes_over_discounts_stay_in_proportion(world: &World) {
             request_id: request_id(),
             parent: invoice.name.clone(),
             amount: amount("EUR", 33, 33),
-            reason: "A third".into(),
+            explanation: "A third".into(),
         };
         owner.invoices().create_credit_note(note).await.unwrap();
     }
     let open = read(&owner, &invoice.name).await.unwrap().open;
-    let rest = CreateCreditNoteRequest { request_id: request_id(), parent: invoice.name.clone(), amount: open, reason: "The rest".into() };
+    let rest =
+        CreateCreditNoteRequest { request_id: request_id(), parent: invoice.name.clone(), amount: open, explanation: "The rest".into() };
     owner.invoices().create_credit_note(rest).await.unwrap();
     let list = ListCreditNotesRequest { parent: invoice.name.clone(), ..Default::default() };
     let notes = owner.invoices().list_credit_notes(list).await.unwrap().into_inner().credit_notes;
@@ -254,10 +256,10 @@ pub(crate) async fn an_invoice_over_nothing_is_paid_when_it_is_issued(world: &Wo
         request_id: request_id(),
         parent: free.name.clone(),
         amount: amount("EUR", 0, 1),
-        reason: "Goodwill".into(),
+        explanation: "Goodwill".into(),
     };
     assert_eq!(reason(&desk.owner.invoices().create_credit_note(note).await.unwrap_err()), "CREDIT_NOTE_TOO_LARGE");
-    let void = VoidInvoiceRequest { request_id: request_id(), name: free.name.clone(), reason: "Mistake".into() };
+    let void = VoidInvoiceRequest { request_id: request_id(), name: free.name.clone(), explanation: "Mistake".into() };
     assert_eq!(reason(&desk.owner.invoices().void_invoice(void).await.unwrap_err()), "INVOICE_STATE");
     let pay = CreatePaymentRequest {
         request_id: request_id(),

@@ -119,7 +119,7 @@ async fn an_open_dispute_blocks_and_a_lost_one_is_collected_after_notice(world: 
         (Reason::Disputed, own.name.as_str(), own.name.as_str())
     );
     assert_eq!(
-        (own.amount.clone(), own.from_invoices.clone(), own.reason.as_str()),
+        (own.amount.clone(), own.from_invoices.clone(), own.provider_reason.as_str()),
         (amount("USD", 100, 0), amount("USD", 100, 0), "product_not_received")
     );
     assert_eq!((own.payment_method.as_str(), own.evidence_due_date.unwrap().day, own.r#final), (visa.as_str(), 20, false));
@@ -140,7 +140,7 @@ async fn an_open_dispute_blocks_and_a_lost_one_is_collected_after_notice(world: 
     assert!(mails(&desk.owner, MailKind::Reminder).await.is_empty() && charges(&simulator).await.len() == 1);
     decide(&simulator, &charge, "lost").await;
     let lost = disputed(&desk.admin, dispute::State::Lost).await;
-    assert_eq!((lost.provider_outcome(), lost.note.as_str()), (dispute::State::Lost, ""));
+    assert_eq!((lost.provider_outcome(), lost.explanation.as_str()), (dispute::State::Lost, ""));
     // 11:00 or later in Sydney on 10 February: the second day after it is the 12th.
     let collected_at = DUE + 12 * DAY;
     let open = until_invoice(&desk.owner, &desk.invoice, |own| own.block.is_none()).await;
@@ -183,15 +183,17 @@ pub(crate) async fn people_decide_where_the_provider_does_not_tell(world: &World
     let of_top_up = open.iter().find(|own| own.top_up == bought.name).unwrap().clone();
     let of_payment = open.iter().find(|own| !own.payment.is_empty()).unwrap().clone();
     until_invoice(&till.owner, &till.invoice, |own| own.block.is_some()).await;
-    let win = |name: &str| WinDisputeRequest { request_id: request_id(), name: name.into(), note: "The bank has written to us.".into() };
-    let lose = |name: &str| LoseDisputeRequest { request_id: request_id(), name: name.into(), note: "We sent no proof in time.".into() };
+    let win =
+        |name: &str| WinDisputeRequest { request_id: request_id(), name: name.into(), explanation: "The bank has written to us.".into() };
+    let lose =
+        |name: &str| LoseDisputeRequest { request_id: request_id(), name: name.into(), explanation: "We sent no proof in time.".into() };
     let staff = world.someone("STAFF", None);
     assert_eq!(staff.disputes().win_dispute(win(&of_top_up.name)).await.unwrap_err().code(), Code::PermissionDenied);
     let foreign = of_top_up.name.replace(&till.customer, &world.customer("acme", "GB").await);
     assert_eq!(till.owner.disputes().win_dispute(win(&foreign)).await.unwrap_err().code(), Code::NotFound);
     let won = till.owner.disputes().win_dispute(win(&of_top_up.name)).await.unwrap().into_inner().dispute.unwrap();
     assert_eq!(
-        (won.state(), won.note.as_str(), won.provider_outcome()),
+        (won.state(), won.explanation.as_str(), won.provider_outcome()),
         (dispute::State::Won, "The bank has written to us.", dispute::State::Unspecified)
     );
     assert_eq!(posted(&till.admin, &till.wallet).await, amount("USD", 50, 0));
@@ -326,7 +328,7 @@ async fn a_debit_that_a_bank_returns_is_final(world: &World) {
     let report = text(&desk.owner, &mails_of(&desk.owner, MailKind::DisputeReported, 1).await.remove(0)).await;
     assert!(report.contains("That is final"), "{report}");
     assert!(mails(&desk.owner, MailKind::DisputeOpened).await.is_empty());
-    let win = WinDisputeRequest { request_id: request_id(), name: own.name, note: "No.".into() };
+    let win = WinDisputeRequest { request_id: request_id(), name: own.name, explanation: "No.".into() };
     assert_eq!(reason(&desk.owner.disputes().win_dispute(win).await.unwrap_err()), "DISPUTE_STATE");
     all_holds(world).await;
 }

@@ -97,7 +97,7 @@ async fn a_credit_note_gives_the_rest_of_a_disputed_charge_back(world: &World) {
         request_id: request_id(),
         parent: till.invoice.name.clone(),
         amount: amount("USD", 100, 0),
-        reason: "Goodwill".into(),
+        explanation: "Goodwill".into(),
     };
     let answer = till.owner.invoices().create_credit_note(note).await.unwrap().into_inner();
     assert_eq!(parts(&answer.refund.unwrap()), [(70, Destination::Credit)]);
@@ -342,7 +342,7 @@ async fn a_chargeback_is_asked_for_again_where_the_provider_tells_once(world: &W
 async fn the_tenant_is_told_where_the_provider_decides_otherwise(world: &World) {
     let (till, _, charge) = paid_and_disputed(world).await;
     let own = disputed(&till.owner, dispute::State::Open).await;
-    let lose = LoseDisputeRequest { request_id: request_id(), name: own.name.clone(), note: "We sent no proof in time.".into() };
+    let lose = LoseDisputeRequest { request_id: request_id(), name: own.name.clone(), explanation: "We sent no proof in time.".into() };
     till.owner.disputes().lose_dispute(lose).await.unwrap();
     until_invoice(&till.owner, &till.invoice, |own| own.block.is_none()).await;
     mails_of(&till.owner, MailKind::DisputeReported, 2).await;

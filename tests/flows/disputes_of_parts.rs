@@ -165,7 +165,7 @@ async fn what_was_credited_meanwhile_is_not_owed_again(world: &World) {
         request_id: request_id(),
         parent: till.invoice.name.clone(),
         amount: amount("USD", 25, 0),
-        reason: "Goodwill".into(),
+        explanation: "Goodwill".into(),
     };
     till.owner.invoices().create_credit_note(note).await.unwrap();
     assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().open, amount("USD", 75, 0));

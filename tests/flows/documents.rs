@@ -139,7 +139,7 @@ async fn all_documents_of_a_customer_come_in_one_stream(world: &World) {
         request_id: request_id(),
         parent: till.invoice.name.clone(),
         amount: amount("USD", 10, 0),
-        reason: "Goodwill".into(),
+        explanation: "Goodwill".into(),
     };
     till.owner.invoices().create_credit_note(note).await.unwrap();
     till.admin.top_ups().create_top_up(buy(&till.wallet, "", amount("USD", 25, 0))).await.unwrap();

@@ -197,7 +197,7 @@ async fn credit_notes_and_voids_take_back_what_is_open(world: &World) {
         request_id: request_id(),
         parent: invoice.name.clone(),
         amount: amount("AUD", units, cents),
-        reason: "A third was not delivered".into(),
+        explanation: "A third was not delivered".into(),
     };
     for (place, (units, cents)) in [(33, 33), (33, 33), (33, 34)].into_iter().enumerate() {
         let answer = owner.invoices().create_credit_note(credit(units, cents)).await.unwrap().into_inner();
@@ -213,7 +213,7 @@ async fn credit_notes_and_voids_take_back_what_is_open(world: &World) {
     let rest = ListCreditNotesRequest { page_token: page.next_page_token, ..list };
     assert_eq!((page.credit_notes.len(), owner.invoices().list_credit_notes(rest).await.unwrap().into_inner().credit_notes.len()), (2, 1));
     let second = issued(&owner, hundred.clone_with_id()).await;
-    let void = VoidInvoiceRequest { request_id: request_id(), name: second.name.clone(), reason: "Wrong customer".into() };
+    let void = VoidInvoiceRequest { request_id: request_id(), name: second.name.clone(), explanation: "Wrong customer".into() };
     let voided = owner.invoices().void_invoice(void).await.unwrap().into_inner();
     assert_eq!(voided.credit_note, None, "outside the European Union a void needs no document");
     let voided = voided.invoice.unwrap();
@@ -228,7 +228,7 @@ async fn credit_notes_and_voids_take_back_what_is_open(world: &World) {
     let mut two_rates = hundred.clone_with_id();
     two_rates.invoice.as_mut().unwrap().lines.push(little);
     let mixed = issued(&owner, two_rates).await;
-    let void = VoidInvoiceRequest { request_id: request_id(), name: mixed.name, reason: "Twice".into() };
+    let void = VoidInvoiceRequest { request_id: request_id(), name: mixed.name, explanation: "Twice".into() };
     assert_eq!(owner.invoices().void_invoice(void).await.unwrap().into_inner().invoice.unwrap().state(), State::Void);
     let third = issued(&owner, hundred.clone_with_id()).await;
     let off = WriteOffInvoiceRequest { request_id: request_id(), name: third.name };
@@ -265,6 +265,7 @@ async fn what_cannot_be_issued_says_all_that_is_missing(world: &World) {
     let french = world.customer("acme", "FR").await;
     let untaxed = owner.invoices().create_invoice(draft(&french, "EUR", vec![line("x", amount("EUR", 1, 0))])).await.unwrap_err();
     assert_eq!(reason(&untaxed), "TAX_UNKNOWN");
+    assert!(untaxed.message().contains("tenant.tax_rules with UpdateTenant"), "{untaxed:?}");
     let mixed = draft(&bare, "USD", vec![line("x", amount("EUR", 1, 0))]);
     assert_eq!(reason(&owner.invoices().create_invoice(mixed).await.unwrap_err()), "CURRENCY_MISMATCH");
     let tiny = InvoiceLine { quantity: Some(Decimal { value: "0.000001".into() }), ..line("x", amount("USD", 1, 0)) };

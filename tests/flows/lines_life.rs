@@ -12,6 +12,7 @@ use crate::{
     mails::{mails_of, text},
     payments::by,
     plans::{allow, deferral, proposal, propose},
+    reversals::told,
     rig::until,
 };
 use payterms_proto::{
@@ -26,6 +27,7 @@ use payterms_proto::{
 };
 use payterms_suite::client::request_id;
 use payterms_testkit::{World, on_both, reason};
+use std::collections::HashMap;
 
 on_both!(
     a_credit_note_frees_the_limit_and_line_money_never_becomes_cash,
@@ -47,7 +49,7 @@ impl Credit {
             request_id: request_id(),
             parent: invoice.name.clone(),
             amount: usd(units),
-            reason: "Goodwill".into(),
+            explanation: "Goodwill".into(),
         };
         self.owner.invoices().create_credit_note(request).await.unwrap().into_inner().refund
     }
@@ -99,7 +101,7 @@ async fn a_chargeback_is_owed_again(world: &World) {
     advance(world, START + 60 * DAY).await;
     assert_eq!(credit.read().await.state(), State::Active);
     let name = disputed(&credit.owner, dispute::State::Open).await.name;
-    let lose = LoseDisputeRequest { request_id: request_id(), name, note: "We sent no proof in time.".into() };
+    let lose = LoseDisputeRequest { request_id: request_id(), name, explanation: "We sent no proof in time.".into() };
     credit.owner.disputes().lose_dispute(lose).await.unwrap();
     disputed(&credit.owner, dispute::State::Lost).await;
     until_invoice(&credit.owner, &invoice, |own| own.block.is_none()).await;
@@ -111,7 +113,7 @@ async fn a_chargeback_is_owed_again(world: &World) {
 async fn void_and_write_off_free_the_limit(world: &World) {
     let credit = active(world, 1_000).await;
     let (one, two) = (credit.deferred(100).await, credit.deferred(200).await);
-    let void = VoidInvoiceRequest { request_id: request_id(), name: one.name.clone(), reason: "Wrong".into() };
+    let void = VoidInvoiceRequest { request_id: request_id(), name: one.name.clone(), explanation: "Wrong".into() };
     credit.owner.invoices().void_invoice(void).await.unwrap();
     credit.owes(200).await;
     let off = WriteOffInvoiceRequest { request_id: request_id(), name: two.name.clone() };
@@ -143,7 +145,9 @@ async fn plans_and_lines_keep_out_of_each_other(world: &World) {
     // By event: credit hears of the block a moment later.
     let barred = async || Ok(credit.admin.payments().quote_payment(quote()).await.err().map(|status| reason(&status)));
     until(barred, |why| why.as_deref() == Some("INVOICE_IN_PLAN")).await;
-    assert_eq!(reason(&credit.pay(&[&other], vec![by("", None)]).await.unwrap_err()), "INVOICE_IN_PLAN");
+    let barred = credit.pay(&[&other], vec![by("", None)]).await.unwrap_err();
+    let named = HashMap::from([("invoice".to_owned(), plain.name.clone()), ("plan".to_owned(), plan.name.clone())]);
+    assert_eq!((reason(&barred).as_str(), told(&barred)), ("INVOICE_IN_PLAN", named));
     let blocked = credit.pay(&[&plain], vec![by("", None)]).await.unwrap_err();
     assert_eq!(reason(&blocked), "INVOICE_BLOCKED");
     credit.change(Programme { draws_during_plans: true, ..Programme::default() }, "draws_during_plans").await;

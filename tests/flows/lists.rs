@@ -76,7 +76,7 @@ async fn crowd(world: &World) -> [String; 2] {
             owner.collections().block_invoice(block).await.unwrap();
         }
         if place == 5 {
-            let void = VoidInvoiceRequest { request_id: request_id(), name: made.name, reason: "x".into() };
+            let void = VoidInvoiceRequest { request_id: request_id(), name: made.name, explanation: "x".into() };
             owner.invoices().void_invoice(void).await.unwrap();
         }
         advance(world, START + (i64::try_from(place).unwrap() + 1) * 2 * DAY).await;

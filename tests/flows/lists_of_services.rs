@@ -107,8 +107,8 @@ async fn payments_and_credit_notes_are_found_over_all_customers(world: &World) {
             receive_date: None,
         };
         paid.push(owner.payments().record_outside_payment(pay).await.unwrap().into_inner().payment.unwrap());
-        let (parent, reason) = (made.name.clone(), "Discount".to_owned());
-        let note = CreateCreditNoteRequest { request_id: request_id(), parent, amount: amount("USD", units + 1, 0), reason };
+        let (parent, explanation) = (made.name.clone(), "Discount".to_owned());
+        let note = CreateCreditNoteRequest { request_id: request_id(), parent, amount: amount("USD", units + 1, 0), explanation };
         credited.push(owner.invoices().create_credit_note(note).await.unwrap().into_inner().credit_note.unwrap());
         invoices.push(made.name);
     }

@@ -119,7 +119,7 @@ async fn statements_add_up_from_month_to_month_and_come_in_one_mail(world: &Worl
         request_id: request_id(),
         parent: second.name.clone(),
         amount: amount("USD", 10, 0),
-        reason: "Goodwill".into(),
+        explanation: "Goodwill".into(),
     };
     desk.owner.invoices().create_credit_note(note).await.unwrap();
     let pay = CreatePaymentRequest {

@@ -60,7 +60,7 @@ async fn a_void_and_a_credit_note_are_mailed_with_their_document(world: &World) 
         request_id: request_id(),
         parent: desk.invoice.name.clone(),
         amount: amount("USD", 10, 0),
-        reason: "Goodwill.".into(),
+        explanation: "Goodwill.".into(),
     };
     let note = desk.owner.invoices().create_credit_note(note).await.unwrap().into_inner().credit_note.unwrap();
     let mail = mails_of(&desk.owner, MailKind::CreditNoteIssued, 1).await.remove(0);
@@ -71,7 +71,7 @@ async fn a_void_and_a_credit_note_are_mailed_with_their_document(world: &World) 
     assert!(!words.contains("pay back") && !words.contains("become credit"), "{words}");
     let other = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Twice", amount("USD", 7, 0))])).await;
     let before = content(&desk.admin, &other.name).await;
-    let void = VoidInvoiceRequest { request_id: request_id(), name: other.name.clone(), reason: "Issued twice.".into() };
+    let void = VoidInvoiceRequest { request_id: request_id(), name: other.name.clone(), explanation: "Issued twice.".into() };
     desk.owner.invoices().void_invoice(void).await.unwrap();
     let mail = mails_of(&desk.owner, MailKind::InvoiceVoided, 1).await.remove(0);
     assert_eq!((mail.attachments.len(), &mail.attachments[0]), (1, &other.name));
@@ -261,7 +261,7 @@ async fn a_statement_says_what_is_late_and_given_back_and_leaves_an_unpaid_purch
         request_id: request_id(),
         parent: back.name.clone(),
         amount: amount("AUD", 20, 0),
-        reason: "Goodwill.".into(),
+        explanation: "Goodwill.".into(),
     };
     let note = owner.invoices().create_credit_note(note).await.unwrap().into_inner().credit_note.unwrap();
     advance(world, first_of(3) + 3_600).await;

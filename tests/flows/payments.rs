@@ -4,6 +4,7 @@ use crate::{
     clocks::{advance, start},
     invariants,
     invoices::{draft, issued, line, read, taxed},
+    reversals::told,
     top_ups::{buy, card},
     wallets::grant,
 };
@@ -241,7 +242,13 @@ async fn a_slow_card_keeps_the_payment_open_until_it_settles(world: &World) {
     let void = VoidHoldRequest { request_id: request_id(), name: held.name };
     assert_eq!(reason(&service.holds().void_hold(void).await.unwrap_err()), "HOLD_OWNER");
     let write_off = WriteOffInvoiceRequest { request_id: request_id(), name: till.invoice.name.clone() };
-    assert_eq!(reason(&till.owner.invoices().write_off_invoice(write_off).await.unwrap_err()), "PAYMENT_PENDING");
+    let pending = till.owner.invoices().write_off_invoice(write_off).await.unwrap_err();
+    assert_eq!((reason(&pending).as_str(), &told(&pending)["payment"]), ("PAYMENT_PENDING", &payment.name));
+    let mut twice = till.request(vec![by("", None)]);
+    twice.invoices = vec![InvoiceToPay { invoice: till.invoice.name.clone(), amount: amount("USD", 1, 0) }];
+    let twice = pay(&till.admin, twice).await.unwrap_err();
+    let told = told(&twice);
+    assert_eq!((reason(&twice).as_str(), &told["payment"], &told["invoice"]), ("PAYMENT_PENDING", &payment.name, &till.invoice.name));
     advance(world, START + 2 * 3_600).await;
     let read = till.admin.payments().get_payment(GetPaymentRequest { name: payment.name.clone() }).await.unwrap().into_inner();
     assert_eq!((read.payment.unwrap().state(), till.invoice().await.state()), (State::Succeeded, invoice::State::Paid));
@@ -310,7 +317,7 @@ async fn what_cannot_be_paid_is_refused_before_anything_moves(world: &World) {
     let stranger = world.someone("CUSTOMER_ADMIN", Some(&stranger));
     let foreign = stranger.payments().create_payment(till.request(vec![credit(None)])).await.unwrap_err();
     assert_eq!(foreign.code(), Code::NotFound);
-    let void = VoidInvoiceRequest { request_id: request_id(), name: till.invoice.name.clone(), reason: "Wrong".into() };
+    let void = VoidInvoiceRequest { request_id: request_id(), name: till.invoice.name.clone(), explanation: "Wrong".into() };
     till.owner.invoices().void_invoice(void).await.unwrap();
     assert_eq!(refusal(vec![by(&method, None)]).await, "INVOICE_STATE");
     let list = ListPaymentsRequest { parent: till.customer.clone(), ..Default::default() };

@@ -274,8 +274,12 @@ pub(crate) async fn pay(desk: &Desk, money: Option<Money>) {
 }
 
 pub(crate) async fn credit(desk: &Desk, money: Option<Money>) {
-    let note =
-        CreateCreditNoteRequest { request_id: request_id(), parent: desk.invoice.name.clone(), amount: money, reason: "Goodwill".into() };
+    let note = CreateCreditNoteRequest {
+        request_id: request_id(),
+        parent: desk.invoice.name.clone(),
+        amount: money,
+        explanation: "Goodwill".into(),
+    };
     desk.owner.invoices().create_credit_note(note).await.unwrap();
 }
 

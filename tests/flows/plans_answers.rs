@@ -16,7 +16,7 @@ use payterms_proto::{
     plans::v1::{
         AcceptCounterOfferRequest, ApprovalBand, CancelPlanRequest, CounterPlanRequest, DeclineCounterOfferRequest, ListPlanHistoryRequest,
         PlanSettings, RefusalBand, RefusePlanRequest, Schedule, WithdrawPlanRequest,
-        plan::State,
+        plan::{self, State},
         plan_history_entry::Side,
         schedule::{Interval, Kind},
     },
@@ -111,7 +111,7 @@ async fn the_bands_answer_by_themselves(world: &World) {
     assert_eq!((yes.state(), blocked(&desk).await.map(|own| own.0)), (State::Active, Some(Reason::PaymentPlanActive)));
     let large = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Large", amount("USD", 501, 0))])).await;
     let no = propose(&desk.admin, proposal(&desk.customer, &[&large], monthly(2, 31))).await.unwrap();
-    assert_eq!((no.state(), no.explanation.as_str()), (State::Refused, "BAND"));
+    assert_eq!((no.state(), no.reason(), no.explanation.as_str()), (State::Refused, plan::Reason::Band, ""));
     assert_eq!(read(&desk.owner, &large.name).await.unwrap().block, None);
     let between = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Between", amount("USD", 300, 0))])).await;
     let open = propose(&desk.admin, proposal(&desk.customer, &[&between], monthly(2, 31))).await.unwrap();
@@ -128,7 +128,7 @@ async fn without_an_answer_it_lapses(world: &World) {
     assert_eq!(self::plan(&desk.admin, &plan.name).await.state(), State::Proposed);
     advance(world, START + 14 * DAY).await;
     let lapsed = self::plan(&desk.admin, &plan.name).await;
-    assert_eq!((lapsed.state(), lapsed.explanation.as_str(), blocked(&desk).await), (State::Lapsed, "TIME_LIMIT", None));
+    assert_eq!((lapsed.state(), lapsed.reason(), blocked(&desk).await), (State::Lapsed, plan::Reason::TimeLimit, None));
     // The day before the first date is the last one for an answer.
     let soon = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], deferral(2026, 1, 20))).await.unwrap();
     advance(world, MIDNIGHT + 19 * DAY).await;

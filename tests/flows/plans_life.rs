@@ -19,7 +19,8 @@ use payterms_proto::{
     },
     plans::v1::{
         CancelPlanRequest, ListPlansRequest, Plan, PlanSettings, RefusalBand, ReinstatePlanRequest, RetryPlanCollectionRequest,
-        plan::State, plan_settings::BreachConsequence,
+        plan::{Reason, State},
+        plan_settings::BreachConsequence,
     },
     wallet::v1::{SetCollectionMethodRequest, payment_method::Kind},
 };
@@ -277,7 +278,7 @@ async fn plans_show_by_state_date_and_in_the_overview(world: &World) {
     advance(world, MIDNIGHT + 40 * DAY).await;
     assert_eq!(self::plan(&desk.admin, &plan.name).await.state(), State::Breached);
     let again = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(2, 31))).await.unwrap();
-    assert_eq!((again.state(), again.explanation.as_str()), (State::Refused, "BAND"), "who breached a plan");
+    assert_eq!((again.state(), again.reason(), again.explanation.as_str()), (State::Refused, Reason::Band, ""), "who breached a plan");
     invariants::hold(world).await;
     plans_agree(world).await;
 }

@@ -168,8 +168,12 @@ async fn a_month_that_deposits_paid_is_invoiced_with_tax_and_paid_already(world:
     assert_eq!(posted(&desk.owner, &usd).await, nanos("USD", 36, 990_000_000), "what is invoiced is taken once: 50.00 less 13.01");
     advance(world, first_of(4)).await;
     assert_eq!(invoices_of(&desk.admin, &desk.customer).await.len(), 1, "nothing used, no invoice");
-    let note =
-        CreateCreditNoteRequest { request_id: request_id(), parent: invoice.name, amount: amount("USD", 3, 1), reason: "Goodwill".into() };
+    let note = CreateCreditNoteRequest {
+        request_id: request_id(),
+        parent: invoice.name,
+        amount: amount("USD", 3, 1),
+        explanation: "Goodwill".into(),
+    };
     let refund = desk.owner.invoices().create_credit_note(note).await.unwrap().into_inner().refund.unwrap();
     assert_eq!(refund.parts[0].destination(), Destination::Credit);
     assert_eq!(posted(&desk.owner, &usd).await, amount("USD", 40, 0));

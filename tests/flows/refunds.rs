@@ -32,7 +32,7 @@ on_both!(
 );
 
 fn note_of(invoice: &str, money: Option<Money>) -> CreateCreditNoteRequest {
-    CreateCreditNoteRequest { request_id: request_id(), parent: invoice.into(), amount: money, reason: "Goodwill".into() }
+    CreateCreditNoteRequest { request_id: request_id(), parent: invoice.into(), amount: money, explanation: "Goodwill".into() }
 }
 
 async fn note(till: &Till, cents: i64) -> Result<CreateCreditNoteResponse, Status> {

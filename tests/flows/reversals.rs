@@ -250,7 +250,7 @@ pub(crate) async fn a_closed_month_is_credited_on_its_invoice_and_its_lots_come_
         request_id: request_id(),
         parent: invoice.name.clone(),
         amount: amount("USD", units, 0),
-        reason: "Texts that were not sent".into(),
+        explanation: "Texts that were not sent".into(),
     };
     let refund = desk.owner.invoices().create_credit_note(note(1)).await.unwrap().into_inner().refund.unwrap();
     assert_eq!(refund.parts[0].destination(), Destination::Credit);
@@ -289,7 +289,7 @@ async fn of_a_use_that_is_billed_in_part_the_rest_goes_back(world: &World) {
     assert_eq!((reason(&refused).as_str(), told(&refused)["left"].as_str()), ("USAGE_INVOICED", "0"));
     assert_eq!(posted(&desk.owner, &wallet).await, amount("USD", 48, 0), "43.00 of the deposit, and the grant");
     let (request_id, parent) = (request_id(), invoice.name.clone());
-    let note = CreateCreditNoteRequest { request_id, parent, amount: amount("USD", 7, 0), reason: "No calls".into() };
+    let note = CreateCreditNoteRequest { request_id, parent, amount: amount("USD", 7, 0), explanation: "No calls".into() };
     desk.owner.invoices().create_credit_note(note).await.unwrap();
     assert_eq!(posted(&desk.owner, &wallet).await, amount("USD", 55, 0));
     invariants::hold(world).await;

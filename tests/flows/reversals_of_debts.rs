@@ -59,7 +59,7 @@ async fn a_fee_that_an_invoice_bills_is_not_taken_off_another_debt(world: &World
     reverse(&desk.owner, of(&wallet, &second, None)).await.unwrap();
     assert_eq!(posted(&desk.owner, &wallet).await, amount("USD", 0, 0));
     let (request_id, parent) = (request_id(), invoice.name.clone());
-    let note = CreateCreditNoteRequest { request_id, parent, amount: amount("USD", 30, 0), reason: "No number".into() };
+    let note = CreateCreditNoteRequest { request_id, parent, amount: amount("USD", 30, 0), explanation: "No number".into() };
     desk.owner.invoices().create_credit_note(note).await.unwrap();
     assert_eq!(posted(&desk.owner, &wallet).await, amount("USD", 30, 0));
     all_holds(world).await;
@@ -153,7 +153,7 @@ async fn a_month_keeps_its_last_hours_through_a_change_of_zone(world: &World) {
     let refused = until(refused, |refused| told(refused).contains_key("invoice")).await;
     assert_eq!((reason(&refused).as_str(), told(&refused)["invoice"].as_str()), ("USAGE_INVOICED", invoice.name.as_str()));
     let (request_id, parent) = (request_id(), invoice.name.clone());
-    let note = CreateCreditNoteRequest { request_id, parent, amount: amount("USD", 12, 0), reason: "No calls".into() };
+    let note = CreateCreditNoteRequest { request_id, parent, amount: amount("USD", 12, 0), explanation: "No calls".into() };
     let refund = desk.owner.invoices().create_credit_note(note).await.unwrap().into_inner().refund.unwrap();
     assert!(!refund.name.is_empty());
     assert_eq!(posted(&desk.owner, &wallet).await, amount("USD", 30, 0));

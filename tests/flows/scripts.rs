@@ -131,7 +131,7 @@ impl Player<'_> {
         let (seed, name, mut invoices) = (self.seed, invoice.name.clone(), self.owner.invoices());
         match self.dice.random_range(0..6) {
             0 => {
-                let void = VoidInvoiceRequest { request_id: request_id(), name, reason: "Wrong".into() };
+                let void = VoidInvoiceRequest { request_id: request_id(), name, explanation: "Wrong".into() };
                 answered("void", seed, &invoices.void_invoice(void).await)
             }
             1 => answered("write off", seed, &invoices.write_off_invoice(WriteOffInvoiceRequest { request_id: request_id(), name }).await),
@@ -151,7 +151,8 @@ impl Player<'_> {
             }
             _ => {
                 let money = self.money(60);
-                let note = CreateCreditNoteRequest { request_id: request_id(), parent: name, amount: money, reason: "Goodwill".into() };
+                let note =
+                    CreateCreditNoteRequest { request_id: request_id(), parent: name, amount: money, explanation: "Goodwill".into() };
                 answered("credit note", seed, &invoices.create_credit_note(note).await)
             }
         }

@@ -5,14 +5,19 @@ use crate::{
     invariants,
     invoices::{draft, issued, line},
     lines,
+    metered::yard,
     payments::{by, credit, till},
+    postpaid::used,
+    reversals::{of, records, reverse, told},
     top_ups::{buy, card},
     wallets::grant,
 };
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{ApplyCreditRequest, InvoiceToPay, Payment, QuotePaymentRequest, invoice::State},
-    wallet::v1::{CaptureHoldRequest, Minimum, TaxKind, UpdateWalletSettingsRequest, WalletSettings, payment_method::Kind},
+    wallet::v1::{
+        CaptureHoldRequest, Minimum, ReverseMeteredUseRequest, TaxKind, UpdateWalletSettingsRequest, WalletSettings, payment_method::Kind,
+    },
 };
 use payterms_suite::{
     Session,
@@ -27,6 +32,7 @@ on_both!(
     credit_is_applied_as_far_as_it_goes,
     a_quote_says_what_is_missing,
     taxed_credit_says_why_it_does_not_pay,
+    each_reversal_names_the_other_where_that_is_right,
 );
 
 async fn apply(session: &Session, customer: &str, invoice: &str, money: Option<Money>) -> Result<Payment, Status> {
@@ -138,5 +144,30 @@ async fn taxed_credit_says_why_it_does_not_pay(world: &World) {
     );
     let paid = apply(&admin, &customer, &invoice.name, None).await.unwrap();
     assert_eq!(paid.tenders[0].amount, amount("AUD", 10, 0), "what may pay does");
+    invariants::hold(world).await;
+}
+
+async fn each_reversal_names_the_other_where_that_is_right(world: &World) {
+    let yard = yard(world, Some("tok_visa")).await;
+    yard.enable("maps").await.unwrap();
+    let billed = yard.uses(world, "maps", "100", None).await.unwrap();
+    let id = billed.name.rsplit('/').next().unwrap();
+    let other = reverse(&yard.owner, of(&yard.wallet, id, None)).await.unwrap_err();
+    assert_eq!((reason(&other).as_str(), told(&other)["verb"].as_str()), ("NOT_REVERSIBLE", "ReverseMeteredUse"));
+    grant(world, &yard.wallet, amount("USD", 5, 0), 0).await;
+    used(&world.someone("SERVICE", None), &yard.wallet, ("calls", "2", amount("USD", 1, 0))).await.unwrap();
+    let paid = records(&yard.owner, &yard.wallet).await.into_iter().find(|own| own.product == "calls").unwrap();
+    let request = ReverseMeteredUseRequest {
+        request_id: request_id(),
+        usage_record: paid.name.clone(),
+        explanation: "Counted twice".into(),
+        ..ReverseMeteredUseRequest::default()
+    };
+    let other = yard.owner.reversals().reverse_metered_use(request).await.unwrap_err();
+    assert_eq!((reason(&other).as_str(), told(&other)["verb"].as_str()), ("NOT_REVERSIBLE", "ReverseTransfer"));
+    assert_eq!((told(&other)["transfer_id"].as_str(), other.message().contains("ReverseTransfer")), (paid.transfer_id.as_str(), true));
+    let id = paid.name.rsplit('/').next().unwrap();
+    let other = reverse(&yard.owner, of(&yard.wallet, id, None)).await.unwrap_err();
+    assert_eq!(told(&other)["transfer_id"], paid.transfer_id, "a use is named where its transfer is needed");
     invariants::hold(world).await;
 }

@@ -41,7 +41,7 @@ on_both!(
 const HOUR: i64 = 3_600;
 
 async fn note(owner: &Session, invoice: &str, money: Option<Money>) {
-    let note = CreateCreditNoteRequest { request_id: request_id(), parent: invoice.into(), amount: money, reason: "Goodwill".into() };
+    let note = CreateCreditNoteRequest { request_id: request_id(), parent: invoice.into(), amount: money, explanation: "Goodwill".into() };
     owner.invoices().create_credit_note(note).await.unwrap();
 }
 

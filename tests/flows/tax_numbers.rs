@@ -58,8 +58,8 @@ async fn set(session: &Session, name: &str, number: &str) -> Result<Customer, St
 }
 
 fn finding(name: &str, number: &str, state: State) -> VerifyTaxNumberRequest {
-    let note = "Certificate of the tax office, 2 June".into();
-    VerifyTaxNumberRequest { request_id: request_id(), name: name.into(), tax_id: number.into(), state: state.into(), note }
+    let explanation = "Certificate of the tax office, 2 June".into();
+    VerifyTaxNumberRequest { request_id: request_id(), name: name.into(), tax_id: number.into(), state: state.into(), explanation }
 }
 
 /// What a person found out.
@@ -92,11 +92,15 @@ pub(crate) async fn a_person_verifies_a_number_and_only_that_takes_tax_off(world
     let verified = judged(&staff, &name, NUMBER, State::Verified).await.unwrap();
     let known = number(&verified);
     assert_eq!((known.state(), rate(&verified).as_str()), (State::Verified, "0"));
-    assert!(known.note.starts_with("Certificate") && !known.verifier.is_empty() && known.consultation_number.is_empty());
+    assert!(known.explanation.starts_with("Certificate") && !known.verifier.is_empty() && known.consultation_number.is_empty());
     let days = known.recheck_time.unwrap().seconds - known.check_time.unwrap().seconds;
     assert_eq!(days, 90 * DAY);
     let seen = number(&customer(&admin, &name).await);
-    assert_eq!((seen.state(), seen.note.as_str(), seen.verifier.as_str()), (State::Verified, "", ""), "who looked is the tenant's to know");
+    assert_eq!(
+        (seen.state(), seen.explanation.as_str(), seen.verifier.as_str()),
+        (State::Verified, "", ""),
+        "who looked is the tenant's to know"
+    );
     let now = read(&owner, &before.name).await.unwrap();
     assert_eq!((now.total.clone(), now.etag != before.etag), (amount("EUR", 100, 0), true));
     assert!(now.taxes[0].sentence.starts_with("Reverse charge"));
@@ -230,9 +234,9 @@ async fn a_number_that_cannot_be_right_is_refused_with_what_is_wrong(world: &Wor
     let imported = owner.customers().import_customers(import).await.unwrap().into_inner();
     assert_eq!((imported.added_count, imported.refused_count), (1, 1));
     assert!(imported.rows[1].violations[0].starts_with("tax_id: Its check digits"), "{:?}", imported.rows[1]);
-    let unsaid = VerifyTaxNumberRequest { note: String::new(), ..finding(&name, "51 824 753 556", State::Unverified) };
+    let unsaid = VerifyTaxNumberRequest { explanation: String::new(), ..finding(&name, "51 824 753 556", State::Unverified) };
     let unsaid = owner.customers().verify_tax_number(unsaid).await.unwrap_err();
-    assert_eq!(violations(&unsaid), ["state: ENUM_INVALID", "note: FIELD_REQUIRED"]);
+    assert_eq!(violations(&unsaid), ["state: ENUM_INVALID", "explanation: FIELD_REQUIRED"]);
     invariants::hold(world).await;
 }
 

@@ -93,7 +93,7 @@ pub(crate) async fn what_is_left_goes_back_in_parts_with_its_tax(world: &World) 
     let receipt = credited(&admin, &customer, 2).await;
     let note = &receipt.credit_notes[0];
     assert_eq!((note.amount.clone(), note.top_up_refund.as_str()), (amount("USD", 11, 1), first.name.as_str()));
-    assert_eq!((note.reason.as_str(), note.receipt_number.as_str()), ("The account is closed.", receipt.number.as_str()));
+    assert_eq!((note.explanation.as_str(), note.receipt_number.as_str()), ("The account is closed.", receipt.number.as_str()));
     assert!(note.number.starts_with("RCN-") && note.number.ends_with("-000001"), "{}", note.number);
     let get = GetDocumentRequest { name: note.name.clone() };
     assert!(admin.documents().get_document(get).await.unwrap().into_inner().document.unwrap().content.starts_with(b"%PDF"));

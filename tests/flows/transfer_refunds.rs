@@ -20,7 +20,9 @@ use payterms_proto::{
     invoicing::v1::{
         BankLine, CancelRefundRequest, CreatePaymentRequest, CreditBankLineRequest, ExplainInvoiceRequest, GetDocumentRequest,
         GetPaymentRequest, GetTransferRefundRequest, Invoice, InvoiceToPay, ListStatementsRequest, ListTransferRefundsRequest, MailKind,
-        MarkRefundSentRequest, Payment, RefundTransferRequest, TransferRefund, invoice,
+        MarkRefundSentRequest, Payment, RefundTransferRequest, TransferRefund,
+        credit_note::Reason,
+        invoice,
         transfer_refund::{Credit, State},
     },
     wallet::v1::{GetBalanceRequest, ListEntriesRequest, entry::Kind},
@@ -171,8 +173,8 @@ pub(crate) async fn bought_credit_goes_back_in_parts_with_its_tax(world: &World)
     assert_eq!((order.state(), order.paid, order.credited), (invoice::State::Paid, amount("AUD", 109, 99), amount("AUD", 110, 1)));
     let note = notes(&desk.owner, &of.order).await.remove(0);
     assert_eq!(
-        (note.name.as_str(), note.reason.as_str(), note.amount),
-        (sent.credit_note.as_str(), "TRANSFERRED_BACK", amount("AUD", 110, 1))
+        (note.name.as_str(), note.reason(), note.amount),
+        (sent.credit_note.as_str(), Reason::TransferredBack, amount("AUD", 110, 1))
     );
     assert_eq!((note.taxes[0].net.clone(), note.taxes[0].tax.clone()), (amount("AUD", 100, 1), amount("AUD", 10, 0)));
     let get = GetDocumentRequest { name: note.name.clone() };
@@ -229,7 +231,9 @@ pub(crate) async fn money_on_account_goes_to_the_account_that_it_came_from_alone
     let wrong = RefundTransferRequest { account: "12 3".into(), explanation: String::new(), from: 0, ..asked("", 5) };
     let fields: Vec<_> =
         violations(&refund(&admin, wrong).await.unwrap_err()).iter().map(|own| own.split(':').next().unwrap().to_owned()).collect();
-    assert_eq!(fields, ["from", "account", "account", "explanation"]);
+    assert_eq!(fields, ["from", "account", "explanation"]);
+    let empty = refund(&admin, asked("", 5)).await.unwrap_err();
+    assert_eq!(violations(&empty), ["account: FIELD_REQUIRED"], "one fault, one violation");
     assert_eq!(refused(&admin, asked("DE02120300000000202051", 20)).await, "PAYER_ACCOUNT_DIFFERS");
     assert_eq!(refused(&admin, RefundTransferRequest { from: Credit::TopUp.into(), ..asked(PAYER, 20) }).await, "TRANSFER_CREDIT_REQUIRED");
     assert_eq!(refused(&admin, ask(&payment, Credit::Surplus, amount("AUD", 20, 0))).await, "CURRENCY_MISMATCH");

@@ -18,7 +18,7 @@ use payterms_proto::{
     invoicing::v1::{
         CreatePaymentRequest, CreditNote, GetDocumentRequest, GetOutstandingRequest, Invoice, InvoiceToPay, ListCreditNotesRequest,
         MailKind, RaiseTransferTopUpRequest, Tenant, TransferTopUp, UnapplyPaymentRequest, UpdateTenantRequest, VoidInvoiceRequest,
-        WriteOffInvoiceRequest, bank_line::SuggestReason, invoice::State,
+        WriteOffInvoiceRequest, bank_line::SuggestReason, credit_note::Reason, invoice::State,
     },
     wallet::v1::{
         GetBalanceRequest, ListEntriesRequest, ListLotsRequest, Minimum, TaxKind, TurnOnPrepaymentRequest, UpdateWalletSettingsRequest,
@@ -139,10 +139,7 @@ async fn a_transfer_short_of_the_banks_fees_buys_what_came(world: &World) {
     let closed = read(&desk.owner, &invoice.name).await.unwrap();
     assert_eq!((closed.state(), closed.credited, closed.paid), (State::Paid, amount("AUD", 10, 0), amount("AUD", 210, 0)));
     let note = notes(&desk.owner, &invoice).await.remove(0);
-    assert_eq!(
-        (note.reason.as_str(), note.amount, note.taxes[0].tax.clone()),
-        ("TRANSFER_FEES", amount("AUD", 10, 0), amount("AUD", 0, 91))
-    );
+    assert_eq!((note.reason(), note.amount, note.taxes[0].tax.clone()), (Reason::TransferFees, amount("AUD", 10, 0), amount("AUD", 0, 91)));
     assert_eq!(desk.posted().await, amount("AUD", 190, 91), "what came keeps the remainder of the tax");
     let lots =
         desk.owner.lots().list_lots(ListLotsRequest { parent: desk.wallet.clone(), ..Default::default() }).await.unwrap().into_inner().lots;
@@ -172,7 +169,7 @@ async fn what_is_short_of_more_waits_thirty_days_and_is_no_debt(world: &World) {
     let lapsed = read(&desk.owner, &invoice.name).await.unwrap();
     assert_eq!((lapsed.state(), lapsed.credited, lapsed.past_due), (State::Paid, amount("AUD", 200, 0), false));
     let note = notes(&desk.owner, &invoice).await.remove(0);
-    assert_eq!((note.reason.as_str(), note.taxes[0].tax.clone()), ("NOT_TRANSFERRED", amount("AUD", 18, 18)));
+    assert_eq!((note.reason(), note.taxes[0].tax.clone()), (Reason::NotTransferred, amount("AUD", 18, 18)));
     let late = import(&desk.owner, camt_in("AUD", &[("200.00", &invoice.number, "B2")])).await.unwrap();
     let late = &late.bank_lines[0];
     assert_eq!(late.suggest_reasons().collect::<Vec<_>>(), [SuggestReason::InvoiceNotOpen], "a person says whose it is");
@@ -210,7 +207,7 @@ pub(crate) async fn nothing_else_pays_it_and_nothing_takes_it_back(world: &World
     let back = UnapplyPaymentRequest { request_id: request_id(), payment: payment.name, invoice: invoice.name.clone(), amount: None };
     assert_eq!(reason(&desk.owner.refunds().unapply_payment(back).await.unwrap_err()), "TOP_UP_INVOICE");
     let other = raise(&desk.owner, request(&desk.customer, amount("AUD", 300, 0))).await.unwrap();
-    let void = VoidInvoiceRequest { request_id: request_id(), name: other.name, reason: "Ordered twice".into() };
+    let void = VoidInvoiceRequest { request_id: request_id(), name: other.name, explanation: "Ordered twice".into() };
     let gone = desk.owner.invoices().void_invoice(void).await.unwrap().into_inner().invoice.unwrap();
     assert_eq!(gone.state(), State::Void);
     invariants::books_agree(world).await;

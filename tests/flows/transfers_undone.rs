@@ -10,7 +10,7 @@ use crate::{
     wallets::debit,
 };
 use payterms_proto::{
-    invoicing::v1::{Invoice, ListInvoicesRequest, MailKind, bank_line, invoice::State},
+    invoicing::v1::{Invoice, ListInvoicesRequest, MailKind, bank_line, credit_note::Reason, invoice::State},
     wallet::v1::{Balance, GetBalanceRequest},
 };
 use payterms_suite::client::amount;
@@ -48,10 +48,10 @@ async fn a_transfer_that_bought_credit_is_taken_back_whole(world: &World) {
     assert_eq!(undone.state(), bank_line::State::Unmatched);
     let closed = read(&desk.owner, &order.name).await.unwrap();
     assert_eq!((closed.state(), closed.paid, closed.credited), (State::Void, amount("AUD", 0, 0), amount("AUD", 220, 0)));
-    let mut reasons: Vec<_> = notes(&desk.owner, &order).await.into_iter().map(|note| (note.reason, note.amount)).collect();
-    reasons.sort_by(|one, other| one.0.cmp(&other.0));
-    let expected = [("TRANSFER_FEES", amount("AUD", 10, 0)), ("TRANSFER_TAKEN_BACK", amount("AUD", 210, 0))];
-    assert_eq!(reasons, expected.map(|(reason, amount)| (reason.to_owned(), amount)));
+    let mut reasons: Vec<_> = notes(&desk.owner, &order).await.into_iter().map(|note| (note.reason(), note.amount)).collect();
+    reasons.sort_by_key(|(reason, _)| *reason);
+    let expected = [(Reason::TransferFees, amount("AUD", 10, 0)), (Reason::TransferTakenBack, amount("AUD", 210, 0))];
+    assert_eq!(reasons, expected);
     assert_eq!((desk.posted().await, left(world).await), (amount("AUD", 0, 0), vec![]), "credit and tax are as before");
     let again = desk.newest().await;
     assert_eq!((again.state(), again.total.clone(), again.top_up.clone()), (State::Open, amount("AUD", 210, 0), order.top_up.clone()));

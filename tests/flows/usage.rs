@@ -2,6 +2,7 @@
 
 use crate::{invariants, wallets::grant};
 use payterms_proto::{
+    common::v1::ErrorReason,
     google::r#type::Decimal,
     wallet::v1::{GetWalletRequest, ListUsageRecordsRequest, RecordUsageRequest, RecordUsageStreamRequest},
 };
@@ -72,10 +73,10 @@ async fn a_stream_records_each_once_and_refuses_each_alone(world: &World) {
     };
     let first = send().await;
     assert_eq!((first.recorded_count, first.replayed_count, first.refused_count), (1_197, 1, 2));
-    let told: Vec<_> = first.refusals.iter().map(|refusal| (refusal.index, refusal.reason.as_str())).collect();
+    let told: Vec<_> = first.refusals.iter().map(|refusal| (refusal.index, refusal.reason())).collect();
     let mut told = told;
-    told.sort_unstable();
-    assert_eq!(told, [(7, "INSUFFICIENT_FUNDS"), (9, "FIELD_OUT_OF_RANGE")]);
+    told.sort_unstable_by_key(|(index, _)| *index);
+    assert_eq!(told, [(7, ErrorReason::InsufficientFunds), (9, ErrorReason::FieldOutOfRange)]);
     let second = send().await;
     assert_eq!((second.recorded_count, second.replayed_count, second.refused_count), (0, 1_198, 2));
     let read = service.wallets().get_wallet(GetWalletRequest { name: wallet.clone() }).await.unwrap().into_inner();

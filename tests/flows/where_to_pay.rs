@@ -83,7 +83,7 @@ async fn an_invoice_keeps_where_to_pay_and_its_mails_say_it(world: &World) {
         request_id: request_id(),
         parent: invoice.name.clone(),
         amount: amount("EUR", 34, 50),
-        reason: "Goodwill".into(),
+        explanation: "Goodwill".into(),
     };
     owner.invoices().create_credit_note(note).await.unwrap();
     remind(world, &[-3]).await;

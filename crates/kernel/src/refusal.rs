@@ -84,6 +84,18 @@ impl Refusal {
         Self::new(Kind::NotFound, "RESOURCE_NOT_FOUND", "There is no such resource. Check the name.")
     }
 
+    /// No tax rule of the tenant fits, so no document could be made. `needs_number`: one fits customers with a verified tax number.
+    #[must_use]
+    pub fn tax_unknown(country: &str, category: &str, needs_number: bool) -> Self {
+        let number = if needs_number { ", verify the customer's tax number with VerifyTaxNumber" } else { "" };
+        let message = format!(
+            "There is no tax rule for {country} and category {category:?}. Add one to tenant.tax_rules with UpdateTenant{number}, or \
+             correct customer.country with UpdateCustomer."
+        );
+        let refusal = Self::precondition("TAX_UNKNOWN", message).with("country", country).with("category", category);
+        refusal.with("verb", "UpdateTenant").with("field", "tenant.tax_rules")
+    }
+
     /// A refusal for invalid fields. It takes the reason of the first one.
     #[must_use]
     pub fn invalid(violations: Vec<Violation>) -> Self {

@@ -9,11 +9,13 @@
 mod citations;
 mod configuration;
 mod errors;
+mod field_words;
 mod languages;
 mod movements;
 mod neighbours;
 mod readmes;
 mod recipes;
+mod refusals;
 mod rooms;
 mod schema_versions;
 mod states;

@@ -65,6 +65,7 @@ pub fn check(root: &Path) -> Result<(), String> {
     crate::recipes::check(root, &mut wrong);
     crate::movements::check(root, &mut wrong);
     crate::languages::check(&mut wrong);
+    crate::field_words::check(&mut wrong);
     wrong.extend(crate::states::check(root).err());
     wrong.extend(crate::readmes::check(root).err());
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
@@ -126,11 +127,13 @@ fn reasons(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
     let Ok(pool) = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET) else { return };
     let Some(reasons) = pool.get_enum_by_name("payterms.common.v1.ErrorReason") else { return };
     let known: BTreeSet<_> = reasons.values().skip(1).map(|value| value.name().trim_start_matches("ERROR_REASON_").to_owned()).collect();
-    let code: String = files
-        .iter()
-        .filter(|file| !file.starts_with(root.join("tests")) && !file.starts_with(root.join("crates/xtask")))
-        .filter_map(|file| fs::read_to_string(file).ok())
-        .collect();
+    let answering = |file: &&PathBuf| !file.starts_with(root.join("tests")) && !file.starts_with(root.join("crates/xtask"));
+    let answering: Vec<_> = files.iter().filter(answering).collect();
+    for file in answering.iter().filter(|file| !file.ends_with("tests.rs") && !file.to_string_lossy().ends_with("_tests.rs")) {
+        crate::refusals::check(root, file, wrong);
+    }
+    let code: String = answering.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
+    crate::errors::check(&code, wrong);
     for reason in known.iter().filter(|reason| !code.contains(&format!("\"{reason}\""))) {
         wrong.push(format!("error_reason.proto: {reason} is never given"));
     }

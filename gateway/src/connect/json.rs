@@ -1,14 +1,14 @@
 //! Messages as JSON, by the rules of `ProtoJSON`. What does not fit is refused with the field's path.
 
 use super::unambiguous::{Left, Unambiguous};
-use payterms_chassis::error::{DOMAIN, field_violation, status};
+use payterms_chassis::error::{DOMAIN, detailed, field_violation, status};
 use prost_reflect::{DeserializeOptions, DynamicMessage, Kind, MessageDescriptor};
 use serde::de::DeserializeSeed;
 use serde_json::de::SliceRead;
 use serde_path_to_error::{Path, Segment, Track};
 use std::collections::HashMap;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::ErrorDetails;
 
 /// The most names that a refusal lists.
 const MOST_NAMES: usize = 60;
@@ -56,7 +56,7 @@ fn refusal(kind: &MessageDescriptor, field: &str, text: &str) -> Status {
     let mut details = ErrorDetails::with_error_info("MALFORMED_MESSAGE", DOMAIN, HashMap::new());
     details.set_bad_request(vec![field_violation(field.to_owned(), "MALFORMED_MESSAGE", format!("{text}."))]);
     let message = format!("The JSON is no {}: {place}{text}.", kind.name());
-    Status::with_error_details(Code::InvalidArgument, message, details)
+    detailed(Code::InvalidArgument, message, details)
 }
 
 fn too_many() -> Status {

@@ -77,7 +77,7 @@ pub struct Credit;
 
 impl Service for Credit {
     const NAME: &'static str = "credit";
-    const SCHEMA_VERSION: &'static str = "credit_0007_periods";
+    const SCHEMA_VERSION: &'static str = "credit_0008_plan_names";
     type Options = Options;
 
     fn check_for_production(options: &Options, objections: &mut Objections) {

@@ -2,7 +2,7 @@
 //! service's permits. So a caller that sends half of a message holds nothing that others need, and a body that was cut off can
 //! be told from one that arrived and does not decode.
 
-use crate::wire::error::{DOMAIN, status};
+use crate::wire::error::{DOMAIN, detailed, status};
 use axum::{
     BoxError,
     body::{Body, HttpBody},
@@ -14,7 +14,7 @@ use prost::Message;
 use std::{collections::HashMap, sync::LazyLock, time::Duration};
 use tokio::{sync::Semaphore, time::Instant};
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::ErrorDetails;
 
 /// How long a body of any size may take to arrive.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
@@ -166,7 +166,7 @@ fn late() -> Status {
 pub fn cut(message: &str) -> Status {
     let mut details = ErrorDetails::with_error_info("UNAVAILABLE", DOMAIN, HashMap::new());
     details.set_retry_info(Some(Duration::from_millis(500)));
-    Status::with_error_details(Code::Unavailable, message, details)
+    detailed(Code::Unavailable, message, details)
 }
 
 /// The status of a message beyond the limit.

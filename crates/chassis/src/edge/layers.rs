@@ -25,7 +25,7 @@ use crate::{
     wire::{
         call::{Caller, Scope},
         deadline::DEADLINE,
-        error::{DOMAIN, status},
+        error::{DOMAIN, detailed, status},
         identity::{TokenFault, Verifier},
     },
 };
@@ -46,7 +46,7 @@ use std::{
 };
 use tokio::sync::Semaphore;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::ErrorDetails;
 use tracing::Instrument;
 
 /// The deadline of a call without one, and the longest that any call may ask for.
@@ -169,7 +169,7 @@ fn canonical(bare: &Status) -> Status {
         Code::Unavailable => {
             let mut details = ErrorDetails::with_error_info("UNAVAILABLE", DOMAIN, HashMap::new());
             details.set_retry_info(Some(Duration::from_millis(500)));
-            Status::with_error_details(Code::Unavailable, "A part that is needed does not answer. Retry with the same request id.", details)
+            detailed(Code::Unavailable, "A part that is needed does not answer. Retry with the same request id.", details)
         }
         // Before a handler runs, tonic reports a message that does not decode as INTERNAL. The body had arrived completely.
         _ => status(Code::InvalidArgument, "MALFORMED_MESSAGE", "The bytes are not the message that the method takes."),
@@ -265,7 +265,7 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
         let mut details = ErrorDetails::with_error_info("OVERLOADED", DOMAIN, HashMap::new());
         details.set_retry_info(Some(Duration::from_millis(200)));
         let message = "The service has more calls than it takes at once. Retry after the delay.";
-        return refuse(Status::with_error_details(Code::ResourceExhausted, message, details));
+        return refuse(detailed(Code::ResourceExhausted, message, details));
     };
     let tenant = request.extensions().get::<Scope>().and_then(|scope| scope.caller.tenant.clone());
     if let Some(tenant) = &tenant {
@@ -317,11 +317,7 @@ pub fn admit(
             };
             let has = if caller.roles.is_empty() { "none".to_owned() } else { caller.roles.join(", ") };
             let message = format!("{needs}; the token has {has}.");
-            Err(Box::new(Status::with_error_details(
-                Code::PermissionDenied,
-                message,
-                ErrorDetails::with_error_info("ROLE_REQUIRED", DOMAIN, metadata),
-            )))
+            Err(Box::new(detailed(Code::PermissionDenied, message, ErrorDetails::with_error_info("ROLE_REQUIRED", DOMAIN, metadata))))
         }
     }
 }

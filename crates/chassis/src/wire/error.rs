@@ -2,6 +2,7 @@
 
 use crate::wire::deadline::DEADLINE;
 use payterms_kernel::{Kind, Refusal, Violation, money::MoneyError};
+use payterms_proto::{common::v1::ErrorReason, reasons};
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr};
 use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
@@ -50,6 +51,12 @@ impl From<MoneyError> for AppError {
 #[must_use]
 pub fn reason(status: &Status) -> Option<String> {
     status.get_error_details().error_info().filter(|info| info.domain == DOMAIN).map(|info| info.reason.clone())
+}
+
+/// The value of the contract's enum for one of our reasons; unspecified for anything else.
+#[must_use]
+pub fn reason_value(reason: &str) -> ErrorReason {
+    ErrorReason::from_str_name(&format!("ERROR_REASON_{reason}")).unwrap_or_default()
 }
 
 impl From<Status> for AppError {
@@ -186,7 +193,56 @@ impl From<AppError> for Status {
 /// A status with its one `ErrorInfo` and nothing else.
 #[must_use]
 pub fn status(code: Code, reason: &'static str, message: &str) -> Status {
-    Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new()))
+    detailed(code, message, ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new()))
+}
+
+/// A status with these details: the one way to make one with an `ErrorInfo` of ours. In a debug build its code and metadata are what the
+/// contract says of the reason, or it becomes a fault that says what is not documented.
+#[must_use]
+pub fn detailed(code: Code, message: impl Into<String>, details: ErrorDetails) -> Status {
+    if cfg!(debug_assertions) {
+        let undocumented = undocumented(code, &details);
+        if !undocumented.is_empty() {
+            tracing::error!(?undocumented, "a refusal is not as error_reason.proto says");
+            let message = format!("Not in error_reason.proto: {}.", undocumented.join(", "));
+            return Status::with_error_details(Code::Internal, message, ErrorDetails::with_error_info("INTERNAL", DOMAIN, HashMap::new()));
+        }
+    }
+    Status::with_error_details(code, message, details)
+}
+
+/// What a status says that the contract does not say of its reason.
+fn undocumented(code: Code, details: &ErrorDetails) -> Vec<String> {
+    let Some(info) = details.error_info() else { return vec!["no reason".to_owned()] };
+    let Some(doc) = reasons::documented(&info.reason) else { return vec![info.reason.clone()] };
+    let keys: Vec<_> = info.metadata.keys().map(String::as_str).collect();
+    let conditions = details.precondition_failure().map_or(&[][..], |failure| &failure.violations);
+    let others: Vec<_> = conditions.iter().map(|condition| condition.r#type.as_str()).collect();
+    doc.undocumented(code_name(code), &keys, &others, details.retry_info().is_some())
+}
+
+/// The name of a code, as gRPC writes it.
+#[must_use]
+pub fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
 }
 
 /// What is wrong with one field: a reason for programs, and a sentence for people.
@@ -234,13 +290,25 @@ pub fn refused(refusal: Refusal) -> Status {
         details.set_retry_info(Some(Duration::from_millis(500)));
     }
     let message: String = refusal.message.chars().take(LONGEST_MESSAGE).collect();
-    Status::with_error_details(code, message, details)
+    detailed(code, message, details)
 }
 
 #[cfg(test)]
 mod tests {
     use super::refused;
     use payterms_kernel::{Condition, Refusal, Violation};
+
+    #[test]
+    fn what_the_contract_does_not_say_of_a_reason_is_a_fault() {
+        use payterms_kernel::Kind;
+        use tonic::Code;
+        let state = Refusal::state("HOLD_STATE", "The hold", "VOIDED", &[]);
+        assert_eq!(refused(state.clone()).code(), Code::FailedPrecondition);
+        for wrong in [state.with("hint", 1), Refusal::new(Kind::Denied, "HOLD_STATE", "No."), Refusal::precondition("UNHEARD", "No.")] {
+            let status = refused(wrong);
+            assert!(status.code() == Code::Internal && status.message().starts_with("Not in error_reason.proto"), "{status:?}");
+        }
+    }
 
     #[test]
     fn a_refusal_of_very_much_still_fits_a_header() {

@@ -13,7 +13,7 @@ use payterms_proto::{
     invoicing::v1::{
         Address, BusinessDetails, CorrectInvoiceRequest, CreateCustomerRequest, Customer, DownloadDocumentsRequest, GetInvoiceRequest,
         ImportBankStatementRequest, Invoice, ListCreditNotesRequest, ListInvoicesRequest, ListMailsRequest, MailKind,
-        RaiseTransferTopUpRequest, Tenant, TransferTopUp, UpdateCustomerRequest, UpdateTenantRequest, invoice::State,
+        RaiseTransferTopUpRequest, Tenant, TransferTopUp, UpdateCustomerRequest, UpdateTenantRequest, credit_note::Reason, invoice::State,
     },
     wallet::v1::{
         AskPostpaidRequest, CreateRecurringFeeRequest, DecidePostpaidRequest, GetBalanceRequest, ListWalletsRequest, OpenWalletRequest,
@@ -149,7 +149,7 @@ async fn transfer(stage: &Stage, account: &Account) -> Result<(), String> {
     must_hold(paid.credited == amount("AUD", 7, 50), "what the banks kept is credit-noted")?;
     let notes = ListCreditNotesRequest { parent: invoice.name.clone(), ..Default::default() };
     let notes = account.staff.invoices().list_credit_notes(notes).await.map_err(sentence_of)?.into_inner().credit_notes;
-    must_hold(notes.first().is_some_and(|note| note.reason == "TRANSFER_FEES"), "the note says that it is for fees")?;
+    must_hold(notes.first().is_some_and(|note| note.reason() == Reason::TransferFees), "the note says that it is for fees")?;
     let posted = account.posted().await?;
     must_hold(posted == amount("AUD", 193, 18), "the credit is what came, less its tax")?;
     stage.print_step("Bank", &format!("212.50 AUD arrive; 7.50 are credit-noted as fees; the wallet has {}.", shown(posted.as_ref())));
@@ -216,7 +216,7 @@ async fn documents(stage: &Stage, account: &Account, invoice: &Invoice) -> Resul
     let renamed = Customer { name: account.customer.clone(), legal_name: "Outback Logistics Pty Ltd".to_owned(), ..Customer::default() };
     let update = UpdateCustomerRequest { request_id: request_id(), customer: Some(renamed), update_mask: mask(&["legal_name"]) };
     account.owner.customers().update_customer(update).await.map_err(sentence_of)?;
-    let correct = CorrectInvoiceRequest { request_id: request_id(), name: invoice.name.clone(), reason: "New name".to_owned() };
+    let correct = CorrectInvoiceRequest { request_id: request_id(), name: invoice.name.clone(), explanation: "New name".to_owned() };
     let version =
         account.owner.invoices().correct_invoice(correct).await.map_err(sentence_of)?.into_inner().invoice_version.unwrap_or_default();
     must_hold(version.version == 2 && version.number == invoice.number, "outside the EU it is a new version of the same number")?;

@@ -211,7 +211,7 @@ fn principal(terms: &Terms, (rules, points): (&[RuleOutcome], &[Points]), (by_sc
     let mut reasons: Vec<Reason> = Vec::new();
     for worst in [Outcome::Decline, Outcome::Refer] {
         let matched = terms.rules.iter().zip(rules).filter(|(_, came)| came.matched && came.outcome == worst);
-        reasons.extend(matched.map(|(rule, _)| Reason { code: rule.code.clone(), text: rule.reason.clone() }));
+        reasons.extend(matched.map(|(rule, _)| Reason { code: rule.code.clone(), text: rule.explanation.clone() }));
     }
     match by_limit {
         Outcome::Approve => {}
@@ -227,7 +227,7 @@ fn principal(terms: &Terms, (rules, points): (&[RuleOutcome], &[Points]), (by_sc
     if by_score > Outcome::Approve {
         let mut lost: Vec<_> = terms.scorecard.iter().zip(points).filter(|(_, own)| own.points < own.best).collect();
         lost.sort_by_key(|(_, own)| std::cmp::Reverse(own.best.saturating_sub(own.points)));
-        reasons.extend(lost.into_iter().map(|(line, own)| Reason { code: own.feature.name().to_owned(), text: line.reason.clone() }));
+        reasons.extend(lost.into_iter().map(|(line, own)| Reason { code: own.feature.name().to_owned(), text: line.explanation.clone() }));
     }
     reasons.truncate(MOST_REASONS);
     reasons

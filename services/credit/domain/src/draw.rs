@@ -153,9 +153,18 @@ impl Draw {
     }
 }
 
+/// An invoice of a customer in a payment plan, which may bar new draws. Resource names, as a refusal tells them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InPlan {
+    /// The invoice.
+    pub invoice: String,
+    /// The plan.
+    pub plan: String,
+}
+
 impl Line {
     /// All that bars new draws now, whatever the amount.
-    pub(crate) fn bars(&self, in_plan: bool) -> Vec<Refusal> {
+    pub(crate) fn bars(&self, in_plan: Option<&InPlan>) -> Vec<Refusal> {
         let mut bars = Vec::new();
         if self.state != LineState::Active {
             let past_due = self.suspensions.contains(&Suspension::PastDue);
@@ -164,16 +173,16 @@ impl Line {
         } else if self.pending_transition.as_ref().is_some_and(|pending| matches!(pending.verb, Verb::Deactivate | Verb::Close)) {
             bars.push(Refusal::new(Kind::Conflict, "CONCURRENT_UPDATE", "The line is being put aside or closed."));
         }
-        if in_plan {
+        if let Some(in_plan) = in_plan {
             let message = "An invoice of the customer is in a payment plan: the line gives no new draws meanwhile.";
-            bars.push(Refusal::precondition("INVOICE_IN_PLAN", message));
+            bars.push(Refusal::precondition("INVOICE_IN_PLAN", message).with("invoice", &in_plan.invoice).with("plan", &in_plan.plan));
         }
         bars
     }
 
     /// Why nothing can be drawn now, whatever the amount; none: it can.
     #[must_use]
-    pub fn barred(&self, in_plan: bool) -> Option<Refusal> {
+    pub fn barred(&self, in_plan: Option<&InPlan>) -> Option<Refusal> {
         Refusal::all(self.bars(in_plan))
     }
 
@@ -209,7 +218,7 @@ impl Line {
         &mut self,
         ids: &mut IdSource,
         (payment, invoices): (Uuid, &[(Id<Invoice>, Money)]),
-        (cap, in_plan): (Money, bool),
+        (cap, in_plan): (Money, Option<&InPlan>),
         now: DateTime<Utc>,
     ) -> Result<(Vec<Draw>, Vec<Entry>), Refusal> {
         let zero = Money::zero(self.currency());

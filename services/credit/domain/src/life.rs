@@ -138,9 +138,9 @@ impl Line {
         let known = self.suspensions.contains(&Suspension::PastDue);
         let can = matches!(self.state, LineState::Active | LineState::Inactive | LineState::Suspended);
         if late && !known && can {
-            self.add(Suspension::PastDue, Actor::suite(), PAST_DUE, now);
+            self.add(Suspension::PastDue, Actor::suite(), "", now);
         } else if paid && known && can {
-            self.lift(Suspension::PastDue, Actor::suite(), PAID, now);
+            self.lift(Suspension::PastDue, Actor::suite(), "", now);
         }
     }
 
@@ -200,11 +200,6 @@ impl Line {
         self.touch(now);
     }
 }
-
-/// Why the suite suspends a line.
-pub const PAST_DUE: &str = "PAST_DUE";
-/// Why the suite restores it.
-pub const PAID: &str = "PAID";
 
 /// Where a verb that the wallet takes part in leads.
 fn target(verb: Verb) -> LineState {

@@ -4,7 +4,7 @@ use crate::{
     Customer, Draw, DrawState, EDGES, Invoice, Line, LineState, Programme, ProgrammeState, Suspension, Verb,
     draw::{Entry, Figures},
     line::Offer,
-    purchase_tests::{buyer, item, request, rules},
+    purchase_tests::{buyer, in_plan, item, request, rules},
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use payterms_kernel::{Actor, Currency, Id, IdSource, Money, calendar::PaymentTerm};
@@ -73,13 +73,13 @@ fn bought_in_june_it_is_owed_at_the_end_of_july() {
     let now = "2026-06-01T15:00:00Z".parse().unwrap();
     let (mut line, mut ids) = (active(now), IdSource::new(now, b"seed", "test"));
     let invoice: Id<Invoice> = Id::from_uuid(Uuid::max());
-    let (mut draws, _) = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(700))]), (usd(5_000), false), now).unwrap();
-    let capped = line.clone().authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(1))]), (usd(700), false), now).unwrap_err();
+    let (mut draws, _) = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(700))]), (usd(5_000), None), now).unwrap();
+    let capped = line.clone().authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(1))]), (usd(700), None), now).unwrap_err();
     assert_eq!(capped.reason, "CREDIT_LIMIT_EXCEEDED", "the cap was lowered since");
-    let refused = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(301))]), (usd(5_000), false), now).unwrap_err();
+    let refused = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(301))]), (usd(5_000), None), now).unwrap_err();
     assert_eq!(refused.reason, "CREDIT_LIMIT_EXCEEDED");
     assert_eq!(
-        line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(1))]), (usd(5_000), true), now).unwrap_err().reason,
+        line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(1))]), (usd(5_000), Some(&in_plan())), now).unwrap_err().reason,
         "INVOICE_IN_PLAN"
     );
     line.capture(&mut draws[0], "2026-06-01".parse().unwrap(), now).unwrap().unwrap();
@@ -105,7 +105,7 @@ fn a_payment_that_is_taken_back_suspends_nothing_before_the_third_day() {
     let day = |text: &str| text.parse::<NaiveDate>().unwrap();
     let (mut line, mut ids) = (active(now), IdSource::new(now, b"seed", "test"));
     let invoice: Id<Invoice> = Id::from_uuid(Uuid::max());
-    let (mut draws, _) = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(700))]), (usd(5_000), false), now).unwrap();
+    let (mut draws, _) = line.authorize(&mut ids, (Uuid::nil(), &[(invoice, usd(700))]), (usd(5_000), None), now).unwrap();
     line.capture(&mut draws[0], day("2026-06-01"), now).unwrap().unwrap();
     let no_consequence_before = Some(day("2026-08-10"));
     let known = Figures { open: usd(700), due_on: day("2026-07-31"), blocked: false, written_off: false, no_consequence_before };
@@ -207,7 +207,7 @@ proptest! {
                     let wanted: Vec<_> = amounts.iter().enumerate()
                         .map(|(place, amount)| (Id::from_uuid(Uuid::from_u128((turn * 10 + place) as u128)), usd(*amount))).collect();
                     let before = line.clone();
-                    if let Ok((more, new)) = line.authorize(&mut ids, (Uuid::from_u128(turn as u128), &wanted), (usd(5_000), false), now) {
+                    if let Ok((more, new)) = line.authorize(&mut ids, (Uuid::from_u128(turn as u128), &wanted), (usd(5_000), None), now) {
                         prop_assert!(asked <= room && before.state == LineState::Active);
                         draws.extend(more);
                         entries.extend(new);
@@ -221,7 +221,7 @@ proptest! {
                 Move::Buy(price, quantity) => {
                     let exposure: i64 = told.iter().filter(|own| !own.gone).map(|own| own.owed.unwrap_or(own.amount)).sum();
                     let fits = price * quantity <= line.limit.micros() / 10_000 - exposure && line.state == LineState::Active;
-                    let bought = line.purchase(&mut ids, &request(vec![item(price, &quantity.to_string())]), (&buyer(), &rules()), (usd(5_000), false), now);
+                    let bought = line.purchase(&mut ids, &request(vec![item(price, &quantity.to_string())]), (&buyer(), &rules()), (usd(5_000), None), now);
                     prop_assert_eq!(bought.is_ok(), fits);
                     if let Ok((draw, entry)) = bought {
                         draws.push(draw);

@@ -89,8 +89,9 @@ impl Condition {
 pub struct Rule {
     /// Its code, such as `NEGATIVE_DAYS`.
     pub code: String,
-    /// The reason, for the applicant to read.
-    pub reason: String,
+    /// Why, for the applicant to read. Stored policies have it under `reason`.
+    #[serde(rename = "reason")]
+    pub explanation: String,
     /// All of these hold.
     pub conditions: Vec<Condition>,
     /// What follows: REFER or DECLINE.
@@ -111,8 +112,9 @@ pub struct Bin {
 pub struct Characteristic {
     /// The feature.
     pub feature: Feature,
-    /// The reason where it costs points, for the applicant to read.
-    pub reason: String,
+    /// Why, where it costs points, for the applicant to read. Stored policies have it under `reason`.
+    #[serde(rename = "reason")]
+    pub explanation: String,
     /// Points by value, rising; the first has no least value.
     pub bins: Vec<Bin>,
     /// Points where it is not known.

@@ -4,7 +4,7 @@
 //! Prices include tax: what is authorised is what the invoice comes to, whatever the tax is.
 
 use crate::{
-    draw::{Draw, DrawState, Entry, limit_exceeded},
+    draw::{Draw, DrawState, Entry, InPlan, limit_exceeded},
     line::Line,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -202,7 +202,7 @@ impl Line {
         ids: &mut IdSource,
         asked: &PurchaseRequest,
         (buyer, rules): (&Buyer, &[TaxRule]),
-        (cap, in_plan): (Money, bool),
+        (cap, in_plan): (Money, Option<&InPlan>),
         now: DateTime<Utc>,
     ) -> Result<(Draw, Entry), Refusal> {
         let expires_at = asked.expires(now)?;
@@ -219,9 +219,7 @@ impl Line {
         against.extend(buyer.must_be_complete().err());
         for item in &asked.items {
             let Some(rule) = buyer.rule(rules, &item.tax_category) else {
-                let message = format!("There is no tax rule for {} and category {:?}. Add one.", buyer.country, item.tax_category);
-                let refusal = Refusal::precondition("TAX_UNKNOWN", message).with("country", &buyer.country);
-                against.push(refusal.with("category", &item.tax_category));
+                against.push(Refusal::tax_unknown(&buyer.country, &item.tax_category, false));
                 continue;
             };
             let (rate_percent, sentence) = (rule.rate_percent, rule.sentence.clone());

@@ -2,7 +2,7 @@
 
 use crate::{
     Draw, DrawState, Line, LineState,
-    draw::Figures,
+    draw::{Figures, InPlan},
     line_model_tests::{active, usd},
     purchase::{Buyer, Item, Part, PurchaseRequest, TaxRule},
 };
@@ -41,7 +41,7 @@ pub(crate) fn buyer() -> Buyer {
 
 fn buy(line: &mut Line, request: &PurchaseRequest, buyer: &Buyer) -> Result<Draw, Refusal> {
     let mut ids = IdSource::new(NOW, b"seed", "buy");
-    line.purchase(&mut ids, request, (buyer, &rules()), (usd(5_000), false), NOW).map(|(draw, _)| draw)
+    line.purchase(&mut ids, request, (buyer, &rules()), (usd(5_000), None), NOW).map(|(draw, _)| draw)
 }
 
 fn capture(line: &mut Line, draw: &mut Draw, parts: &[Part], now: DateTime<Utc>) -> Result<(), Refusal> {
@@ -56,7 +56,7 @@ fn all_that_is_against_a_purchase_is_told_at_once() {
     let lacking = Buyer { lacking: vec!["billing_address".into()], ..buyer() };
     let unknown = Item { tax_category: "books".into(), ..item(600_000, "1") };
     let mut ids = IdSource::new(NOW, b"seed", "buy");
-    let refused = line.purchase(&mut ids, &request(vec![unknown]), (&lacking, &rules()), (usd(5_000), true), NOW).unwrap_err();
+    let refused = line.purchase(&mut ids, &request(vec![unknown]), (&lacking, &rules()), (usd(5_000), Some(&in_plan())), NOW).unwrap_err();
     let told: Vec<_> = refused.conditions.iter().map(|own| own.name).collect();
     assert_eq!(refused.reason, "LINE_STATE");
     assert_eq!(told, ["LINE_STATE", "INVOICE_IN_PLAN", "PROFILE_INCOMPLETE", "TAX_UNKNOWN", "CREDIT_LIMIT_EXCEEDED"]);
@@ -140,4 +140,9 @@ fn it_expires_and_a_payments_draw_does_not() {
     assert_eq!(draw.must_be_of_payment().unwrap_err().reason, "HOLD_OWNER");
     assert_eq!(capture(&mut line, &mut of_payment, &[], NOW).unwrap_err().reason, "HOLD_OWNER");
     assert_eq!(line.void_purchase(&mut of_payment, NOW).unwrap_err().reason, "HOLD_OWNER");
+}
+
+/// An invoice in a plan.
+pub(crate) fn in_plan() -> InPlan {
+    InPlan { invoice: "an invoice".into(), plan: "a plan".into() }
 }

@@ -11,14 +11,14 @@ use crate::{
 /// Millionths of a unit of currency.
 const UNIT: i64 = 1_000_000;
 
-fn rule(code: &str, reason: &str, (feature, op, value): (Feature, Op, i64), outcome: Outcome) -> Rule {
-    Rule { code: code.to_owned(), reason: reason.to_owned(), conditions: vec![Condition { feature, op, value }], outcome }
+fn rule(code: &str, explanation: &str, (feature, op, value): (Feature, Op, i64), outcome: Outcome) -> Rule {
+    Rule { code: code.to_owned(), explanation: explanation.to_owned(), conditions: vec![Condition { feature, op, value }], outcome }
 }
 
-fn line(feature: Feature, reason: &str, first: i64, bins: &[(i64, i64)], missing: i64) -> Characteristic {
+fn line(feature: Feature, explanation: &str, first: i64, bins: &[(i64, i64)], missing: i64) -> Characteristic {
     let rest = bins.iter().map(|(at_least, points)| Bin { at_least: Some(*at_least), points: *points });
     let bins = std::iter::once(Bin { at_least: None, points: first }).chain(rest).collect();
-    Characteristic { feature, reason: reason.to_owned(), bins, missing }
+    Characteristic { feature, explanation: explanation.to_owned(), bins, missing }
 }
 
 /// The newest version.

@@ -19,8 +19,8 @@ pub struct FollowInvoice {
     pub last_paid_on: Option<NaiveDate>,
     /// When it was issued.
     pub issued_on: NaiveDate,
-    /// Whether a payment plan holds it.
-    pub in_plan: bool,
+    /// The name of the payment plan that holds it, if one does.
+    pub plan: Option<String>,
     /// Whether it sells credit.
     pub is_top_up: bool,
     /// Whether it was taken back.

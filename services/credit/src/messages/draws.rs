@@ -14,7 +14,8 @@ use payterms_chassis::{
     render::{date, decimal, money, timestamp},
 };
 use payterms_credit_domain::{
-    Draw, DrawState, Invoice, Line,
+    Customer, Draw, DrawState, Invoice, Line,
+    draw::InPlan,
     purchase::{Item, Sold},
 };
 use payterms_kernel::{Id, Money, Refusal, TenantId};
@@ -187,4 +188,10 @@ pub fn draw(tenant: &TenantId, line: &Line, draw: &Draw) -> pb::Draw {
         create_time: Some(timestamp(draw.created_at)),
         update_time: Some(timestamp(draw.updated_at)),
     }
+}
+
+/// The names of an invoice in a payment plan and of the plan.
+#[must_use]
+pub fn in_plan(tenant: &TenantId, customer: Id<Customer>, (invoice, plan): (Id<Invoice>, String)) -> InPlan {
+    InPlan { invoice: format!("{}/invoices/{invoice}", customer_name(tenant, customer)), plan }
 }

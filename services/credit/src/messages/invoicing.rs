@@ -45,7 +45,7 @@ pub fn follow_invoice(message: &InvoiceMessage) -> Result<FollowInvoice, AppErro
         let day = |day: &Option<DateMessage>| day.as_ref().and_then(date_of);
         let mut ids = message.name.split('/').skip(3).step_by(2).map(names::uuid);
         let (customer, invoice) = (ids.next()??, ids.next()??);
-        let reason = message.block.as_ref().map(Block::reason);
+        let of_plan = |block: &&Block| matches!(block.reason(), Reason::PaymentPlanProposed | Reason::PaymentPlanActive);
         let figures = Figures {
             open: money(&message.open)?,
             due_on: day(&message.due_date)?,
@@ -66,7 +66,7 @@ pub fn follow_invoice(message: &InvoiceMessage) -> Result<FollowInvoice, AppErro
             // Sorted: the last is that of the last payment that stands.
             last_paid_on: message.paid_by_day.last().and_then(|dated| day(&dated.date)),
             issued_on: day(&message.issue_date)?,
-            in_plan: matches!(reason, Some(Reason::PaymentPlanProposed | Reason::PaymentPlanActive)),
+            plan: message.block.as_ref().filter(of_plan).map(|block| block.owner.clone()),
             is_top_up: message.top_up.is_some(),
             is_void: message.state() == State::Void,
             draw: message.deferral.as_ref().map(|deferral| deferral.draw.clone()),

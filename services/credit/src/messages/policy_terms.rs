@@ -59,7 +59,7 @@ fn rules(fields: &mut Fields, messages: &[pb::PolicyRule]) -> Vec<Rule> {
         if rules.iter().any(|other| other.code == code) {
             fields.wrong(&format!("{at}.code"), "DUPLICATE_ITEM", "Give each rule a code of its own.");
         }
-        let reason = fields.text(&format!("{at}.reason"), &rule.reason, 1, 200);
+        let explanation = fields.text(&format!("{at}.explanation"), &rule.explanation, 1, 200);
         let mut conditions = Vec::new();
         for (index, message) in bounded(fields, &format!("{at}.conditions"), &rule.conditions, (1, MOST_CONDITIONS)) {
             conditions.extend(condition(fields, &format!("{at}.conditions[{index}]"), message));
@@ -68,7 +68,7 @@ fn rules(fields: &mut Fields, messages: &[pb::PolicyRule]) -> Vec<Rule> {
         if outcome == Outcome::Approve && rule.outcome != 0 {
             fields.wrong(&format!("{at}.outcome"), "ENUM_INVALID", "A rule refers or declines.");
         }
-        rules.push(Rule { code, reason, conditions, outcome });
+        rules.push(Rule { code, explanation, conditions, outcome });
     }
     rules
 }
@@ -77,7 +77,7 @@ fn scorecard(fields: &mut Fields, messages: &[pb::ScorecardLine]) -> Vec<Charact
     let mut lines: Vec<Characteristic> = Vec::new();
     for (index, line) in bounded(fields, "policy.terms.scorecard", messages, (0, MOST_LINES)) {
         let at = format!("policy.terms.scorecard[{index}]");
-        let reason = fields.text(&format!("{at}.reason"), &line.reason, 1, 200);
+        let explanation = fields.text(&format!("{at}.explanation"), &line.explanation, 1, 200);
         let missing = points(fields, &format!("{at}.missing_points"), line.missing_points);
         let Some(feature) = feature(fields, &format!("{at}.feature"), line.feature) else { continue };
         if lines.iter().any(|other| other.feature == feature) {
@@ -97,7 +97,7 @@ fn scorecard(fields: &mut Fields, messages: &[pb::ScorecardLine]) -> Vec<Charact
             }
             bins.push(Bin { at_least, points: points(fields, &format!("{at}.points"), bin.points) });
         }
-        lines.push(Characteristic { feature, reason, bins, missing });
+        lines.push(Characteristic { feature, explanation, bins, missing });
     }
     lines
 }
@@ -149,7 +149,7 @@ pub(super) fn render_condition(condition: &Condition) -> pb::PolicyCondition {
 fn render_rule(rule: &Rule) -> pb::PolicyRule {
     pb::PolicyRule {
         code: rule.code.clone(),
-        reason: rule.reason.clone(),
+        explanation: rule.explanation.clone(),
         conditions: rule.conditions.iter().map(render_condition).collect(),
         outcome: render_outcome(rule.outcome).into(),
     }
@@ -158,7 +158,7 @@ fn render_rule(rule: &Rule) -> pb::PolicyRule {
 fn render_line(line: &Characteristic) -> pb::ScorecardLine {
     pb::ScorecardLine {
         feature: render_feature(line.feature).into(),
-        reason: line.reason.clone(),
+        explanation: line.explanation.clone(),
         bins: line
             .bins
             .iter()

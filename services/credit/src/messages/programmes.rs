@@ -232,7 +232,7 @@ pub fn render_programme(tenant: &TenantId, programme: &Programme) -> pb::Program
 #[must_use]
 pub fn credit_option(tenant: &TenantId, programme: &Programme, against: &[Condition], until: Option<DateTime<Utc>>) -> pb::CreditOption {
     let obstacle = |condition: &Condition| pb::Obstacle {
-        reason: condition.name.to_owned(),
+        reason: reason_against(condition.name).into(),
         subject: condition.subject.clone(),
         description: condition.description.clone(),
         until_time: until.filter(|_| condition.name == "COOL_DOWN_ACTIVE").map(timestamp),
@@ -246,4 +246,9 @@ pub fn credit_option(tenant: &TenantId, programme: &Programme, against: &[Condit
         eligible: against.is_empty(),
         obstacles: against.iter().map(obstacle).collect(),
     }
+}
+
+/// The value of the contract for a condition of the rules of programmes.
+fn reason_against(name: &str) -> pb::obstacle::Reason {
+    pb::obstacle::Reason::from_str_name(&format!("REASON_{name}")).unwrap_or_default()
 }

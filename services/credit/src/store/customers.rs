@@ -4,7 +4,7 @@ use payterms_chassis::{AppError, rows, sql};
 use payterms_credit_domain::{Customer, Invoice, purchase::Buyer};
 use payterms_kernel::{Id, TenantId};
 use sea_orm::{ActiveValue::Set, Iterable, entity::prelude::*, sea_query::OnConflict};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "customers")]
@@ -77,33 +77,40 @@ pub async fn save<C: ConnectionTrait>(
     Ok(())
 }
 
-/// Saves whether an invoice of a customer is in a payment plan.
+/// Saves which payment plan an invoice of a customer is in.
 pub async fn save_planned<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     (customer, invoice): (Id<Customer>, Id<Invoice>),
-    in_plan: bool,
+    plan: Option<&str>,
 ) -> Result<(), AppError> {
-    let statement = if in_plan {
-        "INSERT INTO planned_invoices (tenant, customer_id, invoice_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+    let key = vec![tenant.as_str().into(), customer.uuid().into(), invoice.uuid().into()];
+    if let Some(plan) = plan {
+        let upsert = "INSERT INTO planned_invoices (tenant, customer_id, invoice_id, plan) VALUES ($1, $2, $3, $4) \
+                      ON CONFLICT (tenant, customer_id, invoice_id) DO UPDATE SET plan = excluded.plan";
+        sql::exec(conn, upsert, [key, vec![plan.into()]].concat()).await?;
     } else {
-        "DELETE FROM planned_invoices WHERE tenant = $1 AND customer_id = $2 AND invoice_id = $3"
-    };
-    sql::exec(conn, statement, vec![tenant.as_str().into(), customer.uuid().into(), invoice.uuid().into()]).await?;
+        sql::exec(conn, "DELETE FROM planned_invoices WHERE tenant = $1 AND customer_id = $2 AND invoice_id = $3", key).await?;
+    }
     Ok(())
 }
 
-/// Those of these customers who have an invoice in a payment plan.
-pub async fn planning<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[Id<Customer>]) -> Result<HashSet<Id<Customer>>, AppError> {
+/// An invoice in a payment plan, and the plan's name.
+pub type Planned = (Id<Invoice>, String);
+
+/// Of each of these customers the first invoice that is in a payment plan, if there is one.
+pub async fn planned<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[Id<Customer>],
+) -> Result<HashMap<Id<Customer>, Planned>, AppError> {
     let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
     let (among, values) = rows::among(conn, "customer_id", 2, &ids);
-    let select = format!("SELECT DISTINCT customer_id FROM planned_invoices WHERE tenant = $1 AND {among}");
-    let rows = conn.query_all_raw(rows::of_tenant(conn, &select, tenant, values)).await?;
-    rows.iter().map(|row| Ok(Id::from_uuid(row.try_get("", "customer_id")?))).collect()
-}
-
-/// Whether an invoice of a customer is in a payment plan.
-pub async fn has_planned<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<bool, AppError> {
-    let select = "SELECT invoice_id FROM planned_invoices WHERE tenant = $1 AND customer_id = $2 LIMIT 1";
-    Ok(sql::one(conn, select, vec![tenant.as_str().into(), customer.uuid().into()]).await?.is_some())
+    let select = format!("SELECT customer_id, invoice_id, plan FROM planned_invoices WHERE tenant = $1 AND {among} ORDER BY invoice_id");
+    let mut first = HashMap::new();
+    for row in conn.query_all_raw(rows::of_tenant(conn, &select, tenant, values)).await? {
+        let planned = (Id::from_uuid(row.try_get("", "invoice_id")?), row.try_get("", "plan")?);
+        first.entry(Id::from_uuid(row.try_get("", "customer_id")?)).or_insert(planned);
+    }
+    Ok(first)
 }

@@ -106,7 +106,8 @@ impl Payment {
     /// `PAYMENT_STATE` for one that waits for none.
     pub fn cancel(&mut self, invoices: &mut [Invoice], now: DateTime<Utc>) -> Result<(), Refusal> {
         if !self.is_announced() {
-            let allowed: &[&str] = if self.state == PaymentState::Processing { &[] } else { &["UnapplyPayment"] };
+            let has_paid = matches!(self.state, PaymentState::Succeeded | PaymentState::Partial);
+            let allowed: &[&str] = if has_paid { &["UnapplyPayment"] } else { &[] };
             return Err(Refusal::state("PAYMENT_STATE", "The payment", self.state.name(), allowed));
         }
         for tender in &mut self.tenders {
@@ -229,7 +230,8 @@ mod tests {
         let mut payment = ask(&mut ids(), customer().id, &mut own, &asked, NOW).unwrap();
         payment.cancel(&mut own, NOW).unwrap();
         assert_eq!((payment.state, own[0].payable().unwrap()), (PaymentState::Cancelled, usd(10_000)));
-        assert_eq!(payment.cancel(&mut own, NOW).unwrap_err().reason, "PAYMENT_STATE");
+        let again = payment.cancel(&mut own, NOW).unwrap_err();
+        assert_eq!((again.reason, again.message.as_str()), ("PAYMENT_STATE", "The payment is CANCELLED. Allowed now: nothing more."));
     }
 
     #[test]

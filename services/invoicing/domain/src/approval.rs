@@ -51,14 +51,14 @@ pub struct Approval {
     pub proposal: Proposal,
     /// Where it is.
     pub state: ApprovalState,
-    /// Why it is proposed; a credit note's reason.
-    pub reason: String,
+    /// Why it is proposed; a credit note's explanation.
+    pub explanation: String,
     /// Who proposed it, as their token names them.
     pub proposed_by: String,
     /// Who decided; empty before.
     pub decided_by: String,
     /// What was said with the answer.
-    pub explanation: String,
+    pub decision_explanation: String,
     /// Counts its changes.
     pub version: i64,
     /// When it was proposed.
@@ -82,7 +82,7 @@ impl Approval {
         }
         self.state = if approve { ApprovalState::Approved } else { ApprovalState::Refused };
         by.clone_into(&mut self.decided_by);
-        self.explanation = explanation;
+        self.decision_explanation = explanation;
         self.version = self.version.saturating_add(1);
         self.updated_at = now.max(self.updated_at);
         Ok(())
@@ -141,10 +141,10 @@ mod tests {
             invoice: Id::from_uuid(Uuid::nil()),
             proposal: Proposal::WriteOff(Money::zero(Currency::parse("USD").unwrap())),
             state: ApprovalState::Proposed,
-            reason: "Bankrupt".into(),
+            explanation: "Bankrupt".into(),
             proposed_by: "ann".into(),
             decided_by: String::new(),
-            explanation: String::new(),
+            decision_explanation: String::new(),
             version: 1,
             created_at: now,
             updated_at: now,

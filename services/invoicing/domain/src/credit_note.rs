@@ -19,8 +19,8 @@ pub struct CreditNote {
     pub amount: Money,
     /// The part of each rate.
     pub taxes: Vec<TaxAmount>,
-    /// Why.
-    pub reason: String,
+    /// What a person wrote, or the code of why the suite itself issued it.
+    pub explanation: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }

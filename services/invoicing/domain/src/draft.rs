@@ -162,9 +162,7 @@ fn rated((tenant, customer): (&Tenant, &Customer), content: &Content) -> Result<
     }
     let refusals = missing.iter().map(|category| {
         let other = tenant.tax_rules.iter().any(|rule| rule.with_tax_id && rule.country == customer.country && rule.category == *category);
-        let hint = if other { "Add one, or verify the customer's tax number." } else { "Add one." };
-        let message = format!("There is no tax rule for {} and category {category:?}. {hint}", customer.country);
-        Refusal::precondition("TAX_UNKNOWN", message).with("country", &customer.country).with("category", category)
+        Refusal::tax_unknown(&customer.country, category, other)
     });
     match Refusal::all(refusals.collect()) {
         Some(refusal) => Err(refusal),

@@ -100,17 +100,16 @@ pub struct Standing {
 /// `PROFILE_INCOMPLETE`, `COLLECTION_METHOD_REQUIRED`, `TAX_UNKNOWN`: the first is the reason, all are conditions.
 pub fn must_be_billable((tenant, customer): (&Tenant, &Customer), terms: &Terms, has_method: bool) -> Result<(), Refusal> {
     let mut refusal = customer.must_have_billing_profile().err();
-    let mut missing = |name: &'static str, subject: &str, description: String| {
-        let own = refusal.get_or_insert_with(|| Refusal::precondition(name, description.clone()));
-        own.conditions.push(Condition { name, subject: subject.to_owned(), description });
+    let mut missing = |against: Refusal, subject: &str| {
+        let condition = Condition { name: against.reason, subject: subject.to_owned(), description: against.message.clone() };
+        refusal.get_or_insert(against).conditions.push(condition);
     };
     if !has_method {
-        let description = "There is no card to bill the service from. Save one and choose it as the collection method.";
-        missing("COLLECTION_METHOD_REQUIRED", "collection_method", description.to_owned());
+        let message = "There is no card to bill the service from. Save one and choose it as the collection method.";
+        missing(Refusal::precondition("COLLECTION_METHOD_REQUIRED", message), "collection_method");
     }
     if tenant.tax_rule(customer, &terms.tax_category).is_none() {
-        let description = format!("There is no tax rule for {} and category {:?}. Add one.", customer.country, terms.tax_category);
-        missing("TAX_UNKNOWN", "tax_rules", description);
+        missing(Refusal::tax_unknown(&customer.country, &terms.tax_category, false), "tax_rules");
     }
     refusal.map_or(Ok(()), Err)
 }

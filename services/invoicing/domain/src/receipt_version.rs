@@ -25,7 +25,7 @@ pub struct ReceiptVersion {
     /// What the seller's law wants on it.
     pub mentions: String,
     /// Why; empty for the first.
-    pub reason: String,
+    pub explanation: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }
@@ -43,7 +43,7 @@ impl ReceiptVersion {
             seller: receipt.seller.clone(),
             buyer: receipt.buyer.clone(),
             mentions: receipt.mentions.clone(),
-            reason: String::new(),
+            explanation: String::new(),
             created_at: receipt.created_at,
         }
     }
@@ -56,7 +56,7 @@ impl ReceiptVersion {
         id: Id<Self>,
         (receipt, before): (&Receipt, &Self),
         (tenant, customer): (&Tenant, &Customer),
-        (series, today, reason): (&mut Series, NaiveDate, String),
+        (series, today, explanation): (&mut Series, NaiveDate, String),
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {
         let (seller, buyer, mentions) = (tenant.party(), customer.party(), tenant.business.legal_mentions.clone());
@@ -70,7 +70,7 @@ impl ReceiptVersion {
         let own = tenant.voids_by_credit_note().then(|| series.take(today));
         let (number, issue_date) = own.unwrap_or_else(|| (receipt.number.clone(), today.max(receipt.issue_date)));
         let version = before.version.saturating_add(1);
-        Ok(Self { id, receipt: receipt.id, version, number, issue_date, seller, buyer, mentions, reason, created_at: now })
+        Ok(Self { id, receipt: receipt.id, version, number, issue_date, seller, buyer, mentions, explanation, created_at: now })
     }
 
     /// Whether it is a document of its own that corrects the first.

@@ -245,7 +245,7 @@ impl Customer {
     pub fn number_judged(
         &mut self,
         (number, state): (&str, TaxNumberState),
-        (person, note): (&str, &str),
+        (person, explanation): (&str, &str),
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         if self.tax_id.is_empty() {
@@ -258,7 +258,7 @@ impl Customer {
         if state == TaxNumberState::Verified {
             must_be_formed(&self.country, &self.tax_id)?;
         }
-        self.found(state, Evidence::Person(person.to_owned(), note.to_owned()), now);
+        self.found(state, Evidence::Person(person.to_owned(), explanation.to_owned()), now);
         Ok(())
     }
 

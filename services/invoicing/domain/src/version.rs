@@ -32,7 +32,7 @@ pub struct InvoiceVersion {
     /// What was still to be paid of the invoice when it was issued, in micros of its currency.
     pub open_micros: i64,
     /// Why; empty for the first.
-    pub reason: String,
+    pub explanation: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }
@@ -52,7 +52,7 @@ impl InvoiceVersion {
             buyer: issue.buyer,
             mentions: issue.mentions,
             open_micros: invoice.amounts.total.micros(),
-            reason: String::new(),
+            explanation: String::new(),
             created_at: invoice.created_at,
         })
     }
@@ -65,7 +65,7 @@ impl InvoiceVersion {
         id: Id<Self>,
         (invoice, before): (&Invoice, Option<&Self>),
         (tenant, customer): (&Tenant, &Customer),
-        (series, today, reason): (&mut Series, NaiveDate, String),
+        (series, today, explanation): (&mut Series, NaiveDate, String),
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {
         invoice.must_be(&[InvoiceState::Open, InvoiceState::Paid, InvoiceState::Uncollectible])?;
@@ -97,7 +97,7 @@ impl InvoiceVersion {
             buyer,
             mentions,
             open_micros: open.micros(),
-            reason,
+            explanation,
             created_at: now,
         })
     }

@@ -53,8 +53,8 @@ impl InvoiceService for Api {
     }
 
     async fn void_invoice(&self, request: Request<VoidInvoiceRequest>) -> Result<Response<VoidInvoiceResponse>, Status> {
-        let (call, named, reason) = messages::invoices::void_invoice(request)?;
-        handler::write(&self.app.flows, &call, || void_invoice(&self.app, &call, &named, &reason)).await
+        let (call, named, explanation) = messages::invoices::void_invoice(request)?;
+        handler::write(&self.app.flows, &call, || void_invoice(&self.app, &call, &named, &explanation)).await
     }
 
     async fn write_off_invoice(&self, request: Request<WriteOffInvoiceRequest>) -> Result<Response<WriteOffInvoiceResponse>, Status> {
@@ -103,8 +103,8 @@ impl InvoiceService for Api {
     }
 
     async fn correct_invoice(&self, request: Request<CorrectInvoiceRequest>) -> Result<Response<CorrectInvoiceResponse>, Status> {
-        let (call, named, reason) = messages::invoice_versions::correct_invoice(request)?;
-        handler::write(&self.app.flows, &call, || correct_invoice(&self.app, &call, &named, &reason)).await
+        let (call, named, explanation) = messages::invoice_versions::correct_invoice(request)?;
+        handler::write(&self.app.flows, &call, || correct_invoice(&self.app, &call, &named, &explanation)).await
     }
 
     async fn list_invoice_versions(

@@ -28,8 +28,8 @@ impl ReceiptService for Api {
     }
 
     async fn correct_receipt(&self, request: Request<CorrectReceiptRequest>) -> Result<Response<CorrectReceiptResponse>, Status> {
-        let (call, named, reason) = messages::receipt_versions::correct_receipt(request)?;
-        handler::write(&self.app.flows, &call, || correct_receipt(&self.app, &call, &named, &reason)).await
+        let (call, named, explanation) = messages::receipt_versions::correct_receipt(request)?;
+        handler::write(&self.app.flows, &call, || correct_receipt(&self.app, &call, &named, &explanation)).await
     }
 
     async fn list_receipt_versions(

@@ -12,7 +12,7 @@ pub struct ProposeApproval {
     /// The amount of a credit note; none: a write-off of what is open.
     pub credit: Option<Money>,
     /// Why.
-    pub reason: String,
+    pub explanation: String,
 }
 
 /// Says yes or no.

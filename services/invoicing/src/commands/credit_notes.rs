@@ -11,5 +11,5 @@ pub struct CreateCreditNote {
     /// How much.
     pub amount: Money,
     /// Why.
-    pub reason: String,
+    pub explanation: String,
 }

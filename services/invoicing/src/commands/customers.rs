@@ -49,7 +49,7 @@ pub struct VerifyTaxNumber {
     /// What was found.
     pub state: TaxNumberState,
     /// What was seen.
-    pub note: String,
+    pub explanation: String,
 }
 
 /// One row: its line, and the customer or all that is wrong.

@@ -164,7 +164,7 @@ pub fn credit_note(language: Language, (issue, note): (&Issue, &CreditNote)) -> 
         (language.say("Invoice", "Facture").to_owned(), format!("{} ({})", issue.number, language.date(issue.issue_date))),
     ];
     let net = note.taxes.iter().try_fold(Money::zero(note.amount.currency()), |sum, own| sum.plus(own.net))?;
-    sheet.rows = vec![[language.note_reason(&note.reason), "1".to_owned(), language.money(net), language.money(net)]];
+    sheet.rows = vec![[language.note_reason(&note.explanation), "1".to_owned(), language.money(net), language.money(net)]];
     taxes(&mut sheet, language, (net, &note.taxes, note.amount));
     Ok(sheet)
 }
@@ -255,7 +255,7 @@ pub fn version(language: Language, invoice: &Invoice, (issue, own): (&Issue, &In
         let told = format!("{} {}", own.version, language.say("of", "du"));
         sheet.facts.push((language.say("Version", "Version").to_owned(), format!("{told} {}", language.date(own.issue_date))));
     }
-    sheet.sentences.push(own.reason.clone());
+    sheet.sentences.push(own.explanation.clone());
     Ok(sheet)
 }
 
@@ -278,7 +278,7 @@ pub fn receipt_version(language: Language, (first, own): (&Receipt, &ReceiptVers
         let told = format!("{} {}", own.version, language.say("of", "du"));
         sheet.facts.push((language.say("Version", "Version").to_owned(), format!("{told} {}", language.date(own.issue_date))));
     }
-    sheet.sentences.push(own.reason.clone());
+    sheet.sentences.push(own.explanation.clone());
     Ok(sheet)
 }
 

@@ -25,8 +25,8 @@ const APPROVAL: &[&str] = &["approvals"];
 pub fn propose_write_off(request: Request<pb::ProposeWriteOffRequest>) -> Result<(Call, ProposeApproval), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("invoice", &message.invoice, INVOICE);
-    let reason = fields.printed("reason", &message.reason, 1, 200);
-    let proposal = ProposeApproval { invoice: invoice_ref(&fields, &name), credit: None, reason };
+    let explanation = fields.printed("explanation", &message.explanation, 1, 200);
+    let proposal = ProposeApproval { invoice: invoice_ref(&fields, &name), credit: None, explanation };
     Ok((fields.write(&message.request_id, name.tenant)?, proposal))
 }
 
@@ -35,8 +35,8 @@ pub fn propose_credit_note(request: Request<pb::ProposeCreditNoteRequest>) -> Re
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("invoice", &message.invoice, INVOICE);
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
-    let reason = fields.printed("reason", &message.reason, 1, 200);
-    let proposal = ProposeApproval { invoice: invoice_ref(&fields, &name), credit: Some(amount), reason };
+    let explanation = fields.printed("explanation", &message.explanation, 1, 200);
+    let proposal = ProposeApproval { invoice: invoice_ref(&fields, &name), credit: Some(amount), explanation };
     Ok((fields.write(&message.request_id, name.tenant)?, proposal))
 }
 
@@ -92,10 +92,10 @@ pub fn approval(tenant: &TenantId, customer: Id<Customer>, own: &Approval) -> pb
         invoice: format!("{}/invoices/{}", customer_name(tenant, customer), own.invoice),
         kind: kind.into(),
         amount: Some(money(own.proposal.amount())),
-        reason: own.reason.clone(),
+        explanation: own.explanation.clone(),
         proposed_by: own.proposed_by.clone(),
         decided_by: own.decided_by.clone(),
-        explanation: own.explanation.clone(),
+        decision_explanation: own.decision_explanation.clone(),
         create_time: Some(timestamp(own.created_at)),
         update_time: Some(timestamp(own.updated_at)),
     }

@@ -121,9 +121,9 @@ pub fn verify_tax_number(request: Request<pb::VerifyTaxNumberRequest>) -> Result
         }
         None => TaxNumberState::Unverified,
     };
-    let note = fields.text("note", &message.note, 1, 500);
+    let explanation = fields.text("explanation", &message.explanation, 1, 500);
     let customer = Id::from_uuid(name.id(0));
-    Ok((fields.write(&message.request_id, name.tenant.clone())?, VerifyTaxNumber { customer, number, state, note }))
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, VerifyTaxNumber { customer, number, state, explanation }))
 }
 
 /// Names a customer to read.
@@ -176,7 +176,7 @@ pub fn customer(tenant: &TenantId, customer: &Customer) -> pb::Customer {
 pub fn customer_without_evidence(tenant: &TenantId, own: &Customer) -> pb::Customer {
     let mut shown = customer(tenant, own);
     if let Some(number) = &mut shown.tax_number {
-        number.note.clear();
+        number.explanation.clear();
         number.verifier.clear();
     }
     shown
@@ -196,16 +196,16 @@ fn tax_number(customer: &Customer) -> Option<pb::TaxNumber> {
         TaxNumberState::Verified => State::Verified,
         TaxNumberState::Invalid => State::Invalid,
     };
-    let (consultation_number, verifier, note) = match own.evidence.clone() {
+    let (consultation_number, verifier, explanation) = match own.evidence.clone() {
         Some(Evidence::Register(consultation)) => (consultation, String::new(), String::new()),
-        Some(Evidence::Person(person, note)) => (String::new(), person, note),
+        Some(Evidence::Person(person, explanation)) => (String::new(), person, explanation),
         None => (String::new(), String::new(), String::new()),
     };
     Some(pb::TaxNumber {
         state: state.into(),
         check_time: own.checked_at.map(timestamp),
         consultation_number,
-        note,
+        explanation,
         verifier,
         recheck_time: customer.number_due_at().map(timestamp),
         failure: own.failure.clone(),

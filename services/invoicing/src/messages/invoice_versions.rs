@@ -19,9 +19,9 @@ use tonic::Request;
 pub fn correct_invoice(request: Request<pb::CorrectInvoiceRequest>) -> Result<(Call, InvoiceRef, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, INVOICE);
-    let reason = fields.printed("reason", &message.reason, 1, 200);
+    let explanation = fields.printed("explanation", &message.explanation, 1, 200);
     let named = invoice_ref(&fields, &name);
-    Ok((fields.write(&message.request_id, name.tenant.clone())?, named, reason))
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, named, explanation))
 }
 
 /// Asks for the later versions of an invoice.
@@ -44,7 +44,7 @@ pub fn invoice_version(tenant: &TenantId, invoice: &Invoice, own: &InvoiceVersio
         issue_date: Some(date(own.issue_date)),
         seller: Some(party(&own.seller)),
         buyer: Some(party(&own.buyer)),
-        reason: own.reason.clone(),
+        explanation: own.explanation.clone(),
         create_time: Some(timestamp(own.created_at)),
     }
 }

@@ -15,6 +15,7 @@ use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, Call, Fields,
     call::Grant,
+    error::reason_value,
     etag,
     fields::Digits,
     render::{date, decimal, money, term, timestamp},
@@ -141,9 +142,9 @@ pub fn finalize_invoice(request: Request<pb::FinalizeInvoiceRequest>) -> Result<
 pub fn void_invoice(request: Request<pb::VoidInvoiceRequest>) -> Result<(Call, InvoiceRef, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, INVOICE);
-    let reason = fields.printed("reason", &message.reason, 1, 200);
+    let explanation = fields.printed("explanation", &message.explanation, 1, 200);
     let named = invoice_ref(&fields, &name);
-    Ok((fields.write(&message.request_id, name.tenant.clone())?, named, reason))
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, named, explanation))
 }
 
 /// Gives up what is open.
@@ -261,7 +262,7 @@ fn without_etag(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Resul
 }
 
 fn draft_problem(Problem { reason, sentence }: &Problem) -> pb::invoice::DraftProblem {
-    pb::invoice::DraftProblem { reason: (*reason).to_owned(), sentence: sentence.clone() }
+    pb::invoice::DraftProblem { reason: reason_value(reason).into(), sentence: sentence.clone() }
 }
 
 fn dated_amount(dated: &DatedAmount) -> pb::DatedAmount {

@@ -9,7 +9,7 @@ use payterms_chassis::{
     names::Name,
     render::{date, money, timestamp},
 };
-use payterms_invoicing_domain::{Allocation, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source};
+use payterms_invoicing_domain::{Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source};
 use payterms_kernel::{Id, Money, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
@@ -193,7 +193,13 @@ pub fn record_outside_payment(request: Request<pb::RecordOutsidePaymentRequest>)
 /// The name of a payment.
 #[must_use]
 pub fn payment_name(tenant: &TenantId, payment: &Payment) -> String {
-    format!("{}/payments/{}", customer_name(tenant, payment.customer), payment.id)
+    name_of_payment(tenant, payment.customer, payment.id)
+}
+
+/// The name of the payment with this id.
+#[must_use]
+pub fn name_of_payment(tenant: &TenantId, customer: Id<Customer>, payment: Id<Payment>) -> String {
+    format!("{}/payments/{payment}", customer_name(tenant, customer))
 }
 
 /// A payment.

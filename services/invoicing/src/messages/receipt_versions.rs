@@ -20,8 +20,8 @@ use tonic::Request;
 pub fn correct_receipt(request: Request<pb::CorrectReceiptRequest>) -> Result<(Call, ReceiptRef, String), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("name", &message.name, RECEIPT);
-    let reason = fields.printed("reason", &message.reason, 1, 200);
-    Ok((fields.write(&message.request_id, name.tenant.clone())?, receipt_ref(&name), reason))
+    let explanation = fields.printed("explanation", &message.explanation, 1, 200);
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, receipt_ref(&name), explanation))
 }
 
 /// Asks for the versions of a receipt.
@@ -49,7 +49,7 @@ pub fn receipt_version(tenant: &TenantId, receipt: &Receipt, own: &ReceiptVersio
         issue_date: Some(date(own.issue_date)),
         seller: Some(party(&own.seller)),
         buyer: Some(party(&own.buyer)),
-        reason: own.reason.clone(),
+        explanation: own.explanation.clone(),
         create_time: Some(timestamp(own.created_at)),
     }
 }

@@ -12,7 +12,7 @@ use payterms_chassis::{
 };
 use payterms_invoicing_domain::{Receipt, ReceiptCreditNote, receipt::Subject};
 use payterms_kernel::{Id, TenantId};
-use payterms_proto::invoicing::v1 as pb;
+use payterms_proto::invoicing::v1::{self as pb, receipt_credit_note::Reason};
 use tonic::Request;
 
 /// The collections of a receipt's name.
@@ -43,9 +43,10 @@ pub fn receipt_credit_note(tenant: &TenantId, receipt: &Receipt, note: &ReceiptC
         issue_date: Some(date(note.issue_date)),
         amount: Some(money(note.amount)),
         tax: Some(tax_amount(&note.tax)),
-        reason: note.explanation.clone(),
+        explanation: if note.of_dispute { String::new() } else { note.explanation.clone() },
         top_up_refund,
         create_time: Some(timestamp(note.created_at)),
+        reason: if note.of_dispute { Reason::ChargedBack } else { Reason::Unspecified }.into(),
         dispute: if note.of_dispute { format!("{customer}/disputes/{}", note.refund) } else { String::new() },
     }
 }

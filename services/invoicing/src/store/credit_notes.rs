@@ -78,7 +78,7 @@ pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, note: &Cred
         issue_date: Set(note.issue_date.to_string()),
         amount: Set(note.amount.micros()),
         currency: Set(code.to_owned()),
-        reason: Set(note.reason.clone()),
+        reason: Set(note.explanation.clone()),
         created_at: Set(note.created_at),
     };
     Entity::insert(row).exec_without_returning(conn).await?;
@@ -208,7 +208,7 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
             issue_date: date(&row.issue_date)?,
             amount: Money::from_micros(currency(&row.currency)?, row.amount),
             taxes: by_note.remove(&row.id).unwrap_or_default(),
-            reason: row.reason,
+            explanation: row.reason,
             created_at: row.created_at,
         })
     };

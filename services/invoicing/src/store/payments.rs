@@ -2,7 +2,9 @@
 
 use super::{currency, unknown};
 use payterms_chassis::{AppError, columns::date};
-use payterms_invoicing_domain::{Allocation, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source, top_up::Bought};
+use payterms_invoicing_domain::{
+    Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source, top_up::Bought,
+};
 use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::{
     ActiveValue::Set,
@@ -246,6 +248,33 @@ pub async fn lock_announced<C: ConnectionTrait>(conn: &C, tenant: &TenantId, inv
         .filter(Column::State.eq(PaymentState::Processing.name()));
     let rows = query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?;
     Ok(whole(conn, tenant, rows).await?.into_iter().filter(Payment::is_announced).collect())
+}
+
+/// The oldest payment under way of these invoices, with its customer.
+pub async fn oldest_pending<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoices: &[Id<Invoice>],
+) -> Result<Option<(Id<Customer>, Id<Payment>)>, AppError> {
+    let ids: Vec<Uuid> = allocations::Entity::find()
+        .select_only()
+        .column(allocations::Column::PaymentId)
+        .filter(allocations::Column::Tenant.eq(tenant.as_str()))
+        .filter(allocations::Column::InvoiceId.is_in(invoices.iter().map(|id| id.uuid())))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let found: Option<(Uuid, Uuid)> = Entity::find()
+        .select_only()
+        .columns([Column::CustomerId, Column::Id])
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Id.is_in(ids))
+        .filter(Column::State.eq(PaymentState::Processing.name()))
+        .order_by_asc(Column::Id)
+        .into_tuple()
+        .one(conn)
+        .await?;
+    Ok(found.map(|(customer, payment)| (Id::from_uuid(customer), Id::from_uuid(payment))))
 }
 
 /// Transfers that were announced with these references, whatever became of them.

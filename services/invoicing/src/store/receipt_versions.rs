@@ -46,7 +46,7 @@ fn version(row: Model) -> Result<ReceiptVersion, AppError> {
         seller: party(&row.seller)?,
         buyer: party(&row.buyer)?,
         mentions: row.mentions,
-        reason: row.reason,
+        explanation: row.reason,
         created_at: row.created_at,
     })
 }
@@ -115,7 +115,7 @@ pub async fn insert<C: ConnectionTrait>(
         seller: Set(party_text(Some(&own.seller))?),
         buyer: Set(party_text(Some(&own.buyer))?),
         mentions: Set(own.mentions.clone()),
-        reason: Set(own.reason.clone()),
+        reason: Set(own.explanation.clone()),
         created_at: Set(own.created_at),
     };
     Entity::insert(row).exec_without_returning(conn).await?;

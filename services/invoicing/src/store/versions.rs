@@ -48,7 +48,7 @@ fn version(row: Model) -> Result<InvoiceVersion, AppError> {
         buyer: party(&row.buyer)?,
         mentions: row.mentions,
         open_micros: row.open_amount,
-        reason: row.reason,
+        explanation: row.reason,
         created_at: row.created_at,
     })
 }
@@ -130,7 +130,7 @@ pub async fn insert<C: ConnectionTrait>(
         seller: Set(party_text(Some(&own.seller))?),
         buyer: Set(party_text(Some(&own.buyer))?),
         mentions: Set(own.mentions.clone()),
-        reason: Set(own.reason.clone()),
+        reason: Set(own.explanation.clone()),
         open_amount: Set(own.open_micros),
         created_at: Set(own.created_at),
     };

@@ -37,14 +37,14 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         MailKind::InvoiceVoided => {
             add("number", json!("INV-2026-000001"));
             add("amount", json!(amount));
-            add("reason", json!("Issued twice."));
+            add("explanation", json!("Issued twice."));
             add("not_to_transfer", json!("true"));
         }
         MailKind::CreditNoteIssued => {
             add("number", json!("CN-2026-000001"));
             add("invoice", json!("INV-2026-000001"));
             add("amount", json!(amount));
-            add("reason", json!("Goodwill."));
+            add("explanation", json!("Goodwill."));
             for part in ["open_lowered", "open", "to_method", "to_credit", "outside"] {
                 add(part, json!("20.00\u{a0}USD"));
             }

@@ -36,23 +36,23 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
             add("number", json!("RCN-2026-000001"));
             add("receipt_number", json!("RC-2026-000001"));
             add("amount", json!("20.00\u{a0}USD"));
-            add("reason", json!("The account is closed."));
+            add("explanation", json!("The account is closed."));
         }
         MailKind::TransferRefunded => {
             add("amount", json!("20.00\u{a0}USD"));
             add("account", json!("3000"));
             add("date", json!(language.date(day)));
             add("reference", json!("RF18 TB01 2345 6789 AB"));
-            add("reason", json!("The account is closed."));
+            add("explanation", json!("The account is closed."));
             add("number", json!("CN-2026-000001"));
         }
         MailKind::CreditRevoked => {
             add("amount", json!("20.00\u{a0}USD"));
-            add("reason", json!("The card was reported as stolen."));
+            add("explanation", json!("The card was reported as stolen."));
         }
         MailKind::CreditRestored => {
             add("amount", json!("20.00\u{a0}USD"));
-            add("reason", json!("It was the holder of the card."));
+            add("explanation", json!("It was the holder of the card."));
         }
         MailKind::CreditExpires => {
             add("amount", json!("20.00\u{a0}USD"));

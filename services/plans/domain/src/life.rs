@@ -16,6 +16,8 @@ use payterms_kernel::{
 };
 use uuid::Uuid;
 
+/// Why a proposal is refused: a band of the tenant refuses it by itself.
+pub const BAND: &str = "BAND";
 /// Why an offer lapses: nobody answered in time.
 pub const TIME_LIMIT: &str = "TIME_LIMIT";
 /// Why an offer lapses: nothing is open any more.

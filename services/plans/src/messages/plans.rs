@@ -20,7 +20,11 @@ use payterms_chassis::{
     render::{date, money, timestamp},
 };
 use payterms_kernel::{Id, TenantId};
-use payterms_plans_domain::{Covered, DateRange, Instalment, Plan, PlanState, Side, Transition, Verb, proposal::Proposal};
+use payterms_plans_domain::{
+    Covered, DateRange, Instalment, Plan, PlanState, Side, Transition, Verb,
+    life::{BAND, NOTHING_OPEN, TIME_LIMIT},
+    proposal::Proposal,
+};
 use payterms_proto::plans::v1 as pb;
 use tonic::Request;
 
@@ -279,6 +283,7 @@ pub fn plan(tenant: &TenantId, plan: &Plan) -> Result<pb::Plan, AppError> {
         open: Some(money(invoice.open)),
     };
     let counter = plan.counter.as_ref().filter(|_| plan.state == PlanState::Countered);
+    let (reason, explanation) = reason_or_explanation(&plan.explanation);
     Ok(pb::Plan {
         name: plan_name(tenant, plan),
         state: plan_state(plan.state).into(),
@@ -295,7 +300,8 @@ pub fn plan(tenant: &TenantId, plan: &Plan) -> Result<pb::Plan, AppError> {
         }),
         collect_automatically: plan.collect_automatically,
         note: plan.note.clone(),
-        explanation: plan.explanation.clone(),
+        explanation: explanation.to_owned(),
+        reason: reason.into(),
         answer_before_time: plan.answer_by.map(timestamp),
         next_instalment: plan.next_instalment().map(instalment),
         collection: Some(pb::PlanCollection {
@@ -331,13 +337,26 @@ pub fn plan_history_entry(transition: &Transition, reader: HistoryReader) -> pb:
         Side::Suite => Message::Suite,
     };
     let is_hidden = reader == HistoryReader::Customer && transition.by.side == Side::Tenant;
+    let (reason, explanation) = reason_or_explanation(&transition.explanation);
     pb::PlanHistoryEntry {
         verb: transition.verb.name().to_owned(),
         from: plan_state(transition.from).into(),
         to: plan_state(transition.to).into(),
         side: side.into(),
         actor: if is_hidden { String::new() } else { transition.by.subject.clone() },
-        explanation: transition.explanation.clone(),
+        explanation: explanation.to_owned(),
+        reason: reason.into(),
         time: Some(timestamp(transition.at)),
+    }
+}
+
+/// The reason of the suite, or what a person wrote.
+fn reason_or_explanation(explanation: &str) -> (pb::plan::Reason, &str) {
+    use pb::plan::Reason;
+    match explanation {
+        BAND => (Reason::Band, ""),
+        TIME_LIMIT => (Reason::TimeLimit, ""),
+        NOTHING_OPEN => (Reason::NothingOpen, ""),
+        written => (Reason::Unspecified, written),
     }
 }

@@ -59,9 +59,6 @@ impl Customer {
     /// # Errors
     /// `TAX_UNKNOWN`.
     pub fn must_have_tax(&self) -> Result<&Tax, Refusal> {
-        self.tax.as_ref().ok_or_else(|| {
-            let message = format!("The tenant has no tax rule for {}, so no receipt could be made. Add one first.", self.country);
-            Refusal::precondition("TAX_UNKNOWN", message).with("country", &self.country)
-        })
+        self.tax.as_ref().ok_or_else(|| Refusal::tax_unknown(&self.country, "", false))
     }
 }

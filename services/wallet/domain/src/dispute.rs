@@ -118,13 +118,13 @@ pub struct Dispute {
     /// What was taken back, and from where.
     pub taken: TakenBack,
     /// Why, in the provider's code; may be empty.
-    pub reason: String,
+    pub provider_reason: String,
     /// The day until which the provider takes evidence.
     pub evidence_due: Option<NaiveDate>,
     /// How the provider has decided it, whoever decided it first.
     pub told: Option<Outcome>,
     /// What a person said who decided it; empty where the provider did.
-    pub note: String,
+    pub explanation: String,
     /// The provider's id of the charge.
     pub provider_charge_id: String,
     /// When it was opened.
@@ -140,7 +140,7 @@ pub struct Dispute {
 pub enum Decider {
     /// The provider.
     Provider,
-    /// A person, with a note.
+    /// A person, who says why.
     Person(String),
 }
 
@@ -164,10 +164,10 @@ impl Dispute {
             state: if told.is_final { DisputeState::Lost } else { DisputeState::Open },
             is_final: told.is_final,
             taken,
-            reason: told.reason.clone(),
+            provider_reason: told.reason.clone(),
             evidence_due: told.evidence_due,
             told: told.outcome.filter(|_| told.is_final),
-            note: String::new(),
+            explanation: String::new(),
             provider_charge_id: provider_charge_id.to_owned(),
             created_at: now,
             updated_at: now,
@@ -194,8 +194,8 @@ impl Dispute {
             };
         }
         self.state = outcome.state();
-        if let Decider::Person(note) = by {
-            self.note = note;
+        if let Decider::Person(explanation) = by {
+            self.explanation = explanation;
         }
         self.ended_at = Some(now);
         self.updated_at = now.max(self.updated_at);

@@ -77,7 +77,7 @@ fn whoever_decides_first_decides() {
         let other = if first == Outcome::Won { Outcome::Lost } else { Outcome::Won };
         let mut own = opened(false);
         assert_eq!(own.decide(first, person(), NOW), Ok(true));
-        assert_eq!((own.state, own.note.as_str(), own.told), (first.state(), "We sent the proof.", None));
+        assert_eq!((own.state, own.explanation.as_str(), own.told), (first.state(), "We sent the proof.", None));
         assert_eq!(own.decide(first, person(), NOW), Ok(false), "decided like this already");
         assert_eq!(own.decide(other, person(), NOW).unwrap_err().reason, "DISPUTE_STATE");
         assert_eq!(own.decide(other, Decider::Provider, NOW), Ok(false));

@@ -21,6 +21,7 @@ pub mod metered_reversal;
 pub mod method;
 pub mod method_setup;
 pub mod month;
+pub mod not_reversible;
 pub mod posting;
 pub mod postpaid;
 pub mod recharge;

@@ -6,6 +6,7 @@ use crate::{
     ledger::{Account, Transfer, TransferKind},
     lot::{Lot, TaxKind},
     month::Funding,
+    not_reversible::must_be_reversible,
     wallet::{Payer, Wallet},
 };
 use chrono::{DateTime, Utc};
@@ -153,56 +154,6 @@ pub struct Lowered {
     pub amount: Money,
     /// When the entry that accrued was recorded.
     pub recorded_at: DateTime<Utc>,
-}
-
-/// The verb that gives back what a transfer of another kind moved.
-fn instead(kind: TransferKind) -> Option<&'static str> {
-    Some(match kind {
-        TransferKind::Debit | TransferKind::Capture | TransferKind::Usage | TransferKind::Fee => return None,
-        TransferKind::Grant => "VoidGrant",
-        TransferKind::GrantVoid | TransferKind::Expiry => "GrantCredit",
-        TransferKind::TopUp => "RefundTopUp",
-        TransferKind::BankTransfer | TransferKind::TransferTopUp => "UnmatchBankLine",
-        TransferKind::TransferReturn => "MatchBankLine",
-        TransferKind::InvoiceCredit | TransferKind::Charge | TransferKind::Surplus => "UnapplyPayment",
-        TransferKind::MonthClose | TransferKind::PostpaidClose | TransferKind::MonthRounding => "CreateCreditNote",
-        TransferKind::Reversal => "PostFee",
-        TransferKind::OwedSettlement => "ReverseTransfer",
-        TransferKind::Revocation => "RestoreCredit",
-        TransferKind::Restoration => "ProposeRevocation",
-        TransferKind::InvoiceRefund
-        | TransferKind::TopUpRefund
-        | TransferKind::TransferRefund
-        | TransferKind::Chargeback
-        | TransferKind::DisputeWon
-        | TransferKind::ReturnSettlement => "",
-    })
-}
-
-/// Refuses a transfer whose money goes back in another way.
-///
-/// # Errors
-/// `NOT_REVERSIBLE` with the verb to use instead.
-pub fn must_be_reversible(kind: TransferKind) -> Result<(), Refusal> {
-    match instead(kind) {
-        None => Ok(()),
-        Some("") => {
-            let message = "What went back to a card or was taken back by an issuer cannot be reversed here.";
-            Err(Refusal::precondition("NOT_REVERSIBLE", message))
-        }
-        Some("ReverseTransfer") => {
-            let message = "New credit paid what was owed. Reverse the debit or fee that was owed; its credit comes back with it.";
-            Err(Refusal::precondition("NOT_REVERSIBLE", message).with("verb", "ReverseTransfer"))
-        }
-        Some(verb) => Err(not_reversible(verb)),
-    }
-}
-
-/// What another verb gives back.
-#[must_use]
-pub fn not_reversible(verb: &str) -> Refusal {
-    let message = format!("Only debits, captures, uses and fees are reversed. Use {verb} for this.");
-    Refusal::precondition("NOT_REVERSIBLE", message).with("verb", verb)
 }
 
 /// A use or transfer of which nothing is left to reverse.

@@ -117,18 +117,25 @@ pub struct Proposal {
     pub explanation: String,
 }
 
+/// The credit of a lot that no hold pins; nothing of one that is over.
+fn free(wallet: &Wallet, lot: Id<Lot>, now: DateTime<Utc>) -> Result<Money, Refusal> {
+    let own = wallet.lots.iter().find(|own| own.id == lot && own.in_force(now));
+    Ok(own.map_or(Ok(Money::zero(wallet.currency)), Lot::unpinned)?)
+}
+
 /// The credit of a lot that can be revoked now.
 ///
 /// # Errors
 /// `LOT_STATE` for granted credit, and for a lot of which nothing is free.
 fn revocable(wallet: &Wallet, lot: Id<Lot>, now: DateTime<Utc>) -> Result<Money, Refusal> {
-    let nothing = || crate::error::lot_state("Nothing of the lot is free: it is used up, expired, or reserved by holds.");
-    let own = wallet.lots.iter().find(|own| own.id == lot && own.in_force(now)).ok_or_else(nothing)?;
-    if own.kind == LotKind::Granted {
+    if wallet.lots.iter().any(|own| own.id == lot && own.in_force(now) && own.kind == LotKind::Granted) {
         return Err(crate::error::lot_state("Only bought credit is revoked. Void what was granted with VoidGrant."));
     }
-    let left = own.unpinned()?;
-    if left.is_positive() { Ok(left) } else { Err(nothing()) }
+    let left = free(wallet, lot, now)?;
+    if left.is_positive() {
+        return Ok(left);
+    }
+    Err(crate::error::lot_state("Nothing of the lot is free: it is used up, expired, or reserved by holds."))
 }
 
 fn must_suffice(left: Money, amount: Money) -> Result<(), Refusal> {
@@ -196,7 +203,7 @@ impl Revocation {
     /// Takes a decision in, never the proposer's own. What is approved is withheld: purchased credit → withheld.
     ///
     /// # Errors
-    /// `REVOCATION_STATE`, `SEPARATION_OF_DUTIES`, `LOT_STATE`, `REVOCATION_TOO_LARGE`.
+    /// `REVOCATION_STATE`, `SEPARATION_OF_DUTIES`, `REVOCATION_TOO_LARGE` where less is left than was proposed.
     pub fn decide(&mut self, wallet: &mut Wallet, ids: &mut IdSource, decision: Decision, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.must_be(RevocationState::Proposed)?;
         if self.proposed_by == decision.by {
@@ -204,7 +211,7 @@ impl Revocation {
             return Err(Refusal::new(Kind::Denied, "SEPARATION_OF_DUTIES", message));
         }
         if decision.approve {
-            must_suffice(revocable(wallet, self.lot, now)?, self.amount)?;
+            must_suffice(free(wallet, self.lot, now)?, self.amount)?;
             if let Some(lot) = wallet.lots.iter_mut().find(|own| own.id == self.lot) {
                 lot.remaining = lot.remaining.minus(self.amount)?;
             }
@@ -329,8 +336,12 @@ mod tests {
         let debit = Debit { amount: usd(1), kind: TransferKind::Debit, into_negative: false, description: String::new() };
         posting::debit(&mut pinned, &mut ids(), debit, NOW).unwrap();
         assert_eq!(own.decide(&mut pinned, &mut ids(), by("bob", true), NOW).unwrap_err().reason, "REVOCATION_TOO_LARGE");
+        let rest = Debit { amount: usd(19_99), kind: TransferKind::Debit, into_negative: false, description: String::new() };
+        posting::debit(&mut pinned, &mut ids(), rest, NOW).unwrap();
+        let nothing = own.decide(&mut pinned, &mut ids(), by("bob", true), NOW).unwrap_err();
+        assert_eq!((nothing.reason, &nothing.metadata[0]), ("REVOCATION_TOO_LARGE", &("left", "0".to_owned())), "nothing at all");
         own.decide(&mut pinned, &mut ids(), by("bob", false), NOW).unwrap();
-        assert_eq!((own.state, pinned.posted), (RevocationState::Refused, usd(49_99)));
+        assert_eq!((own.state, pinned.posted), (RevocationState::Refused, usd(30_00)));
         assert_eq!(proposed(&wallet(LotKind::Granted, None), None).unwrap_err().reason, "LOT_STATE");
     }
 

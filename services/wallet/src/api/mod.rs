@@ -18,9 +18,11 @@ mod usage;
 mod wallets;
 
 use crate::app::App;
-use payterms_chassis::AppError;
+use payterms_chassis::{
+    AppError,
+    error::{reason, reason_value},
+};
 use tonic::Status;
-use tonic_types::StatusExt;
 
 /// Serves all methods of the wallet.
 #[derive(Debug, Clone)]
@@ -29,9 +31,9 @@ pub struct Api {
     pub app: App,
 }
 
-/// The reason and message of one refused item, as its caller would get them if it had been sent by itself.
-fn reason_and_message(error: AppError) -> (String, String) {
+/// The reason (a number of `ErrorReason`) and message of one refused item, as its caller would get them if it had been sent by itself.
+fn reason_and_message(error: AppError) -> (i32, String) {
     let status = Status::from(error);
-    let reason = status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default();
-    (reason, status.message().to_owned())
+    let reason = reason(&status).unwrap_or_default();
+    (reason_value(&reason).into(), status.message().to_owned())
 }

@@ -20,7 +20,7 @@ pub struct DecideDispute {
     /// The dispute.
     pub dispute: DisputeRef,
     /// What is known of the decision.
-    pub note: String,
+    pub explanation: String,
 }
 
 /// Which disputes are listed.

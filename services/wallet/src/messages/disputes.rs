@@ -41,7 +41,7 @@ const DISPUTES: ListSpec = ListSpec {
         Field { name: "wallet", kind: Kind::Name(WALLET) },
         Field { name: "payment_method", kind: Kind::Name(METHOD) },
         Field { name: "payment", kind: Kind::Name(PAYMENT) },
-        Field { name: "reason", kind: Kind::Text },
+        Field { name: "provider_reason", kind: Kind::Text },
         Field { name: "currency", kind: Kind::Text },
         Field { name: "amount", kind: Kind::Amount },
         Field { name: "create_time", kind: Kind::Instant },
@@ -65,20 +65,20 @@ pub fn list_disputes(request: Request<pb::ListDisputesRequest>) -> Result<ListDi
 /// Decides that a dispute is won.
 pub fn win_dispute(request: Request<pb::WinDisputeRequest>) -> Result<(Call, DecideDispute), AppError> {
     let (fields, message) = Fields::open(request)?;
-    decide(fields, &message.request_id, &message.name, &message.note)
+    decide(fields, &message.request_id, &message.name, &message.explanation)
 }
 
 /// Decides that a dispute is lost.
 pub fn lose_dispute(request: Request<pb::LoseDisputeRequest>) -> Result<(Call, DecideDispute), AppError> {
     let (fields, message) = Fields::open(request)?;
-    decide(fields, &message.request_id, &message.name, &message.note)
+    decide(fields, &message.request_id, &message.name, &message.explanation)
 }
 
-fn decide(mut fields: Fields, request_id: &str, name: &str, note: &str) -> Result<(Call, DecideDispute), AppError> {
+fn decide(mut fields: Fields, request_id: &str, name: &str, explanation: &str) -> Result<(Call, DecideDispute), AppError> {
     let name = fields.name("name", name, DISPUTE);
-    let note = fields.text("note", note, 1, 500);
+    let explanation = fields.text("explanation", explanation, 1, 500);
     let dispute = DisputeRef { customer: customer_ref(&name), dispute: Id::from_uuid(name.id(1)) };
-    Ok((fields.write(request_id, name.tenant)?, DecideDispute { dispute, note }))
+    Ok((fields.write(request_id, name.tenant)?, DecideDispute { dispute, explanation }))
 }
 
 /// The name of a dispute.
@@ -109,7 +109,7 @@ pub fn dispute(tenant: &TenantId, dispute: &Dispute) -> pb::Dispute {
         name: dispute_name(&customer, dispute.id),
         state: state(dispute.state).into(),
         amount: Some(money(taken.amount)),
-        reason: dispute.reason.clone(),
+        provider_reason: dispute.provider_reason.clone(),
         wallet,
         payment_method: dispute.method.map(|method| method_name(&customer.name(), method)).unwrap_or_default(),
         payment,
@@ -120,7 +120,7 @@ pub fn dispute(tenant: &TenantId, dispute: &Dispute) -> pb::Dispute {
         from_tax: Some(money(taken.tax)),
         from_invoices: Some(money(taken.from_invoices)),
         from_surplus: Some(money(taken.from_surplus)),
-        note: dispute.note.clone(),
+        explanation: dispute.explanation.clone(),
         provider_outcome: dispute.told.map_or(pb::dispute::State::Unspecified, |told| state(told.state())).into(),
         create_time: Some(timestamp(dispute.created_at)),
         update_time: Some(timestamp(dispute.updated_at)),

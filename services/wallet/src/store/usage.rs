@@ -166,8 +166,8 @@ pub async fn of_transfer<C: ConnectionTrait>(
     query.one(conn).await?.map(record).transpose()
 }
 
-/// A use of a wallet that a metered service bills.
-pub async fn find_metered<C: ConnectionTrait>(
+/// A use of a wallet.
+pub async fn find<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     wallet: Id<Wallet>,
@@ -176,8 +176,7 @@ pub async fn find_metered<C: ConnectionTrait>(
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::Id.eq(id.uuid()))
-        .filter(Column::WalletId.eq(wallet.uuid()))
-        .filter(Column::ServiceId.is_not_null());
+        .filter(Column::WalletId.eq(wallet.uuid()));
     query.one(conn).await?.map(record).transpose()
 }
 

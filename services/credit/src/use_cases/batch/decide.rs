@@ -25,7 +25,7 @@ impl Batch {
         let (draw, entry, answer) = match &item.command {
             PurchaseCommand::Authorize(_, purchase) => {
                 let buyer = self.buyers.get(&line.customer).ok_or_else(Refusal::not_found)?;
-                let in_plan = !programme.draws_during_plans && self.planning.contains(&line.customer);
+                let in_plan = if programme.draws_during_plans { None } else { self.planned.get(&line.customer) };
                 let (draw, entry) = line.purchase(tx.ids(), purchase, (buyer, &self.rules), (programme.cap, in_plan), now)?;
                 let answer = AuthorizeDrawResponse { draw: Some(whole_draw(&tenant, &line, &draw)) }.encode_to_vec();
                 (draw, entry, answer)

@@ -2,16 +2,17 @@
 
 use crate::{
     commands::purchases::{PurchaseCommand, PurchaseItem},
+    messages::draws::in_plan,
     store::{customers, draws, lines, programmes, tax_rules},
 };
 use payterms_chassis::{AppError, Call, WriteTx, batch::BatchEvent as Event};
 use payterms_credit_domain::{
     Customer, Draw, Line, Programme,
-    draw::Entry,
+    draw::{Entry, InPlan},
     purchase::{Buyer, TaxRule},
 };
 use payterms_kernel::Id;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// The lines and draws of a batch with all that decides on them, and what was decided.
 pub(super) struct Batch {
@@ -23,8 +24,8 @@ pub(super) struct Batch {
     pub(super) draws: HashMap<Id<Draw>, (Id<Line>, Draw)>,
     pub(super) programmes: HashMap<Id<Programme>, Programme>,
     pub(super) buyers: HashMap<Id<Customer>, Buyer>,
-    /// Customers who have an invoice in a payment plan.
-    pub(super) planning: HashSet<Id<Customer>>,
+    /// Of customers who have one, an invoice in a payment plan.
+    pub(super) planned: HashMap<Id<Customer>, InPlan>,
     pub(super) rules: Vec<TaxRule>,
     /// What changed, and by which call.
     pub(super) changed: Vec<(Id<Line>, Id<Draw>, Entry, Call)>,
@@ -50,7 +51,7 @@ impl Batch {
             draws,
             programmes,
             buyers: HashMap::new(),
-            planning: HashSet::new(),
+            planned: HashMap::new(),
             rules: Vec::new(),
             changed: Vec::new(),
             captured: Vec::new(),
@@ -59,7 +60,8 @@ impl Batch {
         if items.iter().any(|item| matches!(item.command, PurchaseCommand::Authorize(..))) && !batch.lines.is_empty() {
             let customers: Vec<_> = batch.lines.iter().map(|line| line.customer).collect();
             batch.buyers = customers::buyers(conn, tenant, &customers).await?;
-            batch.planning = customers::planning(conn, tenant, &customers).await?;
+            let planned = customers::planned(conn, tenant, &customers).await?.into_iter();
+            batch.planned = planned.map(|(customer, own)| (customer, in_plan(tenant, customer, own))).collect();
             batch.rules = tax_rules::find(conn, tenant).await?;
         }
         Ok(batch)

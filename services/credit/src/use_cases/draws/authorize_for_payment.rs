@@ -36,9 +36,9 @@ pub async fn authorize_for_payment(
         // Its stored answer is deleted after a month.
         return tx.commit(AuthorizeForPaymentResponse {}).await;
     }
-    let bounds = draw_bounds(tx.conn(), &line, &call.tenant).await?;
+    let (cap, in_plan) = draw_bounds(tx.conn(), &line, &call.tenant).await?;
     let now = tx.now();
-    match line.authorize(tx.ids(), (payment.payment, &command.invoices), bounds, now) {
+    match line.authorize(tx.ids(), (payment.payment, &command.invoices), (cap, in_plan.as_ref()), now) {
         Ok((draws, entries)) => {
             publish_line(&mut tx, &mut line, DrawChanges { draws, entries, advised: None }).await?;
             kill::point("draw.before_authorize");

@@ -2,10 +2,11 @@
 
 use crate::{
     commands::draws::PaymentRef,
+    messages::draws::in_plan,
     store::{customers, draws, programmes},
 };
 use payterms_chassis::{AppError, WriteTx};
-use payterms_credit_domain::{Draw, Line, Programme};
+use payterms_credit_domain::{Draw, Line, Programme, draw::InPlan};
 use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::ConnectionTrait;
 
@@ -15,11 +16,14 @@ pub(super) async fn programme_of<C: ConnectionTrait>(conn: &C, line: &Line, tena
     found.ok_or_else(|| AppError::Fault(format!("line {} without a programme", line.id)))
 }
 
-/// The programme's cap, and whether an invoice of the customer in a plan bars new draws.
-pub(super) async fn draw_bounds<C: ConnectionTrait>(conn: &C, line: &Line, tenant: &TenantId) -> Result<(Money, bool), AppError> {
+/// The programme's cap, and the invoice of the customer in a plan that bars new draws.
+pub(super) async fn draw_bounds<C: ConnectionTrait>(conn: &C, line: &Line, tenant: &TenantId) -> Result<(Money, Option<InPlan>), AppError> {
     let programme = programme_of(conn, line, tenant).await?;
-    let barred = !programme.draws_during_plans && customers::has_planned(conn, tenant, line.customer).await?;
-    Ok((programme.cap, barred))
+    if programme.draws_during_plans {
+        return Ok((programme.cap, None));
+    }
+    let planned = customers::planned(conn, tenant, &[line.customer]).await?.remove(&line.customer);
+    Ok((programme.cap, planned.map(|planned| in_plan(tenant, line.customer, planned))))
 }
 
 /// The draws of a payment; refuses where what it names is a purchase.

@@ -62,12 +62,14 @@ pub async fn get_line_means(app: &App, line_ref: &LineRef) -> Result<GetLineMean
     let conn = app.db.read(&line_ref.tenant).await?;
     let line = find_line(&conn, line_ref).await?;
     let (cap, in_plan) = draw_bounds(&conn, &line, &line_ref.tenant).await?;
-    let barred = line.barred(in_plan);
+    let barred = line.barred(in_plan.as_ref());
     let available = line.drawable(cap).map_err(Refusal::from)?;
     Ok(GetLineMeansResponse {
         state: line_state(line.state).into(),
         available: Some(money(available)),
         barred_reason: barred.as_ref().map(|refusal| refusal.reason.to_owned()).unwrap_or_default(),
         barred_message: barred.map(|refusal| refusal.message).unwrap_or_default(),
+        planned_invoice: in_plan.as_ref().map(|own| own.invoice.clone()).unwrap_or_default(),
+        plan: in_plan.map(|own| own.plan).unwrap_or_default(),
     })
 }

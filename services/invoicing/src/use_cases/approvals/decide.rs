@@ -32,7 +32,7 @@ pub async fn decide_approval(app: &App, call: &Call, decision: &DecideApproval) 
         own.proposal.must_cover(invoice.open()?)?;
         match own.proposal {
             Proposal::WriteOff(_) => give_up_invoice(&mut tx, &mut invoice).await.map(|_| ())?,
-            Proposal::CreditNote(amount) => apply_credit_note(&mut tx, &mut invoice, (amount, &own.reason)).await?,
+            Proposal::CreditNote(amount) => apply_credit_note(&mut tx, &mut invoice, (amount, &own.explanation)).await?,
         }
     }
     let rendered = publish_approval(&mut tx, (&own, customer)).await?;

@@ -1,7 +1,11 @@
 //! Proposes what takes a second person.
 
 use super::save::publish_approval;
-use crate::{app::App, commands::approvals::ProposeApproval, use_cases::invoices::load::lock_invoice};
+use crate::{
+    app::App,
+    commands::approvals::ProposeApproval,
+    use_cases::{invoices::load::lock_invoice, payments::pending::name_pending},
+};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::{
     Approval,
@@ -9,6 +13,7 @@ use payterms_invoicing_domain::{
 };
 use payterms_proto::invoicing::v1::{Approval as ApprovalMessage, ProposeCreditNoteResponse, ProposeWriteOffResponse};
 use prost::Message;
+use std::slice::from_ref;
 
 /// The answers of both proposals have the same shape: one field, the approval.
 pub trait ProposalAnswer: Message + Default {
@@ -42,10 +47,12 @@ pub async fn propose_approval<A: ProposalAnswer>(app: &App, call: &Call, propose
     let now = tx.now();
     let mut would_be = invoice.clone();
     let proposal = if let Some(amount) = proposed.credit {
-        would_be.credit(amount, now)?;
+        let credited = would_be.credit(amount, now);
+        name_pending(&tx, from_ref(&invoice), credited).await?;
         Proposal::CreditNote(amount)
     } else {
-        would_be.write_off(now)?;
+        let given_up = would_be.write_off(now);
+        name_pending(&tx, from_ref(&invoice), given_up).await?;
         Proposal::WriteOff(invoice.open()?)
     };
     let approval = Approval {
@@ -53,10 +60,10 @@ pub async fn propose_approval<A: ProposalAnswer>(app: &App, call: &Call, propose
         invoice: invoice.id,
         proposal,
         state: ApprovalState::Proposed,
-        reason: proposed.reason.clone(),
+        explanation: proposed.explanation.clone(),
         proposed_by: call.caller.subject.clone(),
         decided_by: String::new(),
-        explanation: String::new(),
+        decision_explanation: String::new(),
         version: 1,
         created_at: now,
         updated_at: now,

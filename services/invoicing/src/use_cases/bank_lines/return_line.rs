@@ -10,6 +10,7 @@ use crate::{
     commands::bank_lines::ReturnBankLine,
     messages,
     store::{bank_lines, bank_returns},
+    use_cases::payments::pending::name_payment,
 };
 use payterms_chassis::{
     Answer, AppError, Call, WriteTx,
@@ -89,7 +90,9 @@ async fn take_line_back(app: &App, tx: &mut WriteTx, held: &mut PaidLine) -> Res
     let PaidLine { line, by, payment, invoices, .. } = held;
     let by = by.as_ref().ok_or_else(Refusal::not_found)?;
     let taking = Taking { payment: payment.as_mut(), invoices, collect_at, now };
-    let undo = line.take_back(by, tx.ids(), taking)?;
+    let named = line.customer.zip(line.payment);
+    let undo = line.take_back(by, tx.ids(), taking);
+    let undo = name_payment(&tx.call().tenant, named, undo)?;
     store_line(tx, line).await?;
     let Some(undo) = undo else { return Ok(None) };
     let id = undo.taken.id;

@@ -7,7 +7,7 @@ use super::{
     save::{lock_line, store_line},
     take_back::{consequences_from, lock_paid_line, publish_taken_back},
 };
-use crate::{app::App, messages, peers::wallet::Wallet, store::bank_lines};
+use crate::{app::App, messages, peers::wallet::Wallet, store::bank_lines, use_cases::payments::pending::name_payment};
 use payterms_chassis::{
     Answer, AppError, Call, WriteTx,
     flow::{self, Lease},
@@ -38,7 +38,9 @@ pub async fn unmatch_bank_line(app: &App, call: &Call, id: Id<BankLine>) -> Resu
     }
     must_not_go_back(&held.refunds)?;
     let (now, (_, collect_at)) = (tx.now(), consequences_from(&tx));
-    let undo = held.line.unmatch(tx.ids(), held.payment.as_mut(), &mut held.invoices, (collect_at, now))?;
+    let named = held.line.customer.zip(held.line.payment);
+    let undo = held.line.unmatch(tx.ids(), held.payment.as_mut(), &mut held.invoices, (collect_at, now));
+    let undo = name_payment(&call.tenant, named, undo)?;
     let taken = undo.taken;
     publish_taken_back(&mut tx, &mut held, undo).await?;
     store_line(&mut tx, &held.line).await?;
@@ -61,7 +63,8 @@ async fn undo_return(mut tx: WriteTx, found: &BankLine) -> Result<Answer<Unmatch
     let mut line = lines.swap_remove(at);
     // A return that has no line is in another state; any line stands in for the one that it does not have.
     let mut original = lines.pop().filter(|own| line.returned_line == Some(own.id)).unwrap_or_else(|| line.clone());
-    line.undo_return(&mut original)?;
+    let named = original.customer.zip(original.payment);
+    name_payment(&tx.call().tenant, named, line.undo_return(&mut original))?;
     store_line(&mut tx, &line).await?;
     store_line(&mut tx, &original).await?;
     let bank_line = Some(messages::bank_lines::bank_line(&tx.call().tenant, &line));

@@ -5,12 +5,13 @@ use crate::{
     app::App,
     commands::collections::{ExpectedOpen, OwnerInvoices},
     store::invoices,
-    use_cases::invoices::save::publish_invoice,
+    use_cases::{invoices::save::publish_invoice, payments::pending::name_pending},
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
 use payterms_invoicing_domain::{Block, BlockReason, Invoice};
 use payterms_kernel::{Money, Refusal};
 use payterms_proto::invoicing::peers::v1::{BlockForOwnerResponse, UnblockForOwnerResponse};
+use std::slice::from_ref;
 
 /// Locks all of an owner's invoices.
 async fn lock_owner_invoices(tx: &WriteTx, call: &Call, owned: &OwnerInvoices) -> Result<Vec<Invoice>, AppError> {
@@ -41,17 +42,18 @@ pub async fn block_for_owner(
     let mut rendered = Vec::with_capacity(found.len());
     for invoice in &mut found {
         let expected = owned.invoices.iter().find(|(id, _)| *id == invoice.id).map_or(ExpectedOpen::Anything, |(_, expected)| *expected);
-        must_be_as_expected(invoice, reason, expected)?;
+        let known = must_be_as_expected(invoice, reason, expected);
+        name_pending(&tx, from_ref(invoice), known).await?;
         invoice.set_block(Block { reason, owner: owned.owner.clone(), since: tx.today() }, now)?;
         rendered.push(publish_invoice(&mut tx, invoice).await?);
     }
     tx.commit(BlockForOwnerResponse { invoices: rendered }).await
 }
 
-fn must_be_as_expected(invoice: &Invoice, reason: BlockReason, expected: ExpectedOpen) -> Result<(), AppError> {
+fn must_be_as_expected(invoice: &Invoice, reason: BlockReason, expected: ExpectedOpen) -> Result<(), Refusal> {
     if reason == BlockReason::PlanProposed && invoice.pending.is_positive() {
         let message = format!("A payment under way has reserved {} of an invoice. Wait for its end.", invoice.pending);
-        return Err(Refusal::precondition("PAYMENT_PENDING", message).with("invoice", invoice.id).into());
+        return Err(Refusal::precondition("PAYMENT_PENDING", message).with("invoice", invoice.id));
     }
     let open = invoice.open()?;
     let most = match expected {
@@ -61,7 +63,7 @@ fn must_be_as_expected(invoice: &Invoice, reason: BlockReason, expected: Expecte
     };
     if open.compare(most)?.is_gt() {
         let message = format!("{open} are open on an invoice; {most} were expected. Look at the plan again.");
-        return Err(Refusal::precondition("PLAN_AMOUNT_CHANGED", message).with("invoice", invoice.id).with("open", open.amount()).into());
+        return Err(Refusal::precondition("PLAN_AMOUNT_CHANGED", message).with("invoice", invoice.id).with("open", open.amount()));
     }
     Ok(())
 }

@@ -15,15 +15,15 @@ pub async fn issue_credit_note(
     tx: &mut WriteTx,
     (invoice, refund): (&Invoice, Option<&Refund>),
     (id, amount, taxes): (Id<CreditNote>, Money, Vec<TaxAmount>),
-    reason: &str,
+    explanation: &str,
 ) -> Result<CreditNoteMessage, AppError> {
     let (tenant, now) = (tx.call().tenant.clone(), tx.now());
     invoice_parts::save_taxes(tx.conn(), &tenant, invoice).await?;
     let mut series = series::lock(tx.conn(), &tenant, CREDIT_NOTES).await?;
     let (number, issue_date) = series.take(tx.today());
     series::save(tx.conn(), &tenant, &series).await?;
-    let reason = reason.to_owned();
-    let note = CreditNote { id, invoice: invoice.id, number, issue_date, amount, taxes, reason, created_at: now };
+    let explanation = explanation.to_owned();
+    let note = CreditNote { id, invoice: invoice.id, number, issue_date, amount, taxes, explanation, created_at: now };
     credit_notes::insert(tx.conn(), &tenant, &note).await?;
     let rendered = messages::credit_notes::credit_note(&tenant, invoice, &note);
     tx.emit("credit_note", &note.id.to_string(), &CreditNoteIssued { credit_note: Some(rendered.clone()) }).await?;

@@ -25,7 +25,7 @@ pub async fn verify_tax_number(app: &App, call: &Call, found: &VerifyTaxNumber) 
     }
     let now = tx.now();
     let before = customer.tax_number.as_ref().map(|own| own.state);
-    customer.number_judged((&found.number, found.state), (&call.caller.subject, &found.note), now)?;
+    customer.number_judged((&found.number, found.state), (&call.caller.subject, &found.explanation), now)?;
     let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     customer.resolve_tax(&tenant, now);
     customer.touch(now);

@@ -43,7 +43,10 @@ pub async fn find_line_means(app: &App, to_pay: &ToPay, known: &GetPaymentMeansR
     let barred = match means.barred_reason.as_str() {
         "" => None,
         "CONCURRENT_UPDATE" => Some(Refusal::new(RefusalKind::Conflict, "CONCURRENT_UPDATE", means.barred_message)),
-        "INVOICE_IN_PLAN" => Some(Refusal::precondition("INVOICE_IN_PLAN", means.barred_message)),
+        "INVOICE_IN_PLAN" => {
+            let refusal = Refusal::precondition("INVOICE_IN_PLAN", means.barred_message);
+            Some(refusal.with("invoice", means.planned_invoice).with("plan", means.plan))
+        }
         _ => Some(Refusal::precondition("LINE_STATE", means.barred_message).with("state", state)),
     };
     Ok(Some(LineMeans { available, barred }))

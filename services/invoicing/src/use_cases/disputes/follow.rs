@@ -58,7 +58,7 @@ impl DisputeEvent {
             dispute: self.id.uuid(),
             amount: self.amount,
             credit: self.credit,
-            reason: self.dispute.reason.clone(),
+            reason: self.dispute.provider_reason.clone(),
             by_bank: self.dispute.r#final,
             evidence_due: self.dispute.evidence_due_date.as_ref().and_then(date_of),
             method: self.event.payment_method.clone(),

@@ -15,7 +15,12 @@ use payterms_proto::invoicing::v1::{CorrectInvoiceResponse, InvoiceCorrected};
 ///
 /// # Errors
 /// Those of [`InvoiceVersion::correct`], `RESOURCE_NOT_FOUND`.
-pub async fn correct_invoice(app: &App, call: &Call, named: &InvoiceRef, reason: &str) -> Result<Answer<CorrectInvoiceResponse>, AppError> {
+pub async fn correct_invoice(
+    app: &App,
+    call: &Call,
+    named: &InvoiceRef,
+    explanation: &str,
+) -> Result<Answer<CorrectInvoiceResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let invoice = lock_invoice(&tx, named).await?;
     if let Some(answer) = tx.replay().await? {
@@ -26,7 +31,7 @@ pub async fn correct_invoice(app: &App, call: &Call, named: &InvoiceRef, reason:
     let before = versions::last_of(tx.conn(), &call.tenant, &[invoice.id]).await?.pop();
     let mut series = series::lock(tx.conn(), &call.tenant, CORRECTIONS).await?;
     let (id, now, today) = (tx.id(), tx.now(), tx.today());
-    let issue = (&mut series, today, reason.to_owned());
+    let issue = (&mut series, today, explanation.to_owned());
     let version = InvoiceVersion::correct(id, (&invoice, before.as_ref()), (&tenant, &customer), issue, now)?;
     series::save(tx.conn(), &call.tenant, &series).await?;
     versions::insert(tx.conn(), &call.tenant, (&version, invoice.customer)).await?;

@@ -1,10 +1,15 @@
 //! Gives up what is open of an invoice.
 
 use super::{load::lock_invoice, save::publish_invoice};
-use crate::{app::App, commands::invoices::InvoiceRef, use_cases::approvals::limit::must_be_within_limit};
+use crate::{
+    app::App,
+    commands::invoices::InvoiceRef,
+    use_cases::{approvals::limit::must_be_within_limit, payments::pending::name_pending},
+};
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
 use payterms_invoicing_domain::Invoice;
 use payterms_proto::invoicing::v1::{Invoice as InvoiceMessage, WriteOffInvoiceResponse};
+use std::slice::from_ref;
 
 /// Gives up what is open.
 ///
@@ -26,6 +31,7 @@ pub async fn write_off_invoice(app: &App, call: &Call, named: &InvoiceRef) -> Re
 /// # Errors
 /// Those of [`Invoice::write_off`].
 pub async fn give_up_invoice(tx: &mut WriteTx, invoice: &mut Invoice) -> Result<InvoiceMessage, AppError> {
-    invoice.write_off(tx.now())?;
+    let given_up = invoice.write_off(tx.now());
+    name_pending(tx, from_ref(invoice), given_up).await?;
     publish_invoice(tx, invoice).await
 }

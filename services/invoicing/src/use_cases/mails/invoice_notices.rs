@@ -100,12 +100,12 @@ async fn write_issued(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppErro
 ///
 /// # Errors
 /// None that an issued invoice can cause.
-pub async fn mail_voided_invoice(tx: &mut WriteTx, invoice: &Invoice, reason: &str) -> Result<(), AppError> {
+pub async fn mail_voided_invoice(tx: &mut WriteTx, invoice: &Invoice, explanation: &str) -> Result<(), AppError> {
     let Some(issue) = invoice.issue.clone() else { return Ok(()) };
     if !are_shown(tx).await? {
         return Ok(());
     }
-    let (total, reason) = (invoice.amounts.total, reason.to_owned());
+    let (total, explanation) = (invoice.amounts.total, explanation.to_owned());
     let not_to_transfer = flag(invoice.needs_no_transfer()?);
     let letter = Letter {
         kind: MailKind::InvoiceVoided,
@@ -113,7 +113,7 @@ pub async fn mail_voided_invoice(tx: &mut WriteTx, invoice: &Invoice, reason: &s
             vec![
                 ("number", issue.number.into()),
                 ("amount", language.money(total).into()),
-                ("reason", reason.into()),
+                ("explanation", explanation.into()),
                 ("not_to_transfer", not_to_transfer.into()),
             ]
         },
@@ -132,13 +132,13 @@ pub async fn mail_credit_note(tx: &mut WriteTx, invoice: &Invoice, note: &Credit
     if !are_shown(tx).await? {
         return Ok(());
     }
-    let (number, amount, reason) = (note.number.clone(), note.amount, note.reason.clone());
+    let (number, amount, why) = (note.number.clone(), note.amount, note.explanation.clone());
     let (open, not_to_transfer) = (invoice.open()?, flag(invoice.needs_no_transfer()?));
     let zero = Money::zero(amount.currency());
     let back = match refund {
         Some(refund) => Some(refund.ways()?),
         // It goes to the account from which it came.
-        None if reason == TRANSFERRED_BACK => Some(Ways { to_method: zero, to_credit: zero, outside: amount }),
+        None if why == TRANSFERRED_BACK => Some(Ways { to_method: zero, to_credit: zero, outside: amount }),
         None => None,
     };
     let lowered = back.as_ref().map_or(Ok(amount), |back| amount.minus(back.to_method)?.minus(back.to_credit)?.minus(back.outside))?;
@@ -149,7 +149,7 @@ pub async fn mail_credit_note(tx: &mut WriteTx, invoice: &Invoice, note: &Credit
                 ("number", number.into()),
                 ("invoice", issue.number.into()),
                 ("amount", language.money(amount).into()),
-                ("reason", language.note_reason(&reason).into()),
+                ("explanation", language.note_reason(&why).into()),
                 ("open_lowered", shown(language, Some(lowered)).into()),
                 ("open", shown(language, Some(open)).into()),
                 ("to_method", shown(language, back.map(|own| own.to_method)).into()),

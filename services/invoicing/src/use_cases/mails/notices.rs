@@ -55,7 +55,8 @@ pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt) -> Result<(), App
 
 /// Bought credit was given back.
 pub async fn mail_top_up_refunded(tx: &mut WriteTx, receipt: &Receipt, note: &ReceiptCreditNote) -> Result<(), AppError> {
-    let (number, amount, reason, receipt_number) = (note.number.clone(), note.amount, note.explanation.clone(), receipt.number.clone());
+    let (number, amount, explanation, receipt_number) =
+        (note.number.clone(), note.amount, note.explanation.clone(), receipt.number.clone());
     let letter = Letter {
         kind: MailKind::TopUpRefunded,
         variables: |language| {
@@ -63,7 +64,7 @@ pub async fn mail_top_up_refunded(tx: &mut WriteTx, receipt: &Receipt, note: &Re
                 ("number", number.into()),
                 ("receipt_number", receipt_number.into()),
                 ("amount", language.money(amount).into()),
-                ("reason", reason.into()),
+                ("explanation", explanation.into()),
             ]
         },
         page: format!("/receipts/{}", receipt.id),

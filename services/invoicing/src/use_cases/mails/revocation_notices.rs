@@ -13,7 +13,7 @@ use payterms_proto::wallet::v1::{CreditRevocationChanged, revocation::State};
 /// `Fault` for a name that is none.
 pub async fn mail_revocation(tx: &mut WriteTx, event: &CreditRevocationChanged) -> Result<(), AppError> {
     let Some(own) = event.revocation.as_ref().filter(|_| event.decided) else { return Ok(()) };
-    let (kind, reason) = match own.state() {
+    let (kind, explanation) = match own.state() {
         State::Revoked => (MailKind::CreditRevoked, own.explanation.clone()),
         State::Restored => (MailKind::CreditRestored, own.answer.clone()),
         State::Proposed | State::Refused | State::Unspecified => return Ok(()),
@@ -23,7 +23,7 @@ pub async fn mail_revocation(tx: &mut WriteTx, event: &CreditRevocationChanged) 
     let amount = own.amount.as_ref().and_then(money_of).ok_or_else(fault)?;
     let letter = Letter {
         kind,
-        variables: |language: Language| vec![("amount", language.money(amount).into()), ("reason", reason.into())],
+        variables: |language: Language| vec![("amount", language.money(amount).into()), ("explanation", explanation.into())],
         page: format!("/wallets/{}", name.id(1)),
         attachments: Vec::new(),
     };

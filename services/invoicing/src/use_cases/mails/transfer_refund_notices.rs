@@ -15,7 +15,7 @@ use payterms_invoicing_domain::{MailKind, TransferRefund};
 pub async fn mail_transfer_refunded(tx: &mut WriteTx, refund: &TransferRefund, note: String) -> Result<(), AppError> {
     let hidden = are_invoices_hidden(tx.conn(), &tx.call().tenant).await?;
     let number = if hidden { String::new() } else { note };
-    let (amount, account, reason) = (refund.amount()?, refund.account.end.clone(), refund.explanation.clone());
+    let (amount, account, explanation) = (refund.amount()?, refund.account.end.clone(), refund.explanation.clone());
     let (reference, day) = (grouped(&refund.reference), refund.sent_on.unwrap_or_else(|| tx.today()));
     let letter = Letter {
         kind: MailKind::TransferRefunded,
@@ -25,7 +25,7 @@ pub async fn mail_transfer_refunded(tx: &mut WriteTx, refund: &TransferRefund, n
                 ("account", account.into()),
                 ("date", language.date(day).into()),
                 ("reference", reference.into()),
-                ("reason", reason.into()),
+                ("explanation", explanation.into()),
                 ("number", number.into()),
             ]
         },

@@ -9,6 +9,7 @@ pub mod drive;
 pub mod lapse;
 pub mod load;
 pub mod means;
+pub mod pending;
 pub mod plan;
 pub mod quote;
 pub mod read;

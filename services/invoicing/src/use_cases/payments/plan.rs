@@ -1,6 +1,9 @@
 //! Plans a payment on its locked invoices.
 
-use super::means::{FreeCredit, source_of};
+use super::{
+    means::{FreeCredit, source_of},
+    pending::name_pending,
+};
 use crate::{
     commands::payments::ToPay,
     store::{invoices, tenants},
@@ -38,7 +41,8 @@ pub async fn plan_payment(
     let tenders = to_pay.tenders.iter().map(|(source, amount)| Ok((source_of(*source, means)?, *amount)));
     let mut tenders: Vec<(Source, Option<Money>)> = tenders.collect::<Result<_, AppError>>()?;
     if to_pay.as_far_as_credit_goes {
-        tenders = vec![(Source::Credit, credit_that_goes(owned, to_pay, means)?)];
+        let goes = credit_that_goes(owned, to_pay, means);
+        tenders = vec![(Source::Credit, name_pending(tx, owned, goes).await?)];
     }
     let twice = |own: &(Source, Option<Money>)| tenders.iter().filter(|other| other.0 == own.0).count() > 1;
     if tenders.iter().any(twice) {
@@ -48,7 +52,8 @@ pub async fn plan_payment(
     let now = tx.now();
     let deferred_on = Some(tx.today());
     let request = PaymentRequest { invoices: to_pay.invoices.clone(), tenders, surplus_allowed: !tenant.overpayment_refused, deferred_on };
-    Ok(payment::ask(tx.ids(), to_pay.customer, owned, &request, now)?)
+    let planned = payment::ask(tx.ids(), to_pay.customer, owned, &request, now);
+    name_pending(tx, owned, planned).await
 }
 
 /// The credit that there is for what a payment by credit would pay, where that is less; none: all of it. Where there is no credit

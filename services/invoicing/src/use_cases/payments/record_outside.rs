@@ -1,6 +1,6 @@
 //! Records what was paid elsewhere.
 
-use super::{confirm::confirm_payment, save::publish_payment};
+use super::{confirm::confirm_payment, pending::name_pending, save::publish_payment};
 use crate::{app::App, commands::payments::OutsidePayment, store::invoices};
 use chrono::NaiveDate;
 use payterms_chassis::{Answer, AppError, Call};
@@ -32,7 +32,8 @@ pub async fn record_outside_payment(
     let received_on = outside.received_on.unwrap_or(today);
     must_have_come(received_on, today)?;
     let wanted = (outside.invoices.clone(), outside.amount);
-    let mut payment = Payment::outside(tx.ids(), &mut owned, wanted, (outside.reference.clone(), received_on), now)?;
+    let made = Payment::outside(tx.ids(), &mut owned, wanted, (outside.reference.clone(), received_on), now);
+    let mut payment = name_pending(&tx, &owned, made).await?;
     let rendered = publish_payment(&mut tx, &mut payment, &mut owned).await?;
     confirm_payment(&mut tx, &payment, &owned).await?;
     tx.commit(RecordOutsidePaymentResponse { payment: Some(rendered) }).await

@@ -16,7 +16,12 @@ use payterms_proto::invoicing::v1::{CorrectReceiptResponse, ReceiptCorrected};
 ///
 /// # Errors
 /// Those of [`ReceiptVersion::correct`], `RESOURCE_NOT_FOUND`.
-pub async fn correct_receipt(app: &App, call: &Call, named: &ReceiptRef, reason: &str) -> Result<Answer<CorrectReceiptResponse>, AppError> {
+pub async fn correct_receipt(
+    app: &App,
+    call: &Call,
+    named: &ReceiptRef,
+    explanation: &str,
+) -> Result<Answer<CorrectReceiptResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut series = series::lock(tx.conn(), &call.tenant, CORRECTIONS).await?;
     if let Some(answer) = tx.replay().await? {
@@ -27,7 +32,7 @@ pub async fn correct_receipt(app: &App, call: &Call, named: &ReceiptRef, reason:
     let last = receipt_versions::last_of(tx.conn(), &call.tenant, &[receipt.id]).await?.pop();
     let before = last.unwrap_or_else(|| ReceiptVersion::first(&receipt));
     let (id, now, today) = (tx.id(), tx.now(), tx.today());
-    let issue = (&mut series, today, reason.to_owned());
+    let issue = (&mut series, today, explanation.to_owned());
     let version = ReceiptVersion::correct(id, (&receipt, &before), (&tenant, &customer), issue, now)?;
     series::save(tx.conn(), &call.tenant, &series).await?;
     receipt_versions::insert(tx.conn(), &call.tenant, (&version, receipt.customer)).await?;

@@ -12,6 +12,7 @@ use crate::{
     use_cases::{
         approvals::limit::must_be_within_limit,
         bank_lines::{identify::account_hmac, take_back::lock_paid_line},
+        payments::pending::name_payment,
     },
 };
 use payterms_bank_files::account_key;
@@ -62,7 +63,8 @@ pub async fn refund_transfer(app: &App, call: &Call, asked: &RefundTransfer) -> 
     let payment = held.payment.as_ref().filter(|own| own.id == asked.payment).ok_or_else(taken_back)?;
     let secret = bank_imports::secret(tx.conn(), tenant).await?.unwrap_or_default();
     let account = payee(&secret, &asked.account.0);
-    may_go_back((payment, &held.line), (asked.from, &account), &held.refunds)?;
+    let goes = may_go_back((payment, &held.line), (asked.from, &account), &held.refunds);
+    name_payment(tenant, Some((payment.customer, payment.id)), goes)?;
     let (now, explanation) = (tx.now(), asked.explanation.clone());
     let back = ToGoBack { payment, line: &held.line, from: asked.from, credit: quoted?, account, explanation, earlier: &held.refunds };
     let refund = TransferRefund::ask(tx.ids(), back, now)?;

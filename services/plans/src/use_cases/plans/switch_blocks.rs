@@ -14,7 +14,11 @@ use payterms_chassis::{
     kill, retry,
 };
 use payterms_kernel::{Id, id::step_id};
-use payterms_plans_domain::{Actor, Invoice, Plan, PlanState, Side, Verb, life::Figures, plan::PendingTransition};
+use payterms_plans_domain::{
+    Actor, Invoice, Plan, PlanState, Side, Verb,
+    life::{BAND, Figures},
+    plan::PendingTransition,
+};
 use payterms_proto::{invoicing::v1::block::Reason, plans::v1::ProposePlanResponse};
 use prost::Message;
 use tonic::Status;
@@ -22,9 +26,6 @@ use uuid::Uuid;
 
 /// The kind of the flow. The id of its intent is that of the plan.
 pub const FLOW: &str = "plan";
-
-/// Why a proposal was refused automatically.
-const BAND: &str = "BAND";
 
 /// Stores the pending change of the blocks, starts the flow, and answers when it closes.
 ///

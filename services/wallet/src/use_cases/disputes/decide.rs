@@ -55,7 +55,7 @@ async fn decide_by_person<M: Message + Default>(
     // As it is under the lock of its wallet.
     let mut dispute = disputes::find(tx.conn(), &call.tenant, found.id).await?.ok_or_else(Refusal::not_found)?;
     let now = tx.now();
-    let rendered = if dispute.decide(outcome, Decider::Person(command.note.clone()), now)? {
+    let rendered = if dispute.decide(outcome, Decider::Person(command.explanation.clone()), now)? {
         publish_decision(&mut tx, &mut locked, &dispute).await?
     } else {
         messages::disputes::dispute(&call.tenant, &dispute)

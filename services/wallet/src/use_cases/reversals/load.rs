@@ -19,8 +19,9 @@ use payterms_kernel::{
 use payterms_wallet_domain::{
     Lot, Reversal, TaxKind, Transfer, TransferKind, Wallet,
     month::{self, Funding},
+    not_reversible::{must_be_reversible, not_reversible, reversed_otherwise},
     restore::DebtOf,
-    reversal::{Original, Taken, UseOf, must_be_reversible, not_reversible},
+    reversal::{Original, Taken, UseOf},
 };
 use std::collections::{BTreeMap, btree_map::Entry};
 use uuid::Uuid;
@@ -117,11 +118,14 @@ async fn mark_billed(
     Ok(first)
 }
 
-/// The refusal of an id that is no transfer's: it may be a hold's or a top-up's.
+/// The refusal of an id that is no transfer's: it may be a hold's, a top-up's or a use's.
 async fn not_a_transfer(tx: &WriteTx, locked: &Locked, id: Id<Transfer>) -> Result<AppError, AppError> {
     let (conn, tenant, wallet) = (tx.conn(), &tx.call().tenant, locked.wallet.id);
     if holds::find(conn, tenant, wallet, Id::from_uuid(id.uuid())).await?.is_some() {
         return Ok(not_reversible("VoidHold").into());
+    }
+    if let Some(record) = usage::find(conn, tenant, wallet, Id::from_uuid(id.uuid())).await? {
+        return Ok(reversed_otherwise(&record).into());
     }
     let top_up = top_ups::find(conn, tenant, Id::from_uuid(id.uuid())).await?;
     Ok(if top_up.is_some_and(|own| own.wallet == wallet) { not_reversible("RefundTopUp") } else { Refusal::not_found() }.into())

@@ -14,12 +14,13 @@ use payterms_proto::wallet::v1::{ReverseMeteredUseResponse, TransferReversed};
 use payterms_wallet_domain::{
     Reversal,
     metered_reversal::{MeteredOriginal, reverse_metered},
+    not_reversible::reversed_otherwise,
 };
 
 /// Reverses a use that a metered service has not billed yet.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `USAGE_INVOICED`, `SECOND_PERSON_REQUIRED`; those of [`reverse_metered`].
+/// `RESOURCE_NOT_FOUND`, `NOT_REVERSIBLE`, `USAGE_INVOICED`, `SECOND_PERSON_REQUIRED`; those of [`reverse_metered`].
 pub async fn reverse_metered_use(
     app: &App,
     call: &Call,
@@ -32,8 +33,8 @@ pub async fn reverse_metered_use(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let record = usage::find_metered(tx.conn(), tenant, named.wallet, command.record).await?.ok_or_else(Refusal::not_found)?;
-    let own = record.metered.ok_or_else(Refusal::not_found)?;
+    let record = usage::find(tx.conn(), tenant, named.wallet, command.record).await?.ok_or_else(Refusal::not_found)?;
+    let own = record.metered.ok_or_else(|| reversed_otherwise(&record))?;
     let service = metered::lock(&tx, own.service).await?.ok_or_else(Refusal::not_found)?;
     if own.month < service.open_month {
         return Err(metered_refusal(&tx, &service, (own.month, record.unit_price)).await?);

@@ -1,0 +1,55 @@
+//! Fields that say why: `reason` is an enum for programs, `explanation` a text from a person (docs/versioning.md#words-of-fields).
+
+use prost_reflect::{DescriptorPool, FieldDescriptor, Kind};
+
+/// Texts that hold codes: a payment provider's among them, or one of ours.
+const CODES: [&str; 4] = ["barred_reason", "failure_reason", "provider_reason", "refusal_reason"];
+
+/// Names fields of the contract whose word is not that of their type.
+pub fn check(wrong: &mut Vec<String>) {
+    let Ok(pool) = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET) else { return };
+    let ours = pool.all_messages().filter(|message| message.full_name().starts_with("payterms."));
+    wrong.extend(ours.flat_map(|message| message.fields().filter_map(|field| fault(&field)).collect::<Vec<_>>()));
+}
+
+fn fault(field: &FieldDescriptor) -> Option<String> {
+    let (name, is_text) = (field.name(), field.kind() == Kind::String);
+    let is_word = |word: &str| name == word || name.strip_suffix(word).is_some_and(|rest| rest.ends_with('_'));
+    if is_word("reason") && is_text && !CODES.contains(&name) {
+        return Some(format!("{}: a text that says why is an explanation; a reason is an enum", field.full_name()));
+    }
+    (is_word("explanation") && !is_text).then(|| format!("{}: an explanation is a text", field.full_name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fault;
+    use prost_reflect::{
+        DescriptorPool,
+        prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, field_descriptor_proto::Type},
+    };
+
+    #[test]
+    fn a_text_named_reason_is_refused() {
+        let field = |name: &str, number, kind: Type| FieldDescriptorProto {
+            name: Some(name.to_owned()),
+            number: Some(number),
+            r#type: Some(kind.into()),
+            ..Default::default()
+        };
+        let fields = [
+            field("reason", 1, Type::String),
+            field("void_reason", 2, Type::String),
+            field("failure_reason", 3, Type::String),
+            field("explanation", 4, Type::String),
+            field("decision_explanation", 5, Type::Int32),
+        ];
+        let message = DescriptorProto { name: Some("M".to_owned()), field: fields.to_vec(), ..Default::default() };
+        let file = FileDescriptorProto { name: Some("m.proto".to_owned()), message_type: vec![message], ..Default::default() };
+        let mut pool = DescriptorPool::new();
+        pool.add_file_descriptor_proto(file).unwrap();
+        let message = pool.get_message_by_name("M").unwrap();
+        let faulty: Vec<_> = message.fields().filter(|own| fault(own).is_some()).map(|own| own.name().to_owned()).collect();
+        assert_eq!(faulty, ["reason", "void_reason", "decision_explanation"]);
+    }
+}
