@@ -117,3 +117,17 @@ pub const STATEMENT_DAYS: Step = Step {
         guard: Guard::AppendOnly,
     }],
 };
+
+/// A refund may correct several receipts: notes after its first have their own id as `refund_id`, which is unique, and name it here. A
+/// receipt that a won dispute brought names those that it stands for. A statement reads all disputes of its customer.
+pub const STANDING_RECEIPTS: Step = Step {
+    name: "invoicing_0022_standing_receipts",
+    postgres: &[],
+    statements: &[
+        "ALTER TABLE receipt_credit_notes ADD COLUMN further_of {uuid}",
+        "ALTER TABLE receipts ADD COLUMN replaced_numbers text NOT NULL DEFAULT ''",
+        "ALTER TABLE receipts ADD COLUMN paid_on text",
+        "CREATE INDEX disputes_of_customer_all ON disputes (tenant, customer_id, id)",
+    ],
+    tables: &[],
+};

@@ -2,7 +2,7 @@
 
 use crate::{
     system,
-    wallet_credit::{CLOSING_ENDS, SPANS, UNMOVED, ZONES, disputes, expiry_notices, refunds, reversals},
+    wallet_credit::{CLOSING_ENDS, DISPUTED_LOTS, SPANS, UNMOVED, ZONES, disputes, expiry_notices, refunds, reversals},
     wallet_lists,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -35,6 +35,7 @@ impl MigratorTrait for Wallet {
             Box::new(CLOSING_ENDS),
             Box::new(SPANS),
             Box::new(UNMOVED),
+            Box::new(DISPUTED_LOTS),
         ]
     }
 }

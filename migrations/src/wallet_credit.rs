@@ -194,3 +194,11 @@ pub const CLOSING_ENDS: Step = Step {
     statements: &["ALTER TABLE month_closings ADD COLUMN ended_at {time}"],
     tables: &[],
 };
+
+/// The lots that a dispute has taken credit from, which have it back if it is won. Of those from before, only the sum is known.
+pub const DISPUTED_LOTS: Step = Step {
+    name: "wallet_0022_disputed_lots",
+    postgres: &[],
+    statements: &["ALTER TABLE disputes ADD COLUMN lots text NOT NULL DEFAULT '[]'"],
+    tables: &[],
+};

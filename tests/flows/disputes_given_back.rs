@@ -354,7 +354,13 @@ async fn the_tenant_is_told_where_the_provider_decides_otherwise(world: &World) 
     for mail in &all {
         told.push(text(&till.owner, mail).await);
     }
-    assert_eq!(told.iter().filter(|words| words.contains("otherwise than a person of yours")).count(), 1, "{told:?}");
+    let otherwise: Vec<_> = told.iter().filter(|words| words.contains("A person of yours had recorded that it is lost")).collect();
+    assert_eq!(otherwise.len(), 1, "{told:?}");
+    for named in ["is won.", "We sent no proof in time.", &own.name, &own.payment, &charge] {
+        assert!(otherwise[0].contains(named), "{named}: {otherwise:?}");
+    }
+    let subjects: std::collections::HashSet<_> = all.iter().map(|mail| mail.subject.split(':').next()).collect();
+    assert_eq!(subjects.len(), 3, "{subjects:?}");
     let known = read_dispute(&till.admin, &own.name).await;
     assert_eq!((known.state(), known.provider_outcome()), (dispute::State::Lost, dispute::State::Won));
     assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().open, amount("USD", 30, 0));

@@ -55,7 +55,7 @@ async fn a_part_is_open_and_the_rest_stays_paid(world: &World) {
     let opened = mails_of(&till.owner, MailKind::DisputeOpened, 1).await.remove(0);
     assert_eq!(opened.subject, "40.00 USD of your payment of 100.00 USD are disputed");
     let report = mails_of(&till.owner, MailKind::DisputeReported, 1).await.remove(0);
-    assert!(report.subject.starts_with("40.00 USD of a payment of 100.00 USD by"), "{}", report.subject);
+    assert!(report.subject.starts_with("Dispute opened: 40.00 USD of a payment of 100.00 USD by"), "{}", report.subject);
     // Nothing is collected by itself here, and the explanation says so throughout.
     let explain = ExplainInvoiceRequest { name: till.invoice.name.clone() };
     let told = till.admin.invoices().explain_invoice(explain).await.unwrap().into_inner();

@@ -93,7 +93,11 @@ fn revocations_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let owners = wallets::owners(tx.conn(), tenant, &owners).await?;
         let state = |own: &payterms_wallet_domain::Revocation| {
             let name = wallet_name(tenant, *owners.get(&own.wallet)?, own.wallet);
-            let event = CreditRevocationChanged { revocation: Some(messages::revocations::revocation(&name, own)), decided: false };
+            let event = CreditRevocationChanged {
+                revocation: Some(messages::revocations::revocation(&name, own)),
+                decided: false,
+                paid_owed: None,
+            };
             Some((own.id.to_string(), event.encode_to_vec()))
         };
         Ok(found.iter().filter_map(state).collect())
@@ -260,6 +264,7 @@ fn disputes_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
                 charged,
                 methods: saved,
                 owed: owed.get(&own.wallet).copied(),
+                paid_owed: None,
                 paused_until: rules.get(&own.wallet).and_then(|rules| rules.pause_after(tx.now())),
             };
             let event = messages::disputes::dispute_changed(tenant, own, around);

@@ -52,8 +52,8 @@ pub enum Subject {
         top_up: Uuid,
         /// The wallet that the credit is in.
         wallet: Uuid,
-        /// The won dispute that has given the credit back; none for the purchase itself.
-        dispute: Option<Uuid>,
+        /// What it stands for, where a won dispute has given the credit back; none for the purchase itself.
+        replaces: Option<Replaced>,
         /// The last day on which the credit can be used; none where it does not expire.
         expires_on: Option<NaiveDate>,
     },
@@ -68,6 +68,17 @@ pub enum Subject {
     },
 }
 
+/// The receipts that one of a won dispute stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// The dispute.
+    pub dispute: Uuid,
+    /// Their numbers; none is known of those from before they were kept.
+    pub numbers: Vec<String>,
+    /// The day on which the credit was paid, likewise.
+    pub paid_on: Option<NaiveDate>,
+}
+
 /// What the wallet told of a top-up.
 #[derive(Debug, Clone)]
 pub struct Bought {
@@ -75,8 +86,8 @@ pub struct Bought {
     pub top_up: Uuid,
     /// The wallet.
     pub wallet: Uuid,
-    /// The won dispute that has given it back.
-    pub dispute: Option<Uuid>,
+    /// What its receipt stands for, where a won dispute has given it back.
+    pub replaces: Option<Replaced>,
     /// The last day on which its credit can be used.
     pub expires_on: Option<NaiveDate>,
     /// Whether tax was taken.
@@ -110,7 +121,7 @@ impl Receipt {
             subject: Subject::TopUp {
                 top_up: bought.top_up,
                 wallet: bought.wallet,
-                dispute: bought.dispute,
+                replaces: bought.replaces,
                 expires_on: bought.expires_on,
             },
             number,
@@ -123,6 +134,21 @@ impl Receipt {
             mentions: tenant.business.legal_mentions.clone(),
             created_at: now,
         })
+    }
+
+    /// The day on which it was paid.
+    #[must_use]
+    pub fn paid_on(&self) -> NaiveDate {
+        match &self.subject {
+            Subject::Payment { paid_on, .. } => *paid_on,
+            Subject::TopUp { replaces, .. } => replaces.as_ref().and_then(|own| own.paid_on).unwrap_or(self.issue_date),
+        }
+    }
+
+    /// Its place among the receipts of a top-up, which take their numbers in order.
+    #[must_use]
+    pub fn place(&self) -> (NaiveDate, usize, &str) {
+        (self.issue_date, self.number.len(), &self.number)
     }
 
     /// Issues the receipt of a payment over invoices: their tax is on them.

@@ -97,7 +97,7 @@ mod tests {
         let (mut seller, mut buyer, now) = (tenant(), customer(), DateTime::UNIX_EPOCH);
         let today = "2026-02-03".parse().unwrap();
         let amount = Money::from_micros(Currency::parse("USD").unwrap(), 20_000_000);
-        let subject = Subject::TopUp { top_up: Uuid::nil(), wallet: Uuid::nil(), dispute: None, expires_on: None };
+        let subject = Subject::TopUp { top_up: Uuid::nil(), wallet: Uuid::nil(), replaces: None, expires_on: None };
         let taken = (&mut Series::new(RECEIPTS), today);
         let receipt = Receipt::of_payment(Id::from_uuid(Uuid::max()), (&seller, &buyer), (subject, amount), taken, now);
         let first = ReceiptVersion::first(&receipt);

@@ -79,14 +79,16 @@ impl Moved {
     }
 }
 
-/// An invoice that is past due on a day.
+/// An invoice that is open on a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PastDue {
+pub struct OpenInvoice {
+    /// The invoice.
+    pub id: Id<Invoice>,
     /// Its number.
     pub number: String,
-    /// When it fell due.
+    /// When it falls due.
     pub due: NaiveDate,
-    /// How many days ago.
+    /// How many days ago that was; zero or less: it is not past due.
     pub days: i64,
     /// What is open of it.
     pub open: Money,

@@ -180,10 +180,13 @@ pub fn receipt(language: Language, receipt: &Receipt) -> Result<Sheet, AppError>
         paid_invoices(&mut sheet, language, (*paid_on, receipt), invoices);
         return Ok(sheet);
     }
-    sheet.facts = vec![(language.say("Paid on", "Payé le").to_owned(), language.date(receipt.issue_date))];
-    if let Subject::TopUp { dispute: Some(dispute), .. } = &receipt.subject {
-        let given_back = language.say("Given back after dispute", "Restitué après contestation");
-        sheet.facts.push((given_back.to_owned(), dispute.to_string()));
+    sheet.facts = vec![(language.say("Paid on", "Payé le").to_owned(), language.date(receipt.paid_on()))];
+    if let Subject::TopUp { replaces: Some(replaced), .. } = &receipt.subject {
+        sheet.facts.insert(0, (language.say("Issue date", "Date d’émission").to_owned(), language.date(receipt.issue_date)));
+        let after_dispute = language.say("After a dispute, in place of", "Après contestation, en remplacement de");
+        // Those from before the numbers were kept name the dispute.
+        let of = if replaced.numbers.is_empty() { replaced.dispute.to_string() } else { replaced.numbers.join(", ") };
+        sheet.facts.push((after_dispute.to_owned(), of));
     }
     if let Subject::TopUp { expires_on: Some(day), .. } = &receipt.subject {
         sheet.facts.push((language.say("Credit can be used until", "Crédit utilisable jusqu’au").to_owned(), language.date(*day)));

@@ -9,8 +9,9 @@ use chrono::Months;
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
     Invoice, Party, Statement,
-    statement::{GivenBack, PastDue, TakenBack},
+    statement::{GivenBack, OpenInvoice, TakenBack},
 };
+use payterms_kernel::{Money, money::MoneyError};
 
 /// A statement with its lists.
 #[derive(Debug)]
@@ -20,7 +21,9 @@ pub struct StatementPage {
     /// What was invoiced in its month.
     pub invoices: Vec<Invoice>,
     /// What is past due on the day after it.
-    pub past_due: Vec<PastDue>,
+    pub past_due: Vec<OpenInvoice>,
+    /// What is disputed on that day, past due or not: nothing follows from it.
+    pub disputed: Vec<OpenInvoice>,
     /// What was given back in it.
     pub given_back: Vec<GivenBack>,
     /// What was taken back in it, or is there again.
@@ -29,6 +32,24 @@ pub struct StatementPage {
     pub seller: Party,
     /// Whom it is for.
     pub buyer: Party,
+}
+
+impl StatementPage {
+    /// Whether anything is owed beside what is disputed.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn is_to_be_paid(&self) -> Result<bool, MoneyError> {
+        Ok(self.statement.closing.minus(self.disputed_sum()?)?.is_positive())
+    }
+
+    /// What is open of disputed invoices.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn disputed_sum(&self) -> Result<Money, MoneyError> {
+        self.disputed.iter().try_fold(Money::zero(self.statement.currency()), |sum, own| sum.plus(own.open))
+    }
 }
 
 /// A statement.
@@ -59,9 +80,10 @@ pub fn statement(language: Language, page: &StatementPage) -> Result<Sheet, AppE
     let told = sums.iter().enumerate().filter(|(place, (_, amount))| always(*place) || !amount.is_zero());
     sheet.sums = told.map(|(_, (label, amount))| ((*label).to_owned(), language.money(*amount))).collect();
     sheet.sections.extend(past_due(language, page));
+    sheet.sections.extend(disputed(language, page));
     sheet.sections.extend(given_back(language, page));
     sheet.sections.extend(taken_back(language, page));
-    sheet.slip = slip(language, page);
+    sheet.slip = slip(language, page)?;
     Ok(sheet)
 }
 
@@ -71,11 +93,24 @@ fn heads(language: Language, heads: [(&'static str, &'static str); 4]) -> [Strin
 
 fn past_due(language: Language, page: &StatementPage) -> Option<Section> {
     let day = page.statement.month.checked_add_months(Months::new(1)).unwrap_or(page.statement.month);
-    let row = |own: &PastDue| [own.number.clone(), language.short_date(own.due), own.days.to_string(), language.money(own.open)];
+    let row = |own: &OpenInvoice| [own.number.clone(), language.short_date(own.due), own.days.to_string(), language.money(own.open)];
     (!page.past_due.is_empty()).then(|| Section {
         title: format!("{} {}", language.say("Past due on", "En retard au"), language.date(day)),
         heads: heads(language, [("Invoice", "Facture"), ("Due", "Échéance"), ("Days past due", "Jours de retard"), ("Open", "Reste dû")]),
         rows: page.past_due.iter().map(row).collect(),
+    })
+}
+
+fn disputed(language: Language, page: &StatementPage) -> Option<Section> {
+    let row = |own: &OpenInvoice| [own.number.clone(), String::new(), language.short_date(own.due), language.money(own.open)];
+    let title = language.say(
+        "Disputed: nothing of it is collected, reminded or late until that is decided",
+        "Contesté : rien n’en est prélevé, relancé ni en retard avant la décision",
+    );
+    (!page.disputed.is_empty()).then(|| Section {
+        title: title.to_owned(),
+        heads: heads(language, [("Invoice", "Facture"), ("", ""), ("Due", "Échéance"), ("Open", "Reste dû")]),
+        rows: page.disputed.iter().map(row).collect(),
     })
 }
 
@@ -102,15 +137,15 @@ fn taken_back(language: Language, page: &StatementPage) -> Option<Section> {
     })
 }
 
-fn slip(language: Language, page: &StatementPage) -> Option<Slip> {
+fn slip(language: Language, page: &StatementPage) -> Result<Option<Slip>, MoneyError> {
     let details = &page.seller.bank_details;
-    if details.is_empty() || !page.statement.closing.is_positive() {
-        return None;
+    if details.is_empty() || !page.is_to_be_paid()? {
+        return Ok(None);
     }
     let sentence = language.say(
         "Please write the payment reference of each invoice that you pay on the transfer.",
         "Merci d’indiquer sur le virement la référence de paiement de chaque facture réglée.",
     );
     let title = language.say("By bank transfer", "Par virement bancaire").to_owned();
-    Some(Slip { title, lines: vec![details.clone(), sentence.to_owned()], code: None })
+    Ok(Some(Slip { title, lines: vec![details.clone(), sentence.to_owned()], code: None }))
 }

@@ -59,10 +59,10 @@ pub fn receipt(tenant: &TenantId, receipt: &Receipt, notes: &[ReceiptCreditNote]
     let (mut top_up, mut dispute, mut payment) = (String::new(), String::new(), String::new());
     let (mut last_day, mut paid_date, mut invoices) = (None, None, Vec::new());
     match &receipt.subject {
-        Subject::TopUp { top_up: id, wallet, dispute: won, expires_on } => {
+        Subject::TopUp { top_up: id, wallet, replaces, expires_on } => {
             last_day = expires_on.map(date);
             top_up = format!("{customer}/wallets/{wallet}/topUps/{id}");
-            dispute = won.map(|won| format!("{customer}/disputes/{won}")).unwrap_or_default();
+            dispute = replaces.as_ref().map(|own| format!("{customer}/disputes/{}", own.dispute)).unwrap_or_default();
         }
         Subject::Payment { payment: id, paid_on, invoices: paid } => {
             payment = format!("{customer}/payments/{id}");

@@ -67,6 +67,17 @@ pub async fn open_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: 
     query.all(conn).await?.into_iter().map(dispute).collect()
 }
 
+/// The disputes of a customer, decided or not, the newest first.
+pub async fn of_customer<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    limit: u64,
+) -> Result<Vec<Dispute>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::CustomerId.eq(customer.uuid()));
+    query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(dispute).collect()
+}
+
 /// Inserts or updates a dispute.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, dispute: &Dispute, currency: Currency) -> Result<(), AppError> {
     let parts: Vec<_> = dispute.reversed.parts.iter().map(|(invoice, part)| (invoice.uuid(), part.micros())).collect();

@@ -29,6 +29,7 @@ pub struct Model {
     explanation: String,
     created_at: ChronoDateTimeUtc,
     of_dispute: bool,
+    further_of: Option<Uuid>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -44,7 +45,7 @@ fn note(row: Model) -> Result<ReceiptCreditNote, AppError> {
         id: Id::from_uuid(row.id),
         receipt: Id::from_uuid(row.receipt_id),
         customer: Id::from_uuid(row.customer_id),
-        refund: row.refund_id,
+        refund: row.further_of.unwrap_or(row.refund_id),
         of_dispute: row.of_dispute,
         number: row.number,
         issue_date: date(&row.issue_date)?,
@@ -103,14 +104,15 @@ pub async fn issued<C: ConnectionTrait>(
     query.order_by_asc(Column::Id).limit(limit).all(conn).await?.into_iter().map(note).collect()
 }
 
-/// Inserts a credit note.
-pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, note: &ReceiptCreditNote) -> Result<(), AppError> {
+/// Inserts a credit note. One refund or dispute has one first note, whatever comes twice.
+pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, note: &ReceiptCreditNote, is_first: bool) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(note.id.uuid()),
         customer_id: Set(note.customer.uuid()),
         receipt_id: Set(note.receipt.uuid()),
-        refund_id: Set(note.refund),
+        refund_id: Set(if is_first { note.refund } else { note.id.uuid() }),
+        further_of: Set((!is_first).then_some(note.refund)),
         number: Set(note.number.clone()),
         issue_date: Set(note.issue_date.to_string()),
         rate_millionths: Set(millionths(note.tax.rate.percent)),

@@ -12,7 +12,10 @@ use payterms_chassis::{
     keyset::{self, Columns, Compared, Key, Position},
     listing::{Listing, Order},
 };
-use payterms_invoicing_domain::{Customer, Rate, Receipt, TaxAmount, receipt::Subject};
+use payterms_invoicing_domain::{
+    Customer, Rate, Receipt, TaxAmount,
+    receipt::{Replaced, Subject},
+};
 use payterms_kernel::{Currency, Id, Money, TenantId};
 use sea_orm::{ActiveValue::Set, ExprTrait, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*};
 use serde::{Deserialize, Serialize};
@@ -44,6 +47,8 @@ pub struct Model {
     created_at: ChronoDateTimeUtc,
     disputed_top_up_id: Option<Uuid>,
     expires_on: Option<String>,
+    replaced_numbers: String,
+    paid_on: Option<String>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -62,9 +67,11 @@ struct PaidText {
 fn subject(row: &Model, currency: Currency) -> Result<Subject, AppError> {
     if row.paid_invoices.is_empty() {
         // Of a won dispute the column `top_up_id` has the dispute.
-        let dispute = row.disputed_top_up_id.map(|_| row.top_up_id);
+        let numbers = row.replaced_numbers.split_whitespace().map(str::to_owned).collect();
+        let paid_on = row.paid_on.as_deref().map(date).transpose()?;
+        let replaces = row.disputed_top_up_id.map(|_| Replaced { dispute: row.top_up_id, numbers, paid_on });
         let expires_on = row.expires_on.as_deref().map(date).transpose()?;
-        return Ok(Subject::TopUp { top_up: row.disputed_top_up_id.unwrap_or(row.top_up_id), wallet: row.wallet_id, dispute, expires_on });
+        return Ok(Subject::TopUp { top_up: row.disputed_top_up_id.unwrap_or(row.top_up_id), wallet: row.wallet_id, replaces, expires_on });
     }
     let read: PaidText = serde_json::from_str(&row.paid_invoices).map_err(|error| AppError::Fault(format!("a receipt: {error}")))?;
     let invoices = read.invoices.into_iter().map(|(number, micros)| (number, Money::from_micros(currency, micros))).collect();
@@ -73,7 +80,9 @@ fn subject(row: &Model, currency: Currency) -> Result<Subject, AppError> {
 
 fn subject_columns(subject: &Subject) -> Result<(Uuid, Uuid, String), AppError> {
     match subject {
-        Subject::TopUp { top_up, wallet, dispute, .. } => Ok((dispute.unwrap_or(*top_up), *wallet, String::new())),
+        Subject::TopUp { top_up, wallet, replaces, .. } => {
+            Ok((replaces.as_ref().map_or(*top_up, |own| own.dispute), *wallet, String::new()))
+        }
         Subject::Payment { payment, paid_on, invoices } => {
             let invoices = invoices.iter().map(|(number, paid)| (number.clone(), paid.micros())).collect();
             let text = serde_json::to_string(&PaidText { paid_on: *paid_on, invoices });
@@ -119,11 +128,13 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
     query.all(conn).await?.into_iter().map(receipt).collect()
 }
 
-/// The receipt of a top-up: the newest, where a won dispute has given its credit back.
-pub async fn of_top_up<C: ConnectionTrait>(conn: &C, tenant: &TenantId, top_up: Uuid) -> Result<Option<Receipt>, AppError> {
+/// The receipts of a top-up, the newest first: won disputes have brought those after its own.
+pub async fn of_top_up<C: ConnectionTrait>(conn: &C, tenant: &TenantId, top_up: Uuid) -> Result<Vec<Receipt>, AppError> {
     let own = Column::TopUpId.eq(top_up).or(Column::DisputedTopUpId.eq(top_up));
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(own).order_by_desc(Column::Id);
-    query.one(conn).await?.map(receipt).transpose()
+    let rows = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(own).all(conn).await?;
+    let mut found: Vec<Receipt> = rows.into_iter().map(receipt).collect::<Result<_, _>>()?;
+    found.sort_by(|one, other| other.place().cmp(&one.place()));
+    Ok(found)
 }
 
 /// Whether a top-up, a payment or a won dispute has its receipt.
@@ -188,6 +199,10 @@ pub async fn issued<C: ConnectionTrait>(
 /// Inserts a receipt.
 pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, receipt: &Receipt) -> Result<(), AppError> {
     let (top_up_id, wallet_id, paid_invoices) = subject_columns(&receipt.subject)?;
+    let replaced = match &receipt.subject {
+        Subject::TopUp { top_up, replaces: Some(own), .. } => Some((top_up, own)),
+        Subject::TopUp { .. } | Subject::Payment { .. } => None,
+    };
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
         id: Set(receipt.id.uuid()),
@@ -208,10 +223,9 @@ pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, receipt: &R
         buyer: Set(party_text(Some(&receipt.buyer))?),
         mentions: Set(receipt.mentions.clone()),
         created_at: Set(receipt.created_at),
-        disputed_top_up_id: Set(match receipt.subject {
-            Subject::TopUp { top_up, dispute: Some(_), .. } => Some(top_up),
-            _ => None,
-        }),
+        disputed_top_up_id: Set(replaced.map(|(top_up, _)| *top_up)),
+        replaced_numbers: Set(replaced.map(|(_, own)| own.numbers.join(" ")).unwrap_or_default()),
+        paid_on: Set(replaced.and_then(|(_, own)| own.paid_on).map(|day| day.to_string())),
         expires_on: Set(match receipt.subject {
             Subject::TopUp { expires_on, .. } => expires_on.map(|day| day.to_string()),
             Subject::Payment { .. } => None,

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use payterms_chassis::{AppError, sql};
 use payterms_invoicing_domain::{
     Customer, Invoice,
-    statement::{Moved, Movement, PastDue},
+    statement::{Moved, Movement, OpenInvoice},
 };
 use payterms_kernel::{Currency, Id, Money, TenantId};
 use sea_orm::ConnectionTrait;
@@ -129,26 +129,27 @@ pub async fn billed<C: ConnectionTrait>(
     rows.iter().map(|row| Ok(Id::from_uuid(row.try_get("", "invoice_id")?))).collect()
 }
 
-/// What was past due of a customer on a day, as was known when the day began: later movements change nothing of it.
-pub async fn past_due<C: ConnectionTrait>(
+/// What was open of a customer on a day, the oldest due first, as was known when the day began: later movements change nothing of it.
+pub async fn open_on<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
     day: NaiveDate,
     limit: u64,
-) -> Result<Vec<PastDue>, AppError> {
-    let select = "SELECT i.number AS number, i.due_date AS due_date, i.currency AS currency, \
+) -> Result<Vec<OpenInvoice>, AppError> {
+    let select = "SELECT i.id AS id, i.number AS number, i.due_date AS due_date, i.currency AS currency, \
                   CAST(SUM(CASE WHEN r.kind = 'ISSUED' THEN r.amount ELSE -r.amount END) AS bigint) AS open \
                   FROM receivables r JOIN invoices i ON i.tenant = r.tenant AND i.id = r.invoice_id \
-                  WHERE r.tenant = $1 AND r.customer_id = $2 AND r.day < $3 AND i.due_date < $3 \
-                  GROUP BY i.number, i.due_date, i.currency \
+                  WHERE r.tenant = $1 AND r.customer_id = $2 AND r.day < $3 \
+                  GROUP BY i.id, i.number, i.due_date, i.currency \
                   HAVING SUM(CASE WHEN r.kind = 'ISSUED' THEN r.amount ELSE -r.amount END) > 0 ORDER BY due_date, number LIMIT $4";
     let values =
         vec![tenant.as_str().into(), customer.uuid().into(), day.to_string().into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
-    let late = |row: &sea_orm::QueryResult| {
+    let open = |row: &sea_orm::QueryResult| {
         let (code, due): (String, String) = (row.try_get("", "currency")?, row.try_get("", "due_date")?);
         let (due, open) = (date(&due)?, Money::from_micros(currency(&code)?, row.try_get("", "open")?));
-        Ok(PastDue { number: row.try_get("", "number")?, due, days: day.signed_duration_since(due).num_days(), open })
+        let (id, days) = (Id::from_uuid(row.try_get("", "id")?), day.signed_duration_since(due).num_days());
+        Ok(OpenInvoice { id, number: row.try_get("", "number")?, due, days, open })
     };
-    sql::all(conn, select, values).await?.iter().map(late).collect()
+    sql::all(conn, select, values).await?.iter().map(open).collect()
 }

@@ -28,7 +28,9 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
     add("amount", json!("120.00\u{a0}USD"));
     add("credit", json!("20.00\u{a0}USD"));
     add("part_of", json!("200.00\u{a0}USD"));
-    if kind != MailKind::DisputeWon {
+    if kind == MailKind::DisputeWon {
+        add("paid_owed", json!("5.00\u{a0}USD"));
+    } else {
         add("owed", json!("5.00\u{a0}USD"));
     }
     let item = if kind == MailKind::DisputeLost {
@@ -40,6 +42,12 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
     if kind == MailKind::DisputeReported {
         add("buyer", json!("Brightside Ltd"));
         add("outcome", json!("opened"));
+        add("dispute", json!("tenants/acme/customers/0199f0a0-0000-7000-8000-000000000001/disputes/0199f0a0-0000-7000-8000-000000000002"));
+        add("of", json!("tenants/acme/customers/0199f0a0-0000-7000-8000-000000000001/payments/0199f0a0-0000-7000-8000-000000000003"));
+        add("charge", json!("ch_42"));
+        add("state", json!("won"));
+        add("provider_outcome", json!("lost"));
+        add("explanation", json!("The bank has written to us."));
         add("evidence_due", json!(day));
     } else {
         add("method", json!(language.say("card ending in 4242", "carte se terminant par 4242")));

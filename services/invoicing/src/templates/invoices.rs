@@ -76,13 +76,14 @@ pub fn statement_samples(language: Language, samples: &mut Variables) {
     add("of_month", json!(language.of_month(day)));
     let late = json!({ "number": "INV-2026-000001", "due_date": language.date(day), "days": 12, "open": "100.00\u{a0}USD" });
     add("past_due", json!([late]));
+    add("disputed", json!([{ "number": "INV-2026-000002", "due_date": language.date(day), "open": "50.00\u{a0}USD" }]));
     let note = |note: &str| json!({ "note": note, "invoice": "INV-2026-000001", "date": language.date(day), "amount": "10.00\u{a0}USD" });
     add("given_back", json!([note("CN-2026-000001"), note("")]));
     let taken = json!({ "what": language.taken_for(TakenFor::Dispute), "date": language.date(day), "amount": "30.00\u{a0}USD" });
     add("taken_back", json!([taken]));
     add("totals", json!([{ "issued": "100.00\u{a0}USD", "closing": "100.00\u{a0}USD", "next_due": language.date(day) }]));
     let (total, due_date) = ("100.00\u{a0}USD", language.date(day));
-    let invoice = json!({ "number": "INV-2026-000001", "reference": REFERENCE, "total": total, "due_date": due_date, "state": "OPEN", "open": total });
+    let invoice = json!({ "number": "INV-2026-000001", "reference": REFERENCE, "total": total, "due_date": due_date, "state": "OPEN", "open": total, "disputed": "" });
     add("invoices", json!([invoice]));
     add("unattached", json!(2));
 }

@@ -4,7 +4,7 @@ use super::{ours, render, samples};
 use crate::documents::wording::Language;
 use payterms_invoicing_domain::MailKind;
 
-const OPTIONAL: [&str; 20] = [
+const OPTIONAL: [&str; 21] = [
     "advised",
     "past_due",
     "link",
@@ -24,6 +24,7 @@ const OPTIONAL: [&str; 20] = [
     "pays_invoices",
     "part_of",
     "owed",
+    "paid_owed",
     "is_open",
 ];
 

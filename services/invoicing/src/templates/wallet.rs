@@ -53,6 +53,7 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         MailKind::CreditRestored => {
             add("amount", json!("20.00\u{a0}USD"));
             add("explanation", json!("It was the holder of the card."));
+            add("paid_owed", json!("5.00\u{a0}USD"));
         }
         MailKind::CreditExpires => {
             add("amount", json!("20.00\u{a0}USD"));

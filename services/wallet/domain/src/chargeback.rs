@@ -80,6 +80,9 @@ fn part(tax: Money, amount: Money, whole: Money) -> Result<Money, MoneyError> {
     Money::new(tax.currency(), rounding::half_away(exact, tax.currency().exponent()))
 }
 
+/// Lots, and a part of each.
+pub type LotParts = Vec<(Id<Lot>, Money)>;
+
 /// Entries of a transfer, before they are posted.
 pub(crate) type Sides = Vec<(Account, Option<Id<Lot>>, Money)>;
 
@@ -108,6 +111,29 @@ fn take(wallet: &mut Wallet, amount: Money, (kind, own): (TaxKind, Option<Id<Lot
         sides.push((Account::CustomerCredit, None, left.negated()));
     }
     Ok(sides)
+}
+
+/// The lots that the chargebacks of this change have taken credit from, and how much of each. The rest of what they took became debt.
+#[must_use]
+pub fn lots_taken(wallet: &Wallet) -> LotParts {
+    let entries = wallet.transfers.iter().filter(|transfer| transfer.kind == TransferKind::Chargeback).flat_map(|own| &own.entries);
+    entries.filter_map(|entry| Some((entry.lot?, entry.amount.negated()))).collect()
+}
+
+/// Splits off as much of what was taken from lots as belongs to a part of it; less where the rest of it became debt.
+///
+/// # Errors
+/// `CurrencyMismatch`, `Overflow`.
+pub fn split_off(lots: &mut LotParts, part: Money) -> Result<LotParts, MoneyError> {
+    let (mut left, mut own) = (part, LotParts::new());
+    for (lot, amount) in lots.iter_mut() {
+        let taken = left.min(*amount)?;
+        if taken.is_positive() {
+            (left, *amount) = (left.minus(taken)?, amount.minus(taken)?);
+            own.push((*lot, taken));
+        }
+    }
+    Ok(own)
 }
 
 /// A charge that an issuer takes back, and what had become of it.

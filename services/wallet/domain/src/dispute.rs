@@ -2,17 +2,16 @@
 
 use crate::{
     Customer,
-    chargeback::TakenBack,
+    chargeback::{LotParts, Sides, TakenBack},
     ledger::{Account, TransferKind},
     lot::{Lot, LotKind},
     method::PaymentMethod,
-    restore::LEAST_DAYS,
     settlement::{self, Charge, ChargeState, deposit, post},
     top_up::{TopUp, TopUpState},
-    wallet::{LotFunding, NewLot, Wallet},
+    wallet::{Payer, Wallet},
 };
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal};
+use chrono::{DateTime, NaiveDate, Utc};
+use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError};
 use uuid::Uuid;
 
 /// Where a dispute is in its life.
@@ -117,6 +116,8 @@ pub struct Dispute {
     pub is_final: bool,
     /// What was taken back, and from where.
     pub taken: TakenBack,
+    /// The lots that the credit was taken from; the rest of it became debt.
+    pub lots: LotParts,
     /// Why, in the provider's code; may be empty.
     pub provider_reason: String,
     /// The day until which the provider takes evidence.
@@ -152,7 +153,7 @@ impl Dispute {
         customer: Id<Customer>,
         wallet: Id<Wallet>,
         (disputed, method, provider_charge_id): (Disputed, Option<Id<PaymentMethod>>, &str),
-        (told, taken): (&ProviderDispute, TakenBack),
+        (told, taken, lots): (&ProviderDispute, TakenBack, LotParts),
         now: DateTime<Utc>,
     ) -> Self {
         Self {
@@ -164,6 +165,7 @@ impl Dispute {
             state: if told.is_final { DisputeState::Lost } else { DisputeState::Open },
             is_final: told.is_final,
             taken,
+            lots,
             provider_reason: told.reason.clone(),
             evidence_due: told.evidence_due,
             told: told.outcome.filter(|_| told.is_final),
@@ -203,47 +205,116 @@ impl Dispute {
     }
 }
 
-/// Books that the dispute of a top-up is won: provider clearing → purchased credit and tax payable. The new lot has the terms of the old
-/// one, and pays what is owed first; what is free of the old one moves to it. Returns the lot.
+impl Dispute {
+    /// Notes what more was taken from lots.
+    ///
+    /// # Errors
+    /// `CurrencyMismatch`, `Overflow`.
+    pub fn also_from(&mut self, lots: LotParts) -> Result<(), MoneyError> {
+        for (lot, part) in lots {
+            if let Some(own) = self.lots.iter_mut().find(|own| own.0 == lot) {
+                own.1 = own.1.plus(part)?;
+            } else {
+                self.lots.push((lot, part));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a won dispute gives back, and the lots that it was taken from, as they are now.
+#[derive(Debug, Clone, Copy)]
+pub struct GivenBack<'a> {
+    /// All that was taken.
+    pub taken: TakenBack,
+    /// The lots, and how much was taken from each.
+    pub lots: &'a [(Lot, Money)],
+}
+
+/// Books that the dispute of a top-up is won: provider clearing → purchased credit and tax payable. Each lot has back what was taken from
+/// it; what had become debt goes to the top-up's own lot, `own`. Both pay what is owed. Returns the lots that have credit again.
+///
+/// # Errors
+/// `CURRENCY_MISMATCH`.
 pub fn won_top_up(
     top_up: &mut TopUp,
     wallet: &mut Wallet,
     ids: &mut IdSource,
-    taken: TakenBack,
-    (old, expires_at): (Option<&Lot>, Option<DateTime<Utc>>),
+    GivenBack { taken, lots }: GivenBack<'_>,
+    (own, expires_at): (Option<&Lot>, Option<DateTime<Utc>>),
     now: DateTime<Utc>,
-) -> Result<Option<Id<Lot>>, Refusal> {
+) -> Result<Vec<Id<Lot>>, Refusal> {
     if top_up.state != TopUpState::ChargedBack {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let least = now.checked_add_signed(TimeDelta::days(LEAST_DAYS)).unwrap_or(now);
     top_up.state = TopUpState::Succeeded;
     top_up.updated_at = now.max(top_up.updated_at);
-    if !taken.credit.is_positive() {
-        let sides = vec![(Account::ProviderClearing, None, taken.amount.negated()), (Account::TaxPayable, None, taken.tax)];
-        post(wallet, ids, TransferKind::DisputeWon, None, sides, now)?;
-        return Ok(None);
+    let others: Vec<_> = lots.iter().filter(|(lot, _)| Some(lot.id) != top_up.lot).collect();
+    let to_own = others.iter().try_fold(taken.credit, |left, (_, part)| left.minus(*part))?;
+    let mut sides = vec![(Account::ProviderClearing, None, taken.amount.negated()), (Account::TaxPayable, None, taken.tax)];
+    let mut restored = Vec::new();
+    if to_own.is_positive() {
+        let like = own.cloned().unwrap_or_else(|| bought_lot(top_up, ids.make(), expires_at, now));
+        let lot = wallet.restore(ids, &like, to_own, now)?;
+        sides.push((Account::CustomerCredit, Some(lot), to_own));
+        restored.push(lot);
     }
-    let expires_at = old.map_or(expires_at, |lot| lot.expires_at).map(|expiry| expiry.max(least));
-    let new = NewLot {
-        kind: LotKind::Purchased,
-        tax_kind: Some(top_up.tax_kind),
-        priority: old.map_or(0, |lot| lot.priority),
-        amount: taken.credit,
-        expires_at,
-        description: old.map(|lot| lot.description.clone()).unwrap_or_default(),
-    };
-    let funding = LotFunding { kind: TransferKind::DisputeWon, source: Account::ProviderClearing, tax: taken.tax, recharge: false };
-    let lot = wallet.add_lot(ids, new, funding, now)?;
-    gather(wallet, ids, (top_up.lot, lot), now)?;
-    // What can be refunded of the top-up lies in this lot now.
-    (top_up.lot, top_up.expires_at) = (Some(lot), expires_at);
-    Ok(Some(lot))
+    for (lot, part) in others {
+        restored.push(restore(wallet, ids, (lot, *part), &mut sides, now)?);
+    }
+    sides.retain(|(.., amount)| !amount.is_zero());
+    post(wallet, ids, TransferKind::DisputeWon, None, sides, now)?;
+    if to_own.is_positive()
+        && let Some(lot) = restored.first().copied()
+    {
+        gather(wallet, ids, (top_up.lot, lot), now)?;
+        // What can be refunded of the top-up lies in this lot now.
+        top_up.expires_at = wallet.lots.iter().find(|own| own.id == lot).and_then(|own| own.expires_at);
+        top_up.lot = Some(lot);
+    }
+    pay_owed(wallet, ids, &restored, now)?;
+    Ok(restored)
 }
 
-/// Moves what is free of a top-up's old lot to its new one: a refund takes from one lot.
+/// A lot such as a top-up buys, where it has none.
+fn bought_lot(top_up: &TopUp, id: Id<Lot>, expires_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Lot {
+    let zero = Money::zero(top_up.amount.currency());
+    Lot {
+        id,
+        sequence: 0,
+        kind: LotKind::Purchased,
+        tax_kind: Some(top_up.tax_kind),
+        priority: 0,
+        amount: zero,
+        remaining: zero,
+        pinned: zero,
+        expires_at,
+        created_at: now,
+        description: String::new(),
+    }
+}
+
+fn restore(
+    wallet: &mut Wallet,
+    ids: &mut IdSource,
+    (lot, part): (&Lot, Money),
+    sides: &mut Sides,
+    now: DateTime<Utc>,
+) -> Result<Id<Lot>, Refusal> {
+    let to = wallet.restore(ids, lot, part, now)?;
+    sides.push((Account::CustomerCredit, Some(to), part));
+    Ok(to)
+}
+
+/// Credit that is there again pays what is owed first, as new credit does.
+fn pay_owed(wallet: &mut Wallet, ids: &mut IdSource, lots: &[Id<Lot>], now: DateTime<Utc>) -> Result<(), Refusal> {
+    lots.iter().try_for_each(|lot| wallet.settle_owed(ids, *lot, Payer::Free, now))
+}
+
+/// Moves what is free of a top-up's own lot to the one that had to take its place: a refund takes from one lot.
 fn gather(wallet: &mut Wallet, ids: &mut IdSource, (old, new): (Option<Id<Lot>>, Id<Lot>), now: DateTime<Utc>) -> Result<(), Refusal> {
-    let Some(lot) = wallet.lots.iter_mut().find(|lot| Some(lot.id) == old && lot.in_force(now)) else { return Ok(()) };
+    let is_old = |lot: &&mut Lot| Some(lot.id) == old && lot.id != new && lot.in_force(now);
+    let Some(lot) = wallet.lots.iter_mut().find(is_old) else { return Ok(()) };
     let free = lot.unpinned()?;
     if !free.is_positive() {
         return Ok(());
@@ -257,32 +328,44 @@ fn gather(wallet: &mut Wallet, ids: &mut IdSource, (old, new): (Option<Id<Lot>>,
     post(wallet, ids, TransferKind::DisputeWon, None, sides, now)
 }
 
-/// Books that the dispute of a charge is won: provider clearing → invoice settlement, and what had been credit is credit again. So is what
-/// refunds meant to give back while the issuer had it all (`unmoved`). Returns the lot of that credit.
+/// Books that the dispute of a charge is won: provider clearing → invoice settlement, and what had been credit is credit again: that of
+/// lots in them, what had become debt in a new one. So is what refunds meant to give back while the issuer had it all (`unmoved`). Returns
+/// the lots that have credit again.
+///
+/// # Errors
+/// `CURRENCY_MISMATCH`.
 pub fn won_charge(
     charge: &mut Charge,
     wallet: &mut Wallet,
     ids: &mut IdSource,
-    (taken, unmoved): (TakenBack, Money),
+    (GivenBack { taken, lots }, unmoved): (GivenBack<'_>, Money),
     expires_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
-) -> Result<Option<Id<Lot>>, Refusal> {
+) -> Result<Vec<Id<Lot>>, Refusal> {
     if charge.state != ChargeState::ChargedBack {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let sides = vec![(Account::ProviderClearing, None, taken.amount.negated()), (Account::InvoiceSettlement, None, taken.amount)];
     post(wallet, ids, TransferKind::DisputeWon, Some(charge.payment), sides, now)?;
-    let credit = taken.credit.plus(unmoved)?;
-    let lot = if credit.is_positive() {
-        let new = deposit(credit, expires_at);
-        Some(settlement::add_lot(wallet, ids, TransferKind::DisputeWon, charge.payment, new, now)?)
-    } else {
-        None
-    };
+    let (mut sides, mut to_lots, mut restored) = (Sides::new(), Money::zero(wallet.currency), Vec::new());
+    for (lot, part) in lots {
+        to_lots = to_lots.plus(*part)?;
+        restored.push(restore(wallet, ids, (lot, *part), &mut sides, now)?);
+    }
+    if to_lots.is_positive() {
+        sides.push((Account::InvoiceSettlement, None, to_lots.negated()));
+        post(wallet, ids, TransferKind::DisputeWon, Some(charge.payment), sides, now)?;
+    }
+    let rest = taken.credit.plus(unmoved)?.minus(to_lots)?;
+    if rest.is_positive() {
+        // What had become debt pays it before the lots do.
+        restored.push(settlement::add_lot(wallet, ids, TransferKind::DisputeWon, charge.payment, deposit(rest, expires_at), now)?);
+    }
+    pay_owed(wallet, ids, &restored, now)?;
     charge.state = ChargeState::Succeeded;
     charge.charged_back = None;
     charge.updated_at = now.max(charge.updated_at);
-    Ok(lot)
+    Ok(restored)
 }
 
 #[cfg(test)]

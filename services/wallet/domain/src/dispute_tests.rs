@@ -1,6 +1,6 @@
 //! Disputes at the wallet: who decides, and what winning gives back.
 
-use super::{Decider, Dispute, DisputeState, Disputed, Outcome, ProviderDispute, won_charge, won_top_up};
+use super::{Decider, Dispute, DisputeState, Disputed, GivenBack, Outcome, ProviderDispute, won_charge, won_top_up};
 use crate::{
     Account, Charge, ChargeState, TaxKind, TopUp, TopUpState, Wallet,
     chargeback::{self, ReturnedCharge, TakenBack},
@@ -67,7 +67,7 @@ fn opened(is_final: bool) -> Dispute {
     let taken = TakenBack { amount: aud("55"), credit: aud("50"), tax: aud("5"), from_invoices: aud("0"), from_surplus: aud("0") };
     let nobody = Id::from_uuid(Uuid::nil());
     let disputed = (Disputed::TopUp(Id::from_uuid(Uuid::nil())), None, "ch_1");
-    Dispute::open(Id::from_uuid(Uuid::nil()), nobody, Id::from_uuid(Uuid::nil()), disputed, (&told(is_final), taken), NOW)
+    Dispute::open(Id::from_uuid(Uuid::nil()), nobody, Id::from_uuid(Uuid::nil()), disputed, (&told(is_final), taken, Vec::new()), NOW)
 }
 
 #[test]
@@ -116,17 +116,20 @@ fn a_top_up_that_is_won_is_credit_with_its_tax_again() {
     posting::debit(&mut own, &mut ids("use"), debit, NOW).unwrap();
     let taken = chargeback::of_top_up(&mut bought, &mut own, &mut ids("back"), aud("55"), NOW).unwrap().unwrap();
     assert_eq!((own.posted, own.owed, own.owed_undone), (aud("30").negated(), aud("30"), aud("30")));
-    let made = won_top_up(&mut bought, &mut own, &mut ids("won"), taken, (Some(&old), None), NOW).unwrap();
+    let lots = taken_from(&own);
+    let given = GivenBack { taken, lots: &lots };
+    let later = NOW + TimeDelta::days(11);
+    let made = won_top_up(&mut bought, &mut own, &mut ids("won"), given, (Some(&old), None), later).unwrap();
     assert_eq!((own.posted, own.owed, own.owed_undone), (aud("20"), aud("0"), aud("0")), "the debt is cleared");
-    assert_eq!((bought.state, bought.lot), (TopUpState::Succeeded, made));
-    let lot = own.lots.iter().find(|lot| Some(lot.id) == made).unwrap();
-    assert_eq!((lot.priority, lot.description.as_str(), lot.expires_at), (3, "bought", Some(NOW + TimeDelta::days(30))));
+    assert_eq!((bought.state, bought.lot), (TopUpState::Succeeded, made.first().copied()));
+    let lot = own.lots.iter().find(|lot| Some(lot.id) == bought.lot).unwrap();
+    assert_eq!((lot.priority, lot.description.as_str(), lot.expires_at), (3, "bought", Some(later + TimeDelta::days(30))));
     assert_eq!(
         (account_balance(&own, Account::ProviderClearing), account_balance(&own, Account::TaxPayable)),
         (aud("55").negated(), aud("5"))
     );
-    let again = won_top_up(&mut bought, &mut own, &mut ids("won"), taken, (Some(&old), None), NOW);
-    assert_eq!(again, Ok(None), "once");
+    let again = won_top_up(&mut bought, &mut own, &mut ids("won"), given, (Some(&old), None), later);
+    assert_eq!(again, Ok(Vec::new()), "once");
     assert!(own.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
 }
 
@@ -151,11 +154,14 @@ fn a_charge_that_is_won_pays_again_and_its_surplus_is_credit() {
     let returned = ReturnedCharge { amount: aud("100"), refunded: aud("0"), surplus: aud("30") };
     let taken = chargeback::of_charge(&mut charge, &mut own, &mut ids("back"), returned, NOW).unwrap().unwrap();
     assert_eq!((taken.from_invoices, taken.credit, own.posted), (aud("70"), aud("30"), aud("0")));
-    assert!(won_charge(&mut charge, &mut own, &mut ids("won"), (taken, aud("0")), None, NOW).unwrap().is_some());
+    let lots = taken_from(&own);
+    let given = GivenBack { taken, lots: &lots };
+    let restored = won_charge(&mut charge, &mut own, &mut ids("won"), (given, aud("0")), None, NOW).unwrap();
+    assert_eq!((restored, own.lots.len()), (vec![own.lots[0].id], 1), "the lot of the surplus has it again");
     assert_eq!((charge.state, charge.charged_back, own.posted), (ChargeState::Succeeded, None, aud("30")));
     assert_eq!(account_balance(&own, Account::InvoiceSettlement), aud("30").negated(), "as it was before");
     assert_eq!(account_balance(&own, Account::ProviderClearing), aud("0"));
-    assert_eq!(won_charge(&mut charge, &mut own, &mut ids("won"), (taken, aud("0")), None, NOW), Ok(None), "once");
+    assert_eq!(won_charge(&mut charge, &mut own, &mut ids("won"), (given, aud("0")), None, NOW), Ok(Vec::new()), "once");
 }
 
 fn bought(wallet: &mut Wallet, credit: &str, seed: &str) -> Id<crate::Lot> {
@@ -169,6 +175,12 @@ fn bought(wallet: &mut Wallet, credit: &str, seed: &str) -> Id<crate::Lot> {
     };
     let funding = LotFunding { kind: TransferKind::TopUp, source: Account::ProviderClearing, tax: aud("0"), recharge: false };
     wallet.add_lot(&mut ids(seed), new, funding, NOW).unwrap()
+}
+
+/// The lots that a chargeback has taken credit from, as they are now.
+fn taken_from(wallet: &Wallet) -> Vec<(crate::Lot, Money)> {
+    let as_now = |id| wallet.lots.iter().find(|own| own.id == id).cloned().unwrap();
+    chargeback::lots_taken(wallet).into_iter().map(|(id, part)| (as_now(id), part)).collect()
 }
 
 fn free_of(wallet: &Wallet, lot: Id<crate::Lot>) -> Money {
@@ -194,14 +206,67 @@ fn no_more_is_taken_than_was_not_refunded_and_all_of_its_tax() {
     assert_eq!((taken.amount, taken.credit, taken.tax), (aud("36.67"), aud("33.33"), aud("3.34")));
 }
 
+/// 30.00 of the first purchase are spent; the chargeback takes the other 20.00, then 30.00 of the second. Won, each has its own again.
 #[test]
-fn what_is_free_of_the_own_lot_moves_to_the_lot_that_was_won() {
+fn each_lot_has_back_what_was_taken_from_it() {
+    let mut wallet = wallet();
+    let own = bought(&mut wallet, "50", "own");
+    let debit = Debit { amount: aud("30"), kind: TransferKind::Usage, into_negative: false, description: String::new() };
+    posting::debit(&mut wallet, &mut ids("use"), debit, NOW).unwrap();
+    let other = bought(&mut wallet, "50", "other");
+    let mut top_up = TopUp { lot: Some(own), ..top_up(&wallet) };
+    let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("55"), NOW).unwrap().unwrap();
+    assert_eq!(chargeback::lots_taken(&wallet), [(own, aud("20")), (other, aud("30"))]);
+    let lots = taken_from(&wallet);
+    let given = GivenBack { taken, lots: &lots };
+    let restored = won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (Some(&lots[0].0), None), NOW).unwrap();
+    assert_eq!((restored, top_up.lot), (vec![own, other], Some(own)));
+    assert_eq!((free_of(&wallet, own), free_of(&wallet, other), wallet.lots.len()), (aud("20"), aud("50"), 2));
+    assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
+}
+
+/// What a later purchase has paid of the debt meanwhile becomes credit of the disputed top-up's own lot: it was spent of that.
+#[test]
+fn what_had_become_debt_goes_to_the_own_lot() {
+    let mut wallet = wallet();
+    let own = bought(&mut wallet, "50", "own");
+    let debit = Debit { amount: aud("50"), kind: TransferKind::Usage, into_negative: false, description: String::new() };
+    posting::debit(&mut wallet, &mut ids("use"), debit, NOW).unwrap();
+    let mut top_up = TopUp { lot: Some(own), ..top_up(&wallet) };
+    let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("55"), NOW).unwrap().unwrap();
+    let later = bought(&mut wallet, "60", "later");
+    assert_eq!((wallet.owed, free_of(&wallet, later)), (aud("0"), aud("10")));
+    let used_up = wallet.lots.iter().find(|lot| lot.id == own).cloned();
+    let given = GivenBack { taken, lots: &[] };
+    let restored = won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (used_up.as_ref(), None), NOW).unwrap();
+    assert_eq!((restored, top_up.lot), (vec![own], Some(own)));
+    assert_eq!((free_of(&wallet, own), free_of(&wallet, later), wallet.posted), (aud("50"), aud("10"), aud("60")));
+}
+
+/// A surplus that is settled after two chargebacks is split between their disputes, and what became debt is nobody's lot.
+#[test]
+fn what_was_taken_from_lots_is_split_in_order() {
+    let lot = |number| Id::from_uuid(Uuid::from_u128(number));
+    let mut lots = vec![(lot(1), aud("10")), (lot(2), aud("5"))];
+    assert_eq!(chargeback::split_off(&mut lots, aud("12")).unwrap(), [(lot(1), aud("10")), (lot(2), aud("2"))]);
+    assert_eq!(chargeback::split_off(&mut lots, aud("8")).unwrap(), [(lot(2), aud("3"))]);
+    let mut own = opened(false);
+    own.also_from(vec![(lot(2), aud("2"))]).unwrap();
+    own.also_from(vec![(lot(2), aud("3")), (lot(1), aud("1"))]).unwrap();
+    assert_eq!(own.lots, [(lot(2), aud("5")), (lot(1), aud("1"))]);
+}
+
+#[test]
+fn where_the_own_lot_has_no_room_its_credit_is_gathered_in_a_new_one() {
     let mut wallet = wallet();
     let own = bought(&mut wallet, "50", "own");
     let mut top_up = TopUp { lot: Some(own), ..top_up(&wallet) };
     let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("22"), NOW).unwrap().unwrap();
-    let old = wallet.lots.first().cloned();
-    let lot = won_top_up(&mut top_up, &mut wallet, &mut ids("won"), taken, (old.as_ref(), None), NOW).unwrap().unwrap();
+    // Something else has taken the room meanwhile.
+    wallet.lots[0].amount = aud("45");
+    let lots = taken_from(&wallet);
+    let given = GivenBack { taken, lots: &lots };
+    let lot = won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (Some(&lots[0].0), None), NOW).unwrap()[0];
     assert_eq!((top_up.lot, free_of(&wallet, own), free_of(&wallet, lot)), (Some(lot), aud("0"), aud("50")));
     assert_eq!(wallet.posted, aud("50"));
     assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));

@@ -139,6 +139,8 @@ pub struct Around<'a> {
     pub methods: &'a Methods,
     /// What the wallet owes.
     pub owed: Option<Money>,
+    /// What of the credit that is given back paid what was owed.
+    pub paid_owed: Option<Money>,
     /// Until when auto-recharge waits.
     pub paused_until: Option<DateTime<Utc>>,
 }
@@ -147,7 +149,7 @@ pub struct Around<'a> {
 /// the wallet.
 #[must_use]
 pub fn dispute_changed(tenant: &TenantId, own: &Dispute, around: Around<'_>) -> pb::DisputeChanged {
-    let Around { top_up, charged, methods, owed, paused_until } = around;
+    let Around { top_up, charged, methods, owed, paid_owed, paused_until } = around;
     let customer = CustomerRef { tenant: tenant.clone(), customer: own.customer }.name();
     let collection = methods.collection.and_then(|id| methods.get(id));
     pb::DisputeChanged {
@@ -160,6 +162,8 @@ pub fn dispute_changed(tenant: &TenantId, own: &Dispute, around: Around<'_>) -> 
         payment_method: charged.map(|method| payment_method(&customer, method, methods)),
         collection_method: collection.map(|method| payment_method(&customer, method, methods)),
         owed: owed.filter(|owed| owed.is_positive()).map(money),
+        paid_owed: paid_owed.filter(|paid| paid.is_positive()).map(money),
         recharge_paused_until_time: paused_until.map(timestamp),
+        provider_charge_id: own.provider_charge_id.clone(),
     }
 }

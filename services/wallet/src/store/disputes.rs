@@ -10,7 +10,7 @@ use payterms_chassis::{
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{
     Customer, Dispute, DisputeState,
-    chargeback::TakenBack,
+    chargeback::{LotParts, TakenBack},
     dispute::{Disputed, Outcome},
 };
 use sea_orm::{ActiveValue::Set, IntoSimpleExpr, entity::prelude::*, sea_query::OnConflict};
@@ -46,6 +46,7 @@ pub struct Model {
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
     ended_at: Option<ChronoDateTimeUtc>,
+    lots: String,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -60,6 +61,16 @@ fn disputed(row: &Model) -> Result<Disputed, AppError> {
         (None, Some(charge), Some(payment), Some(step)) => Ok(Disputed::Charge { charge: Id::from_uuid(charge), payment, step }),
         _ => Err(AppError::Fault(format!("dispute {} of nothing", row.id))),
     }
+}
+
+fn lots(text: &str, currency: &str) -> Result<LotParts, AppError> {
+    let read: Vec<(Uuid, i64)> = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a dispute: {error}")))?;
+    read.into_iter().map(|(lot, micros)| Ok((Id::from_uuid(lot), money(currency, micros)?))).collect()
+}
+
+fn lots_text(dispute: &Dispute) -> Result<String, AppError> {
+    let parts: Vec<_> = dispute.lots.iter().map(|(lot, part)| (lot.uuid(), part.micros())).collect();
+    serde_json::to_string(&parts).map_err(|error| AppError::Fault(error.to_string()))
 }
 
 fn dispute(row: Model) -> Result<Dispute, AppError> {
@@ -88,6 +99,7 @@ fn dispute(row: Model) -> Result<Dispute, AppError> {
         created_at: row.created_at,
         updated_at: row.updated_at,
         ended_at: row.ended_at,
+        lots: lots(&row.lots, &row.currency)?,
     })
 }
 
@@ -174,6 +186,7 @@ pub async fn save(tx: &WriteTx, dispute: &Dispute) -> Result<(), AppError> {
         created_at: Set(dispute.created_at),
         updated_at: Set(dispute.updated_at),
         ended_at: Set(dispute.ended_at),
+        lots: Set(lots_text(dispute)?),
     };
     let changing = [
         Column::State,
@@ -184,6 +197,7 @@ pub async fn save(tx: &WriteTx, dispute: &Dispute) -> Result<(), AppError> {
         Column::Note,
         Column::UpdatedAt,
         Column::EndedAt,
+        Column::Lots,
     ];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;

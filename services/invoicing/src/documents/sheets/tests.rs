@@ -7,7 +7,7 @@ use payterms_invoicing_domain::{
     Address, Business, Content, Customer, Discount, Dunning, Invoice, Line, Off, Rate, Receipt, Series, TaxRule, Tenant,
     bank::Automation,
     number::{INVOICES, RECEIPTS},
-    receipt::Bought,
+    receipt::{Bought, Replaced},
 };
 use payterms_kernel::{Currency, Id, Money, calendar::PaymentTerm};
 use rust_decimal::Decimal;
@@ -127,31 +127,38 @@ fn discounts_stand_below_their_lines_and_the_last_column_sums_to_the_net() {
 
 #[test]
 fn a_receipt_says_until_when_its_credit_can_be_used() {
-    let bought = |expires_on: Option<&str>| Bought {
+    let bought = |expires_on: Option<&str>, replaces: Option<Replaced>| Bought {
         top_up: uuid::Uuid::nil(),
         wallet: uuid::Uuid::nil(),
-        dispute: None,
+        replaces,
         expires_on: expires_on.map(|day| day.parse().unwrap()),
         taxed: false,
         amount: eur("20.00"),
         tax: eur("0"),
         rate: Rate { percent: Decimal::ZERO, sentence: String::new() },
     };
-    let facts = |expires_on: Option<&str>, language: Language| {
+    let facts_of = |expires_on: Option<&str>, replaces: Option<Replaced>, language: Language| {
         let mut series = Series::new(RECEIPTS);
         let today = "2026-06-01".parse().unwrap();
         let made = Receipt::issue(
             Id::from_uuid(uuid::Uuid::nil()),
             (&seller(), &buyer()),
-            bought(expires_on),
+            bought(expires_on, replaces),
             (&mut series, today),
             DateTime::UNIX_EPOCH,
         );
         receipt(language, &made.unwrap()).unwrap().facts
     };
+    let facts = |expires_on: Option<&str>, language: Language| facts_of(expires_on, None, language);
     let said = |label: &str, value: &str| (label.to_owned(), value.to_owned());
     let english = [said("Paid on", "1 June 2026"), said("Credit can be used until", "31 July 2026")];
     assert_eq!(facts(Some("2026-07-31"), Language::English), english);
     assert_eq!(facts(Some("2026-07-31"), Language::French)[1], said("Crédit utilisable jusqu’au", "31 juillet 2026"));
     assert_eq!(facts(None, Language::English).len(), 1);
+    // That of a won dispute: paid on the day of the purchase, in place of the first.
+    let paid_on = "2026-01-01".parse().ok();
+    let replaced = Replaced { dispute: uuid::Uuid::nil(), numbers: vec!["RC-2026-000001".to_owned()], paid_on };
+    let again =
+        [said("Issue date", "1 June 2026"), said("Paid on", "1 January 2026"), said("After a dispute, in place of", "RC-2026-000001")];
+    assert_eq!(facts_of(None, Some(replaced), Language::English), again);
 }

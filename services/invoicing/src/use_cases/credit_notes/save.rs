@@ -6,7 +6,7 @@ use crate::{
     use_cases::mails::invoice_notices::mail_credit_note,
 };
 use payterms_chassis::{AppError, WriteTx};
-use payterms_invoicing_domain::{CreditNote, Invoice, Refund, TaxAmount, number::CREDIT_NOTES};
+use payterms_invoicing_domain::{CreditNote, Invoice, Refund, TaxAmount, number::CREDIT_NOTES, transfer_refund::TRANSFERRED_BACK};
 use payterms_kernel::{Id, Money};
 use payterms_proto::invoicing::v1::{CreditNote as CreditNoteMessage, CreditNoteIssued};
 
@@ -27,6 +27,9 @@ pub async fn issue_credit_note(
     credit_notes::insert(tx.conn(), &tenant, &note).await?;
     let rendered = messages::credit_notes::credit_note(&tenant, invoice, &note);
     tx.emit("credit_note", &note.id.to_string(), &CreditNoteIssued { credit_note: Some(rendered.clone()) }).await?;
-    mail_credit_note(tx, invoice, &note, refund).await?;
+    // What went back by transfer is told of once: the note goes in the mail of the transfer.
+    if note.explanation != TRANSFERRED_BACK {
+        mail_credit_note(tx, invoice, &note, refund).await?;
+    }
     Ok(rendered)
 }

@@ -1,14 +1,11 @@
 //! The dispute of a top-up: a credit note corrects its receipt; where the dispute is won a new receipt takes its place.
 
 use super::follow::DisputeEvent;
-use crate::{
-    store::receipts,
-    use_cases::{
-        mails::dispute_notices::{Notice, mail_dispute},
-        receipts::{credit::credit_disputed_receipt, issue::issue_receipt_again},
-    },
+use crate::use_cases::{
+    mails::dispute_notices::{Notice, mail_dispute},
+    receipts::{credit::credit_disputed_receipt, issue::issue_receipt_again},
 };
-use payterms_chassis::{AppError, WriteTx, names, render::money_of};
+use payterms_chassis::{AppError, WriteTx, render::money_of};
 use payterms_invoicing_domain::{
     dispute::{Applied, Dispute},
     mail::Attachment,
@@ -17,16 +14,14 @@ use payterms_proto::wallet::v1::dispute::State;
 
 /// Takes in as much of a dispute as can be.
 pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &DisputeEvent) -> Result<bool, AppError> {
-    let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("the dispute of {:?}", told.dispute.top_up));
-    let id = told.dispute.top_up.rsplit('/').next().and_then(names::uuid).ok_or_else(fault)?;
     let part = (told.id.uuid(), told.credit, told.tax);
     let charged = told.event.top_up.as_ref().and_then(|own| money_of(own.amount.as_ref()?)).unwrap_or(told.amount);
     let mut attachments = Vec::new();
     if dispute.applied == Applied::Nothing {
         let top_up = told.event.top_up.as_ref().ok_or_else(fault)?;
-        let (receipt, note) = credit_disputed_receipt(tx, top_up, part).await?;
-        attachments = vec![Attachment::ReceiptCreditNote(receipt.id.uuid(), note.id.uuid())];
+        let notes = credit_disputed_receipt(tx, top_up, part).await?;
+        attachments = notes.iter().map(|(receipt, note)| Attachment::ReceiptCreditNote(receipt.id.uuid(), note.id.uuid())).collect();
         dispute.applied = Applied::Opened;
         if !told.dispute.r#final {
             let notice = told.notice(Notice::Opened, charged, Vec::new());
@@ -35,9 +30,8 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &Disp
     }
     let (notice, attachments) = match told.dispute.state() {
         State::Won => {
-            let first = receipts::of_top_up(tx.conn(), &tenant, id).await?.ok_or_else(fault)?;
             let top_up = told.event.top_up.as_ref().ok_or_else(fault)?;
-            let receipt = issue_receipt_again(tx, (&first, top_up), part).await?;
+            let receipt = issue_receipt_again(tx, top_up, part).await?;
             (Notice::Won, vec![Attachment::Receipt(receipt.id.uuid())])
         }
         State::Lost => (Notice::Lost, attachments),

@@ -5,8 +5,8 @@ use crate::{documents::wording::Language, store::customers};
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{Customer, MailKind, mail::Attachment};
-use payterms_kernel::{Id, Money, calendar::day_in};
-use payterms_proto::wallet::v1::{PaymentMethod, payment_method::Kind};
+use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
+use payterms_proto::wallet::v1::{self as pb, PaymentMethod, dispute::State, payment_method::Kind};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -49,6 +49,12 @@ pub struct DisputeNotice {
     pub charged: Money,
     /// What the wallet owes now; none: nothing.
     pub owed: Option<Money>,
+    /// What of the credit that is there again paid what was owed.
+    pub paid_owed: Option<Money>,
+    /// The dispute, as the wallet has it.
+    pub told: pb::Dispute,
+    /// The provider's id of the charge.
+    pub provider_charge_id: String,
     /// Until when auto-recharge waits because of it; none where there is none, or it does not wait.
     pub recharge_from: Option<DateTime<Utc>>,
     /// The part that was credit.
@@ -99,6 +105,12 @@ impl DisputeNotice {
     fn credit(&self, language: Language) -> String {
         if self.credit.is_positive() { language.money(self.credit) } else { String::new() }
     }
+
+    /// The credit that is left in the balance, where some of what is there again has paid what was owed.
+    fn credit_left(&self) -> Result<Money, MoneyError> {
+        let paid = self.paid_owed.map_or(Ok(Money::zero(self.credit.currency())), |paid| paid.min(self.credit))?;
+        self.credit.minus(paid)
+    }
 }
 
 fn method(language: Language, method: Option<&PaymentMethod>) -> String {
@@ -125,6 +137,7 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
         Notice::Contradicted => return Ok(()),
     };
     let (customer, attachments) = (own.customer, own.attachments.clone());
+    let own = if own.notice == Notice::Won { DisputeNotice { credit: own.credit_left()?, ..own } } else { own };
     let letter = Letter {
         kind,
         page: format!("/disputes/{}", own.dispute),
@@ -137,6 +150,7 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
                 ("credit", own.credit(language).into()),
             ];
             if own.notice == Notice::Won {
+                variables.push(("paid_owed", own.paid_owed.map(|paid| language.money(paid)).unwrap_or_default().into()));
                 return variables;
             }
             let collected_by = own.collection_method.as_ref().map(|new| method(language, Some(new))).unwrap_or_default();
@@ -157,6 +171,15 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
     write_to_customer(tx, customer, letter).await
 }
 
+/// The name of an outcome in the mail to the tenant; empty: none is known.
+fn outcome_name(state: State) -> &'static str {
+    match state {
+        State::Won => "won",
+        State::Lost => "lost",
+        State::Open | State::Unspecified => "",
+    }
+}
+
 async fn report_to_tenant(tx: &mut WriteTx, own: &DisputeNotice) -> Result<(), AppError> {
     let (language, zone) = (Language::English, tx.time().zone);
     let buyer = customers::find(tx.conn(), &tx.call().tenant, own.customer).await?.map(|buyer| buyer.legal_name).unwrap_or_default();
@@ -174,6 +197,12 @@ async fn report_to_tenant(tx: &mut WriteTx, own: &DisputeNotice) -> Result<(), A
         ("part_of", own.part_of(language).into()),
         ("owed", own.owed.filter(|_| own.credit.is_positive()).map(|owed| language.money(owed)).unwrap_or_default().into()),
         ("outcome", outcome.into()),
+        ("dispute", own.told.name.clone().into()),
+        ("of", if own.told.payment.is_empty() { &own.told.top_up } else { &own.told.payment }.clone().into()),
+        ("charge", own.provider_charge_id.clone().into()),
+        ("state", outcome_name(own.told.state()).into()),
+        ("provider_outcome", outcome_name(own.told.provider_outcome()).into()),
+        ("explanation", own.told.explanation.clone().into()),
         ("reason", language.dispute_reason(&own.reason).into()),
         ("items", items),
         ("credit", own.credit(language).into()),

@@ -18,10 +18,7 @@ use payterms_chassis::{
     jobs::{DueRow, schedule, take},
     names,
 };
-use payterms_invoicing_domain::{
-    CreditNote, Invoice, InvoiceState, MailKind, Payment, Receipt, Refund, mail::Attachment, refund::Ways,
-    transfer_refund::TRANSFERRED_BACK,
-};
+use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceState, MailKind, Payment, Receipt, Refund, mail::Attachment};
 use payterms_kernel::{Id, Money, calendar::start_of_day};
 use serde_json::json;
 
@@ -134,13 +131,7 @@ pub async fn mail_credit_note(tx: &mut WriteTx, invoice: &Invoice, note: &Credit
     }
     let (number, amount, why) = (note.number.clone(), note.amount, note.explanation.clone());
     let (open, not_to_transfer) = (invoice.open()?, flag(invoice.needs_no_transfer()?));
-    let zero = Money::zero(amount.currency());
-    let back = match refund {
-        Some(refund) => Some(refund.ways()?),
-        // It goes to the account from which it came.
-        None if why == TRANSFERRED_BACK => Some(Ways { to_method: zero, to_credit: zero, outside: amount }),
-        None => None,
-    };
+    let back = refund.map(Refund::ways).transpose()?;
     let lowered = back.as_ref().map_or(Ok(amount), |back| amount.minus(back.to_method)?.minus(back.to_credit)?.minus(back.outside))?;
     let letter = Letter {
         kind: MailKind::CreditNoteIssued,

@@ -11,6 +11,7 @@ use crate::{
 };
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{Invoice, MailKind, Outstanding, bank::creditor_reference, mail::Attachment};
+use payterms_kernel::{Money, money::MoneyError};
 use serde_json::{Value, json};
 
 /// The most invoices that go with a statement's mail: the first ones.
@@ -28,7 +29,7 @@ pub async fn mail_statements(
 ) -> Result<(), AppError> {
     let Some(first) = pages.first().map(|page| &page.statement) else { return Ok(()) };
     let (customer, month, id) = (first.customer, first.month, first.id);
-    let owes = pages.iter().any(|own| own.statement.closing.is_positive()) || next_due.iter().any(|own| own.open.is_positive());
+    let owes = is_any_to_be_paid(pages, next_due)?;
     let seller = if owes { tenants::find(tx.conn(), &tx.call().tenant).await? } else { None };
     let bank_details = seller.map(|own| own.business.bank_details).unwrap_or_default();
     let mut attachments: Vec<_> = pages.iter().map(|own| Attachment::Statement(own.statement.id.uuid())).collect();
@@ -43,6 +44,7 @@ pub async fn mail_statements(
                 ("invoices", invoices.iter().filter_map(|own| line(language, own)).collect::<Vec<_>>().into()),
                 ("unattached", invoices.len().saturating_sub(MOST_ATTACHED).into()),
                 ("past_due", pages.iter().flat_map(|page| late(language, page)).collect::<Vec<_>>().into()),
+                ("disputed", pages.iter().flat_map(|page| disputed(language, page)).collect::<Vec<_>>().into()),
                 ("given_back", pages.iter().flat_map(|page| back(language, page)).collect::<Vec<_>>().into()),
                 ("taken_back", pages.iter().flat_map(|page| taken(language, page)).collect::<Vec<_>>().into()),
                 ("bank_details", bank_details.into()),
@@ -52,6 +54,19 @@ pub async fn mail_statements(
         attachments,
     };
     write_to_customer(tx, customer, letter).await
+}
+
+/// Whether anything is owed beside what is disputed, on the statements or since.
+fn is_any_to_be_paid(pages: &[StatementPage], open: &[Outstanding]) -> Result<bool, MoneyError> {
+    for page in pages {
+        let now = open.iter().find(|own| own.open.currency() == page.statement.currency()).map(|own| own.open);
+        let beside = now.map(|now| now.minus(page.disputed_sum()?)).transpose()?;
+        if page.is_to_be_paid()? || beside.is_some_and(Money::is_positive) {
+            return Ok(true);
+        }
+    }
+    let is_new = |own: &&Outstanding| pages.iter().all(|page| page.statement.currency() != own.open.currency());
+    Ok(open.iter().filter(is_new).any(|own| own.open.is_positive()))
 }
 
 fn total(language: Language, page: &StatementPage, open: &[Outstanding]) -> Value {
@@ -74,6 +89,7 @@ fn line(language: Language, invoice: &Invoice) -> Option<Value> {
         "state": invoice.state.name(),
         "due_date": language.date(issue.due_date),
         "open": open.map(|open| language.money(open)).unwrap_or_default(),
+        "disputed": if invoice.disputed_by.is_empty() { "" } else { "true" },
     }))
 }
 
@@ -82,6 +98,14 @@ fn late(language: Language, page: &StatementPage) -> Vec<Value> {
         .past_due
         .iter()
         .map(|own| json!({ "number": own.number, "due_date": language.date(own.due), "days": own.days, "open": language.money(own.open) }));
+    shown.collect()
+}
+
+fn disputed(language: Language, page: &StatementPage) -> Vec<Value> {
+    let shown = page
+        .disputed
+        .iter()
+        .map(|own| json!({ "number": own.number, "due_date": language.date(own.due), "open": language.money(own.open) }));
     shown.collect()
 }
 

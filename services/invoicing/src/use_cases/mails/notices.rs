@@ -54,21 +54,23 @@ pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt) -> Result<(), App
 }
 
 /// Bought credit was given back.
-pub async fn mail_top_up_refunded(tx: &mut WriteTx, receipt: &Receipt, note: &ReceiptCreditNote) -> Result<(), AppError> {
-    let (number, amount, explanation, receipt_number) =
-        (note.number.clone(), note.amount, note.explanation.clone(), receipt.number.clone());
+pub async fn mail_top_up_refunded(tx: &mut WriteTx, notes: &[(Receipt, ReceiptCreditNote)]) -> Result<(), AppError> {
+    let Some((receipt, note)) = notes.first() else { return Ok(()) };
+    let amount = notes.iter().try_fold(Money::zero(note.amount.currency()), |sum, (_, own)| sum.plus(own.amount))?;
+    let explanation = note.explanation.clone();
+    let (receipts, numbers): (Vec<_>, Vec<_>) = notes.iter().map(|(own, note)| (own.number.as_str(), note.number.as_str())).unzip();
     let letter = Letter {
         kind: MailKind::TopUpRefunded,
         variables: |language| {
             vec![
-                ("number", number.into()),
-                ("receipt_number", receipt_number.into()),
+                ("number", numbers.join(", ").into()),
+                ("receipt_number", receipts.join(", ").into()),
                 ("amount", language.money(amount).into()),
                 ("explanation", explanation.into()),
             ]
         },
         page: format!("/receipts/{}", receipt.id),
-        attachments: vec![Attachment::ReceiptCreditNote(receipt.id.uuid(), note.id.uuid())],
+        attachments: notes.iter().map(|(own, note)| Attachment::ReceiptCreditNote(own.id.uuid(), note.id.uuid())).collect(),
     };
     write_to_customer(tx, receipt.customer, letter).await
 }

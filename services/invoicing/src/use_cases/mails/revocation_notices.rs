@@ -21,9 +21,16 @@ pub async fn mail_revocation(tx: &mut WriteTx, event: &CreditRevocationChanged) 
     let fault = || AppError::Fault(format!("revocation {:?}", own.name));
     let name = names::parse(&own.name, &["customers", "wallets", "revocations"]).ok_or_else(fault)?;
     let amount = own.amount.as_ref().and_then(money_of).ok_or_else(fault)?;
+    let paid_owed = event.paid_owed.as_ref().and_then(money_of);
     let letter = Letter {
         kind,
-        variables: |language: Language| vec![("amount", language.money(amount).into()), ("explanation", explanation.into())],
+        variables: |language: Language| {
+            let mut variables = vec![("amount", language.money(amount).into()), ("explanation", explanation.into())];
+            if kind == MailKind::CreditRestored {
+                variables.push(("paid_owed", paid_owed.map(|paid| language.money(paid)).unwrap_or_default().into()));
+            }
+            variables
+        },
         page: format!("/wallets/{}", name.id(1)),
         attachments: Vec::new(),
     };

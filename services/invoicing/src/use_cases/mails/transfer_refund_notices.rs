@@ -6,15 +6,15 @@ use crate::{
     use_cases::invoices::load::are_invoices_hidden,
 };
 use payterms_chassis::{AppError, WriteTx};
-use payterms_invoicing_domain::{MailKind, TransferRefund};
+use payterms_invoicing_domain::{MailKind, TransferRefund, mail::Attachment};
 
-/// Credit was transferred back to its payer; the credit note, where there is one, is mailed by itself.
+/// Credit was transferred back to its payer; the credit note goes with it, where there is one.
 ///
 /// # Errors
 /// None that a transfer that was made can cause.
 pub async fn mail_transfer_refunded(tx: &mut WriteTx, refund: &TransferRefund, note: String) -> Result<(), AppError> {
     let hidden = are_invoices_hidden(tx.conn(), &tx.call().tenant).await?;
-    let number = if hidden { String::new() } else { note };
+    let (number, note) = if hidden { (String::new(), None) } else { (note, refund.note) };
     let (amount, account, explanation) = (refund.amount()?, refund.account.end.clone(), refund.explanation.clone());
     let (reference, day) = (grouped(&refund.reference), refund.sent_on.unwrap_or_else(|| tx.today()));
     let letter = Letter {
@@ -30,7 +30,10 @@ pub async fn mail_transfer_refunded(tx: &mut WriteTx, refund: &TransferRefund, n
             ]
         },
         page: format!("/payments/{}", refund.payment),
-        attachments: Vec::new(),
+        attachments: note
+            .map(|(note, invoice)| Attachment::CreditNote { invoice: invoice.uuid(), note: note.uuid() })
+            .into_iter()
+            .collect(),
     };
     write_to_customer(tx, refund.customer, letter).await
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     messages,
-    store::{customers, receipts, series, tenants},
+    store::{customers, receipt_credit_notes, receipts, series, tenants},
     use_cases::mails::notices::mail_receipt,
 };
 use chrono::NaiveDate;
@@ -13,7 +13,7 @@ use payterms_chassis::{
 use payterms_invoicing_domain::{
     Customer, Rate, Receipt, Tenant,
     number::RECEIPTS,
-    receipt::{Bought, Subject},
+    receipt::{Bought, Replaced, Subject},
 };
 use payterms_kernel::{Id, Money, calendar::last_whole_day_before, money::parse_decimal};
 use payterms_proto::{
@@ -39,7 +39,7 @@ pub async fn issue_receipt(tx: &mut WriteTx, top_up: &TopUp) -> Result<(), AppEr
     let bought = Bought {
         top_up: name.id(2),
         wallet: name.id(1),
-        dispute: None,
+        replaces: None,
         expires_on: last_day_of(tx, top_up),
         taxed: top_up.tax_kind() == TaxKind::TaxedSale,
         amount: top_up.amount.as_ref().and_then(money_of).ok_or_else(fault)?,
@@ -73,18 +73,22 @@ async fn publish_receipt(tx: &mut WriteTx, sides: (&Tenant, &Customer), bought: 
 ///
 /// # Errors
 /// `Fault` for a customer who is not there.
-pub async fn issue_receipt_again(
-    tx: &mut WriteTx,
-    (first, of): (&Receipt, &TopUp),
-    (dispute, credit, tax): (Uuid, Money, Money),
-) -> Result<Receipt, AppError> {
+pub async fn issue_receipt_again(tx: &mut WriteTx, of: &TopUp, (dispute, credit, tax): (Uuid, Money, Money)) -> Result<Receipt, AppError> {
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("dispute {dispute} of no purchase"));
+    let name = names::parse(&of.name, &["customers", "wallets", "topUps"]).ok_or_else(fault)?;
+    let issued = receipts::of_top_up(tx.conn(), &tenant, name.id(2)).await?;
+    let first = issued.last().ok_or_else(fault)?;
     let Subject::TopUp { top_up, wallet, .. } = first.subject else { return Err(fault()) };
+    let ids: Vec<_> = issued.iter().map(|own| own.id).collect();
+    let notes = receipt_credit_notes::of_receipts(tx.conn(), &tenant, &ids).await?;
+    let is_credited = |own: &&Receipt| notes.iter().any(|note| note.receipt == own.id && note.refund == dispute);
+    let numbers = issued.iter().rev().filter(is_credited).map(|own| own.number.clone()).collect();
+    let replaces = Some(Replaced { dispute, numbers, paid_on: Some(first.paid_on()) });
     let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
     let buyer = customers::find(tx.conn(), &tenant, first.customer).await?.ok_or_else(fault)?;
     let amount = credit.plus(tax)?;
     let (taxed, rate, expires_on) = (first.taxed, first.tax.rate.clone(), last_day_of(tx, of));
-    let bought = Bought { top_up, wallet, dispute: Some(dispute), expires_on, taxed, amount, tax, rate };
+    let bought = Bought { top_up, wallet, replaces, expires_on, taxed, amount, tax, rate };
     publish_receipt(tx, (&seller, &buyer), bought).await
 }

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     commands::transfer_refunds::{MarkRefundSent, TransferRefundRef},
     peers::wallet::Wallet,
-    store::transfer_refunds,
+    store::{payments, transfer_refunds},
     use_cases::{
         bank_lines::take_back::{PaidLine, lock_paid_line},
         credit_notes::save::issue_credit_note,
@@ -34,7 +34,7 @@ pub const FLOW: &str = "transfer_refund_end";
 /// Says that a transfer was made.
 ///
 /// # Errors
-/// `TRANSFER_REFUND_STATE`, `DATE_IN_FUTURE`, `RESOURCE_NOT_FOUND`.
+/// `TRANSFER_REFUND_STATE`, `DATE_IN_FUTURE`, `DATE_IN_PAST`, `RESOURCE_NOT_FOUND`.
 pub async fn mark_refund_sent(app: &App, call: &Call, sent: &MarkRefundSent) -> Result<Answer<MarkRefundSentResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut refund = lock_named(&tx, &sent.named).await?;
@@ -44,7 +44,8 @@ pub async fn mark_refund_sent(app: &App, call: &Call, sent: &MarkRefundSent) -> 
     }
     let today = tx.today();
     let on = sent.sent_on.unwrap_or(today);
-    must_have_gone(on, today)?;
+    let payment = payments::find(tx.conn(), &call.tenant, refund.payment).await?;
+    must_have_gone(on, (payment.and_then(|own| own.effective_on), today))?;
     let (now, ending) = (tx.now(), tx.id::<TransferRefund>().uuid());
     refund.send(ending, (on, sent.bank_reference.clone()), now)?;
     begin_ending(app, tx, call, (&refund, ending)).await
@@ -71,8 +72,12 @@ async fn lock_named(tx: &WriteTx, named: &TransferRefundRef) -> Result<TransferR
     Ok(found.filter(|own| own.customer == named.customer).ok_or_else(Refusal::not_found)?)
 }
 
-/// Refuses a day that is still to come.
-fn must_have_gone(day: NaiveDate, today: NaiveDate) -> Result<(), Refusal> {
+/// Refuses a day that is still to come, or on which the money had not come yet.
+fn must_have_gone(day: NaiveDate, (came_on, today): (Option<NaiveDate>, NaiveDate)) -> Result<(), Refusal> {
+    if let Some(came_on) = came_on.filter(|came_on| day < *came_on) {
+        let description = format!("The money cannot have gone before it came, on {came_on}. Name that day or a later one.");
+        return Err(Refusal::invalid(vec![Violation { field: "sent_date".to_owned(), reason: "DATE_IN_PAST", description }]));
+    }
     if day <= today {
         return Ok(());
     }

@@ -14,11 +14,11 @@ use crate::{
     },
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx, kill, render::money};
-use payterms_kernel::{Id, Refusal, TenantId};
+use payterms_kernel::{Id, Money, Refusal, TenantId};
 use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{
     Charge, Dispute, Lot, Methods, TopUp,
-    dispute::{self, Decider, Disputed, Outcome},
+    dispute::{self, Decider, Disputed, GivenBack, Outcome},
 };
 use prost::Message;
 
@@ -90,7 +90,7 @@ pub(super) async fn decide_by_provider(app: &App, tenant: &TenantId, charge_id: 
         }
         let saved = methods::of_customer(tx.conn(), tenant, dispute.customer).await?;
         let top_up = disputed_top_up(&tx, &locked, &dispute).await?;
-        publish_change(&mut tx, &mut locked, &dispute, Change { top_up, methods: &saved }).await?;
+        publish_change(&mut tx, &mut locked, &dispute, Change { top_up, methods: &saved, paid_owed: None }).await?;
     }
     tx.commit_rows().await?;
     kill::point("dispute.after_decision");
@@ -109,14 +109,17 @@ async fn publish_decision(tx: &mut WriteTx, locked: &mut Locked, dispute: &Dispu
     let tenant = tx.call().tenant.clone();
     let mut saved = methods::lock(tx, dispute.customer).await?;
     let won = dispute.state == Outcome::Won.state();
+    let owed = locked.wallet.owed;
     if won {
-        let lot = match dispute.disputed {
-            Disputed::TopUp(id) => give_top_up_back(tx, locked, dispute, id).await?,
-            Disputed::Charge { charge, .. } => give_charge_back(tx, locked, dispute, charge).await?,
+        let lots = taken_from(tx, locked, dispute).await?;
+        let restored = match dispute.disputed {
+            Disputed::TopUp(id) => give_top_up_back(tx, locked, (dispute, &lots), id).await?,
+            Disputed::Charge { charge, .. } => give_charge_back(tx, locked, (dispute, &lots), charge).await?,
         };
-        let new = locked.wallet.lots.iter().find(|own| Some(own.id) == lot);
-        if let Some((lot, expiry)) = new.and_then(|lot| Some((lot.id, lot.expires_at?))) {
-            schedule_expiry(tx, locked.wallet.id, lot, expiry).await?;
+        for lot in locked.wallet.lots.iter().filter(|lot| restored.contains(&lot.id)) {
+            if let Some(expiry) = lot.expires_at {
+                schedule_expiry(tx, locked.wallet.id, lot.id, expiry).await?;
+            }
         }
         clear_method(tx, &mut saved, dispute).await?;
         let mut rules = recharges::find(tx.conn(), &tenant, locked.wallet.id).await?;
@@ -137,37 +140,61 @@ async fn publish_decision(tx: &mut WriteTx, locked: &mut Locked, dispute: &Dispu
     {
         tx.emit("top_up", &id.to_string(), &pb::TopUpChanged { top_up: Some(top_up) }).await?;
     }
-    publish_change(tx, locked, dispute, Change { top_up, methods: &saved }).await
+    let paid_owed = Some(owed.minus(locked.wallet.owed)?).filter(|_| won);
+    publish_change(tx, locked, dispute, Change { top_up, methods: &saved, paid_owed }).await
+}
+
+/// The lots that a dispute has taken credit from, ready to take it again, used up or not.
+async fn taken_from(tx: &WriteTx, locked: &mut Locked, dispute: &Dispute) -> Result<Vec<(Lot, Money)>, AppError> {
+    let found = lots::find_many(tx.conn(), &tx.call().tenant, dispute.lots.iter().map(|(lot, _)| lot.uuid())).await?;
+    let fault = |lot: Id<Lot>| AppError::Fault(format!("dispute {} of lot {lot}", dispute.id));
+    let with_lot = |(id, part): &(Id<Lot>, Money)| Ok((found.get(&id.uuid()).cloned().ok_or_else(|| fault(*id))?, *part));
+    let lots = dispute.lots.iter().map(with_lot).collect::<Result<Vec<_>, AppError>>()?;
+    locked.recall(lots.iter().map(|(lot, _)| lot.clone()));
+    Ok(lots)
 }
 
 /// The credit of a top-up and its tax are there again.
-async fn give_top_up_back(tx: &mut WriteTx, locked: &mut Locked, dispute: &Dispute, id: Id<TopUp>) -> Result<Option<Id<Lot>>, AppError> {
+async fn give_top_up_back(
+    tx: &mut WriteTx,
+    locked: &mut Locked,
+    (dispute, lots): (&Dispute, &[(Lot, Money)]),
+    id: Id<TopUp>,
+) -> Result<Vec<Id<Lot>>, AppError> {
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("dispute {} without its top-up", dispute.id));
     let mut top_up = top_ups::find(tx.conn(), &tenant, id).await?.ok_or_else(fault)?;
-    let old = match top_up.lot {
+    let own = match top_up.lot {
         Some(lot) => lots::find(tx.conn(), &tenant, locked.wallet.id, lot).await?,
         None => None,
     };
+    locked.recall(own.clone());
     let now = tx.now();
     let expires_at = settings::find(tx.conn(), &tenant).await?.purchased_expiry(tx.time().zone, now);
-    let lot = dispute::won_top_up(&mut top_up, &mut locked.wallet, tx.ids(), dispute.taken, (old.as_ref(), expires_at), now)?;
+    let given = GivenBack { taken: dispute.taken, lots };
+    let restored = dispute::won_top_up(&mut top_up, &mut locked.wallet, tx.ids(), given, (own.as_ref(), expires_at), now)?;
     top_ups::save(tx, &top_up).await?;
-    Ok(lot)
+    Ok(restored)
 }
 
 /// A charge stands again, and what of it had been credit is credit again.
-async fn give_charge_back(tx: &mut WriteTx, locked: &mut Locked, dispute: &Dispute, id: Id<Charge>) -> Result<Option<Id<Lot>>, AppError> {
+async fn give_charge_back(
+    tx: &mut WriteTx,
+    locked: &mut Locked,
+    (dispute, lots): (&Dispute, &[(Lot, Money)]),
+    id: Id<Charge>,
+) -> Result<Vec<Id<Lot>>, AppError> {
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("dispute {} without its charge", dispute.id));
     let mut charge = charges::find(tx.conn(), &tenant, id).await?.ok_or_else(fault)?;
     let now = tx.now();
     let expires_at = settings::find(tx.conn(), &tenant).await?.purchased_expiry(tx.time().zone, now);
     let unmoved = refunds::unmoved_of(tx.conn(), &tenant, charge.id, locked.wallet.currency).await?;
-    let lot = dispute::won_charge(&mut charge, &mut locked.wallet, tx.ids(), (dispute.taken, unmoved), expires_at, now)?;
+    let given = GivenBack { taken: dispute.taken, lots };
+    let restored = dispute::won_charge(&mut charge, &mut locked.wallet, tx.ids(), (given, unmoved), expires_at, now)?;
     refunds::credit_unmoved(tx, charge.id).await?;
     publish_charge(tx, &CustomerRef { tenant, customer: dispute.customer }, &charge).await?;
-    Ok(lot)
+    Ok(restored)
 }
 
 /// The customer may choose the method to be charged without a person present again, unless another charge of it was taken back. It does

@@ -124,7 +124,8 @@ async fn open(
     let tenant = tx.call().tenant.clone();
     let (now, zone) = (tx.now(), tx.time().zone);
     let customer = locked.wallet.customer;
-    let dispute = Dispute::open(id, customer, locked.wallet.id, (disputed, method, charge_id), (told, taken), now);
+    let lots = chargeback::lots_taken(&locked.wallet);
+    let dispute = Dispute::open(id, customer, locked.wallet.id, (disputed, method, charge_id), (told, taken, lots), now);
     let mut saved = methods::lock(tx, customer).await?;
     let found = match method {
         Some(id) => methods::find(tx.conn(), &tenant, customer, id).await?,
@@ -149,6 +150,6 @@ async fn open(
     let after = messages::wallets::wallet(&tenant, &locked.wallet, now)?;
     let event = ChargedBack { wallet: Some(after), amount: Some(money(taken.amount)) };
     tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
-    publish_change(tx, locked, &dispute, Change { top_up, methods: &saved }).await?;
+    publish_change(tx, locked, &dispute, Change { top_up, methods: &saved, paid_owed: None }).await?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::{
     use_cases::{recharges::save::schedule_recharges, wallets::save::save_wallet},
 };
 use payterms_chassis::{AppError, WriteTx};
+use payterms_kernel::Money;
 use payterms_proto::wallet::v1::{Dispute as DisputeMessage, TopUp};
 use payterms_wallet_domain::{Dispute, Methods, Wallet};
 
@@ -15,6 +16,8 @@ pub struct Change<'a> {
     pub top_up: Option<TopUp>,
     /// The customer's methods, after the change.
     pub methods: &'a Methods,
+    /// What of the credit that it has just given back paid what was owed.
+    pub paid_owed: Option<Money>,
 }
 
 /// Saves a dispute with its wallet, and publishes it.
@@ -35,7 +38,7 @@ pub async fn publish_dispute(
     tx: &mut WriteTx,
     wallet: &Wallet,
     dispute: &Dispute,
-    Change { top_up, methods: saved }: Change<'_>,
+    Change { top_up, methods: saved, paid_owed }: Change<'_>,
 ) -> Result<DisputeMessage, AppError> {
     let tenant = tx.call().tenant.clone();
     disputes::save(tx, dispute).await?;
@@ -44,8 +47,14 @@ pub async fn publish_dispute(
         None => None,
     };
     let rules = recharges::find(tx.conn(), &tenant, wallet.id).await?;
-    let around =
-        Around { top_up, charged: charged.as_ref(), methods: saved, owed: Some(wallet.owed), paused_until: rules.pause_after(tx.now()) };
+    let around = Around {
+        top_up,
+        charged: charged.as_ref(),
+        methods: saved,
+        owed: Some(wallet.owed),
+        paid_owed,
+        paused_until: rules.pause_after(tx.now()),
+    };
     let event = messages::dispute_changed(&tenant, dispute, around);
     tx.emit("dispute", &dispute.id.to_string(), &event).await?;
     Ok(event.dispute.unwrap_or_default())

@@ -18,7 +18,7 @@ use payterms_kernel::{Id, Money, Refusal};
 use payterms_proto::wallet::{peers::v1::SettlePaymentResponse, v1::PaymentSettled};
 use payterms_wallet_domain::{
     Charge, ChargeState, Wallet,
-    chargeback::{self, SettledPayment},
+    chargeback::{self, LotParts, SettledPayment},
     settlement,
 };
 
@@ -57,6 +57,7 @@ pub async fn settle_payment(
         moved = chargeback::before_surplus(&mut locked.wallet, tx.ids(), settled, now)?;
         surplus = bought_lot(&tx, &locked, Some(id), expires_at).await?;
     }
+    let mut lots = chargeback::lots_taken(&locked.wallet);
     let after = messages::wallet(&call.tenant, &locked.wallet, now)?;
     save_wallet(&tx, &mut locked).await?;
     schedule_recharges(&tx, [&locked.wallet]).await?;
@@ -64,20 +65,22 @@ pub async fn settle_payment(
     tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     for (place, part) in moved {
         let Some(charge) = taken_back.get(place) else { continue };
-        tell_of_surplus(&mut tx, &locked.wallet, charge, part).await?;
+        let from = chargeback::split_off(&mut lots, part)?;
+        tell_of_surplus(&mut tx, &locked.wallet, charge, (part, from)).await?;
     }
     tx.commit(SettlePaymentResponse {}).await
 }
 
 /// Saves that a part of what was taken back of a charge had become credit, and tells of it: its dispute gives back what it names.
-async fn tell_of_surplus(tx: &mut WriteTx, wallet: &Wallet, charge: &Charge, part: Money) -> Result<(), AppError> {
+async fn tell_of_surplus(tx: &mut WriteTx, wallet: &Wallet, charge: &Charge, (part, lots): (Money, LotParts)) -> Result<(), AppError> {
     let (tenant, customer) = (tx.call().tenant.clone(), wallet.customer);
     publish_charge(tx, &CustomerRef { tenant: tenant.clone(), customer }, charge).await?;
     let Some(dispute) = charge.charged_back.and_then(|back| back.dispute) else { return Ok(()) };
     let Some(mut dispute) = disputes::find(tx.conn(), &tenant, Id::from_uuid(dispute)).await? else { return Ok(()) };
     dispute.taken.from_surplus_after_all(part)?;
+    dispute.also_from(lots)?;
     dispute.updated_at = tx.now().max(dispute.updated_at);
     let methods = &methods::of_customer(tx.conn(), &tenant, customer).await?;
-    publish_dispute(tx, wallet, &dispute, Change { top_up: None, methods }).await?;
+    publish_dispute(tx, wallet, &dispute, Change { top_up: None, methods, paid_owed: None }).await?;
     Ok(())
 }

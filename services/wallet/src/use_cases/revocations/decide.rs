@@ -40,6 +40,6 @@ pub async fn decide_revocation(app: &App, call: &Call, command: &DecideRevocatio
         save_wallet(&tx, &mut locked).await?;
         schedule_recharges(&tx, [&locked.wallet]).await?;
     }
-    let revocation = Some(publish_revocation(&mut tx, &named.name(), &own).await?);
+    let revocation = Some(publish_revocation(&mut tx, &named.name(), &own, None).await?);
     tx.commit(DecideRevocationResponse { revocation }).await
 }

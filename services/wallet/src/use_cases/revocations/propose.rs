@@ -25,6 +25,6 @@ pub async fn propose_revocation(
     lots::find(tx.conn(), &call.tenant, named.wallet, command.lot.lot).await?.ok_or_else(Refusal::not_found)?;
     let (id, now) = (tx.id(), tx.now());
     let own = revocation::propose(&locked.wallet, command.lot.lot, (id, &call.caller.subject), command.proposal.clone(), now)?;
-    let revocation = Some(publish_revocation(&mut tx, &named.name(), &own).await?);
+    let revocation = Some(publish_revocation(&mut tx, &named.name(), &own, None).await?);
     tx.commit(ProposeRevocationResponse { revocation }).await
 }

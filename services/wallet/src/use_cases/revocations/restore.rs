@@ -30,14 +30,15 @@ pub async fn restore_credit(app: &App, call: &Call, command: &RestoreCredit) -> 
     let mut own = found.ok_or_else(Refusal::not_found)?;
     let lot = lots::find(tx.conn(), tenant, named.wallet, own.lot).await?.ok_or_else(Refusal::not_found)?;
     locked.recall([lot.clone()]);
-    let now = tx.now();
+    let (now, owed) = (tx.now(), locked.wallet.owed);
     own.restore(&mut locked.wallet, tx.ids(), (&lot, command.answer.clone()), now)?;
+    let paid_owed = owed.minus(locked.wallet.owed)?;
     let again = locked.wallet.lots.iter().find(|lot| Some(lot.id) == own.restored_to);
     if let Some((lot, expiry)) = again.and_then(|lot| Some((lot.id, lot.expires_at?))) {
         schedule_expiry(&tx, named.wallet, lot, expiry).await?;
     }
     save_wallet(&tx, &mut locked).await?;
-    let revocation = Some(publish_revocation(&mut tx, &named.name(), &own).await?);
+    let revocation = Some(publish_revocation(&mut tx, &named.name(), &own, Some(paid_owed)).await?);
     let mut recharge = recharges::find(tx.conn(), tenant, named.wallet).await?;
     if !revocations::is_any_revoked(tx.conn(), tenant, named.wallet).await? && recharge.go_on_after_revocation() {
         publish_recharge(&mut tx, &locked.wallet, &recharge).await?;

@@ -1,16 +1,27 @@
 //! Saves and publishes revocations.
 
 use crate::{messages, store::revocations};
-use payterms_chassis::{AppError, WriteTx};
+use payterms_chassis::{AppError, WriteTx, render::money};
+use payterms_kernel::Money;
 use payterms_proto::wallet::v1::{CreditRevocationChanged, Revocation as RevocationMessage};
 use payterms_wallet_domain::{Revocation, RevocationState};
 
 /// Saves a revocation of the wallet of that name and publishes how it stands.
-pub(super) async fn publish_revocation(tx: &mut WriteTx, wallet: &str, own: &Revocation) -> Result<RevocationMessage, AppError> {
+/// `paid_owed` is what of restored credit paid what was owed.
+pub(super) async fn publish_revocation(
+    tx: &mut WriteTx,
+    wallet: &str,
+    own: &Revocation,
+    paid_owed: Option<Money>,
+) -> Result<RevocationMessage, AppError> {
     revocations::save(tx, own).await?;
     let rendered = messages::revocations::revocation(wallet, own);
     let decided = matches!(own.state, RevocationState::Revoked | RevocationState::Restored);
-    let event = CreditRevocationChanged { revocation: Some(rendered.clone()), decided };
+    let event = CreditRevocationChanged {
+        revocation: Some(rendered.clone()),
+        decided,
+        paid_owed: paid_owed.filter(|paid| paid.is_positive()).map(money),
+    };
     tx.emit("credit_revocation", &own.id.to_string(), &event).await?;
     Ok(rendered)
 }

@@ -1,0 +1,176 @@
+//! After a won dispute all is as it was before: each purchase has its own credit, card and receipt again, and the statement of the month in
+//! which it was open has not called its invoice late.
+
+use crate::{
+    chargebacks::{charges, take_back},
+    clocks::advance,
+    collections::desk,
+    disputes::{all_holds, decide, disputed, pay_by, posted, until_invoice},
+    disputes_of_parts::{charge_of, take_part},
+    documents::{acme, business, receipts_of, taxed_sale},
+    invoices::{draft, issued, line, taxed},
+    mails::{mails_of, text},
+    postpaid::first_of,
+    rig::until,
+    top_up_refunds::refund,
+    top_ups::{buy, card, shop},
+    wallets::debit,
+};
+use payterms_proto::{
+    google::r#type::Money,
+    invoicing::v1::{MailKind, Receipt, invoice::State},
+    wallet::v1::{GetTopUpRequest, ListLotsRequest, TopUp, dispute, top_up},
+};
+use payterms_suite::{Session, client::amount};
+use payterms_testkit::{World, on_both, reason};
+
+on_both!(
+    each_purchase_has_its_own_credit_and_card_again,
+    a_refund_corrects_the_receipts_that_stand,
+    a_debt_that_was_paid_meanwhile_is_credit_of_the_disputed_purchase,
+    a_statement_says_that_an_invoice_is_disputed,
+);
+
+/// Purchases are taxed with 10 %.
+async fn taxed_shop(world: &World) -> (String, String, Session, Session) {
+    shop(world).await;
+    business(world, acme()).await;
+    taxed(world, &[("AU", "", "10", false), ("GB", "", "0", false)]).await;
+    taxed_sale(world).await;
+    let customer = world.customer("acme", "AU").await;
+    let wallet = world.wallet(&customer, "USD").await;
+    let (admin, owner) = (world.someone("CUSTOMER_ADMIN", Some(&customer)), world.someone("OWNER", None));
+    (customer, wallet, admin, owner)
+}
+
+async fn bought(admin: &Session, wallet: &str, method: &str, units: i64) -> TopUp {
+    admin.top_ups().create_top_up(buy(wallet, method, amount("USD", units, 0))).await.unwrap().into_inner().top_up.unwrap()
+}
+
+async fn remaining(admin: &Session, wallet: &str) -> Vec<Option<Money>> {
+    let list = ListLotsRequest { parent: wallet.into(), ..Default::default() };
+    let mut lots = admin.lots().list_lots(list).await.unwrap().into_inner().lots;
+    lots.retain(|own| own.remaining != amount("USD", 0, 0));
+    lots.into_iter().map(|own| own.remaining).collect()
+}
+
+/// What the notes of a receipt take off it: credit and tax.
+fn credited(receipt: &Receipt) -> Vec<(i64, i64)> {
+    let parts = |own: &Option<Money>| own.as_ref().map_or(0, |own| own.units);
+    receipt.credit_notes.iter().filter_map(|note| note.tax.as_ref()).map(|tax| (parts(&tax.net), parts(&tax.tax))).collect()
+}
+
+async fn until_credited(owner: &Session, customer: &str, (receipts, notes): (usize, usize)) -> Vec<Receipt> {
+    let read = async || Ok(receipts_of(owner, customer, receipts).await);
+    let mut found = until(read, |own| own.iter().map(|own| own.credit_notes.len()).sum::<usize>() == notes).await;
+    found.sort_by(|one, other| one.number.cmp(&other.number));
+    found
+}
+
+/// The first purchase, by Visa, is spent, the second, by Mastercard, is not. The chargeback of the first takes the second's credit. Won, the
+/// second can be refunded to its own card, and the first cannot.
+async fn each_purchase_has_its_own_credit_and_card_again(world: &World) {
+    let (customer, wallet, admin, owner) = taxed_shop(world).await;
+    let simulator = world.suite.simulator.clone();
+    let visa = card(world, &admin, &customer, "tok_visa").await;
+    let master = card(world, &admin, &customer, "tok_mastercard").await;
+    let first = bought(&admin, &wallet, &visa, 55).await;
+    let visa_charge = charges(&simulator).await.remove(0);
+    let second = bought(&admin, &wallet, &master, 66).await;
+    let master_charge = charge_of(&simulator, "66").await;
+    world.someone("SERVICE", None).postings().post_debit(debit(&wallet, amount("USD", 50, 0))).await.unwrap();
+    take_back(&simulator, &visa_charge).await;
+    disputed(&owner, dispute::State::Open).await;
+    assert_eq!((posted(&admin, &wallet).await, remaining(&admin, &wallet).await), (amount("USD", 10, 0), vec![amount("USD", 10, 0)]));
+    decide(&simulator, &visa_charge, "won").await;
+    disputed(&owner, dispute::State::Won).await;
+    assert_eq!((posted(&admin, &wallet).await, remaining(&admin, &wallet).await), (amount("USD", 60, 0), vec![amount("USD", 60, 0)]));
+    let get = GetTopUpRequest { name: first.name.clone() };
+    assert_eq!(admin.top_ups().get_top_up(get).await.unwrap().into_inner().top_up.unwrap().state(), top_up::State::Succeeded);
+    assert_eq!(reason(&refund(&owner, &first, None).await.unwrap_err()), "REFUND_TOO_LARGE", "all of it was spent");
+    let given = refund(&owner, &second, None).await.unwrap();
+    assert_eq!((given.credit, given.tax), (amount("USD", 60, 0), amount("USD", 6, 0)));
+    let refunds: Vec<serde_json::Value> = reqwest::get(format!("{simulator}/v1/acme/refunds")).await.unwrap().json().await.unwrap();
+    assert!(refunds.len() == 1 && refunds[0]["charge"] == master_charge.as_str(), "{refunds:?}");
+    let receipts = until_credited(&owner, &customer, (3, 2)).await;
+    let of = |top_up: &TopUp| receipts.iter().filter(|own| own.top_up == top_up.name).map(credited).collect::<Vec<_>>();
+    assert_eq!((of(&first), of(&second)), (vec![vec![(50, 5)], vec![]], vec![vec![(60, 6)]]));
+    all_holds(world).await;
+}
+
+/// Of 55.00 the issuer takes 22.00, and gives them back; then all is refunded: 22.00 off the new receipt, 33.00 off the first. One mail
+/// brings both notes.
+async fn a_refund_corrects_the_receipts_that_stand(world: &World) {
+    let (customer, wallet, admin, owner) = taxed_shop(world).await;
+    let simulator = world.suite.simulator.clone();
+    let visa = card(world, &admin, &customer, "tok_visa").await;
+    let top_up = bought(&admin, &wallet, &visa, 55).await;
+    let charge = charges(&simulator).await.remove(0);
+    take_part(&simulator, &charge, 22).await;
+    disputed(&owner, dispute::State::Open).await;
+    decide(&simulator, &charge, "won").await;
+    disputed(&owner, dispute::State::Won).await;
+    until_credited(&owner, &customer, (2, 1)).await;
+    let some = refund(&owner, &top_up, amount("USD", 10, 0)).await.unwrap();
+    assert_eq!((some.credit, some.tax), (amount("USD", 10, 0), amount("USD", 1, 0)));
+    let receipts = until_credited(&owner, &customer, (2, 2)).await;
+    assert_eq!((credited(&receipts[0]), credited(&receipts[1])), (vec![(20, 2)], vec![(10, 1)]), "the newest first");
+    refund(&owner, &top_up, None).await.unwrap();
+    let receipts = until_credited(&owner, &customer, (2, 4)).await;
+    assert_eq!((credited(&receipts[0]), credited(&receipts[1])), (vec![(20, 2), (30, 3)], vec![(10, 1), (10, 1)]));
+    let mail = mails_of(&owner, MailKind::TopUpRefunded, 2).await.remove(0);
+    let words = text(&owner, &mail).await;
+    assert!(mail.attachments.len() == 2 && words.contains("44.00\u{a0}USD"), "{words}");
+    assert!(receipts.iter().all(|own| words.contains(&own.number) && words.contains(&own.credit_notes.last().unwrap().number)), "{words}");
+    all_holds(world).await;
+}
+
+/// What became debt was spent of the disputed purchase. Another purchase has paid it by the time that the dispute is won.
+async fn a_debt_that_was_paid_meanwhile_is_credit_of_the_disputed_purchase(world: &World) {
+    let (customer, wallet, admin) = shop(world).await;
+    let owner = world.someone("OWNER", None);
+    let simulator = world.suite.simulator.clone();
+    let visa = card(world, &admin, &customer, "tok_visa").await;
+    let master = card(world, &admin, &customer, "tok_mastercard").await;
+    let first = bought(&admin, &wallet, &visa, 50).await;
+    let charge = charges(&simulator).await.remove(0);
+    world.someone("SERVICE", None).postings().post_debit(debit(&wallet, amount("USD", 30, 0))).await.unwrap();
+    take_back(&simulator, &charge).await;
+    disputed(&owner, dispute::State::Open).await;
+    bought(&admin, &wallet, &master, 40).await;
+    assert_eq!((posted(&admin, &wallet).await, remaining(&admin, &wallet).await), (amount("USD", 10, 0), vec![amount("USD", 10, 0)]));
+    decide(&simulator, &charge, "won").await;
+    disputed(&owner, dispute::State::Won).await;
+    let mut left = remaining(&admin, &wallet).await;
+    left.sort_by_key(|own| own.as_ref().map(|own| own.units));
+    assert_eq!((posted(&admin, &wallet).await, left), (amount("USD", 60, 0), vec![amount("USD", 10, 0), amount("USD", 50, 0)]));
+    let words = text(&owner, &mails_of(&owner, MailKind::DisputeWon, 1).await.remove(0)).await;
+    assert!(words.contains("Credit of 50.00\u{a0}USD is in your balance.") && !words.contains("owed"), "{words}");
+    assert_eq!(refund(&owner, &first, None).await.unwrap().credit, amount("USD", 50, 0));
+    all_holds(world).await;
+}
+
+/// Two invoices fell due in January: one is disputed, the other late. Once that is decided both are late.
+async fn a_statement_says_that_an_invoice_is_disputed(world: &World) {
+    let desk = desk(world, Some("tok_visa")).await;
+    business(world, acme()).await;
+    let simulator = world.suite.simulator.clone();
+    let visa = crate::chargebacks::methods(&desk.admin, &desk.customer).await.remove(0).name;
+    pay_by(&desk.admin, &desk.customer, &desk.invoice, &visa).await;
+    let charge = charges(&simulator).await.remove(0);
+    take_back(&simulator, &charge).await;
+    until_invoice(&desk.owner, &desk.invoice, |own| own.state() == State::Open && own.block.is_some()).await;
+    advance(world, first_of(2) + 3_600).await;
+    let january = text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
+    let row = format!("- {}: 100.00\u{a0}USD open, due on 31 January 2026", desk.invoice.number);
+    let disputed_list = january.split("Disputed;").nth(1).unwrap_or_else(|| panic!("{january}"));
+    assert!(disputed_list.contains(&row) && january.contains("100.00\u{a0}USD open and disputed"), "{january}");
+    assert!(!january.contains("Past due") && !january.contains("Bank transfers go to"), "{january}");
+    let late = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("More", amount("USD", 77, 0))])).await;
+    advance(world, first_of(4) + 3_600).await;
+    let march = text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 3).await.remove(0)).await;
+    let past_due = march.split("Past due:").nth(1).and_then(|rest| rest.split("Disputed;").next()).unwrap_or_else(|| panic!("{march}"));
+    assert!(past_due.contains(&late.number) && !past_due.contains(&desk.invoice.number), "{march}");
+    assert!(march.contains(&row) && march.contains("Bank transfers go to"), "{march}");
+    all_holds(world).await;
+}
