@@ -27,6 +27,7 @@ use payterms_testkit::{World, on_both, reason};
 on_both!(
     each_purchase_has_its_own_credit_and_card_again,
     a_refund_corrects_the_receipts_that_stand,
+    mails_say_what_paid_a_debt_and_what_they_are_of,
     a_debt_that_was_paid_meanwhile_is_credit_of_the_disputed_purchase,
     a_statement_says_that_an_invoice_is_disputed,
 );
@@ -122,6 +123,35 @@ async fn a_refund_corrects_the_receipts_that_stand(world: &World) {
     let words = text(&owner, &mail).await;
     assert!(mail.attachments.len() == 2 && words.contains("44.00\u{a0}USD"), "{words}");
     assert!(receipts.iter().all(|own| words.contains(&own.number) && words.contains(&own.credit_notes.last().unwrap().number)), "{words}");
+    all_holds(world).await;
+}
+
+/// 30.00 of 50.00 are spent. Won, 30.00 pay that debt, and 20.00 are there. Each mail to the tenant names dispute, purchase and charge.
+async fn mails_say_what_paid_a_debt_and_what_they_are_of(world: &World) {
+    let (customer, wallet, admin) = shop(world).await;
+    let owner = world.someone("OWNER", None);
+    let simulator = world.suite.simulator.clone();
+    let visa = card(world, &admin, &customer, "tok_visa").await;
+    let first = bought(&admin, &wallet, &visa, 50).await;
+    let charge = charges(&simulator).await.remove(0);
+    world.someone("SERVICE", None).postings().post_debit(debit(&wallet, amount("USD", 30, 0))).await.unwrap();
+    take_back(&simulator, &charge).await;
+    let open = disputed(&owner, dispute::State::Open).await;
+    decide(&simulator, &charge, "won").await;
+    disputed(&owner, dispute::State::Won).await;
+    let won = mails_of(&owner, MailKind::DisputeWon, 1).await.remove(0);
+    let words = text(&owner, &won).await;
+    for said in
+        ["30.00\u{a0}USD of the credit that is given back paid what your balance owed.", "Credit of 20.00\u{a0}USD is in your balance."]
+    {
+        assert!(words.contains(said), "{said}: {words}");
+    }
+    let reports = mails_of(&owner, MailKind::DisputeReported, 2).await;
+    assert!(reports.iter().any(|own| own.subject.starts_with("Dispute won: a payment of 50.00")), "{reports:?}");
+    for report in &reports {
+        let words = text(&owner, report).await;
+        assert!([&open.name, &first.name, &charge].iter().all(|named| words.contains(named.as_str())), "{words}");
+    }
     all_holds(world).await;
 }
 

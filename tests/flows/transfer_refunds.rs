@@ -99,8 +99,7 @@ pub(crate) fn sent_on(name: &str, sent_date: Option<Date>) -> MarkRefundSentRequ
 }
 
 pub(crate) async fn send(session: &Session, name: &str) -> Result<TransferRefund, Status> {
-    let request = sent_on(name, Some(Date { year: 2026, month: 1, day: 1 }));
-    session.transfer_refunds().mark_refund_sent(request).await.map(|answer| answer.into_inner().transfer_refund.unwrap())
+    session.transfer_refunds().mark_refund_sent(sent_on(name, None)).await.map(|answer| answer.into_inner().transfer_refund.unwrap())
 }
 
 pub(crate) async fn cancel(session: &Session, name: &str) -> Result<TransferRefund, Status> {

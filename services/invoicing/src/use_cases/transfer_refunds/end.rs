@@ -74,7 +74,8 @@ async fn lock_named(tx: &WriteTx, named: &TransferRefundRef) -> Result<TransferR
 
 /// Refuses a day that is still to come, or on which the money had not come yet.
 fn must_have_gone(day: NaiveDate, (came_on, today): (Option<NaiveDate>, NaiveDate)) -> Result<(), Refusal> {
-    if let Some(came_on) = came_on.filter(|came_on| day < *came_on) {
+    // A bank may book money ahead of its day.
+    if let Some(came_on) = came_on.map(|came_on| came_on.min(today)).filter(|came_on| day < *came_on) {
         let description = format!("The money cannot have gone before it came, on {came_on}. Name that day or a later one.");
         return Err(Refusal::invalid(vec![Violation { field: "sent_date".to_owned(), reason: "DATE_IN_PAST", description }]));
     }
