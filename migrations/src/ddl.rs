@@ -3,7 +3,7 @@
 //! Money is BIGINT in millionths, a count BIGINT, an instant `{time}`; a decimal or float column
 //! does not exist (a test reads the schema).
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, prelude::async_trait};
 
 /// A table: its name, columns and constraints, whether rows belong to tenants, and whether the
@@ -139,6 +139,65 @@ impl MigrationTrait for CheckStep {
         conn.execute_unprepared(&update).await?;
         // Ends the permission and reads the schema anew.
         conn.execute_unprepared("PRAGMA writable_schema = RESET").await.map(|_| ())
+    }
+}
+
+/// A step that takes a UNIQUE constraint off a table in use.
+///
+/// SQLite has no statement for that: the table is made anew from its own text without the constraint, and takes the rows of the old one
+/// (its documentation of ALTER TABLE, "Making other kinds of table schema changes"). No other table may refer to it.
+#[derive(Debug, Clone, Copy)]
+pub struct RebuildStep {
+    /// What it does first; PostgreSQL drops the constraint in it.
+    pub step: Step,
+    /// The table.
+    pub table: &'static str,
+    /// The constraint, as the table's columns say it.
+    pub without: &'static str,
+    /// Its indexes, which go with the old table.
+    pub indexes: &'static [&'static str],
+    /// Indexes that it gets.
+    pub new_indexes: &'static [&'static str],
+}
+
+impl MigrationName for RebuildStep {
+    fn name(&self) -> &str {
+        self.step.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for RebuildStep {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        self.step.up(manager).await?;
+        let Self { table, without, .. } = self;
+        let conn = manager.get_connection();
+        if manager.get_database_backend() != DbBackend::Postgres {
+            let select = format!("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = '{table}'");
+            let row = conn.query_one_raw(Statement::from_string(DbBackend::Sqlite, select)).await?;
+            let text: String = row.ok_or_else(|| DbErr::Custom(format!("there is no table {table}")))?.try_get("", "sql")?;
+            let anew = text.replacen(without, "", 1).replacen(table, &format!("{table}_anew"), 1);
+            if !text.contains(without) {
+                return Err(DbErr::Custom(format!("{table} has no{without}")));
+            }
+            let moves = [
+                anew,
+                format!("INSERT INTO {table}_anew SELECT * FROM {table}"),
+                format!("DROP TABLE {table}"),
+                format!("ALTER TABLE {table}_anew RENAME TO {table}"),
+            ];
+            for statement in moves.iter().map(String::as_str).chain(self.indexes.iter().copied()) {
+                conn.execute_unprepared(statement).await?;
+            }
+        }
+        for index in self.new_indexes {
+            conn.execute_unprepared(index).await?;
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Collections, refunds and disputes of invoices: what grew after the first schema.
 
-use crate::ddl::{CheckStep, Guard, Step, Table};
+use crate::ddl::{CheckStep, DataStep, Guard, Step, Table};
 
 /// Another collection method is tried once.
 pub const NEW_METHODS: Step = Step {
@@ -102,6 +102,26 @@ pub const EXPIRY_NOTICES: Step = Step {
     postgres: &[],
     statements: &["ALTER TABLE receipts ADD COLUMN expires_on text"],
     tables: &[],
+};
+
+/// Transfers back: who entered an account that the bank had not named, the day on which they were recorded, and the line by which the bank
+/// sent one back. What was sent before counts for the day that the bank made it.
+pub const TRANSFERS_SENT_BACK: DataStep = DataStep {
+    step: Step {
+        name: "invoicing_0021_transfers_sent_back",
+        postgres: &[],
+        statements: &[
+            "ALTER TABLE transfer_refunds ADD COLUMN account_evidence text NOT NULL DEFAULT ''",
+            "ALTER TABLE transfer_refunds ADD COLUMN asked_by text NOT NULL DEFAULT ''",
+            "ALTER TABLE transfer_refunds ADD COLUMN recorded_on text",
+            "ALTER TABLE transfer_refunds ADD COLUMN returned_by_line_id {uuid}",
+            "ALTER TABLE transfer_refunds ADD COLUMN returned_on text",
+            "CREATE INDEX transfer_refunds_of_reference ON transfer_refunds (tenant, reference)",
+            "UPDATE transfer_refunds SET recorded_on = sent_on WHERE state = 'SENT'",
+        ],
+        tables: &[],
+    },
+    unguarded: &["transfer_refunds"],
 };
 
 /// What is given back and taken back stands on the statement of the month that it was, whatever zone the tenant moves to.

@@ -2,7 +2,7 @@
 
 use crate::{
     system,
-    wallet_credit::{CLOSING_ENDS, DISPUTED_LOTS, SPANS, UNMOVED, ZONES, disputes, expiry_notices, refunds, reversals},
+    wallet_credit::{CLOSING_ENDS, DISPUTED_AGAIN, DISPUTED_LOTS, SPANS, UNMOVED, ZONES, debts, disputes, expiry_notices, refunds, reversals},
     wallet_lists,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -35,6 +35,8 @@ impl MigratorTrait for Wallet {
             Box::new(CLOSING_ENDS),
             Box::new(SPANS),
             Box::new(UNMOVED),
+            Box::new(debts::STEP),
+            Box::new(DISPUTED_AGAIN),
             Box::new(DISPUTED_LOTS),
         ]
     }

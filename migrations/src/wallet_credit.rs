@@ -1,7 +1,7 @@
 //! What gives bought credit back.
 
 use crate::{
-    ddl::{DataStep, Step},
+    ddl::{DataStep, RebuildStep, Step},
     system,
 };
 
@@ -185,6 +185,43 @@ pub mod expiry_notices {
         step: Step { name: "wallet_0015_expiry_notices", postgres: &[], statements: STATEMENTS, tables: TABLES },
         unguarded: &["top_ups", "lots", "due"],
     };
+}
+
+/// Several disputes of one charge, one after the other, and what refunds had meant to give back meanwhile.
+pub const DISPUTED_AGAIN: RebuildStep = RebuildStep {
+    step: Step {
+        name: "wallet_0021_disputed_again",
+        postgres: &["ALTER TABLE disputes DROP CONSTRAINT disputes_tenant_provider_charge_id_key"],
+        statements: &[
+            "ALTER TABLE disputes ADD COLUMN provider_dispute_id text NOT NULL DEFAULT ''",
+            "ALTER TABLE disputes ADD COLUMN unmoved bigint NOT NULL DEFAULT 0",
+        ],
+        tables: &[],
+    },
+    table: "disputes",
+    without: ", UNIQUE (tenant, provider_charge_id)",
+    indexes: &[
+        "CREATE INDEX disputes_of_customer ON disputes (tenant, customer_id, id)",
+        "CREATE INDEX disputes_by_state ON disputes (tenant, state, id)",
+        "CREATE INDEX disputes_of_method ON disputes (tenant, method_id)",
+    ],
+    new_indexes: &["CREATE UNIQUE INDEX disputes_at_provider ON disputes (tenant, provider_charge_id, provider_dispute_id)"],
+};
+
+/// What is owed for use, by what left it. What is owed already has no rows: it is paid first, and billed without a name of its own.
+pub mod debts {
+    use crate::ddl::{Guard, Step, Table};
+
+    const TABLES: &[Table] = &[Table {
+        name: "debts",
+        columns: "tenant text NOT NULL, wallet_id {uuid} NOT NULL, sequence bigint NOT NULL, label text NOT NULL, \
+                  amount bigint NOT NULL CHECK (amount > 0), currency text NOT NULL, PRIMARY KEY (tenant, wallet_id, sequence), \
+                  FOREIGN KEY (tenant, wallet_id) REFERENCES wallets (tenant, id)",
+        indexes: &[],
+        guard: Guard::Tenant,
+    }];
+
+    pub const STEP: Step = Step { name: "wallet_0021_debts", postgres: &[], statements: &[], tables: TABLES };
 }
 
 /// When a closed month ended: in the zone that the tenant had then.

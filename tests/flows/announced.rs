@@ -238,6 +238,8 @@ async fn what_was_paid_outside_is_recorded_and_given_back_there(world: &World) {
     };
     let refund = till.owner.invoices().create_credit_note(note).await.unwrap().into_inner().refund.unwrap();
     assert!(refund.parts.iter().all(|part| part.destination() == Destination::Outside), "{refund:?}");
+    let words = text(&till.owner, &mails_of(&till.owner, MailKind::CreditNoteIssued, 1).await.remove(0)).await;
+    assert!(words.contains("You had paid 40.00\u{a0}USD outside of this account"), "{words}");
     assert!(invariants::booked(world).await.is_empty(), "no money of ours has moved");
     invariants::books_agree(world).await;
 }

@@ -107,7 +107,7 @@ async fn crowded(on: (Database, bool), (name, play): Scenario, seen: &mut BTreeS
 }
 
 /// Played on both databases, on PostgreSQL over two replicas.
-const SCENARIOS: [Scenario; 49] = scenarios!(
+const SCENARIOS: [Scenario; 50] = scenarios!(
     versions::details_make_a_new_version_of_a_receipt_too,
     holds::capture_hold_in_parts_and_release_the_rest,
     collections::an_owner_blocks_all_or_none_and_alone_lifts,
@@ -155,6 +155,7 @@ const SCENARIOS: [Scenario; 49] = scenarios!(
     top_up_refunds::what_is_left_goes_back_in_parts_with_its_tax,
     transfer_refunds::bought_credit_goes_back_in_parts_with_its_tax,
     transfer_refunds::money_on_account_goes_to_the_account_that_it_came_from_alone,
+    transfer_refunds_returned::an_account_that_the_bank_did_not_name_takes_two_people,
     disputes::people_decide_where_the_provider_does_not_tell,
     at_once::the_steps_of_peers,
 );

@@ -26,6 +26,7 @@ on_both!(
     several_disputes_over_one_invoice_hand_the_block_on,
     a_part_of_a_taxed_top_up_goes_with_its_tax_and_comes_back_with_it,
     what_was_credited_meanwhile_is_not_owed_again,
+    after_a_won_dispute_the_same_charge_may_be_disputed_again,
 );
 
 /// The issuer takes a part of a charge back.
@@ -174,5 +175,49 @@ async fn what_was_credited_meanwhile_is_not_owed_again(world: &World) {
     assert_eq!((paid.paid, paid.credited), (amount("USD", 75, 0), amount("USD", 25, 0)));
     let credit = until(async || Ok(till.available().await), |own| *own == amount("USD", 25, 0)).await;
     assert_eq!(credit, amount("USD", 25, 0));
+    all_holds(world).await;
+}
+
+/// The issuer takes a charge back once more, of which the first dispute was won: it is a dispute like the first.
+async fn after_a_won_dispute_the_same_charge_may_be_disputed_again(world: &World) {
+    let till = till(world, 0).await;
+    let simulator = world.suite.simulator.clone();
+    let visa = card(world, &till.admin, &till.customer, "tok_visa").await;
+    pay_by(&till.admin, &till.customer, &till.invoice, &visa).await;
+    till.admin.top_ups().create_top_up(buy(&till.wallet, "", amount("USD", 50, 0))).await.unwrap();
+    let again = async |charge: &str, units: i64| {
+        let page = format!("{simulator}/simulator/acme/charges/{charge}/chargeback?again=true&amount={units}");
+        assert!(reqwest::Client::new().post(page).send().await.unwrap().status().is_success());
+    };
+    let count = async |state: dispute::State, expected: usize| {
+        let all = async || Ok(list(&till.owner, "tenants/acme/customers/-", "").await);
+        until(all, |found| found.iter().filter(|own| own.state() == state).count() == expected).await
+    };
+    let (paid, bought) = (charge_of(&simulator, "100").await, charge_of(&simulator, "50").await);
+    for charge in [&paid, &bought] {
+        take_part(&simulator, charge, 30).await;
+        count(dispute::State::Open, 1).await;
+        decide(&simulator, charge, "won").await;
+        count(dispute::State::Open, 0).await;
+    }
+    until_invoice(&till.owner, &till.invoice, |own| own.state() == State::Paid).await;
+    assert_eq!(till.available().await, amount("USD", 50, 0));
+    again(&paid, 45).await;
+    let open = until_invoice(&till.owner, &till.invoice, |own| own.state() == State::Open).await;
+    assert_eq!((open.open.clone(), open.block.is_some()), (amount("USD", 45, 0), true));
+    again(&bought, 20).await;
+    count(dispute::State::Open, 2).await;
+    assert_eq!(till.available().await, amount("USD", 30, 0));
+    // The provider tells of each again, and nothing more is taken.
+    for charge in [&paid, &bought] {
+        take_back(&simulator, charge).await;
+    }
+    decide(&simulator, &paid, "lost").await;
+    decide(&simulator, &bought, "won").await;
+    count(dispute::State::Won, 3).await;
+    count(dispute::State::Lost, 1).await;
+    let lost = until_invoice(&till.owner, &till.invoice, |own| own.block.is_none()).await;
+    assert_eq!((lost.open, till.available().await), (amount("USD", 45, 0), amount("USD", 50, 0)));
+    mails_of(&till.owner, MailKind::DisputeOpened, 4).await;
     all_holds(world).await;
 }

@@ -85,6 +85,16 @@ pub async fn hold_in(data: &Path, postgres: Option<&str>) {
     .await;
     none(
         &conn,
+        "I3 what is owed for use is what debts stand at",
+        format!(
+            "SELECT w.id FROM {s}wallets w WHERE w.overdraft IS NULL AND (SELECT coalesce(sum(d.amount), 0) FROM {s}debts d \
+             WHERE d.tenant = w.tenant AND d.wallet_id = w.id) <> w.owed - w.owed_back \
+             - CASE WHEN w.owed_undone > w.owed_back THEN w.owed_undone - w.owed_back ELSE 0 END"
+        ),
+    )
+    .await;
+    none(
+        &conn,
         "I5 pins are those of active holds",
         format!(
             "SELECT l.id FROM {s}lots l WHERE l.pinned <> (SELECT coalesce(sum(p.amount), 0) FROM {s}hold_pins p \
@@ -258,8 +268,16 @@ async fn invoices_add_up(conn: &DatabaseConnection, s: &str) {
             sum("refunded", "payment_allocations", "p.tenant AND x.payment_id = p.id"),
             sum("refunded", "payment_tenders", "p.tenant AND x.payment_id = p.id"),
             sum("amount", "refund_parts", "p.tenant AND x.payment_id = p.id"),
-            sum("credit", "transfer_refunds", "p.tenant AND x.payment_id = p.id AND x.state = 'SENT' AND x.credit_from = 'TOP_UP'"),
-            sum("tax", "transfer_refunds", "p.tenant AND x.payment_id = p.id AND x.state = 'SENT' AND x.credit_from = 'TOP_UP'")
+            sum(
+                "credit",
+                "transfer_refunds",
+                "p.tenant AND x.payment_id = p.id AND x.state IN ('SENT', 'RETURNED') AND x.credit_from = 'TOP_UP'"
+            ),
+            sum(
+                "tax",
+                "transfer_refunds",
+                "p.tenant AND x.payment_id = p.id AND x.state IN ('SENT', 'RETURNED') AND x.credit_from = 'TOP_UP'"
+            )
         ),
     )
     .await;

@@ -66,9 +66,9 @@ pub(crate) async fn transfers_to_make(conn: &DatabaseConnection, s: &str) -> Vec
         "what was bought and went back is credited by a note of as much, with as much tax",
         format!(
             "SELECT r.id FROM {s}transfer_refunds r LEFT JOIN {s}credit_notes n ON n.tenant = r.tenant AND n.id = r.credit_note_id \
-             WHERE (r.state = 'SENT' AND r.credit_from = 'TOP_UP' AND (n.id IS NULL OR n.amount <> r.credit + r.tax)) \
-             OR (r.credit_note_id IS NOT NULL AND (r.state <> 'SENT' OR r.credit_from <> 'TOP_UP')) \
-             OR ((r.ended_at IS NULL) <> (r.state NOT IN ('SENT', 'CANCELLED')))"
+             WHERE (r.state IN ('SENT', 'RETURNED') AND r.credit_from = 'TOP_UP' AND (n.id IS NULL OR n.amount <> r.credit + r.tax)) \
+             OR (r.credit_note_id IS NOT NULL AND (r.state NOT IN ('SENT', 'RETURNED') OR r.credit_from <> 'TOP_UP')) \
+             OR ((r.ended_at IS NULL) <> (r.state NOT IN ('SENT', 'RETURNED', 'CANCELLED')))"
         ),
     )
     .await;

@@ -24,7 +24,7 @@ pub async fn clearing_agrees(world: &World) {
     );
     let mut stands = by_payment(&conn, &lines).await;
     let made = format!(
-        "SELECT 'BANK_CLEARING' AS payment, coalesce(sum(credit + tax), 0) AS stands FROM {s}transfer_refunds WHERE state = 'SENT'"
+        "SELECT 'BANK_CLEARING' AS payment, coalesce(sum(credit + tax), 0) AS stands FROM {s}transfer_refunds WHERE state IN ('SENT', 'RETURNED')"
     );
     stands[0].1 += by_payment(&conn, &made).await[0].1;
     conn.close().await.unwrap();
@@ -48,10 +48,14 @@ async fn told_of(world: &World, what: &str) -> Vec<Value> {
     reqwest::get(page).await.unwrap().json().await.unwrap()
 }
 
-/// Each chargeback of the provider is a dispute of the wallet with its amount and, once it is decided, its outcome.
+/// Each chargeback of the provider is a dispute of the wallet with its amount and, once it is decided, its outcome: of a charge that is
+/// disputed again the provider lists the last.
 async fn each_dispute_is_known(world: &World) {
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
-    let rows = format!("SELECT provider_charge_id || ' ' || amount || ' ' || state AS told FROM {s}disputes");
+    let rows = format!(
+        "SELECT d.provider_charge_id || ' ' || d.amount || ' ' || d.state AS told FROM {s}disputes d WHERE NOT EXISTS (SELECT 1 FROM \
+         {s}disputes o WHERE o.tenant = d.tenant AND o.provider_charge_id = d.provider_charge_id AND o.created_at > d.created_at)"
+    );
     let known = told(&conn, &rows).await;
     conn.close().await.unwrap();
     let state = |own: &Value| match own["state"].as_str().unwrap() {

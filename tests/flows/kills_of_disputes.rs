@@ -2,18 +2,21 @@
 
 use crate::{
     chargebacks::{charges, take_back},
+    clocks::at,
+    collections::START,
     disputes::{decide, disputed, pay_by, posted, until_invoice},
+    disputes_of_parts::take_part,
     documents::receipts_of,
     invariants,
-    mails::mails,
-    rig::{self, Rig, until},
+    mails::{mails, text},
+    rig::{self, Rig, Services, retry, until},
     top_ups::buy,
 };
 use payterms_proto::{
-    invoicing::v1::{MailKind, invoice::State},
-    wallet::v1::dispute,
+    invoicing::v1::{AdvanceTestClockRequest, CreateCreditNoteRequest, MailKind, StartTestClockRequest, invoice::State},
+    wallet::v1::{RefundTopUpRequest, dispute},
 };
-use payterms_suite::client::amount;
+use payterms_suite::client::{amount, request_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dispute_is_taken_in_once_whoever_dies_on_sqlite() {
@@ -90,4 +93,110 @@ async fn bought(point: &'static str, on_postgres: bool) {
     let receipts = until(receipts, |found| found.iter().any(|own| !own.credit_notes.is_empty())).await;
     assert_eq!(receipts.iter().map(|own| own.credit_notes.len()).sum::<usize>(), 1, "{point}");
     holds(&rig).await;
+}
+
+/// What a refund passes of which the issuer has a part, by the service that dies there.
+const SPLIT: [(&str, &str); 5] = [
+    ("wallet", "commit.before /payterms.wallet.peers.v1.SettlementService/RefundPayment"),
+    ("wallet", "commit.after /payterms.wallet.peers.v1.SettlementService/RefundPayment"),
+    ("invoicing", "refund.after_step"),
+    ("invoicing", "refund.before_record"),
+    ("invoicing", "refund.after_record"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_a_dispute_splits_is_made_once_on_sqlite() {
+    for point in SPLIT {
+        Box::pin(split(point, false)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_a_dispute_splits_is_made_once_on_postgres() {
+    for point in SPLIT {
+        Box::pin(split(point, true)).await;
+    }
+}
+
+/// 80.00 of 100.00 are to go back when the issuer takes 60.00: 40.00 become credit, and where the dispute is won the other 40.00 too, which
+/// its mail says.
+async fn split(point: (&'static str, &'static str), on_postgres: bool) {
+    let Some(rig) = rig::start(on_postgres).await else { return };
+    let (people, invoice) = crate::kills_of_payments::prepare(&rig, "tok_visa").await;
+    pay_by(&people.admin, &people.customer, &invoice, "").await;
+    let (owner, simulator) = (rig.someone("OWNER", None), rig.simulator());
+    let charge = charges(&simulator).await.remove(0);
+    let mut services = Services::of(rig).await;
+    let note = CreateCreditNoteRequest {
+        request_id: request_id(),
+        parent: invoice.name.clone(),
+        amount: amount("USD", 80, 0),
+        reason: "Goodwill".into(),
+    };
+    let (caller, sent) = (owner.clone(), note.clone());
+    let act = async move { caller.invoices().create_credit_note(sent).await };
+    let issuer = async {
+        take_part(&simulator, &charge, 60).await;
+        disputed(&owner, dispute::State::Open).await;
+    };
+    services.die_twice(("invoicing", "refund.after_intent"), act, issuer, point).await;
+    let send = async || owner.invoices().create_credit_note(note.clone()).await.map(tonic::Response::into_inner);
+    let answer = retry(send).await;
+    assert_eq!(retry(send).await, answer, "{point:?}: one answer");
+    let credit = async || Ok(posted(&people.admin, &people.wallet).await);
+    until(credit, |own| *own == amount("USD", 70, 0)).await;
+    decide(&simulator, &charge, "won").await;
+    let own = disputed(&owner, dispute::State::Won).await;
+    assert_eq!(own.refunds_credited, amount("USD", 40, 0), "{point:?}");
+    let mailed = async || Ok(mails(&owner, MailKind::DisputeWon).await);
+    let mail = until(mailed, |found| !found.is_empty()).await.remove(0);
+    let words = text(&owner, &mail).await;
+    assert!(words.contains("40.00"), "what refunds could not move is credit, and told of: {words}");
+    until(credit, |own| *own == amount("USD", 110, 0)).await;
+    let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
+    invariants::hold_in(data, postgres).await;
+    invariants::books_agree_in(data, postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_that_is_asked_for_is_opened_once_on_sqlite() {
+    asked(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_that_is_asked_for_is_opened_once_on_postgres() {
+    asked(true).await;
+}
+
+/// The provider tells once, while a refund is under way; whoever dies when it is asked an hour later asks again.
+async fn asked(on_postgres: bool) {
+    for point in ["chargeback.before_commit", "chargeback.after_commit"] {
+        let Some(mut rig) = rig::start(on_postgres).await else { return };
+        let (owner, simulator) = (rig.someone("OWNER", None), rig.simulator());
+        let start = StartTestClockRequest { request_id: request_id(), parent: "tenants/acme".into(), now: at(START), seed: "seed".into() };
+        owner.clock().start_test_clock(start).await.unwrap();
+        let people = rig.prepare("tok_refund_late").await;
+        let bought = people.admin.top_ups().create_top_up(buy(&people.wallet, "", amount("USD", 50, 0))).await.unwrap();
+        let name = bought.into_inner().top_up.unwrap().name;
+        let request = RefundTopUpRequest { request_id: request_id(), name, credit: amount("USD", 20, 0), explanation: "Too much.".into() };
+        let caller = owner.clone();
+        let refunding = tokio::spawn(async move { caller.top_ups().refund_top_up(request).await });
+        until(async || Ok(rig.refunds().await), |own| own.len() == 1).await;
+        let charge = charges(&simulator).await.remove(0);
+        let page = format!("{simulator}/simulator/acme/charges/{charge}/chargeback?once=true");
+        assert!(reqwest::Client::new().post(page).send().await.unwrap().status().is_success());
+        refunding.await.unwrap().unwrap();
+        let undelivered = async || Ok(reqwest::get(format!("{simulator}/v1/notifications")).await.unwrap().text().await.unwrap());
+        until(undelivered, |left| left == "0").await;
+        let name = "tenants/acme/testClock".to_owned();
+        let advance = AdvanceTestClockRequest { request_id: request_id(), name, target_time: at(START + 3_600) };
+        let (caller, sent) = (owner.clone(), advance.clone());
+        rig.die_at(point, async move { caller.clock().advance_test_clock(sent).await }).await;
+        retry(async || owner.clock().advance_test_clock(advance.clone()).await).await;
+        let own = disputed(&owner, dispute::State::Open).await;
+        assert_eq!((own.amount, people.posted().await), (amount("USD", 30, 0), amount("USD", 0, 0)), "{point}");
+        let mailed = async || Ok(mails(&owner, MailKind::DisputeOpened).await);
+        assert_eq!(until(mailed, |found| !found.is_empty()).await.len(), 1, "{point}");
+        holds(&rig).await;
+    }
 }

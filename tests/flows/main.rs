@@ -118,6 +118,7 @@ mod top_ups;
 mod traces;
 mod transfer_refunds;
 mod transfer_refunds_meanwhile;
+mod transfer_refunds_returned;
 mod transfers;
 mod transfers_undone;
 mod underwriting;

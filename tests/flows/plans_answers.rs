@@ -9,13 +9,14 @@ use crate::{
     mails::{mails_of, text},
     operations::republish,
     plans::{MIDNIGHT, allow, approve, blocked, deferral, monthly, parts, plan, proposal, propose, proposed, usd, verbs},
+    postpaid,
 };
 use payterms_chassis::call::Caller;
 use payterms_proto::{
     invoicing::v1::{MailKind, block::Reason},
     plans::v1::{
         AcceptCounterOfferRequest, ApprovalBand, CancelPlanRequest, CounterPlanRequest, DeclineCounterOfferRequest, ListPlanHistoryRequest,
-        PlanSettings, RefusalBand, RefusePlanRequest, Schedule, WithdrawPlanRequest,
+        PlanSettings, ProposePlanRequest, RefusalBand, RefusePlanRequest, Schedule, WithdrawPlanRequest,
         plan::{self, State},
         plan_history_entry::Side,
         schedule::{Interval, Kind},
@@ -34,6 +35,7 @@ on_both!(
     the_bands_answer_by_themselves,
     without_an_answer_it_lapses,
     each_edge_is_mailed_to_whom_it_concerns,
+    a_plan_over_a_postpaid_month_waits_for_transfers,
 );
 
 pub(crate) async fn a_counter_offer_is_declined_and_accepted(world: &World) {
@@ -175,4 +177,26 @@ async fn each_edge_is_mailed_to_whom_it_concerns(world: &World) {
     world.someone("OPERATOR", None).operations("plans").republish(republish("plan")).await.unwrap();
     plans_agree(world).await;
     mails_of(&desk.owner, MailKind::PlanRefused, 1).await; // a snapshot tells no edge
+}
+
+async fn a_plan_over_a_postpaid_month_waits_for_transfers(world: &World) {
+    let desk = postpaid::desk(world).await;
+    desk.approved().await;
+    postpaid::used(&desk.service, &desk.wallet, ("calls", "100", amount("AUD", 20, 0))).await.unwrap();
+    advance(world, postpaid::first_of(2) + 3 * 3_600).await;
+    let month = postpaid::invoices_of(&desk.admin, &desk.customer).await.remove(0);
+    allow(&desk.owner, PlanSettings::default(), &[]).await;
+    let request = proposal(&desk.customer, &[&month], monthly(2, 15));
+    let refused = propose(&desk.admin, request.clone()).await.unwrap_err();
+    assert_eq!(reason(&refused), "TRANSFER_ONLY");
+    assert!(refused.message().contains("without automatic collection"), "{}", refused.message());
+    let request = ProposePlanRequest { request_id: request_id(), collect_automatically: false, ..request };
+    let proposed = propose(&desk.admin, request).await.unwrap();
+    let total = proposed.instalments.iter().map(|own| own.amount.as_ref().unwrap().units).sum::<i64>();
+    assert_eq!(total, month.total.as_ref().unwrap().units);
+    approve(&desk.owner, &proposed, month.total.clone()).await.unwrap();
+    advance(world, postpaid::first_of(3) + 16 * DAY).await;
+    assert!(crate::chargebacks::charges(&world.suite.simulator).await.is_empty(), "nothing is charged");
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
 }

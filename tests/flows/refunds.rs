@@ -1,6 +1,8 @@
 //! What was paid is given back: by credit notes in the reverse order of tenders, or unapplied.
 
 use crate::{
+    bank::{camt, import},
+    bank_decisions::only,
     invariants,
     invoices::read,
     mails::{mails_of, text},
@@ -26,6 +28,7 @@ use tonic::{Code, Status};
 on_both!(
     a_note_gives_back_in_the_reverse_order_of_tenders,
     a_note_lowers_what_is_open_first,
+    a_note_over_what_a_transfer_paid_says_that_it_becomes_credit,
     what_the_card_does_not_take_becomes_credit_and_a_lost_answer_gives_back_once,
     an_unapplied_payment_is_credit_and_the_invoice_is_open,
     nothing_more_is_given_back_than_was_paid,
@@ -88,6 +91,19 @@ async fn a_note_gives_back_in_the_reverse_order_of_tenders(world: &World) {
     assert_eq!((listed.len(), &listed[0]), (2, &refund));
     let read = till.admin.refunds().get_refund(GetRefundRequest { name: refund.name.clone() }).await.unwrap().into_inner();
     assert_eq!(read.refund, Some(refund));
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
+}
+
+async fn a_note_over_what_a_transfer_paid_says_that_it_becomes_credit(world: &World) {
+    let till = till(world, 0).await;
+    let imported = import(&till.owner, camt(&[("100.00", &till.invoice.number, "A1")])).await.unwrap();
+    crate::bank::paid(&till.owner, &only(&imported).name).await;
+    let answer = note(&till, 4_000).await.unwrap();
+    assert_eq!(parts(&answer.refund.unwrap()), [(40, true, Destination::Credit)]);
+    let words = text(&till.owner, &mails_of(&till.owner, MailKind::CreditNoteIssued, 1).await.remove(0)).await;
+    assert!(words.contains("In your balance, 40.00\u{a0}USD become credit"), "{words}");
+    assert!(!words.contains("We pay") && !words.contains("outside") && !words.contains("left to pay"), "{words}");
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }

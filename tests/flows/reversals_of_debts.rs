@@ -24,6 +24,7 @@ use prost_types::FieldMask;
 
 on_both!(
     a_fee_that_an_invoice_bills_is_not_taken_off_another_debt,
+    a_fee_that_later_credit_pays_stands_on_the_invoice_by_its_name,
     each_fee_goes_back_to_what_had_paid_it,
     a_fee_after_an_agreement_is_a_debt_again,
     a_termination_rounds_what_deposits_paid_and_what_accrued,
@@ -31,8 +32,12 @@ on_both!(
 );
 
 async fn fee(service: &Session, wallet: &str, money: Option<Money>) -> String {
+    fee_for(service, wallet, money, "Number").await
+}
+
+async fn fee_for(service: &Session, wallet: &str, money: Option<Money>, description: &str) -> String {
     let request =
-        PostFeeRequest { request_id: request_id(), wallet: wallet.into(), amount: money, description: "Number".into(), unlisted: false };
+        PostFeeRequest { request_id: request_id(), wallet: wallet.into(), amount: money, description: description.into(), unlisted: false };
     service.postings().post_fee(request).await.unwrap().into_inner().posting.unwrap().transfer_id
 }
 
@@ -62,6 +67,34 @@ async fn a_fee_that_an_invoice_bills_is_not_taken_off_another_debt(world: &World
     let note = CreateCreditNoteRequest { request_id, parent, amount: amount("USD", 30, 0), explanation: "No number".into() };
     desk.owner.invoices().create_credit_note(note).await.unwrap();
     assert_eq!(posted(&desk.owner, &wallet).await, amount("USD", 30, 0));
+    all_holds(world).await;
+}
+
+/// January's fees are owed. A deposit of February pays the first and a part of the second, another one the rest: February's invoice
+/// names each, a reversal lowers its own line, and the refusal of a month that is closed names it.
+async fn a_fee_that_later_credit_pays_stands_on_the_invoice_by_its_name(world: &World) {
+    let (desk, wallet) = deposit(world, 0).await;
+    fee(&desk.service, &wallet, amount("USD", 50, 0)).await;
+    let porting = fee_for(&desk.service, &wallet, amount("USD", 30, 0), "Porting").await;
+    let line = fee_for(&desk.service, &wallet, amount("USD", 25, 0), "Line").await;
+    advance(world, first_of(2) + 60).await;
+    billed(&desk.admin, &desk.customer, 1).await;
+    for units in [20, 40] {
+        desk.admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", units, 0))).await.unwrap();
+    }
+    let back = reverse(&desk.owner, of(&wallet, &porting, amount("USD", 8, 0))).await.unwrap();
+    assert_eq!(back.parts.iter().filter(|part| !part.lot.is_empty()).count(), 1, "the second deposit had paid the last of it");
+    advance(world, first_of(3) + 60).await;
+    let invoice = billed(&desk.admin, &desk.customer, 2).await.into_iter().find(|own| own.total == amount("USD", 47, 0)).unwrap();
+    let mut lines: Vec<_> = invoice.lines.iter().map(|line| (line.description.as_str(), line.amount.clone())).collect();
+    lines.sort_by(|one, other| one.0.cmp(other.0));
+    assert_eq!(lines, [("Line", amount("USD", 25, 0)), ("Porting", amount("USD", 22, 0))]);
+    for (own, place) in [(&line, "Line"), (&porting, "Porting")] {
+        let refused = async || Ok(reverse(&desk.owner, of(&wallet, own, None)).await.unwrap_err());
+        let refused = until(refused, |refused| told(refused).contains_key("invoice")).await;
+        let number: usize = told(&refused)["line"].parse().unwrap();
+        assert_eq!(invoice.lines[number - 1].description, place);
+    }
     all_holds(world).await;
 }
 

@@ -33,6 +33,7 @@ on_both!(
     what_falls_due_on_a_date_waits_for_that_date_in_the_new_zone,
     a_zone_further_east_makes_what_has_begun_there_due_at_once,
     an_instalment_is_collected_once_through_changes_of_zone,
+    the_mails_of_a_month_wait_for_their_hour_in_the_new_zone,
 );
 
 const HOUR: i64 = 3_600;
@@ -199,6 +200,30 @@ async fn an_instalment_is_collected_once_through_changes_of_zone(world: &World) 
     advance(world, START + 95 * DAY).await;
     assert_eq!(taken().await, 3);
     knows(&desk.admin, &plan.name, &usd(0, 0)).await;
+    invariants::hold(world).await;
+    invariants::books_agree(world).await;
+}
+
+/// January is turned in Sydney; half an hour later the tenant moves to London, where it lasts eleven hours more. The mails that are queued
+/// wait for the same hour of 1 February there.
+async fn the_mails_of_a_month_wait_for_their_hour_in_the_new_zone(world: &World) {
+    let desk = postpaid::desk(world).await;
+    shop::open(&desk.owner, "acme").await.unwrap();
+    let wallet = world.wallet(&desk.customer, "USD").await;
+    card(world, &desk.admin, &desk.customer, "tok_visa").await;
+    desk.admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", 50, 0))).await.unwrap();
+    used(&desk.service, &wallet, ("calls", "1", amount("USD", 1, 0))).await.unwrap();
+    issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Plan", amount("USD", 100, 0))])).await;
+    mails_of(&desk.owner, MailKind::InvoiceIssued, 1).await;
+    advance(world, first_of(2) + HOUR / 2).await;
+    assert_eq!(statements_of(&desk.admin, &desk.customer).await.len(), 1, "it is turned");
+    move_to(&desk.owner, "Europe/London").await;
+    advance(world, first_of(2) + 12 * HOUR - 1).await;
+    assert!(mails(&desk.owner, MailKind::Statement).await.is_empty(), "it is not one o'clock in London");
+    assert_eq!(mails(&desk.owner, MailKind::InvoiceIssued).await.len(), 1, "the bill of the month goes in that mail");
+    advance(world, first_of(2) + 14 * HOUR).await;
+    assert_eq!(mails(&desk.owner, MailKind::Statement).await.len(), 1);
+    assert_eq!(mails(&desk.owner, MailKind::InvoiceIssued).await.len(), 1, "and has not come by itself");
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }

@@ -26,7 +26,7 @@ use crate::{
         Drivers, Flows, Leases,
         background::Background,
         housekeeping,
-        jobs::{self, Jobs},
+        jobs::{self, Jobs, Lane},
     },
     kill,
     net::{Network, pool::pools},
@@ -238,21 +238,24 @@ struct Tasks {
 fn start_background(background: &Background, tasks: Tasks, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
     let Tasks { db, relay, leases, jobs, flows, sampler, reporter, services } = tasks;
     let stop = || stop.clone();
-    let (of_relay, of_housekeeping, of_jobs, of_flows, of_health) = (stop(), stop(), stop(), stop(), stop());
+    let (of_relay, of_housekeeping, of_flows, of_health) = (stop(), stop(), stop(), stop());
     let (swept, claimed) = (db.clone(), db.clone());
+    let lanes = [("jobs", Lane::Common), ("jobs apart", Lane::Apart)].into_iter().filter(|(_, lane)| jobs.has(*lane));
+    let lanes = lanes.map(|(name, lane)| {
+        let (db, jobs, stop) = (claimed.clone(), jobs.clone(), stop());
+        background.keep(name, move |beat| jobs::run_forever(db.clone(), jobs.clone(), lane, beat, stop.clone()))
+    });
     let of_samples = stop();
     let sampling = sampler.map(|sampler| background.keep("samples", move |beat| sampler.clone().run_forever(beat, of_samples.clone())));
-    let mut tasks = vec![
+    let others = [
         background.keep("relay", move |beat| relay.clone().run_forever(beat, of_relay.clone())),
         background
             .keep("housekeeping", move |beat| housekeeping::run_forever(swept.clone(), leases.clone(), beat, of_housekeeping.clone())),
-        background.keep("jobs", move |beat| jobs::run_forever(claimed.clone(), jobs.clone(), beat, of_jobs.clone())),
         background.keep("flows", move |beat| flows.clone().recover_forever(beat, of_flows.clone())),
         background
             .keep("health", move |beat| readiness::watch_forever(db.clone(), reporter.clone(), services.clone(), beat, of_health.clone())),
     ];
-    tasks.extend(sampling);
-    tasks
+    lanes.chain(others).chain(sampling).collect()
 }
 
 /// Waits until the schema has the version that this build needs. The service is not ready meanwhile.

@@ -28,6 +28,9 @@ pub struct ChargebackQuery {
     /// Whether the suite is notified once only, whatever it answers.
     #[serde(default)]
     once: bool,
+    /// Whether it is another dispute of a charge of which the first was won.
+    #[serde(default)]
+    again: bool,
 }
 
 /// The chargeback of a charge.
@@ -79,8 +82,13 @@ async fn take_back(world: &World, tenant: &str, charge: &str, asked: ChargebackQ
         reason: asked.reason.unwrap_or_else(|| reason.to_owned()),
         evidence_due: asked.evidence_due.filter(|_| !is_account).unwrap_or_default(),
         state: state.to_owned(),
+        id: String::new(),
     };
-    world.store.insert_chargeback(tenant, &chargeback).await?;
+    if asked.again {
+        world.store.dispute_again(tenant, &chargeback).await?;
+    } else {
+        world.store.insert_chargeback(tenant, &chargeback).await?;
+    }
     world.store.chargeback(tenant, &charge.id).await
 }
 

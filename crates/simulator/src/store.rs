@@ -6,13 +6,16 @@ use payterms_chassis::sql;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, QueryResult};
 use std::path::Path;
 
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "CREATE TABLE IF NOT EXISTS bank_pages (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, bank TEXT NOT NULL DEFAULT '', \
      asked INTEGER NOT NULL DEFAULT 0, forgotten BOOLEAN NOT NULL DEFAULT false)",
     "CREATE TABLE IF NOT EXISTS chargebacks (tenant TEXT NOT NULL, charge TEXT NOT NULL, amount TEXT NOT NULL, currency TEXT NOT NULL, \
      PRIMARY KEY (tenant, charge))",
     "CREATE TABLE IF NOT EXISTS disputes (tenant TEXT NOT NULL, charge TEXT NOT NULL, reason TEXT NOT NULL, evidence_due TEXT NOT NULL, \
      state TEXT NOT NULL, PRIMARY KEY (tenant, charge))",
+    // How many disputes of a charge were opened, where it is more than one.
+    "CREATE TABLE IF NOT EXISTS repeated_disputes (tenant TEXT NOT NULL, charge TEXT NOT NULL, number INTEGER NOT NULL, \
+     PRIMARY KEY (tenant, charge))",
     "CREATE TABLE IF NOT EXISTS refunds (tenant TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, charge TEXT NOT NULL, \
      amount TEXT NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (tenant, key))",
     "CREATE TABLE IF NOT EXISTS charges (tenant TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, saved TEXT NOT NULL, \
@@ -75,6 +78,8 @@ pub struct Chargeback {
     pub evidence_due: String,
     /// `open`, `won` or `lost`; `final` where a bank has returned a debit.
     pub state: String,
+    /// The simulator's id of the dispute: a charge has another one after one that was won.
+    pub id: String,
 }
 
 /// A hosted page on which a person saves a card or a bank account.
@@ -162,7 +167,7 @@ impl Store {
 
     /// Inserts a chargeback unless its charge has one.
     pub(crate) async fn insert_chargeback(&self, tenant: &str, chargeback: &Chargeback) -> Result<(), DbErr> {
-        let Chargeback { charge, amount, currency, reason, evidence_due, state } = chargeback.clone();
+        let Chargeback { charge, amount, currency, reason, evidence_due, state, .. } = chargeback.clone();
         let insert =
             "INSERT INTO disputes (tenant, charge, reason, evidence_due, state) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
         let values = vec![tenant.into(), charge.clone().into(), reason.into(), evidence_due.into(), state.into()];
@@ -170,6 +175,21 @@ impl Store {
         let insert = "INSERT INTO chargebacks (tenant, charge, amount, currency) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
         sql::exec(&self.0, insert, vec![tenant.into(), charge.into(), amount.into(), currency.into()]).await?;
         Ok(())
+    }
+
+    /// Opens another dispute of a charge after one that was won; nothing where it is not.
+    pub(crate) async fn dispute_again(&self, tenant: &str, chargeback: &Chargeback) -> Result<(), DbErr> {
+        let Chargeback { charge, amount, reason, evidence_due, state, .. } = chargeback.clone();
+        let update = "UPDATE disputes SET reason = $3, evidence_due = $4, state = $5 WHERE tenant = $1 AND charge = $2 AND state = 'won'";
+        let values = vec![tenant.into(), charge.clone().into(), reason.into(), evidence_due.into(), state.into()];
+        if sql::exec(&self.0, update, values).await? == 0 {
+            return Ok(());
+        }
+        let count = "INSERT INTO repeated_disputes (tenant, charge, number) VALUES ($1, $2, 2) \
+                     ON CONFLICT (tenant, charge) DO UPDATE SET number = repeated_disputes.number + 1";
+        sql::exec(&self.0, count, vec![tenant.into(), charge.clone().into()]).await?;
+        let update = "UPDATE chargebacks SET amount = $3 WHERE tenant = $1 AND charge = $2";
+        sql::exec(&self.0, update, vec![tenant.into(), charge.into(), amount.into()]).await.map(|_| ())
     }
 
     /// Decides an open dispute. False where there is none, or it is decided.
@@ -182,8 +202,9 @@ impl Store {
     pub(crate) async fn chargebacks(&self, tenant: &str) -> Result<Vec<Chargeback>, DbErr> {
         // What a file from before has no dispute of is decided.
         let select = "SELECT c.charge, c.amount, c.currency, coalesce(d.reason, '') AS reason, coalesce(d.evidence_due, '') AS evidence_due, \
-                      coalesce(d.state, 'lost') AS state FROM chargebacks c LEFT JOIN disputes d ON d.tenant = c.tenant \
-                      AND d.charge = c.charge WHERE c.tenant = $1 ORDER BY c.charge";
+                      coalesce(d.state, 'lost') AS state, coalesce(r.number, 1) AS number FROM chargebacks c LEFT JOIN disputes d \
+                      ON d.tenant = c.tenant AND d.charge = c.charge LEFT JOIN repeated_disputes r ON r.tenant = c.tenant \
+                      AND r.charge = c.charge WHERE c.tenant = $1 ORDER BY c.charge";
         let rows = sql::all(&self.0, select, vec![tenant.into()]).await?;
         let chargeback = |row: &QueryResult| {
             Ok(Chargeback {
@@ -193,6 +214,7 @@ impl Store {
                 reason: row.try_get("", "reason")?,
                 evidence_due: row.try_get("", "evidence_due")?,
                 state: row.try_get("", "state")?,
+                id: format!("dp_{}_{}", row.try_get::<String>("", "charge")?, row.try_get::<i64>("", "number")?),
             })
         };
         rows.iter().map(chargeback).collect()

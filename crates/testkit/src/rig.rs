@@ -252,11 +252,38 @@ impl Services {
     {
         self.restart(name, Some(point)).await;
         let acting = tokio::spawn(act);
-        let mut doomed = self.running.remove(name).unwrap();
-        tokio::task::spawn_blocking(move || doomed.wait_for_end()).await.unwrap();
+        self.wait_for_end_of(name).await;
         meanwhile.await;
         self.restart(name, None).await;
         let _ = acting.await.unwrap();
+    }
+
+    /// The same; then the next one dies at a point that what goes on passes, and is started again.
+    pub async fn die_twice<F: Future + Send + 'static>(
+        &mut self,
+        (name, point): (&'static str, &str),
+        act: F,
+        meanwhile: impl Future,
+        (next, next_point): (&'static str, &str),
+    ) where
+        F::Output: Send + 'static,
+    {
+        self.restart(name, Some(point)).await;
+        let acting = tokio::spawn(act);
+        self.wait_for_end_of(name).await;
+        meanwhile.await;
+        self.restart(next, Some(next_point)).await;
+        if next != name {
+            self.restart(name, None).await;
+        }
+        self.wait_for_end_of(next).await;
+        self.restart(next, None).await;
+        let _ = acting.await.unwrap();
+    }
+
+    async fn wait_for_end_of(&mut self, name: &'static str) {
+        let mut doomed = self.running.remove(name).unwrap();
+        tokio::task::spawn_blocking(move || doomed.wait_for_end()).await.unwrap();
     }
 }
 

@@ -3,7 +3,6 @@
 use crate::{mailer::Mailer, tax_register::TaxRegister};
 use payterms_chassis::{Db, flow::Flows, page::PageSigner, peers::Peers};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
 /// What the use cases work with.
 #[derive(Debug, Clone)]
@@ -20,6 +19,4 @@ pub struct App {
     pub mailer: Mailer,
     /// Where tax numbers are looked up, where that is configured.
     pub tax_register: Option<Arc<dyn TaxRegister>>,
-    /// The questions that it may be asked at once.
-    pub tax_questions: Arc<Semaphore>,
 }

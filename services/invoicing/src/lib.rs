@@ -37,9 +37,8 @@ use payterms_proto::invoicing::{
 };
 use std::{path::PathBuf, sync::Arc};
 use tax_register::{TaxRegister, vies::Vies};
-use tokio::sync::Semaphore;
 use tonic::service::Routes;
-use use_cases::{bank_lines, customers::check_tax_number, mails, payments, refunds, test_clocks, transfer_refunds};
+use use_cases::{bank_lines, mails, payments, refunds, test_clocks, transfer_refunds};
 
 /// Options of invoicing alone.
 #[derive(Debug, Clone, Args)]
@@ -65,22 +64,14 @@ pub struct Invoicing;
 
 impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
-    const SCHEMA_VERSION: &'static str = "invoicing_0019_statement_days";
+    const SCHEMA_VERSION: &'static str = "invoicing_0022_standing_receipts";
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
         let from_file = options.mail_file.as_deref().map(value_in).transpose()?;
         let mailer = Mailer::open(from_file.as_ref().unwrap_or(&options.mail), &options.mail_from)?;
         let tax_register = options.vies.as_deref().map(|base| Arc::new(Vies::new(base)) as Arc<dyn TaxRegister>);
-        let app = App {
-            db: runtime.db,
-            pages: runtime.pages,
-            flows: runtime.flows,
-            peers: runtime.peers,
-            mailer,
-            tax_register,
-            tax_questions: Arc::new(Semaphore::new(check_tax_number::MOST_QUESTIONS)),
-        };
+        let app = App { db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers, mailer, tax_register };
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(TenantServiceServer::new(api.clone()))
             .add_service(CustomerServiceServer::new(api.clone()))

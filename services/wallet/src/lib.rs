@@ -50,7 +50,7 @@ pub struct Wallet;
 
 impl Service for Wallet {
     const NAME: &'static str = "wallet";
-    const SCHEMA_VERSION: &'static str = "wallet_0016_unmoved";
+    const SCHEMA_VERSION: &'static str = "wallet_0022_disputed_lots";
     const REQUESTS_IN: &'static [&'static str] = &["transfers", "usage_records"];
     type Options = Options;
 

@@ -46,13 +46,44 @@ impl DueRow {
 
 type Execute = Arc<dyn Fn(DueRow) -> BoxFuture<'static, Result<(), AppError>> + Send + Sync>;
 
-/// The jobs of a service, by name.
+/// The jobs of a service, by name, and those whose rows have a lane of their own.
 #[derive(Clone, Default)]
-pub struct Jobs(HashMap<&'static str, Execute>);
+pub struct Jobs {
+    by_name: HashMap<&'static str, Execute>,
+    apart: Vec<&'static str>,
+}
+
+/// Rows are executed in two lanes, side by side. A round of a lane ends with its slowest row, so what asks somebody outside, who may hang,
+/// has a lane of its own: what else falls due does not wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// All other jobs.
+    Common,
+    /// The jobs that are kept apart.
+    Apart,
+}
+
+impl Lane {
+    /// Rows that are claimed at once. A claim is longer than what they take.
+    fn claims(self) -> i64 {
+        match self {
+            Self::Common => 50,
+            Self::Apart => 2,
+        }
+    }
+
+    /// Rows that are executed at once.
+    fn at_once(self) -> usize {
+        match self {
+            Self::Common => 8,
+            Self::Apart => 2,
+        }
+    }
+}
 
 impl std::fmt::Debug for Jobs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.by_name.keys()).finish()
     }
 }
 
@@ -64,12 +95,34 @@ impl Jobs {
         name: &'static str,
         execute: impl Fn(DueRow) -> F + Send + Sync + 'static,
     ) -> Self {
-        self.0.insert(name, Arc::new(move |row| Box::pin(execute(row))));
+        self.by_name.insert(name, Arc::new(move |row| Box::pin(execute(row))));
         self
     }
 
+    /// Keeps the rows of a job in a lane of their own: it asks somebody outside.
+    #[must_use]
+    pub fn apart(mut self, name: &'static str) -> Self {
+        self.apart.push(name);
+        self
+    }
+
+    /// Whether any rows are in a lane.
+    pub(crate) fn has(&self, lane: Lane) -> bool {
+        lane == Lane::Common || !self.apart.is_empty()
+    }
+
+    /// The condition of a lane's rows: names of jobs are ours, and no text of a request.
+    fn of_lane(&self, lane: Lane) -> String {
+        let names: Vec<_> = self.apart.iter().map(|name| format!("'{name}'")).collect();
+        match (lane, names.is_empty()) {
+            (Lane::Common, true) => String::new(),
+            (Lane::Common, false) => format!(" AND job NOT IN ({})", names.join(", ")),
+            (Lane::Apart, _) => format!(" AND job IN ({})", names.join(", ")),
+        }
+    }
+
     pub(crate) async fn execute(&self, row: DueRow) -> Result<(), AppError> {
-        match self.0.get(row.job.as_str()) {
+        match self.by_name.get(row.job.as_str()) {
             Some(execute) => execute(row).await,
             None => Err(AppError::Fault(format!("there is no job {}", row.job))),
         }
@@ -175,16 +228,16 @@ pub(crate) fn row_of(row: &QueryResult, run_id: Option<String>) -> Result<DueRow
     })
 }
 
-/// Executes the due rows of tenants without a test clock until `stop` is cancelled.
-pub(crate) async fn run_forever(db: Db, jobs: Jobs, beat: Beat, stop: CancellationToken) {
+/// Executes the due rows of a lane, of tenants without a test clock, until `stop` is cancelled.
+pub(crate) async fn run_forever(db: Db, jobs: Jobs, lane: Lane, beat: Beat, stop: CancellationToken) {
     loop {
         beat.beat();
-        let busy = match claim(&db).await {
+        let busy = match claim(&db, &jobs, lane).await {
             Ok(rows) => {
                 let busy = !rows.is_empty();
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = execute_claimed(&jobs, rows, &beat) => {}
+                    () = execute_claimed(&jobs, lane, rows, &beat) => {}
                 }
                 busy
             }
@@ -202,7 +255,7 @@ pub(crate) async fn run_forever(db: Db, jobs: Jobs, beat: Beat, stop: Cancellati
 }
 
 /// Executes claimed rows, a few at a time. Each has a time limit and catches panics, so that a bad one does not stop the others.
-async fn execute_claimed(jobs: &Jobs, rows: Vec<DueRow>, beat: &Beat) {
+async fn execute_claimed(jobs: &Jobs, lane: Lane, rows: Vec<DueRow>, beat: &Beat) {
     let execute = async |row: DueRow| {
         let name = format!("{}/{}", row.job, row.subject);
         let work = tokio::time::timeout(Duration::from_secs(20), jobs.execute(row));
@@ -214,24 +267,24 @@ async fn execute_claimed(jobs: &Jobs, rows: Vec<DueRow>, beat: &Beat) {
         }
         beat.beat();
     };
-    futures::stream::iter(rows).for_each_concurrent(8, execute).await;
+    futures::stream::iter(rows).for_each_concurrent(lane.at_once(), execute).await;
 }
 
-/// Rows claimed at once, and how long a claim keeps other replicas away: longer than a row may take, and short enough that the
-/// rows of a process that died are soon retried.
-const CLAIM_ROWS: i64 = 50;
+/// How long a claim keeps other replicas away: longer than a row may take, and short enough that the rows of a process that died are
+/// soon retried.
 const CLAIM_SECONDS: i64 = 30;
 
-async fn claim(db: &Db) -> Result<Vec<DueRow>, AppError> {
+async fn claim(db: &Db, jobs: &Jobs, lane: Lane) -> Result<Vec<DueRow>, AppError> {
     let now = db.clock().now();
     let txn = db.transaction().await?;
     let skip = if txn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE OF due SKIP LOCKED" } else { "" };
     let select = format!(
         "SELECT due.tenant AS tenant, job, subject, due_at, ordinal FROM due JOIN tenant_states ON tenant_states.tenant = due.tenant \
-         WHERE due_at <= $1 AND clock_now IS NULL AND NOT suspended AND (claimed_until IS NULL OR claimed_until < $1) \
-         ORDER BY due_at, job, subject LIMIT $2{skip}"
+         WHERE due_at <= $1 AND clock_now IS NULL AND NOT suspended AND (claimed_until IS NULL OR claimed_until < $1){} \
+         ORDER BY due_at, job, subject LIMIT $2{skip}",
+        jobs.of_lane(lane)
     );
-    let rows = sql::all(&txn, &select, vec![now.into(), CLAIM_ROWS.into()]).await?;
+    let rows = sql::all(&txn, &select, vec![now.into(), lane.claims().into()]).await?;
     let rows = rows.iter().map(|row| row_of(row, None)).collect::<Result<Vec<_>, _>>()?;
     let until = now + TimeDelta::seconds(CLAIM_SECONDS);
     for row in &rows {

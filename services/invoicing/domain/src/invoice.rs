@@ -357,7 +357,18 @@ impl Invoice {
         if states.contains(&self.state) {
             return Ok(());
         }
-        Err(Refusal::state("INVOICE_STATE", "The invoice", self.state.name(), self.state.allowed()))
+        Err(Refusal::state("INVOICE_STATE", "The invoice", self.state.name(), self.allowed()))
+    }
+
+    /// The verbs that it allows: one over nothing was never paid, and nothing of it can be credited.
+    fn allowed(&self) -> &'static [&'static str] {
+        if self.is_over_nothing() { &["CorrectInvoice"] } else { self.state.allowed() }
+    }
+
+    /// Whether it was issued over nothing: there is nothing to pay (docs/domain/invoicing.md#nothing-to-pay).
+    #[must_use]
+    pub fn is_over_nothing(&self) -> bool {
+        self.issue.is_some() && self.amounts.total.is_zero()
     }
 
     /// The state that the amounts of an issued invoice make.

@@ -99,6 +99,8 @@ pub enum MailKind {
     CreditRestored,
     /// Credit that had come by bank transfer was transferred back.
     TransferRefunded,
+    /// A transfer back came back from the bank.
+    TransferRefundReturned,
     /// Bought credit expires soon.
     CreditExpires,
     /// A charge is disputed.
@@ -113,7 +115,7 @@ pub enum MailKind {
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 53] = [
+    pub const ALL: [Self; 54] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -162,6 +164,7 @@ impl MailKind {
         Self::CreditRevoked,
         Self::CreditRestored,
         Self::TransferRefunded,
+        Self::TransferRefundReturned,
         Self::CreditExpires,
         Self::DisputeOpened,
         Self::DisputeWon,
@@ -221,6 +224,7 @@ impl MailKind {
             Self::CreditRevoked => "CREDIT_REVOKED",
             Self::CreditRestored => "CREDIT_RESTORED",
             Self::TransferRefunded => "TRANSFER_REFUNDED",
+            Self::TransferRefundReturned => "TRANSFER_REFUND_RETURNED",
             Self::CreditExpires => "CREDIT_EXPIRES",
             Self::DisputeOpened => "DISPUTE_OPENED",
             Self::DisputeWon => "DISPUTE_WON",

@@ -97,14 +97,16 @@ pub struct OpenInvoice {
 /// Something that was given back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenBack {
-    /// The credit note; empty where a payment was taken off an invoice.
+    /// The credit note; empty where a payment was taken off an invoice, and for credit that no invoice had sold.
     pub note: String,
-    /// The invoice.
+    /// The invoice; empty for credit that no invoice had sold.
     pub invoice: String,
     /// The day, in the tenant's zone of then.
     pub on: NaiveDate,
-    /// How much.
+    /// How much; below zero: the bank sent it back.
     pub amount: Money,
+    /// How the account ends to which it was transferred; empty where it went elsewhere.
+    pub to_account: String,
 }
 
 /// Why something was taken back from a customer, or is there again.

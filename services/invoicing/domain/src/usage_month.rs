@@ -98,7 +98,7 @@ impl Invoice {
     /// # Errors
     /// `TRANSFER_ONLY`.
     pub fn must_take(&self, source: Source) -> Result<(), Refusal> {
-        if !self.is_postpaid() || matches!(source, Source::Announced | Source::Transfer(_) | Source::Outside | Source::Collection) {
+        if !self.is_postpaid() || matches!(source, Source::Announced | Source::Transfer(_) | Source::Outside) {
             return Ok(());
         }
         let message = "The invoice bills a postpaid month: only a bank transfer pays it. Transfer the amount with the invoice's payment \

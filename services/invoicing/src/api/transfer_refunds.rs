@@ -4,6 +4,7 @@ use super::Api;
 use crate::{
     messages,
     use_cases::transfer_refunds::{
+        confirm::confirm_refund_account,
         end::{cancel_refund, mark_refund_sent},
         read::{get_transfer_refund, list_transfer_refunds},
         refund::refund_transfer,
@@ -11,9 +12,9 @@ use crate::{
 };
 use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
-    CancelRefundRequest, CancelRefundResponse, GetTransferRefundRequest, GetTransferRefundResponse, ListTransferRefundsRequest,
-    ListTransferRefundsResponse, MarkRefundSentRequest, MarkRefundSentResponse, RefundTransferRequest, RefundTransferResponse,
-    transfer_refund_service_server::TransferRefundService,
+    CancelRefundRequest, CancelRefundResponse, ConfirmRefundAccountRequest, ConfirmRefundAccountResponse, GetTransferRefundRequest,
+    GetTransferRefundResponse, ListTransferRefundsRequest, ListTransferRefundsResponse, MarkRefundSentRequest, MarkRefundSentResponse,
+    RefundTransferRequest, RefundTransferResponse, transfer_refund_service_server::TransferRefundService,
 };
 use tonic::{Request, Response, Status};
 
@@ -40,6 +41,14 @@ impl TransferRefundService for Api {
     async fn mark_refund_sent(&self, request: Request<MarkRefundSentRequest>) -> Result<Response<MarkRefundSentResponse>, Status> {
         let (call, sent) = messages::transfer_refunds::mark_refund_sent(request)?;
         handler::write(&self.app.flows, &call, || mark_refund_sent(&self.app, &call, &sent)).await
+    }
+
+    async fn confirm_refund_account(
+        &self,
+        request: Request<ConfirmRefundAccountRequest>,
+    ) -> Result<Response<ConfirmRefundAccountResponse>, Status> {
+        let (call, named) = messages::transfer_refunds::confirm_refund_account(request)?;
+        handler::write(&self.app.flows, &call, || confirm_refund_account(&self.app, &call, &named)).await
     }
 
     async fn cancel_refund(&self, request: Request<CancelRefundRequest>) -> Result<Response<CancelRefundResponse>, Status> {

@@ -14,14 +14,16 @@ use payterms_bank_files::{
     read,
 };
 use payterms_chassis::bank_file::{Reading, bank_finding};
-use payterms_invoicing_domain::bank::{Shown, numbers_in};
+use payterms_invoicing_domain::bank::{RefundOfCustomer, Shown, numbers_in, refund_references_in};
 use payterms_kernel::{Currency, Kind, Money, Refusal};
 use payterms_proto::common::v1::BankFinding;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a finding is called by which money went out.
 pub const OUTGOING: &str = "OUTGOING";
+/// What a finding is called by which a payment of the tenant's came back.
+pub const RETURNED: &str = "RETURNED";
 /// Lines in one file.
 const MOST_LINES: usize = 1_000;
 /// The references of an entry, the best first.
@@ -43,6 +45,19 @@ pub struct ReadFile {
     pub ignored: usize,
     /// What went out, to an account that the bank names.
     pub went_out: Vec<WentOut>,
+    /// Payments of the tenant's that came back.
+    pub came_back: Vec<CameBack>,
+}
+
+/// A booked entry by which a payment of the tenant's came back.
+#[derive(Debug)]
+pub struct CameBack {
+    /// The number of its statement.
+    pub statement: usize,
+    /// The booking, as a line of its statement.
+    pub booking: ReadBooking,
+    /// How much.
+    pub amount: Money,
 }
 
 /// A booked entry by which money went out.
@@ -95,6 +110,19 @@ pub struct ReadLine {
     pub shown: Shown,
     /// The payer's account as it is compared; empty where the bank does not say.
     pub payer_account: String,
+    /// The references of transfers back of ours in all of its texts.
+    pub refund_references: BTreeSet<String>,
+    /// The transfer back of ours that it may be.
+    pub came_back: Option<CameBackAs>,
+}
+
+/// A transfer back of ours that a line may be.
+#[derive(Debug, Clone, Copy)]
+pub struct CameBackAs {
+    /// The transfer back.
+    pub own: RefundOfCustomer,
+    /// Whether the bank calls it a return, and it has its reference.
+    pub is_named: bool,
 }
 
 fn invalid(what: impl Into<String>) -> Refusal {
@@ -114,7 +142,7 @@ pub fn read_bank_file(content: &[u8], reading: &Reading, newest_day: NaiveDate) 
     }
     let shown = file.findings.iter().map(|own| (own.place, bank_finding(&own.place, own.kind.name(), &own.message)));
     let ignored = file.findings.iter().filter(|own| is_no_booking(own.kind)).count();
-    let mut found = Found { findings: shown.collect(), ignored, went_out: Vec::new() };
+    let mut found = Found { findings: shown.collect(), ignored, went_out: Vec::new(), came_back: Vec::new() };
     let mut statements = Vec::new();
     for (number, own) in file.statements.iter().enumerate() {
         let Some(currency) = own.currency.or(own.entries.first().map(|entry| entry.amount.currency())) else { continue };
@@ -123,7 +151,9 @@ pub fn read_bank_file(content: &[u8], reading: &Reading, newest_day: NaiveDate) 
         let key = account_key(&account);
         // An export that names no account is of the one account of that bank's exports.
         let key = if key.is_empty() { file.preset.map_or("", Preset::name).to_owned() } else { key };
+        let before = found.came_back.len();
         let bookings = bookings(own, (&account, &key, currency), &mut found);
+        found.came_back.iter_mut().skip(before).for_each(|own| own.statement = statements.len());
         let claim = claim(&file, own, (content, number));
         statements.push(ReadStatement { account, account_key: key, currency, claim, bookings });
     }
@@ -132,8 +162,9 @@ pub fn read_bank_file(content: &[u8], reading: &Reading, newest_day: NaiveDate) 
         return Err(invalid("The file has more than 1,000 lines. Cut it in two."));
     }
     found.findings.sort_by_key(|own| own.0);
-    let findings = found.findings.into_iter().map(|(_, finding)| finding).collect();
-    Ok(ReadFile { format: file.format.name(), statements, findings, ignored: found.ignored, went_out: found.went_out })
+    let findings = std::mem::take(&mut found.findings).into_iter().map(|(_, finding)| finding).collect();
+    let Found { ignored, went_out, came_back, .. } = found;
+    Ok(ReadFile { format: file.format.name(), statements, findings, ignored, went_out, came_back })
 }
 
 /// What is not taken in.
@@ -141,6 +172,7 @@ struct Found {
     findings: Vec<(Place, BankFinding)>,
     ignored: usize,
     went_out: Vec<WentOut>,
+    came_back: Vec<CameBack>,
 }
 
 impl Found {
@@ -150,8 +182,6 @@ impl Found {
         if party_account.is_empty() {
             return;
         }
-        let references = entry.references.iter().map(|own| own.value.as_str());
-        let texts = entry.search.iter().map(String::as_str).chain([entry.text.as_str()]).chain(references);
         // Each text by itself: what ends one and begins the next makes no reference.
         let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect::<String>();
         self.went_out.push(WentOut {
@@ -159,9 +189,17 @@ impl Found {
             booked_on: entry.booked_on,
             amount: entry.amount.negated(),
             party_account,
-            text: texts.map(plain).collect::<Vec<_>>().join(" "),
+            text: texts(entry).map(plain).collect::<Vec<_>>().join(" "),
             reference: REFERENCES.into_iter().find_map(|kind| entry.reference(kind)).unwrap_or_default().to_owned(),
         });
+    }
+
+    /// Notes a payment of the tenant's that came back; a part of a batch is for a person.
+    fn note_return(&mut self, entry: &Entry, booking: impl FnOnce() -> ReadBooking) {
+        if entry.part_of.is_some() || !entry.amount.is_positive() {
+            return;
+        }
+        self.came_back.push(CameBack { statement: 0, booking: booking(), amount: entry.amount });
     }
 
     fn pass_over(&mut self, entry: &Entry, kind: &str, message: &str) {
@@ -200,7 +238,8 @@ fn bookings(own: &Statement, (account, key, currency): (&str, &str, Currency), f
         if came_back && !is_return {
             let code = entry.returned.as_ref().map_or("REVERSAL", |returned| returned.code.as_str());
             let message = format!("A payment of yours came back ({code}): {} of {}.", entry.amount, entry.booked_on);
-            found.pass_over(entry, "RETURNED", &message);
+            found.note_return(entry, || whole_booking(entry, line(entry, account, key), whole));
+            found.pass_over(entry, RETURNED, &message);
             continue;
         }
         if !is_return && (!whole.is_positive() || !entry.amount.is_positive()) {
@@ -222,16 +261,27 @@ fn bookings(own: &Statement, (account, key, currency): (&str, &str, Currency), f
         if entry.part_of.is_some() {
             batches.insert(entry.place.entry, bookings.len());
         }
-        let compared = Booking {
-            day: entry.booked_on,
-            amount: whole.micros(),
-            party: entry.party.clone(),
-            text: entry.text.clone(),
-            references: entry.references.iter().cloned().chain(documents(&line.shown)).collect(),
-        };
-        bookings.push(ReadBooking { place: Place { part: 0, ..entry.place }, compared, lines: vec![line] });
+        bookings.push(whole_booking(entry, line, whole));
     }
     bookings
+}
+
+/// A booking of which one line is known so far.
+fn whole_booking(entry: &Entry, line: ReadLine, whole: Money) -> ReadBooking {
+    let compared = Booking {
+        day: entry.booked_on,
+        amount: whole.micros(),
+        party: entry.party.clone(),
+        text: entry.text.clone(),
+        references: entry.references.iter().cloned().chain(documents(&line.shown)).collect(),
+    };
+    ReadBooking { place: Place { part: 0, ..entry.place }, compared, lines: vec![line] }
+}
+
+/// All texts and references of an entry.
+fn texts(entry: &Entry) -> impl Iterator<Item = &str> {
+    let references = entry.references.iter().map(|own| own.value.as_str());
+    entry.search.iter().map(String::as_str).chain([entry.text.as_str()]).chain(references)
 }
 
 /// The documents that a line names: a booking that names others is another one.
@@ -260,5 +310,6 @@ fn line(entry: &Entry, account: &str, key: &str) -> ReadLine {
         parts_differ: entry.part_of.as_ref().is_some_and(|batch| batch.difference.is_some() && !batch.by_charges),
         ..Shown::plain(entry.booked_on, entry.amount)
     };
-    ReadLine { shown, payer_account: account_key(&entry.party_account) }
+    let refund_references = texts(entry).flat_map(refund_references_in).collect();
+    ReadLine { shown, payer_account: account_key(&entry.party_account), refund_references, came_back: None }
 }

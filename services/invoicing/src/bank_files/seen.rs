@@ -3,6 +3,7 @@
 use payterms_bank_files::{Place, identity::Seen};
 use payterms_invoicing_domain::{BankLine, bank::Shown};
 use payterms_kernel::{Currency, Id};
+use std::collections::BTreeSet;
 
 /// An account in one currency.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +43,8 @@ impl StoredBooking {
 /// What a file adds to what is known.
 #[derive(Debug, Default)]
 pub struct Taken {
+    /// The lines that have the reference of the transfer back that they may be.
+    pub named_refunds: BTreeSet<Id<BankLine>>,
     /// Lines that are new, in the file's order.
     pub lines: Vec<BankLine>,
     /// Entries that are known lines.

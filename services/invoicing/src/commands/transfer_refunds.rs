@@ -28,6 +28,8 @@ pub struct RefundTransfer {
     pub credit: Option<Money>,
     /// The account that it goes to.
     pub account: EnteredAccount,
+    /// How it is known to be the payer's, where the bank named none; may be empty.
+    pub account_evidence: String,
     /// Why.
     pub explanation: String,
 }

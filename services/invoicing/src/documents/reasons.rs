@@ -3,7 +3,7 @@
 use super::wording::Language;
 use payterms_invoicing_domain::{
     receipt_credit_note::CHARGED_BACK,
-    statement::TakenFor,
+    statement::{GivenBack, TakenFor},
     top_up::{NOT_TRANSFERRED, TRANSFER_FEES, TRANSFER_TAKEN_BACK},
     transfer_refund::TRANSFERRED_BACK,
 };
@@ -92,6 +92,23 @@ impl Language {
             TakenFor::Revocation => self.say("Credit withheld", "Crédit retenu"),
             TakenFor::Restoration => self.say("Withheld credit given back", "Crédit retenu restitué"),
             TakenFor::GrantVoid => self.say("Granted credit taken back", "Crédit offert repris"),
+        }
+    }
+
+    /// What was given back: the number of its credit note, or words for it.
+    #[must_use]
+    pub fn given_back(self, own: &GivenBack) -> String {
+        let account = &own.to_account;
+        match (own.amount.is_negative(), own.note.is_empty(), account.is_empty()) {
+            (true, ..) => format!(
+                "{} {account}",
+                self.say("Sent back by the bank: account ending in", "Renvoyé par la banque : compte finissant par")
+            ),
+            (false, false, _) => own.note.clone(),
+            (false, true, false) => {
+                format!("{} {account}", self.say("Transferred to the account ending in", "Viré sur le compte finissant par"))
+            }
+            (false, true, true) => self.say("Payment taken off", "Paiement désaffecté").to_owned(),
         }
     }
 

@@ -125,14 +125,21 @@ fn invoice_of(language: Language, invoice: &Invoice, issue: &Issue, open: Money)
     let title = format!("{} {}", language.say("Invoice", "Facture"), issue.number);
     let mut sheet = sheet(language, title, (&issue.seller, &issue.buyer, &issue.mentions));
     let supplied = invoice.content.supply_date.unwrap_or(issue.issue_date);
+    let due = (language.say("Amount due", "Montant à payer").to_owned(), language.money(to_pay(invoice, open)));
     sheet.facts = vec![
         (language.say("Issue date", "Date d’émission").to_owned(), language.date(issue.issue_date)),
         (language.say("Supply date", "Date de la prestation").to_owned(), language.date(supplied)),
-        (language.say("Due date", "Échéance").to_owned(), language.date(issue.due_date)),
-        (language.say("Payment term", "Conditions de paiement").to_owned(), language.term(invoice.content.term)),
-        (language.say("Amount due", "Montant à payer").to_owned(), language.money(to_pay(invoice, open))),
-        (language.say("Payment reference", "Référence de paiement").to_owned(), grouped(&creditor_reference(&issue.number))),
     ];
+    if invoice.is_over_nothing() {
+        sheet.facts.push(due);
+    } else {
+        sheet.facts.extend([
+            (language.say("Due date", "Échéance").to_owned(), language.date(issue.due_date)),
+            (language.say("Payment term", "Conditions de paiement").to_owned(), language.term(invoice.content.term)),
+            due,
+            (language.say("Payment reference", "Référence de paiement").to_owned(), grouped(&creditor_reference(&issue.number))),
+        ]);
+    }
     for line in &invoice.content.lines {
         sheet.rows.extend(rows(language, line)?);
     }

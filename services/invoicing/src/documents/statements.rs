@@ -63,7 +63,8 @@ pub fn statement(language: Language, page: &StatementPage) -> Result<Sheet, AppE
     sheet.heads = heads(language, [("Invoice", "Facture"), ("Issued", "Émise le"), ("Due", "Échéance"), ("Total", "Total")]);
     for invoice in &page.invoices {
         let Some(issue) = &invoice.issue else { continue };
-        let (issued, due) = (language.short_date(issue.issue_date), language.short_date(issue.due_date));
+        let due = if invoice.is_over_nothing() { String::new() } else { language.short_date(issue.due_date) };
+        let issued = language.short_date(issue.issue_date);
         sheet.rows.push([issue.number.clone(), issued, due, language.money(invoice.amounts.total)]);
     }
     let paid = own.moved.paid.plus(own.moved.given_back)?;
@@ -115,11 +116,7 @@ fn disputed(language: Language, page: &StatementPage) -> Option<Section> {
 }
 
 fn given_back(language: Language, page: &StatementPage) -> Option<Section> {
-    let row = |own: &GivenBack| {
-        let what =
-            if own.note.is_empty() { language.say("Payment taken off", "Paiement désaffecté").to_owned() } else { own.note.clone() };
-        [what, own.invoice.clone(), language.short_date(own.on), language.money(own.amount)]
-    };
+    let row = |own: &GivenBack| [language.given_back(own), own.invoice.clone(), language.short_date(own.on), language.money(own.amount)];
     (!page.given_back.is_empty()).then(|| Section {
         title: language.say("Given back", "Remboursé").to_owned(),
         heads: heads(language, [("Credit note", "Avoir"), ("Invoice", "Facture"), ("On", "Le"), ("Amount", "Montant")]),

@@ -3,6 +3,7 @@
 use super::{
     customers::customer_name,
     refs::{INVOICE, MOST_INVOICES, check_invoice_count, invoice_ref},
+    transfer_refunds::transfer_refund_name,
 };
 use crate::{
     bank_files::{ReadFile, Taken},
@@ -205,6 +206,7 @@ fn suggest_reason(reason: SuggestReason) -> pb::bank_line::SuggestReason {
         SuggestReason::OriginalUnknown => Message::OriginalUnknown,
         SuggestReason::SeveralOriginals => Message::SeveralOriginals,
         SuggestReason::OriginalNotReturnable => Message::OriginalNotReturnable,
+        SuggestReason::TransferRefundReturned => Message::TransferRefundReturned,
     }
 }
 
@@ -234,7 +236,9 @@ fn line_state(state: LineState) -> pb::bank_line::State {
     }
 }
 
-fn line_name(tenant: &TenantId, id: Id<BankLine>) -> String {
+/// The name of a line.
+#[must_use]
+pub fn line_name(tenant: &TenantId, id: Id<BankLine>) -> String {
     format!("tenants/{tenant}/bankLines/{id}")
 }
 
@@ -311,6 +315,7 @@ pub fn bank_line(tenant: &TenantId, line: &BankLine) -> pb::BankLine {
         candidate_lines: line.candidate_lines.iter().copied().map(line_name).collect(),
         charges: line.shown.charges.map(money),
         value_date: line.shown.value_on.map(date),
+        transfer_refund: line.refund.map(|own| transfer_refund_name(tenant, (own.customer, own.refund))).unwrap_or_default(),
         customer,
     }
 }

@@ -45,7 +45,20 @@ const RECEIPTS: ListSpec = ListSpec {
 
 const TRANSFER_REFUNDS: ListSpec = ListSpec {
     filters: &[
-        Field { name: "state", kind: Kind::Choice(&["RESERVING", "PENDING", "SENDING", "SENT", "CANCELLING", "CANCELLED", "REFUSED"]) },
+        Field {
+            name: "state",
+            kind: Kind::Choice(&[
+                "RESERVING",
+                "CONFIRMING",
+                "PENDING",
+                "SENDING",
+                "SENT",
+                "RETURNED",
+                "CANCELLING",
+                "CANCELLED",
+                "REFUSED",
+            ]),
+        },
         Field { name: "customer", kind: Kind::Name(&["customers"]) },
         Field { name: "payment", kind: Kind::Name(&["customers", "payments"]) },
         Field { name: "from", kind: Kind::Choice(&["SURPLUS", "TOP_UP"]) },

@@ -89,6 +89,7 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
         MailKind::CreditRevoked => pb::MailKind::CreditRevoked,
         MailKind::CreditRestored => pb::MailKind::CreditRestored,
         MailKind::TransferRefunded => pb::MailKind::TransferRefunded,
+        MailKind::TransferRefundReturned => pb::MailKind::TransferRefundReturned,
         MailKind::CreditExpires => pb::MailKind::CreditExpires,
         MailKind::DisputeOpened => pb::MailKind::DisputeOpened,
         MailKind::DisputeWon => pb::MailKind::DisputeWon,

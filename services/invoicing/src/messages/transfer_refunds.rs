@@ -1,6 +1,6 @@
 //! Transfers back to payers: requests → commands, and refunds → messages.
 
-use super::customers::customer_name;
+use super::{bank_lines::line_name, customers::customer_name};
 use crate::commands::transfer_refunds::{EnteredAccount, MarkRefundSent, RefundTransfer, TransferRefundRef};
 use payterms_chassis::{
     AppError, Call, Fields,
@@ -9,7 +9,7 @@ use payterms_chassis::{
     render::{date, money, timestamp},
 };
 use payterms_invoicing_domain::{
-    TransferRefund,
+    Customer, TransferRefund,
     transfer_refund::{Credit, RefundState},
 };
 use payterms_kernel::{Id, TenantId};
@@ -45,9 +45,10 @@ pub fn refund_transfer(request: Request<pb::RefundTransferRequest>) -> Result<(C
         fields.wrong("account", "FIELD_REQUIRED", "Write the IBAN or account number, with at least 5 letters and digits.");
     }
     let explanation = fields.printed("explanation", &message.explanation, 1, 500);
+    let account_evidence = fields.text("account_evidence", &message.account_evidence, 0, 500);
     let call = fields.write(&message.request_id, payment.tenant.clone())?;
     let (customer, payment) = (Id::from_uuid(payment.id(0)), Id::from_uuid(payment.id(1)));
-    Ok((call, RefundTransfer { customer, payment, from, credit, account: EnteredAccount(account), explanation }))
+    Ok((call, RefundTransfer { customer, payment, from, credit, account: EnteredAccount(account), account_evidence, explanation }))
 }
 
 /// Names a refund to read.
@@ -68,6 +69,13 @@ pub fn mark_refund_sent(request: Request<pb::MarkRefundSentRequest>) -> Result<(
     Ok((call, MarkRefundSent { named, sent_on, bank_reference }))
 }
 
+/// Names a refund whose account is the payer's.
+pub fn confirm_refund_account(request: Request<pb::ConfirmRefundAccountRequest>) -> Result<(Call, TransferRefundRef), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let named = named(&mut fields, &message.name);
+    Ok((fields.write(&message.request_id, named.tenant.clone())?, named))
+}
+
 /// Names a transfer that is not made.
 pub fn cancel_refund(request: Request<pb::CancelRefundRequest>) -> Result<(Call, TransferRefundRef), AppError> {
     let (mut fields, message) = Fields::open(request)?;
@@ -79,19 +87,21 @@ fn state(state: RefundState) -> pb::transfer_refund::State {
     use pb::transfer_refund::State;
     match state {
         RefundState::Reserving => State::Reserving,
+        RefundState::Confirming => State::Confirming,
         RefundState::Pending => State::Pending,
         RefundState::Sending => State::Sending,
         RefundState::Sent => State::Sent,
+        RefundState::Returned => State::Returned,
         RefundState::Cancelling => State::Cancelling,
         RefundState::Cancelled => State::Cancelled,
         RefundState::Refused => State::Refused,
     }
 }
 
-/// The name of a refund.
+/// The name of a customer's refund.
 #[must_use]
-pub fn transfer_refund_name(tenant: &TenantId, own: &TransferRefund) -> String {
-    format!("{}/transferRefunds/{}", customer_name(tenant, own.customer), own.id)
+pub fn transfer_refund_name(tenant: &TenantId, (customer, refund): (Id<Customer>, Id<TransferRefund>)) -> String {
+    format!("{}/transferRefunds/{refund}", customer_name(tenant, customer))
 }
 
 /// A refund.
@@ -106,7 +116,7 @@ pub fn transfer_refund(tenant: &TenantId, own: &TransferRefund) -> Result<pb::Tr
     };
     let credit_note = own.note.map(|(note, invoice)| format!("{customer}/invoices/{invoice}/creditNotes/{note}"));
     Ok(pb::TransferRefund {
-        name: transfer_refund_name(tenant, own),
+        name: transfer_refund_name(tenant, (own.customer, own.id)),
         state: state(own.state).into(),
         payment: format!("{customer}/payments/{}", own.payment),
         from: from.into(),
@@ -122,13 +132,25 @@ pub fn transfer_refund(tenant: &TenantId, own: &TransferRefund) -> Result<pb::Tr
         refusal_reason: own.refusal.clone(),
         create_time: Some(timestamp(own.created_at)),
         update_time: Some(timestamp(own.updated_at)),
+        account_evidence: own.account_evidence.clone(),
+        returned_by: own.returned.map(|(line, _)| line_name(tenant, line)).unwrap_or_default(),
     })
 }
 
-/// A refund without how its account ends, for events.
+/// A refund as its customer sees it: without what people of the tenant know of it.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn for_customer(tenant: &TenantId, own: &TransferRefund) -> Result<pb::TransferRefund, AppError> {
+    let shown = transfer_refund(tenant, own)?;
+    Ok(pb::TransferRefund { account_evidence: String::new(), returned_by: String::new(), ..shown })
+}
+
+/// A refund without what tells of its account, for events.
 ///
 /// # Errors
 /// None that stored amounts can cause.
 pub fn anonymous_transfer_refund(tenant: &TenantId, own: &TransferRefund) -> Result<pb::TransferRefund, AppError> {
-    Ok(pb::TransferRefund { account_end: String::new(), ..transfer_refund(tenant, own)? })
+    let shown = transfer_refund(tenant, own)?;
+    Ok(pb::TransferRefund { account_end: String::new(), account_evidence: String::new(), ..shown })
 }

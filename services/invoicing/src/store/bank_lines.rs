@@ -4,7 +4,7 @@ use super::{currency, date, unknown};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
     BankLine, Customer, Invoice,
-    bank::{Candidate, Dismissal, LineState, Paid, Shown, SuggestReason, TakenBack},
+    bank::{Candidate, Dismissal, LineState, Paid, RefundOfCustomer, Shown, SuggestReason, TakenBack},
     top_up::Bought,
 };
 use payterms_kernel::{Id, Money, TenantId};
@@ -70,6 +70,8 @@ struct DetailsText {
     returned_line: Option<Uuid>,
     returned_by: Option<Uuid>,
     candidate_lines: Vec<Uuid>,
+    /// The transfer back that came back by it, and whose it is.
+    refund: Option<(Uuid, Uuid)>,
 }
 
 impl Model {
@@ -132,6 +134,7 @@ pub(super) fn line(row: Model) -> Result<BankLine, AppError> {
         returned_line: details.returned_line.map(Id::from_uuid),
         returned_by: details.returned_by.map(Id::from_uuid),
         candidate_lines: details.candidate_lines.into_iter().map(Id::from_uuid).collect(),
+        refund: details.refund.map(|(id, customer)| RefundOfCustomer { refund: Id::from_uuid(id), customer: Id::from_uuid(customer) }),
         taken_back: taken_back.map(|(id, (payment, surplus))| TakenBack {
             id,
             payment: Id::from_uuid(payment),
@@ -163,6 +166,7 @@ fn details(line: &BankLine) -> Result<String, AppError> {
         returned_line: line.returned_line.map(Id::uuid),
         returned_by: line.returned_by.map(Id::uuid),
         candidate_lines: line.candidate_lines.iter().map(|id| id.uuid()).collect(),
+        refund: line.refund.map(|own| (own.refund.uuid(), own.customer.uuid())),
     };
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }

@@ -63,7 +63,9 @@ pub async fn customers<C: ConnectionTrait>(
     (after, limit): (Uuid, u64),
 ) -> Result<Vec<Id<Customer>>, AppError> {
     let select = "SELECT customer_id FROM (SELECT customer_id FROM receivables WHERE tenant = $1 AND day >= $2 AND day < $3 AND customer_id > $5 \
-                  UNION SELECT customer_id FROM statements WHERE tenant = $1 AND month = $4 AND closing <> 0 AND customer_id > $5) AS due \
+                  UNION SELECT customer_id FROM statements WHERE tenant = $1 AND month = $4 AND closing <> 0 AND customer_id > $5 \
+                  UNION SELECT customer_id FROM transfer_refunds WHERE tenant = $1 AND customer_id > $5 \
+                  AND ((recorded_on >= $2 AND recorded_on < $3) OR (returned_on >= $2 AND returned_on < $3))) AS due \
                   ORDER BY customer_id LIMIT $6";
     let values = vec![
         tenant.as_str().into(),

@@ -210,7 +210,7 @@ pub async fn given_back<C: ConnectionTrait>(
             Some(day) => date(&day)?,
             None => day_in(month.zone, row.try_get("", "created_at")?),
         };
-        Ok(GivenBack { note: row.try_get("", "note")?, invoice: row.try_get("", "invoice")?, on, amount })
+        Ok(GivenBack { note: row.try_get("", "note")?, invoice: row.try_get("", "invoice")?, on, amount, to_account: String::new() })
     };
     sql::all(conn, &select, values).await?.iter().map(one).collect()
 }

@@ -14,9 +14,9 @@ use payterms_invoicing_domain::{
     statement::GivenBack,
     transfer_refund::{Credit, PayeeAccount, RefundState},
 };
-use payterms_kernel::{Id, Money, TenantId};
+use payterms_kernel::{Currency, Id, Money, TenantId};
 use sea_orm::{ActiveValue::Set, IntoSimpleExpr, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "transfer_refunds")]
@@ -42,6 +42,11 @@ pub struct Model {
     sent_on: Option<String>,
     bank_reference: String,
     ending_id: Option<Uuid>,
+    account_evidence: String,
+    asked_by: String,
+    recorded_on: Option<String>,
+    returned_by_line_id: Option<Uuid>,
+    returned_on: Option<String>,
     credit_note_id: Option<Uuid>,
     invoice_id: Option<Uuid>,
     ended_at: Option<ChronoDateTimeUtc>,
@@ -64,6 +69,8 @@ fn refund(row: Model) -> Result<TransferRefund, AppError> {
     let from = Credit::ALL.into_iter().find(|own| own.name() == row.credit_from);
     let state = RefundState::ALL.into_iter().find(|own| own.name() == row.state);
     let note = row.credit_note_id.zip(row.invoice_id);
+    let returned_on = row.returned_on.as_deref().map(date).transpose()?;
+    let returned = row.returned_by_line_id.map(Id::from_uuid).zip(returned_on);
     Ok(TransferRefund {
         id: Id::from_uuid(row.id),
         customer: Id::from_uuid(row.customer_id),
@@ -74,11 +81,15 @@ fn refund(row: Model) -> Result<TransferRefund, AppError> {
         credit: Money::from_micros(currency, row.credit),
         tax: Money::from_micros(currency, row.tax),
         account: PayeeAccount { key: row.account_key, end: row.account_end },
+        account_evidence: row.account_evidence,
+        asked_by: row.asked_by,
         reference: row.reference,
         explanation: row.explanation,
         refusal: row.refusal,
         sent_on: row.sent_on.as_deref().map(date).transpose()?,
         bank_reference: row.bank_reference,
+        recorded_on: row.recorded_on.as_deref().map(date).transpose()?,
+        returned,
         ending: row.ending_id,
         note: note.map(|(note, invoice)| (Id::from_uuid(note), Id::from_uuid(invoice))),
         ended_at: row.ended_at,
@@ -131,6 +142,31 @@ pub async fn lock_to_accounts<C: ConnectionTrait>(
     Ok(found)
 }
 
+/// Refunds that are to be made, were made, or came back, with one of these references or to one of these accounts, oldest first. One that
+/// came back is among them: its line may stand in another file too.
+pub async fn to_return<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    references: &BTreeSet<String>,
+    accounts: &BTreeSet<String>,
+) -> Result<Vec<TransferRefund>, AppError> {
+    let states = [RefundState::Pending, RefundState::Sending, RefundState::Sent, RefundState::Returned].map(RefundState::name);
+    let mut found: BTreeMap<Uuid, TransferRefund> = BTreeMap::new();
+    for (column, values) in [(Column::Reference, references), (Column::AccountKey, accounts)] {
+        let values: Vec<&String> = values.iter().collect();
+        for some in values.chunks(ACCOUNTS_AT_ONCE) {
+            let query = Entity::find()
+                .filter(Column::Tenant.eq(tenant.as_str()))
+                .filter(column.is_in(some.iter().copied()))
+                .filter(Column::State.is_in(states));
+            for row in query.all(conn).await? {
+                found.insert(row.id, refund(row)?);
+            }
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
 /// Inserts a refund, or saves what became of it.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &TransferRefund) -> Result<(), AppError> {
     let row = ActiveModel {
@@ -146,12 +182,17 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &Transfe
         currency: Set(own.credit.currency().code().to_owned()),
         account_key: Set(own.account.key.clone()),
         account_end: Set(own.account.end.clone()),
+        account_evidence: Set(own.account_evidence.clone()),
+        asked_by: Set(own.asked_by.clone()),
         reference: Set(own.reference.clone()),
         explanation: Set(own.explanation.clone()),
         refusal: Set(own.refusal.clone()),
         sent_on: Set(own.sent_on.map(|day| day.to_string())),
         bank_reference: Set(own.bank_reference.clone()),
         ending_id: Set(own.ending),
+        recorded_on: Set(own.recorded_on.map(|day| day.to_string())),
+        returned_by_line_id: Set(own.returned.map(|(line, _)| line.uuid())),
+        returned_on: Set(own.returned.map(|(_, day)| day.to_string())),
         credit_note_id: Set(own.note.map(|(note, _)| note.uuid())),
         invoice_id: Set(own.note.map(|(_, invoice)| invoice.uuid())),
         ended_at: Set(own.ended_at),
@@ -165,6 +206,9 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &Transfe
         Column::SentOn,
         Column::BankReference,
         Column::EndingId,
+        Column::RecordedOn,
+        Column::ReturnedByLineId,
+        Column::ReturnedOn,
         Column::CreditNoteId,
         Column::InvoiceId,
         Column::EndedAt,
@@ -213,7 +257,8 @@ pub fn position(own: &TransferRefund) -> Position {
     Position { key: Key::Id, id: own.id.uuid() }
 }
 
-/// What was transferred back of invoices from one day on until before another, oldest first: by the day of its credit note. What had been no invoice's is on no statement.
+/// What was transferred back from one day on until before another, oldest first: what an invoice had sold by the day of its credit note,
+/// other credit by the day on which it was recorded. What the bank sent back is there once more, below zero.
 pub async fn given_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -221,11 +266,14 @@ pub async fn given_back<C: ConnectionTrait>(
     (first, next): (NaiveDate, NaiveDate),
     limit: u64,
 ) -> Result<Vec<GivenBack>, AppError> {
-    let select = "SELECT n.number AS note, coalesce(i.number, '') AS invoice, n.issue_date AS day, r.credit + r.tax AS amount, \
-                  r.currency AS currency FROM transfer_refunds r JOIN invoices i ON i.tenant = r.tenant AND i.id = r.invoice_id \
-                  JOIN credit_notes n ON n.tenant = r.tenant AND n.id = r.credit_note_id \
-                  WHERE r.tenant = $1 AND r.customer_id = $2 AND r.state = 'SENT' AND n.issue_date >= $3 AND n.issue_date < $4 \
-                  ORDER BY n.issue_date, r.id LIMIT $5";
+    let select = "SELECT * FROM (SELECT r.id, coalesce(n.number, '') AS note, coalesce(i.number, '') AS invoice, \
+                  coalesce(n.issue_date, r.recorded_on) AS day, r.credit + r.tax AS amount, r.currency AS currency, r.account_end AS account \
+                  FROM transfer_refunds r LEFT JOIN invoices i ON i.tenant = r.tenant AND i.id = r.invoice_id \
+                  LEFT JOIN credit_notes n ON n.tenant = r.tenant AND n.id = r.credit_note_id \
+                  WHERE r.tenant = $1 AND r.customer_id = $2 AND r.state IN ('SENT', 'RETURNED') \
+                  UNION ALL SELECT r.id, '', '', r.returned_on, -(r.credit + r.tax), r.currency, r.account_end FROM transfer_refunds r \
+                  WHERE r.tenant = $1 AND r.customer_id = $2 AND r.state = 'RETURNED') AS own \
+                  WHERE day >= $3 AND day < $4 ORDER BY day, id LIMIT $5";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let values = vec![tenant.as_str().into(), customer.uuid().into(), first.to_string().into(), next.to_string().into(), limit.into()];
     let one = |row: &sea_orm::QueryResult| {
@@ -236,12 +284,13 @@ pub async fn given_back<C: ConnectionTrait>(
             invoice: row.try_get("", "invoice")?,
             on: date(&row.try_get::<String>("", "day")?)?,
             amount,
+            to_account: row.try_get("", "account")?,
         })
     };
     sql::all(conn, select, values).await?.iter().map(one).collect()
 }
 
-/// Their sum by currency.
+/// What of it invoices had been paid with, by currency: what a customer owes is not moved by the rest.
 pub async fn sum_given_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -250,7 +299,7 @@ pub async fn sum_given_back<C: ConnectionTrait>(
 ) -> Result<Vec<Money>, AppError> {
     let select = "SELECT r.currency AS currency, CAST(SUM(r.credit + r.tax) AS bigint) AS amount FROM transfer_refunds r \
                   JOIN credit_notes n ON n.tenant = r.tenant AND n.id = r.credit_note_id WHERE r.tenant = $1 AND r.customer_id = $2 \
-                  AND r.state = 'SENT' AND n.issue_date >= $3 AND n.issue_date < $4 GROUP BY r.currency";
+                  AND r.state IN ('SENT', 'RETURNED') AND n.issue_date >= $3 AND n.issue_date < $4 GROUP BY r.currency";
     let values = vec![tenant.as_str().into(), customer.uuid().into(), first.to_string().into(), next.to_string().into()];
     let rows = sql::all(conn, select, values).await?;
     let one = |row: &sea_orm::QueryResult| {
@@ -258,4 +307,17 @@ pub async fn sum_given_back<C: ConnectionTrait>(
         Ok(Money::from_micros(currency(&code)?, row.try_get("", "amount")?))
     };
     rows.iter().map(one).collect()
+}
+
+/// The currencies of a customer in which other credit was transferred back, or came back, in these days.
+pub async fn currencies_given_back<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    (first, next): (NaiveDate, NaiveDate),
+) -> Result<Vec<Currency>, AppError> {
+    let select = "SELECT DISTINCT currency FROM transfer_refunds WHERE tenant = $1 AND customer_id = $2 \
+                  AND ((recorded_on >= $3 AND recorded_on < $4) OR (returned_on >= $3 AND returned_on < $4))";
+    let values = vec![tenant.as_str().into(), customer.uuid().into(), first.to_string().into(), next.to_string().into()];
+    sql::all(conn, select, values).await?.iter().map(|row| currency(&row.try_get::<String>("", "currency")?)).collect()
 }

@@ -77,8 +77,10 @@ pub fn statement_samples(language: Language, samples: &mut Variables) {
     let late = json!({ "number": "INV-2026-000001", "due_date": language.date(day), "days": 12, "open": "100.00\u{a0}USD" });
     add("past_due", json!([late]));
     add("disputed", json!([{ "number": "INV-2026-000002", "due_date": language.date(day), "open": "50.00\u{a0}USD" }]));
-    let note = |note: &str| json!({ "note": note, "invoice": "INV-2026-000001", "date": language.date(day), "amount": "10.00\u{a0}USD" });
-    add("given_back", json!([note("CN-2026-000001"), note("")]));
+    let note = |note: &str| json!({ "note": note, "invoice": "INV-2026-000001", "date": language.date(day), "amount": "10.00\u{a0}USD", "what": "" });
+    let what = language.say("Transferred to the account ending in 3000", "Viré sur le compte finissant par 3000");
+    let transferred = json!({ "note": "", "invoice": "", "date": language.date(day), "amount": "10.00\u{a0}USD", "what": what });
+    add("given_back", json!([note("CN-2026-000001"), note(""), transferred]));
     let taken = json!({ "what": language.taken_for(TakenFor::Dispute), "date": language.date(day), "amount": "30.00\u{a0}USD" });
     add("taken_back", json!([taken]));
     add("totals", json!([{ "issued": "100.00\u{a0}USD", "closing": "100.00\u{a0}USD", "next_due": language.date(day) }]));

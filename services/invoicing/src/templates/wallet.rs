@@ -12,6 +12,7 @@ pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
         MailKind::RechargeFailed => both!("recharge_failed"),
         MailKind::TopUpRefunded => both!("top_up_refunded"),
         MailKind::TransferRefunded => both!("transfer_refunded"),
+        MailKind::TransferRefundReturned => both!("transfer_refund_returned"),
         MailKind::CreditRevoked => both!("credit_revoked"),
         MailKind::CreditRestored => both!("credit_restored"),
         MailKind::CreditExpires => both!("credit_expires"),
@@ -45,6 +46,12 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
             add("reference", json!("RF18 TB01 2345 6789 AB"));
             add("explanation", json!("The account is closed."));
             add("number", json!("CN-2026-000001"));
+        }
+        MailKind::TransferRefundReturned => {
+            add("amount", json!("20.00\u{a0}USD"));
+            add("account", json!("3000"));
+            add("date", json!(language.date(day)));
+            add("reference", json!("RF18 TB01 2345 6789 AB"));
         }
         MailKind::CreditRevoked => {
             add("amount", json!("20.00\u{a0}USD"));

@@ -52,6 +52,7 @@ pub(crate) fn facts(cents: &[i64]) -> Vec<Facts> {
         blocked: String::new(),
         top_up: false,
         deferred: false,
+        transfer_only: false,
         proposals: 0,
     };
     cents.iter().enumerate().map(fact).collect()

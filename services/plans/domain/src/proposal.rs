@@ -30,6 +30,8 @@ pub struct Facts {
     pub top_up: bool,
     /// Whether a credit line defers it under a programme that allows no plans.
     pub deferred: bool,
+    /// Whether only a bank transfer pays it: it bills a postpaid month.
+    pub transfer_only: bool,
     /// How often it was proposed within the last [`PROPOSAL_DAYS`](crate::settings::PROPOSAL_DAYS) days.
     pub proposals: u32,
 }
@@ -116,11 +118,12 @@ impl Terms {
 }
 
 fn refuse(unmet: Vec<Condition>) -> Result<(), Refusal> {
-    const REASONS: [&str; 8] = [
+    const REASONS: [&str; 9] = [
         "FEATURE_DISABLED",
         "INVOICE_STATE",
         "TOP_UP_INVOICE",
         "INVOICE_DEFERRED",
+        "TRANSFER_ONLY",
         "CURRENCY_MISMATCH",
         "INVOICE_BLOCKED",
         "PAYMENT_PENDING",
@@ -136,8 +139,8 @@ fn refuse(unmet: Vec<Condition>) -> Result<(), Refusal> {
 }
 
 impl Facts {
-    /// All reasons why this invoice cannot be proposed.
-    fn check(&self, currency: Currency, settings: &PlanSettings) -> Vec<Condition> {
+    /// All reasons why this invoice cannot be proposed, in a plan that charges the customer's method or one that waits for payments.
+    fn check(&self, currency: Currency, collects: bool, settings: &PlanSettings) -> Vec<Condition> {
         let mut unmet = Vec::new();
         let number = if self.covered.number.is_empty() { "An invoice" } else { self.covered.number.as_str() };
         let mut wrong = |name, description: String| {
@@ -151,6 +154,10 @@ impl Facts {
         }
         if self.deferred {
             wrong("INVOICE_DEFERRED", "is deferred by a credit line whose programme allows no plans.".to_owned());
+        }
+        if self.transfer_only && collects {
+            let why = "bills a postpaid month, which is paid by bank transfer; propose a plan without automatic collection.";
+            wrong("TRANSFER_ONLY", why.to_owned());
         }
         if self.covered.open.currency() != currency {
             wrong("CURRENCY_MISMATCH", format!("is in {}, another in {currency}; propose them apart.", self.covered.open.currency()));
@@ -209,7 +216,7 @@ pub fn propose(
         let description = "The seller takes no proposals. Talk to the seller.".to_owned();
         unmet.push(Condition { name: "FEATURE_DISABLED", subject: "proposals_allowed".to_owned(), description });
     }
-    unmet.extend(invoices.iter().flat_map(|invoice| invoice.check(currency, settings)));
+    unmet.extend(invoices.iter().flat_map(|invoice| invoice.check(currency, proposal.collect_automatically, settings)));
     let zero = Money::zero(currency);
     let total = invoices
         .iter()

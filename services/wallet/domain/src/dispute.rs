@@ -69,6 +69,8 @@ impl Outcome {
 /// What the provider says of a dispute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderDispute {
+    /// The provider's id of it; empty where it has none.
+    pub id: String,
     /// How much is taken back.
     pub amount: Money,
     /// Why, in the provider's code.
@@ -126,8 +128,12 @@ pub struct Dispute {
     pub told: Option<Outcome>,
     /// What a person said who decided it; empty where the provider did.
     pub explanation: String,
+    /// What refunds had meant to give back while the issuer had it, and became credit when the dispute was won.
+    pub unmoved: Money,
     /// The provider's id of the charge.
     pub provider_charge_id: String,
+    /// The provider's id of the dispute; empty where it has none, and in disputes from before it was kept.
+    pub provider_dispute_id: String,
     /// When it was opened.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -170,11 +176,26 @@ impl Dispute {
             evidence_due: told.evidence_due,
             told: told.outcome.filter(|_| told.is_final),
             explanation: String::new(),
+            unmoved: Money::zero(taken.amount.currency()),
             provider_charge_id: provider_charge_id.to_owned(),
+            provider_dispute_id: told.id.clone(),
             created_at: now,
             updated_at: now,
             ended_at: told.is_final.then_some(now),
         }
+    }
+
+    /// Whether what the provider says is of another dispute of the same charge, which it opens only after this one was won.
+    #[must_use]
+    pub fn is_followed_by(&self, told: &ProviderDispute) -> bool {
+        if self.state != DisputeState::Won {
+            return false;
+        }
+        // Without an id, what is open at the provider is another one only where it has told that this one is won.
+        if self.provider_dispute_id.is_empty() || told.id.is_empty() {
+            return told.outcome.is_none() && self.told == Some(Outcome::Won);
+        }
+        told.id != self.provider_dispute_id
     }
 
     /// Decides the dispute. Returns false where it is decided like this already. What the provider says is noted in any case; it changes

@@ -60,7 +60,7 @@ fn top_up(wallet: &Wallet) -> TopUp {
 
 fn told(is_final: bool) -> ProviderDispute {
     let outcome = is_final.then_some(Outcome::Lost);
-    ProviderDispute { amount: aud("55"), reason: "fraudulent".into(), evidence_due: None, is_final, outcome }
+    ProviderDispute { id: String::new(), amount: aud("55"), reason: "fraudulent".into(), evidence_due: None, is_final, outcome }
 }
 
 fn opened(is_final: bool) -> Dispute {
@@ -270,4 +270,20 @@ fn where_the_own_lot_has_no_room_its_credit_is_gathered_in_a_new_one() {
     assert_eq!((top_up.lot, free_of(&wallet, own), free_of(&wallet, lot)), (Some(lot), aud("0"), aud("50")));
     assert_eq!(wallet.posted, aud("50"));
     assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
+}
+
+#[test]
+fn another_dispute_of_a_charge_comes_after_one_that_was_won() {
+    let says = |id: &str| ProviderDispute { id: id.into(), ..told(false) };
+    for (own, other, by_person, by_provider) in [("a", "b", true, true), ("a", "a", false, false), ("", "", false, true)] {
+        let mut open = Dispute { provider_dispute_id: own.into(), ..opened(false) };
+        assert!(!open.is_followed_by(&says(other)), "it is not decided");
+        let mut lost = open.clone();
+        lost.decide(Outcome::Lost, Decider::Provider, NOW).unwrap();
+        assert!(!lost.is_followed_by(&says(other)), "nothing of the charge is left");
+        open.decide(Outcome::Won, Decider::Person("Proof".into()), NOW).unwrap();
+        assert_eq!(open.is_followed_by(&says(other)), by_person, "{own} {other}");
+        open.decide(Outcome::Won, Decider::Provider, NOW).unwrap();
+        assert_eq!(open.is_followed_by(&says(other)), by_provider, "{own} {other}");
+    }
 }

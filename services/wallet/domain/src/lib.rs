@@ -9,6 +9,7 @@
 
 pub mod chargeback;
 pub mod customer;
+pub mod debt;
 pub mod dispute;
 pub mod error;
 pub mod expiry_notice;
@@ -40,6 +41,7 @@ pub mod usage;
 pub mod wallet;
 
 pub use customer::Customer;
+pub use debt::Debt;
 pub use dispute::{Dispute, DisputeState};
 pub use fee::{Fee, RecurringFee};
 pub use hold::{Hold, HoldState};

@@ -37,14 +37,15 @@ const PRICED: char = '\u{1f}';
 /// Characters of the text of a label.
 const MOST_TEXT: usize = 150;
 
-/// The label under which a transfer accrues: a product with its price, or the words of a fee or debit. What settles a debt has none.
+/// The label under which a transfer accrues: a product with its price, or the words of a fee or debit, also where credit pays it
+/// later. What a return left owing has none.
 #[must_use]
 pub fn label(kind: TransferKind, description: &str, unit_price: Option<Money>) -> Option<String> {
     let text = || description.chars().take(MOST_TEXT).collect::<String>();
     Some(match (kind, unit_price) {
         (TransferKind::Usage, Some(price)) => format!("{}{PRICED}{}", text(), price.amount().normalize()),
-        (TransferKind::Usage | TransferKind::Fee | TransferKind::Debit | TransferKind::Capture, _) => text(),
-        (TransferKind::OwedSettlement | TransferKind::ReturnSettlement, _) => String::new(),
+        (TransferKind::Usage | TransferKind::Fee | TransferKind::Debit | TransferKind::Capture | TransferKind::OwedSettlement, _) => text(),
+        (TransferKind::ReturnSettlement, _) => String::new(),
         _ => return None,
     })
 }
@@ -205,6 +206,7 @@ fn give_rounding(wallet: &mut Wallet, ids: &mut IdSource, amount: Money, closed:
     }
     let mut side = None;
     if wallet.overdraft.is_none() && wallet.owed.minus(wallet.owed_back)?.minus(wallet.owed_undone)?.compare(amount)?.is_ge() {
+        wallet.pay_debts(wallet.owed_for_use()?, amount)?;
         wallet.owed = wallet.owed.minus(amount)?;
         side = Some((Account::CustomerCredit, None, amount));
     } else {

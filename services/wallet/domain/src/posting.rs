@@ -4,6 +4,7 @@ use crate::{
     error::insufficient_funds,
     ledger::{Account, Transfer, TransferKind},
     lot::{Lot, TaxKind},
+    month,
     wallet::Wallet,
 };
 use chrono::{DateTime, Utc};
@@ -88,7 +89,9 @@ pub(crate) fn post_taken(
     }
     let earned = [(Account::Revenue, None, revenue), (Account::InvoiceSettlement, None, settlement)];
     sides.extend(earned.into_iter().filter(|(_, _, amount)| !amount.is_zero()));
+    let label = month::label(debit.kind, &debit.description, None).unwrap_or_default();
     let transfer = wallet.post(ids, debit.kind, sides, debit.description, now)?;
+    wallet.add_debt(label, owed);
     Ok(Posting {
         transfer,
         amount: debit.amount,

@@ -74,6 +74,8 @@ pub struct Taken {
     pub sequence: i64,
     /// When it was recorded, which decides its month.
     pub recorded_at: DateTime<Utc>,
+    /// The label under which it accrued.
+    pub label: String,
     /// Whether an invoice bills it, since its month is closed: that invoice's credit note gives it back.
     pub billed: bool,
 }
@@ -106,8 +108,6 @@ pub struct Original {
     pub unpaid: Money,
     /// Whether what it left owing accrued to a postpaid agreement.
     pub postpaid: bool,
-    /// The label under which it accrues.
-    pub label: String,
     /// The use, where it is one.
     pub used: Option<UseOf>,
     /// When it took effect.
@@ -281,7 +281,7 @@ impl Given<'_> {
                 continue;
             }
             let missing = match &taken.lot {
-                Some(lot) => self.restore_lot(taken, lot, part, &original.label).map(|()| Money::zero(part.currency()))?,
+                Some(lot) => self.restore_lot(taken, lot, part).map(|()| Money::zero(part.currency()))?,
                 None => self.lower_debt(original, taken, part)?,
             };
             amount = amount.minus(part)?.plus(missing)?;
@@ -299,8 +299,9 @@ impl Given<'_> {
             self.sides.push((Account::CustomerCredit, None, lowers));
             self.parts.push(Part { taken_by: taken.by, from: None, to: None, amount: lowers });
             if original.postpaid {
-                self.lower(Funding::Postpaid, &original.label, taken, lowers);
+                self.lower(Funding::Postpaid, taken, lowers);
             }
+            self.wallet.lower_debt(taken.sequence, lowers)?;
         }
         let mut rest = part.minus(lowers)?;
         for settled in original.settled.iter().rev().filter(|settled| !settled.billed) {
@@ -309,17 +310,17 @@ impl Given<'_> {
             if again.is_positive() {
                 rest = rest.minus(again)?;
                 // Two parts: the settlement's, so that its credit returns once, and the original's, so that it is not owed again.
-                self.restore_lot(settled, lot, again, "")?;
+                self.restore_lot(settled, lot, again)?;
                 self.parts.push(Part { taken_by: taken.by, from: None, to: None, amount: again });
             }
         }
         Ok(rest)
     }
 
-    fn restore_lot(&mut self, taken: &Taken, lot: &Lot, part: Money, label: &str) -> Result<(), Refusal> {
+    fn restore_lot(&mut self, taken: &Taken, lot: &Lot, part: Money) -> Result<(), Refusal> {
         if lot.tax_kind == Some(TaxKind::Deposit) {
             self.settlement = self.settlement.plus(part)?;
-            self.lower(Funding::Deposit, label, taken, part);
+            self.lower(Funding::Deposit, taken, part);
         } else {
             self.revenue = self.revenue.plus(part)?;
         }
@@ -329,8 +330,8 @@ impl Given<'_> {
         Ok(())
     }
 
-    fn lower(&mut self, funding: Funding, label: &str, taken: &Taken, amount: Money) {
-        self.lowered.push(Lowered { funding, label: label.to_owned(), amount, recorded_at: taken.recorded_at });
+    fn lower(&mut self, funding: Funding, taken: &Taken, amount: Money) {
+        self.lowered.push(Lowered { funding, label: taken.label.clone(), amount, recorded_at: taken.recorded_at });
     }
 }
 

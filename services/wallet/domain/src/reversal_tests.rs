@@ -44,7 +44,11 @@ fn add(wallet: &mut Wallet, ids: &mut IdSource, micros: i64, kind: Option<TaxKin
 }
 
 fn take(wallet: &mut Wallet, ids: &mut IdSource, micros: i64) -> Posting {
-    let debit = Debit { amount: usd(micros), kind: TransferKind::Fee, into_negative: true, description: "number".into() };
+    take_for(wallet, ids, micros, "number")
+}
+
+fn take_for(wallet: &mut Wallet, ids: &mut IdSource, micros: i64, description: &str) -> Posting {
+    let debit = Debit { amount: usd(micros), kind: TransferKind::Fee, into_negative: true, description: description.into() };
     posting::debit(wallet, ids, debit, NOW).unwrap()
 }
 
@@ -63,6 +67,7 @@ fn original(
             left: usd(-entry.amount.micros() - reversed.get(&(transfer.id, entry.lot)).copied().unwrap_or_default()),
             sequence: entry.running.unwrap().sequence,
             recorded_at: transfer.recorded_at,
+            label: crate::month::label(transfer.kind, &transfer.description, None).unwrap(),
             billed: false,
         })
         .collect::<Vec<_>>()
@@ -90,7 +95,6 @@ fn original(
         settled,
         unpaid: if postpaid { usd(left) } else { debt.unpaid },
         postpaid,
-        label: "number".into(),
         used: None,
         effective_at: NOW,
     }
@@ -180,8 +184,8 @@ fn pay(owed: &mut Queue, free: &mut Queue, paid: &mut BTreeMap<(usize, usize), i
 }
 
 proptest! {
-    /// Whoever's debt is reversed, the credit goes back that had paid it: fees and credit in any order, reversed in any order, leave
-    /// each lot with its own.
+    /// Whoever's debt is reversed, the credit goes back that had paid it, off the line of its fee: fees and credit in any order,
+    /// reversed in any order, leave each lot with its own, and nothing to bill.
     #[test]
     fn each_debt_gives_back_what_had_paid_it(steps in prop::collection::vec((prop::bool::ANY, 1_i64..50), 1..14), kind in 0_usize..3, first: prop::sample::Index) {
         let (mut wallet, mut ids) = (wallet(), ids());
@@ -192,7 +196,8 @@ proptest! {
         for (is_fee, micros) in steps {
             if is_fee {
                 owed.push((fees.len(), micros));
-                fees.push(take(&mut wallet, &mut ids, micros));
+                let description = format!("number {}", fees.len());
+                fees.push(take_for(&mut wallet, &mut ids, micros, &description));
             } else {
                 add(&mut wallet, &mut ids, micros, [None, Some(TaxKind::Deposit), Some(TaxKind::TaxedSale)][kind], None);
                 lots.push(wallet.lots.iter().map(|lot| (lot.sequence, lot.id)).max().unwrap().1);
@@ -201,12 +206,21 @@ proptest! {
             pay(&mut owed, &mut free, &mut paid);
         }
         let known = wallet.clone();
+        let mut billed = accruals(&wallet);
+        let owed_by_label: i64 = wallet.debts.iter().map(|debt| debt.left.micros()).sum();
+        prop_assert_eq!(usd(owed_by_label), wallet.owed);
         let first = if fees.is_empty() { 0 } else { first.index(fees.len()) };
         let mut reversed = BTreeMap::new();
         for at in (first..fees.len()).chain(0..first) {
             let whole = original(&wallet, &known, &fees[at], &reversed);
-            let (reversal, _) = reverse(&mut wallet, &mut ids, &whole, order(None), NOW).unwrap();
+            let posted = wallet.transfers.len();
+            let (reversal, lowered) = reverse(&mut wallet, &mut ids, &whole, order(None), NOW).unwrap();
             prop_assert_eq!(reversal.amount, fees[at].amount);
+            prop_assert!(lowered.iter().all(|own| own.label == format!("number {at}")), "its own line is lowered: {:?}", lowered);
+            lower(&mut billed, lowered);
+            for (funding, label, amount) in wallet.transfers[posted..].iter().flat_map(|own| accrued(&wallet, own).unwrap()) {
+                *billed.entry((funding, label)).or_default() += amount.micros();
+            }
             let mut back: BTreeMap<(usize, usize), i64> = BTreeMap::new();
             for part in &reversal.parts {
                 *reversed.entry((part.taken_by, part.from)).or_insert(0) += part.amount.micros();
@@ -220,6 +234,7 @@ proptest! {
                 prop_assert_eq!(back, own);
             }
         }
+        prop_assert!(billed.is_empty() && wallet.debts.is_empty(), "{:?}", billed);
         prop_assert!(wallet.owed.is_zero() && wallet.lots.iter().all(|lot| lot.remaining == lot.amount), "each lot has its own again");
     }
 }

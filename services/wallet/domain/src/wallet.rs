@@ -2,6 +2,7 @@
 
 use crate::{
     Customer,
+    debt::Debt,
     ledger::{Account, Entry, Running, Transfer, TransferKind},
     lot::{Lot, LotKind, TaxKind},
 };
@@ -32,6 +33,8 @@ pub struct Wallet {
     /// The part of the debt that came of transfers that were taken back. Credit pays it first; an auto-recharge neither begins because
     /// of it nor pays it.
     pub owed_undone: Money,
+    /// What makes up what is owed for use, the oldest first.
+    pub debts: Vec<Debt>,
     /// The live lots, in debit order.
     pub lots: Vec<Lot>,
     /// How far below zero it may go: the limit of its active postpaid agreement.
@@ -112,6 +115,7 @@ impl Wallet {
             owed: zero,
             owed_back: zero,
             owed_undone: zero,
+            debts: Vec::new(),
             lots: Vec::new(),
             overdraft: None,
             closes: None,
@@ -195,12 +199,12 @@ impl Wallet {
         self.lots.insert(index, lot);
     }
 
-    /// Pays the debt from a lot that is new or free again: first the part that chargebacks caused, then usage. Usage that a
-    /// deposit pays belongs to the invoice that taxes it, like any usage that a deposit pays. Usage of an agreement is not
+    /// Pays the debt from a lot that is new or free again: first the part that chargebacks caused, then usage, by transfers that say
+    /// what had left it. Usage that a deposit pays belongs to the invoice that taxes it, like any usage that a deposit pays. Usage of an agreement is not
     /// paid here, because it is invoiced. Credit of a recharge does not pay what transfers that were taken back left owing.
     pub(crate) fn settle_owed(&mut self, ids: &mut IdSource, lot: Id<Lot>, by: Payer, now: DateTime<Utc>) -> Result<(), Refusal> {
         let Some(payer) = self.lots.iter().find(|candidate| candidate.id == lot && candidate.in_force(now)) else { return Ok(()) };
-        let free = payer.unpinned()?;
+        let (free, stands) = (payer.unpinned()?, self.owed_for_use()?);
         let tax = if payer.tax_kind == Some(TaxKind::Deposit) { UsageTax::OnInvoice } else { UsageTax::Settled };
         let undone = if by == Payer::Free { Money::zero(self.currency) } else { self.owed_undone };
         let undone_back = undone.min(self.owed_back)?;
@@ -208,14 +212,16 @@ impl Wallet {
         self.owed_back = self.owed_back.minus(back)?;
         // What returns left beside that: credit that they had taken was taxed already, and what it had paid is taxed again.
         let returned = self.owed_undone.minus(self.owed_undone.min(self.owed_back.plus(back)?)?)?;
-        self.pay_owed(ids, lot, (TransferKind::ReturnSettlement, back), UsageTax::Settled, now)?;
+        self.pay_owed(ids, lot, (TransferKind::ReturnSettlement, back, String::new()), UsageTax::Settled, now)?;
         let mut paid = back;
         if self.overdraft.is_none() {
             let undone_used = undone.minus(undone_back)?;
             let used = self.owed.minus(self.owed_back)?.minus(undone_used)?.min(free.minus(back)?)?;
             let returned = if by == Payer::Free { returned.min(used)? } else { Money::zero(self.currency) };
-            self.pay_owed(ids, lot, (TransferKind::ReturnSettlement, returned), tax, now)?;
-            self.pay_owed(ids, lot, (TransferKind::OwedSettlement, used.minus(returned)?), tax, now)?;
+            self.pay_owed(ids, lot, (TransferKind::ReturnSettlement, returned, String::new()), tax, now)?;
+            for (label, part) in self.pay_debts(stands, used.minus(returned)?)? {
+                self.pay_owed(ids, lot, (TransferKind::OwedSettlement, part, label), tax, now)?;
+            }
             paid = paid.plus(used)?;
         }
         if by == Payer::Free {
@@ -228,7 +234,7 @@ impl Wallet {
         &mut self,
         ids: &mut IdSource,
         lot: Id<Lot>,
-        (kind, part): (TransferKind, Money),
+        (kind, part, description): (TransferKind, Money, String),
         tax: UsageTax,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
@@ -239,7 +245,7 @@ impl Wallet {
         if tax == UsageTax::OnInvoice {
             sides.extend([(Account::Revenue, None, part.negated()), (Account::InvoiceSettlement, None, part)]);
         }
-        self.post(ids, kind, sides, String::new(), now)?;
+        self.post(ids, kind, sides, description, now)?;
         Ok(())
     }
 

@@ -125,6 +125,7 @@ pub fn dispute(tenant: &TenantId, dispute: &Dispute) -> pb::Dispute {
         create_time: Some(timestamp(dispute.created_at)),
         update_time: Some(timestamp(dispute.updated_at)),
         end_time: dispute.ended_at.map(timestamp),
+        refunds_credited: Some(money(dispute.unmoved)),
     }
 }
 

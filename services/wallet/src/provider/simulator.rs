@@ -42,6 +42,8 @@ struct RefundMessage {
 
 #[derive(Debug, Deserialize)]
 struct DisputeMessage {
+    #[serde(default)]
+    id: String,
     amount: String,
     currency: String,
     reason: String,
@@ -121,6 +123,7 @@ fn told(message: DisputeMessage) -> Result<ProviderDispute, Unknown> {
         other => return Err(Unknown(format!("a dispute that is {other:?}"))),
     };
     Ok(ProviderDispute {
+        id: message.id,
         amount: Money::parse(currency, &message.amount).map_err(|error| Unknown(error.to_string()))?,
         reason: message.reason,
         evidence_due: message.evidence_due.parse().ok(),

@@ -1,7 +1,7 @@
 //! The changes that decisions made to wallets, as rows of all tables concerned.
 
 use super::{
-    RequestsByTransfer, accruals, entries, lots, transfers,
+    RequestsByTransfer, accruals, debts, entries, lots, transfers,
     wallets::{Locked, row},
 };
 use payterms_chassis::{
@@ -29,12 +29,13 @@ const CHANGING: [rows::Column; 13] = [
     ("closes", Kind::MaybeText),
 ];
 
-/// Rows of wallets, lots, transfers with their entries, and accruals.
+/// Rows of wallets, lots, debts, transfers with their entries, and accruals.
 #[derive(Debug)]
 pub struct Changes {
     wallets: Rows<13>,
     new_lots: Rows<14>,
     lots: Rows<5>,
+    debts: debts::Changed,
     transfers: Rows<11>,
     entries: Rows<13>,
     accruals: Rows<8>,
@@ -48,6 +49,7 @@ impl Changes {
     pub fn of(tenant: &TenantId, changed: &mut [Locked], sums: &accruals::Sums, requests: &RequestsByTransfer) -> Result<Self, AppError> {
         let with_lots: Vec<_> = changed.iter().map(|locked| (&locked.wallet, locked.before.lots.as_slice())).collect();
         let (new_lots, lots) = lots::rows(tenant, &with_lots);
+        let debts = debts::Changed::of(tenant, changed);
         let (mut wallets, mut posted) = (Rows::new(CHANGING), Vec::new());
         for locked in changed.iter_mut().filter(|locked| locked.wallet != locked.before) {
             let wallet = &mut locked.wallet;
@@ -64,6 +66,7 @@ impl Changes {
             wallets,
             new_lots,
             lots,
+            debts,
             transfers: transfers::rows(tenant, &posted, requests)?,
             entries: entries::rows(tenant, &posted),
             accruals: accruals::rows(tenant, sums),
@@ -83,6 +86,7 @@ impl Changes {
         if written != expected {
             return Err(AppError::Fault(format!("{written} rows of wallets and lots are there of {expected} that changed")));
         }
+        self.debts.save(conn, &tx.call().tenant).await?;
         self.transfers.insert(conn, "transfers", "").await?;
         self.entries.insert(conn, "entries", "").await?;
         Ok(())
@@ -90,7 +94,7 @@ impl Changes {
 
     /// The changes as input of the procedure `post_single_call`; `None` if there are changes that it does not save.
     pub fn single_call_input(self, tenant: &TenantId, before: &Wallet) -> Result<Option<Map<String, Value>>, AppError> {
-        if !self.new_lots.is_empty() {
+        if !self.new_lots.is_empty() || !self.debts.is_empty() {
             return Ok(None);
         }
         let wallet = serde_json::to_value(row(tenant, before)).map_err(|error| AppError::Fault(error.to_string()))?;

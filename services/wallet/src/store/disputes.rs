@@ -13,7 +13,7 @@ use payterms_wallet_domain::{
     chargeback::{LotParts, TakenBack},
     dispute::{Disputed, Outcome},
 };
-use sea_orm::{ActiveValue::Set, IntoSimpleExpr, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, IntoSimpleExpr, QueryOrder, entity::prelude::*, sea_query::OnConflict};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "disputes")]
@@ -47,6 +47,8 @@ pub struct Model {
     updated_at: ChronoDateTimeUtc,
     ended_at: Option<ChronoDateTimeUtc>,
     lots: String,
+    provider_dispute_id: String,
+    unmoved: i64,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -95,7 +97,9 @@ fn dispute(row: Model) -> Result<Dispute, AppError> {
         told: [Outcome::Won, Outcome::Lost].into_iter().find(|outcome| outcome.name() == row.told),
         provider_reason: row.reason,
         explanation: row.note,
+        unmoved: money(&row.currency, row.unmoved)?,
         provider_charge_id: row.provider_charge_id,
+        provider_dispute_id: row.provider_dispute_id,
         created_at: row.created_at,
         updated_at: row.updated_at,
         ended_at: row.ended_at,
@@ -115,10 +119,10 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
     query.all(conn).await?.into_iter().map(dispute).collect()
 }
 
-/// The dispute of the charge with this id at the provider.
+/// The last dispute of the charge with this id at the provider.
 pub async fn at_provider<C: ConnectionTrait>(conn: &C, tenant: &TenantId, charge_id: &str) -> Result<Option<Dispute>, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ProviderChargeId.eq(charge_id));
-    query.one(conn).await?.map(dispute).transpose()
+    query.order_by_desc(Column::CreatedAt).order_by_desc(Column::Id).one(conn).await?.map(dispute).transpose()
 }
 
 /// A page of disputes of a customer, or of all.
@@ -187,6 +191,8 @@ pub async fn save(tx: &WriteTx, dispute: &Dispute) -> Result<(), AppError> {
         updated_at: Set(dispute.updated_at),
         ended_at: Set(dispute.ended_at),
         lots: Set(lots_text(dispute)?),
+        provider_dispute_id: Set(dispute.provider_dispute_id.clone()),
+        unmoved: Set(micros(dispute.unmoved)),
     };
     let changing = [
         Column::State,
@@ -198,6 +204,7 @@ pub async fn save(tx: &WriteTx, dispute: &Dispute) -> Result<(), AppError> {
         Column::UpdatedAt,
         Column::EndedAt,
         Column::Lots,
+        Column::Unmoved,
     ];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;

@@ -58,6 +58,7 @@ impl LotCache {
         lots.retain(|lot| lot.remaining.is_positive());
         lots.sort_by(Lot::debit_order);
         wallet.transfers.clear();
+        wallet.debts.clear();
         self.0.insert((tenant.clone(), wallet.id.uuid()), Cached { row: wallet, lots, single_call }, DateTime::<Utc>::MAX_UTC);
     }
 }

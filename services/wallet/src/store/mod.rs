@@ -7,6 +7,7 @@ pub mod changes;
 pub mod charges;
 pub mod closed_use;
 pub mod customers;
+mod debts;
 pub mod disputes;
 pub mod entries;
 pub mod expiry_notices;

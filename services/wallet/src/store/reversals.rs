@@ -99,21 +99,23 @@ const TAKEN: &str = "e.transfer_id, e.lot_id, e.amount, e.currency, e.sequence, 
                      FROM reversal_parts p WHERE p.tenant = e.tenant AND p.taken_by = e.transfer_id AND (p.from_lot_id = e.lot_id \
                      OR (p.from_lot_id IS NULL AND e.lot_id IS NULL))), 0) AS bigint) AS reversed";
 
-/// What a transfer took, in the order of consumption, less what reversals gave back of it; with the amount that it took at first.
+/// What a transfer that accrues under a label took, in the order of consumption, less what reversals gave back of it; with the amount that it took at first.
 pub async fn taken_by<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     transfer: Id<Transfer>,
+    label: &str,
 ) -> Result<(Vec<Taken>, Option<Money>), AppError> {
     let select =
         format!("SELECT {TAKEN} FROM entries e WHERE e.tenant = $1 AND e.transfer_id = $2 AND e.sequence IS NOT NULL ORDER BY e.line");
     let rows = sql::all(conn, &select, vec![tenant.as_str().into(), transfer.uuid().into()]).await?;
+    let labels = vec![label.to_owned(); rows.len()];
     let mut whole: Option<Money> = None;
     for row in &rows {
         let part = money(&row.try_get::<String>("", "currency")?, row.try_get::<i64>("", "amount")?)?.negated();
         whole = Some(whole.map_or(Ok(part), |sum| sum.plus(part))?);
     }
-    Ok((taken(conn, tenant, rows).await?, whole))
+    Ok((taken(conn, tenant, rows, labels).await?, whole))
 }
 
 /// The most payments of one debt that one reversal gives back.
@@ -149,7 +151,7 @@ pub async fn settled_of<C: ConnectionTrait>(
     debt: &DebtOf,
 ) -> Result<Vec<Taken>, AppError> {
     let select = format!(
-        "SELECT * FROM (SELECT e.transfer_id, e.lot_id, e.amount, e.currency, e.sequence, e.recorded_at, \
+        "SELECT * FROM (SELECT e.transfer_id, t.description, e.lot_id, e.amount, e.currency, e.sequence, e.recorded_at, \
          CAST(-e.amount - ({LEFT}) AS bigint) AS reversed, CAST(SUM({LEFT}) OVER (ORDER BY e.sequence DESC) AS bigint) AS down_to \
          FROM entries e JOIN transfers t ON t.tenant = e.tenant AND t.id = e.transfer_id WHERE e.tenant = $1 AND e.wallet_id = $2 \
          AND e.sequence > $3 AND e.sequence <= $4 AND e.lot_id IS NOT NULL AND t.kind = $5) AS paid \
@@ -168,17 +170,24 @@ pub async fn settled_of<C: ConnectionTrait>(
     ];
     let rows = sql::all(conn, &select, values).await?;
     let sums = rows.iter().map(|row| row.try_get::<i64>("", "down_to")).collect::<Result<Vec<_>, _>>()?;
-    let mut own = taken(conn, tenant, rows).await?;
+    // A payment of what is owed says what had left it; one from before that was kept says nothing, and accrued so.
+    let labels = rows.iter().map(|row| row.try_get("", "description")).collect::<Result<_, _>>()?;
+    let mut own = taken(conn, tenant, rows, labels).await?;
     for (taken, sum) in own.iter_mut().zip(sums) {
         taken.left = debt.part_of(taken.left, Money::from_micros(taken.left.currency(), sum))?;
     }
     Ok(own)
 }
 
-async fn taken<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<QueryResult>) -> Result<Vec<Taken>, AppError> {
+async fn taken<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    rows: Vec<QueryResult>,
+    labels: Vec<String>,
+) -> Result<Vec<Taken>, AppError> {
     let ids = rows.iter().map(|row| row.try_get::<Option<Uuid>>("", "lot_id")).collect::<Result<Vec<_>, _>>()?;
     let found: HashMap<Uuid, Lot> = lots::find_many(conn, tenant, ids.iter().flatten().copied()).await?;
-    let taken = |(row, lot): (&QueryResult, &Option<Uuid>)| {
+    let taken = |((row, lot), label): ((&QueryResult, &Option<Uuid>), String)| {
         let code: String = row.try_get("", "currency")?;
         let (amount, reversed) = (row.try_get::<i64>("", "amount")?, row.try_get::<i64>("", "reversed")?);
         let lot = match lot {
@@ -191,10 +200,11 @@ async fn taken<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<QueryR
             left: money(&code, amount)?.negated().minus(money(&code, reversed)?)?,
             sequence: row.try_get("", "sequence")?,
             recorded_at: row.try_get("", "recorded_at")?,
+            label,
             billed: false,
         })
     };
-    rows.iter().zip(&ids).map(taken).collect()
+    rows.iter().zip(&ids).zip(labels).map(taken).collect()
 }
 
 /// What reversals took back of transfers or metered uses.

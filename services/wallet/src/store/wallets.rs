@@ -1,6 +1,6 @@
 //! Table `wallets`, and the loading of whole wallets with their live lots, locked or not; `changes` saves them.
 
-use super::{currency, lot_cache::LotCache, lots, money, unknown};
+use super::{currency, debts, lot_cache::LotCache, lots, money, unknown};
 use payterms_chassis::{AppError, WriteTx, rows};
 use payterms_kernel::{Currency, Id, Money, TenantId};
 use payterms_wallet_domain::{Customer, Lot, Wallet};
@@ -119,7 +119,7 @@ pub(super) fn row(tenant: &TenantId, wallet: &Wallet) -> Model {
     }
 }
 
-/// Locks wallets and loads them with their live lots. They are locked in the order of their ids, so that no two transactions
+/// Locks wallets and loads them with their live lots and their debts. They are locked in the order of their ids, so that no two transactions
 /// wait for each other.
 pub async fn lock_many(tx: &WriteTx, ids: &[Id<Wallet>]) -> Result<Vec<Locked>, AppError> {
     lock_cached(tx, ids, None).await
@@ -144,11 +144,19 @@ pub async fn lock_cached(tx: &WriteTx, ids: &[Id<Wallet>], cache: Option<&LotCac
         wallets.push(wallet);
     }
     let mut live = lots::live_of(tx.conn(), tenant, &missing).await?;
-    let with_lots = |mut wallet: Wallet| {
+    let mut owing = Vec::new();
+    for wallet in &wallets {
+        if wallet.owed_for_use()?.is_positive() {
+            owing.push(wallet.id.uuid());
+        }
+    }
+    let mut debts = debts::of_wallets(tx.conn(), tenant, &owing).await?;
+    let whole = |mut wallet: Wallet| {
         wallet.lots.extend(live.remove(&wallet.id.uuid()).unwrap_or_default());
+        wallet.debts = debts.remove(&wallet.id).unwrap_or_default();
         Locked::new(wallet)
     };
-    Ok(wallets.into_iter().map(with_lots).collect())
+    Ok(wallets.into_iter().map(whole).collect())
 }
 
 /// Locks one wallet of a customer; `None` if there is no such wallet.

@@ -7,7 +7,7 @@ mod returns;
 mod state;
 
 pub use matching::{Automation, Evaluation, Named, evaluate};
-pub use numbers::{ANNOUNCED, announced_number, creditor_reference, numbers_in, refund_reference};
+pub use numbers::{ANNOUNCED, announced_number, creditor_reference, numbers_in, refund_reference, refund_references_in};
 pub use pay::Short;
 pub use returns::{Compared, MOST_CANDIDATES, RETURNED_WITHIN, Taking, find_original};
 pub use state::{Dismissal, LineState, SuggestReason};
@@ -17,6 +17,7 @@ use crate::{
     invoice::{Invoice, InvoiceState},
     payment::Payment,
     top_up::Bought,
+    transfer_refund::TransferRefund,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Id, IdSource, Money, Refusal, Violation};
@@ -109,6 +110,15 @@ pub struct TakenBack {
     pub bought: Option<Bought>,
 }
 
+/// A transfer back of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefundOfCustomer {
+    /// The transfer back.
+    pub refund: Id<TransferRefund>,
+    /// Whose credit it gave back.
+    pub customer: Id<Customer>,
+}
+
 /// A match that is being taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undo {
@@ -153,6 +163,8 @@ pub struct BankLine {
     pub returned_by: Option<Id<BankLine>>,
     /// The lines that this return may take back, while SUGGESTED.
     pub candidate_lines: Vec<Id<BankLine>>,
+    /// The transfer back of ours that came back by it, or that it may be.
+    pub refund: Option<RefundOfCustomer>,
     /// When it was taken in.
     pub created_at: DateTime<Utc>,
 }
@@ -178,6 +190,7 @@ impl BankLine {
             returned_line: None,
             returned_by: None,
             candidate_lines: Vec::new(),
+            refund: None,
             created_at: now,
         }
     }
@@ -278,6 +291,23 @@ impl BankLine {
         self.customer = Some(customer);
         self.pays.clear();
         Ok(())
+    }
+
+    /// A transfer back of ours came back by it, as its reference and amount show: its money is on account again. Where they do not show
+    /// it for certain, a person decides.
+    pub fn came_back(&mut self, refund: &TransferRefund, is_certain: bool) {
+        self.refund = Some(RefundOfCustomer { refund: refund.id, customer: refund.customer });
+        self.pays.clear();
+        if is_certain {
+            self.decide(LineState::Matched);
+            self.customer = Some(refund.customer);
+            // It can go back to the payer's account once more.
+            self.shown.payer_key.clone_from(&refund.account.key);
+        } else {
+            self.decide(LineState::Suggested);
+            self.customer = None;
+            self.reasons = vec![SuggestReason::TransferRefundReturned];
+        }
     }
 
     /// Says that it is no customer's payment.

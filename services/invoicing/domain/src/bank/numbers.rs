@@ -2,6 +2,7 @@
 //! (docs/domain/invoicing.md#bank-lines).
 
 use crate::number::{CORRECTIONS, INVOICES};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// What the number of an announced transfer begins with.
@@ -61,6 +62,18 @@ pub fn announced_number(payment: Uuid) -> String {
 #[must_use]
 pub fn refund_reference(refund: Uuid) -> String {
     creditor_reference(&number_of(REFUNDED, refund))
+}
+
+/// The references of transfers back that a text holds, with whatever separators.
+#[must_use]
+pub fn refund_references_in(text: &str) -> BTreeSet<String> {
+    let compact = plain_number(&text.to_ascii_uppercase());
+    let reference = |(at, _): (usize, &str)| {
+        let (check, number) = compact.get(at.saturating_add(2)..)?.split_at_checked(2)?;
+        let number = number.get(..REFUNDED.len().saturating_add(ANNOUNCED_DIGITS)).filter(|own| own.starts_with(REFUNDED))?;
+        (check == check_digits(number)).then(|| format!("RF{check}{number}"))
+    };
+    compact.match_indices("RF").filter_map(reference).collect()
 }
 
 fn number_of(prefix: &str, id: Uuid) -> String {

@@ -88,11 +88,13 @@ pub enum SuggestReason {
     SeveralOriginals,
     /// The line that a return fits cannot be taken back.
     OriginalNotReturnable,
+    /// It may be a transfer back of ours that came back.
+    TransferRefundReturned,
 }
 
 impl SuggestReason {
     /// All reasons.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::InvoiceNotOpen,
         Self::SeveralCustomers,
         Self::OtherPayer,
@@ -105,6 +107,7 @@ impl SuggestReason {
         Self::OriginalUnknown,
         Self::SeveralOriginals,
         Self::OriginalNotReturnable,
+        Self::TransferRefundReturned,
     ];
 
     /// The name of the reason, as in the contract.
@@ -123,6 +126,7 @@ impl SuggestReason {
             Self::OriginalUnknown => "ORIGINAL_UNKNOWN",
             Self::SeveralOriginals => "SEVERAL_ORIGINALS",
             Self::OriginalNotReturnable => "ORIGINAL_NOT_RETURNABLE",
+            Self::TransferRefundReturned => "TRANSFER_REFUND_RETURNED",
         }
     }
 }

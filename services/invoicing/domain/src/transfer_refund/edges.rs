@@ -8,12 +8,16 @@ use std::fmt::Write;
 pub enum RefundState {
     /// Its credit is being reserved.
     Reserving,
+    /// A second person is to confirm the account, which the bank did not name.
+    Confirming,
     /// The transfer is to be made.
     Pending,
     /// It was made, and is being booked.
     Sending,
     /// It was made.
     Sent,
+    /// The bank sent it back.
+    Returned,
     /// It is given up, and its credit is being freed.
     Cancelling,
     /// It was given up.
@@ -22,20 +26,22 @@ pub enum RefundState {
     Refused,
 }
 
-use RefundState::{Cancelled, Cancelling, Pending, Refused, Reserving, Sending, Sent};
+use RefundState::{Cancelled, Cancelling, Confirming, Pending, Refused, Reserving, Returned, Sending, Sent};
 
 impl RefundState {
     /// All states.
-    pub const ALL: [Self; 7] = [Reserving, Pending, Sending, Sent, Cancelling, Cancelled, Refused];
+    pub const ALL: [Self; 9] = [Reserving, Confirming, Pending, Sending, Sent, Returned, Cancelling, Cancelled, Refused];
 
     /// The name of the state, as in the contract.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Reserving => "RESERVING",
+            Confirming => "CONFIRMING",
             Pending => "PENDING",
             Sending => "SENDING",
             Sent => "SENT",
+            Returned => "RETURNED",
             Cancelling => "CANCELLING",
             Cancelled => "CANCELLED",
             Refused => "REFUSED",
@@ -54,12 +60,20 @@ impl RefundState {
 pub enum RefundVerb {
     /// The wallet has reserved its credit.
     Reserve,
+    /// It has, and the bank had named no account of the payer.
+    ReserveUnnamed,
+    /// A second person confirms the account.
+    Confirm,
     /// The wallet had none to reserve.
     Refuse,
     /// A person, or a bank's file, says that the transfer was made.
     Send,
     /// The wallet has booked it.
     Book,
+    /// The bank sent it back: a line shows it.
+    Return,
+    /// That line is taken back: it was something else.
+    Restore,
     /// A person gives it up.
     Cancel,
     /// The wallet has freed its credit.
@@ -67,11 +81,16 @@ pub enum RefundVerb {
 }
 
 /// All edges: the state, the verb, the next state.
-pub const EDGES: [(RefundState, RefundVerb, RefundState); 6] = [
+pub const EDGES: [(RefundState, RefundVerb, RefundState); 11] = [
     (Reserving, RefundVerb::Reserve, Pending),
+    (Reserving, RefundVerb::ReserveUnnamed, Confirming),
     (Reserving, RefundVerb::Refuse, Refused),
+    (Confirming, RefundVerb::Confirm, Pending),
+    (Confirming, RefundVerb::Cancel, Cancelling),
     (Pending, RefundVerb::Send, Sending),
     (Sending, RefundVerb::Book, Sent),
+    (Sent, RefundVerb::Return, Returned),
+    (Returned, RefundVerb::Restore, Sent),
     (Pending, RefundVerb::Cancel, Cancelling),
     (Cancelling, RefundVerb::Release, Cancelled),
 ];
@@ -81,9 +100,13 @@ impl RefundVerb {
     fn name(self) -> &'static str {
         match self {
             Self::Reserve => "RESERVE",
+            Self::ReserveUnnamed => "RESERVE_UNNAMED",
             Self::Refuse => "REFUSE",
+            Self::Confirm => "CONFIRM",
             Self::Send => "SEND",
             Self::Book => "BOOK",
+            Self::Return => "RETURN",
+            Self::Restore => "RESTORE",
             Self::Cancel => "CANCEL",
             Self::Release => "RELEASE",
         }
@@ -92,9 +115,10 @@ impl RefundVerb {
     /// The method by which a person applies it; none if only the suite does.
     fn method(self) -> Option<&'static str> {
         match self {
+            Self::Confirm => Some("ConfirmRefundAccount"),
             Self::Send => Some("MarkRefundSent"),
             Self::Cancel => Some("CancelRefund"),
-            Self::Reserve | Self::Refuse | Self::Book | Self::Release => None,
+            Self::Reserve | Self::ReserveUnnamed | Self::Refuse | Self::Book | Self::Return | Self::Restore | Self::Release => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Credit that had come by bank transfer goes back to the account that it came from: a transfer that a person makes at the bank
 //! (docs/domain/invoicing.md#transfer-refund).
 
+mod correct;
 pub mod edges;
 
 use crate::{
@@ -9,11 +10,10 @@ use crate::{
     customer::Customer,
     invoice::Invoice,
     payment::{Payment, PaymentState, Source},
-    tax::TaxAmount,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 pub use edges::{RefundState, RefundVerb};
-use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError, rounding};
+use payterms_kernel::{Id, IdSource, Kind, Money, Refusal, money::MoneyError, rounding};
 use uuid::Uuid;
 
 /// Why a credit note takes off what was transferred back.
@@ -72,6 +72,10 @@ pub struct TransferRefund {
     pub tax: Money,
     /// The account that it goes to.
     pub account: PayeeAccount,
+    /// How it is known that the account is the payer's, where the bank had named none.
+    pub account_evidence: String,
+    /// Who asked for it.
+    pub asked_by: String,
     /// What the transfer is marked with.
     pub reference: String,
     /// Why, in the words of who asked for it.
@@ -82,6 +86,10 @@ pub struct TransferRefund {
     pub sent_on: Option<NaiveDate>,
     /// The bank's reference.
     pub bank_reference: String,
+    /// The day on which it was recorded as sent, in the tenant's zone of then.
+    pub recorded_on: Option<NaiveDate>,
+    /// The line by which the bank sent it back, and the day on which that was recorded.
+    pub returned: Option<(Id<BankLine>, NaiveDate)>,
     /// What the flow is known by that ends it.
     pub ending: Option<Uuid>,
     /// The credit note that corrects the invoice of a top-up, and that invoice.
@@ -109,6 +117,10 @@ pub struct ToGoBack<'a> {
     pub credit: Money,
     /// The account that was entered.
     pub account: PayeeAccount,
+    /// How it is known that this is the payer's; empty where the bank named it.
+    pub account_evidence: String,
+    /// Who asks.
+    pub asked_by: String,
     /// Why.
     pub explanation: String,
     /// All transfers back of the payment before this one.
@@ -139,10 +151,15 @@ pub fn taken_back() -> Refusal {
     Refusal::precondition("BANK_LINE_STATE", message)
 }
 
-/// Refuses an account other than the one that the money came from.
-fn must_be_the_payers(line: &BankLine, account: &PayeeAccount) -> Result<(), Refusal> {
+/// Refuses an account other than the one that the money came from. Where the bank named none, a person must say how it is known, and
+/// a second one confirms that.
+fn must_be_the_payers(line: &BankLine, account: &PayeeAccount, evidence: &str) -> Result<(), Refusal> {
+    if line.shown.payer_key.is_empty() && !evidence.is_empty() {
+        return Ok(());
+    }
     if line.shown.payer_key.is_empty() {
-        let message = "The bank did not say from which account the money came, and it goes back only there. Leave it as credit: \
+        let message = "The bank did not say from which account the money came, and it goes back only there. Say in account_evidence how \
+                       you know the account, such as by a letter of the payer's bank: a second person confirms it. Or leave it as credit: \
                        ApplyCredit pays invoices with it.";
         return Err(Refusal::precondition("PAYER_ACCOUNT_UNKNOWN", message));
     }
@@ -161,7 +178,7 @@ fn came(payment: &Payment, from: Credit, earlier: &[TransferRefund]) -> Result<O
     }
     // What was sent has left what the payment had bought.
     let mut came = payment.bought.map_or((zero, zero), |bought| (bought.amount, bought.tax));
-    for own in earlier.iter().filter(|own| own.from == from && own.state == RefundState::Sent) {
+    for own in earlier.iter().filter(|own| own.from == from && matches!(own.state, RefundState::Sent | RefundState::Returned)) {
         came = (came.0.plus(own.amount()?)?, came.1.plus(own.tax)?);
     }
     Ok(came.0.is_positive().then_some(came))
@@ -174,7 +191,7 @@ fn came(payment: &Payment, from: Credit, earlier: &[TransferRefund]) -> Result<O
 /// `PAYMENT_PENDING`, `BANK_LINE_STATE`, `TRANSFER_CREDIT_REQUIRED`, `PAYER_ACCOUNT_UNKNOWN`, `PAYER_ACCOUNT_DIFFERS`.
 pub fn may_go_back(
     (payment, line): (&Payment, &BankLine),
-    (from, account): (Credit, &PayeeAccount),
+    (from, account, evidence): (Credit, &PayeeAccount, &str),
     earlier: &[TransferRefund],
 ) -> Result<(Money, Money), Refusal> {
     if payment.state == PaymentState::Processing {
@@ -182,7 +199,7 @@ pub fn may_go_back(
     }
     line.must_stand()?;
     let came = came(payment, from, earlier)?.ok_or_else(no_transfer_credit)?;
-    must_be_the_payers(line, account)?;
+    must_be_the_payers(line, account, evidence)?;
     Ok(came)
 }
 
@@ -201,8 +218,8 @@ impl TransferRefund {
     /// # Errors
     /// Those of [`may_go_back`], `CURRENCY_MISMATCH`, `REFUND_TOO_LARGE`.
     pub fn ask(ids: &mut IdSource, back: ToGoBack<'_>, now: DateTime<Utc>) -> Result<Self, Refusal> {
-        let ToGoBack { payment, line, from, credit, account, explanation, earlier } = back;
-        let (price, tax) = may_go_back((payment, line), (from, &account), earlier)?;
+        let ToGoBack { payment, line, from, credit, account, account_evidence, asked_by, explanation, earlier } = back;
+        let (price, tax) = may_go_back((payment, line), (from, &account, &account_evidence), earlier)?;
         let zero = Money::zero(payment.currency);
         let (mut so_far, mut tax_so_far) = (zero, zero);
         for own in earlier.iter().filter(|own| own.from == from && own.state.counts()) {
@@ -227,11 +244,15 @@ impl TransferRefund {
             credit,
             tax,
             account,
+            account_evidence: if line.shown.payer_key.is_empty() { account_evidence } else { String::new() },
+            asked_by,
             reference: refund_reference(id.uuid()),
             explanation,
             refusal: String::new(),
             sent_on: None,
             bank_reference: String::new(),
+            recorded_on: None,
+            returned: None,
             ending: None,
             note: None,
             ended_at: None,
@@ -255,8 +276,44 @@ impl TransferRefund {
     /// # Errors
     /// `TRANSFER_REFUND_STATE`.
     pub fn reserved(&mut self, refusal: Option<String>, now: DateTime<Utc>) -> Result<(), Refusal> {
-        self.go(if refusal.is_some() { RefundVerb::Refuse } else { RefundVerb::Reserve }, now)?;
+        let reserve = if self.account_evidence.is_empty() { RefundVerb::Reserve } else { RefundVerb::ReserveUnnamed };
+        self.go(if refusal.is_some() { RefundVerb::Refuse } else { reserve }, now)?;
         self.refusal = refusal.unwrap_or_default();
+        Ok(())
+    }
+
+    /// A second person confirms that the account is the payer's.
+    ///
+    /// # Errors
+    /// `TRANSFER_REFUND_STATE`, `SEPARATION_OF_DUTIES`.
+    pub fn confirm_account(&mut self, by: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let mut confirmed = self.clone();
+        confirmed.go(RefundVerb::Confirm, now)?;
+        if self.asked_by == by {
+            let message = "Nobody confirms an account that they have entered themselves. Ask a second person.";
+            return Err(Refusal::new(Kind::Denied, "SEPARATION_OF_DUTIES", message));
+        }
+        *self = confirmed;
+        Ok(())
+    }
+
+    /// The bank sent it back by a line: its money is credit on account again.
+    ///
+    /// # Errors
+    /// `TRANSFER_REFUND_STATE`.
+    pub fn came_back(&mut self, line: Id<BankLine>, (today, now): (NaiveDate, DateTime<Utc>)) -> Result<(), Refusal> {
+        self.go(RefundVerb::Return, now)?;
+        self.returned = Some((line, today));
+        Ok(())
+    }
+
+    /// The line by which it seemed to come back is taken back.
+    ///
+    /// # Errors
+    /// `TRANSFER_REFUND_STATE`.
+    pub fn did_not_come_back(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
+        self.go(RefundVerb::Restore, now)?;
+        self.returned = None;
         Ok(())
     }
 
@@ -284,9 +341,10 @@ impl TransferRefund {
     ///
     /// # Errors
     /// `TRANSFER_REFUND_STATE`.
-    pub fn ended(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn ended(&mut self, (today, now): (NaiveDate, DateTime<Utc>)) -> Result<(), Refusal> {
         self.go(if self.state == RefundState::Cancelling { RefundVerb::Release } else { RefundVerb::Book }, now)?;
         self.ended_at = Some(self.updated_at);
+        self.recorded_on = (self.state == RefundState::Sent).then_some(today);
         Ok(())
     }
 }
@@ -297,7 +355,7 @@ impl TransferRefund {
 /// `PAYMENT_REFUNDED`.
 pub fn must_not_go_back(refunds: &[TransferRefund]) -> Result<(), Refusal> {
     let Some(own) = refunds.iter().find(|own| own.state.counts()) else { return Ok(()) };
-    let message = if matches!(own.state, RefundState::Sent | RefundState::Sending) {
+    let message = if matches!(own.state, RefundState::Sent | RefundState::Sending | RefundState::Returned) {
         "A part of the payment was transferred back to its payer. What the line paid cannot be taken back whole any more."
     } else {
         "A part of the payment is to be transferred back to its payer. Cancel that with CancelRefund first, or mark it as sent."
@@ -310,57 +368,6 @@ fn share(tax: Money, part: Money, whole: Money) -> Result<Money, MoneyError> {
     let product = tax.amount().checked_mul(part.amount()).ok_or(MoneyError::Overflow)?;
     let exact = product.checked_div(whole.amount()).ok_or(MoneyError::Overflow)?;
     Money::new(tax.currency(), rounding::half_away(exact, tax.currency().exponent()))
-}
-
-impl Payment {
-    /// Bought credit went back to its payer: the payment has paid as much less of the invoice that had sold it, which a credit note
-    /// takes off. Returns the note's part of its rate.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
-    pub fn transferred_back(
-        &mut self,
-        refund: &TransferRefund,
-        order: &mut Invoice,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<TaxAmount>, Refusal> {
-        let (amount, effective_on) = (refund.amount()?, self.effective_day());
-        if let Some(bought) = &mut self.bought {
-            bought.amount = bought.amount.minus(amount)?;
-            bought.tax = bought.tax.minus(refund.tax)?;
-        }
-        self.bought = self.bought.filter(|bought| bought.amount.is_positive());
-        for own in self.allocations.iter_mut().filter(|own| own.invoice == order.id) {
-            own.paid = own.paid.minus(amount)?;
-            own.refunded = own.refunded.plus(amount)?;
-        }
-        for tender in self.tenders.iter_mut().filter(|tender| matches!(tender.source, Source::Transfer(_))) {
-            tender.refunded = tender.refunded.plus(amount)?;
-        }
-        self.touch(now);
-        order.undate_paid(effective_on, amount)?;
-        order.transferred_back(refund, now)
-    }
-}
-
-impl Invoice {
-    /// What it had sold went back: it is paid and credited by as much less and more. The tax is that of the refund.
-    fn transferred_back(&mut self, refund: &TransferRefund, now: DateTime<Utc>) -> Result<Vec<TaxAmount>, Refusal> {
-        let amount = refund.amount()?;
-        self.paid = self.paid.minus(amount)?;
-        self.credited = self.credited.plus(amount)?;
-        let mut note = Vec::with_capacity(1);
-        // The invoice of a top-up has one line, and so one rate.
-        if let Some(own) = self.amounts.taxes.first_mut() {
-            own.credited_net = own.credited_net.plus(refund.credit)?;
-            own.credited_tax = own.credited_tax.plus(refund.tax)?;
-            let zero = Money::zero(amount.currency());
-            note.push(TaxAmount { rate: own.rate.clone(), net: refund.credit, tax: refund.tax, credited_net: zero, credited_tax: zero });
-        }
-        self.settle_state()?;
-        self.touch(now);
-        Ok(note)
-    }
 }
 
 #[cfg(test)]

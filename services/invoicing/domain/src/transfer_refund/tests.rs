@@ -85,6 +85,8 @@ fn ask(
         from,
         credit: usd(cents),
         account: account(key),
+        account_evidence: String::new(),
+        asked_by: "ann".to_owned(),
         explanation: "Closed".to_owned(),
         earlier,
     };
@@ -94,7 +96,7 @@ fn ask(
 fn sent(refund: &mut TransferRefund) {
     refund.reserved(None, NOW).unwrap();
     refund.send(Uuid::max(), ("2026-06-05".parse().unwrap(), String::new()), NOW).unwrap();
-    refund.ended(NOW).unwrap();
+    refund.ended(("2026-06-05".parse().unwrap(), NOW)).unwrap();
 }
 
 #[test]
@@ -113,7 +115,10 @@ fn it_goes_along_its_edges_only() {
         assert_eq!(after(&|own| own.reserved(None, NOW).is_ok()), target(state, RefundVerb::Reserve));
         assert_eq!(after(&|own| own.reserved(Some("X".into()), NOW).is_ok()), target(state, RefundVerb::Refuse));
         let end = target(state, RefundVerb::Book).or(target(state, RefundVerb::Release));
-        assert_eq!(after(&|own| own.ended(NOW).is_ok()), end);
+        assert_eq!(after(&|own| own.ended((day, NOW)).is_ok()), end);
+        assert_eq!(after(&|own| own.confirm_account("bob", NOW).is_ok()), target(state, RefundVerb::Confirm));
+        assert_eq!(after(&|own| own.came_back(held.0.id, (day, NOW)).is_ok()), target(state, RefundVerb::Return));
+        assert_eq!(after(&|own| own.did_not_come_back(NOW).is_ok()), target(state, RefundVerb::Restore));
     }
     assert_eq!(allowed(RefundState::Pending), ["MarkRefundSent", "CancelRefund"]);
     assert!(allowed(RefundState::Sent).is_empty());

@@ -75,6 +75,11 @@ fn buyer() -> Customer {
 }
 
 fn sheet(language: Language) -> Sheet {
+    sheet_less(language, 20)
+}
+
+/// The sheet of an invoice with a discount of so many percent of the whole.
+fn sheet_less(language: Language, off: i64) -> Sheet {
     let line = |text: &str, price: &str, category: &str| Line::plain(text.into(), Decimal::ONE, eur(price), category.into());
     let percent = |percent: i64| Some(Discount { off: Off::Percent(Decimal::from(percent)), description: String::new() });
     let loyalty = Discount { off: Off::Amount(eur("1.50")), description: "Loyalty".into() };
@@ -86,7 +91,7 @@ fn sheet(language: Language) -> Sheet {
             line("Rebate", "-5", ""),
             Line { discount: Some(loyalty), ..line("Books", "31.50", "books") },
         ],
-        discount: percent(20),
+        discount: percent(off),
         supply_date: None,
         memo: String::new(),
         collect_automatically: false,
@@ -123,6 +128,16 @@ fn discounts_stand_below_their_lines_and_the_last_column_sums_to_the_net() {
     assert_eq!(french[1], ("Remise 10 %".to_owned(), "-2,00 EUR".to_owned()));
     assert_eq!(french[6], ("Remise 20 % (TVA 5,5 %)".to_owned(), "-6,00 EUR".to_owned()));
     assert!(print(&sheet(Language::French)).unwrap().starts_with(b"%PDF"));
+}
+
+#[test]
+fn an_invoice_over_nothing_names_no_day_by_which_it_is_due() {
+    let named = |off: i64| {
+        let facts = sheet_less(Language::English, off).facts.into_iter();
+        facts.filter(|(name, _)| !name.ends_with("date") || name == "Due date").map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(named(20), ["Due date", "Payment term", "Amount due", "Payment reference"]);
+    assert_eq!(named(100), ["Amount due"]);
 }
 
 #[test]

@@ -40,6 +40,11 @@ pub fn identify(
             let lines = lines(booking, (id, suspected), secret, now, make_id);
             // The parts of a batch after the first are no bookings of their own.
             taken.bookings.extend(lines.iter().skip(1).map(|line| StoredBooking::part(line.id, &line.shown)));
+            for (line, read) in lines.iter().zip(&booking.lines) {
+                if read.came_back.is_some_and(|came| came.is_named) {
+                    taken.named_refunds.insert(line.id);
+                }
+            }
             taken.lines.extend(lines);
         }
         for (at, booking) in bookings.iter().enumerate() {
@@ -66,6 +71,7 @@ fn lines(
         let id = if at == 0 { first } else { make_id() };
         let payer_key = account_hmac(secret, &read.payer_account);
         let mut line = BankLine::new(id, Shown { payer_key, ..read.shown.clone() }, now);
+        line.refund = read.came_back.map(|came| came.own);
         if let Some(known) = suspected {
             line.suspect(known);
         }

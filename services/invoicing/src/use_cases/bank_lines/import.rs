@@ -7,7 +7,10 @@ use crate::{
     commands::bank_lines::BankStatementFile,
     messages,
     store::{bank_bookings, bank_imports, bank_lines},
-    use_cases::transfer_refunds::pair::confirm_what_went_out,
+    use_cases::transfer_refunds::{
+        came_back::{decide_what_came_back, take_in_what_came_back},
+        pair::confirm_what_went_out,
+    },
 };
 use chrono::{DateTime, NaiveDate};
 use payterms_chassis::{Answer, AppError, Call};
@@ -32,9 +35,11 @@ pub async fn import_bank_statement(
         return Ok(answer);
     }
     let now = tx.now();
+    take_in_what_came_back(tx.conn(), &call.tenant, &mut read, &secret).await?;
     let mut known = bank_bookings::of_accounts(tx.conn(), &call.tenant, &read.statements).await?;
     let mut taken = identify(&read.statements, &mut known, &secret, now, &mut || tx.id());
     evaluate_lines(&tx, &mut taken.lines).await?;
+    decide_what_came_back(&mut tx, &mut taken).await?;
     bank_lines::save_many(tx.conn(), &call.tenant, &taken.lines).await?;
     bank_bookings::save_many(tx.conn(), &call.tenant, &taken.bookings).await?;
     // Once the lines of this file are stored: it may hold a credit and its return.
@@ -56,8 +61,10 @@ pub async fn describe_bank_statement(
     tenant: &TenantId,
     file: &BankStatementFile,
 ) -> Result<DescribeBankStatementResponse, AppError> {
-    let read = read_bank_file(&file.content, &file.reading, newest_day(app, tenant).await?)?;
+    let mut read = read_bank_file(&file.content, &file.reading, newest_day(app, tenant).await?)?;
     let conn = app.db.read(tenant).await?;
+    let secret = bank_imports::secret(&conn, tenant).await?.unwrap_or_default();
+    take_in_what_came_back(&conn, tenant, &mut read, &secret).await?;
     let mut known = bank_bookings::of_accounts(&conn, tenant, &read.statements).await?;
     let no_id = || Id::from_uuid(Uuid::nil());
     let taken = identify(&read.statements, &mut known, "", DateTime::UNIX_EPOCH, &mut { no_id });

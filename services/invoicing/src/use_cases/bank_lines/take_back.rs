@@ -5,7 +5,7 @@ use crate::{
     use_cases::{
         collections::schedule::schedule_collections, credit_notes::save::issue_credit_note, invoices::load::find_sides,
         mails::notices::mail_payment_taken_back, payments::save::publish_payment, statements::note_taken_back::note_taken_back,
-        top_ups::raise::raise_order,
+        top_ups::raise::raise_order, transfer_refunds::came_back::did_not_come_back,
     },
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
@@ -81,6 +81,7 @@ pub(super) fn consequences_from(tx: &WriteTx) -> (NaiveDate, DateTime<Utc>) {
 /// Publishes what is open again, schedules its collection, and tells the customer. What had bought credit is taken off its
 /// invoice, and a new one asks for it again.
 pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, undo: Undo) -> Result<(), AppError> {
+    did_not_come_back(tx, &held.line).await?;
     let Undo { taken, note } = undo;
     let ((from, instant), now, zone) = (consequences_from(tx), tx.now(), tx.time().zone);
     for invoice in &mut held.invoices {

@@ -24,7 +24,7 @@ use payterms_proto::{
 /// Begins a payment of what is payable of an owner's invoices.
 ///
 /// # Errors
-/// `INVOICE_BLOCKED` by another, `NOTHING_PAYABLE`, `DEBIT_NOTICE_REQUIRED`, `RESOURCE_NOT_FOUND`.
+/// `INVOICE_BLOCKED` by another, `NOTHING_PAYABLE`, `TRANSFER_ONLY`, `DEBIT_NOTICE_REQUIRED`, `RESOURCE_NOT_FOUND`.
 pub async fn collect_for_owner(app: &App, call: &Call, collect: &CollectForOwner) -> Result<Answer<CollectForOwnerResponse>, AppError> {
     if app.flows.knows(call).await? {
         let mut tx = app.db.begin_forward(call).await?;

@@ -19,16 +19,10 @@ use payterms_kernel::Id;
 /// Looks a number up; the subject is the customer.
 pub const JOB: &str = "check_tax_number";
 
-/// How many questions are asked at once: a register that hangs must not hold up all other work that falls due.
-pub const MOST_QUESTIONS: usize = 2;
-
-/// When a number is asked for that had to wait.
-const LATER: TimeDelta = TimeDelta::minutes(5);
-
 /// How often it is looked whether there is a register by now.
 const WITHOUT_REGISTER: TimeDelta = TimeDelta::days(7);
 
-/// Asks the register, outside of a transaction, then notes its answer. Whatever changes the number meanwhile schedules this job
+/// Asks the register, outside of a transaction, then notes its answer. The job has a lane of its own, since the register may hang. Whatever changes the number meanwhile schedules this job
 /// anew, so that an answer about another number is not taken.
 ///
 /// # Errors
@@ -40,13 +34,10 @@ pub async fn check_tax_number(app: &App, row: &DueRow) -> Result<(), AppError> {
     drop(conn);
     let number = found.as_ref().and_then(|(customer, tenant)| customer.number_to_ask_for(tenant));
     let requester = found.as_ref().and_then(|(_, tenant)| tenant.number_to_ask_with());
-    let permit = app.tax_questions.try_acquire();
     let answer = match (&app.tax_register, &number) {
-        (Some(register), Some(number)) if permit.is_ok() => Some(register.ask(number, requester.as_ref()).await),
+        (Some(register), Some(number)) => Some(register.ask(number, requester.as_ref()).await),
         _ => None,
     };
-    let asks_later = permit.is_err() && app.tax_register.is_some() && number.is_some();
-    drop(permit);
     let mut tx = app.db.begin_forward(&row.call("invoicing", id)).await?;
     let customer = customers::lock(tx.conn(), &row.tenant, Id::from_uuid(id)).await?;
     if !take(&tx, row).await? {
@@ -79,7 +70,6 @@ pub async fn check_tax_number(app: &App, row: &DueRow) -> Result<(), AppError> {
             publish_customers(&mut tx, std::slice::from_ref(&customer)).await?;
         }
         None if app.tax_register.is_none() && number.is_some() => schedule(&tx, JOB, &row.subject, now + WITHOUT_REGISTER).await?,
-        None if asks_later => schedule(&tx, JOB, &row.subject, now + LATER).await?,
         // Another number, or another rule, than the one that was asked for: nothing is known of it yet.
         None if is_answered => schedule_number_checks(&tx, &tenant, std::slice::from_ref(&customer)).await?,
         None => {}

@@ -11,7 +11,7 @@ use crate::{
         refunds::{drive, save::publish_refund},
     },
 };
-use payterms_chassis::{AppError, WriteTx, flow, names};
+use payterms_chassis::{AppError, WriteTx, flow, names, render::money_of};
 use payterms_invoicing_domain::{
     Invoice, InvoiceState, Payment, PaymentState,
     chargeback::Taken,
@@ -123,8 +123,9 @@ async fn win(
     }
     dispute.applied = Applied::Ended;
     let notice = told.notice(Notice::Won, charged, items(dispute, owned)?);
-    // What had been paid otherwise meanwhile is credit now, beside what the charge had bought.
-    let credit = refunds.iter().try_fold(notice.credit, |sum, refund| sum.plus(refund.amount))?;
+    // What had been paid otherwise meanwhile is credit now, beside what the charge had bought, and what refunds could not move meanwhile.
+    let unmoved = told.dispute.refunds_credited.as_ref().and_then(money_of).unwrap_or_else(|| Money::zero(told.amount.currency()));
+    let credit = refunds.iter().try_fold(notice.credit.plus(unmoved)?, |sum, refund| sum.plus(refund.amount))?;
     mail_dispute(tx, DisputeNotice { credit, ..notice }).await
 }
 

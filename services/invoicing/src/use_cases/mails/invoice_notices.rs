@@ -26,7 +26,7 @@ use serde_json::json;
 pub const JOB: &str = "mail_invoice";
 
 /// How long an invoice of the turn waits for the mail of the month.
-const WAITS_FOR_THE_MONTH: TimeDelta = TimeDelta::hours(2);
+pub const WAITS_FOR_THE_MONTH: TimeDelta = TimeDelta::hours(2);
 
 /// Whether the tenant's customers see their invoices.
 async fn are_shown(tx: &WriteTx) -> Result<bool, AppError> {

@@ -87,7 +87,7 @@ fn line(language: Language, invoice: &Invoice) -> Option<Value> {
         "reference": grouped(&creditor_reference(&issue.number)),
         "total": language.money(invoice.amounts.total),
         "state": invoice.state.name(),
-        "due_date": language.date(issue.due_date),
+        "due_date": if invoice.is_over_nothing() { String::new() } else { language.date(issue.due_date) },
         "open": open.map(|open| language.money(open)).unwrap_or_default(),
         "disputed": if invoice.disputed_by.is_empty() { "" } else { "true" },
     }))
@@ -112,7 +112,8 @@ fn disputed(language: Language, page: &StatementPage) -> Vec<Value> {
 fn back(language: Language, page: &StatementPage) -> Vec<Value> {
     let shown = page.given_back.iter().map(|own| {
         let date = language.date(own.on);
-        json!({ "note": own.note, "invoice": own.invoice, "date": date, "amount": language.money(own.amount) })
+        let what = if own.note.is_empty() { language.given_back(own) } else { String::new() };
+        json!({ "note": own.note, "invoice": own.invoice, "date": date, "amount": language.money(own.amount), "what": what })
     });
     shown.collect()
 }

@@ -27,7 +27,7 @@ use uuid::Uuid;
 pub const JOB: &str = "mail_month";
 
 /// How long the mail waits for the invoices of the turn.
-const WAITS_FOR_INVOICES: TimeDelta = TimeDelta::hours(1);
+pub const WAITS_FOR_INVOICES: TimeDelta = TimeDelta::hours(1);
 
 /// Schedules the mails to customers whose statements were just drawn up.
 pub async fn schedule_month_mails(

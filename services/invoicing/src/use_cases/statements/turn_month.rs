@@ -124,7 +124,8 @@ async fn draw_up_statements(
     let earlier = statements::of_month(tx.conn(), &tenant, customer, before).await?;
     let moved = receivables::moved(tx.conn(), &tenant, customer, (month, next)).await?;
     let owed = earlier.iter().filter(|own| !own.closing.is_zero()).map(Statement::currency);
-    let mut currencies: Vec<Currency> = moved.iter().map(|(own, _)| *own).chain(owed).collect();
+    let back = transfer_refunds::currencies_given_back(tx.conn(), &tenant, customer, (month, next)).await?;
+    let mut currencies: Vec<Currency> = moved.iter().map(|(own, _)| *own).chain(owed).chain(back).collect();
     currencies.sort_unstable_by_key(|own| own.code());
     currencies.dedup();
     let (now, zone) = (tx.now(), tx.time().zone);

@@ -3,25 +3,41 @@
 use crate::{
     app::App,
     store::invoices,
-    use_cases::{collections::collect, invoices::save::publish_invoice, metered_services::suspend, reminders, top_ups},
+    use_cases::{
+        collections::collect, invoices::save::publish_invoice, mails::invoice_notices, metered_services::suspend, reminders,
+        statements::mail_month, top_ups,
+    },
 };
+use chrono::TimeDelta;
 use payterms_chassis::{
     AppError, WriteTx,
     jobs::DueRow,
     names,
-    zones::{Move, move_rows, take_page},
+    zones::{Move, Page, move_rows, take_page},
 };
 use payterms_kernel::Id;
 use uuid::Uuid;
 
-/// The jobs whose rows fall due when a day begins.
-pub const JOBS: [&str; 4] = [collect::JOB, reminders::send::JOB, suspend::JOB, top_ups::lapse::JOB];
+/// The jobs whose rows fall due when a day begins, or so long after that.
+pub const JOBS: [&str; 6] = [collect::JOB, reminders::send::JOB, suspend::JOB, top_ups::lapse::JOB, mail_month::JOB, invoice_notices::JOB];
+
+/// How long after the beginning of its day a row of a job falls due: the mails of a month wait for its documents.
+fn after_midnight(job: &str) -> TimeDelta {
+    match job {
+        mail_month::JOB => mail_month::WAITS_FOR_INVOICES,
+        invoice_notices::JOB => invoice_notices::WAITS_FOR_THE_MONTH,
+        _ => TimeDelta::zero(),
+    }
+}
 
 /// Moves a page of rows.
 pub async fn follow_zone(app: &App, row: &DueRow) -> Result<(), AppError> {
     let mut tx = app.db.begin_forward(&row.call("invoicing", Uuid::nil())).await?;
     let Some(page) = take_page(&tx, row).await? else { return Ok(()) };
-    let moves = page.moves(tx.time().zone);
+    let after = after_midnight(&page.job);
+    let begins = page.rows.into_iter().map(|(subject, due)| (subject, due - after)).collect();
+    let page = Page { rows: begins, ..page };
+    let moves: Vec<Move> = page.moves(tx.time().zone).into_iter().map(|(subject, from, to)| (subject, from + after, to + after)).collect();
     if page.job == collect::JOB {
         move_collections(&mut tx, &moves).await?;
     }

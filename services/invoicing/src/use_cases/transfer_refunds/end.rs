@@ -67,7 +67,7 @@ pub async fn cancel_refund(app: &App, call: &Call, named: &TransferRefundRef) ->
     begin_ending(app, tx, call, (&refund, ending)).await
 }
 
-async fn lock_named(tx: &WriteTx, named: &TransferRefundRef) -> Result<TransferRefund, AppError> {
+pub(super) async fn lock_named(tx: &WriteTx, named: &TransferRefundRef) -> Result<TransferRefund, AppError> {
     let found = transfer_refunds::lock(tx.conn(), &named.tenant, named.refund).await?;
     Ok(found.filter(|own| own.customer == named.customer).ok_or_else(Refusal::not_found)?)
 }
@@ -133,8 +133,8 @@ async fn record_end(app: &App, lease: &Lease, found: &TransferRefund) -> Result<
     let mut held = lock_paid_line(&tx, found.line, None).await?;
     let mut refund = transfer_refunds::lock(tx.conn(), tenant, found.id).await?.ok_or_else(fault)?;
     flow::hold(&tx, lease).await?;
-    let now = tx.now();
-    refund.ended(now)?;
+    let (today, now) = (tx.today(), tx.now());
+    refund.ended((today, now))?;
     let mut number = String::new();
     if refund.state == RefundState::Sent && refund.from == Credit::TopUp {
         number = correct_order(&mut tx, &mut held, &mut refund).await?;

@@ -64,5 +64,5 @@ async fn confirm(tx: &mut WriteTx, own: &WentOut, refund: &mut TransferRefund) -
 }
 
 fn name(tenant: &TenantId, refund: &TransferRefund) -> String {
-    transfer_refund_name(tenant, refund)
+    transfer_refund_name(tenant, (refund.customer, refund.id))
 }

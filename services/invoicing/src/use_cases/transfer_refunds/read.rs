@@ -23,7 +23,8 @@ pub async fn get_transfer_refund(app: &App, named: &TransferRefundRef) -> Result
     if named.as_customer && are_invoices_hidden(&conn, &named.tenant).await? {
         return Err(Refusal::not_found().into());
     }
-    Ok(pb::GetTransferRefundResponse { transfer_refund: Some(messages::transfer_refund(&named.tenant, &own)?) })
+    let shown = if named.as_customer { messages::for_customer } else { messages::transfer_refund };
+    Ok(pb::GetTransferRefundResponse { transfer_refund: Some(shown(&named.tenant, &own)?) })
 }
 
 /// A page of refunds.
@@ -39,6 +40,7 @@ pub async fn list_transfer_refunds(app: &App, list: &ListOfCustomers) -> Result<
     }
     let mut found = transfer_refunds::list(&conn, tenant, list.customer, (listing, after)).await?;
     let next_page_token = app.pages.cut(&listing.page, &mut found, |own: &TransferRefund| transfer_refunds::position(own).to_string());
-    let transfer_refunds = found.iter().map(|own| messages::transfer_refund(tenant, own)).collect::<Result<_, _>>()?;
+    let shown = if list.as_customer { messages::for_customer } else { messages::transfer_refund };
+    let transfer_refunds = found.iter().map(|own| shown(tenant, own)).collect::<Result<_, _>>()?;
     Ok(pb::ListTransferRefundsResponse { transfer_refunds, next_page_token })
 }

@@ -63,10 +63,20 @@ pub async fn refund_transfer(app: &App, call: &Call, asked: &RefundTransfer) -> 
     let payment = held.payment.as_ref().filter(|own| own.id == asked.payment).ok_or_else(taken_back)?;
     let secret = bank_imports::secret(tx.conn(), tenant).await?.unwrap_or_default();
     let account = payee(&secret, &asked.account.0);
-    let goes = may_go_back((payment, &held.line), (asked.from, &account), &held.refunds);
+    let goes = may_go_back((payment, &held.line), (asked.from, &account, &asked.account_evidence), &held.refunds);
     name_payment(tenant, Some((payment.customer, payment.id)), goes)?;
-    let (now, explanation) = (tx.now(), asked.explanation.clone());
-    let back = ToGoBack { payment, line: &held.line, from: asked.from, credit: quoted?, account, explanation, earlier: &held.refunds };
+    let now = tx.now();
+    let back = ToGoBack {
+        payment,
+        line: &held.line,
+        from: asked.from,
+        credit: quoted?,
+        account,
+        account_evidence: asked.account_evidence.clone(),
+        asked_by: call.caller.subject.clone(),
+        explanation: asked.explanation.clone(),
+        earlier: &held.refunds,
+    };
     let refund = TransferRefund::ask(tx.ids(), back, now)?;
     must_be_within_limit(&tx, together(&held.refunds, &refund)?).await?;
     publish_transfer_refund(&mut tx, &refund).await?;

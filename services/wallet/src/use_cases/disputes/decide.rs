@@ -56,7 +56,7 @@ async fn decide_by_person<M: Message + Default>(
     let mut dispute = disputes::find(tx.conn(), &call.tenant, found.id).await?.ok_or_else(Refusal::not_found)?;
     let now = tx.now();
     let rendered = if dispute.decide(outcome, Decider::Person(command.explanation.clone()), now)? {
-        publish_decision(&mut tx, &mut locked, &dispute).await?
+        publish_decision(&mut tx, &mut locked, &mut dispute).await?
     } else {
         messages::disputes::dispute(&call.tenant, &dispute)
     };
@@ -81,7 +81,7 @@ pub(super) async fn decide_by_provider(app: &App, tenant: &TenantId, charge_id: 
     let (now, told_before) = (tx.now(), dispute.told);
     if dispute.decide(outcome, Decider::Provider, now)? {
         kill::point("dispute.before_decision");
-        publish_decision(&mut tx, &mut locked, &dispute).await?;
+        publish_decision(&mut tx, &mut locked, &mut dispute).await?;
     } else if dispute.told == told_before {
         return Ok(());
     } else {
@@ -105,7 +105,7 @@ async fn disputed_top_up(tx: &WriteTx, locked: &Locked, dispute: &Dispute) -> Re
 }
 
 /// Books a decision, and publishes all that it changes.
-async fn publish_decision(tx: &mut WriteTx, locked: &mut Locked, dispute: &Dispute) -> Result<pb::Dispute, AppError> {
+async fn publish_decision(tx: &mut WriteTx, locked: &mut Locked, dispute: &mut Dispute) -> Result<pb::Dispute, AppError> {
     let tenant = tx.call().tenant.clone();
     let mut saved = methods::lock(tx, dispute.customer).await?;
     let won = dispute.state == Outcome::Won.state();
@@ -113,8 +113,8 @@ async fn publish_decision(tx: &mut WriteTx, locked: &mut Locked, dispute: &Dispu
     if won {
         let lots = taken_from(tx, locked, dispute).await?;
         let restored = match dispute.disputed {
-            Disputed::TopUp(id) => give_top_up_back(tx, locked, (dispute, &lots), id).await?,
-            Disputed::Charge { charge, .. } => give_charge_back(tx, locked, (dispute, &lots), charge).await?,
+            Disputed::TopUp(id) => give_top_up_back(tx, locked, (&*dispute, &lots), id).await?,
+            Disputed::Charge { charge, .. } => give_charge_back(tx, locked, (&mut *dispute, &lots), charge).await?,
         };
         for lot in locked.wallet.lots.iter().filter(|lot| restored.contains(&lot.id)) {
             if let Some(expiry) = lot.expires_at {
@@ -181,7 +181,7 @@ async fn give_top_up_back(
 async fn give_charge_back(
     tx: &mut WriteTx,
     locked: &mut Locked,
-    (dispute, lots): (&Dispute, &[(Lot, Money)]),
+    (dispute, lots): (&mut Dispute, &[(Lot, Money)]),
     id: Id<Charge>,
 ) -> Result<Vec<Id<Lot>>, AppError> {
     let tenant = tx.call().tenant.clone();
@@ -193,6 +193,7 @@ async fn give_charge_back(
     let given = GivenBack { taken: dispute.taken, lots };
     let restored = dispute::won_charge(&mut charge, &mut locked.wallet, tx.ids(), (given, unmoved), expires_at, now)?;
     refunds::credit_unmoved(tx, charge.id).await?;
+    dispute.unmoved = unmoved;
     publish_charge(tx, &CustomerRef { tenant, customer: dispute.customer }, &charge).await?;
     Ok(restored)
 }

@@ -47,11 +47,11 @@ pub async fn follow_dispute(app: &App, tenant: &TenantId, provider: &str, charge
         Box::pin(decide_by_provider(app, tenant, charge_id, outcome)).await?;
         return Ok(followed);
     }
-    // It was opened before, or just now: otherwise the provider has opened another one after the first was decided.
+    // It was opened before, or just now: otherwise a person has decided it before the provider, whose own decision is still to come.
     let conn = app.db.read(tenant).await?;
     let known = disputes::at_provider(&conn, tenant, charge_id).await?;
     if known.is_some_and(|dispute| dispute.state != DisputeState::Open) {
-        tracing::warn!(charge = charge_id, "the provider says that a dispute is open that is decided here");
+        tracing::info!(charge = charge_id, "a person decided a dispute that is still open at the provider");
     }
     Ok(followed)
 }

@@ -32,6 +32,12 @@ use payterms_wallet_domain::{
 /// Days after which auto-recharge may charge again: the customer has been told of it by then.
 const NOTICE: Days = Days::new(2);
 
+/// Whether the dispute of which the provider tells is opened already. After one that was won it may be another one of the same charge.
+async fn is_known(tx: &WriteTx, charge_id: &str, told: &ProviderDispute) -> Result<bool, AppError> {
+    let last = disputes::at_provider(tx.conn(), &tx.call().tenant, charge_id).await?;
+    Ok(last.is_some_and(|last| !last.is_followed_by(told)))
+}
+
 /// Takes a top-up back. One that was taken back before stays as it is.
 pub(super) async fn open_of_top_up(
     app: &App,
@@ -43,7 +49,7 @@ pub(super) async fn open_of_top_up(
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(mut locked) = wallets::lock_many(&tx, &[top_up.wallet]).await?.pop() else { return Ok(Followed::TakenIn) };
     let Some(mut top_up) = top_ups::find(tx.conn(), tenant, top_up.id).await? else { return Ok(Followed::TakenIn) };
-    if disputes::at_provider(tx.conn(), tenant, &top_up.provider_charge_id).await?.is_some() {
+    if is_known(&tx, &top_up.provider_charge_id, told).await? {
         return Ok(Followed::TakenIn);
     }
     // What a refund under way gives back is known when it ends: only then it is known what is left to take.
@@ -79,7 +85,7 @@ pub(super) async fn open_of_charge(
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(mut locked) = wallets::lock_many(&tx, &[charge.wallet]).await?.pop() else { return Ok(Followed::TakenIn) };
     let Some(mut charge) = charges::find(tx.conn(), tenant, charge.id).await? else { return Ok(Followed::TakenIn) };
-    if disputes::at_provider(tx.conn(), tenant, &charge.provider_charge_id).await?.is_some() {
+    if is_known(&tx, &charge.provider_charge_id, told).await? {
         return Ok(Followed::TakenIn);
     }
     if charge.state == ChargeState::Processing {

@@ -49,22 +49,22 @@ pub(super) async fn load_original(tx: &WriteTx, locked: &mut Locked, id: Id<Tran
         return Err(not_a_transfer(tx, locked, id).await?);
     };
     must_be_reversible(head.kind)?;
-    let (mut taken, whole) = reversals::taken_by(conn, tenant, id).await?;
-    let amount = whole.unwrap_or_else(|| Money::zero(locked.wallet.currency));
     let used = if head.kind == TransferKind::Usage { use_of(tx, locked, (&head.description, id)).await? } else { None };
     let label = month::label(head.kind, &head.description, used.as_ref().map(|used| used.unit_price)).unwrap_or_default();
+    let (mut taken, whole) = reversals::taken_by(conn, tenant, id, &label).await?;
+    let amount = whole.unwrap_or_else(|| Money::zero(locked.wallet.currency));
     let debt = load_debt(tx, &locked.wallet, &taken).await?;
     let Debt { postpaid, unpaid, mut settled } = debt;
     let (by_agreement, by_lots): (Vec<_>, Vec<_>) = taken.iter_mut().partition(|taken| taken.lot.is_none());
-    let mut billed = mark_billed(tx, wallet, (Funding::Deposit, &label), by_lots).await?;
+    let mut billed = mark_billed(tx, wallet, Funding::Deposit, by_lots).await?;
     if postpaid {
-        billed = billed.or(mark_billed(tx, wallet, (Funding::Postpaid, &label), by_agreement).await?);
+        billed = billed.or(mark_billed(tx, wallet, Funding::Postpaid, by_agreement).await?);
     }
-    billed = billed.or(mark_billed(tx, wallet, (Funding::Deposit, ""), settled.iter_mut().collect()).await?);
+    billed = billed.or(mark_billed(tx, wallet, Funding::Deposit, settled.iter_mut().collect()).await?);
     let lots: Vec<Lot> = taken.iter().chain(&settled).filter_map(|taken| taken.lot.clone()).collect();
     locked.recall(lots);
     let original =
-        Original { transfer: id, kind: head.kind, amount, taken, settled, unpaid, postpaid, label, used, effective_at: head.effective_at };
+        Original { transfer: id, kind: head.kind, amount, taken, settled, unpaid, postpaid, used, effective_at: head.effective_at };
     Ok((original, billed))
 }
 
@@ -92,19 +92,14 @@ async fn load_debt(tx: &WriteTx, wallet: &Wallet, taken: &[Taken]) -> Result<Deb
 }
 
 /// Marks what an invoice bills, since a closing of its month went over it; returns the first of these closings.
-async fn mark_billed(
-    tx: &WriteTx,
-    wallet: Id<Wallet>,
-    (funding, label): (Funding, &str),
-    taken: Vec<&mut Taken>,
-) -> Result<Option<BilledSum>, AppError> {
+async fn mark_billed(tx: &WriteTx, wallet: Id<Wallet>, funding: Funding, taken: Vec<&mut Taken>) -> Result<Option<BilledSum>, AppError> {
     let accrues =
         |taken: &Taken| funding == Funding::Postpaid || taken.lot.as_ref().is_some_and(|lot| lot.tax_kind == Some(TaxKind::Deposit));
-    let (mut found, mut first): (BTreeMap<NaiveDate, Vec<ClosedSum>>, _) = (BTreeMap::new(), None);
+    let (mut found, mut first): (BTreeMap<Key, Vec<ClosedSum>>, _) = (BTreeMap::new(), None);
     for taken in taken.into_iter().filter(|taken| taken.left.is_positive() && accrues(taken)) {
         for month in months_of(tx, taken.recorded_at) {
-            let key = Key { month, funding, label: label.to_owned() };
-            let closings = match found.entry(month) {
+            let key = Key { month, funding, label: taken.label.clone() };
+            let closings = match found.entry(key.clone()) {
                 Entry::Occupied(own) => own.into_mut(),
                 Entry::Vacant(own) => own.insert(accruals::closings_of(tx.conn(), &tx.call().tenant, wallet, &key).await?),
             };
