@@ -5,12 +5,12 @@
 //! answer if headers do not end the stream and no trailers follow.
 
 use crate::in_flight::SHORT_ANSWER;
-use axum::{body::Body, response::Response};
+use axum::{BoxError, body::Body, response::Response};
 use bytes::Bytes;
 use futures::stream;
 use http::{HeaderMap, response::Parts};
 use http_body_util::{BodyExt, StreamBody};
-use hyper::body::{Body as _, Frame, Incoming};
+use hyper::body::{Frame, Incoming};
 use payterms_chassis::{body, error::status, layers::INNER_MESSAGE};
 use std::{convert::Infallible, time::Duration};
 use tokio::sync::mpsc::{self, Sender, error::SendTimeoutError};
@@ -55,7 +55,11 @@ impl Whole {
 }
 
 /// Passes a stream on frame by frame. It keeps `guard` until the caller has read it or ended it.
-pub(crate) fn stream<H: Send + 'static>(answer: http::Response<Incoming>, guard: H) -> Response {
+pub(crate) fn stream<B, H>(answer: http::Response<B>, guard: H) -> Response
+where
+    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    H: Send + 'static,
+{
     if answer.body().is_end_stream() {
         return answer.map(|_| Body::empty());
     }

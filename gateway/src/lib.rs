@@ -4,6 +4,7 @@
 pub mod account;
 mod answer;
 mod connect;
+pub mod events;
 pub mod identity;
 pub mod in_flight;
 mod metadata;
@@ -20,6 +21,7 @@ use payterms_chassis::{
     Network,
     access::{AccessTable, is_for_peers},
     boot::{Running, stop_on_signal},
+    catalogue::Catalogue,
     config::{self, CommonOptions},
     identity::Signer,
     layers,
@@ -35,7 +37,7 @@ use payterms_chassis::{
     topology,
 };
 use payterms_kernel::{SystemClock, text::without_passwords};
-use payterms_proto::gateway::v1::account_service_server::AccountServiceServer;
+use payterms_proto::gateway::v1::{account_service_server::AccountServiceServer, event_service_server::EventServiceServer};
 use std::{ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -92,9 +94,10 @@ struct Options {
     gateway: GatewayOptions,
 }
 
-/// The public services that no single package behind the gateway has: the gateway's own one, and the one that every
+/// The public services that no single package behind the gateway has: the gateway's own ones, and the one that every
 /// service behind it has.
-const GATEWAY_SERVICES: [&str; 2] = ["payterms.gateway.v1.AccountService", "payterms.common.v1.OperationsService"];
+const GATEWAY_SERVICES: [&str; 3] =
+    ["payterms.gateway.v1.AccountService", "payterms.gateway.v1.EventService", "payterms.common.v1.OperationsService"];
 
 /// Starts the gateway on bound ports; that for calls is served as `port` says.
 ///
@@ -121,15 +124,23 @@ pub async fn start(
     let clients = Peers::new(signer.clone(), pools.clone());
     let web = web::routes(web::Web::new(clients.clone(), options.simulator.clone())).merge(connect::about(&access));
     let versions = Arc::new(versions::Versions::new(&topology::load()?, clients.clone()));
+    let events = events::Events {
+        peers: clients.clone(),
+        catalogue: Arc::new(Catalogue::load()?),
+        access: Arc::new(access.clone()),
+        cursors: events::CursorKey::read(keys)?,
+        stop: stop.clone(),
+    };
     let router = route::Router::new(KeySet::read(&options.jwks, options.tokens.clone())?, access, signer, pools, versions.clone());
     let guard = router.clone();
-    let account = Routes::new(AccountServiceServer::new(account::Accounts { peers: clients, versions }))
+    let gathered = Routes::new(AccountServiceServer::new(account::Accounts { peers: clients, versions }))
+        .add_service(EventServiceServer::new(events))
         .into_axum_router()
         .reset_fallback()
         .layer(from_fn(layers::deadline))
         .layer(from_fn(move |request, next| route::admit(guard.clone(), request, next)));
     let unauthenticated = open.routes.route_layer(from_fn(layers::small_message));
-    let calls = unauthenticated.merge(account).fallback(move |request: axum::extract::Request| {
+    let calls = unauthenticated.merge(gathered).fallback(move |request: axum::extract::Request| {
         let router = router.clone();
         async move { router.pass(request).await }
     });

@@ -204,10 +204,21 @@ pub async fn admit(router: Router, mut request: Request, next: Next) -> Response
         Ok(scope) => {
             let caller = scope.caller.clone();
             request.extensions_mut().insert(scope);
-            match router.bounds.receive_whole(&router.bounds.calls, (request, body::MESSAGE), &caller).await {
-                Ok((request, _under_way)) => next.run(request).await,
-                Err(status) => refuse(*status),
+            let answers_stream = is_server_stream(&path);
+            let is_translated = request.extensions().get::<Incoming>().is_some();
+            let limit = if answers_stream { &router.bounds.streams } else { &router.bounds.calls };
+            let (request, under_way) = match router.bounds.receive_whole(limit, (request, body::MESSAGE), &caller).await {
+                Ok(received) => received,
+                Err(status) => return refuse(*status),
+            };
+            let mut response = next.run(request).await;
+            if answers_stream {
+                response = answer::stream(response, under_way);
             }
+            if is_translated {
+                response.extensions_mut().insert(Unread::new(router.bounds.unread.clone(), caller, 0));
+            }
+            response
         }
         Err(status) => refuse(*status),
     }

@@ -33,6 +33,7 @@ impl MigratorTrait for Credit {
             Box::new(lists::STEP),
             Box::new(ZONES),
             Box::new(PLANS),
+            Box::new(system::event_log("credit_0020_events")),
         ]
     }
 }

@@ -43,6 +43,7 @@ impl MigratorTrait for Invoicing {
             Box::new(billing::TRANSFERS_BACK),
             Box::new(billing::EXPIRY_NOTICES),
             Box::new(billing::STATEMENT_DAYS),
+            Box::new(system::event_log("invoicing_0020_events")),
             Box::new(billing::TRANSFERS_SENT_BACK),
             Box::new(billing::STANDING_RECEIPTS),
         ]

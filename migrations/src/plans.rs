@@ -22,6 +22,7 @@ impl MigratorTrait for Plans {
             Box::new(lists::STEP),
             Box::new(new_methods::STEP),
             Box::new(ZONES),
+            Box::new(system::event_log("plans_0020_events")),
         ]
     }
 }

@@ -128,5 +128,20 @@ pub const GUARDED: Step = Step {
 /// a step of its own.
 pub const DAY_REACHED: &str = "ALTER TABLE tenant_states ADD COLUMN day_reached text NOT NULL DEFAULT ''";
 
+/// The log of events that others read: the epoch of this database and the last position that was deleted; and the index by which a
+/// tenant's events are read. Each service adds it in a step of its own.
+#[must_use]
+pub const fn event_log(name: &'static str) -> Step {
+    const TABLES: &[Table] = &[Table {
+        name: "event_log",
+        columns: "id bigint PRIMARY KEY CHECK (id = 1), epoch {uuid} NOT NULL, deleted_through bigint NOT NULL",
+        indexes: &[],
+        guard: Guard::System,
+    }];
+    // Rows get their position after their commit. Until then they are not in the index, which spares their insert.
+    let statements = &["CREATE INDEX outbox_of_tenant ON outbox (tenant, position) WHERE position IS NOT NULL"];
+    Step { name, postgres: &[], statements, tables: TABLES }
+}
+
 /// Makes the system tables.
 pub const STEP: Step = Step { name: "system_0001", postgres: &[TENANTS], statements: &[], tables: TABLES };

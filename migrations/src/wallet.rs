@@ -35,6 +35,7 @@ impl MigratorTrait for Wallet {
             Box::new(CLOSING_ENDS),
             Box::new(SPANS),
             Box::new(UNMOVED),
+            Box::new(system::event_log("wallet_0020_events")),
             Box::new(debts::STEP),
             Box::new(DISPUTED_AGAIN),
             Box::new(DISPUTED_LOTS),

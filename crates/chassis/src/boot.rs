@@ -4,9 +4,11 @@
 use crate::{
     bus::{
         copies::Copies,
+        event_log::EventLog,
         inbox::{Consumers, Inbox},
         operations::Operations,
         peers::Peers,
+        public_events::Hides,
         relay,
         run_due::RunDue,
         samples::{Figure, Sampler},
@@ -42,7 +44,8 @@ use clap::{Args, Command, Parser};
 use payterms_kernel::{Clock, SystemClock, text::without_passwords};
 use payterms_proto::common::{
     peers::v1::{
-        clock_service_server::ClockServiceServer, inbox_service_server::InboxServiceServer, version_service_server::VersionServiceServer,
+        clock_service_server::ClockServiceServer, event_log_service_server::EventLogServiceServer,
+        inbox_service_server::InboxServiceServer, version_service_server::VersionServiceServer,
     },
     v1::operations_service_server::OperationsServiceServer,
 };
@@ -113,6 +116,8 @@ pub struct Parts {
     pub snapshots: Snapshots,
     /// The sums that it shows in metrics.
     pub figures: &'static [Figure],
+    /// Whether a tenant hides some of its resources from its customers; none: it cannot.
+    pub hides: Option<Hides>,
 }
 
 /// A running service. It ends when its stop token is cancelled.
@@ -193,12 +198,14 @@ pub async fn start<S: Service>(
     }
     let inbox = Inbox::new(db.clone(), parts.consumers);
     let operations = Operations { db: db.clone(), pages, snapshots: parts.snapshots, inbox: inbox.clone(), flows: flows.clone() };
+    let log = EventLog::new(db.clone(), &relay, parts.hides, stop.clone())?;
     let clock = RunDue { db: db.clone(), jobs: parts.jobs.clone(), relay: relay.clone() };
     let access = AccessTable::load()?;
     let routes = parts
         .routes
         .add_service(InboxServiceServer::new(inbox).max_decoding_message_size(layers::INNER_MESSAGE))
         .add_service(ClockServiceServer::new(clock))
+        .add_service(EventLogServiceServer::new(log))
         .add_service(VersionServiceServer::new(Versions { db: db.clone() }))
         .add_service(OperationsServiceServer::new(operations));
     let open = reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"])).await?;

@@ -19,7 +19,7 @@ pub mod variables;
 pub mod wire;
 
 pub use boot::{Parts, Runtime, Service};
-pub use bus::{copies, inbox, operations, peer_channel, peers, relay, run_due, samples, snapshots};
+pub use bus::{copies, inbox, operations, peer_channel, peers, public_events, relay, run_due, samples, snapshots};
 pub use db::{Db, WriteTx, batch, columns, committer, keyset, pool, retry::retry, rows, single_call, sql, tenants, transaction, tx};
 pub use edge::{access, bearer, body, layers, listeners, reflection, scraped, serve};
 pub use flow::{handler, housekeeping, jobs, zones};
@@ -28,7 +28,7 @@ pub use wire::{
     answer::{self, Answer},
     bank_file,
     call::{self, Call, Caller, Scope},
-    deadline,
+    catalogue, deadline,
     error::{self, AppError},
     etag,
     fields::{self, Fields},

@@ -10,7 +10,7 @@ use payterms_proto::{
             programme_service_client::ProgrammeServiceClient,
         },
     },
-    gateway::v1::account_service_client::AccountServiceClient,
+    gateway::v1::{account_service_client::AccountServiceClient, event_service_client::EventServiceClient},
     google::r#type::Money,
     invoicing::{
         peers::v1::owner_collection_service_client::OwnerCollectionServiceClient,
@@ -222,6 +222,12 @@ impl Session {
     #[must_use]
     pub fn accounts(&self) -> AccountServiceClient<Caller> {
         AccountServiceClient::new(self.caller())
+    }
+
+    /// `EventService`.
+    #[must_use]
+    pub fn events(&self) -> EventServiceClient<Caller> {
+        EventServiceClient::new(self.caller())
     }
 
     /// `SettlementService`, for peers.

@@ -112,7 +112,11 @@ impl World {
             .with_ansi(false)
             .with_test_writer()
             .try_init();
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::again(tempfile::tempdir().expect("a folder"), postgres).await
+    }
+
+    /// Starts a suite again on what another one has left.
+    pub async fn again(folder: TempDir, postgres: Option<String>) -> Self {
         let vies = Vies::start().await;
         let suite = Self::suite(&folder, postgres.clone(), vies.at).await;
         Self { suite, folder, postgres, vies, crowds: Vec::new(), _json: None, replica: None }

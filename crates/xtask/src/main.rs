@@ -1,6 +1,7 @@
 //! `xtask`: chores of the repository.
 //!
 //! `cargo run -p payterms-xtask -- errors` writes docs/errors.md from the contract;
+//! `cargo run -p payterms-xtask -- events` writes docs/event-catalogue.md from the contract;
 //! `cargo run -p payterms-xtask -- readmes` writes methods, events and tables into the READMEs of the services,
 //! docs/configuration.md, and the versions of the schemas into the manifests;
 //! `cargo run -p payterms-xtask -- states` draws the state machines into the READMEs of their services;
@@ -9,6 +10,7 @@
 mod citations;
 mod configuration;
 mod errors;
+mod events;
 mod field_words;
 mod languages;
 mod movements;
@@ -32,12 +34,13 @@ fn root() -> PathBuf {
 fn main() -> ExitCode {
     let outcome = match std::env::args().nth(1).as_deref() {
         Some("errors") => errors::page().and_then(|page| fs::write(root().join("docs/errors.md"), page).map_err(|error| error.to_string())),
+        Some("events") => events::write(&root()),
         Some("states") => states::draw(&root()),
         Some("readmes") => {
             readmes::write(&root()).and_then(|()| schema_versions::write(&root())).and_then(|()| configuration::write(&root()))
         }
         Some("tidy") => tidy::check(&root()),
-        _ => Err("use: xtask errors | readmes | states | tidy".to_owned()),
+        _ => Err("use: xtask errors | events | readmes | states | tidy".to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

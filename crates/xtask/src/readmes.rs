@@ -190,7 +190,7 @@ fn tables(root: &Path, package: &str) -> Vec<String> {
 }
 
 /// The leading comment at a path of a file, on one line.
-fn comment(file: &FileDescriptor, path: &[i32]) -> String {
+pub fn comment(file: &FileDescriptor, path: &[i32]) -> String {
     let info = file.file_descriptor_proto().source_code_info.as_ref();
     let location = info.and_then(|info| info.location.iter().find(|location| location.path == path));
     let text = location.and_then(|location| location.leading_comments.clone()).unwrap_or_default();
@@ -198,7 +198,7 @@ fn comment(file: &FileDescriptor, path: &[i32]) -> String {
 }
 
 /// What a comment says first, for a cell of a table that names its subject already.
-fn caption(subject: &str, comment: &str) -> String {
+pub fn caption(subject: &str, comment: &str) -> String {
     let end = comment.find(". ").unwrap_or(comment.len());
     let sentence = comment.get(..end).unwrap_or(comment).trim_end_matches('.');
     let rest = sentence.strip_prefix(subject).map_or(sentence, str::trim_start);

@@ -77,7 +77,7 @@ pub struct Credit;
 
 impl Service for Credit {
     const NAME: &'static str = "credit";
-    const SCHEMA_VERSION: &'static str = "credit_0008_plan_names";
+    const SCHEMA_VERSION: &'static str = "credit_0020_events";
     type Options = Options;
 
     fn check_for_production(options: &Options, objections: &mut Objections) {
@@ -119,6 +119,7 @@ impl Service for Credit {
             snapshots: snapshots::all(),
             consumers: consume::all(),
             figures: store::figures::ALL,
+            hides: None,
         })
     }
 }

@@ -19,8 +19,10 @@ pub mod use_cases;
 
 use app::App;
 use clap::Args;
+use futures::future::BoxFuture;
 use mailer::Mailer;
-use payterms_chassis::{Parts, Runtime, Service, config::value_in, flow::Drivers};
+use payterms_chassis::{AppError, Db, Parts, Runtime, Service, config::value_in, flow::Drivers, public_events::Hides};
+use payterms_kernel::TenantId;
 use payterms_proto::invoicing::{
     peers::v1::owner_collection_service_server::OwnerCollectionServiceServer,
     v1::{
@@ -38,7 +40,9 @@ use payterms_proto::invoicing::{
 use std::{path::PathBuf, sync::Arc};
 use tax_register::{TaxRegister, vies::Vies};
 use tonic::service::Routes;
-use use_cases::{bank_lines, mails, payments, refunds, test_clocks, transfer_refunds};
+use use_cases::{
+    bank_lines, invoices::load::are_invoices_hidden, mails, payments, refunds, test_clocks, transfer_refunds,
+};
 
 /// Options of invoicing alone.
 #[derive(Debug, Clone, Args)]
@@ -92,6 +96,7 @@ impl Service for Invoicing {
             .add_service(OwnerCollectionServiceServer::new(api.clone()))
             .add_service(TestClockServiceServer::new(api));
         let drivers = drivers(&app);
+        let hides = Some(hides_invoices as Hides);
         Ok(Parts {
             routes,
             jobs: jobs::all(&app),
@@ -99,11 +104,17 @@ impl Service for Invoicing {
             snapshots: snapshots::all(),
             consumers: consume::all(),
             figures: store::figures::ALL,
+            hides,
         })
     }
 }
 
 /// The drivers of all flows.
+/// Events of what a tenant hides from its customers are kept from them too.
+fn hides_invoices<'a>(db: &'a Db, tenant: &'a TenantId) -> BoxFuture<'a, Result<bool, AppError>> {
+    Box::pin(async move { are_invoices_hidden(&db.read(tenant).await?, tenant).await })
+}
+
 fn drivers(app: &App) -> Drivers {
     macro_rules! drivers {
         ($($name:path => $driver:path,)*) => {

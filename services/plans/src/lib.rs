@@ -31,7 +31,7 @@ pub struct Plans;
 
 impl Service for Plans {
     const NAME: &'static str = "plans";
-    const SCHEMA_VERSION: &'static str = "plans_0006_periods";
+    const SCHEMA_VERSION: &'static str = "plans_0020_events";
     type Options = Options;
 
     async fn build(runtime: Runtime, _: Options) -> Result<Parts, String> {
@@ -55,6 +55,7 @@ impl Service for Plans {
             snapshots: snapshots::all(),
             consumers: consume::all(),
             figures: store::figures::ALL,
+            hides: None,
         })
     }
 }

@@ -95,6 +95,7 @@ impl Service for Wallet {
             drivers: drivers(&app),
             snapshots: snapshots::all(),
             figures: store::figures::ALL,
+            hides: None,
         })
     }
 }

@@ -2,10 +2,12 @@
 #![expect(clippy::missing_errors_doc, reason = "every function fails as the database does; other errors are named")]
 
 pub mod copies;
+pub(crate) mod event_log;
 pub mod inbox;
 pub mod operations;
 pub mod peer_channel;
 pub mod peers;
+pub mod public_events;
 pub mod relay;
 pub mod run_due;
 pub mod samples;

@@ -22,7 +22,7 @@ use payterms_proto::common::{
 };
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Events whose positions are assigned in one transaction. The bound keeps it short; the rest follow after their delivery.
@@ -44,6 +44,8 @@ pub struct Relay {
     subscribers: Arc<BTreeMap<String, Vec<String>>>,
     progress: Arc<Mutex<Progress>>,
     cursors_exist: Arc<OnceCell<()>>,
+    /// The last position that this process has assigned.
+    placed: Arc<watch::Sender<i64>>,
 }
 
 /// The progress that this process remembers between two passes, to save reads.
@@ -64,7 +66,20 @@ struct Subscription<'a> {
 
 impl Relay {
     pub(crate) fn new(db: Db, peers: Peers, leases: Leases, subscribers: BTreeMap<String, Vec<String>>) -> Self {
-        Self { db, peers, leases, subscribers: Arc::new(subscribers), progress: Arc::default(), cursors_exist: Arc::default() }
+        Self {
+            db,
+            peers,
+            leases,
+            subscribers: Arc::new(subscribers),
+            progress: Arc::default(),
+            cursors_exist: Arc::default(),
+            placed: Arc::new(watch::Sender::new(0)),
+        }
+    }
+
+    /// Tells whenever this process has assigned positions. Another replica may assign some without it.
+    pub(crate) fn placed(&self) -> watch::Receiver<i64> {
+        self.placed.subscribe()
     }
 
     pub(crate) async fn run_forever(self, beat: Beat, stop: CancellationToken) {
@@ -142,7 +157,8 @@ impl Relay {
     }
 
     /// A transaction that need not be durable at once, which saves an fsync. If a crash loses it, positions are assigned and
-    /// events delivered again, and the inbox of the subscriber skips duplicates.
+    /// events delivered again, and the inbox of the subscriber skips duplicates. Other readers of positions wait until those
+    /// are durable (`event_log`).
     async fn transaction(&self) -> Result<Transaction, AppError> {
         let txn = self.db.transaction().await?;
         if txn.get_database_backend() == DbBackend::Postgres {
@@ -174,6 +190,8 @@ impl Relay {
         positions.update(&txn, "outbox", 1).await?;
         sql::exec(&txn, "UPDATE outbox_cursors SET position = $1 WHERE subscriber = ''", vec![next.into()]).await?;
         txn.commit().await?;
+        self.placed.send_replace(next);
+        crate::kill::point("outbox.after_positions");
         Ok((next, more))
     }
 

@@ -168,6 +168,7 @@ impl AccessTable {
 #[cfg(test)]
 mod tests {
     use super::{Access, AccessTable, Grant};
+    use crate::wire::catalogue::Catalogue;
     use prost_reflect::DescriptorPool;
     use std::collections::BTreeSet;
 
@@ -187,6 +188,19 @@ mod tests {
     fn what_peers_alone_may_call_is_in_packages_of_its_own() {
         for (path, row) in AccessTable::load().unwrap().cells() {
             assert_eq!(row.keys().all(|role| role == super::PEER), super::is_for_peers(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_public_event_is_read_by_a_method_for_callers() {
+        let (catalogue, access) = (Catalogue::load().unwrap(), AccessTable::load().unwrap());
+        assert!(catalogue.iter().count() > 50);
+        for (name, kind) in catalogue.iter() {
+            assert!(access.has(&kind.read_by) && !super::is_for_peers(&kind.read_by), "{name}: {}", kind.read_by);
+            assert!(kind.read_by.starts_with(&format!("/payterms.{}.v1.", kind.service())), "{name}");
+            if let Some(each) = &kind.one_for_each {
+                assert!(kind.shown.contains(each), "{name}");
+            }
         }
     }
 

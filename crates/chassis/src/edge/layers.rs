@@ -7,8 +7,8 @@
 //!    its own and the caller only waits for it, so a deadline or a broken connection drops no work halfway.
 //! 4. `authorise`: token and role are checked before anything is read; the scope is added to the request.
 //! 5. `body`: the message is complete before the call gets a permit.
-//! 6. `shed`: calls beyond the permits are refused at once. The bus and the streams have permits of their own, so that neither
-//!    blocks ordinary calls.
+//! 6. `shed`: calls beyond the permits are refused at once. The bus, readers of the log of events and the
+//!    streams have permits of their own, so that none blocks ordinary calls.
 //! 7. `copies`: a call that names a version waits until the service's copy has it; a refusal names the copies it is based on.
 
 pub use crate::wire::deadline::parse_timeout;
@@ -54,6 +54,10 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// Streams at once. Their callers decide how long they last, so they must not use up the permits of other calls.
 const STREAMS: usize = 256;
+/// Readers of the log of events at once: as many as the streams of a few gateways.
+const LOG_READERS: usize = 512;
+/// The path of the log of events.
+const LOG: &str = "/payterms.common.peers.v1.EventLogService/";
 /// The largest message of the methods that need no token: anybody may send it.
 const OPEN_MESSAGE: usize = 4 << 10;
 /// The largest message between services: a delivery of events.
@@ -78,6 +82,8 @@ struct GuardState {
     streams: Arc<Semaphore>,
     /// Permits of calls between services: events, clocks, versions.
     bus: Arc<Semaphore>,
+    /// Permits of those who read the log of events, and may wait in it for the next one.
+    logs: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Guard {
@@ -98,6 +104,7 @@ impl Guard {
             calls: Arc::new(Semaphore::new(most)),
             streams: Arc::new(Semaphore::new(STREAMS)),
             bus: Arc::new(Semaphore::new(64)),
+            logs: Arc::new(Semaphore::new(LOG_READERS)),
         }))
     }
 }
@@ -239,7 +246,7 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let client_streams = is_client_stream(path);
     let server_streams = is_server_stream(path);
-    let inner = is_inner(path);
+    let (inner, reads_log) = (is_inner(path), path.starts_with(LOG));
     let most = if inner { INNER_MESSAGE } else { guard.0.access.largest_message(path) };
     if !is_open(path) {
         // First, so that a caller without a token learns nothing and cannot make the service read a body.
@@ -257,6 +264,7 @@ async fn admitted(guard: Guard, mut request: Request, next: Next) -> Response {
     }
     // The permit is held until the work ends, even if the caller has gone; for a stream of answers until its last byte is sent.
     let permits = match (inner, client_streams || server_streams) {
+        _ if reads_log => &guard.0.logs,
         (true, _) => &guard.0.bus,
         (_, true) => &guard.0.streams,
         _ => &guard.0.calls,

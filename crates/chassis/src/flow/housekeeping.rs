@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::DbErr;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Days for which an answer can be replayed: one more than promised.
 const ANSWER_DAYS: i64 = 31;
@@ -37,7 +38,7 @@ pub(crate) async fn run_forever(db: Db, leases: Leases, beat: Beat, stop: Cancel
 pub async fn sweep(db: &Db) -> Result<u64, AppError> {
     let now = db.clock().now();
     let events = now - TimeDelta::days(EVENT_DAYS);
-    let mut deleted_rows = delete(db, OUTBOX, events).await?;
+    let mut deleted_rows = delete_events(db, events).await?;
     deleted_rows += delete(db, INBOX, events).await?;
     let mut after = String::new();
     loop {
@@ -52,7 +53,7 @@ pub async fn sweep(db: &Db) -> Result<u64, AppError> {
 
 /// Events that every subscriber has received: their position is at most the least cursor. The oldest events have the least ids.
 const OUTBOX: &str = "DELETE FROM outbox WHERE id IN (SELECT id FROM (SELECT id, recorded_at, position FROM outbox ORDER BY id LIMIT $2) oldest \
-     WHERE recorded_at < $1 AND position <= (SELECT min(position) FROM outbox_cursors))";
+     WHERE recorded_at < $1 AND position <= (SELECT min(position) FROM outbox_cursors)) RETURNING position";
 /// Applied events. Whether an event was applied is decided by `inbox_heads`, so these rows are not needed for that.
 const INBOX: &str = "DELETE FROM inbox WHERE event_id IN (SELECT event_id FROM inbox WHERE recorded_at < $1 AND held IS NULL \
      ORDER BY recorded_at LIMIT $2)";
@@ -70,6 +71,22 @@ async fn delete(db: &Db, statement: &str, before: DateTime<Utc>) -> Result<u64, 
         if deleted == 0 {
             return Ok(deleted_rows);
         }
+    }
+}
+
+/// Deletes events, and notes up to which position in the same transaction: who would read on before it is told that some are missing.
+async fn delete_events(db: &Db, before: DateTime<Utc>) -> Result<u64, DbErr> {
+    let mut deleted_rows = 0;
+    loop {
+        let txn = db.transaction().await?;
+        let deleted = sql::all(&txn, OUTBOX, vec![before.into(), ROWS.into()]).await?;
+        let positions = deleted.iter().map(|row| row.try_get::<i64>("", "position")).collect::<Result<Vec<_>, _>>()?;
+        let Some(last) = positions.iter().max() else { return Ok(deleted_rows) };
+        let insert = "INSERT INTO event_log (id, epoch, deleted_through) VALUES (1, $1, $2) \
+                      ON CONFLICT (id) DO UPDATE SET deleted_through = $2 WHERE event_log.deleted_through < $2";
+        sql::exec(&txn, insert, vec![Uuid::from_bytes(rand::random()).into(), (*last).into()]).await?;
+        txn.commit().await?;
+        deleted_rows += positions.len() as u64;
     }
 }
 

@@ -4,6 +4,7 @@ pub mod amounts;
 pub mod answer;
 pub mod bank_file;
 pub mod call;
+pub mod catalogue;
 pub mod deadline;
 pub mod enums;
 pub mod error;

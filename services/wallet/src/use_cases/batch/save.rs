@@ -31,11 +31,13 @@ impl LoadedBatch {
         save_holds(tx, &holds).await?;
         usage::insert_many(tx.conn(), &tenant, &self.usage_records).await?;
         fees::insert_many(tx, &self.fees).await?;
+        // Each of these events carries its wallet as it was after its item, and the one of the postings as it is after all of them.
+        // So that one comes last, and the last event of a wallet has its balance.
+        let versions = batch::emit(tx, "wallet", std::mem::take(&mut self.events)).await?;
         let posted: Vec<_> = self.wallets.iter().filter_map(|locked| posted_wallet(&tenant, locked)).collect();
         if !posted.is_empty() {
             tx.emit_without_audit("postings", &writer.to_string(), &PostingsMade { wallets: posted }).await?;
         }
-        let versions = batch::emit(tx, "wallet", std::mem::take(&mut self.events)).await?;
         let with_rules = schedule_recharges(tx, self.wallets.iter().map(|locked| &locked.wallet)).await?;
         self.without_rules = self.wallets.iter().map(|locked| locked.wallet.id).filter(|id| !with_rules.contains(id)).collect();
         let freed: HashSet<_> = holds.iter().map(|(wallet, _)| *wallet).collect();
