@@ -2,7 +2,9 @@
 
 use crate::{
     system,
-    wallet_credit::{CLOSING_ENDS, DISPUTED_AGAIN, DISPUTED_LOTS, SPANS, UNMOVED, ZONES, debts, disputes, expiry_notices, refunds, reversals},
+    wallet_credit::{
+        CLOSING_ENDS, DISPUTED_AGAIN, DISPUTED_LOTS, SPANS, UNMOVED, ZONES, debts, disputes, expiry_notices, refunds, reversals,
+    },
     wallet_lists,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};

@@ -73,7 +73,8 @@ fn generated(folder: &Path) -> Option<PathBuf> {
     let programs = Path::new(&node_modules()?).join(".bin");
     let own = ["buf", "protoc-gen-es"].map(|program| programs.join(program).display().to_string());
     let all = own.iter().map(String::as_str).chain(["protoc", "protoc-gen-go", "protoc-gen-go-grpc", "grpc_java_plugin"]);
-    if !all.map(|program| has(program, "--version")).fold(true, |all, has| all && has) {
+    let there: Vec<_> = all.map(|program| has(program, "--version")).collect();
+    if there.contains(&false) {
         return None;
     }
     let path = format!("{}:{}", programs.display(), option_path());

@@ -131,7 +131,7 @@ async fn split(point: (&'static str, &'static str), on_postgres: bool) {
         request_id: request_id(),
         parent: invoice.name.clone(),
         amount: amount("USD", 80, 0),
-        reason: "Goodwill".into(),
+        explanation: "Goodwill".into(),
     };
     let (caller, sent) = (owner.clone(), note.clone());
     let act = async move { caller.invoices().create_credit_note(sent).await };

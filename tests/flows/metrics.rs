@@ -58,7 +58,7 @@ impl Measured {
         let mut seen = BTreeMap::new();
         for _ in 0..300 {
             seen = self.scrape().await;
-            if wanted.iter().all(|(name, value)| seen.get(*name).is_some_and(|seen| (seen - value).abs() < 1e-9)) {
+            if wanted.iter().all(|(name, value)| seen.get(*name).is_some_and(|seen| seen.to_string() == value.to_string())) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -238,7 +238,7 @@ fn rules(folder: &Path) -> PathBuf {
     let alerts = read("k8s/components/monitoring/alerts.yaml");
     let (_, groups) = alerts.split_once("\nspec:\n").unwrap();
     let file = folder.join("rules.yaml");
-    fs::write(&file, groups.lines().map(|line| format!("{}\n", line.strip_prefix("  ").unwrap_or(line))).collect::<String>()).unwrap();
+    fs::write(&file, groups.lines().map(|line| line.strip_prefix("  ").unwrap_or(line)).collect::<Vec<_>>().join("\n") + "\n").unwrap();
     file
 }
 

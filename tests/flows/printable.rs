@@ -7,8 +7,8 @@ use payterms_proto::{
     google::r#type::Decimal,
     invoicing::v1::InvoiceLine,
     wallet::v1::{
-        AuthorizeHoldRequest, CreateRecurringFeeRequest, PostDebitRequest, PostDebitsRequest, PostFeeRequest, RecordUsageRequest,
-        RefundTopUpRequest, ReverseTransferRequest,
+        AuthorizeHoldRequest, CreateRecurringFeeRequest, DebitResult, PostDebitRequest, PostDebitsRequest, PostFeeRequest,
+        RecordUsageRequest, RefundTopUpRequest, ReverseTransferRequest,
     },
 };
 use payterms_suite::client::{amount, request_id};
@@ -103,6 +103,6 @@ async fn texts_of_the_wallet_and_of_purchases_that_documents_cannot_print_are_re
     // Of a list, one is refused and the others are not; what the fonts have is taken, whatever the language.
     let debits = PostDebitsRequest { debits: vec![debit("Łódź – Ελλάδα – Москва"), debit(TEXT)] };
     let results = service.postings().post_debits(debits).await.unwrap().into_inner().results;
-    assert_eq!(results.iter().map(|own| own.reason()).collect::<Vec<_>>(), [ErrorReason::Unspecified, ErrorReason::ScriptUnsupported]);
+    assert_eq!(results.iter().map(DebitResult::reason).collect::<Vec<_>>(), [ErrorReason::Unspecified, ErrorReason::ScriptUnsupported]);
     invariants::hold(world).await;
 }

@@ -40,9 +40,7 @@ use payterms_proto::invoicing::{
 use std::{path::PathBuf, sync::Arc};
 use tax_register::{TaxRegister, vies::Vies};
 use tonic::service::Routes;
-use use_cases::{
-    bank_lines, invoices::load::are_invoices_hidden, mails, payments, refunds, test_clocks, transfer_refunds,
-};
+use use_cases::{bank_lines, invoices::load::are_invoices_hidden, mails, payments, refunds, test_clocks, transfer_refunds};
 
 /// Options of invoicing alone.
 #[derive(Debug, Clone, Args)]

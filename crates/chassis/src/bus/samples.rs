@@ -1,6 +1,7 @@
 //! Metrics that need a query: what waits in the queues of a service, and its sums of money. One replica reads them at
 //! intervals; the exporters show what was read last. Queries of queues stop counting at [`MOST`]: a backlog must not become
 //! slower because somebody looks at it.
+#![expect(clippy::float_arithmetic, reason = "metrics are floating-point numbers; no amount is made of them")]
 
 use crate::{
     bus::inbox::MOST_ATTEMPTS,
@@ -57,13 +58,16 @@ const FLOWS_AGE: Metric = Metric { name: "payterms.flows.age", unit: "s", descri
 /// The metrics of every service's queues.
 pub const QUEUES: [Metric; 9] = [UNDELIVERED, UNDELIVERED_AGE, HELD, HELD_AGE, DEAD, DUE, DUE_AGE, FLOWS, FLOWS_AGE];
 
+/// Labels besides the part, each with its value. Only what has few values.
+type Labels = Vec<(&'static str, String)>;
+
 /// One value of a metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     /// The metric.
     pub metric: Metric,
-    /// A label besides the part: its name and value. Only what has few values.
-    pub labels: Vec<(&'static str, String)>,
+    /// Its labels.
+    pub labels: Labels,
     /// The value; those of several pages of tenants are added.
     pub value: f64,
 }
@@ -183,7 +187,7 @@ impl Sampler {
 
     /// The figures over all tenants but those with a test clock, whose money is none.
     async fn sums(&self) -> Result<Vec<Sample>, AppError> {
-        let mut sums: BTreeMap<(Metric, Vec<(&'static str, String)>), f64> = BTreeMap::new();
+        let mut sums: BTreeMap<(Metric, Labels), f64> = BTreeMap::new();
         let mut after = String::new();
         loop {
             let select =
@@ -222,8 +226,7 @@ impl Sampler {
         );
         self.add(&mut samples, now, [HELD, HELD_AGE], Vec::new(), &held, vec![]).await?;
         let dead = format!(
-            "SELECT count(*) AS many FROM (SELECT event_id FROM inbox WHERE held IS NOT NULL AND attempts >= {} LIMIT {MOST}) dead",
-            MOST_ATTEMPTS
+            "SELECT count(*) AS many FROM (SELECT event_id FROM inbox WHERE held IS NOT NULL AND attempts >= {MOST_ATTEMPTS} LIMIT {MOST}) dead"
         );
         if let Some(row) = sql::one(self.db.system(), &dead, vec![]).await? {
             samples.push(Sample { metric: DEAD, labels: Vec::new(), value: number(row.try_get("", "many")?) });
@@ -255,7 +258,7 @@ impl Sampler {
         samples: &mut Vec<Sample>,
         now: DateTime<Utc>,
         of: [Metric; 2],
-        labels: Vec<(&'static str, String)>,
+        labels: Labels,
         select: &str,
         values: Vec<Value>,
     ) -> Result<(), AppError> {
@@ -271,7 +274,7 @@ fn put(
     samples: &mut Vec<Sample>,
     now: DateTime<Utc>,
     [many, oldest]: [Metric; 2],
-    labels: Vec<(&'static str, String)>,
+    labels: Labels,
     row: &QueryResult,
 ) -> Result<(), AppError> {
     samples.push(Sample { metric: many, labels: labels.clone(), value: number(row.try_get("", "many")?) });

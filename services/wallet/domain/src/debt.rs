@@ -117,6 +117,6 @@ mod tests {
         let mut wallet = owing(&labels.iter().map(|label| (label.as_str(), 1)).collect::<Vec<_>>());
         let parts = paid(&mut wallet, 1_000, 1_000);
         assert_eq!(parts.len(), MOST_PARTS + 1);
-        assert_eq!((parts[MOST_PARTS].clone(), wallet.debts.len()), ((String::new(), 1_000 - MOST_PARTS as i64), 0));
+        assert_eq!((parts[MOST_PARTS].clone(), wallet.debts.len()), ((String::new(), 1_000 - i64::try_from(MOST_PARTS).unwrap()), 0));
     }
 }
