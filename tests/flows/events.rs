@@ -115,7 +115,7 @@ async fn list(session: &Session, request: ListEventsRequest) -> ListEventsRespon
 }
 
 /// Reads on until an event of each type is there: they are published a moment after their effect.
-async fn until_told(session: &Session, request: &mut ListEventsRequest, types: &[&str]) -> Vec<PublicEvent> {
+pub(crate) async fn until_told(session: &Session, request: &mut ListEventsRequest, types: &[&str]) -> Vec<PublicEvent> {
     let mut events = Vec::new();
     for _ in 0..400 {
         events.extend(read_on(session, request).await);
@@ -349,65 +349,4 @@ async fn a_watch_goes_on_where_the_last_one_ended(world: &World) {
     let wrong = WatchEventsRequest { parent: customer, cursor: list.cursor, ..WatchEventsRequest::default() };
     let refused = member.events().watch_events(wrong).await.unwrap_err();
     assert_eq!(violations(&refused), ["cursor: CURSOR_INVALID"]);
-}
-
-/// Over plain HTTP events are JSON with their type, in a list and in a stream.
-#[tokio::test(flavor = "multi_thread")]
-async fn events_are_read_as_json() {
-    let world = World::start(Database::Sqlite).await.unwrap();
-    let (_, wallet) = world.usual().await;
-    grant(&world, &wallet, amount("USD", 5, 0), 0).await;
-    let staff = world.someone("STAFF", None);
-    until_told(&staff, &mut all_of("tenants/acme"), &["CreditGranted"]).await;
-    let token = world.suite.token(&payterms_testkit::people::person("acme", "STAFF", None), 600).unwrap();
-    let http = reqwest::Client::new();
-    let post = |method: &str, kind: &str, body: Vec<u8>| {
-        let url = format!("http://{}/payterms.gateway.v1.EventService/{method}", world.suite.gateway);
-        http.post(url).bearer_auth(&token).header("content-type", kind).body(body).send()
-    };
-    let asked = serde_json::json!({ "parent": "tenants/acme", "types": ["payterms.wallet.v1.CreditGranted"] }).to_string();
-    let listed: serde_json::Value = post("ListEvents", "application/json", asked.clone().into_bytes()).await.unwrap().json().await.unwrap();
-    let event = &listed["events"][0];
-    assert_eq!(event["data"]["@type"], "type.googleapis.com/payterms.wallet.v1.CreditGranted", "{listed}");
-    assert_eq!(event["data"]["wallet"]["name"].as_str(), Some(wallet.as_str()), "{listed}");
-    let framed = [&[0][..], &u32::try_from(asked.len()).unwrap().to_be_bytes(), asked.as_bytes()].concat();
-    let mut stream = post("WatchEvents", "application/connect+json", framed).await.unwrap();
-    let mut bytes = Vec::new();
-    let told = loop {
-        bytes.extend(stream.chunk().await.unwrap().unwrap());
-        let mut rest = bytes.as_slice();
-        let mut messages = Vec::new();
-        while let Some((head, after)) = rest.split_at_checked(5) {
-            let length = u32::from_be_bytes(head[1..].try_into().unwrap());
-            let Some((message, after)) = after.split_at_checked(usize::try_from(length).unwrap()) else { break };
-            messages.push(serde_json::from_slice::<serde_json::Value>(message).unwrap());
-            rest = after;
-        }
-        if let Some(message) = messages.iter().find(|message| message.get("events").is_some()) {
-            break message.clone();
-        }
-    };
-    assert_eq!(told["events"], listed["events"]);
-    drop(stream);
-    world.end().await;
-}
-
-/// A stream ends in order when the gateway stops, and says so.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_watch_ends_with_its_gateway() {
-    let world = World::start(Database::Sqlite).await.unwrap();
-    world.usual().await;
-    let staff = world.someone("STAFF", None);
-    let request = WatchEventsRequest { parent: "tenants/acme".to_owned(), ..WatchEventsRequest::default() };
-    let mut watch = staff.events().watch_events(request).await.unwrap().into_inner();
-    watch.next().await.unwrap().unwrap();
-    let ending = tokio::spawn(world.end());
-    let status = loop {
-        match watch.next().await.unwrap() {
-            Ok(_) => {}
-            Err(status) => break status,
-        }
-    };
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "UNAVAILABLE"));
-    ending.await.unwrap();
 }

@@ -41,6 +41,7 @@ mod documents;
 mod door;
 mod door_limits;
 mod events;
+mod events_streams;
 mod expiry;
 mod fees;
 mod fuzz;

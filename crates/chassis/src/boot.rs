@@ -1,6 +1,7 @@
 //! How a service starts and stops: configuration, keys, database, routes, then ready; on SIGTERM a graceful drain. A new
 //! service implements [`Service`] and gets all of it.
 
+pub use crate::signals::stop_on_signal;
 use crate::{
     bus::{
         copies::Copies,
@@ -368,44 +369,4 @@ async fn open_database<S: Service>(options: &ServiceOptions<S::Options>, objecti
     let database = DatabaseOptions { must_be_durable: objections.is_production(), ..options.database.clone() };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     objections.take(Db::open_with(&url, S::NAME, clock, &database).await)
-}
-
-/// How long a process may take to end after a signal: the drain, and a few seconds to close connections.
-const HARD_END: Duration = Duration::from_secs(25);
-
-/// A token that SIGTERM or SIGINT cancels. If something hangs then, the process still ends after [`HARD_END`]; a second
-/// signal ends it at once.
-///
-/// # Errors
-/// A sentence if the signal handlers cannot be installed.
-pub fn stop_on_signal() -> Result<CancellationToken, String> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let stop = CancellationToken::new();
-    let mut term = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
-    let mut int = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-    let cancelled = stop.clone();
-    tokio::spawn(async move {
-        let mut signalled = async || {
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = int.recv() => {}
-            }
-        };
-        signalled().await;
-        cancelled.cancel();
-        // A thread and not a task: if the runtime's threads are blocked, a task would not run either.
-        std::thread::spawn(|| {
-            std::thread::sleep(HARD_END);
-            end_now("something did not end in time");
-        });
-        signalled().await;
-        end_now("a second signal came");
-    });
-    Ok(stop)
-}
-
-/// Ends the process at once. The database rolls back what was not committed.
-fn end_now(reason: &str) -> ! {
-    eprintln!("{reason}; the process ends at once");
-    std::process::exit(1)
 }

@@ -13,6 +13,7 @@ pub mod key_file;
 pub mod kill;
 pub mod net;
 pub mod production;
+pub(crate) mod signals;
 pub mod telemetry;
 pub mod ttl_cache;
 pub mod variables;

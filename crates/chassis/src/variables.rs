@@ -3,7 +3,7 @@
 
 /// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
 /// with the command lines.
-pub const VARIABLES: [&str; 37] = [
+pub const VARIABLES: [&str; 40] = [
     "PAYTERMS_CONFIG",
     "PAYTERMS_CONNECTION_AGE_SECONDS",
     "PAYTERMS_CONNECTION_GRACE_SECONDS",
@@ -16,16 +16,19 @@ pub const VARIABLES: [&str; 37] = [
     "PAYTERMS_DATABASE_URL_FILE",
     "PAYTERMS_DATABASE_WAIT_SECONDS",
     "PAYTERMS_DOOR_TLS",
+    "PAYTERMS_FIGURES_SECONDS",
     "PAYTERMS_ISSUER",
     "PAYTERMS_JWKS",
     "PAYTERMS_KEYS",
     "PAYTERMS_KILL_AT",
     "PAYTERMS_LISTEN",
     "PAYTERMS_LOG",
+    "PAYTERMS_LOG_FORMAT",
     "PAYTERMS_LONGEST_TOKEN_SECONDS",
     "PAYTERMS_MAIL",
     "PAYTERMS_MAIL_FILE",
     "PAYTERMS_MAIL_FROM",
+    "PAYTERMS_METRICS",
     "PAYTERMS_MODE",
     "PAYTERMS_OTLP_ENDPOINT",
     "PAYTERMS_OWNER_DATABASE_URL",

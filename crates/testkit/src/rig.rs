@@ -140,10 +140,7 @@ impl Services {
         }
     }
 
-    /// The line between two services.
-    ///
-    /// # Panics
-    /// Where there is none.
+    /// The line between two services that has one.
     #[must_use]
     pub fn line(&self, caller: &'static str, callee: &'static str) -> &FaultyLine {
         &self.lines[&(caller, callee)]
@@ -169,8 +166,7 @@ impl Services {
     /// Starts a service, killing itself at a point if one is named.
     pub async fn restart(&mut self, name: &'static str, kill_at: Option<&str>) {
         drop(self.running.remove(name));
-        let arguments = self.arguments(name).into_iter().chain(kill_at.map(|point| format!("--kill-at={point}")));
-        let arguments: Vec<_> = arguments.collect();
+        let arguments: Vec<_> = self.arguments(name).into_iter().chain(kill_at.map(|point| format!("--kill-at={point}"))).collect();
         let log = self.security.is_some().then(|| self.log_of(name));
         let told = (arguments.as_slice(), self.environment.as_slice());
         let process = Process::logged_service(&self.rig.binary, name, self.at(name), told, log.as_deref()).await;
@@ -318,8 +314,8 @@ impl Rig {
     /// Starts the suite, killing itself at a point if one is named.
     pub async fn restart(&mut self, kill_at: Option<&str>) {
         drop(self.suite.take());
-        let places = (self.gateway, self.provider);
-        self.suite = Some(Process::suite(&self.binary, self.folder.path(), places, self.postgres.as_deref(), kill_at, &self.options).await);
+        let (data, places, postgres) = (self.folder.path(), (self.gateway, self.provider), self.postgres.as_deref());
+        self.suite = Some(Process::suite(&self.binary, data, places, postgres, kill_at, &self.options).await);
     }
 
     /// Starts the suite so that it dies at a point, does what makes it die, and starts it again.

@@ -19,9 +19,9 @@ use crate::{
         bearer,
         body::{self, is_client_stream, is_server_stream},
         copies_layer::with_copies,
+        traced::traced,
     },
     net::tls::Peer,
-    telemetry::{self, metrics},
     wire::{
         call::{Caller, Scope},
         deadline::DEADLINE,
@@ -38,12 +38,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
-use std::{
-    collections::HashMap,
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use tonic::{Code, Status};
 use tonic_types::ErrorDetails;
@@ -123,25 +118,6 @@ pub fn edge(routes: Router) -> Router {
     routes.layer(from_fn(|request: Request, next: Next| {
         traced("gateway", request, move |request| normalised(request, move |request| next.run(request)))
     }))
-}
-
-async fn traced<F: Future<Output = Response>>(part: &'static str, request: Request, inside: impl FnOnce(Request) -> F) -> Response {
-    let uri = request.uri().clone();
-    let span = tracing::info_span!(
-        "call",
-        rpc.method = %uri.path(),
-        rpc.code = tracing::field::Empty,
-        tenant = tracing::field::Empty,
-        trace_id = tracing::field::Empty,
-        otel.kind = "server"
-    );
-    telemetry::adopt_headers(&span, request.headers());
-    let started = Instant::now();
-    let response = inside(request).instrument(span.clone()).await;
-    let code = response.headers().get("grpc-status").map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()));
-    span.record("rpc.code", i32::from(code));
-    metrics::answered(part, uri.path(), code, started.elapsed());
-    response
 }
 
 /// A status as the response that gRPC makes of it.

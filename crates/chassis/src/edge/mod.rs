@@ -12,3 +12,4 @@ pub(crate) mod readiness;
 pub mod reflection;
 pub mod scraped;
 pub mod serve;
+pub(crate) mod traced;
