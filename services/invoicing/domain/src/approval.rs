@@ -113,16 +113,20 @@ impl Proposal {
     }
 }
 
-/// Refuses an amount above the tenant's limit to one person alone.
+/// Refuses an amount above the tenant's limit to one person alone. `proposal` is the method that asks a second person, where there is one.
 ///
 /// # Errors
 /// `SECOND_PERSON_REQUIRED`.
-pub fn must_be_within(limit: Option<Money>, amount: Money) -> Result<(), Refusal> {
+pub fn must_be_within(limit: Option<Money>, amount: Money, proposal: Option<&'static str>) -> Result<(), Refusal> {
     let Some(limit) = limit else { return Ok(()) };
     if amount.compare(limit)?.is_le() {
         return Ok(());
     }
-    let message = format!("More than {limit} takes two people: propose it, and let another person decide.");
+    let way = match proposal {
+        Some(proposal) => format!("propose it with {proposal}, and let another person decide, or let an owner of the tenant do it"),
+        None => "an owner of the tenant does it".to_owned(),
+    };
+    let message = format!("More than {limit} takes a second person: {way}.");
     Err(Refusal::precondition("SECOND_PERSON_REQUIRED", message).with("limit", limit.amount()).with("amount", amount.amount()))
 }
 
@@ -166,7 +170,9 @@ mod tests {
     #[test]
     fn the_limit_itself_needs_one_person() {
         let usd = |cents: i64| Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000);
-        assert!(must_be_within(None, usd(1_000_000)).is_ok() && must_be_within(Some(usd(100)), usd(100)).is_ok());
-        assert_eq!(must_be_within(Some(usd(100)), usd(101)).unwrap_err().reason, "SECOND_PERSON_REQUIRED");
+        assert!(must_be_within(None, usd(1_000_000), None).is_ok() && must_be_within(Some(usd(100)), usd(100), None).is_ok());
+        let refused = |proposal| must_be_within(Some(usd(100)), usd(101), proposal).unwrap_err();
+        assert_eq!(refused(None).reason, "SECOND_PERSON_REQUIRED");
+        assert!(refused(Some("ProposeWriteOff")).message.contains("ProposeWriteOff") && !refused(None).message.contains("propose"));
     }
 }

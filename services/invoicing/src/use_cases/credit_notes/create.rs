@@ -34,7 +34,7 @@ pub async fn create_credit_note(
         return app.flows.answer(call, true).await;
     }
     // All notes of the invoice together: many small ones are a large one.
-    must_be_within_limit(&tx, invoice.credited.plus(amount)?).await?;
+    must_be_within_limit(&tx, invoice.credited.plus(amount)?, Some("ProposeCreditNote")).await?;
     let now = tx.now();
     let credited = invoice.credit(amount, now);
     let (taxes, back) = name_pending(&tx, from_ref(&invoice), credited).await?;

@@ -27,7 +27,7 @@ pub async fn void_invoice(app: &App, call: &Call, named: &InvoiceRef, explanatio
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    must_be_within_limit(&tx, invoice.amounts.total).await?;
+    must_be_within_limit(&tx, invoice.amounts.total, Some("ProposeCreditNote")).await?;
     let (tenant, _) = find_sides(&tx, &call.tenant, named.customer).await?;
     let now = tx.now();
     let voided = invoice.void(now);

@@ -21,7 +21,7 @@ pub async fn write_off_invoice(app: &App, call: &Call, named: &InvoiceRef) -> Re
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    must_be_within_limit(&tx, invoice.open()?).await?;
+    must_be_within_limit(&tx, invoice.open()?, Some("ProposeWriteOff")).await?;
     let rendered = give_up_invoice(&mut tx, &mut invoice).await?;
     tx.commit(WriteOffInvoiceResponse { invoice: Some(rendered) }).await
 }

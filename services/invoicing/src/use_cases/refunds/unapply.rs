@@ -36,7 +36,7 @@ pub async fn unapply_payment(
     }
     let zero = Money::zero(invoice.currency);
     let amount = amount.unwrap_or_else(|| own.first().map_or(zero, |own| own.paid_of(invoice.id)));
-    must_be_within_limit(&tx, amount).await?;
+    must_be_within_limit(&tx, amount, None).await?;
     let (now, zone) = (tx.now(), tx.time().zone);
     let from = now + TimeDelta::days(1);
     invoice.reopen(amount, from, now)?;

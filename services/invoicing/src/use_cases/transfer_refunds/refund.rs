@@ -78,7 +78,7 @@ pub async fn refund_transfer(app: &App, call: &Call, asked: &RefundTransfer) -> 
         earlier: &held.refunds,
     };
     let refund = TransferRefund::ask(tx.ids(), back, now)?;
-    must_be_within_limit(&tx, together(&held.refunds, &refund)?).await?;
+    must_be_within_limit(&tx, together(&held.refunds, &refund)?, None).await?;
     publish_transfer_refund(&mut tx, &refund).await?;
     let lease = app.flows.open(&tx, FLOW, refund.id.uuid()).await?;
     tx.commit_intent(refund.id.uuid()).await?;
