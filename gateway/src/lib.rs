@@ -21,7 +21,6 @@ use payterms_chassis::{
     Network,
     access::{AccessTable, is_for_peers},
     boot::{Running, stop_on_signal},
-    catalogue::Catalogue,
     config::{self, CommonOptions},
     identity::Signer,
     layers,
@@ -126,7 +125,6 @@ pub async fn start(
     let versions = Arc::new(versions::Versions::new(&topology::load()?, clients.clone()));
     let events = events::Events {
         peers: clients.clone(),
-        catalogue: Arc::new(Catalogue::load()?),
         access: Arc::new(access.clone()),
         cursors: events::CursorKey::read(keys)?,
         stop: stop.clone(),

@@ -199,7 +199,7 @@ pub async fn start<S: Service>(
     }
     let inbox = Inbox::new(db.clone(), parts.consumers);
     let operations = Operations { db: db.clone(), pages, snapshots: parts.snapshots, inbox: inbox.clone(), flows: flows.clone() };
-    let log = EventLog::new(db.clone(), &relay, parts.hides, stop.clone())?;
+    let log = EventLog::new(db.clone(), &relay, parts.hides, stop.clone());
     let clock = RunDue { db: db.clone(), jobs: parts.jobs.clone(), relay: relay.clone() };
     let access = AccessTable::load()?;
     let routes = parts

@@ -39,8 +39,6 @@ const MOST_TYPES: usize = 100;
 pub struct Events {
     /// The services.
     pub peers: Peers,
-    /// The types of public events.
-    pub catalogue: Arc<Catalogue>,
     /// Decides which of them a caller may see.
     pub access: Arc<AccessTable>,
     /// Encrypts cursors.
@@ -108,7 +106,7 @@ impl Events {
         let mut types: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let (roles, reach) = (fields.scope().caller.roles.clone(), fields.scope().grant);
         let is_visible = |read_by: &str| matches!(self.access.decide(read_by, &roles), Access::Granted(grant) if grant >= reach);
-        let visible = self.catalogue.iter().filter(|(_, kind)| is_visible(&kind.read_by));
+        let visible = Catalogue::shared().iter().filter(|(_, kind)| is_visible(&kind.read_by));
         for (name, kind) in visible.filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name)) {
             types.entry(kind.service().to_owned()).or_default().push(name.to_owned());
         }

@@ -63,7 +63,6 @@ const DURABLE_LOOKS: usize = 200;
 #[derive(Clone)]
 pub(crate) struct EventLog {
     db: Db,
-    catalogue: Arc<Catalogue>,
     hides: Option<Hides>,
     /// The last position that was seen to be durable.
     durable: Arc<AtomicI64>,
@@ -131,12 +130,8 @@ fn read_through(place: &EventPlace) -> i64 {
 
 impl EventLog {
     /// The log of the service in whose database the relay assigns positions.
-    ///
-    /// # Errors
-    /// A sentence that names the event whose option is wrong.
-    pub(crate) fn new(db: Db, relay: &Relay, hides: Option<Hides>, stop: CancellationToken) -> Result<Self, String> {
-        let catalogue = Arc::new(Catalogue::load()?);
-        Ok(Self { db, catalogue, hides, durable: Arc::default(), placed: relay.placed(), stop })
+    pub(crate) fn new(db: Db, relay: &Relay, hides: Option<Hides>, stop: CancellationToken) -> Self {
+        Self { db, hides, durable: Arc::default(), placed: relay.placed(), stop }
     }
 
     /// The state of the log, as it is for a reader at a position. What it says of positions is durable.
@@ -218,7 +213,7 @@ impl EventLog {
                 let kind: String = row.try_get("", "event_type")?;
                 // A snapshot repeats a state for a new subscriber: nothing happened.
                 let is_snapshot: bool = row.try_get("", "snapshot")?;
-                let public = self.catalogue.get(&kind).filter(|_| !is_snapshot && query.types.contains(&kind));
+                let public = Catalogue::shared().get(&kind).filter(|_| !is_snapshot && query.types.contains(&kind));
                 let items = match public {
                     Some(public) => shown(public, &logged(row, &query.tenant)?, &query.reader),
                     None => Vec::new(),

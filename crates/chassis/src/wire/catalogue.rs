@@ -2,7 +2,7 @@
 //! without the option is never shown.
 
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 /// The option that makes an event public.
 const OPTION: &str = "payterms.common.v1.event_visibility";
@@ -76,8 +76,22 @@ impl PublicType {
 #[derive(Debug, Clone)]
 pub struct Catalogue(BTreeMap<String, PublicType>);
 
+/// Read at the first use and once in a process: the descriptors are large, and a process that starts has no use for them yet.
+static SHARED: LazyLock<Catalogue> = LazyLock::new(|| {
+    Catalogue::load().unwrap_or_else(|error| {
+        tracing::error!(error, "the catalogue of events cannot be read: there are no public events");
+        Catalogue(BTreeMap::new())
+    })
+});
+
 impl Catalogue {
-    /// The catalogue of the contract.
+    /// The catalogue of this process.
+    #[must_use]
+    pub fn shared() -> &'static Self {
+        &SHARED
+    }
+
+    /// The catalogue of the contract, read anew.
     ///
     /// # Errors
     /// A sentence that names the message whose option is wrong.
