@@ -143,7 +143,11 @@ async fn a_note_gives_a_months_lots_back_after_a_change_of_zone(world: &World) {
     let read = async || Ok(desk.admin.lots().list_lots(list.clone()).await?.into_inner().lots);
     let lots = until(read, |found| found.len() == 2).await;
     let back = lots.iter().find(|lot| lot.amount == amount("USD", 4, 0)).unwrap();
-    assert_eq!(back.expire_time, at(START + 90 * DAY), "on the terms of the lot that had paid it");
+    assert_eq!(
+        back.expire_time,
+        at(START + 90 * DAY + 7 * HOUR),
+        "on the terms of the lot that had paid it: to the end of 31 March in Los Angeles"
+    );
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }
