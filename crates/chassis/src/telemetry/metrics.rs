@@ -228,6 +228,6 @@ mod tests {
     fn every_method_of_the_contract_is_a_label_and_nothing_else_is() {
         assert!(METHODS.contains_key("/payterms.wallet.v1.PostingService/PostDebit"));
         assert!(METHODS.contains_key("/payterms.common.peers.v1.InboxService/Deliver"));
-        assert!(!METHODS.contains_key("/payterms.wallet.v1.PostingService/PostDebits"));
+        assert!(!METHODS.contains_key("/payterms.wallet.v1.PostingService/Invented"));
     }
 }
