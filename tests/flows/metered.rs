@@ -73,7 +73,12 @@ impl Yard {
         };
         let request =
             EnableMeteredServiceRequest { request_id: request_id(), parent: self.customer.clone(), metered_service: Some(service) };
-        Ok(self.owner.metered_services().enable_metered_service(request).await?.into_inner().metered_service.unwrap())
+        let made = self.owner.metered_services().enable_metered_service(request).await?;
+        // A use may go through another gateway, which has not seen this answer.
+        let seen = self.owner.after(&made);
+        let list = payterms_proto::wallet::v1::ListWalletsRequest { parent: self.customer.clone(), ..Default::default() };
+        seen.wallets().list_wallets(list).await?;
+        Ok(made.into_inner().metered_service.unwrap())
     }
 
     pub(crate) async fn uses(&self, world: &World, product: &str, quantity: &str, used: Option<i64>) -> Result<UsageRecord, Status> {
