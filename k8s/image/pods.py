@@ -200,7 +200,7 @@ def story():
     out = f"{SCRATCH}/python"
     os.makedirs(out)
     files = [path for part in ("common", "invoicing", "wallet") for path in glob.glob(f"{PROTOS}/payterms/{part}/v1/*.proto")]
-    files += glob.glob(f"{PROTOS}/google/google/type/*.proto")
+    files += [path for part in ("api", "type") for path in glob.glob(f"{PROTOS}/google/google/{part}/*.proto")]
     well_known = os.path.join(os.path.dirname(protoc.__file__), "_proto")
     assert protoc.main(["protoc", f"-I{PROTOS}/google", f"-I{PROTOS}", f"-I{well_known}", f"--python_out={out}", *files]) == 0
     sys.path.insert(0, out)
