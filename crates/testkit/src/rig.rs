@@ -168,8 +168,8 @@ impl Services {
         drop(self.running.remove(name));
         let arguments: Vec<_> = self.arguments(name).into_iter().chain(kill_at.map(|point| format!("--kill-at={point}"))).collect();
         let log = self.security.is_some().then(|| self.log_of(name));
-        let told = (arguments.as_slice(), self.environment.as_slice());
-        let process = Process::logged_service(&self.rig.binary, name, self.at(name), told, log.as_deref()).await;
+        let settings = (arguments.as_slice(), self.environment.as_slice());
+        let process = Process::logged_service(&self.rig.binary, name, self.at(name), settings, log.as_deref()).await;
         self.running.insert(name, process);
     }
 

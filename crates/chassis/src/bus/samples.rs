@@ -139,8 +139,8 @@ impl Sampler {
             metrics::observe(metric.name, metric.unit, metric.description, move || {
                 let shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
                 let labels = |sample: &Sample| {
-                    let own = sample.labels.iter().map(|(key, value)| KeyValue::new(*key, value.clone()));
-                    own.chain([metrics::part(part)]).collect()
+                    let of_sample = sample.labels.iter().map(|(key, value)| KeyValue::new(*key, value.clone()));
+                    of_sample.chain([metrics::part(part)]).collect()
                 };
                 shelf.get(metric.name).into_iter().flatten().map(|sample| (labels(sample), sample.value)).collect()
             });

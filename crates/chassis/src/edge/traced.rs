@@ -1,6 +1,9 @@
 //! The outermost layer: a span around each call, and its measurement.
 
-use crate::telemetry::{self, metrics};
+use crate::{
+    telemetry::{self, metrics},
+    wire::error::code_name,
+};
 use axum::{extract::Request, response::Response};
 use std::time::Instant;
 use tonic::Code;
@@ -26,6 +29,6 @@ pub(crate) async fn traced<F: Future<Output = Response>>(
     let response = inside(request).instrument(span.clone()).await;
     let code = response.headers().get("grpc-status").map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()));
     span.record("rpc.code", i32::from(code));
-    metrics::answered(part, uri.path(), code, started.elapsed());
+    metrics::answered(part, uri.path(), code_name(code), started.elapsed());
     response
 }

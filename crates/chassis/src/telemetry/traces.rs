@@ -63,11 +63,10 @@ impl Injector for Pairs {
 pub fn adopt_headers(span: &tracing::Span, headers: &http::HeaderMap) {
     let context = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
     // Also without an exporter: log lines of one request are found by it.
-    let trace = context.span().span_context().trace_id();
+    let callers_trace = context.span().span_context().trace_id();
     let _ = span.set_parent(context);
-    let own = span.context().span().span_context().trace_id();
-    let trace = [own, trace].into_iter().find(|trace| *trace != TraceId::INVALID);
-    if let Some(trace) = trace {
+    let exported_trace = span.context().span().span_context().trace_id();
+    if let Some(trace) = [exported_trace, callers_trace].into_iter().find(|trace| *trace != TraceId::INVALID) {
         span.record("trace_id", tracing::field::display(trace));
     }
 }

@@ -90,8 +90,8 @@ impl Part {
             authorities.push(Certificate::read(&authority).map_err(|fault| format!("ca.crt: {fault}"))?);
             roots.add(authority).map_err(|error| format!("ca.crt: {error}"))?;
         }
-        let own = chain.first().map(Certificate::read).transpose().map_err(|fault| format!("tls.crt: {fault}"))?;
-        let own = own.filter(|own| own.is_of(name)).ok_or_else(|| format!("tls.crt: it does not have the DNS name {name}"))?;
+        let leaf = chain.first().map(Certificate::read).transpose().map_err(|fault| format!("tls.crt: {fault}"))?;
+        let leaf = leaf.filter(|leaf| leaf.is_of(name)).ok_or_else(|| format!("tls.crt: it does not have the DNS name {name}"))?;
         let roots = Arc::new(roots);
         let verifier = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider()).build();
         let verifier = verifier.map_err(|error| format!("ca.crt: {error}"))?;
@@ -107,7 +107,7 @@ impl Part {
         client.resumption = Resumption::disabled();
         // While authorities change, an old one may end; the one that lasts longest counts.
         let lasting = authorities.into_iter().max_by_key(Certificate::ends);
-        let certificates = std::iter::once(own).chain(lasting).collect();
+        let certificates = std::iter::once(leaf).chain(lasting).collect();
         Ok(Self { server: Arc::new(server), client: Arc::new(client), certificates })
     }
 }
@@ -127,10 +127,11 @@ impl Door {
     /// A sentence that names the file that is missing or malformed.
     pub fn read(files: &Files) -> Result<Self, String> {
         let (chain, key) = (certificates(files, "tls.crt")?, key(files)?);
-        let own = chain.iter().map(Certificate::read).collect::<Result<Vec<_>, _>>().map_err(|fault| format!("tls.crt: {fault}"))?;
+        let certificates =
+            chain.iter().map(Certificate::read).collect::<Result<Vec<_>, _>>().map_err(|fault| format!("tls.crt: {fault}"))?;
         let server = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS12, &TLS13]).map_err(unusable)?;
         let mut server = server.with_no_client_auth().with_single_cert(chain, key).map_err(unusable)?;
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { server: Arc::new(server), certificates: own })
+        Ok(Self { server: Arc::new(server), certificates })
     }
 }
