@@ -3,12 +3,18 @@
 use crate::{
     invariants,
     invoices::{draft, issued, line, read},
+    mails::{mails_of, text},
     payments::{Till, till},
     rig::{self, retry, until},
+    sources::{count_of, named_sources},
 };
-use payterms_proto::invoicing::v1::{
-    BankLine, CreateCreditNoteRequest, GetBankLineRequest, GetPaymentRequest, ImportBankStatementRequest, ImportBankStatementResponse,
-    Invoice, ListBankLinesRequest, MatchBankLineRequest, Payment, bank_line::State, invoice, payment, refund_part::Destination,
+use payterms_proto::{
+    invoicing::v1::{
+        BankLine, CreateCreditNoteRequest, GetBankLineRequest, GetPaymentRequest, ImportBankStatementRequest, ImportBankStatementResponse,
+        Invoice, ListBankLinesRequest, MailKind, MatchBankLineRequest, Payment, bank_line::State, invoice, payment,
+        refund_part::Destination,
+    },
+    wallet::v1::entry::Kind,
 };
 use payterms_suite::{
     Session,
@@ -88,6 +94,14 @@ async fn lines_pay_what_they_name_in_part_in_full_and_beyond(world: &World) {
     assert_eq!(surplus, 9, "what is more than the invoice can take becomes credit, and is never refused");
     assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().state(), invoice::State::Paid);
     assert_eq!(till.available().await, amount("USD", 9, 0));
+    assert_eq!(count_of(&named_sources(&till.admin, &till.wallet).await, Kind::Surplus), 2);
+    let mut told = Vec::new();
+    for mail in mails_of(&till.owner, MailKind::PaymentReceived, 3).await {
+        told.push(text(&till.owner, &mail).await.replace('\u{a0}', " "));
+    }
+    let beyond =
+        |units: &str| told.iter().any(|words| words.contains(&format!("Beyond what was invoiced: {units}.00 USD, which is credit")));
+    assert!(beyond("4") && beyond("5") && told.iter().any(|words| words.contains("payment of 5.00 USD")), "{told:?}");
     let booked = invariants::booked(world).await;
     assert!(booked.contains(&("BANK_CLEARING".to_owned(), -109)), "{booked:?}");
     invariants::hold(world).await;

@@ -12,6 +12,7 @@ use crate::{
     mails::{mails_of, text},
     postpaid::first_of,
     rig::until,
+    sources::{count_of, named_sources},
     top_up_refunds::refund,
     top_ups::{buy, card, shop},
     wallets::debit,
@@ -19,7 +20,7 @@ use crate::{
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{MailKind, Receipt, invoice::State},
-    wallet::v1::{GetTopUpRequest, ListLotsRequest, TopUp, dispute, top_up},
+    wallet::v1::{GetTopUpRequest, ListLotsRequest, TopUp, dispute, entry::Kind, top_up},
 };
 use payterms_suite::{Session, client::amount};
 use payterms_testkit::{World, on_both, reason};
@@ -96,6 +97,9 @@ async fn each_purchase_has_its_own_credit_and_card_again(world: &World) {
     let receipts = until_credited(&owner, &customer, (3, 2)).await;
     let of = |top_up: &TopUp| receipts.iter().filter(|own| own.top_up == top_up.name).map(credited).collect::<Vec<_>>();
     assert_eq!((of(&first), of(&second)), (vec![vec![(50, 5)], vec![]], vec![vec![(60, 6)]]));
+    let entries = named_sources(&owner, &wallet).await;
+    let disputed = |kind: Kind| entries.iter().filter(|own| own.kind() == kind).all(|own| own.source == first.name);
+    assert!(disputed(Kind::Chargeback) && disputed(Kind::DisputeWon) && count_of(&entries, Kind::DisputeWon) > 0, "{entries:?}");
     all_holds(world).await;
 }
 

@@ -111,6 +111,7 @@ mod secrets;
 mod sentences;
 mod settlements;
 mod single_call;
+mod sources;
 mod stories;
 mod taken_back;
 mod tax_numbers;

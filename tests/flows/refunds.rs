@@ -8,6 +8,7 @@ use crate::{
     mails::{mails_of, text},
     payments::{Till, by, credit, till},
     rig::{self, Services, retry},
+    sources::{count_of, named_sources},
     top_ups::card,
 };
 use payterms_proto::{
@@ -16,7 +17,7 @@ use payterms_proto::{
         CreateCreditNoteRequest, CreateCreditNoteResponse, GetRefundRequest, ListRefundsRequest, MailKind, Payment, Refund,
         UnapplyPaymentRequest, UnapplyPaymentResponse, invoice, refund_part::Destination,
     },
-    wallet::v1::{ListLotsRequest, lot},
+    wallet::v1::{ListLotsRequest, entry::Kind, lot},
 };
 use payterms_suite::{
     Session,
@@ -91,6 +92,8 @@ async fn a_note_gives_back_in_the_reverse_order_of_tenders(world: &World) {
     assert_eq!((listed.len(), &listed[0]), (2, &refund));
     let read = till.admin.refunds().get_refund(GetRefundRequest { name: refund.name.clone() }).await.unwrap().into_inner();
     assert_eq!(read.refund, Some(refund));
+    let entries = named_sources(&till.owner, &till.wallet).await;
+    assert!(count_of(&entries, Kind::InvoiceCredit) > 0 && count_of(&entries, Kind::InvoiceRefund) > 0, "{entries:?}");
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }

@@ -5,6 +5,7 @@ use crate::{
     invariants,
     mails::{mails, mails_of, text},
     recharges::set,
+    sources::{count_of, named_sources},
     top_ups::{buy, card, shop},
     wallets::{debit, grant},
 };
@@ -114,6 +115,8 @@ pub(crate) async fn two_people_withhold_credit_and_a_person_gives_it_back(world:
     assert!(invariants::booked(world).await.contains(&("WITHHELD".to_owned(), 0)));
     let mail = mails_of(&owner, MailKind::CreditRestored, 1).await.remove(0);
     let words = text(&owner, &mail).await;
+    let entries = named_sources(&staff, &wallet).await;
+    assert_eq!((count_of(&entries, Kind::Revocation), count_of(&entries, Kind::Restoration)), (1, 1));
     assert!(words.contains("It was the holder.") && words.contains("It can be used at once.") && !words.contains("owed"), "{words}");
     invariants::hold(world).await;
 }

@@ -6,6 +6,7 @@ use crate::{
     invoices::taxed,
     mails::{mails, mails_of, text},
     rig::{self, retry, until},
+    sources::{count_of, named_sources},
     top_ups::{buy, card, shop},
     wallets::debit,
 };
@@ -13,9 +14,8 @@ use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{GetDocumentRequest, MailKind, Receipt},
     wallet::v1::{
-        AutoRecharge, CreateTopUpRequest, GetTopUpRefundRequest, GetTopUpRequest, GetWalletRequest, ListEntriesRequest,
-        ListTopUpRefundsRequest, RefundTopUpRequest, TopUp, TopUpRefund, auto_recharge::ThresholdRecharge, entry::Kind,
-        top_up_refund::State,
+        AutoRecharge, CreateTopUpRequest, GetTopUpRefundRequest, GetTopUpRequest, GetWalletRequest, ListTopUpRefundsRequest,
+        RefundTopUpRequest, TopUp, TopUpRefund, auto_recharge::ThresholdRecharge, entry::Kind, top_up_refund::State,
     },
 };
 use payterms_suite::{
@@ -87,9 +87,9 @@ pub(crate) async fn what_is_left_goes_back_in_parts_with_its_tax(world: &World) 
     let list = ListTopUpRefundsRequest { parent: top_up.name.clone(), page_size: 1, ..Default::default() };
     let page = admin.top_ups().list_top_up_refunds(list).await.unwrap().into_inner();
     assert_eq!((page.top_up_refunds, page.next_page_token.is_empty()), (vec![second], false));
-    let list = ListEntriesRequest { parent: wallet.clone(), ..Default::default() };
-    let entries = admin.wallets().list_entries(list).await.unwrap().into_inner().entries;
-    assert_eq!(entries.iter().filter(|entry| entry.kind() == Kind::TopUpRefund).count(), 2);
+    let entries = named_sources(&admin, &wallet).await;
+    assert_eq!((count_of(&entries, Kind::TopUp), count_of(&entries, Kind::TopUpRefund)), (1, 2));
+    assert_eq!(entries.last().map(|own| own.source.as_str()), Some(top_up.name.as_str()));
     let receipt = credited(&admin, &customer, 2).await;
     let note = &receipt.credit_notes[0];
     assert_eq!((note.amount.clone(), note.top_up_refund.as_str()), (amount("USD", 11, 1), first.name.as_str()));
@@ -100,6 +100,7 @@ pub(crate) async fn what_is_left_goes_back_in_parts_with_its_tax(world: &World) 
     let mails = mails_of(&owner, MailKind::TopUpRefunded, 2).await;
     let words = text(&owner, &mails[1]).await;
     assert!(words.contains(&note.number) && words.contains(&receipt.number), "{words}");
+    assert!(words.contains("That is 10.01\u{a0}USD of your credit and 1.00\u{a0}USD of tax."), "{words}");
     assert_eq!(mails[1].attachments, std::slice::from_ref(&note.name));
     invariants::hold(world).await;
 }

@@ -16,9 +16,9 @@ use crate::{
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{
-        CreatePaymentRequest, CreditNote, GetDocumentRequest, GetOutstandingRequest, Invoice, InvoiceToPay, ListCreditNotesRequest,
-        MailKind, RaiseTransferTopUpRequest, Tenant, TransferTopUp, UnapplyPaymentRequest, UpdateTenantRequest, VoidInvoiceRequest,
-        WriteOffInvoiceRequest, bank_line::SuggestReason, credit_note::Reason, invoice::State,
+        CreatePaymentRequest, CreditNote, GetDocumentRequest, GetOutstandingRequest, GetPaymentRequest, Invoice, InvoiceToPay,
+        ListCreditNotesRequest, MailKind, RaiseTransferTopUpRequest, Tenant, TransferTopUp, UnapplyPaymentRequest, UpdateTenantRequest,
+        VoidInvoiceRequest, WriteOffInvoiceRequest, bank_line::SuggestReason, credit_note::Reason, invoice::State,
     },
     wallet::v1::{
         GetBalanceRequest, ListEntriesRequest, ListLotsRequest, Minimum, TaxKind, TurnOnPrepaymentRequest, UpdateWalletSettingsRequest,
@@ -117,6 +117,8 @@ impl Desk {
 
 async fn a_transfer_short_of_the_banks_fees_buys_what_came(world: &World) {
     let desk = desk(world).await;
+    let year = WalletSettings { purchased_expire_days: 365, ..WalletSettings::default() };
+    sell(&desk.owner, year, &["purchased_expire_days"]).await;
     let staff = world.someone("STAFF", None);
     let asked = request(&desk.customer, amount("AUD", 220, 0));
     let invoice = raise(&staff, asked.clone()).await.unwrap();
@@ -131,7 +133,7 @@ async fn a_transfer_short_of_the_banks_fees_buys_what_came(world: &World) {
     assert_eq!(mail.recipients, ["accounts@brightside.example"], "the address that was given, not the customer's");
     let words = text(&desk.owner, &mail).await;
     assert!(words.contains("account 1234 5678") && mail.subject.contains(&invoice.number) && words.contains("220.00"), "{words}");
-    assert!(words.contains(&grouped(&invoice.payment_reference)), "{words}");
+    assert!(words.contains(&grouped(&invoice.payment_reference)) && words.contains("used for 365 days"), "{words}");
     assert_eq!(invoice.seller.as_ref().unwrap().bank_details, acme().bank_details);
     let pdf = desk.owner.documents().get_document(GetDocumentRequest { name: invoice.name.clone() }).await.unwrap().into_inner();
     assert!(pdf.document.unwrap().content.starts_with(b"%PDF"));
@@ -146,7 +148,13 @@ async fn a_transfer_short_of_the_banks_fees_buys_what_came(world: &World) {
     assert_eq!((lots.len(), lots[0].tax_kind()), (1, TaxKind::TaxedSale));
     let list = ListEntriesRequest { parent: desk.wallet.clone(), ..Default::default() };
     let entries = desk.owner.wallets().list_entries(list).await.unwrap().into_inner().entries;
-    assert_eq!(entries[0].kind(), entry::Kind::TopUp);
+    assert_eq!(entries[0].kind(), entry::Kind::TransferTopUp);
+    let payment = desk.admin.payments().get_payment(GetPaymentRequest { name: entries[0].source.clone() }).await.unwrap().into_inner();
+    assert_eq!(payment.payment.unwrap().allocations[0].invoice, invoice.name, "the entry names what brought it");
+    let words = text(&desk.owner, &mails_of(&desk.owner, MailKind::PaymentReceived, 1).await.remove(0)).await;
+    for told in ["payment of 210.00", "for prepaid credit: 210.00", "Credit bought: 190.91", "to be used until 1 January 2027"] {
+        assert!(words.replace('\u{a0}', " ").contains(told), "{told:?} in {words}");
+    }
     let booked = invariants::booked(world).await;
     let on = |account: &str| booked.iter().find(|(own, _)| own == account).map(|(_, units)| *units);
     assert_eq!((on("BANK_CLEARING"), on("TAX_PAYABLE"), on("INVOICE_SETTLEMENT")), (Some(-210), Some(19), None));

@@ -51,6 +51,8 @@ pub struct Offer {
     pub minimum: Option<Money>,
     /// Whether the amount includes tax.
     pub taxed: bool,
+    /// For how many days its credit can be used; 0 without end.
+    pub valid_days: u32,
 }
 
 impl Offer {

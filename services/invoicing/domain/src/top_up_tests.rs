@@ -92,7 +92,7 @@ fn what_is_short_of_more_waits_and_lapses() {
 
 #[test]
 fn staff_sell_what_customers_are_not_offered() {
-    let offer = Offer { prepayment: false, by_transfer: false, minimum: Some(usd(20_000)), taxed: true };
+    let offer = Offer { prepayment: false, by_transfer: false, minimum: Some(usd(20_000)), taxed: true, valid_days: 0 };
     assert_eq!(offer.must_sell(usd(20_000), true).unwrap_err().reason, "FEATURE_DISABLED");
     assert!(offer.must_sell(usd(20_000), false).is_ok());
     assert_eq!(offer.must_sell(usd(19_999), false).unwrap_err().reason, "BELOW_MINIMUM");

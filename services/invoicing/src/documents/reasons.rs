@@ -8,6 +8,12 @@ use payterms_invoicing_domain::{
     transfer_refund::TRANSFERRED_BACK,
 };
 
+/// Whether a collection failed because there was nothing to charge.
+#[must_use]
+pub fn is_without_method(code: &str) -> bool {
+    matches!(code, "COLLECTION_METHOD_REQUIRED" | "no_such_card")
+}
+
 impl Language {
     /// Why a payment failed, as the end of a sentence. A code that nobody knows gets general words.
     #[must_use]
@@ -32,7 +38,7 @@ impl Language {
             "card_declined" | "stolen_card" | "lost_card" | "pickup_card" | "fraudulent" | "do_not_honor" | "do_not_try_again"
             | "generic_decline" => self.say("the card was declined by its bank", "la carte a été refusée par la banque"),
             "CREDIT_REVOKED" => self.say("credit was withheld", "du crédit a été retenu"),
-            "COLLECTION_METHOD_REQUIRED" | "no_such_card" => {
+            code if is_without_method(code) => {
                 self.say("no saved payment method can be used", "aucun moyen de paiement enregistré n’est utilisable")
             }
             _ => {

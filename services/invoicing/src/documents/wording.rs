@@ -72,6 +72,12 @@ impl Language {
         format!("{}\u{a0}{}", self.digits(&amount.to_string()), money.currency())
     }
 
+    /// An amount, or nothing where it is not above zero: a template takes what is empty as false.
+    #[must_use]
+    pub fn money_or_nothing(self, money: Money) -> String {
+        if money.is_positive() { self.money(money) } else { String::new() }
+    }
+
     /// A quantity or a rate.
     #[must_use]
     pub fn number(self, number: Decimal) -> String {

@@ -5,6 +5,7 @@ use crate::{
     app::App,
     messages::{customers::customer_name, payments::payment_name},
 };
+use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError,
     call::Caller,
@@ -12,7 +13,7 @@ use payterms_chassis::{
     names,
     peer_channel::PeerChannel,
     peers::{until_answered, until_done},
-    render::{money, money_of},
+    render::{instant_of, money, money_of},
 };
 use payterms_invoicing_domain::{
     Customer, Destination, Payment, RefundPart, TransferRefund,
@@ -28,7 +29,7 @@ use payterms_proto::wallet::{
         settlement_service_client::SettlementServiceClient,
     },
     v1::{
-        Charge, GetWalletSettingsRequest, PaymentMethod, TaxKind, charge::State, payment_method::Kind,
+        Charge, GetWalletSettingsRequest, Lot, PaymentMethod, TaxKind, charge::State, payment_method::Kind,
         settings_service_client::SettingsServiceClient,
     },
 };
@@ -55,6 +56,20 @@ pub enum Charged {
     Failed(String),
     /// The provider takes its time.
     Waits,
+}
+
+/// Credit that a payment has made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewCredit {
+    /// How much.
+    pub amount: Money,
+    /// From when on it cannot be used any more.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+fn new_credit(lot: &Lot) -> Option<NewCredit> {
+    let amount = lot.amount.as_ref().and_then(money_of)?;
+    Some(NewCredit { amount, expires_at: lot.expire_time.as_ref().and_then(instant_of) })
 }
 
 /// A customer's wallet, as invoicing reaches it.
@@ -180,11 +195,11 @@ impl<'a> Wallet<'a> {
         until_done(|| async { Ok(self.client()?.release_payment(self.request(message.clone())?).await?) }).await.map(|_| ())
     }
 
-    /// Takes the reserved credit, and makes a surplus credit.
+    /// Takes the reserved credit, and makes a surplus credit. Answers what credit that is.
     ///
     /// # Errors
     /// No answer after many tries.
-    pub async fn settle(&self, currency: Currency, credit: bool, surplus: Option<Money>) -> Result<(), AppError> {
+    pub async fn settle(&self, currency: Currency, credit: bool, surplus: Option<Money>) -> Result<Option<NewCredit>, AppError> {
         let message = SettlePaymentRequest {
             request_id: self.step("settle"),
             parent: self.customer.clone(),
@@ -193,7 +208,8 @@ impl<'a> Wallet<'a> {
             surplus: surplus.map(money),
             credit,
         };
-        until_done(|| async { Ok(self.client()?.settle_payment(self.request(message.clone())?).await?) }).await.map(|_| ())
+        let settle = || async { Ok(self.client()?.settle_payment(self.request(message.clone())?).await?) };
+        Ok(until_done(settle).await?.surplus.as_ref().and_then(new_credit))
     }
 
     /// How credit is sold by transfer in a currency.
@@ -210,14 +226,15 @@ impl<'a> Wallet<'a> {
             by_transfer: settings.prepayment_methods().any(|kind| kind == Kind::BankTransfer),
             minimum: minimums.filter_map(|own| money_of(own.amount.as_ref()?)).find(|least| least.currency() == currency),
             taxed: settings.top_up_tax_kind() == TaxKind::TaxedSale,
+            valid_days: u32::try_from(settings.purchased_expire_days).unwrap_or_default(),
         })
     }
 
-    /// Books what arrived by bank transfer: it pays invoices, but for what it buys.
+    /// Books what arrived by bank transfer: it pays invoices, but for what it buys. Answers what credit that is.
     ///
     /// # Errors
     /// No answer after many tries.
-    pub async fn record_transfer(&self, amount: Money, bought: Option<Bought>) -> Result<(), AppError> {
+    pub async fn record_transfer(&self, amount: Money, bought: Option<Bought>) -> Result<Option<NewCredit>, AppError> {
         let message = RecordTransferRequest {
             request_id: self.step("transfer"),
             parent: self.customer.clone(),
@@ -227,7 +244,8 @@ impl<'a> Wallet<'a> {
             tax: bought.map(|own| money(own.tax)),
             tax_kind: bought.map(tax_kind).unwrap_or_default().into(),
         };
-        until_done(|| async { Ok(self.client()?.record_transfer(self.request(message.clone())?).await?) }).await.map(|_| ())
+        let record = || async { Ok(self.client()?.record_transfer(self.request(message.clone())?).await?) };
+        Ok(until_done(record).await?.bought.as_ref().and_then(new_credit))
     }
 
     /// Books back what had arrived by bank transfer, with what of it had become credit, or had bought it.

@@ -122,6 +122,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("number", json!("INV-2026-000001"));
             add("amount", json!("100.00\u{a0}USD"));
             add("reason", json!(language.failure("card_declined")));
+            add("no_method", json!("true"));
             add("next_try", json!(language.date(day)));
         }
         MailKind::AuthenticationNeeded => {
@@ -149,6 +150,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("number", json!("INV-2026-000001"));
             add("amount", json!("220.00\u{a0}AUD"));
             add("due_date", json!(language.date(day)));
+            add("valid_days", json!(365));
         }
         MailKind::TransferAnnounced => {
             add("invoices", json!(["INV-2026-000001", "INV-2026-000002"]));

@@ -52,5 +52,6 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         add("bank_details", json!("Acme Telecom, BSB 062-000, account 1234 5678"));
         add("next_amount", json!(amount));
         add("reason", json!(language.failure("card_declined")));
+        add("no_method", json!("true"));
     }
 }

@@ -37,10 +37,14 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
             add("number", json!("RCN-2026-000001"));
             add("receipt_number", json!("RC-2026-000001"));
             add("amount", json!("20.00\u{a0}USD"));
+            add("credit", json!("18.00\u{a0}USD"));
+            add("tax", json!("2.00\u{a0}USD"));
             add("explanation", json!("The account is closed."));
         }
         MailKind::TransferRefunded => {
             add("amount", json!("20.00\u{a0}USD"));
+            add("credit", json!("18.00\u{a0}USD"));
+            add("tax", json!("2.00\u{a0}USD"));
             add("account", json!("3000"));
             add("date", json!(language.date(day)));
             add("reference", json!("RF18 TB01 2345 6789 AB"));

@@ -66,7 +66,7 @@ pub fn of_top_up(
     let mut sides = take(wallet, credit, (top_up.tax_kind, top_up.lot))?;
     let others = [(Account::TaxPayable, None, tax.negated()), (Account::ProviderClearing, None, amount)];
     sides.extend(others.into_iter().filter(|(.., amount)| !amount.is_zero()));
-    post(wallet, ids, TransferKind::Chargeback, None, sides, now)?;
+    post(wallet, ids, TransferKind::Chargeback, Some(top_up.id.uuid()), sides, now)?;
     top_up.state = TopUpState::ChargedBack;
     top_up.updated_at = now.max(top_up.updated_at);
     let zero = Money::zero(wallet.currency);

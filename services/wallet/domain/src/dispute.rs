@@ -284,11 +284,11 @@ pub fn won_top_up(
         restored.push(restore(wallet, ids, (lot, *part), &mut sides, now)?);
     }
     sides.retain(|(.., amount)| !amount.is_zero());
-    post(wallet, ids, TransferKind::DisputeWon, None, sides, now)?;
+    post(wallet, ids, TransferKind::DisputeWon, Some(top_up.id.uuid()), sides, now)?;
     if to_own.is_positive()
         && let Some(lot) = restored.first().copied()
     {
-        gather(wallet, ids, (top_up.lot, lot), now)?;
+        gather(wallet, ids, top_up, lot, now)?;
         // What can be refunded of the top-up lies in this lot now.
         top_up.expires_at = wallet.lots.iter().find(|own| own.id == lot).and_then(|own| own.expires_at);
         top_up.lot = Some(lot);
@@ -333,7 +333,8 @@ fn pay_owed(wallet: &mut Wallet, ids: &mut IdSource, lots: &[Id<Lot>], now: Date
 }
 
 /// Moves what is free of a top-up's own lot to the one that had to take its place: a refund takes from one lot.
-fn gather(wallet: &mut Wallet, ids: &mut IdSource, (old, new): (Option<Id<Lot>>, Id<Lot>), now: DateTime<Utc>) -> Result<(), Refusal> {
+fn gather(wallet: &mut Wallet, ids: &mut IdSource, top_up: &TopUp, new: Id<Lot>, now: DateTime<Utc>) -> Result<(), Refusal> {
+    let old = top_up.lot;
     let is_old = |lot: &&mut Lot| Some(lot.id) == old && lot.id != new && lot.in_force(now);
     let Some(lot) = wallet.lots.iter_mut().find(is_old) else { return Ok(()) };
     let free = lot.unpinned()?;
@@ -346,7 +347,7 @@ fn gather(wallet: &mut Wallet, ids: &mut IdSource, (old, new): (Option<Id<Lot>>,
         lot.remaining = lot.remaining.plus(free)?;
     }
     let sides = vec![(Account::CustomerCredit, old, free.negated()), (Account::CustomerCredit, Some(new), free)];
-    post(wallet, ids, TransferKind::DisputeWon, None, sides, now)
+    post(wallet, ids, TransferKind::DisputeWon, Some(top_up.id.uuid()), sides, now)
 }
 
 /// Books that the dispute of a charge is won: provider clearing → invoice settlement, and what had been credit is credit again: that of

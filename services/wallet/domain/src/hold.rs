@@ -79,7 +79,7 @@ impl Hold {
 
     fn must_be_active(&self, now: DateTime<Utc>) -> Result<(), Refusal> {
         if self.payment.is_some() {
-            let message = "The hold is for a payment of invoices, and only that payment ends it.";
+            let message = "The hold is for a payment of invoices, a refund or a transfer back, and only that ends it.";
             return Err(Refusal::precondition("HOLD_OWNER", message));
         }
         let state = if self.state == HoldState::Active && self.expires_at <= now { HoldState::Expired } else { self.state };

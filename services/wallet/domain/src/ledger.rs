@@ -127,7 +127,7 @@ pub struct Transfer {
     pub description: String,
     /// The price of one, where it takes a use; known while it is new, for the line of the month's invoice.
     pub unit_price: Option<Money>,
-    /// The payment of invoices that it belongs to.
+    /// What it belongs to: a payment of invoices, a top-up, the refund of a top-up, a transfer back, or a revocation.
     pub payment: Option<Uuid>,
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,

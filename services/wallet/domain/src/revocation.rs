@@ -4,6 +4,7 @@
 use crate::{
     ledger::{Account, TransferKind},
     lot::{Lot, LotKind},
+    settlement::belongs_to,
     wallet::{Payer, Wallet},
 };
 use chrono::{DateTime, Utc};
@@ -217,6 +218,7 @@ impl Revocation {
             }
             let sides = vec![(Account::CustomerCredit, Some(self.lot), self.amount.negated()), (Account::Withheld, None, self.amount)];
             wallet.post(ids, TransferKind::Revocation, sides, self.explanation.clone(), now)?;
+            belongs_to(wallet, self.id.uuid());
         }
         self.state = if decision.approve { RevocationState::Revoked } else { RevocationState::Refused };
         self.decided_by = decision.by;
@@ -240,6 +242,7 @@ impl Revocation {
         let to = wallet.restore(ids, lot, self.amount, now)?;
         let sides = vec![(Account::Withheld, None, self.amount.negated()), (Account::CustomerCredit, Some(to), self.amount)];
         wallet.post(ids, TransferKind::Restoration, sides, answer.clone(), now)?;
+        belongs_to(wallet, self.id.uuid());
         wallet.settle_owed(ids, to, Payer::Free, now)?;
         self.state = RevocationState::Restored;
         self.restored_to = Some(to);

@@ -241,10 +241,17 @@ pub(crate) fn post(
     now: DateTime<Utc>,
 ) -> Result<(), Refusal> {
     wallet.post(ids, kind, sides, String::new(), now)?;
-    if let Some(transfer) = wallet.transfers.last_mut() {
-        transfer.payment = payment;
+    if let Some(payment) = payment {
+        belongs_to(wallet, payment);
     }
     Ok(())
+}
+
+/// Says of the newest transfer what it belongs to.
+pub(crate) fn belongs_to(wallet: &mut Wallet, payment: Uuid) {
+    if let Some(transfer) = wallet.transfers.last_mut() {
+        transfer.payment = Some(payment);
+    }
 }
 
 /// Where a charge is in its lifecycle.

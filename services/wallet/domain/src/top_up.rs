@@ -253,7 +253,12 @@ pub fn charged(
                 tax: top_up.tax,
                 recharge: top_up.source == Source::AutoRecharge,
             };
+            let place = wallet.transfers.len();
             top_up.lot = Some(wallet.add_lot(ids, new, funding, now)?);
+            // Only the first new transfer is the top-up's: others pay what is owed.
+            if let Some(transfer) = wallet.transfers.get_mut(place) {
+                transfer.payment = Some(top_up.id.uuid());
+            }
             top_up.expires_at = expires_at;
             Ok(top_up.lot)
         }

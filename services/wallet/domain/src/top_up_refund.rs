@@ -6,6 +6,7 @@ use crate::{
     ledger::{Account, TransferKind},
     lot::Lot,
     refund::Refunded,
+    settlement::belongs_to,
     top_up::{TopUp, TopUpState},
     wallet::Wallet,
 };
@@ -109,7 +110,7 @@ pub fn ask(
     now: DateTime<Utc>,
 ) -> Result<(TopUpRefund, Hold), Refusal> {
     if top_up.state != TopUpState::Succeeded {
-        return Err(Refusal::state("TOP_UP_STATE", "The top-up", top_up.state.name(), &[]));
+        return Err(not_refundable(top_up.state));
     }
     let left = refundable(top_up, wallet, now)?;
     let credit = request.credit.unwrap_or(left);
@@ -155,6 +156,16 @@ pub fn ask(
     Ok((refund, hold))
 }
 
+fn not_refundable(state: TopUpState) -> Refusal {
+    let why = match state {
+        TopUpState::Processing | TopUpState::RequiresAction => "no money is taken yet. Refund it once it is SUCCEEDED",
+        TopUpState::ChargedBack => "its issuer has taken the money back. It can be refunded again once the dispute is won",
+        TopUpState::Failed | TopUpState::Succeeded => "no money was taken, so there is nothing to refund",
+    };
+    let message = format!("The top-up is {}: {why}.", state.name());
+    Refusal::precondition("TOP_UP_STATE", message).with("state", state.name()).with("allowed", "nothing more")
+}
+
 /// The share of a tax that belongs to a part of the credit.
 fn share(tax: Money, part: Money, whole: Money) -> Result<Money, MoneyError> {
     let product = tax.amount().checked_mul(part.amount()).ok_or(MoneyError::Overflow)?;
@@ -191,6 +202,7 @@ pub fn answered(
             }
             sides.push((Account::ProviderClearing, None, refund.amount()?));
             wallet.post(ids, TransferKind::TopUpRefund, sides, refund.explanation.clone(), now)?;
+            belongs_to(wallet, refund.id.uuid());
             hold.captured = hold.amount;
             hold.state = HoldState::Captured;
             hold.updated_at = now;

@@ -8,7 +8,7 @@ use crate::{
         wallets::{AsOf, ListOfWallets, OpenWallet, WalletRef, name_of},
     },
     messages::lots::lot_name,
-    store::entries::Line,
+    store::{entries::Line, sources::Source},
 };
 use chrono::{DateTime, Utc};
 use payterms_chassis::{
@@ -128,6 +128,19 @@ pub fn entry(wallet: &str, line: &Line) -> pb::Entry {
         effective_time: Some(timestamp(line.effective_at)),
         reversed_transfer_id: line.reverses.map(|id| id.to_string()).unwrap_or_default(),
         reversed_amount: line.reversed.map(money),
+        source: line.source.map(|source| source_name(wallet, source)).unwrap_or_default(),
+    }
+}
+
+fn source_name(wallet: &str, source: Source) -> String {
+    match source {
+        Source::Payment(id) => {
+            let customer = wallet.split_once("/wallets/").map_or(wallet, |(customer, _)| customer);
+            format!("{customer}/payments/{id}")
+        }
+        Source::TopUp(id) => format!("{wallet}/topUps/{id}"),
+        Source::TopUpRefund(top_up, id) => format!("{wallet}/topUps/{top_up}/refunds/{id}"),
+        Source::Revocation(id) => format!("{wallet}/revocations/{id}"),
     }
 }
 
@@ -139,9 +152,11 @@ fn entry_kind(kind: TransferKind) -> pb::entry::Kind {
         TransferKind::Capture => pb::entry::Kind::Capture,
         TransferKind::Usage => pb::entry::Kind::Usage,
         TransferKind::Fee => pb::entry::Kind::Fee,
-        TransferKind::TopUp | TransferKind::TransferTopUp => pb::entry::Kind::TopUp,
+        TransferKind::TopUp => pb::entry::Kind::TopUp,
+        TransferKind::TransferTopUp => pb::entry::Kind::TransferTopUp,
         TransferKind::Expiry => pb::entry::Kind::Expiry,
-        TransferKind::OwedSettlement | TransferKind::ReturnSettlement => pb::entry::Kind::OwedSettlement,
+        TransferKind::OwedSettlement => pb::entry::Kind::OwedSettlement,
+        TransferKind::ReturnSettlement => pb::entry::Kind::ReturnSettlement,
         TransferKind::InvoiceCredit => pb::entry::Kind::InvoiceCredit,
         TransferKind::Surplus => pb::entry::Kind::Surplus,
         TransferKind::Chargeback => pb::entry::Kind::Chargeback,

@@ -3,7 +3,9 @@
 
 use super::{
     history::{self, Span},
-    lots, money, reversals, transfers, unknown,
+    lots, money, reversals,
+    sources::{self, Source},
+    transfers, unknown,
 };
 use chrono::{DateTime, Utc};
 use payterms_chassis::{
@@ -171,6 +173,10 @@ pub struct Line {
     pub reverses: Option<Id<Transfer>>,
     /// How much reversals gave back of its transfer.
     pub reversed: Option<Money>,
+    /// The id of what its transfer belongs to.
+    pub(super) payment: Option<Uuid>,
+    /// What its transfer belongs to.
+    pub source: Option<Source>,
 }
 
 impl Line {
@@ -196,6 +202,7 @@ struct LineRow {
     lot_id: Option<Uuid>,
     transfer_id: Uuid,
     description: String,
+    payment_id: Option<Uuid>,
     recorded_at: ChronoDateTimeUtc,
     effective_at: ChronoDateTimeUtc,
 }
@@ -215,6 +222,8 @@ fn line(row: LineRow) -> Result<Line, AppError> {
         effective_at: row.effective_at,
         reverses: None,
         reversed: None,
+        payment: row.payment_id,
+        source: None,
     })
 }
 
@@ -237,7 +246,7 @@ fn lines_of(tenant: &TenantId, listing: &Listing) -> Result<Select<Entity>, AppE
             Column::RecordedAt,
             Column::EffectiveAt,
         ])
-        .columns([transfers::Column::Kind, transfers::Column::Description]);
+        .columns([transfers::Column::Kind, transfers::Column::Description, transfers::Column::PaymentId]);
     for comparison in &listing.filter.0 {
         let column = if comparison.field == "record_time" { Column::RecordedAt } else { return Err(unknown("filter", comparison.field)) };
         query = query.filter(keyset::compared(column.into_simple_expr(), comparison));
@@ -271,6 +280,7 @@ pub async fn list<C: ConnectionTrait>(
     let rows = LineRow::find_by_statement(conn.get_database_backend().build(&page)).all(conn).await?;
     let mut lines = rows.into_iter().map(line).collect::<Result<Vec<_>, AppError>>()?;
     link_reversals(conn, tenant, &mut lines).await?;
+    sources::link(conn, tenant, &mut lines).await?;
     Ok(lines)
 }
 

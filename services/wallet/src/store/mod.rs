@@ -27,6 +27,7 @@ pub mod reversals;
 pub mod revocations;
 pub mod settings;
 pub mod setups;
+pub mod sources;
 pub mod top_up_refunds;
 pub mod top_ups;
 pub mod transfers;

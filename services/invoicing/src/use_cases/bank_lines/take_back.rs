@@ -106,7 +106,7 @@ pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, un
     if let (Some(top_up), Some(bought)) = (order.and_then(|order| order.top_up), taken.bought) {
         let tenant = tx.call().tenant.clone();
         let sides = find_sides(tx, &tenant, customer).await?;
-        match Box::pin(raise_order(tx, (&sides.0, &sides.1), (bought.amount, top_up))).await {
+        match Box::pin(raise_order(tx, (&sides.0, &sides.1), (bought.amount, top_up, 0))).await {
             // What is gone is taken back whether or not the tenant may sell again: without a tax rule staff raise it later.
             // This reason alone, which is found before anything is written: any other would leave a part of the invoice behind.
             Err(AppError::Refused(refusal)) if refusal.reason == "TAX_UNKNOWN" => {

@@ -1,6 +1,6 @@
 //! What is mailed when a credit line moves, its limit is cut, an application is answered, or an advised limit is decided.
 
-use super::write::{Letter, write_to_customer};
+use super::write::{Letter, flag, write_to_customer};
 use crate::documents::wording::Language;
 use payterms_chassis::{
     AppError, WriteTx, names,
@@ -58,7 +58,7 @@ pub async fn mail_credit_line(tx: &mut WriteTx, event: &CreditLineChanged) -> Re
                     ("activate_by", activate_by.map(|day| language.date(day)).unwrap_or_default().into()),
                     ("next_due", due.map(|day| language.date(day)).unwrap_or_default().into()),
                     ("explanation", said.clone().into()),
-                    ("past_due", Value::from(if past_due { "true" } else { "" })),
+                    ("past_due", Value::from(flag(past_due))),
                     ("reasons", line.limit_reasons.clone().into()),
                     ("advised", amount(&event.advised_limit).into()),
                 ]

@@ -1,6 +1,6 @@
 //! What is mailed of disputes, to the customer and to the tenant (docs/domain/invoicing.md#disputes).
 
-use super::write::{Letter, write_to_customer, write_to_tenant};
+use super::write::{Letter, flag, write_to_customer, write_to_tenant};
 use crate::{documents::wording::Language, store::customers};
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_chassis::{AppError, WriteTx};
@@ -103,7 +103,7 @@ impl DisputeNotice {
     }
 
     fn credit(&self, language: Language) -> String {
-        if self.credit.is_positive() { language.money(self.credit) } else { String::new() }
+        language.money_or_nothing(self.credit)
     }
 
     /// The credit that is left in the balance, where some of what is there again has paid what was owed.
@@ -162,8 +162,8 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
                 return variables;
             }
             let is_open = own.items.iter().any(|item| item.open.is_some());
-            variables.push(("by_bank", if own.by_bank { "true" } else { "" }.into()));
-            variables.push(("is_open", if is_open { "true" } else { "" }.into()));
+            variables.push(("by_bank", flag(own.by_bank).into()));
+            variables.push(("is_open", flag(is_open).into()));
             variables
         },
         attachments,

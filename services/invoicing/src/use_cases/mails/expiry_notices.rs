@@ -1,6 +1,6 @@
 //! What is mailed before bought credit expires (docs/domain/wallet.md#expiry-notices).
 
-use super::write::{Letter, write_to_customer};
+use super::write::{Letter, flag, write_to_customer};
 use crate::documents::wording::Language;
 use payterms_chassis::{
     AppError, WriteTx, kill, names,
@@ -29,12 +29,12 @@ pub async fn mail_expiring_credit(tx: &mut WriteTx, event: &ExpiringCreditChange
     for (remaining, ..) in &lots {
         amount = amount.plus(*remaining)?;
     }
-    let pays_invoices = if event.lots.iter().any(|lot| lot.tax_kind() == TaxKind::Deposit) { "true" } else { "" };
+    let pays_invoices = flag(event.lots.iter().any(|lot| lot.tax_kind() == TaxKind::Deposit));
     let letter = Letter {
         kind: MailKind::CreditExpires,
         variables: |language: Language| {
             let shown = |(remaining, held, day): &(Money, Money, _)| {
-                let held = if held.is_positive() { language.money(*held) } else { String::new() };
+                let held = language.money_or_nothing(*held);
                 json!({ "amount": language.money(*remaining), "held": held, "date": language.date(*day) })
             };
             vec![

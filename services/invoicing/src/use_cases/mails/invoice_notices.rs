@@ -4,13 +4,14 @@
 
 use super::{
     notices::where_to_pay,
-    write::{Letter, write_to_customer},
+    write::{Letter, flag, write_to_customer},
 };
 use crate::{
     app::App,
     documents::wording::Language,
+    peers::wallet::NewCredit,
     store::{invoices, tenants},
-    use_cases::payments::confirm::Paid,
+    use_cases::payments::confirm::{Credited, Paid},
 };
 use chrono::TimeDelta;
 use payterms_chassis::{
@@ -19,8 +20,11 @@ use payterms_chassis::{
     names,
 };
 use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceState, MailKind, Payment, Receipt, Refund, mail::Attachment};
-use payterms_kernel::{Id, Money, calendar::start_of_day};
-use serde_json::json;
+use payterms_kernel::{
+    Id, Money,
+    calendar::{last_whole_day_before, start_of_day},
+};
+use serde_json::{Value, json};
 
 /// Mails an invoice of the turn of a month that its mail did not bring; the subject is the invoice's id.
 pub const JOB: &str = "mail_invoice";
@@ -56,13 +60,9 @@ pub async fn mail_waiting_invoice(app: &App, row: &DueRow) -> Result<(), AppErro
     tx.commit_rows().await
 }
 
-fn flag(holds: bool) -> &'static str {
-    if holds { "true" } else { "" }
-}
-
 /// An amount above zero; else nothing.
 fn shown(language: Language, amount: Option<Money>) -> String {
-    amount.filter(|amount| amount.is_positive()).map(|amount| language.money(amount)).unwrap_or_default()
+    amount.map(|amount| language.money_or_nothing(amount)).unwrap_or_default()
 }
 
 async fn write_issued(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppError> {
@@ -155,25 +155,50 @@ pub async fn mail_credit_note(tx: &mut WriteTx, invoice: &Invoice, note: &Credit
     write_to_customer(tx, invoice.customer, letter).await
 }
 
-/// Mails that a payment of invoices has come.
+/// What a customer is told of a payment.
+#[derive(Debug)]
+pub struct PaymentReceived {
+    /// The invoices that it has paid.
+    pub paid: Vec<Paid>,
+    /// The invoices of credit that it has paid.
+    pub purchases: Vec<Paid>,
+    /// The credit that it has made.
+    pub credited: Credited,
+    /// Its receipt.
+    pub receipt: Option<Receipt>,
+}
+
+/// Mails that a payment has come: what it has paid, and the credit that it has made.
 ///
 /// # Errors
 /// None that a closed payment can cause.
-pub async fn mail_payment_received(tx: &mut WriteTx, payment: &Payment, paid: Vec<Paid>, receipt: Option<Receipt>) -> Result<(), AppError> {
-    let amount = paid.iter().try_fold(Money::zero(payment.currency), |sum, own| sum.plus(own.paid))?;
+pub async fn mail_payment_received(tx: &mut WriteTx, payment: &Payment, notice: PaymentReceived) -> Result<(), AppError> {
+    let PaymentReceived { paid, purchases, credited, receipt } = notice;
+    let zero = Money::zero(payment.currency);
+    let surplus = credited.surplus.map_or(zero, |own| own.amount);
+    let amount = paid.iter().chain(&purchases).try_fold(surplus, |sum, own| sum.plus(own.paid))?;
+    let zone = tx.time().zone;
     let paid_on = payment.effective_on.unwrap_or_else(|| tx.today());
     let number = receipt.as_ref().map(|own| own.number.clone()).unwrap_or_default();
     let letter = Letter {
         kind: MailKind::PaymentReceived,
         variables: |language: Language| {
-            let shown = |own: &Paid| {
-                let open = if own.open.is_positive() { language.money(own.open) } else { String::new() };
-                json!({ "number": own.number, "paid": language.money(own.paid), "open": open })
+            let shown =
+                |own: &Paid| json!({ "number": own.number, "paid": language.money(own.paid), "open": language.money_or_nothing(own.open) });
+            let credit = |own: Option<NewCredit>| Value::from(own.map(|own| language.money(own.amount)).unwrap_or_default());
+            let until = |own: Option<NewCredit>| {
+                let expiry = own.and_then(|own| own.expires_at);
+                Value::from(expiry.map(|expiry| language.date(last_whole_day_before(zone, expiry))).unwrap_or_default())
             };
             vec![
                 ("amount", language.money(amount).into()),
                 ("date", language.date(paid_on).into()),
                 ("invoices", paid.iter().map(shown).collect::<Vec<_>>().into()),
+                ("purchases", purchases.iter().map(shown).collect::<Vec<_>>().into()),
+                ("bought", credit(credited.bought)),
+                ("bought_until", until(credited.bought)),
+                ("surplus", credit(credited.surplus)),
+                ("surplus_until", until(credited.surplus)),
                 (
                     "not_to_transfer",
                     paid.iter().filter(|own| own.needs_no_transfer).map(|own| own.number.clone()).collect::<Vec<_>>().into(),

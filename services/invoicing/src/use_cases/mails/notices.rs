@@ -1,9 +1,12 @@
 //! What is mailed when something happened: receipts, failed collections and recharges, prepayment that
 //! went off, how metered services stand, where transfers go.
 
-use super::write::{Letter, write_to_address, write_to_customer, write_to_tenant};
+use super::write::{Letter, flag, write_to_address, write_to_customer, write_to_tenant};
 use crate::{
-    documents::wording::{Language, grouped},
+    documents::{
+        reasons::is_without_method,
+        wording::{Language, grouped},
+    },
     store::{tenants, versions},
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -56,7 +59,10 @@ pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt) -> Result<(), App
 /// Bought credit was given back.
 pub async fn mail_top_up_refunded(tx: &mut WriteTx, notes: &[(Receipt, ReceiptCreditNote)]) -> Result<(), AppError> {
     let Some((receipt, note)) = notes.first() else { return Ok(()) };
-    let amount = notes.iter().try_fold(Money::zero(note.amount.currency()), |sum, (_, own)| sum.plus(own.amount))?;
+    let zero = Money::zero(note.amount.currency());
+    let amount = notes.iter().try_fold(zero, |sum, (_, own)| sum.plus(own.amount))?;
+    let tax = notes.iter().try_fold(zero, |sum, (_, own)| sum.plus(own.tax.tax))?;
+    let credit = amount.minus(tax)?;
     let explanation = note.explanation.clone();
     let (receipts, numbers): (Vec<_>, Vec<_>) = notes.iter().map(|(own, note)| (own.number.as_str(), note.number.as_str())).unzip();
     let letter = Letter {
@@ -66,6 +72,8 @@ pub async fn mail_top_up_refunded(tx: &mut WriteTx, notes: &[(Receipt, ReceiptCr
                 ("number", numbers.join(", ").into()),
                 ("receipt_number", receipts.join(", ").into()),
                 ("amount", language.money(amount).into()),
+                ("credit", language.money(credit).into()),
+                ("tax", language.money_or_nothing(tax).into()),
                 ("explanation", explanation.into()),
             ]
         },
@@ -92,7 +100,12 @@ pub async fn mail_collection_ended(tx: &mut WriteTx, invoice: &Invoice) -> Resul
             let mut variables = vec![("number", number.into()), ("amount", language.money(open).into())];
             if kind == MailKind::CollectionFailed {
                 let next = next.map(|at| language.date(day_in(zone, at))).unwrap_or_default();
-                variables.extend([("reason", language.failure(&reason).into()), ("next_try", next.into())]);
+                let no_method = flag(is_without_method(&reason));
+                variables.extend([
+                    ("reason", language.failure(&reason).into()),
+                    ("no_method", no_method.into()),
+                    ("next_try", next.into()),
+                ]);
                 variables.extend(where_to_pay);
             }
             variables
@@ -201,7 +214,7 @@ pub async fn mail_service_standing(tx: &mut WriteTx, kind: MailKind, service: &M
 /// An open invoice is reminded.
 pub async fn mail_reminder(tx: &mut WriteTx, invoice: &Invoice, today: NaiveDate) -> Result<(), AppError> {
     let Some(issue) = invoice.issue.clone() else { return Ok(()) };
-    let (open, late) = (invoice.open()?, if invoice.past_due(today)? { "true" } else { "" });
+    let (open, late) = (invoice.open()?, flag(invoice.past_due(today)?));
     let where_to_pay = where_to_pay(tx, invoice).await?;
     let letter = Letter {
         kind: MailKind::Reminder,
@@ -244,8 +257,8 @@ pub async fn mail_payment_taken_back(
             vec![
                 ("amount", language.money(amount).into()),
                 ("invoices", open.iter().map(shown).collect::<Vec<_>>().into()),
-                ("credit", if credit.is_positive() { language.money(credit) } else { String::new() }.into()),
-                ("by_bank", if by_bank { "true" } else { "" }.into()),
+                ("credit", language.money_or_nothing(credit).into()),
+                ("by_bank", flag(by_bank).into()),
                 ("collected_from", language.date(from).into()),
             ]
         },
@@ -255,8 +268,9 @@ pub async fn mail_payment_taken_back(
     write_to_customer(tx, customer, letter).await
 }
 
-/// Credit is to be paid by transfer.
-pub async fn mail_transfer_invoice(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppError> {
+/// Credit is to be paid by transfer, and can be used for so many days from the day on which the money comes; 0: without end, or it is
+/// not known.
+pub async fn mail_transfer_invoice(tx: &mut WriteTx, invoice: &Invoice, valid_days: u32) -> Result<(), AppError> {
     let (Some(issue), Some(top_up)) = (invoice.issue.clone(), invoice.top_up.clone()) else { return Ok(()) };
     let total = invoice.amounts.total;
     let where_to_pay = where_to_pay(tx, invoice).await?;
@@ -268,6 +282,7 @@ pub async fn mail_transfer_invoice(tx: &mut WriteTx, invoice: &Invoice) -> Resul
                 ("number", issue.number.into()),
                 ("amount", language.money(total).into()),
                 ("due_date", language.date(issue.due_date).into()),
+                ("valid_days", valid_days.into()),
             ];
             variables.extend(where_to_pay);
             variables

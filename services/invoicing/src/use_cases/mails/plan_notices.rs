@@ -1,8 +1,8 @@
 //! What is mailed when a payment plan moves, when an instalment comes near, when one could not be collected.
 
-use super::write::{Letter, write_to_customer, write_to_tenant};
+use super::write::{Letter, flag, write_to_customer, write_to_tenant};
 use crate::{
-    documents::wording::Language,
+    documents::{reasons::is_without_method, wording::Language},
     store::{customers, tenants},
 };
 use chrono::NaiveDate;
@@ -106,6 +106,7 @@ async fn notify_customer(
                 ("grace_end", shown(plan.grace_end_date.as_ref().and_then(date_of))),
                 ("next_try", shown(next_try)),
                 ("reason", plan.collection.as_ref().map(|own| language.failure(&own.failure_reason)).unwrap_or_default().into()),
+                ("no_method", flag(plan.collection.as_ref().is_some_and(|own| is_without_method(&own.failure_reason))).into()),
             ]);
             variables
         },
@@ -164,7 +165,7 @@ async fn notify_tenant(
 fn common(plan: &Plan, language: Language) -> Vec<(&'static str, Value)> {
     let numbers = plan.invoices.iter().map(|own| own.number.as_str()).collect::<Vec<_>>().join(", ");
     let open = plan.open.as_ref().and_then(money_of).map(|open| language.money(open)).unwrap_or_default();
-    let flag = |holds: bool| Value::from(if holds { "true" } else { "" });
+    let flag = |holds: bool| Value::from(flag(holds));
     vec![
         ("invoices", numbers.into()),
         ("open", open.into()),

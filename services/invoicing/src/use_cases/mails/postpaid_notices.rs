@@ -1,6 +1,6 @@
 //! What is mailed when a postpaid agreement is decided.
 
-use super::write::{Letter, write_to_customer};
+use super::write::{Letter, flag, write_to_customer};
 use crate::documents::wording::Language;
 use payterms_chassis::{
     AppError, WriteTx, names,
@@ -27,7 +27,7 @@ pub async fn mail_postpaid_decision(tx: &mut WriteTx, event: &PostpaidAgreementC
             let amount = |own: &Option<Money>| own.as_ref().and_then(money_of).map(|own| language.money(own)).unwrap_or_default();
             let first_month = own.first_month.as_ref().and_then(date_of).map(|day| language.date(day)).unwrap_or_default();
             vec![
-                ("approved", if own.state() == State::Active { "true" } else { "" }.into()),
+                ("approved", flag(own.state() == State::Active).into()),
                 ("commitment", amount(&own.monthly_commitment).into()),
                 ("limit", amount(&own.limit).into()),
                 ("first_month", first_month.into()),

@@ -18,12 +18,15 @@ pub async fn mail_transfer_refunded(tx: &mut WriteTx, refund: &TransferRefund, n
     let hidden = are_invoices_hidden(tx.conn(), &tx.call().tenant).await?;
     let (number, note) = if hidden { (String::new(), None) } else { (note, refund.note) };
     let (amount, account, explanation) = (refund.amount()?, refund.account.end.clone(), refund.explanation.clone());
+    let (credit, tax) = (refund.credit, refund.tax);
     let (reference, day) = (grouped(&refund.reference), refund.sent_on.unwrap_or_else(|| tx.today()));
     let letter = Letter {
         kind: MailKind::TransferRefunded,
         variables: |language: Language| {
             vec![
                 ("amount", language.money(amount).into()),
+                ("credit", language.money(credit).into()),
+                ("tax", language.money_or_nothing(tax).into()),
                 ("account", account.into()),
                 ("date", language.date(day).into()),
                 ("reference", reference.into()),

@@ -24,6 +24,11 @@ pub struct Letter<V: FnOnce(Language) -> Vec<(&'static str, Value)>> {
     pub attachments: Vec<Attachment>,
 }
 
+/// A variable that says whether something holds: a template takes what is empty as false.
+pub(super) fn flag(holds: bool) -> &'static str {
+    if holds { "true" } else { "" }
+}
+
 /// Writes to a customer.
 ///
 /// # Errors

@@ -3,8 +3,12 @@
 
 use crate::{
     messages,
+    peers::wallet::NewCredit,
     store::{receipts, series},
-    use_cases::{invoices::load::find_sides, mails::invoice_notices::mail_payment_received},
+    use_cases::{
+        invoices::load::find_sides,
+        mails::invoice_notices::{PaymentReceived, mail_payment_received},
+    },
 };
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{
@@ -12,6 +16,15 @@ use payterms_invoicing_domain::{
 };
 use payterms_kernel::Money;
 use payterms_proto::invoicing::v1::ReceiptIssued;
+
+/// The credit that a payment has made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Credited {
+    /// What a transfer has bought.
+    pub bought: Option<NewCredit>,
+    /// What was paid beyond the invoices, or is money on account.
+    pub surplus: Option<NewCredit>,
+}
 
 /// What a payment has paid of an invoice, and what is left of that.
 #[derive(Debug, Clone)]
@@ -26,34 +39,41 @@ pub struct Paid {
     pub needs_no_transfer: bool,
 }
 
-/// Mails what a payment that has just ended has paid. An invoice that sells credit has its own receipt.
+/// Mails what a payment that has just ended has paid and what credit it has made. An invoice that sells credit is its own tax document,
+/// so no receipt names it.
 ///
 /// # Errors
 /// None that a closed payment can cause.
-pub async fn confirm_payment(tx: &mut WriteTx, payment: &Payment, owned: &[Invoice]) -> Result<(), AppError> {
+pub async fn confirm_payment(tx: &mut WriteTx, payment: &Payment, owned: &[Invoice], credited: Credited) -> Result<(), AppError> {
     if !matches!(payment.state, PaymentState::Succeeded | PaymentState::Partial) {
         return Ok(());
     }
-    let mut paid = Vec::with_capacity(payment.allocations.len());
+    let (mut paid, mut purchases) = (Vec::new(), Vec::new());
     for allocation in payment.allocations.iter().filter(|own| own.paid.is_positive()) {
-        let invoice = owned.iter().find(|own| own.id == allocation.invoice && own.top_up.is_none());
+        let invoice = owned.iter().find(|own| own.id == allocation.invoice);
         if let Some((invoice, issue)) = invoice.and_then(|own| Some((own, own.issue.as_ref()?))) {
-            let needs_no_transfer = invoice.needs_no_transfer()?;
-            paid.push(Paid { number: issue.number.clone(), paid: allocation.paid, open: invoice.open()?, needs_no_transfer });
+            let needs_no_transfer = invoice.top_up.is_none() && invoice.needs_no_transfer()?;
+            let list = if invoice.top_up.is_some() { &mut purchases } else { &mut paid };
+            list.push(Paid { number: issue.number.clone(), paid: allocation.paid, open: invoice.open()?, needs_no_transfer });
         }
     }
     let tenant = tx.call().tenant.clone();
     let sides = find_sides(tx, &tenant, payment.customer).await?;
-    // Who has announced a transfer must know that it is not needed, else it is paid twice.
+    if sides.0.invoices_hidden {
+        paid.clear();
+    }
+    // Who has announced a transfer must know that it is not needed, else it is paid twice. Credit is the customer's money.
+    let makes_credit = credited.bought.is_some() || credited.surplus.is_some();
     let is_wanted = sides.0.payment_notice != PaymentNotice::None || paid.iter().any(|own| own.needs_no_transfer);
-    if paid.is_empty() || sides.0.invoices_hidden || !is_wanted {
+    if !makes_credit && (paid.is_empty() || !is_wanted) {
         return Ok(());
     }
     let receipt = match sides.0.payment_notice {
-        PaymentNotice::Receipt => Some(issue_payment_receipt(tx, (&sides.0, &sides.1), payment, &paid).await?),
-        PaymentNotice::Confirmation | PaymentNotice::None => None,
+        PaymentNotice::Receipt if !paid.is_empty() => Some(issue_payment_receipt(tx, (&sides.0, &sides.1), payment, &paid).await?),
+        _ => None,
     };
-    mail_payment_received(tx, payment, paid, receipt).await
+    let notice = PaymentReceived { paid, purchases, credited, receipt };
+    mail_payment_received(tx, payment, notice).await
 }
 
 async fn issue_payment_receipt(

@@ -4,7 +4,10 @@
 //! (the first charge that succeeds is the point of no return), then all is settled in the wallet, then
 //! recorded here. Each step has a request id of its own, so that whoever drives takes it once.
 
-use super::{confirm::confirm_payment, save::publish_payment};
+use super::{
+    confirm::{Credited, confirm_payment},
+    save::publish_payment,
+};
 use crate::{
     app::App,
     messages,
@@ -37,15 +40,25 @@ pub async fn drive_payment(app: &App, lease: &Lease) -> Result<(), AppError> {
     let found = payments::find(&conn, &lease.tenant, Id::from_uuid(lease.intent)).await?;
     drop(conn);
     let Some(mut payment) = found else { return Ok(()) };
-    let ended = payment.state != PaymentState::Processing || take_steps(app, lease, &mut payment).await?;
+    let processing = payment.state == PaymentState::Processing;
+    let step = if processing { take_steps(app, lease, &mut payment).await? } else { Steps::Ended(Credited::default()) };
     kill::point("payment.before_record");
-    record_payment(app, lease, &payment, ended).await?;
+    record_payment(app, lease, &payment, step).await?;
     kill::point("payment.after_record");
     Ok(())
 }
 
-/// Takes all steps in the wallet; false while a card takes its time.
-async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<bool, AppError> {
+/// How far the steps of a payment have come.
+enum Steps {
+    /// All are taken, and have made this credit.
+    Ended(Credited),
+    /// A card takes its time, or a transfer is awaited.
+    Waits,
+}
+
+/// Takes all steps in the wallet. One that is asked again answers as it did the first time, so the credit is known to whoever drives.
+async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<Steps, AppError> {
+    let mut credited = Credited::default();
     let wallet = Wallet::new(app, &lease.tenant, payment.customer).of(payment);
     let (credit, bought) = (payment.credit()?, payment.bought);
     let mut failed = false;
@@ -65,7 +78,7 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<b
             Source::Credit | Source::Outside | Source::Line(_) => continue,
             // It has arrived: there is nothing that could fail.
             Source::Transfer(_) => {
-                wallet.record_transfer(tender.amount, bought).await?;
+                credited.bought = wallet.record_transfer(tender.amount, bought).await?;
                 tender.state = TenderState::Succeeded;
                 kill::point("payment.after_transfer");
                 continue;
@@ -73,7 +86,7 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<b
             Source::Card(method) | Source::BankDebit(method) => Some(method),
             Source::Collection => None,
             // It waits for its line, which becomes the tender's source.
-            Source::Announced => return Ok(false),
+            Source::Announced => return Ok(Steps::Waits),
         };
         let debit = matches!(tender.source, Source::BankDebit(_));
         if failed {
@@ -82,7 +95,7 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<b
         }
         match wallet.charge(place, method, tender.amount).await? {
             Charged::Succeeded => tender.state = TenderState::Succeeded,
-            Charged::Waits => return Ok(false),
+            Charged::Waits => return Ok(Steps::Waits),
             Charged::Failed(reason) => {
                 tender.state = TenderState::Failed(reason);
                 // A bank account is no part of all or nothing.
@@ -105,13 +118,13 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<b
     }
     let surplus = payment.charged_beyond()?;
     if (credit.is_some() && !failed) || surplus.is_some() {
-        wallet.settle(payment.currency, credit.is_some() && !failed, surplus).await?;
+        credited.surplus = wallet.settle(payment.currency, credit.is_some() && !failed, surplus).await?;
         kill::point("payment.after_settle");
     }
     if !failed {
         draw_on_line(app, &lease.tenant, payment).await?;
     }
-    Ok(true)
+    Ok(Steps::Ended(credited))
 }
 
 fn mark_credit(payment: &mut Payment, state: &TenderState) {
@@ -121,7 +134,7 @@ fn mark_credit(payment: &mut Payment, state: &TenderState) {
 }
 
 /// Records what became of a payment; one that waits for a card answers so, and is driven again later.
-async fn record_payment(app: &App, lease: &Lease, driven: &Payment, ended: bool) -> Result<(), AppError> {
+async fn record_payment(app: &App, lease: &Lease, driven: &Payment, steps: Steps) -> Result<(), AppError> {
     let call = Call::internal("invoicing", &lease.tenant, "payment_ended", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let ids: Vec<_> = driven.allocations.iter().map(|own| own.invoice).collect();
@@ -130,7 +143,9 @@ async fn record_payment(app: &App, lease: &Lease, driven: &Payment, ended: bool)
     let found = payments::find(tx.conn(), &lease.tenant, driven.id).await?;
     let mut payment = found.ok_or_else(|| AppError::Fault(format!("no payment {}", driven.id)))?;
     let now = tx.now();
-    let rendered = if ended && payment.state == PaymentState::Processing {
+    let rendered = if let Steps::Ended(credited) = steps
+        && payment.state == PaymentState::Processing
+    {
         payment.tenders.clone_from(&driven.tenders);
         payment.deferred.clone_from(&driven.deferred);
         payment.took_effect(tx.today());
@@ -140,7 +155,7 @@ async fn record_payment(app: &App, lease: &Lease, driven: &Payment, ended: bool)
             mail_collection_ended(&mut tx, invoice).await?;
         }
         let rendered = publish_payment(&mut tx, &mut payment, &mut owned).await?;
-        confirm_payment(&mut tx, &payment, &owned).await?;
+        confirm_payment(&mut tx, &payment, &owned, credited).await?;
         rendered
     } else {
         messages::payments::payment(&lease.tenant, &payment)

@@ -1,6 +1,10 @@
 //! Records what was paid elsewhere.
 
-use super::{confirm::confirm_payment, pending::name_pending, save::publish_payment};
+use super::{
+    confirm::{Credited, confirm_payment},
+    pending::name_pending,
+    save::publish_payment,
+};
 use crate::{app::App, commands::payments::OutsidePayment, store::invoices};
 use chrono::NaiveDate;
 use payterms_chassis::{Answer, AppError, Call};
@@ -35,7 +39,7 @@ pub async fn record_outside_payment(
     let made = Payment::outside(tx.ids(), &mut owned, wanted, (outside.reference.clone(), received_on), now);
     let mut payment = name_pending(&tx, &owned, made).await?;
     let rendered = publish_payment(&mut tx, &mut payment, &mut owned).await?;
-    confirm_payment(&mut tx, &payment, &owned).await?;
+    confirm_payment(&mut tx, &payment, &owned, Credited::default()).await?;
     tx.commit(RecordOutsidePaymentResponse { payment: Some(rendered) }).await
 }
 

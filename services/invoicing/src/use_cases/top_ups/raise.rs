@@ -40,18 +40,18 @@ pub async fn raise_transfer_top_up(app: &App, call: &Call, raise: &RaiseTopUp) -
         return Err(Refusal::precondition("BANK_DETAILS_REQUIRED", message).into());
     }
     let top_up = TopUp { taxed: offer.taxed, ..raise.top_up.clone() };
-    let rendered = raise_order(&mut tx, (&tenant, &customer), (amount, top_up)).await?;
+    let rendered = raise_order(&mut tx, (&tenant, &customer), (amount, top_up, offer.valid_days)).await?;
     tx.commit(RaiseTransferTopUpResponse { invoice: Some(rendered) }).await
 }
 
-/// Issues and mails the invoice of a top-up.
+/// Issues and mails the invoice of a top-up, whose credit can be used for so many days; 0: without end, or it is not known.
 ///
 /// # Errors
 /// Those of [`Invoice::raise`].
 pub async fn raise_order(
     tx: &mut WriteTx,
     (tenant, customer): (&Tenant, &Customer),
-    (amount, top_up): (Money, TopUp),
+    (amount, top_up, valid_days): (Money, TopUp, u32),
 ) -> Result<InvoiceMessage, AppError> {
     let what = Language::of(&customer.locale).say("Prepaid credit", "Crédit prépayé");
     let (id, now) = (tx.id(), tx.now());
@@ -63,6 +63,6 @@ pub async fn raise_order(
         let over = issue.due_date.checked_add_days(Days::new(1)).unwrap_or(issue.due_date);
         schedule(tx, lapse::JOB, &invoice.id.to_string(), start_of_day(tx.time().zone, over)).await?;
     }
-    mail_transfer_invoice(tx, &invoice).await?;
+    mail_transfer_invoice(tx, &invoice, valid_days).await?;
     Ok(rendered)
 }

@@ -29,6 +29,7 @@ pub async fn record_transfer(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
+    let mut bought = None;
     if !transfers::has_any(tx.conn(), &call.tenant, named.payment, &[TransferKind::BankTransfer, TransferKind::TransferTopUp]).await? {
         let now = tx.now();
         let expires_at = settings::find(tx.conn(), &call.tenant).await?.purchased_expiry(tx.time().zone, now);
@@ -41,8 +42,9 @@ pub async fn record_transfer(
         } else {
             schedule_recharges(&tx, [&locked.wallet]).await?;
         }
+        bought.clone_from(&lot);
         let event = TransferRecorded { wallet, payment: named.name(), amount: Some(money(arrived.amount)), lot };
         tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     }
-    tx.commit(RecordTransferResponse {}).await
+    tx.commit(RecordTransferResponse { bought }).await
 }

@@ -61,14 +61,14 @@ pub async fn settle_payment(
     let after = messages::wallet(&call.tenant, &locked.wallet, now)?;
     save_wallet(&tx, &mut locked).await?;
     schedule_recharges(&tx, [&locked.wallet]).await?;
-    let event = PaymentSettled { wallet: Some(after), payment: named.name(), surplus };
+    let event = PaymentSettled { wallet: Some(after), payment: named.name(), surplus: surplus.clone() };
     tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     for (place, part) in moved {
         let Some(charge) = taken_back.get(place) else { continue };
         let from = chargeback::split_off(&mut lots, part)?;
         tell_of_surplus(&mut tx, &locked.wallet, charge, (part, from)).await?;
     }
-    tx.commit(SettlePaymentResponse {}).await
+    tx.commit(SettlePaymentResponse { surplus }).await
 }
 
 /// Saves that a part of what was taken back of a charge had become credit, and tells of it: its dispute gives back what it names.
