@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::stream;
 use http::{HeaderMap, response::Parts};
 use http_body_util::{BodyExt, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::Frame;
 use payterms_chassis::{body, error::status, layers::INNER_MESSAGE};
 use std::{convert::Infallible, time::Duration};
 use tokio::sync::mpsc::{self, Sender, error::SendTimeoutError};
@@ -28,8 +28,11 @@ pub(crate) struct Whole {
     pub large_size: Option<usize>,
 }
 
-/// Receives an answer with one message completely, so that it does not block the shared connection.
-pub(crate) async fn whole(answer: http::Response<Incoming>) -> Result<Whole, Box<Status>> {
+/// Receives an answer with one message completely, so that it does not block the connection that it came on.
+pub(crate) async fn whole<B>(answer: http::Response<B>) -> Result<Whole, Box<Status>>
+where
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+{
     let (head, mut incoming) = answer.into_parts();
     let (mut frames, mut bytes) = (Vec::new(), 0_usize);
     while let Some(frame) = incoming.frame().await {

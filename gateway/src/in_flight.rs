@@ -20,6 +20,8 @@ pub struct Most {
 /// Calls, from the first byte of their message to the end of their answer. A busy back end has about five hundred at once,
 /// and a service accepts 2,048: so one caller can have less than a third of them, and one tenant leaves room for others.
 pub const CALLS: Most = Most { what: "calls", of_caller: 640, of_tenant: 1_280 };
+/// Lists of events. Each gathers a page of up to 1 MiB of every service, so one caller's have as many bytes as it may leave unread.
+pub const EVENT_LISTS: Most = Most { what: "lists of events", of_caller: 16, of_tenant: 32 };
 /// Streams from clients and from servers. A service accepts 256.
 pub const STREAMS: Most = Most { what: "streams", of_caller: 48, of_tenant: 96 };
 /// Messages above 64 KiB that are being received. A process receives 64 at once.

@@ -8,7 +8,8 @@ use crate::{
     metadata,
     versions::Versions,
 };
-use axum::{extract::Request, middleware::Next, response::Response};
+use axum::{BoxError, extract::Request, middleware::Next, response::Response};
+use bytes::Bytes;
 use http::HeaderValue;
 use payterms_chassis::{
     access::AccessTable,
@@ -24,9 +25,13 @@ use payterms_chassis::{
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tonic::{Code, Status};
+use tracing::Instrument;
 
 /// The metadata that names the service, for methods that every service has.
 const SERVICE: &str = "payterms-service";
+
+/// The gateway's own method whose answers are the largest.
+const LIST_EVENTS: &str = "/payterms.gateway.v1.EventService/ListEvents";
 
 /// Whether a call has streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +57,7 @@ pub struct Router {
 #[derive(Debug, Clone)]
 struct Bounds {
     calls: InFlight,
+    event_lists: InFlight,
     streams: InFlight,
     large: InFlight,
     unread: InFlight,
@@ -61,6 +67,7 @@ impl Bounds {
     fn new() -> Self {
         Self {
             calls: InFlight::new(in_flight::CALLS),
+            event_lists: InFlight::new(in_flight::EVENT_LISTS),
             streams: InFlight::new(in_flight::STREAMS),
             large: InFlight::new(in_flight::LARGE_MESSAGES),
             unread: InFlight::new(in_flight::UNREAD_BYTES),
@@ -153,19 +160,8 @@ impl Router {
                 .send((&pool, lane), &caller, request, until)
                 .await
                 .map_err(|error| Box::new(no_answer(&service, &error, fault)))?;
-            let (mut response, counted) = if answers_stream {
-                (answer::stream(answer, under_way), 0)
-            } else {
-                // The connection is shared, so an answer that this caller does not read must not stay on it.
-                let answer = answer::whole(answer).await?;
-                let size = answer.large_size;
-                let bytes = size.map(|bytes| unread.begin_many(&caller, bytes)).transpose()?;
-                (answer.into_response((under_way, bytes)), size.unwrap_or_default())
-            };
-            if is_translated {
-                response.extensions_mut().insert(Unread::new(unread, caller, counted));
-            }
-            Ok(response)
+            // The connection is shared, so an answer that this caller does not read must not stay on it.
+            Counted { caller, under_way, unread, is_translated }.answer(answer, answers_stream).await
         };
         // It runs in its own task, so that it is not cancelled when its caller goes away: the call counts as under way
         // until the service has finished it.
@@ -206,21 +202,60 @@ pub async fn admit(router: Router, mut request: Request, next: Next) -> Response
             request.extensions_mut().insert(scope);
             let answers_stream = is_server_stream(&path);
             let is_translated = request.extensions().get::<Incoming>().is_some();
-            let limit = if answers_stream { &router.bounds.streams } else { &router.bounds.calls };
+            let limit = match path.as_str() {
+                LIST_EVENTS => &router.bounds.event_lists,
+                _ if answers_stream => &router.bounds.streams,
+                _ => &router.bounds.calls,
+            };
             let (request, under_way) = match router.bounds.receive_whole(limit, (request, body::MESSAGE), &caller).await {
                 Ok(received) => received,
                 Err(status) => return refuse(*status),
             };
-            let mut response = next.run(request).await;
-            if answers_stream {
-                response = answer::stream(response, under_way);
+            let counted = Counted { caller, under_way, unread: router.bounds.unread.clone(), is_translated };
+            // In a task of its own, as calls that are passed on: it counts until it has ended, though its caller may be gone.
+            let answered = async move { counted.answer(next.run(request).await, answers_stream).await };
+            match tokio::spawn(answered.in_current_span()).await {
+                Ok(answer) => answer.unwrap_or_else(|status| refuse(*status)),
+                Err(error) => match error.try_into_panic() {
+                    // Passed on to the edge, which answers every panic.
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => refuse(Status::unavailable("the process ends")),
+                },
             }
-            if is_translated {
-                response.extensions_mut().insert(Unread::new(router.bounds.unread.clone(), caller, 0));
-            }
-            response
         }
         Err(status) => refuse(*status),
+    }
+}
+
+/// What an answer counts as until its caller has read it.
+struct Counted {
+    caller: Caller,
+    under_way: UnderWay,
+    unread: InFlight,
+    /// Whether it is written anew on its way.
+    is_translated: bool,
+}
+
+impl Counted {
+    /// The answer as it is passed on: a stream as it is read, and one message whole, of which the bytes above
+    /// [`in_flight::SHORT_ANSWER`] count while they wait here.
+    async fn answer<B>(self, answer: http::Response<B>, is_stream: bool) -> Result<Response, Box<Status>>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+    {
+        let Self { caller, under_way, unread, is_translated } = self;
+        let (mut response, counted) = if is_stream {
+            (answer::stream(answer, under_way), 0)
+        } else {
+            let answer = answer::whole(answer).await?;
+            let size = answer.large_size;
+            let bytes = size.map(|bytes| unread.begin_many(&caller, bytes)).transpose()?;
+            (answer.into_response((under_way, bytes)), size.unwrap_or_default())
+        };
+        if is_translated {
+            response.extensions_mut().insert(Unread::new(unread, caller, counted));
+        }
+        Ok(response)
     }
 }
 

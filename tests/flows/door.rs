@@ -2,6 +2,7 @@
 //! costs seconds.
 
 use crate::{
+    events::{all_of, read_on, until_told},
     invoices::{draft, issued, line},
     kills::grant,
     payments::till,
@@ -186,6 +187,28 @@ async fn answers_that_nobody_reads_hold_up_their_caller_alone() {
         soon(get("globex"), async |request| owner.templates().get_mail_template(request).await).await;
     }
     drop(unread);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_of_events_that_nobody_reads_hold_up_their_caller_alone() {
+    let world = World::start(Database::Sqlite).await.unwrap();
+    let (customer, wallet) = world.usual().await;
+    for _ in 0..20 {
+        wallets::grant(&world, &wallet, amount("USD", 1, 0), 0).await;
+    }
+    let member = world.someone("MEMBER", Some(&customer));
+    // A list of them is longer than what the connection takes unread.
+    until_told(&member, &mut all_of(&customer), &["CreditGranted"]).await;
+    let (gateway, token) = (world.suite.gateway, world.suite.token(&person("acme", "MEMBER", Some(&customer)), 600).unwrap());
+    let sender = connect(gateway).await;
+    let lists = (0..100).map(|_| call(&sender, (gateway, &token), "gateway.v1.EventService/ListEvents", framed(&all_of(&customer))));
+    let unread = tokio::time::timeout(PATIENCE, futures::future::try_join_all(lists)).await.unwrap().unwrap();
+    let refused = unread.iter().filter(|answer| answer.headers().get("grpc-status").is_some_and(|code| code == "8")).count();
+    assert_eq!(refused, 84, "sixteen wait to be read");
+    assert!(!read_on(&world.someone("STAFF", None), &mut all_of("tenants/acme")).await.is_empty(), "others read meanwhile");
+    drop(unread);
+    retry(async || member.events().list_events(all_of(&customer)).await).await;
     world.end().await;
 }
 

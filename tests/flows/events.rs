@@ -4,30 +4,34 @@
 use crate::{
     holds::authorize,
     invoices::{draft, issued, line},
+    transfer_refunds::{PAYER, ask, on_account, refund},
     wallets::grant,
 };
 use futures::StreamExt;
-use payterms_chassis::{Db, housekeeping};
+use payterms_chassis::{Db, housekeeping, identity::Signer};
 use payterms_kernel::SystemClock;
 use payterms_proto::{
-    common::v1::PublicEvent,
+    common::{
+        peers::v1::{GetEventsRequest, GetPlaceRequest, event_log_service_client::EventLogServiceClient},
+        v1::PublicEvent,
+    },
     gateway::v1::{ListEventsRequest, ListEventsResponse, WatchEventsRequest},
     google::r#type::Money,
-    invoicing::v1::{Tenant, UpdateTenantRequest},
+    invoicing::v1::{Tenant, UpdateTenantRequest, transfer_refund::Credit},
     wallet::v1::{CaptureHoldRequest, GetBalanceRequest, PostDebitRequest, PostingsMade, Wallet, WalletOpened},
 };
 use payterms_suite::{
     Session,
     client::{amount, request_id},
 };
-use payterms_testkit::{Database, World, on_both, reason, violations};
+use payterms_testkit::{Database, World, on_both, people::person, reason, violations};
 use prost::Message;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use tonic::Code;
+use tonic::{Code, Request, transport::Endpoint};
 
 on_both!(
     the_events_of_wallets_come_to_their_balances,
@@ -186,8 +190,10 @@ async fn everybody_sees_what_they_may_read(world: &World) {
     let owner = world.someone("OWNER", None);
     grant(world, &wallet, amount("USD", 5, 0), 0).await;
     issued(&owner, draft(&customer, "USD", vec![line("Seats", amount("USD", 20, 0))])).await;
+    let payment = on_account(&owner, &customer, ("A", "80.00", PAYER)).await;
+    refund(&world.someone("ADMIN", None), ask(&payment, Credit::Surplus, amount("USD", 5, 0))).await.unwrap();
     let staff = world.someone("STAFF", None);
-    let told = ["CreditGranted", "InvoiceChanged", "MailChanged", "TenantChanged", "CustomerChanged"];
+    let told = ["CreditGranted", "InvoiceChanged", "MailChanged", "TenantChanged", "CustomerChanged", "TransferRefundChanged"];
     let of_tenant = until_told(&staff, &mut all_of("tenants/acme"), &told).await;
     assert!(of_tenant.iter().all(|event| event.tenant == "tenants/acme"));
     let mail = of_tenant.iter().find(|event| event.r#type.ends_with(".MailChanged")).unwrap();
@@ -199,9 +205,12 @@ async fn everybody_sees_what_they_may_read(world: &World) {
     let ids = |events: &[PublicEvent]| events.iter().map(|event| event.id.clone()).collect::<BTreeSet<_>>();
     let expected: Vec<_> = of_tenant.iter().filter(|event| event.customer == customer).cloned().collect();
     assert_eq!(ids(&own), ids(&expected));
-    let is_customer = |event: &&PublicEvent| event.r#type.ends_with(".CustomerChanged");
-    assert!(own.iter().find(is_customer).unwrap().data.is_none());
-    assert!(expected.iter().find(is_customer).unwrap().data.is_some());
+    // A customer's profile, and a refund by transfer, have what only people of the tenant read.
+    for kind in [".CustomerChanged", ".TransferRefundChanged"] {
+        let is_kind = |event: &&PublicEvent| event.r#type.ends_with(kind);
+        assert!(own.iter().find(is_kind).unwrap().data.is_none(), "{kind}");
+        assert!(expected.iter().find(is_kind).unwrap().data.is_some(), "{kind}");
+    }
     // Everything else is not there, and nothing says whether it is.
     let refused = async |session: &Session, request: ListEventsRequest| session.events().list_events(request).await.unwrap_err();
     for (session, parent) in
@@ -229,6 +238,30 @@ async fn everybody_sees_what_they_may_read(world: &World) {
     assert!(now.iter().any(|event| event.r#type.ends_with(".CreditGranted")));
     assert!(!now.iter().any(|event| event.r#type.ends_with(".InvoiceChanged")));
     assert!(read_on(&staff, &mut all_of(&customer)).await.iter().any(|event| event.r#type.ends_with(".InvoiceChanged")));
+}
+
+fn signed<M>(token: &str, message: M) -> Request<M> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    request
+}
+
+/// While a new version is rolled out, a replica of before does not pass over what it does not know.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_does_not_know_a_type_yet_says_so() {
+    let world = World::start(Database::Sqlite).await.unwrap();
+    world.usual().await;
+    let signer = Signer::read(&world.folder.path().join("keys"), "gateway", Arc::new(SystemClock)).unwrap();
+    let token = signer.internal("wallet", &person("acme", "PEER", None)).unwrap();
+    let channel = Endpoint::from_shared(format!("http://{}", world.suite.services["wallet"])).unwrap().connect_lazy();
+    let mut log = EventLogServiceClient::new(channel);
+    let place = log.get_place(signed(&token, GetPlaceRequest { from_now: false })).await.unwrap().into_inner().place;
+    let get =
+        |kind: &str| signed(&token, GetEventsRequest { after: place.clone(), types: vec![kind.to_owned()], ..GetEventsRequest::default() });
+    assert!(log.get_events(get("payterms.wallet.v1.WalletOpened")).await.unwrap().into_inner().place.is_some());
+    let refused = log.get_events(get("payterms.wallet.v1.NotYetThought")).await.unwrap_err();
+    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unavailable, "UNAVAILABLE"));
+    world.end().await;
 }
 
 async fn run(conn: &DatabaseConnection, sql: String) {

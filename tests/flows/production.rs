@@ -83,3 +83,12 @@ async fn a_database_that_may_lose_or_show_too_much_is_named_with_the_rest() {
     let said = asked("payterms_plans");
     assert!(said.contains("switch on its settings") && !said.contains("the role sees") && !said.contains("the role owns"), "{said}");
 }
+
+#[test]
+fn a_line_to_a_database_that_may_be_plain_text_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = "--database-url=postgres://payterms_plans:qLr7v0zW@database.invalid/payterms".to_owned();
+    let said = refused(&["service", "plans"], &[keys(folder.path()), url]);
+    // Nobody of that name could be asked: that is not what it says.
+    names_all(&said, &["lines between the parts are plain text", "the line to the database may be plain text"]);
+}

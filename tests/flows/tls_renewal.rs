@@ -7,7 +7,11 @@ use crate::{
 use payterms_chassis::{
     Network,
     net::pool::{Outgoing, Payload, pools},
-    net::tls::{Part, files::Files, sides::PART_FILES},
+    net::tls::{
+        Door, Part,
+        files::Files,
+        sides::{DOOR_FILES, PART_FILES},
+    },
 };
 use payterms_proto::wallet::v1::{GetBalanceRequest, PostDebitRequest};
 use payterms_suite::{
@@ -111,7 +115,10 @@ async fn certificates_and_their_authority_are_replaced_under_load() {
     assert!(!is_let_in(&new, kept.path()).await, "the old authority is believed no more");
     assert!(is_let_in(&new, &certificates.folder("invoicing")).await);
 
-    // A file that cannot be used changes nothing.
+    // Files that cannot be used change nothing.
+    new.issue_ended(&certificates.folder("wallet"), &["wallet"]);
+    until(async || Ok::<_, Status>(services.logged("wallet")), |logged| logged.contains("tls.crt: it ended at 2020-01-01")).await;
+    load.goes_on().await;
     fs::write(certificates.folder("wallet").join("ca.crt"), "none").unwrap();
     until(async || Ok::<_, Status>(services.logged("wallet")), |logged| logged.contains("those from before stay")).await;
     load.goes_on().await;
@@ -143,6 +150,12 @@ async fn files_that_cannot_be_used_are_named() {
         fs::write(folder.join(file), "none").unwrap();
         let fault = read("wallet").unwrap_err();
         assert!(fault.contains(file) && fault.contains(said), "{fault}");
+    }
+    for (part, files) in [("wallet", &PART_FILES[..]), ("door", &DOOR_FILES[..])] {
+        authority.issue_ended(&certificates.folder(part), &[part]);
+        let files = Files::read(&certificates.folder(part), files).unwrap();
+        let fault = if part == "door" { Door::read(&files).map(drop) } else { Part::read(part, &files).map(drop) };
+        assert_eq!(fault.unwrap_err(), "tls.crt: it ended at 2020-01-01 00:00:00 UTC");
     }
     fs::remove_file(folder.join("ca.crt")).unwrap();
     assert!(read("wallet").unwrap_err().contains("ca.crt: No such file"));

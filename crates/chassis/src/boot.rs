@@ -365,7 +365,9 @@ async fn serve_until_stopped<S: Service>(options: ServiceOptions<S::Options>) ->
 
 async fn open_database<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Objections) -> Option<Db> {
     let url = objections.take(options.address.url())?;
-    objections.check_address(&url);
+    if !objections.check_address(&url) {
+        return None;
+    }
     let database = DatabaseOptions { must_be_durable: objections.is_production(), ..options.database.clone() };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     objections.take(Db::open_with(&url, S::NAME, clock, &database).await)

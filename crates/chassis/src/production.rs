@@ -3,7 +3,8 @@
 
 use crate::key_file::MADE_FOR_DEVELOPMENT;
 use clap::ValueEnum;
-use std::{fs, path::Path};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
+use std::{fs, net::IpAddr, path::Path};
 
 /// What a process serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -19,6 +20,8 @@ pub const DEVELOPMENT: &str = "development";
 
 /// Passwords that everybody tries first.
 const WELL_KNOWN: [&str; 9] = ["postgres", "password", "payterms", "secret", "changeme", "admin", "root", "test", "dev"];
+/// How the address of an embedded database begins.
+const SQLITE: &str = "sqlite:";
 /// The fewest bytes of a secret that cannot be guessed.
 const SHORTEST_SECRET: usize = 16;
 
@@ -83,13 +86,32 @@ impl Objections {
         }
     }
 
-    /// Objects to a password of a database that everybody tries first.
-    pub fn check_address(&mut self, url: &str) {
-        let authority = url.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or_default()).unwrap_or_default();
-        let credentials = authority.rsplit_once('@').and_then(|(credentials, _)| credentials.split_once(':'));
-        if credentials.is_some_and(|(role, password)| password == role || WELL_KNOWN.contains(&password.to_ascii_lowercase().as_str())) {
+    /// Objects to a line to a PostgreSQL server that may be plain text, and to a password that everybody tries first. Returns whether
+    /// the server may be asked: over such a line not even a password is sent. An address that is malformed is its reader's matter.
+    pub fn check_address(&mut self, url: &str) -> bool {
+        if url.starts_with(SQLITE) {
+            return true;
+        }
+        let Ok(server) = url.parse::<PgConnectOptions>() else { return true };
+        let role = server.get_username();
+        if password_in(url).is_some_and(|password| password == role || WELL_KNOWN.contains(&password.to_ascii_lowercase().as_str())) {
             self.refuse("the password in the database's address is one that everybody tries first; set another one for the role");
         }
+        if stays_on_machine(&server) {
+            return true;
+        }
+        match server.get_ssl_mode() {
+            PgSslMode::VerifyFull => {}
+            PgSslMode::Require | PgSslMode::VerifyCa => {
+                self.warn("the line to the database has TLS, but nobody asks who answers there; write sslmode=verify-full and sslrootcert");
+            }
+            // Prefer, the default, falls back to plain text where the server, or somebody in between, offers no TLS.
+            PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer => {
+                self.refuse("the line to the database may be plain text; write sslmode=verify-full and sslrootcert into its address");
+                return !self.is_production();
+            }
+        }
+        true
     }
 
     /// The end of the checks.
@@ -107,6 +129,23 @@ impl Objections {
             }
         }
     }
+}
+
+/// The password in an address. One that is a parameter counts before one that stands before the host, as for the driver.
+fn password_in(url: &str) -> Option<&str> {
+    let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let authority = address.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or_default()).unwrap_or_default();
+    let credentials = authority.rsplit_once('@').and_then(|(credentials, _)| credentials.split_once(':'));
+    let parameter = parameters.split('&').rev().find_map(|parameter| parameter.strip_prefix("password="));
+    parameter.or(credentials.map(|(_, password)| password))
+}
+
+/// Whether a line ends on this machine: a socket, or a loopback address. Who can read or take such a line can read this process's
+/// memory too, and what is behind it there, a proxy of the provider of the database, brings its own TLS.
+fn stays_on_machine(server: &PgConnectOptions) -> bool {
+    let host = server.get_host();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    server.get_socket().is_some() || host.starts_with('/') || host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Whether a secret is too short, one byte again and again, or a word that everybody tries first.
@@ -137,9 +176,7 @@ mod tests {
             objections.check_keys(folder.path());
             objections.check_secret(&folder.path().join("simulator.secret"));
             objections.check_secret(&folder.path().join("none"));
-            objections.check_address("postgres://payterms_wallet:Changeme@db/payterms");
-            objections.check_address("postgres://payterms_wallet:qLr7v0zW@db/payterms");
-            objections.check_address("postgres://payterms_wallet@db/payterms");
+            assert!(objections.check_address("postgres://payterms_wallet:Changeme@127.0.0.1/payterms"));
             assert_eq!(objections.take(Err::<(), _>("the database is away".to_owned())), None);
             objections.settle().unwrap_err()
         };
@@ -149,6 +186,51 @@ mod tests {
         assert!(lines[1].contains("gateway.key, gateway.pub, wallet.key, wallet.pub are development keys"), "{said}");
         assert!(lines[2].contains("simulator.secret") && lines[3].contains("password") && lines[4].contains("is away"), "{said}");
         assert_eq!(settled(Mode::Development), "the database is away");
+    }
+
+    fn objections_to(url: &str) -> (bool, String) {
+        let mut objections = Objections::new(Mode::Production);
+        let may_ask = objections.check_address(url);
+        (may_ask, objections.settle().err().unwrap_or_default())
+    }
+
+    #[test]
+    fn the_line_to_the_database_is_never_plain_text_in_production() {
+        for plain in ["", "?sslmode=disable", "?sslmode=allow", "?sslmode=prefer", "?sslmode=require&ssl-mode=PREFER", "?host=10.0.0.1"] {
+            let url = format!("postgres://payterms_wallet:qLr7v0zW@db.example/payterms{plain}");
+            let (may_ask, said) = objections_to(&url);
+            assert!(!may_ask && said.contains("may be plain text") && said.lines().count() == 2, "{url}: {said}");
+            assert!(Objections::new(Mode::Development).check_address(&url), "who tries things out may");
+        }
+        for good in [
+            "postgres://payterms_wallet:qLr7v0zW@db.example/payterms?sslmode=require",
+            "postgres://payterms_wallet:qLr7v0zW@db.example/payterms?sslmode=verify-ca",
+            "postgresql://payterms_wallet:qLr7v0zW@db.example/payterms?sslmode=verify-full&sslrootcert=/ca.crt",
+            "postgres://payterms_wallet@localhost/payterms",
+            "postgres://payterms_wallet@127.0.0.1:5433/payterms",
+            "postgres://payterms_wallet@[::1]/payterms",
+            "postgres://payterms_wallet@%2Fvar%2Frun%2Fpostgresql/payterms",
+            "postgres://payterms_wallet@db.example/payterms?host=/var/run/postgresql",
+            "sqlite:wallet.db",
+        ] {
+            assert_eq!(objections_to(good), (true, String::new()), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_everybody_tries_first_is_found_wherever_it_is() {
+        for known in [
+            "postgres://payterms_wallet:Changeme@localhost/payterms",
+            "postgres://payterms_wallet:payterms_wallet@localhost/payterms",
+            "postgres://localhost/payterms?user=payterms_wallet&password=payterms_wallet",
+            "postgres://payterms_wallet:qLr7v0zW@localhost/payterms?sslmode=require&password=secret",
+        ] {
+            let (may_ask, said) = objections_to(known);
+            assert!(may_ask && said.contains("everybody tries first"), "{known}: {said}");
+        }
+        for other in ["postgres://payterms_wallet:qLr7v0zW@localhost/payterms", "postgres://a:secret@localhost/b?password=qLr7v0zW"] {
+            assert_eq!(objections_to(other), (true, String::new()), "{other}");
+        }
     }
 
     #[test]

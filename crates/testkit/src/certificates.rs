@@ -1,7 +1,9 @@
 //! Certificates for tests: authorities, the folders that parts read, and channels with TLS.
 
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
+};
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
@@ -50,8 +52,18 @@ impl Authority {
 
     /// Writes a new certificate for these names and its key to a folder, as `tls.crt` and `tls.key`.
     pub fn issue(&self, folder: &Path, names: &[&str]) {
+        self.issue_with(folder, names, |_| {});
+    }
+
+    /// Writes one that ended at the beginning of 2020.
+    pub fn issue_ended(&self, folder: &Path, names: &[&str]) {
+        self.issue_with(folder, names, |params| params.not_after = date_time_ymd(2020, 1, 1));
+    }
+
+    fn issue_with(&self, folder: &Path, names: &[&str], change: impl FnOnce(&mut CertificateParams)) {
         let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        change(&mut params);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         fs::create_dir_all(folder).unwrap();

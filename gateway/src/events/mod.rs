@@ -143,12 +143,19 @@ impl Events {
     /// The places, with those at which to begin where there are none yet. This needs an answer of these services: a place that is
     /// looked up later could be behind events that were deleted meanwhile, and nobody would notice.
     async fn begin(logs: &Logs, mut places: EventCursor, from_now: bool) -> Result<EventCursor, AppError> {
+        let from_now = begins_now(&places, from_now);
         let missing: Vec<_> = logs.services().filter(|service| !places.places.contains_key(*service)).collect();
         let begun =
             missing.into_iter().map(|service| async move { Ok::<_, AppError>((service.to_owned(), logs.place(service, from_now).await?)) });
         places.places.extend(try_join_all(begun).await?);
         Ok(places)
     }
+}
+
+/// Whether reading begins at what happens from now on where a cursor has no place. A cursor that has others was made before the service
+/// was there, or in another role: what its reader sees now counts from now on, as it does in services that the reader saw in part.
+fn begins_now(places: &EventCursor, from_now: bool) -> bool {
+    from_now || !places.places.is_empty()
 }
 
 #[tonic::async_trait]
@@ -185,5 +192,19 @@ impl EventService for Events {
             Some((message.map_err(Status::from), goes_on))
         });
         Ok(Response::new(messages.boxed()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::begins_now;
+    use payterms_proto::common::peers::v1::{EventCursor, EventPlace};
+
+    #[test]
+    fn what_a_cursor_has_not_seen_begins_now() {
+        let of_wallet = EventCursor { places: [("wallet".to_owned(), EventPlace::default())].into_iter().collect() };
+        assert!(begins_now(&of_wallet, false), "a service that came later");
+        assert!(!begins_now(&EventCursor::default(), false), "who begins anew reads all that is kept");
+        assert!(begins_now(&EventCursor::default(), true));
     }
 }

@@ -4,6 +4,7 @@
 pub mod copies;
 pub(crate) mod event_log;
 pub mod inbox;
+pub(crate) mod log_head;
 pub mod operations;
 pub mod peer_channel;
 pub mod peers;

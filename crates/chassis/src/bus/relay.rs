@@ -158,11 +158,13 @@ impl Relay {
 
     /// A transaction that need not be durable at once, which saves an fsync. If a crash loses it, positions are assigned and
     /// events delivered again, and the inbox of the subscriber skips duplicates. Other readers of positions wait until those
-    /// are durable (`event_log`).
+    /// are durable (`log_head`). Where standbys confirm commits, these wait too: a standby that takes over without positions that a
+    /// reader has seen would give them to other events.
     async fn transaction(&self) -> Result<Transaction, AppError> {
         let txn = self.db.transaction().await?;
         if txn.get_database_backend() == DbBackend::Postgres {
-            txn.execute_unprepared("SET LOCAL synchronous_commit = off").await?;
+            let relax = "SELECT set_config('synchronous_commit', 'off', true) WHERE current_setting('synchronous_standby_names') = ''";
+            sql::one(&txn, relax, vec![]).await?;
         }
         Ok(txn)
     }

@@ -4,7 +4,8 @@
 //! 1. `trace`: the span covers everything that follows, refusals included.
 //! 2. `normalise`: whichever layer answers, the client gets a canonical status with one `ErrorInfo`.
 //! 3. `deadline`: a call whose deadline has passed does no work; one without a deadline gets 30 s. The work runs in a task of
-//!    its own and the caller only waits for it, so a deadline or a broken connection drops no work halfway.
+//!    its own and the caller only waits for it, so a deadline or a broken connection drops no work halfway. What only waits, as
+//!    a reader of the log of events does, hears that nobody does any more.
 //! 4. `authorise`: token and role are checked before anything is read; the scope is added to the request.
 //! 5. `body`: the message is complete before the call gets a permit.
 //! 6. `shed`: calls beyond the permits are refused at once. The bus, readers of the log of events and the
@@ -24,7 +25,7 @@ use crate::{
     net::tls::Peer,
     wire::{
         call::{Caller, Scope},
-        deadline::DEADLINE,
+        deadline::{CALLER_GONE, DEADLINE},
         error::{DOMAIN, detailed, status},
         identity::{TokenFault, Verifier},
     },
@@ -40,6 +41,7 @@ use axum::{
 use futures::FutureExt;
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use tonic_types::ErrorDetails;
 use tracing::Instrument;
@@ -183,7 +185,9 @@ async fn timed<F: Future<Output = Response> + Send + 'static>(request: Request, 
         return refuse(deadline_exceeded());
     }
     let until = tokio::time::Instant::now() + time;
-    let work = tokio::spawn(DEADLINE.scope(until, inside(request)).in_current_span());
+    let gone = CancellationToken::new();
+    let _waits = gone.clone().drop_guard();
+    let work = tokio::spawn(CALLER_GONE.scope(gone, DEADLINE.scope(until, inside(request))).in_current_span());
     match tokio::time::timeout_at(until, work).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => match error.try_into_panic() {
@@ -367,6 +371,21 @@ mod tests {
         assert!(calling.await.unwrap_err().is_cancelled());
         gate.notify_one();
         done.notified().await;
+    }
+
+    #[tokio::test]
+    async fn what_only_waits_hears_that_its_caller_has_gone() {
+        let (events, mut seen) = tokio::sync::mpsc::unbounded_channel();
+        let waiting = async move {
+            events.send("waits").unwrap();
+            crate::wire::deadline::caller_gone().await;
+            events.send("ends").unwrap();
+            axum::response::Response::default()
+        };
+        let calling = tokio::spawn(super::timed(axum::extract::Request::default(), |_| waiting));
+        assert_eq!(seen.recv().await, Some("waits"));
+        calling.abort();
+        assert_eq!(seen.recv().await, Some("ends"));
     }
 
     #[test]

@@ -5,7 +5,10 @@
 //! finish none take no place for longer, and are the first to go when the table is full.
 
 use crate::{
-    edge::connections::{Connections, OpenConnection},
+    edge::{
+        connections::{Connections, OpenConnection},
+        layers,
+    },
     net::{
         CONNECTION_WINDOW, STREAM_WINDOW,
         ages::ConnectionAges,
@@ -14,6 +17,7 @@ use crate::{
             port::{Accepted, Guard, Renewal},
         },
     },
+    wire::error::not_yet,
 };
 use axum::Router;
 use hyper::{body::Incoming, service::service_fn};
@@ -28,6 +32,7 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 use tower::ServiceExt;
 
 /// How long a new connection may take for its handshake, its preface and the headers of its first request together. Otherwise a
@@ -40,6 +45,9 @@ const HTTP2_HEADERS: u32 = 16 << 10;
 /// The most bytes of a request line and headers in HTTP/1, of which hyper would take 400 KiB. More is answered 431. Bodies are read
 /// in pieces of this size.
 const HTTP1_BUFFER: usize = 32 << 10;
+/// How long new calls are taken on a connection that is being closed because certificates have changed. Who is in order needs a
+/// moment to hear of it and open another one; who is believed no more might begin calls for the whole grace.
+const CALLS_AFTER_RENEWAL: Duration = Duration::from_secs(5);
 /// How long open calls may go on after the stop.
 pub const DRAIN: Duration = Duration::from_secs(20);
 
@@ -114,6 +122,11 @@ async fn serve_stream(stream: TcpStream, from: IpAddr, port: Port, serving: Serv
     }
 }
 
+/// The refusal of a call on a connection that was opened under certificates of before.
+fn outdated_line() -> Status {
+    not_yet("UNAVAILABLE", "Certificates have changed since this connection was opened. Open another one.").into()
+}
+
 async fn serve_connection<S>(stream: S, peer: Option<Peer>, mut renewal: Renewal, serving: Serving)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -130,14 +143,16 @@ where
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20));
-    let counted = admitted.clone();
+    let (counted, outdated) = (admitted.clone(), CancellationToken::new());
+    let takes_no_calls = outdated.clone();
     let service = service_fn(move |mut request: http::Request<Incoming>| {
         if let Some(peer) = &peer {
             request.extensions_mut().insert(peer.clone());
         }
         let (under_way, answering) = (counted.begin(), router.clone().oneshot(request.map(axum::body::Body::new)));
+        let is_refused = takes_no_calls.is_cancelled();
         async move {
-            let answer = answering.await;
+            let answer = if is_refused { Ok(layers::refuse(outdated_line())) } else { answering.await };
             drop(under_way);
             answer
         }
@@ -146,18 +161,26 @@ where
     let mut connection = std::pin::pin!(connection);
     let to_be_renewed = async {
         tokio::select! {
-            () = ages.is_old() => {}
-            () = renewal.is_due() => {}
+            () = ages.is_old() => false,
+            () = renewal.is_due() => true,
         }
     };
     tokio::select! {
         _ = connection.as_mut() => return,
         () = stop.cancelled() => {}
-        () = to_be_renewed => {
+        has_changed = to_be_renewed => {
             connection.as_mut().graceful_shutdown();
+            let refusing = async {
+                if !has_changed {
+                    renewal.is_due().await;
+                }
+                tokio::time::sleep(CALLS_AFTER_RENEWAL).await;
+                outdated.cancel();
+                std::future::pending::<()>().await;
+            };
             tokio::select! {
                 _ = connection.as_mut() => {}
-                () = tokio::time::sleep(ages.grace()) => {}
+                _ = tokio::time::timeout(ages.grace(), refusing) => {}
                 // The stop gives what is left its own time.
                 () = stop.cancelled() => drop(connection.await),
             }

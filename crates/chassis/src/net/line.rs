@@ -8,7 +8,7 @@ use axum::body::Body;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -21,6 +21,14 @@ const OPENS_WITHIN: Duration = Duration::from_secs(2);
 /// connection is then closed.
 const PING_EVERY: Duration = Duration::from_secs(2);
 const PING_ANSWER: Duration = Duration::from_secs(3);
+
+/// An open connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    pub(crate) sender: SendRequest<Body>,
+    /// What was shown and believed when it was opened; none: plain text.
+    part: Option<Arc<Part>>,
+}
 
 /// The way to a service.
 #[derive(Debug)]
@@ -46,23 +54,46 @@ impl Line {
         if self.part.is_some() { "https" } else { "http" }
     }
 
+    /// Whether calls may be sent over a connection: it is open, and was opened under the certificates that hold now. A server that
+    /// is not believed any more, or does not know that, will not close it.
+    pub(crate) fn may_use(&self, opened: &Opened) -> bool {
+        !opened.sender.is_closed() && self.is_current(opened)
+    }
+
+    fn is_current(&self, opened: &Opened) -> bool {
+        let now = self.part.as_ref().map(Followed::now);
+        now.as_ref().map(Arc::as_ptr) == opened.part.as_ref().map(Arc::as_ptr)
+    }
+
     /// Opens an HTTP/2 connection.
     ///
     /// # Errors
     /// Why it is not open.
-    pub(crate) async fn open(&self, address: SocketAddr) -> Result<SendRequest<Body>, String> {
+    pub(crate) async fn open(&self, address: SocketAddr) -> Result<Opened, String> {
         let opening = async {
-            let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-            stream.set_nodelay(true).map_err(|error| error.to_string())?;
-            let Some(part) = &self.part else { return start(stream, address).await };
-            // The name that is asked for is the service's, whatever its host is called: that name is in its certificate.
-            let name = ServerName::try_from(self.service.clone()).map_err(|error| error.to_string())?;
-            let connecting = TlsConnector::from(part.now().client.clone()).connect(name, stream).await;
-            let stream = connecting.map_err(|error| self.report(&error, address))?;
-            self.faults.clear();
-            start(stream, address).await
+            loop {
+                let opened = self.open_once(address).await?;
+                // Certificates may have changed during the handshake.
+                if self.is_current(&opened) {
+                    return Ok(opened);
+                }
+            }
         };
         tokio::time::timeout(OPENS_WITHIN, opening).await.unwrap_or_else(|_| Err("no connection in time".to_owned()))
+    }
+
+    async fn open_once(&self, address: SocketAddr) -> Result<Opened, String> {
+        let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        let Some(part) = self.part.as_ref().map(Followed::now) else {
+            return Ok(Opened { sender: start(stream, address).await?, part: None });
+        };
+        // The name that is asked for is the service's, whatever its host is called: that name is in its certificate.
+        let name = ServerName::try_from(self.service.clone()).map_err(|error| error.to_string())?;
+        let connecting = TlsConnector::from(part.client.clone()).connect(name, stream).await;
+        let stream = connecting.map_err(|error| self.report(&error, address))?;
+        self.faults.clear();
+        Ok(Opened { sender: start(stream, address).await?, part: Some(part) })
     }
 
     /// A server with a wrong certificate is worth a warning, once.

@@ -238,13 +238,17 @@ impl Inner {
     }
 }
 
-/// Resolves the names again and again, and where there are several replicas asks each whether it is ready. Ends with the pool.
+/// Resolves the names again and again, ends connections of before a change of certificates, and where there are several replicas asks
+/// each whether it is ready. Ends with the pool.
 async fn look_after(pool: Weak<Inner>) {
     loop {
         let Some(inner) = pool.upgrade() else { return };
         inner.resolve().await;
         let replicas = inner.replicas();
         drop(inner);
+        for replica in &replicas {
+            replica.end_outdated();
+        }
         if replicas.len() > 1 {
             futures::future::join_all(replicas.iter().map(|replica| health_check::check(replica))).await;
         } else {

@@ -1,9 +1,9 @@
 //! One replica of a service: its connections, and whether it should get calls.
 
-use crate::net::line::Line;
+use crate::net::line::{Line, Opened};
 use axum::body::Body;
 use http::{Request, Response, Uri};
-use hyper::{body::Incoming, client::conn::http2::SendRequest};
+use hyper::body::Incoming;
 use std::{
     net::SocketAddr,
     sync::{
@@ -55,7 +55,7 @@ pub(crate) struct Replica {
 /// One connection, which is opened when it is needed.
 #[derive(Debug, Default)]
 struct Connection {
-    sender: Mutex<Option<SendRequest<Body>>>,
+    opened: Mutex<Option<Opened>>,
     /// When opening failed last. Who waited for that attempt does not make another one.
     opening: tokio::sync::Mutex<Option<(Instant, String)>>,
 }
@@ -65,28 +65,33 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Connection {
-    fn is_open(&self) -> bool {
-        lock(&self.sender).as_ref().is_some_and(|sender| !sender.is_closed())
+    fn is_open(&self, line: &Line) -> bool {
+        lock(&self.opened).as_ref().is_some_and(|opened| line.may_use(opened))
     }
 
-    async fn sender(&self, line: &Line, address: SocketAddr) -> Result<SendRequest<Body>, String> {
-        let open = || lock(&self.sender).clone().filter(|sender| !sender.is_closed());
-        if let Some(sender) = open() {
-            return Ok(sender);
+    /// Lets go of what no call may be sent over. It ends with its last call, whatever the server does.
+    fn end_outdated(&self, line: &Line) {
+        drop(lock(&self.opened).take_if(|opened| !line.may_use(opened)));
+    }
+
+    async fn open(&self, line: &Line, address: SocketAddr) -> Result<Opened, String> {
+        let open = || lock(&self.opened).clone().filter(|opened| line.may_use(opened));
+        if let Some(opened) = open() {
+            return Ok(opened);
         }
         let asked = Instant::now();
         let mut failed = self.opening.lock().await;
-        if let Some(sender) = open() {
-            return Ok(sender);
+        if let Some(opened) = open() {
+            return Ok(opened);
         }
         if let Some((at, why)) = failed.as_ref().filter(|(at, _)| *at >= asked) {
             tracing::trace!(%address, ?at, "the attempt that was waited for failed");
             return Err(why.clone());
         }
         match line.open(address).await {
-            Ok(sender) => {
-                *lock(&self.sender) = Some(sender.clone());
-                Ok(sender)
+            Ok(opened) => {
+                *lock(&self.opened) = Some(opened.clone());
+                Ok(opened)
             }
             Err(why) => {
                 *failed = Some((Instant::now(), why.clone()));
@@ -147,8 +152,15 @@ impl Replica {
     /// before those that were lost or are not ready; among equals the one with the fewest calls under way.
     pub(crate) fn rank(&self) -> (bool, bool, usize) {
         let rests = lock(&self.rests_until).is_some_and(|until| until > Instant::now());
-        let connected = self.lanes.iter().any(Connection::is_open);
+        let connected = self.lanes.iter().any(|lane| lane.is_open(&self.line));
         (rests || !self.ready.load(Ordering::Relaxed), !connected, self.under_way.load(Ordering::Relaxed))
+    }
+
+    /// Lets go of connections that were opened under certificates of before.
+    pub(crate) fn end_outdated(&self) {
+        for lane in &self.lanes {
+            lane.end_outdated(&self.line);
+        }
     }
 
     /// Sends a call.
@@ -156,11 +168,11 @@ impl Replica {
         let Some(connection) = self.lane(lane) else { return Err(Lost::Sent("there is no connection".to_owned())) };
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let _under_way = UnderWay(&self.under_way);
-        let mut sender = match connection.sender(&self.line, self.address).await {
-            Ok(sender) => sender,
+        let mut opened = match connection.open(&self.line, self.address).await {
+            Ok(opened) => opened,
             Err(why) => return Err(Lost::Unreachable(why, Box::new(request))),
         };
-        sender.try_send_request(request).await.map_err(|mut error| {
+        opened.sender.try_send_request(request).await.map_err(|mut error| {
             let message = error.take_message();
             let error = error.into_error();
             let why = error.to_string();

@@ -1,10 +1,22 @@
-//! The deadline of the current call.
+//! The deadline of the current call, and whether its caller still waits.
 
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 tokio::task_local! {
     /// The deadline of the current call.
     pub static DEADLINE: tokio::time::Instant;
+    /// Cancelled when nobody waits for the answer of the current call any more.
+    pub static CALLER_GONE: CancellationToken;
+}
+
+/// Waits until nobody waits for the answer of the current call any more. What a call has begun goes on then; what only waits for
+/// something should end, because it keeps its permit. For ever in work without a caller.
+pub async fn caller_gone() {
+    match CALLER_GONE.try_with(Clone::clone) {
+        Ok(gone) => gone.cancelled().await,
+        Err(_) => std::future::pending().await,
+    }
 }
 
 /// The deadline of the current call; `None` for work without a caller.

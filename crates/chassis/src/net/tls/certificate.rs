@@ -51,6 +51,17 @@ impl Certificate {
         self.ends
     }
 
+    /// Refuses a certificate that has ended or has not begun: the other side would believe none of its connections.
+    ///
+    /// # Errors
+    /// A sentence with the time.
+    pub fn check_time(&self, now: DateTime<Utc>) -> Result<(), String> {
+        if now > self.ends {
+            return Err(format!("it ended at {}", self.ends));
+        }
+        if now < self.begins { Err(format!("it begins at {}", self.begins)) } else { Ok(()) }
+    }
+
     /// Whether little of its life is left, or nothing.
     #[must_use]
     pub fn ends_soon(&self, now: DateTime<Utc>) -> bool {

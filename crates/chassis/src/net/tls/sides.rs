@@ -5,6 +5,7 @@ use crate::net::tls::{
     certificate::Certificate,
     files::{Files, Followed, Side},
 };
+use payterms_kernel::{Clock, SystemClock};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     client::Resumption,
@@ -59,6 +60,12 @@ fn certificates(files: &Files, name: &'static str) -> Result<Vec<CertificateDer<
     if found.is_empty() { Err(format!("{name}: it holds no certificate")) } else { Ok(found) }
 }
 
+/// The first certificate of a chain, whose key is there.
+fn leaf(chain: &[CertificateDer<'static>]) -> Result<Certificate, String> {
+    let leaf = chain.first().ok_or_else(|| "it holds no certificate".to_owned()).and_then(Certificate::read);
+    leaf.and_then(|leaf| leaf.check_time(SystemClock.now()).map(|()| leaf)).map_err(|fault| format!("tls.crt: {fault}"))
+}
+
 fn key(files: &Files) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_slice(files.get("tls.key")?).map_err(|error| format!("tls.key: {error}"))
 }
@@ -81,7 +88,7 @@ impl Part {
     /// The two sides of the part `name`.
     ///
     /// # Errors
-    /// A sentence that names the file that is missing, malformed or another part's.
+    /// A sentence that names the file that is missing, malformed, another part's, or not good now.
     pub fn read(name: &str, files: &Files) -> Result<Self, String> {
         let (chain, key) = (certificates(files, "tls.crt")?, key(files)?);
         let mut roots = RootCertStore::empty();
@@ -90,8 +97,10 @@ impl Part {
             authorities.push(Certificate::read(&authority).map_err(|fault| format!("ca.crt: {fault}"))?);
             roots.add(authority).map_err(|error| format!("ca.crt: {error}"))?;
         }
-        let leaf = chain.first().map(Certificate::read).transpose().map_err(|fault| format!("tls.crt: {fault}"))?;
-        let leaf = leaf.filter(|leaf| leaf.is_of(name)).ok_or_else(|| format!("tls.crt: it does not have the DNS name {name}"))?;
+        let leaf = leaf(&chain)?;
+        if !leaf.is_of(name) {
+            return Err(format!("tls.crt: it does not have the DNS name {name}"));
+        }
         let roots = Arc::new(roots);
         let verifier = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider()).build();
         let verifier = verifier.map_err(|error| format!("ca.crt: {error}"))?;
@@ -124,9 +133,10 @@ impl Door {
     /// What the door shows.
     ///
     /// # Errors
-    /// A sentence that names the file that is missing or malformed.
+    /// A sentence that names the file that is missing, malformed, or not good now.
     pub fn read(files: &Files) -> Result<Self, String> {
         let (chain, key) = (certificates(files, "tls.crt")?, key(files)?);
+        leaf(&chain)?;
         let certificates =
             chain.iter().map(Certificate::read).collect::<Result<Vec<_>, _>>().map_err(|fault| format!("tls.crt: {fault}"))?;
         let server = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS12, &TLS13]).map_err(unusable)?;
